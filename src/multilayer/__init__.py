@@ -1,0 +1,32 @@
+"""multilayer: the multilayer perceptron, done properly.
+
+The names below are imported when they are first used, so that ``import multilayer`` costs next to
+nothing. The engine from scratch is `multilayer.numpy`, the training loop `multilayer.training`.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from multilayer.architecture import Architecture
+    from multilayer.errors import MultilayerError
+
+__all__ = ["Architecture", "MultilayerError", "__version__"]
+
+__version__ = "0.1.0"
+
+_HOMES = {
+    "Architecture": "multilayer.architecture",
+    "MultilayerError": "multilayer.errors",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        msg = f"module 'multilayer' has no attribute {name!r}"
+        raise AttributeError(msg)
+    return getattr(import_module(_HOMES[name]), name)
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

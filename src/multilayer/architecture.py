@@ -1,0 +1,244 @@
+"""Architecture: the one description of a network, of which both engines build the same thing."""
+
+import json
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass, fields
+from typing import Any, NamedTuple, Self
+
+from multilayer import checks
+from multilayer.errors import InvalidArgumentError, InvalidTypeError
+from multilayer.registry import Names
+
+__all__ = ["ACTIVATIONS", "NORMALIZATIONS", "OUTPUTS", "Architecture", "HiddenLayer"]
+
+ACTIVATIONS = Names(
+    "activation",
+    [
+        "identity",
+        "relu",
+        "leaky_relu",
+        "elu",
+        "selu",
+        "gelu",
+        "gelu_tanh",
+        "silu",
+        "mish",
+        "softplus",
+        "softsign",
+        "sigmoid",
+        "tanh",
+        "hard_tanh",
+        "softmax",
+        "log_softmax",
+    ],
+)
+OUTPUTS = Names("output", ["identity", "sigmoid", "softmax", "log_softmax", "exp"])
+NORMALIZATIONS = Names("normalization", ["batch", "layer"])
+
+
+class HiddenLayer(NamedTuple):
+    """One hidden layer, its settings resolved: affine → normalisation → activation → dropout."""
+
+    in_features: int
+    out_features: int
+    bias: bool
+    normalization: str | None
+    activation: str
+    dropout: float
+    residual: bool
+    """Whether the layer's input is added to its output."""
+
+    @property
+    def n_parameters(self) -> int:
+        """Weights and biases, and scale γ and shift β of a normalisation."""
+        normalization = 2 * self.out_features if self.normalization else 0
+        return (self.in_features + self.bias) * self.out_features + normalization
+
+
+@dataclass(frozen=True)
+class Architecture:
+    r"""What a multilayer perceptron is made of, before any number is drawn.
+
+    With widths :math:`n_0` (`in_features`), :math:`n_1, …, n_L` (`hidden_features`) and
+    :math:`n_{L+1}` (`out_features`), the network computes
+
+    .. math::
+        a_0 = x, \qquad a_l = σ_l(W_l a_{l-1} + b_l), \qquad
+        f(x) = g(W_{L+1} a_L + b_{L+1}),
+
+    with an activation :math:`σ_l` in each hidden layer and the output's link function :math:`g`.
+    Without hidden layers it is the linear model :math:`g(Wx + b)`, the perceptron.
+
+    Parameters
+    ----------
+    in_features : int
+        Features of a sample.
+    hidden_features : sequence of int
+        The width of each hidden layer; empty for none.
+    out_features : int
+        Outputs: classes, or target values.
+    activation : str or sequence of str
+        One name, or one for each hidden layer: see ``ACTIVATIONS``.
+    output : str
+        What is applied to the last layer's logits: see ``OUTPUTS``.
+    dropout : float or sequence of float
+        The probability with which a hidden unit is dropped while training, in [0, 1): one for all
+        hidden layers, or one for each.
+    normalization : {"batch", "layer"} or None
+        What stands between each hidden layer's affine map and its activation.
+    bias : bool
+        Whether affine maps have a bias.
+    residual : bool
+        Whether each hidden layer that is as wide as its input adds its input to its output.
+
+    Raises
+    ------
+    InvalidArgumentError, InvalidTypeError
+        If a value is not allowed, or would be without effect.
+
+    Examples
+    --------
+    >>> architecture = Architecture(in_features=784, hidden_features=(32, 64, 128, 64),
+    ...                             out_features=10, activation="tanh")
+    >>> architecture.n_parameters
+    44458
+    >>> Architecture.from_json(architecture.to_json()) == architecture
+    True
+    """
+
+    in_features: int
+    hidden_features: tuple[int, ...]
+    out_features: int
+    activation: str | tuple[str, ...] = "relu"
+    output: str = "identity"
+    dropout: float | tuple[float, ...] = 0.0
+    normalization: str | None = None
+    bias: bool = True
+    residual: bool = False
+
+    def __post_init__(self) -> None:
+        owner = "Architecture"
+        checked: dict[str, Any] = {
+            "in_features": checks.integer(self.in_features, "in_features", owner),
+            "hidden_features": tuple(
+                checks.integer(width, f"hidden_features[{i}]", owner)
+                for i, width in enumerate(_sequence(self.hidden_features, "hidden_features"))
+            ),
+            "out_features": checks.integer(self.out_features, "out_features", owner),
+            "output": OUTPUTS.check(self.output, owner),
+            "bias": checks.flag(self.bias, "bias", owner),
+            "residual": checks.flag(self.residual, "residual", owner),
+        }
+        if isinstance(self.activation, str):
+            checked["activation"] = ACTIVATIONS.check(self.activation, owner)
+        else:
+            names = _sequence(self.activation, "activation")
+            checked["activation"] = tuple(ACTIVATIONS.check(name, owner) for name in names)
+        if isinstance(self.dropout, Iterable):
+            rates = _sequence(self.dropout, "dropout")
+            checked["dropout"] = tuple(
+                checks.real(rate, f"dropout[{i}]", owner, "[0, 1)") for i, rate in enumerate(rates)
+            )
+        else:
+            checked["dropout"] = checks.real(self.dropout, "dropout", owner, "[0, 1)")
+        if self.normalization is not None:
+            checked["normalization"] = NORMALIZATIONS.check(self.normalization, owner)
+        for name, value in checked.items():
+            object.__setattr__(self, name, value)
+        self._check_agreement()
+
+    def _check_agreement(self) -> None:
+        """Raise where two settings contradict each other, or one would have no effect."""
+        n_hidden = len(self.hidden_features)
+        for name in ("activation", "dropout"):
+            values = getattr(self, name)
+            if isinstance(values, tuple) and len(values) != n_hidden:
+                msg = (
+                    f"{name} of Architecture must be one value, or one for each of the {n_hidden} "
+                    f"hidden layers; got {len(values)}"
+                )
+                raise InvalidArgumentError(msg)
+        if not n_hidden:
+            for name, neutral in (("dropout", 0.0), ("normalization", None)):
+                if getattr(self, name) not in (neutral, ()):
+                    msg = (
+                        f"{name} of Architecture acts on hidden layers, and there are none; "
+                        f"got {getattr(self, name)!r}"
+                    )
+                    raise InvalidArgumentError(msg)
+        if self.residual and not any(layer.residual for layer in self.hidden_layers):
+            msg = (
+                "residual of Architecture needs a hidden layer that is as wide as its input; got "
+                f"widths {(self.in_features, *self.hidden_features)}"
+            )
+            raise InvalidArgumentError(msg)
+
+    @property
+    def hidden_layers(self) -> tuple[HiddenLayer, ...]:
+        """The hidden layers in order, each with its own settings."""
+        n_hidden = len(self.hidden_features)
+        activations = self.activation
+        if isinstance(activations, str):
+            activations = (activations,) * n_hidden
+        rates = self.dropout if isinstance(self.dropout, tuple) else (self.dropout,) * n_hidden
+        inputs = (self.in_features, *self.hidden_features)
+        return tuple(
+            HiddenLayer(
+                in_features=n_in,
+                out_features=n_out,
+                bias=self.bias,
+                normalization=self.normalization,
+                activation=activation,
+                dropout=rate,
+                residual=self.residual and n_in == n_out,
+            )
+            for n_in, n_out, activation, rate in zip(
+                inputs, self.hidden_features, activations, rates, strict=False
+            )
+        )
+
+    @property
+    def n_parameters(self) -> int:
+        """How many numbers training adjusts; nothing is built to count them."""
+        last_in = (self.in_features, *self.hidden_features)[-1]
+        last = (last_in + self.bias) * self.out_features
+        return sum(layer.n_parameters for layer in self.hidden_layers) + last
+
+    def to_json(self) -> str:
+        """Return the architecture as a JSON object, one key a field."""
+        return json.dumps(asdict(self))
+
+    @classmethod
+    def from_json(cls, text: str) -> Self:
+        """Return the architecture that `to_json` wrote.
+
+        Raises
+        ------
+        InvalidArgumentError
+            If `text` is no JSON object of an architecture's fields.
+        """
+        try:
+            values = json.loads(text)
+        except (json.JSONDecodeError, RecursionError) as error:
+            msg = f"an Architecture must be a JSON object; {error}"
+            raise InvalidArgumentError(msg) from error
+        if not isinstance(values, dict):
+            msg = f"an Architecture must be a JSON object; got {type(values).__name__}"
+            raise InvalidArgumentError(msg)
+        known = [field.name for field in fields(cls)]
+        required = known[:3]
+        for name in values:
+            Names("field", known).check(name, "Architecture")
+        missing = [name for name in required if name not in values]
+        if missing:
+            msg = f"an Architecture needs {', '.join(required)}; missing: {', '.join(missing)}"
+            raise InvalidArgumentError(msg)
+        return cls(**values)
+
+
+def _sequence(values: object, parameter: str) -> list[Any]:
+    """Return `values` as a list, if it is a sequence and no string."""
+    if isinstance(values, str) or not isinstance(values, Iterable):
+        msg = f"{parameter} of Architecture must be a sequence; got {values!r}"
+        raise InvalidTypeError(msg)
+    return list(values)

@@ -1,0 +1,163 @@
+"""Checks of arguments: each returns the value, normalised, or raises with a full message.
+
+A message names the parameter and its owner, what is allowed, and what came:
+``hidden_features of Architecture must be positive integers; got 0 at position 1``.
+"""
+
+import math
+import numbers
+import operator
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from multilayer.errors import InvalidArgumentError, InvalidDataError, InvalidTypeError
+
+__all__ = [
+    "finite_array",
+    "flag",
+    "integer",
+    "random_generator",
+    "real",
+    "sample_matrix",
+    "sample_weights",
+]
+
+Array = npt.NDArray[Any]
+
+
+def integer(value: object, parameter: str, owner: str, *, minimum: int = 1) -> int:
+    """Return `value` as an int, if it is an integer (not a bool) of at least `minimum`."""
+    kind = {0: "a non-negative integer", 1: "a positive integer"}.get(
+        minimum, f"an integer of at least {minimum}"
+    )
+    if isinstance(value, (bool, np.bool_)) or not isinstance(value, numbers.Integral):
+        msg = f"{parameter} of {owner} must be {kind}; got {value!r}"
+        raise InvalidTypeError(msg)
+    number = operator.index(value)
+    if number < minimum:
+        msg = f"{parameter} of {owner} must be {kind}; got {number}"
+        raise InvalidArgumentError(msg)
+    return number
+
+
+def real(value: object, parameter: str, owner: str, interval: str = "(-inf, inf)") -> float:
+    """Return `value` as a float, if it lies in `interval`.
+
+    Parameters
+    ----------
+    interval : str
+        In mathematical notation, ``"(0, inf)"`` or ``"[0, 1)"``: a square bracket takes in its end.
+    """
+    low, high = (float(end) for end in interval[1:-1].split(","))
+    if isinstance(value, (bool, np.bool_)) or not isinstance(value, numbers.Real):
+        msg = f"{parameter} of {owner} must be a number in {interval}; got {value!r}"
+        raise InvalidTypeError(msg)
+    number = float(value)
+    above = number >= low if interval[0] == "[" else number > low
+    below = number <= high if interval[-1] == "]" else number < high
+    if not (above and below and math.isfinite(number)):
+        msg = f"{parameter} of {owner} must be a number in {interval}; got {number:g}"
+        raise InvalidArgumentError(msg)
+    return number
+
+
+def flag(value: object, parameter: str, owner: str) -> bool:
+    """Return `value`, if it is True or False."""
+    if not isinstance(value, (bool, np.bool_)):
+        msg = f"{parameter} of {owner} must be True or False; got {value!r}"
+        raise InvalidTypeError(msg)
+    return bool(value)
+
+
+def random_generator(value: object, owner: str) -> np.random.Generator:
+    """Return `value` if it is a Generator; a fresh one, seeded by the system, if it is None."""
+    if value is None:
+        return np.random.default_rng()
+    if not isinstance(value, np.random.Generator):
+        msg = f"rng of {owner} must be a numpy.random.Generator or None; got {value!r}"
+        raise InvalidTypeError(msg)
+    return value
+
+
+def finite_array(values: object, what: str, dtype: npt.DTypeLike) -> Array:
+    """Return `values` as a contiguous array of `dtype`, if all of them are finite numbers.
+
+    `what` is the array's name in messages, such as ``"X"``. The input is not changed.
+    """
+    array = _number_array(values, what)
+    with np.errstate(over="ignore"):  # what becomes infinite in `dtype` is reported below
+        array = np.ascontiguousarray(array, dtype=dtype)
+    finite = np.isfinite(array)
+    if not finite.all():
+        first = tuple(np.argwhere(~finite)[0].tolist())
+        n_more = int((~finite).sum()) - 1
+        more = f" (and {n_more} more)" if n_more else ""
+        msg = f"{what} must be finite in {array.dtype}; got {array[first]} at {_place(first)}{more}"
+        raise InvalidDataError(msg)
+    return array
+
+
+def _number_array(values: object, what: str) -> Array:
+    """Return `values` as an array of booleans, integers or floats, of whatever width."""
+    try:
+        array = np.asarray(values)
+        if array.dtype.kind == "O":  # a table of mixed columns, None for a gap
+            array = array.astype(np.float64)
+    except (TypeError, ValueError) as error:
+        msg = f"{what} must be an array of numbers; {error}"
+        raise InvalidTypeError(msg) from error
+    if array.dtype.kind not in "biuf":
+        msg = f"{what} must be an array of numbers; got dtype {array.dtype}"
+        raise InvalidTypeError(msg)
+    return array
+
+
+def _place(index: tuple[int, ...]) -> str:
+    """Say where an entry is: in a matrix its row and column, elsewhere its index."""
+    if len(index) == 2:
+        return f"row {index[0]}, column {index[1]}"
+    return f"index {index[0] if len(index) == 1 else index}"
+
+
+def sample_matrix(X: object, in_features: int, dtype: npt.DTypeLike) -> Array:
+    """Return the samples as a contiguous matrix of shape (n_samples, in_features).
+
+    Images and other arrays of more than two axes are flattened, a sample a row.
+    """
+    array = _number_array(X, "X")
+    if array.ndim < 2:
+        msg = (
+            f"X must have shape (n_samples, {in_features}); got shape {array.shape}. "
+            "Reshape a single sample with X.reshape(1, -1)"
+        )
+        raise InvalidDataError(msg)
+    if array.shape[0] == 0:
+        msg = f"X must have at least one sample; got shape {array.shape}"
+        raise InvalidDataError(msg)
+    if math.prod(array.shape[1:]) != in_features:
+        msg = (
+            f"X must have {in_features} features, as the network has inputs; got shape "
+            f"{array.shape}"
+        )
+        raise InvalidDataError(msg)
+    return finite_array(array.reshape(len(array), -1), "X", dtype)
+
+
+def sample_weights(weight: object, n_samples: int, dtype: npt.DTypeLike) -> Array | None:
+    """Return one non-negative weight a sample, not all of them zero; None stays None."""
+    if weight is None:
+        return None
+    array = finite_array(weight, "sample_weight", dtype)
+    if array.shape != (n_samples,):
+        msg = f"sample_weight must have shape ({n_samples},), one a sample; got {array.shape}"
+        raise InvalidDataError(msg)
+    if (array < 0).any():
+        index = int(np.argmax(array < 0))
+        msg = f"sample_weight must not be negative; got {array[index]} at index {index}"
+        raise InvalidDataError(msg)
+    if not array.any():
+        msg = "sample_weight must not be zero for every sample"
+        raise InvalidDataError(msg)
+    return array

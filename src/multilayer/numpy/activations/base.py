@@ -1,0 +1,53 @@
+"""What an activation is: a function, and the chain rule's step back through it."""
+
+from typing import Any, ClassVar, Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+__all__ = ["Activation", "Array", "Elementwise"]
+
+Array = npt.NDArray[Any]
+
+
+class Activation(Protocol):
+    """A function a = σ(z) of a layer's pre-activations, and its vector–Jacobian product."""
+
+    formula: ClassVar[str]
+    derivative_formula: ClassVar[str]
+    range: ClassVar[str]
+    kinks: ClassVar[tuple[float, ...]]
+    """Where σ is not twice differentiable: finite differences across such a point mislead."""
+
+    def forward(self, z: Array) -> Array:
+        """Return a = σ(z), of z's shape (n_samples, features)."""
+        ...
+
+    def backward(self, da: Array, z: Array, a: Array) -> Array:
+        """Return dz, the loss's gradient in z, from da, its gradient in a = σ(z)."""
+        ...
+
+
+class Elementwise:
+    """An activation that treats each number by itself.
+
+    Its Jacobian is then diagonal, diag(σ'(z)), and the chain rule a product of numbers:
+    dz = da · σ'(z).
+    """
+
+    formula: ClassVar[str]
+    derivative_formula: ClassVar[str]
+    range: ClassVar[str]
+    kinks: ClassVar[tuple[float, ...]] = ()
+
+    def forward(self, z: Array) -> Array:
+        """Return a = σ(z)."""
+        raise NotImplementedError
+
+    def derivative(self, z: Array, a: Array) -> Array:
+        """Return σ'(z); a = σ(z) is at hand, since many derivatives are simple in a."""
+        raise NotImplementedError
+
+    def backward(self, da: Array, z: Array, a: Array) -> Array:
+        """Return dz = da · σ'(z)."""
+        return np.multiply(da, self.derivative(z, a))

@@ -1,0 +1,88 @@
+"""Functions that turn logits into predictions: softmax, its logarithm, and exp for counts."""
+
+import numpy as np
+
+from multilayer.numpy.activations.base import Array, Elementwise
+
+__all__ = ["Exp", "LogSoftmax", "Softmax", "log_softmax"]
+
+
+class Softmax:
+    r"""a = softmax(z), over a sample's features: :math:`a_i = e^{z_i} / \sum_k e^{z_k}`.
+
+    It mixes the features, so its Jacobian is a full matrix. With :math:`S = \sum_k e^{z_k}`,
+
+    .. math::
+        \frac{∂a_i}{∂z_j} = \frac{δ_{ij} e^{z_i}}{S} - \frac{e^{z_i} e^{z_j}}{S^2}
+                          = a_i (δ_{ij} - a_j).
+
+    The chain rule needs its product with a vector only, which takes no matrix:
+
+    .. math::
+        dz_j = \sum_i da_i \, a_i (δ_{ij} - a_j) = a_j \Big(da_j - \sum_i da_i a_i\Big).
+
+    Where the cross-entropy follows, its loss takes the logits and this product is not needed: there
+    dz = a − y.
+    """
+
+    formula = "eᶻ / Σ eᶻ"
+    derivative_formula = "dz = a (da − Σ da a)"
+    range = "(0, 1)"
+    kinks = ()
+
+    def forward(self, z: Array) -> Array:
+        """Return softmax(z); a row's maximum is subtracted first, which changes nothing but size."""
+        e = np.exp(z - z.max(axis=1, keepdims=True))
+        e /= e.sum(axis=1, keepdims=True)
+        return e
+
+    def backward(self, da: Array, z: Array, a: Array) -> Array:
+        """Return dz = a (da − Σ da a)."""
+        return np.multiply(a, da - np.sum(da * a, axis=1, keepdims=True))
+
+
+class LogSoftmax:
+    r"""a = log softmax(z), over a sample's features: :math:`a_i = z_i - \log\sum_k e^{z_k}`.
+
+    With p = softmax(z), :math:`∂a_i/∂z_j = δ_{ij} - p_j`, so
+
+    .. math:: dz_j = \sum_i da_i (δ_{ij} - p_j) = da_j - p_j \sum_i da_i, \qquad p = e^a.
+    """
+
+    formula = "z − log Σ eᶻ"
+    derivative_formula = "dz = da − eᵃ Σ da"
+    range = "(−∞, 0]"
+    kinks = ()
+
+    def forward(self, z: Array) -> Array:
+        """Return log softmax(z)."""
+        return log_softmax(z)
+
+    def backward(self, da: Array, z: Array, a: Array) -> Array:
+        """Return dz = da − eᵃ Σ da."""
+        return np.subtract(da, np.exp(a) * np.sum(da, axis=1, keepdims=True))
+
+
+class Exp(Elementwise):
+    """a = eᶻ, the link function of counts: a rate that is never negative. Its derivative is itself.
+
+    Where eᶻ exceeds the largest finite number of z's dtype, that number is returned.
+    """
+
+    formula = "eᶻ"
+    derivative_formula = "a"
+    range = "(0, ∞)"
+
+    def forward(self, z: Array) -> Array:
+        # The next number below log(max): its rounding must not carry e to the power of it over max.
+        largest = np.nextafter(np.log(np.finfo(z.dtype).max), z.dtype.type(0))
+        return np.exp(np.minimum(z, largest))
+
+    def derivative(self, z: Array, a: Array) -> Array:
+        return a
+
+
+def log_softmax(z: Array) -> Array:
+    """Return z − log Σ eᶻ over each row; with its maximum subtracted first, nothing overflows."""
+    shifted = z - z.max(axis=1, keepdims=True)
+    return np.subtract(shifted, np.log(np.exp(shifted).sum(axis=1, keepdims=True)))

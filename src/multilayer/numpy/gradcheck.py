@@ -1,0 +1,289 @@
+"""Is the hand-derived gradient right? Central differences say."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from multilayer import checks
+from multilayer.architecture import Architecture
+from multilayer.errors import InvalidArgumentError, InvalidTypeError
+from multilayer.numpy.activations import Activation
+from multilayer.numpy.initializers import Normal
+from multilayer.numpy.layers import Activate, Layer, Residual, Stack
+from multilayer.numpy.losses import LOSSES, Loss
+from multilayer.numpy.network import MLP
+from multilayer.registry import resolve
+
+__all__ = ["GradientReport", "ParameterCheck", "check_gradients", "smooth_problem"]
+
+Array = npt.NDArray[Any]
+
+STEP = float(np.finfo(np.float64).eps) ** (1 / 3)
+"""h = ε^(1/3): there the difference's error h² and its rounding error ε/h are equally large."""
+
+SMALL = 1e-3
+"""Gradients below this share of the largest are compared with that share: see `check_gradients`."""
+
+
+@dataclass(frozen=True)
+class ParameterCheck:
+    """How well one parameter array's gradient agrees with central differences."""
+
+    name: str
+    shape: tuple[int, ...]
+    max_relative_error: float
+    index: tuple[int, ...]
+    """Where the error is largest."""
+    analytic: float
+    numeric: float
+
+
+@dataclass(frozen=True)
+class GradientReport:
+    """The result of `check_gradients`: a line for each parameter array."""
+
+    parameters: tuple[ParameterCheck, ...]
+    tolerance: float
+
+    @property
+    def max_relative_error(self) -> float:
+        """The largest error of all."""
+        return max(check.max_relative_error for check in self.parameters)
+
+    @property
+    def passed(self) -> bool:
+        """Whether no error is above the tolerance."""
+        return self.max_relative_error <= self.tolerance
+
+    def __str__(self) -> str:
+        lines = [f"{'parameter':<12}{'shape':<14}{'largest relative error':<24}where"]
+        for check in self.parameters:
+            where = f"{list(check.index)}: {check.analytic:+.8e} against {check.numeric:+.8e}"
+            lines.append(
+                f"{check.name:<12}{check.shape!s:<14}{check.max_relative_error:<24.1e}{where}"
+            )
+        verdict = "passed" if self.passed else "FAILED"
+        lines.append(f"{verdict}: {self.max_relative_error:.1e} (tolerance {self.tolerance:.0e})")
+        return "\n".join(lines)
+
+
+MAX_DRAWS = 1000
+
+
+def check_gradients(
+    net: MLP,
+    X: object,
+    y: object,
+    *,
+    loss: str | Loss,
+    l1: float = 0.0,
+    l2: float = 0.0,
+    sample_weight: object = None,
+    training: bool = True,
+    seed: int = 0,
+    max_entries: int | None = None,
+    tolerance: float = 1e-6,
+) -> GradientReport:
+    r"""Compare the hand-derived gradient with central differences, in float64.
+
+    For every parameter :math:`θ_k`, with :math:`h_k = ε^{1/3} \max(1, |θ_k|)`,
+
+    .. math:: n_k = \frac{J(θ + h_k e_k) - J(θ - h_k e_k)}{2 h_k}, \qquad
+              \text{error} = \frac{|g_k - n_k|}{\max(|g_k|, |n_k|, 10^{-3} \max_l |g_l|)}.
+
+    The last term keeps the differences' rounding, about 1e-11, out of the errors of gradients that
+    are next to nothing beside the others.
+
+    Parameters
+    ----------
+    net : MLP
+        The network; it is not changed, a float64 copy is checked.
+    X, y, loss, l1, l2, sample_weight, training
+        As in `MLP.loss_and_gradients`.
+    seed : int
+        Draws the dropout masks, the same ones at every evaluation, and the entries to check.
+    max_entries : int, optional
+        Check so many entries of each parameter array, drawn at random; all of them by default. Each
+        takes two evaluations of the loss.
+    tolerance : float
+        The largest error that passes.
+
+    Returns
+    -------
+    GradientReport
+
+    Notes
+    -----
+    A difference taken across a kink, of relu at 0 say, is no derivative. Where a pre-activation,
+    residual or weight happens to lie within about 1e-5 of one, an error says nothing;
+    `smooth_problem` draws networks and data for which none does.
+
+    Examples
+    --------
+    >>> architecture = Architecture(in_features=3, hidden_features=(4,), out_features=2,
+    ...                             activation="tanh")
+    >>> rng = np.random.default_rng(0)
+    >>> net = MLP(architecture, rng=rng)
+    >>> report = check_gradients(net, rng.normal(size=(5, 3)), [0, 1, 1, 0, 1],
+    ...                          loss="cross_entropy", l2=0.1)
+    >>> report.passed
+    True
+    """
+    if not isinstance(net, MLP):
+        msg = f"net of check_gradients must be a multilayer.numpy.MLP; got {net!r}"
+        raise InvalidTypeError(msg)
+    tolerance = checks.real(tolerance, "tolerance", "check_gradients", "(0, inf)")
+    seed = checks.integer(seed, "seed", "check_gradients", minimum=0)
+    if max_entries is not None:
+        max_entries = checks.integer(max_entries, "max_entries", "check_gradients")
+    twin = net.copy(dtype="float64")
+
+    def evaluate() -> tuple[float, list[Array]]:
+        value, gradients = twin.loss_and_gradients(
+            X,
+            y,
+            loss=loss,
+            l1=l1,
+            l2=l2,
+            sample_weight=sample_weight,
+            training=training,
+            rng=np.random.default_rng(seed),
+        )
+        return value, [array for pair in gradients for array in pair if array is not None]
+
+    _, gradients = evaluate()
+    largest = max(float(np.abs(gradient).max()) for gradient in gradients)
+    floor = max(SMALL * largest, float(np.finfo(np.float64).tiny))
+    draw = np.random.default_rng(seed)
+    found = []
+    for (name, theta), gradient in zip(_named_arrays(twin), gradients, strict=True):
+        entries = np.arange(theta.size)
+        if max_entries is not None and max_entries < theta.size:
+            entries = np.sort(draw.choice(theta.size, max_entries, replace=False))
+        flat = theta.reshape(-1)  # a view: what is written to it changes the network
+        numeric = np.array([_difference(flat, k, lambda: evaluate()[0]) for k in entries.tolist()])
+        analytic = gradient.reshape(-1)[entries]
+        scale = np.maximum(np.maximum(np.abs(analytic), np.abs(numeric)), floor)
+        errors = np.abs(analytic - numeric) / scale
+        worst = int(np.argmax(errors))
+        found.append(
+            ParameterCheck(
+                name=name,
+                shape=theta.shape,
+                max_relative_error=float(errors[worst]),
+                index=tuple(int(n) for n in np.unravel_index(entries[worst], theta.shape)),
+                analytic=float(analytic[worst]),
+                numeric=float(numeric[worst]),
+            )
+        )
+    return GradientReport(tuple(found), tolerance)
+
+
+def _difference(theta: Array, k: int, loss: Callable[[], float]) -> float:
+    """Return (J(θ + h eₖ) − J(θ − h eₖ))/2h, and leave θ as it was."""
+    value = float(theta[k])
+    h = STEP * max(1.0, abs(value))
+    theta[k] = value + h
+    above = loss()
+    theta[k] = value - h
+    below = loss()
+    theta[k] = value
+    return (above - below) / (2 * h)
+
+
+def _named_arrays(net: MLP) -> Iterator[tuple[str, Array]]:
+    """Yield the network's parameter arrays in order, as ``0.W``, ``0.b``, ``1.γ``, …"""
+    for i, pair in enumerate(net.weights):
+        letters = "γβ" if pair[0].ndim == 1 else "Wb"
+        for array, letter in zip(pair, letters, strict=True):
+            if array is not None:
+                yield f"{i}.{letter}", array
+
+
+def smooth_problem(
+    architecture: Architecture,
+    loss: str | Loss,
+    rng: np.random.Generator,
+    *,
+    n_samples: int = 6,
+    margin: float = 1e-3,
+) -> tuple[MLP, Array, Array]:
+    """Draw a network, samples and targets that are far enough from every kink for `check_gradients`.
+
+    Parameters
+    ----------
+    architecture : Architecture
+        The network's.
+    loss : str or Loss
+        The loss whose targets are drawn.
+    rng : numpy.random.Generator
+        Draws everything.
+    n_samples : int
+        How many samples.
+    margin : float
+        The least distance of pre-activations, residuals and weights from a kink.
+
+    Returns
+    -------
+    net : MLP
+        In float64.
+    X, y : array
+
+    Raises
+    ------
+    InvalidArgumentError
+        If no such point is found, as in a network of thousands of units.
+    """
+    loss = resolve(loss, LOSSES, Loss)
+    loss.check_architecture(architecture)
+    initializer = Normal(std=0.5, bias=0.1)
+    for _ in range(MAX_DRAWS):
+        net = MLP(architecture, dtype="float64", initializer=initializer, rng=rng)
+        X = rng.normal(size=(n_samples, architecture.in_features))
+        y = _draw_targets(loss, n_samples, architecture.out_features, rng)
+        if _distance_from_kinks(net, X, y, loss) > margin:
+            return net, X, y
+    msg = f"no smooth point found in {MAX_DRAWS} draws; a smaller network has fewer kinks"
+    raise InvalidArgumentError(msg)
+
+
+def _draw_targets(
+    loss: Loss, n_samples: int, out_features: int, rng: np.random.Generator
+) -> Array:
+    """Draw targets of the kind that the loss takes."""
+    if loss.task == "class":
+        return rng.integers(out_features, size=n_samples)
+    if loss.task == "labels":
+        return rng.integers(2, size=(n_samples, out_features))
+    n_targets = out_features // len(getattr(loss, "quantiles", (0,)))
+    if loss.name == "poisson":
+        return rng.poisson(2.0, size=(n_samples, n_targets))
+    return rng.normal(size=(n_samples, n_targets))
+
+
+def _distance_from_kinks(net: MLP, X: Array, y: Array, loss: Loss) -> float:
+    """Return how near a weight, a pre-activation or a residual is to a kink."""
+    distances = [float(np.abs(pair[0]).min()) for pair in net.weights if pair[0].ndim == 2]
+    for training in (False, True):
+        _, caches = net._hidden.forward(X, training=training, rng=np.random.default_rng(0))
+        for activation, z in _pre_activations(net._hidden, caches):
+            distances += [float(np.abs(z - kink).min()) for kink in activation.kinks]
+    if loss.task == "value" and not loss.takes_logits:
+        residuals = net(X).reshape(len(X), y.shape[1], -1) - y[:, :, np.newaxis]
+        delta = getattr(loss, "delta", 0.0)
+        distances += [float(np.abs(residuals - kink).min()) for kink in (0.0, delta, -delta)]
+    return min(distances)
+
+
+def _pre_activations(layer: Layer, cache: Any) -> Iterator[tuple[Activation, Array]]:
+    """Yield each activation of a forward pass with the z that it was given."""
+    if isinstance(layer, Stack):
+        for inner, of_inner in zip(layer.layers, cache, strict=True):
+            yield from _pre_activations(inner, of_inner)
+    elif isinstance(layer, Residual):
+        yield from _pre_activations(layer.inner, cache)
+    elif isinstance(layer, Activate):
+        yield layer.activation, cache[0]

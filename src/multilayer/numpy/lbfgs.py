@@ -1,0 +1,84 @@
+"""L-BFGS, through SciPy: a method for the whole data at once, with a line search of its own."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from multilayer import checks
+
+__all__ = ["LBFGS"]
+
+Array = npt.NDArray[Any]
+Objective = Callable[[Array], tuple[float, Array]]
+
+
+@dataclass(frozen=True)
+class LBFGS:
+    """Limited-memory BFGS (Liu & Nocedal 1989; SciPy's L-BFGS-B without bounds).
+
+    It estimates the curvature from its last `memory` steps, evaluates the loss of all samples, and
+    is hard to beat on small data. An epoch of training is one of its iterations.
+
+    Parameters
+    ----------
+    tolerance : float
+        Stop when no entry of the gradient is larger.
+    max_evaluations : int
+        Stop after so many evaluations of the loss.
+    memory : int
+        How many steps the curvature is estimated from.
+    """
+
+    tolerance: float = 1e-4
+    max_evaluations: int = 15_000
+    memory: int = 10
+
+    def __post_init__(self) -> None:
+        checks.real(self.tolerance, "tolerance", "LBFGS", "[0, inf)")
+        checks.integer(self.max_evaluations, "max_evaluations", "LBFGS")
+        checks.integer(self.memory, "memory", "LBFGS")
+
+    def minimize(
+        self,
+        objective: Objective,
+        start: Array,
+        n_iterations: int,
+        after_iteration: Callable[[Array, float], bool],
+    ) -> bool:
+        """Return whether a minimum was found before the last iteration.
+
+        Parameters
+        ----------
+        objective : callable
+            Takes the parameters, returns the loss and its gradient.
+        start : array of shape (n_parameters,)
+            Where to begin.
+        n_iterations : int
+            How many iterations at most.
+        after_iteration : callable
+            Takes the parameters and the loss after each iteration; True stops.
+        """
+        from scipy.optimize import OptimizeResult, minimize
+
+        def callback(intermediate_result: OptimizeResult) -> None:
+            if after_iteration(intermediate_result.x, float(intermediate_result.fun)):
+                raise StopIteration
+
+        result = minimize(
+            objective,
+            start.astype(np.float64),
+            jac=True,
+            method="L-BFGS-B",
+            callback=callback,
+            options={
+                "maxiter": n_iterations,
+                "maxfun": self.max_evaluations,
+                "maxcor": self.memory,
+                "gtol": self.tolerance,
+                "ftol": 64 * np.finfo(np.float64).eps,
+            },
+        )
+        return bool(result.success)

@@ -1,0 +1,38 @@
+"""The losses, each with its gradient. To add one, see CONTRIBUTING.md."""
+
+from multilayer.numpy.losses.base import Loss
+from multilayer.numpy.losses.classification import NLL, BinaryCrossEntropy, CrossEntropy
+from multilayer.numpy.losses.regression import (
+    AbsoluteError,
+    Huber,
+    Poisson,
+    Quantile,
+    SquaredError,
+)
+from multilayer.registry import Names, Registry
+
+__all__ = [
+    "LOSSES",
+    "NLL",
+    "AbsoluteError",
+    "BinaryCrossEntropy",
+    "CrossEntropy",
+    "Huber",
+    "Loss",
+    "Poisson",
+    "Quantile",
+    "SquaredError",
+]
+
+_CLASSES: tuple[type[Loss], ...] = (
+    SquaredError,
+    AbsoluteError,
+    Huber,
+    Quantile,
+    Poisson,
+    CrossEntropy,
+    NLL,
+    BinaryCrossEntropy,
+)
+
+LOSSES: Registry[type[Loss]] = Registry(Names("loss", []), {c.name: c for c in _CLASSES})

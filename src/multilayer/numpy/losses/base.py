@@ -1,0 +1,139 @@
+"""What a loss is: per-sample values and gradients, and their weighted mean over a batch."""
+
+from typing import Any, ClassVar, Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from multilayer import checks
+from multilayer.architecture import Architecture
+from multilayer.errors import InvalidArgumentError, InvalidDataError
+
+__all__ = ["Array", "Loss"]
+
+Array = npt.NDArray[Any]
+
+
+class Loss:
+    r"""A loss over a batch, and its gradient in the network's logits or outputs.
+
+    With :math:`ℓ_i` the loss of sample i, summed over its outputs, and sample weights
+    :math:`w_i` (1 where none are given),
+
+    .. math:: L = \frac{\sum_i w_i ℓ_i}{\sum_i w_i}, \qquad
+              \frac{∂L}{∂p_i} = \frac{w_i}{\sum_k w_k} \frac{∂ℓ_i}{∂p_i}.
+
+    A subclass gives :math:`ℓ_i` and :math:`∂ℓ_i/∂p_i` in `per_sample`, and checks its targets in
+    `targets`.
+
+    Attributes
+    ----------
+    outputs : tuple of str
+        The architecture's outputs that the loss belongs to.
+    takes_logits : bool
+        True where p are the logits, the values before the output's link function: the loss then
+        holds that function itself. False where p are the network's outputs.
+    task : {"class", "labels", "value"}
+        What is predicted: one class of several, any number of labels, or real values.
+
+    Notes
+    -----
+    Losses sum over a sample's outputs and average over samples. PyTorch's regression losses and
+    BCEWithLogitsLoss average over both: with k outputs they are k times smaller.
+    """
+
+    name: ClassVar[str]
+    outputs: ClassVar[tuple[str, ...]]
+    takes_logits: ClassVar[bool]
+    task: ClassVar[Literal["class", "labels", "value"]]
+    formula: ClassVar[str]
+
+    def __call__(
+        self, prediction: object, y: object, sample_weight: object = None
+    ) -> tuple[float, Array]:
+        """Check the arguments and return the loss and its gradient in `prediction`.
+
+        Parameters
+        ----------
+        prediction : array of shape (n_samples, out_features)
+            Logits, or outputs where `takes_logits` is false.
+        y : array of shape (n_samples,) or (n_samples, out_features)
+            Targets.
+        sample_weight : array of shape (n_samples,), optional
+            Non-negative weights, not all zero.
+
+        Raises
+        ------
+        InvalidDataError, InvalidTypeError
+            If shapes do not agree, numbers are not finite, or targets are not of the loss's kind.
+        """
+        array = np.asarray(prediction)
+        dtype = array.dtype if array.dtype in (np.float32, np.float64) else np.dtype(np.float64)
+        p = checks.finite_array(prediction, "prediction", dtype)
+        if p.ndim != 2 or not p.size:
+            msg = f"prediction must have shape (n_samples, out_features); got shape {p.shape}"
+            raise InvalidDataError(msg)
+        self.check_width(p.shape[1])
+        targets = self.targets(y, *p.shape, p.dtype)
+        return self.value_and_gradient(p, targets, checks.sample_weights(sample_weight, *p.shape[:1], p.dtype))
+
+    def value_and_gradient(
+        self, p: Array, targets: Array, weight: Array | None = None
+    ) -> tuple[float, Array]:
+        """Return the loss and its gradient, of checked arguments.
+
+        A batch whose weights are all zero has loss 0 and gradient 0.
+        """
+        values, gradient = self.per_sample(p, targets)
+        if weight is None:
+            return float(values.mean()), gradient / p.dtype.type(len(p))
+        total = weight.sum()
+        share = weight / total if total > 0 else weight
+        return float(values @ share), gradient * share[:, np.newaxis]
+
+    def per_sample(self, p: Array, targets: Array) -> tuple[Array, Array]:
+        """Return ℓ, of shape (n_samples,), and ∂ℓ/∂p, of shape (n_samples, out_features)."""
+        raise NotImplementedError
+
+    def targets(self, y: object, n_samples: int, out_features: int, dtype: npt.DTypeLike) -> Array:
+        """Return the targets, checked, as `per_sample` takes them."""
+        raise NotImplementedError
+
+    def predict(self, p: Array) -> Array:
+        """Return what p says of the targets: classes, labels, or values."""
+        return p
+
+    def check_width(self, out_features: int) -> None:
+        """Raise if the loss makes no sense with this number of outputs."""
+
+    def check_architecture(self, architecture: Architecture) -> None:
+        """Raise if the network's output is not one that the loss belongs to."""
+        if architecture.output not in self.outputs:
+            given = "logits" if self.takes_logits else "outputs"
+            msg = (
+                f"loss {self.name!r} takes {given} of a network with output "
+                f"{' or '.join(repr(output) for output in self.outputs)}; got output "
+                f"{architecture.output!r}"
+            )
+            raise InvalidArgumentError(msg)
+        self.check_width(architecture.out_features)
+
+
+def check_lengths(y: Array, n_samples: int) -> None:
+    """Raise if there is not one target for each sample."""
+    if y.ndim == 0 or len(y) != n_samples:
+        n_targets = 0 if y.ndim == 0 else len(y)
+        msg = f"y must have one target for each of the {n_samples} samples; got {n_targets}"
+        raise InvalidDataError(msg)
+
+
+def target_matrix(y: object, n_samples: int, n_targets: int, dtype: npt.DTypeLike) -> Array:
+    """Return real targets as a matrix (n_samples, n_targets); one target may come as a vector."""
+    array = checks.finite_array(y, "y", dtype)
+    check_lengths(array, n_samples)
+    if array.ndim == 1 and n_targets == 1:
+        array = array.reshape(-1, 1)
+    if array.shape != (n_samples, n_targets):
+        msg = f"y must have shape ({n_samples}, {n_targets}); got shape {array.shape}"
+        raise InvalidDataError(msg)
+    return array

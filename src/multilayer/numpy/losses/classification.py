@@ -1,0 +1,180 @@
+"""Losses of classes and labels."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from multilayer import checks
+from multilayer.errors import InvalidArgumentError, InvalidDataError, InvalidTypeError
+from multilayer.numpy.activations.outputs import log_softmax
+from multilayer.numpy.activations.rectifiers import softplus
+from multilayer.numpy.activations.sigmoids import logistic
+from multilayer.numpy.losses.base import Array, Loss, check_lengths, target_matrix
+
+__all__ = ["BinaryCrossEntropy", "CrossEntropy", "NLL"]
+
+
+@dataclass(frozen=True)
+class CrossEntropy(Loss):
+    r"""The cross-entropy of the classes' softmax with the targets, of the logits z.
+
+    With targets t, a distribution over the classes,
+
+    .. math:: ℓ = -\sum_k t_k \log p_k, \qquad \log p = z - \log\sum_k e^{z_k}.
+
+    Since :math:`∂\log p_k/∂z_j = δ_{kj} - p_j` and the targets sum to 1,
+
+    .. math:: \frac{∂ℓ}{∂z_j} = -\sum_k t_k (δ_{kj} - p_j) = p_j - t_j.
+
+    Parameters
+    ----------
+    label_smoothing : float
+        ε in [0, 1]: targets become (1 − ε) t + ε/K over K classes (Szegedy et al. 2016, section 7).
+
+    Examples
+    --------
+    >>> value, gradient = CrossEntropy()([[0.0, 0.0]], [1])
+    >>> round(value, 6), gradient.tolist()
+    (0.693147, [[0.5, -0.5]])
+    """
+
+    label_smoothing: float = 0.0
+
+    name = "cross_entropy"
+    outputs = ("identity", "softmax", "log_softmax")
+    takes_logits = True
+    task = "class"
+    formula = "−Σ t log softmax(z)"
+
+    def __post_init__(self) -> None:
+        checks.real(self.label_smoothing, "label_smoothing", "CrossEntropy", "[0, 1]")
+
+    def per_sample(self, p: Array, targets: Array) -> tuple[Array, Array]:
+        log_probabilities = log_softmax(p)
+        gradient = np.exp(log_probabilities)
+        if targets.ndim == 1 and not self.label_smoothing:  # labels: t is 1 in one place
+            rows = np.arange(len(p))
+            gradient[rows, targets] -= 1
+            return -log_probabilities[rows, targets], gradient
+        if targets.ndim == 1:
+            targets = np.eye(p.shape[1], dtype=p.dtype)[targets]
+        epsilon = self.label_smoothing
+        smooth = (1 - epsilon) * targets + epsilon / p.shape[1]
+        return -np.sum(smooth * log_probabilities, axis=1), gradient - smooth
+
+    def targets(self, y: object, n_samples: int, out_features: int, dtype: npt.DTypeLike) -> Array:
+        array = np.asarray(y)
+        if array.ndim < 2:
+            return class_labels(y, n_samples, out_features)
+        matrix = target_matrix(y, n_samples, out_features, dtype)
+        sums = matrix.sum(axis=1)
+        # The rounding of a row's sum, for rows that were normalised in float32.
+        wrong = (matrix < 0).any(axis=1) | (np.abs(sums - 1) > 1e-4)
+        if wrong.any():
+            row = int(np.argmax(wrong))
+            msg = (
+                "y must hold probabilities that sum to 1 in each row; got "
+                f"sum {sums[row]:g}, least {matrix[row].min():g} at row {row}"
+            )
+            raise InvalidDataError(msg)
+        return matrix
+
+    def predict(self, p: Array) -> Array:
+        return np.asarray(p.argmax(axis=1))
+
+    def check_width(self, out_features: int) -> None:
+        _need_classes(self.name, out_features)
+
+
+@dataclass(frozen=True)
+class NLL(Loss):
+    """The negative log-likelihood ℓ = −a_y of the class y, of log-probabilities a.
+
+    Its derivative is −1 in a_y and 0 elsewhere. With `sample_weight` it is the weighted mean, as in
+    PyTorch's NLLLoss with class weights.
+    """
+
+    name = "nll"
+    outputs = ("log_softmax",)
+    takes_logits = False
+    task = "class"
+    formula = "−log p_y"
+
+    def per_sample(self, p: Array, targets: Array) -> tuple[Array, Array]:
+        rows = np.arange(len(p))
+        gradient = np.zeros_like(p)
+        gradient[rows, targets] = -1
+        return -p[rows, targets], gradient
+
+    def targets(self, y: object, n_samples: int, out_features: int, dtype: npt.DTypeLike) -> Array:
+        return class_labels(y, n_samples, out_features)
+
+    def predict(self, p: Array) -> Array:
+        return np.asarray(p.argmax(axis=1))
+
+    def check_width(self, out_features: int) -> None:
+        _need_classes(self.name, out_features)
+
+
+@dataclass(frozen=True)
+class BinaryCrossEntropy(Loss):
+    r"""The cross-entropy of each label's probability with its target, of the logits z.
+
+    With p = 1/(1 + e⁻ᶻ) and t in [0, 1], summed over a sample's labels,
+
+    .. math:: ℓ = -t \log p - (1 - t) \log(1 - p) = \log(1 + e^z) - t z, \qquad
+              \frac{∂ℓ}{∂z} = p - t.
+    """
+
+    name = "binary_cross_entropy"
+    outputs = ("identity", "sigmoid")
+    takes_logits = True
+    task = "labels"
+    formula = "Σ log(1 + eᶻ) − t z"
+
+    def per_sample(self, p: Array, targets: Array) -> tuple[Array, Array]:
+        return np.sum(softplus(p) - targets * p, axis=1), logistic(p) - targets
+
+    def targets(self, y: object, n_samples: int, out_features: int, dtype: npt.DTypeLike) -> Array:
+        array = target_matrix(y, n_samples, out_features, dtype)
+        wrong = (array < 0) | (array > 1)
+        if wrong.any():
+            row, column = np.argwhere(wrong)[0]
+            msg = (
+                "y must lie in [0, 1] for loss 'binary_cross_entropy'; got "
+                f"{array[row, column]:g} at row {row}, column {column}"
+            )
+            raise InvalidDataError(msg)
+        return array
+
+    def predict(self, p: Array) -> Array:
+        labels = (p > 0).astype(np.int64)
+        return labels[:, 0] if labels.shape[1] == 1 else labels
+
+
+def class_labels(y: object, n_samples: int, n_classes: int) -> Array:
+    """Return integer labels from 0 to n_classes − 1, one a sample."""
+    array = np.asarray(y)
+    if array.dtype.kind not in "biu" and array.size:
+        msg = f"y must hold integer labels 0 to {n_classes - 1}; got dtype {array.dtype}"
+        raise InvalidTypeError(msg)
+    check_lengths(array, n_samples)
+    if array.ndim != 1:
+        msg = f"y must have shape ({n_samples},), one label a sample; got shape {array.shape}"
+        raise InvalidDataError(msg)
+    wrong = (array < 0) | (array >= n_classes)
+    if wrong.any():
+        index = int(np.argmax(wrong))
+        msg = f"y must hold labels 0 to {n_classes - 1}; got {array[index]} at index {index}"
+        raise InvalidDataError(msg)
+    return array.astype(np.intp)
+
+
+def _need_classes(name: str, out_features: int) -> None:
+    if out_features < 2:
+        msg = (
+            f"loss {name!r} needs an output for each of at least 2 classes; got {out_features}. "
+            "For one output use 'binary_cross_entropy'"
+        )
+        raise InvalidArgumentError(msg)

@@ -1,0 +1,180 @@
+"""Losses of real values: squares, absolute differences, quantiles and counts."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from multilayer import checks
+from multilayer.errors import InvalidArgumentError, InvalidDataError
+from multilayer.numpy.losses.base import Array, Loss, target_matrix
+
+__all__ = ["AbsoluteError", "Huber", "Poisson", "Quantile", "SquaredError"]
+
+ANY_OUTPUT = ("identity", "sigmoid", "softmax", "log_softmax", "exp")
+
+
+@dataclass(frozen=True)
+class SquaredError(Loss):
+    """ℓ = ½ ‖ŷ − y‖², with gradient ŷ − y.
+
+    The half makes the gradient of the mean over N samples (ŷ − y)/N.
+
+    Examples
+    --------
+    >>> value, gradient = SquaredError()([[3.0], [1.0]], [1.0, 1.0])
+    >>> value, gradient.tolist()
+    (1.0, [[1.0], [0.0]])
+    """
+
+    name = "squared_error"
+    outputs = ANY_OUTPUT
+    takes_logits = False
+    task = "value"
+    formula = "½ ‖ŷ − y‖²"
+
+    def per_sample(self, p: Array, targets: Array) -> tuple[Array, Array]:
+        residual = p - targets
+        return 0.5 * np.sum(residual * residual, axis=1), residual
+
+    def targets(self, y: object, n_samples: int, out_features: int, dtype: npt.DTypeLike) -> Array:
+        return target_matrix(y, n_samples, out_features, dtype)
+
+
+@dataclass(frozen=True)
+class AbsoluteError(Loss):
+    """ℓ = Σ |ŷ − y|, with gradient sign(ŷ − y); 0 where they are equal."""
+
+    name = "absolute_error"
+    outputs = ANY_OUTPUT
+    takes_logits = False
+    task = "value"
+    formula = "Σ |ŷ − y|"
+
+    def per_sample(self, p: Array, targets: Array) -> tuple[Array, Array]:
+        residual = p - targets
+        return np.abs(residual).sum(axis=1), np.sign(residual)
+
+    def targets(self, y: object, n_samples: int, out_features: int, dtype: npt.DTypeLike) -> Array:
+        return target_matrix(y, n_samples, out_features, dtype)
+
+
+@dataclass(frozen=True)
+class Huber(Loss):
+    """Quadratic near zero, linear beyond δ (Huber 1964).
+
+    With r = ŷ − y, ℓ = Σ ½ r² where |r| ≤ δ and δ (|r| − δ/2) beyond. Its derivative is r
+    inside and δ sign(r) outside: r, clipped to [−δ, δ].
+
+    Parameters
+    ----------
+    delta : float
+        δ > 0, in the units of the targets.
+    """
+
+    delta: float = 1.0
+
+    name = "huber"
+    outputs = ANY_OUTPUT
+    takes_logits = False
+    task = "value"
+    formula = "Σ ½ r² if |r| ≤ δ else δ (|r| − δ/2), r = ŷ − y"
+
+    def __post_init__(self) -> None:
+        checks.real(self.delta, "delta", "Huber", "(0, inf)")
+
+    def per_sample(self, p: Array, targets: Array) -> tuple[Array, Array]:
+        residual = p - targets
+        clipped = np.clip(residual, -self.delta, self.delta)
+        # With c the clipped r, both branches are c (r − c/2).
+        return np.sum(clipped * (residual - 0.5 * clipped), axis=1), clipped
+
+    def targets(self, y: object, n_samples: int, out_features: int, dtype: npt.DTypeLike) -> Array:
+        return target_matrix(y, n_samples, out_features, dtype)
+
+
+@dataclass(frozen=True)
+class Quantile(Loss):
+    """The pinball loss, least where ŷ is a quantile of the targets (Koenker & Bassett 1978).
+
+    For quantile τ and r = y − ŷ, ℓ = max(τ r, (τ − 1) r), with derivative −τ in ŷ where r > 0,
+    1 − τ where r < 0, and 0 where ŷ = y. Several quantiles are learned at once: each target takes
+    len(quantiles) neighbouring outputs, one a quantile, and ℓ is their sum.
+
+    Parameters
+    ----------
+    quantiles : sequence of float
+        Each in (0, 1), growing.
+    """
+
+    quantiles: tuple[float, ...] = (0.5,)
+
+    name = "quantile"
+    outputs = ANY_OUTPUT
+    takes_logits = False
+    task = "value"
+    formula = "Σ max(τ r, (τ − 1) r), r = y − ŷ"
+
+    def __post_init__(self) -> None:
+        values = self.quantiles if isinstance(self.quantiles, (tuple, list)) else (self.quantiles,)
+        quantiles = tuple(
+            checks.real(tau, f"quantiles[{i}]", "Quantile", "(0, 1)") for i, tau in enumerate(values)
+        )
+        if not quantiles or any(a >= b for a, b in zip(quantiles, quantiles[1:], strict=False)):
+            msg = f"quantiles of Quantile must be a growing sequence; got {self.quantiles!r}"
+            raise InvalidArgumentError(msg)
+        object.__setattr__(self, "quantiles", quantiles)
+
+    def per_sample(self, p: Array, targets: Array) -> tuple[Array, Array]:
+        tau = np.asarray(self.quantiles, dtype=p.dtype)
+        residual = targets[:, :, np.newaxis] - p.reshape(len(p), -1, len(tau))
+        values = np.maximum(tau * residual, (tau - 1) * residual).sum(axis=(1, 2))
+        gradient = np.where(residual > 0, -tau, np.where(residual < 0, 1 - tau, 0))
+        return values, gradient.reshape(p.shape)
+
+    def targets(self, y: object, n_samples: int, out_features: int, dtype: npt.DTypeLike) -> Array:
+        return target_matrix(y, n_samples, out_features // len(self.quantiles), dtype)
+
+    def check_width(self, out_features: int) -> None:
+        if out_features % len(self.quantiles):
+            msg = (
+                f"loss 'quantile' with {len(self.quantiles)} quantiles needs a multiple of "
+                f"{len(self.quantiles)} outputs; got {out_features}"
+            )
+            raise InvalidArgumentError(msg)
+
+
+@dataclass(frozen=True)
+class Poisson(Loss):
+    """Half the Poisson deviance of counts y ≥ 0, of the logarithm z of their expected value.
+
+    The negative log-likelihood of the rate eᶻ is eᶻ − y z + log y!. Measured from its least value,
+    which z = log y has, it is half the deviance:
+    ℓ = Σ (eᶻ − y) − y (z − log y), with derivative eᶻ − y in z.
+
+    PyTorch's PoissonNLLLoss and this differ by a term in y alone; the gradients are equal.
+    """
+
+    name = "poisson"
+    outputs = ("identity", "exp")
+    takes_logits = True
+    task = "value"
+    formula = "Σ eᶻ − y − y (z − log y)"
+
+    def per_sample(self, p: Array, targets: Array) -> tuple[Array, Array]:
+        with np.errstate(over="ignore"):  # an infinite loss is reported as divergence
+            difference = np.exp(p) - targets
+        log_targets = np.log(np.where(targets > 0, targets, 1))
+        return np.sum(difference - targets * (p - log_targets), axis=1), difference
+
+    def targets(self, y: object, n_samples: int, out_features: int, dtype: npt.DTypeLike) -> Array:
+        array = target_matrix(y, n_samples, out_features, dtype)
+        if (array < 0).any():
+            row = int(np.argmax((array < 0).any(axis=1)))
+            msg = f"y must hold counts for loss 'poisson'; got {array[row].min():g} at row {row}"
+            raise InvalidDataError(msg)
+        return array
+
+    def predict(self, p: Array) -> Array:
+        with np.errstate(over="ignore"):
+            return np.asarray(np.exp(p))

@@ -1,0 +1,233 @@
+"""Learning-rate schedules: by what factor the optimizer's rate is multiplied, and when.
+
+Time t is counted in epochs as a real number, so that a schedule says the same whatever the size of
+a batch: the third of ten steps in the first epoch has t = 0.2. The training has T epochs.
+"""
+
+import math
+from dataclasses import dataclass, field, fields
+from typing import ClassVar, NamedTuple
+
+from multilayer import checks
+from multilayer.errors import InvalidTypeError
+from multilayer.registry import Names, Registry
+
+__all__ = [
+    "SCHEDULES",
+    "Constant",
+    "Cosine",
+    "Exponential",
+    "InverseScaling",
+    "OneCycle",
+    "Plateau",
+    "ReduceOnPlateau",
+    "Schedule",
+    "Step",
+    "WarmUp",
+]
+
+
+class Plateau(NamedTuple):
+    """What a schedule remembers of the losses it has observed."""
+
+    best: float = math.inf
+    n_stalled: int = 0
+    n_reductions: int = 0
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """A factor of the learning rate as a function of time; its state is held by who runs it."""
+
+    intervals: ClassVar[dict[str, str]] = {}
+    """The interval of each real parameter; the others are whole numbers of at least 1."""
+
+    def __post_init__(self) -> None:
+        owner = type(self).__name__
+        for parameter in fields(self):
+            value = getattr(self, parameter.name)
+            if parameter.name in self.intervals:
+                checks.real(value, parameter.name, owner, self.intervals[parameter.name])
+            elif isinstance(parameter.default, int):
+                checks.integer(value, parameter.name, owner)
+
+    def factor(self, t: float, n_epochs: int, state: Plateau) -> float:
+        """Return the factor at time t of a training of `n_epochs` epochs."""
+        raise NotImplementedError
+
+    def observe(self, loss: float, state: Plateau) -> Plateau:
+        """Return the state after an epoch that ended with this loss."""
+        return state
+
+
+@dataclass(frozen=True)
+class Constant(Schedule):
+    """Factor 1."""
+
+    def factor(self, t: float, n_epochs: int, state: Plateau) -> float:
+        return 1.0
+
+
+@dataclass(frozen=True)
+class Step(Schedule):
+    """Factor γ^⌊t/every⌋: every `every` epochs the rate is multiplied by γ.
+
+    Examples
+    --------
+    >>> [round(Step(every=2, gamma=0.5).factor(t, 6, Plateau()), 3) for t in (0, 1.9, 2, 5)]
+    [1.0, 1.0, 0.5, 0.25]
+    """
+
+    every: int = 30
+    gamma: float = 0.1
+
+    intervals = {"gamma": "(0, 1]"}
+
+    def factor(self, t: float, n_epochs: int, state: Plateau) -> float:
+        return self.gamma ** math.floor(t / self.every)
+
+
+@dataclass(frozen=True)
+class Exponential(Schedule):
+    """Factor γᵗ: each epoch multiplies the rate by γ, each step by its share of that."""
+
+    gamma: float = 0.95
+
+    intervals = {"gamma": "(0, 1]"}
+
+    def factor(self, t: float, n_epochs: int, state: Plateau) -> float:
+        return self.gamma**t
+
+
+@dataclass(frozen=True)
+class InverseScaling(Schedule):
+    """Factor (1 + r t)^(−power).
+
+    Parameters
+    ----------
+    power : float
+        Above 0; 1/2 by default, as in scikit-learn's ``invscaling``.
+    rate : float
+        r > 0, in 1/epoch. scikit-learn counts samples: there r is their number in an epoch.
+    """
+
+    power: float = 0.5
+    rate: float = 1.0
+
+    intervals = {"power": "(0, inf)", "rate": "(0, inf)"}
+
+    def factor(self, t: float, n_epochs: int, state: Plateau) -> float:
+        return float((1 + self.rate * t) ** -self.power)
+
+
+@dataclass(frozen=True)
+class Cosine(Schedule):
+    """Factor f + (1 − f)(1 + cos(π t/T))/2, from 1 to `final` f (Loshchilov & Hutter 2017, eq. 5)."""
+
+    final: float = 0.0
+
+    intervals = {"final": "[0, 1]"}
+
+    def factor(self, t: float, n_epochs: int, state: Plateau) -> float:
+        return _cosine(1.0, self.final, t / n_epochs)
+
+
+@dataclass(frozen=True)
+class OneCycle(Schedule):
+    """Up and down again: one cycle over the whole training (Smith & Topin 2018).
+
+    From `start` to 1 in the first share `rise` of the time, then to `final`, both along half a
+    cosine. The optimizer's rate is the highest.
+    """
+
+    rise: float = 0.3
+    start: float = 0.04
+    final: float = 4e-6
+
+    intervals = {"rise": "(0, 1)", "start": "[0, 1]", "final": "[0, 1]"}
+
+    def factor(self, t: float, n_epochs: int, state: Plateau) -> float:
+        share = t / n_epochs
+        if share < self.rise:
+            return _cosine(self.start, 1.0, share / self.rise)
+        return _cosine(1.0, self.final, (share - self.rise) / (1 - self.rise))
+
+
+@dataclass(frozen=True)
+class WarmUp(Schedule):
+    """A straight line from `start` to 1 in the first epochs, then another schedule's rest.
+
+    Parameters
+    ----------
+    epochs : int
+        How many epochs the line takes (Goyal et al. 2017, section 2.2, have 5).
+    start : float
+        The first factor, in [0, 1].
+    then : Schedule
+        What follows; its time starts when the line ends.
+    """
+
+    epochs: int = 5
+    start: float = 0.1
+    then: Schedule = field(default_factory=Constant)
+
+    intervals = {"start": "[0, 1]"}
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if not isinstance(self.then, Schedule):
+            msg = f"then of WarmUp must be a Schedule; got {self.then!r}"
+            raise InvalidTypeError(msg)
+
+    def factor(self, t: float, n_epochs: int, state: Plateau) -> float:
+        if t < self.epochs:
+            return self.start + (1 - self.start) * t / self.epochs
+        return self.then.factor(t - self.epochs, max(n_epochs - self.epochs, 1), state)
+
+    def observe(self, loss: float, state: Plateau) -> Plateau:
+        return self.then.observe(loss, state)
+
+
+@dataclass(frozen=True)
+class ReduceOnPlateau(Schedule):
+    """Factor γ^k, with k grown by one whenever the loss has not fallen for `patience` epochs.
+
+    The loss is the validation loss where there is one, else the training loss. It has fallen if it
+    is below the best so far by more than `min_delta`.
+    """
+
+    gamma: float = 0.1
+    patience: int = 10
+    min_delta: float = 0.0
+
+    intervals = {"gamma": "(0, 1)", "min_delta": "[0, inf)"}
+
+    def factor(self, t: float, n_epochs: int, state: Plateau) -> float:
+        return self.gamma**state.n_reductions
+
+    def observe(self, loss: float, state: Plateau) -> Plateau:
+        if loss < state.best - self.min_delta:
+            return state._replace(best=loss, n_stalled=0)
+        if state.n_stalled + 1 < self.patience:
+            return state._replace(n_stalled=state.n_stalled + 1)
+        return state._replace(n_stalled=0, n_reductions=state.n_reductions + 1)
+
+
+def _cosine(start: float, end: float, share: float) -> float:
+    """Return the value that goes from `start` to `end` along half a cosine."""
+    return end + (start - end) * (1 + math.cos(math.pi * share)) / 2
+
+
+SCHEDULES: Registry[type[Schedule]] = Registry(
+    Names("schedule", []),
+    {
+        "constant": Constant,
+        "step": Step,
+        "exponential": Exponential,
+        "inverse_scaling": InverseScaling,
+        "cosine": Cosine,
+        "one_cycle": OneCycle,
+        "warm_up": WarmUp,
+        "reduce_on_plateau": ReduceOnPlateau,
+    },
+)

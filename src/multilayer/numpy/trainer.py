@@ -1,0 +1,167 @@
+"""Trainer: one network with its loss and optimizer, as the training loop drives it."""
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from multilayer import checks
+from multilayer.errors import InvalidArgumentError
+from multilayer.numpy.lbfgs import LBFGS
+from multilayer.numpy.losses import LOSSES, Loss
+from multilayer.numpy.optimizers import OPTIMIZERS, Optimizer, clip_by_norm, clip_by_value
+from multilayer.registry import Names, resolve
+
+if TYPE_CHECKING:
+    from multilayer.numpy.network import MLP
+
+__all__ = ["Trainer"]
+
+Array = npt.NDArray[Any]
+Batch = tuple[Array, Array, Array | None]
+
+PREDICTION_CHUNK = 4096
+"""Samples predicted at a time when a loss is evaluated: what the memory needed depends on."""
+
+
+class Trainer:
+    """Takes optimizer steps on a network, evaluates it, and keeps or restores its numbers.
+
+    The arguments are those of `multilayer.training.fit`, which is the one to call.
+
+    Attributes
+    ----------
+    optimizer : Optimizer or LBFGS
+    loss : Loss
+    optimizer_state : dict
+        The optimizer's state; empty for L-BFGS.
+    """
+
+    def __init__(
+        self,
+        net: "MLP",
+        *,
+        loss: str | Loss,
+        optimizer: str | Optimizer | LBFGS,
+        l1: float,
+        l2: float,
+        clip_norm: float | None,
+        clip_value: float | None,
+        rng: np.random.Generator | None,
+    ) -> None:
+        self.net = net
+        self.loss = resolve(loss, LOSSES, Loss)
+        self.loss.check_architecture(net.architecture)
+        self.optimizer = _optimizer(optimizer)
+        self.l1 = checks.real(l1, "l1", "fit", "[0, inf)")
+        self.l2 = checks.real(l2, "l2", "fit", "[0, inf)")
+        self.clip_norm, self.clip_value = (
+            None if value is None else checks.real(value, name, "fit", "(0, inf)")
+            for name, value in (("clip_norm", clip_norm), ("clip_value", clip_value))
+        )
+        if isinstance(self.optimizer, LBFGS):
+            self._check_deterministic()
+        self.rng = checks.random_generator(rng, "fit")
+        self.optimizer_state = (
+            self.optimizer.initial_state(net.parameters)
+            if isinstance(self.optimizer, Optimizer)
+            else {}
+        )
+
+    def _check_deterministic(self) -> None:
+        """Raise for what L-BFGS cannot do: its line search needs one loss and its own gradient."""
+        refused = {
+            "dropout": any(layer.dropout for layer in self.net.architecture.hidden_layers),
+            "clip_norm": self.clip_norm is not None,
+            "clip_value": self.clip_value is not None,
+        }
+        for name, given in refused.items():
+            if given:
+                msg = f"{name} cannot be combined with L-BFGS, whose line search it would mislead"
+                raise InvalidArgumentError(msg)
+
+    def check(self, X: object, y: object, weight: object) -> Batch:
+        """Return samples, targets and weights as the arrays that the other methods take."""
+        return self.net._check_samples(X, y, weight, self.loss)
+
+    def step(self, batch: Batch, learning_rate: float) -> float:
+        """Take one optimizer step on a batch; return the loss, penalty included, before it.
+
+        If that is infinite or NaN, nothing is changed.
+        """
+        assert isinstance(self.optimizer, Optimizer)
+        value, gradient, caches = self._loss_and_gradient(batch)
+        if not np.isfinite(value):
+            return value
+        if self.clip_value is not None:
+            gradient = clip_by_value(gradient, self.clip_value)
+        if self.clip_norm is not None:
+            gradient = clip_by_norm(gradient, self.clip_norm)
+        self.optimizer.update(self.net.parameters, gradient, self.optimizer_state, learning_rate)
+        self.net._hidden.update_state(caches)
+        return value
+
+    def minimize(
+        self, data: Batch, n_iterations: int, after_iteration: Callable[[float], bool]
+    ) -> bool:
+        """Run L-BFGS on all samples; return whether it found a minimum.
+
+        `after_iteration` takes the loss after each iteration, with the network at that point; it
+        returns whether to stop.
+        """
+        assert isinstance(self.optimizer, LBFGS)
+        net = self.net
+
+        accepted = net.parameters.copy()
+
+        def objective(parameters: Array) -> tuple[float, Array]:
+            net.parameters[:] = parameters
+            value, gradient, _ = self._loss_and_gradient(data)
+            return value, gradient.astype(np.float64)
+
+        def accept(parameters: Array, value: float) -> bool:
+            net.parameters[:] = accepted[:] = parameters
+            if net.state:
+                _, caches = net._hidden.forward(data[0], training=True)
+                net._hidden.update_state(caches)
+            return after_iteration(value)
+
+        try:
+            return self.optimizer.minimize(objective, net.parameters, n_iterations, accept)
+        finally:  # the line search, or an interruption in it, may end at a point it only tried
+            net.parameters[:] = accepted
+
+    def evaluate(self, data: Batch) -> tuple[float, Array]:
+        """Return the loss without penalty, in prediction mode, and what the loss takes."""
+        X, targets, weight = data
+        chunks = range(0, len(X), PREDICTION_CHUNK)
+        parts = [self.net._predict(X[i : i + PREDICTION_CHUNK], self.loss) for i in chunks]
+        p = np.concatenate(parts)
+        return self.loss.value_and_gradient(p, targets, weight)[0], p
+
+    def snapshot(self) -> dict[str, Array]:
+        """Return a copy of the network's numbers."""
+        state = {name: array.copy() for name, array in self.net.state.items()}
+        return state | {"parameters": self.net.parameters.copy()}
+
+    def restore(self, snapshot: dict[str, Array]) -> None:
+        """Put a snapshot's numbers back into the network."""
+        self.net.parameters[:] = snapshot["parameters"]
+        for name, array in self.net.state.items():
+            array[:] = snapshot[name]
+
+    def _loss_and_gradient(self, batch: Batch) -> tuple[float, Array, list[Any]]:
+        return self.net._backpropagate(
+            *batch, loss=self.loss, l1=self.l1, l2=self.l2, training=True, rng=self.rng
+        )
+
+
+def _optimizer(optimizer: object) -> Optimizer | LBFGS:
+    """Return the optimizer of that name; L-BFGS, which takes no steps of ours, among them."""
+    if isinstance(optimizer, LBFGS) or optimizer == "lbfgs":
+        return optimizer if isinstance(optimizer, LBFGS) else LBFGS()
+    names = Names("optimizer", [*OPTIMIZERS, "lbfgs"])
+    if isinstance(optimizer, str):
+        names.check(optimizer)
+    return resolve(optimizer, OPTIMIZERS, Optimizer)

@@ -1,0 +1,144 @@
+"""Named things of one kind, and the answer to a name that is not among them."""
+
+from collections.abc import Iterable, Iterator, Mapping
+from difflib import get_close_matches
+from typing import Generic, TypeVar
+
+from multilayer.errors import InvalidArgumentError, InvalidTypeError, UnknownNameError
+
+__all__ = ["Names", "Registry", "resolve"]
+
+T = TypeVar("T")
+
+
+class Names:
+    """The words of one kind that the whole package knows, in the order they are told.
+
+    Parameters
+    ----------
+    kind : str
+        What the names are names of: ``"activation"``.
+    names : iterable of str
+        The names.
+
+    Examples
+    --------
+    >>> metals = Names("metal", ["iron", "copper"])
+    >>> metals.check("coper")
+    Traceback (most recent call last):
+    ...
+    multilayer.errors.UnknownNameError: metal must be one of iron, copper; got 'coper',
+    did you mean 'copper'?
+    """
+
+    def __init__(self, kind: str, names: Iterable[str]) -> None:
+        self.kind = kind
+        self._names = list(names)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._names)
+
+    def __len__(self) -> int:
+        return len(self._names)
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._names
+
+    def __repr__(self) -> str:
+        return f"Names({self.kind!r}, {self._names})"
+
+    def add(self, name: str) -> None:
+        """Let in a new word; one that is known already stays as it is."""
+        if name not in self._names:
+            self._names.append(name)
+
+    def check(self, name: object, owner: str = "") -> str:
+        """Return `name` if it is known.
+
+        Raises
+        ------
+        InvalidTypeError
+            If it is no string.
+        UnknownNameError
+            If it is unknown; the message has the nearest known name.
+        """
+        subject = f"{self.kind} of {owner}" if owner else self.kind
+        allowed = f"{subject} must be one of {', '.join(self._names)}"
+        if not isinstance(name, str):
+            msg = f"{allowed}; got {name!r}"
+            raise InvalidTypeError(msg)
+        if name not in self._names:
+            nearest = get_close_matches(name.lower(), self._names, n=1)
+            hint = f", did you mean {nearest[0]!r}?" if nearest else ""
+            msg = f"{allowed}; got {name!r}{hint}"
+            raise UnknownNameError(msg)
+        return name
+
+
+class Registry(Mapping[str, T], Generic[T]):
+    """What each name of one kind means to one engine.
+
+    Parameters
+    ----------
+    names : Names
+        The words that the package knows. A word registered here is added to them.
+    entries : mapping of str to T
+        What they mean.
+
+    Examples
+    --------
+    >>> weights = Registry(Names("metal", []), {"iron": 7.87, "copper": 8.96})
+    >>> weights["iron"]
+    7.87
+    """
+
+    def __init__(self, names: Names, entries: Mapping[str, T]) -> None:
+        self.names = names
+        self._entries: dict[str, T] = {}
+        for name, entry in entries.items():
+            self.register(name, entry)
+
+    def register(self, name: str, entry: T) -> None:
+        """Add an entry under a name that has none yet."""
+        if name in self._entries:
+            msg = f"{self.names.kind} {name!r} is registered already"
+            raise InvalidArgumentError(msg)
+        self.names.add(name)
+        self._entries[name] = entry
+
+    def __getitem__(self, name: str) -> T:
+        return self._entries[Names(self.names.kind, self._entries).check(name)]
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._entries
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._entries)
+
+    def __len__(self) -> int:
+        return len(self._entries)
+
+    def __repr__(self) -> str:
+        return f"Registry({self.names.kind!r}, {list(self._entries)})"
+
+
+def resolve(value: object, registry: Registry[type[T]], base: type[T]) -> T:
+    """Return `value` if it is a `base`, or what `registry` has under that name, by its defaults.
+
+    Raises
+    ------
+    InvalidTypeError
+        If it is neither a string nor a `base`; a class instead of an object is named as such.
+    UnknownNameError
+        If no entry has that name.
+    """
+    if isinstance(value, base):
+        return value
+    if isinstance(value, str):
+        return registry[value]()
+    kind = registry.names.kind
+    if isinstance(value, type) and issubclass(value, base):
+        msg = f"{kind} must be an object, such as {value.__name__}(); got the class itself"
+    else:
+        msg = f"{kind} must be a name or {base.__module__}.{base.__name__}; got {value!r}"
+    raise InvalidTypeError(msg)

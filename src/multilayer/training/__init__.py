@@ -1,0 +1,9 @@
+"""The training loop, written once for any engine, and what takes part in it."""
+
+from multilayer.training.callbacks import Callback, EarlyStopping, Progress
+from multilayer.training.history import History
+from multilayer.training.loop import fit
+from multilayer.training.metrics import METRICS, Metric
+from multilayer.training.run import Run
+
+__all__ = ["METRICS", "Callback", "EarlyStopping", "History", "Metric", "Progress", "Run", "fit"]

@@ -1,0 +1,121 @@
+"""History: what was measured in each epoch."""
+
+import json
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Any, Self
+
+from multilayer.errors import InvalidArgumentError, MissingPackageError
+from multilayer.registry import Names
+
+if TYPE_CHECKING:
+    import pandas
+
+__all__ = ["History"]
+
+
+class History(Mapping[str, list[float]]):
+    """Each metric's name with its values, one an epoch.
+
+    Always there are ``train_loss`` (the mean over the epoch's batches, each measured before its
+    step, penalty included), ``learning_rate`` (of the epoch's last step) and ``seconds``; with
+    validation samples also ``validation_loss`` (without penalty) and ``validation_<metric>``.
+
+    Attributes
+    ----------
+    best_epoch : int
+        The epoch, counted from 1, after which the monitored metric was best; 0 if none is over.
+    stopped_by : str
+        ``"n_epochs"``, ``"early_stopping"``, ``"interrupt"``, ``"converged"`` (L-BFGS), or what a
+        callback gave as its reason.
+
+    Examples
+    --------
+    >>> history = History()
+    >>> history.append({"train_loss": 0.5})
+    >>> history["train_loss"]
+    [0.5]
+    """
+
+    def __init__(self, values: Mapping[str, list[float]] | None = None) -> None:
+        self._values = {name: list(column) for name, column in (values or {}).items()}
+        self.best_epoch = 0
+        self.stopped_by = ""
+
+    def append(self, epoch: Mapping[str, float]) -> None:
+        """Take in an epoch's values."""
+        for name, value in epoch.items():
+            self._values.setdefault(name, []).append(value)
+
+    @property
+    def n_epochs(self) -> int:
+        """How many epochs are over."""
+        return max((len(column) for column in self._values.values()), default=0)
+
+    def __getitem__(self, name: str) -> list[float]:
+        if name not in self._values:
+            # A mapping's own error, so that `get` and `in` work; the message helps all the same.
+            msg = f"{name!r} was not measured; there are {', '.join(self._values) or 'no metrics'}"
+            raise KeyError(msg)
+        return self._values[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._values)
+
+    def __len__(self) -> int:
+        return len(self._values)
+
+    def __repr__(self) -> str:
+        last = ", ".join(f"{name} {column[-1]:.4g}" for name, column in self._values.items())
+        return f"History({self.n_epochs} epochs, stopped by {self.stopped_by!r}; last: {last})"
+
+    def to_pandas(self) -> "pandas.DataFrame":
+        """Return a table with a row an epoch, indexed from 1, and a column a metric.
+
+        Raises
+        ------
+        MissingPackageError
+            If pandas is not installed.
+        """
+        try:
+            import pandas as pd
+        except ImportError as error:
+            msg = 'History.to_pandas needs pandas: pip install "pandas"'
+            raise MissingPackageError(msg) from error
+        index = pd.RangeIndex(1, self.n_epochs + 1, name="epoch")
+        return pd.DataFrame(self._values, index=index)
+
+    def to_json(self) -> str:
+        """Return a JSON object of the metrics, the best epoch and what ended the training."""
+        return json.dumps(
+            {
+                "metrics": self._values,
+                "best_epoch": self.best_epoch,
+                "stopped_by": self.stopped_by,
+            }
+        )
+
+    @classmethod
+    def from_json(cls, text: str) -> Self:
+        """Return the history that `to_json` wrote.
+
+        Raises
+        ------
+        InvalidArgumentError
+            If `text` is something else.
+        """
+        try:
+            parts: Any = json.loads(text)
+            for name in parts:
+                Names("entry", ("metrics", "best_epoch", "stopped_by")).check(name, "History")
+            history = cls(
+                {
+                    str(name): [float(value) for value in column]
+                    for name, column in parts["metrics"].items()
+                }
+            )
+            history.best_epoch = int(parts["best_epoch"])
+            history.stopped_by = str(parts["stopped_by"])
+        except (ValueError, TypeError, KeyError, AttributeError) as error:
+            msg = f"not the JSON of a History: {error}"
+            raise InvalidArgumentError(msg) from error
+        return history

@@ -1,0 +1,95 @@
+"""Metrics of predictions, computed by scikit-learn."""
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy.typing as npt
+
+from multilayer.errors import InvalidArgumentError, InvalidTypeError
+from multilayer.registry import Names, Registry
+
+__all__ = ["DEFAULT_METRICS", "METRICS", "Metric", "resolve_metrics"]
+
+Array = npt.NDArray[Any]
+
+
+@dataclass(frozen=True)
+class Metric:
+    """A function of targets and predictions.
+
+    Parameters
+    ----------
+    function : callable
+        Takes (y_true, y_pred) and returns a number: classes or labels as integers, or values.
+    higher_is_better : bool
+        Which direction is up.
+    """
+
+    function: Callable[[Array, Array], float]
+    higher_is_better: bool = True
+
+    def __call__(self, y: Array, prediction: Array) -> float:
+        """Return the metric of predictions with targets y."""
+        if y.ndim == 2 and y.shape[1] == 1:
+            y = y[:, 0]
+        if prediction.ndim == 2 and prediction.shape[1] == 1:
+            prediction = prediction[:, 0]
+        if y.ndim == 2 and prediction.ndim == 1:  # targets were probabilities of classes
+            y = y.argmax(axis=1)
+        return float(self.function(y, prediction))
+
+
+def _sklearn(name: str) -> Callable[[Array, Array], float]:
+    """Return scikit-learn's function of that name, imported when it is first called."""
+
+    def metric(y: Array, prediction: Array) -> float:
+        from sklearn import metrics
+
+        return float(getattr(metrics, name)(y, prediction))
+
+    return metric
+
+
+METRICS: Registry[Metric] = Registry(
+    Names("metric", []),
+    {
+        "accuracy": Metric(_sklearn("accuracy_score")),
+        "balanced_accuracy": Metric(_sklearn("balanced_accuracy_score")),
+        "r2": Metric(_sklearn("r2_score")),
+        "mean_absolute_error": Metric(_sklearn("mean_absolute_error"), higher_is_better=False),
+        "root_mean_squared_error": Metric(
+            _sklearn("root_mean_squared_error"), higher_is_better=False
+        ),
+    },
+)
+
+DEFAULT_METRICS: dict[str, tuple[str, ...]] = {
+    "class": ("accuracy",),
+    "labels": ("accuracy",),
+    "value": (),
+}
+"""What is measured of each task where nothing else is asked for."""
+
+
+def resolve_metrics(metrics: object, task: str) -> dict[str, Metric]:
+    """Return metrics by name: of a sequence of names, or of a mapping of names to functions."""
+    if metrics is None:
+        metrics = DEFAULT_METRICS[task]
+    if isinstance(metrics, Mapping):
+        found = {}
+        for name, metric in metrics.items():
+            if not callable(metric):
+                msg = f"metrics[{name!r}] of fit must be a function (y, prediction); got {metric!r}"
+                raise InvalidTypeError(msg)
+            found[str(name)] = metric if isinstance(metric, Metric) else Metric(metric)
+    elif isinstance(metrics, Iterable) and not isinstance(metrics, str):
+        found = {str(name): METRICS[name] for name in metrics}
+    else:
+        msg = f"metrics of fit must be a sequence of names or a mapping; got {metrics!r}"
+        raise InvalidTypeError(msg)
+    if "loss" in found:
+        msg = "a metric cannot be named 'loss': validation_loss is measured already"
+        raise InvalidArgumentError(msg)
+    return found
+

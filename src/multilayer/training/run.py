@@ -1,0 +1,88 @@
+"""Run: a training under way, as callbacks see it."""
+
+import math
+from typing import Any
+
+from multilayer.training.engine import Engine, Trainer
+from multilayer.training.history import History
+
+__all__ = ["Run"]
+
+
+class Run:
+    """A training under way.
+
+    Attributes
+    ----------
+    net : Engine
+        The network, which may be looked at and called.
+    history : History
+        What the epochs so far have given.
+    n_epochs, n_steps : int
+        How many epochs there are at most, and how many steps in each.
+    epoch : int
+        The epoch under way, from 1.
+    step : int
+        How many steps of this epoch are over.
+    loss : float
+        The last step's loss.
+    learning_rate : float
+        The last step's learning rate; NaN with L-BFGS, which has none.
+    monitor : str
+        The metric by which epochs are judged.
+    higher_is_better : bool
+        Which direction of it is up.
+    keep_best : bool
+        Whether the best epoch's weights are put back at the end, whatever ends it.
+    stopped_by : str
+        Why the training stops; empty while it goes on.
+    """
+
+    def __init__(
+        self,
+        net: Engine,
+        trainer: Trainer,
+        *,
+        n_epochs: int,
+        n_steps: int,
+        monitor: str,
+        higher_is_better: bool,
+    ) -> None:
+        self.net = net
+        self.history = History()
+        self.n_epochs = n_epochs
+        self.n_steps = n_steps
+        self.epoch = 0
+        self.step = 0
+        self.loss = math.nan
+        self.learning_rate = math.nan
+        self.monitor = monitor
+        self.higher_is_better = higher_is_better
+        self.keep_best = False
+        self.stopped_by = ""
+        self._trainer = trainer
+        self._best = math.nan
+        self._best_snapshot: Any = trainer.snapshot()
+
+    def stop(self, reason: str) -> None:
+        """Stop after the step or epoch under way; the reason goes into ``history.stopped_by``."""
+        self.stopped_by = self.stopped_by or reason
+
+    def is_better(self, value: float, than: float, by: float = 0.0) -> bool:
+        """Return whether a value of the monitored metric beats another by more than `by`."""
+        if math.isnan(than):
+            return not math.isnan(value)
+        return value > than + by if self.higher_is_better else value < than - by
+
+    def record(self, metrics: dict[str, float]) -> None:
+        """Take an epoch's metrics into the history, and its weights if they are the best yet."""
+        self.history.append(metrics)
+        value = metrics[self.monitor]
+        if self.is_better(value, self._best):
+            self._best = value
+            self.history.best_epoch = self.epoch
+            self._best_snapshot = self._trainer.snapshot()
+
+    def restore_best(self) -> None:
+        """Put the best epoch's weights back; the first ones if no epoch is over."""
+        self._trainer.restore(self._best_snapshot)
