@@ -195,7 +195,7 @@ def _difference(theta: Array, k: int, loss: Callable[[], float]) -> float:
 
 
 def _named_arrays(net: MLP) -> Iterator[tuple[str, Array]]:
-    """Yield the network's parameter arrays in order, as ``0.W``, ``0.b``, ``1.γ``, …"""
+    """Yield the network's parameter arrays in order, named ``0.W``, ``0.b``, ``1.γ`` and so on."""
     for i, pair in enumerate(net.weights):
         letters = "γβ" if pair[0].ndim == 1 else "Wb"
         for array, letter in zip(pair, letters, strict=True):
@@ -211,7 +211,7 @@ def smooth_problem(
     n_samples: int = 6,
     margin: float = 1e-3,
 ) -> tuple[MLP, Array, Array]:
-    """Draw a network, samples and targets that are far enough from every kink for `check_gradients`.
+    """Draw a network, samples and targets away from every kink, for `check_gradients`.
 
     Parameters
     ----------
@@ -250,9 +250,7 @@ def smooth_problem(
     raise InvalidArgumentError(msg)
 
 
-def _draw_targets(
-    loss: Loss, n_samples: int, out_features: int, rng: np.random.Generator
-) -> Array:
+def _draw_targets(loss: Loss, n_samples: int, out_features: int, rng: np.random.Generator) -> Array:
     """Draw targets of the kind that the loss takes."""
     if loss.task == "class":
         return rng.integers(out_features, size=n_samples)

@@ -6,13 +6,13 @@ import numpy as np
 import numpy.typing as npt
 
 from multilayer import checks
-from multilayer.architecture import Architecture, HiddenLayer
+from multilayer.architecture import Architecture
 from multilayer.errors import InvalidArgumentError, InvalidDataError, InvalidTypeError
-from multilayer.numpy.activations import ACTIVATIONS, OUTPUTS
+from multilayer.numpy.activations import OUTPUTS
+from multilayer.numpy.assembly import assemble, opened
 from multilayer.numpy.initializers import INITIALIZERS, Initializer
-from multilayer.numpy.layers import Activate, Affine, Dropout, Layer, Residual, Stack
+from multilayer.numpy.layers import Affine, Layer
 from multilayer.numpy.losses import LOSSES, Loss
-from multilayer.numpy.normalization import BatchNorm, LayerNorm
 from multilayer.numpy.trainer import Trainer
 from multilayer.registry import resolve
 
@@ -74,16 +74,14 @@ class MLP:
         rng = checks.random_generator(rng, "MLP")
 
         self._parameters = np.zeros(architecture.n_parameters, dtype=self.dtype)
-        carve = _Carver(self._parameters)
-        self._hidden = Stack([_hidden_layer(layer, carve) for layer in architecture.hidden_layers])
-        last_width = (architecture.in_features, *architecture.hidden_features)[-1]
-        self._last = _affine(last_width, architecture.out_features, architecture.bias, carve)
+        self._hidden, self._last = assemble(architecture, self._parameters)
         self._output = OUTPUTS[architecture.output]
         for layer in self.layers:
             if isinstance(layer, Affine):
-                layer.W[:] = draw.weights(*layer.W.shape, rng)
+                n_out, n_in = layer.W.shape
+                layer.W[:] = draw.weights(n_out, n_in, rng)
                 if layer.b is not None:
-                    layer.b[:] = draw.biases(*layer.W.shape, rng)
+                    layer.b[:] = draw.biases(n_out, n_in, rng)
 
     def __repr__(self) -> str:
         a = self.architecture
@@ -107,7 +105,7 @@ class MLP:
     @property
     def layers(self) -> tuple[Layer, ...]:
         """The layers in forward order, residual blocks opened."""
-        return tuple(_opened(self._hidden)) + (self._last,)
+        return (*opened(self._hidden), self._last)
 
     @property
     def weights(self) -> list[Pair]:
@@ -381,47 +379,6 @@ class MLP:
         return penalty
 
 
-class _Carver:
-    """Cuts a vector into consecutive views."""
-
-    def __init__(self, vector: Array) -> None:
-        self._rest = vector
-
-    def __call__(self, *shape: int) -> Array:
-        size = int(np.prod(shape))
-        view, self._rest = self._rest[:size].reshape(shape), self._rest[size:]
-        return view
-
-
-def _affine(in_features: int, out_features: int, bias: bool, carve: _Carver) -> Affine:
-    W = carve(out_features, in_features)
-    return Affine(W, carve(out_features) if bias else None)
-
-
-def _hidden_layer(spec: HiddenLayer, carve: _Carver) -> Layer:
-    """Build affine → normalisation → activation → dropout, as a residual block if it is one."""
-    width = spec.out_features
-    layers: list[Layer] = [_affine(spec.in_features, width, spec.bias, carve)]
-    if spec.normalization is not None:
-        kind = {"batch": BatchNorm, "layer": LayerNorm}[spec.normalization]
-        gamma, beta = carve(width), carve(width)
-        gamma[:] = 1
-        layers.append(kind(gamma, beta))
-    layers.append(Activate(ACTIVATIONS[spec.activation]))
-    if spec.dropout:
-        layers.append(Dropout(spec.dropout))
-    return Residual(Stack(layers)) if spec.residual else Stack(layers)
-
-
-def _opened(layer: Layer) -> list[Layer]:
-    """List the layers inside stacks and residual blocks, in forward order."""
-    if isinstance(layer, Residual):
-        return _opened(layer.inner)
-    if isinstance(layer, Stack):
-        return [inner for part in layer.layers for inner in _opened(part)]
-    return [layer]
-
-
 def _dtype(dtype: object) -> np.dtype[Any]:
     """Return the numpy dtype, if it is one that networks are made in."""
     try:
@@ -431,4 +388,4 @@ def _dtype(dtype: object) -> np.dtype[Any]:
     if found is None or found.name not in DTYPES:
         msg = f"dtype of MLP must be one of {', '.join(DTYPES)}; got {dtype!r}"
         raise InvalidArgumentError(msg)
-    return found  # type: ignore[no-any-return]
+    return found

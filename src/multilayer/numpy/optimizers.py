@@ -18,7 +18,6 @@ from multilayer.errors import InvalidArgumentError
 from multilayer.registry import Names, Registry
 
 __all__ = [
-    "NAdam",
     "OPTIMIZERS",
     "SGD",
     "AMSGrad",
@@ -26,6 +25,7 @@ __all__ = [
     "Adam",
     "AdamW",
     "Lion",
+    "NAdam",
     "Optimizer",
     "RMSprop",
     "State",
@@ -335,7 +335,7 @@ def _adam_moments(
 
 
 def clip_by_norm(gradient: Array, max_norm: float) -> Array:
-    """Return the gradient, shortened to the length `max_norm` if it is longer (Pascanu et al. 2013).
+    """Return the gradient, no longer than `max_norm` (Pascanu et al. 2013, algorithm 1).
 
     Examples
     --------

@@ -122,7 +122,7 @@ class InverseScaling(Schedule):
 
 @dataclass(frozen=True)
 class Cosine(Schedule):
-    """Factor f + (1 − f)(1 + cos(π t/T))/2, from 1 to `final` f (Loshchilov & Hutter 2017, eq. 5)."""
+    """Factor f + (1 − f)(1 + cos(πt/T))/2, from 1 to `final` (Loshchilov & Hutter 2017, eq. 5)."""
 
     final: float = 0.0
 

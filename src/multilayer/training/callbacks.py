@@ -4,7 +4,8 @@ import math
 import time
 
 from rich.console import Console
-from rich.progress import BarColumn, Progress as Bar, TextColumn, TimeRemainingColumn
+from rich.progress import BarColumn, TextColumn, TimeRemainingColumn
+from rich.progress import Progress as Bar
 
 from multilayer import checks
 from multilayer.training.run import Run
@@ -81,7 +82,7 @@ class Progress(Callback):
         Where to write.
     """
 
-    lines = 20
+    lines = 10
     """About how many lines a training takes where there is no terminal."""
     interval = 2.0
     """Seconds after which there is news in any case."""

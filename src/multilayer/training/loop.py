@@ -294,16 +294,12 @@ class _Loop:
         if math.isfinite(value):
             return
         run = self.run
-        advice = (
-            ""
-            if math.isnan(run.learning_rate)
-            else f" (learning rate {run.learning_rate:g}). Try a smaller learning rate, clip_norm=1, "
-            "or inputs scaled to zero mean and unit variance"
+        rate = "" if math.isnan(run.learning_rate) else f" (learning rate {run.learning_rate:g})"
+        msg = (
+            f"{name} became {value} in epoch {run.epoch}, step {run.step}{rate}. Try a smaller "
+            "learning rate, clip_norm=1, or inputs scaled to zero mean and unit variance"
         )
-        msg = f"{name} became {value} in epoch {run.epoch}, step {run.step}{advice}"
-        raise DivergenceError(
-            msg, epoch=run.epoch, step=run.step, learning_rate=run.learning_rate
-        )
+        raise DivergenceError(msg, epoch=run.epoch, step=run.step, learning_rate=run.learning_rate)
 
 
 def _callbacks(callbacks: object) -> tuple[Callback, ...]:
@@ -344,9 +340,7 @@ def _split(
     return training, held_out
 
 
-def _monitor(
-    monitor: object, metrics: dict[str, Metric], has_validation: bool
-) -> tuple[str, bool]:
+def _monitor(monitor: object, metrics: dict[str, Metric], has_validation: bool) -> tuple[str, bool]:
     """Return the name of the monitored entry of the history, and whether higher is better."""
     names = ["train_loss"]
     if has_validation:

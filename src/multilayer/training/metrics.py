@@ -92,4 +92,3 @@ def resolve_metrics(metrics: object, task: str) -> dict[str, Metric]:
         msg = "a metric cannot be named 'loss': validation_loss is measured already"
         raise InvalidArgumentError(msg)
     return found
-

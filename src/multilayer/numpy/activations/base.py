@@ -13,11 +13,21 @@ Array = npt.NDArray[Any]
 class Activation(Protocol):
     """A function a = σ(z) of a layer's pre-activations, and its vector–Jacobian product."""
 
-    formula: ClassVar[str]
-    derivative_formula: ClassVar[str]
-    range: ClassVar[str]
-    kinks: ClassVar[tuple[float, ...]]
-    """Where σ is not twice differentiable: finite differences across such a point mislead."""
+    @property
+    def formula(self) -> str:
+        """σ(z) in writing."""
+
+    @property
+    def derivative_formula(self) -> str:
+        """σ'(z) in writing, or the product that `backward` computes."""
+
+    @property
+    def range(self) -> str:
+        """The interval of σ's values."""
+
+    @property
+    def kinks(self) -> tuple[float, ...]:
+        """Where σ is not twice differentiable: finite differences across such a point mislead."""
 
     def forward(self, z: Array) -> Array:
         """Return a = σ(z), of z's shape (n_samples, features)."""

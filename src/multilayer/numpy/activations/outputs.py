@@ -1,5 +1,7 @@
 """Functions that turn logits into predictions: softmax, its logarithm, and exp for counts."""
 
+from typing import ClassVar
+
 import numpy as np
 
 from multilayer.numpy.activations.base import Array, Elementwise
@@ -28,10 +30,10 @@ class Softmax:
     formula = "eᶻ / Σ eᶻ"
     derivative_formula = "dz = a (da − Σ da a)"
     range = "(0, 1)"
-    kinks = ()
+    kinks: ClassVar[tuple[float, ...]] = ()
 
     def forward(self, z: Array) -> Array:
-        """Return softmax(z); a row's maximum is subtracted first, which changes nothing but size."""
+        """Return softmax(z); subtracting a row's maximum first keeps eᶻ from overflowing."""
         e = np.exp(z - z.max(axis=1, keepdims=True))
         e /= e.sum(axis=1, keepdims=True)
         return e
@@ -52,7 +54,7 @@ class LogSoftmax:
     formula = "z − log Σ eᶻ"
     derivative_formula = "dz = da − eᵃ Σ da"
     range = "(−∞, 0]"
-    kinks = ()
+    kinks: ClassVar[tuple[float, ...]] = ()
 
     def forward(self, z: Array) -> Array:
         """Return log softmax(z)."""

@@ -73,9 +73,11 @@ class Loss:
         if p.ndim != 2 or not p.size:
             msg = f"prediction must have shape (n_samples, out_features); got shape {p.shape}"
             raise InvalidDataError(msg)
-        self.check_width(p.shape[1])
-        targets = self.targets(y, *p.shape, p.dtype)
-        return self.value_and_gradient(p, targets, checks.sample_weights(sample_weight, *p.shape[:1], p.dtype))
+        n_samples, out_features = p.shape
+        self.check_width(out_features)
+        targets = self.targets(y, n_samples, out_features, p.dtype)
+        weight = checks.sample_weights(sample_weight, n_samples, p.dtype)
+        return self.value_and_gradient(p, targets, weight)
 
     def value_and_gradient(
         self, p: Array, targets: Array, weight: Array | None = None

@@ -12,7 +12,7 @@ from multilayer.numpy.activations.rectifiers import softplus
 from multilayer.numpy.activations.sigmoids import logistic
 from multilayer.numpy.losses.base import Array, Loss, check_lengths, target_matrix
 
-__all__ = ["BinaryCrossEntropy", "CrossEntropy", "NLL"]
+__all__ = ["NLL", "BinaryCrossEntropy", "CrossEntropy"]
 
 
 @dataclass(frozen=True)

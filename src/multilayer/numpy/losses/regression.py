@@ -1,6 +1,7 @@
 """Losses of real values: squares, absolute differences, quantiles and counts."""
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 import numpy.typing as npt
@@ -118,9 +119,10 @@ class Quantile(Loss):
     def __post_init__(self) -> None:
         values = self.quantiles if isinstance(self.quantiles, (tuple, list)) else (self.quantiles,)
         quantiles = tuple(
-            checks.real(tau, f"quantiles[{i}]", "Quantile", "(0, 1)") for i, tau in enumerate(values)
+            checks.real(tau, f"quantiles[{i}]", "Quantile", "(0, 1)")
+            for i, tau in enumerate(values)
         )
-        if not quantiles or any(a >= b for a, b in zip(quantiles, quantiles[1:], strict=False)):
+        if not quantiles or any(a >= b for a, b in pairwise(quantiles)):
             msg = f"quantiles of Quantile must be a growing sequence; got {self.quantiles!r}"
             raise InvalidArgumentError(msg)
         object.__setattr__(self, "quantiles", quantiles)

@@ -1,0 +1,66 @@
+"""The command's entry: its subcommands, and what becomes of an error."""
+
+import sys
+from typing import Annotated
+
+import click
+import typer
+from rich.console import Console
+
+import multilayer
+from multilayer.cli import activations, gradcheck, train
+from multilayer.errors import DivergenceError, MultilayerError
+
+__all__ = ["app", "run"]
+
+app = typer.Typer(
+    name="mlp",
+    help="The multilayer perceptron, done properly.",
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode="rich",
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+app.add_typer(train.app, name="train")
+app.command("gradcheck")(gradcheck.gradcheck)
+app.command("activations")(activations.activations)
+
+
+def _version(asked: bool) -> None:
+    if asked:
+        typer.echo(f"multilayer {multilayer.__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    version: Annotated[
+        bool,
+        typer.Option("--version", callback=_version, is_eager=True, help="Print the version."),
+    ] = False,
+) -> None:
+    pass
+
+
+def run() -> None:
+    """Run the command; exit with 0, 1 for what failed, 2 for a wrong argument, 130 for Ctrl-C.
+
+    A user's mistake is answered with one line on standard error, never with a traceback.
+    """
+    try:
+        code = app(standalone_mode=False)
+    except click.ClickException as error:
+        code = _complain(error.format_message(), 2)
+    except DivergenceError as error:
+        code = _complain(str(error), 1)
+    except (MultilayerError, OSError) as error:
+        code = _complain(str(error), 2)
+    except (click.Abort, KeyboardInterrupt):
+        code = _complain("interrupted", 130)
+    sys.exit(code if isinstance(code, int) else 0)
+
+
+def _complain(message: str, code: int) -> int:
+    line = " ".join(message.split())
+    Console(stderr=True).print(f"mlp: {line}", markup=False, highlight=False, soft_wrap=True)
+    return code

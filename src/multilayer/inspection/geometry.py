@@ -1,0 +1,127 @@
+"""The geometry of a linear classifier: a hyperplane, its normal, and distances from it."""
+
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from multilayer import checks
+from multilayer.architecture import Architecture
+from multilayer.errors import InvalidArgumentError
+
+__all__ = ["Hyperplane", "decision_hyperplane"]
+
+Array = npt.NDArray[Any]
+
+
+class _Network(Protocol):
+    @property
+    def architecture(self) -> Architecture: ...
+
+    @property
+    def weights(self) -> list[tuple[Any, Any]]: ...
+
+
+@dataclass(frozen=True)
+class Hyperplane:
+    r"""The points x with :math:`w^⊤ x + b = 0`.
+
+    Three facts say all about it. w is normal to it: for two points of it, w·x + b = 0 holds for
+    both, so :math:`w^⊤(x_1 - x_2) = 0`. Its distance from the origin, measured along w, is
+    :math:`-b/‖w‖`, since a point of it has :math:`w^⊤ x/‖w‖ = -b/‖w‖`. And the signed distance of a
+    point from it is :math:`(w^⊤ x + b)/‖w‖`, positive on the side that w points to.
+
+    Attributes
+    ----------
+    w : array of shape (in_features,)
+        The normal, of any length above 0.
+    b : float
+        The offset.
+
+    Examples
+    --------
+    >>> line = Hyperplane(w=np.array([3.0, 4.0]), b=-10.0)
+    >>> line.distance_from_origin
+    2.0
+    >>> line.normal
+    array([0.6, 0.8])
+    >>> line.signed_distances([[0.0, 0.0], [3.0, 4.0]])
+    array([-2.,  3.])
+    """
+
+    w: Array
+    b: float
+
+    def __post_init__(self) -> None:
+        if not np.any(self.w):
+            msg = "w of Hyperplane must not be zero: without a direction there is no hyperplane"
+            raise InvalidArgumentError(msg)
+
+    @property
+    def normal(self) -> Array:
+        """w/‖w‖, of length 1."""
+        return self.w / np.linalg.norm(self.w)
+
+    @property
+    def distance_from_origin(self) -> float:
+        """−b/‖w‖: positive where the normal points from the origin to the hyperplane."""
+        return float(-self.b / np.linalg.norm(self.w))
+
+    def signed_distances(self, X: object) -> Array:
+        """Return (w·x + b)/‖w‖ of each sample: its sign says on which side the sample lies.
+
+        Parameters
+        ----------
+        X : array of shape (n_samples, in_features)
+        """
+        x = checks.sample_matrix(X, self.w.size, np.float64)
+        return np.asarray((x @ self.w + self.b) / np.linalg.norm(self.w))
+
+
+def decision_hyperplane(net: _Network, classes: tuple[int, int] = (0, 1)) -> Hyperplane:
+    """Return where a network without hidden layers is undecided.
+
+    With one output that is where its logit is 0, with class 1 on the positive side. With several it
+    is where the logits of two classes tie, w = w_j − w_i and b = b_j − b_i, with class j on the
+    positive side.
+
+    Parameters
+    ----------
+    net : MLP
+        A network of either engine, without hidden layers.
+    classes : tuple of two int
+        The classes i and j, where there are several outputs.
+
+    Raises
+    ------
+    InvalidArgumentError
+        If the network has hidden layers, which bend the boundary, or lacks these classes.
+
+    Examples
+    --------
+    >>> from multilayer import Architecture
+    >>> from multilayer.numpy import MLP
+    >>> perceptron = MLP(Architecture(in_features=2, hidden_features=(), out_features=1))
+    >>> perceptron.set_weights([([[3.0, 4.0]], [-10.0])])
+    >>> decision_hyperplane(perceptron).distance_from_origin
+    2.0
+    """
+    architecture = net.architecture
+    if architecture.hidden_features:
+        msg = (
+            "decision_hyperplane needs a network without hidden layers; got "
+            f"hidden_features {architecture.hidden_features}"
+        )
+        raise InvalidArgumentError(msg)
+    W, b = (None if array is None else np.asarray(array, np.float64) for array in net.weights[0])
+    assert W is not None
+    if b is None:
+        b = np.zeros(len(W))
+    if len(W) == 1:
+        return Hyperplane(W[0], float(b[0]))
+    i, j = classes
+    if i == j or not {i, j} <= set(range(len(W))):
+        msg = f"classes of decision_hyperplane must be two of 0 to {len(W) - 1}; got {classes}"
+        raise InvalidArgumentError(msg)
+    return Hyperplane(W[j] - W[i], float(b[j] - b[i]))
