@@ -6,12 +6,11 @@ from typing import Annotated, Any
 
 import numpy as np
 import typer
-from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.progress import track
 from rich.table import Table
 
-from multilayer import Architecture
+from multilayer import Architecture, checks
 from multilayer.numpy import ACTIVATIONS, LOSSES, Quantile, check_gradients, smooth_problem
 
 __all__ = ["gradcheck"]
@@ -49,6 +48,7 @@ def gradcheck(
     dropout, batch and layer normalisation and residual blocks, with and without sample weights and
     penalties. The table has the largest relative error of all.
     """
+    tolerance = checks.real(tolerance, "--tolerance", "mlp gradcheck", "(0, inf)")
     activations = [_known(ACTIVATIONS, name) for name in activation or ACTIVATIONS]
     losses = [_known(LOSSES, name) for name in loss or LOSSES]
     console = Console(stderr=True)
@@ -124,7 +124,7 @@ def _print_table(
     errors: dict[tuple[str, str], float],
     tolerance: float,
 ) -> None:
-    table = Table(title="Largest relative error", box=SIMPLE_HEAD, collapse_padding=True)
+    table = Table(title="Largest relative error", box=None, collapse_padding=True, pad_edge=False)
     table.add_column("", no_wrap=True)
     for loss in losses:
         table.add_column(loss.replace("_", "\n"), justify="right")

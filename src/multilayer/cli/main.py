@@ -3,9 +3,9 @@
 import sys
 from typing import Annotated
 
-import click
 import typer
 from rich.console import Console
+from typer.exceptions import TyperException
 
 import multilayer
 from multilayer.cli import activations, gradcheck, train
@@ -16,7 +16,6 @@ __all__ = ["app", "run"]
 app = typer.Typer(
     name="mlp",
     help="The multilayer perceptron, done properly.",
-    no_args_is_help=True,
     add_completion=False,
     rich_markup_mode="rich",
     context_settings={"help_option_names": ["-h", "--help"]},
@@ -32,14 +31,16 @@ def _version(asked: bool) -> None:
         raise typer.Exit
 
 
-@app.callback()
+@app.callback(invoke_without_command=True)
 def _options(
-    version: Annotated[
+    context: typer.Context,
+    _: Annotated[
         bool,
         typer.Option("--version", callback=_version, is_eager=True, help="Print the version."),
     ] = False,
 ) -> None:
-    pass
+    if context.invoked_subcommand is None:
+        typer.echo(context.get_help())
 
 
 def run() -> None:
@@ -48,14 +49,14 @@ def run() -> None:
     A user's mistake is answered with one line on standard error, never with a traceback.
     """
     try:
-        code = app(standalone_mode=False)
-    except click.ClickException as error:
+        code = app(prog_name="mlp", standalone_mode=False)
+    except TyperException as error:
         code = _complain(error.format_message(), 2)
     except DivergenceError as error:
         code = _complain(str(error), 1)
     except (MultilayerError, OSError) as error:
         code = _complain(str(error), 2)
-    except (click.Abort, KeyboardInterrupt):
+    except (typer.Abort, KeyboardInterrupt):
         code = _complain("interrupted", 130)
     sys.exit(code if isinstance(code, int) else 0)
 

@@ -19,14 +19,20 @@ from multilayer.files import save_model
 from multilayer.inspection import summary
 from multilayer.numpy import LBFGS, MLP, OPTIMIZERS, CrossEntropy
 from multilayer.registry import Names
-from multilayer.training import Callback, EarlyStopping, History, Progress, fit
+from multilayer.training import Callback, EarlyStopping, History, Progress, Run, fit
 
 __all__ = ["app"]
 
-app = typer.Typer(no_args_is_help=True, help="Train a network on a data set.")
+app = typer.Typer(help="Train a network on a data set.")
 
 VALIDATION_SHARE = 0.1
 PATIENCE = 15
+
+
+@app.callback(invoke_without_command=True)
+def _help(context: typer.Context) -> None:
+    if context.invoked_subcommand is None:
+        typer.echo(context.get_help())
 
 
 @app.command()
@@ -91,8 +97,7 @@ def digits(
     net = MLP(architecture, rng=rng)
     callbacks: list[Callback] = [EarlyStopping(PATIENCE)] if early_stopping else []
     if not as_json:
-        _print_layers(architecture)
-        callbacks.append(Progress())
+        callbacks += [_ShowLayers(), Progress()]
     data = load_digits()
     started = time.perf_counter()
     history = fit(
@@ -175,6 +180,13 @@ def _results(net: MLP, X: Any, y: Any, part: str) -> dict[str, Any]:
     loss, _ = CrossEntropy()(logits, y)
     accuracy = float((logits.argmax(axis=1) == y).mean())
     return {f"{part}_loss": loss, f"{part}_accuracy": accuracy}
+
+
+class _ShowLayers(Callback):
+    """Prints the layers when the training begins: by then every argument has been checked."""
+
+    def on_train_begin(self, run: Run) -> None:
+        _print_layers(run.net.architecture)
 
 
 def _print_layers(architecture: Architecture) -> None:

@@ -142,6 +142,9 @@ def _assemble(header: dict[str, str], tensors: dict[str, Array]) -> StoredModel:
         if not np.isfinite(tensors[name]).all():
             msg = f"{name} must be finite"
             raise InvalidArgumentError(msg)
+    if (tensors["scale"] <= 0).any():
+        msg = "scale must be above 0 everywhere"
+        raise InvalidArgumentError(msg)
     net = MLP(architecture, dtype=tensors["parameters"].dtype, initializer="zeros")
     net.parameters[:] = tensors["parameters"]
     prefix = "state."

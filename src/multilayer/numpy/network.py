@@ -180,6 +180,14 @@ class MLP:
             array[:] = self.state[name]
         return twin
 
+    def flatten(self, pairs: list[Pair]) -> Array:
+        """Return pairs of arrays, such as gradients, as one vector in the order of `parameters`.
+
+        It is what an optimizer's `update` takes.
+        """
+        arrays = [array.ravel() for pair in pairs for array in pair if array is not None]
+        return np.concatenate(arrays)
+
     def _pairs(self, vector: Array) -> list[Pair]:
         """View a vector of n_parameters numbers as the layers' pairs."""
         pairs: list[Pair] = []

@@ -1,0 +1,195 @@
+"""The command `mlp`, run as a user runs it."""
+
+import json
+import os
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from sklearn import datasets
+
+from multilayer.files import load_model
+from multilayer.numpy import ACTIVATIONS, LOSSES
+
+
+def mlp(*arguments, **environment):
+    """Run the command in a process of its own, in a terminal 100 columns wide."""
+    return subprocess.run(
+        [sys.executable, "-m", "multilayer", *arguments],
+        capture_output=True,
+        text=True,
+        check=False,
+        env=os.environ | {"COLUMNS": "100"} | environment,
+    )
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory):
+    """The main job with its defaults: its result and the file it saved."""
+    path = tmp_path_factory.mktemp("model") / "digits.safetensors"
+    result = mlp("train", "digits", "--json", "--save", str(path))
+    assert result.returncode == 0, result.stderr
+    return json.loads(result.stdout), path
+
+
+def test_main_job_reaches_its_accuracy(trained):
+    results, _ = trained
+    assert results["test_accuracy"] >= 0.975
+    assert results["test_loss"] < 0.2
+    assert results["n_parameters"] == 64 * 64 + 64 + 64 * 32 + 32 + 32 * 10 + 10
+    assert results["n_epochs"] == 50
+    assert results["seconds"] > 0
+    assert results["stopped_by"] == "n_epochs"
+
+
+def test_same_seed_gives_the_same_numbers(trained):
+    results, _ = trained
+    again = json.loads(mlp("train", "digits", "--json").stdout)
+    for name in ("train_loss", "test_loss", "test_accuracy"):
+        assert again[name] == results[name]
+
+
+def test_json_is_all_that_is_printed(trained):
+    result = mlp("train", "digits", "--json", "--epochs", "1")
+    assert result.stderr == ""
+    assert result.stdout.count("\n") == 1
+
+
+def test_saved_model_knows_raw_digits(trained):
+    results, path = trained
+    digits = datasets.load_digits()
+    model = load_model(path)
+    accuracy = (model(digits.data).argmax(axis=1) == digits.target).mean()
+    n_test = 360
+    n_right = results["test_accuracy"] * n_test + results["train_accuracy"] * (1797 - n_test)
+    assert accuracy == pytest.approx(n_right / 1797, abs=1e-9)
+    assert model.information["results"]["test_accuracy"] == results["test_accuracy"]
+
+
+def test_what_a_person_reads():
+    result = mlp("train", "digits", "--epochs", "3", "--dropout", "0.1", "--hidden", "20")
+    assert result.returncode == 0, result.stderr
+    for text in ("1,510 parameters", "affine → relu → dropout 0.1", "20 × 64", "1,300", "test",
+                 "samples per second"):  # fmt: skip
+        assert text in result.stdout
+    assert "epoch 3/3: train loss" in result.stderr
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        ["--hidden", "", "--optimizer", "sgd"],
+        ["--hidden", "30,20", "--activation", "tanh,gelu", "--normalization", "layer"],
+        ["--optimizer", "lbfgs"],
+        ["--optimizer", "lion", "--learning-rate", "1e-3", "--batch-size", "100"],
+        ["--early-stopping", "--l2", "0", "--seed", "3", "--schedule", "reduce_on_plateau"],
+    ],
+)
+def test_options(options):
+    result = mlp("train", "digits", "--json", "--epochs", "8", *options)
+    assert result.returncode == 0, result.stderr
+    assert json.loads(result.stdout)["test_accuracy"] > 0.8
+
+
+def test_early_stopping_stops():
+    options = ["--early-stopping", "--epochs", "2000", "--schedule", "constant"]
+    result = mlp("train", "digits", *options)
+    assert result.returncode == 0
+    assert "stopped by early stopping; best epoch" in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["train", "digits", "--activation", "rleu"], "got 'rleu', did you mean 'relu'?"),
+        (["train", "digits", "--optimizer", "adm"], "got 'adm', did you mean 'adam'?"),
+        (["train", "digits", "--hidden", "64;32"], "--hidden must be widths such as 64,32; got"),
+        (["train", "digits", "--hidden", "64,0"], "must be a positive integer; got 0"),
+        (["train", "digits", "--epochs", "none"], "Invalid value for '--epochs'"),
+        (["train", "digits", "--epochs", "-1"], "n_epochs of fit must be a positive integer"),
+        (["train", "digits", "--dropout", "1"], "dropout of Architecture must be a number in"),
+        (["train", "digits", "--learning-rate", "-1"], "learning_rate of Adam must be"),
+        (["train", "digits", "--seed", "-1"], "--seed of mlp train must be a non-negative"),
+        (["train", "digits", "--l2", "nan"], "l2 of fit must be a number in [0, inf); got nan"),
+        (["train", "digits", "--save", "/no/such/folder/m"], "--save must name a file in a"),
+        (["train", "digits", "--save", "/"], "--save must name a file in a folder that exists"),
+        (["train", "digits", "--normalization", "bach"], "did you mean 'batch'?"),
+        (["train", "digits", "--optimizer", "lbfgs", "--learning-rate", "1"], "cannot be combined"),
+        (["train", "digits", "--nonsense"], "No such option"),
+        (["train", "iris"], "No such command 'iris'"),
+        (["gradcheck", "--loss", "nnl"], "got 'nnl', did you mean 'nll'?"),
+        (["gradcheck", "--tolerance", "0"], "--tolerance of mlp gradcheck must be a number in"),
+        (["fly"], "No such command 'fly'"),
+    ],
+)
+def test_wrong_arguments_get_one_line_and_code_2(arguments, message):
+    result = mlp(*arguments)
+    assert result.returncode == 2
+    assert result.stdout == ""
+    (line,) = result.stderr.splitlines()
+    assert line.startswith("mlp: ")
+    assert message in line
+
+
+def test_divergence_gets_one_line_and_code_1():
+    options = ["--optimizer", "sgd", "--learning-rate", "1e6", "--schedule", "constant"]
+    result = mlp("train", "digits", *options)
+    assert result.returncode == 1
+    (line,) = result.stderr.splitlines()
+    assert line.startswith("mlp: train_loss became ")
+    assert "(learning rate 1e+06)" in line
+
+
+def test_gradcheck_passes_for_the_whole_grid():
+    result = mlp("gradcheck", "--json")
+    assert result.returncode == 0, result.stderr
+    report = json.loads(result.stdout)
+    assert report["passed"]
+    assert set(report["errors"]) == set(ACTIVATIONS)
+    for row in report["errors"].values():
+        assert set(row) == set(LOSSES)
+        assert max(row.values()) <= 1e-6
+    assert report["max_relative_error"] > 0
+
+
+def test_gradcheck_fails_where_the_tolerance_is_below_rounding():
+    result = mlp("gradcheck", "--activation", "tanh", "--loss", "huber", "--tolerance", "1e-16")
+    assert result.returncode == 1
+    assert "FAILED" in result.stdout
+
+
+def test_activations_lists_every_one():
+    result = mlp("activations")
+    assert result.returncode == 0
+    for name in ACTIVATIONS:
+        assert name in result.stdout
+    rows = json.loads(mlp("activations", "--json").stdout)
+    assert set(rows) == set(ACTIVATIONS)
+    assert rows["tanh"]["derivative"] == "1 − a²"
+
+
+@pytest.mark.parametrize("arguments", [["--help"], ["train", "--help"], ["train", "digits", "-h"]])
+def test_help(arguments):
+    result = mlp(*arguments)
+    assert result.returncode == 0
+    assert "Usage: mlp" in result.stdout or "Usage: python -m multilayer" in result.stdout
+
+
+def test_version():
+    import multilayer
+
+    assert mlp("--version").stdout == f"multilayer {multilayer.__version__}\n"
+
+
+def test_table_fits_80_columns():
+    result = mlp("gradcheck", "--activation", "log_softmax", COLUMNS="80")
+    assert "log_softmax" in result.stdout
+    assert "…" not in result.stdout
+    assert max(map(len, result.stdout.splitlines())) <= 80
+
+
+def test_predictions_of_the_loaded_file_need_numpy_types_only(trained):
+    _, path = trained
+    model = load_model(path)
+    assert isinstance(model(np.zeros((1, 64))), np.ndarray)

@@ -1,0 +1,88 @@
+"""History: a mapping that goes to pandas and JSON."""
+
+import builtins
+import json
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from multilayer.errors import InvalidArgumentError, MissingPackageError
+from multilayer.training import History
+
+
+@pytest.fixture
+def history():
+    history = History()
+    history.append({"train_loss": 0.5, "seconds": 0.1})
+    history.append({"train_loss": 0.25, "seconds": 0.1})
+    history.best_epoch = 2
+    history.stopped_by = "n_epochs"
+    return history
+
+
+def test_is_a_mapping(history):
+    assert history["train_loss"] == [0.5, 0.25]
+    assert list(history) == ["train_loss", "seconds"]
+    assert "validation_loss" not in history
+    assert history.get("validation_loss") is None
+    assert history.n_epochs == 2
+
+
+def test_unknown_entry_says_which_there_are(history):
+    with pytest.raises(KeyError) as caught:
+        history["loss"]
+    assert caught.value.args[0] == "'loss' was not measured; there are train_loss, seconds"
+
+
+def test_goes_to_pandas(history):
+    table = history.to_pandas()
+    assert table.index.name == "epoch"
+    assert table.index.tolist() == [1, 2]
+    assert table["train_loss"].tolist() == [0.5, 0.25]
+
+
+def test_without_pandas_says_what_to_install(history, monkeypatch):
+    import_module = builtins.__import__
+
+    def no_pandas(name, *args, **kwargs):
+        if name == "pandas":
+            raise ImportError(name)
+        return import_module(name, *args, **kwargs)
+
+    monkeypatch.setattr(builtins, "__import__", no_pandas)
+    with pytest.raises(MissingPackageError) as caught:
+        history.to_pandas()
+    assert str(caught.value) == 'History.to_pandas needs pandas: pip install "pandas"'
+
+
+@given(
+    st.dictionaries(st.text(), st.lists(st.floats(allow_nan=False), max_size=5), max_size=4),
+    st.integers(0, 1000),
+    st.text(),
+)
+@settings(deadline=None, max_examples=50)
+def test_round_trip_through_json(metrics, best_epoch, stopped_by):
+    history = History(metrics)
+    history.best_epoch = best_epoch
+    history.stopped_by = stopped_by
+    again = History.from_json(history.to_json())
+    assert dict(again) == metrics
+    assert (again.best_epoch, again.stopped_by) == (best_epoch, stopped_by)
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", "[]", "3", "{}", '{"metrics": 3, "best_epoch": 0, "stopped_by": ""}', '{"extra": 1}'],
+)
+def test_damaged_json_is_refused(text):
+    with pytest.raises(InvalidArgumentError, match=r"^not the JSON of a History: "):
+        History.from_json(text)
+
+
+def test_json_is_an_object_with_the_metrics(history):
+    assert json.loads(history.to_json()) == {
+        "metrics": {"train_loss": [0.5, 0.25], "seconds": [0.1, 0.1]},
+        "best_epoch": 2,
+        "stopped_by": "n_epochs",
+    }
