@@ -15,6 +15,7 @@ import numpy.typing as npt
 from multilayer.errors import InvalidArgumentError, InvalidDataError, InvalidTypeError
 
 __all__ = [
+    "array",
     "finite_array",
     "flag",
     "integer",
@@ -86,32 +87,41 @@ def finite_array(values: object, what: str, dtype: npt.DTypeLike) -> Array:
 
     `what` is the array's name in messages, such as ``"X"``. The input is not changed.
     """
-    array = _number_array(values, what)
+    found = _number_array(values, what)
     with np.errstate(over="ignore"):  # what becomes infinite in `dtype` is reported below
-        array = np.ascontiguousarray(array, dtype=dtype)
-    finite = np.isfinite(array)
+        found = np.ascontiguousarray(found, dtype=dtype)
+    finite = np.isfinite(found)
     if not finite.all():
         first = tuple(np.argwhere(~finite)[0].tolist())
         n_more = int((~finite).sum()) - 1
         more = f" (and {n_more} more)" if n_more else ""
-        msg = f"{what} must be finite in {array.dtype}; got {array[first]} at {_place(first)}{more}"
+        msg = f"{what} must be finite in {found.dtype}; got {found[first]} at {_place(first)}{more}"
         raise InvalidDataError(msg)
-    return array
+    return found
+
+
+def array(values: object, what: str) -> Array:
+    """Return `values` as an array of whatever type, if it is one: nested lists may be ragged."""
+    try:
+        return np.asarray(values)
+    except (TypeError, ValueError) as error:
+        msg = f"{what} must be an array; {error}"
+        raise InvalidTypeError(msg) from error
 
 
 def _number_array(values: object, what: str) -> Array:
     """Return `values` as an array of booleans, integers or floats, of whatever width."""
+    found = array(values, what)
     try:
-        array = np.asarray(values)
-        if array.dtype.kind == "O":  # a table of mixed columns, None for a gap
-            array = array.astype(np.float64)
+        if found.dtype.kind == "O":  # a table of mixed columns, None for a gap
+            found = found.astype(np.float64)
     except (TypeError, ValueError) as error:
         msg = f"{what} must be an array of numbers; {error}"
         raise InvalidTypeError(msg) from error
-    if array.dtype.kind not in "biuf":
-        msg = f"{what} must be an array of numbers; got dtype {array.dtype}"
+    if found.dtype.kind not in "biuf":
+        msg = f"{what} must be an array of numbers; got dtype {found.dtype}"
         raise InvalidTypeError(msg)
-    return array
+    return found
 
 
 def _place(index: tuple[int, ...]) -> str:
@@ -126,38 +136,38 @@ def sample_matrix(X: object, in_features: int, dtype: npt.DTypeLike) -> Array:
 
     Images and other arrays of more than two axes are flattened, a sample a row.
     """
-    array = _number_array(X, "X")
-    if array.ndim < 2:
+    samples = _number_array(X, "X")
+    if samples.ndim < 2:
         msg = (
-            f"X must have shape (n_samples, {in_features}); got shape {array.shape}. "
+            f"X must have shape (n_samples, {in_features}); got shape {samples.shape}. "
             "Reshape a single sample with X.reshape(1, -1)"
         )
         raise InvalidDataError(msg)
-    if array.shape[0] == 0:
-        msg = f"X must have at least one sample; got shape {array.shape}"
+    if samples.shape[0] == 0:
+        msg = f"X must have at least one sample; got shape {samples.shape}"
         raise InvalidDataError(msg)
-    if math.prod(array.shape[1:]) != in_features:
+    if math.prod(samples.shape[1:]) != in_features:
         msg = (
             f"X must have {in_features} features, as the network has inputs; got shape "
-            f"{array.shape}"
+            f"{samples.shape}"
         )
         raise InvalidDataError(msg)
-    return finite_array(array.reshape(len(array), -1), "X", dtype)
+    return finite_array(samples.reshape(len(samples), -1), "X", dtype)
 
 
 def sample_weights(weight: object, n_samples: int, dtype: npt.DTypeLike) -> Array | None:
     """Return one non-negative weight a sample, not all of them zero; None stays None."""
     if weight is None:
         return None
-    array = finite_array(weight, "sample_weight", dtype)
-    if array.shape != (n_samples,):
-        msg = f"sample_weight must have shape ({n_samples},), one a sample; got {array.shape}"
+    weights = finite_array(weight, "sample_weight", dtype)
+    if weights.shape != (n_samples,):
+        msg = f"sample_weight must have shape ({n_samples},), one a sample; got {weights.shape}"
         raise InvalidDataError(msg)
-    if (array < 0).any():
-        index = int(np.argmax(array < 0))
-        msg = f"sample_weight must not be negative; got {array[index]} at index {index}"
+    if (weights < 0).any():
+        index = int(np.argmax(weights < 0))
+        msg = f"sample_weight must not be negative; got {weights[index]} at index {index}"
         raise InvalidDataError(msg)
-    if not array.any():
+    if not weights.any():
         msg = "sample_weight must not be zero for every sample"
         raise InvalidDataError(msg)
-    return array
+    return weights

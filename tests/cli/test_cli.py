@@ -134,7 +134,7 @@ def test_wrong_arguments_get_one_line_and_code_2(arguments, message):
 
 def test_divergence_gets_one_line_and_code_1():
     options = ["--optimizer", "sgd", "--learning-rate", "1e6", "--schedule", "constant"]
-    result = mlp("train", "digits", *options)
+    result = mlp("train", "digits", "--json", *options)
     assert result.returncode == 1
     (line,) = result.stderr.splitlines()
     assert line.startswith("mlp: train_loss became ")

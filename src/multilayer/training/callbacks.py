@@ -137,7 +137,11 @@ class Progress(Callback):
         """Take the bar down and say why it ended, where that was before the last epoch."""
         if self._bar is not None:
             self._bar.stop()
-        if run.stopped_by not in ("", "n_epochs"):
+        if run.stopped_by not in (
+            "",
+            "n_epochs",
+            "divergence",
+        ):  # a divergence raises its own error
             reason = run.stopped_by.replace("_", " ")
             self._write(f"stopped by {reason}; best epoch {run.history.best_epoch}")
 

@@ -64,8 +64,7 @@ class CrossEntropy(Loss):
         return -np.sum(smooth * log_probabilities, axis=1), gradient - smooth
 
     def targets(self, y: object, n_samples: int, out_features: int, dtype: npt.DTypeLike) -> Array:
-        array = np.asarray(y)
-        if array.ndim < 2:
+        if checks.array(y, "y").ndim < 2:
             return class_labels(y, n_samples, out_features)
         matrix = target_matrix(y, n_samples, out_features, dtype)
         sums = matrix.sum(axis=1)
@@ -155,7 +154,7 @@ class BinaryCrossEntropy(Loss):
 
 def class_labels(y: object, n_samples: int, n_classes: int) -> Array:
     """Return integer labels from 0 to n_classes − 1, one a sample."""
-    array = np.asarray(y)
+    array = checks.array(y, "y")
     if array.dtype.kind not in "biu" and array.size:
         msg = f"y must hold integer labels 0 to {n_classes - 1}; got dtype {array.dtype}"
         raise InvalidTypeError(msg)

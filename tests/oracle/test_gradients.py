@@ -1,0 +1,253 @@
+"""The whole network's gradient against PyTorch's autograd through the same network.
+
+The twin (see conftest.py) is made of PyTorch's modules and holds the network's weights. What is
+compared is the loss that a user sees, penalty included, and every parameter's gradient.
+"""
+
+import numpy as np
+import pytest
+import torch
+
+from multilayer import Architecture
+from multilayer.numpy import (
+    ACTIVATIONS,
+    LOSSES,
+    MLP,
+    SGD,
+    CrossEntropy,
+    Huber,
+    Quantile,
+    SquaredError,
+)
+from multilayer.training import fit
+
+# A gradient is a chain of products and of sums over at most 60 terms, each rounded at 1.1e-16. The
+# division by a standard deviation in a normalisation makes that at most 300 times worse, as ε is
+# 1e-5. The absolute part is for entries that are zero but for rounding, as that of a bias before
+# batch normalisation.
+CLOSE = {"rtol": 1e-10, "atol": 1e-12}
+
+N_SAMPLES = 9
+IN_FEATURES = 4
+
+KINDS = {
+    "linear": {"hidden_features": ()},
+    "linear without bias": {"hidden_features": (), "bias": False},
+    "one layer": {"hidden_features": (6,)},
+    "three layers": {"hidden_features": (5, 3, 6)},
+    "one unit": {"hidden_features": (1,)},
+    "without bias": {"hidden_features": (5, 4), "bias": False},
+    "batch": {"hidden_features": (5, 6), "normalization": "batch"},
+    "batch without bias": {"hidden_features": (5,), "normalization": "batch", "bias": False},
+    "layer": {"hidden_features": (5, 6), "normalization": "layer"},
+    "residual": {"hidden_features": (4, 4, 3, 3), "residual": True},
+    "residual batch": {"hidden_features": (4, 5, 5), "residual": True, "normalization": "batch"},
+    "residual layer": {
+        "hidden_features": (4, 4),
+        "residual": True,
+        "normalization": "layer",
+        "bias": False,
+    },
+}
+DEEP = [kind for kind in KINDS if KINDS[kind]["hidden_features"]]
+
+LOSS_OUTPUTS = [(name, output) for name in LOSSES for output in LOSSES[name].outputs]
+
+
+def network(kind, out_features=3, seed=0, **settings):
+    """A float64 network whose every parameter, γ and β too, is drawn at random."""
+    architecture = Architecture(
+        IN_FEATURES, out_features=out_features, **{**KINDS.get(kind, {}), **settings}
+    )
+    net = MLP(architecture, dtype="float64", rng=np.random.default_rng(seed))
+    net.parameters[:] = np.random.default_rng(seed).normal(scale=0.6, size=net.n_parameters)
+    return net
+
+
+def flat(pairs):
+    return [array for pair in pairs for array in pair if array is not None]
+
+
+@pytest.fixture
+def assert_agrees(torch_twin):
+    """Compare value and gradients of a loss with autograd's."""
+
+    def compare(net, X, y, loss, *, l1=0.0, l2=0.0, weight=None, training=True, seed=None):
+        value, gradients = net.loss_and_gradients(
+            X,
+            y,
+            loss=loss,
+            l1=l1,
+            l2=l2,
+            sample_weight=weight,
+            training=training,
+            rng=None if seed is None else np.random.default_rng(seed),
+        )
+        twin = torch_twin(net).train(training)
+        for norm, (mean, variance) in zip(twin.batch_norms(), running_pairs(net), strict=True):
+            norm.running_mean.copy_(torch.from_numpy(mean))
+            norm.running_var.copy_(torch.from_numpy(variance))
+        mask_rng = None if seed is None or not training else np.random.default_rng(seed)
+        expected = twin.objective(X, y, loss, l1=l1, l2=l2, weight=weight, mask_rng=mask_rng)
+        expected.backward()
+        np.testing.assert_allclose(value, expected.item(), **CLOSE)
+        for array, parameter in zip(flat(gradients), twin.parameters(), strict=True):
+            np.testing.assert_allclose(array, parameter.grad.numpy(), **CLOSE)
+
+    return compare
+
+
+def running_pairs(net):
+    """Each batch normalisation's running mean and variance, in forward order."""
+    means = [array for name, array in net.state.items() if name.endswith("running_mean")]
+    variances = [array for name, array in net.state.items() if name.endswith("running_variance")]
+    return list(zip(means, variances, strict=True))
+
+
+def samples(seed=1, n_samples=N_SAMPLES):
+    return np.random.default_rng(seed).normal(size=(n_samples, IN_FEATURES))
+
+
+@pytest.mark.parametrize("kind", DEEP)
+@pytest.mark.parametrize("activation", list(ACTIVATIONS))
+def test_every_activation_in_every_kind_of_network(activation, kind, assert_agrees):
+    net = network(kind, activation=activation)
+    y = np.random.default_rng(2).integers(3, size=N_SAMPLES)
+    assert_agrees(net, samples(), y, CrossEntropy())
+
+
+@pytest.mark.parametrize("kind", ["linear", "one layer", "residual batch"])
+@pytest.mark.parametrize(("name", "output"), LOSS_OUTPUTS)
+def test_every_loss_behind_every_output(name, output, kind, assert_agrees, draw_targets):
+    loss = LOSSES[name]()
+    net = network(kind, activation="tanh", output=output)
+    y = draw_targets(loss, N_SAMPLES, 3, np.random.default_rng(3))
+    assert_agrees(net, samples(), y, loss)
+
+
+@pytest.mark.parametrize(
+    ("loss", "out_features"),
+    [
+        (Quantile((0.1, 0.5, 0.9)), 6),
+        (Huber(delta=0.2), 2),
+        (CrossEntropy(label_smoothing=0.2), 4),
+        (SquaredError(), 1),
+    ],
+    ids=repr,
+)
+@pytest.mark.parametrize("kind", ["linear", "three layers", "layer"])
+def test_losses_with_parameters(loss, out_features, kind, assert_agrees, draw_targets):
+    net = network(kind, out_features, activation="silu")
+    y = draw_targets(loss, N_SAMPLES, out_features, np.random.default_rng(4))
+    assert_agrees(net, samples(), y, loss)
+
+
+@pytest.mark.parametrize("weighted", [False, True], ids=["", "weighted"])
+@pytest.mark.parametrize(("l1", "l2"), [(0.3, 0.0), (0.0, 0.7), (0.2, 0.5)])
+@pytest.mark.parametrize("kind", KINDS)
+def test_penalties_and_sample_weights(kind, l1, l2, weighted, assert_agrees, draw_targets):
+    rng = np.random.default_rng(5)
+    weight = np.where(rng.random(N_SAMPLES) < 0.3, 0, rng.uniform(0.1, 4, size=N_SAMPLES))
+    for name in ("cross_entropy", "squared_error", "binary_cross_entropy"):
+        loss = LOSSES[name]()
+        net = network(kind)
+        y = draw_targets(loss, N_SAMPLES, 3, rng)
+        assert_agrees(net, samples(), y, loss, l1=l1, l2=l2, weight=weight if weighted else None)
+
+
+def test_penalty_of_a_weight_that_is_zero_has_gradient_zero(assert_agrees):
+    """|W| has a kink there; PyTorch's subgradient is 0 too."""
+    net = network("one layer")
+    net.weights[0][0][:2] = 0
+    assert_agrees(net, samples(), np.zeros((N_SAMPLES, 3)), SquaredError(), l1=0.5)
+
+
+@pytest.mark.parametrize("residual", [False, True])
+@pytest.mark.parametrize("normalization", [None, "batch", "layer"])
+def test_an_activation_of_its_own_for_each_layer(normalization, residual, assert_agrees):
+    net = network(
+        None,
+        hidden_features=(4, 7, 7, 5),
+        activation=("gelu", "softmax", "relu", "selu"),
+        normalization=normalization,
+        residual=residual,
+    )
+    assert_agrees(net, samples(), np.random.default_rng(6).normal(size=(9, 3)), SquaredError())
+
+
+@pytest.mark.parametrize("kind", [kind for kind in DEEP if "batch" in kind])
+def test_prediction_mode_takes_running_statistics_as_constants(kind, assert_agrees):
+    net = network(kind)
+    rng = np.random.default_rng(7)
+    net.set_state({name: rng.uniform(0.2, 2, size=v.shape) for name, v in net.state.items()})
+    assert_agrees(net, samples(), np.zeros((N_SAMPLES, 3)), SquaredError(), training=False)
+
+
+@pytest.mark.parametrize("kind", DEEP)
+def test_dropout_with_the_same_mask(kind, assert_agrees):
+    net = network(kind, activation="tanh", dropout=0.4)
+    y = np.random.default_rng(8).integers(3, size=N_SAMPLES)
+    for seed in range(3):
+        assert_agrees(net, samples(), y, CrossEntropy(), l2=0.1, seed=seed)
+
+
+def test_dropout_rates_by_layer_and_none_in_prediction(assert_agrees):
+    net = network("three layers", activation="tanh", dropout=(0.5, 0.0, 0.2))
+    y = np.zeros((N_SAMPLES, 3))
+    assert_agrees(net, samples(), y, SquaredError(), seed=9)
+    assert_agrees(net, samples(), y, SquaredError(), seed=9, training=False)
+
+
+@pytest.mark.parametrize("rate", [0.1, 0.5, 0.9])
+def test_dropout_keeps_the_expected_value(rate):
+    """One hidden unit, always 1: what leaves it is 0 or 1/(1 - rate), and 1 on average."""
+    net = network(None, 1, hidden_features=(1,), activation="identity", dropout=rate, bias=False)
+    net.parameters[:] = 1.0
+    X = np.zeros((20_000, IN_FEATURES))
+    X[:, 0] = 1.0
+    mean_of_outputs, _ = net.loss_and_gradients(
+        X, np.zeros(len(X)), loss="absolute_error", rng=np.random.default_rng(10)
+    )
+    # The variance of an output is rate/(1 - rate); five standard deviations of 20,000 draws' mean.
+    assert abs(mean_of_outputs - 1) < 5 * np.sqrt(rate / (1 - rate) / len(X))
+
+
+@pytest.mark.parametrize("kind", DEEP)
+@pytest.mark.parametrize("output", ["identity", "sigmoid", "softmax", "log_softmax", "exp"])
+def test_outputs_of_prediction_equal_torch(kind, output, torch_twin):
+    net = network(kind, output=output)
+    with torch.no_grad():
+        twin = torch_twin(net).eval()
+        np.testing.assert_allclose(net(samples()), twin(samples()).numpy(), **CLOSE)
+        np.testing.assert_allclose(net.logits(samples()), twin.logits(samples()), **CLOSE)
+
+
+@pytest.mark.parametrize("batch_size", [8, 5], ids=["whole batches", "short last batch"])
+@pytest.mark.parametrize("kind", [kind for kind in DEEP if "batch" in kind])
+def test_running_statistics_and_predictions_after_training(kind, batch_size, torch_twin):
+    net = network(kind, activation="tanh")
+    X, y = samples(11, 24), np.random.default_rng(12).normal(size=(24, 3))
+    loss, twin = SquaredError(), torch_twin(net)
+    optimizer = torch.optim.SGD(twin.parameters(), lr=0.05)
+    for _ in range(4):
+        for start in range(0, 24, batch_size):
+            rows = slice(start, start + batch_size)
+            optimizer.zero_grad()
+            twin.objective(X[rows], y[rows], loss).backward()
+            optimizer.step()
+    fit(
+        net,
+        (X, y),
+        loss=loss,
+        optimizer=SGD(learning_rate=0.05),
+        n_epochs=4,
+        batch_size=batch_size,
+        shuffle=False,
+    )
+    # 20 steps each add the rounding of their gradient, 1e-12 at most, to the weights.
+    for norm, (mean, variance) in zip(twin.batch_norms(), running_pairs(net), strict=True):
+        np.testing.assert_allclose(mean, norm.running_mean, rtol=1e-10, atol=1e-11)
+        np.testing.assert_allclose(variance, norm.running_var, rtol=1e-10, atol=1e-11)
+    with torch.no_grad():
+        expected = twin.eval()(samples(13)).numpy()
+    np.testing.assert_allclose(net(samples(13)), expected, rtol=1e-10, atol=1e-11)
