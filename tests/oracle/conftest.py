@@ -154,6 +154,15 @@ def one_torch_thread():
     torch.set_num_threads(n_threads)
 
 
+@pytest.fixture(autouse=True)
+def torch_in_double_precision():
+    """PyTorch keeps NAdam's product of momenta in its default dtype, whatever the parameters'."""
+    before = torch.get_default_dtype()
+    torch.set_default_dtype(torch.float64)
+    yield
+    torch.set_default_dtype(before)
+
+
 @pytest.fixture(scope="session")
 def torch_activations():
     return TORCH_ACTIVATIONS

@@ -157,7 +157,8 @@ def test_steps_equal_torchs_while_the_learning_rate_changes(case, problem):
 
 def test_the_problem_tells_optimizers_apart(problem):
     """Were AMSGrad's maximum never to matter, its tests above would be Adam's."""
-    ends = [path_of(optimizer, problem)[-1] for optimizer, _, _ in CASES.values()]
+    cases = [case for case in CASES if "defaults" not in case]
+    ends = [path_of(CASES[case][0], problem)[-1] for case in cases]
     for i, end in enumerate(ends):
         for other in ends[:i]:
             assert np.abs(end - other).max() > 1e-6
