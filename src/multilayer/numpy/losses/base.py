@@ -98,8 +98,8 @@ class Loss:
         raise NotImplementedError
 
     def targets(self, y: object, n_samples: int, out_features: int, dtype: npt.DTypeLike) -> Array:
-        """Return the targets, checked, as `per_sample` takes them."""
-        raise NotImplementedError
+        """Return the targets, checked, as `per_sample` takes them: by default real values."""
+        return target_matrix(y, n_samples, out_features, dtype)
 
     def predict(self, p: Array) -> Array:
         """Return what p says of the targets: classes, labels, or values."""

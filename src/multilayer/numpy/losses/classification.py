@@ -10,7 +10,7 @@ from multilayer.errors import InvalidArgumentError, InvalidDataError, InvalidTyp
 from multilayer.numpy.activations.outputs import log_softmax
 from multilayer.numpy.activations.rectifiers import softplus
 from multilayer.numpy.activations.sigmoids import logistic
-from multilayer.numpy.losses.base import Array, Loss, check_lengths, target_matrix
+from multilayer.numpy.losses.base import Array, Loss, check_lengths
 
 __all__ = ["NLL", "BinaryCrossEntropy", "CrossEntropy"]
 
@@ -66,7 +66,7 @@ class CrossEntropy(Loss):
     def targets(self, y: object, n_samples: int, out_features: int, dtype: npt.DTypeLike) -> Array:
         if checks.array(y, "y").ndim < 2:
             return class_labels(y, n_samples, out_features)
-        matrix = target_matrix(y, n_samples, out_features, dtype)
+        matrix = super().targets(y, n_samples, out_features, dtype)
         sums = matrix.sum(axis=1)
         # The rounding of a row's sum, for rows that were normalised in float32.
         wrong = (matrix < 0).any(axis=1) | (np.abs(sums - 1) > 1e-4)
@@ -136,7 +136,7 @@ class BinaryCrossEntropy(Loss):
         return np.sum(softplus(p) - targets * p, axis=1), logistic(p) - targets
 
     def targets(self, y: object, n_samples: int, out_features: int, dtype: npt.DTypeLike) -> Array:
-        array = target_matrix(y, n_samples, out_features, dtype)
+        array = super().targets(y, n_samples, out_features, dtype)
         wrong = (array < 0) | (array > 1)
         if wrong.any():
             row, column = np.argwhere(wrong)[0]

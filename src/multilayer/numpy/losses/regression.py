@@ -8,7 +8,7 @@ import numpy.typing as npt
 
 from multilayer import checks
 from multilayer.errors import InvalidArgumentError, InvalidDataError
-from multilayer.numpy.losses.base import Array, Loss, target_matrix
+from multilayer.numpy.losses.base import Array, Loss
 
 __all__ = ["AbsoluteError", "Huber", "Poisson", "Quantile", "SquaredError"]
 
@@ -38,9 +38,6 @@ class SquaredError(Loss):
         residual = p - targets
         return 0.5 * np.sum(residual * residual, axis=1), residual
 
-    def targets(self, y: object, n_samples: int, out_features: int, dtype: npt.DTypeLike) -> Array:
-        return target_matrix(y, n_samples, out_features, dtype)
-
 
 @dataclass(frozen=True)
 class AbsoluteError(Loss):
@@ -55,9 +52,6 @@ class AbsoluteError(Loss):
     def per_sample(self, p: Array, targets: Array) -> tuple[Array, Array]:
         residual = p - targets
         return np.abs(residual).sum(axis=1), np.sign(residual)
-
-    def targets(self, y: object, n_samples: int, out_features: int, dtype: npt.DTypeLike) -> Array:
-        return target_matrix(y, n_samples, out_features, dtype)
 
 
 @dataclass(frozen=True)
@@ -89,9 +83,6 @@ class Huber(Loss):
         clipped = np.clip(residual, -self.delta, self.delta)
         # With c the clipped r, both branches are c (r − c/2).
         return np.sum(clipped * (residual - 0.5 * clipped), axis=1), clipped
-
-    def targets(self, y: object, n_samples: int, out_features: int, dtype: npt.DTypeLike) -> Array:
-        return target_matrix(y, n_samples, out_features, dtype)
 
 
 @dataclass(frozen=True)
@@ -135,7 +126,7 @@ class Quantile(Loss):
         return values, gradient.reshape(p.shape)
 
     def targets(self, y: object, n_samples: int, out_features: int, dtype: npt.DTypeLike) -> Array:
-        return target_matrix(y, n_samples, out_features // len(self.quantiles), dtype)
+        return super().targets(y, n_samples, out_features // len(self.quantiles), dtype)
 
     def check_width(self, out_features: int) -> None:
         if out_features % len(self.quantiles):
@@ -170,7 +161,7 @@ class Poisson(Loss):
         return np.sum(difference - targets * (p - log_targets), axis=1), difference
 
     def targets(self, y: object, n_samples: int, out_features: int, dtype: npt.DTypeLike) -> Array:
-        array = target_matrix(y, n_samples, out_features, dtype)
+        array = super().targets(y, n_samples, out_features, dtype)
         if (array < 0).any():
             row = int(np.argmax((array < 0).any(axis=1)))
             msg = f"y must hold counts for loss 'poisson'; got {array[row].min():g} at row {row}"
