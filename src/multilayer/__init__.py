@@ -21,7 +21,12 @@ _HOMES = {
 }
 
 
+_ROOMS = ("data", "files", "inspection", "numpy", "torch", "training")
+
+
 def __getattr__(name: str) -> Any:
+    if name in _ROOMS:
+        return import_module(f"multilayer.{name}")
     if name not in _HOMES:
         msg = f"module 'multilayer' has no attribute {name!r}"
         raise AttributeError(msg)

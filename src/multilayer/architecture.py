@@ -78,7 +78,8 @@ class Architecture:
     out_features : int
         Outputs: classes, or target values.
     activation : str or sequence of str
-        One name, or one for each hidden layer: see ``ACTIVATIONS``.
+        One name, or one for each hidden layer: see ``ACTIVATIONS``. A sequence of equal values
+        becomes that value, here and in `dropout`, so that equal networks compare equal.
     output : str
         What is applied to the last layer's logits: see ``OUTPUTS``.
     dropout : float or sequence of float
@@ -87,7 +88,8 @@ class Architecture:
     normalization : {"batch", "layer"} or None
         What stands between each hidden layer's affine map and its activation.
     bias : bool
-        Whether affine maps have a bias.
+        Whether affine maps have a bias. One before batch normalisation never has: its mean would be
+        subtracted again.
     residual : bool
         Whether each hidden layer that is as wide as its input adds its input to its output.
 
@@ -131,10 +133,16 @@ class Architecture:
         }
         if isinstance(self.activation, str):
             checked["activation"] = ACTIVATIONS.check(self.activation, owner)
-        else:
+        elif isinstance(self.activation, Iterable):
             names = _sequence(self.activation, "activation")
             checked["activation"] = tuple(ACTIVATIONS.check(name, owner) for name in names)
-        if isinstance(self.dropout, Iterable):
+        else:
+            msg = (
+                f"activation of Architecture must be one of {', '.join(ACTIVATIONS)}, or a "
+                f"sequence of them; got {self.activation!r}"
+            )
+            raise InvalidTypeError(msg)
+        if isinstance(self.dropout, Iterable) and not isinstance(self.dropout, str):
             rates = _sequence(self.dropout, "dropout")
             checked["dropout"] = tuple(
                 checks.real(rate, f"dropout[{i}]", owner, "[0, 1)") for i, rate in enumerate(rates)
@@ -158,6 +166,8 @@ class Architecture:
                     f"hidden layers; got {len(values)}"
                 )
                 raise InvalidArgumentError(msg)
+            if isinstance(values, tuple) and len(set(values)) == 1:
+                object.__setattr__(self, name, values[0])
         if not n_hidden:
             for name, neutral in (("dropout", 0.0), ("normalization", None)):
                 if getattr(self, name) not in (neutral, ()):
@@ -186,7 +196,7 @@ class Architecture:
             HiddenLayer(
                 in_features=n_in,
                 out_features=n_out,
-                bias=self.bias,
+                bias=self.bias and self.normalization != "batch",
                 normalization=self.normalization,
                 activation=activation,
                 dropout=rate,
@@ -219,7 +229,7 @@ class Architecture:
         """
         try:
             values = json.loads(text)
-        except (json.JSONDecodeError, RecursionError) as error:
+        except (ValueError, TypeError, RecursionError) as error:
             msg = f"an Architecture must be a JSON object; {error}"
             raise InvalidArgumentError(msg) from error
         if not isinstance(values, dict):
@@ -238,7 +248,10 @@ class Architecture:
 
 def _sequence(values: object, parameter: str) -> list[Any]:
     """Return `values` as a list, if it is a sequence and no string."""
-    if isinstance(values, str) or not isinstance(values, Iterable):
-        msg = f"{parameter} of Architecture must be a sequence; got {values!r}"
-        raise InvalidTypeError(msg)
-    return list(values)
+    try:
+        if not isinstance(values, (str, set, frozenset, dict)):
+            return list(values)  # type: ignore[call-overload]
+    except TypeError:
+        pass
+    msg = f"{parameter} of Architecture must be a sequence; got {values!r}"
+    raise InvalidTypeError(msg)

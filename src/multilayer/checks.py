@@ -1,7 +1,7 @@
 """Checks of arguments: each returns the value, normalised, or raises with a full message.
 
 A message names the parameter and its owner, what is allowed, and what came:
-``hidden_features of Architecture must be positive integers; got 0 at position 1``.
+``hidden_features[1] of Architecture must be a positive integer; got 0``.
 """
 
 import math
@@ -13,16 +13,19 @@ import numpy as np
 import numpy.typing as npt
 
 from multilayer.errors import InvalidArgumentError, InvalidDataError, InvalidTypeError
+from multilayer.samples import LazySamples
 
 __all__ = [
     "array",
     "finite_array",
     "flag",
     "integer",
+    "number_array",
     "random_generator",
     "real",
     "sample_matrix",
     "sample_weights",
+    "samples",
 ]
 
 Array = npt.NDArray[Any]
@@ -55,11 +58,16 @@ def real(value: object, parameter: str, owner: str, interval: str = "(-inf, inf)
     if isinstance(value, (bool, np.bool_)) or not isinstance(value, numbers.Real):
         msg = f"{parameter} of {owner} must be a number in {interval}; got {value!r}"
         raise InvalidTypeError(msg)
-    number = float(value)
+    try:
+        number = float(value)
+    except OverflowError:  # a whole number beyond every float
+        number = math.inf
     above = number >= low if interval[0] == "[" else number > low
     below = number <= high if interval[-1] == "]" else number < high
     if not (above and below and math.isfinite(number)):
-        msg = f"{parameter} of {owner} must be a number in {interval}; got {number:g}"
+        short = f"{number:g}"
+        shown = short if math.isnan(number) or float(short) == number else repr(number)
+        msg = f"{parameter} of {owner} must be a number in {interval}; got {shown}"
         raise InvalidArgumentError(msg)
     return number
 
@@ -87,9 +95,9 @@ def finite_array(values: object, what: str, dtype: npt.DTypeLike) -> Array:
 
     `what` is the array's name in messages, such as ``"X"``. The input is not changed.
     """
-    found = _number_array(values, what)
+    found = number_array(values, what)
     with np.errstate(over="ignore"):  # what becomes infinite in `dtype` is reported below
-        found = np.ascontiguousarray(found, dtype=dtype)
+        found = np.asarray(found, dtype=dtype, order="C")
     finite = np.isfinite(found)
     if not finite.all():
         first = tuple(np.argwhere(~finite)[0].tolist())
@@ -102,20 +110,29 @@ def finite_array(values: object, what: str, dtype: npt.DTypeLike) -> Array:
 
 def array(values: object, what: str) -> Array:
     """Return `values` as an array of whatever type, if it is one: nested lists may be ragged."""
+    if hasattr(values, "toarray"):
+        msg = f"{what} must be a dense array; got {type(values).__name__}, which has toarray()"
+        raise InvalidTypeError(msg)
+    if np.ma.is_masked(values):
+        msg = f"{what} must not have masked entries: fill or drop them first"
+        raise InvalidDataError(msg)
     try:
         return np.asarray(values)
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, RuntimeError) as error:  # PyTorch's is a RuntimeError
         msg = f"{what} must be an array; {error}"
         raise InvalidTypeError(msg) from error
 
 
-def _number_array(values: object, what: str) -> Array:
+def number_array(values: object, what: str) -> Array:
     """Return `values` as an array of booleans, integers or floats, of whatever width."""
+    if values is None:
+        msg = f"{what} must be an array of numbers; got None"
+        raise InvalidTypeError(msg)
     found = array(values, what)
     try:
         if found.dtype.kind == "O":  # a table of mixed columns, None for a gap
             found = found.astype(np.float64)
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, OverflowError) as error:
         msg = f"{what} must be an array of numbers; {error}"
         raise InvalidTypeError(msg) from error
     if found.dtype.kind not in "biuf":
@@ -136,23 +153,33 @@ def sample_matrix(X: object, in_features: int, dtype: npt.DTypeLike) -> Array:
 
     Images and other arrays of more than two axes are flattened, a sample a row.
     """
-    samples = _number_array(X, "X")
-    if samples.ndim < 2:
+    found = number_array(X, "X")
+    if found.ndim < 2:
         msg = (
-            f"X must have shape (n_samples, {in_features}); got shape {samples.shape}. "
+            f"X must have shape (n_samples, {in_features}); got shape {found.shape}. "
             "Reshape a single sample with X.reshape(1, -1)"
         )
         raise InvalidDataError(msg)
-    if samples.shape[0] == 0:
-        msg = f"X must have at least one sample; got shape {samples.shape}"
+    if found.shape[0] == 0:
+        msg = f"X must have at least one sample; got shape {found.shape}"
         raise InvalidDataError(msg)
-    if math.prod(samples.shape[1:]) != in_features:
+    if math.prod(found.shape[1:]) != in_features:
         msg = (
             f"X must have {in_features} features, as the network has inputs; got shape "
-            f"{samples.shape}"
+            f"{found.shape}"
         )
         raise InvalidDataError(msg)
-    return finite_array(samples.reshape(len(samples), -1), "X", dtype)
+    return finite_array(found.reshape(len(found), -1), "X", dtype)
+
+
+def samples(X: object, in_features: int, dtype: npt.DTypeLike) -> Array | LazySamples:
+    """Return lazy samples as they are, if they have that many features; else `sample_matrix`."""
+    if not isinstance(X, LazySamples):
+        return sample_matrix(X, in_features, dtype)
+    if X.shape[0] == 0 or X.shape[1] != in_features:
+        msg = f"X must have shape (n_samples, {in_features}); got shape {X.shape}"
+        raise InvalidDataError(msg)
+    return X
 
 
 def sample_weights(weight: object, n_samples: int, dtype: npt.DTypeLike) -> Array | None:

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Mapping
 from difflib import get_close_matches
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 from multilayer.errors import InvalidArgumentError, InvalidTypeError, UnknownNameError
 
@@ -100,6 +100,9 @@ class Registry(Mapping[str, T], Generic[T]):
 
     def register(self, name: str, entry: T) -> None:
         """Add an entry under a name that has none yet."""
+        if not isinstance(name, str):
+            msg = f"a name of {self.names.kind} must be a string; got {name!r}"
+            raise InvalidTypeError(msg)
         if name in self._entries:
             msg = f"{self.names.kind} {name!r} is registered already"
             raise InvalidArgumentError(msg)
@@ -110,7 +113,11 @@ class Registry(Mapping[str, T], Generic[T]):
         return self._entries[Names(self.names.kind, self._entries).check(name)]
 
     def __contains__(self, name: object) -> bool:
-        return name in self._entries
+        return isinstance(name, str) and name in self._entries
+
+    def get(self, name: str, default: Any = None) -> Any:
+        """Return the entry of that name, or `default` if there is none."""
+        return self._entries.get(name, default)
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._entries)

@@ -113,7 +113,7 @@ def test_early_stopping_stops():
         (["train", "digits", "--seed", "-1"], "--seed of mlp train must be a non-negative"),
         (["train", "digits", "--l2", "nan"], "l2 of fit must be a number in [0, inf); got nan"),
         (["train", "digits", "--save", "/no/such/folder/m"], "--save must name a file in a"),
-        (["train", "digits", "--save", "/"], "--save must name a file in a folder that exists"),
+        (["train", "digits", "--save", "/"], "--save must name a file; / is something else"),
         (["train", "digits", "--normalization", "bach"], "did you mean 'batch'?"),
         (["train", "digits", "--optimizer", "lbfgs", "--learning-rate", "1"], "cannot be combined"),
         (["train", "digits", "--nonsense"], "No such option"),

@@ -26,6 +26,10 @@ def test_each_epoch_has_each_sample_once(n, batch_size, shuffle, weighted, least
     for _ in range(2):
         epoch = list(batches.epoch(rng))
         assert len(epoch) == len(batches)
+        masses = [mass for _, mass in epoch]
+        epoch = [batch for batch, _ in epoch]
+        expected = [len(y) if w is None else w.sum() for _, y, w in epoch]
+        np.testing.assert_allclose(masses, expected, rtol=1e-12)  # another order of summation
         assert sorted(np.concatenate([y for _, y, _ in epoch])) == list(range(n))
         for part, y, w in epoch:
             np.testing.assert_array_equal(part[:, 0], y)
@@ -40,13 +44,13 @@ def test_order_is_new_in_each_epoch():
     X = np.arange(100)
     batches = Batches(X, X, None, batch_size=10)
     rng = np.random.default_rng(0)
-    first, second = (np.concatenate([y for _, y, _ in batches.epoch(rng)]) for _ in range(2))
+    first, second = (np.concatenate([y for (_, y, _), _ in batches.epoch(rng)]) for _ in range(2))
     assert (first != second).any()
 
 
 def test_unshuffled_batches_are_views():
     X = np.arange(100)
-    for part, _, _ in Batches(X, X, None, batch_size=10, shuffle=False).epoch(
+    for (part, _, _), _ in Batches(X, X, None, batch_size=10, shuffle=False).epoch(
         np.random.default_rng(0)
     ):
         assert part.base is X

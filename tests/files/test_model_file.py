@@ -140,7 +140,7 @@ def test_a_lying_header_is_refused(net, path, change, message):
     ("change", "message"),
     [
         (lambda t: t["parameters"].fill(np.nan), "parameters must be finite"),
-        (lambda t: t.update(mean=np.zeros(4)), "mean must have shape (3,); got (4,)"),
+        (lambda t: t.update(mean=np.zeros(4)), "mean must have shape (3,), one an input; got (4,)"),
         (lambda t: t.update(scale=np.zeros(3)), "scale must be above 0"),
         (lambda t: t.pop("parameters"), "is damaged"),
         (lambda t: t.update(parameters=t["parameters"].astype(np.float16)), "dtype of MLP"),

@@ -6,6 +6,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
+from scipy import special
 
 from multilayer.numpy import ACTIVATIONS, OUTPUTS
 
@@ -60,6 +61,24 @@ def test_activation_equals_torch_at_kinks_and_around_them(name, torch_activation
     kinks = np.array([-1.0, -0.0, 0.0, 1.0])
     z = np.concatenate([kinks, np.nextafter(kinks, 2), np.nextafter(kinks, -2)]).reshape(-1, 2)
     assert_agrees(ACTIVATIONS[name], torch_activations[name], z, np.full_like(z, 3.0))
+
+
+# Far below 0 these are next to nothing, and an absolute tolerance would say nothing of them.
+TAILS = {
+    "elu": lambda z: z * special.exprel(z),
+    "sigmoid": special.expit,
+    "softplus": lambda z: -special.log_expit(-z),
+    "silu": lambda z: z * special.expit(z),
+    "gelu": lambda z: z / 2 * special.erfc(-z / np.sqrt(2)),
+    "mish": lambda z: z * np.tanh(-special.log_expit(-z)),
+}
+
+
+@pytest.mark.parametrize("name", TAILS)
+def test_small_values_have_all_their_digits(name):
+    z = np.concatenate([-np.linspace(0.1, 30, 200), -np.logspace(-12, -1, 50)]).reshape(-1, 2)
+    # exp(-z²/2) at z = -30 rounds at 450 times 1.1e-16, the worst of these.
+    np.testing.assert_allclose(ACTIVATIONS[name].forward(z), TAILS[name](z), rtol=1e-12, atol=0)
 
 
 @pytest.mark.parametrize(

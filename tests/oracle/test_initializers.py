@@ -181,9 +181,7 @@ def test_signals_neither_vanish_nor_explode_where_torchs_do_not(name):
     initializer, fill = TORCH_WEIGHTS[name]
     X = np.random.default_rng(9).normal(size=(200, 400))
     architecture = Architecture(400, (400, 400, 400), 400)
-    net = MLP(
-        architecture, dtype="float64", initializer=initializer, rng=np.random.default_rng(10)
-    )
+    net = MLP(architecture, dtype="float64", initializer=initializer, rng=np.random.default_rng(10))
     x = torch.from_numpy(X)
     for i, (n_out, n_in) in enumerate([(400, 400)] * 4):
         W = torch.from_numpy(torch_weights(fill, n_out, n_in))

@@ -97,7 +97,7 @@ def test_warm_up_equals_torch(start, epochs):
         (Step(4, 0.5), lr_scheduler.StepLR, {"step_size": 4, "gamma": 0.5}),
         (Exponential(0.9), lr_scheduler.ExponentialLR, {"gamma": 0.9}),
     ],
-    ids=repr,
+    ids=["cosine", "step", "exponential"],
 )
 def test_after_warm_up_another_schedule_begins_at_its_own_zero(then, make, settings):
     expected = torch_factors(make, N_EPOCHS - 5, **settings)

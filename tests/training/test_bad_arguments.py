@@ -108,7 +108,7 @@ CASES = {
     ),
     "labels as text": (
         {"data": (X, np.where(Y, "yes", "no"))},
-        "y must hold integer labels 0 to 1; got dtype <U3",
+        "y must hold integer labels 0 to 1; got dtype <U3: number them, as LabelEncoder does",
     ),
     "lengths": (
         {"data": (X, Y[:-1])},

@@ -56,8 +56,11 @@ def test_without_pandas_says_what_to_install(history, monkeypatch):
     assert str(caught.value) == 'History.to_pandas needs pandas: pip install "pandas"'
 
 
+finite = st.floats(allow_nan=False, allow_infinity=False)
+
+
 @given(
-    st.dictionaries(st.text(), st.lists(st.floats(allow_nan=False), max_size=5), max_size=4),
+    st.dictionaries(st.text(), st.lists(finite, max_size=5), max_size=4),
     st.integers(0, 1000),
     st.text(),
 )

@@ -1,5 +1,6 @@
 """The command's entry: its subcommands, and what becomes of an error."""
 
+import io
 import sys
 from typing import Annotated
 
@@ -48,6 +49,9 @@ def run() -> None:
 
     A user's mistake is answered with one line on standard error, never with a traceback.
     """
+    for stream in (sys.stdout, sys.stderr):  # formulas, in a terminal that may know ASCII only
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")
     try:
         code = app(prog_name="mlp", standalone_mode=False)
     except TyperException as error:

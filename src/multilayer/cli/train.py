@@ -2,6 +2,7 @@
 
 import json
 import math
+import os
 import time
 from pathlib import Path
 from typing import Annotated, Any
@@ -17,8 +18,8 @@ from multilayer.data import load_digits
 from multilayer.errors import InvalidArgumentError
 from multilayer.files import save_model
 from multilayer.inspection import summary
-from multilayer.numpy import LBFGS, MLP, OPTIMIZERS, CrossEntropy
-from multilayer.registry import Names
+from multilayer.numpy import LBFGS, MLP, OPTIMIZERS, SCHEDULES, CrossEntropy
+from multilayer.numpy.trainer import OPTIMIZER_NAMES
 from multilayer.training import Callback, EarlyStopping, History, Progress, Run, fit
 
 __all__ = ["app"]
@@ -47,14 +48,12 @@ def digits(
         str | None, typer.Option(help="batch or layer; none by default.")
     ] = None,
     dropout: Annotated[float, typer.Option(help="Probability of dropping a hidden unit.")] = 0.0,
-    optimizer: Annotated[
-        str, typer.Option(help=f"One of {', '.join(OPTIMIZERS)}, lbfgs.")
-    ] = "adam",
+    optimizer: Annotated[str, typer.Option(help=f"One of {', '.join(OPTIMIZER_NAMES)}.")] = "adam",
     learning_rate: Annotated[
         float | None, typer.Option(help="3e-3 for adam; else the optimizer's own.")
     ] = None,
     schedule: Annotated[
-        str | None, typer.Option(help="Learning-rate schedule; cosine by default.")
+        str | None, typer.Option(help=f"Cosine by default; one of {', '.join(SCHEDULES)}.")
     ] = None,
     epochs: Annotated[int, typer.Option(help="How often each image is seen.")] = 50,
     batch_size: Annotated[
@@ -132,6 +131,8 @@ def digits(
         typer.echo(json.dumps(results))
     else:
         _print_results(results, history, save)
+    if history.stopped_by == "interrupt":
+        raise typer.Exit(130)
 
 
 def _widths(text: str) -> tuple[int, ...]:
@@ -152,7 +153,7 @@ def _activation(text: str) -> str | tuple[str, ...]:
 
 def _optimizer(name: str, learning_rate: float | None) -> Any:
     """Return the optimizer of that name with that learning rate."""
-    Names("optimizer", [*OPTIMIZERS, "lbfgs"]).check(name)
+    OPTIMIZER_NAMES.check(name)
     if name == "lbfgs":
         if learning_rate is not None:
             msg = "--learning-rate cannot be combined with --optimizer lbfgs, which has none"
@@ -168,10 +169,16 @@ def _check_save(path: Path | None) -> None:
     """Raise before the training, not after it, if the model could not be written."""
     if path is None:
         return
-    if path.is_dir() or not path.parent.is_dir():
-        what = "a folder" if path.is_dir() else f"in {path.parent}, which is no folder"
-        msg = f"--save must name a file in a folder that exists; {path} is {what}"
-        raise InvalidArgumentError(msg)
+    path = path.resolve()
+    if path.exists() and not path.is_file():
+        msg = f"--save must name a file; {path} is something else"
+    elif not path.parent.is_dir():
+        msg = f"--save must name a file in a folder that exists; there is no {path.parent}"
+    elif not os.access(path.parent, os.W_OK):
+        msg = f"--save must name a file in a folder that can be written to; got {path.parent}"
+    else:
+        return
+    raise InvalidArgumentError(msg)
 
 
 def _results(net: MLP, X: Any, y: Any, part: str) -> dict[str, Any]:

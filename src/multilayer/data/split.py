@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from multilayer import checks
 from multilayer.errors import InvalidDataError
 
 __all__ = ["split_validation"]
@@ -38,6 +39,8 @@ def split_validation(
         If a part would be empty, or has fewer rows than there are classes, or a class has a single
         row.
     """
+    n_samples = checks.integer(n_samples, "n_samples", "split_validation")
+    fraction = checks.real(fraction, "fraction", "split_validation", "(0, 1)")
     from sklearn.model_selection import train_test_split
 
     if classes is not None:

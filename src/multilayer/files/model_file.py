@@ -11,7 +11,13 @@ import numpy.typing as npt
 
 from multilayer import checks
 from multilayer.architecture import Architecture
-from multilayer.errors import InvalidArgumentError, ModelFileError
+from multilayer.errors import (
+    InvalidArgumentError,
+    InvalidDataError,
+    InvalidTypeError,
+    ModelFileError,
+    UnknownNameError,
+)
 from multilayer.numpy.network import MLP
 
 __all__ = ["StoredModel", "load_model", "save_model"]
@@ -65,17 +71,22 @@ def save_model(
 
     Raises
     ------
-    InvalidArgumentError
-        If `information` does not go into JSON.
+    InvalidArgumentError, InvalidDataError, InvalidTypeError
+        If `information` does not go into JSON, a number is not finite, a shape or a scale is wrong,
+        or `path` is something else than a file. Nothing is written then.
     OSError
         If the file cannot be written.
     """
     from safetensors.numpy import save
 
+    if not isinstance(net, MLP):
+        msg = f"net of save_model must be a multilayer.numpy.MLP; got {net!r}"
+        raise InvalidTypeError(msg)
     width = net.architecture.in_features
+    checks.finite_array(net.parameters, "parameters", net.dtype)
     tensors = {"parameters": net.parameters, **{f"state.{k}": v for k, v in net.state.items()}}
-    tensors["mean"] = np.zeros(width) if mean is None else np.asarray(mean, np.float64)
-    tensors["scale"] = np.ones(width) if scale is None else np.asarray(scale, np.float64)
+    tensors["mean"] = np.zeros(width) if mean is None else _scaling(mean, "mean", width)
+    tensors["scale"] = np.ones(width) if scale is None else _scaling(scale, "scale", width)
     try:
         text = json.dumps(information or {}, allow_nan=False)
     except (TypeError, ValueError) as error:
@@ -124,7 +135,13 @@ def load_model(path: str | os.PathLike[str]) -> StoredModel:
         raise ModelFileError(msg)
     try:
         return _assemble(header, tensors)
-    except (KeyError, ValueError, TypeError) as error:
+    except UnknownNameError as error:
+        msg = (
+            f"{path} names something that this process does not know (one of your own is to be "
+            f"registered before loading): {error}"
+        )
+        raise ModelFileError(msg) from error
+    except (KeyError, ValueError, TypeError, RecursionError) as error:
         msg = f"{path} is damaged: {error}"
         raise ModelFileError(msg) from error
 
@@ -132,29 +149,44 @@ def load_model(path: str | os.PathLike[str]) -> StoredModel:
 def _assemble(header: dict[str, str], tensors: dict[str, Array]) -> StoredModel:
     """Build the network and check that every array fits it."""
     architecture = Architecture.from_json(header["architecture"])
-    expected = {"parameters": (architecture.n_parameters,)}
-    for name in ("mean", "scale"):
-        expected[name] = (architecture.in_features,)
-    for name, shape in expected.items():
-        if tensors[name].shape != shape:
-            msg = f"{name} must have shape {shape}; got {tensors[name].shape}"
-            raise InvalidArgumentError(msg)
-        if not np.isfinite(tensors[name]).all():
-            msg = f"{name} must be finite"
-            raise InvalidArgumentError(msg)
-    if (tensors["scale"] <= 0).any():
-        msg = "scale must be above 0 everywhere"
-        raise InvalidArgumentError(msg)
+    parameters = tensors["parameters"]
+    if parameters.shape != (architecture.n_parameters,):
+        msg = f"parameters must have shape ({architecture.n_parameters},); got {parameters.shape}"
+        raise InvalidDataError(msg)
+    checks.finite_array(parameters, "parameters", np.float64)
+    mean, scale = (
+        _scaling(tensors[name], name, architecture.in_features) for name in ("mean", "scale")
+    )
     net = MLP(architecture, dtype=tensors["parameters"].dtype, initializer="zeros")
     net.parameters[:] = tensors["parameters"]
     prefix = "state."
     net.set_state({k.removeprefix(prefix): v for k, v in tensors.items() if k.startswith(prefix)})
     information = json.loads(header["information"])
-    return StoredModel(net, tensors["mean"], tensors["scale"], information)
+    if not isinstance(information, dict):
+        msg = f"information must be an object; got {type(information).__name__}"
+        raise InvalidDataError(msg)
+    return StoredModel(net, mean, scale, information)
+
+
+def _scaling(values: object, name: str, width: int) -> Array:
+    """Return mean or scale of the inputs, checked."""
+    array = checks.finite_array(values, name, np.float64)
+    if array.shape != (width,):
+        msg = f"{name} must have shape ({width},), one an input; got {array.shape}"
+        raise InvalidDataError(msg)
+    if name == "scale" and (array <= 0).any():
+        index = int(np.argmax(array <= 0))
+        msg = f"scale must be above 0 everywhere; got {array[index]:g} at index {index}"
+        raise InvalidDataError(msg)
+    return array
 
 
 def _write_atomically(path: Path, content: bytes) -> None:
     """Write a file so that at every moment the old or the new one is there, whole."""
+    path = path.resolve()  # through a link, to the file that it names
+    if path.exists() and not path.is_file():
+        msg = f"{path} is there and is no file"
+        raise InvalidArgumentError(msg)
     temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp")
     try:
         with temporary.open("xb") as file:
@@ -162,6 +194,9 @@ def _write_atomically(path: Path, content: bytes) -> None:
             file.flush()
             os.fsync(file.fileno())
         temporary.replace(path)
+    except OSError as error:
+        temporary.unlink(missing_ok=True)
+        raise OSError(error.errno, error.strerror or str(error), str(path)) from error
     except BaseException:
         temporary.unlink(missing_ok=True)
         raise

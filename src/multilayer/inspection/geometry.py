@@ -8,7 +8,7 @@ import numpy.typing as npt
 
 from multilayer import checks
 from multilayer.architecture import Architecture
-from multilayer.errors import InvalidArgumentError
+from multilayer.errors import InvalidArgumentError, InvalidDataError
 
 __all__ = ["Hyperplane", "decision_hyperplane"]
 
@@ -23,7 +23,7 @@ class _Network(Protocol):
     def weights(self) -> list[tuple[Any, Any]]: ...
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Hyperplane:
     r"""The points x with :math:`w^⊤ x + b = 0`.
 
@@ -54,6 +54,12 @@ class Hyperplane:
     b: float
 
     def __post_init__(self) -> None:
+        w = checks.finite_array(self.w, "w of Hyperplane", np.float64)
+        if w.ndim != 1:
+            msg = f"w of Hyperplane must have shape (in_features,); got {w.shape}"
+            raise InvalidDataError(msg)
+        object.__setattr__(self, "w", w.copy())
+        object.__setattr__(self, "b", checks.real(self.b, "b", "Hyperplane"))
         if not np.any(self.w):
             msg = "w of Hyperplane must not be zero: without a direction there is no hyperplane"
             raise InvalidArgumentError(msg)
@@ -119,9 +125,13 @@ def decision_hyperplane(net: _Network, classes: tuple[int, int] = (0, 1)) -> Hyp
     if b is None:
         b = np.zeros(len(W))
     if len(W) == 1:
+        if classes != (0, 1):
+            msg = f"classes of decision_hyperplane apply to several outputs; got {classes!r} for 1"
+            raise InvalidArgumentError(msg)
         return Hyperplane(W[0], float(b[0]))
-    i, j = classes
-    if i == j or not {i, j} <= set(range(len(W))):
-        msg = f"classes of decision_hyperplane must be two of 0 to {len(W) - 1}; got {classes}"
+    pair = tuple(classes) if isinstance(classes, (tuple, list)) else ()
+    if len(pair) != 2 or pair[0] == pair[1] or not all(c in range(len(W)) for c in pair):
+        msg = f"classes of decision_hyperplane must be two of 0 to {len(W) - 1}; got {classes!r}"
         raise InvalidArgumentError(msg)
+    i, j = pair
     return Hyperplane(W[j] - W[i], float(b[j] - b[i]))

@@ -4,19 +4,20 @@ Read it in this order: ``activations/``, ``losses/``, ``layers.py``, ``normaliza
 ``network.py``, ``optimizers.py``; then ``gradcheck.py``, which proves the rest.
 """
 
-from multilayer.numpy.activations import ACTIVATIONS, OUTPUTS
+from multilayer.numpy.activations import ACTIVATIONS, OUTPUTS, Activation, Elementwise
 from multilayer.numpy.gradcheck import GradientReport, check_gradients, smooth_problem
 from multilayer.numpy.initializers import (
     INITIALIZERS,
     Glorot,
     He,
+    Initializer,
     KaimingUniform,
     LeCun,
     Normal,
     Orthogonal,
     Zeros,
 )
-from multilayer.numpy.layers import Activate, Affine, Dropout, Residual, Stack
+from multilayer.numpy.layers import Activate, Affine, Dropout, Layer, Residual, Stack
 from multilayer.numpy.lbfgs import LBFGS
 from multilayer.numpy.losses import (
     LOSSES,
@@ -25,6 +26,7 @@ from multilayer.numpy.losses import (
     BinaryCrossEntropy,
     CrossEntropy,
     Huber,
+    Loss,
     Poisson,
     Quantile,
     SquaredError,
@@ -40,6 +42,7 @@ from multilayer.numpy.optimizers import (
     AMSGrad,
     Lion,
     NAdam,
+    Optimizer,
     RMSprop,
     clip_by_norm,
     clip_by_value,
@@ -51,7 +54,9 @@ from multilayer.numpy.schedules import (
     Exponential,
     InverseScaling,
     OneCycle,
+    Plateau,
     ReduceOnPlateau,
+    Schedule,
     Step,
     WarmUp,
 )
@@ -70,6 +75,7 @@ __all__ = [
     "AMSGrad",
     "AbsoluteError",
     "Activate",
+    "Activation",
     "Adagrad",
     "Adam",
     "AdamW",
@@ -80,25 +86,32 @@ __all__ = [
     "Cosine",
     "CrossEntropy",
     "Dropout",
+    "Elementwise",
     "Exponential",
     "Glorot",
     "GradientReport",
     "He",
     "Huber",
+    "Initializer",
     "InverseScaling",
     "KaimingUniform",
+    "Layer",
     "LayerNorm",
     "LeCun",
     "Lion",
+    "Loss",
     "NAdam",
     "Normal",
     "OneCycle",
+    "Optimizer",
     "Orthogonal",
+    "Plateau",
     "Poisson",
     "Quantile",
     "RMSprop",
     "ReduceOnPlateau",
     "Residual",
+    "Schedule",
     "SquaredError",
     "Stack",
     "Step",

@@ -57,8 +57,8 @@ class Normal(Initializer):
     bias: float = 0.0
 
     def __post_init__(self) -> None:
-        checks.real(self.std, "std", "Normal", "[0, inf)")
-        checks.real(self.bias, "bias", "Normal")
+        object.__setattr__(self, "std", checks.real(self.std, "std", "Normal", "[0, inf)"))
+        object.__setattr__(self, "bias", checks.real(self.bias, "bias", "Normal"))
 
     def weights(self, out_features: int, in_features: int, rng: np.random.Generator) -> Array:
         return self.std * rng.standard_normal((out_features, in_features))
@@ -132,7 +132,7 @@ class Orthogonal(Initializer):
     gain: float = 1.0
 
     def __post_init__(self) -> None:
-        checks.real(self.gain, "gain", "Orthogonal", "(0, inf)")
+        object.__setattr__(self, "gain", checks.real(self.gain, "gain", "Orthogonal", "(0, inf)"))
 
     def weights(self, out_features: int, in_features: int, rng: np.random.Generator) -> Array:
         tall = (max(out_features, in_features), min(out_features, in_features))

@@ -12,6 +12,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from multilayer import checks
+from multilayer.errors import InvalidArgumentError
 from multilayer.numpy.activations import Activation
 
 __all__ = ["Activate", "Affine", "Array", "Dropout", "Gradients", "Layer", "Residual", "Stack"]
@@ -85,7 +87,8 @@ class Affine(Layer):
     def forward(
         self, x: Array, *, training: bool = False, rng: np.random.Generator | None = None
     ) -> tuple[Array, Array]:
-        z = x @ self.W.T
+        with np.errstate(invalid="ignore"):  # BLAS may set the flag for lanes beside the result
+            z = x @ self.W.T
         if self.b is not None:
             z += self.b
         return z, x
@@ -93,8 +96,9 @@ class Affine(Layer):
     def backward(
         self, dy: Array, cache: Array, *, need_dx: bool = True
     ) -> tuple[Array | None, Gradients]:
-        dW = dy.T @ cache
-        dx = dy @ self.W if need_dx else None
+        with np.errstate(invalid="ignore"):
+            dW = dy.T @ cache
+            dx = dy @ self.W if need_dx else None
         return dx, (dW,) if self.b is None else (dW, dy.sum(axis=0))
 
 
@@ -126,13 +130,16 @@ class Dropout(Layer):
     """
 
     def __init__(self, rate: float) -> None:
-        self.rate = rate
+        self.rate = checks.real(rate, "rate", "Dropout", "[0, 1)")
 
     def forward(
         self, x: Array, *, training: bool = False, rng: np.random.Generator | None = None
     ) -> tuple[Array, Array | None]:
-        if not training or rng is None:
+        if not training:
             return x, None
+        if rng is None:
+            msg = "rng of Dropout must be a numpy.random.Generator while training; got None"
+            raise InvalidArgumentError(msg)
         scaled_mask = (rng.random(x.shape, dtype=np.float32) >= self.rate) / x.dtype.type(
             1 - self.rate
         )

@@ -25,7 +25,8 @@ class LBFGS:
     Parameters
     ----------
     tolerance : float
-        Stop when no entry of the gradient is larger.
+        Stop when no entry of the gradient is larger. It stops too when the loss no longer falls but
+        for rounding, by less than 64 ε of itself.
     max_evaluations : int
         Stop after so many evaluations of the loss.
     memory : int
@@ -47,8 +48,11 @@ class LBFGS:
         start: Array,
         n_iterations: int,
         after_iteration: Callable[[Array, float], bool],
-    ) -> bool:
-        """Return whether a minimum was found before the last iteration.
+    ) -> str:
+        """Minimise, and return what ended it.
+
+        That is ``"converged"``, ``"n_epochs"``, ``"max_evaluations"``, or ``"line_search"`` where
+        no step along the last direction lowered the loss.
 
         Parameters
         ----------
@@ -59,7 +63,8 @@ class LBFGS:
         n_iterations : int
             How many iterations at most.
         after_iteration : callable
-            Takes the parameters and the loss after each iteration; True stops.
+            Takes the parameters and the loss after each iteration; True stops. It is called once
+            where the start is a minimum.
         """
         from scipy.optimize import OptimizeResult, minimize
 
@@ -81,4 +86,10 @@ class LBFGS:
                 "ftol": 64 * np.finfo(np.float64).eps,
             },
         )
-        return bool(result.success)
+        if result.nit == 0:
+            after_iteration(result.x, float(result.fun))
+        if result.status == 0:
+            return "converged"
+        if result.status == 1:
+            return "n_epochs" if result.nit >= n_iterations else "max_evaluations"
+        return "line_search"

@@ -14,7 +14,9 @@ from multilayer.numpy.initializers import INITIALIZERS, Initializer
 from multilayer.numpy.layers import Affine, Layer
 from multilayer.numpy.losses import LOSSES, Loss
 from multilayer.numpy.trainer import Trainer
+from multilayer.numpy.weights import check_pairs, check_state
 from multilayer.registry import resolve
+from multilayer.samples import LazySamples
 
 if TYPE_CHECKING:
     from multilayer.numpy.lbfgs import LBFGS
@@ -44,8 +46,8 @@ class MLP:
 
     Raises
     ------
-    UnknownNameError, InvalidTypeError
-        If an argument is not one of those above.
+    InvalidArgumentError, InvalidTypeError
+        If an argument is not one of those above, or there is no memory for the network.
 
     Examples
     --------
@@ -56,6 +58,9 @@ class MLP:
     >>> net([[0.5, -1.0]]).shape
     (1, 1)
     """
+
+    options = ()
+    """What `fit` can be given for this engine beyond its own parameters: nothing."""
 
     def __init__(
         self,
@@ -73,15 +78,41 @@ class MLP:
         draw = resolve(initializer, INITIALIZERS, Initializer)
         rng = checks.random_generator(rng, "MLP")
 
-        self._parameters = np.zeros(architecture.n_parameters, dtype=self.dtype)
-        self._hidden, self._last = assemble(architecture, self._parameters)
-        self._output = OUTPUTS[architecture.output]
+        try:
+            self._assemble(np.zeros(architecture.n_parameters, dtype=self.dtype))
+        except (MemoryError, ValueError) as error:
+            msg = f"no memory for a network of {architecture.n_parameters:,} parameters"
+            raise InvalidArgumentError(msg) from error
         for layer in self.layers:
             if isinstance(layer, Affine):
                 n_out, n_in = layer.W.shape
                 layer.W[:] = draw.weights(n_out, n_in, rng)
                 if layer.b is not None:
                     layer.b[:] = draw.biases(n_out, n_in, rng)
+
+    def _assemble(self, parameters: Array) -> None:
+        """Build the layers as views of this vector."""
+        self._parameters = parameters
+        self._hidden, self._last = assemble(self.architecture, parameters)
+        self._output = OUTPUTS[self.architecture.output]
+        self._layout = _layout(self.layers)
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {
+            "architecture": self.architecture,
+            "parameters": self.parameters.copy(),
+            "state": {name: array.copy() for name, array in self.state.items()},
+        }
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        # Copies made entry by entry would lose that the layers' arrays are views of one vector.
+        self.architecture = state["architecture"]
+        parameters = state["parameters"].copy()
+        self.dtype = parameters.dtype
+        self._assemble(np.empty_like(parameters))
+        self.parameters[:] = parameters
+        for name, array in self.state.items():
+            array[:] = state["state"][name]
 
     def __repr__(self) -> str:
         a = self.architecture
@@ -124,32 +155,9 @@ class MLP:
         InvalidDataError, InvalidTypeError
             If number, shapes or values do not fit. Nothing is changed then.
         """
-        own = self.weights
-        given = list(weights) if isinstance(weights, (list, tuple)) else None
-        if given is None or len(given) != len(own):
-            count = "" if given is None else f" of length {len(given)}"
-            msg = (
-                f"weights must be a list of {len(own)} pairs (W, b); got "
-                f"{type(weights).__name__}{count}"
-            )
-            raise InvalidDataError(msg)
-        checked: list[tuple[Array, Array]] = []
-        for i, (pair, new) in enumerate(zip(own, given, strict=True)):
-            if not isinstance(new, (list, tuple)) or len(new) != 2:
-                msg = f"weights[{i}] must be a pair (W, b); got {type(new).__name__}"
-                raise InvalidDataError(msg)
-            for j, (array, value) in enumerate(zip(pair, new, strict=True)):
-                if array is None:
-                    if value is not None:
-                        msg = f"weights[{i}][{j}] must be None, the layer has no bias"
-                        raise InvalidDataError(msg)
-                    continue
-                source = checks.finite_array(value, f"weights[{i}][{j}]", self.dtype)
-                if source.shape != array.shape:
-                    msg = f"weights[{i}][{j}] must have shape {array.shape}; got {source.shape}"
-                    raise InvalidDataError(msg)
-                checked.append((array, source.copy()))  # a view of our own may come in
-        for array, source in checked:
+        # Copies, since views of our own may come in.
+        arrays = check_pairs(weights, self.weights, self.dtype)
+        for array, source in [(array, source.copy()) for array, source in arrays]:
             array[:] = source
 
     @property
@@ -159,18 +167,8 @@ class MLP:
 
     def set_state(self, state: dict[str, object]) -> None:
         """Copy running statistics, named as in `state`, into the network; all or nothing."""
-        own = self.state
-        if set(state) != set(own):
-            msg = f"state must have the entries {sorted(own)}; got {sorted(state)}"
-            raise InvalidDataError(msg)
-        checked = {}
-        for name, array in own.items():
-            checked[name] = checks.finite_array(state[name], f"state[{name!r}]", self.dtype).copy()
-            if checked[name].shape != array.shape:
-                msg = f"state[{name!r}] must have shape {array.shape}; got {checked[name].shape}"
-                raise InvalidDataError(msg)
-        for name, array in own.items():
-            array[:] = checked[name]
+        for array, source in check_state(state, self.state, self.dtype):
+            array[:] = source
 
     def copy(self, dtype: str | type[np.floating[Any]] | np.dtype[Any] | None = None) -> Self:
         """Return a network of its own memory with the same numbers, in another dtype if given."""
@@ -185,20 +183,19 @@ class MLP:
 
         It is what an optimizer's `update` takes.
         """
-        arrays = [array.ravel() for pair in pairs for array in pair if array is not None]
-        return np.concatenate(arrays)
+        if len(pairs) != len(self._layout):
+            msg = f"pairs of flatten must be {len(self._layout)}, as in weights; got {len(pairs)}"
+            raise InvalidDataError(msg)
+        return np.concatenate(
+            [array.ravel() for pair in pairs for array in pair if array is not None]
+        )
 
     def _pairs(self, vector: Array) -> list[Pair]:
         """View a vector of n_parameters numbers as the layers' pairs."""
         pairs: list[Pair] = []
-        start = 0
-        for layer in self.layers:
-            views = []
-            for array in layer.parameters:
-                views.append(vector[start : start + array.size].reshape(array.shape))
-                start += array.size
-            if views:
-                pairs.append((views[0], views[1] if len(views) == 2 else None))
+        for arrays in self._layout:
+            views = [vector[part].reshape(shape) for part, shape in arrays]
+            pairs.append((views[0], views[1] if len(views) == 2 else None))
         return pairs
 
     # What it computes ----------------------------------------------------------------------
@@ -228,7 +225,8 @@ class MLP:
         Without hidden layers it is X itself.
         """
         x = checks.sample_matrix(X, self.architecture.in_features, self.dtype)
-        return self._hidden.forward(x)[0]
+        features = self._hidden.forward(x)[0]
+        return features.copy() if features is x else features  # never the caller's own memory
 
     # What it learns from -------------------------------------------------------------------
 
@@ -286,13 +284,14 @@ class MLP:
         if rng is not None:
             rng = checks.random_generator(rng, "loss_and_gradients")
         chosen = resolve(loss, LOSSES, Loss)
+        training = checks.flag(training, "training", "loss_and_gradients")
         l1, l2 = (
             checks.real(value, name, "loss_and_gradients", "[0, inf)")
             for name, value in (("l1", l1), ("l2", l2))
         )
-        batch = self._check_samples(X, y, sample_weight, chosen)
+        x, targets, weight = self._check_samples(X, y, sample_weight, chosen)
         value, gradient, _ = self._backpropagate(
-            *batch, loss=chosen, l1=l1, l2=l2, training=training, rng=rng
+            x, targets, weight, loss=chosen, l1=l1, l2=l2, training=training, rng=rng
         )
         return value, self._pairs(gradient)
 
@@ -321,35 +320,35 @@ class MLP:
 
     def _check_samples(
         self, X: object, y: object, sample_weight: object, loss: Loss
-    ) -> tuple[Array, Array, Array | None]:
-        """Return samples, targets and weights as arrays that `_backpropagate` takes."""
+    ) -> tuple[Array | LazySamples, Array, Array | None]:
+        """Return samples, targets and weights, checked; lazy samples stay lazy."""
         loss.check_architecture(self.architecture)
-        x = checks.sample_matrix(X, self.architecture.in_features, self.dtype)
+        x = checks.samples(X, self.architecture.in_features, self.dtype)
         targets = loss.targets(y, len(x), self.architecture.out_features, self.dtype)
         return x, targets, checks.sample_weights(sample_weight, len(x), self.dtype)
 
     def _predict(self, x: Array, loss: Loss) -> Array:
         """Return what `loss` takes of checked samples: logits or outputs."""
+        x = np.ascontiguousarray(x, dtype=self.dtype)
         z = self._last.forward(self._hidden.forward(x)[0])[0]
         return z if loss.takes_logits else self._output.forward(z)
 
-    def _backpropagate(
+    def _forward(
         self,
-        x: Array,
+        x: Array | LazySamples,
         targets: Array,
         weight: Array | None,
         *,
         loss: Loss,
-        l1: float,
-        l2: float,
         training: bool,
         rng: np.random.Generator | None,
-    ) -> tuple[float, Array, list[Any]]:
-        """Return the loss, its gradient as one vector, and the hidden layers' caches.
+    ) -> tuple[float, Array, Array, list[Any]]:
+        """Go forward to the loss, and back through the link function.
 
-        Forward through hidden layers, last layer and link function; then the chain rule back
-        through the same, from the loss on.
+        Returns the loss without penalty, dz of the last layer, and what its way back and that of
+        the hidden layers need.
         """
+        x = np.ascontiguousarray(x[:], dtype=self.dtype)  # lazy samples are read here
         features, caches = self._hidden.forward(x, training=training, rng=rng)
         z, last_cache = self._last.forward(features)
         if loss.takes_logits:
@@ -358,42 +357,66 @@ class MLP:
             a = self._output.forward(z)
             value, da = loss.value_and_gradient(a, targets, weight)
             dz = self._output.backward(da, z, a)
+        return value, dz, last_cache, caches
 
+    def _loss(self, *batch: Any, l1: float, l2: float, **settings: Any) -> float:
+        """Return the loss, penalty included, and nothing else."""
+        return self._forward(*batch, **settings)[0] + self._penalty(l1, l2)
+
+    def _backpropagate(
+        self, *batch: Any, l1: float, l2: float, **settings: Any
+    ) -> tuple[float, Array, list[Any]]:
+        """Return the loss, its gradient as one vector, and the hidden layers' caches.
+
+        The arguments are those of `_forward`, and the penalties.
+        """
+        value, dz, last_cache, caches = self._forward(*batch, **settings)
         has_hidden = bool(self._hidden.layers)
         d_features, of_last = self._last.backward(dz, last_cache, need_dx=has_hidden)
         of_hidden: tuple[Array, ...] = ()
         if d_features is not None:
             _, of_hidden = self._hidden.backward(d_features, caches, need_dx=False)
-
         gradient = np.concatenate([array.ravel() for array in (*of_hidden, *of_last)])
-        if l1 or l2:
-            value += self._add_penalty(gradient, l1, l2)
-        return value, gradient, caches
+        return value + self._penalty(l1, l2, gradient), gradient, caches
 
-    def _add_penalty(self, gradient: Array, l1: float, l2: float) -> float:
-        """Return λ₂/2 Σ W² + λ₁ Σ |W| and add its gradient, λ₂ W + λ₁ sign(W), to `gradient`."""
+    def _penalty(self, l1: float, l2: float, gradient: Array | None = None) -> float:
+        """Return λ₂/2 Σ W² + λ₁ Σ |W|, and add its gradient, λ₂ W + λ₁ sign(W), to `gradient`."""
         penalty = 0.0
-        parameters = [pair[0] for pair in self.weights]
-        gradients = [pair[0] for pair in self._pairs(gradient)]
-        for W, dW in zip(parameters, gradients, strict=True):
-            if W.ndim < 2:  # γ of a normalisation
+        if not (l1 or l2):
+            return penalty
+        for (part, shape), *_ in self._layout:
+            if len(shape) == 1:  # γ of a normalisation
                 continue
-            if l2:
-                penalty += 0.5 * l2 * float(np.vdot(W, W))
-                dW += l2 * W
-            if l1:
-                penalty += l1 * float(np.abs(W).sum())
-                dW += l1 * np.sign(W)
+            W = self._parameters[part]
+            penalty += 0.5 * l2 * float(W @ W) + l1 * float(np.abs(W).sum())
+            if gradient is not None:
+                gradient[part] += l2 * W
+                if l1:
+                    gradient[part] += l1 * np.sign(W)
         return penalty
+
+
+def _layout(layers: tuple[Layer, ...]) -> list[list[tuple[slice, tuple[int, ...]]]]:
+    """Return where each layer's arrays lie in the vector, and their shapes."""
+    layout = []
+    start = 0
+    for layer in layers:
+        arrays = []
+        for array in layer.parameters:
+            arrays.append((slice(start, start + array.size), array.shape))
+            start += array.size
+        if arrays:
+            layout.append(arrays)
+    return layout
 
 
 def _dtype(dtype: object) -> np.dtype[Any]:
     """Return the numpy dtype, if it is one that networks are made in."""
     try:
-        found = np.dtype(dtype)  # type: ignore[call-overload]
+        found = None if dtype is None else np.dtype(dtype)  # type: ignore[call-overload]
     except TypeError:
         found = None
-    if found is None or found.name not in DTYPES:
+    if found is None or found not in [np.dtype(name) for name in DTYPES]:
         msg = f"dtype of MLP must be one of {', '.join(DTYPES)}; got {dtype!r}"
         raise InvalidArgumentError(msg)
     return found

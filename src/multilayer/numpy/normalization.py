@@ -4,6 +4,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from multilayer.errors import InvalidDataError
 from multilayer.numpy.layers import Array, Gradients, Layer
 
 __all__ = ["BatchNorm", "LayerNorm"]
@@ -67,6 +68,9 @@ class BatchNorm(Layer):
         self, x: Array, *, training: bool = False, rng: np.random.Generator | None = None
     ) -> tuple[Array, _Normalized]:
         if training:
+            if len(x) < 2:
+                msg = f"batch normalisation needs at least 2 samples to train on; got {len(x)}"
+                raise InvalidDataError(msg)
             mean, variance = x.mean(axis=0), x.var(axis=0)
             inverse_std = 1 / np.sqrt(variance + self.epsilon)
             x_hat = (x - mean) * inverse_std
@@ -88,7 +92,7 @@ class BatchNorm(Layer):
         if cache.mean is None or cache.variance is None:
             return
         n_samples = len(cache.x_hat)
-        unbiased = cache.variance * (n_samples / max(n_samples - 1, 1))
+        unbiased = cache.variance * (n_samples / (n_samples - 1))
         self.running_mean += self.momentum * (cache.mean - self.running_mean)
         self.running_variance += self.momentum * (unbiased - self.running_variance)
 

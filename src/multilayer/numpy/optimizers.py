@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from multilayer import checks
-from multilayer.errors import InvalidArgumentError
+from multilayer.errors import InvalidArgumentError, InvalidDataError
 from multilayer.registry import Names, Registry
 
 __all__ = [
@@ -68,9 +68,10 @@ class Optimizer:
         for field in fields(self):
             value = getattr(self, field.name)
             if field.name in _INTERVALS:
-                checks.real(value, field.name, owner, _INTERVALS[field.name])
+                value = checks.real(value, field.name, owner, _INTERVALS[field.name])
             else:
-                checks.flag(value, field.name, owner)
+                value = checks.flag(value, field.name, owner)
+            object.__setattr__(self, field.name, value)
 
     def initial_state(self, parameters: Array) -> State:
         """Return the state before the first step."""
@@ -94,6 +95,13 @@ class Optimizer:
         learning_rate : float, optional
             η of this step, where a schedule sets it; the optimizer's own otherwise.
         """
+        if getattr(gradient, "shape", None) != parameters.shape:
+            msg = (
+                f"gradient of {type(self).__name__}.update must be one vector of shape "
+                f"{parameters.shape}, as net.flatten(gradients) makes; got "
+                f"{getattr(gradient, 'shape', type(gradient).__name__)}"
+            )
+            raise InvalidDataError(msg)
         state["step"] += 1
         rate = self.learning_rate if learning_rate is None else learning_rate
         self._step(parameters, gradient, state, rate)
@@ -337,13 +345,21 @@ def _adam_moments(
 def clip_by_norm(gradient: Array, max_norm: float) -> Array:
     """Return the gradient, no longer than `max_norm` (Pascanu et al. 2013, algorithm 1).
 
+    One that is short enough is returned itself, not a copy.
+
     Examples
     --------
     >>> clip_by_norm(np.array([3.0, 4.0]), 1.0)
     array([0.6, 0.8])
     """
-    norm = math.sqrt(float(gradient @ gradient))
-    return gradient * (max_norm / norm) if norm > max_norm else gradient
+    max_norm = checks.real(max_norm, "max_norm", "clip_by_norm", "(0, inf)")
+    largest = float(np.abs(gradient).max())
+    if largest == 0 or not math.isfinite(largest):
+        return gradient
+    # Against its largest entry first: squares overflow, and vanish, where the gradient does not.
+    scaled = gradient / largest
+    norm = math.sqrt(float(scaled @ scaled))
+    return scaled * (max_norm / norm) if norm * largest > max_norm else gradient
 
 
 def clip_by_value(gradient: Array, max_value: float) -> Array:
@@ -354,6 +370,7 @@ def clip_by_value(gradient: Array, max_value: float) -> Array:
     >>> clip_by_value(np.array([3.0, -0.5]), 1.0)
     array([ 1. , -0.5])
     """
+    max_value = checks.real(max_value, "max_value", "clip_by_value", "(0, inf)")
     return np.clip(gradient, -max_value, max_value)
 
 

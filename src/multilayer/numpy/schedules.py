@@ -47,9 +47,10 @@ class Schedule:
         for parameter in fields(self):
             value = getattr(self, parameter.name)
             if parameter.name in self.intervals:
-                checks.real(value, parameter.name, owner, self.intervals[parameter.name])
+                value = checks.real(value, parameter.name, owner, self.intervals[parameter.name])
             elif isinstance(parameter.default, int):
-                checks.integer(value, parameter.name, owner)
+                value = checks.integer(value, parameter.name, owner)
+            object.__setattr__(self, parameter.name, value)
 
     def factor(self, t: float, n_epochs: int, state: Plateau) -> float:
         """Return the factor at time t of a training of `n_epochs` epochs."""
@@ -136,8 +137,16 @@ class Cosine(Schedule):
 class OneCycle(Schedule):
     """Up and down again: one cycle over the whole training (Smith & Topin 2018).
 
-    From `start` to 1 in the first share `rise` of the time, then to `final`, both along half a
-    cosine. The optimizer's rate is the highest.
+    With s = t/T and c(a, b, u) = b + (a − b)(1 + cos(πu))/2, half a cosine from a to b, the factor
+    is c(start, 1, s/rise) while s < rise, and c(1, final, (s − rise)/(1 − rise)) from there on. The
+    optimizer's rate is the highest.
+
+    Parameters
+    ----------
+    rise : float
+        The share of the time that the way up takes, in (0, 1).
+    start, final : float
+        The first and the last factor, in [0, 1].
     """
 
     rise: float = 0.3
@@ -155,7 +164,10 @@ class OneCycle(Schedule):
 
 @dataclass(frozen=True)
 class WarmUp(Schedule):
-    """A straight line from `start` to 1 in the first epochs, then another schedule's rest.
+    """A straight line from `start` to 1 in the first epochs, then another schedule.
+
+    With E epochs of warm-up, the factor is start + (1 − start) t/E while t < E; from there on it is
+    the other schedule's at t − E of T − E.
 
     Parameters
     ----------

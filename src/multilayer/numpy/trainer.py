@@ -1,5 +1,6 @@
 """Trainer: one network with its loss and optimizer, as the training loop drives it."""
 
+import math
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
@@ -7,19 +8,25 @@ import numpy as np
 import numpy.typing as npt
 
 from multilayer import checks
+from multilayer.architecture import Architecture
 from multilayer.errors import InvalidArgumentError
 from multilayer.numpy.lbfgs import LBFGS
 from multilayer.numpy.losses import LOSSES, Loss
 from multilayer.numpy.optimizers import OPTIMIZERS, Optimizer, clip_by_norm, clip_by_value
 from multilayer.registry import Names, resolve
+from multilayer.samples import LazySamples
 
 if TYPE_CHECKING:
     from multilayer.numpy.network import MLP
 
-__all__ = ["Trainer"]
+__all__ = ["OPTIMIZER_NAMES", "Trainer", "check_deterministic", "resolve_optimizer"]
 
 Array = npt.NDArray[Any]
-Batch = tuple[Array, Array, Array | None]
+Samples = Array | LazySamples
+Batch = tuple[Samples, Array, Array | None]
+
+OPTIMIZER_NAMES = Names("optimizer", [*OPTIMIZERS, "lbfgs"])
+"""What `fit` takes by name: the optimizers of steps, and L-BFGS."""
 
 PREDICTION_CHUNK = 4096
 """Samples predicted at a time when a loss is evaluated: what the memory needed depends on."""
@@ -36,7 +43,14 @@ class Trainer:
     loss : Loss
     optimizer_state : dict
         The optimizer's state; empty for L-BFGS.
+    sync_every : int
+        After how many steps the loop looks at the losses: here they are numbers at once.
+    shard : tuple of int
+        Rank and number of processes: this engine trains in one.
     """
+
+    sync_every = 1
+    shard = (0, 1)
 
     def __init__(
         self,
@@ -53,7 +67,7 @@ class Trainer:
         self.net = net
         self.loss = resolve(loss, LOSSES, Loss)
         self.loss.check_architecture(net.architecture)
-        self.optimizer = _optimizer(optimizer)
+        self.optimizer = resolve_optimizer(optimizer)
         self.l1 = checks.real(l1, "l1", "fit", "[0, inf)")
         self.l2 = checks.real(l2, "l2", "fit", "[0, inf)")
         self.clip_norm, self.clip_value = (
@@ -61,7 +75,7 @@ class Trainer:
             for name, value in (("clip_norm", clip_norm), ("clip_value", clip_value))
         )
         if isinstance(self.optimizer, LBFGS):
-            self._check_deterministic()
+            check_deterministic(net.architecture, self.clip_norm, self.clip_value)
         self.rng = checks.random_generator(rng, "fit")
         self.optimizer_state = (
             self.optimizer.initial_state(net.parameters)
@@ -69,28 +83,32 @@ class Trainer:
             else {}
         )
 
-    def _check_deterministic(self) -> None:
-        """Raise for what L-BFGS cannot do: its line search needs one loss and its own gradient."""
-        refused = {
-            "dropout": any(layer.dropout for layer in self.net.architecture.hidden_layers),
-            "clip_norm": self.clip_norm is not None,
-            "clip_value": self.clip_value is not None,
-        }
-        for name, given in refused.items():
-            if given:
-                msg = f"{name} cannot be combined with L-BFGS, whose line search it would mislead"
-                raise InvalidArgumentError(msg)
+    @property
+    def takes_steps(self) -> bool:
+        """Whether the optimizer is one of steps, and not L-BFGS."""
+        return isinstance(self.optimizer, Optimizer)
+
+    @property
+    def learning_rate(self) -> float:
+        """The optimizer's own; NaN for L-BFGS, which has none."""
+        return math.nan if isinstance(self.optimizer, LBFGS) else self.optimizer.learning_rate
 
     def check(self, X: object, y: object, weight: object) -> Batch:
-        """Return samples, targets and weights as the arrays that the other methods take."""
+        """Return samples, targets and weights as the other methods take them; lazy ones lazy."""
         return self.net._check_samples(X, y, weight, self.loss)
+
+    def index(self, X: Samples, order: Array) -> Array:
+        """Return row numbers as what indexes X."""
+        return order
 
     def step(self, batch: Batch, learning_rate: float) -> float:
         """Take one optimizer step on a batch; return the loss, penalty included, before it.
 
-        If that is infinite or NaN, nothing is changed.
+        If that is infinite or NaN, or no sample of the batch has a weight, nothing is changed.
         """
         assert isinstance(self.optimizer, Optimizer)
+        if batch[2] is not None and not batch[2].any():
+            return 0.0
         value, gradient, caches = self._loss_and_gradient(batch)
         if not np.isfinite(value):
             return value
@@ -104,8 +122,8 @@ class Trainer:
 
     def minimize(
         self, data: Batch, n_iterations: int, after_iteration: Callable[[float], bool]
-    ) -> bool:
-        """Run L-BFGS on all samples; return whether it found a minimum.
+    ) -> str:
+        """Run L-BFGS on all samples; return what ended it: see `LBFGS.minimize`.
 
         `after_iteration` takes the loss after each iteration, with the network at that point; it
         returns whether to stop.
@@ -123,7 +141,8 @@ class Trainer:
         def accept(parameters: Array, value: float) -> bool:
             net.parameters[:] = accepted[:] = parameters
             if net.state:
-                _, caches = net._hidden.forward(data[0], training=True)
+                x = np.ascontiguousarray(data[0][:], dtype=net.dtype)
+                _, caches = net._hidden.forward(x, training=True)
                 net._hidden.update_state(caches)
             return after_iteration(value)
 
@@ -140,6 +159,14 @@ class Trainer:
         p = np.concatenate(parts)
         return self.loss.value_and_gradient(p, targets, weight)[0], p
 
+    def losses(self, values: list[float]) -> list[float]:
+        """Return steps' losses as numbers, which they are."""
+        return values
+
+    def is_finite(self) -> bool:
+        """Return whether every parameter is a finite number."""
+        return bool(np.isfinite(self.net.parameters).all())
+
     def snapshot(self) -> dict[str, Array]:
         """Return a copy of the network's numbers."""
         state = {name: array.copy() for name, array in self.net.state.items()}
@@ -151,17 +178,34 @@ class Trainer:
         for name, array in self.net.state.items():
             array[:] = snapshot[name]
 
+    def finish(self) -> None:
+        """Do what remains at the end: nothing here."""
+
     def _loss_and_gradient(self, batch: Batch) -> tuple[float, Array, list[Any]]:
         return self.net._backpropagate(
             *batch, loss=self.loss, l1=self.l1, l2=self.l2, training=True, rng=self.rng
         )
 
 
-def _optimizer(optimizer: object) -> Optimizer | LBFGS:
+def resolve_optimizer(optimizer: object) -> Optimizer | LBFGS:
     """Return the optimizer of that name; L-BFGS, which takes no steps of ours, among them."""
     if isinstance(optimizer, LBFGS) or optimizer == "lbfgs":
         return optimizer if isinstance(optimizer, LBFGS) else LBFGS()
-    names = Names("optimizer", [*OPTIMIZERS, "lbfgs"])
     if isinstance(optimizer, str):
-        names.check(optimizer)
+        OPTIMIZER_NAMES.check(optimizer)
     return resolve(optimizer, OPTIMIZERS, Optimizer)
+
+
+def check_deterministic(
+    architecture: Architecture, clip_norm: float | None, clip_value: float | None
+) -> None:
+    """Raise for what L-BFGS cannot do: its line search needs one loss and its own gradient."""
+    refused = {
+        "dropout": any(layer.dropout for layer in architecture.hidden_layers),
+        "clip_norm": clip_norm is not None,
+        "clip_value": clip_value is not None,
+    }
+    for name, given in refused.items():
+        if given:
+            msg = f"{name} cannot be combined with L-BFGS, whose line search it would mislead"
+            raise InvalidArgumentError(msg)

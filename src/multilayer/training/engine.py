@@ -3,7 +3,6 @@
 from collections.abc import Callable
 from typing import Any, Protocol
 
-import numpy as np
 import numpy.typing as npt
 
 from multilayer.architecture import Architecture
@@ -11,7 +10,8 @@ from multilayer.architecture import Architecture
 __all__ = ["Engine", "Trainer"]
 
 Array = npt.NDArray[Any]
-Batch = tuple[Array, Array, Array | None]
+Batch = tuple[Any, Any, Any]
+"""Samples, targets and weights (or None), as arrays of the engine's own kind."""
 
 
 class _Loss(Protocol):
@@ -20,48 +20,75 @@ class _Loss(Protocol):
 
     def predict(self, p: Array) -> Array: ...
 
+    def truth(self, targets: Array) -> Array: ...
+
 
 class Trainer(Protocol):
-    """A network with its loss and optimizer: takes steps, evaluates, keeps and restores.
-
-    `multilayer.numpy.Trainer` documents each method.
-    """
+    """A network with its loss and optimizer: takes steps, evaluates, keeps and restores."""
 
     @property
-    def loss(self) -> _Loss: ...
+    def loss(self) -> _Loss:
+        """The loss: what its task is, and what its argument says of the targets."""
 
     @property
-    def optimizer(self) -> Any: ...
+    def takes_steps(self) -> bool:
+        """Whether the optimizer is one of `step`s, and not L-BFGS, which calls for `minimize`."""
 
-    def check(self, X: object, y: object, weight: object) -> Batch: ...
+    @property
+    def learning_rate(self) -> float:
+        """The optimizer's own, which a schedule multiplies; NaN for L-BFGS."""
 
-    def step(self, batch: Batch, learning_rate: float) -> float: ...
+    @property
+    def sync_every(self) -> int:
+        """After how many steps the loop looks at the losses."""
+
+    @property
+    def shard(self) -> tuple[int, int]:
+        """The rank of this process and the number of processes."""
+
+    def check(self, X: object, y: object, weight: object) -> Batch:
+        """Return samples, targets and weights, checked, as the other methods take them."""
+
+    def index(self, X: Any, order: Array) -> Any:
+        """Return row numbers as what indexes X."""
+
+    def step(self, batch: Batch, learning_rate: float) -> Any:
+        """Take one optimizer step; return the loss before it, penalty included."""
+
+    def losses(self, values: list[Any]) -> list[float]:
+        """Return what steps returned as numbers."""
 
     def minimize(
         self, data: Batch, n_iterations: int, after_iteration: Callable[[float], bool]
-    ) -> bool: ...
+    ) -> str:
+        """Run L-BFGS on all samples; return what ended it, as in ``History.stopped_by``."""
 
-    def evaluate(self, data: Batch) -> tuple[float, Array]: ...
+    def evaluate(self, data: Batch) -> tuple[float, Array]:
+        """Return the loss without penalty, in prediction mode, and what the loss takes."""
 
-    def snapshot(self) -> Any: ...
+    def is_finite(self) -> bool:
+        """Return whether every parameter is a finite number."""
 
-    def restore(self, snapshot: Any) -> None: ...
+    def snapshot(self) -> Any:
+        """Return a copy of the network's numbers."""
+
+    def restore(self, snapshot: Any) -> None:
+        """Put a snapshot's numbers back into the network."""
+
+    def finish(self) -> None:
+        """Do what remains at the end of the training."""
 
 
 class Engine(Protocol):
     """A network that can be trained."""
 
     @property
-    def architecture(self) -> Architecture: ...
+    def architecture(self) -> Architecture:
+        """What the network is."""
 
-    def trainer(
-        self,
-        *,
-        loss: Any,
-        optimizer: Any,
-        l1: float,
-        l2: float,
-        clip_norm: float | None,
-        clip_value: float | None,
-        rng: np.random.Generator | None,
-    ) -> Trainer: ...
+    @property
+    def options(self) -> tuple[str, ...]:
+        """The parameters that `fit` takes for this engine alone."""
+
+    def trainer(self, *args: Any, **settings: Any) -> Trainer:
+        """Return the network with a loss and an optimizer, ready to be trained."""

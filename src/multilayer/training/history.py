@@ -1,6 +1,7 @@
 """History: what was measured in each epoch."""
 
 import json
+import math
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any, Self
 
@@ -16,17 +17,19 @@ __all__ = ["History"]
 class History(Mapping[str, list[float]]):
     """Each metric's name with its values, one an epoch.
 
-    Always there are ``train_loss`` (the mean over the epoch's batches, each measured before its
-    step, penalty included), ``learning_rate`` (of the epoch's last step) and ``seconds``; with
-    validation samples also ``validation_loss`` (without penalty) and ``validation_<metric>``.
+    Always there are ``train_loss`` and ``seconds``, and but with L-BFGS ``learning_rate``, that of
+    the epoch's last step. The training loss is the mean over the epoch's samples, by their weights,
+    of what each batch had before its step, penalty included. With validation samples there are also
+    ``validation_loss``, without penalty, and ``validation_<metric>``.
 
     Attributes
     ----------
     best_epoch : int
         The epoch, counted from 1, after which the monitored metric was best; 0 if none is over.
     stopped_by : str
-        ``"n_epochs"``, ``"early_stopping"``, ``"interrupt"``, ``"converged"`` (L-BFGS), or what a
-        callback gave as its reason.
+        ``"n_epochs"``, ``"early_stopping"``, ``"interrupt"``, ``"divergence"``, with L-BFGS also
+        ``"converged"``, ``"max_evaluations"`` or ``"line_search"``, or what a callback gave as its
+        reason.
 
     Examples
     --------
@@ -85,13 +88,21 @@ class History(Mapping[str, list[float]]):
         return pd.DataFrame(self._values, index=index)
 
     def to_json(self) -> str:
-        """Return a JSON object of the metrics, the best epoch and what ended the training."""
+        """Return a JSON object of the metrics, the best epoch and what ended the training.
+
+        JSON has no infinity and no NaN: ``null`` stands for both.
+        """
+        metrics = {
+            name: [value if math.isfinite(value) else None for value in column]
+            for name, column in self._values.items()
+        }
         return json.dumps(
             {
-                "metrics": self._values,
+                "metrics": metrics,
                 "best_epoch": self.best_epoch,
                 "stopped_by": self.stopped_by,
-            }
+            },
+            allow_nan=False,
         )
 
     @classmethod
@@ -109,13 +120,20 @@ class History(Mapping[str, list[float]]):
                 Names("entry", ("metrics", "best_epoch", "stopped_by")).check(name, "History")
             history = cls(
                 {
-                    str(name): [float(value) for value in column]
+                    str(name): [math.nan if value is None else float(value) for value in column]
                     for name, column in parts["metrics"].items()
                 }
             )
             history.best_epoch = int(parts["best_epoch"])
             history.stopped_by = str(parts["stopped_by"])
-        except (ValueError, TypeError, KeyError, AttributeError) as error:
+        except (
+            ValueError,
+            TypeError,
+            KeyError,
+            AttributeError,
+            RecursionError,
+            OverflowError,
+        ) as error:
             msg = f"not the JSON of a History: {error}"
             raise InvalidArgumentError(msg) from error
         return history

@@ -1,19 +1,29 @@
 """The training loop: epochs of steps, written once for any engine."""
 
 import math
+import operator
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 
 from multilayer import checks
 from multilayer.data.batches import Batch, Batches
-from multilayer.data.split import split_validation
-from multilayer.errors import DivergenceError, InvalidArgumentError, InvalidTypeError
-from multilayer.numpy.lbfgs import LBFGS
+from multilayer.errors import (
+    DivergenceError,
+    InvalidArgumentError,
+    InvalidTypeError,
+)
 from multilayer.numpy.schedules import SCHEDULES, Plateau, Schedule
-from multilayer.registry import Names, resolve
+from multilayer.registry import resolve
+from multilayer.training.arguments import (
+    check_callbacks,
+    check_data,
+    check_options,
+    choose_monitor,
+    split_data,
+)
 from multilayer.training.callbacks import Callback
 from multilayer.training.engine import Engine, Trainer
 from multilayer.training.history import History
@@ -44,6 +54,7 @@ def fit(
     clip_value: float | None = None,
     callbacks: Sequence[Callback] = (),
     rng: np.random.Generator | None = None,
+    **options: Any,
 ) -> History:
     """Train a network: forward, loss, backward, update, batch after batch, epoch after epoch.
 
@@ -69,7 +80,8 @@ def fit(
         samples of their own.
     metrics : sequence of str, or mapping of str to callable, optional
         Names of ``METRICS``, or functions of (y, prediction), measured on the validation samples,
-        without their weights. By default the accuracy of classes and labels.
+        without their weights. By default the accuracy of classes and labels; of several labels a
+        sample, all must be right.
     monitor : str, optional
         The history's entry by which the best epoch is chosen: ``"validation_loss"`` by default, and
         ``"train_loss"`` without validation.
@@ -83,6 +95,9 @@ def fit(
         `EarlyStopping`, `Progress`, or your own.
     rng : numpy.random.Generator, optional
         Draws validation split, order and dropout. The same seed gives the same bits.
+    **options
+        What only one engine can do: `multilayer.torch.Trainer` has precision, accumulate, ema and
+        compile.
 
     Returns
     -------
@@ -98,8 +113,12 @@ def fit(
 
     Notes
     -----
-    Ctrl-C ends the training after the step under way, and the history so far is returned. At the
-    end the network has the last epoch's weights; with `EarlyStopping` those of the best.
+    Ctrl-C ends the training, and the history so far is returned. At the end the network has the
+    last step's weights; with `EarlyStopping` those of the best epoch.
+
+    An epoch's training loss is measured before each of its steps. So where it is what epochs are
+    judged by, for want of validation samples, the best weights are those that the epoch with the
+    least loss began with.
 
     Examples
     --------
@@ -113,12 +132,13 @@ def fit(
     >>> bool((net(X).argmax(axis=1) == y).mean() > 0.9)
     True
     """
-    if not hasattr(net, "trainer"):
+    if isinstance(net, type) or not callable(getattr(net, "trainer", None)):
         msg = f"net of fit must be a network, such as multilayer.numpy.MLP; got {net!r}"
         raise InvalidTypeError(msg)
     n_epochs = checks.integer(n_epochs, "n_epochs", "fit")
     rng = checks.random_generator(rng, "fit")
-    callbacks = _callbacks(callbacks)
+    callbacks = check_callbacks(callbacks)
+    check_options(options, net)
     trainer = net.trainer(
         loss=loss,
         optimizer=optimizer,
@@ -126,10 +146,10 @@ def fit(
         l2=l2,
         clip_norm=clip_norm,
         clip_value=clip_value,
-        rng=rng,
+        rng=rng.spawn(1)[0],  # masks of their own, so that the order is the same for any engine
+        **options,
     )
-    steps = not isinstance(trainer.optimizer, LBFGS)
-    if not steps:
+    if not trainer.takes_steps:
         for name, value in (("batch_size", batch_size), ("schedule", schedule)):
             if value is not None:
                 msg = f"{name} cannot be combined with L-BFGS, which takes no steps of a batch"
@@ -139,17 +159,26 @@ def fit(
     if metrics is not None and validation is None:
         msg = "metrics of fit are measured on validation samples; validation is None"
         raise InvalidArgumentError(msg)
-    training, held_out = _split(trainer, _check(trainer, data, "data"), validation, rng)
+    training, held_out = split_data(trainer, check_data(trainer, data, "data"), validation, rng)
 
+    least = 2 if net.architecture.normalization == "batch" else 1
     if batch_size is None:
         batch_size = DEFAULT_BATCH_SIZE
+    if min(checks.integer(batch_size, "batch_size", "fit"), len(training[0])) < least:
+        msg = (
+            "batch normalisation needs batches of at least 2 samples; got batch_size "
+            f"{batch_size} of {len(training[0])}"
+        )
+        raise InvalidArgumentError(msg)
     batches = Batches(
         *training,
-        batch_size=checks.integer(batch_size, "batch_size", "fit"),
+        batch_size=batch_size if trainer.takes_steps else len(training[0]),
         shuffle=checks.flag(shuffle, "shuffle", "fit"),
-        least=2 if net.architecture.normalization == "batch" else 1,
+        least=least,
+        shard=trainer.shard,
+        index=trainer.index,
     )
-    monitor, higher = _monitor(monitor, found_metrics, held_out is not None)
+    monitor, higher = choose_monitor(monitor, found_metrics, held_out is not None)
     run = Run(
         net,
         trainer,
@@ -159,7 +188,7 @@ def fit(
         higher_is_better=higher,
     )
     loop = _Loop(run, trainer, held_out, found_metrics, chosen_schedule, callbacks)
-    return loop.train(batches, rng) if steps else loop.minimize(training)
+    return loop.train(batches, rng) if trainer.takes_steps else loop.minimize(training)
 
 
 class _Loop:
@@ -187,6 +216,7 @@ class _Loop:
             if type(callback).on_step_end is not Callback.on_step_end
         ]
         self.started = 0.0
+        self.last_batch: Batch = (None, None, None)
 
     def train(self, batches: Batches, rng: np.random.Generator) -> History:
         """Train by steps."""
@@ -197,7 +227,10 @@ class _Loop:
                 train_loss = self._steps(batches, rng)
                 self._end_epoch({"train_loss": train_loss, "learning_rate": self.run.learning_rate})
                 if self.run.stopped_by:
-                    return
+                    break
+            if self.held_out is None and self.trainer.shard == (0, 1):
+                # Nothing else has seen what the last step did.
+                self._check_finite("train_loss", self.trainer.evaluate(self.last_batch)[0])
             self.run.stop("n_epochs")
 
         return self._guarded(epochs)
@@ -208,6 +241,7 @@ class _Loop:
 
         def after_iteration(train_loss: float) -> bool:
             run.step = 1
+            run.loss = train_loss
             self._check_finite("train_loss", train_loss)
             self._end_epoch({"train_loss": train_loss})
             if not run.stopped_by and run.epoch < run.n_epochs:
@@ -216,19 +250,19 @@ class _Loop:
 
         def iterations() -> None:
             self._begin_epoch()
-            converged = self.trainer.minimize(data, run.n_epochs, after_iteration)
-            if converged:
-                run.stop("converged")
-            run.stop("n_epochs" if run.history.n_epochs == run.n_epochs else "max_evaluations")
+            run.stop(self.trainer.minimize(data, run.n_epochs, after_iteration))
 
         return self._guarded(iterations)
 
     def _guarded(self, epochs: Callable[[], None]) -> History:
         """Run epochs; whatever ends them, leave good weights and tell the callbacks."""
         run = self.run
+        begun: list[Callback] = []
         try:
+            self._try_metrics()
             for callback in self.callbacks:
                 callback.on_train_begin(run)
+                begun.append(callback)
             # What overflows ends as an infinite loss, which is reported with epoch and step.
             with np.errstate(over="ignore", invalid="ignore"):
                 epochs()
@@ -236,52 +270,66 @@ class _Loop:
             run.stop("interrupt")
         except DivergenceError:
             run.stop("divergence")
-            run.keep_best = True
+            run.restore_best()
             raise
         finally:
             run.history.stopped_by = run.stopped_by
-            if run.keep_best:
+            self.trainer.finish()
+            if run.keep_best and run.is_judged:
                 run.restore_best()
-            for callback in self.callbacks:
+            for callback in begun:
                 callback.on_train_end(run)
         return run.history
 
     def _begin_epoch(self) -> None:
-        self.run.epoch += 1
-        self.run.step = 0
+        self.run.begin_epoch()
         self.started = time.perf_counter()
 
     def _steps(self, batches: Batches, rng: np.random.Generator) -> float:
         """Take an epoch's steps; return the mean loss of its samples."""
         run, step, hooks = self.run, self.trainer.step, self.step_hooks
-        run.learning_rate = self.trainer.optimizer.learning_rate
-        total, n_seen = 0.0, 0
-        for batch in batches.epoch(rng):
+        base_rate = run.learning_rate = self.trainer.learning_rate
+        masses: list[float] = []
+        sync_every = self.trainer.sync_every
+        losses: list[float] = []
+        pending: list[Any] = []  # losses that may still be on their way on a device
+        for batch, mass in batches.epoch(rng):
+            masses.append(mass)
             if self.schedule is not None:
                 t = run.epoch - 1 + run.step / run.n_steps
-                factor = self.schedule.factor(t, run.n_epochs, self.plateau)
-                run.learning_rate = self.trainer.optimizer.learning_rate * factor
-            run.loss = step(batch, run.learning_rate)
+                run.learning_rate = base_rate * self.schedule.factor(t, run.n_epochs, self.plateau)
+            pending.append(step(batch, run.learning_rate))
             run.step += 1
-            if not math.isfinite(run.loss):
-                self._check_finite("train_loss", run.loss)
-            total += run.loss * len(batch[0])
-            n_seen += len(batch[0])
+            if run.step % sync_every == 0 or run.step == run.n_steps:
+                self._look_at(pending, losses)
             for hook in hooks:
                 hook(run)
             if run.stopped_by:
                 break
-        return total / n_seen
+        self._look_at(pending, losses)
+        self.last_batch = batch
+        return math.fsum(map(operator.mul, losses, masses)) / math.fsum(masses)
+
+    def _look_at(self, pending: list[Any], losses: list[float]) -> None:
+        """Move steps' losses, as numbers, to those that are known; raise if one is not finite."""
+        if not pending:
+            return
+        for value in self.trainer.losses(pending):
+            losses.append(value)
+            if not math.isfinite(value):
+                self._check_finite("train_loss", value, step=len(losses))
+        self.run.loss = losses[-1]
+        pending.clear()
 
     def _end_epoch(self, metrics: dict[str, float]) -> None:
         """Validate, record, and tell schedule and callbacks."""
+        if not self.trainer.is_finite():  # a gradient may overflow where the loss does not
+            self._check_finite("a weight", math.inf)
         if self.held_out is not None:
             value, p = self.trainer.evaluate(self.held_out)
             self._check_finite("validation_loss", value)
             metrics["validation_loss"] = value
-            prediction = self.trainer.loss.predict(p)
-            for name, metric in self.metrics.items():
-                metrics[f"validation_{name}"] = metric(self.held_out[1], prediction)
+            metrics |= self._measure(self.held_out, p)
         metrics["seconds"] = time.perf_counter() - self.started
         self.run.record(metrics)
         if self.schedule is not None:
@@ -290,61 +338,31 @@ class _Loop:
         for callback in self.callbacks:
             callback.on_epoch_end(self.run)
 
-    def _check_finite(self, name: str, value: float) -> None:
+    def _try_metrics(self) -> None:
+        """Measure once before the first step: a metric that fails shall fail now."""
+        if self.held_out is not None and self.metrics:
+            self._measure(self.held_out, self.trainer.evaluate(self.held_out)[1])
+
+    def _measure(self, held_out: Batch, p: Any) -> dict[str, float]:
+        loss = self.trainer.loss
+        truth, prediction = loss.truth(np.asarray(held_out[1])), loss.predict(p)
+        measured = {}
+        for name, metric in self.metrics.items():
+            try:
+                measured[f"validation_{name}"] = float(metric(truth, prediction))
+            except (TypeError, ValueError) as error:
+                msg = f"metric {name!r} cannot be measured: {error}"
+                raise InvalidArgumentError(msg) from error
+        return measured
+
+    def _check_finite(self, name: str, value: float, step: int | None = None) -> None:
         if math.isfinite(value):
             return
         run = self.run
+        step = step or run.step
         rate = "" if math.isnan(run.learning_rate) else f" (learning rate {run.learning_rate:g})"
         msg = (
-            f"{name} became {value} in epoch {run.epoch}, step {run.step}{rate}. Try a smaller "
+            f"{name} became {value} in epoch {run.epoch}, step {step}{rate}. Try a smaller "
             "learning rate, clip_norm=1, or inputs scaled to zero mean and unit variance"
         )
-        raise DivergenceError(msg, epoch=run.epoch, step=run.step, learning_rate=run.learning_rate)
-
-
-def _callbacks(callbacks: object) -> tuple[Callback, ...]:
-    found = tuple(callbacks) if isinstance(callbacks, Iterable) else (callbacks,)
-    for callback in found:
-        if not isinstance(callback, Callback):
-            msg = f"callbacks of fit must be a sequence of Callback objects; got {callback!r}"
-            raise InvalidTypeError(msg)
-    return found
-
-
-def _check(trainer: Trainer, data: object, name: str) -> Batch:
-    """Return samples, targets and weights, checked, of a tuple of two or three."""
-    if not isinstance(data, (tuple, list)) or len(data) not in (2, 3):
-        msg = f"{name} of fit must be a tuple (X, y) or (X, y, sample_weight); got " + (
-            f"{len(data)} parts" if isinstance(data, (tuple, list)) else type(data).__name__
-        )
-        raise InvalidTypeError(msg)
-    X, y, *weight = data
-    return trainer.check(X, y, weight[0] if weight else None)
-
-
-def _split(
-    trainer: Trainer, data: Batch, validation: object, rng: np.random.Generator
-) -> tuple[Batch, Batch | None]:
-    """Return the samples to train on, and those to validate on if any."""
-    if validation is None:
-        return data, None
-    if isinstance(validation, (tuple, list)):
-        return data, _check(trainer, validation, "validation")
-    fraction = checks.real(validation, "validation", "fit", "(0, 1)")
-    X, y, weight = data
-    classes = y if trainer.loss.task == "class" and y.ndim == 1 else None
-    parts = split_validation(len(X), fraction, rng, classes)
-    training, held_out = (
-        (X[rows], y[rows], None if weight is None else weight[rows]) for rows in parts
-    )
-    return training, held_out
-
-
-def _monitor(monitor: object, metrics: dict[str, Metric], has_validation: bool) -> tuple[str, bool]:
-    """Return the name of the monitored entry of the history, and whether higher is better."""
-    names = ["train_loss"]
-    if has_validation:
-        names = ["validation_loss", "train_loss", *(f"validation_{name}" for name in metrics)]
-    chosen = names[0] if monitor is None else Names("monitor", names).check(monitor, "fit")
-    metric = metrics.get(chosen.removeprefix("validation_"))
-    return chosen, metric is not None and metric.higher_is_better
+        raise DivergenceError(msg, epoch=run.epoch, step=step, learning_rate=run.learning_rate)

@@ -22,12 +22,12 @@ class Metric:
     ----------
     function : callable
         Takes (y_true, y_pred) and returns a number: classes or labels as integers, or values.
-    higher_is_better : bool
-        Which direction is up.
+    higher_is_better : bool, optional
+        Which direction is up; not known if None: epochs cannot be judged by it then.
     """
 
     function: Callable[[Array, Array], float]
-    higher_is_better: bool = True
+    higher_is_better: bool | None = None
 
     def __call__(self, y: Array, prediction: Array) -> float:
         """Return the metric of predictions with targets y."""
@@ -35,8 +35,6 @@ class Metric:
             y = y[:, 0]
         if prediction.ndim == 2 and prediction.shape[1] == 1:
             prediction = prediction[:, 0]
-        if y.ndim == 2 and prediction.ndim == 1:  # targets were probabilities of classes
-            y = y.argmax(axis=1)
         return float(self.function(y, prediction))
 
 
@@ -54,9 +52,9 @@ def _sklearn(name: str) -> Callable[[Array, Array], float]:
 METRICS: Registry[Metric] = Registry(
     Names("metric", []),
     {
-        "accuracy": Metric(_sklearn("accuracy_score")),
-        "balanced_accuracy": Metric(_sklearn("balanced_accuracy_score")),
-        "r2": Metric(_sklearn("r2_score")),
+        "accuracy": Metric(_sklearn("accuracy_score"), higher_is_better=True),
+        "balanced_accuracy": Metric(_sklearn("balanced_accuracy_score"), higher_is_better=True),
+        "r2": Metric(_sklearn("r2_score"), higher_is_better=True),
         "mean_absolute_error": Metric(_sklearn("mean_absolute_error"), higher_is_better=False),
         "root_mean_squared_error": Metric(
             _sklearn("root_mean_squared_error"), higher_is_better=False

@@ -3,6 +3,7 @@
 import math
 from typing import Any
 
+from multilayer.errors import InvalidDataError
 from multilayer.training.engine import Engine, Trainer
 from multilayer.training.history import History
 
@@ -25,7 +26,7 @@ class Run:
     step : int
         How many steps of this epoch are over.
     loss : float
-        The last step's loss.
+        The last step's loss; on a GPU, that of the last one that was looked at.
     learning_rate : float
         The last step's learning rate; NaN with L-BFGS, which has none.
     monitor : str
@@ -34,6 +35,8 @@ class Run:
         Which direction of it is up.
     keep_best : bool
         Whether the best epoch's weights are put back at the end, whatever ends it.
+    judges_start : bool
+        Whether epochs are judged by a loss of the weights that they began with.
     stopped_by : str
         Why the training stops; empty while it goes on.
     """
@@ -62,7 +65,9 @@ class Run:
         self.stopped_by = ""
         self._trainer = trainer
         self._best = math.nan
+        self.judges_start = monitor == "train_loss" and trainer.takes_steps
         self._best_snapshot: Any = trainer.snapshot()
+        self._candidate: Any = self._best_snapshot
 
     def stop(self, reason: str) -> None:
         """Stop after the step or epoch under way; the reason goes into ``history.stopped_by``."""
@@ -74,15 +79,34 @@ class Run:
             return not math.isnan(value)
         return value > than + by if self.higher_is_better else value < than - by
 
+    def begin_epoch(self) -> None:
+        """Count on; keep the weights that this epoch's training loss will be measured at."""
+        self.epoch += 1
+        self.step = 0
+        if self.judges_start:
+            self._candidate = self._trainer.snapshot()
+
     def record(self, metrics: dict[str, float]) -> None:
-        """Take an epoch's metrics into the history, and its weights if they are the best yet."""
-        self.history.append(metrics)
+        """Take an epoch's metrics into the history, and its weights if they are the best yet.
+
+        A training loss is measured before each step: it belongs to the weights that the epoch began
+        with.
+        """
         value = metrics[self.monitor]
+        if math.isnan(value):
+            msg = f"{self.monitor}, by which epochs are judged, is NaN in epoch {self.epoch}"
+            raise InvalidDataError(msg)
+        self.history.append(metrics)
         if self.is_better(value, self._best):
             self._best = value
-            self.history.best_epoch = self.epoch
-            self._best_snapshot = self._trainer.snapshot()
+            self.history.best_epoch = self.epoch - self.judges_start
+            self._best_snapshot = self._candidate if self.judges_start else self._trainer.snapshot()
 
     def restore_best(self) -> None:
-        """Put the best epoch's weights back; the first ones if no epoch is over."""
+        """Put the best epoch's weights back; the first ones if no epoch was judged."""
         self._trainer.restore(self._best_snapshot)
+
+    @property
+    def is_judged(self) -> bool:
+        """Whether an epoch is over and its weights are known to be the best yet."""
+        return not math.isnan(self._best)

@@ -1,6 +1,6 @@
 """Functions that turn logits into predictions: softmax, its logarithm, and exp for counts."""
 
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -29,7 +29,7 @@ class Softmax:
 
     formula = "eᶻ / Σ eᶻ"
     derivative_formula = "dz = a (da − Σ da a)"
-    range = "(0, 1)"
+    range = "[0, 1]"
     kinks: ClassVar[tuple[float, ...]] = ()
 
     def forward(self, z: Array) -> Array:
@@ -68,7 +68,8 @@ class LogSoftmax:
 class Exp(Elementwise):
     """a = eᶻ, the link function of counts: a rate that is never negative. Its derivative is itself.
 
-    Where eᶻ exceeds the largest finite number of z's dtype, that number is returned.
+    Where eᶻ would exceed the largest finite number of z's dtype, about that number is returned; the
+    function is constant there, and its derivative 0.
     """
 
     formula = "eᶻ"
@@ -76,12 +77,15 @@ class Exp(Elementwise):
     range = "(0, ∞)"
 
     def forward(self, z: Array) -> Array:
-        # The next number below log(max): its rounding must not carry e to the power of it over max.
-        largest = np.nextafter(np.log(np.finfo(z.dtype).max), z.dtype.type(0))
-        return np.exp(np.minimum(z, largest))
+        return np.exp(np.minimum(z, self._largest_exponent(z)))
 
     def derivative(self, z: Array, a: Array) -> Array:
-        return a
+        return np.where(z <= self._largest_exponent(z), a, 0)
+
+    @staticmethod
+    def _largest_exponent(z: Array) -> Any:
+        # The number below log(max): rounding must not carry e to the power of it over max.
+        return np.nextafter(np.log(np.finfo(z.dtype).max), z.dtype.type(0))
 
 
 def log_softmax(z: Array) -> Array:

@@ -147,27 +147,28 @@ class GELU(Elementwise):
 class GELUTanh(Elementwise):
     """σ(z) = z/2 (1 + tanh u), u = √(2/π) (z + 0.044715 z³): GELU without an error function.
 
-    By the product rule, and tanh' = 1 − tanh²,
-    σ'(z) = (1 + tanh u)/2 + z/2 (1 − tanh² u) u', with u' = √(2/π) (1 + 3 · 0.044715 z²)
+    Since (1 + tanh u)/2 = 1/(1 + e⁻²ᵘ), it is computed as z s with the logistic s = s(2u), which
+    loses no digits where tanh u is near −1. By the product rule and s' = s (1 − s),
+    σ'(z) = s + 2 z s (1 − s) u', with u' = √(2/π) (1 + 3 · 0.044715 z²)
     (Hendrycks & Gimpel 2016, section 2).
     """
 
     formula = "z/2 (1 + tanh u), u = √(2/π) (z + 0.044715 z³)"
-    derivative_formula = "(1 + tanh u)/2 + z/2 (1 − tanh² u) u'"
+    derivative_formula = "s + 2 z s (1 − s) u', s = (1 + tanh u)/2"
     range = "[−0.1700, ∞)"
     slope = math.sqrt(2 / math.pi)
     cubic = 0.044715
 
-    def _tanh_u(self, z: Array) -> Array:
-        return np.tanh(self.slope * z * (1 + self.cubic * z * z))
+    def _logistic_2u(self, z: Array) -> Array:
+        return logistic(2 * self.slope * z * (1 + self.cubic * z * z))
 
     def forward(self, z: Array) -> Array:
-        return 0.5 * z * (1 + self._tanh_u(z))
+        return z * self._logistic_2u(z)
 
     def derivative(self, z: Array, a: Array) -> Array:
-        t = self._tanh_u(z)
+        s = self._logistic_2u(z)
         du = self.slope * (1 + 3 * self.cubic * z * z)
-        return 0.5 * (1 + t) + 0.5 * z * (1 - t * t) * du
+        return s + 2 * z * s * (1 - s) * du
 
 
 class SiLU(Elementwise):

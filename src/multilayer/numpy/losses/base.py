@@ -67,7 +67,7 @@ class Loss:
         InvalidDataError, InvalidTypeError
             If shapes do not agree, numbers are not finite, or targets are not of the loss's kind.
         """
-        array = np.asarray(prediction)
+        array = checks.number_array(prediction, "prediction")
         dtype = array.dtype if array.dtype in (np.float32, np.float64) else np.dtype(np.float64)
         p = checks.finite_array(prediction, "prediction", dtype)
         if p.ndim != 2 or not p.size:
@@ -89,8 +89,10 @@ class Loss:
         values, gradient = self.per_sample(p, targets)
         if weight is None:
             return float(values.mean()), gradient / p.dtype.type(len(p))
-        total = weight.sum()
-        share = weight / total if total > 0 else weight
+        # Against the largest weight first, so that the sum of large ones does not overflow.
+        largest = weight.max()
+        share = weight / largest if largest > 0 else weight
+        share = share / share.sum() if largest > 0 else share
         return float(values @ share), gradient * share[:, np.newaxis]
 
     def per_sample(self, p: Array, targets: Array) -> tuple[Array, Array]:
@@ -104,6 +106,10 @@ class Loss:
     def predict(self, p: Array) -> Array:
         """Return what p says of the targets: classes, labels, or values."""
         return p
+
+    def truth(self, targets: Array) -> Array:
+        """Return the targets as `predict` would say them: a class for its probabilities."""
+        return targets
 
     def check_width(self, out_features: int) -> None:
         """Raise if the loss makes no sense with this number of outputs."""
@@ -124,8 +130,8 @@ class Loss:
 def check_lengths(y: Array, n_samples: int) -> None:
     """Raise if there is not one target for each sample."""
     if y.ndim == 0 or len(y) != n_samples:
-        n_targets = 0 if y.ndim == 0 else len(y)
-        msg = f"y must have one target for each of the {n_samples} samples; got {n_targets}"
+        came = f"shape {y.shape}" if y.ndim == 0 else len(y)
+        msg = f"y must have one target for each of the {n_samples} samples; got {came}"
         raise InvalidDataError(msg)
 
 

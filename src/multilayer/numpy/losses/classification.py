@@ -8,7 +8,6 @@ import numpy.typing as npt
 from multilayer import checks
 from multilayer.errors import InvalidArgumentError, InvalidDataError, InvalidTypeError
 from multilayer.numpy.activations.outputs import log_softmax
-from multilayer.numpy.activations.rectifiers import softplus
 from multilayer.numpy.activations.sigmoids import logistic
 from multilayer.numpy.losses.base import Array, Loss, check_lengths
 
@@ -48,7 +47,8 @@ class CrossEntropy(Loss):
     formula = "−Σ t log softmax(z)"
 
     def __post_init__(self) -> None:
-        checks.real(self.label_smoothing, "label_smoothing", "CrossEntropy", "[0, 1]")
+        epsilon = checks.real(self.label_smoothing, "label_smoothing", "CrossEntropy", "[0, 1]")
+        object.__setattr__(self, "label_smoothing", epsilon)
 
     def per_sample(self, p: Array, targets: Array) -> tuple[Array, Array]:
         log_probabilities = log_softmax(p)
@@ -81,6 +81,9 @@ class CrossEntropy(Loss):
 
     def predict(self, p: Array) -> Array:
         return np.asarray(p.argmax(axis=1))
+
+    def truth(self, targets: Array) -> Array:
+        return targets if targets.ndim == 1 else targets.argmax(axis=1)
 
     def check_width(self, out_features: int) -> None:
         _need_classes(self.name, out_features)
@@ -133,7 +136,9 @@ class BinaryCrossEntropy(Loss):
     formula = "Σ log(1 + eᶻ) − t z"
 
     def per_sample(self, p: Array, targets: Array) -> tuple[Array, Array]:
-        return np.sum(softplus(p) - targets * p, axis=1), logistic(p) - targets
+        # log(1 + eᶻ) − t z, with what is large subtracted first, so that small losses are exact.
+        values = (np.maximum(p, 0) - targets * p) + np.log1p(np.exp(-np.abs(p)))
+        return values.sum(axis=1), logistic(p) - targets
 
     def targets(self, y: object, n_samples: int, out_features: int, dtype: npt.DTypeLike) -> Array:
         array = super().targets(y, n_samples, out_features, dtype)
@@ -148,15 +153,22 @@ class BinaryCrossEntropy(Loss):
         return array
 
     def predict(self, p: Array) -> Array:
-        labels = (p > 0).astype(np.int64)
-        return labels[:, 0] if labels.shape[1] == 1 else labels
+        return (p > 0).astype(np.int64)
+
+    def truth(self, targets: Array) -> Array:
+        return (targets > 0.5).astype(np.int64)
 
 
 def class_labels(y: object, n_samples: int, n_classes: int) -> Array:
     """Return integer labels from 0 to n_classes − 1, one a sample."""
     array = checks.array(y, "y")
     if array.dtype.kind not in "biu" and array.size:
-        msg = f"y must hold integer labels 0 to {n_classes - 1}; got dtype {array.dtype}"
+        hint = ""
+        if array.dtype.kind == "f" and (array == np.floor(array)).all():
+            hint = ": y.astype(int) makes them"
+        elif array.dtype.kind == "U":
+            hint = ": number them, as LabelEncoder does"
+        msg = f"y must hold integer labels 0 to {n_classes - 1}; got dtype {array.dtype}{hint}"
         raise InvalidTypeError(msg)
     check_lengths(array, n_samples)
     if array.ndim != 1:

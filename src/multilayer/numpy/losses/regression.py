@@ -76,7 +76,7 @@ class Huber(Loss):
     formula = "Σ ½ r² if |r| ≤ δ else δ (|r| − δ/2), r = ŷ − y"
 
     def __post_init__(self) -> None:
-        checks.real(self.delta, "delta", "Huber", "(0, inf)")
+        object.__setattr__(self, "delta", checks.real(self.delta, "delta", "Huber", "(0, inf)"))
 
     def per_sample(self, p: Array, targets: Array) -> tuple[Array, Array]:
         residual = p - targets
@@ -108,7 +108,7 @@ class Quantile(Loss):
     formula = "Σ max(τ r, (τ − 1) r), r = y − ŷ"
 
     def __post_init__(self) -> None:
-        values = self.quantiles if isinstance(self.quantiles, (tuple, list)) else (self.quantiles,)
+        values = np.atleast_1d(checks.array(self.quantiles, "quantiles of Quantile")).tolist()
         quantiles = tuple(
             checks.real(tau, f"quantiles[{i}]", "Quantile", "(0, 1)")
             for i, tau in enumerate(values)

@@ -1,0 +1,83 @@
+"""Weights and running statistics that come from outside: checked whole before any is taken."""
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from multilayer import checks
+from multilayer.errors import InvalidDataError, InvalidTypeError
+
+__all__ = ["check_pairs", "check_state"]
+
+Array = npt.NDArray[Any]
+
+
+def check_pairs(
+    weights: object, own: list[tuple[Array, Array | None]], dtype: npt.DTypeLike
+) -> list[tuple[Array, Array]]:
+    """Return each of a network's own arrays with the one that is to be copied into it.
+
+    Raises
+    ------
+    InvalidDataError, InvalidTypeError
+        If `weights` are no pairs of arrays of the shapes of `own`.
+    """
+    given = list(weights) if isinstance(weights, (list, tuple)) else None
+    if given is None or len(given) != len(own):
+        msg = f"weights must be a list of {len(own)} pairs (W, b); got {_described(weights)}"
+        raise InvalidDataError(msg)
+    checked: list[tuple[Array, Array]] = []
+    for i, (pair, new) in enumerate(zip(own, given, strict=True)):
+        if not isinstance(new, (list, tuple)) or len(new) != 2:
+            msg = f"weights[{i}] must be a pair (W, b); got {_described(new)}"
+            raise InvalidDataError(msg)
+        for j, (array, value) in enumerate(zip(pair, new, strict=True)):
+            name = f"weights[{i}][{j}]"
+            if array is not None:
+                checked.append((array, _fitting(value, name, array, dtype)))
+            elif value is not None:
+                msg = f"{name} must be None, the layer has no bias"
+                raise InvalidDataError(msg)
+    return checked
+
+
+def check_state(
+    state: object, own: dict[str, Array], dtype: npt.DTypeLike
+) -> list[tuple[Array, Array]]:
+    """Return each of a network's running statistics with the array that is to be copied into it.
+
+    Raises
+    ------
+    InvalidDataError, InvalidTypeError
+        If `state` has other names than `own`, wrong shapes, or a negative variance.
+    """
+    if not isinstance(state, dict):
+        msg = f"state must be a dict; got {type(state).__name__}"
+        raise InvalidTypeError(msg)
+    if set(state) != set(own):
+        msg = f"state must have the entries {sorted(own)}; got {sorted(map(str, state))}"
+        raise InvalidDataError(msg)
+    checked = []
+    for name, array in own.items():
+        source = _fitting(state[name], f"state[{name!r}]", array, dtype)
+        if name.endswith("variance") and (source < 0).any():
+            index = int(np.argmax(source < 0))
+            msg = f"state[{name!r}] must not be negative; got {source[index]} at index {index}"
+            raise InvalidDataError(msg)
+        checked.append((array, source))
+    return checked
+
+
+def _fitting(value: object, name: str, array: Array, dtype: npt.DTypeLike) -> Array:
+    """Return a value as finite numbers of an array's shape."""
+    source = checks.finite_array(value, name, dtype)
+    if source.shape != array.shape:
+        msg = f"{name} must have shape {array.shape}; got {source.shape}"
+        raise InvalidDataError(msg)
+    return source
+
+
+def _described(value: object) -> str:
+    length = f" of length {len(value)}" if isinstance(value, (list, tuple)) else ""
+    return f"{type(value).__name__}{length}"

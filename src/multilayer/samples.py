@@ -1,0 +1,36 @@
+"""LazySamples: samples that are read when a batch needs them."""
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+__all__ = ["LazySamples"]
+
+
+class LazySamples:
+    """A matrix of samples that is never whole in memory; a subclass reads its rows.
+
+    Attributes
+    ----------
+    shape : tuple of int
+        (n_samples, in_features).
+    """
+
+    shape: tuple[int, int]
+
+    def __len__(self) -> int:
+        """Return n_samples."""
+        return self.shape[0]
+
+    def __getitem__(self, rows: Any) -> npt.NDArray[np.float32]:
+        """Return the samples of a slice or of an array of row numbers, read now."""
+        raise NotImplementedError
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> npt.NDArray[Any]:
+        """Return all samples, read now."""
+        return np.asarray(self[:], dtype=dtype)
+
+    def subset(self, rows: npt.NDArray[np.intp]) -> "LazySamples":
+        """Return those samples, as lazy as these."""
+        raise NotImplementedError

@@ -1,0 +1,103 @@
+"""The arguments of `fit`: checked, and turned into what the loop works with."""
+
+from collections.abc import Iterable
+from typing import Any
+
+import numpy as np
+
+from multilayer import checks
+from multilayer.data.batches import Batch
+from multilayer.data.split import split_validation
+from multilayer.errors import InvalidArgumentError, InvalidDataError, InvalidTypeError
+from multilayer.registry import Names
+from multilayer.samples import LazySamples
+from multilayer.training.callbacks import Callback
+from multilayer.training.engine import Engine, Trainer
+from multilayer.training.metrics import Metric
+
+__all__ = ["check_callbacks", "check_data", "check_options", "choose_monitor", "split_data"]
+
+
+def check_options(options: dict[str, Any], net: Engine) -> None:
+    """Raise for an argument that this engine does not know."""
+    for name in options:
+        if name not in net.options:
+            known = ", ".join(net.options) or "none"
+            msg = f"fit has no parameter {name!r} (options of {type(net).__module__}.MLP: {known})"
+            raise InvalidTypeError(msg)
+
+
+def check_callbacks(callbacks: object) -> tuple[Callback, ...]:
+    """Return the callbacks as a tuple, if they are a sequence of them."""
+    found = tuple(callbacks) if isinstance(callbacks, Iterable) else (callbacks,)
+    for callback in found:
+        if not isinstance(callback, Callback):
+            msg = f"callbacks of fit must be a sequence of Callback objects; got {callback!r}"
+            raise InvalidTypeError(msg)
+    return found
+
+
+def check_data(trainer: Trainer, data: object, name: str) -> Batch:
+    """Return samples, targets and weights, checked, of a tuple of two or three."""
+    if not isinstance(data, (tuple, list)) or len(data) not in (2, 3):
+        msg = f"{name} of fit must be a tuple (X, y) or (X, y, sample_weight); got " + (
+            f"{len(data)} parts" if isinstance(data, (tuple, list)) else type(data).__name__
+        )
+        raise InvalidTypeError(msg)
+    X, y, *weight = data
+    return trainer.check(X, y, weight[0] if weight else None)
+
+
+def split_data(
+    trainer: Trainer, data: Batch, validation: object, rng: np.random.Generator
+) -> tuple[Batch, Batch | None]:
+    """Return the samples to train on, and those to validate on if any."""
+    if validation is None:
+        return data, None
+    if isinstance(validation, (tuple, list)):
+        return data, check_data(trainer, validation, "validation")
+    fraction = checks.real(validation, "validation", "fit", "(0, 1)")
+    X, y, weight = data
+    parts = split_validation(len(X), fraction, rng, _classes(trainer, np.asarray(y)))
+    training, held_out = (
+        (
+            X.subset(rows) if isinstance(X, LazySamples) else X[rows],
+            y[rows],
+            None if weight is None else weight[rows],
+        )
+        for rows in parts
+    )
+    for name, part in (("training", training), ("validation", held_out)):
+        if part[2] is not None and not part[2].any():
+            msg = f"sample_weight must not be zero for every sample of the {name} part"
+            raise InvalidDataError(msg)
+    return training, held_out
+
+
+def _classes(trainer: Trainer, y: Any) -> Any:
+    """Return what a split is stratified by: labels, or a single column of zeros and ones."""
+    if trainer.loss.task == "class" and y.ndim == 1:
+        return y
+    if trainer.loss.task == "labels" and y.shape[1] == 1 and np.isin(y, (0, 1)).all():
+        return y[:, 0].astype(int)
+    return None
+
+
+def choose_monitor(
+    monitor: object, metrics: dict[str, Metric], has_validation: bool
+) -> tuple[str, bool]:
+    """Return the name of the monitored entry of the history, and whether higher is better."""
+    names = ["train_loss"]
+    if has_validation:
+        names = ["validation_loss", "train_loss", *(f"validation_{name}" for name in metrics)]
+    chosen = names[0] if monitor is None else Names("monitor", names).check(monitor, "fit")
+    if chosen in ("train_loss", "validation_loss"):
+        return chosen, False
+    metric = metrics[chosen.removeprefix("validation_")]
+    if metric.higher_is_better is None:
+        msg = (
+            f"monitor of fit cannot be {chosen!r}: of a plain function it is not known whether "
+            "higher is better; give multilayer.training.Metric(function, higher_is_better=…)"
+        )
+        raise InvalidArgumentError(msg)
+    return chosen, metric.higher_is_better
