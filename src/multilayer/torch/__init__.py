@@ -1,0 +1,33 @@
+"""The second engine: the same networks, on PyTorch's autograd, for any device.
+
+It takes its words from the engine from scratch: an `Architecture`, losses, optimizers, schedules
+and initializers are described once, and what differs is how they are computed. `parity` in
+`multilayer.inspection` shows that the two agree.
+"""
+
+from multilayer.errors import MissingPackageError
+
+try:
+    import torch as _torch  # noqa: F401
+except ImportError as error:
+    _msg = 'multilayer.torch needs PyTorch: pip install "multilayer[torch]"'
+    raise MissingPackageError(_msg) from error
+
+from multilayer.torch.activations import ACTIVATIONS, OUTPUTS
+from multilayer.torch.layers import Dropout, Residual
+from multilayer.torch.losses import LOSSES
+from multilayer.torch.network import MLP
+from multilayer.torch.optimizers import OPTIMIZERS, Lion
+from multilayer.torch.trainer import Trainer
+
+__all__ = [
+    "ACTIVATIONS",
+    "LOSSES",
+    "MLP",
+    "OPTIMIZERS",
+    "OUTPUTS",
+    "Dropout",
+    "Lion",
+    "Residual",
+    "Trainer",
+]

@@ -1,0 +1,70 @@
+"""Several processes, several machines: what `torchrun` starts works as one.
+
+Every rank draws the same order of samples and takes its own rows of each batch; gradients are added
+over ranks by DistributedDataParallel, so that a step is the one that a single process would take
+with the whole batch.
+"""
+
+import os
+from datetime import timedelta
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import distributed
+
+__all__ = ["gather_rows", "is_launched", "shard", "start", "stop", "sum_over_ranks"]
+
+Array = npt.NDArray[Any]
+
+TIMEOUT = timedelta(seconds=60)
+"""How long a rank waits for the others before it gives up: one that died must not leave a hang."""
+
+
+def is_launched() -> bool:
+    """Return whether this process was started by torchrun."""
+    return "RANK" in os.environ and "WORLD_SIZE" in os.environ
+
+
+def start(device: torch.device) -> None:
+    """Join the other ranks, as torchrun's environment says: by NCCL on GPUs, by gloo on CPUs."""
+    backend = "nccl" if device.type == "cuda" else "gloo"
+    if device.type == "cuda":
+        torch.cuda.set_device(device)
+    distributed.init_process_group(backend, timeout=TIMEOUT)
+
+
+def stop() -> None:
+    """Leave the other ranks."""
+    if distributed.is_initialized():
+        distributed.destroy_process_group()
+
+
+def shard() -> tuple[int, int]:
+    """Return this process's rank and the number of ranks; (0, 1) for a process by itself."""
+    if distributed.is_available() and distributed.is_initialized():
+        return distributed.get_rank(), distributed.get_world_size()
+    return 0, 1
+
+
+def sum_over_ranks(tensor: torch.Tensor) -> torch.Tensor:
+    """Return the sum of every rank's tensor; of one process, the tensor itself."""
+    if shard()[1] == 1:
+        return tensor
+    total = tensor.detach().clone()
+    distributed.all_reduce(total)
+    return total
+
+
+def gather_rows(rows: Array, n_rows: int) -> Array:
+    """Return all n_rows rows, of which rank r of w holds r, r + w, r + 2w, …, on every rank."""
+    _, n_ranks = shard()
+    if n_ranks == 1:
+        return rows
+    parts: list[Any] = [None] * n_ranks
+    distributed.all_gather_object(parts, rows)
+    whole = np.empty((n_rows, *rows.shape[1:]), dtype=rows.dtype)
+    for rank, part in enumerate(parts):
+        whole[rank::n_ranks] = part
+    return whole

@@ -1,0 +1,224 @@
+"""MLP: the network of an Architecture as a torch.nn.Module."""
+
+from collections.abc import Iterator, Sequence
+from typing import Any, Self
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import nn
+
+from multilayer.architecture import Architecture
+from multilayer.errors import InvalidArgumentError, InvalidTypeError
+from multilayer.numpy.initializers import INITIALIZERS, Initializer
+from multilayer.numpy.network import MLP as NumpyMLP
+from multilayer.registry import resolve
+from multilayer.torch.activations import OUTPUTS
+from multilayer.torch.layers import hidden_layer
+from multilayer.torch.trainer import Trainer
+
+__all__ = ["MLP", "find_device"]
+
+Array = npt.NDArray[Any]
+Pair = tuple[Array, Array | None]
+
+DTYPES = {"float32": torch.float32, "float64": torch.float64}
+
+
+class MLP(nn.Module):
+    """A multilayer perceptron as a plain module, for any PyTorch loop or for `fit`.
+
+    Parameters
+    ----------
+    architecture : Architecture
+        What to build.
+    dtype : {"float32", "float64"}
+        The type of its parameters.
+    device : str or torch.device
+        Where they lie; ``"auto"`` is a GPU where there is one.
+    initializer : str or Initializer, optional
+        One of ``multilayer.numpy.INITIALIZERS``, drawn by `rng`. By default PyTorch's own: the
+        network that ``nn.Linear`` after ``nn.Linear`` gives after ``torch.manual_seed``.
+    rng : numpy.random.Generator, optional
+        Draws the weights of an initializer.
+
+    Raises
+    ------
+    InvalidArgumentError, InvalidTypeError
+        If an argument is not one of those above, or the device is not there.
+
+    Examples
+    --------
+    >>> net = MLP.from_widths(784, [32, 64, 128, 64], 10, activation="tanh")
+    >>> sum(p.numel() for p in net.parameters())
+    44458
+    >>> net(torch.zeros(5, 28, 28)).shape
+    torch.Size([5, 10])
+    """
+
+    options = ("precision", "accumulate", "ema", "compile")
+    """What `fit` can be given for this engine beyond its own parameters: see `Trainer`."""
+
+    def __init__(
+        self,
+        architecture: Architecture,
+        *,
+        dtype: str = "float32",
+        device: str | torch.device = "cpu",
+        initializer: str | Initializer | None = None,
+        rng: np.random.Generator | None = None,
+    ) -> None:
+        super().__init__()
+        if not isinstance(architecture, Architecture):
+            msg = f"architecture of MLP must be an Architecture; got {architecture!r}"
+            raise InvalidTypeError(msg)
+        if dtype not in DTYPES:
+            msg = f"dtype of MLP must be one of {', '.join(DTYPES)}; got {dtype!r}"
+            raise InvalidArgumentError(msg)
+        if initializer is None and rng is not None:
+            msg = "rng of MLP draws an initializer's weights; initializer is None"
+            raise InvalidArgumentError(msg)
+        self.architecture = architecture
+        place = find_device(device)
+        last_width = (architecture.in_features, *architecture.hidden_features)[-1]
+        self.flatten = nn.Flatten()
+        self.hidden = nn.Sequential(*map(hidden_layer, architecture.hidden_layers))
+        self.last = nn.Linear(last_width, architecture.out_features, bias=architecture.bias)
+        self.output = OUTPUTS[architecture.output]()
+        self.to(device=place, dtype=DTYPES[dtype])
+        if initializer is not None:
+            chosen = resolve(initializer, INITIALIZERS, Initializer)
+            drawn = NumpyMLP(architecture, dtype=dtype, initializer=chosen, rng=rng)
+            self.set_weights(drawn.weights)
+
+    @classmethod
+    def from_widths(
+        cls,
+        in_features: int,
+        hidden_features: Sequence[int],
+        out_features: int,
+        *,
+        dtype: str = "float32",
+        device: str | torch.device = "cpu",
+        **settings: Any,
+    ) -> Self:
+        """Return the network of these widths; `settings` are `Architecture`'s other fields."""
+        architecture = Architecture(in_features, tuple(hidden_features), out_features, **settings)
+        return cls(architecture, dtype=dtype, device=device)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """Return the outputs, of shape (n_samples, out_features)."""
+        return self.output(self.logits(x))
+
+    def logits(self, x: torch.Tensor) -> torch.Tensor:
+        """Return the last layer's values before the link function."""
+        return self.last(self.features(x))
+
+    def features(self, x: torch.Tensor) -> torch.Tensor:
+        """Return ψ(x), the last hidden layer's output; the flat inputs if there is none."""
+        return self.hidden(self.flatten(x))
+
+    @property
+    def device(self) -> torch.device:
+        """Where the parameters lie."""
+        return self.last.weight.device
+
+    @property
+    def dtype(self) -> str:
+        """The parameters' type, ``"float32"`` or ``"float64"``."""
+        return str(self.last.weight.dtype).removeprefix("torch.")
+
+    @property
+    def weights(self) -> list[Pair]:
+        """Copies of the parameters as NumPy arrays, as `multilayer.numpy.MLP.weights` has them."""
+        return [
+            (_array(layer.weight), None if layer.bias is None else _array(layer.bias))
+            for layer in self._layers()
+        ]
+
+    @property
+    def gradients(self) -> list[Pair]:
+        """Copies of the parameters' gradients after a backward pass, shaped as in `weights`."""
+        return [
+            (_array(layer.weight.grad), None if layer.bias is None else _array(layer.bias.grad))
+            for layer in self._layers()
+        ]
+
+    def set_weights(self, weights: object) -> None:
+        """Copy pairs of arrays, shaped as in `weights`, into the network; all or nothing.
+
+        Raises
+        ------
+        InvalidDataError, InvalidTypeError
+            If number, shapes or values do not fit.
+        """
+        twin = NumpyMLP(self.architecture, dtype=self.dtype, initializer="zeros")
+        twin.set_weights(weights)  # checks them
+        with torch.no_grad():
+            for layer, (W, b) in zip(self._layers(), twin.weights, strict=True):
+                layer.weight.copy_(torch.from_numpy(W))
+                if b is not None:
+                    layer.bias.copy_(torch.from_numpy(b))
+
+    @property
+    def state(self) -> dict[str, Array]:
+        """Copies of the running statistics, named as in `multilayer.numpy.MLP.state`."""
+        return {name: _array(tensor) for name, tensor in self._statistics().items()}
+
+    def set_state(self, state: dict[str, object]) -> None:
+        """Copy running statistics, named as in `state`, into the network; all or nothing."""
+        twin = NumpyMLP(self.architecture, dtype=self.dtype, initializer="zeros")
+        twin.set_state(state)
+        for name, tensor in self._statistics().items():
+            tensor.copy_(torch.from_numpy(twin.state[name]))
+
+    def trainer(self, **settings: Any) -> Trainer:
+        """Return what `multilayer.training.fit` trains this network with: see `Trainer`."""
+        return Trainer(self, **settings)
+
+    def _layers(self) -> Iterator[Any]:
+        """Yield the modules that have parameters, in forward order."""
+        for module in self.modules():
+            if isinstance(module, (nn.Linear, nn.BatchNorm1d, nn.LayerNorm)):
+                yield module
+
+    def _statistics(self) -> dict[str, torch.Tensor]:
+        found: dict[str, torch.Tensor] = {}
+        for i, layer in enumerate(self.hidden):
+            for j, module in enumerate(layer.children()):
+                if isinstance(module, nn.BatchNorm1d):
+                    assert module.running_mean is not None
+                    assert module.running_var is not None
+                    found[f"{i}.{j}.running_mean"] = module.running_mean
+                    found[f"{i}.{j}.running_variance"] = module.running_var
+        return found
+
+
+def find_device(device: str | torch.device) -> torch.device:
+    """Return the device of that name; ``"auto"`` is a GPU where there is one.
+
+    Raises
+    ------
+    InvalidArgumentError
+        If there is no such device; the message lists those that there are.
+    """
+    there = ["cpu"]
+    there += [f"cuda:{i}" for i in range(torch.cuda.device_count())]
+    if torch.backends.mps.is_available():
+        there.append("mps")
+    if device == "auto":
+        return torch.device(there[1] if len(there) > 1 else "cpu")
+    try:
+        found = torch.device(device)
+    except (RuntimeError, TypeError) as error:
+        msg = f"device must be 'auto' or one of {', '.join(there)}; got {device!r}"
+        raise InvalidArgumentError(msg) from error
+    name = f"{found.type}:{found.index or 0}" if found.type == "cuda" else found.type
+    if name not in there:
+        msg = f"device must be 'auto' or one of {', '.join(there)}; got {str(device)!r}"
+        raise InvalidArgumentError(msg)
+    return found
+
+
+def _array(tensor: torch.Tensor) -> Array:
+    return tensor.detach().cpu().numpy().copy()

@@ -1,0 +1,129 @@
+"""What the optimizers' names mean to PyTorch: its own, with the same hyperparameters."""
+
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import torch
+
+from multilayer.errors import InvalidArgumentError
+from multilayer.numpy import optimizers as hyperparameters
+from multilayer.registry import Names, Registry
+
+__all__ = ["OPTIMIZERS", "Lion", "make_optimizer"]
+
+Parameters = Iterable[torch.nn.Parameter]
+
+
+class Lion(torch.optim.Optimizer):
+    """Lion (Chen et al. 2023, algorithm 2), which PyTorch lacks; see `multilayer.numpy.Lion`."""
+
+    def __init__(
+        self,
+        params: Parameters,
+        lr: float = 1e-4,
+        betas: tuple[float, float] = (0.9, 0.99),
+        weight_decay: float = 0.0,
+    ) -> None:
+        super().__init__(params, {"lr": lr, "betas": betas, "weight_decay": weight_decay})
+
+    @torch.no_grad()
+    def step(self, closure: Callable[[], Any] | None = None) -> Any:
+        """Take one step."""
+        loss = None
+        if closure is not None:
+            with torch.enable_grad():
+                loss = closure()
+        for group in self.param_groups:
+            rate, (beta_1, beta_2) = group["lr"], group["betas"]
+            for p in group["params"]:
+                if p.grad is None:
+                    continue
+                m = self.state[p].setdefault("m", torch.zeros_like(p))
+                direction = torch.sign(beta_1 * m + (1 - beta_1) * p.grad)
+                p.sub_(rate * (direction + group["weight_decay"] * p))
+                m.mul_(beta_2).add_((1 - beta_2) * p.grad)
+        return loss
+
+
+def _sgd(o: Any, parameters: Parameters) -> torch.optim.Optimizer:
+    return torch.optim.SGD(
+        parameters,
+        lr=o.learning_rate,
+        momentum=o.momentum,
+        nesterov=o.nesterov,
+        weight_decay=o.weight_decay,
+    )
+
+
+def _adam(o: Any, parameters: Parameters) -> torch.optim.Optimizer:
+    amsgrad = isinstance(o, hyperparameters.AMSGrad)
+    return torch.optim.Adam(
+        parameters, o.learning_rate, (o.beta_1, o.beta_2), o.epsilon, amsgrad=amsgrad
+    )
+
+
+def _adamw(o: Any, parameters: Parameters) -> torch.optim.Optimizer:
+    return torch.optim.AdamW(
+        parameters, o.learning_rate, (o.beta_1, o.beta_2), o.epsilon, weight_decay=o.weight_decay
+    )
+
+
+def _nadam(o: Any, parameters: Parameters) -> torch.optim.Optimizer:
+    optimizer = torch.optim.NAdam(
+        parameters,
+        o.learning_rate,
+        (o.beta_1, o.beta_2),
+        o.epsilon,
+        momentum_decay=o.momentum_decay,
+    )
+    for p in optimizer.param_groups[0]["params"]:
+        # PyTorch would keep the product of momenta in float32 whatever the parameters' type.
+        optimizer.state[p] = {
+            "step": torch.zeros((), dtype=torch.float32),
+            "mu_product": torch.ones((), dtype=p.dtype),
+            "exp_avg": torch.zeros_like(p),
+            "exp_avg_sq": torch.zeros_like(p),
+        }
+    return optimizer
+
+
+def _rmsprop(o: Any, parameters: Parameters) -> torch.optim.Optimizer:
+    return torch.optim.RMSprop(parameters, lr=o.learning_rate, alpha=o.decay, eps=o.epsilon)
+
+
+def _adagrad(o: Any, parameters: Parameters) -> torch.optim.Optimizer:
+    return torch.optim.Adagrad(parameters, lr=o.learning_rate, eps=o.epsilon)
+
+
+def _lion(o: Any, parameters: Parameters) -> torch.optim.Optimizer:
+    return Lion(parameters, o.learning_rate, (o.beta_1, o.beta_2), o.weight_decay)
+
+
+OPTIMIZERS: Registry[Callable[[Any, Parameters], torch.optim.Optimizer]] = Registry(
+    Names("optimizer", []),
+    {
+        "sgd": _sgd,
+        "adam": _adam,
+        "amsgrad": _adam,
+        "adamw": _adamw,
+        "nadam": _nadam,
+        "rmsprop": _rmsprop,
+        "adagrad": _adagrad,
+        "lion": _lion,
+    },
+)
+"""By an optimizer's name, a function of its hyperparameters and the parameters to adjust."""
+
+
+def make_optimizer(
+    optimizer: hyperparameters.Optimizer, parameters: Parameters
+) -> torch.optim.Optimizer:
+    """Return PyTorch's optimizer with these hyperparameters."""
+    for name, kind in hyperparameters.OPTIMIZERS.items():
+        if type(optimizer) is kind and name in OPTIMIZERS:
+            return OPTIMIZERS[name](optimizer, parameters)
+    msg = (
+        f"{type(optimizer).__name__} has no counterpart in multilayer.torch.OPTIMIZERS; give an "
+        "optimizer of torch.optim instead"
+    )
+    raise InvalidArgumentError(msg)
