@@ -96,7 +96,8 @@ class Architecture:
     Raises
     ------
     InvalidArgumentError, InvalidTypeError
-        If a value is not allowed, or would be without effect.
+        If a value is not allowed, or a setting other than the activation acts on hidden layers and
+        there are none.
 
     Examples
     --------

@@ -32,5 +32,17 @@ class LazySamples:
         return np.asarray(self[:], dtype=dtype)
 
     def subset(self, rows: npt.NDArray[np.intp]) -> "LazySamples":
-        """Return those samples, as lazy as these."""
-        raise NotImplementedError
+        """Return those samples, as lazy as these: what is kept are their row numbers."""
+        return _Subset(self, rows)
+
+
+class _Subset(LazySamples):
+    """Some rows of lazy samples."""
+
+    def __init__(self, whole: LazySamples, rows: npt.NDArray[np.intp]) -> None:
+        self.whole = whole
+        self.rows = rows
+        self.shape = (len(rows), whole.shape[1])
+
+    def __getitem__(self, rows: Any) -> npt.NDArray[np.float32]:
+        return self.whole[self.rows[rows]]

@@ -9,7 +9,7 @@ from rich.console import Console
 from typer.exceptions import TyperException
 
 import multilayer
-from multilayer.cli import activations, gradcheck, train
+from multilayer.cli import activations, gradcheck, graph, parity, train
 from multilayer.errors import DivergenceError, MultilayerError
 
 __all__ = ["app", "run"]
@@ -23,6 +23,8 @@ app = typer.Typer(
 )
 app.add_typer(train.app, name="train")
 app.command("gradcheck")(gradcheck.gradcheck)
+app.command("parity")(parity.parity)
+app.command("graph")(graph.graph)
 app.command("activations")(activations.activations)
 
 

@@ -1,11 +1,10 @@
-"""``mlp train``: the main job."""
+"""``mlp train``: the main jobs."""
 
 import json
 import math
-import os
 import time
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import typer
@@ -13,21 +12,49 @@ from rich.console import Console
 from rich.table import Table
 
 from multilayer import Architecture, checks
-from multilayer.architecture import ACTIVATIONS
-from multilayer.data import load_digits
-from multilayer.errors import InvalidArgumentError
+from multilayer.cli import options
+from multilayer.data import load_digits, load_images
 from multilayer.files import save_model
 from multilayer.inspection import summary
-from multilayer.numpy import LBFGS, MLP, OPTIMIZERS, SCHEDULES, CrossEntropy
-from multilayer.numpy.trainer import OPTIMIZER_NAMES
+from multilayer.numpy import LBFGS, MLP
 from multilayer.training import Callback, EarlyStopping, History, Progress, Run, fit
 
 __all__ = ["app"]
 
 app = typer.Typer(help="Train a network on a data set.")
 
-VALIDATION_SHARE = 0.1
-PATIENCE = 15
+MNIST_MEAN, MNIST_STD = 0.1307, 0.3081
+"""Of the training images' pixels, of brightness 0 to 1."""
+
+
+class _Data(NamedTuple):
+    name: str
+    X_train: Any
+    y_train: Any
+    X_test: Any
+    y_test: Any
+    mean: Any
+    """What is subtracted from raw inputs, one an input."""
+    scale: Any
+
+
+class _Settings(NamedTuple):
+    hidden: str
+    activation: str
+    normalization: str | None
+    dropout: float
+    optimizer: str
+    learning_rate: float | None
+    schedule: str | None
+    epochs: int
+    batch_size: int | None
+    l2: float
+    early_stopping: bool
+    seed: int
+    engine: str
+    device: str
+    save: Path | None
+    as_json: bool
 
 
 @app.callback(invoke_without_command=True)
@@ -38,153 +65,198 @@ def _help(context: typer.Context) -> None:
 
 @app.command()
 def digits(
-    hidden: Annotated[
-        str, typer.Option(help="Widths of the hidden layers; '' for none.")
-    ] = "64,32",
-    activation: Annotated[
-        str, typer.Option(help="One name, or one a hidden layer: relu,tanh. See mlp activations.")
-    ] = "relu",
-    normalization: Annotated[
-        str | None, typer.Option(help="batch or layer; none by default.")
-    ] = None,
-    dropout: Annotated[float, typer.Option(help="Probability of dropping a hidden unit.")] = 0.0,
-    optimizer: Annotated[str, typer.Option(help=f"One of {', '.join(OPTIMIZER_NAMES)}.")] = "adam",
-    learning_rate: Annotated[
-        float | None, typer.Option(help="3e-3 for adam; else the optimizer's own.")
-    ] = None,
-    schedule: Annotated[
-        str | None, typer.Option(help=f"Cosine by default; one of {', '.join(SCHEDULES)}.")
-    ] = None,
-    epochs: Annotated[int, typer.Option(help="How often each image is seen.")] = 50,
-    batch_size: Annotated[
-        int | None, typer.Option(help="Images a step; 32 by default, all of them with lbfgs.")
-    ] = None,
-    l2: Annotated[float, typer.Option(help="Penalty λ/2 ‖W‖² on the weights.")] = 3e-3,
-    early_stopping: Annotated[
-        bool,
-        typer.Option(
-            "--early-stopping",
-            help=f"Hold out {VALIDATION_SHARE:.0%} of the training images; stop when their loss "
-            f"has not fallen for {PATIENCE} epochs, and keep the best weights.",
-        ),
-    ] = False,
-    seed: Annotated[int, typer.Option(help="Draws weights, order and masks.")] = 0,
-    save: Annotated[
-        Path | None, typer.Option(help="Write the model to this safetensors file.")
-    ] = None,
-    as_json: Annotated[
-        bool, typer.Option("--json", help="Print one JSON object and no progress.")
-    ] = False,
+    hidden: options.Hidden = "64,32",
+    activation: options.Activation = "relu",
+    normalization: options.Normalization = None,
+    dropout: options.Dropout = 0.0,
+    optimizer: options.Optimizer = "adam",
+    learning_rate: options.LearningRate = None,
+    schedule: options.Schedule = None,
+    epochs: options.Epochs = 50,
+    batch_size: options.BatchSize = None,
+    l2: options.L2 = 3e-3,
+    early_stopping: options.EarlyStopping = False,
+    seed: options.Seed = 0,
+    engine: options.Engine = "numpy",
+    device: options.Device = "auto",
+    save: options.Save = None,
+    as_json: options.Json = False,
 ) -> None:
     """Train on scikit-learn's handwritten digits, and test on images held back.
 
     1,797 images of 8 × 8 pixels, a fifth of them for testing; the split is fixed.
     """
-    rng = np.random.default_rng(checks.integer(seed, "--seed", "mlp train", minimum=0))
-    _check_save(save)
-    architecture = Architecture(
-        in_features=64,
-        hidden_features=_widths(hidden),
-        out_features=10,
-        activation=_activation(activation),
-        normalization=normalization,
-        dropout=dropout,
-    )
-    chosen = _optimizer(optimizer, learning_rate)
-    if schedule is None and not isinstance(chosen, LBFGS):
-        schedule = "cosine"
-    net = MLP(architecture, rng=rng)
-    callbacks: list[Callback] = [EarlyStopping(PATIENCE)] if early_stopping else []
-    if not as_json:
-        callbacks += [_ShowLayers(), Progress()]
-    data = load_digits()
-    started = time.perf_counter()
-    history = fit(
-        net,
-        (data.X_train, data.y_train),
-        loss="cross_entropy",
-        optimizer=chosen,
-        n_epochs=epochs,
-        batch_size=batch_size,
-        validation=VALIDATION_SHARE if early_stopping else None,
-        schedule=schedule,
-        l2=l2,
-        callbacks=callbacks,
-        rng=rng,
-    )
-    seconds = time.perf_counter() - started
-    results: dict[str, Any] = _results(net, data.X_train, data.y_train, "train")
-    results |= _results(net, data.X_test, data.y_test, "test")
-    results |= {
-        "n_parameters": net.n_parameters,
-        "n_epochs": history.n_epochs,
-        "best_epoch": history.best_epoch,
-        "stopped_by": history.stopped_by,
-        "seconds": seconds,
-        "samples_per_second": history.n_epochs * len(data.X_train) / seconds,
-        "seed": seed,
-    }
-    if save is not None:
-        information = {"results": results, "data": "digits"}
-        save_model(save, net, mean=data.mean, scale=data.scale, information=information)
-    if as_json:
-        typer.echo(json.dumps(results))
-    else:
-        _print_results(results, history, save)
-    if history.stopped_by == "interrupt":
-        raise typer.Exit(130)
-
-
-def _widths(text: str) -> tuple[int, ...]:
-    """Read ``64,32``."""
-    parts = [part.strip() for part in text.split(",")] if text.strip() else []
-    try:
-        return tuple(int(part) for part in parts)
-    except ValueError:
-        msg = f"--hidden must be widths such as 64,32; got {text!r}"
-        raise InvalidArgumentError(msg) from None
-
-
-def _activation(text: str) -> str | tuple[str, ...]:
-    """Read ``relu`` or ``relu,tanh``."""
-    names = tuple(ACTIVATIONS.check(name.strip()) for name in text.split(","))
-    return names if len(names) > 1 else names[0]
-
-
-def _optimizer(name: str, learning_rate: float | None) -> Any:
-    """Return the optimizer of that name with that learning rate."""
-    OPTIMIZER_NAMES.check(name)
-    if name == "lbfgs":
-        if learning_rate is not None:
-            msg = "--learning-rate cannot be combined with --optimizer lbfgs, which has none"
-            raise InvalidArgumentError(msg)
-        return LBFGS()
-    if learning_rate is None and name == "adam":
+    if learning_rate is None and optimizer == "adam":
         learning_rate = 3e-3
-    rate: dict[str, float] = {} if learning_rate is None else {"learning_rate": learning_rate}
-    return OPTIMIZERS[name](**rate)
+    settings = _Settings(
+        hidden, activation, normalization, dropout, optimizer, learning_rate, schedule, epochs,
+        batch_size, l2, early_stopping, seed, engine, device, save, as_json,
+    )  # fmt: skip
+    with _Job(settings) as job:
+        data = load_digits()
+        job.run(_Data("digits", *data))
 
 
-def _check_save(path: Path | None) -> None:
-    """Raise before the training, not after it, if the model could not be written."""
-    if path is None:
-        return
-    path = path.resolve()
-    if path.exists() and not path.is_file():
-        msg = f"--save must name a file; {path} is something else"
-    elif not path.parent.is_dir():
-        msg = f"--save must name a file in a folder that exists; there is no {path.parent}"
-    elif not os.access(path.parent, os.W_OK):
-        msg = f"--save must name a file in a folder that can be written to; got {path.parent}"
-    else:
-        return
-    raise InvalidArgumentError(msg)
+@app.command()
+def mnist(
+    hidden: options.Hidden = "256,128",
+    activation: options.Activation = "relu",
+    normalization: options.Normalization = None,
+    dropout: options.Dropout = 0.1,
+    optimizer: options.Optimizer = "adam",
+    learning_rate: options.LearningRate = None,
+    schedule: options.Schedule = None,
+    epochs: options.Epochs = 10,
+    batch_size: options.BatchSize = 128,
+    l2: options.L2 = 0.0,
+    early_stopping: options.EarlyStopping = False,
+    n_train: options.NTrain = 60_000,
+    n_test: options.NTest = 10_000,
+    data_dir: options.DataDir = None,
+    seed: options.Seed = 0,
+    engine: options.Engine = "numpy",
+    device: options.Device = "auto",
+    save: options.Save = None,
+    as_json: options.Json = False,
+) -> None:
+    """Train on MNIST's handwritten digits, read from disk batch by batch.
+
+    60,000 images of 28 × 28 pixels to train on, 10,000 to test on. The files are looked for in
+    --data-dir, in $MULTILAYER_DATA and in the cache, and downloaded otherwise.
+    """
+    if optimizer == "lbfgs":
+        batch_size = None
+    settings = _Settings(
+        hidden, activation, normalization, dropout, optimizer, learning_rate, schedule, epochs,
+        batch_size, l2, early_stopping, seed, engine, device, save, as_json,
+    )  # fmt: skip
+    with _Job(settings) as job:
+        images = load_images("mnist", data_dir=data_dir)
+        X_train, X_test = (
+            X.scaled(MNIST_MEAN, MNIST_STD).take(n)
+            for X, n in ((images.X_train, n_train), (images.X_test, n_test))
+        )
+        width = X_train.shape[1]
+        job.run(
+            _Data(
+                "mnist",
+                X_train,
+                images.y_train[:n_train],
+                X_test,
+                images.y_test[:n_test],
+                np.full(width, 255 * MNIST_MEAN),
+                np.full(width, 255 * MNIST_STD),
+            )
+        )
 
 
-def _results(net: MLP, X: Any, y: Any, part: str) -> dict[str, Any]:
+class _Job:
+    """One training, from settings to report; of several processes the first one reports."""
+
+    def __init__(self, settings: _Settings) -> None:
+        self.settings = settings
+        self.rank = 0
+        checks.integer(settings.seed, "--seed", "mlp train", minimum=0)
+        options.check_engine(settings.engine, settings.device)
+        options.check_save(settings.save)
+
+    def __enter__(self) -> "_Job":
+        if self.settings.engine == "torch":
+            from multilayer.torch import distributed, find_device
+
+            if distributed.is_launched():
+                distributed.start(find_device(distributed.local_device(self.settings.device)))
+                self.rank, _ = distributed.shard()
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        if self.settings.engine == "torch":
+            from multilayer.torch import distributed
+
+            distributed.stop()
+
+    def run(self, data: _Data) -> None:
+        """Train, test, save and report."""
+        s = self.settings
+        rng = np.random.default_rng(s.seed)
+        architecture = Architecture(
+            in_features=data.X_train.shape[1],
+            hidden_features=options.read_widths(s.hidden),
+            out_features=10,
+            activation=options.read_activation(s.activation),
+            normalization=s.normalization,
+            dropout=s.dropout,
+        )
+        optimizer = options.read_optimizer(s.optimizer, s.learning_rate)
+        schedule = s.schedule
+        if schedule is None and not isinstance(optimizer, LBFGS):
+            schedule = "cosine"
+        net = self._network(architecture, rng)
+        callbacks: list[Callback] = []
+        if s.early_stopping:
+            callbacks.append(EarlyStopping(options.PATIENCE))
+        if self.rank == 0 and not s.as_json:
+            callbacks += [_ShowLayers(), Progress()]
+        started = time.perf_counter()
+        history = fit(
+            net,
+            (data.X_train, data.y_train),
+            loss="cross_entropy",
+            optimizer=optimizer,
+            n_epochs=s.epochs,
+            batch_size=s.batch_size,
+            validation=options.VALIDATION_SHARE if s.early_stopping else None,
+            schedule=schedule,
+            l2=s.l2,
+            callbacks=callbacks,
+            rng=rng,
+        )
+        seconds = time.perf_counter() - started
+        results = _results(net, data.X_train, data.y_train, "train")
+        results |= _results(net, data.X_test, data.y_test, "test")
+        results |= {
+            "n_parameters": architecture.n_parameters,
+            "n_epochs": history.n_epochs,
+            "best_epoch": history.best_epoch,
+            "stopped_by": history.stopped_by,
+            "losses": history["train_loss"] if history.n_epochs else [],
+            "seconds": seconds,
+            "samples_per_second": history.n_epochs * len(data.X_train) / seconds,
+            "seed": s.seed,
+            "engine": s.engine,
+        }
+        if self.rank == 0:
+            self._report(net, data, results, history)
+        if history.stopped_by == "interrupt":
+            raise typer.Exit(130)
+
+    def _network(self, architecture: Architecture, rng: np.random.Generator) -> Any:
+        if self.settings.engine == "numpy":
+            return MLP(architecture, rng=rng)
+        from multilayer.torch import MLP as TorchMLP
+        from multilayer.torch import distributed
+
+        device = distributed.local_device(self.settings.device)
+        return TorchMLP(architecture, device=device, initializer="kaiming_uniform", rng=rng)
+
+    def _report(self, net: Any, data: _Data, results: dict[str, Any], history: History) -> None:
+        save = self.settings.save
+        if save is not None:
+            information = {"results": results, "data": data.name}
+            twin = MLP(net.architecture, initializer="zeros")
+            twin.set_weights(net.weights)
+            twin.set_state(net.state)
+            save_model(save, twin, mean=data.mean, scale=data.scale, information=information)
+        if self.settings.as_json:
+            typer.echo(json.dumps(results))
+        else:
+            _print_results(results, history, save)
+
+
+def _results(net: Any, X: Any, y: Any, part: str) -> dict[str, Any]:
     """Return loss (without penalty) and accuracy."""
-    logits = net.logits(X)
-    loss, _ = CrossEntropy()(logits, y)
+    trainer = net.trainer(loss="cross_entropy", optimizer="sgd")
+    loss, logits = trainer.evaluate(trainer.check(X, y, None))
     accuracy = float((logits.argmax(axis=1) == y).mean())
     return {f"{part}_loss": loss, f"{part}_accuracy": accuracy}
 
@@ -193,24 +265,19 @@ class _ShowLayers(Callback):
     """Prints the layers when the training begins: by then every argument has been checked."""
 
     def on_train_begin(self, run: Run) -> None:
-        _print_layers(run.net.architecture)
-
-
-def _print_layers(architecture: Architecture) -> None:
-    table = Table(title=f"{architecture.n_parameters:,} parameters", title_justify="left")
-    for name in ("layer", "computes"):
-        table.add_column(name)
-    for name in ("W", "parameters"):
-        table.add_column(name, justify="right")
-    for row in summary(architecture):
-        shape = f"{row.out_features} × {row.in_features}"
-        table.add_row(row.name, row.operations, shape, f"{row.n_parameters:,}")
-    Console().print(table)
+        architecture = run.net.architecture
+        title = f"{architecture.n_parameters:,} parameters"
+        table = Table("layer", "computes", title=title, title_justify="left")
+        for name in ("W", "parameters"):
+            table.add_column(name, justify="right")
+        for row in summary(architecture):
+            shape = f"{row.out_features} × {row.in_features}"
+            table.add_row(row.name, row.operations, shape, f"{row.n_parameters:,}")
+        Console().print(table)
 
 
 def _print_results(results: dict[str, Any], history: History, save: Path | None) -> None:
-    table = Table()
-    table.add_column("")
+    table = Table("")
     for name in ("loss", "accuracy"):
         table.add_column(name, justify="right")
     for part in ("train", "test"):

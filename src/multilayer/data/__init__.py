@@ -2,6 +2,21 @@
 
 from multilayer.data.batches import Batches
 from multilayer.data.digits import Digits, load_digits
+from multilayer.data.idx import read_idx, write_idx
+from multilayer.data.images import ScaledImages
+from multilayer.data.mnist import IMAGE_SETS, ImageData, ImageSet, load_images
 from multilayer.data.split import split_validation
 
-__all__ = ["Batches", "Digits", "load_digits", "split_validation"]
+__all__ = [
+    "IMAGE_SETS",
+    "Batches",
+    "Digits",
+    "ImageData",
+    "ImageSet",
+    "ScaledImages",
+    "load_digits",
+    "load_images",
+    "read_idx",
+    "split_validation",
+    "write_idx",
+]

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from itertools import pairwise
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -10,10 +10,18 @@ import numpy.typing as npt
 from multilayer import checks
 from multilayer.errors import InvalidDataError
 
-__all__ = ["Batch", "Batches"]
+__all__ = ["Batch", "Batches", "Sampler"]
 
 Array = npt.NDArray[Any]
 Batch = tuple[Any, Any, Any]
+
+
+class Sampler(Protocol):
+    """Row numbers, drawn anew each time it is gone through: such as PyTorch's samplers."""
+
+    def __len__(self) -> int: ...
+
+    def __iter__(self) -> Iterator[int]: ...
 
 
 class Batches:
@@ -27,8 +35,9 @@ class Batches:
         Sample weights.
     batch_size : int
         Samples in a batch. The last one may be shorter; no sample is left out.
-    shuffle : bool
-        Whether the order is drawn anew; otherwise batches are views of consecutive rows.
+    shuffle : bool or sampler
+        Whether the order is drawn anew; otherwise batches are views of consecutive rows. A sampler
+        has a length, and gives that many row numbers each time it is gone through.
     least : int
         A last batch of fewer samples joins the one before: batch normalisation needs two.
     shard : tuple of int
@@ -55,7 +64,7 @@ class Batches:
         weight: Any,
         *,
         batch_size: int,
-        shuffle: bool = True,
+        shuffle: bool | Sampler = True,
         least: int = 1,
         shard: tuple[int, int] = (0, 1),
         index: Callable[[Any, Array], Any] | None = None,
@@ -67,13 +76,14 @@ class Batches:
         self.X = X
         self.y = y
         self.weight = weight
-        self.shuffle = shuffle and batch_size < len(X)
+        self.shuffle = shuffle
         self.shard = shard
         self.index = index
-        self._bounds = list(range(0, len(X), batch_size))
-        if len(self._bounds) > 1 and len(X) - self._bounds[-1] < least:
+        self._n_rows = len(X) if isinstance(shuffle, bool) else len(shuffle)
+        self._bounds = list(range(0, self._n_rows, batch_size))
+        if len(self._bounds) > 1 and self._n_rows - self._bounds[-1] < least:
             self._bounds.pop()
-        self._bounds.append(len(X))
+        self._bounds.append(self._n_rows)
 
     def __len__(self) -> int:
         """Return the number of batches in an epoch."""
@@ -85,7 +95,7 @@ class Batches:
         The mass is the sum of its samples' weights, or their number, over all processes.
         """
         rank, n_ranks = self.shard
-        order = rng.permutation(len(self.X)) if self.shuffle else None
+        order = self._order(rng)
         masses = self._masses(order)
         if order is not None and self.index is not None:
             order = self.index(self.X, order)
@@ -94,6 +104,20 @@ class Batches:
             rows = part if order is None else order[part]
             weight = None if self.weight is None else self.weight[rows]
             yield (self.X[rows], self.y[rows], weight), mass
+
+    def _order(self, rng: np.random.Generator) -> Array | None:
+        """Return this epoch's row numbers; None for all rows as they come."""
+        if isinstance(self.shuffle, bool):
+            one_batch = len(self) == 1
+            return rng.permutation(self._n_rows) if self.shuffle and not one_batch else None
+        order = np.fromiter(self.shuffle, dtype=np.intp)
+        if len(order) != self._n_rows or ((order < 0) | (order >= len(self.X))).any():
+            msg = (
+                f"the sampler must give {self._n_rows} row numbers of 0 to {len(self.X) - 1}; got "
+                f"{len(order)}, from {order.min(initial=0)} to {order.max(initial=0)}"
+            )
+            raise InvalidDataError(msg)
+        return order
 
     def _masses(self, order: Array | None) -> list[float]:
         if self.weight is None:

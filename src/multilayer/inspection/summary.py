@@ -1,10 +1,24 @@
-"""The layers of a network, their shapes and their sizes."""
+"""The layers of a network: their shapes, and what they cost in arithmetic and memory."""
 
-from typing import NamedTuple
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple, Protocol, overload
 
+from multilayer import checks
 from multilayer.architecture import Architecture
+from multilayer.errors import InvalidDataError, InvalidTypeError
 
-__all__ = ["LayerRow", "summary"]
+__all__ = ["LayerRow", "Summary", "summary"]
+
+FLOAT32_BYTES = 4
+
+
+class _Network(Protocol):
+    """An MLP of either engine."""
+
+    @property
+    def architecture(self) -> Architecture: ...
 
 
 class LayerRow(NamedTuple):
@@ -17,18 +31,146 @@ class LayerRow(NamedTuple):
     in_features: int
     out_features: int
     n_parameters: int
+    output_shape: tuple[int, int]
+    """(n_samples, out_features)."""
+    n_multiply_adds: int
+    """Of the matrix product x Wᵀ: n_samples · in_features · out_features."""
+    parameter_bytes: int
+    activation_bytes: int
+    """Of the arrays that the layer's operations put out while training."""
 
 
-def summary(architecture: Architecture) -> list[LayerRow]:
-    """Return a row for each layer, in forward order; nothing is built for it.
+@dataclass(frozen=True, repr=False)
+class Summary(Sequence[LayerRow]):
+    """The rows of `summary`, in forward order, and their totals; ``str`` makes a table of them."""
+
+    rows: tuple[LayerRow, ...]
+
+    @overload
+    def __getitem__(self, index: int) -> LayerRow: ...
+    @overload
+    def __getitem__(self, index: slice) -> tuple[LayerRow, ...]: ...
+    def __getitem__(self, index: int | slice) -> LayerRow | tuple[LayerRow, ...]:
+        return self.rows[index]
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    @property
+    def n_samples(self) -> int:
+        """How many samples the shapes, the arithmetic and the activations are for."""
+        return self.rows[0].output_shape[0]
+
+    @property
+    def n_parameters(self) -> int:
+        """Of all layers."""
+        return sum(row.n_parameters for row in self.rows)
+
+    @property
+    def n_multiply_adds(self) -> int:
+        """Of all layers."""
+        return sum(row.n_multiply_adds for row in self.rows)
+
+    @property
+    def parameter_bytes(self) -> int:
+        """Of all layers."""
+        return sum(row.parameter_bytes for row in self.rows)
+
+    @property
+    def activation_bytes(self) -> int:
+        """Of all layers."""
+        return sum(row.activation_bytes for row in self.rows)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return rows and totals as JSON has them."""
+        totals = ("n_parameters", "n_multiply_adds", "parameter_bytes", "activation_bytes")
+        return {
+            "n_samples": self.n_samples,
+            "layers": [
+                row._asdict() | {"output_shape": list(row.output_shape)} for row in self.rows
+            ],
+            "total": {name: getattr(self, name) for name in totals},
+        }
+
+    def __str__(self) -> str:
+        # Heads of two lines keep the table narrow.
+        table = [
+            ["", "", "output", "", "multiply-", "parameter", "activation"],
+            ["layer", "computes", "shape", "parameters", "adds", "bytes", "bytes"],
+        ]
+        table += [
+            [row.name, row.operations, str(row.output_shape), *_numbers(row)] for row in self.rows
+        ]
+        table.append(["total", "", "", *_numbers(self)])
+        widths = [max(map(len, column)) for column in zip(*table, strict=True)]
+        lines = [
+            "  ".join(
+                cell.ljust(width) if i < 2 else cell.rjust(width)  # names left, numbers right
+                for i, (cell, width) in enumerate(zip(row, widths, strict=True))
+            )
+            for row in table
+        ]
+        rule = "─" * len(lines[0])
+        return "\n".join([*lines[:2], rule, *lines[2:-1], rule, lines[-1]])
+
+    __repr__ = __str__
+
+
+def _numbers(of: LayerRow | Summary) -> list[str]:
+    numbers = (of.n_parameters, of.n_multiply_adds, of.parameter_bytes, of.activation_bytes)
+    return [f"{number:,}" for number in numbers]
+
+
+def summary(
+    net_or_architecture: _Network | Architecture,
+    input: object = None,  # noqa: A002  (the field's word for what a network is given)
+) -> Summary:
+    """Return a row for each layer, in forward order; nothing is built or computed for it.
+
+    Multiply-adds are those of the matrix products, which are nearly all of the work; biases and
+    what acts entry by entry are left out. Activations are the arrays of shape (n_samples,
+    out_features) that a training step puts out, one for each operation but the identity.
+
+    Parameters
+    ----------
+    net_or_architecture : MLP or Architecture
+        A network of either engine; of an architecture alone the numbers are float32.
+    input : array, tensor or tuple of int, optional
+        Samples, or the shape of such: (n_samples, in_features), or with further axes that are
+        flattened. Only its shape is looked at. None is one sample.
+
+    Returns
+    -------
+    Summary
+        A sequence of `LayerRow` with totals.
+
+    Raises
+    ------
+    InvalidTypeError
+        If the first argument is neither a network nor an architecture.
+    InvalidDataError
+        If the input does not fit the network.
 
     Examples
     --------
-    >>> for row in summary(Architecture(64, (32,), 10, dropout=0.2)):
+    >>> table = summary(Architecture(64, (32,), 10, dropout=0.2), input=(100, 64))
+    >>> for row in table:
     ...     print(row.name, "|", row.operations, "|", row.n_parameters)
     hidden 1 | affine → relu → dropout 0.2 | 2080
     output | affine → identity | 330
+    >>> table.n_multiply_adds == 100 * (64 * 32 + 32 * 10)
+    True
+    >>> print(summary(Architecture(4, (8,), 3)))
+                                 output              multiply-  parameter  activation
+    layer     computes            shape  parameters       adds      bytes       bytes
+    ─────────────────────────────────────────────────────────────────────────────────
+    hidden 1  affine → relu      (1, 8)          40         32        160          64
+    output    affine → identity  (1, 3)          27         24        108          12
+    ─────────────────────────────────────────────────────────────────────────────────
+    total                                        67         56        268          76
     """
+    architecture, n_bytes = _described(net_or_architecture)
+    n_samples = _n_samples(input, architecture.in_features)
     rows = []
     for i, layer in enumerate(architecture.hidden_layers, start=1):
         operations = ["affine"]
@@ -39,23 +181,80 @@ def summary(architecture: Architecture) -> list[LayerRow]:
             operations.append(f"dropout {layer.dropout:g}")
         if layer.residual:
             operations.append("+ input")
-        rows.append(
-            LayerRow(
-                f"hidden {i}",
-                " → ".join(operations),
-                layer.in_features,
-                layer.out_features,
-                layer.n_parameters,
-            )
-        )
-    n_hidden_parameters = sum(row.n_parameters for row in rows)
-    rows.append(
-        LayerRow(
-            "output",
-            f"affine → {architecture.output}",
-            (architecture.in_features, *architecture.hidden_features)[-1],
-            architecture.out_features,
-            architecture.n_parameters - n_hidden_parameters,
-        )
+        rows.append(_row(f"hidden {i}", operations, layer, layer.n_parameters, n_samples, n_bytes))
+    last = _Widths(
+        (architecture.in_features, *architecture.hidden_features)[-1], architecture.out_features
     )
-    return rows
+    n_last = architecture.n_parameters - sum(row.n_parameters for row in rows)
+    rows.append(_row("output", ["affine", architecture.output], last, n_last, n_samples, n_bytes))
+    return Summary(tuple(rows))
+
+
+class _HasWidths(Protocol):
+    @property
+    def in_features(self) -> int: ...
+
+    @property
+    def out_features(self) -> int: ...
+
+
+class _Widths(NamedTuple):
+    in_features: int
+    out_features: int
+
+
+def _row(
+    name: str,
+    operations: list[str],
+    widths: _HasWidths,
+    n_parameters: int,
+    n_samples: int,
+    n_bytes: int,
+) -> LayerRow:
+    n_in, n_out = widths.in_features, widths.out_features
+    n_arrays = sum(operation != "identity" for operation in operations)
+    return LayerRow(
+        name=name,
+        operations=" → ".join(operations),
+        in_features=n_in,
+        out_features=n_out,
+        n_parameters=n_parameters,
+        output_shape=(n_samples, n_out),
+        n_multiply_adds=n_samples * n_in * n_out,
+        parameter_bytes=n_parameters * n_bytes,
+        activation_bytes=n_arrays * n_samples * n_out * n_bytes,
+    )
+
+
+def _described(given: object) -> tuple[Architecture, int]:
+    """Return the architecture, and how many bytes a number takes."""
+    if isinstance(given, Architecture):
+        return given, FLOAT32_BYTES
+    architecture = getattr(given, "architecture", None)
+    if not isinstance(architecture, Architecture):
+        msg = (
+            "net_or_architecture of summary must be an Architecture or an MLP of either engine; "
+            f"got {type(given).__name__}"
+        )
+        raise InvalidTypeError(msg)
+    net: Any = given
+    if hasattr(net, "last"):  # PyTorch's engine; NumPy has no name for its bfloat16
+        return architecture, int(net.last.weight.element_size())
+    return architecture, int(net.dtype.itemsize)
+
+
+def _n_samples(given: object, in_features: int) -> int:
+    """Return how many samples an input holds, if it fits the network."""
+    if given is None:
+        return 1
+    if isinstance(given, tuple) and all(isinstance(length, int) for length in given):
+        shape = given
+    else:
+        shape = tuple(getattr(given, "shape", None) or checks.array(given, "input").shape)
+    if len(shape) < 2 or min(shape) < 1 or math.prod(shape[1:]) != in_features:
+        msg = (
+            f"input of summary must have shape (n_samples, {in_features}), or further axes that "
+            f"are flattened to it; got shape {tuple(shape)}"
+        )
+        raise InvalidDataError(msg)
+    return int(shape[0])

@@ -280,14 +280,14 @@ def smooth_problem(
     for _ in range(MAX_DRAWS):
         net = MLP(architecture, dtype="float64", initializer=initializer, rng=rng)
         X = rng.normal(size=(n_samples, architecture.in_features))
-        y = _draw_targets(loss, n_samples, architecture.out_features, rng)
+        y = draw_targets(loss, n_samples, architecture.out_features, rng)
         if _distance_from_kinks(net, X, y, loss, seed) > margin:
             return net, X, y
     msg = f"no smooth point found in {MAX_DRAWS} draws; a smaller network has fewer kinks"
     raise InvalidArgumentError(msg)
 
 
-def _draw_targets(loss: Loss, n_samples: int, out_features: int, rng: np.random.Generator) -> Array:
+def draw_targets(loss: Loss, n_samples: int, out_features: int, rng: np.random.Generator) -> Array:
     """Draw targets of the kind that the loss takes."""
     if loss.task == "class":
         return rng.integers(out_features, size=n_samples)

@@ -14,9 +14,10 @@ except ImportError as error:
     raise MissingPackageError(_msg) from error
 
 from multilayer.torch.activations import ACTIVATIONS, OUTPUTS
+from multilayer.torch.dataset import SampleDataset
 from multilayer.torch.layers import Dropout, Residual
 from multilayer.torch.losses import LOSSES
-from multilayer.torch.network import MLP
+from multilayer.torch.network import MLP, find_device
 from multilayer.torch.optimizers import OPTIMIZERS, Lion
 from multilayer.torch.trainer import Trainer
 
@@ -29,5 +30,7 @@ __all__ = [
     "Dropout",
     "Lion",
     "Residual",
+    "SampleDataset",
     "Trainer",
+    "find_device",
 ]

@@ -14,7 +14,7 @@ import numpy.typing as npt
 import torch
 from torch import distributed
 
-__all__ = ["gather_rows", "is_launched", "shard", "start", "stop", "sum_over_ranks"]
+__all__ = ["gather_rows", "is_launched", "local_device", "shard", "start", "stop", "sum_over_ranks"]
 
 Array = npt.NDArray[Any]
 
@@ -25,6 +25,13 @@ TIMEOUT = timedelta(seconds=60)
 def is_launched() -> bool:
     """Return whether this process was started by torchrun."""
     return "RANK" in os.environ and "WORLD_SIZE" in os.environ
+
+
+def local_device(device: str) -> str:
+    """Return this process's own device, where it is one of several on a machine with GPUs."""
+    if device == "auto" and is_launched() and torch.cuda.is_available():
+        return f"cuda:{os.environ.get('LOCAL_RANK', '0')}"
+    return device
 
 
 def start(device: torch.device) -> None:

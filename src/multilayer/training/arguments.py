@@ -1,12 +1,12 @@
 """The arguments of `fit`: checked, and turned into what the loop works with."""
 
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
 from multilayer import checks
-from multilayer.data.batches import Batch
+from multilayer.data.batches import Batch, Sampler
 from multilayer.data.split import split_validation
 from multilayer.errors import InvalidArgumentError, InvalidDataError, InvalidTypeError
 from multilayer.registry import Names
@@ -15,7 +15,14 @@ from multilayer.training.callbacks import Callback
 from multilayer.training.engine import Engine, Trainer
 from multilayer.training.metrics import Metric
 
-__all__ = ["check_callbacks", "check_data", "check_options", "choose_monitor", "split_data"]
+__all__ = [
+    "check_callbacks",
+    "check_data",
+    "check_options",
+    "check_shuffle",
+    "choose_monitor",
+    "split_data",
+]
 
 
 def check_options(options: dict[str, Any], net: Engine) -> None:
@@ -35,6 +42,20 @@ def check_callbacks(callbacks: object) -> tuple[Callback, ...]:
             msg = f"callbacks of fit must be a sequence of Callback objects; got {callback!r}"
             raise InvalidTypeError(msg)
     return found
+
+
+def check_shuffle(shuffle: Any) -> bool | Sampler:
+    """Return `shuffle`, if it is a bool or can be gone through and has a length."""
+    if isinstance(shuffle, (bool, np.bool_)):
+        return bool(shuffle)
+    if (
+        hasattr(shuffle, "__iter__")
+        and hasattr(shuffle, "__len__")
+        and not isinstance(shuffle, str)
+    ):
+        return cast("Sampler", shuffle)
+    msg = f"shuffle of fit must be True, False or a sampler of row numbers; got {shuffle!r}"
+    raise InvalidTypeError(msg)
 
 
 def check_data(trainer: Trainer, data: object, name: str) -> Batch:

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from multilayer import checks
-from multilayer.data.batches import Batch, Batches
+from multilayer.data.batches import Batch, Batches, Sampler
 from multilayer.errors import (
     DivergenceError,
     InvalidArgumentError,
@@ -21,6 +21,7 @@ from multilayer.training.arguments import (
     check_callbacks,
     check_data,
     check_options,
+    check_shuffle,
     choose_monitor,
     split_data,
 )
@@ -43,7 +44,7 @@ def fit(
     optimizer: Any = "adam",
     n_epochs: int = 100,
     batch_size: int | None = None,
-    shuffle: bool = True,
+    shuffle: bool | Sampler = True,
     validation: float | tuple[object, ...] | None = None,
     metrics: Any = None,
     monitor: str | None = None,
@@ -73,8 +74,9 @@ def fit(
         How often each sample is seen at most; with L-BFGS, the number of its iterations.
     batch_size : int, optional
         Samples a step, 32 by default; the last batch of an epoch may be shorter. L-BFGS takes all.
-    shuffle : bool
-        Whether each epoch has an order of its own.
+    shuffle : bool or sampler
+        Whether each epoch has an order of its own; or an object with a length that gives that many
+        row numbers each time it is gone through, such as one of ``torch.utils.data``'s samplers.
     validation : float or tuple (X, y) or (X, y, sample_weight), optional
         A share of the samples to set aside, drawn at random and by classes where there are any; or
         samples of their own.
@@ -173,7 +175,7 @@ def fit(
     batches = Batches(
         *training,
         batch_size=batch_size if trainer.takes_steps else len(training[0]),
-        shuffle=checks.flag(shuffle, "shuffle", "fit"),
+        shuffle=check_shuffle(shuffle),
         least=least,
         shard=trainer.shard,
         index=trainer.index,

@@ -164,7 +164,7 @@ def class_labels(y: object, n_samples: int, n_classes: int) -> Array:
     array = checks.array(y, "y")
     if array.dtype.kind not in "biu" and array.size:
         hint = ""
-        if array.dtype.kind == "f" and (array == np.floor(array)).all():
+        if array.dtype.kind == "f" and np.isfinite(array).all() and (array % 1 == 0).all():
             hint = ": y.astype(int) makes them"
         elif array.dtype.kind == "U":
             hint = ": number them, as LabelEncoder does"

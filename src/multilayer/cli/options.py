@@ -1,0 +1,133 @@
+"""The options that the commands share, and how their texts are read."""
+
+import os
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from multilayer.architecture import ACTIVATIONS
+from multilayer.errors import InvalidArgumentError
+from multilayer.numpy import LBFGS, OPTIMIZERS, SCHEDULES
+from multilayer.numpy.trainer import OPTIMIZER_NAMES
+from multilayer.registry import Names
+
+__all__ = [
+    "L2",
+    "Activation",
+    "BatchSize",
+    "DataDir",
+    "Device",
+    "Dropout",
+    "EarlyStopping",
+    "Engine",
+    "Epochs",
+    "Hidden",
+    "Json",
+    "LearningRate",
+    "NTest",
+    "NTrain",
+    "Normalization",
+    "Optimizer",
+    "Save",
+    "Schedule",
+    "Seed",
+    "check_engine",
+    "check_save",
+    "read_activation",
+    "read_optimizer",
+    "read_widths",
+]
+
+VALIDATION_SHARE = 0.1
+PATIENCE = 15
+ENGINES = Names("engine", ["numpy", "torch"])
+
+Hidden = Annotated[str, typer.Option(help="Widths of the hidden layers; '' for none.")]
+Activation = Annotated[
+    str, typer.Option(help="One name, or one a hidden layer: relu,tanh. See mlp activations.")
+]
+Normalization = Annotated[str | None, typer.Option(help="batch or layer; none by default.")]
+Dropout = Annotated[float, typer.Option(help="Probability of dropping a hidden unit.")]
+Optimizer = Annotated[str, typer.Option(help=f"One of {', '.join(OPTIMIZER_NAMES)}.")]
+LearningRate = Annotated[
+    float | None, typer.Option(help="3e-3 for adam on digits; else the optimizer's own.")
+]
+Schedule = Annotated[
+    str | None, typer.Option(help=f"Cosine by default; one of {', '.join(SCHEDULES)}.")
+]
+Epochs = Annotated[int, typer.Option(help="How often each image is seen.")]
+BatchSize = Annotated[
+    int | None, typer.Option(help="Images a step; with lbfgs all of them.", show_default="32")
+]
+L2 = Annotated[float, typer.Option(help="Penalty λ/2 ‖W‖² on the weights.")]
+EarlyStopping = Annotated[
+    bool,
+    typer.Option(
+        "--early-stopping",
+        help=f"Hold out {VALIDATION_SHARE:.0%} of the training images; stop when their loss has "
+        f"not fallen for {PATIENCE} epochs, and keep the best weights.",
+    ),
+]
+Seed = Annotated[int, typer.Option(help="Draws weights, order and masks.")]
+Engine = Annotated[str, typer.Option(help="numpy, from scratch, or torch.")]
+Device = Annotated[str, typer.Option(help="For torch: auto, cpu, cuda:0, …")]
+DataDir = Annotated[
+    Path | None, typer.Option(help="Where the files are; else $MULTILAYER_DATA, cache, download.")
+]
+NTrain = Annotated[int, typer.Option(help="How many of the training images to take.")]
+NTest = Annotated[int, typer.Option(help="How many of the test images to take.")]
+Save = Annotated[Path | None, typer.Option(help="Write the model to this safetensors file.")]
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON object and no progress.")]
+
+
+def read_widths(text: str) -> tuple[int, ...]:
+    """Read ``64,32``."""
+    parts = [part.strip() for part in text.split(",")] if text.strip() else []
+    try:
+        return tuple(int(part) for part in parts)
+    except ValueError:
+        msg = f"--hidden must be widths such as 64,32; got {text!r}"
+        raise InvalidArgumentError(msg) from None
+
+
+def read_activation(text: str) -> str | tuple[str, ...]:
+    """Read ``relu`` or ``relu,tanh``."""
+    names = tuple(ACTIVATIONS.check(name.strip()) for name in text.split(","))
+    return names if len(names) > 1 else names[0]
+
+
+def read_optimizer(name: str, learning_rate: float | None) -> Any:
+    """Return the optimizer of that name with that learning rate."""
+    OPTIMIZER_NAMES.check(name)
+    if name == "lbfgs":
+        if learning_rate is not None:
+            msg = "--learning-rate cannot be combined with --optimizer lbfgs, which has none"
+            raise InvalidArgumentError(msg)
+        return LBFGS()
+    rate: dict[str, float] = {} if learning_rate is None else {"learning_rate": learning_rate}
+    return OPTIMIZERS[name](**rate)
+
+
+def check_engine(engine: str, device: str) -> None:
+    """Raise for an unknown engine, or a device that the engine does not have."""
+    ENGINES.check(engine, "mlp train")
+    if engine == "numpy" and device not in ("auto", "cpu"):
+        msg = f"--device {device} needs --engine torch; the engine numpy computes on the CPU"
+        raise InvalidArgumentError(msg)
+
+
+def check_save(path: Path | None) -> None:
+    """Raise before the training, not after it, if the model could not be written."""
+    if path is None:
+        return
+    path = path.resolve()
+    if path.exists() and not path.is_file():
+        msg = f"--save must name a file; {path} is something else"
+    elif not path.parent.is_dir():
+        msg = f"--save must name a file in a folder that exists; there is no {path.parent}"
+    elif not os.access(path.parent, os.W_OK):
+        msg = f"--save must name a file in a folder that can be written to; got {path.parent}"
+    else:
+        return
+    raise InvalidArgumentError(msg)

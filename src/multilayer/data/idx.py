@@ -1,0 +1,310 @@
+"""The IDX format, in which MNIST and its relatives are published.
+
+A file is a header and then the numbers, big-endian and row by row::
+
+    byte 0, 1          00 00
+    byte 2             the type of the numbers: 08 for uint8, … (`DTYPES`)
+    byte 3             the number of dimensions
+    4 bytes for each   its size, an unsigned integer
+    the rest           the numbers, nothing after them
+
+Source: Y. LeCun, C. Cortes, C. Burges, *The MNIST database of handwritten digits*, "File formats".
+"""
+
+import contextlib
+import gzip
+import hashlib
+import io
+import math
+import os
+import secrets
+import sys
+import zlib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from multilayer import checks
+from multilayer.errors import InvalidDataError, InvalidTypeError
+
+__all__ = ["DTYPES", "default_cache_dir", "read_idx", "replacing", "write_idx"]
+
+Array = npt.NDArray[Any]
+StrPath = str | os.PathLike[str]
+
+DTYPES: dict[int, np.dtype[Any]] = {
+    0x08: np.dtype(">u1"),
+    0x09: np.dtype(">i1"),
+    0x0B: np.dtype(">i2"),
+    0x0C: np.dtype(">i4"),
+    0x0D: np.dtype(">f4"),
+    0x0E: np.dtype(">f8"),
+}
+"""What byte 2 of the header says about the numbers."""
+
+CODES = {dtype: code for code, dtype in DTYPES.items()}
+MAX_DIMENSIONS = 64  # NumPy has no more
+CHUNK = 1 << 20  # bytes unpacked at a time
+
+
+def read_idx(
+    path: StrPath, *, sha256: str | None = None, cache_dir: StrPath | None = None
+) -> Array:
+    """Map an IDX file, plain or gzipped, into memory: nothing is read before it is asked for.
+
+    A gzipped file is unpacked once, into ``cache_dir/unpacked``, and the unpacked file is mapped.
+    Size, time and checksum of the packed file are part of the unpacked one's name: when it changes,
+    it is unpacked anew. Several processes may do so at once.
+
+    The file's length is compared with what its header promises before anything is mapped, and
+    while it is unpacked: memory is never allocated on the word of a header.
+
+    Parameters
+    ----------
+    path : path
+        The file. Its first bytes say whether it is gzipped, not its name.
+    sha256 : str, optional
+        The SHA-256 of the unpacked file, in hexadecimal: checked when it is unpacked, and for a
+        plain file by reading it once from end to end.
+    cache_dir : path, optional
+        Where unpacked files are kept; the user's cache folder by default.
+
+    Returns
+    -------
+    numpy.memmap
+        Read-only, of the header's shape and type, big-endian where that matters.
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is no such file.
+    InvalidDataError
+        If it is no IDX file, or is damaged, cut off or too long, or has another SHA-256.
+    OSError
+        If it cannot be read, or the cache folder cannot be written.
+
+    Examples
+    --------
+    >>> from tempfile import TemporaryDirectory
+    >>> with TemporaryDirectory() as folder:
+    ...     write_idx(f"{folder}/labels.gz", np.array([5, 0, 4], dtype=np.uint8))
+    ...     labels = read_idx(f"{folder}/labels.gz", cache_dir=folder)
+    ...     labels.tolist(), labels.dtype
+    ([5, 0, 4], dtype('uint8'))
+    """
+    path = Path(path)
+    if not path.is_file():
+        msg = f"no IDX file at {path}"
+        raise FileNotFoundError(msg)
+    with path.open("rb") as file:
+        gzipped = file.read(2) == b"\x1f\x8b"
+    if not gzipped:
+        return _map(path, sha256)
+    folder = default_cache_dir() if cache_dir is None else Path(cache_dir)
+    unpacked = folder / "unpacked" / _unpacked_name(path, sha256)
+    # Not there yet, or damaged since; its SHA-256 was checked when it was written.
+    with contextlib.suppress(FileNotFoundError, InvalidDataError):
+        return _map(unpacked)
+    unpacked.parent.mkdir(parents=True, exist_ok=True)
+    with replacing(unpacked) as target:
+        _unpack(path, target)
+        _check_sha256(target, sha256, path)
+    return _map(unpacked)
+
+
+def write_idx(path: StrPath, array: object) -> None:
+    """Write an array to an IDX file, gzipped if its name ends in ``.gz``.
+
+    It is written under a temporary name and renamed; the same array gives the same bytes.
+
+    Parameters
+    ----------
+    path : path
+        Where to write; a file that is there is replaced.
+    array : array of 1 to 64 dimensions
+        uint8, int8, int16, int32, float32 or float64, in either byte order.
+
+    Raises
+    ------
+    InvalidTypeError
+        If the format has no such type of numbers.
+    InvalidDataError
+        If it has no such shape.
+    OSError
+        If the file cannot be written.
+
+    Examples
+    --------
+    >>> from tempfile import TemporaryDirectory
+    >>> with TemporaryDirectory() as folder:
+    ...     write_idx(f"{folder}/tiny", np.array([[1, 2, 3]], dtype=np.int16))
+    ...     Path(folder, "tiny").read_bytes().hex(" ")
+    '00 00 0b 02 00 00 00 01 00 00 00 03 00 01 00 02 00 03'
+    """
+    path, values = Path(path), checks.array(array, "array of write_idx")
+    dtype = values.dtype.newbyteorder(">")
+    if dtype not in CODES:
+        names = ", ".join(known.name for known in CODES)
+        msg = f"array of write_idx must have dtype {names}; got {values.dtype}"
+        raise InvalidTypeError(msg)
+    if not 1 <= values.ndim <= MAX_DIMENSIONS or max(values.shape) >= 2**32:
+        msg = (
+            f"array of write_idx must have 1 to {MAX_DIMENSIONS} dimensions, each below 2³²; got "
+            f"shape {values.shape}"
+        )
+        raise InvalidDataError(msg)
+    numbers = np.ascontiguousarray(values, dtype).reshape(-1).view(np.uint8)
+    with replacing(path) as file:
+        # No time and no name in the gzip header: they would change the bytes.
+        packed = gzip.GzipFile("", "wb", fileobj=file, mtime=0) if path.suffix == ".gz" else None
+        with packed or contextlib.nullcontext(file) as target:
+            target.write(_Header(dtype, values.shape).encode())
+            target.write(numbers.data)
+
+
+@contextlib.contextmanager
+def replacing(path: Path) -> Iterator[io.BufferedRandom]:
+    """Open a new file that takes its name only when it is whole.
+
+    It is written under a temporary name in the same folder, synced and then renamed. If anything
+    goes wrong, it is deleted, and what was at `path` stays.
+    """
+    temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp")
+    try:
+        with temporary.open("x+b") as file:
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(path)
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise
+
+
+def default_cache_dir() -> Path:
+    """Return the user's folder for what can be had again: ``~/.cache/multilayer`` on Linux."""
+    import pooch  # type: ignore[import-untyped, unused-ignore]
+
+    return Path(pooch.os_cache("multilayer"))
+
+
+class _Header(NamedTuple):
+    """What stands before the numbers."""
+
+    dtype: np.dtype[Any]
+    shape: tuple[int, ...]
+
+    @property
+    def n_bytes(self) -> int:
+        """The length of the header itself."""
+        return 4 + 4 * len(self.shape)
+
+    @property
+    def n_bytes_in_all(self) -> int:
+        """The length of the whole file."""
+        return self.n_bytes + math.prod(self.shape) * self.dtype.itemsize
+
+    def encode(self) -> bytes:
+        sizes = np.array(self.shape, dtype=">u4").tobytes()
+        return bytes([0, 0, CODES[self.dtype], len(self.shape)]) + sizes
+
+    def check_length(self, n_bytes: int, path: Path) -> None:
+        if n_bytes == self.n_bytes_in_all:
+            return
+        sizes = " × ".join(map(str, self.shape))
+        if n_bytes < self.n_bytes_in_all:
+            found = f"it ends at byte {n_bytes}"
+        else:
+            found = f"it goes on at byte {self.n_bytes_in_all}"
+        msg = (
+            f"{path} must have {self.n_bytes_in_all} bytes, a header of {self.n_bytes} and "
+            f"{sizes} {self.dtype.name}; {found}"
+        )
+        raise InvalidDataError(msg)
+
+
+def _read_header(file: io.BufferedIOBase, path: Path) -> _Header:
+    start = file.read(4)
+    if start[:2] != b"\0\0"[: len(start)]:
+        found = start[:2].hex(" ").upper()
+        msg = f"{path} must begin with 00 00 (IDX) or 1F 8B (gzip); got {found} at byte 0"
+        raise InvalidDataError(msg)
+    if len(start) < 4:
+        msg = f"{path} must have a header of at least 8 bytes; it ends at byte {len(start)}"
+        raise InvalidDataError(msg)
+    _, _, code, n_dimensions = start
+    if code not in DTYPES:
+        known = ", ".join(f"{key:02X} ({dtype.name})" for key, dtype in DTYPES.items())
+        msg = f"{path} must have one of the types {known}; got {code:02X} at byte 2"
+        raise InvalidDataError(msg)
+    if not 1 <= n_dimensions <= MAX_DIMENSIONS:
+        msg = f"{path} must have 1 to {MAX_DIMENSIONS} dimensions; got {n_dimensions} at byte 3"
+        raise InvalidDataError(msg)
+    sizes = file.read(4 * n_dimensions)
+    if len(sizes) < 4 * n_dimensions:
+        msg = (
+            f"{path} must have a header of {4 + 4 * n_dimensions} bytes, for {n_dimensions} "
+            f"dimensions; it ends at byte {4 + len(sizes)}"
+        )
+        raise InvalidDataError(msg)
+    header = _Header(DTYPES[code], tuple(np.frombuffer(sizes, ">u4").tolist()))
+    # NumPy counts the bytes of an empty array's other dimensions too.
+    if math.prod(size or 1 for size in header.shape) * header.dtype.itemsize > sys.maxsize:
+        msg = f"{path} must have sizes that can be addressed; got {header.shape} at byte 4"
+        raise InvalidDataError(msg)
+    return header
+
+
+def _map(path: Path, sha256: str | None = None) -> Array:
+    """Map a plain file, whose length has been compared with its header."""
+    with path.open("rb") as file:
+        header = _read_header(file, path)
+        header.check_length(os.fstat(file.fileno()).st_size, path)
+        _check_sha256(file, sha256, path)
+        # The open file, not its path: another may have taken its name.
+        return np.memmap(file, header.dtype, "r", header.n_bytes, header.shape)
+
+
+def _unpack(path: Path, target: io.BufferedIOBase) -> None:
+    """Copy a gzipped file's content, and stop as soon as there is more than its header promises."""
+    n_bytes = 0
+    try:
+        with gzip.open(path) as source:
+            header = _read_header(source, path)
+            chunk = header.encode()
+            while chunk:
+                n_bytes += len(chunk)
+                if n_bytes > header.n_bytes_in_all:
+                    break
+                target.write(chunk)
+                chunk = source.read(CHUNK)
+    except (gzip.BadGzipFile, EOFError, zlib.error) as error:
+        msg = f"{path} is a damaged gzip file, after byte {n_bytes} of what it holds: {error}"
+        raise InvalidDataError(msg) from error
+    header.check_length(n_bytes, path)
+
+
+def _check_sha256(file: io.BufferedIOBase, sha256: str | None, path: Path) -> None:
+    if sha256 is None:
+        return
+    file.seek(0)
+    found = hashlib.file_digest(file, "sha256").hexdigest()
+    if found != sha256.lower():
+        msg = f"{path} must have SHA-256 {sha256.lower()}, unpacked; got {found}"
+        raise InvalidDataError(msg)
+
+
+def _unpacked_name(path: Path, sha256: str | None) -> str:
+    """Name an unpacked file after what would change with the packed one.
+
+    Its path is not among it: a file that is moved need not be unpacked again.
+    """
+    status = path.stat()
+    with path.open("rb") as file:
+        file.seek(max(0, status.st_size - 8))
+        checksum_and_length = file.read()  # gzip ends with both, of what it holds
+    parts = (status.st_size, status.st_mtime_ns, checksum_and_length.hex(), sha256)
+    return f"{hashlib.sha256(repr(parts).encode()).hexdigest()[:32]}.idx"

@@ -1,0 +1,181 @@
+"""Images on disk as samples of a network: scaled when they are asked for, and only those."""
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from multilayer import checks
+from multilayer.errors import InvalidArgumentError, InvalidDataError, InvalidTypeError
+from multilayer.samples import LazySamples
+
+__all__ = ["Rows", "ScaledImages"]
+
+Array = npt.NDArray[Any]
+Rows = slice | npt.ArrayLike
+"""Which samples: a slice, an array of their numbers, or a mask with one bool a sample."""
+
+WHITE = 255  # the brightest pixel
+CHUNK = 1024  # images read at a time, where all of them have to be
+
+
+class ScaledImages(LazySamples):
+    """Grey images as samples (pixel/255 − mean)/std, scaled when rows are asked for.
+
+    It stands where a matrix of samples would: ``shape``, ``dtype``, ``len()`` and ``[rows]``. Only
+    the rows asked for are read, so that images mapped from a file take no memory, however many they
+    are. ``numpy.asarray`` makes a matrix of all of them, at 4 bytes a pixel.
+
+    Parameters
+    ----------
+    pixels : array of shape (n_samples, height, width), uint8
+        The images, 0 to 255; usually what `read_idx` returns. It is kept, not copied.
+    mean, std : float
+        Both of pixel/255, so of brightness 0 to 1; by default samples are pixel/255 itself.
+
+    Attributes
+    ----------
+    pixels : array of shape (n_samples, height, width), uint8
+    shape : tuple of int
+        (n_samples, height·width).
+    dtype : numpy.dtype
+        float32.
+
+    Raises
+    ------
+    InvalidTypeError
+        If `pixels` are not uint8, or `mean` or `std` no number.
+    InvalidDataError
+        If `pixels` have not three dimensions.
+    InvalidArgumentError
+        If `mean` is not finite, or `std` is not above 0.
+
+    Examples
+    --------
+    >>> from tempfile import TemporaryDirectory
+    >>> from multilayer.data.idx import read_idx, write_idx
+    >>> with TemporaryDirectory() as folder:
+    ...     write_idx(f"{folder}/tiny", np.arange(0, 60, 5, dtype=np.uint8).reshape(3, 2, 2))
+    ...     X = ScaledImages(read_idx(f"{folder}/tiny"))
+    >>> X
+    ScaledImages(3 images of 2 × 2, pixel/255)
+    >>> X.shape, len(X), X.dtype
+    ((3, 4), 3, dtype('float32'))
+    >>> X[[2, 0]] * 255
+    array([[40., 45., 50., 55.],
+           [ 0.,  5., 10., 15.]], dtype=float32)
+    >>> mean, std = X.pixel_statistics()
+    >>> print(X.scaled(mean, std)[1:2])
+    [[-0.4345... -0.1448...  0.1448...  0.4345...]]
+    """
+
+    def __init__(self, pixels: Array, *, mean: float = 0.0, std: float = 1.0) -> None:
+        if pixels.dtype != np.uint8:
+            msg = f"pixels of ScaledImages must have dtype uint8; got {pixels.dtype}"
+            raise InvalidTypeError(msg)
+        if pixels.ndim != 3:
+            msg = (
+                "pixels of ScaledImages must have shape (n_samples, height, width); got shape "
+                f"{pixels.shape}"
+            )
+            raise InvalidDataError(msg)
+        self.pixels = pixels
+        self.mean = checks.real(mean, "mean", "ScaledImages")
+        self.std = checks.real(std, "std", "ScaledImages", "(0, inf)")
+        n_samples, height, width = pixels.shape
+        self.shape = (n_samples, height * width)
+        self.dtype = np.dtype(np.float32)
+        self.ndim = 2
+
+    def __len__(self) -> int:
+        return len(self.pixels)
+
+    def __repr__(self) -> str:
+        n_samples, height, width = self.pixels.shape
+        scaling = "pixel/255"
+        if (self.mean, self.std) != (0, 1):
+            scaling = f"(pixel/255 − {self.mean:g})/{self.std:g}"
+        return f"ScaledImages({n_samples:,} images of {height} × {width}, {scaling})"
+
+    def __getitem__(self, rows: Rows) -> Array:
+        """Return the samples of some rows as a new matrix of shape (k, height·width), float32.
+
+        A single integer gives that sample alone, of shape (height·width,).
+        """
+        pixels = self._gather(rows)
+        samples = np.empty(pixels.shape, dtype=np.float32)
+        np.divide(pixels, np.float32(WHITE), out=samples)
+        if self.mean != 0:
+            samples -= np.float32(self.mean)
+        if self.std != 1:
+            samples /= np.float32(self.std)
+        return samples.reshape(*pixels.shape[:-2], self.shape[1])
+
+    def __array__(self, dtype: npt.DTypeLike | None = None, copy: bool | None = None) -> Array:
+        if copy is False:
+            msg = "ScaledImages cannot become an array without a copy: samples are made when read"
+            raise ValueError(msg)
+        return self[:].astype(self.dtype if dtype is None else dtype, copy=False)
+
+    def images(self, rows: Rows) -> Array:
+        """Return the raw images of some rows: a new array of shape (k, height, width), uint8."""
+        return self._gather(rows).copy()
+
+    def take(self, n: int) -> "ScaledImages":
+        """Return the first `n` samples, lazily.
+
+        Raises
+        ------
+        InvalidArgumentError
+            If there are not that many.
+        """
+        n = checks.integer(n, "n", "ScaledImages.take")
+        if n > len(self):
+            msg = f"n of ScaledImages.take must be at most {len(self)}, the samples; got {n}"
+            raise InvalidArgumentError(msg)
+        return ScaledImages(self.pixels[:n], mean=self.mean, std=self.std)
+
+    def scaled(self, mean: float, std: float) -> "ScaledImages":
+        """Return the same images as (pixel/255 − mean)/std, lazily, whatever their scaling now."""
+        return ScaledImages(self.pixels, mean=mean, std=std)
+
+    def pixel_statistics(self) -> tuple[float, float]:
+        """Return mean and standard deviation of pixel/255, over all pixels of all images.
+
+        Every image is read once, a few at a time. They are counted by brightness, so the result is
+        exact up to its last rounding.
+
+        Raises
+        ------
+        InvalidDataError
+            If there are no pixels.
+        """
+        counts = np.zeros(WHITE + 1, dtype=np.int64)
+        for start in range(0, len(self), CHUNK):
+            counts += np.bincount(self.pixels[start : start + CHUNK].ravel(), minlength=WHITE + 1)
+        if not counts.any():
+            msg = f"ScaledImages must have pixels to take the mean of; got shape {self.shape}"
+            raise InvalidDataError(msg)
+        brightness = np.arange(WHITE + 1) / WHITE
+        mean = np.average(brightness, weights=counts)
+        variance = np.average((brightness - mean) ** 2, weights=counts)
+        return float(mean), float(np.sqrt(variance))
+
+    def _gather(self, rows: Rows) -> Array:
+        """Return the raw images of some rows, in memory or as a view of the mapped file."""
+        if isinstance(rows, (slice, int, np.integer)) and not isinstance(rows, bool):
+            return np.asarray(self.pixels[rows])
+        wanted = checks.array(rows, "rows of ScaledImages")
+        if wanted.size == 0 and wanted.dtype.kind == "f":
+            wanted = wanted.astype(np.intp)  # to NumPy, an empty list is one of floats
+        # A tuple would be rows and columns elsewhere.
+        if isinstance(rows, tuple) or wanted.ndim != 1 or wanted.dtype.kind not in "iub":
+            found = (
+                "a tuple" if isinstance(rows, tuple) else f"{wanted.dtype}, shape {wanted.shape}"
+            )
+            msg = (
+                "rows of ScaledImages must be a slice, or a flat array of integers or bools; got "
+                f"{found}"
+            )
+            raise InvalidTypeError(msg)
+        return np.asarray(self.pixels[wanted])

@@ -1,0 +1,309 @@
+"""MNIST and the sets made in its image: found on disk or downloaded, and mapped into memory."""
+
+import hashlib
+import os
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from multilayer.data.idx import default_cache_dir, read_idx, replacing
+from multilayer.data.images import ScaledImages
+from multilayer.errors import InvalidDataError
+from multilayer.registry import Names, Registry
+
+__all__ = ["IMAGE_SETS", "ImageData", "ImageSet", "load_images"]
+
+Array = npt.NDArray[Any]
+StrPath = str | os.PathLike[str]
+
+FILES = (
+    "train-images-idx3-ubyte",
+    "train-labels-idx1-ubyte",
+    "t10k-images-idx3-ubyte",
+    "t10k-labels-idx1-ubyte",
+)
+FOLDER_VARIABLE = "MULTILAYER_DATA"
+ATTEMPTS = 3  # rounds over all mirrors
+PAUSE = 1.0  # seconds before the second round, twice that before the third
+TIMEOUT = (10, 30)  # seconds to connect, seconds between two packets
+
+
+@dataclass(frozen=True)
+class ImageSet:
+    """Where a set of images is published, and how its files are known to be the right ones."""
+
+    mirrors: tuple[str, ...]
+    """Addresses of folders that hold the four files, gzipped, under the names in `FILES`."""
+    class_names: tuple[str, ...]
+    """What label 0, 1, … means."""
+    sha256: Mapping[str, str] = field(default_factory=dict)
+    """By file, of its unpacked content: always checked."""
+    md5: Mapping[str, str] = field(default_factory=dict)
+    """By file, of the gzipped file as published: checked when it is downloaded."""
+
+
+def _by_file(*digests: str) -> dict[str, str]:
+    return dict(zip(FILES, digests, strict=True))
+
+
+IMAGE_SETS: Registry[ImageSet] = Registry(
+    Names("image set", []),
+    {
+        "mnist": ImageSet(
+            mirrors=(
+                "https://ossci-datasets.s3.amazonaws.com/mnist/",
+                "https://storage.googleapis.com/cvdf-datasets/mnist/",
+            ),
+            class_names=tuple("0123456789"),
+            sha256=_by_file(
+                "ba891046e6505d7aadcbbe25680a0738ad16aec93bde7f9b65e87a2fc25776db",
+                "65a50cbbf4e906d70832878ad85ccda5333a97f0f4c3dd2ef09a8a9eef7101c5",
+                "0fa7898d509279e482958e8ce81c8e77db3f2f8254e26661ceb7762c4d494ce7",
+                "ff7bcfd416de33731a308c3f266cc351222c34898ecbeaf847f06e48f7ec33f2",
+            ),
+        ),
+        "fashion_mnist": ImageSet(
+            mirrors=("http://fashion-mnist.s3-website.eu-central-1.amazonaws.com/",),
+            class_names=(
+                "T-shirt/top", "trouser", "pullover", "dress", "coat",
+                "sandal", "shirt", "sneaker", "bag", "ankle boot",
+            ),
+            md5=_by_file(
+                "8d4fb7e6c68d591d4c3dfef9ec88bf0d",
+                "25c81989df183df01b3e8a0aad5dffbe",
+                "bef4ecab320f06d8554ea6380940ec79",
+                "bb300cfdad3c16e7a12a480ee83cd310",
+            ),
+        ),
+        "kmnist": ImageSet(
+            mirrors=("http://codh.rois.ac.jp/kmnist/dataset/kmnist/",),
+            class_names=("o", "ki", "su", "tsu", "na", "ha", "ma", "ya", "re", "wo"),
+            md5=_by_file(
+                "bdb82020997e1d708af4cf47b453dcf7",
+                "e144d726b3acfaa3e44228e80efcd344",
+                "5c965bf0a639b31b8f53240b1b52f4d7",
+                "7320c461ea6c1c855c0b718fb2a4b134",
+            ),
+        ),
+    },
+)  # fmt: skip
+
+
+class ImageData(NamedTuple):
+    """Images and labels, split as they are published."""
+
+    X_train: ScaledImages
+    """Shape (60000, 784), float32: pixel/255, made when rows are asked for."""
+    y_train: Array
+    """Shape (60000,), int64: the class, 0 to 9."""
+    X_test: ScaledImages
+    """Shape (10000, 784), float32."""
+    y_test: Array
+    """Shape (10000,), int64."""
+    class_names: tuple[str, ...]
+    """What the labels mean."""
+    name: str
+    """The set's name."""
+
+
+def load_images(
+    name: str = "mnist",
+    *,
+    data_dir: StrPath | None = None,
+    cache_dir: StrPath | None = None,
+    download: bool = True,
+) -> ImageData:
+    """Return a published set of 28 × 28 images, mapped from its files.
+
+    The first folder that has all four files, gzipped or plain, serves: ``<data_dir>/<name>``,
+    `data_dir`, ``$MULTILAYER_DATA/<name>``, ``$MULTILAYER_DATA``, ``<cache_dir>/<name>``. If none
+    does, they are downloaded into the last one, from the set's mirrors in turn; a file takes its
+    name there only when it is whole and its checksum right.
+
+    All sets' files have the same names. A folder that is not of the set's name is therefore
+    searched only if it was given as `data_dir`, or if the checksums of the set's content are known,
+    as MNIST's are.
+
+    Parameters
+    ----------
+    name : str
+        ``"mnist"`` (LeCun, Cortes, Burges), ``"fashion_mnist"`` (Xiao et al. 2017, clothes) or
+        ``"kmnist"`` (Clanuwat et al. 2018, cursive Japanese).
+    data_dir : path, optional
+        A folder to look in first.
+    cache_dir : path, optional
+        Where downloaded and unpacked files are kept; the user's cache folder by default.
+    download : bool
+        Whether to download what is in no folder.
+
+    Returns
+    -------
+    ImageData
+        (X_train, y_train, X_test, y_test, class_names, name).
+
+    Raises
+    ------
+    UnknownNameError
+        If there is no set of that name.
+    InvalidDataError
+        If the files are damaged or not the published ones; if images and labels do not belong
+        together; if there are no files and none can be downloaded.
+    OSError
+        If a file cannot be read, or the cache folder cannot be written.
+
+    Examples
+    --------
+    >>> from tempfile import TemporaryDirectory
+    >>> from multilayer.data.idx import write_idx
+    >>> with TemporaryDirectory() as folder:
+    ...     for part, n_samples in ("train", 4), ("t10k", 2):
+    ...         images, labels = np.zeros((n_samples, 28, 28), np.uint8), np.arange(n_samples)
+    ...         write_idx(f"{folder}/{part}-images-idx3-ubyte.gz", images)
+    ...         write_idx(f"{folder}/{part}-labels-idx1-ubyte", labels.astype(np.uint8))
+    ...     data = load_images("fashion_mnist", data_dir=folder, cache_dir=folder)
+    >>> data.X_train, data.y_train
+    (ScaledImages(4 images of 28 × 28, pixel/255), array([0, 1, 2, 3]))
+    >>> [data.class_names[label] for label in data.y_test]
+    ['T-shirt/top', 'trouser']
+    """
+    image_set = IMAGE_SETS[name]
+    cache = default_cache_dir() if cache_dir is None else Path(cache_dir)
+    folders = list(_folders(name, image_set, data_dir, cache))
+    files = next((found for found in map(_files_in, folders) if len(found) == len(FILES)), None)
+    if files is None:
+        failures = _download(image_set, cache / name, cache) if download else {}
+        files = _files_in(cache / name)
+        if len(files) < len(FILES):
+            raise InvalidDataError(_not_found(name, folders, failures))
+    train_images, train_labels, test_images, test_labels = FILES
+    return ImageData(
+        *_read_part(image_set, files, train_images, train_labels, cache),
+        *_read_part(image_set, files, test_images, test_labels, cache),
+        image_set.class_names,
+        name,
+    )
+
+
+def _folders(
+    name: str, image_set: ImageSet, data_dir: StrPath | None, cache: Path
+) -> Iterator[Path]:
+    """Yield the folders to look in, in order."""
+    if data_dir is not None:
+        yield Path(data_dir, name)
+        yield Path(data_dir)
+    if root := os.environ.get(FOLDER_VARIABLE):
+        yield Path(root, name)
+        if image_set.sha256:
+            yield Path(root)
+    yield cache / name
+
+
+def _files_in(folder: Path) -> dict[str, Path]:
+    """Return those of the four files that a folder has; unpacked ones before packed ones."""
+    found = {}
+    for file in FILES:
+        # Some unpackers write train-images.idx3-ubyte.
+        names = [base + end for end in ("", ".gz") for base in (file, file.replace("-idx", ".idx"))]
+        paths = [folder / name for name in names if (folder / name).is_file()]
+        if paths:
+            found[file] = paths[0]
+    return found
+
+
+def _read_part(
+    image_set: ImageSet, files: Mapping[str, Path], images: str, labels: str, cache: Path
+) -> tuple[ScaledImages, Array]:
+    """Map images, load their labels, and see that they belong together."""
+    pixels = read_idx(files[images], sha256=image_set.sha256.get(images), cache_dir=cache)
+    y = read_idx(files[labels], sha256=image_set.sha256.get(labels), cache_dir=cache)
+    if pixels.shape[1:] != (28, 28) or pixels.dtype != np.uint8 or len(pixels) == 0:
+        msg = (
+            f"{files[images]} must hold uint8 images of 28 × 28; got shape {pixels.shape} of "
+            f"{pixels.dtype.name}"
+        )
+        raise InvalidDataError(msg)
+    if y.shape != (len(pixels),) or y.dtype != np.uint8:
+        msg = (
+            f"{files[labels]} must hold {len(pixels)} uint8 labels, one for each image of "
+            f"{files[images].name}; got shape {y.shape} of {y.dtype.name}"
+        )
+        raise InvalidDataError(msg)
+    last = len(image_set.class_names) - 1
+    if y.max() > last:
+        index = int(np.argmax(y > last))
+        msg = f"{files[labels]} must hold labels 0 to {last}; got {y[index]} at index {index}"
+        raise InvalidDataError(msg)
+    return ScaledImages(pixels), np.array(y, dtype=np.int64)
+
+
+def _download(image_set: ImageSet, folder: Path, cache: Path) -> dict[str, str]:
+    """Fetch the files that `folder` lacks; return why every address of one failed, if so."""
+    for file in FILES:
+        if file in _files_in(folder):
+            continue
+        failures = _fetch(image_set, file, folder / f"{file}.gz", cache)
+        if failures:
+            return failures
+    return {}
+
+
+def _fetch(image_set: ImageSet, file: str, target: Path, cache: Path) -> dict[str, str]:
+    """Download one file from the first mirror that delivers; return why each failed if none did."""
+    failures = {}
+    for attempt in range(ATTEMPTS):
+        time.sleep(PAUSE * attempt)
+        for mirror in image_set.mirrors:
+            url = f"{mirror}{file}.gz"
+            try:
+                _fetch_from(url, image_set, file, target, cache)
+            except (OSError, InvalidDataError) as error:  # a failed connection is an OSError
+                failures[url] = str(error)
+            else:
+                return {}
+    return failures
+
+
+def _fetch_from(url: str, image_set: ImageSet, file: str, target: Path, cache: Path) -> None:
+    """Download one file from one address, and let it take its name only when it is right."""
+    import pooch
+
+    downloader = pooch.HTTPDownloader(
+        chunk_size=1 << 16, timeout=TIMEOUT, headers={"Accept-Encoding": "identity"}
+    )
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with replacing(target) as download:
+        downloader(url, download, None)
+        download.seek(0)
+        if expected := image_set.md5.get(file):
+            found = hashlib.file_digest(download, "md5").hexdigest()
+            if found != expected:
+                msg = f"{target.name} must have MD5 {expected}; got {found}"
+                raise InvalidDataError(msg)
+        temporary = Path(download.name)
+        try:
+            # What is unpacked here serves later: a file that is renamed is not unpacked again.
+            read_idx(temporary, sha256=image_set.sha256.get(file), cache_dir=cache)
+        except InvalidDataError as error:
+            raise InvalidDataError(str(error).replace(str(temporary), target.name)) from error
+
+
+def _not_found(name: str, folders: list[Path], failures: Mapping[str, str]) -> str:
+    """Say where the files were looked for, and what to do."""
+    lines = [f"{name} is in no folder and was not downloaded. Folders searched:"]
+    for folder in folders:
+        found = _files_in(folder)
+        missing = [file for file in FILES if file not in found]
+        reason = f"has no {', '.join(missing)}" if folder.is_dir() else "is no folder"
+        lines.append(f"  {folder} {reason}")
+    lines.append("Addresses tried:" if failures else "No address was tried: download=False.")
+    lines += [f"  {url}: {reason}" for url, reason in failures.items()]
+    lines.append(
+        f"Put {', '.join(FILES)}, plain or gzipped, into a folder and give it as data_dir, or into "
+        f"a folder {name} in the one that the environment variable {FOLDER_VARIABLE} names."
+    )
+    return "\n".join(lines)

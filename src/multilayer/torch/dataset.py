@@ -1,0 +1,48 @@
+"""Samples and targets as a torch Dataset, read when a sample is asked for."""
+
+from typing import Any
+
+import torch
+from torch.utils.data import Dataset
+
+from multilayer.errors import InvalidDataError
+
+__all__ = ["SampleDataset"]
+
+
+class SampleDataset(Dataset[tuple[torch.Tensor, Any]]):
+    """Samples with their targets, for a DataLoader.
+
+    Parameters
+    ----------
+    X : array or lazy samples of shape (n_samples, in_features)
+        Such as `multilayer.data.load_images` returns: a sample is read when it is asked for.
+    y : array of n_samples rows
+        Targets.
+
+    Raises
+    ------
+    InvalidDataError
+        If there is not one target for each sample.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> dataset = SampleDataset(np.eye(3, dtype=np.float32), np.array([2, 0, 1]))
+    >>> len(dataset), dataset[1]
+    (3, (tensor([0., 1., 0.]), 0))
+    """
+
+    def __init__(self, X: Any, y: Any) -> None:
+        if len(X) != len(y):
+            msg = f"y must have one target for each of the {len(X)} samples; got {len(y)}"
+            raise InvalidDataError(msg)
+        self.X = X
+        self.y = y
+
+    def __len__(self) -> int:
+        return len(self.X)
+
+    def __getitem__(self, i: int) -> tuple[torch.Tensor, Any]:
+        target = self.y[i]
+        return torch.as_tensor(self.X[i]), target.item() if target.ndim == 0 else target
