@@ -1,5 +1,6 @@
 """The examples run, and the first lesson's numbers are right."""
 
+import os
 import runpy
 import subprocess
 import sys
@@ -14,6 +15,8 @@ EXAMPLES = Path(__file__).parents[1] / "examples"
 
 @pytest.mark.parametrize("path", sorted(EXAMPLES.glob("*.py")), ids=lambda path: path.stem)
 def test_example_runs(path: Path) -> None:
+    if path.stem.startswith("mnist") and "MULTILAYER_DATA" not in os.environ:
+        pytest.skip("MNIST's files are not at hand")
     result = subprocess.run([sys.executable, path], capture_output=True, text=True, check=False)
     assert result.returncode == 0, result.stderr
     assert result.stdout
@@ -65,3 +68,17 @@ def test_first_lesson_agrees_with_the_package_and_with_autograd(seed: int) -> No
         for ours, theirs in zip(arrays, others, strict=True):
             np.testing.assert_allclose(ours, theirs, rtol=0, atol=1e-12)
     assert losses[-1] < losses[0]
+
+
+def test_the_custom_layer_is_nn_linear() -> None:
+    custom = runpy.run_path(str(EXAMPLES / "custom_layer.py"))
+    torch.manual_seed(3)
+    linear = torch.nn.Linear(5, 4)
+    torch.manual_seed(3)
+    layer = custom["FullyConnected"](5, 4)
+    assert [name for name, _ in layer.named_parameters()] == ["weight", "bias"]
+    X = torch.randn(7, 5)
+    torch.testing.assert_close(layer(X), linear(X))
+    net, losses = custom["train"]()
+    assert len(list(net.parameters())) == 4
+    assert losses[-1] < 0.05 < 0.5 < losses[0]

@@ -21,7 +21,7 @@ _HOMES = {
 }
 
 
-_ROOMS = ("data", "files", "inspection", "numpy", "torch", "training")
+_ROOMS = ("data", "files", "inspection", "numpy", "plots", "torch", "training")
 
 
 def __getattr__(name: str) -> Any:

@@ -38,7 +38,10 @@ CASES = {
     "negative penalty": ({"l2": -1.0}, "l2 of fit must be a number in [0, inf); got -1"),
     "NaN penalty": ({"l1": np.nan}, "l1 of fit must be a number in [0, inf); got nan"),
     "clip at zero": ({"clip_norm": 0}, "clip_norm of fit must be a number in (0, inf); got 0"),
-    "shuffle": ({"shuffle": "yes"}, "shuffle of fit must be True or False; got 'yes'"),
+    "shuffle": (
+        {"shuffle": "yes"},
+        "shuffle of fit must be True, False or a sampler of row numbers; got 'yes'",
+    ),
     "seed for rng": (
         {"rng": 0},
         "rng of fit must be a numpy.random.Generator or None; got 0",

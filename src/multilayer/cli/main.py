@@ -9,7 +9,7 @@ from rich.console import Console
 from typer.exceptions import TyperException
 
 import multilayer
-from multilayer.cli import activations, gradcheck, graph, parity, train
+from multilayer.cli import activations, data, gradcheck, graph, parity, train
 from multilayer.errors import DivergenceError, MultilayerError
 
 __all__ = ["app", "run"]
@@ -22,6 +22,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 app.add_typer(train.app, name="train")
+app.command("data")(data.data)
 app.command("gradcheck")(gradcheck.gradcheck)
 app.command("parity")(parity.parity)
 app.command("graph")(graph.graph)

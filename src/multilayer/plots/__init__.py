@@ -1,0 +1,5 @@
+"""Pictures, with matplotlib: each takes the Axes to draw in, and returns it."""
+
+from multilayer.plots.images import first_samples
+
+__all__ = ["first_samples"]

@@ -1,0 +1,98 @@
+"""Pictures of image samples."""
+
+import math
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from multilayer import checks
+from multilayer.errors import InvalidDataError, MissingPackageError
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+__all__ = ["first_samples"]
+
+GAP = 2
+"""Pixels between two images."""
+
+
+def first_samples(
+    images: object,
+    labels: Any = None,
+    *,
+    n: int = 24,
+    columns: int = 8,
+    ax: "Axes | None" = None,
+) -> "Axes":
+    """Draw the first images of a set, in rows, each with its label above.
+
+    Parameters
+    ----------
+    images : array of shape (n_samples, height, width) or ScaledImages
+        Grey images, dark ink on white paper however they are scaled.
+    labels : array of shape (n_samples,), optional
+        What is written above each.
+    n, columns : int
+        How many images, and how many in a row.
+    ax : matplotlib Axes, optional
+        Where to draw; new ones by default.
+
+    Returns
+    -------
+    Axes
+
+    Raises
+    ------
+    MissingPackageError
+        If matplotlib is not installed.
+    InvalidDataError
+        If these are no images, or there is not a label for each that is drawn.
+
+    Examples
+    --------
+    >>> import matplotlib
+    >>> matplotlib.use("Agg")
+    >>> from sklearn.datasets import load_digits
+    >>> digits = load_digits()
+    >>> ax = first_samples(digits.images, digits.target, n=10, columns=5)
+    >>> [text.get_text() for text in ax.texts]
+    ['0', '1', '2', '3', '4', '5', '6', '7', '8', '9']
+    """
+    try:
+        from matplotlib import pyplot as plt
+    except ImportError as error:
+        msg = 'multilayer.plots needs matplotlib: pip install "multilayer[plot]"'
+        raise MissingPackageError(msg) from error
+
+    n = checks.integer(n, "n", "first_samples")
+    columns = checks.integer(columns, "columns", "first_samples")
+    pixels = getattr(images, "pixels", images)  # those of ScaledImages are on disk
+    shown = np.asarray(pixels[:n] if hasattr(pixels, "__getitem__") else pixels)
+    if shown.ndim != 3 or not shown.size:
+        msg = f"images must have shape (n_samples, height, width); got {shown.shape}"
+        raise InvalidDataError(msg)
+    n = len(shown)
+    if labels is not None and len(labels) < n:
+        msg = f"labels must have one label for each of the {n} images; got {len(labels)}"
+        raise InvalidDataError(msg)
+
+    columns = min(columns, n)
+    rows = math.ceil(n / columns)
+    height, width = shown.shape[1:]
+    header = 0 if labels is None else max(height // 3, 3)
+    canvas = np.full(
+        (rows * (header + height + GAP), columns * (width + GAP) - GAP), float(shown.min())
+    )
+    if ax is None:
+        size = (columns * 0.9, rows * 0.9 * (header + height) / width)
+        _, ax = plt.subplots(figsize=size, layout="constrained")
+    for i, image in enumerate(shown):
+        top = (i // columns) * (header + height + GAP) + header
+        left = (i % columns) * (width + GAP)
+        canvas[top : top + height, left : left + width] = image
+        if labels is not None:
+            ax.text(left + width / 2, top - header / 2, str(labels[i]), ha="center", va="center")
+    ax.imshow(canvas, cmap="gray_r", interpolation="nearest")
+    ax.set_axis_off()
+    return ax
