@@ -314,7 +314,7 @@ def test_a_full_disk_leaves_nothing_behind(path, cache, monkeypatch):
     def fail(descriptor):
         raise OSError("no space left on device")
 
-    monkeypatch.setattr("multilayer.data.idx.os.fsync", fail)
+    monkeypatch.setattr("multilayer.atomic.os.fsync", fail)
     with pytest.raises(OSError, match="no space left on device"):
         read_idx(path, cache_dir=cache)
     with pytest.raises(OSError, match="no space left on device"):

@@ -55,7 +55,7 @@ def test_a_failed_write_leaves_the_old_file(net, path, monkeypatch):
     def fail(descriptor):
         raise OSError("no space left on device")
 
-    monkeypatch.setattr("multilayer.files.model_file.os.fsync", fail)
+    monkeypatch.setattr("multilayer.atomic.os.fsync", fail)
     with pytest.raises(OSError, match="no space left on device"):
         save_model(path, net.copy("float64"))
     assert path.read_bytes() == before

@@ -17,10 +17,8 @@ import hashlib
 import io
 import math
 import os
-import secrets
 import sys
 import zlib
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -28,9 +26,10 @@ import numpy as np
 import numpy.typing as npt
 
 from multilayer import checks
+from multilayer.atomic import replacing
 from multilayer.errors import InvalidDataError, InvalidTypeError
 
-__all__ = ["DTYPES", "default_cache_dir", "read_idx", "replacing", "write_idx"]
+__all__ = ["DTYPES", "default_cache_dir", "read_idx", "write_idx"]
 
 Array = npt.NDArray[Any]
 StrPath = str | os.PathLike[str]
@@ -165,28 +164,9 @@ def write_idx(path: StrPath, array: object) -> None:
             target.write(numbers.data)
 
 
-@contextlib.contextmanager
-def replacing(path: Path) -> Iterator[io.BufferedRandom]:
-    """Open a new file that takes its name only when it is whole.
-
-    It is written under a temporary name in the same folder, synced and then renamed. If anything
-    goes wrong, it is deleted, and what was at `path` stays.
-    """
-    temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp")
-    try:
-        with temporary.open("x+b") as file:
-            yield file
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
-    except BaseException:
-        temporary.unlink(missing_ok=True)
-        raise
-
-
 def default_cache_dir() -> Path:
     """Return the user's folder for what can be had again: ``~/.cache/multilayer`` on Linux."""
-    import pooch  # type: ignore[import-untyped, unused-ignore]
+    import pooch
 
     return Path(pooch.os_cache("multilayer"))
 

@@ -11,7 +11,8 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from multilayer.data.idx import default_cache_dir, read_idx, replacing
+from multilayer.atomic import replacing
+from multilayer.data.idx import default_cache_dir, read_idx
 from multilayer.data.images import ScaledImages
 from multilayer.errors import InvalidDataError
 from multilayer.registry import Names, Registry

@@ -2,7 +2,6 @@
 
 import json
 import os
-import secrets
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -11,6 +10,7 @@ import numpy.typing as npt
 
 from multilayer import checks
 from multilayer.architecture import Architecture
+from multilayer.atomic import replacing
 from multilayer.errors import (
     InvalidArgumentError,
     InvalidDataError,
@@ -98,7 +98,8 @@ def save_model(
         "architecture": net.architecture.to_json(),
         "information": text,
     }
-    _write_atomically(Path(path), save(tensors, metadata=header))
+    with replacing(Path(path)) as file:
+        file.write(save(tensors, metadata=header))
 
 
 def load_model(path: str | os.PathLike[str]) -> StoredModel:
@@ -179,24 +180,3 @@ def _scaling(values: object, name: str, width: int) -> Array:
         msg = f"scale must be above 0 everywhere; got {array[index]:g} at index {index}"
         raise InvalidDataError(msg)
     return array
-
-
-def _write_atomically(path: Path, content: bytes) -> None:
-    """Write a file so that at every moment the old or the new one is there, whole."""
-    path = path.resolve()  # through a link, to the file that it names
-    if path.exists() and not path.is_file():
-        msg = f"{path} is there and is no file"
-        raise InvalidArgumentError(msg)
-    temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp")
-    try:
-        with temporary.open("xb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
-    except OSError as error:
-        temporary.unlink(missing_ok=True)
-        raise OSError(error.errno, error.strerror or str(error), str(path)) from error
-    except BaseException:
-        temporary.unlink(missing_ok=True)
-        raise

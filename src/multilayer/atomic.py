@@ -1,0 +1,45 @@
+"""Files that appear whole or not at all."""
+
+import contextlib
+import io
+import os
+import secrets
+from collections.abc import Iterator
+from pathlib import Path
+
+from multilayer.errors import InvalidArgumentError
+
+__all__ = ["replacing"]
+
+
+@contextlib.contextmanager
+def replacing(path: Path) -> Iterator[io.BufferedRandom]:
+    """Open a new file that takes its name only when it is whole.
+
+    It is written under a temporary name in the same folder, synced and then renamed: a crash leaves
+    the old file or the new one. If anything goes wrong, it is deleted, and what was at `path`
+    stays. A link stays one; the file that it names is replaced.
+
+    Raises
+    ------
+    InvalidArgumentError
+        If `path` is there and is no file.
+    OSError
+        If the file cannot be written; it names `path`.
+    """
+    path = path.resolve()
+    if path.exists() and not path.is_file():
+        msg = f"{path} is there and is no file"
+        raise InvalidArgumentError(msg)
+    temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp")
+    try:
+        with temporary.open("x+b") as file:
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(path)
+    except BaseException as error:
+        temporary.unlink(missing_ok=True)
+        if isinstance(error, OSError) and error.filename == str(temporary):
+            raise OSError(error.errno, error.strerror, str(path)) from error
+        raise
