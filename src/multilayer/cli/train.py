@@ -107,7 +107,7 @@ def mnist(
     learning_rate: options.LearningRate = None,
     schedule: options.Schedule = None,
     epochs: options.Epochs = 10,
-    batch_size: options.BatchSize = 128,
+    batch_size: options.BatchSize = None,
     l2: options.L2 = 0.0,
     early_stopping: options.EarlyStopping = False,
     n_train: options.NTrain = 60_000,
@@ -124,8 +124,8 @@ def mnist(
     60,000 images of 28 × 28 pixels to train on, 10,000 to test on. The files are looked for in
     --data-dir, in $MULTILAYER_DATA and in the cache, and downloaded otherwise.
     """
-    if optimizer == "lbfgs":
-        batch_size = None
+    if batch_size is None and optimizer != "lbfgs":
+        batch_size = 128
     settings = _Settings(
         hidden, activation, normalization, dropout, optimizer, learning_rate, schedule, epochs,
         batch_size, l2, early_stopping, seed, engine, device, save, as_json,
