@@ -98,14 +98,20 @@ def finite_array(values: object, what: str, dtype: npt.DTypeLike) -> Array:
     found = number_array(values, what)
     with np.errstate(over="ignore"):  # what becomes infinite in `dtype` is reported below
         found = np.asarray(found, dtype=dtype, order="C")
-    finite = np.isfinite(found)
-    if not finite.all():
+    if not _all_finite(found):
+        finite = np.isfinite(found)
         first = tuple(np.argwhere(~finite)[0].tolist())
         n_more = int((~finite).sum()) - 1
         more = f" (and {n_more} more)" if n_more else ""
         msg = f"{what} must be finite in {found.dtype}; got {found[first]} at {_place(first)}{more}"
         raise InvalidDataError(msg)
     return found
+
+
+def _all_finite(values: Array) -> bool:
+    """Return whether all are finite: quickly, from their sum, where that is finite."""
+    with np.errstate(over="ignore", invalid="ignore"):
+        return bool(np.isfinite(values.sum())) or bool(np.isfinite(values).all())
 
 
 def array(values: object, what: str) -> Array:

@@ -27,6 +27,10 @@ class LazySamples:
         """Return the samples of a slice or of an array of row numbers, read now."""
         raise NotImplementedError
 
+    def read(self, rows: Any, out: npt.NDArray[Any]) -> None:
+        """Read the samples of a slice or of an array of row numbers into `out`."""
+        out[:] = self[rows]
+
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> npt.NDArray[Any]:
         """Return all samples, read now."""
         return np.asarray(self[:], dtype=dtype)
@@ -46,3 +50,6 @@ class _Subset(LazySamples):
 
     def __getitem__(self, rows: Any) -> npt.NDArray[np.float32]:
         return self.whole[self.rows[rows]]
+
+    def read(self, rows: Any, out: npt.NDArray[Any]) -> None:
+        self.whole.read(self.rows[rows], out)

@@ -19,41 +19,39 @@ from multilayer.errors import InvalidDataError
 )
 @settings(deadline=None)
 def test_each_epoch_has_each_sample_once(n, batch_size, shuffle, weighted, least):
-    X = np.arange(n)[:, np.newaxis]
     weight = np.arange(n) / 10 if weighted else None
-    batches = Batches(X, X[:, 0], weight, batch_size=batch_size, shuffle=shuffle, least=least)
+    batches = Batches(n, weight, batch_size=batch_size, shuffle=shuffle, least=least)
     rng = np.random.default_rng(0)
     for _ in range(2):
-        epoch = list(batches.epoch(rng))
-        assert len(epoch) == len(batches)
-        masses = [mass for _, mass in epoch]
-        epoch = [batch for batch, _ in epoch]
-        expected = [len(y) if w is None else w.sum() for _, y, w in epoch]
+        order, masses = batches.epoch(rng)
+        rows = np.arange(n) if order is None else order
+        assert sorted(rows) == list(range(n))
+        parts = [rows[start:stop] for start, stop in batches.bounds]
+        np.testing.assert_array_equal(np.concatenate(parts), rows)
+        assert len(parts) == len(masses) == len(batches)
+        expected = [len(part) if weight is None else weight[part].sum() for part in parts]
         np.testing.assert_allclose(masses, expected, rtol=1e-12)  # another order of summation
-        assert sorted(np.concatenate([y for _, y, _ in epoch])) == list(range(n))
-        for part, y, w in epoch:
-            np.testing.assert_array_equal(part[:, 0], y)
-            assert w is None if weight is None else (w == y / 10).all()
-        sizes = [len(y) for _, y, _ in epoch]
+        sizes = [len(part) for part in parts]
         assert all(size == batch_size for size in sizes[:-1])
         assert sizes[-1] >= min(least, n)
         assert sizes[-1] <= batch_size + least - 1
 
 
 def test_order_is_new_in_each_epoch():
-    X = np.arange(100)
-    batches = Batches(X, X, None, batch_size=10)
+    batches = Batches(100, batch_size=10)
     rng = np.random.default_rng(0)
-    first, second = (np.concatenate([y for (_, y, _), _ in batches.epoch(rng)]) for _ in range(2))
+    (first, _), (second, _) = batches.epoch(rng), batches.epoch(rng)
     assert (first != second).any()
 
 
-def test_unshuffled_batches_are_views():
-    X = np.arange(100)
-    for (part, _, _), _ in Batches(X, X, None, batch_size=10, shuffle=False).epoch(
-        np.random.default_rng(0)
-    ):
-        assert part.base is X
+def test_without_shuffling_there_is_no_order():
+    assert Batches(100, batch_size=10, shuffle=False).epoch(np.random.default_rng(0))[0] is None
+
+
+def test_weights_of_another_number_of_samples():
+    with pytest.raises(InvalidDataError) as caught:
+        Batches(3, np.ones(4), batch_size=2)
+    assert str(caught.value) == "weight of Batches must have 3 entries; got 4"
 
 
 def test_split_is_stratified():

@@ -6,6 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from multilayer import checks
+from multilayer.compiled import kernel
 from multilayer.errors import InvalidArgumentError, InvalidDataError, InvalidTypeError
 from multilayer.samples import LazySamples
 
@@ -17,6 +18,35 @@ Rows = slice | npt.ArrayLike
 
 WHITE = 255  # the brightest pixel
 CHUNK = 1024  # images read at a time, where all of them have to be
+
+
+def _scaled(pixels: Array, mean: float, std: float) -> Array:
+    """Return (pixel/255 − mean)/std, each operation rounded to float32."""
+    samples = np.empty(pixels.shape, dtype=np.float32)
+    np.divide(pixels, np.float32(WHITE), out=samples)
+    if mean != 0:
+        samples -= np.float32(mean)
+    if std != 1:
+        samples /= np.float32(std)
+    return samples
+
+
+def _scale(pixels: Array, rows: Array, mean: float, std: float, out: Array) -> None:
+    out[:] = _scaled(pixels[rows], mean, std)
+
+
+@kernel(plain=_scale)
+def scale(pixels, rows, mean, std, out):  # type: ignore[no-untyped-def]
+    """Out ← (pixel/255 − mean)/std of some rows of a matrix of bytes."""
+    white, shift, spread = np.float32(WHITE), np.float32(mean), np.float32(std)
+    for i in range(rows.size):
+        row, samples = pixels[rows[i]], out[i]
+        if shift == 0 and spread == 1:
+            for j in range(row.size):
+                samples[j] = np.float32(row[j]) / white
+        else:
+            for j in range(row.size):
+                samples[j] = (np.float32(row[j]) / white - shift) / spread
 
 
 class ScaledImages(LazySamples):
@@ -103,13 +133,18 @@ class ScaledImages(LazySamples):
         A single integer gives that sample alone, of shape (height·width,).
         """
         pixels = self._gather(rows)
-        samples = np.empty(pixels.shape, dtype=np.float32)
-        np.divide(pixels, np.float32(WHITE), out=samples)
-        if self.mean != 0:
-            samples -= np.float32(self.mean)
-        if self.std != 1:
-            samples /= np.float32(self.std)
+        samples = _scaled(pixels, self.mean, self.std)
         return samples.reshape(*pixels.shape[:-2], self.shape[1])
+
+    def read(self, rows: Rows, out: Array) -> None:
+        """Read the samples of some rows into `out`, of shape (k, height·width).
+
+        They are the numbers of ``self[rows]``, scaled on their way from the bytes.
+        """
+        if isinstance(rows, slice):
+            rows = np.arange(*rows.indices(len(self)))
+        pixels = np.asarray(self.pixels).reshape(self.shape)
+        scale.fastest(pixels, rows, self.mean, self.std, out)
 
     def __array__(self, dtype: npt.DTypeLike | None = None, copy: bool | None = None) -> Array:
         if copy is False:

@@ -140,6 +140,11 @@ def parity(
     twin = np.random.default_rng(mask_seed)
 
     found = [Difference("outputs", _outputs(ours, theirs, batch[0], tensors[0]))]
+    numpy_trainer.begin(batch)
+    torch_trainer.begin(tensors)
+    for trainer in (numpy_trainer, torch_trainer):
+        trainer.begin_epoch(None)
+    n_samples = len(batch[1])
     for step in range(n_steps):
         _share_masks(ours, theirs, batch[0], twin)
         if step == 0:
@@ -152,12 +157,13 @@ def parity(
                 sample_weight=sample_weight,
                 rng=np.random.default_rng(mask_seed),
             )
-        mine = numpy_trainer.step(batch, chosen.learning_rate)
-        other = torch_trainer.step(tensors, chosen.learning_rate).item()
+        mine = numpy_trainer.step(0, n_samples, chosen.learning_rate)
+        other = torch_trainer.step(0, n_samples, chosen.learning_rate).item()
         if step == 0:
             found += _pairwise("gradient", gradients, theirs.gradients)
         if step in (0, n_steps - 1):
             found.append(Difference(f"loss of step {step + 1}", abs(mine - other)))
+    numpy_trainer.finish()
     after = f"after {n_steps} steps"
     found += _pairwise(f"weights {after}", ours.weights, theirs.weights)
     other_state = theirs.state

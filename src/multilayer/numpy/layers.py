@@ -25,6 +25,9 @@ Gradients = tuple[Array, ...]
 class Layer:
     """What every layer offers; the defaults are those of a layer without parameters or state."""
 
+    by_rows = True
+    """Whether each sample is treated by itself, so that a batch may be computed in parts."""
+
     @property
     def parameters(self) -> tuple[Array, ...]:
         """The arrays that training adjusts: none, (W,), (W, b) or (γ, β)."""

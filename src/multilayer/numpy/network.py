@@ -10,6 +10,7 @@ from multilayer.architecture import Architecture
 from multilayer.errors import InvalidArgumentError, InvalidDataError, InvalidTypeError
 from multilayer.numpy.activations import OUTPUTS
 from multilayer.numpy.assembly import assemble, opened
+from multilayer.numpy.fast.prediction import Predictor
 from multilayer.numpy.initializers import INITIALIZERS, Initializer
 from multilayer.numpy.layers import Affine, Layer
 from multilayer.numpy.losses import LOSSES, Loss
@@ -96,6 +97,7 @@ class MLP:
         self._hidden, self._last = assemble(self.architecture, parameters)
         self._output = OUTPUTS[self.architecture.output]
         self._layout = _layout(self.layers)
+        self._predictor = Predictor(self._hidden, self._last)
 
     def __getstate__(self) -> dict[str, Any]:
         return {
@@ -205,8 +207,9 @@ class MLP:
 
         Parameters
         ----------
-        X : array of shape (n_samples, in_features)
-            Finite numbers. Further axes, as of images, are flattened.
+        X : array of shape (n_samples, in_features) or LazySamples
+            Finite numbers. Further axes, as of images, are flattened. Lazy samples are read as they
+            are needed.
 
         Raises
         ------
@@ -217,15 +220,15 @@ class MLP:
 
     def logits(self, X: object) -> Array:
         """Return the last layer's values before the link function."""
-        return self._last.forward(self.features(X))[0]
+        return self._predictor.logits(self._samples(X))
 
     def features(self, X: object) -> Array:
         """Return ψ(x), the last hidden layer's output: the features that the network has learned.
 
         Without hidden layers it is X itself.
         """
-        x = checks.sample_matrix(X, self.architecture.in_features, self.dtype)
-        features = self._hidden.forward(x)[0]
+        x = self._samples(X)
+        features = self._predictor.features(x)
         return features.copy() if features is x else features  # never the caller's own memory
 
     # What it learns from -------------------------------------------------------------------
@@ -323,14 +326,16 @@ class MLP:
     ) -> tuple[Array | LazySamples, Array, Array | None]:
         """Return samples, targets and weights, checked; lazy samples stay lazy."""
         loss.check_architecture(self.architecture)
-        x = checks.samples(X, self.architecture.in_features, self.dtype)
+        x = self._samples(X)
         targets = loss.targets(y, len(x), self.architecture.out_features, self.dtype)
         return x, targets, checks.sample_weights(sample_weight, len(x), self.dtype)
 
-    def _predict(self, x: Array, loss: Loss) -> Array:
+    def _samples(self, X: object) -> Array | LazySamples:
+        return checks.samples(X, self.architecture.in_features, self.dtype)
+
+    def _predict(self, x: Array | LazySamples, loss: Loss) -> Array:
         """Return what `loss` takes of checked samples: logits or outputs."""
-        x = np.ascontiguousarray(x, dtype=self.dtype)
-        z = self._last.forward(self._hidden.forward(x)[0])[0]
+        z = self._predictor.logits(x)
         return z if loss.takes_logits else self._output.forward(z)
 
     def _forward(

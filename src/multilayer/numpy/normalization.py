@@ -46,6 +46,8 @@ class BatchNorm(Layer):
         ε > 0.
     """
 
+    by_rows = False
+
     def __init__(
         self, gamma: Array, beta: Array, momentum: float = 0.1, epsilon: float = 1e-5
     ) -> None:

@@ -10,9 +10,10 @@ import numpy.typing as npt
 from multilayer import checks
 from multilayer.architecture import Architecture
 from multilayer.errors import InvalidArgumentError
+from multilayer.numpy.fast.step import Step
 from multilayer.numpy.lbfgs import LBFGS
 from multilayer.numpy.losses import LOSSES, Loss
-from multilayer.numpy.optimizers import OPTIMIZERS, Optimizer, clip_by_norm, clip_by_value
+from multilayer.numpy.optimizers import OPTIMIZERS, Optimizer
 from multilayer.registry import Names, resolve
 from multilayer.samples import LazySamples
 
@@ -27,9 +28,6 @@ Batch = tuple[Samples, Array, Array | None]
 
 OPTIMIZER_NAMES = Names("optimizer", [*OPTIMIZERS, "lbfgs"])
 """What `fit` takes by name: the optimizers of steps, and L-BFGS."""
-
-PREDICTION_CHUNK = 4096
-"""Samples predicted at a time when a loss is evaluated: what the memory needed depends on."""
 
 
 class Trainer:
@@ -82,6 +80,7 @@ class Trainer:
             if isinstance(self.optimizer, Optimizer)
             else {}
         )
+        self._step: Step | None = None
 
     @property
     def takes_steps(self) -> bool:
@@ -97,28 +96,35 @@ class Trainer:
         """Return samples, targets and weights as the other methods take them; lazy ones lazy."""
         return self.net._check_samples(X, y, weight, self.loss)
 
-    def index(self, X: Samples, order: Array) -> Array:
-        """Return row numbers as what indexes X."""
-        return order
-
-    def step(self, batch: Batch, learning_rate: float) -> float:
-        """Take one optimizer step on a batch; return the loss, penalty included, before it.
-
-        If that is infinite or NaN, or no sample of the batch has a weight, nothing is changed.
-        """
+    def begin(self, data: Batch) -> None:
+        """Take the samples that steps are taken on."""
         assert isinstance(self.optimizer, Optimizer)
-        if batch[2] is not None and not batch[2].any():
-            return 0.0
-        value, gradient, caches = self._loss_and_gradient(batch)
-        if not np.isfinite(value):
-            return value
-        if self.clip_value is not None:
-            gradient = clip_by_value(gradient, self.clip_value)
-        if self.clip_norm is not None:
-            gradient = clip_by_norm(gradient, self.clip_norm)
-        self.optimizer.update(self.net.parameters, gradient, self.optimizer_state, learning_rate)
-        self.net._hidden.update_state(caches)
-        return value
+        self._step = Step(
+            self.net,
+            loss=self.loss,
+            optimizer=self.optimizer,
+            state=self.optimizer_state,
+            l1=self.l1,
+            l2=self.l2,
+            clip_norm=self.clip_norm,
+            clip_value=self.clip_value,
+            rng=self.rng,
+            data=data,
+        )
+
+    def begin_epoch(self, order: Array | None) -> None:
+        """Take the order of the next epoch's samples; None is that in which they came."""
+        assert self._step is not None
+        self._step.begin_epoch(order)
+
+    def step(self, start: int, stop: int, learning_rate: float) -> float:
+        """Take an optimizer step on the samples at these places of the epoch's order.
+
+        It returns the loss, penalty included, before it. If that is infinite or NaN, or no sample
+        of the batch has a weight, nothing is changed.
+        """
+        assert self._step is not None
+        return self._step.take(start, stop, learning_rate)
 
     def minimize(
         self, data: Batch, n_iterations: int, after_iteration: Callable[[float], bool]
@@ -154,9 +160,7 @@ class Trainer:
     def evaluate(self, data: Batch) -> tuple[float, Array]:
         """Return the loss without penalty, in prediction mode, and what the loss takes."""
         X, targets, weight = data
-        chunks = range(0, len(X), PREDICTION_CHUNK)
-        parts = [self.net._predict(X[i : i + PREDICTION_CHUNK], self.loss) for i in chunks]
-        p = np.concatenate(parts)
+        p = self.net._predict(X, self.loss)
         return self.loss.value_and_gradient(p, targets, weight)[0], p
 
     def losses(self, values: list[float]) -> list[float]:
@@ -179,7 +183,9 @@ class Trainer:
             array[:] = snapshot[name]
 
     def finish(self) -> None:
-        """Do what remains at the end: nothing here."""
+        """Do what remains at the end: let go of threads and work arrays."""
+        if self._step is not None:
+            self._step.finish()
 
     def _loss_and_gradient(self, batch: Batch) -> tuple[float, Array, list[Any]]:
         return self.net._backpropagate(

@@ -1,16 +1,14 @@
 """Trainer: a module with its loss and optimizer, as the training loop drives it."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 import torch
-from torch import nn
 from torch.nn.parallel import DistributedDataParallel
 from torch.nn.utils import parameters_to_vector, vector_to_parameters
-from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from multilayer import checks
 from multilayer.errors import InvalidArgumentError
@@ -18,11 +16,13 @@ from multilayer.numpy.lbfgs import LBFGS
 from multilayer.numpy.losses import LOSSES, Loss
 from multilayer.numpy.trainer import check_deterministic, resolve_optimizer
 from multilayer.registry import Names, resolve
-from multilayer.samples import LazySamples
-from multilayer.torch import distributed
+from multilayer.torch import capture, distributed
+from multilayer.torch.average import RunningAverage
 from multilayer.torch.layers import Dropout
 from multilayer.torch.losses import mean_loss
+from multilayer.torch.objective import Objective, shares
 from multilayer.torch.optimizers import make_optimizer
+from multilayer.torch.placement import Batch, as_index, on_host, place, to_device, together
 
 if TYPE_CHECKING:
     from multilayer.numpy.optimizers import Optimizer
@@ -32,11 +32,8 @@ __all__ = ["Trainer"]
 
 Array = npt.NDArray[Any]
 Tensor = torch.Tensor
-Batch = tuple[Any, Tensor, Tensor | None]
 
 PREDICTION_CHUNK = 8192
-RESIDENT_BYTES = 2**31
-"""Samples of up to so many bytes are kept whole on the device."""
 PRECISIONS = {"bfloat16": torch.bfloat16, "float16": torch.float16}
 
 
@@ -59,7 +56,16 @@ class Trainer:
         The decay, in (0, 1), of a running average of the weights, which is what is validated and
         what the network has in the end.
     compile : bool
-        Whether the loss is compiled by `torch.compile`, on a GPU with CUDA graphs.
+        Whether the loss is compiled by `torch.compile`.
+
+    Notes
+    -----
+    On a CUDA device whole steps are recorded as CUDA graphs and replayed, once each batch size has
+    come a few times: see `multilayer.torch.capture`. This changes nothing but the time they take.
+    Steps are taken one operation at a time where samples are lazy or larger than 2 GiB, in several
+    processes, in float64, with ``precision="float16"``, the quantile loss, an optimizer of
+    torch.optim, or modules, losses or hooks of one's own; `compile` then makes CUDA graphs of the
+    loss and its gradient.
     """
 
     def __init__(
@@ -98,19 +104,20 @@ class Trainer:
         self._scaler = torch.amp.GradScaler(
             net.device.type, enabled=self.precision is torch.float16
         )
-        self._average: AveragedModel | None = None
+        self._average: RunningAverage | None = None
         if ema is not None:
-            decay = checks.real(ema, "ema", "fit", "(0, 1)")
-            average = get_ema_multi_avg_fn(decay)  # type: ignore[no-untyped-call]
-            self._average = AveragedModel(net, multi_avg_fn=average, use_buffers=True)
-        self._objective: Any = _Objective(net, self.loss, l1, l2, self.shard[1])
+            self._average = RunningAverage(net, checks.real(ema, "ema", "fit", "(0, 1)"))
+        self._captured: capture.Captured | None = None
+        self._factor = 1.0
+        self._objective: Any = Objective(net, self.loss, l1, l2, self.shard[1])
         if self.shard[1] > 1:
             if net.architecture.normalization == "batch":
                 msg = "normalization 'batch' cannot be trained in several processes; use 'layer'"
                 raise InvalidArgumentError(msg)
             self._objective = DistributedDataParallel(self._objective)
         if checks.flag(compile, "compile", "fit"):
-            mode = "reduce-overhead" if net.device.type == "cuda" else None
+            makes_graphs = net.device.type == "cuda" and not self._can_capture()
+            mode = "reduce-overhead" if makes_graphs else None
             self._objective = torch.compile(self._objective, mode=mode)
 
     @property
@@ -126,47 +133,49 @@ class Trainer:
     def check(self, X: object, y: object, weight: object) -> Batch:
         """Return samples, targets and weights, checked, as tensors; lazy samples as they are.
 
-        They lie on the network's device, unless they are larger than 2 GiB or lazy: then batches
-        are moved there.
+        Samples lie on the network's device, unless they are larger than 2 GiB or lazy: then batches
+        are moved there. Targets and weights lie on the host, where splits and metrics want them.
         """
-        architecture, device = self.net.architecture, self.net.device
-        x = checks.samples(_on_host(X), architecture.in_features, self.net.dtype)
+        architecture = self.net.architecture
+        x = checks.samples(on_host(X), architecture.in_features, self.net.dtype)
         targets = self.loss.targets(
-            _on_host(y), x.shape[0], architecture.out_features, self.net.dtype
+            on_host(y), x.shape[0], architecture.out_features, self.net.dtype
         )
-        weights = checks.sample_weights(_on_host(weight), x.shape[0], self.net.dtype)
-        tensors = [None if a is None else torch.from_numpy(a) for a in (targets, weights)]
-        if isinstance(x, LazySamples):
-            return x, tensors[0], tensors[1]  # type: ignore[return-value]
-        everything = [torch.from_numpy(x), *tensors]
-        n_bytes = sum(t.numel() * t.element_size() for t in everything if t is not None)
-        if n_bytes <= RESIDENT_BYTES:
-            everything = [None if t is None else t.to(device) for t in everything]
-        return tuple(everything)  # type: ignore[return-value]
+        weights = checks.sample_weights(on_host(weight), x.shape[0], self.net.dtype)
+        return place(x, targets, weights, self.net.device)
 
-    def index(self, X: Any, order: Array) -> Any:
-        """Return row numbers as what indexes X: a tensor beside it."""
-        return torch.from_numpy(order).to(X.device) if isinstance(X, Tensor) else order
+    def begin(self, data: Batch) -> None:
+        """Take the samples that steps are taken on."""
+        self._data = together(data)
+        self._captured = None
+        X = data[0]
+        if isinstance(X, Tensor) and X.device == self.net.device and self._can_capture():
+            capture.make_capturable(self._torch_optimizer)
+            self._captured = capture.Captured(
+                self._step_on,
+                self.net.parameters(),
+                capture.CudaGraphs(self.net.device, self._generator),
+            )
 
-    def step(self, batch: Batch, learning_rate: float) -> Tensor:
-        """Take one optimizer step on a batch; return the loss, penalty included, before it.
+    def begin_epoch(self, order: Array | None) -> None:
+        """Take the order of the next epoch's samples; None is that in which they came."""
+        if order is None and self._captured is not None:
+            order = np.arange(len(self._data[0]))
+        self._order = None if order is None else as_index(self._data[0], order)
 
-        The batch is this rank's part of the whole one.
+    def step(self, start: int, stop: int, learning_rate: float) -> Tensor:
+        """Take an optimizer step on the samples at these places of the epoch's order.
+
+        It returns the loss, penalty included, before it. Of several ranks each takes its own part
+        of the batch.
         """
-        for group, rate in zip(self._torch_optimizer.param_groups, self._rates, strict=True):
-            group["lr"] = rate * (learning_rate / self.learning_rate)
-        self.net.train()
-        self._torch_optimizer.zero_grad()
-        value = self._backward(batch)
-        if self.net.device.type == "cpu" and not torch.isfinite(value):
-            return value
-        self._scaler.unscale_(self._torch_optimizer)
-        self._clip()
-        self._scaler.step(self._torch_optimizer)
-        self._scaler.update()
-        if self._average is not None:
-            self._average.update_parameters(self.net)
-        return value
+        rank, n_ranks = self.shard
+        places = slice(start + rank, stop, n_ranks)
+        rows: Any = places if self._order is None else self._order[places]
+        self._set_rates(learning_rate / self.learning_rate)
+        if not self.net.training:  # an evaluation may have come between
+            self.net.train()
+        return self._step_on(rows) if self._captured is None else self._captured(rows)
 
     def losses(self, values: list[Tensor]) -> list[float]:
         """Return steps' losses as numbers: the one place where the host waits for the device."""
@@ -177,7 +186,7 @@ class Trainer:
     ) -> str:
         """Run L-BFGS on all samples; return what ended it: see `LBFGS.minimize`."""
         assert isinstance(self.optimizer, LBFGS)
-        net = self.net
+        net, data = self.net, together(data)
         parameters = list(net.parameters())
         accepted = parameters_to_vector(parameters).detach().clone()
 
@@ -189,7 +198,6 @@ class Trainer:
             put(vector)
             statistics = net.state
             net.train()  # an evaluation may have come between
-            net.zero_grad()
             value = self._backward(data)
             net.set_state(statistics)  # type: ignore[arg-type]
             gradient = torch.cat([_gradient(p).flatten() for p in parameters])
@@ -201,7 +209,7 @@ class Trainer:
             if net.state:
                 net.train()
                 with torch.no_grad():
-                    net(_to(data[0], net))
+                    net(to_device(data[0], net))
             return after_iteration(value)
 
         try:
@@ -217,32 +225,31 @@ class Trainer:
         """
         X, targets, weight = data
         rank, n_ranks = self.shard
-        net: Any = self.net if self._average is None else self._average.module
+        net = self.net if self._average is None else self._average.net
         net.eval()
-        rows = np.arange(rank, X.shape[0], n_ranks)
         takes = net.logits if self.loss.takes_logits else net
+        length = PREDICTION_CHUNK * n_ranks
         with torch.inference_mode():
-            chunks = range(0, len(rows), PREDICTION_CHUNK)
             parts = [
-                takes(_to(X[self.index(X, rows[i : i + PREDICTION_CHUNK])], self.net)).cpu()
-                for i in chunks
+                takes(to_device(X[start : start + length : n_ranks], net)).cpu()
+                for start in range(rank, X.shape[0], length)
             ]
             empty = torch.empty(
                 0, self.net.architecture.out_features, dtype=self.net.last.weight.dtype
             )
             whole = distributed.gather_rows(torch.cat([*parts, empty]).numpy(), X.shape[0])
             p = torch.from_numpy(whole)
-            share = _share(None if weight is None else weight.cpu(), p)
-            value = mean_loss(self.loss, p, targets.cpu(), share)
+            value = mean_loss(self.loss, p, targets, shares(weight, p))
         return value.item(), whole
 
     def is_finite(self) -> bool:
         """Return whether every parameter is a finite number."""
-        return all(bool(torch.isfinite(p).all()) for p in self.net.parameters())
+        finite = [torch.isfinite(p).all() for p in self.net.parameters()]
+        return bool(torch.stack(finite).all())  # one look at the device for all of them
 
     def snapshot(self) -> dict[str, Tensor]:
         """Return a copy of the numbers that are validated: the network's, or their average."""
-        net = self.net if self._average is None else self._average.module
+        net = self.net if self._average is None else self._average.net
         return {name: tensor.clone() for name, tensor in net.state_dict().items()}
 
     def restore(self, snapshot: dict[str, Tensor]) -> None:
@@ -256,6 +263,7 @@ class Trainer:
         for module in self.net.modules():
             if isinstance(module, Dropout):
                 module.generator = None
+        self._captured = None  # it holds memory of the device
         self.net.eval()
 
     def _set_optimizer(self, optimizer: object) -> None:
@@ -284,24 +292,64 @@ class Trainer:
     def _draw_masks_from(self, rng: np.random.Generator) -> None:
         """Give the dropout layers a generator of their own, seeded by `rng`."""
         seed = int(rng.integers(2**62)) + self.shard[0]
-        generator = torch.Generator(self.net.device).manual_seed(seed)
+        self._generator = torch.Generator(self.net.device).manual_seed(seed)
         for module in self.net.modules():
             if isinstance(module, Dropout):
-                module.generator = generator
+                module.generator = self._generator
+
+    def _can_capture(self) -> bool:
+        """Return whether steps can be recorded, if the samples are on the device."""
+        return (
+            self.takes_steps
+            and self.shard[1] == 1
+            and self.precision is not torch.float16  # the scaler looks at each step's gradients
+            and self._torch_optimizer is not self.optimizer  # one's own is left as it is
+            and capture.can_capture(self.net, self.loss, self._torch_optimizer)
+        )
+
+    def _set_rates(self, factor: float) -> None:
+        """Multiply the optimizer's learning rates, as they were in the beginning."""
+        for group, rate in zip(self._torch_optimizer.param_groups, self._rates, strict=True):
+            if self._captured is None:
+                group["lr"] = rate * factor
+            elif factor != self._factor:  # where steps are recorded, it lies on the device
+                group["lr"].fill_(rate * factor)
+        self._factor = factor
+
+    def _step_on(self, rows: Any) -> Tensor:
+        """Take an optimizer step on the samples of these rows; return the loss before it.
+
+        This is what a CUDA graph records: on a GPU nothing in here may look at a number of the
+        device, nor copy one to it.
+        """
+        X, targets, weight = self._data
+        value = self._backward((X[rows], targets[rows], None if weight is None else weight[rows]))
+        if self.sync_every == 1 and not torch.isfinite(value):
+            return value
+        self._scaler.unscale_(self._torch_optimizer)
+        self._clip()
+        self._scaler.step(self._torch_optimizer)
+        self._scaler.update()
+        if self._average is not None:
+            self._average.update(self.net)
+        return value
 
     def _backward(self, batch: Batch) -> Tensor:
         """Return the loss of the batch, with its gradient in the parameters' ``grad``."""
-        X, targets = _to(batch[0], self.net), _to(batch[1], self.net)
-        weight = None if batch[2] is None else _to(batch[2], self.net)
-        share = _share(weight, X, over_ranks=True)
+        X, targets = to_device(batch[0], self.net), to_device(batch[1], self.net)
+        weight = None if batch[2] is None else to_device(batch[2], self.net)
+        share = shares(weight, X, over_ranks=True)
         n_parts = min(self.accumulate, max(len(X), 1))
-        value = X.new_zeros(())
+        self.net.zero_grad()
+        losses = []
         for part in zip(*(t.tensor_split(n_parts) for t in (X, targets, share)), strict=True):
             with self._autocast():
                 loss = self._objective(*part, 1 / n_parts)
             self._scaler.scale(loss).backward()
-            value = value + loss.detach()
-        return distributed.sum_over_ranks(value) / self.shard[1]
+            losses.append(loss.detach())
+        value = sum(losses[1:], losses[0])
+        n_ranks = self.shard[1]
+        return value if n_ranks == 1 else distributed.sum_over_ranks(value) / n_ranks
 
     def _autocast(self) -> AbstractContextManager[Any]:
         return torch.autocast(
@@ -321,60 +369,6 @@ class Trainer:
             factor = (self.clip_norm / norm).clamp(max=1.0)
             for gradient in gradients:
                 gradient.mul_(factor)
-
-
-class _Objective(nn.Module):
-    """The loss as a module, so that DistributedDataParallel and torch.compile can take it whole.
-
-    DistributedDataParallel averages gradients over ranks; the samples' losses are to be added, so
-    they are multiplied by the number of ranks.
-    """
-
-    def __init__(self, net: "MLP", loss: Loss, l1: float, l2: float, n_ranks: int) -> None:
-        super().__init__()
-        self.net = net
-        self.loss = loss
-        self.l1 = l1
-        self.l2 = l2
-        self.n_ranks = n_ranks
-
-    def forward(self, X: Tensor, targets: Tensor, share: Tensor, part: float) -> Tensor:
-        """Return the loss of some samples with their shares, and that part of the penalty."""
-        p = self.net.logits(X) if self.loss.takes_logits else self.net(X)
-        value = self.n_ranks * mean_loss(self.loss, p.to(share.dtype), targets, share)
-        for W in self._weights():
-            if self.l2:
-                value = value + part * 0.5 * self.l2 * W.square().sum()
-            if self.l1:
-                value = value + part * self.l1 * W.abs().sum()
-        return value
-
-    def _weights(self) -> Iterator[Tensor]:
-        for module in self.net.modules():
-            if isinstance(module, nn.Linear):
-                yield module.weight
-
-
-def _share(weight: Tensor | None, like: Tensor, *, over_ranks: bool = False) -> Tensor:
-    """Return each sample's share wᵢ/Σw of the mean, over the batches of all ranks if asked."""
-    if weight is None:
-        weight = torch.ones(len(like), dtype=like.dtype, device=like.device)
-    total = weight.sum()
-    if over_ranks:
-        total = distributed.sum_over_ranks(total)
-    return weight / torch.where(total > 0, total, torch.ones_like(total))
-
-
-def _to(part: Any, net: "MLP") -> Tensor:
-    """Return a batch's part as a tensor on the network's device."""
-    tensor = torch.as_tensor(part)
-    dtype = net.last.weight.dtype if tensor.is_floating_point() else None
-    return tensor.to(net.device, dtype=dtype, non_blocking=True)
-
-
-def _on_host(values: object) -> object:
-    """Return a tensor as an array; anything else as it is."""
-    return values.detach().cpu().numpy() if isinstance(values, Tensor) else values
 
 
 def _gradient(p: Tensor) -> Tensor:

@@ -6,13 +6,13 @@ from typing import Any, cast
 import numpy as np
 
 from multilayer import checks
-from multilayer.data.batches import Batch, Sampler
+from multilayer.data.batches import Sampler
 from multilayer.data.split import split_validation
 from multilayer.errors import InvalidArgumentError, InvalidDataError, InvalidTypeError
 from multilayer.registry import Names
 from multilayer.samples import LazySamples
 from multilayer.training.callbacks import Callback
-from multilayer.training.engine import Engine, Trainer
+from multilayer.training.engine import Batch, Engine, Trainer
 from multilayer.training.metrics import Metric
 
 __all__ = [
@@ -22,6 +22,7 @@ __all__ = [
     "check_shuffle",
     "choose_monitor",
     "split_data",
+    "take_rows",
 ]
 
 
@@ -78,21 +79,24 @@ def split_data(
     if isinstance(validation, (tuple, list)):
         return data, check_data(trainer, validation, "validation")
     fraction = checks.real(validation, "validation", "fit", "(0, 1)")
-    X, y, weight = data
+    X, y, _ = data
     parts = split_validation(len(X), fraction, rng, _classes(trainer, np.asarray(y)))
-    training, held_out = (
-        (
-            X.subset(rows) if isinstance(X, LazySamples) else X[rows],
-            y[rows],
-            None if weight is None else weight[rows],
-        )
-        for rows in parts
-    )
+    training, held_out = (take_rows(data, rows) for rows in parts)
     for name, part in (("training", training), ("validation", held_out)):
         if part[2] is not None and not part[2].any():
             msg = f"sample_weight must not be zero for every sample of the {name} part"
             raise InvalidDataError(msg)
     return training, held_out
+
+
+def take_rows(data: Batch, rows: Any) -> Batch:
+    """Return some of the samples with their targets and weights; of lazy samples lazy ones."""
+    X, y, weight = data
+    return (
+        X.subset(rows) if isinstance(X, LazySamples) else X[rows],
+        y[rows],
+        None if weight is None else weight[rows],
+    )
 
 
 def _classes(trainer: Trainer, y: Any) -> Any:

@@ -7,7 +7,7 @@ import numpy.typing as npt
 
 from multilayer.architecture import Architecture
 
-__all__ = ["Engine", "Trainer"]
+__all__ = ["Batch", "Engine", "Trainer"]
 
 Array = npt.NDArray[Any]
 Batch = tuple[Any, Any, Any]
@@ -49,11 +49,17 @@ class Trainer(Protocol):
     def check(self, X: object, y: object, weight: object) -> Batch:
         """Return samples, targets and weights, checked, as the other methods take them."""
 
-    def index(self, X: Any, order: Array) -> Any:
-        """Return row numbers as what indexes X."""
+    def begin(self, data: Batch) -> None:
+        """Take the samples that steps are taken on."""
 
-    def step(self, batch: Batch, learning_rate: float) -> Any:
-        """Take one optimizer step; return the loss before it, penalty included."""
+    def begin_epoch(self, order: Array | None) -> None:
+        """Take the order of the next epoch's samples; None is that in which they came."""
+
+    def step(self, start: int, stop: int, learning_rate: float) -> Any:
+        """Take an optimizer step on the samples at these places of the epoch's order.
+
+        It returns the loss before it, penalty included.
+        """
 
     def losses(self, values: list[Any]) -> list[float]:
         """Return what steps returned as numbers."""

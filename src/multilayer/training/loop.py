@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from multilayer import checks
-from multilayer.data.batches import Batch, Batches, Sampler
+from multilayer.data.batches import Batches, Sampler
 from multilayer.errors import (
     DivergenceError,
     InvalidArgumentError,
@@ -24,9 +24,10 @@ from multilayer.training.arguments import (
     check_shuffle,
     choose_monitor,
     split_data,
+    take_rows,
 )
 from multilayer.training.callbacks import Callback
-from multilayer.training.engine import Engine, Trainer
+from multilayer.training.engine import Batch, Engine, Trainer
 from multilayer.training.history import History
 from multilayer.training.metrics import Metric, resolve_metrics
 from multilayer.training.run import Run
@@ -173,12 +174,11 @@ def fit(
         )
         raise InvalidArgumentError(msg)
     batches = Batches(
-        *training,
+        len(training[0]),
+        training[2],
         batch_size=batch_size if trainer.takes_steps else len(training[0]),
         shuffle=check_shuffle(shuffle),
         least=least,
-        shard=trainer.shard,
-        index=trainer.index,
     )
     monitor, higher = choose_monitor(monitor, found_metrics, held_out is not None)
     run = Run(
@@ -189,8 +189,8 @@ def fit(
         monitor=monitor,
         higher_is_better=higher,
     )
-    loop = _Loop(run, trainer, held_out, found_metrics, chosen_schedule, callbacks)
-    return loop.train(batches, rng) if trainer.takes_steps else loop.minimize(training)
+    loop = _Loop(run, trainer, training, held_out, found_metrics, chosen_schedule, callbacks)
+    return loop.train(batches, rng) if trainer.takes_steps else loop.minimize()
 
 
 class _Loop:
@@ -200,6 +200,7 @@ class _Loop:
         self,
         run: Run,
         trainer: Trainer,
+        training: Batch,
         held_out: Batch | None,
         metrics: dict[str, Metric],
         schedule: Schedule | None,
@@ -207,6 +208,7 @@ class _Loop:
     ) -> None:
         self.run = run
         self.trainer = trainer
+        self.training = training
         self.held_out = held_out
         self.metrics = metrics
         self.schedule = schedule
@@ -218,12 +220,13 @@ class _Loop:
             if type(callback).on_step_end is not Callback.on_step_end
         ]
         self.started = 0.0
-        self.last_batch: Batch = (None, None, None)
+        self.last_rows = np.arange(0)
 
     def train(self, batches: Batches, rng: np.random.Generator) -> History:
         """Train by steps."""
 
         def epochs() -> None:
+            self.trainer.begin(self.training)
             for _ in range(self.run.n_epochs):
                 self._begin_epoch()
                 train_loss = self._steps(batches, rng)
@@ -232,12 +235,13 @@ class _Loop:
                     break
             if self.held_out is None and self.trainer.shard == (0, 1):
                 # Nothing else has seen what the last step did.
-                self._check_finite("train_loss", self.trainer.evaluate(self.last_batch)[0])
+                last_batch = take_rows(self.training, self.last_rows)
+                self._check_finite("train_loss", self.trainer.evaluate(last_batch)[0])
             self.run.stop("n_epochs")
 
         return self._guarded(epochs)
 
-    def minimize(self, data: Batch) -> History:
+    def minimize(self) -> History:
         """Train by L-BFGS: an epoch is one of its iterations."""
         run = self.run
 
@@ -252,7 +256,7 @@ class _Loop:
 
         def iterations() -> None:
             self._begin_epoch()
-            run.stop(self.trainer.minimize(data, run.n_epochs, after_iteration))
+            run.stop(self.trainer.minimize(self.training, run.n_epochs, after_iteration))
 
         return self._guarded(iterations)
 
@@ -290,27 +294,28 @@ class _Loop:
     def _steps(self, batches: Batches, rng: np.random.Generator) -> float:
         """Take an epoch's steps; return the mean loss of its samples."""
         run, step, hooks = self.run, self.trainer.step, self.step_hooks
-        base_rate = run.learning_rate = self.trainer.learning_rate
-        masses: list[float] = []
+        rate = base_rate = run.learning_rate = self.trainer.learning_rate
         sync_every = self.trainer.sync_every
         losses: list[float] = []
         pending: list[Any] = []  # losses that may still be on their way on a device
-        for batch, mass in batches.epoch(rng):
-            masses.append(mass)
+        order, masses = batches.epoch(rng)
+        self.trainer.begin_epoch(order)
+        for start, stop in batches.bounds:
             if self.schedule is not None:
                 t = run.epoch - 1 + run.step / run.n_steps
-                run.learning_rate = base_rate * self.schedule.factor(t, run.n_epochs, self.plateau)
-            pending.append(step(batch, run.learning_rate))
+                rate = base_rate * self.schedule.factor(t, run.n_epochs, self.plateau)
+                run.learning_rate = rate
+            pending.append(step(start, stop, rate))
             run.step += 1
-            if run.step % sync_every == 0 or run.step == run.n_steps:
+            if len(pending) >= sync_every:
                 self._look_at(pending, losses)
             for hook in hooks:
                 hook(run)
             if run.stopped_by:
                 break
         self._look_at(pending, losses)
-        self.last_batch = batch
-        return math.fsum(map(operator.mul, losses, masses)) / math.fsum(masses)
+        self.last_rows = np.arange(start, stop) if order is None else order[start:stop]
+        return math.fsum(map(operator.mul, losses, masses)) / math.fsum(masses[: len(losses)])
 
     def _look_at(self, pending: list[Any], losses: list[float]) -> None:
         """Move steps' losses, as numbers, to those that are known; raise if one is not finite."""

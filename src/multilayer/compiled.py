@@ -1,0 +1,82 @@
+"""Kernels: passes over arrays, told twice, as plain NumPy and as loops that numba compiles.
+
+NumPy reads and writes memory once for every operation; a compiled loop does all that a pass has to
+do while a number is in a register. The plain form is the definition, the oracle of the tests, and
+what is used where numba is missing.
+"""
+
+from collections.abc import Callable
+from functools import cached_property
+from importlib import import_module
+from typing import Any
+
+__all__ = ["Kernel", "kernel", "numba"]
+
+
+def numba() -> Any:
+    """Return numba; None where it is missing, or switched off by NUMBA_DISABLE_JIT."""
+    try:
+        module: Any = import_module("numba")
+    except ImportError:
+        return None
+    return None if module.config.DISABLE_JIT else module
+
+
+class Kernel:
+    """One pass over arrays, in its two forms.
+
+    Parameters
+    ----------
+    loops : callable
+        The pass as loops over single numbers, in the part of Python that numba compiles.
+    plain : callable
+        The same in NumPy, with the same arguments.
+    reassociate : bool
+        Whether sums may be added up in another order, which lets a processor add several at a time.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> def double(x):
+    ...     x *= 2
+    >>> @kernel(plain=double)
+    ... def doubled(x):
+    ...     for i in range(x.size):
+    ...         x[i] *= 2
+    >>> x = np.arange(3.0)
+    >>> doubled.fastest(x)
+    >>> x
+    array([0., 2., 4.])
+    """
+
+    def __init__(
+        self, loops: Callable[..., Any], plain: Callable[..., Any], reassociate: bool = False
+    ) -> None:
+        self.loops = loops
+        self.plain = plain
+        self.reassociate = reassociate
+
+    @cached_property
+    def fastest(self) -> Callable[..., Any]:
+        """The form to call: compiled loops where numba is there, else the plain one.
+
+        Machine code is kept on disk, so that a kernel is compiled once on a machine. It runs
+        without Python's global lock, which lets threads work side by side.
+        """
+        module = numba()
+        if module is None:
+            return self.plain
+        settings: dict[str, Any] = {"nogil": True, "error_model": "numpy"}
+        if self.reassociate:
+            settings["fastmath"] = {"reassoc", "contract", "nsz"}  # NaN and infinity stay
+        try:
+            return module.njit(cache=True, **settings)(self.loops)
+        except RuntimeError:  # no folder to keep it in
+            return module.njit(**settings)(self.loops)
+
+
+def kernel(
+    plain: Callable[..., Any], *, reassociate: bool = False
+) -> Callable[[Callable[..., Any]], Kernel]:
+    """Make a `Kernel` of the loops that follow and of their plain form."""
+    return lambda loops: Kernel(loops, plain, reassociate)

@@ -1,0 +1,106 @@
+"""Losses with their gradient in one pass: the loss of some rows, and dz in place of z.
+
+A criterion takes the logits z, the targets and each sample's share of the mean (1/n, or wᵢ/Σw). It
+returns Σ shareᵢ ℓᵢ, added up in double precision, and leaves shareᵢ ∂ℓᵢ/∂zᵢ in z.
+"""
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from multilayer.compiled import kernel
+from multilayer.numpy.activations.base import Activation
+from multilayer.numpy.activations.rectifiers import Identity
+from multilayer.numpy.losses import NLL, BinaryCrossEntropy, CrossEntropy, Loss, SquaredError
+
+__all__ = ["Criterion", "criterion_of", "plain_criterion"]
+
+Array = npt.NDArray[Any]
+Criterion = Callable[[Array, Array, Array], float]
+
+
+def plain_criterion(loss: Loss, output: Activation) -> Criterion:
+    """Return any loss as a criterion: through its own formulas and the link function's."""
+
+    def criterion(z: Array, targets: Array, share: Array) -> float:
+        p = z if loss.takes_logits else output.forward(z)
+        values, gradient = loss.per_sample(p, targets)
+        gradient = gradient * share[:, np.newaxis]
+        z[:] = gradient if loss.takes_logits else output.backward(gradient, z, p)
+        return float(values @ share)
+
+    return criterion
+
+
+@kernel(plain=plain_criterion(CrossEntropy(), Identity()))
+def cross_entropy(z, labels, share):  # type: ignore[no-untyped-def]
+    """ℓ = log Σ eᶻ − z_y, dz = softmax(z) − 1[y], for labels y."""
+    total = 0.0
+    for i in range(z.shape[0]):
+        largest = z[i, 0]
+        for j in range(1, z.shape[1]):
+            if z[i, j] > largest:
+                largest = z[i, j]
+        of_label = z[i, labels[i]] - largest
+        normalizer = z.dtype.type(0)
+        for j in range(z.shape[1]):
+            e = np.exp(z[i, j] - largest)
+            z[i, j] = e
+            normalizer += e
+        total += share[i] * (np.log(normalizer) - of_label)
+        scale = share[i] / normalizer
+        for j in range(z.shape[1]):
+            z[i, j] *= scale
+        z[i, labels[i]] -= share[i]
+    return total
+
+
+@kernel(plain=plain_criterion(BinaryCrossEntropy(), Identity()))
+def binary_cross_entropy(z, targets, share):  # type: ignore[no-untyped-def]
+    """ℓ = Σ log(1 + eᶻ) − t z, dz = 1/(1 + e⁻ᶻ) − t."""
+    one = z.dtype.type(1)
+    total = 0.0
+    for i in range(z.shape[0]):
+        value = 0.0
+        for j in range(z.shape[1]):
+            logit, target = z[i, j], targets[i, j]
+            e = np.exp(-abs(logit))
+            positive = logit if logit > 0 else z.dtype.type(0)
+            value += (positive - target * logit) + math.log1p(e)
+            p = (one if logit >= 0 else e) / (one + e)
+            z[i, j] = share[i] * (p - target)
+        total += share[i] * value
+    return total
+
+
+@kernel(plain=plain_criterion(SquaredError(), Identity()))
+def squared_error(z, targets, share):  # type: ignore[no-untyped-def]
+    """ℓ = ½ ‖z − t‖², dz = z − t."""
+    total = 0.0
+    for i in range(z.shape[0]):
+        value = 0.0
+        for j in range(z.shape[1]):
+            residual = z[i, j] - targets[i, j]
+            value += residual * residual
+            z[i, j] = share[i] * residual
+        total += share[i] * 0.5 * value
+    return total
+
+
+def criterion_of(loss: Loss, output_name: str, output: Activation, targets: Array) -> Criterion:
+    """Return the criterion of a loss after a link function: a compiled one where there is one."""
+    kind = type(loss)
+    has_labels = targets.ndim == 1
+    if isinstance(loss, CrossEntropy) and kind is CrossEntropy:
+        if has_labels and not loss.label_smoothing:
+            return cross_entropy.fastest
+    elif kind is NLL:  # −log of the softmax of logits: the cross-entropy, told in two parts
+        return cross_entropy.fastest
+    elif kind is BinaryCrossEntropy:
+        return binary_cross_entropy.fastest
+    elif kind is SquaredError and output_name == "identity":
+        return squared_error.fastest
+    return plain_criterion(loss, output)

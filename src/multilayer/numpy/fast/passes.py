@@ -1,0 +1,220 @@
+"""What stands between the matrix products: biases, activations and their way back, dropout.
+
+``forward(z, b)`` makes a = σ(z + b) of z, in place. ``backward(da, a, db)`` makes dz = da · σ'(z)
+of da, in place, and sums it over samples into db; so σ' must be told by a alone. An activation that
+has no entry in `PASSES` goes through its own `forward` and `backward`.
+"""
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from multilayer.compiled import Kernel, kernel
+from multilayer.numpy.activations.base import Activation
+from multilayer.numpy.activations.rectifiers import Identity, LeakyReLU, ReLU
+from multilayer.numpy.activations.sigmoids import Sigmoid, Tanh
+
+__all__ = ["PASSES", "Passes", "add_bias", "dropout", "passes_of", "sum_columns"]
+
+Array = npt.NDArray[Any]
+Form = Callable[[Kernel], Callable[..., Any]]
+"""Which of a kernel's two forms is wanted."""
+
+
+# Affine -----------------------------------------------------------------------------------------
+
+
+def _add_bias(z: Array, b: Array) -> None:
+    np.add(z, b, out=z)
+
+
+@kernel(plain=_add_bias)
+def add_bias(z, b):  # type: ignore[no-untyped-def]
+    """Z ← z + b."""
+    for i in range(z.shape[0]):
+        for j in range(z.shape[1]):
+            z[i, j] += b[j]
+
+
+def _sum_columns(dz: Array, a: Array, db: Array) -> None:
+    np.sum(dz, axis=0, out=db)
+
+
+@kernel(plain=_sum_columns)
+def sum_columns(dz, a, db):  # type: ignore[no-untyped-def]
+    """Db ← Σᵢ dzᵢ; the identity's way back, which needs no a."""
+    db[:] = 0
+    for i in range(dz.shape[0]):
+        for j in range(dz.shape[1]):
+            db[j] += dz[i, j]
+
+
+# ReLU -------------------------------------------------------------------------------------------
+
+
+def _relu_forward(z: Array, b: Array) -> None:
+    np.add(z, b, out=z)
+    np.maximum(z, 0, out=z)
+
+
+@kernel(plain=_relu_forward)
+def relu_forward(z, b):  # type: ignore[no-untyped-def]
+    """Z ← max(0, z + b); what is not a number stays so."""
+    for i in range(z.shape[0]):
+        for j in range(z.shape[1]):
+            value = z[i, j] + b[j]
+            z[i, j] = z.dtype.type(0) if value < 0 else value
+
+
+def _relu_backward(da: Array, a: Array, db: Array) -> None:
+    np.multiply(da, a > 0, out=da)
+    np.sum(da, axis=0, out=db)
+
+
+@kernel(plain=_relu_backward)
+def relu_backward(da, a, db):  # type: ignore[no-untyped-def]
+    """Da ← da where a > 0, else 0; db its sum."""
+    db[:] = 0
+    for i in range(a.shape[0]):
+        for j in range(a.shape[1]):
+            value = da[i, j] if a[i, j] > 0 else a.dtype.type(0)
+            da[i, j] = value
+            db[j] += value
+
+
+# Leaky ReLU -------------------------------------------------------------------------------------
+
+SLOPE = LeakyReLU.negative_slope
+
+
+def _leaky_relu_forward(z: Array, b: Array) -> None:
+    np.add(z, b, out=z)
+    np.multiply(z, SLOPE, out=z, where=z < 0)
+
+
+@kernel(plain=_leaky_relu_forward)
+def leaky_relu_forward(z, b):  # type: ignore[no-untyped-def]
+    """Z ← z + b, times the slope where that is negative."""
+    slope = z.dtype.type(SLOPE)
+    for i in range(z.shape[0]):
+        for j in range(z.shape[1]):
+            value = z[i, j] + b[j]
+            z[i, j] = slope * value if value < 0 else value
+
+
+def _leaky_relu_backward(da: Array, a: Array, db: Array) -> None:
+    np.multiply(da, SLOPE, out=da, where=~(a > 0))
+    np.sum(da, axis=0, out=db)
+
+
+@kernel(plain=_leaky_relu_backward)
+def leaky_relu_backward(da, a, db):  # type: ignore[no-untyped-def]
+    """Da ← da where a > 0, else da times the slope; db its sum."""
+    slope = a.dtype.type(SLOPE)
+    db[:] = 0
+    for i in range(a.shape[0]):
+        for j in range(a.shape[1]):
+            value = da[i, j] if a[i, j] > 0 else slope * da[i, j]
+            da[i, j] = value
+            db[j] += value
+
+
+# Tanh and the logistic function -----------------------------------------------------------------
+# NumPy computes eᶻ and tanh z several numbers at a time, which a compiled loop does not.
+
+
+def _tanh_backward(da: Array, a: Array, db: Array) -> None:
+    np.multiply(da, 1 - a * a, out=da)
+    np.sum(da, axis=0, out=db)
+
+
+@kernel(plain=_tanh_backward)
+def tanh_backward(da, a, db):  # type: ignore[no-untyped-def]
+    """Da ← da (1 − a²); db its sum."""
+    one = a.dtype.type(1)
+    db[:] = 0
+    for i in range(a.shape[0]):
+        for j in range(a.shape[1]):
+            value = da[i, j] * (one - a[i, j] * a[i, j])
+            da[i, j] = value
+            db[j] += value
+
+
+def _sigmoid_backward(da: Array, a: Array, db: Array) -> None:
+    np.multiply(da, a * (1 - a), out=da)
+    np.sum(da, axis=0, out=db)
+
+
+@kernel(plain=_sigmoid_backward)
+def sigmoid_backward(da, a, db):  # type: ignore[no-untyped-def]
+    """Da ← da a (1 − a); db its sum."""
+    one = a.dtype.type(1)
+    db[:] = 0
+    for i in range(a.shape[0]):
+        for j in range(a.shape[1]):
+            value = da[i, j] * (a[i, j] * (one - a[i, j]))
+            da[i, j] = value
+            db[j] += value
+
+
+def _tanh(form: Form) -> Callable[[Array, Array], None]:
+    bias = form(add_bias)
+
+    def forward(z: Array, b: Array) -> None:
+        bias(z, b)
+        np.tanh(z, out=z)
+
+    return forward
+
+
+def _sigmoid(form: Form) -> Callable[[Array, Array], None]:
+    bias = form(add_bias)
+
+    def forward(z: Array, b: Array) -> None:
+        bias(z, b)
+        np.negative(z, out=z)
+        with np.errstate(over="ignore"):  # 1/(1 + ∞) is the 0 that is wanted
+            np.exp(z, out=z)
+        np.add(z, 1, out=z)
+        np.reciprocal(z, out=z)
+
+    return forward
+
+
+class Passes(NamedTuple):
+    """An activation's way forward, given the form of its kernels, and its way back."""
+
+    forward: Callable[[Form], Callable[[Array, Array], None]]
+    backward: Kernel
+
+
+PASSES: dict[type[Activation], Passes] = {
+    Identity: Passes(lambda form: form(add_bias), sum_columns),
+    ReLU: Passes(lambda form: form(relu_forward), relu_backward),
+    LeakyReLU: Passes(lambda form: form(leaky_relu_forward), leaky_relu_backward),
+    Tanh: Passes(_tanh, tanh_backward),
+    Sigmoid: Passes(_sigmoid, sigmoid_backward),
+}
+
+
+def passes_of(activation: Activation) -> Passes | None:
+    """Return the fused passes of an activation, if it has any; a subclass's may differ."""
+    return PASSES.get(type(activation))
+
+
+# Dropout ----------------------------------------------------------------------------------------
+
+
+def _dropout(x: Array, uniform: Array, rate: float, y: Array) -> None:
+    np.multiply(x, (uniform >= rate) / x.dtype.type(1 - rate), out=y)
+
+
+@kernel(plain=_dropout)
+def dropout(x, uniform, rate, y):  # type: ignore[no-untyped-def]
+    """Y ← x/(1 − rate) where a number drawn from [0, 1) is at least `rate`, else 0."""
+    scale = x.dtype.type(1) / x.dtype.type(1 - rate)
+    for i in range(x.shape[0]):
+        for j in range(x.shape[1]):
+            y[i, j] = x[i, j] * scale if uniform[i, j] >= rate else x.dtype.type(0)

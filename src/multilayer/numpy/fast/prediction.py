@@ -1,0 +1,138 @@
+"""Predictor: the way forward alone, in pieces that fit the cache, on all cores.
+
+Few rows are computed by plain NumPy, so that a single prediction loads nothing. Many are cut into
+pieces, which threads take one after the other, whoever comes first: a thread that is held up leaves
+the rest to the others, and the result does not depend on who computed which piece.
+"""
+
+import itertools
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from multilayer.compiled import Kernel
+from multilayer.numpy.activations import ACTIVATIONS
+from multilayer.numpy.activations.base import Activation
+from multilayer.numpy.fast.passes import Form, add_bias, passes_of
+from multilayer.numpy.fast.plan import fused
+from multilayer.numpy.fast.step import n_workers
+from multilayer.numpy.fast.workers import Workers, n_threads, single_threaded_blas
+from multilayer.numpy.layers import Affine, Dropout, Layer, Residual, Stack
+from multilayer.samples import LazySamples
+
+__all__ = ["Predictor"]
+
+Array = npt.NDArray[Any]
+Forward = Callable[[Array], Array]
+
+PIECE = 512
+"""Rows computed at a time."""
+
+
+class Predictor:
+    """Computes a network's features and logits; it holds no arrays but the network's own.
+
+    Parameters
+    ----------
+    hidden, last : Stack, Affine
+        The network's layers.
+    """
+
+    def __init__(self, hidden: Stack, last: Affine) -> None:
+        self._hidden, self._last = hidden, last
+        self._n_weights = sum(W.size for W in (*hidden.parameters, last.W) if W.ndim == 2)
+        self._few = self._ways(_plain)
+        self._many: tuple[Forward, Forward] | None = None
+
+    def features(self, x: Array | LazySamples) -> Array:
+        """Return the last hidden layer's output of checked samples; x itself if there is none."""
+        return self._compute(x, 0, self._last.W.shape[1])
+
+    def logits(self, x: Array | LazySamples) -> Array:
+        """Return the last layer's values of checked samples, before the link function."""
+        return self._compute(x, 1, len(self._last.W))
+
+    def _ways(self, form: Form) -> tuple[Forward, Forward]:
+        """Return the ways to the features and to the logits."""
+        features = _way(self._hidden, form)
+        last = _dense(self._last, ACTIVATIONS["identity"], form)
+        return features, lambda x: last(features(x))
+
+    def _compute(self, x: Array | LazySamples, way: int, width: int) -> Array:
+        n_rows, dtype = len(x), self._last.W.dtype
+        if n_rows <= PIECE:
+            with np.errstate(invalid="ignore"):  # BLAS may set the flag for lanes beside the result
+                return self._few[way](np.asarray(x, dtype=dtype))
+        if self._many is None:
+            self._many = self._ways(_fastest)
+        forward = self._many[way]
+        out = np.empty((n_rows, width), dtype)
+        starts = itertools.count(0, PIECE)  # each number is taken by one thread only
+
+        def work(_: int) -> None:
+            for start in starts:
+                if start >= n_rows:
+                    return
+                piece = slice(start, start + PIECE)
+                out[piece] = forward(np.asarray(x[piece], dtype=dtype))
+
+        n = n_workers(n_rows, self._n_weights, n_threads())
+        with np.errstate(invalid="ignore"):
+            if n == 1:
+                work(0)
+                return out
+            with single_threaded_blas():
+                workers = Workers(n)
+                try:
+                    workers.run(work, n)
+                finally:
+                    workers.stop()
+        return out
+
+
+def _way(layer: Layer, form: Form) -> Forward:
+    """Return a layer's way forward in prediction mode."""
+    if isinstance(layer, Residual):
+        inner = _way(layer.inner, form)
+        return lambda x: x + inner(x)
+    if not isinstance(layer, Stack):
+        return lambda x: layer.forward(x)[0]
+    ways = [
+        _dense(part, activation or ACTIVATIONS["identity"], form)
+        if isinstance(part, Affine)
+        else _way(part, form)
+        for part, activation in fused(layer.layers)
+        if not isinstance(part, Dropout)
+    ]
+
+    def forward(x: Array) -> Array:
+        for way in ways:
+            x = way(x)
+        return x
+
+    return forward
+
+
+def _dense(layer: Affine, activation: Activation, form: Form) -> Forward:
+    """Return a = σ(x Wᵀ + b)."""
+    passes = passes_of(activation)
+    WT = layer.W.T
+    b = np.zeros(len(layer.W), layer.W.dtype) if layer.b is None else layer.b
+    epilogue = form(add_bias) if passes is None else passes.forward(form)
+
+    def forward(x: Array) -> Array:
+        z = np.dot(x, WT)
+        epilogue(z, b)
+        return z if passes is not None else activation.forward(z)
+
+    return forward
+
+
+def _plain(kernel: Kernel) -> Any:
+    return kernel.plain
+
+
+def _fastest(kernel: Kernel) -> Any:
+    return kernel.fastest

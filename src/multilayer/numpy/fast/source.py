@@ -1,0 +1,88 @@
+"""Source: the samples, targets and weights of a training, and the rows of its next batch."""
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from multilayer.compiled import kernel
+from multilayer.samples import LazySamples
+
+__all__ = ["Source", "gather"]
+
+Array = npt.NDArray[Any]
+
+REORDERED_BYTES = 2**22
+"""Samples of up to so many bytes are put into the epoch's order once, and not batch by batch."""
+
+
+def _gather(X: Array, rows: Array, out: Array) -> None:
+    np.take(X, rows, axis=0, out=out, mode="clip")  # the mode that needs no copy of `out`
+
+
+@kernel(plain=_gather)
+def gather(X, rows, out):  # type: ignore[no-untyped-def]
+    """Copy some rows of a matrix."""
+    for i in range(rows.size):
+        row = X[rows[i]]
+        for j in range(row.size):
+            out[i, j] = row[j]
+
+
+class Source:
+    """Gives each worker its rows of a batch, in the epoch's order.
+
+    Parameters
+    ----------
+    X : array of shape (n_samples, in_features) or LazySamples
+        Lazy ones are read straight into the arrays that the network works in.
+    targets : array of n_samples rows
+    weight : array of shape (n_samples,), optional
+    dtype : numpy.dtype
+        The network's.
+    """
+
+    def __init__(
+        self, X: Array | LazySamples, targets: Array, weight: Array | None, dtype: np.dtype[Any]
+    ) -> None:
+        self.X, self.targets, self.weight = X, targets, weight
+        self.dtype = dtype
+        self.order: Array | None = None
+        self._now: tuple[Array | LazySamples, Array, Array | None] = (X, targets, weight)
+
+    def begin_epoch(self, order: Array | None) -> None:
+        """Take the order of the next epoch; None is that of the samples."""
+        self.order = order
+        if order is None:
+            self._now = self.X, self.targets, self.weight
+        elif isinstance(self.X, np.ndarray) and self.X.nbytes <= REORDERED_BYTES:
+            weight = None if self.weight is None else self.weight[order]
+            self._now = self.X[order], self.targets[order], weight
+            self.order = None
+
+    def samples(self, start: int, stop: int, out: Array) -> Array:
+        """Return the samples at these places of the order; `out` is where to read them into."""
+        X = self._now[0]
+        if self.order is not None:
+            rows = self.order[start:stop]
+            if isinstance(X, LazySamples):
+                X.read(rows, out)
+            else:
+                gather.fastest(X, rows, out)
+            return out
+        if isinstance(X, LazySamples):
+            X.read(slice(start, stop), out)
+            return out
+        return X[start:stop]
+
+    def targets_of(self, start: int, stop: int) -> Array:
+        """Return the targets at these places of the order."""
+        targets = self._now[1]
+        return targets[start:stop] if self.order is None else targets[self.order[start:stop]]
+
+    def weights_of(self, start: int, stop: int) -> Array | None:
+        """Return the weights at these places of the order, if there are any."""
+        weight = self._now[2]
+        if weight is None:
+            return None
+        return weight[start:stop] if self.order is None else weight[self.order[start:stop]]

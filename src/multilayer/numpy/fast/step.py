@@ -1,0 +1,253 @@
+"""Step: one training step on some rows of the samples, for speed.
+
+Each worker takes its own rows of the batch forward and back; then each adds up the gradients of its
+own part of the parameter vector, with the penalty's, and updates that part. A batch's loss is the
+sum of its samples' shares of the mean, so parts of a batch simply add up.
+"""
+
+import math
+from collections.abc import Callable
+from contextlib import ExitStack
+from itertools import pairwise
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from multilayer.numpy.fast.criteria import criterion_of
+from multilayer.numpy.fast.plan import Plan, dropout_widths, is_by_rows
+from multilayer.numpy.fast.source import Source
+from multilayer.numpy.fast.updates import add_penalty, add_up, update_of
+from multilayer.numpy.fast.workers import Workers, n_threads, single_threaded_blas
+from multilayer.numpy.losses import Loss
+from multilayer.numpy.optimizers import Optimizer, State, clip_by_norm
+from multilayer.samples import LazySamples
+
+if TYPE_CHECKING:
+    from multilayer.numpy.network import MLP
+
+__all__ = ["Step", "n_workers"]
+
+Array = npt.NDArray[Any]
+
+WORK = 1e7
+"""Floating-point operations below which a thread is not worth waking: about 0.3 ms of one core."""
+ROWS = 32
+"""Rows below which a matrix product wastes a core."""
+LONG = 200_000
+"""Parameters from which several threads update them."""
+ALIGN = 16
+"""Parts of the parameter vector begin at multiples of this: a cache line of float32."""
+
+
+def n_workers(n_rows: int, n_weights: int, n_available: int) -> int:
+    """Return among how many threads a batch is best divided.
+
+    Forward, dW and dx are a multiplication and an addition each, for every row and weight.
+    """
+    work = 6 * n_rows * n_weights
+    return max(1, min(n_available, n_rows // ROWS, int(work / WORK)))
+
+
+class Step:
+    """Takes optimizer steps on a network.
+
+    Parameters
+    ----------
+    net : MLP
+        The network, whose parameters it changes.
+    loss : Loss
+    optimizer : Optimizer
+    state : dict
+        The optimizer's, which it changes.
+    l1, l2 : float
+        λ₁, λ₂ of the penalty.
+    clip_norm, clip_value : float, optional
+        The gradient's largest length, and its entries' largest size; value first.
+    rng : numpy.random.Generator
+        Draws the dropout masks, of the whole batch and in forward order, whoever computes it.
+    data : tuple (X, targets, weight)
+        Checked samples.
+    """
+
+    def __init__(
+        self,
+        net: "MLP",
+        *,
+        loss: Loss,
+        optimizer: Optimizer,
+        state: State,
+        l1: float,
+        l2: float,
+        clip_norm: float | None,
+        clip_value: float | None,
+        rng: np.random.Generator,
+        data: tuple[Array | LazySamples, Array, Array | None],
+    ) -> None:
+        self.net = net
+        self.state = state
+        self.l1, self.l2 = l1, l2
+        self.clip_norm, self.clip_value = clip_norm, clip_value
+        self.rng = rng
+        self.source = Source(*data, net.dtype)
+        self.criterion = criterion_of(loss, net.architecture.output, net._output, data[1])
+        self._update, by_parts = update_of(optimizer, net.parameters, state)
+        self._in_one_go = by_parts and clip_norm is None and clip_value is None
+        self._has_state = bool(net.state)
+        self._batches: dict[int, _Batch] = {}
+        self._workers: Workers | None = None
+        self._exit = ExitStack()
+
+    def begin_epoch(self, order: Array | None) -> None:
+        """Take the order of the next epoch's rows; None is that of the samples."""
+        self.source.begin_epoch(order)
+
+    def take(self, start: int, stop: int, learning_rate: float) -> float:
+        """Take a step on the rows at these places of the order; return the loss before it.
+
+        If that is infinite or NaN, or no row has a weight, nothing is changed.
+        """
+        batch = self._batches.get(stop - start) or self._prepare(stop - start)
+        weight = self.source.weights_of(start, stop)
+        if weight is not None and not batch.take_weights(weight):
+            return 0.0
+        for uniform in batch.uniforms:
+            self.rng.random(out=uniform, dtype=np.float32)
+        batch.start = start
+        self._run(batch.pass_rows, batch.n)
+        value = sum(batch.losses)
+        if not math.isfinite(value):
+            return value
+        self.state["step"] += 1
+        batch.learning_rate = learning_rate
+        if self._in_one_go:
+            self._run(batch.update_part, len(batch.parts))
+        else:
+            self._run(batch.add_up_part, len(batch.parts))
+            self._clip(self.gradients[0])
+            self._update(self.gradients, 1, 0, self.net.n_parameters, learning_rate)
+        if self._has_state:
+            for plan in batch.plans:
+                plan.update_state()
+        return value + sum(batch.penalties) if self.l1 or self.l2 else value
+
+    def finish(self) -> None:
+        """End the threads, and give BLAS back its own."""
+        if self._workers is not None:
+            self._workers.stop()
+        self._exit.close()
+        self._batches = {}
+
+    def _run(self, work: Callable[[int], None], n: int) -> None:
+        if n == 1:
+            work(0)
+        else:
+            assert self._workers is not None
+            self._workers.run(work, n)
+
+    def _clip(self, gradient: Array) -> None:
+        if self.clip_value is not None:
+            np.clip(gradient, -self.clip_value, self.clip_value, out=gradient)
+        if self.clip_norm is not None:
+            square = float(np.dot(gradient, gradient))
+            if not 0 < square < math.inf:  # squares that vanish or overflow
+                gradient[:] = clip_by_norm(gradient, self.clip_norm)
+            elif square > self.clip_norm**2:
+                gradient *= self.clip_norm / math.sqrt(square)
+
+    def _prepare(self, n_rows: int) -> "_Batch":
+        """Return the arrays for batches of so many rows; the first call decides on the threads."""
+        net = self.net
+        n_weights = sum(W.size for W, _ in net.weights if W.ndim == 2)
+        by_rows = is_by_rows(net._hidden)
+        if self._workers is None:
+            available = n_threads()
+            wanted = n_workers(n_rows, n_weights, available)
+            n = wanted if by_rows else 1
+            # Where a batch cannot be cut, or has rows for few of many cores, BLAS uses the others.
+            if wanted > 1 and 2 * n < available + (not by_rows):
+                n = 1
+            else:
+                self._exit.enter_context(single_threaded_blas())
+            self._workers = Workers(n)
+            self.gradients = np.zeros((n, net.n_parameters), net.dtype)
+        n = min(n_workers(n_rows, n_weights, self._workers.n), self._workers.n)
+        batch = self._batches[n_rows] = _Batch(self, n_rows, n)
+        return batch
+
+
+class _Batch:
+    """What a step on so many rows works with: plans and cuts, one for each worker."""
+
+    def __init__(self, step: Step, n_rows: int, n: int) -> None:
+        net = self.net = step.net
+        self.step, self.n = step, n
+        self.start, self.learning_rate = 0, 0.0
+        self.losses = [0.0] * n
+        self.share = np.full(n_rows, 1 / n_rows, net.dtype)
+        self.uniforms = [
+            np.empty((n_rows, width), np.float32) for width in dropout_widths(net._hidden)
+        ]
+        self.rows = _cuts(n_rows, n)
+        # A short vector is updated sooner than another thread wakes.
+        n_parts = n if net.n_parameters >= LONG else 1
+        self.parts = _cuts(net.n_parameters, n_parts, ALIGN)
+        self.penalties = [0.0] * n_parts
+        self.plans, self.inputs, self.shares = [], [], []
+        for part, (lo, hi) in enumerate(self.rows):
+            gradients = net._pairs(step.gradients[part])
+            uniforms = [uniform[lo:hi] for uniform in self.uniforms]
+            self.plans.append(
+                Plan(net._hidden, net._last, gradients, uniforms, step.criterion, hi - lo)
+            )
+            self.inputs.append(np.empty((hi - lo, net.architecture.in_features), net.dtype))
+            self.shares.append(self.share[lo:hi])
+        weights = [part for (part, shape), *_ in net._layout if len(shape) == 2]
+        self.penalized = [
+            [
+                (max(lo, w.start), min(hi, w.stop))
+                for w in weights
+                if (step.l1 or step.l2) and max(lo, w.start) < min(hi, w.stop)
+            ]
+            for lo, hi in self.parts
+        ]
+
+    def take_weights(self, weight: Array) -> bool:
+        """Take each row's share wᵢ/Σw of the mean; return whether any has one."""
+        largest = weight.max()
+        if largest <= 0:
+            return False
+        np.divide(weight, largest, out=self.share)  # a sum of large weights could overflow
+        self.share /= self.share.sum()
+        return True
+
+    def pass_rows(self, part: int) -> None:
+        """Go forward and back with a worker's rows."""
+        source = self.step.source
+        lo, hi = self.rows[part]
+        lo, hi = lo + self.start, hi + self.start
+        x = source.samples(lo, hi, self.inputs[part])
+        self.losses[part] = self.plans[part].run(x, source.targets_of(lo, hi), self.shares[part])
+
+    def add_up_part(self, part: int) -> None:
+        """Add up the gradients of a worker's part of the vector, and the penalty's."""
+        step = self.step
+        add_up.fastest(step.gradients, self.n, *self.parts[part])
+        self.penalties[part] = sum(
+            add_penalty.fastest(step.gradients[0], self.net.parameters, lo, hi, step.l1, step.l2)
+            for lo, hi in self.penalized[part]
+        )
+
+    def update_part(self, part: int) -> None:
+        """Add up and update a worker's part of the vector."""
+        step, n = self.step, self.n
+        if self.penalized[part]:
+            self.add_up_part(part)
+            n = 1
+        step._update(step.gradients, n, *self.parts[part], self.learning_rate)
+
+
+def _cuts(size: int, n: int, align: int = 1) -> list[tuple[int, int]]:
+    """Return the bounds of n parts of a range, about equal."""
+    bounds = [size * part // n // align * align for part in range(n)]
+    return list(pairwise([*bounds, size]))

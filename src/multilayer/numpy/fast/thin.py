@@ -1,0 +1,59 @@
+"""A last layer of a few outputs: its products are too thin for BLAS, and are one pass each.
+
+Classifiers of two classes and regressions end in one to three outputs. BLAS rearranges its operands
+before it multiplies, which then takes longer than the product itself.
+"""
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from multilayer.compiled import kernel
+
+__all__ = ["WIDEST", "thin_backward", "thin_forward"]
+
+Array = npt.NDArray[Any]
+
+WIDEST = 3
+"""Outputs up to which a pass beats BLAS; at 4 they are even (measured, see docs/performance.md)."""
+
+
+def _forward(x: Array, W: Array, b: Array, z: Array) -> None:
+    np.dot(x, W.T, out=z)
+    np.add(z, b, out=z)
+
+
+@kernel(plain=_forward, reassociate=True)
+def thin_forward(x, W, b, z):  # type: ignore[no-untyped-def]
+    """Z ← x Wᵀ + b."""
+    for i in range(x.shape[0]):
+        row = x[i]
+        for j in range(W.shape[0]):
+            w = W[j]
+            total = z.dtype.type(0)
+            for k in range(row.size):
+                total += row[k] * w[k]
+            z[i, j] = total + b[j]
+
+
+def _backward(dz: Array, x: Array, W: Array, dW: Array, db: Array, dx: Array) -> None:
+    np.dot(dz.T, x, out=dW)
+    np.sum(dz, axis=0, out=db)
+    np.dot(dz, W, out=dx)
+
+
+@kernel(plain=_backward, reassociate=True)
+def thin_backward(dz, x, W, dW, db, dx):  # type: ignore[no-untyped-def]
+    """DW ← dzᵀ x, db ← Σ dz, dx ← dz W, with each row of x read once."""
+    dW[:] = 0
+    db[:] = 0
+    for i in range(x.shape[0]):
+        row, d_row = x[i], dx[i]
+        d_row[:] = 0
+        for j in range(W.shape[0]):
+            slope, w, dw = dz[i, j], W[j], dW[j]
+            db[j] += slope
+            for k in range(row.size):
+                dw[k] += slope * row[k]
+                d_row[k] += slope * w[k]

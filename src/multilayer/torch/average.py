@@ -1,0 +1,57 @@
+"""RunningAverage: a second network, whose numbers follow those of the one that is trained."""
+
+from copy import deepcopy
+from itertools import chain
+from typing import TYPE_CHECKING
+
+import torch
+from torch.optim.swa_utils import get_ema_multi_avg_fn
+
+if TYPE_CHECKING:
+    from multilayer.torch.network import MLP
+
+__all__ = ["RunningAverage"]
+
+
+class RunningAverage:
+    """The exponential moving average a ← d a + (1 − d) w of weights and statistics.
+
+    PyTorch's AveragedModel counts its updates and asks the count each time, which on a GPU costs a
+    copy from the host at every step.
+
+    Parameters
+    ----------
+    net : MLP
+        The network that is trained.
+    decay : float
+        d, in (0, 1).
+
+    Attributes
+    ----------
+    net : MLP
+        The network of the averages. It begins with the weights of the first `update`.
+    """
+
+    def __init__(self, net: "MLP", decay: float) -> None:
+        self.net = deepcopy(net)
+        self._move = get_ema_multi_avg_fn(decay)  # type: ignore[no-untyped-call]
+        self._has_begun = False
+
+    @torch.no_grad()
+    def update(self, net: "MLP") -> None:
+        """Take the weights after a step into the average."""
+        averages, values = (
+            [tensor.detach() for tensor in chain(each.parameters(), each.buffers())]
+            for each in (self.net, net)
+        )
+        moving = [average.is_floating_point() and self._has_begun for average in averages]
+        for average, value, moves in zip(averages, values, moving, strict=True):
+            if not moves:  # the first weights themselves; and a count of batches has no average
+                average.copy_(value)
+        if self._has_begun:
+            self._move(
+                [average for average, moves in zip(averages, moving, strict=True) if moves],
+                [value for value, moves in zip(values, moving, strict=True) if moves],
+                None,
+            )
+        self._has_begun = True

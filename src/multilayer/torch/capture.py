@@ -1,0 +1,205 @@
+"""Whole steps as CUDA graphs: recorded once for each batch size, then replayed.
+
+A step of a small network is some fifty kernels of a few microseconds each; Python takes longer to
+ask for them one by one than a GPU to run them. A CUDA graph asks for all of them at once. It runs
+the kernels again with the addresses and the numbers of the recording, so whatever differs between
+steps has to lie in memory that stays where it is: the batch's row numbers, the learning rate, and
+what the optimizer counts.
+"""
+
+import warnings
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING, Protocol
+
+import torch
+from torch import nn
+from torch.optim import SGD, Adagrad, Adam, AdamW, NAdam, RMSprop
+
+from multilayer.numpy.losses import Loss
+from multilayer.torch import losses
+from multilayer.torch.optimizers import Lion
+
+if TYPE_CHECKING:
+    from multilayer.torch.network import MLP
+
+__all__ = ["Captured", "CudaGraphs", "Recorder", "can_capture", "make_capturable"]
+
+Tensor = torch.Tensor
+
+DEVICE = "cuda"
+"""The kind of device whose work can be recorded."""
+N_REHEARSALS = 3
+"""After how many steps with a batch size the next one is recorded.
+
+Libraries set themselves up in the first ones, and the optimizer makes its state. They are steps
+like any other, so nothing has to be undone after them; and a size that hardly comes again, such as
+a short last batch in a few epochs, is never recorded.
+"""
+FUSED = (SGD, Adam, AdamW)
+"""Optimizers with one kernel for all parameters, which reads the learning rate from memory."""
+OPTIMIZERS = (*FUSED, NAdam, RMSprop, Adagrad, Lion)
+"""Optimizers whose steps can be recorded."""
+WAITING_LOSSES = ("quantile",)
+"""Losses whose formula copies numbers from the host, which then waits for the device."""
+HOOKS = (
+    "_forward_hooks",
+    "_forward_pre_hooks",
+    "_backward_hooks",
+    "_backward_pre_hooks",
+    "_post_accumulate_grad_hooks",
+)
+
+
+def can_capture(net: "MLP", loss: Loss, optimizer: torch.optim.Optimizer) -> bool:
+    """Return whether replaying a step's kernels does all that the step does.
+
+    Modules, losses and hooks of one's own may do anything in Python, of which a recording keeps
+    only what it did once. Float64 networks are left out because the fused optimizers have their
+    learning rate in float32.
+    """
+    parts = [*net.modules(), *net.parameters()]
+    return (
+        net.device.type == DEVICE
+        and net.dtype == "float32"
+        and type(optimizer) in OPTIMIZERS
+        and loss.name in losses.LOSSES
+        and loss.name not in WAITING_LOSSES
+        and losses.LOSSES[loss.name].__module__ == losses.__name__
+        and all(
+            type(module).__module__.startswith(("torch.nn.", "multilayer.torch."))
+            for module in net.modules()
+        )
+        and not any(getattr(part, name, None) for part in parts for name in HOOKS)
+    )
+
+
+def make_capturable(optimizer: torch.optim.Optimizer) -> None:
+    """Let an optimizer read its learning rate from memory, and count its steps there."""
+    is_fused = isinstance(optimizer, FUSED)
+    for group in optimizer.param_groups:
+        device = group["params"][0].device
+        group["lr"] = torch.as_tensor(group["lr"], dtype=torch.float32, device=device)
+        if is_fused:
+            group["fused"] = True
+        elif "foreach" in group:
+            group["foreach"] = True
+        if "capturable" in group:
+            group["capturable"] = True
+            for p in group["params"]:
+                state = optimizer.state[p]
+                state.update({name: value.to(device) for name, value in state.items()})
+
+
+class Recorder(Protocol):
+    """What runs a function, and records it, so that it can be run again without Python."""
+
+    def rehearse(self, run: Callable[[], None]) -> None:
+        """Run the function once, as a preparation for recording it."""
+
+    def record(self, run: Callable[[], None]) -> Callable[[], None]:
+        """Record what the function would do, without doing it; return what does it."""
+
+
+class CudaGraphs:
+    """Records work on a CUDA device, as PyTorch's notes on CUDA graphs have it.
+
+    Parameters
+    ----------
+    device : torch.device
+        The device.
+    generator : torch.Generator
+        What the work draws random numbers from: each replay draws on from where it stands.
+    """
+
+    def __init__(self, device: torch.device, generator: torch.Generator) -> None:
+        # The default stream's work cannot be recorded.
+        self._stream = torch.cuda.Stream(device)  # type: ignore[no-untyped-call]
+        self._generator = generator
+
+    def rehearse(self, run: Callable[[], None]) -> None:
+        current = torch.cuda.current_stream(self._stream.device)
+        self._stream.wait_stream(current)
+        with torch.cuda.stream(self._stream), warnings.catch_warnings():
+            # PyTorch wonders about a capturable optimizer whose steps are not (yet) recorded.
+            warnings.filterwarnings("ignore", "This instance was constructed with capturable=True")
+            run()
+        current.wait_stream(self._stream)
+
+    def record(self, run: Callable[[], None]) -> Callable[[], None]:
+        graph = torch.cuda.CUDAGraph()
+        graph.register_generator_state(self._generator)
+        # Other threads may go on using their devices meanwhile.
+        with torch.cuda.graph(graph, stream=self._stream, capture_error_mode="thread_local"):
+            run()
+        return graph.replay
+
+
+class Captured:
+    """A step that is recorded once for each batch size, and replayed from then on.
+
+    Parameters
+    ----------
+    step : callable
+        Takes row numbers, as a tensor, and returns the loss, as a tensor; nothing in it may depend
+        on anything but what lies in tensors.
+    parameters : iterable of Parameter
+        The parameters that it trains.
+    recorder : Recorder
+        What records it.
+    """
+
+    def __init__(
+        self,
+        step: Callable[[Tensor], Tensor],
+        parameters: Iterable[nn.Parameter],
+        recorder: Recorder,
+    ) -> None:
+        self._step = step
+        self._parameters = list(parameters)
+        self._recorder = recorder
+        self._recordings: dict[tuple[int, ...], _Recording] = {}
+
+    def __call__(self, rows: Tensor) -> Tensor:
+        """Take a step on these rows; return its loss."""
+        # A callback may freeze layers, or let them go.
+        key = (len(rows), *(p.requires_grad for p in self._parameters))
+        if key not in self._recordings:
+            self._recordings[key] = _Recording(self._step, self._parameters, self._recorder, rows)
+        return self._recordings[key].step(rows)
+
+
+class _Recording:
+    """The steps on batches of one size, with the memory that goes between them and the host."""
+
+    def __init__(
+        self,
+        step: Callable[[Tensor], Tensor],
+        parameters: list[nn.Parameter],
+        recorder: Recorder,
+        like: Tensor,
+    ) -> None:
+        self._step = step
+        self._parameters = parameters
+        self._recorder = recorder
+        self._rows = torch.empty_like(like)
+        self._loss = parameters[0].new_zeros((), requires_grad=False)
+        self._n_rehearsals = 0
+        self._replay: Callable[[], None] | None = None
+        self._gradients: list[Tensor | None] = []
+
+    def step(self, rows: Tensor) -> Tensor:
+        self._rows.copy_(rows)
+        if self._replay is None and self._n_rehearsals < N_REHEARSALS:
+            self._n_rehearsals += 1
+            self._recorder.rehearse(self._run)
+            return self._loss.clone()
+        if self._replay is None:
+            self._replay = self._recorder.record(self._run)
+            self._gradients = [p.grad for p in self._parameters]
+        self._replay()
+        for p, gradient in zip(self._parameters, self._gradients, strict=True):
+            p.grad = gradient  # which another size's recording has elsewhere
+        return self._loss.clone()
+
+    def _run(self) -> None:
+        self._loss.copy_(self._step(self._rows))

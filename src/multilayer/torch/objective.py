@@ -1,0 +1,65 @@
+"""Objective: the loss of a batch, penalty included, as a module."""
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+import torch
+from torch import nn
+
+from multilayer.numpy.losses import Loss
+from multilayer.torch import distributed
+from multilayer.torch.losses import mean_loss
+
+if TYPE_CHECKING:
+    from multilayer.torch.network import MLP
+
+__all__ = ["Objective", "shares"]
+
+Tensor = torch.Tensor
+
+
+class Objective(nn.Module):
+    """The loss as a module, so that DistributedDataParallel and torch.compile can take it whole.
+
+    DistributedDataParallel averages gradients over ranks; the samples' losses are to be added, so
+    they are multiplied by the number of ranks.
+    """
+
+    def __init__(self, net: "MLP", loss: Loss, l1: float, l2: float, n_ranks: int) -> None:
+        super().__init__()
+        self.net = net
+        self.loss = loss
+        self.l1 = l1
+        self.l2 = l2
+        self.n_ranks = n_ranks
+
+    def forward(self, X: Tensor, targets: Tensor, share: Tensor, part: float) -> Tensor:
+        """Return the loss of some samples with their shares, and that part of the penalty."""
+        p = self.net.logits(X) if self.loss.takes_logits else self.net(X)
+        value = mean_loss(self.loss, p.to(share.dtype), targets, share)
+        if self.n_ranks > 1:
+            value = self.n_ranks * value
+        for W in self._weights():
+            if self.l2:
+                value = value + part * 0.5 * self.l2 * W.square().sum()
+            if self.l1:
+                value = value + part * self.l1 * W.abs().sum()
+        return value
+
+    def _weights(self) -> Iterator[Tensor]:
+        for module in self.net.modules():
+            if isinstance(module, nn.Linear):
+                yield module.weight
+
+
+def shares(weight: Tensor | None, like: Tensor, *, over_ranks: bool = False) -> Tensor:
+    """Return each sample's share wᵢ/Σw of the mean, over the batches of all ranks if asked."""
+    if weight is None:
+        n = len(like)
+        if not (over_ranks and distributed.shard()[1] > 1):
+            return like.new_full((n,), 1 / max(n, 1))
+        weight = like.new_ones(n)
+    total = weight.sum()
+    if over_ranks:
+        total = distributed.sum_over_ranks(total)
+    return weight / torch.where(total > 0, total, torch.ones_like(total))

@@ -1,0 +1,61 @@
+"""Where samples lie: on the host, or whole on the network's device if there is room."""
+
+from typing import TYPE_CHECKING, Any
+
+import numpy.typing as npt
+import torch
+
+from multilayer.samples import LazySamples
+
+if TYPE_CHECKING:
+    from multilayer.torch.network import MLP
+
+__all__ = ["Batch", "as_index", "on_host", "place", "to_device", "together"]
+
+Array = npt.NDArray[Any]
+Tensor = torch.Tensor
+Batch = tuple[Any, Tensor, Tensor | None]
+"""Samples, as a tensor or lazy, with their targets and weights."""
+
+RESIDENT_BYTES = 2**31
+"""Samples of up to so many bytes, targets and weights included, lie whole on the device."""
+
+
+def on_host(values: object) -> object:
+    """Return a tensor as an array; anything else as it is."""
+    return values.detach().cpu().numpy() if isinstance(values, Tensor) else values
+
+
+def place(
+    X: Array | LazySamples, targets: Array, weight: Array | None, device: torch.device
+) -> Batch:
+    """Return checked samples as tensors: on the device if there is room; lazy ones as they are.
+
+    Targets and weights lie on the host, where splits, metrics and the loop want them.
+    """
+    beside = torch.from_numpy(targets), None if weight is None else torch.from_numpy(weight)
+    if isinstance(X, LazySamples):
+        return X, *beside
+    n_bytes = sum(array.nbytes for array in (X, targets, weight) if array is not None)
+    samples = torch.from_numpy(X)
+    return samples.to(device) if n_bytes <= RESIDENT_BYTES else samples, *beside
+
+
+def together(data: Batch) -> Batch:
+    """Return samples with their targets and weights beside them, on the device if they are."""
+    X, targets, weight = data
+    if not isinstance(X, Tensor):
+        return data
+    return X, targets.to(X.device), None if weight is None else weight.to(X.device)
+
+
+def as_index(X: Any, order: Array) -> Any:
+    """Return row numbers as what indexes X: a tensor beside it, or an array for lazy samples."""
+    return torch.from_numpy(order).to(X.device) if isinstance(X, Tensor) else order
+
+
+def to_device(part: Any, net: "MLP") -> Tensor:
+    """Return a batch's part as a tensor on the network's device."""
+    tensor = torch.as_tensor(part)
+    dtype = net.last.weight.dtype if tensor.is_floating_point() else None
+    return tensor.to(net.device, dtype=dtype, non_blocking=True)

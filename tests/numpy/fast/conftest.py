@@ -1,0 +1,26 @@
+"""Both forms of the kernels, and threads where the networks of tests are too small for them."""
+
+import pytest
+
+from multilayer.compiled import Kernel
+from multilayer.numpy.fast import prediction, step
+
+
+@pytest.fixture(params=["compiled", "plain"])
+def form(request, monkeypatch):
+    """Run a test with compiled kernels, and with their plain form as where numba is missing."""
+    if request.param == "plain":
+        monkeypatch.setattr(Kernel, "fastest", property(lambda self: self.plain))
+    return request.param
+
+
+@pytest.fixture(params=[1, 2, 3], ids=lambda n: f"{n} workers")
+def workers(request, monkeypatch):
+    """Divide each batch among so many workers, as far as it has rows."""
+    n = request.param
+    for module in (step, prediction):
+        monkeypatch.setattr(module, "n_threads", lambda: n)
+        monkeypatch.setattr(
+            module, "n_workers", lambda n_rows, n_weights, available: min(available, n_rows)
+        )
+    return n

@@ -1,0 +1,182 @@
+"""Every kernel computes the same compiled as in its plain NumPy form."""
+
+import importlib
+import pkgutil
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import multilayer
+from multilayer import compiled
+from multilayer.compiled import Kernel
+
+
+def all_kernels():
+    """Return every kernel of the package by the name of its module and its own."""
+    found = {}
+    for module in pkgutil.walk_packages(multilayer.__path__, prefix="multilayer."):
+        for name, thing in vars(importlib.import_module(module.name)).items():
+            if isinstance(thing, Kernel) and thing.loops.__module__ == module.name:
+                found[f"{module.name.rpartition('.')[2]}.{name}"] = thing
+    return found
+
+
+KERNELS = all_kernels()
+
+
+class Problem:
+    """Draws the arguments of a kernel."""
+
+    def __init__(self, seed, n, k, dtype):
+        self.rng, self.n, self.k, self.dtype = np.random.default_rng(seed), n, k, dtype
+
+    def matrix(self, n=None, k=None, scale=2.0):
+        shape = (self.n if n is None else n, self.k if k is None else k)
+        return (self.rng.normal(size=shape) * scale).astype(self.dtype)
+
+    def vector(self, k=None):
+        return self.matrix(1, k)[0]
+
+    def between_0_and_1(self, *shape):
+        return self.rng.uniform(size=shape).astype(self.dtype)
+
+    def back(self, a):
+        return self.matrix(), a, self.vector()
+
+    def criterion(self, targets):
+        return self.matrix(), targets, self.between_0_and_1(self.n)
+
+    def thin(self, *, back):
+        x, W, b, z = self.matrix(), self.matrix(3), self.vector(3), self.matrix(k=3)
+        return (z, x, W, self.matrix(3), b, self.matrix()) if back else (x, W, b, z)
+
+    def update(self, *settings, vectors=1, step=()):
+        size = self.n * self.k
+        state = [abs(self.vector(size)) for _ in range(vectors)]
+        parts = (3, size // 5, size)
+        return self.vector(size), self.matrix(3, size), *state, *step, *parts, 0.03, *settings
+
+
+# A function of a Problem that gives the arguments, for each kernel.
+ARGUMENTS = {
+    "passes.add_bias": lambda p: (p.matrix(), p.vector()),
+    "passes.sum_columns": lambda p: p.back(p.matrix()),
+    "passes.relu_forward": lambda p: (p.matrix(), p.vector()),
+    "passes.relu_backward": lambda p: p.back(np.maximum(p.matrix(), 0)),
+    "passes.leaky_relu_forward": lambda p: (p.matrix(), p.vector()),
+    "passes.leaky_relu_backward": lambda p: p.back(p.matrix()),
+    "passes.tanh_backward": lambda p: p.back(np.tanh(p.matrix())),
+    "passes.sigmoid_backward": lambda p: p.back(p.between_0_and_1(p.n, p.k)),
+    "passes.dropout": lambda p: (p.matrix(), p.rng.random((p.n, p.k), np.float32), 0.3, p.matrix()),
+    "criteria.cross_entropy": lambda p: p.criterion(p.rng.integers(p.k, size=p.n)),
+    "criteria.binary_cross_entropy": lambda p: p.criterion(p.between_0_and_1(p.n, p.k)),
+    "criteria.squared_error": lambda p: p.criterion(p.matrix()),
+    "thin.thin_forward": lambda p: p.thin(back=False),
+    "thin.thin_backward": lambda p: p.thin(back=True),
+    "updates.add_up": lambda p: (p.matrix(3), 3, p.k // 2, p.k),
+    "updates.add_penalty": lambda p: (p.vector(), p.vector(), p.k // 3, p.k, 0.2, 0.7),
+    "updates.sgd": lambda p: p.update(0.9, bool(p.n % 2), 0.1),
+    "updates.adam": lambda p: p.update(0.9, 0.999, 1e-8, 0.01, vectors=2, step=(7,)),
+    "source.gather": lambda p: (p.matrix(), p.rng.integers(p.n, size=5), p.matrix(5)),
+    "images.scale": lambda p: (
+        p.rng.integers(256, size=(p.n, p.k)).astype(np.uint8),
+        p.rng.integers(p.n, size=5),
+        *[(0.0, 1.0), (0.13, 0.31)][p.n % 2],
+        p.matrix(5),
+    ),
+}
+
+
+def test_every_kernel_has_arguments():
+    assert set(ARGUMENTS) == set(KERNELS)
+
+
+def test_numba_is_there_to_compile_them():
+    assert compiled.numba() is not None
+
+
+@pytest.mark.parametrize("name", KERNELS)
+@given(
+    seed=st.integers(0, 2**32 - 1),
+    n=st.integers(1, 40),
+    k=st.integers(1, 70),
+    dtype=st.sampled_from([np.float32, np.float64]),
+)
+@settings(deadline=None, max_examples=15)
+def test_compiled_and_plain_agree(name, seed, n, k, dtype):
+    kernel = KERNELS[name]
+    arguments = ARGUMENTS[name](Problem(seed, n, k, dtype))
+    twins = [a.copy() if isinstance(a, np.ndarray) else a for a in arguments]
+    result, expected = kernel.fastest(*arguments), kernel.plain(*twins)
+    # Sums of up to 70 numbers of about 4, in another order.
+    tolerance = 2000 * float(np.finfo(dtype).eps)
+    if expected is not None:
+        assert result == pytest.approx(expected, rel=tolerance, abs=tolerance)
+    for mine, other in zip(arguments, twins, strict=True):
+        if isinstance(mine, np.ndarray):
+            np.testing.assert_allclose(mine, other, rtol=tolerance, atol=tolerance)
+
+
+@pytest.mark.parametrize("name", ["passes.relu_forward", "passes.leaky_relu_forward"])
+def test_what_is_not_a_number_stays_so(name):
+    z = np.array([[np.nan, np.inf, -np.inf]], dtype=np.float32)
+    KERNELS[name].fastest(z, np.zeros(3, np.float32))
+    assert np.isnan(z[0, 0])
+    assert z[0, 1] == np.inf
+
+
+@pytest.mark.parametrize(
+    "name", ["criteria.cross_entropy", "criteria.binary_cross_entropy", "criteria.squared_error"]
+)
+@pytest.mark.parametrize("bad", [np.nan, np.inf])
+def test_a_loss_of_logits_that_are_not_finite_is_not_finite(name, bad):
+    labels = np.array([1]) if name.endswith(".cross_entropy") else np.ones((1, 3), np.float32)
+    for place in range(3):
+        z = np.zeros((1, 3), np.float32)
+        z[0, place] = bad
+        value = KERNELS[name].fastest(z, labels, np.ones(1, np.float32))
+        # The only finite case is a label with an infinite logit of its own sign.
+        assert not np.isfinite(value) or (name.startswith("criteria.binary") and bad == np.inf)
+
+
+def test_large_logits_do_not_overflow():
+    z = np.array([[1e4, -1e4, 0.0]], dtype=np.float32)
+    value = KERNELS["criteria.cross_entropy"].fastest(z, np.array([1]), np.ones(1, np.float32))
+    assert value == pytest.approx(2e4)
+    np.testing.assert_allclose(z, [[1, -1, 0]])
+
+
+def test_a_kernel_that_cannot_be_kept_on_disk_is_compiled_all_the_same(monkeypatch):
+    module = compiled.numba()
+    njit = module.njit
+
+    def refusing(**options):
+        if options.pop("cache", False):
+            raise RuntimeError("no locator available")
+        return njit(**options)
+
+    monkeypatch.setattr(module, "njit", refusing)
+    add_bias = KERNELS["passes.add_bias"]
+    z = np.zeros((1, 2))
+    Kernel(add_bias.loops, add_bias.plain).fastest(z, np.ones(2))
+    assert (z == 1).all()
+
+
+def test_without_numba_the_plain_form_is_used(monkeypatch):
+    monkeypatch.setattr(compiled, "numba", lambda: None)
+    add_bias = KERNELS["passes.add_bias"]
+    assert Kernel(add_bias.loops, add_bias.plain).fastest is add_bias.plain
+
+
+def test_numba_that_is_missing_or_switched_off_is_none(monkeypatch):
+    module = compiled.numba()
+    monkeypatch.setattr(module.config, "DISABLE_JIT", 1)
+    assert compiled.numba() is None
+
+    def missing(name):
+        raise ImportError(name)
+
+    monkeypatch.setattr(compiled, "import_module", missing)
+    assert compiled.numba() is None

@@ -1,0 +1,102 @@
+"""Predictions: those of the readable layers, however many rows there are and whoever computes."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from multilayer import Architecture
+from multilayer.data.images import ScaledImages
+from multilayer.numpy import MLP
+from multilayer.numpy.activations import ACTIVATIONS
+from multilayer.numpy.fast import prediction
+from multilayer.numpy.fast.prediction import PIECE
+
+SIZES = [1, 3, PIECE, PIECE + 1, 3 * PIECE + 7]
+
+
+def readable(net, X):
+    """Go forward through the layers themselves."""
+    features = net._hidden.forward(X)[0]
+    return features, net._last.forward(features)[0]
+
+
+def network(dtype="float64", **settings):
+    settings = {"activation": "tanh"} | settings
+    net = MLP(Architecture(6, (6, 6, 9), 4, **settings), dtype=dtype, rng=np.random.default_rng(0))
+    rng = np.random.default_rng(1)
+    net.parameters[:] = rng.normal(size=net.n_parameters)
+    for array in net.state.values():
+        array[:] = rng.uniform(0.5, 2, size=array.shape)
+    return net
+
+
+@pytest.mark.parametrize("n_rows", SIZES)
+@pytest.mark.parametrize(
+    "settings",
+    [{}, {"normalization": "batch", "residual": True, "dropout": 0.5}, {"bias": False}],
+    ids=str,
+)
+def test_networks(n_rows, settings, form, workers):
+    net = network(**settings)
+    X = np.random.default_rng(2).normal(size=(n_rows, 6))
+    features, logits = readable(net, X)
+    # Float64 sums of a few numbers, in another order.
+    np.testing.assert_allclose(net.features(X), features, rtol=1e-12, atol=1e-12)
+    np.testing.assert_allclose(net.logits(X), logits, rtol=1e-12, atol=1e-12)
+    np.testing.assert_allclose(net(X), logits, rtol=1e-12, atol=1e-12)
+
+
+@pytest.mark.parametrize("activation", list(ACTIVATIONS))
+def test_activations(activation, form):
+    net = network(activation=activation)
+    for n_rows in (2, PIECE + 1):
+        X = np.random.default_rng(2).normal(size=(n_rows, 6))
+        np.testing.assert_allclose(net.logits(X), readable(net, X)[1], rtol=1e-12, atol=1e-12)
+
+
+def test_without_hidden_layers_features_are_a_copy():
+    net = MLP(Architecture(3, (), 2), dtype="float64")
+    for n_rows in (2, PIECE + 1):
+        X = np.ones((n_rows, 3))
+        features = net.features(X)
+        np.testing.assert_array_equal(features, X)
+        assert not np.may_share_memory(features, X)
+
+
+def test_inputs_are_not_changed(workers):
+    net = network(activation="relu")
+    for n_rows in SIZES:
+        X = np.random.default_rng(0).normal(size=(n_rows, 6))
+        before = X.copy()
+        net(X)
+        np.testing.assert_array_equal(X, before)
+
+
+def test_a_prediction_follows_the_parameters():
+    net = network()
+    for n_rows in (1, PIECE + 1):
+        X = np.ones((n_rows, 6))
+        before = net(X)
+        net.parameters[:] *= 0.5
+        assert (net(X) != before).all()
+
+
+def test_lazy_samples_are_read_piece_by_piece(workers, monkeypatch):
+    pixels = np.random.default_rng(0).integers(256, size=(2 * PIECE + 5, 2, 3)).astype(np.uint8)
+    images = ScaledImages(pixels, mean=0.1, std=0.3)
+    net = network("float32")
+    expected = net(np.asarray(images))
+    monkeypatch.setattr(ScaledImages, "__array__", None)  # never all of them at once
+    np.testing.assert_array_equal(net(images), expected)
+
+
+@given(st.integers(1, 2 * PIECE), st.integers(1, 4))
+@settings(deadline=None, max_examples=25)
+def test_who_computes_makes_no_difference(n_rows, n):
+    net = network("float32", activation="relu")
+    X = np.random.default_rng(0).normal(size=(n_rows, 6)).astype(np.float32)
+    alone = net(X)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(prediction, "n_workers", lambda *_: n)
+        np.testing.assert_array_equal(net(X), alone)

@@ -1,0 +1,321 @@
+"""The fast step is the readable one: same losses, same weights, whoever computes which rows."""
+
+import itertools
+import tracemalloc
+
+import numpy as np
+import pytest
+
+from multilayer import Architecture
+from multilayer.numpy import MLP, OPTIMIZERS, SGD, Adam, AdamW, clip_by_norm, clip_by_value
+from multilayer.numpy.activations import ACTIVATIONS
+from multilayer.numpy.fast import step as step_module
+from multilayer.numpy.fast import workers as workers_module
+from multilayer.numpy.fast.step import n_workers
+from multilayer.registry import resolve
+from multilayer.samples import LazySamples
+from multilayer.training import Callback, Progress, fit
+
+N, N_IN = 23, 6
+BOUNDS = [(0, 10), (10, 20), (20, 23)]
+
+
+def problem(loss, out_features, seed=0):
+    rng = np.random.default_rng(seed)
+    X = rng.normal(size=(N, N_IN))
+    if loss in ("cross_entropy", "nll"):
+        return X, rng.integers(out_features, size=N)
+    y = rng.uniform(0, 1, size=(N, out_features))
+    return X, y
+
+
+def readable(net, trainer, data, order, rate, n_epochs=2):
+    """Train as the readable engine does: `_backpropagate`, clip, `Optimizer.update`."""
+    X, targets, weight = data
+    state = trainer.optimizer.initial_state(net.parameters)
+    losses = []
+    for _ in range(n_epochs):
+        for start, stop in BOUNDS:
+            rows = order[start:stop]
+            batch = X[rows], targets[rows], None if weight is None else weight[rows]
+            value, gradient, caches = net._backpropagate(
+                *batch, loss=trainer.loss, l1=trainer.l1, l2=trainer.l2, training=True,
+                rng=trainer.rng,
+            )  # fmt: skip
+            losses.append(value)
+            if trainer.clip_value is not None:
+                gradient = clip_by_value(gradient, trainer.clip_value)
+            if trainer.clip_norm is not None:
+                gradient = clip_by_norm(gradient, trainer.clip_norm)
+            trainer.optimizer.update(net.parameters, gradient, state, rate)
+            net._hidden.update_state(caches)
+    return losses
+
+
+def fast(trainer, data, order, rate, n_epochs=2):
+    trainer.begin(data)
+    losses = []
+    for _ in range(n_epochs):
+        trainer.begin_epoch(order)
+        losses += [trainer.step(start, stop, rate) for start, stop in BOUNDS]
+    trainer.finish()
+    return losses
+
+
+def assert_same_training(architecture, loss, optimizer, *, weighted=False, dtype="float64", **more):
+    X, y = problem(loss, architecture.out_features)
+    weight = np.random.default_rng(3).uniform(0.1, 2, size=N) if weighted else None
+    order = np.random.default_rng(4).permutation(N)
+    start = MLP(architecture, dtype=dtype, rng=np.random.default_rng(1))
+    settings = {"l1": 0.0, "l2": 0.0, "clip_norm": None, "clip_value": None} | more
+    outcomes = []
+    for train in (readable, fast):
+        net = start.copy()
+        trainer = net.trainer(
+            loss=loss, optimizer=optimizer, rng=np.random.default_rng(2), **settings
+        )
+        data = trainer.check(X, y, weight)
+        rate = 2 * trainer.learning_rate
+        first = (net,) if train is readable else ()
+        outcomes.append((train(*first, trainer, data, order, rate), net))
+    (expected, slow_net), (losses, fast_net) = outcomes
+    # Sums of some tens of numbers in another order, over six steps; what divides by the size of
+    # small gradients (Adam's first steps) makes more of the difference.
+    tolerance = 1e-9 if dtype == "float64" else 2e-3
+    np.testing.assert_allclose(losses, expected, rtol=tolerance)
+    np.testing.assert_allclose(
+        fast_net.parameters, slow_net.parameters, rtol=tolerance, atol=tolerance
+    )
+    for name, array in slow_net.state.items():
+        np.testing.assert_allclose(fast_net.state[name], array, rtol=tolerance)
+    assert (fast_net.parameters != start.parameters).any()
+
+
+@pytest.mark.parametrize("activation", list(ACTIVATIONS))
+def test_activations(activation, form, workers):
+    architecture = Architecture(N_IN, (7, 7, 50), 4, activation=activation)
+    assert_same_training(architecture, "cross_entropy", SGD(0.1, momentum=0.9))
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {},
+        {"normalization": "layer"},
+        {"normalization": "batch"},
+        {"residual": True},
+        {"residual": True, "normalization": "layer", "dropout": 0.3},
+        {"dropout": (0.0, 0.5, 0.2)},
+        {"bias": False},
+        {"bias": False, "normalization": "batch", "residual": True, "dropout": 0.1},
+    ],
+    ids=str,
+)
+def test_networks(settings, dtype, form, workers):
+    architecture = Architecture(N_IN, (N_IN, N_IN, 9), 2, activation="tanh", **settings)
+    assert_same_training(architecture, "cross_entropy", SGD(0.05), dtype=dtype)
+
+
+def test_without_hidden_layers(form, workers):
+    assert_same_training(Architecture(N_IN, (), 2), "cross_entropy", SGD(0.1))
+    assert_same_training(Architecture(N_IN, (), 1), "squared_error", SGD(0.1))
+
+
+@pytest.mark.parametrize(
+    ("loss", "output"),
+    [
+        ("squared_error", "identity"),
+        ("squared_error", "sigmoid"),
+        ("absolute_error", "identity"),
+        ("huber", "exp"),
+        ("quantile", "identity"),
+        ("poisson", "exp"),
+        ("cross_entropy", "softmax"),
+        ("nll", "log_softmax"),
+        ("binary_cross_entropy", "sigmoid"),
+    ],
+)
+@pytest.mark.parametrize("weighted", [False, True], ids=["plain", "weighted"])
+@pytest.mark.parametrize("out_features", [2, 5])
+def test_losses(loss, output, weighted, out_features, form, workers):
+    architecture = Architecture(N_IN, (8,), out_features, output=output)
+    assert_same_training(architecture, loss, SGD(0.02), weighted=weighted)
+
+
+@pytest.mark.parametrize(
+    "optimizer",
+    [*OPTIMIZERS, SGD(0.05, 0.9, nesterov=True, weight_decay=0.1), SGD(0.05, weight_decay=0.1)],
+    ids=str,
+)
+@pytest.mark.parametrize(
+    "more",
+    [
+        {},
+        {"l1": 0.01, "l2": 0.1},
+        {"clip_norm": 0.05},
+        {"clip_value": 0.01, "clip_norm": 0.02, "l2": 0.1},
+    ],
+    ids=str,
+)
+def test_optimizers_penalties_and_clipping(optimizer, more, form, workers):
+    architecture = Architecture(N_IN, (8, 5), 3, activation="tanh")
+    assert_same_training(architecture, "cross_entropy", optimizer, **more)
+
+
+def test_a_long_vector_is_updated_in_parts(workers, monkeypatch):
+    monkeypatch.setattr(step_module, "LONG", 1)
+    architecture = Architecture(N_IN, (20, 20), 3)
+    for optimizer, more in itertools.product(
+        (SGD(0.1, 0.9), AdamW(), "nadam"), ({}, {"l1": 0.01, "l2": 0.1}, {"clip_norm": 0.05})
+    ):
+        assert_same_training(architecture, "cross_entropy", optimizer, **more)
+
+
+def test_label_smoothing_and_probabilities(form):
+    net = MLP(Architecture(N_IN, (4,), 3), dtype="float64", rng=np.random.default_rng(0))
+    rng = np.random.default_rng(0)
+    X, y = rng.normal(size=(N, N_IN)), rng.dirichlet(np.ones(3), size=N)
+    trainer = net.trainer(loss="cross_entropy", optimizer=SGD(), rng=rng)
+    expected, _ = net.loss_and_gradients(X, y, loss="cross_entropy")
+    trainer.begin(trainer.check(X, y, None))
+    trainer.begin_epoch(None)
+    assert trainer.step(0, N, 0.1) == pytest.approx(expected, rel=1e-12)
+
+
+class _Lazy(LazySamples):
+    """A matrix in memory as lazy samples without a way of their own to read into an array."""
+
+    def __init__(self, X):
+        self.X, self.shape = X, X.shape
+
+    def __getitem__(self, rows):
+        return self.X[rows]
+
+
+@pytest.mark.parametrize("shuffle", [True, False])
+@pytest.mark.parametrize("reordered_bytes", [0, 2**22])
+def test_the_samples_may_come_from_anywhere(shuffle, reordered_bytes, workers, monkeypatch):
+    from multilayer.numpy.fast import source
+
+    monkeypatch.setattr(source, "REORDERED_BYTES", reordered_bytes)
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(N, N_IN)).astype(np.float32)
+    y, weight = rng.integers(3, size=N), rng.uniform(size=N)
+    results = []
+    for samples in (X, _Lazy(X), X[:, ::-1][:, ::-1]):
+        net = MLP(Architecture(N_IN, (5,), 3), rng=np.random.default_rng(0))
+        history = fit(
+            net, (samples, y, weight), loss="cross_entropy", n_epochs=3, batch_size=10,
+            shuffle=shuffle, rng=np.random.default_rng(1),
+        )  # fmt: skip
+        results.append((net.parameters.tobytes(), history["train_loss"]))
+    assert results[0] == results[1] == results[2]
+
+
+def test_a_batch_without_weights_changes_nothing(workers):
+    rng = np.random.default_rng(0)
+    X, y = rng.normal(size=(N, N_IN)), rng.integers(3, size=N)
+    weight = np.zeros(N)
+    weight[-1] = 1
+    net = MLP(Architecture(N_IN, (5,), 3), rng=rng)
+    before = net.parameters.copy()
+    trainer = net.trainer(loss="cross_entropy", optimizer="adam")
+    trainer.begin(trainer.check(X, y, weight))
+    trainer.begin_epoch(None)
+    assert trainer.step(0, 10, 0.1) == 0.0
+    assert trainer.optimizer_state["step"] == 0
+    np.testing.assert_array_equal(net.parameters, before)
+    trainer.finish()
+
+
+@pytest.mark.parametrize("workers", [2], indirect=True)
+def test_a_loss_that_is_not_finite_changes_nothing(workers):
+    X = np.full((N, N_IN), 1e30)
+    net = MLP(Architecture(N_IN, (5,), 1), rng=np.random.default_rng(0))
+    before = net.parameters.copy()
+    trainer = net.trainer(loss="squared_error", optimizer=SGD(0.1, 0.9))
+    trainer.begin(trainer.check(X, np.zeros(N), None))
+    trainer.begin_epoch(None)
+    with np.errstate(over="ignore", invalid="ignore"):  # as `fit` has it
+        assert not np.isfinite(trainer.step(0, N, 0.1))
+    trainer.finish()
+    np.testing.assert_array_equal(net.parameters, before)
+    assert not trainer.optimizer_state["velocity"].any()
+
+
+def trained(**settings):
+    rng = np.random.default_rng(0)
+    X, y = rng.normal(size=(200, 20)).astype(np.float32), rng.integers(3, size=200)
+    net = MLP(Architecture(20, (16,), 3, dropout=0.2), rng=np.random.default_rng(0))
+    fit(net, (X, y), loss="cross_entropy", n_epochs=3, rng=np.random.default_rng(1), **settings)
+    return net.parameters.tobytes()
+
+
+def test_looking_on_changes_no_bit():
+    from rich.console import Console
+
+    class Watcher(Callback):
+        def on_step_end(self, run):
+            run.net(np.zeros((600, 20)))
+
+    plain = trained()
+    assert trained(callbacks=[Progress(Console(quiet=True)), Watcher()]) == plain
+
+
+@pytest.mark.parametrize("workers", [2], indirect=True)
+def test_one_thread_alone_gives_the_same_bits(workers, monkeypatch):
+    together = trained()
+    monkeypatch.setattr(workers_module.Workers, "is_alone", property(lambda self: True))
+    assert trained() == together
+
+
+@pytest.mark.parametrize("n_rows", [64, 512])
+@pytest.mark.parametrize("optimizer", [SGD(0.01, 0.9), Adam()], ids=["sgd", "adam"])
+def test_a_step_makes_no_arrays(n_rows, optimizer):
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(8 * n_rows, 200)).astype(np.float32)
+    y = rng.integers(10, size=len(X))
+    net = MLP(Architecture(200, (100, 100), 10), rng=rng)
+    trainer = net.trainer(loss="cross_entropy", optimizer=optimizer, l2=1e-3)
+    trainer.begin(trainer.check(X, y, None))
+    try:
+        trainer.begin_epoch(rng.permutation(len(X)))
+        trainer.step(0, n_rows, 0.01)  # makes its arrays, compiles its kernels
+        tracemalloc.start()
+        before, _ = tracemalloc.get_traced_memory()
+        for start in range(0, len(X), n_rows):
+            trainer.step(start, start + n_rows, 0.01)
+        after, peak = tracemalloc.get_traced_memory()
+        tracemalloc.stop()
+    finally:
+        trainer.finish()
+    # Targets of a batch are taken by indexing, 8 bytes each; all else is views, which are small.
+    # One array of a batch's smallest layer would be 40 bytes a row.
+    assert peak - before < 8 * n_rows + 8_000
+    assert after - before < 4_000
+
+
+def test_small_work_stays_on_one_thread():
+    assert n_workers(64, 1_200, 8) == 1
+    assert n_workers(512, 27_456, 2) == 2
+    assert n_workers(40, 10**7, 8) == 1  # too few rows
+    assert n_workers(512, 10**7, 1) == 1
+    assert n_workers(512, 10**7, 64) == 16
+
+
+def test_a_divergence_ends_the_threads_and_gives_blas_its_own_back(workers):
+    import threading
+
+    from multilayer.errors import DivergenceError
+
+    X = np.random.default_rng(0).normal(size=(100, N_IN)) * 1e3
+    net = MLP(Architecture(N_IN, (5,), 1, activation="identity"), rng=np.random.default_rng(0))
+    with pytest.raises(DivergenceError):
+        fit(net, (X, X[:, 0]), loss="squared_error", optimizer=SGD(10.0), n_epochs=50)
+    assert not [t for t in threading.enumerate() if t.name.startswith("multilayer")]
+    assert workers_module._limit_depth == 0
+
+
+def test_every_named_optimizer_is_resolved_here():
+    assert all(resolve(name, OPTIMIZERS, object) for name in OPTIMIZERS)
