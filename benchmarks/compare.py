@@ -1,132 +1,122 @@
-"""Training time of one epoch, side by side: this engine, eager PyTorch, scikit-learn.
+"""Compare speeds side by side: this package, PyTorch, scikit-learn.
 
-The three take turns within one run, round after round, and ratios of medians are reported: on a
-machine whose speed drifts, absolute times say little. Run it on an idle machine:
+Contestants take turns within one run, A B C A B C …, and what counts are the ratios of a round;
+reported are medians over the rounds, because a machine of two cores, shared with others, does not
+keep its speed. Run it on an idle machine; it waits a minute for that, and warns.
 
-    python benchmarks/compare.py [--rounds 7]
+    python benchmarks/compare.py                    # all of it, about 20 minutes on two cores
+    python benchmarks/compare.py --quick            # a smoke run with few samples
+    python benchmarks/compare.py --case mnist --case predict-one
+
+A whole run is written to ``results/compare.json`` and ``results/compare.svg``; what a quick run or
+one of some cases writes goes to ``results/partial/``, which git ignores.
+
+The exit status is 1 if a contestant's losses or probabilities are not those of the others, and 0
+otherwise, whether goals are met or not.
 """
 
 import argparse
-import platform
-import statistics
-import time
-import warnings
+import json
+import sys
 from collections.abc import Callable
-from itertools import pairwise
+from functools import partial
+from pathlib import Path
 
-import numpy as np
-import sklearn
-import torch
 from rich.console import Console
-from rich.table import Table
-from sklearn.exceptions import ConvergenceWarning
-from sklearn.neural_network import MLPClassifier
 
-from multilayer import Architecture
-from multilayer.numpy import MLP, SGD
-from multilayer.training import fit
+import chart
+import report
+from cases import CASES
+from machine import IDLE, PATIENCE, describe, share_threads, wait_until_idle
+from prediction import PREDICTIONS, compare_prediction
+from startup import compare_imports
+from training import compare_training, compare_under_load
 
-Epoch = Callable[[], None]
+RESULTS = Path(__file__).parent / "results"
+METHOD = (
+    "Contestants take turns, round after round; a first round warms up. Seconds are medians over "
+    "the rounds of the median in each turn, ratios medians over the rounds of peer / ours within "
+    "the round. All have the same samples in memory, first weights, optimizer and number of "
+    "threads; losses are compared with those of eager PyTorch. The limit is the machine's rate of "
+    "float32 matrix products of 2048 x 2048, the best of all tries of NumPy and PyTorch in the "
+    "same turns; a share of it counts the multiplications and additions of forward, dW, and dx of "
+    "all layers but the first, at 2 operations each."
+)
 
-CASES = {
-    "10-100-2, batch 64": ((10, 100, 2), 64, 6_400),
-    "784-32-32-32-10, batch 512": ((784, 32, 32, 32, 10), 512, 10_240),
-    "784-512-512-10, batch 128": ((784, 512, 512, 10), 128, 5_120),
-}
-LEARNING_RATE, MOMENTUM = 0.01, 0.9
-
-
-def samples(widths: tuple[int, ...], n_samples: int) -> tuple[np.ndarray, np.ndarray]:
-    """Draw samples and labels."""
-    rng = np.random.default_rng(0)
-    X = rng.standard_normal((n_samples, widths[0]), dtype=np.float32)
-    return X, rng.integers(widths[-1], size=n_samples)
+Part = Callable[[], report.Section]
 
 
-def ours(widths: tuple[int, ...], batch_size: int, X: np.ndarray, y: np.ndarray) -> Epoch:
-    """Return a function that trains an epoch through `fit`."""
-    net = MLP(Architecture(widths[0], widths[1:-1], widths[-1]), rng=np.random.default_rng(0))
-    rng = np.random.default_rng(0)
-
-    def epoch() -> None:
-        fit(
-            net,
-            (X, y),
-            loss="cross_entropy",
-            optimizer=SGD(LEARNING_RATE, MOMENTUM),
-            n_epochs=1,
-            batch_size=batch_size,
-            rng=rng,
-        )
-
-    return epoch
+def parts(rounds: int, *, quick: bool) -> dict[str, list[Part]]:
+    """Return what can be measured, by the name that ``--case`` takes."""
+    found: dict[str, list[Part]] = {}
+    for case in CASES:
+        chosen = case.shortened() if quick else case
+        found[case.name] = [
+            partial(compare_training, chosen, rounds, quick=quick),
+            partial(compare_under_load, chosen, (rounds + 1) // 2),
+        ]
+    for name in PREDICTIONS:
+        found[name] = [partial(compare_prediction, name, rounds, quick=quick)]
+    found["import"] = [partial(compare_imports, rounds, quick=quick)]
+    return found
 
 
-def pytorch(widths: tuple[int, ...], batch_size: int, X: np.ndarray, y: np.ndarray) -> Epoch:
-    """Return a function that trains an epoch in eager PyTorch, on tensors in memory."""
-    layers: list[torch.nn.Module] = []
-    for n_in, n_out in pairwise(widths):
-        layers += [torch.nn.Linear(n_in, n_out), torch.nn.ReLU()]
-    model = torch.nn.Sequential(*layers[:-1])  # no activation after the last layer
-    optimizer = torch.optim.SGD(model.parameters(), lr=LEARNING_RATE, momentum=MOMENTUM)
-    inputs, targets = torch.from_numpy(X), torch.from_numpy(y)
-
-    def epoch() -> None:
-        for rows in torch.split(torch.randperm(len(inputs)), batch_size):
-            loss = torch.nn.functional.cross_entropy(model(inputs[rows]), targets[rows])
-            optimizer.zero_grad()
-            torch.autograd.backward(loss)
-            optimizer.step()
-
-    return epoch
-
-
-def scikit(widths: tuple[int, ...], batch_size: int, X: np.ndarray, y: np.ndarray) -> Epoch:
-    """Return a function that trains an epoch of scikit-learn's MLPClassifier."""
-    model = MLPClassifier(
-        widths[1:-1],
-        solver="sgd",
-        alpha=0,
-        batch_size=batch_size,
-        learning_rate_init=LEARNING_RATE,
-        momentum=MOMENTUM,
-        nesterovs_momentum=False,
-        max_iter=1,
+def main() -> int:
+    """Measure, print the table, and write the results."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
+    names = list(parts(1, quick=False))
+    parser.add_argument("--rounds", type=int, help="5, with --quick 1")
+    parser.add_argument("--quick", action="store_true", help="few samples, one round")
+    parser.add_argument("--case", action="append", choices=names, help="may be repeated")
+    parser.add_argument("--json", action="store_true", help="print the JSON instead of the table")
+    arguments = parser.parse_args()
+    rounds = arguments.rounds or (1 if arguments.quick else 5)
+    if rounds < 1:
+        parser.error("--rounds must be at least 1")
 
-    def epoch() -> None:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", ConvergenceWarning)  # one epoch is what we ask for
-            model.fit(X, y)
-
-    return epoch
-
-
-def main() -> None:
-    """Measure every case and print the table."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--rounds", type=int, default=7)
-    rounds = parser.parse_args().rounds
-    console = Console()
+    console = Console(stderr=arguments.json)
+    if not console.is_terminal:
+        console = Console(stderr=arguments.json, width=130)
+    share_threads()
+    load = wait_until_idle(0 if arguments.quick else PATIENCE)
+    about = describe()
     console.print(
-        f"{platform.processor() or platform.machine()}, {torch.get_num_threads()} threads; "
-        f"numpy {np.__version__}, torch {torch.__version__}, scikit-learn {sklearn.__version__}"
+        f"{about['cpu']}, {about['cores']} cores, {about['threads']} threads; "
+        + ", ".join(f"{name} {version}" for name, version in about["versions"].items())
     )
-    table = Table("case", "ours, ms an epoch", "PyTorch / ours", "scikit-learn / ours")
-    for name, (widths, batch_size, n_samples) in CASES.items():
-        X, y = samples(widths, n_samples)
-        epochs = [make(widths, batch_size, X, y) for make in (ours, pytorch, scikit)]
-        times: list[list[float]] = [[] for _ in epochs]
-        for turn in range(rounds + 1):
-            for epoch, measured in zip(epochs, times, strict=True):
-                started = time.perf_counter()
-                epoch()
-                if turn:  # the first turn warms up
-                    measured.append(time.perf_counter() - started)
-        mine, theirs, scikits = (statistics.median(measured) for measured in times)
-        table.add_row(name, f"{1e3 * mine:.1f}", f"{theirs / mine:.2f}", f"{scikits / mine:.2f}")
-    console.print(table)
+    if load > IDLE:
+        console.print(
+            f"[yellow]The machine is not idle: others keep {load:.2f} cores busy. Times below are "
+            "not to be relied on.[/]"
+        )
+    sections = []
+    for name, measures in parts(rounds, quick=arguments.quick).items():
+        if arguments.case is None or name in arguments.case:
+            for measure in measures:
+                console.print(f"measuring {name} …", style="dim")
+                sections.append(measure())
+
+    console.print(report.table(sections))
+    for line in report.remarks(sections):
+        console.print(line)
+    content = report.as_json(
+        sections,
+        method=METHOD,
+        machine=about,
+        busy_cores_before=load,
+        rounds=rounds,
+        quick=arguments.quick,
+    )
+    is_whole = not arguments.quick and arguments.case is None
+    folder = RESULTS if is_whole else RESULTS / "partial"
+    report.write(folder / "compare.json", content)
+    chart.save(chart.draw(sections), folder / "compare.svg")
+    if arguments.json:
+        print(json.dumps(content, indent=1, ensure_ascii=False))
+    return int(any(section.is_off for section in sections))
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

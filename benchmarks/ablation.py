@@ -1,0 +1,156 @@
+"""What each part of the fast path gives: the same training, with one part at a time taken out.
+
+    python benchmarks/ablation.py [--rounds 5] [--quick]
+
+The contestants take turns as in `compare.py`; reported is how many times longer an epoch takes
+without the part. Results go to ``results/ablation.json``, those of a quick run to
+``results/partial/``.
+"""
+
+import argparse
+import math
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import Any
+from unittest.mock import patch
+
+from rich.console import Console
+from rich.table import Table
+
+import report
+from cases import CASES, Case, Problem
+from machine import describe, share_threads, wait_until_idle
+from multilayer.compiled import Kernel
+from multilayer.numpy import clip_by_norm, clip_by_value
+from multilayer.numpy.fast import plan, source, step, workers
+from peers import numpy_engine, one_thread
+from turns import Turn, ratio_of, take_turns, typical
+
+RESULTS = Path(__file__).parent / "results"
+
+
+def _readable(self: Any, start: int, stop: int, learning_rate: float) -> float:
+    """Take the step of the readable engine: what `Step.take` computes, as it is told."""
+    net, data = self.net, self.source
+    rows = slice(start, stop) if data.order is None else data.order[start:stop]
+    X, targets, weight = data._now
+    value, gradient, caches = net._backpropagate(
+        X[rows],
+        targets[rows],
+        None if weight is None else weight[rows],
+        loss=self._readable_loss,
+        l1=self.l1,
+        l2=self.l2,
+        training=True,
+        rng=self.rng,
+    )
+    if self.clip_value is not None:
+        gradient = clip_by_value(gradient, self.clip_value)
+    if self.clip_norm is not None:
+        gradient = clip_by_norm(gradient, self.clip_norm)
+    self._optimizer.update(net.parameters, gradient, self.state, learning_rate)
+    net._hidden.update_state(caches)
+    return float(value)
+
+
+@contextmanager
+def readable() -> Iterator[None]:
+    """Train with the readable layers, losses and optimizers."""
+    build = step.Step.__init__
+
+    def remember(self: Any, net: Any, **settings: Any) -> None:
+        build(self, net, **settings)
+        self._readable_loss, self._optimizer = settings["loss"], settings["optimizer"]
+
+    with patch.object(step.Step, "__init__", remember), patch.object(step.Step, "take", _readable):
+        yield
+
+
+@contextmanager
+def blas_threads() -> Iterator[None]:
+    """Let BLAS use its threads in each product, and none of ours."""
+
+    @contextmanager
+    def unlimited() -> Iterator[None]:
+        yield
+
+    with (
+        patch.object(step, "n_workers", lambda *_: 1),
+        patch.object(step, "single_threaded_blas", unlimited),
+    ):
+        yield
+
+
+PARTS: dict[str, Callable[[], Any]] = {
+    "compiled passes": lambda: patch.object(
+        Kernel, "fastest", property(lambda kernel: kernel.plain)
+    ),
+    "threads of our own (BLAS's instead)": blas_threads,
+    "products turned round for narrow layers": lambda: patch.object(plan, "NARROW", math.inf),
+    "passes for thin layers": lambda: patch.object(plan, "WIDEST", 0),
+    "samples put in order once an epoch": lambda: patch.object(source, "REORDERED_BYTES", 0),
+    "updates in parts": lambda: patch.object(step, "LONG", math.inf),
+    "the fast path as a whole": readable,
+}
+"""What can be taken out, and how."""
+
+
+def turns_of(case: Case) -> dict[str, Turn]:
+    """Return a contestant for each part without it, one with all, and one on a single thread."""
+    contestant = numpy_engine(Problem.of(case))
+    alone = one_thread(contestant)
+
+    def turn(train: Callable[[int], Any], without: Callable[[], Any] | None) -> Turn:
+        def take() -> list[float]:
+            with ExitStack() as stack:
+                if without is not None:
+                    stack.enter_context(without())
+                return list(train(1 + case.n_epochs).seconds[1:])
+
+        return take
+
+    turns = {"all": turn(contestant.train, None), "a second thread": turn(alone.train, None)}
+    return turns | {name: turn(contestant.train, without) for name, without in PARTS.items()}
+
+
+def main() -> int:
+    """Measure, print the table, and write the results."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--quick", action="store_true", help="few samples, one round")
+    arguments = parser.parse_args()
+    share_threads()
+    wait_until_idle(0 if arguments.quick else 60)
+    console = Console(width=None if sys.stdout.isatty() else 130)
+    cases = [case.shortened() if arguments.quick else case for case in CASES]
+    seconds = {}
+    for case in cases:
+        console.print(f"measuring {case.name} …", style="dim")
+        seconds[case.name] = take_turns(turns_of(case), 1 if arguments.quick else arguments.rounds)
+    table = Table("without", *(case.name for case in cases), title="an epoch, as a multiple")
+    ratios: dict[str, dict[str, float]] = {}
+    for name in ("a second thread", *PARTS):
+        of_part = {
+            case: ratio_of(measured[name], measured["all"]).median
+            for case, measured in seconds.items()
+        }
+        ratios[name] = of_part
+        table.add_row(name, *(f"{ratio:.2f}" for ratio in of_part.values()))
+    console.print(table)
+    content = {
+        "machine": describe(),
+        "workers": workers.n_threads(),
+        "seconds_an_epoch": {name: typical(measured["all"]) for name, measured in seconds.items()},
+        "without": ratios,
+    }
+    folder = RESULTS / "partial" if arguments.quick else RESULTS
+    report.write(folder / "ablation.json", content)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

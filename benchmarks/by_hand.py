@@ -1,0 +1,146 @@
+"""Contestants of training: loops in plain PyTorch, as everybody writes them by hand."""
+
+import time
+from collections.abc import Callable, Iterable, Iterator
+from itertools import pairwise
+from typing import Any
+
+import torch
+from torch.nn.functional import cross_entropy
+
+from cases import Problem
+from multilayer.numpy import Adam
+from multilayer.torch import SampleDataset
+from peers import Contestant, Run
+
+__all__ = ["compiled", "eager", "textbook"]
+
+Tensor = torch.Tensor
+Objective = Callable[[Tensor, Tensor], Tensor]
+Batches = Iterable[tuple[Tensor, Tensor]]
+
+LONGEST_EPOCH = 10.0
+"""Seconds from which the textbook loop is measured on fewer samples."""
+
+
+def eager(problem: Problem) -> Contestant:
+    """Return the loop by hand in eager PyTorch, on tensors in memory."""
+    model = _sequential(problem)
+    train = _loop(problem, model, lambda X, y: cross_entropy(model(X), y), _indexed(problem))
+    return Contestant("eager", train, problem.case.n_samples)
+
+
+def compiled(problem: Problem) -> Contestant:
+    """Return the same loop with model and loss compiled, for each shape of batch by itself.
+
+    Raises
+    ------
+    Exception
+        Whatever `torch.compile` raises where it cannot compile, as for want of a C++ compiler.
+    """
+    torch.compiler.reset()  # a process may compile a function for so many models only
+    model = _sequential(problem)
+    objective: Objective = torch.compile(lambda X, y: cross_entropy(model(X), y), dynamic=False)
+    batches = _indexed(problem)
+    for X, y in {len(batch[1]): batch for batch in batches()}.values():
+        torch.autograd.backward(objective(X, y))
+    return Contestant("compiled", _loop(problem, model, objective, batches), problem.case.n_samples)
+
+
+def textbook(problem: Problem) -> Contestant:
+    """Return the loop over a DataLoader that is given one sample at a time, and collates them.
+
+    As in ``examples/mnist_pytorch.py``, an image is read and scaled when it is asked for. Where an
+    epoch would take more than 10 s, fewer samples are taken, and the time of all is what those took
+    for each sample.
+    """
+    loader = _loader(problem)
+    started = time.perf_counter()
+    for _ in zip(range(4), loader, strict=False):
+        pass
+    batch_seconds = (time.perf_counter() - started) / min(4, len(loader))
+    n_samples = problem.case.n_samples
+    note = f"samples are read and collated one by one; {problem.data}"
+    if batch_seconds * len(loader) > LONGEST_EPOCH:
+        n_batches = max(4, int(LONGEST_EPOCH / batch_seconds))
+        n_samples = min(n_samples, n_batches * problem.case.batch_size)
+        note += f"; measured on {n_samples:,} samples, scaled up"
+        problem = problem.first(n_samples)
+        loader = _loader(problem)
+    model = _sequential(problem)
+    train = _loop(problem, model, lambda X, y: cross_entropy(model(X), y), lambda: loader)
+    return Contestant("textbook", train, n_samples, note)
+
+
+def _loader(problem: Problem) -> Any:
+    dataset = SampleDataset(problem.X_lazy, problem.y)
+    return torch.utils.data.DataLoader(
+        dataset,
+        batch_size=problem.case.batch_size,
+        shuffle=True,
+        generator=torch.Generator().manual_seed(0),
+    )
+
+
+def _sequential(problem: Problem) -> torch.nn.Sequential:
+    layers: list[torch.nn.Module] = []
+    for n_in, n_out in pairwise(problem.case.widths):
+        layers += [torch.nn.Linear(n_in, n_out), torch.nn.ReLU()]
+    return torch.nn.Sequential(*layers[:-1])  # no activation after the last layer
+
+
+def _indexed(problem: Problem) -> Callable[[], Batches]:
+    """Return what makes an epoch's batches by indexing tensors with a permutation."""
+    X, y = torch.from_numpy(problem.X), torch.from_numpy(problem.y)
+    generator = torch.Generator().manual_seed(0)
+
+    def batches() -> Iterator[tuple[Tensor, Tensor]]:
+        order = torch.randperm(len(y), generator=generator)
+        for rows in torch.split(order, problem.case.batch_size):
+            yield X[rows], y[rows]
+
+    return batches
+
+
+def _loop(
+    problem: Problem,
+    model: torch.nn.Sequential,
+    objective: Objective,
+    batches: Callable[[], Batches],
+) -> Callable[[int], Run]:
+    """Return the loop that everybody writes: loss, zero_grad, backward, step."""
+
+    def train(n_epochs: int) -> Run:
+        _put(model, problem)
+        optimizer = _torch_optimizer(model, problem)
+        run = Run([], [])
+        for _ in range(n_epochs):
+            started = time.perf_counter()
+            total, n_seen = 0.0, 0
+            for X, y in batches():
+                loss = objective(X, y)
+                optimizer.zero_grad()
+                torch.autograd.backward(loss)
+                optimizer.step()
+                total += loss.item() * len(y)
+                n_seen += len(y)
+            run.seconds.append(time.perf_counter() - started)
+            run.losses.append(total / n_seen)
+        return run
+
+    return train
+
+
+def _put(model: torch.nn.Sequential, problem: Problem) -> None:
+    linear = [layer for layer in model if isinstance(layer, torch.nn.Linear)]
+    with torch.no_grad():
+        for layer, (W, b) in zip(linear, problem.weights, strict=True):
+            layer.weight.copy_(torch.from_numpy(W))
+            layer.bias.copy_(torch.from_numpy(b))
+
+
+def _torch_optimizer(model: torch.nn.Module, problem: Problem) -> torch.optim.Optimizer:
+    ours = problem.case.optimizer
+    if isinstance(ours, Adam):
+        return torch.optim.Adam(model.parameters(), lr=ours.learning_rate)
+    return torch.optim.SGD(model.parameters(), lr=ours.learning_rate, momentum=ours.momentum)

@@ -1,0 +1,141 @@
+"""Contestants of training: both engines of this package, and scikit-learn.
+
+Each, like the loops in plain PyTorch in `by_hand`, starts every turn from the same weights with a
+new optimizer, trains the same number of epochs on the same samples, in an order of its own, and
+tells the seconds and the mean loss of each epoch. What happens once before the first epoch (checks,
+copies, compiling) is in nobody's time.
+"""
+
+import time
+import warnings
+from collections.abc import Callable
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+import threadpoolctl
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.neural_network import MLPClassifier
+
+from cases import Problem
+from multilayer import Architecture
+from multilayer import torch as on_torch
+from multilayer.numpy import MLP, Adam
+from multilayer.training import fit
+
+__all__ = [
+    "Contestant",
+    "Run",
+    "numpy_engine",
+    "one_thread",
+    "scikit",
+    "torch_engine",
+]
+
+
+@dataclass(frozen=True)
+class Run:
+    """What some epochs of training took, and where they led."""
+
+    seconds: list[float]
+    losses: list[float]
+
+
+@dataclass(frozen=True)
+class Contestant:
+    """Somebody who trains: ``train(n_epochs)`` begins anew each time."""
+
+    name: str
+    train: Callable[[int], Run]
+    n_samples: int
+    """Samples of an epoch: all of the problem's, or as many as its note says."""
+    note: str = ""
+
+
+def numpy_engine(problem: Problem) -> Contestant:
+    """Return this package's NumPy engine, through `fit`, several epochs a call."""
+    return _through_fit("numpy", MLP, problem)
+
+
+def torch_engine(problem: Problem) -> Contestant:
+    """Return this package's PyTorch engine, through `fit`."""
+    return _through_fit("torch", on_torch.MLP, problem)
+
+
+def one_thread(contestant: Contestant) -> Contestant:
+    """Return the same, with BLAS and what asks it for its threads kept to one."""
+
+    def train(n_epochs: int) -> Run:
+        with threadpoolctl.threadpool_limits(1, user_api="blas"):
+            return contestant.train(n_epochs)
+
+    return Contestant(f"{contestant.name}, one thread", train, contestant.n_samples)
+
+
+def _through_fit(name: str, engine: Any, problem: Problem) -> Contestant:
+    case = problem.case
+    architecture = Architecture(case.widths[0], case.widths[1:-1], case.widths[-1])
+
+    def train(n_epochs: int) -> Run:
+        net = engine(architecture, initializer="kaiming_uniform", rng=np.random.default_rng(0))
+        net.set_weights(problem.weights)
+        history = fit(
+            net,
+            (problem.X, problem.y),
+            loss="cross_entropy",
+            optimizer=case.optimizer,
+            n_epochs=n_epochs,
+            batch_size=case.batch_size,
+            rng=np.random.default_rng(0),
+        )
+        return Run(history["seconds"], history["train_loss"])
+
+    return Contestant(name, train, case.n_samples)
+
+
+def scikit(problem: Problem) -> Contestant:
+    """Return scikit-learn's MLPClassifier with the same solver, from the same weights.
+
+    An epoch ends where it looks whether the loss still falls; the seconds are those between two
+    such moments, so that the checks of `fit` are not in them. For two classes it has one output
+    instead of two, which starts as their difference.
+    """
+    ours = problem.case.optimizer
+    settings: dict[str, Any] = {"solver": "adam"}
+    if not isinstance(ours, Adam):
+        settings = {"solver": "sgd", "momentum": ours.momentum, "nesterovs_momentum": False}
+
+    def train(n_epochs: int) -> Run:
+        model = MLPClassifier(
+            problem.case.widths[1:-1],
+            alpha=0,
+            batch_size=problem.case.batch_size,
+            learning_rate_init=ours.learning_rate,
+            max_iter=n_epochs,
+            n_iter_no_change=n_epochs,
+            random_state=0,
+            **settings,
+        )
+        moments: list[float] = []
+        initialize = model._initialize
+
+        def start_from_ours(*arguments: Any) -> None:
+            initialize(*arguments)
+            for W, b, (ours_W, ours_b) in zip(
+                model.coefs_, model.intercepts_, problem.weights, strict=True
+            ):
+                two = len(b) < len(ours_b)
+                W[:] = (ours_W[1:] - ours_W[:1]).T if two else ours_W.T
+                b[:] = ours_b[1:] - ours_b[:1] if two else ours_b
+            moments.append(time.perf_counter())
+
+        # Its public face offers neither first weights nor a call at the end of an epoch.
+        model._initialize = start_from_ours
+        model._update_no_improvement_count = lambda *_: moments.append(time.perf_counter())
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", ConvergenceWarning)  # so many epochs are what we ask
+            model.fit(problem.X, problem.y)
+        return Run([b - a for a, b in pairwise(moments)], [float(x) for x in model.loss_curve_])
+
+    return Contestant("sklearn", train, problem.case.n_samples)

@@ -1,0 +1,55 @@
+"""Turns: contestants measured one after the other, round after round.
+
+On a machine whose speed drifts, and with two cores it does, absolute times say little. Within a
+round all contestants see about the same machine, so that the ratios of a round are worth more than
+its times. What is reported is the median of the rounds, with the lowest and the highest beside it.
+"""
+
+import gc
+import statistics
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+__all__ = ["REST", "Ratio", "Turn", "ratio_of", "take_turns", "typical"]
+
+Turn = Callable[[], list[float]]
+"""Takes one turn, and returns the seconds of each repetition in it."""
+
+REST = 0.1
+"""Seconds between turns: threads of the last contestant's libraries wait in a loop for a while."""
+
+
+@dataclass(frozen=True)
+class Ratio:
+    """What one contestant takes for another's one, over the rounds."""
+
+    median: float
+    low: float
+    high: float
+
+
+def take_turns(
+    contestants: Mapping[str, Turn], rounds: int, *, warm_up: bool = True
+) -> dict[str, list[list[float]]]:
+    """Return each contestant's seconds, one list a round; a first round only warms up."""
+    seconds: dict[str, list[list[float]]] = {name: [] for name in contestants}
+    for number in range(not warm_up, rounds + 1):
+        for name, turn in contestants.items():
+            gc.collect()
+            time.sleep(REST)
+            measured = turn()
+            if number > 0:
+                seconds[name].append(measured)
+    return seconds
+
+
+def typical(rounds: list[list[float]]) -> float:
+    """Return the median over the rounds of the median within each."""
+    return statistics.median(statistics.median(turn) for turn in rounds)
+
+
+def ratio_of(peer: list[list[float]], ours: list[list[float]]) -> Ratio:
+    """Return peer / ours, round by round."""
+    ratios = [statistics.median(a) / statistics.median(b) for a, b in zip(peer, ours, strict=True)]
+    return Ratio(statistics.median(ratios), min(ratios), max(ratios))
