@@ -95,6 +95,7 @@ class Workers:
     def __init__(self, n: int) -> None:
         self.n = n
         self._helpers = [_Helper(part) for part in range(1, n)]
+        self._has_run = False
         self._elapsed = self._worked = 0.0
         self._pause = PAUSE
         self._alone_until = 0.0
@@ -130,6 +131,9 @@ class Workers:
 
     def _judge(self, elapsed: float, worked: float) -> None:
         """Take in how long a run took and how long the threads worked in it."""
+        if not self._has_run:  # the first run compiles, and allocates its memory
+            self._has_run = True
+            return
         self._elapsed += elapsed
         self._worked += worked
         if self._elapsed < TRIAL:
