@@ -12,6 +12,7 @@ demo: $(VENV)/.installed  ## train on the handwritten digits
 
 test: lint  ## everything that must pass
 	$(BIN)/python -m pytest
+	$(BIN)/python benchmarks/kept.py
 
 lint: $(VENV)/.installed-dev
 	$(BIN)/ruff check .
@@ -19,7 +20,7 @@ lint: $(VENV)/.installed-dev
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-bench: $(VENV)/.installed-dev  ## timings, side by side, on an idle machine
+bench: $(VENV)/.installed-dev  ## timings, side by side, on an idle machine; MULTILAYER_DATA names MNIST's folder
 	$(BIN)/python benchmarks/compare.py
 
 clean:

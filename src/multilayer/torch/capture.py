@@ -91,7 +91,10 @@ def make_capturable(optimizer: torch.optim.Optimizer) -> None:
 
 
 class Recorder(Protocol):
-    """What runs a function, and records it, so that it can be run again without Python."""
+    """Runs a function, and records it so that it can be run again without Python.
+
+    `CudaGraphs` is one; tests have one for machines without a GPU.
+    """
 
     def rehearse(self, run: Callable[[], None]) -> None:
         """Run the function once, as a preparation for recording it."""
@@ -100,7 +103,7 @@ class Recorder(Protocol):
         """Record what the function would do, without doing it; return what does it."""
 
 
-class CudaGraphs:
+class CudaGraphs(Recorder):
     """Records work on a CUDA device, as PyTorch's notes on CUDA graphs have it.
 
     Parameters
