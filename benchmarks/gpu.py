@@ -71,7 +71,7 @@ def by_hand(
             for pair in batches_of_host:
                 yield pair[0].cuda(non_blocking=True), pair[1].cuda(non_blocking=True)
         else:
-            for rows in torch.randperm(len(X), device="cuda").split(batch):
+            for rows in torch.split(torch.randperm(len(X), device="cuda"), batch):
                 yield resident[0][rows], resident[1][rows]
 
     def turn() -> list[float]:

@@ -30,6 +30,9 @@ __all__ = [
 
 Array = npt.NDArray[Any]
 
+MANY = 10_000
+"""Numbers from which adding them up is faster than looking at each."""
+
 
 def integer(value: object, parameter: str, owner: str, *, minimum: int = 1) -> int:
     """Return `value` as an int, if it is an integer (not a bool) of at least `minimum`."""
@@ -96,8 +99,9 @@ def finite_array(values: object, what: str, dtype: npt.DTypeLike) -> Array:
     `what` is the array's name in messages, such as ``"X"``. The input is not changed.
     """
     found = number_array(values, what)
-    with np.errstate(over="ignore"):  # what becomes infinite in `dtype` is reported below
-        found = np.asarray(found, dtype=dtype, order="C")
+    if found.dtype != dtype or not found.flags.c_contiguous:
+        with np.errstate(over="ignore"):  # what becomes infinite in `dtype` is reported below
+            found = np.asarray(found, dtype=dtype, order="C")
     if not _all_finite(found):
         finite = np.isfinite(found)
         first = tuple(np.argwhere(~finite)[0].tolist())
@@ -109,13 +113,18 @@ def finite_array(values: object, what: str, dtype: npt.DTypeLike) -> Array:
 
 
 def _all_finite(values: Array) -> bool:
-    """Return whether all are finite: quickly, from their sum, where that is finite."""
-    with np.errstate(over="ignore", invalid="ignore"):
-        return bool(np.isfinite(values.sum())) or bool(np.isfinite(values).all())
+    """Return whether all are finite: of many, from their sum, where that is finite."""
+    if values.size > MANY:
+        with np.errstate(over="ignore", invalid="ignore"):
+            if np.isfinite(values.sum()):
+                return True
+    return bool(np.isfinite(values).all())
 
 
 def array(values: object, what: str) -> Array:
     """Return `values` as an array of whatever type, if it is one: nested lists may be ragged."""
+    if type(values) is np.ndarray:
+        return values
     if hasattr(values, "toarray"):
         msg = f"{what} must be a dense array; got {type(values).__name__}, which has toarray()"
         raise InvalidTypeError(msg)

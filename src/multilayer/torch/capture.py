@@ -39,8 +39,6 @@ FUSED = (SGD, Adam, AdamW)
 """Optimizers with one kernel for all parameters, which reads the learning rate from memory."""
 OPTIMIZERS = (*FUSED, NAdam, RMSprop, Adagrad, Lion)
 """Optimizers whose steps can be recorded."""
-WAITING_LOSSES = ("quantile",)
-"""Losses whose formula copies numbers from the host, which then waits for the device."""
 HOOKS = (
     "_forward_hooks",
     "_forward_pre_hooks",
@@ -63,7 +61,6 @@ def can_capture(net: "MLP", loss: Loss, optimizer: torch.optim.Optimizer) -> boo
         and net.dtype == "float32"
         and type(optimizer) in OPTIMIZERS
         and loss.name in losses.LOSSES
-        and loss.name not in WAITING_LOSSES
         and losses.LOSSES[loss.name].__module__ == losses.__name__
         and all(
             type(module).__module__.startswith(("torch.nn.", "multilayer.torch."))

@@ -33,7 +33,7 @@ def _huber(loss: Any, p: Tensor, y: Tensor) -> Tensor:
 
 
 def _quantile(loss: Any, p: Tensor, y: Tensor) -> Tensor:
-    tau = p.new_tensor(loss.quantiles)
+    tau = torch.stack([p.new_full((), q) for q in loss.quantiles])  # made where p lies
     residual = y.unsqueeze(2) - p.reshape(len(p), -1, len(tau))
     # τ relu(r) + (1 − τ) relu(−r), whose gradient is 0 where r is.
     values = tau * F.relu(residual) + (1 - tau) * F.relu(-residual)

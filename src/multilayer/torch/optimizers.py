@@ -38,7 +38,9 @@ class Lion(torch.optim.Optimizer):
             for p in group["params"]:
                 if p.grad is None:
                     continue
-                m = self.state[p].setdefault("m", torch.zeros_like(p))
+                if "m" not in self.state[p]:
+                    self.state[p]["m"] = torch.zeros_like(p)
+                m = self.state[p]["m"]
                 direction = torch.sign(beta_1 * m + (1 - beta_1) * p.grad)
                 p.sub_(rate * (direction + group["weight_decay"] * p))
                 m.mul_(beta_2).add_((1 - beta_2) * p.grad)

@@ -61,11 +61,11 @@ class Trainer:
     Notes
     -----
     On a CUDA device whole steps are recorded as CUDA graphs and replayed, once each batch size has
-    come a few times: see `multilayer.torch.capture`. This changes nothing but the time they take.
-    Steps are taken one operation at a time where samples are lazy or larger than 2 GiB, in several
-    processes, in float64, with ``precision="float16"``, the quantile loss, an optimizer of
-    torch.optim, or modules, losses or hooks of one's own; `compile` then makes CUDA graphs of the
-    loss and its gradient.
+    come a few times: see `multilayer.torch.capture`. Steps are taken one operation at a time where
+    samples are lazy or larger than 2 GiB, in several processes, in float64, with
+    ``precision="float16"``, an optimizer of torch.optim, or modules, losses or
+    hooks of one's own; `compile` then makes CUDA graphs of the loss and its gradient. Both ways
+    take the same steps, but for rounding.
     """
 
     def __init__(
