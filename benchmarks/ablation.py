@@ -24,7 +24,7 @@ from cases import CASES, Case, Problem
 from machine import describe, share_threads, wait_until_idle
 from multilayer.compiled import Kernel
 from multilayer.numpy import clip_by_norm, clip_by_value
-from multilayer.numpy.fast import plan, source, step, workers
+from multilayer.numpy.fast import blas, plan, source, step
 from peers import numpy_engine, one_thread
 from turns import Turn, ratio_of, take_turns, typical
 
@@ -77,8 +77,8 @@ def blas_threads() -> Iterator[None]:
         yield
 
     with (
-        patch.object(step, "n_workers", lambda *_: 1),
-        patch.object(step, "single_threaded_blas", unlimited),
+        patch.object(step, "n_rewarding", lambda *_: 1),
+        patch.object(step, "single_threaded", unlimited),
     ):
         yield
 
@@ -143,7 +143,7 @@ def main() -> int:
     console.print(table)
     content = {
         "machine": describe(),
-        "workers": workers.n_threads(),
+        "workers": blas.n_threads(),
         "seconds_an_epoch": {name: typical(measured["all"]) for name, measured in seconds.items()},
         "without": ratios,
     }

@@ -1,11 +1,13 @@
 """LazySamples: samples that are read when a batch needs them."""
 
+import threading
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["LazySamples"]
+__all__ = ["LazySamples", "reader"]
 
 
 class LazySamples:
@@ -18,6 +20,9 @@ class LazySamples:
     """
 
     shape: tuple[int, int]
+
+    reads_in_parallel = False
+    """Whether several threads may read at once; otherwise they take turns."""
 
     def __len__(self) -> int:
         """Return n_samples."""
@@ -40,6 +45,19 @@ class LazySamples:
         return _Subset(self, rows)
 
 
+def reader(X: LazySamples) -> Callable[[Any, npt.NDArray[Any]], None]:
+    """Return the samples' `read`, as several threads may call it."""
+    if X.reads_in_parallel:
+        return X.read
+    lock = threading.Lock()
+
+    def read(rows: Any, out: npt.NDArray[Any]) -> None:
+        with lock:
+            X.read(rows, out)
+
+    return read
+
+
 class _Subset(LazySamples):
     """Some rows of lazy samples."""
 
@@ -47,6 +65,7 @@ class _Subset(LazySamples):
         self.whole = whole
         self.rows = rows
         self.shape = (len(rows), whole.shape[1])
+        self.reads_in_parallel = whole.reads_in_parallel
 
     def __getitem__(self, rows: Any) -> npt.NDArray[np.float32]:
         return self.whole[self.rows[rows]]

@@ -147,6 +147,41 @@ def test_numpy_makes_a_matrix_of_it(X):
 
 
 @pytest.mark.parametrize(
+    "rows",
+    [
+        slice(1, 6),
+        slice(None, None, -2),
+        slice(3, 3),
+        np.array([4, 0, 4]),
+        np.arange(N_SAMPLES) % 2 == 0,
+    ],
+    ids=str,
+)
+@pytest.mark.parametrize("scaling", [{}, {"mean": 0.1307, "std": 0.3081}], ids=["", "scaled"])
+def test_reading_into_an_array_gives_the_same_samples(rows, scaling):
+    for pixels in PIXELS, np.asfortranarray(PIXELS), PIXELS[:, ::-1]:
+        X = ScaledImages(pixels, **scaling)
+        for out in np.empty_like(X[rows]), np.empty(X[rows].shape[::-1], np.float32).T:
+            X.read(rows, out)
+            np.testing.assert_array_equal(out, X[rows])
+
+
+@pytest.mark.parametrize(
+    ("rows", "shape", "message"),
+    [
+        (np.array([0, 7]), (2, 12), "rows of read must be 0 to 6; got 0 to 7"),
+        (np.array([-1, 0]), (2, 12), "rows of read must be 0 to 6; got -1 to 0"),
+        (np.array([0, 1]), (2, 11), "out of read must have shape (2, 12); got (2, 11)"),
+        (slice(0, 3), (2, 12), "out of read must have shape (3, 12); got (2, 12)"),
+    ],
+)
+def test_nothing_is_read_from_or_written_to_beside_the_arrays(rows, shape, message):
+    with pytest.raises(InvalidDataError) as error:
+        ScaledImages(PIXELS).read(rows, np.empty(shape, np.float32))
+    assert str(error.value) == message
+
+
+@pytest.mark.parametrize(
     ("pixels", "scaling", "error", "message"),
     [
         (np.zeros((2, 3, 3)), {}, InvalidTypeError,

@@ -88,6 +88,12 @@ def test_a_sampler_of_rows_that_are_not_there_is_refused(data, rows):
     )
 
 
+def test_a_sampler_without_rows_is_refused(data):
+    with pytest.raises(InvalidDataError) as caught:
+        fit(MLP(Architecture(4, (), 2)), data, loss="cross_entropy", shuffle=[])
+    assert str(caught.value) == "an epoch of Batches must have samples; got none"
+
+
 def test_something_else_than_a_sampler_is_refused(data):
     with pytest.raises(InvalidTypeError) as caught:
         fit(MLP(Architecture(4, (), 2)), data, loss="cross_entropy", shuffle=3)

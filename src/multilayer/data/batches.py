@@ -74,6 +74,9 @@ class Batches:
         self.weight = None if weight is None else np.asarray(weight, dtype=np.float64)
         self.shuffle = shuffle
         n_rows = n_samples if isinstance(shuffle, bool) else len(shuffle)
+        if n_rows == 0:
+            msg = "an epoch of Batches must have samples; got none"
+            raise InvalidDataError(msg)
         starts = list(range(0, n_rows, batch_size))
         if len(starts) > 1 and n_rows - starts[-1] < least:
             starts.pop()

@@ -99,6 +99,8 @@ class ScaledImages(LazySamples):
     [[-0.4345... -0.1448...  0.1448...  0.4345...]]
     """
 
+    reads_in_parallel = True
+
     def __init__(self, pixels: Array, *, mean: float = 0.0, std: float = 1.0) -> None:
         if pixels.dtype != np.uint8:
             msg = f"pixels of ScaledImages must have dtype uint8; got {pixels.dtype}"
@@ -141,10 +143,21 @@ class ScaledImages(LazySamples):
 
         They are the numbers of ``self[rows]``, scaled on their way from the bytes.
         """
-        if isinstance(rows, slice):
-            rows = np.arange(*rows.indices(len(self)))
+        if not self.pixels.flags.c_contiguous:  # to flatten all of them would copy them
+            super().read(rows, out)
+            return
+        numbers = np.arange(len(self))[rows] if isinstance(rows, slice) else np.asarray(rows)
+        if numbers.dtype.kind == "b":
+            numbers = np.flatnonzero(numbers)
+        if out.shape != (len(numbers), self.shape[1]):
+            msg = f"out of read must have shape {(len(numbers), self.shape[1])}; got {out.shape}"
+            raise InvalidDataError(msg)
+        least, largest = numbers.min(initial=0), numbers.max(initial=0)
+        if least < 0 or largest >= len(self):  # where compiled loops read, nobody looks
+            msg = f"rows of read must be 0 to {len(self) - 1}; got {least} to {largest}"
+            raise InvalidDataError(msg)
         pixels = np.asarray(self.pixels).reshape(self.shape)
-        scale.fastest(pixels, rows, self.mean, self.std, out)
+        scale.fastest(pixels, numbers, self.mean, self.std, out)
 
     def __array__(self, dtype: npt.DTypeLike | None = None, copy: bool | None = None) -> Array:
         if copy is False:

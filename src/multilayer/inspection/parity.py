@@ -140,30 +140,32 @@ def parity(
     twin = np.random.default_rng(mask_seed)
 
     found = [Difference("outputs", _outputs(ours, theirs, batch[0], tensors[0]))]
-    numpy_trainer.begin(batch)
-    torch_trainer.begin(tensors)
-    for trainer in (numpy_trainer, torch_trainer):
-        trainer.begin_epoch(None)
-    n_samples = len(batch[1])
-    for step in range(n_steps):
-        _share_masks(ours, theirs, batch[0], twin)
-        if step == 0:
-            _, gradients = ours.loss_and_gradients(
-                X,
-                y,
-                loss=chosen_loss,
-                l1=l1,
-                l2=l2,
-                sample_weight=sample_weight,
-                rng=np.random.default_rng(mask_seed),
-            )
-        mine = numpy_trainer.step(0, n_samples, chosen.learning_rate)
-        other = torch_trainer.step(0, n_samples, chosen.learning_rate).item()
-        if step == 0:
-            found += _pairwise("gradient", gradients, theirs.gradients)
-        if step in (0, n_steps - 1):
-            found.append(Difference(f"loss of step {step + 1}", abs(mine - other)))
-    numpy_trainer.finish()
+    try:
+        numpy_trainer.begin(batch)
+        torch_trainer.begin(tensors)
+        for trainer in (numpy_trainer, torch_trainer):
+            trainer.begin_epoch(None)
+        n_samples = len(batch[1])
+        for step in range(n_steps):
+            _share_masks(ours, theirs, batch[0], twin)
+            if step == 0:
+                _, gradients = ours.loss_and_gradients(
+                    X,
+                    y,
+                    loss=chosen_loss,
+                    l1=l1,
+                    l2=l2,
+                    sample_weight=sample_weight,
+                    rng=np.random.default_rng(mask_seed),
+                )
+            mine = numpy_trainer.step(0, n_samples, chosen.learning_rate)
+            other = torch_trainer.step(0, n_samples, chosen.learning_rate).item()
+            if step == 0:
+                found += _pairwise("gradient", gradients, theirs.gradients)
+            if step in (0, n_steps - 1):
+                found.append(Difference(f"loss of step {step + 1}", abs(mine - other)))
+    finally:
+        numpy_trainer.finish()
     after = f"after {n_steps} steps"
     found += _pairwise(f"weights {after}", ours.weights, theirs.weights)
     other_state = theirs.state

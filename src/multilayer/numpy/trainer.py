@@ -99,6 +99,7 @@ class Trainer:
     def begin(self, data: Batch) -> None:
         """Take the samples that steps are taken on."""
         assert isinstance(self.optimizer, Optimizer)
+        self.finish()
         self._step = Step(
             self.net,
             loss=self.loss,
@@ -120,8 +121,8 @@ class Trainer:
     def step(self, start: int, stop: int, learning_rate: float) -> float:
         """Take an optimizer step on the samples at these places of the epoch's order.
 
-        It returns the loss, penalty included, before it. If that is infinite or NaN, or no sample
-        of the batch has a weight, nothing is changed.
+        It returns the loss, penalty included, before it. If the samples' loss is infinite or NaN,
+        or none of them has a weight, nothing is changed.
         """
         assert self._step is not None
         return self._step.take(start, stop, learning_rate)
@@ -184,8 +185,9 @@ class Trainer:
 
     def finish(self) -> None:
         """Do what remains at the end: let go of threads and work arrays."""
-        if self._step is not None:
-            self._step.finish()
+        step, self._step = self._step, None
+        if step is not None:
+            step.finish()
 
     def _loss_and_gradient(self, batch: Batch) -> tuple[float, Array, list[Any]]:
         return self.net._backpropagate(

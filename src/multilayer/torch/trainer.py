@@ -115,10 +115,7 @@ class Trainer:
                 msg = "normalization 'batch' cannot be trained in several processes; use 'layer'"
                 raise InvalidArgumentError(msg)
             self._objective = DistributedDataParallel(self._objective)
-        if checks.flag(compile, "compile", "fit"):
-            makes_graphs = net.device.type == "cuda" and not self._can_capture()
-            mode = "reduce-overhead" if makes_graphs else None
-            self._objective = torch.compile(self._objective, mode=mode)
+        self._is_to_compile = checks.flag(compile, "compile", "fit")
 
     @property
     def takes_steps(self) -> bool:
@@ -156,6 +153,7 @@ class Trainer:
                 self.net.parameters(),
                 capture.CudaGraphs(self.net.device, self._generator),
             )
+        self._compile()
 
     def begin_epoch(self, order: Array | None) -> None:
         """Take the order of the next epoch's samples; None is that in which they came."""
@@ -186,6 +184,7 @@ class Trainer:
     ) -> str:
         """Run L-BFGS on all samples; return what ended it: see `LBFGS.minimize`."""
         assert isinstance(self.optimizer, LBFGS)
+        self._compile()
         net, data = self.net, together(data)
         parameters = list(net.parameters())
         accepted = parameters_to_vector(parameters).detach().clone()
@@ -296,6 +295,14 @@ class Trainer:
         for module in self.net.modules():
             if isinstance(module, Dropout):
                 module.generator = self._generator
+
+    def _compile(self) -> None:
+        """Compile the loss, if that is asked for, with graphs of its own where steps have none."""
+        if self._is_to_compile:
+            makes_graphs = self.net.device.type == "cuda" and self._captured is None
+            mode = "reduce-overhead" if makes_graphs else None
+            self._objective = torch.compile(self._objective, mode=mode)
+            self._is_to_compile = False
 
     def _can_capture(self) -> bool:
         """Return whether steps can be recorded, if the samples are on the device."""

@@ -117,7 +117,8 @@ def fit(
     Notes
     -----
     Ctrl-C ends the training, and the history so far is returned. At the end the network has the
-    last step's weights; with `EarlyStopping` those of the best epoch.
+    last step's weights (one that was interrupted may be half taken); with `EarlyStopping` those of
+    the best epoch.
 
     An epoch's training loss is measured before each of its steps. So where it is what epochs are
     judged by, for want of validation samples, the best weights are those that the epoch with the
@@ -280,11 +281,13 @@ class _Loop:
             raise
         finally:
             run.history.stopped_by = run.stopped_by
-            self.trainer.finish()
-            if run.keep_best and run.is_judged:
-                run.restore_best()
-            for callback in begun:
-                callback.on_train_end(run)
+            try:
+                self.trainer.finish()
+            finally:  # a second Ctrl-C may come while threads end
+                if run.keep_best and run.is_judged:
+                    run.restore_best()
+                for callback in begun:
+                    callback.on_train_end(run)
         return run.history
 
     def _begin_epoch(self) -> None:
@@ -314,7 +317,7 @@ class _Loop:
             if run.stopped_by:
                 break
         self._look_at(pending, losses)
-        self.last_rows = np.arange(start, stop) if order is None else order[start:stop]
+        self.last_rows = np.arange(start, stop) if order is None else order[start:stop].copy()
         return math.fsum(map(operator.mul, losses, masses)) / math.fsum(masses[: len(losses)])
 
     def _look_at(self, pending: list[Any], losses: list[float]) -> None:

@@ -16,11 +16,10 @@ def form(request, monkeypatch):
 
 @pytest.fixture(params=[1, 2, 3], ids=lambda n: f"{n} workers")
 def workers(request, monkeypatch):
-    """Divide each batch among so many workers, as far as it has rows."""
+    """Divide each batch among so many workers, however small it is."""
     n = request.param
+    monkeypatch.setattr(step, "ROWS", 1)
     for module in (step, prediction):
         monkeypatch.setattr(module, "n_threads", lambda: n)
-        monkeypatch.setattr(
-            module, "n_workers", lambda n_rows, n_weights, available: min(available, n_rows)
-        )
+        monkeypatch.setattr(module, "n_rewarding", lambda n_operations, n_available: n_available)
     return n

@@ -1,5 +1,7 @@
 """Predictions: those of the readable layers, however many rows there are and whoever computes."""
 
+import threading
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -11,6 +13,7 @@ from multilayer.numpy import MLP
 from multilayer.numpy.activations import ACTIVATIONS
 from multilayer.numpy.fast import prediction
 from multilayer.numpy.fast.prediction import PIECE
+from multilayer.samples import LazySamples
 
 SIZES = [1, 3, PIECE, PIECE + 1, 3 * PIECE + 7]
 
@@ -91,6 +94,45 @@ def test_lazy_samples_are_read_piece_by_piece(workers, monkeypatch):
     np.testing.assert_array_equal(net(images), expected)
 
 
+class Reading(LazySamples):
+    """Says how many threads were reading at the same time, and may fail."""
+
+    def __init__(self, n_rows, fails_at=None):
+        self.shape = (n_rows, 6)
+        self.fails_at = fails_at
+        self.together = threading.Barrier(2, timeout=0.1)
+        self.n_reads, self.met = 0, False
+
+    def __getitem__(self, rows):
+        self.n_reads += 1
+        if self.n_reads == self.fails_at:
+            raise OSError("the disk is gone")
+        try:
+            self.together.wait()
+            self.met = True
+        except threading.BrokenBarrierError:
+            self.together.reset()
+        return np.zeros((rows.stop - rows.start, 6), np.float32)
+
+
+@pytest.mark.parametrize("workers", [2], indirect=True)
+@pytest.mark.parametrize("in_parallel", [False, True])
+def test_lazy_samples_are_read_by_several_threads_only_if_they_say_so(workers, in_parallel):
+    X = Reading(4 * PIECE)
+    X.reads_in_parallel = in_parallel
+    network("float32")(X)
+    assert X.n_reads == 4
+    assert X.met == in_parallel
+
+
+@pytest.mark.parametrize("workers", [2], indirect=True)
+def test_after_a_failure_no_piece_is_begun(workers):
+    X = Reading(40 * PIECE, fails_at=3)
+    with pytest.raises(OSError, match="the disk is gone"):
+        network("float32")(X)
+    assert X.n_reads <= 4  # the failing one, and one that the other thread was at
+
+
 @given(st.integers(1, 2 * PIECE), st.integers(1, 4))
 @settings(deadline=None, max_examples=25)
 def test_who_computes_makes_no_difference(n_rows, n):
@@ -98,5 +140,5 @@ def test_who_computes_makes_no_difference(n_rows, n):
     X = np.random.default_rng(0).normal(size=(n_rows, 6)).astype(np.float32)
     alone = net(X)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(prediction, "n_workers", lambda *_: n)
+        patch.setattr(prediction, "n_rewarding", lambda *_: n)
         np.testing.assert_array_equal(net(X), alone)

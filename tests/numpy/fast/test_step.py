@@ -1,17 +1,22 @@
 """The fast step is the readable one: same losses, same weights, whoever computes which rows."""
 
 import itertools
+import threading
 import tracemalloc
 
 import numpy as np
 import pytest
 
 from multilayer import Architecture
+from multilayer.errors import DivergenceError
 from multilayer.numpy import MLP, OPTIMIZERS, SGD, Adam, AdamW, clip_by_norm, clip_by_value
 from multilayer.numpy.activations import ACTIVATIONS
+from multilayer.numpy.activations.base import Activation
+from multilayer.numpy.fast import blas
 from multilayer.numpy.fast import step as step_module
 from multilayer.numpy.fast import workers as workers_module
-from multilayer.numpy.fast.step import n_workers
+from multilayer.numpy.fast.step import n_rewarding
+from multilayer.numpy.losses import CrossEntropy
 from multilayer.registry import resolve
 from multilayer.samples import LazySamples
 from multilayer.training import Callback, Progress, fit
@@ -172,15 +177,23 @@ def test_a_long_vector_is_updated_in_parts(workers, monkeypatch):
         assert_same_training(architecture, "cross_entropy", optimizer, **more)
 
 
-def test_label_smoothing_and_probabilities(form):
+@pytest.mark.parametrize("smoothing", [0.0, 0.1])
+@pytest.mark.parametrize("targets", ["labels", "probabilities"])
+def test_label_smoothing_and_probabilities(targets, smoothing, form, workers):
     net = MLP(Architecture(N_IN, (4,), 3), dtype="float64", rng=np.random.default_rng(0))
     rng = np.random.default_rng(0)
-    X, y = rng.normal(size=(N, N_IN)), rng.dirichlet(np.ones(3), size=N)
-    trainer = net.trainer(loss="cross_entropy", optimizer=SGD(), rng=rng)
-    expected, _ = net.loss_and_gradients(X, y, loss="cross_entropy")
+    X = rng.normal(size=(N, N_IN))
+    y = rng.integers(3, size=N) if targets == "labels" else rng.dirichlet(np.ones(3), size=N)
+    loss = CrossEntropy(label_smoothing=smoothing)
+    trainer = net.trainer(loss=loss, optimizer=SGD(), rng=rng)
+    expected, gradients = net.loss_and_gradients(X, y, loss=loss)
+    before = [W.copy() for W, _ in net.weights]
     trainer.begin(trainer.check(X, y, None))
     trainer.begin_epoch(None)
     assert trainer.step(0, N, 0.1) == pytest.approx(expected, rel=1e-12)
+    trainer.finish()
+    for (W, _), old, (dW, _) in zip(net.weights, before, gradients, strict=True):
+        np.testing.assert_allclose(W, old - 0.1 * dW, rtol=1e-10, atol=1e-14)
 
 
 class _Lazy(LazySamples):
@@ -203,7 +216,7 @@ def test_the_samples_may_come_from_anywhere(shuffle, reordered_bytes, workers, m
     X = rng.normal(size=(N, N_IN)).astype(np.float32)
     y, weight = rng.integers(3, size=N), rng.uniform(size=N)
     results = []
-    for samples in (X, _Lazy(X), X[:, ::-1][:, ::-1]):
+    for samples in (X, _Lazy(X), np.asfortranarray(X)):
         net = MLP(Architecture(N_IN, (5,), 3), rng=np.random.default_rng(0))
         history = fit(
             net, (samples, y, weight), loss="cross_entropy", n_epochs=3, batch_size=10,
@@ -292,29 +305,103 @@ def test_a_step_makes_no_arrays(n_rows, optimizer):
         trainer.finish()
     # Targets of a batch are taken by indexing, 8 bytes each; all else is views, which are small.
     # One array of a batch's smallest layer would be 40 bytes a row.
-    assert peak - before < 8 * n_rows + 8_000
+    assert peak - before < 8 * n_rows + 2_000
     assert after - before < 4_000
 
 
 def test_small_work_stays_on_one_thread():
-    assert n_workers(64, 1_200, 8) == 1
-    assert n_workers(512, 27_456, 2) == 2
-    assert n_workers(40, 10**7, 8) == 1  # too few rows
-    assert n_workers(512, 10**7, 1) == 1
-    assert n_workers(512, 10**7, 64) == 16
+    assert n_rewarding(6 * 64 * 1_200, 8) == 1
+    assert n_rewarding(6 * 512 * 27_456, 2) == 2
+    assert n_rewarding(6 * 512 * 10**7, 1) == 1
+    assert n_rewarding(6 * 512 * 10**7, 64) == 64
+
+
+@pytest.mark.parametrize(
+    ("n_threads", "batch_size", "settings", "n_workers", "blas_alone"),
+    [
+        (2, 64, {}, 2, True),
+        (2, 32, {}, 2, True),  # 16 rows each
+        (2, 16, {}, 1, True),  # too few to cut, and few cores: one thread
+        (8, 32, {}, 1, False),  # two workers would leave six of eight cores without work
+        (8, 64, {}, 4, True),
+        (2, 64, {"normalization": "batch"}, 1, False),  # needs the whole batch
+    ],
+)
+def test_who_shares_a_step(n_threads, batch_size, settings, n_workers, blas_alone, monkeypatch):
+    monkeypatch.setattr(step_module, "n_threads", lambda: n_threads)
+    rng = np.random.default_rng(0)
+    X, y = rng.normal(size=(batch_size, 700)), rng.integers(10, size=batch_size)
+    net = MLP(Architecture(700, (700,), 10, **settings), rng=rng)
+    trainer = net.trainer(loss="cross_entropy", optimizer=SGD())
+    trainer.begin(trainer.check(X, y, None))
+    try:
+        trainer.begin_epoch(None)
+        trainer.step(0, batch_size, 0.1)
+        found = sum(t.name.startswith("multilayer") for t in threading.enumerate())
+        assert (1 + found, bool(blas._State.n_holders)) == (n_workers, blas_alone)
+    finally:
+        trainer.finish()
+
+
+def assert_nothing_is_left():
+    """Assert that threads have ended and BLAS has its own back."""
+    assert not [t for t in threading.enumerate() if t.name.startswith("multilayer")]
+    assert blas._State.n_holders == 0
 
 
 def test_a_divergence_ends_the_threads_and_gives_blas_its_own_back(workers):
-    import threading
-
-    from multilayer.errors import DivergenceError
-
     X = np.random.default_rng(0).normal(size=(100, N_IN)) * 1e3
     net = MLP(Architecture(N_IN, (5,), 1, activation="identity"), rng=np.random.default_rng(0))
     with pytest.raises(DivergenceError):
         fit(net, (X, X[:, 0]), loss="squared_error", optimizer=SGD(10.0), n_epochs=50)
-    assert not [t for t in threading.enumerate() if t.name.startswith("multilayer")]
-    assert workers_module._limit_depth == 0
+    assert_nothing_is_left()
+
+
+@pytest.mark.parametrize("workers", [2], indirect=True)
+def test_an_interrupt_ends_the_threads_and_gives_blas_its_own_back(workers):
+    net = MLP(Architecture(N_IN, (5,), 3), rng=np.random.default_rng(0))
+    X, y = problem("cross_entropy", 3)
+    pass_rows, n_passes = step_module._Batch.pass_rows, itertools.count()
+
+    def interrupted(self, part):
+        if part == 0 and next(n_passes) == 3:
+            raise KeyboardInterrupt
+        pass_rows(self, part)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(step_module._Batch, "pass_rows", interrupted)
+        history = fit(net, (X, y), loss="cross_entropy", n_epochs=3, batch_size=10)
+    assert history.stopped_by == "interrupt"
+    assert_nothing_is_left()
+
+
+def test_a_trainer_that_begins_anew_leaves_nothing_of_before(workers):
+    net = MLP(Architecture(N_IN, (5,), 3), rng=np.random.default_rng(0))
+    trainer = net.trainer(loss="cross_entropy", optimizer=SGD())
+    data = trainer.check(*problem("cross_entropy", 3), None)
+    for _ in range(2):
+        trainer.begin(data)
+        trainer.begin_epoch(None)
+        trainer.step(0, N, 0.1)
+    trainer.finish()
+    assert_nothing_is_left()
+
+
+class Widening(Activation):
+    """A tanh of one's own that computes in float64."""
+
+    def forward(self, z):
+        return np.tanh(z.astype(np.float64))
+
+    def backward(self, da, z, a):
+        return da.astype(np.float64) * (1 - a**2)
+
+
+def test_an_activation_may_compute_in_another_precision(workers, monkeypatch):
+    monkeypatch.setattr(ACTIVATIONS.names, "_names", [*ACTIVATIONS, "widening"])
+    monkeypatch.setitem(ACTIVATIONS._entries, "widening", Widening())
+    architecture = Architecture(N_IN, (7, 7), 3, activation="widening")
+    assert_same_training(architecture, "cross_entropy", SGD(0.1), dtype="float32")
 
 
 def test_every_named_optimizer_is_resolved_here():

@@ -1,13 +1,14 @@
 """Workers: each part is done once, errors come through, and waiting in vain is noticed."""
 
+import gc
 import threading
 import time
+import weakref
 
 import pytest
-from threadpoolctl import threadpool_limits
 
 from multilayer.numpy.fast import workers as module
-from multilayer.numpy.fast.workers import Workers, n_threads, single_threaded_blas
+from multilayer.numpy.fast.workers import Workers
 
 
 @pytest.fixture
@@ -96,31 +97,28 @@ def test_a_thread_that_sleeps_is_one_that_waits(workers):
     assert workers.is_alone
 
 
-def blas_threads():
-    return [library["num_threads"] for library in module._blas().info()]
+def test_a_call_that_is_interrupted_waits_for_the_others(workers):
+    ended = []
+
+    def work(part):
+        if part == 0:
+            raise KeyboardInterrupt
+        time.sleep(0.05)
+        ended.append(part)
+
+    with pytest.raises(KeyboardInterrupt):
+        workers.run(work, 3)
+    assert sorted(ended) == [1, 2]
 
 
-def test_blas_is_limited_inside_and_restored_whatever_the_order():
-    with threadpool_limits(2, user_api="blas"):
-        before = blas_threads()
-        first, second = single_threaded_blas(), single_threaded_blas()
-        first.__enter__()
-        assert set(blas_threads()) == {1}
-        second.__enter__()
-        assert n_threads() == max(before)  # what BLAS may use, not what it is held to now
-        first.__exit__(None, None, None)
-        assert set(blas_threads()) == {1}
-        second.__exit__(None, None, None)
-        assert blas_threads() == before
+def test_threads_that_wait_keep_nothing_alive(workers):
+    class Work:
+        def __call__(self, part):
+            pass
 
-
-def test_blas_is_restored_after_an_error():
-    before = blas_threads()
-    with pytest.raises(ZeroDivisionError), single_threaded_blas():
-        raise ZeroDivisionError
-    assert blas_threads() == before
-
-
-def test_the_number_of_threads_is_what_blas_may_use():
-    with threadpool_limits(1, user_api="blas"):
-        assert n_threads() == 1
+    work = Work()
+    gone = weakref.ref(work)
+    workers.run(work, 3)
+    del work
+    gc.collect()
+    assert gone() is None

@@ -94,8 +94,8 @@ def criterion_of(loss: Loss, output_name: str, output: Activation, targets: Arra
     """Return the criterion of a loss after a link function: a compiled one where there is one."""
     kind = type(loss)
     has_labels = targets.ndim == 1
-    if isinstance(loss, CrossEntropy) and kind is CrossEntropy:
-        if has_labels and not loss.label_smoothing:
+    if isinstance(loss, CrossEntropy):
+        if kind is CrossEntropy and has_labels and not loss.label_smoothing:
             return cross_entropy.fastest
     elif kind is NLL:  # −log of the softmax of logits: the cross-entropy, told in two parts
         return cross_entropy.fastest

@@ -16,11 +16,37 @@ from multilayer.numpy.activations.base import Activation
 from multilayer.numpy.activations.rectifiers import Identity, LeakyReLU, ReLU
 from multilayer.numpy.activations.sigmoids import Sigmoid, Tanh
 
-__all__ = ["PASSES", "Passes", "add_bias", "dropout", "passes_of", "sum_columns"]
+__all__ = [
+    "PASSES",
+    "Form",
+    "Passes",
+    "add_bias",
+    "bias_of",
+    "dropout",
+    "fastest",
+    "passes_of",
+    "plain",
+    "sum_columns",
+]
 
 Array = npt.NDArray[Any]
 Form = Callable[[Kernel], Callable[..., Any]]
-"""Which of a kernel's two forms is wanted."""
+"""Which of a kernel's two forms is wanted: `fastest` or `plain`."""
+
+
+def fastest(kernel: Kernel) -> Callable[..., Any]:
+    """Return the form for many numbers."""
+    return kernel.fastest
+
+
+def plain(kernel: Kernel) -> Callable[..., Any]:
+    """Return the form that loads nothing."""
+    return kernel.plain
+
+
+def bias_of(W: Array, b: Array | None) -> Array:
+    """Return the bias of a layer; zeros where it has none, which costs less than a second way."""
+    return np.zeros(len(W), W.dtype) if b is None else b
 
 
 # Affine -----------------------------------------------------------------------------------------

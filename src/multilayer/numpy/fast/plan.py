@@ -12,11 +12,17 @@ from typing import Any, Protocol
 import numpy as np
 import numpy.typing as npt
 
-from multilayer.compiled import Kernel
 from multilayer.numpy.activations import ACTIVATIONS
 from multilayer.numpy.activations.base import Activation
 from multilayer.numpy.fast.criteria import Criterion
-from multilayer.numpy.fast.passes import add_bias, dropout, passes_of, sum_columns
+from multilayer.numpy.fast.passes import (
+    add_bias,
+    bias_of,
+    dropout,
+    fastest,
+    passes_of,
+    sum_columns,
+)
 from multilayer.numpy.fast.thin import WIDEST, thin_backward, thin_forward
 from multilayer.numpy.layers import Activate, Affine, Dropout, Layer, Residual, Stack
 
@@ -92,9 +98,8 @@ class _Dense:
         out_features, in_features = layer.W.shape
         dtype = layer.W.dtype
         self.W, self.WT = layer.W, layer.W.T
-        # A layer without a bias adds zeros, and its gradient in them goes nowhere.
-        self.b = np.zeros(out_features, dtype) if layer.b is None else layer.b
-        self.dW, db = gradients
+        self.b = bias_of(layer.W, layer.b)
+        self.dW, db = gradients  # a gradient in the zeros of a missing bias goes nowhere
         self.db = np.empty(out_features, dtype) if db is None else db
         self.z = np.empty((n_rows, out_features), dtype)
         self.dx = np.empty((n_rows, in_features), dtype) if need_dx else None
@@ -104,7 +109,7 @@ class _Dense:
         passes = passes_of(activation)
         self.is_fused = passes is not None
         if passes is not None:
-            self.epilogue = passes.forward(_fastest)
+            self.epilogue = passes.forward(fastest)
             self.backward_pass = passes.backward.fastest
         else:
             self.epilogue = add_bias.fastest
@@ -115,12 +120,12 @@ class _Dense:
         np.dot(x, self.WT, out=z)
         self.epilogue(z, self.b)
         self.x = x
-        self.a = z if self.is_fused else self.activation.forward(z)
+        self.a = z if self.is_fused else _like(z, self.activation.forward(z))
         return self.a
 
     def backward(self, dy: Array) -> Array | None:
         if not self.is_fused:
-            dy = self.activation.backward(dy, self.z, self.a)
+            dy = _like(dy, self.activation.backward(dy, self.z, self.a))
         self.backward_pass(dy, self.a, self.db)
         if self.dWT is None:
             np.dot(dy.T, self.x, out=self.dW)
@@ -138,7 +143,7 @@ class _Thin:
         out_features, in_features = layer.W.shape
         dtype = layer.W.dtype
         self.W = layer.W
-        self.b = np.zeros(out_features, dtype) if layer.b is None else layer.b
+        self.b = bias_of(layer.W, layer.b)
         self.dW, db = gradients
         self.db = np.empty(out_features, dtype) if db is None else db
         self.z = np.empty((n_rows, out_features), dtype)
@@ -181,13 +186,13 @@ class _Readable:
 
     def forward(self, x: Array) -> Array:
         y, self.cache = self.layer.forward(x, training=True)
-        return y
+        return _like(x, y)
 
     def backward(self, dy: Array) -> Array | None:
         dx, found = self.layer.backward(dy, self.cache)
         for array, gradient in zip(self.gradients, found, strict=True):
             array[:] = gradient
-        return dx
+        return None if dx is None else _like(dy, dx)
 
 
 class _Skip:
@@ -303,10 +308,11 @@ def _backward(stages: list[_Stage], dy: Array) -> Array | None:
     return gradient
 
 
+def _like(array: Array, result: Array) -> Array:
+    """Return a result in an array's type: a part of one's own may compute in float64."""
+    return np.asarray(result, dtype=array.dtype)
+
+
 def _opened(stages: list[_Stage]) -> Iterator[_Stage]:
     for stage in stages:
         yield from _opened(stage.inner) if isinstance(stage, _Skip) else [stage]
-
-
-def _fastest(kernel: Kernel) -> Any:
-    return kernel.fastest

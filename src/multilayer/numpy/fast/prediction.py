@@ -12,15 +12,15 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from multilayer.compiled import Kernel
 from multilayer.numpy.activations import ACTIVATIONS
 from multilayer.numpy.activations.base import Activation
-from multilayer.numpy.fast.passes import Form, add_bias, passes_of
+from multilayer.numpy.fast.blas import n_threads, single_threaded
+from multilayer.numpy.fast.passes import Form, add_bias, bias_of, fastest, passes_of, plain
 from multilayer.numpy.fast.plan import fused
-from multilayer.numpy.fast.step import n_workers
-from multilayer.numpy.fast.workers import Workers, n_threads, single_threaded_blas
+from multilayer.numpy.fast.step import n_rewarding
+from multilayer.numpy.fast.workers import Workers
 from multilayer.numpy.layers import Affine, Dropout, Layer, Residual, Stack
-from multilayer.samples import LazySamples
+from multilayer.samples import LazySamples, reader
 
 __all__ = ["Predictor"]
 
@@ -43,7 +43,7 @@ class Predictor:
     def __init__(self, hidden: Stack, last: Affine) -> None:
         self._hidden, self._last = hidden, last
         self._n_weights = sum(W.size for W in (*hidden.parameters, last.W) if W.ndim == 2)
-        self._few = self._ways(_plain)
+        self._few = self._ways(plain)
         self._many: tuple[Forward, Forward] | None = None
 
     def features(self, x: Array | LazySamples) -> Array:
@@ -66,24 +66,35 @@ class Predictor:
             with np.errstate(invalid="ignore"):  # BLAS may set the flag for lanes beside the result
                 return self._few[way](np.asarray(x, dtype=dtype))
         if self._many is None:
-            self._many = self._ways(_fastest)
+            self._many = self._ways(fastest)
         forward = self._many[way]
         out = np.empty((n_rows, width), dtype)
+        read = reader(x) if isinstance(x, LazySamples) else None
         starts = itertools.count(0, PIECE)  # each number is taken by one thread only
+        failed: list[int] = []
 
-        def work(_: int) -> None:
-            for start in starts:
-                if start >= n_rows:
-                    return
-                piece = slice(start, start + PIECE)
-                out[piece] = forward(np.asarray(x[piece], dtype=dtype))
+        def work(part: int) -> None:
+            try:
+                for start in starts:
+                    if start >= n_rows or failed:
+                        return
+                    piece = slice(start, min(start + PIECE, n_rows))
+                    if read is None:
+                        rows = x[piece]
+                    else:
+                        rows = np.empty((piece.stop - start, x.shape[1]), dtype)
+                        read(piece, rows)
+                    out[piece] = forward(rows)
+            except BaseException:
+                failed.append(part)  # the others need not go on
+                raise
 
-        n = n_workers(n_rows, self._n_weights, n_threads())
+        n = n_rewarding(2 * n_rows * self._n_weights, n_threads())
         with np.errstate(invalid="ignore"):
             if n == 1:
                 work(0)
                 return out
-            with single_threaded_blas():
+            with single_threaded():
                 workers = Workers(n)
                 try:
                     workers.run(work, n)
@@ -119,7 +130,7 @@ def _dense(layer: Affine, activation: Activation, form: Form) -> Forward:
     """Return a = σ(x Wᵀ + b)."""
     passes = passes_of(activation)
     WT = layer.W.T
-    b = np.zeros(len(layer.W), layer.W.dtype) if layer.b is None else layer.b
+    b = bias_of(layer.W, layer.b)
     epilogue = form(add_bias) if passes is None else passes.forward(form)
 
     def forward(x: Array) -> Array:
@@ -128,11 +139,3 @@ def _dense(layer: Affine, activation: Activation, form: Form) -> Forward:
         return z if passes is not None else activation.forward(z)
 
     return forward
-
-
-def _plain(kernel: Kernel) -> Any:
-    return kernel.plain
-
-
-def _fastest(kernel: Kernel) -> Any:
-    return kernel.fastest

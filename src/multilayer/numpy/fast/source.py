@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from multilayer.compiled import kernel
-from multilayer.samples import LazySamples
+from multilayer.samples import LazySamples, reader
 
 __all__ = ["Source", "gather"]
 
@@ -38,17 +38,13 @@ class Source:
         Lazy ones are read straight into the arrays that the network works in.
     targets : array of n_samples rows
     weight : array of shape (n_samples,), optional
-    dtype : numpy.dtype
-        The network's.
     """
 
-    def __init__(
-        self, X: Array | LazySamples, targets: Array, weight: Array | None, dtype: np.dtype[Any]
-    ) -> None:
+    def __init__(self, X: Array | LazySamples, targets: Array, weight: Array | None) -> None:
         self.X, self.targets, self.weight = X, targets, weight
-        self.dtype = dtype
+        self._read = reader(X) if isinstance(X, LazySamples) else None
         self.order: Array | None = None
-        self._now: tuple[Array | LazySamples, Array, Array | None] = (X, targets, weight)
+        self._now: tuple[Any, Array, Array | None] = (X, targets, weight)
 
     def begin_epoch(self, order: Array | None) -> None:
         """Take the order of the next epoch; None is that of the samples."""
@@ -62,16 +58,12 @@ class Source:
 
     def samples(self, start: int, stop: int, out: Array) -> Array:
         """Return the samples at these places of the order; `out` is where to read them into."""
-        X = self._now[0]
-        if self.order is not None:
-            rows = self.order[start:stop]
-            if isinstance(X, LazySamples):
-                X.read(rows, out)
-            else:
-                gather.fastest(X, rows, out)
+        X, order = self._now[0], self.order
+        if self._read is not None:
+            self._read(slice(start, stop) if order is None else order[start:stop], out)
             return out
-        if isinstance(X, LazySamples):
-            X.read(slice(start, stop), out)
+        if order is not None:
+            gather.fastest(X, order[start:stop], out)
             return out
         return X[start:stop]
 

@@ -14,11 +14,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
+from multilayer.numpy.fast.blas import n_threads, single_threaded
 from multilayer.numpy.fast.criteria import criterion_of
 from multilayer.numpy.fast.plan import Plan, dropout_widths, is_by_rows
 from multilayer.numpy.fast.source import Source
 from multilayer.numpy.fast.updates import add_penalty, add_up, update_of
-from multilayer.numpy.fast.workers import Workers, n_threads, single_threaded_blas
+from multilayer.numpy.fast.workers import Workers
 from multilayer.numpy.losses import Loss
 from multilayer.numpy.optimizers import Optimizer, State, clip_by_norm
 from multilayer.samples import LazySamples
@@ -26,27 +27,23 @@ from multilayer.samples import LazySamples
 if TYPE_CHECKING:
     from multilayer.numpy.network import MLP
 
-__all__ = ["Step", "n_workers"]
+__all__ = ["Step", "n_rewarding"]
 
 Array = npt.NDArray[Any]
 
 WORK = 1e7
 """Floating-point operations below which a thread is not worth waking: about 0.3 ms of one core."""
-ROWS = 32
-"""Rows below which a matrix product wastes a core."""
+ROWS = 16
+"""Rows of a batch that a worker gets at least: products of fewer waste a core."""
 LONG = 200_000
 """Parameters from which several threads update them."""
 ALIGN = 16
 """Parts of the parameter vector begin at multiples of this: a cache line of float32."""
 
 
-def n_workers(n_rows: int, n_weights: int, n_available: int) -> int:
-    """Return among how many threads a batch is best divided.
-
-    Forward, dW and dx are a multiplication and an addition each, for every row and weight.
-    """
-    work = 6 * n_rows * n_weights
-    return max(1, min(n_available, n_rows // ROWS, int(work / WORK)))
+def n_rewarding(n_operations: float, n_available: int) -> int:
+    """Return how many of the available threads so many floating-point operations reward."""
+    return max(1, min(n_available, int(n_operations / WORK)))
 
 
 class Step:
@@ -89,11 +86,12 @@ class Step:
         self.l1, self.l2 = l1, l2
         self.clip_norm, self.clip_value = clip_norm, clip_value
         self.rng = rng
-        self.source = Source(*data, net.dtype)
+        self.source = Source(*data)
         self.criterion = criterion_of(loss, net.architecture.output, net._output, data[1])
         self._update, by_parts = update_of(optimizer, net.parameters, state)
         self._in_one_go = by_parts and clip_norm is None and clip_value is None
         self._has_state = bool(net.state)
+        self._by_rows = is_by_rows(net._hidden)
         self._batches: dict[int, _Batch] = {}
         self._workers: Workers | None = None
         self._exit = ExitStack()
@@ -105,7 +103,7 @@ class Step:
     def take(self, start: int, stop: int, learning_rate: float) -> float:
         """Take a step on the rows at these places of the order; return the loss before it.
 
-        If that is infinite or NaN, or no row has a weight, nothing is changed.
+        If the rows' loss is infinite or NaN, or no row has a weight, nothing is changed.
         """
         batch = self._batches.get(stop - start) or self._prepare(stop - start)
         weight = self.source.weights_of(start, stop)
@@ -133,10 +131,8 @@ class Step:
 
     def finish(self) -> None:
         """End the threads, and give BLAS back its own."""
-        if self._workers is not None:
-            self._workers.stop()
-        self._exit.close()
         self._batches = {}
+        self._exit.close()
 
     def _run(self, work: Callable[[int], None], n: int) -> None:
         if n == 1:
@@ -152,28 +148,32 @@ class Step:
             square = float(np.dot(gradient, gradient))
             if not 0 < square < math.inf:  # squares that vanish or overflow
                 gradient[:] = clip_by_norm(gradient, self.clip_norm)
-            elif square > self.clip_norm**2:
+            elif math.sqrt(square) > self.clip_norm:
                 gradient *= self.clip_norm / math.sqrt(square)
 
     def _prepare(self, n_rows: int) -> "_Batch":
         """Return the arrays for batches of so many rows; the first call decides on the threads."""
         net = self.net
-        n_weights = sum(W.size for W, _ in net.weights if W.ndim == 2)
-        by_rows = is_by_rows(net._hidden)
+        # Forward, dW and dx are a multiplication and an addition each, for every row and weight.
+        n_operations = 6 * n_rows * sum(W.size for W, _ in net.weights if W.ndim == 2)
         if self._workers is None:
-            available = n_threads()
-            wanted = n_workers(n_rows, n_weights, available)
-            n = wanted if by_rows else 1
+            rewarding = n_rewarding(n_operations, n_threads())
+            n = self._cut(n_rows, rewarding)
             # Where a batch cannot be cut, or has rows for few of many cores, BLAS uses the others.
-            if wanted > 1 and 2 * n < available + (not by_rows):
+            if rewarding >= 2 and ((n == 1 and not self._by_rows) or 4 * n <= rewarding):
                 n = 1
             else:
-                self._exit.enter_context(single_threaded_blas())
+                self._exit.enter_context(single_threaded())
             self._workers = Workers(n)
+            self._exit.callback(self._workers.stop)
             self.gradients = np.zeros((n, net.n_parameters), net.dtype)
-        n = min(n_workers(n_rows, n_weights, self._workers.n), self._workers.n)
+        n = self._cut(n_rows, n_rewarding(n_operations, self._workers.n))
         batch = self._batches[n_rows] = _Batch(self, n_rows, n)
         return batch
+
+    def _cut(self, n_rows: int, n: int) -> int:
+        """Return among how many of n workers the rows of a batch are divided."""
+        return max(1, min(n, n_rows // ROWS)) if self._by_rows else 1
 
 
 class _Batch:

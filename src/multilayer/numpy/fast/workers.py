@@ -9,14 +9,14 @@ thread does all parts, in the same order and with the same result, until a new t
 
 import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from functools import cache
-from typing import Any
+from collections.abc import Callable
+from contextlib import suppress
 
 import numpy as np
 
-__all__ = ["Workers", "n_threads", "single_threaded_blas"]
+from multilayer.numpy.fast import blas
+
+__all__ = ["Workers"]
 
 TRIAL = 0.02
 """Seconds of work after which it is judged whether several threads pay."""
@@ -25,51 +25,6 @@ PAYS = 0.9
 PAUSE = 0.5
 """Seconds until the next trial after one that did not pay; twice as long after each in a row."""
 LONGEST_PAUSE = 4.0
-
-
-@cache
-def _blas() -> Any:
-    """Return threadpoolctl's view of the BLAS that NumPy uses."""
-    from threadpoolctl import ThreadpoolController
-
-    return ThreadpoolController().select(user_api="blas")
-
-
-def n_threads() -> int:
-    """Return how many threads BLAS may use, which is how many workers are welcome.
-
-    It is what the environment (``OPENBLAS_NUM_THREADS``), the process's processors and
-    `threadpoolctl.threadpool_limits` have left; 1 where BLAS does not tell.
-    """
-    with _limit_lock:
-        if _limit_depth:
-            return _limit_before
-    return max((library["num_threads"] for library in _blas().info()), default=1)
-
-
-_limit_lock = threading.Lock()
-_limit_depth = 0
-_limit_before = 1
-_limit: Any = None
-
-
-@contextmanager
-def single_threaded_blas() -> Iterator[None]:
-    """Keep BLAS to one thread inside; several trainings at once may overlap in any order."""
-    global _limit_depth, _limit_before, _limit
-    before = n_threads()
-    with _limit_lock:
-        if _limit_depth == 0:
-            _limit_before = before
-            _limit = _blas().limit(limits=1)
-        _limit_depth += 1
-    try:
-        yield
-    finally:
-        with _limit_lock:
-            _limit_depth -= 1
-            if _limit_depth == 0:
-                _limit.restore_original_limits()
 
 
 class Workers:
@@ -103,30 +58,32 @@ class Workers:
     @property
     def is_alone(self) -> bool:
         """Whether the calling thread does all parts for the time being."""
-        return self.n == 1 or time.perf_counter() < self._alone_until
+        return time.perf_counter() < self._alone_until
 
     def run(self, work: Callable[[int], None], n: int) -> None:
         """Call ``work(part)`` for n parts, side by side, and return when all are done.
 
         An exception in any of them is raised here, after all have ended.
         """
-        started = time.perf_counter()
-        if started < self._alone_until:
+        if self.is_alone:
             for part in range(n):
                 work(part)
             return
+        started = time.perf_counter()
         worked = time.thread_time()
-        helpers = self._helpers[: n - 1]
-        for helper in helpers:
-            helper.begin(work)
+        begun: list[_Helper] = []
         try:
+            for helper in self._helpers[: n - 1]:
+                helper.begin(work)
+                begun.append(helper)
             work(0)
         finally:
             worked = time.thread_time() - worked
-            for helper in helpers:
+            for helper in begun:
                 worked += helper.wait()
-        for helper in helpers:
-            helper.raise_error()
+        for helper in begun:
+            if helper.error is not None:
+                raise helper.error
         self._judge(time.perf_counter() - started, worked)
 
     def _judge(self, elapsed: float, worked: float) -> None:
@@ -146,10 +103,10 @@ class Workers:
         self._elapsed = self._worked = 0.0
 
     def stop(self) -> None:
-        """End the helpers."""
-        for helper in self._helpers:
+        """End the helpers, each after what it is at."""
+        helpers, self._helpers = self._helpers, []
+        for helper in helpers:
             helper.stop()
-        self._helpers = []
         self.n = 1
 
 
@@ -168,7 +125,7 @@ class _Helper:
         self.thread.start()
 
     def begin(self, work: Callable[[int], None]) -> None:
-        self.work = work
+        self.work, self.error = work, None
         self.called.release()
 
     def wait(self) -> float:
@@ -176,17 +133,14 @@ class _Helper:
         self.done.acquire()
         return self.worked
 
-    def raise_error(self) -> None:
-        if self.error is not None:
-            error, self.error = self.error, None
-            raise error
-
     def stop(self) -> None:
         self.work = None
-        self.called.release()
+        with suppress(RuntimeError):  # called already, by a run that was interrupted
+            self.called.release()
         self.thread.join()
 
     def _serve(self) -> None:
+        blas.limit_this_thread()
         # What overflows shows in the loss, which the loop looks at.
         with np.errstate(over="ignore", invalid="ignore"):
             while True:
@@ -198,5 +152,6 @@ class _Helper:
                     self.work(self.part)
                 except BaseException as error:
                     self.error = error
+                self.work = None  # a thread that waits keeps nothing alive
                 self.worked = time.thread_time() - started
                 self.done.release()

@@ -1,0 +1,68 @@
+"""BLAS is held to one thread while someone wants it so, and then has its own back."""
+
+import threading
+
+import pytest
+from threadpoolctl import threadpool_info, threadpool_limits
+
+from multilayer.numpy.fast.blas import limit_this_thread, n_threads, single_threaded
+
+
+def now():
+    return [
+        library["num_threads"] for library in threadpool_info() if library["user_api"] == "blas"
+    ]
+
+
+def in_another_thread(call):
+    thread = threading.Thread(target=call)
+    thread.start()
+    thread.join()
+
+
+def test_it_is_limited_inside_and_restored_whatever_the_order():
+    with threadpool_limits(2, user_api="blas"):
+        before = now()
+        first, second = single_threaded(), single_threaded()
+        first.__enter__()
+        assert set(now()) == {1}
+        second.__enter__()
+        assert n_threads() == min(before)  # what BLAS may use, not what it is held to now
+        first.__exit__(None, None, None)
+        assert set(now()) == {1}
+        second.__exit__(None, None, None)
+        assert now() == before
+
+
+def test_threads_that_end_in_another_order_than_they_began_leave_it_as_it_was():
+    with threadpool_limits(2, user_api="blas"):
+        before = now()
+        first, second = single_threaded(), single_threaded()
+        in_another_thread(first.__enter__)
+        second.__enter__()
+        in_another_thread(lambda: first.__exit__(None, None, None))
+        assert set(now()) == {1}
+        second.__exit__(None, None, None)
+        assert now() == before
+
+
+def test_a_thread_that_limits_itself_leaves_the_others_able_to():
+    with threadpool_limits(2, user_api="blas"):
+        before = now()
+        with single_threaded():
+            in_another_thread(limit_this_thread)
+            assert set(now()) == {1}
+        assert now() == before
+        in_another_thread(lambda: threadpool_limits(1, user_api="blas"))
+
+
+def test_it_is_restored_after_an_error():
+    before = now()
+    with pytest.raises(ZeroDivisionError), single_threaded():
+        raise ZeroDivisionError
+    assert now() == before
+
+
+def test_the_number_of_threads_is_what_blas_may_use():
+    with threadpool_limits(1, user_api="blas"):
+        assert n_threads() == 1
