@@ -10,18 +10,23 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from multilayer.architecture import Architecture
     from multilayer.errors import MultilayerError
+    from multilayer.estimators import MLPClassifier, MLPRegressor
 
-__all__ = ["Architecture", "MultilayerError", "__version__"]
+__all__ = ["Architecture", "MLPClassifier", "MLPRegressor", "MultilayerError", "__version__"]
 
 __version__ = "0.1.0"
 
 _HOMES = {
     "Architecture": "multilayer.architecture",
+    "MLPClassifier": "multilayer.estimators",
+    "MLPRegressor": "multilayer.estimators",
     "MultilayerError": "multilayer.errors",
 }
 
 
-_ROOMS = ("data", "files", "inspection", "numpy", "plots", "torch", "training")
+_ROOMS = (
+    "data", "estimators", "files", "inspection", "model", "numpy", "plots", "torch", "training",
+)  # fmt: skip
 
 
 def __getattr__(name: str) -> Any:

@@ -30,6 +30,11 @@ ROWS = {
     "glorot": Row(
         lambda m, n: math.sqrt(2 / (m + n)), lambda m, n: 0, lambda m, n: math.sqrt(6 / (m + n))
     ),
+    "scikit_learn": Row(
+        lambda m, n: math.sqrt(2 / (m + n)),
+        lambda m, n: math.sqrt(2 / (m + n)),
+        lambda m, n: math.sqrt(6 / (m + n)),
+    ),
     "lecun": Row(lambda m, n: 1 / math.sqrt(n), lambda m, n: 0),
     # The squares of an orthonormal row sum to 1.
     "orthogonal": Row(lambda m, n: 1 / math.sqrt(max(m, n)), lambda m, n: 0, lambda m, n: 1),
@@ -106,6 +111,10 @@ def test_it_is_data(name):
     [
         (("normal", {"std": -1}), "std of Normal must be a number in [0, inf); got -1"),
         (("normal", {"bias": np.nan}), "bias of Normal must be a number in (-inf, inf); got nan"),
+        (
+            ("scikit_learn", {"factor": 0}),
+            "factor of ScikitLearn must be a number in (0, inf); got 0",
+        ),
         (("orthogonal", {"gain": 0}), "gain of Orthogonal must be a number in (0, inf); got 0"),
     ],
 )

@@ -16,6 +16,7 @@ from multilayer.numpy import (
     LeCun,
     Normal,
     Orthogonal,
+    ScikitLearn,
     Zeros,
 )
 
@@ -38,6 +39,7 @@ TORCH_WEIGHTS = {
     "kaiming_uniform": (KaimingUniform(), torch_default_),
     "he": (He(), lambda W: nn.init.kaiming_normal_(W, nonlinearity="relu")),
     "glorot": (Glorot(), nn.init.xavier_uniform_),
+    "scikit_learn": (ScikitLearn(), nn.init.xavier_uniform_),
     "lecun": (LeCun(), lambda W: nn.init.kaiming_normal_(W, nonlinearity="linear")),
     "normal": (Normal(), lambda W: nn.init.normal_(W, std=0.01)),
     "normal, wide": (Normal(std=2.0), lambda W: nn.init.normal_(W, std=2.0)),

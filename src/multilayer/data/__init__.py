@@ -2,9 +2,11 @@
 
 from multilayer.data.batches import Batches
 from multilayer.data.digits import Digits, load_digits
+from multilayer.data.fingerprint import fingerprint
 from multilayer.data.idx import read_idx, write_idx
 from multilayer.data.images import ScaledImages
 from multilayer.data.mnist import IMAGE_SETS, ImageData, ImageSet, load_images
+from multilayer.data.sparse import SparseSamples
 from multilayer.data.split import split_validation
 
 __all__ = [
@@ -14,6 +16,8 @@ __all__ = [
     "ImageData",
     "ImageSet",
     "ScaledImages",
+    "SparseSamples",
+    "fingerprint",
     "load_digits",
     "load_images",
     "read_idx",

@@ -102,7 +102,9 @@ class Batches:
         if isinstance(self.shuffle, bool):
             one_batch = len(self) == 1
             return rng.permutation(self.n_samples) if self.shuffle and not one_batch else None
-        order = np.fromiter(self.shuffle, dtype=np.intp)
+        rows: Any = self.shuffle
+        # An array need not be taken apart into Python's integers.
+        order = np.asarray(rows) if hasattr(rows, "__array__") else np.fromiter(rows, np.intp)
         n_rows = self.bounds[-1][1]
         if len(order) != n_rows or ((order < 0) | (order >= self.n_samples)).any():
             msg = (

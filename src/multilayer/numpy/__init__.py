@@ -15,6 +15,7 @@ from multilayer.numpy.initializers import (
     LeCun,
     Normal,
     Orthogonal,
+    ScikitLearn,
     Zeros,
 )
 from multilayer.numpy.layers import Activate, Affine, Dropout, Layer, Residual, Stack
@@ -25,6 +26,7 @@ from multilayer.numpy.losses import (
     AbsoluteError,
     BinaryCrossEntropy,
     CrossEntropy,
+    GroupedCrossEntropy,
     Huber,
     Loss,
     Poisson,
@@ -85,6 +87,7 @@ __all__ = [
     "Constant",
     "Cosine",
     "CrossEntropy",
+    "GroupedCrossEntropy",
     "Dropout",
     "Elementwise",
     "Exponential",
@@ -112,6 +115,7 @@ __all__ = [
     "ReduceOnPlateau",
     "Residual",
     "Schedule",
+    "ScikitLearn",
     "SquaredError",
     "Stack",
     "Step",

@@ -23,6 +23,7 @@ __all__ = [
     "LeCun",
     "Normal",
     "Orthogonal",
+    "ScikitLearn",
     "Zeros",
 ]
 
@@ -109,6 +110,34 @@ class Glorot(Initializer):
 
 
 @dataclass(frozen=True)
+class ScikitLearn(Initializer):
+    """W and b ~ U(−√(f/n), √(f/n)) with n = in_features + out_features: scikit-learn's MLP.
+
+    They are Glorot's weights, and biases of the same size. The numbers are drawn in the order in
+    which scikit-learn draws them, column by column of W: from the same bits come the same weights.
+
+    Parameters
+    ----------
+    factor : float
+        f > 0; scikit-learn has 6, and 2 for the logistic activation.
+    """
+
+    factor: float = 6.0
+
+    def __post_init__(self) -> None:
+        factor = checks.real(self.factor, "factor", "ScikitLearn", "(0, inf)")
+        object.__setattr__(self, "factor", factor)
+
+    def weights(self, out_features: int, in_features: int, rng: np.random.Generator) -> Array:
+        bound = math.sqrt(self.factor / (in_features + out_features))
+        return rng.uniform(-bound, bound, (in_features, out_features)).T
+
+    def biases(self, out_features: int, in_features: int, rng: np.random.Generator) -> Array:
+        bound = math.sqrt(self.factor / (in_features + out_features))
+        return rng.uniform(-bound, bound, out_features)
+
+
+@dataclass(frozen=True)
 class LeCun(Initializer):
     """W ~ N(0, 1/in_features), b = 0 (LeCun et al. 1998, eq. 16): what selu needs."""
 
@@ -155,6 +184,7 @@ INITIALIZERS: Registry[type[Initializer]] = Registry(
         "kaiming_uniform": KaimingUniform,
         "he": He,
         "glorot": Glorot,
+        "scikit_learn": ScikitLearn,
         "lecun": LeCun,
         "orthogonal": Orthogonal,
         "normal": Normal,

@@ -25,20 +25,24 @@ class LBFGS:
     Parameters
     ----------
     tolerance : float
-        Stop when no entry of the gradient is larger. It stops too when the loss no longer falls but
-        for rounding, by less than 64 ε of itself.
+        Stop when no entry of the gradient is larger.
     max_evaluations : int
         Stop after so many evaluations of the loss.
     memory : int
         How many steps the curvature is estimated from.
+    loss_tolerance : float
+        Stop when an iteration lowers the loss by less than this share of it; by default 64 ε of
+        float64, where nothing but rounding is left.
     """
 
     tolerance: float = 1e-4
     max_evaluations: int = 15_000
     memory: int = 10
+    loss_tolerance: float = 64 * float(np.finfo(np.float64).eps)
 
     def __post_init__(self) -> None:
         checks.real(self.tolerance, "tolerance", "LBFGS", "[0, inf)")
+        checks.real(self.loss_tolerance, "loss_tolerance", "LBFGS", "[0, inf)")
         checks.integer(self.max_evaluations, "max_evaluations", "LBFGS")
         checks.integer(self.memory, "memory", "LBFGS")
 
@@ -83,7 +87,7 @@ class LBFGS:
                 "maxfun": self.max_evaluations,
                 "maxcor": self.memory,
                 "gtol": self.tolerance,
-                "ftol": 64 * np.finfo(np.float64).eps,
+                "ftol": self.loss_tolerance,
             },
         )
         if result.nit == 0:

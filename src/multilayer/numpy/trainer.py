@@ -14,6 +14,7 @@ from multilayer.numpy.fast.step import Step
 from multilayer.numpy.lbfgs import LBFGS
 from multilayer.numpy.losses import LOSSES, Loss
 from multilayer.numpy.optimizers import OPTIMIZERS, Optimizer
+from multilayer.randomness import generator_state, set_generator_state
 from multilayer.registry import Names, resolve
 from multilayer.samples import LazySamples
 
@@ -182,6 +183,26 @@ class Trainer:
         self.net.parameters[:] = snapshot["parameters"]
         for name, array in self.net.state.items():
             array[:] = snapshot[name]
+
+    def state(self) -> dict[str, Array]:
+        """Return a copy of all that the next step depends on, as arrays by name.
+
+        It is the network's numbers, the optimizer's state, and where the generator of the dropout
+        masks is.
+        """
+        optimizer = {f"optimizer.{name}": np.array(v) for name, v in self.optimizer_state.items()}
+        return self.snapshot() | optimizer | {"generator": generator_state(self.rng)}
+
+    def set_state(self, state: dict[str, Array]) -> None:
+        """Put back what `state` returned, of a trainer with the same arguments."""
+        self.restore(state)
+        for name, value in self.optimizer_state.items():
+            kept = state[f"optimizer.{name}"]
+            if isinstance(value, np.ndarray):
+                value[:] = kept  # a step may hold it
+            else:
+                self.optimizer_state[name] = kept.item()
+        set_generator_state(self.rng, state["generator"])
 
     def finish(self) -> None:
         """Do what remains at the end: let go of threads and work arrays."""

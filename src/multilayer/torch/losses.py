@@ -48,6 +48,14 @@ def _cross_entropy(loss: Any, p: Tensor, y: Tensor) -> Tensor:
     return F.cross_entropy(p, y, reduction="none", label_smoothing=loss.label_smoothing)
 
 
+def _grouped_cross_entropy(loss: Any, p: Tensor, y: Tensor) -> Tensor:
+    parts = [
+        F.cross_entropy(p[:, group], y[:, g], reduction="none", label_smoothing=loss.label_smoothing)
+        for g, group in enumerate(loss.groups(p.shape[1]))
+    ]
+    return torch.stack(parts).sum(dim=0)
+
+
 def _nll(loss: Any, p: Tensor, y: Tensor) -> Tensor:
     return F.nll_loss(p, y, reduction="none")
 
@@ -65,6 +73,7 @@ LOSSES: Registry[PerSample] = Registry(
         "quantile": _quantile,
         "poisson": _poisson,
         "cross_entropy": _cross_entropy,
+        "grouped_cross_entropy": _grouped_cross_entropy,
         "nll": _nll,
         "binary_cross_entropy": _binary_cross_entropy,
     },

@@ -2,8 +2,18 @@
 
 from multilayer.training.callbacks import Callback, EarlyStopping, Progress
 from multilayer.training.history import History
-from multilayer.training.loop import fit
+from multilayer.training.loop import fit, train
 from multilayer.training.metrics import METRICS, Metric
 from multilayer.training.run import Run
 
-__all__ = ["METRICS", "Callback", "EarlyStopping", "History", "Metric", "Progress", "Run", "fit"]
+__all__ = [
+    "METRICS",
+    "Callback",
+    "EarlyStopping",
+    "History",
+    "Metric",
+    "Progress",
+    "Run",
+    "fit",
+    "train",
+]

@@ -27,6 +27,10 @@ class Trainer(Protocol):
     """A network with its loss and optimizer: takes steps, evaluates, keeps and restores."""
 
     @property
+    def net(self) -> "Engine":
+        """The network."""
+
+    @property
     def loss(self) -> _Loss:
         """The loss: what its task is, and what its argument says of the targets."""
 
@@ -80,6 +84,12 @@ class Trainer(Protocol):
 
     def restore(self, snapshot: Any) -> None:
         """Put a snapshot's numbers back into the network."""
+
+    def state(self) -> dict[str, Array]:
+        """Return a copy of all that the next step depends on, as arrays by name."""
+
+    def set_state(self, state: dict[str, Array]) -> None:
+        """Put back what `state` returned, of a trainer with the same arguments."""
 
     def finish(self) -> None:
         """Do what remains at the end of the training."""

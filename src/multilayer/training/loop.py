@@ -32,7 +32,7 @@ from multilayer.training.history import History
 from multilayer.training.metrics import Metric, resolve_metrics
 from multilayer.training.run import Run
 
-__all__ = ["fit"]
+__all__ = ["fit", "train"]
 
 DEFAULT_BATCH_SIZE = 32
 
@@ -139,9 +139,7 @@ def fit(
     if isinstance(net, type) or not callable(getattr(net, "trainer", None)):
         msg = f"net of fit must be a network, such as multilayer.numpy.MLP; got {net!r}"
         raise InvalidTypeError(msg)
-    n_epochs = checks.integer(n_epochs, "n_epochs", "fit")
     rng = checks.random_generator(rng, "fit")
-    callbacks = check_callbacks(callbacks)
     check_options(options, net)
     trainer = net.trainer(
         loss=loss,
@@ -153,6 +151,71 @@ def fit(
         rng=rng.spawn(1)[0],  # masks of their own, so that the order is the same for any engine
         **options,
     )
+    return train(
+        trainer,
+        data,
+        n_epochs=n_epochs,
+        batch_size=batch_size,
+        shuffle=shuffle,
+        validation=validation,
+        metrics=metrics,
+        monitor=monitor,
+        schedule=schedule,
+        callbacks=callbacks,
+        rng=rng,
+    )
+
+
+def train(
+    trainer: Trainer,
+    data: tuple[object, ...],
+    *,
+    n_epochs: int = 100,
+    batch_size: int | None = None,
+    shuffle: bool | Sampler = True,
+    validation: float | tuple[object, ...] | None = None,
+    metrics: Any = None,
+    monitor: str | None = None,
+    schedule: str | Schedule | None = None,
+    callbacks: Sequence[Callback] = (),
+    rng: np.random.Generator | None = None,
+) -> History:
+    """Train as `fit` does, with a trainer that is there already.
+
+    A trainer keeps its optimizer's state: what it has learned of the gradients in one call is used
+    in the next. `fit` makes a new one each time.
+
+    Parameters
+    ----------
+    trainer : Trainer
+        What ``net.trainer`` returns.
+    data, n_epochs, batch_size, shuffle, validation, metrics, monitor, schedule, callbacks, rng
+        As in `fit`.
+
+    Returns
+    -------
+    History
+
+    Raises
+    ------
+    InvalidArgumentError, InvalidDataError, InvalidTypeError, DivergenceError
+        As `fit` does.
+
+    Examples
+    --------
+    >>> from multilayer import Architecture
+    >>> from multilayer.numpy import MLP
+    >>> X, y = np.eye(4), np.array([0, 1, 0, 1])
+    >>> net = MLP(Architecture(4, (8,), 2), rng=np.random.default_rng(0))
+    >>> trainer = net.trainer(loss="cross_entropy", optimizer="adam")
+    >>> for _ in range(3):
+    ...     history = train(trainer, (X, y), n_epochs=1)
+    >>> trainer.optimizer_state["step"]
+    3
+    """
+    n_epochs = checks.integer(n_epochs, "n_epochs", "fit")
+    rng = checks.random_generator(rng, "fit")
+    callbacks = check_callbacks(callbacks)
     if not trainer.takes_steps:
         for name, value in (("batch_size", batch_size), ("schedule", schedule)):
             if value is not None:
@@ -165,7 +228,7 @@ def fit(
         raise InvalidArgumentError(msg)
     training, held_out = split_data(trainer, check_data(trainer, data, "data"), validation, rng)
 
-    least = 2 if net.architecture.normalization == "batch" else 1
+    least = 2 if trainer.net.architecture.normalization == "batch" else 1
     if batch_size is None:
         batch_size = DEFAULT_BATCH_SIZE
     if min(checks.integer(batch_size, "batch_size", "fit"), len(training[0])) < least:
@@ -183,7 +246,6 @@ def fit(
     )
     monitor, higher = choose_monitor(monitor, found_metrics, held_out is not None)
     run = Run(
-        net,
         trainer,
         n_epochs=n_epochs,
         n_steps=len(batches),

@@ -43,7 +43,6 @@ class Run:
 
     def __init__(
         self,
-        net: Engine,
         trainer: Trainer,
         *,
         n_epochs: int,
@@ -51,7 +50,7 @@ class Run:
         monitor: str,
         higher_is_better: bool,
     ) -> None:
-        self.net = net
+        self.net: Engine = trainer.net
         self.history = History()
         self.n_epochs = n_epochs
         self.n_steps = n_steps

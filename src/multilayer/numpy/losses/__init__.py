@@ -2,6 +2,7 @@
 
 from multilayer.numpy.losses.base import Loss
 from multilayer.numpy.losses.classification import NLL, BinaryCrossEntropy, CrossEntropy
+from multilayer.numpy.losses.grouped import GroupedCrossEntropy
 from multilayer.numpy.losses.regression import (
     AbsoluteError,
     Huber,
@@ -17,6 +18,7 @@ __all__ = [
     "AbsoluteError",
     "BinaryCrossEntropy",
     "CrossEntropy",
+    "GroupedCrossEntropy",
     "Huber",
     "Loss",
     "Poisson",
@@ -31,6 +33,7 @@ _CLASSES: tuple[type[Loss], ...] = (
     Quantile,
     Poisson,
     CrossEntropy,
+    GroupedCrossEntropy,
     NLL,
     BinaryCrossEntropy,
 )

@@ -127,13 +127,26 @@ class BinaryCrossEntropy(Loss):
 
     .. math:: ℓ = -t \log p - (1 - t) \log(1 - p) = \log(1 + e^z) - t z, \qquad
               \frac{∂ℓ}{∂z} = p - t.
+
+    Parameters
+    ----------
+    label_smoothing : float
+        ε in [0, 1): targets become (1 − ε) t + ε/2, as those of two classes in `CrossEntropy`.
     """
+
+    label_smoothing: float = 0.0
 
     name = "binary_cross_entropy"
     outputs = ("identity", "sigmoid")
     takes_logits = True
     task = "labels"
     formula = "Σ log(1 + eᶻ) − t z"
+
+    def __post_init__(self) -> None:
+        epsilon = checks.real(
+            self.label_smoothing, "label_smoothing", "BinaryCrossEntropy", "[0, 1)"
+        )
+        object.__setattr__(self, "label_smoothing", epsilon)
 
     def per_sample(self, p: Array, targets: Array) -> tuple[Array, Array]:
         # log(1 + eᶻ) − t z, with what is large subtracted first, so that small losses are exact.
@@ -150,7 +163,8 @@ class BinaryCrossEntropy(Loss):
                 f"{array[row, column]:g} at row {row}, column {column}"
             )
             raise InvalidDataError(msg)
-        return array
+        epsilon = self.label_smoothing
+        return (1 - epsilon) * array + epsilon / 2 if epsilon else array
 
     def predict(self, p: Array) -> Array:
         return (p > 0).astype(np.int64)

@@ -1,0 +1,381 @@
+"""What classifier and regressor share: fitting, going on with it, and predicting."""
+
+import math
+from numbers import Integral, Real
+from typing import Any, ClassVar, Self
+
+import numpy as np
+import numpy.typing as npt
+from sklearn.base import BaseEstimator, TransformerMixin
+from sklearn.model_selection import train_test_split
+from sklearn.utils import check_random_state
+from sklearn.utils._param_validation import Interval, Options, StrOptions
+from sklearn.utils.validation import check_is_fitted, validate_data
+
+from multilayer.architecture import Architecture
+from multilayer.errors import InvalidArgumentError, InvalidDataError
+from multilayer.estimators.fitting import Job, as_samples
+from multilayer.estimators.html import fitted_html
+from multilayer.estimators.settings import make_architecture, make_initializer, uses_torch
+from multilayer.model import Model, Targets
+from multilayer.numpy import LBFGS, MLP, Loss, Optimizer, Schedule
+from multilayer.training import Callback, History, Metric
+
+__all__ = ["DTYPES", "BaseMLP", "check_takes_steps"]
+
+Array = npt.NDArray[Any]
+
+DTYPES = (np.float64, np.float32)
+
+
+def check_takes_steps(estimator: Any) -> bool:
+    """Return True, or raise for a solver that cannot go on by steps."""
+    if estimator.solver == "lbfgs" or isinstance(estimator.solver, LBFGS):
+        msg = (
+            "partial_fit is only available for stochastic optimizers. "
+            f"{estimator.solver} is not stochastic."
+        )
+        raise AttributeError(msg)
+    return True
+
+
+class BaseMLP(TransformerMixin, BaseEstimator):  # type: ignore[misc]
+    """A multilayer perceptron with scikit-learn's protocol.
+
+    It holds no arithmetic: a `multilayer.numpy.MLP` computes, `multilayer.training.train` trains
+    it, or its twin on PyTorch, and a `multilayer.model.Targets` says what outputs mean.
+    """
+
+    hidden_layer_sizes: Any
+    activation: Any
+    solver: Any
+    alpha: float
+    batch_size: Any
+    learning_rate: Any
+    learning_rate_init: float
+    power_t: float
+    max_iter: int
+    shuffle: bool
+    random_state: Any
+    tol: float
+    verbose: Any
+    warm_start: bool
+    momentum: float
+    nesterovs_momentum: bool
+    early_stopping: bool
+    validation_fraction: float
+    beta_1: float
+    beta_2: float
+    epsilon: float
+    n_iter_no_change: float
+    max_fun: int
+    dropout: Any
+    normalization: Any
+    clip_norm: Any
+    clip_value: Any
+    callbacks: Any
+    engine: str
+    device: Any
+    precision: Any
+
+    _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
+        "hidden_layer_sizes": ["array-like", Interval(Integral, 1, None, closed="left")],
+        "activation": [str, "array-like"],
+        "solver": [str, Optimizer, LBFGS],
+        "alpha": [Interval(Real, 0, None, closed="left")],
+        "batch_size": [StrOptions({"auto"}), Interval(Integral, 1, None, closed="left")],
+        "learning_rate": [str, Schedule],
+        "learning_rate_init": [Interval(Real, 0, None, closed="neither")],
+        "power_t": [Interval(Real, 0, None, closed="left")],
+        "max_iter": [Interval(Integral, 1, None, closed="left")],
+        "shuffle": ["boolean"],
+        "random_state": ["random_state"],
+        "tol": [Interval(Real, 0, None, closed="left")],
+        "verbose": ["verbose"],
+        "warm_start": ["boolean"],
+        "momentum": [Interval(Real, 0, 1, closed="both")],
+        "nesterovs_momentum": ["boolean"],
+        "early_stopping": ["boolean"],
+        "validation_fraction": [Interval(Real, 0, 1, closed="left")],
+        "beta_1": [Interval(Real, 0, 1, closed="left")],
+        "beta_2": [Interval(Real, 0, 1, closed="left")],
+        "epsilon": [Interval(Real, 0, None, closed="neither")],
+        "n_iter_no_change": [
+            Interval(Integral, 1, None, closed="left"),
+            Options(Real, {np.inf}),
+        ],
+        "max_fun": [Interval(Integral, 1, None, closed="left")],
+        "dropout": [Interval(Real, 0, 1, closed="left"), "array-like"],
+        "normalization": [None, StrOptions({"batch", "layer"})],
+        "clip_norm": [None, Interval(Real, 0, None, closed="neither")],
+        "clip_value": [None, Interval(Real, 0, None, closed="neither")],
+        "callbacks": ["array-like", tuple, list, Callback],
+        "engine": [StrOptions({"auto", "numpy", "torch"})],
+        "device": [str],
+        "precision": [None, StrOptions({"bfloat16", "float16"})],
+    }
+
+    def _store(self, parameters: dict[str, Any]) -> None:
+        """Keep the arguments of `__init__` as they came."""
+        for name, value in parameters.items():
+            if name not in ("self", "__class__"):
+                setattr(self, name, value)
+
+    # What classifier and regressor each have their own of ----------------------------------
+
+    def _validate(self, X: Any, y: Any, *, reset: bool, incremental: bool) -> tuple[Any, Array]:
+        """Return samples and targets, checked; note the targets' kind in `_targets`."""
+        raise NotImplementedError
+
+    def _loss(self) -> Loss:
+        raise NotImplementedError
+
+    def _score_metric(self, weight: Array | None) -> Metric:
+        """Return the validation score of coded targets."""
+        raise NotImplementedError
+
+    def _weights(self, X: Any, y: Any, sample_weight: Any) -> Array | None:
+        """Return one weight a sample, or None."""
+        raise NotImplementedError
+
+    def _strata(self, targets: Array) -> Array | None:
+        """Return what a validation part is stratified by."""
+        return None
+
+    _targets: Targets
+
+    # Fitting -------------------------------------------------------------------------------
+
+    def _fit(
+        self,
+        X: Any,
+        y: Any,
+        sample_weight: Any,
+        X_val: Any = None,
+        y_val: Any = None,
+        *,
+        incremental: bool = False,
+    ) -> Self:
+        is_first = not hasattr(self, "coefs_") or not (self.warm_start or incremental)
+        if incremental and self.early_stopping:
+            msg = "partial_fit does not support early_stopping=True"
+            raise InvalidArgumentError(msg)
+        with_torch = uses_torch(self)
+        X, y = self._validate(X, y, reset=is_first, incremental=incremental)
+        weight = self._weights(X, y, sample_weight)
+        targets = self._targets.encode(y)
+        random_state = check_random_state(self.random_state)
+        architecture = make_architecture(self, X.shape[1], self._targets)
+        if is_first:
+            self._initialize(architecture, X.dtype, random_state)
+        net = self._network(architecture)
+        held_out = None
+        if X_val is not None or y_val is not None:
+            held_out = self._validation(X_val, y_val)
+        elif self.early_stopping:
+            (X, targets, weight), held_out = self._split(X, targets, weight, random_state)
+        job = Job(self, net, len(targets), weight, held_out, random_state, incremental)
+        job.train(as_samples(X), targets, weight, with_torch=with_torch)
+        self._show_weights(net)
+        return self
+
+    def _initialize(
+        self, architecture: Architecture, dtype: Any, random_state: np.random.RandomState
+    ) -> None:
+        """Draw first weights, and forget what an earlier fit has left."""
+        # A RandomState and a Generator draw the same real numbers of the same bits.
+        rng = np.random.Generator(random_state._bit_generator)
+        net = MLP(architecture, dtype=dtype, initializer=make_initializer(self), rng=rng)
+        self.t_ = 0
+        self.loss_curve_: list[float] = []
+        self.validation_scores_: list[float] | None = None
+        self.validation_loss_curve_: list[float] | None = None
+        self.best_loss_: float | None = None if self.early_stopping else math.inf
+        self.best_validation_score_: float | None = -math.inf if self.early_stopping else None
+        self._no_improvement_count = 0
+        self._rate_factor = 1.0
+        self._trainer_state: dict[str, Array] | None = None
+        self._show_weights(net)
+
+    def _show_weights(self, net: MLP) -> None:
+        """Take over a network, and show its weights under scikit-learn's names."""
+        self._net = net
+        self.coefs_, self.intercepts_ = _views(net)
+        a = net.architecture
+        self.n_layers_ = len(a.hidden_features) + 2
+        self.n_outputs_ = a.out_features
+        self.out_activation_ = "logistic" if a.output == "sigmoid" else a.output
+
+    def _network(self, architecture: Architecture | None = None) -> MLP:
+        """Return the network, with whatever has been written to `coefs_` and `intercepts_`."""
+        net = getattr(self, "_net", None)
+        if net is None:  # weights that were set by hand
+            assert architecture is not None
+            self._initialize_from_weights(architecture)
+            net = self._net
+        if architecture is not None and net.architecture != architecture:
+            msg = (
+                "warm_start and partial_fit go on with the network that is there, "
+                f"{net.architecture}; the parameters now say {architecture}"
+            )
+            raise InvalidArgumentError(msg)
+        coefs, intercepts = _views(net)
+        for name, mine, views in (
+            ("coefs_", self.coefs_, coefs),
+            ("intercepts_", self.intercepts_, intercepts),
+        ):
+            if len(mine) != len(views):
+                msg = f"{name} must hold {len(views)} arrays; got {len(mine)}"
+                raise InvalidDataError(msg)
+            for i, (array, view) in enumerate(zip(mine, views, strict=True)):
+                if np.shape(array) != view.shape:
+                    msg = f"{name}[{i}] must have shape {view.shape}; got {np.shape(array)}"
+                    raise InvalidDataError(msg)
+                if not np.may_share_memory(array, view):
+                    view[:] = array
+        return net
+
+    def _initialize_from_weights(self, architecture: Architecture) -> None:
+        """Build the network of weights that were set by hand before any fit."""
+        coefs, intercepts = self.coefs_, self.intercepts_
+        dtype = np.result_type(*coefs)
+        self._initialize(architecture, dtype, np.random.RandomState(0))
+        self.coefs_, self.intercepts_ = coefs, intercepts
+
+    def _split(
+        self,
+        X: Any,
+        targets: Array,
+        weight: Array | None,
+        random_state: np.random.RandomState,
+    ) -> tuple[tuple[Any, Array, Array | None], tuple[Any, ...]]:
+        """Set samples aside, those that scikit-learn would."""
+        training, held_out = train_test_split(
+            np.arange(len(targets)),
+            random_state=random_state,
+            test_size=self.validation_fraction,
+            stratify=self._strata(targets),
+        )
+        if len(held_out) < 2:
+            msg = (
+                "The validation set is too small. Increase 'validation_fraction' or the size of "
+                "your dataset."
+            )
+            raise InvalidDataError(msg)
+        parts = (
+            (X[rows], targets[rows], None if weight is None else weight[rows])
+            for rows in (training, held_out)
+        )
+        first, second = parts
+        return first, second
+
+    def _validation(self, X: Any, y: Any) -> tuple[Any, ...]:
+        """Return validation samples that were given, checked."""
+        for name, other, value in (("X_val", "y_val", X), ("y_val", "X_val", y)):
+            if value is None:
+                msg = f"{name} of fit must be given with {other}; got None"
+                raise InvalidArgumentError(msg)
+        X, y = self._validate(X, y, reset=False, incremental=True)
+        return X, self._targets.encode(y), None
+
+    def _targets_of_fit(self) -> Any:
+        check_is_fitted(self)
+        return self._targets
+
+    # Predicting ----------------------------------------------------------------------------
+
+    def _outputs(self, X: Any) -> Array:
+        return self._network()(self._checked(X))
+
+    def _checked(self, X: Any) -> Any:
+        """Return samples to predict, checked."""
+        check_is_fitted(self)
+        X = validate_data(self, X, accept_sparse=["csr", "csc"], dtype=DTYPES, reset=False)
+        return as_samples(X)
+
+    def transform(self, X: Any) -> Array:
+        """Return ψ(x), the last hidden layer's output: the features that have been learned.
+
+        Parameters
+        ----------
+        X : array-like or sparse matrix of shape (n_samples, n_features)
+
+        Returns
+        -------
+        features : array of shape (n_samples, width of the last hidden layer)
+        """
+        return self._network_features(self._checked(X))
+
+    def _network_features(self, X: Any) -> Array:
+        return self._network().features(X)
+
+    def get_feature_names_out(self, input_features: Any = None) -> Array:
+        """Return the names of `transform`'s columns.
+
+        Parameters
+        ----------
+        input_features : ignored
+            Part of scikit-learn's protocol.
+        """
+        check_is_fitted(self)
+        a = self._net.architecture
+        width = (a.in_features, *a.hidden_features)[-1]
+        return np.array([f"{type(self).__name__.lower()}{i}" for i in range(width)], dtype=object)
+
+    @property
+    def history_(self) -> History:
+        """What each epoch of the last fit has given, times and learning rates too."""
+        if not hasattr(self, "_history"):
+            msg = f"{type(self).__name__!r} object has no attribute 'history_'"
+            raise AttributeError(msg)
+        return self._history
+
+    @property
+    def network_(self) -> MLP:
+        """The network from scratch, whatever engine has trained it."""
+        check_is_fitted(self)
+        return self._network()
+
+    def _model(self) -> Model:
+        """Return what predicts without this estimator."""
+        names = getattr(self, "feature_names_in_", None)
+        return Model(
+            self.network_,
+            self._targets,
+            columns=None if names is None else tuple(map(str, names)),
+        )
+
+    # scikit-learn's protocol ---------------------------------------------------------------
+
+    def __sklearn_is_fitted__(self) -> bool:
+        return hasattr(self, "coefs_")
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.input_tags.sparse = True
+        tags.transformer_tags.preserves_dtype = ["float64", "float32"]
+        return tags
+
+    def _html_repr(self) -> str:
+        """Return scikit-learn's picture of the parameters, and the layers and losses if fitted."""
+        html: str = super()._html_repr()
+        return html + fitted_html(self) if hasattr(self, "_history") else html
+
+    def __getstate__(self) -> dict[str, Any]:
+        if hasattr(self, "_net"):
+            self._network()  # takes in what was written to the weights
+        state = dict(super().__getstate__())
+        if "_net" in state:  # views would become copies
+            del state["coefs_"], state["intercepts_"]
+        return state
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        super().__setstate__(state)
+        if hasattr(self, "_net"):
+            self.coefs_, self.intercepts_ = _views(self._net)
+
+
+def _views(net: MLP) -> tuple[list[Array], list[Array]]:
+    """Return W.T and b of each affine layer: views of the network's own."""
+    pairs = [(W, b) for W, b in net.weights if W.ndim == 2]
+    return [W.T for W, _ in pairs], [b for _, b in pairs if b is not None]

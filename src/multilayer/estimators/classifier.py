@@ -1,0 +1,258 @@
+"""MLPClassifier: classes and labels."""
+
+from functools import partial
+from typing import Any, ClassVar, Self
+
+import numpy as np
+import numpy.typing as npt
+from scipy.sparse import issparse
+from sklearn.base import ClassifierMixin, _fit_context
+from sklearn.metrics import accuracy_score
+from sklearn.utils import column_or_1d, compute_sample_weight
+from sklearn.utils._param_validation import Interval, Real, StrOptions
+from sklearn.utils.metaestimators import available_if
+from sklearn.utils.multiclass import (
+    _check_partial_fit_first_call,
+    check_classification_targets,
+    type_of_target,
+    unique_labels,
+)
+from sklearn.utils.validation import _check_sample_weight, validate_data
+
+from multilayer.errors import InvalidArgumentError, InvalidDataError
+from multilayer.estimators.base import DTYPES, BaseMLP, check_takes_steps
+from multilayer.estimators.documentation import documented
+from multilayer.model import ClassGroups, Classes, Labels
+from multilayer.numpy import BinaryCrossEntropy, CrossEntropy, GroupedCrossEntropy, Loss
+from multilayer.training import Metric
+
+__all__ = ["MLPClassifier"]
+
+Array = npt.NDArray[Any]
+
+
+@documented
+class MLPClassifier(ClassifierMixin, BaseMLP):  # type: ignore[misc]
+    """A multilayer perceptron that classifies: scikit-learn's, and what its users ask for.
+
+    It minimises the cross-entropy of the classes' probabilities, or of each label's. Every
+    parameter of ``sklearn.neural_network.MLPClassifier`` has its name, meaning and default; with
+    the same `random_state` it begins with the same weights and sees the samples in the same order.
+
+    Parameters
+    ----------
+    {parameters}
+    class_weight : dict, 'balanced', list of dict or None, default=None
+        What the samples of each class count; ``'balanced'`` makes all classes count the same.
+    label_smoothing : float, default=0.0
+        ε of [0, 1): targets become (1 − ε) t + ε/K over K classes.
+
+    Attributes
+    ----------
+    classes_ : array of shape (n_classes,)
+        The classes in order; of labels their numbers; of several targets a list, one for each.
+    {attributes}
+
+    Raises
+    ------
+    ValueError, TypeError
+        From `fit`, if a parameter or the samples cannot be used; the message says which and where.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_iris
+    >>> X, y = load_iris(return_X_y=True)
+    >>> clf = MLPClassifier(hidden_layer_sizes=16, solver="lbfgs", random_state=0).fit(X, y)
+    >>> clf.predict(X[:2])
+    array([0, 0])
+    """
+
+    class_weight: Any
+    label_smoothing: float
+
+    _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
+        **BaseMLP._parameter_constraints,
+        "class_weight": [dict, list, StrOptions({"balanced"}), None],
+        "label_smoothing": [Interval(Real, 0, 1, closed="left")],
+    }
+
+    def __init__(
+        self,
+        hidden_layer_sizes: Any = (100,),
+        activation: Any = "relu",
+        *,
+        solver: Any = "adam",
+        alpha: float = 0.0001,
+        batch_size: Any = "auto",
+        learning_rate: Any = "constant",
+        learning_rate_init: float = 0.001,
+        power_t: float = 0.5,
+        max_iter: int = 200,
+        shuffle: bool = True,
+        random_state: Any = None,
+        tol: float = 1e-4,
+        verbose: Any = False,
+        warm_start: bool = False,
+        momentum: float = 0.9,
+        nesterovs_momentum: bool = True,
+        early_stopping: bool = False,
+        validation_fraction: float = 0.1,
+        beta_1: float = 0.9,
+        beta_2: float = 0.999,
+        epsilon: float = 1e-8,
+        n_iter_no_change: float = 10,
+        max_fun: int = 15000,
+        dropout: Any = 0.0,
+        normalization: Any = None,
+        clip_norm: Any = None,
+        clip_value: Any = None,
+        callbacks: Any = (),
+        engine: str = "auto",
+        device: Any = "auto",
+        precision: Any = None,
+        class_weight: Any = None,
+        label_smoothing: float = 0.0,
+    ) -> None:
+        self._store(locals())
+
+    @_fit_context(prefer_skip_nested_validation=True)  # type: ignore[untyped-decorator]
+    def fit(
+        self, X: Any, y: Any, sample_weight: Any = None, *, X_val: Any = None, y_val: Any = None
+    ) -> Self:
+        """Train the network on samples and their classes.
+
+        Parameters
+        ----------
+        X : array-like or sparse matrix of shape (n_samples, n_features)
+            Samples.
+        y : array-like of shape (n_samples,), (n_samples, n_labels) or (n_samples, n_targets)
+            Classes; a matrix of 0 and 1 with a column a label; or a column a target, each with
+            classes of its own.
+        sample_weight : array-like of shape (n_samples,), optional
+            What each sample counts, at least 0.
+        X_val, y_val : optional
+            Validation samples of their own.
+
+        Returns
+        -------
+        self
+        """
+        return self._fit(X, y, sample_weight, X_val, y_val)
+
+    @available_if(check_takes_steps)
+    @_fit_context(prefer_skip_nested_validation=True)  # type: ignore[untyped-decorator]
+    def partial_fit(self, X: Any, y: Any, sample_weight: Any = None, classes: Any = None) -> Self:
+        """Go on for one epoch on these samples, with the solver's state as it is.
+
+        Parameters
+        ----------
+        X, y, sample_weight
+            As in `fit`; y need not hold all classes.
+        classes : array-like of shape (n_classes,), optional
+            All classes there will be: needed in the first call.
+
+        Returns
+        -------
+        self
+        """
+        if self.class_weight == "balanced":
+            msg = (
+                "class_weight 'balanced' is not supported for partial_fit, which does not see all "
+                "samples: give a dict, as sklearn.utils.compute_class_weight makes it"
+            )
+            raise InvalidArgumentError(msg)
+        if _check_partial_fit_first_call(self, classes):
+            if type_of_target(y).startswith("multilabel"):
+                self._targets = Labels(len(self.classes_))
+            else:
+                self._targets = Classes(self.classes_)
+        return self._fit(X, y, sample_weight, incremental=True)
+
+    def predict(self, X: Any) -> Array:
+        """Return the most probable class of each sample, or its labels."""
+        return self._targets_of_fit().decode(self._outputs(X))
+
+    def predict_proba(self, X: Any) -> Any:
+        """Return the probability of each class or label, of shape (n_samples, n_classes).
+
+        Of several targets it is a list of such arrays, one for each.
+        """
+        return self._targets_of_fit().probabilities(self._outputs(X))
+
+    def predict_log_proba(self, X: Any) -> Any:
+        """Return the logarithm of `predict_proba`."""
+        found = self.predict_proba(X)
+        return [np.log(p) for p in found] if isinstance(found, list) else np.log(found)
+
+    def _validate(self, X: Any, y: Any, *, reset: bool, incremental: bool) -> tuple[Any, Array]:
+        X, y = validate_data(
+            self,
+            X,
+            y,
+            accept_sparse=["csr", "csc"],
+            multi_output=True,
+            dtype=DTYPES,
+            reset=reset,
+        )
+        y = y.toarray() if issparse(y) else y
+        if y.ndim == 2 and y.shape[1] == 1:
+            y = column_or_1d(y, warn=True)
+        if not hasattr(self, "classes_") or (not self.warm_start and not incremental):
+            self._learn_classes(y)
+        else:
+            self._check_classes(y)
+        return X, y
+
+    def _learn_classes(self, y: Array) -> None:
+        check_classification_targets(y)
+        if type_of_target(y) == "multiclass-multioutput":
+            self._targets = ClassGroups([np.unique(column) for column in y.T])
+        else:
+            self._targets = Labels(y.shape[1]) if y.ndim == 2 else Classes(unique_labels(y))
+        self.classes_ = self._targets.classes
+
+    def _check_classes(self, y: Array) -> None:
+        if isinstance(self._targets, ClassGroups):
+            return  # encoding refuses what is not among them
+        classes = unique_labels(y)
+        if self.warm_start:
+            if set(classes) != set(self.classes_):
+                msg = (
+                    "warm_start can only be used where `y` has the same classes as in the previous "
+                    f"call to fit. Previously got {self.classes_}, `y` has {classes}"
+                )
+                raise InvalidDataError(msg)
+        elif len(np.setdiff1d(classes, self.classes_, assume_unique=True)):
+            msg = (
+                "`y` has classes not in `self.classes_`. `self.classes_` has "
+                f"{self.classes_}. 'y' has {classes}."
+            )
+            raise InvalidDataError(msg)
+
+    def _loss(self) -> Loss:
+        if isinstance(self._targets, ClassGroups):
+            return GroupedCrossEntropy(self._targets.sizes, self.label_smoothing)
+        if self._targets.out_features > 1 and isinstance(self._targets, Classes):
+            return CrossEntropy(self.label_smoothing)
+        return BinaryCrossEntropy(self.label_smoothing)
+
+    def _weights(self, X: Any, y: Any, sample_weight: Any) -> Array | None:
+        weight = None
+        if sample_weight is not None:
+            weight = _check_sample_weight(sample_weight, X, ensure_non_negative=True)
+        if self.class_weight is not None:
+            by_class = compute_sample_weight(self.class_weight, y)
+            weight = by_class if weight is None else weight * by_class
+        return weight
+
+    def _score_metric(self, weight: Array | None) -> Metric:
+        return Metric(partial(accuracy_score, sample_weight=weight), higher_is_better=True)
+
+    def _strata(self, targets: Array) -> Array | None:
+        is_binary = isinstance(self._targets, Classes) and self._targets.is_binary
+        return targets[:, 0].astype(bool) if is_binary else None
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.classifier_tags.multi_label = True
+        return tags

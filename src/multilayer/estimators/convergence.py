@@ -1,0 +1,140 @@
+"""Convergence: when scikit-learn's MLP stops, what it prints, and how it lowers its rate."""
+
+import math
+from dataclasses import dataclass
+
+from multilayer.numpy.schedules import Plateau, Schedule
+from multilayer.training import Callback, Run
+
+__all__ = ["Convergence", "InverseScalingByEpoch", "RateOf"]
+
+LEAST_RATE = 1e-6
+"""The learning rate from which ``"adaptive"`` stops instead of going lower."""
+DIVISOR = 5.0
+
+
+class Convergence(Callback):
+    """Stops after epochs without improvement by more than a tolerance; tells of each epoch.
+
+    What has to improve is the training loss, or with early stopping the validation score. The best
+    so far counts, improvements below the tolerance included.
+
+    Parameters
+    ----------
+    tol : float
+        An improvement is one by at least this.
+    patience : float
+        How many epochs in a row may go without; more of them end the training. ``inf`` never does.
+    by_score : bool
+        Whether the validation score is judged, and the best epoch's weights are kept.
+    best : float
+        The best loss or score of an earlier training that this one goes on with.
+    n_stalled : int
+        How many epochs have gone by without improvement.
+    learning_rate : float, optional
+        Where it is given, the rate is divided by 5 instead of stopping, down to 10⁻⁶; `factor` is
+        what is left of it.
+    factor : float
+        What an earlier training has left of it.
+    verbose : bool
+        Whether lines are printed, scikit-learn's.
+    """
+
+    def __init__(
+        self,
+        *,
+        tol: float,
+        patience: float,
+        by_score: bool,
+        best: float,
+        n_stalled: int = 0,
+        learning_rate: float | None = None,
+        factor: float = 1.0,
+        verbose: bool = False,
+    ) -> None:
+        self.tol, self.patience = tol, patience
+        self.by_score = by_score
+        self.best, self.n_stalled = best, n_stalled
+        self.learning_rate, self.factor = learning_rate, factor
+        self.verbose = verbose
+
+    def on_train_begin(self, run: Run) -> None:
+        """Have the best weights kept, if it is they that count."""
+        run.keep_best = self.by_score
+
+    def on_epoch_end(self, run: Run) -> None:
+        """Judge the epoch."""
+        loss = run.history["train_loss"][-1]
+        self._say(f"Iteration {run.epoch}, loss = {loss:.8f}")
+        if "validation_score" in run.history:
+            self._say(f"Validation score: {run.history['validation_score'][-1]:f}")
+        if self.by_score:
+            score = run.history["validation_score"][-1]
+            has_improved = score >= self.best + self.tol
+            self.best = max(score, self.best)
+        else:
+            has_improved = loss <= self.best - self.tol
+            self.best = min(loss, self.best)
+        self.n_stalled = 0 if has_improved else self.n_stalled + 1
+        if self.n_stalled > self.patience:
+            self._end(run)
+
+    def _end(self, run: Run) -> None:
+        """Stop, or lower the learning rate and go on."""
+        judged = "Validation score" if self.by_score else "Training loss"
+        why = (
+            f"{judged} did not improve more than tol={self.tol:f} for {self.patience:.0f} "
+            "consecutive epochs."
+        )
+        if self.learning_rate is None:
+            self._say(f"{why} Stopping.")
+        elif self.learning_rate * self.factor <= LEAST_RATE:
+            self._say(f"{why} Learning rate too small. Stopping.")
+        else:
+            self.factor /= DIVISOR
+            self.n_stalled = 0
+            self._say(f"{why} Setting learning rate to {self.learning_rate * self.factor:f}")
+            return
+        run.stop("early_stopping" if self.by_score else "converged")
+
+    def _say(self, line: str) -> None:
+        if self.verbose:
+            print(line)
+
+
+@dataclass(frozen=True)
+class RateOf(Schedule):
+    """The factor that a `Convergence` has left of the learning rate."""
+
+    convergence: Convergence
+
+    def factor(self, t: float, n_epochs: int, state: Plateau) -> float:
+        return self.convergence.factor
+
+
+@dataclass(frozen=True)
+class InverseScalingByEpoch(Schedule):
+    """Factor (1 + m)^(−power) of an epoch before which m samples have been seen.
+
+    Parameters
+    ----------
+    power : float
+        Above 0.
+    n_samples : float
+        In an epoch.
+    n_before : float
+        Samples seen before the first one.
+    is_new : bool
+        Whether the first epoch has the whole rate all the same, as with a new optimizer.
+    """
+
+    power: float
+    n_samples: float
+    n_before: float
+    is_new: bool
+
+    def factor(self, t: float, n_epochs: int, state: Plateau) -> float:
+        epoch = math.floor(t)
+        if epoch == 0 and self.is_new:
+            return 1.0
+        return float((1 + self.n_before + self.n_samples * epoch) ** -self.power)

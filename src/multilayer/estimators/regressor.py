@@ -1,0 +1,243 @@
+"""MLPRegressor: values, counts and quantiles."""
+
+from functools import partial
+from typing import Any, ClassVar, Self
+
+import numpy as np
+import numpy.typing as npt
+from sklearn.base import RegressorMixin, _fit_context
+from sklearn.metrics import d2_pinball_score, r2_score
+from sklearn.utils import column_or_1d
+from sklearn.utils.metaestimators import available_if
+from sklearn.utils.validation import _check_sample_weight, validate_data
+
+from multilayer.errors import InvalidArgumentError, InvalidDataError
+from multilayer.estimators.base import DTYPES, BaseMLP, check_takes_steps
+from multilayer.estimators.documentation import documented
+from multilayer.model import Values
+from multilayer.numpy import LOSSES, Loss, Poisson, Quantile
+from multilayer.registry import resolve
+from multilayer.training import Metric
+
+__all__ = ["MLPRegressor"]
+
+Array = npt.NDArray[Any]
+
+
+@documented
+class MLPRegressor(RegressorMixin, BaseMLP):  # type: ignore[misc]
+    """A multilayer perceptron that predicts values: scikit-learn's, and what its users ask for.
+
+    Every parameter of ``sklearn.neural_network.MLPRegressor`` has its name, meaning and default;
+    with the same `random_state` it begins with the same weights and sees the samples in the same
+    order.
+
+    Parameters
+    ----------
+    loss : str or Loss, default='squared_error'
+        ``'squared_error'``, ``'poisson'`` (of counts; the output is exp), ``'absolute_error'``,
+        ``'huber'``, ``'quantile'`` (the median), or an object, such as
+        ``multilayer.numpy.Quantile((0.1, 0.5, 0.9))``: it predicts a column a quantile.
+    {parameters}
+    scale_targets : bool, default=False
+        Whether targets are scaled to zero mean and unit variance for the network, and predictions
+        back.
+
+    Attributes
+    ----------
+    {attributes}
+
+    Raises
+    ------
+    ValueError, TypeError
+        From `fit`, if a parameter or the samples cannot be used; the message says which and where.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_diabetes
+    >>> X, y = load_diabetes(return_X_y=True)
+    >>> reg = MLPRegressor(hidden_layer_sizes=8, solver="lbfgs", alpha=1.0, scale_targets=True,
+    ...                    random_state=0).fit(X, y)
+    >>> bool(reg.score(X, y) > 0.4)
+    True
+    """
+
+    loss: Any
+    scale_targets: bool
+
+    _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
+        **BaseMLP._parameter_constraints,
+        "loss": [str, Loss],
+        "scale_targets": ["boolean"],
+    }
+
+    def __init__(
+        self,
+        loss: Any = "squared_error",
+        hidden_layer_sizes: Any = (100,),
+        activation: Any = "relu",
+        *,
+        solver: Any = "adam",
+        alpha: float = 0.0001,
+        batch_size: Any = "auto",
+        learning_rate: Any = "constant",
+        learning_rate_init: float = 0.001,
+        power_t: float = 0.5,
+        max_iter: int = 200,
+        shuffle: bool = True,
+        random_state: Any = None,
+        tol: float = 1e-4,
+        verbose: Any = False,
+        warm_start: bool = False,
+        momentum: float = 0.9,
+        nesterovs_momentum: bool = True,
+        early_stopping: bool = False,
+        validation_fraction: float = 0.1,
+        beta_1: float = 0.9,
+        beta_2: float = 0.999,
+        epsilon: float = 1e-8,
+        n_iter_no_change: float = 10,
+        max_fun: int = 15000,
+        dropout: Any = 0.0,
+        normalization: Any = None,
+        clip_norm: Any = None,
+        clip_value: Any = None,
+        callbacks: Any = (),
+        engine: str = "auto",
+        device: Any = "auto",
+        precision: Any = None,
+        scale_targets: bool = False,
+    ) -> None:
+        self._store(locals())
+
+    @_fit_context(prefer_skip_nested_validation=True)  # type: ignore[untyped-decorator]
+    def fit(
+        self, X: Any, y: Any, sample_weight: Any = None, *, X_val: Any = None, y_val: Any = None
+    ) -> Self:
+        """Train the network on samples and their target values.
+
+        Parameters
+        ----------
+        X : array-like or sparse matrix of shape (n_samples, n_features)
+            Samples.
+        y : array-like of shape (n_samples,) or (n_samples, n_targets)
+            Target values.
+        sample_weight : array-like of shape (n_samples,), optional
+            What each sample counts, at least 0.
+        X_val, y_val : optional
+            Validation samples of their own.
+
+        Returns
+        -------
+        self
+        """
+        return self._fit(X, y, sample_weight, X_val, y_val)
+
+    @available_if(check_takes_steps)
+    @_fit_context(prefer_skip_nested_validation=True)  # type: ignore[untyped-decorator]
+    def partial_fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
+        """Go on for one epoch on these samples, with the solver's state as it is.
+
+        Parameters
+        ----------
+        X, y, sample_weight
+            As in `fit`.
+
+        Returns
+        -------
+        self
+        """
+        if self.scale_targets:
+            msg = (
+                "scale_targets=True is not supported for partial_fit, which does not see all "
+                "targets: scale them yourself"
+            )
+            raise InvalidArgumentError(msg)
+        return self._fit(X, y, sample_weight, incremental=True)
+
+    def predict(self, X: Any) -> Array:
+        """Return the values of each sample: a vector of one output, else a column an output."""
+        return self._targets_of_fit().decode(self._outputs(X))
+
+    def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
+        """Return R²; of several quantiles the mean of their D² (share of pinball loss explained).
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+        y : array-like of shape (n_samples,) or (n_samples, n_targets)
+        sample_weight : array-like of shape (n_samples,), optional
+        """
+        return float(self._score(sample_weight)(y, self.predict(X)))
+
+    def _score(self, weight: Any) -> Any:
+        loss = self._loss()
+        if isinstance(loss, Quantile) and len(loss.quantiles) > 1:
+            return partial(_mean_d2, loss.quantiles, weight)
+        return partial(r2_score, sample_weight=weight)
+
+    def _validate(self, X: Any, y: Any, *, reset: bool, incremental: bool) -> tuple[Any, Array]:
+        X, y = validate_data(
+            self,
+            X,
+            y,
+            accept_sparse=["csr", "csc"],
+            multi_output=True,
+            y_numeric=True,
+            dtype=DTYPES,
+            reset=reset,
+        )
+        if y.ndim == 2 and y.shape[1] == 1:
+            y = column_or_1d(y, warn=True)
+        n_targets = 1 if y.ndim == 1 else y.shape[1]
+        if reset or not hasattr(self, "_targets"):
+            self._targets = self._make_targets(y.reshape(len(y), n_targets))
+        elif n_targets != self._targets.n_targets:
+            msg = f"y must have {self._targets.n_targets} targets, as before; got {n_targets}"
+            raise InvalidDataError(msg)
+        return X, y
+
+    def _make_targets(self, y: Array) -> Values:
+        loss = self._loss()
+        output = "exp" if isinstance(loss, Poisson) else "identity"
+        mean = scale = None
+        if self.scale_targets:
+            if output == "exp":
+                msg = "scale_targets cannot be combined with loss 'poisson', which is of counts"
+                raise InvalidArgumentError(msg)
+            from sklearn.preprocessing import StandardScaler
+
+            scaler = StandardScaler().fit(y)
+            mean, scale = scaler.mean_, scaler.scale_
+        n_each = len(loss.quantiles) if isinstance(loss, Quantile) else 1
+        return Values(y.shape[1], n_each=n_each, mean=mean, scale=scale, output=output)
+
+    def _loss(self) -> Loss:
+        loss = resolve(self.loss, LOSSES, Loss)
+        if loss.task != "value":
+            allowed = [name for name in LOSSES if LOSSES[name].task == "value"]
+            msg = f"loss of MLPRegressor must be one of {', '.join(allowed)}; got {loss.name!r}"
+            raise InvalidArgumentError(msg)
+        return loss
+
+    def _weights(self, X: Any, y: Any, sample_weight: Any) -> Array | None:
+        if sample_weight is None:
+            return None
+        return np.asarray(_check_sample_weight(sample_weight, X, ensure_non_negative=True))
+
+    def _score_metric(self, weight: Array | None) -> Metric:
+        return Metric(self._score(weight), higher_is_better=True)
+
+
+def _mean_d2(quantiles: tuple[float, ...], weight: Any, y: Any, prediction: Array) -> float:
+    """Return the mean D² of the quantiles' columns."""
+    y = np.asarray(y).reshape(len(prediction), -1)
+    by_quantile = prediction.reshape(len(y), y.shape[1], len(quantiles))
+    return float(
+        np.mean(
+            [
+                d2_pinball_score(y, by_quantile[:, :, j], alpha=tau, sample_weight=weight)
+                for j, tau in enumerate(quantiles)
+            ]
+        )
+    )
