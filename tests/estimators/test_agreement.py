@@ -125,9 +125,16 @@ def test_partial_fit_and_warm_start(data, solver, learning_rate):
     name = "MLPClassifier" if data in CLASSIFICATION else "MLPRegressor"
     models = [
         getattr(package, name)(
-            hidden_layer_sizes=6, solver=solver, learning_rate=learning_rate, momentum=0, alpha=0,
-            learning_rate_init=1e-3, max_iter=3, random_state=5, warm_start=True,
-        )  # fmt: skip
+            hidden_layer_sizes=6,
+            solver=solver,
+            learning_rate=learning_rate,
+            momentum=0,
+            alpha=0,
+            learning_rate_init=1e-3,
+            max_iter=3,
+            random_state=5,
+            warm_start=True,
+        )
         for package in (ours, theirs)
     ]
     first = {"classes": np.unique(y)} if data in CLASSIFICATION else {}

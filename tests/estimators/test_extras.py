@@ -159,9 +159,7 @@ def test_several_quantiles():
     assert predicted.shape == (len(X_values), 3)
     shares = (y_values[:, None] < predicted).mean(axis=0)
     np.testing.assert_allclose(shares, quantiles, atol=0.06)
-    d2 = [
-        d2_pinball_score(y_values, predicted[:, j], alpha=tau) for j, tau in enumerate(quantiles)
-    ]
+    d2 = [d2_pinball_score(y_values, predicted[:, j], alpha=tau) for j, tau in enumerate(quantiles)]
     assert model.score(X_values, y_values) == pytest.approx(np.mean(d2))
 
 
@@ -379,7 +377,7 @@ def test_contradictions_are_refused(name):
 
 
 BAD_DATA = {
-    "NaN": (lambda: (np.where(X == X[3, 2], np.nan, X), y), {}, ValueError, "contains NaN"),
+    "NaN": (lambda: (np.where(X[3, 2] == X, np.nan, X), y), {}, ValueError, "contains NaN"),
     "infinity": (lambda: (X / 0.0 if False else X * np.inf, y), {}, ValueError, "infinity|NaN"),
     "text": (lambda: (np.array([["a"] * 4] * 150), y), {}, ValueError, "could not convert string"),
     "fewer targets": (lambda: (X, y[:9]), {}, ValueError, "inconsistent numbers of samples"),

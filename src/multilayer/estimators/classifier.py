@@ -22,7 +22,7 @@ from sklearn.utils.validation import _check_sample_weight, validate_data
 from multilayer.errors import InvalidArgumentError, InvalidDataError
 from multilayer.estimators.base import DTYPES, BaseMLP, check_takes_steps
 from multilayer.estimators.documentation import documented
-from multilayer.model import ClassGroups, Classes, Labels
+from multilayer.model import Classes, ClassGroups, Labels
 from multilayer.numpy import BinaryCrossEntropy, CrossEntropy, GroupedCrossEntropy, Loss
 from multilayer.training import Metric
 

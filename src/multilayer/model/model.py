@@ -8,7 +8,7 @@ import numpy.typing as npt
 
 from multilayer import checks
 from multilayer.errors import InvalidArgumentError
-from multilayer.model.targets import ClassGroups, Classes, Labels, Targets
+from multilayer.model.targets import Classes, ClassGroups, Labels, Targets
 from multilayer.numpy.network import MLP
 
 __all__ = ["Model"]

@@ -50,7 +50,9 @@ def _cross_entropy(loss: Any, p: Tensor, y: Tensor) -> Tensor:
 
 def _grouped_cross_entropy(loss: Any, p: Tensor, y: Tensor) -> Tensor:
     parts = [
-        F.cross_entropy(p[:, group], y[:, g], reduction="none", label_smoothing=loss.label_smoothing)
+        F.cross_entropy(
+            p[:, group], y[:, g], reduction="none", label_smoothing=loss.label_smoothing
+        )
         for g, group in enumerate(loss.groups(p.shape[1]))
     ]
     return torch.stack(parts).sum(dim=0)
