@@ -30,12 +30,14 @@ class RunningAverage:
     ----------
     net : MLP
         The network of the averages. It begins with the weights of the first `update`.
+    has_begun : bool
+        Whether there has been one.
     """
 
     def __init__(self, net: "MLP", decay: float) -> None:
         self.net = deepcopy(net)
         self._move = get_ema_multi_avg_fn(decay)  # type: ignore[no-untyped-call]
-        self._has_begun = False
+        self.has_begun = False
 
     @torch.no_grad()
     def update(self, net: "MLP") -> None:
@@ -44,14 +46,14 @@ class RunningAverage:
             [tensor.detach() for tensor in chain(each.parameters(), each.buffers())]
             for each in (self.net, net)
         )
-        moving = [average.is_floating_point() and self._has_begun for average in averages]
+        moving = [average.is_floating_point() and self.has_begun for average in averages]
         for average, value, moves in zip(averages, values, moving, strict=True):
             if not moves:  # the first weights themselves; and a count of batches has no average
                 average.copy_(value)
-        if self._has_begun:
+        if self.has_begun:
             self._move(
                 [average for average, moves in zip(averages, moving, strict=True) if moves],
                 [value for value, moves in zip(values, moving, strict=True) if moves],
                 None,
             )
-        self._has_begun = True
+        self.has_begun = True

@@ -167,6 +167,10 @@ class Captured:
             self._recordings[key] = _Recording(self._step, self._parameters, self._recorder, rows)
         return self._recordings[key].step(rows)
 
+    def forget(self) -> None:
+        """Record anew: tensors that the recordings read may have been replaced."""
+        self._recordings.clear()
+
 
 class _Recording:
     """The steps on batches of one size, with the memory that goes between them and the host."""

@@ -9,7 +9,7 @@ from multilayer.errors import InvalidArgumentError
 from multilayer.numpy import optimizers as hyperparameters
 from multilayer.registry import Names, Registry
 
-__all__ = ["OPTIMIZERS", "Lion", "make_optimizer"]
+__all__ = ["OPTIMIZERS", "Lion", "check_own", "clip_gradients", "make_optimizer"]
 
 Parameters = Iterable[torch.nn.Parameter]
 
@@ -129,3 +129,32 @@ def make_optimizer(
         "optimizer of torch.optim instead"
     )
     raise InvalidArgumentError(msg)
+
+
+def check_own(optimizer: torch.optim.Optimizer, parameters: Parameters) -> None:
+    """Raise for an optimizer of PyTorch that `fit` cannot step these parameters with."""
+    own = {id(p) for p in parameters}
+    given = {id(p) for group in optimizer.param_groups for p in group["params"]}
+    if not given <= own:
+        msg = "optimizer of fit must have been made of net.parameters()"
+        raise InvalidArgumentError(msg)
+    if isinstance(optimizer, torch.optim.LBFGS):
+        msg = "optimizer of fit: for L-BFGS give 'lbfgs', which brings its line search"
+        raise InvalidArgumentError(msg)
+
+
+def clip_gradients(
+    parameters: Parameters, clip_value: float | None, clip_norm: float | None
+) -> None:
+    """Clip the gradients of all parameters together, by value first."""
+    gradients = [p.grad for p in parameters if p.grad is not None]
+    if clip_value is not None:
+        for gradient in gradients:
+            gradient.clamp_(-clip_value, clip_value)
+    if clip_norm is not None:
+        norm = torch.linalg.vector_norm(
+            torch.stack([torch.linalg.vector_norm(gradient) for gradient in gradients])
+        )
+        factor = (clip_norm / norm).clamp(max=1.0)
+        for gradient in gradients:
+            gradient.mul_(factor)

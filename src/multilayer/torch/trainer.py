@@ -12,6 +12,7 @@ from torch.nn.utils import parameters_to_vector, vector_to_parameters
 
 from multilayer import checks
 from multilayer.errors import InvalidArgumentError
+from multilayer.groups import join, part_of
 from multilayer.numpy.lbfgs import LBFGS
 from multilayer.numpy.losses import LOSSES, Loss
 from multilayer.numpy.trainer import check_deterministic, resolve_optimizer
@@ -21,8 +22,14 @@ from multilayer.torch.average import RunningAverage
 from multilayer.torch.layers import Dropout
 from multilayer.torch.losses import mean_loss
 from multilayer.torch.objective import Objective, shares
-from multilayer.torch.optimizers import make_optimizer
+from multilayer.torch.optimizers import check_own, clip_gradients, make_optimizer
 from multilayer.torch.placement import Batch, as_index, on_host, place, to_device, together
+from multilayer.torch.state import (
+    module_arrays,
+    optimizer_arrays,
+    set_module_arrays,
+    set_optimizer_arrays,
+)
 
 if TYPE_CHECKING:
     from multilayer.numpy.optimizers import Optimizer
@@ -100,7 +107,8 @@ class Trainer:
         self.precision = None if precision is None else PRECISIONS[precision]
         self.shard = distributed.shard()
         self._set_optimizer(optimizer)
-        self._draw_masks_from(checks.random_generator(rng, "fit"))
+        seed = int(checks.random_generator(rng, "fit").integers(2**62)) + self.shard[0]
+        self._generator = torch.Generator(net.device).manual_seed(seed)  # draws dropout masks
         self._scaler = torch.amp.GradScaler(
             net.device.type, enabled=self.precision is torch.float16
         )
@@ -144,6 +152,9 @@ class Trainer:
     def begin(self, data: Batch) -> None:
         """Take the samples that steps are taken on."""
         self._data = together(data)
+        for module in self.net.modules():
+            if isinstance(module, Dropout):
+                module.generator = self._generator
         self._captured = None
         X = data[0]
         if isinstance(X, Tensor) and X.device == self.net.device and self._can_capture():
@@ -255,6 +266,39 @@ class Trainer:
         """Put a snapshot's numbers into the network."""
         self.net.load_state_dict(snapshot)
 
+    def state(self) -> dict[str, Array]:
+        """Return a copy of all that the next step depends on, as arrays by name.
+
+        It is the numbers of the network and of its average, what the optimizer and the scaler of
+        float16 remember, and where the generator of the dropout masks is.
+        """
+        found = {
+            "network": module_arrays(self.net),
+            "scaler": {name: np.array(value) for name, value in self._scaler.state_dict().items()},
+            "masks": {"generator": self._generator.get_state().numpy()},
+        }
+        if self.takes_steps:
+            found["optimizer"] = optimizer_arrays(self._torch_optimizer)
+        if self._average is not None:
+            found["average"] = module_arrays(self._average.net)
+            found["average_has"] = {"begun": np.array(self._average.has_begun)}
+        return join(found)
+
+    def set_state(self, state: dict[str, Array]) -> None:
+        """Put back what `state` returned, of a trainer with the same arguments."""
+        set_module_arrays(self.net, part_of(state, "network"))
+        if self._scaler.is_enabled():
+            scaler = part_of(state, "scaler")
+            self._scaler.load_state_dict({name: array.item() for name, array in scaler.items()})
+        self._generator.set_state(torch.from_numpy(state["masks.generator"].copy()))
+        if self.takes_steps:
+            set_optimizer_arrays(self._torch_optimizer, part_of(state, "optimizer"))
+        if self._average is not None:
+            set_module_arrays(self._average.net, part_of(state, "average"))
+            self._average.has_begun = bool(state["average_has.begun"])
+        if self._captured is not None:
+            self._captured.forget()
+
     def finish(self) -> None:
         """Give the network what it is to have in the end, and leave it in prediction mode."""
         if self._average is not None:
@@ -268,14 +312,7 @@ class Trainer:
     def _set_optimizer(self, optimizer: object) -> None:
         """Take one of our optimizers, turned into PyTorch's, or PyTorch's own."""
         if isinstance(optimizer, torch.optim.Optimizer):
-            own = {id(p) for p in self.net.parameters()}
-            given = {id(p) for group in optimizer.param_groups for p in group["params"]}
-            if not given <= own:
-                msg = "optimizer of fit must have been made of net.parameters()"
-                raise InvalidArgumentError(msg)
-            if isinstance(optimizer, torch.optim.LBFGS):
-                msg = "optimizer of fit: for L-BFGS give 'lbfgs', which brings its line search"
-                raise InvalidArgumentError(msg)
+            check_own(optimizer, self.net.parameters())
             self.optimizer: Any = optimizer
             self._torch_optimizer = optimizer
         else:
@@ -287,14 +324,6 @@ class Trainer:
             self._torch_optimizer = make_optimizer(self.optimizer, self.net.parameters())
         self._rates = [float(group["lr"]) for group in self._torch_optimizer.param_groups]
         self.learning_rate = self._rates[0]
-
-    def _draw_masks_from(self, rng: np.random.Generator) -> None:
-        """Give the dropout layers a generator of their own, seeded by `rng`."""
-        seed = int(rng.integers(2**62)) + self.shard[0]
-        self._generator = torch.Generator(self.net.device).manual_seed(seed)
-        for module in self.net.modules():
-            if isinstance(module, Dropout):
-                module.generator = self._generator
 
     def _compile(self) -> None:
         """Compile the loss, if that is asked for, with graphs of its own where steps have none."""
@@ -334,7 +363,7 @@ class Trainer:
         if self.sync_every == 1 and not torch.isfinite(value):
             return value
         self._scaler.unscale_(self._torch_optimizer)
-        self._clip()
+        clip_gradients(self.net.parameters(), self.clip_value, self.clip_norm)
         self._scaler.step(self._torch_optimizer)
         self._scaler.update()
         if self._average is not None:
@@ -362,20 +391,6 @@ class Trainer:
         return torch.autocast(
             self.net.device.type, dtype=self.precision, enabled=self.precision is not None
         )
-
-    def _clip(self) -> None:
-        """Clip the gradients, by value first."""
-        gradients = [p.grad for p in self.net.parameters() if p.grad is not None]
-        if self.clip_value is not None:
-            for gradient in gradients:
-                gradient.clamp_(-self.clip_value, self.clip_value)
-        if self.clip_norm is not None:
-            norm = torch.linalg.vector_norm(
-                torch.stack([torch.linalg.vector_norm(gradient) for gradient in gradients])
-            )
-            factor = (self.clip_norm / norm).clamp(max=1.0)
-            for gradient in gradients:
-                gradient.mul_(factor)
 
 
 def _gradient(p: Tensor) -> Tensor:

@@ -1,0 +1,28 @@
+"""Groups of arrays by name: joined into one mapping, and taken out of it again."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy.typing as npt
+
+__all__ = ["Arrays", "join", "part_of"]
+
+Arrays = dict[str, npt.NDArray[Any]]
+
+
+def join(groups: Mapping[str, Mapping[str, npt.NDArray[Any]]]) -> Arrays:
+    """Return all groups' arrays, each as ``"group.name"``."""
+    return {f"{g}.{name}": array for g, arrays in groups.items() for name, array in arrays.items()}
+
+
+def part_of(arrays: Mapping[str, npt.NDArray[Any]], name: str) -> Arrays:
+    """Return the arrays that `join` took from the group of that name.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> part_of(join({"a": {"x.y": np.ones(2)}, "b": {"x.y": np.zeros(2)}}), "a")
+    {'x.y': array([1., 1.])}
+    """
+    prefix = f"{name}."
+    return {n.removeprefix(prefix): a for n, a in arrays.items() if n.startswith(prefix)}
