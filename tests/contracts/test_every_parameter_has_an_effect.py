@@ -95,7 +95,10 @@ def observe_loss(loss):
         rng = np.random.default_rng(0)
         p = 2 * rng.normal(size=(4, 6))
         chosen = loss(**settings)
-        if chosen.task == "class":
+        if hasattr(chosen, "sizes"):
+            sizes = chosen.sizes or (6,)
+            y = np.column_stack([rng.integers(size, size=4) for size in sizes])
+        elif chosen.task == "class":
             y = rng.integers(6, size=4)
         else:
             y = rng.uniform(size=(4, 6 // len(getattr(chosen, "quantiles", (0,)))))
@@ -317,7 +320,12 @@ CASES = {
         "beta": Case(np.ones(3)),
         "epsilon": Case(0.1),
     },
-    "LBFGS": {"tolerance": Case(0.05), "max_evaluations": Case(10), "memory": Case(1)},
+    "LBFGS": {
+        "tolerance": Case(0.05),
+        "max_evaluations": Case(10),
+        "memory": Case(1),
+        "loss_tolerance": Case(0.05),
+    },
     "EarlyStopping": {
         "patience": Case(2),
         "min_delta": Case(1.0),
@@ -352,7 +360,8 @@ CASES = {
     "Poisson": {},
     "CrossEntropy": {"label_smoothing": Case(0.1)},
     "NLL": {},
-    "BinaryCrossEntropy": {},
+    "BinaryCrossEntropy": {"label_smoothing": Case(0.1)},
+    "GroupedCrossEntropy": {"sizes": Case((2, 4)), "label_smoothing": Case(0.1)},
     # Schedules
     "Constant": {},
     "Step": {"every": Case(2), "gamma": Case(0.5, {"every": 3})},
@@ -371,6 +380,7 @@ CASES = {
     "He": {},
     "Glorot": {},
     "LeCun": {},
+    "ScikitLearn": {"factor": Case(2.0)},
     "Orthogonal": {"gain": Case(2.0)},
     "Normal": {"std": Case(1.0), "bias": Case(0.5)},
     "Zeros": {},

@@ -53,6 +53,11 @@ ROWS = {
         lambda z, y: -sum(np.eye(K)[y] * np.log(softmax(z))),
         LABELS,
     ),
+    "grouped_cross_entropy": Row(
+        "Σ −Σ t log softmax(z), over groups of outputs",
+        lambda z, y: -sum(np.eye(K)[y] * np.log(softmax(z))),
+        LABELS,
+    ),
     "nll": Row("−log p_y", lambda a, y: -math.log(np.exp(a)[y]), LABELS),
     "binary_cross_entropy": Row(
         "Σ log(1 + eᶻ) − t z",

@@ -158,8 +158,8 @@ def test_other_arguments_are_refused(refusal):
         "architecture of MLP must be an Architecture; got (3, 4, 2)"
     )
     assert refusal(UnknownNameError, MLP, architecture, initializer="golrot") == (
-        "initializer must be one of kaiming_uniform, he, glorot, lecun, orthogonal, normal, zeros; "
-        "got 'golrot', did you mean 'glorot'?"
+        "initializer must be one of kaiming_uniform, he, glorot, scikit_learn, lecun, orthogonal, "
+        "normal, zeros; got 'golrot', did you mean 'glorot'?"
     )
     assert refusal(InvalidTypeError, MLP, architecture, initializer=Glorot) == (
         "initializer must be an object, such as Glorot(); got the class itself"

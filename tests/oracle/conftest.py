@@ -56,7 +56,22 @@ def _half_poisson_deviance(loss, p, y):
 
 
 # Each takes the loss object, for its parameters, and gives one value a sample.
+def _grouped_cross_entropy(loss, p, y):
+    parts = torch.split(p, loss.sizes or (p.shape[1],), dim=1)
+    labels = y.reshape(len(p), -1).T
+    return sum(
+        F.cross_entropy(part, column, reduction="none", label_smoothing=loss.label_smoothing)
+        for part, column in zip(parts, labels, strict=True)
+    )
+
+
+def _smoothed(loss, y):
+    """Targets of two classes of which each gets its share of ε."""
+    return torch.lerp(y, torch.full_like(y, 0.5), loss.label_smoothing)
+
+
 TORCH_LOSSES = {
+    "grouped_cross_entropy": _grouped_cross_entropy,
     "squared_error": lambda loss, p, y: F.mse_loss(p, y, reduction="none").sum(dim=1) / 2,
     "absolute_error": lambda loss, p, y: F.l1_loss(p, y, reduction="none").sum(dim=1),
     "huber": lambda loss, p, y: F.huber_loss(p, y, reduction="none", delta=loss.delta).sum(dim=1),
@@ -67,10 +82,10 @@ TORCH_LOSSES = {
     ),
     "nll": lambda loss, p, y: F.nll_loss(p, y, reduction="none"),
     "binary_cross_entropy": lambda loss, p, y: F.binary_cross_entropy_with_logits(
-        p, y, reduction="none"
+        p, _smoothed(loss, y), reduction="none"
     ).sum(dim=1),
 }
-LOSSES_OF_LOGITS = ("cross_entropy", "binary_cross_entropy", "poisson")
+LOSSES_OF_LOGITS = ("cross_entropy", "grouped_cross_entropy", "binary_cross_entropy", "poisson")
 
 
 def weighted_mean(values, weight=None):
@@ -195,6 +210,9 @@ def draw_targets():
     def draw(loss, n_samples, out_features, rng):
         if loss.name in ("cross_entropy", "nll"):
             return rng.integers(out_features, size=n_samples)
+        if loss.name == "grouped_cross_entropy":
+            sizes = loss.sizes or (out_features,)
+            return np.column_stack([rng.integers(size, size=n_samples) for size in sizes])
         if loss.name == "binary_cross_entropy":
             return rng.uniform(size=(n_samples, out_features))
         if loss.name == "poisson":

@@ -11,6 +11,7 @@ from multilayer.numpy import (
     AbsoluteError,
     BinaryCrossEntropy,
     CrossEntropy,
+    GroupedCrossEntropy,
     Huber,
     Poisson,
     Quantile,
@@ -36,9 +37,13 @@ CASES = {
     "cross_entropy": (CrossEntropy(), 4),
     "cross_entropy, two classes": (CrossEntropy(), 2),
     "cross_entropy, smooth": (CrossEntropy(label_smoothing=0.1), 4),
+    "grouped_cross_entropy": (GroupedCrossEntropy(), 4),
+    "grouped_cross_entropy, several": (GroupedCrossEntropy((2, 4, 3)), 9),
+    "grouped_cross_entropy, smooth": (GroupedCrossEntropy((3, 2), label_smoothing=0.2), 5),
     "nll": (NLL(), 4),
     "binary_cross_entropy": (BinaryCrossEntropy(), 3),
     "binary_cross_entropy, one label": (BinaryCrossEntropy(), 1),
+    "binary_cross_entropy, smooth": (BinaryCrossEntropy(label_smoothing=0.2), 3),
 }
 
 

@@ -7,7 +7,6 @@ import numpy as np
 import numpy.typing as npt
 from scipy.sparse import issparse
 from sklearn.base import ClassifierMixin, _fit_context
-from sklearn.metrics import accuracy_score
 from sklearn.utils import column_or_1d, compute_sample_weight
 from sklearn.utils._param_validation import Interval, Real, StrOptions
 from sklearn.utils.metaestimators import available_if
@@ -25,6 +24,7 @@ from multilayer.estimators.documentation import documented
 from multilayer.model import Classes, ClassGroups, Labels
 from multilayer.numpy import BinaryCrossEntropy, CrossEntropy, GroupedCrossEntropy, Loss
 from multilayer.training import Metric
+from multilayer.training.metrics import accuracy
 
 __all__ = ["MLPClassifier"]
 
@@ -69,6 +69,7 @@ class MLPClassifier(ClassifierMixin, BaseMLP):  # type: ignore[misc]
 
     class_weight: Any
     label_smoothing: float
+    classes_: Any
 
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
         **BaseMLP._parameter_constraints,
@@ -139,7 +140,7 @@ class MLPClassifier(ClassifierMixin, BaseMLP):  # type: ignore[misc]
         """
         return self._fit(X, y, sample_weight, X_val, y_val)
 
-    @available_if(check_takes_steps)
+    @available_if(check_takes_steps)  # type: ignore[untyped-decorator]
     @_fit_context(prefer_skip_nested_validation=True)  # type: ignore[untyped-decorator]
     def partial_fit(self, X: Any, y: Any, sample_weight: Any = None, classes: Any = None) -> Self:
         """Go on for one epoch on these samples, with the solver's state as it is.
@@ -183,6 +184,17 @@ class MLPClassifier(ClassifierMixin, BaseMLP):  # type: ignore[misc]
         """Return the logarithm of `predict_proba`."""
         found = self.predict_proba(X)
         return [np.log(p) for p in found] if isinstance(found, list) else np.log(found)
+
+    def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
+        """Return the share of samples that are right, in all their labels or targets.
+
+        Parameters
+        ----------
+        X : array-like or sparse matrix of shape (n_samples, n_features)
+        y : array-like, as in `fit`
+        sample_weight : array-like of shape (n_samples,), optional
+        """
+        return accuracy(y, self.predict(X), sample_weight)
 
     def _validate(self, X: Any, y: Any, *, reset: bool, incremental: bool) -> tuple[Any, Array]:
         X, y = validate_data(
@@ -246,11 +258,11 @@ class MLPClassifier(ClassifierMixin, BaseMLP):  # type: ignore[misc]
         return weight
 
     def _score_metric(self, weight: Array | None) -> Metric:
-        return Metric(partial(accuracy_score, sample_weight=weight), higher_is_better=True)
+        return Metric(partial(accuracy, sample_weight=weight), higher_is_better=True)
 
     def _strata(self, targets: Array) -> Array | None:
         is_binary = isinstance(self._targets, Classes) and self._targets.is_binary
-        return targets[:, 0].astype(bool) if is_binary else None
+        return targets.astype(bool) if is_binary else None
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()

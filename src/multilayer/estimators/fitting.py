@@ -105,7 +105,7 @@ class Job:
             warnings.warn(
                 "Got `batch_size` less than 1 or larger than sample size. It is going to be "
                 "clipped",
-                stacklevel=5,
+                stacklevel=6,
             )
         return min(int(e.batch_size), self.n_samples)
 
@@ -190,7 +190,8 @@ class Job:
         e.loss_curve_ += losses
         if losses:
             e.loss_ = losses[-1]
-        e.t_ += self.n_samples * history.n_epochs
+        if self.takes_steps:
+            e.t_ += self.n_samples * history.n_epochs
         if self.held_out is not None:
             e.validation_scores_ = (e.validation_scores_ or []) + history["validation_score"]
             e.validation_loss_curve_ = (e.validation_loss_curve_ or []) + history["validation_loss"]
@@ -210,7 +211,7 @@ class Job:
         e = self.estimator
         reason = history.stopped_by
         if reason == "interrupt":
-            warnings.warn("Training interrupted by user.", stacklevel=5)
+            warnings.warn("Training interrupted by user.", stacklevel=7)
         elif not self.takes_steps and reason in REASONS:
             status, why = REASONS[reason]
             msg = (
@@ -222,13 +223,13 @@ class Job:
                     "\nIncrease the number of iterations to improve the convergence "
                     f"(max_iter={e.max_iter})."
                 )
-            warnings.warn(msg, ConvergenceWarning, stacklevel=5)
+            warnings.warn(msg, ConvergenceWarning, stacklevel=7)
         elif self.takes_steps and reason == "n_epochs" and not self.incremental:
             warnings.warn(
                 f"Stochastic Optimizer: Maximum iterations ({e.max_iter}) reached and the "
                 "optimization hasn't converged yet.",
                 ConvergenceWarning,
-                stacklevel=5,
+                stacklevel=7,
             )
 
 

@@ -1,5 +1,6 @@
 """MLP: the network of an Architecture, built from this engine's layers."""
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
@@ -167,7 +168,7 @@ class MLP:
         """What training keeps besides parameters: running statistics of batch normalisation."""
         return self._hidden.state
 
-    def set_state(self, state: dict[str, object]) -> None:
+    def set_state(self, state: Mapping[str, object]) -> None:
         """Copy running statistics, named as in `state`, into the network; all or nothing."""
         for array, source in check_state(state, self.state, self.dtype):
             array[:] = source

@@ -1,15 +1,16 @@
-"""Metrics of predictions, computed by scikit-learn."""
+"""Metrics of predictions, computed by scikit-learn but for several targets at once."""
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import numpy.typing as npt
 
 from multilayer.errors import InvalidArgumentError, InvalidTypeError
 from multilayer.registry import Names, Registry
 
-__all__ = ["DEFAULT_METRICS", "METRICS", "Metric", "resolve_metrics"]
+__all__ = ["DEFAULT_METRICS", "METRICS", "Metric", "accuracy", "resolve_metrics"]
 
 Array = npt.NDArray[Any]
 
@@ -49,10 +50,31 @@ def _sklearn(name: str) -> Callable[[Array, Array], float]:
     return metric
 
 
+def accuracy(y: Any, prediction: Array, sample_weight: Any = None) -> float:
+    """Return the share of samples that are right, in all their labels or targets.
+
+    Parameters
+    ----------
+    y, prediction : array of shape (n_samples,) or (n_samples, n_targets)
+    sample_weight : array of shape (n_samples,), optional
+
+    Examples
+    --------
+    >>> accuracy(np.array([[0, 2], [1, 1]]), np.array([[0, 2], [1, 0]]))
+    0.5
+    """
+    if prediction.ndim == 1:
+        from sklearn.metrics import accuracy_score
+
+        return float(accuracy_score(y, prediction, sample_weight=sample_weight))
+    # Of several targets with more than two classes, scikit-learn has none.
+    return float(np.average((np.asarray(y) == prediction).all(axis=1), weights=sample_weight))
+
+
 METRICS: Registry[Metric] = Registry(
     Names("metric", []),
     {
-        "accuracy": Metric(_sklearn("accuracy_score"), higher_is_better=True),
+        "accuracy": Metric(accuracy, higher_is_better=True),
         "balanced_accuracy": Metric(_sklearn("balanced_accuracy_score"), higher_is_better=True),
         "r2": Metric(_sklearn("r2_score"), higher_is_better=True),
         "mean_absolute_error": Metric(_sklearn("mean_absolute_error"), higher_is_better=False),

@@ -48,7 +48,7 @@ class GroupedCrossEntropy(Loss):
     name = "grouped_cross_entropy"
     outputs = ("identity",)
     takes_logits = True
-    task = "labels"
+    task = "class"
     formula = "Σ −Σ t log softmax(z), over groups of outputs"
 
     def __post_init__(self) -> None:
@@ -95,7 +95,12 @@ class GroupedCrossEntropy(Loss):
         )
 
     def predict(self, p: Array) -> Array:
-        return np.column_stack([p[:, g].argmax(axis=1) for g in self.groups(p.shape[1])])
+        return self.truth(
+            np.column_stack([p[:, group].argmax(axis=1) for group in self.groups(p.shape[1])])
+        )
+
+    def truth(self, targets: Array) -> Array:
+        return targets if targets.shape[1] > 1 else targets[:, 0]
 
     def check_width(self, out_features: int) -> None:
         n_classes = out_features if self.sizes is None else sum(self.sizes)
