@@ -466,7 +466,13 @@ DAMAGED = {
     "NaN": (
         '{"in_features": 3, "hidden_features": [4], "out_features": 2, "dropout": NaN}',
         InvalidArgumentError,
-        "dropout of Architecture must be a number in [0, 1); got nan",
+        "an Architecture must be a JSON object; numbers in JSON must be finite; got NaN",
+    ),
+    "a field twice": (
+        '{"in_features": 3, "hidden_features": [4], "out_features": 2, "out_features": 3}',
+        InvalidArgumentError,
+        "an Architecture must be a JSON object; the name 'out_features' stands twice in one JSON "
+        "object",
     ),
 }
 

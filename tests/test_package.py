@@ -72,7 +72,9 @@ def test_an_unknown_name_is_an_attribute_error():
 
 
 def test_dir_shows_the_public_names():
-    assert dir(multilayer) == ["Architecture", "MultilayerError", "__version__"]
+    assert dir(multilayer) == sorted(multilayer.__all__)
+    for name in dir(multilayer):
+        assert getattr(multilayer, name) is not None
 
 
 def test_the_version_is_that_of_the_distribution():

@@ -11,16 +11,25 @@ if TYPE_CHECKING:
     from multilayer.architecture import Architecture
     from multilayer.errors import MultilayerError
     from multilayer.estimators import MLPClassifier, MLPRegressor
+    from multilayer.files import load_model as load
 
-__all__ = ["Architecture", "MLPClassifier", "MLPRegressor", "MultilayerError", "__version__"]
+__all__ = [
+    "Architecture",
+    "MLPClassifier",
+    "MLPRegressor",
+    "MultilayerError",
+    "__version__",
+    "load",
+]
 
 __version__ = "0.1.0"
 
 _HOMES = {
-    "Architecture": "multilayer.architecture",
-    "MLPClassifier": "multilayer.estimators",
-    "MLPRegressor": "multilayer.estimators",
-    "MultilayerError": "multilayer.errors",
+    "Architecture": "multilayer.architecture.Architecture",
+    "MLPClassifier": "multilayer.estimators.MLPClassifier",
+    "MLPRegressor": "multilayer.estimators.MLPRegressor",
+    "MultilayerError": "multilayer.errors.MultilayerError",
+    "load": "multilayer.files.load_model",
 }
 
 
@@ -35,7 +44,8 @@ def __getattr__(name: str) -> Any:
     if name not in _HOMES:
         msg = f"module 'multilayer' has no attribute {name!r}"
         raise AttributeError(msg)
-    return getattr(import_module(_HOMES[name]), name)
+    module, _, attribute = _HOMES[name].rpartition(".")
+    return getattr(import_module(module), attribute)
 
 
 def __dir__() -> list[str]:

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple, Self
 
 from multilayer import checks
 from multilayer.errors import InvalidArgumentError, InvalidTypeError
+from multilayer.json_text import read_json
 from multilayer.registry import Names
 
 __all__ = ["ACTIVATIONS", "NORMALIZATIONS", "OUTPUTS", "Architecture", "HiddenLayer"]
@@ -229,10 +230,21 @@ class Architecture:
             If `text` is no JSON object of an architecture's fields.
         """
         try:
-            values = json.loads(text)
-        except (ValueError, TypeError, RecursionError) as error:
+            values = read_json(text)
+        except InvalidArgumentError as error:
             msg = f"an Architecture must be a JSON object; {error}"
             raise InvalidArgumentError(msg) from error
+        return cls.from_dict(values)
+
+    @classmethod
+    def from_dict(cls, values: object) -> Self:
+        """Return the architecture of these fields, as JSON has them.
+
+        Raises
+        ------
+        InvalidArgumentError, InvalidTypeError
+            If `values` is no dict of an architecture's fields.
+        """
         if not isinstance(values, dict):
             msg = f"an Architecture must be a JSON object; got {type(values).__name__}"
             raise InvalidArgumentError(msg)

@@ -60,11 +60,11 @@ def test_saved_model_knows_raw_digits(trained):
     results, path = trained
     digits = datasets.load_digits()
     model = load_model(path)
-    accuracy = (model(digits.data).argmax(axis=1) == digits.target).mean()
+    accuracy = (model.predict(digits.data) == digits.target).mean()
     n_test = 360
     n_right = results["test_accuracy"] * n_test + results["train_accuracy"] * (1797 - n_test)
     assert accuracy == pytest.approx(n_right / 1797, abs=1e-9)
-    assert model.information["results"]["test_accuracy"] == results["test_accuracy"]
+    assert model.information["metrics"]["test_accuracy"] == results["test_accuracy"]
 
 
 def test_what_a_person_reads():

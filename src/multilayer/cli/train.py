@@ -13,9 +13,10 @@ from rich.table import Table
 
 from multilayer import Architecture, checks
 from multilayer.cli import options
-from multilayer.data import load_digits, load_images
+from multilayer.data import fingerprint, load_digits, load_images
 from multilayer.files import save_model
 from multilayer.inspection import summary
+from multilayer.model import Classes, Model
 from multilayer.numpy import LBFGS, MLP
 from multilayer.training import Callback, EarlyStopping, History, Progress, Run, fit
 
@@ -25,6 +26,8 @@ app = typer.Typer(help="Train a network on a data set.")
 
 MNIST_MEAN, MNIST_STD = 0.1307, 0.3081
 """Of the training images' pixels, of brightness 0 to 1."""
+NOT_TOLD = ("device", "save", "as_json")
+"""Settings that say nothing of the model."""
 
 
 class _Data(NamedTuple):
@@ -186,6 +189,7 @@ class _Job:
             activation=options.read_activation(s.activation),
             normalization=s.normalization,
             dropout=s.dropout,
+            output="softmax",
         )
         optimizer = options.read_optimizer(s.optimizer, s.learning_rate)
         schedule = s.schedule
@@ -239,14 +243,29 @@ class _Job:
         device = distributed.local_device(self.settings.device)
         return TorchMLP(architecture, device=device, initializer="kaiming_uniform", rng=rng)
 
+    def _model(self, net: Any, data: _Data, results: dict[str, Any]) -> Model:
+        """Return what knows raw images, with all that is told of it."""
+        metrics = ("train_loss", "train_accuracy", "test_loss", "test_accuracy")
+        settings = {k: v for k, v in self.settings._asdict().items() if k not in NOT_TOLD}
+        return Model(
+            net if isinstance(net, MLP) else net.to_numpy(),
+            Classes(np.arange(10)),
+            mean=data.mean,
+            scale=data.scale,
+            information={
+                "metrics": {name: results[name] for name in metrics},
+                "training": settings | {k: v for k, v in results.items() if k not in metrics},
+                "data": {
+                    "name": data.name,
+                    "fingerprint": fingerprint(data.X_train, data.y_train),
+                },
+            },
+        )
+
     def _report(self, net: Any, data: _Data, results: dict[str, Any], history: History) -> None:
         save = self.settings.save
         if save is not None:
-            information = {"results": results, "data": data.name}
-            twin = MLP(net.architecture, initializer="zeros")
-            twin.set_weights(net.weights)
-            twin.set_state(net.state)
-            save_model(save, twin, mean=data.mean, scale=data.scale, information=information)
+            save_model(save, self._model(net, data, results))
         if self.settings.as_json:
             typer.echo(json.dumps(results))
         else:

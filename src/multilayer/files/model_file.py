@@ -1,16 +1,16 @@
-"""A network and its input scaling in one safetensors file."""
+"""A model in one safetensors file."""
 
 import json
 import os
+import platform
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
+import multilayer
 from multilayer import checks
 from multilayer.architecture import Architecture
-from multilayer.atomic import replacing
 from multilayer.errors import (
     InvalidArgumentError,
     InvalidDataError,
@@ -18,165 +18,191 @@ from multilayer.errors import (
     ModelFileError,
     UnknownNameError,
 )
+from multilayer.files.container import Container, opened, write
+from multilayer.json_text import read_json
+from multilayer.model import Model, targets_from_dict
 from multilayer.numpy.network import MLP
 
-__all__ = ["StoredModel", "load_model", "save_model"]
-
-Array = npt.NDArray[Any]
+__all__ = ["load_model", "save_model"]
 
 FORMAT = "multilayer"
-FORMAT_VERSION = 1
+FORMAT_VERSION = "2"
+STATE = "state."
+MAX_LAYERS = 10_000
+"""A layer's objects take some kilobytes even where its weights take none."""
 
 
-class StoredModel(NamedTuple):
-    """What a model file holds."""
-
-    net: MLP
-    mean: Array
-    """Shape (in_features,): what is subtracted from the inputs first."""
-    scale: Array
-    """Shape (in_features,): what they are divided by then."""
-    information: dict[str, Any]
-    """What was written beside them: metrics, training configuration."""
-
-    def __call__(self, X: object) -> Array:
-        """Return the network's outputs of raw, unscaled samples."""
-        x = checks.sample_matrix(X, len(self.mean), np.float64)
-        return self.net((x - self.mean) / self.scale)
-
-
-def save_model(
-    path: str | os.PathLike[str],
-    net: MLP,
-    *,
-    mean: Array | None = None,
-    scale: Array | None = None,
-    information: dict[str, Any] | None = None,
-) -> None:
-    """Write a network to a safetensors file.
+def save_model(path: str | os.PathLike[str], model: Model) -> None:
+    """Write a model to a safetensors file, which holds numbers and JSON and cannot run code.
 
     The file is written under a temporary name beside `path`, synced and then renamed: a crash
-    leaves the old file or the new one, never half of one.
+    leaves the old file or the new one, never half of one. The versions of this package, of NumPy
+    and of Python are noted in its information.
 
     Parameters
     ----------
     path : path
         Where to write; a file that is there is replaced.
-    net : MLP
-        The network.
-    mean, scale : array of shape (in_features,), optional
-        The scaling of its inputs, (x − mean)/scale; 0 and 1 by default.
-    information : dict, optional
-        Anything that goes into JSON.
+    model : Model
+        The network, what stands before and behind it, and what is told of it.
 
     Raises
     ------
     InvalidArgumentError, InvalidDataError, InvalidTypeError
-        If `information` does not go into JSON, a number is not finite, a shape or a scale is wrong,
-        or `path` is something else than a file. Nothing is written then.
+        If the information does not go into JSON, a number is not finite, classes are of a kind
+        that no file can hold, or `path` is something else than a file. Nothing is written then.
     OSError
         If the file cannot be written.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> net = MLP(Architecture(3, (4,), 2), rng=np.random.default_rng(0))
+    >>> model = Model(net, mean=np.ones(3), information={"metrics": {"r2": 0.9}})
+    >>> path = f"{tempfile.mkdtemp()}/model.safetensors"
+    >>> save_model(path, model)
+    >>> again = load_model(path)
+    >>> again.information["metrics"]
+    {'r2': 0.9}
+    >>> X = np.random.default_rng(1).normal(size=(5, 3))
+    >>> bool((again(X) == model(X)).all())
+    True
     """
-    from safetensors.numpy import save
-
-    if not isinstance(net, MLP):
-        msg = f"net of save_model must be a multilayer.numpy.MLP; got {net!r}"
+    if not isinstance(model, Model):
+        msg = f"model of save_model must be a multilayer.model.Model; got {type(model).__name__}"
         raise InvalidTypeError(msg)
-    width = net.architecture.in_features
-    checks.finite_array(net.parameters, "parameters", net.dtype)
-    tensors = {"parameters": net.parameters, **{f"state.{k}": v for k, v in net.state.items()}}
-    tensors["mean"] = np.zeros(width) if mean is None else _scaling(mean, "mean", width)
-    tensors["scale"] = np.ones(width) if scale is None else _scaling(scale, "scale", width)
-    try:
-        text = json.dumps(information or {}, allow_nan=False)
-    except (TypeError, ValueError) as error:
-        msg = f"information of save_model must go into JSON: {error}"
-        raise InvalidArgumentError(msg) from error
-    header = {
-        "format": FORMAT,
-        "format_version": str(FORMAT_VERSION),
-        "architecture": net.architecture.to_json(),
-        "information": text,
+    net = model.net
+    if len(net.architecture.hidden_features) > MAX_LAYERS:
+        msg = f"a model file holds networks of at most {MAX_LAYERS:,} hidden layers"
+        raise InvalidArgumentError(msg)
+    arrays = {"parameters": net.parameters, **{STATE + k: v for k, v in net.state.items()}}
+    arrays = {name: checks.finite_array(a, name, net.dtype) for name, a in arrays.items()}
+    for name, array in (("mean", model.mean), ("scale", model.scale)):
+        if array is not None:
+            arrays[name] = array
+    targets = model.targets
+    parts = {
+        "architecture": json.loads(net.architecture.to_json()),
+        "columns": model.columns,
+        "targets": None if targets is None else {"kind": targets.kind, **targets.to_dict()},
+        "information": model.information | {"versions": _versions()},
     }
-    with replacing(Path(path)) as file:
-        file.write(save(tensors, metadata=header))
+    texts = {"format": FORMAT, "format_version": FORMAT_VERSION}
+    write(Path(path), texts | {name: _to_json(name, part) for name, part in parts.items()}, arrays)
 
 
-def load_model(path: str | os.PathLike[str]) -> StoredModel:
-    """Return what `save_model` wrote.
+def load_model(path: str | os.PathLike[str]) -> Model:
+    """Return the model that `save_model` wrote; it predicts the same bits.
+
+    Parameters
+    ----------
+    path : path
+        The file, which may come from anyone: it is read with mistrust, and nothing in it is run.
 
     Raises
     ------
     FileNotFoundError
         If there is no such file.
     ModelFileError
-        If it is no model file of this package, or a damaged one.
+        If it is no model file of this package, one of another version, or a damaged one.
     """
-    from safetensors import SafetensorError, safe_open
-
     path = Path(path)
     if not path.is_file():
         msg = f"no model file at {path}"
         raise FileNotFoundError(msg)
     try:
-        with safe_open(path, framework="np") as file:
-            header = file.metadata() or {}
-            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-    except (SafetensorError, ValueError) as error:
-        msg = f"{path} is no safetensors file: {error}"
-        raise ModelFileError(msg) from error
-    if header.get("format") != FORMAT:
-        msg = f"{path} is no model file of multilayer: its header has no format {FORMAT!r}"
-        raise ModelFileError(msg)
-    if header.get("format_version") != str(FORMAT_VERSION):
-        msg = (
-            f"{path} has format version {header.get('format_version')}; this release reads "
-            f"version {FORMAT_VERSION}"
-        )
-        raise ModelFileError(msg)
-    try:
-        return _assemble(header, tensors)
+        with opened(path) as container:
+            return _assemble(container)
     except UnknownNameError as error:
         msg = (
             f"{path} names something that this process does not know (one of your own is to be "
-            f"registered before loading): {error}"
+            f"registered before loading): {_short(error)}"
         )
         raise ModelFileError(msg) from error
-    except (KeyError, ValueError, TypeError, RecursionError) as error:
-        msg = f"{path} is damaged: {error}"
+    except (ValueError, TypeError, RecursionError) as error:
+        msg = f"{path} cannot be read: {_short(error)}"
         raise ModelFileError(msg) from error
 
 
-def _assemble(header: dict[str, str], tensors: dict[str, Array]) -> StoredModel:
-    """Build the network and check that every array fits it."""
-    architecture = Architecture.from_json(header["architecture"])
-    parameters = tensors["parameters"]
-    if parameters.shape != (architecture.n_parameters,):
-        msg = f"parameters must have shape ({architecture.n_parameters},); got {parameters.shape}"
+def _assemble(container: Container) -> Model:
+    """Build the model; each array is read after its shape has been found right."""
+    texts = container.texts
+    if texts.get("format") != FORMAT:
+        msg = f"it is no model file of multilayer: its header has no format {FORMAT!r}"
         raise InvalidDataError(msg)
-    checks.finite_array(parameters, "parameters", np.float64)
-    mean, scale = (
-        _scaling(tensors[name], name, architecture.in_features) for name in ("mean", "scale")
+    if texts.get("format_version") != FORMAT_VERSION:
+        msg = (
+            f"its format version is {texts.get('format_version')}; multilayer "
+            f"{multilayer.__version__} reads version {FORMAT_VERSION}"
+        )
+        raise InvalidDataError(msg)
+    architecture = _architecture(_part(texts, "architecture"))
+    dtype = container.dtype("parameters")
+    parameters = container.read("parameters", (architecture.n_parameters,), dtype)
+    net = MLP(architecture, dtype=dtype, initializer="zeros")
+    net.parameters[:] = checks.finite_array(parameters, "parameters", dtype)
+    state = {name: container.read(STATE + name, a.shape, dtype) for name, a in net.state.items()}
+    net.set_state({**state})
+    scaling = {
+        name: container.read(name, (architecture.in_features,), np.dtype(np.float64))
+        for name in ("mean", "scale")
+        if name in container.names
+    }
+    others = container.names - {"parameters", *scaling, *(STATE + name for name in state)}
+    if others:
+        msg = f"it holds arrays that belong to nothing: {', '.join(sorted(others))}"
+        raise InvalidDataError(msg)
+    targets = _part(texts, "targets")
+    return Model(
+        net,
+        None if targets is None else targets_from_dict(targets, architecture),
+        columns=_part(texts, "columns"),
+        information=_part(texts, "information"),
+        **scaling,
     )
-    net = MLP(architecture, dtype=tensors["parameters"].dtype, initializer="zeros")
-    net.parameters[:] = tensors["parameters"]
-    prefix = "state."
-    net.set_state({k.removeprefix(prefix): v for k, v in tensors.items() if k.startswith(prefix)})
-    information = json.loads(header["information"])
-    if not isinstance(information, dict):
-        msg = f"information must be an object; got {type(information).__name__}"
-        raise InvalidDataError(msg)
-    return StoredModel(net, mean, scale, information)
 
 
-def _scaling(values: object, name: str, width: int) -> Array:
-    """Return mean or scale of the inputs, checked."""
-    array = checks.finite_array(values, name, np.float64)
-    if array.shape != (width,):
-        msg = f"{name} must have shape ({width},), one an input; got {array.shape}"
+def _architecture(values: Any) -> Architecture:
+    """Return the architecture, if there are not so many layers that they alone fill the memory."""
+    widths = values.get("hidden_features") if isinstance(values, dict) else None
+    if isinstance(widths, list) and len(widths) > MAX_LAYERS:
+        msg = f"hidden_features must be at most {MAX_LAYERS:,} widths; got {len(widths):,}"
         raise InvalidDataError(msg)
-    if name == "scale" and (array <= 0).any():
-        index = int(np.argmax(array <= 0))
-        msg = f"scale must be above 0 everywhere; got {array[index]:g} at index {index}"
+    return Architecture.from_dict(values)
+
+
+def _part(texts: dict[str, str], name: str) -> Any:
+    """Return what the JSON of one part says."""
+    if name not in texts:
+        msg = f"its header has no {name}"
         raise InvalidDataError(msg)
-    return array
+    try:
+        return read_json(texts[name])
+    except InvalidArgumentError as error:
+        msg = f"{name}: {error}"
+        raise InvalidDataError(msg) from error
+
+
+def _to_json(name: str, part: Any) -> str:
+    """Return a part as JSON, if it can be read again."""
+    try:
+        text = json.dumps(part, allow_nan=False)
+        read_json(text)
+    except (TypeError, ValueError, RecursionError) as error:
+        msg = f"{name} of a model must go into JSON: {error}"
+        raise InvalidArgumentError(msg) from error
+    return text
+
+
+def _versions() -> dict[str, str]:
+    return {
+        "multilayer": multilayer.__version__,
+        "numpy": np.__version__,
+        "python": platform.python_version(),
+    }
+
+
+def _short(error: Exception) -> str:
+    """Return an error's message, cut where a file could make it endless."""
+    text = str(error)
+    return text if len(text) <= 1000 else f"{text[:1000]} …"

@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from multilayer import checks
-from multilayer.errors import InvalidArgumentError
+from multilayer.errors import InvalidArgumentError, InvalidDataError, InvalidTypeError
 from multilayer.model.targets import Classes, ClassGroups, Labels, Targets
 from multilayer.numpy.network import MLP
 
@@ -16,7 +16,7 @@ __all__ = ["Model"]
 Array = npt.NDArray[Any]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Model:
     """What predicts from raw samples: scaling, network, and the meaning of the outputs.
 
@@ -31,7 +31,20 @@ class Model:
     columns : tuple of str, optional
         The inputs' names.
     information : dict
-        What is told of it: metrics, training configuration.
+        What is told of it, as JSON has it: metrics, how it was trained, the data's fingerprint.
+
+    Raises
+    ------
+    InvalidDataError, InvalidTypeError
+        If one of these is not of its kind, or does not fit the network.
+
+    Examples
+    --------
+    >>> from multilayer import Architecture
+    >>> net = MLP(Architecture(2, (3,), 1, output="sigmoid"), rng=np.random.default_rng(0))
+    >>> model = Model(net, Classes(np.array(["no", "yes"])), columns=("age", "height"))
+    >>> model.predict([[30, 1.7]])
+    array(['no'], dtype='<U3')
     """
 
     net: MLP
@@ -40,6 +53,31 @@ class Model:
     scale: Array | None = None
     columns: tuple[str, ...] | None = None
     information: dict[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        kinds: dict[str, Any] = {
+            "net": MLP,
+            "targets": (Targets, type(None)),
+            "columns": (tuple, list, type(None)),
+            "information": dict,
+        }
+        for name, kind in kinds.items():
+            if not isinstance(getattr(self, name), kind):
+                allowed = kind[0] if isinstance(kind, tuple) else kind
+                found = type(getattr(self, name)).__name__
+                msg = f"{name} of Model must be a {allowed.__name__}; got {found}"
+                raise InvalidTypeError(msg)
+        for name in ("mean", "scale"):
+            if getattr(self, name) is not None:
+                object.__setattr__(self, name, self._one_an_input(name))
+        if self.scale is not None and (self.scale <= 0).any():
+            index = int(np.argmax(self.scale <= 0))
+            msg = f"scale of Model must be above 0; got {self.scale[index]:g} at index {index}"
+            raise InvalidDataError(msg)
+        if self.columns is not None:
+            object.__setattr__(self, "columns", self._names())
+        if self.targets is not None:
+            self._check_outputs(self.targets)
 
     def __call__(self, X: object) -> Array:
         """Return the network's outputs of raw samples, of shape (n_samples, out_features)."""
@@ -66,6 +104,37 @@ class Model:
     def features(self, X: object) -> Array:
         """Return the last hidden layer's output of raw samples."""
         return self.net.features(self._scaled(X))
+
+    def _one_an_input(self, name: str) -> Array:
+        array = checks.finite_array(getattr(self, name), name, np.float64)
+        if array.shape != (self.net.architecture.in_features,):
+            msg = (
+                f"{name} of Model must have shape ({self.net.architecture.in_features},), one an "
+                f"input; got {array.shape}"
+            )
+            raise InvalidDataError(msg)
+        return array
+
+    def _names(self) -> tuple[str, ...]:
+        """Return the columns, checked."""
+        names, width = tuple(self.columns or ()), self.net.architecture.in_features
+        if len(names) != width or not all(isinstance(name, str) for name in names):
+            msg = f"columns of Model must be {width} strings, one an input; got {names}"
+            raise InvalidDataError(msg)
+        return names
+
+    def _check_outputs(self, targets: Targets) -> None:
+        """Raise if the network has other outputs than the targets are told by."""
+        architecture = self.net.architecture
+        if (architecture.out_features, architecture.output) != (
+            targets.out_features,
+            targets.output,
+        ):
+            msg = (
+                f"targets of Model need {targets.out_features} outputs with {targets.output!r}; "
+                f"the network has {architecture.out_features} with {architecture.output!r}"
+            )
+            raise InvalidDataError(msg)
 
     def _scaled(self, X: object) -> Any:
         if self.mean is None and self.scale is None:

@@ -1,15 +1,18 @@
 """What a network's outputs say: classes, labels, or values; and how targets become its own."""
 
 from collections.abc import Sequence
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
 import numpy as np
 import numpy.typing as npt
 
+from multilayer import checks
+from multilayer.architecture import Architecture
 from multilayer.errors import InvalidDataError
+from multilayer.model.classes import classes_from_dict, classes_to_dict
 from multilayer.numpy.activations import OUTPUTS
 
-__all__ = ["ClassGroups", "Classes", "Labels", "Targets", "Values"]
+__all__ = ["ClassGroups", "Classes", "Labels", "Targets", "Values", "targets_from_dict"]
 
 Array = npt.NDArray[Any]
 
@@ -39,6 +42,21 @@ class Targets:
         """Return what outputs, of shape (n_samples, out_features), predict."""
         raise NotImplementedError
 
+    def to_dict(self) -> dict[str, Any]:
+        """Return, for JSON, what the network's architecture does not say already.
+
+        Raises
+        ------
+        InvalidDataError
+            If classes are of a kind that JSON cannot hold.
+        """
+        raise NotImplementedError
+
+    @classmethod
+    def from_dict(cls, found: dict[str, Any], architecture: Architecture) -> Self:
+        """Return the targets, of a network of this architecture, that `to_dict` was told of."""
+        raise NotImplementedError
+
 
 class Classes(Targets):
     """One class of several.
@@ -62,6 +80,9 @@ class Classes(Targets):
     kind = "classes"
 
     def __init__(self, classes: Array) -> None:
+        if classes.ndim != 1 or not len(classes) or not (classes[:-1] < classes[1:]).all():
+            msg = f"classes must be a vector, in order, each once; got {classes!r}"
+            raise InvalidDataError(msg)
         self.classes = classes
         self.is_binary = len(classes) <= 2
         self.output = "sigmoid" if self.is_binary else "softmax"
@@ -97,6 +118,13 @@ class Classes(Targets):
             return self.classes[outputs.argmax(axis=1)]
         places = (outputs[:, 0] > 0.5).astype(np.intp)
         return self.classes[np.minimum(places, len(self.classes) - 1)]
+
+    def to_dict(self) -> dict[str, Any]:
+        return classes_to_dict(self.classes)
+
+    @classmethod
+    def from_dict(cls, found: dict[str, Any], architecture: Architecture) -> Self:
+        return cls(classes_from_dict(found))
 
 
 class ClassGroups(Targets):
@@ -142,6 +170,17 @@ class ClassGroups(Targets):
             ]
         )
 
+    def to_dict(self) -> dict[str, Any]:
+        return {"groups": [classes_to_dict(classes) for classes in self.classes]}
+
+    @classmethod
+    def from_dict(cls, found: dict[str, Any], architecture: Architecture) -> Self:
+        groups = _only(found, "groups")["groups"]
+        if not isinstance(groups, list) or not groups:
+            msg = "groups must be a list of classes"
+            raise InvalidDataError(msg)
+        return cls([classes_from_dict(group) for group in groups])
+
 
 class Labels(Targets):
     """Any number of labels: a matrix of 0 and 1, a column a label, and an output each.
@@ -168,6 +207,14 @@ class Labels(Targets):
 
     def decode(self, outputs: Array) -> Array:
         return (outputs > 0.5).astype(np.intp)
+
+    def to_dict(self) -> dict[str, Any]:
+        return {}
+
+    @classmethod
+    def from_dict(cls, found: dict[str, Any], architecture: Architecture) -> Self:
+        _only(found)
+        return cls(architecture.out_features)
 
 
 class Values(Targets):
@@ -197,7 +244,13 @@ class Values(Targets):
         output: str = "identity",
     ) -> None:
         self.n_targets, self.n_each = n_targets, n_each
-        self.mean, self.scale = mean, scale
+        self.mean = None if mean is None else self._one_each(mean, "mean")
+        self.scale = None if scale is None else self._one_each(scale, "scale")
+        if (mean is None) != (scale is None) or (
+            self.scale is not None and (self.scale <= 0).any()
+        ):
+            msg = f"mean and scale of Values must be given together, scale > 0; got {mean}, {scale}"
+            raise InvalidDataError(msg)
         self.output = output
         self.out_features = n_targets * n_each
 
@@ -211,3 +264,60 @@ class Values(Targets):
             scale, mean = (np.repeat(a, self.n_each) for a in (self.scale, self.mean))
             values = (scale * outputs + mean).astype(outputs.dtype, copy=False)
         return values[:, 0] if self.out_features == 1 else values
+
+    def to_dict(self) -> dict[str, Any]:
+        return {
+            "n_each": self.n_each,
+            "mean": None if self.mean is None else self.mean.tolist(),
+            "scale": None if self.scale is None else self.scale.tolist(),
+        }
+
+    @classmethod
+    def from_dict(cls, found: dict[str, Any], architecture: Architecture) -> Self:
+        values = _only(found, "n_each", "mean", "scale")
+        n_each = checks.integer(values["n_each"], "n_each", cls.__name__)
+        return cls(
+            architecture.out_features // n_each,
+            n_each=n_each,
+            mean=values["mean"],
+            scale=values["scale"],
+            output=architecture.output,
+        )
+
+    def _one_each(self, values: Any, name: str) -> Array:
+        array = checks.finite_array(values, name, np.float64)
+        if array.shape != (self.n_targets,):
+            msg = f"{name} of Values must have shape ({self.n_targets},); got {array.shape}"
+            raise InvalidDataError(msg)
+        return array
+
+
+KINDS: dict[str, type[Targets]] = {
+    kind.kind: kind for kind in (Classes, ClassGroups, Labels, Values)
+}
+
+
+def targets_from_dict(found: object, architecture: Architecture) -> Targets:
+    """Return the targets of a network of this architecture: of the kind in ``found["kind"]``.
+
+    The other entries are what that kind's `to_dict` returned.
+
+    Raises
+    ------
+    InvalidDataError, InvalidTypeError
+        If there is no such kind, or the other entries are not what it needs.
+    """
+    kind = found.get("kind") if isinstance(found, dict) else found
+    if not isinstance(found, dict) or not isinstance(kind, str) or kind not in KINDS:
+        msg = f"targets must be of a kind among {', '.join(KINDS)}; got {kind!r}"
+        raise InvalidDataError(msg)
+    rest = {name: value for name, value in found.items() if name != "kind"}
+    return KINDS[kind].from_dict(rest, architecture)
+
+
+def _only(found: dict[str, Any], *names: str) -> dict[str, Any]:
+    """Return `found`, if it has these entries and no others."""
+    if set(found) != set(names):
+        msg = f"targets must have the entries {list(names)}; got {list(found)}"
+        raise InvalidDataError(msg)
+    return found

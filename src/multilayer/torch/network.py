@@ -1,6 +1,6 @@
 """MLP: the network of an Architecture as a torch.nn.Module."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Self
 
 import numpy as np
@@ -106,6 +106,29 @@ class MLP(nn.Module):
         architecture = Architecture(in_features, tuple(hidden_features), out_features, **settings)
         return cls(architecture, dtype=dtype, device=device)
 
+    @classmethod
+    def from_numpy(cls, net: NumpyMLP, *, device: str | torch.device = "cpu") -> Self:
+        """Return the same network on this engine: weights, running statistics and dtype.
+
+        Examples
+        --------
+        >>> net = NumpyMLP(Architecture(3, (4,), 2), rng=np.random.default_rng(0))
+        >>> twin = MLP.from_numpy(net)
+        >>> bool((twin.to_numpy().parameters == net.parameters).all())
+        True
+        """
+        twin = cls(net.architecture, dtype=str(net.dtype), device=device)
+        twin.set_weights(net.weights)
+        twin.set_state({**net.state})
+        return twin
+
+    def to_numpy(self) -> NumpyMLP:
+        """Return the same network on the engine from scratch, in memory of its own."""
+        twin = NumpyMLP(self.architecture, dtype=self.dtype, initializer="zeros")
+        twin.set_weights(self.weights)
+        twin.set_state({**self.state})
+        return twin
+
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """Return the outputs, of shape (n_samples, out_features)."""
         return self.output(self.logits(x))
@@ -165,7 +188,7 @@ class MLP(nn.Module):
         """Copies of the running statistics, named as in `multilayer.numpy.MLP.state`."""
         return {name: _array(tensor) for name, tensor in self._statistics().items()}
 
-    def set_state(self, state: dict[str, object]) -> None:
+    def set_state(self, state: Mapping[str, object]) -> None:
         """Copy running statistics, named as in `state`, into the network; all or nothing."""
         twin = NumpyMLP(self.architecture, dtype=self.dtype, initializer="zeros")
         twin.set_state(state)

@@ -1,0 +1,62 @@
+"""JSON that comes from outside, read strictly."""
+
+import json
+import math
+from collections import Counter
+from typing import Any
+
+from multilayer.errors import InvalidArgumentError
+
+__all__ = ["read_json"]
+
+
+def read_json(text: str) -> Any:
+    """Return what JSON text holds, if it says one thing only.
+
+    Python's own reader takes the last of two equal names, NaN, and 1e999 for infinity; here they
+    are refused, and so is nesting that is too deep for it.
+
+    Raises
+    ------
+    InvalidArgumentError
+        If `text` is no such JSON.
+
+    Examples
+    --------
+    >>> read_json('{"widths": [3, 4]}')
+    {'widths': [3, 4]}
+    >>> read_json('{"width": 3, "width": 4}')
+    Traceback (most recent call last):
+    ...
+    multilayer.errors.InvalidArgumentError: the name 'width' stands twice in one JSON object
+    """
+    try:
+        return json.loads(
+            text, object_pairs_hook=_object, parse_constant=_refused, parse_float=_finite
+        )
+    except InvalidArgumentError:
+        raise
+    except RecursionError:
+        msg = "the JSON is nested too deeply"
+    except (TypeError, ValueError) as error:
+        msg = str(error)
+    raise InvalidArgumentError(msg)
+
+
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        ((twice, _),) = Counter(name for name, _ in pairs).most_common(1)
+        msg = f"the name {twice!r} stands twice in one JSON object"
+        raise InvalidArgumentError(msg)
+    return found
+
+
+def _refused(text: str) -> Any:
+    msg = f"numbers in JSON must be finite; got {text}"
+    raise InvalidArgumentError(msg)
+
+
+def _finite(text: str) -> float:
+    number = float(text)
+    return number if math.isfinite(number) else _refused(text)

@@ -1,0 +1,94 @@
+"""Classes as JSON: their values, and the kind of array that they came in."""
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from multilayer.errors import InvalidDataError
+
+__all__ = ["classes_from_dict", "classes_to_dict"]
+
+Array = npt.NDArray[Any]
+
+NUMBERS = (
+    "bool", "int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64",
+    "float16", "float32", "float64",
+)  # fmt: skip
+TEXTS = ("str", "object")
+"""Strings of a fixed width, and Python's own in an array of objects."""
+MAX_BYTES = 2**28
+"""Of strings of a fixed width: one long one among many short ones makes all of them long."""
+
+
+def classes_to_dict(classes: Array) -> dict[str, Any]:
+    """Return what JSON can hold of an array of classes.
+
+    Parameters
+    ----------
+    classes : array of shape (n_classes,)
+        Booleans, integers, finite floats or strings.
+
+    Raises
+    ------
+    InvalidDataError
+        If they are of another kind.
+
+    Examples
+    --------
+    >>> classes_to_dict(np.array([3, 7], dtype=np.uint8))
+    {'dtype': 'uint8', 'values': [3, 7]}
+    """
+    kind = "str" if classes.dtype.kind == "U" else classes.dtype.name
+    values = classes.tolist()
+    if kind == "object" and not all(isinstance(value, str) for value in values):
+        kind = "object, not all of which are strings"
+    if kind not in (*NUMBERS, *TEXTS):
+        msg = f"classes must be booleans, integers, floats or strings; got dtype {kind}"
+        raise InvalidDataError(msg)
+    if classes.dtype.kind == "f" and not np.isfinite(classes).all():
+        msg = f"classes must be finite; got {classes}"
+        raise InvalidDataError(msg)
+    _check_width(kind, values)
+    return {"dtype": kind, "values": [str(v) for v in values] if kind == "object" else values}
+
+
+def classes_from_dict(found: object) -> Array:
+    """Return the array that `classes_to_dict` was given.
+
+    The width of strings is that of the longest one.
+
+    Raises
+    ------
+    InvalidDataError
+        If `found` is something else.
+    """
+    if not isinstance(found, dict) or set(found) != {"dtype", "values"}:
+        msg = "classes must be an object with dtype and values"
+        raise InvalidDataError(msg)
+    kind, values = found["dtype"], found["values"]
+    if kind not in (*NUMBERS, *TEXTS):
+        msg = f"classes must have a dtype of {', '.join((*NUMBERS, *TEXTS))}; got {kind!r}"
+        raise InvalidDataError(msg)
+    wanted = {"b": bool, "i": int, "u": int, "f": float}.get(np.dtype(kind).kind, str)
+    if not isinstance(values, list) or any(type(value) is not wanted for value in values):
+        msg = f"classes of dtype {kind} must be a list of {wanted.__name__}"
+        raise InvalidDataError(msg)
+    _check_width(kind, values)
+    try:
+        with np.errstate(over="ignore"):  # what becomes infinite is refused below
+            classes = np.array(values, dtype=kind)
+    except OverflowError as error:
+        msg = f"classes must fit into {kind}: {error}"
+        raise InvalidDataError(msg) from error
+    if wanted is float and not np.isfinite(classes).all():
+        msg = f"classes must be finite in {kind}"
+        raise InvalidDataError(msg)
+    return classes
+
+
+def _check_width(kind: str, values: list[Any]) -> None:
+    """Raise if an array of strings would be much larger than they are."""
+    if kind == "str" and 4 * len(values) * max(map(len, values), default=0) > MAX_BYTES:
+        msg = "classes that are long strings must come in an array of objects"
+        raise InvalidDataError(msg)

@@ -1,0 +1,421 @@
+"""Files that are cut, damaged or made to harm: a clear error, no code run, no memory taken."""
+
+import json
+import pickle
+import subprocess
+import sys
+import tracemalloc
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from safetensors.numpy import load, save
+
+from multilayer import Architecture
+from multilayer.errors import ModelFileError
+from multilayer.files import load_model, save_model
+from multilayer.model import Classes, Model
+from multilayer.numpy import MLP
+
+from .conftest import packed, parts_of
+
+FUZZ = settings(derandomize=True, database=None, deadline=None, max_examples=400)
+
+
+@pytest.fixture(scope="module")
+def small(tmp_path_factory):
+    """The bytes of a small model that has everything."""
+    path = tmp_path_factory.mktemp("small") / "model"
+    architecture = Architecture(2, (2,), 1, output="sigmoid", normalization="batch")
+    net = MLP(architecture, rng=np.random.default_rng(0))
+    ones = np.ones(2)
+    targets = Classes(np.array(["no", "yes"]))
+    save_model(path, Model(net, targets, ones, ones, ("a", "b"), {"metrics": {"loss": 1.5}}))
+    return path.read_bytes()
+
+
+@pytest.fixture(scope="module")
+def scratch(tmp_path_factory):
+    return tmp_path_factory.mktemp("scratch") / "model"
+
+
+def error_of(content, path):
+    path.write_bytes(content)
+    with pytest.raises(ModelFileError) as caught:
+        load_model(path)
+    message = str(caught.value)
+    assert message.startswith(str(path))
+    assert len(message) < 1300 + len(str(path))
+    return message
+
+
+# Cut, foreign, and changed by chance ---------------------------------------------------------
+
+
+def test_every_truncation_is_refused(small, scratch):
+    for length in range(len(small)):
+        error_of(small[:length], scratch)
+
+
+def test_what_hangs_on_at_the_end_is_refused(small, scratch):
+    error_of(small + b"\0", scratch)
+
+
+def test_a_pickle_is_not_run(scratch, tmp_path):
+    class Bomb:
+        def __reduce__(self):
+            return (open, (str(tmp_path / "proof"), "w"))
+
+    for protocol in range(pickle.HIGHEST_PROTOCOL + 1):
+        message = error_of(pickle.dumps(Bomb(), protocol), scratch)
+        assert "it is no safetensors file" in message
+    assert not (tmp_path / "proof").exists()
+
+
+def test_a_folder_is_no_file(tmp_path):
+    with pytest.raises(FileNotFoundError, match=r"^no model file at "):
+        load_model(tmp_path)
+
+
+def test_another_models_safetensors_file_is_refused(scratch):
+    assert "it is no model file of multilayer" in error_of(save({"w": np.ones(3)}), scratch)
+
+
+def load_or_refuse(content, path):
+    """Load a file that may be whole; nothing else than the package's error may come out."""
+    path.write_bytes(content)
+    try:
+        model = load_model(path)
+    except ModelFileError:
+        return
+    # What is loaded is a whole model, whatever its numbers are.
+    assert np.isfinite(model.net.parameters).all()
+    with np.errstate(all="ignore"):
+        assert len(model(np.ones((3, model.net.architecture.in_features)))) == 3
+
+
+@FUZZ
+@given(data=st.data())
+def test_bytes_changed_anywhere(small, scratch, data):
+    start = data.draw(st.integers(0, len(small)))
+    stop = data.draw(st.integers(start, min(start + 12, len(small))))
+    inserted = data.draw(st.binary(max_size=12))
+    load_or_refuse(small[:start] + inserted + small[stop:], scratch)
+
+
+@FUZZ
+@given(content=st.binary(max_size=200))
+def test_any_bytes(scratch, content):
+    load_or_refuse(content, scratch)
+
+
+@FUZZ
+@given(data=st.data())
+def test_text_of_the_header_changed_anywhere(small, scratch, data):
+    """Change the header, and keep what its length says in step, so that more of it is read."""
+    header, rest = parts_of(small)
+    name = data.draw(st.sampled_from(sorted(header["__metadata__"])))
+    text = header["__metadata__"][name]
+    start = data.draw(st.integers(0, len(text)))
+    stop = data.draw(st.integers(start, min(start + 8, len(text))))
+    inserted = data.draw(st.text('{}[]",:0123456789eE.-nulltrfasi', max_size=6))
+    header["__metadata__"][name] = text[:start] + inserted + text[stop:]
+    load_or_refuse(packed(header, rest), scratch)
+
+
+JSON = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers(-3, 3)
+    | st.integers()
+    | st.floats()
+    | st.sampled_from([10**12, 2**63, -1, "relu", "batch", "int8", "str", "classes", "values"])
+    | st.text(max_size=4),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=4), inner),
+    max_leaves=6,
+)
+
+
+def places(value, path=()):
+    """Return the way to every value inside a JSON value."""
+    found = [path]
+    if isinstance(value, (dict, list)):
+        for key in value if isinstance(value, dict) else range(len(value)):
+            found += places(value[key], (*path, key))
+    return found
+
+
+def replaced(value, way, new):
+    if not way:
+        return new
+    copy = value.copy()
+    copy[way[0]] = replaced(copy[way[0]], way[1:], new)
+    return copy
+
+
+@FUZZ
+@given(data=st.data())
+def test_any_value_in_any_place_of_the_header(small, scratch, data):
+    header, rest = parts_of(small)
+    name = data.draw(st.sampled_from(["architecture", "columns", "targets", "information"]))
+    value = json.loads(header["__metadata__"][name])
+    way = data.draw(st.sampled_from(places(value)))
+    header["__metadata__"][name] = json.dumps(replaced(value, way, data.draw(JSON)))
+    load_or_refuse(packed(header, rest), scratch)
+
+
+@FUZZ
+@given(data=st.data())
+def test_any_value_in_any_place_of_the_arrays_entries(small, scratch, data):
+    header, rest = parts_of(small)
+    arrays = {name: entry for name, entry in header.items() if name != "__metadata__"}
+    way = data.draw(st.sampled_from([way for way in places(arrays) if way]))
+    load_or_refuse(packed(replaced(header, way, data.draw(JSON)), rest), scratch)
+
+
+# Lies that say what they are -----------------------------------------------------------------
+
+
+def with_text(name, change):
+    """Return a change of the file: of one text of its header."""
+
+    def apply(content):
+        header, rest = parts_of(content)
+        texts = header["__metadata__"]
+        new = change(texts.pop(name))
+        if new is not None:
+            texts[name] = new
+        return packed(header, rest)
+
+    return apply
+
+
+def with_field(name, **fields):
+    """Return a change of the file: of some fields of one part."""
+    return with_text(name, lambda text: json.dumps(json.loads(text) | fields))
+
+
+def with_entry(name, **fields):
+    """Return a change of the file: of what its header says of one array."""
+
+    def apply(content):
+        header, rest = parts_of(content)
+        header[name] |= fields
+        return packed(header, rest)
+
+    return apply
+
+
+def with_arrays(change):
+    """Return a change of the file: of its arrays."""
+
+    def apply(content):
+        header, _ = parts_of(content)
+        arrays = load(content)
+        change(arrays)
+        return save(arrays, metadata=header["__metadata__"])
+
+    return apply
+
+
+def with_header(change):
+    """Return a change of the file: of the header's bytes."""
+
+    def apply(content):
+        length = int.from_bytes(content[:8], "little")
+        return packed(change(content[8 : 8 + length]), content[8 + length :])
+
+    return apply
+
+
+def claiming(length):
+    """Return a change of the file: of the length of the header that it claims."""
+    return lambda content: length.to_bytes(8, "little") + content[8:]
+
+
+def targets_of(**fields):
+    return with_text("targets", lambda _: json.dumps(fields))
+
+
+LIES = {
+    "header of 2^64 bytes": (claiming(2**64 - 1), "its header claims 18,446,744,073,709,551,615"),
+    "header of 100 MB": (claiming(10**8), "its header claims 100,000,000"),
+    "no header": (claiming(0), "its header cannot be used: Expecting value"),
+    "deep header": (with_header(lambda _: b"[" * 10**6), "nested too deeply"),
+    "name twice": (
+        with_header(lambda h: h.rstrip()[:-1] + b',"mean":{"dtype":"F64","shape":[2]}}'),
+        "the name 'mean' stands twice",
+    ),
+    "no UTF-8": (with_header(lambda h: h.replace(b"multilayer", b"multi\xffayer")), "utf-8"),
+    "text that is none": (
+        with_header(lambda h: h.replace(b'"format":"multilayer"', b'"format":1')),
+        "expected a string",
+    ),
+    "format": (with_text("format", lambda _: "other"), "it is no model file of multilayer"),
+    "no format": (with_text("format", lambda _: None), "it is no model file of multilayer"),
+    "older": (
+        with_text("format_version", lambda _: "1"),
+        "its format version is 1; multilayer 0.1.0 reads version 2",
+    ),
+    "newer": (with_text("format_version", lambda _: "3"), "its format version is 3;"),
+    "no version": (with_text("format_version", lambda _: None), "its format version is None;"),
+    "no architecture": (with_text("architecture", lambda _: None), "header has no architecture"),
+    "architecture null": (with_text("architecture", lambda _: "null"), "must be a JSON object"),
+    "deep JSON": (with_text("architecture", lambda _: "[" * 10**6), "nested too deeply"),
+    "NaN in JSON": (with_field("architecture", dropout=float("nan")), "must be finite; got NaN"),
+    "1e999 in JSON": (with_text("information", lambda _: '{"a": 1e999}'), "finite; got 1e999"),
+    "field twice": (
+        with_text("architecture", lambda text: text[:-1] + ', "bias": false}'),
+        "architecture: the name 'bias' stands twice",
+    ),
+    "unknown field": (with_field("architecture", extra=1), "field of Architecture must be one of"),
+    "own activation": (with_field("architecture", activation="rleu"), "did you mean 'relu'?"),
+    "10^12 inputs": (with_field("architecture", in_features=10**12), "must have shape (2000000"),
+    "10^12 hidden": (with_field("architecture", hidden_features=[10**12]), "must have shape"),
+    "10^3000 outputs": (with_field("architecture", out_features=10**3000), "cannot be read"),
+    "10^6 layers": (
+        with_field("architecture", hidden_features=[1] * 10**6),
+        "hidden_features must be at most 10,000 widths; got 1,000,000",
+    ),
+    "no normalisation": (with_field("architecture", normalization=None), "must have shape"),
+    "columns in a text": (with_text("columns", lambda _: '"ab"'), "must be a tuple; got str"),
+    "a column missing": (with_text("columns", lambda _: '["a"]'), "must be 2 strings, one an"),
+    "a column that is none": (with_text("columns", lambda _: '["a", 1]'), "must be 2 strings"),
+    "information a list": (with_text("information", lambda _: "[]"), "must be a dict; got list"),
+    "targets of no kind": (targets_of(kind="code"), "targets must be of a kind among classes"),
+    "targets a list": (with_text("targets", lambda _: "[]"), "targets must be of a kind among"),
+    "10^12 quantiles": (
+        targets_of(kind="values", n_each=10**12, mean=None, scale=None),
+        "targets of Model need 0 outputs",
+    ),
+    "targets' scale 0": (
+        targets_of(kind="values", n_each=1, mean=[0], scale=[0]),
+        "mean and scale of Values must be given together, scale > 0",
+    ),
+    "labels with more": (targets_of(kind="labels", n=10**12), "targets must have the entries []"),
+    "classes out of order": (
+        targets_of(kind="classes", dtype="int8", values=[2, 1]),
+        "classes must be a vector, in order, each once",
+    ),
+    "classes too large": (
+        targets_of(kind="classes", dtype="int8", values=[1, 1000]),
+        "classes must fit into int8",
+    ),
+    "classes of another type": (
+        targets_of(kind="classes", dtype="int8", values=["1", "2"]),
+        "classes of dtype int8 must be a list of int",
+    ),
+    "classes that are infinite": (
+        targets_of(kind="classes", dtype="float16", values=[1.0, 1e6]),
+        "classes must be finite in float16",
+    ),
+    "a dtype with a width": (
+        targets_of(kind="classes", dtype="<U999999999", values=["a", "b"]),
+        "classes must have a dtype of bool, int8",
+    ),
+    "one long string": (
+        targets_of(kind="classes", dtype="str", values=["a" * 10**6, *map(str, range(10**5))]),
+        "classes that are long strings must come in an array of objects",
+    ),
+    "too many classes": (
+        targets_of(kind="classes", dtype="int8", values=[1, 2, 3]),
+        "targets of Model need 3 outputs with 'softmax'; the network has 1 with 'sigmoid'",
+    ),
+    "shape": (with_entry("parameters", shape=[2**40]), "it is no safetensors file"),
+    "overflowing shape": (with_entry("parameters", shape=[2**32, 2**32]), "overflow"),
+    "negative shape": (with_entry("parameters", shape=[-1]), "it is no safetensors file"),
+    "offsets beyond the file": (
+        with_entry("parameters", data_offsets=[0, 2**40]),
+        "it is no safetensors file",
+    ),
+    "offsets backwards": (with_entry("mean", data_offsets=[16, 0]), "it is no safetensors file"),
+    "NaN weights": (
+        with_arrays(lambda a: a["parameters"].__setitem__(2, np.nan)),
+        "parameters must be finite in float32; got nan at index 2",
+    ),
+    "no weights": (with_arrays(lambda a: a.pop("parameters")), "no array 'parameters'"),
+    "half weights": (
+        with_arrays(lambda a: a.update(parameters=a["parameters"].astype(np.float16))),
+        "parameters must be of float32 or float64; got F16",
+    ),
+    "mean too long": (
+        with_arrays(lambda a: a.update(mean=np.zeros(3))),
+        "mean must have shape (2,) of float64; got (3,) of float64",
+    ),
+    "scale 0": (with_arrays(lambda a: a["scale"].fill(0)), "scale of Model must be above 0"),
+    "scale NaN": (with_arrays(lambda a: a["scale"].fill(np.nan)), "scale must be finite"),
+    "statistics missing": (
+        with_arrays(lambda a: a.pop("state.0.1.running_mean")),
+        "there is no array 'state.0.1.running_mean'",
+    ),
+    "statistics of another type": (
+        with_arrays(lambda a: a.update({"state.0.1.running_mean": np.zeros(2)})),
+        "must have shape (2,) of float32; got (2,) of float64",
+    ),
+    "negative variance": (
+        with_arrays(lambda a: a["state.0.1.running_variance"].fill(-1)),
+        "must not be negative",
+    ),
+    "an array too many": (
+        with_arrays(lambda a: a.update(code=np.zeros(2))),
+        "it holds arrays that belong to nothing: code",
+    ),
+    "zero times 10^18": (
+        with_header(
+            lambda h: h.rstrip()[:-1] + b',"z":{"dtype":"F64","shape":[0,1000000000000000000],'
+            b'"data_offsets":[0,0]}}'
+        ),
+        "it holds arrays that belong to nothing: z",
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("lie", LIES)
+def test_a_lie_is_told_and_takes_no_memory(small, scratch, lie):
+    change, message = LIES[lie]
+    content = change(small)
+    tracemalloc.start()
+    try:
+        found = error_of(content, scratch)
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert message in found
+    # JSON in memory is larger than its text, and messages quote some of it.
+    assert peak < 2 * 2**20 + 40 * len(content)
+
+
+LIMITED = """
+import resource, sys
+from multilayer.errors import ModelFileError
+from multilayer.files import load_model
+import safetensors.numpy
+load_model(sys.argv[1])  # everything is imported
+with open("/proc/self/statm") as file:
+    in_use = int(file.read().split()[0]) * resource.getpagesize()
+resource.setrlimit(resource.RLIMIT_AS, (in_use + 300 * 2**20,) * 2)
+for path in sys.argv[2:]:
+    try:
+        load_model(path)
+    except ModelFileError:
+        continue
+    sys.exit(f"{path} was loaded")
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="limits of memory as Linux has them")
+def test_no_lie_takes_300_megabytes_counted_by_the_system(small, tmp_path):
+    """What is allocated outside Python counts here as well."""
+    (tmp_path / "whole").write_bytes(small)
+    paths = []
+    for i, (change, _) in enumerate(LIES.values()):
+        paths.append(tmp_path / str(i))
+        paths[-1].write_bytes(change(small))
+    result = subprocess.run(
+        [sys.executable, "-c", LIMITED, str(tmp_path / "whole"), *map(str, paths)],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert result.returncode == 0, result.stderr
