@@ -9,6 +9,7 @@
     ├── InvalidTypeError (TypeError)          a value of the wrong type
     ├── DivergenceError (ArithmeticError)     the loss became infinite or NaN while training
     ├── ModelFileError (ValueError)           a model file that cannot be read
+    ├── ExportError (RuntimeError)            an exported file that computes something else
     └── MissingPackageError (ImportError)     an optional package that is not installed
 
 Each is also the built-in exception in brackets, so that code which knows nothing of this package
@@ -17,6 +18,7 @@ catches it with ``except ValueError``.
 
 __all__ = [
     "DivergenceError",
+    "ExportError",
     "InvalidArgumentError",
     "InvalidDataError",
     "InvalidTypeError",
@@ -67,6 +69,10 @@ class DivergenceError(MultilayerError, ArithmeticError):
 
 class ModelFileError(MultilayerError, ValueError):
     """A model file is damaged, foreign, or of a version that this release cannot read."""
+
+
+class ExportError(MultilayerError, RuntimeError):
+    """An exported file does not compute what the model does; it has been deleted."""
 
 
 class MissingPackageError(MultilayerError, ImportError):

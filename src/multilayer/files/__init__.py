@@ -1,5 +1,6 @@
-"""Model files: one safetensors file, which holds numbers and JSON and cannot run code."""
+"""Model files: one safetensors file, of numbers and JSON, that cannot run code; export to ONNX."""
 
 from multilayer.files.model_file import load_model, save_model
+from multilayer.files.onnx import export_onnx
 
-__all__ = ["load_model", "save_model"]
+__all__ = ["export_onnx", "load_model", "save_model"]

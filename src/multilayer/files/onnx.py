@@ -1,0 +1,166 @@
+"""Export to ONNX: a file that other programs predict from, checked before it takes its name."""
+
+import os
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from multilayer import checks
+from multilayer.atomic import replacing
+from multilayer.errors import (
+    ExportError,
+    InvalidArgumentError,
+    InvalidTypeError,
+    MissingPackageError,
+)
+from multilayer.files.onnx_graph import FORMS
+from multilayer.files.onnx_model import content_of
+from multilayer.model import Classes, ClassGroups, Labels, Model
+
+__all__ = ["export_onnx"]
+
+Array = npt.NDArray[Any]
+
+TOLERANCE = 1e-5
+N_DRAWN = 100
+MAX_BYTES = 2**31
+"""What protobuf, in which ONNX is written, cannot exceed."""
+
+
+def export_onnx(path: str | os.PathLike[str], model: Model, *, sample: object = None) -> float:
+    """Write a model as an ONNX file, which predicts from raw samples in any number at once.
+
+    Its input ``X``, of shape (n_samples, in_features), has the network's type. Its outputs are
+
+    - of classes or labels ``probabilities``, of shape (n_samples, n_classes);
+    - of several targets with classes ``probabilities_0``, ``probabilities_1``, …;
+    - of values ``values``, of shape (n_samples, n_values), in the targets' own units;
+    - of a network without targets ``outputs``.
+
+    Columns and classes stand in its metadata, as JSON. It has no dropout.
+
+    The file is written under a temporary name. onnxruntime then predicts a sample from it, and only
+    if every number is that of the model the file takes its name. A number may differ by 1e-5 times
+    the largest size of the sample's outputs in its column; a probability, and what else lies in
+    [0, 1], by 1e-5.
+
+    Parameters
+    ----------
+    path : path
+        Where to write; a file that is there is replaced.
+    model : Model
+    sample : array of shape (n_samples, in_features), optional
+        What is predicted to compare. By default 100 rows of normal numbers, of the mean and scale
+        by which the model scales its inputs.
+
+    Returns
+    -------
+    float
+        The largest difference, as it is compared with 1e-5.
+
+    Raises
+    ------
+    ExportError
+        If a number differs by more, or onnxruntime cannot run the file. There is no file then.
+    InvalidArgumentError, InvalidDataError, InvalidTypeError
+        If there is an activation that has no ONNX form, the network is larger than the 2 GB that
+        ONNX holds, or the sample is none.
+    MissingPackageError
+        If onnx or onnxruntime is not installed.
+    OSError
+        If the file cannot be written.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from multilayer import Architecture
+    >>> from multilayer.numpy import MLP
+    >>> net = MLP(Architecture(3, (4,), 2), rng=np.random.default_rng(0))
+    >>> export_onnx(f"{tempfile.mkdtemp()}/model.onnx", Model(net)) < 1e-5
+    True
+    """
+    if not isinstance(model, Model):
+        msg = f"model of export_onnx must be a multilayer.model.Model; got {type(model).__name__}"
+        raise InvalidTypeError(msg)
+    _check_exportable(model)
+    x = _sample(model, sample)
+    runtime = _runtime()
+    content = content_of(model)
+    with replacing(Path(path)) as file:
+        file.write(content)
+        file.flush()
+        difference = _difference(_run(runtime, file.name, x), model, x)
+        if difference > TOLERANCE:
+            msg = (
+                f"what was exported differs from the model by {difference:.1e} (allowed: "
+                f"{TOLERANCE:.0e}); no file was written"
+            )
+            raise ExportError(msg)
+    return difference
+
+
+def _check_exportable(model: Model) -> None:
+    architecture = model.net.architecture
+    for name in [*(layer.activation for layer in architecture.hidden_layers), architecture.output]:
+        if name not in FORMS:
+            msg = f"activation {name!r} has no ONNX form; those that have: {', '.join(FORMS)}"
+            raise InvalidArgumentError(msg)
+    if model.net.parameters.nbytes >= MAX_BYTES:
+        msg = f"an ONNX file holds less than 2 GB; the parameters are {model.net.parameters.nbytes}"
+        raise InvalidArgumentError(msg)
+
+
+def _sample(model: Model, sample: object) -> Array:
+    """Return samples to compare, of the type of the file's input."""
+    width, dtype = model.net.architecture.in_features, model.net.dtype
+    if sample is not None:
+        return checks.sample_matrix(sample, width, dtype)
+    x = np.random.default_rng(0).normal(size=(N_DRAWN, width))
+    x *= 1 if model.scale is None else model.scale
+    x += 0 if model.mean is None else model.mean
+    return x.astype(dtype)
+
+
+def _runtime() -> Any:
+    """Return onnxruntime, if it is there and onnx too."""
+    try:
+        import onnx  # noqa: F401
+        import onnxruntime
+    except ImportError as error:
+        msg = 'exporting needs onnx and onnxruntime: pip install "multilayer[onnx]"'
+        raise MissingPackageError(msg) from error
+    return onnxruntime
+
+
+def _run(runtime: Any, path: str, x: Array) -> list[Array]:
+    """Return what onnxruntime predicts from a file."""
+    options = runtime.SessionOptions()
+    options.log_severity_level = 3  # errors, not advice
+    try:
+        session = runtime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
+        found: list[Array] = session.run(None, {"X": x})
+    except Exception as error:  # its errors have no root of their own
+        msg = f"onnxruntime cannot run what was exported, and no file was written: {error}"
+        raise ExportError(msg) from error
+    return found
+
+
+def _difference(found: list[Array], model: Model, x: Array) -> float:
+    """Return the largest difference of the outputs from the model's own, in their scale."""
+    classifies = isinstance(model.targets, (Classes, ClassGroups, Labels))
+    if isinstance(model.targets, ClassGroups):
+        expected = model.predict_proba(x)
+    else:
+        expected = [model.predict_proba(x) if classifies else model.predict(x)]
+    is_share = classifies or model.net.architecture.output in ("sigmoid", "softmax")
+    worst = 0.0
+    for ours, theirs in zip(expected, found, strict=True):
+        a, b = (array.reshape(len(x), -1).astype(np.float64) for array in (ours, theirs))
+        scale = np.ones(a.shape[1]) if is_share else np.abs(a).max(axis=0)
+        apart = np.abs(a - b)
+        with np.errstate(divide="ignore", invalid="ignore"):
+            relative = np.where(apart == 0, 0, apart / scale)
+        worst = max(worst, float(np.where(np.isnan(relative), np.inf, relative).max()))
+    return worst

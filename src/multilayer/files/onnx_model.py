@@ -1,0 +1,130 @@
+"""A model as the graph of an ONNX file."""
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+
+from multilayer.files.onnx_graph import FORMS, Graph
+from multilayer.model import Classes, ClassGroups, Labels, Model, Values
+from multilayer.numpy.layers import Affine, Layer
+from multilayer.numpy.normalization import BatchNorm, LayerNorm
+
+__all__ = ["content_of"]
+
+OPSET = 17
+"""Of 2022; the first with layer normalisation."""
+IR_VERSION = 8
+
+
+def content_of(model: Model) -> bytes:
+    """Return the bytes of the ONNX file that predicts what the model does.
+
+    Raises
+    ------
+    InvalidDataError
+        If the classes are of a kind that JSON cannot hold.
+    """
+    import onnx
+    from onnx import helper, numpy_helper
+
+    g = Graph(model.net.dtype)
+    widths = _outputs(g, model, _network(g, model))
+    kind = helper.np_dtype_to_tensor_dtype(g.dtype)
+
+    def port(name: str, width: int) -> Any:
+        return helper.make_tensor_value_info(name, kind, ["n_samples", width])
+
+    def nodes() -> Iterator[Any]:
+        for node in g.nodes:
+            attributes = dict(node.attributes)
+            if node.operation == "Cast":
+                attributes = {"to": helper.np_dtype_to_tensor_dtype(attributes["dtype"])}
+            yield helper.make_node(node.operation, node.inputs, [node.output], **attributes)
+
+    made = helper.make_model(
+        helper.make_graph(
+            list(nodes()),
+            "multilayer",
+            [port("X", model.net.architecture.in_features)],
+            [port(name, width) for name, width in widths.items()],
+            [numpy_helper.from_array(array, name) for name, array in g.constants.items()],
+        ),
+        opset_imports=[helper.make_opsetid("", OPSET)],
+        ir_version=IR_VERSION,
+        producer_name="multilayer",
+    )
+    told = {} if model.columns is None else {"columns": json.dumps(model.columns)}
+    if model.targets is not None:
+        told["targets"] = json.dumps({"kind": model.targets.kind, **model.targets.to_dict()})
+    helper.set_model_props(made, told)
+    onnx.checker.check_model(made)
+    content: bytes = made.SerializeToString()
+    return content
+
+
+def _network(g: Graph, model: Model) -> str:
+    """Note what leads from X to the network's outputs, and return their name."""
+    x = "X"
+    for operation, numbers in (("Sub", model.mean), ("Div", model.scale)):
+        if numbers is not None:
+            x = g(operation, g.cast(x, np.float64) if x == "X" else x, numbers)
+    if x != "X":
+        x = g.cast(x, g.dtype)
+    architecture = model.net.architecture
+    layers = iter(model.net.layers)
+    for spec in architecture.hidden_layers:
+        before, x = x, _layer(g, next(layers), x)
+        if spec.normalization is not None:
+            x = _layer(g, next(layers), x)
+        next(layers)  # the activation, which has its name only
+        x = FORMS[spec.activation](g, x)
+        if spec.dropout:
+            next(layers)
+        if spec.residual:
+            x = g("Add", before, x)
+    return FORMS[architecture.output](g, _layer(g, next(layers), x))
+
+
+def _layer(g: Graph, layer: Layer, x: str) -> str:
+    """Note what a layer with parameters computes."""
+    if isinstance(layer, BatchNorm):
+        statistics = (layer.running_mean, layer.running_variance)
+        return g("BatchNormalization", x, *layer.parameters, *statistics, epsilon=layer.epsilon)
+    if isinstance(layer, LayerNorm):
+        return g("LayerNormalization", x, *layer.parameters, epsilon=layer.epsilon)
+    assert isinstance(layer, Affine)
+    return g("Gemm", x, *layer.parameters, transB=1)
+
+
+def _outputs(g: Graph, model: Model, x: str) -> dict[str, int]:
+    """Note what the outputs say, and return the names of it with their widths."""
+    targets = model.targets
+    if isinstance(targets, Classes) and targets.is_binary:
+        if len(targets.classes) == 1:
+            g("Add", g("Mul", x, 0.0), 1.0, name="probabilities")
+        else:
+            g("Concat", g("Sub", 1.0, x), x, axis=1, name="probabilities")
+        return {"probabilities": len(targets.classes)}
+    if isinstance(targets, ClassGroups):
+        start = 0
+        widths = {}
+        for i, (size, classes) in enumerate(zip(targets.sizes, targets.classes, strict=True)):
+            one = g("Softmax", _columns(g, x, start, start + size), axis=1)
+            _columns(g, one, 0, len(classes), name=f"probabilities_{i}")
+            widths[f"probabilities_{i}"] = len(classes)
+            start += size
+        return widths
+    if isinstance(targets, Values) and targets.mean is not None and targets.scale is not None:
+        mean, scale = (np.repeat(a, targets.n_each) for a in (targets.mean, targets.scale))
+        x = g.cast(g("Add", g("Mul", g.cast(x, np.float64), scale), mean), g.dtype)
+    name = "outputs" if targets is None else "values"
+    name = "probabilities" if isinstance(targets, (Classes, Labels)) else name
+    g("Identity", x, name=name)
+    return {name: model.net.architecture.out_features}
+
+
+def _columns(g: Graph, x: str, start: int, stop: int, name: str = "") -> str:
+    bounds = (np.array([bound]) for bound in (start, stop, 1))
+    return g("Slice", x, *bounds, name=name)

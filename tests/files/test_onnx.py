@@ -1,0 +1,239 @@
+"""Export: another program predicts what the model does, or there is no file."""
+
+import json
+import subprocess
+import sys
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from multilayer import Architecture
+from multilayer.errors import (
+    ExportError,
+    InvalidArgumentError,
+    InvalidDataError,
+    InvalidTypeError,
+)
+from multilayer.files import export_onnx
+from multilayer.files.onnx_graph import FORMS
+from multilayer.model import Classes, ClassGroups, Model
+from multilayer.numpy import ACTIVATIONS, MLP, OUTPUTS
+
+from .conftest import TARGETS, make_model
+
+onnx = pytest.importorskip("onnx")
+onnxruntime = pytest.importorskip("onnxruntime")
+
+
+@pytest.fixture
+def path(tmp_path):
+    return tmp_path / "model.onnx"
+
+
+def predict(path, X):
+    """Return what onnxruntime predicts, by the outputs' names."""
+    session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
+    names = [output.name for output in session.get_outputs()]
+    for output, found in zip(session.get_outputs(), session.run(None, {"X": X}), strict=True):
+        assert output.shape == ["n_samples", found.shape[1]]
+    return dict(zip(names, session.run(None, {"X": X}), strict=True))
+
+
+def samples(model, n=20):
+    X = np.random.default_rng(5).normal(size=(n, 3))
+    return (X if model.mean is None else X * model.scale + model.mean).astype(model.net.dtype)
+
+
+def test_every_activation_and_output_of_the_package_has_a_form():
+    known = {**ACTIVATIONS, **OUTPUTS}  # other tests may have registered some of their own
+    ours = {n for n, a in known.items() if type(a).__module__.startswith("multilayer.")}
+    assert ours == set(FORMS)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("activation", FORMS)
+def test_activations(path, activation, dtype):
+    if activation == "exp":
+        model = make_model(TARGETS["counts"], dtype=dtype)
+    else:
+        model = make_model(activation=activation, dtype=dtype)
+    assert export_onnx(path, model) <= 1e-5
+    X = samples(model)
+    np.testing.assert_allclose(predict(path, X)["values" if activation == "exp" else "outputs"],
+                               model(X), rtol=1e-5, atol=1e-5)  # fmt: skip
+
+
+@pytest.mark.parametrize("activation", [name for name in FORMS if name != "exp"])  # an output only
+def test_extreme_numbers_stay_finite(path, activation):
+    net = MLP(Architecture(3, (3,), 3, activation=activation), initializer="zeros")
+    net.set_weights([(np.eye(3), np.zeros(3)), (np.eye(3), np.zeros(3))])
+    X = np.array([[-1e4, 0, 1e4], [-100, -20, -1], [88, 89, 90]], dtype=np.float32)
+    export_onnx(path, Model(net), sample=X)
+    found = predict(path, X)["outputs"]
+    assert np.isfinite(found).all()
+    np.testing.assert_allclose(found, net(X), rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize("output", ["identity", "sigmoid", "softmax", "log_softmax", "exp"])
+def test_outputs_of_a_network_without_targets(path, output):
+    model = make_model(output=output)
+    assert export_onnx(path, model) <= 1e-5
+    X = samples(model)
+    np.testing.assert_allclose(predict(path, X)["outputs"], model(X), rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("kind", TARGETS)
+def test_targets(path, kind, dtype):
+    model = make_model(TARGETS[kind], dtype=dtype)
+    assert export_onnx(path, model) <= 1e-5
+    for n in (1, 20):  # any number of samples at once
+        X = samples(model, n)
+        found = predict(path, X)
+        if kind == "none":
+            expected = {"outputs": model(X)}
+        elif kind == "groups":
+            expected = {f"probabilities_{i}": p for i, p in enumerate(model.predict_proba(X))}
+        elif hasattr(model.targets, "probabilities"):
+            expected = {"probabilities": model.predict_proba(X)}
+        else:
+            expected = {"values": model.predict(X).reshape(n, -1)}
+        assert list(found) == list(expected)
+        for name, array in found.items():
+            assert array.dtype == dtype
+            np.testing.assert_allclose(array, expected[name], rtol=1e-5, atol=1e-6)
+
+
+def test_a_target_of_one_class_among_several(path):
+    model = make_model(ClassGroups([np.array(["only"]), np.array(["a", "b"])]))
+    export_onnx(path, model)
+    X = samples(model)
+    found = predict(path, X)
+    for i, expected in enumerate(model.predict_proba(X)):
+        np.testing.assert_allclose(found[f"probabilities_{i}"], expected, atol=1e-6)
+
+
+@pytest.mark.parametrize("scaled", [True, False])
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"normalization": "batch"},
+        {"normalization": "layer", "residual": True, "dropout": 0.5},
+        {"normalization": "batch", "residual": True, "dropout": (0.5, 0.0)},
+        {"bias": False, "activation": ("relu", "gelu")},
+    ],
+)
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_layers(path, settings, scaled, dtype):
+    model = make_model(TARGETS["classes"], scaled=scaled, dtype=dtype, **settings)
+    export_onnx(path, model)
+    X = samples(model)
+    found = predict(path, X)["probabilities"]
+    np.testing.assert_allclose(found, model.predict_proba(X), atol=1e-6)
+    assert "Dropout" not in {node.op_type for node in onnx.load(path).graph.node}
+
+
+@pytest.mark.parametrize("scaling", ["mean", "scale"])
+def test_half_a_scaling(path, scaling):
+    model = make_model(scaled=False)
+    model = replace(model, **{scaling: np.array([2.0, 3.0, 4.0])})
+    export_onnx(path, model)
+    X = samples(model=replace(model, mean=None, scale=None))
+    np.testing.assert_allclose(predict(path, X)["outputs"], model(X), atol=1e-5)
+
+
+def test_a_linear_model(path):
+    model = Model(MLP(Architecture(3, (), 2), rng=np.random.default_rng(0)))
+    export_onnx(path, model)
+    X = samples(model)
+    np.testing.assert_allclose(predict(path, X)["outputs"], model(X), atol=1e-6)
+
+
+def test_metadata_says_which_columns_and_classes(path):
+    export_onnx(path, make_model(TARGETS["binary"]))
+    told = {entry.key: json.loads(entry.value) for entry in onnx.load(path).metadata_props}
+    assert told["columns"] == ["a", "b", "ñ"]
+    assert told["targets"] == {"kind": "classes", "dtype": "str", "values": ["no", "yes"]}
+
+
+def broken(g, z):
+    return g("Mul", g("Max", z, 0.0), 1.001)
+
+
+def test_what_computes_something_else_is_refused(path, monkeypatch):
+    monkeypatch.setitem(FORMS, "relu", broken)
+    path.write_bytes(b"an older file")
+    with pytest.raises(ExportError) as caught:
+        export_onnx(path, make_model(activation="relu"))
+    assert "differs from the model by" in str(caught.value)
+    assert path.read_bytes() == b"an older file"
+    path.unlink()
+    with pytest.raises(ExportError):
+        export_onnx(path, make_model(activation="relu"))
+    assert list(path.parent.iterdir()) == []
+
+
+def test_what_cannot_run_is_refused(path, monkeypatch):
+    monkeypatch.setitem(FORMS, "relu", lambda g, z: g("Reshape", z, np.array([7, 7])))
+    with pytest.raises(ExportError, match=r"^onnxruntime cannot run what was exported"):
+        export_onnx(path, make_model(activation="relu"))
+    assert list(path.parent.iterdir()) == []
+
+
+def test_the_given_sample_is_what_is_compared(path, monkeypatch):
+    monkeypatch.setitem(FORMS, "relu", lambda g, z: g("Min", g("Max", z, 0.0), 50.0))
+    model = make_model(activation="relu", scaled=False)
+    export_onnx(path, model)  # normal numbers stay below 50
+    path.unlink()
+    with pytest.raises(ExportError):
+        export_onnx(path, model, sample=np.full((2, 3), 1e3))
+    assert not path.exists()
+    with pytest.raises(InvalidDataError, match="X must have 3 features"):
+        export_onnx(path, model, sample=np.ones((2, 4)))
+
+
+def test_not_a_number_is_a_difference(path, monkeypatch):
+    monkeypatch.setitem(FORMS, "relu", lambda g, z: g("Log", g("Min", z, -1.0)))
+    with pytest.raises(ExportError, match="by inf"):
+        export_onnx(path, make_model(activation="relu"))
+
+
+def test_an_activation_without_a_form_is_refused_by_name(path, monkeypatch):
+    monkeypatch.delitem(FORMS, "mish")
+    with pytest.raises(InvalidArgumentError, match=r"^activation 'mish' has no ONNX form; "):
+        export_onnx(path, make_model(activation="mish"))
+    assert not path.exists()
+
+
+def test_wrong_arguments(path, monkeypatch):
+    with pytest.raises(InvalidTypeError, match=r"must be a multilayer\.model\.Model; got MLP"):
+        export_onnx(path, make_model().net)
+    monkeypatch.setattr("multilayer.files.onnx.MAX_BYTES", 100)
+    with pytest.raises(InvalidArgumentError, match="an ONNX file holds less than 2 GB"):
+        export_onnx(path, make_model())
+    monkeypatch.undo()
+    with pytest.raises(InvalidDataError, match="got dtype bytes8"):
+        export_onnx(path, make_model(Classes(np.array([b"a", b"b"]))))
+    assert not path.exists()
+
+
+@pytest.mark.parametrize("package", ["onnx", "onnxruntime"])
+def test_a_missing_package_is_named(path, package):
+    program = (
+        f"import sys; sys.modules[{package!r}] = None\n"
+        "import numpy as np\n"
+        "from multilayer import Architecture\n"
+        "from multilayer.errors import MissingPackageError\n"
+        "from multilayer.files import export_onnx\n"
+        "from multilayer.model import Model\n"
+        "from multilayer.numpy import MLP\n"
+        "try: export_onnx(sys.argv[1], Model(MLP(Architecture(2, (), 1))))\n"
+        "except MissingPackageError as error: print(error)\n"
+    )
+    result = subprocess.run(
+        [sys.executable, "-c", program, str(path)], capture_output=True, text=True, check=True
+    )
+    message = 'exporting needs onnx and onnxruntime: pip install "multilayer[onnx]"\n'
+    assert result.stdout == message
+    assert not path.exists()
