@@ -9,7 +9,7 @@ from pathlib import Path
 
 from multilayer.errors import InvalidArgumentError
 
-__all__ = ["replacing"]
+__all__ = ["remove_left_overs", "replacing"]
 
 
 @contextlib.contextmanager
@@ -43,3 +43,10 @@ def replacing(path: Path) -> Iterator[io.BufferedRandom]:
         if isinstance(error, OSError) and error.filename == str(temporary):
             raise OSError(error.errno, error.strerror, str(path)) from error
         raise
+
+
+def remove_left_overs(path: Path) -> None:
+    """Delete what a process that was killed while it was replacing `path` has left behind."""
+    path = path.resolve()
+    for temporary in path.parent.glob(f".{path.name}.*.tmp"):
+        temporary.unlink(missing_ok=True)

@@ -39,7 +39,9 @@ def fingerprint(*arrays: Any) -> str:
             continue
         n_rows = int(array.shape[0])
         rows = np.unique(np.linspace(0, max(n_rows - 1, 0), min(n_rows, N_ROWS)).astype(np.intp))
-        values = np.ascontiguousarray(array[rows])
+        values = array[rows]
+        # A tensor may lie on a device.
+        values = np.ascontiguousarray(values.cpu() if hasattr(values, "cpu") else values)
         if values.dtype.kind == "O":
             values = np.array([repr(value) for value in values.ravel()])
         found.update(f"{tuple(array.shape)} {values.dtype}".encode())

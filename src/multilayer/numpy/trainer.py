@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -97,8 +98,25 @@ class Trainer:
         """Return samples, targets and weights as the other methods take them; lazy ones lazy."""
         return self.net._check_samples(X, y, weight, self.loss)
 
-    def begin(self, data: Batch) -> None:
-        """Take the samples that steps are taken on."""
+    def description(self) -> dict[str, Any]:
+        """Return what it trains, and how, by name, as values that go into JSON."""
+        return asdict(self.net.architecture) | {
+            "engine": type(self.net).__module__,
+            "dtype": str(self.net.dtype),
+            "loss": repr(self.loss),
+            "optimizer": repr(self.optimizer),
+            "l1": self.l1,
+            "l2": self.l2,
+            "clip_norm": self.clip_norm,
+            "clip_value": self.clip_value,
+        }
+
+    def begin(self, data: Batch, batch_size: int | None = None) -> None:
+        """Take the samples that steps are taken on.
+
+        How many threads there are is decided by the rows of a full batch, or else by those of the
+        first batch that comes.
+        """
         assert isinstance(self.optimizer, Optimizer)
         self.finish()
         self._step = Step(
@@ -112,6 +130,7 @@ class Trainer:
             clip_value=self.clip_value,
             rng=self.rng,
             data=data,
+            batch_size=batch_size,
         )
 
     def begin_epoch(self, order: Array | None) -> None:
@@ -183,6 +202,14 @@ class Trainer:
         self.net.parameters[:] = snapshot["parameters"]
         for name, array in self.net.state.items():
             array[:] = snapshot[name]
+
+    def to_arrays(self, snapshot: dict[str, Array]) -> dict[str, Array]:
+        """Return a snapshot's numbers as arrays by name, which they are."""
+        return snapshot
+
+    def from_arrays(self, arrays: dict[str, Array]) -> dict[str, Array]:
+        """Return the snapshot of which `to_arrays` made these arrays."""
+        return arrays
 
     def state(self) -> dict[str, Array]:
         """Return a copy of all that the next step depends on, as arrays by name.

@@ -40,7 +40,7 @@ def module_arrays(module: nn.Module) -> dict[str, Array]:
 
 def set_module_arrays(module: nn.Module, arrays: Arrays) -> None:
     """Put back what `module_arrays` returned."""
-    module.load_state_dict({name: torch.from_numpy(np.array(a)) for name, a in arrays.items()})
+    module.load_state_dict({name: torch.tensor(array) for name, array in arrays.items()})
 
 
 def optimizer_arrays(optimizer: torch.optim.Optimizer) -> dict[str, Array]:
@@ -93,7 +93,7 @@ def set_optimizer_arrays(optimizer: torch.optim.Optimizer, arrays: Arrays) -> No
             if key.endswith(NUMBER):
                 state[key.removesuffix(NUMBER)] = array.item()
             elif key in state:
-                state[key].copy_(torch.from_numpy(array))
+                state[key].copy_(torch.tensor(array))
             else:
                 # PyTorch counts steps on the host, unless its kernels are to read the count.
                 on_host = key == "step" and not (group.get("capturable") or group.get("fused"))

@@ -2,13 +2,13 @@
 
 from collections.abc import Callable
 from contextlib import AbstractContextManager
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 import torch
 from torch.nn.parallel import DistributedDataParallel
-from torch.nn.utils import parameters_to_vector, vector_to_parameters
 
 from multilayer import checks
 from multilayer.errors import InvalidArgumentError
@@ -20,11 +20,13 @@ from multilayer.registry import Names, resolve
 from multilayer.torch import capture, distributed
 from multilayer.torch.average import RunningAverage
 from multilayer.torch.layers import Dropout
+from multilayer.torch.lbfgs import minimize
 from multilayer.torch.losses import mean_loss
 from multilayer.torch.objective import Objective, shares
 from multilayer.torch.optimizers import check_own, clip_gradients, make_optimizer
 from multilayer.torch.placement import Batch, as_index, on_host, place, to_device, together
 from multilayer.torch.state import (
+    as_arrays,
     module_arrays,
     optimizer_arrays,
     set_module_arrays,
@@ -124,6 +126,11 @@ class Trainer:
                 raise InvalidArgumentError(msg)
             self._objective = DistributedDataParallel(self._objective)
         self._is_to_compile = checks.flag(compile, "compile", "fit")
+        self._settings = {
+            "l1": l1, "l2": l2, "clip_norm": self.clip_norm, "clip_value": self.clip_value,
+            "precision": precision, "accumulate": self.accumulate, "ema": ema,
+            "compile": self._is_to_compile,
+        }  # fmt: skip
 
     @property
     def takes_steps(self) -> bool:
@@ -149,7 +156,19 @@ class Trainer:
         weights = checks.sample_weights(on_host(weight), x.shape[0], self.net.dtype)
         return place(x, targets, weights, self.net.device)
 
-    def begin(self, data: Batch) -> None:
+    def description(self) -> dict[str, Any]:
+        """Return what it trains, and how, by name, as values that go into JSON."""
+        net = self.net
+        return asdict(net.architecture) | self._settings | {
+            "engine": type(net).__module__,
+            "parameters": {name: list(tensor.shape) for name, tensor in net.state_dict().items()},
+            "dtype": net.dtype,
+            "device": net.device.type,
+            "loss": repr(self.loss),
+            "optimizer": repr(self.optimizer),
+        }  # fmt: skip
+
+    def begin(self, data: Batch, batch_size: int | None = None) -> None:
         """Take the samples that steps are taken on."""
         self._data = together(data)
         for module in self.net.modules():
@@ -196,37 +215,9 @@ class Trainer:
         """Run L-BFGS on all samples; return what ended it: see `LBFGS.minimize`."""
         assert isinstance(self.optimizer, LBFGS)
         self._compile()
-        net, data = self.net, together(data)
-        parameters = list(net.parameters())
-        accepted = parameters_to_vector(parameters).detach().clone()
-
-        def put(vector: Array) -> None:
-            tensor = torch.from_numpy(vector).to(accepted)
-            vector_to_parameters(tensor, parameters)
-
-        def objective(vector: Array) -> tuple[float, Array]:
-            put(vector)
-            statistics = net.state
-            net.train()  # an evaluation may have come between
-            value = self._backward(data)
-            net.set_state(statistics)  # type: ignore[arg-type]
-            gradient = torch.cat([_gradient(p).flatten() for p in parameters])
-            return value.item(), gradient.double().cpu().numpy()
-
-        def accept(vector: Array, value: float) -> bool:
-            put(vector)
-            accepted.copy_(parameters_to_vector(parameters))
-            if net.state:
-                net.train()
-                with torch.no_grad():
-                    net(to_device(data[0], net))
-            return after_iteration(value)
-
-        try:
-            start = accepted.double().cpu().numpy()
-            return self.optimizer.minimize(objective, start, n_iterations, accept)
-        finally:
-            vector_to_parameters(accepted, parameters)
+        return minimize(
+            self.optimizer, self.net, together(data), self._backward, n_iterations, after_iteration
+        )
 
     def evaluate(self, data: Batch) -> tuple[float, Array]:
         """Return the loss without penalty, in prediction mode, and what the loss takes.
@@ -265,6 +256,14 @@ class Trainer:
     def restore(self, snapshot: dict[str, Tensor]) -> None:
         """Put a snapshot's numbers into the network."""
         self.net.load_state_dict(snapshot)
+
+    def to_arrays(self, snapshot: dict[str, Tensor]) -> dict[str, Array]:
+        """Return a snapshot's numbers as arrays by name."""
+        return as_arrays(snapshot)
+
+    def from_arrays(self, arrays: dict[str, Array]) -> dict[str, Tensor]:
+        """Return the snapshot of which `to_arrays` made these arrays."""
+        return {name: torch.tensor(a, device=self.net.device) for name, a in arrays.items()}
 
     def state(self) -> dict[str, Array]:
         """Return a copy of all that the next step depends on, as arrays by name.
@@ -391,7 +390,3 @@ class Trainer:
         return torch.autocast(
             self.net.device.type, dtype=self.precision, enabled=self.precision is not None
         )
-
-
-def _gradient(p: Tensor) -> Tensor:
-    return torch.zeros_like(p) if p.grad is None else p.grad

@@ -1,6 +1,7 @@
 """The training loop, written once for any engine, and what takes part in it."""
 
 from multilayer.training.callbacks import Callback, EarlyStopping, Progress
+from multilayer.training.checkpoint import Checkpoint
 from multilayer.training.history import History
 from multilayer.training.loop import fit, train
 from multilayer.training.metrics import METRICS, Metric
@@ -9,6 +10,7 @@ from multilayer.training.run import Run
 __all__ = [
     "METRICS",
     "Callback",
+    "Checkpoint",
     "EarlyStopping",
     "History",
     "Metric",

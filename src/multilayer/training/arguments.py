@@ -12,11 +12,13 @@ from multilayer.errors import InvalidArgumentError, InvalidDataError, InvalidTyp
 from multilayer.registry import Names
 from multilayer.samples import LazySamples
 from multilayer.training.callbacks import Callback
+from multilayer.training.checkpoint import Checkpoint
 from multilayer.training.engine import Batch, Engine, Trainer
 from multilayer.training.metrics import Metric
 
 __all__ = [
     "check_callbacks",
+    "check_checkpoint",
     "check_data",
     "check_options",
     "check_shuffle",
@@ -57,6 +59,27 @@ def check_shuffle(shuffle: Any) -> bool | Sampler:
         return cast("Sampler", shuffle)
     msg = f"shuffle of fit must be True, False or a sampler of row numbers; got {shuffle!r}"
     raise InvalidTypeError(msg)
+
+
+def check_checkpoint(
+    checkpoint: Any, resume: object, trainer: Trainer, shuffle: bool | Sampler
+) -> Checkpoint | None:
+    """Return the checkpoint of a path, or the one that is given, if the training can be kept."""
+    if checks.flag(resume, "resume", "fit") and checkpoint is None:
+        msg = "resume of fit needs a checkpoint to go on from; checkpoint is None"
+        raise InvalidArgumentError(msg)
+    if checkpoint is None:
+        return None
+    refused = {
+        "L-BFGS, whose line search SciPy holds": not trainer.takes_steps,
+        "a sampler, whose state is its own": not isinstance(shuffle, bool),
+        "several processes": trainer.shard[1] > 1,
+    }
+    for what, is_asked_for in refused.items():
+        if is_asked_for:
+            msg = f"checkpoint of fit cannot be combined with {what}"
+            raise InvalidArgumentError(msg)
+    return checkpoint if isinstance(checkpoint, Checkpoint) else Checkpoint(checkpoint)
 
 
 def check_data(trainer: Trainer, data: object, name: str) -> Batch:

@@ -2,6 +2,7 @@
 
 import math
 import time
+from typing import Any
 
 from rich.console import Console
 from rich.progress import BarColumn, TextColumn, TimeRemainingColumn
@@ -27,6 +28,13 @@ class Callback:
 
     def on_train_end(self, run: Run) -> None:
         """Be called at the end, whatever brought it: an interruption or an error too."""
+
+    def state(self) -> dict[str, Any]:
+        """Return what has to be in a checkpoint, as values that go into JSON."""
+        return {}
+
+    def set_state(self, state: dict[str, Any]) -> None:
+        """Put back what `state` returned; called after `on_train_begin` if a training goes on."""
 
 
 class EarlyStopping(Callback):
@@ -71,6 +79,12 @@ class EarlyStopping(Callback):
             self._n_stalled += 1
             if self._n_stalled >= self.patience:
                 run.stop("early_stopping")
+
+    def state(self) -> dict[str, Any]:
+        return {"best": self._best, "n_stalled": self._n_stalled}
+
+    def set_state(self, state: dict[str, Any]) -> None:
+        self._best, self._n_stalled = state["best"], state["n_stalled"]
 
 
 class Progress(Callback):

@@ -53,8 +53,11 @@ class Trainer(Protocol):
     def check(self, X: object, y: object, weight: object) -> Batch:
         """Return samples, targets and weights, checked, as the other methods take them."""
 
-    def begin(self, data: Batch) -> None:
-        """Take the samples that steps are taken on."""
+    def description(self) -> dict[str, Any]:
+        """Return what it trains, and how, by name, as values that go into JSON."""
+
+    def begin(self, data: Batch, batch_size: int) -> None:
+        """Take the samples that steps are taken on, and how many a full batch has."""
 
     def begin_epoch(self, order: Array | None) -> None:
         """Take the order of the next epoch's samples; None is that in which they came."""
@@ -84,6 +87,12 @@ class Trainer(Protocol):
 
     def restore(self, snapshot: Any) -> None:
         """Put a snapshot's numbers back into the network."""
+
+    def to_arrays(self, snapshot: Any) -> dict[str, Array]:
+        """Return a snapshot's numbers as arrays by name."""
+
+    def from_arrays(self, arrays: dict[str, Array]) -> Any:
+        """Return the snapshot of which `to_arrays` made these arrays."""
 
     def state(self) -> dict[str, Array]:
         """Return a copy of all that the next step depends on, as arrays by name."""

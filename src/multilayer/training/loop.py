@@ -1,35 +1,32 @@
-"""The training loop: epochs of steps, written once for any engine."""
+"""`fit` and `train`: from arguments to a loop of epochs, for any engine."""
 
-import math
-import operator
-import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
+from os import PathLike
 from typing import Any
 
 import numpy as np
 
 from multilayer import checks
 from multilayer.data.batches import Batches, Sampler
-from multilayer.errors import (
-    DivergenceError,
-    InvalidArgumentError,
-    InvalidTypeError,
-)
-from multilayer.numpy.schedules import SCHEDULES, Plateau, Schedule
+from multilayer.errors import InvalidArgumentError, InvalidTypeError
+from multilayer.numpy.schedules import SCHEDULES, Schedule
 from multilayer.registry import resolve
 from multilayer.training.arguments import (
     check_callbacks,
+    check_checkpoint,
     check_data,
     check_options,
     check_shuffle,
     choose_monitor,
     split_data,
-    take_rows,
 )
 from multilayer.training.callbacks import Callback
-from multilayer.training.engine import Batch, Engine, Trainer
+from multilayer.training.checkpoint import Checkpoint
+from multilayer.training.engine import Engine, Trainer
+from multilayer.training.epochs import Loop
 from multilayer.training.history import History
-from multilayer.training.metrics import Metric, resolve_metrics
+from multilayer.training.keeper import Keeper
+from multilayer.training.metrics import resolve_metrics
 from multilayer.training.run import Run
 
 __all__ = ["fit", "train"]
@@ -56,6 +53,8 @@ def fit(
     clip_value: float | None = None,
     callbacks: Sequence[Callback] = (),
     rng: np.random.Generator | None = None,
+    checkpoint: str | PathLike[str] | Checkpoint | None = None,
+    resume: bool = False,
     **options: Any,
 ) -> History:
     """Train a network: forward, loss, backward, update, batch after batch, epoch after epoch.
@@ -98,6 +97,12 @@ def fit(
         `EarlyStopping`, `Progress`, or your own.
     rng : numpy.random.Generator, optional
         Draws validation split, order and dropout. The same seed gives the same bits.
+    checkpoint : path or Checkpoint, optional
+        A folder in which the training is kept, once a minute, so that one that was killed can go
+        on; a `Checkpoint` has another interval. One that is there is never overwritten.
+    resume : bool
+        Whether to go on from the checkpoint, if there is one: the same call with ``resume=True``
+        starts a training, and takes it up again as often as it is killed.
     **options
         What only one engine can do: `multilayer.torch.Trainer` has precision, accumulate, ema and
         compile.
@@ -110,9 +115,12 @@ def fit(
     Raises
     ------
     InvalidArgumentError, InvalidDataError, InvalidTypeError
-        If an argument cannot be used; the network has not been changed then.
+        If an argument cannot be used; the network has not been changed then. Also if there is a
+        checkpoint, and it is not to be resumed or is of another training.
     DivergenceError
         If a loss becomes infinite or NaN. The network has its best epoch's weights then.
+    ModelFileError
+        If the checkpoint is damaged.
 
     Notes
     -----
@@ -123,6 +131,12 @@ def fit(
     An epoch's training loss is measured before each of its steps. So where it is what epochs are
     judged by, for want of validation samples, the best weights are those that the epoch with the
     least loss began with.
+
+    A training that goes on ends with the same bits as one that was never killed, its history too
+    but for ``seconds``, on the same machine with the same number of threads. It takes its weights
+    and generators from the checkpoint; network, data and arguments must be those it was begun with.
+    L-BFGS, samplers and several processes cannot be kept. A callback of your own that remembers
+    something says what in `Callback.state`.
 
     Examples
     --------
@@ -139,7 +153,7 @@ def fit(
     if isinstance(net, type) or not callable(getattr(net, "trainer", None)):
         msg = f"net of fit must be a network, such as multilayer.numpy.MLP; got {net!r}"
         raise InvalidTypeError(msg)
-    rng = checks.random_generator(rng, "fit")
+    generator = checks.random_generator(rng, "fit")
     check_options(options, net)
     trainer = net.trainer(
         loss=loss,
@@ -148,7 +162,8 @@ def fit(
         l2=l2,
         clip_norm=clip_norm,
         clip_value=clip_value,
-        rng=rng.spawn(1)[0],  # masks of their own, so that the order is the same for any engine
+        # masks of their own, so that the order is the same for any engine
+        rng=generator.spawn(1)[0],
         **options,
     )
     return train(
@@ -163,6 +178,8 @@ def fit(
         schedule=schedule,
         callbacks=callbacks,
         rng=rng,
+        checkpoint=checkpoint,
+        resume=resume,
     )
 
 
@@ -179,6 +196,8 @@ def train(
     schedule: str | Schedule | None = None,
     callbacks: Sequence[Callback] = (),
     rng: np.random.Generator | None = None,
+    checkpoint: str | PathLike[str] | Checkpoint | None = None,
+    resume: bool = False,
 ) -> History:
     """Train as `fit` does, with a trainer that is there already.
 
@@ -189,7 +208,8 @@ def train(
     ----------
     trainer : Trainer
         What ``net.trainer`` returns.
-    data, n_epochs, batch_size, shuffle, validation, metrics, monitor, schedule, callbacks, rng
+    data, n_epochs, batch_size, shuffle, validation, metrics, monitor, schedule, callbacks, rng, \
+checkpoint, resume
         As in `fit`.
 
     Returns
@@ -198,7 +218,7 @@ def train(
 
     Raises
     ------
-    InvalidArgumentError, InvalidDataError, InvalidTypeError, DivergenceError
+    InvalidArgumentError, InvalidDataError, InvalidTypeError, DivergenceError, ModelFileError
         As `fit` does.
 
     Examples
@@ -214,8 +234,9 @@ def train(
     3
     """
     n_epochs = checks.integer(n_epochs, "n_epochs", "fit")
-    rng = checks.random_generator(rng, "fit")
+    generator = checks.random_generator(rng, "fit")
     callbacks = check_callbacks(callbacks)
+    shuffle = check_shuffle(shuffle)
     if not trainer.takes_steps:
         for name, value in (("batch_size", batch_size), ("schedule", schedule)):
             if value is not None:
@@ -226,7 +247,12 @@ def train(
     if metrics is not None and validation is None:
         msg = "metrics of fit are measured on validation samples; validation is None"
         raise InvalidArgumentError(msg)
-    training, held_out = split_data(trainer, check_data(trainer, data, "data"), validation, rng)
+    chosen_checkpoint = check_checkpoint(checkpoint, resume, trainer, shuffle)
+    checked = check_data(trainer, data, "data")
+    keeper = None
+    if chosen_checkpoint is not None:  # before anything is drawn
+        keeper = Keeper(chosen_checkpoint, generator, resume=resume, is_given=rng is not None)
+    training, held_out = split_data(trainer, checked, validation, generator)
 
     least = 2 if trainer.net.architecture.normalization == "batch" else 1
     if batch_size is None:
@@ -241,7 +267,7 @@ def train(
         len(training[0]),
         training[2],
         batch_size=batch_size if trainer.takes_steps else len(training[0]),
-        shuffle=check_shuffle(shuffle),
+        shuffle=shuffle,
         least=least,
     )
     monitor, higher = choose_monitor(monitor, found_metrics, held_out is not None)
@@ -252,189 +278,20 @@ def train(
         monitor=monitor,
         higher_is_better=higher,
     )
-    loop = _Loop(run, trainer, training, held_out, found_metrics, chosen_schedule, callbacks)
-    return loop.train(batches, rng) if trainer.takes_steps else loop.minimize()
-
-
-class _Loop:
-    """The state of one call of `fit`."""
-
-    def __init__(
-        self,
-        run: Run,
-        trainer: Trainer,
-        training: Batch,
-        held_out: Batch | None,
-        metrics: dict[str, Metric],
-        schedule: Schedule | None,
-        callbacks: Sequence[Callback],
-    ) -> None:
-        self.run = run
-        self.trainer = trainer
-        self.training = training
-        self.held_out = held_out
-        self.metrics = metrics
-        self.schedule = schedule
-        self.plateau = Plateau()
-        self.callbacks = callbacks
-        self.step_hooks = [
-            callback.on_step_end
-            for callback in callbacks
-            if type(callback).on_step_end is not Callback.on_step_end
-        ]
-        self.started = 0.0
-        self.last_rows = np.arange(0)
-
-    def train(self, batches: Batches, rng: np.random.Generator) -> History:
-        """Train by steps."""
-
-        def epochs() -> None:
-            self.trainer.begin(self.training)
-            for _ in range(self.run.n_epochs):
-                self._begin_epoch()
-                train_loss = self._steps(batches, rng)
-                self._end_epoch({"train_loss": train_loss, "learning_rate": self.run.learning_rate})
-                if self.run.stopped_by:
-                    break
-            if self.held_out is None and self.trainer.shard == (0, 1):
-                # Nothing else has seen what the last step did.
-                last_batch = take_rows(self.training, self.last_rows)
-                self._check_finite("train_loss", self.trainer.evaluate(last_batch)[0])
-            self.run.stop("n_epochs")
-
-        return self._guarded(epochs)
-
-    def minimize(self) -> History:
-        """Train by L-BFGS: an epoch is one of its iterations."""
-        run = self.run
-
-        def after_iteration(train_loss: float) -> bool:
-            run.step = 1
-            run.loss = train_loss
-            self._check_finite("train_loss", train_loss)
-            self._end_epoch({"train_loss": train_loss})
-            if not run.stopped_by and run.epoch < run.n_epochs:
-                self._begin_epoch()
-            return bool(run.stopped_by)
-
-        def iterations() -> None:
-            self._begin_epoch()
-            run.stop(self.trainer.minimize(self.training, run.n_epochs, after_iteration))
-
-        return self._guarded(iterations)
-
-    def _guarded(self, epochs: Callable[[], None]) -> History:
-        """Run epochs; whatever ends them, leave good weights and tell the callbacks."""
-        run = self.run
-        begun: list[Callback] = []
-        try:
-            self._try_metrics()
-            for callback in self.callbacks:
-                callback.on_train_begin(run)
-                begun.append(callback)
-            # What overflows ends as an infinite loss, which is reported with epoch and step.
-            with np.errstate(over="ignore", invalid="ignore"):
-                epochs()
-        except KeyboardInterrupt:
-            run.stop("interrupt")
-        except DivergenceError:
-            run.stop("divergence")
-            run.restore_best()
-            raise
-        finally:
-            run.history.stopped_by = run.stopped_by
-            try:
-                self.trainer.finish()
-            finally:  # a second Ctrl-C may come while threads end
-                if run.keep_best and run.is_judged:
-                    run.restore_best()
-                for callback in begun:
-                    callback.on_train_end(run)
-        return run.history
-
-    def _begin_epoch(self) -> None:
-        self.run.begin_epoch()
-        self.started = time.perf_counter()
-
-    def _steps(self, batches: Batches, rng: np.random.Generator) -> float:
-        """Take an epoch's steps; return the mean loss of its samples."""
-        run, step, hooks = self.run, self.trainer.step, self.step_hooks
-        rate = base_rate = run.learning_rate = self.trainer.learning_rate
-        sync_every = self.trainer.sync_every
-        losses: list[float] = []
-        pending: list[Any] = []  # losses that may still be on their way on a device
-        order, masses = batches.epoch(rng)
-        self.trainer.begin_epoch(order)
-        for start, stop in batches.bounds:
-            if self.schedule is not None:
-                t = run.epoch - 1 + run.step / run.n_steps
-                rate = base_rate * self.schedule.factor(t, run.n_epochs, self.plateau)
-                run.learning_rate = rate
-            pending.append(step(start, stop, rate))
-            run.step += 1
-            if len(pending) >= sync_every:
-                self._look_at(pending, losses)
-            for hook in hooks:
-                hook(run)
-            if run.stopped_by:
-                break
-        self._look_at(pending, losses)
-        self.last_rows = np.arange(start, stop) if order is None else order[start:stop].copy()
-        return math.fsum(map(operator.mul, losses, masses)) / math.fsum(masses[: len(losses)])
-
-    def _look_at(self, pending: list[Any], losses: list[float]) -> None:
-        """Move steps' losses, as numbers, to those that are known; raise if one is not finite."""
-        if not pending:
-            return
-        for value in self.trainer.losses(pending):
-            losses.append(value)
-            if not math.isfinite(value):
-                self._check_finite("train_loss", value, step=len(losses))
-        self.run.loss = losses[-1]
-        pending.clear()
-
-    def _end_epoch(self, metrics: dict[str, float]) -> None:
-        """Validate, record, and tell schedule and callbacks."""
-        if not self.trainer.is_finite():  # a gradient may overflow where the loss does not
-            self._check_finite("a weight", math.inf)
-        if self.held_out is not None:
-            value, p = self.trainer.evaluate(self.held_out)
-            self._check_finite("validation_loss", value)
-            metrics["validation_loss"] = value
-            metrics |= self._measure(self.held_out, p)
-        metrics["seconds"] = time.perf_counter() - self.started
-        self.run.record(metrics)
-        if self.schedule is not None:
-            watched = metrics.get("validation_loss", metrics["train_loss"])
-            self.plateau = self.schedule.observe(watched, self.plateau)
-        for callback in self.callbacks:
-            callback.on_epoch_end(self.run)
-
-    def _try_metrics(self) -> None:
-        """Measure once before the first step: a metric that fails shall fail now."""
-        if self.held_out is not None and self.metrics:
-            self._measure(self.held_out, self.trainer.evaluate(self.held_out)[1])
-
-    def _measure(self, held_out: Batch, p: Any) -> dict[str, float]:
-        loss = self.trainer.loss
-        truth, prediction = loss.truth(np.asarray(held_out[1])), loss.predict(p)
-        measured = {}
-        for name, metric in self.metrics.items():
-            try:
-                measured[f"validation_{name}"] = float(metric(truth, prediction))
-            except (TypeError, ValueError) as error:
-                msg = f"metric {name!r} cannot be measured: {error}"
-                raise InvalidArgumentError(msg) from error
-        return measured
-
-    def _check_finite(self, name: str, value: float, step: int | None = None) -> None:
-        if math.isfinite(value):
-            return
-        run = self.run
-        step = step or run.step
-        rate = "" if math.isnan(run.learning_rate) else f" (learning rate {run.learning_rate:g})"
-        msg = (
-            f"{name} became {value} in epoch {run.epoch}, step {step}{rate}. Try a smaller "
-            "learning rate, clip_norm=1, or inputs scaled to zero mean and unit variance"
-        )
-        raise DivergenceError(msg, epoch=run.epoch, step=step, learning_rate=run.learning_rate)
+    loop = Loop(
+        run,
+        trainer,
+        training=training,
+        held_out=held_out,
+        batches=batches,
+        metrics=found_metrics,
+        schedule=chosen_schedule,
+        callbacks=callbacks,
+        rng=generator,
+        keeper=keeper,
+    )
+    if keeper is None:
+        return loop.train() if trainer.takes_steps else loop.minimize()
+    keeper.begin(loop)
+    with keeper:
+        return loop.train()

@@ -4,10 +4,13 @@ import math
 from typing import Any
 
 from multilayer.errors import InvalidDataError
+from multilayer.groups import Arrays, join, part_of
 from multilayer.training.engine import Engine, Trainer
 from multilayer.training.history import History
 
 __all__ = ["Run"]
+
+_NUMBERS = ("epoch", "step", "loss", "learning_rate", "keep_best", "stopped_by")
 
 
 class Run:
@@ -106,6 +109,32 @@ class Run:
         self._trainer.restore(self._best_snapshot)
 
     @property
+    def is_under_way(self) -> bool:
+        """Whether an epoch has begun and is not yet over."""
+        return self.history.n_epochs < self.epoch
+
+    @property
     def is_judged(self) -> bool:
         """Whether an epoch is over and its weights are known to be the best yet."""
         return not math.isnan(self._best)
+
+    def state(self) -> tuple[dict[str, Any], Arrays]:
+        """Return what `set_state` puts back: what goes into JSON, and arrays by name."""
+        numbers = {name: getattr(self, name) for name in _NUMBERS}
+        numbers["best"] = self._best
+        numbers["history"] = dict(self.history)
+        numbers["best_epoch"] = self.history.best_epoch
+        snapshots = {"best": self._best_snapshot}
+        if self.judges_start and self.is_under_way:
+            snapshots["candidate"] = self._candidate
+        return numbers, join({k: self._trainer.to_arrays(v) for k, v in snapshots.items()})
+
+    def set_state(self, numbers: dict[str, Any], arrays: Arrays) -> None:
+        """Put back what `state` returned, of a run with the same arguments."""
+        for name in _NUMBERS:
+            setattr(self, name, numbers[name])
+        self._best = numbers["best"]
+        self.history = History(numbers["history"])
+        self.history.best_epoch = numbers["best_epoch"]
+        self._best_snapshot = self._trainer.from_arrays(part_of(arrays, "best"))
+        self._candidate = self._trainer.from_arrays(part_of(arrays, "candidate"))

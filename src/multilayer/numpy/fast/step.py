@@ -65,6 +65,9 @@ class Step:
         Draws the dropout masks, of the whole batch and in forward order, whoever computes it.
     data : tuple (X, targets, weight)
         Checked samples.
+    batch_size : int, optional
+        The rows that most batches have, by which the number of threads is decided; by default those
+        of the first batch.
     """
 
     def __init__(
@@ -80,6 +83,7 @@ class Step:
         clip_value: float | None,
         rng: np.random.Generator,
         data: tuple[Array | LazySamples, Array, Array | None],
+        batch_size: int | None = None,
     ) -> None:
         self.net = net
         self.state = state
@@ -95,6 +99,8 @@ class Step:
         self._batches: dict[int, _Batch] = {}
         self._workers: Workers | None = None
         self._exit = ExitStack()
+        if batch_size is not None:
+            self._prepare(batch_size)
 
     def begin_epoch(self, order: Array | None) -> None:
         """Take the order of the next epoch's rows; None is that of the samples."""

@@ -1,0 +1,67 @@
+"""L-BFGS on a module: SciPy's, on the vector of all parameters."""
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+import numpy.typing as npt
+import torch
+from torch.nn.utils import parameters_to_vector, vector_to_parameters
+
+from multilayer.numpy.lbfgs import LBFGS
+from multilayer.torch.placement import Batch, to_device
+
+if TYPE_CHECKING:
+    from multilayer.torch.network import MLP
+
+__all__ = ["minimize"]
+
+Array = npt.NDArray[Any]
+Tensor = torch.Tensor
+
+
+def minimize(
+    optimizer: LBFGS,
+    net: "MLP",
+    data: Batch,
+    backward: Callable[[Batch], Tensor],
+    n_iterations: int,
+    after_iteration: Callable[[float], bool],
+) -> str:
+    """Run L-BFGS on all samples; return what ended it: see `multilayer.numpy.LBFGS.minimize`.
+
+    `backward` returns the loss of a batch and leaves its gradient in the parameters' ``grad``.
+    """
+    parameters = list(net.parameters())
+    accepted = parameters_to_vector(parameters).detach().clone()
+
+    def put(vector: Array) -> None:
+        tensor = torch.from_numpy(vector).to(accepted)
+        vector_to_parameters(tensor, parameters)
+
+    def objective(vector: Array) -> tuple[float, Array]:
+        put(vector)
+        statistics = net.state
+        net.train()  # an evaluation may have come between
+        value = backward(data)
+        net.set_state(statistics)
+        gradient = torch.cat([_gradient(p).flatten() for p in parameters])
+        return value.item(), gradient.double().cpu().numpy()
+
+    def accept(vector: Array, value: float) -> bool:
+        put(vector)
+        accepted.copy_(parameters_to_vector(parameters))
+        if net.state:
+            net.train()
+            with torch.no_grad():
+                net(to_device(data[0], net))
+        return after_iteration(value)
+
+    try:
+        start = accepted.double().cpu().numpy()
+        return optimizer.minimize(objective, start, n_iterations, accept)
+    finally:
+        vector_to_parameters(accepted, parameters)
+
+
+def _gradient(p: Tensor) -> Tensor:
+    return torch.zeros_like(p) if p.grad is None else p.grad
