@@ -34,6 +34,8 @@ from multilayer.training import EarlyStopping, Progress, fit
 
 WITHOUT_EFFECT = {
     ("fit", "options"): "handed on to the engine's trainer; this engine has none",
+    ("fit", "checkpoint"): "acts on what is left after a crash: tests/training/test_checkpoint.py",
+    ("fit", "resume"): "a training that goes on shall end as if it had not: tests there, too",
 }
 """Parameters that have no case, each with the reason."""
 

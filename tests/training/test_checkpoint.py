@@ -8,6 +8,7 @@ import threading
 
 import numpy as np
 import pytest
+import torch
 
 from multilayer import Architecture
 from multilayer.data import load_digits
@@ -29,6 +30,16 @@ X = RNG.normal(size=(50, 6)).astype(np.float32)
 Y = RNG.integers(3, size=50)
 ENGINES = {"numpy": NumpyMLP, "torch": TorchMLP}
 N_STEPS = 5  # an epoch of 40 training samples in batches of 9, the last one short
+
+
+@pytest.fixture(autouse=True)
+def quick(monkeypatch):
+    """Do not wait for the disk (a power cut is not what is tested), nor for a second thread."""
+    monkeypatch.setattr(os, "fsync", lambda file: None)
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
 
 
 class Crash(Callback):

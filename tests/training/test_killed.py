@@ -45,10 +45,17 @@ def train(result, n_epochs=30, **kept):
         "stopped_by": history.stopped_by,
     }))
 
-def begin(name, **kept):
+def kill_in_write(n):
+    # The file is written by then, but has not yet taken its name.
+    writes = iter(range(n))
+    os.fsync = lambda file: next(writes, None) is None and os.kill(os.getpid(), signal.SIGKILL)
+
+def begin(name, n_writes=None, **kept):
     # A fork has everything imported: what takes long is not what is tested.
     pid = os.fork()
     if pid == 0:
+        if n_writes is not None:
+            kill_in_write(n_writes)
         train(folder / name, **kept)
         os._exit(0)
     return pid
@@ -58,16 +65,18 @@ if engine == "numpy":
 os.waitpid(begin("whole"), 0)
 checkpoint = Checkpoint(folder / "kept", seconds=0)
 moments, places = random.Random(0), []
+os.waitpid(begin("resumed", n_writes=9, checkpoint=checkpoint), 0)
+in_write = checkpoint.read().progress["run"]["step"], len(list(checkpoint.folder.iterdir()))
 while True:
-    before = checkpoint.path.stat().st_mtime_ns if places else None
+    before = checkpoint.path.stat().st_mtime_ns
     pid = begin("resumed", checkpoint=checkpoint, resume=True)
     while True:  # until it goes on
         ended, status = os.waitpid(pid, os.WNOHANG)
-        if ended or (checkpoint.path.exists() and checkpoint.path.stat().st_mtime_ns != before):
+        if ended or checkpoint.path.stat().st_mtime_ns != before:
             break
         time.sleep(0.001)
     if not ended:
-        if len(places) < 8:
+        if len(places) < 6:
             time.sleep(moments.uniform(0, 0.3))
             os.kill(pid, signal.SIGKILL)
         _, status = os.waitpid(pid, 0)
@@ -76,6 +85,7 @@ while True:
     run = checkpoint.read().progress["run"]  # whole, whenever it was killed
     places.append((run["epoch"], run["step"]))
 print(json.dumps({
+    "in_write": in_write,
     "places": places,
     "exit": os.waitstatus_to_exitcode(status),
     "left": sorted(path.name for path in checkpoint.folder.iterdir()),
@@ -100,6 +110,9 @@ def test_killed_at_random_moments(tmp_path, engine):
     assert result.returncode == 0, result.stderr
     found = json.loads(result.stdout)
     assert found["exit"] == 0
+    # The write before the first epoch, those after its 7 steps, and that before the second one: the
+    # tenth is half a file beside the whole ninth.
+    assert found["in_write"] == [7, 2]
     assert found["places"] == sorted(found["places"])
     assert len(set(map(tuple, found["places"]))) >= 3  # it was killed, and went on between
     assert found["resumed"] == found["whole"]

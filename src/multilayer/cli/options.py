@@ -6,6 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
+from multilayer import training
 from multilayer.architecture import ACTIVATIONS
 from multilayer.errors import InvalidArgumentError
 from multilayer.numpy import LBFGS, OPTIMIZERS, SCHEDULES
@@ -16,6 +17,7 @@ __all__ = [
     "L2",
     "Activation",
     "BatchSize",
+    "Checkpoint",
     "DataDir",
     "Device",
     "Dropout",
@@ -29,9 +31,11 @@ __all__ = [
     "NTrain",
     "Normalization",
     "Optimizer",
+    "Resume",
     "Save",
     "Schedule",
     "Seed",
+    "check_checkpoint",
     "check_engine",
     "check_save",
     "read_activation",
@@ -79,6 +83,15 @@ DataDir = Annotated[
 NTrain = Annotated[int, typer.Option(help="How many of the training images to take.")]
 NTest = Annotated[int, typer.Option(help="How many of the test images to take.")]
 Save = Annotated[Path | None, typer.Option(help="Write the model to this safetensors file.")]
+Checkpoint = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="DIR", help="Keep the training in this folder, so that one that was killed goes on."
+    ),
+]
+Resume = Annotated[
+    bool, typer.Option("--resume", help="Go on from the checkpoint, if there is one.")
+]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object and no progress.")]
 
 
@@ -132,3 +145,16 @@ def check_save(path: Path | None) -> None:
     else:
         return
     raise InvalidArgumentError(msg)
+
+
+def check_checkpoint(folder: Path | None, resume: bool) -> None:
+    """Raise before the data are read, if it is not clear whether to go on from a checkpoint."""
+    if folder is None and resume:
+        msg = "--resume needs --checkpoint DIR, the folder to go on from"
+        raise InvalidArgumentError(msg)
+    if folder is not None and not resume and training.Checkpoint(folder).path.exists():
+        msg = (
+            f"there is a checkpoint in {folder}: go on from it with --resume, or give another "
+            "--checkpoint"
+        )
+        raise InvalidArgumentError(msg)

@@ -2,7 +2,6 @@
 
 import json
 import math
-import time
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -57,6 +56,8 @@ class _Settings(NamedTuple):
     engine: str
     device: str
     save: Path | None
+    checkpoint: Path | None
+    resume: bool
     as_json: bool
 
 
@@ -83,6 +84,8 @@ def digits(
     engine: options.Engine = "numpy",
     device: options.Device = "auto",
     save: options.Save = None,
+    checkpoint: options.Checkpoint = None,
+    resume: options.Resume = False,
     as_json: options.Json = False,
 ) -> None:
     """Train on scikit-learn's handwritten digits, and test on images held back.
@@ -93,7 +96,7 @@ def digits(
         learning_rate = 3e-3
     settings = _Settings(
         hidden, activation, normalization, dropout, optimizer, learning_rate, schedule, epochs,
-        batch_size, l2, early_stopping, seed, engine, device, save, as_json,
+        batch_size, l2, early_stopping, seed, engine, device, save, checkpoint, resume, as_json,
     )  # fmt: skip
     with _Job(settings) as job:
         data = load_digits()
@@ -120,6 +123,8 @@ def mnist(
     engine: options.Engine = "numpy",
     device: options.Device = "auto",
     save: options.Save = None,
+    checkpoint: options.Checkpoint = None,
+    resume: options.Resume = False,
     as_json: options.Json = False,
 ) -> None:
     """Train on MNIST's handwritten digits, read from disk batch by batch.
@@ -131,7 +136,7 @@ def mnist(
         batch_size = 128
     settings = _Settings(
         hidden, activation, normalization, dropout, optimizer, learning_rate, schedule, epochs,
-        batch_size, l2, early_stopping, seed, engine, device, save, as_json,
+        batch_size, l2, early_stopping, seed, engine, device, save, checkpoint, resume, as_json,
     )  # fmt: skip
     with _Job(settings) as job:
         images = load_images("mnist", data_dir=data_dir)
@@ -162,6 +167,7 @@ class _Job:
         checks.integer(settings.seed, "--seed", "mlp train", minimum=0)
         options.check_engine(settings.engine, settings.device)
         options.check_save(settings.save)
+        options.check_checkpoint(settings.checkpoint, settings.resume)
 
     def __enter__(self) -> "_Job":
         if self.settings.engine == "torch":
@@ -201,7 +207,6 @@ class _Job:
             callbacks.append(EarlyStopping(options.PATIENCE))
         if self.rank == 0 and not s.as_json:
             callbacks += [_ShowLayers(), Progress()]
-        started = time.perf_counter()
         history = fit(
             net,
             (data.X_train, data.y_train),
@@ -214,8 +219,11 @@ class _Job:
             l2=s.l2,
             callbacks=callbacks,
             rng=rng,
+            checkpoint=s.checkpoint,
+            resume=s.resume,
         )
-        seconds = time.perf_counter() - started
+        seconds = sum(history.get("seconds", []))
+        n_seen = history.n_epochs * len(data.X_train)
         results = _results(net, data.X_train, data.y_train, "train")
         results |= _results(net, data.X_test, data.y_test, "test")
         results |= {
@@ -225,13 +233,16 @@ class _Job:
             "stopped_by": history.stopped_by,
             "losses": history["train_loss"] if history.n_epochs else [],
             "seconds": seconds,
-            "samples_per_second": history.n_epochs * len(data.X_train) / seconds,
+            "samples_per_second": n_seen / seconds if n_seen else 0.0,
             "seed": s.seed,
             "engine": s.engine,
         }
         if self.rank == 0:
             self._report(net, data, results, history)
         if history.stopped_by == "interrupt":
+            if s.checkpoint is not None and not s.as_json:
+                note = f"kept in {s.checkpoint}: the same command with --resume goes on"
+                Console(stderr=True).print(note, highlight=False, soft_wrap=True)
             raise typer.Exit(130)
 
     def _network(self, architecture: Architecture, rng: np.random.Generator) -> Any:

@@ -1,0 +1,58 @@
+"""`mlp train … --checkpoint`, interrupted and resumed as a user does it."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+
+import pytest
+
+from multilayer.cli.main import app
+from multilayer.errors import InvalidArgumentError
+
+JOB = ["train", "digits", "--hidden", "16", "--batch-size", "8", "--epochs", "20"]
+
+
+def run(capsys, *arguments):
+    """Run the command in this process; return its results."""
+    app([*arguments, "--json"], standalone_mode=False)
+    found = json.loads(capsys.readouterr().out)
+    return {k: v for k, v in found.items() if k not in ("seconds", "samples_per_second")}
+
+
+def test_ctrl_c_and_resume(tmp_path, capsys):
+    folder = tmp_path / "kept"
+    job = subprocess.Popen(
+        [sys.executable, "-m", "multilayer", *JOB, "--checkpoint", str(folder)],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+        env=os.environ | {"COLUMNS": "100"},
+    )
+    assert "epoch  1/20" in job.stderr.readline()
+    job.send_signal(signal.SIGINT)
+    _, error = job.communicate(timeout=120)
+    assert job.returncode == 130
+    assert f"kept in {folder}: the same command with --resume goes on" in error
+    whole = run(capsys, *JOB)
+    assert run(capsys, *JOB, "--checkpoint", str(folder), "--resume") == whole
+
+
+def test_mistakes(tmp_path, capsys):
+    folder = str(tmp_path)
+    with pytest.raises(InvalidArgumentError) as caught:
+        run(capsys, *JOB, "--resume")
+    assert str(caught.value) == "--resume needs --checkpoint DIR, the folder to go on from"
+    run(capsys, *JOB, "--checkpoint", folder)
+    with pytest.raises(InvalidArgumentError) as caught:
+        run(capsys, *JOB, "--checkpoint", folder)
+    assert str(caught.value) == (
+        f"there is a checkpoint in {folder}: go on from it with --resume, or give another "
+        "--checkpoint"
+    )
+    with pytest.raises(InvalidArgumentError) as caught:
+        run(capsys, *JOB, "--checkpoint", folder, "--resume", "--l2", "0")
+    assert str(caught.value) == (
+        f"the checkpoint in {folder} is of another training: l2 was 0.003, is 0.0"
+    )
