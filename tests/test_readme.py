@@ -36,12 +36,18 @@ def test_the_two_commands_stand_first():
     assert COMMANDS[:2] == ["make demo", "make test"]
 
 
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """Where the commands run one after the other: a later one takes what an earlier one wrote."""
+    return tmp_path_factory.mktemp("readme")
+
+
 @pytest.mark.parametrize("command", [c for c in COMMANDS if c.startswith("mlp ")])
-def test_commands_run(command, tmp_path):
+def test_commands_run(command, folder):
     _, *arguments = shlex.split(command)
     result = subprocess.run(
         [sys.executable, "-m", "multilayer", *arguments],
-        cwd=tmp_path,
+        cwd=folder,
         capture_output=True,
         text=True,
         check=False,

@@ -1,4 +1,4 @@
-"""JSON that comes from outside, read strictly."""
+"""Text that comes from outside: JSON, read strictly, and words, shown so that they do no harm."""
 
 import json
 import math
@@ -7,7 +7,7 @@ from typing import Any
 
 from multilayer.errors import InvalidArgumentError
 
-__all__ = ["read_json"]
+__all__ = ["printable", "read_json"]
 
 
 def read_json(text: str) -> Any:
@@ -60,3 +60,14 @@ def _refused(text: str) -> Any:
 def _finite(text: str) -> float:
     number = float(text)
     return number if math.isfinite(number) else _refused(text)
+
+
+def printable(text: str) -> str:
+    r"""Return a text with what would steer a terminal written out.
+
+    Examples
+    --------
+    >>> printable("naïve\x1b[2J")
+    'naïve\\x1b[2J'
+    """
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)

@@ -46,6 +46,7 @@ def error_of(content, path):
         load_model(path)
     message = str(caught.value)
     assert message.startswith(str(path))
+    assert message.isprintable()
     assert len(message) < 1300 + len(str(path))
     return message
 
@@ -360,6 +361,10 @@ LIES = {
     "an array too many": (
         with_arrays(lambda a: a.update(code=np.zeros(2))),
         "it holds arrays that belong to nothing: code",
+    ),
+    "a name that steers a terminal": (
+        with_arrays(lambda a: a.update({"\x1b[2J": np.zeros(2)})),
+        "it holds arrays that belong to nothing: \\x1b[2J",
     ),
     "zero times 10^18": (
         with_header(

@@ -9,8 +9,8 @@ from rich.console import Console
 from typer.exceptions import TyperException
 
 import multilayer
-from multilayer.cli import activations, data, gradcheck, graph, parity, train
-from multilayer.errors import DivergenceError, MultilayerError
+from multilayer.cli import activations, data, export, gradcheck, graph, parity, show, train
+from multilayer.errors import DivergenceError, ExportError, MultilayerError
 
 __all__ = ["app", "run"]
 
@@ -22,6 +22,8 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 app.add_typer(train.app, name="train")
+app.command("show")(show.show)
+app.command("export")(export.export)
 app.command("data")(data.data)
 app.command("gradcheck")(gradcheck.gradcheck)
 app.command("parity")(parity.parity)
@@ -59,7 +61,7 @@ def run() -> None:
         code = app(prog_name="mlp", standalone_mode=False)
     except TyperException as error:
         code = _complain(error.format_message(), 2)
-    except DivergenceError as error:
+    except (DivergenceError, ExportError) as error:
         code = _complain(str(error), 1)
     except (MultilayerError, OSError) as error:
         code = _complain(str(error), 2)

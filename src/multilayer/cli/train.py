@@ -228,6 +228,7 @@ class _Job:
         results |= _results(net, data.X_test, data.y_test, "test")
         results |= {
             "n_parameters": architecture.n_parameters,
+            "schedule": schedule,
             "n_epochs": history.n_epochs,
             "best_epoch": history.best_epoch,
             "stopped_by": history.stopped_by,

@@ -19,7 +19,7 @@ from multilayer.errors import (
     UnknownNameError,
 )
 from multilayer.files.container import Container, opened, write
-from multilayer.json_text import read_json
+from multilayer.json_text import printable, read_json
 from multilayer.model import Model, targets_from_dict
 from multilayer.numpy.network import MLP
 
@@ -203,6 +203,6 @@ def _versions() -> dict[str, str]:
 
 
 def _short(error: Exception) -> str:
-    """Return an error's message, cut where a file could make it endless."""
-    text = str(error)
+    """Return an error's message, harmless and cut, for a file's own words may stand in it."""
+    text = printable(str(error))
     return text if len(text) <= 1000 else f"{text[:1000]} …"

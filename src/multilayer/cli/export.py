@@ -1,0 +1,36 @@
+"""``mlp export``: a model file as an ONNX file."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from multilayer.errors import InvalidArgumentError
+from multilayer.files import export_onnx, load_model
+
+__all__ = ["export"]
+
+
+def export(
+    path: Annotated[Path, typer.Argument(metavar="MODEL", help="A file that --save has written.")],
+    to: Annotated[
+        Path | None, typer.Option(help="The ONNX file; by default beside MODEL, ending in .onnx.")
+    ] = None,
+) -> None:
+    """Write a model as an ONNX file, if onnxruntime predicts from it what the model does.
+
+    If a number differs by more than 1e-5 there is no file, and the exit code is 1.
+    """
+    to = path.with_suffix(".onnx") if to is None else to
+    if to.resolve() == path.resolve():
+        msg = f"--to of mlp export must be another file than MODEL; got {to}"
+        raise InvalidArgumentError(msg)
+    difference = export_onnx(to, load_model(path))
+    Console().print(
+        f"{to} written: {to.stat().st_size:,} bytes; onnxruntime's predictions differ by at most "
+        f"{difference:.1e}",
+        highlight=False,
+        markup=False,
+        soft_wrap=True,
+    )

@@ -1,0 +1,120 @@
+"""``mlp show``: what a model file holds."""
+
+import json
+from collections.abc import Iterable, Iterator
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from multilayer.files import load_model
+from multilayer.inspection import summary
+from multilayer.json_text import printable
+from multilayer.model import Classes, ClassGroups, Labels, Model, Values
+
+__all__ = ["show"]
+
+N_SHOWN = 10
+"""Of a long list, and the last one."""
+
+
+def show(
+    path: Annotated[Path, typer.Argument(metavar="MODEL", help="A file that --save has written.")],
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+) -> None:
+    """Show a model file's layers, columns, classes, metrics, training and versions.
+
+    The file may come from anyone: nothing in it is run.
+    """
+    model = load_model(path)
+    size = path.stat().st_size
+    if as_json:
+        typer.echo(json.dumps(_facts(model, path, size)))
+        return
+    table = Table(box=None, show_header=False, pad_edge=False)
+    table.add_column(no_wrap=True)
+    table.add_column(no_wrap=True)
+    table.add_column()
+    for cells in _rows(model):
+        table.add_row(*(Text(printable(cell)) for cell in cells))  # a Text knows no markup
+    console = Console(highlight=False)
+    console.print(Text(f"{printable(str(path))}: {size:,} bytes\n{model.net}\n"), soft_wrap=True)
+    typer.echo(str(summary(model.net)))
+    typer.echo("")
+    console.print(table)
+
+
+def _facts(model: Model, path: Path, size: int) -> dict[str, Any]:
+    """Return all that the file says, but for the weights, as JSON has it."""
+    targets = model.targets
+    return {
+        "file": str(path),
+        "bytes": size,
+        "architecture": asdict(model.net.architecture),
+        "dtype": str(model.net.dtype),
+        "n_parameters": model.net.n_parameters,
+        "layers": summary(model.net).to_dict()["layers"],
+        "columns": model.columns,
+        "mean": None if model.mean is None else model.mean.tolist(),
+        "scale": None if model.scale is None else model.scale.tolist(),
+        "targets": None if targets is None else {"kind": targets.kind, **targets.to_dict()},
+        "information": model.information,
+    }
+
+
+def _rows(model: Model) -> Iterator[tuple[str, str, str]]:
+    """Yield a topic, a name and a value a row; a topic stands in its first row only."""
+    width = model.net.architecture.in_features
+    yield "inputs", "columns", str(width) if model.columns is None else _listed(model.columns)
+    yield "", "scaling", _scaling(model)
+    yield "outputs", "", _meaning(model)
+    for topic, entries in model.information.items():
+        if not isinstance(entries, dict):
+            yield topic, "", _value(entries)
+            continue
+        for i, (name, value) in enumerate(entries.items()):
+            yield topic if i == 0 else "", name, _value(value)
+
+
+def _scaling(model: Model) -> str:
+    if model.mean is None:
+        return "none" if model.scale is None else "x / scale"
+    return "x − mean" if model.scale is None else "(x − mean) / scale"
+
+
+def _meaning(model: Model) -> str:
+    """Say what the outputs are."""
+    targets = model.targets
+    if isinstance(targets, Classes):
+        return f"one of {len(targets.classes):,} classes: {_listed(targets.classes)}"
+    if isinstance(targets, ClassGroups):
+        groups = (f"one of {_listed(classes)}" for classes in targets.classes)
+        return f"{len(targets.classes):,} targets: {'; '.join(groups)}"
+    if isinstance(targets, Labels):
+        return f"any of {targets.out_features:,} labels"
+    if isinstance(targets, Values):
+        each = f", each as {targets.n_each:,} quantiles" if targets.n_each > 1 else ""
+        scaled = "" if targets.mean is None else ", y = mean + scale · output"
+        return f"{targets.n_targets:,} values{each}{scaled}"
+    return f"{model.net.architecture.out_features:,} numbers"
+
+
+def _value(value: Any) -> str:
+    """Write a value of JSON in short."""
+    if isinstance(value, float):
+        return f"{value:.6g}"
+    if isinstance(value, list):
+        return f"[{_listed([_value(entry) for entry in value])}]"
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+
+
+def _listed(values: Iterable[Any]) -> str:
+    """Join values by commas; of many the first ones and the last one, and how many there are."""
+    texts = [str(value) for value in values]
+    if len(texts) > N_SHOWN + 1:
+        texts = [*texts[:N_SHOWN], "…", f"{texts[-1]} ({len(texts):,})"]
+    return ", ".join(texts)
