@@ -27,6 +27,7 @@ from rich.console import Console
 import chart
 import report
 from cases import CASES
+from estimators import compare_estimators
 from machine import IDLE, PATIENCE, describe, share_threads, wait_until_idle
 from prediction import PREDICTIONS, compare_prediction
 from startup import compare_imports
@@ -54,6 +55,7 @@ def parts(rounds: int, *, quick: bool) -> dict[str, list[Part]]:
         found[case.name] = [
             partial(compare_training, chosen, rounds, quick=quick),
             partial(compare_under_load, chosen, (rounds + 1) // 2),
+            partial(compare_estimators, chosen, rounds),
         ]
     for name in PREDICTIONS:
         found[name] = [partial(compare_prediction, name, rounds, quick=quick)]

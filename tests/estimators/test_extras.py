@@ -446,3 +446,59 @@ def test_several_targets_with_classes_of_their_own(engine):
     assert max(stopped.validation_scores_) == stopped.best_validation_score_
     with pytest.raises(ValueError, match="y must hold classes"):
         model.set_params(solver="adam").partial_fit(X, np.where(several == "a", "z", several))
+
+
+def test_a_fit_that_fails_leaves_the_estimator_as_it_was():
+    fresh = classifier(solver="lbfgs", dropout=0.1)
+    with pytest.raises(ValueError, match="dropout cannot be combined"):
+        fresh.fit(X, y)
+    with pytest.raises(NotFittedError):
+        fresh.predict(X)
+    model = classifier().fit(X, y)
+    before = model.predict_proba(X)
+    model.set_params(clip_norm=-1.0)
+    with pytest.raises(ValueError, match="clip_norm"):
+        model.fit(X[:, :2], y)
+    model.set_params(clip_norm=None, max_iter=5, solver=SGD(1e12))
+    with pytest.raises(ValueError, match="non-finite parameter weights"):
+        model.fit(1e6 * X, y)
+    np.testing.assert_array_equal(model.predict_proba(X), before)
+    assert model.n_features_in_ == 4
+
+
+def test_weights_set_by_hand_wait_for_a_fit():
+    model = classifier()
+    model.coefs_, model.intercepts_ = [np.ones((4, 1))], [np.zeros(1)]
+    with pytest.raises(NotFittedError, match="not fitted yet"):
+        model.predict_proba(X)
+
+
+def test_signature_defaults_and_documentation_agree():
+    import inspect
+
+    from multilayer.estimators.documentation import ATTRIBUTES, PARAMETERS
+
+    for Estimator in (MLPClassifier, MLPRegressor):
+        documented = {}
+        section = inspect.getdoc(Estimator).split("Attributes\n")[0]
+        for line in section.splitlines():
+            if " : " in line and not line.startswith(" "):
+                names, kind = line.split(" : ", 1)
+                defaults = kind.partition("default=")[2]
+                split = defaults.split(", ") if ", " in names else [defaults]
+                documented |= dict(zip(names.split(", "), split * 9, strict=False))
+        parameters = inspect.signature(Estimator).parameters
+        assert set(documented) == set(parameters)
+        for name, parameter in parameters.items():
+            assert eval(documented[name]) == parameter.default, name
+    shared = {n for line in PARAMETERS.splitlines() if " : " in line[:60] and line[0] != " "
+              for n in line.split(" : ")[0].split(", ")}  # fmt: skip
+    both = set(inspect.signature(MLPClassifier).parameters) & set(
+        inspect.signature(MLPRegressor).parameters
+    )
+    assert shared == both
+    model = classifier(early_stopping=True).fit(pd.DataFrame(X, columns=list("abcd")), y)
+    for line in ATTRIBUTES.splitlines():
+        if not line.startswith(" "):
+            for name in line.split(" : ")[0].split(", "):
+                assert hasattr(model, name), name

@@ -1,9 +1,12 @@
 """A short text by which a data set is known again."""
 
 import hashlib
+from itertools import chain
 from typing import Any
 
 import numpy as np
+
+from multilayer.data.sparse import SparseSamples
 
 __all__ = ["fingerprint"]
 
@@ -33,7 +36,7 @@ def fingerprint(*arrays: Any) -> str:
     False
     """
     found = hashlib.blake2b(digest_size=16)
-    for array in arrays:
+    for array in chain.from_iterable(map(_parts, arrays)):
         if array is None:
             found.update(b"none")
             continue
@@ -47,3 +50,11 @@ def fingerprint(*arrays: Any) -> str:
         found.update(f"{tuple(array.shape)} {values.dtype}".encode())
         found.update(values.tobytes())
     return found.hexdigest()
+
+
+def _parts(array: Any) -> tuple[Any, ...]:
+    """Return the arrays that a sparse matrix is made of, as it is never made dense; else itself."""
+    if isinstance(array, SparseSamples):
+        matrix = array.matrix
+        return matrix.data, matrix.indices, matrix.indptr
+    return (array,)

@@ -1,7 +1,7 @@
 """What classifier and regressor share: fitting, going on with it, and predicting."""
 
 import math
-from numbers import Integral, Real
+import os
 from typing import Any, ClassVar, Self
 
 import numpy as np
@@ -9,17 +9,25 @@ import numpy.typing as npt
 from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.model_selection import train_test_split
 from sklearn.utils import check_random_state
-from sklearn.utils._param_validation import Interval, Options, StrOptions
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from multilayer.architecture import Architecture
+from multilayer.data import fingerprint
 from multilayer.errors import InvalidArgumentError, InvalidDataError
 from multilayer.estimators.fitting import Job, as_samples
 from multilayer.estimators.html import fitted_html
-from multilayer.estimators.settings import make_architecture, make_initializer, uses_torch
+from multilayer.estimators.information import information_of
+from multilayer.estimators.settings import (
+    CONSTRAINTS,
+    make_architecture,
+    make_initializer,
+    uses_torch,
+)
+from multilayer.estimators.weights import take_weights, views_of
+from multilayer.files import export_onnx, save_model
 from multilayer.model import Model, Targets
-from multilayer.numpy import LBFGS, MLP, Loss, Optimizer, Schedule
-from multilayer.training import Callback, History, Metric
+from multilayer.numpy import LBFGS, MLP, Loss
+from multilayer.training import History, Metric
 
 __all__ = ["DTYPES", "BaseMLP", "check_takes_steps"]
 
@@ -78,42 +86,7 @@ class BaseMLP(TransformerMixin, BaseEstimator):  # type: ignore[misc]
     device: Any
     precision: Any
 
-    _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
-        "hidden_layer_sizes": ["array-like", Interval(Integral, 1, None, closed="left")],
-        "activation": [str, "array-like"],
-        "solver": [str, Optimizer, LBFGS],
-        "alpha": [Interval(Real, 0, None, closed="left")],
-        "batch_size": [StrOptions({"auto"}), Interval(Integral, 1, None, closed="left")],
-        "learning_rate": [str, Schedule],
-        "learning_rate_init": [Interval(Real, 0, None, closed="neither")],
-        "power_t": [Interval(Real, 0, None, closed="left")],
-        "max_iter": [Interval(Integral, 1, None, closed="left")],
-        "shuffle": ["boolean"],
-        "random_state": ["random_state"],
-        "tol": [Interval(Real, 0, None, closed="left")],
-        "verbose": ["verbose"],
-        "warm_start": ["boolean"],
-        "momentum": [Interval(Real, 0, 1, closed="both")],
-        "nesterovs_momentum": ["boolean"],
-        "early_stopping": ["boolean"],
-        "validation_fraction": [Interval(Real, 0, 1, closed="left")],
-        "beta_1": [Interval(Real, 0, 1, closed="left")],
-        "beta_2": [Interval(Real, 0, 1, closed="left")],
-        "epsilon": [Interval(Real, 0, None, closed="neither")],
-        "n_iter_no_change": [
-            Interval(Integral, 1, None, closed="left"),
-            Options(Real, {np.inf}),
-        ],
-        "max_fun": [Interval(Integral, 1, None, closed="left")],
-        "dropout": [Interval(Real, 0, 1, closed="left"), "array-like"],
-        "normalization": [None, StrOptions({"batch", "layer"})],
-        "clip_norm": [None, Interval(Real, 0, None, closed="neither")],
-        "clip_value": [None, Interval(Real, 0, None, closed="neither")],
-        "callbacks": ["array-like", tuple, list, Callback],
-        "engine": [StrOptions({"auto", "numpy", "torch"})],
-        "device": [str],
-        "precision": [None, StrOptions({"bfloat16", "float16"})],
-    }
+    _parameter_constraints: ClassVar[dict[str, list[Any]]] = CONSTRAINTS
 
     def _store(self, parameters: dict[str, Any]) -> None:
         """Keep the arguments of `__init__` as they came."""
@@ -156,6 +129,19 @@ class BaseMLP(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         *,
         incremental: bool = False,
     ) -> Self:
+        """Fit; if that fails, leave the estimator as it was."""
+        before = dict(self.__dict__)
+        try:
+            self._fit_anew_or_on(X, y, sample_weight, X_val, y_val, incremental=incremental)
+        except BaseException:
+            self.__dict__.clear()
+            self.__dict__.update(before)
+            raise
+        return self
+
+    def _fit_anew_or_on(
+        self, X: Any, y: Any, sample_weight: Any, X_val: Any, y_val: Any, *, incremental: bool
+    ) -> None:
         is_first = not hasattr(self, "coefs_") or not (self.warm_start or incremental)
         if incremental and self.early_stopping:
             msg = "partial_fit does not support early_stopping=True"
@@ -164,6 +150,12 @@ class BaseMLP(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         X, y = self._validate(X, y, reset=is_first, incremental=incremental)
         weight = self._weights(X, y, sample_weight)
         targets = self._targets.encode(y)
+        if not incremental:
+            self._data = {
+                "n_samples": len(targets),
+                "n_features": X.shape[1],
+                "fingerprint": fingerprint(as_samples(X), y),
+            }
         random_state = check_random_state(self.random_state)
         architecture = make_architecture(self, X.shape[1], self._targets)
         if is_first:
@@ -177,7 +169,6 @@ class BaseMLP(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         job = Job(self, net, len(targets), weight, held_out, random_state, incremental)
         job.train(as_samples(X), targets, weight, with_torch=with_torch)
         self._show_weights(net)
-        return self
 
     def _initialize(
         self, architecture: Architecture, dtype: Any, random_state: np.random.RandomState
@@ -200,7 +191,7 @@ class BaseMLP(TransformerMixin, BaseEstimator):  # type: ignore[misc]
     def _show_weights(self, net: MLP) -> None:
         """Take over a network, and show its weights under scikit-learn's names."""
         self._net = net
-        self.coefs_, self.intercepts_ = _views(net)
+        self.coefs_, self.intercepts_ = views_of(net)
         a = net.architecture
         self.n_layers_ = len(a.hidden_features) + 2
         self.n_outputs_ = a.out_features
@@ -210,7 +201,7 @@ class BaseMLP(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         """Return the network, with whatever has been written to `coefs_` and `intercepts_`."""
         net = getattr(self, "_net", None)
         if net is None:  # weights that were set by hand
-            assert architecture is not None
+            assert architecture is not None  # who predicts has been asked whether there is a fit
             self._initialize_from_weights(architecture)
             net = self._net
         if architecture is not None and net.architecture != architecture:
@@ -219,20 +210,7 @@ class BaseMLP(TransformerMixin, BaseEstimator):  # type: ignore[misc]
                 f"{net.architecture}; the parameters now say {architecture}"
             )
             raise InvalidArgumentError(msg)
-        coefs, intercepts = _views(net)
-        for name, mine, views in (
-            ("coefs_", self.coefs_, coefs),
-            ("intercepts_", self.intercepts_, intercepts),
-        ):
-            if len(mine) != len(views):
-                msg = f"{name} must hold {len(views)} arrays; got {len(mine)}"
-                raise InvalidDataError(msg)
-            for i, (array, view) in enumerate(zip(mine, views, strict=True)):
-                if np.shape(array) != view.shape:
-                    msg = f"{name}[{i}] must have shape {view.shape}; got {np.shape(array)}"
-                    raise InvalidDataError(msg)
-                if not np.may_share_memory(array, view):
-                    view[:] = array
+        take_weights(net, self.coefs_, self.intercepts_)
         return net
 
     def _initialize_from_weights(self, architecture: Architecture) -> None:
@@ -304,10 +282,7 @@ class BaseMLP(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         -------
         features : array of shape (n_samples, width of the last hidden layer)
         """
-        return self._network_features(self._checked(X))
-
-    def _network_features(self, X: Any) -> Array:
-        return self._network().features(X)
+        return self._network().features(self._checked(X))
 
     def get_feature_names_out(self, input_features: Any = None) -> Array:
         """Return the names of `transform`'s columns.
@@ -336,6 +311,46 @@ class BaseMLP(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         check_is_fitted(self)
         return self._network()
 
+    # Files ---------------------------------------------------------------------------------
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write what predicts to a safetensors file, which cannot run code.
+
+        `multilayer.load` reads it; predicting from it needs neither scikit-learn nor PyTorch.
+
+        Parameters
+        ----------
+        path : path
+            Where to write; a file that is there is replaced when the new one is whole.
+
+        Raises
+        ------
+        sklearn.exceptions.NotFittedError
+            Before `fit`.
+        ValueError, TypeError
+            If the classes or the names of the columns are of a kind that no file holds.
+        OSError
+            If the file cannot be written.
+        """
+        save_model(path, self._model())
+
+    def export(self, path: str | os.PathLike[str], *, sample: Any = None) -> None:
+        """Write what predicts to an ONNX file, checked by onnxruntime before it takes its name.
+
+        Parameters
+        ----------
+        path : path
+            Where to write; a file that is there is replaced when the new one is whole.
+        sample : array of shape (n_samples, n_features), optional
+            What is predicted to compare; random numbers by default.
+
+        Raises
+        ------
+        sklearn.exceptions.NotFittedError, multilayer.errors.MultilayerError
+            Before `fit`; or as `multilayer.files.export_onnx` does.
+        """
+        export_onnx(path, self._model(), sample=sample)
+
     def _model(self) -> Model:
         """Return what predicts without this estimator."""
         names = getattr(self, "feature_names_in_", None)
@@ -343,12 +358,13 @@ class BaseMLP(TransformerMixin, BaseEstimator):  # type: ignore[misc]
             self.network_,
             self._targets,
             columns=None if names is None else tuple(map(str, names)),
+            information=information_of(self),
         )
 
     # scikit-learn's protocol ---------------------------------------------------------------
 
     def __sklearn_is_fitted__(self) -> bool:
-        return hasattr(self, "coefs_")
+        return hasattr(self, "_net")
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
@@ -372,10 +388,4 @@ class BaseMLP(TransformerMixin, BaseEstimator):  # type: ignore[misc]
     def __setstate__(self, state: dict[str, Any]) -> None:
         super().__setstate__(state)
         if hasattr(self, "_net"):
-            self.coefs_, self.intercepts_ = _views(self._net)
-
-
-def _views(net: MLP) -> tuple[list[Array], list[Array]]:
-    """Return W.T and b of each affine layer: views of the network's own."""
-    pairs = [(W, b) for W, b in net.weights if W.ndim == 2]
-    return [W.T for W, _ in pairs], [b for _, b in pairs if b is not None]
+            self.coefs_, self.intercepts_ = views_of(self._net)

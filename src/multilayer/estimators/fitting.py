@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 from sklearn.exceptions import ConvergenceWarning
-from sklearn.utils import shuffle
 
 from multilayer.data import SparseSamples
 from multilayer.errors import DivergenceError, InvalidDataError
@@ -48,7 +47,9 @@ class _Order:
         return iter(self.__array__())
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> Array:
-        self._rows = shuffle(self._rows, random_state=self._random_state)
+        order = np.arange(len(self._rows))
+        self._random_state.shuffle(order)
+        self._rows = self._rows[order]  # as sklearn.utils.shuffle does, without its checks
         return self._rows
 
 
@@ -105,7 +106,7 @@ class Job:
             warnings.warn(
                 "Got `batch_size` less than 1 or larger than sample size. It is going to be "
                 "clipped",
-                stacklevel=6,
+                stacklevel=7,
             )
         return min(int(e.batch_size), self.n_samples)
 
@@ -211,7 +212,7 @@ class Job:
         e = self.estimator
         reason = history.stopped_by
         if reason == "interrupt":
-            warnings.warn("Training interrupted by user.", stacklevel=7)
+            warnings.warn("Training interrupted by user.", stacklevel=8)
         elif not self.takes_steps and reason in REASONS:
             status, why = REASONS[reason]
             msg = (
@@ -223,13 +224,13 @@ class Job:
                     "\nIncrease the number of iterations to improve the convergence "
                     f"(max_iter={e.max_iter})."
                 )
-            warnings.warn(msg, ConvergenceWarning, stacklevel=7)
+            warnings.warn(msg, ConvergenceWarning, stacklevel=8)
         elif self.takes_steps and reason == "n_epochs" and not self.incremental:
             warnings.warn(
                 f"Stochastic Optimizer: Maximum iterations ({e.max_iter}) reached and the "
                 "optimization hasn't converged yet.",
                 ConvergenceWarning,
-                stacklevel=7,
+                stacklevel=8,
             )
 
 

@@ -1,6 +1,10 @@
 """What an estimator's parameters mean in the words of the parts that do the work."""
 
+from numbers import Integral, Real
 from typing import Any
+
+import numpy as np
+from sklearn.utils._param_validation import Interval, Options, StrOptions
 
 from multilayer.architecture import Architecture
 from multilayer.errors import InvalidArgumentError
@@ -8,14 +12,54 @@ from multilayer.estimators.convergence import Convergence, InverseScalingByEpoch
 from multilayer.model import Targets
 from multilayer.numpy import LBFGS, OPTIMIZERS, SGD, Adam, Optimizer, Schedule, ScikitLearn
 from multilayer.numpy.trainer import OPTIMIZER_NAMES
+from multilayer.training import Callback
 
 __all__ = [
+    "CONSTRAINTS",
     "make_architecture",
     "make_initializer",
     "make_optimizer",
     "make_schedule",
     "uses_torch",
 ]
+
+CONSTRAINTS: dict[str, list[Any]] = {
+    "hidden_layer_sizes": ["array-like", Interval(Integral, 1, None, closed="left")],
+    "activation": [str, "array-like"],
+    "solver": [str, Optimizer, LBFGS],
+    "alpha": [Interval(Real, 0, None, closed="left")],
+    "batch_size": [StrOptions({"auto"}), Interval(Integral, 1, None, closed="left")],
+    "learning_rate": [str, Schedule],
+    "learning_rate_init": [Interval(Real, 0, None, closed="neither")],
+    "power_t": [Interval(Real, 0, None, closed="left")],
+    "max_iter": [Interval(Integral, 1, None, closed="left")],
+    "shuffle": ["boolean"],
+    "random_state": ["random_state"],
+    "tol": [Interval(Real, 0, None, closed="left")],
+    "verbose": ["verbose"],
+    "warm_start": ["boolean"],
+    "momentum": [Interval(Real, 0, 1, closed="both")],
+    "nesterovs_momentum": ["boolean"],
+    "early_stopping": ["boolean"],
+    "validation_fraction": [Interval(Real, 0, 1, closed="left")],
+    "beta_1": [Interval(Real, 0, 1, closed="left")],
+    "beta_2": [Interval(Real, 0, 1, closed="left")],
+    "epsilon": [Interval(Real, 0, None, closed="neither")],
+    "n_iter_no_change": [
+        Interval(Integral, 1, None, closed="left"),
+        Options(Real, {np.inf}),
+    ],
+    "max_fun": [Interval(Integral, 1, None, closed="left")],
+    "dropout": [Interval(Real, 0, 1, closed="left"), "array-like"],
+    "normalization": [None, StrOptions({"batch", "layer"})],
+    "clip_norm": [None, Interval(Real, 0, None, closed="neither")],
+    "clip_value": [None, Interval(Real, 0, None, closed="neither")],
+    "callbacks": ["array-like", tuple, list, Callback],
+    "engine": [StrOptions({"auto", "numpy", "torch"})],
+    "device": [str],
+    "precision": [None, StrOptions({"bfloat16", "float16"})],
+}
+"""What each parameter may be, as scikit-learn checks and words it."""
 
 SYNONYMS = {"logistic": "sigmoid"}
 """scikit-learn's names of what the field calls otherwise."""
@@ -99,9 +143,6 @@ def uses_torch(estimator: Any) -> bool:
     """Return whether PyTorch trains: where it is named, or a device or precision needs it."""
     name = type(estimator).__name__
     engine = estimator.engine
-    if engine not in ("auto", "numpy", "torch"):
-        msg = f"engine of {name} must be 'auto', 'numpy' or 'torch'; got {engine!r}"
-        raise InvalidArgumentError(msg)
     needs_torch = {
         "device": estimator.device not in ("auto", "cpu"),
         "precision": estimator.precision is not None,

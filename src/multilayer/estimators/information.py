@@ -1,0 +1,36 @@
+"""How a fitted estimator came about, as its file tells it."""
+
+import json
+import math
+from typing import Any
+
+__all__ = ["information_of"]
+
+METRICS = ("loss_", "best_loss_", "best_validation_score_")
+
+
+def information_of(estimator: Any) -> dict[str, Any]:
+    """Return parameters, metrics, history and the data's fingerprint, as JSON has them."""
+    history = getattr(estimator, "_history", None)
+    metrics = {"epochs": getattr(estimator, "n_iter_", 0)}
+    for name in METRICS:
+        value = getattr(estimator, name, None)
+        if value is not None and math.isfinite(value):
+            metrics[name.strip("_")] = value
+    parameters = estimator.get_params(deep=False)
+    return {
+        "estimator": type(estimator).__name__,
+        "training": {name: _plain(value) for name, value in parameters.items()},
+        "metrics": metrics,
+        "history": None if history is None else json.loads(history.to_json()),
+        "data": getattr(estimator, "_data", None),
+    }
+
+
+def _plain(value: Any) -> Any:
+    """Return a parameter as JSON has it: what is no number, word or sequence as it is written."""
+    if isinstance(value, (list, tuple)):
+        return [_plain(each) for each in value]
+    if isinstance(value, (bool, int, str, type(None))):
+        return value
+    return value if isinstance(value, float) and math.isfinite(value) else repr(value)

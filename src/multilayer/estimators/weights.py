@@ -1,0 +1,42 @@
+"""A network's weights under scikit-learn's names, and what has been written to them."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from multilayer.errors import InvalidDataError
+from multilayer.numpy import MLP
+
+__all__ = ["take_weights", "views_of"]
+
+Array = npt.NDArray[Any]
+
+
+def views_of(net: MLP) -> tuple[list[Array], list[Array]]:
+    """Return W.T and b of each affine layer: views of the network's own."""
+    pairs = [(W, b) for W, b in net.weights if W.ndim == 2]
+    return [W.T for W, _ in pairs], [b for _, b in pairs if b is not None]
+
+
+def take_weights(net: MLP, coefs: Sequence[Any], intercepts: Sequence[Any]) -> None:
+    """Copy arrays into the network that have been put in the place of its own views.
+
+    Raises
+    ------
+    InvalidDataError
+        If their number or shapes do not fit.
+    """
+    for name, arrays, views in zip(
+        ("coefs_", "intercepts_"), (coefs, intercepts), views_of(net), strict=True
+    ):
+        if len(arrays) != len(views):
+            msg = f"{name} must hold {len(views)} arrays; got {len(arrays)}"
+            raise InvalidDataError(msg)
+        for i, (array, view) in enumerate(zip(arrays, views, strict=True)):
+            if np.shape(array) != view.shape:
+                msg = f"{name}[{i}] must have shape {view.shape}; got {np.shape(array)}"
+                raise InvalidDataError(msg)
+            if not np.may_share_memory(array, view):
+                view[:] = array
