@@ -161,3 +161,15 @@ def test_an_export_that_differs_is_one_line_and_code_1(path, monkeypatch, capsys
     (line,) = capsys.readouterr().err.splitlines()
     assert line.startswith("mlp: what was exported differs from the model by ")
     assert not path.with_suffix(".onnx").exists()
+
+
+def test_train_tells_how_it_trained_whatever_else_was_asked_for(tmp_path):
+    path = tmp_path / "m.safetensors"
+    options = ["--hidden", "8", "--epochs", "2", "--optimizer", "lion"]
+    result = run("train", "digits", *options, "--json", "--save", path,
+                 "--checkpoint", tmp_path / "checkpoint")  # fmt: skip
+    assert result.exit_code == 0, result.exception
+    information = json.loads(run("show", path, "--json").stdout)["information"]
+    assert set(information) == {"metrics", "training", "data", "versions"}
+    assert information["training"]["optimizer"] == "lion"
+    assert information["metrics"]["test_accuracy"] == json.loads(result.stdout)["test_accuracy"]

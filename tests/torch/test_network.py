@@ -52,6 +52,26 @@ def test_initializers_draw_the_numpy_engines_weights():
         np.testing.assert_array_equal(ours[0], theirs[0])
 
 
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_a_network_crosses_the_engines_in_one_call(dtype):
+    rng = np.random.default_rng(0)
+    ours = NumpyMLP(RICH, dtype=dtype, rng=rng)
+    ours.set_state({name: rng.uniform(0.5, 2, size=5) for name in ours.state})
+    theirs = MLP.from_numpy(ours).eval()
+    assert theirs.dtype == dtype
+    X = rng.normal(size=(4, 3)).astype(dtype)
+    with torch.no_grad():
+        outputs = theirs(torch.from_numpy(X)).numpy()
+    np.testing.assert_allclose(outputs, ours(X), rtol=1e-5 if dtype == "float32" else 1e-12)
+    again = theirs.to_numpy()
+    assert again.dtype == ours.dtype
+    assert again(X).tobytes() == ours(X).tobytes()
+    theirs.last.weight.data.zero_()  # the memory is its own
+    assert again(X).tobytes() == ours(X).tobytes()
+    with pytest.raises(InvalidArgumentError, match=r"^device must be 'auto' or one of"):
+        MLP.from_numpy(ours, device="quantum")
+
+
 def test_weights_and_state_cross_in_both_directions():
     rng = np.random.default_rng(0)
     ours = NumpyMLP(RICH, dtype="float64", rng=rng)

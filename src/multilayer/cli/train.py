@@ -25,7 +25,7 @@ app = typer.Typer(help="Train a network on a data set.")
 
 MNIST_MEAN, MNIST_STD = 0.1307, 0.3081
 """Of the training images' pixels, of brightness 0 to 1."""
-NOT_TOLD = ("device", "save", "as_json")
+NOT_TOLD = ("device", "save", "checkpoint", "resume", "as_json")
 """Settings that say nothing of the model."""
 
 

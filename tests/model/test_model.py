@@ -1,0 +1,96 @@
+"""Models: what does not fit together is refused when it is put together."""
+
+import numpy as np
+import pytest
+
+from multilayer import Architecture
+from multilayer.errors import InvalidDataError, InvalidTypeError
+from multilayer.model import Classes, ClassGroups, Labels, Model, Values, targets_from_dict
+from multilayer.numpy import MLP
+
+NET = MLP(Architecture(2, (3,), 1, output="sigmoid"), rng=np.random.default_rng(0))
+YES_NO = Classes(np.array(["no", "yes"]))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "error", "message"),
+    [
+        ({"net": 1}, InvalidTypeError, "net of Model must be a MLP; got int"),
+        ({"targets": ["a"]}, InvalidTypeError, "targets of Model must be a Targets; got list"),
+        ({"columns": "ab"}, InvalidTypeError, "columns of Model must be a tuple; got str"),
+        ({"information": []}, InvalidTypeError, "information of Model must be a dict; got list"),
+        (
+            {"columns": ("a",)},
+            InvalidDataError,
+            "columns of Model must be 2 strings, one an input; got ('a',)",
+        ),
+        (
+            {"mean": [1, 2, 3]},
+            InvalidDataError,
+            "mean of Model must have shape (2,), one an input; got (3,)",
+        ),
+        ({"mean": [1, np.nan]}, InvalidDataError, "mean must be finite in float64; got nan at "),
+        (
+            {"scale": [1, 0]},
+            InvalidDataError,
+            "scale of Model must be above 0; got 0 at index 1",
+        ),
+        (
+            {"targets": Labels(3)},
+            InvalidDataError,
+            "targets of Model need 3 outputs with 'sigmoid'; the network has 1 with 'sigmoid'",
+        ),
+        (
+            {"targets": Values(1)},
+            InvalidDataError,
+            "targets of Model need 1 outputs with 'identity'; the network has 1 with 'sigmoid'",
+        ),
+    ],
+)
+def test_what_does_not_fit_is_refused(arguments, error, message):
+    with pytest.raises(error) as caught:
+        Model(**{"net": NET, "targets": YES_NO} | arguments)
+    assert str(caught.value).startswith(message)
+
+
+def test_scaling_stands_before_the_network():
+    X = np.array([[1.0, 2.0], [3.0, -4.0]])
+    mean, scale = np.array([1.0, 2.0]), np.array([2.0, 4.0])
+    np.testing.assert_array_equal(Model(NET, mean=mean, scale=scale)(X), NET((X - mean) / scale))
+    np.testing.assert_array_equal(Model(NET, mean=mean)(X), NET(X - mean))
+    np.testing.assert_array_equal(Model(NET, scale=scale)(X), NET(X / scale))
+
+
+@pytest.mark.parametrize("classes", [[], [2, 1], [1, 1], [[1, 2]]])
+def test_classes_come_in_order_each_once(classes):
+    with pytest.raises(InvalidDataError, match=r"^classes must be a vector, in order, each once"):
+        Classes(np.array(classes))
+
+
+@pytest.mark.parametrize(
+    ("mean", "scale"), [([1.0], None), (None, [1.0]), ([1.0], [0.0]), ([1.0], [-1.0])]
+)
+def test_targets_are_scaled_by_mean_and_a_positive_scale(mean, scale):
+    with pytest.raises(InvalidDataError, match=r"^mean and scale of Values must be given together"):
+        Values(1, mean=mean, scale=scale)
+    with pytest.raises(InvalidDataError, match=r"^mean of Values must have shape \(2,\)"):
+        Values(2, mean=[1.0], scale=[1.0, 2.0])
+
+
+@pytest.mark.parametrize(
+    "targets",
+    [
+        YES_NO,
+        Labels(4),
+        Values(2, n_each=3, mean=[1.0, 2.0], scale=[0.1, 3.0]),
+        ClassGroups([np.array([1, 5]), np.array(["a", "b", "c"])]),
+    ],
+)
+def test_targets_survive_as_a_dict(targets):
+    architecture = Architecture(2, (), targets.out_features, output=targets.output)
+    again = targets_from_dict({"kind": targets.kind, **targets.to_dict()}, architecture)
+    assert type(again) is type(targets)
+    assert again.to_dict() == targets.to_dict()
+    assert (again.out_features, again.output) == (targets.out_features, targets.output)
+    outputs = np.random.default_rng(0).random((5, targets.out_features))
+    np.testing.assert_array_equal(again.decode(outputs), targets.decode(outputs))
