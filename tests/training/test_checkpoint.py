@@ -118,7 +118,7 @@ def test_each_optimizer(tmp_path, engine, optimizer):
     "settings",
     [
         {"schedule": "one_cycle", "network": {"normalization": "batch", "dropout": 0.3}},
-        {"schedule": WarmUp(2, then=ReduceOnPlateau(0.5, patience=1)), "n_epochs": 6},
+        {"schedule": WarmUp(2, then=ReduceOnPlateau(0.5, patience=1))},
         {"validation": None, "l1": 1e-3, "l2": 0.1, "clip_norm": 0.1},  # judged by its own losses
         {"shuffle": False, "monitor": "validation_accuracy"},
         {"batch_size": 50},
@@ -148,6 +148,26 @@ def test_early_stopping(tmp_path, engine, validation):
     )
     assert whole[1].stopped_by == "early_stopping"
     assert 5 < whole[1].n_epochs < 30
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_reduce_on_plateau(tmp_path, engine):
+    # Two epochs in a row that are worse than the best so far, and a crash between them.
+    schedule = ReduceOnPlateau(0.5, patience=2)
+    settings = {"schedule": schedule, "optimizer": SGD(2.0), "n_epochs": 12}
+    _, history = run(engine, **settings)
+    rates = history["learning_rate"]
+    changes = [e for e in range(2, 13) if rates[e - 1] < rates[e - 2]]
+    assert changes
+    crashes = [(e - 1, 2) for e in changes] + [(changes[-1], 2)]
+    check_resumes(tmp_path, engine, sorted(set(crashes)), **settings)
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_the_best_weights_may_be_those_that_the_epoch_under_way_began_with(tmp_path, engine):
+    settings = {"validation": None, "n_epochs": 2}
+    whole = check_resumes(tmp_path, engine, [(2, 3)], lambda: [EarlyStopping(4)], **settings)
+    assert whole[1].best_epoch == 1
 
 
 @pytest.mark.parametrize("crash", [(1, 1), (1, 2), (2, 1), (2, 2), (4, 1), (4, N_STEPS)], ids=str)

@@ -10,7 +10,7 @@ from multilayer.training.history import History
 
 __all__ = ["Run"]
 
-_NUMBERS = ("epoch", "step", "loss", "learning_rate", "keep_best", "stopped_by")
+_NUMBERS = ("epoch", "step", "loss", "learning_rate", "stopped_by")
 
 
 class Run:
