@@ -23,6 +23,11 @@ def test_what_python_writes_is_read(value):
     assert read_json(json.dumps(value)) == value
 
 
+def test_a_hundred_levels_are_read():
+    assert json.dumps(read_json("[" * 100 + "]" * 100)) == "[" * 100 + "]" * 100
+    assert json.dumps(read_json('{"a": ' * 100 + "1" + "}" * 100)).count("{") == 100
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [
@@ -31,7 +36,9 @@ def test_what_python_writes_is_read(value):
         ("NaN", "numbers in JSON must be finite; got NaN"),
         ("[-Infinity]", "numbers in JSON must be finite; got -Infinity"),
         ("1e999", "numbers in JSON must be finite; got 1e999"),
-        ("[" * 100_000, "the JSON is nested too deeply"),
+        ("[" * 100_000, "the JSON is nested too deeply: more than 100 levels"),
+        ("[" * 101 + "]" * 101, "the JSON is nested too deeply: more than 100 levels"),
+        ('{"a":' * 101 + "1" + "}" * 101, "the JSON is nested too deeply: more than 100 levels"),
         ("[1,]", "Expecting value: line 1 column 4 (char 3)"),
         (None, "the JSON object must be str, bytes or bytearray, not NoneType"),
     ],

@@ -3,18 +3,23 @@
 import json
 import math
 from collections import Counter
+from collections.abc import Iterable
 from typing import Any
 
 from multilayer.errors import InvalidArgumentError
 
 __all__ = ["printable", "read_json"]
 
+MAX_DEPTH = 100
+TOO_DEEP = f"the JSON is nested too deeply: more than {MAX_DEPTH} levels"
+
 
 def read_json(text: str) -> Any:
     """Return what JSON text holds, if it says one thing only.
 
     Python's own reader takes the last of two equal names, NaN, and 1e999 for infinity; here they
-    are refused, and so is nesting that is too deep for it.
+    are refused, and so is nesting of more than 100 levels, in which programs that follow it step by
+    step would lose themselves.
 
     Raises
     ------
@@ -31,16 +36,26 @@ def read_json(text: str) -> Any:
     multilayer.errors.InvalidArgumentError: the name 'width' stands twice in one JSON object
     """
     try:
-        return json.loads(
+        value = json.loads(
             text, object_pairs_hook=_object, parse_constant=_refused, parse_float=_finite
         )
     except InvalidArgumentError:
         raise
-    except RecursionError:
-        msg = "the JSON is nested too deeply"
+    except RecursionError as error:
+        raise InvalidArgumentError(TOO_DEEP) from error
     except (TypeError, ValueError) as error:
-        msg = str(error)
-    raise InvalidArgumentError(msg)
+        raise InvalidArgumentError(str(error)) from error
+    level = [value]
+    for _ in range(MAX_DEPTH + 1):
+        outer = [each for each in level if isinstance(each, (dict, list))]
+        if not outer:
+            return value
+        level = [inner for each in outer for inner in _inside(each)]
+    raise InvalidArgumentError(TOO_DEEP)
+
+
+def _inside(container: dict[str, Any] | list[Any]) -> Iterable[Any]:
+    return container.values() if isinstance(container, dict) else container
 
 
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

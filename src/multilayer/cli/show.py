@@ -73,11 +73,18 @@ def _rows(model: Model) -> Iterator[tuple[str, str, str]]:
     yield "", "scaling", _scaling(model)
     yield "outputs", "", _meaning(model)
     for topic, entries in model.information.items():
-        if not isinstance(entries, dict):
-            yield topic, "", _value(entries)
-            continue
-        for i, (name, value) in enumerate(entries.items()):
-            yield topic if i == 0 else "", name, _value(value)
+        for name, value in _entries("", entries):
+            yield topic, name, _value(value)
+            topic = ""
+
+
+def _entries(name: str, value: Any) -> Iterator[tuple[str, Any]]:
+    """Yield what JSON objects hold, by names such as ``losses.train``."""
+    if not isinstance(value, dict):
+        yield name, value
+        return
+    for inner, entry in value.items():
+        yield from _entries(f"{name}.{inner}" if name else inner, entry)
 
 
 def _scaling(model: Model) -> str:

@@ -18,7 +18,7 @@ __all__ = ["Container", "opened", "write"]
 Array = npt.NDArray[Any]
 
 MAX_HEADER = 2**24
-"""Bytes of the header, in which the texts stand; JSON in memory is up to some 20 times as large."""
+"""Bytes of the header, in which the texts stand; JSON in memory is up to some 30 times as large."""
 DTYPES: dict[str, np.dtype[Any]] = {"F32": np.dtype("float32"), "F64": np.dtype("float64")}
 
 
