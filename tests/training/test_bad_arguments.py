@@ -15,8 +15,8 @@ CASES = {
     "unknown loss": (
         {"loss": "crossentropy"},
         "loss must be one of squared_error, absolute_error, huber, quantile, poisson, "
-        "cross_entropy, nll, binary_cross_entropy; got 'crossentropy', did you mean "
-        "'cross_entropy'?",
+        "cross_entropy, grouped_cross_entropy, nll, binary_cross_entropy; got 'crossentropy', "
+        "did you mean 'cross_entropy'?",
     ),
     "unknown optimizer": (
         {"optimizer": "adm"},

@@ -1,6 +1,5 @@
 """One training of an estimator's network: what it is asked for, and what becomes of its results."""
 
-import copy
 import math
 import warnings
 from typing import Any
@@ -113,7 +112,8 @@ class Job:
     def train(self, X: Any, targets: Array, weight: Array | None, *, with_torch: bool) -> None:
         """Train, and leave the results in the estimator."""
         e = self.estimator
-        rng = np.random.default_rng(copy.deepcopy(self.random_state).randint(2**31))
+        _, key, place, *_ = self.random_state.get_state()
+        rng = np.random.default_rng([*key[:4], place])  # nothing is drawn: orders stay the same
         net = self._twin() if with_torch else self.net
         options = {"precision": e.precision} if with_torch else {}
         trainer = net.trainer(

@@ -117,12 +117,11 @@ class Trainer:
         How many threads there are is decided by the rows of a full batch, or else by those of the
         first batch that comes.
         """
-        assert isinstance(self.optimizer, Optimizer)
         self.finish()
         self._step = Step(
             self.net,
             loss=self.loss,
-            optimizer=self.optimizer,
+            optimizer=None if isinstance(self.optimizer, LBFGS) else self.optimizer,
             state=self.optimizer_state,
             l1=self.l1,
             l2=self.l2,
@@ -156,13 +155,15 @@ class Trainer:
         returns whether to stop.
         """
         assert isinstance(self.optimizer, LBFGS)
-        net = self.net
-
+        net, n_samples = self.net, len(data[1])
+        self.begin(data, n_samples)
+        step = self._step
+        assert step is not None
         accepted = net.parameters.copy()
 
         def objective(parameters: Array) -> tuple[float, Array]:
             net.parameters[:] = parameters
-            value, gradient, _ = self._loss_and_gradient(data)
+            value, gradient = step.loss_and_gradient(0, n_samples)
             return value, gradient.astype(np.float64)
 
         def accept(parameters: Array, value: float) -> bool:
@@ -236,11 +237,6 @@ class Trainer:
         step, self._step = self._step, None
         if step is not None:
             step.finish()
-
-    def _loss_and_gradient(self, batch: Batch) -> tuple[float, Array, list[Any]]:
-        return self.net._backpropagate(
-            *batch, loss=self.loss, l1=self.l1, l2=self.l2, training=True, rng=self.rng
-        )
 
 
 def resolve_optimizer(optimizer: object) -> Optimizer | LBFGS:

@@ -9,7 +9,7 @@ import pytest
 
 from multilayer import Architecture
 from multilayer.errors import DivergenceError
-from multilayer.numpy import MLP, OPTIMIZERS, SGD, Adam, AdamW, clip_by_norm, clip_by_value
+from multilayer.numpy import LBFGS, MLP, OPTIMIZERS, SGD, Adam, AdamW, clip_by_norm, clip_by_value
 from multilayer.numpy.activations import ACTIVATIONS
 from multilayer.numpy.activations.base import Activation
 from multilayer.numpy.fast import blas
@@ -406,3 +406,33 @@ def test_an_activation_may_compute_in_another_precision(workers, monkeypatch):
 
 def test_every_named_optimizer_is_resolved_here():
     assert all(resolve(name, OPTIMIZERS, object) for name in OPTIMIZERS)
+
+
+@pytest.mark.parametrize(
+    "settings", [{}, {"normalization": "batch"}, {"normalization": "layer"}], ids=str
+)
+def test_lbfgs_is_given_the_readable_loss_and_gradient(settings, form, workers):
+    architecture = Architecture(N_IN, (7, 5), 3, activation="tanh", **settings)
+    net = MLP(architecture, dtype="float64", rng=np.random.default_rng(0))
+    trainer = net.trainer(loss="cross_entropy", optimizer="lbfgs", l1=0.01, l2=0.1)
+    X, y = problem("cross_entropy", 3)
+    weight = np.random.default_rng(3).uniform(0.1, 2, size=N)
+    seen = []
+
+    def look(self, objective, start, n_iterations, after_iteration):
+        for shift in (0.0, 0.1, -0.2):
+            seen.append((start + shift, *objective(start + shift)))
+        return "converged"
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(LBFGS, "minimize", look)
+        trainer.minimize(trainer.check(X, y, weight), 5, lambda _: False)
+    trainer.finish()
+    for parameters, value, gradient in seen:
+        net.parameters[:] = parameters
+        expected, gradients = net.loss_and_gradients(
+            X, y, loss="cross_entropy", l1=0.01, l2=0.1, sample_weight=weight
+        )
+        assert value == pytest.approx(expected, rel=1e-12)
+        np.testing.assert_allclose(gradient, net.flatten(gradients), rtol=1e-10, atol=1e-14)
+    assert_nothing_is_left()

@@ -18,7 +18,7 @@ from multilayer.numpy.fast.blas import n_threads, single_threaded
 from multilayer.numpy.fast.criteria import criterion_of
 from multilayer.numpy.fast.plan import Plan, dropout_widths, is_by_rows
 from multilayer.numpy.fast.source import Source
-from multilayer.numpy.fast.updates import add_penalty, add_up, update_of
+from multilayer.numpy.fast.updates import Update, add_penalty, add_up, update_of
 from multilayer.numpy.fast.workers import Workers
 from multilayer.numpy.losses import Loss
 from multilayer.numpy.optimizers import Optimizer, State, clip_by_norm
@@ -54,7 +54,8 @@ class Step:
     net : MLP
         The network, whose parameters it changes.
     loss : Loss
-    optimizer : Optimizer
+    optimizer : Optimizer, optional
+        None, if no steps are taken.
     state : dict
         The optimizer's, which it changes.
     l1, l2 : float
@@ -75,7 +76,7 @@ class Step:
         net: "MLP",
         *,
         loss: Loss,
-        optimizer: Optimizer,
+        optimizer: Optimizer | None,
         state: State,
         l1: float,
         l2: float,
@@ -92,8 +93,11 @@ class Step:
         self.rng = rng
         self.source = Source(*data)
         self.criterion = criterion_of(loss, net.architecture.output, net._output, data[1])
-        self._update, by_parts = update_of(optimizer, net.parameters, state)
-        self._in_one_go = by_parts and clip_norm is None and clip_value is None
+        self._update: Update | None = None
+        self._in_one_go = False
+        if optimizer is not None:
+            self._update, by_parts = update_of(optimizer, net.parameters, state)
+            self._in_one_go = by_parts and clip_norm is None and clip_value is None
         self._has_state = bool(net.state)
         self._by_rows = is_by_rows(net._hidden)
         self._batches: dict[int, _Batch] = {}
@@ -111,15 +115,11 @@ class Step:
 
         If the rows' loss is infinite or NaN, or no row has a weight, nothing is changed.
         """
-        batch = self._batches.get(stop - start) or self._prepare(stop - start)
-        weight = self.source.weights_of(start, stop)
-        if weight is not None and not batch.take_weights(weight):
+        assert self._update is not None
+        batch = self._batch(start, stop)
+        if batch is None:
             return 0.0
-        for uniform in batch.uniforms:
-            self.rng.random(out=uniform, dtype=np.float32)
-        batch.start = start
-        self._run(batch.pass_rows, batch.n)
-        value = sum(batch.losses)
+        value = self._pass(batch)
         if not math.isfinite(value):
             return value
         self.state["step"] += 1
@@ -135,10 +135,37 @@ class Step:
                 plan.update_state()
         return value + sum(batch.penalties) if self.l1 or self.l2 else value
 
+    def loss_and_gradient(self, start: int, stop: int) -> tuple[float, Array]:
+        """Return the rows' loss, penalty included, and its gradient, which the next call changes.
+
+        Some of the rows must have a weight.
+        """
+        batch = self._batch(start, stop)
+        assert batch is not None
+        value = self._pass(batch)
+        self._run(batch.add_up_part, len(batch.parts))
+        return value + sum(batch.penalties), self.gradients[0]
+
     def finish(self) -> None:
         """End the threads, and give BLAS back its own."""
         self._batches = {}
         self._exit.close()
+
+    def _batch(self, start: int, stop: int) -> "_Batch | None":
+        """Return what these rows are worked on with, weights taken; None if they have none."""
+        batch = self._batches.get(stop - start) or self._prepare(stop - start)
+        weight = self.source.weights_of(start, stop)
+        if weight is not None and not batch.take_weights(weight):
+            return None
+        batch.start = start
+        return batch
+
+    def _pass(self, batch: "_Batch") -> float:
+        """Go forward and back; return the loss without penalty."""
+        for uniform in batch.uniforms:
+            self.rng.random(out=uniform, dtype=np.float32)
+        self._run(batch.pass_rows, batch.n)
+        return sum(batch.losses)
 
     def _run(self, work: Callable[[int], None], n: int) -> None:
         if n == 1:
@@ -247,6 +274,7 @@ class _Batch:
     def update_part(self, part: int) -> None:
         """Add up and update a worker's part of the vector."""
         step, n = self.step, self.n
+        assert step._update is not None
         if self.penalized[part]:
             self.add_up_part(part)
             n = 1
