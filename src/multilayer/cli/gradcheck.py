@@ -11,6 +11,7 @@ from rich.progress import track
 from rich.table import Table
 
 from multilayer import Architecture, checks
+from multilayer.cli import options
 from multilayer.numpy import (
     ACTIVATIONS,
     LOSSES,
@@ -152,6 +153,6 @@ def _print_table(
         for loss in losses:
             error = errors[activation, loss]
             style = "green" if error <= tolerance else "bold red"
-            cells.append(f"[{style}]{error:.0e}[/]")
+            cells.append(f"[{style}]{options.short(error)}[/]")
         table.add_row(activation, *cells)
     Console().print(table)

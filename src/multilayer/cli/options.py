@@ -41,6 +41,7 @@ __all__ = [
     "read_activation",
     "read_optimizer",
     "read_widths",
+    "short",
 ]
 
 VALIDATION_SHARE = 0.1
@@ -158,3 +159,8 @@ def check_checkpoint(folder: Path | None, resume: bool) -> None:
             "--checkpoint"
         )
         raise InvalidArgumentError(msg)
+
+
+def short(error: float) -> str:
+    """Return an error as a table of many has room for: 2e-7."""
+    return f"{error:.0e}".replace("e-0", "e-")

@@ -11,6 +11,7 @@ from rich.progress import track
 from rich.table import Table
 
 from multilayer import Architecture, checks
+from multilayer.cli import options
 from multilayer.inspection import parity as parity_of
 from multilayer.numpy import ACTIVATIONS, LOSSES, OPTIMIZERS, Loss, Quantile
 from multilayer.numpy.gradcheck import draw_targets
@@ -82,7 +83,7 @@ def parity(
         for name in losses:
             table.add_column(name.replace("_", "\n"), justify="right")
         for a in activations:
-            table.add_row(a, *(f"{worst[a, name]:.0e}" for name in losses))
+            table.add_row(a, *(options.short(worst[a, name]) for name in losses))
         Console().print(table)
         verdict = "the engines agree" if passed else "the engines DISAGREE"
         typer.echo(

@@ -164,12 +164,7 @@ class Job:
         """Return the same network on PyTorch."""
         from multilayer.torch import MLP as TorchMLP
 
-        twin = TorchMLP(
-            self.net.architecture, dtype=str(self.net.dtype), device=self.estimator.device
-        )
-        twin.set_weights(self.net.weights)
-        twin.set_state(self.net.state)
-        return twin
+        return TorchMLP.from_numpy(self.net, device=self.estimator.device)
 
     def _diverged(self, error: DivergenceError, history: History) -> None:
         """Raise, unless weights of a good epoch are there."""
