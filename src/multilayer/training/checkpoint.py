@@ -127,7 +127,9 @@ class Checkpoint:
                 msg = f"{path} is damaged: its content is not what was written"
                 raise ModelFileError(msg)
             return Kept(json.loads(texts["training"]), json.loads(texts["progress"]), arrays)
-        except (SafetensorError, KeyError, TypeError, OSError) as error:
+        except ModelFileError:
+            raise
+        except (SafetensorError, KeyError, ValueError, RecursionError) as error:
             msg = f"{path} is damaged, or no checkpoint: {error}"
             raise ModelFileError(msg) from error
 

@@ -228,7 +228,8 @@ class Loop:
 
     def _steps(self) -> float:
         """Take an epoch's steps, or those that are left of it; return its samples' mean loss."""
-        run, step, pending, hooks = self.run, self.trainer.step, self.pending, self.step_hooks
+        run, step, hooks = self.run, self.trainer.step, self.step_hooks
+        pending, look_at_losses = self.pending, self._look_at_losses
         rate = base_rate = self.trainer.learning_rate
         sync_every = self.trainer.sync_every
         order, masses = self.batches.epoch(self.rng)
@@ -241,7 +242,7 @@ class Loop:
             pending.append(step(start, stop, rate))
             run.step += 1
             if len(pending) >= sync_every:
-                self._look_at_losses()
+                look_at_losses()
             for hook in hooks:
                 hook(run)
             if run.stopped_by:
@@ -254,14 +255,15 @@ class Loop:
 
     def _look_at_losses(self) -> None:
         """Move steps' losses, as numbers, to those that are known; raise if one is not finite."""
-        if not self.pending:
+        pending, losses = self.pending, self.losses
+        if not pending:
             return
-        for value in self.trainer.losses(self.pending):
-            self.losses.append(value)
+        for value in self.trainer.losses(pending):
+            losses.append(value)
             if not math.isfinite(value):
-                self._check_finite("train_loss", value, step=len(self.losses))
-        self.run.loss = self.losses[-1]
-        self.pending.clear()
+                self._check_finite("train_loss", value, step=len(losses))
+        self.run.loss = losses[-1]
+        pending.clear()
 
     def _end_epoch(self, metrics: dict[str, float]) -> None:
         """Validate, record, and tell schedule and callbacks."""

@@ -10,7 +10,7 @@ from multilayer.training.history import History
 
 __all__ = ["Run"]
 
-_NUMBERS = ("epoch", "step", "loss", "learning_rate", "stopped_by")
+_NUMBERS = ("epoch", "step", "is_under_way", "loss", "learning_rate", "stopped_by")
 
 
 class Run:
@@ -28,6 +28,8 @@ class Run:
         The epoch under way, from 1.
     step : int
         How many steps of this epoch are over.
+    is_under_way : bool
+        Whether the epoch has begun and is not yet over.
     loss : float
         The last step's loss; on a GPU, that of the last one that was looked at.
     learning_rate : float
@@ -59,6 +61,7 @@ class Run:
         self.n_steps = n_steps
         self.epoch = 0
         self.step = 0
+        self.is_under_way = False
         self.loss = math.nan
         self.learning_rate = math.nan
         self.monitor = monitor
@@ -85,6 +88,7 @@ class Run:
         """Count on; keep the weights that this epoch's training loss will be measured at."""
         self.epoch += 1
         self.step = 0
+        self.is_under_way = True
         if self.judges_start:
             self._candidate = self._trainer.snapshot()
 
@@ -99,6 +103,7 @@ class Run:
             msg = f"{self.monitor}, by which epochs are judged, is NaN in epoch {self.epoch}"
             raise InvalidDataError(msg)
         self.history.append(metrics)
+        self.is_under_way = False
         if self.is_better(value, self._best):
             self._best = value
             self.history.best_epoch = self.epoch - self.judges_start
@@ -107,11 +112,6 @@ class Run:
     def restore_best(self) -> None:
         """Put the best epoch's weights back; the first ones if no epoch was judged."""
         self._trainer.restore(self._best_snapshot)
-
-    @property
-    def is_under_way(self) -> bool:
-        """Whether an epoch has begun and is not yet over."""
-        return self.history.n_epochs < self.epoch
 
     @property
     def is_judged(self) -> bool:
