@@ -23,7 +23,7 @@ from multilayer.numpy import OPTIMIZERS as HYPERPARAMETERS
 from multilayer.samples import LazySamples
 from multilayer.torch import ACTIVATIONS, MLP, Trainer, capture
 from multilayer.torch.placement import place, together
-from multilayer.training import Callback, fit
+from multilayer.training import Callback, Checkpoint, fit
 
 ATEN = torch.ops.aten
 LOOKS = (ATEN._local_scalar_dense.default, ATEN.nonzero.default, ATEN.equal.default,
@@ -303,6 +303,46 @@ def test_every_step_leaves_what_an_eager_one_does(graphs):
     graphs.setattr(capture, "Captured", lambda step, parameters, recorder: step)
     for mine, other in zip(recorded, steps(), strict=True):
         assert_same(mine, other)
+
+
+@pytest.mark.parametrize("n_before", [0, 5])
+@pytest.mark.parametrize("optimizer", [*HYPERPARAMETERS, "nesterov"])
+def test_a_state_that_is_put_back_is_what_replays_go_on_from(graphs, optimizer, n_before):
+    if optimizer == "adagrad":
+        host_steps(graphs)
+    chosen = SGD(0.05, 0.9, nesterov=True) if optimizer == "nesterov" else optimizer
+    net = make_net(normalization="batch", dropout=0.4)
+    trainer = make_trainer(net, optimizer=chosen, ema=0.5)
+    trainer.begin(trainer.check(*problem(), None))
+    trainer.begin_epoch(None)
+
+    def take(n):
+        return [trainer.step(0, 16, trainer.learning_rate / (1 + i)).item() for i in range(n)]
+
+    take(n_before)
+    state = trainer.state()
+    losses = take(6)
+    after = trainer.state()
+    trainer.set_state(state)
+    assert take(6) == losses
+    assert_same(trainer.state(), after)
+    assert Tapes.n_recorded == 2  # it was recorded anew
+
+
+@pytest.mark.parametrize("optimizer", ["adamw", "nadam", "sgd"])
+def test_a_training_that_was_cut_off_goes_on(graphs, optimizer, tmp_path):
+    class Crash(Callback):
+        def on_step_end(self, run):
+            if (run.epoch, run.step) == (4, 3):
+                raise InterruptedError
+
+    settings = {"optimizer": optimizer, "ema": 0.9, **EVERYTHING}
+    whole = train(**settings)
+    kept = Checkpoint(tmp_path, seconds=0)
+    with pytest.raises(InterruptedError):
+        train(checkpoint=kept, callbacks=[Crash()], **settings)
+    assert_same_training(train(checkpoint=kept, resume=True, **settings), whole)
+    assert Tapes.n_recorded == 2 + 1 + 1  # short batches came too seldom in either half
 
 
 @pytest.mark.parametrize("optimizer", HYPERPARAMETERS)

@@ -21,6 +21,7 @@ from multilayer.errors import (
 from multilayer.numpy import MLP as NumpyMLP
 from multilayer.numpy import OPTIMIZERS, SGD, WarmUp
 from multilayer.numpy.schedules import ReduceOnPlateau
+from multilayer.numpy.trainer import Trainer as NumpyTrainer
 from multilayer.samples import LazySamples
 from multilayer.torch import MLP as TorchMLP
 from multilayer.training import Callback, Checkpoint, EarlyStopping, fit, train
@@ -413,6 +414,13 @@ def test_wrong_arguments(settings, message):
     with pytest.raises((InvalidArgumentError, InvalidTypeError)) as caught:
         run(**settings)
     assert str(caught.value) == message
+
+
+def test_several_processes_are_refused(monkeypatch):
+    monkeypatch.setattr(NumpyTrainer, "shard", (0, 2))
+    with pytest.raises(InvalidArgumentError) as caught:
+        run(checkpoint="a")
+    assert str(caught.value) == "checkpoint of fit cannot be combined with several processes"
 
 
 @pytest.mark.parametrize("seconds", [-1, math.nan, "1"])
