@@ -161,18 +161,18 @@ class Loop:
         """
         self._look_at_losses()
         run, snapshots = self.run.state()
-        order = {"drawn_from": generator_state(self.rng)}
-        if self.run.is_under_way:
-            order = {"drawn_from": self.drawn_from}
+        under_way = self.run.is_under_way  # then its order is drawn again
+        epoch = {
+            "losses": np.array(self.losses),
+            "drawn_from": self.drawn_from if under_way else generator_state(self.rng),
+        }
         numbers = {
             "run": run,
             "plateau": self.plateau._asdict(),
             "seconds": time.perf_counter() - self.started,
             "callbacks": [callback.state() for callback in self.callbacks if _has_state(callback)],
         }
-        losses = {"losses": np.array(self.losses)}
-        groups = {"run": snapshots, "trainer": self.trainer.state(), "epoch": losses | order}
-        return numbers, join(groups)
+        return numbers, join({"run": snapshots, "trainer": self.trainer.state(), "epoch": epoch})
 
     def set_state(self, numbers: dict[str, Any], arrays: Arrays) -> None:
         """Put back what `state` returned, of a loop with the same arguments."""
