@@ -343,7 +343,7 @@ BAD = {
     "unknown schedule": ({"learning_rate": "cosin"}, ValueError, "did you mean 'cosine'"),
     "a rate beside a solver object": (
         {"solver": SGD(0.1), "learning_rate_init": 0.2}, ValueError,
-        "learning_rate_init of MLPClassifier cannot be combined with a solver that is an object"),
+        "learning_rate_init of MLPClassifier cannot be 0.2 with a solver that is an object"),
     "dropout with lbfgs": (
         {"solver": "lbfgs", "dropout": 0.1}, ValueError, "dropout cannot be combined with L-BFGS"),
     "clipping with lbfgs": (
@@ -351,7 +351,7 @@ BAD = {
         "clip_norm cannot be combined with L-BFGS"),
     "a schedule with lbfgs": (
         {"solver": "lbfgs", "learning_rate": "cosine"}, ValueError,
-        "schedule cannot be combined with L-BFGS"),
+        "learning_rate of MLPClassifier cannot be 'cosine' with L-BFGS"),
     "a device with numpy": (
         {"engine": "numpy", "device": "cuda:0"}, ValueError,
         "device of MLPClassifier cannot be 'cuda:0' with engine 'numpy'"),
@@ -421,7 +421,7 @@ def test_unseen_classes_in_partial_fit():
 def test_regression_of_the_wrong_number_of_targets():
     X, y = make_regression(60, 4, n_targets=2, random_state=0)
     model = regressor().partial_fit(X, y)
-    with pytest.raises(ValueError, match="y must have 2 targets, as before; got 1"):
+    with pytest.raises(ValueError, match="targets must be as in the fit before, 2"):
         model.partial_fit(X, y[:, 0])
 
 

@@ -16,7 +16,10 @@ Array = npt.NDArray[Any]
 
 
 class Sampler(Protocol):
-    """Row numbers, drawn anew each time it is gone through: such as PyTorch's samplers."""
+    """Row numbers, drawn anew each time it is gone through: such as PyTorch's samplers.
+
+    One that has a method ``order`` is asked for all of them as an array, which is quicker.
+    """
 
     def __len__(self) -> int: ...
 
@@ -102,9 +105,8 @@ class Batches:
         if isinstance(self.shuffle, bool):
             one_batch = len(self) == 1
             return rng.permutation(self.n_samples) if self.shuffle and not one_batch else None
-        rows: Any = self.shuffle
-        # An array need not be taken apart into Python's integers.
-        order = np.asarray(rows) if hasattr(rows, "__array__") else np.fromiter(rows, np.intp)
+        whole: Any = getattr(self.shuffle, "order", None)
+        order = np.fromiter(self.shuffle, dtype=np.intp) if whole is None else whole()
         n_rows = self.bounds[-1][1]
         if len(order) != n_rows or ((order < 0) | (order >= self.n_samples)).any():
             msg = (

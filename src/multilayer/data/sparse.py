@@ -34,3 +34,9 @@ class SparseSamples(LazySamples):
 
     def __getitem__(self, rows: Any) -> npt.NDArray[Any]:
         return np.asarray(self.matrix[rows].toarray())
+
+    def read(self, rows: Any, out: npt.NDArray[Any]) -> None:
+        if out.dtype == self.matrix.dtype and out.flags.c_contiguous:
+            self.matrix[rows].toarray(out=out)
+        else:
+            super().read(rows, out)

@@ -2,6 +2,8 @@
 
 import math
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any, ClassVar, Self
 
 import numpy as np
@@ -9,31 +11,30 @@ import numpy.typing as npt
 from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.model_selection import train_test_split
 from sklearn.utils import check_random_state
-from sklearn.utils.validation import check_is_fitted, validate_data
+from sklearn.utils.validation import check_is_fitted
 
 from multilayer.architecture import Architecture
-from multilayer.data import fingerprint
 from multilayer.errors import InvalidArgumentError, InvalidDataError
-from multilayer.estimators.fitting import Job, as_samples
+from multilayer.estimators.fitting import Job, Samples, as_samples
 from multilayer.estimators.html import fitted_html
-from multilayer.estimators.information import information_of
+from multilayer.estimators.information import described, information_of
 from multilayer.estimators.settings import (
     CONSTRAINTS,
     make_architecture,
     make_initializer,
+    make_optimizer,
     uses_torch,
 )
+from multilayer.estimators.validation import validated
 from multilayer.estimators.weights import take_weights, views_of
 from multilayer.files import export_onnx, save_model
 from multilayer.model import Model, Targets
 from multilayer.numpy import LBFGS, MLP, Loss
 from multilayer.training import History, Metric
 
-__all__ = ["DTYPES", "BaseMLP", "check_takes_steps"]
+__all__ = ["BaseMLP", "check_takes_steps"]
 
 Array = npt.NDArray[Any]
-
-DTYPES = (np.float64, np.float32)
 
 
 def check_takes_steps(estimator: Any) -> bool:
@@ -96,8 +97,16 @@ class BaseMLP(TransformerMixin, BaseEstimator):  # type: ignore[misc]
 
     # What classifier and regressor each have their own of ----------------------------------
 
-    def _validate(self, X: Any, y: Any, *, reset: bool, incremental: bool) -> tuple[Any, Array]:
-        """Return samples and targets, checked; note the targets' kind in `_targets`."""
+    def _validate(
+        self,
+        X: Any,
+        y: Any,
+        *,
+        reset: bool,
+        incremental: bool = False,
+        names: tuple[str, str] = ("X", "y"),
+    ) -> tuple[Any, Array]:
+        """Return samples and targets, checked; those of a fit decide what `_targets` is."""
         raise NotImplementedError
 
     def _loss(self) -> Loss:
@@ -107,7 +116,7 @@ class BaseMLP(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         """Return the validation score of coded targets."""
         raise NotImplementedError
 
-    def _weights(self, X: Any, y: Any, sample_weight: Any) -> Array | None:
+    def _weights(self, X: Any, y: Any, sample_weight: Any, name: str) -> Array | None:
         """Return one weight a sample, or None."""
         raise NotImplementedError
 
@@ -119,6 +128,17 @@ class BaseMLP(TransformerMixin, BaseEstimator):  # type: ignore[misc]
 
     # Fitting -------------------------------------------------------------------------------
 
+    @contextmanager
+    def _all_or_nothing(self) -> Iterator[None]:
+        """Put the estimator back as it was, if what is done inside fails."""
+        before = dict(self.__dict__)
+        try:
+            yield
+        except BaseException:
+            self.__dict__.clear()
+            self.__dict__.update(before)
+            raise
+
     def _fit(
         self,
         X: Any,
@@ -126,49 +146,43 @@ class BaseMLP(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         sample_weight: Any,
         X_val: Any = None,
         y_val: Any = None,
+        sample_weight_val: Any = None,
         *,
         incremental: bool = False,
     ) -> Self:
-        """Fit; if that fails, leave the estimator as it was."""
-        before = dict(self.__dict__)
-        try:
-            self._fit_anew_or_on(X, y, sample_weight, X_val, y_val, incremental=incremental)
-        except BaseException:
-            self.__dict__.clear()
-            self.__dict__.update(before)
-            raise
+        with self._all_or_nothing():
+            if incremental and self.early_stopping:
+                msg = "partial_fit does not support early_stopping=True"
+                raise InvalidArgumentError(msg)
+            is_first = self._is_first(incremental)
+            X, y = self._validate(X, y, reset=is_first, incremental=incremental)
+            weight = self._weights(X, y, sample_weight, "sample_weight")
+            data = Samples(X, self._targets.encode(y), weight)
+            self._data = None if incremental else described(as_samples(X), y)
+            random_state = check_random_state(self.random_state)
+            architecture = make_architecture(self, X.shape[1], self._targets)
+            if is_first:
+                self._initialize(architecture, X.dtype, random_state)
+            data, held_out = self._hold_out(data, X_val, y_val, sample_weight_val, random_state)
+            # What is trained is a copy, so that a failure leaves what is there. L-BFGS's line
+            # search needs more than the 7 digits of float32.
+            net = self._network(architecture)
+            is_lbfgs = isinstance(make_optimizer(self), LBFGS)
+            work = net.copy("float64" if is_lbfgs else None)
+            job = Job(self, work, data, held_out, random_state, incremental=incremental)
+            job.train()
+            job.finish()
+            self._show_weights(work if work.dtype == net.dtype else work.copy(net.dtype))
+            job.warn()
         return self
 
-    def _fit_anew_or_on(
-        self, X: Any, y: Any, sample_weight: Any, X_val: Any, y_val: Any, *, incremental: bool
-    ) -> None:
-        is_first = not hasattr(self, "coefs_") or not (self.warm_start or incremental)
-        if incremental and self.early_stopping:
-            msg = "partial_fit does not support early_stopping=True"
-            raise InvalidArgumentError(msg)
-        with_torch = uses_torch(self)
-        X, y = self._validate(X, y, reset=is_first, incremental=incremental)
-        weight = self._weights(X, y, sample_weight)
-        targets = self._targets.encode(y)
-        if not incremental:
-            self._data = {
-                "n_samples": len(targets),
-                "n_features": X.shape[1],
-                "fingerprint": fingerprint(as_samples(X), y),
-            }
-        random_state = check_random_state(self.random_state)
-        architecture = make_architecture(self, X.shape[1], self._targets)
-        if is_first:
-            self._initialize(architecture, X.dtype, random_state)
-        net = self._network(architecture)
-        held_out = None
-        if X_val is not None or y_val is not None:
-            held_out = self._validation(X_val, y_val)
-        elif self.early_stopping:
-            (X, targets, weight), held_out = self._split(X, targets, weight, random_state)
-        job = Job(self, net, len(targets), weight, held_out, random_state, incremental)
-        job.train(as_samples(X), targets, weight, with_torch=with_torch)
-        self._show_weights(net)
+    def _is_first(self, incremental: bool) -> bool:
+        """Return whether a fit begins with new weights."""
+        has_weights = hasattr(self, "coefs_") and hasattr(self, "intercepts_")
+        return not has_weights or not (self.warm_start or incremental)
+
+    def _uses_torch(self) -> bool:
+        return uses_torch(self)
 
     def _initialize(
         self, architecture: Architecture, dtype: Any, random_state: np.random.RandomState
@@ -176,7 +190,7 @@ class BaseMLP(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         """Draw first weights, and forget what an earlier fit has left."""
         # A RandomState and a Generator draw the same real numbers of the same bits.
         rng = np.random.Generator(random_state._bit_generator)
-        net = MLP(architecture, dtype=dtype, initializer=make_initializer(self), rng=rng)
+        net = MLP(architecture, dtype=dtype, initializer=make_initializer(architecture), rng=rng)
         self.t_ = 0
         self.loss_curve_: list[float] = []
         self.validation_scores_: list[float] | None = None
@@ -185,7 +199,8 @@ class BaseMLP(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         self.best_validation_score_: float | None = -math.inf if self.early_stopping else None
         self._no_improvement_count = 0
         self._rate_factor = 1.0
-        self._trainer_state: dict[str, Array] | None = None
+        self._solver_state: dict[str, Array] = {}
+        self._solver_kind: tuple[str, bool] | None = None
         self._show_weights(net)
 
     def _show_weights(self, net: MLP) -> None:
@@ -210,29 +225,47 @@ class BaseMLP(TransformerMixin, BaseEstimator):  # type: ignore[misc]
                 f"{net.architecture}; the parameters now say {architecture}"
             )
             raise InvalidArgumentError(msg)
-        take_weights(net, self.coefs_, self.intercepts_)
+        if take_weights(net, self.coefs_, self.intercepts_):
+            self.coefs_, self.intercepts_ = views_of(net)
         return net
 
     def _initialize_from_weights(self, architecture: Architecture) -> None:
         """Build the network of weights that were set by hand before any fit."""
         coefs, intercepts = self.coefs_, self.intercepts_
-        dtype = np.result_type(*coefs)
+        is_single = all(np.asarray(W).dtype == np.float32 for W in coefs)
+        dtype = np.float32 if is_single else np.float64
         self._initialize(architecture, dtype, np.random.RandomState(0))
         self.coefs_, self.intercepts_ = coefs, intercepts
 
-    def _split(
+    def _hold_out(
         self,
-        X: Any,
-        targets: Array,
-        weight: Array | None,
+        data: Samples,
+        X_val: Any,
+        y_val: Any,
+        weight: Any,
         random_state: np.random.RandomState,
-    ) -> tuple[tuple[Any, Array, Array | None], tuple[Any, ...]]:
+    ) -> tuple[Samples, Samples | None]:
+        """Return what is trained on, and what epochs are judged by: given, or set aside."""
+        if X_val is None and y_val is None:
+            if weight is not None:
+                msg = "sample_weight_val of fit must be given with X_val and y_val"
+                raise InvalidArgumentError(msg)
+            return self._split(data, random_state) if self.early_stopping else (data, None)
+        for name, other, value in (("X_val", "y_val", X_val), ("y_val", "X_val", y_val)):
+            if value is None:
+                msg = f"{name} of fit must be given with {other}; got None"
+                raise InvalidArgumentError(msg)
+        X, y = self._validate(X_val, y_val, reset=False, names=("X_val", "y_val"))
+        weight = self._weights(X, y, weight, "sample_weight_val")
+        return data, Samples(X, self._targets.encode(y), weight)
+
+    def _split(self, data: Samples, random_state: np.random.RandomState) -> tuple[Samples, Samples]:
         """Set samples aside, those that scikit-learn would."""
         training, held_out = train_test_split(
-            np.arange(len(targets)),
+            np.arange(len(data)),
             random_state=random_state,
             test_size=self.validation_fraction,
-            stratify=self._strata(targets),
+            stratify=self._strata(data.targets),
         )
         if len(held_out) < 2:
             msg = (
@@ -240,36 +273,23 @@ class BaseMLP(TransformerMixin, BaseEstimator):  # type: ignore[misc]
                 "your dataset."
             )
             raise InvalidDataError(msg)
-        parts = (
-            (X[rows], targets[rows], None if weight is None else weight[rows])
-            for rows in (training, held_out)
-        )
-        first, second = parts
-        return first, second
-
-    def _validation(self, X: Any, y: Any) -> tuple[Any, ...]:
-        """Return validation samples that were given, checked."""
-        for name, other, value in (("X_val", "y_val", X), ("y_val", "X_val", y)):
-            if value is None:
-                msg = f"{name} of fit must be given with {other}; got None"
-                raise InvalidArgumentError(msg)
-        X, y = self._validate(X, y, reset=False, incremental=True)
-        return X, self._targets.encode(y), None
-
-    def _targets_of_fit(self) -> Any:
-        check_is_fitted(self)
-        return self._targets
+        parts = data.part(training), data.part(held_out)
+        for name, part in zip(("training", "validation"), parts, strict=True):
+            if part.weight is not None and not part.weight.any():
+                msg = f"sample_weight must not be zero for every sample of the {name} part"
+                raise InvalidDataError(msg)
+        return parts
 
     # Predicting ----------------------------------------------------------------------------
 
     def _outputs(self, X: Any) -> Array:
-        return self._network()(self._checked(X))
+        samples = self._checked(X)
+        return self._network()(samples)
 
     def _checked(self, X: Any) -> Any:
         """Return samples to predict, checked."""
         check_is_fitted(self)
-        X = validate_data(self, X, accept_sparse=["csr", "csc"], dtype=DTYPES, reset=False)
-        return as_samples(X)
+        return as_samples(validated(self, X, reset=False))
 
     def transform(self, X: Any) -> Array:
         """Return ψ(x), the last hidden layer's output: the features that have been learned.
@@ -282,7 +302,8 @@ class BaseMLP(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         -------
         features : array of shape (n_samples, width of the last hidden layer)
         """
-        return self._network().features(self._checked(X))
+        samples = self._checked(X)
+        return self._network().features(samples)
 
     def get_feature_names_out(self, input_features: Any = None) -> Array:
         """Return the names of `transform`'s columns.

@@ -5,9 +5,10 @@ from typing import Any, ClassVar, Self
 
 import numpy as np
 import numpy.typing as npt
-from scipy.sparse import issparse
+from scipy.sparse import csr_matrix, issparse
 from sklearn.base import ClassifierMixin, _fit_context
-from sklearn.utils import column_or_1d, compute_sample_weight
+from sklearn.metrics import accuracy_score
+from sklearn.utils import column_or_1d
 from sklearn.utils._param_validation import Interval, Real, StrOptions
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.multiclass import (
@@ -16,11 +17,12 @@ from sklearn.utils.multiclass import (
     type_of_target,
     unique_labels,
 )
-from sklearn.utils.validation import _check_sample_weight, validate_data
+from sklearn.utils.validation import check_is_fitted
 
 from multilayer.errors import InvalidArgumentError, InvalidDataError
-from multilayer.estimators.base import DTYPES, BaseMLP, check_takes_steps
+from multilayer.estimators.base import BaseMLP, check_takes_steps
 from multilayer.estimators.documentation import documented
+from multilayer.estimators.validation import checked_weights, validated
 from multilayer.model import Classes, ClassGroups, Labels
 from multilayer.numpy import BinaryCrossEntropy, CrossEntropy, GroupedCrossEntropy, Loss
 from multilayer.training import Metric
@@ -70,6 +72,8 @@ class MLPClassifier(ClassifierMixin, BaseMLP):  # type: ignore[misc]
     class_weight: Any
     label_smoothing: float
     classes_: Any
+    _targets: Any
+    _has_sparse_labels: bool = False
 
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
         **BaseMLP._parameter_constraints,
@@ -118,7 +122,14 @@ class MLPClassifier(ClassifierMixin, BaseMLP):  # type: ignore[misc]
 
     @_fit_context(prefer_skip_nested_validation=True)  # type: ignore[untyped-decorator]
     def fit(
-        self, X: Any, y: Any, sample_weight: Any = None, *, X_val: Any = None, y_val: Any = None
+        self,
+        X: Any,
+        y: Any,
+        sample_weight: Any = None,
+        *,
+        X_val: Any = None,
+        y_val: Any = None,
+        sample_weight_val: Any = None,
     ) -> Self:
         """Train the network on samples and their classes.
 
@@ -131,14 +142,14 @@ class MLPClassifier(ClassifierMixin, BaseMLP):  # type: ignore[misc]
             classes of its own.
         sample_weight : array-like of shape (n_samples,), optional
             What each sample counts, at least 0.
-        X_val, y_val : optional
-            Validation samples of their own.
+        X_val, y_val, sample_weight_val : optional
+            Validation samples of their own, with their classes and weights.
 
         Returns
         -------
         self
         """
-        return self._fit(X, y, sample_weight, X_val, y_val)
+        return self._fit(X, y, sample_weight, X_val, y_val, sample_weight_val)
 
     @available_if(check_takes_steps)  # type: ignore[untyped-decorator]
     @_fit_context(prefer_skip_nested_validation=True)  # type: ignore[untyped-decorator]
@@ -162,23 +173,33 @@ class MLPClassifier(ClassifierMixin, BaseMLP):  # type: ignore[misc]
                 "samples: give a dict, as sklearn.utils.compute_class_weight makes it"
             )
             raise InvalidArgumentError(msg)
-        if _check_partial_fit_first_call(self, classes):
-            if type_of_target(y).startswith("multilabel"):
-                self._targets = Labels(len(self.classes_))
-            else:
-                self._targets = Classes(self.classes_)
-        return self._fit(X, y, sample_weight, incremental=True)
+        with self._all_or_nothing():
+            kind = type_of_target(y)
+            if kind == "multiclass-multioutput" and not hasattr(self, "classes_"):
+                msg = (
+                    "partial_fit cannot begin with several targets, of which it does not know all "
+                    "classes: begin with fit"
+                )
+                raise InvalidArgumentError(msg)
+            known = isinstance(getattr(self, "classes_", None), list)
+            if not known and _check_partial_fit_first_call(self, classes):
+                is_labels = kind.startswith("multilabel")
+                self._targets = Labels(len(self.classes_)) if is_labels else Classes(self.classes_)
+            return self._fit(X, y, sample_weight, incremental=True)
 
-    def predict(self, X: Any) -> Array:
-        """Return the most probable class of each sample, or its labels."""
-        return self._targets_of_fit().decode(self._outputs(X))
+    def predict(self, X: Any) -> Any:
+        """Return the most probable class of each sample, or its labels; sparse if those were."""
+        check_is_fitted(self)
+        predicted = self._targets.decode(self._outputs(X))
+        return csr_matrix(predicted) if self._has_sparse_labels else predicted
 
     def predict_proba(self, X: Any) -> Any:
         """Return the probability of each class or label, of shape (n_samples, n_classes).
 
         Of several targets it is a list of such arrays, one for each.
         """
-        return self._targets_of_fit().probabilities(self._outputs(X))
+        check_is_fitted(self)
+        return self._targets.probabilities(self._outputs(X))
 
     def predict_log_proba(self, X: Any) -> Any:
         """Return the logarithm of `predict_proba`."""
@@ -194,47 +215,53 @@ class MLPClassifier(ClassifierMixin, BaseMLP):  # type: ignore[misc]
         y : array-like, as in `fit`
         sample_weight : array-like of shape (n_samples,), optional
         """
-        return accuracy(y, self.predict(X), sample_weight)
+        predicted = self.predict(X)
+        measure = accuracy if isinstance(self._targets, ClassGroups) else accuracy_score
+        return float(measure(y, predicted, sample_weight=sample_weight))
 
-    def _validate(self, X: Any, y: Any, *, reset: bool, incremental: bool) -> tuple[Any, Array]:
-        X, y = validate_data(
-            self,
-            X,
-            y,
-            accept_sparse=["csr", "csc"],
-            multi_output=True,
-            dtype=DTYPES,
-            reset=reset,
-        )
-        y = y.toarray() if issparse(y) else y
+    def _validate(
+        self,
+        X: Any,
+        y: Any,
+        *,
+        reset: bool,
+        incremental: bool = False,
+        names: tuple[str, str] = ("X", "y"),
+    ) -> tuple[Any, Array]:
+        X, y = validated(self, X, y, multi_output=True, reset=reset, names=names)
+        is_sparse = issparse(y)
+        y = y.toarray() if is_sparse else y
         if y.ndim == 2 and y.shape[1] == 1:
             y = column_or_1d(y, warn=True)
-        if not hasattr(self, "classes_") or (not self.warm_start and not incremental):
-            self._learn_classes(y)
+        if names[0] != "X":
+            self._check_known(y)
+        elif not hasattr(self, "classes_") or not (self.warm_start or incremental):
+            self._targets = _targets_of(y)
+            self.classes_ = self._targets.classes
+        elif self.warm_start and not isinstance(self._targets, ClassGroups):
+            self._check_same(y)
         else:
-            self._check_classes(y)
+            self._check_known(y)
+        if names[0] == "X":
+            self._has_sparse_labels = is_sparse
         return X, y
 
-    def _learn_classes(self, y: Array) -> None:
-        check_classification_targets(y)
-        if type_of_target(y) == "multiclass-multioutput":
-            self._targets = ClassGroups([np.unique(column) for column in y.T])
-        else:
-            self._targets = Labels(y.shape[1]) if y.ndim == 2 else Classes(unique_labels(y))
-        self.classes_ = self._targets.classes
+    def _check_same(self, y: Array) -> None:
+        """Raise if these are not the classes of the fit before."""
+        classes = unique_labels(y)
+        if set(classes) != set(self.classes_):
+            msg = (
+                "warm_start can only be used where `y` has the same classes as in the previous "
+                f"call to fit. Previously got {self.classes_}, `y` has {classes}"
+            )
+            raise InvalidDataError(msg)
 
-    def _check_classes(self, y: Array) -> None:
+    def _check_known(self, y: Array) -> None:
+        """Raise if there are classes that no fit has seen."""
         if isinstance(self._targets, ClassGroups):
             return  # encoding refuses what is not among them
         classes = unique_labels(y)
-        if self.warm_start:
-            if set(classes) != set(self.classes_):
-                msg = (
-                    "warm_start can only be used where `y` has the same classes as in the previous "
-                    f"call to fit. Previously got {self.classes_}, `y` has {classes}"
-                )
-                raise InvalidDataError(msg)
-        elif len(np.setdiff1d(classes, self.classes_, assume_unique=True)):
+        if len(np.setdiff1d(classes, self.classes_, assume_unique=True)):
             msg = (
                 "`y` has classes not in `self.classes_`. `self.classes_` has "
                 f"{self.classes_}. 'y' has {classes}."
@@ -248,14 +275,8 @@ class MLPClassifier(ClassifierMixin, BaseMLP):  # type: ignore[misc]
             return CrossEntropy(self.label_smoothing)
         return BinaryCrossEntropy(self.label_smoothing)
 
-    def _weights(self, X: Any, y: Any, sample_weight: Any) -> Array | None:
-        weight = None
-        if sample_weight is not None:
-            weight = _check_sample_weight(sample_weight, X, ensure_non_negative=True)
-        if self.class_weight is not None:
-            by_class = compute_sample_weight(self.class_weight, y)
-            weight = by_class if weight is None else weight * by_class
-        return weight
+    def _weights(self, X: Any, y: Any, sample_weight: Any, name: str) -> Array | None:
+        return checked_weights(X, y, sample_weight, self.class_weight, name)
 
     def _score_metric(self, weight: Array | None) -> Metric:
         return Metric(partial(accuracy, sample_weight=weight), higher_is_better=True)
@@ -268,3 +289,16 @@ class MLPClassifier(ClassifierMixin, BaseMLP):  # type: ignore[misc]
         tags = super().__sklearn_tags__()
         tags.classifier_tags.multi_label = True
         return tags
+
+
+def _targets_of(y: Array) -> Any:
+    """Return what checked targets are: classes, labels, or several targets with classes."""
+    if y.ndim == 1:
+        check_classification_targets(y)
+        return Classes(unique_labels(y))
+    if y.dtype.kind in "biuf" and np.isin(y, (0, 1)).all():
+        return Labels(y.shape[1])
+    columns = [np.array(column.tolist()) for column in y.T]  # each of a type of its own
+    for column in columns:
+        check_classification_targets(column)
+    return ClassGroups([np.unique(column) for column in columns])

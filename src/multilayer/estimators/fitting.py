@@ -1,8 +1,9 @@
 """One training of an estimator's network: what it is asked for, and what becomes of its results."""
 
+import hashlib
 import math
 import warnings
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -11,11 +12,12 @@ from sklearn.exceptions import ConvergenceWarning
 from multilayer.data import SparseSamples
 from multilayer.errors import DivergenceError, InvalidDataError
 from multilayer.estimators.convergence import Convergence
-from multilayer.estimators.settings import make_optimizer, make_schedule
+from multilayer.estimators.settings import check_precision, make_optimizer, make_schedule
 from multilayer.numpy import MLP, Optimizer
-from multilayer.training import Callback, History, train
+from multilayer.randomness import generator_state
+from multilayer.training import Callback, History, Run, train
 
-__all__ = ["Job", "as_samples"]
+__all__ = ["Job", "Samples", "as_samples"]
 
 Array = npt.NDArray[Any]
 
@@ -25,6 +27,28 @@ REASONS = {
     "line_search": (2, "ABNORMAL: no step along the last direction lowered the loss"),
 }
 """SciPy's status of what ends L-BFGS before it has converged, and its words."""
+CALLER = 5
+"""How many frames below `Job.warn` the caller of `fit` is."""
+
+
+class Samples(NamedTuple):
+    """Checked samples with their coded targets and weights."""
+
+    X: Any
+    targets: Array
+    weight: Array | None
+
+    def __len__(self) -> int:
+        return len(self.targets)
+
+    def part(self, rows: Array) -> "Samples":
+        """Return some of them."""
+        weight = None if self.weight is None else self.weight[rows]
+        return Samples(self.X[rows], self.targets[rows], weight)
+
+    def as_data(self) -> tuple[Any, Array, Array | None]:
+        """Return them as `train` takes them."""
+        return as_samples(self.X), self.targets, self.weight
 
 
 def as_samples(X: Any) -> Any:
@@ -43,52 +67,75 @@ class _Order:
         return len(self._rows)
 
     def __iter__(self) -> Any:
-        return iter(self.__array__())
+        return iter(self.order())
 
-    def __array__(self, dtype: Any = None, copy: bool | None = None) -> Array:
-        order = np.arange(len(self._rows))
-        self._random_state.shuffle(order)
-        self._rows = self._rows[order]  # as sklearn.utils.shuffle does, without its checks
+    def order(self) -> Array:
+        """Return the next epoch's, as sklearn.utils.shuffle makes it of the last one's."""
+        places = np.arange(len(self._rows))
+        self._random_state.shuffle(places)
+        self._rows = self._rows[places]
         return self._rows
 
 
+class _Watch(Callback):
+    """Keeps the history of a training, which one that ends in an error does not return."""
+
+    def __init__(self) -> None:
+        self.history = History()
+
+    def on_train_begin(self, run: Run) -> None:
+        """Note where it is."""
+        self.history = run.history
+
+
 class Job:
-    """One training of an estimator's network, and what becomes of its results."""
+    """One training of an estimator's network.
+
+    Parameters
+    ----------
+    estimator : BaseMLP
+        Whose parameters and results these are. Nothing of it changes before `finish`.
+    net : MLP
+        The network that is trained; nobody else uses it.
+    data : Samples
+        What it is trained on.
+    held_out : Samples, optional
+        What its epochs are judged by.
+    random_state : numpy.random.RandomState
+        Draws the order of each epoch.
+    incremental : bool
+        Whether it is one epoch more, with the solver's state as it is.
+    """
 
     def __init__(
         self,
         estimator: Any,
         net: MLP,
-        n_samples: int,
-        weight: Array | None,
-        held_out: tuple[Any, ...] | None,
+        data: Samples,
+        held_out: Samples | None,
         random_state: np.random.RandomState,
+        *,
         incremental: bool,
     ) -> None:
-        self.estimator, self.net = estimator, net
-        self.n_samples = n_samples
-        self.held_out = held_out
-        self.incremental = incremental
+        e = self.estimator = estimator
+        self.net = net
+        self.data, self.held_out = data, held_out
         self.random_state = random_state
-        e = estimator
+        self.incremental = incremental
         self.optimizer = make_optimizer(e)
         self.takes_steps = isinstance(self.optimizer, Optimizer)
+        self.kind = (type(self.optimizer).__name__, e._uses_torch())
+        """What the solver's state is of: it is gone on with by the same kind alone."""
+        self.goes_on = incremental and e._solver_kind == self.kind
+        check_precision(e, net, self.optimizer)
+        self.watch, self.divergence = _Watch(), ""
         self.batch_size = self._batch_size()
-        self.mass = self.batch_size * (1.0 if weight is None else float(weight.mean()))
-        self.goes_on = incremental and e._trainer_state is not None
         is_adaptive = e.solver == "sgd" and e.learning_rate == "adaptive"
-        by_score = e.early_stopping
-        best = e.best_validation_score_ if by_score else e.best_loss_
-        if best is None:  # a warm start with another way to judge
-            best = -math.inf if by_score else math.inf
-        self.start = net.copy() if by_score and math.isfinite(best) else None
-        self.best_before = best
-        stops = by_score or self.takes_steps
         self.convergence = Convergence(
             tol=e.tol,
-            patience=e.n_iter_no_change if stops else math.inf,
-            by_score=by_score,
-            best=best,
+            patience=e.n_iter_no_change if e.early_stopping or self.takes_steps else math.inf,
+            by_score=e.early_stopping,
+            best=-math.inf if e.early_stopping else _or(e.best_loss_, math.inf),
             n_stalled=e._no_improvement_count,
             learning_rate=e.learning_rate_init if is_adaptive else None,
             factor=e._rate_factor if self.goes_on else 1.0,
@@ -96,69 +143,80 @@ class Job:
         )
 
     def _batch_size(self) -> int:
-        e = self.estimator
+        e, n_samples = self.estimator, len(self.data)
         if not self.takes_steps:
-            return self.n_samples
+            return n_samples
         if e.batch_size == "auto":
-            return min(200, self.n_samples)
-        if e.batch_size > self.n_samples:
+            return min(200, n_samples)
+        if e.batch_size > n_samples:
             warnings.warn(
                 "Got `batch_size` less than 1 or larger than sample size. It is going to be "
                 "clipped",
-                stacklevel=7,
+                stacklevel=CALLER + 1,
             )
-        return min(int(e.batch_size), self.n_samples)
+        return min(int(e.batch_size), n_samples)
 
-    def train(self, X: Any, targets: Array, weight: Array | None, *, with_torch: bool) -> None:
-        """Train, and leave the results in the estimator."""
-        e = self.estimator
-        _, key, place, *_ = self.random_state.get_state()
-        rng = np.random.default_rng([*key[:4], place])  # nothing is drawn: orders stay the same
-        net = self._twin() if with_torch else self.net
-        options = {"precision": e.precision} if with_torch else {}
-        trainer = net.trainer(
+    def train(self) -> None:
+        """Train the network."""
+        e, n_samples = self.estimator, len(self.data)
+        rng = self._generator()
+        weight = self.data.weight
+        # scikit-learn's penalty is α/2 ‖W‖² over a batch's samples, or the sum of their weights.
+        mass = self.batch_size * (1.0 if weight is None else float(weight.mean()))
+        with_torch = e._uses_torch()
+        work: Any = self._twin() if with_torch else self.net
+        trainer = work.trainer(
             loss=e._loss(),
             optimizer=self.optimizer,
-            l2=e.alpha / self.mass,
+            l2=e.alpha / mass,
             clip_norm=e.clip_norm,
             clip_value=e.clip_value,
             rng=rng.spawn(1)[0],
-            **options,
+            **({"precision": e.precision} if with_torch else {}),
         )
         if self.goes_on:
-            trainer.set_state(e._trainer_state)
-            net.set_weights(self.net.weights)
-        schedule = make_schedule(e, self.n_samples, e.t_, self.convergence, is_new=not self.goes_on)
-        scores = None
-        if self.held_out is not None:
-            scores = {"score": e._score_metric(self.held_out[2])}
+            # The weights may have been written to since; all else is as it was.
+            trainer.set_state(trainer.state() | e._solver_state)
         callbacks = [e.callbacks] if isinstance(e.callbacks, Callback) else list(e.callbacks)
-        catcher = _Catcher()
+        held_out = self.held_out
+        judged: dict[str, Any] = {}
+        if held_out is not None:
+            judged = {
+                "validation": held_out.as_data(),
+                "metrics": {"score": e._score_metric(held_out.weight)},
+                "monitor": "validation_score",
+            }
+        shuffles = e.shuffle and self.takes_steps
         try:
-            history = train(
+            train(
                 trainer,
-                (X, targets, weight),
+                self.data.as_data(),
                 n_epochs=1 if self.incremental else e.max_iter,
                 batch_size=self.batch_size if self.takes_steps else None,
-                shuffle=_Order(self.n_samples, self.random_state)
-                if e.shuffle and self.takes_steps
-                else False,
-                validation=None if self.held_out is None else _validation(self.held_out),
-                metrics=scores,
-                monitor=None if self.held_out is None else "validation_score",
-                schedule=schedule,
-                callbacks=[catcher, self.convergence, *callbacks],
+                shuffle=_Order(n_samples, self.random_state) if shuffles else False,
+                schedule=make_schedule(
+                    e, self.optimizer, n_samples, self.convergence, is_new=not self.goes_on,
+                    incremental=self.incremental,
+                ),
+                callbacks=[self.watch, self.convergence, *callbacks],
                 rng=rng,
-            )
+                **judged,
+            )  # fmt: skip
         except DivergenceError as error:
-            history = catcher.history
-            self._diverged(error, history)
+            self._diverged(error)
         if with_torch:
-            self.net.set_weights(net.weights)
-            self.net.set_state(net.state)
-        if self.incremental:
-            e._trainer_state = trainer.state()
-        self._take(history)
+            twin = work.to_numpy()
+            self.net.set_weights(twin.weights)
+            self.net.set_state(twin.state)
+        if self.takes_steps:
+            state = trainer.state()
+            self.solver_state = {k: v for k, v in state.items() if not k.startswith("network.")}
+
+    def _generator(self) -> np.random.Generator:
+        """Return a generator that follows from the random state, of which nothing is drawn."""
+        state = generator_state(np.random.Generator(self.random_state._bit_generator))
+        digest = hashlib.blake2b(state.tobytes(), digest_size=16).digest()
+        return np.random.default_rng(int.from_bytes(digest))
 
     def _twin(self) -> Any:
         """Return the same network on PyTorch."""
@@ -166,80 +224,68 @@ class Job:
 
         return TorchMLP.from_numpy(self.net, device=self.estimator.device)
 
-    def _diverged(self, error: DivergenceError, history: History) -> None:
-        """Raise, unless weights of a good epoch are there."""
+    def _diverged(self, error: DivergenceError) -> None:
+        """Raise, unless epochs are judged: then the best one's weights are there."""
         if not self.estimator.early_stopping:
             msg = (
                 "Solver produced non-finite parameter weights. The input data may contain large "
-                "values and need to be preprocessed."
+                f"values and need to be preprocessed. {error}"
             )
             raise InvalidDataError(msg) from error
-        last = {"train_loss": math.nan, "validation_loss": math.nan, "validation_score": math.nan}
-        history.append(last)
+        self.divergence = str(error)
+        values = ("train_loss", "validation_loss", "validation_score")
+        self.watch.history.append(dict.fromkeys(values, math.nan))
 
-    def _take(self, history: History) -> None:
-        """Keep the results under scikit-learn's names."""
-        e = self.estimator
+    def finish(self) -> None:
+        """Give the estimator the results, under scikit-learn's names."""
+        e, history = self.estimator, self.watch.history
+        n_before = len(e.loss_curve_)
         e._history = history
         e.n_iter_ = history.n_epochs
         losses = history.get("train_loss", [])
-        e.loss_curve_ += losses
-        if losses:
-            e.loss_ = losses[-1]
+        e.loss_curve_ = e.loss_curve_ + losses
+        e.loss_ = losses[-1] if losses else math.nan
         if self.takes_steps:
-            e.t_ += self.n_samples * history.n_epochs
+            e.t_ += len(self.data) * history.n_epochs
+            e._solver_state, e._solver_kind = self.solver_state, self.kind
         if self.held_out is not None:
-            e.validation_scores_ = (e.validation_scores_ or []) + history["validation_score"]
-            e.validation_loss_curve_ = (e.validation_loss_curve_ or []) + history["validation_loss"]
+            e.validation_scores_ = (e.validation_scores_ or []) + history.get(
+                "validation_score", []
+            )
+            before = e.validation_loss_curve_ or [math.nan] * n_before
+            e.validation_loss_curve_ = before + history.get("validation_loss", [])
         e._no_improvement_count = self.convergence.n_stalled
         e._rate_factor = self.convergence.factor
-        if e.early_stopping:
-            e.best_loss_, e.best_validation_score_ = None, self.convergence.best
-            if self.start is not None and self.convergence.best <= self.best_before:
-                self.net.set_weights(self.start.weights)  # the earlier training's are the best
-                self.net.set_state(self.start.state)
-        else:
-            e.best_loss_, e.best_validation_score_ = self.convergence.best, None
-        self._warn(history)
+        best = self.convergence.best
+        e.best_loss_, e.best_validation_score_ = (None, best) if e.early_stopping else (best, None)
 
-    def _warn(self, history: History) -> None:
+    def warn(self) -> None:
         """Warn where the training has not come to its end by itself."""
-        e = self.estimator
-        reason = history.stopped_by
+        e, reason = self.estimator, self.watch.history.stopped_by
         if reason == "interrupt":
-            warnings.warn("Training interrupted by user.", stacklevel=8)
+            warnings.warn("Training interrupted by user.", stacklevel=CALLER)
+        elif self.divergence:
+            kept = "best epoch's" if math.isfinite(self.convergence.best) else "first"
+            msg = f"Training diverged, and the {kept} weights are kept: {self.divergence}"
+            warnings.warn(msg, ConvergenceWarning, stacklevel=CALLER)
         elif not self.takes_steps and reason in REASONS:
             status, why = REASONS[reason]
-            msg = (
-                f"lbfgs failed to converge after {e.n_iter_} iteration(s) (status={status}):\n"
-                f"{why}\n"
-            )
+            msg = f"lbfgs failed to converge after {e.n_iter_} iteration(s) (status={status}):\n"
+            msg += f"{why}\n"
             if reason == "n_epochs":
                 msg += (
                     "\nIncrease the number of iterations to improve the convergence "
                     f"(max_iter={e.max_iter})."
                 )
-            warnings.warn(msg, ConvergenceWarning, stacklevel=8)
+            warnings.warn(msg, ConvergenceWarning, stacklevel=CALLER)
         elif self.takes_steps and reason == "n_epochs" and not self.incremental:
             warnings.warn(
                 f"Stochastic Optimizer: Maximum iterations ({e.max_iter}) reached and the "
                 "optimization hasn't converged yet.",
                 ConvergenceWarning,
-                stacklevel=8,
+                stacklevel=CALLER,
             )
 
 
-class _Catcher(Callback):
-    """Keeps the history of a training that ends in an error."""
-
-    history = History()
-
-    def on_train_begin(self, run: Any) -> None:
-        """Note where it is."""
-        self.history = run.history
-
-
-def _validation(held_out: tuple[Any, ...]) -> tuple[Any, ...]:
-    """Return validation samples as the engines take them."""
-    X, *rest = held_out
-    return as_samples(X), *rest
+def _or(value: float | None, default: float) -> float:
+    return default if value is None else value

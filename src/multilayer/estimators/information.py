@@ -4,7 +4,9 @@ import json
 import math
 from typing import Any
 
-__all__ = ["information_of"]
+from multilayer.data import fingerprint
+
+__all__ = ["described", "information_of"]
 
 METRICS = ("loss_", "best_loss_", "best_validation_score_")
 
@@ -27,10 +29,18 @@ def information_of(estimator: Any) -> dict[str, Any]:
     }
 
 
+def described(X: Any, y: Any) -> dict[str, Any]:
+    """Return what a file tells of the data."""
+    return {"n_samples": len(y), "n_features": X.shape[1], "fingerprint": fingerprint(X, y)}
+
+
 def _plain(value: Any) -> Any:
     """Return a parameter as JSON has it: what is no number, word or sequence as it is written."""
     if isinstance(value, (list, tuple)):
         return [_plain(each) for each in value]
     if isinstance(value, (bool, int, str, type(None))):
         return value
-    return value if isinstance(value, float) and math.isfinite(value) else repr(value)
+    if isinstance(value, float) and math.isfinite(value):
+        return value
+    text = repr(value)
+    return type(value).__name__ if " object at 0x" in text else text

@@ -7,16 +7,18 @@ import numpy as np
 import numpy.typing as npt
 from sklearn.base import RegressorMixin, _fit_context
 from sklearn.metrics import d2_pinball_score, r2_score
+from sklearn.preprocessing import StandardScaler
 from sklearn.utils import column_or_1d
 from sklearn.utils.metaestimators import available_if
-from sklearn.utils.validation import _check_sample_weight, validate_data
+from sklearn.utils.validation import check_is_fitted
 
 from multilayer.errors import InvalidArgumentError, InvalidDataError
-from multilayer.estimators.base import DTYPES, BaseMLP, check_takes_steps
+from multilayer.estimators.base import BaseMLP, check_takes_steps
 from multilayer.estimators.documentation import documented
+from multilayer.estimators.validation import checked_weights, validated
 from multilayer.model import Values
 from multilayer.numpy import LOSSES, Loss, Poisson, Quantile
-from multilayer.registry import resolve
+from multilayer.registry import Names, resolve
 from multilayer.training import Metric
 
 __all__ = ["MLPRegressor"]
@@ -65,6 +67,8 @@ class MLPRegressor(RegressorMixin, BaseMLP):  # type: ignore[misc]
     loss: Any
     scale_targets: bool
     _targets: Values
+    _quantiles: tuple[float, ...]
+    _is_scaled: bool
 
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
         **BaseMLP._parameter_constraints,
@@ -113,7 +117,14 @@ class MLPRegressor(RegressorMixin, BaseMLP):  # type: ignore[misc]
 
     @_fit_context(prefer_skip_nested_validation=True)  # type: ignore[untyped-decorator]
     def fit(
-        self, X: Any, y: Any, sample_weight: Any = None, *, X_val: Any = None, y_val: Any = None
+        self,
+        X: Any,
+        y: Any,
+        sample_weight: Any = None,
+        *,
+        X_val: Any = None,
+        y_val: Any = None,
+        sample_weight_val: Any = None,
     ) -> Self:
         """Train the network on samples and their target values.
 
@@ -125,14 +136,14 @@ class MLPRegressor(RegressorMixin, BaseMLP):  # type: ignore[misc]
             Target values.
         sample_weight : array-like of shape (n_samples,), optional
             What each sample counts, at least 0.
-        X_val, y_val : optional
-            Validation samples of their own.
+        X_val, y_val, sample_weight_val : optional
+            Validation samples of their own, with their targets and weights.
 
         Returns
         -------
         self
         """
-        return self._fit(X, y, sample_weight, X_val, y_val)
+        return self._fit(X, y, sample_weight, X_val, y_val, sample_weight_val)
 
     @available_if(check_takes_steps)  # type: ignore[untyped-decorator]
     @_fit_context(prefer_skip_nested_validation=True)  # type: ignore[untyped-decorator]
@@ -158,7 +169,8 @@ class MLPRegressor(RegressorMixin, BaseMLP):  # type: ignore[misc]
 
     def predict(self, X: Any) -> Array:
         """Return the values of each sample: a vector of one output, else a column an output."""
-        return self._targets_of_fit().decode(self._outputs(X))
+        check_is_fitted(self)
+        return self._targets.decode(self._outputs(X))
 
     def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
         """Return R²; of several quantiles the mean of their D² (share of pinball loss explained).
@@ -172,59 +184,73 @@ class MLPRegressor(RegressorMixin, BaseMLP):  # type: ignore[misc]
         return float(self._score(sample_weight)(y, self.predict(X)))
 
     def _score(self, weight: Any) -> Any:
-        loss = self._loss()
-        if isinstance(loss, Quantile) and len(loss.quantiles) > 1:
-            return partial(_mean_d2, loss.quantiles, weight)
+        """Return the score of targets and predictions, of the loss of the last fit."""
+        if len(self._quantiles) > 1:
+            return partial(_mean_d2, self._quantiles, weight)
         return partial(r2_score, sample_weight=weight)
 
-    def _validate(self, X: Any, y: Any, *, reset: bool, incremental: bool) -> tuple[Any, Array]:
-        X, y = validate_data(
-            self,
-            X,
-            y,
-            accept_sparse=["csr", "csc"],
-            multi_output=True,
-            y_numeric=True,
-            dtype=DTYPES,
-            reset=reset,
-        )
+    def _validate(
+        self,
+        X: Any,
+        y: Any,
+        *,
+        reset: bool,
+        incremental: bool = False,
+        names: tuple[str, str] = ("X", "y"),
+    ) -> tuple[Any, Array]:
+        X, y = validated(self, X, y, multi_output=True, y_numeric=True, reset=reset, names=names)
         if y.ndim == 2 and y.shape[1] == 1:
             y = column_or_1d(y, warn=True)
-        n_targets = 1 if y.ndim == 1 else y.shape[1]
+        loss = self._loss()
+        quantiles = loss.quantiles if isinstance(loss, Quantile) else ()
+        wanted = Values(
+            1 if y.ndim == 1 else y.shape[1],
+            n_each=max(len(quantiles), 1),
+            output="exp" if isinstance(loss, Poisson) else "identity",
+        )
         if reset or not hasattr(self, "_targets"):
-            self._targets = self._make_targets(y.reshape(len(y), n_targets))
-        elif n_targets != self._targets.n_targets:
-            msg = f"y must have {self._targets.n_targets} targets, as before; got {n_targets}"
-            raise InvalidDataError(msg)
+            self._targets, self._quantiles = wanted, quantiles
+            self._is_scaled = bool(self.scale_targets)
+        for name, before, now in (
+            ("targets", self._targets.n_targets, wanted.n_targets),
+            ("outputs for each", self._targets.n_each, wanted.n_each),
+            ("link function", self._targets.output, wanted.output),
+            ("scale_targets", self._is_scaled, bool(self.scale_targets)),
+        ):
+            if before != now:
+                msg = (
+                    f"{name} must be as in the fit before, {before!r}, for a network that is gone "
+                    f"on with; got {now!r}"
+                )
+                raise InvalidDataError(msg)
         return X, y
 
-    def _make_targets(self, y: Array) -> Values:
-        loss = self._loss()
-        output = "exp" if isinstance(loss, Poisson) else "identity"
-        mean = scale = None
-        if self.scale_targets:
-            if output == "exp":
-                msg = "scale_targets cannot be combined with loss 'poisson', which is of counts"
-                raise InvalidArgumentError(msg)
-            from sklearn.preprocessing import StandardScaler
+    def _weights(self, X: Any, y: Any, sample_weight: Any, name: str) -> Array | None:
+        weight: Array | None = checked_weights(X, y, sample_weight, None, name)
+        if name == "sample_weight" and self._is_scaled and self._targets.mean is None:
+            self._targets = self._scaled(y, weight)
+        return weight
 
-            scaler = StandardScaler().fit(y)
-            mean, scale = scaler.mean_, scaler.scale_
-        n_each = len(loss.quantiles) if isinstance(loss, Quantile) else 1
-        return Values(y.shape[1], n_each=n_each, mean=mean, scale=scale, output=output)
+    def _scaled(self, y: Array, weight: Array | None) -> Values:
+        """Return targets that are scaled to zero mean and unit variance for the network."""
+        before = self._targets
+        if before.output == "exp":
+            msg = "scale_targets cannot be combined with loss 'poisson', which is of counts"
+            raise InvalidArgumentError(msg)
+        scaler = StandardScaler().fit(y.reshape(len(y), -1), sample_weight=weight)
+        return Values(
+            before.n_targets, n_each=before.n_each, mean=scaler.mean_, scale=scaler.scale_
+        )
 
     def _loss(self) -> Loss:
+        names = Names("loss", [name for name in LOSSES if LOSSES[name].task == "value"])
+        if isinstance(self.loss, str):
+            names.check(self.loss, type(self).__name__)
         loss = resolve(self.loss, LOSSES, Loss)
         if loss.task != "value":
-            allowed = [name for name in LOSSES if LOSSES[name].task == "value"]
-            msg = f"loss of MLPRegressor must be one of {', '.join(allowed)}; got {loss.name!r}"
+            msg = f"loss of MLPRegressor must be one of {', '.join(names)}; got {loss.name!r}"
             raise InvalidArgumentError(msg)
         return loss
-
-    def _weights(self, X: Any, y: Any, sample_weight: Any) -> Array | None:
-        if sample_weight is None:
-            return None
-        return np.asarray(_check_sample_weight(sample_weight, X, ensure_non_negative=True))
 
     def _score_metric(self, weight: Array | None) -> Metric:
         return Metric(self._score(weight), higher_is_better=True)

@@ -1,21 +1,37 @@
 """What an estimator's parameters mean in the words of the parts that do the work."""
 
+import inspect
+from collections.abc import Iterable
+from dataclasses import fields
 from numbers import Integral, Real
 from typing import Any
 
 import numpy as np
 from sklearn.utils._param_validation import Interval, Options, StrOptions
 
+from multilayer import checks
 from multilayer.architecture import Architecture
 from multilayer.errors import InvalidArgumentError
 from multilayer.estimators.convergence import Convergence, InverseScalingByEpoch, RateOf
 from multilayer.model import Targets
-from multilayer.numpy import LBFGS, OPTIMIZERS, SGD, Adam, Optimizer, Schedule, ScikitLearn
+from multilayer.numpy import (
+    LBFGS,
+    MLP,
+    OPTIMIZERS,
+    SCHEDULES,
+    SGD,
+    Adam,
+    Optimizer,
+    Schedule,
+    ScikitLearn,
+)
 from multilayer.numpy.trainer import OPTIMIZER_NAMES
+from multilayer.registry import Names
 from multilayer.training import Callback
 
 __all__ = [
     "CONSTRAINTS",
+    "check_precision",
     "make_architecture",
     "make_initializer",
     "make_optimizer",
@@ -63,6 +79,17 @@ CONSTRAINTS: dict[str, list[Any]] = {
 
 SYNONYMS = {"logistic": "sigmoid"}
 """scikit-learn's names of what the field calls otherwise."""
+SOLVERS = ("sgd", "adam", "lbfgs")
+"""scikit-learn's."""
+SOLVER_PARAMETERS = (
+    "learning_rate_init",
+    "momentum",
+    "nesterovs_momentum",
+    "power_t",
+    "beta_1",
+    "beta_2",
+    "epsilon",
+)
 RATES = ("constant", "invscaling", "adaptive")
 LOSS_TOLERANCE = 1e7 * 2.220446049250313e-16
 """What SciPy's L-BFGS stops at by default, as scikit-learn has it."""
@@ -72,87 +99,138 @@ def make_architecture(estimator: Any, in_features: int, targets: Targets) -> Arc
     """Return the network that the parameters describe."""
     sizes = estimator.hidden_layer_sizes
     sizes = list(sizes) if hasattr(sizes, "__iter__") else [sizes]
+    owner = type(estimator).__name__
     if any(size <= 0 for size in sizes):
         msg = f"hidden_layer_sizes must be > 0, got {sizes}."
         raise InvalidArgumentError(msg)
+    sizes = [checks.integer(n, f"hidden_layer_sizes[{i}]", owner) for i, n in enumerate(sizes)]
     activation = estimator.activation
     if isinstance(activation, str):
         activation = SYNONYMS.get(activation, activation)
     else:
-        activation = [SYNONYMS.get(name, name) for name in activation]
+        activation = [SYNONYMS.get(str(name), str(name)) for name in activation]
+    dropout = estimator.dropout
     return Architecture(
         in_features,
         tuple(sizes),
         targets.out_features,
-        activation=activation if sizes else "identity",
+        activation=activation,
         output=targets.output,
-        dropout=estimator.dropout,
+        dropout=tuple(map(float, dropout)) if hasattr(dropout, "__iter__") else dropout,
         normalization=estimator.normalization,
     )
 
 
-def make_initializer(estimator: Any) -> ScikitLearn:
+def make_initializer(architecture: Architecture) -> ScikitLearn:
     """Return scikit-learn's way to draw the first weights."""
-    return ScikitLearn(2.0 if estimator.activation in ("logistic", "sigmoid") else 6.0)
+    return ScikitLearn(2.0 if architecture.activation == "sigmoid" else 6.0)
 
 
 def make_optimizer(estimator: Any) -> Optimizer | LBFGS:
-    """Return the optimizer that `solver` names or is."""
-    solver, name = estimator.solver, type(estimator).__name__
-    if isinstance(solver, (Optimizer, LBFGS)):
-        if estimator.learning_rate_init != 0.001:
-            msg = (
-                f"learning_rate_init of {name} cannot be combined with a solver that is an object: "
-                "its own learning rate counts"
-            )
-            raise InvalidArgumentError(msg)
-        return solver
-    rate = estimator.learning_rate_init
-    if solver == "lbfgs":
-        return LBFGS(
-            tolerance=estimator.tol,
-            max_evaluations=estimator.max_fun,
-            loss_tolerance=LOSS_TOLERANCE,
-        )
-    if solver == "sgd":
-        momentum = estimator.momentum
-        return SGD(rate, momentum, nesterov=estimator.nesterovs_momentum and momentum > 0)
-    if solver == "adam":
-        return Adam(rate, estimator.beta_1, estimator.beta_2, estimator.epsilon)
-    return OPTIMIZERS[OPTIMIZER_NAMES.check(solver, name)](learning_rate=rate)
+    """Return the optimizer that `solver` names or is.
+
+    scikit-learn ignores what does not apply to one of its three solvers; beside another, or beside
+    an object, a parameter that has no effect is refused.
+    """
+    e = estimator
+    if e.solver == "lbfgs":
+        return LBFGS(tolerance=e.tol, max_evaluations=e.max_fun, loss_tolerance=LOSS_TOLERANCE)
+    if e.solver == "sgd":
+        nesterov = bool(e.nesterovs_momentum and e.momentum > 0)
+        return SGD(e.learning_rate_init, e.momentum, nesterov=nesterov)
+    if e.solver == "adam":
+        return Adam(e.learning_rate_init, e.beta_1, e.beta_2, e.epsilon)
+    given = _changed(e, SOLVER_PARAMETERS)
+    if isinstance(e.solver, LBFGS):
+        given |= _changed(e, ("max_fun", *(() if e.early_stopping else ("tol",))))
+    if isinstance(e.solver, (Optimizer, LBFGS)):
+        _refuse(e, given, "a solver that is an object: its own parameters count")
+        return e.solver
+    cls = OPTIMIZERS[OPTIMIZER_NAMES.check(e.solver, type(e).__name__)]
+    known = {field.name for field in fields(cls)}
+    settings = {name: value for name, value in given.items() if name in known}
+    _refuse(e, given.keys() - {*settings, "learning_rate_init"}, f"solver {e.solver!r}")
+    return cls(learning_rate=e.learning_rate_init, **settings)
 
 
 def make_schedule(
-    estimator: Any, n_samples: int, n_before: float, convergence: Convergence, *, is_new: bool
+    estimator: Any,
+    optimizer: Optimizer | LBFGS,
+    n_samples: int,
+    convergence: Convergence,
+    *,
+    is_new: bool,
+    incremental: bool,
 ) -> Any:
     """Return the schedule that `learning_rate` names or is; None for a constant rate.
 
     As in scikit-learn, its own three names act on ``solver="sgd"`` alone.
     """
-    rate = estimator.learning_rate
+    e, rate = estimator, estimator.learning_rate
+    name = type(e).__name__
+    if isinstance(rate, str):
+        Names("learning_rate", [*RATES, *(n for n in SCHEDULES if n not in RATES)]).check(
+            rate, name
+        )
     if isinstance(rate, Schedule) or rate not in RATES:
+        if isinstance(optimizer, LBFGS):
+            _refuse(e, ["learning_rate"], "L-BFGS, which takes no steps of a batch")
+        if incremental:
+            msg = (
+                f"learning_rate of {name} cannot be a schedule in partial_fit, which does not "
+                f"know how many epochs there will be; got {rate!r}"
+            )
+            raise InvalidArgumentError(msg)
         return rate
-    if estimator.solver != "sgd" or rate == "constant":
+    if rate == "constant":
+        return None
+    if e.solver != "sgd":
+        if e.solver not in SOLVERS:
+            _refuse(e, ["learning_rate"], f"solver {e.solver!r}: only 'sgd' has {rate!r}")
         return None
     if rate == "adaptive":
         return RateOf(convergence)
-    return InverseScalingByEpoch(estimator.power_t, n_samples, n_before, is_new)
+    return InverseScalingByEpoch(e.power_t, n_samples, e.t_, is_new)
 
 
 def uses_torch(estimator: Any) -> bool:
     """Return whether PyTorch trains: where it is named, or a device or precision needs it."""
-    name = type(estimator).__name__
-    engine = estimator.engine
+    e = estimator
     needs_torch = {
-        "device": estimator.device not in ("auto", "cpu"),
-        "precision": estimator.precision is not None,
+        "device": e.device not in ("auto", "cpu"),
+        "precision": e.precision is not None,
     }
-    if engine == "numpy":
-        for parameter, needed in needs_torch.items():
-            if needed:
-                msg = (
-                    f"{parameter} of {name} cannot be {getattr(estimator, parameter)!r} with "
-                    "engine 'numpy': it needs 'torch'"
-                )
-                raise InvalidArgumentError(msg)
-    return engine == "torch" or (engine == "auto" and any(needs_torch.values()))
+    if e.engine == "numpy":
+        _refuse(e, [name for name, needed in needs_torch.items() if needed], "engine 'numpy'")
+    return bool(e.engine == "torch" or (e.engine == "auto" and any(needs_torch.values())))
+
+
+def check_precision(estimator: Any, net: MLP, optimizer: Optimizer | LBFGS) -> None:
+    """Raise where a mixed precision would have no effect, or mislead."""
+    if estimator.precision is None:
+        return
+    if isinstance(optimizer, LBFGS):
+        _refuse(estimator, ["precision"], "L-BFGS, whose line search it would mislead")
+    if net.dtype != np.float32:
+        msg = (
+            f"precision of {type(estimator).__name__} acts on samples in float32; got {net.dtype}: "
+            "give X.astype('float32')"
+        )
+        raise InvalidArgumentError(msg)
+
+
+def _changed(estimator: Any, names: Iterable[str]) -> dict[str, Any]:
+    """Return those parameters that have not their defaults."""
+    defaults = inspect.signature(type(estimator)).parameters
+    values = {name: getattr(estimator, name) for name in names}
+    return {name: v for name, v in values.items() if v != defaults[name].default}
+
+
+def _refuse(estimator: Any, names: Iterable[str], beside: str) -> None:
+    """Raise for the first of these parameters."""
+    for name in sorted(names):
+        msg = (
+            f"{name} of {type(estimator).__name__} cannot be {getattr(estimator, name)!r} with "
+            f"{beside}"
+        )
+        raise InvalidArgumentError(msg)

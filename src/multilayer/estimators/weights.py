@@ -20,14 +20,17 @@ def views_of(net: MLP) -> tuple[list[Array], list[Array]]:
     return [W.T for W, _ in pairs], [b for _, b in pairs if b is not None]
 
 
-def take_weights(net: MLP, coefs: Sequence[Any], intercepts: Sequence[Any]) -> None:
+def take_weights(net: MLP, coefs: Sequence[Any], intercepts: Sequence[Any]) -> bool:
     """Copy arrays into the network that have been put in the place of its own views.
+
+    Returns whether there were any.
 
     Raises
     ------
     InvalidDataError
         If their number or shapes do not fit.
     """
+    written = []
     for name, arrays, views in zip(
         ("coefs_", "intercepts_"), (coefs, intercepts), views_of(net), strict=True
     ):
@@ -38,5 +41,15 @@ def take_weights(net: MLP, coefs: Sequence[Any], intercepts: Sequence[Any]) -> N
             if np.shape(array) != view.shape:
                 msg = f"{name}[{i}] must have shape {view.shape}; got {np.shape(array)}"
                 raise InvalidDataError(msg)
-            if not np.may_share_memory(array, view):
-                view[:] = array
+            if not _is_same(array, view):
+                written.append((view, np.array(array)))  # it may be another layer's own
+    for view, array in written:
+        view[:] = array
+    return bool(written)
+
+
+def _is_same(array: Any, view: Array) -> bool:
+    """Return whether an array is this view of the network."""
+    if not isinstance(array, np.ndarray):
+        return False
+    return array.strides == view.strides and array.ctypes.data == view.ctypes.data

@@ -158,17 +158,18 @@ class ClassGroups(Targets):
         parts = np.split(outputs, np.cumsum(self.sizes)[:-1], axis=1)
         softmax = OUTPUTS["softmax"].forward
         return [
-            softmax(part)[:, : len(classes)]
+            softmax(part) if len(classes) > 1 else np.ones_like(part[:, :1])
             for part, classes in zip(parts, self.classes, strict=True)
         ]
 
     def decode(self, outputs: Array) -> Array:
-        return np.column_stack(
-            [
-                classes[part.argmax(axis=1)]
-                for classes, part in zip(self.classes, self.probabilities(outputs), strict=True)
-            ]
-        )
+        columns = [
+            classes[part.argmax(axis=1)]
+            for classes, part in zip(self.classes, self.probabilities(outputs), strict=True)
+        ]
+        if len({column.dtype.kind for column in columns}) > 1:  # numbers stay numbers among words
+            columns = [column.astype(object) for column in columns]
+        return np.column_stack(columns)
 
     def to_dict(self) -> dict[str, Any]:
         return {"groups": [classes_to_dict(classes) for classes in self.classes]}

@@ -11,6 +11,7 @@ import numpy.typing as npt
 from multilayer import checks
 from multilayer.architecture import Architecture
 from multilayer.errors import InvalidArgumentError
+from multilayer.groups import join, part_of
 from multilayer.numpy.fast.step import Step
 from multilayer.numpy.lbfgs import LBFGS
 from multilayer.numpy.losses import LOSSES, Loss
@@ -156,15 +157,14 @@ class Trainer:
         """
         assert isinstance(self.optimizer, LBFGS)
         net, n_samples = self.net, len(data[1])
-        self.begin(data, n_samples)
+        self.begin(data)
         step = self._step
         assert step is not None
         accepted = net.parameters.copy()
 
         def objective(parameters: Array) -> tuple[float, Array]:
             net.parameters[:] = parameters
-            value, gradient = step.loss_and_gradient(0, n_samples)
-            return value, gradient.astype(np.float64)
+            return step.loss_and_gradient(n_samples)
 
         def accept(parameters: Array, value: float) -> bool:
             net.parameters[:] = accepted[:] = parameters
@@ -218,19 +218,24 @@ class Trainer:
         It is the network's numbers, the optimizer's state, and where the generator of the dropout
         masks is.
         """
-        optimizer = {f"optimizer.{name}": np.array(v) for name, v in self.optimizer_state.items()}
-        return self.snapshot() | optimizer | {"generator": generator_state(self.rng)}
+        return join(
+            {
+                "network": self.snapshot(),
+                "optimizer": {name: np.array(v) for name, v in self.optimizer_state.items()},
+                "masks": {"generator": generator_state(self.rng)},
+            }
+        )
 
     def set_state(self, state: dict[str, Array]) -> None:
         """Put back what `state` returned, of a trainer with the same arguments."""
-        self.restore(state)
+        self.restore(part_of(state, "network"))
         for name, value in self.optimizer_state.items():
             kept = state[f"optimizer.{name}"]
             if isinstance(value, np.ndarray):
                 value[:] = kept  # a step may hold it
             else:
                 self.optimizer_state[name] = kept.item()
-        set_generator_state(self.rng, state["generator"])
+        set_generator_state(self.rng, state["masks.generator"])
 
     def finish(self) -> None:
         """Do what remains at the end: let go of threads and work arrays."""

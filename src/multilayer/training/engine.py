@@ -95,7 +95,10 @@ class Trainer(Protocol):
         """Return the snapshot of which `to_arrays` made these arrays."""
 
     def state(self) -> dict[str, Array]:
-        """Return a copy of all that the next step depends on, as arrays by name."""
+        """Return a copy of all that the next step depends on, as arrays by name.
+
+        Those of the network are in the group ``"network"``: see `multilayer.groups`.
+        """
 
     def set_state(self, state: dict[str, Array]) -> None:
         """Put back what `state` returned, of a trainer with the same arguments."""

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from multilayer.errors import InvalidArgumentError, InvalidTypeError
+from multilayer.errors import InvalidArgumentError, InvalidDataError, InvalidTypeError
 from multilayer.registry import Names, Registry
 
 __all__ = ["DEFAULT_METRICS", "METRICS", "Metric", "accuracy", "resolve_metrics"]
@@ -67,8 +67,12 @@ def accuracy(y: Any, prediction: Array, sample_weight: Any = None) -> float:
         from sklearn.metrics import accuracy_score
 
         return float(accuracy_score(y, prediction, sample_weight=sample_weight))
+    truth = np.asarray(y)
+    if truth.shape != prediction.shape:
+        msg = f"y and prediction must have the same shape; got {truth.shape}, {prediction.shape}"
+        raise InvalidDataError(msg)
     # Of several targets with more than two classes, scikit-learn has none.
-    return float(np.average((np.asarray(y) == prediction).all(axis=1), weights=sample_weight))
+    return float(np.average((truth == prediction).all(axis=1), weights=sample_weight))
 
 
 METRICS: Registry[Metric] = Registry(

@@ -411,12 +411,15 @@ def test_every_named_optimizer_is_resolved_here():
 @pytest.mark.parametrize(
     "settings", [{}, {"normalization": "batch"}, {"normalization": "layer"}], ids=str
 )
-def test_lbfgs_is_given_the_readable_loss_and_gradient(settings, form, workers):
+@pytest.mark.parametrize("piece", [8192, 7])
+def test_lbfgs_is_given_the_readable_loss_and_gradient(piece, settings, form, workers, monkeypatch):
+    monkeypatch.setattr(step_module, "PIECE", piece)
     architecture = Architecture(N_IN, (7, 5), 3, activation="tanh", **settings)
     net = MLP(architecture, dtype="float64", rng=np.random.default_rng(0))
     trainer = net.trainer(loss="cross_entropy", optimizer="lbfgs", l1=0.01, l2=0.1)
     X, y = problem("cross_entropy", 3)
     weight = np.random.default_rng(3).uniform(0.1, 2, size=N)
+    weight[7:14] = 0  # a piece that does not count
     seen = []
 
     def look(self, objective, start, n_iterations, after_iteration):

@@ -28,7 +28,9 @@ Array = npt.NDArray[Any]
 Forward = Callable[[Array], Array]
 
 PIECE = 512
-"""Rows computed at a time."""
+"""Rows computed at a time, at most."""
+PIECE_BYTES = 2**24
+"""What they may take as inputs; wide ones are fewer at a time."""
 
 
 class Predictor:
@@ -62,7 +64,8 @@ class Predictor:
 
     def _compute(self, x: Array | LazySamples, way: int, width: int) -> Array:
         n_rows, dtype = len(x), self._last.W.dtype
-        if n_rows <= PIECE:
+        length = min(PIECE, max(1, PIECE_BYTES // (x.shape[1] * dtype.itemsize)))
+        if n_rows <= length:
             with np.errstate(invalid="ignore"):  # BLAS may set the flag for lanes beside the result
                 return self._few[way](np.asarray(x, dtype=dtype))
         if self._many is None:
@@ -70,7 +73,7 @@ class Predictor:
         forward = self._many[way]
         out = np.empty((n_rows, width), dtype)
         read = reader(x) if isinstance(x, LazySamples) else None
-        starts = itertools.count(0, PIECE)  # each number is taken by one thread only
+        starts = itertools.count(0, length)  # each number is taken by one thread only
         failed: list[int] = []
 
         def work(part: int) -> None:
@@ -78,7 +81,7 @@ class Predictor:
                 for start in starts:
                     if start >= n_rows or failed:
                         return
-                    piece = slice(start, min(start + PIECE, n_rows))
+                    piece = slice(start, min(start + length, n_rows))
                     if read is None:
                         rows = x[piece]
                     else:

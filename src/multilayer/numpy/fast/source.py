@@ -72,6 +72,11 @@ class Source:
         targets = self._now[1]
         return targets[start:stop] if self.order is None else targets[self.order[start:stop]]
 
+    def mass(self, start: int, stop: int) -> float:
+        """Return the sum of the weights at these places of the order, or how many there are."""
+        weight = self.weights_of(start, stop)
+        return float(stop - start) if weight is None else float(weight.sum(dtype=np.float64))
+
     def weights_of(self, start: int, stop: int) -> Array | None:
         """Return the weights at these places of the order, if there are any."""
         weight = self._now[2]

@@ -35,6 +35,10 @@ WORK = 1e7
 """Floating-point operations below which a thread is not worth waking: about 0.3 ms of one core."""
 ROWS = 16
 """Rows of a batch that a worker gets at least: products of fewer waste a core."""
+PIECE = 8192
+"""Samples of which the loss is computed at a time, where it is one of all of them, at most."""
+PIECE_BYTES = 2**25
+"""What they may take; wide ones are fewer at a time."""
 LONG = 200_000
 """Parameters from which several threads update them."""
 ALIGN = 16
@@ -135,16 +139,27 @@ class Step:
                 plan.update_state()
         return value + sum(batch.penalties) if self.l1 or self.l2 else value
 
-    def loss_and_gradient(self, start: int, stop: int) -> tuple[float, Array]:
-        """Return the rows' loss, penalty included, and its gradient, which the next call changes.
+    def loss_and_gradient(self, n_samples: int) -> tuple[float, Array]:
+        """Return the loss of all samples, penalty included, and its gradient.
 
-        Some of the rows must have a weight.
+        They are taken piece by piece, so that memory does not grow with them, unless a layer needs
+        all at once. Each piece counts by its share of the weights, and so does its penalty.
         """
-        batch = self._batch(start, stop)
-        assert batch is not None
-        value = self._pass(batch)
-        self._run(batch.add_up_part, len(batch.parts))
-        return value + sum(batch.penalties), self.gradients[0]
+        row_bytes = self.net.architecture.in_features * self.net.dtype.itemsize
+        length = min(PIECE, max(ROWS, PIECE_BYTES // row_bytes)) if self._by_rows else n_samples
+        starts = range(0, n_samples, length)
+        masses = [self.source.mass(start, min(start + length, n_samples)) for start in starts]
+        total, value = sum(masses), 0.0
+        gradient = np.zeros(self.net.n_parameters)
+        for start, mass in zip(starts, masses, strict=True):
+            batch = self._batch(start, min(start + length, n_samples))
+            if batch is None:  # none of these has a weight
+                continue
+            loss = self._pass(batch)
+            self._run(batch.add_up_part, len(batch.parts))
+            value += mass / total * (loss + sum(batch.penalties))
+            gradient += mass / total * self.gradients[0]
+        return value, gradient
 
     def finish(self) -> None:
         """End the threads, and give BLAS back its own."""

@@ -1,0 +1,115 @@
+"""scikit-learn's checks of samples and targets, whose messages also say where the fault is."""
+
+import math
+import re
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from sklearn.utils import compute_sample_weight
+from sklearn.utils.validation import _check_sample_weight, validate_data
+
+from multilayer.errors import InvalidArgumentError, InvalidDataError
+
+__all__ = ["DTYPES", "checked_weights", "validated"]
+
+DTYPES = (np.float64, np.float32)
+NOT_FINITE = re.compile(r"Input (X|y) contains (NaN|infinity)[^.]*\.")
+NO_NUMBER = "could not convert string to float"
+
+
+def validated(
+    estimator: Any, *data: Any, names: tuple[str, str] = ("X", "y"), **settings: Any
+) -> Any:
+    """Return samples, and targets if they are given, as scikit-learn checks them.
+
+    Parameters
+    ----------
+    estimator : BaseMLP
+        Whose number and names of features count.
+    *data : X, or X and y
+    names : tuple of str
+        What `fit` calls them.
+    **settings
+        Those of `sklearn.utils.validation.validate_data`.
+
+    Raises
+    ------
+    ValueError
+        In scikit-learn's words; of what is not finite or no number with row and column.
+    """
+    try:
+        return validate_data(estimator, *data, accept_sparse="csr", dtype=DTYPES, **settings)
+    except ValueError as error:
+        text = str(error)
+        found = NOT_FINITE.match(text)
+        if found is None and not text.startswith(NO_NUMBER):
+            raise
+        which = 0 if found is None or found[1] == "X" else 1
+        place = _place(data[which], _is_not_finite if found else _is_no_number)
+        end = found.end() if found else len(text)
+        said = text[:end].replace("Input X", f"Input {names[0]}")
+        said = said.replace("Input y", f"Input {names[1]}")
+        if found is None:
+            said += f" in {names[0]}."
+        raise ValueError(f"{said}{place}{text[end:]}") from error  # noqa: EM102
+
+
+def checked_weights(X: Any, y: Any, sample_weight: Any, class_weight: Any, name: str) -> Any:
+    """Return what each sample counts, as `sample_weight` and `class_weight` say; or None.
+
+    Raises
+    ------
+    InvalidDataError
+        If a weight is negative or no finite number, or all are zero; the message names which.
+    ValueError
+        In scikit-learn's words.
+    """
+    weight = None
+    if sample_weight is not None:
+        weight = _check_sample_weight(sample_weight, X, ensure_non_negative=True)
+        if not weight.any():
+            msg = f"{name} must not be zero for every sample"
+            raise InvalidDataError(msg)
+    if class_weight is None:
+        return weight
+    by_class = compute_sample_weight(class_weight, y)
+    wrong = ~(np.isfinite(by_class) & (by_class >= 0))
+    if wrong.any():
+        msg = f"class_weight must hold finite numbers of at least 0; got {by_class[wrong][0]:g}"
+        raise InvalidArgumentError(msg)
+    weight = by_class if weight is None else weight * by_class
+    if not weight.any():
+        msg = "class_weight must leave samples of which some count; got zero for every one"
+        raise InvalidArgumentError(msg)
+    return weight
+
+
+def _place(data: Any, is_bad: Callable[[Any], bool]) -> str:
+    """Say where the first bad entry is; nothing of sparse matrices."""
+    if hasattr(data, "tocsr"):
+        return ""
+    values = np.asarray(data, dtype=object)
+    columns = getattr(data, "columns", None)
+    for index in np.ndindex(values.shape):
+        if is_bad(values[index]):
+            if len(index) == 1:
+                return f" The first is at index {index[0]}."
+            name = "" if columns is None else f" ({columns[index[1]]!r})"
+            return f" The first is at row {index[0]}, column {index[1]}{name}."
+    return ""
+
+
+def _is_not_finite(value: Any) -> bool:
+    try:
+        return not math.isfinite(value)
+    except TypeError:  # None and pandas' NA are gaps
+        return value is None or type(value).__name__ == "NAType"
+
+
+def _is_no_number(value: Any) -> bool:
+    try:
+        float(value)
+    except (TypeError, ValueError):
+        return True
+    return False
