@@ -55,8 +55,10 @@ def parts(rounds: int, *, quick: bool) -> dict[str, list[Part]]:
         found[case.name] = [
             partial(compare_training, chosen, rounds, quick=quick),
             partial(compare_under_load, chosen, (rounds + 1) // 2),
-            partial(compare_estimators, chosen, rounds),
         ]
+    found["estimators"] = [
+        partial(compare_estimators, case.shortened() if quick else case, rounds) for case in CASES
+    ]
     for name in PREDICTIONS:
         found[name] = [partial(compare_prediction, name, rounds, quick=quick)]
     found["import"] = [partial(compare_imports, rounds, quick=quick)]

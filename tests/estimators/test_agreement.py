@@ -66,6 +66,10 @@ def assert_same(mine, other):
 @pytest.mark.parametrize("activation", ["logistic", "relu"])
 def test_solvers(data, solver, activation):
     is_lbfgs = solver == "lbfgs"
+    if is_lbfgs and data is several_values:
+        # Its loss is a mean over the targets, its gradient that of their sum: the line search is
+        # led astray.
+        pytest.skip("of several targets, scikit-learn's L-BFGS minimises no loss of its own")
     alpha = 1e-3 if is_lbfgs else 0.0  # the last batch is shorter, and penalised more
     X, _, mine, other = both(
         data,
@@ -74,9 +78,6 @@ def test_solvers(data, solver, activation):
         alpha=alpha,
         max_iter=8 if is_lbfgs else 15,  # its line search makes more and more of rounding
     )
-    if data is several_values and solver == "lbfgs":
-        # There scikit-learn's loss is a mean over the targets, and its gradient that of their sum.
-        return
     assert_same(mine, other)
     if data is not several_values:
         assert mine.loss_ == pytest.approx(other.loss_, rel=1e-4)

@@ -12,7 +12,7 @@ from sklearn.calibration import CalibratedClassifierCV
 from sklearn.datasets import load_breast_cancer, load_diabetes, load_iris, make_regression
 from sklearn.exceptions import ConvergenceWarning, NotFittedError
 from sklearn.inspection import permutation_importance
-from sklearn.metrics import d2_pinball_score, r2_score
+from sklearn.metrics import d2_pinball_score
 from sklearn.model_selection import GridSearchCV, cross_val_score
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
@@ -56,9 +56,8 @@ def regressor(**parameters):
         {"class_weight": "balanced"},
         {"class_weight": {0: 5.0, 1: 1.0, 2: 0.1}},
         {"label_smoothing": 0.2},
-        {"solver": "adamw"},
-        {"solver": SGD(0.05, momentum=0.3)},
-        {"solver": Adam(0.01)},
+        {"solver": "adamw"},  # decays weights, which adam does not
+        {"solver": Adam(0.001, beta_1=0.5)},
         {"learning_rate": "cosine"},
         {"learning_rate": Cosine(final=0.5)},
         {"learning_rate": "one_cycle", "solver": "sgd"},
@@ -325,8 +324,8 @@ def test_no_arithmetic_of_its_own():
 
 def test_r2_of_a_regressor():
     model = regressor(max_iter=100, scale_targets=True).fit(X_values, y_values)
-    expected = r2_score(y_values, model.predict(X_values))
-    assert model.score(X_values, y_values) == pytest.approx(expected)
+    residual = ((y_values - model.predict(X_values)) ** 2).mean()
+    assert model.score(X_values, y_values) == pytest.approx(1 - residual / y_values.var())
 
 
 def test_convergence_warning_is_scikit_learns():
@@ -380,14 +379,16 @@ def test_contradictions_are_refused(name):
 
 BAD_DATA = {
     "NaN": (lambda: (np.where(X[3, 2] == X, np.nan, X), y), {}, ValueError, "contains NaN"),
-    "infinity": (lambda: (X * np.inf, y), {}, ValueError, "infinity|NaN"),
+    "infinity": (lambda: (np.where(X.max() == X, np.inf, X), y), {}, ValueError,
+                 "Input X contains infinity"),
     "text": (lambda: (np.array([["a"] * 4] * 150), y), {}, ValueError, "could not convert string"),
     "fewer targets": (lambda: (X, y[:9]), {}, ValueError, "inconsistent numbers of samples"),
     "continuous classes": (lambda: (X, X[:, 0]), {}, ValueError, "Unknown label type"),
     "negative weights": (
         lambda: (X, y), {"sample_weight": np.full(150, -1.0)}, ValueError, "Negative values"),
     "no weights": (
-        lambda: (X, y), {"sample_weight": np.zeros(150)}, ValueError, "zero"),
+        lambda: (X, y), {"sample_weight": np.zeros(150)}, ValueError,
+        "sample_weight must not be zero for every sample"),
     "a single member and early stopping": (
         lambda: (X[:51], (y[:51] > 0).astype(int)), {}, ValueError, "too few"),
     "X_val alone": (

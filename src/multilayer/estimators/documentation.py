@@ -23,8 +23,8 @@ batch_size : int or 'auto', default='auto'
 learning_rate : str or Schedule, default='constant'
     With ``solver='sgd'`` alone ``'constant'``, ``'invscaling'`` (divided by tᵖ after each epoch,
     where t counts samples from 1 and p is `power_t`) or ``'adaptive'`` (divided by 5 where the
-    training would stop); with any solver that takes steps one of ``multilayer.numpy.SCHEDULES``,
-    by name or as an object.
+    training would stop); the momentum changes with it at once, which in scikit-learn it does not.
+    With any solver that takes steps one of ``multilayer.numpy.SCHEDULES``, by name or as an object.
 learning_rate_init : float, default=0.001
     The first learning rate.
 power_t : float, default=0.5
