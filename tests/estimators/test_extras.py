@@ -388,7 +388,7 @@ BAD_DATA = {
         lambda: (X, y), {"sample_weight": np.full(150, -1.0)}, ValueError, "Negative values"),
     "no weights": (
         lambda: (X, y), {"sample_weight": np.zeros(150)}, ValueError,
-        "sample_weight must not be zero for every sample"),
+        "Sample weights must contain at least one non-zero number"),
     "a single member and early stopping": (
         lambda: (X[:51], (y[:51] > 0).astype(int)), {}, ValueError, "too few"),
     "X_val alone": (
