@@ -111,9 +111,12 @@ def _outputs(g: Graph, model: Model, x: str) -> dict[str, int]:
         start = 0
         widths = {}
         for i, (size, classes) in enumerate(zip(targets.sizes, targets.classes, strict=True)):
-            one = g("Softmax", _columns(g, x, start, start + size), axis=1)
-            _columns(g, one, 0, len(classes), name=f"probabilities_{i}")
-            widths[f"probabilities_{i}"] = len(classes)
+            name = f"probabilities_{i}"
+            if len(classes) == 1:
+                g("Add", g("Mul", _columns(g, x, start, start + 1), 0.0), 1.0, name=name)
+            else:
+                g("Softmax", _columns(g, x, start, start + size), axis=1, name=name)
+            widths[name] = len(classes)
             start += size
         return widths
     if isinstance(targets, Values) and targets.mean is not None and targets.scale is not None:
@@ -125,6 +128,6 @@ def _outputs(g: Graph, model: Model, x: str) -> dict[str, int]:
     return {name: model.net.architecture.out_features}
 
 
-def _columns(g: Graph, x: str, start: int, stop: int, name: str = "") -> str:
+def _columns(g: Graph, x: str, start: int, stop: int) -> str:
     bounds = (np.array([bound]) for bound in (start, stop, 1))
-    return g("Slice", x, *bounds, name=name)
+    return g("Slice", x, *bounds)
