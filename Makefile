@@ -11,7 +11,7 @@ demo: $(VENV)/.installed  ## train on the handwritten digits
 	$(BIN)/mlp train digits
 
 test: lint  ## everything that must pass
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n 2
 	$(BIN)/python benchmarks/kept.py
 
 lint: $(VENV)/.installed-dev
