@@ -22,9 +22,9 @@ TRIAL = 0.02
 """Seconds of work after which it is judged whether several threads pay."""
 PAYS = 0.9
 """They pay if the work takes less than this share of the time that one thread would need."""
-PAUSE = 0.5
+PAUSE = 1.0
 """Seconds until the next trial after one that did not pay; twice as long after each in a row."""
-LONGEST_PAUSE = 4.0
+LONGEST_PAUSE = 8.0
 
 
 class Workers:
