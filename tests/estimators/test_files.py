@@ -138,3 +138,22 @@ def test_export(fitted, tmp_path):
     for one, other in zip(outputs, expected, strict=True):
         scale = np.abs(other).max()
         np.testing.assert_allclose(one / scale, other / scale, atol=1e-5)
+
+
+def test_a_table_with_other_columns_is_refused(tmp_path):
+    frame = pd.DataFrame(X, columns=list("abcd"))
+    model = MLPClassifier(8, max_iter=5, random_state=0).fit(frame, y)
+    model.save(tmp_path / "m.safetensors")
+    loaded = multilayer.load(tmp_path / "m.safetensors")
+    np.testing.assert_array_equal(loaded.predict(frame), model.predict(frame))
+    for other, missing, extra in (
+        (frame[list("dcba")], "none", "none"),
+        (frame.rename(columns={"a": "z"}), "a", "z"),
+        (frame[list("abc")], "d", "none"),
+    ):
+        with pytest.raises(ValueError, match="X must have the columns") as error:
+            loaded.predict(other)
+        assert str(error.value) == (
+            f"X must have the columns a, b, c, d, in this order; missing: {missing}; beyond them: "
+            f"{extra}"
+        )

@@ -137,9 +137,25 @@ class Model:
             raise InvalidDataError(msg)
 
     def _scaled(self, X: object) -> Any:
+        self._check_columns(X)
         if self.mean is None and self.scale is None:
             return X
         x = checks.sample_matrix(X, self.net.architecture.in_features, np.float64)
         if self.mean is not None:
             x = x - self.mean
         return x if self.scale is None else x / self.scale
+
+    def _check_columns(self, X: object) -> None:
+        """Raise if a table's columns have not the names of the inputs, in their order."""
+        names = getattr(X, "columns", None)
+        if self.columns is None or names is None:
+            return
+        found = tuple(map(str, names))
+        if found != tuple(self.columns):
+            missing = [name for name in self.columns if name not in found]
+            extra = [name for name in found if name not in self.columns]
+            msg = (
+                f"X must have the columns {', '.join(self.columns)}, in this order; missing: "
+                f"{', '.join(missing) or 'none'}; beyond them: {', '.join(extra) or 'none'}"
+            )
+            raise InvalidDataError(msg)
