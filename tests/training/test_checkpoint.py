@@ -388,7 +388,8 @@ def test_another_seed_is_refused(kept):
         run(checkpoint=kept, resume=True, seed=2)
     assert str(caught.value) == (
         f"rng of fit must be where it was when the checkpoint in {kept} was begun: give the same "
-        "seed, or rng=None to take it from there"
+        "seed, and the same network if its weights come from it too, or rng=None to take it from "
+        "there"
     )
 
 

@@ -64,7 +64,8 @@ class Keeper:
         if is_given and not np.array_equal(start, self._start):
             msg = (
                 f"rng of fit must be where it was when the checkpoint in {checkpoint.folder} was "
-                "begun: give the same seed, or rng=None to take it from there"
+                "begun: give the same seed, and the same network if its weights come from it too, "
+                "or rng=None to take it from there"
             )
             raise InvalidArgumentError(msg)
         try:
