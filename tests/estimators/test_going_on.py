@@ -201,6 +201,7 @@ def test_samples_without_weight_do_not_count_for_the_scale_of_targets():
 def test_validation_samples_need_not_have_all_classes():
     model = MLPClassifier(4, warm_start=True, early_stopping=True, max_iter=3, random_state=0)
     model.fit(X, y, X_val=X[:100], y_val=y[:100]).fit(X, y, X_val=X[:100], y_val=y[:100])
+    assert len(model.validation_scores_) == 6
 
 
 @ENGINES

@@ -8,29 +8,27 @@ from typing import Any, ClassVar, Self
 
 import numpy as np
 import numpy.typing as npt
+from scipy.sparse import issparse
 from sklearn.base import BaseEstimator, TransformerMixin
-from sklearn.model_selection import train_test_split
-from sklearn.utils import check_random_state
+from sklearn.utils import check_random_state, column_or_1d
 from sklearn.utils.validation import check_is_fitted
 
 from multilayer.architecture import Architecture
-from multilayer.errors import InvalidArgumentError, InvalidDataError
-from multilayer.estimators.fitting import Job, Samples, as_samples
+from multilayer.errors import InvalidArgumentError
+from multilayer.estimators.fitting import Job, Samples, as_samples, set_aside
 from multilayer.estimators.html import fitted_html
 from multilayer.estimators.information import described, information_of
 from multilayer.estimators.settings import (
     CONSTRAINTS,
     make_architecture,
     make_initializer,
-    make_optimizer,
-    uses_torch,
 )
 from multilayer.estimators.validation import validated
 from multilayer.estimators.weights import take_weights, views_of
 from multilayer.files import export_onnx, save_model
 from multilayer.model import Model, Targets
 from multilayer.numpy import LBFGS, MLP, Loss
-from multilayer.training import History, Metric
+from multilayer.training import Metric
 
 __all__ = ["BaseMLP", "check_takes_steps"]
 
@@ -97,16 +95,15 @@ class BaseMLP(TransformerMixin, BaseEstimator):  # type: ignore[misc]
 
     # What classifier and regressor each have their own of ----------------------------------
 
-    def _validate(
-        self,
-        X: Any,
-        y: Any,
-        *,
-        reset: bool,
-        incremental: bool = False,
-        names: tuple[str, str] = ("X", "y"),
-    ) -> tuple[Any, Array]:
-        """Return samples and targets, checked; those of a fit decide what `_targets` is."""
+    _targets: Targets
+    _targets_are_numbers: ClassVar[bool]
+
+    def _take_targets(self, y: Array, *, reset: bool, incremental: bool) -> None:
+        """Decide by checked targets what `_targets` is, or raise if they do not go on with it."""
+        raise NotImplementedError
+
+    def _check_targets(self, y: Array) -> None:
+        """Raise if targets to validate on are not of the kind that is trained on."""
         raise NotImplementedError
 
     def _loss(self) -> Loss:
@@ -123,8 +120,6 @@ class BaseMLP(TransformerMixin, BaseEstimator):  # type: ignore[misc]
     def _strata(self, targets: Array) -> Array | None:
         """Return what a validation part is stratified by."""
         return None
-
-    _targets: Targets
 
     # Fitting -------------------------------------------------------------------------------
 
@@ -164,15 +159,10 @@ class BaseMLP(TransformerMixin, BaseEstimator):  # type: ignore[misc]
             if is_first:
                 self._initialize(architecture, X.dtype, random_state)
             data, held_out = self._hold_out(data, X_val, y_val, sample_weight_val, random_state)
-            # What is trained is a copy, so that a failure leaves what is there. L-BFGS's line
-            # search needs more than the 7 digits of float32.
             net = self._network(architecture)
-            is_lbfgs = isinstance(make_optimizer(self), LBFGS)
-            work = net.copy("float64" if is_lbfgs else None)
-            job = Job(self, work, data, held_out, random_state, incremental=incremental)
+            job = Job(self, net, data, held_out, random_state, incremental=incremental)
             job.train()
             job.finish()
-            self._show_weights(work if work.dtype == net.dtype else work.copy(net.dtype))
             job.warn()
         return self
 
@@ -181,8 +171,35 @@ class BaseMLP(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         has_weights = hasattr(self, "coefs_") and hasattr(self, "intercepts_")
         return not has_weights or not (self.warm_start or incremental)
 
-    def _uses_torch(self) -> bool:
-        return uses_torch(self)
+    def _validate(
+        self,
+        X: Any,
+        y: Any,
+        *,
+        reset: bool,
+        incremental: bool = False,
+        names: tuple[str, str] = ("X", "y"),
+    ) -> tuple[Any, Array]:
+        """Return samples and targets, checked."""
+        X, y = validated(
+            self,
+            X,
+            y,
+            multi_output=True,
+            y_numeric=self._targets_are_numbers,
+            reset=reset,
+            names=names,
+        )
+        is_sparse = issparse(y)
+        y = y.toarray() if is_sparse else y
+        if y.ndim == 2 and y.shape[1] == 1:
+            y = column_or_1d(y, warn=True)
+        if names[0] == "X":
+            self._take_targets(y, reset=reset, incremental=incremental)
+            self._has_sparse_targets = is_sparse
+        else:
+            self._check_targets(y)
+        return X, y
 
     def _initialize(
         self, architecture: Architecture, dtype: Any, random_state: np.random.RandomState
@@ -250,7 +267,10 @@ class BaseMLP(TransformerMixin, BaseEstimator):  # type: ignore[misc]
             if weight is not None:
                 msg = "sample_weight_val of fit must be given with X_val and y_val"
                 raise InvalidArgumentError(msg)
-            return self._split(data, random_state) if self.early_stopping else (data, None)
+            if not self.early_stopping:
+                return data, None
+            strata = self._strata(data.targets)
+            return set_aside(data, self.validation_fraction, strata, random_state)
         for name, other, value in (("X_val", "y_val", X_val), ("y_val", "X_val", y_val)):
             if value is None:
                 msg = f"{name} of fit must be given with {other}; got None"
@@ -258,27 +278,6 @@ class BaseMLP(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         X, y = self._validate(X_val, y_val, reset=False, names=("X_val", "y_val"))
         weight = self._weights(X, y, weight, "sample_weight_val")
         return data, Samples(X, self._targets.encode(y), weight)
-
-    def _split(self, data: Samples, random_state: np.random.RandomState) -> tuple[Samples, Samples]:
-        """Set samples aside, those that scikit-learn would."""
-        training, held_out = train_test_split(
-            np.arange(len(data)),
-            random_state=random_state,
-            test_size=self.validation_fraction,
-            stratify=self._strata(data.targets),
-        )
-        if len(held_out) < 2:
-            msg = (
-                "The validation set is too small. Increase 'validation_fraction' or the size of "
-                "your dataset."
-            )
-            raise InvalidDataError(msg)
-        parts = data.part(training), data.part(held_out)
-        for name, part in zip(("training", "validation"), parts, strict=True):
-            if part.weight is not None and not part.weight.any():
-                msg = f"sample_weight must not be zero for every sample of the {name} part"
-                raise InvalidDataError(msg)
-        return parts
 
     # Predicting ----------------------------------------------------------------------------
 
@@ -317,14 +316,6 @@ class BaseMLP(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         a = self._net.architecture
         width = (a.in_features, *a.hidden_features)[-1]
         return np.array([f"{type(self).__name__.lower()}{i}" for i in range(width)], dtype=object)
-
-    @property
-    def history_(self) -> History:
-        """What each epoch of the last fit has given, times and learning rates too."""
-        if not hasattr(self, "_history"):
-            msg = f"{type(self).__name__!r} object has no attribute 'history_'"
-            raise AttributeError(msg)
-        return self._history
 
     @property
     def network_(self) -> MLP:
@@ -396,7 +387,7 @@ class BaseMLP(TransformerMixin, BaseEstimator):  # type: ignore[misc]
     def _html_repr(self) -> str:
         """Return scikit-learn's picture of the parameters, and the layers and losses if fitted."""
         html: str = super()._html_repr()
-        return html + fitted_html(self) if hasattr(self, "_history") else html
+        return html + fitted_html(self) if hasattr(self, "history_") else html
 
     def __getstate__(self) -> dict[str, Any]:
         if hasattr(self, "_net"):

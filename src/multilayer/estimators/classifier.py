@@ -5,10 +5,9 @@ from typing import Any, ClassVar, Self
 
 import numpy as np
 import numpy.typing as npt
-from scipy.sparse import csr_matrix, issparse
+from scipy.sparse import csr_matrix
 from sklearn.base import ClassifierMixin, _fit_context
 from sklearn.metrics import accuracy_score
-from sklearn.utils import column_or_1d
 from sklearn.utils._param_validation import Interval, Real, StrOptions
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.multiclass import (
@@ -22,7 +21,7 @@ from sklearn.utils.validation import check_is_fitted
 from multilayer.errors import InvalidArgumentError, InvalidDataError
 from multilayer.estimators.base import BaseMLP, check_takes_steps
 from multilayer.estimators.documentation import documented
-from multilayer.estimators.validation import checked_weights, validated
+from multilayer.estimators.validation import checked_weights
 from multilayer.model import Classes, ClassGroups, Labels
 from multilayer.numpy import BinaryCrossEntropy, CrossEntropy, GroupedCrossEntropy, Loss
 from multilayer.training import Metric
@@ -73,7 +72,7 @@ class MLPClassifier(ClassifierMixin, BaseMLP):  # type: ignore[misc]
     label_smoothing: float
     classes_: Any
     _targets: Any
-    _has_sparse_labels: bool = False
+    _targets_are_numbers = False
 
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
         **BaseMLP._parameter_constraints,
@@ -191,7 +190,7 @@ class MLPClassifier(ClassifierMixin, BaseMLP):  # type: ignore[misc]
         """Return the most probable class of each sample, or its labels; sparse if those were."""
         check_is_fitted(self)
         predicted = self._targets.decode(self._outputs(X))
-        return csr_matrix(predicted) if self._has_sparse_labels else predicted
+        return csr_matrix(predicted) if self._has_sparse_targets else predicted
 
     def predict_proba(self, X: Any) -> Any:
         """Return the probability of each class or label, of shape (n_samples, n_classes).
@@ -219,32 +218,14 @@ class MLPClassifier(ClassifierMixin, BaseMLP):  # type: ignore[misc]
         measure = accuracy if isinstance(self._targets, ClassGroups) else accuracy_score
         return float(measure(y, predicted, sample_weight=sample_weight))
 
-    def _validate(
-        self,
-        X: Any,
-        y: Any,
-        *,
-        reset: bool,
-        incremental: bool = False,
-        names: tuple[str, str] = ("X", "y"),
-    ) -> tuple[Any, Array]:
-        X, y = validated(self, X, y, multi_output=True, reset=reset, names=names)
-        is_sparse = issparse(y)
-        y = y.toarray() if is_sparse else y
-        if y.ndim == 2 and y.shape[1] == 1:
-            y = column_or_1d(y, warn=True)
-        if names[0] != "X":
-            self._check_known(y)
-        elif not hasattr(self, "classes_") or not (self.warm_start or incremental):
+    def _take_targets(self, y: Array, *, reset: bool, incremental: bool) -> None:
+        if not hasattr(self, "classes_") or not (self.warm_start or incremental):
             self._targets = _targets_of(y)
             self.classes_ = self._targets.classes
         elif self.warm_start and not isinstance(self._targets, ClassGroups):
             self._check_same(y)
         else:
-            self._check_known(y)
-        if names[0] == "X":
-            self._has_sparse_labels = is_sparse
-        return X, y
+            self._check_targets(y)
 
     def _check_same(self, y: Array) -> None:
         """Raise if these are not the classes of the fit before."""
@@ -256,8 +237,7 @@ class MLPClassifier(ClassifierMixin, BaseMLP):  # type: ignore[misc]
             )
             raise InvalidDataError(msg)
 
-    def _check_known(self, y: Array) -> None:
-        """Raise if there are classes that no fit has seen."""
+    def _check_targets(self, y: Array) -> None:
         if isinstance(self._targets, ClassGroups):
             return  # encoding refuses what is not among them
         classes = unique_labels(y)

@@ -8,16 +8,23 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 from sklearn.exceptions import ConvergenceWarning
+from sklearn.model_selection import train_test_split
 
 from multilayer.data import SparseSamples
 from multilayer.errors import DivergenceError, InvalidDataError
 from multilayer.estimators.convergence import Convergence
-from multilayer.estimators.settings import check_precision, make_optimizer, make_schedule
+from multilayer.estimators.settings import (
+    check_precision,
+    make_optimizer,
+    make_schedule,
+    uses_torch,
+)
 from multilayer.numpy import MLP, Optimizer
 from multilayer.randomness import generator_state
 from multilayer.training import Callback, History, Run, train
+from multilayer.training.arguments import take_rows
 
-__all__ = ["Job", "Samples", "as_samples"]
+__all__ = ["Job", "Samples", "as_samples", "set_aside"]
 
 Array = npt.NDArray[Any]
 
@@ -43,8 +50,7 @@ class Samples(NamedTuple):
 
     def part(self, rows: Array) -> "Samples":
         """Return some of them."""
-        weight = None if self.weight is None else self.weight[rows]
-        return Samples(self.X[rows], self.targets[rows], weight)
+        return Samples(*take_rows(self, rows))
 
     def as_data(self) -> tuple[Any, Array, Array | None]:
         """Return them as `train` takes them."""
@@ -54,6 +60,27 @@ class Samples(NamedTuple):
 def as_samples(X: Any) -> Any:
     """Return samples as the engines take them."""
     return SparseSamples(X) if hasattr(X, "tocsr") else X
+
+
+def set_aside(
+    data: Samples, share: float, strata: Array | None, random_state: np.random.RandomState
+) -> tuple[Samples, Samples]:
+    """Return what is trained on and what it is judged by, as scikit-learn divides them."""
+    training, held_out = train_test_split(
+        np.arange(len(data)), random_state=random_state, test_size=share, stratify=strata
+    )
+    if len(held_out) < 2:
+        msg = (
+            "The validation set is too small. Increase 'validation_fraction' or the size of your "
+            "dataset."
+        )
+        raise InvalidDataError(msg)
+    parts = data.part(training), data.part(held_out)
+    for name, part in zip(("training", "validation"), parts, strict=True):
+        if part.weight is not None and not part.weight.any():
+            msg = f"sample_weight must not be zero for every sample of the {name} part"
+            raise InvalidDataError(msg)
+    return parts
 
 
 class _Order:
@@ -96,7 +123,7 @@ class Job:
     estimator : BaseMLP
         Whose parameters and results these are. Nothing of it changes before `finish`.
     net : MLP
-        The network that is trained; nobody else uses it.
+        The network that the training starts from. What is trained is a copy.
     data : Samples
         What it is trained on.
     held_out : Samples, optional
@@ -118,16 +145,19 @@ class Job:
         incremental: bool,
     ) -> None:
         e = self.estimator = estimator
-        self.net = net
         self.data, self.held_out = data, held_out
         self.random_state = random_state
         self.incremental = incremental
         self.optimizer = make_optimizer(e)
         self.takes_steps = isinstance(self.optimizer, Optimizer)
-        self.kind = (type(self.optimizer).__name__, e._uses_torch())
+        # L-BFGS's line search needs more than the 7 digits of float32.
+        self.dtype = net.dtype
+        self.net = net.copy(None if self.takes_steps else "float64")
+        self.with_torch = uses_torch(e)
+        self.kind = (type(self.optimizer).__name__, self.with_torch)
         """What the solver's state is of: it is gone on with by the same kind alone."""
         self.goes_on = incremental and e._solver_kind == self.kind
-        check_precision(e, net, self.optimizer)
+        check_precision(e, self.net, self.optimizer)
         self.watch, self.divergence = _Watch(), ""
         self.batch_size = self._batch_size()
         is_adaptive = e.solver == "sgd" and e.learning_rate == "adaptive"
@@ -163,8 +193,7 @@ class Job:
         weight = self.data.weight
         # scikit-learn's penalty is α/2 ‖W‖² over a batch's samples, or the sum of their weights.
         mass = self.batch_size * (1.0 if weight is None else float(weight.mean()))
-        with_torch = e._uses_torch()
-        work: Any = self._twin() if with_torch else self.net
+        work: Any = self._twin() if self.with_torch else self.net
         trainer = work.trainer(
             loss=e._loss(),
             optimizer=self.optimizer,
@@ -172,7 +201,7 @@ class Job:
             clip_norm=e.clip_norm,
             clip_value=e.clip_value,
             rng=rng.spawn(1)[0],
-            **({"precision": e.precision} if with_torch else {}),
+            **({"precision": e.precision} if self.with_torch else {}),
         )
         if self.goes_on:
             # The weights may have been written to since; all else is as it was.
@@ -204,7 +233,7 @@ class Job:
             )  # fmt: skip
         except DivergenceError as error:
             self._diverged(error)
-        if with_torch:
+        if self.with_torch:
             twin = work.to_numpy()
             self.net.set_weights(twin.weights)
             self.net.set_state(twin.state)
@@ -240,7 +269,8 @@ class Job:
         """Give the estimator the results, under scikit-learn's names."""
         e, history = self.estimator, self.watch.history
         n_before = len(e.loss_curve_)
-        e._history = history
+        e.history_ = history
+        e._show_weights(self.net if self.net.dtype == self.dtype else self.net.copy(self.dtype))
         e.n_iter_ = history.n_epochs
         losses = history.get("train_loss", [])
         e.loss_curve_ = e.loss_curve_ + losses

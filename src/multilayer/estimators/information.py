@@ -13,7 +13,7 @@ METRICS = ("loss_", "best_loss_", "best_validation_score_")
 
 def information_of(estimator: Any) -> dict[str, Any]:
     """Return parameters, metrics, history and the data's fingerprint, as JSON has them."""
-    history = getattr(estimator, "_history", None)
+    history = getattr(estimator, "history_", None)
     metrics = {"epochs": getattr(estimator, "n_iter_", 0)}
     for name in METRICS:
         value = getattr(estimator, name, None)

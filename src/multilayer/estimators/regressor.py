@@ -8,14 +8,13 @@ import numpy.typing as npt
 from sklearn.base import RegressorMixin, _fit_context
 from sklearn.metrics import d2_pinball_score, r2_score
 from sklearn.preprocessing import StandardScaler
-from sklearn.utils import column_or_1d
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
 from multilayer.errors import InvalidArgumentError, InvalidDataError
 from multilayer.estimators.base import BaseMLP, check_takes_steps
 from multilayer.estimators.documentation import documented
-from multilayer.estimators.validation import checked_weights, validated
+from multilayer.estimators.validation import checked_weights
 from multilayer.model import Values
 from multilayer.numpy import LOSSES, Loss, Poisson, Quantile
 from multilayer.registry import Names, resolve
@@ -67,6 +66,7 @@ class MLPRegressor(RegressorMixin, BaseMLP):  # type: ignore[misc]
     loss: Any
     scale_targets: bool
     _targets: Values
+    _targets_are_numbers = True
     _quantiles: tuple[float, ...]
     _is_scaled: bool
 
@@ -189,28 +189,14 @@ class MLPRegressor(RegressorMixin, BaseMLP):  # type: ignore[misc]
             return partial(_mean_d2, self._quantiles, weight)
         return partial(r2_score, sample_weight=weight)
 
-    def _validate(
-        self,
-        X: Any,
-        y: Any,
-        *,
-        reset: bool,
-        incremental: bool = False,
-        names: tuple[str, str] = ("X", "y"),
-    ) -> tuple[Any, Array]:
-        X, y = validated(self, X, y, multi_output=True, y_numeric=True, reset=reset, names=names)
-        if y.ndim == 2 and y.shape[1] == 1:
-            y = column_or_1d(y, warn=True)
-        loss = self._loss()
-        quantiles = loss.quantiles if isinstance(loss, Quantile) else ()
-        wanted = Values(
-            1 if y.ndim == 1 else y.shape[1],
-            n_each=max(len(quantiles), 1),
-            output="exp" if isinstance(loss, Poisson) else "identity",
-        )
+    def _take_targets(self, y: Array, *, reset: bool, incremental: bool) -> None:
         if reset or not hasattr(self, "_targets"):
-            self._targets, self._quantiles = wanted, quantiles
+            self._targets, self._quantiles = self._wanted(y)
             self._is_scaled = bool(self.scale_targets)
+        self._check_targets(y)
+
+    def _check_targets(self, y: Array) -> None:
+        wanted, _ = self._wanted(y)
         for name, before, now in (
             ("targets", self._targets.n_targets, wanted.n_targets),
             ("outputs for each", self._targets.n_each, wanted.n_each),
@@ -223,7 +209,17 @@ class MLPRegressor(RegressorMixin, BaseMLP):  # type: ignore[misc]
                     f"on with; got {now!r}"
                 )
                 raise InvalidDataError(msg)
-        return X, y
+
+    def _wanted(self, y: Array) -> tuple[Values, tuple[float, ...]]:
+        """Return what the parameters say of such targets, not scaled yet, and the quantiles."""
+        loss = self._loss()
+        quantiles = loss.quantiles if isinstance(loss, Quantile) else ()
+        values = Values(
+            1 if y.ndim == 1 else y.shape[1],
+            n_each=max(len(quantiles), 1),
+            output="exp" if isinstance(loss, Poisson) else "identity",
+        )
+        return values, quantiles
 
     def _weights(self, X: Any, y: Any, sample_weight: Any, name: str) -> Array | None:
         weight: Array | None = checked_weights(X, y, sample_weight, None, name)

@@ -11,7 +11,7 @@ from sklearn.utils.validation import _check_sample_weight, validate_data
 
 from multilayer.errors import InvalidArgumentError, InvalidDataError
 
-__all__ = ["DTYPES", "checked_weights", "validated"]
+__all__ = ["checked_weights", "validated"]
 
 DTYPES = (np.float64, np.float32)
 NOT_FINITE = re.compile(r"Input (X|y) contains (NaN|infinity)[^.]*\.")
