@@ -6,7 +6,7 @@ from pathlib import Path
 import matplotlib
 from matplotlib.figure import Figure
 
-from report import Entry, Section
+from report import Entry, Section, said
 
 __all__ = ["draw", "save"]
 
@@ -33,7 +33,7 @@ def draw(sections: Iterable[Section]) -> Figure:
     y = 0.0
     for section in contests:
         ours = next(entry for entry in section.entries if entry.ratio is None)
-        title = f"{section.title}: ours {_milliseconds(ours.seconds)} per {section.unit}"
+        title = f"{section.title}: ours {said('seconds', ours.seconds)} per {section.unit}"
         ax.text(
             0.01,
             y,
@@ -63,7 +63,7 @@ def draw(sections: Iterable[Section]) -> Figure:
     ax.spines[["top", "right", "left"]].set_visible(False)
     ax.set_xlabel(
         "time ÷ ours, median of the rounds (right of 1: slower than ours); whisker: lowest to "
-        "highest round; ◆: goal",
+        "highest round; ◇: goal",
         fontsize=8,
     )
     return figure
@@ -104,7 +104,3 @@ def _goal(entry: Entry) -> float | None:
 def _end(entry: Entry) -> float:
     """Return where everything that is drawn of an entry ends."""
     return max(1, entry.ratio.high if entry.ratio else 1, _goal(entry) or 1)
-
-
-def _milliseconds(seconds: float) -> str:
-    return f"{1e3 * seconds:.3g} ms" if seconds >= 1e-3 else f"{1e6 * seconds:.3g} µs"

@@ -10,7 +10,17 @@ from rich.table import Table
 
 from turns import Ratio, ratio_of, typical
 
-__all__ = ["Entry", "Goal", "Section", "as_json", "entries_of", "remarks", "table", "write"]
+__all__ = [
+    "Entry",
+    "Goal",
+    "Section",
+    "as_json",
+    "entries_of",
+    "remarks",
+    "said",
+    "table",
+    "write",
+]
 
 MARKS = {True: "[green]met ✓[/]", False: "[red]short ✗[/]", None: ""}
 
@@ -29,7 +39,7 @@ class Goal:
         return value <= self.bound if self.at_most else value >= self.bound
 
     def __str__(self) -> str:
-        return ("≤ " if self.at_most else "≥ ") + _said(self.of, self.bound)
+        return ("≤ " if self.at_most else "≥ ") + said(self.of, self.bound)
 
 
 @dataclass(frozen=True)
@@ -124,7 +134,7 @@ def table(sections: Iterable[Section]) -> Table:
             result.add_row(
                 f"{section.title}, per {section.unit}" if i == 0 else "",
                 entry.name,
-                _said("seconds", entry.seconds),
+                said("seconds", entry.seconds),
                 "" if entry.share is None else f"{entry.share:.1%}",
                 "" if ratio is None else f"{ratio.median:.2f} ({ratio.low:.2f}–{ratio.high:.2f})",
                 str(entry.goal or ""),
@@ -161,7 +171,7 @@ def write(path: Path, content: dict[str, Any]) -> None:
     path.write_text(json.dumps(content, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
 
 
-def _said(kind: str, value: float) -> str:
+def said(kind: str, value: float) -> str:
     """Return a number as it is read best."""
     if kind == "share":
         return f"{value:.0%}"
