@@ -35,6 +35,7 @@ from multilayer.numpy.losses import (
 )
 from multilayer.numpy.network import MLP
 from multilayer.numpy.normalization import BatchNorm, LayerNorm
+from multilayer.numpy.observation import LayerObservation, observe
 from multilayer.numpy.optimizers import (
     OPTIMIZERS,
     SGD,
@@ -100,6 +101,7 @@ __all__ = [
     "KaimingUniform",
     "Layer",
     "LayerNorm",
+    "LayerObservation",
     "LeCun",
     "Lion",
     "Loss",
@@ -124,5 +126,6 @@ __all__ = [
     "check_gradients",
     "clip_by_norm",
     "clip_by_value",
+    "observe",
     "smooth_problem",
 ]

@@ -6,6 +6,7 @@ from multilayer.training.history import History
 from multilayer.training.loop import fit, train
 from multilayer.training.metrics import METRICS, Metric
 from multilayer.training.run import Run
+from multilayer.training.statistics import LayerStatistics
 
 __all__ = [
     "METRICS",
@@ -13,6 +14,7 @@ __all__ = [
     "Checkpoint",
     "EarlyStopping",
     "History",
+    "LayerStatistics",
     "Metric",
     "Progress",
     "Run",

@@ -1,0 +1,178 @@
+"""A callback that watches the layers: activations, gradients and updates while a network trains."""
+
+import math
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from multilayer import checks
+from multilayer.numpy import MLP, LayerObservation, observe
+from multilayer.registry import Names
+from multilayer.training.callbacks import Callback
+from multilayer.training.run import Run
+
+__all__ = ["QUANTILES", "STATISTICS", "LayerStatistics"]
+
+Array = npt.NDArray[Any]
+
+QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
+"""Those that tell of a distribution."""
+STATISTICS = Names(
+    "statistic",
+    [
+        "activations",
+        "gradients",
+        "activation_mean",
+        "activation_std",
+        "zeros",
+        "dead",
+        "gradient_norm",
+        "update_ratio",
+    ],
+)
+
+
+class LayerStatistics(Callback):
+    r"""Records every few steps what each layer computes for some samples, and how it learns.
+
+    The samples stay the same, so that what changes is the network. They are looked at as `observe`
+    does, without dropout; a network of PyTorch is looked at through its twin on the NumPy engine.
+    For each of :math:`l = 1, …, L + 1` layers, the output layer last, there are
+
+    =================== ============================================================
+    ``activations``     the 5, 25, 50, 75 and 95 % quantiles of :math:`a_l`
+    ``gradients``       the same of :math:`|∂J/∂a_l|`; of :math:`|∂J/∂z|` at the output
+    ``activation_mean`` the mean of :math:`a_l`
+    ``activation_std``  its standard deviation
+    ``zeros``           the share of its entries that are 0
+    ``dead``            the share of units that are 0 for every sample
+    ``gradient_norm``   :math:`‖∂J/∂W_l‖`, without penalty
+    ``update_ratio``    :math:`‖ΔW_l‖/‖W_l‖` of the last step
+    =================== ============================================================
+
+    Parameters
+    ----------
+    X : array of shape (n_samples, in_features)
+        Samples to look at; some hundreds are enough.
+    y : array of shape (n_samples,) or (n_samples, out_features)
+        Their targets, as the loss takes them: classes as numbers from 0.
+    every : int
+        After how many steps it looks again; the first step is always looked at. With L-BFGS a step
+        is an iteration.
+
+    Attributes
+    ----------
+    layers : tuple of str
+        ``hidden 1``, …, ``output``.
+    steps : list of int
+        After how many steps it has looked.
+
+    Raises
+    ------
+    InvalidArgumentError, InvalidTypeError
+        If `every` is no positive integer; what is wrong with the samples is told when the training
+        begins.
+
+    References
+    ----------
+    Glorot and Bengio (2010), Understanding the difficulty of training deep feedforward neural
+    networks, figures 2 to 7, show activations and gradients by layer in this way.
+
+    Examples
+    --------
+    >>> from multilayer import Architecture
+    >>> from multilayer.training import fit
+    >>> rng = np.random.default_rng(0)
+    >>> X = rng.normal(size=(40, 2))
+    >>> y = (X[:, 0] > 0).astype(int)
+    >>> watch = LayerStatistics(X, y, every=5)
+    >>> net = MLP(Architecture(2, (8,), 2), rng=rng)
+    >>> history = fit(net, (X, y), loss="cross_entropy", n_epochs=5, batch_size=20,
+    ...               callbacks=[watch], rng=rng)
+    >>> watch.layers, watch.steps
+    (('hidden 1', 'output'), [1, 5, 10])
+    >>> watch["zeros"].shape, watch["activations"].shape
+    ((3, 2), (3, 2, 5))
+    """
+
+    def __init__(self, X: object, y: object, *, every: int = 10) -> None:
+        self.X = X
+        self.y = y
+        self.every = checks.integer(every, "every", "LayerStatistics")
+        self.layers: tuple[str, ...] = ()
+        self.steps: list[int] = []
+        self._values: dict[str, list[Any]] = {name: [] for name in STATISTICS}
+
+    def __repr__(self) -> str:
+        return f"LayerStatistics(every={self.every})"
+
+    def __getitem__(self, name: str) -> Array:
+        """Return a statistic, of shape (n_records, n_layers), of quantiles with a third axis.
+
+        Raises
+        ------
+        UnknownNameError
+            If there is no such statistic.
+        """
+        return np.array(self._values[STATISTICS.check(name, "LayerStatistics")])
+
+    def on_train_begin(self, run: Run) -> None:
+        """Forget an earlier training, and look at the samples once: what is wrong shows now."""
+        self._loss: Any = run._trainer.loss
+        self.layers = tuple(layer.name for layer in self._observe(run.net))
+        self.steps = []
+        self._values = {name: [] for name in STATISTICS}
+        self._before: list[Array] = _weights(run.net)
+
+    def on_step_end(self, run: Run) -> None:
+        """Look at the layers, if it is time to."""
+        step = (run.epoch - 1) * run.n_steps + run.step
+        if self._is_due(step):
+            self._record(run.net, step)
+        # What a checkpoint between two looks need not hold is not kept.
+        self._before = _weights(run.net) if self._is_due(step + 1) else []
+
+    def on_epoch_end(self, run: Run) -> None:
+        """Look at the layers after an iteration of L-BFGS, which takes no steps."""
+        if math.isnan(run.learning_rate):
+            self.on_step_end(run)
+
+    def state(self) -> dict[str, Any]:
+        before = [W.tolist() for W in self._before]
+        return {"steps": self.steps, "values": self._values, "before": before}
+
+    def set_state(self, state: dict[str, Any]) -> None:
+        self.steps, self._values = state["steps"], state["values"]
+        self._before = [np.array(W) for W in state["before"]]
+
+    def _is_due(self, step: int) -> bool:
+        return step == 1 or step % self.every == 0
+
+    def _observe(self, net: Any) -> list[LayerObservation]:
+        twin = net if isinstance(net, MLP) else net.to_numpy()
+        return observe(twin, self.X, self.y, loss=self._loss)
+
+    def _record(self, net: Any, step: int) -> None:
+        layers = self._observe(net)
+        found: dict[str, Any] = {
+            "activations": [np.quantile(layer.a, QUANTILES) for layer in layers],
+            "gradients": [np.quantile(np.abs(layer.da), QUANTILES) for layer in layers],
+            "activation_mean": [layer.a.mean() for layer in layers],
+            "activation_std": [layer.a.std() for layer in layers],
+            "zeros": [(layer.a == 0).mean() for layer in layers],
+            "dead": [(layer.a == 0).all(axis=0).mean() for layer in layers],
+            "gradient_norm": [np.linalg.norm(layer.dW) for layer in layers],
+            "update_ratio": [
+                np.linalg.norm(after - before) / np.linalg.norm(before) if before.any() else np.nan
+                for after, before in zip(_weights(net), self._before, strict=True)
+            ],
+        }
+        self.steps.append(step)
+        for name, values in found.items():
+            self._values[name].append(np.asarray(values, dtype=np.float64).tolist())
+
+
+def _weights(net: Any) -> list[Array]:
+    """Return copies of the weights, without those of normalisations."""
+    return [np.array(W, dtype=np.float64) for W, _ in net.weights if W.ndim == 2]

@@ -1,0 +1,71 @@
+"""Observing a network: PyTorch's autograd has the same activations and gradients."""
+
+import numpy as np
+import pytest
+import torch
+
+from multilayer import Architecture
+from multilayer.errors import UnknownNameError
+from multilayer.numpy import MLP, observe
+from multilayer.torch import MLP as TorchMLP
+
+RNG = np.random.default_rng(0)
+X, Y = RNG.normal(size=(7, 4)), RNG.integers(0, 3, size=7)
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {},
+        {"activation": ("tanh", "relu"), "dropout": 0.5},
+        {"residual": True, "normalization": "layer"},
+        {"normalization": "batch", "activation": "gelu"},
+        {"output": "softmax"},
+    ],
+)
+def test_activations_and_gradients_are_those_of_autograd(settings):
+    net = MLP(Architecture(4, (5, 5), 3, **settings), dtype="float64", rng=np.random.default_rng(1))
+    before = net.copy()
+    found = observe(net, X, Y, loss="cross_entropy")
+    assert [layer.name for layer in found] == ["hidden 1", "hidden 2", "output"]
+
+    twin = TorchMLP.from_numpy(net).eval()
+    kept = []
+    for block in twin.hidden:
+        place = next(
+            i for i, module in enumerate(block) if "activations" in type(module).__module__
+            or type(module).__module__.startswith("torch.nn.modules.activation")
+        )  # fmt: skip
+        block[place].register_forward_hook(lambda _m, ins, out: kept.append((ins[0], out)))
+    logits = twin.logits(torch.from_numpy(X))
+    for _, a in kept:
+        a.retain_grad()
+    logits.retain_grad()
+    torch.nn.functional.cross_entropy(logits, torch.from_numpy(Y)).backward()
+
+    # The engines agree to rounding: a few units in the last place of numbers about 1.
+    same = {"rtol": 1e-10, "atol": 1e-13}
+    for layer, (z, a) in zip(found, kept, strict=False):
+        np.testing.assert_allclose(layer.z, z.detach(), **same)
+        np.testing.assert_allclose(layer.a, a.detach(), **same)
+        np.testing.assert_allclose(layer.da, a.grad, **same)
+    np.testing.assert_allclose(found[-1].z, logits.detach(), **same)
+    np.testing.assert_allclose(found[-1].da, logits.grad, **same)
+    gradients = [dW for dW, _ in twin.gradients if dW.ndim == 2]
+    for layer, dW in zip(found, gradients, strict=True):
+        np.testing.assert_allclose(layer.dW, dW, **same)
+    np.testing.assert_array_equal(net.parameters, before.parameters)
+    for name, array in net.state.items():
+        np.testing.assert_array_equal(array, before.state[name])
+
+
+def test_without_hidden_layers_there_is_the_output_alone():
+    net = MLP(Architecture(4, (), 1), rng=np.random.default_rng(1))
+    (layer,) = observe(net, X, Y, loss="squared_error")
+    np.testing.assert_allclose(layer.a, net(X), rtol=1e-6)  # float32
+
+
+def test_what_fit_would_refuse_is_refused():
+    net = MLP(Architecture(4, (2,), 3), rng=np.random.default_rng(1))
+    with pytest.raises(UnknownNameError, match="did you mean 'cross_entropy'"):
+        observe(net, X, Y, loss="crossentropy")
