@@ -1,0 +1,120 @@
+"""The API's pages, one a public name, written from each room's ``__all__`` before a build."""
+
+import importlib
+import inspect
+from pathlib import Path
+from typing import Any
+
+from sphinx.application import Sphinx
+
+import multilayer
+
+ROOMS = (
+    "multilayer",
+    *(f"multilayer.{room}" for room in sorted(multilayer._ROOMS)),
+    "multilayer.errors",
+    "multilayer.registry",
+    "multilayer.samples",
+)
+
+
+def public_names() -> dict[str, dict[str, Any]]:
+    """Return what each room exports, by its names."""
+    rooms = {room: importlib.import_module(room) for room in ROOMS}
+    return {
+        room: {name: getattr(module, name) for name in module.__all__ if name != "__version__"}
+        for room, module in rooms.items()
+    }
+
+
+def homes(names: dict[str, dict[str, Any]]) -> dict[int, str]:
+    """Return the one page of each object: that of the room, where the package exports it too."""
+    found: dict[int, str] = {}
+    for room in sorted(names, key=lambda room: room == "multilayer"):
+        for name, thing in names[room].items():
+            found.setdefault(id(thing), f"{room}.{name}")
+    return found
+
+
+def first_line(thing: Any) -> str:
+    """Return what a thing is, in a sentence; a registry tells its entries."""
+    if not (inspect.isclass(thing) or inspect.isroutine(thing)):
+        return f"The registry of: {', '.join(thing)}." if hasattr(thing, "names") else ""
+    paragraph = (inspect.getdoc(thing) or "").split("\n\n")[0]
+    return " ".join(paragraph.split()).replace("|", r"\|")
+
+
+def page(path: str, thing: Any) -> str:
+    """Return the page of one public name."""
+    if inspect.isclass(thing):
+        # What comes from classes of other packages is documented there.
+        foreign = {cls.__name__ for cls in thing.__mro__ if _is_foreign(cls)}
+        body = (
+            f".. autoclass:: {path}\n   :members:\n   :inherited-members: {', '.join(sorted(foreign))}\n"
+            "   :exclude-members: set_fit_request, set_partial_fit_request, set_score_request\n"
+        )
+    elif inspect.isroutine(thing):
+        body = f".. autofunction:: {path}\n"
+    else:
+        entries = f"\n\n   {first_line(thing)}" if first_line(thing) else ""
+        body = f".. py:data:: {path}{entries}\n"
+    room, _, name = path.rpartition(".")
+    return f"{heading(name)}\n.. currentmodule:: {room}\n\n{body}"
+
+
+def _is_foreign(cls: type) -> bool:
+    return not cls.__module__.startswith("multilayer.")
+
+
+def room_page(room: str, names: dict[str, Any], home: dict[int, str]) -> str:
+    """Return the page of a room: what it is for, and a table of its names."""
+    module = importlib.import_module(room)
+    rows = "".join(
+        f"   * - :py:obj:`{name} <{home[id(thing)]}>`\n     - {first_line(thing)}\n"
+        for name, thing in names.items()
+    )
+    own = [home[id(thing)] for name, thing in names.items() if home[id(thing)] == f"{room}.{name}"]
+    # A second name of an object whose page is elsewhere: `multilayer.load`.
+    aliases = "".join(
+        f".. py:data:: {room}.{name}\n   :no-typesetting:\n\n"
+        for name, thing in names.items()
+        if home[id(thing)].rpartition(".")[2] != name
+    )
+    table = f".. list-table::\n   :widths: 30 70\n\n{rows}"
+    tree = ".. toctree::\n   :hidden:\n\n" + "".join(f"   {path}\n" for path in own)
+    return f"{heading(room)}\n.. py:module:: {room}\n\n{inspect.getdoc(module)}\n\n{aliases}{table}\n{tree}"
+
+
+def heading(text: str) -> str:
+    """Return a page's title."""
+    return f"{text}\n{'=' * len(text)}\n"
+
+
+def write(folder: Path, pages: dict[str, str], suffix: str = ".rst") -> None:
+    """Write pages that have changed, and remove those that are no longer made."""
+    for path in folder.glob(f"*{suffix}"):
+        if path.stem not in pages and path.name not in pages:
+            path.unlink()
+    for name, text in pages.items():
+        path = folder / f"{name}{suffix}"
+        if not path.exists() or path.read_text(encoding="utf-8") != text:
+            path.write_text(text, encoding="utf-8")
+
+
+def generate(app: Sphinx) -> None:
+    """Write all pages into ``api/``, beside its index."""
+    names = public_names()
+    home = homes(names)
+    pages = {room: room_page(room, names[room], home) for room in names}
+    for room, of_room in names.items():
+        for name, thing in of_room.items():
+            path = f"{room}.{name}"
+            if home[id(thing)] == path:
+                pages[path] = page(path, thing)
+    write(Path(app.srcdir) / "api", pages)
+
+
+def setup(app: Sphinx) -> dict[str, bool]:
+    """Write the pages before Sphinx looks for them."""
+    app.connect("builder-inited", generate)
+    return {"parallel_read_safe": True, "parallel_write_safe": True}
