@@ -9,7 +9,7 @@ from rich.console import Console
 from typer.exceptions import TyperException
 
 import multilayer
-from multilayer.cli import activations, data, export, gradcheck, graph, parity, show, train
+from multilayer.cli import activations, data, export, gradcheck, graph, parity, plot, show, train
 from multilayer.errors import DivergenceError, ExportError, MultilayerError
 
 __all__ = ["app", "run"]
@@ -22,6 +22,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 app.add_typer(train.app, name="train")
+app.add_typer(plot.app, name="plot")
 app.command("show")(show.show)
 app.command("export")(export.export)
 app.command("data")(data.data)

@@ -1,0 +1,74 @@
+"""Where the pictures of ``mlp plot`` go: into a file, onto the screen, or both."""
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import numpy as np
+import typer
+from rich.console import Console
+
+from multilayer.atomic import replacing
+from multilayer.cli import options
+from multilayer.errors import InvalidArgumentError, MissingPackageError
+from multilayer.registry import Names
+
+__all__ = ["FORMATS", "Save", "Show", "begin", "finish"]
+
+FORMATS = Names("format", ["png", "svg", "pdf"])
+
+Save = Annotated[
+    Path | None, typer.Option(help="Draw into this file, a .png, .svg or .pdf.", metavar="FILE")
+]
+Show = Annotated[bool, typer.Option("--show", help="Open the picture in a window.")]
+
+
+def begin(save: Path | None, show: bool) -> None:
+    """Raise before anything is computed, if the picture could not be kept; choose the backend.
+
+    Raises
+    ------
+    InvalidArgumentError
+        If it is neither to be saved nor shown, if the file cannot be written, or there is no
+        screen.
+    MissingPackageError
+        If matplotlib is not installed.
+    """
+    if save is None and not show:
+        msg = "mlp plot needs --save FILE, or --show"
+        raise InvalidArgumentError(msg)
+    if save is not None:
+        FORMATS.check(save.suffix.lower().removeprefix("."), "--save")
+        options.check_save(save)
+    try:
+        import matplotlib as mpl
+    except ImportError as error:
+        msg = 'mlp plot needs matplotlib: pip install "multilayer[plot]"'
+        raise MissingPackageError(msg) from error
+    if not show:
+        mpl.use("Agg")
+        return
+    from matplotlib import pyplot as plt
+
+    if plt.get_backend().lower() in ("agg", "pdf", "svg", "ps", "cairo", "template"):
+        msg = f"--show needs a screen; matplotlib has the backend {plt.get_backend()!r} here"
+        raise InvalidArgumentError(msg)
+
+
+def finish(axes: Any, save: Path | None, show: bool) -> None:
+    """Write the figure of these Axes to the file, which appears whole or not at all; show it.
+
+    Parameters
+    ----------
+    axes : Axes or array of Axes
+        What a function of `multilayer.plots` has returned.
+    """
+    from matplotlib import pyplot as plt
+
+    figure = np.ravel(axes)[0].get_figure(root=True)
+    if save is not None:
+        with replacing(save) as file:
+            figure.savefig(file, format=save.suffix.lower().removeprefix("."), dpi=150)
+        Console(stderr=True).print(f"picture written to {save}", highlight=False, soft_wrap=True)
+    if show:
+        plt.show()
+    plt.close(figure)

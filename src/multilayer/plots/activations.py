@@ -1,0 +1,145 @@
+"""Activations and their derivatives as curves."""
+
+import itertools
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from multilayer import checks
+from multilayer.errors import InvalidArgumentError, InvalidTypeError
+from multilayer.numpy import ACTIVATIONS, Elementwise
+from multilayer.plots.style import BLUE, COLOURS, GREY, LINE_STYLES, ORANGE, many_axes
+
+__all__ = ["activations"]
+
+Array = npt.NDArray[Any]
+
+COLUMNS = 5
+N_POINTS = 400
+
+
+def activations(
+    names: str | Sequence[str] | None = None,
+    *,
+    together: bool = False,
+    z_max: float = 4.0,
+    axes: Any = None,
+) -> npt.NDArray[Any]:
+    r"""Draw activations a = σ(z) and their derivatives σ'(z).
+
+    Parameters
+    ----------
+    names : str or sequence of str, optional
+        Names of ``multilayer.numpy.ACTIVATIONS``; by default all that treat each number by itself.
+        Softmax and log-softmax take a whole row: there is no curve of them.
+    together : bool
+        Whether all are drawn in one pair of panels, σ beside σ', to be compared; otherwise each
+        has a panel with both curves.
+    z_max : float
+        Curves go from −z_max to z_max.
+    axes : array of Axes, optional
+        Where to draw: one an activation, or two if `together`.
+
+    Returns
+    -------
+    axes : array of Axes
+
+    Raises
+    ------
+    MissingPackageError
+        If matplotlib is not installed.
+    InvalidArgumentError, InvalidTypeError
+        If there is no such activation, or an argument is not one of those above.
+
+    Notes
+    -----
+    Where σ' jumps its curve is broken, since it has no value there; what the engine takes is told
+    in the activation's docstring.
+
+    Examples
+    --------
+    >>> import matplotlib
+    >>> matplotlib.use("Agg")
+    >>> [ax.get_title() for ax in activations(["sigmoid", "relu"])]
+    ['sigmoid', 'relu']
+    >>> [ax.get_title() for ax in activations(["sigmoid", "tanh", "relu"], together=True)]
+    ['activation σ(z)', "derivative σ'(z)"]
+    """
+    owner = "activations"
+    chosen = _chosen(names, owner)
+    z_max = checks.real(z_max, "z_max", owner, "(0, inf)")
+    if checks.flag(together, "together", owner):
+        found = many_axes(axes, 2, owner, panel=(4.6, 3.8))
+        _draw_together(found, chosen, z_max)
+    else:
+        found = many_axes(axes, len(chosen), owner, columns=COLUMNS, panel=(2.5, 2.4))
+        _draw_apart(found, chosen, z_max)
+    for ax in found:
+        ax.set_xlabel("z")
+        ax.locator_params(axis="x", integer=True)
+        ax.axhline(0, color=GREY, linewidth=0.6, zorder=0)
+        ax.axvline(0, color=GREY, linewidth=0.6, zorder=0)
+    return found
+
+
+def _draw_apart(axes: Array, chosen: dict[str, Elementwise], z_max: float) -> None:
+    for i, (ax, (name, activation)) in enumerate(zip(axes, chosen.items(), strict=True)):
+        z, a, slope = _curves(activation, z_max)
+        ax.plot(z, a, color=BLUE, label="σ(z)")
+        ax.plot(z, slope, color=ORANGE, linestyle="--", label="σ'(z)")
+        ax.set_title(name)
+        if not i:
+            ax.legend(loc="upper left", frameon=False)
+
+
+def _draw_together(axes: Array, chosen: dict[str, Elementwise], z_max: float) -> None:
+    for i, (name, activation) in enumerate(chosen.items()):
+        z, a, slope = _curves(activation, z_max)
+        look = {
+            "color": COLOURS[i % len(COLOURS)],
+            "linestyle": LINE_STYLES[i % len(LINE_STYLES)],
+            "label": name,
+        }
+        axes[0].plot(z, a, **look)
+        axes[1].plot(z, slope, **look)
+    axes[0].set_title("activation σ(z)")
+    axes[1].set_title("derivative σ'(z)")
+    axes[0].legend(frameon=False, ncols=1 + len(chosen) // 6)
+
+
+def _curves(activation: Elementwise, z_max: float) -> tuple[Array, Array, Array]:
+    """Return z, σ(z) and σ'(z), with a gap at each kink, where σ' may jump."""
+    ends = [-z_max, *(kink for kink in activation.kinks if abs(kink) < z_max), z_max]
+    pieces: list[Array] = []
+    for low, high in itertools.pairwise(ends):
+        inside = np.linspace(low, high, N_POINTS)
+        inside[0], inside[-1] = np.nextafter(low, high), np.nextafter(high, low)
+        pieces += [inside, np.array([np.nan])]
+    z: Array = np.concatenate(pieces[:-1])
+    a = activation.forward(z)
+    return z, a, activation.derivative(z, a)
+
+
+def _chosen(names: str | Sequence[str] | None, owner: str) -> dict[str, Elementwise]:
+    """Return the activations of these names, in this order."""
+    curves = {n: act for n, act in ACTIVATIONS.items() if isinstance(act, Elementwise)}
+    if names is None:
+        return curves
+    asked = [names] if isinstance(names, str) else names
+    if not isinstance(asked, Sequence):
+        msg = f"names of {owner} must be names of activations; got {names!r}"
+        raise InvalidTypeError(msg)
+    if not asked:
+        msg = f"names of {owner} must be one name at least; got {names!r}"
+        raise InvalidArgumentError(msg)
+    for name in asked:
+        ACTIVATIONS.names.check(name, owner)
+        if name not in curves:
+            msg = (
+                f"names of {owner} must be activations of single numbers: {', '.join(curves)}; "
+                f"{name!r} is one of a whole row"
+            )
+            raise InvalidArgumentError(msg)
+    return {name: curves[name] for name in asked}

@@ -1,0 +1,262 @@
+"""What the pictures ask of a model, whatever kind it is: probabilities, and its hidden layers."""
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from multilayer import checks
+from multilayer.errors import InvalidArgumentError, InvalidDataError, InvalidTypeError
+from multilayer.model import Classes, Model
+from multilayer.numpy import MLP, OUTPUTS
+from multilayer.numpy.layers import Activate, Residual, Stack
+
+__all__ = [
+    "HiddenLayer",
+    "Prediction",
+    "after_hidden_layer",
+    "class_places",
+    "class_probabilities",
+    "hidden_layers",
+    "network_of",
+    "plane_grid",
+]
+
+Array = npt.NDArray[Any]
+
+
+class Prediction(NamedTuple):
+    """The probability of each class for some samples."""
+
+    classes: Array
+    """Shape (n_classes,): what the columns are called."""
+    probabilities: Array
+    """Shape (n_samples, n_classes), each row adding up to 1."""
+
+
+class HiddenLayer(NamedTuple):
+    """What one hidden layer computes for some samples."""
+
+    z: Array
+    """Shape (n_samples, width): what the activation takes."""
+    a: Array
+    """Shape (n_samples, width): what the next layer takes."""
+
+
+def class_probabilities(model: Any, X: Array, owner: str) -> Prediction:
+    """Return the probability of each class by any model of classes.
+
+    Parameters
+    ----------
+    model : MLP, Model, estimator or callable
+        A network of either engine: classes are its outputs by number; logits (outputs without link
+        function) are turned into probabilities by softmax, a single one by the logistic function.
+        An estimator with ``predict_proba``, or with ``predict`` alone, which is then certain. Or
+        any function of samples: it returns the probability of the second class, of shape
+        (n_samples,), probabilities of shape (n_samples, n_classes), or classes, as integers,
+        booleans or strings.
+    X : array of shape (n_samples, in_features)
+    owner : str
+        The function that was called, for messages.
+
+    Raises
+    ------
+    InvalidArgumentError, InvalidDataError, InvalidTypeError
+        If the model has no classes, or returns something else.
+
+    Examples
+    --------
+    >>> X = np.array([[-1.0, 0.0], [2.0, 0.0]])
+    >>> class_probabilities(lambda X: X[:, 0] > 0, X, "example").probabilities
+    array([[1., 0.],
+           [0., 1.]])
+    """
+    if isinstance(model, Model):
+        if not isinstance(model.targets, Classes):
+            kind = type(model.targets).__name__
+            msg = f"model of {owner} must tell classes apart; got a Model of {kind}"
+            raise InvalidArgumentError(msg)
+        return Prediction(model.targets.classes, np.asarray(model.predict_proba(X)))
+    net = _network_itself(model)
+    if net is not None:
+        return _of_outputs(net, net(X), owner)
+    if hasattr(model, "predict_proba"):
+        classes = model.classes_
+        if isinstance(classes, list):
+            msg = f"model of {owner} must have one target; got {len(classes)}"
+            raise InvalidArgumentError(msg)
+        return Prediction(np.asarray(classes), np.asarray(model.predict_proba(X)))
+    if hasattr(model, "predict"):
+        known = getattr(model, "classes_", None)
+        if known is None:
+            msg = f"model of {owner} must tell classes apart; got {type(model).__name__}"
+            raise InvalidArgumentError(msg)
+        return _certain(np.asarray(model.predict(X)), np.asarray(known))
+    if callable(model) and not isinstance(model, type):
+        return _of_function(np.asarray(model(X)), len(X), owner)
+    msg = (
+        f"model of {owner} must be a network, a Model, an estimator or a function of samples; "
+        f"got {type(model).__name__}"
+    )
+    raise InvalidTypeError(msg)
+
+
+def network_of(model: Any, owner: str) -> tuple[MLP, Callable[[Array], Array]]:
+    """Return a model's network, on the engine from scratch, and the scaling of its inputs.
+
+    Raises
+    ------
+    InvalidTypeError
+        If there is no network in it.
+    """
+    if isinstance(model, Model):
+        mean = 0.0 if model.mean is None else model.mean
+        scale = 1.0 if model.scale is None else model.scale
+        return model.net, lambda X: (X - mean) / scale
+    net = _network_itself(model)
+    if net is None and hasattr(type(model), "network_"):
+        net = model.network_
+    if net is None:
+        msg = (
+            f"model of {owner} must be a network, a Model or an MLP estimator; "
+            f"got {type(model).__name__}"
+        )
+        raise InvalidTypeError(msg)
+    return net, lambda X: X
+
+
+def hidden_layers(net: MLP, X: Array) -> list[HiddenLayer]:
+    """Return what each hidden layer computes while the network predicts, in forward order.
+
+    Examples
+    --------
+    >>> from multilayer import Architecture
+    >>> net = MLP(Architecture(2, (3, 4), 1), rng=np.random.default_rng(0))
+    >>> [layer.a.shape for layer in hidden_layers(net, np.zeros((5, 2)))]
+    [(5, 3), (5, 4)]
+    """
+    x = checks.sample_matrix(X, net.architecture.in_features, net.dtype)
+    found = []
+    for block in net._hidden.layers:
+        x, caches = block.forward(x)
+        stack = block.inner if isinstance(block, Residual) else block
+        assert isinstance(stack, Stack)
+        z = next(
+            cache[0]
+            for layer, cache in zip(stack.layers, caches, strict=True)
+            if isinstance(layer, Activate)
+        )
+        found.append(HiddenLayer(z, x))
+    return found
+
+
+def after_hidden_layer(net: MLP, n: int, owner: str) -> Callable[[Array], Array]:
+    """Return the function from the outputs of hidden layer `n` to the classes' probabilities.
+
+    With `n` 0 it takes the inputs: it is the whole network.
+    """
+
+    def rest(a: Array) -> Array:
+        x = np.asarray(a, net.dtype)
+        for block in net._hidden.layers[n:]:
+            x, _ = block.forward(x)
+        outputs = OUTPUTS[net.architecture.output].forward(net._last.forward(x)[0])
+        return _of_outputs(net, outputs, owner).probabilities
+
+    return rest
+
+
+def class_places(y: Any, classes: Array, n_samples: int, owner: str) -> Array:
+    """Return the place of each sample's class among `classes`, of shape (n_samples,).
+
+    Raises
+    ------
+    InvalidDataError
+        If there is not one class a sample, or one that the model does not know.
+    """
+    found = checks.array(y, f"y of {owner}")
+    if found.shape == (n_samples, 1):
+        found = found[:, 0]
+    if found.shape != (n_samples,):
+        msg = f"y of {owner} must have shape ({n_samples},), one class a sample; got {found.shape}"
+        raise InvalidDataError(msg)
+    places = found[:, None] == classes[None, :]
+    if not places.any(axis=1).all():
+        row = int(np.argmin(places.any(axis=1)))
+        shown = ", ".join(map(str, classes))
+        msg = f"y of {owner} must hold the model's classes {shown}; got {found[row]} at index {row}"
+        raise InvalidDataError(msg)
+    return np.asarray(places.argmax(axis=1))
+
+
+def plane_grid(low: Array, high: Array, resolution: int) -> tuple[Array, Array, Array]:
+    """Return a grid over a rectangle: both coordinates, and the points a row.
+
+    Returns
+    -------
+    xx, yy : array of shape (resolution, resolution)
+    points : array of shape (resolution², 2)
+    """
+    xx, yy = np.meshgrid(*(np.linspace(*ends, resolution) for ends in zip(low, high, strict=True)))
+    return xx, yy, np.column_stack([xx.ravel(), yy.ravel()])
+
+
+def _network_itself(model: Any) -> MLP | None:
+    """Return the network from scratch, if the model is a network of either engine."""
+    if isinstance(model, MLP):
+        return model
+    return model.to_numpy() if hasattr(model, "architecture") else None
+
+
+def _of_outputs(net: MLP, outputs: Array, owner: str) -> Prediction:
+    """Return the probabilities that a network's outputs tell of."""
+    output = net.architecture.output
+    if output == "exp" or (output == "sigmoid" and outputs.shape[1] > 1):
+        msg = (
+            f"model of {owner} must tell classes apart; got a network with output {output!r} and "
+            f"{outputs.shape[1]} outputs"
+        )
+        raise InvalidArgumentError(msg)
+    outputs = outputs.astype(np.float64)
+    if output == "log_softmax":
+        outputs = np.exp(outputs)
+    elif output == "identity":
+        link = "softmax" if outputs.shape[1] > 1 else "sigmoid"
+        outputs = OUTPUTS[link].forward(outputs)
+    if outputs.shape[1] == 1:
+        outputs = np.hstack([1 - outputs, outputs])
+    return Prediction(np.arange(outputs.shape[1]), outputs)
+
+
+def _of_function(values: Array, n_samples: int, owner: str) -> Prediction:
+    """Return the probabilities that a function's values are."""
+    if values.ndim == 2 and values.shape[1] == 1:
+        values = values[:, 0]
+    if values.ndim not in (1, 2) or len(values) != n_samples or not values.size:
+        msg = (
+            f"model of {owner} must return an array of shape (n_samples,) or "
+            f"(n_samples, n_classes); got {values.shape} for {n_samples} samples"
+        )
+        raise InvalidDataError(msg)
+    if values.ndim == 1 and values.dtype.kind != "f":
+        values = values.astype(int) if values.dtype.kind == "b" else values
+        classes = np.unique(values)
+        whole = classes.dtype.kind in "iu" and classes.min() >= 0
+        # Of 0 and 1, or 0 to 2, not every class need come up among these samples.
+        return _certain(values, np.arange(max(2, classes.max() + 1)) if whole else classes)
+    p = checks.finite_array(values, f"what the model of {owner} returns", np.float64)
+    if p.min() < -1e-6 or p.max() > 1 + 1e-6:
+        msg = (
+            f"model of {owner} must return probabilities of [0, 1], or classes as integers; "
+            f"got values from {p.min():g} to {p.max():g}"
+        )
+        raise InvalidDataError(msg)
+    if p.ndim == 1:
+        p = np.column_stack([1 - p, p])
+    return Prediction(np.arange(p.shape[1]), p)
+
+
+def _certain(predicted: Array, classes: Array) -> Prediction:
+    """Return probability 1 for the class that is predicted."""
+    return Prediction(classes, (predicted[:, None] == classes[None, :]).astype(float))

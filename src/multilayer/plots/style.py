@@ -1,0 +1,152 @@
+"""How every picture looks, and the Axes that it is drawn in.
+
+The colours are Okabe and Ito's, which the colour-blind can tell apart (Okabe & Ito 2008, "Color
+Universal Design"). Line styles and markers differ too, for pictures in grey. Surfaces go from blue
+through white to orange, equally light on both sides.
+"""
+
+import math
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from multilayer.errors import InvalidArgumentError, InvalidTypeError, MissingPackageError
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.colors import LinearSegmentedColormap
+
+__all__ = [
+    "BLACK",
+    "BLUE",
+    "COLOURS",
+    "GREEN",
+    "GREY",
+    "LINE_STYLES",
+    "MARKERS",
+    "ORANGE",
+    "diverging",
+    "many_axes",
+    "one_axes",
+    "pyplot",
+]
+
+BLUE, ORANGE, GREEN, BLACK, GREY = "#0072b2", "#d55e00", "#009e73", "#000000", "#666666"
+COLOURS = (BLUE, ORANGE, GREEN, "#cc79a7", "#e69f00", "#56b4e9", "#7a5200", BLACK)
+"""Of classes and curves, in this order; then from the first again."""
+MARKERS = "os^DvPX*"
+LINE_STYLES: tuple[Any, ...] = ("-", "--", "-.", ":", (0, (5, 1, 1, 1, 1, 1)))
+
+
+def pyplot() -> Any:
+    """Return ``matplotlib.pyplot``.
+
+    Raises
+    ------
+    MissingPackageError
+        If matplotlib is not installed.
+    """
+    try:
+        from matplotlib import pyplot as plt
+    except ImportError as error:
+        msg = 'multilayer.plots needs matplotlib: pip install "multilayer[plot]"'
+        raise MissingPackageError(msg) from error
+    return plt
+
+
+def diverging() -> "LinearSegmentedColormap":
+    """Return the colours of surfaces: blue, white in the middle, orange."""
+    pyplot()
+    from matplotlib.colors import LinearSegmentedColormap
+
+    return LinearSegmentedColormap.from_list(
+        "blue_orange", [BLUE, "#8fc1de", "#ffffff", "#f0b58a", ORANGE]
+    )
+
+
+def one_axes(ax: "Axes | None", owner: str, size: tuple[float, float] = (5.0, 4.0)) -> "Axes":
+    """Return `ax`, or the Axes of a new figure if it is None.
+
+    Parameters
+    ----------
+    owner : str
+        The function that was called, for the message.
+    size : tuple of float
+        Width and height of the new figure in inches.
+
+    Raises
+    ------
+    InvalidTypeError
+        If `ax` is something else.
+    """
+    plt = pyplot()
+    if ax is None:
+        return plt.subplots(figsize=size, layout="constrained")[1]
+    return _checked(ax, "ax", owner)
+
+
+def many_axes(
+    axes: Any,
+    n: int,
+    owner: str,
+    *,
+    columns: int | None = None,
+    panel: tuple[float, float] = (3.0, 2.7),
+    **settings: Any,
+) -> npt.NDArray[Any]:
+    """Return `n` Axes as a vector: those given, or new ones in rows of `columns`.
+
+    Parameters
+    ----------
+    axes : array or sequence of Axes, or None
+        As many as are needed; of more than one row, row by row.
+    columns : int, optional
+        How many stand in a row; by default all of them.
+    panel : tuple of float
+        Width and height of each new one in inches.
+    **settings
+        Of ``matplotlib.pyplot.subplots``, such as ``sharey``.
+
+    Raises
+    ------
+    InvalidTypeError, InvalidArgumentError
+        If these are no Axes, or not as many as are needed.
+    """
+    plt = pyplot()
+    if axes is not None:
+        given = [axes] if not isinstance(axes, (Sequence, np.ndarray)) else np.ravel(axes)
+        found = [_checked(ax, f"axes[{i}]", owner) for i, ax in enumerate(given)]
+        if len(found) != n:
+            msg = f"axes of {owner} must be {n} matplotlib Axes, one a panel; got {len(found)}"
+            raise InvalidArgumentError(msg)
+        return _vector(found)
+    columns = n if columns is None else min(columns, n)
+    rows = math.ceil(n / columns)
+    figure, new = plt.subplots(
+        rows,
+        columns,
+        figsize=(columns * panel[0], rows * panel[1]),
+        layout="constrained",
+        squeeze=False,
+        **settings,
+    )
+    for spare in new.ravel()[n:]:
+        figure.delaxes(spare)
+    return _vector(new.ravel()[:n])
+
+
+def _vector(axes: Sequence["Axes"]) -> npt.NDArray[Any]:
+    found = np.empty(len(axes), dtype=object)
+    found[:] = list(axes)
+    return found
+
+
+def _checked(ax: Any, parameter: str, owner: str) -> Any:
+    from matplotlib.axes import Axes
+
+    if not isinstance(ax, Axes):
+        msg = f"{parameter} of {owner} must be a matplotlib Axes; got {type(ax).__name__}"
+        raise InvalidTypeError(msg)
+    return ax
