@@ -2,7 +2,6 @@
 
 from typing import Any, NamedTuple
 
-import numpy as np
 import numpy.typing as npt
 
 from multilayer.numpy.layers import Activate, Residual, Stack
@@ -31,7 +30,7 @@ class LayerObservation(NamedTuple):
     a mean over samples, so each row has the factor 1/n_samples."""
     W: Array
     """The weights, of shape (out_features, in_features)."""
-    dW: Array
+    dW: Array  # noqa: N815 - the mathematics' own name
     """∂J/∂W."""
 
 
@@ -69,6 +68,7 @@ def observe(
 
     Examples
     --------
+    >>> import numpy as np
     >>> from multilayer import Architecture
     >>> net = MLP(Architecture(2, (3,), 2), rng=np.random.default_rng(0))
     >>> for layer in observe(net, [[0.5, -1.0], [1.0, 2.0]], [0, 1], loss="cross_entropy"):

@@ -1,0 +1,282 @@
+"""How good a classifier is: what it confuses with what, and whether its probabilities hold."""
+
+from typing import TYPE_CHECKING, Any, Self
+
+import numpy as np
+import numpy.typing as npt
+from sklearn.calibration import CalibrationDisplay
+from sklearn.metrics import ConfusionMatrixDisplay
+
+from multilayer import checks
+from multilayer.errors import InvalidArgumentError, InvalidDataError
+from multilayer.plots.models import class_places, class_probabilities
+from multilayer.plots.style import BLACK, BLUE, GREY, one_axes
+from multilayer.registry import Names
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+__all__ = ["ConfusionDisplay", "ReliabilityDisplay", "confusion_matrix", "reliability"]
+
+Array = npt.NDArray[Any]
+
+NORMALIZATIONS = Names("normalize", ["true", "pred", "all"])
+N_WRITTEN = 20
+"""Classes up to which each cell has its number in it."""
+N_LETTERS = 40
+"""Letters of all names up to which they stand side by side."""
+
+
+class ConfusionDisplay(ConfusionMatrixDisplay):  # type: ignore[misc]
+    """scikit-learn's ``ConfusionMatrixDisplay``, for networks and `Model`s too.
+
+    Its ``from_predictions`` is scikit-learn's own.
+
+    Examples
+    --------
+    >>> import matplotlib
+    >>> matplotlib.use("Agg")
+    >>> display = ConfusionDisplay.from_estimator(lambda X: X[:, 0] > 0, [[-1.0], [1.0]], [0, 0])
+    >>> display.confusion_matrix
+    array([[1, 1],
+           [0, 0]])
+    """
+
+    @classmethod
+    def from_estimator(
+        cls,
+        estimator: Any,
+        X: Any,
+        y: Any,
+        *,
+        normalize: str | None = None,
+        ax: "Axes | None" = None,
+        **settings: Any,
+    ) -> Self:
+        """Return the display of a model's predictions: see `confusion_matrix`.
+
+        Parameters
+        ----------
+        estimator, X, y, normalize, ax
+            As in `confusion_matrix`.
+        **settings
+            Of scikit-learn's ``ConfusionMatrixDisplay.from_predictions``.
+        """
+        owner = "confusion_matrix"
+        if normalize is not None:
+            NORMALIZATIONS.check(normalize, owner)
+        classes, probabilities = class_probabilities(estimator, checks.array(X, "X"), owner)
+        truth = class_places(y, classes, len(probabilities), owner)
+        n = len(classes)
+        side = min(max(0.55 * n + 1.8, 3.6), 9.0)
+        settings = {
+            "cmap": "Blues",
+            "colorbar": n > N_WRITTEN,
+            "include_values": n <= N_WRITTEN,
+            "values_format": None if normalize is None else ".2f",
+            "xticks_rotation": 90 if n * max(len(str(c)) for c in classes) > N_LETTERS else 0,
+        } | settings
+        display = cls.from_predictions(
+            truth,
+            probabilities.argmax(axis=1),
+            labels=np.arange(n),
+            display_labels=classes,
+            normalize=normalize,
+            ax=one_axes(ax, owner, (side, side)),
+            **settings,
+        )
+        display.ax_.set(xlabel="predicted", ylabel="true")
+        return display
+
+
+def confusion_matrix(
+    model: Any, X: Any, y: Any, *, normalize: str | None = None, ax: "Axes | None" = None
+) -> "Axes":
+    """Draw how many samples of each class are predicted to be of which.
+
+    Parameters
+    ----------
+    model : MLP, Model, estimator or callable
+        What tells classes apart; a network's classes are its outputs by number.
+    X : array of shape (n_samples, in_features)
+    y : array of shape (n_samples,)
+        The true classes.
+    normalize : {"true", "pred", "all"} or None
+        Shares of what is in a row, in a column or in all, instead of numbers.
+    ax : matplotlib Axes, optional
+        Where to draw; new ones by default.
+
+    Returns
+    -------
+    Axes
+        A row a true class, a column a predicted one.
+
+    Raises
+    ------
+    MissingPackageError, InvalidArgumentError, InvalidDataError, InvalidTypeError
+        If matplotlib is not installed, or an argument cannot be used.
+
+    Examples
+    --------
+    >>> import matplotlib
+    >>> matplotlib.use("Agg")
+    >>> ax = confusion_matrix(lambda X: X[:, 0] > 0, [[-1.0], [1.0], [2.0]], [0, 1, 0])
+    >>> [text.get_text() for text in ax.texts]
+    ['1', '1', '0', '1']
+    """
+    axes: Axes = ConfusionDisplay.from_estimator(model, X, y, normalize=normalize, ax=ax).ax_
+    return axes
+
+
+class ReliabilityDisplay(CalibrationDisplay):  # type: ignore[misc]
+    r"""scikit-learn's ``CalibrationDisplay``, with shares of samples and the calibration error.
+
+    Attributes
+    ----------
+    expected_calibration_error : float
+        :math:`\sum_b \frac{n_b}{N} |\text{observed}_b - \text{predicted}_b|` over the bins b, with
+        the share of positives and the mean probability in each (Guo et al. 2017, eq. 3).
+
+    References
+    ----------
+    Guo, Pleiss, Sun and Weinberger (2017), On calibration of modern neural networks.
+
+    Examples
+    --------
+    >>> import matplotlib
+    >>> matplotlib.use("Agg")
+    >>> display = ReliabilityDisplay.from_predictions([0, 1, 1, 1], [0.5, 0.5, 1.0, 1.0])
+    >>> display.expected_calibration_error
+    0.0
+    """
+
+    @classmethod
+    def from_estimator(
+        cls, estimator: Any, X: Any, y: Any, *, n_bins: int = 10, ax: "Axes | None" = None
+    ) -> Self:
+        """Return the display of a model's probabilities: see `reliability`.
+
+        Parameters
+        ----------
+        estimator, X, y, n_bins, ax
+            As in `reliability`.
+        """
+        owner = "reliability"
+        classes, p = class_probabilities(estimator, checks.array(X, "X"), owner)
+        truth = class_places(y, classes, len(p), owner)
+        if len(classes) == 2:
+            display = cls.from_predictions(truth, p[:, 1], n_bins=n_bins, ax=ax)
+            display.ax_.set(
+                xlabel=f"predicted probability of class {classes[1]}",
+                ylabel=f"share of class {classes[1]} among the samples",
+            )
+            return display
+        is_right = (p.argmax(axis=1) == truth).astype(int)
+        display = cls.from_predictions(is_right, p.max(axis=1), n_bins=n_bins, ax=ax)
+        display.ax_.set(
+            xlabel="predicted probability of the predicted class",
+            ylabel="share of right predictions",
+        )
+        return display
+
+    @classmethod
+    def from_predictions(
+        cls, y_true: Any, y_prob: Any, *, n_bins: int = 10, ax: "Axes | None" = None
+    ) -> Self:
+        """Return the display of probabilities of something that is so (1) or is not (0).
+
+        Parameters
+        ----------
+        y_true : array of shape (n_samples,)
+            0 and 1.
+        y_prob : array of shape (n_samples,)
+            The probability of 1.
+        n_bins : int
+            Bins of equal width.
+        ax : matplotlib Axes, optional
+            Where to draw; new ones by default.
+        """
+        owner = "reliability"
+        n_bins = checks.integer(n_bins, "n_bins", owner)
+        truth = checks.finite_array(y_true, f"y_true of {owner}", np.float64)
+        p = checks.finite_array(y_prob, f"y_prob of {owner}", np.float64)
+        if truth.ndim != 1 or truth.shape != p.shape or not truth.size:
+            msg = (
+                f"y_true and y_prob of {owner} must be vectors of one length; got shapes "
+                f"{truth.shape} and {p.shape}"
+            )
+            raise InvalidDataError(msg)
+        if not np.isin(truth, (0, 1)).all() or p.min() < -1e-6 or p.max() > 1 + 1e-6:
+            msg = f"y_true of {owner} must be 0 and 1, and y_prob probabilities of [0, 1]"
+            raise InvalidArgumentError(msg)
+        p = p.clip(0, 1)
+        edges = np.linspace(0, 1, n_bins + 1)
+        bins = np.searchsorted(edges[1:-1], p)
+        n_each = np.bincount(bins, minlength=n_bins)
+        there = n_each > 0
+        observed = np.bincount(bins, truth, n_bins)[there] / n_each[there]
+        predicted = np.bincount(bins, p, n_bins)[there] / n_each[there]
+        display = cls(observed, predicted, p, estimator_name="observed")
+        share = n_each / len(p)
+        display.expected_calibration_error = float(share[there] @ np.abs(observed - predicted))
+        display._draw(one_axes(ax, owner, (4.8, 4.8)), share, edges)
+        return display
+
+    def _draw(self, ax: "Axes", share: Array, edges: Array) -> None:
+        ax.stairs(
+            share, edges, fill=True, facecolor="#dddddd", edgecolor=GREY, label="share of samples"
+        )
+        self.plot(ax=ax, ref_line=False, color=BLUE, marker="o", zorder=3)
+        ax.plot([0, 1], [0, 1], ":", color=BLACK, label="as predicted", zorder=2)
+        ax.set(xlim=(0, 1), ylim=(0, 1.02), aspect="equal")
+        ax.set(xlabel="predicted probability", ylabel="observed share")
+        error = self.expected_calibration_error
+        ax.set_title(f"expected calibration error {error:.3f}", fontsize="medium")
+        # Below the picture: inside it there is no place that points never take.
+        ax.legend(
+            loc="upper center", bbox_to_anchor=(0.5, -0.13), ncols=3, frameon=False,
+            columnspacing=1.2, handlelength=1.6,
+        )  # fmt: skip
+
+
+def reliability(
+    model: Any, X: Any, y: Any, *, n_bins: int = 10, ax: "Axes | None" = None
+) -> "Axes":
+    """Draw how often what is predicted with some probability is so.
+
+    Of two classes the probability is that of the second. Of more it is that of the predicted class,
+    and what is observed is how often the prediction is right. A calibrated model is on the dotted
+    line; below it it is too sure of itself. The bars are the share of samples in each bin, on the
+    same axis: points above low bars rest on few samples.
+
+    Parameters
+    ----------
+    model : MLP, Model, estimator or callable
+        What tells classes apart; a network's classes are its outputs by number.
+    X : array of shape (n_samples, in_features)
+    y : array of shape (n_samples,)
+        The true classes.
+    n_bins : int
+        Bins of equal width.
+    ax : matplotlib Axes, optional
+        Where to draw; new ones by default.
+
+    Returns
+    -------
+    Axes
+
+    Raises
+    ------
+    MissingPackageError, InvalidArgumentError, InvalidDataError, InvalidTypeError
+        If matplotlib is not installed, or an argument cannot be used.
+
+    Examples
+    --------
+    >>> import matplotlib
+    >>> matplotlib.use("Agg")
+    >>> ax = reliability(lambda X: X[:, 0], [[0.1], [0.9]], [0, 1])
+    >>> ax.get_title()
+    'expected calibration error 0.100'
+    """
+    axes: Axes = ReliabilityDisplay.from_estimator(model, X, y, n_bins=n_bins, ax=ax).ax_
+    return axes

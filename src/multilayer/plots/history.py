@@ -1,0 +1,120 @@
+"""Loss curves: how a training went, epoch by epoch."""
+
+import json
+import math
+from typing import TYPE_CHECKING, Any
+
+from multilayer.errors import InvalidArgumentError, InvalidTypeError
+from multilayer.model import Model
+from multilayer.plots.style import BLUE, GREY, ORANGE, one_axes
+from multilayer.training import History
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+__all__ = ["history"]
+
+
+def history(source: Any, *, ax: "Axes | None" = None) -> "Axes":
+    """Draw the losses of each epoch, the learning rate and the best epoch.
+
+    The training loss has the penalty in it and is measured before each step, the validation loss
+    has none and is measured after the epoch. A learning rate that changes has an axis of its own,
+    on the right. The best epoch is the one whose weights were best by what the training was judged
+    by.
+
+    Parameters
+    ----------
+    source : History, estimator or Model
+        What `fit` has returned; a fitted estimator, of scikit-learn too; or a model whose
+        information holds a history, as that of a file does.
+    ax : matplotlib Axes, optional
+        Where to draw; new ones by default.
+
+    Returns
+    -------
+    Axes
+        Of the losses. The learning rate's are its twin, the last of the figure.
+
+    Raises
+    ------
+    MissingPackageError
+        If matplotlib is not installed.
+    InvalidTypeError, InvalidArgumentError
+        If `source` is something else, or there is no epoch in it.
+
+    Examples
+    --------
+    >>> import matplotlib
+    >>> matplotlib.use("Agg")
+    >>> found = History({"train_loss": [0.9, 0.5, 0.4], "validation_loss": [0.8, 0.6, 0.7]})
+    >>> found.best_epoch = 2
+    >>> [text.get_text() for text in history(found).get_legend().get_texts()]
+    ['training', 'validation', 'best epoch: 2']
+    """
+    found = _history_of(source)
+    if not found.get("train_loss"):
+        msg = "history needs at least one epoch; there is none in this history"
+        raise InvalidArgumentError(msg)
+    ax = one_axes(ax, "history", (6.0, 4.0))
+    from matplotlib.ticker import MaxNLocator
+
+    epochs = range(1, found.n_epochs + 1)
+    looks = {"train_loss": ("training", BLUE, "-"), "validation_loss": ("validation", ORANGE, "--")}
+    marker = "o" if found.n_epochs == 1 else ""
+    for name, (label, colour, line_style) in looks.items():
+        if name in found:
+            ax.plot(epochs, found[name], line_style, color=colour, label=label, marker=marker)
+    if found.best_epoch:
+        judged = found.get("validation_loss", found["train_loss"])[found.best_epoch - 1]
+        ax.axvline(found.best_epoch, color=GREY, linewidth=0.8, zorder=0)
+        ax.plot(
+            found.best_epoch, judged, "D", color="black", markersize=6, zorder=3,
+            label=f"best epoch: {found.best_epoch}",
+        )  # fmt: skip
+    ax.set(xlabel="epoch", ylabel="loss")
+    ax.xaxis.set_major_locator(MaxNLocator(integer=True))
+    handles, labels = ax.get_legend_handles_labels()
+    rates = found.get("learning_rate", [])
+    if len(set(rates)) > 1:
+        right = ax.twinx()
+        right.plot(epochs, rates, ":", color=GREY, label="learning rate")
+        right.set_ylabel("learning rate", color=GREY)
+        right.tick_params(axis="y", colors=GREY)
+        right.set_ylim(bottom=0)
+        handles, labels = [
+            [*own, *other]
+            for own, other in zip((handles, labels), right.get_legend_handles_labels(), strict=True)
+        ]
+        right.legend(handles, labels)  # on the twin, which is drawn last and would cover it
+    else:
+        ax.legend(handles, labels)
+    return ax
+
+
+def _history_of(source: Any) -> History:
+    """Return what was measured in each epoch."""
+    if isinstance(source, History):
+        return source
+    if isinstance(source, Model):
+        told = source.information.get("history")
+        if told is None:
+            msg = "source of history must hold one; this Model's information has no 'history'"
+            raise InvalidArgumentError(msg)
+        return History.from_json(json.dumps(told))
+    if not hasattr(source, "loss_curve_"):
+        msg = (
+            "source of history must be a History, a fitted estimator or a Model; "
+            f"got {type(source).__name__}"
+        )
+        raise InvalidTypeError(msg)
+    found: History | None = getattr(source, "history_", None)
+    if found is not None and found.n_epochs == len(source.loss_curve_):
+        return found
+    # A warm start has a history of its last part alone; the curves are those of the whole.
+    curves = {"train_loss": source.loss_curve_}
+    validation = getattr(source, "validation_loss_curve_", None)
+    if validation is not None:
+        n_later = len(source.loss_curve_) - len(validation)
+        curves["validation_loss"] = [*validation, *[math.nan] * n_later]
+    return History(curves)

@@ -1,0 +1,178 @@
+"""Which inputs a model leans on: permutation importance."""
+
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from multilayer import checks
+from multilayer.errors import InvalidDataError, InvalidTypeError
+from multilayer.model import Model
+from multilayer.plots.models import class_places, class_probabilities
+from multilayer.plots.style import BLUE, GREY, one_axes
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+__all__ = ["importance"]
+
+Array = npt.NDArray[Any]
+
+
+def importance(
+    model: Any,
+    X: Any,
+    y: Any,
+    *,
+    scoring: str | Callable[..., float] | None = None,
+    n_repeats: int = 10,
+    n_features: int = 15,
+    feature_names: Sequence[str] | None = None,
+    random_state: Any = 0,
+    ax: "Axes | None" = None,
+) -> "Axes":
+    """Draw how much worse a model gets when one input is shuffled, with the spread over shuffles.
+
+    Permutation importance (Breiman 2001, section 10), as scikit-learn's ``permutation_importance``
+    computes it: an input counts by what the score loses without it, however the model uses it. Of
+    two inputs that say the same either may look unimportant, since the other one is still there.
+
+    Parameters
+    ----------
+    model : estimator, Model, MLP or callable
+        What predicts; all but estimators must tell classes apart where `scoring` is None.
+    X : array or table of shape (n_samples, in_features)
+        Samples, best such that were not trained on.
+    y : array of shape (n_samples,)
+        Their targets.
+    scoring : str or callable, optional
+        scikit-learn's name of a score, or a function of model, X and y. By default the estimator's
+        own ``score``, or the accuracy.
+    n_repeats : int
+        How often each input is shuffled, at least 2.
+    n_features : int
+        How many inputs are drawn: those of the largest mean.
+    feature_names : sequence of str, optional
+        The inputs' names; by default those of the table, the estimator or the Model.
+    random_state : int, RandomState or None
+        Draws the shuffles, as in scikit-learn.
+    ax : matplotlib Axes, optional
+        Where to draw; new ones by default.
+
+    Returns
+    -------
+    Axes
+        A box an input, the most important on top: quartiles, whiskers to the extremes, and the mean
+        as a dot.
+
+    Raises
+    ------
+    MissingPackageError, InvalidArgumentError, InvalidDataError, InvalidTypeError
+        If matplotlib is not installed, or an argument cannot be used.
+
+    Examples
+    --------
+    >>> import matplotlib
+    >>> matplotlib.use("Agg")
+    >>> X = np.random.default_rng(0).normal(size=(50, 2))
+    >>> ax = importance(lambda X: X[:, 0] > 0, X, X[:, 0] > 0, feature_names=["used", "unused"])
+    >>> [label.get_text() for label in ax.get_yticklabels()]
+    ['unused', 'used']
+    """
+    from sklearn.inspection import permutation_importance
+
+    owner = "importance"
+    n_repeats = checks.integer(n_repeats, "n_repeats", owner, minimum=2)
+    n_features = checks.integer(n_features, "n_features", owner)
+    if np.ndim(X) != 2:
+        msg = f"X of {owner} must have shape (n_samples, in_features); got {np.shape(X)}"
+        raise InvalidDataError(msg)
+    X = X if hasattr(X, "columns") else checks.array(X, f"X of {owner}")
+    names = _names(model, X, feature_names)
+    found = permutation_importance(
+        model if hasattr(model, "fit") else _Predictor(model),
+        X,
+        y,
+        scoring=_scorer(model, scoring),
+        n_repeats=n_repeats,
+        random_state=random_state,
+    )
+    shown = np.argsort(found.importances_mean, kind="stable")[-n_features:]
+    ax = one_axes(ax, owner, (6.0, 0.28 * len(shown) + 1.2))
+    boxes = ax.boxplot(
+        list(found.importances[shown]),
+        orientation="horizontal",
+        whis=(0, 100),
+        widths=0.6,
+        patch_artist=True,
+        showmeans=True,
+        showfliers=False,
+        boxprops={"facecolor": "#8fc1de", "edgecolor": BLUE},
+        medianprops={"color": BLUE},
+        meanprops={"marker": "o", "markerfacecolor": "black", "markeredgecolor": "black",
+                   "markersize": 4},
+    )  # fmt: skip
+    for part in ("whiskers", "caps"):
+        for line in boxes[part]:
+            line.set_color(BLUE)
+    ax.axvline(0, color=GREY, linewidth=0.8, zorder=0)
+    ax.set_yticks(range(1, len(shown) + 1), [names[i] for i in shown])
+    score = scoring if isinstance(scoring, str) else "score"
+    ax.set_xlabel(f"decrease of the {score.replace('_', ' ')} when the input is shuffled")
+    ax.locator_params(axis="x", nbins=6)
+    n_left = X.shape[1] - len(shown)
+    if n_left:
+        title = f"the {len(shown)} most important of {X.shape[1]:,} inputs"
+        ax.set_title(title, fontsize="medium")
+    return ax
+
+
+class _Predictor:
+    """What scikit-learn takes as an estimator: it wants a `fit`, which is never called."""
+
+    def __init__(self, model: Any) -> None:
+        self.model = model
+
+    def fit(self, X: Any, y: Any) -> None:
+        """Exist."""
+
+    def predict(self, X: Any) -> Array:
+        """Return what the model predicts."""
+        return np.asarray(self.model.predict(X))
+
+
+def _scorer(model: Any, scoring: Any) -> Any:
+    """Return a score as scikit-learn takes it."""
+    if callable(scoring):
+        return lambda _, X, y: scoring(model, X, y)
+    if scoring is not None or hasattr(model, "score"):
+        if scoring is not None and not hasattr(model, "predict"):
+            msg = (
+                f"scoring of importance must be a function of model, X and y, or None, for "
+                f"{type(model).__name__}, which has no predict; got {scoring!r}"
+            )
+            raise InvalidTypeError(msg)
+        return scoring
+    return lambda _, X, y: _accuracy(model, X, y)
+
+
+def _accuracy(model: Any, X: Any, y: Any) -> float:
+    classes, p = class_probabilities(model, X, "importance")
+    return float((p.argmax(axis=1) == class_places(y, classes, len(p), "importance")).mean())
+
+
+def _names(model: Any, X: Any, given: Sequence[str] | None) -> list[str]:
+    n = X.shape[1]
+    found: Any = given
+    if found is None:
+        found = getattr(X, "columns", None)
+    if found is None:
+        own = model.columns if isinstance(model, Model) else None
+        found = own if own is not None else getattr(model, "feature_names_in_", None)
+    if found is None:
+        return [f"input {i}" for i in range(n)]
+    if len(found) != n:
+        msg = f"feature_names of importance must be {n}, one an input; got {len(found)}"
+        raise InvalidDataError(msg)
+    return list(map(str, found))

@@ -1,0 +1,176 @@
+"""The samples that a classifier gets most wrong, as images or as rows of a table."""
+
+import math
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from multilayer import checks
+from multilayer.errors import InvalidDataError
+from multilayer.plots.models import class_places, class_probabilities
+from multilayer.plots.style import one_axes
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+__all__ = ["most_wrong"]
+
+Array = npt.NDArray[Any]
+
+GAP = 0.15
+"""Between two images, in images."""
+LINES = 0.42
+"""Of an image's height, what is written above it takes."""
+N_COLUMNS = 6
+"""Of a table's inputs, those that are shown."""
+
+
+def most_wrong(
+    model: Any,
+    X: Any,
+    y: Any,
+    *,
+    n: int = 12,
+    columns: int = 6,
+    images: Any = None,
+    ax: "Axes | None" = None,
+) -> "Axes":
+    """Draw the samples that are predicted wrongly, those whose true class is least likely first.
+
+    Looking at them tells wrong labels from hard samples and from what the model has not learned.
+
+    Parameters
+    ----------
+    model : MLP, Model, estimator or callable
+        What tells classes apart; a network's classes are its outputs by number.
+    X : array or table of shape (n_samples, in_features), or (n_samples, height, width)
+        Samples, as the model takes them; images are flattened for it.
+    y : array of shape (n_samples,)
+        The true classes.
+    n : int
+        How many are drawn; fewer if fewer are predicted wrongly.
+    columns : int
+        Of images, how many stand in a row.
+    images : array of shape (n_samples, height, width), optional
+        What is drawn of each sample: the pixels before they were scaled and flattened, say. By
+        default X itself, if it has this shape; else samples are rows of a table, with the first of
+        their inputs.
+    ax : matplotlib Axes, optional
+        Where to draw; new ones by default.
+
+    Returns
+    -------
+    Axes
+        Each sample with its row in X, the true class with its probability, and the predicted class
+        with its.
+
+    Raises
+    ------
+    MissingPackageError, InvalidArgumentError, InvalidDataError, InvalidTypeError
+        If matplotlib is not installed, or an argument cannot be used.
+
+    Examples
+    --------
+    >>> import matplotlib
+    >>> matplotlib.use("Agg")
+    >>> X = np.array([[[0.1, 0.0]], [[0.6, 0.0]], [[0.9, 1.0]]])
+    >>> ax = most_wrong(lambda X: X[:, 0], X, [0, 0, 0], n=2)
+    >>> print(ax.texts[0].get_text())
+    row 2
+    true 0: 10.0 %
+    predicted 1: 90.0 %
+    """
+    owner = "most_wrong"
+    n = checks.integer(n, "n", owner)
+    columns = checks.integer(columns, "columns", owner)
+    samples = checks.array(X, f"X of {owner}")
+    if images is None and samples.ndim == 3:
+        images = samples
+    if samples.ndim not in (2, 3):
+        msg = (
+            f"X of {owner} must have shape (n_samples, in_features) or (n_samples, height, width); "
+            f"got {samples.shape}"
+        )
+        raise InvalidDataError(msg)
+    if images is not None and (np.ndim(images) != 3 or len(images) != len(samples)):
+        msg = (
+            f"images of {owner} must have shape ({len(samples)}, height, width), one a sample; "
+            f"got {np.shape(images)}"
+        )
+        raise InvalidDataError(msg)
+    flat = X if hasattr(X, "columns") else samples.reshape(len(samples), -1)
+    classes, p = class_probabilities(model, flat, owner)
+    truth = class_places(y, classes, len(p), owner)
+    predicted = p.argmax(axis=1)
+    of_truth = p[np.arange(len(p)), truth]
+    wrong = np.flatnonzero(predicted != truth)
+    rows = wrong[np.argsort(of_truth[wrong], kind="stable")][:n]
+    told = [
+        (
+            str(row),
+            f"{classes[truth[row]]}: {_share(of_truth[row])}",
+            f"{classes[predicted[row]]}: {_share(p[row].max())}",
+        )
+        for row in rows
+    ]
+    if not told:
+        ax = one_axes(ax, owner, (5, 1))
+        ax.text(0.5, 0.5, f"all {len(p):,} samples are predicted rightly", ha="center", va="center")
+        ax.set_axis_off()
+        return ax
+    if images is None:
+        names = [str(name) for name in getattr(X, "columns", range(samples.shape[1]))]
+        return _draw_rows(samples[rows], told, names, ax)
+    return _draw_images(np.asarray(images)[rows], told, min(columns, len(rows)), ax)
+
+
+def _draw_images(
+    images: Array, told: list[tuple[str, str, str]], columns: int, ax: "Axes | None"
+) -> "Axes":
+    """Draw images in rows, with what is told of each above it, an image's width being 1."""
+    tall = images.shape[1] / images.shape[2]
+    step_x, step_y = 1 + GAP, tall + LINES + GAP
+    n_lines = math.ceil(len(images) / columns)
+    ax = one_axes(ax, "most_wrong", (1.3 * columns * step_x, 1.3 * n_lines * step_y))
+    for i, (image, (row, true, predicted)) in enumerate(zip(images, told, strict=True)):
+        left, top = i % columns * step_x, i // columns * step_y + LINES
+        ax.imshow(
+            image, cmap="gray_r", interpolation="nearest", extent=(left, left + 1, top + tall, top)
+        )
+        text = f"row {row}\ntrue {true}\npredicted {predicted}"
+        ax.text(left, top - 0.03, text, fontsize=7.5, va="bottom")
+    ax.set(xlim=(0, columns * step_x - GAP), ylim=(n_lines * step_y - GAP, 0), aspect="equal")
+    ax.set_axis_off()
+    return ax
+
+
+def _draw_rows(
+    samples: Array, told: list[tuple[str, str, str]], names: list[str], ax: "Axes | None"
+) -> "Axes":
+    """Draw a table, a sample a row."""
+    n_more = len(names) - N_COLUMNS
+    more = ["…"] if n_more > 0 else []
+    heads = ["row", "true", "predicted", *names[:N_COLUMNS], *(f"{n_more} more" for _ in more)]
+    cells = [
+        [*texts, *map(_short, sample[:N_COLUMNS]), *more]
+        for sample, texts in zip(samples, told, strict=True)
+    ]
+    n_letters = sum(max(map(len, column)) + 3 for column in zip(heads, *cells, strict=True))
+    ax = one_axes(ax, "most_wrong", (n_letters / 13, 0.28 * len(cells) + 0.5))
+    ax.set_axis_off()
+    table = ax.table(cells, colLabels=heads, loc="center", cellLoc="right", edges="horizontal")
+    table.auto_set_font_size(False)
+    table.set_fontsize(8)
+    table.auto_set_column_width(list(range(len(heads))))
+    table.scale(1, 1.2)
+    return ax
+
+
+def _share(probability: float) -> str:
+    percent = 100 * probability
+    return f"{percent:.1f} %" if percent >= 0.1 else f"{percent:.1g} %"
+
+
+def _short(value: Any) -> str:
+    return value if isinstance(value, str) else f"{value:.4g}"

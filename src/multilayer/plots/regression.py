@@ -1,0 +1,155 @@
+"""How far predictions are off: residuals of a regression."""
+
+from typing import TYPE_CHECKING, Any, Self
+
+import numpy as np
+from sklearn.metrics import PredictionErrorDisplay
+
+from multilayer import checks
+from multilayer.errors import InvalidArgumentError, InvalidDataError, InvalidTypeError
+from multilayer.model import Model, Values
+from multilayer.plots.style import BLUE, ORANGE, one_axes
+from multilayer.registry import Names
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+__all__ = ["ResidualsDisplay", "residuals"]
+
+KINDS = Names("kind", ["residual_vs_predicted", "actual_vs_predicted"])
+
+
+class ResidualsDisplay(PredictionErrorDisplay):  # type: ignore[misc]
+    """scikit-learn's ``PredictionErrorDisplay``, for networks and `Model`s too.
+
+    Its ``from_predictions`` is scikit-learn's own.
+
+    Examples
+    --------
+    >>> import matplotlib
+    >>> matplotlib.use("Agg")
+    >>> display = ResidualsDisplay.from_estimator(lambda X: X[:, 0], [[1.0], [2.0]], [1.5, 2.0])
+    >>> display.y_true - display.y_pred
+    array([0.5, 0. ])
+    """
+
+    @classmethod
+    def from_estimator(
+        cls,
+        estimator: Any,
+        X: Any,
+        y: Any,
+        *,
+        kind: str = "residual_vs_predicted",
+        ax: "Axes | None" = None,
+        **settings: Any,
+    ) -> Self:
+        """Return the display of a model's predictions: see `residuals`.
+
+        Parameters
+        ----------
+        estimator, X, y, kind, ax
+            As in `residuals`.
+        **settings
+            Of scikit-learn's ``PredictionErrorDisplay.from_predictions``.
+        """
+        owner = "residuals"
+        KINDS.check(kind, owner)
+        predicted = _values(estimator, checks.array(X, "X"), owner)
+        truth = checks.finite_array(y, f"y of {owner}", np.float64)
+        if truth.shape == (len(predicted), 1):
+            truth = truth[:, 0]
+        if truth.shape != predicted.shape:
+            msg = f"y of {owner} must have shape {predicted.shape}, a value each; got {truth.shape}"
+            raise InvalidDataError(msg)
+        settings = {
+            "subsample": None,
+            "scatter_kwargs": {"color": BLUE, "alpha": 0.6, "s": 16},
+            "line_kwargs": {"color": ORANGE, "linestyle": "--", "alpha": 1.0},
+        } | settings
+        display = cls.from_predictions(
+            truth, predicted, kind=kind, ax=one_axes(ax, owner, (5.0, 4.0)), **settings
+        )
+        rmse = float(np.sqrt(np.mean((truth - predicted) ** 2)))
+        is_residual = kind == "residual_vs_predicted"
+        ylabel = "residual (true − predicted)" if is_residual else "true value"
+        display.ax_.set(xlabel="predicted value", ylabel=ylabel)
+        if not is_residual:  # scikit-learn puts five ticks wherever they fall
+            from matplotlib.ticker import AutoLocator, ScalarFormatter
+
+            for axis in (display.ax_.xaxis, display.ax_.yaxis):
+                axis.set_major_locator(AutoLocator())
+                axis.set_major_formatter(ScalarFormatter())
+        display.ax_.set_title(f"root mean squared error {rmse:.4g}", fontsize="medium")
+        return display
+
+
+def residuals(
+    model: Any,
+    X: Any,
+    y: Any,
+    *,
+    kind: str = "residual_vs_predicted",
+    ax: "Axes | None" = None,
+) -> "Axes":
+    """Draw how far predictions are off, over what is predicted.
+
+    In a good model points lie without pattern about the dashed line of no error: a bow says that it
+    bends too little, a funnel that the spread grows with the value.
+
+    Parameters
+    ----------
+    model : MLP, Model, estimator or callable
+        What predicts one value a sample.
+    X : array of shape (n_samples, in_features)
+    y : array of shape (n_samples,)
+        The true values.
+    kind : {"residual_vs_predicted", "actual_vs_predicted"}
+        Whether true − predicted or the true value is drawn.
+    ax : matplotlib Axes, optional
+        Where to draw; new ones by default.
+
+    Returns
+    -------
+    Axes
+
+    Raises
+    ------
+    MissingPackageError, InvalidArgumentError, InvalidDataError, InvalidTypeError
+        If matplotlib is not installed, or an argument cannot be used.
+
+    Examples
+    --------
+    >>> import matplotlib
+    >>> matplotlib.use("Agg")
+    >>> residuals(lambda X: 2 * X[:, 0], [[1.0], [2.0]], [2.0, 5.0]).get_title()
+    'root mean squared error 0.7071'
+    """
+    axes: Axes = ResidualsDisplay.from_estimator(model, X, y, kind=kind, ax=ax).ax_
+    return axes
+
+
+def _values(model: Any, X: Any, owner: str) -> Any:
+    """Return one predicted value a sample, of shape (n_samples,)."""
+    if isinstance(model, Model) and not isinstance(model.targets, (Values, type(None))):
+        msg = f"model of {owner} must predict values; got a Model of {type(model.targets).__name__}"
+        raise InvalidArgumentError(msg)
+    if hasattr(model, "classes_"):
+        msg = f"model of {owner} must predict values; {type(model).__name__} predicts classes"
+        raise InvalidArgumentError(msg)
+    if hasattr(model, "to_numpy"):  # PyTorch's engine
+        model = model.to_numpy()
+    predict = getattr(model, "predict", model)
+    if not callable(predict) or isinstance(predict, type):
+        msg = (
+            f"model of {owner} must be a network, a Model, an estimator or a function of samples; "
+            f"got {type(model).__name__}"
+        )
+        raise InvalidTypeError(msg)
+    found = np.asarray(predict(X), dtype=np.float64)
+    if found.ndim == 2 and found.shape[1] == 1:
+        found = found[:, 0]
+    if found.shape != (len(X),):
+        msg = f"model of {owner} must predict one value a sample; got shape {found.shape}"
+        raise InvalidDataError(msg)
+    return found

@@ -1,0 +1,89 @@
+"""Loss curves: the numbers of the history, where they belong."""
+
+import json
+
+import numpy as np
+import pytest
+from sklearn.neural_network import MLPClassifier as Theirs
+
+from multilayer import Architecture, MLPClassifier
+from multilayer.errors import InvalidArgumentError, InvalidTypeError
+from multilayer.model import Model
+from multilayer.numpy import MLP
+from multilayer.plots import history
+from multilayer.training import History
+
+
+def recorded(rates=(0.1, 0.05, 0.01)):
+    found = History(
+        {
+            "train_loss": [0.9, 0.5, 0.4],
+            "learning_rate": list(rates),
+            "validation_loss": [0.8, 0.6, 0.7],
+        }
+    )
+    found.best_epoch = 2
+    return found
+
+
+def lines(ax):
+    return {line.get_label(): (list(line.get_xdata()), list(line.get_ydata())) for line in ax.lines}
+
+
+def test_curves_best_epoch_and_learning_rate():
+    ax = history(recorded())
+    found = lines(ax)
+    assert found["training"] == ([1, 2, 3], [0.9, 0.5, 0.4])
+    assert found["validation"] == ([1, 2, 3], [0.8, 0.6, 0.7])
+    assert found["best epoch: 2"] == ([2], [0.6])
+    left, right = ax.figure.axes
+    assert left is ax
+    assert lines(right) == {"learning rate": ([1, 2, 3], [0.1, 0.05, 0.01])}
+    legend = [text.get_text() for text in right.get_legend().get_texts()]
+    assert legend == ["training", "validation", "best epoch: 2", "learning rate"]
+    assert (ax.get_xlabel(), ax.get_ylabel()) == ("epoch", "loss")
+
+
+def test_a_learning_rate_that_stays_has_no_axis_and_ax_is_taken():
+    from matplotlib import pyplot as plt
+
+    _, ax = plt.subplots()
+    assert history(recorded([0.1, 0.1, 0.1]), ax=ax) is ax
+    assert ax.figure.axes == [ax]
+    assert len(ax.get_legend().get_texts()) == 3
+
+
+def test_a_model_tells_what_its_file_holds():
+    net = MLP(Architecture(2, (), 1))
+    model = Model(net, information={"history": json.loads(recorded().to_json())})
+    assert lines(history(model))["validation"][1] == [0.8, 0.6, 0.7]
+    with pytest.raises(InvalidArgumentError) as caught:
+        history(Model(net))
+    expected = "source of history must hold one; this Model's information has no 'history'"
+    assert str(caught.value) == expected
+
+
+@pytest.mark.filterwarnings("ignore:Stochastic Optimizer")
+def test_estimators_theirs_and_those_that_went_on():
+    rng = np.random.default_rng(0)
+    X, y = rng.normal(size=(60, 2)), rng.integers(0, 2, size=60)
+    theirs = Theirs((3,), max_iter=3, random_state=0).fit(X, y)
+    assert lines(history(theirs))["training"] == ([1, 2, 3], theirs.loss_curve_)
+    ours = MLPClassifier((3,), max_iter=3, random_state=0, early_stopping=True, warm_start=True)
+    ours.fit(X, y)
+    assert f"best epoch: {ours.history_.best_epoch}" in lines(history(ours))
+    ours.fit(X, y)
+    found = lines(history(ours))
+    assert found["training"] == ([1, 2, 3, 4, 5, 6], ours.loss_curve_)
+    assert found["validation"][1] == ours.validation_loss_curve_
+
+
+@pytest.mark.parametrize("source", [None, Architecture(2, (), 1), {"train_loss": [1.0]}])
+def test_what_has_no_history_is_refused(source):
+    with pytest.raises(InvalidTypeError, match="must be a History, a fitted estimator or a Model"):
+        history(source)
+
+
+def test_no_epoch_is_no_picture():
+    with pytest.raises(InvalidArgumentError, match="at least one epoch"):
+        history(History())

@@ -1,0 +1,199 @@
+"""Pictures of results: their numbers against scikit-learn's and closed forms, planted facts."""
+
+import numpy as np
+import pytest
+from sklearn.calibration import calibration_curve
+from sklearn.metrics import confusion_matrix as their_confusion_matrix
+
+from multilayer import Architecture, MLPClassifier, MLPRegressor
+from multilayer.errors import InvalidArgumentError, InvalidDataError, InvalidTypeError
+from multilayer.model import Classes, Model
+from multilayer.numpy import MLP
+from multilayer.plots import (
+    ConfusionDisplay,
+    ReliabilityDisplay,
+    ResidualsDisplay,
+    confusion_matrix,
+    importance,
+    most_wrong,
+    reliability,
+    residuals,
+)
+from multilayer.torch import MLP as TorchMLP
+
+RNG = np.random.default_rng(0)
+X = RNG.normal(size=(200, 3))
+Y = (X[:, 0] + 0.5 * RNG.normal(size=200) > 0).astype(int) + (X[:, 0] > 1)
+NAMES = np.array(["blue", "green", "red"])
+
+
+def network():
+    return MLP(Architecture(3, (8,), 3, output="softmax"), dtype="float64",
+               rng=np.random.default_rng(1))  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def classifier():
+    with pytest.warns(UserWarning, match="Maximum iterations"):
+        return MLPClassifier((8,), max_iter=20, random_state=0).fit(X, NAMES[Y])
+
+
+def texts(ax):
+    return [text.get_text() for text in ax.texts]
+
+
+class TestConfusionMatrix:
+    def test_every_kind_of_model_has_its_counts(self, classifier):
+        net = network()
+        expected = their_confusion_matrix(Y, net(X).argmax(axis=1)).ravel().astype(str).tolist()
+        for model in (net, TorchMLP.from_numpy(net), Model(net, Classes(np.arange(3)))):
+            assert texts(confusion_matrix(model, X, Y)) == expected
+        ax = confusion_matrix(classifier, X, NAMES[Y], normalize="true")
+        theirs = their_confusion_matrix(NAMES[Y], classifier.predict(X), normalize="true")
+        assert texts(ax) == [f"{share:.2f}" for share in theirs.ravel()]
+        assert [label.get_text() for label in ax.get_yticklabels()] == NAMES.tolist()
+        assert (ax.get_xlabel(), ax.get_ylabel()) == ("predicted", "true")
+
+    def test_the_display_is_scikit_learns(self, classifier):
+        from matplotlib import pyplot as plt
+
+        _, ax = plt.subplots()
+        display = ConfusionDisplay.from_estimator(classifier, X, NAMES[Y], ax=ax)
+        assert display.ax_ is ax
+        again = ConfusionDisplay.from_predictions(NAMES[Y], classifier.predict(X))
+        np.testing.assert_array_equal(display.confusion_matrix, again.confusion_matrix)
+
+    def test_a_word_that_means_nothing_is_refused(self, classifier):
+        with pytest.raises(InvalidArgumentError, match="did you mean 'true'"):
+            confusion_matrix(classifier, X, NAMES[Y], normalize="tru")
+        with pytest.raises(InvalidDataError, match="must hold the model's classes blue"):
+            confusion_matrix(classifier, X, Y)
+
+
+class TestReliability:
+    def test_two_classes_have_scikit_learns_curve(self):
+        p = RNG.uniform(size=500)
+        y = (RNG.uniform(size=500) < p**2).astype(int)
+        ax = reliability(lambda X: X[:, 0], p[:, None], y, n_bins=8)
+        observed, predicted = calibration_curve(y, p, n_bins=8)
+        line = next(line for line in ax.lines if line.get_label() == "observed")
+        np.testing.assert_allclose(line.get_xdata(), predicted)
+        np.testing.assert_allclose(line.get_ydata(), observed)
+        shares = ax.patches[0].get_data().values
+        np.testing.assert_allclose(shares, np.histogram(p, bins=8, range=(0, 1))[0] / 500)
+
+    def test_the_calibration_error_of_planted_bins(self):
+        # 60 samples of 0.9, of which 30 are so; 40 of 0.1, of which 4 are: 0.6 · 0.4 + 0.4 · 0.
+        p = np.repeat([0.9, 0.1], [60, 40])
+        y = np.repeat([1, 0, 1, 0], [30, 30, 4, 36])
+        display = ReliabilityDisplay.from_predictions(y, p)
+        assert display.expected_calibration_error == pytest.approx(0.24)
+        assert display.ax_.get_title() == "expected calibration error 0.240"
+
+    def test_of_more_classes_it_asks_how_often_the_predicted_one_is_right(self, classifier):
+        display = ReliabilityDisplay.from_estimator(classifier, X, NAMES[Y], n_bins=5)
+        p = classifier.predict_proba(X)
+        right = classifier.predict(X) == NAMES[Y]
+        observed, predicted = calibration_curve(right, p.max(axis=1), n_bins=5)
+        np.testing.assert_allclose(display.prob_true, observed)
+        np.testing.assert_allclose(display.prob_pred, predicted)
+
+    def test_what_is_no_probability_is_refused(self):
+        with pytest.raises(InvalidArgumentError, match="must be 0 and 1"):
+            ReliabilityDisplay.from_predictions([0, 2], [0.5, 0.5])
+        with pytest.raises(InvalidDataError, match="vectors of one length"):
+            ReliabilityDisplay.from_predictions([0, 1], [0.5])
+
+
+class TestResiduals:
+    @pytest.mark.filterwarnings("ignore:Stochastic Optimizer")
+    def test_every_kind_of_model_has_its_residuals(self):
+        target = X @ [1.0, -2.0, 0.5]
+        reg = MLPRegressor(hidden_layer_sizes=(4,), max_iter=5, random_state=0).fit(X, target)
+        expected = target - reg.predict(X)
+        for model in (reg, reg.network_, TorchMLP.from_numpy(reg.network_), reg.predict):
+            ax = residuals(model, X, target)
+            points = ax.collections[0].get_offsets()
+            np.testing.assert_allclose(points[:, 1], expected)
+            np.testing.assert_allclose(points[:, 0], reg.predict(X))
+        rmse = np.sqrt(np.mean(expected**2))
+        assert ax.get_title() == f"root mean squared error {rmse:.4g}"
+        display = ResidualsDisplay.from_estimator(reg, X, target, kind="actual_vs_predicted")
+        assert display.ax_.get_ylabel() == "true value"
+
+    def test_classes_have_no_residuals(self, classifier):
+        with pytest.raises(InvalidArgumentError, match="MLPClassifier predicts classes"):
+            residuals(classifier, X, Y)
+        with pytest.raises(InvalidDataError, match="one value a sample"):
+            residuals(network(), X, Y)
+        with pytest.raises(InvalidTypeError):
+            residuals("model", X, Y)
+
+
+class TestImportance:
+    def test_the_input_that_decides_is_on_top_and_the_others_are_worth_nothing(self):
+        def model(X):
+            return X[:, 1] > 0
+
+        ax = importance(model, X, X[:, 1] > 0, n_repeats=5, feature_names=["a", "b", "c"])
+        assert ax.get_yticklabels()[-1].get_text() == "b"
+        means = [line for line in ax.lines if line.get_marker() == "o"]
+        values = [float(line.get_xdata()[0]) for line in means]
+        assert values[:2] == [0, 0]
+        # Half of the shuffled signs are right by chance: 4 standard deviations of 1,000 coins.
+        assert values[2] == pytest.approx(0.5, abs=4 * 0.5 / np.sqrt(1000))
+
+    def test_every_kind_of_model(self, classifier):
+        net = network()
+        y = net(X).argmax(axis=1)
+        for model in (net, TorchMLP.from_numpy(net), Model(net, Classes(np.arange(3)))):
+            assert (
+                importance(model, X, y, n_repeats=2).get_yticklabels()[0].get_text()[:5] == "input"
+            )
+        ax = importance(classifier, X, NAMES[Y], n_repeats=2, n_features=2, scoring="f1_macro")
+        assert ax.get_title() == "the 2 most important of 3 inputs"
+        assert ax.get_xlabel() == "decrease of the f1 macro when the input is shuffled"
+
+    def test_the_columns_name_the_inputs(self):
+        model = Model(network(), Classes(np.arange(3)), columns=("u", "v", "w"))
+        labels = importance(model, X, Y, n_repeats=2).get_yticklabels()
+        assert sorted(label.get_text() for label in labels) == ["u", "v", "w"]
+        with pytest.raises(InvalidDataError, match="must be 3, one an input; got 1"):
+            importance(model, X, Y, feature_names=["u"])
+
+
+class TestMostWrong:
+    def test_planted_mistakes_come_worst_first(self):
+        p = np.array([[0.9, 0.1], [0.2, 0.8], [0.05, 0.95], [0.4, 0.6]])
+        images = np.arange(16.0).reshape(4, 2, 2)
+        ax = most_wrong(lambda X: X, p, [0, 0, 0, 1], images=images, n=5)
+        assert texts(ax) == [
+            "row 2\ntrue 0: 5.0 %\npredicted 1: 95.0 %",
+            "row 1\ntrue 0: 20.0 %\npredicted 1: 80.0 %",
+        ]
+        drawn = [image.get_array() for image in ax.get_images()]
+        np.testing.assert_array_equal(drawn, images[[2, 1]])
+
+    def test_rows_of_a_table(self):
+        import pandas as pd
+
+        table = pd.DataFrame(X, columns=["u", "v", "w"])
+        ax = most_wrong(lambda X: np.asarray(X)[:, 0] > 0, table, np.zeros(200, int), n=1)
+        cells = {
+            place: cell.get_text().get_text() for place, cell in ax.tables[0].get_celld().items()
+        }
+        assert [cells[0, i] for i in range(6)] == ["row", "true", "predicted", "u", "v", "w"]
+        row = int(np.flatnonzero(X[:, 0] > 0)[0])
+        expected = [str(row), "0: 0 %", "1: 100.0 %", *(f"{value:.4g}" for value in X[row])]
+        assert [cells[1, i] for i in range(6)] == expected
+
+    def test_without_mistakes_it_says_so(self):
+        ax = most_wrong(lambda X: X[:, 0] > 0, X, X[:, 0] > 0)
+        assert texts(ax) == ["all 200 samples are predicted rightly"]
+
+    def test_images_of_other_samples_are_refused(self):
+        with pytest.raises(InvalidDataError) as caught:
+            most_wrong(lambda X: X[:, 0] > 0, X, Y, images=np.zeros((3, 2, 2)))
+        assert str(caught.value) == (
+            "images of most_wrong must have shape (200, height, width), one a sample; got (3, 2, 2)"
+        )
