@@ -1,7 +1,14 @@
 """Where samples come from, and how they reach a network batch by batch."""
 
+from multilayer.data import toy
 from multilayer.data.batches import Batches
 from multilayer.data.digits import Digits, load_digits
+from multilayer.data.feature_maps import (
+    FeatureMap,
+    FourierFeatures,
+    PolynomialFeatures,
+    RadialBasisFeatures,
+)
 from multilayer.data.fingerprint import fingerprint
 from multilayer.data.idx import read_idx, write_idx
 from multilayer.data.images import ScaledImages
@@ -13,8 +20,12 @@ __all__ = [
     "IMAGE_SETS",
     "Batches",
     "Digits",
+    "FeatureMap",
+    "FourierFeatures",
     "ImageData",
     "ImageSet",
+    "PolynomialFeatures",
+    "RadialBasisFeatures",
     "ScaledImages",
     "SparseSamples",
     "fingerprint",
@@ -22,5 +33,6 @@ __all__ = [
     "load_images",
     "read_idx",
     "split_validation",
+    "toy",
     "write_idx",
 ]
