@@ -93,8 +93,16 @@ def class_probabilities(model: Any, X: Array, owner: str) -> Prediction:
             msg = f"model of {owner} must tell classes apart; got {type(model).__name__}"
             raise InvalidArgumentError(msg)
         return _certain(np.asarray(model.predict(X)), np.asarray(known))
+    if hasattr(model, "state_dict"):  # of PyTorch: it takes tensors, and does not tell its link
+        msg = (
+            f"model of {owner} may be a module in a function that returns probabilities: "
+            "lambda X: module(torch.tensor(X).float()).softmax(1).detach().numpy(); "
+            f"got a {type(model).__name__} by itself"
+        )
+        raise InvalidTypeError(msg)
     if callable(model) and not isinstance(model, type):
-        return _of_function(np.asarray(model(X)), len(X), owner)
+        values = checks.array(model(X), f"what the model of {owner} returns")
+        return _of_function(values, len(X), owner)
     msg = (
         f"model of {owner} must be a network, a Model, an estimator or a function of samples; "
         f"got {type(model).__name__}"

@@ -1,0 +1,261 @@
+"""Where models of two inputs decide what: regions, probabilities and the boundary between."""
+
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from multilayer import checks
+from multilayer.errors import InvalidArgumentError, InvalidDataError, InvalidTypeError
+from multilayer.plots.models import class_places, class_probabilities, plane_grid
+from multilayer.plots.style import COLOURS, MARKERS, diverging, many_axes, one_axes
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+__all__ = ["decision_boundaries", "decision_boundary", "draw_points", "draw_regions", "margins"]
+
+Array = npt.NDArray[Any]
+
+RESOLUTION = 200
+MARGIN = 0.12
+"""Of the samples' extent, on each side of them."""
+
+
+def decision_boundary(
+    model: Any,
+    X: object,
+    y: object,
+    *,
+    resolution: int = RESOLUTION,
+    ax: "Axes | None" = None,
+) -> "Axes":
+    r"""Draw what a model of two inputs predicts all over the plane, and samples on it.
+
+    Colours say which class, and how probable it is: of two classes in steps of 0.1 from white at
+    1/2; of more the most probable one's colour, paler the less probable it is. Black lines are the
+    decision boundary, where two classes are equally probable.
+
+    Parameters
+    ----------
+    model : MLP, Model, estimator or callable
+        A network of either engine, whose classes are its outputs by number; an estimator of
+        classes, of this package or another; or a function of samples of shape (n, 2), which returns
+        the probability of the second class, probabilities of shape (n, n_classes), or classes.
+    X : array of shape (n_samples, 2)
+        Samples to draw; they also say how much of the plane is shown.
+    y : array of shape (n_samples,)
+        Their classes.
+    resolution : int
+        Points a side at which the model predicts, 2 at least.
+    ax : Axes, optional
+        Where to draw; in a new figure by default, beside which two classes' probability is told in
+        a colour bar.
+
+    Returns
+    -------
+    ax : Axes
+
+    Raises
+    ------
+    MissingPackageError
+        If matplotlib is not installed.
+    InvalidArgumentError, InvalidDataError, InvalidTypeError
+        If the model tells no classes apart, samples have not two features, or `y` has other
+        classes.
+
+    Examples
+    --------
+    >>> import matplotlib
+    >>> matplotlib.use("Agg")
+    >>> from multilayer import MLPClassifier
+    >>> from multilayer.data import toy
+    >>> X, y = toy.moons(100, rng=np.random.default_rng(0))
+    >>> clf = MLPClassifier((8, 8), solver="lbfgs", random_state=0).fit(X, y)
+    >>> decision_boundary(clf, X, y).get_title()
+    'accuracy 100.0%'
+    """
+    owner = "decision_boundary"
+    draw = _drawing(X, y, resolution, owner)
+    found = one_axes(ax, owner, size=(5.2, 4.4))
+    draw(model, found, "", True, ax is None)
+    return found
+
+
+def decision_boundaries(
+    models: Mapping[str, Any],
+    X: object,
+    y: object,
+    *,
+    resolution: int = RESOLUTION,
+    axes: Any = None,
+) -> npt.NDArray[Any]:
+    r"""Draw the decision boundaries of several models side by side, as `decision_boundary` does.
+
+    Parameters
+    ----------
+    models : mapping of str to model
+        What each is called, and the model.
+    X, y, resolution
+        As of `decision_boundary`.
+    axes : array of Axes, optional
+        Where to draw, one a model.
+
+    Returns
+    -------
+    axes : array of Axes
+
+    Raises
+    ------
+    MissingPackageError, InvalidArgumentError, InvalidDataError, InvalidTypeError
+        As `decision_boundary` does.
+
+    Examples
+    --------
+    >>> import matplotlib
+    >>> matplotlib.use("Agg")
+    >>> X, y = [[-1.0, 0.0], [1.0, 0.5]], [0, 1]
+    >>> models = {"left": lambda X: X[:, 0] > 0, "upper": lambda X: X[:, 1] > 1}
+    >>> [ax.get_title() for ax in decision_boundaries(models, X, y)]
+    ['left\naccuracy 100.0%', 'upper\naccuracy 50.0%']
+    """
+    owner = "decision_boundaries"
+    if not isinstance(models, Mapping) or not models:
+        msg = f"models of {owner} must be a mapping of names to models; got {models!r}"
+        raise InvalidTypeError(msg)
+    draw = _drawing(X, y, resolution, owner)
+    found = many_axes(axes, len(models), owner, panel=(3.1, 3.2), sharex=True, sharey=True)
+    last = len(found) - 1
+    for i, (ax, (name, model)) in enumerate(zip(found, models.items(), strict=True)):
+        draw(model, ax, f"{name}\n", i == 0, axes is None and i == last)
+        if axes is None:
+            ax.label_outer()
+    return found
+
+
+def _drawing(
+    X: object, y: object, resolution: int, owner: str
+) -> Callable[[Any, "Axes", str, bool, bool], None]:
+    """Check samples, and return the function that draws one model's panel."""
+    resolution = checks.integer(resolution, "resolution", owner, minimum=2)
+    x = checks.sample_matrix(X, 2, np.float64)
+    low, high = margins(x)
+
+    def draw(model: Any, ax: "Axes", name: str, is_first: bool, has_bar: bool) -> None:
+        predicted = class_probabilities(model, x, owner)
+        places = class_places(y, predicted.classes, len(x), owner)
+
+        def probabilities(points: Array) -> Array:
+            return class_probabilities(model, points, owner).probabilities
+
+        label = f"probability of class {predicted.classes[-1]}" if has_bar else None
+        draw_regions(ax, probabilities, low, high, resolution=resolution, bar_label=label)
+        draw_points(ax, x, places, predicted.classes, has_legend=is_first)
+        accuracy = (predicted.probabilities.argmax(axis=1) == places).mean()
+        ax.set_title(f"{name}accuracy {accuracy:.1%}")
+        ax.set_xlabel("$x_1$")
+        ax.set_ylabel("$x_2$")
+
+    return draw
+
+
+def draw_regions(
+    ax: "Axes",
+    probabilities: Callable[[Array], Array],
+    low: Array,
+    high: Array,
+    *,
+    resolution: int = RESOLUTION,
+    bar_label: str | None = None,
+) -> None:
+    """Draw the classes' probabilities over a rectangle, and the boundary between the classes.
+
+    Parameters
+    ----------
+    probabilities : callable
+        From points, of shape (n, 2), to probabilities, of shape (n, n_classes).
+    low, high : array of shape (2,)
+        The rectangle's corners.
+    bar_label : str, optional
+        What a colour bar says; by default there is none, as where there are more than two classes.
+    """
+    xx, yy, points = plane_grid(low, high, resolution)
+    p = probabilities(points)
+    n_classes = p.shape[1]
+    if n_classes == 2:
+        shown = p[:, 1].reshape(xx.shape)
+        surface = ax.contourf(xx, yy, shown, levels=np.linspace(0, 1, 11), cmap=diverging(),
+                              alpha=0.6)  # fmt: skip
+        if bar_label is not None:
+            figure = ax.get_figure(root=True)
+            assert figure is not None
+            figure.colorbar(surface, ax=ax, label=bar_label,
+                            ticks=np.linspace(0, 1, 6))  # fmt: skip
+    else:
+        ax.imshow(_blended(p).reshape(*xx.shape, 3), origin="lower", aspect="auto",
+                  extent=(low[0], high[0], low[1], high[1]), interpolation="bilinear")  # fmt: skip
+    for k in range(1 if n_classes == 2 else 0, n_classes):
+        # Where class k ties with the best of the others.
+        lead = (p[:, k] - np.delete(p, k, axis=1).max(axis=1)).reshape(xx.shape)
+        if lead.min() < 0 < lead.max():
+            ax.contour(xx, yy, lead, levels=[0], colors="black", linewidths=1.4)
+    ax.set_xlim(low[0], high[0])
+    ax.set_ylim(low[1], high[1])
+
+
+def draw_points(
+    ax: "Axes", X: Array, places: Array, classes: Array, *, has_legend: bool = True
+) -> None:
+    """Draw samples, each class with its own colour and marker, and a legend of the classes.
+
+    Parameters
+    ----------
+    X : array of shape (n_samples, 2)
+    places : array of shape (n_samples,)
+        The place of each sample's class among `classes`.
+    has_legend : bool
+        Whether there is a legend; of panels side by side one will do.
+    """
+    size = float(np.clip(4000 / len(X), 8, 30))
+    for k, name in enumerate(classes):
+        mine = X[places == k]
+        ax.scatter(mine[:, 0], mine[:, 1], s=size, color=COLOURS[k % len(COLOURS)],
+                   marker=MARKERS[k % len(MARKERS)], edgecolors="white", linewidths=0.6,
+                   label=str(name), zorder=3)  # fmt: skip
+    if not has_legend:
+        return
+    ax.legend(title="class", loc="upper right", fontsize="small", title_fontsize="small",
+              framealpha=0.85, borderpad=0.3, handletextpad=0.2)  # fmt: skip
+
+
+def margins(X: Array) -> tuple[Array, Array]:
+    """Return the corners of a rectangle around samples, with a margin.
+
+    Raises
+    ------
+    InvalidDataError
+        If the samples have no extent at all.
+    """
+    low, high = X.min(axis=0), X.max(axis=0)
+    extent = high - low
+    if not extent.any():
+        msg = f"X must have samples that differ; all {len(X)} are {X[0]}"
+        raise InvalidDataError(msg)
+    pad = np.where(extent > 0, extent, extent.max()) * MARGIN
+    return low - pad, high + pad
+
+
+def _blended(p: Array) -> Array:
+    """Return the colour of the most probable class of each row, paler the less probable it is."""
+    n_classes = p.shape[1]
+    if n_classes > len(COLOURS):
+        msg = f"there are colours for {len(COLOURS)} classes; got {n_classes}"
+        raise InvalidArgumentError(msg)
+    from matplotlib.colors import to_rgb
+
+    best = p.argmax(axis=1)
+    colours = np.array([to_rgb(colour) for colour in COLOURS[:n_classes]])[best]
+    strength = (p.max(axis=1) - 1 / n_classes) / (1 - 1 / n_classes)
+    strength = 0.6 * np.clip(strength, 0, 1)[:, None]
+    return np.asarray(strength * colours + (1 - strength))

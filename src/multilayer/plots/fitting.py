@@ -1,0 +1,64 @@
+"""Networks that are trained for a picture: the best of some starts, by L-BFGS."""
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from multilayer.architecture import Architecture
+from multilayer.numpy import LBFGS, MLP
+from multilayer.training import fit
+
+__all__ = ["best_of", "classifier"]
+
+Array = npt.NDArray[Any]
+
+
+def best_of(
+    architecture: Architecture,
+    data: tuple[Array, Array],
+    *,
+    loss: str,
+    n_starts: int,
+    rng: np.random.Generator,
+    l2: float = 0.0,
+    n_epochs: int = 1000,
+) -> MLP:
+    """Return the network with the least loss of those trained from `n_starts` initial weights.
+
+    A network of a few units has many poor minima, and a picture of one tells of bad luck. Samples
+    of a picture are few, so L-BFGS takes all of them at once.
+    """
+    best, least = None, np.inf
+    for _ in range(n_starts):
+        net = MLP(architecture, dtype="float64", initializer="glorot", rng=rng)
+        optimizer = LBFGS(tolerance=1e-6, loss_tolerance=1e-9)
+        fit(net, data, loss=loss, optimizer=optimizer, n_epochs=n_epochs, l2=l2, rng=rng)
+        reached, _ = net.loss_and_gradients(*data, loss=loss, l2=l2)
+        if best is None or reached < least:
+            best, least = net, reached
+    assert best is not None
+    return best
+
+
+def classifier(
+    X: Array,
+    y: Array,
+    hidden_features: tuple[int, ...],
+    *,
+    activation: str | tuple[str, ...] = "tanh",
+    n_starts: int = 1,
+    rng: np.random.Generator,
+    l2: float = 1e-4,
+) -> MLP:
+    """Return a trained classifier of samples of two classes, with one output."""
+    architecture = Architecture(
+        X.shape[1],
+        hidden_features,
+        1,
+        activation=activation if hidden_features else "identity",
+        output="sigmoid",
+    )
+    return best_of(
+        architecture, (X, y), loss="binary_cross_entropy", n_starts=n_starts, rng=rng, l2=l2
+    )

@@ -1,0 +1,173 @@
+"""The geometry of the perceptron: its decision line, the normal, and distances."""
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from multilayer import checks
+from multilayer.errors import InvalidArgumentError, InvalidDataError
+from multilayer.inspection import Hyperplane, decision_hyperplane
+from multilayer.plots.boundaries import draw_points
+from multilayer.plots.models import class_places, network_of
+from multilayer.plots.style import BLACK, BLUE, GREEN, GREY, ORANGE, one_axes
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+__all__ = ["hyperplane"]
+
+Array = npt.NDArray[Any]
+
+MANY = 12
+"""Points above which their distances are drawn as lines only, without numbers."""
+
+
+def hyperplane(
+    model: Any,
+    X: object = None,
+    y: object = None,
+    *,
+    classes: tuple[int, int] = (0, 1),
+    ax: "Axes | None" = None,
+) -> "Axes":
+    r"""Draw the line w·x + b = 0 where a perceptron of two inputs is undecided.
+
+    The picture has the three geometric facts: the normal w/‖w‖ stands on the line at a right angle;
+    the line's distance from the origin along it is −b/‖w‖; and a point's signed distance from the
+    line is (w·x + b)/‖w‖, positive on the side that the normal points to, which is tinted.
+
+    Parameters
+    ----------
+    model : Hyperplane, MLP, Model or estimator
+        A line, or a model of two inputs without hidden layers, whose line it is.
+    X : array of shape (n_samples, 2), optional
+        Points, each with its way to the line. Up to 12 have the distance written beside them.
+    y : array of shape (n_samples,), optional
+        Their classes, drawn with colours and markers.
+    classes : tuple of two int
+        The places of the classes that are told apart, where the model has more outputs than one.
+    ax : Axes, optional
+        Where to draw; in a new figure by default. Both axes get the same scale, since there are no
+        right angles without it.
+
+    Returns
+    -------
+    ax : Axes
+
+    Raises
+    ------
+    MissingPackageError
+        If matplotlib is not installed.
+    InvalidArgumentError, InvalidDataError, InvalidTypeError
+        If the model has hidden layers, or there are not two inputs; if `classes` are not among its
+        outputs; or if `y` comes without `X`, or not one class a point.
+
+    Examples
+    --------
+    >>> import matplotlib
+    >>> matplotlib.use("Agg")
+    >>> line = Hyperplane(w=np.array([3.0, 4.0]), b=-10.0)
+    >>> ax = hyperplane(line, [[0.0, 4.0], [1.0, 0.5]])
+    >>> [text.get_text() for text in ax.texts if text.get_text()]
+    ['w/‖w‖', '+1.20', '−1.00']
+    """
+    owner = "hyperplane"
+    plane = _plane(model, classes, owner)
+    if plane.w.size != 2:
+        msg = f"hyperplane draws models of two inputs; this one has {plane.w.size}"
+        raise InvalidDataError(msg)
+    if X is None and y is not None:
+        msg = "y of hyperplane are the classes of X; X is None"
+        raise InvalidArgumentError(msg)
+    points = np.empty((0, 2)) if X is None else checks.sample_matrix(X, 2, np.float64)
+    found = one_axes(ax, owner, size=(5.4, 5.0))
+    foot = plane.distance_from_origin * plane.normal
+    low, high = _view(plane, foot, points)
+    _draw_line(found, plane, foot, low, high)
+    _draw_origin(found, plane, foot)
+    _draw_distances(found, plane, points)
+    if y is not None:
+        names = np.unique(checks.array(y, "y of hyperplane"))
+        places = class_places(y, names, len(points), owner)
+        draw_points(found, points, places, names, has_legend=False)
+    else:
+        found.scatter(points[:, 0], points[:, 1], color=BLACK, s=22, zorder=4)
+    found.legend(fontsize="small", framealpha=0.85)
+    found.set_aspect("equal")
+    found.set_xlim(low[0], high[0])
+    found.set_ylim(low[1], high[1])
+    found.set_xlabel("$x_1$")
+    found.set_ylabel("$x_2$")
+    return found
+
+
+def _plane(model: Any, classes: tuple[int, int], owner: str) -> Hyperplane:
+    """Return the model's hyperplane in the space of its raw inputs."""
+    if isinstance(model, Hyperplane):
+        return model
+    net, scaling = network_of(model, owner)
+    inner = decision_hyperplane(net, classes)
+    # w·(x − m)/s + b is linear in x: its slopes and its value at 0 are the plane of raw inputs.
+    at_zero = scaling(np.zeros(inner.w.size))
+    slopes = scaling(np.eye(inner.w.size)) - at_zero
+    return Hyperplane(slopes @ inner.w, float(inner.w @ at_zero + inner.b))
+
+
+def _view(plane: Hyperplane, foot: Array, points: Array) -> tuple[Array, Array]:
+    """Return the corners of a square with the origin, the line, its normal and the points."""
+    everything = np.vstack([np.zeros(2), foot, foot + plane.normal, points])
+    low, high = everything.min(axis=0), everything.max(axis=0)
+    half = max((high - low).max() * 0.62, 1.0)
+    middle = (low + high) / 2
+    return middle - half, middle + half
+
+
+def _draw_line(ax: "Axes", plane: Hyperplane, foot: Array, low: Array, high: Array) -> None:
+    """Draw the line, its positive side and its normal."""
+    along = np.array([-plane.normal[1], plane.normal[0]])
+    reach = float(np.linalg.norm(high - low)) + float(np.linalg.norm(foot))
+    ends = np.array([foot - reach * along, foot + reach * along])
+    side = np.vstack([ends, ends[::-1] + 2 * reach * plane.normal])
+    ax.fill(side[:, 0], side[:, 1], color=ORANGE, alpha=0.12, linewidth=0, zorder=0)
+    ax.plot(ends[:, 0], ends[:, 1], color=BLACK, linewidth=1.8, label="w·x + b = 0")
+    ax.annotate("", tuple(foot + plane.normal), tuple(foot), zorder=5,
+                arrowprops={"arrowstyle": "-|>", "color": BLUE, "linewidth": 2, "shrinkA": 0,
+                            "shrinkB": 0})  # fmt: skip
+    _write(ax, "w/‖w‖", foot + plane.normal, 14 * plane.normal, color=BLUE)
+
+
+def _draw_origin(ax: "Axes", plane: Hyperplane, foot: Array) -> None:
+    """Draw the way from the origin to the line, with its length."""
+    distance = plane.distance_from_origin
+    ax.scatter(0, 0, marker="+", s=80, color=BLACK, zorder=4)
+    ax.plot([0, foot[0]], [0, foot[1]], color=GREEN, linestyle="--", linewidth=1.8, zorder=3,
+            label=f"−b/‖w‖ = {_signed(distance)}")  # fmt: skip
+
+
+def _draw_distances(ax: "Axes", plane: Hyperplane, points: Array) -> None:
+    """Draw each point's way to the line, and its signed distance beside it."""
+    if not len(points):
+        return
+    distances = plane.signed_distances(points)
+    feet = points - distances[:, None] * plane.normal
+    for i, (point, foot, distance) in enumerate(zip(points, feet, distances, strict=True)):
+        ax.plot([point[0], foot[0]], [point[1], foot[1]], color=GREY, linestyle=":", linewidth=1.2,
+                zorder=2, label="" if i else "(w·x + b)/‖w‖")  # fmt: skip
+        if len(points) <= MANY:
+            outward = plane.normal * (1 if distance >= 0 else -1)
+            _write(ax, _signed(distance, plus=True), point, 12 * outward, fontsize="small")
+
+
+def _write(ax: "Axes", text: str, place: Array, offset: Array, **look: Any) -> None:
+    """Write text that many points (of 1/72 inch) from a place, legible on lines too."""
+    from matplotlib.patheffects import withStroke
+
+    ax.annotate(text, (place[0], place[1]), (offset[0], offset[1]), textcoords="offset points",
+                ha="center", va="center", zorder=5,
+                path_effects=[withStroke(linewidth=2.5, foreground="white")], **look)  # fmt: skip
+
+
+def _signed(value: float, *, plus: bool = False) -> str:
+    text = f"{value:+.2f}" if plus else f"{value:.2f}"
+    return text.replace("-", "−")
