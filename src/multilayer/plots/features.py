@@ -1,0 +1,240 @@
+"""The features that a network has learned: each layer's space, and each unit over the plane."""
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from multilayer import checks
+from multilayer.errors import InvalidArgumentError, InvalidDataError
+from multilayer.plots.boundaries import draw_points, draw_regions, margins
+from multilayer.plots.models import (
+    after_hidden_layer,
+    class_places,
+    class_probabilities,
+    hidden_layers,
+    network_of,
+    plane_grid,
+)
+from multilayer.plots.style import diverging, many_axes
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+__all__ = ["hidden_units", "learned_features"]
+
+Array = npt.NDArray[Any]
+
+RESOLUTION = 100
+
+
+class _Plane(NamedTuple):
+    """A plane in the space of a layer's outputs: the points origin + c · axes."""
+
+    origin: Array
+    axes: Array
+    """Shape (2, width), or (1, width) of a single unit: of length 1, at right angles."""
+    share: float
+    """Of the outputs' variance, that lies in the plane."""
+
+    def coordinates(self, a: Array) -> Array:
+        """Return where outputs fall on the plane, of shape (n_samples, 2)."""
+        c = (a - self.origin) @ self.axes.T
+        return c if c.shape[1] == 2 else np.hstack([c, np.zeros_like(c)])
+
+    def points(self, c: Array) -> Array:
+        """Return the outputs, of shape (n, width), at coordinates on the plane."""
+        return np.asarray(self.origin + c[:, : len(self.axes)] @ self.axes)
+
+
+def learned_features(model: Any, X: object, y: object, *, axes: Any = None) -> npt.NDArray[Any]:
+    r"""Draw samples in the space of each layer: how a network makes its classes separable.
+
+    The first panel has the inputs, the others the outputs of a hidden layer each, the last one
+    ψ(x), the features. Behind the samples stands what the rest of the network makes of each point.
+    After the last hidden layer comes an affine map, so that the boundary in the space of ψ is
+    straight: there the network is a linear model.
+
+    Of a layer of more than two units the plane of the first two principal components of its outputs
+    is drawn, and the network's decision on that plane, from which samples beside it may differ; its
+    title says how much of the variance lies in it. A layer of one unit is drawn as a line.
+
+    Parameters
+    ----------
+    model : MLP, Model or estimator
+        A network of classes, of either engine, with one hidden layer at least.
+    X : array of shape (n_samples, in_features)
+        Two samples at least.
+    y : array of shape (n_samples,)
+        Their classes.
+    axes : array of Axes, optional
+        Where to draw: one for the inputs and one a hidden layer.
+
+    Returns
+    -------
+    axes : array of Axes
+
+    Raises
+    ------
+    MissingPackageError
+        If matplotlib is not installed.
+    InvalidArgumentError, InvalidDataError, InvalidTypeError
+        If the model is no network of classes with hidden layers, or samples and classes do not fit.
+
+    Examples
+    --------
+    >>> import matplotlib
+    >>> matplotlib.use("Agg")
+    >>> from multilayer import MLPClassifier
+    >>> from multilayer.data import toy
+    >>> X, y = toy.xor(100, rng=np.random.default_rng(0))
+    >>> clf = MLPClassifier((4, 2), activation="tanh", solver="lbfgs", random_state=1).fit(X, y)
+    >>> [ax.get_title() for ax in learned_features(clf, X, y)][::2]
+    ['inputs x', 'ψ(x), hidden layer 2']
+    """
+    owner = "learned_features"
+    net, scaling = network_of(model, owner)
+    n_hidden = len(net.architecture.hidden_features)
+    if not n_hidden:
+        msg = f"model of {owner} must have hidden layers; got {net!r}"
+        raise InvalidArgumentError(msg)
+    raw = checks.sample_matrix(X, net.architecture.in_features, np.float64)
+    classes = class_probabilities(model, raw, owner).classes
+    places = class_places(y, classes, len(raw), owner)
+    x = scaling(raw)
+    spaces = [x, *(layer.a.astype(np.float64) for layer in hidden_layers(net, x))]
+    found = many_axes(axes, len(spaces), owner, panel=(3.1, 3.2))
+    for i, (ax, a) in enumerate(zip(found, spaces, strict=True)):
+        plane = _plane(a)
+        _draw_space(ax, after_hidden_layer(net, i, owner), plane, a)
+        draw_points(ax, plane.coordinates(a), places, classes, has_legend=i == 0)
+        _name_space(ax, i, n_hidden, a.shape[1], plane.share)
+    return found
+
+
+def _plane(a: Array) -> _Plane:
+    """Return the plane of two units, or of the first two principal components of more."""
+    width = a.shape[1]
+    if width <= 2:
+        return _Plane(np.zeros(width), np.eye(width), 1.0)
+    origin = a.mean(axis=0)
+    _, sizes, directions = np.linalg.svd(a - origin, full_matrices=False)
+    variances = sizes**2
+    share = float(variances[:2].sum() / variances.sum()) if variances.any() else 1.0
+    return _Plane(origin, directions[:2], share)
+
+
+def _draw_space(ax: "Axes", rest: Callable[[Array], Array], plane: _Plane, a: Array) -> None:
+    """Draw what the rest of the network makes of each point of the plane."""
+    low, high = margins(plane.coordinates(a))
+    draw_regions(ax, lambda c: rest(plane.points(c)), low, high)
+
+
+def _name_space(ax: "Axes", i: int, n_hidden: int, width: int, share: float) -> None:
+    """Write title and labels of the space of hidden layer i; 0 are the inputs."""
+    symbol = "x" if i == 0 else "ψ" if i == n_hidden else f"a^{{({i})}}"
+    name = "inputs x" if i == 0 else f"hidden layer {i}"
+    if i == n_hidden:
+        name = f"ψ(x), {name}"
+    if width > 2:
+        name += f"\n2 principal components of {width}\n({share:.0%} of the variance)"
+        labels = ["component 1", "component 2"]
+    else:
+        labels = [f"${symbol}_{k + 1}$" for k in range(width)]
+    ax.set_title(name, fontsize="medium")
+    ax.set_xlabel(labels[0])
+    if width == 1:
+        ax.set_yticks([])
+    else:
+        ax.set_ylabel(labels[1])
+
+
+def hidden_units(model: Any, X: object, *, n_units: int = 8, axes: Any = None) -> npt.NDArray[Any]:
+    r"""Draw the output of each hidden unit over the plane of two inputs.
+
+    A row a layer, a panel a unit. Black lines are where the unit's pre-activation z is 0: a
+    straight line in the first layer, where z = w·x + b; bent in later ones, which combine bent
+    surfaces. White is 0, orange above and blue below it, as strong as the unit's largest value; its
+    title has the smallest and the largest.
+
+    Parameters
+    ----------
+    model : MLP, Model or estimator
+        A network of two inputs with hidden layers, of either engine.
+    X : array of shape (n_samples, 2)
+        Samples: they say how much of the plane is shown.
+    n_units : int
+        How many units of a layer are drawn, from the first one.
+    axes : array of Axes, optional
+        Where to draw: one a unit that is drawn, layer by layer.
+
+    Returns
+    -------
+    axes : array of Axes
+        Layer by layer.
+
+    Raises
+    ------
+    MissingPackageError
+        If matplotlib is not installed.
+    InvalidArgumentError, InvalidDataError, InvalidTypeError
+        If the model is no network of two inputs with hidden layers.
+
+    Examples
+    --------
+    >>> import matplotlib
+    >>> matplotlib.use("Agg")
+    >>> from multilayer import Architecture
+    >>> net = MLP(Architecture(2, (3, 2), 1), rng=np.random.default_rng(0))
+    >>> axes = hidden_units(net, [[-1.0, -1.0], [1.0, 1.0]])
+    >>> [ax.get_title().partition("\\n")[0] for ax in axes][2:]
+    ['layer 1, unit 3', 'layer 2, unit 1', 'layer 2, unit 2']
+    """
+    owner = "hidden_units"
+    net, scaling = network_of(model, owner)
+    widths = [min(n, n_units) for n in net.architecture.hidden_features]
+    n_units = checks.integer(n_units, "n_units", owner)
+    if net.architecture.in_features != 2 or not widths:
+        msg = f"model of {owner} must have two inputs and hidden layers; got {net!r}"
+        raise InvalidDataError(msg)
+    low, high = margins(checks.sample_matrix(X, 2, np.float64))
+    xx, yy, points = plane_grid(low, high, RESOLUTION)
+    found = _grid_of_units(axes, widths, owner)
+    units = [
+        (number, k, layer)
+        for number, (layer, n) in enumerate(
+            zip(hidden_layers(net, scaling(points)), widths, strict=True), start=1
+        )
+        for k in range(n)
+    ]
+    for ax, (number, k, layer) in zip(found, units, strict=True):
+        a, z = (values[:, k].reshape(xx.shape) for values in (layer.a, layer.z))
+        largest = float(np.abs(a).max()) or 1.0
+        ax.imshow(a, cmap=diverging(), vmin=-largest, vmax=largest, origin="lower", aspect="auto",
+                  extent=(low[0], high[0], low[1], high[1]), interpolation="bilinear")  # fmt: skip
+        if z.min() < 0 < z.max():
+            ax.contour(xx, yy, z, levels=[0], colors="black", linewidths=1.2)
+        ends = f"{a.min():.3g} to {a.max():.3g}".replace("-", "−")
+        ax.set_title(f"layer {number}, unit {k + 1}\n{ends}", fontsize="small")
+        ax.set_xlabel("$x_1$")
+        ax.set_ylabel("$x_2$")
+        if axes is None:
+            ax.label_outer()
+    return found
+
+
+def _grid_of_units(axes: Any, widths: list[int], owner: str) -> npt.NDArray[Any]:
+    """Return one Axes a unit: those given, or new ones in a row a layer."""
+    if axes is not None:
+        return many_axes(axes, sum(widths), owner)
+    columns = max(widths)
+    every = many_axes(None, len(widths) * columns, owner, columns=columns, panel=(1.7, 1.9),
+                      sharex=True, sharey=True)  # fmt: skip
+    used = []
+    for i, n in enumerate(widths):
+        row = every[i * columns : (i + 1) * columns]
+        used += list(row[:n])
+        for spare in row[n:]:
+            spare.remove()
+    return many_axes(used, len(used), owner)
