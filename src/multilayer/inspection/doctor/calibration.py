@@ -1,0 +1,122 @@
+"""Probabilities that do not mean what they say."""
+
+import math
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from multilayer.inspection.doctor.case import Case, Sample
+from multilayer.inspection.doctor.finding import Finding, severity_of
+from multilayer.numpy import OUTPUTS, Loss
+
+__all__ = ["Calibration", "calibration", "miscalibrated"]
+
+Array = npt.NDArray[Any]
+
+N_BINS = 15
+"""As in Guo et al. 2017; here each holds as many samples."""
+ERROR, WRONG_ERROR = 0.1, 0.2
+"""Beyond what chance explains: what is called 90 % sure is right in 80 % of the cases, or 70 %.
+Networks that are stopped in time or penalised are often less sure than right by half of that."""
+STANDARD_DEVIATIONS = 3.0
+"""Of the error that chance gives to probabilities which are right."""
+
+
+class Calibration(NamedTuple):
+    """The expected calibration error, and what chance makes of it."""
+
+    error: float
+    """Σ nᵦ/n |p̄ᵦ − ȳᵦ| over the bins b: how far probabilities are from frequencies."""
+    by_chance: float
+    """The mean of that error for probabilities that are right."""
+    deviation: float
+    """Its standard deviation."""
+
+
+def calibration(p: Array, happened: Array, n_bins: int = N_BINS) -> Calibration:
+    r"""Return the expected calibration error (Naeini et al. 2015, eq. 3), and that of chance.
+
+    With probabilities that are right, the frequency of a bin of n samples is about normal around
+    their mean, with variance :math:`s^2 = \sum p_i(1 - p_i)/n^2`. Its distance has then the mean
+    :math:`s\sqrt{2/π}` and the variance :math:`s^2(1 - 2/π)`, of which the bins' shares make the
+    mean and variance of the whole error: it is not 0, and in small samples not small (Bröcker &
+    Smith 2007 make the same point by resampling).
+
+    Parameters
+    ----------
+    p : array of shape (n_samples,)
+        Probabilities.
+    happened : array of shape (n_samples,)
+        1 where what they are the probabilities of has happened, else 0.
+    n_bins : int
+        How many bins, of equal numbers of samples.
+
+    Examples
+    --------
+    >>> found = calibration(np.full(1000, 0.9), np.arange(1000) % 2)
+    >>> round(found.error, 3), round(found.by_chance, 3)
+    (0.4, 0.029)
+    """
+    order = np.argsort(p, kind="stable")
+    error = mean = variance = 0.0
+    for rows in np.array_split(order, min(n_bins, len(p))):
+        share = len(rows) / len(p)
+        error += share * abs(float(p[rows].mean() - happened[rows].mean()))
+        s = math.sqrt(float((p[rows] * (1 - p[rows])).sum())) / len(rows)
+        mean += share * s * math.sqrt(2 / math.pi)
+        variance += share**2 * s**2 * (1 - 2 / math.pi)
+    return Calibration(error, mean, math.sqrt(variance))
+
+
+def miscalibrated(case: Case) -> Iterator[Finding]:
+    """Find probabilities whose error is neither small nor chance.
+
+    On the samples that it was trained on, a network may well be less sure than right: what is more
+    often right there than elsewhere is the answer, not the probability. So that a network is not
+    sure enough takes validation samples.
+    """
+    answers = _answers(case.held_out, case.loss)
+    if answers is None:
+        return
+    p, happened = answers
+    found = calibration(p, happened)
+    excess = found.error - found.by_chance
+    if excess < max(ERROR, STANDARD_DEVIATIONS * found.deviation):
+        return
+    is_sure = p.mean() > happened.mean()
+    if case.validation is None and not is_sure:
+        return
+    yield Finding(
+        "miscalibrated",
+        severity_of(excess > WRONG_ERROR),
+        {
+            "calibration error": found.error,
+            "by chance": found.by_chance,
+            "mean probability": float(p.mean()),
+            "frequency": float(happened.mean()),
+        },
+        "The probabilities are not the frequencies with which the answers are right: "
+        + ("the network is too sure." if is_sure else "the network is not sure enough."),
+        "Stop early, use l2 or label smoothing, or calibrate with "
+        "sklearn.calibration.CalibratedClassifierCV."
+        if is_sure
+        else "Train for longer, with less l2, dropout or label smoothing, or calibrate with "
+        "sklearn.calibration.CalibratedClassifierCV.",
+    )
+
+
+def _answers(sample: Sample, loss: Loss) -> tuple[Array, Array] | None:
+    """Return the probability of each answer and whether it was right; None if there is none.
+
+    Of classes the answer is the likeliest one; of labels each label is one.
+    """
+    if loss.task == "labels":
+        p = OUTPUTS["sigmoid"].forward(sample.logits)
+        return p.ravel(), (sample.targets > 0.5).ravel()
+    truth = loss.truth(sample.targets) if loss.task == "class" else np.empty((0, 0))
+    if loss.task != "class" or truth.ndim > 1:
+        return None
+    p = OUTPUTS["softmax"].forward(sample.logits)
+    return p.max(axis=1), p.argmax(axis=1) == truth

@@ -1,0 +1,171 @@
+"""`diagnose`: all checks on one network."""
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+
+from multilayer.errors import InvalidArgumentError, InvalidTypeError
+from multilayer.inspection.doctor.balance import class_imbalance
+from multilayer.inspection.doctor.calibration import miscalibrated
+from multilayer.inspection.doctor.case import Case, Sample, history_values, look, sample_of
+from multilayer.inspection.doctor.diagnosis import Diagnosis
+from multilayer.inspection.doctor.finding import Finding
+from multilayer.inspection.doctor.generalization import chance_level, overfitting, underfitting
+from multilayer.inspection.doctor.gradients import exploding_gradients, vanishing_gradients
+from multilayer.inspection.doctor.learning_rate import (
+    learning_rate_too_high,
+    learning_rate_too_low,
+)
+from multilayer.inspection.doctor.link import link_applied_twice
+from multilayer.inspection.doctor.patient import admit, network_of, subject_of
+from multilayer.inspection.doctor.scaling import unscaled_inputs, unscaled_targets
+from multilayer.inspection.doctor.units import dead_units, saturated_units
+from multilayer.inspection.doctor.weights import initializer_misfit, non_finite_weights
+from multilayer.inspection.range_test import RangeTest, lr_finder
+from multilayer.numpy import MLP, Loss, Optimizer
+from multilayer.numpy.trainer import resolve_optimizer
+
+__all__ = ["CHECKS", "diagnose"]
+
+CHECKS: tuple[Callable[[Case], Iterator[Finding]], ...] = (
+    # Causes before what they cause: that is the order in which to read, and to mend.
+    link_applied_twice,
+    unscaled_inputs,
+    unscaled_targets,
+    initializer_misfit,
+    learning_rate_too_high,
+    learning_rate_too_low,
+    dead_units,
+    saturated_units,
+    vanishing_gradients,
+    exploding_gradients,
+    chance_level,
+    underfitting,
+    overfitting,
+    class_imbalance,
+    miscalibrated,
+)
+"""What is looked for; each takes a `Case` and yields what it finds."""
+
+
+def diagnose(
+    net_or_estimator: Any,
+    X: Any,
+    y: Any,
+    *,
+    loss: str | Loss | None = None,
+    history: Any = None,
+    validation: tuple[Any, Any] | None = None,
+    optimizer: str | Optimizer | None = None,
+) -> Diagnosis:
+    """Look at a network, its training and its data, and name what is wrong.
+
+    Each finding comes with the numbers that it rests on, what they mean, and what to change. A
+    network that is well gets none: each threshold stands, with its reason, beside its check in
+    ``multilayer.inspection.doctor``. Nothing is changed: neither the network nor its statistics nor
+    any random state.
+
+    Parameters
+    ----------
+    net_or_estimator : MLP, MLPClassifier, MLPRegressor, Model or Pipeline
+        A network of either engine; a fitted estimator; what `multilayer.load` returns; or a
+        scikit-learn pipeline that ends in one of these.
+    X : array of shape (n_samples, in_features)
+        Samples that it was trained on, or some of them, as it is given them to predict. Of more
+        than 4,000 as many are taken, evenly spaced.
+    y : array of shape (n_samples,) or (n_samples, out_features)
+        Their targets.
+    loss : str or Loss, optional
+        The loss it is trained with, where the network does not say it. By default that of an
+        estimator, or of the link function of the output; of the output ``"identity"``
+        cross-entropy for integer labels and several outputs, and else the squared error.
+    history : History or mapping of str to sequence of float, optional
+        What `fit` returned, or at least ``train_loss``: without it the learning rate is not judged.
+        That of an estimator, or of a model file, by default.
+    validation : tuple (X, y), optional
+        Samples that it was not trained on: without them, and without a validation loss in the
+        history, overfitting is not judged.
+    optimizer : str or Optimizer, optional
+        The one that it was trained with, and its learning rate: `lr_finder` tries a new network of
+        the same architecture on these samples, and the rate is held against what it finds.
+
+    Returns
+    -------
+    Diagnosis
+        The findings, what is wrong before what is a warning.
+
+    Raises
+    ------
+    InvalidArgumentError, InvalidDataError, InvalidTypeError
+        If an argument cannot be used.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_wine
+    >>> from sklearn.pipeline import make_pipeline
+    >>> from sklearn.preprocessing import StandardScaler
+    >>> from multilayer import MLPClassifier
+    >>> X, y = load_wine(return_X_y=True)
+    >>> raw = MLPClassifier((16,), max_iter=1000, random_state=0).fit(X, y)
+    >>> scaled = make_pipeline(StandardScaler(), raw).fit(X, y)
+    >>> diagnose(raw, X, y).names
+    ('unscaled_inputs', 'underfitting')
+    """
+    net = network_of(net_or_estimator)
+    bad = tuple(non_finite_weights(net))
+    if bad:
+        return Diagnosis(subject_of(net), bad, {"all else": "finite weights"})
+    patient = admit(net_or_estimator, loss)
+    training, chosen = sample_of(patient, X, y)
+    held_out = None
+    if validation is not None:
+        if not isinstance(validation, (tuple, list)) or len(validation) != 2:
+            msg = f"validation of diagnose must be a tuple (X, y) or None; got {validation!r}"
+            raise InvalidTypeError(msg)
+        held_out, _ = sample_of(patient, *validation)
+    layers, dz = look(patient.net, training, chosen)
+    test, rate = None, None
+    if optimizer is not None:
+        test, rate = _range_test(patient.net, training, chosen, optimizer)
+    case = Case(
+        net=patient.net,
+        loss=chosen,
+        training=training,
+        validation=held_out,
+        layers=layers,
+        dz=dz,
+        history=history_values(patient.history if history is None else history),
+        has_best_weights=patient.has_best_weights
+        or getattr(history, "stopped_by", "") == "early_stopping",
+        range_test=test,
+        learning_rate=rate,
+    )
+    findings = [finding for check in CHECKS for finding in check(case)]
+    findings.sort(key=lambda finding: finding.severity != "wrong")  # stable
+    return Diagnosis(patient.subject, tuple(findings), _unchecked(case))
+
+
+def _range_test(
+    net: MLP, sample: Sample, loss: Loss, optimizer: str | Optimizer
+) -> tuple[RangeTest, float]:
+    """Return what the range test of a new network finds, and the optimizer's own rate."""
+    found = resolve_optimizer(optimizer)
+    if not isinstance(found, Optimizer):
+        msg = "optimizer of diagnose must have a learning rate; L-BFGS has none"
+        raise InvalidArgumentError(msg)
+    # A fixed seed: the same network and samples get the same findings.
+    rng = np.random.default_rng(0)
+    new = MLP(net.architecture, rng=rng)
+    test = lr_finder(new, sample.X, sample.y, loss=loss, optimizer=found, rng=rng)
+    return test, found.learning_rate
+
+
+def _unchecked(case: Case) -> dict[str, str]:
+    """Return what could not be looked at, and what it needs."""
+    needs: dict[str, str] = {}
+    if "train_loss" not in case.history and case.range_test is None:
+        needs["the learning rate"] = "history= or optimizer="
+    if case.validation is None and "validation_loss" not in case.history:
+        needs["overfitting"] = "validation=(X, y)"
+    return needs

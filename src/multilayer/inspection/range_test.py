@@ -1,0 +1,184 @@
+"""The learning-rate range test: which learning rates a training can begin with."""
+
+import copy
+import math
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from multilayer import checks
+from multilayer.errors import InvalidArgumentError, InvalidTypeError
+
+__all__ = ["RangeTest", "lr_finder"]
+
+Array = npt.NDArray[Any]
+
+SMOOTHING = 0.9
+"""What remains of the running mean at each step: about ten batches are averaged."""
+BLOWN_UP = 4.0
+"""The test ends where the smoothed loss is this many times its least, as fastai's does."""
+SAFETY = 10.0
+"""The rate that is suggested lies this far below that of the least loss, where the loss is about to
+rise: the usual reading of the curve (Bengio 2012, section 3.1; fastai)."""
+
+
+@dataclass(frozen=True)
+class RangeTest:
+    """What `lr_finder` has measured.
+
+    Attributes
+    ----------
+    learning_rates, losses : array of shape (n_steps,)
+        The rate of each step, and the batch's loss before it.
+    smoothed : array of shape (n_steps,)
+        The losses' running mean, without the bias of its start (Kingma & Ba 2015, section 3).
+    has_diverged : bool
+        Whether the test ended because the loss blew up, at the last of the rates.
+    """
+
+    learning_rates: Array
+    losses: Array
+    smoothed: Array
+    has_diverged: bool
+
+    @property
+    def best(self) -> float:
+        """The rate at which the smoothed loss was least: larger ones are too high."""
+        return float(self.learning_rates[self.smoothed.argmin()])
+
+    @property
+    def suggestion(self) -> float:
+        """A rate to begin with: a tenth of `best`."""
+        return self.best / SAFETY
+
+    @property
+    def diverged_at(self) -> float:
+        """The rate at which the loss had blown up; infinite if it did not."""
+        return float(self.learning_rates[-1]) if self.has_diverged else math.inf
+
+    def __repr__(self) -> str:
+        return (
+            f"RangeTest({len(self.losses)} steps, rates {self.learning_rates[0]:.1e} to "
+            f"{self.learning_rates[-1]:.1e}, suggestion {self.suggestion:.1e})"
+        )
+
+
+def lr_finder(
+    net: Any,
+    X: object,
+    y: object,
+    *,
+    loss: Any,
+    optimizer: Any = "adam",
+    smallest: float = 1e-6,
+    largest: float = 10.0,
+    n_steps: int = 100,
+    batch_size: int = 32,
+    rng: np.random.Generator | None = None,
+) -> RangeTest:
+    r"""Train a copy of a network with a learning rate that grows at each step.
+
+    .. math:: η_i = η_{\min} \left(\frac{η_{\max}}{η_{\min}}\right)^{i/(n - 1)},
+              \qquad i = 0, …, n - 1.
+
+    As long as the rate is too low, the loss stays; it falls over the range of good ones, and rises
+    where they are too high. The test ends there. The network itself is not changed.
+
+    Parameters
+    ----------
+    net : MLP
+        A network of either engine, as the training would begin with it.
+    X : array of shape (n_samples, in_features)
+    y : array of shape (n_samples,) or (n_samples, out_features)
+        Targets, as the loss takes them.
+    loss : str or Loss
+        See ``multilayer.numpy.LOSSES``.
+    optimizer : str or Optimizer
+        The one that is to be trained with; its own learning rate does not matter.
+    smallest, largest : float
+        The first rate and the last one.
+    n_steps : int
+        At least 2.
+    batch_size : int
+        Samples a step, as in the training: good rates depend on it.
+    rng : numpy.random.Generator, optional
+        Draws order and dropout.
+
+    Returns
+    -------
+    RangeTest
+
+    Raises
+    ------
+    InvalidArgumentError, InvalidDataError, InvalidTypeError
+        If an argument cannot be used.
+
+    References
+    ----------
+    Smith 2017, "Cyclical learning rates for training neural networks", section 3.3; there the rate
+    grows linearly. That it grows by a factor is fastai's way, so that each decade has as many
+    steps.
+
+    Examples
+    --------
+    >>> from multilayer import Architecture
+    >>> from multilayer.data import load_digits
+    >>> from multilayer.numpy import MLP
+    >>> digits = load_digits()
+    >>> net = MLP(Architecture(64, (32,), 10), rng=np.random.default_rng(0))
+    >>> test = lr_finder(net, digits.X_train, digits.y_train, loss="cross_entropy",
+    ...                  optimizer="sgd", rng=np.random.default_rng(0))
+    >>> 0.05 < test.suggestion < 1 < test.diverged_at
+    True
+    """
+    owner = "lr_finder"
+    if isinstance(net, type) or not callable(getattr(net, "trainer", None)):
+        msg = f"net of lr_finder must be a network, such as multilayer.numpy.MLP; got {net!r}"
+        raise InvalidTypeError(msg)
+    smallest = checks.real(smallest, "smallest", owner, "(0, inf)")
+    largest = checks.real(largest, "largest", owner, "(0, inf)")
+    if largest <= smallest:
+        msg = f"largest of lr_finder must be above smallest, {smallest:g}; got {largest:g}"
+        raise InvalidArgumentError(msg)
+    n_steps = checks.integer(n_steps, "n_steps", owner, minimum=2)
+    batch_size = checks.integer(batch_size, "batch_size", owner)
+    rng = checks.random_generator(rng, owner)
+    trainer = copy.deepcopy(net).trainer(loss=loss, optimizer=optimizer, rng=rng.spawn(1)[0])
+    if not trainer.takes_steps:
+        msg = "optimizer of lr_finder must have a learning rate; L-BFGS has none"
+        raise InvalidArgumentError(msg)
+    data = trainer.check(X, y, None)
+    n_samples = len(data[1])
+    batch_size = min(batch_size, n_samples)
+    rates = np.geomspace(smallest, largest, n_steps)
+    losses: list[float] = []
+    smoothed: list[float] = []
+    mean, place = 0.0, n_samples
+    has_diverged = False
+    trainer.begin(data, batch_size)
+    try:
+        # A step may overflow: that is what the test is there to find.
+        with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
+            for i, rate in enumerate(rates, start=1):
+                if place + batch_size > n_samples:
+                    trainer.begin_epoch(rng.permutation(n_samples))
+                    place = 0
+                value = trainer.step(place, place + batch_size, float(rate))
+                place += batch_size
+                [value] = trainer.losses([value])
+                if math.isfinite(value):
+                    mean = SMOOTHING * mean + (1 - SMOOTHING) * value
+                    losses.append(value)
+                    smoothed.append(mean / (1 - SMOOTHING**i))
+                if not math.isfinite(value) or smoothed[-1] > BLOWN_UP * min(smoothed):
+                    has_diverged = True
+                    break
+    finally:
+        trainer.finish()
+    if not losses:
+        msg = f"the loss of lr_finder is {value} at the first step already: scale the samples"
+        raise InvalidArgumentError(msg)
+    n = len(losses)
+    return RangeTest(rates[:n], np.array(losses), np.array(smoothed), has_diverged)
