@@ -9,25 +9,34 @@ from multilayer.plots.classification import (
     reliability,
 )
 from multilayer.plots.geometry import hyperplane
+from multilayer.plots.graph import computation_graph
 from multilayer.plots.history import history
 from multilayer.plots.images import first_samples
 from multilayer.plots.importance import importance
+from multilayer.plots.layers import gradient_flow, layer_statistics
 from multilayer.plots.mistakes import most_wrong
+from multilayer.plots.network import network_diagram
 from multilayer.plots.regression import ResidualsDisplay, residuals
+from multilayer.plots.weights import first_layer_weights
 
 __all__ = [
     "ConfusionDisplay",
     "ReliabilityDisplay",
     "ResidualsDisplay",
     "activations",
+    "computation_graph",
     "confusion_matrix",
     "decision_boundaries",
     "decision_boundary",
+    "first_layer_weights",
     "first_samples",
+    "gradient_flow",
     "history",
     "hyperplane",
     "importance",
+    "layer_statistics",
     "most_wrong",
+    "network_diagram",
     "reliability",
     "residuals",
 ]

@@ -65,6 +65,8 @@ class LayerStatistics(Callback):
     ----------
     layers : tuple of str
         ``hidden 1``, …, ``output``.
+    n_weights : tuple of int
+        How many weights each has.
     steps : list of int
         After how many steps it has looked.
 
@@ -101,6 +103,7 @@ class LayerStatistics(Callback):
         self.y = y
         self.every = checks.integer(every, "every", "LayerStatistics")
         self.layers: tuple[str, ...] = ()
+        self.n_weights: tuple[int, ...] = ()
         self.steps: list[int] = []
         self._values: dict[str, list[Any]] = {name: [] for name in STATISTICS}
 
@@ -120,7 +123,9 @@ class LayerStatistics(Callback):
     def on_train_begin(self, run: Run) -> None:
         """Forget an earlier training, and look at the samples once: what is wrong shows now."""
         self._loss: Any = run._trainer.loss
-        self.layers = tuple(layer.name for layer in self._observe(run.net))
+        layers = self._observe(run.net)
+        self.layers = tuple(layer.name for layer in layers)
+        self.n_weights = tuple(layer.W.size for layer in layers)
         self.steps = []
         self._values = {name: [] for name in STATISTICS}
         self._before: list[Array] = _weights(run.net)

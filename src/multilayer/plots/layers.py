@@ -1,0 +1,200 @@
+"""The layers while a network trains: activations, gradients, dead units, updates."""
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from multilayer.errors import InvalidArgumentError, InvalidTypeError
+from multilayer.plots.style import BLACK, BLUE, COLOURS, GREY, LINE_STYLES, MARKERS, one_axes
+from multilayer.training import LayerStatistics
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+__all__ = ["gradient_flow", "layer_statistics"]
+
+LABELS = {
+    "activations": "activation a",
+    "gradients": "size of the gradient |∂J/∂a|",
+    "activation_mean": "mean of the activations",
+    "activation_std": "standard deviation of the activations",
+    "zeros": "share of activations that are 0",
+    "dead": "share of units that are 0 for every sample",
+    "gradient_norm": "norm of the gradient ‖∂J/∂W‖",
+    "update_ratio": "update over weights ‖ΔW‖/‖W‖",
+}
+LOGARITHMIC = ("gradients", "gradient_norm", "update_ratio")
+"""What spans orders of magnitude from layer to layer."""
+STRIP = 0.84
+"""The width of a layer's strip, where layers are 1 apart."""
+N_LINES = 5
+"""Of a gradient flow, at most."""
+
+
+def layer_statistics(
+    statistics: LayerStatistics, name: str = "activations", *, ax: "Axes | None" = None
+) -> "Axes":
+    """Draw one statistic of every layer over the steps of a training.
+
+    Distributions, ``activations`` and ``gradients``, are a strip a layer, with the steps from left
+    to right in each: the median, half of the values in the dark band and 90 % in the light one. All
+    other statistics are a line a layer.
+
+    What to look for: activations that shrink or grow from layer to layer; gradients that vanish
+    towards the inputs; units that die; updates much larger or smaller than a thousandth of the
+    weights.
+
+    Parameters
+    ----------
+    statistics : LayerStatistics
+        The callback, after `fit` has had it.
+    name : str
+        One of its statistics.
+    ax : matplotlib Axes, optional
+        Where to draw; new ones by default.
+
+    Returns
+    -------
+    Axes
+
+    Raises
+    ------
+    MissingPackageError
+        If matplotlib is not installed.
+    InvalidTypeError, InvalidArgumentError, UnknownNameError
+        If `statistics` is something else or has seen no training, or there is no such statistic.
+
+    Examples
+    --------
+    >>> import matplotlib
+    >>> matplotlib.use("Agg")
+    >>> from multilayer import Architecture
+    >>> from multilayer.numpy import MLP
+    >>> from multilayer.training import fit
+    >>> X, y = np.random.default_rng(0).normal(size=(40, 2)), np.arange(40) % 2
+    >>> watch = LayerStatistics(X, y)
+    >>> history = fit(MLP(Architecture(2, (8,), 2)), (X, y), loss="cross_entropy", n_epochs=20,
+    ...               callbacks=[watch])
+    >>> ax = layer_statistics(watch, "dead")
+    >>> [text.get_text() for text in ax.get_legend().get_texts()]
+    ['hidden 1', 'output']
+    """
+    _check(statistics, "layer_statistics")
+    values = statistics[name]
+    is_distribution = values.ndim == 3
+    n_layers = len(statistics.layers)
+    size = (max(1.4 * n_layers + 1.0, 4.0), 3.6) if is_distribution else (5.6, 4.0)
+    ax = one_axes(ax, "layer_statistics", size)
+    if is_distribution:
+        _draw_strips(ax, statistics, values)
+    else:
+        for i, layer in enumerate(statistics.layers):
+            ax.plot(
+                statistics.steps, values[:, i], color=COLOURS[i % len(COLOURS)], label=layer,
+                linestyle=LINE_STYLES[i % len(LINE_STYLES)], marker=MARKERS[i % len(MARKERS)],
+                markersize=4, markevery=max(len(statistics.steps) // 8, 1),
+            )  # fmt: skip
+        ax.set_xlabel("step")
+        ax.legend()
+    ax.set_ylabel(LABELS[name])
+    # A vanished gradient, 0, has no logarithm and leaves a gap.
+    if name in LOGARITHMIC and (values > 0).any():
+        ax.set_yscale("log")
+    if name in ("zeros", "dead"):
+        ax.set_ylim(-0.03, 1.03)
+    return ax
+
+
+def gradient_flow(statistics: LayerStatistics, *, ax: "Axes | None" = None) -> "Axes":
+    """Draw the size of the gradient in each layer's weights, from the inputs to the output.
+
+    A line is a step: the first one, the last one, and some between. Lines that fall steeply towards
+    the inputs are gradients that vanish, lines that rise towards them gradients that explode. A
+    layer's size is the root of the mean square of its gradient's entries, so that wide and narrow
+    layers compare.
+
+    Parameters
+    ----------
+    statistics : LayerStatistics
+        The callback, after `fit` has had it.
+    ax : matplotlib Axes, optional
+        Where to draw; new ones by default.
+
+    Returns
+    -------
+    Axes
+
+    Raises
+    ------
+    MissingPackageError, InvalidTypeError, InvalidArgumentError
+        If matplotlib is not installed, or `statistics` is something else or has seen no training.
+
+    Examples
+    --------
+    >>> import matplotlib
+    >>> matplotlib.use("Agg")
+    >>> from multilayer import Architecture
+    >>> from multilayer.numpy import MLP
+    >>> from multilayer.training import fit
+    >>> X, y = np.random.default_rng(0).normal(size=(40, 2)), np.arange(40) % 2
+    >>> watch = LayerStatistics(X, y)
+    >>> history = fit(MLP(Architecture(2, (8,), 2)), (X, y), loss="cross_entropy", n_epochs=20,
+    ...               batch_size=40, callbacks=[watch])
+    >>> [line.get_label() for line in gradient_flow(watch).get_lines()]
+    ['step 1', 'step 10', 'step 20']
+    """
+    _check(statistics, "gradient_flow")
+    sizes = statistics["gradient_norm"] / np.sqrt(statistics.n_weights)
+    n_layers, n_records = len(statistics.layers), len(statistics.steps)
+    ax = one_axes(ax, "gradient_flow", (max(1.1 * n_layers + 1.6, 4.4), 3.8))
+    chosen = np.unique(np.linspace(0, n_records - 1, min(N_LINES, n_records)).round().astype(int))
+    for i, record in enumerate(chosen):
+        ax.plot(
+            range(n_layers), sizes[record], color=_darkening(i, len(chosen)),
+            linestyle=LINE_STYLES[i % len(LINE_STYLES)], marker=MARKERS[i % len(MARKERS)],
+            label=f"step {statistics.steps[record]:,}",
+        )  # fmt: skip
+    ax.set_xticks(range(n_layers), statistics.layers)
+    ax.set_ylabel("root mean square of ∂J/∂W")
+    if (sizes > 0).any():
+        ax.set_yscale("log")
+    ax.legend()
+    return ax
+
+
+def _draw_strips(ax: "Axes", statistics: LayerStatistics, values: Any) -> None:
+    """Draw a strip a layer, with the steps from left to right."""
+    steps = np.asarray(statistics.steps, dtype=np.float64)
+    along = (steps - steps[0]) / (np.ptp(steps) or 1) * STRIP - STRIP / 2
+    if len(steps) == 1:  # of one look a bar
+        along, values = np.array([-STRIP / 2, STRIP / 2]), np.repeat(values, 2, axis=0)
+    for i in range(len(statistics.layers)):
+        low, first, median, third, high = values[:, i].T
+        names = ("90 %", "half of the values", "median") if i == 0 else (None, None, None)
+        ax.fill_between(i + along, low, high, color="#c9dfee", linewidth=0, label=names[0])
+        ax.fill_between(i + along, first, third, color="#6aabd2", linewidth=0, label=names[1])
+        ax.plot(i + along, median, color=BLACK, linewidth=1.2, label=names[2])
+        ax.axvline(i - 0.5, color=GREY, linewidth=0.5)
+    ax.set(xlim=(-0.5, len(statistics.layers) - 0.5))
+    ax.set_xticks(range(len(statistics.layers)), statistics.layers)
+    ax.tick_params(axis="x", length=0)
+    ax.set_xlabel(f"in each strip from step {statistics.steps[0]:,} to {statistics.steps[-1]:,}")
+    ax.legend(loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=3, frameon=False,
+              fontsize="small")  # fmt: skip
+
+
+def _darkening(i: int, n: int) -> Any:
+    """Return the i-th of n blues, from light to dark."""
+    from matplotlib.colors import LinearSegmentedColormap
+
+    blues = LinearSegmentedColormap.from_list("steps", ["#8fc1de", BLUE, "#00263d"])
+    return blues(i / max(n - 1, 1))
+
+
+def _check(statistics: Any, owner: str) -> None:
+    if not isinstance(statistics, LayerStatistics):
+        msg = f"statistics of {owner} must be a LayerStatistics; got {type(statistics).__name__}"
+        raise InvalidTypeError(msg)
+    if not statistics.steps:
+        msg = f"statistics of {owner} must have seen a training: fit(…, callbacks=[statistics])"
+        raise InvalidArgumentError(msg)

@@ -1,0 +1,194 @@
+"""The network itself: units in columns, and between them a line for each weight."""
+
+from collections.abc import Sequence
+from itertools import pairwise
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from multilayer import checks
+from multilayer.model import Classes, Model
+from multilayer.plots.models import network_of
+from multilayer.plots.style import BLACK, BLUE, GREY, ORANGE, one_axes
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+__all__ = ["network_diagram"]
+
+Array = npt.NDArray[Any]
+
+GAP = 2.4
+"""From column to column at least, where units are 1 apart."""
+RADIUS = 0.32
+INCHES = 0.45
+"""Of a length of 1, in a new figure."""
+LETTER = 0.17
+"""The width of a name's letter there."""
+WIDEST = 2.2
+"""Of a line, in points: that of the largest weight."""
+
+
+def network_diagram(model: Any, *, max_units: int = 10, ax: "Axes | None" = None) -> "Axes":
+    """Draw a network's units in columns, with a line for each weight.
+
+    A line's colour and width tell its weight: blue and dashed below zero, orange and solid above,
+    the wider the larger. All layers share one scale. Biases and normalisations are not drawn. Of a
+    layer wider than `max_units` the first and the last units are drawn, with dots between them.
+
+    Parameters
+    ----------
+    model : MLP, Model or estimator
+        A network of either engine, or what holds one. A Model's columns and classes, and an
+        estimator's, name the inputs and outputs that are drawn.
+    max_units : int
+        How many units of a layer are drawn at most, at least 2.
+    ax : matplotlib Axes, optional
+        Where to draw; new ones by default.
+
+    Returns
+    -------
+    Axes
+
+    Raises
+    ------
+    MissingPackageError, InvalidArgumentError, InvalidTypeError
+        If matplotlib is not installed, or an argument cannot be used.
+
+    Examples
+    --------
+    >>> import matplotlib
+    >>> matplotlib.use("Agg")
+    >>> from multilayer import Architecture
+    >>> from multilayer.numpy import MLP
+    >>> ax = network_diagram(MLP(Architecture(2, (3,), 1), rng=np.random.default_rng(0)))
+    >>> [text.get_text().replace(chr(10), ": ") for text in ax.texts]
+    ['inputs: 2', 'hidden 1: 3, relu', 'output: 1, identity']
+    """
+    owner = "network_diagram"
+    max_units = checks.integer(max_units, "max_units", owner, minimum=2)
+    net, _ = network_of(model, owner)
+    architecture = net.architecture
+    widths = (architecture.in_features, *architecture.hidden_features, architecture.out_features)
+    shown = [_shown(width, max_units) for width in widths]
+    places = [_places(width, units) for width, units in zip(widths, shown, strict=True)]
+    top = max(float(each.max()) for each in places) + 1
+    columns = np.arange(len(widths)) * (GAP + top / 4)  # tall columns stand farther apart
+    input_names, output_names = _names(model, len(places[-1]))
+    left, right = (1.2 + LETTER * max(map(len, names), default=0)
+                   for names in (input_names, output_names))  # fmt: skip
+    size = (INCHES * (left + columns[-1] + right) + 1.1, INCHES * (2 * top + 1.6))
+    ax = one_axes(ax, owner, (float(size[0]), max(float(size[1]), 2.2)))
+
+    layers = [
+        W[np.ix_(shown[i + 1], shown[i])]
+        for i, W in enumerate(W for W, _ in net.weights if W.ndim == 2)
+    ]
+    largest = max(float(np.abs(W).max()) for W in layers) or 1.0
+    for i, W in enumerate(layers):
+        _draw_weights(ax, W, columns[i : i + 2], places[i : i + 2], largest)
+    heads = [
+        f"inputs\n{widths[0]:,}",
+        *(
+            f"hidden {i}\n{layer.out_features:,}, {layer.activation}"
+            for i, layer in enumerate(architecture.hidden_layers, start=1)
+        ),
+        f"output\n{widths[-1]:,}, {architecture.output}",
+    ]
+    for x, heights, width, head in zip(columns, places, widths, heads, strict=True):
+        _draw_units(ax, x, heights, is_elided=width > len(heights))
+        ax.text(x, top, head, ha="center", va="bottom")
+    for names, i, align in ((input_names, 0, "right"), (output_names, -1, "left")):
+        x = columns[i] + (0.5 if align == "left" else -0.5)
+        for unit, y in zip(shown[i], places[i], strict=True):
+            if names:
+                ax.text(x, y, names[unit], ha=align, va="center", fontsize="small")
+    _draw_scale(ax, largest)
+    ax.set(xlim=(-left, columns[-1] + right), ylim=(-top, top + 1.6), aspect="equal")
+    ax.set_axis_off()
+    return ax
+
+
+def _shown(width: int, max_units: int) -> Array:
+    """Return which units are drawn."""
+    if width <= max_units:
+        return np.arange(width)
+    first = (max_units + 1) // 2
+    return np.concatenate([np.arange(first), np.arange(width - (max_units - first), width)])
+
+
+def _places(width: int, units: Array) -> Array:
+    """Return the units' heights, the first on top, with a gap where some are left out."""
+    heights = -np.arange(len(units), dtype=np.float64)
+    if width > len(units):
+        heights[(len(units) + 1) // 2 :] -= 1.2
+    return heights - (heights[0] + heights[-1]) / 2
+
+
+def _draw_weights(
+    ax: "Axes", W: Array, columns: Array, places: Sequence[Array], largest: float
+) -> None:
+    """Draw a layer's lines, the largest weights on top."""
+    from matplotlib.collections import LineCollection
+
+    order = np.argsort(np.abs(W), axis=None)
+    to, source = np.unravel_index(order, W.shape)
+    w = W[to, source].astype(np.float64)
+    ends = np.empty((w.size, 2, 2))
+    ends[:, :, 0] = columns
+    ends[:, 0, 1], ends[:, 1, 1] = places[0][source], places[1][to]
+    lines = LineCollection(
+        list(ends),
+        linewidths=0.3 + (WIDEST - 0.3) * np.abs(w) / largest,
+        linestyles=[(0, (3, 1.5)) if each < 0 else "solid" for each in w],
+        cmap=_colours(),
+        zorder=1,
+    )
+    lines.set_array(w)
+    lines.set_clim(-largest, largest)
+    ax.add_collection(lines)
+
+
+def _colours() -> Any:
+    """Return blue to orange with grey, which shows on paper, instead of white in the middle."""
+    from matplotlib.colors import LinearSegmentedColormap
+
+    return LinearSegmentedColormap.from_list("weights", [BLUE, "#dddddd", ORANGE])
+
+
+def _draw_units(ax: "Axes", x: float, heights: Array, *, is_elided: bool) -> None:
+    from matplotlib.patches import Circle
+
+    for y in heights:
+        ax.add_patch(Circle((x, y), RADIUS, facecolor="white", edgecolor=BLACK, zorder=2))
+    if is_elided:
+        above, below = next(pair for pair in pairwise(heights) if pair[0] - pair[1] > 1.5)
+        dots = (above + below) / 2 + np.array([-0.3, 0.0, 0.3])
+        ax.plot([x] * 3, dots, "o", color=GREY, markersize=3, zorder=2)
+
+
+def _names(model: Any, n_outputs: int) -> tuple[list[str], list[str]]:
+    """Return the inputs' and the classes' names; none where they are not known."""
+    columns: Any = getattr(model, "feature_names_in_", None)
+    classes: Any = getattr(model, "classes_", None)
+    if isinstance(model, Model):
+        columns = model.columns
+        classes = model.targets.classes if isinstance(model.targets, Classes) else None
+    if classes is None or isinstance(classes, list):  # of several targets
+        classes = []
+    if len(classes) == 2 and n_outputs == 1:  # one output tells of the second class
+        classes = classes[1:]
+    return [str(name) for name in (columns if columns is not None else ())], [
+        str(name) for name in classes
+    ]
+
+
+def _draw_scale(ax: "Axes", largest: float) -> None:
+    from matplotlib.cm import ScalarMappable
+    from matplotlib.colors import Normalize
+
+    mappable = ScalarMappable(Normalize(-largest, largest), _colours())
+    figure = ax.get_figure()
+    assert figure is not None
+    figure.colorbar(mappable, ax=ax, label="weight", shrink=0.7, pad=0.02)

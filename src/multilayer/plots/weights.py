@@ -1,0 +1,109 @@
+"""The weights of the first layer as images: what each unit looks for."""
+
+import math
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from multilayer import checks
+from multilayer.errors import InvalidArgumentError
+from multilayer.plots.models import network_of
+from multilayer.plots.style import diverging, one_axes
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+__all__ = ["first_layer_weights"]
+
+GAP = 1
+"""Pixels between two images."""
+
+
+def first_layer_weights(
+    model: Any,
+    *,
+    image_shape: tuple[int, int] | None = None,
+    n: int = 24,
+    columns: int = 8,
+    ax: "Axes | None" = None,
+) -> "Axes":
+    """Draw each unit's weights of the first layer as an image.
+
+    A unit is driven by ink where its weights are orange and held back where they are blue; white
+    does not matter to it. All images share one scale. The units with the largest ‖w‖ come first.
+
+    Parameters
+    ----------
+    model : MLP, Model or estimator
+        A network of either engine whose inputs are pixels, or what holds one.
+    image_shape : tuple (height, width), optional
+        Of the inputs; a square by default.
+    n, columns : int
+        How many units, and how many in a row.
+    ax : matplotlib Axes, optional
+        Where to draw; new ones by default.
+
+    Returns
+    -------
+    Axes
+
+    Raises
+    ------
+    MissingPackageError, InvalidArgumentError, InvalidTypeError
+        If matplotlib is not installed, an argument cannot be used, or the inputs are no such image.
+
+    Examples
+    --------
+    >>> import matplotlib
+    >>> matplotlib.use("Agg")
+    >>> from multilayer import Architecture
+    >>> from multilayer.numpy import MLP
+    >>> net = MLP(Architecture(64, (16,), 10), rng=np.random.default_rng(0))
+    >>> first_layer_weights(net).get_title()
+    '16 units of the first layer'
+    """
+    owner = "first_layer_weights"
+    n = checks.integer(n, "n", owner)
+    columns = checks.integer(columns, "columns", owner)
+    net, _ = network_of(model, owner)
+    W = np.asarray(net.weights[0][0], np.float64)
+    height, width = _image_shape(image_shape, W.shape[1])
+    units = np.argsort(-np.linalg.norm(W, axis=1), kind="stable")[:n]
+    columns = min(columns, len(units))
+    rows = math.ceil(len(units) / columns)
+    canvas = np.full((rows * (height + GAP) - GAP, columns * (width + GAP) - GAP), np.nan)
+    for i, unit in enumerate(units):
+        top, left = i // columns * (height + GAP), i % columns * (width + GAP)
+        canvas[top : top + height, left : left + width] = W[unit].reshape(height, width)
+    size = (columns * 0.9 + 1.2, rows * 0.9 * height / width + 0.5)
+    ax = one_axes(ax, owner, size)
+    largest = float(np.abs(W[units]).max()) or 1.0
+    colours = diverging().with_extremes(bad="#999999")  # the gaps: no weight has this colour
+    image = ax.imshow(canvas, cmap=colours, vmin=-largest, vmax=largest, interpolation="nearest")
+    figure = ax.get_figure()
+    assert figure is not None
+    figure.colorbar(image, ax=ax, label="weight", shrink=0.9, pad=0.02)
+    kind = "units" if len(units) > 1 else "unit"
+    of = f" of {len(W):,}" if len(W) > len(units) else ""
+    ax.set_title(f"{len(units)}{of} {kind} of the first layer", fontsize="medium")
+    ax.set_axis_off()
+    return ax
+
+
+def _image_shape(given: Any, in_features: int) -> tuple[int, int]:
+    """Return height and width of the inputs as an image."""
+    if given is None:
+        side = math.isqrt(in_features)
+        if side * side == in_features:
+            return side, side
+        wanted = "given where the inputs are no square"
+    else:
+        shape = tuple(given) if isinstance(given, (tuple, list)) else ()
+        if len(shape) == 2 and math.prod(shape) == in_features and min(shape) > 0:
+            return shape[0], shape[1]
+        wanted = "(height, width) with a pixel an input"
+    msg = (
+        f"image_shape of first_layer_weights must be {wanted}; got {given!r} for {in_features:,} "
+        "inputs"
+    )
+    raise InvalidArgumentError(msg)
