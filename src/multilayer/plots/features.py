@@ -186,9 +186,10 @@ def hidden_units(model: Any, X: object, *, n_units: int = 8, axes: Any = None) -
     >>> import matplotlib
     >>> matplotlib.use("Agg")
     >>> from multilayer import Architecture
+    >>> from multilayer.numpy import MLP
     >>> net = MLP(Architecture(2, (3, 2), 1), rng=np.random.default_rng(0))
     >>> axes = hidden_units(net, [[-1.0, -1.0], [1.0, 1.0]])
-    >>> [ax.get_title().partition("\\n")[0] for ax in axes][2:]
+    >>> [ax.get_title().partition("\n")[0] for ax in axes][2:]
     ['layer 1, unit 3', 'layer 2, unit 1', 'layer 2, unit 2']
     """
     owner = "hidden_units"

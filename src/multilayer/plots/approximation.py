@@ -1,0 +1,152 @@
+"""Universal approximation, seen: a curve as the sum of what hidden units contribute."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from multilayer import checks
+from multilayer.architecture import Architecture
+from multilayer.data import toy
+from multilayer.errors import InvalidArgumentError, InvalidDataError, InvalidTypeError
+from multilayer.numpy import MLP
+from multilayer.plots.fitting import best_of
+from multilayer.plots.style import BLACK, BLUE, COLOURS, GREY, LINE_STYLES, ORANGE, many_axes
+
+__all__ = ["approximation"]
+
+Array = npt.NDArray[Any]
+
+N_SAMPLES, NOISE = 200, 0.1
+N_POINTS = 400
+SMOOTH = 1e-5
+"""λ of the penalty: too small to bend the curve, enough that units do not cancel each other."""
+
+
+def approximation(
+    X: object = None,
+    y: object = None,
+    *,
+    widths: Sequence[int] = (1, 3, 10, 100),
+    activation: str = "relu",
+    n_starts: int = 5,
+    rng: np.random.Generator | None = None,
+    axes: Any = None,
+) -> npt.NDArray[Any]:
+    r"""Fit networks of one hidden layer to a curve, and draw what each unit contributes.
+
+    With n hidden units the network computes
+
+    .. math:: f(x) = b + \sum_{j=1}^{n} v_j σ(w_j x + b_j).
+
+    The upper row has samples and f; the lower row the terms :math:`v_j σ(w_j x + b_j)` of which it
+    is the sum, and the constant b. With enough units such sums come as near as one likes to any
+    continuous function on an interval: Cybenko 1989, theorem 1, for S-shaped σ; Leshno et al. 1993,
+    theorem 1, for any σ that is no polynomial. They say that the weights are there, not that
+    training finds them.
+
+    Parameters
+    ----------
+    X : array of shape (n_samples, 1), optional
+        Samples; by default 200 of `multilayer.data.toy.curve`.
+    y : array of shape (n_samples,), optional
+        Their values.
+    widths : sequence of int
+        Hidden units n of each network.
+    activation : str
+        σ: one of ``multilayer.numpy.ACTIVATIONS``.
+    n_starts : int
+        How many trainings, by L-BFGS, the best of which is drawn for each width.
+    rng : numpy.random.Generator, optional
+        Draws samples and initial weights.
+    axes : array of Axes, optional
+        Where to draw: one a width for the fits, then one a width for the contributions.
+
+    Returns
+    -------
+    axes : array of Axes, of shape (2, number of widths)
+
+    Raises
+    ------
+    MissingPackageError
+        If matplotlib is not installed.
+    InvalidArgumentError, InvalidDataError, InvalidTypeError
+        If there is X without y or the other way round, samples have not one input, or an argument
+        is not one of those above.
+
+    Examples
+    --------
+    >>> import matplotlib
+    >>> matplotlib.use("Agg")
+    >>> axes = approximation(widths=(1, 3), n_starts=2, rng=np.random.default_rng(0))
+    >>> [ax.get_title().partition(",")[0] for ax in axes[0]]
+    ['1 hidden unit', '3 hidden units']
+    """
+    owner = "approximation"
+    rng = checks.random_generator(rng, owner)
+    n_starts = checks.integer(n_starts, "n_starts", owner)
+    x, values = _samples(X, y, rng, owner)
+    chosen = _widths(widths, owner)
+    found = many_axes(axes, 2 * len(chosen), owner, columns=len(chosen), panel=(2.9, 2.4),
+                      sharex=True)  # fmt: skip
+    grid = found.reshape(2, len(chosen))
+    line = np.linspace(x.min(), x.max(), N_POINTS)[:, None]
+    for i, (n, (upper, lower)) in enumerate(zip(chosen, grid.T, strict=True)):
+        architecture = Architecture(1, (n,), 1, activation=activation)
+        net = best_of(
+            architecture, (x, values), loss="squared_error", n_starts=n_starts, rng=rng, l2=SMOOTH
+        )
+        rmse = float(np.sqrt(np.mean((net(x)[:, 0] - values) ** 2)))
+        upper.scatter(x, values, s=8, color=GREY, alpha=0.5, linewidths=0, label="samples")
+        upper.plot(line, net(line), color=BLUE, linewidth=2, label="f(x)")
+        unit = "unit" if n == 1 else "units"
+        upper.set_title(f"{n} hidden {unit}, RMSE {rmse:.2g}", fontsize="medium")
+        _draw_units(lower, net, line)
+        lower.set_xlabel("x")
+        if not i:
+            upper.set_ylabel("y")
+            lower.set_ylabel("contribution to f(x)")
+            for ax in (upper, lower):
+                ax.legend(fontsize="small", loc="best")
+    return grid
+
+
+def _draw_units(ax: Any, net: MLP, line: Array) -> None:
+    """Draw each term v_j σ(w_j x + b_j), and the constant."""
+    terms = net.features(line) * net.weights[-1][0][0]
+    (_, constant) = net.weights[-1]
+    assert constant is not None
+    few = terms.shape[1] <= len(LINE_STYLES)
+    look: dict[str, Any] = {"color": ORANGE, "linewidth": 0.7, "alpha": 0.6}
+    for j, term in enumerate(terms.T):
+        if few:
+            look = {"color": COLOURS[j], "linestyle": LINE_STYLES[j]}
+        ax.plot(line, term, label=None if j else "$v_j$ σ($w_j$ x + $b_j$)", **look)
+    ax.axhline(constant[0], color=BLACK, linestyle=":", linewidth=1.2, label="b")
+
+
+def _samples(X: object, y: object, rng: np.random.Generator, owner: str) -> tuple[Array, Array]:
+    """Return samples of one input and their values: those given, or drawn."""
+    if X is None and y is None:
+        return toy.curve(N_SAMPLES, NOISE, rng)
+    if X is None or y is None:
+        given, other = ("y", "X") if X is None else ("X", "y")
+        msg = f"{given} of {owner} must be given with {other}; {other} is None"
+        raise InvalidArgumentError(msg)
+    x = checks.sample_matrix(X, 1, np.float64)
+    values = checks.finite_array(y, f"y of {owner}", np.float64)
+    if values.shape not in ((len(x),), (len(x), 1)):
+        msg = f"y of {owner} must have shape ({len(x)},), one value a sample; got {values.shape}"
+        raise InvalidDataError(msg)
+    if x.min() == x.max():
+        msg = f"X of {owner} must have samples that differ; all {len(x)} are {x[0, 0]}"
+        raise InvalidDataError(msg)
+    return x, values.ravel()
+
+
+def _widths(widths: Sequence[int], owner: str) -> list[int]:
+    if isinstance(widths, str) or not isinstance(widths, Sequence) or not widths:
+        msg = f"widths of {owner} must be a sequence of integers; got {widths!r}"
+        raise InvalidTypeError(msg)
+    return [checks.integer(n, f"widths[{i}]", owner) for i, n in enumerate(widths)]

@@ -1,0 +1,159 @@
+"""Fixed features against learned ones: what a linear model makes of each."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from multilayer import checks
+from multilayer.data import FourierFeatures, PolynomialFeatures, RadialBasisFeatures, toy
+from multilayer.errors import InvalidArgumentError, InvalidTypeError
+from multilayer.numpy import MLP
+from multilayer.plots.boundaries import draw_points, draw_regions, margins
+from multilayer.plots.fitting import classifier
+from multilayer.plots.models import class_places
+from multilayer.plots.style import many_axes
+
+__all__ = ["fixed_features"]
+
+Array = npt.NDArray[Any]
+Map = Callable[[Array], Array]
+
+N_SAMPLES = 200
+RESOLUTION = 120
+FEATURES: dict[str, Map] = {
+    "linear": PolynomialFeatures(1),
+    "polynomial, degree 3": PolynomialFeatures(3),
+    "radial basis, 5 × 5": RadialBasisFeatures(),
+    "Fourier, order 2": FourierFeatures(),
+}
+
+
+def fixed_features(
+    data: Mapping[str, tuple[object, object]] | None = None,
+    *,
+    features: Mapping[str, Map] | None = None,
+    hidden_features: tuple[int, ...] = (8, 8),
+    l2: float = 1e-4,
+    rng: np.random.Generator | None = None,
+    axes: Any = None,
+) -> npt.NDArray[Any]:
+    r"""Draw the boundary of a linear model on fixed features, and of a network that learns them.
+
+    A row a data set, a column a kind of features φ; in each panel logistic regression on φ(x), its
+    boundary w·φ(x) + b = 0 projected back to the plane of the inputs. The last column is a network,
+    whose last layer is the same logistic regression, on features that it has learned for these very
+    samples. All are trained by L-BFGS with the same penalty. Each title has the number of features
+    that the linear model is given.
+
+    Parameters
+    ----------
+    data : mapping of str to (X, y), optional
+        Samples of shape (n_samples, 2), and their classes, 0 and 1; by default 200 of each set of
+        `multilayer.data.toy.PLANE_SETS`.
+    features : mapping of str to callable, optional
+        Functions from samples to features, such as those of `multilayer.data`; by default the
+        inputs themselves, polynomials of degree 3, 25 radial basis functions, and 24 waves.
+    hidden_features : tuple of int
+        Widths of the network's hidden layers, with tanh; the last one is the number of its
+        features.
+    l2 : float
+        λ of the penalty λ/2 ‖W‖².
+    rng : numpy.random.Generator, optional
+        Draws samples and initial weights; the best of three networks is drawn.
+    axes : array of Axes, optional
+        Where to draw, row by row: one for each data set and column.
+
+    Returns
+    -------
+    axes : array of Axes, of shape (number of data sets, number of features + 1)
+
+    Raises
+    ------
+    MissingPackageError
+        If matplotlib is not installed.
+    InvalidArgumentError, InvalidDataError, InvalidTypeError
+        If the samples have not two inputs, or classes beside 0 and 1, or an argument is not one of
+        those above.
+
+    Examples
+    --------
+    >>> import matplotlib
+    >>> matplotlib.use("Agg")
+    >>> rng = np.random.default_rng(0)
+    >>> axes = fixed_features({"xor": toy.xor(60, rng=rng)},
+    ...                       features={"products": PolynomialFeatures(2)}, rng=rng)
+    >>> [ax.get_title() for ax in axes[0]]
+    ['products\n5 features, accuracy 100%', 'learned, 8-8\n8 features, accuracy 100%']
+    """
+    owner = "fixed_features"
+    rng = checks.random_generator(rng, owner)
+    if not hidden_features:
+        msg = f"hidden_features of {owner} must have one width at least; got {hidden_features!r}"
+        raise InvalidArgumentError(msg)
+    widths = tuple(hidden_features)
+    l2 = checks.real(l2, "l2", owner, "[0, inf)")
+    if data is None:
+        data = {name: draw(N_SAMPLES, rng=rng) for name, draw in toy.PLANE_SETS.items()}
+    maps = dict(FEATURES if features is None else _mapping(features, "features", owner))
+    samples = {
+        name: _checked(X, y, name, owner) for name, (X, y) in _mapping(data, "data", owner).items()
+    }
+    columns = len(maps) + 1
+    found = many_axes(axes, len(samples) * columns, owner, columns=columns, panel=(2.4, 2.5))
+    grid = found.reshape(len(samples), columns)
+    for i, (row, (name, (X, y))) in enumerate(zip(grid, samples.items(), strict=True)):
+        for ax, (kind, phi) in zip(row, maps.items(), strict=False):
+            net = classifier(phi(X), y, (), rng=rng, l2=l2)
+            _draw(ax, kind, _Composed(net, phi), X, y)
+        net = classifier(X, y, widths, n_starts=3, rng=rng, l2=l2)
+        _draw(row[-1], f"learned, {'-'.join(map(str, widths))}", _Composed(net), X, y)
+        row[0].set_ylabel(name, fontsize="large")
+        if not i:
+            row[-1].legend(
+                title="class", loc="upper right", fontsize="small", title_fontsize="small"
+            )
+    return grid
+
+
+@dataclass(frozen=True)
+class _Composed:
+    """A network on features of the inputs."""
+
+    net: MLP
+    phi: Map | None = None
+
+    def __call__(self, X: Array) -> Array:
+        """Return the classes' probabilities."""
+        p = self.net(X if self.phi is None else self.phi(X))
+        return np.hstack([1 - p, p])
+
+    @property
+    def n_features(self) -> int:
+        """How many features the last, linear layer has."""
+        a = self.net.architecture
+        return (a.in_features, *a.hidden_features)[-1]
+
+
+def _draw(ax: Any, kind: str, model: _Composed, X: Array, y: Array) -> None:
+    low, high = margins(X)
+    draw_regions(ax, model, low, high, resolution=RESOLUTION)
+    draw_points(ax, X, y, np.arange(2), has_legend=False)
+    accuracy = (model(X).argmax(axis=1) == y).mean()
+    ax.set_title(f"{kind}\n{model.n_features} features, accuracy {accuracy:.0%}", fontsize="small")
+    ax.tick_params(labelsize="small")
+
+
+def _mapping(value: Any, parameter: str, owner: str) -> Mapping[str, Any]:
+    if not isinstance(value, Mapping) or not value:
+        msg = f"{parameter} of {owner} must be a mapping with one name at least; got {value!r}"
+        raise InvalidTypeError(msg)
+    return value
+
+
+def _checked(X: object, y: object, name: str, owner: str) -> tuple[Array, Array]:
+    """Return samples of two inputs, and their classes."""
+    x = checks.sample_matrix(X, 2, np.float64)
+    return x, class_places(y, np.arange(2), len(x), f"{owner} ({name})")
