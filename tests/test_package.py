@@ -36,6 +36,7 @@ def modules_after(statement):
             {"torch", "matplotlib", "sklearn", "pandas", "scipy", "rich", "typer"},
         ),
         ("import multilayer.numpy", {"torch", "matplotlib", "sklearn", "pandas", "rich", "typer"}),
+        ("import multilayer.plots", {"torch", "matplotlib", "sklearn", "pandas", "scipy"}),
         ("import multilayer.training", {"torch", "matplotlib", "sklearn", "pandas", "typer"}),
     ],
 )

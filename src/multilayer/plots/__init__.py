@@ -1,13 +1,10 @@
 """Pictures, with matplotlib: each takes the Axes to draw in, and returns it."""
 
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
 from multilayer.plots.activations import activations
 from multilayer.plots.boundaries import decision_boundaries, decision_boundary
-from multilayer.plots.classification import (
-    ConfusionDisplay,
-    ReliabilityDisplay,
-    confusion_matrix,
-    reliability,
-)
 from multilayer.plots.geometry import hyperplane
 from multilayer.plots.graph import computation_graph
 from multilayer.plots.history import history
@@ -16,8 +13,16 @@ from multilayer.plots.importance import importance
 from multilayer.plots.layers import gradient_flow, layer_statistics
 from multilayer.plots.mistakes import most_wrong
 from multilayer.plots.network import network_diagram
-from multilayer.plots.regression import ResidualsDisplay, residuals
 from multilayer.plots.weights import first_layer_weights
+
+if TYPE_CHECKING:
+    from multilayer.plots.classification import (
+        ConfusionDisplay,
+        ReliabilityDisplay,
+        confusion_matrix,
+        reliability,
+    )
+    from multilayer.plots.regression import ResidualsDisplay, residuals
 
 __all__ = [
     "ConfusionDisplay",
@@ -40,3 +45,24 @@ __all__ = [
     "reliability",
     "residuals",
 ]
+
+_DISPLAYS = {
+    "ConfusionDisplay": "classification",
+    "ReliabilityDisplay": "classification",
+    "ResidualsDisplay": "regression",
+    "confusion_matrix": "classification",
+    "reliability": "classification",
+    "residuals": "regression",
+}
+"""What derives from scikit-learn's displays, which take long to import: on first use."""
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _DISPLAYS:
+        msg = f"module 'multilayer.plots' has no attribute {name!r}"
+        raise AttributeError(msg)
+    return getattr(import_module(f"multilayer.plots.{_DISPLAYS[name]}"), name)
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)
