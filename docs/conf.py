@@ -9,8 +9,6 @@ import os
 import sys
 from pathlib import Path
 
-from jupyter_client import KernelManager
-
 import multilayer
 
 HERE = Path(__file__).parent
@@ -35,6 +33,7 @@ extensions = [
     "math_pages",
     "downloads",
     "names",
+    "repository",
 ]
 root_doc = "index"
 exclude_patterns = ["_build", "**.ipynb_checkpoints", "_notebooks"]
@@ -48,8 +47,9 @@ nb_execution_mode = "force"
 nb_execution_raise_on_error = True
 nb_execution_timeout = 180
 nb_merge_streams = True
-# Kernels talk through sockets in the file system; through TCP each would warn of eavesdroppers.
-KernelManager.transport.default_value = "ipc"
+# The kernel of this environment, whatever a user has installed under the name python3.
+os.environ["JUPYTER_PATH"] = str(HERE / "_ext")
+os.environ["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])  # mlp
 os.environ["PYDEVD_DISABLE_FILE_VALIDATION"] = "1"
 os.environ["PYTHONWARNINGS"] = "ignore::DeprecationWarning,ignore::PendingDeprecationWarning"
 os.environ.setdefault("OMP_NUM_THREADS", "1")

@@ -48,9 +48,9 @@ def page(path: str, thing: Any) -> str:
     """Return the page of one public name."""
     if inspect.isclass(thing):
         # What comes from classes of other packages is documented there.
-        foreign = {cls.__name__ for cls in thing.__mro__ if _is_foreign(cls)}
+        foreign = ", ".join(cls.__name__ for cls in thing.__mro__ if _is_foreign(cls))
         body = (
-            f".. autoclass:: {path}\n   :members:\n   :inherited-members: {', '.join(sorted(foreign))}\n"
+            f".. autoclass:: {path}\n   :members:\n   :inherited-members: {foreign}\n"
             "   :exclude-members: set_fit_request, set_partial_fit_request, set_score_request\n"
         )
     elif inspect.isroutine(thing):
@@ -82,7 +82,8 @@ def room_page(room: str, names: dict[str, Any], home: dict[int, str]) -> str:
     )
     table = f".. list-table::\n   :widths: 30 70\n\n{rows}"
     tree = ".. toctree::\n   :hidden:\n\n" + "".join(f"   {path}\n" for path in own)
-    return f"{heading(room)}\n.. py:module:: {room}\n\n{inspect.getdoc(module)}\n\n{aliases}{table}\n{tree}"
+    top = f"{heading(room)}\n.. py:module:: {room}\n\n{inspect.getdoc(module)}\n\n"
+    return f"{top}{aliases}{table}\n{tree}"
 
 
 def heading(text: str) -> str:

@@ -1,5 +1,6 @@
-"""Each notebook as an .ipynb to download, which opens by itself in Jupyter."""
+"""Each chapter as an .ipynb to download, which opens by itself in Jupyter."""
 
+import re
 from pathlib import Path
 
 import jupytext
@@ -34,8 +35,19 @@ def add_link(app: Sphinx, docname: str, source: list[str]) -> None:
         )
 
 
+def unlink_unwritten(app: Sphinx, docname: str, source: list[str]) -> None:
+    """Leave only the words of a link to a chapter that is not written yet."""
+
+    def replace(link: re.Match[str]) -> str:
+        return link[0] if (Path(app.srcdir) / "tutorial" / link[2]).exists() else link[1]
+
+    if docname.startswith("tutorial/"):
+        source[0] = re.sub(r"\[([^\]]+)\]\((\d\d_\w+\.md)\)", replace, source[0])
+
+
 def setup(app: Sphinx) -> dict[str, bool]:
     """Write before Sphinx reads; link while it does."""
     app.connect("builder-inited", generate)
     app.connect("source-read", add_link)
+    app.connect("source-read", unlink_unwritten)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

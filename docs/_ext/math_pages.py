@@ -1,2 +1,115 @@
-def setup(app):
-    return {"parallel_read_safe": True}
+"""The mathematics, a page for each kind of part, written from registries and docstrings.
+
+A part that is registered has its section without anything being done here: its formulas are the
+attributes that the tests hold it to, its derivation is its docstring.
+"""
+
+import importlib
+import inspect
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import math_pictures
+from api_pages import heading, write
+from sphinx.application import Sphinx
+
+from multilayer import numpy as engine
+
+
+class Kind(NamedTuple):
+    """What one page is about."""
+
+    title: str
+    module: str
+    """Where the parts are described; its docstring begins the page."""
+    parts: dict[str, Any]
+    """What the page describes, by the names under which each is asked for."""
+
+
+def kinds() -> dict[str, Kind]:
+    """Return the pages, by their file names."""
+    layers = {
+        name: thing
+        for name in engine.__all__
+        if inspect.isclass(thing := getattr(engine, name)) and issubclass(thing, engine.Layer)
+    }
+    base = {"every loss": engine.Loss}
+    return {
+        "activations": Kind(
+            "Activations and outputs",
+            "multilayer.numpy.activations",
+            {**engine.ACTIVATIONS, **engine.OUTPUTS},
+        ),
+        "losses": Kind("Losses", "multilayer.numpy.losses", base | dict(engine.LOSSES)),
+        "layers": Kind("Layers", "multilayer.numpy.layers", layers),
+        "initializers": Kind(
+            "Initializers", "multilayer.numpy.initializers", dict(engine.INITIALIZERS)
+        ),
+        "optimizers": Kind(
+            "Optimizers",
+            "multilayer.numpy.optimizers",
+            dict(engine.OPTIMIZERS)
+            | {f.__name__: f for f in (engine.LBFGS, engine.clip_by_norm, engine.clip_by_value)},
+        ),
+        "schedules": Kind("Schedules", "multilayer.numpy.schedules", dict(engine.SCHEDULES)),
+    }
+
+
+def escape(text: str) -> str:
+    """Return plain text as reStructuredText that reads the same."""
+    for mark in "\\*_`|":
+        text = text.replace(mark, f"\\{mark}")
+    return text
+
+
+def formulas(name: str, part: Any) -> str:
+    """Return a table of what a part says of itself in formulas; nothing if it has none."""
+    derivative = getattr(part, "derivative_formula", "")
+    rows = {
+        "σ(z)" if derivative else "ℓ": getattr(part, "formula", ""),
+        # One that mixes features tells the product with its Jacobian.
+        "" if "=" in derivative.split(",")[0] else "σ'(z)": derivative,
+        "values": getattr(part, "range", ""),
+        "kinks": ", ".join(f"z = {kink:g}" for kink in getattr(part, "kinks", ())),
+        "belongs to": ", ".join(getattr(part, "outputs", ())),
+        "takes": {True: "logits", False: "outputs"}.get(getattr(part, "takes_logits", None), ""),
+    }
+    cells = "".join(f"   * - {row}\n     - {escape(text)}\n" for row, text in rows.items() if text)
+    return f".. list-table::\n   :class: formulas\n   :widths: 15 85\n\n{cells}\n" if cells else ""
+
+
+def section(name: str, part: Any, picture: str) -> str:
+    """Return the section of one part: its formulas, its picture, its derivation."""
+    described = part if inspect.isclass(part) or inspect.isroutine(part) else type(part)
+    directive = "autoclass" if inspect.isclass(described) else "autofunction"
+    path = f"{described.__module__}.{described.__qualname__}"
+    image = f".. image:: {picture}\n   :alt: {picture.removesuffix('.svg')}\n\n" if picture else ""
+    title = f"{name}\n{'-' * len(name)}\n"
+    label = f".. _math-{name.replace('_', '-').replace(' ', '-').lower()}:\n"
+    return (
+        f"{label}\n{title}\n{formulas(name, part)}{image}.. {directive}:: {path}\n   :no-index:\n"
+    )
+
+
+def generate(app: Sphinx) -> None:
+    """Write all pages, with their pictures, into ``math/``, beside its index."""
+    folder = Path(app.srcdir) / "math"
+    pages, drawn = {}, set()
+    for file, (title, module, parts) in kinds().items():
+        sections = []
+        for name, part in parts.items():
+            picture = math_pictures.draw(file, name, part, folder)
+            drawn.add(picture)
+            sections.append(section(name, part, picture))
+        introduction = inspect.getdoc(importlib.import_module(module))
+        pages[file] = f"{heading(title)}\n{introduction}\n\n" + "\n".join(sections)
+    write(folder, pages)
+    for old in folder.glob("*.svg"):
+        if old.name not in drawn:
+            old.unlink()
+
+
+def setup(app: Sphinx) -> dict[str, bool]:
+    """Write the pages before Sphinx looks for them."""
+    app.connect("builder-inited", generate)
+    return {"parallel_read_safe": True, "parallel_write_safe": True}

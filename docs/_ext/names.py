@@ -30,7 +30,9 @@ def find_by_last_part(app: Sphinx, env: Any, node: Any, contnode: nodes.Element)
     if len(found) != 1:
         return contnode if _exists(target) else None
     entry = objects[found[0]]
-    uri = app.builder.get_relative_uri(env.current_document.docname or node["refdoc"], entry.docname)
+    uri = app.builder.get_relative_uri(
+        env.current_document.docname or node["refdoc"], entry.docname
+    )
     return nodes.reference(
         "", "", contnode, refuri=f"{uri}#{entry.node_id}", reftitle=found[0], internal=True
     )

@@ -1,0 +1,49 @@
+"""What stands in the repository beside ``docs/``: its pages, and links to its files."""
+
+import re
+from pathlib import Path
+
+from sphinx.application import Sphinx
+
+PAGES = {"CONTRIBUTING.md": "contributing.md", "CHANGELOG.md": "changelog.md"}
+_LINK = re.compile(r"(?<!!)\[([^\]]+)\]\((?!\w+:|#)([^)#\s]+)(#[^)]*)?\)")
+
+
+def moved(text: str) -> str:
+    """Return a page of the root with links as they are one folder below it."""
+    paths = {f"docs/{name}": name for name in PAGES.values()} | PAGES
+
+    def replace(link: re.Match[str]) -> str:
+        words, target, anchor = link.groups()
+        target = paths.get(target, target)
+        inside = target.removeprefix("docs/")
+        target = inside if inside != target or target in PAGES.values() else f"../{target}"
+        return f"[{words}]({target}{anchor or ''})"
+
+    return _LINK.sub(replace, text)
+
+
+def generate(app: Sphinx) -> None:
+    """Write the root's pages into the documentation's folder."""
+    source = Path(app.srcdir)
+    for page, name in PAGES.items():
+        text = moved((source.parent / page).read_text(encoding="utf-8"))
+        if not (source / name).exists() or (source / name).read_text(encoding="utf-8") != text:
+            (source / name).write_text(text, encoding="utf-8")
+
+
+def unlink_folders(app: Sphinx, docname: str, source: list[str]) -> None:
+    """Leave only the words of links that lead to a folder: a page cannot offer one."""
+    here = (Path(app.srcdir) / docname).parent
+
+    def replace(link: re.Match[str]) -> str:
+        return link[1] if (here / link[2]).is_dir() else link[0]
+
+    source[0] = _LINK.sub(replace, source[0])
+
+
+def setup(app: Sphinx) -> dict[str, bool]:
+    """Write before Sphinx reads, mend while it does."""
+    app.connect("builder-inited", generate)
+    app.connect("source-read", unlink_folders)
+    return {"parallel_read_safe": True, "parallel_write_safe": True}
