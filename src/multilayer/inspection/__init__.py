@@ -1,5 +1,6 @@
 """What a network is and does."""
 
+from multilayer.inspection.activations import ActivationMeasurement, measure_activations
 from multilayer.inspection.doctor import Diagnosis, Finding, diagnose
 from multilayer.inspection.geometry import Hyperplane, decision_hyperplane
 from multilayer.inspection.graph import Graph, graph
@@ -9,6 +10,7 @@ from multilayer.inspection.range_test import RangeTest, lr_finder
 from multilayer.inspection.summary import LayerRow, Summary, summary
 
 __all__ = [
+    "ActivationMeasurement",
     "Diagnosis",
     "Difference",
     "Edge",
@@ -24,6 +26,7 @@ __all__ = [
     "diagnose",
     "graph",
     "lr_finder",
+    "measure_activations",
     "parity",
     "summary",
 ]

@@ -1,0 +1,115 @@
+"""Why ReLU: what was measured of activations, drawn."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from multilayer import checks
+from multilayer.errors import InvalidArgumentError, InvalidTypeError
+from multilayer.inspection import ActivationMeasurement, measure_activations
+from multilayer.plots.style import COLOURS, LINE_STYLES, MARKERS, many_axes
+
+__all__ = ["why_relu"]
+
+
+def why_relu(
+    measurements: Sequence[ActivationMeasurement] | None = None,
+    *,
+    rng: np.random.Generator | None = None,
+    axes: Any = None,
+) -> npt.NDArray[Any]:
+    """Draw the size of gradients by depth, the share of zeros, and the time of activations.
+
+    The first panel has the root mean square of dW in each hidden layer, in multiples of the last
+    one's, on a logarithmic scale: how much of the gradient is left for the first layers. A layer
+    whose gradient is 0 has no point there.
+
+    Parameters
+    ----------
+    measurements : sequence of ActivationMeasurement, optional
+        What `multilayer.inspection.measure_activations` has returned; by default sigmoid, tanh and
+        relu are measured, in networks of ten hidden layers of 100 units.
+    rng : numpy.random.Generator, optional
+        Draws samples and weights, where it is measured here.
+    axes : array of three Axes, optional
+        Where to draw.
+
+    Returns
+    -------
+    axes : array of three Axes
+
+    Raises
+    ------
+    MissingPackageError
+        If matplotlib is not installed.
+    InvalidArgumentError, InvalidTypeError
+        If these are no measurements, or of networks of different depth, or `rng` has nothing to
+        draw.
+
+    Examples
+    --------
+    >>> import matplotlib
+    >>> matplotlib.use("Agg")
+    >>> axes = why_relu(measure_activations(["tanh", "relu"], depth=4, width=20, n_networks=2,
+    ...                                     rng=np.random.default_rng(0)))
+    >>> [line.get_label() for line in axes[0].get_lines()]
+    ['tanh', 'relu']
+    """
+    owner = "why_relu"
+    if measurements is None:
+        measurements = measure_activations(rng=checks.random_generator(rng, owner))
+    elif rng is not None:
+        msg = f"rng of {owner} draws what is measured; measurements are given"
+        raise InvalidArgumentError(msg)
+    _check(measurements, owner)
+    found = many_axes(axes, 3, owner, panel=(3.6, 3.2))
+    gradients, zeros, times = found
+    depth = len(measurements[0].zeros)
+    layers = np.arange(1, depth + 1)
+    for i, measured in enumerate(measurements):
+        look: dict[str, Any] = {
+            "color": COLOURS[i % len(COLOURS)],
+            "linestyle": LINE_STYLES[i % len(LINE_STYLES)],
+            "marker": MARKERS[i % len(MARKERS)],
+            "label": measured.name,
+        }
+        sizes = np.where(measured.gradient_sizes > 0, measured.gradient_sizes, np.nan)
+        gradients.plot(layers, sizes / sizes[-1], **look)
+        zeros.plot(layers, 100 * measured.zeros, **look)
+    names = [measured.name for measured in measurements]
+    colours = [COLOURS[i % len(COLOURS)] for i in range(len(names))]
+    bars = times.barh(names, [measured.nanoseconds for measured in measurements], color=colours)
+    times.bar_label(bars, fmt="%.2g", padding=3)
+    times.margins(x=0.15)
+    times.invert_yaxis()
+    gradients.set_yscale("log")
+    gradients.set_title("size of dW, last layer = 1", fontsize="medium")
+    gradients.legend(fontsize="small")
+    zeros.set_ylim(-4, 104)
+    zeros.set_title("outputs that are 0, in %", fontsize="medium")
+    times.set_title("forward and backward, ns a number", fontsize="medium")
+    for ax in (gradients, zeros):
+        ax.set_xlabel("hidden layer")
+        ax.locator_params(axis="x", integer=True)
+    return found
+
+
+def _check(measurements: Any, owner: str) -> None:
+    """Raise if these are not measurements of networks of one depth."""
+    are_measurements = (
+        isinstance(measurements, Sequence)
+        and measurements
+        and all(isinstance(each, ActivationMeasurement) for each in measurements)
+    )
+    if not are_measurements:
+        msg = (
+            f"measurements of {owner} must be what measure_activations returns; "
+            f"got {measurements!r}"
+        )
+        raise InvalidTypeError(msg)
+    depths = {len(each.zeros) for each in measurements}
+    if len(depths) > 1:
+        msg = f"measurements of {owner} must be of networks of one depth; got {sorted(depths)}"
+        raise InvalidArgumentError(msg)
