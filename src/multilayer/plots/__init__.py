@@ -23,27 +23,36 @@ if TYPE_CHECKING:
         reliability,
     )
     from multilayer.plots.regression import ResidualsDisplay, residuals
+from multilayer.plots.approximation import approximation
+from multilayer.plots.features import hidden_units, learned_features
+from multilayer.plots.fixed import fixed_features
+from multilayer.plots.relu import why_relu
 
 __all__ = [
     "ConfusionDisplay",
     "ReliabilityDisplay",
     "ResidualsDisplay",
     "activations",
+    "approximation",
     "computation_graph",
     "confusion_matrix",
     "decision_boundaries",
     "decision_boundary",
     "first_layer_weights",
     "first_samples",
+    "fixed_features",
     "gradient_flow",
+    "hidden_units",
     "history",
     "hyperplane",
     "importance",
     "layer_statistics",
+    "learned_features",
     "most_wrong",
     "network_diagram",
     "reliability",
     "residuals",
+    "why_relu",
 ]
 
 _DISPLAYS = {
