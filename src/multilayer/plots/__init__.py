@@ -4,7 +4,10 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from multilayer.plots.activations import activations
+from multilayer.plots.approximation import approximation
 from multilayer.plots.boundaries import decision_boundaries, decision_boundary
+from multilayer.plots.features import hidden_units, learned_features
+from multilayer.plots.fixed import fixed_features
 from multilayer.plots.geometry import hyperplane
 from multilayer.plots.graph import computation_graph
 from multilayer.plots.history import history
@@ -13,6 +16,7 @@ from multilayer.plots.importance import importance
 from multilayer.plots.layers import gradient_flow, layer_statistics
 from multilayer.plots.mistakes import most_wrong
 from multilayer.plots.network import network_diagram
+from multilayer.plots.relu import why_relu
 from multilayer.plots.weights import first_layer_weights
 
 if TYPE_CHECKING:
@@ -23,10 +27,6 @@ if TYPE_CHECKING:
         reliability,
     )
     from multilayer.plots.regression import ResidualsDisplay, residuals
-from multilayer.plots.approximation import approximation
-from multilayer.plots.features import hidden_units, learned_features
-from multilayer.plots.fixed import fixed_features
-from multilayer.plots.relu import why_relu
 
 __all__ = [
     "ConfusionDisplay",
