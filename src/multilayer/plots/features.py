@@ -51,14 +51,17 @@ class _Plane(NamedTuple):
 def learned_features(model: Any, X: object, y: object, *, axes: Any = None) -> npt.NDArray[Any]:
     r"""Draw samples in the space of each layer: how a network makes its classes separable.
 
-    The first panel has the inputs, the others the outputs of a hidden layer each, the last one
+    The first panel has the inputs, as the network takes them; the others the outputs of a hidden
+    layer each, the last one
     ψ(x), the features. Behind the samples stands what the rest of the network makes of each point.
     After the last hidden layer comes an affine map, so that the boundary in the space of ψ is
     straight: there the network is a linear model.
 
-    Of a layer of more than two units the plane of the first two principal components of its outputs
-    is drawn, and the network's decision on that plane, from which samples beside it may differ; its
-    title says how much of the variance lies in it. A layer of one unit is drawn as a line.
+    A layer of more than two units is drawn in its first two principal components; the title says
+    how much of the variance they have. What the rest makes of a point depends on the other
+    components too, so that nothing stands behind the samples, but in the space of ψ: there the line
+    is where the boundary cuts the plane of the two components, and samples beside that plane may
+    lie on the other side. A layer of one unit is drawn as a line.
 
     Parameters
     ----------
@@ -107,7 +110,12 @@ def learned_features(model: Any, X: object, y: object, *, axes: Any = None) -> n
     found = many_axes(axes, len(spaces), owner, panel=(3.1, 3.2))
     for i, (ax, a) in enumerate(zip(found, spaces, strict=True)):
         plane = _plane(a)
-        _draw_space(ax, after_hidden_layer(net, i, owner), plane, a)
+        low, high = margins(plane.coordinates(a))
+        if a.shape[1] <= 2 or i == n_hidden:
+            rest = after_hidden_layer(net, i, owner)
+            draw_regions(ax, _on_plane(rest, plane), low, high)
+        ax.set_xlim(low[0], high[0])
+        ax.set_ylim(low[1], high[1])
         draw_points(ax, plane.coordinates(a), places, classes, has_legend=i == 0)
         _name_space(ax, i, n_hidden, a.shape[1], plane.share)
     return found
@@ -125,10 +133,9 @@ def _plane(a: Array) -> _Plane:
     return _Plane(origin, directions[:2], share)
 
 
-def _draw_space(ax: "Axes", rest: Callable[[Array], Array], plane: _Plane, a: Array) -> None:
-    """Draw what the rest of the network makes of each point of the plane."""
-    low, high = margins(plane.coordinates(a))
-    draw_regions(ax, lambda c: rest(plane.points(c)), low, high)
+def _on_plane(rest: Callable[[Array], Array], plane: _Plane) -> Callable[[Array], Array]:
+    """Return the function from coordinates on the plane to what the rest makes of the point."""
+    return lambda coordinates: rest(plane.points(coordinates))
 
 
 def _name_space(ax: "Axes", i: int, n_hidden: int, width: int, share: float) -> None:
