@@ -110,11 +110,12 @@ def miscalibrated(case: Case) -> Iterator[Finding]:
 def _answers(sample: Sample, loss: Loss) -> tuple[Array, Array] | None:
     """Return the probability of each answer and whether it was right; None if there is none.
 
-    Of classes the answer is the likeliest one; of labels each label is one.
+    Of classes the answer is the likeliest one; of labels there is one for each, yes or no.
     """
     if loss.task == "labels":
         p = OUTPUTS["sigmoid"].forward(sample.logits)
-        return p.ravel(), (sample.targets > 0.5).ravel()
+        right = (p > 0.5) == (sample.targets > 0.5)
+        return np.maximum(p, 1 - p).ravel(), right.ravel()
     truth = loss.truth(sample.targets) if loss.task == "class" else np.empty((0, 0))
     if loss.task != "class" or truth.ndim > 1:
         return None

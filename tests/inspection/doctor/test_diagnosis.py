@@ -1,0 +1,233 @@
+"""The report: as text, HTML, JSON and in colours; what comes in, and that nothing is changed."""
+
+import io
+import json
+import math
+import random
+
+import numpy as np
+import pytest
+import torch
+from rich.console import Console
+from sklearn.datasets import load_iris
+from sklearn.exceptions import NotFittedError
+from sklearn.neural_network import MLPClassifier as TheirClassifier
+from sklearn.preprocessing import StandardScaler
+
+from multilayer import Architecture, MLPClassifier, load
+from multilayer.data import SparseSamples, load_digits
+from multilayer.errors import InvalidArgumentError, InvalidDataError, InvalidTypeError
+from multilayer.inspection import Diagnosis, Finding, diagnose
+from multilayer.inspection.doctor.case import MAX_SAMPLES
+from multilayer.numpy import LBFGS, MLP, Quantile
+from multilayer.torch import MLP as TorchMLP
+
+
+@pytest.fixture
+def report():
+    wrong = Finding("first", "wrong", {"share": 0.5, "units": 1200}, "It is <bad>.", "Mend it.")
+    warning = Finding("second", "warning", {"loss": math.inf}, "It is slow.", "Be quick. " * 20)
+    return Diagnosis("MLP(2-1)", (wrong, warning), {"overfitting": "validation=(X, y)"})
+
+
+def test_the_plain_text_has_all_in_lines_of_88(report):
+    text = str(report)
+    assert repr(report) == text
+    assert max(map(len, text.splitlines())) <= 88
+    assert text.splitlines()[0] == "2 findings in MLP(2-1)"
+    assert text.splitlines()[-1] == "Not looked at: overfitting (needs validation=(X, y))"
+    for part in ("wrong    first", "share 0.5, units 1,200", "It is <bad>.", "→ Mend it."):
+        assert part in text
+    assert str(Diagnosis("MLP(2-1)", ())) == "nothing wrong in MLP(2-1)"
+
+
+def test_it_is_a_sequence(report):
+    assert len(report) == 2
+    assert [finding.name for finding in report] == list(report.names) == ["first", "second"]
+    assert report[0].severity == "wrong"
+    assert report[:1] == report.findings[:1]
+    assert report.is_wrong
+    assert not Diagnosis("MLP", report[1:]).is_wrong
+
+
+def test_json_holds_all_and_null_for_infinity(report):
+    found = json.loads(report.to_json(), parse_constant=pytest.fail)
+    assert found["findings"][0] == {
+        "name": "first",
+        "severity": "wrong",
+        "evidence": {"share": 0.5, "units": 1200},
+        "meaning": "It is <bad>.",
+        "advice": "Mend it.",
+    }
+    assert found["findings"][1]["evidence"] == {"loss": None}
+    assert found["unchecked"] == {"overfitting": "validation=(X, y)"}
+
+
+def test_html_and_rich_show_markup_as_it_is(report):
+    html = report._repr_html_()
+    assert "It is &lt;bad&gt;." in html
+    assert html.count("<tr>") == 3
+    assert "<table" not in Diagnosis("MLP", ())._repr_html_()
+    stream = io.StringIO()
+    console = Console(file=stream, width=80, force_terminal=True)
+    console.print(report)
+    text = stream.getvalue()
+    assert "It is <bad>." in text
+    assert "\x1b[1;31mwrong" in text  # bold red
+    stream.truncate(0)
+    console.print(Diagnosis("MLP", ()))
+    assert "nothing wrong in MLP" in stream.getvalue()
+
+
+# What comes in -----------------------------------------------------------------------------------
+
+
+def everything(net):
+    """Return all that a network remembers, as bytes."""
+    if isinstance(net, TorchMLP):
+        return [tensor.numpy().tobytes() for tensor in net.state_dict().values()], net.training
+    return [net.parameters.tobytes(), *(array.tobytes() for array in net.state.values())]
+
+
+@pytest.mark.parametrize("engine", [MLP, TorchMLP])
+def test_nothing_is_changed(digits, engine):
+    X, y = digits[0]
+    architecture = Architecture(64, (16,), 10, normalization="batch", dropout=0.3)
+    net = engine(architecture, initializer="he", rng=np.random.default_rng(0))
+    history = {"train_loss": [2.3, 2.0]}
+
+    def state():
+        return (
+            everything(net),
+            X.tobytes(),
+            y.tobytes(),
+            repr(history),
+            random.getstate(),
+            [
+                part if isinstance(part, str) else np.asarray(part).tobytes()
+                for part in np.random.get_state()  # noqa: NPY002 - the global one, on purpose
+            ],
+            torch.get_rng_state().numpy().tobytes(),
+        )
+
+    before = state()
+    diagnoses = [
+        diagnose(net, X, y, history=history, validation=digits[1], optimizer="adam").to_json()
+        for _ in range(2)
+    ]
+    assert state() == before
+    assert diagnoses[0] == diagnoses[1]
+
+
+def test_both_engines_and_a_model_file_get_the_same_findings(digits, network, tmp_path):
+    X, y = digits[0]
+    X = X + 30
+    net = network(64, 16, 10, activation="tanh")
+    found = diagnose(net, X, y).to_json()
+    assert diagnose(TorchMLP.from_numpy(net), X, y).to_json() == found
+    clf = MLPClassifier((16,), activation="tanh", solver="sgd", random_state=0)
+    clf.fit(X, y).save(tmp_path / "m.safetensors")
+    of_file = diagnose(load(tmp_path / "m.safetensors"), X, y)
+    assert of_file.to_json() == diagnose(clf, X, y).to_json()
+    assert "unscaled_inputs" in of_file.names
+
+
+def test_a_models_scaling_stands_before_the_checks():
+    from multilayer.model import Classes, Model
+
+    d = load_digits()
+    net = MLP(Architecture(64, (), 10, output="softmax"), rng=np.random.default_rng(0))
+    raw = 100 * (d.X_train * d.scale + d.mean)
+    model = Model(net, Classes(np.arange(10)), mean=100 * d.mean, scale=100 * d.scale)
+    assert "unscaled_inputs" not in diagnose(model, raw, d.y_train).names
+    assert "unscaled_inputs" in diagnose(net, raw, d.y_train).names
+
+
+def test_words_as_classes_labels_and_several_targets():
+    X, y = load_iris(return_X_y=True)
+    X = StandardScaler().fit_transform(X)
+    words = np.array(["setosa", "versicolor", "virginica"])[y]
+    settings = {"hidden_layer_sizes": (8,), "solver": "lbfgs", "alpha": 1.0, "random_state": 0}
+    for targets in (words, np.eye(3, dtype=int)[y], np.column_stack([words, words])):
+        clf = MLPClassifier(**settings, tol=1e-2).fit(X, targets)
+        assert diagnose(clf, X, targets).names == ()
+
+
+def test_of_many_samples_some_are_taken_evenly(network):
+    from multilayer.inspection.doctor.case import sample_of
+    from multilayer.inspection.doctor.patient import admit
+
+    n = 3 * MAX_SAMPLES
+    X = np.arange(2.0 * n).reshape(n, 2)
+    y = np.arange(n) % 3
+    patient = admit(network(2, 3), None)
+    sample, loss = sample_of(patient, X, y)
+    assert len(sample) == MAX_SAMPLES
+    assert loss.name == "cross_entropy"
+    rows = (sample.X[:, 0] / 2).astype(int)
+    assert (rows[0], rows[-1]) == (0, n - 1)
+    assert set(np.diff(rows)) <= {2, 3, 4}
+    assert (sample.targets == y[rows]).all()
+    from scipy.sparse import csr_matrix
+
+    lazy, _ = sample_of(patient, SparseSamples(csr_matrix(X)), y)
+    assert (sample.X.astype(np.float32) == lazy.X).all()
+
+
+def test_what_was_not_looked_at_is_said(digits, healthy):
+    net, history = healthy
+    X, y = digits[0]
+    assert [*diagnose(net, X, y).unchecked] == ["the learning rate", "overfitting"]
+    assert [*diagnose(net, X, y, optimizer="sgd").unchecked] == ["overfitting"]
+    assert [*diagnose(net, X, y, history=history).unchecked] == ["overfitting"]
+    assert diagnose(net, X, y, history=history, validation=digits[1]).unchecked == {}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "error", "message"),
+    [
+        (
+            {"net_or_estimator": 3},
+            InvalidTypeError,
+            "net_or_estimator of diagnose must be an MLP of either engine, an estimator, a Model "
+            "or a pipeline that ends in one; got int",
+        ),
+        (
+            {"net_or_estimator": TheirClassifier()},
+            InvalidTypeError,
+            "net_or_estimator of diagnose must be an MLP of either engine, an estimator, a Model "
+            "or a pipeline that ends in one; got MLPClassifier",
+        ),
+        ({"net_or_estimator": MLPClassifier()}, NotFittedError, "not fitted yet"),
+        (
+            {"history": [1.0]},
+            InvalidTypeError,
+            "history of diagnose must be a History, or a mapping of names to a number an epoch; "
+            "got list",
+        ),
+        (
+            {"history": {"train_loss": ["much"]}},
+            InvalidTypeError,
+            "history of diagnose must hold a number an epoch; could not convert string to float: "
+            "'much'",
+        ),
+        (
+            {"validation": 0.2},
+            InvalidTypeError,
+            "validation of diagnose must be a tuple (X, y) or None; got 0.2",
+        ),
+        (
+            {"optimizer": LBFGS()},
+            InvalidArgumentError,
+            "optimizer of diagnose must have a learning rate; L-BFGS has none",
+        ),
+        ({"loss": "cros_entropy"}, InvalidArgumentError, "did you mean 'cross_entropy'?"),
+        ({"loss": Quantile((0.5,))}, InvalidDataError, "y must have shape (1000, 10)"),
+        ({"X": np.zeros((5, 3))}, InvalidDataError, "X must have 64 features"),
+    ],
+)
+def test_arguments_that_cannot_be_used(digits, healthy, arguments, error, message):
+    X, y = digits[0]
+    with pytest.raises(error) as caught:
+        diagnose(**{"net_or_estimator": healthy[0], "X": X, "y": y} | arguments)
+    assert message in str(caught.value)
