@@ -52,10 +52,9 @@ def learned_features(model: Any, X: object, y: object, *, axes: Any = None) -> n
     r"""Draw samples in the space of each layer: how a network makes its classes separable.
 
     The first panel has the inputs, as the network takes them; the others the outputs of a hidden
-    layer each, the last one
-    ψ(x), the features. Behind the samples stands what the rest of the network makes of each point.
-    After the last hidden layer comes an affine map, so that the boundary in the space of ψ is
-    straight: there the network is a linear model.
+    layer each, the last one ψ(x), the features. Behind the samples stands what the rest of the
+    network makes of each point. After the last hidden layer comes an affine map, so that the
+    boundary in the space of ψ is straight: there the network is a linear model.
 
     A layer of more than two units is drawn in its first two principal components; the title says
     how much of the variance they have. What the rest makes of a point depends on the other
