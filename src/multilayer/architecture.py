@@ -3,6 +3,7 @@
 import json
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, fields
+from html import escape
 from typing import Any, NamedTuple, Self
 
 from multilayer import checks
@@ -54,6 +55,19 @@ class HiddenLayer(NamedTuple):
         """Weights and biases, and scale γ and shift β of a normalisation."""
         normalization = 2 * self.out_features if self.normalization else 0
         return (self.in_features + self.bias) * self.out_features + normalization
+
+    @property
+    def operations(self) -> tuple[str, ...]:
+        """What it does, in order: ``("affine", "batch norm", "relu", "dropout 0.2")``."""
+        found = ["affine"]
+        if self.normalization:
+            found.append(f"{self.normalization} norm")
+        found.append(self.activation)
+        if self.dropout:
+            found.append(f"dropout {self.dropout:g}")
+        if self.residual:
+            found.append("+ input")
+        return tuple(found)
 
 
 @dataclass(frozen=True)
@@ -215,6 +229,27 @@ class Architecture:
         last_in = (self.in_features, *self.hidden_features)[-1]
         last = (last_in + self.bias) * self.out_features
         return sum(layer.n_parameters for layer in self.hidden_layers) + last
+
+    def _repr_html_(self) -> str:
+        """Let notebooks show the layers as a table."""
+        layers = [
+            (f"hidden {i}", layer.operations, layer.out_features, layer.in_features,
+             layer.n_parameters)
+            for i, layer in enumerate(self.hidden_layers, start=1)
+        ]  # fmt: skip
+        last_in = (self.in_features, *self.hidden_features)[-1]
+        n_last = self.n_parameters - sum(layer[-1] for layer in layers)
+        layers.append(("output", ("affine", self.output), self.out_features, last_in, n_last))
+        rows = "".join(
+            f"<tr><td>{name}</td><td>{escape(' → '.join(operations))}</td>"
+            f"<td>{n_out:,} × {n_in:,}</td><td>{n_parameters:,}</td></tr>"
+            for name, operations, n_out, n_in, n_parameters in layers
+        )
+        return (
+            "<table><thead><tr><th>layer</th><th>computes</th><th>W</th><th>parameters</th></tr>"
+            f"</thead><tbody>{rows}</tbody><tfoot><tr><td>total</td><td></td><td></td>"
+            f"<td>{self.n_parameters:,}</td></tr></tfoot></table>"
+        )
 
     def to_json(self) -> str:
         """Return the architecture as a JSON object, one key a field."""

@@ -170,6 +170,8 @@ def test_train_tells_how_it_trained_whatever_else_was_asked_for(tmp_path):
                  "--checkpoint", tmp_path / "checkpoint")  # fmt: skip
     assert result.exit_code == 0, result.exception
     information = json.loads(run("show", path, "--json").stdout)["information"]
-    assert set(information) == {"metrics", "training", "data", "versions"}
+    assert set(information) == {"metrics", "training", "history", "data", "versions"}
+    losses = json.loads(result.stdout)["losses"]
+    assert information["history"]["metrics"]["train_loss"] == losses
     assert information["training"]["optimizer"] == "lion"
     assert information["metrics"]["test_accuracy"] == json.loads(result.stdout)["test_accuracy"]

@@ -1,6 +1,7 @@
 """``mlp show``: what a model file holds."""
 
 import json
+import math
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict
 from pathlib import Path
@@ -11,22 +12,27 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from multilayer.curves import sparkline
+from multilayer.errors import InvalidArgumentError
 from multilayer.files import load_model
 from multilayer.inspection import summary
 from multilayer.json_text import printable
 from multilayer.model import Classes, ClassGroups, Labels, Model, Values
+from multilayer.training import History
 
 __all__ = ["show"]
 
 N_SHOWN = 10
 """Of a long list, and the last one."""
+N_BLOCKS = 32
+"""Of a loss curve."""
 
 
 def show(
     path: Annotated[Path, typer.Argument(metavar="MODEL", help="A file that --save has written.")],
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
-    """Show a model file's layers, columns, classes, metrics, training and versions.
+    """Show a model file's layers, columns, classes, metrics, loss curves, training and versions.
 
     The file may come from anyone: nothing in it is run.
     """
@@ -73,9 +79,46 @@ def _rows(model: Model) -> Iterator[tuple[str, str, str]]:
     yield "", "scaling", _scaling(model)
     yield "outputs", "", _meaning(model)
     for topic, entries in model.information.items():
-        for name, value in _entries("", entries):
+        rows = _history_rows(entries) if topic == "history" else None
+        for name, value in rows or _entries("", entries):
             yield topic, name, _value(value)
             topic = ""
+
+
+def _history_rows(told: Any) -> list[tuple[str, str]] | None:
+    """Return a training's losses as curves, its other metrics' last values and how it ended.
+
+    None if this is no history: the file may hold anything.
+    """
+    try:
+        history = History.from_json(json.dumps(told))
+    except InvalidArgumentError:
+        return None
+    losses = {
+        name: curve for name in ("train_loss", "validation_loss") if (curve := history.get(name))
+    }
+    finite = [value for curve in losses.values() for value in curve if math.isfinite(value)]
+    if not finite:
+        return None
+    low, high = min(finite), max(finite)
+    # A loss that falls by orders of magnitude is a cliff and a plain on a linear scale.
+    is_log = low > 0
+    scale = math.log if is_log else float
+    rows = []
+    for name, curve in losses.items():
+        heights = [scale(value) if math.isfinite(value) else math.nan for value in curve]
+        blocks = sparkline(heights, low=scale(low), high=scale(high), width=N_BLOCKS)
+        rows.append((name.replace("_", " "), f"{blocks}  {curve[0]:.4g} → {curve[-1]:.4g}"))
+    kind = "logarithmic" if is_log else "linear"
+    rows.append(("scale", f"▁ {low:.4g} to █ {high:.4g}, {kind}"))
+    for name, curve in history.items():
+        if name not in (*losses, "seconds") and curve:
+            rows.append((name.replace("_", " "), f"{curve[-1]:.4g} in the last epoch"))
+    best = f"; the best is {history.best_epoch:,}" if history.best_epoch else ""
+    rows.append(("epochs", f"{history.n_epochs:,}{best}"))
+    if history.stopped_by:
+        rows.append(("stopped by", history.stopped_by))
+    return rows
 
 
 def _entries(name: str, value: Any) -> Iterator[tuple[str, Any]]:

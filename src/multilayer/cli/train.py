@@ -27,6 +27,8 @@ MNIST_MEAN, MNIST_STD = 0.1307, 0.3081
 """Of the training images' pixels, of brightness 0 to 1."""
 NOT_TOLD = ("device", "save", "checkpoint", "resume", "as_json")
 """Settings that say nothing of the model."""
+IN_HISTORY = ("losses", "n_epochs", "best_epoch", "stopped_by")
+"""Results that the history tells."""
 
 
 class _Data(NamedTuple):
@@ -255,7 +257,7 @@ class _Job:
         device = distributed.local_device(self.settings.device)
         return TorchMLP(architecture, device=device, initializer="kaiming_uniform", rng=rng)
 
-    def _model(self, net: Any, data: _Data, results: dict[str, Any]) -> Model:
+    def _model(self, net: Any, data: _Data, results: dict[str, Any], history: History) -> Model:
         """Return what knows raw images, with all that is told of it."""
         metrics = ("train_loss", "train_accuracy", "test_loss", "test_accuracy")
         settings = {k: v for k, v in self.settings._asdict().items() if k not in NOT_TOLD}
@@ -266,7 +268,9 @@ class _Job:
             scale=data.scale,
             information={
                 "metrics": {name: results[name] for name in metrics},
-                "training": settings | {k: v for k, v in results.items() if k not in metrics},
+                "training": settings
+                | {k: v for k, v in results.items() if k not in (*metrics, *IN_HISTORY)},
+                "history": json.loads(history.to_json()),
                 "data": {
                     "name": data.name,
                     "fingerprint": fingerprint(data.X_train, data.y_train),
@@ -277,7 +281,7 @@ class _Job:
     def _report(self, net: Any, data: _Data, results: dict[str, Any], history: History) -> None:
         save = self.settings.save
         if save is not None:
-            save_model(save, self._model(net, data, results))
+            save_model(save, self._model(net, data, results, history))
         if self.settings.as_json:
             typer.echo(json.dumps(results))
         else:

@@ -173,20 +173,14 @@ def summary(
     n_samples = _n_samples(input, architecture.in_features)
     rows = []
     for i, layer in enumerate(architecture.hidden_layers, start=1):
-        operations = ["affine"]
-        if layer.normalization:
-            operations.append(f"{layer.normalization} norm")
-        operations.append(layer.activation)
-        if layer.dropout:
-            operations.append(f"dropout {layer.dropout:g}")
-        if layer.residual:
-            operations.append("+ input")
-        rows.append(_row(f"hidden {i}", operations, layer, layer.n_parameters, n_samples, n_bytes))
+        rows.append(
+            _row(f"hidden {i}", layer.operations, layer, layer.n_parameters, n_samples, n_bytes)
+        )
     last = _Widths(
         (architecture.in_features, *architecture.hidden_features)[-1], architecture.out_features
     )
     n_last = architecture.n_parameters - sum(row.n_parameters for row in rows)
-    rows.append(_row("output", ["affine", architecture.output], last, n_last, n_samples, n_bytes))
+    rows.append(_row("output", ("affine", architecture.output), last, n_last, n_samples, n_bytes))
     return Summary(tuple(rows))
 
 
@@ -205,7 +199,7 @@ class _Widths(NamedTuple):
 
 def _row(
     name: str,
-    operations: list[str],
+    operations: Sequence[str],
     widths: _HasWidths,
     n_parameters: int,
     n_samples: int,

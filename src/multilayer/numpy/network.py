@@ -1,6 +1,7 @@
 """MLP: the network of an Architecture, built from this engine's layers."""
 
 from collections.abc import Mapping
+from html import escape
 from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
@@ -123,6 +124,10 @@ class MLP:
         names = dict.fromkeys(layer.activation for layer in a.hidden_layers)
         flow = " → ".join([*names, a.output])
         return f"MLP({widths}, {flow}, {self.n_parameters:,} parameters, {self.dtype})"
+
+    def _repr_html_(self) -> str:
+        """Let notebooks show the layers as a table."""
+        return f"<code>{escape(repr(self))}</code>{self.architecture._repr_html_()}"
 
     # The parameters ------------------------------------------------------------------------
 

@@ -141,6 +141,11 @@ class MLP(nn.Module):
         """Return ψ(x), the last hidden layer's output; the flat inputs if there is none."""
         return self.hidden(self.flatten(x))
 
+    def _repr_html_(self) -> str:
+        """Let notebooks show the layers as a table."""
+        told = f"multilayer.torch.MLP, {self.dtype}, on {self.device}"
+        return f"<code>{told}</code>{self.architecture._repr_html_()}"
+
     @property
     def device(self) -> torch.device:
         """Where the parameters lie."""

@@ -3,8 +3,10 @@
 import json
 import math
 from collections.abc import Iterator, Mapping
+from html import escape
 from typing import TYPE_CHECKING, Any, Self
 
+from multilayer.curves import curves_html
 from multilayer.errors import InvalidArgumentError, MissingPackageError
 from multilayer.registry import Names
 
@@ -70,6 +72,15 @@ class History(Mapping[str, list[float]]):
     def __repr__(self) -> str:
         last = ", ".join(f"{name} {column[-1]:.4g}" for name, column in self._values.items())
         return f"History({self.n_epochs} epochs, stopped by {self.stopped_by!r}; last: {last})"
+
+    def _repr_html_(self) -> str:
+        """Let notebooks show the loss curves."""
+        names = {"train_loss": "training loss", "validation_loss": "validation loss"}
+        curves = {
+            label: self._values[name] for name, label in names.items() if name in self._values
+        }
+        told = f"<code>{escape(repr(self))}</code>"
+        return f"<div>{told}<br>{curves_html(curves, best_epoch=self.best_epoch)}</div>"
 
     def to_pandas(self) -> "pandas.DataFrame":
         """Return a table with a row an epoch, indexed from 1, and a column a metric.

@@ -1,0 +1,60 @@
+"""``mlp plot history, weights, network``: pictures of a model file."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from multilayer import plots
+from multilayer.cli import plot_output
+from multilayer.errors import InvalidArgumentError
+from multilayer.files import load_model
+
+__all__ = ["history", "network", "weights"]
+
+ModelFile = Annotated[Path, typer.Argument(metavar="MODEL", help="A file that --save has written.")]
+
+
+def history(path: ModelFile, save: plot_output.Save = None, show: plot_output.Show = False) -> None:
+    """Draw the losses of each epoch, the learning rate and the best epoch."""
+    plot_output.begin(save, show)
+    plot_output.finish(plots.history(load_model(path)), save, show)
+
+
+def weights(
+    path: ModelFile,
+    image_shape: Annotated[
+        str | None,
+        typer.Option("--shape", metavar="HxW", help="Of the inputs as an image; else a square."),
+    ] = None,
+    n: Annotated[int, typer.Option("--n", help="How many units.")] = 24,
+    columns: Annotated[int, typer.Option(help="How many in a row.")] = 8,
+    save: plot_output.Save = None,
+    show: plot_output.Show = False,
+) -> None:
+    """Draw each unit's weights of the first layer as an image, the strongest first."""
+    plot_output.begin(save, show)
+    shape = None if image_shape is None else _read_shape(image_shape)
+    axes = plots.first_layer_weights(load_model(path), image_shape=shape, n=n, columns=columns)
+    plot_output.finish(axes, save, show)
+
+
+def network(
+    path: ModelFile,
+    max_units: Annotated[int, typer.Option(help="Units of a layer that are drawn at most.")] = 10,
+    save: plot_output.Save = None,
+    show: plot_output.Show = False,
+) -> None:
+    """Draw the network's units, with a line for each weight."""
+    plot_output.begin(save, show)
+    plot_output.finish(plots.network_diagram(load_model(path), max_units=max_units), save, show)
+
+
+def _read_shape(text: str) -> tuple[int, int]:
+    """Read ``28x28``."""
+    try:
+        height, width = map(int, text.lower().split("x"))
+    except ValueError:
+        msg = f"--shape must be height and width such as 28x28; got {text!r}"
+        raise InvalidArgumentError(msg) from None
+    return height, width

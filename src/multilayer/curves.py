@@ -1,0 +1,107 @@
+"""Small loss curves without any program's help: as SVG for notebooks, as blocks for terminals."""
+
+import math
+from collections.abc import Mapping, Sequence
+from html import escape
+
+__all__ = ["curves_html", "sparkline"]
+
+Curves = Mapping[str, Sequence[float]]
+
+WIDTH, HEIGHT, MARGIN = 360, 140, 10
+LOOKS = (("#0072b2", ""), ("#d55e00", "6 3"), ("#009e73", "2 2"))
+"""Colours that the colour-blind tell apart (Okabe & Ito 2008), and dashes, for pictures in grey."""
+BLOCKS = "▁▂▃▄▅▆▇█"
+
+
+def curves_html(curves: Curves, *, best_epoch: int = 0) -> str:
+    """Return curves as SVG, one scale for all, with a line of numbers below.
+
+    Parameters
+    ----------
+    curves : mapping of str to sequence of float
+        Up to three names with their values, one an epoch. What is not finite is left out.
+    best_epoch : int
+        Marked by an upright line, counted from 1; 0 for none.
+
+    Returns
+    -------
+    str
+        HTML; nothing if there are not two epochs with a finite value.
+
+    Examples
+    --------
+    >>> curves_html({"training loss": [2.0, 1.0, 0.5]}).count("<polyline")
+    1
+    >>> curves_html({"training loss": [2.0]})
+    ''
+    """
+    finite = [value for curve in curves.values() for value in curve if math.isfinite(value)]
+    n_epochs = max(map(len, curves.values()), default=0)
+    if n_epochs < 2 or len(finite) < 2:
+        return ""
+    low, high = min(finite), max(finite)
+    x_scale = (WIDTH - 2 * MARGIN) / (n_epochs - 1)
+    y_scale = (HEIGHT - 2 * MARGIN) / ((high - low) or 1)
+    drawn, legend = [], []
+    if best_epoch:
+        x = MARGIN + x_scale * (best_epoch - 1)
+        drawn.append(
+            f'<line x1="{x:.1f}" y1="{MARGIN}" x2="{x:.1f}" y2="{HEIGHT - MARGIN}" '
+            f'stroke="#888888"><title>best epoch {best_epoch:,}</title></line>'
+        )
+    for (name, curve), (colour, dashes) in zip(curves.items(), LOOKS, strict=False):
+        if not curve:
+            continue
+        points = " ".join(
+            f"{MARGIN + x_scale * i:.1f},{HEIGHT - MARGIN - y_scale * (value - low):.1f}"
+            for i, value in enumerate(curve)
+            if math.isfinite(value)
+        )
+        style = f' stroke-dasharray="{dashes}"' if dashes else ""
+        drawn.append(
+            f'<polyline points="{points}" fill="none" stroke="{colour}" stroke-width="1.5"{style}>'
+            f"<title>{escape(name)}</title></polyline>"
+        )
+        legend.append(f'<span style="color:{colour}">{escape(name)} {curve[-1]:.4g}</span>')
+    best = f"; best epoch {best_epoch:,}" if best_epoch else ""
+    return (
+        f'<svg width="{WIDTH}" height="{HEIGHT}" viewBox="0 0 {WIDTH} {HEIGHT}" role="img" '
+        f'aria-label="{escape(", ".join(curves))} of each epoch">{"".join(drawn)}</svg>'
+        f"<div>{' · '.join(legend)}, after {n_epochs:,} epochs{best}; the picture goes from "
+        f"{low:.4g} to {high:.4g}</div>"
+    )
+
+
+def sparkline(values: Sequence[float], *, low: float, high: float, width: int = 60) -> str:
+    """Return a curve as a row of blocks, eight heights from `low` to `high`.
+
+    Of more values than `width`, each block is the mean of its part of them. What is not finite is a
+    blank.
+
+    Parameters
+    ----------
+    values : sequence of float
+    low, high : float
+        What the lowest and the highest block stand for.
+    width : int
+        How many blocks there are at most.
+
+    Examples
+    --------
+    >>> sparkline([8.0, 4.0, 2.0, 1.0, 1.0], low=1.0, high=8.0)
+    '█▄▂▁▁'
+    >>> sparkline([3.0, 1.0, 2.0, 0.0], low=0.0, high=2.0, width=2)
+    '█▅'
+    """
+    n = len(values)
+    n_blocks = min(n, width)
+    parts = [values[n * i // n_blocks : n * (i + 1) // n_blocks] for i in range(n_blocks)]
+    means = [math.fsum(part) / len(part) if all(map(math.isfinite, part)) else math.nan
+             for part in parts]  # fmt: skip
+    top = len(BLOCKS) - 1
+    scale = top / (high - low) if high > low else 0.0
+    return "".join(
+        BLOCKS[min(max(round(scale * (mean - low)), 0), top)] if math.isfinite(mean) else " "
+        for mean in means
+    )

@@ -1,0 +1,70 @@
+"""Small curves: places of points, and what notebooks are shown."""
+
+import re
+
+import numpy as np
+import pytest
+
+from multilayer import Architecture
+from multilayer.curves import curves_html, sparkline
+from multilayer.inspection import summary
+from multilayer.numpy import MLP
+from multilayer.torch import MLP as TorchMLP
+from multilayer.training import History
+
+
+def polylines(html):
+    return [
+        [tuple(map(float, point.split(","))) for point in points.split()]
+        for points in re.findall(r'<polyline points="([^"]*)"', html)
+    ]
+
+
+def test_curves_share_one_scale_and_the_best_epoch_is_marked():
+    html = curves_html({"a <loss>": [3.0, 1.0, 2.0], "b": [2.0, 2.0]}, best_epoch=2)
+    first, second = polylines(html)
+    assert first == [(10, 10), (180, 130), (350, 70)]
+    assert second == [(10, 70), (180, 70)]
+    assert 'x1="180.0"' in html
+    assert "a &lt;loss&gt;" in html
+    assert "<loss>" not in html
+
+
+def test_what_is_not_finite_is_left_out():
+    (points,) = polylines(curves_html({"loss": [1.0, np.inf, 2.0, np.nan]}))
+    assert [x for x, _ in points] == pytest.approx([10, 10 + 340 * 2 / 3], abs=0.1)
+
+
+@pytest.mark.parametrize("curves", [{}, {"loss": []}, {"loss": [1.0]}, {"loss": [np.nan, 1.0]}])
+def test_nothing_to_draw(curves):
+    assert curves_html(curves) == ""
+
+
+def test_blocks():
+    assert sparkline(list(range(8)), low=0, high=7) == "▁▂▃▄▅▆▇█"
+    assert sparkline([np.nan, 5.0], low=5.0, high=5.0) == " ▁"
+    assert sparkline([], low=0, high=1) == ""
+    assert len(sparkline(np.linspace(0, 1, 1000).tolist(), low=0, high=1, width=60)) == 60
+
+
+@pytest.mark.parametrize("engine", ["architecture", "numpy", "torch"])
+def test_the_table_of_layers_is_the_summarys(engine):
+    architecture = Architecture(4, (8, 8), 3, dropout=0.2, normalization="batch", residual=True)
+    made = {"architecture": lambda a: a, "numpy": MLP, "torch": TorchMLP}[engine]
+    html = made(architecture)._repr_html_()
+    cells = [re.findall(r"<td>(.*?)</td>", row) for row in re.findall(r"<tr>(<td>.*?)</tr>", html)]
+    rows = summary(architecture)
+    expected = [
+        [row.name, row.operations, f"{row.out_features} × {row.in_features}", str(row.n_parameters)]
+        for row in rows
+    ]
+    assert cells == [*expected, ["total", "", "", str(rows.n_parameters)]]
+
+
+def test_a_history_shows_its_losses():
+    history = History({"train_loss": [2.0, 1.0], "validation_loss": [3.0, 2.0], "seconds": [1, 1]})
+    history.best_epoch = 2
+    html = history._repr_html_()
+    assert len(polylines(html)) == 2
+    assert "best epoch 2" in html
+    assert polylines(History()._repr_html_()) == []
