@@ -14,6 +14,7 @@ from multilayer.plots.history import history
 from multilayer.plots.images import first_samples
 from multilayer.plots.importance import importance
 from multilayer.plots.layers import gradient_flow, layer_statistics
+from multilayer.plots.lr_finder import lr_finder
 from multilayer.plots.mistakes import most_wrong
 from multilayer.plots.network import network_diagram
 from multilayer.plots.relu import why_relu
@@ -48,6 +49,7 @@ __all__ = [
     "importance",
     "layer_statistics",
     "learned_features",
+    "lr_finder",
     "most_wrong",
     "network_diagram",
     "reliability",

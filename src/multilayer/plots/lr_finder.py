@@ -1,0 +1,79 @@
+"""The learning-rate range test as a curve."""
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from multilayer.errors import InvalidTypeError
+from multilayer.inspection import RangeTest
+from multilayer.plots.style import BLUE, GREEN, GREY, ORANGE, one_axes
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+__all__ = ["lr_finder"]
+
+ROOM = 0.15
+"""Above and below the curves, in parts of what they fall: what rises beyond is cut off."""
+
+
+def lr_finder(test: RangeTest, *, ax: "Axes | None" = None) -> "Axes":
+    """Draw the loss over the learning rate, the rate of the least loss, and the one to begin with.
+
+    Parameters
+    ----------
+    test : RangeTest
+        What `multilayer.inspection.lr_finder` returned.
+    ax : matplotlib Axes, optional
+        Where to draw; new ones by default.
+
+    Returns
+    -------
+    Axes
+
+    Raises
+    ------
+    MissingPackageError
+        If matplotlib is not installed.
+    InvalidTypeError
+        If `test` is no range test.
+
+    Examples
+    --------
+    >>> import matplotlib
+    >>> matplotlib.use("Agg")
+    >>> rates, losses = np.geomspace(1e-4, 1, 5), np.array([2.0, 1.8, 1.0, 0.6, 9.0])
+    >>> test = RangeTest(rates, losses, losses, has_diverged=True)
+    >>> ax = lr_finder(test)
+    >>> [text.get_text() for text in ax.get_legend().get_texts()]
+    ['each batch', 'smoothed', 'least loss: 0.1', 'suggestion: 0.01']
+    """
+    if not isinstance(test, RangeTest):
+        msg = (
+            "test of lr_finder must be a RangeTest, as multilayer.inspection.lr_finder returns "
+            f"it; got {type(test).__name__}"
+        )
+        raise InvalidTypeError(msg)
+    ax = one_axes(ax, "lr_finder", (6.0, 4.0))
+    ax.plot(test.learning_rates, test.losses, ".", color=GREY, markersize=4, label="each batch")
+    ax.plot(test.learning_rates, test.smoothed, color=BLUE, label="smoothed")
+    least = float(test.smoothed.min())
+    until = slice(int(test.smoothed.argmin()) + 1)
+    at = float(np.interp(test.suggestion, test.learning_rates, test.smoothed))
+    for rate, loss, label, look, colour in (
+        (test.best, least, "least loss", "s", ORANGE),
+        (test.suggestion, at, "suggestion", "D", GREEN),
+    ):
+        ax.axvline(rate, color=colour, linewidth=0.8, linestyle=":", zorder=0)
+        ax.plot(rate, loss, look, color=colour, linestyle="", label=f"{label}: {rate:.2g}")
+    # What the loss comes to when it blows up would flatten all that is to be seen.
+    bottom, top = min(test.losses[until].min(), least), test.smoothed[until].max()
+    room = ROOM * (top - bottom) or 1.0
+    ax.set(
+        xscale="log",
+        ylim=(bottom - room, top + 2 * room),
+        xlabel="learning rate",
+        ylabel="loss of the batch",
+    )
+    ax.legend(loc="lower left")
+    return ax
