@@ -9,7 +9,18 @@ from rich.console import Console
 from typer.exceptions import TyperException
 
 import multilayer
-from multilayer.cli import activations, data, export, gradcheck, graph, parity, plot, show, train
+from multilayer.cli import (
+    activations,
+    data,
+    doctor,
+    export,
+    gradcheck,
+    graph,
+    parity,
+    plot,
+    show,
+    train,
+)
 from multilayer.errors import DivergenceError, ExportError, MultilayerError
 
 __all__ = ["app", "run"]
@@ -24,6 +35,7 @@ app = typer.Typer(
 app.add_typer(train.app, name="train")
 app.add_typer(plot.app, name="plot")
 app.command("show")(show.show)
+app.command("doctor")(doctor.doctor)
 app.command("export")(export.export)
 app.command("data")(data.data)
 app.command("gradcheck")(gradcheck.gradcheck)

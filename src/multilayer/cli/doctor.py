@@ -1,0 +1,98 @@
+"""``mlp doctor``: what is wrong with a model, by its file and samples of its data."""
+
+from pathlib import Path
+from typing import Annotated, Any, NamedTuple
+
+import numpy as np
+import typer
+from rich.console import Console
+
+from multilayer.cli import options
+from multilayer.data import load_digits, load_images
+from multilayer.errors import InvalidDataError, MissingPackageError
+from multilayer.files import load_model
+from multilayer.inspection import diagnose
+from multilayer.registry import Names
+
+__all__ = ["doctor"]
+
+BUNDLED = ("digits", "mnist")
+N_MNIST = 5_000
+"""More than the doctor looks at."""
+
+
+class _Data(NamedTuple):
+    X: Any
+    y: Any
+    validation: tuple[Any, Any] | None
+
+
+def doctor(
+    model: Annotated[Path, typer.Argument(metavar="MODEL", help="A file that --save has written.")],
+    data: Annotated[
+        str,
+        typer.Argument(
+            metavar="DATA",
+            help="The data that it was trained on: a CSV file of numbers with a header, digits, or "
+            "mnist.",
+        ),
+    ],
+    target: Annotated[
+        str | None, typer.Option(help="The target's column in the CSV file; the last by default.")
+    ] = None,
+    data_dir: options.DataDir = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+) -> None:
+    """Name what is wrong with a model, with the numbers that say so and what to change.
+
+    Exit code 0 if nothing is wrong (there may be warnings), 1 if something is, 2 for a wrong
+    argument. Reading CSV needs pandas.
+    """
+    found = load_model(model)
+    X, y, validation = _bundled(data, data_dir) if data in BUNDLED else _table(data, target)
+    diagnosis = diagnose(found, X, y, validation=validation)
+    if as_json:
+        typer.echo(diagnosis.to_json())
+    else:
+        Console(highlight=False).print(diagnosis)
+    raise typer.Exit(int(diagnosis.is_wrong))
+
+
+def _bundled(name: str, data_dir: Path | None) -> _Data:
+    """Return the images as they come, raw, with the test images to validate on."""
+    if name == "digits":
+        d = load_digits()
+        X_train, X_test = (X * d.scale + d.mean for X in (d.X_train, d.X_test))
+        return _Data(X_train, d.y_train, (X_test, d.y_test))
+    images = load_images(name, data_dir=data_dir)
+    X_train, X_test = (np.asarray(X.pixels[:N_MNIST]) for X in (images.X_train, images.X_test))
+    return _Data(X_train, images.y_train[:N_MNIST], (X_test, images.y_test[:N_MNIST]))
+
+
+def _table(path: str, target: str | None) -> _Data:
+    """Return a CSV file's columns of numbers, and its target."""
+    try:
+        import pandas as pd
+    except ImportError as error:
+        msg = 'mlp doctor needs pandas to read a CSV file: pip install "pandas"'
+        raise MissingPackageError(msg) from error
+
+    if not Path(path).is_file():
+        msg = f"DATA of mlp doctor must be a CSV file, or one of {', '.join(BUNDLED)}; got {path!r}"
+        raise InvalidDataError(msg)
+    try:
+        table = pd.read_csv(path)
+    except (ValueError, UnicodeError) as error:  # pandas' own are ValueErrors
+        msg = f"{path} must be a CSV file with a header; {error}"
+        raise InvalidDataError(msg) from error
+    if table.shape[1] < 2 or not len(table):
+        msg = f"{path} must have rows, inputs and a target; got shape {table.shape}"
+        raise InvalidDataError(msg)
+    names = [str(name) for name in table.columns]
+    target = names[-1] if target is None else Names("--target", names).check(target)
+    X, y = table.drop(columns=target), table[target]
+    words = [str(name) for name in X.columns if not pd.api.types.is_numeric_dtype(X[name])]
+    if words:
+        msg = f"{path} must hold numbers in all columns but the target; not so: {', '.join(words)}"
+        raise InvalidDataError(msg)
+    return _Data(X, y.to_numpy(), None)

@@ -1,0 +1,134 @@
+"""`mlp doctor`: what it prints, its exit codes, and what it refuses."""
+
+import json
+import sys
+
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.datasets import load_iris
+from typer.testing import CliRunner
+
+from multilayer import Architecture, MLPClassifier
+from multilayer.cli.main import app
+from multilayer.errors import InvalidDataError, MissingPackageError, UnknownNameError
+from multilayer.files import save_model
+from multilayer.inspection import diagnose
+from multilayer.model import Classes, Model
+from multilayer.numpy import MLP
+
+
+def run(*arguments):
+    return CliRunner().invoke(app, ["doctor", *map(str, arguments)], env={"COLUMNS": "100"})
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """A model of the irises, their table, and a model that has learned nothing."""
+    folder = tmp_path_factory.mktemp("doctor")
+    X, y = load_iris(return_X_y=True, as_frame=True)
+    names = np.array(["setosa", "versicolor", "virginica"])
+    X.assign(species=names[y]).to_csv(folder / "iris.csv", index=False)
+    X.assign(species=names[y])[["species", *X.columns]].to_csv(folder / "first.csv", index=False)
+    clf = MLPClassifier((8,), solver="lbfgs", alpha=1.0, tol=1e-2, random_state=0)
+    clf.fit(X, names[y]).save(folder / "good.safetensors")
+    net = MLP(Architecture(4, (8,), 3, output="softmax"), rng=np.random.default_rng(0))
+    save_model(folder / "new.safetensors", Model(net, Classes(names)))
+    return folder
+
+
+def test_a_model_that_is_well_has_exit_code_0(folder):
+    result = run(folder / "good.safetensors", folder / "iris.csv")
+    assert result.exit_code == 0, result.output
+    assert "nothing wrong in MLP(4-8-3" in result.stdout
+
+
+def test_one_that_is_not_has_exit_code_1_and_the_reason(folder):
+    result = run(folder / "new.safetensors", folder / "iris.csv")
+    assert result.exit_code == 1, result.output
+    for part in ("chance_level", "wrong", "loss of a constant 1.099", "Not looked at: overfitting"):
+        assert part in result.stdout
+
+
+def test_json_is_what_diagnose_finds(folder):
+    import multilayer
+
+    result = run(folder / "new.safetensors", folder / "iris.csv", "--json")
+    assert result.exit_code == 1
+    table = pd.read_csv(folder / "iris.csv")
+    X, y = table.drop(columns="species"), table["species"].to_numpy()
+    found = diagnose(multilayer.load(folder / "new.safetensors"), X, y)
+    assert json.loads(result.stdout) == json.loads(found.to_json())
+
+
+def test_the_target_may_be_another_column(folder):
+    result = run(folder / "good.safetensors", folder / "first.csv", "--target", "species")
+    assert result.exit_code == 0, result.output
+    result = run(folder / "good.safetensors", folder / "first.csv", "--target", "specie")
+    assert isinstance(result.exception, UnknownNameError)
+    assert "did you mean 'species'?" in str(result.exception)
+
+
+def test_warnings_alone_have_exit_code_0(folder):
+    table = pd.read_csv(folder / "iris.csv")
+    table["petal width (cm)"] *= 20  # as if in units of half a millimetre
+    table.to_csv(folder / "wide.csv", index=False)
+    numbers, words = table.drop(columns="species"), table["species"]
+    clf = MLPClassifier((8,), solver="lbfgs", alpha=1.0, tol=1e-2, random_state=0)
+    clf.fit(numbers, words).save(folder / "wide.safetensors")
+    result = run(folder / "wide.safetensors", folder / "wide.csv", "--json")
+    findings = json.loads(result.stdout)["findings"]
+    assert [(each["name"], each["severity"]) for each in findings] == [
+        ("unscaled_inputs", "warning")
+    ]
+    assert result.exit_code == 0
+
+
+def test_the_digits_are_those_that_mlp_train_takes(tmp_path):
+    path = tmp_path / "d.safetensors"
+    trained = CliRunner().invoke(
+        app, ["train", "digits", "--epochs", "15", "--save", str(path), "--json"]
+    )
+    assert trained.exit_code == 0
+    result = run(path, "digits", "--json")
+    assert result.exit_code == 0, result.output
+    assert json.loads(result.stdout) == {
+        "subject": "MLP(64-64-32-10, relu → softmax, 6,570 parameters, float32)",
+        "findings": [],
+        "unchecked": {},
+    }
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (
+            "a,b,target\n1,x,0\n2,y,1\n",
+            "must hold numbers in all columns but the target; not so: b",
+        ),
+        ("target\n1\n", "must have rows, inputs and a target; got shape (1, 1)"),
+        ("a,target\n", "must have rows, inputs and a target; got shape (0, 2)"),
+        ("", "must be a CSV file with a header; No columns to parse from file"),
+        ('a,b\n"1,2\n', "must be a CSV file with a header; "),
+    ],
+)
+def test_tables_that_cannot_be_used(folder, text, message):
+    (folder / "bad.csv").write_text(text)
+    result = run(folder / "good.safetensors", folder / "bad.csv")
+    assert isinstance(result.exception, InvalidDataError)
+    assert message in str(result.exception)
+
+
+def test_data_that_is_not_there(folder):
+    result = run(folder / "good.safetensors", "digit")
+    assert isinstance(result.exception, InvalidDataError)
+    expected = "DATA of mlp doctor must be a CSV file, or one of digits, mnist; got 'digit'"
+    assert str(result.exception) == expected
+
+
+def test_without_pandas_it_says_what_to_install(folder, monkeypatch):
+    monkeypatch.setitem(sys.modules, "pandas", None)
+    result = run(folder / "good.safetensors", folder / "iris.csv")
+    assert isinstance(result.exception, MissingPackageError)
+    expected = 'mlp doctor needs pandas to read a CSV file: pip install "pandas"'
+    assert str(result.exception) == expected
