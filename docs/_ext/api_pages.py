@@ -5,6 +5,7 @@ import inspect
 from pathlib import Path
 from typing import Any
 
+from names import plain
 from sphinx.application import Sphinx
 
 import multilayer
@@ -41,7 +42,7 @@ def first_line(thing: Any) -> str:
     if not (inspect.isclass(thing) or inspect.isroutine(thing)):
         return f"The registry of: {', '.join(thing)}." if hasattr(thing, "names") else ""
     paragraph = (inspect.getdoc(thing) or "").split("\n\n")[0]
-    return " ".join(paragraph.split()).replace("|", r"\|")
+    return plain(" ".join(paragraph.split()))
 
 
 def page(path: str, thing: Any) -> str:

@@ -1,4 +1,4 @@
-"""Docstrings as Sphinx reads them: names without their whole path, and bars that are no markup."""
+"""Docstrings as Sphinx reads them: names without their whole path, and marks that are no markup."""
 
 import re
 from pkgutil import resolve_name
@@ -7,6 +7,8 @@ from typing import Any
 from docutils import nodes
 from sphinx.application import Sphinx
 
+# A name with an ending, as in `Model`s.
+_ENDING = re.compile(r"(?<!`)(`\w+`)(?=\w)")
 # What is left alone: literals, mathematics, roles.
 _KEPT = re.compile(r"(``.+?``|:[\w:]+:`.+?`|`.+?`)")
 
@@ -47,10 +49,17 @@ def _exists(target: str) -> bool:
     return True
 
 
-def escape_bars(
+def plain(text: str) -> str:
+    """Return a line of a docstring's prose as reStructuredText that reads the same."""
+    parts = _KEPT.split(_ENDING.sub(r"\1\\ ", text))
+    parts[::2] = [part.replace("|", r"\|") for part in parts[::2]]
+    return "".join(parts)
+
+
+def escape_prose(
     app: Sphinx, what: str, name: str, obj: object, options: object, lines: list[str]
 ) -> None:
-    """Write ``|x|`` of a docstring's plain text so that it is an absolute value, no substitution.
+    """Write a docstring's ``|x|`` so that it is an absolute value and no substitution.
 
     Literal blocks, examples and mathematics are left as they are: all but examples are indented
     below a line that ends in a colon or is a directive.
@@ -60,10 +69,8 @@ def escape_bars(
         indentation = len(line) - len(line.lstrip())
         if line.strip() and indentation <= inside:
             inside = -1
-        if inside < 0 and "|" in line and not line.lstrip().startswith(">>>"):
-            parts = _KEPT.split(line)
-            parts[::2] = [part.replace("|", r"\|") for part in parts[::2]]
-            lines[i] = "".join(parts)
+        if inside < 0 and not line.lstrip().startswith(">>>"):
+            lines[i] = plain(line)
         if inside < 0 and (line.lstrip().startswith(".. ") or line.rstrip().endswith("::")):
             inside = indentation
 
@@ -80,5 +87,5 @@ def setup(app: Sphinx) -> dict[str, bool]:
     """Register them; a lower priority comes before napoleon's 500."""
     app.connect("missing-reference", find_by_last_part)
     app.connect("autodoc-process-docstring", keep_whole, priority=400)
-    app.connect("autodoc-process-docstring", escape_bars)
+    app.connect("autodoc-process-docstring", escape_prose)
     return {"parallel_read_safe": True, "parallel_write_safe": True}
