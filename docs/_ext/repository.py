@@ -32,12 +32,18 @@ def generate(app: Sphinx) -> None:
             (source / name).write_text(text, encoding="utf-8")
 
 
-def unlink_folders(app: Sphinx, docname: str, source: list[str]) -> None:
-    """Leave only the words of links that lead to a folder: a page cannot offer one."""
+def mend_links(app: Sphinx, docname: str, source: list[str]) -> None:
+    """Lead links to the root's pages to those written here; of links to a folder leave the words.
+
+    A page cannot offer a folder; files it offers to download.
+    """
     here = (Path(app.srcdir) / docname).parent
 
     def replace(link: re.Match[str]) -> str:
-        return link[1] if (here / link[2]).is_dir() else link[0]
+        words, target, anchor = link.groups()
+        if target.startswith("../") and target[3:] in PAGES:
+            return f"[{words}]({PAGES[target[3:]]}{anchor or ''})"
+        return words if (here / target).is_dir() else link[0]
 
     source[0] = _LINK.sub(replace, source[0])
 
@@ -45,5 +51,5 @@ def unlink_folders(app: Sphinx, docname: str, source: list[str]) -> None:
 def setup(app: Sphinx) -> dict[str, bool]:
     """Write before Sphinx reads, mend while it does."""
     app.connect("builder-inited", generate)
-    app.connect("source-read", unlink_folders)
+    app.connect("source-read", mend_links)
     return {"parallel_read_safe": True, "parallel_write_safe": True}
