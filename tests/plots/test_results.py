@@ -1,6 +1,7 @@
 """Pictures of results: their numbers against scikit-learn's and closed forms, planted facts."""
 
 import numpy as np
+import pandas as pd
 import pytest
 from sklearn.calibration import calibration_curve
 from sklearn.metrics import confusion_matrix as their_confusion_matrix
@@ -62,6 +63,22 @@ class TestConfusionMatrix:
         assert display.ax_ is ax
         again = ConfusionDisplay.from_predictions(NAMES[Y], classifier.predict(X))
         np.testing.assert_array_equal(display.confusion_matrix, again.confusion_matrix)
+
+    @pytest.mark.filterwarnings("ignore:Stochastic Optimizer")
+    def test_the_names_of_a_tables_columns_are_kept(self):
+        table = pd.DataFrame(X, columns=["u", "v", "w"])
+        clf = MLPClassifier((4,), max_iter=2, random_state=0).fit(table, Y)
+        reg = MLPRegressor(hidden_layer_sizes=(4,), max_iter=2, random_state=0).fit(table, Y)
+        # scikit-learn would warn of a matrix without names, and warnings are errors.
+        for draw, model in (
+            (confusion_matrix, clf),
+            (reliability, clf),
+            (most_wrong, clf),
+            (residuals, reg),
+        ):
+            assert draw(model, table, Y)
+        labels = importance(clf, table, Y, n_repeats=2).get_yticklabels()
+        assert sorted(label.get_text() for label in labels) == ["u", "v", "w"]
 
     def test_a_word_that_means_nothing_is_refused(self, classifier):
         with pytest.raises(InvalidArgumentError, match="did you mean 'true'"):
@@ -175,8 +192,6 @@ class TestMostWrong:
         np.testing.assert_array_equal(drawn, images[[2, 1]])
 
     def test_rows_of_a_table(self):
-        import pandas as pd
-
         table = pd.DataFrame(X, columns=["u", "v", "w"])
         ax = most_wrong(lambda X: np.asarray(X)[:, 0] > 0, table, np.zeros(200, int), n=1)
         cells = {

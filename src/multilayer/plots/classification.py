@@ -65,7 +65,7 @@ class ConfusionDisplay(ConfusionMatrixDisplay):  # type: ignore[misc]
         owner = "confusion_matrix"
         if normalize is not None:
             NORMALIZATIONS.check(normalize, owner)
-        classes, probabilities = class_probabilities(estimator, checks.array(X, "X"), owner)
+        classes, probabilities = class_probabilities(estimator, _samples(X, owner), owner)
         truth = class_places(y, classes, len(probabilities), owner)
         n = len(classes)
         side = min(max(0.55 * n + 1.8, 3.6), 9.0)
@@ -162,7 +162,7 @@ class ReliabilityDisplay(CalibrationDisplay):  # type: ignore[misc]
             As in `reliability`.
         """
         owner = "reliability"
-        classes, p = class_probabilities(estimator, checks.array(X, "X"), owner)
+        classes, p = class_probabilities(estimator, _samples(X, owner), owner)
         truth = class_places(y, classes, len(p), owner)
         if len(classes) == 2:
             display = cls.from_predictions(truth, p[:, 1], n_bins=n_bins, ax=ax)
@@ -280,3 +280,8 @@ def reliability(
     """
     axes: Axes = ReliabilityDisplay.from_estimator(model, X, y, n_bins=n_bins, ax=ax).ax_
     return axes
+
+
+def _samples(X: Any, owner: str) -> Any:
+    """Return lists as an array; tables stay tables, whose columns' names a model may look at."""
+    return X if hasattr(X, "shape") else checks.array(X, f"X of {owner}")

@@ -55,7 +55,9 @@ class ResidualsDisplay(PredictionErrorDisplay):  # type: ignore[misc]
         """
         owner = "residuals"
         KINDS.check(kind, owner)
-        predicted = _values(estimator, checks.array(X, "X"), owner)
+        # Tables stay tables, whose columns' names a model may look at.
+        samples = X if hasattr(X, "shape") else checks.array(X, f"X of {owner}")
+        predicted = _values(estimator, samples, owner)
         truth = checks.finite_array(y, f"y of {owner}", np.float64)
         if truth.shape == (len(predicted), 1):
             truth = truth[:, 0]
@@ -149,7 +151,7 @@ def _values(model: Any, X: Any, owner: str) -> Any:
     found = np.asarray(predict(X), dtype=np.float64)
     if found.ndim == 2 and found.shape[1] == 1:
         found = found[:, 0]
-    if found.shape != (len(X),):
+    if found.shape != (X.shape[0],):
         msg = f"model of {owner} must predict one value a sample; got shape {found.shape}"
         raise InvalidDataError(msg)
     return found
