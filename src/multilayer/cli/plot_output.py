@@ -49,8 +49,9 @@ def begin(save: Path | None, show: bool) -> None:
         return
     from matplotlib import pyplot as plt
 
-    if plt.get_backend().lower() in ("agg", "pdf", "svg", "ps", "cairo", "template"):
-        msg = f"--show needs a screen; matplotlib has the backend {plt.get_backend()!r} here"
+    backend = str(plt.get_backend()).lower()
+    if backend in ("agg", "pdf", "svg", "ps", "cairo", "template"):
+        msg = f"--show needs a screen; matplotlib has the backend {backend!r} here"
         raise InvalidArgumentError(msg)
 
 
