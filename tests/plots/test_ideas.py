@@ -1,6 +1,5 @@
 """Pictures of activations, boundaries and geometry: what is drawn is what is computed."""
 
-import subprocess
 import sys
 
 import matplotlib as mpl
@@ -8,12 +7,13 @@ import numpy as np
 import pytest
 from sklearn.linear_model import LogisticRegression
 
-from multilayer import Architecture, plots
+from multilayer import Architecture, MLPClassifier, plots
 from multilayer.data import toy
 from multilayer.errors import (
     InvalidArgumentError,
     InvalidDataError,
     InvalidTypeError,
+    MissingPackageError,
     MultilayerError,
     UnknownNameError,
 )
@@ -248,16 +248,22 @@ def test_wrong_hyperplanes(arguments, message):
     assert str(caught.value) == message
 
 
-def test_without_matplotlib_it_is_told_what_to_install():
-    program = (
-        "import sys; sys.modules['matplotlib'] = None\n"
-        "from multilayer import plots\n"
-        "try: plots.activations('relu')\n"
-        "except ImportError as error: print(type(error).__name__, error)"
-    )
-    result = subprocess.run(
-        [sys.executable, "-c", program], capture_output=True, text=True, check=True
-    )
-    assert result.stdout.strip() == (
-        'MissingPackageError multilayer.plots needs matplotlib: pip install "multilayer[plot]"'
-    )
+def test_without_matplotlib_it_is_told_what_to_install(monkeypatch):
+    monkeypatch.setitem(sys.modules, "matplotlib", None)
+    for draw in (
+        lambda: plots.activations("relu"),
+        lambda: plots.decision_boundary(perceptron([1, 0], 0), X, y),
+    ):
+        with pytest.raises(MissingPackageError) as caught:
+            draw()
+        assert str(caught.value) == (
+            'multilayer.plots needs matplotlib: pip install "multilayer[plot]"'
+        )
+
+
+def test_scikit_learns_display_takes_our_estimators():
+    from sklearn.inspection import DecisionBoundaryDisplay
+
+    clf = MLPClassifier((2,), solver="lbfgs", max_iter=500, random_state=0).fit(X, y)
+    shown = DecisionBoundaryDisplay.from_estimator(clf, X, response_method="predict_proba")
+    assert shown.response.shape == (100, 100)
