@@ -77,7 +77,7 @@ def fitted(name, seed, network, train, **settings):
 
 
 @pytest.mark.parametrize(
-    ("seed", "activation"), [(0, "relu"), (1, "relu"), (2, "tanh"), (3, "gelu"), (4, "selu")]
+    ("seed", "activation"), [(0, "relu"), (1, "relu"), (2, "tanh"), (3, "selu")]
 )
 @pytest.mark.parametrize("name", BUNDLED)
 def test_bundled_data(network, train, name, activation, seed):
@@ -91,7 +91,7 @@ def test_bundled_data(network, train, name, activation, seed):
     [
         {"activation": "sigmoid", "initializer": "glorot"},
         {"normalization": "batch"},
-        {"normalization": "layer", "activation": "silu"},
+        {"normalization": "layer", "activation": "gelu"},
         {"residual": True, "activation": "leaky_relu"},
         {"dropout": 0.1},
         {"output": "softmax"},
@@ -100,12 +100,12 @@ def test_bundled_data(network, train, name, activation, seed):
     ids=lambda settings: "-".join(map(str, settings.values())),
 )
 def test_other_layers_and_initializers(network, train, settings):
-    net, data, held_out, loss, history = fitted("digits", 2, network, train, **settings)
+    net, data, held_out, loss, history = fitted("breast_cancer", 2, network, train, **settings)
     optimizer = Adam(learning_rate=0.01)
     assert is_well(net, data, loss=loss, history=history, validation=held_out, optimizer=optimizer)
 
 
-@pytest.mark.parametrize("name", ["digits", "diabetes"])
+@pytest.mark.parametrize("name", ["wine", "diabetes"])
 def test_the_other_engine(network, train, name):
     def make(*widths, **settings):
         return TorchMLP.from_numpy(network(*widths, **settings))

@@ -110,7 +110,7 @@ def look(net: MLP, sample: Sample, loss: Loss) -> tuple[tuple[LayerObservation, 
 
 
 def history_values(history: Any) -> dict[str, Array]:
-    """Return what was measured in each epoch as arrays, without epochs that measured nothing.
+    """Return what was measured in each epoch as arrays; None, as JSON has it, is NaN.
 
     Raises
     ------
@@ -125,7 +125,7 @@ def history_values(history: Any) -> dict[str, Array]:
         raise InvalidTypeError(msg)
     try:
         return {
-            str(name): np.array([np.nan if v is None else v for v in column], dtype=np.float64)
+            str(name): np.array([np.nan if v is None else float(v) for v in column])
             for name, column in history.items()
         }
     except (TypeError, ValueError) as error:

@@ -107,10 +107,12 @@ def diagnose(
     >>> from sklearn.preprocessing import StandardScaler
     >>> from multilayer import MLPClassifier
     >>> X, y = load_wine(return_X_y=True)
-    >>> raw = MLPClassifier((16,), max_iter=1000, random_state=0).fit(X, y)
-    >>> scaled = make_pipeline(StandardScaler(), raw).fit(X, y)
-    >>> diagnose(raw, X, y).names
-    ('unscaled_inputs', 'underfitting')
+    >>> clf = MLPClassifier((16,), activation="tanh", learning_rate_init=0.01, tol=1e-3,
+    ...                     random_state=0)
+    >>> diagnose(clf.fit(X, y), X, y).names
+    ('unscaled_inputs', 'saturated_units')
+    >>> diagnose(make_pipeline(StandardScaler(), clf).fit(X, y), X, y).names
+    ()
     """
     net = network_of(net_or_estimator)
     bad = tuple(non_finite_weights(net))

@@ -44,8 +44,8 @@ def severity_of(is_wrong: bool) -> str:
 
 
 def in_words(evidence: dict[str, Number]) -> str:
-    """Return the evidence in a line: ``share 0.5, units 64``."""
+    """Return the evidence in a line: ``share: 0.5, units: 64``."""
     return ", ".join(
-        f"{name} {value:,}" if isinstance(value, int) else f"{name} {value:.4g}"
+        f"{name}: {value:,}" if isinstance(value, int) else f"{name}: {value:.4g}"
         for name, value in evidence.items()
     )

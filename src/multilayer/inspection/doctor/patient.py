@@ -149,12 +149,10 @@ def _loss_of_targets(targets: Targets | None, net: MLP) -> Loss | None:
 
 
 def _history_of(information: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Return the losses that a model's information tells of: an estimator's, or `mlp train`'s."""
+    """Return what was measured in each epoch, as far as a model's information tells it."""
     history = information.get("history")
-    if isinstance(history, dict) and isinstance(history.get("metrics"), dict):
-        return history["metrics"]
-    losses = _training_of(information).get("losses")
-    return {"train_loss": losses} if isinstance(losses, list) else {}
+    metrics = history.get("metrics") if isinstance(history, dict) else None
+    return metrics if isinstance(metrics, dict) else {}
 
 
 def _training_of(information: Mapping[str, Any]) -> Mapping[str, Any]:
