@@ -4,6 +4,7 @@ import sys
 
 import matplotlib as mpl
 import numpy as np
+import pandas as pd
 import pytest
 from sklearn.linear_model import LogisticRegression
 
@@ -20,6 +21,7 @@ from multilayer.errors import (
 from multilayer.inspection import Hyperplane
 from multilayer.model import Classes, Model
 from multilayer.numpy import ACTIVATIONS, MLP, Elementwise
+from multilayer.plots.style import diverging
 from multilayer.torch import MLP as TorchMLP
 
 mpl.use("Agg")
@@ -259,6 +261,22 @@ def test_without_matplotlib_it_is_told_what_to_install(monkeypatch):
         assert str(caught.value) == (
             'multilayer.plots needs matplotlib: pip install "multilayer[plot]"'
         )
+
+
+def test_a_table_gives_the_axes_their_names_and_estimators_their_columns():
+    table = pd.DataFrame(X, columns=["width", "height"])
+    model = LogisticRegression().fit(table, y)
+    ax = plots.decision_boundary(model, table, y, resolution=20)  # warnings would be errors
+    assert (ax.get_xlabel(), ax.get_ylabel()) == ("width", "height")
+    assert ax.get_title() == f"accuracy {model.score(table, y):.1%}"
+
+
+def test_surfaces_differ_in_grey_too():
+    low, middle, high = (
+        np.dot(diverging()(at)[:3], [0.299, 0.587, 0.114]) for at in (0.0, 0.5, 1.0)
+    )
+    assert middle > 0.98  # white
+    assert high - low > 0.2
 
 
 def test_scikit_learns_display_takes_our_estimators():

@@ -175,6 +175,8 @@ def test_the_penalty_makes_probabilities_less_certain():
         ({"data": {"xor": (X, y + 1)}},
          "y of fixed_features (xor) must hold the model's classes 0, 1; got 2 at index"),
         ({"data": {}}, "data of fixed_features must be a mapping with one name at least; got {}"),
+        ({"data": {"xor": X}},
+         "data of fixed_features must be pairs (X, y); got ndarray for 'xor'"),
         ({"hidden_features": ()},
          "hidden_features of fixed_features must have one width at least; got ()"),
     ],

@@ -44,7 +44,8 @@ def decision_boundary(
         classes, of this package or another; or a function of samples of shape (n, 2), which returns
         the probability of the second class, probabilities of shape (n, n_classes), or classes.
     X : array of shape (n_samples, 2)
-        Samples to draw; they also say how much of the plane is shown.
+        Samples to draw; they also say how much of the plane is shown. The columns of a table give
+        the axes their names.
     y : array of shape (n_samples,)
         Their classes.
     resolution : int
@@ -141,6 +142,7 @@ def _drawing(
     resolution = checks.integer(resolution, "resolution", owner, minimum=2)
     x = checks.sample_matrix(X, 2, np.float64)
     low, high = margins(x)
+    names = list(map(str, getattr(X, "columns", ("$x_1$", "$x_2$"))))
 
     def draw(model: Any, ax: "Axes", name: str, is_first: bool, has_bar: bool) -> None:
         predicted = class_probabilities(model, x, owner)
@@ -154,8 +156,8 @@ def _drawing(
         draw_points(ax, x, places, predicted.classes, has_legend=is_first)
         accuracy = (predicted.probabilities.argmax(axis=1) == places).mean()
         ax.set_title(f"{name}accuracy {accuracy:.1%}")
-        ax.set_xlabel("$x_1$")
-        ax.set_ylabel("$x_2$")
+        ax.set_xlabel(names[0])
+        ax.set_ylabel(names[1])
 
     return draw
 

@@ -200,8 +200,8 @@ def hidden_units(model: Any, X: object, *, n_units: int = 8, axes: Any = None) -
     """
     owner = "hidden_units"
     net, scaling = network_of(model, owner)
-    widths = [min(n, n_units) for n in net.architecture.hidden_features]
     n_units = checks.integer(n_units, "n_units", owner)
+    widths = [min(n, n_units) for n in net.architecture.hidden_features]
     if net.architecture.in_features != 2 or not widths:
         msg = f"model of {owner} must have two inputs and hidden layers; got {net!r}"
         raise InvalidDataError(msg)

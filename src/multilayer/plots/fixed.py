@@ -99,7 +99,7 @@ def fixed_features(
         data = {name: draw(N_SAMPLES, rng=rng) for name, draw in toy.PLANE_SETS.items()}
     maps = dict(FEATURES if features is None else _mapping(features, "features", owner))
     samples = {
-        name: _checked(X, y, name, owner) for name, (X, y) in _mapping(data, "data", owner).items()
+        name: _checked(pair, name, owner) for name, pair in _mapping(data, "data", owner).items()
     }
     columns = len(maps) + 1
     found = many_axes(axes, len(samples) * columns, owner, columns=columns, panel=(2.4, 2.5))
@@ -153,7 +153,11 @@ def _mapping(value: Any, parameter: str, owner: str) -> Mapping[str, Any]:
     return value
 
 
-def _checked(X: object, y: object, name: str, owner: str) -> tuple[Array, Array]:
+def _checked(pair: Any, name: str, owner: str) -> tuple[Array, Array]:
     """Return samples of two inputs, and their classes."""
+    if not isinstance(pair, tuple) or len(pair) != 2:
+        msg = f"data of {owner} must be pairs (X, y); got {type(pair).__name__} for {name!r}"
+        raise InvalidTypeError(msg)
+    X, y = pair
     x = checks.sample_matrix(X, 2, np.float64)
     return x, class_places(y, np.arange(2), len(x), f"{owner} ({name})")

@@ -86,13 +86,14 @@ def class_probabilities(model: Any, X: Array, owner: str) -> Prediction:
         if isinstance(classes, list):
             msg = f"model of {owner} must have one target; got {len(classes)}"
             raise InvalidArgumentError(msg)
-        return Prediction(np.asarray(classes), np.asarray(model.predict_proba(X)))
+        probabilities = model.predict_proba(_with_names(model, X))
+        return Prediction(np.asarray(classes), np.asarray(probabilities))
     if hasattr(model, "predict"):
         known = getattr(model, "classes_", None)
         if known is None:
             msg = f"model of {owner} must tell classes apart; got {type(model).__name__}"
             raise InvalidArgumentError(msg)
-        return _certain(np.asarray(model.predict(X)), np.asarray(known))
+        return _certain(np.asarray(model.predict(_with_names(model, X))), np.asarray(known))
     if hasattr(model, "state_dict"):  # of PyTorch: it takes tensors, and does not tell its link
         msg = (
             f"model of {owner} may be a module in a function that returns probabilities: "
@@ -215,6 +216,16 @@ def _network_itself(model: Any) -> MLP | None:
     if isinstance(model, MLP):
         return model
     return model.to_numpy() if hasattr(model, "architecture") else None
+
+
+def _with_names(estimator: Any, X: Array) -> Any:
+    """Return the samples as a table, if the estimator has been fitted to one: it asks for names."""
+    names = getattr(estimator, "feature_names_in_", None)
+    if names is None:
+        return X
+    import pandas as pd
+
+    return pd.DataFrame(X, columns=names)
 
 
 def _of_outputs(net: MLP, outputs: Array, owner: str) -> Prediction:

@@ -2,7 +2,7 @@
 
 The colours are Okabe and Ito's, which the colour-blind can tell apart (Okabe & Ito 2008, "Color
 Universal Design"). Line styles and markers differ too, for pictures in grey. Surfaces go from blue
-through white to orange, equally light on both sides.
+through white to an orange that is lighter than the blue, in grey too.
 """
 
 import math
@@ -62,7 +62,7 @@ def diverging() -> "LinearSegmentedColormap":
     from matplotlib.colors import LinearSegmentedColormap
 
     return LinearSegmentedColormap.from_list(
-        "blue_orange", [BLUE, "#8fc1de", "#ffffff", "#f0b58a", ORANGE]
+        "blue_orange", [BLUE, "#8fc1de", "#ffffff", "#f6d795", "#e69f00"]
     )
 
 
