@@ -66,6 +66,11 @@ def decision_boundary(
         If the model tells no classes apart, samples have not two features, or `y` has other
         classes.
 
+    Notes
+    -----
+    The estimators of this package may also be given to scikit-learn's own
+    ``sklearn.inspection.DecisionBoundaryDisplay.from_estimator``; it takes estimators only.
+
     Examples
     --------
     >>> import matplotlib
