@@ -133,13 +133,20 @@ def _draw_images(
     step_x, step_y = 1 + GAP, tall + LINES + GAP
     n_lines = math.ceil(len(images) / columns)
     ax = one_axes(ax, "most_wrong", (1.3 * columns * step_x, 1.3 * n_lines * step_y))
+    # As large as lets three lines stand above an image, and the longest beside the next one's.
+    box, figure = ax.get_window_extent(), ax.get_figure(root=True)
+    assert figure is not None
+    pixels = min(box.width / (columns * step_x), box.height / (n_lines * step_y))
+    scale = 72 / figure.dpi * pixels
+    n_letters = max(len(f"predicted {predicted}") for _, _, predicted in told)
+    font_size = min(scale * LINES / 3.9, scale * (1 + GAP) / (0.58 * n_letters), 9.0)
     for i, (image, (row, true, predicted)) in enumerate(zip(images, told, strict=True)):
         left, top = i % columns * step_x, i // columns * step_y + LINES
         ax.imshow(
             image, cmap="gray_r", interpolation="nearest", extent=(left, left + 1, top + tall, top)
         )
         text = f"row {row}\ntrue {true}\npredicted {predicted}"
-        ax.text(left, top - 0.03, text, fontsize=7.5, va="bottom")
+        ax.text(left, top - 0.03, text, fontsize=font_size, va="bottom")
     ax.set(xlim=(0, columns * step_x - GAP), ylim=(n_lines * step_y - GAP, 0), aspect="equal")
     ax.set_axis_off()
     return ax

@@ -8,7 +8,7 @@ import numpy as np
 from multilayer import checks
 from multilayer.errors import InvalidArgumentError
 from multilayer.plots.models import network_of
-from multilayer.plots.style import diverging, one_axes
+from multilayer.plots.style import GREY, diverging, one_axes
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -71,15 +71,21 @@ def first_layer_weights(
     units = np.argsort(-np.linalg.norm(W, axis=1), kind="stable")[:n]
     columns = min(columns, len(units))
     rows = math.ceil(len(units) / columns)
+    ax = one_axes(ax, owner, (columns * 0.9 + 1.2, rows * 0.9 * height / width + 0.5))
+    from matplotlib.collections import PatchCollection
+    from matplotlib.patches import Rectangle
+
     canvas = np.full((rows * (height + GAP) - GAP, columns * (width + GAP) - GAP), np.nan)
+    frames = []
     for i, unit in enumerate(units):
         top, left = i // columns * (height + GAP), i % columns * (width + GAP)
         canvas[top : top + height, left : left + width] = W[unit].reshape(height, width)
-    size = (columns * 0.9 + 1.2, rows * 0.9 * height / width + 0.5)
-    ax = one_axes(ax, owner, size)
+        frames.append(Rectangle((left - 0.5, top - 0.5), width, height))
     largest = float(np.abs(W[units]).max()) or 1.0
-    colours = diverging().with_extremes(bad="#999999")  # the gaps: no weight has this colour
-    image = ax.imshow(canvas, cmap=colours, vmin=-largest, vmax=largest, interpolation="nearest")
+    image = ax.imshow(
+        canvas, cmap=diverging(), vmin=-largest, vmax=largest, interpolation="nearest"
+    )
+    ax.add_collection(PatchCollection(frames, facecolor="none", edgecolor=GREY, linewidth=0.6))
     figure = ax.get_figure()
     assert figure is not None
     figure.colorbar(image, ax=ax, label="weight", shrink=0.9, pad=0.02)
