@@ -143,6 +143,11 @@ def test_the_model_is_asked_at_every_point_of_the_grid(resolution):
     assert resolution**2 in seen
 
 
+def test_a_single_sample_has_a_plane_around_it():
+    ax = plots.decision_boundary(perceptron([1, 0], 0), [[0.5, 2.0]], [1], resolution=5)
+    assert (ax.get_xlim(), ax.get_ylim()) == ((-0.5, 1.5), (1.0, 3.0))
+
+
 def test_three_classes_have_three_colours():
     def model(X):
         angle = np.arctan2(X[:, 1], X[:, 0])
@@ -181,8 +186,6 @@ def test_both_engines_and_several_models_side_by_side():
         (lambda: plots.decision_boundaries({"a": perceptron([1, 0], 0)}, X, y, axes=new_axes(2)),
          InvalidArgumentError,
          "axes of decision_boundaries must be 1 matplotlib Axes, one a panel; got 2"),
-        (lambda: plots.decision_boundary(perceptron([1, 0], 0), np.ones((3, 2)), [0, 1, 1]),
-         InvalidDataError, "X must have samples that differ; all 3 are [1. 1.]"),
     ],
 )  # fmt: skip
 def test_wrong_boundaries(draw, error, message):

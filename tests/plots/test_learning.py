@@ -88,6 +88,14 @@ def test_an_estimator_and_a_layer_of_one_unit():
     assert np.allclose(samples_of(last)[:, 1], 0)
 
 
+def test_a_dead_layer_is_a_point():
+    net = network(2)
+    net.set_weights([([[1.0, 0], [0, 1]], [-9.0, -9]), ([[1.0, 1]], [0.0])])
+    last = plots.learned_features(net, X, y)[-1]
+    assert not samples_of(last).any()
+    assert last.get_xlim() == (-1, 1)
+
+
 @pytest.mark.parametrize(
     ("model", "message"),
     [

@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from multilayer import checks
-from multilayer.errors import InvalidArgumentError, InvalidDataError, InvalidTypeError
+from multilayer.errors import InvalidArgumentError, InvalidTypeError
 from multilayer.plots.models import class_places, class_probabilities, plane_grid
 from multilayer.plots.style import COLOURS, MARKERS, diverging, many_axes, one_axes
 
@@ -237,19 +237,10 @@ def draw_points(
 
 
 def margins(X: Array) -> tuple[Array, Array]:
-    """Return the corners of a rectangle around samples, with a margin.
-
-    Raises
-    ------
-    InvalidDataError
-        If the samples have no extent at all.
-    """
+    """Return the corners of a rectangle around samples, with a margin; of one point, 1 around."""
     low, high = X.min(axis=0), X.max(axis=0)
     extent = high - low
-    if not extent.any():
-        msg = f"X must have samples that differ; all {len(X)} are {X[0]}"
-        raise InvalidDataError(msg)
-    pad = np.where(extent > 0, extent, extent.max()) * MARGIN
+    pad = MARGIN * np.where(extent > 0, extent, extent.max()) if extent.any() else 1.0
     return low - pad, high + pad
 
 
