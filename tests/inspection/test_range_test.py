@@ -6,7 +6,12 @@ import numpy as np
 import pytest
 
 from multilayer import Architecture
-from multilayer.errors import InvalidArgumentError, InvalidDataError, InvalidTypeError
+from multilayer.errors import (
+    DivergenceError,
+    InvalidArgumentError,
+    InvalidDataError,
+    InvalidTypeError,
+)
 from multilayer.inspection import lr_finder
 from multilayer.numpy import MLP, SGD
 from multilayer.torch import MLP as TorchMLP
@@ -125,7 +130,7 @@ def test_each_parameter_has_an_effect():
         ({"X": X[:, :2]}, InvalidDataError, "X must have 3 features"),
         (
             {"y": np.full(64, 1e200)},
-            InvalidArgumentError,
+            DivergenceError,
             "the loss of lr_finder is inf at the first step already: scale the samples",
         ),
     ],

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from multilayer import checks
-from multilayer.errors import InvalidArgumentError, InvalidTypeError
+from multilayer.errors import DivergenceError, InvalidArgumentError, InvalidTypeError
 
 __all__ = ["RangeTest", "lr_finder"]
 
@@ -114,6 +114,8 @@ def lr_finder(
     ------
     InvalidArgumentError, InvalidDataError, InvalidTypeError
         If an argument cannot be used.
+    DivergenceError
+        If the first batch's loss is infinite or NaN already.
 
     References
     ----------
@@ -179,6 +181,6 @@ def lr_finder(
         trainer.finish()
     if not losses:
         msg = f"the loss of lr_finder is {value} at the first step already: scale the samples"
-        raise InvalidArgumentError(msg)
+        raise DivergenceError(msg, epoch=1, step=1, learning_rate=smallest)
     n = len(losses)
     return RangeTest(rates[:n], np.array(losses), np.array(smoothed), has_diverged)

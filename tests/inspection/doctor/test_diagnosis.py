@@ -19,7 +19,7 @@ from multilayer.data import SparseSamples, load_digits
 from multilayer.errors import InvalidArgumentError, InvalidDataError, InvalidTypeError
 from multilayer.inspection import Diagnosis, Finding, diagnose
 from multilayer.inspection.doctor.case import MAX_SAMPLES
-from multilayer.numpy import LBFGS, MLP, Quantile
+from multilayer.numpy import LBFGS, LOSSES, MLP, GroupedCrossEntropy, Quantile
 from multilayer.torch import MLP as TorchMLP
 
 
@@ -231,3 +231,35 @@ def test_arguments_that_cannot_be_used(digits, healthy, arguments, error, messag
     with pytest.raises(error) as caught:
         diagnose(**{"net_or_estimator": healthy[0], "X": X, "y": y} | arguments)
     assert message in str(caught.value)
+
+
+# What is odd ------------------------------------------------------------------------------------
+
+TARGETS = {
+    "grouped_cross_entropy": (GroupedCrossEntropy((2, 2)), 4, [[0, 1], [1, 0]]),
+    "quantile": (Quantile((0.1, 0.9)), 4, [[0.0, 1.0], [2.0, 0.0]]),
+    "poisson": ("poisson", 2, [[0, 3], [2, 0]]),
+    "cross_entropy": ("cross_entropy", 2, [0, 1]),
+    "nll": ("nll", 2, [0, 1]),
+}
+
+
+@pytest.mark.parametrize("n", [1, 2, 12])
+@pytest.mark.parametrize("hidden", [(), (1,), (3, 2)])
+@pytest.mark.parametrize("name", LOSSES)
+def test_odd_samples_and_networks_are_looked_at_without_warnings(name, hidden, n):
+    loss, width, y = TARGETS.get(name, (name, 2, [[0, 1], [1, 0]]))
+    y = np.array(y * 6)[:n]
+    for output in LOSSES[name].outputs:
+        net = MLP(Architecture(2, hidden, width, output=output), rng=np.random.default_rng(0))
+        for X in (np.zeros((n, 2)), np.ones((n, 2)), 1e30 * np.arange(2.0 * n).reshape(n, 2)):
+            found = diagnose(net, X, y, loss=loss, history={"train_loss": []}, validation=(X, y))
+            assert json.loads(found.to_json())["subject"] == repr(net)
+            assert str(found)
+
+
+def test_a_range_test_that_cannot_begin_leaves_the_other_checks(network):
+    X, y = np.eye(3), np.full((3, 1), 1e30)  # of which the square is infinite in float32
+    found = diagnose(network(3, 1), X, y, optimizer="adam")
+    assert found.names[:1] == ("unscaled_targets",)
+    assert "the learning rate" in found.unchecked

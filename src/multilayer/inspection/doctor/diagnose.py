@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from multilayer.errors import InvalidArgumentError, InvalidTypeError
+from multilayer.errors import DivergenceError, InvalidArgumentError, InvalidTypeError
 from multilayer.inspection.doctor.balance import class_imbalance
 from multilayer.inspection.doctor.calibration import miscalibrated
 from multilayer.inspection.doctor.case import Case, Sample, history_values, look, sample_of
@@ -118,7 +118,19 @@ def diagnose(
     bad = tuple(non_finite_weights(net))
     if bad:
         return Diagnosis(subject_of(net), bad, {"all else": "finite weights"})
-    patient = admit(net_or_estimator, loss)
+    # What overflows is a network that explodes, which is what this is to find.
+    with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
+        case, subject = _case(net_or_estimator, X, y, loss, history, validation, optimizer)
+        findings = [finding for check in CHECKS for finding in check(case)]
+    findings.sort(key=lambda finding: finding.severity != "wrong")  # stable
+    return Diagnosis(subject, tuple(findings), _unchecked(case))
+
+
+def _case(
+    given: Any, X: Any, y: Any, loss: Any, history: Any, validation: Any, optimizer: Any
+) -> tuple[Case, str]:
+    """Return what the checks look at, and the network in a line."""
+    patient = admit(given, loss)
     training, chosen = sample_of(patient, X, y)
     held_out = None
     if validation is not None:
@@ -143,15 +155,13 @@ def diagnose(
         range_test=test,
         learning_rate=rate,
     )
-    findings = [finding for check in CHECKS for finding in check(case)]
-    findings.sort(key=lambda finding: finding.severity != "wrong")  # stable
-    return Diagnosis(patient.subject, tuple(findings), _unchecked(case))
+    return case, patient.subject
 
 
 def _range_test(
     net: MLP, sample: Sample, loss: Loss, optimizer: str | Optimizer
-) -> tuple[RangeTest, float]:
-    """Return what the range test of a new network finds, and the optimizer's own rate."""
+) -> tuple[RangeTest | None, float]:
+    """Return what the range test of a new network finds, if it can begin, and the own rate."""
     found = resolve_optimizer(optimizer)
     if not isinstance(found, Optimizer):
         msg = "optimizer of diagnose must have a learning rate; L-BFGS has none"
@@ -159,7 +169,10 @@ def _range_test(
     # A fixed seed: the same network and samples get the same findings.
     rng = np.random.default_rng(0)
     new = MLP(net.architecture, rng=rng)
-    test = lr_finder(new, sample.X, sample.y, loss=loss, optimizer=found, rng=rng)
+    try:
+        test = lr_finder(new, sample.X, sample.y, loss=loss, optimizer=found, rng=rng)
+    except DivergenceError:  # of samples or targets of a size that other checks find
+        test = None
     return test, found.learning_rate
 
 

@@ -16,6 +16,8 @@ Array = npt.NDArray[Any]
 RIDGE = 1e-3
 """λ in parts of n: a column counts with nearly its whole weight, and one that is a multiple of
 others, or is not 0 for a single sample only, does no harm."""
+LEAST_SAMPLES = 10
+"""With fewer, one that is left out is not predicted by what the others have in common."""
 N_NEIGHBOURS = 5
 MAX_NEIGHBOURS_SAMPLES = 1_000
 """The distances of all pairs are a matter of some milliseconds for so many."""
@@ -110,7 +112,7 @@ def linear_score(case: Case) -> float:
     """
     sample = case.training
     y = _as_columns(case, sample)
-    if y is None:
+    if y is None or len(sample) < LEAST_SAMPLES:
         return math.nan
     spread = sample.X.std(axis=0)
     X = (sample.X - sample.X.mean(axis=0)) / np.where(spread > 0, spread, 1)
@@ -126,7 +128,7 @@ def neighbours_score(case: Case) -> float:
 
     sample = case.training
     y = _as_columns(case, sample)
-    if y is None or len(sample) <= N_NEIGHBOURS:
+    if y is None or len(sample) < LEAST_SAMPLES:
         return math.nan
     rows = np.linspace(0, len(y) - 1, min(len(y), MAX_NEIGHBOURS_SAMPLES)).astype(np.intp)
     X, y = sample.X[rows], y[rows]
