@@ -3,6 +3,8 @@
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from multilayer.inspection import Graph, Node
 from multilayer.inspection import graph as graph_of
 from multilayer.inspection.graph_layout import Point, lay_out
@@ -93,7 +95,7 @@ def _graph(given: Any, module: Any) -> Graph:
 
 def _letter_width() -> float:
     """Return the width of each letter of the font, which has one width for all."""
-    return float(_text_path("M" * 10, 0, 0).get_extents().width / 9.9)
+    return float(np.ptp(_text_path("M" * 10, 0, 0).vertices[:, 0]) / 9.9)
 
 
 def _text_path(text: str, x: float, y: float) -> Any:
@@ -103,16 +105,17 @@ def _text_path(text: str, x: float, y: float) -> Any:
     from matplotlib.transforms import Affine2D
 
     path = TextPath((0, 0), text, size=FONT_SIZE, prop=FontProperties(family="monospace"))
-    box = path.get_extents()
+    left, right = path.vertices[:, 0].min(), path.vertices[:, 0].max()
     return path.transformed(
-        Affine2D().translate(-(box.x0 + box.x1) / 2, -0.36 * FONT_SIZE).scale(1, -1).translate(x, y)
+        Affine2D().translate(-(left + right) / 2, -0.36 * FONT_SIZE).scale(1, -1).translate(x, y)
     )
 
 
 def _draw_text(ax: "Axes", text: str, x: float, y: float, colour: str) -> None:
     from matplotlib.patches import PathPatch
 
-    ax.add_patch(PathPatch(_text_path(text, x, y), facecolor=colour, linewidth=0, zorder=4))
+    # As an artist, which does not measure each letter for the limits of the Axes.
+    ax.add_artist(PathPatch(_text_path(text, x, y), facecolor=colour, linewidth=0, zorder=4))
 
 
 def _draw_node(ax: "Axes", node: Node, x: float, y: float, width: float) -> None:
