@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from html import escape
 from textwrap import wrap
-from typing import TYPE_CHECKING, Any, overload
+from typing import TYPE_CHECKING, overload
 
 from multilayer.inspection.doctor.finding import Finding, in_words
 
@@ -121,11 +121,14 @@ class Diagnosis(Sequence[Finding]):
 
 
 def _html_row(finding: Finding) -> str:
-    left: Any = 'style="text-align:left"'
-    name = (
+    style = 'style="text-align:left;vertical-align:top"'
+    head = (
         f'<b style="color:{COLOURS[finding.severity]}">{escape(finding.severity)}</b><br>'
         f"<code>{escape(finding.name)}</code>"
     )
-    evidence = "<br>".join(escape(in_words({k: v})) for k, v in finding.evidence.items())
-    cells = (name, evidence, escape(finding.meaning), escape(finding.advice))
-    return "<tr>" + "".join(f"<td {left}>{cell}</td>" for cell in cells) + "</tr>"
+    evidence = "<br>".join(
+        f'<span style="white-space:nowrap">{escape(in_words({name: value}))}</span>'
+        for name, value in finding.evidence.items()
+    )
+    cells = (head, evidence, escape(finding.meaning), escape(finding.advice))
+    return "<tr>" + "".join(f"<td {style}>{cell}</td>" for cell in cells) + "</tr>"
