@@ -18,7 +18,7 @@ STYLE = {
     "axes.spines.right": False,
     "figure.constrained_layout.use": True,
 }
-N_EPOCHS = 20
+N_EPOCHS, STEPS = 100, 20
 
 
 def draw(kind: str, name: str, part: Any, folder: Path) -> str:
@@ -90,9 +90,9 @@ def loss(part: type[Loss]) -> Callable[[Any], None] | None:
 def schedule(part: type[Schedule]) -> Callable[[Any], None]:
     """Return what draws the factor over a training, of losses that stall in its second half."""
     each, state = part(), Plateau()
-    t, factors = np.linspace(0, N_EPOCHS, 50 * N_EPOCHS, endpoint=False), []
+    t, factors = np.linspace(0, N_EPOCHS, STEPS * N_EPOCHS, endpoint=False), []
     for i, time in enumerate(t):
-        if i and i % 50 == 0:
+        if i and i % STEPS == 0:
             state = each.observe(1 / min(time, N_EPOCHS / 4), state)
         factors.append(each.factor(time, N_EPOCHS, state))
 
