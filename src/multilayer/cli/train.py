@@ -15,7 +15,7 @@ from multilayer.cli import options
 from multilayer.data import fingerprint, load_digits, load_images
 from multilayer.files import save_model
 from multilayer.inspection import summary
-from multilayer.model import Classes, Model
+from multilayer.model import Classes, Model, Numbers
 from multilayer.numpy import LBFGS, MLP
 from multilayer.training import Callback, EarlyStopping, History, Progress, Run, fit
 
@@ -262,9 +262,8 @@ class _Job:
         return Model(
             net if isinstance(net, MLP) else net.to_numpy(),
             Classes(np.arange(10)),
-            mean=data.mean,
-            scale=data.scale,
-            information={
+            Numbers(net.architecture.in_features, data.mean, data.scale),
+            {
                 "metrics": {name: results[name] for name in metrics},
                 "training": settings | {k: v for k, v in results.items() if k not in metrics},
                 "data": {

@@ -8,6 +8,7 @@ from multilayer.data.images import ScaledImages
 from multilayer.data.mnist import IMAGE_SETS, ImageData, ImageSet, load_images
 from multilayer.data.sparse import SparseSamples
 from multilayer.data.split import split_validation
+from multilayer.data.table import as_words, read_table
 
 __all__ = [
     "IMAGE_SETS",
@@ -17,10 +18,12 @@ __all__ = [
     "ImageSet",
     "ScaledImages",
     "SparseSamples",
+    "as_words",
     "fingerprint",
     "load_digits",
     "load_images",
     "read_idx",
+    "read_table",
     "split_validation",
     "write_idx",
 ]

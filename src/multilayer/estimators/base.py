@@ -23,10 +23,10 @@ from multilayer.estimators.settings import (
     make_architecture,
     make_initializer,
 )
-from multilayer.estimators.validation import validated
+from multilayer.estimators.validation import encoded, validated
 from multilayer.estimators.weights import take_weights, views_of
 from multilayer.files import export_onnx, save_model
-from multilayer.model import Model, Targets
+from multilayer.model import Columns, Model, Numbers, Targets
 from multilayer.numpy import LBFGS, MLP, Loss
 from multilayer.training import Metric
 
@@ -80,6 +80,7 @@ class BaseMLP(TransformerMixin, BaseEstimator):  # type: ignore[misc]
     normalization: Any
     clip_norm: Any
     clip_value: Any
+    columns: Any
     callbacks: Any
     engine: str
     device: Any
@@ -95,6 +96,7 @@ class BaseMLP(TransformerMixin, BaseEstimator):  # type: ignore[misc]
 
     # What classifier and regressor each have their own of ----------------------------------
 
+    _columns: Columns | None = None
     _targets: Targets
     _targets_are_numbers: ClassVar[bool]
 
@@ -181,15 +183,7 @@ class BaseMLP(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         names: tuple[str, str] = ("X", "y"),
     ) -> tuple[Any, Array]:
         """Return samples and targets, checked."""
-        X, y = validated(
-            self,
-            X,
-            y,
-            multi_output=True,
-            y_numeric=self._targets_are_numbers,
-            reset=reset,
-            names=names,
-        )
+        X, y = self._validate_samples(X, y, reset=reset, names=names)
         is_sparse = issparse(y)
         y = y.toarray() if is_sparse else y
         if y.ndim == 2 and y.shape[1] == 1:
@@ -200,6 +194,23 @@ class BaseMLP(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         else:
             self._check_targets(y)
         return X, y
+
+    def _validate_samples(self, X: Any, y: Any, *, reset: bool, names: tuple[str, str]) -> Any:
+        """Return samples as the network's inputs, and targets, checked by themselves."""
+        settings: dict[str, Any] = {"multi_output": True, "y_numeric": self._targets_are_numbers}
+        if reset:
+            self._columns = None
+        elif (self.columns is None) != (self._columns is None):
+            msg = (
+                "warm_start and partial_fit go on with the inputs that are there, "
+                f"{self._columns or 'numbers'}; columns is now {self.columns!r}"
+            )
+            raise InvalidArgumentError(msg)
+        if self.columns is not None:
+            kinds = None if self.columns == "auto" else self.columns
+            self._columns, X = encoded(self, X, kinds, reset=reset, name=names[0])
+            settings["is_encoded"] = True
+        return validated(self, X, y, reset=reset, names=names, **settings)
 
     def _initialize(
         self, architecture: Architecture, dtype: Any, random_state: np.random.RandomState
@@ -288,6 +299,8 @@ class BaseMLP(TransformerMixin, BaseEstimator):  # type: ignore[misc]
     def _checked(self, X: Any) -> Any:
         """Return samples to predict, checked."""
         check_is_fitted(self)
+        if self._columns is not None:
+            return encoded(self, X, None, reset=False)[1]
         return as_samples(validated(self, X, reset=False))
 
     def transform(self, X: Any) -> Array:
@@ -369,8 +382,8 @@ class BaseMLP(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         return Model(
             self.network_,
             self._targets,
-            columns=None if names is None else tuple(map(str, names)),
-            information=information_of(self),
+            self._columns or Numbers(self.network_.architecture.in_features, names=names),
+            information_of(self),
         )
 
     # scikit-learn's protocol ---------------------------------------------------------------
@@ -380,7 +393,11 @@ class BaseMLP(TransformerMixin, BaseEstimator):  # type: ignore[misc]
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
-        tags.input_tags.sparse = True
+        takes_tables = self.columns is not None
+        tags.input_tags.sparse = not takes_tables
+        tags.input_tags.allow_nan = takes_tables
+        tags.input_tags.string = takes_tables
+        tags.input_tags.categorical = takes_tables
         tags.transformer_tags.preserves_dtype = ["float64", "float32"]
         return tags
 

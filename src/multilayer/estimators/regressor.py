@@ -107,6 +107,7 @@ class MLPRegressor(RegressorMixin, BaseMLP):  # type: ignore[misc]
         normalization: Any = None,
         clip_norm: Any = None,
         clip_value: Any = None,
+        columns: Any = None,
         callbacks: Any = (),
         engine: str = "auto",
         device: Any = "auto",
@@ -130,7 +131,7 @@ class MLPRegressor(RegressorMixin, BaseMLP):  # type: ignore[misc]
 
         Parameters
         ----------
-        X : array-like or sparse matrix of shape (n_samples, n_features)
+        X : array-like, sparse matrix or data frame of shape (n_samples, n_features)
             Samples.
         y : array-like of shape (n_samples,) or (n_samples, n_targets)
             Target values.

@@ -70,6 +70,7 @@ CONSTRAINTS: dict[str, list[Any]] = {
     "normalization": [None, StrOptions({"batch", "layer"})],
     "clip_norm": [None, Interval(Real, 0, None, closed="neither")],
     "clip_value": [None, Interval(Real, 0, None, closed="neither")],
+    "columns": [None, StrOptions({"auto"}), dict],
     "callbacks": ["array-like", tuple, list, Callback],
     "engine": [StrOptions({"auto", "numpy", "torch"})],
     "device": [str],
