@@ -167,7 +167,7 @@ def test_a_fit_that_fails_changes_nothing(fitted):
         (lambda f: f.assign(new=1), "feature names"),
         (lambda f: f.assign(size="big"), "column 'size' must hold numbers; got 'big' at row 0"),
         (lambda f: f.assign(size=pd.Timestamp(0)), "column 'size' of X must hold .* got a date"),
-        (lambda f: f.to_dict("list"), "X must be a data frame or rows, where columns are given"),
+        (lambda f: f.to_dict("list"), "X must be a data frame or rows; got dict"),
     ],
 )
 def test_tables_that_do_not_fit_are_named(fitted, change, message):

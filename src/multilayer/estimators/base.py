@@ -398,7 +398,7 @@ class BaseMLP(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         tags.input_tags.allow_nan = takes_tables
         tags.input_tags.string = takes_tables
         tags.input_tags.categorical = takes_tables
-        tags.transformer_tags.preserves_dtype = ["float64", "float32"]
+        tags.transformer_tags.preserves_dtype = [] if takes_tables else ["float64", "float32"]
         return tags
 
     def _html_repr(self) -> str:

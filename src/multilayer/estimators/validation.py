@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 from scipy.sparse import issparse
-from sklearn.utils import check_X_y, compute_sample_weight
+from sklearn.utils import check_array, check_X_y, compute_sample_weight
 from sklearn.utils.validation import _check_sample_weight, validate_data
 
 from multilayer.errors import InvalidArgumentError, InvalidDataError, InvalidTypeError
@@ -97,11 +97,12 @@ def encoded(
     ValueError, TypeError
         If it is no table, or has other columns; the message names column and row.
     """
-    if isinstance(X, Mapping) or issparse(X):
-        msg = (
-            f"{name} must be a data frame or rows, where columns are given; got {type(X).__name__}"
-        )
+    if isinstance(X, Mapping) and not issparse(X):  # some of SciPy's are mappings too
+        msg = f"{name} must be a data frame or rows; got {type(X).__name__}"
         raise InvalidTypeError(msg)
+    if not hasattr(X, "columns"):
+        kind = None if isinstance(X, np.ndarray) else object  # rows of numbers and text
+        X = check_array(X, dtype=kind, ensure_all_finite=False, input_name=name)
     validate_data(estimator, X, reset=reset, skip_check_array=True)
     columns = Columns.of(X, kinds, name) if reset else estimator._columns
     return columns, columns.encode(X, name)
