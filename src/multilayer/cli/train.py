@@ -12,6 +12,7 @@ from rich.table import Table
 
 from multilayer import Architecture, checks
 from multilayer.cli import options
+from multilayer.cli.command import Command
 from multilayer.data import fingerprint, load_digits, load_images
 from multilayer.files import save_model
 from multilayer.inspection import summary
@@ -67,7 +68,7 @@ def _help(context: typer.Context) -> None:
         typer.echo(context.get_help())
 
 
-@app.command()
+@app.command(cls=Command)
 def digits(
     hidden: options.Hidden = "64,32",
     activation: options.Activation = "relu",
@@ -103,7 +104,7 @@ def digits(
         job.run(_Data("digits", *data))
 
 
-@app.command()
+@app.command(cls=Command)
 def mnist(
     hidden: options.Hidden = "256,128",
     activation: options.Activation = "relu",
@@ -140,10 +141,10 @@ def mnist(
     )  # fmt: skip
     with _Job(settings) as job:
         images = load_images("mnist", data_dir=data_dir)
-        X_train, X_test = (
-            X.scaled(MNIST_MEAN, MNIST_STD).take(n)
-            for X, n in ((images.X_train, n_train), (images.X_test, n_test))
-        )
+        with checks.renamed({"n": "n_train"}, "mlp"):
+            X_train = images.X_train.scaled(MNIST_MEAN, MNIST_STD).take(n_train)
+        with checks.renamed({"n": "n_test"}, "mlp"):
+            X_test = images.X_test.scaled(MNIST_MEAN, MNIST_STD).take(n_test)
         width = X_train.shape[1]
         job.run(
             _Data(
@@ -164,9 +165,9 @@ class _Job:
     def __init__(self, settings: _Settings) -> None:
         self.settings = settings
         self.rank = 0
-        checks.integer(settings.seed, "--seed", "mlp train", minimum=0)
+        checks.integer(settings.seed, "seed", "mlp", minimum=0)
         options.check_engine(settings.engine, settings.device)
-        options.check_save(settings.save)
+        options.check_file(settings.save, "save")
         options.check_checkpoint(settings.checkpoint, settings.resume)
 
     def __enter__(self) -> "_Job":
