@@ -12,8 +12,7 @@ SYNONYMS = {
     "hidden_features": "hidden",
     "n_epochs": "epochs",
     "n_steps": "steps",
-    "callbacks": "early_stopping",
-    "n_samples": "n_train",
+    "validation": "early_stopping",
     "rng": "seed",
     "format": "form",
 }
