@@ -30,7 +30,7 @@ def test_ctrl_c_and_resume(tmp_path, capsys):
         text=True,
         env=os.environ | {"COLUMNS": "100"},
     )
-    assert "epoch  1/20" in job.stderr.readline()
+    assert any("epoch  1/20" in line for line in job.stderr)
     job.send_signal(signal.SIGINT)
     _, error = job.communicate(timeout=120)
     assert job.returncode == 130

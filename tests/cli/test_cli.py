@@ -3,6 +3,7 @@
 import itertools
 import json
 import os
+import re
 import subprocess
 import sys
 
@@ -12,9 +13,10 @@ from sklearn import datasets
 
 from multilayer.cli.main import app
 from multilayer.data import ImageData, ScaledImages
-from multilayer.errors import InvalidArgumentError
+from multilayer.errors import DivergenceError, InvalidArgumentError
 from multilayer.files import load_model
 from multilayer.numpy import ACTIVATIONS, LOSSES, OPTIMIZERS, SCHEDULES
+from multilayer.training import Callback
 
 
 def mlp(*arguments, **environment):
@@ -209,6 +211,57 @@ def test_divergence_gets_one_line_and_code_1():
     (line,) = result.stderr.splitlines()
     assert line.startswith("mlp: train_loss became ")
     assert "(learning rate 1e+06)" in line
+
+
+def test_a_loss_beyond_all_reason_is_a_divergence(tmp_path):
+    path = tmp_path / "m.safetensors"
+    result = mlp("train", "digits", "--learning-rate", "1e6", "--epochs", "2", "--save", str(path))
+    assert result.returncode == 1
+    assert re.search(r"epoch 2/2: train loss \d\.\d{3}e\+\d\d\n", result.stderr)
+    assert re.search(r"train │ +[\d.]+ │ +\d+\.\d\d % │", result.stdout)
+    assert re.fullmatch(
+        r"mlp: the training diverged: its train loss is \S+, where guessing has 2\.3026\. Try a "
+        r"smaller learning rate",
+        result.stderr.splitlines()[-1],
+    )
+    assert path.exists()
+
+
+def test_of_a_diverged_training_the_best_epoch_is_kept(tmp_path, monkeypatch, capsys):
+    class Spoil(Callback):
+        def on_epoch_end(self, run):
+            if run.epoch == 3:
+                run.net.parameters[:] = np.inf
+
+    monkeypatch.setattr("multilayer.cli.train._ShowLayers", Spoil)
+    path = tmp_path / "m.safetensors"
+    job = ["train", "digits", "--epochs", "5", "--early-stopping", "--save", str(path)]
+    with pytest.raises(DivergenceError, match="train_loss became nan in epoch 4, step 1"):
+        app(job, standalone_mode=False)
+    assert "diverged; these are the weights of epoch 3" in capsys.readouterr().out
+    training = load_model(path).information["training"]
+    assert (training["best_epoch"], training["stopped_by"]) == (3, "divergence")
+
+
+@pytest.mark.parametrize("is_ready", [True, False])
+def test_the_wait_for_the_compiler_is_told(is_ready, monkeypatch, capsys):
+    monkeypatch.setattr("multilayer.compiled.Kernel.is_ready", is_ready)
+    app(["train", "digits", "--epochs", "1"], standalone_mode=False)
+    note = "the first training compiles its passes, which takes some seconds\n"
+    assert capsys.readouterr().err.startswith(note) is not is_ready
+
+
+def test_ctrl_c_before_the_first_step_shows_no_results(tmp_path, monkeypatch, capsys):
+    def interrupt(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("multilayer.numpy.trainer.Trainer.begin", interrupt)
+    path = tmp_path / "m.safetensors"
+    assert app(["train", "digits", "--save", str(path)], standalone_mode=False) == 130
+    said = capsys.readouterr()
+    assert "final" not in said.out
+    assert said.err.endswith("stopped by interrupt\n")
+    assert not path.exists()
 
 
 def test_gradcheck_passes_for_the_whole_grid():

@@ -169,7 +169,8 @@ class Progress(Callback):
             "divergence",
         ):  # a divergence raises its own error
             reason = run.stopped_by.replace("_", " ")
-            self._write(f"stopped by {reason}; best epoch {run.history.best_epoch}")
+            best = run.history.best_epoch
+            self._write(f"stopped by {reason}" + (f"; best epoch {best}" if best else ""))
 
     def _epoch(self, run: Run) -> str:
         return f"epoch {max(run.epoch, 1):>{len(str(run.n_epochs))}}/{run.n_epochs}"
