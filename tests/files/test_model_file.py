@@ -182,6 +182,14 @@ def test_no_file(path):
         load_model(path)
 
 
+def test_a_folder_that_is_not_there_is_named(path, model):
+    with pytest.raises(FileNotFoundError) as caught:
+        save_model(path.parent / "gone" / path.name, model)
+    assert str(caught.value) == (
+        f"there is no folder {path.parent / 'gone'} to write {path.name} into"
+    )
+
+
 def test_both_engines_open_a_file(path, model):
     torch = pytest.importorskip("torch")
     from multilayer.torch import MLP as TorchMLP

@@ -95,3 +95,22 @@ def test_targets_survive_as_a_dict(targets):
     assert (again.out_features, again.output) == (targets.out_features, targets.output)
     outputs = np.random.default_rng(0).random((5, targets.out_features))
     np.testing.assert_array_equal(again.decode(outputs), targets.decode(outputs))
+
+
+@pytest.mark.parametrize(
+    ("targets", "shown"),
+    [
+        (None, ""),
+        (Classes(np.arange(1200)), ", 1,200 classes"),
+        (ClassGroups([np.array([1, 5]), np.array(["a", "b", "c"])]), ", 2 targets of 2, 3 classes"),
+        (Labels(4), ", 4 labels"),
+        (Values(2), ", 2 values"),
+        (Values(1, n_each=3), ", 1 value of 3 quantiles"),
+    ],
+)
+def test_repr_is_one_line(targets, shown):
+    n, output = (3, "exp") if targets is None else (targets.out_features, targets.output)
+    net = MLP(Architecture(2, (), n, output=output), initializer="zeros")
+    inputs = None if targets is None else Numbers(2, names=("height", "age"))
+    end = "" if targets is None else ", 2 columns"
+    assert repr(Model(net, targets, inputs)) == f"Model({net}{shown}{end})"

@@ -10,6 +10,7 @@ from typer.exceptions import TyperException
 
 import multilayer
 from multilayer.cli import activations, data, export, gradcheck, graph, parity, show, train
+from multilayer.cli.command import Command
 from multilayer.errors import DivergenceError, ExportError, MultilayerError
 
 __all__ = ["app", "run"]
@@ -22,13 +23,13 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 app.add_typer(train.app, name="train")
-app.command("show")(show.show)
-app.command("export")(export.export)
-app.command("data")(data.data)
-app.command("gradcheck")(gradcheck.gradcheck)
-app.command("parity")(parity.parity)
-app.command("graph")(graph.graph)
-app.command("activations")(activations.activations)
+app.command("show", cls=Command)(show.show)
+app.command("export", cls=Command)(export.export)
+app.command("data", cls=Command)(data.data)
+app.command("gradcheck", cls=Command)(gradcheck.gradcheck)
+app.command("parity", cls=Command)(parity.parity)
+app.command("graph", cls=Command)(graph.graph)
+app.command("activations", cls=Command)(activations.activations)
 
 
 def _version(asked: bool) -> None:

@@ -4,6 +4,7 @@ import math
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import asdict
 from typing import Any, ClassVar, Self
 
 import numpy as np
@@ -13,6 +14,7 @@ from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils import check_random_state, column_or_1d
 from sklearn.utils.validation import check_is_fitted
 
+from multilayer import checks
 from multilayer.architecture import Architecture
 from multilayer.errors import InvalidArgumentError
 from multilayer.estimators.fitting import Job, Samples, as_samples, set_aside
@@ -20,6 +22,7 @@ from multilayer.estimators.html import fitted_html
 from multilayer.estimators.information import described, information_of
 from multilayer.estimators.settings import (
     CONSTRAINTS,
+    NAMES,
     make_architecture,
     make_initializer,
 )
@@ -147,7 +150,7 @@ class BaseMLP(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         *,
         incremental: bool = False,
     ) -> Self:
-        with self._all_or_nothing():
+        with self._all_or_nothing(), checks.renamed(NAMES, type(self).__name__):
             if incremental and self.early_stopping:
                 msg = "partial_fit does not support early_stopping=True"
                 raise InvalidArgumentError(msg)
@@ -248,9 +251,15 @@ class BaseMLP(TransformerMixin, BaseEstimator):  # type: ignore[misc]
             self._initialize_from_weights(architecture)
             net = self._net
         if architecture is not None and net.architecture != architecture:
+            before, now = asdict(net.architecture), asdict(architecture)
+            differences = [
+                f"{name} was {before[name]!r}, is {now[name]!r}"
+                for name in now
+                if before[name] != now[name]
+            ]
             msg = (
-                "warm_start and partial_fit go on with the network that is there, "
-                f"{net.architecture}; the parameters now say {architecture}"
+                "warm_start and partial_fit go on with the network that is there: "
+                f"{'; '.join(differences)}"
             )
             raise InvalidArgumentError(msg)
         if take_weights(net, self.coefs_, self.intercepts_):

@@ -73,6 +73,12 @@ class Model:
         if self.targets is not None:
             self._check_outputs(self.targets)
 
+    def __repr__(self) -> str:
+        parts = [repr(part) for part in (self.net, self.targets) if part is not None]
+        if self.inputs.names is not None:
+            parts.append(f"{len(self.inputs.names):,} columns")
+        return f"Model({', '.join(parts)})"
+
     def __call__(self, X: object) -> Array:
         """Return the network's outputs of raw samples, of shape (n_samples, out_features)."""
         return self.net(self.inputs.encode(X))
