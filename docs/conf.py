@@ -37,6 +37,7 @@ extensions = [
 ]
 root_doc = "index"
 exclude_patterns = ["_build", "**.ipynb_checkpoints", "_notebooks"]
+toc_object_entries_show_parents = "hide"
 nitpicky = True
 # Types of other packages and of the standard library, which are not looked up: a build must not
 # depend on a network. Names of this package have no exception.

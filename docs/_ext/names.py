@@ -6,6 +6,7 @@ from typing import Any
 
 from docutils import nodes
 from sphinx.application import Sphinx
+from sphinx.ext.napoleon.docstring import NumpyDocstring
 
 # A name with an ending, as in `Model`s.
 _ENDING = re.compile(r"(?<!`)(`\w+`)(?=\w)")
@@ -75,17 +76,14 @@ def escape_prose(
             inside = indentation
 
 
-def keep_whole(
-    app: Sphinx, what: str, name: str, obj: object, options: object, lines: list[str]
-) -> None:
-    """Keep napoleon from taking a property's ``The arrays that …: none`` for a type and a text."""
-    if what in {"attribute", "data", "property"}:
-        lines.insert(0, "")
+def keep_whole(docstring: NumpyDocstring) -> list[str]:
+    """Take a property's ``The arrays that …: none`` for a text; napoleon sees a type in it."""
+    return docstring._dedent(docstring._consume_to_end())
 
 
 def setup(app: Sphinx) -> dict[str, bool]:
-    """Register them; a lower priority comes before napoleon's 500."""
+    """Register them."""
     app.connect("missing-reference", find_by_last_part)
-    app.connect("autodoc-process-docstring", keep_whole, priority=400)
+    NumpyDocstring._parse_attribute_docstring = keep_whole
     app.connect("autodoc-process-docstring", escape_prose)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

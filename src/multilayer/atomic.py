@@ -24,10 +24,15 @@ def replacing(path: Path) -> Iterator[io.BufferedRandom]:
     ------
     InvalidArgumentError
         If `path` is there and is no file.
+    FileNotFoundError
+        If its folder is not there; the message names it.
     OSError
         If the file cannot be written; it names `path`.
     """
     path = path.resolve()
+    if not path.parent.is_dir():
+        msg = f"there is no folder {path.parent} to write {path.name} into"
+        raise FileNotFoundError(msg)
     if path.exists() and not path.is_file():
         msg = f"{path} is there and is no file"
         raise InvalidArgumentError(msg)

@@ -7,12 +7,20 @@ A message names the parameter and its owner, what is allowed, and what came:
 import math
 import numbers
 import operator
+import re
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from multilayer.errors import InvalidArgumentError, InvalidDataError, InvalidTypeError
+from multilayer.errors import (
+    InvalidArgumentError,
+    InvalidDataError,
+    InvalidTypeError,
+    MultilayerError,
+)
 from multilayer.samples import LazySamples
 
 __all__ = [
@@ -23,6 +31,7 @@ __all__ = [
     "number_array",
     "random_generator",
     "real",
+    "renamed",
     "sample_matrix",
     "sample_weights",
     "samples",
@@ -32,6 +41,11 @@ Array = npt.NDArray[Any]
 
 MANY = 10_000
 """Numbers from which adding them up is faster than looking at each."""
+SUBJECT = re.compile(
+    r"(?<![\w-])(?P<name>\w+)(?P<index>(\[\d+\])*)( of [\w.]+)? "
+    r"(?P<verb>must|cannot|acts|needs|was)\b"
+)
+"""What a message is about: ``hidden_features[1] of Architecture must``, ``dropout cannot``."""
 
 
 def integer(value: object, parameter: str, owner: str, *, minimum: int = 1) -> int:
@@ -91,6 +105,39 @@ def random_generator(value: object, owner: str) -> np.random.Generator:
         msg = f"rng of {owner} must be a numpy.random.Generator or None; got {value!r}"
         raise InvalidTypeError(msg)
     return value
+
+
+@contextmanager
+def renamed(names: Mapping[str, str], owner: str) -> Iterator[None]:
+    """Let the messages of errors name parameters as the user wrote them.
+
+    Parameters
+    ----------
+    names : mapping of str to str
+        What a parameter is called here, and what the user calls it; others stay as they are.
+    owner : str
+        What the user has given them to.
+
+    Examples
+    --------
+    >>> with renamed({"n_epochs": "--epochs"}, "mlp train"):
+    ...     integer(0, "n_epochs", "fit")
+    Traceback (most recent call last):
+    ...
+    multilayer.errors.InvalidArgumentError: --epochs of mlp train must be a positive integer; got 0
+    """
+
+    def as_written(found: re.Match[str]) -> str:
+        if found["name"] not in names:
+            return found[0]
+        whose = "" if found["verb"] == "was" else f" of {owner}"
+        return f"{names[found['name']]}{found['index']}{whose} {found['verb']}"
+
+    try:
+        yield
+    except MultilayerError as error:
+        error.args = (SUBJECT.sub(as_written, str(error)),)
+        raise
 
 
 def finite_array(values: object, what: str, dtype: npt.DTypeLike) -> Array:

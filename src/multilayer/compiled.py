@@ -8,6 +8,7 @@ what is used where numba is missing.
 from collections.abc import Callable
 from functools import cached_property
 from importlib import import_module
+from pathlib import Path
 from typing import Any
 
 __all__ = ["Kernel", "kernel", "numba"]
@@ -73,6 +74,15 @@ class Kernel:
             return module.njit(cache=True, **settings)(self.loops)
         except RuntimeError:  # no folder to keep it in
             return module.njit(**settings)(self.loops)
+
+    @property
+    def is_ready(self) -> bool:
+        """Whether it can be called without being compiled first: its machine code is on disk."""
+        form: Any = self.fastest
+        if form is self.plain:
+            return True
+        source, name = Path(self.loops.__code__.co_filename), self.loops.__qualname__
+        return any(Path(form.stats.cache_path or "").glob(f"{source.stem}.{name}-*.nbi"))
 
 
 def kernel(

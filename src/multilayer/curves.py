@@ -4,7 +4,7 @@ import math
 from collections.abc import Mapping, Sequence
 from html import escape
 
-__all__ = ["curves_html", "sparkline"]
+__all__ = ["curves_html", "sparkline", "sparklines"]
 
 Curves = Mapping[str, Sequence[float]]
 
@@ -20,7 +20,8 @@ def curves_html(curves: Curves, *, best_epoch: int = 0) -> str:
     Parameters
     ----------
     curves : mapping of str to sequence of float
-        Up to three names with their values, one an epoch. What is not finite is left out.
+        Up to three names with their values, one an epoch. What is not finite is left out; of more
+        epochs than the picture has places, each point is the mean of some.
     best_epoch : int
         Marked by an upright line, counted from 1; 0 for none.
 
@@ -36,7 +37,8 @@ def curves_html(curves: Curves, *, best_epoch: int = 0) -> str:
     >>> curves_html({"training loss": [2.0]})
     ''
     """
-    finite = [value for curve in curves.values() for value in curve if math.isfinite(value)]
+    thinned = {name: _thinned(curve, WIDTH) for name, curve in curves.items()}
+    finite = [value for curve in thinned.values() for _, value in curve if math.isfinite(value)]
     n_epochs = max(map(len, curves.values()), default=0)
     if n_epochs < 2 or len(finite) < 2:
         return ""
@@ -55,7 +57,7 @@ def curves_html(curves: Curves, *, best_epoch: int = 0) -> str:
             continue
         points = " ".join(
             f"{MARGIN + x_scale * i:.1f},{HEIGHT - MARGIN - y_scale * (value - low):.1f}"
-            for i, value in enumerate(curve)
+            for i, value in thinned[name]
             if math.isfinite(value)
         )
         style = f' stroke-dasharray="{dashes}"' if dashes else ""
@@ -94,14 +96,61 @@ def sparkline(values: Sequence[float], *, low: float, high: float, width: int = 
     >>> sparkline([3.0, 1.0, 2.0, 0.0], low=0.0, high=2.0, width=2)
     '█▅'
     """
-    n = len(values)
-    n_blocks = min(n, width)
-    parts = [values[n * i // n_blocks : n * (i + 1) // n_blocks] for i in range(n_blocks)]
-    means = [math.fsum(part) / len(part) if all(map(math.isfinite, part)) else math.nan
-             for part in parts]  # fmt: skip
     top = len(BLOCKS) - 1
     scale = top / (high - low) if high > low else 0.0
     return "".join(
         BLOCKS[min(max(round(scale * (mean - low)), 0), top)] if math.isfinite(mean) else " "
-        for mean in means
+        for _, mean in _thinned(values, width)
     )
+
+
+def sparklines(curves: Curves, *, width: int = 60) -> tuple[dict[str, str], str]:
+    """Return curves as rows of blocks with one scale, and the scale in words.
+
+    It is logarithmic where all values are positive: a loss that falls by orders of magnitude is a
+    cliff and a plain on a linear scale.
+
+    Parameters
+    ----------
+    curves : mapping of str to sequence of float
+    width : int
+        How many blocks a row has at most.
+
+    Returns
+    -------
+    rows : dict of str to str
+        Without entries if nothing is finite.
+    scale : str
+
+    Examples
+    --------
+    >>> sparklines({"training": [8.0, 4.0, 2.0, 1.0], "validation": [8.0, 8.0, 4.0, 4.0]})
+    ({'training': '█▆▃▁', 'validation': '██▆▆'}, '▁ 1 to █ 8, logarithmic')
+    """
+    finite = [value for curve in curves.values() for value in curve if math.isfinite(value)]
+    if not finite:
+        return {}, ""
+    low, high = min(finite), max(finite)
+    is_log = low > 0
+    scale = math.log if is_log else float
+    rows = {
+        name: sparkline(
+            [scale(value) if math.isfinite(value) else math.nan for value in curve],
+            low=scale(low), high=scale(high), width=width,
+        )
+        for name, curve in curves.items()
+    }  # fmt: skip
+    return rows, f"▁ {low:.4g} to █ {high:.4g}, {'logarithmic' if is_log else 'linear'}"
+
+
+def _thinned(values: Sequence[float], n_points: int) -> list[tuple[float, float]]:
+    """Return at most so many places with values, of more the means of parts; NaN if any is."""
+    n = len(values)
+    n_points = min(n, n_points)
+    thinned = []
+    for k in range(n_points):
+        start, stop = n * k // n_points, n * (k + 1) // n_points
+        part = values[start:stop]
+        mean = math.fsum(part) / len(part) if all(map(math.isfinite, part)) else math.nan
+        thinned.append(((start + stop - 1) / 2, mean))
+    return thinned

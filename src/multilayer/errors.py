@@ -50,7 +50,7 @@ class InvalidTypeError(MultilayerError, TypeError):
 
 
 class DivergenceError(MultilayerError, ArithmeticError):
-    """The loss became infinite or NaN while training.
+    """The loss became infinite or NaN while training; for ``mlp``, too large to be of any use.
 
     Attributes
     ----------

@@ -30,7 +30,7 @@ def test_ctrl_c_and_resume(tmp_path, capsys):
         text=True,
         env=os.environ | {"COLUMNS": "100"},
     )
-    assert "epoch  1/20" in job.stderr.readline()
+    assert any("epoch  1/20" in line for line in job.stderr)
     job.send_signal(signal.SIGINT)
     _, error = job.communicate(timeout=120)
     assert job.returncode == 130
@@ -54,5 +54,25 @@ def test_mistakes(tmp_path, capsys):
     with pytest.raises(InvalidArgumentError) as caught:
         run(capsys, *JOB, "--checkpoint", folder, "--resume", "--l2", "0")
     assert str(caught.value) == (
-        f"the checkpoint in {folder} is of another training: l2 was 0.003, is 0.0"
+        f"the checkpoint in {folder} is of another training: --l2 was 0.003, is 0.0"
     )
+    with pytest.raises(InvalidArgumentError) as caught:
+        run(capsys, *JOB[:-1], "9", "--checkpoint", folder, "--resume", "--early-stopping")
+    assert str(caught.value).startswith(
+        f"the checkpoint in {folder} is of another training: --epochs was 20, is 9; "
+        "--early-stopping was False, is True; "
+    )
+
+
+def test_a_folder_that_cannot_be_made_is_told_before_the_training(tmp_path):
+    (tmp_path / "file").touch()
+    with pytest.raises(OSError, match="file"):
+        app([*JOB, "--checkpoint", str(tmp_path / "file" / "kept")], standalone_mode=False)
+
+
+def test_a_finished_training_is_told(tmp_path, capsys):
+    job = [*JOB[:-1], "2", "--checkpoint", str(tmp_path), "--resume"]
+    app(job, standalone_mode=False)
+    assert "finished already" not in capsys.readouterr().err
+    app(job, standalone_mode=False)
+    assert "finished already, after 2 epochs" in capsys.readouterr().err

@@ -1,7 +1,9 @@
 """The command `mlp`, run as a user runs it."""
 
+import itertools
 import json
 import os
+import re
 import subprocess
 import sys
 
@@ -9,8 +11,12 @@ import numpy as np
 import pytest
 from sklearn import datasets
 
+from multilayer.cli.main import app
+from multilayer.data import ImageData, ScaledImages
+from multilayer.errors import DivergenceError, InvalidArgumentError
 from multilayer.files import load_model
-from multilayer.numpy import ACTIVATIONS, LOSSES
+from multilayer.numpy import ACTIVATIONS, LOSSES, OPTIMIZERS, SCHEDULES
+from multilayer.training import Callback
 
 
 def mlp(*arguments, **environment):
@@ -102,24 +108,11 @@ def test_early_stopping_stops():
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["train", "digits", "--activation", "rleu"], "got 'rleu', did you mean 'relu'?"),
-        (["train", "digits", "--optimizer", "adm"], "got 'adm', did you mean 'adam'?"),
-        (["train", "digits", "--hidden", "64;32"], "--hidden must be widths such as 64,32; got"),
-        (["train", "digits", "--hidden", "64,0"], "must be a positive integer; got 0"),
         (["train", "digits", "--epochs", "none"], "Invalid value for '--epochs'"),
-        (["train", "digits", "--epochs", "-1"], "n_epochs of fit must be a positive integer"),
-        (["train", "digits", "--dropout", "1"], "dropout of Architecture must be a number in"),
-        (["train", "digits", "--learning-rate", "-1"], "learning_rate of Adam must be"),
-        (["train", "digits", "--seed", "-1"], "--seed of mlp train must be a non-negative"),
-        (["train", "digits", "--l2", "nan"], "l2 of fit must be a number in [0, inf); got nan"),
-        (["train", "digits", "--save", "/no/such/folder/m"], "--save must name a file in a"),
-        (["train", "digits", "--save", "/"], "--save must name a file; / is something else"),
-        (["train", "digits", "--normalization", "bach"], "did you mean 'batch'?"),
         (["train", "digits", "--optimizer", "lbfgs", "--learning-rate", "1"], "cannot be combined"),
         (["train", "digits", "--nonsense"], "No such option"),
         (["train", "iris"], "No such command 'iris'"),
         (["gradcheck", "--loss", "nnl"], "got 'nnl', did you mean 'nll'?"),
-        (["gradcheck", "--tolerance", "0"], "--tolerance of mlp gradcheck must be a number in"),
         (["fly"], "No such command 'fly'"),
     ],
 )
@@ -132,6 +125,85 @@ def test_wrong_arguments_get_one_line_and_code_2(arguments, message):
     assert message in line
 
 
+ONE_FOR_EACH = "must be one value, or one for each of the 2 hidden layers; got 3"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ("--activation rleu", f"must be one of {', '.join(ACTIVATIONS)}; got 'rleu', did you mean "
+         "'relu'?"),
+        ("--activation tanh,relu,tanh", ONE_FOR_EACH),
+        ("--optimizer adm", f"must be one of {', '.join(OPTIMIZERS)}, lbfgs; got 'adm', did you "
+         "mean 'adam'?"),
+        ("--hidden 64;32", "must be widths such as 64,32; got '64;32'"),
+        ("--epochs -1", "must be a positive integer; got -1"),
+        ("--batch-size 0", "must be a positive integer; got 0"),
+        ("--batch-size 1 --normalization batch",
+         "must give batches of at least 2 samples to batch normalisation; got 1 of 1437 samples"),
+        ("--batch-size 9 --optimizer lbfgs",
+         "cannot be combined with L-BFGS, which takes no steps of a batch"),
+        ("--dropout 1", "must be a number in [0, 1); got 1"),
+        ("--dropout 0.1 --optimizer lbfgs",
+         "cannot be combined with L-BFGS, whose line search it would mislead"),
+        ("--learning-rate -1", "must be a number in (0, inf); got -1"),
+        ("--schedule cosin", f"must be one of {', '.join(SCHEDULES)}; got 'cosin', did you mean "
+         "'cosine'?"),
+        ("--seed -1", "must be a non-negative integer; got -1"),
+        ("--l2 nan", "must be a number in [0, inf); got nan"),
+        ("--save /no/such/folder/m",
+         "must name a file in a folder that exists; there is no /no/such/folder"),
+        ("--save /", "must name a file; / is something else"),
+        ("--normalization bach", "must be one of batch, layer; got 'bach', did you mean 'batch'?"),
+        ("--engine torhc", "must be one of numpy, torch; got 'torhc', did you mean 'torch'?"),
+        ("--device cuda:77 --engine torch",
+         "must be 'auto' or one of those that PyTorch finds here, cpu"),
+        (f"--checkpoint {__file__}", f"must be a folder; {__file__} is something else"),
+    ],
+)  # fmt: skip
+def test_messages_name_the_option_that_was_written(arguments, message):
+    result = mlp("train", "digits", *arguments.split(" "))
+    assert result.returncode == 2
+    (line,) = result.stderr.splitlines()
+    option = arguments.split(" ")[0]
+    assert line.startswith(f"mlp: {option} of mlp train digits {message}")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ("gradcheck --tolerance 0", "--tolerance of mlp gradcheck must be a number in (0, inf);"),
+        ("parity --steps 0", "--steps of mlp parity must be a positive integer; got 0"),
+        ("graph --hidden 3,0", "--hidden[1] of mlp graph must be a positive integer; got 0"),
+        ("graph --format svgg", "--format of mlp graph must be one of dot, svg, json; got 'svgg',"),
+        ("data mnist --n 0", "--n of mlp data must be a positive integer; got 0"),
+        ("data mnist --save x.txt", "--save of mlp data must end in one of .png, .svg, .pdf; got"),
+        ("train mnist --data-dir /no/such",
+         "--data-dir of mlp train mnist must be a folder that exists; got /no/such"),
+        ("data mnist --data-dir /no/such",
+         "--data-dir of mlp data must be a folder that exists; got /no/such"),
+    ],
+)  # fmt: skip
+def test_messages_name_the_options_of_other_commands(arguments, message):
+    result = mlp(*arguments.split(" "))
+    assert result.returncode == 2
+    (line,) = result.stderr.splitlines()
+    assert line.startswith(f"mlp: {message}")
+
+
+@pytest.mark.parametrize(("option", "n"), [("--n-train", 5), ("--n-test", 4)])
+def test_too_many_images_are_counted(option, n, monkeypatch):
+    images = [ScaledImages(np.zeros((n, 28, 28), np.uint8)) for n in (4, 3)]
+    data = ImageData(images[0], np.arange(4), images[1], np.arange(3), ("",) * 10, "mnist")
+    monkeypatch.setattr("multilayer.cli.train.load_images", lambda name, data_dir: data)
+    arguments = {"--n-train": "4", "--n-test": "3"} | {option: str(n)}
+    with pytest.raises(InvalidArgumentError) as caught:
+        app(["train", "mnist", *itertools.chain(*arguments.items())], standalone_mode=False)
+    assert str(caught.value) == (
+        f"{option} of mlp train mnist must be at most {n - 1}, the samples; got {n}"
+    )
+
+
 def test_divergence_gets_one_line_and_code_1():
     options = ["--optimizer", "sgd", "--learning-rate", "1e6", "--schedule", "constant"]
     result = mlp("train", "digits", "--json", *options)
@@ -139,6 +211,57 @@ def test_divergence_gets_one_line_and_code_1():
     (line,) = result.stderr.splitlines()
     assert line.startswith("mlp: train_loss became ")
     assert "(learning rate 1e+06)" in line
+
+
+def test_a_loss_beyond_all_reason_is_a_divergence(tmp_path):
+    path = tmp_path / "m.safetensors"
+    result = mlp("train", "digits", "--learning-rate", "1e6", "--epochs", "2", "--save", str(path))
+    assert result.returncode == 1
+    assert re.search(r"epoch 2/2: train loss \d\.\d{3}e\+\d\d\n", result.stderr)
+    assert re.search(r"train │ +[\d.]+ │ +\d+\.\d\d % │", result.stdout)
+    assert re.fullmatch(
+        r"mlp: the training diverged: its train loss is \S+, where guessing has 2\.3026\. Try a "
+        r"smaller learning rate",
+        result.stderr.splitlines()[-1],
+    )
+    assert path.exists()
+
+
+def test_of_a_diverged_training_the_best_epoch_is_kept(tmp_path, monkeypatch, capsys):
+    class Spoil(Callback):
+        def on_epoch_end(self, run):
+            if run.epoch == 3:
+                run.net.parameters[:] = np.inf
+
+    monkeypatch.setattr("multilayer.cli.train._ShowLayers", Spoil)
+    path = tmp_path / "m.safetensors"
+    job = ["train", "digits", "--epochs", "5", "--early-stopping", "--save", str(path)]
+    with pytest.raises(DivergenceError, match="train_loss became nan in epoch 4, step 1"):
+        app(job, standalone_mode=False)
+    assert "diverged; these are the weights of epoch 3" in capsys.readouterr().out
+    training = load_model(path).information["training"]
+    assert (training["best_epoch"], training["stopped_by"]) == (3, "divergence")
+
+
+@pytest.mark.parametrize("is_ready", [True, False])
+def test_the_wait_for_the_compiler_is_told(is_ready, monkeypatch, capsys):
+    monkeypatch.setattr("multilayer.compiled.Kernel.is_ready", is_ready)
+    app(["train", "digits", "--epochs", "1"], standalone_mode=False)
+    note = "the first training compiles its passes, which takes some seconds\n"
+    assert capsys.readouterr().err.startswith(note) is not is_ready
+
+
+def test_ctrl_c_before_the_first_step_shows_no_results(tmp_path, monkeypatch, capsys):
+    def interrupt(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("multilayer.numpy.trainer.Trainer.begin", interrupt)
+    path = tmp_path / "m.safetensors"
+    assert app(["train", "digits", "--save", str(path)], standalone_mode=False) == 130
+    said = capsys.readouterr()
+    assert "final" not in said.out
+    assert said.err.endswith("stopped by interrupt\n")
+    assert not path.exists()
 
 
 def test_gradcheck_passes_for_the_whole_grid():

@@ -57,7 +57,7 @@ def test_first_images_in_a_file(folder, tmp_path):
     [
         (["mnits"], "did you mean 'mnist'?"),
         (["mnist", "--n", "0"], "--n of mlp data must be a positive integer; got 0"),
-        (["mnist", "--save", "/"], "--save must name a file; / is something else"),
+        (["mnist", "--save", "/"], "--save of mlp data must name a file; / is something else"),
     ],
 )
 def test_wrong_arguments_get_one_line_and_code_2(arguments, message):

@@ -6,22 +6,18 @@ import sys
 from xml.etree import ElementTree
 
 import pytest
-import typer
 from typer.testing import CliRunner
 
 from multilayer import Architecture
-from multilayer.cli.graph import graph as command
+from multilayer.cli.main import app
 from multilayer.errors import InvalidArgumentError, InvalidTypeError, MultilayerError
 from multilayer.inspection import graph
 from multilayer.numpy import MLP
 from multilayer.torch import MLP as TorchMLP
 
-app = typer.Typer()
-app.command()(command)
-
 
 def run(*arguments):
-    return CliRunner().invoke(app, list(arguments))
+    return CliRunner().invoke(app, ["graph", *arguments])
 
 
 def test_default_is_graphviz_source_of_the_net_for_digits():
@@ -76,16 +72,24 @@ def test_a_file_has_the_format_of_its_ending_unless_told(tmp_path, name, options
         (["--format", "svgg"], InvalidArgumentError, "got 'svgg', did you mean 'svg'?"),
         (["--in", "0"], InvalidArgumentError, "--in of mlp graph must be a positive integer"),
         (["--out", "-1"], InvalidArgumentError, "--out of mlp graph must be a positive integer"),
-        (["--hidden", "3;4"], InvalidArgumentError, "--hidden must be widths such as 64,32"),
+        (
+            ["--hidden", "3;4"],
+            InvalidArgumentError,
+            "--hidden of mlp graph must be widths",
+        ),
         (["--output", "sigmod"], InvalidArgumentError, "did you mean 'sigmoid'?"),
         (["--residual"], InvalidArgumentError, ""),
-        (["--save", "/no/such/folder/g.svg"], InvalidArgumentError, "--save must name a file"),
+        (
+            ["--save", "/no/such/folder/g.svg"],
+            InvalidArgumentError,
+            "--save of mlp graph must name",
+        ),
     ],
 )
 def test_wrong_arguments_raise_the_packages_errors(arguments, error, message):
     if arguments == ["--residual"]:  # 64-64 is a block; 64-32 alone is none
         arguments = ["--residual", "--hidden", "32"]
-        message = "residual of Architecture needs a hidden layer that is as wide"
+        message = "--residual of mlp graph needs a hidden layer that is as wide"
     result = run(*arguments)
     assert result.stdout == ""
     assert isinstance(result.exception, error)

@@ -13,7 +13,7 @@ from multilayer.cli.main import app
 from multilayer.errors import InvalidArgumentError, ModelFileError
 from multilayer.files import save_model
 from multilayer.files.onnx_graph import FORMS
-from multilayer.model import Classes, ClassGroups, Labels, Model, Values
+from multilayer.model import Classes, ClassGroups, Labels, Model, Numbers, Values
 from multilayer.numpy import MLP
 
 
@@ -26,7 +26,7 @@ def save(path, targets=None, columns=None, scale=None, **information):
     if targets is not None:
         out_features, output = targets.out_features, targets.output
     net = MLP(Architecture(3, (4,), out_features, output=output), rng=np.random.default_rng(0))
-    save_model(path, Model(net, targets, None, scale, columns, information))
+    save_model(path, Model(net, targets, Numbers(3, None, scale, columns), information))
     return path
 
 
@@ -71,8 +71,8 @@ def test_show_tells_a_program(path):
     assert found["architecture"]["hidden_features"] == [4]
     assert found["dtype"] == "float32"
     assert found["n_parameters"] == sum(row["n_parameters"] for row in found["layers"]) == 21
-    assert found["columns"] == ["length", "width", "mass"]
-    assert (found["mean"], found["scale"]) == (None, [1.0, 2.0, 3.0])
+    names = ["length", "width", "mass"]
+    assert found["inputs"] == {"kind": "numbers", "names": names, "scale": [1.0, 2.0, 3.0]}
     assert found["targets"] == {"kind": "classes", "dtype": "str", "values": ["blue", "red"]}
     assert found["information"]["metrics"]["accuracy"] == 0.9876543
     assert set(found["information"]["versions"]) == {"multilayer", "numpy", "python"}

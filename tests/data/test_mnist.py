@@ -17,7 +17,7 @@ import pytest
 from multilayer.data.idx import read_idx, write_idx
 from multilayer.data.images import ScaledImages
 from multilayer.data.mnist import FILES, IMAGE_SETS, ImageSet, load_images
-from multilayer.errors import InvalidDataError, UnknownNameError
+from multilayer.errors import InvalidArgumentError, InvalidDataError, UnknownNameError
 from multilayer.registry import Names, Registry
 
 TRAIN_IMAGES, TRAIN_LABELS, TEST_IMAGES, TEST_LABELS = FILES
@@ -109,12 +109,23 @@ def test_files_may_be_packed_and_have_either_name(names, pack, tmp_path, publish
 )
 def test_where_files_are_looked_for(folder, tmp_path, publish, monkeypatch):
     publish()
+    (tmp_path / "given").mkdir()
     store(tmp_path / folder)
     monkeypatch.setenv("MULTILAYER_DATA", str(tmp_path / "named"))
     cache = None if folder.startswith("home") else tmp_path / "cache"
     data = load_images("tiny", data_dir=tmp_path / "given", cache_dir=cache, download=False)
     check(data)
     assert Path(data.X_train.pixels.filename).parent == tmp_path / folder
+
+
+def test_a_given_folder_that_is_not_there_is_named(tmp_path, publish):
+    publish()
+    store(tmp_path / "cache" / "tiny")
+    with pytest.raises(InvalidArgumentError) as caught:
+        load_images("tiny", data_dir=tmp_path / "gone", cache_dir=tmp_path / "cache")
+    assert str(caught.value) == (
+        f"data_dir of load_images must be a folder that exists; got {tmp_path / 'gone'}"
+    )
 
 
 def test_the_first_folder_that_has_all_files_serves(tmp_path, publish, monkeypatch):

@@ -1,12 +1,14 @@
 """What scikit-learn's MLP cannot do: each parameter has its effect, or is refused."""
 
 import pickle
+import re
 import warnings
 
 import numpy as np
 import pandas as pd
 import pytest
 from scipy.sparse import csr_array
+from sklearn import neural_network
 from sklearn.base import clone
 from sklearn.calibration import CalibratedClassifierCV
 from sklearn.datasets import load_breast_cancer, load_diabetes, load_iris, make_regression
@@ -335,19 +337,36 @@ def test_convergence_warning_is_scikit_learns():
             classifier(max_iter=1).fit(X, y)
 
 
+@pytest.mark.parametrize("limit", [{"max_iter": 3}, {"max_fun": 3}])
+def test_warning_of_lbfgs_is_word_for_word_scikit_learns(limit):
+    said = []
+    for model in (MLPClassifier, neural_network.MLPClassifier):
+        with pytest.warns(ConvergenceWarning) as caught:
+            model((5,), solver="lbfgs", random_state=0, **limit).fit(X, y)
+        said.append(str(caught[0].message))
+    assert said[0] == said[1]
+
+
 BAD = {
     "unknown activation": (
-        {"activation": "rleu"}, ValueError, "did you mean 'relu'"),
-    "unknown solver": ({"solver": "adm"}, ValueError, "did you mean 'adam'"),
+        {"activation": "rleu"}, ValueError,
+        "activation of MLPClassifier must be one of identity, relu, leaky_relu, elu, selu, gelu, "
+        "gelu_tanh, silu, mish, softplus, softsign, sigmoid, tanh, hard_tanh, softmax, "
+        "log_softmax, logistic; got 'rleu', did you mean 'relu'?"),
+    "unknown solver": (
+        {"solver": "adm"}, ValueError,
+        "solver of MLPClassifier must be one of sgd, adam, amsgrad, adamw, nadam, rmsprop, "
+        "adagrad, lion, lbfgs; got 'adm', did you mean 'adam'?"),
     "unknown schedule": ({"learning_rate": "cosin"}, ValueError, "did you mean 'cosine'"),
     "a rate beside a solver object": (
         {"solver": SGD(0.1), "learning_rate_init": 0.2}, ValueError,
         "learning_rate_init of MLPClassifier cannot be 0.2 with a solver that is an object"),
     "dropout with lbfgs": (
-        {"solver": "lbfgs", "dropout": 0.1}, ValueError, "dropout cannot be combined with L-BFGS"),
+        {"solver": "lbfgs", "dropout": 0.1}, ValueError,
+        "dropout of MLPClassifier cannot be combined with L-BFGS"),
     "clipping with lbfgs": (
         {"solver": LBFGS(), "clip_norm": 1.0}, ValueError,
-        "clip_norm cannot be combined with L-BFGS"),
+        "clip_norm of MLPClassifier cannot be combined with L-BFGS"),
     "a schedule with lbfgs": (
         {"solver": "lbfgs", "learning_rate": "cosine"}, ValueError,
         "learning_rate of MLPClassifier cannot be 'cosine' with L-BFGS"),
@@ -358,14 +377,32 @@ BAD = {
         {"engine": "numpy", "precision": "bfloat16"}, ValueError,
         "precision of MLPClassifier cannot be 'bfloat16' with engine 'numpy'"),
     "a device that is not there": (
-        {"device": "cuda:7"}, ValueError, "device must be 'auto' or one of cpu"),
+        {"engine": "torch", "device": "cuda:7"}, ValueError,
+        "device of MLPClassifier must be 'auto' or one of those that PyTorch finds here, cpu"),
     "too many dropouts": (
-        {"dropout": (0.1, 0.2, 0.3)}, ValueError, "dropout of Architecture must be one value"),
+        {"dropout": (0.1, 0.2, 0.3)}, ValueError, "dropout of MLPClassifier must be one value"),
     "too many activations": (
-        {"activation": ("relu",) * 3}, ValueError, "activation of Architecture must be one value"),
+        {"activation": ("relu",) * 3}, ValueError,
+        "activation of MLPClassifier must be one value"),
     "dropout of 1": ({"dropout": 1.0}, ValueError, "The 'dropout' parameter of MLPClassifier"),
-    "no callback": ({"callbacks": [3]}, TypeError, "callbacks of fit must be"),
-    "no hidden units": ({"hidden_layer_sizes": (3, 0)}, ValueError, "hidden_layer_sizes must be"),
+    "no callback": ({"callbacks": [3]}, TypeError, "callbacks of MLPClassifier must be"),
+    "no hidden units": (
+        {"hidden_layer_sizes": (3, 0)}, ValueError,
+        "hidden_layer_sizes[1] of MLPClassifier must be a positive integer; got 0"),
+    "widths that are words": (
+        {"hidden_layer_sizes": (3, "a")}, TypeError,
+        "hidden_layer_sizes[1] of MLPClassifier must be a positive integer; got 'a'"),
+    "dropouts that are words": (
+        {"dropout": ("a", 0.1)}, TypeError,
+        "dropout[0] of MLPClassifier must be a number in [0, 1); got 'a'"),
+    "an activation that is no word": (
+        {"activation": ("relu", 3)}, TypeError, "log_softmax, logistic; got 3"),
+    "full momentum": (
+        {"solver": "sgd", "momentum": 1.0}, ValueError,
+        "momentum of MLPClassifier must be a number in [0, 1); got 1"),
+    "nothing to validate on": (
+        {"early_stopping": True, "validation_fraction": 0.0}, ValueError,
+        "validation_fraction of MLPClassifier cannot be 0.0 of "),
 }  # fmt: skip
 
 
@@ -373,7 +410,7 @@ BAD = {
 def test_contradictions_are_refused(name):
     parameters, error, message = BAD[name]
     model = classifier(**parameters)
-    with pytest.raises(error, match=message.replace("(", r"\(")):
+    with pytest.raises(error, match=re.escape(message)):
         model.fit(X, y)
 
 
@@ -451,7 +488,7 @@ def test_several_targets_with_classes_of_their_own(engine):
 
 def test_a_fit_that_fails_leaves_the_estimator_as_it_was():
     fresh = classifier(solver="lbfgs", dropout=0.1)
-    with pytest.raises(ValueError, match="dropout cannot be combined"):
+    with pytest.raises(ValueError, match="dropout of MLPClassifier cannot be combined"):
         fresh.fit(X, y)
     with pytest.raises(NotFittedError):
         fresh.predict(X)

@@ -376,3 +376,14 @@ def test_curves_of_warm_starts_stay_side_by_side():
     model.fit(X, y, X_val=X, y_val=y)
     assert len(model.loss_curve_) == len(model.validation_loss_curve_) == 6
     assert np.isnan(model.validation_loss_curve_[:3]).all()
+
+
+def test_another_network_for_a_warm_start_is_named_in_short():
+    model = MLPClassifier((8,), max_iter=2, warm_start=True, random_state=0).fit(X, y)
+    model.set_params(hidden_layer_sizes=(4, 3), activation="logistic")
+    with pytest.raises(ValueError, match="go on with") as caught:
+        model.fit(X, y)
+    assert str(caught.value) == (
+        "warm_start and partial_fit go on with the network that is there: hidden_layer_sizes was "
+        "(8,), is (4, 3); activation was 'relu', is 'sigmoid'"
+    )

@@ -16,3 +16,14 @@ from multilayer import MLPClassifier, MLPRegressor
 )
 def test_checks(estimator, check):
     check(estimator)
+
+
+@pytest.mark.filterwarnings("ignore")
+@parametrize_with_checks(
+    [MLPClassifier(max_iter=100, columns="auto"), MLPRegressor(max_iter=100, columns="auto")],
+    expected_failed_checks=lambda _: {
+        "check_sample_weight_equivalence_on_dense_data": "medians and quartiles see no weights"
+    },
+)
+def test_checks_of_tables(estimator, check):
+    check(estimator)

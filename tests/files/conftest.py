@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from multilayer import Architecture
-from multilayer.model import Classes, ClassGroups, Labels, Model, Values
+from multilayer.model import Classes, ClassGroups, Labels, Model, Numbers, Values
 from multilayer.numpy import MLP
 
 TARGETS = {
@@ -33,7 +33,7 @@ def make_model(targets=None, *, dtype="float32", seed=0, scaled=True, **settings
     net.parameters[:] += rng.normal(size=net.n_parameters) / 4
     net.set_state({name: rng.uniform(0.5, 2, 5) for name in net.state})
     scaling = {"mean": rng.normal(size=3) * 100, "scale": rng.uniform(1, 9, 3)} if scaled else {}
-    return Model(net, targets, columns=("a", "b", "ñ"), **scaling)
+    return Model(net, targets, Numbers(3, **scaling, names=("a", "b", "ñ")))
 
 
 @pytest.fixture

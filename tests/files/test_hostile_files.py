@@ -15,7 +15,7 @@ from safetensors.numpy import load, save
 from multilayer import Architecture
 from multilayer.errors import ModelFileError
 from multilayer.files import load_model, save_model
-from multilayer.model import Classes, Model
+from multilayer.model import Classes, Columns, Model, Numbers
 from multilayer.numpy import MLP
 
 from .conftest import packed, parts_of
@@ -31,8 +31,24 @@ def small(tmp_path_factory):
     net = MLP(architecture, rng=np.random.default_rng(0))
     ones = np.ones(2)
     targets = Classes(np.array(["no", "yes"]))
-    save_model(path, Model(net, targets, ones, ones, ("a", "b"), {"metrics": {"loss": 1.5}}))
+    inputs = Numbers(2, ones, ones, ("a", "b"))
+    save_model(path, Model(net, targets, inputs, {"metrics": {"loss": 1.5}}))
     return path.read_bytes()
+
+
+@pytest.fixture(scope="module")
+def table(tmp_path_factory):
+    """The bytes of a small model of a table."""
+    path = tmp_path_factory.mktemp("table") / "model"
+    inputs = Columns.of({"age": [1, 2, None], "job": ["baker", "cook", ""]})
+    net = MLP(Architecture(inputs.in_features, (2,), 1), rng=np.random.default_rng(0))
+    save_model(path, Model(net, inputs=inputs))
+    return path.read_bytes()
+
+
+@pytest.fixture(scope="module", params=["numbers", "columns"])
+def either(request, small, table):
+    return {"numbers": small, "columns": table}[request.param]
 
 
 @pytest.fixture(scope="module")
@@ -54,13 +70,13 @@ def error_of(content, path):
 # Cut, foreign, and changed by chance ---------------------------------------------------------
 
 
-def test_every_truncation_is_refused(small, scratch):
-    for length in range(len(small)):
-        error_of(small[:length], scratch)
+def test_every_truncation_is_refused(either, scratch):
+    for length in range(len(either)):
+        error_of(either[:length], scratch)
 
 
-def test_what_hangs_on_at_the_end_is_refused(small, scratch):
-    error_of(small + b"\0", scratch)
+def test_what_hangs_on_at_the_end_is_refused(either, scratch):
+    error_of(either + b"\0", scratch)
 
 
 def test_a_pickle_is_not_run(scratch, tmp_path):
@@ -93,16 +109,20 @@ def load_or_refuse(content, path):
     # What is loaded is a whole model, whatever its numbers are.
     assert np.isfinite(model.net.parameters).all()
     with np.errstate(all="ignore"):
-        assert len(model(np.ones((3, model.net.architecture.in_features)))) == 3
+        X = np.ones((3, model.net.architecture.in_features))
+        if isinstance(model.inputs, Columns):
+            kinds = {column.name: column.kind for column in model.inputs.columns}
+            X = {name: [1, 2, 3] if kind == "numeric" else "abc" for name, kind in kinds.items()}
+        assert len(model(X)) == 3
 
 
 @FUZZ
 @given(data=st.data())
-def test_bytes_changed_anywhere(small, scratch, data):
-    start = data.draw(st.integers(0, len(small)))
-    stop = data.draw(st.integers(start, min(start + 12, len(small))))
+def test_bytes_changed_anywhere(either, scratch, data):
+    start = data.draw(st.integers(0, len(either)))
+    stop = data.draw(st.integers(start, min(start + 12, len(either))))
     inserted = data.draw(st.binary(max_size=12))
-    load_or_refuse(small[:start] + inserted + small[stop:], scratch)
+    load_or_refuse(either[:start] + inserted + either[stop:], scratch)
 
 
 @FUZZ
@@ -113,9 +133,9 @@ def test_any_bytes(scratch, content):
 
 @FUZZ
 @given(data=st.data())
-def test_text_of_the_header_changed_anywhere(small, scratch, data):
+def test_text_of_the_header_changed_anywhere(either, scratch, data):
     """Change the header, and keep what its length says in step, so that more of it is read."""
-    header, rest = parts_of(small)
+    header, rest = parts_of(either)
     name = data.draw(st.sampled_from(sorted(header["__metadata__"])))
     text = header["__metadata__"][name]
     start = data.draw(st.integers(0, len(text)))
@@ -125,13 +145,14 @@ def test_text_of_the_header_changed_anywhere(small, scratch, data):
     load_or_refuse(packed(header, rest), scratch)
 
 
+WORDS = ("relu", "batch", "int8", "str", "classes", "values", "numbers", "columns", "numeric")
 JSON = st.recursive(
     st.none()
     | st.booleans()
     | st.integers(-3, 3)
     | st.integers()
     | st.floats()
-    | st.sampled_from([10**12, 2**63, -1, "relu", "batch", "int8", "str", "classes", "values"])
+    | st.sampled_from([10**12, 2**63, -1, *WORDS])
     | st.text(max_size=4),
     lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=4), inner),
     max_leaves=6,
@@ -157,9 +178,9 @@ def replaced(value, way, new):
 
 @FUZZ
 @given(data=st.data())
-def test_any_value_in_any_place_of_the_header(small, scratch, data):
-    header, rest = parts_of(small)
-    name = data.draw(st.sampled_from(["architecture", "columns", "targets", "information"]))
+def test_any_value_in_any_place_of_the_header(either, scratch, data):
+    header, rest = parts_of(either)
+    name = data.draw(st.sampled_from(["architecture", "inputs", "targets", "information"]))
     value = json.loads(header["__metadata__"][name])
     way = data.draw(st.sampled_from(places(value)))
     header["__metadata__"][name] = json.dumps(replaced(value, way, data.draw(JSON)))
@@ -168,8 +189,8 @@ def test_any_value_in_any_place_of_the_header(small, scratch, data):
 
 @FUZZ
 @given(data=st.data())
-def test_any_value_in_any_place_of_the_arrays_entries(small, scratch, data):
-    header, rest = parts_of(small)
+def test_any_value_in_any_place_of_the_arrays_entries(either, scratch, data):
+    header, rest = parts_of(either)
     arrays = {name: entry for name, entry in header.items() if name != "__metadata__"}
     way = data.draw(st.sampled_from([way for way in places(arrays) if way]))
     load_or_refuse(packed(replaced(header, way, data.draw(JSON)), rest), scratch)
@@ -239,6 +260,23 @@ def targets_of(**fields):
     return with_text("targets", lambda _: json.dumps(fields))
 
 
+def inputs_of(**fields):
+    """Return a change of the file: to other columns, and no scaling of numbers."""
+
+    def apply(content):
+        without = with_arrays(lambda arrays: (arrays.pop("mean"), arrays.pop("scale")))(content)
+        text = json.dumps({"kind": "columns"} | fields)
+        return with_text("inputs", lambda _: text)(without)
+
+    return apply
+
+
+def columns_of(*columns):
+    return inputs_of(columns=columns)
+
+
+NUMERIC = {"kind": "numeric", "name": "n", "median": 1.0, "scale": 2.0, "has_gaps": False}
+WORDS_AB = {"kind": "categorical", "name": "w", "words": ["a", "b"], "has_gaps": False}
 LIES = {
     "header of 2^64 bytes": (claiming(2**64 - 1), "its header claims 18,446,744,073,709,551,615"),
     "header of 100 MB": (claiming(10**8), "its header claims 100,000,000"),
@@ -256,10 +294,10 @@ LIES = {
     "format": (with_text("format", lambda _: "other"), "it is no model file of multilayer"),
     "no format": (with_text("format", lambda _: None), "it is no model file of multilayer"),
     "older": (
-        with_text("format_version", lambda _: "1"),
-        "its format version is 1; multilayer 0.1.0 reads version 2",
+        with_text("format_version", lambda _: "2"),
+        "its format version is 2; multilayer 0.1.0 reads version 3",
     ),
-    "newer": (with_text("format_version", lambda _: "3"), "its format version is 3;"),
+    "newer": (with_text("format_version", lambda _: "4"), "its format version is 4;"),
     "no version": (with_text("format_version", lambda _: None), "its format version is None;"),
     "no architecture": (with_text("architecture", lambda _: None), "header has no architecture"),
     "architecture null": (with_text("architecture", lambda _: "null"), "must be a JSON object"),
@@ -280,9 +318,28 @@ LIES = {
         "hidden_features must be at most 10,000 widths; got 1,000,000",
     ),
     "no normalisation": (with_field("architecture", normalization=None), "must have shape"),
-    "columns in a text": (with_text("columns", lambda _: '"ab"'), "must be a tuple; got str"),
-    "a column missing": (with_text("columns", lambda _: '["a"]'), "must be 2 strings, one an"),
-    "a column that is none": (with_text("columns", lambda _: '["a", 1]'), "must be 2 strings"),
+    "inputs of no kind": (with_field("inputs", kind="words"), "inputs must be an object of kind"),
+    "inputs a list": (with_text("inputs", lambda _: "[]"), "inputs must be an object of kind"),
+    "names in a text": (with_field("inputs", names="ab"), "names of inputs must be a list"),
+    "a name missing": (with_field("inputs", names=["a"]), "must be 2 strings, one an"),
+    "a name that is none": (with_field("inputs", names=["a", 1]), "must be 2 strings"),
+    "no columns": (columns_of(), "columns must be at least one"),
+    "columns in an object": (inputs_of(columns={}), "columns of inputs must be a list; got dict"),
+    "columns with a mean": (
+        with_text("inputs", lambda _: json.dumps({"kind": "columns", "columns": [NUMERIC]})),
+        "inputs of kind columns have no mean, scale",
+    ),
+    "another width": (columns_of(NUMERIC, WORDS_AB), "inputs of Model must be the network's 2"),
+    "a column of no kind": (columns_of(NUMERIC | {"kind": "x"}), "must be an object with a kind"),
+    "a column that is a list": (columns_of([]), "a column must be an object with"),
+    "a column's kind a list": (columns_of(NUMERIC | {"kind": []}), "must be an object with a kind"),
+    "a column with more": (columns_of(NUMERIC | {"x": 1}), "a numeric column must have name"),
+    "a median that is none": (columns_of(NUMERIC | {"median": 1}), "median of a column must be"),
+    "a scale below 0": (columns_of(NUMERIC | {"scale": -1.0}), "scale of a column must be at"),
+    "a word twice": (columns_of(WORDS_AB | {"words": ["a", "a"]}), "must be strings, each once"),
+    "a word that is none": (columns_of(WORDS_AB | {"words": [1]}), "must be strings, each once"),
+    "words in a text": (columns_of(WORDS_AB | {"words": "ab"}), "words of a column must be a list"),
+    "two columns of one name": (columns_of(NUMERIC, WORDS_AB | {"name": "n"}), "with a name each"),
     "information a list": (with_text("information", lambda _: "[]"), "must be a dict; got list"),
     "targets of no kind": (targets_of(kind="code"), "targets must be of a kind among classes"),
     "targets a list": (with_text("targets", lambda _: "[]"), "targets must be of a kind among"),
@@ -344,7 +401,7 @@ LIES = {
         with_arrays(lambda a: a.update(mean=np.zeros(3))),
         "mean must have shape (2,) of float64; got (3,) of float64",
     ),
-    "scale 0": (with_arrays(lambda a: a["scale"].fill(0)), "scale of Model must be above 0"),
+    "scale 0": (with_arrays(lambda a: a["scale"].fill(0)), "scale of Numbers must be above 0"),
     "scale NaN": (with_arrays(lambda a: a["scale"].fill(np.nan)), "scale must be finite"),
     "statistics missing": (
         with_arrays(lambda a: a.pop("state.0.1.running_mean")),

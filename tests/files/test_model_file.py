@@ -10,7 +10,7 @@ import multilayer
 from multilayer import Architecture
 from multilayer.errors import InvalidArgumentError, InvalidDataError, InvalidTypeError
 from multilayer.files import load_model, save_model
-from multilayer.model import Classes, ClassGroups, Model
+from multilayer.model import Classes, ClassGroups, Model, Numbers
 from multilayer.numpy import ACTIVATIONS, MLP
 
 from .conftest import TARGETS, make_model
@@ -34,7 +34,7 @@ def test_same_bits_come_back(path, kind, normalization, dtype):
     again = load_model(path)
     assert again.net.architecture == model.net.architecture
     assert again.net.dtype == model.net.dtype
-    assert again.columns == model.columns
+    assert again.inputs.names == model.inputs.names
     assert again.net.parameters.tobytes() == model.net.parameters.tobytes()
     assert again(X).tobytes() == model(X).tobytes()
     assert again.features(X).tobytes() == model.features(X).tobytes()
@@ -55,12 +55,12 @@ def test_every_activation_comes_back(path, activation):
 def test_scaling_of_inputs_comes_back_with_every_bit(path):
     mean, scale = np.array([0.1, 1e-300, -3e8]), np.array([1 / 3, 5e-324, 1e308])
     net = MLP(Architecture(3, (), 1))
-    save_model(path, Model(net, mean=mean, scale=scale))
-    again = load_model(path)
+    save_model(path, Model(net, inputs=Numbers(3, mean, scale)))
+    again = load_model(path).inputs
     assert again.mean.tobytes() == mean.tobytes()
     assert again.scale.tobytes() == scale.tobytes()
-    save_model(path, Model(net, mean=mean))
-    assert load_model(path).scale is None
+    save_model(path, Model(net, inputs=Numbers(3, mean)))
+    assert load_model(path).inputs.scale is None
 
 
 CLASSES = {
@@ -180,6 +180,14 @@ def test_a_process_that_dies_while_it_writes_leaves_the_old_file(model, path):
 def test_no_file(path):
     with pytest.raises(FileNotFoundError, match=r"^no model file at .*model\.safetensors$"):
         load_model(path)
+
+
+def test_a_folder_that_is_not_there_is_named(path, model):
+    with pytest.raises(FileNotFoundError) as caught:
+        save_model(path.parent / "gone" / path.name, model)
+    assert str(caught.value) == (
+        f"there is no folder {path.parent / 'gone'} to write {path.name} into"
+    )
 
 
 def test_both_engines_open_a_file(path, model):

@@ -5,7 +5,15 @@ import pytest
 
 from multilayer import Architecture
 from multilayer.errors import InvalidDataError, InvalidTypeError
-from multilayer.model import Classes, ClassGroups, Labels, Model, Values, targets_from_dict
+from multilayer.model import (
+    Classes,
+    ClassGroups,
+    Labels,
+    Model,
+    Numbers,
+    Values,
+    targets_from_dict,
+)
 from multilayer.numpy import MLP
 
 NET = MLP(Architecture(2, (3,), 1, output="sigmoid"), rng=np.random.default_rng(0))
@@ -17,24 +25,13 @@ YES_NO = Classes(np.array(["no", "yes"]))
     [
         ({"net": 1}, InvalidTypeError, "net of Model must be a MLP; got int"),
         ({"targets": ["a"]}, InvalidTypeError, "targets of Model must be a Targets; got list"),
-        ({"columns": "ab"}, InvalidTypeError, "columns of Model must be a tuple; got str"),
+        ({"inputs": "ab"}, InvalidTypeError, "inputs of Model must be a Inputs; got str"),
+        (
+            {"inputs": Numbers(3)},
+            InvalidDataError,
+            "inputs of Model must be the network's 2; got 3",
+        ),
         ({"information": []}, InvalidTypeError, "information of Model must be a dict; got list"),
-        (
-            {"columns": ("a",)},
-            InvalidDataError,
-            "columns of Model must be 2 strings, one an input; got ('a',)",
-        ),
-        (
-            {"mean": [1, 2, 3]},
-            InvalidDataError,
-            "mean of Model must have shape (2,), one an input; got (3,)",
-        ),
-        ({"mean": [1, np.nan]}, InvalidDataError, "mean must be finite in float64; got nan at "),
-        (
-            {"scale": [1, 0]},
-            InvalidDataError,
-            "scale of Model must be above 0; got 0 at index 1",
-        ),
         (
             {"targets": Labels(3)},
             InvalidDataError,
@@ -56,9 +53,13 @@ def test_what_does_not_fit_is_refused(arguments, error, message):
 def test_scaling_stands_before_the_network():
     X = np.array([[1.0, 2.0], [3.0, -4.0]])
     mean, scale = np.array([1.0, 2.0]), np.array([2.0, 4.0])
-    np.testing.assert_array_equal(Model(NET, mean=mean, scale=scale)(X), NET((X - mean) / scale))
-    np.testing.assert_array_equal(Model(NET, mean=mean)(X), NET(X - mean))
-    np.testing.assert_array_equal(Model(NET, scale=scale)(X), NET(X / scale))
+    for inputs, scaled in (
+        (Numbers(2, mean, scale), (X - mean) / scale),
+        (Numbers(2, mean), X - mean),
+        (Numbers(2, scale=scale), X / scale),
+        (None, X),
+    ):
+        np.testing.assert_array_equal(Model(NET, inputs=inputs)(X), NET(scaled))
 
 
 @pytest.mark.parametrize("classes", [[], [2, 1], [1, 1], [[1, 2]]])
@@ -94,3 +95,22 @@ def test_targets_survive_as_a_dict(targets):
     assert (again.out_features, again.output) == (targets.out_features, targets.output)
     outputs = np.random.default_rng(0).random((5, targets.out_features))
     np.testing.assert_array_equal(again.decode(outputs), targets.decode(outputs))
+
+
+@pytest.mark.parametrize(
+    ("targets", "shown"),
+    [
+        (None, ""),
+        (Classes(np.arange(1200)), ", 1,200 classes"),
+        (ClassGroups([np.array([1, 5]), np.array(["a", "b", "c"])]), ", 2 targets of 2, 3 classes"),
+        (Labels(4), ", 4 labels"),
+        (Values(2), ", 2 values"),
+        (Values(1, n_each=3), ", 1 value of 3 quantiles"),
+    ],
+)
+def test_repr_is_one_line(targets, shown):
+    n, output = (3, "exp") if targets is None else (targets.out_features, targets.output)
+    net = MLP(Architecture(2, (), n, output=output), initializer="zeros")
+    inputs = None if targets is None else Numbers(2, names=("height", "age"))
+    end = "" if targets is None else ", 2 columns"
+    assert repr(Model(net, targets, inputs)) == f"Model({net}{shown}{end})"

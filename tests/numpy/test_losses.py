@@ -197,10 +197,10 @@ def test_labels_of_binary_cross_entropy_lie_between_zero_and_one(value, shown, r
     )
 
 
-def test_counts_are_not_negative(refusal):
-    y = [[0.0, 1.0], [2.0, -1.5], [-3.0, 0.0]]
+def test_targets_of_poisson_are_not_negative(refusal):
+    y = [[0.0, 1.5], [2.0, -1.5], [-3.0, 0.0]]
     assert refusal(InvalidDataError, Poisson(), THREE, y) == (
-        "y must hold counts for loss 'poisson'; got -1.5 at row 1"
+        "y must not be negative for loss 'poisson'; got -1.5 at row 1"
     )
 
 

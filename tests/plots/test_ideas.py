@@ -19,7 +19,7 @@ from multilayer.errors import (
     UnknownNameError,
 )
 from multilayer.inspection import Hyperplane
-from multilayer.model import Classes, Model
+from multilayer.model import Classes, Model, Numbers
 from multilayer.numpy import ACTIVATIONS, MLP, Elementwise
 from multilayer.plots.style import diverging
 from multilayer.torch import MLP as TorchMLP
@@ -221,7 +221,7 @@ def test_the_line_its_normal_and_its_distances():
 def test_the_line_of_a_model_is_where_its_probability_is_a_half():
     net = perceptron([2.0, -1.0], 0.5)
     mean, scale = np.array([1.0, 2.0]), np.array([3.0, 0.5])
-    model = Model(net, Classes(np.array([0, 1])), mean=mean, scale=scale)
+    model = Model(net, Classes(np.array([0, 1])), Numbers(2, mean, scale))
     ax = plots.hyperplane(model, X, y)
     ends = ax.get_lines()[0].get_xydata()
     assert np.allclose(model(ends), 0.5)

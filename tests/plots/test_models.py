@@ -8,7 +8,7 @@ from sklearn.linear_model import LogisticRegression, RidgeClassifier
 from multilayer import Architecture, MLPClassifier
 from multilayer.data import toy
 from multilayer.errors import InvalidArgumentError, InvalidDataError, InvalidTypeError
-from multilayer.model import Classes, Model, Values
+from multilayer.model import Classes, Model, Numbers, Values
 from multilayer.numpy import MLP
 from multilayer.plots.models import (
     after_hidden_layer,
@@ -45,7 +45,7 @@ def test_networks_of_either_engine(out_features, output):
 def test_models_scale_their_inputs():
     net = network(1, "sigmoid")
     mean, scale = np.array([1.0, -2.0]), np.array([2.0, 0.5])
-    model = Model(net, Classes(np.array(["no", "yes"])), mean=mean, scale=scale)
+    model = Model(net, Classes(np.array(["no", "yes"])), Numbers(2, mean, scale))
     found = class_probabilities(model, X, "test")
     assert found.classes.tolist() == ["no", "yes"]
     assert np.allclose(found.probabilities[:, 1:], net((X - mean) / scale))

@@ -12,7 +12,7 @@ from multilayer.errors import (
     UnknownNameError,
 )
 from multilayer.inspection import graph
-from multilayer.model import Classes, Model
+from multilayer.model import Classes, Model, Numbers
 from multilayer.numpy import MLP
 from multilayer.plots import (
     computation_graph,
@@ -62,7 +62,7 @@ class TestDiagram:
     def test_wide_layers_are_elided_and_all_models_are_drawn(self):
         net = network(20, 30, 3, output="softmax")
         model = Model(
-            net, Classes(np.array(["a", "b", "c"])), columns=tuple(f"x{i}" for i in range(20))
+            net, Classes(np.array(["a", "b", "c"])), Numbers(20, names=[f"x{i}" for i in range(20)])
         )
         for each in (net, TorchMLP.from_numpy(net), model):
             ax = network_diagram(each, max_units=4)

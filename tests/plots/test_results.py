@@ -8,7 +8,7 @@ from sklearn.metrics import confusion_matrix as their_confusion_matrix
 
 from multilayer import Architecture, MLPClassifier, MLPRegressor
 from multilayer.errors import InvalidArgumentError, InvalidDataError, InvalidTypeError
-from multilayer.model import Classes, Model
+from multilayer.model import Classes, Model, Numbers
 from multilayer.numpy import MLP
 from multilayer.plots import (
     ConfusionDisplay,
@@ -172,7 +172,7 @@ class TestImportance:
         assert ax.get_xlabel() == "decrease of the f1 macro when the input is shuffled"
 
     def test_the_columns_name_the_inputs(self):
-        model = Model(network(), Classes(np.arange(3)), columns=("u", "v", "w"))
+        model = Model(network(), Classes(np.arange(3)), Numbers(3, names=("u", "v", "w")))
         labels = importance(model, X, Y, n_repeats=2).get_yticklabels()
         assert sorted(label.get_text() for label in labels) == ["u", "v", "w"]
         with pytest.raises(InvalidDataError, match="must be 3, one an input; got 1"):

@@ -398,7 +398,7 @@ def test_another_seed_is_refused(kept):
     [
         ({"resume": True}, "resume of fit needs a checkpoint to go on from; checkpoint is None"),
         ({"resume": 1}, "resume of fit must be True or False; got 1"),
-        ({"checkpoint": 5}, "a checkpoint must be a path or a Checkpoint; got 5"),
+        ({"checkpoint": 5}, "checkpoint must be a path or a Checkpoint; got 5"),
         (
             {"checkpoint": "a", "optimizer": "lbfgs", "batch_size": None},
             "checkpoint of fit cannot be combined with L-BFGS, whose line search SciPy holds",
@@ -407,7 +407,7 @@ def test_another_seed_is_refused(kept):
             {"checkpoint": "a", "shuffle": range(5)},
             "checkpoint of fit cannot be combined with a sampler, whose state is its own",
         ),
-        ({"checkpoint": __file__}, f"a checkpoint must be a folder; {__file__} is something else"),
+        ({"checkpoint": __file__}, f"checkpoint must be a folder; {__file__} is something else"),
     ],
     ids=str,
 )

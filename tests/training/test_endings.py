@@ -172,6 +172,6 @@ def test_batch_normalisation_needs_two_samples(n, batch_size):
     with pytest.raises(InvalidArgumentError) as caught:
         fit(net, (X, y), loss="squared_error", batch_size=batch_size)
     assert str(caught.value) == (
-        f"batch normalisation needs batches of at least 2 samples; got batch_size {batch_size} "
-        f"of {n}"
+        "batch_size of fit must give batches of at least 2 samples to batch normalisation; got "
+        f"{batch_size} of {n} samples"
     )

@@ -1,14 +1,15 @@
 """Progress: a bar on a terminal, lines elsewhere, silence unless asked for."""
 
 import io
+import re
 
 import numpy as np
 import pytest
 from rich.console import Console
 
 from multilayer import Architecture
-from multilayer.numpy import MLP
-from multilayer.training import EarlyStopping, Progress, fit
+from multilayer.numpy import MLP, Adam
+from multilayer.training import Callback, Checkpoint, EarlyStopping, Progress, fit
 
 X = np.random.default_rng(0).normal(size=(64, 2))
 Y = np.random.default_rng(1).integers(2, size=64)
@@ -52,6 +53,33 @@ def test_bar_on_a_terminal():
     assert "epoch 40/40" in text
     assert "train loss 0." in text
     assert "\x1b[" in text
+
+
+def test_large_losses_have_few_digits():
+    console = Console(file=io.StringIO(), width=100)
+    with np.errstate(all="ignore"):
+        train([Progress(console)], n_epochs=3, optimizer=Adam(1e7))
+    last = console.file.getvalue().splitlines()[-1]
+    assert re.fullmatch(r"epoch 3/3: train loss \d\.\d{3}e\+\d\d", last)
+
+
+def test_says_where_a_training_goes_on(tmp_path):
+    class Kill(Callback):
+        def on_step_end(self, run):
+            if (run.epoch, run.step) == (3, 2):
+                raise MemoryError
+
+    kept = Checkpoint(tmp_path, seconds=0)
+    settings = {"n_epochs": 12, "batch_size": 16, "checkpoint": kept}
+    with pytest.raises(MemoryError):
+        train([Kill()], **settings)
+    said = []
+    for _ in range(2):
+        console = Console(file=io.StringIO(), width=100)
+        train([Progress(console)], resume=True, **settings)
+        said.append(console.file.getvalue().splitlines())
+    assert said[0][0] == "going on after epoch  3/12, step 1 of 4"
+    assert said[1] == ["finished already, after 12 epochs"]
 
 
 def test_says_why_it_ended_early():

@@ -10,10 +10,12 @@ from rich.console import Console
 from multilayer import checks
 from multilayer.cli import options
 from multilayer.data import IMAGE_SETS, load_images
+from multilayer.errors import InvalidArgumentError
 
 __all__ = ["data"]
 
 SHADES = " ░▒▓█"
+PICTURES = (".png", ".svg", ".pdf")
 
 
 def data(
@@ -21,12 +23,15 @@ def data(
     data_dir: options.DataDir = None,
     n: Annotated[int, typer.Option(help="How many images to show.")] = 8,
     save: Annotated[
-        Path | None, typer.Option(help="Draw them into this file instead: .png, .svg or .pdf.")
+        Path | None, typer.Option(help=f"Draw them into this file instead: {', '.join(PICTURES)}.")
     ] = None,
 ) -> None:
     """Show what an image set holds, and its first images."""
-    n = checks.integer(n, "--n", "mlp data")
-    options.check_save(save)
+    n = checks.integer(n, "n", "mlp")
+    options.check_file(save, "save")
+    if save is not None and save.suffix not in PICTURES:
+        msg = f"save must end in one of {', '.join(PICTURES)}; got {save}"
+        raise InvalidArgumentError(msg)
     images = load_images(name, data_dir=data_dir)
     console = Console(highlight=False)
     for part, X, y in (

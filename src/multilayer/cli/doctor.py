@@ -12,6 +12,7 @@ from multilayer.data import load_digits, load_images
 from multilayer.errors import InvalidDataError, MissingPackageError
 from multilayer.files import load_model
 from multilayer.inspection import diagnose
+from multilayer.model import Columns
 from multilayer.registry import Names
 
 __all__ = ["doctor"]
@@ -33,8 +34,7 @@ def doctor(
         str,
         typer.Argument(
             metavar="DATA",
-            help="The data that it was trained on: a CSV file of numbers with a header, digits, or "
-            "mnist.",
+            help="The data that it was trained on: a CSV file with a header, digits, or mnist.",
         ),
     ],
     target: Annotated[
@@ -50,6 +50,8 @@ def doctor(
     """
     found = load_model(model)
     X, y, validation = _bundled(data, data_dir) if data in BUNDLED else _table(data, target)
+    if data not in BUNDLED and not isinstance(found.inputs, Columns):
+        _check_numbers(X, data)
     diagnosis = diagnose(found, X, y, validation=validation)
     if as_json:
         typer.echo(diagnosis.to_json())
@@ -70,7 +72,7 @@ def _bundled(name: str, data_dir: Path | None) -> _Data:
 
 
 def _table(path: str, target: str | None) -> _Data:
-    """Return a CSV file's columns of numbers, and its target."""
+    """Return a CSV file's columns, and its target."""
     try:
         import pandas as pd
     except ImportError as error:
@@ -91,8 +93,12 @@ def _table(path: str, target: str | None) -> _Data:
     names = [str(name) for name in table.columns]
     target = names[-1] if target is None else Names("--target", names).check(target)
     X, y = table.drop(columns=target), table[target]
-    words = [str(name) for name in X.columns if not pd.api.types.is_numeric_dtype(X[name])]
+    return _Data(X, y.to_numpy(), None)
+
+
+def _check_numbers(X: Any, path: str) -> None:
+    """Raise if a model of numbers is to look at words."""
+    words = [str(name) for name in X.columns if X[name].dtype.kind not in "biuf"]
     if words:
         msg = f"{path} must hold numbers in all columns but the target; not so: {', '.join(words)}"
         raise InvalidDataError(msg)
-    return _Data(X, y.to_numpy(), None)

@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
+from multilayer.cli import options
 from multilayer.errors import InvalidArgumentError
 from multilayer.files import export_onnx, load_model
 
@@ -24,8 +25,9 @@ def export(
     """
     to = path.with_suffix(".onnx") if to is None else to
     if to.resolve() == path.resolve():
-        msg = f"--to of mlp export must be another file than MODEL; got {to}"
+        msg = f"to must be another file than MODEL; got {to}"
         raise InvalidArgumentError(msg)
+    options.check_file(to, "to")
     difference = export_onnx(to, load_model(path))
     Console().print(
         f"{to} written: {to.stat().st_size:,} bytes; onnxruntime's predictions differ by at most "

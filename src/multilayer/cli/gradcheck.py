@@ -59,7 +59,7 @@ def gradcheck(
     belongs to, with and without sample weights and penalties. The table has the largest relative
     error of all.
     """
-    tolerance = checks.real(tolerance, "--tolerance", "mlp gradcheck", "(0, inf)")
+    tolerance = checks.real(tolerance, "tolerance", "mlp", "(0, inf)")
     activations = [_known(ACTIVATIONS, name) for name in activation or ACTIVATIONS]
     losses = [_known(LOSSES, name) for name in loss or LOSSES]
     console = Console(stderr=True)

@@ -43,14 +43,14 @@ def graph(
     ] = None,
 ) -> None:
     """Show what a network computes, node by node, and how gradients come back."""
-    options.ENGINES.check(engine, "mlp graph")
-    options.check_save(save)
+    options.ENGINES.check(engine)
+    options.check_file(save, "save")
     ending = "" if save is None else save.suffix.removeprefix(".")
-    form = FORMATS.check(form or (ending if ending in FORMATS else "dot"), "mlp graph")
+    form = FORMATS.check(form or (ending if ending in FORMATS else "dot"))
     architecture = Architecture(
-        in_features=checks.integer(in_features, "--in", "mlp graph"),
+        in_features=checks.integer(in_features, "in_features", "mlp"),
         hidden_features=options.read_widths(hidden),
-        out_features=checks.integer(out_features, "--out", "mlp graph"),
+        out_features=checks.integer(out_features, "out_features", "mlp"),
         activation=options.read_activation(activation),
         output=output,
         normalization=normalization,

@@ -21,6 +21,7 @@ from multilayer.cli import (
     show,
     train,
 )
+from multilayer.cli.command import Command
 from multilayer.errors import DivergenceError, ExportError, MultilayerError
 
 __all__ = ["app", "run"]
@@ -34,14 +35,14 @@ app = typer.Typer(
 )
 app.add_typer(train.app, name="train")
 app.add_typer(plot.app, name="plot")
-app.command("show")(show.show)
-app.command("doctor")(doctor.doctor)
-app.command("export")(export.export)
-app.command("data")(data.data)
-app.command("gradcheck")(gradcheck.gradcheck)
-app.command("parity")(parity.parity)
-app.command("graph")(graph.graph)
-app.command("activations")(activations.activations)
+app.command("show", cls=Command)(show.show)
+app.command("doctor", cls=Command)(doctor.doctor)
+app.command("export", cls=Command)(export.export)
+app.command("data", cls=Command)(data.data)
+app.command("gradcheck", cls=Command)(gradcheck.gradcheck)
+app.command("parity", cls=Command)(parity.parity)
+app.command("graph", cls=Command)(graph.graph)
+app.command("activations", cls=Command)(activations.activations)
 
 
 def _version(asked: bool) -> None:

@@ -37,7 +37,7 @@ __all__ = [
     "Seed",
     "check_checkpoint",
     "check_engine",
-    "check_save",
+    "check_file",
     "read_activation",
     "read_optimizer",
     "read_widths",
@@ -102,7 +102,7 @@ def read_widths(text: str) -> tuple[int, ...]:
     try:
         return tuple(int(part) for part in parts)
     except ValueError:
-        msg = f"--hidden must be widths such as 64,32; got {text!r}"
+        msg = f"hidden must be widths such as 64,32; got {text!r}"
         raise InvalidArgumentError(msg) from None
 
 
@@ -126,23 +126,23 @@ def read_optimizer(name: str, learning_rate: float | None) -> Any:
 
 def check_engine(engine: str, device: str) -> None:
     """Raise for an unknown engine, or a device that the engine does not have."""
-    ENGINES.check(engine, "mlp train")
+    ENGINES.check(engine)
     if engine == "numpy" and device not in ("auto", "cpu"):
         msg = f"--device {device} needs --engine torch; the engine numpy computes on the CPU"
         raise InvalidArgumentError(msg)
 
 
-def check_save(path: Path | None) -> None:
-    """Raise before the training, not after it, if the model could not be written."""
+def check_file(path: Path | None, parameter: str) -> None:
+    """Raise before the work, not after it, if its result could not be written."""
     if path is None:
         return
     path = path.resolve()
     if path.exists() and not path.is_file():
-        msg = f"--save must name a file; {path} is something else"
+        msg = f"{parameter} must name a file; {path} is something else"
     elif not path.parent.is_dir():
-        msg = f"--save must name a file in a folder that exists; there is no {path.parent}"
+        msg = f"{parameter} must name a file in a folder that exists; there is no {path.parent}"
     elif not os.access(path.parent, os.W_OK):
-        msg = f"--save must name a file in a folder that can be written to; got {path.parent}"
+        msg = f"{parameter} must name a file in a folder that can be written to; got {path.parent}"
     else:
         return
     raise InvalidArgumentError(msg)

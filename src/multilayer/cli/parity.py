@@ -47,8 +47,8 @@ def parity(
     normalisation and residual blocks: outputs, loss, every gradient, and the weights after some
     steps. The table has the largest difference of all.
     """
-    checks.integer(steps, "--steps", "mlp parity")
-    checks.real(tolerance, "--tolerance", "mlp parity", "(0, inf)")
+    checks.integer(steps, "steps", "mlp")
+    checks.real(tolerance, "tolerance", "mlp", "(0, inf)")
     activations, losses, optimizers = (
         [ACTIVATIONS.names.check(name) for name in activation or ACTIVATIONS],
         [LOSSES.names.check(name) for name in loss or LOSSES],

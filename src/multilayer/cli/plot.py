@@ -3,20 +3,21 @@
 import typer
 
 from multilayer.cli import plot_ideas, plot_model
+from multilayer.cli.command import Command
 
 __all__ = ["app"]
 
 app = typer.Typer(help="Draw a picture into a file or a window.")
 # Of ideas: they need no model, or train one.
-app.command("activations")(plot_ideas.activations)
-app.command("hyperplane")(plot_ideas.hyperplane)
-app.command("boundaries")(plot_ideas.boundaries)
-app.command("features")(plot_ideas.features)
-app.command("units")(plot_ideas.units)
-app.command("fixed")(plot_ideas.fixed)
-app.command("approximation")(plot_ideas.approximation)
-app.command("relu")(plot_ideas.relu)
+app.command("activations", cls=Command)(plot_ideas.activations)
+app.command("hyperplane", cls=Command)(plot_ideas.hyperplane)
+app.command("boundaries", cls=Command)(plot_ideas.boundaries)
+app.command("features", cls=Command)(plot_ideas.features)
+app.command("units", cls=Command)(plot_ideas.units)
+app.command("fixed", cls=Command)(plot_ideas.fixed)
+app.command("approximation", cls=Command)(plot_ideas.approximation)
+app.command("relu", cls=Command)(plot_ideas.relu)
 # Of a model file.
-app.command("history")(plot_model.history)
-app.command("weights")(plot_model.weights)
-app.command("network")(plot_model.network)
+app.command("history", cls=Command)(plot_model.history)
+app.command("weights", cls=Command)(plot_model.weights)
+app.command("network", cls=Command)(plot_model.network)

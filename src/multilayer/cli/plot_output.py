@@ -38,7 +38,7 @@ def begin(save: Path | None, show: bool) -> None:
         raise InvalidArgumentError(msg)
     if save is not None:
         FORMATS.check(save.suffix.lower().removeprefix("."), "--save")
-        options.check_save(save)
+        options.check_file(save, "save")
     try:
         import matplotlib as mpl
     except ImportError as error:

@@ -17,7 +17,18 @@ from multilayer.errors import InvalidArgumentError
 from multilayer.files import load_model
 from multilayer.inspection import summary
 from multilayer.json_text import printable
-from multilayer.model import Classes, ClassGroups, Labels, Model, Values
+from multilayer.model import (
+    Classes,
+    ClassGroups,
+    Column,
+    Columns,
+    Inputs,
+    Labels,
+    Model,
+    Numbers,
+    Numeric,
+    Values,
+)
 from multilayer.training import History
 
 __all__ = ["show"]
@@ -64,9 +75,11 @@ def _facts(model: Model, path: Path, size: int) -> dict[str, Any]:
         "dtype": str(model.net.dtype),
         "n_parameters": model.net.n_parameters,
         "layers": summary(model.net).to_dict()["layers"],
-        "columns": model.columns,
-        "mean": None if model.mean is None else model.mean.tolist(),
-        "scale": None if model.scale is None else model.scale.tolist(),
+        "inputs": {
+            "kind": model.inputs.kind,
+            **model.inputs.to_dict(),
+            **{name: array.tolist() for name, array in model.inputs.arrays().items()},
+        },
         "targets": None if targets is None else {"kind": targets.kind, **targets.to_dict()},
         "information": model.information,
     }
@@ -74,9 +87,10 @@ def _facts(model: Model, path: Path, size: int) -> dict[str, Any]:
 
 def _rows(model: Model) -> Iterator[tuple[str, str, str]]:
     """Yield a topic, a name and a value a row; a topic stands in its first row only."""
-    width = model.net.architecture.in_features
-    yield "inputs", "columns", str(width) if model.columns is None else _listed(model.columns)
-    yield "", "scaling", _scaling(model)
+    topic = "inputs"
+    for name, value in _inputs(model.inputs):
+        yield topic, name, value
+        topic = ""
     yield "outputs", "", _meaning(model)
     for topic, entries in model.information.items():
         rows = _history_rows(entries) if topic == "history" else None
@@ -130,10 +144,22 @@ def _entries(name: str, value: Any) -> Iterator[tuple[str, Any]]:
         yield from _entries(f"{name}.{inner}" if name else inner, entry)
 
 
-def _scaling(model: Model) -> str:
-    if model.mean is None:
-        return "none" if model.scale is None else "x / scale"
-    return "x − mean" if model.scale is None else "(x − mean) / scale"
+def _inputs(inputs: Inputs) -> Iterator[tuple[str, str]]:
+    """Say what raw samples are, and what becomes of them."""
+    if isinstance(inputs, Columns):
+        for column in inputs.columns:
+            yield column.name, _column(column)
+    elif isinstance(inputs, Numbers):
+        yield "columns", str(inputs.in_features) if inputs.names is None else _listed(inputs.names)
+        scaling = "x" if inputs.mean is None else "(x − mean)"
+        yield "scaling", scaling if inputs.scale is None else f"{scaling} / scale"
+
+
+def _column(column: Column) -> str:
+    gaps = "; gaps" if column.has_gaps else ""
+    if isinstance(column, Numeric):
+        return f"numeric, median {column.median:.6g}, scale {column.scale:.6g}{gaps}"
+    return f"categorical, {_listed(column.words)}{gaps}"
 
 
 def _meaning(model: Model) -> str:

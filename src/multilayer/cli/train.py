@@ -12,12 +12,16 @@ from rich.table import Table
 
 from multilayer import Architecture, checks
 from multilayer.cli import options
+from multilayer.cli.command import Command
 from multilayer.data import fingerprint, load_digits, load_images
+from multilayer.errors import DivergenceError
 from multilayer.files import save_model
 from multilayer.inspection import summary
-from multilayer.model import Classes, Model
+from multilayer.model import Classes, Model, Numbers
 from multilayer.numpy import LBFGS, MLP
+from multilayer.numpy.fast.updates import add_up
 from multilayer.training import Callback, EarlyStopping, History, Progress, Run, fit
+from multilayer.training.callbacks import shown
 
 __all__ = ["app"]
 
@@ -25,6 +29,8 @@ app = typer.Typer(help="Train a network on a data set.")
 
 MNIST_MEAN, MNIST_STD = 0.1307, 0.3081
 """Of the training images' pixels, of brightness 0 to 1."""
+GUESS = math.log(10)
+"""The loss of a network that knows nothing of ten classes."""
 NOT_TOLD = ("device", "save", "checkpoint", "resume", "as_json")
 """Settings that say nothing of the model."""
 IN_HISTORY = ("losses", "n_epochs", "best_epoch", "stopped_by")
@@ -69,7 +75,7 @@ def _help(context: typer.Context) -> None:
         typer.echo(context.get_help())
 
 
-@app.command()
+@app.command(cls=Command)
 def digits(
     hidden: options.Hidden = "64,32",
     activation: options.Activation = "relu",
@@ -105,7 +111,7 @@ def digits(
         job.run(_Data("digits", *data))
 
 
-@app.command()
+@app.command(cls=Command)
 def mnist(
     hidden: options.Hidden = "256,128",
     activation: options.Activation = "relu",
@@ -142,10 +148,10 @@ def mnist(
     )  # fmt: skip
     with _Job(settings) as job:
         images = load_images("mnist", data_dir=data_dir)
-        X_train, X_test = (
-            X.scaled(MNIST_MEAN, MNIST_STD).take(n)
-            for X, n in ((images.X_train, n_train), (images.X_test, n_test))
-        )
+        with checks.renamed({"n": "n_train"}, "mlp"):
+            X_train = images.X_train.scaled(MNIST_MEAN, MNIST_STD).take(n_train)
+        with checks.renamed({"n": "n_test"}, "mlp"):
+            X_test = images.X_test.scaled(MNIST_MEAN, MNIST_STD).take(n_test)
         width = X_train.shape[1]
         job.run(
             _Data(
@@ -166,9 +172,9 @@ class _Job:
     def __init__(self, settings: _Settings) -> None:
         self.settings = settings
         self.rank = 0
-        checks.integer(settings.seed, "--seed", "mlp train", minimum=0)
+        checks.integer(settings.seed, "seed", "mlp", minimum=0)
         options.check_engine(settings.engine, settings.device)
-        options.check_save(settings.save)
+        options.check_file(settings.save, "save")
         options.check_checkpoint(settings.checkpoint, settings.resume)
 
     def __enter__(self) -> "_Job":
@@ -204,26 +210,36 @@ class _Job:
         if schedule is None and not isinstance(optimizer, LBFGS):
             schedule = "cosine"
         net = self._network(architecture, rng)
-        callbacks: list[Callback] = []
+        watch = _Watch()
+        callbacks: list[Callback] = [watch]
         if s.early_stopping:
             callbacks.append(EarlyStopping(options.PATIENCE))
         if self.rank == 0 and not s.as_json:
             callbacks += [_ShowLayers(), Progress()]
-        history = fit(
-            net,
-            (data.X_train, data.y_train),
-            loss="cross_entropy",
-            optimizer=optimizer,
-            n_epochs=s.epochs,
-            batch_size=s.batch_size,
-            validation=options.VALIDATION_SHARE if s.early_stopping else None,
-            schedule=schedule,
-            l2=s.l2,
-            callbacks=callbacks,
-            rng=rng,
-            checkpoint=s.checkpoint,
-            resume=s.resume,
-        )
+        divergence = None
+        try:
+            fit(
+                net,
+                (data.X_train, data.y_train),
+                loss="cross_entropy",
+                optimizer=optimizer,
+                n_epochs=s.epochs,
+                batch_size=s.batch_size,
+                validation=options.VALIDATION_SHARE if s.early_stopping else None,
+                schedule=schedule,
+                l2=s.l2,
+                callbacks=callbacks,
+                rng=rng,
+                checkpoint=s.checkpoint,
+                resume=s.resume,
+            )
+        except DivergenceError as error:
+            divergence = error
+        history = watch.run.history
+        if divergence is not None and not history.best_epoch:
+            raise divergence
+        if history.stopped_by == "interrupt" and not watch.has_trained:
+            raise typer.Exit(130)  # there is nothing to show
         seconds = sum(history.get("seconds", []))
         n_seen = history.n_epochs * len(data.X_train)
         results = _results(net, data.X_train, data.y_train, "train")
@@ -247,6 +263,7 @@ class _Job:
                 note = f"kept in {s.checkpoint}: the same command with --resume goes on"
                 Console(stderr=True).print(note, highlight=False, soft_wrap=True)
             raise typer.Exit(130)
+        _raise_if_diverged(divergence, watch.run, results["train_loss"])
 
     def _network(self, architecture: Architecture, rng: np.random.Generator) -> Any:
         if self.settings.engine == "numpy":
@@ -264,9 +281,8 @@ class _Job:
         return Model(
             net if isinstance(net, MLP) else net.to_numpy(),
             Classes(np.arange(10)),
-            mean=data.mean,
-            scale=data.scale,
-            information={
+            Numbers(net.architecture.in_features, data.mean, data.scale),
+            {
                 "metrics": {name: results[name] for name in metrics},
                 "training": settings
                 | {k: v for k, v in results.items() if k not in (*metrics, *IN_HISTORY)},
@@ -288,6 +304,20 @@ class _Job:
             _print_results(results, history, save)
 
 
+def _raise_if_diverged(divergence: DivergenceError | None, run: Run, train_loss: float) -> None:
+    """Raise what has ended the training, or for a loss that is finite and beyond all reason."""
+    if divergence is None and train_loss > 2 * GUESS:
+        msg = (
+            f"the training diverged: its train loss is {shown(train_loss)}, where guessing has "
+            f"{shown(GUESS)}. Try a smaller learning rate"
+        )
+        divergence = DivergenceError(
+            msg, epoch=run.epoch, step=run.step, learning_rate=run.learning_rate
+        )
+    if divergence is not None:
+        raise divergence
+
+
 def _results(net: Any, X: Any, y: Any, part: str) -> dict[str, Any]:
     """Return loss (without penalty) and accuracy."""
     trainer = net.trainer(loss="cross_entropy", optimizer="sgd")
@@ -296,10 +326,25 @@ def _results(net: Any, X: Any, y: Any, part: str) -> dict[str, Any]:
     return {f"{part}_loss": loss, f"{part}_accuracy": accuracy}
 
 
+class _Watch(Callback):
+    """Keeps the run, whose history a training that ends in an error does not return."""
+
+    def on_train_begin(self, run: Run) -> None:
+        self.run = run
+
+    @property
+    def has_trained(self) -> bool:
+        """Whether any step has been taken."""
+        return self.run.epoch > 1 or self.run.step > 0
+
+
 class _ShowLayers(Callback):
     """Prints the layers when the training begins: by then every argument has been checked."""
 
     def on_train_begin(self, run: Run) -> None:
+        if isinstance(run.net, MLP) and not add_up.is_ready:
+            note = "the first training compiles its passes, which takes some seconds"
+            Console(stderr=True).print(note, highlight=False, soft_wrap=True)
         architecture = run.net.architecture
         title = f"{architecture.n_parameters:,} parameters"
         table = Table("layer", "computes", title=title, title_justify="left")
@@ -313,19 +358,27 @@ class _ShowLayers(Callback):
 
 def _print_results(results: dict[str, Any], history: History, save: Path | None) -> None:
     table = Table("")
-    for name in ("loss", "accuracy"):
+    for name in ("final loss", "final accuracy"):
         table.add_column(name, justify="right")
     for part in ("train", "test"):
         table.add_row(
-            part, f"{results[f'{part}_loss']:.4f}", f"{100 * results[f'{part}_accuracy']:.2f} %"
+            part, shown(results[f"{part}_loss"]), f"{100 * results[f'{part}_accuracy']:.2f} %"
         )
     console = Console()
     console.print(table)
+    console.print(
+        "final: of the weights that are kept, without penalty; an epoch's train loss is the mean "
+        "of its steps, with it",
+        highlight=False,
+        soft_wrap=True,
+    )
     rate = results["samples_per_second"]
     console.print(
         f"{history.n_epochs} epochs in {results['seconds']:.2f} s, "
         f"{math.floor(rate):,} samples per second",
         highlight=False,
     )
+    if history.stopped_by == "divergence":
+        console.print(f"diverged; these are the weights of epoch {history.best_epoch}")
     if save is not None:
         console.print(f"model written to {save}", highlight=False, soft_wrap=True)

@@ -15,6 +15,7 @@ from multilayer.data.images import ScaledImages
 from multilayer.data.mnist import IMAGE_SETS, ImageData, ImageSet, load_images
 from multilayer.data.sparse import SparseSamples
 from multilayer.data.split import split_validation
+from multilayer.data.table import as_words, read_table
 
 __all__ = [
     "IMAGE_SETS",
@@ -28,10 +29,12 @@ __all__ = [
     "RadialBasisFeatures",
     "ScaledImages",
     "SparseSamples",
+    "as_words",
     "fingerprint",
     "load_digits",
     "load_images",
     "read_idx",
+    "read_table",
     "split_validation",
     "toy",
     "write_idx",

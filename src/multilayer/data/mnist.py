@@ -14,7 +14,7 @@ import numpy.typing as npt
 from multilayer.atomic import replacing
 from multilayer.data.idx import default_cache_dir, read_idx
 from multilayer.data.images import ScaledImages
-from multilayer.errors import InvalidDataError
+from multilayer.errors import InvalidArgumentError, InvalidDataError
 from multilayer.registry import Names, Registry
 
 __all__ = ["IMAGE_SETS", "ImageData", "ImageSet", "load_images"]
@@ -151,6 +151,8 @@ def load_images(
     ------
     UnknownNameError
         If there is no set of that name.
+    InvalidArgumentError
+        If `data_dir` is given and is no folder.
     InvalidDataError
         If the files are damaged or not the published ones; if images and labels do not belong
         together; if there are no files and none can be downloaded.
@@ -173,6 +175,9 @@ def load_images(
     ['T-shirt/top', 'trouser']
     """
     image_set = IMAGE_SETS[name]
+    if data_dir is not None and not Path(data_dir).is_dir():
+        msg = f"data_dir of load_images must be a folder that exists; got {data_dir}"
+        raise InvalidArgumentError(msg)
     cache = default_cache_dir() if cache_dir is None else Path(cache_dir)
     folders = list(_folders(name, image_set, data_dir, cache))
     files = next((found for found in map(_files_in, folders) if len(found) == len(FILES)), None)

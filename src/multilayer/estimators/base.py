@@ -4,6 +4,7 @@ import math
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import asdict
 from typing import Any, ClassVar, Self
 
 import numpy as np
@@ -13,6 +14,7 @@ from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils import check_random_state, column_or_1d
 from sklearn.utils.validation import check_is_fitted
 
+from multilayer import checks
 from multilayer.architecture import Architecture
 from multilayer.errors import InvalidArgumentError
 from multilayer.estimators.fitting import Job, Samples, as_samples, set_aside
@@ -20,13 +22,14 @@ from multilayer.estimators.html import fitted_html
 from multilayer.estimators.information import described, information_of
 from multilayer.estimators.settings import (
     CONSTRAINTS,
+    NAMES,
     make_architecture,
     make_initializer,
 )
-from multilayer.estimators.validation import validated
+from multilayer.estimators.validation import encoded, validated
 from multilayer.estimators.weights import take_weights, views_of
 from multilayer.files import export_onnx, save_model
-from multilayer.model import Model, Targets
+from multilayer.model import Columns, Model, Numbers, Targets
 from multilayer.numpy import LBFGS, MLP, Loss
 from multilayer.training import Metric
 
@@ -80,6 +83,7 @@ class BaseMLP(TransformerMixin, BaseEstimator):  # type: ignore[misc]
     normalization: Any
     clip_norm: Any
     clip_value: Any
+    columns: Any
     callbacks: Any
     engine: str
     device: Any
@@ -95,6 +99,7 @@ class BaseMLP(TransformerMixin, BaseEstimator):  # type: ignore[misc]
 
     # What classifier and regressor each have their own of ----------------------------------
 
+    columns_: Columns | None = None
     _targets: Targets
     _targets_are_numbers: ClassVar[bool]
 
@@ -145,7 +150,7 @@ class BaseMLP(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         *,
         incremental: bool = False,
     ) -> Self:
-        with self._all_or_nothing():
+        with self._all_or_nothing(), checks.renamed(NAMES, type(self).__name__):
             if incremental and self.early_stopping:
                 msg = "partial_fit does not support early_stopping=True"
                 raise InvalidArgumentError(msg)
@@ -181,15 +186,7 @@ class BaseMLP(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         names: tuple[str, str] = ("X", "y"),
     ) -> tuple[Any, Array]:
         """Return samples and targets, checked."""
-        X, y = validated(
-            self,
-            X,
-            y,
-            multi_output=True,
-            y_numeric=self._targets_are_numbers,
-            reset=reset,
-            names=names,
-        )
+        X, y = self._validate_samples(X, y, reset=reset, names=names)
         is_sparse = issparse(y)
         y = y.toarray() if is_sparse else y
         if y.ndim == 2 and y.shape[1] == 1:
@@ -200,6 +197,23 @@ class BaseMLP(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         else:
             self._check_targets(y)
         return X, y
+
+    def _validate_samples(self, X: Any, y: Any, *, reset: bool, names: tuple[str, str]) -> Any:
+        """Return samples as the network's inputs, and targets, checked by themselves."""
+        settings: dict[str, Any] = {"multi_output": True, "y_numeric": self._targets_are_numbers}
+        if reset:
+            self.columns_ = None
+        elif (self.columns is None) != (self.columns_ is None):
+            msg = (
+                "warm_start and partial_fit go on with the inputs that are there, "
+                f"{self.columns_ or 'numbers'}; columns is now {self.columns!r}"
+            )
+            raise InvalidArgumentError(msg)
+        if self.columns is not None:
+            kinds = None if self.columns == "auto" else self.columns
+            self.columns_, X = encoded(self, X, kinds, reset=reset, name=names[0])
+            settings["is_encoded"] = True
+        return validated(self, X, y, reset=reset, names=names, **settings)
 
     def _initialize(
         self, architecture: Architecture, dtype: Any, random_state: np.random.RandomState
@@ -237,9 +251,15 @@ class BaseMLP(TransformerMixin, BaseEstimator):  # type: ignore[misc]
             self._initialize_from_weights(architecture)
             net = self._net
         if architecture is not None and net.architecture != architecture:
+            before, now = asdict(net.architecture), asdict(architecture)
+            differences = [
+                f"{name} was {before[name]!r}, is {now[name]!r}"
+                for name in now
+                if before[name] != now[name]
+            ]
             msg = (
-                "warm_start and partial_fit go on with the network that is there, "
-                f"{net.architecture}; the parameters now say {architecture}"
+                "warm_start and partial_fit go on with the network that is there: "
+                f"{'; '.join(differences)}"
             )
             raise InvalidArgumentError(msg)
         if take_weights(net, self.coefs_, self.intercepts_):
@@ -288,6 +308,8 @@ class BaseMLP(TransformerMixin, BaseEstimator):  # type: ignore[misc]
     def _checked(self, X: Any) -> Any:
         """Return samples to predict, checked."""
         check_is_fitted(self)
+        if self.columns_ is not None:
+            return encoded(self, X, None, reset=False)[1]
         return as_samples(validated(self, X, reset=False))
 
     def transform(self, X: Any) -> Array:
@@ -369,8 +391,8 @@ class BaseMLP(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         return Model(
             self.network_,
             self._targets,
-            columns=None if names is None else tuple(map(str, names)),
-            information=information_of(self),
+            self.columns_ or Numbers(self.network_.architecture.in_features, names=names),
+            information_of(self),
         )
 
     # scikit-learn's protocol ---------------------------------------------------------------
@@ -380,8 +402,12 @@ class BaseMLP(TransformerMixin, BaseEstimator):  # type: ignore[misc]
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
-        tags.input_tags.sparse = True
-        tags.transformer_tags.preserves_dtype = ["float64", "float32"]
+        takes_tables = self.columns is not None
+        tags.input_tags.sparse = not takes_tables
+        tags.input_tags.allow_nan = takes_tables
+        tags.input_tags.string = takes_tables
+        tags.input_tags.categorical = takes_tables
+        tags.transformer_tags.preserves_dtype = [] if takes_tables else ["float64", "float32"]
         return tags
 
     def _html_repr(self) -> str:

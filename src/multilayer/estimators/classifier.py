@@ -110,6 +110,7 @@ class MLPClassifier(ClassifierMixin, BaseMLP):  # type: ignore[misc]
         normalization: Any = None,
         clip_norm: Any = None,
         clip_value: Any = None,
+        columns: Any = None,
         callbacks: Any = (),
         engine: str = "auto",
         device: Any = "auto",
@@ -134,7 +135,7 @@ class MLPClassifier(ClassifierMixin, BaseMLP):  # type: ignore[misc]
 
         Parameters
         ----------
-        X : array-like or sparse matrix of shape (n_samples, n_features)
+        X : array-like, sparse matrix or data frame of shape (n_samples, n_features)
             Samples.
         y : array-like of shape (n_samples,), (n_samples, n_labels) or (n_samples, n_targets)
             Classes; a matrix of 0 and 1 with a column a label; or a column a target, each with

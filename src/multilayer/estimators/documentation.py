@@ -63,6 +63,13 @@ normalization : {'batch', 'layer'} or None, default=None
     What stands between each hidden layer's affine map and its activation.
 clip_norm, clip_value : float or None, default=None
     The gradient's largest length, and its entries' largest size; value first.
+columns : 'auto', dict or None, default=None
+    With ``'auto'`` samples are a table as it comes, of text, categories, booleans, numbers and
+    gaps: columns of numbers are scaled and their gaps filled, each word of the others is an input
+    of its own; see `multilayer.model.Columns`. A dict says of some columns what they are:
+    ``{"zip": "categorical", "age": "numeric"}``. They are taken from all samples that `fit` is
+    given, or those of the first `partial_fit`, and the network computes in float32. None takes
+    numbers alone, as scikit-learn.
 callbacks : Callback or sequence of Callback, default=()
     What looks on, and may stop: see `multilayer.training.Callback`.
 engine : {'auto', 'numpy', 'torch'}, default='auto'
@@ -97,6 +104,8 @@ out_activation_ : str
     The link function of the outputs.
 n_features_in_, feature_names_in_
     As in all of scikit-learn's estimators.
+columns_ : multilayer.model.Columns or None
+    What the columns of a table became; None where samples are numbers alone.
 history_ : History
     What each epoch of the last fit has given.
 network_ : multilayer.numpy.MLP

@@ -34,6 +34,10 @@ REASONS = {
     "line_search": (2, "ABNORMAL: no step along the last direction lowered the loss"),
 }
 """SciPy's status of what ends L-BFGS before it has converged, and its words."""
+SCALING = (
+    "\nYou might also want to scale the data as shown in:\n"
+    "    https://scikit-learn.org/stable/modules/preprocessing.html"
+)
 CALLER = 5
 """How many frames below `Job.warn` the caller of `fit` is."""
 
@@ -66,9 +70,13 @@ def set_aside(
     data: Samples, share: float, strata: Array | None, random_state: np.random.RandomState
 ) -> tuple[Samples, Samples]:
     """Return what is trained on and what it is judged by, as scikit-learn divides them."""
-    training, held_out = train_test_split(
-        np.arange(len(data)), random_state=random_state, test_size=share, stratify=strata
-    )
+    try:
+        training, held_out = train_test_split(
+            np.arange(len(data)), random_state=random_state, test_size=share, stratify=strata
+        )
+    except ValueError as error:
+        msg = f"validation_fraction cannot be {share!r} of {len(data)} samples: {error}"
+        raise InvalidDataError(msg) from error
     if len(held_out) < 2:
         msg = (
             "The validation set is too small. Increase 'validation_fraction' or the size of your "
@@ -307,6 +315,7 @@ class Job:
                     "\nIncrease the number of iterations to improve the convergence "
                     f"(max_iter={e.max_iter})."
                 )
+            msg += SCALING
             warnings.warn(msg, ConvergenceWarning, stacklevel=CALLER)
         elif self.takes_steps and reason == "n_epochs" and not self.incremental:
             warnings.warn(

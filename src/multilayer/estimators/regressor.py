@@ -36,8 +36,8 @@ class MLPRegressor(RegressorMixin, BaseMLP):  # type: ignore[misc]
     Parameters
     ----------
     loss : str or Loss, default='squared_error'
-        ``'squared_error'``, ``'poisson'`` (of counts; the output is exp), ``'absolute_error'``,
-        ``'huber'``, ``'quantile'`` (the median), or an object, such as
+        ``'squared_error'``, ``'poisson'`` (of numbers ≥ 0, such as counts; the output is exp),
+        ``'absolute_error'``, ``'huber'``, ``'quantile'`` (the median), or an object, such as
         ``multilayer.numpy.Quantile((0.1, 0.5, 0.9))``: it predicts a column a quantile.
     {parameters}
     scale_targets : bool, default=False
@@ -107,6 +107,7 @@ class MLPRegressor(RegressorMixin, BaseMLP):  # type: ignore[misc]
         normalization: Any = None,
         clip_norm: Any = None,
         clip_value: Any = None,
+        columns: Any = None,
         callbacks: Any = (),
         engine: str = "auto",
         device: Any = "auto",
@@ -130,7 +131,7 @@ class MLPRegressor(RegressorMixin, BaseMLP):  # type: ignore[misc]
 
         Parameters
         ----------
-        X : array-like or sparse matrix of shape (n_samples, n_features)
+        X : array-like, sparse matrix or data frame of shape (n_samples, n_features)
             Samples.
         y : array-like of shape (n_samples,) or (n_samples, n_targets)
             Target values.
@@ -231,7 +232,7 @@ class MLPRegressor(RegressorMixin, BaseMLP):  # type: ignore[misc]
         """Return targets that are scaled to zero mean and unit variance for the network."""
         before = self._targets
         if before.output == "exp":
-            msg = "scale_targets cannot be combined with loss 'poisson', which is of counts"
+            msg = "scale_targets cannot be combined with loss 'poisson', whose values are ≥ 0"
             raise InvalidArgumentError(msg)
         scaler = StandardScaler().fit(y.reshape(len(y), -1), sample_weight=weight)
         return Values(

@@ -9,8 +9,7 @@ from typing import Any
 import numpy as np
 from sklearn.utils._param_validation import Interval, Options, StrOptions
 
-from multilayer import checks
-from multilayer.architecture import Architecture
+from multilayer.architecture import ACTIVATIONS, Architecture
 from multilayer.errors import InvalidArgumentError
 from multilayer.estimators.convergence import Convergence, InverseScalingByEpoch, RateOf
 from multilayer.model import Targets
@@ -31,6 +30,7 @@ from multilayer.training import Callback
 
 __all__ = [
     "CONSTRAINTS",
+    "NAMES",
     "check_precision",
     "make_architecture",
     "make_initializer",
@@ -70,6 +70,7 @@ CONSTRAINTS: dict[str, list[Any]] = {
     "normalization": [None, StrOptions({"batch", "layer"})],
     "clip_norm": [None, Interval(Real, 0, None, closed="neither")],
     "clip_value": [None, Interval(Real, 0, None, closed="neither")],
+    "columns": [None, StrOptions({"auto"}), dict],
     "callbacks": ["array-like", tuple, list, Callback],
     "engine": [StrOptions({"auto", "numpy", "torch"})],
     "device": [str],
@@ -77,6 +78,8 @@ CONSTRAINTS: dict[str, list[Any]] = {
 }
 """What each parameter may be, as scikit-learn checks and words it."""
 
+NAMES = {name: name for name in CONSTRAINTS} | {"hidden_features": "hidden_layer_sizes"}
+"""What the parts call a parameter in their messages, and what it is called here."""
 SYNONYMS = {"logistic": "sigmoid"}
 """scikit-learn's names of what the field calls otherwise."""
 SOLVERS = ("sgd", "adam", "lbfgs")
@@ -98,25 +101,19 @@ LOSS_TOLERANCE = 1e7 * 2.220446049250313e-16
 def make_architecture(estimator: Any, in_features: int, targets: Targets) -> Architecture:
     """Return the network that the parameters describe."""
     sizes = estimator.hidden_layer_sizes
-    sizes = list(sizes) if hasattr(sizes, "__iter__") else [sizes]
-    owner = type(estimator).__name__
-    if any(size <= 0 for size in sizes):
-        msg = f"hidden_layer_sizes must be > 0, got {sizes}."
-        raise InvalidArgumentError(msg)
-    sizes = [checks.integer(n, f"hidden_layer_sizes[{i}]", owner) for i, n in enumerate(sizes)]
-    activation = estimator.activation
-    if isinstance(activation, str):
-        activation = SYNONYMS.get(activation, activation)
-    else:
-        activation = [SYNONYMS.get(str(name), str(name)) for name in activation]
+    known = Names("activation", [*ACTIVATIONS, *SYNONYMS])
+    is_one = isinstance(estimator.activation, str)
+    words = [estimator.activation] if is_one else estimator.activation
+    words = [known.check(word, type(estimator).__name__) for word in words]
+    activations = tuple(SYNONYMS.get(word, word) for word in words)
     dropout = estimator.dropout
     return Architecture(
         in_features,
-        tuple(sizes),
+        tuple(sizes) if hasattr(sizes, "__iter__") else (sizes,),
         targets.out_features,
-        activation=activation,
+        activation=activations[0] if is_one else activations,
         output=targets.output,
-        dropout=tuple(map(float, dropout)) if hasattr(dropout, "__iter__") else dropout,
+        dropout=tuple(dropout) if hasattr(dropout, "__iter__") else dropout,
         normalization=estimator.normalization,
     )
 
@@ -146,7 +143,7 @@ def make_optimizer(estimator: Any) -> Optimizer | LBFGS:
     if isinstance(e.solver, (Optimizer, LBFGS)):
         _refuse(e, given, "a solver that is an object: its own parameters count")
         return e.solver
-    cls = OPTIMIZERS[OPTIMIZER_NAMES.check(e.solver, type(e).__name__)]
+    cls = OPTIMIZERS[Names("solver", OPTIMIZER_NAMES).check(e.solver, type(e).__name__)]
     known = {field.name for field in fields(cls)}
     settings = {name: value for name, value in given.items() if name in known}
     _refuse(e, given.keys() - {*settings, "learning_rate_init"}, f"solver {e.solver!r}")

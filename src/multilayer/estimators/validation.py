@@ -2,24 +2,35 @@
 
 import math
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
 import numpy as np
-from sklearn.utils import compute_sample_weight
+from scipy.sparse import issparse
+from sklearn.utils import check_array, check_X_y, compute_sample_weight
 from sklearn.utils.validation import _check_sample_weight, validate_data
 
-from multilayer.errors import InvalidArgumentError, InvalidDataError
+from multilayer.errors import InvalidArgumentError, InvalidDataError, InvalidTypeError
+from multilayer.model import Columns
 
-__all__ = ["checked_weights", "validated"]
+__all__ = ["checked_weights", "encoded", "validated"]
 
 DTYPES = (np.float64, np.float32)
 NOT_FINITE = re.compile(r"Input (X|y) contains (NaN|infinity)[^.]*\.")
 NO_NUMBER = "could not convert string to float"
 
 
+TAKES_GAPS = " With columns='auto' tables with text and gaps are taken."
+
+
 def validated(
-    estimator: Any, *data: Any, names: tuple[str, str] = ("X", "y"), **settings: Any
+    estimator: Any,
+    *data: Any,
+    reset: bool,
+    is_encoded: bool = False,
+    names: tuple[str, str] = ("X", "y"),
+    **settings: Any,
 ) -> Any:
     """Return samples, and targets if they are given, as scikit-learn checks them.
 
@@ -28,6 +39,10 @@ def validated(
     estimator : BaseMLP
         Whose number and names of features count.
     *data : X, or X and y
+    reset : bool
+        Whether number and names of features are taken from `X`.
+    is_encoded : bool
+        Whether X has been made by `encoded`, which has looked at number and names.
     names : tuple of str
         What `fit` calls them.
     **settings
@@ -38,8 +53,11 @@ def validated(
     ValueError
         In scikit-learn's words; of what is not finite or no number with row and column.
     """
+    check = partial(check_X_y, estimator=estimator)
+    if not is_encoded:
+        check = partial(validate_data, estimator, reset=reset)
     try:
-        return validate_data(estimator, *data, accept_sparse="csr", dtype=DTYPES, **settings)
+        return check(*data, accept_sparse="csr", dtype=DTYPES, **settings)
     except ValueError as error:
         text = str(error)
         found = NOT_FINITE.match(text)
@@ -52,7 +70,42 @@ def validated(
         said = said.replace("Input y", f"Input {names[1]}")
         if found is None:
             said += f" in {names[0]}."
+        if which == 0 and (found is None or found[2] == "NaN"):
+            place += TAKES_GAPS
         raise ValueError(f"{said}{place}{text[end:]}") from error  # noqa: EM102
+
+
+def encoded(
+    estimator: Any, X: Any, kinds: Mapping[str, str] | None, *, reset: bool, name: str = "X"
+) -> tuple[Columns, Any]:
+    """Return a table's columns and the inputs that they make.
+
+    Parameters
+    ----------
+    estimator : BaseMLP
+        Whose number and names of features count.
+    X : data frame or array-like of shape (n_samples, n_columns)
+    kinds : mapping of str to str, optional
+        What columns are: see `multilayer.model.Columns.of`.
+    reset : bool
+        Whether the columns are made from `X`; else they are those of `estimator`.
+    name : str
+        What `fit` calls it.
+
+    Raises
+    ------
+    ValueError, TypeError
+        If it is no table, or has other columns; the message names column and row.
+    """
+    if isinstance(X, Mapping) and not issparse(X):  # some of SciPy's are mappings too
+        msg = f"{name} must be a data frame or rows; got {type(X).__name__}"
+        raise InvalidTypeError(msg)
+    if not hasattr(X, "columns"):
+        kind = None if isinstance(X, np.ndarray) else object  # rows of numbers and text
+        X = check_array(X, dtype=kind, ensure_all_finite=False, input_name=name)
+    validate_data(estimator, X, reset=reset, skip_check_array=True)
+    columns = Columns.of(X, kinds, name) if reset else estimator.columns_
+    return columns, columns.encode(X, name)
 
 
 def checked_weights(X: Any, y: Any, sample_weight: Any, class_weight: Any, name: str) -> Any:

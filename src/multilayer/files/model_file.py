@@ -20,13 +20,13 @@ from multilayer.errors import (
 )
 from multilayer.files.container import Container, opened, write
 from multilayer.json_text import printable, read_json
-from multilayer.model import Model, targets_from_dict
+from multilayer.model import Model, inputs_from_dict, targets_from_dict
 from multilayer.numpy.network import MLP
 
 __all__ = ["load_model", "save_model"]
 
 FORMAT = "multilayer"
-FORMAT_VERSION = "2"
+FORMAT_VERSION = "3"
 STATE = "state."
 MAX_LAYERS = 10_000
 """A layer's objects take some kilobytes even where its weights take none."""
@@ -57,8 +57,9 @@ def save_model(path: str | os.PathLike[str], model: Model) -> None:
     Examples
     --------
     >>> import tempfile
+    >>> from multilayer.model import Numbers
     >>> net = MLP(Architecture(3, (4,), 2), rng=np.random.default_rng(0))
-    >>> model = Model(net, mean=np.ones(3), information={"metrics": {"r2": 0.9}})
+    >>> model = Model(net, inputs=Numbers(3, mean=np.ones(3)), information={"metrics": {"r2": 0.9}})
     >>> path = f"{tempfile.mkdtemp()}/model.safetensors"
     >>> save_model(path, model)
     >>> again = load_model(path)
@@ -77,13 +78,11 @@ def save_model(path: str | os.PathLike[str], model: Model) -> None:
         raise InvalidArgumentError(msg)
     arrays = {"parameters": net.parameters, **{STATE + k: v for k, v in net.state.items()}}
     arrays = {name: checks.finite_array(a, name, net.dtype) for name, a in arrays.items()}
-    for name, array in (("mean", model.mean), ("scale", model.scale)):
-        if array is not None:
-            arrays[name] = array
+    arrays |= model.inputs.arrays()
     targets = model.targets
     parts = {
         "architecture": json.loads(net.architecture.to_json()),
-        "columns": model.columns,
+        "inputs": {"kind": model.inputs.kind, **model.inputs.to_dict()},
         "targets": None if targets is None else {"kind": targets.kind, **targets.to_dict()},
         "information": model.information | {"versions": _versions()},
     }
@@ -143,7 +142,7 @@ def _assemble(container: Container) -> Model:
     net.parameters[:] = checks.finite_array(parameters, "parameters", dtype)
     state = {name: container.read(STATE + name, a.shape, dtype) for name, a in net.state.items()}
     net.set_state({**state})
-    scaling = {
+    scaling: dict[str, Any] = {
         name: container.read(name, (architecture.in_features,), np.dtype(np.float64))
         for name in ("mean", "scale")
         if name in container.names
@@ -156,9 +155,8 @@ def _assemble(container: Container) -> Model:
     return Model(
         net,
         None if targets is None else targets_from_dict(targets, architecture),
-        columns=_part(texts, "columns"),
-        information=_part(texts, "information"),
-        **scaling,
+        inputs_from_dict(_part(texts, "inputs"), architecture.in_features, scaling),
+        _part(texts, "information"),
     )
 
 

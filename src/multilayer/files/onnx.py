@@ -7,7 +7,6 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from multilayer import checks
 from multilayer.atomic import replacing
 from multilayer.errors import (
     ExportError,
@@ -16,8 +15,9 @@ from multilayer.errors import (
     MissingPackageError,
 )
 from multilayer.files.onnx_graph import FORMS
+from multilayer.files.onnx_inputs import draw, feed
 from multilayer.files.onnx_model import content_of
-from multilayer.model import Classes, ClassGroups, Labels, Model
+from multilayer.model import Classes, ClassGroups, Columns, Labels, Model
 
 __all__ = ["export_onnx"]
 
@@ -32,7 +32,9 @@ MAX_BYTES = 2**31
 def export_onnx(path: str | os.PathLike[str], model: Model, *, sample: object = None) -> float:
     """Write a model as an ONNX file, which predicts from raw samples in any number at once.
 
-    Its input ``X``, of shape (n_samples, in_features), has the network's type. Its outputs are
+    Its input ``X``, of shape (n_samples, in_features), has the network's type. The columns of a
+    table are an input each, of shape (n_samples, 1), under their names: of numbers in float64, with
+    NaN for gaps, or of strings, with the empty one for gaps. Its outputs are
 
     - of classes or labels ``probabilities``, of shape (n_samples, n_classes);
     - of several targets with classes ``probabilities_0``, ``probabilities_1``, …;
@@ -51,9 +53,9 @@ def export_onnx(path: str | os.PathLike[str], model: Model, *, sample: object = 
     path : path
         Where to write; a file that is there is replaced.
     model : Model
-    sample : array of shape (n_samples, in_features), optional
+    sample : array of shape (n_samples, in_features) or table, optional
         What is predicted to compare. By default 100 rows of normal numbers, of the mean and scale
-        by which the model scales its inputs.
+        by which the model scales its inputs, and of words of its vocabularies.
 
     Returns
     -------
@@ -85,13 +87,15 @@ def export_onnx(path: str | os.PathLike[str], model: Model, *, sample: object = 
         msg = f"model of export_onnx must be a multilayer.model.Model; got {type(model).__name__}"
         raise InvalidTypeError(msg)
     _check_exportable(model)
-    x = _sample(model, sample)
+    x = draw(model.inputs, N_DRAWN, model.net.dtype) if sample is None else sample
+    fed = feed(model.inputs, x, model.net.dtype)
+    x = x if isinstance(model.inputs, Columns) else fed["X"]
     runtime = _runtime()
     content = content_of(model)
     with replacing(Path(path)) as file:
         file.write(content)
         file.flush()
-        difference = _difference(_run(runtime, file.name, x), model, x)
+        difference = _difference(_run(runtime, file.name, fed), model, x)
         if difference > TOLERANCE:
             msg = (
                 f"what was exported differs from the model by {difference:.1e} (allowed: "
@@ -112,17 +116,6 @@ def _check_exportable(model: Model) -> None:
         raise InvalidArgumentError(msg)
 
 
-def _sample(model: Model, sample: object) -> Array:
-    """Return samples to compare, of the type of the file's input."""
-    width, dtype = model.net.architecture.in_features, model.net.dtype
-    if sample is not None:
-        return checks.sample_matrix(sample, width, dtype)
-    x = np.random.default_rng(0).normal(size=(N_DRAWN, width))
-    x *= 1 if model.scale is None else model.scale
-    x += 0 if model.mean is None else model.mean
-    return x.astype(dtype)
-
-
 def _runtime() -> Any:
     """Return onnxruntime, if it is there and onnx too."""
     try:
@@ -134,20 +127,20 @@ def _runtime() -> Any:
     return onnxruntime
 
 
-def _run(runtime: Any, path: str, x: Array) -> list[Array]:
+def _run(runtime: Any, path: str, fed: dict[str, Array]) -> list[Array]:
     """Return what onnxruntime predicts from a file."""
     options = runtime.SessionOptions()
     options.log_severity_level = 3  # errors, not advice
     try:
         session = runtime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
-        found: list[Array] = session.run(None, {"X": x})
+        found: list[Array] = session.run(None, fed)
     except Exception as error:  # its errors have no root of their own
         msg = f"onnxruntime cannot run what was exported, and no file was written: {error}"
         raise ExportError(msg) from error
     return found
 
 
-def _difference(found: list[Array], model: Model, x: Array) -> float:
+def _difference(found: list[Array], model: Model, x: Any) -> float:
     """Return the largest difference of the outputs from the model's own, in their scale."""
     classifies = isinstance(model.targets, (Classes, ClassGroups, Labels))
     if isinstance(model.targets, ClassGroups):
@@ -157,7 +150,7 @@ def _difference(found: list[Array], model: Model, x: Array) -> float:
     is_share = classifies or model.net.architecture.output in ("sigmoid", "softmax")
     worst = 0.0
     for ours, theirs in zip(expected, found, strict=True):
-        a, b = (array.reshape(len(x), -1).astype(np.float64) for array in (ours, theirs))
+        a, b = (array.reshape(len(theirs), -1).astype(np.float64) for array in (ours, theirs))
         scale = np.ones(a.shape[1]) if is_share else np.abs(a).max(axis=0)
         apart = np.abs(a - b)
         with np.errstate(divide="ignore", invalid="ignore"):

@@ -7,15 +7,16 @@ from typing import Any
 import numpy as np
 
 from multilayer.files.onnx_graph import FORMS, Graph
+from multilayer.files.onnx_inputs import check_names, encode, ports
 from multilayer.model import Classes, ClassGroups, Labels, Model, Values
 from multilayer.numpy.layers import Affine, Layer
 from multilayer.numpy.normalization import BatchNorm, LayerNorm
 
 __all__ = ["content_of"]
 
-OPSET = 17
-"""Of 2022; the first with layer normalisation."""
-IR_VERSION = 8
+OPSET = 19
+"""Of 2023; the first that compares strings."""
+IR_VERSION = 9
 
 
 def content_of(model: Model) -> bytes:
@@ -31,9 +32,10 @@ def content_of(model: Model) -> bytes:
 
     g = Graph(model.net.dtype)
     widths = _outputs(g, model, _network(g, model))
-    kind = helper.np_dtype_to_tensor_dtype(g.dtype)
+    check_names(model.inputs, g, list(widths))
 
-    def port(name: str, width: int) -> Any:
+    def port(name: str, dtype: np.dtype[Any], width: int) -> Any:
+        kind = helper.np_dtype_to_tensor_dtype(dtype)
         return helper.make_tensor_value_info(name, kind, ["n_samples", width])
 
     def nodes() -> Iterator[Any]:
@@ -47,15 +49,15 @@ def content_of(model: Model) -> bytes:
         helper.make_graph(
             list(nodes()),
             "multilayer",
-            [port("X", model.net.architecture.in_features)],
-            [port(name, width) for name, width in widths.items()],
+            [port(name, *kind) for name, kind in ports(model.inputs, g.dtype).items()],
+            [port(name, g.dtype, width) for name, width in widths.items()],
             [numpy_helper.from_array(array, name) for name, array in g.constants.items()],
         ),
         opset_imports=[helper.make_opsetid("", OPSET)],
         ir_version=IR_VERSION,
         producer_name="multilayer",
     )
-    told = {} if model.columns is None else {"columns": json.dumps(model.columns)}
+    told = {} if model.inputs.names is None else {"columns": json.dumps(model.inputs.names)}
     if model.targets is not None:
         told["targets"] = json.dumps({"kind": model.targets.kind, **model.targets.to_dict()})
     helper.set_model_props(made, told)
@@ -65,13 +67,8 @@ def content_of(model: Model) -> bytes:
 
 
 def _network(g: Graph, model: Model) -> str:
-    """Note what leads from X to the network's outputs, and return their name."""
-    x = "X"
-    for operation, numbers in (("Sub", model.mean), ("Div", model.scale)):
-        if numbers is not None:
-            x = g(operation, g.cast(x, np.float64) if x == "X" else x, numbers)
-    if x != "X":
-        x = g.cast(x, g.dtype)
+    """Note what leads from raw samples to the network's outputs, and return their name."""
+    x = encode(g, model.inputs)
     architecture = model.net.architecture
     layers = iter(model.net.layers)
     for spec in architecture.hidden_layers:

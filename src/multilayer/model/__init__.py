@@ -1,5 +1,7 @@
 """Model: a network with what stands before and behind it, ready for raw samples."""
 
+from multilayer.model.columns import Categorical, Column, Numeric
+from multilayer.model.inputs import Columns, Inputs, Numbers, inputs_from_dict
 from multilayer.model.model import Model
 from multilayer.model.targets import (
     Classes,
@@ -10,4 +12,19 @@ from multilayer.model.targets import (
     targets_from_dict,
 )
 
-__all__ = ["ClassGroups", "Classes", "Labels", "Model", "Targets", "Values", "targets_from_dict"]
+__all__ = [
+    "Categorical",
+    "ClassGroups",
+    "Classes",
+    "Column",
+    "Columns",
+    "Inputs",
+    "Labels",
+    "Model",
+    "Numbers",
+    "Numeric",
+    "Targets",
+    "Values",
+    "inputs_from_dict",
+    "targets_from_dict",
+]

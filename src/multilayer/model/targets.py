@@ -88,6 +88,9 @@ class Classes(Targets):
         self.output = "sigmoid" if self.is_binary else "softmax"
         self.out_features = 1 if self.is_binary else len(classes)
 
+    def __repr__(self) -> str:
+        return f"{len(self.classes):,} classes"
+
     def encode(self, y: Array) -> Array:
         """Return the place of each class; of two classes, as a column of 0 and 1.
 
@@ -148,6 +151,10 @@ class ClassGroups(Targets):
         self.sizes = tuple(max(len(classes), 2) for classes in groups)
         self.out_features = sum(self.sizes)
 
+    def __repr__(self) -> str:
+        sizes = ", ".join(f"{len(classes):,}" for classes in self.classes)
+        return f"{len(self.classes):,} targets of {sizes} classes"
+
     def encode(self, y: Array) -> Array:
         return np.column_stack(
             [group.encode(column).ravel() for group, column in zip(self.groups, y.T, strict=True)]
@@ -198,6 +205,9 @@ class Labels(Targets):
     def __init__(self, n_labels: int) -> None:
         self.classes = np.arange(n_labels)
         self.out_features = n_labels
+
+    def __repr__(self) -> str:
+        return f"{self.out_features:,} labels"
 
     def encode(self, y: Array) -> Array:
         return np.asarray(y)
@@ -254,6 +264,10 @@ class Values(Targets):
             raise InvalidDataError(msg)
         self.output = output
         self.out_features = n_targets * n_each
+
+    def __repr__(self) -> str:
+        each = f" of {self.n_each:,} quantiles" if self.n_each > 1 else ""
+        return f"{self.n_targets:,} value{'s' * (self.n_targets > 1)}{each}"
 
     def encode(self, y: Array) -> Array:
         y = y.reshape(len(y), self.n_targets)

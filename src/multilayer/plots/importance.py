@@ -168,7 +168,7 @@ def _names(model: Any, X: Any, given: Sequence[str] | None) -> list[str]:
     if found is None:
         found = getattr(X, "columns", None)
     if found is None:
-        own = model.columns if isinstance(model, Model) else None
+        own = model.inputs.names if isinstance(model, Model) else None
         found = own if own is not None else getattr(model, "feature_names_in_", None)
     if found is None:
         return [f"input {i}" for i in range(n)]

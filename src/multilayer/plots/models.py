@@ -112,7 +112,7 @@ def class_probabilities(model: Any, X: Array, owner: str) -> Prediction:
 
 
 def network_of(model: Any, owner: str) -> tuple[MLP, Callable[[Array], Array]]:
-    """Return a model's network, on the engine from scratch, and the scaling of its inputs.
+    """Return a model's network, on the engine from scratch, and what makes its inputs of samples.
 
     Raises
     ------
@@ -120,9 +120,7 @@ def network_of(model: Any, owner: str) -> tuple[MLP, Callable[[Array], Array]]:
         If there is no network in it.
     """
     if isinstance(model, Model):
-        mean = 0.0 if model.mean is None else model.mean
-        scale = 1.0 if model.scale is None else model.scale
-        return model.net, lambda X: (X - mean) / scale
+        return model.net, model.inputs.encode
     net = _network_itself(model)
     if net is None and hasattr(type(model), "network_"):
         net = model.network_

@@ -172,8 +172,10 @@ def _names(model: Any, n_outputs: int) -> tuple[list[str], list[str]]:
     """Return the inputs' and the classes' names; none where they are not known."""
     columns: Any = getattr(model, "feature_names_in_", None)
     classes: Any = getattr(model, "classes_", None)
+    if getattr(model, "columns_", None) is not None:
+        columns = model.columns_.input_names
     if isinstance(model, Model):
-        columns = model.columns
+        columns = model.inputs.input_names
         classes = model.targets.classes if isinstance(model.targets, Classes) else None
     if classes is None or isinstance(classes, list):  # of several targets
         classes = []

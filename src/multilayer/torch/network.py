@@ -238,12 +238,15 @@ def find_device(device: str | torch.device) -> torch.device:
         return torch.device(there[1] if len(there) > 1 else "cpu")
     try:
         found = torch.device(device)
-    except (RuntimeError, TypeError) as error:
-        msg = f"device must be 'auto' or one of {', '.join(there)}; got {device!r}"
-        raise InvalidArgumentError(msg) from error
-    name = f"{found.type}:{found.index or 0}" if found.type == "cuda" else found.type
+        name = f"{found.type}:{found.index or 0}" if found.type == "cuda" else found.type
+    except (RuntimeError, TypeError):
+        name = ""
     if name not in there:
-        msg = f"device must be 'auto' or one of {', '.join(there)}; got {str(device)!r}"
+        shown = str(device) if isinstance(device, torch.device) else device
+        msg = (
+            f"device must be 'auto' or one of those that PyTorch finds here, {', '.join(there)}; "
+            f"got {shown!r}"
+        )
         raise InvalidArgumentError(msg)
     return found
 

@@ -11,7 +11,15 @@ from rich.progress import Progress as Bar
 from multilayer import checks
 from multilayer.training.run import Run
 
-__all__ = ["Callback", "EarlyStopping", "Progress"]
+__all__ = ["Callback", "EarlyStopping", "Progress", "shown"]
+
+LARGE = 1e5
+"""What has no digits behind the point any more."""
+
+
+def shown(value: float) -> str:
+    """Return a loss or metric as people read it: 0.1234, or 2.508e+14."""
+    return f"{value:.4f}" if abs(value) < LARGE else f"{value:.3e}"
 
 
 class Callback:
@@ -105,8 +113,13 @@ class Progress(Callback):
         self.console = console or Console(stderr=True)
 
     def on_train_begin(self, run: Run) -> None:
-        """Draw the bar."""
+        """Say where a training goes on, and draw the bar."""
         self._last_news = time.monotonic()
+        if run.stopped_by:
+            self._write(f"finished already, after {run.epoch:,} epochs")
+        elif run.epoch:
+            step = f", step {run.step:,} of {run.n_steps:,}" if run.is_under_way else ""
+            self._write(f"going on after {self._epoch(run)}{step}")
         self._bar: Bar | None = None
         if self.console.is_terminal:
             columns = ("{task.description}", BarColumn(), TextColumn("{task.fields[news]}"))
@@ -122,7 +135,7 @@ class Progress(Callback):
         done = run.step / run.n_steps
         if self._bar is None:
             share = f"{self._epoch(run)}, step {run.step:,} of {run.n_steps:,}"
-            self._write(f"{share}: loss {run.loss:.4f}")
+            self._write(f"{share}: loss {shown(run.loss)}")
         else:
             self._bar.update(
                 self._task, completed=run.epoch - 1 + done, description=self._epoch(run)
@@ -131,12 +144,11 @@ class Progress(Callback):
 
     def on_epoch_end(self, run: Run) -> None:
         """Show the epoch's metrics."""
-        shown = {
-            name.replace("_", " "): values[-1]
+        news = " · ".join(
+            f"{name.replace('_', ' ')} {shown(values[-1])}"
             for name, values in run.history.items()
             if name not in ("learning_rate", "seconds")
-        }
-        news = " · ".join(f"{name} {value:.4f}" for name, value in shown.items())
+        )
         if self._bar is not None:
             self._bar.update(
                 self._task, completed=run.epoch, description=self._epoch(run), news=news
@@ -157,7 +169,8 @@ class Progress(Callback):
             "divergence",
         ):  # a divergence raises its own error
             reason = run.stopped_by.replace("_", " ")
-            self._write(f"stopped by {reason}; best epoch {run.history.best_epoch}")
+            best = run.history.best_epoch
+            self._write(f"stopped by {reason}" + (f"; best epoch {best}" if best else ""))
 
     def _epoch(self, run: Run) -> str:
         return f"epoch {max(run.epoch, 1):>{len(str(run.n_epochs))}}/{run.n_epochs}"

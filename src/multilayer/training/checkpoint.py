@@ -56,12 +56,12 @@ class Checkpoint:
 
     def __init__(self, folder: str | os.PathLike[str], *, seconds: float = 60.0) -> None:
         if not isinstance(folder, (str, os.PathLike)):
-            msg = f"a checkpoint must be a path or a Checkpoint; got {folder!r}"
+            msg = f"checkpoint must be a path or a Checkpoint; got {folder!r}"
             raise InvalidTypeError(msg)
         self.folder = Path(folder)
         self.seconds = checks.real(seconds, "seconds", "Checkpoint", "[0, inf)")
         if self.folder.exists() and not self.folder.is_dir():
-            msg = f"a checkpoint must be a folder; {self.folder} is something else"
+            msg = f"checkpoint must be a folder; {self.folder} is something else"
             raise InvalidArgumentError(msg)
 
     def __repr__(self) -> str:

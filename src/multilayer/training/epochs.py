@@ -143,15 +143,17 @@ class Loop:
         start, stop = self.batches.bounds[0]
         return self.trainer.description() | {
             "n_epochs": self.run.n_epochs,
-            "n_samples": self.batches.n_samples,
-            "data": fingerprint(*self.training),
-            "validation": None if self.held_out is None else fingerprint(*self.held_out),
             "batch_size": stop - start,
             "shuffle": self.batches.shuffle,
             "schedule": repr(self.schedule),
+            "validation": self.held_out is not None,
             "metrics": list(self.metrics),
             "monitor": self.run.monitor,
             "callbacks": [_name(callback) for callback in self.callbacks if _has_state(callback)],
+            # What follows from the arguments comes last: a message tells differences in this order.
+            "n_samples": self.batches.n_samples,
+            "data": fingerprint(*self.training),
+            "validation_data": None if self.held_out is None else fingerprint(*self.held_out),
         }
 
     def state(self) -> tuple[dict[str, Any], Arrays]:

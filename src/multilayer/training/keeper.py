@@ -82,6 +82,8 @@ class Keeper:
         ------
         InvalidArgumentError
             If the checkpoint is of another training; the message says what is different.
+        OSError
+            If the folder cannot be made.
         """
         self._loop = loop
         self._training = json.loads(json.dumps(loop.description()))
@@ -93,6 +95,7 @@ class Keeper:
             except (KeyError, ValueError, TypeError, RuntimeError) as error:
                 msg = f"{self.checkpoint.path} does not fit this release of multilayer: {error}"
                 raise ModelFileError(msg) from error
+        self.checkpoint.folder.mkdir(parents=True, exist_ok=True)  # or fail now
         self._written = time.monotonic()
 
     def __call__(self, run: Run) -> None:

@@ -259,8 +259,8 @@ checkpoint, resume
         batch_size = DEFAULT_BATCH_SIZE
     if min(checks.integer(batch_size, "batch_size", "fit"), len(training[0])) < least:
         msg = (
-            "batch normalisation needs batches of at least 2 samples; got batch_size "
-            f"{batch_size} of {len(training[0])}"
+            "batch_size of fit must give batches of at least 2 samples to batch normalisation; "
+            f"got {batch_size} of {len(training[0])} samples"
         )
         raise InvalidArgumentError(msg)
     batches = Batches(

@@ -133,12 +133,12 @@ def test_both_engines_and_a_model_file_get_the_same_findings(digits, network, tm
 
 
 def test_a_models_scaling_stands_before_the_checks():
-    from multilayer.model import Classes, Model
+    from multilayer.model import Classes, Model, Numbers
 
     d = load_digits()
     net = MLP(Architecture(64, (), 10, output="softmax"), rng=np.random.default_rng(0))
     raw = 100 * (d.X_train * d.scale + d.mean)
-    model = Model(net, Classes(np.arange(10)), mean=100 * d.mean, scale=100 * d.scale)
+    model = Model(net, Classes(np.arange(10)), Numbers(64, 100 * d.mean, 100 * d.scale))
     assert "unscaled_inputs" not in diagnose(model, raw, d.y_train).names
     assert "unscaled_inputs" in diagnose(net, raw, d.y_train).names
 

@@ -1,7 +1,10 @@
 """Every kernel computes the same compiled as in its plain NumPy form."""
 
 import importlib
+import os
 import pkgutil
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -180,3 +183,25 @@ def test_numba_that_is_missing_or_switched_off_is_none(monkeypatch):
 
     monkeypatch.setattr(compiled, "import_module", missing)
     assert compiled.numba() is None
+
+
+def test_a_kernel_says_whether_its_machine_code_is_on_disk(tmp_path):
+    pytest.importorskip("numba")
+    program = (
+        "import numpy as np\n"
+        "from multilayer.numpy.fast.updates import add_penalty, add_up\n"
+        "before = add_up.is_ready\n"
+        "add_up.fastest(np.ones((2, 3)), 2, 0, 3)\n"
+        "print(before, add_up.is_ready, add_penalty.is_ready)\n"
+    )
+    said = [
+        subprocess.run(
+            [sys.executable, "-c", program],
+            env=os.environ | {"NUMBA_CACHE_DIR": str(tmp_path)},
+            capture_output=True,
+            text=True,
+            check=True,
+        ).stdout
+        for _ in range(2)
+    ]
+    assert said == ["False True False\n", "True True False\n"]

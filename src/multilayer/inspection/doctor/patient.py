@@ -103,7 +103,7 @@ def admit(given: Any, loss: str | Loss | None) -> Patient:
         return _patient(
             net,
             chosen or _loss_of_targets(given.targets, net),
-            given._scaled,
+            given.inputs.encode,
             lambda y: y if given.targets is None else given.targets.encode(np.asarray(y)),
             _history_of(given.information),
             has_best_weights=bool(_training_of(given.information).get("early_stopping")),

@@ -139,7 +139,7 @@ class Quantile(Loss):
 
 @dataclass(frozen=True)
 class Poisson(Loss):
-    """Half the Poisson deviance of counts y ≥ 0, of the logarithm z of their expected value.
+    """Half the Poisson deviance of y ≥ 0, such as counts, of the logarithm z of their mean.
 
     The negative log-likelihood of the rate eᶻ is eᶻ − y z + log y!. Measured from its least value,
     which z = log y has, it is half the deviance:
@@ -164,7 +164,9 @@ class Poisson(Loss):
         array = super().targets(y, n_samples, out_features, dtype)
         if (array < 0).any():
             row = int(np.argmax((array < 0).any(axis=1)))
-            msg = f"y must hold counts for loss 'poisson'; got {array[row].min():g} at row {row}"
+            msg = (
+                f"y must not be negative for loss 'poisson'; got {array[row].min():g} at row {row}"
+            )
             raise InvalidDataError(msg)
         return array
 

@@ -1,0 +1,35 @@
+"""Command: a subcommand whose errors speak of its options."""
+
+from typing import Any
+
+from typer.core import TyperCommand
+
+from multilayer import checks
+
+__all__ = ["Command"]
+
+SYNONYMS = {
+    "hidden_features": "hidden",
+    "n_epochs": "epochs",
+    "n_steps": "steps",
+    "validation": "early_stopping",
+    "rng": "seed",
+    "format": "form",
+}
+"""What the parts call by another name than the command, and what that gives them by."""
+
+
+class Command(TyperCommand):
+    """A subcommand; where an error names a parameter of a part, the user reads the option."""
+
+    def invoke(self, ctx: Any) -> Any:
+        """Run it."""
+        options = {p.name: p.opts[0] for p in self.params if p.param_type_name == "option"}
+        names = options | {k: options[v] for k, v in SYNONYMS.items() if v in options}
+        with checks.renamed(names, f"mlp{_path(ctx)}"):
+            return super().invoke(ctx)
+
+
+def _path(ctx: Any) -> str:
+    """Return the words behind ``mlp`` that call a command."""
+    return "" if ctx.parent is None else f"{_path(ctx.parent)} {ctx.info_name}"

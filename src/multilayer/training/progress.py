@@ -1,0 +1,283 @@
+"""Progress: how a training goes, while it does, in a notebook, on a terminal, or as lines."""
+
+import importlib
+import time
+from collections.abc import Iterator
+from datetime import timedelta
+from html import escape
+from typing import Any
+
+from rich.console import Console
+from rich.live import Live
+from rich.progress_bar import ProgressBar
+from rich.table import Table
+
+from multilayer.curves import curves_html, sparklines
+from multilayer.training.callbacks import Callback
+from multilayer.training.run import Run
+
+__all__ = ["Progress", "shown"]
+
+LARGE = 1e5
+"""What has no digits behind the point any more."""
+LOSSES = ("train_loss", "validation_loss")
+"""What has a curve."""
+WIDTH = 40
+"""Of the bar and the curves on a terminal; less where there is no room."""
+REST = 50
+"""How many times as long as it took to draw nothing is drawn: a fiftieth of the time at most."""
+N_LINES = 10
+"""About how many lines a training takes where nothing can be drawn in place."""
+NEWS = 2.0
+"""Seconds after which there is a line in any case."""
+
+
+def shown(value: float) -> str:
+    """Return a loss or metric as people read it: 0.1234, or 2.508e+14."""
+    return f"{value:.4f}" if abs(value) < LARGE else f"{value:.3e}"
+
+
+class Progress(Callback):
+    """Shows how a training goes: the epoch, the losses with their curves, metrics, time left.
+
+    On a terminal that is a bar with the losses as rows of blocks, in a notebook one with a picture;
+    both are drawn in place some times a second, in a fiftieth of the time at most. Elsewhere there
+    are plain lines, about ten. A terminal's losses have one scale, logarithmic where all are
+    positive.
+
+    Parameters
+    ----------
+    console : rich.console.Console, optional
+        Where to write; standard error by default.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from multilayer import Architecture
+    >>> from multilayer.numpy import MLP
+    >>> from multilayer.training import fit
+    >>> net = MLP(Architecture(1, (4,), 1), rng=np.random.default_rng(0))
+    >>> X = np.linspace(0, 1, 20)[:, None]
+    >>> lines = Progress(Console(force_interactive=False))
+    >>> history = fit(net, (X, X), loss="squared_error", optimizer="lbfgs", n_epochs=2,
+    ...               callbacks=[lines])
+    epoch 1/2: train loss 0.0407
+    epoch 2/2: train loss 0.0190
+    """
+
+    # Between trainings nothing is held that could not be copied or pickled with an estimator.
+    _display: "_Display | None" = None
+
+    def __init__(self, console: Console | None = None) -> None:
+        self.console = console
+
+    def on_train_begin(self, run: Run) -> None:
+        """Say where a training goes on, and find out what can be drawn."""
+        console = self.console or Console(stderr=True)
+        in_place = _Notebook if console.is_jupyter else _Terminal
+        display = (in_place if console.is_jupyter or console.is_interactive else _Lines)(console)
+        if run.stopped_by:
+            display.write(f"finished already, after {run.epoch:,} epochs")
+        elif run.epoch:
+            step = f", step {run.step:,} of {run.n_steps:,}" if run.is_under_way else ""
+            display.write(f"going on after {_epoch(run)}{step}")
+        display.on_train_begin(run)
+        self._display = display
+
+    def on_step_end(self, run: Run) -> None:
+        """Show where it is, if it is time for that."""
+        if self._display is not None:
+            self._display.on_step_end(run)
+
+    def on_epoch_end(self, run: Run) -> None:
+        """Show the epoch's metrics, if it is time for that."""
+        if self._display is not None:
+            self._display.on_epoch_end(run)
+
+    def on_train_end(self, run: Run) -> None:
+        """Show how it ended, and why, where that was before the last epoch."""
+        if self._display is None:
+            return
+        display, self._display = self._display, None
+        display.on_train_end(run)
+        if run.stopped_by not in ("", "n_epochs", "divergence"):  # this raises its own error
+            best = run.history.best_epoch
+            reason = run.stopped_by.replace("_", " ")
+            display.write(f"stopped by {reason}" + (f"; best epoch {best}" if best else ""))
+
+
+class _Display(Callback):
+    """A way to show a training."""
+
+    def __init__(self, console: Console) -> None:
+        self.console = console
+
+    def write(self, line: str) -> None:
+        self.console.print(line, highlight=False, soft_wrap=True)
+
+
+class _Lines(_Display):
+    """Lines, for files and pipes: some of the epochs, and news where an epoch takes long."""
+
+    def on_train_begin(self, run: Run) -> None:
+        self._last_news = time.monotonic()
+
+    def on_step_end(self, run: Run) -> None:
+        if time.monotonic() - self._last_news >= NEWS:
+            self.write(
+                f"{_epoch(run)}, step {run.step:,} of {run.n_steps:,}: loss {shown(run.loss)}"
+            )
+
+    def on_epoch_end(self, run: Run) -> None:
+        every = max(run.n_epochs // N_LINES, 1)
+        due = run.epoch % every == 0 or run.epoch in (1, run.n_epochs) or run.stopped_by
+        if due or time.monotonic() - self._last_news > NEWS:
+            news = " · ".join(f"{name} {value}" for name, value in _news(run))
+            self.write(f"{_epoch(run)}: {news}")
+
+    def write(self, line: str) -> None:
+        super().write(line)
+        self._last_news = time.monotonic()
+
+
+class _Live(_Display):
+    """What is drawn in place, so seldom that it costs next to nothing."""
+
+    interval: float
+    """Seconds between two drawings, at least."""
+
+    def draw(self, run: Run) -> None:
+        """Draw how it stands."""
+        raise NotImplementedError
+
+    def on_train_begin(self, run: Run) -> None:
+        self._began = time.monotonic()
+        self._pace_from: tuple[float, float] | None = None
+        self._refresh(run)
+
+    def on_step_end(self, run: Run) -> None:
+        now = time.monotonic()
+        if now < self._due:
+            return
+        if self._pace_from is None:  # the first step says nothing: passes are compiled in it
+            self._pace_from = now, _n_done(run)
+        self._refresh(run)
+
+    def on_epoch_end(self, run: Run) -> None:
+        self.on_step_end(run)
+
+    def on_train_end(self, run: Run) -> None:
+        self._refresh(run)
+
+    def _refresh(self, run: Run) -> None:
+        began = time.monotonic()
+        self.draw(run)
+        ended = time.monotonic()
+        self._due = ended + max(self.interval, REST * (ended - began))
+
+    def _clock(self, run: Run) -> str:
+        """Return how long it will still take at most, or how long it took."""
+        now, n_done = time.monotonic(), _n_done(run)
+        if run.stopped_by:
+            return f"took {timedelta(seconds=round(now - self._began))}"
+        if self._pace_from is None or n_done <= self._pace_from[1]:
+            return ""
+        since, already = self._pace_from
+        left = (now - since) * (run.n_epochs - n_done) / (n_done - already)
+        return f"{timedelta(seconds=round(left))} left"
+
+
+class _Terminal(_Live):
+    """A bar, and under it a row for each loss and metric."""
+
+    interval = 0.1
+
+    def on_train_begin(self, run: Run) -> None:
+        # What is printed meanwhile appears above; but what goes into a file stays there.
+        to_terminal = Console().is_terminal
+        self._live = Live(console=self.console, auto_refresh=False, redirect_stdout=to_terminal)
+        self._live.start()
+        super().on_train_begin(run)
+
+    def on_train_end(self, run: Run) -> None:
+        try:
+            super().on_train_end(run)
+        finally:
+            self._live.stop()
+
+    def draw(self, run: Run) -> None:
+        news = list(_news(run))
+        taken = max(len(name) for name, _ in [(_epoch(run), ""), *news]) + 20
+        width = min(max(self.console.width - taken, 8), WIDTH)
+        blocks, _ = sparklines(_losses(run), width=width)
+        rows = Table.grid(padding=(0, 2, 0, 0))
+        bar = ProgressBar(total=run.n_epochs, completed=_n_done(run), width=width)
+        rows.add_row(_epoch(run), bar, self._clock(run))
+        for name, value in news:
+            rows.add_row(name, blocks.get(name, ""), value)
+        self._live.update(rows, refresh=True)
+
+
+class _Notebook(_Live):
+    """A bar, and under it the losses as a picture."""
+
+    interval = 0.25
+
+    def on_train_begin(self, run: Run) -> None:
+        self._handle: Any = None
+        super().on_train_begin(run)
+
+    def draw(self, run: Run) -> None:
+        news = dict(_news(run))
+        text = " · ".join([_epoch(run), *(f"{k} {v}" for k, v in news.items()), self._clock(run)])
+        losses = _losses(run)
+        picture = curves_html(losses, best_epoch=run.history.best_epoch)
+        told = {k: v for k, v in news.items() if not picture or k not in losses}
+        words = [_epoch(run), *(f"{k} {v}" for k, v in told.items()), self._clock(run)]
+        html = (
+            f"<div><div>{escape(' · '.join(filter(None, words)))}</div>"
+            f'<progress max="{run.n_epochs}" value="{_n_done(run):.3f}" '
+            f'style="width: 360px"></progress><br>{picture}</div>'
+        )
+        drawing = _Drawing(html, text)
+        if self._handle is None:
+            # By name, because IPython is there only where this is a notebook.
+            ipython = importlib.import_module("IPython.display")
+            self._handle = ipython.display(drawing, display_id=True)
+        else:
+            self._handle.update(drawing)
+
+
+class _Drawing:
+    """What a notebook shows, and in words for those that show text only."""
+
+    def __init__(self, html: str, text: str) -> None:
+        self._html, self._text = html, text
+
+    def __repr__(self) -> str:
+        return self._text
+
+    def _repr_html_(self) -> str:
+        return self._html
+
+
+def _epoch(run: Run) -> str:
+    return f"epoch {max(run.epoch, 1):>{len(str(run.n_epochs))}}/{run.n_epochs}"
+
+
+def _n_done(run: Run) -> float:
+    """Return how many epochs are over, parts of one too."""
+    return run.epoch - 1 + run.step / run.n_steps if run.is_under_way else run.epoch
+
+
+def _losses(run: Run) -> dict[str, list[float]]:
+    return {name.replace("_", " "): run.history[name] for name in LOSSES if name in run.history}
+
+
+def _news(run: Run) -> Iterator[tuple[str, str]]:
+    """Yield names and last values of losses and metrics; in the first epoch the step's loss."""
+    if not run.history and run.step:
+        yield "loss", shown(run.loss)
+    for name, values in run.history.items():
+        if name not in ("learning_rate", "seconds"):
+            yield name.replace("_", " "), shown(values[-1])
