@@ -42,7 +42,7 @@ def unlink_unwritten(app: Sphinx, docname: str, source: list[str]) -> None:
         return link[0] if (Path(app.srcdir) / "tutorial" / link[2]).exists() else link[1]
 
     if docname.startswith("tutorial/"):
-        source[0] = re.sub(r"\[([^\]]+)\]\((\d\d_\w+\.md)\)", replace, source[0])
+        source[0] = re.sub(r"\[([^\]]+)\]\((\d\d_\w+\.md)(?:#[^)]*)?\)", replace, source[0])
 
 
 def setup(app: Sphinx) -> dict[str, bool]:
