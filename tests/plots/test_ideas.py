@@ -236,6 +236,12 @@ def test_the_line_between_two_of_several_classes():
     assert np.allclose(z[:, 1], z[:, 2])
 
 
+def test_a_line_through_the_origin_has_distance_zero_without_a_sign():
+    ax = plots.hyperplane(perceptron([3, 4], 0))
+    labels = [text.get_text() for text in ax.get_legend().get_texts()]
+    assert labels == ["w·x + b = 0", "−b/‖w‖ = 0.00"]
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [

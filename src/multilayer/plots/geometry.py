@@ -109,7 +109,7 @@ def _plane(model: Any, classes: tuple[int, int], owner: str) -> Hyperplane:
     net, scaling = network_of(model, owner)
     inner = decision_hyperplane(net, classes)
     # w·(x − m)/s + b is linear in x: its slopes and its value at 0 are the plane of raw inputs.
-    at_zero = scaling(np.zeros(inner.w.size))
+    (at_zero,) = scaling(np.zeros((1, inner.w.size)))
     slopes = scaling(np.eye(inner.w.size)) - at_zero
     return Hyperplane(slopes @ inner.w, float(inner.w @ at_zero + inner.b))
 
@@ -169,5 +169,6 @@ def _write(ax: "Axes", text: str, place: Array, offset: Array, **look: Any) -> N
 
 
 def _signed(value: float, *, plus: bool = False) -> str:
+    value = round(value, 2) + 0.0  # no minus before a zero
     text = f"{value:+.2f}" if plus else f"{value:.2f}"
     return text.replace("-", "−")
