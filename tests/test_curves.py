@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from multilayer import Architecture
-from multilayer.curves import curves_html, sparkline
+from multilayer.curves import curves_html, sparkline, sparklines
 from multilayer.inspection import summary
 from multilayer.numpy import MLP
 from multilayer.torch import MLP as TorchMLP
@@ -45,6 +45,23 @@ def test_blocks():
     assert sparkline([np.nan, 5.0], low=5.0, high=5.0) == " ▁"
     assert sparkline([], low=0, high=1) == ""
     assert len(sparkline(np.linspace(0, 1, 1000).tolist(), low=0, high=1, width=60)) == 60
+
+
+def test_many_epochs_are_drawn_with_few_points():
+    falling = np.linspace(1, 0, 100_000).tolist()
+    (points,) = polylines(curves_html({"loss": falling}))
+    assert len(points) == 360
+    # The means of parts of a straight line lie on it.
+    np.testing.assert_allclose([y for _, y in points], np.interp(
+        [x for x, _ in points], [10, 350], [10, 130]), atol=0.3)  # fmt: skip
+
+
+def test_rows_of_blocks_share_one_scale():
+    rows, scale = sparklines({"a": [0.01, 1.0, np.inf], "b": [0.1, 0.01]})
+    assert rows == {"a": "▁█ ", "b": "▅▁"}  # 0.1 is half way, in 1 to 8: round(1 + 3.5) = 5
+    assert scale == "▁ 0.01 to █ 1, logarithmic"
+    assert sparklines({"a": [-1.0, 0.0]}) == ({"a": "▁█"}, "▁ -1 to █ 0, linear")
+    assert sparklines({"a": [np.nan], "b": []}) == ({}, "")
 
 
 @pytest.mark.parametrize("engine", ["architecture", "numpy", "torch"])

@@ -1,7 +1,6 @@
 """``mlp show``: what a model file holds."""
 
 import json
-import math
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict
 from pathlib import Path
@@ -12,7 +11,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from multilayer.curves import sparkline
+from multilayer.curves import sparklines
 from multilayer.errors import InvalidArgumentError
 from multilayer.files import load_model
 from multilayer.inspection import summary
@@ -111,20 +110,14 @@ def _history_rows(told: Any) -> list[tuple[str, str]] | None:
     losses = {
         name: curve for name in ("train_loss", "validation_loss") if (curve := history.get(name))
     }
-    finite = [value for curve in losses.values() for value in curve if math.isfinite(value)]
-    if not finite:
+    blocks, scale = sparklines(losses, width=N_BLOCKS)
+    if not blocks:
         return None
-    low, high = min(finite), max(finite)
-    # A loss that falls by orders of magnitude is a cliff and a plain on a linear scale.
-    is_log = low > 0
-    scale = math.log if is_log else float
-    rows = []
-    for name, curve in losses.items():
-        heights = [scale(value) if math.isfinite(value) else math.nan for value in curve]
-        blocks = sparkline(heights, low=scale(low), high=scale(high), width=N_BLOCKS)
-        rows.append((name.replace("_", " "), f"{blocks}  {curve[0]:.4g} → {curve[-1]:.4g}"))
-    kind = "logarithmic" if is_log else "linear"
-    rows.append(("scale", f"▁ {low:.4g} to █ {high:.4g}, {kind}"))
+    rows = [
+        (name.replace("_", " "), f"{blocks[name]}  {curve[0]:.4g} → {curve[-1]:.4g}")
+        for name, curve in losses.items()
+    ]
+    rows.append(("scale", scale))
     for name, curve in history.items():
         if name not in (*losses, "seconds") and curve:
             rows.append((name.replace("_", " "), f"{curve[-1]:.4g} in the last epoch"))

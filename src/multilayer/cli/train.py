@@ -21,7 +21,7 @@ from multilayer.model import Classes, Model, Numbers
 from multilayer.numpy import LBFGS, MLP
 from multilayer.numpy.fast.updates import add_up
 from multilayer.training import Callback, EarlyStopping, History, Progress, Run, fit
-from multilayer.training.callbacks import shown
+from multilayer.training.progress import shown
 
 __all__ = ["app"]
 

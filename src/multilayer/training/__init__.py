@@ -1,10 +1,11 @@
 """The training loop, written once for any engine, and what takes part in it."""
 
-from multilayer.training.callbacks import Callback, EarlyStopping, Progress
+from multilayer.training.callbacks import Callback, EarlyStopping
 from multilayer.training.checkpoint import Checkpoint
 from multilayer.training.history import History
 from multilayer.training.loop import fit, train
 from multilayer.training.metrics import METRICS, Metric
+from multilayer.training.progress import Progress
 from multilayer.training.run import Run
 from multilayer.training.statistics import LayerStatistics
 

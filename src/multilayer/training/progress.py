@@ -211,7 +211,11 @@ class _Terminal(_Live):
         width = min(max(self.console.width - taken, 8), WIDTH)
         blocks, _ = sparklines(_losses(run), width=width)
         rows = Table.grid(padding=(0, 2, 0, 0))
-        bar = ProgressBar(total=run.n_epochs, completed=_n_done(run), width=width)
+        for _ in range(3):
+            rows.add_column(no_wrap=True)
+        bar = ProgressBar(
+            run.n_epochs, _n_done(run), width, complete_style="cyan", finished_style="green"
+        )
         rows.add_row(_epoch(run), bar, self._clock(run))
         for name, value in news:
             rows.add_row(name, blocks.get(name, ""), value)
