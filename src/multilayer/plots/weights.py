@@ -85,7 +85,9 @@ def first_layer_weights(
     image = ax.imshow(
         canvas, cmap=diverging(), vmin=-largest, vmax=largest, interpolation="nearest"
     )
-    ax.add_collection(PatchCollection(frames, facecolor="none", edgecolor=GREY, linewidth=0.6))
+    # Half of the outermost lines lies outside the Axes.
+    lines = PatchCollection(frames, facecolor="none", edgecolor=GREY, linewidth=0.6, clip_on=False)
+    ax.add_collection(lines)
     figure = ax.get_figure()
     assert figure is not None
     figure.colorbar(image, ax=ax, label="weight", shrink=0.9, pad=0.02)
