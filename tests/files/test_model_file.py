@@ -205,9 +205,10 @@ def test_both_engines_open_a_file(path, model):
 
 ALONE = """
 import builtins, sys
+FORBIDDEN = {"torch", "sklearn", "scipy", "pandas", "narwhals", "numba", "onnx"}
 original = builtins.__import__
 def guarded(name, *rest, **settings):
-    if name.partition(".")[0] in {"torch", "sklearn", "scipy", "pandas", "narwhals", "numba", "onnx"}:
+    if name.partition(".")[0] in FORBIDDEN:
         raise ImportError(f"{name} is forbidden")
     return original(name, *rest, **settings)
 builtins.__import__ = guarded
@@ -223,7 +224,7 @@ import multilayer
 model = multilayer.load(sys.argv[1])
 X = TABLE if model.inputs.kind == "columns" else np.load(sys.argv[2])
 np.savez(sys.argv[3], outputs=model(X), classes=model.predict(X), p=model.predict_proba(X))
-assert not {"torch", "sklearn", "scipy", "pandas", "narwhals", "numba"} & set(sys.modules)
+assert not FORBIDDEN & set(sys.modules)
 """
 TABLE = {"age": [1.5, None, 70], "job": ["cook", "smith", None]}
 
