@@ -61,7 +61,7 @@ def test_a_file_predicts_the_same_bits(fitted, tmp_path):
             np.testing.assert_array_equal(one, other)
     np.testing.assert_array_equal(loaded.features(samples), model.transform(X))
     columns = getattr(model, "feature_names_in_", None)
-    assert loaded.columns == (None if columns is None else tuple(columns))
+    assert loaded.inputs.names == (None if columns is None else tuple(columns))
 
 
 def test_a_file_tells_how_the_model_came_about(fitted, tmp_path):

@@ -10,7 +10,7 @@ import multilayer
 from multilayer import Architecture
 from multilayer.errors import InvalidArgumentError, InvalidDataError, InvalidTypeError
 from multilayer.files import load_model, save_model
-from multilayer.model import Classes, ClassGroups, Model, Numbers
+from multilayer.model import Classes, ClassGroups, Columns, Model, Numbers
 from multilayer.numpy import ACTIVATIONS, MLP
 
 from .conftest import TARGETS, make_model
@@ -197,7 +197,7 @@ def test_both_engines_open_a_file(path, model):
     save_model(path, model)
     again = load_model(path)
     net = TorchMLP.from_numpy(again.net).eval()
-    x = ((X - again.mean) / again.scale).astype(np.float32)
+    x = ((X - again.inputs.mean) / again.inputs.scale).astype(np.float32)
     with torch.no_grad():
         outputs = net(torch.from_numpy(x)).numpy()
     np.testing.assert_allclose(outputs, model(X), atol=1e-6)  # float32, values below 1
@@ -205,9 +205,10 @@ def test_both_engines_open_a_file(path, model):
 
 ALONE = """
 import builtins, sys
+FORBIDDEN = {"torch", "sklearn", "scipy", "pandas", "narwhals", "numba", "onnx"}
 original = builtins.__import__
 def guarded(name, *rest, **settings):
-    if name.partition(".")[0] in {"torch", "sklearn", "scipy", "pandas", "numba", "onnx"}:
+    if name.partition(".")[0] in FORBIDDEN:
         raise ImportError(f"{name} is forbidden")
     return original(name, *rest, **settings)
 builtins.__import__ = guarded
@@ -221,21 +222,34 @@ importlib.import_module = import_module
 import numpy as np
 import multilayer
 model = multilayer.load(sys.argv[1])
-X = np.load(sys.argv[2])
+X = TABLE if model.inputs.kind == "columns" else np.load(sys.argv[2])
 np.savez(sys.argv[3], outputs=model(X), classes=model.predict(X), p=model.predict_proba(X))
-assert not {"torch", "sklearn", "scipy", "pandas", "numba"} & set(sys.modules)
+assert not FORBIDDEN & set(sys.modules)
 """
+TABLE = {"age": [1.5, None, 70], "job": ["cook", "smith", None]}
 
 
-def test_prediction_needs_numpy_alone(path, model, tmp_path):
+@pytest.mark.parametrize("kind", ["numbers", "columns"])
+def test_prediction_needs_numpy_alone(path, model, tmp_path, kind):
+    samples = X
+    if kind == "columns":
+        samples, inputs = TABLE, Columns.of({"age": [1, 2, None], "job": ["cook", "", "baker"]})
+        net = MLP(
+            Architecture(inputs.in_features, (4,), 1, output="sigmoid"),
+            rng=np.random.default_rng(0),
+        )
+        model = Model(net, Classes(np.array(["no", "yes"])), inputs)
     save_model(path, model)
     np.save(tmp_path / "X.npy", X)
     files = [str(path), str(tmp_path / "X.npy"), str(tmp_path / "found.npz")]
     result = subprocess.run(
-        [sys.executable, "-c", ALONE, *files], capture_output=True, text=True, check=False
+        [sys.executable, "-c", ALONE.replace("TABLE", repr(TABLE)), *files],
+        capture_output=True,
+        text=True,
+        check=False,
     )
     assert result.returncode == 0, result.stderr
     found = np.load(tmp_path / "found.npz")
-    assert found["outputs"].tobytes() == model(X).tobytes()
-    assert found["p"].tobytes() == model.predict_proba(X).tobytes()
-    assert found["classes"].tolist() == model.predict(X).tolist()
+    assert found["outputs"].tobytes() == model(samples).tobytes()
+    assert found["p"].tobytes() == model.predict_proba(samples).tobytes()
+    assert found["classes"].tolist() == model.predict(samples).tolist()
