@@ -365,10 +365,10 @@ def test_a_transform_before_fit_is_refused():
 
 def test_what_the_file_tells_of_the_data_is_of_the_last_fit():
     model = MLPClassifier(4, max_iter=2, random_state=0, callbacks=[Callback()]).fit(X, y)
-    assert model._model().information["data"]["n_samples"] == 150
-    assert model._model().information["training"]["callbacks"] == ["Callback"]
+    assert model.to_model().information["data"]["n_samples"] == 150
+    assert model.to_model().information["training"]["callbacks"] == ["Callback"]
     model.partial_fit(X[:7], y[:7])
-    assert model._model().information["data"] is None
+    assert model.to_model().information["data"] is None
 
 
 def test_curves_of_warm_starts_stay_side_by_side():

@@ -366,7 +366,7 @@ class BaseMLP(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         OSError
             If the file cannot be written.
         """
-        save_model(path, self._model())
+        save_model(path, self.to_model())
 
     def export(self, path: str | os.PathLike[str], *, sample: Any = None) -> None:
         """Write what predicts to an ONNX file, checked by onnxruntime before it takes its name.
@@ -383,17 +383,20 @@ class BaseMLP(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         sklearn.exceptions.NotFittedError, multilayer.errors.MultilayerError
             Before `fit`; or as `multilayer.files.export_onnx` does.
         """
-        export_onnx(path, self._model(), sample=sample)
+        export_onnx(path, self.to_model(), sample=sample)
 
-    def _model(self) -> Model:
-        """Return what predicts without this estimator."""
+    def to_model(self) -> Model:
+        """Return what predicts without this estimator; they share the network.
+
+        Raises
+        ------
+        sklearn.exceptions.NotFittedError
+            Before `fit`.
+        """
         names = getattr(self, "feature_names_in_", None)
-        return Model(
-            self.network_,
-            self._targets,
-            self.columns_ or Numbers(self.network_.architecture.in_features, names=names),
-            information_of(self),
-        )
+        net = self.network_
+        inputs = self.columns_ or Numbers(net.architecture.in_features, names=names)
+        return Model(net, self._targets, inputs, information_of(self))
 
     # scikit-learn's protocol ---------------------------------------------------------------
 
