@@ -136,19 +136,19 @@ def test_a_dumb_terminal_has_lines(monkeypatch):
     assert console.file.getvalue().splitlines()[0].startswith("epoch  1/40: train loss 0.")
 
 
-def test_drawing_takes_three_percent_of_the_time_at_most(monkeypatch):
+def test_drawing_takes_two_percent_of_the_time_at_most(monkeypatch):
     drawn = []
     clock = Slowly(monkeypatch)
 
     def draw(self, run):
         drawn.append(clock.now)
-        clock.now += 9.0
+        clock.now += 6.0
 
     monkeypatch.setattr("multilayer.training.progress._Terminal.draw", draw)
     train([clock, Progress(terminal())], n_epochs=600, batch_size=32)
     # 1,200 seconds of steps, and a rest of 300 after each drawing; one more at the end.
     assert len(drawn) == 1 + 1200 // 300 + 1
-    assert 300 + 9 <= np.diff(drawn)[:-1].min() <= 300 + 9 + 1
+    assert 300 + 6 <= np.diff(drawn)[:-1].min() <= 300 + 6 + 1
 
 
 class FakeDisplay(ModuleType):

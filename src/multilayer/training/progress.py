@@ -25,8 +25,8 @@ LOSSES = {"train_loss": "#56b4e9", "validation_loss": "#e69f00"}
 """What has a curve, and its colour on a terminal: two of Okabe & Ito's, for dark ones and light."""
 WIDTH = 40
 """Of the bar and the curves on a terminal; less where there is no room."""
-SHARE = 0.03
-"""Of the time that drawing may take: after a drawing there is a rest that is long enough."""
+SHARE = 0.02
+"""Of the time that drawing anew may take: after each drawing there is a rest, long enough."""
 N_LINES = 10
 """About how many lines a training takes where nothing can be drawn in place."""
 NEWS = 2.0
@@ -42,7 +42,7 @@ class Progress(Callback):
     """Shows how a training goes: the epoch, the losses with their curves, metrics, time left.
 
     On a terminal that is a bar with the losses as rows of blocks, in a notebook one with a picture;
-    both are drawn in place some times a second, in 3 % of the time at most. Elsewhere there are
+    both are drawn anew some times a second, in 2 % of the time at most. Elsewhere there are
     plain lines, about ten. A terminal's losses have one scale, logarithmic where all are positive.
 
     Parameters
