@@ -25,6 +25,7 @@ from multilayer.numpy.trainer import Trainer as NumpyTrainer
 from multilayer.samples import LazySamples
 from multilayer.torch import MLP as TorchMLP
 from multilayer.training import Callback, Checkpoint, EarlyStopping, fit, train
+from multilayer.training.checkpoint import Kept
 
 RNG = np.random.default_rng(0)
 X = RNG.normal(size=(50, 6)).astype(np.float32)
@@ -437,6 +438,18 @@ def test_a_state_that_does_not_go_into_json_is_refused(tmp_path):
 
     with pytest.raises(InvalidTypeError, match=r"^the state of a callback must go into JSON"):
         run(checkpoint=tmp_path, callbacks=[Wrong()])
+
+
+def test_a_state_that_is_too_large_is_refused_and_the_last_checkpoint_stays(tmp_path):
+    checkpoint = Checkpoint(tmp_path)
+    checkpoint.write(Kept({}, {"step": 1}, {}))
+    with pytest.raises(InvalidArgumentError) as caught:
+        checkpoint.write(Kept({}, {"text": "a" * 100_000_000}, {}))
+    assert str(caught.value).startswith(
+        "history and the state of callbacks must fit into the header of a checkpoint; got "
+        "100,000,012 characters: "
+    )
+    assert checkpoint.read().progress == {"step": 1}
 
 
 def test_damaged_and_foreign_files(kept, tmp_path):

@@ -1,5 +1,7 @@
 """Statistics of the layers while training: against the weights themselves, and planted faults."""
 
+import json
+
 import numpy as np
 import pytest
 
@@ -106,24 +108,36 @@ def test_an_estimator_takes_it():
     assert watch.steps == [1, 2, 4]
 
 
+@pytest.mark.parametrize("engine", ["numpy", "torch"])
 @pytest.mark.parametrize("killed_after", [4, 6])
-def test_a_training_that_goes_on_records_what_one_that_was_not_killed_does(tmp_path, killed_after):
+def test_a_training_that_goes_on_records_what_one_that_was_not_killed_does(
+    tmp_path, killed_after, engine
+):
     class Kill(Callback):
         def on_step_end(self, run):  # before the checkpoint of this step is written
             if (run.epoch - 1) * run.n_steps + run.step == killed_after + 1:
                 raise RuntimeError
 
     whole = LayerStatistics(X, Y, every=5)
-    train(network("numpy", "float32"), [whole])
+    train(network(engine, "float32"), [whole])
     first = LayerStatistics(X, Y, every=5)
     keep = {"checkpoint": Checkpoint(tmp_path, seconds=0)}
     with pytest.raises(RuntimeError):
-        train(network("numpy", "float32"), [first, Kill()], **keep)
+        train(network(engine, "float32"), [first, Kill()], **keep)
     again = LayerStatistics(X, Y, every=5)
-    train(network("numpy", "float32"), [again], resume=True, **keep)
+    train(network(engine, "float32"), [again], resume=True, **keep)
     assert again.steps == whole.steps
     for name in STATISTICS:
         np.testing.assert_array_equal(again[name], whole[name])
+
+
+def test_what_a_checkpoint_holds_of_it_does_not_grow_with_the_network():
+    watches = LayerStatistics(X, Y, every=1), LayerStatistics(X, Y, every=1)
+    for width, watch in zip((4, 64), watches, strict=True):
+        net = MLP(Architecture(3, (width, width), 2), rng=np.random.default_rng(1))
+        train(net, [watch], n_epochs=1)
+    small, large = (len(json.dumps(watch.state())) for watch in watches)
+    assert large < 1.5 * small  # the same statistics, of a hundred times as many weights
 
 
 def test_wrong_arguments_are_named():

@@ -79,9 +79,12 @@ class Checkpoint:
         ------
         InvalidTypeError
             If a callback's state does not go into JSON.
+        InvalidArgumentError
+            If what goes into JSON is more than the header of a file can hold, 100 MB.
         OSError
             If the file cannot be written.
         """
+        from safetensors import SafetensorError
         from safetensors.numpy import save
 
         try:
@@ -91,10 +94,18 @@ class Checkpoint:
             raise InvalidTypeError(msg) from error
         header = {"format": FORMAT, "format_version": FORMAT_VERSION, **texts}
         header["digest"] = _digest(texts, kept.arrays)
+        try:
+            content = save(kept.arrays, metadata=header)
+        except SafetensorError as error:
+            msg = (
+                "history and the state of callbacks must fit into the header of a checkpoint; got "
+                f"{len(texts['progress']):,} characters: {error}"
+            )
+            raise InvalidArgumentError(msg) from error
         self.folder.mkdir(parents=True, exist_ok=True)
         remove_left_overs(self.path)
         with replacing(self.path) as file:
-            file.write(save(kept.arrays, metadata=header))
+            file.write(content)
 
     def read(self) -> Kept | None:
         """Return what is there; None if there is nothing.

@@ -1,6 +1,5 @@
 """A callback that watches the layers: activations, gradients and updates while a network trains."""
 
-import math
 from typing import Any
 
 import numpy as np
@@ -135,21 +134,20 @@ class LayerStatistics(Callback):
         step = (run.epoch - 1) * run.n_steps + run.step
         if self._is_due(step):
             self._record(run.net, step)
-        # What a checkpoint between two looks need not hold is not kept.
+        # A copy is made only before a step that is looked at.
         self._before = _weights(run.net) if self._is_due(step + 1) else []
 
     def on_epoch_end(self, run: Run) -> None:
         """Look at the layers after an iteration of L-BFGS, which takes no steps."""
-        if math.isnan(run.learning_rate):
+        if not run._trainer.takes_steps:
             self.on_step_end(run)
 
     def state(self) -> dict[str, Any]:
-        before = [W.tolist() for W in self._before]
-        return {"steps": self.steps, "values": self._values, "before": before}
+        return {"steps": self.steps, "values": self._values}
 
     def set_state(self, state: dict[str, Any]) -> None:
+        # The weights before the next step are those that are there when the training begins.
         self.steps, self._values = state["steps"], state["values"]
-        self._before = [np.array(W) for W in state["before"]]
 
     def _is_due(self, step: int) -> bool:
         return step == 1 or step % self.every == 0
