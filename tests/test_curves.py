@@ -64,6 +64,21 @@ def test_rows_of_blocks_share_one_scale():
     assert sparklines({"a": [np.nan], "b": []}) == ({}, "")
 
 
+def test_the_largest_numbers_are_drawn_as_well():
+    curve = [1e308, -1e308, 0.0]
+    assert sparklines({"a": curve})[0] == {"a": "█▁▅"}  # half way: round(3.5) is 4
+    assert sparkline([1e308] * 6, low=0.0, high=1e308, width=2) == "██"
+    (points,) = polylines(curves_html({"a": curve}))
+    assert points == [(10, 10), (180, 130), (350, 70)]
+
+
+def test_every_curve_is_drawn_and_looks_begin_again():
+    html = curves_html({str(i): [i, i + 1] for i in range(4)})
+    colours = re.findall(r'stroke="([^"]*)" stroke-width', html)
+    assert len(set(colours)) == 3
+    assert colours[3] == colours[0]
+
+
 @pytest.mark.parametrize("engine", ["architecture", "numpy", "torch"])
 def test_the_table_of_layers_is_the_summarys(engine):
     architecture = Architecture(4, (8, 8), 3, dropout=0.2, normalization="batch", residual=True)

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Mapping, Sequence
 from html import escape
+from itertools import cycle
 
 __all__ = ["curves_html", "sparkline", "sparklines"]
 
@@ -10,7 +11,8 @@ Curves = Mapping[str, Sequence[float]]
 
 WIDTH, HEIGHT, MARGIN = 360, 140, 10
 LOOKS = (("#0072b2", ""), ("#d55e00", "6 3"), ("#009e73", "2 2"))
-"""Colours that the colour-blind tell apart (Okabe & Ito 2008), and dashes, for pictures in grey."""
+"""Colours that the colour-blind tell apart (Okabe & Ito 2008), and dashes, for pictures in grey.
+After the last one they begin again."""
 BLOCKS = "▁▂▃▄▅▆▇█"
 
 
@@ -20,8 +22,8 @@ def curves_html(curves: Curves, *, best_epoch: int = 0) -> str:
     Parameters
     ----------
     curves : mapping of str to sequence of float
-        Up to three names with their values, one an epoch. What is not finite is left out; of more
-        epochs than the picture has places, each point is the mean of some.
+        Names with their values, one an epoch. What is not finite is left out; of more epochs than
+        the picture has places, each point is the mean of some.
     best_epoch : int
         Marked by an upright line, counted from 1; 0 for none.
 
@@ -44,7 +46,7 @@ def curves_html(curves: Curves, *, best_epoch: int = 0) -> str:
         return ""
     low, high = min(finite), max(finite)
     x_scale = (WIDTH - 2 * MARGIN) / (n_epochs - 1)
-    y_scale = (HEIGHT - 2 * MARGIN) / ((high - low) or 1)
+    height = HEIGHT - 2 * MARGIN
     drawn, legend = [], []
     if best_epoch:
         x = MARGIN + x_scale * (best_epoch - 1)
@@ -52,11 +54,11 @@ def curves_html(curves: Curves, *, best_epoch: int = 0) -> str:
             f'<line x1="{x:.1f}" y1="{MARGIN}" x2="{x:.1f}" y2="{HEIGHT - MARGIN}" '
             f'stroke="#888888"><title>best epoch {best_epoch:,}</title></line>'
         )
-    for (name, curve), (colour, dashes) in zip(curves.items(), LOOKS, strict=False):
+    for (name, curve), (colour, dashes) in zip(curves.items(), cycle(LOOKS), strict=False):
         if not curve:
             continue
         points = " ".join(
-            f"{MARGIN + x_scale * i:.1f},{HEIGHT - MARGIN - y_scale * (value - low):.1f}"
+            f"{MARGIN + x_scale * i:.1f},{MARGIN + height * (1 - _share(value, low, high)):.1f}"
             for i, value in thinned[name]
             if math.isfinite(value)
         )
@@ -97,9 +99,10 @@ def sparkline(values: Sequence[float], *, low: float, high: float, width: int = 
     '█▅'
     """
     top = len(BLOCKS) - 1
-    scale = top / (high - low) if high > low else 0.0
     return "".join(
-        BLOCKS[min(max(round(scale * (mean - low)), 0), top)] if math.isfinite(mean) else " "
+        BLOCKS[min(max(round(top * _share(mean, low, high)), 0), top)]
+        if math.isfinite(mean)
+        else " "
         for _, mean in _thinned(values, width)
     )
 
@@ -143,6 +146,12 @@ def sparklines(curves: Curves, *, width: int = 60) -> tuple[dict[str, str], str]
     return rows, f"▁ {low:.4g} to █ {high:.4g}, {'logarithmic' if is_log else 'linear'}"
 
 
+def _share(value: float, low: float, high: float) -> float:
+    """Return where a value lies from `low`, 0, to `high`, 1; of one value 0."""
+    span = high / 2 - low / 2  # of halves: the difference of the largest numbers is infinite
+    return (value / 2 - low / 2) / span if span > 0 else 0.0
+
+
 def _thinned(values: Sequence[float], n_points: int) -> list[tuple[float, float]]:
     """Return at most so many places with values, of more the means of parts; NaN if any is."""
     n = len(values)
@@ -151,6 +160,7 @@ def _thinned(values: Sequence[float], n_points: int) -> list[tuple[float, float]
     for k in range(n_points):
         start, stop = n * k // n_points, n * (k + 1) // n_points
         part = values[start:stop]
-        mean = math.fsum(part) / len(part) if all(map(math.isfinite, part)) else math.nan
+        is_finite = all(map(math.isfinite, part))
+        mean = sum(value / len(part) for value in part) if is_finite else math.nan
         thinned.append(((start + stop - 1) / 2, mean))
     return thinned
