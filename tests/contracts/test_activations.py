@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from multilayer import architecture
-from multilayer.numpy import ACTIVATIONS, OUTPUTS
+from multilayer.numpy import ACTIVATIONS, INITIALIZERS, OUTPUTS
 from multilayer.numpy.activations import Elementwise
 
 NORMAL = NormalDist()
@@ -279,3 +279,21 @@ def test_kinks_are_where_the_second_derivative_jumps_and_nowhere_else(name):
 @pytest.mark.parametrize("name", list(ROWWISE))
 def test_rowwise_functions_are_smooth(name):
     assert EVERY[name].kinks == ()
+
+
+# Initializers ----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", list(EVERY))
+def test_its_initializer_is_one(name):
+    assert EVERY[name].initializer in INITIALIZERS
+
+
+@pytest.mark.parametrize("name", ["identity", "relu", "selu"])
+def test_its_initializer_keeps_the_size_of_what_goes_through(name):
+    # n Var(W) E[σ(z)²] = 1 for normal z: where that is so exactly, by the derivation.
+    W = INITIALIZERS[EVERY[name].initializer]().weights(500, 500, np.random.default_rng(0))
+    z = np.array([[NORMAL.inv_cdf((i + 0.5) / 10_000) for i in range(10_000)]])
+    passed = 500 * W.var() * (EVERY[name].forward(z) ** 2).mean()
+    # The deviation of the variance of 250,000 weights is 0.3 %, the grid's error less.
+    assert passed == pytest.approx(1, abs=0.015)

@@ -61,6 +61,16 @@ def test_every_activation_can_be_measured():
     assert all(each.nanoseconds > 0 for each in found)
 
 
+@pytest.mark.parametrize("name", ["tanh", "softmax", "mish", "selu"])
+def test_weights_are_drawn_by_the_activations_own_initializer(name):
+    sizes = [
+        measure_activations([name], depth=2, width=5, n_networks=1, initializer=initializer,
+                            rng=np.random.default_rng(0))[0].gradient_sizes.tolist()
+        for initializer in (None, ACTIVATIONS[name].initializer)
+    ]  # fmt: skip
+    assert sizes[0] == sizes[1]
+
+
 def test_a_gradient_of_zero_is_zero():
     (found,) = measure_activations(["relu"], depth=2, width=3, n_networks=2, initializer="zeros",
                                    rng=np.random.default_rng(0))  # fmt: skip

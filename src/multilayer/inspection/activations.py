@@ -18,9 +18,6 @@ __all__ = ["ActivationMeasurement", "measure_activations"]
 
 Array = npt.NDArray[Any]
 
-BALANCED = {"identity": "glorot", "softsign": "glorot", "sigmoid": "glorot", "tanh": "glorot",
-            "hard_tanh": "glorot", "selu": "lecun"}  # fmt: skip
-"""The initializer that was derived for an activation; for the others, which resemble relu, he."""
 N_CLASSES = 10
 TIMED_SHAPE = (256, 256)
 N_TIMINGS = 30
@@ -78,8 +75,8 @@ def measure_activations(
     n_networks : int
         How many networks are measured for each activation.
     initializer : str or Initializer, optional
-        Draws the weights; by default the one that was derived for the activation: ``"glorot"`` for
-        S-shaped ones and the identity, ``"lecun"`` for selu, ``"he"`` for the others.
+        Draws the weights; by default the one that was derived for the activation, its
+        ``initializer``.
     rng : numpy.random.Generator, optional
         Draws samples and weights.
 
@@ -129,7 +126,7 @@ def measure_activations(
     y = rng.integers(N_CLASSES, size=n_samples)
     found = []
     for name in names:
-        draw = chosen or INITIALIZERS[BALANCED.get(name, "he")]()
+        draw = chosen or INITIALIZERS[ACTIVATIONS[name].initializer]()
         architecture = Architecture(width, (width,) * depth, N_CLASSES, activation=name)
         sizes, zeros = [], []
         for _ in range(n_networks):

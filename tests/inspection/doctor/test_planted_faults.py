@@ -13,7 +13,7 @@ from sklearn.preprocessing import StandardScaler
 
 from multilayer import MLPClassifier, MLPRegressor
 from multilayer.inspection import diagnose
-from multilayer.numpy import SGD, Adam, Loss
+from multilayer.numpy import ACTIVATIONS, SGD, Adam, Loss
 from multilayer.numpy.losses.classification import class_labels
 from multilayer.torch import MLP as TorchMLP
 
@@ -122,6 +122,13 @@ def test_an_initializer_that_does_not_fit(digits, network, initializer):
     else:  # 0.01 √(64/2) = 0.057 a layer
         first, second, _ = misfit.evidence.values()
         assert 0.03 < second / first < 0.1
+
+
+@pytest.mark.parametrize("activation", ["tanh", "softmax", "mish", "selu"])
+def test_the_initializer_that_is_advised_is_the_activations_own(digits, network, activation):
+    net = network(64, 8, 10, activation=activation, initializer="zeros")
+    advice = finding(diagnose(net, *digits[0]), "initializer_misfit").advice
+    assert f"initializer {ACTIVATIONS[activation].initializer!r} for {activation}" in advice
 
 
 def test_weights_that_are_too_large(digits, network):

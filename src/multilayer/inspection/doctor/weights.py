@@ -7,6 +7,7 @@ import numpy as np
 
 from multilayer.inspection.doctor.case import Case
 from multilayer.inspection.doctor.finding import Finding, Number
+from multilayer.numpy import ACTIVATIONS
 
 __all__ = ["initializer_misfit", "non_finite_weights"]
 
@@ -16,12 +17,6 @@ that fit keep it near 1 whatever the depth (He et al. 2015, section 2.2); PyTorc
 relu has 0.4 a layer, so that five hidden layers of it still pass."""
 ALIKE = 1e-6
 """Units whose weights differ by less, in parts of the largest weight, differ by rounding."""
-
-FITTING = {
-    "relu": "he", "leaky_relu": "he", "elu": "he", "gelu": "he", "gelu_tanh": "he", "silu": "he",
-    "mish": "he", "softplus": "he", "selu": "lecun",
-}  # fmt: skip
-"""Initializers by activation; those that are S-shaped or linear go with glorot."""
 
 
 def non_finite_weights(net: Any) -> Iterator[Finding]:
@@ -54,7 +49,7 @@ def initializer_misfit(case: Case) -> Iterator[Finding]:
         if len(layer.W) > 1 and np.ptp(layer.W, axis=0).max() <= ALIKE * np.abs(layer.W).max()
     }
     activations = dict.fromkeys(spec.activation for spec in case.net.architecture.hidden_layers)
-    advice = " and ".join(f"{FITTING.get(name, 'glorot')!r} for {name}" for name in activations)
+    advice = " and ".join(f"{ACTIVATIONS[name].initializer!r} for {name}" for name in activations)
     if alike:
         yield Finding(
             "initializer_misfit",

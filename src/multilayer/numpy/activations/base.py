@@ -29,6 +29,14 @@ class Activation(Protocol):
     def kinks(self) -> tuple[float, ...]:
         """Where σ is not twice differentiable: finite differences across such a point mislead."""
 
+    @property
+    def initializer(self) -> str:
+        """The name in ``INITIALIZERS`` of the one that was derived for σ.
+
+        That is glorot for functions that are about linear around 0 (Glorot & Bengio 2010, section
+        4.2), he for relu and what resembles it (He et al. 2015, section 2.2).
+        """
+
     def forward(self, z: Array) -> Array:
         """Return a = σ(z), of z's shape (n_samples, features)."""
         ...
@@ -49,6 +57,7 @@ class Elementwise:
     derivative_formula: ClassVar[str]
     range: ClassVar[str]
     kinks: ClassVar[tuple[float, ...]] = ()
+    initializer: ClassVar[str] = "glorot"
 
     def forward(self, z: Array) -> Array:
         """Return a = σ(z)."""

@@ -31,6 +31,7 @@ class Softmax:
     derivative_formula = "dz = a (da − Σ da a)"
     range = "[0, 1]"
     kinks: ClassVar[tuple[float, ...]] = ()
+    initializer = "glorot"
 
     def forward(self, z: Array) -> Array:
         """Return softmax(z); subtracting a row's maximum first keeps eᶻ from overflowing."""
@@ -55,6 +56,7 @@ class LogSoftmax:
     derivative_formula = "dz = da − eᵃ Σ da"
     range = "(−∞, 0]"
     kinks: ClassVar[tuple[float, ...]] = ()
+    initializer = "glorot"
 
     def forward(self, z: Array) -> Array:
         """Return log softmax(z)."""

@@ -49,6 +49,7 @@ class ReLU(Elementwise):
     derivative_formula = "1 if z > 0 else 0"
     range = "[0, ∞)"
     kinks = (0.0,)
+    initializer = "he"
 
     def forward(self, z: Array) -> Array:
         return np.maximum(z, 0)
@@ -70,6 +71,7 @@ class LeakyReLU(Elementwise):
     derivative_formula = "1 if z > 0 else 0.01"
     range = "(−∞, ∞)"
     kinks = (0.0,)
+    initializer = "he"
     negative_slope = 0.01
 
     def forward(self, z: Array) -> Array:
@@ -90,6 +92,7 @@ class ELU(Elementwise):
     derivative_formula = "1 if z > 0 else a + 1"
     range = "(−1, ∞)"
     kinks = (0.0,)
+    initializer = "he"
 
     def forward(self, z: Array) -> Array:
         return np.where(z > 0, z, np.expm1(np.minimum(z, 0)))
@@ -109,6 +112,7 @@ class SELU(Elementwise):
     derivative_formula = "λ if z > 0 else a + λ α"
     range = "(−1.7581, ∞)"
     kinks = (0.0,)
+    initializer = "lecun"
     alpha = 1.6732632423543772848170429916717
     scale = 1.0507009873554804934193349852946
 
@@ -129,6 +133,7 @@ class GELU(Elementwise):
     formula = "z Φ(z)"
     derivative_formula = "Φ(z) + z φ(z)"
     range = "[−0.1700, ∞)"
+    initializer = "he"
 
     @staticmethod
     def _normal_distribution(z: Array) -> Array:
@@ -156,6 +161,7 @@ class GELUTanh(Elementwise):
     formula = "z/2 (1 + tanh u), u = √(2/π) (z + 0.044715 z³)"
     derivative_formula = "s + 2 z s (1 − s) u', s = (1 + tanh u)/2"
     range = "[−0.1700, ∞)"
+    initializer = "he"
     slope = math.sqrt(2 / math.pi)
     cubic = 0.044715
 
@@ -180,6 +186,7 @@ class SiLU(Elementwise):
     formula = "z s(z), s(z) = 1/(1 + e⁻ᶻ)"
     derivative_formula = "s + a (1 − s)"
     range = "[−0.2785, ∞)"
+    initializer = "he"
 
     def forward(self, z: Array) -> Array:
         return z * logistic(z)
@@ -199,6 +206,7 @@ class Softplus(Elementwise):
     formula = "log(1 + eᶻ)"
     derivative_formula = "1/(1 + e⁻ᶻ)"
     range = "(0, ∞)"
+    initializer = "he"
 
     def forward(self, z: Array) -> Array:
         return softplus(z)
@@ -217,6 +225,7 @@ class Mish(Elementwise):
     formula = "z tanh(log(1 + eᶻ))"
     derivative_formula = "tanh p + z (1 − tanh² p)/(1 + e⁻ᶻ), p = log(1 + eᶻ)"
     range = "[−0.3088, ∞)"
+    initializer = "he"
 
     def forward(self, z: Array) -> Array:
         return z * np.tanh(softplus(z))
