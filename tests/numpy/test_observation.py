@@ -5,8 +5,9 @@ import pytest
 import torch
 
 from multilayer import Architecture
-from multilayer.errors import UnknownNameError
+from multilayer.errors import InvalidDataError, UnknownNameError
 from multilayer.numpy import MLP, observe
+from multilayer.numpy.observation import hidden_layers, outputs_after
 from multilayer.torch import MLP as TorchMLP
 
 RNG = np.random.default_rng(0)
@@ -69,3 +70,33 @@ def test_what_fit_would_refuse_is_refused():
     net = MLP(Architecture(4, (2,), 3), rng=np.random.default_rng(1))
     with pytest.raises(UnknownNameError, match="did you mean 'cross_entropy'"):
         observe(net, X, Y, loss="crossentropy")
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [{}, {"normalization": "batch"}, {"residual": True, "activation": "tanh"}, {"dropout": 0.5}],
+)
+def test_each_hidden_layer_and_what_follows_it_are_the_network(settings):
+    net = MLP(Architecture(4, (5, 5, 2), 3, **settings), dtype="float64",
+              rng=np.random.default_rng(1))  # fmt: skip
+    layers = hidden_layers(net, X)
+    np.testing.assert_allclose(layers[-1].output, net.features(X))
+    for n, a in enumerate([X, *(layer.output for layer in layers)]):
+        np.testing.assert_allclose(outputs_after(net, n, a), net(X))
+    for layer, observed in zip(layers, observe(net, X, Y, loss="cross_entropy"), strict=False):
+        np.testing.assert_array_equal(layer.z, observed.z)
+        np.testing.assert_array_equal(layer.a, observed.a)
+    added = layers[0].output if "residual" in settings else 0  # the second layer is the first block
+    np.testing.assert_allclose(layers[1].output, layers[1].a + added)
+    if not settings:
+        W, b = net.weights[0]
+        np.testing.assert_allclose(layers[0].z, X @ W.T + b)
+        np.testing.assert_allclose(layers[0].a, np.maximum(layers[0].z, 0))
+
+
+def test_without_hidden_layers_the_inputs_are_followed_by_the_output():
+    net = MLP(Architecture(4, (), 2), dtype="float64", rng=np.random.default_rng(1))
+    assert hidden_layers(net, X) == []
+    np.testing.assert_allclose(outputs_after(net, 0, X), net(X))
+    with pytest.raises(InvalidDataError, match="X must have 4 features"):
+        hidden_layers(net, X[:, :3])

@@ -4,14 +4,26 @@ from typing import Any, NamedTuple
 
 import numpy.typing as npt
 
+from multilayer import checks
 from multilayer.numpy.layers import Activate, Residual, Stack
 from multilayer.numpy.losses import LOSSES, Loss
 from multilayer.numpy.network import MLP
 from multilayer.registry import resolve
 
-__all__ = ["LayerObservation", "observe"]
+__all__ = ["HiddenLayer", "LayerObservation", "hidden_layers", "observe", "outputs_after"]
 
 Array = npt.NDArray[Any]
+
+
+class HiddenLayer(NamedTuple):
+    """What one hidden layer computes for some samples."""
+
+    z: Array
+    """What the activation takes, of shape (n_samples, out_features)."""
+    a: Array
+    """What the activation puts out, of the same shape."""
+    output: Array
+    """What the next layer takes: a, and what a residual block adds to it."""
 
 
 class LayerObservation(NamedTuple):
@@ -78,26 +90,86 @@ def observe(
     """
     chosen = resolve(loss, LOSSES, Loss)
     x, targets, weight = net._check_samples(X, y, sample_weight, chosen)
-    _, dz, last_cache, caches = net._forward(
+    _, dz, features, caches = net._forward(
         x, targets, weight, loss=chosen, training=False, rng=None
     )
-    z, _ = net._last.forward(last_cache)
+    z, _ = net._last.forward(features)
     d: Any
-    d, of_last = net._last.backward(dz, last_cache)
+    d, of_last = net._last.backward(dz, features)
     found = [LayerObservation("output", z, net._output.forward(z), dz, net._last.W, of_last[0])]
-    for i in reversed(range(len(net._hidden.layers))):
-        block = net._hidden.layers[i]
+    layers = _hidden_layers(net, caches, features)
+    for i in reversed(range(len(layers))):
+        # Nothing is dropped, and what a residual block adds does not depend on a: the gradient in
+        # the block's output is that in a.
+        da, block = d, net._hidden.layers[i]
+        d, gradients = block.backward(da, caches[i])
+        z, a, _ = layers[i]
+        name, W = f"hidden {i + 1}", block.parameters[0]
+        found.append(LayerObservation(name, z, a, da, W, gradients[0]))
+    return found[::-1]
+
+
+def hidden_layers(net: MLP, X: object) -> list[HiddenLayer]:
+    """Return what each hidden layer computes while the network predicts, in forward order.
+
+    Parameters
+    ----------
+    net : MLP
+    X : array of shape (n_samples, in_features)
+
+    Raises
+    ------
+    InvalidDataError, InvalidTypeError
+        If these are no samples of the network.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from multilayer import Architecture
+    >>> net = MLP(Architecture(2, (3, 4), 1), rng=np.random.default_rng(0))
+    >>> [layer.a.shape for layer in hidden_layers(net, np.zeros((5, 2)))]
+    [(5, 3), (5, 4)]
+    """
+    features, caches = net._hidden.forward(_samples(net, X, 0))
+    return _hidden_layers(net, caches, features)
+
+
+def outputs_after(net: MLP, n: int, a: object) -> Array:
+    """Return the network's outputs of what its hidden layer `n` puts out, counted from 1.
+
+    Parameters
+    ----------
+    net : MLP
+    n : int
+        0 for the inputs: then it is the whole network.
+    a : array of shape (n_samples, width of the layer)
+
+    Raises
+    ------
+    InvalidDataError, InvalidTypeError
+        If the layer puts out no such numbers.
+    """
+    features, _ = Stack(net._hidden.layers[n:]).forward(_samples(net, a, n))
+    return net._output.forward(net._last.forward(features)[0])
+
+
+def _samples(net: MLP, X: object, n: int) -> Array:
+    """Return what follows hidden layer `n`, checked."""
+    widths = (net.architecture.in_features, *net.architecture.hidden_features)
+    return checks.sample_matrix(X, widths[n], net.dtype)
+
+
+def _hidden_layers(net: MLP, caches: list[Any], features: Array) -> list[HiddenLayer]:
+    """Read a forward pass from its caches; the affine layer's, a block's first, is its input."""
+    outputs = [*(of_block[0] for of_block in caches[1:]), features][: len(caches)]
+    found = []
+    for block, of_block, output in zip(net._hidden.layers, caches, outputs, strict=True):
         inner = block.inner if isinstance(block, Residual) else block
         assert isinstance(inner, Stack)
         z, a = next(
             cache
-            for layer, cache in zip(inner.layers, caches[i], strict=True)
+            for layer, cache in zip(inner.layers, of_block, strict=True)
             if isinstance(layer, Activate)
         )
-        # Nothing is dropped, and what a residual block adds does not depend on a: the gradient in
-        # the block's output is that in a.
-        da = d
-        d, gradients = block.backward(da, caches[i])
-        W = inner.parameters[0]
-        found.append(LayerObservation(f"hidden {i + 1}", z, a, da, W, gradients[0]))
-    return found[::-1]
+        found.append(HiddenLayer(z, a, output))
+    return found
