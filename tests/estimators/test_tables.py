@@ -53,7 +53,7 @@ def test_a_raw_table_is_learned(engine):
     assert model.score(FRAME, Y) > 0.85
     assert list(model.feature_names_in_) == list(FRAME)
     assert model.n_features_in_ == 4
-    assert model.coefs_[0].shape == (3 + 1 + 2 + 2 + 2, 16)
+    assert model.coefs_[0].shape == (3 + 1 + 2 + 1 + 2, 16)
 
 
 def test_a_regressor_learns_from_it_too():
@@ -92,9 +92,13 @@ def test_onnx_takes_every_column(fitted, tmp_path):
     fitted.export(path, sample=FRAME)
     session = runtime.InferenceSession(path)
     assert [port.name for port in session.get_inputs()] == list(FRAME)
-    words = {"colour": "never seen", "old": "True", "level": ""}
-    fed = {name: np.array([[word]], dtype=object) for name, word in words.items()}
-    (found,) = session.run(["probabilities"], fed | {"size": np.array([[np.nan]])})
+    fed = {
+        "colour": np.array([["never seen"]], dtype=object),
+        "size": np.array([[np.nan]]),
+        "old": np.array([[1.0]]),
+        "level": np.array([[""]], dtype=object),
+    }
+    (found,) = session.run(["probabilities"], fed)
     expected = fitted.predict_proba(
         pd.DataFrame({"colour": ["never seen"], "size": [None], "old": [True], "level": [""]})
     )
@@ -112,7 +116,7 @@ def test_a_column_that_onnx_has_no_name_for(tmp_path):
 def test_kinds_are_said():
     frame = FRAME.assign(size=(SIZES // 10).astype(int))
     model = classifier(columns={"size": "categorical"}).fit(frame, Y)
-    assert len(np.unique(frame["size"])) + 3 + 1 + 2 + 2 == model.coefs_[0].shape[0]
+    assert len(np.unique(frame["size"])) + 3 + 1 + 1 + 2 == model.coefs_[0].shape[0]
     with pytest.raises(ValueError, match=r"kinds are given of column 'zip'; X has colour, size"):
         classifier(columns={"zip": "numeric"}).fit(frame, Y)
 
@@ -131,17 +135,24 @@ def test_validation_samples_are_tables_too():
     model = classifier(early_stopping=True)
     model.fit(FRAME[:200], Y[:200], X_val=FRAME[200:], y_val=Y[200:])
     assert len(model.validation_loss_curve_) == model.n_iter_
-    with pytest.raises(InvalidDataError, match="column 'size' must hold numbers; got 'big' at row"):
+    with pytest.raises(
+        InvalidDataError, match="column 'size' of X_val must hold numbers; got 'big'"
+    ):
         model.fit(FRAME[:9], Y[:9], X_val=FRAME[:1].assign(size="big"), y_val=Y[:1])
 
 
 def test_partial_fit_keeps_the_columns_of_its_first_call():
     model = classifier().partial_fit(FRAME[:100], Y[:100], classes=["no", "yes"])
     first = model.columns_
-    model.partial_fit(FRAME[100:].assign(colour="violet"), Y[100:])
+    model.partial_fit(
+        FRAME[100:].assign(colour=lambda f: f["colour"].where(f["old"], "violet")), Y[100:]
+    )
     assert model.columns_ is first
     with pytest.raises(InvalidArgumentError, match="go on with the inputs that are there, Columns"):
         model.set_params(columns=None).partial_fit(FRAME, Y)
+    with pytest.raises(InvalidArgumentError, match=r"columns is now \{'size': 'categorical'\}"):
+        model.set_params(columns={"size": "categorical"}).partial_fit(FRAME, Y)
+    model.set_params(columns={"size": "numeric"}).partial_fit(FRAME, Y)
 
 
 def test_a_fit_without_columns_forgets_them():
@@ -155,7 +166,9 @@ def test_a_fit_without_columns_forgets_them():
 def test_a_fit_that_fails_changes_nothing(fitted):
     model = clone(fitted).fit(FRAME, Y)
     before = model.predict_proba(FRAME)
-    with pytest.raises(InvalidDataError, match="'size' must hold finite numbers; got inf at row 3"):
+    with pytest.raises(
+        InvalidDataError, match="'size' of X must hold finite numbers; got inf at row"
+    ):
         model.fit(FRAME.assign(size=[0, 1, 2, np.inf] + [0] * (N - 4)), Y)
     np.testing.assert_array_equal(model.predict_proba(FRAME), before)
 
@@ -165,8 +178,13 @@ def test_a_fit_that_fails_changes_nothing(fitted):
     [
         (lambda f: f.drop(columns="old"), "feature names"),
         (lambda f: f.assign(new=1), "feature names"),
-        (lambda f: f.assign(size="big"), "column 'size' must hold numbers; got 'big' at row 0"),
+        (
+            lambda f: f.assign(size="big"),
+            "column 'size' of X must hold numbers; got 'big' at row 0",
+        ),
         (lambda f: f.assign(size=pd.Timestamp(0)), "column 'size' of X must hold .* got a date"),
+        (lambda f: f.to_numpy()[:, :3], r"X must have 4 columns \(colour, size, .*\); got 3"),
+        (lambda f: f[:0], r"0 sample\(s\)"),
         (lambda f: f.to_dict("list"), "X must be a data frame or rows; got dict"),
     ],
 )
@@ -184,6 +202,33 @@ def test_who_gives_a_table_without_saying_so_is_told_how():
         ValueError, match=r"'size'\)\. With columns='auto' tables with text and gaps"
     ):
         MLPClassifier().fit(FRAME[["size"]], Y)
+
+
+def test_rows_are_taken_by_their_places(fitted):
+    rows = FRAME.astype(object).to_numpy()
+    with pytest.warns(UserWarning, match="does not have valid feature names"):
+        found = fitted.predict_proba(rows)
+    np.testing.assert_array_equal(found, fitted.predict_proba(FRAME))
+
+
+def test_a_masked_entry_is_a_gap():
+    X = np.ma.array([[1.0], [2.0], [-999.0], [-999.0]], mask=[[0], [0], [1], [1]])
+    column = classifier(max_iter=1).fit(X, [0, 1, 0, 1]).columns_.columns[0]
+    assert (column.median, column.has_gaps) == (1.5, True)
+
+
+def test_targets_far_from_zero_keep_their_digits():
+    model = MLPRegressor(
+        hidden_layer_sizes=8, columns="auto", scale_targets=True, solver="lbfgs", random_state=0
+    ).fit(FRAME, VALUES + 1.7e9)
+    assert model.score(FRAME, VALUES + 1.7e9) > 0.85
+    assert len(np.unique(model.predict(FRAME))) > 100
+
+
+def test_two_columns_of_one_name_are_named():
+    frame = pd.DataFrame(np.ones((4, 2)), columns=["a", "a"])
+    with pytest.raises(InvalidDataError, match="must have a name each; got 'a' twice"):
+        classifier().fit(frame, [0, 1, 0, 1])
 
 
 def test_the_tags_say_what_is_taken():

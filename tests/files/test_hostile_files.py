@@ -112,7 +112,7 @@ def load_or_refuse(content, path):
         X = np.ones((3, model.net.architecture.in_features))
         if isinstance(model.inputs, Columns):
             kinds = {column.name: column.kind for column in model.inputs.columns}
-            X = {name: [1, 2, 3] if kind == "numeric" else "abc" for name, kind in kinds.items()}
+            X = {name: [1, 2, 3] if kind == "numeric" else ["a", "b", "c"] for name, kind in kinds.items()}
         assert len(model(X)) == 3
 
 

@@ -31,7 +31,7 @@ def test_a_numeric_column_is_the_robust_scaling_of_scikit_learn_bent():
 
 def test_a_categorical_column_is_the_one_hot_code_of_scikit_learn():
     words = RNG.choice(np.array(["ü", "b", "aa", "c"], dtype=object), 50)
-    column = Categorical.of("a", words)
+    column = Categorical.of("a", words.tolist())
     new = np.array(["c", "never seen", "aa"], dtype=object)
     peer = OneHotEncoder(handle_unknown="ignore", sparse_output=False).fit(words[:, None])
     np.testing.assert_array_equal(column.encode(new), peer.transform(new[:, None]))
@@ -62,9 +62,9 @@ def test_quartiles_that_are_equal_and_constants():
 
 def test_the_most_frequent_words_make_the_vocabulary():
     words = [f"w{i:03d}" for i in range(300)] + [f"w{i:03d}" for i in range(256)]
-    column = Categorical.of("a", np.array(words, dtype=object))
+    column = Categorical.of("a", words)
     assert column.words == tuple(f"w{i:03d}" for i in range(256))
-    assert not column.encode(np.array(["w256"], dtype=object)).any()
+    assert not column.encode(["w256"]).any()
 
 
 def test_columns_are_taken_by_name_in_any_order():
@@ -88,13 +88,18 @@ def test_kinds_are_said():
 @pytest.mark.parametrize(
     ("X", "kinds", "message"),
     [
+        ({"a": [1.0]}, {"a": ["numeric"]}, "column 'a' must be one of numeric, categorical; got "),
         ({"a": [1.0]}, {"b": "numeric"}, "kinds are given of column 'b'; X has a"),
         ({"a": [1.0]}, {"a": "word"}, "column 'a' must be one of numeric, categorical; got 'word'"),
-        ({"a": ["x"]}, {"a": "numeric"}, "column 'a' must hold numbers; got 'x' at row 0"),
-        ({"a": [1.0, np.inf]}, {}, "column 'a' must hold finite numbers; got inf at row 1"),
+        ({"a": ["x"]}, {"a": "numeric"}, "column 'a' of X must hold numbers; got 'x' at row 0"),
+        ({"a": [1.0, np.inf]}, {}, "column 'a' of X must hold finite numbers; got inf at row 1"),
         ({"a": [None, ""]}, {}, "column 'a' holds nothing but gaps: leave it out"),
         ({"a": [None]}, {"a": "categorical"}, "column 'a' holds nothing but gaps: leave it out"),
-        ({"a": [f"n{i}" for i in range(300)]}, {}, "column 'a' has another word in each of 300"),
+        (
+            {"a": [f"n{i}" for i in range(300)]},
+            {},
+            "column 'a' has 300 words in 300 entries, from which",
+        ),
         ({"a": [-1.7e308, 1.7e308]}, {}, "the numbers of column 'a' are too far apart"),
         ({}, {}, "columns must be at least one"),
     ],
@@ -109,10 +114,10 @@ def test_a_table_that_cannot_be_used_is_named(X, kinds, message):
     [
         ({"a": [1]}, "X must have the columns a, b; missing: b; beyond them: none"),
         ({"a": [1], "b": ["x"], "c": [1]}, "X must have the columns a, b; missing: none; beyond"),
-        ({"a": ["x"], "b": ["x"]}, "column 'a' must hold numbers; got 'x' at row 0"),
+        ({"a": ["x"], "b": ["x"]}, "column 'a' of X must hold numbers; got 'x' at row 0"),
         (
             {"a": [0, -np.inf], "b": ["x", ""]},
-            "column 'a' must hold finite numbers; got -inf at row",
+            "column 'a' of X must hold finite numbers; got -inf at row",
         ),
     ],
 )
@@ -127,7 +132,27 @@ def test_a_model_of_a_table_predicts_from_it():
     net = MLP(Architecture(columns.in_features, (3,), 2), rng=RNG)
     X = {"a": [3, None], "b": ["y", "z"]}
     np.testing.assert_array_equal(Model(net, inputs=columns)(X), net(columns.encode(X)))
+    np.testing.assert_array_equal(columns.encode([[3, "y"], [None, "z"]]), columns.encode(X))
+    with pytest.raises(InvalidDataError, match=r"X must have 2 columns \(a, b\); got 1"):
+        columns.encode([[3]])
     assert repr(columns) == "Columns(1 numeric, 1 categorical → 4 inputs)"
+
+
+def test_a_column_of_strangers_is_warned_of():
+    columns = Columns.of({"a": ["yes", "no"]})
+    with pytest.warns(UserWarning, match="no word of column 'a' of X is known, such as 'YES'"):
+        columns.encode({"a": ["YES"] * 10})
+    columns.encode({"a": ["YES"] * 9})
+    columns.encode({"a": ["YES"] * 9 + ["yes"]})
+    columns.encode({"a": [None] * 20})
+
+
+@pytest.mark.parametrize("kind", [bool, int, float, object])
+def test_booleans_are_one_and_zero(kind):
+    columns = Columns.of({"a": np.array([True, False])})
+    np.testing.assert_array_equal(
+        columns.encode({"a": np.array([1, 0], dtype=kind)}), columns.encode({"a": [True, False]})
+    )
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,7 @@ from multilayer.data.images import ScaledImages
 from multilayer.data.mnist import IMAGE_SETS, ImageData, ImageSet, load_images
 from multilayer.data.sparse import SparseSamples
 from multilayer.data.split import split_validation
-from multilayer.data.table import as_words, read_table
+from multilayer.data.table import as_numbers, as_words, holds_numbers, read_table
 
 __all__ = [
     "IMAGE_SETS",
@@ -29,8 +29,10 @@ __all__ = [
     "RadialBasisFeatures",
     "ScaledImages",
     "SparseSamples",
+    "as_numbers",
     "as_words",
     "fingerprint",
+    "holds_numbers",
     "load_digits",
     "load_images",
     "read_idx",

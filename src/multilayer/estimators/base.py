@@ -26,7 +26,7 @@ from multilayer.estimators.settings import (
     make_architecture,
     make_initializer,
 )
-from multilayer.estimators.validation import encoded, validated
+from multilayer.estimators.validation import encoded, goes_on, validated
 from multilayer.estimators.weights import take_weights, views_of
 from multilayer.files import export_onnx, save_model
 from multilayer.model import Columns, Model, Numbers, Targets
@@ -99,7 +99,7 @@ class BaseMLP(TransformerMixin, BaseEstimator):  # type: ignore[misc]
 
     # What classifier and regressor each have their own of ----------------------------------
 
-    columns_: Columns | None = None
+    _columns: Columns | None = None
     _targets: Targets
     _targets_are_numbers: ClassVar[bool]
 
@@ -158,7 +158,7 @@ class BaseMLP(TransformerMixin, BaseEstimator):  # type: ignore[misc]
             X, y = self._validate(X, y, reset=is_first, incremental=incremental)
             weight = self._weights(X, y, sample_weight, "sample_weight")
             data = Samples(X, self._targets.encode(y), weight)
-            self._data = None if incremental else described(as_samples(X), y)
+            self._data = None if incremental else described(as_samples(X), y, self.n_features_in_)
             random_state = check_random_state(self.random_state)
             architecture = make_architecture(self, X.shape[1], self._targets)
             if is_first:
@@ -202,16 +202,16 @@ class BaseMLP(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         """Return samples as the network's inputs, and targets, checked by themselves."""
         settings: dict[str, Any] = {"multi_output": True, "y_numeric": self._targets_are_numbers}
         if reset:
-            self.columns_ = None
-        elif (self.columns is None) != (self.columns_ is None):
+            self._columns = None
+        elif not goes_on(self._columns, self.columns):
             msg = (
                 "warm_start and partial_fit go on with the inputs that are there, "
-                f"{self.columns_ or 'numbers'}; columns is now {self.columns!r}"
+                f"{self._columns or 'numbers'}; columns is now {self.columns!r}"
             )
             raise InvalidArgumentError(msg)
         if self.columns is not None:
             kinds = None if self.columns == "auto" else self.columns
-            self.columns_, X = encoded(self, X, kinds, reset=reset, name=names[0])
+            self._columns, X = encoded(self, X, kinds, reset=reset, name=names[0])
             settings["is_encoded"] = True
         return validated(self, X, y, reset=reset, names=names, **settings)
 
@@ -308,7 +308,7 @@ class BaseMLP(TransformerMixin, BaseEstimator):  # type: ignore[misc]
     def _checked(self, X: Any) -> Any:
         """Return samples to predict, checked."""
         check_is_fitted(self)
-        if self.columns_ is not None:
+        if self._columns is not None:
             return encoded(self, X, None, reset=False)[1]
         return as_samples(validated(self, X, reset=False))
 
@@ -344,6 +344,12 @@ class BaseMLP(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         """The network from scratch, whatever engine has trained it."""
         check_is_fitted(self)
         return self._network()
+
+    @property
+    def columns_(self) -> Columns | None:
+        """What the columns of a table became; None where samples are numbers alone."""
+        check_is_fitted(self)
+        return self._columns
 
     # Files ---------------------------------------------------------------------------------
 
@@ -395,7 +401,7 @@ class BaseMLP(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         """
         names = getattr(self, "feature_names_in_", None)
         net = self.network_
-        inputs = self.columns_ or Numbers(net.architecture.in_features, names=names)
+        inputs = self._columns or Numbers(net.architecture.in_features, names=names)
         return Model(net, self._targets, inputs, information_of(self))
 
     # scikit-learn's protocol ---------------------------------------------------------------

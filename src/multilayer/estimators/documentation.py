@@ -68,7 +68,8 @@ columns : 'auto', dict or None, default=None
     gaps: columns of numbers are scaled and their gaps filled, each word of the others is an input
     of its own; see `multilayer.model.Columns`. A dict says of some columns what they are:
     ``{"zip": "categorical", "age": "numeric"}``. They are taken from all samples that `fit` is
-    given, or those of the first `partial_fit`, and the network computes in float32. None takes
+    given, or those of the first `partial_fit`, whatever the weights of samples, and the network
+    computes in float32. None takes
     numbers alone, as scikit-learn.
 callbacks : Callback or sequence of Callback, default=()
     What looks on, and may stop: see `multilayer.training.Callback`.

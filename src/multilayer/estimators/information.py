@@ -29,9 +29,9 @@ def information_of(estimator: Any) -> dict[str, Any]:
     }
 
 
-def described(X: Any, y: Any) -> dict[str, Any]:
-    """Return what a file tells of the data."""
-    return {"n_samples": len(y), "n_features": X.shape[1], "fingerprint": fingerprint(X, y)}
+def described(X: Any, y: Any, n_features: int) -> dict[str, Any]:
+    """Return what a file tells of the data; the fingerprint is that of the network's inputs."""
+    return {"n_samples": len(y), "n_features": n_features, "fingerprint": fingerprint(X, y)}
 
 
 def _plain(value: Any) -> Any:

@@ -9,12 +9,13 @@ from typing import Any
 import numpy as np
 from scipy.sparse import issparse
 from sklearn.utils import check_array, check_X_y, compute_sample_weight
-from sklearn.utils.validation import _check_sample_weight, validate_data
+from sklearn.utils.validation import _check_sample_weight, _num_samples, validate_data
 
+from multilayer.data import read_table
 from multilayer.errors import InvalidArgumentError, InvalidDataError, InvalidTypeError
 from multilayer.model import Columns
 
-__all__ = ["checked_weights", "encoded", "validated"]
+__all__ = ["checked_weights", "encoded", "goes_on", "validated"]
 
 DTYPES = (np.float64, np.float32)
 NOT_FINITE = re.compile(r"Input (X|y) contains (NaN|infinity)[^.]*\.")
@@ -100,12 +101,26 @@ def encoded(
     if isinstance(X, Mapping) and not issparse(X):  # some of SciPy's are mappings too
         msg = f"{name} must be a data frame or rows; got {type(X).__name__}"
         raise InvalidTypeError(msg)
-    if not hasattr(X, "columns"):
+    if isinstance(X, np.ma.MaskedArray):
+        X = np.where(np.ma.getmaskarray(X), None, X.data.astype(object))
+    elif not hasattr(X, "columns"):
         kind = None if isinstance(X, np.ndarray) else object  # rows of numbers and text
         X = check_array(X, dtype=kind, ensure_all_finite=False, input_name=name)
+    table = read_table(X, name, None if reset else estimator._columns.names)
     validate_data(estimator, X, reset=reset, skip_check_array=True)
-    columns = Columns.of(X, kinds, name) if reset else estimator.columns_
-    return columns, columns.encode(X, name)
+    if not _num_samples(X):
+        msg = f"Found array with 0 sample(s) in {name} while a minimum of 1 is required."
+        raise InvalidDataError(msg)
+    columns = Columns.of(table, kinds, name) if reset else estimator._columns
+    return columns, columns.encode(table, name)
+
+
+def goes_on(columns: Columns | None, kinds: Any) -> bool:
+    """Return whether the parameter `columns` still says what the columns of the first fit are."""
+    if columns is None or kinds is None:
+        return columns is None and kinds is None
+    found = {column.name: column.kind for column in columns.columns}
+    return kinds == "auto" or all(found.get(name) == kind for name, kind in kinds.items())
 
 
 def checked_weights(X: Any, y: Any, sample_weight: Any, class_weight: Any, name: str) -> Any:

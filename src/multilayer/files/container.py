@@ -1,6 +1,7 @@
 """A safetensors file: texts and arrays, written whole, and read with mistrust."""
 
 import contextlib
+import json
 import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -34,14 +35,14 @@ def write(path: Path, texts: Mapping[str, str], arrays: Mapping[str, Array]) -> 
     """
     from safetensors.numpy import save
 
-    content = save(dict(arrays), metadata=dict(texts))
-    length = int.from_bytes(content[:8], "little")
+    length = len(json.dumps(dict(texts), ensure_ascii=False).encode(errors="surrogatepass"))
     if length > MAX_HEADER:
         msg = (
             f"columns, classes and information take {length:,} bytes; a model file has room for "
             f"{MAX_HEADER:,}"
         )
         raise InvalidArgumentError(msg)
+    content = save(dict(arrays), metadata=dict(texts))
     with replacing(path) as file:
         file.write(content)
 

@@ -38,7 +38,8 @@ def export_onnx(path: str | os.PathLike[str], model: Model, *, sample: object = 
 
     - of classes or labels ``probabilities``, of shape (n_samples, n_classes);
     - of several targets with classes ``probabilities_0``, ``probabilities_1``, …;
-    - of values ``values``, of shape (n_samples, n_values), in the targets' own units;
+    - of values ``values``, of shape (n_samples, n_values), in the targets' own units, in float64 if
+      they are scaled;
     - of a network without targets ``outputs``.
 
     Columns and classes stand in its metadata, as JSON. It has no dropout.

@@ -6,12 +6,12 @@ import numpy as np
 import numpy.typing as npt
 
 from multilayer import checks
-from multilayer.data import as_words, read_table
+from multilayer.data import as_numbers, as_words, read_table
 from multilayer.errors import InvalidArgumentError
 from multilayer.files.onnx_graph import Graph
 from multilayer.model import Categorical, Column, Columns, Inputs, Numbers, Numeric
 
-__all__ = ["draw", "encode", "feed", "ports"]
+__all__ = ["check_names", "draw", "encode", "feed", "ports"]
 
 Array = npt.NDArray[Any]
 
@@ -48,11 +48,11 @@ def _numeric(g: Graph, column: Numeric) -> str:
     x = column.name
     is_gap = g("IsNaN", x)
     one, three = np.array(1.0), np.array(3.0)
-    distance = g("Sub", g("Where", is_gap, np.array(column.median), x), np.array(column.median))
     if column.scale == 0:
-        distance = g("Mul", distance, np.array(0.0))
+        distance = g("Mul", g.cast(is_gap, np.float64), np.array(0.0))
     else:
-        distance = g("Div", distance, np.array(column.scale))
+        filled = g("Where", is_gap, np.array(column.median), x)
+        distance = g("Div", g("Sub", filled, np.array(column.median)), np.array(column.scale))
         distance = g("Clip", distance, np.array(-FAR), np.array(FAR))
     third = g("Div", distance, three)
     number = g("Div", distance, g("Sqrt", g("Add", one, g("Mul", third, third))))
@@ -78,14 +78,15 @@ def feed(inputs: Inputs, X: object, dtype: np.dtype[Any]) -> dict[str, Array]:
     """
     if not isinstance(inputs, Columns):
         return {"X": checks.sample_matrix(X, inputs.in_features, dtype)}
-    table = read_table(X, "sample")
-    inputs.encode(table)  # refuses what does not fit
+    table = read_table(X, "sample", inputs.names)
+    inputs.encode(table, "sample")  # refuses what does not fit
     fed = {}
     for column in inputs.columns:
         entries = table[column.name]
         if isinstance(column, Categorical):
-            words = as_words(entries).tolist()
-            entries = np.array(["" if word is None else word for word in words], dtype=object)
+            entries = np.array([word or "" for word in as_words(entries)], dtype=object)
+        else:
+            entries = as_numbers(entries, column.name)
         fed[column.name] = entries.reshape(-1, 1)
     return fed
 
@@ -106,18 +107,28 @@ def _entries(column: Column, n: int, rng: np.random.Generator) -> Array:
     """Return random entries, some of which are gaps, and words that nobody has seen."""
     is_gap = rng.random(n) < 0.2
     if isinstance(column, Numeric):
-        return np.where(is_gap, np.nan, rng.normal(column.median, column.scale, n))
+        entries = column.median + rng.normal(size=n).clip(-2, 2) * (column.scale / 4)
+        return np.where(is_gap, np.nan, entries)
     entries = rng.choice(np.array([*column.words, "\N{REPLACEMENT CHARACTER}"], dtype=object), n)
     entries[is_gap] = None
     return entries
 
 
 def check_names(inputs: Inputs, g: Graph, outputs: list[str]) -> None:
-    """Raise if a column has the name of something else in the graph."""
+    """Raise if a column has the name of something else in the graph, or no text that is UTF-8."""
     if not isinstance(inputs, Columns):
         return
     taken = {node.output for node in g.nodes} | set(g.constants) | set(outputs)
-    for name in inputs.names:
-        if name in taken or not name:
-            msg = f"a column cannot be called {name!r} in an ONNX file: rename it before fitting"
+    for column in inputs.columns:
+        if column.name in taken or not column.name:
+            msg = (
+                f"a column cannot be called {column.name!r} in an ONNX file: rename it before "
+                "fitting"
+            )
             raise InvalidArgumentError(msg)
+        for text in (column.name, *getattr(column, "words", ())):
+            try:
+                text.encode()
+            except UnicodeEncodeError as error:
+                msg = f"text in an ONNX file must be UTF-8; got {text!r}"
+                raise InvalidArgumentError(msg) from error

@@ -31,8 +31,8 @@ def content_of(model: Model) -> bytes:
     from onnx import helper, numpy_helper
 
     g = Graph(model.net.dtype)
-    widths = _outputs(g, model, _network(g, model))
-    check_names(model.inputs, g, list(widths))
+    outputs = _outputs(g, model, _network(g, model))
+    check_names(model.inputs, g, list(outputs))
 
     def port(name: str, dtype: np.dtype[Any], width: int) -> Any:
         kind = helper.np_dtype_to_tensor_dtype(dtype)
@@ -50,7 +50,7 @@ def content_of(model: Model) -> bytes:
             list(nodes()),
             "multilayer",
             [port(name, *kind) for name, kind in ports(model.inputs, g.dtype).items()],
-            [port(name, g.dtype, width) for name, width in widths.items()],
+            [port(name, *kind) for name, kind in outputs.items()],
             [numpy_helper.from_array(array, name) for name, array in g.constants.items()],
         ),
         opset_imports=[helper.make_opsetid("", OPSET)],
@@ -95,15 +95,15 @@ def _layer(g: Graph, layer: Layer, x: str) -> str:
     return g("Gemm", x, *layer.parameters, transB=1)
 
 
-def _outputs(g: Graph, model: Model, x: str) -> dict[str, int]:
-    """Note what the outputs say, and return the names of it with their widths."""
+def _outputs(g: Graph, model: Model, x: str) -> dict[str, tuple[np.dtype[Any], int]]:
+    """Note what the outputs say, and return the names of it with their types and widths."""
     targets = model.targets
     if isinstance(targets, Classes) and targets.is_binary:
         if len(targets.classes) == 1:
             g("Add", g("Mul", x, 0.0), 1.0, name="probabilities")
         else:
             g("Concat", g("Sub", 1.0, x), x, axis=1, name="probabilities")
-        return {"probabilities": len(targets.classes)}
+        return {"probabilities": (g.dtype, len(targets.classes))}
     if isinstance(targets, ClassGroups):
         start = 0
         widths = {}
@@ -113,16 +113,17 @@ def _outputs(g: Graph, model: Model, x: str) -> dict[str, int]:
                 g("Add", g("Mul", _columns(g, x, start, start + 1), 0.0), 1.0, name=name)
             else:
                 g("Softmax", _columns(g, x, start, start + size), axis=1, name=name)
-            widths[name] = len(classes)
+            widths[name] = (g.dtype, len(classes))
             start += size
         return widths
+    dtype = g.dtype
     if isinstance(targets, Values) and targets.mean is not None and targets.scale is not None:
         mean, scale = (np.repeat(a, targets.n_each) for a in (targets.mean, targets.scale))
-        x = g.cast(g("Add", g("Mul", g.cast(x, np.float64), scale), mean), g.dtype)
+        x, dtype = g("Add", g("Mul", g.cast(x, np.float64), scale), mean), np.dtype(np.float64)
     name = "outputs" if targets is None else "values"
     name = "probabilities" if isinstance(targets, (Classes, Labels)) else name
     g("Identity", x, name=name)
-    return {name: model.net.architecture.out_features}
+    return {name: (dtype, model.net.architecture.out_features)}
 
 
 def _columns(g: Graph, x: str, start: int, stop: int) -> str:

@@ -1,7 +1,8 @@
 """Model: a network with what stands before and behind it, ready for raw samples."""
 
-from multilayer.model.columns import Categorical, Column, Numeric
-from multilayer.model.inputs import Columns, Inputs, Numbers, inputs_from_dict
+from multilayer.model.column import Categorical, Column, Numeric
+from multilayer.model.columns import Columns, inputs_from_dict
+from multilayer.model.inputs import Inputs, Numbers
 from multilayer.model.model import Model
 from multilayer.model.targets import (
     Classes,

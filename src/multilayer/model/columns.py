@@ -1,226 +1,188 @@
-"""The columns of a table: what makes a network's inputs of entries.
+"""The columns of a table as a network's inputs."""
 
-Entries are what `multilayer.data.read_table` gives: numbers with NaN, or words with None. Both
-kinds of columns have a `name`, `input_names`, `of` to make one from training entries, and `encode`.
-"""
-
-from dataclasses import dataclass, fields
-from typing import Any, ClassVar, Self
+import warnings
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from typing import Any, Self
 
 import numpy as np
 import numpy.typing as npt
 
-from multilayer.data import as_words
-from multilayer.errors import InvalidDataError
+from multilayer.data import as_numbers, as_words, holds_numbers, read_table
+from multilayer.errors import InvalidArgumentError, InvalidDataError, InvalidTypeError
+from multilayer.model.column import COLUMNS, Categorical, Column, Numeric, column_from_dict
+from multilayer.model.inputs import Inputs, Numbers, refuse_columns
 
-__all__ = ["COLUMNS", "MAX_WORDS", "Categorical", "Column", "Numeric", "column_from_dict"]
+__all__ = ["Columns", "inputs_from_dict"]
 
 Array = npt.NDArray[Any]
 
-MAX_WORDS = 256
-"""The words of a vocabulary; the rarer ones are taken as words that nobody has seen."""
-NOTHING = "column {!r} holds nothing but gaps: leave it out"
-LARGEST = np.finfo(np.float64).max
+MANY = 10
+"""Entries of which one at least ought to be known."""
 
 
-@dataclass(frozen=True)
-class Numeric:
-    """A column of numbers, centred, scaled, and bent so that outliers keep within (−3, 3).
-
-    With the median m and the scale s, an entry x becomes
-
-        r = (x − m)/s,    input = r / √(1 + (r/3)²)
-
-    which is the robust scaling and smooth clipping of Holzmüller, Grinsztajn & Steinwart 2024
-    (RealMLP), Section 3. The scale is the distance of the quartiles; where they are equal, half
-    the range. A gap is filled with the median, whose input is 0, and a second input tells it.
+class Columns(Inputs):
+    """The columns of a table: numbers scaled and gaps filled, words as an input each.
 
     Parameters
     ----------
-    name : str
-    median, scale : float
-        Of the training entries; a scale of 0 says that they were all the same, and makes the
-        input 0.
-    has_gaps : bool
-        Whether the training entries had gaps, and so a second input: 1 where there is a gap.
+    columns : sequence of Numeric and Categorical
+        In the order of the inputs; see those for what becomes of entries.
 
     Raises
     ------
-    InvalidDataError
-        From `of`, if there is no number; from `encode`, if an entry is infinite or a word.
+    InvalidDataError, InvalidTypeError
+        If there is none, or two have one name.
 
     Examples
     --------
-    >>> age = Numeric.of("age", np.array([20, 30, 40, np.nan]))
-    >>> age
-    Numeric(name='age', median=30.0, scale=10.0, has_gaps=True)
-    >>> age.encode(np.array([30, 40, np.nan])).round(3)
-    array([[0.   , 0.   ],
-           [0.949, 0.   ],
-           [0.   , 1.   ]])
+    >>> people = {"age": [20, 30, 40, None], "job": ["cook", "baker", "cook", "cook"]}
+    >>> columns = Columns.of(people)
+    >>> columns.input_names
+    ('age', 'age is missing', 'job = baker', 'job = cook')
+    >>> columns.encode({"job": ["cook", "smith"], "age": [30, None]})
+    array([[0., 0., 0., 1.],
+           [0., 1., 0., 0.]], dtype=float32)
     """
 
-    kind: ClassVar[str] = "numeric"
+    kind = "columns"
+    names: tuple[str, ...]
+    input_names: tuple[str, ...]
 
-    name: str
-    median: float
-    scale: float
-    has_gaps: bool = False
+    def __init__(self, columns: Sequence[Column]) -> None:
+        self.columns = tuple(columns)
+        for column in self.columns:
+            if not isinstance(column, tuple(COLUMNS.values())):
+                msg = f"columns must be Numeric or Categorical; got {type(column).__name__}"
+                raise InvalidTypeError(msg)
+        self.names = tuple(column.name for column in self.columns)
+        if not self.names or len(set(self.names)) < len(self.names):
+            msg = f"columns must be at least one, with a name each; got {self.names}"
+            raise InvalidDataError(msg)
+        self.input_names = tuple(name for column in columns for name in column.input_names)
+        self.in_features = len(self.input_names)
+
+    def __repr__(self) -> str:
+        kinds = [column.kind for column in self.columns]
+        parts = (f"{kinds.count(kind)} {kind}" for kind in COLUMNS if kind in kinds)
+        return f"Columns({', '.join(parts)} → {self.in_features} inputs)"
 
     @classmethod
-    def of(cls, name: str, entries: Array) -> Self:
-        """Return the column that training entries ask for."""
-        _check_numbers(name, entries)
-        present = entries[~np.isnan(entries)] if entries.dtype != object else entries[:0]
-        if not len(present):
-            raise InvalidDataError(NOTHING.format(name))
-        with np.errstate(over="ignore", invalid="ignore"):  # told below
-            low, first, median, third, high = np.quantile(present, (0, 0.25, 0.5, 0.75, 1)).tolist()
-        scale = third - first if first < third else high / 2 - low / 2
-        if not np.isfinite(scale):
-            msg = (
-                f"the numbers of column {name!r} are too far apart to be scaled: {low:g}, {high:g}"
-            )
-            raise InvalidDataError(msg)
-        return cls(name, median, scale, has_gaps=len(present) < len(entries))
+    def of(cls, X: Any, kinds: Mapping[str, str] | None = None, name: str = "X") -> Self:
+        """Return the columns that a training table asks for.
 
-    @property
-    def input_names(self) -> tuple[str, ...]:
-        """What its inputs are called."""
-        return (self.name, f"{self.name} is missing") if self.has_gaps else (self.name,)
+        Parameters
+        ----------
+        X : data frame, mapping or array-like
+            What `multilayer.data.read_table` reads.
+        kinds : mapping of str to {'numeric', 'categorical'}, optional
+            What columns are; by default those of numbers are numeric, all others categorical.
+        name : str
+            What messages call the table.
 
-    def encode(self, entries: Array) -> Array:
-        """Return the inputs, of shape (n_samples, 1), or 2 where there are gaps."""
-        _check_numbers(self.name, entries)
-        is_gap = np.isnan(entries)
-        if self.scale == 0:
-            distance = np.zeros(len(entries))
-        else:
-            with np.errstate(over="ignore"):  # what is infinitely far is as far as can be
-                distance = (np.where(is_gap, self.median, entries) - self.median) / self.scale
-            distance = distance.clip(-LARGEST, LARGEST)
-        inputs = distance / np.hypot(1, distance / 3)
-        return np.column_stack([inputs, is_gap] if self.has_gaps else [inputs])
+        Raises
+        ------
+        InvalidArgumentError, InvalidDataError
+            If a kind is of a column that is not there, or no kind; or a column cannot be used.
+        """
+        table = read_table(X, name)
+        kinds = {} if kinds is None else kinds
+        if not isinstance(kinds, Mapping):
+            msg = f"kinds of Columns.of must be a mapping; got {type(kinds).__name__}"
+            raise InvalidTypeError(msg)
+        for column, kind in kinds.items():
+            if column not in table:
+                msg = f"kinds are given of column {column!r}; {name} has {', '.join(table)}"
+                raise InvalidArgumentError(msg)
+            if not isinstance(kind, str) or kind not in COLUMNS:
+                msg = f"column {column!r} must be one of {', '.join(COLUMNS)}; got {kind!r}"
+                raise InvalidArgumentError(msg)
+        columns: list[Column] = []
+        for column, entries in table.items():
+            default = Numeric.kind if holds_numbers(entries) else Categorical.kind
+            if kinds.get(column, default) == Numeric.kind:
+                columns.append(Numeric.of(column, as_numbers(entries, _told(column, name))))
+            else:
+                columns.append(Categorical.of(column, as_words(entries)))
+        return cls(columns)
 
+    def encode(self, X: Any, name: str = "X") -> Array:
+        """Return the network's inputs, in float32; `name` is what messages call the table.
 
-@dataclass(frozen=True)
-class Categorical:
-    """A column of words, each of which has an input of its own: 1 where it stands, else 0.
+        Rows, whose columns have no names, are taken by their places. Where a column of words has
+        none that is known, a warning says so.
 
-    A word outside the vocabulary, rare in training or never seen, has zeros alone.
-
-    Parameters
-    ----------
-    name : str
-    words : tuple of str
-        The vocabulary, in order: of the training words the most frequent 256.
-    has_gaps : bool
-        Whether the training entries had gaps, and so a last input: 1 where there is a gap.
-
-    Raises
-    ------
-    InvalidDataError
-        From `of`, if there is no word, or each of many entries is another one, as in names.
-
-    Examples
-    --------
-    >>> job = Categorical.of("job", np.array(["cook", "baker", "cook", None], dtype=object))
-    >>> job.input_names
-    ('job = baker', 'job = cook', 'job is missing')
-    >>> job.encode(np.array(["cook", None, "smith"], dtype=object))
-    array([[0., 1., 0.],
-           [0., 0., 1.],
-           [0., 0., 0.]])
-    """
-
-    kind: ClassVar[str] = "categorical"
-
-    name: str
-    words: tuple[str, ...]
-    has_gaps: bool = False
-
-    @classmethod
-    def of(cls, name: str, entries: Array) -> Self:
-        """Return the column that training entries ask for."""
-        entries = as_words(entries)
-        present = entries[entries != None].astype(str)  # noqa: E711 - entry by entry
-        if not len(present):
-            raise InvalidDataError(NOTHING.format(name))
-        words, counts = np.unique(present, return_counts=True)
-        if len(words) == len(present) > MAX_WORDS:
-            msg = (
-                f"column {name!r} has another word in each of {len(present):,} entries, from which "
-                "nothing can be learned: leave it out"
-            )
-            raise InvalidDataError(msg)
-        kept = np.sort(np.argsort(-counts, kind="stable")[:MAX_WORDS])
-        return cls(name, tuple(words[kept].tolist()), has_gaps=len(present) < len(entries))
-
-    @property
-    def input_names(self) -> tuple[str, ...]:
-        """What its inputs are called."""
-        names = tuple(f"{self.name} = {word}" for word in self.words)
-        return (*names, f"{self.name} is missing") if self.has_gaps else names
-
-    def encode(self, entries: Array) -> Array:
-        """Return the inputs, of shape (n_samples, n_words), or one more where there are gaps."""
-        places: dict[Any, int] = {word: i for i, word in enumerate(self.words)}
-        if self.has_gaps:
-            places[None] = len(self.words)
-        width = len(places)
-        found = np.array([places.get(word, width) for word in as_words(entries)], dtype=np.intp)
-        inputs = np.zeros((len(found), width))
-        rows = np.flatnonzero(found < width)
-        inputs[rows, found[rows]] = 1
+        Raises
+        ------
+        InvalidDataError, InvalidTypeError
+            If a column is missing or beyond those known, or holds what it must not; the message
+            names column and row.
+        """
+        table = read_table(X, name, self.names)
+        if set(table) != set(self.names):
+            refuse_columns(name, self.names, tuple(table), "")
+        n_samples = len(next(iter(table.values())))
+        inputs = np.empty((n_samples, self.in_features), np.float32)
+        start = 0
+        for column in self.columns:
+            stop = start + len(column.input_names)
+            entries = table[column.name]
+            if isinstance(column, Numeric):
+                numbers = as_numbers(entries, _told(column.name, name))
+                inputs[:, start:stop] = column.encode(numbers)
+            else:
+                words = as_words(entries)
+                inputs[:, start:stop] = column.encode(words)
+                _warn_of_strangers(column, words, name)
+            start = stop
         return inputs
 
+    def arrays(self) -> dict[str, Array]:
+        """Return nothing: all of it goes into JSON."""
+        return {}
 
-TYPES = {"name": str, "median": float, "scale": float, "has_gaps": bool, "words": list}
-"""What each part of a column is in JSON."""
-Column = Numeric | Categorical
-COLUMNS: dict[str, type[Column]] = {column.kind: column for column in (Numeric, Categorical)}
+    def to_dict(self) -> dict[str, Any]:
+        """Return the columns: names, kinds, medians, scales and vocabularies."""
+        return {"columns": [{"kind": c.kind, **asdict(c)} for c in self.columns]}
 
 
-def column_from_dict(found: Any) -> Column:
-    """Return the column that a file tells of, if each of its parts is what it must be.
+def inputs_from_dict(found: Any, in_features: int, arrays: dict[str, Array]) -> Inputs:
+    """Return the inputs that a file tells of.
 
     Raises
     ------
-    InvalidDataError
+    InvalidArgumentError, InvalidDataError, InvalidTypeError
         If it tells of none.
     """
-    kind = COLUMNS.get(str(found.get("kind"))) if isinstance(found, dict) else None
-    if kind is None:
-        msg = f"a column must be an object with a kind of {', '.join(COLUMNS)}"
+    kind = found.get("kind") if isinstance(found, dict) else None
+    for cls, part in ((Numbers, "names"), (Columns, "columns")):
+        if kind == cls.kind and set(found) == {"kind", part}:
+            break
+    else:
+        msg = "inputs must be an object of kind numbers with names, or of kind columns with columns"
         raise InvalidDataError(msg)
-    values = {name: value for name, value in found.items() if name != "kind"}
-    wanted = [field.name for field in fields(kind)]
-    if set(values) != set(wanted):
-        msg = f"a {kind.kind} column must have {', '.join(wanted)}; got {', '.join(values)}"
+    told: Any = found[part]
+    if not isinstance(told, list) and (told is not None or cls is Columns):
+        msg = f"{part} of inputs must be a list; got {type(told).__name__}"
         raise InvalidDataError(msg)
-    for name, value in values.items():
-        if type(value) is not TYPES[name]:
-            msg = f"{name} of a column must be a {TYPES[name].__name__}; got {value!r}"
-            raise InvalidDataError(msg)
-    if values.get("scale", 0) < 0:
-        msg = f"scale of a column must be at least 0; got {values['scale']:g}"
+    if cls is Numbers:
+        return Numbers(in_features, **arrays, names=told)
+    if arrays:
+        msg = f"inputs of kind columns have no {', '.join(arrays)}"
         raise InvalidDataError(msg)
-    if "words" in values:
-        words = values["words"] = tuple(values["words"])
-        if not all(type(word) is str for word in words) or len(set(words)) < len(words):
-            msg = "words of a column must be strings, each once"
-            raise InvalidDataError(msg)
-    return kind(**values)
+    return Columns([column_from_dict(column) for column in told or ()])
 
 
-def _check_numbers(name: str, entries: Array) -> None:
-    """Raise if entries are no numbers or infinite."""
-    if entries.dtype == object:
-        row = next((i for i, word in enumerate(entries) if word is not None), None)
-        if row is not None:
-            msg = f"column {name!r} must hold numbers; got {entries[row]!r} at row {row}"
-            raise InvalidDataError(msg)
-    elif np.isinf(entries).any():
-        row = int(np.argmax(np.isinf(entries)))
-        msg = f"column {name!r} must hold finite numbers; got {entries[row]} at row {row}"
-        raise InvalidDataError(msg)
+def _warn_of_strangers(column: Categorical, words: list[str | None], table: str) -> None:
+    """Warn where a column of many words has none that is known."""
+    found = {word for word in words if word is not None}
+    if len(words) - words.count(None) >= MANY and found.isdisjoint(column.words):
+        msg = (
+            f"no word of {_told(column.name, table)} is known, such as {min(found)!r}; it was "
+            f"trained on such as {column.words[0]!r}"
+        )
+        warnings.warn(msg, stacklevel=3)
+
+
+def _told(column: str, table: str) -> str:
+    return f"column {column!r} of {table}"

@@ -1,18 +1,15 @@
-"""What a network's inputs are made of: numbers, scaled; or the columns of a table."""
+"""What a network's inputs are made of; numbers, scaled."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict
-from typing import Any, ClassVar, Self
+from collections.abc import Sequence
+from typing import Any, ClassVar
 
 import numpy as np
 import numpy.typing as npt
 
 from multilayer import checks
-from multilayer.data import read_table
-from multilayer.errors import InvalidArgumentError, InvalidDataError, InvalidTypeError
-from multilayer.model.columns import COLUMNS, Categorical, Column, Numeric, column_from_dict
+from multilayer.errors import InvalidDataError
 
-__all__ = ["Columns", "Inputs", "Numbers", "inputs_from_dict"]
+__all__ = ["Inputs", "Numbers", "refuse_columns"]
 
 Array = npt.NDArray[Any]
 
@@ -143,146 +140,10 @@ class Numbers(Inputs):
         if self.names is not None and names is not None:
             found = tuple(map(str, names))
             if found != self.names:
-                _refuse("X", self.names, found, ", in this order")
+                refuse_columns("X", self.names, found, ", in this order")
 
 
-class Columns(Inputs):
-    """The columns of a table: numbers scaled and gaps filled, words as an input each.
-
-    Parameters
-    ----------
-    columns : sequence of Numeric and Categorical
-        In the order of the inputs; see those for what becomes of entries.
-
-    Raises
-    ------
-    InvalidDataError, InvalidTypeError
-        If there is none, or two have one name.
-
-    Examples
-    --------
-    >>> people = {"age": [20, 30, 40, None], "job": ["cook", "baker", "cook", "cook"]}
-    >>> columns = Columns.of(people)
-    >>> columns.input_names
-    ('age', 'age is missing', 'job = baker', 'job = cook')
-    >>> columns.encode({"job": ["cook", "smith"], "age": [30, None]})
-    array([[0., 0., 0., 1.],
-           [0., 1., 0., 0.]], dtype=float32)
-    """
-
-    kind = "columns"
-    names: tuple[str, ...]
-    input_names: tuple[str, ...]
-
-    def __init__(self, columns: Sequence[Column]) -> None:
-        self.columns = tuple(columns)
-        for column in self.columns:
-            if not isinstance(column, tuple(COLUMNS.values())):
-                msg = f"columns must be Numeric or Categorical; got {type(column).__name__}"
-                raise InvalidTypeError(msg)
-        self.names = tuple(column.name for column in self.columns)
-        if not self.names or len(set(self.names)) < len(self.names):
-            msg = f"columns must be at least one, with a name each; got {self.names}"
-            raise InvalidDataError(msg)
-        self.input_names = tuple(name for column in columns for name in column.input_names)
-        self.in_features = len(self.input_names)
-
-    def __repr__(self) -> str:
-        kinds = [column.kind for column in self.columns]
-        parts = (f"{kinds.count(kind)} {kind}" for kind in COLUMNS if kind in kinds)
-        return f"Columns({', '.join(parts)} → {self.in_features} inputs)"
-
-    @classmethod
-    def of(cls, X: Any, kinds: Mapping[str, str] | None = None, name: str = "X") -> Self:
-        """Return the columns that a training table asks for.
-
-        Parameters
-        ----------
-        X : data frame, mapping or array-like
-            What `multilayer.data.read_table` reads.
-        kinds : mapping of str to {'numeric', 'categorical'}, optional
-            What columns are; by default those of numbers are numeric, all others categorical.
-        name : str
-            What messages call the table.
-
-        Raises
-        ------
-        InvalidArgumentError, InvalidDataError
-            If a kind is of a column that is not there, or no kind; or a column cannot be used.
-        """
-        table = read_table(X, name)
-        kinds = {} if kinds is None else kinds
-        for column, kind in kinds.items():
-            if column not in table:
-                msg = f"kinds are given of column {column!r}; {name} has {', '.join(table)}"
-                raise InvalidArgumentError(msg)
-            if kind not in COLUMNS:
-                msg = f"column {column!r} must be one of {', '.join(COLUMNS)}; got {kind!r}"
-                raise InvalidArgumentError(msg)
-        guessed = {
-            column: Numeric.kind if entries.dtype == np.float64 else Categorical.kind
-            for column, entries in table.items()
-        }
-        return cls([COLUMNS[kind].of(c, table[c]) for c, kind in (guessed | dict(kinds)).items()])
-
-    def encode(self, X: Any, name: str = "X") -> Array:
-        """Return the network's inputs, in float32; `name` is what messages call the table.
-
-        Raises
-        ------
-        InvalidDataError, InvalidTypeError
-            If a column is missing or beyond those known, or holds what it must not; the message
-            names column and row.
-        """
-        table = read_table(X, name)
-        if set(table) != set(self.names):
-            _refuse(name, self.names, tuple(table), "")
-        n_samples = len(next(iter(table.values())))
-        inputs = np.empty((n_samples, self.in_features), np.float32)
-        start = 0
-        for column in self.columns:
-            stop = start + len(column.input_names)
-            inputs[:, start:stop] = column.encode(table[column.name])
-            start = stop
-        return inputs
-
-    def arrays(self) -> dict[str, Array]:
-        """Return nothing: all of it goes into JSON."""
-        return {}
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return the columns: names, kinds, medians, scales and vocabularies."""
-        return {"columns": [{"kind": c.kind, **asdict(c)} for c in self.columns]}
-
-
-def inputs_from_dict(found: Any, in_features: int, arrays: dict[str, Array]) -> Inputs:
-    """Return the inputs that a file tells of.
-
-    Raises
-    ------
-    InvalidArgumentError, InvalidDataError, InvalidTypeError
-        If it tells of none.
-    """
-    kind = found.get("kind") if isinstance(found, dict) else None
-    for cls, part in ((Numbers, "names"), (Columns, "columns")):
-        if kind == cls.kind and set(found) == {"kind", part}:
-            break
-    else:
-        msg = "inputs must be an object of kind numbers with names, or of kind columns with columns"
-        raise InvalidDataError(msg)
-    told: Any = found[part]
-    if not isinstance(told, list) and (told is not None or cls is Columns):
-        msg = f"{part} of inputs must be a list; got {type(told).__name__}"
-        raise InvalidDataError(msg)
-    if cls is Numbers:
-        return Numbers(in_features, **arrays, names=told)
-    if arrays:
-        msg = f"inputs of kind columns have no {', '.join(arrays)}"
-        raise InvalidDataError(msg)
-    return Columns([column_from_dict(column) for column in told or ()])
-
-
-def _refuse(name: str, wanted: tuple[str, ...], found: tuple[str, ...], how: str) -> None:
+def refuse_columns(name: str, wanted: tuple[str, ...], found: tuple[str, ...], how: str) -> None:
     """Raise, naming what is missing and what is beyond."""
     missing = [column for column in wanted if column not in found]
     extra = [column for column in found if column not in wanted]

@@ -38,12 +38,13 @@ class Model:
 
     Examples
     --------
+    >>> import numpy as np
     >>> from multilayer import Architecture
     >>> net = MLP(Architecture(2, (3,), 1, output="sigmoid"), rng=np.random.default_rng(0))
     >>> inputs = Numbers(2, mean=np.array([40, 1.7]), names=("age", "height"))
     >>> model = Model(net, Classes(np.array(["no", "yes"])), inputs)
     >>> model.predict([[30, 1.7]])
-    array(['no'], dtype='<U3')
+    array(['yes'], dtype='<U3')
     """
 
     net: MLP

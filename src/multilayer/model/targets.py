@@ -99,7 +99,11 @@ class Classes(Targets):
         InvalidDataError
             If there is a class that is not among `classes`.
         """
-        places = np.searchsorted(self.classes, y)
+        try:
+            places = np.searchsorted(self.classes, y)
+        except TypeError as error:  # words among numbers have no order
+            msg = f"y must hold classes {self.classes}, all of one type; {error}"
+            raise InvalidDataError(msg) from error
         known = places < len(self.classes)
         known[known] = self.classes[places[known]] == y[known]
         if not known.all():
@@ -277,7 +281,8 @@ class Values(Targets):
         values = outputs
         if self.mean is not None and self.scale is not None:
             scale, mean = (np.repeat(a, self.n_each) for a in (self.scale, self.mean))
-            values = (scale * outputs + mean).astype(outputs.dtype, copy=False)
+            # In float64: beside a large mean float32 would have no digits left for the outputs.
+            values = scale * outputs + mean
         return values[:, 0] if self.out_features == 1 else values
 
     def to_dict(self) -> dict[str, Any]:
