@@ -19,13 +19,14 @@ from multilayer.errors import (
     UnknownNameError,
 )
 from multilayer.inspection import Hyperplane
-from multilayer.model import Classes, Model, Numbers
+from multilayer.model import Classes, Columns, Model, Numbers
 from multilayer.numpy import ACTIVATIONS, MLP, Elementwise
 from multilayer.plots.style import diverging
 from multilayer.torch import MLP as TorchMLP
 
 mpl.use("Agg")
 X, y = toy.moons(60, rng=np.random.default_rng(0))
+TABLE = pd.DataFrame(100 * X + 7, columns=["width", "height"])
 
 
 @pytest.fixture(autouse=True)
@@ -140,7 +141,31 @@ def test_the_model_is_asked_at_every_point_of_the_grid(resolution):
     seen = []
     plots.decision_boundary(lambda X: seen.append(len(X)) or X[:, 0] > 0, X, y,
                             resolution=resolution)  # fmt: skip
-    assert resolution**2 in seen
+    assert seen == [len(X) + resolution**2]
+
+
+def test_a_functions_classes_are_those_of_the_samples_and_the_plane():
+    def model(X):
+        return np.where(X[:, 0] < X_LEFT, "a", np.where(X[:, 0] < 0.5, "p", "q"))
+
+    X_LEFT = X[:, 0].min() - 0.01  # beyond the samples, in the margin
+    ax = plots.decision_boundary(model, X, model(X), resolution=50)
+    assert [text.get_text() for text in ax.get_legend().get_texts()] == ["a", "p", "q"]
+    assert ax.get_title() == "accuracy 100.0%"
+    (image,) = ax.get_images()
+    assert len(np.unique(np.asarray(image.get_array()).reshape(-1, 3), axis=0)) == 3
+
+
+def test_colours_begin_again_after_the_last_one():
+    def model(X):
+        return np.digitize(X[:, 0], np.linspace(X[:, 0].min(), X[:, 0].max(), 11)[1:-1])
+
+    ax = plots.decision_boundary(model, X, np.zeros(len(X), int), resolution=60)
+    (image,) = ax.get_images()
+    row = np.asarray(image.get_array())[0]
+    assert len(ax.get_legend().get_texts()) == 10
+    assert np.array_equal(row[1], row[-7])  # the first class, and the ninth
+    assert np.array_equal(row[7], row[-1])  # the second, and the tenth
 
 
 def test_a_single_sample_has_a_plane_around_it():
@@ -173,7 +198,14 @@ def test_both_engines_and_several_models_side_by_side():
     ("draw", "error", "message"),
     [
         (lambda: plots.decision_boundary(MLP(Architecture(3, (), 1)), X, y),
-         InvalidDataError, "X must have 3 features, as the network has inputs; got shape (60, 2)"),
+         InvalidDataError, "X must have 3 features, as the network has inputs; got shape"),
+        (lambda: plots.decision_boundary(lambda X: np.full(len(X), "p"), X, ["p"] * len(X)),
+         InvalidArgumentError,
+         "model of decision_boundary must tell two classes apart at least; got one, p"),
+        (lambda: plots.decision_boundary(
+            Model(perceptron([1, 0], 0), Classes(np.array(["only"]))), X, ["only"] * len(X)),
+         InvalidArgumentError,
+         "model of decision_boundary must tell two classes apart at least; got one, only"),
         (lambda: plots.decision_boundary(perceptron([1, 0], 0), X, y + 1), InvalidDataError,
          "y of decision_boundary must hold the model's classes 0, 1; got 2 at index"),
         (lambda: plots.decision_boundary(perceptron([1, 0], 0), X, y, resolution=1),
@@ -251,12 +283,23 @@ def test_a_line_through_the_origin_has_distance_zero_without_a_sign():
         ((MLP(Architecture(2, (3,), 1)),),
          "decision_hyperplane needs a network without hidden layers; got hidden_features (3,)"),
         ((3,), "model of hyperplane must be a network, a Model or an MLP estimator; got int"),
+        ((Model(perceptron([1, 1], 0), inputs=Columns.of(TABLE)),),
+         "model of hyperplane must take numbers as they are, or scaled; "
+         "got Columns(2 numeric → 2 inputs)"),
     ],
 )  # fmt: skip
 def test_wrong_hyperplanes(arguments, message):
     with pytest.raises(MultilayerError) as caught:
         plots.hyperplane(*arguments)
     assert str(caught.value) == message
+
+
+def test_a_line_has_no_classes_to_choose_from():
+    with pytest.raises(InvalidArgumentError) as caught:
+        plots.hyperplane(Hyperplane(np.ones(2), 0.0), classes=(1, 2))
+    assert str(caught.value) == (
+        "classes of hyperplane apply to several outputs; got (1, 2) for a Hyperplane"
+    )
 
 
 def test_without_matplotlib_it_is_told_what_to_install(monkeypatch):
@@ -278,6 +321,27 @@ def test_a_table_gives_the_axes_their_names_and_estimators_their_columns():
     ax = plots.decision_boundary(model, table, y, resolution=20)  # warnings would be errors
     assert (ax.get_xlabel(), ax.get_ylabel()) == ("width", "height")
     assert ax.get_title() == f"accuracy {model.score(table, y):.1%}"
+
+
+@pytest.mark.filterwarnings("ignore:lbfgs failed to converge")
+def test_what_was_made_for_a_table_is_drawn_with_it():
+    clf = MLPClassifier((4, 2), solver="lbfgs", max_iter=50, columns="auto", random_state=0)
+    clf.fit(TABLE, y)
+    axes = plots.decision_boundaries({"ours": clf, "a file's": clf.to_model()}, TABLE, y)
+    assert [ax.get_title().split("\n")[1] for ax in axes] == [
+        f"accuracy {clf.score(TABLE, y):.1%}"
+    ] * 2
+    assert np.allclose(boundary_lines(axes[0]), boundary_lines(axes[1]))
+    for model in (clf, clf.to_model()):
+        spaces = plots.learned_features(model, TABLE, y)
+        expected = clf.transform(TABLE)
+        found = np.vstack([c.get_offsets() for c in spaces[-1].collections[-2:]])
+        assert np.allclose(found, np.vstack([expected[y == 0], expected[y == 1]]))
+        (image,) = plots.hidden_units(model, TABLE)[-1].get_images()
+        low, high = image.get_extent()[::2], image.get_extent()[1::2]
+        corners = clf.transform(pd.DataFrame([low, high], columns=TABLE.columns))[:, 1]
+        shown = np.asarray(image.get_array())
+        assert np.allclose([shown[0, 0], shown[-1, -1]], corners, atol=1e-6)
 
 
 def test_surfaces_differ_in_grey_too():

@@ -1,22 +1,31 @@
 """What pictures ask of models: the same probabilities, whatever kind of model has them."""
 
+import sys
+
 import numpy as np
+import pandas as pd
+import polars as pl
 import pytest
 from scipy.special import expit, softmax
 from sklearn.linear_model import LogisticRegression, RidgeClassifier
 
-from multilayer import Architecture, MLPClassifier
+from multilayer import Architecture, MLPClassifier, MLPRegressor
 from multilayer.data import toy
-from multilayer.errors import InvalidArgumentError, InvalidDataError, InvalidTypeError
-from multilayer.model import Classes, Model, Numbers, Values
+from multilayer.errors import (
+    InvalidArgumentError,
+    InvalidDataError,
+    InvalidTypeError,
+    MissingPackageError,
+)
+from multilayer.model import Classes, Columns, Model, Numbers, Values
 from multilayer.numpy import MLP
 from multilayer.plots.models import (
-    after_hidden_layer,
     class_places,
     class_probabilities,
-    hidden_layers,
-    network_of,
+    column_names,
+    model_of,
     plane_grid,
+    predicted_values,
 )
 from multilayer.torch import MLP as TorchMLP
 
@@ -49,8 +58,57 @@ def test_models_scale_their_inputs():
     found = class_probabilities(model, X, "test")
     assert found.classes.tolist() == ["no", "yes"]
     assert np.allclose(found.probabilities[:, 1:], net((X - mean) / scale))
-    inner, scaling = network_of(model, "test")
-    assert np.allclose(inner(scaling(X)), model(X))
+    assert model_of(model, "test") is model
+
+
+@pytest.mark.filterwarnings("ignore:lbfgs failed to converge")
+def test_the_network_of_an_estimator_has_its_tables_columns():
+    table = pd.DataFrame(100 * X + 7, columns=["width", "height"])
+    clf = MLPClassifier((3,), max_iter=5, solver="lbfgs", columns="auto").fit(table, y)
+    found = model_of(clf, "test")
+    assert isinstance(found.inputs, Columns)
+    for samples in (table, table.to_numpy(), pl.DataFrame(table)):  # rows by their places
+        p = found.net(found.inputs.encode(samples))
+        assert np.allclose(p[:, 0], clf.predict_proba(table)[:, 1])
+        for model in (clf, found):
+            assert np.allclose(class_probabilities(model, samples, "test").probabilities[:, 1:], p)
+    assert list(column_names(clf)) == list(column_names(found)) == ["width", "height"]
+    assert column_names(found.net) is None
+
+
+def test_a_table_keeps_its_columns():
+    table = pd.DataFrame({"a": [-1.0, -2.0, 1.0, 2.0], "b": [1.0, -1.0, 1.0, -1.0]})
+    model = LogisticRegression().fit(table, [0, 0, 1, 1])
+    with pytest.raises(ValueError, match="feature names should match"):
+        class_probabilities(model, table[["b", "a"]], "test")
+    with pytest.raises(ValueError, match="feature names should match"):
+        class_probabilities(model, table.rename(columns={"b": "c"}), "test")
+    of_rows = class_probabilities(model, table.to_numpy(), "test").probabilities
+    assert np.array_equal(of_rows, model.predict_proba(table))
+
+
+def test_without_pandas_it_is_told_what_to_install(monkeypatch):
+    model = LogisticRegression().fit(pd.DataFrame(X, columns=["a", "b"]), y)
+    monkeypatch.setitem(sys.modules, "pandas", None)
+    with pytest.raises(MissingPackageError) as caught:
+        class_probabilities(model, X, "test")
+    assert str(caught.value) == (
+        'test needs pandas, since the model was fitted to a table: pip install "pandas"'
+    )
+
+
+def test_values_of_any_model():
+    net = network(1)
+    for model in (net, TorchMLP.from_numpy(net), Model(net, Values(1)), lambda X: net(X)):
+        assert np.allclose(predicted_values(model, X, "test"), net(X)[:, 0])
+    table = pd.DataFrame(X, columns=["a", "b"])
+    reg = MLPRegressor(hidden_layer_sizes=(3,), max_iter=500, solver="lbfgs", random_state=0).fit(
+        table, y
+    )
+    assert np.array_equal(predicted_values(reg, X, "test"), reg.predict(table))
+    with pytest.raises(InvalidArgumentError) as caught:
+        predicted_values(Model(network(1, "sigmoid"), Classes(np.arange(2))), X, "test")
+    assert str(caught.value) == "model of test must predict values; got a Model of Classes"
 
 
 @pytest.mark.parametrize(
@@ -112,22 +170,6 @@ def test_a_module_of_ones_own_is_told_how():
 
     with pytest.raises(InvalidTypeError, match="may be a module in a function that returns"):
         class_probabilities(nn.Linear(2, 2), X, "test")
-
-
-@pytest.mark.parametrize(
-    "settings", [{}, {"normalization": "batch"}, {"residual": True}, {"dropout": 0.5}]
-)
-def test_layers_and_what_follows_them_are_the_network(settings):
-    net = network(hidden=(4, 4, 2), **settings)
-    layers = hidden_layers(net, X)
-    assert np.allclose(layers[-1].a, net.features(X))
-    for n, a in enumerate([X, *(layer.a for layer in layers)]):
-        p = after_hidden_layer(net, n, "test")(a)
-        assert np.allclose(p, softmax(net.logits(X), axis=1))
-    W, b = net.weights[0]
-    if not settings:
-        assert np.allclose(layers[0].z, X @ W.T + b)
-        assert np.allclose(layers[0].a, np.maximum(layers[0].z, 0))
 
 
 def test_places_of_classes():

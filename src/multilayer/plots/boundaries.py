@@ -8,7 +8,7 @@ import numpy.typing as npt
 
 from multilayer import checks
 from multilayer.errors import InvalidArgumentError, InvalidTypeError
-from multilayer.plots.models import class_places, class_probabilities, plane_grid
+from multilayer.plots.models import Plane, class_places, class_probabilities, plane_grid
 from multilayer.plots.style import COLOURS, MARKERS, diverging, many_axes, one_axes
 
 if TYPE_CHECKING:
@@ -63,7 +63,7 @@ def decision_boundary(
     MissingPackageError
         If matplotlib is not installed.
     InvalidArgumentError, InvalidDataError, InvalidTypeError
-        If the model tells no classes apart, samples have not two features, or `y` has other
+        If the model tells no two classes apart, samples have not two features, or `y` has other
         classes.
 
     Notes
@@ -146,20 +146,20 @@ def _drawing(
     """Check samples, and return the function that draws one model's panel."""
     resolution = checks.integer(resolution, "resolution", owner, minimum=2)
     x = checks.sample_matrix(X, 2, np.float64)
-    low, high = margins(x)
+    plane = plane_grid(*margins(x), resolution)
     names = list(map(str, getattr(X, "columns", ("$x_1$", "$x_2$"))))
 
     def draw(model: Any, ax: "Axes", name: str, is_first: bool, has_bar: bool) -> None:
-        predicted = class_probabilities(model, x, owner)
-        places = class_places(y, predicted.classes, len(x), owner)
-
-        def probabilities(points: Array) -> Array:
-            return class_probabilities(model, points, owner).probabilities
-
-        label = f"probability of class {predicted.classes[-1]}" if has_bar else None
-        draw_regions(ax, probabilities, low, high, resolution=resolution, bar_label=label)
-        draw_points(ax, x, places, predicted.classes, has_legend=is_first)
-        accuracy = (predicted.probabilities.argmax(axis=1) == places).mean()
+        # Both at once: a function of samples tells its classes by those that come up.
+        classes, p = class_probabilities(model, np.vstack([x, plane.points]), owner)
+        if len(classes) < 2:
+            msg = f"model of {owner} must tell two classes apart at least; got one, {classes[0]}"
+            raise InvalidArgumentError(msg)
+        places = class_places(y, classes, len(x), owner)
+        label = f"probability of class {classes[-1]}" if has_bar else None
+        draw_regions(ax, plane, p[len(x) :], bar_label=label)
+        draw_points(ax, x, places, classes, has_legend=is_first)
+        accuracy = (p[: len(x)].argmax(axis=1) == places).mean()
         ax.set_title(f"{name}accuracy {accuracy:.1%}")
         ax.set_xlabel(names[0])
         ax.set_ylabel(names[1])
@@ -167,28 +167,20 @@ def _drawing(
     return draw
 
 
-def draw_regions(
-    ax: "Axes",
-    probabilities: Callable[[Array], Array],
-    low: Array,
-    high: Array,
-    *,
-    resolution: int = RESOLUTION,
-    bar_label: str | None = None,
-) -> None:
+def draw_regions(ax: "Axes", plane: Plane, p: Array, *, bar_label: str | None = None) -> None:
     """Draw the classes' probabilities over a rectangle, and the boundary between the classes.
 
     Parameters
     ----------
-    probabilities : callable
-        From points, of shape (n, 2), to probabilities, of shape (n, n_classes).
-    low, high : array of shape (2,)
-        The rectangle's corners.
+    plane : Plane
+        A grid over the rectangle.
+    p : array of shape (n_points, n_classes)
+        The probabilities at its points, of two classes at least.
     bar_label : str, optional
         What a colour bar says; by default there is none, as where there are more than two classes.
     """
-    xx, yy, points = plane_grid(low, high, resolution)
-    p = probabilities(points)
+    xx, yy, points = plane
+    low, high = points[0], points[-1]
     n_classes = p.shape[1]
     if n_classes == 2:
         shown = p[:, 1].reshape(xx.shape)
@@ -211,9 +203,7 @@ def draw_regions(
     ax.set_ylim(low[1], high[1])
 
 
-def draw_points(
-    ax: "Axes", X: Array, places: Array, classes: Array, *, has_legend: bool = True
-) -> None:
+def draw_points(ax: "Axes", X: Array, places: Array, classes: Array, *, has_legend: bool) -> None:
     """Draw samples, each class with its own colour and marker, and a legend of the classes.
 
     Parameters
@@ -246,14 +236,10 @@ def margins(X: Array) -> tuple[Array, Array]:
 
 def _blended(p: Array) -> Array:
     """Return the colour of the most probable class of each row, paler the less probable it is."""
-    n_classes = p.shape[1]
-    if n_classes > len(COLOURS):
-        msg = f"there are colours for {len(COLOURS)} classes; got {n_classes}"
-        raise InvalidArgumentError(msg)
     from matplotlib.colors import to_rgb
 
-    best = p.argmax(axis=1)
-    colours = np.array([to_rgb(colour) for colour in COLOURS[:n_classes]])[best]
+    n_classes = p.shape[1]
+    colours = np.array([to_rgb(colour) for colour in COLOURS])[p.argmax(axis=1) % len(COLOURS)]
     strength = (p.max(axis=1) - 1 / n_classes) / (1 - 1 / n_classes)
     strength = 0.6 * np.clip(strength, 0, 1)[:, None]
     return np.asarray(strength * colours + (1 - strength))

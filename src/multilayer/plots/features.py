@@ -1,6 +1,5 @@
 """The features that a network has learned: each layer's space, and each unit over the plane."""
 
-from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -8,14 +7,15 @@ import numpy.typing as npt
 
 from multilayer import checks
 from multilayer.errors import InvalidArgumentError, InvalidDataError
-from multilayer.plots.boundaries import draw_points, draw_regions, margins
+from multilayer.numpy.observation import hidden_layers, outputs_after
+from multilayer.plots.boundaries import RESOLUTION, draw_points, draw_regions, margins
 from multilayer.plots.models import (
-    after_hidden_layer,
     class_places,
     class_probabilities,
-    hidden_layers,
-    network_of,
+    model_of,
+    of_outputs,
     plane_grid,
+    samples_of,
 )
 from multilayer.plots.style import diverging, many_axes
 
@@ -26,10 +26,10 @@ __all__ = ["hidden_units", "learned_features"]
 
 Array = npt.NDArray[Any]
 
-RESOLUTION = 100
+UNITS_RESOLUTION = 100
 
 
-class _Plane(NamedTuple):
+class _Section(NamedTuple):
     """A plane in the space of a layer's outputs: the points origin + c · axes."""
 
     origin: Array
@@ -66,8 +66,8 @@ def learned_features(model: Any, X: object, y: object, *, axes: Any = None) -> n
     ----------
     model : MLP, Model or estimator
         A network of classes, of either engine, with one hidden layer at least.
-    X : array of shape (n_samples, in_features)
-        Two samples at least.
+    X : array or table of shape (n_samples, in_features)
+        Two samples at least, as the model takes them.
     y : array of shape (n_samples,)
         Their classes.
     axes : array of Axes, optional
@@ -96,45 +96,41 @@ def learned_features(model: Any, X: object, y: object, *, axes: Any = None) -> n
     ['inputs x', 'ψ(x), hidden layer 2']
     """
     owner = "learned_features"
-    net, scaling = network_of(model, owner)
-    n_hidden = len(net.architecture.hidden_features)
+    found = model_of(model, owner)
+    net, n_hidden = found.net, len(found.net.architecture.hidden_features)
     if not n_hidden:
         msg = f"model of {owner} must have hidden layers; got {net!r}"
         raise InvalidArgumentError(msg)
-    raw = checks.sample_matrix(X, net.architecture.in_features, np.float64)
-    classes = class_probabilities(model, raw, owner).classes
-    places = class_places(y, classes, len(raw), owner)
-    x = scaling(raw)
-    spaces = [x, *(layer.a.astype(np.float64) for layer in hidden_layers(net, x))]
-    found = many_axes(axes, len(spaces), owner, panel=(3.1, 3.2))
-    for i, (ax, a) in enumerate(zip(found, spaces, strict=True)):
-        plane = _plane(a)
-        low, high = margins(plane.coordinates(a))
+    raw = samples_of(X, owner)
+    classes, p = class_probabilities(model, raw, owner)
+    places = class_places(y, classes, len(p), owner)
+    x = checks.sample_matrix(found.inputs.encode(raw), net.architecture.in_features, np.float64)
+    spaces = [x, *(layer.output.astype(np.float64) for layer in hidden_layers(net, x))]
+    panels = many_axes(axes, len(spaces), owner, panel=(3.1, 3.2))
+    for i, (ax, a) in enumerate(zip(panels, spaces, strict=True)):
+        section = _section(a)
+        low, high = margins(section.coordinates(a))
         if a.shape[1] <= 2 or i == n_hidden:
-            rest = after_hidden_layer(net, i, owner)
-            draw_regions(ax, _on_plane(rest, plane), low, high)
+            plane = plane_grid(low, high, RESOLUTION)
+            outputs = outputs_after(net, i, section.points(plane.points))
+            draw_regions(ax, plane, of_outputs(net, outputs, owner).probabilities)
         ax.set_xlim(low[0], high[0])
         ax.set_ylim(low[1], high[1])
-        draw_points(ax, plane.coordinates(a), places, classes, has_legend=i == 0)
-        _name_space(ax, i, n_hidden, a.shape[1], plane.share)
-    return found
+        draw_points(ax, section.coordinates(a), places, classes, has_legend=i == 0)
+        _name_space(ax, i, n_hidden, a.shape[1], section.share)
+    return panels
 
 
-def _plane(a: Array) -> _Plane:
+def _section(a: Array) -> _Section:
     """Return the plane of two units, or of the first two principal components of more."""
     width = a.shape[1]
     if width <= 2:
-        return _Plane(np.zeros(width), np.eye(width), 1.0)
+        return _Section(np.zeros(width), np.eye(width), 1.0)
     origin = a.mean(axis=0)
     _, sizes, directions = np.linalg.svd(a - origin, full_matrices=False)
     variances = sizes**2
     share = float(variances[:2].sum() / variances.sum()) if variances.any() else 1.0
-    return _Plane(origin, directions[:2], share)
-
-
-def _on_plane(rest: Callable[[Array], Array], plane: _Plane) -> Callable[[Array], Array]:
-    """Return the function from coordinates on the plane to what the rest makes of the point."""
-    return lambda coordinates: rest(plane.points(coordinates))
+    return _Section(origin, directions[:2], share)
 
 
 def _name_space(ax: "Axes", i: int, n_hidden: int, width: int, share: float) -> None:
@@ -199,24 +195,26 @@ def hidden_units(model: Any, X: object, *, n_units: int = 8, axes: Any = None) -
     ['layer 1, unit 3', 'layer 2, unit 1', 'layer 2, unit 2']
     """
     owner = "hidden_units"
-    net, scaling = network_of(model, owner)
+    held = model_of(model, owner)
+    net, inputs = held.net, held.inputs
     n_units = checks.integer(n_units, "n_units", owner)
     widths = [min(n, n_units) for n in net.architecture.hidden_features]
-    if net.architecture.in_features != 2 or not widths:
+    n_columns = inputs.in_features if inputs.names is None else len(inputs.names)
+    if n_columns != 2 or not widths:
         msg = f"model of {owner} must have two inputs and hidden layers; got {net!r}"
         raise InvalidDataError(msg)
     low, high = margins(checks.sample_matrix(X, 2, np.float64))
-    xx, yy, points = plane_grid(low, high, RESOLUTION)
+    xx, yy, points = plane_grid(low, high, UNITS_RESOLUTION)
     found = _grid_of_units(axes, widths, owner)
     units = [
         (number, k, layer)
         for number, (layer, n) in enumerate(
-            zip(hidden_layers(net, scaling(points)), widths, strict=True), start=1
+            zip(hidden_layers(net, inputs.encode(points)), widths, strict=True), start=1
         )
         for k in range(n)
     ]
     for ax, (number, k, layer) in zip(found, units, strict=True):
-        a, z = (values[:, k].reshape(xx.shape) for values in (layer.a, layer.z))
+        a, z = (values[:, k].reshape(xx.shape) for values in (layer.output, layer.z))
         largest = float(np.abs(a).max()) or 1.0
         ax.imshow(a, cmap=diverging(), vmin=-largest, vmax=largest, origin="lower", aspect="auto",
                   extent=(low[0], high[0], low[1], high[1]), interpolation="bilinear")  # fmt: skip

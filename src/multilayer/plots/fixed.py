@@ -13,7 +13,7 @@ from multilayer.errors import InvalidArgumentError, InvalidTypeError
 from multilayer.numpy import MLP
 from multilayer.plots.boundaries import draw_points, draw_regions, margins
 from multilayer.plots.fitting import classifier
-from multilayer.plots.models import class_places
+from multilayer.plots.models import class_places, plane_grid
 from multilayer.plots.style import many_axes
 
 __all__ = ["fixed_features"]
@@ -138,8 +138,8 @@ class _Composed:
 
 
 def _draw(ax: Any, kind: str, model: _Composed, X: Array, y: Array) -> None:
-    low, high = margins(X)
-    draw_regions(ax, model, low, high, resolution=RESOLUTION)
+    plane = plane_grid(*margins(X), RESOLUTION)
+    draw_regions(ax, plane, model(plane.points))
     draw_points(ax, X, y, np.arange(2), has_legend=False)
     accuracy = (model(X).argmax(axis=1) == y).mean()
     ax.set_title(f"{kind}\n{model.n_features} features, accuracy {accuracy:.0%}", fontsize="small")

@@ -8,8 +8,9 @@ import numpy.typing as npt
 from multilayer import checks
 from multilayer.errors import InvalidArgumentError, InvalidDataError
 from multilayer.inspection import Hyperplane, decision_hyperplane
+from multilayer.model import Numbers
 from multilayer.plots.boundaries import draw_points
-from multilayer.plots.models import class_places, network_of
+from multilayer.plots.models import class_places, model_of
 from multilayer.plots.style import BLACK, BLUE, GREEN, GREY, ORANGE, one_axes
 
 if TYPE_CHECKING:
@@ -60,8 +61,9 @@ def hyperplane(
     MissingPackageError
         If matplotlib is not installed.
     InvalidArgumentError, InvalidDataError, InvalidTypeError
-        If the model has hidden layers, or there are not two inputs; if `classes` are not among its
-        outputs; or if `y` comes without `X`, or not one class a point.
+        If the model has hidden layers, takes the columns of a table, or has not two inputs; if
+        `classes` are not among its outputs, or given with a line; or if `y` comes without `X`, or
+        not one class a point.
 
     Examples
     --------
@@ -105,12 +107,18 @@ def hyperplane(
 def _plane(model: Any, classes: tuple[int, int], owner: str) -> Hyperplane:
     """Return the model's hyperplane in the space of its raw inputs."""
     if isinstance(model, Hyperplane):
+        if classes != (0, 1):
+            msg = f"classes of {owner} apply to several outputs; got {classes!r} for a Hyperplane"
+            raise InvalidArgumentError(msg)
         return model
-    net, scaling = network_of(model, owner)
-    inner = decision_hyperplane(net, classes)
+    found = model_of(model, owner)
+    inner = decision_hyperplane(found.net, classes)
+    if not isinstance(found.inputs, Numbers):  # a table's columns bend what becomes of them
+        msg = f"model of {owner} must take numbers as they are, or scaled; got {found.inputs!r}"
+        raise InvalidArgumentError(msg)
     # w·(x − m)/s + b is linear in x: its slopes and its value at 0 are the plane of raw inputs.
-    (at_zero,) = scaling(np.zeros((1, inner.w.size)))
-    slopes = scaling(np.eye(inner.w.size)) - at_zero
+    (at_zero,) = found.inputs.encode(np.zeros((1, inner.w.size)))
+    slopes = found.inputs.encode(np.eye(inner.w.size)) - at_zero
     return Hyperplane(slopes @ inner.w, float(inner.w @ at_zero + inner.b))
 
 

@@ -9,8 +9,7 @@ from multilayer.inspection import Graph, Node
 from multilayer.inspection import graph as graph_of
 from multilayer.inspection.graph_layout import Point, lay_out
 from multilayer.inspection.graph_style import EDGE_STYLES, NODE_STYLES, NodeStyle
-from multilayer.model import Model
-from multilayer.plots.models import network_of
+from multilayer.plots.models import own_model
 from multilayer.plots.style import one_axes
 
 if TYPE_CHECKING:
@@ -88,9 +87,8 @@ def computation_graph(net_or_graph: Any, *, module: Any = None, ax: "Axes | None
 def _graph(given: Any, module: Any) -> Graph:
     if isinstance(given, Graph):
         return given
-    if isinstance(given, Model) or hasattr(type(given), "network_"):
-        given, _ = network_of(given, "computation_graph")
-    return graph_of(given, module=module)
+    model = own_model(given)
+    return graph_of(given if model is None else model.net, module=module)
 
 
 def _letter_width() -> float:

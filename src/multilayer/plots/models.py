@@ -1,29 +1,38 @@
-"""What the pictures ask of a model, whatever kind it is: probabilities, and its hidden layers."""
+"""What the pictures ask of a model, whatever kind it is: what it predicts, and what is in it."""
 
-from collections.abc import Callable
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
 from multilayer import checks
-from multilayer.errors import InvalidArgumentError, InvalidDataError, InvalidTypeError
-from multilayer.model import Classes, Model
+from multilayer.errors import (
+    InvalidArgumentError,
+    InvalidDataError,
+    InvalidTypeError,
+    MissingPackageError,
+)
+from multilayer.model import Classes, Model, Values
 from multilayer.numpy import MLP, OUTPUTS
-from multilayer.numpy.layers import Activate, Residual, Stack
 
 __all__ = [
-    "HiddenLayer",
+    "Plane",
     "Prediction",
-    "after_hidden_layer",
     "class_places",
     "class_probabilities",
-    "hidden_layers",
-    "network_of",
+    "column_names",
+    "model_of",
+    "of_outputs",
+    "own_model",
     "plane_grid",
+    "predicted_values",
+    "samples_of",
 ]
 
 Array = npt.NDArray[Any]
+
+NO_MODEL = "model of {} must be a network, a Model, an estimator or a function of samples; got {}"
 
 
 class Prediction(NamedTuple):
@@ -35,16 +44,17 @@ class Prediction(NamedTuple):
     """Shape (n_samples, n_classes), each row adding up to 1."""
 
 
-class HiddenLayer(NamedTuple):
-    """What one hidden layer computes for some samples."""
+class Plane(NamedTuple):
+    """A grid of points over a rectangle."""
 
-    z: Array
-    """Shape (n_samples, width): what the activation takes."""
-    a: Array
-    """Shape (n_samples, width): what the next layer takes."""
+    xx: Array
+    """Shape (resolution, resolution): the first coordinates."""
+    yy: Array
+    points: Array
+    """Shape (resolution², 2): both coordinates, a point a row."""
 
 
-def class_probabilities(model: Any, X: Array, owner: str) -> Prediction:
+def class_probabilities(model: Any, X: Any, owner: str) -> Prediction:
     """Return the probability of each class by any model of classes.
 
     Parameters
@@ -80,20 +90,21 @@ def class_probabilities(model: Any, X: Array, owner: str) -> Prediction:
         return Prediction(model.targets.classes, np.asarray(model.predict_proba(X)))
     net = _network_itself(model)
     if net is not None:
-        return _of_outputs(net, net(X), owner)
+        return of_outputs(net, net(X), owner)
     if hasattr(model, "predict_proba"):
         classes = model.classes_
         if isinstance(classes, list):
             msg = f"model of {owner} must have one target; got {len(classes)}"
             raise InvalidArgumentError(msg)
-        probabilities = model.predict_proba(_with_names(model, X))
+        probabilities = model.predict_proba(_with_names(model, X, owner))
         return Prediction(np.asarray(classes), np.asarray(probabilities))
     if hasattr(model, "predict"):
         known = getattr(model, "classes_", None)
         if known is None:
             msg = f"model of {owner} must tell classes apart; got {type(model).__name__}"
             raise InvalidArgumentError(msg)
-        return _certain(np.asarray(model.predict(_with_names(model, X))), np.asarray(known))
+        predicted = model.predict(_with_names(model, X, owner))
+        return _certain(np.asarray(predicted), np.asarray(known))
     if hasattr(model, "state_dict"):  # of PyTorch: it takes tensors, and does not tell its link
         msg = (
             f"model of {owner} may be a module in a function that returns probabilities: "
@@ -104,74 +115,79 @@ def class_probabilities(model: Any, X: Array, owner: str) -> Prediction:
     if callable(model) and not isinstance(model, type):
         values = checks.array(model(X), f"what the model of {owner} returns")
         return _of_function(values, len(X), owner)
-    msg = (
-        f"model of {owner} must be a network, a Model, an estimator or a function of samples; "
-        f"got {type(model).__name__}"
-    )
-    raise InvalidTypeError(msg)
+    raise InvalidTypeError(NO_MODEL.format(owner, type(model).__name__))
 
 
-def network_of(model: Any, owner: str) -> tuple[MLP, Callable[[Array], Array]]:
-    """Return a model's network, on the engine from scratch, and what makes its inputs of samples.
+def predicted_values(model: Any, X: Any, owner: str) -> Array:
+    """Return what any model of values predicts, of shape (n_samples,).
+
+    Parameters
+    ----------
+    model : MLP, Model, estimator or callable
+        A network of either engine, a model of values, an estimator without classes, or any function
+        of samples.
+    X : array or table of shape (n_samples, in_features)
+    owner : str
+        The function that was called, for messages.
+
+    Raises
+    ------
+    InvalidArgumentError, InvalidDataError, InvalidTypeError
+        If the model predicts classes, or not one value a sample.
+    """
+    if isinstance(model, Model) and not isinstance(model.targets, (Values, type(None))):
+        msg = f"model of {owner} must predict values; got a Model of {type(model.targets).__name__}"
+        raise InvalidArgumentError(msg)
+    if hasattr(model, "classes_"):
+        msg = f"model of {owner} must predict values; {type(model).__name__} predicts classes"
+        raise InvalidArgumentError(msg)
+    net = _network_itself(model)
+    predict = getattr(model, "predict", model) if net is None else net
+    if not callable(predict) or isinstance(predict, type):
+        raise InvalidTypeError(NO_MODEL.format(owner, type(model).__name__))
+    found = np.asarray(predict(_with_names(model, X, owner)), dtype=np.float64)
+    if found.ndim == 2 and found.shape[1] == 1:
+        found = found[:, 0]
+    if found.shape != (X.shape[0],):
+        msg = f"model of {owner} must predict one value a sample; got shape {found.shape}"
+        raise InvalidDataError(msg)
+    return found
+
+
+def model_of(model: Any, owner: str) -> Model:
+    """Return a model's network, on the engine from scratch, with what its inputs are made of.
 
     Raises
     ------
     InvalidTypeError
         If there is no network in it.
     """
-    if isinstance(model, Model):
-        return model.net, model.inputs.encode
     net = _network_itself(model)
-    if net is None and hasattr(type(model), "network_"):
-        net = model.network_
-    if net is None:
+    found = own_model(model) if net is None else Model(net)
+    if found is None:
         msg = (
             f"model of {owner} must be a network, a Model or an MLP estimator; "
             f"got {type(model).__name__}"
         )
         raise InvalidTypeError(msg)
-    return net, lambda X: X
-
-
-def hidden_layers(net: MLP, X: Array) -> list[HiddenLayer]:
-    """Return what each hidden layer computes while the network predicts, in forward order.
-
-    Examples
-    --------
-    >>> from multilayer import Architecture
-    >>> net = MLP(Architecture(2, (3, 4), 1), rng=np.random.default_rng(0))
-    >>> [layer.a.shape for layer in hidden_layers(net, np.zeros((5, 2)))]
-    [(5, 3), (5, 4)]
-    """
-    x = checks.sample_matrix(X, net.architecture.in_features, net.dtype)
-    found = []
-    for block in net._hidden.layers:
-        x, caches = block.forward(x)
-        stack = block.inner if isinstance(block, Residual) else block
-        assert isinstance(stack, Stack)
-        z = next(
-            cache[0]
-            for layer, cache in zip(stack.layers, caches, strict=True)
-            if isinstance(layer, Activate)
-        )
-        found.append(HiddenLayer(z, x))
     return found
 
 
-def after_hidden_layer(net: MLP, n: int, owner: str) -> Callable[[Array], Array]:
-    """Return the function from the outputs of hidden layer `n` to the classes' probabilities.
+def own_model(given: Any) -> Model | None:
+    """Return a Model, or the one that an estimator of this package holds; None for all else."""
+    found = given.to_model() if hasattr(type(given), "to_model") else given
+    return found if isinstance(found, Model) else None
 
-    With `n` 0 it takes the inputs: it is the whole network.
-    """
 
-    def rest(a: Array) -> Array:
-        x = np.asarray(a, net.dtype)
-        for block in net._hidden.layers[n:]:
-            x, _ = block.forward(x)
-        outputs = OUTPUTS[net.architecture.output].forward(net._last.forward(x)[0])
-        return _of_outputs(net, outputs, owner).probabilities
+def column_names(model: Any) -> Sequence[str] | None:
+    """Return what the columns of a model's samples are called, if it knows."""
+    own = own_model(model)
+    return getattr(model, "feature_names_in_", None) if own is None else own.inputs.names
 
-    return rest
+
+def samples_of(X: Any, owner: str) -> Any:
+    """Return lists as an array; tables stay tables, whose columns' names a model may look at."""
+    return X if hasattr(X, "shape") else checks.array(X, f"X of {owner}")
 
 
 def class_places(y: Any, classes: Array, n_samples: int, owner: str) -> Array:
@@ -197,16 +213,10 @@ def class_places(y: Any, classes: Array, n_samples: int, owner: str) -> Array:
     return np.asarray(places.argmax(axis=1))
 
 
-def plane_grid(low: Array, high: Array, resolution: int) -> tuple[Array, Array, Array]:
-    """Return a grid over a rectangle: both coordinates, and the points a row.
-
-    Returns
-    -------
-    xx, yy : array of shape (resolution, resolution)
-    points : array of shape (resolution², 2)
-    """
+def plane_grid(low: Array, high: Array, resolution: int) -> Plane:
+    """Return a grid over the rectangle with these corners."""
     xx, yy = np.meshgrid(*(np.linspace(*ends, resolution) for ends in zip(low, high, strict=True)))
-    return xx, yy, np.column_stack([xx.ravel(), yy.ravel()])
+    return Plane(xx, yy, np.column_stack([xx.ravel(), yy.ravel()]))
 
 
 def _network_itself(model: Any) -> MLP | None:
@@ -216,17 +226,20 @@ def _network_itself(model: Any) -> MLP | None:
     return model.to_numpy() if hasattr(model, "architecture") else None
 
 
-def _with_names(estimator: Any, X: Array) -> Any:
-    """Return the samples as a table, if the estimator has been fitted to one: it asks for names."""
+def _with_names(estimator: Any, X: Any, owner: str) -> Any:
+    """Return rows as a table, if the estimator has been fitted to one: it asks for names."""
     names = getattr(estimator, "feature_names_in_", None)
-    if names is None:
+    if names is None or hasattr(X, "columns"):
         return X
-    import pandas as pd
-
+    try:
+        import pandas as pd
+    except ImportError as error:
+        msg = f'{owner} needs pandas, since the model was fitted to a table: pip install "pandas"'
+        raise MissingPackageError(msg) from error
     return pd.DataFrame(X, columns=names)
 
 
-def _of_outputs(net: MLP, outputs: Array, owner: str) -> Prediction:
+def of_outputs(net: MLP, outputs: Array, owner: str) -> Prediction:
     """Return the probabilities that a network's outputs tell of."""
     output = net.architecture.output
     if output == "exp" or (output == "sigmoid" and outputs.shape[1] > 1):

@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from multilayer import checks
 from multilayer.model import Classes, Model
-from multilayer.plots.models import network_of
+from multilayer.plots.models import model_of
 from multilayer.plots.style import BLACK, BLUE, GREY, ORANGE, one_axes
 
 if TYPE_CHECKING:
@@ -68,14 +68,14 @@ def network_diagram(model: Any, *, max_units: int = 10, ax: "Axes | None" = None
     """
     owner = "network_diagram"
     max_units = checks.integer(max_units, "max_units", owner, minimum=2)
-    net, _ = network_of(model, owner)
-    architecture = net.architecture
+    found = model_of(model, owner)
+    architecture = found.net.architecture
     widths = (architecture.in_features, *architecture.hidden_features, architecture.out_features)
     shown = [_shown(width, max_units) for width in widths]
     places = [_places(width, units) for width, units in zip(widths, shown, strict=True)]
     top = max(float(each.max()) for each in places) + 1
     columns = np.arange(len(widths)) * (GAP + top / 4)  # tall columns stand farther apart
-    input_names, output_names = _names(model, len(places[-1]))
+    input_names, output_names = found.inputs.input_names or (), _output_names(found)
     left, right = (1.2 + LETTER * max(map(len, names), default=0)
                    for names in (input_names, output_names))  # fmt: skip
     size = (INCHES * (left + columns[-1] + right) + 1.1, INCHES * (2 * top + 1.6))
@@ -83,7 +83,7 @@ def network_diagram(model: Any, *, max_units: int = 10, ax: "Axes | None" = None
 
     layers = [
         W[np.ix_(shown[i + 1], shown[i])]
-        for i, W in enumerate(W for W, _ in net.weights if W.ndim == 2)
+        for i, W in enumerate(W for W, _ in found.net.weights if W.ndim == 2)
     ]
     largest = max(float(np.abs(W).max()) for W in layers) or 1.0
     for i, W in enumerate(layers):
@@ -168,22 +168,11 @@ def _draw_units(ax: "Axes", x: float, heights: Array, *, is_elided: bool) -> Non
         ax.plot([x] * 3, dots, "o", color=GREY, markersize=3, zorder=2)
 
 
-def _names(model: Any, n_outputs: int) -> tuple[list[str], list[str]]:
-    """Return the inputs' and the classes' names; none where they are not known."""
-    columns: Any = getattr(model, "feature_names_in_", None)
-    classes: Any = getattr(model, "classes_", None)
-    if getattr(model, "columns_", None) is not None:
-        columns = model.columns_.input_names
-    if isinstance(model, Model):
-        columns = model.inputs.input_names
-        classes = model.targets.classes if isinstance(model.targets, Classes) else None
-    if classes is None or isinstance(classes, list):  # of several targets
-        classes = []
-    if len(classes) == 2 and n_outputs == 1:  # one output tells of the second class
-        classes = classes[1:]
-    return [str(name) for name in (columns if columns is not None else ())], [
-        str(name) for name in classes
-    ]
+def _output_names(model: Model) -> list[str]:
+    """Return the classes' names; none where the outputs are no classes."""
+    classes = model.targets.classes if isinstance(model.targets, Classes) else ()
+    # One output tells of the second of two classes.
+    return [str(name) for name in classes[-model.net.architecture.out_features :]]
 
 
 def _draw_scale(ax: "Axes", largest: float) -> None:

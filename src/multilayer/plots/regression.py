@@ -6,8 +6,8 @@ import numpy as np
 from sklearn.metrics import PredictionErrorDisplay
 
 from multilayer import checks
-from multilayer.errors import InvalidArgumentError, InvalidDataError, InvalidTypeError
-from multilayer.model import Model, Values
+from multilayer.errors import InvalidDataError
+from multilayer.plots.models import predicted_values, samples_of
 from multilayer.plots.style import BLUE, ORANGE, one_axes
 from multilayer.registry import Names
 
@@ -55,9 +55,7 @@ class ResidualsDisplay(PredictionErrorDisplay):  # type: ignore[misc]
         """
         owner = "residuals"
         KINDS.check(kind, owner)
-        # Tables stay tables, whose columns' names a model may look at.
-        samples = X if hasattr(X, "shape") else checks.array(X, f"X of {owner}")
-        predicted = _values(estimator, samples, owner)
+        predicted = predicted_values(estimator, samples_of(X, owner), owner)
         truth = checks.finite_array(y, f"y of {owner}", np.float64)
         if truth.shape == (len(predicted), 1):
             truth = truth[:, 0]
@@ -129,29 +127,3 @@ def residuals(
     """
     axes: Axes = ResidualsDisplay.from_estimator(model, X, y, kind=kind, ax=ax).ax_
     return axes
-
-
-def _values(model: Any, X: Any, owner: str) -> Any:
-    """Return one predicted value a sample, of shape (n_samples,)."""
-    if isinstance(model, Model) and not isinstance(model.targets, (Values, type(None))):
-        msg = f"model of {owner} must predict values; got a Model of {type(model.targets).__name__}"
-        raise InvalidArgumentError(msg)
-    if hasattr(model, "classes_"):
-        msg = f"model of {owner} must predict values; {type(model).__name__} predicts classes"
-        raise InvalidArgumentError(msg)
-    if hasattr(model, "to_numpy"):  # PyTorch's engine
-        model = model.to_numpy()
-    predict = getattr(model, "predict", model)
-    if not callable(predict) or isinstance(predict, type):
-        msg = (
-            f"model of {owner} must be a network, a Model, an estimator or a function of samples; "
-            f"got {type(model).__name__}"
-        )
-        raise InvalidTypeError(msg)
-    found = np.asarray(predict(X), dtype=np.float64)
-    if found.ndim == 2 and found.shape[1] == 1:
-        found = found[:, 0]
-    if found.shape != (X.shape[0],):
-        msg = f"model of {owner} must predict one value a sample; got shape {found.shape}"
-        raise InvalidDataError(msg)
-    return found
