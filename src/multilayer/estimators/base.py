@@ -4,7 +4,6 @@ import math
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict
 from typing import Any, ClassVar, Self
 
 import numpy as np
@@ -23,10 +22,11 @@ from multilayer.estimators.information import described, information_of
 from multilayer.estimators.settings import (
     CONSTRAINTS,
     NAMES,
+    check_same_network,
     make_architecture,
     make_initializer,
 )
-from multilayer.estimators.validation import encoded, goes_on, validated
+from multilayer.estimators.validation import check_same_columns, encoded, validated
 from multilayer.estimators.weights import take_weights, views_of
 from multilayer.files import export_onnx, save_model
 from multilayer.model import Columns, Model, Numbers, Targets
@@ -203,12 +203,8 @@ class BaseMLP(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         settings: dict[str, Any] = {"multi_output": True, "y_numeric": self._targets_are_numbers}
         if reset:
             self._columns = None
-        elif not goes_on(self._columns, self.columns):
-            msg = (
-                "warm_start and partial_fit go on with the inputs that are there, "
-                f"{self._columns or 'numbers'}; columns is now {self.columns!r}"
-            )
-            raise InvalidArgumentError(msg)
+        else:
+            check_same_columns(self._columns, self.columns)
         if self.columns is not None:
             kinds = None if self.columns == "auto" else self.columns
             self._columns, X = encoded(self, X, kinds, reset=reset, name=names[0])
@@ -250,18 +246,8 @@ class BaseMLP(TransformerMixin, BaseEstimator):  # type: ignore[misc]
             assert architecture is not None  # who predicts has been asked whether there is a fit
             self._initialize_from_weights(architecture)
             net = self._net
-        if architecture is not None and net.architecture != architecture:
-            before, now = asdict(net.architecture), asdict(architecture)
-            differences = [
-                f"{name} was {before[name]!r}, is {now[name]!r}"
-                for name in now
-                if before[name] != now[name]
-            ]
-            msg = (
-                "warm_start and partial_fit go on with the network that is there: "
-                f"{'; '.join(differences)}"
-            )
-            raise InvalidArgumentError(msg)
+        if architecture is not None:
+            check_same_network(net.architecture, architecture)
         if take_weights(net, self.coefs_, self.intercepts_):
             self.coefs_, self.intercepts_ = views_of(net)
         return net

@@ -2,7 +2,7 @@
 
 import inspect
 from collections.abc import Iterable
-from dataclasses import fields
+from dataclasses import asdict, fields
 from numbers import Integral, Real
 from typing import Any
 
@@ -32,6 +32,7 @@ __all__ = [
     "CONSTRAINTS",
     "NAMES",
     "check_precision",
+    "check_same_network",
     "make_architecture",
     "make_initializer",
     "make_optimizer",
@@ -116,6 +117,26 @@ def make_architecture(estimator: Any, in_features: int, targets: Targets) -> Arc
         dropout=tuple(dropout) if hasattr(dropout, "__iter__") else dropout,
         normalization=estimator.normalization,
     )
+
+
+def check_same_network(before: Architecture, now: Architecture) -> None:
+    """Raise if the parameters describe another network than the one that is gone on with.
+
+    Raises
+    ------
+    InvalidArgumentError
+        Naming what differs.
+    """
+    pairs = zip(asdict(before).items(), asdict(now).values(), strict=True)
+    differences = [
+        f"{name} was {was!r}, is {value!r}" for (name, was), value in pairs if was != value
+    ]
+    if differences:
+        msg = (
+            "warm_start and partial_fit go on with the network that is there: "
+            f"{'; '.join(differences)}"
+        )
+        raise InvalidArgumentError(msg)
 
 
 def make_initializer(architecture: Architecture) -> ScikitLearn:

@@ -15,7 +15,7 @@ from multilayer.data import read_table
 from multilayer.errors import InvalidArgumentError, InvalidDataError, InvalidTypeError
 from multilayer.model import Columns
 
-__all__ = ["checked_weights", "encoded", "goes_on", "validated"]
+__all__ = ["check_same_columns", "checked_weights", "encoded", "validated"]
 
 DTYPES = (np.float64, np.float32)
 NOT_FINITE = re.compile(r"Input (X|y) contains (NaN|infinity)[^.]*\.")
@@ -102,7 +102,8 @@ def encoded(
         msg = f"{name} must be a data frame or rows; got {type(X).__name__}"
         raise InvalidTypeError(msg)
     if isinstance(X, np.ma.MaskedArray):
-        X = np.where(np.ma.getmaskarray(X), None, X.data.astype(object))
+        masked, X = np.ma.getmaskarray(X), X.data.astype(object)
+        X[masked] = None
     elif not hasattr(X, "columns"):
         kind = None if isinstance(X, np.ndarray) else object  # rows of numbers and text
         X = check_array(X, dtype=kind, ensure_all_finite=False, input_name=name)
@@ -115,12 +116,23 @@ def encoded(
     return columns, columns.encode(table, name)
 
 
-def goes_on(columns: Columns | None, kinds: Any) -> bool:
-    """Return whether the parameter `columns` still says what the columns of the first fit are."""
-    if columns is None or kinds is None:
-        return columns is None and kinds is None
-    found = {column.name: column.kind for column in columns.columns}
-    return kinds == "auto" or all(found.get(name) == kind for name, kind in kinds.items())
+def check_same_columns(columns: Columns | None, kinds: Any) -> None:
+    """Raise if the parameter `columns` no longer says what the first fit made of them.
+
+    Raises
+    ------
+    InvalidArgumentError
+        Naming both.
+    """
+    found = {} if columns is None else {column.name: column.kind for column in columns.columns}
+    wanted = kinds if isinstance(kinds, Mapping) else {}
+    is_same = (columns is None) == (kinds is None)
+    if not is_same or any(found.get(name) != kind for name, kind in wanted.items()):
+        msg = (
+            "warm_start and partial_fit go on with the inputs that are there, "
+            f"{columns or 'numbers'}; columns is now {kinds!r}"
+        )
+        raise InvalidArgumentError(msg)
 
 
 def checked_weights(X: Any, y: Any, sample_weight: Any, class_weight: Any, name: str) -> Any:
