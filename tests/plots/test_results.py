@@ -1,13 +1,22 @@
 """Pictures of results: their numbers against scikit-learn's and closed forms, planted facts."""
 
+import sys
+
 import numpy as np
 import pandas as pd
+import polars as pl
+import pyarrow as pa
 import pytest
 from sklearn.calibration import calibration_curve
 from sklearn.metrics import confusion_matrix as their_confusion_matrix
 
 from multilayer import Architecture, MLPClassifier, MLPRegressor
-from multilayer.errors import InvalidArgumentError, InvalidDataError, InvalidTypeError
+from multilayer.errors import (
+    InvalidArgumentError,
+    InvalidDataError,
+    InvalidTypeError,
+    MissingPackageError,
+)
 from multilayer.model import Classes, Model, Numbers
 from multilayer.numpy import MLP
 from multilayer.plots import (
@@ -178,6 +187,47 @@ class TestImportance:
         with pytest.raises(InvalidDataError, match="must be 3, one an input; got 1"):
             importance(model, X, Y, feature_names=["u"])
 
+    @pytest.mark.filterwarnings("ignore:Stochastic Optimizer")
+    def test_a_table_of_any_library_keeps_its_columns(self):
+        table = {"size": X[:, 0], "colour": NAMES[Y]}
+        clf = MLPClassifier((4,), max_iter=2, random_state=0, columns="auto")
+        clf.fit(pl.DataFrame(table), Y)
+        drawn = []
+        for frame in (pd.DataFrame(table), pl.DataFrame(table), pa.table(table)):
+            for model in (clf, clf.to_model()):
+                ax = importance(model, frame, Y, n_repeats=2, rng=np.random.default_rng(0))
+                drawn.append([list(line.get_xdata()) for line in ax.lines])
+        assert drawn[1:] == drawn[:1] * 5
+        labels = importance(clf, pl.DataFrame(table), Y, n_repeats=2).get_yticklabels()
+        assert {label.get_text() for label in labels} == {"size", "colour"}
+
+    def test_a_table_of_no_known_library_is_refused(self):
+        class Table:
+            columns, ndim = ("u", "v", "w"), 2
+
+        with pytest.raises(InvalidTypeError) as caught:
+            importance(network(), Table(), Y)
+        expected = "X of importance must be an array or a table in memory; got Table"
+        assert str(caught.value) == expected
+
+    def test_without_pandas_it_is_told_what_to_install(self, monkeypatch):
+        frame = pl.DataFrame({"u": X[:, 0]})
+        monkeypatch.setitem(sys.modules, "pandas", None)
+        with pytest.raises(MissingPackageError, match="importance needs pandas for the columns"):
+            importance(lambda X: X[:, 0] > 0, frame, X[:, 0] > 0)
+
+    def test_the_generator_draws_the_shuffles(self):
+        def means(rng):
+            ax = importance(lambda X: X[:, 0] > 0, X, X[:, 0] > 0, n_repeats=2, rng=rng)
+            return [list(line.get_xdata()) for line in ax.lines if line.get_marker() == "o"]
+
+        assert means(np.random.default_rng(0)) == means(np.random.default_rng(0))
+        assert means(np.random.default_rng(0)) != means(np.random.default_rng(1))
+        with pytest.raises(InvalidTypeError) as caught:
+            means(0)
+        expected = "rng of importance must be a numpy.random.Generator or None; got 0"
+        assert str(caught.value) == expected
+
 
 class TestMostWrong:
     def test_planted_mistakes_come_worst_first(self):
@@ -201,6 +251,13 @@ class TestMostWrong:
         row = int(np.flatnonzero(X[:, 0] > 0)[0])
         expected = [str(row), "0: 0 %", "1: 100.0 %", *(f"{value:.4g}" for value in X[row])]
         assert [cells[1, i] for i in range(6)] == expected
+
+    def test_gaps_and_words_of_a_table_are_shown(self):
+        table = np.array([["red", 1], [None, 2.5]], dtype=object)
+        ax = most_wrong(lambda X: np.ones(len(X), bool), table, [0, 0])
+        cells = ax.tables[0].get_celld()
+        shown = [[cells[i, j].get_text().get_text() for j in (3, 4)] for i in (1, 2)]
+        assert shown == [["red", "1"], ["None", "2.5"]]
 
     def test_without_mistakes_it_says_so(self):
         ax = most_wrong(lambda X: X[:, 0] > 0, X, X[:, 0] > 0)

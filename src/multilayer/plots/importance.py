@@ -7,9 +7,8 @@ import numpy as np
 import numpy.typing as npt
 
 from multilayer import checks
-from multilayer.errors import InvalidDataError, InvalidTypeError
-from multilayer.model import Model
-from multilayer.plots.models import class_places, class_probabilities
+from multilayer.errors import InvalidDataError, InvalidTypeError, MissingPackageError
+from multilayer.plots.models import class_places, class_probabilities, column_names
 from multilayer.plots.style import BLUE, GREY, one_axes
 
 if TYPE_CHECKING:
@@ -29,7 +28,7 @@ def importance(
     n_repeats: int = 10,
     n_features: int = 15,
     feature_names: Sequence[str] | None = None,
-    random_state: Any = 0,
+    rng: np.random.Generator | None = None,
     ax: "Axes | None" = None,
 ) -> "Axes":
     """Draw how much worse a model gets when one input is shuffled, with the spread over shuffles.
@@ -43,7 +42,7 @@ def importance(
     model : estimator, Model, MLP or callable
         What predicts; all but estimators must tell classes apart where `scoring` is None.
     X : array or table of shape (n_samples, in_features)
-        Samples, best such that were not trained on.
+        Samples, best such that were not trained on. The model gets a table as pandas'.
     y : array of shape (n_samples,)
         Their targets.
     scoring : str or callable, optional
@@ -55,8 +54,8 @@ def importance(
         How many inputs are drawn: those of the largest mean.
     feature_names : sequence of str, optional
         The inputs' names; by default those of the table, the estimator or the Model.
-    random_state : int, RandomState or None
-        Draws the shuffles, as in scikit-learn.
+    rng : numpy.random.Generator, optional
+        Draws the shuffles.
     ax : matplotlib Axes, optional
         Where to draw; new ones by default.
 
@@ -69,7 +68,8 @@ def importance(
     Raises
     ------
     MissingPackageError, InvalidArgumentError, InvalidDataError, InvalidTypeError
-        If matplotlib is not installed, or an argument cannot be used.
+        If matplotlib is not installed, or pandas where there is a table; or an argument cannot be
+        used.
 
     Examples
     --------
@@ -88,7 +88,8 @@ def importance(
     if np.ndim(X) != 2:
         msg = f"X of {owner} must have shape (n_samples, in_features); got {np.shape(X)}"
         raise InvalidDataError(msg)
-    X = X if hasattr(X, "columns") else checks.array(X, f"X of {owner}")
+    seed = int(checks.random_generator(rng, owner).integers(2**32))
+    X = _as_pandas(X) if hasattr(X, "columns") else checks.array(X, f"X of {owner}")
     names = _names(model, X, feature_names)
     found = permutation_importance(
         model if hasattr(model, "fit") else _Predictor(model),
@@ -96,7 +97,7 @@ def importance(
         y,
         scoring=_scorer(model, scoring),
         n_repeats=n_repeats,
-        random_state=random_state,
+        random_state=seed,
     )
     shown = np.argsort(found.importances_mean, kind="stable")[-n_features:]
     ax = one_axes(ax, owner, (6.0, 0.28 * len(shown) + 1.2))
@@ -126,6 +127,20 @@ def importance(
         title = f"the {len(shown)} most important of {X.shape[1]:,} inputs"
         ax.set_title(title, fontsize="medium")
     return ax
+
+
+def _as_pandas(X: Any) -> Any:
+    """Return a table of whatever library as pandas', of which scikit-learn keeps the columns."""
+    import narwhals as nw
+
+    try:
+        return nw.from_native(X, eager_only=True).to_pandas()
+    except TypeError as error:
+        msg = f"X of importance must be an array or a table in memory; got {type(X).__name__}"
+        raise InvalidTypeError(msg) from error
+    except ImportError as error:
+        msg = 'importance needs pandas for the columns of a table: pip install "pandas"'
+        raise MissingPackageError(msg) from error
 
 
 class _Predictor:
@@ -168,8 +183,7 @@ def _names(model: Any, X: Any, given: Sequence[str] | None) -> list[str]:
     if found is None:
         found = getattr(X, "columns", None)
     if found is None:
-        own = model.inputs.names if isinstance(model, Model) else None
-        found = own if own is not None else getattr(model, "feature_names_in_", None)
+        found = column_names(model)
     if found is None:
         return [f"input {i}" for i in range(n)]
     if len(found) != n:

@@ -1,6 +1,7 @@
 """The samples that a classifier gets most wrong, as images or as rows of a table."""
 
 import math
+from numbers import Real
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -180,4 +181,4 @@ def _share(probability: float) -> str:
 
 
 def _short(value: Any) -> str:
-    return value if isinstance(value, str) else f"{value:.4g}"
+    return f"{value:.4g}" if isinstance(value, Real) else str(value)
