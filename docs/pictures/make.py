@@ -10,6 +10,7 @@ from sklearn.exceptions import ConvergenceWarning
 
 from multilayer import MLPClassifier, plots
 from multilayer.data import toy
+from multilayer.inspection import measure_activations
 
 HERE = Path(__file__).parent
 
@@ -37,7 +38,7 @@ def decision_boundaries() -> None:
 
 def why_relu() -> None:
     """Draw what depth does to gradients, measured."""
-    plots.why_relu(rng=np.random.default_rng(0))
+    plots.why_relu(measure_activations(rng=np.random.default_rng(0)))
     save("why_relu")
 
 

@@ -13,6 +13,9 @@ __all__ = ["best_of", "classifier"]
 
 Array = npt.NDArray[Any]
 
+N_EPOCHS = 1000
+"""At most; the optimizer stops where nothing changes any more."""
+
 
 def best_of(
     architecture: Architecture,
@@ -21,8 +24,7 @@ def best_of(
     loss: str,
     n_starts: int,
     rng: np.random.Generator,
-    l2: float = 0.0,
-    n_epochs: int = 1000,
+    l2: float,
 ) -> MLP:
     """Return the network with the least loss of those trained from `n_starts` initial weights.
 
@@ -33,7 +35,7 @@ def best_of(
     for _ in range(n_starts):
         net = MLP(architecture, dtype="float64", initializer="glorot", rng=rng)
         optimizer = LBFGS(tolerance=1e-6, loss_tolerance=1e-9)
-        fit(net, data, loss=loss, optimizer=optimizer, n_epochs=n_epochs, l2=l2, rng=rng)
+        fit(net, data, loss=loss, optimizer=optimizer, n_epochs=N_EPOCHS, l2=l2, rng=rng)
         reached, _ = net.loss_and_gradients(*data, loss=loss, l2=l2)
         if best is None or reached < least:
             best, least = net, reached

@@ -6,19 +6,15 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from multilayer import checks
 from multilayer.errors import InvalidArgumentError, InvalidTypeError
-from multilayer.inspection import ActivationMeasurement, measure_activations
+from multilayer.inspection import ActivationMeasurement
 from multilayer.plots.style import COLOURS, LINE_STYLES, MARKERS, many_axes
 
 __all__ = ["why_relu"]
 
 
 def why_relu(
-    measurements: Sequence[ActivationMeasurement] | None = None,
-    *,
-    rng: np.random.Generator | None = None,
-    axes: Any = None,
+    measurements: Sequence[ActivationMeasurement], *, axes: Any = None
 ) -> npt.NDArray[Any]:
     """Draw the size of gradients by depth, the share of zeros, and the time of activations.
 
@@ -28,11 +24,8 @@ def why_relu(
 
     Parameters
     ----------
-    measurements : sequence of ActivationMeasurement, optional
-        What `multilayer.inspection.measure_activations` has returned; by default sigmoid, tanh and
-        relu are measured, in networks of ten hidden layers of 100 units.
-    rng : numpy.random.Generator, optional
-        Draws samples and weights, where it is measured here.
+    measurements : sequence of ActivationMeasurement
+        What `multilayer.inspection.measure_activations` has returned.
     axes : array of three Axes, optional
         Where to draw.
 
@@ -45,24 +38,19 @@ def why_relu(
     MissingPackageError
         If matplotlib is not installed.
     InvalidArgumentError, InvalidTypeError
-        If these are no measurements, or of networks of different depth, or `rng` has nothing to
-        draw.
+        If these are no measurements, or of networks of different depth.
 
     Examples
     --------
     >>> import matplotlib
     >>> matplotlib.use("Agg")
+    >>> from multilayer.inspection import measure_activations
     >>> axes = why_relu(measure_activations(["tanh", "relu"], depth=4, width=20, n_networks=2,
     ...                                     rng=np.random.default_rng(0)))
     >>> [line.get_label() for line in axes[0].get_lines()]
     ['tanh', 'relu']
     """
     owner = "why_relu"
-    if measurements is None:
-        measurements = measure_activations(rng=checks.random_generator(rng, owner))
-    elif rng is not None:
-        msg = f"rng of {owner} draws what is measured; measurements are given"
-        raise InvalidArgumentError(msg)
     _check(measurements, owner)
     found = many_axes(axes, 3, owner, panel=(3.6, 3.2))
     gradients, zeros, times = found
