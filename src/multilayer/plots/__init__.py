@@ -21,12 +21,8 @@ from multilayer.plots.relu import why_relu
 from multilayer.plots.weights import first_layer_weights
 
 if TYPE_CHECKING:
-    from multilayer.plots.classification import (
-        ConfusionDisplay,
-        ReliabilityDisplay,
-        confusion_matrix,
-        reliability,
-    )
+    from multilayer.plots.calibration import ReliabilityDisplay, reliability
+    from multilayer.plots.confusion import ConfusionDisplay, confusion_matrix
     from multilayer.plots.regression import ResidualsDisplay, residuals
 
 __all__ = [
@@ -58,11 +54,11 @@ __all__ = [
 ]
 
 _DISPLAYS = {
-    "ConfusionDisplay": "classification",
-    "ReliabilityDisplay": "classification",
+    "ConfusionDisplay": "confusion",
+    "ReliabilityDisplay": "calibration",
     "ResidualsDisplay": "regression",
-    "confusion_matrix": "classification",
-    "reliability": "classification",
+    "confusion_matrix": "confusion",
+    "reliability": "calibration",
     "residuals": "regression",
 }
 """What derives from scikit-learn's displays, which take long to import: on first use."""

@@ -1,0 +1,122 @@
+"""What a classifier confuses with what."""
+
+from typing import TYPE_CHECKING, Any, Self
+
+import numpy as np
+from sklearn.metrics import ConfusionMatrixDisplay
+
+from multilayer.plots.models import class_places, class_probabilities, samples_of
+from multilayer.plots.style import one_axes
+from multilayer.registry import Names
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+__all__ = ["ConfusionDisplay", "confusion_matrix"]
+
+NORMALIZATIONS = Names("normalize", ["true", "pred", "all"])
+N_WRITTEN = 20
+"""Classes up to which each cell has its number in it."""
+N_LETTERS = 40
+"""Letters of all names up to which they stand side by side."""
+
+
+class ConfusionDisplay(ConfusionMatrixDisplay):  # type: ignore[misc]
+    """scikit-learn's ``ConfusionMatrixDisplay``, for networks and `Model`s too.
+
+    Its ``from_predictions`` is scikit-learn's own.
+
+    Examples
+    --------
+    >>> import matplotlib
+    >>> matplotlib.use("Agg")
+    >>> display = ConfusionDisplay.from_estimator(lambda X: X[:, 0] > 0, [[-1.0], [1.0]], [0, 0])
+    >>> display.confusion_matrix
+    array([[1, 1],
+           [0, 0]])
+    """
+
+    @classmethod
+    def from_estimator(
+        cls,
+        estimator: Any,
+        X: Any,
+        y: Any,
+        *,
+        normalize: str | None = None,
+        ax: "Axes | None" = None,
+        **settings: Any,
+    ) -> Self:
+        """Return the display of a model's predictions: see `confusion_matrix`.
+
+        Parameters
+        ----------
+        estimator, X, y, normalize, ax
+            As in `confusion_matrix`.
+        **settings
+            Of scikit-learn's ``ConfusionMatrixDisplay.from_predictions``.
+        """
+        owner = "confusion_matrix"
+        if normalize is not None:
+            NORMALIZATIONS.check(normalize, owner)
+        classes, probabilities = class_probabilities(estimator, samples_of(X, owner), owner)
+        truth = class_places(y, classes, len(probabilities), owner)
+        n = len(classes)
+        side = min(max(0.55 * n + 1.8, 3.6), 9.0)
+        settings = {
+            "cmap": "Blues",
+            "colorbar": n > N_WRITTEN,
+            "include_values": n <= N_WRITTEN,
+            "values_format": None if normalize is None else ".2f",
+            "xticks_rotation": 90 if n * max(len(str(c)) for c in classes) > N_LETTERS else 0,
+        } | settings
+        display = cls.from_predictions(
+            truth,
+            probabilities.argmax(axis=1),
+            labels=np.arange(n),
+            display_labels=classes,
+            normalize=normalize,
+            ax=one_axes(ax, owner, (side, side)),
+            **settings,
+        )
+        display.ax_.set(xlabel="predicted", ylabel="true")
+        return display
+
+
+def confusion_matrix(
+    model: Any, X: Any, y: Any, *, normalize: str | None = None, ax: "Axes | None" = None
+) -> "Axes":
+    """Draw how many samples of each class are predicted to be of which.
+
+    Parameters
+    ----------
+    model : MLP, Model, estimator or callable
+        What tells classes apart; a network's classes are its outputs by number.
+    X : array of shape (n_samples, in_features)
+    y : array of shape (n_samples,)
+        The true classes.
+    normalize : {"true", "pred", "all"} or None
+        Shares of what is in a row, in a column or in all, instead of numbers.
+    ax : matplotlib Axes, optional
+        Where to draw; new ones by default.
+
+    Returns
+    -------
+    Axes
+        A row a true class, a column a predicted one.
+
+    Raises
+    ------
+    MissingPackageError, InvalidArgumentError, InvalidDataError, InvalidTypeError
+        If matplotlib is not installed, or an argument cannot be used.
+
+    Examples
+    --------
+    >>> import matplotlib
+    >>> matplotlib.use("Agg")
+    >>> ax = confusion_matrix(lambda X: X[:, 0] > 0, [[-1.0], [1.0], [2.0]], [0, 1, 0])
+    >>> [text.get_text() for text in ax.texts]
+    ['1', '1', '0', '1']
+    """
+    axes: Axes = ConfusionDisplay.from_estimator(model, X, y, normalize=normalize, ax=ax).ax_
+    return axes
