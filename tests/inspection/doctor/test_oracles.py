@@ -61,6 +61,15 @@ def test_the_linear_fit_is_ridge_left_one_out(network, iris, diabetes):
     assert found == pytest.approx(r2_score(y, left_out), abs=ROUNDING)
 
 
+def test_the_linear_fit_is_ridge_of_more_columns_than_samples_too(network):
+    rng = np.random.default_rng(0)
+    X = StandardScaler().fit_transform(rng.normal(size=(30, 80)))
+    y = X[:, :2] + rng.normal(size=(30, 2))
+    left_out = cross_val_predict(Ridge(alpha=RIDGE * len(X)), X, y, cv=LeaveOneOut())
+    found = linear_score(OneSample(network(80, 2), X, y))
+    assert found == pytest.approx(r2_score(y, left_out), abs=ROUNDING)
+
+
 def test_a_column_that_one_sample_alone_has_does_no_harm(network, iris):
     X, y = iris
     before = linear_score(OneSample(network(4, 3), X, y))

@@ -116,6 +116,8 @@ def linear_score(case: Case) -> float:
         return math.nan
     spread = sample.X.std(axis=0)
     X = (sample.X - sample.X.mean(axis=0)) / np.where(spread > 0, spread, 1)
+    if X.shape[1] > len(X):  # The fit is one of X Xᵀ, which R of Xᵀ = QR shares with X
+        X = np.linalg.qr(X.T).R.T
     inverse = np.linalg.inv(X.T @ X + RIDGE * len(X) * np.eye(X.shape[1]))
     fitted = y.mean(axis=0) + X @ (inverse @ (X.T @ (y - y.mean(axis=0))))
     leverage = 1 / len(X) + ((X @ inverse) * X).sum(axis=1, keepdims=True)
