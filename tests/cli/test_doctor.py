@@ -11,10 +11,12 @@ from typer.testing import CliRunner
 
 from multilayer import Architecture, MLPClassifier
 from multilayer.cli.main import app
+from multilayer.data import ImageData, ScaledImages
 from multilayer.errors import InvalidDataError, MissingPackageError, UnknownNameError
 from multilayer.files import save_model
 from multilayer.inspection import diagnose
-from multilayer.model import Classes, Model
+from multilayer.inspection.doctor.case import MAX_SAMPLES
+from multilayer.model import Classes, Model, Numbers
 from multilayer.numpy import MLP
 
 
@@ -102,6 +104,44 @@ def test_the_digits_are_those_that_mlp_train_takes(tmp_path):
         "findings": [],
         "unchecked": {},
     }
+
+
+def test_images_are_those_that_mlp_train_takes(tmp_path, monkeypatch):
+    rng = np.random.default_rng(0)
+    parts = []
+    for n in (MAX_SAMPLES + 10, 10):
+        pixels = rng.integers(256, size=(n, 28, 28), dtype=np.uint8)
+        parts += [ScaledImages(pixels), np.arange(n) % 10]
+    images = ImageData(*parts, ("",) * 10, "mnist")
+    monkeypatch.setattr("multilayer.cli.doctor.load_images", lambda name, data_dir: images)
+    net = MLP(Architecture(784, (), 10, output="softmax"), rng=rng)
+    scaled = Numbers(784, np.full(784, 127.5), np.full(784, 73.6))
+    save_model(tmp_path / "m.safetensors", Model(net, Classes(np.arange(10)), scaled))
+    result = run(tmp_path / "m.safetensors", "mnist", "--json")
+    assert result.exit_code == 1, result.output
+    found = json.loads(result.stdout)
+    assert [each["name"] for each in found["findings"]] == ["chance_level"]
+    assert [*found["unchecked"]] == ["the learning rate"]
+
+
+def test_a_table_of_words_and_gaps(tmp_path):
+    rng = np.random.default_rng(0)
+    n = 300
+    kind, size = rng.choice(["oak", "elm", "fir"], n), rng.normal(10, 3, n)
+    table = pd.DataFrame(
+        {
+            "kind": np.where(rng.random(n) < 0.1, None, kind),
+            "size": np.where(rng.random(n) < 0.1, np.nan, size),
+            "is tall": np.where((kind == "oak") | (size > 12), "yes", "no"),
+        }
+    )
+    table.to_csv(tmp_path / "trees.csv", index=False)
+    X, y = table.drop(columns="is tall"), table["is tall"]
+    clf = MLPClassifier((8,), columns="auto", solver="lbfgs", alpha=0.1, tol=1e-3, random_state=0)
+    clf.fit(X, y).save(tmp_path / "trees.safetensors")
+    result = run(tmp_path / "trees.safetensors", tmp_path / "trees.csv", "--json")
+    assert result.exit_code == 0, result.output
+    assert json.loads(result.stdout) == json.loads(diagnose(clf, X, y).to_json())
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,6 @@
 from pathlib import Path
 from typing import Annotated, Any, NamedTuple
 
-import numpy as np
 import typer
 from rich.console import Console
 
@@ -18,8 +17,6 @@ from multilayer.registry import Names
 __all__ = ["doctor"]
 
 BUNDLED = ("digits", "mnist")
-N_MNIST = 5_000
-"""More than the doctor looks at."""
 
 
 class _Data(NamedTuple):
@@ -67,8 +64,7 @@ def _bundled(name: str, data_dir: Path | None) -> _Data:
         X_train, X_test = (X * d.scale + d.mean for X in (d.X_train, d.X_test))
         return _Data(X_train, d.y_train, (X_test, d.y_test))
     images = load_images(name, data_dir=data_dir)
-    X_train, X_test = (np.asarray(X.pixels[:N_MNIST]) for X in (images.X_train, images.X_test))
-    return _Data(X_train, images.y_train[:N_MNIST], (X_test, images.y_test[:N_MNIST]))
+    return _Data(images.X_train.pixels, images.y_train, (images.X_test.pixels, images.y_test))
 
 
 def _table(path: str, target: str | None) -> _Data:

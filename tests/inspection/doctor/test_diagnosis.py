@@ -6,20 +6,36 @@ import math
 import random
 
 import numpy as np
+import pandas as pd
+import polars
 import pytest
 import torch
 from rich.console import Console
+from scipy.sparse import csr_array
 from sklearn.datasets import load_iris
 from sklearn.exceptions import NotFittedError
+from sklearn.feature_extraction.text import CountVectorizer
 from sklearn.neural_network import MLPClassifier as TheirClassifier
+from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from multilayer import Architecture, MLPClassifier, load
+from multilayer import Architecture, MLPClassifier, MLPRegressor, load
 from multilayer.data import SparseSamples, load_digits
 from multilayer.errors import InvalidArgumentError, InvalidDataError, InvalidTypeError
 from multilayer.inspection import Diagnosis, Finding, diagnose
-from multilayer.inspection.doctor.case import MAX_SAMPLES
-from multilayer.numpy import LBFGS, LOSSES, MLP, GroupedCrossEntropy, Quantile
+from multilayer.inspection.doctor.case import MAX_SAMPLES, sample_of
+from multilayer.inspection.doctor.patient import admit
+from multilayer.model import Columns, Model
+from multilayer.numpy import (
+    LBFGS,
+    LOSSES,
+    MLP,
+    BinaryCrossEntropy,
+    CrossEntropy,
+    GroupedCrossEntropy,
+    Huber,
+    Quantile,
+)
 from multilayer.torch import MLP as TorchMLP
 
 
@@ -143,6 +159,49 @@ def test_a_models_scaling_stands_before_the_checks():
     assert "unscaled_inputs" in diagnose(net, raw, d.y_train).names
 
 
+@pytest.mark.parametrize("loss", ["squared_error", "huber", "poisson", "quantile"])
+def test_a_file_and_its_estimator_are_held_to_the_same_loss(loss, tmp_path):
+    X, y = np.arange(40.0).reshape(20, 2) / 20, np.arange(20.0)
+    estimator = MLPRegressor(loss, hidden_layer_sizes=(2,), solver="lbfgs", max_iter=3, tol=1e9)
+    estimator.fit(X, y).save(tmp_path / "m.safetensors")
+    expected = LOSSES[loss]()
+    assert admit(estimator, None).loss == expected
+    assert admit(load(tmp_path / "m.safetensors"), None).loss == expected
+
+
+@pytest.mark.parametrize(
+    ("y", "loss"),
+    [
+        (np.arange(20) % 2, BinaryCrossEntropy(0.1)),
+        (np.arange(20) % 3, CrossEntropy(0.1)),
+        (np.eye(20, 3, dtype=int), BinaryCrossEntropy(0.1)),
+        (np.arange(40).reshape(20, 2) % 3, GroupedCrossEntropy((3, 3), 0.1)),
+    ],
+)
+def test_label_smoothing_is_part_of_the_loss(y, loss, tmp_path):
+    X = np.arange(40.0).reshape(20, 2) / 20
+    clf = MLPClassifier((2,), solver="lbfgs", max_iter=3, tol=1e9, label_smoothing=0.1)
+    clf.fit(X, y).save(tmp_path / "m.safetensors")
+    assert admit(clf, None).loss == loss
+    assert admit(load(tmp_path / "m.safetensors"), None).loss == loss
+
+
+@pytest.mark.parametrize("loss", [Huber(2.0), Quantile((0.1, 0.9))])
+def test_a_loss_that_a_file_does_not_hold_whole_must_be_given(loss, tmp_path):
+    X, y = np.arange(40.0).reshape(20, 2) / 20, np.arange(20.0)
+    estimator = MLPRegressor(loss, hidden_layer_sizes=(2,), solver="lbfgs", max_iter=3, tol=1e9)
+    estimator.fit(X, y).save(tmp_path / "m.safetensors")
+    assert admit(estimator, None).loss == loss
+    model = load(tmp_path / "m.safetensors")
+    assert admit(model, loss).loss == loss
+    with pytest.raises(InvalidArgumentError) as caught:
+        admit(model, None)
+    assert str(caught.value) == (
+        "loss of diagnose must be given for a model that does not hold its own whole, such as "
+        f"{loss}; got None"
+    )
+
+
 def test_words_as_classes_labels_and_several_targets():
     X, y = load_iris(return_X_y=True)
     X = StandardScaler().fit_transform(X)
@@ -154,9 +213,6 @@ def test_words_as_classes_labels_and_several_targets():
 
 
 def test_of_many_samples_some_are_taken_evenly(network):
-    from multilayer.inspection.doctor.case import sample_of
-    from multilayer.inspection.doctor.patient import admit
-
     n = 3 * MAX_SAMPLES
     X = np.arange(2.0 * n).reshape(n, 2)
     y = np.arange(n) % 3
@@ -168,10 +224,46 @@ def test_of_many_samples_some_are_taken_evenly(network):
     assert (rows[0], rows[-1]) == (0, n - 1)
     assert set(np.diff(rows)) <= {2, 3, 4}
     assert (sample.targets == y[rows]).all()
-    from scipy.sparse import csr_matrix
+    matrix = csr_array(X)
+    kinds = [
+        SparseSamples(matrix),
+        matrix,
+        matrix.tocoo(),
+        matrix.todok(),
+        X.tolist(),
+        pd.DataFrame(X),
+    ]
+    for same in kinds:
+        other, _ = sample_of(patient, same, y.tolist())
+        assert (other.X == sample.X).all()
+        assert (other.targets == sample.targets).all()
 
-    lazy, _ = sample_of(patient, SparseSamples(csr_matrix(X)), y)
-    assert (sample.X.astype(np.float32) == lazy.X).all()
+
+def test_of_many_rows_of_a_table_only_those_that_are_looked_at_are_encoded(monkeypatch):
+    n = 2 * MAX_SAMPLES
+    table = {"size": np.arange(n) % 7, "kind": [["oak", "elm", None][i % 3] for i in range(n)]}
+    columns = Columns.of(table)
+    net = MLP(Architecture(columns.in_features, (), 2), rng=np.random.default_rng(0))
+    patient = admit(Model(net, inputs=columns), "cross_entropy")
+    seen = []
+    encode = Columns.encode
+    monkeypatch.setattr(Columns, "encode", lambda self, X: seen.append(encode(self, X)) or seen[-1])
+    y = np.arange(n) % 2
+    for X in (table, pd.DataFrame(table), polars.DataFrame(table)):
+        sample, _ = sample_of(patient, X, y)
+        assert np.array_equal(sample.X, seen[0])
+    assert [len(X) for X in seen] == [MAX_SAMPLES] * 3
+
+
+def test_sparse_samples_and_texts_go_through_pipelines():
+    words = np.array(["oak", "elm", "fir"])
+    drawn = np.random.default_rng(0).integers(3, size=(MAX_SAMPLES + 9, 4))
+    texts, y = [" ".join(words[row]) for row in drawn], (drawn == 0).any(axis=1)
+    clf = MLPClassifier((4,), solver="lbfgs", alpha=0.1, random_state=0)
+    pipeline = make_pipeline(CountVectorizer(), clf).fit(texts, y)
+    assert diagnose(pipeline, texts, y).names == ()
+    counts = pipeline[0].transform(texts)
+    assert diagnose(clf, counts, y).to_json() == diagnose(pipeline, texts, y).to_json()
 
 
 def test_what_was_not_looked_at_is_said(digits, healthy):
@@ -224,6 +316,23 @@ def test_what_was_not_looked_at_is_said(digits, healthy):
         ({"loss": "cros_entropy"}, InvalidArgumentError, "did you mean 'cross_entropy'?"),
         ({"loss": Quantile((0.5,))}, InvalidDataError, "y must have shape (1000, 10)"),
         ({"X": np.zeros((5, 3))}, InvalidDataError, "X must have 64 features"),
+        ({"X": 3}, InvalidDataError, "X must have shape (n_samples, 64); got shape ()"),
+        ({"net_or_estimator": pd.DataFrame([[1]])}, InvalidTypeError, "got DataFrame"),
+        (
+            {"y": [0, 1]},
+            InvalidDataError,
+            "y must have one target for each of the 1000 samples; got 2",
+        ),
+        (
+            {"validation": (np.zeros((5, 64)), [0, 1])},
+            InvalidDataError,
+            "validation[1] of diagnose must have one target for each of the 5 samples; got 2",
+        ),
+        (
+            {"validation": (np.zeros((5, 3)), [0, 1])},
+            InvalidDataError,
+            "validation[0] of diagnose must have 64 features",
+        ),
     ],
 )
 def test_arguments_that_cannot_be_used(digits, healthy, arguments, error, message):

@@ -1,18 +1,22 @@
 """Case: what the checks look at, measured once."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sized
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
+from multilayer import checks
 from multilayer.errors import InvalidTypeError
 from multilayer.inspection.doctor.patient import Patient
 from multilayer.inspection.range_test import RangeTest
-from multilayer.numpy import ACTIVATIONS, LOSSES, MLP, LayerObservation, Loss, observe
+from multilayer.model import Model
+from multilayer.numpy import ACTIVATIONS, LOSSES, MLP, OUTPUTS, LayerObservation, Loss, observe
+from multilayer.numpy.losses.base import check_lengths
+from multilayer.samples import LazySamples
 
-__all__ = ["Case", "Sample", "history_values", "sample_of"]
+__all__ = ["Case", "Sample", "history_values", "look", "sample_of"]
 
 Array = npt.NDArray[Any]
 
@@ -45,9 +49,9 @@ class Sample(NamedTuple):
 
 @dataclass(frozen=True)
 class Case:
-    """A network with a sample of its data, looked at once for all checks."""
+    """A model with a sample of its data, looked at once for all checks."""
 
-    net: MLP
+    model: Model
     loss: Loss
     training: Sample
     validation: Sample | None
@@ -63,6 +67,11 @@ class Case:
     """The optimizer's, where it was given."""
 
     @property
+    def net(self) -> MLP:
+        """The model's network."""
+        return self.model.net
+
+    @property
     def held_out(self) -> Sample:
         """The samples that tell most of new ones: validation samples where there are any."""
         return self.training if self.validation is None else self.validation
@@ -76,21 +85,48 @@ def sample_of(patient: Patient, X: Any, y: Any) -> tuple[Sample, Loss]:
     InvalidDataError, InvalidArgumentError, InvalidTypeError
         If samples or targets cannot be used.
     """
-    net = patient.net
-    x = net._samples(patient.inputs(X))
-    coded = np.asarray(patient.encode(y))
+    model, net = patient.model, patient.net
+    n_samples = _n_samples(X)
+    raw = _dense(patient.prepare(_some(X, n_samples)))
+    x = checks.sample_matrix(model.inputs.encode(raw), net.architecture.in_features, net.dtype)
+    coded = np.asarray(_dense(y))
+    check_lengths(coded, n_samples)
+    coded = coded if model.targets is None else model.targets.encode(coded)
+    coded = _some(coded, n_samples)
     loss = patient.loss or _loss_of_labels(coded, net)
     loss.check_architecture(net.architecture)
     targets = loss.targets(coded, len(x), net.architecture.out_features, net.dtype)
-    if len(x) > MAX_SAMPLES:
-        rows = np.linspace(0, len(x) - 1, MAX_SAMPLES).astype(np.intp)
-        x = x.subset(rows) if hasattr(x, "subset") else x[rows]
-        coded, targets = coded[rows], targets[rows]
-    x = np.asarray(x[:], dtype=net.dtype)  # lazy samples are read here
     logits = net.logits(x)
-    outputs = net._output.forward(logits)
+    outputs = OUTPUTS[net.architecture.output].forward(logits)
     values, _ = loss.per_sample(logits if loss.takes_logits else outputs, targets)
     return Sample(x, coded, targets, logits, outputs, values), loss
+
+
+def _n_samples(X: Any) -> int:
+    """Return how many there are, in whatever they come; 0 where that has no length."""
+    if isinstance(X, Mapping) and not hasattr(X, "tocsr"):  # columns by name
+        return _n_samples(next(iter(X.values()), None))
+    if hasattr(X, "shape"):  # sparse matrices have no len
+        return int(X.shape[0]) if X.shape else 0
+    return len(X) if isinstance(X, Sized) else 0
+
+
+def _some(X: Any, n_samples: int) -> Any:
+    """Return at most 4,000 of the samples, evenly spaced, in what they come in."""
+    from sklearn.utils import _safe_indexing
+
+    if n_samples <= MAX_SAMPLES:
+        return X
+    rows = np.linspace(0, n_samples - 1, MAX_SAMPLES).astype(np.intp)
+    if hasattr(X, "tocsr"):
+        return X.tocsr()[rows]
+    if isinstance(X, Mapping):
+        return {name: _safe_indexing(column, rows) for name, column in X.items()}
+    return X[rows] if isinstance(X, LazySamples) else _safe_indexing(X, rows)
+
+
+def _dense(X: Any) -> Any:
+    return X.toarray() if hasattr(X, "toarray") else X
 
 
 def _loss_of_labels(y: Array, net: MLP) -> Loss:

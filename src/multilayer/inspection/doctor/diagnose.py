@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 
+from multilayer import checks
 from multilayer.errors import DivergenceError, InvalidArgumentError, InvalidTypeError
 from multilayer.inspection.doctor.balance import class_imbalance
 from multilayer.inspection.doctor.calibration import miscalibrated
@@ -137,13 +138,14 @@ def _case(
         if not isinstance(validation, (tuple, list)) or len(validation) != 2:
             msg = f"validation of diagnose must be a tuple (X, y) or None; got {validation!r}"
             raise InvalidTypeError(msg)
-        held_out, _ = sample_of(patient, *validation)
+        with checks.renamed({"X": "validation[0]", "y": "validation[1]"}, "diagnose"):
+            held_out, _ = sample_of(patient, *validation)
     layers, dz = look(patient.net, training, chosen)
     test, rate = None, None
     if optimizer is not None:
         test, rate = _range_test(patient.net, training, chosen, optimizer)
     case = Case(
-        net=patient.net,
+        model=patient.model,
         loss=chosen,
         training=training,
         validation=held_out,

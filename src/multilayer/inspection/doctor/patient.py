@@ -1,19 +1,23 @@
-"""Patient: a network in whatever it comes, as the engine from scratch has it."""
+"""Patient: a network in whatever it comes, as a model of the engine from scratch."""
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any, NamedTuple
 
-import numpy as np
-import numpy.typing as npt
-
 from multilayer.errors import InvalidArgumentError, InvalidTypeError
-from multilayer.model import Classes, ClassGroups, Labels, Model, Targets
-from multilayer.numpy import LOSSES, MLP, GroupedCrossEntropy, Loss
+from multilayer.model import ClassGroups, Model
+from multilayer.numpy import (
+    LOSSES,
+    MLP,
+    BinaryCrossEntropy,
+    CrossEntropy,
+    GroupedCrossEntropy,
+    Loss,
+    SquaredError,
+)
 from multilayer.registry import resolve
 
-__all__ = ["Patient", "admit", "network_of", "subject_of"]
-
-Array = npt.NDArray[Any]
+__all__ = ["LOSS_OF_OUTPUT", "Patient", "admit", "network_of", "subject_of"]
 
 LOSS_OF_OUTPUT = {
     "softmax": "cross_entropy",
@@ -25,18 +29,23 @@ LOSS_OF_OUTPUT = {
 
 
 class Patient(NamedTuple):
-    """A network, and how raw samples and targets become its own."""
+    """A model, and what is known of its training."""
 
-    net: MLP
-    """A copy in float64, in which small gradients are numbers and not zero."""
+    model: Model
+    """Its network is a copy in float64, in which small gradients are numbers and not zero."""
     subject: str
     loss: Loss | None
     """None where neither the network nor what it stands in says which."""
-    inputs: Callable[[Any], Any]
-    encode: Callable[[Any], Any]
+    prepare: Callable[[Any], Any]
+    """What a pipeline does to raw samples before the model takes them."""
     history: Mapping[str, Any]
     has_best_weights: bool
     """Whether the best epoch's weights were put back at the end of the training."""
+
+    @property
+    def net(self) -> MLP:
+        """The model's network."""
+        return self.model.net
 
 
 def network_of(given: Any) -> Any:
@@ -47,15 +56,10 @@ def network_of(given: Any) -> Any:
     InvalidTypeError
         If there is none.
     """
-    found = given
-    if hasattr(found, "named_steps"):
-        found = found.steps[-1][1]
-    if hasattr(type(found), "network_"):
-        found = found.network_  # scikit-learn's error if it is not fitted
-    elif isinstance(found, Model):
-        found = found.net
-    if isinstance(found, MLP) or callable(getattr(found, "to_numpy", None)):
-        return found
+    found = _opened(given)
+    net = found.net if isinstance(found, Model) else found
+    if hasattr(net, "architecture"):
+        return net
     msg = (
         "net_or_estimator of diagnose must be an MLP of either engine, an estimator, a Model or a "
         f"pipeline that ends in one; got {type(found).__name__}"
@@ -77,84 +81,67 @@ def admit(given: Any, loss: str | Loss | None) -> Patient:
     ------
     InvalidTypeError, InvalidArgumentError
         If there is no network in it; or
-        if its outputs do not say which loss they are trained with, and none is given.
+        if a model does not say which loss it was trained with, and none is given.
     """
-    chosen = None if loss is None else resolve(loss, LOSSES, Loss)
-    if hasattr(given, "named_steps"):
-        *_, (_, last) = given.steps
-        patient = admit(last, loss)
-        before = given[:-1]
-
-        def inputs(X: Any) -> Any:
-            return patient.inputs(before.transform(X) if len(before) else X)
-
-        return patient._replace(inputs=inputs)
-    net = network_of(given)
-    if hasattr(type(given), "network_"):
-        return _patient(
-            net,
-            chosen or given._loss(),
-            given._checked,
-            lambda y: given._targets.encode(np.asarray(y)),
-            getattr(given, "history_", {}),
-            has_best_weights=bool(given.early_stopping),
-        )
-    if isinstance(given, Model):
-        return _patient(
-            net,
-            chosen or _loss_of_targets(given.targets, net),
-            given.inputs.encode,
-            lambda y: y if given.targets is None else given.targets.encode(np.asarray(y)),
-            _history_of(given.information),
-            has_best_weights=bool(_training_of(given.information).get("early_stopping")),
-        )
-    if not isinstance(net, MLP):
-        net = net.to_numpy()
-    return _patient(net, chosen or _loss_of_output(net), _as_it_is, _as_it_is, {})
+    last, model = _last(given), _opened(given)
+    if not isinstance(model, Model):
+        net = network_of(given)
+        model = Model(net if isinstance(net, MLP) else net.to_numpy())
+    training = _part(model.information, "training")  # an estimator's parameters, as JSON has them
+    if hasattr(type(last), "to_model"):
+        training = last.get_params(deep=False)
+    return Patient(
+        replace(model, net=model.net.copy("float64")),
+        repr(model.net),
+        _loss_of(model, training) if loss is None else resolve(loss, LOSSES, Loss),
+        given[:-1].transform if last is not given and len(given) > 1 else _as_it_is,
+        _part(_part(model.information, "history"), "metrics"),
+        has_best_weights=bool(training.get("early_stopping")),
+    )
 
 
-def _patient(
-    net: MLP,
-    loss: Loss | None,
-    inputs: Any,
-    encode: Any,
-    history: Any,
-    has_best_weights: bool = False,
-) -> Patient:
-    twin = net.copy("float64")
-    return Patient(twin, repr(net), loss, inputs, encode, history, has_best_weights)
+def _last(given: Any) -> Any:
+    """Return the last step of a pipeline; anything else as it is."""
+    return given.steps[-1][1] if hasattr(given, "named_steps") else given
+
+
+def _opened(given: Any) -> Any:
+    """Return the model or the network in what is given: its last step, an estimator's model."""
+    last = _last(given)
+    # scikit-learn's error if it is not fitted
+    return last.to_model() if hasattr(type(last), "to_model") else last
 
 
 def _as_it_is(given: Any) -> Any:
     return given
 
 
-def _loss_of_output(net: MLP) -> Loss | None:
-    name = LOSS_OF_OUTPUT.get(net.architecture.output)
-    return None if name is None else LOSSES[name]()
+def _part(information: Mapping[str, Any], name: str) -> Mapping[str, Any]:
+    """Return a part of what is told of a model; empty if there is none."""
+    part = information.get(name)
+    return part if isinstance(part, dict) else {}
 
 
-def _loss_of_targets(targets: Targets | None, net: MLP) -> Loss | None:
-    if isinstance(targets, ClassGroups):
-        return GroupedCrossEntropy(targets.sizes)
-    if targets is None or isinstance(targets, (Classes, Labels)):
-        return _loss_of_output(net)
-    if getattr(targets, "n_each", 1) > 1:
+def _loss_of(model: Model, training: Mapping[str, Any]) -> Loss | None:
+    """Return the loss that a model was trained with: what is told of it, or that of its outputs."""
+    targets, told = model.targets, training.get("loss")
+    if isinstance(told, Loss):
+        return told
+    if isinstance(told, str) and told in LOSSES:
+        return LOSSES[told]()
+    if told is not None or getattr(targets, "n_each", 1) > 1:
         msg = (
-            "loss of diagnose must be given for a model of quantiles, such as "
-            "multilayer.numpy.Quantile((0.1, 0.9)); got None"
+            "loss of diagnose must be given for a model that does not hold its own whole, such as "
+            f"{told or 'Quantile(quantiles=(0.1, 0.9))'}; got None"
         )
         raise InvalidArgumentError(msg)
-    return _loss_of_output(net) or LOSSES["squared_error"]()
-
-
-def _history_of(information: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Return what was measured in each epoch, as far as a model's information tells it."""
-    history = information.get("history")
-    metrics = history.get("metrics") if isinstance(history, dict) else None
-    return metrics if isinstance(metrics, dict) else {}
-
-
-def _training_of(information: Mapping[str, Any]) -> Mapping[str, Any]:
-    training = information.get("training")
-    return training if isinstance(training, dict) else {}
+    smoothing = training.get("label_smoothing", 0.0)
+    if isinstance(targets, ClassGroups):
+        return GroupedCrossEntropy(targets.sizes, smoothing)
+    name = LOSS_OF_OUTPUT.get(model.net.architecture.output)
+    if name is None:
+        return None if targets is None else SquaredError()
+    loss = LOSSES[name]()
+    if isinstance(loss, (CrossEntropy, BinaryCrossEntropy)):
+        return replace(loss, label_smoothing=smoothing)
+    return loss
