@@ -1,5 +1,6 @@
 """Each fault, planted, is found by its name, with the numbers that were planted."""
 
+import json
 import math
 from dataclasses import dataclass
 
@@ -160,12 +161,16 @@ def test_unscaled_inputs():
     clf = MLPClassifier((8,), solver="sgd", max_iter=1000, random_state=0).fit(X, y)
     unscaled = finding(diagnose(clf, X, y), "unscaled_inputs")
     assert unscaled.severity == "wrong"
-    assert unscaled.evidence == {
+    expected = {
         "columns": 4,  # alcohol, alkalinity, magnesium, proline
         "largest column": 12,
         "its mean": pytest.approx(X[:, 12].mean()),
         "its standard deviation": pytest.approx(X[:, 12].std()),
     }
+    assert unscaled.evidence == expected
+    table, _ = load_wine(return_X_y=True, as_frame=True)
+    unscaled = finding(diagnose(clf.fit(table, y), table, y), "unscaled_inputs")
+    assert unscaled.evidence == expected | {"largest column": "proline"}
 
 
 def test_inputs_that_are_too_small(digits, network):
@@ -299,6 +304,11 @@ def test_a_rare_class_that_is_passed_over(binary):
         (8,), solver="lbfgs", alpha=1.0, max_iter=500, random_state=0, class_weight="balanced"
     ).fit(X, y)
     assert "class_imbalance" not in diagnose(weighed, X, y).names
+    words = np.array(["ash", "birch", "rare one"])[y if not binary else 2 * y]
+    found = diagnose(clf.fit(X, words), X, words)
+    assert finding(found, "class_imbalance").evidence["class"] == "rare one"
+    assert "class: rare one, its samples: 40" in str(found)
+    assert json.loads(found.to_json())["findings"][0]["evidence"]["class"] == "rare one"
 
 
 @pytest.mark.parametrize(("factor", "what"), [(8.0, "too sure"), (0.15, "not sure enough")])
@@ -386,6 +396,11 @@ def test_probabilities_of_an_estimator_fed_again(n_classes):
     ).fit(X, y)
     second = MLPClassifier((8,), solver="lbfgs", random_state=0)
     P = first.predict_proba(X)
-    assert "link_applied_twice" in diagnose(second.fit(P, y), P, y).names
+    twice = finding(diagnose(second.fit(P, y), P, y), "link_applied_twice")
+    assert twice.evidence == {
+        "inputs": n_classes,
+        "least": P.min(),
+        "rows differ from a sum of 1 by": np.abs(P.sum(axis=1) - 1).max(),
+    }
     logs = first.predict_log_proba(X)
     assert "link_applied_twice" not in diagnose(second.fit(logs, y), logs, y).names

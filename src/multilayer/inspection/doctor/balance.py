@@ -7,6 +7,7 @@ import numpy as np
 from multilayer.inspection.doctor.case import Case
 from multilayer.inspection.doctor.finding import Finding, severity_of
 from multilayer.inspection.doctor.measures import rightness
+from multilayer.model import Classes
 
 __all__ = ["class_imbalance"]
 
@@ -43,7 +44,7 @@ def class_imbalance(case: Case) -> Iterator[Finding]:
         "class_imbalance",
         severity_of(recalls[worst] == 0),
         {
-            "class": int(classes[worst]),
+            "class": _name(case, int(classes[worst])),
             "its samples": int(counts[worst]),
             "most frequent": int(counts.max()),
             "its recall": float(recalls[worst]),
@@ -53,3 +54,12 @@ def class_imbalance(case: Case) -> Iterator[Finding]:
         "Weigh the samples by class (class_weight='balanced', or sample weights), or move the "
         "threshold; judge by balanced accuracy or average precision.",
     )
+
+
+def _name(case: Case, number: int) -> int | str:
+    """Return the class itself, where the model knows it; else its number."""
+    targets = case.model.targets
+    if not isinstance(targets, Classes):
+        return number
+    name = targets.classes[number]
+    return int(name) if isinstance(name, np.integer) else str(name)

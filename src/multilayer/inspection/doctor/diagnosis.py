@@ -66,7 +66,7 @@ class Diagnosis(Sequence[Finding]):
         findings = [finding.to_dict() for finding in self.findings]
         for each in findings:
             each["evidence"] = {
-                name: value if math.isfinite(value) else None
+                name: value if isinstance(value, str) or math.isfinite(value) else None
                 for name, value in each["evidence"].items()
             }
         return json.dumps(

@@ -1,11 +1,13 @@
 """Finding: one thing that is wrong, with its evidence."""
 
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
-__all__ = ["Finding", "Number", "in_words", "severity_of"]
+__all__ = ["Evidence", "Finding", "in_words", "severity_of"]
 
-Number = float | int
+Evidence = Mapping[str, float | str]
+"""What was measured, by name; a name where it is a class or a column that it tells of."""
 
 
 @dataclass(frozen=True)
@@ -19,8 +21,8 @@ class Finding:
     severity : {"wrong", "warning"}
         ``"wrong"`` is what keeps the network from learning or makes its answers useless;
         ``"warning"`` is what costs time or accuracy.
-    evidence : dict of str to number
-        What was measured.
+    evidence : dict of str to number or str
+        What was measured, and the names of what it was measured of.
     meaning : str
         A sentence that says what it means.
     advice : str
@@ -29,7 +31,7 @@ class Finding:
 
     name: str
     severity: str
-    evidence: dict[str, Number]
+    evidence: Evidence
     meaning: str
     advice: str
 
@@ -43,9 +45,12 @@ def severity_of(is_wrong: bool) -> str:
     return "wrong" if is_wrong else "warning"
 
 
-def in_words(evidence: dict[str, Number]) -> str:
+def in_words(evidence: Evidence) -> str:
     """Return the evidence in a line: ``share: 0.5, units: 64``."""
-    return ", ".join(
-        f"{name}: {value:,}" if isinstance(value, int) else f"{name}: {value:.4g}"
-        for name, value in evidence.items()
-    )
+    return ", ".join(f"{name}: {_in_words(value)}" for name, value in evidence.items())
+
+
+def _in_words(value: float | str) -> str:
+    if isinstance(value, str):
+        return value
+    return f"{value:,}" if isinstance(value, int) else f"{value:.4g}"

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from multilayer.inspection.doctor.case import Case, Sample
-from multilayer.inspection.doctor.finding import Finding, Number, severity_of
+from multilayer.inspection.doctor.finding import Finding, severity_of
 from multilayer.inspection.doctor.measures import (
     constant_logits,
     linear_score,
@@ -64,7 +64,7 @@ def overfitting(case: Case) -> Iterator[Finding]:
     It is the loss that tells: training on until all samples are right makes a network sure of what
     it does not know, though it may not be wrong more often.
     """
-    evidence: dict[str, Number] = {}
+    evidence: dict[str, float] = {}
     is_useless = False
     if case.validation is not None:
         guessing = _constant_loss(case, case.validation)

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from multilayer.inspection.doctor.case import Case
-from multilayer.inspection.doctor.finding import Finding, Number
+from multilayer.inspection.doctor.finding import Finding
 
 __all__ = ["exploding_gradients", "gradient_sizes", "vanishing_gradients"]
 
@@ -17,7 +17,7 @@ EXPLODED = 1 / VANISHED
 """The same the other way round: a rate that suits the first layers leaves the last ones still."""
 
 
-def gradient_sizes(case: Case) -> dict[str, Number]:
+def gradient_sizes(case: Case) -> dict[str, float]:
     r"""Return for each layer the root mean square, over samples, of ‖∂ℓ/∂z‖.
 
     Each sample's gradient is taken by itself: means over samples are near 0 at the end of a
@@ -61,7 +61,8 @@ def exploding_gradients(case: Case) -> Iterator[Finding]:
         )
 
 
-def _ratio(sizes: dict[str, Number]) -> float:
+def _ratio(sizes: dict[str, float]) -> float:
     """Return the first layer's gradient in parts of the output's; 1 where that is 0."""
-    first, *_, last = [*sizes.values(), *sizes.values()]
+    by_layer = [*sizes.values()]
+    first, last = by_layer[0], by_layer[-1]
     return first / last if last > 0 else 1.0

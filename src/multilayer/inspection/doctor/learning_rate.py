@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from multilayer.inspection.doctor.case import Case
-from multilayer.inspection.doctor.finding import Finding, Number
+from multilayer.inspection.doctor.finding import Finding
 
 __all__ = ["learning_rate_too_high", "learning_rate_too_low"]
 
@@ -38,7 +38,7 @@ def learning_rate_too_high(case: Case) -> Iterator[Finding]:
     Where the optimizer was given, also a rate at which the range test blows up.
     """
     losses = case.history.get("train_loss", np.empty(0))
-    evidence: dict[str, Number] = {}
+    evidence: dict[str, float] = {}
     if len(losses) and not np.isfinite(losses).all():
         evidence = {"epochs that diverged": int((~np.isfinite(losses)).sum())}
     elif len(losses) > 1 and losses[0] > 0:
@@ -71,7 +71,7 @@ def learning_rate_too_low(case: Case) -> Iterator[Finding]:
     Where the optimizer was given, also a rate that is far below the range test's suggestion.
     """
     losses = case.history.get("train_loss", np.empty(0))
-    evidence: dict[str, Number] = {}
+    evidence: dict[str, float] = {}
     if len(losses) >= LEAST_EPOCHS and _falls_straight(losses):
         evidence = {
             "first loss": float(losses[0]),
@@ -103,5 +103,5 @@ def _falls_straight(losses: Array) -> bool:
     return falls >= FALLS and bool(first > 0) and bool(second >= STRAIGHT * first)
 
 
-def _suggestion(case: Case) -> dict[str, Number]:
+def _suggestion(case: Case) -> dict[str, float]:
     return {} if case.range_test is None else {"suggested": case.range_test.suggestion}

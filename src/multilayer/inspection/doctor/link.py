@@ -6,8 +6,9 @@ from collections.abc import Iterator
 import numpy as np
 
 from multilayer.inspection.doctor.case import Case
-from multilayer.inspection.doctor.finding import Finding, Number
+from multilayer.inspection.doctor.finding import Finding
 from multilayer.inspection.doctor.measures import constant_logits
+from multilayer.inspection.doctor.patient import LOSS_OF_OUTPUT
 from multilayer.numpy import LOSSES, Loss
 
 __all__ = ["link_applied_twice"]
@@ -15,7 +16,6 @@ __all__ = ["link_applied_twice"]
 PROBABILITIES = ("softmax", "sigmoid")
 """Outputs that are no longer logits. Of log-probabilities the softmax is the softmax again: with
 them twice is as once."""
-OF_LOGITS = {"softmax": "cross_entropy", "sigmoid": "binary_cross_entropy"}
 LEAST_OF_PERFECT = 0.1
 """What a loss of probabilities may have at best, in parts of that of guessing: a little is label
 smoothing's."""
@@ -41,7 +41,7 @@ def link_applied_twice(case: Case) -> Iterator[Finding]:
             )
 
 
-Signs = tuple[dict[str, Number], str]
+Signs = tuple[dict[str, float], str]
 
 
 def _by_loss(case: Case) -> Signs:
@@ -82,8 +82,8 @@ def _guessing(case: Case, wrong: float) -> float:
 
 
 def _loss_of_logits(case: Case) -> Loss | None:
-    name = OF_LOGITS.get(case.net.architecture.output)
-    return None if name is None else LOSSES[name]()
+    output = case.net.architecture.output
+    return LOSSES[LOSS_OF_OUTPUT[output]]() if output in PROBABILITIES else None
 
 
 def _by_history(case: Case) -> Signs:
@@ -111,11 +111,15 @@ def _by_inputs(case: Case) -> Signs:
     if case.loss.task == "labels" and n_classes == 1:
         n_classes = 2
     is_one_each = case.loss.task != "value" and architecture.in_features == n_classes > 1
-    sums = X.sum(axis=1)
-    if not is_one_each or X.min() < 0 or np.abs(sums - 1).max() > ROUNDING:
+    furthest = float(np.abs(X.sum(axis=1) - 1).max())
+    if not is_one_each or X.min() < 0 or furthest > ROUNDING:
         return {}, ""
     return (
-        {"inputs": architecture.in_features, "least": float(X.min()), "sum of a row": 1.0},
+        {
+            "inputs": architecture.in_features,
+            "least": float(X.min()),
+            "rows differ from a sum of 1 by": furthest,
+        },
         "The inputs are probabilities of as many classes as there are to tell apart: they have "
         "gone through a softmax or sigmoid already, which flattens what was certain.",
     )

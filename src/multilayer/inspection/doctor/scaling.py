@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from multilayer.inspection.doctor.case import Case
-from multilayer.inspection.doctor.finding import Finding, Number, severity_of
+from multilayer.inspection.doctor.finding import Evidence, Finding, severity_of
 
 __all__ = ["unscaled_inputs", "unscaled_targets"]
 
@@ -27,11 +27,11 @@ def unscaled_inputs(case: Case) -> Iterator[Finding]:
     largest = float(size.max())
     if SMALL <= largest <= LARGE or largest == 0:
         return
-    column = int(size.argmax())
+    column, names = int(size.argmax()), case.model.inputs.input_names
     values = case.training.X[:, column]
-    evidence: dict[str, Number] = {
+    evidence: Evidence = {
         "columns": int((size > LARGE).sum() if largest > LARGE else len(size)),
-        "largest column": column,
+        "largest column": column if names is None else names[column],
         "its mean": float(values.mean()),
         "its standard deviation": float(values.std()),
     }

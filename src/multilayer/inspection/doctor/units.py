@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from multilayer.inspection.doctor.case import Case
-from multilayer.inspection.doctor.finding import Finding, Number, severity_of
+from multilayer.inspection.doctor.finding import Finding, severity_of
 from multilayer.numpy import ACTIVATIONS, Elementwise
 
 __all__ = ["dead_units", "saturated_units"]
@@ -32,7 +32,7 @@ FAR = 10.0
 
 def dead_units(case: Case) -> Iterator[Finding]:
     """Find layers where many units have no slope at any sample: nothing can wake them."""
-    shares: dict[str, Number] = {}
+    shares: dict[str, float] = {}
     for layer, slope, is_two_sided in _slopes(case):
         if not is_two_sided:
             share = float((slope <= DEAD_SLOPE).all(axis=0).mean())
@@ -55,7 +55,7 @@ def saturated_units(case: Case) -> Iterator[Finding]:
 
     Glorot & Bengio 2010, section 3, show how it comes about and what it costs.
     """
-    shares: dict[str, Number] = {}
+    shares: dict[str, float] = {}
     for layer, slope, is_two_sided in _slopes(case):
         if is_two_sided:
             share = float(((slope <= SATURATED_SLOPE).mean(axis=0) >= MOST).mean())

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from multilayer.inspection.doctor.case import Case
-from multilayer.inspection.doctor.finding import Finding, Number
+from multilayer.inspection.doctor.finding import Finding
 from multilayer.numpy import ACTIVATIONS
 
 __all__ = ["initializer_misfit", "non_finite_weights"]
@@ -43,7 +43,7 @@ def non_finite_weights(net: Any) -> Iterator[Finding]:
 def initializer_misfit(case: Case) -> Iterator[Finding]:
     """Find units that are all alike, and signals that shrink or grow from layer to layer."""
     hidden = case.layers[:-1]
-    alike: dict[str, Number] = {
+    alike: dict[str, float] = {
         layer.name: len(layer.W)
         for layer in hidden
         if len(layer.W) > 1 and np.ptp(layer.W, axis=0).max() <= ALIKE * np.abs(layer.W).max()
@@ -62,7 +62,7 @@ def initializer_misfit(case: Case) -> Iterator[Finding]:
         return
     if len(hidden) < 2:
         return
-    spread: dict[str, Number] = {
+    spread: dict[str, float] = {
         layer.name: float(np.sqrt(layer.a.var(axis=0).mean())) for layer in hidden
     }
     first, *_, last = spread.values()
