@@ -6,17 +6,10 @@ from scipy.spatial.distance import cdist
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics.pairwise import rbf_kernel
 
-from multilayer.data import FourierFeatures, PolynomialFeatures, RadialBasisFeatures, toy
+from multilayer.data import FourierFeatures, RadialBasisFeatures, toy
 from multilayer.errors import InvalidArgumentError, InvalidDataError
 
 X = np.random.default_rng(0).normal(size=(20, 2))
-
-
-def test_polynomials_are_the_monomials():
-    a, b = X.T
-    expected = [a, b, a**2, a * b, b**2, a**3, a**2 * b, a * b**2, b**3]
-    assert np.allclose(PolynomialFeatures(3)(X), np.column_stack(expected))
-    assert np.array_equal(PolynomialFeatures(1)(X), X)
 
 
 def test_radial_basis_is_the_gaussian_kernel_at_a_grid():
@@ -47,9 +40,7 @@ def test_distances_of_bumps_to_their_own_centers():
     assert np.isclose(features(point)[0, -1], 0.5)
 
 
-@pytest.mark.parametrize(
-    "features", [PolynomialFeatures(2), RadialBasisFeatures(), FourierFeatures()]
-)
+@pytest.mark.parametrize("features", [RadialBasisFeatures(), FourierFeatures()])
 def test_circles_become_separable(features):
     samples, y = toy.circles(200, noise=0.05, rng=np.random.default_rng(0))
     assert LogisticRegression(C=1e4).fit(samples, y).score(samples, y) < 0.7
@@ -60,8 +51,8 @@ def test_circles_become_separable(features):
 @pytest.mark.parametrize(
     ("make", "message"),
     [
-        (lambda: PolynomialFeatures(0),
-         "degree of PolynomialFeatures must be a positive integer; got 0"),
+        (lambda: FourierFeatures(order=0),
+         "order of FourierFeatures must be a positive integer; got 0"),
         (lambda: RadialBasisFeatures(n_centers=1),
          "n_centers of RadialBasisFeatures must be an integer of at least 2; got 1"),
         (lambda: RadialBasisFeatures(scale=0.0),
@@ -78,4 +69,4 @@ def test_wrong_parameters(make, message):
 
 def test_a_single_sample_is_no_matrix():
     with pytest.raises(InvalidDataError, match="X must have shape"):
-        PolynomialFeatures(2)([1.0, 2.0])
+        FourierFeatures()([1.0, 2.0])

@@ -4,9 +4,10 @@ import matplotlib as mpl
 import numpy as np
 import pytest
 from sklearn.decomposition import PCA
+from sklearn.preprocessing import PolynomialFeatures
 
 from multilayer import Architecture, MLPClassifier, plots
-from multilayer.data import PolynomialFeatures, toy
+from multilayer.data import toy
 from multilayer.errors import InvalidArgumentError, InvalidTypeError, MultilayerError
 from multilayer.inspection import ActivationMeasurement
 from multilayer.numpy import MLP
@@ -15,6 +16,7 @@ from multilayer.torch import MLP as TorchMLP
 
 mpl.use("Agg")
 X, y = toy.xor(60, rng=np.random.default_rng(0))
+PRODUCTS = PolynomialFeatures(2, include_bias=False).fit_transform
 
 
 @pytest.fixture(autouse=True)
@@ -144,7 +146,7 @@ def test_units_of_wide_layers_are_the_first_ones():
 def test_fixed_features_beside_learned_ones():
     axes = plots.fixed_features(
         {"xor": (X, y)},
-        features={"x": PolynomialFeatures(1), "x, x²": PolynomialFeatures(2)},
+        features={"x": lambda X: X, "x, x²": PRODUCTS},
         hidden_features=(4,),
         rng=np.random.default_rng(0),
     )
@@ -165,7 +167,7 @@ def test_the_penalty_makes_probabilities_less_certain():
         """Return how many of the ten steps of probability come up."""
         axes = plots.fixed_features(
             {"xor": (X, y)},
-            features={"products": PolynomialFeatures(2)},
+            features={"products": PRODUCTS},
             hidden_features=(2,),
             l2=l2,
             rng=np.random.default_rng(0),

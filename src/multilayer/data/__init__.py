@@ -6,7 +6,6 @@ from multilayer.data.digits import Digits, load_digits
 from multilayer.data.feature_maps import (
     FeatureMap,
     FourierFeatures,
-    PolynomialFeatures,
     RadialBasisFeatures,
 )
 from multilayer.data.fingerprint import fingerprint
@@ -25,7 +24,6 @@ __all__ = [
     "FourierFeatures",
     "ImageData",
     "ImageSet",
-    "PolynomialFeatures",
     "RadialBasisFeatures",
     "ScaledImages",
     "SparseSamples",

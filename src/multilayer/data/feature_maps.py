@@ -2,6 +2,7 @@
 
 A linear model on them is linear in φ and bent in x: its boundary w·φ(x) + b = 0 can be drawn back
 in the plane of the inputs (Bishop 2006, "Pattern Recognition and Machine Learning", section 3.1).
+Products of the inputs are scikit-learn's ``PolynomialFeatures(include_bias=False).fit_transform``.
 """
 
 from dataclasses import dataclass
@@ -13,7 +14,7 @@ import numpy.typing as npt
 
 from multilayer import checks
 
-__all__ = ["FeatureMap", "FourierFeatures", "PolynomialFeatures", "RadialBasisFeatures"]
+__all__ = ["FeatureMap", "FourierFeatures", "RadialBasisFeatures"]
 
 Array = npt.NDArray[Any]
 
@@ -21,44 +22,9 @@ Array = npt.NDArray[Any]
 class FeatureMap(Protocol):
     """A function from samples, of shape (n_samples, in_features), to their features."""
 
-    def __call__(self, X: object) -> Array:
+    def __call__(self, X: Array, /) -> Array:
         """Return φ(X), of shape (n_samples, n_features)."""
         ...
-
-
-@dataclass(frozen=True)
-class PolynomialFeatures:
-    r"""All products :math:`x_1^{k_1} x_2^{k_2} ⋯` with :math:`1 ≤ k_1 + k_2 + ⋯ ≤` degree.
-
-    The constant is left out: it is the linear model's bias.
-
-    Parameters
-    ----------
-    degree : int
-        The largest sum of the exponents; 1 are the inputs themselves.
-
-    Raises
-    ------
-    InvalidArgumentError, InvalidTypeError
-        If the degree is no positive integer.
-
-    Examples
-    --------
-    >>> PolynomialFeatures(2)([[2.0, 3.0]])      # x1, x2, x1², x1 x2, x2²
-    array([[2., 3., 4., 6., 9.]])
-    """
-
-    degree: int = 3
-
-    def __post_init__(self) -> None:
-        checks.integer(self.degree, "degree", "PolynomialFeatures")
-
-    def __call__(self, X: object) -> Array:
-        """Return φ(X), of shape (n_samples, n_features)."""
-        from sklearn.preprocessing import PolynomialFeatures as Products
-
-        products = Products(self.degree, include_bias=False).fit_transform(_matrix(X))
-        return np.asarray(products)
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,6 @@
 """Fixed features against learned ones: what a linear model makes of each."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from multilayer import checks
-from multilayer.data import FourierFeatures, PolynomialFeatures, RadialBasisFeatures, toy
+from multilayer.data import FeatureMap, FourierFeatures, RadialBasisFeatures, toy
 from multilayer.errors import InvalidArgumentError, InvalidTypeError
 from multilayer.numpy import MLP
 from multilayer.plots.boundaries import draw_points, draw_regions, margins
@@ -19,13 +19,20 @@ from multilayer.plots.style import many_axes
 __all__ = ["fixed_features"]
 
 Array = npt.NDArray[Any]
-Map = Callable[[Array], Array]
 
 N_SAMPLES = 200
 RESOLUTION = 120
-FEATURES: dict[str, Map] = {
-    "linear": PolynomialFeatures(1),
-    "polynomial, degree 3": PolynomialFeatures(3),
+
+
+def _cubic(X: Array) -> Array:
+    from sklearn.preprocessing import PolynomialFeatures  # it takes long to import
+
+    return np.asarray(PolynomialFeatures(3, include_bias=False).fit_transform(X))
+
+
+FEATURES: dict[str, FeatureMap] = {
+    "linear": lambda X: X,
+    "polynomial, degree 3": _cubic,
     "radial basis, 5 × 5": RadialBasisFeatures(),
     "Fourier, order 2": FourierFeatures(),
 }
@@ -34,7 +41,7 @@ FEATURES: dict[str, Map] = {
 def fixed_features(
     data: Mapping[str, tuple[object, object]] | None = None,
     *,
-    features: Mapping[str, Map] | None = None,
+    features: Mapping[str, FeatureMap] | None = None,
     hidden_features: tuple[int, ...] = (8, 8),
     l2: float = 1e-4,
     rng: np.random.Generator | None = None,
@@ -53,9 +60,10 @@ def fixed_features(
     data : mapping of str to (X, y), optional
         Samples of shape (n_samples, 2), and their classes, 0 and 1; by default 200 of each set of
         `multilayer.data.toy.PLANE_SETS`.
-    features : mapping of str to callable, optional
-        Functions from samples to features, such as those of `multilayer.data`; by default the
-        inputs themselves, polynomials of degree 3, 25 radial basis functions, and 24 waves.
+    features : mapping of str to FeatureMap, optional
+        Functions from samples to features, such as those of `multilayer.data`, or ``fit_transform``
+        of scikit-learn's; by default the inputs themselves, polynomials of degree 3, 25 radial
+        basis functions, and 24 waves.
     hidden_features : tuple of int
         Widths of the network's hidden layers, with tanh; the last one is the number of its
         features.
@@ -82,9 +90,11 @@ def fixed_features(
     --------
     >>> import matplotlib
     >>> matplotlib.use("Agg")
+    >>> from sklearn.preprocessing import PolynomialFeatures
     >>> rng = np.random.default_rng(0)
-    >>> axes = fixed_features({"xor": toy.xor(60, rng=rng)},
-    ...                       features={"products": PolynomialFeatures(2)}, rng=rng)
+    >>> products = PolynomialFeatures(2, include_bias=False).fit_transform
+    >>> axes = fixed_features({"xor": toy.xor(60, rng=rng)}, features={"products": products},
+    ...                       rng=rng)
     >>> [ax.get_title() for ax in axes[0]]
     ['products\n5 features, accuracy 100%', 'learned, 8-8\n8 features, accuracy 100%']
     """
@@ -123,7 +133,7 @@ class _Composed:
     """A network on features of the inputs."""
 
     net: MLP
-    phi: Map | None = None
+    phi: FeatureMap | None = None
 
     def __call__(self, X: Array) -> Array:
         """Return the classes' probabilities."""
