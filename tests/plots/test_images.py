@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from multilayer.data import ScaledImages
-from multilayer.errors import InvalidDataError
+from multilayer.errors import InvalidDataError, InvalidTypeError
 from multilayer.plots import first_samples
 
 mpl.use("Agg")
@@ -49,11 +49,21 @@ def test_draws_where_it_is_told_and_takes_fewer_than_asked_for():
 @pytest.mark.parametrize(
     ("wrong", "labels", "message"),
     [
-        (np.zeros((3, 4)), None, "images must have shape (n_samples, height, width); got (3, 4)"),
-        (images(3), [1], "labels must have one label for each of the 3 images; got 1"),
+        (
+            np.zeros((3, 4)),
+            None,
+            "images of first_samples must have shape (n_samples, height, width); got (3, 4)",
+        ),
+        (images(3), [1], "labels of first_samples must be one for each of the 3 images; got 1"),
     ],
 )
 def test_what_is_no_image_set_is_refused(wrong, labels, message):
     with pytest.raises(InvalidDataError) as caught:
         first_samples(wrong, labels)
     assert str(caught.value) == message
+
+
+def test_what_is_no_axes_is_refused():
+    with pytest.raises(InvalidTypeError) as caught:
+        first_samples(images(2), ax=3)
+    assert str(caught.value) == "ax of first_samples must be a matplotlib Axes; got int"

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from multilayer import checks
-from multilayer.errors import InvalidDataError, MissingPackageError
+from multilayer.errors import InvalidDataError
+from multilayer.plots.style import one_axes
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -46,8 +47,9 @@ def first_samples(
     ------
     MissingPackageError
         If matplotlib is not installed.
-    InvalidDataError
-        If these are no images, or there is not a label for each that is drawn.
+    InvalidDataError, InvalidArgumentError, InvalidTypeError
+        If these are no images, or there is not a label for each that is drawn; or another argument
+        cannot be used.
 
     Examples
     --------
@@ -59,22 +61,17 @@ def first_samples(
     >>> [text.get_text() for text in ax.texts]
     ['0', '1', '2', '3', '4', '5', '6', '7', '8', '9']
     """
-    try:
-        from matplotlib import pyplot as plt
-    except ImportError as error:
-        msg = 'multilayer.plots needs matplotlib: pip install "multilayer[plot]"'
-        raise MissingPackageError(msg) from error
-
-    n = checks.integer(n, "n", "first_samples")
-    columns = checks.integer(columns, "columns", "first_samples")
+    owner = "first_samples"
+    n = checks.integer(n, "n", owner)
+    columns = checks.integer(columns, "columns", owner)
     pixels = getattr(images, "pixels", images)  # those of ScaledImages are on disk
     shown = np.asarray(pixels[:n] if hasattr(pixels, "__getitem__") else pixels)
     if shown.ndim != 3 or not shown.size:
-        msg = f"images must have shape (n_samples, height, width); got {shown.shape}"
+        msg = f"images of {owner} must have shape (n_samples, height, width); got {shown.shape}"
         raise InvalidDataError(msg)
     n = len(shown)
     if labels is not None and len(labels) < n:
-        msg = f"labels must have one label for each of the {n} images; got {len(labels)}"
+        msg = f"labels of {owner} must be one for each of the {n} images; got {len(labels)}"
         raise InvalidDataError(msg)
 
     columns = min(columns, n)
@@ -84,9 +81,7 @@ def first_samples(
     canvas = np.full(
         (rows * (header + height + GAP), columns * (width + GAP) - GAP), float(shown.min())
     )
-    if ax is None:
-        size = (columns * 0.9, rows * 0.9 * (header + height) / width)
-        _, ax = plt.subplots(figsize=size, layout="constrained")
+    ax = one_axes(ax, owner, (columns * 0.9, rows * 0.9 * (header + height) / width))
     for i, image in enumerate(shown):
         top = (i // columns) * (header + height + GAP) + header
         left = (i % columns) * (width + GAP)
