@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from multilayer import checks
+from multilayer.data import read_table
 from multilayer.errors import InvalidTypeError
 from multilayer.inspection.doctor.patient import Patient
 from multilayer.inspection.range_test import RangeTest
@@ -121,7 +122,7 @@ def _some(X: Any, n_samples: int) -> Any:
     if hasattr(X, "tocsr"):
         return X.tocsr()[rows]
     if isinstance(X, Mapping):
-        return {name: _safe_indexing(column, rows) for name, column in X.items()}
+        return {name: column[rows] for name, column in read_table(X).items()}
     return X[rows] if isinstance(X, LazySamples) else _safe_indexing(X, rows)
 
 

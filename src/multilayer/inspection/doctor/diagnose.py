@@ -78,9 +78,10 @@ def diagnose(
     y : array of shape (n_samples,) or (n_samples, out_features)
         Their targets.
     loss : str or Loss, optional
-        The loss it is trained with, where the network does not say it. By default that of an
-        estimator, or of the link function of the output; of the output ``"identity"``
-        cross-entropy for integer labels and several outputs, and else the squared error.
+        The loss it is trained with, where the network does not say it. By default that which an
+        estimator or a model's file tells, or that of the link function of the output; of the output
+        ``"identity"`` cross-entropy for integer labels and several outputs, and else the squared
+        error.
     history : History or mapping of str to sequence of float, optional
         What `fit` returned, or at least ``train_loss``: without it the learning rate is not judged.
         That of an estimator, or of a model file, by default.
