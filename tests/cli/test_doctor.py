@@ -177,3 +177,23 @@ def test_without_pandas_it_says_what_to_install(folder, monkeypatch):
     assert isinstance(result.exception, MissingPackageError)
     expected = 'mlp doctor needs pandas to read a CSV file: pip install "pandas"'
     assert str(result.exception) == expected
+
+
+def test_what_the_model_knows_as_words_is_read_as_words(tmp_path):
+    rng = np.random.default_rng(0)
+    y = np.where(rng.random(200) < 0.5, "01", "NA")
+    table = pd.DataFrame(
+        {
+            "zip": np.where(y == "01", "01234", "00555"),
+            "note": np.where(y == "01", "None", "NA"),
+            "code": pd.Series(np.where(y == "01", 7, 9), dtype="Int64").mask(rng.random(200) < 0.1),
+            "ok": y == "01",
+        }
+    )
+    model = MLPClassifier(4, columns={"code": "categorical"}, solver="lbfgs", random_state=0)
+    assert model.fit(table, y).score(table, y) == 1
+    model.save(tmp_path / "m.safetensors")
+    table.assign(y=y).to_csv(tmp_path / "t.csv", index=False)
+    result = run(tmp_path / "m.safetensors", tmp_path / "t.csv", "--json")
+    names = {finding["name"] for finding in json.loads(result.stdout)["findings"]}
+    assert not names & {"chance_level", "underfitting"}, result.stdout

@@ -111,8 +111,8 @@ def load_or_refuse(content, path):
     with np.errstate(all="ignore"):
         X = np.ones((3, model.net.architecture.in_features))
         if isinstance(model.inputs, Columns):
-            kinds = {column.name: column.kind for column in model.inputs.columns}
-            X = {name: [1, 2, 3] if kind == "numeric" else ["a", "b", "c"] for name, kind in kinds.items()}
+            entries = {"numeric": [1, 2, 3], "categorical": ["a", "b", "c"]}
+            X = {column.name: entries[column.kind] for column in model.inputs.columns}
         assert len(model(X)) == 3
 
 

@@ -3,15 +3,16 @@
 from pathlib import Path
 from typing import Annotated, Any, NamedTuple
 
+import numpy as np
 import typer
 from rich.console import Console
 
 from multilayer.cli import options
-from multilayer.data import load_digits, load_images
+from multilayer.data import as_words, load_digits, load_images
 from multilayer.errors import InvalidDataError, MissingPackageError
 from multilayer.files import load_model
 from multilayer.inspection import diagnose
-from multilayer.model import Columns
+from multilayer.model import Categorical, Classes, Columns, Model, Numbers
 from multilayer.registry import Names
 
 __all__ = ["doctor"]
@@ -46,9 +47,7 @@ def doctor(
     argument. Reading CSV needs pandas.
     """
     found = load_model(model)
-    X, y, validation = _bundled(data, data_dir) if data in BUNDLED else _table(data, target)
-    if data not in BUNDLED and not isinstance(found.inputs, Columns):
-        _check_numbers(X, data)
+    X, y, validation = _bundled(data, data_dir) if data in BUNDLED else _table(data, target, found)
     diagnosis = diagnose(found, X, y, validation=validation)
     if as_json:
         typer.echo(diagnosis.to_json())
@@ -67,8 +66,8 @@ def _bundled(name: str, data_dir: Path | None) -> _Data:
     return _Data(images.X_train.pixels, images.y_train, (images.X_test.pixels, images.y_test))
 
 
-def _table(path: str, target: str | None) -> _Data:
-    """Return a CSV file's columns, and its target."""
+def _table(path: str, target: str | None, model: Model) -> _Data:
+    """Return a CSV file's columns, and its target, as the model takes them."""
     try:
         import pandas as pd
     except ImportError as error:
@@ -80,6 +79,7 @@ def _table(path: str, target: str | None) -> _Data:
         raise InvalidDataError(msg)
     try:
         table = pd.read_csv(path)
+        texts = pd.read_csv(path, dtype=str, keep_default_na=False)
     except (ValueError, UnicodeError) as error:  # pandas' own are ValueErrors
         msg = f"{path} must be a CSV file with a header; {error}"
         raise InvalidDataError(msg) from error
@@ -88,13 +88,25 @@ def _table(path: str, target: str | None) -> _Data:
         raise InvalidDataError(msg)
     names = [str(name) for name in table.columns]
     target = names[-1] if target is None else Names("--target", names).check(target)
+    # What the model knows as words are words: "01" is no 1, and "NA" no gap.
+    if isinstance(model.targets, Classes) and model.targets.classes.dtype.kind in "UO":
+        table[target] = texts[target]
+    if isinstance(model.inputs, Columns):
+        for column in model.inputs.columns:
+            if isinstance(column, Categorical) and column.name in table and not _numbers(column):
+                table[column.name] = texts[column.name]
     X, y = table.drop(columns=target), table[target]
+    words = [str(name) for name in X.columns if X[name].dtype.kind not in "biuf"]
+    if words and isinstance(model.inputs, Numbers):
+        msg = f"{path} must hold numbers in all columns but the target; not so: {', '.join(words)}"
+        raise InvalidDataError(msg)
     return _Data(X, y.to_numpy(), None)
 
 
-def _check_numbers(X: Any, path: str) -> None:
-    """Raise if a model of numbers is to look at words."""
-    words = [str(name) for name in X.columns if X[name].dtype.kind not in "biuf"]
-    if words:
-        msg = f"{path} must hold numbers in all columns but the target; not so: {', '.join(words)}"
-        raise InvalidDataError(msg)
+def _numbers(column: Categorical) -> bool:
+    """Return whether a vocabulary is of numbers, as a column of postcodes has it."""
+    try:
+        numbers = np.array([float(word) for word in column.words])
+    except ValueError:
+        return False
+    return as_words(numbers) == list(column.words)
