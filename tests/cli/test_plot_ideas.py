@@ -2,15 +2,11 @@
 
 import matplotlib as mpl
 import pytest
-import typer
 from typer.testing import CliRunner
 
 from multilayer.cli import plot_ideas, plot_output
+from multilayer.cli.plot import app
 from multilayer.errors import InvalidArgumentError, UnknownNameError
-
-app = typer.Typer()
-for each in plot_ideas.__all__:
-    app.command(each)(getattr(plot_ideas, each))
 
 STARTS = {".png": b"\x89PNG", ".svg": b"<?xml", ".pdf": b"%PDF", ".PNG": b"\x89PNG"}
 QUICK = {
@@ -85,7 +81,7 @@ def test_what_was_there_stays_if_drawing_fails(tmp_path, monkeypatch):
         (["activations", "--save", "a.jpg"], UnknownNameError,
          "format of --save must be one of png, svg, pdf; got 'jpg', did you mean 'png'?"),
         (["activations", "--save", "no/such/a.png"], InvalidArgumentError,
-         "--save must name a file in a folder that exists; there is no "),
+         "must name a file in a folder that exists; there is no "),
         (["boundaries", "--data", "spiral", "--save", "a.png"], UnknownNameError,
          "got 'spiral', did you mean 'spirals'?"),
         (["units", "--seed", "-1", "--save", "a.png"], InvalidArgumentError,
