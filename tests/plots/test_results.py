@@ -180,6 +180,19 @@ class TestImportance:
         assert ax.get_title() == "the 2 most important of 3 inputs"
         assert ax.get_xlabel() == "decrease of the f1 macro when the input is shuffled"
 
+    @pytest.mark.filterwarnings("ignore:Stochastic Optimizer")
+    def test_a_model_of_values_has_its_estimators_picture(self):
+        table = pd.DataFrame(X, columns=["u", "v", "w"])
+        reg = MLPRegressor(hidden_layer_sizes=(4,), max_iter=30, random_state=0).fit(table, X[:, 1])
+        drawn = []
+        for model in (reg, reg.to_model()):
+            for scoring in (None, "r2"):
+                rng = np.random.default_rng(0)
+                ax = importance(model, table, X[:, 1], scoring=scoring, n_repeats=2, rng=rng)
+                drawn.append(np.concatenate([line.get_xdata() for line in ax.lines]))
+        for other in drawn[1:]:
+            np.testing.assert_allclose(other, drawn[0], rtol=1e-5, atol=1e-6)
+
     def test_the_columns_name_the_inputs(self):
         model = Model(network(), Classes(np.arange(3)), Numbers(3, names=("u", "v", "w")))
         labels = importance(model, X, Y, n_repeats=2).get_yticklabels()

@@ -5,10 +5,18 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
+from sklearn.base import BaseEstimator
+from sklearn.metrics import r2_score
 
 from multilayer import checks
 from multilayer.errors import InvalidDataError, InvalidTypeError, MissingPackageError
-from multilayer.plots.models import class_places, class_probabilities, column_names
+from multilayer.model import Model, Values
+from multilayer.plots.models import (
+    class_places,
+    class_probabilities,
+    column_names,
+    predicted_values,
+)
 from multilayer.plots.style import BLUE, GREY, one_axes
 
 if TYPE_CHECKING:
@@ -40,14 +48,15 @@ def importance(
     Parameters
     ----------
     model : estimator, Model, MLP or callable
-        What predicts; all but estimators must tell classes apart where `scoring` is None.
+        What predicts; where `scoring` is None, all but estimators and Models of one value a sample
+        must tell classes apart.
     X : array or table of shape (n_samples, in_features)
         Samples, best such that were not trained on. The model gets a table as pandas'.
     y : array of shape (n_samples,)
         Their targets.
     scoring : str or callable, optional
         scikit-learn's name of a score, or a function of model, X and y. By default the estimator's
-        own ``score``, or the accuracy.
+        own ``score``; else R² of a Model of values, the accuracy of all others.
     n_repeats : int
         How often each input is shuffled, at least 2.
     n_features : int
@@ -143,7 +152,7 @@ def _as_pandas(X: Any) -> Any:
         raise MissingPackageError(msg) from error
 
 
-class _Predictor:
+class _Predictor(BaseEstimator):  # type: ignore[misc]
     """What scikit-learn takes as an estimator: it wants a `fit`, which is never called."""
 
     def __init__(self, model: Any) -> None:
@@ -169,7 +178,13 @@ def _scorer(model: Any, scoring: Any) -> Any:
             )
             raise InvalidTypeError(msg)
         return scoring
-    return lambda _, X, y: _accuracy(model, X, y)
+    is_of_values = isinstance(model, Model) and isinstance(model.targets, Values)
+    own = _r2 if is_of_values else _accuracy
+    return lambda _, X, y: own(model, X, y)
+
+
+def _r2(model: Any, X: Any, y: Any) -> float:
+    return float(r2_score(y, predicted_values(model, X, "importance")))
 
 
 def _accuracy(model: Any, X: Any, y: Any) -> float:
