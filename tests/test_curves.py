@@ -21,11 +21,12 @@ def polylines(html):
 
 
 def test_curves_share_one_scale_and_the_best_epoch_is_marked():
-    html = curves_html({"a <loss>": [3.0, 1.0, 2.0], "b": [2.0, 2.0]}, best_epoch=2)
+    html = curves_html({"a <loss>": [3.0, 1.0, 2.0], "b": [2.0, 2.0]}, mark=(2, "<best>"))
     first, second = polylines(html)
     assert first == [(10, 10), (180, 130), (350, 70)]
     assert second == [(10, 70), (180, 70)]
     assert 'x1="180.0"' in html
+    assert "<title>&lt;best&gt;</title>" in html
     assert "a &lt;loss&gt;" in html
     assert "<loss>" not in html
 
@@ -98,5 +99,5 @@ def test_a_history_shows_its_losses():
     history.best_epoch = 2
     html = history._repr_html_()
     assert len(polylines(html)) == 2
-    assert "best epoch 2" in html
+    assert "best epoch 2, by validation loss" in html
     assert polylines(History()._repr_html_()) == []

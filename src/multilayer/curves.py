@@ -8,6 +8,7 @@ from itertools import cycle
 __all__ = ["curves_html", "sparkline", "sparklines"]
 
 Curves = Mapping[str, Sequence[float]]
+Mark = tuple[int, str]
 
 WIDTH, HEIGHT, MARGIN = 360, 140, 10
 LOOKS = (("#0072b2", ""), ("#d55e00", "6 3"), ("#009e73", "2 2"))
@@ -16,7 +17,7 @@ After the last one they begin again."""
 BLOCKS = "▁▂▃▄▅▆▇█"
 
 
-def curves_html(curves: Curves, *, best_epoch: int = 0) -> str:
+def curves_html(curves: Curves, *, mark: Mark = (0, "")) -> str:
     """Return curves as SVG, one scale for all, with a line of numbers below.
 
     Parameters
@@ -24,8 +25,8 @@ def curves_html(curves: Curves, *, best_epoch: int = 0) -> str:
     curves : mapping of str to sequence of float
         Names with their values, one an epoch. What is not finite is left out; of more epochs than
         the picture has places, each point is the mean of some.
-    best_epoch : int
-        Marked by an upright line, counted from 1; 0 for none.
+    mark : tuple of int and str
+        An epoch, counted from 1, that has an upright line, and what it is; 0 for none.
 
     Returns
     -------
@@ -48,11 +49,12 @@ def curves_html(curves: Curves, *, best_epoch: int = 0) -> str:
     x_scale = (WIDTH - 2 * MARGIN) / (n_epochs - 1)
     height = HEIGHT - 2 * MARGIN
     drawn, legend = [], []
-    if best_epoch:
-        x = MARGIN + x_scale * (best_epoch - 1)
+    marked, meaning = mark
+    if marked:
+        x = MARGIN + x_scale * (marked - 1)
         drawn.append(
             f'<line x1="{x:.1f}" y1="{MARGIN}" x2="{x:.1f}" y2="{HEIGHT - MARGIN}" '
-            f'stroke="#888888"><title>best epoch {best_epoch:,}</title></line>'
+            f'stroke="#888888"><title>{escape(meaning)}</title></line>'
         )
     for (name, curve), (colour, dashes) in zip(curves.items(), cycle(LOOKS), strict=False):
         if not curve:
@@ -68,11 +70,11 @@ def curves_html(curves: Curves, *, best_epoch: int = 0) -> str:
             f"<title>{escape(name)}</title></polyline>"
         )
         legend.append(f'<span style="color:{colour}">{escape(name)} {curve[-1]:.4g}</span>')
-    best = f"; best epoch {best_epoch:,}" if best_epoch else ""
+    told = f"; {escape(meaning)}" if marked else ""
     return (
         f'<svg width="{WIDTH}" height="{HEIGHT}" viewBox="0 0 {WIDTH} {HEIGHT}" role="img" '
         f'aria-label="{escape(", ".join(curves))} of each epoch">{"".join(drawn)}</svg>'
-        f"<div>{' · '.join(legend)}, after {n_epochs:,} epochs{best}; the picture goes from "
+        f"<div>{' · '.join(legend)}, after {n_epochs:,} epochs{told}; the picture goes from "
         f"{low:.4g} to {high:.4g}</div>"
     )
 

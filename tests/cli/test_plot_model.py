@@ -55,7 +55,7 @@ def test_show_draws_the_losses(path):
         "train loss █▆▃▁ 8 → 1",
         "validation loss █▃▁▃ 8 → 2",
         "scale ▁ 1 to █ 8, logarithmic",
-        "epochs 4; the best is 3",
+        "epochs 4; best epoch 3, by validation loss",
         "stopped by early_stopping",
     ):
         assert part in text

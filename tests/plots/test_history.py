@@ -35,12 +35,12 @@ def test_curves_best_epoch_and_learning_rate():
     found = lines(ax)
     assert found["training"] == ([1, 2, 3], [0.9, 0.5, 0.4])
     assert found["validation"] == ([1, 2, 3], [0.8, 0.6, 0.7])
-    assert found["best epoch: 2"] == ([2], [0.6])
+    assert found["best epoch 2, by validation loss"] == ([2], [0.6])
     left, right = ax.figure.axes
     assert left is ax
     assert lines(right) == {"learning rate": ([1, 2, 3], [0.1, 0.05, 0.01])}
     legend = [text.get_text() for text in right.get_legend().get_texts()]
-    assert legend == ["training", "validation", "best epoch: 2", "learning rate"]
+    assert legend == ["training", "validation", "best epoch 2, by validation loss", "learning rate"]
     assert (ax.get_xlabel(), ax.get_ylabel()) == ("epoch", "loss")
 
 
@@ -71,11 +71,31 @@ def test_estimators_theirs_and_those_that_went_on():
     assert lines(history(theirs))["training"] == ([1, 2, 3], theirs.loss_curve_)
     ours = MLPClassifier((3,), max_iter=3, random_state=0, early_stopping=True, warm_start=True)
     ours.fit(X, y)
-    assert f"best epoch: {ours.history_.best_epoch}" in lines(history(ours))
+    assert f"best epoch {ours.history_.best_epoch}, by validation score" in lines(history(ours))
     ours.fit(X, y)
     found = lines(history(ours))
     assert found["training"] == ([1, 2, 3, 4, 5, 6], ours.loss_curve_)
     assert found["validation"][1] == ours.validation_loss_curve_
+
+
+@pytest.mark.parametrize(
+    ("validation", "label", "epochs"),
+    [
+        ({}, None, None),  # the training loss is that of the weights an epoch began with
+        ({"validation_loss": [0.8, 0.6, 0.5], "validation_score": [0.1, 0.3, 0.2]},
+         "best epoch 2, by validation score", [2, 2]),
+        ({"validation_loss": [0.8, 0.6, 0.5], "validation_accuracy": [0.1, 0.3, 0.2]},
+         "best epoch 2", [2, 2]),
+    ],
+)  # fmt: skip
+def test_the_best_epoch_is_told_by_what_it_was_judged(validation, label, epochs):
+    found = History({"train_loss": [0.9, 0.5, 0.4], **validation})
+    found.best_epoch = 2
+    drawn = lines(history(found))
+    assert {name: x for name, (x, _) in drawn.items() if "best" in name} == (
+        {} if label is None else {label: epochs}
+    )
+    assert ("best epoch" in found._repr_html_()) == (label is not None)
 
 
 @pytest.mark.parametrize("source", [None, Architecture(2, (), 1), {"train_loss": [1.0]}])

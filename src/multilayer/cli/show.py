@@ -121,8 +121,7 @@ def _history_rows(told: Any) -> list[tuple[str, str]] | None:
     for name, curve in history.items():
         if name not in (*losses, "seconds") and curve:
             rows.append((name.replace("_", " "), f"{curve[-1]:.4g} in the last epoch"))
-    best = f"; the best is {history.best_epoch:,}" if history.best_epoch else ""
-    rows.append(("epochs", f"{history.n_epochs:,}{best}"))
+    rows.append(("epochs", "; ".join(filter(None, (f"{history.n_epochs:,}", history.best[1])))))
     if history.stopped_by:
         rows.append(("stopped by", history.stopped_by))
     return rows

@@ -16,5 +16,5 @@ def fitted_html(estimator: Any) -> str:
     # Of a warm start the history, and so the best epoch, is that of the last part alone.
     history = estimator.history_
     is_whole = history.n_epochs == len(estimator.loss_curve_)
-    pictures = curves_html(curves, best_epoch=history.best_epoch if is_whole else 0)
+    pictures = curves_html(curves, mark=history.best if is_whole else (0, ""))
     return f"<div>{estimator.network_.architecture._repr_html_()}{pictures}</div>"

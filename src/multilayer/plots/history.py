@@ -20,8 +20,8 @@ def history(source: Any, *, ax: "Axes | None" = None) -> "Axes":
 
     The training loss has the penalty in it and is measured before each step, the validation loss
     has none and is measured after the epoch. A learning rate that changes has an axis of its own,
-    on the right. The best epoch is the one whose weights were best by what the training was judged
-    by.
+    on the right. The best epoch is the one whose weights were best by the validation loss or score;
+    it is marked where there were validation samples, on the curve if that is what it was judged by.
 
     Parameters
     ----------
@@ -50,7 +50,7 @@ def history(source: Any, *, ax: "Axes | None" = None) -> "Axes":
     >>> found = History({"train_loss": [0.9, 0.5, 0.4], "validation_loss": [0.8, 0.6, 0.7]})
     >>> found.best_epoch = 2
     >>> [text.get_text() for text in history(found).get_legend().get_texts()]
-    ['training', 'validation', 'best epoch: 2']
+    ['training', 'validation', 'best epoch 2, by validation loss']
     """
     found = _history_of(source)
     if not found.get("train_loss"):
@@ -65,13 +65,13 @@ def history(source: Any, *, ax: "Axes | None" = None) -> "Axes":
     for name, (label, colour, line_style) in looks.items():
         if name in found:
             ax.plot(epochs, found[name], line_style, color=colour, label=label, marker=marker)
-    if found.best_epoch:
-        judged = found.get("validation_loss", found["train_loss"])[found.best_epoch - 1]
-        ax.axvline(found.best_epoch, color=GREY, linewidth=0.8, zorder=0)
-        ax.plot(
-            found.best_epoch, judged, "D", color="black", markersize=6, zorder=3,
-            label=f"best epoch: {found.best_epoch}",
-        )  # fmt: skip
+    best, label = found.best
+    if best:
+        by_loss = found.judge == "validation_loss"
+        ax.axvline(best, color=GREY, linewidth=0.8, zorder=0, label=None if by_loss else label)
+        if by_loss:
+            ax.plot(best, found["validation_loss"][best - 1], "D", color="black", markersize=6,
+                    zorder=3, label=label)  # fmt: skip
     ax.set(xlabel="epoch", ylabel="loss")
     ax.xaxis.set_major_locator(MaxNLocator(integer=True))
     handles, labels = ax.get_legend_handles_labels()

@@ -56,6 +56,34 @@ class History(Mapping[str, list[float]]):
         """How many epochs are over."""
         return max((len(column) for column in self._values.values()), default=0)
 
+    @property
+    def judge(self) -> str:
+        """The validation metric that the best epoch is the best by; empty if that is not known."""
+        for name, best in (("validation_score", max), ("validation_loss", min)):
+            curve = self._values.get(name)
+            if curve and self.best_epoch == curve.index(best(curve)) + 1:
+                return name
+        return ""
+
+    @property
+    def best(self) -> tuple[int, str]:
+        """The best epoch, and in words; 0 and nothing if there were no validation samples.
+
+        Without them epochs are judged by the training loss, which is that of other weights than
+        those at the epoch's end: a picture of it has no place for a best epoch.
+
+        Examples
+        --------
+        >>> history = History({"train_loss": [0.9, 0.5], "validation_loss": [0.8, 0.9]})
+        >>> history.best_epoch = 1
+        >>> history.best
+        (1, 'best epoch 1, by validation loss')
+        """
+        if not self.best_epoch or not any(name.startswith("validation_") for name in self):
+            return 0, ""
+        by = f", by {self.judge.replace('_', ' ')}" if self.judge else ""
+        return self.best_epoch, f"best epoch {self.best_epoch:,}{by}"
+
     def __getitem__(self, name: str) -> list[float]:
         if name not in self._values:
             # A mapping's own error, so that `get` and `in` work; the message helps all the same.
@@ -80,7 +108,7 @@ class History(Mapping[str, list[float]]):
             label: self._values[name] for name, label in names.items() if name in self._values
         }
         told = f"<code>{escape(repr(self))}</code>"
-        return f"<div>{told}<br>{curves_html(curves, best_epoch=self.best_epoch)}</div>"
+        return f"<div>{told}<br>{curves_html(curves, mark=self.best)}</div>"
 
     def to_pandas(self) -> "pandas.DataFrame":
         """Return a table with a row an epoch, indexed from 1, and a column a metric.

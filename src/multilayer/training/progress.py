@@ -101,9 +101,8 @@ class Progress(Callback):
         display, self._display = self._display, None
         display.on_train_end(run)
         if run.stopped_by not in ("", "n_epochs", "divergence"):  # this raises its own error
-            best = run.history.best_epoch
-            reason = run.stopped_by.replace("_", " ")
-            display.write(f"stopped by {reason}" + (f"; best epoch {best}" if best else ""))
+            words = [f"stopped by {run.stopped_by.replace('_', ' ')}", run.history.best[1]]
+            display.write("; ".join(filter(None, words)))
 
 
 class _Display(Callback):
@@ -236,7 +235,7 @@ class _Notebook(_Live):
         news = dict(_news(run))
         text = " · ".join([_epoch(run), *(f"{k} {v}" for k, v in news.items()), self._clock(run)])
         losses = _losses(run)
-        picture = curves_html(losses, best_epoch=run.history.best_epoch)
+        picture = curves_html(losses, mark=run.history.best)
         told = {k: v for k, v in news.items() if not picture or k not in losses}
         words = [_epoch(run), *(f"{k} {v}" for k, v in told.items()), self._clock(run)]
         html = (
