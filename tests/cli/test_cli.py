@@ -239,8 +239,8 @@ def test_of_a_diverged_training_the_best_epoch_is_kept(tmp_path, monkeypatch, ca
     with pytest.raises(DivergenceError, match="train_loss became nan in epoch 4, step 1"):
         app(job, standalone_mode=False)
     assert "diverged; these are the weights of epoch 3" in capsys.readouterr().out
-    training = load_model(path).information["training"]
-    assert (training["best_epoch"], training["stopped_by"]) == (3, "divergence")
+    history = load_model(path).information["history"]
+    assert (history["best_epoch"], history["stopped_by"]) == (3, "divergence")
 
 
 @pytest.mark.parametrize("is_ready", [True, False])

@@ -540,3 +540,10 @@ def test_signature_defaults_and_documentation_agree():
         if not line.startswith(" "):
             for name in line.split(" : ")[0].split(", "):
                 assert hasattr(model, name), name
+
+
+@pytest.mark.parametrize("columns", [None, "auto"])
+def test_text_among_the_targets_is_not_the_samples_fault(columns):
+    y = np.array([1.0, 2.0, "4$"], dtype=object)
+    with pytest.raises(ValueError, match=r"float: '4\$' in y\. The first is at index 2\.$"):
+        MLPRegressor(columns=columns).fit(np.ones((3, 2)), y)

@@ -64,13 +64,17 @@ def validated(
         found = NOT_FINITE.match(text)
         if found is None and not text.startswith(NO_NUMBER):
             raise
-        which = 0 if found is None or found[1] == "X" else 1
-        place = _place(data[which], _is_not_finite if found else _is_no_number)
+        is_bad = _is_not_finite if found else _is_no_number
+        if found is None:  # which does not say of what
+            which = 0 if len(data) == 1 or _place(data[0], is_bad) else 1
+        else:
+            which = ("X", "y").index(found[1])
+        place = _place(data[which], is_bad)
         end = found.end() if found else len(text)
         said = text[:end].replace("Input X", f"Input {names[0]}")
         said = said.replace("Input y", f"Input {names[1]}")
         if found is None:
-            said += f" in {names[0]}."
+            said += f" in {names[which]}."
         if which == 0 and (found is None or found[2] == "NaN"):
             place += TAKES_GAPS
         raise ValueError(f"{said}{place}{text[end:]}") from error  # noqa: EM102
@@ -101,14 +105,17 @@ def encoded(
     if isinstance(X, Mapping) and not issparse(X):  # some of SciPy's are mappings too
         msg = f"{name} must be a data frame or rows; got {type(X).__name__}"
         raise InvalidTypeError(msg)
+    is_frame = hasattr(X, "columns")
     if isinstance(X, np.ma.MaskedArray):
         masked, X = np.ma.getmaskarray(X), X.data.astype(object)
         X[masked] = None
-    elif not hasattr(X, "columns"):
+    elif not is_frame:
         kind = None if isinstance(X, np.ndarray) else object  # rows of numbers and text
         X = check_array(X, dtype=kind, ensure_all_finite=False, input_name=name)
-    table = read_table(X, name, None if reset else estimator._columns.names)
+    if is_frame:
+        read_table(X[:1], name)  # scikit-learn's check of the names takes each to be there once
     validate_data(estimator, X, reset=reset, skip_check_array=True)
+    table = read_table(X, name, None if reset else estimator._columns.names)
     if not _num_samples(X):
         msg = f"Found array with 0 sample(s) in {name} while a minimum of 1 is required."
         raise InvalidDataError(msg)
