@@ -158,4 +158,14 @@ def test_the_calibration_error_is_the_distance_from_the_frequencies():
     p = np.repeat([0.2, 0.9], 500)
     happened = np.concatenate([np.arange(500) < 50, np.arange(500) < 250])
     # 0.1 against 0.2, and 0.5 against 0.9, each of half of the samples, in bins of one frequency
-    assert calibration(p, happened, n_bins=2).error == pytest.approx(0.5 * 0.1 + 0.5 * 0.4)
+    assert calibration(p, happened).error == pytest.approx(0.5 * 0.1 + 0.5 * 0.4)
+    rounded = p + 1e-9 * happened  # what is alike to rounding is in one bin, whatever its order
+    assert calibration(rounded, happened).error == pytest.approx(0.5 * 0.1 + 0.5 * 0.4)
+
+
+@pytest.mark.parametrize("n", [1, 7, 15, 1500])
+def test_the_bins_of_the_calibration_error_are_of_equal_counts(n):
+    p, happened = np.linspace(0.5, 1, n) ** 2, np.arange(n) % 3 > 0
+    bins = np.array_split(np.arange(n), min(n, 15))
+    expected = sum(abs(p[rows].mean() - happened[rows].mean()) * len(rows) / n for rows in bins)
+    assert calibration(p, happened).error == pytest.approx(expected)

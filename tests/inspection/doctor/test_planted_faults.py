@@ -7,7 +7,13 @@ from dataclasses import dataclass
 import numpy as np
 import pytest
 from scipy.special import log_softmax, softmax
-from sklearn.datasets import load_diabetes, load_iris, load_wine, make_circles
+from sklearn.datasets import (
+    load_breast_cancer,
+    load_diabetes,
+    load_iris,
+    load_wine,
+    make_circles,
+)
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
@@ -324,6 +330,33 @@ def test_probabilities_that_are_not_frequencies(digits, network, train, factor, 
     assert what in wrong.meaning
     assert wrong.evidence["mean probability"] == pytest.approx(p.max(axis=1).mean(), rel=1e-5)
     assert wrong.evidence["frequency"] == (p.argmax(axis=1) == held_out[1]).mean()
+
+
+def breast_cancer():
+    X, y = load_breast_cancer(return_X_y=True)
+    return StandardScaler().fit_transform(X), y
+
+
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+def test_too_strong_a_penalty_makes_a_network_unsure_on_its_own_samples_too():
+    X, y = breast_cancer()
+    clf = MLPClassifier(50, alpha=100, random_state=0).fit(X, y)
+    unsure = finding(diagnose(clf, X, y), "miscalibrated")
+    assert "not sure enough" in unsure.meaning
+    assert "less l2, alpha" in unsure.advice
+    p = clf.predict_proba(X).max(axis=1)
+    assert unsure.evidence["mean probability"] == pytest.approx(p.mean(), rel=1e-5)
+    assert unsure.evidence["frequency"] == clf.score(X, y)
+
+
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+def test_a_constant_probability_that_is_the_frequency_is_calibrated():
+    X, y = breast_cancer()
+    clf = MLPClassifier((30,) * 10, activation="logistic", max_iter=30, random_state=0).fit(X, y)
+    assert np.ptp(clf.predict_proba(X)[:, 1]) < 1e-8
+    found = diagnose(clf, X, y).names
+    assert "chance_level" in found
+    assert "miscalibrated" not in found
 
 
 # The link function twice -------------------------------------------------------------------------

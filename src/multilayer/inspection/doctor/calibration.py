@@ -9,6 +9,7 @@ import numpy.typing as npt
 
 from multilayer.inspection.doctor.case import Case, Sample
 from multilayer.inspection.doctor.finding import Finding, severity_of
+from multilayer.inspection.doctor.measures import simple_scores
 from multilayer.numpy import OUTPUTS, Loss
 
 __all__ = ["Calibration", "calibration", "miscalibrated"]
@@ -16,7 +17,10 @@ __all__ = ["Calibration", "calibration", "miscalibrated"]
 Array = npt.NDArray[Any]
 
 N_BINS = 15
-"""As in Guo et al. 2017; here each holds as many samples."""
+"""As many as in Guo et al. 2017."""
+ALIKE = 1e-6
+"""Probabilities that differ by less differ by rounding: in float32 logits of size 10 are known to
+1e-6."""
 ERROR, WRONG_ERROR = 0.1, 0.2
 """Beyond what chance explains: what is called 90 % sure is right in 80 % of the cases, or 70 %.
 Networks that are stopped in time or penalised are often less sure than right by half of that."""
@@ -25,7 +29,7 @@ STANDARD_DEVIATIONS = 3.0
 
 
 class Calibration(NamedTuple):
-    """The expected calibration error, and what chance makes of it."""
+    """The adaptive calibration error, and what chance makes of it."""
 
     error: float
     """Σ nᵦ/n |p̄ᵦ − ȳᵦ| over the bins b: how far probabilities are from frequencies."""
@@ -35,8 +39,11 @@ class Calibration(NamedTuple):
     """Its standard deviation."""
 
 
-def calibration(p: Array, happened: Array, n_bins: int = N_BINS) -> Calibration:
-    r"""Return the expected calibration error (Naeini et al. 2015, eq. 3), and that of chance.
+def calibration(p: Array, happened: Array) -> Calibration:
+    r"""Return the adaptive calibration error, and that of chance.
+
+    Its bins hold equal numbers of samples, as in Nixon et al. 2019, where those of the expected
+    calibration error have equal widths; samples of the same probability share one.
 
     With probabilities that are right, the frequency of a bin of n samples is about normal around
     their mean, with variance :math:`s^2 = \sum p_i(1 - p_i)/n^2`. Its distance has then the mean
@@ -50,18 +57,18 @@ def calibration(p: Array, happened: Array, n_bins: int = N_BINS) -> Calibration:
         Probabilities.
     happened : array of shape (n_samples,)
         1 where what they are the probabilities of has happened, else 0.
-    n_bins : int
-        How many bins, of equal numbers of samples.
 
     Examples
     --------
     >>> found = calibration(np.full(1000, 0.9), np.arange(1000) % 2)
     >>> round(found.error, 3), round(found.by_chance, 3)
-    (0.4, 0.029)
+    (0.4, 0.008)
     """
     order = np.argsort(p, kind="stable")
+    cuts = np.arange(1, N_BINS) * len(p) // N_BINS
+    cuts = np.searchsorted(p[order], p[order[cuts]] - ALIKE)  # back to the first that is alike
     error = mean = variance = 0.0
-    for rows in np.array_split(order, min(n_bins, len(p))):
+    for rows in np.split(order, np.unique(cuts[cuts > 0])):
         share = len(rows) / len(p)
         error += share * abs(float(p[rows].mean() - happened[rows].mean()))
         s = math.sqrt(float((p[rows] * (1 - p[rows])).sum())) / len(rows)
@@ -74,8 +81,8 @@ def miscalibrated(case: Case) -> Iterator[Finding]:
     """Find probabilities whose error is neither small nor chance.
 
     On the samples that it was trained on, a network may well be less sure than right: what is more
-    often right there than elsewhere is the answer, not the probability. So that a network is not
-    sure enough takes validation samples.
+    often right there than elsewhere is the answer, not the probability. So without validation
+    samples it is not sure enough if simple models are right much more often on new samples.
     """
     answers = _answers(case.held_out, case.loss)
     if answers is None:
@@ -87,7 +94,10 @@ def miscalibrated(case: Case) -> Iterator[Finding]:
         return
     is_sure = p.mean() > happened.mean()
     if case.validation is None and not is_sure:
-        return
+        known = max(simple_scores(case).values(), default=0.0)
+        noise = math.sqrt(max(known * (1 - known), 0) / len(case.training))
+        if known - p.mean() < max(ERROR, STANDARD_DEVIATIONS * noise):
+            return
     yield Finding(
         "miscalibrated",
         severity_of(excess > WRONG_ERROR),
@@ -102,7 +112,7 @@ def miscalibrated(case: Case) -> Iterator[Finding]:
         "Stop early, use l2 or label smoothing, or calibrate with "
         "sklearn.calibration.CalibratedClassifierCV."
         if is_sure
-        else "Train for longer, with less l2, dropout or label smoothing, or calibrate with "
+        else "Train for longer, with less l2, alpha, dropout or label smoothing, or calibrate with "
         "sklearn.calibration.CalibratedClassifierCV.",
     )
 

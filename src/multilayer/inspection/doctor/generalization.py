@@ -9,9 +9,8 @@ from multilayer.inspection.doctor.case import Case, Sample
 from multilayer.inspection.doctor.finding import Finding, severity_of
 from multilayer.inspection.doctor.measures import (
     constant_logits,
-    linear_score,
-    neighbours_score,
     score,
+    simple_scores,
 )
 
 __all__ = ["chance_level", "overfitting", "underfitting"]
@@ -114,20 +113,16 @@ def _error(case: Case, share: float) -> float:
 def underfitting(case: Case) -> Iterator[Finding]:
     """Find a network that is worse on its own samples than a simple model is on new ones."""
     own = score(case.training, case.loss)
-    simple = {
-        "score of linear fit": linear_score(case),
-        "score of nearest neighbours": neighbours_score(case),
-    }
-    better = {name: value for name, value in simple.items() if not math.isnan(value)}
-    if math.isnan(own) or not better:
+    simple = simple_scores(case)
+    if math.isnan(own) or not simple:
         return
-    best = max(better.values())
+    best = max(simple.values())
     behind = best - own
     if behind > BEHIND[case.loss.task] and behind > STANDARD_ERRORS * _error(case, best):
         yield Finding(
             "underfitting",
             severity_of(behind > 2 * BEHIND[case.loss.task]),
-            {"score": own, **better},
+            {"score": own, **simple},
             "On its own samples the network is worse than simple models are on samples that they "
             "have not seen: it could learn much more from these inputs.",
             "Train for more epochs or with a higher learning rate, with more units, or with less "

@@ -9,7 +9,14 @@ import numpy.typing as npt
 from multilayer.inspection.doctor.case import Case, Sample
 from multilayer.numpy import GroupedCrossEntropy, Loss
 
-__all__ = ["constant_logits", "linear_score", "neighbours_score", "rightness", "score"]
+__all__ = [
+    "constant_logits",
+    "linear_score",
+    "neighbours_score",
+    "rightness",
+    "score",
+    "simple_scores",
+]
 
 Array = npt.NDArray[Any]
 
@@ -136,3 +143,12 @@ def neighbours_score(case: Case) -> float:
     X, y = sample.X[rows], y[rows]
     nearest = NearestNeighbors(n_neighbors=N_NEIGHBOURS).fit(X).kneighbors(return_distance=False)
     return _score_of(case, y, y[nearest].mean(axis=1))
+
+
+def simple_scores(case: Case) -> dict[str, float]:
+    """Return the scores that simple models have on new samples, of those that have one."""
+    scores = {
+        "score of linear fit": linear_score(case),
+        "score of nearest neighbours": neighbours_score(case),
+    }
+    return {name: value for name, value in scores.items() if not math.isnan(value)}
