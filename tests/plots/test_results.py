@@ -265,6 +265,17 @@ class TestMostWrong:
         expected = [str(row), "0: 0 %", "1: 100.0 %", *(f"{value:.4g}" for value in X[row])]
         assert [cells[1, i] for i in range(6)] == expected
 
+    def test_rows_have_the_frames_labels_and_columns_that_say_nothing_come_last(self):
+        same = pd.DataFrame(1.0, index=range(200), columns=list("abcdef"))
+        table = same.assign(u=X[:, 0]).set_axis([f"id {i}" for i in range(200)])
+        ax = most_wrong(lambda X: np.asarray(X)[:, -1] > 0, table, np.zeros(200, int), n=2)
+        cells = ax.tables[0].get_celld()
+        heads = [cells[0, j].get_text().get_text() for j in range(3, 10)]
+        assert heads == ["u", *"abcde", "1 more"]
+        first, second = np.flatnonzero(X[:, 0] > 0)[:2]
+        shown = [[cells[i, j].get_text().get_text() for j in (0, 3)] for i in (1, 2)]
+        assert shown == [[f"id {row}", f"{X[row, 0]:.4g}"] for row in (first, second)]
+
     def test_gaps_and_words_of_a_table_are_shown(self):
         table = np.array([["red", 1], [None, 2.5]], dtype=object)
         ax = most_wrong(lambda X: np.ones(len(X), bool), table, [0, 0])

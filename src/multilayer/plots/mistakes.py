@@ -56,15 +56,15 @@ def most_wrong(
     images : array of shape (n_samples, height, width), optional
         What is drawn of each sample: the pixels before they were scaled and flattened, say. By
         default X itself, if it has this shape; else samples are rows of a table, with the first of
-        their inputs.
+        the inputs in which they differ.
     ax : matplotlib Axes, optional
         Where to draw; new ones by default.
 
     Returns
     -------
     Axes
-        Each sample with its row in X, the true class with its probability, and the predicted class
-        with its.
+        Each sample with its row in X, or what a frame's index calls it, the true class with its
+        probability, and the predicted class with its.
 
     Raises
     ------
@@ -107,9 +107,10 @@ def most_wrong(
     of_truth = p[np.arange(len(p)), truth]
     wrong = np.flatnonzero(predicted != truth)
     rows = wrong[np.argsort(of_truth[wrong], kind="stable")][:n]
+    labels = X.index if hasattr(X, "iloc") else range(len(p))
     told = [
         (
-            str(row),
+            str(labels[row]),
             f"{classes[truth[row]]}: {_share(of_truth[row])}",
             f"{classes[predicted[row]]}: {_share(p[row].max())}",
         )
@@ -159,9 +160,18 @@ def _draw_rows(
     """Draw a table, a sample a row."""
     n_more = len(names) - N_COLUMNS
     more = ["…"] if n_more > 0 else []
-    heads = ["row", "true", "predicted", *names[:N_COLUMNS], *(f"{n_more} more" for _ in more)]
+    # Inputs that are the same in all of these samples come last.
+    order = sorted(range(len(names)), key=lambda j: len(set(map(str, samples[:, j]))) == 1)
+    shown = order[:N_COLUMNS]
+    heads = [
+        "row",
+        "true",
+        "predicted",
+        *(names[j] for j in shown),
+        *(f"{n_more} more" for _ in more),
+    ]
     cells = [
-        [*texts, *map(_short, sample[:N_COLUMNS]), *more]
+        [*texts, *(_short(sample[j]) for j in shown), *more]
         for sample, texts in zip(samples, told, strict=True)
     ]
     n_letters = sum(max(map(len, column)) + 3 for column in zip(heads, *cells, strict=True))
