@@ -171,3 +171,15 @@ def test_numbers_that_do_not_fit_are_refused(arguments, error, message):
         Numbers(*arguments)
     with pytest.raises(InvalidTypeError, match=r"^columns must be Numeric or Categorical; got str"):
         Columns(["a"])
+
+
+def test_numbers_that_a_mark_has_made_words_are_warned_of():
+    ages = [str(age) for age in range(20, 60)]
+    with pytest.warns(
+        UserWarning, match=r"'age' of X are numbers, such as '20', and others such as"
+    ):
+        Columns.of({"age": [*ages, "?"]})
+    with pytest.warns(UserWarning, match=r"such as '20': if .*; else say \{'age': 'categorical'\}"):
+        Columns.of({"age": ages})
+    Columns.of({"age": [*ages, "?"]}, {"age": "categorical"})
+    Columns.of({"code": [f"c{age}" for age in ages], "few": ["1", "2"] * 20})

@@ -18,7 +18,8 @@ __all__ = ["Columns", "inputs_from_dict"]
 Array = npt.NDArray[Any]
 
 MANY = 10
-"""Entries of which one at least ought to be known."""
+"""Entries of which one at least ought to be known; more than twice as many numerals, among which
+less than every tenth is another word, are no names."""
 
 
 class Columns(Inputs):
@@ -82,8 +83,13 @@ class Columns(Inputs):
 
         Raises
         ------
-        InvalidArgumentError, InvalidDataError
+        InvalidArgumentError, InvalidDataError, InvalidTypeError
             If a kind is of a column that is not there, or no kind; or a column cannot be used.
+
+        Warns
+        -----
+        UserWarning
+            If nearly all words of a column are numerals, as a mark among numbers makes them.
         """
         table = read_table(X, name)
         kinds = {} if kinds is None else kinds
@@ -104,6 +110,8 @@ class Columns(Inputs):
                 columns.append(Numeric.of(column, as_numbers(entries, _told(column, name))))
             else:
                 columns.append(Categorical.of(column, as_words(entries)))
+                if column not in kinds:
+                    _warn_of_numbers(columns[-1], name)
         return cls(columns)
 
     def encode(self, X: Any, name: str = "X") -> Array:
@@ -171,6 +179,28 @@ def inputs_from_dict(found: Any, in_features: int, arrays: dict[str, Array]) -> 
         msg = f"inputs of kind columns have no {', '.join(arrays)}"
         raise InvalidDataError(msg)
     return Columns([column_from_dict(column) for column in told or ()])
+
+
+def _warn_of_numbers(column: Column, table: str) -> None:
+    """Warn where words look like numbers that a word among them has made words of."""
+    assert isinstance(column, Categorical)
+    others = [word for word in column.words if not _is_numeral(word)]
+    if len(column.words) > 2 * MANY and len(others) < len(column.words) / MANY:
+        besides = f", and others such as {others[0]!r}" if others else ""
+        msg = (
+            f"the words of {_told(column.name, table)} are numbers, such as {column.words[0]!r}"
+            f"{besides}: if they are not names, give them as numbers and gaps; else say "
+            f"{{{column.name!r}: 'categorical'}}"
+        )
+        warnings.warn(msg, stacklevel=3)
+
+
+def _is_numeral(word: str) -> bool:
+    try:
+        float(word)
+    except ValueError:
+        return False
+    return True
 
 
 def _warn_of_strangers(column: Categorical, words: list[str | None], table: str) -> None:
