@@ -90,6 +90,15 @@ def test_an_estimator_and_a_layer_of_one_unit():
     assert np.allclose(samples_of(last)[:, 1], 0)
 
 
+@pytest.mark.parametrize(("name", "is_over"), [("yes", True), ("a house in the country", False)])
+def test_a_legend_of_long_names_covers_no_samples(name, is_over):
+    names = np.array(["no", name])
+    clf = MLPClassifier((2,), activation="tanh", solver="lbfgs", random_state=0).fit(X, names[y])
+    first = plots.learned_features(clf, X, names[y])[0]
+    first.figure.canvas.draw()
+    assert first.get_legend().get_window_extent().overlaps(first.get_window_extent()) == is_over
+
+
 def test_a_dead_layer_is_a_point():
     net = network(2)
     net.set_weights([([[1.0, 0], [0, 1]], [-9.0, -9]), ([[1.0, 1]], [0.0])])

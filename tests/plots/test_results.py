@@ -1,6 +1,7 @@
 """Pictures of results: their numbers against scikit-learn's and closed forms, planted facts."""
 
 import sys
+from itertools import pairwise
 
 import numpy as np
 import pandas as pd
@@ -72,6 +73,14 @@ class TestConfusionMatrix:
         assert display.ax_ is ax
         again = ConfusionDisplay.from_predictions(NAMES[Y], classifier.predict(X))
         np.testing.assert_array_equal(display.confusion_matrix, again.confusion_matrix)
+
+    def test_long_names_leave_room_for_the_matrix(self):
+        names = np.array(["a house in the country", "a flat in the city of London", "no"])
+        ax = confusion_matrix(lambda X: names[Y], X, names[Y])
+        ax.figure.canvas.draw()
+        assert ax.get_position().width * ax.figure.get_figwidth() > 1.5
+        labels = [label.get_text() for label in ax.get_yticklabels()]
+        assert labels == ["a flat in…of London", "a house in…e country", "no"]
 
     @pytest.mark.filterwarnings("ignore:Stochastic Optimizer")
     def test_the_names_of_a_tables_columns_are_kept(self):
@@ -146,6 +155,13 @@ class TestResiduals:
         assert ax.get_title() == f"root mean squared error {rmse:.4g}"
         display = ResidualsDisplay.from_estimator(reg, X, target, kind="actual_vs_predicted")
         assert display.ax_.get_ylabel() == "true value"
+
+    def test_large_numbers_do_not_run_into_each_other(self):
+        predicted = np.linspace(1.2e5, 5.1e5, 200)
+        ax = residuals(lambda X: predicted, X, predicted + 1)
+        ax.figure.canvas.draw()
+        boxes = [label.get_window_extent() for label in ax.get_xticklabels() if label.get_text()]
+        assert all(left.x1 + 5 < right.x0 for left, right in pairwise(boxes))
 
     def test_classes_have_no_residuals(self, classifier):
         with pytest.raises(InvalidArgumentError, match="MLPClassifier predicts classes"):

@@ -9,7 +9,7 @@ import numpy.typing as npt
 from multilayer import checks
 from multilayer.errors import InvalidArgumentError, InvalidTypeError
 from multilayer.plots.models import Plane, class_places, class_probabilities, plane_grid
-from multilayer.plots.style import COLOURS, MARKERS, diverging, many_axes, one_axes
+from multilayer.plots.style import COLOURS, MARKERS, diverging, many_axes, one_axes, short_names
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -21,6 +21,8 @@ Array = npt.NDArray[Any]
 RESOLUTION = 200
 MARGIN = 0.12
 """Of the samples' extent, on each side of them."""
+N_BESIDE = 10
+"""Letters of a class up to which the legend stands over the samples; of more, beside them."""
 
 
 def decision_boundary(
@@ -215,15 +217,19 @@ def draw_points(ax: "Axes", X: Array, places: Array, classes: Array, *, has_lege
         Whether there is a legend; of panels side by side one will do.
     """
     size = float(np.clip(4000 / len(X), 8, 30))
-    for k, name in enumerate(classes):
+    names = short_names(classes)
+    for k, name in enumerate(names):
         mine = X[places == k]
         ax.scatter(mine[:, 0], mine[:, 1], s=size, color=COLOURS[k % len(COLOURS)],
                    marker=MARKERS[k % len(MARKERS)], edgecolors="white", linewidths=0.6,
-                   label=str(name), zorder=3)  # fmt: skip
+                   label=name, zorder=3)  # fmt: skip
     if not has_legend:
         return
-    ax.legend(title="class", loc="upper right", fontsize="small", title_fontsize="small",
-              framealpha=0.85, borderpad=0.3, handletextpad=0.2)  # fmt: skip
+    place: dict[str, Any] = {"loc": "upper right"}
+    if max(map(len, names)) > N_BESIDE:
+        place = {"loc": "upper left", "bbox_to_anchor": (1, 1)}
+    ax.legend(title="class", fontsize="small", title_fontsize="small",
+              framealpha=0.85, borderpad=0.3, handletextpad=0.2, **place)  # fmt: skip
 
 
 def margins(X: Array) -> tuple[Array, Array]:

@@ -6,7 +6,7 @@ import numpy as np
 from sklearn.metrics import ConfusionMatrixDisplay
 
 from multilayer.plots.models import class_places, class_probabilities, samples_of
-from multilayer.plots.style import one_axes
+from multilayer.plots.style import one_axes, short_names
 from multilayer.registry import Names
 
 if TYPE_CHECKING:
@@ -19,6 +19,9 @@ N_WRITTEN = 20
 """Classes up to which each cell has its number in it."""
 N_LETTERS = 40
 """Letters of all names up to which they stand side by side."""
+
+INCHES = 0.08
+"""Of each letter of the longest name, by which the picture is larger."""
 
 
 class ConfusionDisplay(ConfusionMatrixDisplay):  # type: ignore[misc]
@@ -61,20 +64,21 @@ class ConfusionDisplay(ConfusionMatrixDisplay):  # type: ignore[misc]
             NORMALIZATIONS.check(normalize, owner)
         classes, probabilities = class_probabilities(estimator, samples_of(X, owner), owner)
         truth = class_places(y, classes, len(probabilities), owner)
-        n = len(classes)
-        side = min(max(0.55 * n + 1.8, 3.6), 9.0)
+        n, names = len(classes), short_names(classes)
+        longest = max(map(len, names))
+        side = min(max(0.55 * n + 1.4, 3.4) + INCHES * longest, 9.0)
         settings = {
             "cmap": "Blues",
             "colorbar": n > N_WRITTEN,
             "include_values": n <= N_WRITTEN,
             "values_format": None if normalize is None else ".2f",
-            "xticks_rotation": 90 if n * max(len(str(c)) for c in classes) > N_LETTERS else 0,
+            "xticks_rotation": 90 if n * longest > N_LETTERS else 0,
         } | settings
         display = cls.from_predictions(
             truth,
             probabilities.argmax(axis=1),
             labels=np.arange(n),
-            display_labels=classes,
+            display_labels=names,
             normalize=normalize,
             ax=one_axes(ax, owner, (side, side)),
             **settings,

@@ -18,6 +18,9 @@ __all__ = ["ResidualsDisplay", "residuals"]
 
 KINDS = Names("kind", ["residual_vs_predicted", "actual_vs_predicted"])
 
+N_TICKS = 5
+"""Spaces between them at most: so many large numbers stand side by side."""
+
 
 class ResidualsDisplay(PredictionErrorDisplay):  # type: ignore[misc]
     """scikit-learn's ``PredictionErrorDisplay``, for networks and `Model`s too.
@@ -80,6 +83,7 @@ class ResidualsDisplay(PredictionErrorDisplay):  # type: ignore[misc]
             for axis in (display.ax_.xaxis, display.ax_.yaxis):
                 axis.set_major_locator(AutoLocator())
                 axis.set_major_formatter(ScalarFormatter())
+        display.ax_.locator_params(axis="x", nbins=N_TICKS)
         display.ax_.set_title(f"root mean squared error {rmse:.4g}", fontsize="medium")
         return display
 

@@ -6,7 +6,7 @@ through white to an orange that is lighter than the blue, in grey too.
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -31,6 +31,7 @@ __all__ = [
     "many_axes",
     "one_axes",
     "pyplot",
+    "short_names",
 ]
 
 BLUE, ORANGE, GREEN, BLACK, GREY = "#0072b2", "#d55e00", "#009e73", "#000000", "#666666"
@@ -38,6 +39,9 @@ COLOURS = (BLUE, ORANGE, GREEN, "#cc79a7", "#e69f00", "#56b4e9", "#7a5200", BLAC
 """Of classes and curves, in this order; then from the first again."""
 MARKERS = "os^DvPX*"
 LINE_STYLES: tuple[Any, ...] = ("-", "--", "-.", ":", (0, (5, 1, 1, 1, 1, 1)))
+
+N_LETTERS = 20
+"""Of a name, those that a picture has room for."""
 
 
 def pyplot() -> Any:
@@ -54,6 +58,23 @@ def pyplot() -> Any:
         msg = 'multilayer.plots needs matplotlib: pip install "multilayer[plot]"'
         raise MissingPackageError(msg) from error
     return plt
+
+
+def short_names(names: Iterable[object]) -> list[str]:
+    """Return names as texts, of long ones the beginning and the end; whole if two became one.
+
+    Examples
+    --------
+    >>> short_names(["cat", "owner of a house in the country"])
+    ['cat', 'owner of a… country']
+    """
+    whole = [str(name) for name in names]
+    half = N_LETTERS // 2
+    short = [
+        text if len(text) <= N_LETTERS else f"{text[:half].rstrip()}…{text[1 - half :]}"
+        for text in whole
+    ]
+    return short if len(set(short)) == len(set(whole)) else whole
 
 
 def diverging() -> "LinearSegmentedColormap":
