@@ -1,4 +1,6 @@
-"""Every error that the package raises on purpose.
+"""The errors of the package's own.
+
+What scikit-learn checks for the estimators is told by its own ValueErrors and TypeErrors.
 
 ::
 
@@ -30,7 +32,7 @@ __all__ = [
 
 
 class MultilayerError(Exception):
-    """The root of the tree: catch it to catch whatever this package raises on purpose."""
+    """The root of the tree: catch it to catch whatever this package itself raises on purpose."""
 
 
 class InvalidArgumentError(MultilayerError, ValueError):
