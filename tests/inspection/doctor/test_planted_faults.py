@@ -240,6 +240,40 @@ def test_a_network_that_is_not_trained_is_at_chance(digits, network):
     assert chance.evidence["loss of a constant"] == pytest.approx(-(shares * np.log(shares)).sum())
 
 
+def test_a_loss_that_is_worse_than_a_constants_is_not_called_one():
+    X, y = breast_cancer()
+    clf = MLPClassifier((8,), solver="lbfgs", alpha=1.0, tol=1e-2, random_state=0).fit(X, y)
+    flipped = finding(diagnose(clf, X, 1 - y), "chance_level")
+    assert flipped.evidence["loss"] > 2 * flipped.evidence["loss of a constant"]
+    assert flipped.meaning.startswith("The loss is worse than that of the best constant answer: ")
+    X, y = load_diabetes(return_X_y=True)
+    reg = MLPRegressor(hidden_layer_sizes=(8,), max_iter=1, random_state=0)
+    with pytest.warns(ConvergenceWarning):
+        reg.fit(X, y / y.std())
+    begun = finding(diagnose(reg, X, y / y.std()), "chance_level")
+    assert begun.meaning == flipped.meaning
+
+
+def test_a_constant_is_called_one(digits, network):
+    X, y = digits[0]
+    net = network(64, 10)
+    for array in net.weights[0]:
+        array *= 0
+    assert "ignores its inputs" in finding(diagnose(net, X, y), "chance_level").meaning
+
+
+def test_a_network_that_gets_rare_classes_right_has_learned_something(network):
+    rng = np.random.default_rng(0)
+    y = (np.arange(2000) < 34).astype(int)
+    X = np.column_stack([rng.normal(size=2000), np.where(rng.random(2000) < 0.005, 1 - y, y)])
+    net = network(2, 2)
+    W, b = net.weights[0]
+    W[:], b[:] = [[0, 0], [0, 40]], [20, 0]  # right on all but a few, of which it is far too sure
+    found = diagnose(net, X, y)
+    assert (net.logits(X).argmax(axis=1) == y).mean() > 0.99
+    assert "chance_level" not in found.names
+
+
 def test_a_line_between_circles_is_at_chance(network, train):
     X, y = make_circles(400, noise=0.05, factor=0.4, random_state=0)
     net = network(2, 2)

@@ -9,6 +9,7 @@ from multilayer.inspection.doctor.case import Case, Sample
 from multilayer.inspection.doctor.finding import Finding, severity_of
 from multilayer.inspection.doctor.measures import (
     constant_logits,
+    rightness,
     score,
     simple_scores,
 )
@@ -17,7 +18,8 @@ __all__ = ["chance_level", "overfitting", "underfitting"]
 
 LEARNED = 0.02
 """Of the loss of the best constant: what a network that has learned something takes off at least.
-Less than that a constant can lose to rounding, label smoothing and the last batch."""
+Less than that a constant can lose to rounding, label smoothing and the last batch; more than that
+above it is worse than a constant."""
 STANDARD_ERRORS = 3.0
 """A difference of shares counts if chance has it once in a thousand times (normal, two-sided: once
 in 370)."""
@@ -31,30 +33,50 @@ BEHIND = {"class": 0.08, "labels": 0.08, "value": 0.15}
 
 
 def chance_level(case: Case) -> Iterator[Finding]:
-    """Find a loss that is no better than that of the best constant answer."""
+    """Find a loss that is no better than that of the best constant answer.
+
+    A network that is right more often than the constant has learned something, whatever its loss:
+    that is a matter of how sure it is.
+    """
     sample, loss = case.training, case.loss
-    constant = _constant_loss(case, sample)
-    if not constant > 0 or sample.loss < (1 - LEARNED) * constant:
+    constant = _constant(case, sample)
+    if constant is None or not constant.loss > 0 or sample.loss < (1 - LEARNED) * constant.loss:
         return
+    right, by_constant = rightness(sample, loss), rightness(constant, loss)
+    if right is not None and by_constant is not None:
+        gain = right.astype(float) - by_constant
+        if gain.mean() > STANDARD_ERRORS * gain.std() / math.sqrt(len(gain)):
+            return
     yield Finding(
         "chance_level",
         "wrong",
-        {"loss": sample.loss, "loss of a constant": constant, "score": score(sample, loss)},
+        {"loss": sample.loss, "loss of a constant": constant.loss, "score": score(sample, loss)},
         "The loss is that of a network which ignores its inputs and always gives the best constant "
-        "answer: it has learned nothing, or has not been trained.",
+        "answer: it has learned nothing, or has not been trained."
+        if sample.loss < (1 + LEARNED) * constant.loss
+        else "The loss is worse than that of the best constant answer: the network has not been "
+        "trained, or hardly; or its training diverged; or these targets are not those of the "
+        "samples.",
         "Look first at the other findings; then whether samples and targets are in the same order, "
         "and at the learning rate with multilayer.inspection.lr_finder.",
     )
 
 
-def _constant_loss(case: Case, sample: Sample) -> float:
-    """Return the loss of the best constant answer; NaN where it is not known."""
+def _constant(case: Case, sample: Sample) -> Sample | None:
+    """Return the sample with the best constant answer to each; None where it is not known."""
     width = case.net.architecture.out_features
     constant = constant_logits(case.loss, sample.targets, width)
     if constant is None:
-        return math.nan
-    values, _ = case.loss.per_sample(np.tile(constant, (len(sample), 1)), sample.targets)
-    return float(values.mean())
+        return None
+    p = np.tile(constant, (len(sample), 1))
+    values, _ = case.loss.per_sample(p, sample.targets)
+    return Sample(sample.X, sample.y, sample.targets, p, p, values)
+
+
+def _constant_loss(case: Case, sample: Sample) -> float:
+    """Return the loss of the best constant answer; NaN where it is not known."""
+    constant = _constant(case, sample)
+    return math.nan if constant is None else constant.loss
 
 
 def overfitting(case: Case) -> Iterator[Finding]:
