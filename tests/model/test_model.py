@@ -8,6 +8,7 @@ from multilayer.errors import InvalidDataError, InvalidTypeError
 from multilayer.model import (
     Classes,
     ClassGroups,
+    Columns,
     Labels,
     Model,
     Numbers,
@@ -114,3 +115,25 @@ def test_repr_is_one_line(targets, shown):
     inputs = None if targets is None else Numbers(2, names=("height", "age"))
     end = "" if targets is None else ", 2 columns"
     assert repr(Model(net, targets, inputs)) == f"Model({net}{shown}{end})"
+
+
+def test_notebooks_show_layers_and_columns():
+    table = {"age <years>": [20, 30, None], "job": ["cook", "baker", "cook"]}
+    columns = Columns.of(table)
+    net = MLP(Architecture(columns.in_features, (4,), 1, output="sigmoid"))
+    model = Model(net, YES_NO, columns)
+    html = model._repr_html_()
+    assert html.startswith(f"<div><code>{model!r}</code>{net.architecture._repr_html_()}<table>")
+    assert columns._repr_html_() in html
+    row = (
+        "<td>age &lt;years&gt;</td><td>numeric</td>"
+        "<td>age &lt;years&gt;, age &lt;years&gt; is missing</td>"
+    )
+    assert row in html
+    assert "<td>job</td><td>categorical</td><td>job = baker, job = cook</td>" in html
+    assert Model(NET, YES_NO)._repr_html_().count("<table>") == 1
+
+
+def test_of_a_column_of_many_words_notebooks_show_some():
+    html = Columns.of({"w": list("abcdefgh")})._repr_html_()
+    assert "w = f and 2 more</td>" in html

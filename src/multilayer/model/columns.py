@@ -3,6 +3,7 @@
 import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
+from html import escape
 from typing import Any, Self
 
 import numpy as np
@@ -20,6 +21,9 @@ Array = npt.NDArray[Any]
 MANY = 10
 """Entries of which one at least ought to be known; more than twice as many numerals, among which
 less than every tenth is another word, are no names."""
+
+N_SHOWN = 6
+"""Of a column's inputs, those that a notebook shows."""
 
 
 class Columns(Inputs):
@@ -67,6 +71,21 @@ class Columns(Inputs):
         kinds = [column.kind for column in self.columns]
         parts = (f"{kinds.count(kind)} {kind}" for kind in COLUMNS if kind in kinds)
         return f"Columns({', '.join(parts)} → {self.in_features} inputs)"
+
+    def _repr_html_(self) -> str:
+        """Let notebooks show the columns as a table."""
+        rows = []
+        for column in self.columns:
+            inputs, n_more = column.input_names, len(column.input_names) - N_SHOWN
+            told = ", ".join(inputs[:N_SHOWN]) + (f" and {n_more:,} more" if n_more > 0 else "")
+            rows.append(
+                f"<tr><td>{escape(column.name)}</td><td>{column.kind}</td>"
+                f"<td>{escape(told)}</td></tr>"
+            )
+        return (
+            "<table><thead><tr><th>column</th><th>kind</th><th>inputs</th></tr></thead>"
+            f"<tbody>{''.join(rows)}</tbody></table>"
+        )
 
     @classmethod
     def of(cls, X: Any, kinds: Mapping[str, str] | None = None, name: str = "X") -> Self:

@@ -1,11 +1,13 @@
 """A network with what its inputs are made of and what its outputs mean; NumPy is all it needs."""
 
 from dataclasses import dataclass, field
+from html import escape
 from typing import Any
 
 import numpy.typing as npt
 
 from multilayer.errors import InvalidArgumentError, InvalidDataError, InvalidTypeError
+from multilayer.model.columns import Columns
 from multilayer.model.inputs import Inputs, Numbers
 from multilayer.model.targets import Classes, ClassGroups, Labels, Targets
 from multilayer.numpy.network import MLP
@@ -79,6 +81,12 @@ class Model:
         if self.inputs.names is not None:
             parts.append(f"{len(self.inputs.names):,} columns")
         return f"Model({', '.join(parts)})"
+
+    def _repr_html_(self) -> str:
+        """Let notebooks show the layers, and the columns of a table, as tables."""
+        columns = self.inputs._repr_html_() if isinstance(self.inputs, Columns) else ""
+        layers = self.net.architecture._repr_html_()
+        return f"<div><code>{escape(repr(self))}</code>{layers}{columns}</div>"
 
     def __call__(self, X: object) -> Array:
         """Return the network's outputs of raw samples, of shape (n_samples, out_features)."""
