@@ -278,8 +278,13 @@ def columns_of(*columns):
 NUMERIC = {"kind": "numeric", "name": "n", "median": 1.0, "scale": 2.0, "has_gaps": False}
 WORDS_AB = {"kind": "categorical", "name": "w", "words": ["a", "b"], "has_gaps": False}
 LIES = {
-    "header of 2^64 bytes": (claiming(2**64 - 1), "its header claims 18,446,744,073,709,551,615"),
-    "header of 100 MB": (claiming(10**8), "its header claims 100,000,000"),
+    "another format": (lambda _: b"\x08\x08\x12\x0amultilayer: ONNX", "it is no safetensors file"),
+    "header of 2^64 bytes": (claiming(2**64 - 1), "it is no safetensors file"),
+    "header of 10 MB, cut short": (claiming(10**7), "its header claims 10,000,000"),
+    "header of 17 MB": (
+        lambda content: claiming(2**24 + 1)(content) + bytes(2**24),
+        "its header claims 16,777,217 bytes; at most 16,777,216 are read",
+    ),
     "no header": (claiming(0), "its header cannot be used: Expecting value"),
     "deep header": (with_header(lambda _: b"[" * 10**6), "nested too deeply"),
     "name twice": (

@@ -120,6 +120,9 @@ def _check_header(path: Path) -> None:
     size = path.stat().st_size
     with path.open("rb") as file:
         length = int.from_bytes(file.read(8), "little")
+        if length > max(size - 8, MAX_HEADER):  # of another format these are not a length
+            msg = "it is no safetensors file"
+            raise InvalidDataError(msg)
         if length > size - 8:
             msg = (
                 f"it is no safetensors file, or one cut short: {size:,} bytes, of which its "
