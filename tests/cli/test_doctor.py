@@ -76,6 +76,30 @@ def test_the_target_may_be_another_column(folder):
     assert "did you mean 'species'?" in str(result.exception)
 
 
+def test_the_target_is_the_one_column_that_is_no_input(folder):
+    result = run(folder / "good.safetensors", folder / "first.csv")
+    assert result.exit_code == 0, result.output
+
+
+def test_a_target_that_was_guessed_is_told(folder):
+    guess = "; the last column, {}, is taken as the target: --target names another"
+    result = run(folder / "new.safetensors", folder / "first.csv")  # knows no names
+    assert isinstance(result.exception, InvalidDataError)
+    assert str(result.exception) == (
+        f"{folder / 'first.csv'} must hold numbers in all columns but the target; not so: species"
+        + guess.format("petal width (cm)")
+    )
+    table = pd.read_csv(folder / "iris.csv")
+    table.assign(id=range(len(table))).to_csv(folder / "two.csv", index=False)
+    table.assign(species=range(len(table))).to_csv(folder / "other.csv", index=False)
+    two = run(folder / "good.safetensors", folder / "two.csv", "--json")
+    assert str(two.exception).endswith(guess.format("id"))
+    other = run(folder / "new.safetensors", folder / "other.csv")
+    assert str(other.exception).endswith(guess.format("species"))
+    other = run(folder / "good.safetensors", folder / "other.csv", "--target", "species")
+    assert "is taken as the target" not in str(other.exception)
+
+
 def test_warnings_alone_have_exit_code_0(folder):
     table = pd.read_csv(folder / "iris.csv")
     table["petal width (cm)"] *= 20  # as if in units of half a millimetre
@@ -167,7 +191,7 @@ def test_tables_that_cannot_be_used(folder, text, message):
 def test_data_that_is_not_there(folder):
     result = run(folder / "good.safetensors", "digit")
     assert isinstance(result.exception, InvalidDataError)
-    expected = "DATA of mlp doctor must be a CSV file, or one of digits, mnist; got 'digit'"
+    expected = "DATA of mlp doctor must be a CSV file or one of digits, mnist; no file digit"
     assert str(result.exception) == expected
 
 

@@ -9,7 +9,7 @@ from rich.console import Console
 
 from multilayer.cli import options
 from multilayer.data import as_words, load_digits, load_images
-from multilayer.errors import InvalidDataError, MissingPackageError
+from multilayer.errors import InvalidDataError, MissingPackageError, MultilayerError
 from multilayer.files import load_model
 from multilayer.inspection import diagnose
 from multilayer.model import Categorical, Classes, Columns, Model, Numbers
@@ -24,6 +24,8 @@ class _Data(NamedTuple):
     X: Any
     y: Any
     validation: tuple[Any, Any] | None
+    guess: str = ""
+    """Which column was taken as the target, where nothing says so: the end of a message."""
 
 
 def doctor(
@@ -36,7 +38,11 @@ def doctor(
         ),
     ],
     target: Annotated[
-        str | None, typer.Option(help="The target's column in the CSV file; the last by default.")
+        str | None,
+        typer.Option(
+            help="The target's column in the CSV file; by default the one that is no input of the "
+            "model, or else the last."
+        ),
     ] = None,
     data_dir: options.DataDir = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
@@ -47,8 +53,12 @@ def doctor(
     argument. Reading CSV needs pandas.
     """
     found = load_model(model)
-    X, y, validation = _bundled(data, data_dir) if data in BUNDLED else _table(data, target, found)
-    diagnosis = diagnose(found, X, y, validation=validation)
+    given = _bundled(data, data_dir) if data in BUNDLED else _table(data, target, found)
+    try:
+        diagnosis = diagnose(found, given.X, given.y, validation=given.validation)
+    except MultilayerError as error:
+        error.args = (f"{error}{given.guess}",)
+        raise
     if as_json:
         typer.echo(diagnosis.to_json())
     else:
@@ -75,7 +85,9 @@ def _table(path: str, target: str | None, model: Model) -> _Data:
         raise MissingPackageError(msg) from error
 
     if not Path(path).is_file():
-        msg = f"DATA of mlp doctor must be a CSV file, or one of {', '.join(BUNDLED)}; got {path!r}"
+        msg = (
+            f"DATA of mlp doctor must be a CSV file or one of {', '.join(BUNDLED)}; no file {path}"
+        )
         raise InvalidDataError(msg)
     try:
         table = pd.read_csv(path)
@@ -87,7 +99,14 @@ def _table(path: str, target: str | None, model: Model) -> _Data:
         msg = f"{path} must have rows, inputs and a target; got shape {table.shape}"
         raise InvalidDataError(msg)
     names = [str(name) for name in table.columns]
-    target = names[-1] if target is None else Names("--target", names).check(target)
+    left, guess = [name for name in names if name not in (model.inputs.names or names)], ""
+    if target is not None:
+        Names("--target", names).check(target)
+    elif len(left) == 1:
+        target = left[0]
+    else:
+        target = names[-1]
+        guess = f"; the last column, {target}, is taken as the target: --target names another"
     # What the model knows as words are words: "01" is no 1, and "NA" no gap.
     if isinstance(model.targets, Classes) and model.targets.classes.dtype.kind in "UO":
         table[target] = texts[target]
@@ -98,9 +117,10 @@ def _table(path: str, target: str | None, model: Model) -> _Data:
     X, y = table.drop(columns=target), table[target]
     words = [str(name) for name in X.columns if X[name].dtype.kind not in "biuf"]
     if words and isinstance(model.inputs, Numbers):
-        msg = f"{path} must hold numbers in all columns but the target; not so: {', '.join(words)}"
+        others = f"{', '.join(words)}{guess}"
+        msg = f"{path} must hold numbers in all columns but the target; not so: {others}"
         raise InvalidDataError(msg)
-    return _Data(X, y.to_numpy(), None)
+    return _Data(X, y.to_numpy(), None, guess)
 
 
 def _numbers(column: Categorical) -> bool:
