@@ -308,7 +308,12 @@ def test_what_was_not_looked_at_is_said(digits, healthy):
         (
             {"validation": 0.2},
             InvalidTypeError,
-            "validation of diagnose must be a tuple (X, y) or None; got 0.2",
+            "validation of diagnose must be a tuple (X, y) or None; got float",
+        ),
+        (
+            {"validation": pd.DataFrame([[1]] * 3)},
+            InvalidTypeError,
+            "validation of diagnose must be a tuple (X, y) or None; got DataFrame of length 3",
         ),
         (
             {"optimizer": LBFGS()},
@@ -319,7 +324,16 @@ def test_what_was_not_looked_at_is_said(digits, healthy):
         ({"loss": Quantile((0.5,))}, InvalidDataError, "y must have shape (1000, 10)"),
         ({"X": np.zeros((5, 3))}, InvalidDataError, "X must have 64 features"),
         ({"X": 3}, InvalidDataError, "X must have shape (n_samples, 64); got shape ()"),
-        ({"net_or_estimator": pd.DataFrame([[1]])}, InvalidTypeError, "got DataFrame"),
+        (
+            {"net_or_estimator": pd.DataFrame([[1]])},
+            InvalidTypeError,
+            "got DataFrame: the order is diagnose(net_or_estimator, X, y)",
+        ),
+        (
+            {"net_or_estimator": "m.safetensors"},
+            InvalidTypeError,
+            "got str: read a model's file with multilayer.load first",
+        ),
         (
             {"y": [0, 1]},
             InvalidDataError,
@@ -342,6 +356,15 @@ def test_arguments_that_cannot_be_used(digits, healthy, arguments, error, messag
     with pytest.raises(error) as caught:
         diagnose(**{"net_or_estimator": healthy[0], "X": X, "y": y} | arguments)
     assert message in str(caught.value)
+
+
+@pytest.mark.parametrize("scale_targets", [False, True])
+def test_text_is_no_target_of_a_regressor(scale_targets):
+    X, y = np.arange(40.0).reshape(20, 2) / 20, np.arange(20.0)
+    settings = {"hidden_layer_sizes": 2, "solver": "lbfgs", "max_iter": 3, "tol": 1e9}
+    reg = MLPRegressor(**settings, scale_targets=scale_targets).fit(X, y)
+    with pytest.raises(InvalidTypeError, match="y must be an array of numbers; got dtype <U4"):
+        diagnose(reg, X, y.astype("U4"))
 
 
 # What is odd ------------------------------------------------------------------------------------

@@ -12,7 +12,7 @@ from multilayer.data import read_table
 from multilayer.errors import InvalidTypeError
 from multilayer.inspection.doctor.patient import Patient
 from multilayer.inspection.range_test import RangeTest
-from multilayer.model import Model
+from multilayer.model import Model, Values
 from multilayer.numpy import ACTIVATIONS, LOSSES, MLP, OUTPUTS, LayerObservation, Loss, observe
 from multilayer.numpy.losses.base import check_lengths
 from multilayer.samples import LazySamples
@@ -92,6 +92,8 @@ def sample_of(patient: Patient, X: Any, y: Any) -> tuple[Sample, Loss]:
     x = checks.sample_matrix(model.inputs.encode(raw), net.architecture.in_features, net.dtype)
     coded = np.asarray(_dense(y))
     check_lengths(coded, n_samples)
+    if isinstance(model.targets, Values):
+        coded = checks.number_array(coded, "y")
     coded = coded if model.targets is None else model.targets.encode(coded)
     coded = _some(coded, n_samples)
     loss = patient.loss or _loss_of_labels(coded, net)

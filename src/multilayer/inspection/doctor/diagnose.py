@@ -1,6 +1,6 @@
 """`diagnose`: all checks on one network."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sized
 from typing import Any
 
 import numpy as np
@@ -137,7 +137,9 @@ def _case(
     held_out = None
     if validation is not None:
         if not isinstance(validation, (tuple, list)) or len(validation) != 2:
-            msg = f"validation of diagnose must be a tuple (X, y) or None; got {validation!r}"
+            length = f" of length {len(validation)}" if isinstance(validation, Sized) else ""
+            came = f"{type(validation).__name__}{length}"
+            msg = f"validation of diagnose must be a tuple (X, y) or None; got {came}"
             raise InvalidTypeError(msg)
         with checks.renamed({"X": "validation[0]", "y": "validation[1]"}, "diagnose"):
             held_out, _ = sample_of(patient, *validation)

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from pathlib import Path
 from typing import Any, NamedTuple
 
 from multilayer.errors import InvalidArgumentError, InvalidTypeError
@@ -64,6 +65,10 @@ def network_of(given: Any) -> Any:
         "net_or_estimator of diagnose must be an MLP of either engine, an estimator, a Model or a "
         f"pipeline that ends in one; got {type(found).__name__}"
     )
+    if isinstance(found, (str, Path)):
+        msg += ": read a model's file with multilayer.load first"
+    elif isinstance(found, list) or hasattr(found, "shape"):
+        msg += ": the order is diagnose(net_or_estimator, X, y)"
     raise InvalidTypeError(msg)
 
 
