@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 
-from multilayer import Architecture
+from multilayer import Architecture, MLPRegressor
 from multilayer.errors import (
     DivergenceError,
     InvalidArgumentError,
@@ -106,6 +106,12 @@ def test_each_parameter_has_an_effect():
             {"net": 3},
             InvalidTypeError,
             "net of lr_finder must be a network, such as multilayer.numpy.MLP; got 3",
+        ),
+        (
+            {"net": MLPRegressor()},
+            InvalidTypeError,
+            "net of lr_finder must be a network, such as multilayer.numpy.MLP; got MLPRegressor(): "
+            "give its network_, and y as the loss takes it",
         ),
         (
             {"smallest": 0},

@@ -138,6 +138,8 @@ def lr_finder(
     owner = "lr_finder"
     if isinstance(net, type) or not callable(getattr(net, "trainer", None)):
         msg = f"net of lr_finder must be a network, such as multilayer.numpy.MLP; got {net!r}"
+        if hasattr(type(net), "to_model"):
+            msg += ": give its network_, and y as the loss takes it"
         raise InvalidTypeError(msg)
     smallest = checks.real(smallest, "smallest", owner, "(0, inf)")
     largest = checks.real(largest, "largest", owner, "(0, inf)")
