@@ -36,22 +36,33 @@ def test_the_two_commands_stand_first():
     assert COMMANDS[:2] == ["make demo", "make test"]
 
 
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory):
-    """Where the commands run one after the other: a later one takes what an earlier one wrote."""
-    return tmp_path_factory.mktemp("readme")
-
-
-@pytest.mark.parametrize("command", [c for c in COMMANDS if c.startswith("mlp ")])
-def test_commands_run(command, folder):
+def run(command, folder):
     _, *arguments = shlex.split(command)
-    result = subprocess.run(
+    return subprocess.run(
         [sys.executable, "-m", "multilayer", *arguments],
         cwd=folder,
         capture_output=True,
         text=True,
         check=False,
     )
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """Where the commands run, with what one of them writes and later ones read.
+
+    Each process of the tests has its own commands and its own folder, so the file stands there
+    before any of them.
+    """
+    folder = tmp_path_factory.mktemp("readme")
+    writes = next(c for c in COMMANDS if "--save digits.safetensors" in c)
+    assert run(writes, folder).returncode == 0
+    return folder
+
+
+@pytest.mark.parametrize("command", [c for c in COMMANDS if c.startswith("mlp ")])
+def test_commands_run(command, folder):
+    result = run(command, folder)
     assert result.returncode == 0, result.stderr
 
 

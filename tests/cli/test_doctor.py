@@ -137,7 +137,7 @@ def test_images_are_those_that_mlp_train_takes(tmp_path, monkeypatch):
         pixels = rng.integers(256, size=(n, 28, 28), dtype=np.uint8)
         parts += [ScaledImages(pixels), np.arange(n) % 10]
     images = ImageData(*parts, ("",) * 10, "mnist")
-    monkeypatch.setattr("multilayer.cli.doctor.load_images", lambda name, data_dir: images)
+    monkeypatch.setattr("multilayer.cli.samples.load_images", lambda name, data_dir: images)
     net = MLP(Architecture(784, (), 10, output="softmax"), rng=rng)
     scaled = Numbers(784, np.full(784, 127.5), np.full(784, 73.6))
     save_model(tmp_path / "m.safetensors", Model(net, Classes(np.arange(10)), scaled))
@@ -191,7 +191,7 @@ def test_tables_that_cannot_be_used(folder, text, message):
 def test_data_that_is_not_there(folder):
     result = run(folder / "good.safetensors", "digit")
     assert isinstance(result.exception, InvalidDataError)
-    expected = "DATA of mlp doctor must be a CSV file or one of digits, mnist; no file digit"
+    expected = "DATA must be a CSV file or one of digits, mnist; no file digit"
     assert str(result.exception) == expected
 
 
@@ -199,7 +199,7 @@ def test_without_pandas_it_says_what_to_install(folder, monkeypatch):
     monkeypatch.setitem(sys.modules, "pandas", None)
     result = run(folder / "good.safetensors", folder / "iris.csv")
     assert isinstance(result.exception, MissingPackageError)
-    expected = 'mlp doctor needs pandas to read a CSV file: pip install "pandas"'
+    expected = 'mlp needs pandas to read a CSV file: pip install "pandas"'
     assert str(result.exception) == expected
 
 

@@ -1,59 +1,34 @@
 """``mlp doctor``: what is wrong with a model, by its file and samples of its data."""
 
-from pathlib import Path
-from typing import Annotated, Any, NamedTuple
+from typing import Annotated
 
-import numpy as np
 import typer
 from rich.console import Console
 
 from multilayer.cli import options
-from multilayer.data import as_words, load_digits, load_images
-from multilayer.errors import InvalidDataError, MissingPackageError, MultilayerError
+from multilayer.cli.samples import ModelFile, SampleFile, Target, read_samples
+from multilayer.errors import MultilayerError
 from multilayer.files import load_model
 from multilayer.inspection import diagnose
-from multilayer.model import Categorical, Classes, Columns, Model, Numbers
-from multilayer.registry import Names
 
 __all__ = ["doctor"]
 
-BUNDLED = ("digits", "mnist")
-
-
-class _Data(NamedTuple):
-    X: Any
-    y: Any
-    validation: tuple[Any, Any] | None
-    guess: str = ""
-    """Which column was taken as the target, where nothing says so: the end of a message."""
-
 
 def doctor(
-    model: Annotated[Path, typer.Argument(metavar="MODEL", help="A file that --save has written.")],
-    data: Annotated[
-        str,
-        typer.Argument(
-            metavar="DATA",
-            help="The data that it was trained on: a CSV file with a header, digits, or mnist.",
-        ),
-    ],
-    target: Annotated[
-        str | None,
-        typer.Option(
-            help="The target's column in the CSV file; by default the one that is no input of the "
-            "model, or else the last."
-        ),
-    ] = None,
+    model: ModelFile,
+    data: SampleFile,
+    target: Target = None,
     data_dir: options.DataDir = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
     """Name what is wrong with a model, with the numbers that say so and what to change.
 
+    DATA is what it was trained on.
     Exit code 0 if nothing is wrong (there may be warnings), 1 if something is, 2 for a wrong
     argument. Reading CSV needs pandas.
     """
     found = load_model(model)
-    given = _bundled(data, data_dir) if data in BUNDLED else _table(data, target, found)
+    given = read_samples(data, target, data_dir, found)
     try:
         diagnosis = diagnose(found, given.X, given.y, validation=given.validation)
     except MultilayerError as error:
@@ -64,69 +39,3 @@ def doctor(
     else:
         Console(highlight=False).print(diagnosis)
     raise typer.Exit(int(diagnosis.is_wrong))
-
-
-def _bundled(name: str, data_dir: Path | None) -> _Data:
-    """Return the images as they come, raw, with the test images to validate on."""
-    if name == "digits":
-        d = load_digits()
-        X_train, X_test = (X * d.scale + d.mean for X in (d.X_train, d.X_test))
-        return _Data(X_train, d.y_train, (X_test, d.y_test))
-    images = load_images(name, data_dir=data_dir)
-    return _Data(images.X_train.pixels, images.y_train, (images.X_test.pixels, images.y_test))
-
-
-def _table(path: str, target: str | None, model: Model) -> _Data:
-    """Return a CSV file's columns, and its target, as the model takes them."""
-    try:
-        import pandas as pd
-    except ImportError as error:
-        msg = 'mlp doctor needs pandas to read a CSV file: pip install "pandas"'
-        raise MissingPackageError(msg) from error
-
-    if not Path(path).is_file():
-        msg = (
-            f"DATA of mlp doctor must be a CSV file or one of {', '.join(BUNDLED)}; no file {path}"
-        )
-        raise InvalidDataError(msg)
-    try:
-        table = pd.read_csv(path)
-        texts = pd.read_csv(path, dtype=str, keep_default_na=False)
-    except (ValueError, UnicodeError) as error:  # pandas' own are ValueErrors
-        msg = f"{path} must be a CSV file with a header; {error}"
-        raise InvalidDataError(msg) from error
-    if table.shape[1] < 2 or not len(table):
-        msg = f"{path} must have rows, inputs and a target; got shape {table.shape}"
-        raise InvalidDataError(msg)
-    names = [str(name) for name in table.columns]
-    left, guess = [name for name in names if name not in (model.inputs.names or names)], ""
-    if target is not None:
-        Names("--target", names).check(target)
-    elif len(left) == 1:
-        target = left[0]
-    else:
-        target = names[-1]
-        guess = f"; the last column, {target}, is taken as the target: --target names another"
-    # What the model knows as words are words: "01" is no 1, and "NA" no gap.
-    if isinstance(model.targets, Classes) and model.targets.classes.dtype.kind in "UO":
-        table[target] = texts[target]
-    if isinstance(model.inputs, Columns):
-        for column in model.inputs.columns:
-            if isinstance(column, Categorical) and column.name in table and not _numbers(column):
-                table[column.name] = texts[column.name]
-    X, y = table.drop(columns=target), table[target]
-    words = [str(name) for name in X.columns if X[name].dtype.kind not in "biuf"]
-    if words and isinstance(model.inputs, Numbers):
-        others = f"{', '.join(words)}{guess}"
-        msg = f"{path} must hold numbers in all columns but the target; not so: {others}"
-        raise InvalidDataError(msg)
-    return _Data(X, y.to_numpy(), None, guess)
-
-
-def _numbers(column: Categorical) -> bool:
-    """Return whether a vocabulary is of numbers, as a column of postcodes has it."""
-    try:
-        numbers = np.array([float(word) for word in column.words])
-    except ValueError:
-        return False
-    return as_words(numbers) == list(column.words)

@@ -2,7 +2,7 @@
 
 import typer
 
-from multilayer.cli import plot_ideas, plot_model
+from multilayer.cli import plot_ideas, plot_model, plot_samples
 from multilayer.cli.command import Command
 
 __all__ = ["app"]
@@ -21,3 +21,9 @@ app.command("relu", cls=Command)(plot_ideas.relu)
 app.command("history", cls=Command)(plot_model.history)
 app.command("weights", cls=Command)(plot_model.weights)
 app.command("network", cls=Command)(plot_model.network)
+# Of a model file and samples.
+app.command("confusion", cls=Command)(plot_samples.confusion)
+app.command("reliability", cls=Command)(plot_samples.reliability)
+app.command("residuals", cls=Command)(plot_samples.residuals)
+app.command("importance", cls=Command)(plot_samples.importance)
+app.command("wrong", cls=Command)(plot_samples.wrong)

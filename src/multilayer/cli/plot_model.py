@@ -1,18 +1,16 @@
 """``mlp plot history, weights, network``: pictures of a model file."""
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from multilayer import plots
 from multilayer.cli import plot_output
+from multilayer.cli.samples import ModelFile
 from multilayer.errors import InvalidArgumentError
 from multilayer.files import load_model
 
 __all__ = ["history", "network", "weights"]
-
-ModelFile = Annotated[Path, typer.Argument(metavar="MODEL", help="A file that --save has written.")]
 
 
 def history(path: ModelFile, save: plot_output.Save = None, show: plot_output.Show = False) -> None:

@@ -1,0 +1,116 @@
+"""Samples that a model is to look at: a CSV file, read as the model takes it, or bundled images."""
+
+from pathlib import Path
+from typing import Annotated, Any, NamedTuple
+
+import numpy as np
+import typer
+
+from multilayer.data import as_words, load_digits, load_images
+from multilayer.errors import InvalidDataError, MissingPackageError
+from multilayer.model import Categorical, Classes, Columns, Model, Numbers
+from multilayer.registry import Names
+
+__all__ = ["ModelFile", "SampleFile", "Samples", "Target", "read_samples"]
+
+BUNDLED = ("digits", "mnist")
+
+ModelFile = Annotated[Path, typer.Argument(metavar="MODEL", help="A file that --save has written.")]
+SampleFile = Annotated[
+    str,
+    typer.Argument(metavar="DATA", help="A CSV file with a header, digits, or mnist."),
+]
+Target = Annotated[
+    str | None,
+    typer.Option(
+        help="The target's column in the CSV file; by default the one that is no input of the "
+        "model, or else the last."
+    ),
+]
+
+
+class Samples(NamedTuple):
+    """Samples, their targets, and others to validate on where there are."""
+
+    X: Any
+    y: Any
+    validation: tuple[Any, Any] | None
+    guess: str = ""
+    """Which column was taken as the target, where nothing says so: the end of a message."""
+
+
+def read_samples(data: str, target: str | None, data_dir: Path | None, model: Model) -> Samples:
+    """Return the samples that the arguments of a command name.
+
+    Raises
+    ------
+    InvalidDataError
+        If there is no such file, or it cannot be used.
+    MissingPackageError
+        If pandas is not installed, and a CSV file is to be read.
+    """
+    return _images(data, data_dir) if data in BUNDLED else _table(data, target, model)
+
+
+def _images(name: str, data_dir: Path | None) -> Samples:
+    """Return the images as they come, raw, with the test images to validate on."""
+    if name == "digits":
+        d = load_digits()
+        X_train, X_test = (X * d.scale + d.mean for X in (d.X_train, d.X_test))
+        return Samples(X_train, d.y_train, (X_test, d.y_test))
+    images = load_images(name, data_dir=data_dir)
+    return Samples(images.X_train.pixels, images.y_train, (images.X_test.pixels, images.y_test))
+
+
+def _table(path: str, target: str | None, model: Model) -> Samples:
+    """Return a CSV file's columns, and its target, as the model takes them."""
+    try:
+        import pandas as pd
+    except ImportError as error:
+        msg = 'mlp needs pandas to read a CSV file: pip install "pandas"'
+        raise MissingPackageError(msg) from error
+
+    if not Path(path).is_file():
+        msg = f"DATA must be a CSV file or one of {', '.join(BUNDLED)}; no file {path}"
+        raise InvalidDataError(msg)
+    try:
+        table = pd.read_csv(path)
+        texts = pd.read_csv(path, dtype=str, keep_default_na=False)
+    except (ValueError, UnicodeError) as error:  # pandas' own are ValueErrors
+        msg = f"{path} must be a CSV file with a header; {error}"
+        raise InvalidDataError(msg) from error
+    if table.shape[1] < 2 or not len(table):
+        msg = f"{path} must have rows, inputs and a target; got shape {table.shape}"
+        raise InvalidDataError(msg)
+    names = [str(name) for name in table.columns]
+    left, guess = [name for name in names if name not in (model.inputs.names or names)], ""
+    if target is not None:
+        Names("--target", names).check(target)
+    elif len(left) == 1:
+        target = left[0]
+    else:
+        target = names[-1]
+        guess = f"; the last column, {target}, is taken as the target: --target names another"
+    # What the model knows as words are words: "01" is no 1, and "NA" no gap.
+    if isinstance(model.targets, Classes) and model.targets.classes.dtype.kind in "UO":
+        table[target] = texts[target]
+    if isinstance(model.inputs, Columns):
+        for column in model.inputs.columns:
+            if isinstance(column, Categorical) and column.name in table and not _numbers(column):
+                table[column.name] = texts[column.name]
+    X, y = table.drop(columns=target), table[target]
+    words = [str(name) for name in X.columns if X[name].dtype.kind not in "biuf"]
+    if words and isinstance(model.inputs, Numbers):
+        others = f"{', '.join(words)}{guess}"
+        msg = f"{path} must hold numbers in all columns but the target; not so: {others}"
+        raise InvalidDataError(msg)
+    return Samples(X, y.to_numpy(), None, guess)
+
+
+def _numbers(column: Categorical) -> bool:
+    """Return whether a vocabulary is of numbers, as a column of postcodes has it."""
+    try:
+        numbers = np.array([float(word) for word in column.words])
+    except ValueError:
+        return False
+    return as_words(numbers) == list(column.words)
