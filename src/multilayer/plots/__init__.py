@@ -12,7 +12,6 @@ from multilayer.plots.geometry import hyperplane
 from multilayer.plots.graph import computation_graph
 from multilayer.plots.history import history
 from multilayer.plots.images import first_samples
-from multilayer.plots.importance import importance
 from multilayer.plots.layers import gradient_flow, layer_statistics
 from multilayer.plots.lr_finder import lr_finder
 from multilayer.plots.mistakes import most_wrong
@@ -23,6 +22,7 @@ from multilayer.plots.weights import first_layer_weights
 if TYPE_CHECKING:
     from multilayer.plots.calibration import ReliabilityDisplay, reliability
     from multilayer.plots.confusion import ConfusionDisplay, confusion_matrix
+    from multilayer.plots.permutation import importance
     from multilayer.plots.regression import ResidualsDisplay, residuals
 
 __all__ = [
@@ -53,22 +53,23 @@ __all__ = [
     "why_relu",
 ]
 
-_DISPLAYS = {
+_LATE = {
     "ConfusionDisplay": "confusion",
     "ReliabilityDisplay": "calibration",
     "ResidualsDisplay": "regression",
     "confusion_matrix": "confusion",
+    "importance": "permutation",
     "reliability": "calibration",
     "residuals": "regression",
 }
-"""What derives from scikit-learn's displays, which take long to import: on first use."""
+"""What derives from scikit-learn's classes, which take long to import: on first use."""
 
 
 def __getattr__(name: str) -> Any:
-    if name not in _DISPLAYS:
+    if name not in _LATE:
         msg = f"module 'multilayer.plots' has no attribute {name!r}"
         raise AttributeError(msg)
-    return getattr(import_module(f"multilayer.plots.{_DISPLAYS[name]}"), name)
+    return getattr(import_module(f"multilayer.plots.{_LATE[name]}"), name)
 
 
 def __dir__() -> list[str]:

@@ -66,7 +66,7 @@ def short_names(names: Iterable[object]) -> list[str]:
     Examples
     --------
     >>> short_names(["cat", "owner of a house in the country"])
-    ['cat', 'owner of a… country']
+    ['cat', 'owner of a…e country']
     """
     whole = [str(name) for name in names]
     half = N_LETTERS // 2
