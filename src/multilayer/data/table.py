@@ -17,7 +17,11 @@ Array = npt.NDArray[Any]
 TWICE = "the columns of {} must have a name each; got {!r} twice"
 
 
-def read_table(X: object, name: str = "X", names: Sequence[str] | None = None) -> dict[str, Array]:
+class Table(dict[str, Array]):
+    """A table's columns by name, as `read_table` has read them; it reads them no second time."""
+
+
+def read_table(X: object, name: str = "X", names: Sequence[str] | None = None) -> Table:
     """Return a table's columns by name, each as an array of numbers or of Python's objects.
 
     Among objects there are numbers and strings, and None for gaps. A gap is None, NaN, what a
@@ -49,13 +53,15 @@ def read_table(X: object, name: str = "X", names: Sequence[str] | None = None) -
     >>> table["age"], table["job"], table["size"]
     (array([39, None], dtype=object), array(['baker', None], dtype=object), array([1.5, 2. ]))
     """
+    if isinstance(X, Table):
+        return X
     if isinstance(X, Mapping):
         pairs: Iterable[tuple[Any, Any]] = X.items()
     elif isinstance(X, (np.ndarray, list, tuple)):
         pairs = _of_rows(X, name, names)
     else:
         pairs = _of_frame(X, name, names)
-    columns: dict[str, Array] = {}
+    columns = Table()
     for column, values in pairs:
         if not isinstance(column, str):
             msg = f"the columns of {name} must be named by strings; got {column!r}"

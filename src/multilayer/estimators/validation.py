@@ -106,10 +106,7 @@ def encoded(
         msg = f"{name} must be a data frame or rows; got {type(X).__name__}"
         raise InvalidTypeError(msg)
     is_frame = hasattr(X, "columns")
-    if isinstance(X, np.ma.MaskedArray):
-        masked, X = np.ma.getmaskarray(X), X.data.astype(object)
-        X[masked] = None
-    elif not is_frame:
+    if not is_frame and not isinstance(X, np.ma.MaskedArray):  # whose mask it would drop
         kind = None if isinstance(X, np.ndarray) else object  # rows of numbers and text
         X = check_array(X, dtype=kind, ensure_all_finite=False, input_name=name)
     if is_frame:

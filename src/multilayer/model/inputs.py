@@ -111,9 +111,12 @@ class Numbers(Inputs):
         if self.mean is None and self.scale is None:
             return X
         x = checks.sample_matrix(X, self.in_features, np.float64)
-        if self.mean is not None:
-            x = x - self.mean
-        return x if self.scale is None else x / self.scale
+        if self.mean is None:
+            return x / self.scale
+        x = x - self.mean
+        if self.scale is not None:
+            x /= self.scale
+        return x
 
     def arrays(self) -> dict[str, Array]:
         """Return mean and scale, if they are there."""
