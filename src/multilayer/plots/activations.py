@@ -10,7 +10,7 @@ import numpy.typing as npt
 from multilayer import checks
 from multilayer.errors import InvalidArgumentError, InvalidTypeError
 from multilayer.numpy import ACTIVATIONS, Elementwise
-from multilayer.plots.style import BLUE, COLOURS, GREY, LINE_STYLES, ORANGE, many_axes
+from multilayer.plots.style import BLUE, GREY, ORANGE, look, many_axes
 
 __all__ = ["activations"]
 
@@ -97,13 +97,9 @@ def _draw_apart(axes: Array, chosen: dict[str, Elementwise], z_max: float) -> No
 def _draw_together(axes: Array, chosen: dict[str, Elementwise], z_max: float) -> None:
     for i, (name, activation) in enumerate(chosen.items()):
         z, a, slope = _curves(activation, z_max)
-        look = {
-            "color": COLOURS[i % len(COLOURS)],
-            "linestyle": LINE_STYLES[i % len(LINE_STYLES)],
-            "label": name,
-        }
-        axes[0].plot(z, a, **look)
-        axes[1].plot(z, slope, **look)
+        curve = look(i) | {"marker": "", "label": name}
+        axes[0].plot(z, a, **curve)
+        axes[1].plot(z, slope, **curve)
     axes[0].set_title("activation σ(z)")
     axes[1].set_title("derivative σ'(z)")
     axes[0].legend(frameon=False, ncols=1 + len(chosen) // 6)

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from multilayer.errors import InvalidArgumentError, InvalidTypeError
-from multilayer.plots.style import BLACK, BLUE, COLOURS, GREY, LINE_STYLES, MARKERS, one_axes
+from multilayer.plots.style import BLACK, BLUE, GREY, look, one_axes
 from multilayer.training import LayerStatistics
 
 if TYPE_CHECKING:
@@ -90,8 +90,7 @@ def layer_statistics(
     else:
         for i, layer in enumerate(statistics.layers):
             ax.plot(
-                statistics.steps, values[:, i], color=COLOURS[i % len(COLOURS)], label=layer,
-                linestyle=LINE_STYLES[i % len(LINE_STYLES)], marker=MARKERS[i % len(MARKERS)],
+                statistics.steps, values[:, i], label=layer, **look(i),
                 markersize=4, markevery=max(len(statistics.steps) // 8, 1),
             )  # fmt: skip
         ax.set_xlabel("step")
@@ -150,8 +149,8 @@ def gradient_flow(statistics: LayerStatistics, *, ax: "Axes | None" = None) -> "
     chosen = np.unique(np.linspace(0, n_records - 1, min(N_LINES, n_records)).round().astype(int))
     for i, record in enumerate(chosen):
         ax.plot(
-            range(n_layers), sizes[record], color=_darkening(i, len(chosen)),
-            linestyle=LINE_STYLES[i % len(LINE_STYLES)], marker=MARKERS[i % len(MARKERS)],
+            range(n_layers), sizes[record],
+            **look(i) | {"color": _darkening(i, len(chosen))},
             label=f"step {statistics.steps[record]:,}",
         )  # fmt: skip
     ax.set_xticks(range(n_layers), statistics.layers)

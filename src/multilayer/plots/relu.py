@@ -8,7 +8,7 @@ import numpy.typing as npt
 
 from multilayer.errors import InvalidArgumentError, InvalidTypeError
 from multilayer.inspection import ActivationMeasurement
-from multilayer.plots.style import COLOURS, LINE_STYLES, MARKERS, many_axes
+from multilayer.plots.style import look, many_axes
 
 __all__ = ["why_relu"]
 
@@ -57,17 +57,11 @@ def why_relu(
     depth = len(measurements[0].zeros)
     layers = np.arange(1, depth + 1)
     for i, measured in enumerate(measurements):
-        look: dict[str, Any] = {
-            "color": COLOURS[i % len(COLOURS)],
-            "linestyle": LINE_STYLES[i % len(LINE_STYLES)],
-            "marker": MARKERS[i % len(MARKERS)],
-            "label": measured.name,
-        }
         sizes = np.where(measured.gradient_sizes > 0, measured.gradient_sizes, np.nan)
-        gradients.plot(layers, sizes / sizes[-1], **look)
-        zeros.plot(layers, 100 * measured.zeros, **look)
+        gradients.plot(layers, sizes / sizes[-1], label=measured.name, **look(i))
+        zeros.plot(layers, 100 * measured.zeros, label=measured.name, **look(i))
     names = [measured.name for measured in measurements]
-    colours = [COLOURS[i % len(COLOURS)] for i in range(len(names))]
+    colours = [look(i)["color"] for i in range(len(names))]
     bars = times.barh(names, [measured.nanoseconds for measured in measurements], color=colours)
     times.bar_label(bars, fmt="%.2g", padding=3)
     times.margins(x=0.15)

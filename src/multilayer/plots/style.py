@@ -28,6 +28,7 @@ __all__ = [
     "MARKERS",
     "ORANGE",
     "diverging",
+    "look",
     "many_axes",
     "one_axes",
     "pyplot",
@@ -40,8 +41,21 @@ COLOURS = (BLUE, ORANGE, GREEN, "#cc79a7", "#e69f00", "#56b4e9", "#7a5200", BLAC
 MARKERS = "os^DvPX*"
 LINE_STYLES: tuple[Any, ...] = ("-", "--", "-.", ":", (0, (5, 1, 1, 1, 1, 1)))
 
+
 N_LETTERS = 20
 """Of a name, those that a picture has room for."""
+
+
+def look(i: int) -> dict[str, Any]:
+    """Return how the i-th curve is told from the others, in colour and in grey.
+
+    Examples
+    --------
+    >>> look(1)
+    {'color': '#d55e00', 'linestyle': '--', 'marker': 's'}
+    """
+    kinds = {"color": COLOURS, "linestyle": LINE_STYLES, "marker": MARKERS}
+    return {name: choices[i % len(choices)] for name, choices in kinds.items()}
 
 
 def pyplot() -> Any:
