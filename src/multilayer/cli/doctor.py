@@ -7,7 +7,6 @@ from rich.console import Console
 
 from multilayer.cli import options
 from multilayer.cli.samples import ModelFile, SampleFile, Target, read_samples
-from multilayer.errors import MultilayerError
 from multilayer.files import load_model
 from multilayer.inspection import diagnose
 
@@ -29,11 +28,8 @@ def doctor(
     """
     found = load_model(model)
     given = read_samples(data, target, data_dir, found)
-    try:
+    with given.telling():
         diagnosis = diagnose(found, given.X, given.y, validation=given.validation)
-    except MultilayerError as error:
-        error.args = (f"{error}{given.guess}",)
-        raise
     if as_json:
         typer.echo(diagnosis.to_json())
     else:

@@ -8,59 +8,44 @@ import typer
 
 from multilayer import plots
 from multilayer.cli import options, plot_output
-from multilayer.cli.samples import ModelFile, SampleFile, Target, read_samples
-from multilayer.errors import MultilayerError
+from multilayer.cli.samples import BUNDLED, ModelFile, SampleFile, Target, read_samples
 from multilayer.files import load_model
 
 __all__ = ["confusion", "importance", "reliability", "residuals", "wrong"]
 
-
-def confusion(
-    model: ModelFile,
-    data: SampleFile,
-    target: Target = None,
-    data_dir: options.DataDir = None,
-    save: plot_output.Save = None,
-    show: plot_output.Show = False,
-) -> None:
-    """Draw how many samples of each class are taken for which; of images those for testing."""
-    _draw(plots.confusion_matrix, model, data, target, data_dir, save, show)
+Picture = Callable[[Any, Any, Any], Any]
+"""A picture of a model, samples and targets, by its Axes."""
 
 
-def reliability(
-    model: ModelFile,
-    data: SampleFile,
-    target: Target = None,
-    data_dir: options.DataDir = None,
-    save: plot_output.Save = None,
-    show: plot_output.Show = False,
-) -> None:
-    """Draw how often what has a probability is so; of images those for testing."""
-    _draw(plots.reliability, model, data, target, data_dir, save, show)
+def _command(name: str, told: str) -> Callable[..., None]:
+    """Return the command that draws the picture of this name."""
+
+    def command(
+        model: ModelFile,
+        data: SampleFile,
+        target: Target = None,
+        data_dir: options.DataDir = None,
+        save: plot_output.Save = None,
+        show: plot_output.Show = False,
+    ) -> None:
+        # Looked up here and not above: scikit-learn's displays take long to import.
+        _draw(getattr(plots, name), model, data, target, data_dir, save, show)
+
+    command.__doc__ = told
+    return command
 
 
-def residuals(
-    model: ModelFile,
-    data: SampleFile,
-    target: Target = None,
-    data_dir: options.DataDir = None,
-    save: plot_output.Save = None,
-    show: plot_output.Show = False,
-) -> None:
-    """Draw how far predicted values are from the true ones."""
-    _draw(plots.residuals, model, data, target, data_dir, save, show)
-
-
-def importance(
-    model: ModelFile,
-    data: SampleFile,
-    target: Target = None,
-    data_dir: options.DataDir = None,
-    save: plot_output.Save = None,
-    show: plot_output.Show = False,
-) -> None:
-    """Draw what each input counts: how much worse the score is when it is shuffled."""
-    _draw(plots.importance, model, data, target, data_dir, save, show)
+confusion = _command(
+    "confusion_matrix",
+    "Draw how many samples of each class are taken for which; of images those for testing.",
+)
+reliability = _command(
+    "reliability", "Draw how often what has a probability is so; of images those for testing."
+)
+residuals = _command("residuals", "Draw how far predicted values are from the true ones.")
+importance = _command(
+    "importance", "Draw what each input counts: how much worse the score is when it is shuffled."
+)
 
 
 def wrong(
@@ -76,15 +61,14 @@ def wrong(
 
     def draw(found: Any, X: Any, y: Any) -> Any:
         side = round(found.inputs.in_features**0.5)
-        is_image = data in ("digits", "mnist")
-        images = X.reshape(len(X), side, side) if is_image else None
+        images = X.reshape(len(X), side, side) if data in BUNDLED else None
         return plots.most_wrong(found, X, y, n=n, images=images)
 
     _draw(draw, model, data, target, data_dir, save, show)
 
 
 def _draw(
-    picture: Callable[[Any, Any, Any], Any],
+    picture: Picture,
     model: Path,
     data: str,
     target: str | None,
@@ -96,10 +80,6 @@ def _draw(
     plot_output.begin(save, show)
     found = load_model(model)
     given = read_samples(data, target, data_dir, found)
-    X, y = given.validation or (given.X, given.y)
-    try:
-        axes = picture(found, X, y)
-    except MultilayerError as error:
-        error.args = (f"{error}{given.guess}",)
-        raise
+    with given.telling():
+        axes = picture(found, *(given.validation or (given.X, given.y)))
     plot_output.finish(axes, save, show)

@@ -1,5 +1,7 @@
 """Samples that a model is to look at: a CSV file, read as the model takes it, or bundled images."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any, NamedTuple
 
@@ -7,11 +9,11 @@ import numpy as np
 import typer
 
 from multilayer.data import as_words, load_digits, load_images
-from multilayer.errors import InvalidDataError, MissingPackageError
+from multilayer.errors import InvalidDataError, MissingPackageError, MultilayerError
 from multilayer.model import Categorical, Classes, Columns, Model, Numbers
 from multilayer.registry import Names
 
-__all__ = ["ModelFile", "SampleFile", "Samples", "Target", "read_samples"]
+__all__ = ["BUNDLED", "ModelFile", "SampleFile", "Samples", "Target", "read_samples"]
 
 BUNDLED = ("digits", "mnist")
 
@@ -37,6 +39,15 @@ class Samples(NamedTuple):
     validation: tuple[Any, Any] | None
     guess: str = ""
     """Which column was taken as the target, where nothing says so: the end of a message."""
+
+    @contextmanager
+    def telling(self) -> Iterator[None]:
+        """Let errors end with the guess, which may be what they come from."""
+        try:
+            yield
+        except MultilayerError as error:
+            error.args = (f"{error}{self.guess}",)
+            raise
 
 
 def read_samples(data: str, target: str | None, data_dir: Path | None, model: Model) -> Samples:
@@ -64,21 +75,10 @@ def _images(name: str, data_dir: Path | None) -> Samples:
 
 def _table(path: str, target: str | None, model: Model) -> Samples:
     """Return a CSV file's columns, and its target, as the model takes them."""
-    try:
-        import pandas as pd
-    except ImportError as error:
-        msg = 'mlp needs pandas to read a CSV file: pip install "pandas"'
-        raise MissingPackageError(msg) from error
-
     if not Path(path).is_file():
         msg = f"DATA must be a CSV file or one of {', '.join(BUNDLED)}; no file {path}"
         raise InvalidDataError(msg)
-    try:
-        table = pd.read_csv(path)
-        texts = pd.read_csv(path, dtype=str, keep_default_na=False)
-    except (ValueError, UnicodeError) as error:  # pandas' own are ValueErrors
-        msg = f"{path} must be a CSV file with a header; {error}"
-        raise InvalidDataError(msg) from error
+    table = _read(path)
     if table.shape[1] < 2 or not len(table):
         msg = f"{path} must have rows, inputs and a target; got shape {table.shape}"
         raise InvalidDataError(msg)
@@ -91,20 +91,39 @@ def _table(path: str, target: str | None, model: Model) -> Samples:
     else:
         target = names[-1]
         guess = f"; the last column, {target}, is taken as the target: --target names another"
-    # What the model knows as words are words: "01" is no 1, and "NA" no gap.
-    if isinstance(model.targets, Classes) and model.targets.classes.dtype.kind in "UO":
-        table[target] = texts[target]
-    if isinstance(model.inputs, Columns):
-        for column in model.inputs.columns:
-            if isinstance(column, Categorical) and column.name in table and not _numbers(column):
-                table[column.name] = texts[column.name]
+    words = [name for name in _words(model, target) if name in table]
+    if words:  # what the model knows as words are words: "01" is no 1, and "NA" no gap
+        table[words] = _read(path, usecols=words, dtype=str, keep_default_na=False)
     X, y = table.drop(columns=target), table[target]
-    words = [str(name) for name in X.columns if X[name].dtype.kind not in "biuf"]
-    if words and isinstance(model.inputs, Numbers):
-        others = f"{', '.join(words)}{guess}"
+    no_numbers = [str(name) for name in X.columns if X[name].dtype.kind not in "biuf"]
+    if no_numbers and isinstance(model.inputs, Numbers):
+        others = f"{', '.join(no_numbers)}{guess}"
         msg = f"{path} must hold numbers in all columns but the target; not so: {others}"
         raise InvalidDataError(msg)
     return Samples(X, y.to_numpy(), None, guess)
+
+
+def _read(path: str, **settings: Any) -> Any:
+    """Return a CSV file as pandas reads it."""
+    try:
+        import pandas as pd
+    except ImportError as error:
+        msg = 'mlp needs pandas to read a CSV file: pip install "pandas"'
+        raise MissingPackageError(msg) from error
+    try:
+        return pd.read_csv(path, **settings)
+    except (ValueError, UnicodeError) as error:  # pandas' own are ValueErrors
+        msg = f"{path} must be a CSV file with a header; {error}"
+        raise InvalidDataError(msg) from error
+
+
+def _words(model: Model, target: str) -> list[str]:
+    """Return the columns whose entries the model knows as words, the target among them."""
+    columns = model.inputs.columns if isinstance(model.inputs, Columns) else ()
+    found = [c.name for c in columns if isinstance(c, Categorical) and not _numbers(c)]
+    if isinstance(model.targets, Classes) and model.targets.classes.dtype.kind in "UO":
+        found.append(target)
+    return found
 
 
 def _numbers(column: Categorical) -> bool:
