@@ -1,6 +1,6 @@
 """Hidden units that no longer answer: dead ones and saturated ones."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
@@ -32,12 +32,7 @@ FAR = 10.0
 
 def dead_units(case: Case) -> Iterator[Finding]:
     """Find layers where many units have no slope at any sample: nothing can wake them."""
-    shares: dict[str, float] = {}
-    for layer, slope, is_two_sided in _slopes(case):
-        if not is_two_sided:
-            share = float((slope <= DEAD_SLOPE).all(axis=0).mean())
-            if share >= SHARE:
-                shares[layer] = share
+    shares = _shares(case, False, lambda slope: (slope <= DEAD_SLOPE).all(axis=0))
     if shares:
         yield Finding(
             "dead_units",
@@ -55,12 +50,7 @@ def saturated_units(case: Case) -> Iterator[Finding]:
 
     Glorot & Bengio 2010, section 3, show how it comes about and what it costs.
     """
-    shares: dict[str, float] = {}
-    for layer, slope, is_two_sided in _slopes(case):
-        if is_two_sided:
-            share = float(((slope <= SATURATED_SLOPE).mean(axis=0) >= MOST).mean())
-            if share >= SHARE:
-                shares[layer] = share
+    shares = _shares(case, True, lambda slope: (slope <= SATURATED_SLOPE).mean(axis=0) >= MOST)
     if shares:
         yield Finding(
             "saturated_units",
@@ -71,6 +61,19 @@ def saturated_units(case: Case) -> Iterator[Finding]:
             "Scale the inputs, begin with smaller weights (initializer 'glorot') and a lower "
             "learning rate, or put normalization='batch' or 'layer' before the activation.",
         )
+
+
+def _shares(case: Case, two_sided: bool, are_so: Callable[[Array], Any]) -> dict[str, float]:
+    """Return the share of units that are so, of each layer of a kind where it is a large one.
+
+    `are_so` takes slopes, of shape (n_samples, n_units), and says it of each unit.
+    """
+    shares = {
+        layer: float(are_so(slope).mean())
+        for layer, slope, is_two_sided in _slopes(case)
+        if is_two_sided == two_sided
+    }
+    return {layer: share for layer, share in shares.items() if share >= SHARE}
 
 
 def _slopes(case: Case) -> Iterator[tuple[str, Array, bool]]:
