@@ -1,6 +1,5 @@
 """What classifier and regressor share: fitting, going on with it, and predicting."""
 
-import math
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -16,7 +15,7 @@ from sklearn.utils.validation import check_is_fitted
 from multilayer import checks
 from multilayer.architecture import Architecture
 from multilayer.errors import InvalidArgumentError
-from multilayer.estimators.fitting import Job, Samples, as_samples, set_aside
+from multilayer.estimators.fitting import Job, Samples, as_samples, forget_results, set_aside
 from multilayer.estimators.html import fitted_html
 from multilayer.estimators.information import described, information_of
 from multilayer.estimators.settings import (
@@ -30,23 +29,12 @@ from multilayer.estimators.validation import check_same_columns, encoded, valida
 from multilayer.estimators.weights import take_weights, views_of
 from multilayer.files import export_onnx, save_model
 from multilayer.model import Columns, Model, Numbers, Targets
-from multilayer.numpy import LBFGS, MLP, Loss
+from multilayer.numpy import MLP, Loss
 from multilayer.training import Metric
 
-__all__ = ["BaseMLP", "check_takes_steps"]
+__all__ = ["BaseMLP"]
 
 Array = npt.NDArray[Any]
-
-
-def check_takes_steps(estimator: Any) -> bool:
-    """Return True, or raise for a solver that cannot go on by steps."""
-    if estimator.solver == "lbfgs" or isinstance(estimator.solver, LBFGS):
-        msg = (
-            "partial_fit is only available for stochastic optimizers. "
-            f"{estimator.solver} is not stochastic."
-        )
-        raise AttributeError(msg)
-    return True
 
 
 class BaseMLP(TransformerMixin, BaseEstimator):  # type: ignore[misc]
@@ -218,16 +206,7 @@ class BaseMLP(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         # A RandomState and a Generator draw the same real numbers of the same bits.
         rng = np.random.Generator(random_state._bit_generator)
         net = MLP(architecture, dtype=dtype, initializer=make_initializer(architecture), rng=rng)
-        self.t_ = 0
-        self.loss_curve_: list[float] = []
-        self.validation_scores_: list[float] | None = None
-        self.validation_loss_curve_: list[float] | None = None
-        self.best_loss_: float | None = None if self.early_stopping else math.inf
-        self.best_validation_score_: float | None = -math.inf if self.early_stopping else None
-        self._no_improvement_count = 0
-        self._rate_factor = 1.0
-        self._solver_state: dict[str, Array] = {}
-        self._solver_kind: tuple[str, bool] | None = None
+        forget_results(self)
         self._show_weights(net)
 
     def _show_weights(self, net: MLP) -> None:

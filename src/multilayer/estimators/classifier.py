@@ -19,8 +19,9 @@ from sklearn.utils.multiclass import (
 from sklearn.utils.validation import check_is_fitted
 
 from multilayer.errors import InvalidArgumentError, InvalidDataError
-from multilayer.estimators.base import BaseMLP, check_takes_steps
+from multilayer.estimators.base import BaseMLP
 from multilayer.estimators.documentation import documented
+from multilayer.estimators.settings import check_takes_steps
 from multilayer.estimators.validation import checked_weights
 from multilayer.model import Classes, ClassGroups, Labels
 from multilayer.numpy import BinaryCrossEntropy, CrossEntropy, GroupedCrossEntropy, Loss

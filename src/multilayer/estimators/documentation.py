@@ -69,8 +69,7 @@ columns : 'auto', dict or None, default=None
     of its own; see `multilayer.model.Columns`. A dict says of some columns what they are:
     ``{"zip": "categorical", "age": "numeric"}``. They are taken from all samples that `fit` is
     given, or those of the first `partial_fit`, whatever the weights of samples, and the network
-    computes in float32. None takes
-    numbers alone, as scikit-learn.
+    computes in float32. None takes numbers alone, as scikit-learn.
 callbacks : Callback or sequence of Callback, default=()
     What looks on, and may stop: see `multilayer.training.Callback`.
 engine : {'auto', 'numpy', 'torch'}, default='auto'

@@ -24,7 +24,7 @@ from multilayer.randomness import generator_state
 from multilayer.training import Callback, History, Run, train
 from multilayer.training.arguments import take_rows
 
-__all__ = ["Job", "Samples", "as_samples", "set_aside"]
+__all__ = ["Job", "Samples", "as_samples", "forget_results", "set_aside"]
 
 Array = npt.NDArray[Any]
 
@@ -89,6 +89,20 @@ def set_aside(
             msg = f"sample_weight must not be zero for every sample of the {name} part"
             raise InvalidDataError(msg)
     return parts
+
+
+def forget_results(estimator: Any) -> None:
+    """Set what `Job.finish` adds to, and goes on with, as it is before the first training."""
+    e = estimator
+    e.t_ = 0
+    e.loss_curve_ = []
+    e.validation_scores_ = e.validation_loss_curve_ = None
+    e.best_loss_, e.best_validation_score_ = (
+        (None, -math.inf) if e.early_stopping else (math.inf, None)
+    )
+    e._no_improvement_count = 0
+    e._rate_factor = 1.0
+    e._solver_state, e._solver_kind = {}, None
 
 
 class _Order:

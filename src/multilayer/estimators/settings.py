@@ -33,6 +33,7 @@ __all__ = [
     "NAMES",
     "check_precision",
     "check_same_network",
+    "check_takes_steps",
     "make_architecture",
     "make_initializer",
     "make_optimizer",
@@ -137,6 +138,17 @@ def check_same_network(before: Architecture, now: Architecture) -> None:
             f"{'; '.join(differences)}"
         )
         raise InvalidArgumentError(msg)
+
+
+def check_takes_steps(estimator: Any) -> bool:
+    """Return True, or raise for a solver that cannot go on by steps."""
+    if estimator.solver == "lbfgs" or isinstance(estimator.solver, LBFGS):
+        msg = (
+            "partial_fit is only available for stochastic optimizers. "
+            f"{estimator.solver} is not stochastic."
+        )
+        raise AttributeError(msg)
+    return True
 
 
 def make_initializer(architecture: Architecture) -> ScikitLearn:
