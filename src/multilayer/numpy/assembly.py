@@ -10,7 +10,7 @@ from multilayer.numpy.activations import ACTIVATIONS
 from multilayer.numpy.layers import Activate, Affine, Dropout, Layer, Residual, Stack
 from multilayer.numpy.normalization import BatchNorm, LayerNorm
 
-__all__ = ["assemble", "opened"]
+__all__ = ["assemble", "layout", "opened"]
 
 Array = npt.NDArray[Any]
 
@@ -61,6 +61,20 @@ def _hidden_layer(spec: HiddenLayer, carve: _Carver) -> Layer:
     if spec.dropout:
         layers.append(Dropout(spec.dropout))
     return Residual(Stack(layers)) if spec.residual else Stack(layers)
+
+
+def layout(layers: tuple[Layer, ...]) -> list[list[tuple[slice, tuple[int, ...]]]]:
+    """Return where each layer's arrays lie in the vector, and their shapes."""
+    places = []
+    start = 0
+    for layer in layers:
+        arrays = []
+        for array in layer.parameters:
+            arrays.append((slice(start, start + array.size), array.shape))
+            start += array.size
+        if arrays:
+            places.append(arrays)
+    return places
 
 
 def opened(layer: Layer) -> list[Layer]:

@@ -11,7 +11,7 @@ from multilayer import checks
 from multilayer.architecture import Architecture
 from multilayer.errors import InvalidArgumentError, InvalidDataError, InvalidTypeError
 from multilayer.numpy.activations import OUTPUTS
-from multilayer.numpy.assembly import assemble, opened
+from multilayer.numpy.assembly import assemble, layout, opened
 from multilayer.numpy.fast.prediction import Predictor
 from multilayer.numpy.initializers import INITIALIZERS, Initializer
 from multilayer.numpy.layers import Affine, Layer
@@ -98,7 +98,7 @@ class MLP:
         self._parameters = parameters
         self._hidden, self._last = assemble(self.architecture, parameters)
         self._output = OUTPUTS[self.architecture.output]
-        self._layout = _layout(self.layers)
+        self._layout = layout(self.layers)
         self._predictor = Predictor(self._hidden, self._last)
 
     def __getstate__(self) -> dict[str, Any]:
@@ -405,20 +405,6 @@ class MLP:
                 if l1:
                     gradient[part] += l1 * np.sign(W)
         return penalty
-
-
-def _layout(layers: tuple[Layer, ...]) -> list[list[tuple[slice, tuple[int, ...]]]]:
-    """Return where each layer's arrays lie in the vector, and their shapes."""
-    layout = []
-    start = 0
-    for layer in layers:
-        arrays = []
-        for array in layer.parameters:
-            arrays.append((slice(start, start + array.size), array.shape))
-            start += array.size
-        if arrays:
-            layout.append(arrays)
-    return layout
 
 
 def _dtype(dtype: object) -> np.dtype[Any]:
