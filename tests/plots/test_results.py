@@ -82,6 +82,11 @@ class TestConfusionMatrix:
         labels = [label.get_text() for label in ax.get_yticklabels()]
         assert labels == ["a flat in…of London", "a house in…e country", "no"]
 
+    def test_counts_are_written_out(self):
+        y = np.arange(20_240) % 2 == 0  # 10,120 of each, which scikit-learn writes 1e+04
+        ax = confusion_matrix(lambda X: X[:, 0] > 0, np.where(y, 1.0, -1.0)[:, None], y)
+        assert texts(ax) == ["10120", "0", "0", "10120"]
+
     @pytest.mark.filterwarnings("ignore:Stochastic Optimizer")
     def test_the_names_of_a_tables_columns_are_kept(self):
         table = pd.DataFrame(X, columns=["u", "v", "w"])
@@ -155,6 +160,11 @@ class TestResiduals:
         assert ax.get_title() == f"root mean squared error {rmse:.4g}"
         display = ResidualsDisplay.from_estimator(reg, X, target, kind="actual_vs_predicted")
         assert display.ax_.get_ylabel() == "true value"
+
+    @pytest.mark.parametrize(("n", "alpha"), [(100, 0.6), (8000, 0.15), (10**6, 0.06)])
+    def test_of_many_points_each_is_fainter(self, n, alpha):
+        ax = residuals(lambda X: X[:, 0], np.ones((n, 1)), np.ones(n))
+        assert ax.collections[0].get_alpha() == pytest.approx(alpha)
 
     def test_large_numbers_do_not_run_into_each_other(self):
         predicted = np.linspace(1.2e5, 5.1e5, 200)

@@ -71,7 +71,7 @@ class ConfusionDisplay(ConfusionMatrixDisplay):  # type: ignore[misc]
             "cmap": "Blues",
             "colorbar": n > N_WRITTEN,
             "include_values": n <= N_WRITTEN,
-            "values_format": None if normalize is None else ".2f",
+            "values_format": "d" if normalize is None else ".2f",
             "xticks_rotation": 90 if n * longest > N_LETTERS else 0,
         } | settings
         display = cls.from_predictions(

@@ -18,6 +18,8 @@ __all__ = ["ResidualsDisplay", "residuals"]
 
 KINDS = Names("kind", ["residual_vs_predicted", "actual_vs_predicted"])
 
+OPACITY, N_CLEAR = 0.6, 2000
+"""Of a point, and the points beyond which each is fainter, so that one sees where most lie."""
 N_TICKS = 5
 """Spaces between them at most: so many large numbers stand side by side."""
 
@@ -65,9 +67,10 @@ class ResidualsDisplay(PredictionErrorDisplay):  # type: ignore[misc]
         if truth.shape != predicted.shape:
             msg = f"y of {owner} must have shape {predicted.shape}, a value each; got {truth.shape}"
             raise InvalidDataError(msg)
+        alpha = OPACITY * float(np.clip(N_CLEAR / len(truth), 0.1, 1.0))
         settings = {
             "subsample": None,
-            "scatter_kwargs": {"color": BLUE, "alpha": 0.6, "s": 16},
+            "scatter_kwargs": {"color": BLUE, "alpha": alpha, "s": 16},
             "line_kwargs": {"color": ORANGE, "linestyle": "--", "alpha": 1.0},
         } | settings
         display = cls.from_predictions(
