@@ -1,5 +1,10 @@
 """Names and registries: the answer to a name that is unknown, and to something that is no name."""
 
+import json
+import math
+from dataclasses import make_dataclass
+
+import numpy as np
 import pytest
 
 from multilayer.errors import (
@@ -8,7 +13,8 @@ from multilayer.errors import (
     MultilayerError,
     UnknownNameError,
 )
-from multilayer.registry import Names, Registry, resolve
+from multilayer.numpy import LBFGS, LOSSES, OPTIMIZERS, GroupedCrossEntropy, Quantile
+from multilayer.registry import Names, Registry, describe, rebuild, resolve
 
 
 class Metal:
@@ -155,3 +161,34 @@ def test_resolve_refuses_anything_else(registry, given):
 def test_resolve_answers_an_unknown_name(registry):
     said = message(resolve, "irn", registry, Metal, error_type=UnknownNameError)
     assert said == "metal must be one of iron, any; got 'irn', did you mean 'iron'?"
+
+
+@pytest.mark.parametrize("classes", [LOSSES, OPTIMIZERS], ids=lambda c: c.names.kind)
+def test_what_is_described_is_rebuilt(classes):
+    for name, cls in classes.items():
+        told = describe(cls(), classes)
+        assert told["name"] == name
+        assert rebuild(json.loads(json.dumps(told)), classes) == cls()
+
+
+def test_sequences_come_back_from_json():
+    for part in (Quantile((0.1, 0.9)), GroupedCrossEntropy((2, 3))):
+        assert rebuild(describe(part, LOSSES), LOSSES) == part
+
+
+def test_what_json_cannot_hold_or_nobody_knows_is_not_described():
+    assert describe(LBFGS(max_evaluations=3), OPTIMIZERS) is None
+    assert describe(Metal(), {"metal": Metal}) is None  # no dataclass
+    holds_array = make_dataclass("HoldsArray", ["array"])
+    assert describe(holds_array(np.eye(2)), {"held": holds_array}) is None
+    assert describe(holds_array(math.inf), {"held": holds_array}) is None
+
+
+@pytest.mark.parametrize(
+    "told",
+    [None, 3, "adam", [], {}, {"name": []}, {"name": "no"}, {"name": "adam", "learning_rate": -1},
+     {"name": "adam", "learning_rate": "1"}, {"name": "adam", "beta": 1}, [["name", "adam"], [3]],
+     {"name": "adam", 3: 4}],
+)  # fmt: skip
+def test_damaged_descriptions_are_rebuilt_as_nothing(told):
+    assert rebuild(told, OPTIMIZERS) is None

@@ -1,12 +1,19 @@
 """Named things of one kind, and the answer to a name that is not among them."""
 
+import json
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import asdict
 from difflib import get_close_matches
 from typing import Any, Generic, TypeVar
 
-from multilayer.errors import InvalidArgumentError, InvalidTypeError, UnknownNameError
+from multilayer.errors import (
+    InvalidArgumentError,
+    InvalidTypeError,
+    MultilayerError,
+    UnknownNameError,
+)
 
-__all__ = ["Names", "Registry", "resolve"]
+__all__ = ["Names", "Registry", "describe", "rebuild", "resolve"]
 
 T = TypeVar("T")
 
@@ -149,3 +156,33 @@ def resolve(value: object, registry: Registry[type[T]], base: type[T]) -> T:
     else:
         msg = f"{kind} must be a name or {base.__module__}.{base.__name__}; got {value!r}"
     raise InvalidTypeError(msg)
+
+
+def describe(part: Any, classes: Mapping[str, type]) -> dict[str, Any] | None:
+    """Return a dataclass's name and parameters, as JSON has them.
+
+    None if it is of no such class, or JSON cannot hold its parameters.
+
+    Examples
+    --------
+    >>> from multilayer.numpy import LOSSES, Huber
+    >>> describe(Huber(delta=2.0), LOSSES)
+    {'name': 'huber', 'delta': 2.0}
+    """
+    names = [name for name, cls in classes.items() if type(part) is cls]
+    try:
+        told: dict[str, Any] = json.loads(
+            json.dumps({"name": names[0]} | asdict(part), allow_nan=False)
+        )
+    except (IndexError, TypeError, ValueError):
+        return None
+    return told
+
+
+def rebuild(told: Any, classes: Mapping[str, type[T]]) -> T | None:
+    """Return what `describe` described; None if this is no such description."""
+    try:
+        parameters = dict(told)
+        return classes[parameters.pop("name")](**parameters)
+    except (KeyError, TypeError, ValueError, MultilayerError):  # a file may hold anything
+        return None

@@ -24,6 +24,7 @@ def path(tmp_path):
     net = MLP(Architecture(6, (3,), 2, output="softmax"), rng=np.random.default_rng(0))
     history = History({"train_loss": [8.0, 4.0, 2.0, 1.0], "validation_loss": [8.0, 2.0, 1.0, 2.0]})
     history.best_epoch, history.stopped_by = 3, "early_stopping"
+    history.settings["monitor"] = "validation_loss"
     model = Model(net,
                   information={"history": json.loads(history.to_json())})  # fmt: skip
     save_model(tmp_path / "m.safetensors", model)

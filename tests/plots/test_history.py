@@ -23,6 +23,7 @@ def recorded(rates=(0.1, 0.05, 0.01)):
         }
     )
     found.best_epoch = 2
+    found.settings["monitor"] = "validation_loss"
     return found
 
 
@@ -79,18 +80,21 @@ def test_estimators_theirs_and_those_that_went_on():
 
 
 @pytest.mark.parametrize(
-    ("validation", "label", "epochs"),
+    ("validation", "monitor", "label", "epochs"),
     [
-        ({}, None, None),  # the training loss is that of the weights an epoch began with
-        ({"validation_loss": [0.8, 0.6, 0.5], "validation_score": [0.1, 0.3, 0.2]},
-         "best epoch 2, by validation score", [2, 2]),
-        ({"validation_loss": [0.8, 0.6, 0.5], "validation_accuracy": [0.1, 0.3, 0.2]},
-         "best epoch 2", [2, 2]),
+        ({}, "train_loss", None, None),  # that of the weights an epoch began with
+        ({"validation_loss": [0.8, 0.6, 0.5]}, "validation_loss",
+         "best epoch 2, by validation loss", [2]),
+        ({"validation_loss": [0.8, 0.6, 0.5]}, "validation_accuracy",
+         "best epoch 2, by validation accuracy", [2, 2]),
+        ({"validation_loss": [0.8, 0.6, 0.5]}, None, "best epoch 2", [2, 2]),
     ],
 )  # fmt: skip
-def test_the_best_epoch_is_told_by_what_it_was_judged(validation, label, epochs):
+def test_the_best_epoch_is_told_by_what_it_was_judged(validation, monitor, label, epochs):
     found = History({"train_loss": [0.9, 0.5, 0.4], **validation})
     found.best_epoch = 2
+    if monitor:
+        found.settings["monitor"] = monitor
     drawn = lines(history(found))
     assert {name: x for name, (x, _) in drawn.items() if "best" in name} == (
         {} if label is None else {label: epochs}

@@ -48,7 +48,7 @@ def history(source: Any, *, ax: "Axes | None" = None) -> "Axes":
     >>> import matplotlib
     >>> matplotlib.use("Agg")
     >>> found = History({"train_loss": [0.9, 0.5, 0.4], "validation_loss": [0.8, 0.6, 0.7]})
-    >>> found.best_epoch = 2
+    >>> found.best_epoch, found.settings["monitor"] = 2, "validation_loss"
     >>> [text.get_text() for text in history(found).get_legend().get_texts()]
     ['training', 'validation', 'best epoch 2, by validation loss']
     """
@@ -67,7 +67,7 @@ def history(source: Any, *, ax: "Axes | None" = None) -> "Axes":
             ax.plot(epochs, found[name], line_style, color=colour, label=label, marker=marker)
     best, label = found.best
     if best:
-        by_loss = found.judge == "validation_loss"
+        by_loss = found.settings.get("monitor") == "validation_loss"
         ax.axvline(best, color=GREY, linewidth=0.8, zorder=0, label=None if by_loss else label)
         if by_loss:
             ax.plot(best, found["validation_loss"][best - 1], "D", color="black", markersize=6,

@@ -35,6 +35,10 @@ class Trainer(Protocol):
         """The loss: what its task is, and what its argument says of the targets."""
 
     @property
+    def optimizer(self) -> object:
+        """The optimizer."""
+
+    @property
     def takes_steps(self) -> bool:
         """Whether the optimizer is one of `step`s, and not L-BFGS, which calls for `minimize`."""
 

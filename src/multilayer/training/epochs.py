@@ -12,8 +12,12 @@ from multilayer.data.batches import Batches
 from multilayer.data.fingerprint import fingerprint
 from multilayer.errors import DivergenceError, InvalidArgumentError
 from multilayer.groups import Arrays, join, part_of
+from multilayer.numpy.lbfgs import LBFGS
+from multilayer.numpy.losses import LOSSES
+from multilayer.numpy.optimizers import OPTIMIZERS
 from multilayer.numpy.schedules import Plateau, Schedule
 from multilayer.randomness import generator_state, set_generator_state
+from multilayer.registry import describe
 from multilayer.training.arguments import take_rows
 from multilayer.training.callbacks import Callback
 from multilayer.training.engine import Batch, Trainer
@@ -84,6 +88,7 @@ class Loop:
         if keeper is not None:  # after the callbacks, whose state it keeps
             self.step_hooks.append(keeper)
         self.plateau = Plateau()
+        run.history.settings = self.settings()
         # Of the epoch under way:
         self.losses: list[float] = []
         self.pending: list[Any] = []  # losses that may still be on their way on a device
@@ -137,6 +142,17 @@ class Loop:
             run.stop(self.trainer.minimize(self.training, run.n_epochs, after_iteration))
 
         return self._guarded(iterations)
+
+    def settings(self) -> dict[str, Any]:
+        """Return how it trains, as the history tells it."""
+        start, stop = self.batches.bounds[0]
+        optimizers = {**OPTIMIZERS, "lbfgs": LBFGS}
+        return {
+            "loss": describe(self.trainer.loss, LOSSES),
+            "optimizer": describe(self.trainer.optimizer, optimizers),
+            "batch_size": stop - start,
+            "monitor": self.run.monitor,
+        }
 
     def description(self) -> dict[str, Any]:
         """Return what is trained, on what, and how, by name, as values that go into JSON."""

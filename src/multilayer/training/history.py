@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
 __all__ = ["History"]
 
+_ENTRIES = ("metrics", "best_epoch", "stopped_by", "settings")
+
 
 class History(Mapping[str, list[float]]):
     """Each metric's name with its values, one an epoch.
@@ -32,6 +34,10 @@ class History(Mapping[str, list[float]]):
         ``"n_epochs"``, ``"early_stopping"``, ``"interrupt"``, ``"divergence"``, with L-BFGS also
         ``"converged"``, ``"max_evaluations"`` or ``"line_search"``, or what a callback gave as its
         reason.
+    settings : dict
+        How it was trained, as JSON has it: ``"loss"`` and ``"optimizer"``, each by its name and
+        parameters (None if it is none of the package's), ``"batch_size"``, and ``"monitor"``, the
+        metric that epochs are judged by. Empty if that is not known.
 
     Examples
     --------
@@ -45,6 +51,7 @@ class History(Mapping[str, list[float]]):
         self._values = {name: list(column) for name, column in (values or {}).items()}
         self.best_epoch = 0
         self.stopped_by = ""
+        self.settings: dict[str, Any] = {}
 
     def append(self, epoch: Mapping[str, float]) -> None:
         """Take in an epoch's values."""
@@ -57,15 +64,6 @@ class History(Mapping[str, list[float]]):
         return max((len(column) for column in self._values.values()), default=0)
 
     @property
-    def judge(self) -> str:
-        """The validation metric that the best epoch is the best by; empty if that is not known."""
-        for name, best in (("validation_score", max), ("validation_loss", min)):
-            curve = self._values.get(name)
-            if curve and self.best_epoch == curve.index(best(curve)) + 1:
-                return name
-        return ""
-
-    @property
     def best(self) -> tuple[int, str]:
         """The best epoch, and in words; 0 and nothing if there were no validation samples.
 
@@ -75,13 +73,14 @@ class History(Mapping[str, list[float]]):
         Examples
         --------
         >>> history = History({"train_loss": [0.9, 0.5], "validation_loss": [0.8, 0.9]})
-        >>> history.best_epoch = 1
+        >>> history.best_epoch, history.settings["monitor"] = 1, "validation_loss"
         >>> history.best
         (1, 'best epoch 1, by validation loss')
         """
         if not self.best_epoch or not any(name.startswith("validation_") for name in self):
             return 0, ""
-        by = f", by {self.judge.replace('_', ' ')}" if self.judge else ""
+        monitor = self.settings.get("monitor", "")
+        by = f", by {monitor.replace('_', ' ')}" if monitor else ""
         return self.best_epoch, f"best epoch {self.best_epoch:,}{by}"
 
     def __getitem__(self, name: str) -> list[float]:
@@ -127,7 +126,7 @@ class History(Mapping[str, list[float]]):
         return pd.DataFrame(self._values, index=index)
 
     def to_json(self) -> str:
-        """Return a JSON object of the metrics, the best epoch and what ended the training.
+        """Return a JSON object of the metrics, the best epoch, the end and the settings.
 
         JSON has no infinity and no NaN: ``null`` stands for both.
         """
@@ -140,6 +139,7 @@ class History(Mapping[str, list[float]]):
                 "metrics": metrics,
                 "best_epoch": self.best_epoch,
                 "stopped_by": self.stopped_by,
+                "settings": self.settings,
             },
             allow_nan=False,
         )
@@ -156,7 +156,7 @@ class History(Mapping[str, list[float]]):
         try:
             parts: Any = json.loads(text)
             for name in parts:
-                Names("entry", ("metrics", "best_epoch", "stopped_by")).check(name, "History")
+                Names("entry", _ENTRIES).check(name, "History")
             history = cls(
                 {
                     str(name): [math.nan if value is None else float(value) for value in column]
@@ -165,6 +165,7 @@ class History(Mapping[str, list[float]]):
             )
             history.best_epoch = int(parts["best_epoch"])
             history.stopped_by = str(parts["stopped_by"])
+            history.settings = dict(parts["settings"])
         except (
             ValueError,
             TypeError,

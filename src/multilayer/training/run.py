@@ -134,7 +134,9 @@ class Run:
         for name in _NUMBERS:
             setattr(self, name, numbers[name])
         self._best = numbers["best"]
-        self.history = History(numbers["history"])
+        history = History(numbers["history"])
+        history.settings = self.history.settings
+        self.history = history
         self.history.best_epoch = numbers["best_epoch"]
         self._best_snapshot = self._trainer.from_arrays(part_of(arrays, "best"))
         self._candidate = self._trainer.from_arrays(part_of(arrays, "candidate"))

@@ -4,6 +4,7 @@ import io
 import json
 import math
 import random
+from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
@@ -13,7 +14,7 @@ import torch
 from rich.console import Console
 from scipy.sparse import csr_array
 from sklearn.datasets import load_iris
-from sklearn.exceptions import NotFittedError
+from sklearn.exceptions import ConvergenceWarning, NotFittedError
 from sklearn.feature_extraction.text import CountVectorizer
 from sklearn.neural_network import MLPClassifier as TheirClassifier
 from sklearn.pipeline import make_pipeline
@@ -22,21 +23,24 @@ from sklearn.preprocessing import StandardScaler
 from multilayer import Architecture, MLPClassifier, MLPRegressor, load
 from multilayer.data import SparseSamples, load_digits
 from multilayer.errors import InvalidArgumentError, InvalidDataError, InvalidTypeError
-from multilayer.inspection import Diagnosis, Finding, diagnose
+from multilayer.inspection import Diagnosis, Finding, diagnose, lr_finder
 from multilayer.inspection.doctor.case import MAX_SAMPLES, sample_of
 from multilayer.inspection.doctor.patient import admit
-from multilayer.model import Columns, Model
+from multilayer.model import Columns, Model, Values
 from multilayer.numpy import (
     LBFGS,
     LOSSES,
     MLP,
+    SGD,
     BinaryCrossEntropy,
     CrossEntropy,
     GroupedCrossEntropy,
     Huber,
     Quantile,
+    SquaredError,
 )
 from multilayer.torch import MLP as TorchMLP
+from multilayer.training import History, fit
 
 
 @pytest.fixture
@@ -165,8 +169,8 @@ def test_a_file_and_its_estimator_are_held_to_the_same_loss(loss, tmp_path):
     estimator = MLPRegressor(loss, hidden_layer_sizes=(2,), solver="lbfgs", max_iter=3, tol=1e9)
     estimator.fit(X, y).save(tmp_path / "m.safetensors")
     expected = LOSSES[loss]()
-    assert admit(estimator, None).loss == expected
-    assert admit(load(tmp_path / "m.safetensors"), None).loss == expected
+    assert admit(estimator).loss == expected
+    assert admit(load(tmp_path / "m.safetensors")).loss == expected
 
 
 @pytest.mark.parametrize(
@@ -182,23 +186,42 @@ def test_label_smoothing_is_part_of_the_loss(y, loss, tmp_path):
     X = np.arange(40.0).reshape(20, 2) / 20
     clf = MLPClassifier((2,), solver="lbfgs", max_iter=3, tol=1e9, label_smoothing=0.1)
     clf.fit(X, y).save(tmp_path / "m.safetensors")
-    assert admit(clf, None).loss == loss
-    assert admit(load(tmp_path / "m.safetensors"), None).loss == loss
+    assert admit(clf).loss == loss
+    assert admit(load(tmp_path / "m.safetensors")).loss == loss
 
 
-@pytest.mark.parametrize("loss", [Huber(2.0), Quantile((0.1, 0.9))])
-def test_a_loss_that_a_file_does_not_hold_whole_must_be_given(loss, tmp_path):
+@dataclass(frozen=True)
+class OwnError(SquaredError):
+    """A loss that the package does not know."""
+
+
+@pytest.mark.parametrize("loss", [Huber(2.0), Quantile((0.1, 0.9)), OwnError()])
+def test_a_loss_with_parameters_is_told_by_the_file_and_the_history(loss, tmp_path):
     X, y = np.arange(40.0).reshape(20, 2) / 20, np.arange(20.0)
     estimator = MLPRegressor(loss, hidden_layer_sizes=(2,), solver="lbfgs", max_iter=3, tol=1e9)
     estimator.fit(X, y).save(tmp_path / "m.safetensors")
-    assert admit(estimator, None).loss == loss
+    assert admit(estimator).loss == loss
     model = load(tmp_path / "m.safetensors")
     assert admit(model, loss).loss == loss
+    if not isinstance(loss, OwnError):
+        assert admit(model).loss == loss
+        assert admit(estimator.network_, history=estimator.history_).loss == loss
+        return
     with pytest.raises(InvalidArgumentError) as caught:
-        admit(model, None)
+        admit(model)
     assert str(caught.value) == (
-        "loss of diagnose must be given for a model that does not hold its own whole, such as "
-        f"{loss}; got None"
+        "loss of diagnose must be given for a model whose history does not tell it; it was trained "
+        "with OwnError()"
+    )
+
+
+def test_quantiles_without_a_history_need_their_loss():
+    model = Model(MLP(Architecture(2, (), 2)), Values(1, n_each=2))
+    with pytest.raises(InvalidArgumentError) as caught:
+        admit(model)
+    assert str(caught.value) == (
+        "loss of diagnose must be given for a model whose history does not tell it; it was trained "
+        "with quantiles"
     )
 
 
@@ -275,6 +298,55 @@ def test_what_was_not_looked_at_is_said(digits, healthy):
     assert [*diagnose(net, X, y, optimizer="sgd").unchecked] == ["overfitting"]
     assert [*diagnose(net, X, y, history=history).unchecked] == ["overfitting"]
     assert diagnose(net, X, y, history=history, validation=digits[1]).unchecked == {}
+
+
+def test_the_range_test_takes_the_optimizer_of_the_history(
+    digits, network, train, healthy, monkeypatch
+):
+    """It is asked where the loss has not come down, and left alone where it has."""
+    X, y = digits[0]
+    asked = []
+
+    def counted(*arguments, **settings):
+        asked.append(settings)
+        return lr_finder(*arguments, **settings)
+
+    monkeypatch.setattr("multilayer.inspection.doctor.case.lr_finder", counted)
+    net = network(64, 32, 10)
+    history = train(net, digits[0], optimizer=SGD(learning_rate=1e-6), n_epochs=3, batch_size=50)
+    low = diagnose(net, X, y, history=history)
+    assert "learning_rate_too_low" in low.names
+    assert (asked[0]["optimizer"], asked[0]["batch_size"]) == (SGD(learning_rate=1e-6), 50)
+    clf = MLPClassifier((32,), solver="sgd", learning_rate_init=1e-6, max_iter=3, random_state=0)
+    with pytest.warns(ConvergenceWarning):
+        clf.fit(X, y)
+    evidence = next(f for f in diagnose(clf, X, y) if f.name == "learning_rate_too_low").evidence
+    assert evidence["learning rate"] == 1e-6 < evidence["suggested"] / 1000
+    assert asked[1]["optimizer"].nesterov
+    learned, well = healthy
+    told = {"train_loss": well["train_loss"]}
+    assert diagnose(learned, X, y, history=told, optimizer=SGD(learning_rate=20.0)).names == ()
+    assert len(asked) == 2
+
+
+def test_a_loss_that_jumps_at_a_low_rate_is_not_said_to_have_a_high_one(digits, network):
+    net = network(64, 32, 10)
+    jumping = {"train_loss": [2.3, 2.5, 2.2, 2.5, 2.3, 2.6, 2.2, 2.5]}
+    for rate, expected in ((1e-4, False), (5.0, True)):
+        found = diagnose(net, *digits[0], history=jumping, optimizer=SGD(learning_rate=rate))
+        assert ("learning_rate_too_high" in found.names) == expected
+
+
+def test_lbfgs_has_no_learning_rate_to_judge(digits, network):
+    X, y = digits[0]
+    net = network(64, 10)
+    history = fit(net, (X, y), loss="cross_entropy", optimizer="lbfgs", n_epochs=9)
+    falling = History({"train_loss": list(np.linspace(2.3, 2.0, 9))})
+    assert "learning_rate_too_low" in diagnose(net, X, y, history=falling).names
+    falling.settings = history.settings
+    found = diagnose(net, X, y, history=falling)
+    assert "learning_rate_too_low" not in found.names
+    assert "the learning rate" not in found.unchecked
 
 
 @pytest.mark.parametrize(
@@ -397,3 +469,5 @@ def test_a_range_test_that_cannot_begin_leaves_the_other_checks(network):
     found = diagnose(network(3, 1), X, y, optimizer="adam")
     assert found.names[:1] == ("unscaled_targets",)
     assert "the learning rate" in found.unchecked
+    one_alone = diagnose(network(3, 4, 2, normalization="batch"), X[:1], [0], optimizer="adam")
+    assert "the learning rate" in one_alone.unchecked

@@ -1,7 +1,9 @@
 """Case: what the checks look at, measured once."""
 
+import math
 from collections.abc import Mapping, Sized
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -9,11 +11,21 @@ import numpy.typing as npt
 
 from multilayer import checks
 from multilayer.data import read_table
-from multilayer.errors import InvalidTypeError
+from multilayer.errors import DivergenceError, InvalidDataError, InvalidTypeError
 from multilayer.inspection.doctor.patient import Patient
-from multilayer.inspection.range_test import RangeTest
+from multilayer.inspection.range_test import RangeTest, lr_finder
 from multilayer.model import Model, Values
-from multilayer.numpy import ACTIVATIONS, LOSSES, MLP, OUTPUTS, LayerObservation, Loss, observe
+from multilayer.numpy import (
+    ACTIVATIONS,
+    LBFGS,
+    LOSSES,
+    MLP,
+    OUTPUTS,
+    LayerObservation,
+    Loss,
+    Optimizer,
+    observe,
+)
 from multilayer.numpy.losses.base import check_lengths
 from multilayer.samples import LazySamples
 
@@ -63,9 +75,9 @@ class Case:
     history: Mapping[str, Array]
     has_best_weights: bool
     """Whether the best epoch's weights were put back at the end of the training."""
-    range_test: RangeTest | None
-    learning_rate: float | None
-    """The optimizer's, where it was given."""
+    optimizer: Optimizer | LBFGS | None
+    """What it was trained with, where that is known."""
+    batch_size: int
 
     @property
     def net(self) -> MLP:
@@ -76,6 +88,37 @@ class Case:
     def held_out(self) -> Sample:
         """The samples that tell most of new ones: validation samples where there are any."""
         return self.training if self.validation is None else self.validation
+
+    @property
+    def takes_steps(self) -> bool:
+        """Whether there is a learning rate to judge: L-BFGS has none."""
+        return not isinstance(self.optimizer, LBFGS)
+
+    @property
+    def learning_rate(self) -> float:
+        """The optimizer's; NaN if it is not known."""
+        return self.optimizer.learning_rate if isinstance(self.optimizer, Optimizer) else math.nan
+
+    @cached_property
+    def range_test(self) -> RangeTest | None:
+        """What the range test of a new network finds, where there is a rate and it can begin."""
+        if not isinstance(self.optimizer, Optimizer):
+            return None
+        # A fixed seed: the same network and samples get the same findings.
+        rng = np.random.default_rng(0)
+        try:
+            return lr_finder(
+                MLP(self.net.architecture, rng=rng),
+                self.training.X,
+                self.training.y,
+                loss=self.loss,
+                optimizer=self.optimizer,
+                batch_size=self.batch_size,
+                rng=rng,
+            )
+        except (DivergenceError, InvalidDataError):
+            # Samples of a size that other checks find, or one alone for batch normalisation.
+            return None
 
 
 def sample_of(patient: Patient, X: Any, y: Any) -> tuple[Sample, Loss]:

@@ -1,15 +1,15 @@
 """`diagnose`: all checks on one network."""
 
-from collections.abc import Callable, Iterator, Sized
+from collections.abc import Callable, Iterator, Mapping, Sized
 from typing import Any
 
 import numpy as np
 
 from multilayer import checks
-from multilayer.errors import DivergenceError, InvalidArgumentError, InvalidTypeError
+from multilayer.errors import InvalidArgumentError, InvalidTypeError
 from multilayer.inspection.doctor.balance import class_imbalance
 from multilayer.inspection.doctor.calibration import miscalibrated
-from multilayer.inspection.doctor.case import Case, Sample, history_values, look, sample_of
+from multilayer.inspection.doctor.case import Case, history_values, look, sample_of
 from multilayer.inspection.doctor.diagnosis import Diagnosis
 from multilayer.inspection.doctor.finding import Finding
 from multilayer.inspection.doctor.generalization import chance_level, overfitting, underfitting
@@ -23,9 +23,10 @@ from multilayer.inspection.doctor.patient import admit, network_of, subject_of
 from multilayer.inspection.doctor.scaling import unscaled_inputs, unscaled_targets
 from multilayer.inspection.doctor.units import dead_units, saturated_units
 from multilayer.inspection.doctor.weights import initializer_misfit, non_finite_weights
-from multilayer.inspection.range_test import RangeTest, lr_finder
-from multilayer.numpy import MLP, Loss, Optimizer
+from multilayer.inspection.range_test import BATCH_SIZE
+from multilayer.numpy import LBFGS, OPTIMIZERS, Loss, Optimizer
 from multilayer.numpy.trainer import resolve_optimizer
+from multilayer.registry import rebuild
 
 __all__ = ["CHECKS", "diagnose"]
 
@@ -78,10 +79,9 @@ def diagnose(
     y : array of shape (n_samples,) or (n_samples, out_features)
         Their targets.
     loss : str or Loss, optional
-        The loss it is trained with, where the network does not say it. By default that which an
-        estimator or a model's file tells, or that of the link function of the output; of the output
-        ``"identity"`` cross-entropy for integer labels and several outputs, and else the squared
-        error.
+        The loss it is trained with, where the history does not tell it. By default that of the link
+        function of the output; of the output ``"identity"`` cross-entropy for integer labels and
+        several outputs, and else the squared error.
     history : History or mapping of str to sequence of float, optional
         What `fit` returned, or at least ``train_loss``: without it the learning rate is not judged.
         That of an estimator, or of a model file, by default.
@@ -89,8 +89,9 @@ def diagnose(
         Samples that it was not trained on: without them, and without a validation loss in the
         history, overfitting is not judged.
     optimizer : str or Optimizer, optional
-        The one that it was trained with, and its learning rate: `lr_finder` tries a new network of
-        the same architecture on these samples, and the rate is held against what it finds.
+        The one that it was trained with, where the history does not tell it. If there is no
+        history, or its loss has not come down as it should, `lr_finder` tries a new network of the
+        same architecture on these samples, and the learning rate is held against what it finds.
 
     Returns
     -------
@@ -132,7 +133,7 @@ def _case(
     given: Any, X: Any, y: Any, loss: Any, history: Any, validation: Any, optimizer: Any
 ) -> tuple[Case, str]:
     """Return what the checks look at, and the network in a line."""
-    patient = admit(given, loss)
+    patient = admit(given, loss, history)
     training, chosen = sample_of(patient, X, y)
     held_out = None
     if validation is not None:
@@ -144,9 +145,6 @@ def _case(
         with checks.renamed({"X": "validation[0]", "y": "validation[1]"}, "diagnose"):
             held_out, _ = sample_of(patient, *validation)
     layers, dz = look(patient.net, training, chosen)
-    test, rate = None, None
-    if optimizer is not None:
-        test, rate = _range_test(patient.net, training, chosen, optimizer)
     case = Case(
         model=patient.model,
         loss=chosen,
@@ -154,37 +152,29 @@ def _case(
         validation=held_out,
         layers=layers,
         dz=dz,
-        history=history_values(patient.history if history is None else history),
-        has_best_weights=patient.has_best_weights
-        or getattr(history, "stopped_by", "") == "early_stopping",
-        range_test=test,
-        learning_rate=rate,
+        history=history_values(patient.history),
+        has_best_weights=patient.has_best_weights,
+        optimizer=_optimizer(patient.settings, optimizer),
+        batch_size=patient.settings.get("batch_size", BATCH_SIZE),
     )
     return case, patient.subject
 
 
-def _range_test(
-    net: MLP, sample: Sample, loss: Loss, optimizer: str | Optimizer
-) -> tuple[RangeTest | None, float]:
-    """Return what the range test of a new network finds, if it can begin, and the own rate."""
-    found = resolve_optimizer(optimizer)
-    if not isinstance(found, Optimizer):
+def _optimizer(settings: Mapping[str, Any], given: Any) -> Optimizer | LBFGS | None:
+    """Return what is given, or else what the history tells."""
+    if given is None:
+        return rebuild(settings.get("optimizer"), {**OPTIMIZERS, "lbfgs": LBFGS})
+    found = resolve_optimizer(given)
+    if isinstance(found, LBFGS):
         msg = "optimizer of diagnose must have a learning rate; L-BFGS has none"
         raise InvalidArgumentError(msg)
-    # A fixed seed: the same network and samples get the same findings.
-    rng = np.random.default_rng(0)
-    new = MLP(net.architecture, rng=rng)
-    try:
-        test = lr_finder(new, sample.X, sample.y, loss=loss, optimizer=found, rng=rng)
-    except DivergenceError:  # of samples or targets of a size that other checks find
-        test = None
-    return test, found.learning_rate
+    return found
 
 
 def _unchecked(case: Case) -> dict[str, str]:
     """Return what could not be looked at, and what it needs."""
     needs: dict[str, str] = {}
-    if "train_loss" not in case.history and case.range_test is None:
+    if case.takes_steps and "train_loss" not in case.history and case.range_test is None:
         needs["the learning rate"] = "history= or optimizer="
     if case.validation is None and "validation_loss" not in case.history:
         needs["overfitting"] = "validation=(X, y)"

@@ -35,8 +35,10 @@ long, or adapt their steps, do well with a hundredth."""
 def learning_rate_too_high(case: Case) -> Iterator[Finding]:
     """Find a training loss that diverged, ended above its start or jumped about.
 
-    Where the optimizer was given, also a rate at which the range test blows up.
+    Where there is no history, or its loss did so: also a rate at which the range test blows up.
     """
+    if not case.takes_steps:
+        return
     losses = case.history.get("train_loss", np.empty(0))
     evidence: dict[str, float] = {}
     if len(losses) and not np.isfinite(losses).all():
@@ -51,9 +53,12 @@ def learning_rate_too_high(case: Case) -> Iterator[Finding]:
                 "last loss": float(losses[-1]),
                 "share of epochs that jump up": float(rises.mean()),
             }
-    test, rate = case.range_test, case.learning_rate
-    if test is not None and rate is not None and rate >= test.diverged_at:
-        evidence |= {"learning rate": rate, "diverges at": test.diverged_at}
+    if evidence or not len(losses):
+        test, rate = case.range_test, case.learning_rate
+        if test is not None and rate >= test.diverged_at:
+            evidence |= {"learning rate": rate, "diverges at": test.diverged_at}
+        elif test is not None and rate < test.suggestion and np.isfinite(losses).all():
+            evidence = {}  # it is dropout, or small batches, that make the loss jump
     if evidence:
         yield Finding(
             "learning_rate_too_high",
@@ -68,8 +73,11 @@ def learning_rate_too_high(case: Case) -> Iterator[Finding]:
 def learning_rate_too_low(case: Case) -> Iterator[Finding]:
     """Find a training loss that was still falling straight when the training ended.
 
-    Where the optimizer was given, also a rate that is far below the range test's suggestion.
+    Where there is no history, or its loss has hardly fallen: also a rate that is far below the
+    range test's suggestion.
     """
+    if not case.takes_steps:
+        return
     losses = case.history.get("train_loss", np.empty(0))
     evidence: dict[str, float] = {}
     if len(losses) >= LEAST_EPOCHS and _falls_straight(losses):
@@ -78,9 +86,10 @@ def learning_rate_too_low(case: Case) -> Iterator[Finding]:
             "last loss": float(losses[-1]),
             "epochs": len(losses),
         }
-    test, rate = case.range_test, case.learning_rate
-    if test is not None and rate is not None and rate * FAR_BELOW < test.suggestion:
-        evidence |= {"learning rate": rate}
+    if evidence or not len(losses) or losses[-1] > UNFINISHED * losses[0]:
+        test, rate = case.range_test, case.learning_rate
+        if test is not None and rate * FAR_BELOW < test.suggestion:
+            evidence |= {"learning rate": rate}
     if evidence:
         yield Finding(
             "learning_rate_too_low",

@@ -10,13 +10,11 @@ from multilayer.model import ClassGroups, Model
 from multilayer.numpy import (
     LOSSES,
     MLP,
-    BinaryCrossEntropy,
-    CrossEntropy,
     GroupedCrossEntropy,
     Loss,
     SquaredError,
 )
-from multilayer.registry import resolve
+from multilayer.registry import rebuild, resolve
 
 __all__ = ["LOSS_OF_OUTPUT", "Patient", "admit", "network_of", "subject_of"]
 
@@ -39,7 +37,10 @@ class Patient(NamedTuple):
     """None where neither the network nor what it stands in says which."""
     prepare: Callable[[Any], Any]
     """What a pipeline does to raw samples before the model takes them."""
-    history: Mapping[str, Any]
+    history: Any
+    """What was measured in each epoch, by name."""
+    settings: Mapping[str, Any]
+    """How it was trained, as ``History.settings`` has it."""
     has_best_weights: bool
     """Whether the best epoch's weights were put back at the end of the training."""
 
@@ -79,7 +80,7 @@ def subject_of(net: Any) -> str:
     return repr(MLP(net.architecture, dtype=net.dtype, initializer="zeros"))
 
 
-def admit(given: Any, loss: str | Loss | None) -> Patient:
+def admit(given: Any, loss: str | Loss | None = None, history: Any = None) -> Patient:
     """Return what to look at, of a network, an estimator, a model, or a pipeline that ends in one.
 
     Raises
@@ -92,16 +93,21 @@ def admit(given: Any, loss: str | Loss | None) -> Patient:
     if not isinstance(model, Model):
         net = network_of(given)
         model = Model(net if isinstance(net, MLP) else net.to_numpy())
-    training = _part(model.information, "training")  # an estimator's parameters, as JSON has them
-    if hasattr(type(last), "to_model"):
-        training = last.get_params(deep=False)
+    if history is None:
+        told = _part(model.information, "history")
+        history, settings = _part(told, "metrics"), _part(told, "settings")
+        stops_early = bool(_part(model.information, "training").get("early_stopping"))
+    else:
+        settings = getattr(history, "settings", {})
+        stops_early = getattr(history, "stopped_by", "") == "early_stopping"
     return Patient(
         replace(model, net=model.net.copy("float64")),
         repr(model.net),
-        _loss_of(model, training) if loss is None else resolve(loss, LOSSES, Loss),
+        _loss_of(last, model, settings) if loss is None else resolve(loss, LOSSES, Loss),
         given[:-1].transform if last is not given and len(given) > 1 else _as_it_is,
-        _part(_part(model.information, "history"), "metrics"),
-        has_best_weights=bool(training.get("early_stopping")),
+        history,
+        settings,
+        stops_early,
     )
 
 
@@ -127,26 +133,22 @@ def _part(information: Mapping[str, Any], name: str) -> Mapping[str, Any]:
     return part if isinstance(part, dict) else {}
 
 
-def _loss_of(model: Model, training: Mapping[str, Any]) -> Loss | None:
+def _loss_of(last: Any, model: Model, settings: Mapping[str, Any]) -> Loss | None:
     """Return the loss that a model was trained with: what is told of it, or that of its outputs."""
-    targets, told = model.targets, training.get("loss")
+    told = rebuild(settings.get("loss"), LOSSES) or getattr(last, "loss", None)
     if isinstance(told, Loss):
         return told
-    if isinstance(told, str) and told in LOSSES:
-        return LOSSES[told]()
+    targets = model.targets
+    told = _part(model.information, "training").get("loss")
     if told is not None or getattr(targets, "n_each", 1) > 1:
         msg = (
-            "loss of diagnose must be given for a model that does not hold its own whole, such as "
-            f"{told or 'Quantile(quantiles=(0.1, 0.9))'}; got None"
+            "loss of diagnose must be given for a model whose history does not tell it; "
+            f"it was trained with {told or 'quantiles'}"
         )
         raise InvalidArgumentError(msg)
-    smoothing = training.get("label_smoothing", 0.0)
     if isinstance(targets, ClassGroups):
-        return GroupedCrossEntropy(targets.sizes, smoothing)
+        return GroupedCrossEntropy(targets.sizes)
     name = LOSS_OF_OUTPUT.get(model.net.architecture.output)
     if name is None:
         return None if targets is None else SquaredError()
-    loss = LOSSES[name]()
-    if isinstance(loss, (CrossEntropy, BinaryCrossEntropy)):
-        return replace(loss, label_smoothing=smoothing)
-    return loss
+    return LOSSES[name]()
