@@ -160,10 +160,10 @@ def parity(
                 )
             mine = numpy_trainer.step(0, n_samples, chosen.learning_rate)
             other = torch_trainer.step(0, n_samples, chosen.learning_rate).item()
-            if step == 0:
-                found += _pairwise("gradient", gradients, theirs.gradients)
             if step in (0, n_steps - 1):
                 found.append(Difference(f"loss of step {step + 1}", abs(mine - other)))
+            if step == 0:
+                found += _pairwise("gradient", gradients, theirs.gradients)
     finally:
         numpy_trainer.finish()
     after = f"after {n_steps} steps"
