@@ -6,6 +6,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
+import pandas as pd
 import pytest
 
 ROOT = Path(__file__).parents[1]
@@ -49,14 +51,20 @@ def run(command, folder):
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
-    """Where the commands run, with what one of them writes and later ones read.
+    """Where the commands run, with what some of them write and later ones read.
 
-    Each process of the tests has its own commands and its own folder, so the file stands there
+    Each process of the tests has its own commands and its own folder, so the files stand there
     before any of them.
     """
     folder = tmp_path_factory.mktemp("readme")
-    writes = next(c for c in COMMANDS if "--save digits.safetensors" in c)
-    assert run(writes, folder).returncode == 0
+    rng = np.random.default_rng(0)
+    houses = pd.DataFrame({"area": rng.uniform(40, 200, 60), "kind": ["flat", "house", None] * 20})
+    houses.to_csv(folder / "new.csv", index=False)
+    houses.assign(price=3 * houses["area"]).to_csv(folder / "houses.csv", index=False)
+    for name in ("digits", "houses"):
+        writes = next(c for c in COMMANDS if f"--save {name}.safetensors" in c)
+        result = run(writes, folder)
+        assert result.returncode == 0, result.stderr
     return folder
 
 

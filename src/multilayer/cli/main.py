@@ -18,6 +18,7 @@ from multilayer.cli import (
     graph,
     parity,
     plot,
+    predict,
     show,
     train,
 )
@@ -36,6 +37,7 @@ app = typer.Typer(
 app.add_typer(train.app, name="train")
 app.add_typer(plot.app, name="plot")
 app.command("show", cls=Command)(show.show)
+app.command("predict", cls=Command)(predict.predict)
 app.command("doctor", cls=Command)(doctor.doctor)
 app.command("export", cls=Command)(export.export)
 app.command("data", cls=Command)(data.data)

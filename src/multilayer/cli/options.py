@@ -56,12 +56,12 @@ Normalization = Annotated[str | None, typer.Option(help="batch or layer; none by
 Dropout = Annotated[float, typer.Option(help="Probability of dropping a hidden unit.")]
 Optimizer = Annotated[str, typer.Option(help=f"One of {', '.join(OPTIMIZER_NAMES)}.")]
 LearningRate = Annotated[
-    float | None, typer.Option(help="3e-3 for adam on digits; else the optimizer's own.")
+    float | None, typer.Option(help="The optimizer's own by default; 3e-3 for adam on digits.")
 ]
 Schedule = Annotated[
     str | None, typer.Option(help=f"Cosine by default; one of {', '.join(SCHEDULES)}.")
 ]
-Epochs = Annotated[int, typer.Option(help="How often each image is seen.")]
+Epochs = Annotated[int, typer.Option(help="How often each sample is seen, at most.")]
 BatchSize = Annotated[
     int | None,
     typer.Option(help="Images a step; 32 on digits, 128 on mnist, with lbfgs all of them."),

@@ -13,7 +13,16 @@ from multilayer.errors import InvalidDataError, MissingPackageError, MultilayerE
 from multilayer.model import Categorical, Classes, Columns, Model, Numbers
 from multilayer.registry import Names
 
-__all__ = ["BUNDLED", "ModelFile", "SampleFile", "Samples", "Target", "read_samples"]
+__all__ = [
+    "BUNDLED",
+    "ModelFile",
+    "SampleFile",
+    "Samples",
+    "Target",
+    "read_csv",
+    "read_samples",
+    "read_words",
+]
 
 BUNDLED = ("digits", "mnist")
 
@@ -78,9 +87,9 @@ def _table(path: str, target: str | None, model: Model) -> Samples:
     if not Path(path).is_file():
         msg = f"DATA must be a CSV file or one of {', '.join(BUNDLED)}; no file {path}"
         raise InvalidDataError(msg)
-    table = _read(path)
-    if table.shape[1] < 2 or not len(table):
-        msg = f"{path} must have rows, inputs and a target; got shape {table.shape}"
+    table = read_csv(path)
+    if table.shape[1] < 2:
+        msg = f"{path} must have inputs and a target; got {table.shape[1]} column"
         raise InvalidDataError(msg)
     names = [str(name) for name in table.columns]
     left, guess = [name for name in names if name not in (model.inputs.names or names)], ""
@@ -91,9 +100,7 @@ def _table(path: str, target: str | None, model: Model) -> Samples:
     else:
         target = names[-1]
         guess = f"; the last column, {target}, is taken as the target: --target names another"
-    words = [name for name in _words(model, target) if name in table]
-    if words:  # what the model knows as words are words: "01" is no 1, and "NA" no gap
-        table[words] = _read(path, usecols=words, dtype=str, keep_default_na=False)
+    read_words(path, table, model, target)
     X, y = table.drop(columns=target), table[target]
     no_numbers = [str(name) for name in X.columns if X[name].dtype.kind not in "biuf"]
     if no_numbers and isinstance(model.inputs, Numbers):
@@ -103,27 +110,52 @@ def _table(path: str, target: str | None, model: Model) -> Samples:
     return Samples(X, y.to_numpy(), None, guess)
 
 
-def _read(path: str, **settings: Any) -> Any:
-    """Return a CSV file as pandas reads it."""
+def read_csv(path: str | Path, **settings: Any) -> Any:
+    """Return a CSV file as pandas reads it.
+
+    Raises
+    ------
+    MissingPackageError, InvalidDataError
+        If pandas is not installed; or the file is none, or has no rows.
+    """
     try:
         import pandas as pd
     except ImportError as error:
         msg = 'mlp needs pandas to read a CSV file: pip install "pandas"'
         raise MissingPackageError(msg) from error
     try:
-        return pd.read_csv(path, **settings)
+        table = pd.read_csv(path, **settings)
     except (ValueError, UnicodeError) as error:  # pandas' own are ValueErrors
         msg = f"{path} must be a CSV file with a header; {error}"
         raise InvalidDataError(msg) from error
+    if not len(table):
+        msg = f"{path} must have rows below its header; there are none"
+        raise InvalidDataError(msg)
+    return table
 
 
-def _words(model: Model, target: str) -> list[str]:
-    """Return the columns whose entries the model knows as words, the target among them."""
+def read_words(path: str | Path, table: Any, model: Model, target: str | None) -> None:
+    """Write the words that a model knows into a table that pandas has read.
+
+    What the model knows as a word is one: "01" is no 1, and "NA" no gap.
+    """
+    known = {name: words for name, words in _words(model, target) if name in table}
+    if known:
+        texts = read_csv(path, usecols=list(known), dtype=str, keep_default_na=False)
+        for name, words in known.items():
+            is_gap = table[name].isna() & ~texts[name].isin(words)
+            table[name] = texts[name].astype(object).mask(is_gap, None)
+
+
+def _words(model: Model, target: str | None) -> Iterator[tuple[str, list[str]]]:
+    """Yield the columns whose entries the model knows as words, with these, the target's too."""
     columns = model.inputs.columns if isinstance(model.inputs, Columns) else ()
-    found = [c.name for c in columns if isinstance(c, Categorical) and not _numbers(c)]
-    if isinstance(model.targets, Classes) and model.targets.classes.dtype.kind in "UO":
-        found.append(target)
-    return found
+    for column in columns:
+        if isinstance(column, Categorical) and not _numbers(column):
+            yield column.name, list(column.words)
+    targets = model.targets
+    if target and isinstance(targets, Classes) and targets.classes.dtype.kind in "UO":
+        yield target, [str(word) for word in targets.classes]
 
 
 def _numbers(column: Categorical) -> bool:

@@ -13,19 +13,20 @@ from rich.table import Table
 from multilayer import Architecture, checks
 from multilayer.cli import options
 from multilayer.cli.command import Command
+from multilayer.cli.show_layers import ShowLayers
+from multilayer.cli.train_table import table
 from multilayer.data import fingerprint, load_digits, load_images
 from multilayer.errors import DivergenceError
 from multilayer.files import save_model
-from multilayer.inspection import summary
 from multilayer.model import Classes, Model, Numbers
 from multilayer.numpy import LBFGS, MLP
-from multilayer.numpy.fast.updates import add_up
 from multilayer.training import Callback, EarlyStopping, History, Progress, Run, fit
 from multilayer.training.progress import shown
 
 __all__ = ["app"]
 
 app = typer.Typer(help="Train a network on a data set.")
+app.command("table", cls=Command)(table)
 
 MNIST_MEAN, MNIST_STD = 0.1307, 0.3081
 """Of the training images' pixels, of brightness 0 to 1."""
@@ -215,7 +216,7 @@ class _Job:
         if s.early_stopping:
             callbacks.append(EarlyStopping(options.PATIENCE))
         if self.rank == 0 and not s.as_json:
-            callbacks += [_ShowLayers(), Progress()]
+            callbacks += [ShowLayers(), Progress()]
         divergence = None
         try:
             fit(
@@ -336,24 +337,6 @@ class _Watch(Callback):
     def has_trained(self) -> bool:
         """Whether any step has been taken."""
         return self.run.epoch > 1 or self.run.step > 0
-
-
-class _ShowLayers(Callback):
-    """Prints the layers when the training begins: by then every argument has been checked."""
-
-    def on_train_begin(self, run: Run) -> None:
-        if isinstance(run.net, MLP) and not add_up.is_ready:
-            note = "the first training compiles its passes, which takes some seconds"
-            Console(stderr=True).print(note, highlight=False, soft_wrap=True)
-        architecture = run.net.architecture
-        title = f"{architecture.n_parameters:,} parameters"
-        table = Table("layer", "computes", title=title, title_justify="left")
-        for name in ("W", "parameters"):
-            table.add_column(name, justify="right")
-        for row in summary(architecture):
-            shape = f"{row.out_features} × {row.in_features}"
-            table.add_row(row.name, row.operations, shape, f"{row.n_parameters:,}")
-        Console().print(table)
 
 
 def _print_results(results: dict[str, Any], history: History, save: Path | None) -> None:

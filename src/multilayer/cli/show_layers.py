@@ -1,0 +1,29 @@
+"""The layers, printed when a training begins."""
+
+from rich.console import Console
+from rich.table import Table
+
+from multilayer.inspection import summary
+from multilayer.numpy import MLP
+from multilayer.numpy.fast.updates import add_up
+from multilayer.training import Callback, Run
+
+__all__ = ["ShowLayers"]
+
+
+class ShowLayers(Callback):
+    """Prints the layers when the training begins: by then every argument has been checked."""
+
+    def on_train_begin(self, run: Run) -> None:
+        if isinstance(run.net, MLP) and not add_up.is_ready:
+            note = "the first training compiles its passes, which takes some seconds"
+            Console(stderr=True).print(note, highlight=False, soft_wrap=True)
+        architecture = run.net.architecture
+        title = f"{architecture.n_parameters:,} parameters"
+        table = Table("layer", "computes", title=title, title_justify="left")
+        for name in ("W", "parameters"):
+            table.add_column(name, justify="right")
+        for row in summary(architecture):
+            shape = f"{row.out_features} × {row.in_features}"
+            table.add_row(row.name, row.operations, shape, f"{row.n_parameters:,}")
+        Console().print(table)

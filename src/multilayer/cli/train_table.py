@@ -1,0 +1,310 @@
+"""``mlp train table``: a classifier or a regressor of a CSV file."""
+
+import json
+import math
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated, Any, NamedTuple
+
+import numpy as np
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from multilayer import Architecture, checks
+from multilayer.cli import options
+from multilayer.cli.samples import read_csv
+from multilayer.cli.show_layers import ShowLayers
+from multilayer.errors import InvalidArgumentError, InvalidDataError
+from multilayer.files import save_model
+from multilayer.registry import Names
+from multilayer.training import Progress
+from multilayer.training.progress import shown
+
+__all__ = ["table"]
+
+TASKS = Names("task", ["classes", "values"])
+MOST_CLASSES = 20
+"""Whole numbers with more different values than this are values, unless --task says otherwise."""
+
+File = Annotated[Path, typer.Argument(metavar="FILE", help="A CSV file with a header.")]
+Target = Annotated[str | None, typer.Option(help="The column to predict; by default the last one.")]
+Task = Annotated[
+    str | None,
+    typer.Option(
+        help="classes or values. By default words, truth values and whole numbers of at most "
+        f"{MOST_CLASSES} kinds are classes, and other numbers values."
+    ),
+]
+Drop = Annotated[
+    list[str] | None, typer.Option(help="A column to leave out; may be given several times.")
+]
+Categorical = Annotated[
+    list[str] | None,
+    typer.Option(help="A column whose numbers are names; may be given several times."),
+]
+Test = Annotated[float, typer.Option(help="The share of the rows to test on, of (0, 1).")]
+Alpha = Annotated[float, typer.Option(help="The estimators' penalty α/(2m) ‖W‖², m rows a step.")]
+BatchSize = Annotated[int | None, typer.Option(help="Rows a step; 200 by default.")]
+
+
+def table(
+    file: File,
+    target: Target = None,
+    task: Task = None,
+    drop: Drop = None,
+    categorical: Categorical = None,
+    test: Test = 0.2,
+    hidden: options.Hidden = "128,64",
+    activation: options.Activation = "relu",
+    normalization: options.Normalization = None,
+    dropout: options.Dropout = 0.1,
+    optimizer: options.Optimizer = "adam",
+    learning_rate: options.LearningRate = None,
+    epochs: options.Epochs = 200,
+    batch_size: BatchSize = None,
+    alpha: Alpha = 1e-4,
+    seed: options.Seed = 0,
+    engine: options.Engine = "numpy",
+    device: options.Device = "auto",
+    save: options.Save = None,
+    as_json: options.Json = False,
+) -> None:
+    """Train on a CSV file as it comes: numbers, words, truth values and gaps.
+
+    MLPClassifier or MLPRegressor with columns="auto". Some rows are kept for the test;
+    a tenth of the others decides when to stop, and which epoch's weights are the best.
+    """
+    _check_seed(seed)
+    checks.integer(epochs, "epochs", "mlp")
+    checks.real(alpha, "alpha", "mlp", "[0, inf)")
+    if batch_size is not None:
+        checks.integer(batch_size, "batch_size", "mlp")
+    options.check_engine(engine, device)
+    options.check_file(save, "save")
+    layers: dict[str, Any] = {
+        "activation": options.read_activation(activation),
+        "normalization": normalization,
+        "dropout": dropout,
+    }
+    widths = options.read_widths(hidden)
+    Architecture(1, widths, 1, **layers)  # raises for what does not describe a network
+    solver = options.read_optimizer(optimizer, learning_rate)
+    rows = _Rows.read(file, target, task, drop or [], test, seed)
+    for name in categorical or []:
+        Names("--categorical", rows.X_train.columns).check(name)
+    estimator = rows.estimator(
+        **layers,
+        hidden_layer_sizes=widths,
+        solver=solver,
+        max_iter=epochs,
+        batch_size=batch_size or "auto",
+        alpha=alpha,
+        early_stopping=True,
+        n_iter_no_change=options.PATIENCE,
+        columns=dict.fromkeys(categorical, "categorical") if categorical else "auto",
+        random_state=seed,
+        engine=engine,
+        device=device,
+        callbacks=() if as_json else (ShowLayers(), Progress()),
+    )
+    with _notes():
+        estimator.fit(rows.X_train, rows.y_train)
+        results = _results(estimator, rows)
+    if save is not None:
+        model = estimator.to_model()
+        model.information["metrics"] |= {f"test_{k}": v for k, v in results["test"].items()}
+        save_model(save, model)
+    if as_json:
+        typer.echo(json.dumps(results))
+    else:
+        _print(results, estimator, save)
+    if results["stopped_by"] == "interrupt":
+        raise typer.Exit(130)
+
+
+def _check_seed(seed: int) -> None:
+    """Raise for what scikit-learn's generator cannot begin with."""
+    checks.integer(seed, "seed", "mlp", minimum=0)
+    if seed >= 2**32:
+        msg = f"seed of mlp must be below 2^32; got {seed}"
+        raise InvalidArgumentError(msg)
+
+
+@contextmanager
+def _notes() -> Iterator[None]:
+    """Print what is warned of in a line each; how a training ended is told anyway."""
+    from sklearn.exceptions import ConvergenceWarning
+
+    with warnings.catch_warnings(record=True) as told:
+        warnings.simplefilter("always")
+        yield
+    kinds = (ConvergenceWarning, DeprecationWarning)
+    for text in dict.fromkeys(str(w.message) for w in told if not issubclass(w.category, kinds)):
+        Console(stderr=True).print(f"note: {text}", highlight=False, markup=False, soft_wrap=True)
+
+
+class _Rows(NamedTuple):
+    """A table's rows to train on and to test on, and what is to be predicted of them."""
+
+    X_train: Any
+    X_test: Any
+    y_train: Any
+    y_test: Any
+    target: str
+    task: str
+
+    @classmethod
+    def read(
+        cls,
+        file: Path,
+        target: str | None,
+        task: str | None,
+        drop: list[str],
+        test: float,
+        seed: int,
+    ) -> "_Rows":
+        """Return what the arguments name.
+
+        Raises
+        ------
+        InvalidDataError, InvalidArgumentError, MissingPackageError
+            If the file cannot be used, has no such column, or too few rows.
+        """
+        from sklearn.model_selection import train_test_split
+
+        if not file.is_file():
+            msg = f"FILE must be a CSV file; no file {file}"
+            raise InvalidDataError(msg)
+        test = checks.real(test, "test", "mlp", "(0, 1)")
+        X = read_csv(file)
+        names = [str(name) for name in X.columns]
+        for name in drop:
+            Names("--drop", names).check(name)
+        target = Names("--target", names).check(target) if target else names[-1]
+        if target in drop:
+            msg = f"--target cannot be {target!r}, which is dropped"
+            raise InvalidArgumentError(msg)
+        y = X[target]
+        X = X.drop(columns=[target, *drop])
+        if not X.shape[1]:
+            msg = f"{file} must have inputs beside the target; there are none beside {target!r}"
+            raise InvalidDataError(msg)
+        if y.isna().any():
+            msg = (
+                f"column {target!r}, the target, must have an entry in every row; "
+                f"{int(y.isna().sum()):,} of {len(y):,} have none"
+            )
+            raise InvalidDataError(msg)
+        task = TASKS.check(task) if task else _task_of(y)
+        if task == "values" and y.dtype.kind not in "biuf":
+            msg = f"column {target!r} must hold numbers to be predicted as values; it has words"
+            raise InvalidDataError(msg)
+        y = y.to_numpy()
+        is_classes = task == "classes"
+        try:
+            X_train, X_test, y_train, y_test = train_test_split(
+                X, y, test_size=test, random_state=seed, stratify=y if is_classes else None
+            )
+        except ValueError as error:
+            msg = f"{file} cannot be divided to train and to test on: {error}"
+            raise InvalidDataError(msg) from error
+        return cls(X_train, X_test, y_train, y_test, target, task)
+
+    def estimator(self, **parameters: Any) -> Any:
+        """Return what learns this task."""
+        from multilayer.estimators import MLPClassifier, MLPRegressor
+
+        if self.task == "classes":
+            return MLPClassifier(**parameters)
+        return MLPRegressor(scale_targets=True, **parameters)
+
+
+def _task_of(y: Any) -> str:
+    """Return whether a column holds classes or values."""
+    if y.dtype.kind not in "iuf":
+        return "classes"
+    is_whole = y.dtype.kind in "iu" or bool((y == y.round()).all())
+    return "classes" if is_whole and y.nunique() <= MOST_CLASSES else "values"
+
+
+def _results(estimator: Any, rows: _Rows) -> dict[str, Any]:
+    """Return how good the estimator is on either part, beside the best constant of the first."""
+    history = estimator.history_
+    seconds = sum(history["seconds"])
+    return {
+        "task": rows.task,
+        "target": rows.target,
+        "n_train": len(rows.y_train),
+        "n_test": len(rows.y_test),
+        "train": _scores(rows, rows.y_train, _predicted(estimator, rows.X_train)),
+        "test": _scores(rows, rows.y_test, _predicted(estimator, rows.X_test)),
+        "constant": _scores(rows, rows.y_test, _constant(rows)),
+        "n_inputs": estimator.columns_.in_features,
+        "n_parameters": estimator.network_.n_parameters,
+        "n_epochs": history.n_epochs,
+        "best_epoch": history.best_epoch,
+        "stopped_by": history.stopped_by,
+        "losses": history["train_loss"],
+        "seconds": seconds,
+    }
+
+
+def _predicted(estimator: Any, X: Any) -> Any:
+    """Return probabilities with their classes, or values."""
+    if hasattr(estimator, "classes_"):
+        return estimator.predict_proba(X), estimator.classes_
+    return estimator.predict(X)
+
+
+def _constant(rows: _Rows) -> Any:
+    """Return the best answer for the test part that ignores its inputs, from the training part."""
+    n = len(rows.y_test)
+    if rows.task == "values":
+        return np.full(n, rows.y_train.mean())
+    classes, counts = np.unique(rows.y_train, return_counts=True)
+    return np.tile(counts / counts.sum(), (n, 1)), classes
+
+
+def _scores(rows: _Rows, y: Any, predicted: Any) -> dict[str, float]:
+    """Return loss and score: cross-entropy and accuracy, or root mean squared error and R²."""
+    from sklearn.metrics import accuracy_score, log_loss, r2_score, root_mean_squared_error
+
+    if rows.task == "values":
+        return {
+            "rmse": float(root_mean_squared_error(y, predicted)),
+            "r2": float(r2_score(y, predicted)) if len(y) > 1 else math.nan,
+        }
+    probabilities, classes = predicted
+    return {
+        "log_loss": float(log_loss(y, probabilities, labels=classes)),
+        "accuracy": float(accuracy_score(y, classes[probabilities.argmax(axis=1)])),
+    }
+
+
+def _print(results: dict[str, Any], estimator: Any, save: Path | None) -> None:
+    is_classes = results["task"] == "classes"
+    kind = f"{len(estimator.classes_):,} classes" if is_classes else "values"
+    table = Table("", title=f"{results['target']}: {kind}", title_justify="left")
+    for name in ("log loss", "accuracy") if is_classes else ("RMSE", "R²"):
+        table.add_column(name, justify="right")
+    table.add_column("rows", justify="right")
+    for part, n in (("train", results["n_train"]), ("test", results["n_test"]), ("constant", 0)):
+        loss, score = results[part].values()
+        score = f"{score:.1%}" if is_classes else f"{score + 0.0:.3f}"
+        loss = shown(loss) if loss < 1000 else f"{loss:,.0f}"
+        table.add_row(part, loss, score, f"{n:,}" if n else "")
+    console = Console(highlight=False)
+    console.print(table)
+    console.print(
+        f"constant: the same answer for every row of the test, "
+        f"{'the classes by their frequency' if is_classes else 'the mean'}\n"
+        f"{results['n_inputs']:,} inputs of {len(estimator.columns_.names):,} columns, "
+        f"{results['n_parameters']:,} parameters; best of {results['n_epochs']:,} epochs: "
+        f"{results['best_epoch']:,}; {results['seconds']:.1f} s",
+        soft_wrap=True,
+    )
+    if save is not None:
+        console.print(f"model written to {save}", soft_wrap=True)
