@@ -213,6 +213,20 @@ def test_files_that_cannot_be_used(trees, trained, tmp_path):
     )
 
 
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("x;y\n1;a\n2;b\n", "must have inputs beside the target, separated by commas"),
+        ("x,y\n1,a\n2,a\n", "column 'y', the target, must have two classes at least; all are 'a'"),
+        ("x,y\n1,0.5\ninf,0.7\n", "column 'x' must hold finite numbers; "),
+        ("x,y\n1,0.5\n2,-inf\n", "has -inf in line 3"),
+    ],
+)
+def test_tables_that_cannot_be_learned(tmp_path, text, expected):
+    (tmp_path / "t.csv").write_text(text)
+    assert expected in message("train", "table", tmp_path / "t.csv", error=InvalidDataError)
+
+
 def test_ctrl_c_keeps_what_was_learned(tmp_path):
     rng = np.random.default_rng(0)
     table = pd.DataFrame(rng.normal(size=(20_000, 6)), columns=list("abcdef"))

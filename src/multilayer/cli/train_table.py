@@ -190,7 +190,10 @@ class _Rows(NamedTuple):
         y = X[target]
         X = X.drop(columns=[target, *drop])
         if not X.shape[1]:
-            msg = f"{file} must have inputs beside the target; there are none beside {target!r}"
+            msg = (
+                f"{file} must have inputs beside the target, separated by commas; there are none "
+                f"beside {target!r}"
+            )
             raise InvalidDataError(msg)
         if y.isna().any():
             msg = (
@@ -198,12 +201,16 @@ class _Rows(NamedTuple):
                 f"{int(y.isna().sum()):,} of {len(y):,} have none"
             )
             raise InvalidDataError(msg)
+        _check_finite(file, X.assign(**{target: y}))
         task = TASKS.check(task) if task else _task_of(y)
         if task == "values" and y.dtype.kind not in "biuf":
             msg = f"column {target!r} must hold numbers to be predicted as values; it has words"
             raise InvalidDataError(msg)
         y = y.to_numpy()
         is_classes = task == "classes"
+        if is_classes and len(set(y)) < 2:
+            msg = f"column {target!r}, the target, must have two classes at least; all are {y[0]!r}"
+            raise InvalidDataError(msg)
         try:
             X_train, X_test, y_train, y_test = train_test_split(
                 X, y, test_size=test, random_state=seed, stratify=y if is_classes else None
@@ -220,6 +227,19 @@ class _Rows(NamedTuple):
         if self.task == "classes":
             return MLPClassifier(**parameters)
         return MLPRegressor(scale_targets=True, **parameters)
+
+
+def _check_finite(file: Path, table: Any) -> None:
+    """Raise for an infinite number, with its line in the file: parts of it have other rows."""
+    numbers = table.select_dtypes("number")
+    places = np.argwhere(np.isinf(numbers.to_numpy()))
+    if len(places):
+        row, column = places[0]
+        msg = (
+            f"column {numbers.columns[column]!r} must hold finite numbers; {file} has "
+            f"{numbers.iat[row, column]} in line {row + 2}"
+        )
+        raise InvalidDataError(msg)
 
 
 def _task_of(y: Any) -> str:
@@ -293,7 +313,7 @@ def _print(results: dict[str, Any], estimator: Any, save: Path | None) -> None:
     table.add_column("rows", justify="right")
     for part, n in (("train", results["n_train"]), ("test", results["n_test"]), ("constant", 0)):
         loss, score = results[part].values()
-        score = f"{score:.1%}" if is_classes else f"{score + 0.0:.3f}"
+        score = f"{score:.1%}" if is_classes else f"{score:z.3f}"
         loss = shown(loss) if loss < 1000 else f"{loss:,.0f}"
         table.add_row(part, loss, score, f"{n:,}" if n else "")
     console = Console(highlight=False)
