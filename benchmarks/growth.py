@@ -178,7 +178,7 @@ def draw(growths: list[Growth], epochs: list[float]) -> Figure:
         _line(figure.add_subplot(grid[1, column]), growth, growth.peak_bytes, 1e6, "peak, MB")
     ax = figure.add_subplot(grid[2, :])
     ax.plot(range(1, len(epochs) + 1), [1e3 * s for s in epochs], "o-", color="#0072B2")
-    ax.set_ylim(bottom=0)
+    ax.set_ylim(0, 1.1e3 * max(epochs))
     ax.set_xlabel("epoch of one training")
     ax.set_ylabel("milliseconds")
     ax.set_title(f"second epoch to last: {drift(epochs):+.1%}", fontsize=9)

@@ -233,7 +233,7 @@ def test_of_a_diverged_training_the_best_epoch_is_kept(tmp_path, monkeypatch, ca
             if run.epoch == 3:
                 run.net.parameters[:] = np.inf
 
-    monkeypatch.setattr("multilayer.cli.train._ShowLayers", Spoil)
+    monkeypatch.setattr("multilayer.cli.train.ShowLayers", Spoil)
     path = tmp_path / "m.safetensors"
     job = ["train", "digits", "--epochs", "5", "--early-stopping", "--save", str(path)]
     with pytest.raises(DivergenceError, match="train_loss became nan in epoch 4, step 1"):

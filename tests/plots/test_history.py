@@ -40,9 +40,11 @@ def test_curves_best_epoch_and_learning_rate():
     left, right = ax.figure.axes
     assert left is ax
     assert lines(right) == {"learning rate": ([1, 2, 3], [0.1, 0.05, 0.01])}
-    legend = [text.get_text() for text in right.get_legend().get_texts()]
+    legend = [text.get_text() for text in ax.get_legend().get_texts()]
     assert legend == ["training", "validation", "best epoch 2, by validation loss", "learning rate"]
     assert (ax.get_xlabel(), ax.get_ylabel()) == ("epoch", "loss")
+    ax.figure.canvas.draw()
+    assert ax.get_legend().get_window_extent().y1 < ax.xaxis.label.get_window_extent().y0
 
 
 def test_a_learning_rate_that_stays_has_no_axis_and_ax_is_taken():

@@ -6,6 +6,7 @@ import matplotlib as mpl
 import numpy as np
 import pandas as pd
 import pytest
+from matplotlib.text import Text
 from sklearn.linear_model import LogisticRegression
 
 from multilayer import Architecture, MLPClassifier, plots
@@ -125,6 +126,33 @@ def test_the_boundary_of_a_linear_model_is_its_line():
     assert np.abs(distances).max() < 1e-3
     assert ax.get_title() == f"accuracy {model.score(X, y):.1%}"
     assert [text.get_text() for text in ax.get_legend().get_texts()] == ["0", "1"]
+
+
+def covers_samples(ax):
+    ax.figure.canvas.draw()
+    return ax.get_legend().get_window_extent().overlaps(ax.get_window_extent())
+
+
+@pytest.mark.parametrize("names", [["no", "yes"], ["no", "a house in the country"]])
+def test_the_legend_is_below_the_samples(names):
+    def model(X):
+        return np.where(X[:, 0] > 0, names[1], names[0])
+
+    ax = plots.decision_boundary(model, X, model(X), resolution=5)
+    assert not covers_samples(ax)
+    axes = plots.decision_boundaries({"a": model, "b": model}, X, model(X), resolution=5)
+    assert axes[0].get_legend() is None
+    assert not covers_samples(axes[1])
+
+
+@pytest.mark.parametrize("n", [1, 3, 4, 5, 9])
+def test_many_panels_fit_on_a_page(n):
+    models = {str(i): lambda X: X[:, 0] > 0 for i in range(n)}
+    axes = plots.decision_boundaries(models, X, y, resolution=5)
+    assert axes[0].figure.get_size_inches()[0] <= 9.5
+    assert {ax.get_xlabel() for ax in axes} == {"$x_1$"}
+    assert axes[0].get_ylabel() == "$x_2$"
+    assert {ax.get_ylabel() for ax in axes[1:3]} <= {""}
 
 
 def test_samples_are_drawn_once_with_a_marker_a_class():
@@ -258,7 +286,7 @@ def test_the_line_of_a_model_is_where_its_probability_is_a_half():
     ends = ax.get_lines()[0].get_xydata()
     assert np.allclose(model(ends), 0.5)
     assert texts(ax) == ["w/‖w‖"]  # of many points no numbers
-    assert [t.get_text() for t in ax.get_legend().get_texts()][-2:] == ["0", "1"]
+    assert [t.get_text() for t in ax.get_legend().get_texts()][-2:] == ["class 0", "class 1"]
 
 
 def test_the_line_between_two_of_several_classes():
@@ -266,6 +294,23 @@ def test_the_line_between_two_of_several_classes():
     ends = plots.hyperplane(net, classes=(1, 2)).get_lines()[0].get_xydata()
     z = net.logits(ends)
     assert np.allclose(z[:, 1], z[:, 2])
+
+
+@pytest.mark.parametrize("angle", np.arange(0, 360, 15))
+@pytest.mark.parametrize("b", [-2.0, 2.0])
+def test_texts_stand_beside_the_lines(angle, b):
+    w = np.array([np.cos(np.radians(angle)), np.sin(np.radians(angle))])
+    across = np.array([-w[1], w[0]])
+    points = np.array([d * w + c * across for d in (2 - b, -0.1 - b, 0.1 - b) for c in (-0.1, 1)])
+    ax = plots.hyperplane(Hyperplane(w, b), points)
+    ax.set(xlim=(-6, 6), ylim=(-6, 6))
+    ax.figure.canvas.draw()
+    line, origin = ax.get_lines()[:2]
+    for text in filter(Text.get_text, ax.texts):
+        box = text.get_window_extent()
+        for drawn in (line, origin) if text.get_text()[0] in "+−" else (origin,):
+            path = drawn.get_transform().transform_path(drawn.get_path())
+            assert not path.intersects_bbox(box, filled=False)
 
 
 def test_a_line_through_the_origin_has_distance_zero_without_a_sign():

@@ -16,7 +16,6 @@ __all__ = ["activations"]
 
 Array = npt.NDArray[Any]
 
-COLUMNS = 5
 N_POINTS = 400
 
 
@@ -74,7 +73,7 @@ def activations(
         found = many_axes(axes, 2, owner, panel=(4.6, 3.8))
         _draw_together(found, chosen, z_max)
     else:
-        found = many_axes(axes, len(chosen), owner, columns=COLUMNS, panel=(2.5, 2.4))
+        found = many_axes(axes, len(chosen), owner, panel=(2.4, 2.2))
         _draw_apart(found, chosen, z_max)
     for ax in found:
         ax.set_xlabel("z")

@@ -99,14 +99,14 @@ def approximation(
         )
         rmse = float(np.sqrt(np.mean((net(x)[:, 0] - values) ** 2)))
         upper.scatter(x, values, s=8, color=GREY, alpha=0.5, linewidths=0, label="samples")
-        upper.plot(line, net(line), color=BLUE, linewidth=2, label="f(x)")
+        upper.plot(line, net(line), color=BLUE, linewidth=2, label="network")
         unit = "unit" if n == 1 else "units"
         upper.set_title(f"{n} hidden {unit}, RMSE {rmse:.2g}", fontsize="medium")
         _draw_units(lower, net, line)
         lower.set_xlabel("x")
         if not i:
             upper.set_ylabel("y")
-            lower.set_ylabel("contribution to f(x)")
+            lower.set_ylabel("its terms")
             for ax in (upper, lower):
                 ax.legend(fontsize="small", loc="best")
     return grid
@@ -123,7 +123,7 @@ def _draw_units(ax: Any, net: MLP, line: Array) -> None:
         if few:
             look = {"color": COLOURS[j], "linestyle": LINE_STYLES[j]}
         ax.plot(line, term, label=None if j else "$v_j$ σ($w_j$ x + $b_j$)", **look)
-    ax.axhline(constant[0], color=BLACK, linestyle=":", linewidth=1.2, label="b")
+    ax.axhline(constant[0], color=BLACK, linestyle=":", linewidth=1.2, label="output bias")
 
 
 def _samples(X: object, y: object, rng: np.random.Generator, owner: str) -> tuple[Array, Array]:

@@ -1,6 +1,6 @@
 """Where models of two inputs decide what: regions, probabilities and the boundary between."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -21,8 +21,8 @@ Array = npt.NDArray[Any]
 RESOLUTION = 200
 MARGIN = 0.12
 """Of the samples' extent, on each side of them."""
-N_BESIDE = 10
-"""Letters of a class up to which the legend stands over the samples; of more, beside them."""
+N_LETTERS_BELOW = 32
+"""Of the legend's classes in a row, four for each marker with them."""
 
 
 def decision_boundary(
@@ -86,7 +86,7 @@ def decision_boundary(
     """
     owner = "decision_boundary"
     draw = _drawing(X, y, resolution, owner)
-    found = one_axes(ax, owner, size=(5.2, 4.4))
+    found = one_axes(ax, owner, size=(5.2, 4.8))
     draw(model, found, "", True, ax is None)
     return found
 
@@ -133,12 +133,14 @@ def decision_boundaries(
         msg = f"models of {owner} must be a mapping of names to models; got {models!r}"
         raise InvalidTypeError(msg)
     draw = _drawing(X, y, resolution, owner)
-    found = many_axes(axes, len(models), owner, panel=(3.1, 3.2), sharex=True, sharey=True)
+    found = many_axes(axes, len(models), owner, panel=(3.1, 3.5), sharex=True, sharey=True)
     last = len(found) - 1
     for i, (ax, (name, model)) in enumerate(zip(found, models.items(), strict=True)):
-        draw(model, ax, f"{name}\n", i == 0, axes is None and i == last)
+        draw(model, ax, f"{name}\n", i == last, axes is None and i == last)
         if axes is None:
-            ax.label_outer()
+            ax.tick_params(labelbottom=True)  # in the last row a panel may be missing
+            if not ax.get_subplotspec().is_first_col():
+                ax.set_ylabel("")
     return found
 
 
@@ -151,7 +153,7 @@ def _drawing(
     plane = plane_grid(*margins(x), resolution)
     names = list(map(str, getattr(X, "columns", ("$x_1$", "$x_2$"))))
 
-    def draw(model: Any, ax: "Axes", name: str, is_first: bool, has_bar: bool) -> None:
+    def draw(model: Any, ax: "Axes", name: str, is_last: bool, has_bar: bool) -> None:
         # Both at once: a function of samples tells its classes by those that come up.
         classes, p = class_probabilities(model, np.vstack([x, plane.points]), owner)
         if len(classes) < 2:
@@ -160,7 +162,7 @@ def _drawing(
         places = class_places(y, classes, len(x), owner)
         label = f"probability of class {classes[-1]}" if has_bar else None
         draw_regions(ax, plane, p[len(x) :], bar_label=label)
-        draw_points(ax, x, places, classes, has_legend=is_first)
+        draw_points(ax, x, places, classes, has_legend=is_last)
         accuracy = (p[: len(x)].argmax(axis=1) == places).mean()
         ax.set_title(f"{name}accuracy {accuracy:.1%}")
         ax.set_xlabel(names[0])
@@ -205,7 +207,9 @@ def draw_regions(ax: "Axes", plane: Plane, p: Array, *, bar_label: str | None = 
     ax.set_ylim(low[1], high[1])
 
 
-def draw_points(ax: "Axes", X: Array, places: Array, classes: Array, *, has_legend: bool) -> None:
+def draw_points(
+    ax: "Axes", X: Array, places: Array, classes: Iterable[object], *, has_legend: bool
+) -> None:
     """Draw samples, each class with its own colour and marker, and a legend of the classes.
 
     Parameters
@@ -214,7 +218,7 @@ def draw_points(ax: "Axes", X: Array, places: Array, classes: Array, *, has_lege
     places : array of shape (n_samples,)
         The place of each sample's class among `classes`.
     has_legend : bool
-        Whether there is a legend; of panels side by side one will do.
+        Whether there is a legend, below; of panels side by side one will do, in the last row.
     """
     size = float(np.clip(4000 / len(X), 8, 30))
     names = short_names(classes)
@@ -223,13 +227,12 @@ def draw_points(ax: "Axes", X: Array, places: Array, classes: Array, *, has_lege
         ax.scatter(mine[:, 0], mine[:, 1], s=size, color=COLOURS[k % len(COLOURS)],
                    marker=MARKERS[k % len(MARKERS)], edgecolors="white", linewidths=0.6,
                    label=name, zorder=3)  # fmt: skip
-    if not has_legend:
-        return
-    place: dict[str, Any] = {"loc": "upper right"}
-    if max(map(len, names)) > N_BESIDE:
-        place = {"loc": "upper left", "bbox_to_anchor": (1, 1)}
-    ax.legend(title="class", fontsize="small", title_fontsize="small",
-              framealpha=0.85, borderpad=0.3, handletextpad=0.2, **place)  # fmt: skip
+    if has_legend:
+        # Below the picture: inside it there is no place that samples never take.
+        columns = max(1, N_LETTERS_BELOW // (4 + max(map(len, names))))
+        ax.legend(title="class", loc="upper center", bbox_to_anchor=(0.5, 0), borderaxespad=4.2,
+                  ncols=min(columns, len(names)), fontsize="small", title_fontsize="small",
+                  frameon=False, handletextpad=0.2, columnspacing=1.2)  # fmt: skip
 
 
 def margins(X: Array) -> tuple[Array, Array]:

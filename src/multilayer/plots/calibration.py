@@ -117,7 +117,8 @@ class ReliabilityDisplay(CalibrationDisplay):  # type: ignore[misc]
         ax.stairs(
             share, edges, fill=True, facecolor="#dddddd", edgecolor=GREY, label="share of samples"
         )
-        self.plot(ax=ax, ref_line=False, color=BLUE, marker="o", zorder=3)
+        # Points at 0 and at 1 are whole, though half of them is outside the axes.
+        self.plot(ax=ax, ref_line=False, color=BLUE, marker="o", zorder=3, clip_on=False)
         ax.plot([0, 1], [0, 1], ":", color=BLACK, label="as predicted", zorder=2)
         ax.set(xlim=(0, 1), ylim=(0, 1.02), aspect="equal")
         ax.set(xlabel="predicted probability", ylabel="observed share")

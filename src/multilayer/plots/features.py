@@ -106,7 +106,7 @@ def learned_features(model: Any, X: object, y: object, *, axes: Any = None) -> n
     places = class_places(y, classes, len(p), owner)
     x = checks.sample_matrix(found.inputs.encode(raw), net.architecture.in_features, np.float64)
     spaces = [x, *(layer.output.astype(np.float64) for layer in hidden_layers(net, x))]
-    panels = many_axes(axes, len(spaces), owner, panel=(3.1, 3.2))
+    panels = many_axes(axes, len(spaces), owner, panel=(3.1, 3.6))
     for i, (ax, a) in enumerate(zip(panels, spaces, strict=True)):
         section = _section(a)
         low, high = margins(section.coordinates(a))
@@ -116,7 +116,7 @@ def learned_features(model: Any, X: object, y: object, *, axes: Any = None) -> n
             draw_regions(ax, plane, of_outputs(net, outputs, owner).probabilities)
         ax.set_xlim(low[0], high[0])
         ax.set_ylim(low[1], high[1])
-        draw_points(ax, section.coordinates(a), places, classes, has_legend=i == 0)
+        draw_points(ax, section.coordinates(a), places, classes, has_legend=i == n_hidden)
         _name_space(ax, i, n_hidden, a.shape[1], section.share)
     return panels
 

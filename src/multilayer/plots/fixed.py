@@ -112,19 +112,19 @@ def fixed_features(
         name: _checked(pair, name, owner) for name, pair in _mapping(data, "data", owner).items()
     }
     columns = len(maps) + 1
-    found = many_axes(axes, len(samples) * columns, owner, columns=columns, panel=(2.4, 2.5))
+    found = many_axes(axes, len(samples) * columns, owner, columns=columns, panel=(2.4, 2.4),
+                      sharex="row", sharey="row")  # fmt: skip
     grid = found.reshape(len(samples), columns)
     for i, (row, (name, (X, y))) in enumerate(zip(grid, samples.items(), strict=True)):
         for ax, (kind, phi) in zip(row, maps.items(), strict=False):
             net = classifier(phi(X), y, (), rng=rng, l2=l2)
-            _draw(ax, kind, _Composed(net, phi), X, y)
+            _draw(ax, kind, _Composed(net, phi), X, y, has_legend=False)
         net = classifier(X, y, widths, n_starts=3, rng=rng, l2=l2)
-        _draw(row[-1], f"learned, {'-'.join(map(str, widths))}", _Composed(net), X, y)
-        row[0].set_ylabel(name, fontsize="large")
-        if not i:
-            row[-1].legend(
-                title="class", loc="upper right", fontsize="small", title_fontsize="small"
-            )
+        _draw(row[-1], f"learned, {'-'.join(map(str, widths))}", _Composed(net), X, y,
+              has_legend=i == len(grid) - 1)  # fmt: skip
+        row[0].set_ylabel(f"{name}\n$x_2$", fontsize="large")
+    for ax in grid[-1]:
+        ax.set_xlabel("$x_1$")
     return grid
 
 
@@ -147,10 +147,10 @@ class _Composed:
         return (a.in_features, *a.hidden_features)[-1]
 
 
-def _draw(ax: Any, kind: str, model: _Composed, X: Array, y: Array) -> None:
+def _draw(ax: Any, kind: str, model: _Composed, X: Array, y: Array, *, has_legend: bool) -> None:
     plane = plane_grid(*margins(X), RESOLUTION)
     draw_regions(ax, plane, model(plane.points))
-    draw_points(ax, X, y, np.arange(2), has_legend=False)
+    draw_points(ax, X, y, np.arange(2), has_legend=has_legend)
     accuracy = (model(X).argmax(axis=1) == y).mean()
     ax.set_title(f"{kind}\n{model.n_features} features, accuracy {accuracy:.0%}", fontsize="small")
     ax.tick_params(labelsize="small")

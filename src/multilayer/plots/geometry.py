@@ -1,5 +1,6 @@
 """The geometry of the perceptron: its decision line, the normal, and distances."""
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -92,7 +93,7 @@ def hyperplane(
     if y is not None:
         names = np.unique(checks.array(y, "y of hyperplane"))
         places = class_places(y, names, len(points), owner)
-        draw_points(found, points, places, names, has_legend=False)
+        draw_points(found, points, places, [f"class {name}" for name in names], has_legend=False)
     else:
         found.scatter(points[:, 0], points[:, 1], color=BLACK, s=22, zorder=4)
     found.legend(fontsize="small", framealpha=0.85)
@@ -142,7 +143,9 @@ def _draw_line(ax: "Axes", plane: Hyperplane, foot: Array, low: Array, high: Arr
     ax.annotate("", tuple(foot + plane.normal), tuple(foot), zorder=5,
                 arrowprops={"arrowstyle": "-|>", "color": BLUE, "linewidth": 2, "shrinkA": 0,
                             "shrinkB": 0})  # fmt: skip
-    _write(ax, "w/‖w‖", foot + plane.normal, 14 * plane.normal, color=BLUE)
+    # Beside the arrow, since beyond it there may be the way to the origin; under the samples.
+    side = along if along[1] >= 0 else -along
+    _write(ax, "w/‖w‖", foot + 0.75 * plane.normal, [side], (19, 6), color=BLUE, zorder=2.5)
 
 
 def _draw_origin(ax: "Axes", plane: Hyperplane, foot: Array) -> None:
@@ -159,21 +162,41 @@ def _draw_distances(ax: "Axes", plane: Hyperplane, points: Array) -> None:
         return
     distances = plane.signed_distances(points)
     feet = points - distances[:, None] * plane.normal
+    along = np.array([-plane.normal[1], plane.normal[0]])
     for i, (point, foot, distance) in enumerate(zip(points, feet, distances, strict=True)):
         ax.plot([point[0], foot[0]], [point[1], foot[1]], color=GREY, linestyle=":", linewidth=1.2,
                 zorder=2, label="" if i else "(w·x + b)/‖w‖")  # fmt: skip
         if len(points) <= MANY:
-            outward = plane.normal * (1 if distance >= 0 else -1)
-            _write(ax, _signed(distance, plus=True), point, 12 * outward, fontsize="small")
+            # Away from the line, and from the way to the origin.
+            sides = [np.copysign(1, distance) * plane.normal, np.copysign(1, along @ point) * along]
+            _write(ax, _signed(distance, plus=True), point, sides, (14, 4), fontsize="small")
 
 
-def _write(ax: "Axes", text: str, place: Array, offset: Array, **look: Any) -> None:
-    """Write text that many points (of 1/72 inch) from a place, legible on lines too."""
+def _write(
+    ax: "Axes",
+    text: str,
+    place: Array,
+    sides: Sequence[Array],
+    half: tuple[float, float],
+    *,
+    zorder: float = 5,
+    **look: Any,
+) -> None:
+    """Write text, legible on lines too, beside a place: wholly on each of its sides.
+
+    Parameters
+    ----------
+    sides : sequence of array of shape (2,)
+        Of length 1.
+    half : tuple of float
+        Half the text's width and height in points, of 1/72 inch.
+    """
     from matplotlib.patheffects import withStroke
 
-    ax.annotate(text, (place[0], place[1]), (offset[0], offset[1]), textcoords="offset points",
-                ha="center", va="center", zorder=5,
-                path_effects=[withStroke(linewidth=2.5, foreground="white")], **look)  # fmt: skip
+    offset = np.sum([(np.abs(side) @ half + 2) * side for side in sides], axis=0)
+    ax.annotate(text, tuple(place), tuple(offset), textcoords="offset points", ha="center",
+                va="center", path_effects=[withStroke(linewidth=2.5, foreground="white")],
+                zorder=zorder, **look)  # fmt: skip
 
 
 def _signed(value: float, *, plus: bool = False) -> str:

@@ -74,7 +74,7 @@ def history(source: Any, *, ax: "Axes | None" = None) -> "Axes":
                     zorder=3, label=label)  # fmt: skip
     ax.set(xlabel="epoch", ylabel="loss")
     ax.xaxis.set_major_locator(MaxNLocator(integer=True))
-    handles, labels = ax.get_legend_handles_labels()
+    handles, _ = ax.get_legend_handles_labels()
     rates = found.get("learning_rate", [])
     if len(set(rates)) > 1:
         right = ax.twinx()
@@ -82,13 +82,10 @@ def history(source: Any, *, ax: "Axes | None" = None) -> "Axes":
         right.set_ylabel("learning rate", color=GREY)
         right.tick_params(axis="y", colors=GREY)
         right.set_ylim(bottom=0)
-        handles, labels = [
-            [*own, *other]
-            for own, other in zip((handles, labels), right.get_legend_handles_labels(), strict=True)
-        ]
-        right.legend(handles, labels)  # on the twin, which is drawn last and would cover it
-    else:
-        ax.legend(handles, labels)
+        handles += right.get_lines()
+    # Below the picture: inside it there is no place that curves never take.
+    ax.legend(handles=handles, loc="upper center", bbox_to_anchor=(0.5, 0), borderaxespad=4.2,
+              ncols=2, fontsize="small", frameon=False)  # fmt: skip
     return ax
 
 

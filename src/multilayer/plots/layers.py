@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from multilayer.errors import InvalidArgumentError, InvalidTypeError
-from multilayer.plots.style import BLACK, BLUE, GREY, look, one_axes
+from multilayer.plots.style import BLACK, BLUE, GREY, ORANGE, look, one_axes
 from multilayer.training import LayerStatistics
 
 if TYPE_CHECKING:
@@ -148,9 +148,11 @@ def gradient_flow(statistics: LayerStatistics, *, ax: "Axes | None" = None) -> "
     ax = one_axes(ax, "gradient_flow", (max(1.1 * n_layers + 1.6, 4.4), 3.8))
     chosen = np.unique(np.linspace(0, n_records - 1, min(N_LINES, n_records)).round().astype(int))
     for i, record in enumerate(chosen):
+        n_above = len(chosen) - 1 - i  # beside which the lines and markers below stand out
         ax.plot(
             range(n_layers), sizes[record],
-            **look(i) | {"color": _darkening(i, len(chosen))},
+            **look(i) | {"color": _ramp(i, len(chosen))},
+            linewidth=1.2 + 0.5 * n_above, markersize=4 + 1.5 * n_above,
             label=f"step {statistics.steps[record]:,}",
         )  # fmt: skip
     ax.set_xticks(range(n_layers), statistics.layers)
@@ -182,12 +184,12 @@ def _draw_strips(ax: "Axes", statistics: LayerStatistics, values: Any) -> None:
               fontsize="small")  # fmt: skip
 
 
-def _darkening(i: int, n: int) -> Any:
-    """Return the i-th of n blues, from light to dark."""
+def _ramp(i: int, n: int) -> Any:
+    """Return the i-th of n colours, from light to dark in grey too."""
     from matplotlib.colors import LinearSegmentedColormap
 
-    blues = LinearSegmentedColormap.from_list("steps", ["#8fc1de", BLUE, "#00263d"])
-    return blues(i / max(n - 1, 1))
+    steps = LinearSegmentedColormap.from_list("steps", ["#e69f00", "#cc79a7", ORANGE, BLUE, BLACK])
+    return steps(i / max(n - 1, 1))
 
 
 def _check(statistics: Any, owner: str) -> None:

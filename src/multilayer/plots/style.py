@@ -40,8 +40,10 @@ COLOURS = (BLUE, ORANGE, GREEN, "#cc79a7", "#e69f00", "#56b4e9", "#7a5200", BLAC
 """Of classes and curves, in this order; then from the first again."""
 MARKERS = "os^DvPX*"
 LINE_STYLES: tuple[Any, ...] = ("-", "--", "-.", ":", (0, (5, 1, 1, 1, 1, 1)))
-
-
+WIDEST = 9.5
+"""Inches of a figure of many panels: a page scales wider ones down, and their text with them."""
+N_COLUMNS = 4
+"""Panels in a row, where the caller does not say how many."""
 N_LETTERS = 20
 """Of a name, those that a picture has room for."""
 
@@ -138,9 +140,10 @@ def many_axes(
     axes : array or sequence of Axes, or None
         As many as are needed; of more than one row, row by row.
     columns : int, optional
-        How many stand in a row; by default all of them.
+        How many stand in a row; by default up to 4, as many in each row as can be.
     panel : tuple of float
-        Width and height of each new one in inches.
+        Width and height of each new one in inches; where the figure would be too wide, they are
+        narrower, by a third at most.
     **settings
         Of ``matplotlib.pyplot.subplots``, such as ``sharey``.
 
@@ -157,12 +160,14 @@ def many_axes(
             msg = f"axes of {owner} must be {n} matplotlib Axes, one a panel; got {len(found)}"
             raise InvalidArgumentError(msg)
         return _vector(found)
-    columns = n if columns is None else min(columns, n)
+    columns = math.ceil(n / math.ceil(n / N_COLUMNS)) if columns is None else min(columns, n)
     rows = math.ceil(n / columns)
+    width, height = panel
+    width = min(width, max(WIDEST / columns, 2 / 3 * width))
     figure, new = plt.subplots(
         rows,
         columns,
-        figsize=(columns * panel[0], rows * panel[1]),
+        figsize=(columns * width, rows * height),
         layout="constrained",
         squeeze=False,
         **settings,
