@@ -34,6 +34,7 @@ extensions = [
     "downloads",
     "names",
     "repository",
+    "typesetting",
 ]
 root_doc = "index"
 exclude_patterns = ["_build", "**.ipynb_checkpoints", "_notebooks"]
@@ -64,10 +65,12 @@ autodoc_member_order = "bysource"
 napoleon_google_docstring = False
 napoleon_use_rtype = False
 napoleon_use_param = False
-napoleon_use_ivar = True
+# As parameters are: a pair, `coefs_, intercepts_ : list of array`, keeps its names and its type.
+napoleon_custom_sections = [("Attributes", "params_style")]
 
 html_theme = "pydata_sphinx_theme"
 html_title = "multilayer"
+html_favicon = "_static/favicon.svg"
 html_static_path = [
     "_static",
     str(Path(MATHJAX.submodule_search_locations[0]) / "static" / "mathjax" / "tex-svg.js"),

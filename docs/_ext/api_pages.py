@@ -2,14 +2,20 @@
 
 import importlib
 import inspect
+import re
+from dataclasses import MISSING, fields, is_dataclass
+from itertools import accumulate
 from pathlib import Path
+from types import UnionType
 from typing import Any
 
 from names import plain
 from sphinx.application import Sphinx
 
 import multilayer
+from multilayer.registry import Registry
 
+_LONG_NUMBER = re.compile(r"\d\.\d{8,}(e-?\d+)?")
 ROOMS = (
     "multilayer",
     *(f"multilayer.{room}" for room in sorted(multilayer._ROOMS)),
@@ -39,14 +45,17 @@ def homes(names: dict[str, dict[str, Any]]) -> dict[int, str]:
 
 def first_line(thing: Any) -> str:
     """Return what a thing is, in a sentence; a registry tells its entries."""
-    if not (inspect.isclass(thing) or inspect.isroutine(thing)):
-        return f"The registry of: {', '.join(thing)}." if hasattr(thing, "names") else ""
+    if isinstance(thing, Registry):
+        return f"The registry of: {', '.join(thing)}."
+    if isinstance(thing, UnionType):  # an alias
+        return f"{' or '.join(f'`{cls.__name__}`' for cls in thing.__args__)}."
     paragraph = (inspect.getdoc(thing) or "").split("\n\n")[0]
     return plain(" ".join(paragraph.split()))
 
 
 def page(path: str, thing: Any) -> str:
     """Return the page of one public name."""
+    room, _, name = path.rpartition(".")
     if inspect.isclass(thing):
         # What comes from classes of other packages is documented there.
         foreign = ", ".join(cls.__name__ for cls in thing.__mro__ if _is_foreign(cls))
@@ -56,11 +65,13 @@ def page(path: str, thing: Any) -> str:
         )
     elif inspect.isroutine(thing):
         body = f".. autofunction:: {path}\n"
+    elif inspect.ismodule(thing):
+        body = f".. automodule:: {path}\n   :members:\n"
     else:
-        entries = f"\n\n   {first_line(thing)}" if first_line(thing) else ""
-        body = f".. py:data:: {path}{entries}\n"
-    room, _, name = path.rpartition(".")
-    return f"{heading(name)}\n.. currentmodule:: {room}\n\n{body}"
+        body = f".. py:data:: {name}\n\n   {first_line(thing)}\n"
+    # The room is told too: each engine has an MLP.
+    title = path.removeprefix("multilayer.")
+    return f"{heading(title)}\n.. currentmodule:: {room}\n\n{body}"
 
 
 def _is_foreign(cls: type) -> bool:
@@ -74,15 +85,15 @@ def room_page(room: str, names: dict[str, Any], home: dict[int, str]) -> str:
         f"   * - :py:obj:`{name} <{home[id(thing)]}>`\n     - {first_line(thing)}\n"
         for name, thing in names.items()
     )
-    own = [home[id(thing)] for name, thing in names.items() if home[id(thing)] == f"{room}.{name}"]
+    own = [name for name, thing in names.items() if home[id(thing)] == f"{room}.{name}"]
     # A second name of an object whose page is elsewhere: `multilayer.load`.
     aliases = "".join(
-        f".. py:data:: {room}.{name}\n   :no-typesetting:\n\n"
+        f".. py:data:: {name}\n   :no-typesetting:\n\n"
         for name, thing in names.items()
         if home[id(thing)].rpartition(".")[2] != name
     )
     table = f".. list-table::\n   :widths: 30 70\n\n{rows}"
-    tree = ".. toctree::\n   :hidden:\n\n" + "".join(f"   {path}\n" for path in own)
+    tree = ".. toctree::\n   :hidden:\n\n" + "".join(f"   {name} <{room}.{name}>\n" for name in own)
     top = f"{heading(room)}\n.. py:module:: {room}\n\n{inspect.getdoc(module)}\n\n"
     return f"{top}{aliases}{table}\n{tree}"
 
@@ -116,7 +127,48 @@ def generate(app: Sphinx) -> None:
     write(Path(app.srcdir) / "api", pages)
 
 
+def sign(
+    app: Sphinx,
+    what: str,
+    name: str,
+    thing: Any,
+    options: object,
+    signature: str | None,
+    returns: str | None,
+) -> tuple[str, str | None] | None:
+    """Write a signature as one would: defaults that are made, and numbers, in few letters."""
+    if signature is None:  # an attribute
+        return None
+    if getattr(thing, "_is_protocol", False):  # which nobody calls
+        return "", returns
+    for field in fields(thing) if is_dataclass(thing) else ():
+        if field.default_factory is not MISSING:
+            made = f"{field.name}={field.default_factory()!r}"
+            signature = signature.replace(f"{field.name}=<factory>", made)
+    return _LONG_NUMBER.sub(lambda number: f"{float(number[0]):.3g}", signature), returns
+
+
+def lead_back(app: Sphinx) -> list[Any]:
+    """Lead from each source to the page that has its anchor.
+
+    Sphinx leads to whichever page was read last, under the room that it was first met in.
+    """
+    documented = app.env.get_domain("py").objects
+    modules: dict[str, Any] = getattr(app.env, "_viewcode_modules", {})
+    for module, found in modules.items():
+        code, tags, used, _ = found or ("", {}, {}, "")
+        for room in accumulate(module.split("."), "{}.{}".format):
+            places = {name: documented.get(f"{room}.{name}") for name in used}
+            if any(places.values()):
+                pages = {name: place.docname for name, place in places.items() if place}
+                modules[module] = code, tags, pages, room
+                break
+    return []  # no pages of its own
+
+
 def setup(app: Sphinx) -> dict[str, bool]:
     """Write the pages before Sphinx looks for them."""
     app.connect("builder-inited", generate)
+    app.connect("autodoc-process-signature", sign)
+    app.connect("html-collect-pages", lead_back, priority=400)  # before the sources are written
     return {"parallel_read_safe": True, "parallel_write_safe": True}

@@ -2,11 +2,23 @@
 
 import re
 from pathlib import Path
+from typing import Any
 
 import jupytext
+from nbformat.v4 import new_code_cell, new_markdown_cell
 from sphinx.application import Sphinx
 
 FOLDER = "_notebooks"
+NEEDS = {
+    "05_two_layers_from_scratch": ("examples/two_layer_regression.py",),
+    "07_pytorch": ("examples/custom_layer.py", "examples/mnist_pytorch.py"),
+    "10_fast": ("docs/performance.md",),
+}
+"""The files of this repository that a chapter reads; its notebook brings them along."""
+_ROLE = re.compile(r"\{py:\w+\}`([^`]+)`")
+_TARGET = re.compile(r" <[^>]+>$")  # as in "optimizer <multilayer.numpy.Optimizer>"
+_LINK = re.compile(r"\[([^\]]+)\]\((?:([^)#\s:]+)\.md(?:#[^)]*)?|#[^)]*)\)")
+_CHAPTER = re.compile(r"\d\d_\w+")
 
 
 def notebooks(source: Path) -> list[Path]:
@@ -22,7 +34,47 @@ def generate(app: Sphinx) -> None:
         old.unlink()
     for path in notebooks(source):
         notebook = jupytext.read(path, fmt="md:myst")
+        for cell in notebook.cells:
+            if cell.cell_type == "markdown":
+                cell.source = plain_markdown(cell.source)
+        notebook.cells[:0] = _files(source.parent, NEEDS.get(path.stem, ()))
         jupytext.write(notebook, source / FOLDER / f"{path.stem}.ipynb")
+
+
+def plain_markdown(text: str) -> str:
+    """Return a chapter's text as Jupyter shows it: without roles, and links that lead somewhere.
+
+    A name of the package is code, a link to another chapter leads to its notebook, and of one to
+    another page, or to a section, the words are left.
+    """
+
+    def name(role: re.Match[str]) -> str:
+        words, explicit = _TARGET.subn("", role[1])
+        return words if explicit else f"`{words.rpartition('.')[2] if words[0] == '~' else words}`"
+
+    def link(link: re.Match[str]) -> str:
+        words, target = link.groups()
+        return f"[{words}]({target}.ipynb)" if target and _CHAPTER.fullmatch(target) else words
+
+    return _LINK.sub(link, _ROLE.sub(name, text))
+
+
+def _files(root: Path, needed: tuple[str, ...]) -> list[Any]:
+    """Return cells that write these files beside the notebook, for whoever has no clone."""
+    if not needed:
+        return []
+    names = ", ".join(f"`{name}`" for name in needed)
+    told = f"*This chapter reads {names} of the project. These cells write what it reads.*"
+    return [
+        new_markdown_cell(told),
+        *(
+            new_code_cell(
+                f"%%writefile {Path(name).name}\n{(root / name).read_text(encoding='utf-8')}",
+                metadata={"jupyter": {"source_hidden": True}},
+            )
+            for name in needed
+        ),
+    ]
 
 
 def add_link(app: Sphinx, docname: str, source: list[str]) -> None:

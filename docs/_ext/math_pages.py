@@ -6,11 +6,15 @@ attributes that the tests hold it to, its derivation is its docstring.
 
 import importlib
 import inspect
+import re
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import math_pictures
-from api_pages import heading, write
+from api_pages import heading, homes, public_names, write
+from docutils import nodes
+from names import typeset
+from sphinx import addnodes
 from sphinx.application import Sphinx
 
 from multilayer import numpy as engine
@@ -55,53 +59,62 @@ def kinds() -> dict[str, Kind]:
     }
 
 
-def escape(text: str) -> str:
-    """Return plain text as reStructuredText that reads the same."""
+def escape(formula: str) -> str:
+    """Return a formula in plain text as reStructuredText that reads the same."""
     for mark in "\\*_`|":
-        text = text.replace(mark, f"\\{mark}")
-    return text
+        formula = formula.replace(mark, f"\\{mark}")
+    return re.sub(r"\b(\w)\\_(\w)\b", r"\1\\ :sub:`\2`", typeset(formula))
 
 
 def formulas(name: str, part: Any) -> str:
     """Return a table of what a part says of itself in formulas; nothing if it has none."""
     derivative = getattr(part, "derivative_formula", "")
+    label = "σ'(z)"
+    if derivative.startswith("dz = "):  # it mixes features: the product with its Jacobian
+        label, _, derivative = derivative.partition(" = ")
+    kinks = ", ".join(f"z = {kink:g}" for kink in getattr(part, "kinks", ()))
     rows = {
         "σ(z)" if derivative else "ℓ": getattr(part, "formula", ""),
-        # One that mixes features tells the product with its Jacobian.
-        "" if "=" in derivative.split(",")[0] else "σ'(z)": derivative,
+        label: derivative,
         "values": getattr(part, "range", ""),
-        "kinks": ", ".join(f"z = {kink:g}" for kink in getattr(part, "kinks", ())),
+        "kinks": kinks.replace("-", "−"),
         "belongs to": ", ".join(getattr(part, "outputs", ())),
         "takes": {True: "logits", False: "outputs"}.get(getattr(part, "takes_logits", None), ""),
     }
-    cells = "".join(f"   * - {row}\n     - {escape(text)}\n" for row, text in rows.items() if text)
+    cells = "".join(
+        f"   * - {escape(row)}\n     - {escape(text)}\n" for row, text in rows.items() if text
+    )
     return f".. list-table::\n   :class: formulas\n   :widths: 15 85\n\n{cells}\n" if cells else ""
 
 
-def section(name: str, part: Any, picture: str) -> str:
+def section(name: str, part: Any, picture: str, home: dict[int, str]) -> str:
     """Return the section of one part: its formulas, its picture, its derivation."""
     described = part if inspect.isclass(part) or inspect.isroutine(part) else type(part)
     directive = "autoclass" if inspect.isclass(described) else "autofunction"
-    path = f"{described.__module__}.{described.__qualname__}"
-    image = f".. image:: {picture}\n   :alt: {picture.removesuffix('.svg')}\n\n" if picture else ""
+    # An activation is public by its name in the registry: this is the one place of its class.
+    private = f"{described.__module__}.{described.__qualname__}"
+    path = home.get(id(described), private)
+    option = "" if path == private else "   :no-index:\n"
+    told = "over a training" if picture.startswith("schedules") else "and its derivative"
+    image = f".. image:: {picture}\n   :alt: {name} {told}\n\n" if picture else ""
     title = f"{name}\n{'-' * len(name)}\n"
     label = f".. _math-{name.replace('_', '-').replace(' ', '-').lower()}:\n"
-    return (
-        f"{label}\n{title}\n{formulas(name, part)}{image}.. {directive}:: {path}\n   :no-index:\n"
-    )
+    return f"{label}\n{title}\n{formulas(name, part)}{image}.. {directive}:: {path}\n{option}"
 
 
 def generate(app: Sphinx) -> None:
     """Write all pages, with their pictures, into ``math/``, beside its index."""
     folder = Path(app.srcdir) / "math"
+    home = homes(public_names())
     pages, drawn = {}, set()
     for file, (title, module, parts) in kinds().items():
         sections = []
         for name, part in parts.items():
             picture = math_pictures.draw(file, name, part, folder)
             drawn.add(picture)
-            sections.append(section(name, part, picture))
-        introduction = inspect.getdoc(importlib.import_module(module))
+            sections.append(section(name, part, picture, home))
+        introduction = inspect.getdoc(importlib.import_module(module)) or ""
+        introduction = introduction.replace("CONTRIBUTING.md", ":doc:`/contributing`")
         pages[file] = f"{heading(title)}\n{introduction}\n\n" + "\n".join(sections)
     write(folder, pages)
     for old in folder.glob("*.svg"):
@@ -109,7 +122,20 @@ def generate(app: Sphinx) -> None:
             old.unlink()
 
 
+def shorten(app: Sphinx, doctree: nodes.document) -> None:
+    """Leave out the path of a class that one does not import, and its entry beside its section's.
+
+    `multilayer.numpy.` stays.
+    """
+    if app.env.current_document.docname.startswith("math/"):
+        for path in list(doctree.findall(addnodes.desc_addname)):
+            if path.astext().count(".") > 2:
+                path.parent["_toc_name"] = ""
+                path.parent.remove(path)
+
+
 def setup(app: Sphinx) -> dict[str, bool]:
     """Write the pages before Sphinx looks for them."""
     app.connect("builder-inited", generate)
+    app.connect("doctree-read", shorten, priority=400)  # before the entries are collected
     return {"parallel_read_safe": True, "parallel_write_safe": True}

@@ -10,6 +10,13 @@ from sphinx.ext.napoleon.docstring import NumpyDocstring
 
 # A name with an ending, as in `Model`s.
 _ENDING = re.compile(r"(?<!`)(`\w+`)(?=\w)")
+# The modules in a path, as in multilayer.numpy.losses.base.Loss.
+_MODULES = re.compile(r"^multilayer\.(?:[a-z]\w*\.)*")
+# The derivative of a function with a short name; an apostrophe would be taken for a quotation mark.
+_PRIME = re.compile(r"(?<![\w'])([^\W\d_]|tanh)'(?![\w'])")
+_SIGN = re.compile(r" ([−+]) ")
+# A parameter's type, as napoleon writes it: its quotation marks are Python's.
+_TYPE = re.compile(r"\(\*.+?\*\)")
 # What is left alone: literals, mathematics, roles.
 _KEPT = re.compile(r"(``.+?``|:[\w:]+:`.+?`|`.+?`)")
 
@@ -18,16 +25,18 @@ def find_by_last_part(app: Sphinx, env: Any, node: Any, contnode: nodes.Element)
     """Resolve a name by its last part, where only one object of the documentation has it.
 
     `Loss`, and `multilayer.numpy.losses.base.Loss`, are found as `multilayer.numpy.Loss`. What two
-    engines have under one name is the one of the engine from scratch.
+    engines have under one name is the one of the engine from scratch. A member is found with its
+    class alone, `Loss.targets`: a bare `shape` is a word, and that of the class whose docstring
+    says so Sphinx has found by itself.
     """
     if node.get("refdomain") != "py":
         return None
     objects = env.get_domain("py").objects
     target = str(node["reftarget"]).removesuffix("()")
-    last = target.rpartition(".")[2]
-    found = [name for name in objects if name.rpartition(".")[2] == last]
-    if "." in target and not target.startswith("multilayer."):
-        found = [name for name in found if name.endswith(f".{target}")]
+    ending = _MODULES.sub("", target)
+    found = [name for name in objects if f".{name}".endswith(f".{ending}")]
+    if "." not in ending:
+        found = [name for name in found if _stands_alone(name, objects)]
     if len(found) > 1:
         found = [name for name in found if name.startswith("multilayer.numpy.")]
     if len(found) != 1:
@@ -39,6 +48,13 @@ def find_by_last_part(app: Sphinx, env: Any, node: Any, contnode: nodes.Element)
     return nodes.reference(
         "", "", contnode, refuri=f"{uri}#{entry.node_id}", reftitle=found[0], internal=True
     )
+
+
+def _stands_alone(name: str, objects: Any) -> bool:
+    """Whether the name is that of a function, a class or a registry: of no member, and no room."""
+    parent = objects.get(name.rpartition(".")[0])
+    is_member = parent is not None and parent.objtype in {"class", "exception"}
+    return not is_member and objects[name].objtype != "module"
 
 
 def _exists(target: str) -> bool:
@@ -53,8 +69,13 @@ def _exists(target: str) -> bool:
 def plain(text: str) -> str:
     """Return a line of a docstring's prose as reStructuredText that reads the same."""
     parts = _KEPT.split(_ENDING.sub(r"\1\\ ", text))
-    parts[::2] = [part.replace("|", r"\|") for part in parts[::2]]
+    parts[::2] = [typeset(part).replace("|", r"\|") for part in parts[::2]]
     return "".join(parts)
+
+
+def typeset(text: str) -> str:
+    """Return formulas in plain text as they are set: σ′ has a prime, 1 − τ stays on its line."""
+    return _SIGN.sub("\N{NO-BREAK SPACE}\\1\N{NO-BREAK SPACE}", _PRIME.sub("\\1′", text))
 
 
 def escape_prose(
@@ -62,18 +83,25 @@ def escape_prose(
 ) -> None:
     """Write a docstring's ``|x|`` so that it is an absolute value and no substitution.
 
-    Literal blocks, examples and mathematics are left as they are: all but examples are indented
-    below a line that ends in a colon or is a directive.
+    Literal blocks, examples and mathematics are left as they are: an example ends at an empty
+    line, the others are indented below a line that ends in a colon or is a directive.
     """
     inside = -1  # the indentation of the directive or literal whose block this is
+    in_example = False
     for i, line in enumerate(lines):
+        words = line.strip()
         indentation = len(line) - len(line.lstrip())
-        if line.strip() and indentation <= inside:
+        if words and indentation <= inside:
             inside = -1
-        if inside < 0 and not line.lstrip().startswith(">>>"):
-            lines[i] = plain(line)
-        if inside < 0 and (line.lstrip().startswith(".. ") or line.rstrip().endswith("::")):
+        in_example = bool(words) and (in_example or words.startswith(">>>"))
+        if inside < 0 and not in_example:
+            lines[i] = _TYPE.sub(_keep_quotes, plain(line))
+        if inside < 0 and (words.startswith(".. ") or words.endswith("::")):
             inside = indentation
+
+
+def _keep_quotes(found: re.Match[str]) -> str:
+    return re.sub(r"(['\"])", r"\\\1", found[0])
 
 
 def keep_whole(docstring: NumpyDocstring) -> list[str]:

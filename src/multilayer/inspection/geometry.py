@@ -89,7 +89,7 @@ def decision_hyperplane(net: _Network, classes: tuple[int, int] = (0, 1)) -> Hyp
     """Return where a network without hidden layers is undecided.
 
     With one output that is where its logit is 0, with class 1 on the positive side. With several it
-    is where the logits of two classes tie, w = w_j − w_i and b = b_j − b_i, with class j on the
+    is where the logits of two classes tie, w = wⱼ − wᵢ and b = bⱼ − bᵢ, with class j on the
     positive side.
 
     Parameters

@@ -29,13 +29,17 @@ class LayerRow(NamedTuple):
     operations: str
     """What it does, in order: ``affine → relu → dropout 0.2``."""
     in_features: int
+    """How many numbers of a sample go in."""
     out_features: int
+    """How many come out."""
     n_parameters: int
+    """Weights and biases, and scale and shift of a normalisation."""
     output_shape: tuple[int, int]
     """(n_samples, out_features)."""
     n_multiply_adds: int
     """Of the matrix product x Wᵀ: n_samples · in_features · out_features."""
     parameter_bytes: int
+    """Of the parameters."""
     activation_bytes: int
     """Of the arrays that the layer's operations put out while training."""
 

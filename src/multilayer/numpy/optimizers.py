@@ -234,10 +234,13 @@ class AdamW(Optimizer):
 
 @dataclass(frozen=True)
 class NAdam(Optimizer):
-    """Adam with Nesterov's momentum (Dozat 2016, algorithm 2).
+    r"""Adam with Nesterov's momentum (Dozat 2016, algorithm 2).
 
-    With μ_t = β₁ (1 − ½ 0.96^(tψ)) for `momentum_decay` ψ and P_t = μ₁ ⋯ μ_t, and Adam's m, v, v̂:
-    θ ← θ − η (μ_{t+1} m/(1 − P_{t+1}) + (1 − μ_t) g/(1 − P_t))/(√v̂ + ε).
+    With :math:`μ_t = β_1 (1 - \tfrac12 \, 0.96^{tψ})` for `momentum_decay` ψ,
+    :math:`P_t = μ_1 μ_2 \cdots μ_t`, and Adam's m, v, v̂,
+
+    .. math:: θ ← θ - \frac{η}{\sqrt{\hat v} + ε} \Big(\frac{μ_{t+1} m}{1 - P_{t+1}}
+                       + \frac{(1 - μ_t) g}{1 - P_t}\Big).
     """
 
     learning_rate: float = 2e-3

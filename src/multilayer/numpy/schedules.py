@@ -31,8 +31,11 @@ class Plateau(NamedTuple):
     """What a schedule remembers of the losses it has observed."""
 
     best: float = math.inf
+    """The least loss so far."""
     n_stalled: int = 0
+    """How many epochs ago that was, or the last reduction."""
     n_reductions: int = 0
+    """How often the rate has been reduced."""
 
 
 @dataclass(frozen=True)
@@ -71,7 +74,7 @@ class Constant(Schedule):
 
 @dataclass(frozen=True)
 class Step(Schedule):
-    """Factor γ^⌊t/every⌋: every `every` epochs the rate is multiplied by γ.
+    """Factor γᵏ with k = ⌊t/every⌋: after each `every` epochs the rate is multiplied by γ.
 
     Examples
     --------
@@ -102,12 +105,12 @@ class Exponential(Schedule):
 
 @dataclass(frozen=True)
 class InverseScaling(Schedule):
-    """Factor (1 + r t)^(−power).
+    """Factor 1/(1 + r t)ᵖ.
 
     Parameters
     ----------
     power : float
-        Above 0; 1/2 by default, as in scikit-learn's ``invscaling``.
+        p > 0; 1/2 by default, as in scikit-learn's ``invscaling``.
     rate : float
         r > 0, in 1/epoch. scikit-learn counts samples: there r is their number in an epoch.
     """
@@ -202,7 +205,7 @@ class WarmUp(Schedule):
 
 @dataclass(frozen=True)
 class ReduceOnPlateau(Schedule):
-    """Factor γ^k, with k grown by one whenever the loss has not fallen for `patience` epochs.
+    """Factor γᵏ, with k grown by one whenever the loss has not fallen for `patience` epochs.
 
     The loss is the validation loss where there is one, else the training loss. It has fallen if it
     is below the best so far by more than `min_delta`.

@@ -127,7 +127,7 @@ class SELU(Elementwise):
 class GELU(Elementwise):
     """σ(z) = z Φ(z), with Φ the standard normal distribution function (Hendrycks & Gimpel 2016).
 
-    By the product rule σ'(z) = Φ(z) + z φ(z), with the density φ(z) = Φ'(z) = e^(−z²/2)/√(2π).
+    By the product rule σ'(z) = Φ(z) + z φ(z), with the density φ(z) = Φ'(z) = exp(−z²/2)/√(2π).
     """
 
     formula = "z Φ(z)"
@@ -200,7 +200,7 @@ class Softplus(Elementwise):
     """σ(z) = log(1 + eᶻ), a smooth relu (Dugas et al. 2001).
 
     Its derivative is eᶻ/(1 + eᶻ) = 1/(1 + e⁻ᶻ), the logistic function. So that eᶻ never overflows
-    it is computed as max(0, z) + log(1 + e^(−|z|)).
+    it is computed as max(0, z) + log(1 + exp(−|z|)).
     """
 
     formula = "log(1 + eᶻ)"

@@ -81,7 +81,7 @@ class HardTanh(Elementwise):
 def logistic(z: Array) -> Array:
     """Return 1/(1 + e⁻ᶻ), accurate on both sides and without overflow.
 
-    For z < 0 the fraction is expanded by eᶻ to eᶻ/(1 + eᶻ), so that only e^(−|z|) ≤ 1 is needed.
+    For z < 0 the fraction is expanded by eᶻ to eᶻ/(1 + eᶻ), so that only exp(−|z|) ≤ 1 is needed.
     """
     e = np.exp(-np.abs(z))
     return np.where(z >= 0, 1, e) / (1 + e)

@@ -91,10 +91,10 @@ class CrossEntropy(Loss):
 
 @dataclass(frozen=True)
 class NLL(Loss):
-    """The negative log-likelihood ℓ = −a_y of the class y, of log-probabilities a.
+    r"""The negative log-likelihood :math:`ℓ = -a_y` of the class y, of log-probabilities a.
 
-    Its derivative is −1 in a_y and 0 elsewhere. With `sample_weight` it is the weighted mean, as in
-    PyTorch's NLLLoss with class weights.
+    Its derivative is −1 in :math:`a_y` and 0 elsewhere. With `sample_weight` it is the weighted
+    mean, as in PyTorch's NLLLoss with class weights.
     """
 
     name = "nll"
