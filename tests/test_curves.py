@@ -96,7 +96,7 @@ def test_the_table_of_layers_is_the_summarys(engine):
 
 def test_a_history_shows_its_losses():
     history = History({"train_loss": [2.0, 1.0], "validation_loss": [3.0, 2.0], "seconds": [1, 1]})
-    history.best_epoch = 2
+    history.best_epoch, history.settings["monitor"] = 2, "validation_loss"
     html = history._repr_html_()
     assert len(polylines(html)) == 2
     assert "best epoch 2, by validation loss" in html
