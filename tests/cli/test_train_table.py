@@ -14,10 +14,13 @@ from sklearn.metrics import accuracy_score, log_loss, r2_score
 from sklearn.model_selection import train_test_split
 from typer.testing import CliRunner
 
-from multilayer import MLPClassifier, load
+from multilayer import Architecture, MLPClassifier, load
 from multilayer.cli.main import app
+from multilayer.cli.samples import read_csv
 from multilayer.errors import InvalidArgumentError, InvalidDataError, UnknownNameError
-from multilayer.numpy import Adam
+from multilayer.files import save_model
+from multilayer.model import Model
+from multilayer.numpy import MLP, Adam
 
 
 def run(*arguments):
@@ -86,8 +89,9 @@ def test_the_constant_is_that_of_the_training_part(trees, trained):
     y = pd.read_csv(trees / "trees.csv")["kind"].to_numpy()
     y_train, y_test = train_test_split(y, test_size=0.2, random_state=0, stratify=y)
     classes, counts = np.unique(y_train, return_counts=True)
-    expected = accuracy_score(y_test, np.full(len(y_test), classes[counts.argmax()]))
-    assert trained[0]["constant"]["accuracy"] == expected
+    expected = log_loss(y_test, np.tile(counts / len(y_train), (len(y_test), 1)), labels=classes)
+    # To 12 digits: the two parts have other frequencies in the third.
+    assert trained[0]["constant"]["log_loss"] == pytest.approx(expected, rel=1e-12)
 
 
 def test_the_file_tells_how_good_it_is_and_the_doctor_reads_it(trees, trained):
@@ -106,7 +110,13 @@ def test_values_are_predicted_in_their_own_units(tmp_path):
     result = run("train", "table", tmp_path / "d.csv", "--hidden", "16", "--save", saved, "--json")
     results = json.loads(result.stdout)
     assert results["task"] == "values"
-    assert results["test"]["r2"] > 0.3 > 0.05 > abs(results["constant"]["r2"])
+    y_train, y_test = train_test_split(data.target.to_numpy(), test_size=0.2, random_state=0)
+    expected = np.sqrt(np.mean((y_test - y_train.mean()) ** 2))
+    assert results["constant"]["rmse"] == pytest.approx(expected, rel=1e-12)
+    assert results["test"]["r2"] > 0.3
+    ratio = (results["test"]["rmse"] / expected) ** 2
+    # R² is 1 − this, but for the means of the two parts, which differ a little.
+    assert results["test"]["r2"] == pytest.approx(1 - ratio, abs=0.02)
     rows = run("predict", saved, tmp_path / "d.csv").stdout
     (tmp_path / "p.csv").write_text(rows)
     predicted = pd.read_csv(tmp_path / "p.csv")
@@ -120,7 +130,8 @@ def test_what_is_printed_for_people(trees):
     assert result.exit_code == 0, result.output
     for part in ("kind: 2 classes", "log loss", "accuracy", "constant", "hidden 1", "best of 3"):
         assert part in result.stdout
-    assert "ConvergenceWarning" not in result.output
+    assert "stopped by n epochs" in result.stdout
+    assert "note:" not in result.stderr  # that it has not converged is told above
 
 
 def test_predictions_are_those_of_the_model(trees, trained, tmp_path):
@@ -159,10 +170,11 @@ def test_a_gap_is_a_gap_and_a_code_a_word(tmp_path):
 @pytest.mark.parametrize(
     ("column", "expected"),
     [([0, 1] * 20, "classes"), ([True, False] * 20, "classes"), (["x", "y"] * 20, "classes"),
-     (range(40), "values"), ([0.5, 1.0] * 20, "values"), ([1.0, 2.0] * 20, "classes")],
+     ([*range(20)] * 8, "classes"), ([*range(21)] * 8, "values"),
+     ([0.5, 1.0] * 20, "values"), ([1.0, 2.0] * 20, "classes")],
 )  # fmt: skip
 def test_what_the_target_is(tmp_path, column, expected):
-    table = pd.DataFrame({"x": np.linspace(0, 1, 40), "y": list(column)})
+    table = pd.DataFrame({"x": np.linspace(0, 1, len(column)), "y": list(column)})
     table.to_csv(tmp_path / "t.csv", index=False)
     job = ["train", "table", tmp_path / "t.csv", "--hidden", "2", "--epochs", "1", "--json"]
     assert json.loads(run(*job).stdout)["task"] == expected
@@ -219,12 +231,74 @@ def test_files_that_cannot_be_used(trees, trained, tmp_path):
         ("x;y\n1;a\n2;b\n", "must have inputs beside the target, separated by commas"),
         ("x,y\n1,a\n2,a\n", "column 'y', the target, must have two classes at least; all are 'a'"),
         ("x,y\n1,0.5\ninf,0.7\n", "column 'x' must hold finite numbers; "),
-        ("x,y\n1,0.5\n2,-inf\n", "has -inf in line 3"),
+        ("x,y\n1,0.5\n2,-inf\n", "has -inf in row 2 below its header"),
+        ("x,y\n1,2,3\n4,5,6\n", "Expected 2 fields in line 2, saw 3"),
+        ("x,y\n" + "1,0.5\n2,0.7\n" * 9, "must leave 20 rows to train on and 2 to test on; with "),
     ],
 )
 def test_tables_that_cannot_be_learned(tmp_path, text, expected):
     (tmp_path / "t.csv").write_text(text)
     assert expected in message("train", "table", tmp_path / "t.csv", error=InvalidDataError)
+
+
+def test_fractions_are_no_classes(tmp_path):
+    pd.DataFrame({"x": range(40), "y": [0.5, 1.5] * 20}).to_csv(tmp_path / "t.csv", index=False)
+    assert (
+        message("train", "table", tmp_path / "t.csv", "--task", "classes", error=InvalidDataError)
+        == "column 'y' must hold words or whole numbers to be predicted as classes"
+    )
+
+
+def test_lbfgs_takes_all_rows_and_no_dropout(trees):
+    job = ["train", "table", trees / "trees.csv", "--optimizer", "lbfgs", "--epochs", "3",
+           "--drop", "id", "--hidden", "4"]  # fmt: skip
+    assert json.loads(run(*job, "--json").stdout)["n_epochs"] == 3
+    assert message(*job, "--batch-size", "7", error=InvalidArgumentError) == (
+        "--batch-size cannot be combined with --optimizer lbfgs, which takes all rows"
+    )
+
+
+def test_a_training_that_diverges_has_exit_code_1(tmp_path):
+    x = np.linspace(-3, 3, 400)
+    pd.DataFrame({"x": x, "y": 100 * x**3}).to_csv(tmp_path / "t.csv", index=False)
+    job = ["train", "table", tmp_path / "t.csv", "--optimizer", "sgd", "--save",
+           tmp_path / "m.safetensors"]  # fmt: skip
+    at_once = run(*job, "--learning-rate", "1e30")
+    assert at_once.exit_code == 1
+    assert "the training diverged with the learning rate 1e+30. Try a smaller" in at_once.stderr
+    assert not (tmp_path / "m.safetensors").exists()
+
+
+def test_what_is_warned_of_is_a_line(trees, trained, tmp_path):
+    table = pd.DataFrame({"x": [str(i) for i in range(59)] + ["n/a?"], "y": [0, 1] * 30})
+    table.to_csv(tmp_path / "t.csv", index=False)
+    result = run("train", "table", tmp_path / "t.csv", "--epochs", "1", "--json")
+    lines = result.stderr.splitlines()
+    assert lines[0].startswith("note: the words of column 'x' of X are numbers, such as ")
+    assert all(line.startswith("note: ") for line in lines)
+    others = pd.read_csv(trees / "trees.csv").assign(leaf="unheard of")
+    others.to_csv(tmp_path / "others.csv", index=False)
+    result = run("predict", trained[1], tmp_path / "others.csv")
+    assert result.stderr.startswith("note: no word of column 'leaf'")
+
+
+def test_the_kind_of_a_column_does_not_hang_on_where_a_word_stands(tmp_path):
+    """pandas guesses the kind of a large column by pieces, unless it is told not to."""
+    codes = ["01"] * 300_000 + ["x"]
+    pd.DataFrame({"code": codes}).to_csv(tmp_path / "t.csv", index=False)
+    table = read_csv(tmp_path / "t.csv", "")
+    assert set(table["code"]) == {"01", "x"}
+
+
+def test_a_model_without_names_takes_all_columns(tmp_path):
+    net = MLP(Architecture(2, (3,), 2), dtype="float64", rng=np.random.default_rng(0))
+    save_model(tmp_path / "m.safetensors", Model(net))
+    (tmp_path / "t.csv").write_text("a,b\n1,2\n3,4\n")
+    found = json.loads(
+        run("predict", tmp_path / "m.safetensors", tmp_path / "t.csv", "--json").stdout
+    )
+    expected = net(np.array([[1.0, 2.0], [3.0, 4.0]]))
+    assert np.allclose(np.column_stack(list(found.values())), expected, rtol=1e-12)
 
 
 def test_ctrl_c_keeps_what_was_learned(tmp_path):

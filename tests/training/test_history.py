@@ -88,7 +88,7 @@ def test_round_trip_through_json(metrics, best_epoch, stopped_by):
         "3",
         "{}",
         '{"extra": 1}',
-        '{"metrics": {}, "best_epoch": 0, "stopped_by": ""}',
+        '{"metrics": {}, "best_epoch": 0, "stopped_by": "", "settings": {"monitor": 3}}',
         '{"metrics": 3, "best_epoch": 0, "stopped_by": "", "settings": {}}',
         '{"metrics": {}, "best_epoch": 0, "stopped_by": "", "settings": 3}',
     ],
@@ -137,3 +137,8 @@ def test_an_optimizer_of_pytorchs_own_is_not_told():
     history = fit(net, (np.eye(2), np.eye(2, 1)), loss="squared_error", optimizer=optimizer,
                   n_epochs=1)  # fmt: skip
     assert history.settings["optimizer"] is None
+
+
+def test_settings_that_are_not_told_are_empty():
+    text = '{"metrics": {"train_loss": [1.0]}, "best_epoch": 0, "stopped_by": ""}'
+    assert History.from_json(text).settings == {}

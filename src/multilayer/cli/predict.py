@@ -12,7 +12,7 @@ import typer
 
 from multilayer.atomic import replacing
 from multilayer.cli import options
-from multilayer.cli.samples import ModelFile, read_csv, read_words
+from multilayer.cli.samples import ModelFile, notes, read_csv, read_words
 from multilayer.errors import InvalidDataError
 from multilayer.files import load_model
 from multilayer.model import Classes, Model
@@ -33,12 +33,13 @@ def predict(
 ) -> None:
     """Predict each row of a CSV file, as CSV: classes with their probabilities, or values.
 
-    Columns that are no inputs of the model, such as its target, are passed over. Reading CSV needs
-    pandas.
+    A model that knows the names of its inputs takes these columns and passes over others,
+    such as its target; any other takes all. Reading CSV needs pandas.
     """
     options.check_file(out, "out")
     found = load_model(model)
-    columns = _predictions(found, _inputs(data, found))
+    with notes():
+        columns = _predictions(found, _inputs(data, found))
     if as_json:
         text = json.dumps(columns) + "\n"
     else:
@@ -56,10 +57,7 @@ def predict(
 
 def _inputs(path: Path, model: Model) -> Any:
     """Return the columns that the model takes; of one that knows no names, all."""
-    if not path.is_file():
-        msg = f"DATA must be a CSV file; no file {path}"
-        raise InvalidDataError(msg)
-    table = read_csv(path)
+    table = read_csv(path, "DATA must be a CSV file")
     names = model.inputs.names
     if names is None:
         return table

@@ -1,5 +1,6 @@
 """Samples that a model is to look at: a CSV file, read as the model takes it, or bundled images."""
 
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -7,6 +8,7 @@ from typing import Annotated, Any, NamedTuple
 
 import numpy as np
 import typer
+from rich.console import Console
 
 from multilayer.data import as_words, load_digits, load_images
 from multilayer.errors import InvalidDataError, MissingPackageError, MultilayerError
@@ -19,6 +21,7 @@ __all__ = [
     "SampleFile",
     "Samples",
     "Target",
+    "notes",
     "read_csv",
     "read_samples",
     "read_words",
@@ -84,10 +87,7 @@ def _images(name: str, data_dir: Path | None) -> Samples:
 
 def _table(path: str, target: str | None, model: Model) -> Samples:
     """Return a CSV file's columns, and its target, as the model takes them."""
-    if not Path(path).is_file():
-        msg = f"DATA must be a CSV file or one of {', '.join(BUNDLED)}; no file {path}"
-        raise InvalidDataError(msg)
-    table = read_csv(path)
+    table = read_csv(path, f"DATA must be a CSV file or one of {', '.join(BUNDLED)}")
     if table.shape[1] < 2:
         msg = f"{path} must have inputs and a target; got {table.shape[1]} column"
         raise InvalidDataError(msg)
@@ -110,21 +110,28 @@ def _table(path: str, target: str | None, model: Model) -> Samples:
     return Samples(X, y.to_numpy(), None, guess)
 
 
-def read_csv(path: str | Path, **settings: Any) -> Any:
-    """Return a CSV file as pandas reads it.
+def read_csv(path: str | Path, expected: str, **settings: Any) -> Any:
+    """Return a CSV file as pandas reads it; `expected` is what is said if there is none.
 
     Raises
     ------
     MissingPackageError, InvalidDataError
-        If pandas is not installed; or the file is none, or has no rows.
+        If pandas is not installed; or the file is none, has no rows, or lines with more cells than
+        the header.
     """
     try:
         import pandas as pd
     except ImportError as error:
         msg = 'mlp needs pandas to read a CSV file: pip install "pandas"'
         raise MissingPackageError(msg) from error
+    if not Path(path).is_file():
+        msg = f"{expected}; no file {path}"
+        raise InvalidDataError(msg)
     try:
-        table = pd.read_csv(path, **settings)
+        # Of more cells than names in the header pandas would make row names, but not here.
+        pd.read_csv(path, header=None, nrows=2, dtype=str)
+        # Whole columns at once: the kind of one must not hang on where in it a word stands.
+        table = pd.read_csv(path, low_memory=False, **settings)
     except (ValueError, UnicodeError) as error:  # pandas' own are ValueErrors
         msg = f"{path} must be a CSV file with a header; {error}"
         raise InvalidDataError(msg) from error
@@ -134,6 +141,17 @@ def read_csv(path: str | Path, **settings: Any) -> Any:
     return table
 
 
+@contextmanager
+def notes(*silent: type[Warning]) -> Iterator[None]:
+    """Print what is warned of, but for these kinds, in a line each."""
+    with warnings.catch_warnings(record=True) as told:
+        warnings.simplefilter("always")
+        yield
+    heard = [w for w in told if not issubclass(w.category, (DeprecationWarning, *silent))]
+    for text in dict.fromkeys(str(warning.message) for warning in heard):
+        Console(stderr=True).print(f"note: {text}", highlight=False, markup=False, soft_wrap=True)
+
+
 def read_words(path: str | Path, table: Any, model: Model, target: str | None) -> None:
     """Write the words that a model knows into a table that pandas has read.
 
@@ -141,7 +159,7 @@ def read_words(path: str | Path, table: Any, model: Model, target: str | None) -
     """
     known = {name: words for name, words in _words(model, target) if name in table}
     if known:
-        texts = read_csv(path, usecols=list(known), dtype=str, keep_default_na=False)
+        texts = read_csv(path, "a CSV file", usecols=list(known), dtype=str, keep_default_na=False)
         for name, words in known.items():
             is_gap = table[name].isna() & ~texts[name].isin(words)
             table[name] = texts[name].astype(object).mask(is_gap, None)

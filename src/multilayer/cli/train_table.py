@@ -2,9 +2,6 @@
 
 import json
 import math
-import warnings
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any, NamedTuple
 
@@ -15,10 +12,11 @@ from rich.table import Table
 
 from multilayer import Architecture, checks
 from multilayer.cli import options
-from multilayer.cli.samples import read_csv
+from multilayer.cli.samples import notes, read_csv
 from multilayer.cli.show_layers import ShowLayers
 from multilayer.errors import InvalidArgumentError, InvalidDataError
 from multilayer.files import save_model
+from multilayer.numpy import LBFGS
 from multilayer.registry import Names
 from multilayer.training import Progress
 from multilayer.training.progress import shown
@@ -26,6 +24,9 @@ from multilayer.training.progress import shown
 __all__ = ["table"]
 
 TASKS = Names("task", ["classes", "values"])
+DROPOUT = 0.1
+LEAST_ROWS = 20
+"""A tenth of them decides when to stop, which takes two."""
 MOST_CLASSES = 20
 """Whole numbers with more different values than this are values, unless --task says otherwise."""
 
@@ -47,6 +48,10 @@ Categorical = Annotated[
 ]
 Test = Annotated[float, typer.Option(help="The share of the rows to test on, of (0, 1).")]
 Alpha = Annotated[float, typer.Option(help="The estimators' penalty α/(2m) ‖W‖², m rows a step.")]
+Dropout = Annotated[
+    float | None,
+    typer.Option(help="Probability of dropping a hidden unit; 0.1 by default, 0 with lbfgs."),
+]
 BatchSize = Annotated[int | None, typer.Option(help="Rows a step; 200 by default.")]
 
 
@@ -60,7 +65,7 @@ def table(
     hidden: options.Hidden = "128,64",
     activation: options.Activation = "relu",
     normalization: options.Normalization = None,
-    dropout: options.Dropout = 0.1,
+    dropout: Dropout = None,
     optimizer: options.Optimizer = "adam",
     learning_rate: options.LearningRate = None,
     epochs: options.Epochs = 200,
@@ -84,6 +89,12 @@ def table(
         checks.integer(batch_size, "batch_size", "mlp")
     options.check_engine(engine, device)
     options.check_file(save, "save")
+    solver = options.read_optimizer(optimizer, learning_rate)
+    if isinstance(solver, LBFGS) and batch_size is not None:
+        msg = "--batch-size cannot be combined with --optimizer lbfgs, which takes all rows"
+        raise InvalidArgumentError(msg)
+    if dropout is None:
+        dropout = 0.0 if isinstance(solver, LBFGS) else DROPOUT
     layers: dict[str, Any] = {
         "activation": options.read_activation(activation),
         "normalization": normalization,
@@ -91,7 +102,6 @@ def table(
     }
     widths = options.read_widths(hidden)
     Architecture(1, widths, 1, **layers)  # raises for what does not describe a network
-    solver = options.read_optimizer(optimizer, learning_rate)
     rows = _Rows.read(file, target, task, drop or [], test, seed)
     for name in categorical or []:
         Names("--categorical", rows.X_train.columns).check(name)
@@ -110,9 +120,26 @@ def table(
         device=device,
         callbacks=() if as_json else (ShowLayers(), Progress()),
     )
-    with _notes():
+    from sklearn.exceptions import ConvergenceWarning
+
+    with notes(ConvergenceWarning):  # how the training ended is told anyway
         estimator.fit(rows.X_train, rows.y_train)
         results = _results(estimator, rows)
+    ending = results["stopped_by"]
+    is_trained = results["best_epoch"] > 0
+    if is_trained:
+        _report(results, estimator, save, as_json=as_json)
+    if ending == "interrupt":
+        raise typer.Exit(130)
+    if ending == "divergence":
+        kept = f"; the weights are those of epoch {results['best_epoch']}" if is_trained else ""
+        told = f"the learning rate {solver.learning_rate:g}{kept}. Try a smaller one"
+        Console(stderr=True).print(f"mlp: the training diverged with {told}", soft_wrap=True)
+        raise typer.Exit(1)
+
+
+def _report(results: dict[str, Any], estimator: Any, save: Path | None, *, as_json: bool) -> None:
+    """Write the model, and what is told of it."""
     if save is not None:
         model = estimator.to_model()
         model.information["metrics"] |= {f"test_{k}": v for k, v in results["test"].items()}
@@ -121,8 +148,6 @@ def table(
         typer.echo(json.dumps(results))
     else:
         _print(results, estimator, save)
-    if results["stopped_by"] == "interrupt":
-        raise typer.Exit(130)
 
 
 def _check_seed(seed: int) -> None:
@@ -131,19 +156,6 @@ def _check_seed(seed: int) -> None:
     if seed >= 2**32:
         msg = f"seed of mlp must be below 2^32; got {seed}"
         raise InvalidArgumentError(msg)
-
-
-@contextmanager
-def _notes() -> Iterator[None]:
-    """Print what is warned of in a line each; how a training ended is told anyway."""
-    from sklearn.exceptions import ConvergenceWarning
-
-    with warnings.catch_warnings(record=True) as told:
-        warnings.simplefilter("always")
-        yield
-    kinds = (ConvergenceWarning, DeprecationWarning)
-    for text in dict.fromkeys(str(w.message) for w in told if not issubclass(w.category, kinds)):
-        Console(stderr=True).print(f"note: {text}", highlight=False, markup=False, soft_wrap=True)
 
 
 class _Rows(NamedTuple):
@@ -175,11 +187,8 @@ class _Rows(NamedTuple):
         """
         from sklearn.model_selection import train_test_split
 
-        if not file.is_file():
-            msg = f"FILE must be a CSV file; no file {file}"
-            raise InvalidDataError(msg)
         test = checks.real(test, "test", "mlp", "(0, 1)")
-        X = read_csv(file)
+        X = read_csv(file, "FILE must be a CSV file")
         names = [str(name) for name in X.columns]
         for name in drop:
             Names("--drop", names).check(name)
@@ -206,6 +215,9 @@ class _Rows(NamedTuple):
         if task == "values" and y.dtype.kind not in "biuf":
             msg = f"column {target!r} must hold numbers to be predicted as values; it has words"
             raise InvalidDataError(msg)
+        if task == "classes" and y.dtype.kind == "f" and (y != y.round()).any():
+            msg = f"column {target!r} must hold words or whole numbers to be predicted as classes"
+            raise InvalidDataError(msg)
         y = y.to_numpy()
         is_classes = task == "classes"
         if is_classes and len(set(y)) < 2:
@@ -218,6 +230,12 @@ class _Rows(NamedTuple):
         except ValueError as error:
             msg = f"{file} cannot be divided to train and to test on: {error}"
             raise InvalidDataError(msg) from error
+        if len(y_test) < 2 or len(y_train) < LEAST_ROWS:
+            msg = (
+                f"{file} must leave {LEAST_ROWS} rows to train on and 2 to test on; with --test "
+                f"{test:g} it leaves {len(y_train)} and {len(y_test)}"
+            )
+            raise InvalidDataError(msg)
         return cls(X_train, X_test, y_train, y_test, target, task)
 
     def estimator(self, **parameters: Any) -> Any:
@@ -230,14 +248,14 @@ class _Rows(NamedTuple):
 
 
 def _check_finite(file: Path, table: Any) -> None:
-    """Raise for an infinite number, with its line in the file: parts of it have other rows."""
+    """Raise for an infinite number, with its row in the file: parts of it have other rows."""
     numbers = table.select_dtypes("number")
     places = np.argwhere(np.isinf(numbers.to_numpy()))
     if len(places):
         row, column = places[0]
         msg = (
             f"column {numbers.columns[column]!r} must hold finite numbers; {file} has "
-            f"{numbers.iat[row, column]} in line {row + 2}"
+            f"{numbers.iat[row, column]} in row {row + 1} below its header"
         )
         raise InvalidDataError(msg)
 
@@ -253,7 +271,7 @@ def _task_of(y: Any) -> str:
 def _results(estimator: Any, rows: _Rows) -> dict[str, Any]:
     """Return how good the estimator is on either part, beside the best constant of the first."""
     history = estimator.history_
-    seconds = sum(history["seconds"])
+    losses = history.get("train_loss", [])
     return {
         "task": rows.task,
         "target": rows.target,
@@ -267,8 +285,8 @@ def _results(estimator: Any, rows: _Rows) -> dict[str, Any]:
         "n_epochs": history.n_epochs,
         "best_epoch": history.best_epoch,
         "stopped_by": history.stopped_by,
-        "losses": history["train_loss"],
-        "seconds": seconds,
+        "losses": [loss if math.isfinite(loss) else None for loss in losses],  # as JSON has it
+        "seconds": sum(history.get("seconds", [])),
     }
 
 
@@ -295,7 +313,7 @@ def _scores(rows: _Rows, y: Any, predicted: Any) -> dict[str, float]:
     if rows.task == "values":
         return {
             "rmse": float(root_mean_squared_error(y, predicted)),
-            "r2": float(r2_score(y, predicted)) if len(y) > 1 else math.nan,
+            "r2": float(r2_score(y, predicted)),
         }
     probabilities, classes = predicted
     return {
@@ -323,7 +341,8 @@ def _print(results: dict[str, Any], estimator: Any, save: Path | None) -> None:
         f"{'the classes by their frequency' if is_classes else 'the mean'}\n"
         f"{results['n_inputs']:,} inputs of {len(estimator.columns_.names):,} columns, "
         f"{results['n_parameters']:,} parameters; best of {results['n_epochs']:,} epochs: "
-        f"{results['best_epoch']:,}; {results['seconds']:.1f} s",
+        f"{results['best_epoch']:,}; stopped by {results['stopped_by'].replace('_', ' ')}; "
+        f"{results['seconds']:.1f} s",
         soft_wrap=True,
     )
     if save is not None:

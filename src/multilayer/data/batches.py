@@ -10,7 +10,9 @@ import numpy.typing as npt
 from multilayer import checks
 from multilayer.errors import InvalidDataError
 
-__all__ = ["Batches", "Sampler"]
+__all__ = ["DEFAULT_BATCH_SIZE", "Batches", "Sampler"]
+
+DEFAULT_BATCH_SIZE = 32
 
 Array = npt.NDArray[Any]
 

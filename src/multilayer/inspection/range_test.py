@@ -9,14 +9,13 @@ import numpy as np
 import numpy.typing as npt
 
 from multilayer import checks
+from multilayer.data.batches import DEFAULT_BATCH_SIZE
 from multilayer.errors import DivergenceError, InvalidArgumentError, InvalidTypeError
 
 __all__ = ["RangeTest", "lr_finder"]
 
 Array = npt.NDArray[Any]
 
-BATCH_SIZE = 32
-"""`fit`'s own, where it is told none."""
 SMOOTHING = 0.9
 """What remains of the running mean at each step: about ten batches are averaged."""
 BLOWN_UP = 4.0
@@ -77,7 +76,7 @@ def lr_finder(
     smallest: float = 1e-6,
     largest: float = 10.0,
     n_steps: int = 100,
-    batch_size: int = BATCH_SIZE,
+    batch_size: int = DEFAULT_BATCH_SIZE,
     rng: np.random.Generator | None = None,
 ) -> RangeTest:
     r"""Train a copy of a network with a learning rate that grows at each step.

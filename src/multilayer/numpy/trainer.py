@@ -23,7 +23,13 @@ from multilayer.samples import LazySamples
 if TYPE_CHECKING:
     from multilayer.numpy.network import MLP
 
-__all__ = ["OPTIMIZER_NAMES", "Trainer", "check_deterministic", "resolve_optimizer"]
+__all__ = [
+    "OPTIMIZER_NAMES",
+    "Trainer",
+    "check_deterministic",
+    "optimizer_classes",
+    "resolve_optimizer",
+]
 
 Array = npt.NDArray[Any]
 Samples = Array | LazySamples
@@ -242,6 +248,11 @@ class Trainer:
         step, self._step = self._step, None
         if step is not None:
             step.finish()
+
+
+def optimizer_classes() -> dict[str, type[Optimizer | LBFGS]]:
+    """Return what `fit` takes by name: the optimizers of steps, and L-BFGS."""
+    return {**OPTIMIZERS, "lbfgs": LBFGS}
 
 
 def resolve_optimizer(optimizer: object) -> Optimizer | LBFGS:

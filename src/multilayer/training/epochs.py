@@ -12,10 +12,9 @@ from multilayer.data.batches import Batches
 from multilayer.data.fingerprint import fingerprint
 from multilayer.errors import DivergenceError, InvalidArgumentError
 from multilayer.groups import Arrays, join, part_of
-from multilayer.numpy.lbfgs import LBFGS
 from multilayer.numpy.losses import LOSSES
-from multilayer.numpy.optimizers import OPTIMIZERS
 from multilayer.numpy.schedules import Plateau, Schedule
+from multilayer.numpy.trainer import optimizer_classes
 from multilayer.randomness import generator_state, set_generator_state
 from multilayer.registry import describe
 from multilayer.training.arguments import take_rows
@@ -146,10 +145,9 @@ class Loop:
     def settings(self) -> dict[str, Any]:
         """Return how it trains, as the history tells it."""
         start, stop = self.batches.bounds[0]
-        optimizers = {**OPTIMIZERS, "lbfgs": LBFGS}
         return {
             "loss": describe(self.trainer.loss, LOSSES),
-            "optimizer": describe(self.trainer.optimizer, optimizers),
+            "optimizer": describe(self.trainer.optimizer, optimizer_classes()),
             "batch_size": stop - start,
             "monitor": self.run.monitor,
         }

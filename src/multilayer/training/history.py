@@ -165,7 +165,10 @@ class History(Mapping[str, list[float]]):
             )
             history.best_epoch = int(parts["best_epoch"])
             history.stopped_by = str(parts["stopped_by"])
-            history.settings = dict(parts["settings"])
+            history.settings = dict(parts.get("settings", {}))
+            if not isinstance(history.settings.get("monitor", ""), str):
+                msg = "monitor must be a word"
+                raise TypeError(msg)
         except (
             ValueError,
             TypeError,

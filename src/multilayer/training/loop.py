@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from multilayer import checks
-from multilayer.data.batches import Batches, Sampler
+from multilayer.data.batches import DEFAULT_BATCH_SIZE, Batches, Sampler
 from multilayer.errors import InvalidArgumentError, InvalidTypeError
 from multilayer.numpy.schedules import SCHEDULES, Schedule
 from multilayer.registry import resolve
@@ -30,8 +30,6 @@ from multilayer.training.metrics import resolve_metrics
 from multilayer.training.run import Run
 
 __all__ = ["fit", "train"]
-
-DEFAULT_BATCH_SIZE = 32
 
 
 def fit(

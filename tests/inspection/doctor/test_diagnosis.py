@@ -337,10 +337,45 @@ def test_a_loss_that_jumps_at_a_low_rate_is_not_said_to_have_a_high_one(digits, 
         assert ("learning_rate_too_high" in found.names) == expected
 
 
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+def test_going_on_with_a_network_that_has_learned_is_no_fault(digits):
+    """A history then begins where the loss is low already, and cannot fall by much."""
+    X, y = digits[0]
+    clf = MLPClassifier((16,), learning_rate_init=0.01, max_iter=60, random_state=0).fit(X, y)
+    clf.set_params(warm_start=True, learning_rate_init=1e-6, max_iter=20).fit(X, y)
+    assert diagnose(clf, X, y).names == ()
+    clf.set_params(warm_start=False).partial_fit(X, y)
+    assert diagnose(clf, X, y).names == ()
+
+
+def test_a_history_without_settings_leaves_what_the_estimator_knows(digits):
+    """Its loss, its label smoothing, and that the best weights were put back."""
+    X, y = digits[0]
+    clf = MLPClassifier((16,), label_smoothing=0.1, max_iter=2, early_stopping=True, random_state=0)
+    with pytest.warns(ConvergenceWarning):
+        clf.fit(X, y)
+    told = {"train_loss": clf.loss_curve_}
+    patient = admit(clf, history=told)
+    assert patient.loss == CrossEntropy(0.1)
+    assert patient.has_best_weights
+    with pytest.warns(ConvergenceWarning):
+        reg = MLPRegressor("huber", hidden_layer_sizes=(2,), max_iter=2).fit(X, y)
+    assert admit(reg, history={"train_loss": reg.loss_curve_}).loss == Huber()
+
+
+@pytest.mark.parametrize("told", [None, 0, "32", 2.5])
+def test_a_batch_size_that_is_none_is_not_taken(digits, network, told):
+    history = History({"train_loss": [2.3, 2.3]})
+    history.settings = {"optimizer": {"name": "adam", "learning_rate": 1e-9}, "batch_size": told}
+    found = diagnose(network(64, 8, 10), *digits[0], history=history)
+    assert "learning_rate_too_low" in found.names
+
+
 def test_lbfgs_has_no_learning_rate_to_judge(digits, network):
     X, y = digits[0]
     net = network(64, 10)
     history = fit(net, (X, y), loss="cross_entropy", optimizer="lbfgs", n_epochs=9)
+    net = network(64, 10)
     falling = History({"train_loss": list(np.linspace(2.3, 2.0, 9))})
     assert "learning_rate_too_low" in diagnose(net, X, y, history=falling).names
     falling.settings = history.settings

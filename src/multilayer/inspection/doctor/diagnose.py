@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 from multilayer import checks
+from multilayer.data.batches import DEFAULT_BATCH_SIZE
 from multilayer.errors import InvalidArgumentError, InvalidTypeError
 from multilayer.inspection.doctor.balance import class_imbalance
 from multilayer.inspection.doctor.calibration import miscalibrated
@@ -23,9 +24,8 @@ from multilayer.inspection.doctor.patient import admit, network_of, subject_of
 from multilayer.inspection.doctor.scaling import unscaled_inputs, unscaled_targets
 from multilayer.inspection.doctor.units import dead_units, saturated_units
 from multilayer.inspection.doctor.weights import initializer_misfit, non_finite_weights
-from multilayer.inspection.range_test import BATCH_SIZE
-from multilayer.numpy import LBFGS, OPTIMIZERS, Loss, Optimizer
-from multilayer.numpy.trainer import resolve_optimizer
+from multilayer.numpy import LBFGS, Loss, Optimizer
+from multilayer.numpy.trainer import optimizer_classes, resolve_optimizer
 from multilayer.registry import rebuild
 
 __all__ = ["CHECKS", "diagnose"]
@@ -155,15 +155,21 @@ def _case(
         history=history_values(patient.history),
         has_best_weights=patient.has_best_weights,
         optimizer=_optimizer(patient.settings, optimizer),
-        batch_size=patient.settings.get("batch_size", BATCH_SIZE),
+        batch_size=_batch_size(patient.settings),
     )
     return case, patient.subject
+
+
+def _batch_size(settings: Mapping[str, Any]) -> int:
+    """Return what the history tells; a file may tell anything."""
+    told = settings.get("batch_size")
+    return told if isinstance(told, int) and told > 0 else DEFAULT_BATCH_SIZE
 
 
 def _optimizer(settings: Mapping[str, Any], given: Any) -> Optimizer | LBFGS | None:
     """Return what is given, or else what the history tells."""
     if given is None:
-        return rebuild(settings.get("optimizer"), {**OPTIMIZERS, "lbfgs": LBFGS})
+        return rebuild(settings.get("optimizer"), optimizer_classes())
     found = resolve_optimizer(given)
     if isinstance(found, LBFGS):
         msg = "optimizer of diagnose must have a learning rate; L-BFGS has none"

@@ -5,10 +5,11 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from multilayer.inspection.doctor.case import Case, Sample
+from multilayer.inspection.doctor.case import Case
 from multilayer.inspection.doctor.finding import Finding, severity_of
 from multilayer.inspection.doctor.measures import (
-    constant_logits,
+    constant_answer,
+    constant_loss,
     rightness,
     score,
     simple_scores,
@@ -39,7 +40,7 @@ def chance_level(case: Case) -> Iterator[Finding]:
     that is a matter of how sure it is.
     """
     sample, loss = case.training, case.loss
-    constant = _constant(case, sample)
+    constant = constant_answer(case, sample)
     if constant is None or not constant.loss > 0 or sample.loss < (1 - LEARNED) * constant.loss:
         return
     right, by_constant = rightness(sample, loss), rightness(constant, loss)
@@ -62,23 +63,6 @@ def chance_level(case: Case) -> Iterator[Finding]:
     )
 
 
-def _constant(case: Case, sample: Sample) -> Sample | None:
-    """Return the sample with the best constant answer to each; None where it is not known."""
-    width = case.net.architecture.out_features
-    constant = constant_logits(case.loss, sample.targets, width)
-    if constant is None:
-        return None
-    p = np.tile(constant, (len(sample), 1))
-    values, _ = case.loss.per_sample(p, sample.targets)
-    return Sample(sample.X, sample.y, sample.targets, p, p, values)
-
-
-def _constant_loss(case: Case, sample: Sample) -> float:
-    """Return the loss of the best constant answer; NaN where it is not known."""
-    constant = _constant(case, sample)
-    return math.nan if constant is None else constant.loss
-
-
 def overfitting(case: Case) -> Iterator[Finding]:
     """Find a loss that is much larger on other samples, or one that has risen there.
 
@@ -88,7 +72,7 @@ def overfitting(case: Case) -> Iterator[Finding]:
     evidence: dict[str, float] = {}
     is_useless = False
     if case.validation is not None:
-        guessing = _constant_loss(case, case.validation)
+        guessing = constant_loss(case, case.validation)
         gap = case.validation.loss - case.training.loss
         error = float(case.validation.values.std()) / math.sqrt(len(case.validation))
         if gap > GAP * guessing and gap > STANDARD_ERRORS * error:
@@ -104,7 +88,7 @@ def overfitting(case: Case) -> Iterator[Finding]:
     is_blind = case.validation is None and not case.has_best_weights
     if losses is not None and is_blind and np.isfinite(losses).any():
         best = int(np.nanargmin(losses))
-        guessing = _constant_loss(case, case.training)
+        guessing = constant_loss(case, case.training)
         rise = float(losses[-1] - losses[best])
         if rise > GAP * guessing:
             evidence |= {

@@ -8,6 +8,7 @@ import numpy.typing as npt
 
 from multilayer.inspection.doctor.case import Case
 from multilayer.inspection.doctor.finding import Finding
+from multilayer.inspection.doctor.measures import constant_loss
 
 __all__ = ["learning_rate_too_high", "learning_rate_too_low"]
 
@@ -24,7 +25,7 @@ STRAIGHT = 0.7
 training that comes to its end slows down: of an exponential with n time constants it is e^(−n/2),
 so that above 0.7 not even one is over."""
 UNFINISHED = 0.5
-"""Of the first loss: what is still there when a loss falls straight and the training ends."""
+"""Of the first loss, or that of a constant: what is still there when a training ends too soon."""
 FALLS = 0.9
 """Share of epochs whose loss is below the one before: what falls so steadily is no noise."""
 FAR_BELOW = 1_000.0
@@ -73,20 +74,21 @@ def learning_rate_too_high(case: Case) -> Iterator[Finding]:
 def learning_rate_too_low(case: Case) -> Iterator[Finding]:
     """Find a training loss that was still falling straight when the training ended.
 
-    Where there is no history, or its loss has hardly fallen: also a rate that is far below the
-    range test's suggestion.
+    Where there is no history, or the network is little better than a constant: also a rate that is
+    far below the range test's suggestion.
     """
     if not case.takes_steps:
         return
     losses = case.history.get("train_loss", np.empty(0))
     evidence: dict[str, float] = {}
-    if len(losses) >= LEAST_EPOCHS and _falls_straight(losses):
+    has_learned = case.training.loss < UNFINISHED * constant_loss(case, case.training)
+    if len(losses) >= LEAST_EPOCHS and _falls_straight(losses) and not has_learned:
         evidence = {
             "first loss": float(losses[0]),
             "last loss": float(losses[-1]),
             "epochs": len(losses),
         }
-    if evidence or not len(losses) or losses[-1] > UNFINISHED * losses[0]:
+    if evidence or not len(losses) or not has_learned:
         test, rate = case.range_test, case.learning_rate
         if test is not None and rate * FAR_BELOW < test.suggestion:
             evidence |= {"learning rate": rate}

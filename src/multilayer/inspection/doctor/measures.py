@@ -10,7 +10,9 @@ from multilayer.inspection.doctor.case import Case, Sample
 from multilayer.numpy import GroupedCrossEntropy, Loss
 
 __all__ = [
+    "constant_answer",
     "constant_logits",
+    "constant_loss",
     "linear_score",
     "neighbours_score",
     "rightness",
@@ -87,6 +89,23 @@ def constant_logits(loss: Loss, targets: Array, out_features: int) -> Array | No
         levels: Any = loss.quantiles  # type: ignore[attr-defined]
         return np.quantile(targets, levels, axis=0).T.ravel()
     return None
+
+
+def constant_answer(case: Case, sample: Sample) -> Sample | None:
+    """Return the sample with the best constant answer to each; None where it is not known."""
+    width = case.net.architecture.out_features
+    constant = constant_logits(case.loss, sample.targets, width)
+    if constant is None:
+        return None
+    p = np.tile(constant, (len(sample), 1))
+    values, _ = case.loss.per_sample(p, sample.targets)
+    return Sample(sample.X, sample.y, sample.targets, p, p, values)
+
+
+def constant_loss(case: Case, sample: Sample) -> float:
+    """Return the loss of the best constant answer; NaN where it is not known."""
+    constant = constant_answer(case, sample)
+    return math.nan if constant is None else constant.loss
 
 
 def _as_columns(case: Case, sample: Sample) -> Array | None:

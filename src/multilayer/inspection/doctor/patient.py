@@ -10,6 +10,8 @@ from multilayer.model import ClassGroups, Model
 from multilayer.numpy import (
     LOSSES,
     MLP,
+    BinaryCrossEntropy,
+    CrossEntropy,
     GroupedCrossEntropy,
     Loss,
     SquaredError,
@@ -93,13 +95,13 @@ def admit(given: Any, loss: str | Loss | None = None, history: Any = None) -> Pa
     if not isinstance(model, Model):
         net = network_of(given)
         model = Model(net if isinstance(net, MLP) else net.to_numpy())
+    stops_early = bool(_part(model.information, "training").get("early_stopping"))
     if history is None:
         told = _part(model.information, "history")
         history, settings = _part(told, "metrics"), _part(told, "settings")
-        stops_early = bool(_part(model.information, "training").get("early_stopping"))
     else:
         settings = getattr(history, "settings", {})
-        stops_early = getattr(history, "stopped_by", "") == "early_stopping"
+        stops_early |= getattr(history, "stopped_by", "") == "early_stopping"
     return Patient(
         replace(model, net=model.net.copy("float64")),
         repr(model.net),
@@ -138,17 +140,23 @@ def _loss_of(last: Any, model: Model, settings: Mapping[str, Any]) -> Loss | Non
     told = rebuild(settings.get("loss"), LOSSES) or getattr(last, "loss", None)
     if isinstance(told, Loss):
         return told
-    targets = model.targets
-    told = _part(model.information, "training").get("loss")
+    targets, training = model.targets, _part(model.information, "training")
+    told = training.get("loss")
+    if isinstance(told, str) and told in LOSSES:
+        return LOSSES[told]()
     if told is not None or getattr(targets, "n_each", 1) > 1:
         msg = (
             "loss of diagnose must be given for a model whose history does not tell it; "
             f"it was trained with {told or 'quantiles'}"
         )
         raise InvalidArgumentError(msg)
+    smoothing = training.get("label_smoothing", 0.0)
     if isinstance(targets, ClassGroups):
-        return GroupedCrossEntropy(targets.sizes)
+        return GroupedCrossEntropy(targets.sizes, smoothing)
     name = LOSS_OF_OUTPUT.get(model.net.architecture.output)
     if name is None:
         return None if targets is None else SquaredError()
-    return LOSSES[name]()
+    loss = LOSSES[name]()
+    if isinstance(loss, (CrossEntropy, BinaryCrossEntropy)):
+        return replace(loss, label_smoothing=smoothing)
+    return loss
