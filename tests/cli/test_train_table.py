@@ -301,6 +301,47 @@ def test_a_model_without_names_takes_all_columns(tmp_path):
     assert np.allclose(np.column_stack(list(found.values())), expected, rtol=1e-12)
 
 
+def test_the_file_knows_its_target_and_passes_over_what_was_dropped(trees, trained):
+    """--drop and --target have not to be said again to the doctor."""
+    table = pd.read_csv(trees / "trees.csv")
+    table[["kind", *table.columns.drop("kind")]].to_csv(trees / "first.csv", index=False)
+    told = [run("doctor", trained[1], trees / name, "--json").stdout
+            for name in ("trees.csv", "first.csv")]  # fmt: skip
+    assert json.loads(told[0]) == json.loads(told[1])
+    assert load(trained[1]).information["data"]["target"] == "kind"
+
+
+def test_categorical_columns_are_what_is_written(tmp_path):
+    codes = ["02139", "2139", "10001"] * 20
+    table = pd.DataFrame({"zip": codes, "y": ["a", "b", "a"] * 20})
+    table.to_csv(tmp_path / "t.csv", index=False)
+    saved = tmp_path / "m.safetensors"
+    run("train", "table", tmp_path / "t.csv", "--categorical", "zip", "--hidden", "4", "--dropout",
+        "0", "--learning-rate", "0.1", "--save", saved)  # fmt: skip
+    assert load(saved).inputs.columns[0].words == ("02139", "10001", "2139")
+    found = json.loads(run("predict", saved, tmp_path / "t.csv", "--json").stdout)
+    assert found["prediction"] == table["y"].tolist()
+
+
+def test_the_word_among_numbers_is_named(trees, trained, tmp_path):
+    table = pd.read_csv(trees / "trees.csv").astype({"height": object})
+    table.loc[3, "height"] = "forty"
+    table.to_csv(tmp_path / "t.csv", index=False)
+    assert message("predict", trained[1], tmp_path / "t.csv", error=InvalidDataError) == (
+        f"column 'height' must hold numbers, as the model was trained on; {tmp_path / 't.csv'} has "
+        "'forty' in row 4 below its header"
+    )
+
+
+def test_what_is_no_better_than_a_constant_is_said(tmp_path):
+    rng = np.random.default_rng(0)
+    table = pd.DataFrame({"x": rng.normal(size=60), "y": rng.integers(2, size=60)})
+    table.to_csv(tmp_path / "t.csv", index=False)
+    noise = run("train", "table", tmp_path / "t.csv", "--learning-rate", "1", "--epochs", "5")
+    assert "no better than a constant: --save it and ask mlp doctor" in noise.stdout
+    assert "numbers: x\n" in noise.stdout
+
+
 def test_ctrl_c_keeps_what_was_learned(tmp_path):
     rng = np.random.default_rng(0)
     table = pd.DataFrame(rng.normal(size=(20_000, 6)), columns=list("abcdef"))

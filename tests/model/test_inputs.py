@@ -173,6 +173,13 @@ def test_numbers_that_do_not_fit_are_refused(arguments, error, message):
         Columns(["a"])
 
 
+def test_words_that_a_vocabulary_has_no_room_for_are_warned_of():
+    words = [f"{i:,}" for i in range(1000, 1300)] + ["1,000"] * 200  # 300 words of 500 entries
+    expected = r"'area' of X has 300 words; the 256 most frequent are kept, which are 91% of its"
+    with pytest.warns(UserWarning, match=expected):
+        Columns.of({"area": words})
+
+
 def test_numbers_that_a_mark_has_made_words_are_warned_of():
     ages = [str(age) for age in range(20, 60)]
     with pytest.warns(

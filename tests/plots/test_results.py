@@ -319,3 +319,16 @@ class TestMostWrong:
         assert str(caught.value) == (
             "images of most_wrong must have shape (200, height, width), one a sample; got (3, 2, 2)"
         )
+
+
+def test_of_many_samples_importance_takes_some_evenly():
+    seen = []
+
+    def score(model, X, y):
+        seen.append((len(X), X[0, 0], X[-1, 0]))
+        return 0.0
+
+    n = 9_001
+    X = np.column_stack([np.arange(n), np.zeros(n)])
+    importance(lambda X: np.zeros(len(X)), X, np.zeros(n), scoring=score, n_repeats=2)
+    assert seen[0] == (4_000, 0, n - 1)

@@ -92,6 +92,7 @@ def assert_same(mine, other):
         other_history.best_epoch,
         other_history.stopped_by,
     )
+    assert history.settings == other_history.settings != {}
 
 
 def check_resumes(folder, engine, crashes=((2, 3),), make_callbacks=tuple, **settings):

@@ -9,6 +9,7 @@ from rich.console import Console
 from multilayer.cli import options
 from multilayer.errors import InvalidArgumentError
 from multilayer.files import export_onnx, load_model
+from multilayer.model import Columns
 
 __all__ = ["export"]
 
@@ -28,7 +29,8 @@ def export(
         msg = f"to must be another file than MODEL; got {to}"
         raise InvalidArgumentError(msg)
     options.check_file(to, "to")
-    difference = export_onnx(to, load_model(path))
+    model = load_model(path)
+    difference = export_onnx(to, model)
     Console().print(
         f"{to} written: {to.stat().st_size:,} bytes; onnxruntime's predictions differ by at most "
         f"{difference:.1e}",
@@ -36,3 +38,10 @@ def export(
         markup=False,
         soft_wrap=True,
     )
+    if isinstance(model.inputs, Columns):
+        Console().print(
+            "an input for each column, under its name; a gap is NaN among numbers, and an empty "
+            "string among words, not NaN or None",
+            highlight=False,
+            soft_wrap=True,
+        )

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+from rich.console import Console
 
 from multilayer import plots
 from multilayer.cli import options, plot_output
@@ -80,6 +81,6 @@ def _draw(
     plot_output.begin(save, show)
     found = load_model(model)
     given = read_samples(data, target, data_dir, found)
-    with given.telling():
+    with given.telling(), Console(stderr=True).status("predicting …"):
         axes = picture(found, *(given.validation or (given.X, given.y)))
     plot_output.finish(axes, save, show)

@@ -12,7 +12,7 @@ import typer
 
 from multilayer.atomic import replacing
 from multilayer.cli import options
-from multilayer.cli.samples import ModelFile, notes, read_csv, read_words
+from multilayer.cli.samples import ModelFile, notes, read_csv, read_known
 from multilayer.errors import InvalidDataError
 from multilayer.files import load_model
 from multilayer.model import Classes, Model
@@ -65,7 +65,7 @@ def _inputs(path: Path, model: Model) -> Any:
     if missing:
         msg = f"{path} must have all inputs of the model; not there: {', '.join(missing)}"
         raise InvalidDataError(msg)
-    read_words(path, table, model, None)
+    read_known(path, table, model, None)
     return table[list(names)]
 
 

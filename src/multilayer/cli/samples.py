@@ -12,7 +12,7 @@ from rich.console import Console
 
 from multilayer.data import as_words, load_digits, load_images
 from multilayer.errors import InvalidDataError, MissingPackageError, MultilayerError
-from multilayer.model import Categorical, Classes, Columns, Model, Numbers
+from multilayer.model import Categorical, Classes, Columns, Model, Numbers, Numeric
 from multilayer.registry import Names
 
 __all__ = [
@@ -23,8 +23,8 @@ __all__ = [
     "Target",
     "notes",
     "read_csv",
+    "read_known",
     "read_samples",
-    "read_words",
 ]
 
 BUNDLED = ("digits", "mnist")
@@ -92,7 +92,11 @@ def _table(path: str, target: str | None, model: Model) -> Samples:
         msg = f"{path} must have inputs and a target; got {table.shape[1]} column"
         raise InvalidDataError(msg)
     names = [str(name) for name in table.columns]
-    left, guess = [name for name in names if name not in (model.inputs.names or names)], ""
+    inputs = model.inputs.names
+    left, guess = [name for name in names if name not in (inputs or names)], ""
+    told = model.information.get("data")
+    if target is None and isinstance(told, dict) and told.get("target") in names:
+        target = told["target"]
     if target is not None:
         Names("--target", names).check(target)
     elif len(left) == 1:
@@ -100,8 +104,10 @@ def _table(path: str, target: str | None, model: Model) -> Samples:
     else:
         target = names[-1]
         guess = f"; the last column, {target}, is taken as the target: --target names another"
-    read_words(path, table, model, target)
+    read_known(path, table, model, target)
     X, y = table.drop(columns=target), table[target]
+    if inputs is not None and set(inputs) <= set(X.columns):
+        X = X[list(inputs)]  # what else is in the file the model was not given either
     no_numbers = [str(name) for name in X.columns if X[name].dtype.kind not in "biuf"]
     if no_numbers and isinstance(model.inputs, Numbers):
         others = f"{', '.join(no_numbers)}{guess}"
@@ -152,10 +158,15 @@ def notes(*silent: type[Warning]) -> Iterator[None]:
         Console(stderr=True).print(f"note: {text}", highlight=False, markup=False, soft_wrap=True)
 
 
-def read_words(path: str | Path, table: Any, model: Model, target: str | None) -> None:
-    """Write the words that a model knows into a table that pandas has read.
+def read_known(path: str | Path, table: Any, model: Model, target: str | None) -> None:
+    """Write into a table that pandas has read what the model knows of its columns.
 
-    What the model knows as a word is one: "01" is no 1, and "NA" no gap.
+    What it knows as a word is one: "01" is no 1, and "NA" no gap.
+
+    Raises
+    ------
+    InvalidDataError
+        If there are words where it knows numbers.
     """
     known = {name: words for name, words in _words(model, target) if name in table}
     if known:
@@ -163,6 +174,24 @@ def read_words(path: str | Path, table: Any, model: Model, target: str | None) -
         for name, words in known.items():
             is_gap = table[name].isna() & ~texts[name].isin(words)
             table[name] = texts[name].astype(object).mask(is_gap, None)
+    for column in model.inputs.columns if isinstance(model.inputs, Columns) else ():
+        if isinstance(column, Numeric) and column.name in table:
+            _check_numbers(path, column.name, table[column.name])
+
+
+def _check_numbers(path: str | Path, name: str, entries: Any) -> None:
+    """Raise for the first word, which makes words of a whole column."""
+    if entries.dtype.kind in "biuf":
+        return
+    for row, entry in enumerate(entries.tolist(), start=1):
+        try:
+            float("nan" if entry is None else entry)
+        except ValueError:
+            msg = (
+                f"column {name!r} must hold numbers, as the model was trained on; {path} has "
+                f"{entry!r} in row {row} below its header"
+            )
+            raise InvalidDataError(msg) from None
 
 
 def _words(model: Model, target: str | None) -> Iterator[tuple[str, list[str]]]:

@@ -16,6 +16,7 @@ from multilayer.cli.samples import notes, read_csv
 from multilayer.cli.show_layers import ShowLayers
 from multilayer.errors import InvalidArgumentError, InvalidDataError
 from multilayer.files import save_model
+from multilayer.model import Numeric
 from multilayer.numpy import LBFGS
 from multilayer.registry import Names
 from multilayer.training import Progress
@@ -102,9 +103,7 @@ def table(
     }
     widths = options.read_widths(hidden)
     Architecture(1, widths, 1, **layers)  # raises for what does not describe a network
-    rows = _Rows.read(file, target, task, drop or [], test, seed)
-    for name in categorical or []:
-        Names("--categorical", rows.X_train.columns).check(name)
+    rows = _Rows.read(file, target, task, drop or [], categorical or [], test, seed)
     estimator = rows.estimator(
         **layers,
         hidden_layer_sizes=widths,
@@ -143,6 +142,7 @@ def _report(results: dict[str, Any], estimator: Any, save: Path | None, *, as_js
     if save is not None:
         model = estimator.to_model()
         model.information["metrics"] |= {f"test_{k}": v for k, v in results["test"].items()}
+        model.information["data"] |= {"target": results["target"]}
         save_model(save, model)
     if as_json:
         typer.echo(json.dumps(results))
@@ -175,6 +175,7 @@ class _Rows(NamedTuple):
         target: str | None,
         task: str | None,
         drop: list[str],
+        categorical: list[str],
         test: float,
         seed: int,
     ) -> "_Rows":
@@ -185,8 +186,6 @@ class _Rows(NamedTuple):
         InvalidDataError, InvalidArgumentError, MissingPackageError
             If the file cannot be used, has no such column, or too few rows.
         """
-        from sklearn.model_selection import train_test_split
-
         test = checks.real(test, "test", "mlp", "(0, 1)")
         X = read_csv(file, "FILE must be a CSV file")
         names = [str(name) for name in X.columns]
@@ -198,6 +197,10 @@ class _Rows(NamedTuple):
             raise InvalidArgumentError(msg)
         y = X[target]
         X = X.drop(columns=[target, *drop])
+        for name in categorical:
+            Names("--categorical", X.columns).check(name)
+        if categorical:  # as they are written: "02139" is no 2139
+            X[categorical] = read_csv(file, "FILE", usecols=categorical, dtype=str)[categorical]
         if not X.shape[1]:
             msg = (
                 f"{file} must have inputs beside the target, separated by commas; there are none "
@@ -218,6 +221,8 @@ class _Rows(NamedTuple):
         if task == "classes" and y.dtype.kind == "f" and (y != y.round()).any():
             msg = f"column {target!r} must hold words or whole numbers to be predicted as classes"
             raise InvalidDataError(msg)
+        from sklearn.model_selection import train_test_split
+
         y = y.to_numpy()
         is_classes = task == "classes"
         if is_classes and len(set(y)) < 2:
@@ -339,11 +344,26 @@ def _print(results: dict[str, Any], estimator: Any, save: Path | None) -> None:
     console.print(
         f"constant: the same answer for every row of the test, "
         f"{'the classes by their frequency' if is_classes else 'the mean'}\n"
+        f"{_columns(estimator)}\n"
         f"{results['n_inputs']:,} inputs of {len(estimator.columns_.names):,} columns, "
         f"{results['n_parameters']:,} parameters; best of {results['n_epochs']:,} epochs: "
         f"{results['best_epoch']:,}; stopped by {results['stopped_by'].replace('_', ' ')}; "
         f"{results['seconds']:.1f} s",
         soft_wrap=True,
     )
+    loss, of_constant = (next(iter(results[part].values())) for part in ("test", "constant"))
+    if not loss < of_constant:
+        told = "no better than a constant"
+        told += f": mlp doctor {save} FILE says why" if save else ": --save it and ask mlp doctor"
+        console.print(told, soft_wrap=True)
     if save is not None:
         console.print(f"model written to {save}", soft_wrap=True)
+
+
+def _columns(estimator: Any) -> str:
+    """Return what each column was taken for."""
+    columns = estimator.columns_.columns
+    words = [f"{c.name} ({len(c.words)})" for c in columns if not isinstance(c, Numeric)]
+    numbers = [c.name for c in columns if isinstance(c, Numeric)]
+    told = {"numbers": numbers, "words": words}
+    return "; ".join(f"{kind}: {', '.join(names)}" for kind, names in told.items() if names)

@@ -108,7 +108,8 @@ class Columns(Inputs):
         Warns
         -----
         UserWarning
-            If nearly all words of a column are numerals, as a mark among numbers makes them.
+            If nearly all words of a column are numerals, as a mark among numbers makes them, or a
+            column has more words than a vocabulary holds.
         """
         table = read_table(X, name)
         kinds = {} if kinds is None else kinds
@@ -128,7 +129,9 @@ class Columns(Inputs):
             if kinds.get(column, default) == Numeric.kind:
                 columns.append(Numeric.of(column, as_numbers(entries, _told(column, name))))
             else:
-                columns.append(Categorical.of(column, as_words(entries)))
+                words = as_words(entries)
+                columns.append(Categorical.of(column, words))
+                _warn_of_rare_words(columns[-1], words, name)
                 if column not in kinds:
                     _warn_of_numbers(columns[-1], name)
         return cls(columns)
@@ -198,6 +201,21 @@ def inputs_from_dict(found: Any, in_features: int, arrays: dict[str, Array]) -> 
         msg = f"inputs of kind columns have no {', '.join(arrays)}"
         raise InvalidDataError(msg)
     return Columns([column_from_dict(column) for column in told or ()])
+
+
+def _warn_of_rare_words(column: Column, words: list[str | None], table: str) -> None:
+    """Warn where a column has more words than its vocabulary holds."""
+    assert isinstance(column, Categorical)
+    present = [word for word in words if word is not None]
+    n_words = len(set(present))
+    if n_words > len(column.words):
+        kept = set(column.words)
+        share = sum(word in kept for word in present) / len(present)
+        msg = (
+            f"{_told(column.name, table)} has {n_words:,} words; the {len(kept)} most frequent are "
+            f"kept, which are {share:.0%} of its entries: if they are numbers, give them as numbers"
+        )
+        warnings.warn(msg, stacklevel=3)
 
 
 def _warn_of_numbers(column: Column, table: str) -> None:

@@ -26,6 +26,9 @@ __all__ = ["importance"]
 
 Array = npt.NDArray[Any]
 
+MAX_SAMPLES = 4_000
+"""Of these a share is known to ± 1.6 % (two standard errors), and each input is shuffled often."""
+
 
 def importance(
     model: Any,
@@ -51,7 +54,8 @@ def importance(
         What predicts; where `scoring` is None, all but estimators and Models of one value a sample
         must tell classes apart.
     X : array or table of shape (n_samples, in_features)
-        Samples, best such that were not trained on. The model gets a table as pandas'.
+        Samples, best such that were not trained on. The model gets a table as pandas'. Of more than
+        4,000 as many are taken, evenly spaced.
     y : array of shape (n_samples,)
         Their targets.
     scoring : str or callable, optional
@@ -100,6 +104,10 @@ def importance(
     seed = int(checks.random_generator(rng, owner).integers(2**32))
     X = _as_pandas(X) if hasattr(X, "columns") else checks.array(X, f"X of {owner}")
     names = _names(model, X, feature_names)
+    if len(X) > MAX_SAMPLES:
+        rows = np.linspace(0, len(X) - 1, MAX_SAMPLES).astype(np.intp)
+        X = X.iloc[rows] if hasattr(X, "iloc") else X[rows]
+        y = np.asarray(y)[rows]
     found = permutation_importance(
         model if hasattr(model, "fit") else _Predictor(model),
         X,
