@@ -12,7 +12,8 @@ import typer
 
 from multilayer.atomic import replacing
 from multilayer.cli import options
-from multilayer.cli.samples import ModelFile, notes, read_csv, read_known
+from multilayer.cli.notes import notes
+from multilayer.cli.samples import ModelFile, read_csv, read_known
 from multilayer.errors import InvalidDataError
 from multilayer.files import load_model
 from multilayer.model import Classes, Model

@@ -1,6 +1,5 @@
 """Samples that a model is to look at: a CSV file, read as the model takes it, or bundled images."""
 
-import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -8,7 +7,6 @@ from typing import Annotated, Any, NamedTuple
 
 import numpy as np
 import typer
-from rich.console import Console
 
 from multilayer.data import as_words, load_digits, load_images
 from multilayer.errors import InvalidDataError, MissingPackageError, MultilayerError
@@ -21,7 +19,6 @@ __all__ = [
     "SampleFile",
     "Samples",
     "Target",
-    "notes",
     "read_csv",
     "read_known",
     "read_samples",
@@ -145,17 +142,6 @@ def read_csv(path: str | Path, expected: str, **settings: Any) -> Any:
         msg = f"{path} must have rows below its header; there are none"
         raise InvalidDataError(msg)
     return table
-
-
-@contextmanager
-def notes(*silent: type[Warning]) -> Iterator[None]:
-    """Print what is warned of, but for these kinds, in a line each."""
-    with warnings.catch_warnings(record=True) as told:
-        warnings.simplefilter("always")
-        yield
-    heard = [w for w in told if not issubclass(w.category, (DeprecationWarning, *silent))]
-    for text in dict.fromkeys(str(warning.message) for warning in heard):
-        Console(stderr=True).print(f"note: {text}", highlight=False, markup=False, soft_wrap=True)
 
 
 def read_known(path: str | Path, table: Any, model: Model, target: str | None) -> None:

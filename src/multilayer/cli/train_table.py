@@ -3,7 +3,7 @@
 import json
 import math
 from pathlib import Path
-from typing import Annotated, Any, NamedTuple
+from typing import Annotated, Any
 
 import numpy as np
 import typer
@@ -12,24 +12,19 @@ from rich.table import Table
 
 from multilayer import Architecture, checks
 from multilayer.cli import options
-from multilayer.cli.samples import notes, read_csv
+from multilayer.cli.notes import notes
+from multilayer.cli.rows import MOST_CLASSES, Rows
 from multilayer.cli.show_layers import ShowLayers
-from multilayer.errors import InvalidArgumentError, InvalidDataError
+from multilayer.errors import InvalidArgumentError
 from multilayer.files import save_model
 from multilayer.model import Numeric
 from multilayer.numpy import LBFGS
-from multilayer.registry import Names
 from multilayer.training import Progress
 from multilayer.training.progress import shown
 
 __all__ = ["table"]
 
-TASKS = Names("task", ["classes", "values"])
 DROPOUT = 0.1
-LEAST_ROWS = 20
-"""A tenth of them decides when to stop, which takes two."""
-MOST_CLASSES = 20
-"""Whole numbers with more different values than this are values, unless --task says otherwise."""
 
 File = Annotated[Path, typer.Argument(metavar="FILE", help="A CSV file with a header.")]
 Target = Annotated[str | None, typer.Option(help="The column to predict; by default the last one.")]
@@ -103,7 +98,7 @@ def table(
     }
     widths = options.read_widths(hidden)
     Architecture(1, widths, 1, **layers)  # raises for what does not describe a network
-    rows = _Rows.read(file, target, task, drop or [], categorical or [], test, seed)
+    rows = Rows.read(file, target, task, drop or [], categorical or [], test, seed)
     estimator = rows.estimator(
         **layers,
         hidden_layer_sizes=widths,
@@ -123,22 +118,23 @@ def table(
 
     with notes(ConvergenceWarning):  # how the training ended is told anyway
         estimator.fit(rows.X_train, rows.y_train)
-        results = _results(estimator, rows)
-    ending = results["stopped_by"]
-    is_trained = results["best_epoch"] > 0
-    if is_trained:
-        _report(results, estimator, save, as_json=as_json)
-    if ending == "interrupt":
+    history = estimator.history_
+    if history.best_epoch:  # else there is nothing to show
+        _report(estimator, rows, save, as_json=as_json)
+    if history.stopped_by == "interrupt":
         raise typer.Exit(130)
-    if ending == "divergence":
-        kept = f"; the weights are those of epoch {results['best_epoch']}" if is_trained else ""
+    if history.stopped_by == "divergence":
+        best = history.best_epoch
+        kept = f"; the weights are those of epoch {best}" if best else ""
         told = f"the learning rate {solver.learning_rate:g}{kept}. Try a smaller one"
         Console(stderr=True).print(f"mlp: the training diverged with {told}", soft_wrap=True)
         raise typer.Exit(1)
 
 
-def _report(results: dict[str, Any], estimator: Any, save: Path | None, *, as_json: bool) -> None:
+def _report(estimator: Any, rows: Rows, save: Path | None, *, as_json: bool) -> None:
     """Write the model, and what is told of it."""
+    with notes():
+        results = _results(estimator, rows)
     if save is not None:
         model = estimator.to_model()
         model.information["metrics"] |= {f"test_{k}": v for k, v in results["test"].items()}
@@ -158,125 +154,10 @@ def _check_seed(seed: int) -> None:
         raise InvalidArgumentError(msg)
 
 
-class _Rows(NamedTuple):
-    """A table's rows to train on and to test on, and what is to be predicted of them."""
-
-    X_train: Any
-    X_test: Any
-    y_train: Any
-    y_test: Any
-    target: str
-    task: str
-
-    @classmethod
-    def read(
-        cls,
-        file: Path,
-        target: str | None,
-        task: str | None,
-        drop: list[str],
-        categorical: list[str],
-        test: float,
-        seed: int,
-    ) -> "_Rows":
-        """Return what the arguments name.
-
-        Raises
-        ------
-        InvalidDataError, InvalidArgumentError, MissingPackageError
-            If the file cannot be used, has no such column, or too few rows.
-        """
-        test = checks.real(test, "test", "mlp", "(0, 1)")
-        X = read_csv(file, "FILE must be a CSV file")
-        names = [str(name) for name in X.columns]
-        for name in drop:
-            Names("--drop", names).check(name)
-        target = Names("--target", names).check(target) if target else names[-1]
-        if target in drop:
-            msg = f"--target cannot be {target!r}, which is dropped"
-            raise InvalidArgumentError(msg)
-        y = X[target]
-        X = X.drop(columns=[target, *drop])
-        for name in categorical:
-            Names("--categorical", X.columns).check(name)
-        if categorical:  # as they are written: "02139" is no 2139
-            X[categorical] = read_csv(file, "FILE", usecols=categorical, dtype=str)[categorical]
-        if not X.shape[1]:
-            msg = (
-                f"{file} must have inputs beside the target, separated by commas; there are none "
-                f"beside {target!r}"
-            )
-            raise InvalidDataError(msg)
-        if y.isna().any():
-            msg = (
-                f"column {target!r}, the target, must have an entry in every row; "
-                f"{int(y.isna().sum()):,} of {len(y):,} have none"
-            )
-            raise InvalidDataError(msg)
-        _check_finite(file, X.assign(**{target: y}))
-        task = TASKS.check(task) if task else _task_of(y)
-        if task == "values" and y.dtype.kind not in "biuf":
-            msg = f"column {target!r} must hold numbers to be predicted as values; it has words"
-            raise InvalidDataError(msg)
-        if task == "classes" and y.dtype.kind == "f" and (y != y.round()).any():
-            msg = f"column {target!r} must hold words or whole numbers to be predicted as classes"
-            raise InvalidDataError(msg)
-        from sklearn.model_selection import train_test_split
-
-        y = y.to_numpy()
-        is_classes = task == "classes"
-        if is_classes and len(set(y)) < 2:
-            msg = f"column {target!r}, the target, must have two classes at least; all are {y[0]!r}"
-            raise InvalidDataError(msg)
-        try:
-            X_train, X_test, y_train, y_test = train_test_split(
-                X, y, test_size=test, random_state=seed, stratify=y if is_classes else None
-            )
-        except ValueError as error:
-            msg = f"{file} cannot be divided to train and to test on: {error}"
-            raise InvalidDataError(msg) from error
-        if len(y_test) < 2 or len(y_train) < LEAST_ROWS:
-            msg = (
-                f"{file} must leave {LEAST_ROWS} rows to train on and 2 to test on; with --test "
-                f"{test:g} it leaves {len(y_train)} and {len(y_test)}"
-            )
-            raise InvalidDataError(msg)
-        return cls(X_train, X_test, y_train, y_test, target, task)
-
-    def estimator(self, **parameters: Any) -> Any:
-        """Return what learns this task."""
-        from multilayer.estimators import MLPClassifier, MLPRegressor
-
-        if self.task == "classes":
-            return MLPClassifier(**parameters)
-        return MLPRegressor(scale_targets=True, **parameters)
-
-
-def _check_finite(file: Path, table: Any) -> None:
-    """Raise for an infinite number, with its row in the file: parts of it have other rows."""
-    numbers = table.select_dtypes("number")
-    places = np.argwhere(np.isinf(numbers.to_numpy()))
-    if len(places):
-        row, column = places[0]
-        msg = (
-            f"column {numbers.columns[column]!r} must hold finite numbers; {file} has "
-            f"{numbers.iat[row, column]} in row {row + 1} below its header"
-        )
-        raise InvalidDataError(msg)
-
-
-def _task_of(y: Any) -> str:
-    """Return whether a column holds classes or values."""
-    if y.dtype.kind not in "iuf":
-        return "classes"
-    is_whole = y.dtype.kind in "iu" or bool((y == y.round()).all())
-    return "classes" if is_whole and y.nunique() <= MOST_CLASSES else "values"
-
-
-def _results(estimator: Any, rows: _Rows) -> dict[str, Any]:
+def _results(estimator: Any, rows: Rows) -> dict[str, Any]:
     """Return how good the estimator is on either part, beside the best constant of the first."""
     history = estimator.history_
-    losses = history.get("train_loss", [])
+    losses = history["train_loss"]
     return {
         "task": rows.task,
         "target": rows.target,
@@ -291,7 +172,7 @@ def _results(estimator: Any, rows: _Rows) -> dict[str, Any]:
         "best_epoch": history.best_epoch,
         "stopped_by": history.stopped_by,
         "losses": [loss if math.isfinite(loss) else None for loss in losses],  # as JSON has it
-        "seconds": sum(history.get("seconds", [])),
+        "seconds": sum(history["seconds"]),
     }
 
 
@@ -302,7 +183,7 @@ def _predicted(estimator: Any, X: Any) -> Any:
     return estimator.predict(X)
 
 
-def _constant(rows: _Rows) -> Any:
+def _constant(rows: Rows) -> Any:
     """Return the best answer for the test part that ignores its inputs, from the training part."""
     n = len(rows.y_test)
     if rows.task == "values":
@@ -311,7 +192,7 @@ def _constant(rows: _Rows) -> Any:
     return np.tile(counts / counts.sum(), (n, 1)), classes
 
 
-def _scores(rows: _Rows, y: Any, predicted: Any) -> dict[str, float]:
+def _scores(rows: Rows, y: Any, predicted: Any) -> dict[str, float]:
     """Return loss and score: cross-entropy and accuracy, or root mean squared error and R²."""
     from sklearn.metrics import accuracy_score, log_loss, r2_score, root_mean_squared_error
 

@@ -11,7 +11,14 @@ import numpy.typing as npt
 
 from multilayer.data import as_numbers, as_words, holds_numbers, read_table
 from multilayer.errors import InvalidArgumentError, InvalidDataError, InvalidTypeError
-from multilayer.model.column import COLUMNS, Categorical, Column, Numeric, column_from_dict
+from multilayer.model.column import (
+    COLUMNS,
+    MAX_WORDS,
+    Categorical,
+    Column,
+    Numeric,
+    column_from_dict,
+)
 from multilayer.model.inputs import Inputs, Numbers, refuse_columns
 
 __all__ = ["Columns", "inputs_from_dict"]
@@ -206,6 +213,8 @@ def inputs_from_dict(found: Any, in_features: int, arrays: dict[str, Array]) -> 
 def _warn_of_rare_words(column: Column, words: list[str | None], table: str) -> None:
     """Warn where a column has more words than its vocabulary holds."""
     assert isinstance(column, Categorical)
+    if len(column.words) < MAX_WORDS:
+        return
     present = [word for word in words if word is not None]
     n_words = len(set(present))
     if n_words > len(column.words):

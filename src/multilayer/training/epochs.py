@@ -87,7 +87,6 @@ class Loop:
         if keeper is not None:  # after the callbacks, whose state it keeps
             self.step_hooks.append(keeper)
         self.plateau = Plateau()
-        run.history.settings = self.settings()
         # Of the epoch under way:
         self.losses: list[float] = []
         self.pending: list[Any] = []  # losses that may still be on their way on a device
@@ -104,8 +103,7 @@ class Loop:
         def epochs() -> None:
             if is_finished:
                 return
-            start, stop = self.batches.bounds[0]
-            self.trainer.begin(self.training, stop - start)
+            self.trainer.begin(self.training, self.batch_size)
             for _ in range(run.history.n_epochs, run.n_epochs):
                 if not run.is_under_way:
                     self._begin_epoch()
@@ -142,22 +140,26 @@ class Loop:
 
         return self._guarded(iterations)
 
+    @property
+    def batch_size(self) -> int:
+        """How many samples a full batch has."""
+        start, stop = self.batches.bounds[0]
+        return stop - start
+
     def settings(self) -> dict[str, Any]:
         """Return how it trains, as the history tells it."""
-        start, stop = self.batches.bounds[0]
         return {
             "loss": describe(self.trainer.loss, LOSSES),
             "optimizer": describe(self.trainer.optimizer, optimizer_classes()),
-            "batch_size": stop - start,
+            "batch_size": self.batch_size,
             "monitor": self.run.monitor,
         }
 
     def description(self) -> dict[str, Any]:
         """Return what is trained, on what, and how, by name, as values that go into JSON."""
-        start, stop = self.batches.bounds[0]
         return self.trainer.description() | {
             "n_epochs": self.run.n_epochs,
-            "batch_size": stop - start,
+            "batch_size": self.batch_size,
             "shuffle": self.batches.shuffle,
             "schedule": repr(self.schedule),
             "validation": self.held_out is not None,
@@ -204,6 +206,7 @@ class Loop:
     def _guarded(self, epochs: Callable[[], None]) -> History:
         """Run epochs; whatever ends them, leave good weights and tell the callbacks."""
         run = self.run
+        run.history.settings = self.settings()  # of one that is gone on with, too
         begun: list[Callback] = []
         try:
             self._try_metrics()

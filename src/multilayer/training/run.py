@@ -134,9 +134,7 @@ class Run:
         for name in _NUMBERS:
             setattr(self, name, numbers[name])
         self._best = numbers["best"]
-        history = History(numbers["history"])
-        history.settings = self.history.settings
-        self.history = history
+        self.history = History(numbers["history"])
         self.history.best_epoch = numbers["best_epoch"]
         self._best_snapshot = self._trainer.from_arrays(part_of(arrays, "best"))
         self._candidate = self._trainer.from_arrays(part_of(arrays, "candidate"))

@@ -190,6 +190,15 @@ def test_label_smoothing_is_part_of_the_loss(y, loss, tmp_path):
     assert admit(load(tmp_path / "m.safetensors")).loss == loss
 
 
+def assert_loss_must_be_given(model, told):
+    with pytest.raises(InvalidArgumentError) as caught:
+        admit(model)
+    assert str(caught.value) == (
+        "loss of diagnose must be given for a model whose history does not tell it; it was trained "
+        f"with {told}"
+    )
+
+
 @dataclass(frozen=True)
 class OwnError(SquaredError):
     """A loss that the package does not know."""
@@ -207,22 +216,12 @@ def test_a_loss_with_parameters_is_told_by_the_file_and_the_history(loss, tmp_pa
         assert admit(model).loss == loss
         assert admit(estimator.network_, history=estimator.history_).loss == loss
         return
-    with pytest.raises(InvalidArgumentError) as caught:
-        admit(model)
-    assert str(caught.value) == (
-        "loss of diagnose must be given for a model whose history does not tell it; it was trained "
-        "with OwnError()"
-    )
+    assert_loss_must_be_given(model, "OwnError()")
 
 
 def test_quantiles_without_a_history_need_their_loss():
     model = Model(MLP(Architecture(2, (), 2)), Values(1, n_each=2))
-    with pytest.raises(InvalidArgumentError) as caught:
-        admit(model)
-    assert str(caught.value) == (
-        "loss of diagnose must be given for a model whose history does not tell it; it was trained "
-        "with quantiles"
-    )
+    assert_loss_must_be_given(model, "quantiles")
 
 
 def test_words_as_classes_labels_and_several_targets():

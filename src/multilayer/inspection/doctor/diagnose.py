@@ -79,9 +79,9 @@ def diagnose(
     y : array of shape (n_samples,) or (n_samples, out_features)
         Their targets.
     loss : str or Loss, optional
-        The loss it is trained with, where the history does not tell it. By default that of the link
-        function of the output; of the output ``"identity"`` cross-entropy for integer labels and
-        several outputs, and else the squared error.
+        The loss it is trained with, where neither the history nor the estimator tells it. By
+        default that of the link function of the output; of the output ``"identity"`` cross-entropy
+        for integer labels and several outputs, and else the squared error.
     history : History or mapping of str to sequence of float, optional
         What `fit` returned, or at least ``train_loss``: without it the learning rate is not judged.
         That of an estimator, or of a model file, by default.
