@@ -16,7 +16,6 @@ from typer.testing import CliRunner
 
 from multilayer import Architecture, MLPClassifier, load
 from multilayer.cli.main import app
-from multilayer.cli.samples import read_csv
 from multilayer.errors import InvalidArgumentError, InvalidDataError, UnknownNameError
 from multilayer.files import save_model
 from multilayer.model import Model
@@ -63,9 +62,10 @@ def trained(trees):
     return json.loads(result.stdout), saved
 
 
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 def test_it_is_the_estimator_with_columns(trees, trained):
     results, _ = trained
-    table = pd.read_csv(trees / "trees.csv")
+    table = pd.read_csv(trees / "trees.csv", keep_default_na=False, na_values=[""])
     X, y = table.drop(columns=["kind", "id"]), table["kind"].to_numpy()
     X_train, X_test, y_train, y_test = train_test_split(
         X, y, test_size=0.2, random_state=0, stratify=y
@@ -74,24 +74,25 @@ def test_it_is_the_estimator_with_columns(trees, trained):
         (16,), dropout=0.1, solver=Adam(), max_iter=30, early_stopping=True, n_iter_no_change=15,
         columns={"district": "categorical"}, random_state=0,
     )  # fmt: skip
-    clf.fit(X_train, y_train)
+    clf.set_params(early_stopping="loss").fit(X_train, y_train)
     assert results["losses"] == clf.loss_curve_
     assert results["test"] == {
         "log_loss": pytest.approx(log_loss(y_test, clf.predict_proba(X_test)), rel=1e-12),
         "accuracy": accuracy_score(y_test, clf.predict(X_test)),
     }
     assert (results["n_train"], results["n_test"]) == (240, 60)
-    assert (results["task"], results["target"]) == ("classes", "kind")
-    assert results["n_inputs"] == 2 + 3 + 3  # height with its gaps, leaf with its gaps, district
+    assert (results["task"], results["target"]) == ("classification", "kind")
+    # Height with its missing entries, leaf, of which NA is one, and district.
+    assert results["n_inputs"] == 2 + 3 + 3
 
 
-def test_the_constant_is_that_of_the_training_part(trees, trained):
+def test_the_baseline_is_that_of_the_training_part(trees, trained):
     y = pd.read_csv(trees / "trees.csv")["kind"].to_numpy()
     y_train, y_test = train_test_split(y, test_size=0.2, random_state=0, stratify=y)
     classes, counts = np.unique(y_train, return_counts=True)
     expected = log_loss(y_test, np.tile(counts / len(y_train), (len(y_test), 1)), labels=classes)
     # To 12 digits: the two parts have other frequencies in the third.
-    assert trained[0]["constant"]["log_loss"] == pytest.approx(expected, rel=1e-12)
+    assert trained[0]["baseline"]["log_loss"] == pytest.approx(expected, rel=1e-12)
 
 
 def test_the_file_tells_how_good_it_is_and_the_doctor_reads_it(trees, trained):
@@ -109,10 +110,10 @@ def test_values_are_predicted_in_their_own_units(tmp_path):
     saved = tmp_path / "m.safetensors"
     result = run("train", "table", tmp_path / "d.csv", "--hidden", "16", "--save", saved, "--json")
     results = json.loads(result.stdout)
-    assert results["task"] == "values"
+    assert results["task"] == "regression"
     y_train, y_test = train_test_split(data.target.to_numpy(), test_size=0.2, random_state=0)
     expected = np.sqrt(np.mean((y_test - y_train.mean()) ** 2))
-    assert results["constant"]["rmse"] == pytest.approx(expected, rel=1e-12)
+    assert results["baseline"]["rmse"] == pytest.approx(expected, rel=1e-12)
     assert results["test"]["r2"] > 0.3
     ratio = (results["test"]["rmse"] / expected) ** 2
     # R² is 1 − this, but for the means of the two parts, which differ a little.
@@ -128,15 +129,17 @@ def test_what_is_printed_for_people(trees):
     result = run("train", "table", trees / "trees.csv", "--drop", "id", "--hidden", "4",
                  "--epochs", "3")  # fmt: skip
     assert result.exit_code == 0, result.output
-    for part in ("kind: 2 classes", "log loss", "accuracy", "constant", "hidden 1", "best of 3"):
+    for part in ("kind: 2 classes", "log loss", "accuracy", "baseline", "hidden 1", "best of 3"):
         assert part in result.stdout
+    for line in ("height    numeric, median ", "leaf      3 categories: NA, broad, needle"):
+        assert " ".join(line.split()) in " ".join(result.stdout.replace("│", "").split())
     assert "stopped by n epochs" in result.stdout
     assert "note:" not in result.stderr  # that it has not converged is told above
 
 
 def test_predictions_are_those_of_the_model(trees, trained, tmp_path):
     _, saved = trained
-    table = pd.read_csv(trees / "trees.csv")
+    table = pd.read_csv(trees / "trees.csv", keep_default_na=False, na_values=[""])
     model = load(saved)
     X = table[list(model.inputs.names)]
     out = tmp_path / "predictions.csv"
@@ -150,36 +153,41 @@ def test_predictions_are_those_of_the_model(trees, trained, tmp_path):
     assert as_json["probability tall"] == probabilities[:, 1].tolist()
 
 
-def test_a_gap_is_a_gap_and_a_code_a_word(tmp_path):
-    """What pandas reads as a gap is one, unless the model knows it as a word; "01" is no 1."""
+def test_a_code_is_a_category_and_a_mark_among_numbers_is_missing(tmp_path):
+    """ "01" is no 1; NA is a category among categories, and missing among numbers."""
     codes, kinds = ["01", "02", "NA"], ["a", "b", "a"]
-    X, y = pd.DataFrame({"code": np.tile(codes, 20)}), np.tile(kinds, 20)
-    clf = MLPClassifier((4,), columns="auto", solver="lbfgs", random_state=0).fit(X, y)
-    clf.save(tmp_path / "m.safetensors")
-    (tmp_path / "few.csv").write_text("code\n01\n02\nNA\n")
-    found = json.loads(run("predict", tmp_path / "m.safetensors", tmp_path / "few.csv",
-                           "--json").stdout)  # fmt: skip
+    table = pd.DataFrame({"code": codes * 20, "size": ["1", "2", "NA"] * 20, "kind": kinds * 20})
+    table.to_csv(tmp_path / "t.csv", index=False)
+    saved = tmp_path / "m.safetensors"
+    job = ["train", "table", tmp_path / "t.csv", "--optimizer", "lbfgs", "--save", saved]
+    assert run(*job).exit_code == 0
+    code, size = load(saved).inputs.columns
+    assert str(code) == "3 categories: 01, 02, NA"
+    assert (size.kind, size.has_missing) == ("numeric", True)
+    (tmp_path / "few.csv").write_text("code,size\n01,1\n02,2\nNA,NA\n")
+    found = json.loads(run("predict", saved, tmp_path / "few.csv", "--json").stdout)
     assert found["prediction"] == kinds
-    words = X.assign(code=X["code"].replace("NA", None))
-    clf.fit(words, y).save(tmp_path / "m.safetensors")
-    found = json.loads(run("predict", tmp_path / "m.safetensors", tmp_path / "few.csv",
-                           "--json").stdout)  # fmt: skip
-    assert found["probability a"] == pytest.approx(clf.predict_proba(words[:3])[:, 0], rel=1e-6)
+    assert run(*job, "--na", "NA").exit_code == 0
+    assert str(load(saved).inputs.columns[0]) == "2 categories: 01, 02; missing entries"
+    assert load(saved).inputs.missing == ("NA",)
 
 
 @pytest.mark.parametrize(
     ("column", "expected"),
-    [([0, 1] * 20, "classes"), ([True, False] * 20, "classes"), (["x", "y"] * 20, "classes"),
-     ([*range(20)] * 8, "classes"), ([*range(21)] * 8, "values"),
-     ([0.5, 1.0] * 20, "values"), ([1.0, 2.0] * 20, "classes")],
+    [([0, 1] * 20, "classification"), ([True, False] * 20, "classification"),
+     (["x", "y"] * 20, "classification"), (["None", "NA"] * 20, "classification"),
+     ([*range(20)] * 8, "classification"), ([*range(21)] * 8, "regression"),
+     ([0.5, 1.0] * 20, "regression"), ([1.0, 2.0] * 20, "classification"),
+     ([f"{i:,}" for i in range(990, 1030)], "regression"), (["$5", "$6.5"] * 20, "regression"),
+     (["01", "02"] * 20, "classification")],
 )  # fmt: skip
 def test_what_the_target_is(tmp_path, column, expected):
     table = pd.DataFrame({"x": np.linspace(0, 1, len(column)), "y": list(column)})
     table.to_csv(tmp_path / "t.csv", index=False)
     job = ["train", "table", tmp_path / "t.csv", "--hidden", "2", "--epochs", "1", "--json"]
     assert json.loads(run(*job).stdout)["task"] == expected
-    if expected == "classes" and table["y"].dtype.kind in "if":
-        assert json.loads(run(*job, "--task", "values").stdout)["task"] == "values"
+    if expected == "classification" and table["y"].dtype.kind in "if":
+        assert json.loads(run(*job, "--task", "regression").stdout)["task"] == "regression"
 
 
 @pytest.mark.parametrize(
@@ -188,9 +196,15 @@ def test_what_the_target_is(tmp_path, column, expected):
         (["--target", "kin"], UnknownNameError, "did you mean 'kind'?"),
         (["--drop", "nothing"], UnknownNameError, "--drop must be one of height, leaf"),
         (["--drop", "kind"], InvalidArgumentError, "cannot be 'kind', which is dropped"),
-        (["--target", "height"], InvalidDataError, "must have an entry in every row; "),
-        (["--task", "values"], InvalidDataError, "column 'kind' must hold numbers"),
-        (["--task", "words"], UnknownNameError, "--task of mlp train table must be one of classes"),
+        (["--task", "regression"], InvalidDataError, "column 'kind' of "),
+        (["--task", "words"], UnknownNameError, "--task of mlp train table must be one of class"),
+        (["--numeric", "no"], UnknownNameError, "--numeric must be one of height, leaf"),
+        (["--date", "leaf"], InvalidDataError, "must hold dates; got "),
+        (["--numeric", "leaf"], InvalidDataError, "must hold numbers; got "),
+        (["--date", "id", "--numeric", "id"], InvalidArgumentError, "--date cannot be 'id', which"),
+        (["--decimal", "x"], InvalidArgumentError, "--decimal must be . or ,; got 'x'"),
+        (["--sep", "ab"], InvalidArgumentError, "--sep must be one character, or tab; got 'ab'"),
+        (["--encoding", "klingon"], InvalidArgumentError, "--encoding of mlp train table must be"),
         (["--test", "1"], InvalidArgumentError, "--test of mlp train table must be a number in (0"),
         (["--seed", str(2**32)], InvalidArgumentError, "--seed of mlp train table must be below"),
         (["--dropout", "1"], InvalidArgumentError, "--dropout of mlp train table must be"),
@@ -209,7 +223,7 @@ def test_mistakes_are_told_in_the_words_of_the_command(trees, arguments, error, 
 
 def test_files_that_cannot_be_used(trees, trained, tmp_path):
     assert message("train", "table", tmp_path / "no.csv", error=InvalidDataError) == (
-        f"FILE must be a CSV file; no file {tmp_path / 'no.csv'}"
+        f"there is no file {tmp_path / 'no.csv'}"
     )
     (tmp_path / "one.csv").write_text("x,y\n1,a\n2,b\n")
     assert "cannot be divided to train and to test on" in message(
@@ -217,22 +231,27 @@ def test_files_that_cannot_be_used(trees, trained, tmp_path):
     )
     _, saved = trained
     assert message("predict", saved, tmp_path / "no.csv", error=InvalidDataError) == (
-        f"DATA must be a CSV file; no file {tmp_path / 'no.csv'}"
+        f"there is no file {tmp_path / 'no.csv'}"
     )
     assert message("predict", saved, tmp_path / "one.csv", error=InvalidDataError) == (
         f"{tmp_path / 'one.csv'} must have all inputs of the model; not there: height, leaf, "
-        "district"
+        "district; it has x, y"
     )
 
 
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
-        ("x;y\n1;a\n2;b\n", "must have inputs beside the target, separated by commas"),
-        ("x,y\n1,a\n2,a\n", "column 'y', the target, must have two classes at least; all are 'a'"),
-        ("x,y\n1,0.5\ninf,0.7\n", "column 'x' must hold finite numbers; "),
-        ("x,y\n1,0.5\n2,-inf\n", "has -inf in row 2 below its header"),
-        ("x,y\n1,2,3\n4,5,6\n", "Expected 2 fields in line 2, saw 3"),
+        ("y\na\nb\n", "must have inputs beside the target; there are none beside 'y'"),
+        ("x,y\n1,a\n2,a\n", "the target, must have two classes at least; all are 'a'"),
+        ("x,y\n" + "1,5\n" * 30, "the target, must have two classes at least; all are 5"),
+        ("x,y\n" + "1,5.5\n" * 30, "the target, must have several values; all are [5.5]"),
+        ("x,y\n1,\n2,\n", "the target, must have two classes at least; all are no entry"),
+        ("x,y\n1,2024-01-05\n2,2024-01-06\n", "the target, must hold numbers or classes; it h"),
+        (
+            "x,y\n" + "".join(f"{i},name {i}\n" for i in range(90)),
+            "must have classes that come again; it has 90 in 90 rows, such as 'name 0'",
+        ),
         ("x,y\n" + "1,0.5\n2,0.7\n" * 9, "must leave 20 rows to train on and 2 to test on; with "),
     ],
 )
@@ -244,8 +263,11 @@ def test_tables_that_cannot_be_learned(tmp_path, text, expected):
 def test_fractions_are_no_classes(tmp_path):
     pd.DataFrame({"x": range(40), "y": [0.5, 1.5] * 20}).to_csv(tmp_path / "t.csv", index=False)
     assert (
-        message("train", "table", tmp_path / "t.csv", "--task", "classes", error=InvalidDataError)
-        == "column 'y' must hold words or whole numbers to be predicted as classes"
+        message(
+            "train", "table", tmp_path / "t.csv", "--task", "classification", error=InvalidDataError
+        )
+        == f"column 'y' of {tmp_path / 't.csv'} must hold text or whole numbers to be predicted as "
+        "classes"
     )
 
 
@@ -269,25 +291,105 @@ def test_a_training_that_diverges_has_exit_code_1(tmp_path):
     assert not (tmp_path / "m.safetensors").exists()
 
 
-def test_what_is_warned_of_is_a_line(trees, trained, tmp_path):
-    table = pd.DataFrame({"x": [str(i) for i in range(59)] + ["n/a?"], "y": [0, 1] * 30})
+def test_what_is_noted_is_a_line_in_the_words_of_the_command(trees, trained, tmp_path):
+    bore = [f"{2 + i / 100}" for i in range(59)]
+    table = pd.DataFrame(
+        {"bore": [*bore, "?"], "mark": [*bore[:-1], "Total", "2"], "y": [0, 1] * 30}
+    )
+    table["lot"] = [f"{1 + i % 9},{100 + i}" for i in range(60)]
     table.to_csv(tmp_path / "t.csv", index=False)
-    result = run("train", "table", tmp_path / "t.csv", "--epochs", "1", "--json")
+    result = run("train", "table", tmp_path / "t.csv", "--target", "y", "--epochs", "1", "--json")
     lines = result.stderr.splitlines()
-    assert lines[0].startswith("note: the words of column 'x' of X are numbers, such as ")
-    assert all(line.startswith("note: ") for line in lines)
+    assert lines == [
+        "note: column 'mark' has 'Total' at row 59 below its header, which is not one of the "
+        "numbers and is taken as missing; --categorical mark says otherwise",
+    ]
+    result = run("train", "table", tmp_path / "t.csv", "--target", "y", "--epochs", "1", "--json",
+                 "--drop", "bore", "--drop", "mark")  # fmt: skip
+    (line,) = result.stderr.splitlines()
+    assert line.startswith("note: column 'lot' writes '")
+    assert line.endswith("; --decimal , says otherwise")
     others = pd.read_csv(trees / "trees.csv").assign(leaf="unheard of")
     others.to_csv(tmp_path / "others.csv", index=False)
     result = run("predict", trained[1], tmp_path / "others.csv")
-    assert result.stderr.startswith("note: no word of column 'leaf'")
+    assert result.stderr.startswith("note: column 'leaf' has categories that training did not see")
 
 
-def test_the_kind_of_a_column_does_not_hang_on_where_a_word_stands(tmp_path):
-    """pandas guesses the kind of a large column by pieces, unless it is told not to."""
-    codes = ["01"] * 300_000 + ["x"]
-    pd.DataFrame({"code": codes}).to_csv(tmp_path / "t.csv", index=False)
-    table = read_csv(tmp_path / "t.csv", "")
-    assert set(table["code"]) == {"01", "x"}
+def test_identifiers_and_empty_columns_end_no_run(tmp_path):
+    n = 100
+    table = pd.DataFrame(
+        {
+            "id": [f"{i:04d}_01" for i in range(n)],
+            "name": [f"person {i}" for i in range(n)],
+            "empty": np.nan,
+            "age": np.arange(n) % 37,
+            "y": ["a", "b"] * (n // 2),
+        }
+    )
+    table.to_csv(tmp_path / "t.csv", index=False)
+    saved = tmp_path / "m.safetensors"
+    result = run("train", "table", tmp_path / "t.csv", "--epochs", "2", "--save", saved)
+    assert result.exit_code == 0, result.output
+    notes = [line for line in result.stderr.splitlines() if line.startswith("note:")]
+    assert notes == [
+        f"note: nothing can be learned from these columns of {tmp_path / 't.csv'}, which are left "
+        "out: 'id', 'name' (identifiers); 'empty' (no entries)"
+    ]
+    assert "left out: identifiers" in result.stdout
+    table[["age"]].to_csv(tmp_path / "new.csv", index=False)
+    assert run("predict", saved, tmp_path / "new.csv").exit_code == 0
+
+
+def test_rows_without_a_target_are_left_out_and_counted(tmp_path):
+    table = pd.DataFrame({"x": range(60), "y": ["a", "b", None] * 20})
+    table.to_csv(tmp_path / "t.csv", index=False)
+    result = run("train", "table", tmp_path / "t.csv", "--epochs", "1", "--json")
+    found = json.loads(result.stdout)
+    assert found["n_train"] + found["n_test"] == 40
+    assert "note: 20 of 60 rows have no 'y', and are left out" in result.stderr
+
+
+def test_a_class_of_one_row_is_trained_on_and_whole_numbers_are_said_to_be_classes(tmp_path):
+    table = pd.DataFrame({"x": range(60), "grade": [*([4, 5, 6] * 19), 4, 5, 7]})
+    table.to_csv(tmp_path / "t.csv", index=False)
+    result = run("train", "table", tmp_path / "t.csv", "--epochs", "1", "--json")
+    assert result.exit_code == 0, result.output
+    assert result.stderr == (
+        "note: the 4 whole numbers of 'grade' are taken as classes; --task regression predicts "
+        "them as numbers\n"
+    )
+
+
+def test_classes_that_differ_by_capitals_are_noted(tmp_path):
+    table = pd.DataFrame({"x": range(60), "y": ["yes", "yes ", "no", "YES"] * 15})
+    table.to_csv(tmp_path / "t.csv", index=False)
+    result = run("train", "table", tmp_path / "t.csv", "--epochs", "1", "--json")
+    assert result.stderr == "note: 2 classes of 'y' are 'yes' but for capitals\n"
+
+
+def test_dialects_and_parquet_hold_the_same_table(trees, tmp_path):
+    table = pd.read_csv(trees / "trees.csv", keep_default_na=False, na_values=[""])
+    table.to_csv(tmp_path / "a.csv", index=False, sep=";", decimal=",", encoding="utf-16")
+    table.to_parquet(tmp_path / "b.parquet")
+    job = ["--epochs", "2", "--json"]
+    paths = trees / "trees.csv", tmp_path / "a.csv", tmp_path / "b.parquet"
+    found = [json.loads(run("train", "table", path, *job).stdout)["losses"] for path in paths]
+    assert found[0] == found[1] == found[2]
+
+
+def test_the_epoch_with_the_lowest_loss_is_kept(tmp_path):
+    """Of two classes that overlap a network grows too sure of itself before it errs more."""
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(600, 8))
+    y = np.where(X[:, 0] + rng.normal(0, 1.5, 600) > 0, "a", "b")
+    pd.DataFrame(X).assign(y=y).to_csv(tmp_path / "t.csv", index=False)
+    saved = tmp_path / "m.safetensors"
+    result = run("train", "table", tmp_path / "t.csv", "--learning-rate", "0.01", "--dropout", "0",
+                 "--json", "--save", saved)  # fmt: skip
+    found = json.loads(result.stdout)
+    losses = load(saved).information["history"]["metrics"]["validation_loss"]
+    assert found["best_epoch"] == 1 + int(np.argmin(losses))
+    assert found["test"]["log_loss"] < found["baseline"]["log_loss"]
 
 
 def test_a_model_without_names_takes_all_columns(tmp_path):
@@ -303,7 +405,7 @@ def test_a_model_without_names_takes_all_columns(tmp_path):
 
 def test_the_file_knows_its_target_and_passes_over_what_was_dropped(trees, trained):
     """--drop and --target have not to be said again to the doctor."""
-    table = pd.read_csv(trees / "trees.csv")
+    table = pd.read_csv(trees / "trees.csv", keep_default_na=False)
     table[["kind", *table.columns.drop("kind")]].to_csv(trees / "first.csv", index=False)
     told = [run("doctor", trained[1], trees / name, "--json").stdout
             for name in ("trees.csv", "first.csv")]  # fmt: skip
@@ -318,28 +420,33 @@ def test_categorical_columns_are_what_is_written(tmp_path):
     saved = tmp_path / "m.safetensors"
     run("train", "table", tmp_path / "t.csv", "--categorical", "zip", "--hidden", "4", "--dropout",
         "0", "--learning-rate", "0.1", "--save", saved)  # fmt: skip
-    assert load(saved).inputs.columns[0].words == ("02139", "10001", "2139")
+    assert load(saved).inputs.columns[0].categories == ("02139", "10001", "2139")
     found = json.loads(run("predict", saved, tmp_path / "t.csv", "--json").stdout)
     assert found["prediction"] == table["y"].tolist()
 
 
-def test_the_word_among_numbers_is_named(trees, trained, tmp_path):
-    table = pd.read_csv(trees / "trees.csv").astype({"height": object})
+def test_what_is_no_number_is_named_with_its_row(trees, trained, tmp_path):
+    table = pd.read_csv(trees / "trees.csv", keep_default_na=False).astype({"height": object})
     table.loc[3, "height"] = "forty"
     table.to_csv(tmp_path / "t.csv", index=False)
+    result = run("predict", trained[1], tmp_path / "t.csv")
+    assert result.stderr == (
+        "note: column 'height' has 'forty' at row 4 below its header, which is not one of the "
+        "numbers and is taken as missing\n"
+    )
+    table.assign(height="forty").to_csv(tmp_path / "t.csv", index=False)
     assert message("predict", trained[1], tmp_path / "t.csv", error=InvalidDataError) == (
-        f"column 'height' must hold numbers, as the model was trained on; {tmp_path / 't.csv'} has "
-        "'forty' in row 4 below its header"
+        f"column 'height' of {tmp_path / 't.csv'} must hold numbers; got 'forty' at row 1 "
+        "below its header"
     )
 
 
-def test_what_is_no_better_than_a_constant_is_said(tmp_path):
+def test_what_is_no_better_than_the_baseline_is_said(tmp_path):
     rng = np.random.default_rng(0)
     table = pd.DataFrame({"x": rng.normal(size=60), "y": rng.integers(2, size=60)})
     table.to_csv(tmp_path / "t.csv", index=False)
     noise = run("train", "table", tmp_path / "t.csv", "--learning-rate", "1", "--epochs", "5")
-    assert "no better than a constant: --save it and ask mlp doctor" in noise.stdout
-    assert "numbers: x\n" in noise.stdout
+    assert "no better than the baseline: --save it and ask mlp doctor" in noise.stdout
 
 
 def test_ctrl_c_keeps_what_was_learned(tmp_path):

@@ -1,5 +1,9 @@
 """Raw tables: text, categories and gaps, through everything that estimators do."""
 
+import sys
+import tracemalloc
+import warnings
+
 import numpy as np
 import pandas as pd
 import polars as pl
@@ -13,6 +17,7 @@ from sklearn.preprocessing import FunctionTransformer
 
 import multilayer
 from multilayer import MLPClassifier, MLPRegressor
+from multilayer.data import TableWarning, read_table
 from multilayer.errors import InvalidArgumentError, InvalidDataError
 from multilayer.model import Columns
 
@@ -99,9 +104,10 @@ def test_onnx_takes_every_column(fitted, tmp_path):
         "level": np.array([[""]], dtype=object),
     }
     (found,) = session.run(["probabilities"], fed)
-    expected = fitted.predict_proba(
-        pd.DataFrame({"colour": ["never seen"], "size": [None], "old": [True], "level": [""]})
-    )
+    frame = pd.DataFrame({"colour": ["never seen"], "size": [None], "old": [True], "level": [""]})
+    with pytest.warns(TableWarning) as told:
+        expected = fitted.predict_proba(frame)
+    assert len(told) == 2  # the colour, and the level, of which training had none missing
     np.testing.assert_allclose(found, expected, atol=1e-6)
 
 
@@ -142,11 +148,13 @@ def test_validation_samples_are_tables_too():
 
 
 def test_partial_fit_keeps_the_columns_of_its_first_call():
-    model = classifier().partial_fit(FRAME[:100], Y[:100], classes=["no", "yes"])
+    with pytest.warns(TableWarning, match="learned what the columns of X hold from its first 100"):
+        model = classifier().partial_fit(FRAME[:100], Y[:100], classes=["no", "yes"])
     first = model.columns_
-    model.partial_fit(
-        FRAME[100:].assign(colour=lambda f: f["colour"].where(f["old"], "violet")), Y[100:]
-    )
+    with pytest.warns(TableWarning, match="training did not see, such as 'violet' at row 0; the"):
+        model.partial_fit(
+            FRAME[100:].assign(colour=lambda f: f["colour"].where(f["old"], "violet")), Y[100:]
+        )
     assert model.columns_ is first
     with pytest.raises(InvalidArgumentError, match="go on with the inputs that are there, Columns"):
         model.set_params(columns=None).partial_fit(FRAME, Y)
@@ -182,9 +190,8 @@ def test_a_fit_that_fails_changes_nothing(fitted):
             lambda f: f.assign(size="big"),
             "column 'size' of X must hold numbers; got 'big' at row 0",
         ),
-        (lambda f: f.assign(size=pd.Timestamp(0)), "column 'size' of X must hold .* got a date"),
+        (lambda f: f.assign(size=pd.Timestamp(0)), "column 'size' of X must hold .* got dates"),
         (lambda f: f[:0], r"0 sample\(s\)"),
-        (lambda f: f.to_dict("list"), "X must be a data frame or rows; got dict"),
     ],
 )
 def test_tables_that_do_not_fit_are_named(fitted, change, message):
@@ -194,11 +201,11 @@ def test_tables_that_do_not_fit_are_named(fitted, change, message):
 
 def test_who_gives_a_table_without_saying_so_is_told_how():
     with pytest.raises(
-        ValueError, match=r"'colour'\)\. With columns='auto' tables with text and g"
+        ValueError, match=r"'colour'\)\. With columns='auto' tables with text and m"
     ):
         MLPClassifier().fit(FRAME[["colour"]].fillna("x"), Y)
     with pytest.raises(
-        ValueError, match=r"'size'\)\. With columns='auto' tables with text and gaps"
+        ValueError, match=r"'size'\)\. With columns='auto' tables with text and missing"
     ):
         MLPClassifier().fit(FRAME[["size"]], Y)
 
@@ -213,7 +220,9 @@ def test_rows_are_taken_by_their_places(fitted):
 def test_a_masked_entry_is_a_gap():
     X = np.ma.array([[1.0], [2.0], [-999.0], [-999.0]], mask=[[0], [0], [1], [1]])
     column = classifier(max_iter=1).fit(X, [0, 1, 0, 1]).columns_.columns[0]
-    assert (column.median, column.has_gaps) == (1.5, True)
+    assert (column.median, column.has_missing) == (1.5, True)
+    with pytest.raises(InvalidDataError, match="X must not have masked entries: fill them, or ta"):
+        MLPClassifier().fit(X, [0, 1, 0, 1])
 
 
 def test_targets_far_from_zero_keep_their_digits():
@@ -226,7 +235,9 @@ def test_targets_far_from_zero_keep_their_digits():
 
 def test_two_columns_of_one_name_are_named():
     frame = pd.DataFrame(np.ones((4, 2)), columns=["a", "a"])
-    with pytest.raises(InvalidDataError, match="must have a name each; got 'a' twice"):
+    with pytest.raises(
+        InvalidDataError, match=r"^X must have a name of its own for each column; got 'a' twice$"
+    ):
         classifier().fit(frame, [0, 1, 0, 1])
 
 
@@ -235,3 +246,146 @@ def test_the_tags_say_what_is_taken():
     assert (tags.allow_nan, tags.string, tags.categorical, tags.sparse) == (True, True, True, False)
     tags = classifier(columns=None).__sklearn_tags__().input_tags
     assert (tags.allow_nan, tags.string, tags.sparse) == (False, False, True)
+
+
+def test_whatever_holds_the_table_predicts_the_same(fitted):
+    expected = fitted.predict_proba(FRAME)
+    records = FRAME.astype(object).where(FRAME.notna(), None).to_dict("records")
+    columns = {name: [row[name] for row in records] for name in FRAME}
+    for X in (records, columns, read_table(FRAME), pl.from_pandas(FRAME)):
+        np.testing.assert_array_equal(fitted.predict_proba(X), expected)
+    np.testing.assert_array_equal(classifier().fit(columns, Y).predict_proba(FRAME), expected)
+
+
+IDS = FRAME.assign(id=range(N), name=[f"person {i}" for i in range(N)], none=None)
+
+
+def test_columns_that_are_left_out_may_be_there_or_not(fitted):
+    with pytest.warns(
+        TableWarning, match=r"left out: 'id', 'name' \(identifiers\); 'none' \(no ent"
+    ):
+        model = classifier().fit(IDS, Y)
+    expected = fitted.predict_proba(FRAME)
+    for X in (IDS, FRAME, IDS.drop(columns="name"), IDS.assign(name=[[1]] * N)):
+        np.testing.assert_array_equal(model.predict_proba(X), expected)
+    assert model.n_features_in_ == 7
+    with pytest.raises(ValueError, match="feature names"):
+        model.predict(FRAME.drop(columns="old"))
+    rows = IDS.astype(object).to_numpy()  # which have them by their places
+    with pytest.warns(UserWarning, match="valid feature names"):
+        np.testing.assert_array_equal(model.predict_proba(rows), expected)
+
+
+@pytest.mark.filterwarnings("ignore::multilayer.data.TableWarning")
+def test_no_fold_fails_because_of_its_rows():
+    """Columns that are filled in one row alone, or of which each size of part has other ones."""
+    rare = FRAME.assign(
+        note=np.where(np.arange(N) == 5, 1.0, np.nan),
+        ticket=RNG.choice([f"T{i}" for i in range(2 * N)], N),
+    )
+    scores = cross_val_score(classifier(max_iter=5), rare, Y, cv=5, error_score="raise")
+    assert np.isfinite(scores).all()
+    search = GridSearchCV(classifier(max_iter=5), {"alpha": [1e-4, 1]}, cv=3, error_score="raise")
+    assert np.isfinite(search.fit(rare, Y).best_score_)
+
+
+def test_warnings_point_at_the_line_that_called():
+    def here():
+        return sys._getframe(1).f_lineno + 1
+
+    with warnings.catch_warnings(record=True) as told:
+        warnings.simplefilter("always")
+        line = here()
+        model = classifier(max_iter=2).fit(IDS, Y)
+        second = here()
+        model.predict(FRAME.assign(level="middle"))
+        third = here()
+        GridSearchCV(classifier(max_iter=2), {"alpha": [1, 2]}, cv=2).fit(IDS, Y)
+    found = {(w.category.__name__, w.lineno) for w in told}
+    assert {w.filename for w in told} == {__file__}
+    names = {("TableWarning", line), ("ConvergenceWarning", line), ("TableWarning", second)}
+    assert found == names | {("TableWarning", third), ("ConvergenceWarning", third)}
+    # In a search each is the same text, which Python shows once.
+    assert (
+        len({str(w.message) for w in told if (w.category, w.lineno) == (TableWarning, third)}) == 1
+    )
+
+
+def test_dates_are_learned():
+    day = pd.Timestamp("2023-01-01") + pd.to_timedelta(RNG.integers(0, 200, N), unit="D")
+    sales = 2.0 * (day - day.min()).days.to_numpy() + RNG.normal(0, 5, N)
+    settings = {"hidden_layer_sizes": 16, "columns": "auto", "scale_targets": True,
+                "solver": "lbfgs", "random_state": 0}  # fmt: skip
+    typed = MLPRegressor(**settings).fit(pd.DataFrame({"day": day}), sales)
+    text = MLPRegressor(**settings).fit(pd.DataFrame({"day": day.astype(str)}), sales)
+    assert typed.score(pd.DataFrame({"day": day}), sales) > 0.95
+    np.testing.assert_array_equal(text.predict({"day": day}), typed.predict({"day": day}))
+    later = typed.predict({"day": ["2023-08-01", "2023-12-01"]})
+    assert later[0] > 380  # the trend of two a day has reached 424
+    assert later[1] > later[0]
+
+
+def test_a_model_of_dates_and_texts_is_kept_in_files_and_onnx(tmp_path):
+    pytest.importorskip("onnxruntime")
+    when = pd.date_range("2020-01-01", periods=N, freq="53h")
+    X = IDS.assign(when=when, price=[f"${1000 + i:,}" for i in range(N)]).assign(size="1,5 m")
+    X["size"] = [f"{v:.1f} m".replace(".", ",") for v in SIZES]
+    with pytest.warns(TableWarning, match="left out"):
+        model = classifier(solver="lbfgs").fit(X, Y)
+    model.save(tmp_path / "m.safetensors")
+    again = multilayer.load(tmp_path / "m.safetensors")
+    assert [str(c) for c in again.inputs.columns] == [str(c) for c in model.columns_.columns]
+    np.testing.assert_array_equal(again.predict_proba(X), model.predict_proba(X))
+    model.export(tmp_path / "m.onnx")
+    model.export(tmp_path / "m.onnx", sample=X)
+
+
+def test_memory_does_not_grow_with_the_number_of_categories():
+    """20,000 rows of 1,000 inputs as a matrix would be 80 MB."""
+    X = {f"c{i}": RNG.integers(0, 250, 20_000).astype(str) for i in range(4)}
+    X = {name: [f"w{each}" for each in column] for name, column in X.items()}
+    y = RNG.integers(0, 2, 20_000)
+    model = classifier(max_iter=1, early_stopping=True).fit(X, y)  # what is compiled, is
+    tracemalloc.start()
+    model.fit(X, y)
+    model.predict(X)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert model.coefs_[0].shape[0] == 1000
+    assert peak < 40e6
+
+
+def test_targets_that_are_written_as_text():
+    prices = [f"{v:,.0f}" for v in 1000 * VALUES]
+    model = MLPRegressor(
+        hidden_layer_sizes=16, columns="auto", scale_targets=True, solver="lbfgs", random_state=0
+    )
+    expected = model.fit(FRAME, np.rint(1000 * VALUES)).predict(FRAME)
+    np.testing.assert_array_equal(model.fit(FRAME, prices).predict(FRAME), expected)
+    with pytest.raises(InvalidDataError, match=r"^y must hold numbers; got 'ask' at index 2$"):
+        model.fit(FRAME, [*prices[:2], "ask", *prices[3:]])
+
+
+@pytest.mark.parametrize(
+    ("y", "message"),
+    [
+        (["a", None] * (N // 2), "y must not have missing entries; the first is at index 1"),
+        (np.ma.array(["a", "b"] * (N // 2), mask=[0, 1] * (N // 2)), "y must not have masked entr"),
+        (["a", 1] * (N // 2), "y must hold classes of one type; got int and str"),
+        (pd.date_range("2024", periods=N), "y must hold classes; got dates or durations"),
+    ],
+)
+def test_targets_that_cannot_be_used_are_named(y, message):
+    y = pd.Series(y, dtype=object) if isinstance(y, list) else y
+    with pytest.raises(InvalidDataError, match=f"^{message}"):
+        classifier().fit(FRAME, y)
+
+
+def test_targets_of_nullable_types():
+    y = pd.Series(Y == "yes", dtype="boolean")
+    model = classifier().fit(FRAME, y)
+    assert model.classes_.tolist() == [False, True]
+    assert model.score(FRAME, y) == np.mean(model.predict(FRAME) == y.to_numpy())
+    several = pd.DataFrame({"a": y.astype("Int64"), "b": Y == "no"})
+    model = classifier(max_iter=10).fit(FRAME, several)
+    assert 0 <= model.score(FRAME, several) <= 1

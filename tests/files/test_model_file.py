@@ -2,12 +2,14 @@
 
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 import multilayer
 from multilayer import Architecture
+from multilayer.data import TableWarning
 from multilayer.errors import InvalidArgumentError, InvalidDataError, InvalidTypeError
 from multilayer.files import load_model, save_model
 from multilayer.model import Classes, ClassGroups, Columns, Model, Numbers
@@ -226,14 +228,27 @@ X = TABLE if model.inputs.kind == "columns" else np.load(sys.argv[2])
 np.savez(sys.argv[3], outputs=model(X), classes=model.predict(X), p=model.predict_proba(X))
 assert not FORBIDDEN & set(sys.modules)
 """
-TABLE = {"age": [1.5, None, 70], "job": ["cook", "smith", None]}
+TABLE = {
+    "age": [1.5, None, 70],
+    "job": ["cook", "baker", None],
+    "when": ["2024-01-05", "?", "2024-12-31"],
+    "price": ["$1,200", "7", None],
+}
+
+
+TRAINING = {
+    "age": [1, 2, None],
+    "job": ["cook", "", "baker"],
+    "when": ["2020-01-05", "", "2024-01-31"],
+    "price": ["$1,500", "$8", ""],
+}
 
 
 @pytest.mark.parametrize("kind", ["numbers", "columns"])
 def test_prediction_needs_numpy_alone(path, model, tmp_path, kind):
     samples = X
     if kind == "columns":
-        samples, inputs = TABLE, Columns.of({"age": [1, 2, None], "job": ["cook", "", "baker"]})
+        samples, inputs = TABLE, Columns.of(TRAINING)
         net = MLP(
             Architecture(inputs.in_features, (4,), 1, output="sigmoid"),
             rng=np.random.default_rng(0),
@@ -253,3 +268,19 @@ def test_prediction_needs_numpy_alone(path, model, tmp_path, kind):
     assert found["outputs"].tobytes() == model(samples).tobytes()
     assert found["p"].tobytes() == model.predict_proba(samples).tobytes()
     assert found["classes"].tolist() == model.predict(samples).tolist()
+
+
+def test_a_file_of_version_3_opens_and_predicts_the_same():
+    """Made by the release before columns were typed, of ages, jobs and booleans."""
+    model = load_model(Path(__file__).parent / "version_3.model")
+    assert [str(column) for column in model.inputs.columns] == [
+        "numeric, median 30, scale 10; missing entries",
+        "2 categories: baker, cook; missing entries",
+        "numeric, median 1, scale 0.25",
+    ]
+    X = {"age": [25, None, 90], "job": ["cook", None, "smith"], "vip": [True, False, None]}
+    with pytest.warns(TableWarning) as told:
+        found = model.predict_proba(X)[:, 1]
+    assert len(told) == 2  # smith, and the missing entry
+    expected = [0.5454556941986084, 0.5988098978996277, 0.5436938405036926]
+    np.testing.assert_allclose(found, expected, rtol=1e-6)  # float32, and another BLAS perhaps

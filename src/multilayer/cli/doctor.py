@@ -6,6 +6,7 @@ import typer
 from rich.console import Console
 
 from multilayer.cli import options
+from multilayer.cli.notes import notes
 from multilayer.cli.samples import ModelFile, SampleFile, Target, read_samples
 from multilayer.files import load_model
 from multilayer.inspection import diagnose
@@ -18,17 +19,27 @@ def doctor(
     data: SampleFile,
     target: Target = None,
     data_dir: options.DataDir = None,
+    separator: options.Separator = None,
+    encoding: options.Encoding = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
     """Name what is wrong with a model, with the numbers that say so and what to change.
 
     DATA is what it was trained on.
     Exit code 0 if nothing is wrong (there may be warnings), 1 if something is, 2 for a wrong
-    argument. Reading CSV needs pandas.
+    argument.
     """
     found = load_model(model)
-    given = read_samples(data, target, data_dir, found)
-    with given.telling():
+    with notes():
+        given = read_samples(
+            data,
+            found,
+            target=target,
+            data_dir=data_dir,
+            separator=separator,
+            encoding=encoding,
+        )
+    with given.telling(), notes():
         diagnosis = diagnose(found, given.X, given.y, validation=given.validation)
     if as_json:
         typer.echo(diagnosis.to_json())

@@ -6,15 +6,38 @@ from contextlib import contextmanager
 
 from rich.console import Console
 
-__all__ = ["notes"]
+from multilayer.data import Note, TableWarning
+
+__all__ = ["note", "notes"]
+
+
+def note(text: str) -> None:
+    """Print a line beside the results."""
+    Console(stderr=True).print(f"note: {text}", highlight=False, markup=False, soft_wrap=True)
 
 
 @contextmanager
 def notes(*silent: type[Warning]) -> Iterator[None]:
-    """Print what is warned of, but for these kinds, in a line each."""
+    """Print what is warned of, but for these kinds, in a line each, in the words of the command."""
     with warnings.catch_warnings(record=True) as told:
         warnings.simplefilter("always")
         yield
     heard = [w for w in told if not issubclass(w.category, (DeprecationWarning, *silent))]
-    for text in dict.fromkeys(str(warning.message) for warning in heard):
-        Console(stderr=True).print(f"note: {text}", highlight=False, markup=False, soft_wrap=True)
+    lines = [line for warning in heard for line in _lines(warning.message)]
+    for line in dict.fromkeys(lines):
+        note(line)
+
+
+def _lines(message: Warning | str) -> list[str]:
+    """Return a line for each thing that is warned of."""
+    if isinstance(message, TableWarning) and message.notes:
+        return [_line(each) for each in message.notes]
+    return [str(message)]
+
+
+def _line(said: Note) -> str:
+    """Return what is said of a column, with the option that says otherwise."""
+    kind, _, option = said.otherwise.partition(": ")
+    hints = {"decimal comma": "--decimal ,", "decimal point": "--decimal ."}
+    hint = hints.get(option, f"--{kind} {said.column}")
+    return f"column {said.column!r} {said.says}" + (f"; {hint} says otherwise" if kind else "")

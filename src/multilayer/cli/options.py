@@ -22,6 +22,7 @@ __all__ = [
     "Device",
     "Dropout",
     "EarlyStopping",
+    "Encoding",
     "Engine",
     "Epochs",
     "Hidden",
@@ -35,11 +36,14 @@ __all__ = [
     "Save",
     "Schedule",
     "Seed",
+    "Separator",
+    "TableFile",
     "check_checkpoint",
     "check_engine",
     "check_file",
     "read_activation",
     "read_optimizer",
+    "read_separator",
     "read_widths",
     "short",
 ]
@@ -78,6 +82,16 @@ EarlyStopping = Annotated[
 Seed = Annotated[int, typer.Option(help="Draws weights, order and masks.")]
 Engine = Annotated[str, typer.Option(help="numpy, from scratch, or torch.")]
 Device = Annotated[str, typer.Option(help="For torch: auto, cpu, cuda:0, …")]
+TableFile = Annotated[
+    Path, typer.Argument(metavar="FILE", help="A CSV file, packed by gzip or not, or Parquet.")
+]
+Separator = Annotated[
+    str | None,
+    typer.Option("--sep", help="What separates cells: , ; tab |. By default what fits."),
+]
+Encoding = Annotated[
+    str | None, typer.Option(help="Of a CSV file: utf-8, cp1252, …; by default what fits.")
+]
 DataDir = Annotated[
     Path | None, typer.Option(help="Where the files are; else $MULTILAYER_DATA, cache, download.")
 ]
@@ -110,6 +124,15 @@ def read_activation(text: str) -> str | tuple[str, ...]:
     """Read ``relu`` or ``relu,tanh``."""
     names = tuple(ACTIVATIONS.check(name.strip()) for name in text.split(","))
     return names if len(names) > 1 else names[0]
+
+
+def read_separator(text: str | None) -> str | None:
+    """Read one character, or the name of one that is hard to type."""
+    separator = {"tab": "\t", "\\t": "\t", "space": " "}.get(text or "", text)
+    if separator is not None and len(separator) != 1:
+        msg = f"--sep must be one character, or tab; got {text!r}"
+        raise InvalidArgumentError(msg)
+    return separator
 
 
 def read_optimizer(name: str, learning_rate: float | None) -> Any:

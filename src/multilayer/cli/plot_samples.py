@@ -9,6 +9,7 @@ from rich.console import Console
 
 from multilayer import plots
 from multilayer.cli import options, plot_output
+from multilayer.cli.notes import notes
 from multilayer.cli.samples import BUNDLED, ModelFile, SampleFile, Target, read_samples
 from multilayer.files import load_model
 
@@ -26,11 +27,14 @@ def _command(name: str, told: str) -> Callable[..., None]:
         data: SampleFile,
         target: Target = None,
         data_dir: options.DataDir = None,
+        separator: options.Separator = None,
+        encoding: options.Encoding = None,
         save: plot_output.Save = None,
         show: plot_output.Show = False,
     ) -> None:
         # Looked up here and not above: scikit-learn's displays take long to import.
-        _draw(getattr(plots, name), model, data, target, data_dir, save, show)
+        given = {"target": target, "data_dir": data_dir, "separator": separator}
+        _draw(getattr(plots, name), model, data, given | {"encoding": encoding}, save, show)
 
     command.__doc__ = told
     return command
@@ -55,6 +59,8 @@ def wrong(
     target: Target = None,
     n: Annotated[int, typer.Option("--n", help="How many.")] = 12,
     data_dir: options.DataDir = None,
+    separator: options.Separator = None,
+    encoding: options.Encoding = None,
     save: plot_output.Save = None,
     show: plot_output.Show = False,
 ) -> None:
@@ -65,22 +71,23 @@ def wrong(
         images = X.reshape(len(X), side, side) if data in BUNDLED else None
         return plots.most_wrong(found, X, y, n=n, images=images)
 
-    _draw(draw, model, data, target, data_dir, save, show)
+    given = {"target": target, "data_dir": data_dir, "separator": separator, "encoding": encoding}
+    _draw(draw, model, data, given, save, show)
 
 
 def _draw(
     picture: Picture,
     model: Path,
     data: str,
-    target: str | None,
-    data_dir: Path | None,
+    given: dict[str, Any],
     save: Path | None,
     show: bool,
 ) -> None:
     """Draw a picture of a model's predictions, of samples to validate on where there are."""
     plot_output.begin(save, show)
     found = load_model(model)
-    given = read_samples(data, target, data_dir, found)
-    with given.telling(), Console(stderr=True).status("predicting …"):
-        axes = picture(found, *(given.validation or (given.X, given.y)))
+    with notes():
+        samples = read_samples(data, found, **given)
+    with samples.telling(), notes(), Console(stderr=True).status("predicting …"):
+        axes = picture(found, *(samples.validation or (samples.X, samples.y)))
     plot_output.finish(axes, save, show)

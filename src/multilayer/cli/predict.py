@@ -1,4 +1,4 @@
-"""``mlp predict``: what a model says of a CSV file's rows."""
+"""``mlp predict``: what a model says of a file's rows."""
 
 import csv
 import io
@@ -13,14 +13,13 @@ import typer
 from multilayer.atomic import replacing
 from multilayer.cli import options
 from multilayer.cli.notes import notes
-from multilayer.cli.samples import ModelFile, read_csv, read_known
-from multilayer.errors import InvalidDataError
+from multilayer.cli.samples import ModelFile, inputs_of
+from multilayer.data import read_file
 from multilayer.files import load_model
 from multilayer.model import Classes, Model
 
 __all__ = ["predict"]
 
-File = Annotated[Path, typer.Argument(metavar="DATA", help="A CSV file with a header.")]
 Out = Annotated[
     Path | None, typer.Option(help="Write a CSV file here instead of printing the rows.")
 ]
@@ -28,19 +27,22 @@ Out = Annotated[
 
 def predict(
     model: ModelFile,
-    data: File,
+    data: options.TableFile,
     out: Out = None,
+    separator: options.Separator = None,
+    encoding: options.Encoding = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
-    """Predict each row of a CSV file, as CSV: classes with their probabilities, or values.
+    """Predict each row of a CSV or Parquet file, as CSV: classes with probabilities, or values.
 
     A model that knows the names of its inputs takes these columns and passes over others,
-    such as its target; any other takes all. Reading CSV needs pandas.
+    such as its target; any other takes all.
     """
     options.check_file(out, "out")
     found = load_model(model)
     with notes():
-        columns = _predictions(found, _inputs(data, found))
+        table = read_file(data, separator=options.read_separator(separator), encoding=encoding)
+        columns = _predictions(found, inputs_of(table, found, data))
     if as_json:
         text = json.dumps(columns) + "\n"
     else:
@@ -54,20 +56,6 @@ def predict(
     else:
         with replacing(out) as file:
             file.write(text.encode())
-
-
-def _inputs(path: Path, model: Model) -> Any:
-    """Return the columns that the model takes; of one that knows no names, all."""
-    table = read_csv(path, "DATA must be a CSV file")
-    names = model.inputs.names
-    if names is None:
-        return table
-    missing = [name for name in names if name not in table]
-    if missing:
-        msg = f"{path} must have all inputs of the model; not there: {', '.join(missing)}"
-        raise InvalidDataError(msg)
-    read_known(path, table, model, None)
-    return table[list(names)]
 
 
 def _predictions(model: Model, X: Any) -> dict[str, list[Any]]:

@@ -1,20 +1,32 @@
-"""A CSV file's rows to train on and to test on, and what is to be predicted of them."""
+"""The rows of a file to train on and to test on, and what is to be predicted of them."""
 
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 
 from multilayer import checks
-from multilayer.cli.samples import read_csv
+from multilayer.cli.notes import note
+from multilayer.data import Note, Table
+from multilayer.data.entries import Entries
+from multilayer.data.notation import Notation
 from multilayer.errors import InvalidArgumentError, InvalidDataError
+from multilayer.model import Classes, Targets
 from multilayer.registry import Names
 
-__all__ = ["MOST_CLASSES", "Rows"]
+__all__ = ["MOST_CLASSES", "Rows", "numbers_of", "truth"]
 
-TASKS = Names("task", ["classes", "values"])
+Array = npt.NDArray[Any]
+
+TASKS = Names("task", ["classification", "regression"])
 MOST_CLASSES = 20
-"""Whole numbers with more different values than this are values, unless --task says otherwise."""
+"""Of more different whole numbers, regression predicts them, unless --task says otherwise."""
+TOO_MANY = 0.5
+"""Texts of which so large a share are different ones are no classes."""
 LEAST_ROWS = 20
 """A tenth of them decides when to stop, which takes two."""
 
@@ -22,21 +34,21 @@ LEAST_ROWS = 20
 class Rows(NamedTuple):
     """A table's rows to train on and to test on, and what is to be predicted of them."""
 
-    X_train: Any
-    X_test: Any
-    y_train: Any
-    y_test: Any
+    X_train: Table
+    X_test: Table
+    y_train: Array
+    y_test: Array
     target: str
     task: str
 
     @classmethod
-    def read(
+    def of(
         cls,
         file: Path,
+        table: Table,
         target: str | None,
         task: str | None,
-        drop: list[str],
-        categorical: list[str],
+        drop: Iterable[str],
         test: float,
         seed: int,
     ) -> "Rows":
@@ -44,104 +56,169 @@ class Rows(NamedTuple):
 
         Raises
         ------
-        InvalidDataError, InvalidArgumentError, MissingPackageError
-            If the file cannot be used, has no such column, or too few rows.
+        InvalidDataError, InvalidArgumentError
+            If the table has no such column, or cannot be learned from.
         """
         test = checks.real(test, "test", "mlp", "(0, 1)")
-        # As they are written: "02139" is no 2139.
-        X = read_csv(file, "FILE must be a CSV file", dtype=dict.fromkeys(categorical, str))
-        names = [str(name) for name in X.columns]
+        names = table.columns
         for name in drop:
             Names("--drop", names).check(name)
         target = Names("--target", names).check(target) if target else names[-1]
         if target in drop:
             msg = f"--target cannot be {target!r}, which is dropped"
             raise InvalidArgumentError(msg)
-        X = X.drop(columns=drop)
-        _check_finite(file, X)
-        y = X.pop(target)
-        for name in categorical:
-            Names("--categorical", X.columns).check(name)
-        if not X.shape[1]:
-            msg = (
-                f"{file} must have inputs beside the target, separated by commas; there are none "
-                f"beside {target!r}"
-            )
+        inputs = [name for name in names if name != target and name not in drop]
+        if not inputs:
+            msg = f"{file} must have inputs beside the target; there are none beside {target!r}"
             raise InvalidDataError(msg)
-        task = _task_of(y, task)
-        X_train, X_test, y_train, y_test = _divided(file, X, y.to_numpy(), task, test, seed)
-        return cls(X_train, X_test, y_train, y_test, target, task)
+        y, task = _targets(table[target], table.decimal, task)
+        is_there = _is_there(y)
+        kept = np.flatnonzero(is_there)
+        if len(kept) < len(y):
+            note(f"{len(y) - len(kept):,} of {len(y):,} rows have no {target!r}, and are left out")
+            table, y = table.take(kept), y[kept]
+        if task == "classification":
+            y = _classes(table[target], y)
+        elif len(np.unique(y)) < 2:
+            msg = f"{table[target].where}, the target, must have several values; all are {y[:1]}"
+            raise InvalidDataError(msg)
+        train, held_out = _divided(file, y, task, test, seed)
+        X = table.select(inputs)
+        return cls(X.take(train), X.take(held_out), y[train], y[held_out], target, task)
 
     def estimator(self, **parameters: Any) -> Any:
         """Return what learns this task."""
         from multilayer.estimators import MLPClassifier, MLPRegressor
 
-        if self.task == "classes":
+        if self.task == "classification":
             return MLPClassifier(**parameters)
         return MLPRegressor(scale_targets=True, **parameters)
 
 
-def _check_finite(file: Path, table: Any) -> None:
-    """Raise for an infinite number, with its row in the file: parts of it have other rows."""
-    numbers = table.select_dtypes("number")
-    places = np.argwhere(np.isinf(numbers.to_numpy()))
-    if len(places):
-        row, column = places[0]
-        msg = (
-            f"column {numbers.columns[column]!r} must hold finite numbers; {file} has "
-            f"{numbers.iat[row, column]} in row {row + 1} below its header"
-        )
-        raise InvalidDataError(msg)
-
-
-def _task_of(y: Any, asked: str | None) -> str:
-    """Return whether a column is predicted as classes or values: as asked, or by its entries.
+def truth(entries: Entries, targets: Targets | None) -> Array:
+    """Return a column's entries as a model's targets: numbers, or classes as it knows them.
 
     Raises
     ------
     InvalidDataError
-        If its entries are not fit for that.
+        If an entry is missing, or is no number where the model predicts numbers.
     """
-    column = f"column {y.name!r}"
-    if y.isna().any():
+    if isinstance(targets, Classes) and targets.classes.dtype.kind not in "iuf":
+        y = np.array([each if each is None else str(each) for each in entries.objects()], object)
+        if targets.classes.dtype.kind == "b":
+            y = np.array([None if name is None else name.lower() == "true" for name in y])
+    else:
+        y = numbers_of(entries)
+    if not _is_there(y).all():
+        row = entries.origin.row(int(np.argmin(_is_there(y))))
+        msg = f"{entries.where}, the target, must have an entry in every row; it has none at {row}"
+        raise InvalidDataError(msg)
+    if isinstance(targets, Classes):
+        return y.astype(targets.classes.dtype)
+    return y
+
+
+def _targets(entries: Entries, decimal: str | None, asked: str | None) -> tuple[Array, str]:
+    """Return the target of each row, and whether it is a class or a number.
+
+    A class is a text, or a whole number; missing are None and NaN.
+
+    Raises
+    ------
+    InvalidDataError
+        If the entries are not fit for what is asked.
+    """
+    task = None if asked is None else TASKS.check(asked)
+    found = entries.find_notation(decimal)
+    notation = None if found is None else found.notation
+    if task != "regression" and (notation is None or notation.is_boolean):
+        if entries.find_date_format() is not None:
+            msg = f"{entries.where}, the target, must hold numbers or classes; it holds dates"
+            raise InvalidDataError(msg)
+        texts = [each if each is None else str(each) for each in entries.objects()]
+        return np.array(texts, dtype=object), "classification"
+    y = numbers_of(entries, decimal)
+    present = y[~np.isnan(y)]
+    has_fractions = bool((present != np.rint(present)).any())
+    n_kinds = len(np.unique(present))
+    if task is None:
+        task = "regression" if has_fractions or n_kinds > MOST_CLASSES else "classification"
+        if task == "classification" and n_kinds > 2:
+            note(
+                f"the {n_kinds} whole numbers of {entries.column!r} are taken as classes; --task "
+                "regression predicts them as numbers"
+            )
+    elif task == "classification" and has_fractions:
+        msg = f"{entries.where} must hold text or whole numbers to be predicted as classes"
+        raise InvalidDataError(msg)
+    return y, task
+
+
+def numbers_of(entries: Entries, decimal: str | None = None) -> Array:
+    """Return entries as numbers, with notes of what is none."""
+    found = entries.find_notation(decimal, is_asked=True)
+    notation = (found and found.notation) or Notation()
+    notes: list[Note] = []
+    numbers = entries.numbers(replace(notation, missing=()), notes)
+    for each in notes:
+        note(str(each))
+    return numbers
+
+
+def _is_there(y: Array) -> Array:
+    """Return which targets are not missing."""
+    return ~np.isnan(y) if y.dtype.kind == "f" else np.array([each is not None for each in y])
+
+
+def _classes(entries: Entries, y: Array) -> Array:
+    """Return classes, whole numbers or texts, if there are two at least and not too many.
+
+    Raises
+    ------
+    InvalidDataError
+        If there are not.
+    """
+    classes = y.astype(np.int64) if y.dtype.kind == "f" else y.astype(str)
+    n_classes = len(np.unique(classes))
+    if n_classes < 2:
+        got = repr(classes[0].item()) if len(classes) else "no entry"
+        msg = f"{entries.where}, the target, must have two classes at least; all are {got}"
+        raise InvalidDataError(msg)
+    if classes.dtype.kind == "U":
+        alike = Counter(name.casefold() for name in np.unique(classes).tolist())
+        for name, n in alike.items():
+            if n > 1:
+                note(f"{n} classes of {entries.column!r} are {name!r} but for capitals")
+    if n_classes > max(MOST_CLASSES, TOO_MANY * len(classes)):
         msg = (
-            f"{column}, the target, must have an entry in every row; "
-            f"{int(y.isna().sum()):,} of {len(y):,} have none"
+            f"{entries.where}, the target, must have classes that come again; it has "
+            f"{n_classes:,} in {len(classes):,} rows, such as {classes[0].item()!r}"
         )
         raise InvalidDataError(msg)
-    has_fractions = y.dtype.kind == "f" and bool((y != y.round()).any())
-    task = "classes"
-    if asked is not None:
-        task = TASKS.check(asked)
-    elif has_fractions or (y.dtype.kind in "iuf" and y.nunique() > MOST_CLASSES):
-        task = "values"
-    if task == "values" and y.dtype.kind not in "biuf":
-        msg = f"{column} must hold numbers to be predicted as values; it has words"
-        raise InvalidDataError(msg)
-    if task == "classes" and has_fractions:
-        msg = f"{column} must hold words or whole numbers to be predicted as classes"
-        raise InvalidDataError(msg)
-    if task == "classes" and y.nunique() < 2:
-        msg = f"{column}, the target, must have two classes at least; all are {y.tolist()[0]!r}"
-        raise InvalidDataError(msg)
-    return task
+    return classes
 
 
-def _divided(file: Path, X: Any, y: Any, task: str, test: float, seed: int) -> list[Any]:
-    """Return inputs to train on and to test on, and their targets, each class in either part."""
+def _divided(file: Path, y: Array, task: str, test: float, seed: int) -> tuple[Array, Array]:
+    """Return the rows to train on and to test on: each class in both, if it has rows for that."""
     from sklearn.model_selection import train_test_split
 
-    strata = y if task == "classes" else None
+    rows, rare = np.arange(len(y)), np.empty(0, np.intp)
+    strata = None
+    if task == "classification":
+        _, places, counts = np.unique(y, return_inverse=True, return_counts=True)
+        rare, rows = rows[counts[places] < 2], rows[counts[places] >= 2]
+        fits = min(test, 1 - test) * len(rows) >= np.count_nonzero(counts >= 2)
+        strata = y[rows] if fits else None
     try:
-        parts = train_test_split(X, y, test_size=test, random_state=seed, stratify=strata)
+        train, held_out = train_test_split(rows, test_size=test, random_state=seed, stratify=strata)
     except ValueError as error:
         msg = f"{file} cannot be divided to train and to test on: {error}"
         raise InvalidDataError(msg) from error
-    n_train, n_test = map(len, parts[:2])
-    if n_test < 2 or n_train < LEAST_ROWS:
+    train = np.concatenate([train, rare])
+    if len(held_out) < 2 or len(train) < LEAST_ROWS:
         msg = (
             f"{file} must leave {LEAST_ROWS} rows to train on and 2 to test on; with --test "
-            f"{test:g} it leaves {n_train} and {n_test}"
+            f"{test:g} it leaves {len(train)} and {len(held_out)}"
         )
         raise InvalidDataError(msg)
-    return list(parts)
+    return train, held_out

@@ -19,13 +19,11 @@ from multilayer.json_text import printable
 from multilayer.model import (
     Classes,
     ClassGroups,
-    Column,
     Columns,
     Inputs,
     Labels,
     Model,
     Numbers,
-    Numeric,
     Values,
 )
 from multilayer.training import History
@@ -140,18 +138,11 @@ def _inputs(inputs: Inputs) -> Iterator[tuple[str, str]]:
     """Say what raw samples are, and what becomes of them."""
     if isinstance(inputs, Columns):
         for column in inputs.columns:
-            yield column.name, _column(column)
+            yield column.name, str(column)
     elif isinstance(inputs, Numbers):
         yield "columns", str(inputs.in_features) if inputs.names is None else _listed(inputs.names)
         scaling = "x" if inputs.mean is None else "(x − mean)"
         yield "scaling", scaling if inputs.scale is None else f"{scaling} / scale"
-
-
-def _column(column: Column) -> str:
-    gaps = "; gaps" if column.has_gaps else ""
-    if isinstance(column, Numeric):
-        return f"numeric, median {column.median:.6g}, scale {column.scale:.6g}{gaps}"
-    return f"categorical, {_listed(column.words)}{gaps}"
 
 
 def _meaning(model: Model) -> str:

@@ -1,4 +1,4 @@
-"""``mlp train table``: a classifier or a regressor of a CSV file."""
+"""``mlp train table``: a classifier or a regressor of a table in a file."""
 
 import json
 import math
@@ -8,39 +8,58 @@ from typing import Annotated, Any
 import numpy as np
 import typer
 from rich.console import Console
-from rich.table import Table
+from rich.table import Table as Grid
 
 from multilayer import Architecture, checks
 from multilayer.cli import options
 from multilayer.cli.notes import notes
 from multilayer.cli.rows import MOST_CLASSES, Rows
 from multilayer.cli.show_layers import ShowLayers
+from multilayer.data import Table, TableWarning, read_file
 from multilayer.errors import InvalidArgumentError
 from multilayer.files import save_model
-from multilayer.model import Numeric
+from multilayer.json_text import printable
+from multilayer.model import Columns
 from multilayer.numpy import LBFGS
+from multilayer.registry import Names
 from multilayer.training import Progress
 from multilayer.training.progress import shown
 
 __all__ = ["table"]
 
 DROPOUT = 0.1
+N_COLUMNS = 40
+"""Columns that are shown; a table may have thousands."""
 
-File = Annotated[Path, typer.Argument(metavar="FILE", help="A CSV file with a header.")]
 Target = Annotated[str | None, typer.Option(help="The column to predict; by default the last one.")]
 Task = Annotated[
     str | None,
     typer.Option(
-        help="classes or values. By default words, truth values and whole numbers of at most "
-        f"{MOST_CLASSES} kinds are classes, and other numbers values."
+        help="classification or regression. By default text, booleans and whole numbers of at most "
+        f"{MOST_CLASSES} kinds are classes, and other numbers regression."
     ),
 ]
-Drop = Annotated[
-    list[str] | None, typer.Option(help="A column to leave out; may be given several times.")
+Drop = Annotated[list[str] | None, typer.Option(metavar="COLUMN", help="Leave a column out.")]
+Numeric = Annotated[
+    list[str] | None, typer.Option(metavar="COLUMN", help="Take a column for numbers.")
 ]
 Categorical = Annotated[
     list[str] | None,
-    typer.Option(help="A column whose numbers are names; may be given several times."),
+    typer.Option(metavar="COLUMN", help="Take a column for categories, such as postcodes."),
+]
+Date = Annotated[list[str] | None, typer.Option(metavar="COLUMN", help="Take a column for dates.")]
+Decimal = Annotated[
+    str | None, typer.Option(help="The decimal mark, . or , where the file leaves it open.")
+]
+DateOrder = Annotated[
+    bool | None,
+    typer.Option(
+        "--day-first/--month-first", help="What 5/1/2024 means, where the file leaves it open."
+    ),
+]
+Missing = Annotated[
+    list[str] | None,
+    typer.Option("--na", metavar="TEXT", help="A text that means a missing entry, anywhere."),
 ]
 Test = Annotated[float, typer.Option(help="The share of the rows to test on, of (0, 1).")]
 Alpha = Annotated[float, typer.Option(help="The estimators' penalty α/(2m) ‖W‖², m rows a step.")]
@@ -52,11 +71,18 @@ BatchSize = Annotated[int | None, typer.Option(help="Rows a step; 200 by default
 
 
 def table(
-    file: File,
+    file: options.TableFile,
     target: Target = None,
     task: Task = None,
     drop: Drop = None,
+    numeric: Numeric = None,
     categorical: Categorical = None,
+    date: Date = None,
+    separator: options.Separator = None,
+    decimal: Decimal = None,
+    day_first: DateOrder = None,
+    missing: Missing = None,
+    encoding: options.Encoding = None,
     test: Test = 0.2,
     hidden: options.Hidden = "128,64",
     activation: options.Activation = "relu",
@@ -73,9 +99,10 @@ def table(
     save: options.Save = None,
     as_json: options.Json = False,
 ) -> None:
-    """Train on a CSV file as it comes: numbers, words, truth values and gaps.
+    """Train on a table as it comes: a CSV file, in any dialect, or a Parquet file.
 
-    MLPClassifier or MLPRegressor with columns="auto". Some rows are kept for the test;
+    What each column holds is found out and shown; columns from which nothing can be learned
+    are left out. Options of a COLUMN may be given several times. Some rows are kept for the test;
     a tenth of the others decides when to stop, and which epoch's weights are the best.
     """
     _check_seed(seed)
@@ -98,7 +125,21 @@ def table(
     }
     widths = options.read_widths(hidden)
     Architecture(1, widths, 1, **layers)  # raises for what does not describe a network
-    rows = Rows.read(file, target, task, drop or [], categorical or [], test, seed)
+    if decimal not in (None, ".", ","):
+        msg = f"--decimal must be . or ,; got {decimal!r}"
+        raise InvalidArgumentError(msg)
+    orders = {None: None, True: "day first", False: "month first"}
+    with notes():
+        found = read_file(
+            file,
+            separator=options.read_separator(separator),
+            decimal=decimal,
+            encoding=encoding,
+            date_order=orders[day_first],
+            missing=missing or (),
+        )
+    kinds = _kinds(found, numeric=numeric, categorical=categorical, date=date)
+    rows = Rows.of(file, found, target, task, drop or [], test, seed)
     estimator = rows.estimator(
         **layers,
         hidden_layer_sizes=widths,
@@ -106,9 +147,9 @@ def table(
         max_iter=epochs,
         batch_size=batch_size or "auto",
         alpha=alpha,
-        early_stopping=True,
+        early_stopping="loss",
         n_iter_no_change=options.PATIENCE,
-        columns=dict.fromkeys(categorical, "categorical") if categorical else "auto",
+        columns=kinds or "auto",
         random_state=seed,
         engine=engine,
         device=device,
@@ -131,9 +172,21 @@ def table(
         raise typer.Exit(1)
 
 
+def _kinds(table: Table, **asked: list[str] | None) -> dict[str, str]:
+    """Return what the options say of columns."""
+    kinds: dict[str, str] = {}
+    for kind, names in asked.items():
+        for name in names or ():
+            Names(f"--{kind}", table.columns).check(name)
+            if kinds.setdefault(name, kind) != kind:
+                msg = f"--{kind} cannot be {name!r}, which is --{kinds[name]} too"
+                raise InvalidArgumentError(msg)
+    return kinds
+
+
 def _report(estimator: Any, rows: Rows, save: Path | None, *, as_json: bool) -> None:
     """Write the model, and what is told of it."""
-    with notes():
+    with notes(TableWarning):  # what is new in the rows to test on is no news to anyone
         results = _results(estimator, rows)
     if save is not None:
         model = estimator.to_model()
@@ -155,7 +208,7 @@ def _check_seed(seed: int) -> None:
 
 
 def _results(estimator: Any, rows: Rows) -> dict[str, Any]:
-    """Return how good the estimator is on either part, beside the best constant of the first."""
+    """Return how good the estimator is on either part, beside the best baseline of the first."""
     history = estimator.history_
     losses = history["train_loss"]
     return {
@@ -165,7 +218,7 @@ def _results(estimator: Any, rows: Rows) -> dict[str, Any]:
         "n_test": len(rows.y_test),
         "train": _scores(rows, rows.y_train, _predicted(estimator, rows.X_train)),
         "test": _scores(rows, rows.y_test, _predicted(estimator, rows.X_test)),
-        "constant": _scores(rows, rows.y_test, _constant(rows)),
+        "baseline": _scores(rows, rows.y_test, _baseline(rows)),
         "n_inputs": estimator.columns_.in_features,
         "n_parameters": estimator.network_.n_parameters,
         "n_epochs": history.n_epochs,
@@ -183,10 +236,10 @@ def _predicted(estimator: Any, X: Any) -> Any:
     return estimator.predict(X)
 
 
-def _constant(rows: Rows) -> Any:
+def _baseline(rows: Rows) -> Any:
     """Return the best answer for the test part that ignores its inputs, from the training part."""
     n = len(rows.y_test)
-    if rows.task == "values":
+    if rows.task == "regression":
         return np.full(n, rows.y_train.mean())
     classes, counts = np.unique(rows.y_train, return_counts=True)
     return np.tile(counts / counts.sum(), (n, 1)), classes
@@ -196,7 +249,7 @@ def _scores(rows: Rows, y: Any, predicted: Any) -> dict[str, float]:
     """Return loss and score: cross-entropy and accuracy, or root mean squared error and R²."""
     from sklearn.metrics import accuracy_score, log_loss, r2_score, root_mean_squared_error
 
-    if rows.task == "values":
+    if rows.task == "regression":
         return {
             "rmse": float(root_mean_squared_error(y, predicted)),
             "r2": float(r2_score(y, predicted)),
@@ -209,42 +262,44 @@ def _scores(rows: Rows, y: Any, predicted: Any) -> dict[str, float]:
 
 
 def _print(results: dict[str, Any], estimator: Any, save: Path | None) -> None:
-    is_classes = results["task"] == "classes"
-    kind = f"{len(estimator.classes_):,} classes" if is_classes else "values"
-    table = Table("", title=f"{results['target']}: {kind}", title_justify="left")
-    for name in ("log loss", "accuracy") if is_classes else ("RMSE", "R²"):
+    console = Console(highlight=False)
+    _print_columns(console, estimator.columns_)
+    classifies = results["task"] == "classification"
+    kind = f"{len(estimator.classes_):,} classes" if classifies else "regression"
+    table = Grid("", title=f"{results['target']}: {kind}", title_justify="left")
+    for name in ("log loss", "accuracy") if classifies else ("RMSE", "R²"):
         table.add_column(name, justify="right")
     table.add_column("rows", justify="right")
-    for part, n in (("train", results["n_train"]), ("test", results["n_test"]), ("constant", 0)):
+    for part, n in (("train", results["n_train"]), ("test", results["n_test"]), ("baseline", 0)):
         loss, score = results[part].values()
-        score = f"{score:.1%}" if is_classes else f"{score:z.3f}"
+        score = f"{score:.1%}" if classifies else f"{score:z.3f}"
         loss = shown(loss) if loss < 1000 else f"{loss:,.0f}"
         table.add_row(part, loss, score, f"{n:,}" if n else "")
-    console = Console(highlight=False)
     console.print(table)
     console.print(
-        f"constant: the same answer for every row of the test, "
-        f"{'the classes by their frequency' if is_classes else 'the mean'}\n"
-        f"{_columns(estimator)}\n"
-        f"{results['n_inputs']:,} inputs of {len(estimator.columns_.names):,} columns, "
-        f"{results['n_parameters']:,} parameters; best of {results['n_epochs']:,} epochs: "
-        f"{results['best_epoch']:,}; stopped by {results['stopped_by'].replace('_', ' ')}; "
-        f"{results['seconds']:.1f} s",
+        f"baseline: the same answer for every row of the test, "
+        f"{'the classes by their frequency' if classifies else 'the mean'}\n"
+        f"{results['n_inputs']:,} inputs, {results['n_parameters']:,} parameters; best of "
+        f"{results['n_epochs']:,} epochs: {results['best_epoch']:,}; stopped by "
+        f"{results['stopped_by'].replace('_', ' ')}; {results['seconds']:.1f} s",
         soft_wrap=True,
     )
-    loss, of_constant = (next(iter(results[part].values())) for part in ("test", "constant"))
-    if not loss < of_constant:
-        told = "no better than a constant"
+    loss, of_baseline = (next(iter(results[part].values())) for part in ("test", "baseline"))
+    if not loss < of_baseline:
+        told = "no better than the baseline"
         told += f": mlp doctor {save} FILE says why" if save else ": --save it and ask mlp doctor"
         console.print(told, soft_wrap=True)
     if save is not None:
         console.print(f"model written to {save}", soft_wrap=True)
 
 
-def _columns(estimator: Any) -> str:
-    """Return what each column was taken for."""
-    columns = estimator.columns_.columns
-    words = [f"{c.name} ({len(c.words)})" for c in columns if not isinstance(c, Numeric)]
-    numbers = [c.name for c in columns if isinstance(c, Numeric)]
-    told = {"numbers": numbers, "words": words}
-    return "; ".join(f"{kind}: {', '.join(names)}" for kind, names in told.items() if names)
+def _print_columns(console: Console, columns: Columns) -> None:
+    """Print what each column was taken for; of many columns the first ones."""
+    grid = Grid("column", "taken as")
+    grid.add_column("inputs", justify="right")
+    for column in columns.columns[:N_COLUMNS]:
+        grid.add_row(printable(column.name), printable(str(column)), f"{len(column.input_names):,}")
+    console.print(grid)
+    n_more = len(columns.columns) - N_COLUMNS
+    if n_more > 0:
+        console.print(f"and {n_more:,} more columns, which mlp show lists of a model that is saved")

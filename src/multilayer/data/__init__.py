@@ -8,13 +8,15 @@ from multilayer.data.feature_maps import (
     FourierFeatures,
     RadialBasisFeatures,
 )
+from multilayer.data.files import read_file
 from multilayer.data.fingerprint import fingerprint
 from multilayer.data.idx import read_idx, write_idx
 from multilayer.data.images import ScaledImages
 from multilayer.data.mnist import IMAGE_SETS, ImageData, ImageSet, load_images
+from multilayer.data.notes import Note, TableWarning
 from multilayer.data.sparse import SparseSamples
 from multilayer.data.split import split_validation
-from multilayer.data.table import as_numbers, as_words, holds_numbers, read_table
+from multilayer.data.table import Table, read_table
 
 __all__ = [
     "IMAGE_SETS",
@@ -24,15 +26,16 @@ __all__ = [
     "FourierFeatures",
     "ImageData",
     "ImageSet",
+    "Note",
     "RadialBasisFeatures",
     "ScaledImages",
     "SparseSamples",
-    "as_numbers",
-    "as_words",
+    "Table",
+    "TableWarning",
     "fingerprint",
-    "holds_numbers",
     "load_digits",
     "load_images",
+    "read_file",
     "read_idx",
     "read_table",
     "split_validation",

@@ -14,7 +14,9 @@ from sklearn.utils.validation import check_is_fitted
 
 from multilayer import checks
 from multilayer.architecture import Architecture
-from multilayer.errors import InvalidArgumentError
+from multilayer.caller import warn
+from multilayer.data import TableWarning
+from multilayer.errors import InvalidArgumentError, InvalidDataError
 from multilayer.estimators.fitting import Job, Samples, as_samples, forget_results, set_aside
 from multilayer.estimators.html import fitted_html
 from multilayer.estimators.information import described, information_of
@@ -25,7 +27,13 @@ from multilayer.estimators.settings import (
     make_architecture,
     make_initializer,
 )
-from multilayer.estimators.validation import check_same_columns, encoded, validated
+from multilayer.estimators.validation import (
+    check_same_columns,
+    encoded,
+    numbers_of_targets,
+    plain_targets,
+    validated,
+)
 from multilayer.estimators.weights import take_weights, views_of
 from multilayer.files import export_onnx, save_model
 from multilayer.model import Columns, Model, Numbers, Targets
@@ -60,7 +68,7 @@ class BaseMLP(TransformerMixin, BaseEstimator):  # type: ignore[misc]
     warm_start: bool
     momentum: float
     nesterovs_momentum: bool
-    early_stopping: bool
+    early_stopping: Any
     validation_fraction: float
     beta_1: float
     beta_2: float
@@ -114,6 +122,10 @@ class BaseMLP(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         """Return what a validation part is stratified by."""
         return None
 
+    def _advice(self, targets: Array) -> str:
+        """Return what may keep a training on these coded targets from its end; else nothing."""
+        return ""
+
     # Fitting -------------------------------------------------------------------------------
 
     @contextmanager
@@ -140,10 +152,17 @@ class BaseMLP(TransformerMixin, BaseEstimator):  # type: ignore[misc]
     ) -> Self:
         with self._all_or_nothing(), checks.renamed(NAMES, type(self).__name__):
             if incremental and self.early_stopping:
-                msg = "partial_fit does not support early_stopping=True"
+                msg = f"partial_fit does not support early_stopping={self.early_stopping!r}"
                 raise InvalidArgumentError(msg)
             is_first = self._is_first(incremental)
             X, y = self._validate(X, y, reset=is_first, incremental=incremental)
+            if is_first and incremental and self._columns is not None:
+                n = len(y)
+                msg = (
+                    f"partial_fit has learned what the columns of X hold from its first {n:,} "
+                    "rows: categories that come later are unknown to the network"
+                )
+                warn(TableWarning(msg, ()))
             weight = self._weights(X, y, sample_weight, "sample_weight")
             data = Samples(X, self._targets.encode(y), weight)
             self._data = None if incremental else described(as_samples(X), y, self.n_features_in_)
@@ -174,6 +193,7 @@ class BaseMLP(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         names: tuple[str, str] = ("X", "y"),
     ) -> tuple[Any, Array]:
         """Return samples and targets, checked."""
+        y = plain_targets(y, names[1], are_numbers=self._targets_are_numbers)
         X, y = self._validate_samples(X, y, reset=reset, names=names)
         is_sparse = issparse(y)
         y = y.toarray() if is_sparse else y
@@ -193,10 +213,15 @@ class BaseMLP(TransformerMixin, BaseEstimator):  # type: ignore[misc]
             self._columns = None
         else:
             check_same_columns(self._columns, self.columns)
+        if self.columns is None and np.ma.is_masked(X):
+            msg = f"{names[0]} must not have masked entries: fill them, or take columns='auto'"
+            raise InvalidDataError(msg)
         if self.columns is not None:
             kinds = None if self.columns == "auto" else self.columns
             self._columns, X = encoded(self, X, kinds, reset=reset, name=names[0])
             settings["is_encoded"] = True
+            if self._targets_are_numbers:
+                y = numbers_of_targets(y, names[1])
         return validated(self, X, y, reset=reset, names=names, **settings)
 
     def _initialize(

@@ -22,7 +22,7 @@ from multilayer.errors import InvalidArgumentError, InvalidDataError
 from multilayer.estimators.base import BaseMLP
 from multilayer.estimators.documentation import documented
 from multilayer.estimators.settings import check_takes_steps
-from multilayer.estimators.validation import checked_weights
+from multilayer.estimators.validation import checked_weights, plain_targets
 from multilayer.model import Classes, ClassGroups, Labels
 from multilayer.numpy import BinaryCrossEntropy, CrossEntropy, GroupedCrossEntropy, Loss
 from multilayer.training import Metric
@@ -100,7 +100,7 @@ class MLPClassifier(ClassifierMixin, BaseMLP):  # type: ignore[misc]
         warm_start: bool = False,
         momentum: float = 0.9,
         nesterovs_momentum: bool = True,
-        early_stopping: bool = False,
+        early_stopping: Any = False,
         validation_fraction: float = 0.1,
         beta_1: float = 0.9,
         beta_2: float = 0.999,
@@ -216,6 +216,7 @@ class MLPClassifier(ClassifierMixin, BaseMLP):  # type: ignore[misc]
         y : array-like, as in `fit`
         sample_weight : array-like of shape (n_samples,), optional
         """
+        y = plain_targets(y, "y", are_numbers=False)
         predicted = self.predict(X)
         measure = accuracy if isinstance(self._targets, ClassGroups) else accuracy_score
         return float(measure(y, predicted, sample_weight=sample_weight))

@@ -11,13 +11,18 @@ __all__ = ["Convergence", "InverseScalingByEpoch", "RateOf"]
 LEAST_RATE = 1e-6
 """The learning rate from which ``"adaptive"`` stops instead of going lower."""
 DIVISOR = 5.0
+JUDGED = {
+    "train_loss": "Training loss",
+    "validation_loss": "Validation loss",
+    "validation_score": "Validation score",
+}
+"""What is judged, as it is printed; the first and the last in scikit-learn's words."""
 
 
 class Convergence(Callback):
     """Stops after epochs without improvement by more than a tolerance; tells of each epoch.
 
-    What has to improve is the training loss, or with early stopping the validation score. The best
-    so far counts, improvements below the tolerance included.
+    The best so far counts, improvements below the tolerance included.
 
     Parameters
     ----------
@@ -25,10 +30,11 @@ class Convergence(Callback):
         An improvement is one by at least this.
     patience : float
         How many epochs in a row may go without; more of them end the training. ``inf`` never does.
-    by_score : bool
-        Whether the validation score is judged, and the best epoch's weights are kept.
+    monitor : {"train_loss", "validation_loss", "validation_score"}
+        What has to improve: a loss downwards, the score upwards. Of what is validated the best
+        epoch's weights are kept.
     best : float
-        The best loss or score of an earlier training that this one goes on with.
+        The best of an earlier training that this one goes on with.
     n_stalled : int
         How many epochs have gone by without improvement.
     learning_rate : float, optional
@@ -45,7 +51,7 @@ class Convergence(Callback):
         *,
         tol: float,
         patience: float,
-        by_score: bool,
+        monitor: str,
         best: float,
         n_stalled: int = 0,
         learning_rate: float | None = None,
@@ -53,14 +59,14 @@ class Convergence(Callback):
         verbose: bool = False,
     ) -> None:
         self.tol, self.patience = tol, patience
-        self.by_score = by_score
+        self.monitor = monitor
         self.best, self.n_stalled = best, n_stalled
         self.learning_rate, self.factor = learning_rate, factor
         self.verbose = verbose
 
     def on_train_begin(self, run: Run) -> None:
         """Have the best weights kept, if it is they that count."""
-        run.keep_best = self.by_score
+        run.keep_best = self.monitor != "train_loss"
 
     def on_epoch_end(self, run: Run) -> None:
         """Judge the epoch."""
@@ -68,20 +74,20 @@ class Convergence(Callback):
         self._say(f"Iteration {run.epoch}, loss = {loss:.8f}")
         if "validation_score" in run.history:
             self._say(f"Validation score: {run.history['validation_score'][-1]:f}")
-        if self.by_score:
-            score = run.history["validation_score"][-1]
-            has_improved = score >= self.best + self.tol
-            self.best = max(score, self.best)
+        value = run.history[self.monitor][-1]
+        if self.monitor == "validation_score":
+            has_improved = value >= self.best + self.tol
+            self.best = max(value, self.best)
         else:
-            has_improved = loss <= self.best - self.tol
-            self.best = min(loss, self.best)
+            has_improved = value <= self.best - self.tol
+            self.best = min(value, self.best)
         self.n_stalled = 0 if has_improved else self.n_stalled + 1
         if self.n_stalled > self.patience:
             self._end(run)
 
     def _end(self, run: Run) -> None:
         """Stop, or lower the learning rate and go on."""
-        judged = "Validation score" if self.by_score else "Training loss"
+        judged = JUDGED[self.monitor]
         why = (
             f"{judged} did not improve more than tol={self.tol:f} for {self.patience:.0f} "
             "consecutive epochs."
@@ -95,7 +101,7 @@ class Convergence(Callback):
             self.n_stalled = 0
             self._say(f"{why} Setting learning rate to {self.learning_rate * self.factor:f}")
             return
-        run.stop("early_stopping" if self.by_score else "converged")
+        run.stop("converged" if self.monitor == "train_loss" else "early_stopping")
 
     def _say(self, line: str) -> None:
         if self.verbose:

@@ -46,9 +46,10 @@ momentum : float, default=0.9
     Of ``solver='sgd'``.
 nesterovs_momentum : bool, default=True
     Whether that momentum looks ahead.
-early_stopping : bool, default=False
-    Whether a part of the samples is set aside to judge epochs by its score, with any solver; the
-    best epoch's weights are kept, whatever ends the training.
+early_stopping : bool or 'loss', default=False
+    Whether a part of the samples is set aside to judge epochs by its score, or by its loss, with
+    any solver; the best epoch's weights are kept, whatever ends the training. Probabilities are at
+    their best where the loss is lowest.
 validation_fraction : float, default=0.1
     The share set aside, where `fit` is given no ``X_val``.
 beta_1, beta_2, epsilon : float, default=0.9, 0.999, 1e-8

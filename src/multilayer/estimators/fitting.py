@@ -2,7 +2,6 @@
 
 import hashlib
 import math
-import warnings
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -10,6 +9,7 @@ import numpy.typing as npt
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.model_selection import train_test_split
 
+from multilayer.caller import warn
 from multilayer.data import SparseSamples
 from multilayer.errors import DivergenceError, InvalidDataError
 from multilayer.estimators.convergence import Convergence
@@ -38,8 +38,6 @@ SCALING = (
     "\nYou might also want to scale the data as shown in:\n"
     "    https://scikit-learn.org/stable/modules/preprocessing.html"
 )
-CALLER = 5
-"""How many frames below `Job.warn` the caller of `fit` is."""
 
 
 class Samples(NamedTuple):
@@ -98,7 +96,7 @@ def forget_results(estimator: Any) -> None:
     e.loss_curve_ = []
     e.validation_scores_ = e.validation_loss_curve_ = None
     e.best_loss_, e.best_validation_score_ = (
-        (None, -math.inf) if e.early_stopping else (math.inf, None)
+        (None, -math.inf) if judged_by(e) == "validation_score" else (math.inf, None)
     )
     e._no_improvement_count = 0
     e._rate_factor = 1.0
@@ -181,13 +179,14 @@ class Job:
         self.goes_on = incremental and e._solver_kind == self.kind
         check_precision(e, self.net, self.optimizer)
         self.watch, self.divergence = _Watch(), ""
+        self.advice = e._advice(data.targets)
         self.batch_size = self._batch_size()
         is_adaptive = e.solver == "sgd" and e.learning_rate == "adaptive"
         self.convergence = Convergence(
             tol=e.tol,
             patience=e.n_iter_no_change if e.early_stopping or self.takes_steps else math.inf,
-            by_score=e.early_stopping,
-            best=-math.inf if e.early_stopping else _or(e.best_loss_, math.inf),
+            monitor=judged_by(e),
+            best=_best_before(e),
             n_stalled=e._no_improvement_count,
             learning_rate=e.learning_rate_init if is_adaptive else None,
             factor=e._rate_factor if self.goes_on else 1.0,
@@ -201,10 +200,8 @@ class Job:
         if e.batch_size == "auto":
             return min(200, n_samples)
         if e.batch_size > n_samples:
-            warnings.warn(
-                "Got `batch_size` less than 1 or larger than sample size. It is going to be "
-                "clipped",
-                stacklevel=CALLER + 1,
+            warn(
+                "Got `batch_size` less than 1 or larger than sample size. It is going to be clipped"
             )
         return min(int(e.batch_size), n_samples)
 
@@ -235,7 +232,7 @@ class Job:
             judged = {
                 "validation": held_out.as_data(),
                 "metrics": {"score": e._score_metric(held_out.weight)},
-                "monitor": "validation_score",
+                "monitor": "validation_loss" if e.early_stopping == "loss" else "validation_score",
             }
         shuffles = e.shuffle and self.takes_steps
         try:
@@ -309,17 +306,25 @@ class Job:
         e._no_improvement_count = self.convergence.n_stalled
         e._rate_factor = self.convergence.factor
         best = self.convergence.best
-        e.best_loss_, e.best_validation_score_ = (None, best) if e.early_stopping else (best, None)
+        is_score = judged_by(e) == "validation_score"
+        e.best_loss_, e.best_validation_score_ = (None, best) if is_score else (best, None)
+
+    @property
+    def is_no_better_than_the_mean(self) -> bool:
+        """Whether the squared error is that of the best constant, or more."""
+        is_squared_error = self.estimator._loss().name == "squared_error"
+        variance = float(np.var(self.data.targets, axis=0).sum())
+        return is_squared_error and not self.estimator.loss_ < variance / 2
 
     def warn(self) -> None:
-        """Warn where the training has not come to its end by itself."""
+        """Warn where the training has not come to an end by itself, or to none of any use."""
         e, reason = self.estimator, self.watch.history.stopped_by
         if reason == "interrupt":
-            warnings.warn("Training interrupted by user.", stacklevel=CALLER)
+            warn("Training interrupted by user.")
         elif self.divergence:
             kept = "best epoch's" if math.isfinite(self.convergence.best) else "first"
             msg = f"Training diverged, and the {kept} weights are kept: {self.divergence}"
-            warnings.warn(msg, ConvergenceWarning, stacklevel=CALLER)
+            warn(msg, ConvergenceWarning)
         elif not self.takes_steps and reason in REASONS:
             status, why = REASONS[reason]
             msg = f"lbfgs failed to converge after {e.n_iter_} iteration(s) (status={status}):\n"
@@ -329,16 +334,28 @@ class Job:
                     "\nIncrease the number of iterations to improve the convergence "
                     f"(max_iter={e.max_iter})."
                 )
-            msg += SCALING
-            warnings.warn(msg, ConvergenceWarning, stacklevel=CALLER)
+            msg += SCALING + self.advice
+            warn(msg, ConvergenceWarning)
         elif self.takes_steps and reason == "n_epochs" and not self.incremental:
-            warnings.warn(
+            warn(
                 f"Stochastic Optimizer: Maximum iterations ({e.max_iter}) reached and the "
-                "optimization hasn't converged yet.",
+                f"optimization hasn't converged yet.{self.advice}",
                 ConvergenceWarning,
-                stacklevel=CALLER,
             )
+        elif self.advice and self.is_no_better_than_the_mean:
+            msg = f"The training ended no better than with the mean of the targets.{self.advice}"
+            warn(msg, ConvergenceWarning)
 
 
-def _or(value: float | None, default: float) -> float:
-    return default if value is None else value
+def judged_by(estimator: Any) -> str:
+    """Return what `early_stopping` says that epochs are judged by."""
+    if not estimator.early_stopping:
+        return "train_loss"
+    return "validation_loss" if estimator.early_stopping == "loss" else "validation_score"
+
+
+def _best_before(estimator: Any) -> float:
+    """Return the best that this training has to improve on: with validation none, as it is anew."""
+    if estimator.early_stopping:
+        return math.inf if estimator.early_stopping == "loss" else -math.inf
+    return math.inf if estimator.best_loss_ is None else float(estimator.best_loss_)

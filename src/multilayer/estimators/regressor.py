@@ -15,7 +15,7 @@ from multilayer.errors import InvalidArgumentError, InvalidDataError
 from multilayer.estimators.base import BaseMLP
 from multilayer.estimators.documentation import documented
 from multilayer.estimators.settings import check_takes_steps
-from multilayer.estimators.validation import checked_weights
+from multilayer.estimators.validation import checked_weights, plain_targets
 from multilayer.model import Values
 from multilayer.numpy import LOSSES, Loss, Poisson, Quantile
 from multilayer.registry import Names, resolve
@@ -24,6 +24,9 @@ from multilayer.training import Metric
 __all__ = ["MLPRegressor"]
 
 Array = npt.NDArray[Any]
+
+FAR = 10.0
+"""Targets whose mean or standard deviation is so many times what it ought to be train badly."""
 
 
 @documented
@@ -97,7 +100,7 @@ class MLPRegressor(RegressorMixin, BaseMLP):  # type: ignore[misc]
         warm_start: bool = False,
         momentum: float = 0.9,
         nesterovs_momentum: bool = True,
-        early_stopping: bool = False,
+        early_stopping: Any = False,
         validation_fraction: float = 0.1,
         beta_1: float = 0.9,
         beta_2: float = 0.999,
@@ -183,6 +186,7 @@ class MLPRegressor(RegressorMixin, BaseMLP):  # type: ignore[misc]
         y : array-like of shape (n_samples,) or (n_samples, n_targets)
         sample_weight : array-like of shape (n_samples,), optional
         """
+        y = plain_targets(y, "y", are_numbers=True)
         return float(self._score(sample_weight)(y, self.predict(X)))
 
     def _score(self, weight: Any) -> Any:
@@ -211,6 +215,17 @@ class MLPRegressor(RegressorMixin, BaseMLP):  # type: ignore[misc]
                     f"on with; got {now!r}"
                 )
                 raise InvalidDataError(msg)
+
+    def _advice(self, targets: Array) -> str:
+        if self._is_scaled or self._targets.output != "identity":
+            return ""
+        mean, deviation = float(targets.mean()), float(targets.std())
+        if deviation == 0 or 1 / FAR <= deviation <= FAR and abs(mean) <= FAR * deviation:
+            return ""
+        return (
+            f" The targets have mean {mean:.2g} and standard deviation {deviation:.2g}: with "
+            "scale_targets=True the network learns them scaled, which it does far better."
+        )
 
     def _wanted(self, y: Array) -> tuple[Values, tuple[float, ...]]:
         """Return what the parameters say of such targets, not scaled yet, and the quantiles."""

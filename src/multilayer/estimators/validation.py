@@ -2,8 +2,11 @@
 
 import math
 import re
+from collections import Counter
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from functools import partial
+from numbers import Number
 from typing import Any
 
 import numpy as np
@@ -11,18 +14,26 @@ from scipy.sparse import issparse
 from sklearn.utils import check_array, check_X_y, compute_sample_weight
 from sklearn.utils.validation import _check_sample_weight, _num_samples, validate_data
 
-from multilayer.data import read_table
-from multilayer.errors import InvalidArgumentError, InvalidDataError, InvalidTypeError
+from multilayer.data import Table, read_table
+from multilayer.data.notation import find_notation
+from multilayer.errors import InvalidArgumentError, InvalidDataError
 from multilayer.model import Columns
 
-__all__ = ["check_same_columns", "checked_weights", "encoded", "validated"]
+__all__ = [
+    "check_same_columns",
+    "checked_weights",
+    "encoded",
+    "numbers_of_targets",
+    "plain_targets",
+    "validated",
+]
 
 DTYPES = (np.float64, np.float32)
 NOT_FINITE = re.compile(r"Input (X|y) contains (NaN|infinity)[^.]*\.")
 NO_NUMBER = "could not convert string to float"
 
 
-TAKES_GAPS = " With columns='auto' tables with text and gaps are taken."
+TAKES_TABLES = " With columns='auto' tables with text and missing entries are taken."
 
 
 def validated(
@@ -54,7 +65,7 @@ def validated(
     ValueError
         In scikit-learn's words; of what is not finite or no number with row and column.
     """
-    check = partial(check_X_y, estimator=estimator)
+    check = partial(_check_encoded, estimator=estimator)
     if not is_encoded:
         check = partial(validate_data, estimator, reset=reset)
     try:
@@ -76,7 +87,7 @@ def validated(
         if found is None:
             said += f" in {names[which]}."
         if which == 0 and (found is None or found[2] == "NaN"):
-            place += TAKES_GAPS
+            place += TAKES_TABLES
         raise ValueError(f"{said}{place}{text[end:]}") from error  # noqa: EM102
 
 
@@ -89,7 +100,7 @@ def encoded(
     ----------
     estimator : BaseMLP
         Whose number and names of features count.
-    X : data frame or array-like of shape (n_samples, n_columns)
+    X : data frame, Table or array-like of shape (n_samples, n_columns)
     kinds : mapping of str to str, optional
         What columns are: see `multilayer.model.Columns.of`.
     reset : bool
@@ -102,22 +113,121 @@ def encoded(
     ValueError, TypeError
         If it is no table, or has other columns; the message names column and row.
     """
-    if isinstance(X, Mapping) and not issparse(X):  # some of SciPy's are mappings too
-        msg = f"{name} must be a data frame or rows; got {type(X).__name__}"
-        raise InvalidTypeError(msg)
+    is_of_mappings = isinstance(X, (list, tuple)) and X and isinstance(X[0], Mapping)
+    if is_of_mappings or (isinstance(X, Mapping) and not issparse(X)):  # some of SciPy's are too
+        X = read_table(X, name)
     is_frame = hasattr(X, "columns")
     if not is_frame and not isinstance(X, np.ma.MaskedArray):  # whose mask it would drop
         kind = None if isinstance(X, np.ndarray) else object  # rows of numbers and text
         X = check_array(X, dtype=kind, ensure_all_finite=False, input_name=name)
-    if is_frame:
-        read_table(X[:1], name)  # scikit-learn's check of the names takes each to be there once
-    validate_data(estimator, X, reset=reset, skip_check_array=True)
-    table = read_table(X, name, None if reset else estimator._columns.names)
+    columns = None if reset else estimator._columns
+    if isinstance(X, Table):
+        if reset:
+            estimator.feature_names_in_ = np.array(X.columns, dtype=object)
+            estimator.n_features_in_ = X.shape[1]
+    elif columns is None or not _has_those(X, columns):
+        if is_frame and len(set(X.columns)) < len(X.columns):
+            read_table(X, name)  # which says so: scikit-learn's check takes each to be there once
+        validate_data(estimator, X, reset=reset, skip_check_array=True)
+    if columns is not None:
+        _check_n_samples(X, name)
+        return columns, columns.encode(X, name)
+    table = read_table(X, name)
+    _check_n_samples(X, name)
+    columns = Columns.of(table, kinds, name)
+    return columns, columns.encode(table, name)
+
+
+def plain_targets(y: Any, name: str, *, are_numbers: bool) -> Any:
+    """Return targets without what only their library knows, such as nullable integers.
+
+    Raises
+    ------
+    InvalidDataError
+        If an entry is masked or missing, or they are dates, or classes of several types.
+    """
+    if np.ma.is_masked(y):
+        msg = f"{name} must not have masked entries: fill or drop them first"
+        raise InvalidDataError(msg)
+    if issparse(y) or y is None:
+        return y
+    values = np.asarray(y)
+    if values.dtype.kind in "Mm":
+        msg = f"{name} must hold {'numbers' if are_numbers else 'classes'}; got dates or durations"
+        raise InvalidDataError(msg)
+    if values.dtype.kind not in "OT" or not values.ndim:
+        return y
+    is_missing = [_is_missing(value) for value in values.ravel()]
+    if any(is_missing):
+        index = np.unravel_index(is_missing.index(True), values.shape)
+        place = f"index {index[0]}" if len(index) == 1 else f"row {index[0]}, column {index[1]}"
+        msg = f"{name} must not have missing entries; the first is at {place}"
+        raise InvalidDataError(msg)
+    types = set(map(type, values.ravel()))
+    if all(issubclass(kind, (Number, np.bool_)) for kind in types):
+        return np.array(values.tolist())
+    if not are_numbers and values.ndim == 1 and len(types) > 1:
+        kinds = " and ".join(sorted(kind.__name__ for kind in types))
+        msg = f"{name} must hold classes of one type; got {kinds}"
+        raise InvalidDataError(msg)
+    return y
+
+
+def _is_missing(value: Any) -> bool:
+    if value is None or type(value).__name__ in ("NAType", "NaTType"):
+        return True
+    return isinstance(value, float) and math.isnan(value)
+
+
+def numbers_of_targets(y: Any, name: str) -> Any:
+    """Return targets that are written as text, such as ``"208,500"``, as numbers; others as is.
+
+    Raises
+    ------
+    InvalidDataError
+        If a text is no number; the message says which.
+    """
+    values = np.asarray(y)
+    if values.ndim != 1 or values.dtype.kind not in "OUT":
+        return y
+    texts = [value.strip() if isinstance(value, str) else None for value in values.tolist()]
+    different = Counter(text for text in texts if text is not None)
+    counts = np.array([*different.values()])
+    found = find_notation([*different], counts, is_asked=True) if different else None
+    if found is None or found.notation is None:
+        return y
+    notation = replace(found.notation, missing=())
+    numbers = [
+        value if text is None else notation.number(text)
+        for text, value in zip(texts, values.tolist(), strict=True)
+    ]
+    if None in numbers:
+        row = numbers.index(None)
+        msg = f"{name} must hold numbers; got {texts[row]!r} at index {row}"
+        raise InvalidDataError(msg)
+    return np.array(numbers, dtype=np.float64)
+
+
+def _has_those(X: Any, columns: Columns) -> bool:
+    """Return whether a frame has the columns in their order, but for such as are left out."""
+    names = getattr(X, "columns", None)
+    if names is None:
+        return False
+    found = list(map(str, names))
+    return found == [c.name for c in columns.columns if c.input_names or c.name in found]
+
+
+def _check_n_samples(X: Any, name: str) -> None:
     if not _num_samples(X):
         msg = f"Found array with 0 sample(s) in {name} while a minimum of 1 is required."
         raise InvalidDataError(msg)
-    columns = Columns.of(table, kinds, name) if reset else estimator._columns
-    return columns, columns.encode(table, name)
+
+
+def _check_encoded(X: Any, y: Any, *, estimator: Any, **settings: Any) -> tuple[Any, Any]:
+    """Return inputs that a table has made, as they are, and checked targets."""
+    stand_in = np.zeros((len(X), 1))  # the inputs are numbers, and would become a matrix
+    settings |= {"accept_sparse": False, "dtype": None}
+    return X, check_X_y(stand_in, y, estimator=estimator, **settings)[1]
 
 
 def check_same_columns(columns: Columns | None, kinds: Any) -> None:
@@ -131,7 +241,7 @@ def check_same_columns(columns: Columns | None, kinds: Any) -> None:
     found = {} if columns is None else {column.name: column.kind for column in columns.columns}
     wanted = kinds if isinstance(kinds, Mapping) else {}
     is_same = (columns is None) == (kinds is None)
-    if not is_same or any(found.get(name) != kind for name, kind in wanted.items()):
+    if not is_same or any(found.get(c) != kind.partition(":")[0] for c, kind in wanted.items()):
         msg = (
             "warm_start and partial_fit go on with the inputs that are there, "
             f"{columns or 'numbers'}; columns is now {kinds!r}"

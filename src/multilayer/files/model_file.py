@@ -19,6 +19,7 @@ from multilayer.errors import (
     UnknownNameError,
 )
 from multilayer.files.container import Container, opened, write
+from multilayer.files.versions import inputs_of_version_3
 from multilayer.json_text import printable, read_json
 from multilayer.model import Model, inputs_from_dict, targets_from_dict
 from multilayer.numpy.network import MLP
@@ -26,7 +27,8 @@ from multilayer.numpy.network import MLP
 __all__ = ["load_model", "save_model"]
 
 FORMAT = "multilayer"
-FORMAT_VERSION = "3"
+FORMAT_VERSION = "4"
+READ_VERSIONS = ("3", "4")
 STATE = "state."
 MAX_LAYERS = 10_000
 """A layer's objects take some kilobytes even where its weights take none."""
@@ -129,10 +131,11 @@ def _assemble(container: Container) -> Model:
     if texts.get("format") != FORMAT:
         msg = f"it is no model file of multilayer: its header has no format {FORMAT!r}"
         raise InvalidDataError(msg)
-    if texts.get("format_version") != FORMAT_VERSION:
+    version = texts.get("format_version")
+    if version not in READ_VERSIONS:
         msg = (
-            f"its format version is {texts.get('format_version')}; multilayer "
-            f"{multilayer.__version__} reads version {FORMAT_VERSION}"
+            f"its format version is {version}; multilayer {multilayer.__version__} reads versions "
+            f"{' and '.join(READ_VERSIONS)}"
         )
         raise InvalidDataError(msg)
     architecture = _architecture(_part(texts, "architecture"))
@@ -151,11 +154,13 @@ def _assemble(container: Container) -> Model:
     if others:
         msg = f"it holds arrays that belong to nothing: {', '.join(sorted(others))}"
         raise InvalidDataError(msg)
-    targets = _part(texts, "targets")
+    targets, inputs = _part(texts, "targets"), _part(texts, "inputs")
+    if version == "3":
+        inputs = inputs_of_version_3(inputs)
     return Model(
         net,
         None if targets is None else targets_from_dict(targets, architecture),
-        inputs_from_dict(_part(texts, "inputs"), architecture.in_features, scaling),
+        inputs_from_dict(inputs, architecture.in_features, scaling),
         _part(texts, "information"),
     )
 

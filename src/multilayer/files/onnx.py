@@ -1,19 +1,23 @@
 """Export to ONNX: a file that other programs predict from, checked before it takes its name."""
 
 import os
+import warnings
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from multilayer import checks
 from multilayer.atomic import replacing
+from multilayer.data import TableWarning
 from multilayer.errors import (
     ExportError,
     InvalidArgumentError,
     InvalidTypeError,
     MissingPackageError,
 )
+from multilayer.files.onnx_columns import COLUMN_FORMS
 from multilayer.files.onnx_graph import FORMS
 from multilayer.files.onnx_inputs import draw, feed
 from multilayer.files.onnx_model import content_of
@@ -33,8 +37,10 @@ def export_onnx(path: str | os.PathLike[str], model: Model, *, sample: object = 
     """Write a model as an ONNX file, which predicts from raw samples in any number at once.
 
     Its input ``X``, of shape (n_samples, in_features), has the network's type. The columns of a
-    table are an input each, of shape (n_samples, 1), under their names: of numbers in float64, with
-    NaN for gaps, or of strings, with the empty one for gaps. Its outputs are
+    table are an input each, of shape (n_samples, 1), under their names: numbers in float64, with
+    NaN for missing ones; dates too, in seconds since the beginning of 1970; categories as strings,
+    written as the model knows them, with the empty one for missing ones. Columns that are left out
+    are no inputs. Its outputs are
 
     - of classes or labels ``probabilities``, of shape (n_samples, n_classes);
     - of several targets with classes ``probabilities_0``, ``probabilities_1``, …;
@@ -56,7 +62,7 @@ def export_onnx(path: str | os.PathLike[str], model: Model, *, sample: object = 
     model : Model
     sample : array of shape (n_samples, in_features) or table, optional
         What is predicted to compare. By default 100 rows of normal numbers, of the mean and scale
-        by which the model scales its inputs, and of words of its vocabularies.
+        by which the model scales its inputs, and of its categories.
 
     Returns
     -------
@@ -89,14 +95,17 @@ def export_onnx(path: str | os.PathLike[str], model: Model, *, sample: object = 
         raise InvalidTypeError(msg)
     _check_exportable(model)
     x = draw(model.inputs, N_DRAWN, model.net.dtype) if sample is None else sample
+    with warnings.catch_warnings():
+        if sample is None:  # categories that nobody has seen are drawn on purpose
+            warnings.simplefilter("ignore", TableWarning)
+        expected = _expected(model, x)  # which raises for what does not fit
     fed = feed(model.inputs, x, model.net.dtype)
-    x = x if isinstance(model.inputs, Columns) else fed["X"]
     runtime = _runtime()
     content = content_of(model)
     with replacing(Path(path)) as file:
         file.write(content)
         file.flush()
-        difference = _difference(_run(runtime, file.name, fed), model, x)
+        difference = _difference(_run(runtime, file.name, fed), model, expected)
         if difference > TOLERANCE:
             msg = (
                 f"what was exported differs from the model by {difference:.1e} (allowed: "
@@ -108,6 +117,14 @@ def export_onnx(path: str | os.PathLike[str], model: Model, *, sample: object = 
 
 def _check_exportable(model: Model) -> None:
     architecture = model.net.architecture
+    if isinstance(model.inputs, Columns):
+        for column in model.inputs.columns:
+            if column.input_names and column.kind not in COLUMN_FORMS:
+                msg = (
+                    f"column {column.name!r} is {column.kind}, which has no ONNX form; those that "
+                    f"have: {', '.join(COLUMN_FORMS)}"
+                )
+                raise InvalidArgumentError(msg)
     for name in [*(layer.activation for layer in architecture.hidden_layers), architecture.output]:
         if name not in FORMS:
             msg = f"activation {name!r} has no ONNX form; those that have: {', '.join(FORMS)}"
@@ -141,14 +158,20 @@ def _run(runtime: Any, path: str, fed: dict[str, Array]) -> list[Array]:
     return found
 
 
-def _difference(found: list[Array], model: Model, x: Any) -> float:
-    """Return the largest difference of the outputs from the model's own, in their scale."""
-    classifies = isinstance(model.targets, (Classes, ClassGroups, Labels))
+def _expected(model: Model, x: Any) -> list[Array]:
+    """Return what the model predicts, as the file's outputs are."""
+    if not isinstance(model.inputs, Columns):
+        x = checks.sample_matrix(x, model.inputs.in_features, model.net.dtype)
     if isinstance(model.targets, ClassGroups):
-        expected = model.predict_proba(x)
-    else:
-        expected = [model.predict_proba(x) if classifies else model.predict(x)]
-    is_share = classifies or model.net.architecture.output in ("sigmoid", "softmax")
+        return list(model.predict_proba(x))
+    classifies = isinstance(model.targets, (Classes, Labels))
+    return [model.predict_proba(x) if classifies else model.predict(x)]
+
+
+def _difference(found: list[Array], model: Model, expected: list[Array]) -> float:
+    """Return the largest difference of the outputs from the model's own, in their scale."""
+    is_share = isinstance(model.targets, (Classes, ClassGroups, Labels))
+    is_share = is_share or model.net.architecture.output in ("sigmoid", "softmax")
     worst = 0.0
     for ours, theirs in zip(expected, found, strict=True):
         a, b = (array.reshape(len(theirs), -1).astype(np.float64) for array in (ours, theirs))

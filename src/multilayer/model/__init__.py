@@ -1,9 +1,14 @@
 """Model: a network with what stands before and behind it, ready for raw samples."""
 
-from multilayer.model.column import Categorical, Column, Numeric
-from multilayer.model.columns import Columns, inputs_from_dict
+from multilayer.model.categorical import Categorical
+from multilayer.model.column import Column, Reading
+from multilayer.model.columns import COLUMNS, Columns, inputs_from_dict
+from multilayer.model.date import Date
+from multilayer.model.encoded import EncodedTable
+from multilayer.model.ignored import Ignored
 from multilayer.model.inputs import Inputs, Numbers
 from multilayer.model.model import Model
+from multilayer.model.numeric import Numeric
 from multilayer.model.targets import (
     Classes,
     ClassGroups,
@@ -14,16 +19,21 @@ from multilayer.model.targets import (
 )
 
 __all__ = [
+    "COLUMNS",
     "Categorical",
     "ClassGroups",
     "Classes",
     "Column",
     "Columns",
+    "Date",
+    "EncodedTable",
+    "Ignored",
     "Inputs",
     "Labels",
     "Model",
     "Numbers",
     "Numeric",
+    "Reading",
     "Targets",
     "Values",
     "inputs_from_dict",

@@ -1,214 +1,175 @@
-"""The kinds of columns of a table: what makes a network's inputs of entries.
+"""Column: one column of a table, and what it makes of its entries; the kinds derive from it."""
 
-Each has a `name`, `input_names`, `of` to make one from training entries, and `encode`.
-"""
-
-from collections import Counter
-from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from abc import abstractmethod
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
 from typing import Any, ClassVar, Self
 
 import numpy as np
 import numpy.typing as npt
 
+from multilayer.data.entries import Entries
+from multilayer.data.notes import Note
 from multilayer.errors import InvalidDataError
 
-__all__ = ["COLUMNS", "MAX_WORDS", "Categorical", "Column", "Numeric", "column_from_dict"]
+__all__ = ["Column", "NothingToLearn", "Reading", "are_identifiers", "missing_notes", "parts_of"]
 
 Array = npt.NDArray[Any]
 
-MAX_WORDS = 256
-"""The words of a vocabulary; the rarer ones are taken as words that nobody has seen."""
-NOTHING = "column {!r} holds nothing but gaps: leave it out"
-MOST = 0.9
-"""Of more words than a vocabulary holds, the share of entries beyond which they are names."""
-LARGEST = np.finfo(np.float64).max
+MANY = 20
+"""Entries from which categories that hardly ever come twice are identifiers."""
+DIFFERENT = 0.9
+"""The share of different entries from which they are."""
 
 
-@dataclass(frozen=True)
-class Numeric:
-    """A column of numbers, centred, scaled, and bent so that outliers keep within (−3, 3).
-
-    Entries are float64, with NaN for gaps. With the median m and the scale s, an entry x becomes
-
-        r = (x − m)/s,    input = r / √(1 + (r/3)²)
-
-    which is the robust scaling and smooth clipping of Holzmüller, Grinsztajn & Steinwart 2024
-    (RealMLP), Section 3. The scale is the distance of the quartiles; where they are equal, half
-    the range. A gap is filled with the median, whose input is 0, and a second input tells it.
+@dataclass
+class Reading:
+    """How training entries are to be read, and what is noted of it.
 
     Parameters
     ----------
-    name : str
-    median, scale : float
-        Of the training entries; a scale of 0 says that they were all the same, and makes the
-        input 0.
-    has_gaps : bool
-        Whether the training entries had gaps, and so a second input: 1 where there is a gap.
-
-    Raises
-    ------
-    InvalidDataError
-        From `of`, if there is no number, or the scale is beyond float64.
-
-    Examples
-    --------
-    >>> age = Numeric.of("age", np.array([20, 30, 40, np.nan]))
-    >>> age
-    Numeric(name='age', median=30.0, scale=10.0, has_gaps=True)
-    >>> age.encode(np.array([30, 40, np.nan])).round(3)
-    array([[0.   , 0.   ],
-           [0.949, 0.   ],
-           [0.   , 1.   ]])
+    decimal : {".", ","}, optional
+        The decimal mark of numbers that are written as text, where the texts leave it open.
+    date_order : {"day first", "month first"}, optional
+        The order of dates that are written as text, where the texts leave it open.
+    is_asked : bool
+        Whether the user says that they are of a kind.
+    notes : list of Note
+        Takes in what is open to doubt.
+    shows : dict of str to str
+        Takes in which ``decimal`` or ``date_order`` the entries show beyond doubt, for others.
+    is_open : bool
+        Is set where they would have another meaning if other columns showed another one.
     """
 
-    kind: ClassVar[str] = "numeric"
+    decimal: str | None = None
+    date_order: str | None = None
+    is_asked: bool = False
+    notes: list[Note] = field(default_factory=list)
+    shows: dict[str, str] = field(default_factory=dict)
+    is_open: bool = False
 
-    name: str
-    median: float
-    scale: float
-    has_gaps: bool = False
 
-    @classmethod
-    def of(cls, name: str, entries: Array) -> Self:
-        """Return the column that training entries ask for."""
-        present = entries[~np.isnan(entries)]
-        if not len(present):
-            raise InvalidDataError(NOTHING.format(name))
-        with np.errstate(over="ignore", invalid="ignore"):  # told below
-            low, first, median, third, high = np.quantile(present, (0, 0.25, 0.5, 0.75, 1)).tolist()
-        scale = third - first if first < third else high / 2 - low / 2
-        if not np.isfinite(scale):
-            msg = (
-                f"the numbers of column {name!r} are too far apart to be scaled: {low:g}, {high:g}"
-            )
-            raise InvalidDataError(msg)
-        return cls(name, median, scale, has_gaps=len(present) < len(entries))
-
-    @property
-    def input_names(self) -> tuple[str, ...]:
-        """What its inputs are called."""
-        return (self.name, f"{self.name} is missing") if self.has_gaps else (self.name,)
-
-    def encode(self, entries: Array) -> Array:
-        """Return the inputs, of shape (n_samples, 1), or 2 where there are gaps."""
-        is_gap = np.isnan(entries)
-        if self.scale == 0:
-            distance = np.zeros(len(entries))
-        else:
-            with np.errstate(over="ignore"):  # what is infinitely far is as far as can be
-                distance = (np.where(is_gap, self.median, entries) - self.median) / self.scale
-            distance = distance.clip(-LARGEST, LARGEST)
-        inputs = distance / np.hypot(1, distance / 3)
-        return np.column_stack([inputs, is_gap] if self.has_gaps else [inputs])
+class NothingToLearn(Exception):  # noqa: N818  # no error: the column is left out
+    """Says that a network can learn nothing from a column, and why: ``"identifiers"``."""
 
 
 @dataclass(frozen=True)
-class Categorical:
-    """A column of words, each of which has an input of its own: 1 where it stands, else 0.
+class Column:
+    """A column of a table.
 
-    Entries are strings, with None for gaps. A word outside the vocabulary, rare in training or
-    never seen, has zeros alone.
+    A kind is a subclass, a frozen dataclass, in ``COLUMNS``. It need not know of the others.
 
-    Parameters
+    Attributes
     ----------
+    kind : str
+        The kind's name.
+    options : dict of str to dict
+        What may be said behind the kind's name, after a colon, as in ``"numeric: decimal comma"``,
+        and what it says of the `Reading`.
     name : str
-    words : tuple of str
-        The vocabulary, in order: of the training words the most frequent 256.
-    has_gaps : bool
-        Whether the training entries had gaps, and so a last input: 1 where there is a gap.
-
-    Raises
-    ------
-    InvalidDataError
-        From `of`, if there is no word, or nearly each of many entries is another one, as in names.
-
-    Examples
-    --------
-    >>> job = Categorical.of("job", ["cook", "baker", "cook", None])
-    >>> job.input_names
-    ('job = baker', 'job = cook', 'job is missing')
-    >>> job.encode(["cook", None, "smith"])
-    array([[0., 1., 0.],
-           [0., 0., 1.],
-           [0., 0., 0.]], dtype=float32)
+        The column's name.
     """
 
-    kind: ClassVar[str] = "categorical"
+    kind: ClassVar[str]
+    options: ClassVar[Mapping[str, dict[str, str]]] = {}
 
     name: str
-    words: tuple[str, ...]
-    has_gaps: bool = False
 
     @classmethod
-    def of(cls, name: str, entries: Sequence[str | None]) -> Self:
-        """Return the column that training entries ask for."""
-        counts = Counter(word for word in entries if word is not None)
-        n_present = counts.total()
-        if not counts:
-            raise InvalidDataError(NOTHING.format(name))
-        if len(counts) > max(MAX_WORDS, MOST * n_present):
-            msg = (
-                f"column {name!r} has {len(counts):,} words in {n_present:,} entries, from which "
-                "nothing can be learned: leave it out"
-            )
-            raise InvalidDataError(msg)
-        in_order = sorted(counts, key=lambda word: (-counts[word], word))
-        words = tuple(sorted(in_order[:MAX_WORDS]))
-        return cls(name, words, has_gaps=n_present < len(entries))
+    @abstractmethod
+    def of(cls, entries: Entries, reading: Reading) -> Self | None:
+        """Return the column that training entries ask for; None if they are of another kind.
+
+        Raises
+        ------
+        NothingToLearn
+            If they are of this kind, but nothing can be learned from them.
+        InvalidDataError
+            If they cannot be of this kind, though the user says so.
+        """
 
     @property
+    @abstractmethod
     def input_names(self) -> tuple[str, ...]:
         """What its inputs are called."""
-        names = tuple(f"{self.name} = {word}" for word in self.words)
-        return (*names, f"{self.name} is missing") if self.has_gaps else names
 
-    def encode(self, entries: Sequence[str | None]) -> Array:
-        """Return the inputs, of shape (n_samples, n_words), or one more where there are gaps."""
-        places: dict[str | None, int] = {word: i for i, word in enumerate(self.words)}
-        if self.has_gaps:
-            places[None] = len(self.words)
-        width = len(places)
-        found = np.array([places.get(word, width) for word in entries], dtype=np.intp)
-        inputs = np.zeros((len(found), width), np.float32)
-        rows = np.flatnonzero(found < width)
-        inputs[rows, found[rows]] = 1
-        return inputs
+    @abstractmethod
+    def encode(self, entries: Entries, notes: list[Note]) -> Array:
+        """Return what entries make of its inputs.
+
+        Returns
+        -------
+        inputs : array of float32, of shape (n_rows, n_inputs)
+            Or, where one input at most is 1 and all others are 0, an array of int32, of shape
+            (n_rows,): the place of that input, −1 where there is none.
+
+        Raises
+        ------
+        InvalidDataError
+            If they are not of this kind; the message names column and row.
+        """
+
+    @abstractmethod
+    def __str__(self) -> str:
+        """Say what it is, in a line: ``numeric, median 30``."""
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return it as JSON has it."""
+        return {"kind": self.kind, **asdict(self)}
+
+    @classmethod
+    @abstractmethod
+    def from_dict(cls, found: dict[str, Any]) -> Self:
+        """Return the column that `to_dict` was told of; `found` has no kind, and may hold anything.
+
+        Raises
+        ------
+        InvalidDataError
+            If it tells of none.
+        """
 
 
-TYPES = {"name": str, "median": float, "scale": float, "has_gaps": bool, "words": list}
-"""What each part of a column is in JSON."""
-Column = Numeric | Categorical
-COLUMNS: dict[str, type[Column]] = {column.kind: column for column in (Numeric, Categorical)}
+def are_identifiers(n_different: int, n_present: int) -> bool:
+    """Return whether categories hardly ever come twice: nothing can be learned of them."""
+    return n_present >= MANY and n_different > DIFFERENT * n_present
 
 
-def column_from_dict(found: Any) -> Column:
-    """Return the column that a file tells of, if each of its parts is what it must be.
+def missing_notes(entries: Entries, is_missing: Array) -> list[Note]:
+    """Return what is said of missing entries in a column that had none in training."""
+    rows = np.flatnonzero(is_missing)
+    if not len(rows):
+        return []
+    first = entries.origin.row(int(rows[0]))
+    if len(rows) == 1:
+        says = f"has a missing entry at {first}, and had none in training"
+    else:
+        says = f"has {len(rows):,} missing entries, from {first} on, and had none in training"
+    return [Note(entries.column, entries.origin.table, says)]
+
+
+def parts_of(found: Any, owner: str, types: Mapping[str, type]) -> dict[str, Any]:
+    """Return the parts of a JSON object, if it has just these, each of its type.
+
+    Lists must be of strings, and become tuples.
 
     Raises
     ------
     InvalidDataError
-        If it tells of none.
+        If it has not.
     """
-    kind = COLUMNS.get(str(found.get("kind"))) if isinstance(found, dict) else None
-    if kind is None:
-        msg = f"a column must be an object with a kind of {', '.join(COLUMNS)}"
+    if not isinstance(found, dict) or set(found) != set(types):
+        got = ", ".join(found) if isinstance(found, dict) else type(found).__name__
+        msg = f"{owner} must have {', '.join(types)}; got {got}"
         raise InvalidDataError(msg)
-    values = {name: value for name, value in found.items() if name != "kind"}
-    wanted = [field.name for field in fields(kind)]
-    if set(values) != set(wanted):
-        msg = f"a {kind.kind} column must have {', '.join(wanted)}; got {', '.join(values)}"
-        raise InvalidDataError(msg)
-    for name, value in values.items():
-        if type(value) is not TYPES[name]:
-            msg = f"{name} of a column must be a {TYPES[name].__name__}; got {value!r}"
+    parts = dict(found)
+    for name, kind in types.items():
+        if type(parts[name]) is not kind:
+            msg = f"{name} of {owner} must be a {kind.__name__}; got {parts[name]!r}"
             raise InvalidDataError(msg)
-    if values.get("scale", 0) < 0:
-        msg = f"scale of a column must be at least 0; got {values['scale']:g}"
-        raise InvalidDataError(msg)
-    if "words" in values:
-        words = values["words"] = tuple(values["words"])
-        if not all(type(word) is str for word in words) or len(set(words)) < len(words):
-            msg = "words of a column must be strings, each once"
-            raise InvalidDataError(msg)
-    return kind(**values)
+        if kind is list:
+            if not all(type(each) is str for each in parts[name]):
+                msg = f"{name} of {owner} must be strings"
+                raise InvalidDataError(msg)
+            parts[name] = tuple(parts[name])
+    return parts

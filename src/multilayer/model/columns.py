@@ -1,50 +1,61 @@
 """The columns of a table as a network's inputs."""
 
-import warnings
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from html import escape
 from typing import Any, Self
 
-import numpy as np
 import numpy.typing as npt
 
-from multilayer.data import as_numbers, as_words, holds_numbers, read_table
+from multilayer.caller import warn
+from multilayer.data import Table, read_table
+from multilayer.data.entries import Entries
+from multilayer.data.notes import Note, TableWarning
 from multilayer.errors import InvalidArgumentError, InvalidDataError, InvalidTypeError
-from multilayer.model.column import (
-    COLUMNS,
-    MAX_WORDS,
-    Categorical,
-    Column,
-    Numeric,
-    column_from_dict,
-)
+from multilayer.model.categorical import Categorical
+from multilayer.model.column import Column, NothingToLearn, Reading
+from multilayer.model.date import Date
+from multilayer.model.encoded import EncodedTable
+from multilayer.model.ignored import Ignored
 from multilayer.model.inputs import Inputs, Numbers, refuse_columns
+from multilayer.model.numeric import Numeric
+from multilayer.registry import Names, Registry
 
-__all__ = ["Columns", "inputs_from_dict"]
+__all__ = ["COLUMNS", "Columns", "inputs_from_dict"]
 
 Array = npt.NDArray[Any]
 
-MANY = 10
-"""Entries of which one at least ought to be known; more than twice as many numerals, among which
-less than every tenth is another word, are no names."""
+COLUMNS: Registry[type[Column]] = Registry(
+    Names("kind of column", []),
+    {kind.kind: kind for kind in (Ignored, Categorical, Numeric, Date)},
+)
+"""The kinds of columns; the last ones are asked first whether entries are theirs."""
 
-N_SHOWN = 6
-"""Of a column's inputs, those that a notebook shows."""
+FEW = 10
+HARDLY_ANY = 0.01
+"""Hardly any entries are less than so many, and less than this share of the rows."""
 
 
 class Columns(Inputs):
-    """The columns of a table: numbers scaled and gaps filled, words as an input each.
+    """The columns of a table: numbers scaled, categories as an input each, dates as phases.
 
     Parameters
     ----------
-    columns : sequence of Numeric and Categorical
-        In the order of the inputs; see those for what becomes of entries.
+    columns : sequence of Column
+        In the order of the inputs; see `Numeric`, `Categorical`, `Date` and `Ignored` for what
+        becomes of entries.
+    missing : sequence of str
+        Texts that are missing entries, in any column.
+
+    Attributes
+    ----------
+    needed : tuple of str
+        The names of the columns that make inputs: others need not be there.
 
     Raises
     ------
     InvalidDataError, InvalidTypeError
-        If there is none, or two have one name.
+        If there is none that makes inputs, or two have one name.
 
     Examples
     --------
@@ -52,45 +63,46 @@ class Columns(Inputs):
     >>> columns = Columns.of(people)
     >>> columns.input_names
     ('age', 'age is missing', 'job = baker', 'job = cook')
-    >>> columns.encode({"job": ["cook", "smith"], "age": [30, None]})
-    array([[0., 0., 0., 1.],
-           [0., 1., 0., 0.]], dtype=float32)
+    >>> columns.encode({"job": ["baker", "cook"], "age": [30, None]})[:]
+    array([[0., 0., 1., 0.],
+           [0., 1., 0., 1.]], dtype=float32)
     """
 
     kind = "columns"
     names: tuple[str, ...]
     input_names: tuple[str, ...]
 
-    def __init__(self, columns: Sequence[Column]) -> None:
-        self.columns = tuple(columns)
+    def __init__(self, columns: Sequence[Column], missing: Sequence[str] = ()) -> None:
+        self.columns, self.missing = tuple(columns), tuple(missing)
         for column in self.columns:
-            if not isinstance(column, tuple(COLUMNS.values())):
-                msg = f"columns must be Numeric or Categorical; got {type(column).__name__}"
+            if not isinstance(column, Column):
+                msg = f"columns must be of a kind of Column; got {type(column).__name__}"
                 raise InvalidTypeError(msg)
         self.names = tuple(column.name for column in self.columns)
         if not self.names or len(set(self.names)) < len(self.names):
             msg = f"columns must be at least one, with a name each; got {self.names}"
             raise InvalidDataError(msg)
         self.input_names = tuple(name for column in columns for name in column.input_names)
+        self.needed = tuple(column.name for column in columns if column.input_names)
         self.in_features = len(self.input_names)
+        if not self.in_features:
+            msg = "columns must make an input at least; all are left out"
+            raise InvalidDataError(msg)
 
     def __repr__(self) -> str:
         kinds = [column.kind for column in self.columns]
-        parts = (f"{kinds.count(kind)} {kind}" for kind in COLUMNS if kind in kinds)
+        parts = (f"{kinds.count(kind)} {kind}" for kind in reversed([*COLUMNS]) if kind in kinds)
         return f"Columns({', '.join(parts)} → {self.in_features} inputs)"
 
     def _repr_html_(self) -> str:
         """Let notebooks show the columns as a table."""
-        rows = []
-        for column in self.columns:
-            inputs, n_more = column.input_names, len(column.input_names) - N_SHOWN
-            told = ", ".join(inputs[:N_SHOWN]) + (f" and {n_more:,} more" if n_more > 0 else "")
-            rows.append(
-                f"<tr><td>{escape(column.name)}</td><td>{column.kind}</td>"
-                f"<td>{escape(told)}</td></tr>"
-            )
+        rows = (
+            f"<tr><td>{escape(column.name)}</td><td>{escape(str(column))}</td>"
+            f"<td>{len(column.input_names):,}</td></tr>"
+            for column in self.columns
+        )
         return (
-            "<table><thead><tr><th>column</th><th>kind</th><th>inputs</th></tr></thead>"
+            "<table><thead><tr><th>column</th><th>taken as</th><th>inputs</th></tr></thead>"
             f"<tbody>{''.join(rows)}</tbody></table>"
         )
 
@@ -98,89 +110,98 @@ class Columns(Inputs):
     def of(cls, X: Any, kinds: Mapping[str, str] | None = None, name: str = "X") -> Self:
         """Return the columns that a training table asks for.
 
+        Without a word about a column it is numeric if it holds numbers, also such as are written
+        as text in one way, booleans, durations or times of day; a date if it holds dates; and
+        categorical else. Left out is a column from which nothing can be learned: it has no entries
+        or hardly any, one value, or identifiers, that is, texts of which nearly each is another
+        one, or whole numbers that differ in all rows, under a name such as ``id``.
+
         Parameters
         ----------
         X : data frame, mapping or array-like
             What `multilayer.data.read_table` reads.
-        kinds : mapping of str to {'numeric', 'categorical'}, optional
-            What columns are; by default those of numbers are numeric, all others categorical.
+        kinds : mapping of str to str, optional
+            What columns are: ``"numeric"``, ``"categorical"``, ``"date"`` or ``"ignored"``; with
+            ``"numeric: decimal comma"``, ``"numeric: decimal point"``, ``"date: day first"`` and
+            ``"date: month first"`` where the entries leave it open.
         name : str
             What messages call the table.
 
         Raises
         ------
         InvalidArgumentError, InvalidDataError, InvalidTypeError
-            If a kind is of a column that is not there, or no kind; or a column cannot be used.
+            If a kind is of a column that is not there, or no kind; a column is not of the kind that
+            it is said to be; or all are left out.
 
         Warns
         -----
-        UserWarning
-            If nearly all words of a column are numerals, as a mark among numbers makes them, or a
-            column has more words than a vocabulary holds.
+        TableWarning
+            Of what is open to doubt, and of the columns that are left out.
         """
         table = read_table(X, name)
-        kinds = {} if kinds is None else kinds
-        if not isinstance(kinds, Mapping):
-            msg = f"kinds of Columns.of must be a mapping; got {type(kinds).__name__}"
-            raise InvalidTypeError(msg)
-        for column, kind in kinds.items():
-            if column not in table:
-                msg = f"kinds are given of column {column!r}; {name} has {', '.join(table)}"
-                raise InvalidArgumentError(msg)
-            if not isinstance(kind, str) or kind not in COLUMNS:
-                msg = f"column {column!r} must be one of {', '.join(COLUMNS)}; got {kind!r}"
-                raise InvalidArgumentError(msg)
-        columns: list[Column] = []
-        for column, entries in table.items():
-            default = Numeric.kind if holds_numbers(entries) else Categorical.kind
-            if kinds.get(column, default) == Numeric.kind:
-                columns.append(Numeric.of(column, as_numbers(entries, _told(column, name))))
-            else:
-                words = as_words(entries)
-                columns.append(Categorical.of(column, words))
-                _warn_of_rare_words(columns[-1], words, name)
-                if column not in kinds:
-                    _warn_of_numbers(columns[-1], name)
-        return cls(columns)
+        readings = _readings(table, {} if kinds is None else kinds)
+        found = {name: _column(table[name], *way) for name, way in readings.items()}
+        shown = _shown(reading for _, reading in readings.values())
+        for column, (kind, reading) in readings.items():
+            if reading.is_open and shown:
+                reading = replace(reading, **shown, notes=[], is_open=False)
+                found[column] = _column(table[column], kind, reading)
+                readings[column] = kind, reading
+        for _, reading in readings.values():
+            for note in reading.notes:
+                warn(TableWarning(str(note), (note,)))
+        ignored = [c for c in found.values() if isinstance(c, Ignored) and c.reason]
+        if ignored:
+            reasons = _listed(ignored)
+            if len(ignored) == len(found):
+                msg = f"{table.name} must have a column that can be learned from; it has {reasons}"
+                raise InvalidDataError(msg)
+            msg = f"nothing can be learned from these columns of {table.name}, which are left out: "
+            warn(TableWarning(msg + reasons, ()))
+        return cls(list(found.values()), table.missing)
 
-    def encode(self, X: Any, name: str = "X") -> Array:
-        """Return the network's inputs, in float32; `name` is what messages call the table.
+    def encode(self, X: Any, name: str = "X") -> EncodedTable:
+        """Return the network's inputs, which are made when they are read.
 
-        Rows, whose columns have no names, are taken by their places. Where a column of words has
-        none that is known, a warning says so.
+        Rows, whose columns have no names, are taken by their places.
+
+        Parameters
+        ----------
+        X : data frame, mapping or array-like
+        name : str
+            What messages call the table.
 
         Raises
         ------
         InvalidDataError, InvalidTypeError
             If a column is missing or beyond those known, or holds what it must not; the message
             names column and row.
+
+        Warns
+        -----
+        TableWarning
+            Where there are categories that training did not see, or other entries among numbers
+            or dates.
         """
-        table = read_table(X, name, self.names)
-        if set(table) != set(self.names):
-            refuse_columns(name, self.names, tuple(table), "")
-        n_samples = len(next(iter(table.values())))
-        inputs = np.empty((n_samples, self.in_features), np.float32)
-        start = 0
-        for column in self.columns:
-            stop = start + len(column.input_names)
-            entries = table[column.name]
-            if isinstance(column, Numeric):
-                numbers = as_numbers(entries, _told(column.name, name))
-                inputs[:, start:stop] = column.encode(numbers)
-            else:
-                words = as_words(entries)
-                inputs[:, start:stop] = column.encode(words)
-                _warn_of_strangers(column, words, name)
-            start = stop
-        return inputs
+        unused = set(self.names) - set(self.needed)
+        table = read_table(X, name, self.names, skip=unused)
+        if set(table.columns) - unused != set(self.needed):
+            refuse_columns(table.name, self.needed, table.columns, "")
+        notes: list[Note] = []
+        used = [column for column in self.columns if column.input_names]
+        parts = [column.encode(table[column.name].without(self.missing), notes) for column in used]
+        for note in notes:
+            warn(TableWarning(str(note), (note,)))
+        return EncodedTable(parts, [len(column.input_names) for column in used])
 
     def arrays(self) -> dict[str, Array]:
         """Return nothing: all of it goes into JSON."""
         return {}
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the columns: names, kinds, medians, scales and vocabularies."""
-        return {"columns": [{"kind": c.kind, **asdict(c)} for c in self.columns]}
+        """Return the columns: names, kinds, medians, scales and categories."""
+        columns = [column.to_dict() for column in self.columns]
+        return {"columns": columns, "missing": list(self.missing)}
 
 
 def inputs_from_dict(found: Any, in_features: int, arrays: dict[str, Array]) -> Inputs:
@@ -192,73 +213,116 @@ def inputs_from_dict(found: Any, in_features: int, arrays: dict[str, Array]) -> 
         If it tells of none.
     """
     kind = found.get("kind") if isinstance(found, dict) else None
-    for cls, part in ((Numbers, "names"), (Columns, "columns")):
-        if kind == cls.kind and set(found) == {"kind", part}:
-            break
-    else:
+    parts: dict[Any, set[str]] = {
+        Numbers.kind: {"names"},
+        Columns.kind: {"columns", "missing"},
+    }
+    if not isinstance(kind, str) or set(found) != {"kind", *parts.get(kind, ())}:
         msg = "inputs must be an object of kind numbers with names, or of kind columns with columns"
         raise InvalidDataError(msg)
-    told: Any = found[part]
-    if not isinstance(told, list) and (told is not None or cls is Columns):
-        msg = f"{part} of inputs must be a list; got {type(told).__name__}"
-        raise InvalidDataError(msg)
-    if cls is Numbers:
-        return Numbers(in_features, **arrays, names=told)
+    for part in parts[kind]:
+        if not isinstance(found[part], list) and (found[part] is not None or kind == Columns.kind):
+            msg = f"{part} of inputs must be a list; got {type(found[part]).__name__}"
+            raise InvalidDataError(msg)
+    if kind == Numbers.kind:
+        return Numbers(in_features, **arrays, names=found["names"])
     if arrays:
         msg = f"inputs of kind columns have no {', '.join(arrays)}"
         raise InvalidDataError(msg)
-    return Columns([column_from_dict(column) for column in told or ()])
+    if not all(type(text) is str for text in found["missing"]):
+        msg = "missing of inputs must be strings"
+        raise InvalidDataError(msg)
+    return Columns([column_from_dict(column) for column in found["columns"]], found["missing"])
 
 
-def _warn_of_rare_words(column: Column, words: list[str | None], table: str) -> None:
-    """Warn where a column has more words than its vocabulary holds."""
-    assert isinstance(column, Categorical)
-    if len(column.words) < MAX_WORDS:
-        return
-    present = [word for word in words if word is not None]
-    n_words = len(set(present))
-    if n_words > len(column.words):
-        kept = set(column.words)
-        share = sum(word in kept for word in present) / len(present)
-        msg = (
-            f"{_told(column.name, table)} has {n_words:,} words; the {len(kept)} most frequent are "
-            f"kept, which are {share:.0%} of its entries: if they are numbers, give them as numbers"
-        )
-        warnings.warn(msg, stacklevel=3)
+def column_from_dict(found: Any) -> Column:
+    """Return the column that a file tells of.
+
+    Raises
+    ------
+    InvalidDataError
+        If it tells of none.
+    """
+    kind = found.get("kind") if isinstance(found, dict) else None
+    if not isinstance(kind, str) or kind not in COLUMNS:
+        msg = f"a column must be an object with a kind of {', '.join(COLUMNS)}"
+        raise InvalidDataError(msg)
+    return COLUMNS[kind].from_dict({name: value for name, value in found.items() if name != "kind"})
 
 
-def _warn_of_numbers(column: Column, table: str) -> None:
-    """Warn where words look like numbers that a word among them has made words of."""
-    assert isinstance(column, Categorical)
-    others = [word for word in column.words if not _is_numeral(word)]
-    if len(column.words) > 2 * MANY and len(others) < len(column.words) / MANY:
-        besides = f", and others such as {others[0]!r}" if others else ""
-        msg = (
-            f"the words of {_told(column.name, table)} are numbers, such as {column.words[0]!r}"
-            f"{besides}: if they are not names, give them as numbers and gaps; else say "
-            f"{{{column.name!r}: 'categorical'}}"
-        )
-        warnings.warn(msg, stacklevel=3)
+def _readings(
+    table: Table, kinds: Mapping[str, str]
+) -> dict[str, tuple[type[Column] | None, Reading]]:
+    """Return for each column the kind that it is said to be, if any, and how it is to be read."""
+    if not isinstance(kinds, Mapping):
+        msg = f"kinds of Columns.of must be a mapping; got {type(kinds).__name__}"
+        raise InvalidTypeError(msg)
+    general: dict[str, Any] = {"decimal": table.decimal, "date_order": table.date_order}
+    readings: dict[str, tuple[type[Column] | None, Reading]] = {
+        column: (None, Reading(**general)) for column in table.columns
+    }
+    ways = [way for kind, cls in COLUMNS.items() for way in (kind, *_with_options(kind, cls))]
+    for column, way in kinds.items():
+        if column not in readings:
+            msg = (
+                f"kinds are given of column {column!r}; {table.name} has {', '.join(table.columns)}"
+            )
+            raise InvalidArgumentError(msg)
+        kind, _, option = Names(f"column {column!r}", ways).check(way).partition(": ")
+        cls = COLUMNS[kind]
+        said: dict[str, Any] = cls.options[option] if option else {}
+        readings[column] = cls, Reading(**general | said, is_asked=True)
+    return readings
 
 
-def _is_numeral(word: str) -> bool:
+def _with_options(kind: str, cls: type[Column]) -> Iterable[str]:
+    return (f"{kind}: {option}" for option in cls.options)
+
+
+def _column(entries: Entries, kind: type[Column] | None, reading: Reading) -> Column:
+    """Return the column that training entries ask for, of this kind if one is given."""
     try:
-        float(word)
-    except ValueError:
-        return False
-    return True
+        _check_entries(entries, reading)
+        for each in [kind] if kind is not None else reversed([*COLUMNS.values()]):
+            column = each.of(entries, reading)
+            if column is not None:
+                return column
+    except NothingToLearn as why:
+        return Ignored(entries.column, str(why))
+    msg = f"{entries.where} must be of a kind among {', '.join(COLUMNS)}"
+    raise InvalidDataError(msg)
 
 
-def _warn_of_strangers(column: Categorical, words: list[str | None], table: str) -> None:
-    """Warn where a column of many words has none that is known."""
-    found = {word for word in words if word is not None}
-    if len(words) - words.count(None) >= MANY and found.isdisjoint(column.words):
-        msg = (
-            f"no word of {_told(column.name, table)} is known, such as {min(found)!r}; it was "
-            f"trained on such as {column.words[0]!r}"
-        )
-        warnings.warn(msg, stacklevel=3)
+def _check_entries(entries: Entries, reading: Reading) -> None:
+    """Raise where there is nothing to learn, whatever the kind of column."""
+    n, n_present = len(entries), entries.n_present
+    why = ""
+    if not n_present:
+        why = "no entries"
+    elif reading.is_asked:
+        return
+    elif not entries.is_usable:
+        why = entries.what
+    elif n_present < FEW and n_present < HARDLY_ANY * n:
+        why = "hardly any entries"
+    elif n_present == n > 1 and entries.is_constant:
+        why = "one value"
+    if why:
+        raise NothingToLearn(why)
 
 
-def _told(column: str, table: str) -> str:
-    return f"column {column!r} of {table}"
+def _shown(readings: Iterable[Reading]) -> dict[str, Any]:
+    """Return what some columns show, without doubt and without contradiction, of all."""
+    found: dict[str, set[str]] = {}
+    for reading in readings:
+        for name, value in reading.shows.items():
+            found.setdefault(name, set()).add(value)
+    return {name: values.pop() for name, values in found.items() if len(values) == 1}
+
+
+def _listed(ignored: Sequence[Ignored]) -> str:
+    """Return columns by the reasons for which they are left out."""
+    reasons: dict[str, list[str]] = {}
+    for column in ignored:
+        reasons.setdefault(column.reason, []).append(repr(column.name))
+    return "; ".join(f"{', '.join(names)} ({reason})" for reason, names in reasons.items())

@@ -6,15 +6,18 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 from sklearn.base import BaseEstimator
-from sklearn.metrics import r2_score
+from sklearn.metrics import get_scorer, r2_score
 
 from multilayer import checks
+from multilayer.data import Table, read_table
+from multilayer.data.entries import Origin
 from multilayer.errors import InvalidDataError, InvalidTypeError, MissingPackageError
-from multilayer.model import Model, Values
+from multilayer.model import Columns, Model, Values
 from multilayer.plots.models import (
     class_places,
     class_probabilities,
     column_names,
+    own_model,
     predicted_values,
 )
 from multilayer.plots.style import BLUE, GREY, one_axes
@@ -102,17 +105,30 @@ def importance(
         msg = f"X of {owner} must have shape (n_samples, in_features); got {np.shape(X)}"
         raise InvalidDataError(msg)
     seed = int(checks.random_generator(rng, owner).integers(2**32))
-    X = _as_pandas(X) if hasattr(X, "columns") else checks.array(X, f"X of {owner}")
+    own = own_model(model)
+    table = None
+    if own is not None and isinstance(own.inputs, Columns):
+        table = X = read_table(X, "X", own.inputs.names)
+    elif hasattr(X, "columns"):
+        X = _as_pandas(X)
+    else:
+        X = checks.array(X, f"X of {owner}")
     names = _names(model, X, feature_names)
-    if len(X) > MAX_SAMPLES:
-        rows = np.linspace(0, len(X) - 1, MAX_SAMPLES).astype(np.intp)
-        X = X.iloc[rows] if hasattr(X, "iloc") else X[rows]
+    n_samples, n_columns = X.shape
+    rows = np.arange(n_samples)
+    if n_samples > MAX_SAMPLES:
+        rows = np.linspace(0, n_samples - 1, MAX_SAMPLES).astype(np.intp)
         y = np.asarray(y)[rows]
+    score = _scorer(model, scoring)
+    if table is not None:  # what is shuffled are row numbers: no entry is read again
+        X = np.tile(rows[:, None], n_columns)
+    elif n_samples > MAX_SAMPLES:
+        X = X.iloc[rows] if hasattr(X, "iloc") else X[rows]
     found = permutation_importance(
         model if hasattr(model, "fit") else _Predictor(model),
         X,
         y,
-        scoring=_scorer(model, scoring),
+        scoring=score if table is None else _of_rows(score, model, table),
         n_repeats=n_repeats,
         random_state=seed,
     )
@@ -139,9 +155,9 @@ def importance(
     score = scoring if isinstance(scoring, str) else "score"
     ax.set_xlabel(f"decrease of the {score.replace('_', ' ')} when the input is shuffled")
     ax.locator_params(axis="x", nbins=6)
-    n_left = X.shape[1] - len(shown)
+    n_left = n_columns - len(shown)
     if n_left:
-        title = f"the {len(shown)} most important of {X.shape[1]:,} inputs"
+        title = f"the {len(shown)} most important of {n_columns:,} inputs"
         ax.set_title(title, fontsize="medium")
     return ax
 
@@ -172,6 +188,21 @@ class _Predictor(BaseEstimator):  # type: ignore[misc]
     def predict(self, X: Any) -> Array:
         """Return what the model predicts."""
         return np.asarray(self.model.predict(X))
+
+
+def _of_rows(score: Any, model: Any, table: Table) -> Callable[[Any, Array, Any], float]:
+    """Return a score that takes, for each column of a table, the rows that stand in it."""
+    if score is None:
+        score = type(model).score
+    elif isinstance(score, str):
+        score = get_scorer(score)
+    origin = Origin("X")
+
+    def of_rows(_: Any, rows: Array, y: Any) -> float:
+        entries = [table[name].take(rows[:, i], origin) for i, name in enumerate(table.columns)]
+        return float(score(model, table.with_columns(entries), y))
+
+    return of_rows
 
 
 def _scorer(model: Any, scoring: Any) -> Any:

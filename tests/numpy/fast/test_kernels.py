@@ -83,6 +83,13 @@ ARGUMENTS = {
     "updates.sgd": lambda p: p.update(0.9, bool(p.n % 2), 0.1),
     "updates.adam": lambda p: p.update(0.9, 0.999, 1e-8, 0.01, vectors=2, step=(7,)),
     "source.gather": lambda p: (p.matrix(), p.rng.integers(p.n, size=5), p.matrix(5)),
+    "encoded.fill": lambda p: (
+        p.matrix(k=3).astype(np.float32),
+        np.array([0, p.k, p.k + 2]),
+        p.rng.integers(-1, p.k + 3, size=(p.n, 2)).astype(np.int32),
+        p.rng.integers(p.n, size=5),
+        p.matrix(5, p.k + 3),
+    ),
     "images.scale": lambda p: (
         p.rng.integers(256, size=(p.n, p.k)).astype(np.uint8),
         p.rng.integers(p.n, size=5),

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from multilayer import checks
-from multilayer.data import read_table
+from multilayer.data import Table, read_table
 from multilayer.errors import DivergenceError, InvalidDataError, InvalidTypeError
 from multilayer.inspection.doctor.patient import Patient
 from multilayer.inspection.range_test import RangeTest, lr_finder
@@ -166,8 +166,8 @@ def _some(X: Any, n_samples: int) -> Any:
     rows = np.linspace(0, n_samples - 1, MAX_SAMPLES).astype(np.intp)
     if hasattr(X, "tocsr"):
         return X.tocsr()[rows]
-    if isinstance(X, Mapping):
-        return {name: column[rows] for name, column in read_table(X).items()}
+    if isinstance(X, (Mapping, Table)):
+        return read_table(X).take(rows)
     return X[rows] if isinstance(X, LazySamples) else _safe_indexing(X, rows)
 
 

@@ -1,0 +1,31 @@
+"""Warnings that point at the line of the user's which called this package."""
+
+import sys
+import warnings
+from pathlib import Path
+
+__all__ = ["warn"]
+
+OURS = str(Path(__file__).parent)
+BETWEEN = ("sklearn", "joblib", "contextlib", "typer", "click")
+"""Packages through which a call may come: what they call is not what the user wrote."""
+
+
+def warn(message: str | Warning, category: type[Warning] = UserWarning) -> None:
+    """Warn at the innermost line that lies neither in this package nor in scikit-learn.
+
+    Parameters
+    ----------
+    message : str or Warning
+    category : type of Warning
+        Of a message that is a string.
+    """
+    level, frame = 1, sys._getframe(1)
+    while frame.f_back is not None and _is_between(frame.f_code.co_filename, frame.f_globals):
+        level, frame = level + 1, frame.f_back
+    warnings.warn(message, category, stacklevel=level + 1)
+
+
+def _is_between(path: str, names: dict[str, object]) -> bool:
+    package = str(names.get("__name__", "")).partition(".")[0]
+    return path.startswith(OURS) or package in BETWEEN

@@ -1,0 +1,153 @@
+"""DateFormat: how a column writes its dates, decided once from all its texts."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from multilayer.data.dates import LEAST_COMPACT, iso_seconds, moment
+from multilayer.data.notation import are_few, probe
+from multilayer.data.numerals import is_missing_mark
+
+__all__ = ["DateFormat", "DateFormatFound", "find_date_format"]
+
+Array = npt.NDArray[Any]
+
+
+@dataclass(frozen=True)
+class DateFormat:
+    """How a column writes its dates.
+
+    Parameters
+    ----------
+    order : {"", "day first", "month first"}
+        What ``5/1/2024`` means; empty where no date is written so.
+    has_zone : bool
+        Whether moments have a zone: they are then counted in UTC.
+    missing : tuple of str
+        Texts of the training that are no dates, and stand for missing ones; those that are known
+        to, such as ``NA`` and ``?``, are read so in any case.
+
+    Examples
+    --------
+    >>> seconds, others = DateFormat("day first").dates(["2/1/1970", "?", "soon"])
+    >>> seconds, others
+    (array([86400.,    nan,    nan]), [2])
+    """
+
+    order: str = ""
+    has_zone: bool = False
+    missing: tuple[str, ...] = ()
+
+    def __str__(self) -> str:
+        """Say what is not plain about it."""
+        parts = {
+            self.order: self.order,
+            "UTC": self.has_zone,
+            f"missing where {', '.join(self.missing[:3])}": self.missing,
+        }
+        return ", ".join(part for part, is_so in parts.items() if is_so)
+
+    def dates(self, texts: Sequence[str]) -> tuple[Array, list[int]]:
+        """Return the seconds since 1970, NaN where there is no date, and the places of others."""
+        if not self.has_zone and (quick := iso_seconds(texts)) is not None:
+            return quick, []
+        found = [self._seconds(text) for text in texts]
+        others = [i for i, seconds in enumerate(found) if seconds is None]
+        return np.array(found, dtype=np.float64), others  # of None it makes NaN
+
+    def _seconds(self, text: str) -> float | None:
+        if text in self.missing or is_missing_mark(text):
+            return math.nan
+        found = moment(text)
+        if found is None or (found.offset is not None) != self.has_zone:
+            return None
+        if found.is_open and found.day != found.month and not self.order:
+            return None
+        return found.since_1970(month_first=self.order == "month first")
+
+
+class DateFormatFound(NamedTuple):
+    """What `find_date_format` has found."""
+
+    format: DateFormat | None
+    """None where day and month cannot be told apart."""
+    others: tuple[int, ...] = ()
+    """The places of texts that are neither dates nor known marks of missing ones."""
+    shows: str = ""
+    """The order, where the texts leave no doubt about it."""
+
+
+def find_date_format(
+    texts: Sequence[str], counts: Array, order: str | None = None, *, is_asked: bool = False
+) -> DateFormatFound | None:
+    """Return how a column writes its dates, or None if it holds something else.
+
+    It holds dates if its texts are dates, but for marks of missing values and for other texts in at
+    most 2 % of its entries. Where a field of ``5/1/2024`` is above 12 in any of them, the other is
+    the month in all of them.
+
+    Parameters
+    ----------
+    texts : sequence of str
+        The column's different texts, without blanks around them.
+    counts : array of int
+        How often each stands in the column.
+    order : {"day first", "month first"}, optional
+        The order, where the texts leave it open.
+    is_asked : bool
+        Whether it is said to hold dates: all that are there are read, and what is none is missing.
+
+    Examples
+    --------
+    >>> once = np.ones(2, dtype=int)
+    >>> find_date_format(["1/5/2024", "1/31/2024"], once).format
+    DateFormat(order='month first', has_zone=False, missing=())
+    >>> print(find_date_format(["1/5/2024", "2/5/2024"], once).format)
+    None
+    """
+    if not is_asked and not probe(texts, moment):
+        return None
+    if iso_seconds(texts) is not None:
+        return DateFormatFound(DateFormat())
+    found = [moment(text) for text in texts]
+    is_mark = [is_missing_mark(text) for text in texts]
+    present = np.where(is_mark, 0, counts)
+    n_compact = sum(m is not None and m.is_compact for m in found)
+    if (
+        n_compact
+        and not is_asked
+        and (n_compact < LEAST_COMPACT or n_compact < np.count_nonzero(present))
+    ):
+        return None
+    with_zone = [m is not None and m.offset is not None for m in found]
+    has_zone = bool(2 * present[np.array(with_zone)].sum() > present.sum())
+    strays = {
+        way: tuple(
+            i
+            for i, m in enumerate(found)
+            if not is_mark[i]
+            and (
+                m is None
+                or (m.offset is not None) != has_zone
+                or m.since_1970(month_first=way == "month first") is None
+            )
+        )
+        for way in ("day first", "month first")
+    }
+    weight = {way: int(present[list(others)].sum()) for way, others in strays.items()}
+    chosen = min(weight, key=lambda way: (weight[way], way != order))
+    if not are_few(strays[chosen], present) and not is_asked:
+        return None
+    shows = chosen if len(set(weight.values())) > 1 else ""
+    if any(m is not None and m.is_open and m.day != m.month for m in found):
+        if not shows and order is None:
+            return DateFormatFound(None)
+    else:
+        chosen = shows = ""
+    others = strays[chosen or "day first"]
+    missing = tuple(texts[i] for i in others)
+    return DateFormatFound(DateFormat(chosen, has_zone, missing), others, shows)

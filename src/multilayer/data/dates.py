@@ -1,0 +1,187 @@
+"""Dates: what people write where a day or a moment is meant, read as seconds.
+
+``2024-01-05``, ``5.1.2024``, ``01/05/24 3:30 pm``, ``Jan 5, 2024``, ``2024-01-05T10:00:00+02:00``,
+``Dec-2015``, ``2024Q1``, ``20240105``. A moment is counted in seconds since the beginning of 1970,
+in UTC where a zone is given, and as it stands where none is.
+"""
+
+import datetime
+import re
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+__all__ = ["Moment", "compact_dates", "iso_seconds", "iso_texts", "moment"]
+
+Array = npt.NDArray[Any]
+
+DAY = 86400.0
+ORDINAL_OF_1970 = datetime.date(1970, 1, 1).toordinal()
+PIVOT = 69
+"""Years of two digits from here on are of the last century, as POSIX has it."""
+LEAST_COMPACT = 10
+"""Different numbers that must all be dates, for numbers such as 20240105 to be taken for them."""
+
+NAMES = (
+    "january", "february", "march", "april", "may", "june", "july", "august", "september",
+    "october", "november", "december",
+)  # fmt: skip
+MONTHS = {name[:n]: i for i, name in enumerate(NAMES, 1) for n in (3, len(name))} | {"sept": 9}
+MONTH = rf"(?P<name>{'|'.join(sorted(MONTHS, key=len, reverse=True))})\.?"
+DAY_OF_MONTH = r"(?P<day>\d{1,2})(?:st|nd|rd|th)?"
+WEEKDAY = r"(?:(?:mon|tue|wed|thu|fri|sat|sun)[a-z]*\.?,?\s+)?"
+CLOCK = (
+    r"(?:(?:T|,?\s+)(?P<hour>\d{1,2}):(?P<minute>[0-5]\d)(?::(?P<second>[0-5]\d(?:\.\d+)?))?"
+    r"(?:\s*(?P<half>[ap])\.?m\.?)?\s*(?P<zone>Z|UTC|GMT|[+-]\d\d(?::?\d\d)?)?)?"
+)
+FORMS = [
+    re.compile(WEEKDAY + form, re.IGNORECASE)
+    for form in (
+        r"(?P<year>\d{4})(?P<mark>[-/.])(?P<month>\d{1,2})(?P=mark)(?P<day>\d{1,2})" + CLOCK,
+        r"(?P<a>\d{1,2})(?P<mark>[-/.])(?P<b>\d{1,2})(?P=mark)(?P<year>\d{4}|\d\d)" + CLOCK,
+        DAY_OF_MONTH
+        + rf"(?P<mark>[-\s.]?)\s*{MONTH},?(?P=mark)\s*(?P<year>\d{{4}}|\d\d)"
+        + CLOCK,
+        MONTH + r"\s+" + DAY_OF_MONTH + r",?\s+(?P<year>\d{4})" + CLOCK,
+        MONTH + r"[-\s/](?P<year>\d{4}|\d\d)",
+        r"(?P<year>\d{4})[-\s/]" + MONTH,
+        r"(?P<year>\d{4})[-/](?P<month>\d\d)",
+        r"(?P<year>\d{4})[-\s/]?Q(?P<quarter>[1-4])",
+        r"Q(?P<quarter>[1-4])[-\s/]?(?P<year>\d{4})",
+        r"(?P<year>\d{4})-?W(?P<week>\d\d)",
+        r"(?P<year>(?:19|20)\d\d)(?P<month>[01]\d)(?P<day>[0-3]\d)"
+        r"(?:T(?P<hour>\d\d)(?P<minute>[0-5]\d)(?P<second>[0-5]\d)(?P<zone>Z)?)?",
+    )
+]  # fmt: skip
+ISO = re.compile(r"\d{4}-\d\d-\d\d(?:[T ]\d\d:\d\d(?::\d\d(?:\.\d{1,6})?)?)?")
+"""What NumPy reads, many at once."""
+
+
+class Moment(NamedTuple):
+    """A date, taken apart; one of ``day`` and ``month`` may stand for the other."""
+
+    year: int
+    month: int
+    day: int
+    is_open: bool = False
+    """Whether it may be that ``day`` is the month: ``5/1/2024``, where ``day`` is what is first."""
+    seconds: float = 0.0
+    """Of the day."""
+    offset: float | None = None
+    """Of its zone, in seconds east of Greenwich, where there is one."""
+    is_compact: bool = False
+    """Whether it is written in digits alone, as a number is: ``20240105``."""
+
+    def since_1970(self, *, month_first: bool = False) -> float | None:
+        """Return its seconds since the beginning of 1970; None if there is no such day."""
+        month, day = (self.day, self.month) if month_first and self.is_open else self[1:3]
+        try:
+            ordinal = datetime.date(self.year, month, day).toordinal()
+        except ValueError:
+            return None
+        return (ordinal - ORDINAL_OF_1970) * DAY + self.seconds - (self.offset or 0.0)
+
+
+def moment(text: str) -> Moment | None:
+    """Take a date apart; None if the text is none.
+
+    Examples
+    --------
+    >>> moment("Jan 5, 2024 3:30 pm")
+    Moment(year=2024, month=1, day=5, is_open=False, seconds=55800.0, offset=None, is_compact=False)
+    >>> moment("5/1/24").since_1970() == moment("2024-01-05").since_1970()
+    True
+    """
+    for form in FORMS:
+        if found := form.fullmatch(text):
+            break
+    else:
+        return None
+    part = found.groupdict()
+    year = int(part["year"])
+    if len(part["year"]) == 2:
+        year += 1900 if year >= PIVOT else 2000
+    if part.get("week"):
+        try:
+            first = datetime.date.fromisocalendar(year, int(part["week"]), 1)
+        except ValueError:
+            return None
+        return Moment(first.year, first.month, first.day)
+    is_open = "a" in part and part["mark"] != "."  # with points the day is first
+    day, month = int(part.get("day") or part.get("a") or 1), part.get("month") or part.get("b")
+    if part.get("quarter"):
+        month = 3 * int(part["quarter"]) - 2
+    elif part.get("name"):
+        month = MONTHS[part["name"].lower()]
+    seconds, offset = _clock(part)
+    return Moment(year, int(month or 1), day, is_open, seconds, offset, text.isdigit())
+
+
+def _clock(part: dict[str, Any]) -> tuple[float, float | None]:
+    """Return the seconds of the day, and those of the zone, if there is one."""
+    if not part.get("hour"):
+        return 0.0, None
+    hour, half = int(part["hour"]), part.get("half")
+    if half:
+        hour = hour % 12 + 12 * (half.lower() == "p")
+    seconds = 3600.0 * hour + 60.0 * int(part["minute"]) + float(part["second"] or 0)
+    zone = part.get("zone")
+    if not zone:
+        return seconds, None
+    if zone[0] not in "+-":
+        return seconds, 0.0
+    digits = zone[1:].replace(":", "").ljust(4, "0")
+    offset = 3600.0 * int(digits[:2]) + 60.0 * int(digits[2:])
+    return seconds, -offset if zone[0] == "-" else offset
+
+
+def iso_seconds(texts: Sequence[str]) -> Array | None:
+    """Return the seconds since 1970 of dates that are all in ISO's form without zone; else None."""
+    if not all(map(ISO.fullmatch, texts)):
+        return None
+    try:
+        moments = np.array(texts, dtype="datetime64[us]")
+    except ValueError:  # the 30th of February
+        return None
+    return moments.astype(np.int64) / 1e6
+
+
+def iso_texts(seconds: Array) -> list[str]:
+    """Return moments as text in ISO's form: days alone where none has a time.
+
+    Examples
+    --------
+    >>> iso_texts(np.array([0.0, 86400.0])), iso_texts(np.array([0.5]))
+    (['1970-01-01', '1970-01-02'], ['1970-01-01 00:00:00.500000'])
+    """
+    unit = "D" if not (seconds % DAY).any() else "s" if not (seconds % 1).any() else "us"
+    moments = np.rint(seconds * 1e6).astype("datetime64[us]").astype(f"datetime64[{unit}]")
+    return [text.replace("T", " ") for text in np.datetime_as_string(moments).tolist()]
+
+
+def compact_dates(numbers: Array) -> Array | None:
+    """Return the seconds since 1970 of numbers such as 20240105, if all are such; else None.
+
+    Examples
+    --------
+    >>> compact_dates(np.array([20240105.0, np.nan]))
+    array([1.7044128e+09,           nan])
+    >>> compact_dates(np.array([20241505.0])) is None
+    True
+    """
+    present = numbers[~np.isnan(numbers)]
+    if not len(present) or present.min() < 19000101 or present.max() > 21001231:
+        return None
+    whole = present.astype(np.int64)
+    years, months, days = whole // 10000, whole // 100 % 100, whole % 100
+    if (whole != present).any() or (months < 1).any() or (months > 12).any() or (days < 1).any():
+        return None
+    first = (years - 1970).astype("datetime64[Y]").astype("datetime64[M]") + (months - 1)
+    moments = first.astype("datetime64[D]") + (days - 1)
+    if (moments.astype("datetime64[M]") != first).any():
+        return None
+    seconds = np.full(len(numbers), np.nan)
+    seconds[~np.isnan(numbers)] = moments.astype(np.int64) * DAY
+    return seconds

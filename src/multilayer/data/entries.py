@@ -1,0 +1,485 @@
+"""Entries: one column of a table, typed once: numbers, texts, dates, or what no network can take.
+
+Whatever a column came in, there are three things to ask of it: its numbers, its dates and its
+categories. A kind of column (`multilayer.model`) asks for one of them, and need not know what the
+others are.
+"""
+
+import unicodedata
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Any, ClassVar, Self
+
+import numpy as np
+import numpy.typing as npt
+
+from multilayer.data.date_format import DateFormat, DateFormatFound, find_date_format
+from multilayer.data.dates import LEAST_COMPACT, compact_dates, iso_texts
+from multilayer.data.notation import Notation, NotationFound, find_notation
+from multilayer.data.notes import Note
+from multilayer.data.numerals import plain
+from multilayer.errors import InvalidDataError
+
+__all__ = [
+    "DateEntries",
+    "Entries",
+    "NumberEntries",
+    "Origin",
+    "TextEntries",
+    "UnusableEntries",
+    "category",
+]
+
+Array = npt.NDArray[Any]
+
+LARGEST = 2**53
+"""Up to here float64 holds every whole number."""
+
+
+@dataclass(frozen=True)
+class Origin:
+    """What messages call a table and its rows.
+
+    Parameters
+    ----------
+    table : str
+        ``"X"``, or a file's name.
+    is_file : bool
+        Whether rows are lines of a file, of which the first stands below a header.
+    rows : array of int, optional
+        Which rows these are of a larger table, counted from 0.
+    """
+
+    table: str = "X"
+    is_file: bool = False
+    rows: Array | None = None
+
+    def row(self, index: int) -> str:
+        """Return by what people know a row: ``row 3``, counted from 0; of a file from 1."""
+        number = index if self.rows is None else int(self.rows[index])
+        return f"row {number + 1:,} below its header" if self.is_file else f"row {number}"
+
+    def part(self, rows: Array) -> "Origin":
+        """Return the origin of some of the rows."""
+        return replace(self, rows=rows if self.rows is None else self.rows[rows])
+
+
+class Entries:
+    """A column's entries.
+
+    Attributes
+    ----------
+    column : str
+        The column's name.
+    origin : Origin
+        The table that it stands in.
+    what : str
+        What the entries are, in messages.
+    is_usable : bool
+        Whether any kind of column can take them.
+    """
+
+    what: ClassVar[str]
+    is_usable: ClassVar[bool] = True
+
+    def __init__(self, column: str, origin: Origin) -> None:
+        self.column, self.origin = column, origin
+
+    def __len__(self) -> int:
+        raise NotImplementedError
+
+    @property
+    def where(self) -> str:
+        """What messages call the column."""
+        return f"column {self.column!r} of {self.origin.table}"
+
+    @property
+    def n_present(self) -> int:
+        """How many entries are not missing."""
+        raise NotImplementedError
+
+    @property
+    def is_constant(self) -> bool:
+        """Whether all that are not missing are the same."""
+        raise NotImplementedError
+
+    def take(self, rows: Array, origin: Origin) -> "Entries":
+        """Return some of the rows, whose origin is given."""
+        raise NotImplementedError
+
+    def without(self, missing: Sequence[str]) -> "Entries":
+        """Return these entries, of which these texts are missing ones."""
+        return self
+
+    def find_notation(
+        self, decimal: str | None = None, *, is_asked: bool = False
+    ) -> NotationFound | None:
+        """Return how the entries write numbers; None if they are none."""
+        return None
+
+    def find_date_format(
+        self, order: str | None = None, *, is_asked: bool = False
+    ) -> DateFormatFound | None:
+        """Return how the entries write dates; None if they are none."""
+        return None
+
+    def numbers(self, notation: Notation, notes: list[Note]) -> Array:
+        """Return the entries as float64, NaN for missing ones.
+
+        What is no number among numbers is taken as missing, which `notes` are told of.
+
+        Raises
+        ------
+        InvalidDataError
+            If there is an infinite number, or no number but something else.
+        """
+        raise InvalidDataError(self._mismatch("numbers"))
+
+    def dates(self, form: DateFormat, notes: list[Note]) -> Array:
+        """Return the entries as seconds since 1970, NaN for missing ones; else as `numbers`."""
+        raise InvalidDataError(self._mismatch("dates"))
+
+    def categories(self) -> tuple[Array, list[str]]:
+        """Return each entry's place among the categories, −1 for missing ones; and these."""
+        raise InvalidDataError(self._mismatch("numbers, text, dates or booleans"))
+
+    def objects(self) -> Array:
+        """Return the entries as Python has them, None for missing ones: to be shown."""
+        codes, names = self.categories()
+        return np.array([*names, None], dtype=object)[codes]
+
+    def _mismatch(self, wanted: str) -> str:
+        return f"{self.where} must hold {wanted}; got {self.what}"
+
+
+class NumberEntries(Entries):
+    """Numbers, or booleans.
+
+    Parameters
+    ----------
+    values : array of shape (n_rows,)
+        Booleans, integers or floats; NaN is missing.
+    is_missing : array of bool, optional
+        Which others are.
+    """
+
+    what = "numbers"
+
+    def __init__(
+        self, column: str, origin: Origin, values: Array, is_missing: Array | None = None
+    ) -> None:
+        super().__init__(column, origin)
+        self.values = values
+        self._is_missing = is_missing
+
+    def __len__(self) -> int:
+        return len(self.values)
+
+    @cached_property
+    def is_missing(self) -> Array:
+        """Which entries are missing."""
+        is_missing = np.isnan(self.values) if self.values.dtype.kind == "f" else None
+        if self._is_missing is None:
+            return np.zeros(len(self), dtype=bool) if is_missing is None else is_missing
+        return self._is_missing if is_missing is None else self._is_missing | is_missing
+
+    @property
+    def n_present(self) -> int:
+        return len(self) - int(np.count_nonzero(self.is_missing))
+
+    @property
+    def is_constant(self) -> bool:
+        present = self._present()
+        return not len(present) or bool((present == present[0]).all())
+
+    def take(self, rows: Array, origin: Origin) -> Self:
+        is_missing = None if self._is_missing is None else self._is_missing[rows]
+        return type(self)(self.column, origin, self.values[rows], is_missing)
+
+    def find_notation(
+        self, decimal: str | None = None, *, is_asked: bool = False
+    ) -> NotationFound | None:
+        present = self._present()
+        is_whole = self.values.dtype.kind in "iu" and len(present)
+        if is_whole and not is_asked and not -LARGEST <= present.min() <= present.max() <= LARGEST:
+            return None  # numbers that float64 cannot tell apart are codes
+        return NotationFound(Notation(is_boolean=self.values.dtype.kind == "b"))
+
+    def find_date_format(
+        self, order: str | None = None, *, is_asked: bool = False
+    ) -> DateFormatFound | None:
+        if self.values.dtype.kind == "b" or self._compact_dates() is None:
+            return None
+        is_date = is_asked or len(np.unique(self._present())) >= LEAST_COMPACT
+        return DateFormatFound(DateFormat()) if is_date else None
+
+    def numbers(self, notation: Notation, notes: list[Note]) -> Array:
+        numbers = self._floats()
+        if np.isinf(numbers).any():
+            index = int(np.argmax(np.isinf(numbers)))
+            msg = (
+                f"{self.where} must hold finite numbers; got {numbers[index]} at "
+                f"{self.origin.row(index)}"
+            )
+            raise InvalidDataError(msg)
+        return numbers
+
+    def dates(self, form: DateFormat, notes: list[Note]) -> Array:
+        seconds = self._compact_dates()
+        if seconds is None and self.n_present:
+            raise InvalidDataError(self._mismatch("dates"))
+        return np.full(len(self), np.nan) if seconds is None else seconds
+
+    def categories(self) -> tuple[Array, list[str]]:
+        values, places = np.unique(self._present(), return_inverse=True)
+        codes = np.full(len(self), -1, np.int32)
+        codes[~self.is_missing] = places
+        return codes, [category(value) for value in values]
+
+    def objects(self) -> Array:
+        objects = self.values.astype(object)
+        objects[self.is_missing] = None
+        return objects
+
+    def _present(self) -> Array:
+        return self.values[~self.is_missing]
+
+    def _floats(self) -> Array:
+        numbers: Array = self.values.astype(np.float64, copy=False)
+        if self._is_missing is not None:
+            numbers = np.where(self._is_missing, np.nan, numbers)
+        return numbers
+
+    def _compact_dates(self) -> Array | None:
+        return compact_dates(self._floats())
+
+
+class TextEntries(Entries):
+    """Texts: each different one once, and its place in each row.
+
+    Blanks around a text do not count, and its characters are in Unicode's normal form C: what looks
+    the same is the same. An empty text is missing.
+
+    Parameters
+    ----------
+    codes : array of int32, of shape (n_rows,)
+        −1 for missing entries.
+    texts : sequence of str
+    is_category : bool
+        Whether a library calls them categories: plain numbers among them are names, then.
+    """
+
+    what = "text"
+
+    def __init__(
+        self,
+        column: str,
+        origin: Origin,
+        codes: Array,
+        texts: Sequence[str],
+        *,
+        is_category: bool = False,
+    ) -> None:
+        super().__init__(column, origin)
+        self.codes, self.texts, self.counts = _tidied(codes, texts)
+        self.is_category = is_category
+
+    def __len__(self) -> int:
+        return len(self.codes)
+
+    @property
+    def n_present(self) -> int:
+        return int(self.counts.sum())
+
+    @property
+    def is_constant(self) -> bool:
+        return len(self.texts) < 2
+
+    def take(self, rows: Array, origin: Origin) -> Self:
+        return type(self)(
+            self.column, origin, self.codes[rows], self.texts, is_category=self.is_category
+        )
+
+    def without(self, missing: Sequence[str]) -> Self:
+        if set(missing).isdisjoint(self.texts):
+            return self
+        texts = ["" if text in missing else text for text in self.texts]
+        return type(self)(self.column, self.origin, self.codes, texts, is_category=self.is_category)
+
+    def find_notation(
+        self, decimal: str | None = None, *, is_asked: bool = False
+    ) -> NotationFound | None:
+        if self.is_category and not is_asked and all(map(plain, self.texts)):
+            return None
+        return find_notation(self.texts, self.counts, decimal, is_asked=is_asked)
+
+    def find_date_format(
+        self, order: str | None = None, *, is_asked: bool = False
+    ) -> DateFormatFound | None:
+        return find_date_format(self.texts, self.counts, order, is_asked=is_asked)
+
+    def numbers(self, notation: Notation, notes: list[Note]) -> Array:
+        return self._read(*notation.numbers(self.texts), "numbers", notes)
+
+    def dates(self, form: DateFormat, notes: list[Note]) -> Array:
+        return self._read(*form.dates(self.texts), "dates", notes)
+
+    def categories(self) -> tuple[Array, list[str]]:
+        return self.codes, self.texts
+
+    def _strays(self, places: Sequence[int], wanted: str) -> Note:
+        """Return what is said of texts that are not what they ought to be, and become missing."""
+        rows = np.flatnonzero(np.isin(self.codes, np.asarray(places)))
+        first = self.texts[self.codes[rows[0]]]
+        row = self.origin.row(int(rows[0]))
+        if len(rows) == 1:
+            says = (
+                f"has {first!r} at {row}, which is not one of the {wanted} and is taken as missing"
+            )
+        else:
+            says = (
+                f"has {len(rows):,} entries that are not {wanted}, the first of them {first!r} at "
+                f"{row}; they are taken as missing"
+            )
+        return Note(self.column, self.origin.table, says)
+
+    def _read(self, values: Array, others: list[int], wanted: str, notes: list[Note]) -> Array:
+        """Return each row's value."""
+        if others:
+            if np.isnan(values).all():
+                row = int(np.argmax(np.isin(self.codes, others)))
+                msg = (
+                    f"{self.where} must hold {wanted}; got {self.texts[self.codes[row]]!r} at "
+                    f"{self.origin.row(row)}"
+                )
+                raise InvalidDataError(msg)
+            notes.append(self._strays(others, wanted))
+        return np.append(values, np.nan)[self.codes]  # the last for −1
+
+
+class DateEntries(Entries):
+    """Moments, as seconds since the beginning of 1970.
+
+    Parameters
+    ----------
+    seconds : array of float64, of shape (n_rows,)
+        NaN is missing.
+    has_zone : bool
+        Whether they are in UTC; else they are whatever a clock on the wall shows.
+    """
+
+    what = "dates"
+
+    def __init__(self, column: str, origin: Origin, seconds: Array, has_zone: bool) -> None:
+        super().__init__(column, origin)
+        self.seconds, self.has_zone = seconds, has_zone
+
+    def __len__(self) -> int:
+        return len(self.seconds)
+
+    @property
+    def n_present(self) -> int:
+        return len(self) - int(np.count_nonzero(np.isnan(self.seconds)))
+
+    @property
+    def is_constant(self) -> bool:
+        present = self.seconds[~np.isnan(self.seconds)]
+        return not len(present) or bool((present == present[0]).all())
+
+    def take(self, rows: Array, origin: Origin) -> Self:
+        return type(self)(self.column, origin, self.seconds[rows], self.has_zone)
+
+    def find_date_format(
+        self, order: str | None = None, *, is_asked: bool = False
+    ) -> DateFormatFound:
+        return DateFormatFound(DateFormat(has_zone=self.has_zone))
+
+    def dates(self, form: DateFormat, notes: list[Note]) -> Array:
+        if self.has_zone != form.has_zone and self.n_present:
+            zones = {True: "dates with a time zone", False: "dates without a time zone"}
+            msg = (
+                f"{self.where} must hold {zones[form.has_zone]}, as in training; got "
+                f"{zones[self.has_zone]}"
+            )
+            raise InvalidDataError(msg)
+        return self.seconds
+
+    def categories(self) -> tuple[Array, list[str]]:
+        is_present = ~np.isnan(self.seconds)
+        values, places = np.unique(self.seconds[is_present], return_inverse=True)
+        codes = np.full(len(self), -1, np.int32)
+        codes[is_present] = places
+        return codes, iso_texts(values)
+
+
+class UnusableEntries(Entries):
+    """What no network can take: lists, bytes, complex numbers.
+
+    Parameters
+    ----------
+    n_rows : int
+    what : str
+        What they are.
+    """
+
+    is_usable = False
+
+    def __init__(self, column: str, origin: Origin, n_rows: int, what: str) -> None:
+        super().__init__(column, origin)
+        self._n_rows = n_rows
+        self.what = what  # type: ignore[misc]  # of each its own
+
+    def __len__(self) -> int:
+        return self._n_rows
+
+    @property
+    def n_present(self) -> int:
+        return self._n_rows
+
+    @property
+    def is_constant(self) -> bool:
+        return False
+
+    def take(self, rows: Array, origin: Origin) -> Self:
+        n_rows = len(np.arange(len(self))[rows])
+        return type(self)(self.column, origin, n_rows, self.what)
+
+
+def category(value: Any) -> str:
+    """Return what a number or boolean is called as a category.
+
+    It is the shortest text that says it in its own type, of whole numbers without a decimal point:
+    7, 7.0 and ``numpy.float32(7)`` are the same.
+
+    Examples
+    --------
+    >>> category(7.0), category(np.float32(0.1)), category(True)
+    ('7', '0.1', 'True')
+    """
+    if isinstance(value, (bool, np.bool_)):
+        return str(bool(value))
+    if isinstance(value, (int, np.integer)):
+        return str(int(value))
+    number = float(str(value)) if isinstance(value, np.floating) else float(value)
+    return str(int(number)) if number.is_integer() else repr(number)
+
+
+def _tidied(codes: Array, texts: Sequence[str]) -> tuple[Array, list[str], Array]:
+    """Return codes of tidy texts that all stand somewhere, these, and how often each does."""
+    counts = np.bincount(codes + 1, minlength=len(texts) + 1)[1:]
+    tidy: dict[str, int] = {}
+    places = np.full(len(texts) + 1, -1, np.int32)  # the last for −1
+    for i, (text, count) in enumerate(zip(texts, counts.tolist(), strict=True)):
+        if count and (clean := _clean(text)):
+            places[i] = tidy.setdefault(clean, len(tidy))
+    kept = list(tidy)
+    if kept != list(texts):
+        codes = places[codes]
+        counts = np.bincount(codes + 1, minlength=len(kept) + 1)[1:]
+    return codes, kept, counts
+
+
+def _clean(text: str) -> str:
+    text = text.strip()
+    return text if text.isascii() else unicodedata.normalize("NFC", text)

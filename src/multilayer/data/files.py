@@ -1,0 +1,207 @@
+"""Tables in files: CSV in its dialects, and Parquet."""
+
+import bz2
+import csv
+import gzip
+import lzma
+import os
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from multilayer.caller import warn
+from multilayer.data.dialects import Dialect, cells, decoded, find_dialect
+from multilayer.data.entries import Origin, TextEntries
+from multilayer.data.notes import TableWarning
+from multilayer.data.table import Table, read_table
+from multilayer.errors import InvalidDataError, MissingPackageError
+
+__all__ = ["read_file"]
+
+Array = npt.NDArray[Any]
+
+PACKED = {b"\x1f\x8b": gzip.decompress, b"BZh": bz2.decompress, b"\xfd7zXZ": lzma.decompress}
+"""The bytes that packed files begin with, and what unpacks them."""
+PARQUET, WORKBOOKS = b"PAR1", (b"PK\x03\x04", b"\xd0\xcf\x11\xe0")
+NO_TABLES = ("<!doctype", "<html", "<?xml", "{", "[{")
+MOST_LINES = 10
+"""Lines that look like rows in one cell: with more of them a quote stands in the wrong place."""
+BLOCK = 10_000
+"""Rows that are taken apart at a time: of texts that come again one is kept."""
+
+
+def read_file(
+    path: str | os.PathLike[str],
+    *,
+    separator: str | None = None,
+    decimal: str | None = None,
+    encoding: str | None = None,
+    date_order: str | None = None,
+    missing: Sequence[str] = (),
+) -> Table:
+    r"""Read a table from a CSV file, packed by gzip, bz2 or xz or not, or from a Parquet file.
+
+    Of CSV every cell is read as text, and what a column holds is decided by all of it: ``02139``
+    stays a code, and ``NA`` a category, unless it stands among numbers.
+
+    Parameters
+    ----------
+    path : path
+    separator : str, optional
+        What stands between cells; by default a comma, a semicolon, a tab or ``|``, as it fits.
+    decimal : {".", ","}, optional
+        The decimal mark, where a column leaves it open.
+    encoding : str, optional
+        By default what the file's first bytes say, else UTF-8, else Windows-1252.
+    date_order : {"day first", "month first"}, optional
+        The order of dates such as 5/1/2024, where a column leaves it open.
+    missing : sequence of str
+        Texts that are missing entries, in any column; empty cells are in any case.
+
+    Raises
+    ------
+    InvalidDataError, InvalidArgumentError
+        If there is no such file, or it is no table; the message says in which line.
+    MissingPackageError
+        If it is a Parquet file, and pyarrow is not installed.
+
+    Warns
+    -----
+    TableWarning
+        Of what was decided and is open to doubt.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> path = Path(tempfile.mkdtemp()) / "homes.csv"
+    >>> _ = path.write_text("area;kind\n70,5;flat\n120;house\n")
+    >>> homes = read_file(path)
+    >>> homes, homes["area"].find_notation().notation.decimal
+    (Table(2 rows: area, kind), ',')
+    """
+    path = Path(path)
+    if path.is_dir() or not path.exists():
+        msg = f"{path} is a folder: name a file" if path.is_dir() else f"there is no file {path}"
+        raise InvalidDataError(msg)
+    content = path.read_bytes()
+    for mark, unpack in PACKED.items():
+        if content.startswith(mark):
+            content = _unpacked(content, unpack, path)
+    if content.startswith(PARQUET):
+        table = _parquet(path)
+    else:
+        if content.startswith(WORKBOOKS):
+            msg = f"{path} is a workbook or an archive: save its table as CSV, and give that"
+            raise InvalidDataError(msg)
+        text, used = decoded(content, encoding, path)
+        if text.lstrip()[:9].lower().startswith(NO_TABLES):
+            msg = f"{path} is no table, but HTML or JSON: {text.lstrip()[:20]!r}"
+            raise InvalidDataError(msg)
+        remarks = [] if encoding or used.startswith("utf") else [
+            f"it is no UTF-8, and is read as {used}: its encoding may be another"
+        ]  # fmt: skip
+        try:
+            dialect = find_dialect(text, separator, path)
+            columns = _columns(text, dialect, path, remarks)
+        except csv.Error as error:
+            msg = f"{path} must be a CSV file: {error} (a quote that is never closed?)"
+            raise InvalidDataError(msg) from error
+        for remark in (*dialect.remarks, *remarks):
+            warn(TableWarning(f"{path}: {remark}", ()))
+        table = Table(columns)
+    if not len(table):
+        msg = f"{path} must have rows below its header; there are none"
+        raise InvalidDataError(msg)
+    entries = [table[name].without(missing) for name in table.columns]
+    return Table(entries, decimal=decimal, date_order=date_order, missing=tuple(missing))
+
+
+def _unpacked(content: bytes, unpack: Any, path: Path) -> bytes:
+    try:
+        return bytes(unpack(content))
+    except (OSError, EOFError, ValueError, lzma.LZMAError) as error:
+        msg = f"{path} must be a packed file that is whole: {error}"
+        raise InvalidDataError(msg) from error
+
+
+def _parquet(path: Path) -> Table:
+    try:
+        from pyarrow import ArrowException, parquet
+    except ImportError as error:
+        msg = 'reading Parquet needs pyarrow: pip install "pyarrow"'
+        raise MissingPackageError(msg) from error
+    try:
+        found = parquet.read_table(path)
+    except (ArrowException, OSError) as error:
+        msg = f"{path} must be a Parquet file: {error}"
+        raise InvalidDataError(msg) from error
+    return read_table(found, str(path))
+
+
+def _columns(text: str, dialect: Dialect, path: Path, remarks: list[str]) -> list[TextEntries]:
+    """Return the columns, each different text of which is kept once."""
+    names = dialect.names
+    places: list[dict[str, int]] = [{} for _ in names]
+    codes: list[list[Array]] = [[np.empty(0, np.int32)] for _ in names]
+    short, n_rows = [], 0
+    rows = _rows(text, dialect)
+    while block := list(islice(rows, BLOCK)):
+        for i, row in enumerate(block):
+            if len(row) < len(names):
+                short.append(n_rows + i)
+                block[i] = row + [""] * (len(names) - len(row))
+            elif any(map(str.strip, row[len(names) :])):
+                msg = (
+                    f"{path} must have {len(names)} cells in a row, as in its header; row "
+                    f"{n_rows + i + 1:,} below it has {len(row)}"
+                )
+                raise InvalidDataError(msg)
+        for known, found, column in zip(places, codes, zip(*block, strict=False), strict=False):
+            for text in dict.fromkeys(column):
+                known.setdefault(text, len(known))
+            found.append(np.fromiter(map(known.__getitem__, column), np.int32, len(block)))
+        n_rows += len(block)
+    for name, known in zip(names, places, strict=True):
+        _check_quotes(name, known, dialect, path)
+    if short:
+        rows_have = "a row has" if len(short) == 1 else f"{len(short):,} rows have"
+        remarks.append(
+            f"{rows_have} fewer cells than its header, row {short[0] + 1:,} below it"
+            f"{' first' * (len(short) > 1)}; the rest is missing"
+        )
+    origin = Origin(str(path), is_file=True)
+    return [
+        TextEntries(name, origin, np.concatenate(found), list(known))
+        for name, known, found in zip(names, places, codes, strict=True)
+    ]
+
+
+def _rows(text: str, dialect: Dialect) -> Iterator[list[str]]:
+    """Yield the rows below the header; an empty line is one in a file of one column alone."""
+    n_empty = 0
+    for row in islice(cells(text, dialect.separator), dialect.n_above, None):
+        if row:
+            yield from [[""]] * n_empty
+            yield row
+            n_empty = 0
+        elif len(dialect.names) == 1:  # where it is an entry that is missing, if others follow
+            n_empty += 1
+
+
+def _check_quotes(name: str, texts: Iterable[str], dialect: Dialect, path: Path) -> None:
+    """Raise where a quote that is closed too late has made one cell of many lines."""
+    n_separators = max(len(dialect.names) - 1, 1)
+    for text in texts:
+        if "\n" not in text:
+            continue
+        n_lines = sum(line.count(dialect.separator) == n_separators for line in text.splitlines())
+        if n_lines > MOST_LINES:
+            msg = (
+                f"{path} must not have {n_lines:,} lines in one cell; column {name!r} has: a quote "
+                f"before {text[:20]!r} is closed too late"
+            )
+            raise InvalidDataError(msg)

@@ -1,0 +1,301 @@
+"""Notation: how a column writes its numbers, decided once from all its texts."""
+
+import math
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from multilayer.data.numerals import (
+    SCALES,
+    Numeral,
+    clock,
+    grammar,
+    is_currency,
+    is_missing_mark,
+    numeral,
+    plain,
+)
+
+__all__ = ["Notation", "NotationFound", "are_few", "find_notation", "probe"]
+
+Array = npt.NDArray[Any]
+
+TOLERANCE = 0.02
+"""The largest share of entries that may be something else in a column of numbers or dates."""
+FEW = 10
+"""Of so few different numbers, other texts beside them make categories of all."""
+LONGEST = 15
+"""Digits that float64 holds exactly; whole numbers of more are codes."""
+PROBED = 1000
+"""Of more different texts, so many are looked at first."""
+MOST = 0.5
+"""Above this share bounds, such as <0.5, are names; and numbers in one notation are the rule."""
+NEARLY_ALL = 0.9
+"""The share of numbers, in whatever notation, from which a column is said to have them."""
+CATEGORICAL = "categorical"
+
+BOOLEANS = {"true": 1.0, "false": 0.0}
+MARKS = (
+    (".", ""), (".", ","), (",", ""), (",", "."), (".", " "), (",", " "), (".", "'"), (",", "'"),
+    (".", "_"),
+)  # fmt: skip
+"""The marks of decimals and thousands; where several fit, the first is taken."""
+
+
+@dataclass(frozen=True)
+class Notation:
+    """How a column writes its numbers.
+
+    Parameters
+    ----------
+    decimal, thousands : str
+        The marks: a point or a comma; and a comma, point, space, apostrophe, underscore or none.
+    unit : str
+        What may stand before or behind a number, in lower case: ``"$"``, ``"%"``, ``"sqm"``.
+    scale : {"", "duration", "clock", "bytes", "multiple"}
+        Units of which each has a worth of its own: years to seconds and hours:minutes, both in
+        seconds, bytes, or k and M.
+    is_boolean : bool
+        Whether ``true`` and ``false``, in capitals or not, are written for 1 and 0.
+    missing : tuple of str
+        Texts of the training that are no numbers, and stand for missing ones; those that are
+        known to, such as ``NA`` and ``?``, are read so in any case.
+
+    Examples
+    --------
+    >>> prices = Notation(thousands=",", unit="$")
+    >>> prices.number("$1,200.50"), prices.number("n/a"), prices.number("ask")
+    (1200.5, nan, None)
+    """
+
+    decimal: str = "."
+    thousands: str = ""
+    unit: str = ""
+    scale: str = ""
+    is_boolean: bool = False
+    missing: tuple[str, ...] = ()
+
+    def __str__(self) -> str:
+        """Say what is not plain about it, such as ``decimal comma, in €``."""
+        parts = {
+            "true and false": self.is_boolean,
+            "decimal comma": self.decimal == ",",
+            f"thousands {self.thousands!r}": self.thousands,
+            f"in {self.unit}": self.unit,
+            f"in units of {self.scale}": self.scale not in ("", "clock"),
+            "times": self.scale == "clock",
+            f"missing where {', '.join(self.missing[:3])}": self.missing,
+        }
+        return ", ".join(part for part, is_so in parts.items() if is_so)
+
+    def number(self, text: str) -> float | None:
+        """Return the number that a text says: NaN for a missing one, None if it says none."""
+        if self.decimal == "." and not self.scale and plain(text):
+            return float(text)
+        if text in self.missing or is_missing_mark(text):
+            return math.nan
+        if self.is_boolean:
+            return BOOLEANS.get(text.lower())
+        if self.scale == "clock":
+            return clock(text)
+        found = numeral(text)
+        worth = None if found is None else self._worth(found.unit)
+        if found is None or worth is None:
+            return None
+        if not grammar(self.decimal, self.thousands).fullmatch(found.body):
+            return None
+        digits = found.body.replace(self.thousands, "") if self.thousands else found.body
+        number = float(digits.replace(self.decimal, ".") + found.exponent) * worth
+        return -number if found.is_negative else number
+
+    def numbers(self, texts: Iterable[str]) -> tuple[Array, list[int]]:
+        """Return the numbers of many texts, NaN where there is none, and the places of others."""
+        found = [self.number(text) for text in texts]
+        others = [i for i, number in enumerate(found) if number is None]
+        return np.array(found, dtype=np.float64), others  # of None it makes NaN
+
+    def _worth(self, unit: str) -> float | None:
+        """Return what a number in this unit is multiplied by; None if it is a foreign one."""
+        if self.scale and unit:
+            return SCALES[self.scale].get(unit)
+        return 1.0 if unit in ("", self.unit) and self.scale in ("", "multiple") else None
+
+
+class NotationFound(NamedTuple):
+    """What `find_notation` has found."""
+
+    notation: Notation | None
+    """None where there are numbers, but written in more than one way."""
+    others: tuple[int, ...] = ()
+    """The places of texts that are neither numbers nor known marks of missing ones."""
+    doubts: tuple[tuple[str, str], ...] = ()
+    """What a column is said to do, and the kind of column that does otherwise."""
+    shows: str = ""
+    """The decimal mark, where the texts leave no doubt about it."""
+    is_open: bool = False
+    """Whether another decimal mark would make other numbers of them."""
+
+
+def find_notation(
+    texts: Sequence[str], counts: Array, decimal: str | None = None, *, is_asked: bool = False
+) -> NotationFound | None:
+    """Return how a column writes its numbers, or None if it holds something else.
+
+    It holds numbers if its texts are numbers in one notation, but for marks of missing values and
+    for other texts in at most 2 % of its entries. Whole numbers with leading zeros, or of more than
+    15 digits, are codes and no numbers, and so is what has letters before its digits.
+
+    Parameters
+    ----------
+    texts : sequence of str
+        The column's different texts, without blanks around them.
+    counts : array of int
+        How often each stands in the column.
+    decimal : {".", ","}, optional
+        The decimal mark, where the texts leave it open.
+    is_asked : bool
+        Whether it is said to hold numbers: all that are there are read, codes too, and what is none
+        is missing.
+
+    Examples
+    --------
+    >>> find_notation(["1.200,50 €", "850 €", "?"], np.array([1, 1, 1])).notation
+    Notation(decimal=',', thousands='.', unit='€', scale='', is_boolean=False, missing=())
+    >>> find_notation(["02139", "10001"], np.array([1, 1])) is None
+    True
+    """
+    if texts and {text.lower() for text in texts[: FEW + 1]} <= BOOLEANS.keys():
+        return NotationFound(Notation(is_boolean=True))
+    if not is_asked and not probe(texts, _is_numeral):
+        return None
+    if decimal != "," and all(map(plain, texts)):  # as programs write them; they may be many
+        is_code = [_is_code(Numeral(text)) for text in texts]
+        if _share(counts, is_code) > TOLERANCE and not is_asked:
+            return None
+        has_point = any("." in text and not grammar(",", ".").fullmatch(text) for text in texts)
+        is_open = not has_point and any("." in text for text in texts)
+        return NotationFound(Notation(), shows="." * has_point, is_open=is_open)
+    found = [numeral(text) for text in texts]
+    is_mark = [is_missing_mark(text) for text in texts]
+    is_clock = [n is None and clock(t) is not None for n, t in zip(found, texts, strict=True)]
+    present = np.where(is_mark, 0, counts)
+    doubts: list[tuple[str, str]] = []
+    if any(is_clock):
+        result = NotationFound(Notation(scale="clock"), _places(is_clock))
+    else:
+        is_code = [n is not None and _is_code(n) for n in found]
+        if _share(present, is_code) > TOLERANCE and not is_asked:
+            return None
+        result = _written(found, counts, decimal)
+        has_bound = [n is not None and bool(n.qualifier) for n in found]
+        if _share(present, has_bound) > MOST:  # names of ranges, such as <=50K and >50K
+            return None
+        if any(has_bound):
+            text = texts[has_bound.index(True)]
+            doubts.append((f"has bounds such as {text!r}, which are read as numbers", CATEGORICAL))
+    others = tuple(i for i in result.others if not is_mark[i])
+    if not are_few(others, present) and not is_asked:
+        is_numeral = [n is not None or c for n, c in zip(found, is_clock, strict=True)]
+        fits = np.isin(np.arange(len(texts)), others, invert=True)
+        is_several = _share(present, is_numeral) >= NEARLY_ALL and _share(present, fits) > MOST
+        if not is_several or sum(is_numeral) <= FEW:
+            return None
+        several = f"has numbers written in more than one way, such as {texts[others[0]]!r}, and is"
+        return NotationFound(None, doubts=((f"{several} taken for categories", "numeric"),))
+    assert result.notation is not None
+    notation = replace(result.notation, missing=tuple(texts[i] for i in others))
+    if result.is_open and notation.thousands == "," and decimal is None:
+        text = next(text for text in texts if "," in text)
+        says = f"writes {text!r}, which is read as {notation.number(text):g}"
+        doubts.append((says, "numeric: decimal comma"))
+    return result._replace(notation=notation, others=others, doubts=tuple(doubts))
+
+
+def _is_numeral(text: str) -> bool:
+    return plain(text) or numeral(text) is not None or clock(text) is not None
+
+
+def probe(texts: Sequence[str], is_one: Any) -> bool:
+    """Return whether some of a column's texts, spread evenly, are at least half of a kind."""
+    some = texts[:: len(texts) // PROBED + 1]
+    marks = sum(map(is_missing_mark, some))
+    n = sum(bool(is_one(text)) for text in some)
+    return n > 0 and 2 * n >= len(some) - marks
+
+
+def are_few(others: Sequence[int], present: Array) -> bool:
+    """Return whether texts that do not fit are so few that they may be slips.
+
+    Parameters
+    ----------
+    others : sequence of int
+        The places of those texts.
+    present : array of int
+        How often each different text stands in the column; 0 of marks of missing values.
+    """
+    if not others:
+        return bool(present.any())
+    n_others, n = int(present[list(others)].sum()), int(present.sum())
+    n_different = np.count_nonzero(present) - len(others)
+    return bool(n_different > FEW and (n_others == 1 or n_others <= TOLERANCE * n))
+
+
+def _places(fits: Sequence[bool]) -> tuple[int, ...]:
+    """Return the places of what does not fit."""
+    return tuple(i for i, is_one in enumerate(fits) if not is_one)
+
+
+def _share(counts: Array, which: Sequence[bool] | Array) -> float:
+    """Return what share of all entries these texts make."""
+    return float(counts[np.array(which, dtype=bool)].sum() / max(counts.sum(), 1))
+
+
+def _is_code(found: Numeral) -> bool:
+    """Return whether a number is more likely the name of something."""
+    is_whole = found.body.isdigit() and not (found.unit or found.exponent)
+    has_zeros = len(found.body) > 1 and found.body.startswith("0")
+    return is_whole and (has_zeros or len(found.body) > LONGEST)
+
+
+def _unit(found: Sequence[Numeral | None], counts: Array) -> tuple[str, str]:
+    """Return the unit of a column's numbers, or the scale of its several units."""
+    units: Counter[str] = Counter()
+    for n, count in zip(found, counts.tolist(), strict=True):
+        if n is not None:
+            units[n.unit] += count
+    has_none = bool(units.pop("", 0))
+    for scale, worths in SCALES.items():
+        is_several = len(units) > 1 or scale == "duration" or (scale == "multiple" and has_none)
+        if units and units.keys() <= worths.keys() and is_several:
+            return "", scale
+    return (units.most_common(1)[0][0] if units else ""), ""
+
+
+def _written(found: Sequence[Numeral | None], counts: Array, decimal: str | None) -> NotationFound:
+    """Return the notation that fits the most of these numerals."""
+    unit, scale = _unit(found, counts)
+    units = {unit, ""} if not scale else {*SCALES[scale], *([""] * (scale == "multiple"))}
+    bodies = [n.body if n is not None and n.unit in units else None for n in found]
+    seen = {mark for body in bodies if body is not None for mark in body if not mark.isdigit()}
+    choices = [marks for marks in MARKS if marks[1] in seen | {""}]
+    if decimal is not None:
+        choices.sort(key=lambda marks: marks[0] != decimal)
+    if is_currency(unit):  # of which nobody writes three decimals
+        choices.sort(key=lambda marks: marks[1] not in seen & {",", "."})
+    fits = {
+        marks: [body is not None and bool(grammar(*marks).fullmatch(body)) for body in bodies]
+        for marks in choices
+    }
+    weight = {
+        marks: int(counts[np.array(which, dtype=bool)].sum()) for marks, which in fits.items()
+    }
+    best = max(choices, key=lambda marks: weight[marks])  # the first of several
+    is_open = len({marks[0] for marks in choices if weight[marks] == weight[best]}) > 1
+    shows = "" if is_open else best[0]
+    is_open = is_open and bool(seen & {",", "."}) and not is_currency(unit)
+    chosen = Notation(best[0], best[1], unit, scale)
+    return NotationFound(chosen, _places(fits[best]), shows=shows, is_open=is_open)

@@ -1,0 +1,305 @@
+"""Vectors: a column, in whatever it comes, as typed entries."""
+
+import datetime
+import enum
+import pathlib
+import uuid
+from collections.abc import Iterable, Mapping, Sequence, Set
+from contextlib import suppress
+from decimal import Decimal
+from numbers import Integral, Real
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from multilayer.data.entries import (
+    DateEntries,
+    Entries,
+    NumberEntries,
+    Origin,
+    TextEntries,
+    UnusableEntries,
+    category,
+)
+from multilayer.errors import InvalidDataError
+
+__all__ = ["entries_of"]
+
+Array = npt.NDArray[Any]
+
+TEXTS = (datetime.date, datetime.time, datetime.timedelta, uuid.UUID, pathlib.PurePath)
+"""What is known by its text. An interval of pandas is too, by the name of its type."""
+EPOCH = datetime.datetime(1970, 1, 1)
+
+
+def entries_of(values: Any, column: str, origin: Origin) -> Entries:
+    """Return a column's entries, typed.
+
+    Missing are None, NaN, what a library has for it, masked entries, and empty texts.
+
+    Parameters
+    ----------
+    values : sequence, array or series
+        A vector of NumPy or Python, or a column of pandas, polars, pyarrow or another library that
+        narwhals knows.
+    column : str
+    origin : Origin
+        The table it stands in.
+
+    Raises
+    ------
+    InvalidDataError
+        If it is no vector.
+    """
+    where = f"column {column!r} of {origin.table}"
+    if isinstance(values, np.ndarray):
+        if values.ndim != 1:
+            msg = f"{where} must be a vector; got shape {values.shape}"
+            raise InvalidDataError(msg)
+        return _of_array(values, column, origin)
+    if isinstance(values, (list, tuple)):
+        return _of_objects(list(values), column, origin)
+    if isinstance(values, (str, bytes, Mapping, Set)) or not hasattr(values, "__len__"):
+        msg = f"{where} must be a vector; got {type(values).__name__}"
+        raise InvalidDataError(msg)
+    import narwhals as nw  # prediction from NumPy's and Python's vectors needs neither
+
+    series = nw.from_native(values, series_only=True, pass_through=True)
+    if isinstance(series, nw.Series):
+        return _of_series(series, column, origin)
+    if hasattr(values, "codes") and hasattr(values, "categories"):  # a Categorical of pandas
+        return _of_codes(np.asarray(values.codes), values.categories, column, origin)
+    if isinstance(values, Sequence) or not hasattr(values, "tolist"):
+        return _of_objects(list(values), column, origin)
+    return _of_objects(
+        values.tolist(), column, origin
+    )  # pandas' arrays of its own types, pyarrow's
+
+
+def _of_array(values: Array, column: str, origin: Origin) -> Entries:
+    """Return the entries of a vector of NumPy."""
+    if isinstance(values, np.ma.MaskedArray):
+        mask = np.ma.getmaskarray(values)
+        if values.dtype.kind in "biuf":
+            return NumberEntries(column, origin, values.data, mask)
+        return _of_objects(values.tolist(), column, origin)  # of masked entries it makes None
+    kind = values.dtype.kind
+    if kind in "biuf":
+        return NumberEntries(column, origin, values)
+    if kind == "M":
+        return DateEntries(column, origin, _seconds(values), has_zone=False)
+    if kind == "m":
+        return NumberEntries(column, origin, _seconds(values))
+    items = values.tolist()
+    if kind == "U":  # NumPy writes a missing entry among texts, where it makes one array of both
+        items = [None if item == "nan" else item for item in items]
+    if kind in "OUT":
+        return _of_objects(items, column, origin)
+    what = {"c": "complex numbers", "S": "bytes"}.get(kind, f"entries of dtype {values.dtype}")
+    return UnusableEntries(column, origin, len(values), what)
+
+
+def _seconds(times: Array) -> Array:
+    """Return NumPy's moments or durations in seconds, NaN for NaT."""
+    kind = "datetime64[us]" if times.dtype.kind == "M" else "timedelta64[us]"
+    seconds = times.astype(kind).astype(np.int64) / 1e6
+    return np.where(np.isnat(times), np.nan, seconds)
+
+
+def _of_series(series: Any, column: str, origin: Origin) -> Entries:
+    """Return the entries of a column of a frame."""
+    import narwhals as nw
+
+    dtype = series.dtype
+    if dtype.is_float() or dtype.is_integer() or dtype == nw.Boolean:
+        is_missing = None
+        if not dtype.is_float() and series.null_count():
+            is_missing = series.is_null().to_numpy()
+            series = series.fill_null(False if dtype == nw.Boolean else 0)
+        values = np.asarray(series.to_numpy())
+        if values.dtype.kind not in "biuf":  # floats of pandas' own types, with its NA
+            values = values.astype(np.float64)
+        return NumberEntries(column, origin, values, is_missing)
+    if dtype.is_decimal():
+        values = series.cast(nw.Float64()).to_numpy()
+        return NumberEntries(column, origin, values.astype(np.float64))
+    if dtype in (nw.Categorical, nw.Enum):
+        return _of_categories(series, column, origin)
+    of_objects = isinstance(getattr(series.to_native(), "dtype", None), np.dtype)
+    if dtype == nw.String and not of_objects:  # of pandas' objects a few were looked at
+        return _of_texts(series, column, origin)
+    if dtype == nw.Datetime:
+        has_zone = dtype.time_zone is not None
+        if has_zone:
+            series = series.dt.convert_time_zone("UTC").dt.replace_time_zone(None)
+        return DateEntries(column, origin, _seconds(_times(series)), has_zone)
+    if dtype == nw.Date:
+        series = series.cast(nw.Datetime("us"))
+        return DateEntries(column, origin, _seconds(_times(series)), has_zone=False)
+    if dtype == nw.Duration:
+        return NumberEntries(column, origin, _seconds(_times(series)))
+    if dtype in (nw.List, nw.Array, nw.Struct, nw.Binary):
+        return UnusableEntries(column, origin, len(series), f"entries of type {dtype}")
+    return _of_objects(series.to_list(), column, origin)
+
+
+def _times(series: Any) -> Array:
+    """Return moments or durations as NumPy has them, whatever stands for missing ones."""
+    times = np.asarray(series.to_numpy())
+    return times if times.dtype.kind in "Mm" else np.array(series.to_list(), "datetime64[us]")
+
+
+def _of_categories(series: Any, column: str, origin: Origin) -> Entries:
+    """Return the entries of a library's own categories, by their codes."""
+    native = series.to_native()
+    if hasattr(native, "cat") and hasattr(native.cat, "codes"):  # pandas
+        return _of_codes(native.cat.codes.to_numpy(), native.cat.categories, column, origin)
+    found = _encoded(series)
+    if found is None:
+        names = [None if value is None else _name(value) for value in series.to_list()]
+        return _factorized(names, column, origin, is_category=True)
+    return _of_codes(*found, column, origin)
+
+
+def _of_codes(codes: Array, names: Iterable[Any], column: str, origin: Origin) -> TextEntries:
+    """Return the entries of places among categories, −1 for missing ones."""
+    texts = ["" if _or_none(name) is None else _name(_or_none(name)) for name in names]
+    return TextEntries(column, origin, codes.astype(np.int32), texts, is_category=True)
+
+
+def _of_texts(series: Any, column: str, origin: Origin) -> Entries:
+    """Return the entries of a column of texts."""
+    found = _encoded(series)
+    if found is None:
+        return _of_objects(series.to_list(), column, origin)
+    codes, texts = found
+    return TextEntries(column, origin, codes.astype(np.int32), [text or "" for text in texts])
+
+
+def _encoded(series: Any) -> tuple[Array, list[Any]] | None:
+    """Return places and the different entries, by pyarrow, if it is here."""
+    try:
+        import pyarrow as pa
+    except ImportError:
+        return None
+    found = series.to_arrow()
+    if isinstance(found, pa.ChunkedArray):
+        found = found.unify_dictionaries().combine_chunks()
+    if not isinstance(found, pa.DictionaryArray):
+        found = found.dictionary_encode()
+    codes = found.indices.cast(pa.int64()).fill_null(-1).to_numpy(zero_copy_only=False)
+    return codes, found.dictionary.to_pylist()
+
+
+def _of_objects(values: list[Any], column: str, origin: Origin) -> Entries:
+    """Return the entries of Python's objects, by their types."""
+    values = [value if type(value) is str else _or_none(value) for value in values]
+    types = set(map(type, values)) - {type(None)}
+    if all(issubclass(kind, (Real, Decimal, np.bool_)) for kind in types):
+        return _of_numbers(values, types, column, origin)
+    if all(issubclass(kind, datetime.date) for kind in types):
+        return _of_dates(values, column, origin)
+    if all(issubclass(kind, (datetime.timedelta, datetime.time)) for kind in types):
+        seconds = [np.nan if value is None else _duration(value) for value in values]
+        return NumberEntries(column, origin, np.array(seconds))
+    try:
+        names = [v if v is None or type(v) is str else _name(v) for v in values]
+    except TypeError as error:
+        return UnusableEntries(column, origin, len(values), str(error))
+    return _factorized(names, column, origin)
+
+
+def _or_none(value: Any) -> Any:
+    """Return a value as Python's own, or None for what stands for a missing one."""
+    if value is None or value is np.ma.masked:
+        return None
+    if type(value).__name__ in ("NAType", "NaTType"):
+        return None
+    if type(value).__name__ == "Period":
+        return value.start_time
+    if isinstance(value, (np.datetime64, np.timedelta64)):
+        return None if np.isnat(value) else value.astype(f"{type(value).__name__}[us]").item()
+    if isinstance(value, (Real, Decimal)) and value != value:
+        return None
+    return value
+
+
+def _of_numbers(values: list[Any], types: set[type], column: str, origin: Origin) -> Entries:
+    """Return numbers: of whole ones no digit is lost."""
+    is_missing = np.array([value is None for value in values], dtype=bool)
+    filled = [0 if value is None else value for value in values]
+    dtypes: list[Any] = [np.float64]
+    if types and all(issubclass(kind, (bool, np.bool_)) for kind in types):
+        dtypes = [np.bool_]
+    elif types and all(issubclass(kind, Integral) for kind in types):
+        dtypes = [np.int64, np.uint64]
+    elif types == {np.float32}:
+        dtypes = [np.float32]
+    for dtype in dtypes:
+        with suppress(OverflowError):
+            return NumberEntries(column, origin, np.array(filled, dtype), is_missing)
+    names = [None if value is None else category(value) for value in values]
+    return _factorized(names, column, origin)  # beyond what NumPy holds
+
+
+def _of_dates(values: list[Any], column: str, origin: Origin) -> Entries:
+    """Return dates and moments, of which all or none have a time zone."""
+    zones = {getattr(value, "tzinfo", None) is not None for value in values if value is not None}
+    if len(zones) > 1:
+        what = "dates with a time zone and dates without one"
+        return UnusableEntries(column, origin, len(values), what)
+    seconds = [np.nan if value is None else _since_1970(value) for value in values]
+    return DateEntries(column, origin, np.array(seconds), zones == {True})
+
+
+def _since_1970(value: datetime.date) -> float:
+    """Return the seconds since the beginning of 1970."""
+    if not isinstance(value, datetime.datetime):
+        value = datetime.datetime(value.year, value.month, value.day)
+    if value.tzinfo is not None:
+        value = value.astimezone(datetime.UTC).replace(tzinfo=None)
+    return (value - EPOCH).total_seconds()
+
+
+def _duration(value: datetime.timedelta | datetime.time) -> float:
+    """Return a duration, or a time of day, in seconds."""
+    if isinstance(value, datetime.timedelta):
+        return value.total_seconds()
+    return value.hour * 3600.0 + value.minute * 60.0 + value.second + value.microsecond / 1e6
+
+
+def _name(value: Any) -> str:
+    """Return what a category is called.
+
+    Raises
+    ------
+    TypeError
+        If it is nothing that a category can be; the message says what.
+    """
+    if isinstance(value, str):
+        return str.__str__(value)
+    if isinstance(value, Decimal):
+        return category(float(value))
+    if isinstance(value, (Real, np.bool_)):
+        return category(value)
+    if isinstance(value, enum.Enum):
+        return value.name
+    if isinstance(value, datetime.datetime) and value.time() == datetime.time():
+        value = value.date()
+    if isinstance(value, TEXTS) or type(value).__name__ == "Interval":
+        return str(value)
+    msg = f"an entry of type {type(value).__name__}"
+    raise TypeError(msg)
+
+
+def _factorized(
+    names: list[str | None], column: str, origin: Origin, *, is_category: bool = False
+) -> TextEntries:
+    """Return texts as the different ones and their places."""
+    places: dict[str | None, int] = dict.fromkeys(names, -1)
+    places.pop(None, None)
+    texts: list[Any] = list(places)
+    places = {text: place for place, text in enumerate(texts)} | {None: -1}
+    codes = np.fromiter(map(places.__getitem__, names), np.int32, len(names))
+    return TextEntries(column, origin, codes, texts, is_category=is_category)

@@ -1,0 +1,120 @@
+"""What the kinds of columns are in an ONNX file: an input each, and operations on it."""
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from multilayer.data.entries import Entries
+from multilayer.files.onnx_graph import Graph
+from multilayer.model import Categorical, Date, Numeric
+from multilayer.model.date import CYCLES
+from multilayer.model.numeric import FAR
+
+__all__ = ["COLUMN_FORMS", "ColumnForm"]
+
+Array = npt.NDArray[Any]
+Generator = np.random.Generator
+
+
+class ColumnForm(NamedTuple):
+    """What one kind of column is to ONNX."""
+
+    dtype: np.dtype[Any]
+    """The type of the file's input."""
+    build: Callable[[Graph, Any], str]
+    """Notes what leads from it to the network's inputs, and returns their name."""
+    feed: Callable[[Any, Entries], Array]
+    """Returns entries as the file takes them."""
+    draw: Callable[[Any, int, Generator], Array]
+    """Returns random entries, some missing, in the middle of what the model was trained on."""
+
+
+def _numeric(g: Graph, column: Numeric) -> str:
+    """Note a column of numbers, in float64, in which NaN is missing."""
+    x = column.name
+    is_missing = g("IsNaN", x)
+    number = _bent(g, x, is_missing, column.median, column.scale)
+    return _with_missing(g, [number], is_missing, column.has_missing)
+
+
+def _date(g: Graph, column: Date) -> str:
+    """Note a column of moments, in seconds since 1970, in which NaN is missing."""
+    x = column.name
+    is_missing = g("IsNaN", x)
+    inputs = [_bent(g, x, is_missing, column.median, column.scale)]
+    zero = np.array(0.0)
+    for cycle in column.cycles:
+        period = CYCLES[cycle]
+        phase = g("Mul", g("Mod", x, np.array(period), fmod=1), np.array(2 * np.pi / period))
+        waves = (g(wave, phase) for wave in ("Sin", "Cos"))
+        inputs += [g.cast(g("Where", is_missing, zero, wave), np.float32) for wave in waves]
+    return _with_missing(g, inputs, is_missing, column.has_missing)
+
+
+def _categorical(g: Graph, column: Categorical) -> str:
+    """Note a column of strings, in which the empty one is missing."""
+    names = [*column.categories, ""] if column.has_missing else [*column.categories]
+    return g.cast(g("Equal", column.name, np.array([names], dtype=object)), np.float32)
+
+
+def _bent(g: Graph, x: str, is_missing: str, median: float, scale: float) -> str:
+    """Note r/√(1 + (r/3)²), of r = (x − median)/scale; 0 of what is missing."""
+    one, three = np.array(1.0), np.array(3.0)
+    if scale == 0:
+        return g.cast(g("Mul", g.cast(is_missing, np.float64), np.array(0.0)), np.float32)
+    filled = g("Where", is_missing, np.array(median), x)
+    r = g("Div", g("Sub", filled, np.array(median)), np.array(scale))
+    r = g("Clip", r, np.array(-FAR), np.array(FAR))
+    third = g("Div", r, three)
+    return g.cast(g("Div", r, g("Sqrt", g("Add", one, g("Mul", third, third)))), np.float32)
+
+
+def _with_missing(g: Graph, inputs: list[str], is_missing: str, has_missing: bool) -> str:
+    """Note the inputs side by side, and what is missing if that is one of them."""
+    if has_missing:
+        inputs = [*inputs, g.cast(is_missing, np.float32)]
+    return g("Concat", *inputs, axis=1) if len(inputs) > 1 else inputs[0]
+
+
+def _names(column: Categorical, entries: Entries) -> Array:
+    """Return entries as strings: as the model writes them, where it knows them."""
+    codes, names = entries.categories()
+    places = column.places(names).tolist()
+    own = [column.categories[p] if p >= 0 else n for p, n in zip(places, names, strict=True)]
+    return np.array([*own, ""], dtype=object)[codes]  # the last for −1
+
+
+def _drawn_numbers(column: Numeric | Date, n: int, rng: Generator) -> Array:
+    numbers = column.median + rng.normal(size=n).clip(-2, 2) * (column.scale / 4)
+    return np.where(rng.random(n) < MISSING, np.nan, numbers)
+
+
+def _drawn_dates(column: Date, n: int, rng: Generator) -> Array:
+    seconds = np.rint(_drawn_numbers(column, n, rng) * 1e6) / 1e6
+    moments = np.full(n, np.datetime64("NaT", "us"))
+    is_present = ~np.isnan(seconds)
+    moments[is_present] = (seconds[is_present] * 1e6).astype(np.int64).astype("datetime64[us]")
+    return moments
+
+
+def _drawn_names(column: Categorical, n: int, rng: Generator) -> Array:
+    names = np.array([*column.categories, "\N{REPLACEMENT CHARACTER}"], dtype=object)
+    entries = rng.choice(names, n)
+    entries[rng.random(n) < MISSING] = None
+    return entries
+
+
+MISSING = 0.2
+"""The share of drawn entries that are missing."""
+NUMBERS = np.dtype(np.float64)
+COLUMN_FORMS: dict[str, ColumnForm] = {
+    Numeric.kind: ColumnForm(
+        NUMBERS, _numeric, lambda c, entries: entries.numbers(c.notation, []), _drawn_numbers
+    ),
+    Categorical.kind: ColumnForm(np.dtype(object), _categorical, _names, _drawn_names),
+    Date.kind: ColumnForm(
+        NUMBERS, _date, lambda c, entries: entries.dates(c.format, []), _drawn_dates
+    ),
+}

@@ -1,0 +1,166 @@
+"""Categorical: a column of categories, an input each."""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar, Self
+
+import numpy as np
+import numpy.typing as npt
+
+from multilayer.data.entries import Entries
+from multilayer.data.notes import Note
+from multilayer.errors import InvalidDataError
+from multilayer.model.column import (
+    Column,
+    NothingToLearn,
+    Reading,
+    are_identifiers,
+    missing_notes,
+    parts_of,
+)
+
+__all__ = ["MOST_CATEGORIES", "Categorical"]
+
+Array = npt.NDArray[Any]
+
+MOST_CATEGORIES = 256
+"""The categories that are kept; the rarer ones are taken as such that nobody has seen."""
+WHOLE = re.compile(r"\+?(-?)0*(\d+)(?:\.0*)?")
+"""A whole number, in whatever way a program writes it."""
+WITH_POINT = re.compile(r"[+-]?\d+\.0+")
+
+
+@dataclass(frozen=True)
+class Categorical(Column):
+    """A column of categories, each of which has an input of its own: 1 where it stands, else 0.
+
+    A category that training did not see, or that was too rare to be kept, has zeros alone.
+
+    The same thing in another type is the same category, where there is no doubt: 7, 7.0, ``"7.0"``
+    and ``"07"``; the boolean True and ``"True"``, ``"TRUE"``, or ``"1"`` where there is none of
+    these. Capitals make another category: ``"Yes"`` is no ``"yes"``.
+
+    Parameters
+    ----------
+    name : str
+    categories : tuple of str
+        In order: of the training entries the most frequent 256.
+    has_missing : bool
+        Whether training entries were missing, and so a last input: 1 where one is.
+    has_rare : bool
+        Whether there were rarer ones, that are not kept.
+
+    Examples
+    --------
+    >>> from multilayer.data import read_table
+    >>> jobs = read_table({"job": ["cook", "baker", "cook", None]})["job"]
+    >>> job = Categorical.of(jobs, Reading())
+    >>> job.input_names
+    ('job = baker', 'job = cook', 'job is missing')
+    >>> job.encode(read_table({"job": ["cook", None, "smith"]})["job"], [])
+    array([ 1,  2, -1], dtype=int32)
+    """
+
+    kind: ClassVar[str] = "categorical"
+
+    name: str
+    categories: tuple[str, ...]
+    has_missing: bool = False
+    has_rare: bool = False
+
+    @classmethod
+    def of(cls, entries: Entries, reading: Reading) -> Self | None:
+        codes, names = _merged(*entries.categories())
+        counts = np.bincount(codes + 1, minlength=len(names) + 1)[1:]
+        n_present = int(counts.sum())
+        if are_identifiers(len(names), n_present) and not reading.is_asked:
+            why = "identifiers"
+            raise NothingToLearn(why)
+        order = sorted(range(len(names)), key=lambda i: (-counts[i], names[i]))
+        kept = sorted(names[i] for i in order[:MOST_CATEGORIES])
+        has_rare = len(names) > len(kept)
+        if has_rare:
+            says = f"has more categories than the {MOST_CATEGORIES} most frequent, which are kept"
+            reading.notes.append(Note(entries.column, entries.origin.table, says))
+        return cls(entries.column, tuple(kept), n_present < len(codes), has_rare)
+
+    @property
+    def input_names(self) -> tuple[str, ...]:
+        names = tuple(f"{self.name} = {category}" for category in self.categories)
+        return (*names, f"{self.name} is missing") if self.has_missing else names
+
+    def encode(self, entries: Entries, notes: list[Note]) -> Array:
+        codes, names = entries.categories()
+        places = self.places(names)
+        unknown = np.flatnonzero(places < 0)
+        if len(unknown) and (not self.has_rare or len(unknown) == len(names)):
+            rows = np.flatnonzero(np.isin(codes, unknown))
+            row = entries.origin.row(int(rows[0]))
+            says = (
+                f"has categories that training did not see, such as {names[codes[rows[0]]]!r} at "
+                f"{row}; the model knows such as {self.categories[0]!r}"
+            )
+            notes.append(Note(self.name, entries.origin.table, says))
+        if not self.has_missing:
+            notes += missing_notes(entries, codes < 0)
+        missing = len(self.categories) if self.has_missing else -1
+        return np.append(places, np.int32(missing))[codes]  # the last for −1
+
+    def __str__(self) -> str:
+        shown = ", ".join(self.categories[:3]) + ", …" * (len(self.categories) > 3)
+        parts = [f"{len(self.categories):,} categories: {shown}"]
+        parts += ["rarer ones"] if self.has_rare else []
+        parts += ["missing entries"] if self.has_missing else []
+        return "; ".join(parts)
+
+    @classmethod
+    def from_dict(cls, found: dict[str, Any]) -> Self:
+        types = {"name": str, "categories": list, "has_missing": bool, "has_rare": bool}
+        parts = parts_of(found, "a categorical column", types)
+        if not parts["categories"] or len(set(parts["categories"])) < len(parts["categories"]):
+            msg = "categories of a column must be at least one, each once"
+            raise InvalidDataError(msg)
+        return cls(**parts)
+
+    def places(self, names: Sequence[str]) -> Array:
+        """Return each name's place among the categories, −1 of unknown ones."""
+        known = {category: place for place, category in enumerate(self.categories)}
+        places = [known.get(name, -1) for name in names]
+        if -1 in places:
+            alike = self._alike()
+            for i, name in enumerate(names):
+                if places[i] < 0:
+                    places[i] = alike.get(_meaning(name), -1)
+        return np.array(places, np.int32)
+
+    def _alike(self) -> dict[str, int]:
+        """Return the place of each meaning that one category alone has."""
+        alike: dict[str, int] = {}
+        for place, category in enumerate(self.categories):
+            meaning = _meaning(category)
+            alike[meaning] = -1 if meaning in alike else place
+        for word, number in (("true", "1"), ("false", "0")):
+            alike.setdefault(word, alike.get(number, -1))
+        return alike
+
+
+def _merged(codes: Array, names: Sequence[str]) -> tuple[Array, Sequence[str]]:
+    """Return categories of which whole numbers with and without a decimal point are the same.
+
+    Files that were written one after the other have ``1`` and ``1.0``.
+    """
+    whole = [name.partition(".")[0] if WITH_POINT.fullmatch(name) else name for name in names]
+    different = list(dict.fromkeys(whole))
+    if len(different) == len(names):
+        return codes, names if different == list(names) else different
+    places = {name: place for place, name in enumerate(different)}
+    new = np.array([places[name] for name in whole] + [-1], np.int32)  # the last for −1
+    return new[codes], different
+
+
+def _meaning(name: str) -> str:
+    """Return what the spellings of a whole number, or of a boolean, have in common."""
+    if found := WHOLE.fullmatch(name):
+        return found[1] + found[2]
+    return name.lower() if name.lower() in ("true", "false") else name

@@ -1,0 +1,94 @@
+"""EncodedTable: a network's inputs of a table, made when a batch needs them."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from multilayer.compiled import kernel
+from multilayer.samples import LazySamples
+
+__all__ = ["EncodedTable"]
+
+Array = npt.NDArray[Any]
+
+
+def _fill(numbers: Array, places: Array, ones: Array, rows: Array, out: Array) -> None:
+    out[:] = 0
+    out[:, places] = numbers[rows]
+    where = ones[rows]
+    row, column = np.nonzero(where >= 0)
+    out[row, where[row, column]] = 1
+
+
+@kernel(plain=_fill)
+def fill(numbers, places, ones, rows, out):  # type: ignore[no-untyped-def]
+    """Write the inputs of some rows."""
+    for i in range(rows.size):
+        row = rows[i]
+        inputs = out[i]
+        for j in range(inputs.size):
+            inputs[j] = 0
+        for j in range(places.size):
+            inputs[places[j]] = numbers[row, j]
+        for j in range(ones.shape[1]):
+            place = ones[row, j]
+            if place >= 0:
+                inputs[place] = 1
+
+
+class EncodedTable(LazySamples):
+    """The inputs that the columns of a table make, in float32.
+
+    A category takes four bytes in a row, whatever the number of categories: the ones and zeros that
+    it stands for are written when a batch, or a piece of a prediction, is read.
+
+    Parameters
+    ----------
+    parts : sequence of array
+        What each column makes: numbers, of shape (n_rows, n_inputs), or the place of the one input
+        that is 1, of shape (n_rows,): see `multilayer.model.Column.encode`.
+    widths : sequence of int
+        How many inputs each column has.
+
+    Examples
+    --------
+    >>> numbers = np.array([[0.5], [1.5]], np.float32)
+    >>> colours = np.array([1, -1], np.int32)
+    >>> EncodedTable([numbers, colours], [1, 2])[:]
+    array([[0.5, 0. , 1. ],
+           [1.5, 0. , 0. ]], dtype=float32)
+    """
+
+    reads_in_parallel = True
+    dtype = np.dtype(np.float32)
+
+    def __init__(self, parts: Sequence[Array], widths: Sequence[int]) -> None:
+        starts = np.cumsum([0, *widths])
+        n_rows = len(parts[0])
+        self.shape = (n_rows, int(starts[-1]))
+        places, numbers, ones = [np.empty(0, np.intp)], [np.empty((n_rows, 0), np.float32)], []
+        for part, start, width in zip(parts, starts, widths, strict=False):
+            if part.ndim == 2:
+                numbers.append(part)
+                places.append(np.arange(start, start + width))
+            else:
+                ones.append(np.where(part < 0, -1, part + start).astype(np.int32))
+        self._numbers, self._places = np.hstack(numbers), np.concatenate(places)
+        self._ones = np.column_stack([np.empty((n_rows, 0), np.int32), *ones])
+
+    def __getitem__(self, rows: Any) -> Array:
+        out = np.empty((len(np.arange(len(self))[rows]), self.shape[1]), np.float32)
+        self.read(rows, out)
+        return out
+
+    def read(self, rows: Any, out: Array) -> None:
+        if isinstance(rows, slice):
+            rows = np.arange(len(self))[rows]
+        form = fill.plain if len(rows) < FEW else fill.fastest
+        form(self._numbers, self._places, self._ones, rows, out)
+
+
+FEW = 512
+"""Rows that are written by plain NumPy, so that a prediction of few loads nothing."""

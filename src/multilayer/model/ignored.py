@@ -1,0 +1,50 @@
+"""Ignored: a column that is left out."""
+
+from dataclasses import dataclass
+from typing import Any, ClassVar, Self
+
+import numpy as np
+import numpy.typing as npt
+
+from multilayer.data.entries import Entries
+from multilayer.data.notes import Note
+from multilayer.model.column import Column, Reading, parts_of
+
+__all__ = ["Ignored"]
+
+Array = npt.NDArray[Any]
+
+
+@dataclass(frozen=True)
+class Ignored(Column):
+    """A column that makes no input, and need not be there when the model predicts.
+
+    Parameters
+    ----------
+    name : str
+    reason : str
+        Why it is left out: ``"identifiers"``, ``"one value"``, ``"no entries"``.
+    """
+
+    kind: ClassVar[str] = "ignored"
+
+    name: str
+    reason: str = ""
+
+    @classmethod
+    def of(cls, entries: Entries, reading: Reading) -> Self | None:
+        return cls(entries.column) if reading.is_asked else None
+
+    @property
+    def input_names(self) -> tuple[str, ...]:
+        return ()
+
+    def encode(self, entries: Entries, notes: list[Note]) -> Array:
+        return np.empty((len(entries), 0), np.float32)
+
+    def __str__(self) -> str:
+        return f"left out: {self.reason}" if self.reason else "left out"
+
+    @classmethod
+    def from_dict(cls, found: dict[str, Any]) -> Self:
+        return cls(**parts_of(found, "an ignored column", {"name": str, "reason": str}))

@@ -1,0 +1,205 @@
+"""Tables in files: every dialect of CSV holds the same table; what is none is named."""
+
+import bz2
+import csv
+import gzip
+import io
+import lzma
+import unicodedata
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
+
+from multilayer.data import TableWarning, read_file
+from multilayer.errors import InvalidArgumentError, InvalidDataError, MissingPackageError
+
+HOMES = pd.DataFrame(
+    {"area": [70.5, 120.25, 44.0], "kind": ["flat", "Häuser", "a, b; c"], "id": ["01", "02", "NA"]}
+)
+EXPECTED = {
+    "area": ["70.5", "120.25", "44.0"],
+    "kind": ["flat", "Häuser", "a, b; c"],
+    "id": ["01", "02", "NA"],
+}
+
+
+def written(tmp_path, content, name="t.csv"):
+    path = tmp_path / name
+    path.write_bytes(content if isinstance(content, bytes) else content.encode())
+    return path
+
+
+def rows_of(table):
+    """Return a table's texts by column, None for missing ones."""
+    found = {}
+    for name in table.columns:
+        codes, names = table[name].categories()
+        found[name] = [None if code < 0 else names[code] for code in codes]
+    return found
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-16-le", "utf-16-be"])
+@pytest.mark.parametrize("separator", [",", ";", "\t", "|"])
+@pytest.mark.parametrize("ending", ["\n", "\r\n", "\r"])
+def test_dialects_are_found(tmp_path, encoding, separator, ending):
+    text = HOMES.to_csv(index=False, sep=separator, lineterminator=ending)
+    assert rows_of(read_file(written(tmp_path, text.encode(encoding)))) == EXPECTED
+
+
+@pytest.mark.parametrize("encoding", ["latin-1", "cp1252"])
+def test_another_encoding_is_said(tmp_path, encoding):
+    path = written(tmp_path, HOMES.to_csv(index=False).encode(encoding))
+    with pytest.warns(
+        TableWarning, match=r"t\.csv: it is no UTF-8, and is read as cp1252: its enc"
+    ):
+        assert rows_of(read_file(path)) == EXPECTED
+    assert rows_of(read_file(path, encoding=encoding)) == EXPECTED
+
+
+@pytest.mark.parametrize("pack", [gzip.compress, bz2.compress, lzma.compress])
+def test_packed_files_are_unpacked(tmp_path, pack):
+    content = pack(HOMES.to_csv(index=False).encode())
+    assert rows_of(read_file(written(tmp_path, content))) == EXPECTED
+    with pytest.raises(InvalidDataError, match=r"t\.csv must be a packed file that is whole"):
+        read_file(written(tmp_path, content[:-9]))
+
+
+def test_parquet_is_read(tmp_path, monkeypatch):
+    HOMES.to_parquet(tmp_path / "t.parquet")
+    found = read_file(tmp_path / "t.parquet")
+    assert found.columns == ("area", "kind", "id")
+    assert rows_of(found)["kind"] == EXPECTED["kind"]
+    with pytest.raises(InvalidDataError, match=r"broken\.parquet must be a Parquet file"):
+        read_file(written(tmp_path, b"PAR1 and no more", "broken.parquet"))
+    monkeypatch.setitem(__import__("sys").modules, "pyarrow", None)
+    with pytest.raises(MissingPackageError, match='needs pyarrow: pip install "pyarrow"'):
+        read_file(tmp_path / "t.parquet")
+
+
+@pytest.mark.parametrize(
+    ("text", "expected", "remark"),
+    [
+        ("sep=;\na;b\n1;2\n", {"a": ["1"], "b": ["2"]}, None),
+        (
+            "Prices of 2024\n\na,b\n1,2\n",
+            {"a": ["1"], "b": ["2"]},
+            "a line above its header: passed",
+        ),
+        (
+            "# x\n# y\n\na,b,c\n1,2,3\n",
+            {"a": ["1"], "b": ["2"], "c": ["3"]},
+            "2 lines above its head",
+        ),
+        ("a,b\n\n1,2\n\n3,4\n\n", {"a": ["1", "3"], "b": ["2", "4"]}, None),
+        ("a,b\n1,2\n,\n", {"a": ["1", None], "b": ["2", None]}, None),
+        ("a\n1\n\n3\n\n", {"a": ["1", None, "3"]}, None),
+        ('a,b\n1,"x\ny"\n', {"a": ["1"], "b": ["x\ny"]}, None),
+        ('a, b\n1, "x, y"\n', {"a": ["1"], "b": ["x, y"]}, None),
+        ('a,b\n1,"say ""x"""\n', {"a": ["1"], "b": ['say "x"']}, None),
+        ('a,b\n1,5" pipe\n', {"a": ["1"], "b": ['5" pipe']}, None),
+        ("a,b\n1,2,\n3,4,\n", {"a": ["1", "3"], "b": ["2", "4"], "Unnamed: 2": [None] * 2}, None),
+        ("a,b\nr,1,2\ns,3,4\n", {"Unnamed: 0": ["r", "s"], "a": ["1", "3"], "b": ["2", "4"]}, None),
+        (",a\n0,x\n", {"Unnamed: 0": ["0"], "a": ["x"]}, None),
+        (" a , b\n1,2\n", {"a": ["1"], "b": ["2"]}, None),
+        (
+            "1,2\n3,4\n",
+            {"column 1": ["1", "3"], "column 2": ["2", "4"]},
+            "taken as a row: it has no h",
+        ),
+        (
+            "a,b\n1,2\n3\n",
+            {"a": ["1", "3"], "b": ["2", None]},
+            "a row has fewer cells than its heade",
+        ),
+        (
+            "a,b\n1\n3\n5,6\n7,8\n9,9\n",
+            None,
+            "2 rows have fewer cells than its header, row 1 below",
+        ),
+        ("a;b\n1,5;x\n2,5;y\n", {"a": ["1,5", "2,5"], "b": ["x", "y"]}, None),
+        ("x\n1\n2\n", {"x": ["1", "2"]}, None),
+    ],
+)
+def test_what_people_write_above_and_between_rows(tmp_path, text, expected, remark):
+    path = written(tmp_path, text)
+    if remark is None:
+        found = read_file(path)
+    else:
+        with pytest.warns(TableWarning, match=f"t.csv: .*{remark}"):
+            found = read_file(path)
+    assert expected is None or rows_of(found) == expected
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ("", "must have a header, and rows below it; it is empty"),
+        ("\n\n", "must have a header, and rows below it; it is empty"),
+        ("a,b\n", "must have rows below its header; there are none"),
+        ("a,b\n1,2\n3,4,5\n", "must have 2 cells in a row, as in its header; row 2 below it has 3"),
+        ("a,b,a\n1,2,3\n", "must have a name of its own for each column; got 'a' twice"),
+        ('a,b\n"1,2\n3,4\n', "must be a CSV file: line 3: unexpected end of data"),
+        ('a,b\n"1"x,2\n', r"must be a CSV file: line 2: .* expected after"),
+        (
+            'a,b\n1,2\n"3,x\n' + "4,5\n" * 29 + '6",7\n',
+            "must not have 30 lines in one cell; column 'a' has: a quote before '3,x",
+        ),
+        (b"PK\x03\x04", "is a workbook or an archive: save its table as CSV"),
+        (b"\xd0\xcf\x11\xe0", "is a workbook or an archive: save its table as CSV"),
+        ("<!DOCTYPE html>", "is no table, but HTML or JSON"),
+        ('[{"a": 1}]', "is no table, but HTML or JSON"),
+    ],
+)
+def test_what_is_no_table_is_named(tmp_path, content, message):
+    with pytest.raises(InvalidDataError, match=f"t.csv {message}"):
+        read_file(written(tmp_path, content))
+
+
+def test_what_is_not_there_is_named(tmp_path):
+    with pytest.raises(InvalidDataError, match=r"^there is no file .*no\.csv$"):
+        read_file(tmp_path / "no.csv")
+    with pytest.raises(InvalidDataError, match=r"is a folder: name a file$"):
+        read_file(tmp_path)
+    path = written(tmp_path, "a,b\n1,é\n".encode("latin-1"))
+    with pytest.raises(InvalidDataError, match=r"must be text in utf-8: .* can't decode byte 0xe9"):
+        read_file(path, encoding="utf-8")
+    with pytest.raises(InvalidArgumentError, match="encoding must be one that Python knows, such"):
+        read_file(path, encoding="klingon")
+
+
+def test_texts_that_are_missing_entries(tmp_path):
+    path = written(tmp_path, "a,b\nNone,x\n7,-\n")
+    assert rows_of(read_file(path)) == {"a": ["None", "7"], "b": ["x", "-"]}
+    found = read_file(path, missing=["None", "-"])
+    assert rows_of(found) == {"a": [None, "7"], "b": ["x", None]}
+    assert found.missing == ("None", "-")
+
+
+def test_rows_are_counted_below_the_header(tmp_path):
+    found = read_file(written(tmp_path, "a,b\n1,x\n2,y\n3,z\n"))
+    part = found.take(np.array([2, 1]))
+    assert part["a"].origin.row(0) == "row 3 below its header"
+
+
+CELLS = st.text(st.characters(codec="utf-8", exclude_characters="\0\r"), max_size=6)
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.lists(st.tuples(CELLS, CELLS, CELLS), min_size=1, max_size=6), st.sampled_from(",;\t|"))
+def test_what_python_writes_is_read_back(tmp_path_factory, rows, separator):
+    """Cells of any kind, with separators, quotes and line ends in them."""
+    assume(not any(cell.startswith(" ") for row in rows for cell in row))  # blanks do not count
+    text = io.StringIO()
+    writer = csv.writer(text, delimiter=separator, quoting=csv.QUOTE_ALL)
+    writer.writerows([("first", "second", "third"), *rows])
+    path = tmp_path_factory.mktemp("any") / "t.csv"
+    path.write_bytes(text.getvalue().encode())
+    found = rows_of(read_file(path, separator=separator))
+    expected = [
+        [unicodedata.normalize("NFC", c.strip()) or None for c in col]
+        for col in zip(*rows, strict=True)
+    ]
+    assert list(found.values()) == expected

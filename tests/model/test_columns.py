@@ -1,0 +1,520 @@
+"""Columns: against scikit-learn's own encoders; what is decided, noted and left out."""
+
+import warnings
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as npst
+from sklearn.impute import MissingIndicator, SimpleImputer
+from sklearn.preprocessing import OneHotEncoder, RobustScaler
+
+from multilayer import Architecture
+from multilayer.data import TableWarning, read_table
+from multilayer.errors import InvalidArgumentError, InvalidDataError, InvalidTypeError
+from multilayer.model import (
+    Categorical,
+    Columns,
+    Date,
+    EncodedTable,
+    Ignored,
+    Model,
+    Numbers,
+    Numeric,
+    Reading,
+)
+from multilayer.numpy import MLP
+
+RNG = np.random.default_rng(0)
+
+
+def entries(values, name="a"):
+    return read_table({name: values})[name]
+
+
+def encoded(column, values):
+    return column.encode(entries(values), [])
+
+
+def quietly(X, kinds=None):
+    """Return the columns of a table, whatever is noted of it."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", TableWarning)
+        return Columns.of(X, kinds)
+
+
+# Numbers -----------------------------------------------------------------------------------
+
+
+def test_a_numeric_column_is_the_robust_scaling_of_scikit_learn_bent():
+    values = RNG.lognormal(size=200) * 1000
+    values[::7] = np.nan
+    column = Numeric.of(entries(values), Reading())
+    inputs = encoded(column, values)
+    filled = SimpleImputer(strategy="median").fit_transform(values[:, None])
+    r = RobustScaler().fit(values[:, None]).transform(filled)[:, 0]
+    # Computed in float64 and kept in float32.
+    np.testing.assert_allclose(inputs[:, 0], r / np.sqrt(1 + (r / 3) ** 2), rtol=1e-7)
+    missing = MissingIndicator().fit_transform(values[:, None])
+    np.testing.assert_array_equal(inputs[:, 1], missing[:, 0])
+    assert column.input_names == ("a", "a is missing")
+
+
+FLOATS = st.floats(-1e307, 1e307) | st.just(np.nan)
+
+
+@settings(max_examples=200, deadline=None)
+@given(npst.arrays(np.float64, st.integers(1, 20), elements=FLOATS))
+def test_numbers_of_any_size_stay_within_three_and_in_order(values):
+    assume(not np.isnan(values).all())
+    column = Numeric.of(entries(values), Reading())
+    inputs = encoded(column, np.append(values, [1.7e308, -1.7e308, np.nan]))
+    assert np.isfinite(inputs).all()
+    assert np.abs(inputs).max() <= 3
+    present = ~np.isnan(values)
+    in_order = inputs[: len(values), 0][present][np.argsort(values[present])]
+    # r/√(1 + (r/3)²) rises, and rounding to float32 keeps that up to one step of it.
+    assert (np.diff(in_order) >= -np.spacing(np.float32(3))).all()
+
+
+def test_quartiles_that_are_equal_do_not_take_a_slip_for_the_scale():
+    assert Numeric.of(entries(np.array([0.0] * 9 + [8])), Reading()).scale == 4
+    amounts = np.array([0.0] * 80 + [*range(1, 20)] + [12e9])  # somebody's finger slipped
+    column = Numeric.of(entries(amounts), Reading())
+    assert column.scale == 5.25  # half the median of 1, …, 19 and the slip
+    assert np.ptp(encoded(column, amounts)[80:99, 0]) > 1
+    constant = Numeric.of(entries(np.array([5.0, 5.0])), Reading())
+    np.testing.assert_array_equal(encoded(constant, np.array([5.0, 1e9])), [[0], [0]])
+
+
+@pytest.mark.parametrize("kind", [bool, int, float, object])
+def test_booleans_are_one_and_zero(kind):
+    columns = Columns.of({"a": np.array([True, False])})
+    expected = columns.encode({"a": [True, False]})[:]
+    np.testing.assert_array_equal(columns.encode({"a": np.array([1, 0], dtype=kind)})[:], expected)
+    np.testing.assert_array_equal(columns.encode({"a": ["TRUE", "false"]})[:], expected)
+
+
+def test_texts_are_numbers_where_all_are():
+    columns = Columns.of({"price": ["$1,200", "$850", "n/a"]})
+    plain = Columns.of({"price": [1200, 850, None]})
+    np.testing.assert_array_equal(
+        columns.encode({"price": ["$1,000", 900, "?"]})[:],
+        np.vstack([plain.encode({"price": [each]})[:] for each in (1000, 900, None)]),
+    )
+
+
+def test_a_number_among_texts_that_are_none_is_said_with_its_row():
+    ages = [str(age) for age in range(20, 90)]
+    with pytest.warns(
+        TableWarning,
+        match=r"^column 'age' of X has 'Total' at row 70, which is not one of the numbers and is "
+        r"taken as missing; columns=\{'age': 'categorical'\} says otherwise$",
+    ):
+        columns = Columns.of({"age": [*ages, "Total"]})
+    assert columns.columns[0].has_missing
+    columns.encode({"age": ["Total", "30"]})  # which it knows by now
+    with pytest.warns(TableWarning, match="'age' of X has 2 entries that are not numbers, the fir"):
+        columns.encode({"age": ["Sum", "30", "Mean"]})
+    with pytest.raises(
+        InvalidDataError, match=r"^column 'age' of X must hold numbers; got 'Sum' a"
+    ):
+        columns.encode({"age": ["Sum", None]})
+
+
+def test_what_a_comma_means_is_said_or_shown_by_another_column():
+    lots = ["1,200", "9,900", "3,400"]
+    with pytest.warns(TableWarning, match=r"writes '1,200', which is read as 1200; columns=\{'lot"):
+        assert Columns.of({"lot": lots}).columns[0].median == 3400
+    shown = Columns.of({"lot": lots, "size": ["3,5", "7,25", "8"]})
+    assert shown.columns[0].median == 3.4
+    shown = Columns.of({"lot": lots, "size": ["3.5", "7.25", "8"]})
+    assert shown.columns[0].median == 3400
+    said = Columns.of({"lot": lots}, {"lot": "numeric: decimal comma"})
+    assert said.columns[0].median == 3.4
+    # What programs write with a point is one, unless the others have commas.
+    points = {"a": ["1.234", "5.678"]}
+    assert Columns.of(points).columns[0].median == pytest.approx(3.456)
+    assert Columns.of(points | {"b": ["0,5", "1,5"]}).columns[0].median == 3456
+
+
+def test_numbers_in_several_notations_are_noted():
+    sizes = [f"{i} kg" for i in range(30)] * 3 + [f"{i} lb" for i in range(5)]
+    with pytest.warns(TableWarning, match="has numbers written in more than one way, such as '0 l"):
+        assert Columns.of({"size": sizes}).columns[0].kind == "categorical"
+    # As categories these would be names: rather a few are missing.
+    mixed = [f"{i}.000,5" for i in range(1, 41)] + ["1,000.5", "2,000.5"]
+    with pytest.warns(
+        TableWarning, match="has 2 entries that are not numbers, the first of them '"
+    ):
+        assert Columns.of({"size": mixed}).columns[0].kind == "numeric"
+
+
+def test_bounds_are_numbers_and_noted():
+    values = [f"{i / 10}" for i in range(60)] + ["<0.1"]
+    with pytest.warns(TableWarning, match="has bounds such as '<0.1', which are read as numbers"):
+        Columns.of({"nitrate": values})
+    assert Columns.of({"income": ["<=50K", ">50K"] * 9}).columns[0].kind == "categorical"
+
+
+# Categories --------------------------------------------------------------------------------
+
+
+def test_a_categorical_column_is_the_one_hot_code_of_scikit_learn():
+    words = RNG.choice(np.array(["ü", "b", "aa", "c"], dtype=object), 50)
+    columns = Columns.of({"a": words})
+    new = np.array(["c", "aa", "ü"], dtype=object)
+    peer = OneHotEncoder(handle_unknown="ignore", sparse_output=False).fit(words[:, None])
+    np.testing.assert_array_equal(columns.encode({"a": new})[:], peer.transform(new[:, None]))
+    names = peer.get_feature_names_out(["a"])
+    assert list(columns.input_names) == [name.replace("_", " = ") for name in names]
+
+
+def test_the_most_frequent_categories_are_kept():
+    names = [f"w{i:03d}" for i in range(300)] + [f"w{i:03d}" for i in range(256)]
+    with pytest.warns(TableWarning, match="'a' of X has more categories than the 256 most frequen"):
+        columns = Columns.of({"a": names})
+    assert columns.columns[0].categories == tuple(f"w{i:03d}" for i in range(256))
+    assert columns.columns[0].has_rare
+    assert not columns.encode({"a": ["w256", "w001"]})[:1].any()
+
+
+@pytest.mark.parametrize(
+    ("training", "later"),
+    [
+        (["True", "False", "Unknown"], [True, False, "Unknown"]),
+        (["true", "false", "Unknown"], np.array([True, False, "Unknown"], dtype=object)),
+        (["TRUE", "FALSE", "?"], ["True", "False", "?"]),
+        (["7", "8", "x"], [7, 8.0, "x"]),
+        (["7.0", "8.0", "x"], ["7", 8, "x"]),
+        (["07", "08", "x"], [7, "8", "x"]),
+        ([7, 8, "x"], ["7.0", "08", "x"]),
+        (["a", "b ", " c"], [" a", "b", "c"]),
+        (["Zürich", "Köln", "x"], ["Zu\u0308rich", "Ko\u0308ln", "x"]),
+        ([1, 2.5, "x"], ["1", "2.5", "x"]),
+    ],
+)
+def test_the_same_entry_in_another_type_or_spelling_is_the_same_category(training, later):
+    columns = Columns.of({"a": training}, {"a": "categorical"})
+    found = columns.encode({"a": later})[:]  # warnings are errors: nothing is unknown
+    np.testing.assert_array_equal(found, columns.encode({"a": training})[:])
+    np.testing.assert_array_equal(found.sum(axis=1), 1)
+
+
+@pytest.mark.parametrize("word", ["Yes", "yes!", "1", True, 1, "ja"])
+def test_another_category_is_named_from_the_first_row_on(word):
+    columns = Columns.of({"a": ["yes", "no"]})
+    with pytest.warns(TableWarning, match=rf"did not see, such as '{word}' at row 0; the model kn"):
+        assert not columns.encode({"a": [word]})[:].any()
+
+
+def test_codes_of_two_files_are_the_same():
+    columns = Columns.of({"a": ["1.0", "1", "2", "2.0", "x"]}, {"a": "categorical"})
+    assert columns.columns[0].categories == ("1", "2", "x")
+
+
+def test_what_may_be_two_categories_is_neither():
+    columns = Columns.of({"a": ["07", "7", "x"]}, {"a": "categorical"})
+    np.testing.assert_array_equal(columns.encode({"a": ["07", "7"]})[:][:, :2], np.eye(2))
+    with pytest.warns(TableWarning, match="did not see, such as '007'"):
+        assert not columns.encode({"a": ["007"]})[:].any()
+    big = 2**60
+    columns = Columns.of({"a": [big, big + 1]}, {"a": "categorical"})
+    np.testing.assert_array_equal(columns.encode({"a": [str(big), big + 1]})[:], np.eye(2))
+
+
+def test_numbers_that_float64_cannot_tell_apart_are_codes():
+    columns = quietly({"a": np.array([2**60, 2**60 + 1] * 5), "b": range(10)})
+    assert columns.columns[0].categories == (str(2**60), str(2**60 + 1))
+
+
+def test_plain_numbers_that_a_library_calls_categories_are():
+    for codes in (pd.Categorical([7, 1, 7]), pd.Categorical(["7", "1", "7"])):
+        assert Columns.of(pd.DataFrame({"a": codes})).columns[0].kind == "categorical"
+    prices = pd.Categorical(["$7", "$1", "$7"])  # which text that became a category may be
+    assert Columns.of(pd.DataFrame({"a": prices})).columns[0].kind == "numeric"
+
+
+# Dates -------------------------------------------------------------------------------------
+
+DAYS = pd.date_range("2022-01-03", periods=1000, freq="17h")
+
+
+def test_a_date_is_elapsed_time_and_phases():
+    columns = Columns.of(pd.DataFrame({"when": DAYS}))
+    (when,) = columns.columns
+    assert when.cycles == ("day", "week")  # less than two years
+    found = columns.encode(pd.DataFrame({"when": DAYS}))[:]
+    assert columns.input_names[:3] == ("when", "when, day sin", "when, day cos")
+    hours = DAYS.hour + DAYS.minute / 60
+    np.testing.assert_allclose(found[:, 1], np.sin(2 * np.pi * hours / 24), atol=1e-6)
+    np.testing.assert_allclose(found[:, 2], np.cos(2 * np.pi * hours / 24), atol=1e-6)
+    same_weekday_and_hour = (DAYS.day_of_week == DAYS[0].day_of_week) & (DAYS.hour == 0)
+    np.testing.assert_allclose(np.ptp(found[same_weekday_and_hour, 3:5], axis=0), 0, atol=1e-6)
+    assert (np.diff(found[:, 0]) > 0).all()
+    seconds = (DAYS - pd.Timestamp(0)).total_seconds().to_numpy()
+    r = RobustScaler().fit_transform(seconds[:, None])[:, 0]
+    np.testing.assert_allclose(found[:, 0], r / np.sqrt(1 + (r / 3) ** 2), rtol=1e-6, atol=1e-6)
+
+
+@pytest.mark.parametrize("form", ["%Y-%m-%d %H:%M", "%d.%m.%Y %H:%M", "%b %d, %Y %I:%M %p"])
+def test_dates_as_text_and_as_dates_are_the_same(form):
+    columns = Columns.of(pd.DataFrame({"when": DAYS}))
+    from_text = Columns.of({"when": DAYS.strftime(form).tolist()})
+    expected = columns.encode(pd.DataFrame({"when": DAYS}))[:]
+    np.testing.assert_array_equal(from_text.encode(pd.DataFrame({"when": DAYS}))[:], expected)
+    texts = {"when": DAYS.strftime(form).tolist()}
+    np.testing.assert_array_equal(columns.encode(texts)[:], expected)
+
+
+def test_day_and_month_that_cannot_be_told_apart_are_left_out_with_what_decides():
+    when = [f"{d}/{m}/2024" for d in range(1, 13) for m in range(1, 13)]
+    X = {"x": range(144), "when": when}
+    with pytest.warns(TableWarning, match=r"'when' \(dates of which nothing says whether the day "):
+        assert isinstance(Columns.of(X).columns[1], Ignored)
+    for order, day in (("day first", "%d/%m/%Y"), ("month first", "%m/%d/%Y")):
+        (_, column) = Columns.of(X, {"when": f"date: {order}"}).columns
+        expected = pd.to_datetime(pd.Series(when), format=day)
+        assert column.median == (expected - pd.Timestamp(0)).dt.total_seconds().median()
+    # Another column shows what is meant.
+    X["then"] = [f"{d}/1/2024" for d in range(1, 31)] * 4 + ["31/1/2024"] * 24
+    assert Columns.of(X).columns[1].format.order == "day first"
+
+
+def test_dates_with_a_zone_and_without_do_not_mix():
+    columns = Columns.of(
+        {"when": ["2024-01-01T00:00Z", "2024-01-02T00:00+01:00", "2024-02-01Z"][:2]}
+    )
+    assert columns.columns[0].format.has_zone
+    with pytest.raises(InvalidDataError, match="must hold dates with a time zone, as in training;"):
+        columns.encode(pd.DataFrame({"when": pd.to_datetime(["2024-01-01"])}))
+    berlin = pd.to_datetime(["2024-01-01 01:00"]).tz_localize("Europe/Berlin")
+    np.testing.assert_array_equal(
+        columns.encode(pd.DataFrame({"when": berlin}))[:],
+        columns.encode({"when": ["2024-01-01T00:00Z"]})[:],
+    )
+
+
+def test_durations_and_times_are_seconds():
+    columns = quietly({"a": pd.to_timedelta([1, 2, 4], unit="h"), "b": ["12:30", "13:00", "01:00"]})
+    assert [column.median for column in columns.columns] == [7200, 45000]
+
+
+# What is left out --------------------------------------------------------------------------
+
+
+def test_columns_from_which_nothing_can_be_learned_are_left_out_in_one_notice():
+    n = 600
+    X = pd.DataFrame(
+        {
+            "id": np.arange(n) * 3,
+            "name": [f"person {i}" for i in range(n)],
+            "phone": [f"+1 555-{i:04d}" for i in range(n)],
+            "empty": np.nan,
+            "hardly": np.where(np.arange(n) < 3, 1.0, np.nan),
+            "same": "x",
+            "lists": [[1]] * n,
+            "age": RNG.normal(size=n),
+        }
+    )
+    with pytest.warns(TableWarning) as told:
+        columns = Columns.of(X)
+    assert [str(each.message) for each in told] == [
+        "nothing can be learned from these columns of X, which are left out: 'id', 'name', 'phone' "
+        "(identifiers); 'empty' (no entries); 'hardly' (hardly any entries); 'same' (one value); "
+        "'lists' (an entry of type list)"
+    ]
+    assert columns.input_names == columns.needed == ("age",)
+    assert columns.encode(X[["age"]])[:].shape == columns.encode(X)[:].shape == (n, 1)
+    assert repr(columns) == "Columns(1 numeric, 7 ignored → 1 inputs)"
+    # Said otherwise, they are taken.
+    kept = quietly(X, {"id": "numeric", "name": "categorical", "same": "categorical"})
+    assert kept.needed == ("id", "name", "same", "age")
+
+
+def test_of_a_few_rows_every_text_may_count():
+    assert quietly({"a": [f"w{i}" for i in range(10)]}).in_features == 10
+
+
+def test_a_table_of_which_nothing_is_left_is_refused():
+    with pytest.raises(
+        InvalidDataError, match=r"^X must have a column that can be learned from; i"
+    ):
+        Columns.of({"a": ["x"] * 9, "b": [None] * 9})
+
+
+# The table ---------------------------------------------------------------------------------
+
+
+def test_columns_are_taken_by_name_in_any_order():
+    columns = Columns.of({"a": [1, 2, 3], "b": ["x", "y", "x"]})
+    np.testing.assert_array_equal(
+        columns.encode({"b": ["y"], "a": [2]})[:], columns.encode({"a": [2], "b": ["y"]})[:]
+    )
+    numbered = pd.DataFrame({3: [1, 2, 3], 1: [5.0, 5.5, 7]})
+    columns = Columns.of(numbered)
+    assert columns.names == ("3", "1")
+    np.testing.assert_array_equal(columns.encode(numbered)[:], columns.encode(numbered[[1, 3]])[:])
+
+
+def test_kinds_are_said():
+    X = {"zip": [1010, 1020, 1010], "size": [1.0, 2.0, None]}
+    columns = Columns.of(X, {"zip": "categorical"})
+    assert columns.columns[0] == Categorical("zip", ("1010", "1020"))
+    assert columns.input_names == ("zip = 1010", "zip = 1020", "size", "size is missing")
+    # The same numbers are the same categories, whatever they come in.
+    for form in ([1020.0], ["1020"], np.array([1020], "i8"), np.array(["1020"]), ["1020.0"]):
+        np.testing.assert_array_equal(columns.encode({"zip": form, "size": [1]})[:][0, :2], [0, 1])
+    assert Columns.of(X, {"zip": "ignored"}).needed == ("size",)
+
+
+@pytest.mark.parametrize(
+    ("X", "kinds", "message"),
+    [
+        (
+            {"a": [1.0]},
+            {"a": ["numeric"]},
+            "column 'a' must be one of ignored, categorical, numeri",
+        ),
+        ({"a": [1.0]}, {"b": "numeric"}, "kinds are given of column 'b'; X has a"),
+        (
+            {"a": [1.0]},
+            {"a": "word"},
+            "column 'a' must be one of ignored, categorical, numeric, nu",
+        ),
+        ({"a": ["x"]}, {"a": "numeric"}, "column 'a' of X must hold numbers; got 'x' at row 0"),
+        ({"a": ["x"]}, {"a": "date"}, "column 'a' of X must hold dates; got 'x' at row 0"),
+        ({"a": [1.5]}, {"a": "date"}, "column 'a' of X must hold dates; got numbers"),
+        (
+            {"a": [[1]]},
+            {"a": "categorical"},
+            "column 'a' of X must hold numbers, text, dates or bo",
+        ),
+        ({"a": [1.0, np.inf]}, {}, "column 'a' of X must hold finite numbers; got inf at row 1"),
+        ({}, {}, "columns must be at least one"),
+    ],
+)
+def test_a_table_that_cannot_be_used_is_named(X, kinds, message):
+    with pytest.raises((InvalidArgumentError, InvalidTypeError), match=f"^{message}"):
+        Columns.of(X, kinds)
+
+
+def test_the_nearest_kind_is_named():
+    with pytest.raises(InvalidArgumentError, match="did you mean 'date: day first'"):
+        Columns.of({"a": ["1/1/2024"]}, {"a": "date: dayfirst"})
+
+
+@pytest.mark.parametrize(
+    ("X", "message"),
+    [
+        ({"a": [1]}, "X must have the columns a, b; missing: b; beyond them: none"),
+        ({"a": [1], "b": ["x"], "c": [1]}, "X must have the columns a, b; missing: none; beyond"),
+        ({"a": ["x"], "b": ["x"]}, "column 'a' of X must hold numbers; got 'x' at row 0"),
+        ({"a": [[0]], "b": ["x"]}, "column 'a' of X must hold numbers; got an entry of type list"),
+        (
+            {"a": [0, -np.inf], "b": ["x", "y"]},
+            "column 'a' of X must hold finite numbers; got -inf at row 1",
+        ),
+    ],
+)
+def test_samples_that_do_not_fit_are_named(X, message):
+    columns = Columns.of({"a": [1, 2], "b": ["x", "y"]})
+    with pytest.raises(InvalidDataError, match=f"^{message}"):
+        columns.encode(X)
+
+
+def test_missing_entries_of_a_column_that_had_none_are_said():
+    columns = Columns.of({"a": [1, 2], "b": ["x", "y"]})
+    with pytest.warns(TableWarning) as told:
+        found = columns.encode({"a": [None, 2, None], "b": ["x", None, "y"]})[:]
+    assert [str(each.message) for each in told] == [
+        "column 'a' of X has 2 missing entries, from row 0 on, and had none in training",
+        "column 'b' of X has a missing entry at row 1, and had none in training",
+    ]
+    np.testing.assert_array_equal(found[0], [0, 1, 0])
+    np.testing.assert_array_equal(found[1, 1:], [0, 0])
+
+
+def test_a_model_of_a_table_predicts_from_it():
+    columns = Columns.of({"a": [1, 2, None], "b": ["x", "y", "x"]})
+    net = MLP(Architecture(columns.in_features, (3,), 2), rng=RNG)
+    X = {"a": [3, None], "b": ["y", "x"]}
+    np.testing.assert_array_equal(Model(net, inputs=columns)(X), net(columns.encode(X)[:]))
+    for rows in ([[3, "y"], [None, "x"]], [{"a": 3, "b": "y"}, {"b": "x"}]):
+        np.testing.assert_array_equal(columns.encode(rows)[:], columns.encode(X)[:])
+    with pytest.raises(InvalidDataError, match=r"X must have 2 columns \(a, b\); got 1"):
+        columns.encode([[3]])
+    assert repr(columns) == "Columns(1 numeric, 1 categorical → 4 inputs)"
+
+
+def test_inputs_are_made_when_they_are_read():
+    """A category takes four bytes in a row, whatever the number of categories."""
+    X = {"a": [f"w{i % 200}" for i in range(1000)], "b": RNG.normal(size=1000)}
+    found = Columns.of(X).encode(X)
+    assert isinstance(found, EncodedTable)
+    assert found.shape == (1000, 201)
+    held = sum(array.nbytes for array in vars(found).values() if isinstance(array, np.ndarray))
+    assert held < 1000 * 16
+    whole = np.asarray(found)
+    rows = np.array([999, 3, 3])
+    out = np.empty((3, 201))
+    found.read(rows, out)
+    np.testing.assert_array_equal(out, whole[rows])
+    np.testing.assert_array_equal(found.subset(rows)[1:], whole[[3, 3]])
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.data())
+def test_any_table_is_encoded_or_named(data):
+    """What a training takes, it encodes without a word, in finite numbers, and from JSON too."""
+    one = st.none() | st.integers(-(10**20), 10**20) | st.floats(-1e300, 1e300) | st.booleans()
+    texts = st.sampled_from(["", " ", "?", "1,5", "$7", "2024-01-05", "5/1/2024", "x", "True", "7"])
+    column = st.one_of(
+        *(st.lists(each, min_size=6, max_size=6) for each in (one, texts, one | texts))
+    )
+    X = {name: data.draw(column) for name in "abc"}
+    assume(any(len(set(map(str, filter(None, values)))) > 1 for values in X.values()))
+    columns = quietly(X)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", TableWarning)
+        found = columns.encode(X)[:]
+    assert found.shape == (6, len(columns.input_names))
+    assert np.isfinite(found).all()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "error", "message"),
+    [
+        ((2, [1, 2, 3]), InvalidDataError, r"mean of Numbers must have shape \(2,\), one an input"),
+        ((2, [1, np.nan]), InvalidDataError, "mean must be finite in float64; got nan at "),
+        ((2, None, [1, 0]), InvalidDataError, "scale of Numbers must be above 0; got 0 at index 1"),
+        ((2, None, None, ("a",)), InvalidDataError, "names of Numbers must be 2 strings, one an "),
+        ((2, None, None, "ab"), InvalidDataError, "names of Numbers must be 2 strings, one an in"),
+        ((0,), InvalidArgumentError, "in_features of Numbers must be "),
+    ],
+)
+def test_numbers_that_do_not_fit_are_refused(arguments, error, message):
+    with pytest.raises(error, match=f"^{message}"):
+        Numbers(*arguments)
+    with pytest.raises(InvalidTypeError, match=r"^columns must be of a kind of Column; got str"):
+        Columns(["a"])
+
+
+def test_columns_say_what_they_are():
+    X = {
+        "age": ["20", "30", "?"],
+        "job": ["a", "b", None],
+        "when": ["1.1.2020", "1.1.2024", "2.1.2024"],
+        "none": [None] * 3,
+    }
+    columns = quietly(X)
+    assert [str(column) for column in columns.columns] == [
+        "numeric, median 25, scale 5; missing entries",
+        "2 categories: a, b; missing entries",
+        "date, median 2024-01-01; phases of week, year",
+        "left out: no entries",
+    ]
+    assert "<td>2 categories: a, b; missing entries</td>" in columns._repr_html_()
+    assert isinstance(columns.columns[2], Date)
