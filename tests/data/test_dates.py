@@ -108,12 +108,11 @@ def test_zones_and_none_do_not_mix():
 
 @settings(max_examples=300, deadline=None)
 @given(
-    st.datetimes(datetime.datetime(1, 1, 1), datetime.datetime(9999, 12, 31)),
+    st.datetimes(datetime.datetime(1000, 1, 1), datetime.datetime(9999, 12, 31)),
     st.sampled_from(["%Y-%m-%d", "%Y/%m/%d %H:%M", "%Y-%m-%dT%H:%M:%S.%f", "%d.%m.%Y", "%d %b %Y",
                      "%B %d, %Y", "%d-%b-%Y %I:%M %p"]),
 )  # fmt: skip
 def test_what_python_writes_is_read_back(when, form):
-    when = when.replace(year=max(when.year, 1000))  # strftime writes no zeros before years
     text = when.strftime(form)
     expected = datetime.datetime.strptime(text, form)
     assert moment(text).since_1970() == (expected - datetime.datetime(1970, 1, 1)).total_seconds()

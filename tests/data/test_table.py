@@ -276,10 +276,13 @@ def test_what_no_network_can_take_says_what_it_is(column, what):
             ask()
 
 
-def test_what_is_no_finite_number_is_named():
-    with pytest.raises(
-        InvalidDataError, match="'a' of X must hold finite numbers; got inf at row 1"
-    ):
-        numbers_of([0, np.inf])
+def test_what_is_no_finite_number_is_missing_and_named():
+    notes = []
+    numbers = read_table({"a": [0, np.inf, 1, -np.inf]})["a"].numbers(Notation(), notes)
+    np.testing.assert_array_equal(numbers, [0, np.nan, 1, np.nan])
+    assert [str(note) for note in notes] == [
+        "column 'a' of X has 2 entries that are not finite numbers, the first of them 'inf' at row "
+        "1; they are taken as missing"
+    ]
     with pytest.raises(InvalidDataError, match="column 'a' of X must hold numbers; got dates"):
         numbers_of([datetime.date(2024, 1, 1)])

@@ -8,7 +8,7 @@ from rich.console import Console
 
 from multilayer.data import Note, TableWarning
 
-__all__ = ["note", "notes"]
+__all__ = ["line_of", "note", "notes"]
 
 
 def note(text: str) -> None:
@@ -31,11 +31,11 @@ def notes(*silent: type[Warning]) -> Iterator[None]:
 def _lines(message: Warning | str) -> list[str]:
     """Return a line for each thing that is warned of."""
     if isinstance(message, TableWarning) and message.notes:
-        return [_line(each) for each in message.notes]
+        return [line_of(each) for each in message.notes]
     return [str(message)]
 
 
-def _line(said: Note) -> str:
+def line_of(said: Note) -> str:
     """Return what is said of a column, with the option that says otherwise."""
     kind, _, option = said.otherwise.partition(": ")
     hints = {"decimal comma": "--decimal ,", "decimal point": "--decimal ."}

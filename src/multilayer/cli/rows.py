@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from multilayer import checks
-from multilayer.cli.notes import note
+from multilayer.cli.notes import line_of, note
 from multilayer.data import Note, Table
 from multilayer.data.entries import Entries
 from multilayer.data.notation import Notation
@@ -63,13 +63,16 @@ class Rows(NamedTuple):
         names = table.columns
         for name in drop:
             Names("--drop", names).check(name)
-        target = Names("--target", names).check(target) if target else names[-1]
+        target = Names("--target", names).check(target) if target else _last(table)
         if target in drop:
             msg = f"--target cannot be {target!r}, which is dropped"
             raise InvalidArgumentError(msg)
         inputs = [name for name in names if name != target and name not in drop]
         if not inputs:
-            msg = f"{file} must have inputs beside the target; there are none beside {target!r}"
+            msg = (
+                f"{file} must have inputs beside the target; there are none beside {target!r} "
+                "(--sep names what separates columns)"
+            )
             raise InvalidDataError(msg)
         y, task = _targets(table[target], table.decimal, task)
         is_there = _is_there(y)
@@ -93,6 +96,12 @@ class Rows(NamedTuple):
         if self.task == "classification":
             return MLPClassifier(**parameters)
         return MLPRegressor(scale_targets=True, **parameters)
+
+
+def _last(table: Table) -> str:
+    """Return the last column that has a name and entries: separators may end the lines."""
+    names = [n for n in table.columns if table[n].n_present and not n.startswith("Unnamed: ")]
+    return names[-1] if names else table.columns[-1]
 
 
 def truth(entries: Entries, targets: Targets | None) -> Array:
@@ -161,7 +170,7 @@ def numbers_of(entries: Entries, decimal: str | None = None) -> Array:
     notes: list[Note] = []
     numbers = entries.numbers(replace(notation, missing=()), notes)
     for each in notes:
-        note(str(each))
+        note(line_of(each))
     return numbers
 
 

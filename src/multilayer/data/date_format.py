@@ -16,6 +16,9 @@ __all__ = ["DateFormat", "DateFormatFound", "find_date_format"]
 
 Array = npt.NDArray[Any]
 
+ORDER = "dates of which nothing says whether the day or the month is first"
+ZONES = "dates with a time zone and dates without one"
+
 
 @dataclass(frozen=True)
 class DateFormat:
@@ -74,11 +77,13 @@ class DateFormatFound(NamedTuple):
     """What `find_date_format` has found."""
 
     format: DateFormat | None
-    """None where day and month cannot be told apart."""
+    """None where there are dates, but it is not clear which."""
     others: tuple[int, ...] = ()
     """The places of texts that are neither dates nor known marks of missing ones."""
     shows: str = ""
     """The order, where the texts leave no doubt about it."""
+    why: str = ""
+    """What is not clear about them."""
 
 
 def find_date_format(
@@ -141,11 +146,15 @@ def find_date_format(
     weight = {way: int(present[list(others)].sum()) for way, others in strays.items()}
     chosen = min(weight, key=lambda way: (weight[way], way != order))
     if not are_few(strays[chosen], present) and not is_asked:
-        return None
+        are_dates = are_few(
+            [i for i, m in enumerate(found) if m is None and not is_mark[i]], present
+        )
+        is_mixed = 0 < present[np.array(with_zone)].sum() < present.sum()
+        return DateFormatFound(None, why=ZONES) if are_dates and is_mixed else None
     shows = chosen if len(set(weight.values())) > 1 else ""
     if any(m is not None and m.is_open and m.day != m.month for m in found):
         if not shows and order is None:
-            return DateFormatFound(None)
+            return DateFormatFound(None, why=ORDER)
     else:
         chosen = shows = ""
     others = strays[chosen or "day first"]

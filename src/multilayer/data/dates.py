@@ -81,7 +81,8 @@ class Moment(NamedTuple):
             ordinal = datetime.date(self.year, month, day).toordinal()
         except ValueError:
             return None
-        return (ordinal - ORDINAL_OF_1970) * DAY + self.seconds - (self.offset or 0.0)
+        seconds = (ordinal - ORDINAL_OF_1970) * DAY + self.seconds - (self.offset or 0.0)
+        return round(seconds, 6)  # to the microsecond, as others have it
 
 
 def moment(text: str) -> Moment | None:

@@ -143,7 +143,17 @@ def _header(rows: list[list[str]]) -> tuple[list[str], int, list[str]]:
     if n_above:
         lines = "a line" if n_above == 1 else f"{n_above} lines"
         remarks.append(f"{lines} above its header: passed over")
-    if all(plain(name.strip()) for name in names):
-        remarks.append("its first line holds numbers, and is taken as a row: it has no header")
+    if _is_row(names, rows[n_above + 1 :]):
+        remarks.append("its first line is like the others, and is taken as a row: it has no header")
         return [f"column {i}" for i in range(1, width + 1)], n_above, remarks
     return names, n_above + 1, remarks
+
+
+def _is_row(names: list[str], rows: list[list[str]]) -> bool:
+    """Return whether what stands where names are is a row: numbers, and texts that come again."""
+    texts = [{row[i].strip() for row in rows if i < len(row)} for i in range(len(names))]
+    cells = [name.strip() for name in names]
+    has_numbers = any(map(plain, cells))
+    return has_numbers and all(
+        plain(cell) or cell in found for cell, found in zip(cells, texts, strict=True)
+    )

@@ -127,12 +127,12 @@ class Entries:
     def numbers(self, notation: Notation, notes: list[Note]) -> Array:
         """Return the entries as float64, NaN for missing ones.
 
-        What is no number among numbers is taken as missing, which `notes` are told of.
+        What is no number among numbers, or is infinite, is taken as missing, and `notes` say so.
 
         Raises
         ------
         InvalidDataError
-            If there is an infinite number, or no number but something else.
+            If there is no number at all, but something else.
         """
         raise InvalidDataError(self._mismatch("numbers"))
 
@@ -148,6 +148,18 @@ class Entries:
         """Return the entries as Python has them, None for missing ones: to be shown."""
         codes, names = self.categories()
         return np.array([*names, None], dtype=object)[codes]
+
+    def _strays(self, rows: Array, first: str, wanted: str) -> Note:
+        """Return what is said of entries that are not what they ought to be, and become missing."""
+        row = self.origin.row(int(rows[0]))
+        if len(rows) == 1:
+            says = f"has {first!r} at {row}, which is none of the {wanted} and is taken as missing"
+        else:
+            says = (
+                f"has {len(rows):,} entries that are not {wanted}, the first of them {first!r} at "
+                f"{row}; they are taken as missing"
+            )
+        return Note(self.column, self.origin.table, says)
 
     def _mismatch(self, wanted: str) -> str:
         return f"{self.where} must hold {wanted}; got {self.what}"
@@ -216,13 +228,10 @@ class NumberEntries(Entries):
 
     def numbers(self, notation: Notation, notes: list[Note]) -> Array:
         numbers = self._floats()
-        if np.isinf(numbers).any():
-            index = int(np.argmax(np.isinf(numbers)))
-            msg = (
-                f"{self.where} must hold finite numbers; got {numbers[index]} at "
-                f"{self.origin.row(index)}"
-            )
-            raise InvalidDataError(msg)
+        is_infinite = np.isinf(numbers)
+        if is_infinite.any():
+            notes.append(self._strays(np.flatnonzero(is_infinite), "inf", "finite numbers"))
+            numbers = np.where(is_infinite, np.nan, numbers)
         return numbers
 
     def dates(self, form: DateFormat, notes: list[Note]) -> Array:
@@ -328,33 +337,18 @@ class TextEntries(Entries):
     def categories(self) -> tuple[Array, list[str]]:
         return self.codes, self.texts
 
-    def _strays(self, places: Sequence[int], wanted: str) -> Note:
-        """Return what is said of texts that are not what they ought to be, and become missing."""
-        rows = np.flatnonzero(np.isin(self.codes, np.asarray(places)))
-        first = self.texts[self.codes[rows[0]]]
-        row = self.origin.row(int(rows[0]))
-        if len(rows) == 1:
-            says = (
-                f"has {first!r} at {row}, which is not one of the {wanted} and is taken as missing"
-            )
-        else:
-            says = (
-                f"has {len(rows):,} entries that are not {wanted}, the first of them {first!r} at "
-                f"{row}; they are taken as missing"
-            )
-        return Note(self.column, self.origin.table, says)
-
     def _read(self, values: Array, others: list[int], wanted: str, notes: list[Note]) -> Array:
         """Return each row's value."""
         if others:
+            rows = np.flatnonzero(np.isin(self.codes, others))
+            first = self.texts[self.codes[rows[0]]]
             if np.isnan(values).all():
-                row = int(np.argmax(np.isin(self.codes, others)))
                 msg = (
-                    f"{self.where} must hold {wanted}; got {self.texts[self.codes[row]]!r} at "
-                    f"{self.origin.row(row)}"
+                    f"{self.where} must hold {wanted}; got {first!r} at "
+                    f"{self.origin.row(int(rows[0]))}"
                 )
                 raise InvalidDataError(msg)
-            notes.append(self._strays(others, wanted))
+            notes.append(self._strays(rows, first, wanted))
         return np.append(values, np.nan)[self.codes]  # the last for −1
 
 
@@ -482,4 +476,6 @@ def _tidied(codes: Array, texts: Sequence[str]) -> tuple[Array, list[str], Array
 
 def _clean(text: str) -> str:
     text = text.strip()
+    if text.startswith('="') and text.endswith('"'):  # what programs write to have Excel keep zeros
+        text = text[2:-1].strip()
     return text if text.isascii() else unicodedata.normalize("NFC", text)

@@ -28,12 +28,15 @@ TOLERANCE = 0.02
 """The largest share of entries that may be something else in a column of numbers or dates."""
 FEW = 10
 """Of so few different numbers, other texts beside them make categories of all."""
+MANY = 20
+MOST_MARKS = 2
+"""Among so many different numbers so many other texts, however often, are marks of missing ones."""
 LONGEST = 15
 """Digits that float64 holds exactly; whole numbers of more are codes."""
 PROBED = 1000
 """Of more different texts, so many are looked at first."""
 MOST = 0.5
-"""Above this share bounds, such as <0.5, are names; and numbers in one notation are the rule."""
+"""Above this share of all entries bounds, such as <0.5, are names, and numbers are the rule."""
 NEARLY_ALL = 0.9
 """The share of numbers, in whatever notation, from which a column is said to have them."""
 CATEGORICAL = "categorical"
@@ -191,7 +194,7 @@ def find_notation(
         if _share(present, is_code) > TOLERANCE and not is_asked:
             return None
         result = _written(found, counts, decimal)
-        has_bound = [n is not None and bool(n.qualifier) for n in found]
+        has_bound = [n is not None and n.qualifier not in ("", "~", "≈") for n in found]
         if _share(present, has_bound) > MOST:  # names of ranges, such as <=50K and >50K
             return None
         if any(has_bound):
@@ -228,7 +231,10 @@ def probe(texts: Sequence[str], is_one: Any) -> bool:
 
 
 def are_few(others: Sequence[int], present: Array) -> bool:
-    """Return whether texts that do not fit are so few that they may be slips.
+    """Return whether texts that do not fit are so few that they may be slips, or missing values.
+
+    Slips stand in at most 2 % of the entries. Of missing values there are one or two marks, such as
+    ``Varies with device``, among many different numbers, in at most half of the entries.
 
     Parameters
     ----------
@@ -241,7 +247,9 @@ def are_few(others: Sequence[int], present: Array) -> bool:
         return bool(present.any())
     n_others, n = int(present[list(others)].sum()), int(present.sum())
     n_different = np.count_nonzero(present) - len(others)
-    return bool(n_different > FEW and (n_others == 1 or n_others <= TOLERANCE * n))
+    are_slips = n_different > FEW and (n_others == 1 or n_others <= TOLERANCE * n)
+    are_marks = n_different >= MANY and len(others) <= MOST_MARKS and n_others < MOST * n
+    return bool(are_slips or are_marks)
 
 
 def _places(fits: Sequence[bool]) -> tuple[int, ...]:

@@ -23,7 +23,7 @@ MISSING_MARKS = frozenset((
     "na", "n/a", "n.a.", "n.a", "#n/a", "#na", "<na>", "nan", "-nan", "null", "(null)", "none",
     "nil", "nat", "\\n", "missing", "unknown", "undefined", "(blank)", "nd", "n.d.", "n/d", "-",
     "--", "---", "–", "—", ".", "..", "...", "?", "??", "*", "#div/0!", "#value!", "#ref!",
-    "#name?", "#num!", "#null!", "0000-00-00",
+    "#name?", "#num!", "#null!", "#nv", "#wert!", "#bezug!", "#zahl!", "0000-00-00",
 ))  # fmt: skip
 """What people and programs write where a number or a date is missing, in lower case."""
 
@@ -40,10 +40,29 @@ SCALES: dict[str, dict[str, float]] = {
             "y yr yrs year years": 31556952.0,
         },
         "bytes": {"b byte bytes": 1.0, "kb": 1e3, "mb": 1e6, "gb": 1e9, "tb": 1e12},
+        "mass": {
+            "mg": 1e-3,
+            "g": 1.0,
+            "kg": 1e3,
+            "t": 1e6,
+            "oz": 28.349523125,
+            "lb lbs": 453.59237,
+        },
+        "length": {
+            "mm": 1e-3,
+            "cm": 1e-2,
+            "m": 1.0,
+            "km": 1e3,
+            "in": 0.0254,
+            "ft": 0.3048,
+            "yd": 0.9144,
+            "mi": 1609.344,
+        },
         "multiple": {"k thousand": 1e3, "m mn mio million": 1e6, "b bn billion": 1e9},
     }.items()
 }
-"""Units that stand side by side in a column, and what each is worth; of durations in seconds."""
+"""Units that stand side by side in a column, and what each is worth: in seconds, bytes, grams and
+metres."""
 
 ALIKE = str.maketrans(
     {

@@ -10,7 +10,7 @@ from multilayer.data.entries import Entries, Origin
 from multilayer.data.vectors import entries_of
 from multilayer.errors import InvalidDataError, InvalidTypeError
 
-__all__ = ["Table", "read_table"]
+__all__ = ["Table", "names_of_frame", "read_table"]
 
 Array = npt.NDArray[Any]
 
@@ -175,6 +175,13 @@ def read_table(
     return Table(columns.values())
 
 
+def names_of_frame(X: Any) -> list[Any]:
+    """Return the names of a frame's columns, whatever library made it."""
+    if hasattr(X, "column_names"):  # of pyarrow, whose columns are the columns themselves
+        return list(X.column_names)
+    return list(X.schema.names if hasattr(X, "to_struct_array") else X.columns)
+
+
 def _twice(table: str, column: str) -> str:
     return f"{table} must have a name of its own for each column; got {column!r} twice"
 
@@ -206,6 +213,10 @@ def _of_frame(X: Any, name: str, names: Sequence[str] | None) -> list[tuple[Any,
     """Return a frame's columns."""
     import narwhals as nw  # prediction from vectors needs NumPy alone
 
+    if type(X).__module__.startswith("pyarrow") and hasattr(X, "to_struct_array"):
+        import pyarrow as pa
+
+        X = pa.table(X)  # a batch of records
     try:
         frame = nw.from_native(X, eager_only=True)
     except TypeError as error:
@@ -213,7 +224,7 @@ def _of_frame(X: Any, name: str, names: Sequence[str] | None) -> list[tuple[Any,
         msg += ": call its collect()" if hasattr(X, "collect") else ""
         raise InvalidTypeError(msg) from error
     except nw.exceptions.DuplicateError as error:
-        found = list(X.columns)
+        found = names_of_frame(X)
         raise InvalidDataError(_twice(name, max(found, key=found.count))) from error
     columns, found = [frame[:, i] for i in range(len(frame.columns))], list(frame.columns)
     if found == list(range(len(found))):  # what pandas calls columns without a name

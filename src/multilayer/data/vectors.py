@@ -112,6 +112,8 @@ def _of_series(series: Any, column: str, origin: Origin) -> Entries:
     import narwhals as nw
 
     dtype = series.dtype
+    if dtype in (nw.Int128, nw.UInt128):  # which NumPy has not
+        return _of_objects(series.to_list(), column, origin)
     if dtype.is_float() or dtype.is_integer() or dtype == nw.Boolean:
         is_missing = None
         if not dtype.is_float() and series.null_count():

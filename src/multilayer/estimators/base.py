@@ -213,7 +213,7 @@ class BaseMLP(TransformerMixin, BaseEstimator):  # type: ignore[misc]
             self._columns = None
         else:
             check_same_columns(self._columns, self.columns)
-        if self.columns is None and np.ma.is_masked(X):
+        if self.columns is None and isinstance(X, np.ma.MaskedArray) and np.ma.is_masked(X):
             msg = f"{names[0]} must not have masked entries: fill them, or take columns='auto'"
             raise InvalidDataError(msg)
         if self.columns is not None:

@@ -220,7 +220,7 @@ class MLPRegressor(RegressorMixin, BaseMLP):  # type: ignore[misc]
         if self._is_scaled or self._targets.output != "identity":
             return ""
         mean, deviation = float(targets.mean()), float(targets.std())
-        if deviation == 0 or 1 / FAR <= deviation <= FAR and abs(mean) <= FAR * deviation:
+        if deviation == 0 or (1 / FAR <= deviation <= FAR and abs(mean) <= FAR * deviation):
             return ""
         return (
             f" The targets have mean {mean:.2g} and standard deviation {deviation:.2g}: with "
@@ -250,7 +250,11 @@ class MLPRegressor(RegressorMixin, BaseMLP):  # type: ignore[misc]
         if before.output == "exp":
             msg = "scale_targets cannot be combined with loss 'poisson', whose values are ≥ 0"
             raise InvalidArgumentError(msg)
-        scaler = StandardScaler().fit(y.reshape(len(y), -1), sample_weight=weight)
+        with np.errstate(over="ignore", invalid="ignore"):  # named below
+            scaler = StandardScaler().fit(y.reshape(len(y), -1), sample_weight=weight)
+        if not np.isfinite(scaler.scale_).all():
+            msg = f"y must hold numbers whose squares are finite; got {np.abs(y).max():g}"
+            raise InvalidDataError(msg)
         return Values(
             before.n_targets, n_each=before.n_each, mean=scaler.mean_, scale=scaler.scale_
         )

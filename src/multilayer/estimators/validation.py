@@ -1,5 +1,6 @@
 """scikit-learn's checks of samples and targets, whose messages also say where the fault is."""
 
+import datetime
 import math
 import re
 from collections import Counter
@@ -16,6 +17,7 @@ from sklearn.utils.validation import _check_sample_weight, _num_samples, validat
 
 from multilayer.data import Table, read_table
 from multilayer.data.notation import find_notation
+from multilayer.data.table import names_of_frame
 from multilayer.errors import InvalidArgumentError, InvalidDataError
 from multilayer.model import Columns
 
@@ -120,14 +122,14 @@ def encoded(
     if not is_frame and not isinstance(X, np.ma.MaskedArray):  # whose mask it would drop
         kind = None if isinstance(X, np.ndarray) else object  # rows of numbers and text
         X = check_array(X, dtype=kind, ensure_all_finite=False, input_name=name)
+    if is_frame and not isinstance(X, Table) and _has_odd_names(names_of_frame(X)):
+        X = read_table(X, name)  # scikit-learn's checks take text alone, each once
     columns = None if reset else estimator._columns
     if isinstance(X, Table):
         if reset:
             estimator.feature_names_in_ = np.array(X.columns, dtype=object)
             estimator.n_features_in_ = X.shape[1]
     elif columns is None or not _has_those(X, columns):
-        if is_frame and len(set(X.columns)) < len(X.columns):
-            read_table(X, name)  # which says so: scikit-learn's check takes each to be there once
         validate_data(estimator, X, reset=reset, skip_check_array=True)
     if columns is not None:
         _check_n_samples(X, name)
@@ -146,17 +148,19 @@ def plain_targets(y: Any, name: str, *, are_numbers: bool) -> Any:
     InvalidDataError
         If an entry is masked or missing, or they are dates, or classes of several types.
     """
-    if np.ma.is_masked(y):
+    if isinstance(y, np.ma.MaskedArray) and np.ma.is_masked(y):
         msg = f"{name} must not have masked entries: fill or drop them first"
         raise InvalidDataError(msg)
     if issparse(y) or y is None:
         return y
     values = np.asarray(y)
-    if values.dtype.kind in "Mm":
+    times = (datetime.date, datetime.timedelta)
+    first = values.flat[0] if values.size else None
+    if values.dtype.kind in "Mm" or isinstance(first, times) or type(first).__name__ == "Period":
         msg = f"{name} must hold {'numbers' if are_numbers else 'classes'}; got dates or durations"
         raise InvalidDataError(msg)
     if values.dtype.kind not in "OT" or not values.ndim:
-        return y
+        return values if hasattr(y, "to_numpy") else y
     is_missing = [_is_missing(value) for value in values.ravel()]
     if any(is_missing):
         index = np.unravel_index(is_missing.index(True), values.shape)
@@ -208,12 +212,17 @@ def numbers_of_targets(y: Any, name: str) -> Any:
     return np.array(numbers, dtype=np.float64)
 
 
+def _has_odd_names(names: list[Any]) -> bool:
+    """Return whether names are of several types, or stand twice."""
+    is_text = [isinstance(name, str) for name in names]
+    return (any(is_text) and not all(is_text)) or len(set(names)) < len(names)
+
+
 def _has_those(X: Any, columns: Columns) -> bool:
     """Return whether a frame has the columns in their order, but for such as are left out."""
-    names = getattr(X, "columns", None)
-    if names is None:
+    if not hasattr(X, "columns"):
         return False
-    found = list(map(str, names))
+    found = names_of_frame(X)
     return found == [c.name for c in columns.columns if c.input_names or c.name in found]
 
 

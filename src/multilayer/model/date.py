@@ -77,14 +77,13 @@ class Date(Column):
         found = entries.find_date_format(reading.date_order, is_asked=reading.is_asked)
         if found is None and not reading.is_asked:
             return None
+        if found is not None and found.format is None:
+            reading.is_open = True
+            raise NothingToLearn(found.why)
         form = ISO  # which says what is wrong where there are no dates
-        if found is not None:
+        if found is not None and found.format is not None:
             reading.shows |= {"date_order": found.shows} if found.shows else {}
-            reading.is_open = found.format is None
-            form = found.format or form
-        if reading.is_open:
-            why = "dates of which nothing says whether the day or the month is first"
-            raise NothingToLearn(why)
+            form = found.format
         strays: list[Note] = []
         # What is no date is noted: the format, which knows it, would pass over it.
         seconds = entries.dates(replace(form, missing=()), strays)

@@ -108,7 +108,7 @@ class Classes(Targets):
         known[known] = self.classes[places[known]] == y[known]
         if not known.all():
             row = int(np.argmin(known))
-            msg = f"y must hold classes {self.classes}; got {y[row]!r} at index {row}"
+            msg = f"y must hold classes {self.classes}; got {y.tolist()[row]!r} at index {row}"
             raise InvalidDataError(msg)
         return places.reshape(-1, 1) if self.is_binary else places
 
