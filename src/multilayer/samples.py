@@ -24,6 +24,9 @@ class LazySamples:
     reads_in_parallel = False
     """Whether several threads may read at once; otherwise they take turns."""
 
+    is_in_memory = False
+    """Whether what rows are made of is: a device that has room may then take all of them."""
+
     def __len__(self) -> int:
         """Return n_samples."""
         return self.shape[0]
@@ -66,6 +69,7 @@ class _Subset(LazySamples):
         self.rows = rows
         self.shape = (len(rows), whole.shape[1])
         self.reads_in_parallel = whole.reads_in_parallel
+        self.is_in_memory = whole.is_in_memory
 
     def __getitem__(self, rows: Any) -> npt.NDArray[np.float32]:
         return self.whole[self.rows[rows]]
