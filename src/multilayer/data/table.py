@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from multilayer import forks
 from multilayer.errors import InvalidDataError, InvalidTypeError
 
 __all__ = ["as_numbers", "as_words", "holds_numbers", "read_table"]
@@ -152,7 +153,8 @@ def _named(columns: list[Any], name: str, names: Sequence[str] | None) -> list[t
 
 def _of_frame(X: Any, name: str, names: Sequence[str] | None) -> list[tuple[Any, Any]]:
     """Return a frame's columns."""
-    import narwhals as nw  # prediction from vectors needs NumPy alone
+    with forks.imports:
+        import narwhals as nw  # prediction from vectors needs NumPy alone
 
     try:
         frame = nw.from_native(X, eager_only=True)
@@ -170,7 +172,8 @@ def _of_frame(X: Any, name: str, names: Sequence[str] | None) -> list[tuple[Any,
 
 def _of_series(series: Any) -> Array:
     """Return a column of a frame: numbers as they are where they can be, all else as objects."""
-    import narwhals as nw
+    with forks.imports:
+        import narwhals as nw
 
     if series.dtype in (nw.Categorical, nw.Enum):
         values = series.to_list()
