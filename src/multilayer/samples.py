@@ -1,5 +1,6 @@
 """LazySamples: samples that are read when a batch needs them."""
 
+import os
 import threading
 from collections.abc import Callable
 from typing import Any
@@ -52,10 +53,11 @@ def reader(X: LazySamples) -> Callable[[Any, npt.NDArray[Any]], None]:
     """Return the samples' `read`, as several threads may call it."""
     if X.reads_in_parallel:
         return X.read
-    lock = threading.Lock()
+    # One a process: when a child is forked, a thread of its parent may hold that of the parent.
+    locks: dict[int, threading.Lock] = {}
 
     def read(rows: Any, out: npt.NDArray[Any]) -> None:
-        with lock:
+        with locks.setdefault(os.getpid(), threading.Lock()):
             X.read(rows, out)
 
     return read
