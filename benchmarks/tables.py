@@ -22,7 +22,7 @@ from multilayer import MLPClassifier
 from multilayer.model import Columns
 
 N = 10**6
-REPEATS = 7
+REPEATS = 15
 LIMITS = {"numbers": 20, "categories": 60, "texts": 150}
 """Nanoseconds that reading and encoding an entry may take."""
 WAYS = ("columns", "columns, early stopping", "one-hot, sparse", "one-hot, sparse, early stopping")

@@ -200,6 +200,9 @@ def _encoded(series: Any) -> tuple[Array, list[Any]] | None:
 
 def _of_objects(values: list[Any], column: str, origin: Origin) -> Entries:
     """Return the entries of Python's objects, by their types."""
+    types = set(map(type, values))
+    if types <= {str, type(None)} and str in types:  # which are the most, and many
+        return _factorized(values, column, origin)
     values = [value if type(value) is str else _or_none(value) for value in values]
     types = set(map(type, values)) - {type(None)}
     if all(issubclass(kind, (Real, Decimal, np.bool_)) for kind in types):
