@@ -1,6 +1,7 @@
 """What all tests and doctests share."""
 
 import os
+import signal
 import sys
 
 import pytest
@@ -14,3 +15,15 @@ def close_figures():
     yield
     if "matplotlib.pyplot" in sys.modules:
         sys.modules["matplotlib.pyplot"].close("all")
+
+
+@pytest.fixture
+def ctrl_c():
+    """Let Ctrl-C raise KeyboardInterrupt, here and in the processes that a test starts.
+
+    Tests that run in the background (`nohup make test &`) are started with SIGINT ignored, and so
+    are their children.
+    """
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
