@@ -2,9 +2,10 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
+CONSTRAINTS := constraints.txt
+PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c $(CONSTRAINTS)
 
-.PHONY: demo test lint docs bench clean
+.PHONY: demo test lint docs bench everywhere clean
 .DELETE_ON_ERROR:
 
 demo: $(VENV)/.installed  ## train on the handwritten digits
@@ -30,25 +31,29 @@ docs: $(VENV)/.installed-docs  ## the documentation, as docs/_build/html/index.h
 bench: $(VENV)/.installed-dev  ## timings, side by side, on an idle machine; MULTILAYER_DATA names MNIST's folder
 	$(BIN)/python benchmarks/compare.py
 
+# Other kernels, threads, signals and versions; SETTINGS="nehalem lowest" names some.
+everywhere: $(VENV)/.installed-dev $(VENV)/.installed-docs  ## what other machines would say, for hours
+	$(BIN)/python tools/everywhere.py $(SETTINGS)
+
 clean:
-	rm -rf $(VENV) docs/_build .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) .everywhere docs/_build .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 
 $(BIN)/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
 	  { echo "multilayer needs Python 3.11 or later; name one with: make PYTHON=/path/to/python3.11 $(MAKECMDGOALS)"; exit 1; }
 	$(PYTHON) -m venv $(VENV)
 
-$(VENV)/.installed: pyproject.toml constraints.txt | $(BIN)/python
+$(VENV)/.installed: pyproject.toml $(CONSTRAINTS) | $(BIN)/python
 	@echo "Installing multilayer into $(VENV) …"
 	$(PIP) -e .
 	@touch $@
 
-$(VENV)/.installed-dev: pyproject.toml constraints.txt | $(BIN)/python
+$(VENV)/.installed-dev: pyproject.toml $(CONSTRAINTS) | $(BIN)/python
 	@echo "Installing multilayer with its development tools into $(VENV) …"
 	$(PIP) -e ".[dev]"
 	@touch $@ $(VENV)/.installed
 
-$(VENV)/.installed-docs: pyproject.toml constraints.txt | $(BIN)/python
+$(VENV)/.installed-docs: pyproject.toml $(CONSTRAINTS) | $(BIN)/python
 	@echo "Installing multilayer with what builds its documentation into $(VENV) …"
 	$(PIP) -e ".[docs]"
 	@touch $@ $(VENV)/.installed

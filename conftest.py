@@ -57,3 +57,15 @@ def fork():
     if not hasattr(os, "fork"):
         pytest.skip("nothing forks on this system")
     return Child
+
+
+@pytest.fixture
+def ctrl_c():
+    """Let Ctrl-C raise KeyboardInterrupt, here and in the processes that a test starts.
+
+    Tests that run in the background (`nohup make test &`) are started with SIGINT ignored, and so
+    are their children.
+    """
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)

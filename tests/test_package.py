@@ -125,3 +125,20 @@ def test_a_divergence_says_where_it_happened():
     error = errors.DivergenceError("the loss is NaN", epoch=2, step=7, learning_rate=0.5)
     assert str(error) == "the loss is NaN"
     assert (error.epoch, error.step, error.learning_rate) == (2, 7, 0.5)
+
+
+def test_the_lowest_versions_are_those_that_are_allowed():
+    root = Path(__file__).parents[1]
+    project = tomllib.loads((root / "pyproject.toml").read_text(encoding="utf-8"))
+    wanted = [*project["build-system"]["requires"], *project["project"]["dependencies"]]
+    wanted += [
+        each for extra in project["project"]["optional-dependencies"].values() for each in extra
+    ]
+    allowed = {
+        found[1]: found[2] for each in wanted if (found := re.match(r"([\w-]+)>=([\d.]+)", each))
+    }
+    lines = (root / "constraints-lowest.txt").read_text(encoding="utf-8").splitlines()
+    tested = dict(line.split("==") for line in lines if "==" in line)
+    assert set(allowed) <= set(tested)
+    for name in set(allowed) - {"torch"}:  # of which one version alone has a CPU wheel for pip
+        assert (tested[name] + ".").startswith(allowed[name] + "."), name

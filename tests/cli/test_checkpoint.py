@@ -21,6 +21,7 @@ def run(capsys, *arguments):
     return {k: v for k, v in found.items() if k not in ("seconds", "samples_per_second")}
 
 
+@pytest.mark.usefixtures("ctrl_c")
 def test_ctrl_c_and_resume(tmp_path, capsys):
     folder = tmp_path / "kept"
     job = subprocess.Popen(

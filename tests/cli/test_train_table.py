@@ -448,6 +448,7 @@ def test_what_is_no_better_than_the_baseline_is_said(tmp_path):
     assert "no better than the baseline: --save it and ask mlp doctor" in noise.stdout
 
 
+@pytest.mark.usefixtures("ctrl_c")
 def test_ctrl_c_keeps_what_was_learned(tmp_path):
     rng = np.random.default_rng(0)
     table = pd.DataFrame(rng.normal(size=(20_000, 6)), columns=list("abcdef"))

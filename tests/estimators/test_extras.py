@@ -143,11 +143,19 @@ def test_balanced_classes_are_as_if_repeated():
 
 def test_smoothed_labels_pull_probabilities_to_the_middle():
     X, y = load_breast_cancer(return_X_y=True)
-    X = StandardScaler().fit_transform(X)
-    settings = {"solver": "lbfgs", "max_iter": 500, "alpha": 0}
+    X, y = StandardScaler().fit_transform(X)[:100], y[:100]
+    settings = {
+        "hidden_layer_sizes": 32,
+        "solver": "lbfgs",
+        "max_iter": 1000,
+        "tol": 1e-6,
+        "alpha": 0,
+    }
     smooth = classifier(label_smoothing=0.2, **settings).fit(X, y)
-    # Where the network can fit each target, its probability is the smoothed target itself.
-    assert smooth.predict_proba(X).max() == pytest.approx(0.9, abs=0.02)
+    # So many units fit each target of so few samples, and the probability is the smoothed target
+    # itself, but for 4e-4 where L-BFGS is content.
+    targets = np.where(y[:, None] == [0, 1], 0.9, 0.1)
+    np.testing.assert_allclose(smooth.predict_proba(X), targets, atol=2e-3)
     assert classifier(**settings).fit(X, y).predict_proba(X).max() > 0.999
 
 

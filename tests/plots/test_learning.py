@@ -224,7 +224,8 @@ def test_contributions_add_up_to_the_curve_and_more_units_fit_better():
         assert np.allclose(total, fit.get_ydata().ravel())
         at_samples = np.interp(samples[:, 0], fit.get_xdata().ravel(), fit.get_ydata().ravel())
         errors.append(np.sqrt(np.mean((at_samples - values) ** 2)))
-        assert float(upper.get_title().split()[-1]) == pytest.approx(errors[-1], rel=0.06)
+        # Rounded to one digit, which at worst makes 2 of 1.5, a third more.
+        assert float(upper.get_title().split()[-1]) == pytest.approx(errors[-1], rel=0.34)
     assert errors[0] > 2 * errors[1] > 2 * errors[2]
     assert axes[0, 0].get_title().startswith("1 hidden unit, RMSE")
 

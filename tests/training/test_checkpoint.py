@@ -281,6 +281,7 @@ def test_it_is_written_when_its_seconds_are_over(tmp_path):
     assert len(looks[often].seen) == 4 * N_STEPS
 
 
+@pytest.mark.usefixtures("ctrl_c")
 @pytest.mark.parametrize("engine", ENGINES)
 def test_ctrl_c_leaves_a_checkpoint_of_the_step_under_way(tmp_path, engine):
     class Interrupt(Callback):
@@ -297,6 +298,7 @@ def test_ctrl_c_leaves_a_checkpoint_of_the_step_under_way(tmp_path, engine):
     assert_same(run(engine, checkpoint=tmp_path, resume=True), run(engine))
 
 
+@pytest.mark.usefixtures("ctrl_c")
 def test_a_second_ctrl_c_does_not_wait(tmp_path):
     class Interrupt(Callback):
         def on_step_end(self, run):

@@ -245,6 +245,7 @@ def test_without_early_stopping_the_last_weights_stay(rng):
     assert history.best_epoch < history.n_epochs
 
 
+@pytest.mark.usefixtures("ctrl_c")
 def test_ctrl_c_returns_what_was_trained_so_far(blobs, rng):
     recorder = Recorder()
     interrupt = At(3, lambda run: os.kill(os.getpid(), signal.SIGINT))
@@ -258,6 +259,7 @@ def test_ctrl_c_returns_what_was_trained_so_far(blobs, rng):
     assert recorder.calls[-1] == "end: interrupt"
 
 
+@pytest.mark.usefixtures("ctrl_c")
 def test_ctrl_c_with_early_stopping_restores_the_best_weights(rng):
     X, y = rng.normal(size=(40, 2)), rng.integers(2, size=40)
     held_out = (rng.normal(size=(200, 2)), rng.integers(2, size=200))

@@ -77,7 +77,7 @@ while True:
         time.sleep(0.001)
     if not ended:
         if len(places) < 6:
-            time.sleep(moments.uniform(0, 0.3))
+            time.sleep(moments.uniform(0, 0.05))  # three come before its steps have slept enough
             os.kill(pid, signal.SIGKILL)
         _, status = os.waitpid(pid, 0)
     if os.WIFEXITED(status):

@@ -85,6 +85,11 @@ def _gelu_tanh(g: Graph, z: str) -> str:
     return g("Mul", z, g("Sigmoid", two_u))
 
 
+def _silu(g: Graph, z: str) -> str:
+    # Of z · sigmoid(z) onnxruntime before 1.32 makes a QuickGelu, which it has in float32 only.
+    return g("Div", z, g("Add", g("Exp", g("Neg", z)), 1.0))
+
+
 def _softplus(g: Graph, z: str) -> str:
     small = g("Exp", g("Neg", g("Abs", z)))
     return g("Add", g("Max", z, 0.0), g("Log", g("Add", small, 1.0)))
@@ -104,7 +109,7 @@ FORMS: dict[str, Callable[[Graph, str], str]] = {
     "selu": lambda g, z: _elu(g, z, 1.0507009873554805, 1.6732632423543772),
     "gelu": _gelu,
     "gelu_tanh": _gelu_tanh,
-    "silu": lambda g, z: g("Mul", z, g("Sigmoid", z)),
+    "silu": _silu,
     "mish": lambda g, z: g("Mul", z, g("Tanh", _softplus(g, z))),
     "softplus": _softplus,
     "softsign": lambda g, z: g("Div", z, g("Add", g("Abs", z), 1.0)),

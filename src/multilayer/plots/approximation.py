@@ -20,7 +20,7 @@ Array = npt.NDArray[Any]
 
 N_SAMPLES, NOISE = 200, 0.1
 N_POINTS = 400
-SMOOTH = 1e-5
+SMOOTH = 1e-4
 """λ of the penalty: too small to bend the curve, enough that units do not cancel each other."""
 
 
@@ -101,7 +101,7 @@ def approximation(
         upper.scatter(x, values, s=8, color=GREY, alpha=0.5, linewidths=0, label="samples")
         upper.plot(line, net(line), color=BLUE, linewidth=2, label="network")
         unit = "unit" if n == 1 else "units"
-        upper.set_title(f"{n} hidden {unit}, RMSE {rmse:.2g}", fontsize="medium")
+        upper.set_title(f"{n} hidden {unit}, RMSE {rmse:.1g}", fontsize="medium")
         _draw_units(lower, net, line)
         lower.set_xlabel("x")
         if not i:

@@ -15,6 +15,8 @@ Array = npt.NDArray[Any]
 
 N_EPOCHS = 1000
 """At most; the optimizer stops where nothing changes any more."""
+EQUAL = 1e-3
+"""Losses that differ by no more than this share of them are equally good in a picture."""
 
 
 def best_of(
@@ -28,8 +30,9 @@ def best_of(
 ) -> MLP:
     """Return the network with the least loss of those trained from `n_starts` initial weights.
 
-    A network of a few units has many poor minima, and a picture of one tells of bad luck. Samples
-    of a picture are few, so L-BFGS takes all of them at once.
+    A network of a few units has many poor minima, and a picture of one tells of bad luck. Of
+    equally good ones the first is taken, not the one that rounding prefers. Samples of a picture
+    are few, so L-BFGS takes all of them at once.
     """
     best, least = None, np.inf
     for _ in range(n_starts):
@@ -37,7 +40,7 @@ def best_of(
         optimizer = LBFGS(tolerance=1e-6, loss_tolerance=1e-9)
         fit(net, data, loss=loss, optimizer=optimizer, n_epochs=N_EPOCHS, l2=l2, rng=rng)
         reached, _ = net.loss_and_gradients(*data, loss=loss, l2=l2)
-        if best is None or reached < least:
+        if best is None or reached < (1 - EQUAL) * least:
             best, least = net, reached
     assert best is not None
     return best

@@ -204,8 +204,8 @@ def test_unscaled_targets():
 
 def test_a_learning_rate_that_is_too_high(digits, network, train):
     net = network(64, 32, 10)
-    optimizer = SGD(learning_rate=1.5)
-    history = train(net, digits[0], optimizer=optimizer, n_epochs=10)
+    optimizer = SGD(learning_rate=2.0)  # the loss goes up by 5 powers of ten and more
+    history = train(net, digits[0], optimizer=optimizer, n_epochs=5)
     high = finding(diagnose(net, *digits[0], history=history), "learning_rate_too_high")
     assert high.evidence["last loss"] == history["train_loss"][-1]
     tested = diagnose(net, *digits[0], optimizer=SGD(learning_rate=20.0))

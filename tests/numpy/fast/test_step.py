@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from multilayer import Architecture
+from multilayer.compiled import numba
 from multilayer.errors import DivergenceError
 from multilayer.numpy import LBFGS, MLP, OPTIMIZERS, SGD, Adam, AdamW, clip_by_norm, clip_by_value
 from multilayer.numpy.activations import ACTIVATIONS
@@ -283,6 +284,7 @@ def test_one_thread_alone_gives_the_same_bits(workers, monkeypatch):
     assert trained() == together
 
 
+@pytest.mark.skipif(numba() is None, reason="the plain forms of the kernels make arrays")
 @pytest.mark.parametrize("n_rows", [64, 512])
 @pytest.mark.parametrize("optimizer", [SGD(0.01, 0.9), Adam()], ids=["sgd", "adam"])
 def test_a_step_makes_no_arrays(n_rows, optimizer):

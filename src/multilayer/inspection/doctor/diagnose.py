@@ -110,10 +110,10 @@ def diagnose(
     >>> from sklearn.preprocessing import StandardScaler
     >>> from multilayer import MLPClassifier
     >>> X, y = load_wine(return_X_y=True)
-    >>> clf = MLPClassifier((16,), activation="tanh", learning_rate_init=0.01, tol=1e-3,
+    >>> clf = MLPClassifier((16,), activation="tanh", learning_rate_init=0.003, tol=0.01,
     ...                     random_state=0)
     >>> diagnose(clf.fit(X, y), X, y).names
-    ('unscaled_inputs', 'saturated_units')
+    ('unscaled_inputs', 'saturated_units', 'chance_level', 'underfitting')
     >>> diagnose(make_pipeline(StandardScaler(), clf).fit(X, y), X, y).names
     ()
     """
