@@ -6,10 +6,11 @@ what is used where numba is missing.
 """
 
 from collections.abc import Callable
-from functools import cached_property
 from importlib import import_module
 from pathlib import Path
 from typing import Any
+
+from multilayer import forks
 
 __all__ = ["Kernel", "kernel", "numba"]
 
@@ -20,7 +21,11 @@ def numba() -> Any:
         module: Any = import_module("numba")
     except ImportError:
         return None
-    return None if module.config.DISABLE_JIT else module
+    if module.config.DISABLE_JIT:
+        return None
+    # It is held while a kernel is compiled or read from disk.
+    forks.hold(import_module("numba.core.compiler_lock").global_compiler_lock)
+    return module
 
 
 class Kernel:
@@ -56,14 +61,21 @@ class Kernel:
         self.loops = loops
         self.plain = plain
         self.reassociate = reassociate
+        self._fastest: Callable[..., Any] | None = None
 
-    @cached_property
+    @property
     def fastest(self) -> Callable[..., Any]:
         """The form to call: compiled loops where numba is there, else the plain one.
 
         Machine code is kept on disk, so that a kernel is compiled once on a machine. It runs
         without Python's global lock, which lets threads work side by side.
         """
+        if self._fastest is None:
+            with forks.imports:  # numba is loaded by the first, and sets itself up for it
+                self._fastest = self._fastest or self._compiled()
+        return self._fastest
+
+    def _compiled(self) -> Callable[..., Any]:
         module = numba()
         if module is None:
             return self.plain

@@ -1,5 +1,6 @@
 """LazySamples: samples that are read when a batch needs them."""
 
+import os
 import threading
 from collections.abc import Callable
 from typing import Any
@@ -23,6 +24,9 @@ class LazySamples:
 
     reads_in_parallel = False
     """Whether several threads may read at once; otherwise they take turns."""
+
+    is_in_memory = False
+    """Whether what rows are made of is: a device that has room may then take all of them."""
 
     def __len__(self) -> int:
         """Return n_samples."""
@@ -49,10 +53,11 @@ def reader(X: LazySamples) -> Callable[[Any, npt.NDArray[Any]], None]:
     """Return the samples' `read`, as several threads may call it."""
     if X.reads_in_parallel:
         return X.read
-    lock = threading.Lock()
+    # One a process: when a child is forked, a thread of its parent may hold that of the parent.
+    locks: dict[int, threading.Lock] = {}
 
     def read(rows: Any, out: npt.NDArray[Any]) -> None:
-        with lock:
+        with locks.setdefault(os.getpid(), threading.Lock()):
             X.read(rows, out)
 
     return read
@@ -66,6 +71,7 @@ class _Subset(LazySamples):
         self.rows = rows
         self.shape = (len(rows), whole.shape[1])
         self.reads_in_parallel = whole.reads_in_parallel
+        self.is_in_memory = whole.is_in_memory
 
     def __getitem__(self, rows: Any) -> npt.NDArray[np.float32]:
         return self.whole[self.rows[rows]]

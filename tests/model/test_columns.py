@@ -524,7 +524,7 @@ def test_columns_say_what_they_are():
     assert [str(column) for column in columns.columns] == [
         "numeric, median 25, scale 5; missing entries",
         "2 categories: a, b; missing entries",
-        "date, median 2024-01-01; phases of week, year",
+        "date, median 2024-01-01; phase in the week, the year",
         "left out: no entries",
     ]
     assert "<td>2 categories: a, b; missing entries</td>" in columns._repr_html_()

@@ -308,6 +308,25 @@ def test_a_second_ctrl_c_does_not_wait(tmp_path):
     assert Checkpoint(tmp_path).read() is None
 
 
+def test_ctrl_c_in_a_child_that_is_forked_meanwhile_is_its_own(tmp_path, fork):
+    def child():
+        try:
+            signal.raise_signal(signal.SIGINT)
+        except KeyboardInterrupt:
+            return "interrupted"
+        return "went on"
+
+    class Fork(Callback):
+        def on_step_end(self, run):
+            if (run.epoch, run.step) == (2, 3):
+                self.said = fork(child).result()
+
+    forks = Fork()
+    _, history = run(checkpoint=tmp_path, callbacks=[forks])
+    assert forks.said == "interrupted"
+    assert history.stopped_by == "n_epochs"
+
+
 def test_beside_the_main_thread_ctrl_c_is_left_alone(tmp_path):
     found = []
     thread = threading.Thread(target=lambda: found.append(run(checkpoint=tmp_path)))

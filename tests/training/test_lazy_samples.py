@@ -1,12 +1,14 @@
 """Samples that are read when a batch needs them, and samplers of one's own."""
 
+import threading
+
 import numpy as np
 import pytest
 
 from multilayer import Architecture
 from multilayer.errors import InvalidDataError, InvalidTypeError
 from multilayer.numpy import MLP
-from multilayer.samples import LazySamples
+from multilayer.samples import LazySamples, reader
 from multilayer.torch import MLP as TorchMLP
 from multilayer.training import fit
 
@@ -100,3 +102,28 @@ def test_something_else_than_a_sampler_is_refused(data):
     assert str(caught.value) == (
         "shuffle of fit must be True, False or a sampler of row numbers; got 3"
     )
+
+
+def test_a_child_reads_though_another_thread_of_its_parent_is_reading(fork):
+    class Slow(Recording):
+        def read(self, rows, out):
+            if threading.current_thread() is thread:
+                is_reading.set()
+                may_end.wait(20)
+            super().read(rows, out)
+
+    def child():
+        out = np.empty((2, 4))
+        read(slice(0, 2), out)
+        return out
+
+    is_reading, may_end = threading.Event(), threading.Event()
+    X = np.arange(12.0).reshape(3, 4)
+    read = reader(Slow(X))
+    thread = threading.Thread(target=read, args=[slice(0, 2), np.empty((2, 4))])
+    thread.start()
+    assert is_reading.wait(20)
+    found = fork(child, seconds=20).result()
+    may_end.set()
+    thread.join()
+    np.testing.assert_array_equal(found, X[:2])

@@ -267,3 +267,16 @@ def test_display_changes_no_bit(is_terminal):
     console = Console(file=io.StringIO(), force_terminal=is_terminal)
     shown, silent = train([Progress(console)]), train([])
     assert shown.parameters.tobytes() == silent.parameters.tobytes()
+
+
+def test_a_child_that_is_forked_meanwhile_prints_past_the_display(fork):
+    class Fork(Callback):
+        def on_epoch_end(self, run):
+            if run.epoch == 2:
+                self.theirs = fork(lambda: sys.stderr is before).result()
+                self.ours = sys.stderr is before
+
+    before, forks = sys.stderr, Fork()
+    train([Progress(terminal()), forks], n_epochs=3)
+    assert (forks.theirs, forks.ours) == (True, False)
+    assert sys.stderr is before

@@ -30,15 +30,14 @@ def doctor(
     argument.
     """
     found = load_model(model)
-    with notes():
-        given = read_samples(
-            data,
-            found,
-            target=target,
-            data_dir=data_dir,
-            separator=separator,
-            encoding=encoding,
-        )
+    given = read_samples(
+        data,
+        found,
+        target=target,
+        data_dir=data_dir,
+        separator=separator,
+        encoding=encoding,
+    )
     with given.telling(), notes():
         diagnosis = diagnose(found, given.X, given.y, validation=given.validation)
     if as_json:

@@ -40,8 +40,8 @@ def export(
     )
     if isinstance(model.inputs, Columns):
         Console().print(
-            "an input for each column, under its name; a gap is NaN among numbers, and an empty "
-            "string among words, not NaN or None",
+            "an input for each column, under its name; a missing entry is NaN among numbers and "
+            "dates, and an empty string among categories; dates are seconds since 1970",
             highlight=False,
             soft_wrap=True,
         )

@@ -86,8 +86,7 @@ def _draw(
     """Draw a picture of a model's predictions, of samples to validate on where there are."""
     plot_output.begin(save, show)
     found = load_model(model)
-    with notes():
-        samples = read_samples(data, found, **given)
+    samples = read_samples(data, found, **given)
     with samples.telling(), notes(), Console(stderr=True).status("predicting …"):
         axes = picture(found, *(samples.validation or (samples.X, samples.y)))
     plot_output.finish(axes, save, show)

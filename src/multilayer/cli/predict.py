@@ -13,8 +13,8 @@ import typer
 from multilayer.atomic import replacing
 from multilayer.cli import options
 from multilayer.cli.notes import notes
+from multilayer.cli.reading import read
 from multilayer.cli.samples import ModelFile, inputs_of
-from multilayer.data import read_file
 from multilayer.files import load_model
 from multilayer.model import Classes, Model
 
@@ -40,8 +40,8 @@ def predict(
     """
     options.check_file(out, "out")
     found = load_model(model)
+    table = read(data, separator, encoding)
     with notes():
-        table = read_file(data, separator=options.read_separator(separator), encoding=encoding)
         columns = _predictions(found, inputs_of(table, found, data))
     if as_json:
         text = json.dumps(columns) + "\n"

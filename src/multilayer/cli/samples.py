@@ -8,9 +8,9 @@ from typing import Annotated, Any, NamedTuple
 import numpy as np
 import typer
 
-from multilayer.cli import options
+from multilayer.cli.reading import read
 from multilayer.cli.rows import numbers_of, truth
-from multilayer.data import Table, load_digits, load_images, read_file
+from multilayer.data import Table, load_digits, load_images
 from multilayer.errors import InvalidDataError, MultilayerError
 from multilayer.model import Columns, Model
 from multilayer.registry import Names
@@ -87,7 +87,7 @@ def read_samples(
     if not Path(data).is_file():
         msg = f"DATA must be a CSV or Parquet file or one of {', '.join(BUNDLED)}; no file {data}"
         raise InvalidDataError(msg)
-    table = read_file(data, separator=options.read_separator(separator), encoding=encoding)
+    table = read(Path(data), separator, encoding)
     return _table(Path(data), table, target, model)
 
 

@@ -13,9 +13,10 @@ from rich.table import Table as Grid
 from multilayer import Architecture, checks
 from multilayer.cli import options
 from multilayer.cli.notes import notes
+from multilayer.cli.reading import read
 from multilayer.cli.rows import MOST_CLASSES, Rows
 from multilayer.cli.show_layers import ShowLayers
-from multilayer.data import Table, TableWarning, read_file
+from multilayer.data import Table, TableWarning
 from multilayer.errors import InvalidArgumentError
 from multilayer.files import save_model
 from multilayer.json_text import printable
@@ -128,16 +129,10 @@ def table(
     if decimal not in (None, ".", ","):
         msg = f"--decimal must be . or ,; got {decimal!r}"
         raise InvalidArgumentError(msg)
-    orders = {None: None, True: "day first", False: "month first"}
-    with notes():
-        found = read_file(
-            file,
-            separator=options.read_separator(separator),
-            decimal=decimal,
-            encoding=encoding,
-            date_order=orders[day_first],
-            missing=missing or (),
-        )
+    order = {None: None, True: "day first", False: "month first"}[day_first]
+    found = read(
+        file, separator, encoding, decimal=decimal, date_order=order, missing=missing or ()
+    )
     kinds = _kinds(found, numeric=numeric, categorical=categorical, date=date)
     rows = Rows.of(file, found, target, task, drop or [], test, seed)
     estimator = rows.estimator(

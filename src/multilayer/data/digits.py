@@ -5,6 +5,8 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from multilayer import forks
+
 __all__ = ["Digits", "load_digits"]
 
 Array = npt.NDArray[Any]
@@ -40,9 +42,10 @@ def load_digits() -> Digits:
     >>> digits.X_train.shape, digits.X_test.shape
     ((1437, 64), (360, 64))
     """
-    from sklearn import datasets
-    from sklearn.model_selection import train_test_split
-    from sklearn.preprocessing import StandardScaler
+    with forks.imports:
+        from sklearn import datasets
+        from sklearn.model_selection import train_test_split
+        from sklearn.preprocessing import StandardScaler
 
     bundled = datasets.load_digits()
     X_train, X_test, y_train, y_test = train_test_split(

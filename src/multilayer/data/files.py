@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from multilayer import forks
 from multilayer.caller import warn
 from multilayer.data.dialects import Dialect, cells, decoded, find_dialect, is_blank
 from multilayer.data.entries import Origin, TextEntries
@@ -150,7 +151,8 @@ def _unpacked(content: bytes, unpack: Any, path: Path) -> bytes:
 
 def _parquet(path: Path) -> Table:
     try:
-        from pyarrow import ArrowException, parquet
+        with forks.imports:
+            from pyarrow import ArrowException, parquet
     except ImportError as error:
         msg = 'reading Parquet needs pyarrow: pip install "pyarrow"'
         raise MissingPackageError(msg) from error

@@ -25,7 +25,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from multilayer import checks
+from multilayer import checks, forks
 from multilayer.atomic import replacing
 from multilayer.errors import InvalidDataError, InvalidTypeError
 
@@ -166,7 +166,8 @@ def write_idx(path: StrPath, array: object) -> None:
 
 def default_cache_dir() -> Path:
     """Return the user's folder for what can be had again: ``~/.cache/multilayer`` on Linux."""
-    import pooch
+    with forks.imports:
+        import pooch
 
     return Path(pooch.os_cache("multilayer"))
 

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from multilayer import forks
 from multilayer.atomic import replacing
 from multilayer.data.idx import default_cache_dir, read_idx
 from multilayer.data.images import ScaledImages
@@ -276,7 +277,8 @@ def _fetch(image_set: ImageSet, file: str, target: Path, cache: Path) -> dict[st
 
 def _fetch_from(url: str, image_set: ImageSet, file: str, target: Path, cache: Path) -> None:
     """Download one file from one address, and let it take its name only when it is right."""
-    import pooch
+    with forks.imports:
+        import pooch
 
     downloader = pooch.HTTPDownloader(
         chunk_size=1 << 16, timeout=TIMEOUT, headers={"Accept-Encoding": "identity"}

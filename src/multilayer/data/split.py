@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from multilayer import checks
+from multilayer import checks, forks
 from multilayer.errors import InvalidDataError
 
 __all__ = ["split_validation"]
@@ -41,7 +41,8 @@ def split_validation(
     """
     n_samples = checks.integer(n_samples, "n_samples", "split_validation")
     fraction = checks.real(fraction, "fraction", "split_validation", "(0, 1)")
-    from sklearn.model_selection import train_test_split
+    with forks.imports:
+        from sklearn.model_selection import train_test_split
 
     if classes is not None:
         labels, counts = np.unique(classes, return_counts=True)

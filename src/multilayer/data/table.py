@@ -6,6 +6,7 @@ from typing import Any, overload
 import numpy as np
 import numpy.typing as npt
 
+from multilayer import forks
 from multilayer.data.entries import Entries, Origin
 from multilayer.data.vectors import entries_of
 from multilayer.errors import InvalidDataError, InvalidTypeError
@@ -222,10 +223,12 @@ def _named(columns: list[Any], name: str, names: Sequence[str] | None) -> list[t
 
 def _of_frame(X: Any, name: str, names: Sequence[str] | None) -> list[tuple[str, Any]]:
     """Return a frame's columns."""
-    import narwhals as nw  # prediction from vectors needs NumPy alone
+    with forks.imports:
+        import narwhals as nw  # prediction from vectors needs NumPy alone
 
     if type(X).__module__.startswith("pyarrow") and hasattr(X, "to_struct_array"):
-        import pyarrow as pa
+        with forks.imports:
+            import pyarrow as pa
 
         X = pa.table(X)  # a batch of records
     try:

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from multilayer import forks
 from multilayer.data.entries import (
     DateEntries,
     Entries,
@@ -63,7 +64,8 @@ def entries_of(values: Any, column: str, origin: Origin) -> Entries:
     if isinstance(values, (str, bytes, Mapping, Set)) or not hasattr(values, "__len__"):
         msg = f"{where} must be a vector; got {type(values).__name__}"
         raise InvalidDataError(msg)
-    import narwhals as nw  # prediction from NumPy's and Python's vectors needs neither
+    with forks.imports:
+        import narwhals as nw  # prediction from NumPy's and Python's vectors needs none
 
     series = nw.from_native(values, series_only=True, pass_through=True)
     if isinstance(series, nw.Series):
@@ -109,7 +111,8 @@ def _seconds(times: Array) -> Array:
 
 def _of_series(series: Any, column: str, origin: Origin) -> Entries:
     """Return the entries of a column of a frame."""
-    import narwhals as nw
+    with forks.imports:
+        import narwhals as nw
 
     dtype = series.dtype
     if dtype in (nw.Int128, nw.UInt128):  # which NumPy has not
@@ -182,7 +185,8 @@ def _of_texts(series: Any, column: str, origin: Origin) -> Entries:
 def _encoded(series: Any) -> tuple[Array, list[Any]] | None:
     """Return places and the different entries, by pyarrow, if it is here."""
     try:
-        import pyarrow as pa
+        with forks.imports:
+            import pyarrow as pa
     except ImportError:
         return None
     found = series.to_arrow()
@@ -196,6 +200,9 @@ def _encoded(series: Any) -> tuple[Array, list[Any]] | None:
 
 def _of_objects(values: list[Any], column: str, origin: Origin) -> Entries:
     """Return the entries of Python's objects, by their types."""
+    types = set(map(type, values))
+    if types <= {str, type(None)} and str in types:  # which are the most, and many
+        return _factorized(values, column, origin)
     values = [value if type(value) is str else _or_none(value) for value in values]
     types = set(map(type, values)) - {type(None)}
     if all(issubclass(kind, (Real, Decimal, np.bool_)) for kind in types):

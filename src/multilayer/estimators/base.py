@@ -12,7 +12,7 @@ from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils import check_random_state, column_or_1d
 from sklearn.utils.validation import check_is_fitted
 
-from multilayer import checks
+from multilayer import checks, forks
 from multilayer.architecture import Architecture
 from multilayer.caller import warn
 from multilayer.data import TableWarning
@@ -44,6 +44,9 @@ from multilayer.training import Metric
 __all__ = ["BaseMLP"]
 
 Array = npt.NDArray[Any]
+
+# random_state=None is NumPy's one generator for all, which another thread may be drawing from.
+forks.hold(check_random_state(None)._bit_generator.lock)
 
 
 class BaseMLP(TransformerMixin, BaseEstimator):  # type: ignore[misc]

@@ -65,12 +65,13 @@ normalization : {'batch', 'layer'} or None, default=None
 clip_norm, clip_value : float or None, default=None
     The gradient's largest length, and its entries' largest size; value first.
 columns : 'auto', dict or None, default=None
-    With ``'auto'`` samples are a table as it comes, of text, categories, booleans, numbers and
-    gaps: columns of numbers are scaled and their gaps filled, each word of the others is an input
-    of its own; see `multilayer.model.Columns`. A dict says of some columns what they are:
-    ``{"zip": "categorical", "age": "numeric"}``. They are taken from all samples that `fit` is
-    given, or those of the first `partial_fit`, whatever the weights of samples, and the network
-    computes in float32. None takes numbers alone, as scikit-learn.
+    With ``'auto'`` samples are a table as it comes, of numbers, text, categories, dates, booleans
+    and missing values: numbers are scaled, each category is an input of its own, dates are elapsed
+    time and phases, and columns from which nothing can be learned are left out; see
+    `multilayer.model.Columns`. A dict says of some columns what they are: ``{"zip":
+    "categorical", "day": "date: day first", "id": "ignored"}``. Columns are made of all samples
+    that `fit` is given, or those of the first `partial_fit`, whatever the weights of samples, and
+    the network computes in float32. None takes numbers alone, as scikit-learn.
 callbacks : Callback or sequence of Callback, default=()
     What looks on, and may stop: see `multilayer.training.Callback`.
 engine : {'auto', 'numpy', 'torch'}, default='auto'

@@ -358,7 +358,7 @@ def _place(data: Any, is_bad: Callable[[Any], bool]) -> str:
 def _is_not_finite(value: Any) -> bool:
     try:
         return not math.isfinite(value)
-    except TypeError:  # None and pandas' NA are gaps
+    except TypeError:  # None and pandas' NA are missing
         return value is None or type(value).__name__ == "NAType"
 
 

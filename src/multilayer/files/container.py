@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from multilayer import forks
 from multilayer.atomic import replacing
 from multilayer.errors import InvalidArgumentError, InvalidDataError
 from multilayer.json_text import read_json
@@ -33,7 +34,8 @@ def write(path: Path, texts: Mapping[str, str], arrays: Mapping[str, Array]) -> 
     OSError
         If the file cannot be written.
     """
-    from safetensors.numpy import save
+    with forks.imports:
+        from safetensors.numpy import save
 
     length = len(json.dumps(dict(texts), ensure_ascii=False).encode(errors="surrogatepass"))
     if length > MAX_HEADER:
@@ -104,7 +106,8 @@ def opened(path: str | os.PathLike[str]) -> Iterator[Container]:
     OSError
         If it cannot be read.
     """
-    from safetensors import SafetensorError, safe_open
+    with forks.imports:
+        from safetensors import SafetensorError, safe_open
 
     _check_header(Path(path))
     try:

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from multilayer import checks
+from multilayer import checks, forks
 from multilayer.atomic import replacing
 from multilayer.data import TableWarning
 from multilayer.errors import (
@@ -137,8 +137,9 @@ def _check_exportable(model: Model) -> None:
 def _runtime() -> Any:
     """Return onnxruntime, if it is there and onnx too."""
     try:
-        import onnx  # noqa: F401
-        import onnxruntime
+        with forks.imports:
+            import onnx  # noqa: F401
+            import onnxruntime
     except ImportError as error:
         msg = 'exporting needs onnx and onnxruntime: pip install "multilayer[onnx]"'
         raise MissingPackageError(msg) from error

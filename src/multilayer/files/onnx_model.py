@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from multilayer import forks
 from multilayer.files.onnx_graph import FORMS, Graph
 from multilayer.files.onnx_inputs import check_names, encode, ports
 from multilayer.model import Classes, ClassGroups, Labels, Model, Values
@@ -27,8 +28,9 @@ def content_of(model: Model) -> bytes:
     InvalidDataError
         If the classes are of a kind that JSON cannot hold.
     """
-    import onnx
-    from onnx import helper, numpy_helper
+    with forks.imports:
+        import onnx
+        from onnx import helper, numpy_helper
 
     g = Graph(model.net.dtype)
     outputs = _outputs(g, model, _network(g, model))

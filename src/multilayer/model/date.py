@@ -117,7 +117,7 @@ class Date(Column):
 
     def __str__(self) -> str:
         parts = [f"date, median {iso_texts(np.array([np.rint(self.median)]))[0]}"]
-        parts += [f"phases of {', '.join(self.cycles)}"] if self.cycles else []
+        parts += [f"phase in the {', the '.join(self.cycles)}"] if self.cycles else []
         parts += [str(self.format)] if str(self.format) else []
         return "; ".join([*parts, "missing entries"] if self.has_missing else parts)
 

@@ -62,6 +62,7 @@ class EncodedTable(LazySamples):
     """
 
     reads_in_parallel = True
+    is_in_memory = True
     dtype = np.dtype(np.float32)
 
     def __init__(self, parts: Sequence[Array], widths: Sequence[int]) -> None:

@@ -175,10 +175,14 @@ def bent(numbers: Array, center: float, scale: float, *, out: Array) -> None:
         return
     for start in range(0, len(numbers), PIECE):
         with np.errstate(over="ignore"):  # what is infinitely far is as far as can be
-            r = (numbers[start : start + PIECE] - center) / scale
+            r = numbers[start : start + PIECE] - center
+            r /= scale
         np.clip(r, -FAR, FAR, out=r)
-        r /= np.sqrt(1 + (r / 3) ** 2)
-        np.nan_to_num(r, copy=False)
+        length = r / 3
+        length *= length
+        length += 1
+        r /= np.sqrt(length, out=length)
+        np.copyto(r, 0, where=np.isnan(r))
         out[start : start + PIECE] = r
 
 

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from multilayer import checks
+from multilayer import checks, forks
 
 __all__ = ["LBFGS"]
 
@@ -70,7 +70,8 @@ class LBFGS:
             Takes the parameters and the loss after each iteration; True stops. It is called once
             where the start is a minimum.
         """
-        from scipy.optimize import OptimizeResult, minimize
+        with forks.imports:
+            from scipy.optimize import OptimizeResult, minimize
 
         def callback(intermediate_result: OptimizeResult) -> None:
             if after_iteration(intermediate_result.x, float(intermediate_result.fun)):

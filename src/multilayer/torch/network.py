@@ -37,10 +37,11 @@ class MLP(nn.Module):
     device : str or torch.device
         Where they lie; ``"auto"`` is a GPU where there is one.
     initializer : str or Initializer, optional
-        One of ``multilayer.numpy.INITIALIZERS``, drawn by `rng`. By default PyTorch's own: the
-        network that ``nn.Linear`` after ``nn.Linear`` gives after ``torch.manual_seed``.
+        One of ``multilayer.numpy.INITIALIZERS``. By default ``"kaiming_uniform"``, as in the engine
+        from scratch, if there is an `rng`; else PyTorch draws as it does by itself: the network
+        that ``nn.Linear`` after ``nn.Linear`` gives after ``torch.manual_seed``.
     rng : numpy.random.Generator, optional
-        Draws the weights of an initializer.
+        Draws the weights: the same numbers as for `multilayer.numpy.MLP`.
 
     Raises
     ------
@@ -76,8 +77,7 @@ class MLP(nn.Module):
             msg = f"dtype of MLP must be one of {', '.join(DTYPES)}; got {dtype!r}"
             raise InvalidArgumentError(msg)
         if initializer is None and rng is not None:
-            msg = "rng of MLP draws an initializer's weights; initializer is None"
-            raise InvalidArgumentError(msg)
+            initializer = "kaiming_uniform"
         self.architecture = architecture
         place = find_device(device)
         last_width = (architecture.in_features, *architecture.hidden_features)[-1]

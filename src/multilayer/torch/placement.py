@@ -2,6 +2,7 @@
 
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import numpy.typing as npt
 import torch
 
@@ -10,7 +11,7 @@ from multilayer.samples import LazySamples
 if TYPE_CHECKING:
     from multilayer.torch.network import MLP
 
-__all__ = ["Batch", "as_index", "on_host", "place", "to_device", "together"]
+__all__ = ["Batch", "as_index", "on_host", "place", "to_device", "together", "whole"]
 
 Array = npt.NDArray[Any]
 Tensor = torch.Tensor
@@ -24,6 +25,17 @@ RESIDENT_BYTES = 2**31
 def on_host(values: object) -> object:
     """Return a tensor as an array; anything else as it is."""
     return values.detach().cpu().numpy() if isinstance(values, Tensor) else values
+
+
+def whole(X: Array | LazySamples, device: torch.device, dtype: str) -> Array | LazySamples:
+    """Return lazy samples as an array, if they are in memory and a device has room for it.
+
+    A processor has no use for that: there they stay as small as they are.
+    """
+    if not isinstance(X, LazySamples) or not X.is_in_memory or device.type == "cpu":
+        return X
+    is_small = X.shape[0] * X.shape[1] * np.dtype(dtype).itemsize <= RESIDENT_BYTES
+    return np.asarray(X[:], dtype=dtype) if is_small else X
 
 
 def place(

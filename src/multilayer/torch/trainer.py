@@ -24,7 +24,7 @@ from multilayer.torch.lbfgs import minimize
 from multilayer.torch.losses import mean_loss
 from multilayer.torch.objective import Objective, shares
 from multilayer.torch.optimizers import check_own, clip_gradients, make_optimizer
-from multilayer.torch.placement import Batch, as_index, on_host, place, to_device, together
+from multilayer.torch.placement import Batch, as_index, on_host, place, to_device, together, whole
 from multilayer.torch.state import (
     as_arrays,
     module_arrays,
@@ -145,8 +145,9 @@ class Trainer:
     def check(self, X: object, y: object, weight: object) -> Batch:
         """Return samples, targets and weights, checked, as tensors; lazy samples as they are.
 
-        Samples lie on the network's device, unless they are larger than 2 GiB or lazy: then batches
-        are moved there. Targets and weights lie on the host, where splits and metrics want them.
+        Samples lie on the network's device, unless they are larger than 2 GiB or read from
+        elsewhere: then batches are moved there. Targets and weights lie on the host, where splits
+        and metrics want them.
         """
         architecture = self.net.architecture
         x = checks.samples(on_host(X), architecture.in_features, self.net.dtype)
@@ -154,7 +155,7 @@ class Trainer:
             on_host(y), x.shape[0], architecture.out_features, self.net.dtype
         )
         weights = checks.sample_weights(on_host(weight), x.shape[0], self.net.dtype)
-        return place(x, targets, weights, self.net.device)
+        return place(whole(x, self.net.device, self.net.dtype), targets, weights, self.net.device)
 
     def description(self) -> dict[str, Any]:
         """Return what it trains, and how, by name, as values that go into JSON."""

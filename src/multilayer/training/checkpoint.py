@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from multilayer import checks
+from multilayer import checks, forks
 from multilayer.atomic import remove_left_overs, replacing
 from multilayer.errors import InvalidArgumentError, InvalidTypeError, ModelFileError
 from multilayer.groups import Arrays
@@ -84,8 +84,9 @@ class Checkpoint:
         OSError
             If the file cannot be written.
         """
-        from safetensors import SafetensorError
-        from safetensors.numpy import save
+        with forks.imports:
+            from safetensors import SafetensorError
+            from safetensors.numpy import save
 
         try:
             texts = {"training": json.dumps(kept.training), "progress": json.dumps(kept.progress)}
@@ -115,7 +116,8 @@ class Checkpoint:
         ModelFileError
             If the file is damaged, or none that `write` wrote.
         """
-        from safetensors import SafetensorError, safe_open
+        with forks.imports:
+            from safetensors import SafetensorError, safe_open
 
         path = self.path
         if not path.exists():

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from html import escape
 from typing import TYPE_CHECKING, Any, Self
 
+from multilayer import forks
 from multilayer.curves import curves_html
 from multilayer.errors import InvalidArgumentError, MissingPackageError
 from multilayer.registry import Names
@@ -118,7 +119,8 @@ class History(Mapping[str, list[float]]):
             If pandas is not installed.
         """
         try:
-            import pandas as pd
+            with forks.imports:
+                import pandas as pd
         except ImportError as error:
             msg = 'History.to_pandas needs pandas: pip install "pandas"'
             raise MissingPackageError(msg) from error

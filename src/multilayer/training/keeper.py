@@ -1,6 +1,7 @@
 """Keeper: has a checkpoint written when it is time, and a training go on from one."""
 
 import json
+import os
 import signal
 import threading
 import time
@@ -119,6 +120,7 @@ class Keeper:
             threading.current_thread() is threading.main_thread()
             and signal.getsignal(signal.SIGINT) is signal.default_int_handler
         )
+        self._process = os.getpid()
         if self._listens:
             signal.signal(signal.SIGINT, self._interrupt)
         return self
@@ -128,7 +130,8 @@ class Keeper:
             signal.signal(signal.SIGINT, signal.default_int_handler)
 
     def _interrupt(self, number: int, frame: FrameType | None) -> None:
-        if self._is_interrupted:
+        # A child that is forked meanwhile has this handler, and its own work to be interrupted in.
+        if self._is_interrupted or os.getpid() != self._process:
             raise KeyboardInterrupt
         self._is_interrupted = True
 

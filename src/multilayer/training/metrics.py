@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from multilayer import forks
 from multilayer.errors import InvalidArgumentError, InvalidDataError, InvalidTypeError
 from multilayer.registry import Names, Registry
 
@@ -43,7 +44,8 @@ def _sklearn(name: str) -> Callable[[Array, Array], float]:
     """Return scikit-learn's function of that name, imported when it is first called."""
 
     def metric(y: Array, prediction: Array) -> float:
-        from sklearn import metrics
+        with forks.imports:
+            from sklearn import metrics
 
         return float(getattr(metrics, name)(y, prediction))
 
@@ -64,7 +66,8 @@ def accuracy(y: Any, prediction: Array, sample_weight: Any = None) -> float:
     0.5
     """
     if prediction.ndim == 1:
-        from sklearn.metrics import accuracy_score
+        with forks.imports:
+            from sklearn.metrics import accuracy_score
 
         return float(accuracy_score(y, prediction, sample_weight=sample_weight))
     truth = np.asarray(y)

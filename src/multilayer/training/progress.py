@@ -1,18 +1,22 @@
 """Progress: how a training goes, while it does, in a notebook, on a terminal, or as lines."""
 
 import importlib
+import sys
 import time
 from collections.abc import Iterator
 from datetime import timedelta
 from html import escape
 from typing import Any
+from weakref import WeakSet
 
 from rich.console import Console
+from rich.file_proxy import FileProxy
 from rich.live import Live
 from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
+from multilayer import forks
 from multilayer.curves import curves_html, sparklines
 from multilayer.training.callbacks import Callback
 from multilayer.training.run import Run
@@ -195,7 +199,11 @@ class _Terminal(_Live):
         # What is printed meanwhile appears above; but what goes into a file stays there.
         to_terminal = Console().is_terminal
         self._live = Live(console=self.console, auto_refresh=False, redirect_stdout=to_terminal)
+        before = sys.stdout, sys.stderr
         self._live.start()
+        for stream in (sys.stdout, sys.stderr):
+            if isinstance(stream, FileProxy) and stream not in before:
+                _redirected.add(stream)
         super().on_train_begin(run)
 
     def on_train_end(self, run: Run) -> None:
@@ -220,6 +228,21 @@ class _Terminal(_Live):
             colour = LOSSES.get(name.replace(" ", "_"), "")
             rows.add_row(name, Text(blocks.get(name, ""), colour), value)
         self._live.update(rows, refresh=True)
+
+
+_redirected: WeakSet[FileProxy] = WeakSet()
+"""What terminals' displays have put in the place of sys.stdout and sys.stderr."""
+
+
+def _print_past_displays() -> None:
+    """In a child, print where the parent did before: displays, and who draws them, are not here."""
+    for name in ("stdout", "stderr"):
+        stream = getattr(sys, name)
+        if isinstance(stream, FileProxy) and stream in _redirected:
+            setattr(sys, name, stream.rich_proxied_file)
+
+
+forks.in_child(_print_past_displays)
 
 
 class _Notebook(_Live):

@@ -4,6 +4,7 @@ import io
 import json
 import math
 import random
+import threading
 from dataclasses import dataclass
 
 import numpy as np
@@ -505,3 +506,26 @@ def test_a_range_test_that_cannot_begin_leaves_the_other_checks(network):
     assert "the learning rate" in found.unchecked
     one_alone = diagnose(network(3, 4, 2, normalization="batch"), X[:1], [0], optimizer="adam")
     assert "the learning rate" in one_alone.unchecked
+
+
+def test_a_child_looks_at_rates_though_a_thread_of_its_parent_does(
+    digits, network, monkeypatch, fork
+):
+    def slow(*arguments, **settings):
+        if threading.current_thread() is thread:
+            has_begun.set()
+            may_end.wait(20)
+        return lr_finder(*arguments, **settings)
+
+    def look():
+        return diagnose(network(64, 10), *digits[1], optimizer="adam").names
+
+    has_begun, may_end = threading.Event(), threading.Event()
+    monkeypatch.setattr("multilayer.inspection.doctor.case.lr_finder", slow)
+    thread = threading.Thread(target=look)
+    thread.start()
+    assert has_begun.wait(20)
+    found = fork(look, seconds=20).result()
+    may_end.set()
+    thread.join()
+    assert found == look()

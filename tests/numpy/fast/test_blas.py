@@ -66,3 +66,46 @@ def test_it_is_restored_after_an_error():
 def test_the_number_of_threads_is_what_blas_may_use():
     with threadpool_limits(1, user_api="blas"):
         assert n_threads() == 1
+
+
+def test_a_child_is_not_held_by_its_parents_other_threads(fork):
+    def child():
+        before = now(), n_threads()
+        with single_threaded():
+            inside = now()
+        return before, inside, now()
+
+    with threadpool_limits(2, user_api="blas"):
+        free, theirs = now(), single_threaded()
+        in_another_thread(theirs.__enter__)
+        ours = fork(child).result()
+        # A child may also be left with a context that the other thread has entered.
+        left = fork(lambda: (theirs.__exit__(None, None, None), now())[1]).result()
+        assert set(now()) == {1}
+        theirs.__exit__(None, None, None)
+        assert now() == free
+    assert ours == ((free, min(free)), [1] * len(free), free)
+    assert left == free
+
+
+def test_a_child_of_the_thread_that_holds_it_is_held_until_it_leaves(fork):
+    def child():
+        with single_threaded():
+            pass
+        inside = now()
+        ours.__exit__(None, None, None)
+        left = now()
+        with single_threaded():
+            again = now()
+        return inside, left, again, now()
+
+    with threadpool_limits(2, user_api="blas"):
+        free, ours, theirs = now(), single_threaded(), single_threaded()
+        ours.__enter__()
+        in_another_thread(theirs.__enter__)
+        one = [1] * len(free)
+        assert fork(child).result() == (one, free, one, free)
+        ours.__exit__(None, None, None)
+        assert now() == one
+        theirs.__exit__(None, None, None)
+        assert now() == free

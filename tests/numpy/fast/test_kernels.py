@@ -5,6 +5,7 @@ import os
 import pkgutil
 import subprocess
 import sys
+import threading
 
 import numpy as np
 import pytest
@@ -172,6 +173,22 @@ def test_a_kernel_that_cannot_be_kept_on_disk_is_compiled_all_the_same(monkeypat
     z = np.zeros((1, 2))
     Kernel(add_bias.loops, add_bias.plain).fastest(z, np.ones(2))
     assert (z == 1).all()
+
+
+def test_threads_that_want_a_kernel_at_once_get_the_same():
+    add_bias, found, barrier = KERNELS["passes.add_bias"], [], threading.Barrier(8, timeout=20)
+    kernel = Kernel(add_bias.loops, add_bias.plain)
+
+    def want():
+        barrier.wait()
+        found.append(kernel.fastest)
+
+    threads = [threading.Thread(target=want) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert set(found) == {kernel.fastest}
 
 
 def test_without_numba_the_plain_form_is_used(monkeypatch):

@@ -338,7 +338,7 @@ def test_who_shares_a_step(n_threads, batch_size, settings, n_workers, blas_alon
         trainer.begin_epoch(None)
         trainer.step(0, batch_size, 0.1)
         found = sum(t.name.startswith("multilayer") for t in threading.enumerate())
-        assert (1 + found, bool(blas._State.n_holders)) == (n_workers, blas_alone)
+        assert (1 + found, bool(blas._State.holders)) == (n_workers, blas_alone)
     finally:
         trainer.finish()
 
@@ -346,7 +346,7 @@ def test_who_shares_a_step(n_threads, batch_size, settings, n_workers, blas_alon
 def assert_nothing_is_left():
     """Assert that threads have ended and BLAS has its own back."""
     assert not [t for t in threading.enumerate() if t.name.startswith("multilayer")]
-    assert blas._State.n_holders == 0
+    assert blas._State.holders == []
 
 
 def test_a_divergence_ends_the_threads_and_gives_blas_its_own_back(workers):

@@ -1,6 +1,8 @@
 """Workers: each part is done once, errors come through, and waiting in vain is noticed."""
 
 import gc
+import os
+import signal
 import threading
 import time
 import weakref
@@ -122,3 +124,52 @@ def test_threads_that_wait_keep_nothing_alive(workers):
     del work
     gc.collect()
     assert gone() is None
+
+
+def test_a_child_has_helpers_of_its_own(workers, fork, monkeypatch):
+    def names_of_threads():
+        barrier, names = threading.Barrier(3, timeout=20), {}
+
+        def work(part):  # by one thread alone it would not end
+            names[part] = threading.current_thread().name
+            barrier.wait()
+
+        for _ in range(3):
+            workers.run(work, 3)
+        workers.stop()
+        return len(set(names.values())), threading.active_count()
+
+    monkeypatch.setattr(module, "TRIAL", float("inf"))  # nobody judges whether they pay
+    workers.run(lambda part: None, 3)
+    assert fork(names_of_threads, seconds=40).result() == (3, 1)
+
+
+@pytest.mark.parametrize("ending", [None, SystemExit])
+def test_a_child_that_is_forked_by_a_step_does_not_wait_for_the_others(fork, ending):
+    def parent():
+        parents, end = os.getpid(), threading.Event()
+        made = Workers(3)
+
+        def work(part):
+            if part:
+                end.wait(20)
+            elif os.fork() == 0:
+                signal.alarm(20)
+                if ending is not None:
+                    raise ending
+            else:
+                statuses.append(os.waitstatus_to_exitcode(os.wait()[1]))
+                end.set()
+
+        statuses = []
+        try:
+            made.run(work, 3)
+        except RuntimeError as error:
+            is_told = str(error) == "a child that is forked by a step cannot end this step"
+            os._exit(3 if is_told and os.getpid() != parents else 4)
+        except SystemExit:
+            os._exit(5)
+        made.stop()
+        return statuses
+
+    assert fork(parent).result() == [3 if ending is None else 5]

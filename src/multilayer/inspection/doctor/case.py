@@ -2,8 +2,7 @@
 
 import math
 from collections.abc import Mapping, Sized
-from dataclasses import dataclass
-from functools import cached_property
+from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -78,6 +77,7 @@ class Case:
     optimizer: Optimizer | LBFGS | None
     """What it was trained with, where that is known."""
     batch_size: int
+    _range_tests: list[RangeTest | None] = field(default_factory=list, init=False, repr=False)
 
     @property
     def net(self) -> MLP:
@@ -99,9 +99,16 @@ class Case:
         """The optimizer's; NaN if it is not known."""
         return self.optimizer.learning_rate if isinstance(self.optimizer, Optimizer) else math.nan
 
-    @cached_property
+    @property
     def range_test(self) -> RangeTest | None:
         """What the range test of a new network finds, where there is a rate and it can begin."""
+        # Before Python 3.12, functools.cached_property holds a lock for the seconds this takes:
+        # a process that is forked meanwhile would wait for it for good.
+        if not self._range_tests:
+            self._range_tests.append(self._test_rates())
+        return self._range_tests[0]
+
+    def _test_rates(self) -> RangeTest | None:
         if not isinstance(self.optimizer, Optimizer):
             return None
         # A fixed seed: the same network and samples get the same findings.

@@ -4,6 +4,7 @@ import math
 
 import numpy as np
 
+from multilayer import forks
 from multilayer.numpy.activations.base import Array, Elementwise
 from multilayer.numpy.activations.sigmoids import logistic
 
@@ -137,7 +138,8 @@ class GELU(Elementwise):
 
     @staticmethod
     def _normal_distribution(z: Array) -> Array:
-        from scipy.special import ndtr  # NumPy has no error function
+        with forks.imports:
+            from scipy.special import ndtr  # NumPy has no error function
 
         return np.asarray(ndtr(z), dtype=z.dtype)
 

@@ -11,14 +11,17 @@ from contextlib import contextmanager
 from functools import cache
 from typing import Any
 
+from multilayer import forks
+
 __all__ = ["limit_this_thread", "n_threads", "single_threaded"]
 
 
 class _State:
     """Who holds BLAS to one thread in this process."""
 
-    lock = threading.Lock()
-    n_holders = 0
+    lock = threading.RLock()
+    holders: list[threading.Thread] = []
+    """The threads that have asked for it, once for each time."""
     threads_before = 1
     limit: Any = None
 
@@ -46,7 +49,7 @@ def n_threads() -> int:
     `threadpoolctl.threadpool_limits` have left; 1 where BLAS does not tell.
     """
     with _State.lock:
-        return _State.threads_before if _State.n_holders else _now()
+        return _State.threads_before if _State.holders else _now()
 
 
 def _now() -> int:
@@ -56,21 +59,28 @@ def _now() -> int:
 @contextmanager
 def single_threaded() -> Iterator[None]:
     """Keep BLAS to one thread inside; several trainings at once may overlap in any order."""
+    holder = threading.current_thread()
     with _State.lock:
-        if _State.n_holders == 0:
+        if not _State.holders:
             _State.threads_before = _now()
             _take_over()
             _State.limit = _libraries().limit(limits=1)
-        _State.n_holders += 1
+        _State.holders.append(holder)
     try:
         yield
     finally:
         with _State.lock:
-            _State.n_holders -= 1
-            if _State.n_holders == 0:
-                _take_over()
-                _State.limit.restore_original_limits()
-                _take_over()  # and leave it to whoever comes next
+            if holder in _State.holders:  # unless another thread's was left in a child
+                _State.holders.remove(holder)
+                _restore_if_free()
+
+
+def _restore_if_free() -> None:
+    """Give BLAS its own threads back if nobody holds it any more."""
+    if not _State.holders:
+        _take_over()
+        _State.limit.restore_original_limits()
+        _take_over()  # and leave it to whoever comes next
 
 
 def limit_this_thread() -> None:
@@ -79,3 +89,15 @@ def limit_this_thread() -> None:
         _take_over()
         _libraries().limit(limits=1)
         _take_over()
+
+
+def _forget_other_threads() -> None:
+    """In a child, keep only what its thread holds: the parent's other threads are not there."""
+    if _State.holders:
+        this_thread = threading.current_thread()
+        _State.holders = [holder for holder in _State.holders if holder is this_thread]
+        _restore_if_free()
+
+
+forks.hold(_State.lock)
+forks.in_child(_forget_other_threads)

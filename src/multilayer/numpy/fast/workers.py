@@ -7,6 +7,7 @@ is held against the time that the processor worked for it: where waiting eats up
 thread does all parts, in the same order and with the same result, until a new trial says otherwise.
 """
 
+import os
 import threading
 import time
 from collections.abc import Callable
@@ -49,7 +50,7 @@ class Workers:
 
     def __init__(self, n: int) -> None:
         self.n = n
-        self._helpers = [_Helper(part) for part in range(1, n)]
+        self._call_helpers()
         self._has_run = False
         self._elapsed = self._worked = 0.0
         self._pause = PAUSE
@@ -69,6 +70,8 @@ class Workers:
             for part in range(n):
                 work(part)
             return
+        if self._process != os.getpid():  # a child has the memory of its parent, not the threads
+            self._call_helpers()
         started = time.perf_counter()
         worked = time.thread_time()
         begun: list[_Helper] = []
@@ -85,6 +88,10 @@ class Workers:
             if helper.error is not None:
                 raise helper.error
         self._judge(time.perf_counter() - started, worked)
+
+    def _call_helpers(self) -> None:
+        self._helpers = [_Helper(part) for part in range(1, self.n)]
+        self._process = os.getpid()
 
     def _judge(self, elapsed: float, worked: float) -> None:
         """Take in how long a run took and how long the threads worked in it."""
@@ -130,8 +137,11 @@ class _Helper:
 
     def wait(self) -> float:
         """Return the processor's time, when the work is done."""
-        self.done.acquire()
-        return self.worked
+        if self.done.acquire(blocking=self.thread.is_alive()):
+            return self.worked
+        # What the parent's thread has left half done may not be begun anew.
+        self.error = RuntimeError("a child that is forked by a step cannot end this step")
+        return 0.0
 
     def stop(self) -> None:
         self.work = None
