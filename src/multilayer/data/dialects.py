@@ -8,10 +8,10 @@ from collections import Counter
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from multilayer.data.numerals import plain
+from multilayer.data.numerals import is_missing_mark, plain
 from multilayer.errors import InvalidArgumentError, InvalidDataError
 
-__all__ = ["Dialect", "cells", "decoded", "find_dialect", "is_blank"]
+__all__ = ["Dialect", "cells", "decoded", "find_dialect", "is_blank", "named"]
 
 MARKS = {b"\xef\xbb\xbf": "utf-8-sig", b"\xff\xfe": "utf-16", b"\xfe\xff": "utf-16"}
 """The bytes that some programs write first, and the encoding that they stand for."""
@@ -89,14 +89,19 @@ def is_blank(row: list[str]) -> bool:
     return not any(map(str.strip, row))
 
 
+def named(row: list[str]) -> tuple[str, ...]:
+    """Return the names in a header: ``Unnamed: 0`` by its place where there is none."""
+    return tuple(cell.strip() or f"Unnamed: {i}" for i, cell in enumerate(row))
+
+
 def find_dialect(text: str, separator: str | None, path: object) -> Dialect:
     """Return how a file's text is written.
 
     The separator is the one by which the most lines have the same number of cells, and of several
     such the one that makes the most cells. The header is the first line of so many cells; or the
     line above, of one less, where rows have names, or where one of them ends in separators and the
-    other does not. What stands above it is passed over, and so is a comment that begins with #. A
-    first line of numbers alone is a row, unless they are 0, 1, 2, ….
+    other does not. What stands above it is passed over, and so are titles and comments of as many
+    cells. A first line of numbers alone is a row, unless they are 0, 1, 2, ….
 
     Raises
     ------
@@ -117,14 +122,14 @@ def find_dialect(text: str, separator: str | None, path: object) -> Dialect:
     if not rows:
         msg = f"{path} must have a header, and rows below it; it is empty"
         raise InvalidDataError(msg)
-    names, n_rows_above, remarks = _header(rows)
-    names = [name.strip() or f"Unnamed: {i}" for i, name in enumerate(names)]
+    cells, n_rows_above, remarks = _header(rows)
+    names = named(cells)
     twice, n = Counter(names).most_common(1)[0]
     if n > 1:
         msg = f"{path} must have a name of its own for each column; got {twice!r} twice"
         raise InvalidDataError(msg)
     n_above = places[n_rows_above - 1] + 1 if n_rows_above else places[0]
-    return Dialect(best, tuple(names), n_above, tuple(remarks))
+    return Dialect(best, names, n_above, tuple(remarks))
 
 
 def _sample(text: str, separator: str) -> list[list[str]]:
@@ -134,10 +139,13 @@ def _sample(text: str, separator: str) -> list[list[str]]:
 
 
 def _consistency(rows: list[list[str]]) -> tuple[float, int]:
-    """Return the share of lines that have one number of cells, which is above 1; and that."""
+    """Return the share of lines that have one number of cells, which is above 1; and that.
+
+    Where it is less than half of them, what stands in the others separates nothing.
+    """
     width = _width(rows)
     n = sum(len(row) == width for row in rows)
-    return (n / len(rows) if width > 1 else 0.0), width  # there are rows where the width is above 1
+    return (n / len(rows), width) if width > 1 and 2 * n >= len(rows) else (0.0, 1)
 
 
 def _width(rows: list[list[str]]) -> int:
@@ -154,8 +162,8 @@ def _header(rows: list[list[str]]) -> tuple[list[str], int, list[str]]:
     beside = _beside(rows[first - 1], rows, width, is_first=first == 1) if first else None
     if beside is not None:
         first, names = first - 1, beside
-    while names[0].lstrip().startswith("#") and _names_numbers(rows[first + 1 :], width):
-        first, names = first + 1, rows[first + 1]
+    elif n_titles := _n_titles(rows[first:], width):
+        first, names = first + n_titles, rows[first + n_titles]
     remarks = []
     if first:
         lines = "a line" if first == 1 else f"{first} lines"
@@ -181,15 +189,28 @@ def _beside(
     return ["", *line] if is_first and 1 < len(line) == width - 1 else None
 
 
-def _names_numbers(rows: list[list[str]], width: int) -> bool:
-    """Return whether the first of these lines has a name where all below it have numbers."""
-    if len(rows) < 2 or any(len(row) != width for row in rows[:2]):
+def _n_titles(rows: list[list[str]], width: int) -> int:
+    """Return how many lines of so many cells are titles, in the first of several, or comments.
+
+    They are where the line below them has names: of a column of numbers, or in most cells.
+    """
+    n = 0
+    for row in rows:
+        if not row[0].lstrip().startswith("#") and (width == 1 or not is_blank(row[1:])):
+            break
+        n += 1
+    return next((k for k in range(min(n, len(rows) - 1), 0, -1) if _has_names(rows[k:], width)), 0)
+
+
+def _has_names(rows: list[list[str]], width: int) -> bool:
+    """Return whether the first of these lines has names, as far as that can be seen."""
+    names = [cell.strip() for cell in rows[0]]
+    if len(names) != width or any(plain(name) or is_missing_mark(name) for name in names):
         return False
     below = [[row[i].strip() for row in rows[1:] if i < len(row)] for i in range(width)]
-    return any(
-        bool(name.strip()) and not plain(name.strip()) and all(map(plain, column))
-        for name, column in zip(rows[0], below, strict=True)
-    )
+    columns = [(name, column) for name, column in zip(names, below, strict=True) if name]
+    has_numbers = any(2 * sum(map(plain, column)) > len(column) for _, column in columns)
+    return has_numbers or (width > 2 and 2 * len(columns) > width)
 
 
 def _is_row(names: list[str], rows: list[list[str]]) -> bool:

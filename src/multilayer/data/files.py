@@ -16,7 +16,7 @@ import numpy.typing as npt
 
 from multilayer import forks
 from multilayer.caller import warn
-from multilayer.data.dialects import Dialect, cells, decoded, find_dialect, is_blank
+from multilayer.data.dialects import Dialect, cells, decoded, find_dialect, is_blank, named
 from multilayer.data.entries import Origin, TextEntries
 from multilayer.data.notes import TableWarning
 from multilayer.data.table import Table, read_table
@@ -213,7 +213,7 @@ def _rows(text: str, dialect: Dialect, again: list[int]) -> Iterator[list[str]]:
     `again` takes in below how many rows the header stands once more, of files that were appended.
     """
     n_rows = n_empty = 0
-    names = list(dialect.names)
+    names = dialect.names
     for row in islice(cells(text, dialect.separator), dialect.n_above, None):
         if len(names) == 1:
             if row:
@@ -223,7 +223,7 @@ def _rows(text: str, dialect: Dialect, again: list[int]) -> Iterator[list[str]]:
             else:  # an entry that is missing, if others follow
                 n_empty += 1
         elif len(row) > 1 or not is_blank(row):
-            if row[0].strip() == names[0] and [cell.strip() for cell in row] == names:
+            if row[0].strip() in (names[0], "") and named(row) == names:
                 again.append(n_rows)
             else:
                 n_rows += 1

@@ -15,6 +15,7 @@ from multilayer.data.numerals import (
     clock,
     grammar,
     is_currency,
+    is_infinite,
     is_missing_mark,
     numeral,
     plain,
@@ -98,7 +99,7 @@ class Notation:
     def number(self, text: str) -> float | None:
         """Return the number that a text says: NaN for a missing one, None if it says none.
 
-        One that is beyond float64, such as 1e400, is none.
+        Infinite ones are none, and such as 1e400, which float64 does not hold.
         """
         if self.decimal == "." and not self.scale and plain(text):
             return _finite(float(text))
@@ -189,7 +190,8 @@ def find_notation(
         has_point = any("." in text and not grammar(",", ".").fullmatch(text) for text in texts)
         is_open = not has_point and any("." in text for text in texts)
         return NotationFound(Notation(), shows="." * has_point, is_open=is_open)
-    is_mark = [is_missing_mark(text) for text in texts]
+    # Infinite numbers are as good as missing, however many; who reads them is told each time.
+    is_mark = [is_missing_mark(text) or is_infinite(text) for text in texts]
     found = [None if mark else numeral(t) for mark, t in zip(is_mark, texts, strict=True)]
     is_clock = [clock(text) is not None for text in texts]
     present = np.where(is_mark, 0, counts)

@@ -4,6 +4,7 @@
 """
 
 import re
+import unicodedata
 from functools import cache
 from typing import NamedTuple
 
@@ -14,6 +15,7 @@ __all__ = [
     "clock",
     "grammar",
     "is_currency",
+    "is_infinite",
     "is_missing_mark",
     "numeral",
     "plain",
@@ -83,7 +85,7 @@ CURRENCIES = (
     r"[$€£¥₹₽₩₺฿₫₴₦₱¢]|(?:US|CA|A|C|HK|NZ|S|R)\$|Rs\.?|kr\.?|USD|EUR|GBP|CHF|JPY|INR|CNY|RMB|CAD"
     r"|AUD|NZD|SEK|NOK|DKK|PLN|CZK|HUF|BRL|MXN|ZAR|RUB|TRY|KRW"
 )
-PLAIN = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?")
+PLAIN = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?", re.ASCII)
 NUMERAL = re.compile(
     rf"""
     (?P<qualifier>[<>≤≥~≈]|<=|>=)?\s*
@@ -108,6 +110,7 @@ NOTHING = re.compile(
     r"|(?:0000(?P<m>[-/.])00(?P=m)00|00(?P<n>[-/.])00(?P=n)0000)(?:[T ]00:00(?::00)?)?",
     re.IGNORECASE,
 )
+INFINITE = re.compile(r"[+-]?(?:inf(?:inity)?|∞)", re.IGNORECASE)
 CLOCK = re.compile(
     r"(?:(?P<days>[+-]?\d+)\s*days?,?\s+\+?)?(?P<sign>-)?(?P<hours>\d{1,3})"
     r"(?:[:h](?P<minutes>[0-5]\d)(?::(?P<seconds>[0-5]\d(?:\.\d+)?))?)?"
@@ -145,6 +148,11 @@ def is_missing_mark(text: str) -> bool:
     return text.lower() in MISSING_MARKS or NOTHING.fullmatch(text) is not None
 
 
+def is_infinite(text: str) -> bool:
+    """Return whether a text is an infinite number: ``inf``, ``-Infinity``, ``∞``."""
+    return INFINITE.fullmatch(_alike(text)) is not None
+
+
 def plain(text: str) -> bool:
     """Return whether a text is a number as programs write it: ``-1.5e3``."""
     return PLAIN.fullmatch(text) is not None
@@ -173,8 +181,10 @@ def numeral(text: str) -> Numeral | None:
 
 
 def _alike(text: str) -> str:
-    """Return a text with the plain form of signs, marks and blanks that look like others."""
-    return text if text.isascii() else text.translate(ALIKE)
+    """Return a text with the plain form of signs, marks, blanks and digits of any script."""
+    if text.isascii():
+        return text
+    return re.sub(r"\d", lambda digit: str(unicodedata.decimal(digit[0])), text.translate(ALIKE))
 
 
 def _unit(parts: list[str]) -> tuple[str, float] | None:
