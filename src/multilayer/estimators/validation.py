@@ -176,7 +176,7 @@ def plain_targets(y: Any, name: str, *, are_numbers: bool) -> Any:
         msg = f"{name} must hold {'numbers' if are_numbers else 'classes'}; got dates or durations"
         raise InvalidDataError(msg)
     if not types:
-        return values if hasattr(y, "to_numpy") else y
+        return _without_library(y, values)
     if all(issubclass(kind, (Number, np.bool_)) for kind in types):
         plain = [float(each) if isinstance(each, Decimal) else each for each in values.ravel()]
         return np.array(plain).reshape(values.shape)
@@ -184,7 +184,11 @@ def plain_targets(y: Any, name: str, *, are_numbers: bool) -> Any:
         kinds = " and ".join(sorted(kind.__name__ for kind in types))
         msg = f"{name} must hold classes of one type; got {kinds}"
         raise InvalidDataError(msg)
-    return y
+    return _without_library(y, values)
+
+
+def _without_library(y: Any, values: Any) -> Any:
+    return y if isinstance(y, (list, tuple, np.ndarray)) else values
 
 
 def _base(kind: type) -> type:
