@@ -234,7 +234,7 @@ def test_any_column_has_categories(values):
         ({"a": 3}, InvalidDataError, "column 'a' of X must be a vector; got int"),
         ({"a": None}, InvalidDataError, "column 'a' of X must be a vector; got NoneType"),
         ({"a": {0: 1.5}}, InvalidDataError, "column 'a' of X must be a vector; got dict"),
-        ({1: [1]}, InvalidDataError, "X must have columns with strings as names; got 1"),
+        ({1: [1], "1": [2]}, InvalidDataError, "a name of its own for each column; got '1' twice"),
         (
             pd.DataFrame([[1, 2, 3]], columns=["b", "a", "a"]),
             InvalidDataError,

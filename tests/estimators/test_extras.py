@@ -550,14 +550,8 @@ def test_signature_defaults_and_documentation_agree():
                 assert hasattr(model, name), name
 
 
-@pytest.mark.parametrize(
-    ("columns", "message"),
-    [
-        (None, r"float: 'four' in y\. The first is at index 2\.$"),
-        ("auto", r"^y must hold numbers; got 'four' at index 2$"),
-    ],
-)
-def test_text_among_the_targets_is_not_the_samples_fault(columns, message):
+@pytest.mark.parametrize("columns", [None, "auto"])
+def test_text_among_the_targets_is_not_the_samples_fault(columns):
     y = np.array(["1", "2", "four"], dtype=object)
-    with pytest.raises(ValueError, match=message):
+    with pytest.raises(ValueError, match=r"^y must hold numbers; got 'four' at index 2$"):
         MLPRegressor(columns=columns).fit(np.arange(6).reshape(3, 2), y)

@@ -11,6 +11,15 @@ from multilayer.data import Note, TableWarning
 __all__ = ["line_of", "note", "notes"]
 
 
+HINTS = {
+    "numeric: decimal comma": "--decimal ,",
+    "numeric: decimal point": "--decimal .",
+    "date: day first": "--day-first",
+    "date: month first": "--month-first",
+}
+"""What says of a file's columns what in Python a kind does."""
+
+
 def note(text: str) -> None:
     """Print a line beside the results."""
     Console(stderr=True).print(f"note: {text}", highlight=False, markup=False, soft_wrap=True)
@@ -32,12 +41,14 @@ def _lines(message: Warning | str) -> list[str]:
     """Return a line for each thing that is warned of."""
     if isinstance(message, TableWarning) and message.notes:
         return [line_of(each) for each in message.notes]
-    return [str(message)]
+    text = str(message)
+    for kind, option in HINTS.items():
+        text = text.replace(repr(kind), option)
+    return [text]
 
 
 def line_of(said: Note) -> str:
     """Return what is said of a column, with the option that says otherwise."""
-    kind, _, option = said.otherwise.partition(": ")
-    hints = {"decimal comma": "--decimal ,", "decimal point": "--decimal ."}
-    hint = hints.get(option, f"--{kind} {said.column}")
-    return f"column {said.column!r} {said.says}" + (f"; {hint} says otherwise" if kind else "")
+    hint = HINTS.get(said.otherwise, f"--{said.otherwise} {said.column}")
+    says = f"column {said.column!r} {said.says}"
+    return f"{says}; {hint} says otherwise" if said.otherwise else says

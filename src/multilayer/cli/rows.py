@@ -74,7 +74,7 @@ class Rows(NamedTuple):
                 "(--sep names what separates columns)"
             )
             raise InvalidDataError(msg)
-        y, task = _targets(table[target], table.decimal, task)
+        y, task = _targets(table, target, task)
         is_there = _is_there(y)
         kept = np.flatnonzero(is_there)
         if len(kept) < len(y):
@@ -127,7 +127,7 @@ def truth(entries: Entries, targets: Targets | None) -> Array:
     return y
 
 
-def _targets(entries: Entries, decimal: str | None, asked: str | None) -> tuple[Array, str]:
+def _targets(table: Table, target: str, asked: str | None) -> tuple[Array, str]:
     """Return the target of each row, and whether it is a class or a number.
 
     A class is a text, or a whole number; missing are None and NaN.
@@ -138,12 +138,18 @@ def _targets(entries: Entries, decimal: str | None, asked: str | None) -> tuple[
         If the entries are not fit for what is asked.
     """
     task = None if asked is None else TASKS.check(asked)
+    entries, decimal = table[target], table.decimal
     found = entries.find_notation(decimal)
+    if found is not None and found.is_open and decimal is None:
+        decimal = _shown_decimal(table, target)
+        found = entries.find_notation(decimal)
     notation = None if found is None else found.notation
-    if task != "regression" and (notation is None or notation.is_boolean):
-        if entries.find_date_format() is not None:
-            msg = f"{entries.where}, the target, must hold numbers or classes; it holds dates"
-            raise InvalidDataError(msg)
+    are_names = notation is None or notation.is_boolean
+    if (task is None or (are_names and task == "classification")) and _are_dates(entries):
+        msg = f"{entries.where}, the target, must hold numbers or classes; it holds dates"
+        msg += "" if are_names else ": --task regression takes them as numbers"
+        raise InvalidDataError(msg)
+    if task != "regression" and are_names:
         texts = [each if each is None else str(each) for each in entries.objects()]
         return np.array(texts, dtype=object), "classification"
     y = numbers_of(entries, decimal)
@@ -163,11 +169,26 @@ def _targets(entries: Entries, decimal: str | None, asked: str | None) -> tuple[
     return y, task
 
 
+def _are_dates(entries: Entries) -> bool:
+    return entries.find_date_format() is not None
+
+
+def _shown_decimal(table: Table, target: str) -> str | None:
+    """Return the decimal mark that other columns show, without contradiction."""
+    found = [table[name].find_notation() for name in table.columns if name != target]
+    shown = {each.shows for each in found if each is not None and each.shows}
+    return shown.pop() if len(shown) == 1 else None
+
+
 def numbers_of(entries: Entries, decimal: str | None = None) -> Array:
-    """Return entries as numbers, with notes of what is none."""
+    """Return entries as numbers, with notes of what is none or is open to doubt."""
     found = entries.find_notation(decimal, is_asked=True)
     notation = (found and found.notation) or Notation()
-    notes: list[Note] = []
+    where = entries.column, entries.origin.table
+    notes = [
+        Note(*where, says, kind if kind.startswith("numeric") else "")
+        for says, kind in (found.doubts if found else ())
+    ]
     numbers = entries.numbers(replace(notation, missing=()), notes)
     for each in notes:
         note(line_of(each))

@@ -16,7 +16,8 @@ __all__ = ["DateFormat", "DateFormatFound", "find_date_format"]
 
 Array = npt.NDArray[Any]
 
-ORDER = "dates of which nothing says whether the day or the month is first"
+ORDER = "dates of which nothing says whether the day or the month is first: 'date: day first' does"
+ORDERS = "dates of which some have the day first and some the month"
 ZONES = "dates with a time zone and dates without one"
 
 
@@ -122,11 +123,7 @@ def find_date_format(
     is_mark = [is_missing_mark(text) for text in texts]
     present = np.where(is_mark, 0, counts)
     n_compact = sum(m is not None and m.is_compact for m in found)
-    if (
-        n_compact
-        and not is_asked
-        and (n_compact < LEAST_COMPACT or n_compact < np.count_nonzero(present))
-    ):
+    if 0 < n_compact < LEAST_COMPACT and not is_asked:
         return None
     with_zone = [m is not None and m.offset is not None for m in found]
     has_zone = bool(2 * present[np.array(with_zone)].sum() > present.sum())
@@ -150,7 +147,8 @@ def find_date_format(
             [i for i, m in enumerate(found) if m is None and not is_mark[i]], present
         )
         is_mixed = 0 < present[np.array(with_zone)].sum() < present.sum()
-        return DateFormatFound(None, why=ZONES) if are_dates and is_mixed else None
+        why = ZONES if is_mixed else ORDERS if len(set(strays.values())) > 1 else ""
+        return DateFormatFound(None, why=why) if are_dates and why else None
     shows = chosen if len(set(weight.values())) > 1 else ""
     if any(m is not None and m.is_open and m.day != m.month for m in found):
         if not shows and order is None:

@@ -1,8 +1,8 @@
 """Dates: what people write where a day or a moment is meant, read as seconds.
 
 ``2024-01-05``, ``5.1.2024``, ``01/05/24 3:30 pm``, ``Jan 5, 2024``, ``2024-01-05T10:00:00+02:00``,
-``Dec-2015``, ``2024Q1``, ``20240105``. A moment is counted in seconds since the beginning of 1970,
-in UTC where a zone is given, and as it stands where none is.
+``Dec-2015``, ``01/2024``, ``2024Q1``, ``2024-W05``, ``20240105``. A moment is counted in seconds
+since the beginning of 1970, in UTC where a zone is given, and as it stands where none is.
 """
 
 import datetime
@@ -22,7 +22,7 @@ ORDINAL_OF_1970 = datetime.date(1970, 1, 1).toordinal()
 PIVOT = 69
 """Years of two digits from here on are of the last century, as POSIX has it."""
 LEAST_COMPACT = 10
-"""Different numbers that must all be dates, for numbers such as 20240105 to be taken for them."""
+"""Different dates among numbers, such as 20240105, for these to be taken for dates."""
 
 NAMES = (
     "january", "february", "march", "april", "may", "june", "july", "august", "september",
@@ -33,7 +33,7 @@ MONTH = rf"(?P<name>{'|'.join(sorted(MONTHS, key=len, reverse=True))})\.?"
 DAY_OF_MONTH = r"(?P<day>\d{1,2})(?:st|nd|rd|th)?"
 WEEKDAY = r"(?:(?:mon|tue|wed|thu|fri|sat|sun)[a-z]*\.?,?\s+)?"
 CLOCK = (
-    r"(?:(?:T|,?\s+)(?P<hour>\d{1,2}):(?P<minute>[0-5]\d)(?::(?P<second>[0-5]\d(?:\.\d+)?))?"
+    r"(?:(?:T|:|,?\s+)(?P<hour>\d{1,2}):(?P<minute>[0-5]\d)(?::(?P<second>[0-5]\d(?:\.\d+)?))?"
     r"(?:\s*(?P<half>[ap])\.?m\.?)?\s*(?P<zone>Z|UTC|GMT|[+-]\d\d(?::?\d\d)?)?)?"
 )
 FORMS = [
@@ -41,16 +41,17 @@ FORMS = [
     for form in (
         r"(?P<year>\d{4})(?P<mark>[-/.])(?P<month>\d{1,2})(?P=mark)(?P<day>\d{1,2})" + CLOCK,
         r"(?P<a>\d{1,2})(?P<mark>[-/.])(?P<b>\d{1,2})(?P=mark)(?P<year>\d{4}|\d\d)" + CLOCK,
-        DAY_OF_MONTH
-        + rf"(?P<mark>[-\s.]?)\s*{MONTH},?(?P=mark)\s*(?P<year>\d{{4}}|\d\d)"
-        + CLOCK,
+        DAY_OF_MONTH + rf"[-\s./]*{MONTH},?[-\s./]*(?P<year>\d{{4}}|\d\d)" + CLOCK,
         MONTH + r"\s+" + DAY_OF_MONTH + r",?\s+(?P<year>\d{4})" + CLOCK,
+        MONTH + r"\s+" + DAY_OF_MONTH + CLOCK + r"\s+(?P<year>\d{4})",
         MONTH + r"[-\s/](?P<year>\d{4}|\d\d)",
         r"(?P<year>\d{4})[-\s/]" + MONTH,
-        r"(?P<year>\d{4})[-/](?P<month>\d\d)",
+        r"(?P<year>\d{4})(?:[-/]|-?M)(?P<month>\d\d)",
+        r"(?P<month>\d{1,2})[-/](?P<year>(?:1[5-9]|20|21)\d\d)",
         r"(?P<year>\d{4})[-\s/]?Q(?P<quarter>[1-4])",
-        r"Q(?P<quarter>[1-4])[-\s/]?(?P<year>\d{4})",
-        r"(?P<year>\d{4})-?W(?P<week>\d\d)",
+        r"(?:Q(?P<quarter>[1-4])|(?P<fourth>[1-4])Q)[-\s/]?(?P<year>\d{4})",
+        r"(?P<year>\d{4})-?W(?P<week>\d\d)(?:-?(?P<weekday>[1-7]))?",
+        r"(?P<year>\d{4})-(?P<month>\d\d)-(?P<day>\d\d)/\d{4}-\d\d-\d\d",  # a week, by its ends
         r"(?P<year>(?:19|20)\d\d)(?P<month>[01]\d)(?P<day>[0-3]\d)"
         r"(?:T(?P<hour>\d\d)(?P<minute>[0-5]\d)(?P<second>[0-5]\d)(?P<zone>Z)?)?",
     )
@@ -106,14 +107,15 @@ def moment(text: str) -> Moment | None:
         year += 1900 if year >= PIVOT else 2000
     if part.get("week"):
         try:
-            first = datetime.date.fromisocalendar(year, int(part["week"]), 1)
+            weekday = int(part["weekday"] or 1)
+            first = datetime.date.fromisocalendar(year, int(part["week"]), weekday)
         except ValueError:
             return None
         return Moment(first.year, first.month, first.day)
     is_open = "a" in part and part["mark"] != "."  # with points the day is first
     day, month = int(part.get("day") or part.get("a") or 1), part.get("month") or part.get("b")
-    if part.get("quarter"):
-        month = 3 * int(part["quarter"]) - 2
+    if quarter := part.get("quarter") or part.get("fourth"):
+        month = 3 * int(quarter) - 2
     elif part.get("name"):
         month = MONTHS[part["name"].lower()]
     seconds, offset = _clock(part)
@@ -162,27 +164,21 @@ def iso_texts(seconds: Array) -> list[str]:
     return [text.replace("T", " ") for text in np.datetime_as_string(moments).tolist()]
 
 
-def compact_dates(numbers: Array) -> Array | None:
-    """Return the seconds since 1970 of numbers such as 20240105, if all are such; else None.
+def compact_dates(numbers: Array) -> Array:
+    """Return the seconds since 1970 of numbers such as 20240105, NaN of what is no date.
 
     Examples
     --------
-    >>> compact_dates(np.array([20240105.0, np.nan]))
-    array([1.7044128e+09,           nan])
-    >>> compact_dates(np.array([20241505.0])) is None
-    True
+    >>> compact_dates(np.array([20240105.0, np.nan, 20241505.0]))
+    array([1.7044128e+09,           nan,           nan])
     """
-    present = numbers[~np.isnan(numbers)]
-    if not len(present) or present.min() < 19000101 or present.max() > 21001231:
-        return None
-    whole = present.astype(np.int64)
+    seconds = np.full(len(numbers), np.nan)
+    is_date = (numbers >= 19000101) & (numbers <= 21001231) & (numbers == np.rint(numbers))
+    whole = np.where(is_date, numbers, 0).astype(np.int64)
     years, months, days = whole // 10000, whole // 100 % 100, whole % 100
-    if (whole != present).any() or (months < 1).any() or (months > 12).any() or (days < 1).any():
-        return None
+    is_date &= (months >= 1) & (months <= 12) & (days >= 1)
     first = (years - 1970).astype("datetime64[Y]").astype("datetime64[M]") + (months - 1)
     moments = first.astype("datetime64[D]") + (days - 1)
-    if (moments.astype("datetime64[M]") != first).any():
-        return None
-    seconds = np.full(len(numbers), np.nan)
-    seconds[~np.isnan(numbers)] = moments.astype(np.int64) * DAY
+    is_date &= moments.astype("datetime64[M]") == first
+    seconds[is_date] = moments[is_date].astype(np.int64) * DAY
     return seconds

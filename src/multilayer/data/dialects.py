@@ -8,10 +8,10 @@ from collections import Counter
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from multilayer.data.numerals import plain
+from multilayer.data.numerals import is_missing_mark, plain
 from multilayer.errors import InvalidArgumentError, InvalidDataError
 
-__all__ = ["Dialect", "cells", "decoded", "find_dialect"]
+__all__ = ["Dialect", "cells", "decoded", "find_dialect", "is_blank", "named"]
 
 MARKS = {b"\xef\xbb\xbf": "utf-8-sig", b"\xff\xfe": "utf-16", b"\xfe\xff": "utf-16"}
 """The bytes that some programs write first, and the encoding that they stand for."""
@@ -63,6 +63,8 @@ def decoded(content: bytes, encoding: str | None, path: object) -> tuple[str, st
 def cells(text: str, separator: str, *, is_whole: bool = True) -> Iterator[list[str]]:
     """Yield the cells of each line, of an empty one none; quotes hold several lines together.
 
+    Of ``""`` it is one, which is empty.
+
     Raises
     ------
     csv.Error
@@ -71,46 +73,63 @@ def cells(text: str, separator: str, *, is_whole: bool = True) -> Iterator[list[
     """
     lines = io.StringIO(text, newline="")
     reader = csv.reader(lines, delimiter=separator, skipinitialspace=True, strict=is_whole)
+    n_before = 0
     try:
         for row in reader:
-            yield row if len(row) > 1 or any(map(str.strip, row)) else []
+            yield row
+            n_before = reader.line_num
     except csv.Error as error:
-        msg = f"line {reader.line_num:,}: {error}"
+        begun = f", in the row that begins in line {n_before + 1:,}"
+        msg = f"line {reader.line_num:,}: {error}{begun * (n_before + 1 < reader.line_num)}"
         raise csv.Error(msg) from error
+
+
+def is_blank(row: list[str]) -> bool:
+    """Return whether nothing stands in any cell."""
+    return not any(map(str.strip, row))
+
+
+def named(row: list[str]) -> tuple[str, ...]:
+    """Return the names in a header: ``Unnamed: 0`` by its place where there is none."""
+    return tuple(cell.strip() or f"Unnamed: {i}" for i, cell in enumerate(row))
 
 
 def find_dialect(text: str, separator: str | None, path: object) -> Dialect:
     """Return how a file's text is written.
 
     The separator is the one by which the most lines have the same number of cells, and of several
-    such the one that makes the most cells. The header is the first line of so many cells, or of one
-    less, where rows have names or end in a separator; what stands above it is passed over. A first
-    line of numbers alone is a row.
+    such the one that makes the most cells. The header is the first line of so many cells; or the
+    line above, of one less, where rows have names, or where one of them ends in separators and the
+    other does not. What stands above it is passed over, and so are titles and comments of as many
+    cells. A first line of numbers alone is a row, unless they are 0, 1, 2, ….
 
     Raises
     ------
     InvalidDataError
         If there is nothing in it, or two columns have one name.
     """
-    told = re.match(r"sep=(.)\r?\n", text, re.IGNORECASE)  # what Excel writes for itself
+    told = re.match(r'"?sep=(.)"?(?:\r\n?|\n)', text, re.IGNORECASE)  # what Excel is told
     separator, n_told = separator or (told and told[1]), int(told is not None)
     samples = {
         each: _sample(text, each)[n_told:] for each in ([separator] if separator else SEPARATORS)
     }
-    best = max(samples, key=lambda each: _consistency([*filter(None, samples[each])]))
-    places = [n_told + i for i, row in enumerate(samples[best]) if row]
-    rows = [*filter(None, samples[best])]
+    filled = {
+        each: [(n_told + i, row) for i, row in enumerate(sample) if not is_blank(row)]
+        for each, sample in samples.items()
+    }
+    best = max(filled, key=lambda each: _consistency([row for _, row in filled[each]]))
+    places, rows = [place for place, _ in filled[best]], [row for _, row in filled[best]]
     if not rows:
         msg = f"{path} must have a header, and rows below it; it is empty"
         raise InvalidDataError(msg)
-    names, n_rows_above, remarks = _header(rows)
-    names = [name.strip() or f"Unnamed: {i}" for i, name in enumerate(names)]
+    cells, n_rows_above, remarks = _header(rows)
+    names = named(cells)
     twice, n = Counter(names).most_common(1)[0]
     if n > 1:
         msg = f"{path} must have a name of its own for each column; got {twice!r} twice"
         raise InvalidDataError(msg)
     n_above = places[n_rows_above - 1] + 1 if n_rows_above else places[0]
-    return Dialect(best, tuple(names), n_above, tuple(remarks))
+    return Dialect(best, names, n_above, tuple(remarks))
 
 
 def _sample(text: str, separator: str) -> list[list[str]]:
@@ -120,10 +139,13 @@ def _sample(text: str, separator: str) -> list[list[str]]:
 
 
 def _consistency(rows: list[list[str]]) -> tuple[float, int]:
-    """Return the share of lines that have one number of cells, which is above 1; and that."""
+    """Return the share of lines that have one number of cells, which is above 1; and that.
+
+    Where it is less than half of them, what stands in the others separates nothing.
+    """
     width = _width(rows)
     n = sum(len(row) == width for row in rows)
-    return (n / len(rows) if width > 1 else 0.0), width  # there are rows where the width is above 1
+    return (n / len(rows), width) if width > 1 and 2 * n >= len(rows) else (0.0, 1)
 
 
 def _width(rows: list[list[str]]) -> int:
@@ -135,24 +157,68 @@ def _width(rows: list[list[str]]) -> int:
 def _header(rows: list[list[str]]) -> tuple[list[str], int, list[str]]:
     """Return the columns' names, how many lines stand above the first row, and remarks."""
     width = _width(rows)
-    if len(rows) > 1 and 1 < len(rows[0]) == width - 1 and len(rows[1]) == width:
-        ends = [row[-1] for row in rows[1:] if len(row) == width]
-        return ([*rows[0], ""] if not any(map(str.strip, ends)) else ["", *rows[0]]), 1, []
-    n_above = next(i for i, row in enumerate(rows) if len(row) == width)
-    names, remarks = rows[n_above], []
-    if n_above:
-        lines = "a line" if n_above == 1 else f"{n_above} lines"
+    first = next(i for i, row in enumerate(rows) if len(row) == width)
+    names = rows[first]
+    beside = _beside(rows[first - 1], rows, width, is_first=first == 1) if first else None
+    if beside is not None:
+        first, names = first - 1, beside
+    elif n_titles := _n_titles(rows[first:], width):
+        first, names = first + n_titles, rows[first + n_titles]
+    remarks = []
+    if first:
+        lines = "a line" if first == 1 else f"{first} lines"
         remarks.append(f"{lines} above its header: passed over")
-    if _is_row(names, rows[n_above + 1 :]):
+    if _is_row(names, rows[first + 1 :]):
         remarks.append("its first line is like the others, and is taken as a row: it has no header")
-        return [f"column {i}" for i in range(1, width + 1)], n_above, remarks
-    return names, n_above + 1, remarks
+        return [f"column {i}" for i in range(1, width + 1)], first, remarks
+    return names, first + 1, remarks
+
+
+def _beside(
+    line: list[str], rows: list[list[str]], width: int, *, is_first: bool
+) -> list[str] | None:
+    """Return the names in a line above the rows that has not as many cells; None if it has none.
+
+    It has fewer where rows have names, or end in separators, and more where it does.
+    """
+    full = [row for row in rows if len(row) == width]
+    n_ends = next(n for n in range(width) if any(row[width - 1 - n].strip() for row in full))
+    n_filled = max(i for i, cell in enumerate(line, 1) if cell.strip())
+    if n_filled > 1 and width - n_ends <= n_filled <= width:
+        return [*line, *[""] * width][:width]
+    return ["", *line] if is_first and 1 < len(line) == width - 1 else None
+
+
+def _n_titles(rows: list[list[str]], width: int) -> int:
+    """Return how many lines of so many cells are titles, in the first of several, or comments.
+
+    They are where the line below them has names: of a column of numbers, or in most cells.
+    """
+    n = 0
+    for row in rows:
+        if not row[0].lstrip().startswith("#") and (width == 1 or not is_blank(row[1:])):
+            break
+        n += 1
+    return next((k for k in range(min(n, len(rows) - 1), 0, -1) if _has_names(rows[k:], width)), 0)
+
+
+def _has_names(rows: list[list[str]], width: int) -> bool:
+    """Return whether the first of these lines has names, as far as that can be seen."""
+    names = [cell.strip() for cell in rows[0]]
+    if len(names) != width or any(plain(name) or is_missing_mark(name) for name in names):
+        return False
+    below = [[row[i].strip() for row in rows[1:] if i < len(row)] for i in range(width)]
+    columns = [(name, column) for name, column in zip(names, below, strict=True) if name]
+    has_numbers = any(2 * sum(map(plain, column)) > len(column) for _, column in columns)
+    return has_numbers or (width > 2 and 2 * len(columns) > width)
 
 
 def _is_row(names: list[str], rows: list[list[str]]) -> bool:
     """Return whether what stands where names are is a row: numbers, and texts that come again."""
     texts = [{row[i].strip() for row in rows if i < len(row)} for i in range(len(names))]
     cells = [name.strip() for name in names]
+    if len(cells) > 2 and cells == [str(i) for i in range(len(cells))]:  # of a frame without names
+        return False
     has_numbers = any(map(plain, cells))
     return has_numbers and all(
         plain(cell) or cell in found for cell, found in zip(cells, texts, strict=True)

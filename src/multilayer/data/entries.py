@@ -16,7 +16,13 @@ import numpy.typing as npt
 
 from multilayer.data.date_format import DateFormat, DateFormatFound, find_date_format
 from multilayer.data.dates import LEAST_COMPACT, compact_dates, iso_texts
-from multilayer.data.notation import Notation, NotationFound, find_notation
+from multilayer.data.notation import (
+    PROBED,
+    Notation,
+    NotationFound,
+    are_few,
+    find_notation,
+)
 from multilayer.data.notes import Note
 from multilayer.data.numerals import plain
 from multilayer.errors import InvalidDataError
@@ -174,15 +180,23 @@ class NumberEntries(Entries):
         Booleans, integers or floats; NaN is missing.
     is_missing : array of bool, optional
         Which others are.
+    are_times : bool
+        Whether they are durations, or times of day, in seconds.
     """
 
     what = "numbers"
 
     def __init__(
-        self, column: str, origin: Origin, values: Array, is_missing: Array | None = None
+        self,
+        column: str,
+        origin: Origin,
+        values: Array,
+        is_missing: Array | None = None,
+        *,
+        are_times: bool = False,
     ) -> None:
         super().__init__(column, origin)
-        self.values = values
+        self.values, self.are_times = values, are_times
         self._is_missing = is_missing
 
     def __len__(self) -> int:
@@ -207,7 +221,9 @@ class NumberEntries(Entries):
 
     def take(self, rows: Array, origin: Origin) -> Self:
         is_missing = None if self._is_missing is None else self._is_missing[rows]
-        return type(self)(self.column, origin, self.values[rows], is_missing)
+        return type(self)(
+            self.column, origin, self.values[rows], is_missing, are_times=self.are_times
+        )
 
     def find_notation(
         self, decimal: str | None = None, *, is_asked: bool = False
@@ -216,29 +232,45 @@ class NumberEntries(Entries):
         is_whole = self.values.dtype.kind in "iu" and len(present)
         if is_whole and not is_asked and not -LARGEST <= present.min() <= present.max() <= LARGEST:
             return None  # numbers that float64 cannot tell apart are codes
-        return NotationFound(Notation(is_boolean=self.values.dtype.kind == "b"))
+        scale = "clock" if self.are_times else ""
+        return NotationFound(Notation(scale=scale, is_boolean=self.values.dtype.kind == "b"))
 
     def find_date_format(
         self, order: str | None = None, *, is_asked: bool = False
     ) -> DateFormatFound | None:
-        if self.values.dtype.kind == "b" or self._compact_dates() is None:
+        present = self._present()
+        some = compact_dates(present[:: len(present) // PROBED + 1].astype(np.float64))
+        if self.are_times or 2 * np.count_nonzero(np.isnan(some)) >= max(len(some), 1):
             return None
-        is_date = is_asked or len(np.unique(self._present())) >= LEAST_COMPACT
-        return DateFormatFound(DateFormat()) if is_date else None
+        values, counts = np.unique(present, return_counts=True)
+        is_other = np.isnan(compact_dates(values.astype(np.float64)))
+        others = tuple(np.flatnonzero(is_other).tolist())
+        n_dates = len(values) - len(others)
+        if not is_asked and (n_dates < LEAST_COMPACT or not are_few(others, counts)):
+            return None
+        missing = tuple(category(value) for value in values[is_other])
+        return DateFormatFound(DateFormat(missing=missing), others)
 
     def numbers(self, notation: Notation, notes: list[Note]) -> Array:
         numbers = self._floats()
         is_infinite = np.isinf(numbers)
         if is_infinite.any():
-            notes.append(self._strays(np.flatnonzero(is_infinite), "inf", "finite numbers"))
+            rows = np.flatnonzero(is_infinite)
+            notes.append(self._strays(rows, category(numbers[rows[0]]), "finite numbers"))
             numbers = np.where(is_infinite, np.nan, numbers)
         return numbers
 
     def dates(self, form: DateFormat, notes: list[Note]) -> Array:
-        seconds = self._compact_dates()
-        if seconds is None and self.n_present:
-            raise InvalidDataError(self._mismatch("dates"))
-        return np.full(len(self), np.nan) if seconds is None else seconds
+        numbers = self._floats()
+        seconds = compact_dates(numbers)
+        others = np.flatnonzero(np.isnan(seconds) & ~np.isnan(numbers))
+        if form.missing:
+            others = others[[category(value) not in form.missing for value in numbers[others]]]
+        if len(others):
+            if np.isnan(seconds).all():
+                raise InvalidDataError(self._mismatch("dates"))
+            notes.append(self._strays(others, category(numbers[others[0]]), "dates"))
+        return seconds
 
     def categories(self) -> tuple[Array, list[str]]:
         values, places = np.unique(self._present(), return_inverse=True)
@@ -259,9 +291,6 @@ class NumberEntries(Entries):
         if self._is_missing is not None:
             numbers = np.where(self._is_missing, np.nan, numbers)
         return numbers
-
-    def _compact_dates(self) -> Array | None:
-        return compact_dates(self._floats())
 
 
 class TextEntries(Entries):

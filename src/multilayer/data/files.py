@@ -5,6 +5,7 @@ import csv
 import gzip
 import lzma
 import os
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
 from pathlib import Path
@@ -15,7 +16,7 @@ import numpy.typing as npt
 
 from multilayer import forks
 from multilayer.caller import warn
-from multilayer.data.dialects import Dialect, cells, decoded, find_dialect
+from multilayer.data.dialects import Dialect, cells, decoded, find_dialect, is_blank, named
 from multilayer.data.entries import Origin, TextEntries
 from multilayer.data.notes import TableWarning
 from multilayer.data.table import Table, read_table
@@ -27,8 +28,26 @@ Array = npt.NDArray[Any]
 
 PACKED = {b"\x1f\x8b": gzip.decompress, b"BZh": bz2.decompress, b"\xfd7zXZ": lzma.decompress}
 """The bytes that packed files begin with, and what unpacks them."""
-PARQUET, WORKBOOKS = b"PAR1", (b"PK\x03\x04", b"\xd0\xcf\x11\xe0")
-NO_TABLES = ("<!doctype", "<html", "<?xml", "{", "[{")
+PARQUET = b"PAR1"
+OTHERS = {
+    b"PK\x03\x04": "a workbook or an archive",
+    b"\xd0\xcf\x11\xe0": "a workbook or an archive",
+    b"%PDF": "a PDF document",
+    b"{\\rtf": "a document in RTF",
+    b"\x89PNG": "a picture",
+    b"\xff\xd8\xff": "a picture",
+    b"SQLite format 3": "a database of SQLite",
+    b"ARROW1": "a file of Arrow",
+    b"\x93NUMPY": "an array of NumPy",
+    b"\x89HDF": "a file of HDF5",
+    b"\x28\xb5\x2f\xfd": "packed by zstd",
+    b"\x80\x04": "a pickle of Python",
+    b"\x80\x05": "a pickle of Python",
+    b"@relation": "a file of ARFF",
+    b"@RELATION": "a file of ARFF",
+}
+"""What files begin with that are something else."""
+MARKUP = re.compile(r"\s*(?:<(?:!doctype|html|\?xml|table)|\{\s*[\"}]|\[\s*[\[{])", re.IGNORECASE)
 MOST_LINES = 10
 """Lines that look like rows in one cell: with more of them a quote stands in the wrong place."""
 BLOCK = 10_000
@@ -95,11 +114,12 @@ def read_file(
     if content.startswith(PARQUET):
         table = _parquet(path)
     else:
-        if content.startswith(WORKBOOKS):
-            msg = f"{path} is a workbook or an archive: save its table as CSV, and give that"
-            raise InvalidDataError(msg)
+        for mark, what in OTHERS.items():
+            if content.startswith(mark):
+                msg = f"{path} is {what}: save its table as CSV, and give that"
+                raise InvalidDataError(msg)
         text, used = decoded(content, encoding, path)
-        if text.lstrip()[:9].lower().startswith(NO_TABLES):
+        if MARKUP.match(text):
             msg = f"{path} is no table, but HTML or JSON: {text.lstrip()[:20]!r}"
             raise InvalidDataError(msg)
         remarks = [] if encoding or used.startswith("utf") else [
@@ -149,8 +169,10 @@ def _columns(text: str, dialect: Dialect, path: Path, remarks: list[str]) -> lis
     names = dialect.names
     places: list[dict[str, int]] = [{} for _ in names]
     codes: list[list[Array]] = [[np.empty(0, np.int32)] for _ in names]
-    short, n_rows = [], 0
-    rows = _rows(text, dialect)
+    short: list[int] = []
+    again: list[int] = []
+    n_rows = 0
+    rows = _rows(text, dialect, again)
     while block := list(islice(rows, BLOCK)):
         for i, row in enumerate(block):
             if len(row) < len(names):
@@ -175,6 +197,9 @@ def _columns(text: str, dialect: Dialect, path: Path, remarks: list[str]) -> lis
             f"{rows_have} fewer cells than its header, row {short[0] + 1:,} below it"
             f"{' first' * (len(short) > 1)}; the rest is missing"
         )
+    if again:
+        times = "" if len(again) == 1 else f" {len(again):,} times, the first of them"
+        remarks.append(f"its header stands again{times} below row {again[0]:,}, and is left out")
     origin = Origin(str(path), is_file=True)
     return [
         TextEntries(name, origin, np.concatenate(found), list(known))
@@ -182,16 +207,27 @@ def _columns(text: str, dialect: Dialect, path: Path, remarks: list[str]) -> lis
     ]
 
 
-def _rows(text: str, dialect: Dialect) -> Iterator[list[str]]:
-    """Yield the rows below the header; an empty line is one in a file of one column alone."""
-    n_empty = 0
+def _rows(text: str, dialect: Dialect, again: list[int]) -> Iterator[list[str]]:
+    """Yield the rows below the header; an empty line is one in a file of one column alone.
+
+    `again` takes in below how many rows the header stands once more, of files that were appended.
+    """
+    n_rows = n_empty = 0
+    names = dialect.names
     for row in islice(cells(text, dialect.separator), dialect.n_above, None):
-        if row:
-            yield from [[""]] * n_empty
-            yield row
-            n_empty = 0
-        elif len(dialect.names) == 1:  # where it is an entry that is missing, if others follow
-            n_empty += 1
+        if len(names) == 1:
+            if row:
+                yield from [[""]] * n_empty
+                yield row
+                n_empty = 0
+            else:  # an entry that is missing, if others follow
+                n_empty += 1
+        elif len(row) > 1 or not is_blank(row):
+            if row[0].strip() in (names[0], "") and named(row) == names:
+                again.append(n_rows)
+            else:
+                n_rows += 1
+                yield row
 
 
 def _check_quotes(name: str, texts: Iterable[str], dialect: Dialect, path: Path) -> None:

@@ -15,6 +15,7 @@ from multilayer.data.numerals import (
     clock,
     grammar,
     is_currency,
+    is_infinite,
     is_missing_mark,
     numeral,
     plain,
@@ -96,9 +97,12 @@ class Notation:
         return ", ".join(part for part, is_so in parts.items() if is_so)
 
     def number(self, text: str) -> float | None:
-        """Return the number that a text says: NaN for a missing one, None if it says none."""
+        """Return the number that a text says: NaN for a missing one, None if it says none.
+
+        Infinite ones are none, and such as 1e400, which float64 does not hold.
+        """
         if self.decimal == "." and not self.scale and plain(text):
-            return float(text)
+            return _finite(float(text))
         if text in self.missing or is_missing_mark(text):
             return math.nan
         if self.is_boolean:
@@ -112,8 +116,8 @@ class Notation:
         if not grammar(self.decimal, self.thousands).fullmatch(found.body):
             return None
         digits = found.body.replace(self.thousands, "") if self.thousands else found.body
-        number = float(digits.replace(self.decimal, ".") + found.exponent) * worth
-        return -number if found.is_negative else number
+        number = float(digits.replace(self.decimal, ".") + found.exponent) * worth * found.factor
+        return _finite(-number if found.is_negative else number)
 
     def numbers(self, texts: Iterable[str]) -> tuple[Array, list[int]]:
         """Return the numbers of many texts, NaN where there is none, and the places of others."""
@@ -126,6 +130,10 @@ class Notation:
         if self.scale and unit:
             return SCALES[self.scale].get(unit)
         return 1.0 if unit in ("", self.unit) and self.scale in ("", "multiple") else None
+
+
+def _finite(number: float) -> float | None:
+    return number if math.isfinite(number) else None
 
 
 class NotationFound(NamedTuple):
@@ -182,18 +190,22 @@ def find_notation(
         has_point = any("." in text and not grammar(",", ".").fullmatch(text) for text in texts)
         is_open = not has_point and any("." in text for text in texts)
         return NotationFound(Notation(), shows="." * has_point, is_open=is_open)
-    found = [numeral(text) for text in texts]
-    is_mark = [is_missing_mark(text) for text in texts]
-    is_clock = [n is None and clock(t) is not None for n, t in zip(found, texts, strict=True)]
+    # Infinite numbers are as good as missing, however many; who reads them is told each time.
+    is_mark = [is_missing_mark(text) or is_infinite(text) for text in texts]
+    found = [None if mark else numeral(t) for mark, t in zip(is_mark, texts, strict=True)]
+    is_clock = [clock(text) is not None for text in texts]
     present = np.where(is_mark, 0, counts)
     doubts: list[tuple[str, str]] = []
-    if any(is_clock):
+    is_numeral = [n is not None for n in found]
+    has_clock = any(c and n is None for c, n in zip(is_clock, found, strict=True))
+    if has_clock and _share(present, is_clock) >= _share(present, is_numeral):
         result = NotationFound(Notation(scale="clock"), _places(is_clock))
+        reads = is_clock
     else:
         is_code = [n is not None and _is_code(n) for n in found]
         if _share(present, is_code) > TOLERANCE and not is_asked:
             return None
-        result = _written(found, counts, decimal)
+        result, reads = _written(found, counts, decimal)
         has_bound = [n is not None and n.qualifier not in ("", "~", "≈") for n in found]
         if _share(present, has_bound) > MOST:  # names of ranges, such as <=50K and >50K
             return None
@@ -202,17 +214,16 @@ def find_notation(
             doubts.append((f"has bounds such as {text!r}, which are read as numbers", CATEGORICAL))
     others = tuple(i for i in result.others if not is_mark[i])
     if not are_few(others, present) and not is_asked:
-        is_numeral = [n is not None or c for n, c in zip(found, is_clock, strict=True)]
-        fits = np.isin(np.arange(len(texts)), others, invert=True)
-        is_several = _share(present, is_numeral) >= NEARLY_ALL and _share(present, fits) > MOST
-        if not is_several or sum(is_numeral) <= FEW:
+        is_one = [n or c for n, c in zip(is_numeral, is_clock, strict=True)]
+        is_several = _share(present, is_one) >= NEARLY_ALL and _share(present, reads) > MOST
+        if not is_several or sum(is_one) <= FEW:
             return None
         several = f"has numbers written in more than one way, such as {texts[others[0]]!r}, and is"
         return NotationFound(None, doubts=((f"{several} taken for categories", "numeric"),))
     assert result.notation is not None
     notation = replace(result.notation, missing=tuple(texts[i] for i in others))
     if result.is_open and notation.thousands == "," and decimal is None:
-        text = next(text for text in texts if "," in text)
+        text = next(text for text in texts if "," in text and text not in notation.missing)
         says = f"writes {text!r}, which is read as {notation.number(text):g}"
         doubts.append((says, "numeric: decimal comma"))
     return result._replace(notation=notation, others=others, doubts=tuple(doubts))
@@ -283,8 +294,10 @@ def _unit(found: Sequence[Numeral | None], counts: Array) -> tuple[str, str]:
     return (units.most_common(1)[0][0] if units else ""), ""
 
 
-def _written(found: Sequence[Numeral | None], counts: Array, decimal: str | None) -> NotationFound:
-    """Return the notation that fits the most of these numerals."""
+def _written(
+    found: Sequence[Numeral | None], counts: Array, decimal: str | None
+) -> tuple[NotationFound, list[bool]]:
+    """Return the notation that fits the most of these numerals, and which any one would fit."""
     unit, scale = _unit(found, counts)
     units = {unit, ""} if not scale else {*SCALES[scale], *([""] * (scale == "multiple"))}
     bodies = [n.body if n is not None and n.unit in units else None for n in found]
@@ -292,7 +305,8 @@ def _written(found: Sequence[Numeral | None], counts: Array, decimal: str | None
     choices = [marks for marks in MARKS if marks[1] in seen | {""}]
     if decimal is not None:
         choices.sort(key=lambda marks: marks[0] != decimal)
-    if is_currency(unit):  # of which nobody writes three decimals
+    if is_currency(unit) and not any(n is not None and n.factor > 1 for n in found):
+        # Of money nobody writes three decimals, unless it is in millions.
         choices.sort(key=lambda marks: marks[1] not in seen & {",", "."})
     fits = {
         marks: [body is not None and bool(grammar(*marks).fullmatch(body)) for body in bodies]
@@ -302,8 +316,10 @@ def _written(found: Sequence[Numeral | None], counts: Array, decimal: str | None
         marks: int(counts[np.array(which, dtype=bool)].sum()) for marks, which in fits.items()
     }
     best = max(choices, key=lambda marks: weight[marks])  # the first of several
-    is_open = len({marks[0] for marks in choices if weight[marks] == weight[best]}) > 1
-    shows = "" if is_open else best[0]
-    is_open = is_open and bool(seen & {",", "."}) and not is_currency(unit)
+    others = [marks for marks in choices if marks[0] != best[0] and weight[marks] == weight[best]]
+    shows = "" if others else best[0]
+    is_open = any(fits[marks] == fits[best] for marks in others) and not is_currency(unit)
+    is_open = is_open and bool(seen & {",", "."})
     chosen = Notation(best[0], best[1], unit, scale)
-    return NotationFound(chosen, _places(fits[best]), shows=shows, is_open=is_open)
+    reads = [any(each) for each in zip(*fits.values(), strict=True)]
+    return NotationFound(chosen, _places(fits[best]), shows=shows, is_open=is_open), reads

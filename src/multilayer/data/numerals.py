@@ -4,6 +4,7 @@
 """
 
 import re
+import unicodedata
 from functools import cache
 from typing import NamedTuple
 
@@ -14,16 +15,17 @@ __all__ = [
     "clock",
     "grammar",
     "is_currency",
+    "is_infinite",
     "is_missing_mark",
     "numeral",
     "plain",
 ]
 
 MISSING_MARKS = frozenset((
-    "na", "n/a", "n.a.", "n.a", "#n/a", "#na", "<na>", "nan", "-nan", "null", "(null)", "none",
-    "nil", "nat", "\\n", "missing", "unknown", "undefined", "(blank)", "nd", "n.d.", "n/d", "-",
-    "--", "---", "–", "—", ".", "..", "...", "?", "??", "*", "#div/0!", "#value!", "#ref!",
-    "#name?", "#num!", "#null!", "#nv", "#wert!", "#bezug!", "#zahl!", "0000-00-00",
+    "na", "n/a", "n.a.", "n.a", "#n/a", "#na", "#n/a n/a", "<na>", "nan", "-nan", "1.#ind",
+    "-1.#ind", "1.#qnan", "-1.#qnan", "null", "(null)", "none", "nil", "nat", "\\n", "missing",
+    "unknown", "undefined", "(blank)", "nd", "n.d.", "n/d", "-", "--", "---", "—", ".", "..", "...",
+    "…", "?", "??", "*", "#nv", "#n/d", "#n/b",
 ))  # fmt: skip
 """What people and programs write where a number or a date is missing, in lower case."""
 
@@ -58,7 +60,13 @@ SCALES: dict[str, dict[str, float]] = {
             "yd": 0.9144,
             "mi": 1609.344,
         },
-        "multiple": {"k thousand": 1e3, "m mn mio million": 1e6, "b bn billion": 1e9},
+        "multiple": {
+            "k thousand": 1e3,
+            "lakh lakhs lac lacs": 1e5,
+            "m mn mio million": 1e6,
+            "cr crore crores": 1e7,
+            "b bn billion": 1e9,
+        },
     }.items()
 }
 """Units that stand side by side in a column, and what each is worth: in seconds, bytes, grams and
@@ -66,38 +74,57 @@ metres."""
 
 ALIKE = str.maketrans(
     {
-        **dict.fromkeys("\u00a0\u2007\u2009\u202f", " "),  # spaces that do not break
-        **dict.fromkeys("\u2212\u2013\uff0d\ufe63", "-"),  # the minus of typesetters, dashes
-        **dict.fromkeys("\u2019\u02bc", "'"),
+        **{chr(code): chr(code - 0xFEE0) for code in range(0xFF01, 0xFF5F)},  # of full width
+        **dict.fromkeys("\u00a0\u2007\u2009\u202f\u3000", " "),  # spaces that do not break
+        **dict.fromkeys("\u2212\u2013\ufe63", "-"),  # the minus of typesetters, dashes
+        **dict.fromkeys("\u2018\u2019\u02bc", "'"),
+        **dict(zip("\u066a\u066b\u066c", "%.,", strict=True)),  # of Arabic
     }
 )
 CURRENCIES = (
     r"[$€£¥₹₽₩₺฿₫₴₦₱¢]|(?:US|CA|A|C|HK|NZ|S|R)\$|Rs\.?|kr\.?|USD|EUR|GBP|CHF|JPY|INR|CNY|RMB|CAD"
     r"|AUD|NZD|SEK|NOK|DKK|PLN|CZK|HUF|BRL|MXN|ZAR|RUB|TRY|KRW"
 )
-PLAIN = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?")
+PLAIN = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?", re.ASCII)
 NUMERAL = re.compile(
     rf"""
     (?P<qualifier>[<>≤≥~≈]|<=|>=)?\s*
+    (?:(?P<outside>{CURRENCIES})\s*)?
     (?P<open>\()?\s*
     (?P<sign>[+-])?\s*
     (?:(?P<before>{CURRENCIES})\s*)?
     (?P<inner>[+-])?
     (?P<body>\d+(?:[.,'_\ ]\d+)*[.,]?|[.,]\d+)
     (?P<exponent>[eE][+-]?\d+)?\s*
-    (?P<after>\+|/-|/\ ?\d+|[^\s\d.,()'_+:/-][^\s\d()]*(?:\ [^\s\d()]+)*[23]?)?\s*
+    (?P<after>\+|/-|/\ ?[1-9]\d*|[^\s\d.,()'_+:/-][^\s\d()]*(?:\ [^\s\d()]+)*[23]?)?\s*
     (?P<behind>-)?
     (?P<close>\))?
     """,
     re.VERBOSE,
 )
-NOTHING = re.compile(rf"(?:{CURRENCIES})?\s*-+", re.IGNORECASE)
-"""A dash where an accountant has no number: ``$ -``."""
-CLOCK = re.compile(
-    r"(?P<sign>-)?(?:(?P<days>\d+)\s*days?,?\s+)?(?P<hours>\d{1,3}):(?P<minutes>[0-5]\d)"
-    r"(?::(?P<seconds>[0-5]\d(?:\.\d+)?))?\s*(?:(?P<half>[ap])\.?m\.?)?",
+ORNAMENTS = ("/-", "+")
+"""What may stand behind an amount of money, and says no more."""
+NOTHING = re.compile(
+    rf"(?:{CURRENCIES})?\s*[-—]+"  # a dash where an accountant has no number: $ -
+    r"|#[¡¿]?[^\W_]+(?:/0)?[!?]|\#+"  # errors of spreadsheets, in any language
+    r"|(?:0000(?P<m>[-/.])00(?P=m)00|00(?P<n>[-/.])00(?P=n)0000)(?:[T ]00:00(?::00)?)?",
     re.IGNORECASE,
 )
+INFINITE = re.compile(r"[+-]?(?:inf(?:inity)?|∞)", re.IGNORECASE)
+CLOCK = re.compile(
+    r"(?:(?P<days>[+-]?\d+)\s*days?,?\s+\+?)?(?P<sign>-)?(?P<hours>\d{1,3})"
+    r"(?:[:h](?P<minutes>[0-5]\d)(?::(?P<seconds>[0-5]\d(?:\.\d+)?))?)?"
+    r"\s*(?:(?P<half>[ap])\.?m\.?)?",
+    re.IGNORECASE,
+)
+SPAN = re.compile(
+    r"(?!P[^T]*M)P?(?:(?P<day>\d+)\s*d(?:ays?)?)?[\s,T]*(?:(?P<hour>\d+)\s*h(?:(?:ou)?rs?)?)?[\s,]*"
+    r"(?:(?P<minute>\d+)\s*m(?:in(?:ute)?s?)?)?[\s,]*"
+    r"(?:(?P<second>\d+(?:\.\d+)?)\s*s(?:ec(?:ond)?s?)?)?",
+    re.IGNORECASE,
+)
+"""A duration in words or letters, or in ISO's form: ``2h 50m``, ``PT2H50M``."""
+LENGTHS = {"day": 86400.0, "hour": 3600.0, "minute": 60.0, "second": 1.0}
 
 
 class Numeral(NamedTuple):
@@ -111,11 +138,19 @@ class Numeral(NamedTuple):
     is_negative: bool = False
     qualifier: str = ""
     """``<``, ``>`` or ``~``, where it is a bound or a guess."""
+    factor: float = 1.0
+    """What k or M makes of an amount of money: ``$1.2M``."""
 
 
 def is_missing_mark(text: str) -> bool:
     """Return whether a text stands for a missing number or date: ``NA``, ``?``, ``$ -``."""
+    text = _alike(text)
     return text.lower() in MISSING_MARKS or NOTHING.fullmatch(text) is not None
+
+
+def is_infinite(text: str) -> bool:
+    """Return whether a text is an infinite number: ``inf``, ``-Infinity``, ``∞``."""
+    return INFINITE.fullmatch(_alike(text)) is not None
 
 
 def plain(text: str) -> bool:
@@ -131,16 +166,39 @@ def numeral(text: str) -> Numeral | None:
     >>> numeral("-$1,200.50")[:4], numeral("(12 %)")[:4], numeral("T1200")
     (('1,200.50', '', '$', True), ('12', '', '%', True), None)
     """
-    found = NUMERAL.fullmatch(text if text.isascii() else text.translate(ALIKE))
+    found = NUMERAL.fullmatch(_alike(text))
     if found is None or bool(found["open"]) != bool(found["close"]):
         return None
     signs = "".join(found[name] or "" for name in ("sign", "inner", "behind"))
-    units = [unit for unit in (found["before"], found["after"]) if unit]
-    if len(signs) > 1 or len(units) > 1:
+    unit = _unit([found[name] for name in ("outside", "before", "after") if found[name]])
+    if len(signs) > 1 or unit is None:
         return None
+    if unit[0].startswith("/") and re.fullmatch(r"0\d+", found["body"]):
+        return None  # 05/01 is a day and a month
     is_negative = signs == "-" or bool(found["open"])
-    unit, exponent = "".join(units).lower(), found["exponent"] or ""
-    return Numeral(found["body"], exponent, unit, is_negative, found["qualifier"] or "")
+    exponent, qualifier = found["exponent"] or "", found["qualifier"] or ""
+    return Numeral(found["body"], exponent, unit[0], is_negative, qualifier, unit[1])
+
+
+def _alike(text: str) -> str:
+    """Return a text with the plain form of signs, marks, blanks and digits of any script."""
+    if text.isascii():
+        return text
+    return re.sub(r"\d", lambda digit: str(unicodedata.decimal(digit[0])), text.translate(ALIKE))
+
+
+def _unit(parts: list[str]) -> tuple[str, float] | None:
+    """Return the unit of which these are the parts, and a factor; None if they are of several."""
+    words = [word.rstrip(".") for word in " ".join(parts).lower().split()]
+    money = [word for word in words if is_currency(word)]
+    if len(words) == 2 and len(money) == 1:
+        (other,) = set(words) - set(money)
+        factor = 1.0 if other in ORNAMENTS else SCALES["multiple"].get(other)
+        if factor is not None:
+            return money[0], factor
+    if len(parts) > 1 or (parts and words[0].replace(".", "") in ("am", "pm")):
+        return None
+    return " ".join(words).replace("/ ", "/"), 1.0
 
 
 def clock(text: str) -> float | None:
@@ -148,18 +206,23 @@ def clock(text: str) -> float | None:
 
     Examples
     --------
-    >>> clock("12:30"), clock("1:05:00 pm"), clock("2 days 03:00:00"), clock("12.30")
-    (45000.0, 47100.0, 183600.0, None)
+    >>> clock("12:30"), clock("1:05 pm"), clock("2 days 03:00:00"), clock("2h 50m")
+    (45000.0, 47100.0, 183600.0, 10200.0)
+    >>> clock("12.30"), clock("12")
+    (None, None)
     """
-    found = CLOCK.fullmatch(text)
-    if found is None:
-        return None
-    hours = int(found["hours"])
-    if found["half"]:
-        hours = hours % 12 + 12 * (found["half"].lower() == "p")
-    seconds = 86400.0 * int(found["days"] or 0) + 3600.0 * hours + 60.0 * int(found["minutes"])
-    seconds += float(found["seconds"] or 0)
-    return -seconds if found["sign"] else seconds
+    if found := CLOCK.fullmatch(text):
+        if not found["minutes"] and not found["half"]:
+            return None
+        hours = int(found["hours"])
+        if found["half"]:
+            hours = hours % 12 + 12 * (found["half"].lower() == "p")
+        seconds = 3600.0 * hours + 60.0 * int(found["minutes"] or 0) + float(found["seconds"] or 0)
+        return 86400.0 * int(found["days"] or 0) + (-seconds if found["sign"] else seconds)
+    if found := SPAN.fullmatch(text):
+        parts = [float(n) * LENGTHS[part] for part, n in found.groupdict().items() if n]
+        return sum(parts) if parts else None
+    return None
 
 
 def is_currency(unit: str) -> bool:

@@ -1,7 +1,7 @@
 """Table: columns by name, each typed once, whatever library they came from."""
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from typing import Any
+from typing import Any, overload
 
 import numpy as np
 import numpy.typing as npt
@@ -11,7 +11,7 @@ from multilayer.data.entries import Entries, Origin
 from multilayer.data.vectors import entries_of
 from multilayer.errors import InvalidDataError, InvalidTypeError
 
-__all__ = ["Table", "names_of_frame", "read_table"]
+__all__ = ["Table", "are_numbered", "names_of_frame", "read_table"]
 
 Array = npt.NDArray[Any]
 
@@ -80,8 +80,17 @@ class Table:
         """Return the number of rows."""
         return self.shape[0]
 
-    def __getitem__(self, name: str) -> Entries:
-        return self._entries[name]
+    @overload
+    def __getitem__(self, key: str) -> Entries: ...
+
+    @overload
+    def __getitem__(self, key: slice | Array | Sequence[Any]) -> "Table": ...
+
+    def __getitem__(self, key: Any) -> Any:
+        """Return a column by its name, or some of the rows, as scikit-learn takes them."""
+        if isinstance(key, str):
+            return self._entries[key]
+        return self.take(np.arange(len(self))[key])
 
     def __repr__(self) -> str:
         return f"Table({len(self):,} rows: {', '.join(self.columns)})"
@@ -128,7 +137,7 @@ def read_table(
     ----------
     X : data frame, mapping or array-like of shape (n_samples, n_columns)
         A frame of pandas, polars, pyarrow or another library that narwhals knows; names with a
-        vector each; or rows, also such as are mappings. A frame whose columns are numbered 0, 1, …
+        vector each; or rows, also such as are mappings. What has columns that are numbered 0, 1, …
         is taken as rows; other names become strings.
     name : str
         What messages call it.
@@ -158,7 +167,7 @@ def read_table(
     if isinstance(X, (list, tuple)) and X and all(isinstance(row, Mapping) for row in X):
         X = {column: [row.get(column) for row in X] for column in {k: 0 for row in X for k in row}}
     if isinstance(X, Mapping):
-        pairs: Iterable[tuple[Any, Any]] = X.items()
+        pairs = _with_text(list(X), list(X.values()), name, names)
     elif isinstance(X, (np.ndarray, list, tuple)):
         pairs = _of_rows(X, name, names)
     else:
@@ -166,9 +175,6 @@ def read_table(
     origin = Origin(name)
     columns: dict[str, Entries] = {}
     for column, values in pairs:
-        if not isinstance(column, str):
-            msg = f"{name} must have columns with strings as names; got {column!r}"
-            raise InvalidDataError(msg)
         if column in columns:
             raise InvalidDataError(_twice(name, column))
         if column not in skip:
@@ -183,11 +189,16 @@ def names_of_frame(X: Any) -> list[Any]:
     return list(X.schema.names if hasattr(X, "to_struct_array") else X.columns)
 
 
+def are_numbered(names: list[Any]) -> bool:
+    """Return whether columns are numbered 0, 1, …, as pandas does where they have no names."""
+    return all(type(name) is int for name in names) and names == [*range(len(names))]
+
+
 def _twice(table: str, column: str) -> str:
     return f"{table} must have a name of its own for each column; got {column!r} twice"
 
 
-def _of_rows(X: Any, name: str, names: Sequence[str] | None) -> list[tuple[Any, Any]]:
+def _of_rows(X: Any, name: str, names: Sequence[str] | None) -> list[tuple[str, Any]]:
     """Return the columns of rows."""
     try:
         rows = X if isinstance(X, np.ndarray) else np.array(X, dtype=object)
@@ -200,7 +211,7 @@ def _of_rows(X: Any, name: str, names: Sequence[str] | None) -> list[tuple[Any, 
     return _named([rows[:, i] for i in range(rows.shape[1])], name, names)
 
 
-def _named(columns: list[Any], name: str, names: Sequence[str] | None) -> list[tuple[Any, Any]]:
+def _named(columns: list[Any], name: str, names: Sequence[str] | None) -> list[tuple[str, Any]]:
     """Give columns their names by their places."""
     if names is None:
         names = [f"x{i}" for i in range(len(columns))]
@@ -210,7 +221,7 @@ def _named(columns: list[Any], name: str, names: Sequence[str] | None) -> list[t
     return list(zip(names, columns, strict=True))
 
 
-def _of_frame(X: Any, name: str, names: Sequence[str] | None) -> list[tuple[Any, Any]]:
+def _of_frame(X: Any, name: str, names: Sequence[str] | None) -> list[tuple[str, Any]]:
     """Return a frame's columns."""
     with forks.imports:
         import narwhals as nw  # prediction from vectors needs NumPy alone
@@ -229,7 +240,19 @@ def _of_frame(X: Any, name: str, names: Sequence[str] | None) -> list[tuple[Any,
     except nw.exceptions.DuplicateError as error:
         found = names_of_frame(X)
         raise InvalidDataError(_twice(name, max(found, key=found.count))) from error
-    columns, found = [frame[:, i] for i in range(len(frame.columns))], list(frame.columns)
-    if found == list(range(len(found))):  # what pandas calls columns without a name
+    columns = [frame[:, i] for i in range(len(frame.columns))]
+    return _with_text(list(frame.columns), columns, name, names)
+
+
+def _with_text(
+    found: list[Any], columns: list[Any], name: str, names: Sequence[str] | None
+) -> list[tuple[str, Any]]:
+    """Return columns with names that are text, whatever names they have.
+
+    Columns numbered 0, 1, … have none: they are known by their places, in another order too.
+    """
+    by_place = {i: known for i, known in enumerate(names or ()) if known == f"x{i}"}
+    if are_numbered(found) and (len(found) == len(names or found) or not by_place):
         return _named(columns, name, names)
-    return list(zip(map(str, found), columns, strict=True))
+    texts = [each if isinstance(each, str) else by_place.get(each, str(each)) for each in found]
+    return list(zip(texts, columns, strict=True))

@@ -92,7 +92,7 @@ def _of_array(values: Array, column: str, origin: Origin) -> Entries:
     if kind == "M":
         return DateEntries(column, origin, _seconds(values), has_zone=False)
     if kind == "m":
-        return NumberEntries(column, origin, _seconds(values))
+        return NumberEntries(column, origin, _seconds(values), are_times=True)
     items = values.tolist()
     if kind == "U":  # NumPy writes a missing entry among texts, where it makes one array of both
         items = [None if item == "nan" else item for item in items]
@@ -143,7 +143,7 @@ def _of_series(series: Any, column: str, origin: Origin) -> Entries:
         series = series.cast(nw.Datetime("us"))
         return DateEntries(column, origin, _seconds(_times(series)), has_zone=False)
     if dtype == nw.Duration:
-        return NumberEntries(column, origin, _seconds(_times(series)))
+        return NumberEntries(column, origin, _seconds(_times(series)), are_times=True)
     if dtype in (nw.List, nw.Array, nw.Struct, nw.Binary):
         return UnusableEntries(column, origin, len(series), f"entries of type {dtype}")
     return _of_objects(series.to_list(), column, origin)
@@ -211,7 +211,7 @@ def _of_objects(values: list[Any], column: str, origin: Origin) -> Entries:
         return _of_dates(values, column, origin)
     if all(issubclass(kind, (datetime.timedelta, datetime.time)) for kind in types):
         seconds = [np.nan if value is None else _duration(value) for value in values]
-        return NumberEntries(column, origin, np.array(seconds))
+        return NumberEntries(column, origin, np.array(seconds), are_times=True)
     try:
         names = [v if v is None or type(v) is str else _name(v) for v in values]
     except TypeError as error:
@@ -229,7 +229,9 @@ def _or_none(value: Any) -> Any:
         return value.start_time
     if isinstance(value, (np.datetime64, np.timedelta64)):
         return None if np.isnat(value) else value.astype(f"{type(value).__name__}[us]").item()
-    if isinstance(value, (Real, Decimal)) and value != value:
+    if isinstance(value, Decimal):  # whose signalling NaN cannot be compared
+        return None if value.is_nan() else value
+    if isinstance(value, Real) and value != value:
         return None
     return value
 

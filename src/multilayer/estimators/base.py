@@ -16,6 +16,7 @@ from multilayer import checks, forks
 from multilayer.architecture import Architecture
 from multilayer.caller import warn
 from multilayer.data import TableWarning
+from multilayer.data.notation import Notation
 from multilayer.errors import InvalidArgumentError, InvalidDataError
 from multilayer.estimators.fitting import Job, Samples, as_samples, forget_results, set_aside
 from multilayer.estimators.html import fitted_html
@@ -99,6 +100,8 @@ class BaseMLP(TransformerMixin, BaseEstimator):  # type: ignore[misc]
     # What classifier and regressor each have their own of ----------------------------------
 
     _columns: Columns | None = None
+    _notation: Notation | None = None
+    """How targets that are text write their numbers."""
     _targets: Targets
     _targets_are_numbers: ClassVar[bool]
 
@@ -124,6 +127,10 @@ class BaseMLP(TransformerMixin, BaseEstimator):  # type: ignore[misc]
     def _strata(self, targets: Array) -> Array | None:
         """Return what a validation part is stratified by."""
         return None
+
+    def _are_alone(self, targets: Array) -> Array:
+        """Return which samples are the only ones of their class."""
+        return np.zeros(len(targets), dtype=bool)
 
     def _advice(self, targets: Array) -> str:
         """Return what may keep a training on these coded targets from its end; else nothing."""
@@ -223,8 +230,9 @@ class BaseMLP(TransformerMixin, BaseEstimator):  # type: ignore[misc]
             kinds = None if self.columns == "auto" else self.columns
             self._columns, X = encoded(self, X, kinds, reset=reset, name=names[0])
             settings["is_encoded"] = True
-            if self._targets_are_numbers:
-                y = numbers_of_targets(y, names[1])
+        if self._targets_are_numbers:
+            known = None if reset else self._notation
+            y, self._notation = numbers_of_targets(y, names[1], known)
         return validated(self, X, y, reset=reset, names=names, **settings)
 
     def _initialize(
@@ -282,8 +290,10 @@ class BaseMLP(TransformerMixin, BaseEstimator):  # type: ignore[misc]
                 raise InvalidArgumentError(msg)
             if not self.early_stopping:
                 return data, None
-            strata = self._strata(data.targets)
-            return set_aside(data, self.validation_fraction, strata, random_state)
+            strata, kept = self._strata(data.targets), np.zeros(len(data), dtype=bool)
+            if self.early_stopping == "loss":  # with True it is refused, as by scikit-learn
+                kept = self._are_alone(data.targets)
+            return set_aside(data, self.validation_fraction, strata, random_state, kept=kept)
         for name, other, value in (("X_val", "y_val", X_val), ("y_val", "X_val", y_val)):
             if value is None:
                 msg = f"{name} of fit must be given with {other}; got None"

@@ -268,6 +268,12 @@ class MLPClassifier(ClassifierMixin, BaseMLP):  # type: ignore[misc]
         is_binary = isinstance(self._targets, Classes) and self._targets.is_binary
         return targets.astype(bool) if is_binary else None
 
+    def _are_alone(self, targets: Array) -> Array:
+        if not isinstance(self._targets, Classes):
+            return super()._are_alone(targets)
+        places = targets.ravel().astype(np.intp)
+        return np.bincount(places)[places] == 1
+
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
         tags.classifier_tags.multi_label = True

@@ -65,13 +65,35 @@ def as_samples(X: Any) -> Any:
 
 
 def set_aside(
-    data: Samples, share: float, strata: Array | None, random_state: np.random.RandomState
+    data: Samples,
+    share: float,
+    strata: Array | None,
+    random_state: np.random.RandomState,
+    *,
+    kept: Array,
 ) -> tuple[Samples, Samples]:
-    """Return what is trained on and what it is judged by, as scikit-learn divides them."""
+    """Return what is trained on and what it is judged by, as scikit-learn divides them.
+
+    Parameters
+    ----------
+    data : Samples
+    share : float
+        Of the samples to judge by.
+    strata : array of shape (n_samples,), optional
+        What both are to have the same shares of.
+    random_state : numpy.random.RandomState
+    kept : array of bool, of shape (n_samples,)
+        Samples that are trained on in any case.
+    """
+    rows = np.flatnonzero(~kept)
     try:
         training, held_out = train_test_split(
-            np.arange(len(data)), random_state=random_state, test_size=share, stratify=strata
+            rows,
+            random_state=random_state,
+            test_size=share,
+            stratify=None if strata is None else strata[rows],
         )
+        training = np.append(training, np.flatnonzero(kept))
     except ValueError as error:
         msg = f"validation_fraction cannot be {share!r} of {len(data)} samples: {error}"
         raise InvalidDataError(msg) from error

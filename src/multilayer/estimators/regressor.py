@@ -15,7 +15,11 @@ from multilayer.errors import InvalidArgumentError, InvalidDataError
 from multilayer.estimators.base import BaseMLP
 from multilayer.estimators.documentation import documented
 from multilayer.estimators.settings import check_takes_steps
-from multilayer.estimators.validation import checked_weights, plain_targets
+from multilayer.estimators.validation import (
+    checked_weights,
+    numbers_of_targets,
+    plain_targets,
+)
 from multilayer.model import Values
 from multilayer.numpy import LOSSES, Loss, Poisson, Quantile
 from multilayer.registry import Names, resolve
@@ -187,6 +191,7 @@ class MLPRegressor(RegressorMixin, BaseMLP):  # type: ignore[misc]
         sample_weight : array-like of shape (n_samples,), optional
         """
         y = plain_targets(y, "y", are_numbers=True)
+        y, _ = numbers_of_targets(y, "y", self._notation)
         return float(self._score(sample_weight)(y, self.predict(X)))
 
     def _score(self, weight: Any) -> Any:
@@ -202,6 +207,10 @@ class MLPRegressor(RegressorMixin, BaseMLP):  # type: ignore[misc]
         self._check_targets(y)
 
     def _check_targets(self, y: Array) -> None:
+        with np.errstate(over="ignore"):  # what is named here
+            if not np.isfinite(np.square(y, dtype=np.float64).sum()):
+                msg = f"targets must be numbers whose squares are finite; got {np.abs(y).max():g}"
+                raise InvalidDataError(msg)
         wanted, _ = self._wanted(y)
         for name, before, now in (
             ("targets", self._targets.n_targets, wanted.n_targets),
@@ -250,11 +259,7 @@ class MLPRegressor(RegressorMixin, BaseMLP):  # type: ignore[misc]
         if before.output == "exp":
             msg = "scale_targets cannot be combined with loss 'poisson', whose values are ≥ 0"
             raise InvalidArgumentError(msg)
-        with np.errstate(over="ignore", invalid="ignore"):  # named below
-            scaler = StandardScaler().fit(y.reshape(len(y), -1), sample_weight=weight)
-        if not np.isfinite(scaler.scale_).all():
-            msg = f"y must hold numbers whose squares are finite; got {np.abs(y).max():g}"
-            raise InvalidDataError(msg)
+        scaler = StandardScaler().fit(y.reshape(len(y), -1), sample_weight=weight)
         return Values(
             before.n_targets, n_each=before.n_each, mean=scaler.mean_, scale=scaler.scale_
         )

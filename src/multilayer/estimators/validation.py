@@ -6,6 +6,7 @@ import re
 from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from decimal import Decimal
 from functools import partial
 from numbers import Number
 from typing import Any
@@ -15,9 +16,10 @@ from scipy.sparse import issparse
 from sklearn.utils import check_array, check_X_y, compute_sample_weight
 from sklearn.utils.validation import _check_sample_weight, _num_samples, validate_data
 
-from multilayer.data import Table, read_table
-from multilayer.data.notation import find_notation
-from multilayer.data.table import names_of_frame
+from multilayer.caller import warn
+from multilayer.data import Table, TableWarning, read_table
+from multilayer.data.notation import Notation, find_notation
+from multilayer.data.table import are_numbered, names_of_frame
 from multilayer.errors import InvalidArgumentError, InvalidDataError
 from multilayer.model import Columns
 
@@ -115,16 +117,19 @@ def encoded(
     ValueError, TypeError
         If it is no table, or has other columns; the message names column and row.
     """
+    columns = None if reset else estimator._columns
+    names = None if columns is None else columns.names
     is_of_mappings = isinstance(X, (list, tuple)) and X and isinstance(X[0], Mapping)
     if is_of_mappings or (isinstance(X, Mapping) and not issparse(X)):  # some of SciPy's are too
+        X = read_table(X, name, names)
+    elif hasattr(X, "collect"):  # a lazy frame, which is refused before it computes anything
         X = read_table(X, name)
     is_frame = hasattr(X, "columns")
     if not is_frame and not isinstance(X, np.ma.MaskedArray):  # whose mask it would drop
         kind = None if isinstance(X, np.ndarray) else object  # rows of numbers and text
         X = check_array(X, dtype=kind, ensure_all_finite=False, input_name=name)
     if is_frame and not isinstance(X, Table) and _has_odd_names(names_of_frame(X)):
-        X = read_table(X, name)  # scikit-learn's checks take text alone, each once
-    columns = None if reset else estimator._columns
+        X = read_table(X, name, names)  # scikit-learn's checks take text alone, each once
     if isinstance(X, Table):
         if reset:
             estimator.feature_names_in_ = np.array(X.columns, dtype=object)
@@ -154,27 +159,51 @@ def plain_targets(y: Any, name: str, *, are_numbers: bool) -> Any:
     if issparse(y) or y is None:
         return y
     values = np.asarray(y)
-    times = (datetime.date, datetime.timedelta)
-    first = values.flat[0] if values.size else None
-    if values.dtype.kind in "Mm" or isinstance(first, times) or type(first).__name__ == "Period":
-        msg = f"{name} must hold {'numbers' if are_numbers else 'classes'}; got dates or durations"
-        raise InvalidDataError(msg)
-    if values.dtype.kind not in "OT" or not values.ndim:
-        return values if hasattr(y, "to_numpy") else y
-    is_missing = [_is_missing(value) for value in values.ravel()]
-    if any(is_missing):
-        index = np.unravel_index(is_missing.index(True), values.shape)
+    if not values.ndim:
+        return y  # which scikit-learn refuses
+    if values.dtype.kind == "U" and isinstance(y, (list, tuple)):
+        values = np.array(y, dtype=object)  # in which 1 is no "1", and NaN no "nan"
+    is_missing = _are_missing(values)
+    if is_missing.any():
+        index = np.unravel_index(int(np.argmax(is_missing)), values.shape)
         place = f"index {index[0]}" if len(index) == 1 else f"row {index[0]}, column {index[1]}"
         msg = f"{name} must not have missing entries; the first is at {place}"
         raise InvalidDataError(msg)
-    types = set(map(type, values.ravel()))
+    types = set(map(type, values.ravel())) if values.dtype.kind in "OT" else set()
+    times = (datetime.date, datetime.timedelta, datetime.time)
+    has_times = any(issubclass(kind, times) or kind.__name__ == "Period" for kind in types)
+    if values.dtype.kind in "Mm" or has_times:
+        msg = f"{name} must hold {'numbers' if are_numbers else 'classes'}; got dates or durations"
+        raise InvalidDataError(msg)
+    if not types:
+        return _without_library(y, values)
     if all(issubclass(kind, (Number, np.bool_)) for kind in types):
-        return np.array(values.tolist())
-    if not are_numbers and values.ndim == 1 and len(types) > 1:
+        plain = [float(each) if isinstance(each, Decimal) else each for each in values.ravel()]
+        return np.array(plain).reshape(values.shape)
+    if not are_numbers and values.ndim == 1 and len({_base(kind) for kind in types}) > 1:
         kinds = " and ".join(sorted(kind.__name__ for kind in types))
         msg = f"{name} must hold classes of one type; got {kinds}"
         raise InvalidDataError(msg)
-    return y
+    return _without_library(y, values)
+
+
+def _without_library(y: Any, values: Any) -> Any:
+    return y if isinstance(y, (list, tuple, np.ndarray)) else values
+
+
+def _base(kind: type) -> type:
+    """Return str of all kinds of text."""
+    return str if issubclass(kind, str) else kind
+
+
+def _are_missing(values: Any) -> Any:
+    """Return which targets are missing; NaN among numbers is left to scikit-learn's words."""
+    if values.dtype.kind == "U":  # which NumPy writes so, where it makes one array of both
+        return values == "nan"
+    if values.dtype.kind not in "OT":
+        return np.zeros(values.shape, dtype=bool)
+    found = [_is_missing(value) for value in values.ravel()]
+    return np.array(found, dtype=bool).reshape(values.shape)
 
 
 def _is_missing(value: Any) -> bool:
@@ -183,39 +212,66 @@ def _is_missing(value: Any) -> bool:
     return isinstance(value, float) and math.isnan(value)
 
 
-def numbers_of_targets(y: Any, name: str) -> Any:
+def numbers_of_targets(
+    y: Any, name: str, notation: Notation | None = None
+) -> tuple[Any, Notation | None]:
     """Return targets that are written as text, such as ``"208,500"``, as numbers; others as is.
+
+    Parameters
+    ----------
+    y : array-like
+    name : str
+        What `fit` calls them.
+    notation : Notation, optional
+        How those of the training were written; by default as it fits.
+
+    Returns
+    -------
+    y : array-like
+    notation : Notation or None
+        How they are written; None where they are no text.
 
     Raises
     ------
     InvalidDataError
         If a text is no number; the message says which.
+
+    Warns
+    -----
+    TableWarning
+        Of what is open to doubt.
     """
     values = np.asarray(y)
-    if values.ndim != 1 or values.dtype.kind not in "OUT":
-        return y
-    texts = [value.strip() if isinstance(value, str) else None for value in values.tolist()]
+    if values.dtype.kind not in "OUT" or not values.ndim:
+        return y, notation
+    items = values.ravel().tolist()
+    texts = [value.strip() if isinstance(value, str) else None for value in items]
     different = Counter(text for text in texts if text is not None)
-    counts = np.array([*different.values()])
-    found = find_notation([*different], counts, is_asked=True) if different else None
-    if found is None or found.notation is None:
-        return y
-    notation = replace(found.notation, missing=())
+    if not different:
+        return y, notation
+    if notation is None:
+        found = find_notation([*different], np.array([*different.values()]), is_asked=True)
+        if found is None or found.notation is None:
+            return y, notation
+        notation = replace(found.notation, missing=())
+        for says, _ in found.doubts:
+            warn(TableWarning(f"{name} {says}", ()))
     numbers = [
         value if text is None else notation.number(text)
-        for text, value in zip(texts, values.tolist(), strict=True)
+        for text, value in zip(texts, items, strict=True)
     ]
     if None in numbers:
-        row = numbers.index(None)
-        msg = f"{name} must hold numbers; got {texts[row]!r} at index {row}"
+        index = np.unravel_index(numbers.index(None), values.shape)
+        place = f"index {index[0]}" if len(index) == 1 else f"row {index[0]}, column {index[1]}"
+        msg = f"{name} must hold numbers; got {texts[numbers.index(None)]!r} at {place}"
         raise InvalidDataError(msg)
-    return np.array(numbers, dtype=np.float64)
+    return np.array(numbers, dtype=np.float64).reshape(values.shape), notation
 
 
 def _has_odd_names(names: list[Any]) -> bool:
-    """Return whether names are of several types, or stand twice."""
-    is_text = [isinstance(name, str) for name in names]
-    return (any(is_text) and not all(is_text)) or len(set(names)) < len(names)
+    """Return whether names are no text, unless there are none, or stand twice."""
+    are_texts = all(isinstance(name, str) for name in names)
+    return not (are_texts or are_numbered(names)) or len(set(names)) < len(names)
 
 
 def _has_those(X: Any, columns: Columns) -> bool:

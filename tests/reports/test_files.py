@@ -1,0 +1,443 @@
+"""Files of tables as people and programs write them: read as meant, or refused with the reason."""
+
+import io
+import json
+import re
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import multilayer
+from multilayer import MLPRegressor
+from multilayer.data import TableWarning, read_file
+from multilayer.errors import InvalidDataError
+from multilayer.model import Columns
+
+pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+
+N = 60
+ROWS = [(i, i % 7, f"k{i % 3}", 2 * i + 1) for i in range(N)]
+HEADER = ("x", "z", "kind", "y")
+
+
+def lines(separator=",", header=HEADER, rows=ROWS, ends=""):
+    written = [header, *rows] if header else rows
+    return "".join(separator.join(map(str, row)) + ends + "\n" for row in written)
+
+
+def texts_of(table):
+    """Return a table's texts by column, None for missing ones."""
+    return {name: list(table[name].objects()) for name in table.columns}
+
+
+PLAIN = {name: [str(row[i]) for row in ROWS] for i, name in enumerate(HEADER)}
+
+
+@pytest.fixture
+def check(written, mlp, tmp_path):
+    """Return what asserts that a file is the plain table, for Python, in training and later."""
+
+    def check(content, *, says=""):
+        path = written(content)
+        if says:
+            with pytest.warns(TableWarning) as told:
+                found = read_file(path)
+            assert any(str(each.message).startswith(f"{path}: {says}") for each in told)
+        else:
+            found = read_file(path)
+        assert {name: column for name, column in texts_of(found).items() if name in PLAIN} == PLAIN
+        saved = tmp_path / "model"
+        result = mlp("train", "table", path, "--target", "y", "--epochs", "1", "--save", saved)
+        assert says in result.stderr
+        later = mlp("predict", saved, path)
+        assert len(later.stdout.splitlines()) == N + 1
+        plain = mlp("predict", saved, written(lines(), "plain.csv"))
+        assert later.stdout == plain.stdout
+
+    return check
+
+
+# Names -------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("header", "name"),
+    [("a,b,a", "a"), ("a, a ,b", "a"), ('"a",b,"a"', "a"), (",b,Unnamed: 0", "Unnamed: 0")],
+)
+def test_two_columns_of_one_name(written, mlp, header, name):
+    path = written(f"{header}\n1,2,3\n4,5,6\n")
+    message = f"{path} must have a name of its own for each column; got {name!r} twice"
+    with pytest.raises(InvalidDataError, match=f"^{re.escape(message)}$"):
+        read_file(path)
+    assert str(mlp("train", "table", path, fails=True).exception) == message
+    frame = pd.DataFrame([[1, 2], [3, 4]], columns=["a", "a"])
+    with pytest.raises(
+        InvalidDataError, match=r"^X must have a name of its own for each column; got"
+    ):
+        MLPRegressor(columns="auto").fit(frame, [1, 2])
+
+
+@pytest.mark.parametrize("blank", [" ", "\t ", "\u00a0", "\u3000"])
+def test_blanks_in_the_header(check, blank):
+    check(lines(header=[f"{blank}{name}{blank}" for name in HEADER]))
+
+
+def test_a_byte_order_mark_and_quotes_in_the_header(check):
+    check("\ufeff" + lines(header=[f'"{name}"' for name in HEADER]))
+    check((lines(header=[f'" {name} "' for name in HEADER])).encode("utf-16"))
+
+
+@pytest.mark.parametrize("near", ["X", "kinds", "Kind", "x y", "x_"])
+def test_a_name_that_nearly_fits(written, mlp, tmp_path, near):
+    mlp("train", "table", written(lines()), "--epochs", "1", "--save", tmp_path / "m")
+    header = [near if near.lower().startswith(name[0]) else name for name in HEADER]
+    path = written(lines(header=header), "p.csv")
+    gone = next(name for name in HEADER if name not in header)
+    message = str(mlp("predict", tmp_path / "m", path, fails=True).exception)
+    assert message == (
+        f"{path} must have all inputs of the model; not there: {gone}; it has {', '.join(header)}"
+    )
+    with pytest.raises(InvalidDataError, match=f"missing: {gone}; beyond them: {near}"):
+        multilayer.load(tmp_path / "m").predict({name: ["1"] for name in header if name != "y"})
+
+
+# Dialects ----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("separator", [";", "\t", "|", ",", "^", "~"])
+@pytest.mark.parametrize("mark", ["", "\ufeff"])
+def test_a_first_line_that_names_the_separator(check, separator, mark):
+    check(f"{mark}sep={separator}\n" + lines(separator))
+
+
+@pytest.mark.parametrize("ending", ["\n", "\r\n", "\r"])
+@pytest.mark.parametrize("form", ["sep={}", '"sep={}"', "SEP={}"])
+def test_a_first_line_that_names_the_separator_in_other_forms(check, ending, form):
+    check((form.format(";") + "\n" + lines(";")).replace("\n", ending))
+
+
+@pytest.mark.parametrize(
+    ("above", "n"),
+    [
+        ("Sales of 2024\n", 1),
+        ("Sales of 2024\n\nSource: the office, page 7\n\n", 2),
+        ("# made by hand\n# and checked\n", 2),
+        ("# one, two, three, four\n", 1),
+        ("#;;\nTitle,,,\n", 2),
+        ("Title,,,\n,,,\nby the office,,,\n", 2),
+        ("Title,,,\n# a comment, with commas, and, more\n", 2),
+        ('"A title, with\na line end",\n', 1),
+        (",,,\n,,,\n", 0),
+    ],
+)
+def test_titles_and_comments_above_the_header(check, above, n):
+    said = {0: "", 1: "a line above its header: passed over"}.get(n, f"{n} lines above its header")
+    check(above + lines(), says=said)
+
+
+def test_a_header_that_begins_with_the_sign_of_comments(written):
+    found = read_file(written("#id,name\n1,a\n2,b\n1,b\n"))
+    assert found.columns == ("#id", "name")
+    assert len(found) == 3
+
+
+@pytest.mark.parametrize("ends", [",", ",,", ",,,,"])
+@pytest.mark.parametrize("where", ["header and rows", "rows", "header"])
+def test_separators_at_the_ends_of_lines(check, written, ends, where):
+    content = lines(ends=ends)
+    if where == "rows":
+        content = content.replace(",".join(HEADER) + ends, ",".join(HEADER))
+    elif where == "header":
+        content = lines().replace(",".join(HEADER), ",".join(HEADER) + ends)
+    check(content)
+    found = read_file(written(content))
+    extra = [name for name in found.columns if name not in HEADER]
+    assert len(extra) == (0 if where == "header" else len(ends))
+    if extra:
+        with pytest.warns(TableWarning, match=r"'Unnamed: 4'.* \(no entries\)"):
+            assert Columns.of(found).needed == HEADER
+
+
+def test_empty_rows_and_columns_of_a_spreadsheet(written, mlp, tmp_path):
+    """Rows are left out in training, where they have no target; a prediction has all of them."""
+    rows = [("", *row, "") for row in ROWS]
+    rows[20:20] = rows[40:40] = [("",) * 6]
+    content = ",,,,,\n" + lines(header=("", *HEADER, ""), rows=[*rows, ("",) * 6])
+    path = written(content)
+    result = mlp("train", "table", path, "--target", "y", "--epochs", "1", "--save", tmp_path / "m")
+    assert "3 of 63 rows have no 'y', and are left out" in result.stderr
+    assert "left out: 'Unnamed: 0', 'Unnamed: 5' (no entries)" in result.stderr
+    later = mlp("predict", tmp_path / "m", path)
+    assert len(later.stdout.splitlines()) == 64
+    assert (
+        "column 'x' has 3 missing entries, from row 21 below its header on, and had none in"
+        in later.stderr
+    )
+    assert mlp("train", "table", path, "--epochs", "1").stdout.count("y: regression") == 1
+
+
+# Rows --------------------------------------------------------------------------------------
+
+
+def test_the_header_again_in_the_middle(check, written, mlp, tmp_path):
+    """Files that were put one behind the other, once or with many headers."""
+    first, second = lines(rows=ROWS[:40]), lines(rows=ROWS[40:])
+    check(first + second, says="its header stands again below row 40, and is left out")
+    third = lines(header=(" x", "z ", "kind", "y"), rows=ROWS[40:])
+    check(first + third, says="its header stands again below row 40, and is left out")
+    check(
+        "".join(lines(rows=ROWS[i : i + 20]) for i in range(0, 60, 20)),
+        says="its header stands again 2 times, the first of them below row 20, and is left out",
+    )
+    # In a file of one column it may be an entry.
+    assert len(read_file(written("word\nsome\nword\nsome\n"))) == 3
+
+
+def test_another_header_in_the_middle_is_named(written):
+    """Its entries are missing among numbers."""
+    path = written(lines(rows=ROWS[:40]) + lines(header=("X", "Z", "KIND", "Y"), rows=ROWS[40:]))
+    with pytest.warns(TableWarning) as told:
+        columns = Columns.of(read_file(path))
+    told = " ".join(str(each.message) for each in told)
+    for name, entry in (("x", "X"), ("z", "Z"), ("y", "Y")):
+        assert (
+            f"column '{name}' of {path} has '{entry}' at row 41 below its header, which is" in told
+            or name == "z"
+        )
+    assert columns.columns[0].median == 29.5
+
+
+def test_units_below_the_header(written, mlp, tmp_path):
+    rows = [("cm", "[s]", "", "€"), *((i, i % 23, f"k{i % 3}", 2 * i + 1) for i in range(N))]
+    path = written(lines(rows=rows))
+    result = mlp("train", "table", path, "--epochs", "1", "--save", tmp_path / "m")
+    assert (
+        "column 'y' has '€' at row 1 below its header, which is none of the numbers"
+        in result.stderr
+    )
+    assert "1 of 61 rows have no 'y', and are left out" in result.stderr
+    table = read_file(path).select(["x", "z"])
+    with pytest.warns(TableWarning) as told:
+        columns = Columns.of(table)
+    assert [str(each.message).partition(" of ")[0] for each in told] == ["column 'x'", "column 'z'"]
+    assert all(
+        "at row 1 below its header, which is none of the num" in str(w.message) for w in told
+    )
+    assert [column.median for column in columns.columns] == [29.5, 9.5]
+
+
+@pytest.mark.parametrize("separator", [",", ";"])
+def test_no_header(written, mlp, tmp_path, separator):
+    path = written(lines(separator, header=None))
+    says = "its first line is like the others, and is taken as a row: it has no header"
+    with pytest.warns(TableWarning, match=says):
+        table = read_file(path)
+    assert table.columns == ("column 1", "column 2", "column 3", "column 4")
+    assert len(table) == N
+    result = mlp("train", "table", path, "--epochs", "1", "--save", tmp_path / "m")
+    assert says in result.stderr
+    assert "column 4: regression" in result.stdout
+    assert len(mlp("predict", tmp_path / "m", path).stdout.splitlines()) == N + 1
+
+
+def test_a_header_of_numbers_that_count_the_columns(written):
+    """As frames without names are written: no row."""
+    values = pd.DataFrame(np.random.default_rng(0).normal(size=(20, 4)))
+    assert read_file(written(values.to_csv(index=False))).columns == ("0", "1", "2", "3")
+    assert read_file(written(values.to_csv())).columns == ("Unnamed: 0", "0", "1", "2", "3")
+    with pytest.warns(TableWarning, match="it has no header"):
+        assert len(read_file(written(values.to_csv(index=False, header=False)))) == 20
+
+
+def test_years_in_the_header_beside_names(written):
+    content = "country,2019,2020\nAT,1,2\nDE,3,4\n"
+    assert read_file(written(content)).columns == ("country", "2019", "2020")
+
+
+# Quotes ------------------------------------------------------------------------------------
+
+
+def broken(line, cell, end=""):
+    rows = [list(map(str, row)) for row in ROWS]
+    rows[line][2] = cell
+    rows[-1][2] += end
+    return lines(rows=rows)
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (
+            broken(3, '"k1'),
+            "line 61: unexpected end of data, in the row that begins in line 5 (a quo",
+        ),
+        (broken(3, '"k1"x'), "line 5: ',' expected after '\"' (a quote that is never closed?)"),
+        (
+            broken(3, '"k1', '"x'),
+            "line 61: ',' expected after '\"', in the row that begins in line 5",
+        ),
+    ],
+)
+def test_a_stray_quote_that_swallows_rows(written, mlp, content, message):
+    path = written(content)
+    with pytest.raises(InvalidDataError, match=re.escape(f"{path} must be a CSV file: {message}")):
+        read_file(path)
+    assert message in str(mlp("train", "table", path, fails=True).exception)
+
+
+def test_a_stray_quote_that_another_one_closes(written):
+    path = written(broken(3, '"k1', '"'))
+    message = "must not have 55 lines in one cell; column 'kind' has: a quote before 'k1"
+    with pytest.raises(InvalidDataError, match=re.escape(f"{path} {message}")):
+        read_file(path)
+
+
+def test_quotes_that_are_meant(check):
+    rows = [(x, z, f'"{kind}"', y) for x, z, kind, y in ROWS]
+    check(lines(rows=rows))
+
+
+# No tables ---------------------------------------------------------------------------------
+
+
+def packed(write):
+    buffer = io.BytesIO()
+    write(buffer)
+    return buffer.getvalue()
+
+
+OTHERS = {
+    "JSON records": json.dumps([{"x": 1, "y": 2}]),
+    "JSON, indented": json.dumps([{"x": 1, "y": 2}], indent=2),
+    "JSON columns": json.dumps({"x": [1], "y": [2]}, indent=1),
+    "JSON rows": json.dumps([[1, 2], [3, 4]]),
+    "JSON lines": '{"x": 1, "y": 2}\n{"x": 3, "y": 4}\n',
+    "GeoJSON": ' \n{ "type": "FeatureCollection", "features": [] }',
+    "HTML": "\n<!DOCTYPE html>\n<html><body>Sign in, please</body></html>",
+    "HTML, a part": "<table><tr><td>1</td></tr></table>",
+    "XML": "<?xml version='1.0'?><a/>",
+    "a workbook": b"PK\x03\x04\x14\x00\x06\x00",
+    "an old workbook": b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1",
+    "PDF": b"%PDF-1.7\n%\xe2\xe3\xcf\xd3\n",
+    "a picture": b"\x89PNG\r\n\x1a\n\x00\x00",
+    "SQLite": b"SQLite format 3\x00\x10\x00",
+    "NumPy": packed(lambda file: np.save(file, np.ones((3, 2)))),
+    "a pickle": packed(lambda file: pd.DataFrame({"a": [1]}).to_pickle(file)),
+    "Arrow": packed(lambda file: pd.DataFrame({"a": [1]}).to_feather(file)),
+    "RTF": r"{\rtf1\ansi a,b}",
+    "ARFF": "@relation trees\n@attribute height numeric\n@data\n1\n",
+}
+
+
+@pytest.mark.parametrize("name", OTHERS)
+def test_something_else_that_is_called_csv(written, mlp, name):
+    path = written(OTHERS[name], "table.csv")
+    with pytest.raises(
+        InvalidDataError, match=r"table\.csv is (no table, but HTML or JSON: |a|packed)"
+    ):
+        read_file(path)
+    assert "table.csv is" in str(mlp("train", "table", path, fails=True).exception)
+
+
+def test_names_that_begin_like_markup(written):
+    assert read_file(written("<5,{x},[m]\n1,2,3\n")).columns == ("<5", "{x}", "[m]")
+
+
+# Rows that are not whole -------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("content", ["a\n1\n\n3\n", "a\n1\n \n3\n", 'a\n1\n""\n3\n'])
+def test_an_empty_line_in_a_file_of_one_column(written, mlp, tmp_path, content):
+    model = MLPRegressor(hidden_layer_sizes=2, columns="auto", max_iter=2)
+    model.fit({"a": [1.0, 2.0, None] * 10}, np.arange(30)).save(tmp_path / "m")
+    path = written(content)
+    assert texts_of(read_file(path)) == {"a": ["1", None, "3"]}
+    result = mlp("predict", tmp_path / "m", path)
+    assert len(result.stdout.splitlines()) == 4
+    assert (
+        result.stdout
+        == mlp("predict", tmp_path / "m", written(content.replace("\n\n", '\n""\n'))).stdout
+    )
+
+
+@pytest.mark.parametrize(
+    "column", [["1", None, "3"], [None, "2"], ["1", None], [None, None, "3", None]]
+)
+def test_one_column_that_pandas_has_written(written, column):
+    """It writes an empty entry as two quotes, at the end too."""
+    content = pd.DataFrame({"a": column}, dtype=object).to_csv(index=False)
+    assert texts_of(read_file(written(content))) == {"a": column}
+
+
+def test_rows_without_a_target(written, mlp):
+    rows = [(*row[:3], "" if i % 10 == 3 else row[3]) for i, row in enumerate(ROWS)]
+    result = mlp("train", "table", written(lines(rows=rows)), "--epochs", "1", "--json")
+    assert "6 of 60 rows have no 'y', and are left out" in result.stderr
+    found = json.loads(result.stdout)
+    assert found["n_train"] + found["n_test"] == 54
+    rows = [(*row[:3], ["yes", "no", ""][i % 3]) for i, row in enumerate(ROWS)]
+    result = mlp("train", "table", written(lines(rows=rows)), "--epochs", "1")
+    assert "20 of 60 rows have no 'y', and are left out" in result.stderr
+
+
+def test_rows_that_are_too_short(written, mlp, tmp_path):
+    mlp(
+        "train",
+        "table",
+        written(lines()),
+        "--target",
+        "y",
+        "--epochs",
+        "1",
+        "--save",
+        tmp_path / "m",
+    )
+    rows = [row[:2] if i in (4, 9) else row for i, row in enumerate(ROWS)]
+    path = written(lines(rows=rows), "p.csv")
+    says = "2 rows have fewer cells than its header, row 5 below it first; the rest is missing"
+    with pytest.warns(TableWarning, match=says):
+        table = read_file(path)
+    assert (texts_of(table)["kind"][4], texts_of(table)["y"][9]) == (None, None)
+    result = mlp("predict", tmp_path / "m", path)
+    assert says in result.stderr
+    assert "column 'kind' has 2 missing entries, from row 5 below its header on" in result.stderr
+    assert len(result.stdout.splitlines()) == N + 1
+    with pytest.warns(
+        TableWarning, match="a row has fewer cells than its header, row 60 below it; the"
+    ):
+        read_file(written(lines().rsplit(",", 1)[0]))
+
+
+def test_rows_that_are_too_long(written):
+    path = written(lines(rows=[*ROWS, (1, 2, 3, 4, 5)]))
+    with pytest.raises(
+        InvalidDataError, match="must have 4 cells in a row, as in its header; row 61 b"
+    ):
+        read_file(path)
+
+
+@pytest.mark.parametrize("separator", [";", "\t", "|"])
+@pytest.mark.parametrize("decimal", [".", ","])
+def test_another_separator_when_predicting(written, mlp, tmp_path, separator, decimal):
+    rows = [(f"{x}.5", z, kind, y) for x, z, kind, y in ROWS]
+    path = written(lines(rows=rows))
+    mlp("train", "table", path, "--target", "y", "--epochs", "1", "--save", tmp_path / "m")
+    frame = pd.read_csv(path)
+    expected = mlp("predict", tmp_path / "m", path).stdout
+    other = written(frame.to_csv(index=False, sep=separator), "p.csv")
+    assert mlp("predict", tmp_path / "m", other).stdout == expected
+    assert mlp("predict", tmp_path / "m", other, "--sep", separator).stdout == expected
+    if decimal == ",":  # which the model does not know: it is refused, and not misread
+        other = written(frame.to_csv(index=False, sep=separator, decimal=","), "p.csv")
+        message = str(mlp("predict", tmp_path / "m", other, fails=True).exception)
+        assert "column 'x' of" in message
+        assert "must hold numbers; got '0,5' at row 1 below its header" in message
+
+
+def test_everything_at_once(check):
+    content = (
+        "sep=;\r\n" + "Export;;;;\r\n" + lines(";", rows=ROWS[:30], ends=";").replace("\n", "\r\n")
+    )
+    content += lines(";", rows=ROWS[30:], ends=";").replace("\n", "\r\n")
+    check(content.encode("utf-16"), says="its header stands again below row 30, and is left out")
