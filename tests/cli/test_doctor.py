@@ -11,9 +11,10 @@ from typer.testing import CliRunner
 
 from multilayer import Architecture, MLPClassifier
 from multilayer.cli.main import app
-from multilayer.data import ImageData, ScaledImages
+from multilayer.cli.rows import truth
+from multilayer.data import ImageData, ScaledImages, read_file, read_table
 from multilayer.errors import InvalidDataError, UnknownNameError
-from multilayer.files import save_model
+from multilayer.files import load_model, save_model
 from multilayer.inspection import diagnose
 from multilayer.inspection.doctor.case import MAX_SAMPLES
 from multilayer.model import Classes, Model, Numbers
@@ -219,3 +220,35 @@ def test_what_the_model_knows_as_words_is_read_as_words(tmp_path):
     result = run(tmp_path / "m.safetensors", tmp_path / "t.csv", "--json")
     names = {finding["name"] for finding in json.loads(result.stdout)["findings"]}
     assert not names & {"chance_level", "underfitting"}, result.stdout
+
+
+def test_the_truth_is_read_as_the_training_read_it(tmp_path):
+    """Of few rows, which alone would be read otherwise."""
+    rng = np.random.default_rng(0)
+    sizes = rng.uniform(20, 200, 200).round(1)
+    prices = (sizes * 1000).astype(int)
+    lines = [
+        f"{s:.1f};{p:,}".replace(",", "_").replace(".", ",").replace("_", ".")
+        for s, p in zip(sizes, prices, strict=True)
+    ]
+    path, few, saved = tmp_path / "t.csv", tmp_path / "few.csv", tmp_path / "m"
+    path.write_text("size;price\n" + "\n".join(lines) + "\n")
+    few.write_text("size;price\n" + "\n".join(f"{s};12.000" for s in (12, 13, 14)) + "\n")
+    run = CliRunner().invoke(
+        app, ["train", "table", str(path), "--epochs", "40", "--save", str(saved), "--json"]
+    )
+    assert json.loads(run.stdout)["task"] == "regression"
+    model = load_model(saved)
+    assert model.targets.notation.thousands == "."
+    y = truth(read_file(few)["price"], model.targets)
+    assert y.tolist() == [12000.0] * 3
+
+
+def test_classes_of_the_truth_keep_their_letters_and_fractions():
+    words = Classes(np.array(["no", "yes"]))
+    table = read_table({"a": ["no", "yes!", "yes"], "b": [0, 1.5, 1]})
+    assert truth(table["a"], words).tolist() == ["no", "yes!", "yes"]
+    with pytest.raises(InvalidDataError, match=r"y must hold classes .*; got 'yes!' at index 1"):
+        words.encode(truth(table["a"], words))
+    with pytest.raises(InvalidDataError, match=r"y must hold classes .*; got 1.5 at index 1"):
+        Classes(np.array([0, 1])).encode(truth(table["b"], Classes(np.array([0, 1]))))

@@ -2,6 +2,7 @@
 
 import datetime
 import math
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -104,10 +105,10 @@ def test_marks_of_missing_numbers_are_missing_however_many():
 def test_a_few_strays_are_missing_among_many_numbers_and_known_from_then_on():
     texts = [str(i) for i in range(99)] + ["Total"]
     found = find_notation(texts, np.ones(100, dtype=int))
-    assert found.others == (99,)
-    assert found.notation.missing == ("Total",)
-    assert math.isnan(found.notation.number("Total"))
-    assert found.notation.number("Sum") is None
+    assert found.others == ("Total",)
+    notation = replace(found.notation, missing=found.others)
+    assert math.isnan(notation.number("Total"))
+    assert notation.number("Sum") is None
     # 3 of 100 are no slip, and beside a few numbers another text is a category.
     found = find_notation([*texts[:97], "a", "b", "c"], np.ones(100, dtype=int))
     assert found.notation is None
@@ -119,8 +120,8 @@ def test_a_few_strays_are_missing_among_many_numbers_and_known_from_then_on():
 def test_whoever_says_that_they_are_numbers_is_believed():
     assert read(["02139", "10001"], is_asked=True) == [2139, 10001]
     found = find_notation(["1", "2", "A"], np.array([1, 1, 1]), is_asked=True)
-    assert found.notation.missing == ("A",)
-    assert find_notation(["A", "B"], np.array([1, 1]), is_asked=True).notation.missing == ("A", "B")
+    assert found.others == ("A",)
+    assert find_notation(["A", "B"], np.array([1, 1]), is_asked=True).others == ("A", "B")
 
 
 def test_what_may_be_either_is_said_and_decided_by_who_knows():
@@ -167,7 +168,8 @@ def test_any_text_is_read_or_not_and_nothing_breaks(texts):
         if found is not None:
             values, others = found.notation.numbers(texts)
             assert len(values) == len(texts)
-            assert not others  # what is no number has become a mark of missing ones
+            infinite = {texts[i] for i in others} - set(found.others)
+            assert all(math.isinf(float(text.replace("∞", "inf"))) for text in infinite)
     for text in texts:
         value = Notation().number(text)
         assert value is None or isinstance(value, float)

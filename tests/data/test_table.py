@@ -47,7 +47,9 @@ def names_of(table, name="a"):
 
 
 def numbers_of(values):
-    return read_table({"a": values})["a"].numbers(Notation(), [])
+    entries = read_table({"a": values})["a"]
+    found = entries.find_notation(is_asked=True)
+    return entries.numbers(Notation() if found is None else found.notation, [])
 
 
 @pytest.mark.parametrize("kind", FRAMES)
@@ -119,7 +121,7 @@ class Shape(enum.StrEnum):
         (["a", datetime.datetime(2024, 1, 5)], ["a", "2024-01-05"]),
         ([datetime.date(2024, 1, 5), None], ["2024-01-05", None]),
         ([datetime.datetime(2024, 1, 5, 3), datetime.date(2024, 1, 6)],
-         ["2024-01-05 03:00:00", "2024-01-06 00:00:00"]),
+         ["2024-01-05 03:00:00", "2024-01-06"]),
         (np.array(["2024-01-05", "NaT"], "M8[D]"), ["2024-01-05", None]),
         ([np.datetime64("2024-01-05"), np.datetime64("NaT")], ["2024-01-05", None]),
         (pd.period_range("2024-01", periods=2, freq="M"), ["2024-01-01", "2024-02-01"]),

@@ -18,7 +18,7 @@ from sklearn.preprocessing import FunctionTransformer
 import multilayer
 from multilayer import MLPClassifier, MLPRegressor
 from multilayer.data import TableWarning, read_table
-from multilayer.errors import InvalidArgumentError, InvalidDataError
+from multilayer.errors import InvalidArgumentError, InvalidDataError, InvalidTypeError
 from multilayer.model import Columns
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
@@ -158,9 +158,8 @@ def test_partial_fit_keeps_the_columns_of_its_first_call():
     assert model.columns_ is first
     with pytest.raises(InvalidArgumentError, match="go on with the inputs that are there, Columns"):
         model.set_params(columns=None).partial_fit(FRAME, Y)
-    with pytest.raises(InvalidArgumentError, match=r"columns is now \{'size': 'categorical'\}"):
+    with pytest.raises(InvalidArgumentError, match=r"and is now \{'size': 'categorical'\}"):
         model.set_params(columns={"size": "categorical"}).partial_fit(FRAME, Y)
-    model.set_params(columns={"size": "numeric"}).partial_fit(FRAME, Y)
 
 
 def test_a_fit_without_columns_forgets_them():
@@ -387,3 +386,30 @@ def test_targets_of_nullable_types():
     several = pd.DataFrame({"a": y.astype("Int64"), "b": Y == "no"})
     model = classifier(max_iter=10).fit(FRAME, several)
     assert 0 <= model.score(FRAME, several) <= 1
+
+
+def test_targets_as_text_are_written_as_their_table_is():
+    X = {"size": ["3,5", "7,25", "8", "4,75"] * 10, "b": list(range(40))}
+    y = ["1.234", "5.678", "2.500", "9.100"] * 10
+    typed = [1234, 5678, 2500, 9100] * 10
+    settings = {"columns": "auto", "max_iter": 5, "random_state": 0, "scale_targets": True}
+    model = MLPRegressor(hidden_layer_sizes=4, **settings).fit(X, y)
+    twin = MLPRegressor(hidden_layer_sizes=4, **settings).fit(X, typed)
+    np.testing.assert_array_equal(model.predict(X), twin.predict(X))
+    assert model.score(X, y) == model.score(X, typed)
+    assert model.to_model().targets.notation.thousands == "."
+    # Alone they would be taken for decimals; the model knows better, in its file too.
+    assert model.score(X, ["1.234"] * 40) == model.score(X, [1234] * 40)
+
+
+def test_validation_samples_need_no_column_that_was_left_out():
+    frame = FRAME.assign(empty=np.nan)
+    with pytest.warns(TableWarning, match=r"left out: 'empty' \(no entries\)"):
+        model = classifier(columns={"empty": "numeric"}, max_iter=3).fit(
+            frame, Y, X_val=frame[:50], y_val=Y[:50]
+        )
+    model.set_params(warm_start=True).fit(frame, Y)
+    with pytest.raises(InvalidArgumentError, match=r"was \{'empty': 'numeric'\} and is now 'auto'"):
+        model.set_params(columns="auto").fit(frame, Y)
+    with pytest.raises(InvalidTypeError, match=r"column 'size' must be one of .*; got 3"):
+        classifier(columns={"size": 3}).fit(FRAME, Y)

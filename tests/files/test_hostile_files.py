@@ -412,11 +412,11 @@ LIES = {
     "targets of no kind": (targets_of(kind="code"), "targets must be of a kind among classes"),
     "targets a list": (with_text("targets", lambda _: "[]"), "targets must be of a kind among"),
     "10^12 quantiles": (
-        targets_of(kind="values", n_each=10**12, mean=None, scale=None),
+        targets_of(kind="values", n_each=10**12, mean=None, scale=None, notation=None),
         "targets of Model need 0 outputs",
     ),
     "targets' scale 0": (
-        targets_of(kind="values", n_each=1, mean=[0], scale=[0]),
+        targets_of(kind="values", n_each=1, mean=[0], scale=[0], notation=None),
         "mean and scale of Values must be given together, scale > 0",
     ),
     "labels with more": (targets_of(kind="labels", n=10**12), "targets must have the entries []"),

@@ -270,6 +270,21 @@ def test_prediction_needs_numpy_alone(path, model, tmp_path, kind):
     assert found["classes"].tolist() == model.predict(samples).tolist()
 
 
+def test_a_file_of_version_3_knows_its_categories_without_the_blanks_around_them():
+    """Made by the release before columns were typed, which kept blanks in categories."""
+    model = load_model(Path(__file__).parent / "version_3_blanks.model")
+    assert model.inputs.input_names[:4] == (
+        "city = Bern", "city = Chur", "city = Genève", "city is missing"
+    )  # fmt: skip
+    X = {
+        "city": [" Bern", "Chur ", "Genève", None],
+        "twice": ["b", "a", "b", "a"],  # beside " a", another category then, which keeps its input
+        "size": [0.5, -1, 0, 0.25],
+    }
+    expected = [0.471663, 0.371634, 0.385295, 0.370202]
+    np.testing.assert_allclose(model.predict_proba(X)[:, 1], expected, rtol=1e-5)
+
+
 def test_a_file_of_version_3_opens_and_predicts_the_same():
     """Made by the release before columns were typed, of ages, jobs and booleans."""
     model = load_model(Path(__file__).parent / "version_3.model")

@@ -1,30 +1,39 @@
 """Columns: against scikit-learn's own encoders; what is decided, noted and left out."""
 
+import json
 import warnings
+from dataclasses import dataclass
+from decimal import Decimal
 
 import numpy as np
 import pandas as pd
+import polars as pl
+import pyarrow as pa
 import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as npst
+from sklearn.exceptions import ConvergenceWarning
 from sklearn.impute import MissingIndicator, SimpleImputer
 from sklearn.preprocessing import OneHotEncoder, RobustScaler
 
-from multilayer import Architecture
-from multilayer.data import TableWarning, read_table
+from multilayer import Architecture, MLPClassifier, load
+from multilayer.data import Notation, TableWarning, read_table
 from multilayer.errors import InvalidArgumentError, InvalidDataError, InvalidTypeError
 from multilayer.model import (
+    COLUMNS,
     Categorical,
+    Column,
     Columns,
     Date,
     EncodedTable,
+    Found,
     Ignored,
     Model,
     Numbers,
     Numeric,
-    Reading,
 )
+from multilayer.model.column import NOTHING
 from multilayer.numpy import MLP
 
 RNG = np.random.default_rng(0)
@@ -51,7 +60,7 @@ def quietly(X, kinds=None):
 def test_a_numeric_column_is_the_robust_scaling_of_scikit_learn_bent():
     values = RNG.lognormal(size=200) * 1000
     values[::7] = np.nan
-    column = Numeric.of(entries(values), Reading())
+    column = Numeric.of(entries(values)).column
     inputs = encoded(column, values)
     filled = SimpleImputer(strategy="median").fit_transform(values[:, None])
     r = RobustScaler().fit(values[:, None]).transform(filled)[:, 0]
@@ -69,7 +78,7 @@ FLOATS = st.floats(-1e307, 1e307) | st.just(np.nan)
 @given(npst.arrays(np.float64, st.integers(1, 20), elements=FLOATS))
 def test_numbers_of_any_size_stay_within_three_and_in_order(values):
     assume(not np.isnan(values).all())
-    column = Numeric.of(entries(values), Reading())
+    column = Numeric.of(entries(values)).column
     inputs = encoded(column, np.append(values, [1.7e308, -1.7e308, np.nan]))
     assert np.isfinite(inputs).all()
     assert np.abs(inputs).max() <= 3
@@ -80,12 +89,12 @@ def test_numbers_of_any_size_stay_within_three_and_in_order(values):
 
 
 def test_quartiles_that_are_equal_do_not_take_a_slip_for_the_scale():
-    assert Numeric.of(entries(np.array([0.0] * 9 + [8])), Reading()).scale == 4
+    assert Numeric.of(entries(np.array([0.0] * 9 + [8]))).column.scale == 4
     amounts = np.array([0.0] * 80 + [*range(1, 20)] + [12e9])  # somebody's finger slipped
-    column = Numeric.of(entries(amounts), Reading())
+    column = Numeric.of(entries(amounts)).column
     assert column.scale == 5.25  # half the median of 1, …, 19 and the slip
     assert np.ptp(encoded(column, amounts)[80:99, 0]) > 1
-    constant = Numeric.of(entries(np.array([5.0, 5.0])), Reading())
+    constant = Numeric.of(entries(np.array([5.0, 5.0]))).column
     np.testing.assert_array_equal(encoded(constant, np.array([5.0, 1e9])), [[0], [0]])
 
 
@@ -172,6 +181,77 @@ def test_infinite_numbers_are_missing_and_noted():
     assert (column.median, column.has_missing) == (2, True)
 
 
+@pytest.mark.parametrize("kind", ["numeric: decimal comma", "numeric: decimal point"])
+def test_what_the_user_says_of_a_decimal_mark_beats_what_another_column_shows(kind):
+    other = "3.5" if "comma" in kind else "3,5"
+    columns = Columns.of(
+        {"lot": ["1,200", "9,900", "3,400"], "b": [other, other, "8"]}, {"lot": kind}
+    )
+    assert columns.columns[0].median == (3.4 if "comma" in kind else 3400)
+
+
+def test_neither_a_sign_nor_an_exponent_shows_a_decimal_point():
+    for texts in (["-1.234", "+5.678"], ["1.234e3", "5.678"]):
+        columns = Columns.of({"a": texts, "b": ["0,5", "1,5"]})
+        assert columns.columns[0].notation.decimal == ","
+
+
+def test_thousands_written_with_a_k_alone_are_thousands():
+    columns = Columns.of({"a": ["5k", "3k", "4k"]})
+    assert columns.columns[0].median == 4000
+    same = columns.encode({"a": ["4000", "4k", 4000]})[:]
+    np.testing.assert_array_equal(same, np.zeros((3, 1)))
+    assert Columns.of({"a": ["5 m", "3 m", "4 m"]}).columns[0].median == 4  # or metres
+
+
+@pytest.mark.parametrize(
+    ("training", "later", "message"),
+    [
+        (["2h 50m", "1h"], [3600.0], "must hold durations, as in training; got numbers"),
+        (["2 years", "5 months"], [2], "must hold durations, as in training; got numbers"),
+        (["5 kg", "300 g"], [5], "must hold numbers with units, as in training; got numbers"),
+        ([1.5, 2.5], np.array([1], "m8[h]"), "must hold numbers, as in training; got durations"),
+    ],
+)
+def test_numbers_whose_unit_nobody_knows_are_refused(training, later, message):
+    columns = Columns.of({"a": training})
+    with pytest.raises(InvalidDataError, match=message):
+        columns.encode({"a": later})
+    columns.encode({"a": training})
+
+
+def test_a_duration_is_the_same_typed_and_as_text():
+    columns = Columns.of({"a": ["1:00:00", "2:30:00", "3:00:00"]})
+    typed = columns.encode({"a": np.array([60, 150, 180], "m8[m]")})[:]
+    np.testing.assert_array_equal(
+        typed, columns.encode({"a": ["1:00:00", "2:30:00", "3:00:00"]})[:]
+    )
+
+
+def test_marks_of_missing_values_count_among_numbers_too():
+    typed = read_table({"a": np.array([1, 2, -999, 4]), "b": ["1", "-999.0", "x", "x"]})
+    table = typed.without(["-999", "x"])
+    assert [table[name].n_present for name in "ab"] == [3, 1]
+    columns = Columns.of(table, {"b": "categorical"})
+    assert columns.columns[0].has_missing
+    np.testing.assert_array_equal(columns.encode({"a": [-999.0], "b": ["x"]})[:][:, 1], 1)
+
+
+def test_a_column_that_holds_marks_of_missing_values_alone_has_no_entries():
+    for kind in ("numeric", "date"):
+        with pytest.warns(TableWarning, match=r"left out: 'a' \(no entries\)"):
+            Columns.of({"a": ["?", "NA", "?"], "b": [1, 2, 3]}, {"a": kind})
+    columns = Columns.of({"a": [None, None], "b": [1, 2]}, {"a": "ignored"})  # warns of nothing
+    assert columns.columns[0] == Ignored("a")
+
+
+def test_zeros_stand_for_missing_dates():
+    days = [20240101 + i for i in range(28)]
+    columns = Columns.of({"a": days})
+    with pytest.warns(TableWarning, match="has '0' at row 0, which is none of the dates"):
+        assert not columns.encode({"a": [0]})[:][:, 0].any()
+
+
 # Categories --------------------------------------------------------------------------------
 
 
@@ -248,6 +328,25 @@ def test_plain_numbers_that_a_library_calls_categories_are():
         assert Columns.of(pd.DataFrame({"a": codes})).columns[0].kind == "categorical"
     prices = pd.Categorical(["$7", "$1", "$7"])  # which text that became a category may be
     assert Columns.of(pd.DataFrame({"a": prices})).columns[0].kind == "numeric"
+
+
+def test_a_category_has_one_name_whatever_stands_beside_it():
+    moments = np.array(["2024-01-05T00:00", "2024-01-06T12:30", "2024-01-05T00:00"], "M8[s]")
+    columns = Columns.of({"a": moments}, {"a": "categorical"})
+    assert columns.columns[0].categories == ("2024-01-05", "2024-01-06 12:30:00")
+    for i in range(3):
+        found = columns.encode({"a": moments[i : i + 1]})[:]
+        np.testing.assert_array_equal(found, columns.encode({"a": moments})[i : i + 1])
+    columns = Columns.of({"a": [True, False, True]}, {"a": "categorical"})
+    mixed = columns.encode({"a": [True, 0, 1.0]})[:]
+    np.testing.assert_array_equal(mixed, np.eye(2)[[1, 0, 1]])
+
+
+def test_of_whole_decimals_no_digit_is_lost():
+    codes = [Decimal("12345678901234567"), Decimal("12345678901234568")] * 2
+    for column in (codes, pl.Series(codes, dtype=pl.Decimal(20, 0)), pa.array(codes)):
+        columns = Columns.of({"a": column}, {"a": "categorical"})
+        assert columns.columns[0].categories == ("12345678901234567", "12345678901234568")
 
 
 # Dates -------------------------------------------------------------------------------------
@@ -529,3 +628,87 @@ def test_columns_say_what_they_are():
     ]
     assert "<td>2 categories: a, b; missing entries</td>" in columns._repr_html_()
     assert isinstance(columns.columns[2], Date)
+
+
+# A kind of one's own -----------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Angle(Column):
+    """Degrees: the sine and the cosine, 0 where one is missing."""
+
+    kind = "angle"
+    options = {"radians": {"unit": "radians"}}
+
+    name: str
+    unit: str = "degrees"
+
+    @classmethod
+    def of(cls, entries, said=NOTHING, *, is_asked=False):
+        return Found(cls(entries.column, said.get("unit", "degrees")) if is_asked else None)
+
+    @property
+    def input_names(self):
+        return f"{self.name} sin", f"{self.name} cos"
+
+    def encode(self, entries, notes):
+        angles = entries.numbers(Notation(), notes)
+        angles = np.deg2rad(angles) if self.unit == "degrees" else angles
+        return np.nan_to_num(np.column_stack([np.sin(angles), np.cos(angles)])).astype(np.float32)
+
+    def __str__(self):
+        return f"an angle in {self.unit}"
+
+    @classmethod
+    def from_dict(cls, found):
+        return cls(**found)
+
+
+@pytest.fixture
+def angle(monkeypatch):
+    """Register the kind for one test."""
+    monkeypatch.setattr(COLUMNS, "_entries", dict(COLUMNS))
+    COLUMNS.register("angle", Angle)
+
+
+def test_a_kind_of_ones_own_is_asked_for_trained_on_saved_and_shown(angle, tmp_path):
+    X = {
+        "wind": RNG.uniform(0, 360, 200),
+        "turn": RNG.uniform(0, 6, 200),
+        "b": RNG.normal(size=200),
+    }
+    y = np.sin(np.deg2rad(X["wind"])) > 0
+    kinds = {"wind": "angle", "turn": "angle: radians"}
+    model = MLPClassifier(4, columns=kinds, max_iter=200, learning_rate_init=0.05, random_state=0)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        model.fit(X, y)
+    assert model.score(X, y) > 0.95
+    assert model.columns_.columns[1] == Angle("turn", "radians")
+    model.save(tmp_path / "m")
+    loaded = load(tmp_path / "m")
+    np.testing.assert_array_equal(loaded.predict_proba(X), model.predict_proba(X))
+    assert "an angle in degrees" in loaded._repr_html_()
+    with pytest.raises(InvalidArgumentError, match="'wind' is angle, which has no ONNX form"):
+        model.export(tmp_path / "m.onnx")
+
+
+@pytest.mark.parametrize("kind", [*COLUMNS])
+def test_every_kind_of_column_keeps_its_contract(kind):
+    """Found or not, encoded in the shape that it says, and the same after JSON."""
+    days = np.arange("2024-01-01", "2024-03-01", dtype="M8[D]")
+    values = {"numeric": RNG.normal(size=60), "date": days}
+    columns = {"a": values.get(kind, RNG.choice(["x", "y", "z"], 60))}
+    column = COLUMNS[kind].of(read_table(columns)["a"], is_asked=True).column
+    assert column.kind == kind
+    encoded = column.encode(read_table(columns)["a"], [])
+    if encoded.ndim == 1:
+        assert encoded.dtype == np.int32
+        assert encoded.max() < len(column.input_names)
+    else:
+        assert encoded.shape == (60, len(column.input_names))
+        assert encoded.dtype == np.float32
+    told = json.loads(json.dumps(column.to_dict()))
+    assert told.pop("kind") == kind
+    assert type(column).from_dict(told) == column
+    assert str(column)

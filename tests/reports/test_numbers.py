@@ -221,7 +221,7 @@ def test_numbers_that_arrive_as_text(forms, tmp_path):
         np.testing.assert_array_equal(model.predict(X), expected)
         np.testing.assert_array_equal(loaded.predict(X), expected)
     (one,) = model.predict(json.loads('[{"a": "1.5", "b": "1"}]'))
-    assert one == pytest.approx(expected[0])
+    assert one == pytest.approx(expected[0], rel=1e-4)  # of one row the sums have another order
     numbers = model.predict({"a": numbers[:50], "b": np.zeros(50)})
     assert np.isfinite(numbers).all()
 

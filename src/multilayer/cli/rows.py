@@ -2,7 +2,6 @@
 
 from collections import Counter
 from collections.abc import Iterable
-from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -15,7 +14,7 @@ from multilayer.data import Note, Table
 from multilayer.data.entries import Entries
 from multilayer.data.notation import Notation
 from multilayer.errors import InvalidArgumentError, InvalidDataError
-from multilayer.model import Classes, Targets
+from multilayer.model import Classes, Targets, Values
 from multilayer.registry import Names
 
 __all__ = ["MOST_CLASSES", "Rows", "numbers_of", "truth"]
@@ -40,6 +39,8 @@ class Rows(NamedTuple):
     y_test: Array
     target: str
     task: str
+    notation: Notation | None = None
+    """How the target's numbers are written."""
 
     @classmethod
     def of(
@@ -74,7 +75,7 @@ class Rows(NamedTuple):
                 "(--sep names what separates columns)"
             )
             raise InvalidDataError(msg)
-        y, task = _targets(table, target, task)
+        y, task, notation = _targets(table, target, task)
         is_there = _is_there(y)
         kept = np.flatnonzero(is_there)
         if len(kept) < len(y):
@@ -87,7 +88,7 @@ class Rows(NamedTuple):
             raise InvalidDataError(msg)
         train, held_out = _divided(file, y, task, test, seed)
         X = table.select(inputs)
-        return cls(X.take(train), X.take(held_out), y[train], y[held_out], target, task)
+        return cls(X.take(train), X.take(held_out), y[train], y[held_out], target, task, notation)
 
     def estimator(self, **parameters: Any) -> Any:
         """Return what learns this task."""
@@ -117,18 +118,16 @@ def truth(entries: Entries, targets: Targets | None) -> Array:
         if targets.classes.dtype.kind == "b":
             y = np.array([None if name is None else name.lower() == "true" for name in y])
     else:
-        y = numbers_of(entries)
+        y = numbers_of(entries, targets.notation if isinstance(targets, Values) else None)
     if not _is_there(y).all():
         row = entries.origin.row(int(np.argmin(_is_there(y))))
         msg = f"{entries.where}, the target, must have an entry in every row; it has none at {row}"
         raise InvalidDataError(msg)
-    if isinstance(targets, Classes):
-        return y.astype(targets.classes.dtype)
     return y
 
 
-def _targets(table: Table, target: str, asked: str | None) -> tuple[Array, str]:
-    """Return the target of each row, and whether it is a class or a number.
+def _targets(table: Table, target: str, asked: str | None) -> tuple[Array, str, Notation | None]:
+    """Return the target of each row, whether it is a class or a number, and how it is written.
 
     A class is a text, or a whole number; missing are None and NaN.
 
@@ -141,7 +140,7 @@ def _targets(table: Table, target: str, asked: str | None) -> tuple[Array, str]:
     entries, decimal = table[target], table.decimal
     found = entries.find_notation(decimal)
     if found is not None and found.is_open and decimal is None:
-        decimal = _shown_decimal(table, target)
+        decimal = table.select(n for n in table.columns if n != target).shown_decimal()
         found = entries.find_notation(decimal)
     notation = None if found is None else found.notation
     are_names = notation is None or notation.is_boolean
@@ -151,8 +150,8 @@ def _targets(table: Table, target: str, asked: str | None) -> tuple[Array, str]:
         raise InvalidDataError(msg)
     if task != "regression" and are_names:
         texts = [each if each is None else str(each) for each in entries.objects()]
-        return np.array(texts, dtype=object), "classification"
-    y = numbers_of(entries, decimal)
+        return np.array(texts, dtype=object), "classification", None
+    y, notation = _read(entries, decimal=decimal)
     present = y[~np.isnan(y)]
     has_fractions = bool((present != np.rint(present)).any())
     n_kinds = len(np.unique(present))
@@ -166,33 +165,42 @@ def _targets(table: Table, target: str, asked: str | None) -> tuple[Array, str]:
     elif task == "classification" and has_fractions:
         msg = f"{entries.where} must hold text or whole numbers to be predicted as classes"
         raise InvalidDataError(msg)
-    return y, task
+    return y, task, notation
 
 
 def _are_dates(entries: Entries) -> bool:
     return entries.find_date_format() is not None
 
 
-def _shown_decimal(table: Table, target: str) -> str | None:
-    """Return the decimal mark that other columns show, without contradiction."""
-    found = [table[name].find_notation() for name in table.columns if name != target]
-    shown = {each.shows for each in found if each is not None and each.shows}
-    return shown.pop() if len(shown) == 1 else None
+def numbers_of(entries: Entries, notation: Notation | None = None) -> Array:
+    """Return entries as numbers, with notes of what is none or is open to doubt.
+
+    Parameters
+    ----------
+    entries : Entries
+    notation : Notation, optional
+        How they are written; by default as it fits.
+    """
+    return _read(entries, notation)[0]
 
 
-def numbers_of(entries: Entries, decimal: str | None = None) -> Array:
-    """Return entries as numbers, with notes of what is none or is open to doubt."""
-    found = entries.find_notation(decimal, is_asked=True)
-    notation = (found and found.notation) or Notation()
-    where = entries.column, entries.origin.table
-    notes = [
-        Note(*where, says, kind if kind.startswith("numeric") else "")
-        for says, kind in (found.doubts if found else ())
-    ]
-    numbers = entries.numbers(replace(notation, missing=()), notes)
+def _read(
+    entries: Entries, notation: Notation | None = None, decimal: str | None = None
+) -> tuple[Array, Notation]:
+    """Return entries as numbers, with notes, and how they are written."""
+    notes = []
+    if notation is None:
+        found = entries.find_notation(decimal, is_asked=True)
+        notation = (found and found.notation) or Notation()
+        where = entries.column, entries.origin.table
+        notes = [
+            Note(*where, says, kind if kind.startswith("numeric") else "")
+            for says, kind in (found.doubts if found else ())
+        ]
+    numbers = entries.numbers(notation, notes)
     for each in notes:
         note(line_of(each))
-    return numbers
+    return numbers, notation
 
 
 def _is_there(y: Array) -> Array:

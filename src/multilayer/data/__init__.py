@@ -2,7 +2,9 @@
 
 from multilayer.data import toy
 from multilayer.data.batches import Batches
+from multilayer.data.date_format import DateFormat
 from multilayer.data.digits import Digits, load_digits
+from multilayer.data.entries import Entries
 from multilayer.data.feature_maps import (
     FeatureMap,
     FourierFeatures,
@@ -13,6 +15,7 @@ from multilayer.data.fingerprint import fingerprint
 from multilayer.data.idx import read_idx, write_idx
 from multilayer.data.images import ScaledImages
 from multilayer.data.mnist import IMAGE_SETS, ImageData, ImageSet, load_images
+from multilayer.data.notation import Notation
 from multilayer.data.notes import Note, TableWarning
 from multilayer.data.sparse import SparseSamples
 from multilayer.data.split import split_validation
@@ -21,11 +24,14 @@ from multilayer.data.table import Table, read_table
 __all__ = [
     "IMAGE_SETS",
     "Batches",
+    "DateFormat",
     "Digits",
+    "Entries",
     "FeatureMap",
     "FourierFeatures",
     "ImageData",
     "ImageSet",
+    "Notation",
     "Note",
     "RadialBasisFeatures",
     "ScaledImages",

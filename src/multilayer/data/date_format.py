@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from multilayer.data.dates import LEAST_COMPACT, iso_seconds, moment
-from multilayer.data.notation import are_few, probe
+from multilayer.data.evidence import are_few, probe
 from multilayer.data.numerals import is_missing_mark
 
 __all__ = ["DateFormat", "DateFormatFound", "find_date_format"]
@@ -79,8 +79,8 @@ class DateFormatFound(NamedTuple):
 
     format: DateFormat | None
     """None where there are dates, but it is not clear which."""
-    others: tuple[int, ...] = ()
-    """The places of texts that are neither dates nor known marks of missing ones."""
+    others: tuple[str, ...] = ()
+    """Texts that are neither dates nor known marks of missing ones."""
     shows: str = ""
     """The order, where the texts leave no doubt about it."""
     why: str = ""
@@ -155,6 +155,5 @@ def find_date_format(
             return DateFormatFound(None, why=ORDER)
     else:
         chosen = shows = ""
-    others = strays[chosen or "day first"]
-    missing = tuple(texts[i] for i in others)
-    return DateFormatFound(DateFormat(chosen, has_zone, missing), others, shows)
+    others = tuple(texts[i] for i in strays[chosen or "day first"])
+    return DateFormatFound(DateFormat(chosen, has_zone), others, shows)

@@ -44,7 +44,7 @@ FORMS = [
         DAY_OF_MONTH + rf"[-\s./]*{MONTH},?[-\s./]*(?P<year>\d{{4}}|\d\d)" + CLOCK,
         MONTH + r"\s+" + DAY_OF_MONTH + r",?\s+(?P<year>\d{4})" + CLOCK,
         MONTH + r"\s+" + DAY_OF_MONTH + CLOCK + r"\s+(?P<year>\d{4})",
-        MONTH + r"[-\s/](?P<year>\d{4}|\d\d)",
+        MONTH + r"(?:[-\s/](?P<year>\d{4})|(?:[-/]|\s')(?P<short>\d\d))",  # Jan 05 is a day
         r"(?P<year>\d{4})[-\s/]" + MONTH,
         r"(?P<year>\d{4})(?:[-/]|-?M)(?P<month>\d\d)",
         r"(?P<month>\d{1,2})[-/](?P<year>(?:1[5-9]|20|21)\d\d)",
@@ -102,8 +102,9 @@ def moment(text: str) -> Moment | None:
     else:
         return None
     part = found.groupdict()
-    year = int(part["year"])
-    if len(part["year"]) == 2:
+    digits = part["year"] or part["short"]
+    year = int(digits)
+    if len(digits) == 2:
         year += 1900 if year >= PIVOT else 2000
     if part.get("week"):
         try:
@@ -152,16 +153,17 @@ def iso_seconds(texts: Sequence[str]) -> Array | None:
 
 
 def iso_texts(seconds: Array) -> list[str]:
-    """Return moments as text in ISO's form: days alone where none has a time.
+    """Return moments as text in ISO's form, each as short as it can be.
 
     Examples
     --------
-    >>> iso_texts(np.array([0.0, 86400.0])), iso_texts(np.array([0.5]))
-    (['1970-01-01', '1970-01-02'], ['1970-01-01 00:00:00.500000'])
+    >>> iso_texts(np.array([0.0, 86460.0, 0.5]))
+    ['1970-01-01', '1970-01-02 00:01:00', '1970-01-01 00:00:00.500000']
     """
-    unit = "D" if not (seconds % DAY).any() else "s" if not (seconds % 1).any() else "us"
-    moments = np.rint(seconds * 1e6).astype("datetime64[us]").astype(f"datetime64[{unit}]")
-    return [text.replace("T", " ") for text in np.datetime_as_string(moments).tolist()]
+    moments = np.rint(seconds * 1e6).astype("datetime64[us]")
+    texts = np.datetime_as_string(moments, unit="us").tolist()
+    short = (text.removesuffix(".000000").removesuffix("T00:00:00") for text in texts)
+    return [text.replace("T", " ") for text in short]
 
 
 def compact_dates(numbers: Array) -> Array:

@@ -6,7 +6,7 @@ others are.
 """
 
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any, ClassVar, Self
@@ -16,13 +16,8 @@ import numpy.typing as npt
 
 from multilayer.data.date_format import DateFormat, DateFormatFound, find_date_format
 from multilayer.data.dates import LEAST_COMPACT, compact_dates, iso_texts
-from multilayer.data.notation import (
-    PROBED,
-    Notation,
-    NotationFound,
-    are_few,
-    find_notation,
-)
+from multilayer.data.evidence import are_few, sample
+from multilayer.data.notation import TIMES, Notation, NotationFound, find_notation
 from multilayer.data.notes import Note
 from multilayer.data.numerals import plain
 from multilayer.errors import InvalidDataError
@@ -35,6 +30,7 @@ __all__ = [
     "TextEntries",
     "UnusableEntries",
     "category",
+    "cleaned",
 ]
 
 Array = npt.NDArray[Any]
@@ -115,7 +111,7 @@ class Entries:
         raise NotImplementedError
 
     def without(self, missing: Sequence[str]) -> "Entries":
-        """Return these entries, of which these texts are missing ones."""
+        """Return these entries, of which these texts and the numbers they say are missing."""
         return self
 
     def find_notation(
@@ -225,6 +221,15 @@ class NumberEntries(Entries):
             self.column, origin, self.values[rows], is_missing, are_times=self.are_times
         )
 
+    def without(self, missing: Sequence[str]) -> Self:
+        is_missing = np.isin(self.values, _numbers_among(missing))
+        if not is_missing.any():
+            return self
+        is_missing |= self.is_missing
+        return type(self)(
+            self.column, self.origin, self.values, is_missing, are_times=self.are_times
+        )
+
     def find_notation(
         self, decimal: str | None = None, *, is_asked: bool = False
     ) -> NotationFound | None:
@@ -239,19 +244,24 @@ class NumberEntries(Entries):
         self, order: str | None = None, *, is_asked: bool = False
     ) -> DateFormatFound | None:
         present = self._present()
-        some = compact_dates(present[:: len(present) // PROBED + 1].astype(np.float64))
+        some = compact_dates(sample(present).astype(np.float64))
         if self.are_times or 2 * np.count_nonzero(np.isnan(some)) >= max(len(some), 1):
             return None
         values, counts = np.unique(present, return_counts=True)
         is_other = np.isnan(compact_dates(values.astype(np.float64)))
-        others = tuple(np.flatnonzero(is_other).tolist())
+        others = np.flatnonzero(is_other).tolist()
         n_dates = len(values) - len(others)
         if not is_asked and (n_dates < LEAST_COMPACT or not are_few(others, counts)):
             return None
-        missing = tuple(category(value) for value in values[is_other])
-        return DateFormatFound(DateFormat(missing=missing), others)
+        return DateFormatFound(DateFormat(), tuple(category(value) for value in values[others]))
 
     def numbers(self, notation: Notation, notes: list[Note]) -> Array:
+        wanted = "durations" if notation.scale in TIMES else "numbers with units"
+        wanted = wanted if notation.scale not in ("", "multiple") else "numbers"
+        got = "durations" if self.are_times else "numbers"
+        if got != wanted and self.n_present:
+            msg = f"{self.where} must hold {wanted}, as in training; got {got}"
+            raise InvalidDataError(msg)
         numbers = self._floats()
         is_infinite = np.isinf(numbers)
         if is_infinite.any():
@@ -267,7 +277,7 @@ class NumberEntries(Entries):
         if form.missing:
             others = others[[category(value) not in form.missing for value in numbers[others]]]
         if len(others):
-            if np.isnan(seconds).all():
+            if np.isnan(seconds).all() and numbers[others].any():  # else zeros, for missing ones
                 raise InvalidDataError(self._mismatch("dates"))
             notes.append(self._strays(others, category(numbers[others[0]]), "dates"))
         return seconds
@@ -322,6 +332,8 @@ class TextEntries(Entries):
         super().__init__(column, origin)
         self.codes, self.texts, self.counts = _tidied(codes, texts)
         self.is_category = is_category
+        self._found: dict[Any, Any] = {}
+        """What has been made of the different texts: in a training they are read several times."""
 
     def __len__(self) -> int:
         return len(self.codes)
@@ -340,9 +352,13 @@ class TextEntries(Entries):
         )
 
     def without(self, missing: Sequence[str]) -> Self:
-        if set(missing).isdisjoint(self.texts):
+        known, numbers = set(missing), _numbers_among(missing)
+        texts = [
+            "" if text in known or (numbers and plain(text) and float(text) in numbers) else text
+            for text in self.texts
+        ]
+        if texts == self.texts:
             return self
-        texts = ["" if text in missing else text for text in self.texts]
         return type(self)(self.column, self.origin, self.codes, texts, is_category=self.is_category)
 
     def find_notation(
@@ -350,7 +366,11 @@ class TextEntries(Entries):
     ) -> NotationFound | None:
         if self.is_category and not is_asked and all(map(plain, self.texts)):
             return None
-        return find_notation(self.texts, self.counts, decimal, is_asked=is_asked)
+        how = decimal, is_asked
+        if how not in self._found:
+            found = find_notation(self.texts, self.counts, decimal, is_asked=is_asked)
+            self._found[how] = found
+        return self._found[how]
 
     def find_date_format(
         self, order: str | None = None, *, is_asked: bool = False
@@ -358,16 +378,27 @@ class TextEntries(Entries):
         return find_date_format(self.texts, self.counts, order, is_asked=is_asked)
 
     def numbers(self, notation: Notation, notes: list[Note]) -> Array:
-        return self._read(*notation.numbers(self.texts), "numbers", notes)
+        return self._read(notation, notation.numbers, "numbers", notes)
 
     def dates(self, form: DateFormat, notes: list[Note]) -> Array:
-        return self._read(*form.dates(self.texts), "dates", notes)
+        return self._read(form, form.dates, "dates", notes)
 
     def categories(self) -> tuple[Array, list[str]]:
         return self.codes, self.texts
 
-    def _read(self, values: Array, others: list[int], wanted: str, notes: list[Note]) -> Array:
+    def _read(
+        self,
+        form: Notation | DateFormat,
+        read: Callable[[Sequence[str]], tuple[Array, list[int]]],
+        wanted: str,
+        notes: list[Note],
+    ) -> Array:
         """Return each row's value."""
+        bare = replace(form, missing=())  # marks of missing values become known after a first look
+        if bare not in self._found:
+            self._found[bare] = read(self.texts)
+        values, others = self._found[bare]
+        others = [i for i in others if self.texts[i] not in form.missing]
         if others:
             rows = np.flatnonzero(np.isin(self.codes, others))
             first = self.texts[self.codes[rows[0]]]
@@ -488,13 +519,17 @@ def category(value: Any) -> str:
     return str(int(number)) if number.is_integer() else repr(number)
 
 
+def _numbers_among(texts: Sequence[str]) -> list[float]:
+    return [float(text) for text in texts if plain(text)]
+
+
 def _tidied(codes: Array, texts: Sequence[str]) -> tuple[Array, list[str], Array]:
     """Return codes of tidy texts that all stand somewhere, these, and how often each does."""
     counts = np.bincount(codes + 1, minlength=len(texts) + 1)[1:]
     tidy: dict[str, int] = {}
     places = np.full(len(texts) + 1, -1, np.int32)  # the last for −1
     for i, (text, count) in enumerate(zip(texts, counts.tolist(), strict=True)):
-        if count and (clean := _clean(text)):
+        if count and (clean := cleaned(text)):
             places[i] = tidy.setdefault(clean, len(tidy))
     kept = list(tidy)
     if kept != list(texts):
@@ -503,7 +538,8 @@ def _tidied(codes: Array, texts: Sequence[str]) -> tuple[Array, list[str], Array
     return codes, kept, counts
 
 
-def _clean(text: str) -> str:
+def cleaned(text: str) -> str:
+    """Return a text without blanks around it, in Unicode's normal form C."""
     text = text.strip()
     if text.startswith('="') and text.endswith('"'):  # what programs write to have Excel keep zeros
         text = text[2:-1].strip()

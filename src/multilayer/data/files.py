@@ -137,8 +137,8 @@ def read_file(
     if not len(table):
         msg = f"{path} must have rows below its header; there are none"
         raise InvalidDataError(msg)
-    entries = [table[name].without(missing) for name in table.columns]
-    return Table(entries, decimal=decimal, date_order=date_order, missing=tuple(missing))
+    entries = [table[name] for name in table.columns]
+    return Table(entries, decimal=decimal, date_order=date_order).without(missing)
 
 
 def _unpacked(content: bytes, unpack: Any, path: Path) -> bytes:

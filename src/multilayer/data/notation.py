@@ -3,12 +3,13 @@
 import math
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
+from multilayer.data.evidence import FEW, TOLERANCE, are_few, probe
 from multilayer.data.numerals import (
     SCALES,
     Numeral,
@@ -21,26 +22,19 @@ from multilayer.data.numerals import (
     plain,
 )
 
-__all__ = ["Notation", "NotationFound", "are_few", "find_notation", "probe"]
+__all__ = ["TIMES", "Notation", "NotationFound", "find_notation"]
 
 Array = npt.NDArray[Any]
 
-TOLERANCE = 0.02
-"""The largest share of entries that may be something else in a column of numbers or dates."""
-FEW = 10
-"""Of so few different numbers, other texts beside them make categories of all."""
-MANY = 20
-MOST_MARKS = 2
-"""Among so many different numbers so many other texts, however often, are marks of missing ones."""
 LONGEST = 15
 """Digits that float64 holds exactly; whole numbers of more are codes."""
-PROBED = 1000
-"""Of more different texts, so many are looked at first."""
 MOST = 0.5
 """Above this share of all entries bounds, such as <0.5, are names, and numbers are the rule."""
 NEARLY_ALL = 0.9
 """The share of numbers, in whatever notation, from which a column is said to have them."""
 CATEGORICAL = "categorical"
+TIMES = ("clock", "duration")
+"""The scales that are in seconds."""
 
 BOOLEANS = {"true": 1.0, "false": 0.0}
 MARKS = (
@@ -141,10 +135,10 @@ class NotationFound(NamedTuple):
 
     notation: Notation | None
     """None where there are numbers, but written in more than one way."""
-    others: tuple[int, ...] = ()
-    """The places of texts that are neither numbers nor known marks of missing ones."""
+    others: tuple[str, ...] = ()
+    """Texts that are neither numbers nor known marks of missing ones."""
     doubts: tuple[tuple[str, str], ...] = ()
-    """What a column is said to do, and the kind of column that does otherwise."""
+    """What is said of the column, and the kind of column that decides otherwise."""
     shows: str = ""
     """The decimal mark, where the texts leave no doubt about it."""
     is_open: bool = False
@@ -165,12 +159,12 @@ def find_notation(
     texts : sequence of str
         The column's different texts, without blanks around them.
     counts : array of int
-        How often each stands in the column.
+        How often each occurs in the column.
     decimal : {".", ","}, optional
         The decimal mark, where the texts leave it open.
     is_asked : bool
-        Whether it is said to hold numbers: all that are there are read, codes too, and what is none
-        is missing.
+        Whether the user says that it holds numbers: whatever numbers there are, are read, codes
+        too, and anything else is missing.
 
     Examples
     --------
@@ -183,89 +177,68 @@ def find_notation(
         return NotationFound(Notation(is_boolean=True))
     if not is_asked and not probe(texts, _is_numeral):
         return None
-    if decimal != "," and all(map(plain, texts)):  # as programs write them; they may be many
-        is_code = [_is_code(Numeral(text)) for text in texts]
-        if _share(counts, is_code) > TOLERANCE and not is_asked:
-            return None
-        has_point = any("." in text and not grammar(",", ".").fullmatch(text) for text in texts)
-        is_open = not has_point and any("." in text for text in texts)
-        return NotationFound(Notation(), shows="." * has_point, is_open=is_open)
-    # Infinite numbers are as good as missing, however many; who reads them is told each time.
-    is_mark = [is_missing_mark(text) or is_infinite(text) for text in texts]
-    found = [None if mark else numeral(t) for mark, t in zip(is_mark, texts, strict=True)]
-    is_clock = [clock(text) is not None for text in texts]
+    # Infinite numbers are as good as missing, however many; who reads them says so each time.
+    is_plain = [plain(text) for text in texts]
+    rest = [text for text, is_one in zip(texts, is_plain, strict=True) if not is_one]
+    is_mark = [
+        not is_one and (is_missing_mark(text) or is_infinite(text))
+        for text, is_one in zip(texts, is_plain, strict=True)
+    ]
     present = np.where(is_mark, 0, counts)
     doubts: list[tuple[str, str]] = []
-    is_numeral = [n is not None for n in found]
-    has_clock = any(c and n is None for c, n in zip(is_clock, found, strict=True))
-    if has_clock and _share(present, is_clock) >= _share(present, is_numeral):
-        result = NotationFound(Notation(scale="clock"), _places(is_clock))
-        reads = is_clock
-    else:
-        is_code = [n is not None and _is_code(n) for n in found]
+    is_one = reads = is_plain
+    if decimal != "," and not any(map(_is_numeral, rest)):  # as programs write them: many at once
+        is_code = [text.isdigit() and _is_code(Numeral(text)) for text in texts]
         if _share(present, is_code) > TOLERANCE and not is_asked:
             return None
-        result, reads = _written(found, counts, decimal)
-        has_bound = [n is not None and n.qualifier not in ("", "~", "≈") for n in found]
-        if _share(present, has_bound) > MOST:  # names of ranges, such as <=50K and >50K
-            return None
-        if any(has_bound):
-            text = texts[has_bound.index(True)]
-            doubts.append((f"has bounds such as {text!r}, which are read as numbers", CATEGORICAL))
-    others = tuple(i for i in result.others if not is_mark[i])
-    if not are_few(others, present) and not is_asked:
+        result = _written_plainly(texts, is_plain)
+    else:
+        found = [None if mark else numeral(t) for mark, t in zip(is_mark, texts, strict=True)]
+        is_clock = [clock(text) is not None for text in texts]
+        is_numeral = [n is not None for n in found]
         is_one = [n or c for n, c in zip(is_numeral, is_clock, strict=True)]
+        has_clock = any(c and not n for n, c in zip(is_numeral, is_clock, strict=True))
+        if has_clock and _share(present, is_clock) >= _share(present, is_numeral):
+            result, reads = _Written(Notation(scale="clock"), is_clock), is_clock
+        else:
+            is_code = [n is not None and _is_code(n) for n in found]
+            if _share(present, is_code) > TOLERANCE and not is_asked:
+                return None
+            result, reads = _written(found, counts, decimal)
+            has_bound = [n is not None and n.qualifier not in ("", "~", "≈") for n in found]
+            if _share(present, has_bound) > MOST:  # names of ranges, such as <=50K and >50K
+                return None
+            if any(has_bound):
+                text = texts[has_bound.index(True)]
+                says = f"has bounds such as {text!r}, which are read as numbers"
+                doubts.append((says, CATEGORICAL))
+    others = [i for i, fits in enumerate(result.fits) if not fits and not is_mark[i]]
+    if not are_few(others, present) and not is_asked:
         is_several = _share(present, is_one) >= NEARLY_ALL and _share(present, reads) > MOST
         if not is_several or sum(is_one) <= FEW:
             return None
         several = f"has numbers written in more than one way, such as {texts[others[0]]!r}, and is"
         return NotationFound(None, doubts=((f"{several} taken for categories", "numeric"),))
-    assert result.notation is not None
-    notation = replace(result.notation, missing=tuple(texts[i] for i in others))
+    notation = result.notation
     if result.is_open and notation.thousands == "," and decimal is None:
-        text = next(text for text in texts if "," in text and text not in notation.missing)
+        text = next(t for t, fits in zip(texts, result.fits, strict=True) if fits and "," in t)
         says = f"writes {text!r}, which is read as {notation.number(text):g}"
         doubts.append((says, "numeric: decimal comma"))
-    return result._replace(notation=notation, others=others, doubts=tuple(doubts))
+    missing = tuple(texts[i] for i in others)
+    return NotationFound(notation, missing, tuple(doubts), result.shows, result.is_open)
+
+
+class _Written(NamedTuple):
+    """A notation, and which numerals it fits."""
+
+    notation: Notation
+    fits: Sequence[bool]
+    shows: str = ""
+    is_open: bool = False
 
 
 def _is_numeral(text: str) -> bool:
     return plain(text) or numeral(text) is not None or clock(text) is not None
-
-
-def probe(texts: Sequence[str], is_one: Any) -> bool:
-    """Return whether some of a column's texts, spread evenly, are at least half of a kind."""
-    some = texts[:: len(texts) // PROBED + 1]
-    marks = sum(map(is_missing_mark, some))
-    n = sum(bool(is_one(text)) for text in some)
-    return n > 0 and 2 * n >= len(some) - marks
-
-
-def are_few(others: Sequence[int], present: Array) -> bool:
-    """Return whether texts that do not fit are so few that they may be slips, or missing values.
-
-    Slips stand in at most 2 % of the entries. Of missing values there are one or two marks, such as
-    ``Varies with device``, among many different numbers, in at most half of the entries.
-
-    Parameters
-    ----------
-    others : sequence of int
-        The places of those texts.
-    present : array of int
-        How often each different text stands in the column; 0 of marks of missing values.
-    """
-    if not others:
-        return bool(present.any())
-    n_others, n = int(present[list(others)].sum()), int(present.sum())
-    n_different = np.count_nonzero(present) - len(others)
-    are_slips = n_different > FEW and (n_others == 1 or n_others <= TOLERANCE * n)
-    are_marks = n_different >= MANY and len(others) <= MOST_MARKS and n_others < MOST * n
-    return bool(are_slips or are_marks)
-
-
-def _places(fits: Sequence[bool]) -> tuple[int, ...]:
-    """Return the places of what does not fit."""
-    return tuple(i for i, is_one in enumerate(fits) if not is_one)
 
 
 def _share(counts: Array, which: Sequence[bool] | Array) -> float:
@@ -288,15 +261,28 @@ def _unit(found: Sequence[Numeral | None], counts: Array) -> tuple[str, str]:
             units[n.unit] += count
     has_none = bool(units.pop("", 0))
     for scale, worths in SCALES.items():
-        is_several = len(units) > 1 or scale == "duration" or (scale == "multiple" and has_none)
+        is_several = len(units) > 1 or scale == "duration"
+        if scale == "multiple":  # a k is one in any case; a single m may be metres
+            is_several = is_several or has_none or not units.keys() <= {"m", "b"}
         if units and units.keys() <= worths.keys() and is_several:
             return "", scale
     return (units.most_common(1)[0][0] if units else ""), ""
 
 
+def _written_plainly(texts: Sequence[str], is_plain: Sequence[bool]) -> _Written:
+    """Return the notation of numbers as programs write them."""
+    with_point = [
+        text.lstrip("+-").lower().partition("e")[0]
+        for text, is_one in zip(texts, is_plain, strict=True)
+        if is_one and "." in text
+    ]
+    shows = not all(map(grammar(",", ".").fullmatch, with_point))
+    return _Written(Notation(), is_plain, "." * shows, bool(with_point) and not shows)
+
+
 def _written(
     found: Sequence[Numeral | None], counts: Array, decimal: str | None
-) -> tuple[NotationFound, list[bool]]:
+) -> tuple[_Written, list[bool]]:
     """Return the notation that fits the most of these numerals, and which any one would fit."""
     unit, scale = _unit(found, counts)
     units = {unit, ""} if not scale else {*SCALES[scale], *([""] * (scale == "multiple"))}
@@ -322,4 +308,4 @@ def _written(
     is_open = is_open and bool(seen & {",", "."})
     chosen = Notation(best[0], best[1], unit, scale)
     reads = [any(each) for each in zip(*fits.values(), strict=True)]
-    return NotationFound(chosen, _places(fits[best]), shows=shows, is_open=is_open), reads
+    return _Written(chosen, fits[best], shows, is_open), reads

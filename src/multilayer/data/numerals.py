@@ -85,7 +85,7 @@ CURRENCIES = (
     r"[$€£¥₹₽₩₺฿₫₴₦₱¢]|(?:US|CA|A|C|HK|NZ|S|R)\$|Rs\.?|kr\.?|USD|EUR|GBP|CHF|JPY|INR|CNY|RMB|CAD"
     r"|AUD|NZD|SEK|NOK|DKK|PLN|CZK|HUF|BRL|MXN|ZAR|RUB|TRY|KRW"
 )
-PLAIN = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?", re.ASCII)
+PLAIN = re.compile(r"([+-]?)(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", re.ASCII)
 NUMERAL = re.compile(
     rf"""
     (?P<qualifier>[<>≤≥~≈]|<=|>=)?\s*
@@ -166,6 +166,8 @@ def numeral(text: str) -> Numeral | None:
     >>> numeral("-$1,200.50")[:4], numeral("(12 %)")[:4], numeral("T1200")
     (('1,200.50', '', '$', True), ('12', '', '%', True), None)
     """
+    if found := PLAIN.fullmatch(text):  # as programs write them; they may be many
+        return Numeral(found[2], found[3] or "", is_negative=found[1] == "-")
     found = NUMERAL.fullmatch(_alike(text))
     if found is None or bool(found["open"]) != bool(found["close"]):
         return None

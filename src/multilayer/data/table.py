@@ -96,22 +96,36 @@ class Table:
         return f"Table({len(self):,} rows: {', '.join(self.columns)})"
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> Array:
-        """Return the entries as Python's objects, None for missing ones, or as another type."""
+        """Return the entries as Python's objects, None for missing ones, as scikit-learn does."""
         columns = [entries.objects() for entries in self._entries.values()]
         return np.array(columns, dtype=object).T.astype(object if dtype is None else dtype)
 
     def take(self, rows: Array) -> "Table":
         """Return some of the rows."""
-        origins: dict[int, Origin] = {}  # of all columns one, as a rule
+        origins: dict[int, Origin] = {}  # as a rule one for all columns
         parts = []
         for entries in self._entries.values():
-            origin = origins.setdefault(id(entries.origin), entries.origin.part(rows))
-            parts.append(entries.take(rows, origin))
+            key = id(entries.origin)
+            if key not in origins:
+                origins[key] = entries.origin.part(rows)
+            parts.append(entries.take(rows, origins[key]))
         return self.with_columns(parts)
 
     def select(self, names: Iterable[str]) -> "Table":
         """Return some of the columns."""
         return self.with_columns([self._entries[name] for name in names])
+
+    def without(self, missing: Iterable[str]) -> "Table":
+        """Return this table, in all columns of which these texts are missing entries."""
+        missing = tuple(missing)
+        columns = [entries.without(missing) for entries in self._entries.values()]
+        return Table(columns, decimal=self.decimal, date_order=self.date_order, missing=missing)
+
+    def shown_decimal(self) -> str | None:
+        """Return the decimal mark of its texts, if they show one without contradiction."""
+        found = [entries.find_notation() for entries in self._entries.values()]
+        shown = {each.shows for each in found if each is not None and each.shows}
+        return shown.pop() if len(shown) == 1 else None
 
     def with_columns(self, columns: Iterable[Entries]) -> "Table":
         """Return a table of other columns that is read as this one."""
@@ -249,10 +263,15 @@ def _with_text(
 ) -> list[tuple[str, Any]]:
     """Return columns with names that are text, whatever names they have.
 
-    Columns numbered 0, 1, … have none: they are known by their places, in another order too.
+    Columns numbered 0, 1, … have none: they are known by their positions, in another order too.
     """
-    by_place = {i: known for i, known in enumerate(names or ()) if known == f"x{i}"}
-    if are_numbered(found) and (len(found) == len(names or found) or not by_place):
-        return _named(columns, name, names)
-    texts = [each if isinstance(each, str) else by_place.get(each, str(each)) for each in found]
+    texts = [str(each) for each in found]
+    if set(texts).isdisjoint(names or ()):
+        by_place = {i: known for i, known in enumerate(names or ()) if known == f"x{i}"}
+        if are_numbered(found) and (len(found) == len(names or found) or not by_place):
+            return _named(columns, name, names)
+        texts = [
+            by_place.get(each, text) if type(each) is int else text
+            for each, text in zip(found, texts, strict=True)
+        ]
     return list(zip(texts, columns, strict=True))

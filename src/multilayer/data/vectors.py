@@ -25,7 +25,7 @@ from multilayer.data.entries import (
 )
 from multilayer.errors import InvalidDataError
 
-__all__ = ["entries_of"]
+__all__ = ["entries_of", "is_missing"]
 
 Array = npt.NDArray[Any]
 
@@ -74,9 +74,7 @@ def entries_of(values: Any, column: str, origin: Origin) -> Entries:
         return _of_codes(np.asarray(values.codes), values.categories, column, origin)
     if isinstance(values, Sequence) or not hasattr(values, "tolist"):
         return _of_objects(list(values), column, origin)
-    return _of_objects(
-        values.tolist(), column, origin
-    )  # pandas' arrays of its own types, pyarrow's
+    return _of_objects(values.tolist(), column, origin)  # arrays of pandas' own types, of pyarrow
 
 
 def _of_array(values: Array, column: str, origin: Origin) -> Entries:
@@ -115,7 +113,7 @@ def _of_series(series: Any, column: str, origin: Origin) -> Entries:
         import narwhals as nw
 
     dtype = series.dtype
-    if dtype in (nw.Int128, nw.UInt128):  # which NumPy has not
+    if dtype in (nw.Int128, nw.UInt128) or dtype.is_decimal():  # which NumPy has not
         return _of_objects(series.to_list(), column, origin)
     if dtype.is_float() or dtype.is_integer() or dtype == nw.Boolean:
         is_missing = None
@@ -126,9 +124,6 @@ def _of_series(series: Any, column: str, origin: Origin) -> Entries:
         if values.dtype.kind not in "biuf":  # floats of pandas' own types, with its NA
             values = values.astype(np.float64)
         return NumberEntries(column, origin, values, is_missing)
-    if dtype.is_decimal():
-        values = series.cast(nw.Float64()).to_numpy()
-        return NumberEntries(column, origin, values.astype(np.float64))
     if dtype in (nw.Categorical, nw.Enum):
         return _of_categories(series, column, origin)
     of_objects = isinstance(getattr(series.to_native(), "dtype", None), np.dtype)
@@ -205,7 +200,7 @@ def _of_objects(values: list[Any], column: str, origin: Origin) -> Entries:
         return _factorized(values, column, origin)
     values = [value if type(value) is str else _or_none(value) for value in values]
     types = set(map(type, values)) - {type(None)}
-    if all(issubclass(kind, (Real, Decimal, np.bool_)) for kind in types):
+    if all(issubclass(kind, (Real, np.bool_)) for kind in types):
         return _of_numbers(values, types, column, origin)
     if all(issubclass(kind, datetime.date) for kind in types):
         return _of_dates(values, column, origin)
@@ -219,6 +214,11 @@ def _of_objects(values: list[Any], column: str, origin: Origin) -> Entries:
     return _factorized(names, column, origin)
 
 
+def is_missing(value: Any) -> bool:
+    """Return whether a value stands for a missing one, in whatever library."""
+    return _or_none(value) is None
+
+
 def _or_none(value: Any) -> Any:
     """Return a value as Python's own, or None for what stands for a missing one."""
     if value is None or value is np.ma.masked:
@@ -229,8 +229,11 @@ def _or_none(value: Any) -> Any:
         return value.start_time
     if isinstance(value, (np.datetime64, np.timedelta64)):
         return None if np.isnat(value) else value.astype(f"{type(value).__name__}[us]").item()
-    if isinstance(value, Decimal):  # whose signalling NaN cannot be compared
-        return None if value.is_nan() else value
+    if isinstance(value, Decimal):
+        if value.is_nan():  # a signalling one cannot be compared
+            return None
+        is_whole = value.is_finite() and value.adjusted() < 20 and value % 1 == 0
+        return int(value) if is_whole else float(value)  # of a whole one no digit is lost
     if isinstance(value, Real) and value != value:
         return None
     return value
@@ -290,8 +293,6 @@ def _name(value: Any) -> str:
     """
     if isinstance(value, str):
         return str.__str__(value)
-    if isinstance(value, Decimal):
-        return category(float(value))
     if isinstance(value, (Real, np.bool_)):
         return category(value)
     if isinstance(value, enum.Enum):

@@ -3,6 +3,7 @@
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from copy import copy
 from typing import Any, ClassVar, Self
 
 import numpy as np
@@ -30,9 +31,9 @@ from multilayer.estimators.settings import (
 )
 from multilayer.estimators.validation import (
     check_same_columns,
-    encoded,
     numbers_of_targets,
     plain_targets,
+    table_of,
     validated,
 )
 from multilayer.estimators.weights import take_weights, views_of
@@ -100,6 +101,8 @@ class BaseMLP(TransformerMixin, BaseEstimator):  # type: ignore[misc]
     # What classifier and regressor each have their own of ----------------------------------
 
     _columns: Columns | None = None
+    _kinds: Any = None
+    """The parameter `columns` of the fit that `_columns` is of."""
     _notation: Notation | None = None
     """How targets that are text write their numbers."""
     _targets: Targets
@@ -200,16 +203,17 @@ class BaseMLP(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         *,
         reset: bool,
         incremental: bool = False,
-        names: tuple[str, str] = ("X", "y"),
+        is_training: bool = True,
     ) -> tuple[Any, Array]:
-        """Return samples and targets, checked."""
+        """Return samples and targets, to train on or to validate on, checked."""
+        names = ("X", "y") if is_training else ("X_val", "y_val")
         y = plain_targets(y, names[1], are_numbers=self._targets_are_numbers)
         X, y = self._validate_samples(X, y, reset=reset, names=names)
         is_sparse = issparse(y)
         y = y.toarray() if is_sparse else y
         if y.ndim == 2 and y.shape[1] == 1:
             y = column_or_1d(y, warn=True)
-        if names[0] == "X":
+        if is_training:
             self._take_targets(y, reset=reset, incremental=incremental)
             self._has_sparse_targets = is_sparse
         else:
@@ -220,19 +224,24 @@ class BaseMLP(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         """Return samples as the network's inputs, and targets, checked by themselves."""
         settings: dict[str, Any] = {"multi_output": True, "y_numeric": self._targets_are_numbers}
         if reset:
-            self._columns = None
+            self._columns, self._kinds = None, copy(self.columns)
         else:
-            check_same_columns(self._columns, self.columns)
+            check_same_columns(self._columns, self._kinds, self.columns)
         if self.columns is None and isinstance(X, np.ma.MaskedArray) and np.ma.is_masked(X):
             msg = f"{names[0]} must not have masked entries: fill them, or take columns='auto'"
             raise InvalidDataError(msg)
+        table = None
         if self.columns is not None:
-            kinds = None if self.columns == "auto" else self.columns
-            self._columns, X = encoded(self, X, kinds, reset=reset, name=names[0])
+            table = table_of(self, X, reset=reset, name=names[0])
+            columns = self._columns
+            if columns is None:
+                kinds = None if self.columns == "auto" else self.columns
+                columns = self._columns = Columns.of(table, kinds, names[0])
+            X = columns.encode(table, names[0])
             settings["is_encoded"] = True
         if self._targets_are_numbers:
             known = None if reset else self._notation
-            y, self._notation = numbers_of_targets(y, names[1], known)
+            y, self._notation = numbers_of_targets(y, names[1], known, table)
         return validated(self, X, y, reset=reset, names=names, **settings)
 
     def _initialize(
@@ -298,7 +307,7 @@ class BaseMLP(TransformerMixin, BaseEstimator):  # type: ignore[misc]
             if value is None:
                 msg = f"{name} of fit must be given with {other}; got None"
                 raise InvalidArgumentError(msg)
-        X, y = self._validate(X_val, y_val, reset=False, names=("X_val", "y_val"))
+        X, y = self._validate(X_val, y_val, reset=False, is_training=False)
         weight = self._weights(X, y, weight, "sample_weight_val")
         return data, Samples(X, self._targets.encode(y), weight)
 
@@ -312,7 +321,7 @@ class BaseMLP(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         """Return samples to predict, checked."""
         check_is_fitted(self)
         if self._columns is not None:
-            return encoded(self, X, None, reset=False)[1]
+            return self._columns.encode(table_of(self, X, reset=False))
         return as_samples(validated(self, X, reset=False))
 
     def transform(self, X: Any) -> Array:

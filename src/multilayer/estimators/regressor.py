@@ -244,6 +244,7 @@ class MLPRegressor(RegressorMixin, BaseMLP):  # type: ignore[misc]
             1 if y.ndim == 1 else y.shape[1],
             n_each=max(len(quantiles), 1),
             output="exp" if isinstance(loss, Poisson) else "identity",
+            notation=self._notation,
         )
         return values, quantiles
 
@@ -261,7 +262,11 @@ class MLPRegressor(RegressorMixin, BaseMLP):  # type: ignore[misc]
             raise InvalidArgumentError(msg)
         scaler = StandardScaler().fit(y.reshape(len(y), -1), sample_weight=weight)
         return Values(
-            before.n_targets, n_each=before.n_each, mean=scaler.mean_, scale=scaler.scale_
+            before.n_targets,
+            n_each=before.n_each,
+            mean=scaler.mean_,
+            scale=scaler.scale_,
+            notation=before.notation,
         )
 
     def _loss(self) -> Loss:

@@ -5,7 +5,6 @@ import math
 import re
 from collections import Counter
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 from decimal import Decimal
 from functools import partial
 from numbers import Number
@@ -13,30 +12,29 @@ from typing import Any
 
 import numpy as np
 from scipy.sparse import issparse
-from sklearn.utils import check_array, check_X_y, compute_sample_weight
-from sklearn.utils.validation import _check_sample_weight, _num_samples, validate_data
+from sklearn.utils import check_array, check_consistent_length, compute_sample_weight
+from sklearn.utils.validation import _check_sample_weight, _check_y, validate_data
 
 from multilayer.caller import warn
 from multilayer.data import Table, TableWarning, read_table
 from multilayer.data.notation import Notation, find_notation
 from multilayer.data.table import are_numbered, names_of_frame
+from multilayer.data.vectors import is_missing
 from multilayer.errors import InvalidArgumentError, InvalidDataError
 from multilayer.model import Columns
 
 __all__ = [
     "check_same_columns",
     "checked_weights",
-    "encoded",
     "numbers_of_targets",
     "plain_targets",
+    "table_of",
     "validated",
 ]
 
 DTYPES = (np.float64, np.float32)
 NOT_FINITE = re.compile(r"Input (X|y) contains (NaN|infinity)[^.]*\.")
 NO_NUMBER = "could not convert string to float"
-
-
 TAKES_TABLES = " With columns='auto' tables with text and missing entries are taken."
 
 
@@ -58,7 +56,7 @@ def validated(
     reset : bool
         Whether number and names of features are taken from `X`.
     is_encoded : bool
-        Whether X has been made by `encoded`, which has looked at number and names.
+        Whether X is what `Columns` has made of a table: the targets alone are checked.
     names : tuple of str
         What `fit` calls them.
     **settings
@@ -69,11 +67,12 @@ def validated(
     ValueError
         In scikit-learn's words; of what is not finite or no number with row and column.
     """
-    check = partial(_check_encoded, estimator=estimator)
+    check = partial(_check_targets, estimator=estimator)
     if not is_encoded:
-        check = partial(validate_data, estimator, reset=reset)
+        of_samples = {"accept_sparse": "csr", "dtype": DTYPES}
+        check = partial(validate_data, estimator, reset=reset, **of_samples)
     try:
-        return check(*data, accept_sparse="csr", dtype=DTYPES, **settings)
+        return check(*data, **settings)
     except ValueError as error:
         text = str(error)
         found = NOT_FINITE.match(text)
@@ -95,54 +94,52 @@ def validated(
         raise ValueError(f"{said}{place}{text[end:]}") from error  # noqa: EM102
 
 
-def encoded(
-    estimator: Any, X: Any, kinds: Mapping[str, str] | None, *, reset: bool, name: str = "X"
-) -> tuple[Columns, Any]:
-    """Return a table's columns and the inputs that they make.
+def table_of(estimator: Any, X: Any, *, reset: bool, name: str = "X") -> Table:
+    """Return samples as a table, whose columns are those that the estimator knows.
 
     Parameters
     ----------
     estimator : BaseMLP
         Whose number and names of features count.
-    X : data frame, Table or array-like of shape (n_samples, n_columns)
-    kinds : mapping of str to str, optional
-        What columns are: see `multilayer.model.Columns.of`.
+    X : data frame, Table, mapping or array-like of shape (n_samples, n_columns)
     reset : bool
-        Whether the columns are made from `X`; else they are those of `estimator`.
+        Whether number and names of features are taken from `X`.
     name : str
         What `fit` calls it.
 
     Raises
     ------
     ValueError, TypeError
-        If it is no table, or has other columns; the message names column and row.
+        If it is no table, or has other columns.
     """
     columns = None if reset else estimator._columns
-    names = None if columns is None else columns.names
-    is_of_mappings = isinstance(X, (list, tuple)) and X and isinstance(X[0], Mapping)
-    if is_of_mappings or (isinstance(X, Mapping) and not issparse(X)):  # some of SciPy's are too
-        X = read_table(X, name, names)
-    elif hasattr(X, "collect"):  # a lazy frame, which is refused before it computes anything
-        X = read_table(X, name)
-    is_frame = hasattr(X, "columns")
-    if not is_frame and not isinstance(X, np.ma.MaskedArray):  # whose mask it would drop
+    if hasattr(X, "collect"):  # a lazy frame, which is refused before it computes anything
+        return read_table(X, name)
+    is_frame, is_mapping = hasattr(X, "columns"), _is_of_mappings(X)
+    if not (is_frame or is_mapping or isinstance(X, np.ma.MaskedArray)):  # whose mask it would drop
         kind = None if isinstance(X, np.ndarray) else object  # rows of numbers and text
         X = check_array(X, dtype=kind, ensure_all_finite=False, input_name=name)
-    if is_frame and not isinstance(X, Table) and _has_odd_names(names_of_frame(X)):
-        X = read_table(X, name, names)  # scikit-learn's checks take text alone, each once
-    if isinstance(X, Table):
-        if reset:
-            estimator.feature_names_in_ = np.array(X.columns, dtype=object)
-            estimator.n_features_in_ = X.shape[1]
-    elif columns is None or not _has_those(X, columns):
+    # scikit-learn knows names that are text, each once, and has words of its own for others.
+    by_scikit_learn = not (is_mapping or isinstance(X, Table))
+    if is_frame and by_scikit_learn:
+        by_scikit_learn = not _has_odd_names(names_of_frame(X))
+    if by_scikit_learn and (columns is None or not _has_those(X, columns)):
         validate_data(estimator, X, reset=reset, skip_check_array=True)
-    if columns is not None:
-        _check_n_samples(X, name)
-        return columns, columns.encode(X, name)
-    table = read_table(X, name)
-    _check_n_samples(X, name)
-    columns = Columns.of(table, kinds, name)
-    return columns, columns.encode(table, name)
+    table = read_table(X, name) if columns is None else columns.read(X, name)
+    if reset and not by_scikit_learn:
+        estimator.feature_names_in_ = np.array(table.columns, dtype=object)
+        estimator.n_features_in_ = table.shape[1]
+    if not len(table):
+        msg = f"Found array with 0 sample(s) in {name} while a minimum of 1 is required."
+        raise InvalidDataError(msg)
+    return table
+
+
+def _is_of_mappings(X: Any) -> bool:
+    """Return whether it is columns by name, or rows that are; some of SciPy's matrices look so."""
+    if isinstance(X, (list, tuple)):
+        return bool(X) and isinstance(X[0], Mapping)
+    return isinstance(X, Mapping) and not issparse(X)
 
 
 def plain_targets(y: Any, name: str, *, are_numbers: bool) -> Any:
@@ -202,18 +199,12 @@ def _are_missing(values: Any) -> Any:
         return values == "nan"
     if values.dtype.kind not in "OT":
         return np.zeros(values.shape, dtype=bool)
-    found = [_is_missing(value) for value in values.ravel()]
+    found = [is_missing(value) for value in values.ravel()]
     return np.array(found, dtype=bool).reshape(values.shape)
 
 
-def _is_missing(value: Any) -> bool:
-    if value is None or type(value).__name__ in ("NAType", "NaTType"):
-        return True
-    return isinstance(value, float) and math.isnan(value)
-
-
 def numbers_of_targets(
-    y: Any, name: str, notation: Notation | None = None
+    y: Any, name: str, notation: Notation | None = None, table: Table | None = None
 ) -> tuple[Any, Notation | None]:
     """Return targets that are written as text, such as ``"208,500"``, as numbers; others as is.
 
@@ -224,6 +215,8 @@ def numbers_of_targets(
         What `fit` calls them.
     notation : Notation, optional
         How those of the training were written; by default as it fits.
+    table : Table, optional
+        The samples, whose decimal mark decides where the targets leave it open.
 
     Returns
     -------
@@ -250,10 +243,12 @@ def numbers_of_targets(
     if not different:
         return y, notation
     if notation is None:
-        found = find_notation([*different], np.array([*different.values()]), is_asked=True)
+        decimal = None if table is None else table.decimal or table.shown_decimal()
+        counts = np.array([*different.values()])
+        found = find_notation([*different], counts, decimal, is_asked=True)
         if found is None or found.notation is None:
             return y, notation
-        notation = replace(found.notation, missing=())
+        notation = found.notation
         for says, _ in found.doubts:
             warn(TableWarning(f"{name} {says}", ()))
     numbers = [
@@ -282,34 +277,28 @@ def _has_those(X: Any, columns: Columns) -> bool:
     return found == [c.name for c in columns.columns if c.input_names or c.name in found]
 
 
-def _check_n_samples(X: Any, name: str) -> None:
-    if not _num_samples(X):
-        msg = f"Found array with 0 sample(s) in {name} while a minimum of 1 is required."
-        raise InvalidDataError(msg)
-
-
-def _check_encoded(X: Any, y: Any, *, estimator: Any, **settings: Any) -> tuple[Any, Any]:
+def _check_targets(X: Any, y: Any, *, estimator: Any, **settings: Any) -> tuple[Any, Any]:
     """Return inputs that a table has made, as they are, and checked targets."""
-    stand_in = np.zeros((len(X), 1))  # the inputs are numbers, and would become a matrix
-    settings |= {"accept_sparse": False, "dtype": None}
-    return X, check_X_y(stand_in, y, estimator=estimator, **settings)[1]
+    if y is None:
+        msg = f"{type(estimator).__name__} requires y to be passed, but the target y is None"
+        raise ValueError(msg)
+    y = _check_y(y, **settings, estimator=estimator)
+    check_consistent_length(X, y)
+    return X, y
 
 
-def check_same_columns(columns: Columns | None, kinds: Any) -> None:
-    """Raise if the parameter `columns` no longer says what the first fit made of them.
+def check_same_columns(columns: Columns | None, before: Any, now: Any) -> None:
+    """Raise if the parameter `columns` is no longer what it was in the first fit.
 
     Raises
     ------
     InvalidArgumentError
         Naming both.
     """
-    found = {} if columns is None else {column.name: column.kind for column in columns.columns}
-    wanted = kinds if isinstance(kinds, Mapping) else {}
-    is_same = (columns is None) == (kinds is None)
-    if not is_same or any(found.get(c) != kind.partition(":")[0] for c, kind in wanted.items()):
+    if before != now:
         msg = (
             "warm_start and partial_fit go on with the inputs that are there, "
-            f"{columns or 'numbers'}; columns is now {kinds!r}"
+            f"{columns or 'numbers'}; columns was {before!r} and is now {now!r}"
         )
         raise InvalidArgumentError(msg)
 

@@ -19,7 +19,7 @@ from multilayer.errors import (
     UnknownNameError,
 )
 from multilayer.files.container import Container, opened, write
-from multilayer.files.versions import inputs_of_version_3
+from multilayer.files.versions import inputs_of_version_3, targets_of_version_3
 from multilayer.json_text import printable, read_json
 from multilayer.model import Model, inputs_from_dict, targets_from_dict
 from multilayer.numpy.network import MLP
@@ -156,7 +156,7 @@ def _assemble(container: Container) -> Model:
         raise InvalidDataError(msg)
     targets, inputs = _part(texts, "targets"), _part(texts, "inputs")
     if version == "3":
-        inputs = inputs_of_version_3(inputs)
+        inputs, targets = inputs_of_version_3(inputs), targets_of_version_3(targets)
     return Model(
         net,
         None if targets is None else targets_from_dict(targets, architecture),

@@ -7,10 +7,12 @@ import numpy as np
 import numpy.typing as npt
 
 from multilayer.data.entries import Entries
+from multilayer.data.notation import TIMES
+from multilayer.data.numerals import SCALES
 from multilayer.files.onnx_graph import Graph
 from multilayer.model import Categorical, Date, Numeric
 from multilayer.model.date import CYCLES
-from multilayer.model.numeric import FAR
+from multilayer.model.scaled import FAR
 
 __all__ = ["COLUMN_FORMS", "ColumnForm"]
 
@@ -86,17 +88,32 @@ def _names(column: Categorical, entries: Entries) -> Array:
     return np.array([*own, ""], dtype=object)[codes]  # the last for −1
 
 
-def _drawn_numbers(column: Numeric | Date, n: int, rng: Generator) -> Array:
-    numbers = column.median + rng.normal(size=n).clip(-2, 2) * (column.scale / 4)
-    return np.where(rng.random(n) < MISSING, np.nan, numbers)
+def _drawn(column: Numeric | Date, n: int, rng: Generator) -> Array:
+    values = column.median + rng.normal(size=n).clip(-2, 2) * (column.scale / 4)
+    return np.where(rng.random(n) < MISSING, np.nan, values)
+
+
+def _drawn_numbers(column: Numeric, n: int, rng: Generator) -> Array:
+    numbers, form = _drawn(column, n, rng), column.notation
+    if form.scale in TIMES:
+        return _times(numbers, "timedelta64[us]")
+    units = [unit for unit, worth in SCALES.get(form.scale, {}).items() if worth == 1]
+    if not units:
+        return numbers
+    texts = [f"{number} {units[0]}".replace(".", form.decimal) for number in numbers.tolist()]
+    return np.where(np.isnan(numbers), "", np.array(texts, dtype=object))
 
 
 def _drawn_dates(column: Date, n: int, rng: Generator) -> Array:
-    seconds = np.rint(_drawn_numbers(column, n, rng) * 1e6) / 1e6
-    moments = np.full(n, np.datetime64("NaT", "us"))
+    return _times(_drawn(column, n, rng), "datetime64[us]")
+
+
+def _times(seconds: Array, dtype: str) -> Array:
+    """Return seconds as NumPy's moments or durations."""
+    times = np.full(len(seconds), "NaT", dtype)
     is_present = ~np.isnan(seconds)
-    moments[is_present] = (seconds[is_present] * 1e6).astype(np.int64).astype("datetime64[us]")
-    return moments
+    times[is_present] = np.rint(seconds[is_present] * 1e6).astype(np.int64).astype(dtype)
+    return times
 
 
 def _drawn_names(column: Categorical, n: int, rng: Generator) -> Array:
@@ -111,10 +128,8 @@ MISSING = 0.2
 NUMBERS = np.dtype(np.float64)
 COLUMN_FORMS: dict[str, ColumnForm] = {
     Numeric.kind: ColumnForm(
-        NUMBERS, _numeric, lambda c, entries: entries.numbers(c.notation, []), _drawn_numbers
+        NUMBERS, _numeric, lambda c, entries: c.values(entries, []), _drawn_numbers
     ),
     Categorical.kind: ColumnForm(np.dtype(object), _categorical, _names, _drawn_names),
-    Date.kind: ColumnForm(
-        NUMBERS, _date, lambda c, entries: entries.dates(c.format, []), _drawn_dates
-    ),
+    Date.kind: ColumnForm(NUMBERS, _date, lambda c, entries: c.values(entries, []), _drawn_dates),
 }

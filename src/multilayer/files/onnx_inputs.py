@@ -6,7 +6,6 @@ import numpy as np
 import numpy.typing as npt
 
 from multilayer import checks
-from multilayer.data import read_table
 from multilayer.errors import InvalidArgumentError
 from multilayer.files.onnx_columns import COLUMN_FORMS
 from multilayer.files.onnx_graph import Graph
@@ -47,12 +46,11 @@ def feed(inputs: Inputs, X: object, dtype: np.dtype[Any]) -> dict[str, Array]:
     """
     if not isinstance(inputs, Columns):
         return {"X": checks.sample_matrix(X, inputs.in_features, dtype)}
-    table = read_table(X, "sample", inputs.names)
-    fed = {}
-    for column in _used(inputs):
-        entries = table[column.name].without(inputs.missing)
-        fed[column.name] = COLUMN_FORMS[column.kind].feed(column, entries).reshape(-1, 1)
-    return fed
+    table = inputs.read(X, "sample")
+    return {
+        column.name: COLUMN_FORMS[column.kind].feed(column, table[column.name]).reshape(-1, 1)
+        for column in _used(inputs)
+    }
 
 
 def draw(inputs: Inputs, n_samples: int, dtype: np.dtype[Any]) -> Any:

@@ -1,12 +1,14 @@
 """What files of older format versions hold, as the present one has it."""
 
+from collections import Counter
 from dataclasses import asdict
 from typing import Any
 
+from multilayer.data.entries import cleaned
 from multilayer.data.notation import Notation
 from multilayer.model.categorical import MOST_CATEGORIES
 
-__all__ = ["inputs_of_version_3"]
+__all__ = ["inputs_of_version_3", "targets_of_version_3"]
 
 
 def inputs_of_version_3(found: Any) -> Any:
@@ -20,6 +22,13 @@ def inputs_of_version_3(found: Any) -> Any:
     }
 
 
+def targets_of_version_3(found: Any) -> Any:
+    """Return the targets of a file of version 3, whose numbers were never read from text."""
+    if not isinstance(found, dict) or found.get("kind") != "values":
+        return found
+    return found | {"notation": None}
+
+
 def _column(found: Any) -> Any:
     if not isinstance(found, dict):
         return found
@@ -28,4 +37,13 @@ def _column(found: Any) -> Any:
     if column.get("kind") == "numeric":
         return column | {"notation": asdict(Notation()) | {"missing": []}}
     words = column.get("categories")
-    return column | {"has_rare": isinstance(words, list) and len(words) >= MOST_CATEGORIES}
+    if isinstance(words, list):
+        column |= {"categories": _as_read(words), "has_rare": len(words) >= MOST_CATEGORIES}
+    return column
+
+
+def _as_read(words: list[Any]) -> list[Any]:
+    """Return categories as a table is read now, without blanks around them, if they stay apart."""
+    new = [cleaned(word) if isinstance(word, str) else word for word in words]
+    counts = Counter(map(str, new))
+    return [own if counts[own] == 1 else word for own, word in zip(new, words, strict=True)]

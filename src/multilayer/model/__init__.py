@@ -1,7 +1,7 @@
 """Model: a network with what stands before and behind it, ready for raw samples."""
 
 from multilayer.model.categorical import Categorical
-from multilayer.model.column import Column, Reading
+from multilayer.model.column import Column, Found, NothingToLearn
 from multilayer.model.columns import COLUMNS, Columns, inputs_from_dict
 from multilayer.model.date import Date
 from multilayer.model.encoded import EncodedTable
@@ -27,13 +27,14 @@ __all__ = [
     "Columns",
     "Date",
     "EncodedTable",
+    "Found",
     "Ignored",
     "Inputs",
     "Labels",
     "Model",
+    "NothingToLearn",
     "Numbers",
     "Numeric",
-    "Reading",
     "Targets",
     "Values",
     "inputs_from_dict",

@@ -1,8 +1,9 @@
 """Categorical: a column of categories, an input each."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, ClassVar, Self
 
 import numpy as np
@@ -12,9 +13,10 @@ from multilayer.data.entries import Entries
 from multilayer.data.notes import Note
 from multilayer.errors import InvalidDataError
 from multilayer.model.column import (
+    NOTHING,
     Column,
+    Found,
     NothingToLearn,
-    Reading,
     are_identifiers,
     missing_notes,
     parts_of,
@@ -38,8 +40,8 @@ class Categorical(Column):
     A category that training did not see, or that was too rare to be kept, has zeros alone.
 
     The same thing in another type is the same category, where there is no doubt: 7, 7.0, ``"7.0"``
-    and ``"07"``; the boolean True and ``"True"``, ``"TRUE"``, or ``"1"`` where there is none of
-    these. Capitals make another category: ``"Yes"`` is no ``"yes"``.
+    and ``"07"``; the boolean True and ``"True"``, ``"TRUE"``, or 1 where one of the two is no
+    category of its own. Capitals make another category: ``"Yes"`` is no ``"yes"``.
 
     Parameters
     ----------
@@ -55,7 +57,7 @@ class Categorical(Column):
     --------
     >>> from multilayer.data import read_table
     >>> jobs = read_table({"job": ["cook", "baker", "cook", None]})["job"]
-    >>> job = Categorical.of(jobs, Reading())
+    >>> job = Categorical.of(jobs).column
     >>> job.input_names
     ('job = baker', 'job = cook', 'job is missing')
     >>> job.encode(read_table({"job": ["cook", None, "smith"]})["job"], [])
@@ -70,20 +72,23 @@ class Categorical(Column):
     has_rare: bool = False
 
     @classmethod
-    def of(cls, entries: Entries, reading: Reading) -> Self | None:
+    def of(
+        cls, entries: Entries, said: Mapping[str, str] = NOTHING, *, is_asked: bool = False
+    ) -> Found:
         codes, names = _merged(*entries.categories())
         counts = np.bincount(codes + 1, minlength=len(names) + 1)[1:]
         n_present = int(counts.sum())
-        if are_identifiers(len(names), n_present) and not reading.is_asked:
-            why = "identifiers"
+        if not n_present or (are_identifiers(len(names), n_present) and not is_asked):
+            why = "identifiers" if n_present else "no entries"
             raise NothingToLearn(why)
         order = sorted(range(len(names)), key=lambda i: (-counts[i], names[i]))
         kept = sorted(names[i] for i in order[:MOST_CATEGORIES])
         has_rare = len(names) > len(kept)
+        notes = []
         if has_rare:
             says = f"has more categories than the {MOST_CATEGORIES} most frequent, which are kept"
-            reading.notes.append(Note(entries.column, entries.origin.table, says))
-        return cls(entries.column, tuple(kept), n_present < len(codes), has_rare)
+            notes.append(Note(entries.column, entries.origin.table, says))
+        return Found(cls(entries.column, tuple(kept), n_present < len(codes), has_rare), notes)
 
     @property
     def input_names(self) -> tuple[str, ...]:
@@ -125,15 +130,18 @@ class Categorical(Column):
 
     def places(self, names: Sequence[str]) -> Array:
         """Return each name's place among the categories, −1 of unknown ones."""
-        known = {category: place for place, category in enumerate(self.categories)}
-        places = [known.get(name, -1) for name in names]
+        places = [self._known.get(name, -1) for name in names]
         if -1 in places:
-            alike = self._alike()
             for i, name in enumerate(names):
                 if places[i] < 0:
-                    places[i] = alike.get(_meaning(name), -1)
+                    places[i] = self._alike.get(_meaning(name), -1)
         return np.array(places, np.int32)
 
+    @cached_property
+    def _known(self) -> dict[str, int]:
+        return {category: place for place, category in enumerate(self.categories)}
+
+    @cached_property
     def _alike(self) -> dict[str, int]:
         """Return the place of each meaning that one category alone has."""
         alike: dict[str, int] = {}
@@ -141,7 +149,9 @@ class Categorical(Column):
             meaning = _meaning(category)
             alike[meaning] = -1 if meaning in alike else place
         for word, number in (("true", "1"), ("false", "0")):
-            alike.setdefault(word, alike.get(number, -1))
+            of_word, of_number = alike.get(word, -1), alike.get(number, -1)
+            alike.setdefault(word, of_number)
+            alike.setdefault(number, of_word)
         return alike
 
 

@@ -1,9 +1,10 @@
 """Column: one column of a table, and what it makes of its entries; the kinds derive from it."""
 
-from abc import abstractmethod
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
-from typing import Any, ClassVar, Self
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from types import MappingProxyType
+from typing import Any, ClassVar, NamedTuple, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -12,9 +13,19 @@ from multilayer.data.entries import Entries
 from multilayer.data.notes import Note
 from multilayer.errors import InvalidDataError
 
-__all__ = ["Column", "NothingToLearn", "Reading", "are_identifiers", "missing_notes", "parts_of"]
+__all__ = [
+    "NOTHING",
+    "Column",
+    "Found",
+    "NothingToLearn",
+    "are_identifiers",
+    "missing_notes",
+    "parts_of",
+]
 
 Array = npt.NDArray[Any]
+
+NOTHING: Mapping[str, str] = MappingProxyType({})
 
 MANY = 20
 """Entries from which categories that hardly ever come twice are identifiers."""
@@ -22,51 +33,48 @@ DIFFERENT = 0.9
 """The share of different entries from which they are."""
 
 
-@dataclass
-class Reading:
-    """How training entries are to be read, and what is noted of it.
+class Found(NamedTuple):
+    """What a kind of column finds in training entries."""
 
-    Parameters
-    ----------
-    decimal : {".", ","}, optional
-        The decimal mark of numbers that are written as text, where the texts leave it open.
-    date_order : {"day first", "month first"}, optional
-        The order of dates that are written as text, where the texts leave it open.
-    is_asked : bool
-        Whether the user says that they are of a kind.
-    notes : list of Note
-        Takes in what is open to doubt.
-    shows : dict of str to str
-        Takes in which ``decimal`` or ``date_order`` the entries show beyond doubt, for others.
-    is_open : bool
-        Is set where they would have another meaning if other columns showed another one.
-    """
-
-    decimal: str | None = None
-    date_order: str | None = None
-    is_asked: bool = False
-    notes: list[Note] = field(default_factory=list)
-    shows: dict[str, str] = field(default_factory=dict)
+    column: "Column | None" = None
+    """The column that they ask for; None if they are of another kind."""
+    notes: Sequence[Note] = ()
+    """What is open to doubt."""
+    shows: Mapping[str, str] = NOTHING
+    """What the entries show beyond doubt about how the table is written: ``{"decimal": ","}``."""
     is_open: bool = False
+    """Whether the entries would mean something else if other columns showed something else."""
 
 
 class NothingToLearn(Exception):  # noqa: N818  # no error: the column is left out
-    """Says that a network can learn nothing from a column, and why: ``"identifiers"``."""
+    """Says that a network can learn nothing from a column.
+
+    Parameters
+    ----------
+    why : str
+        What the entries are: ``"identifiers"``.
+    is_open : bool
+        Whether they would mean something if other columns showed how they are written.
+    """
+
+    def __init__(self, why: str, *, is_open: bool = False) -> None:
+        super().__init__(why)
+        self.is_open = is_open
 
 
 @dataclass(frozen=True)
-class Column:
+class Column(ABC):
     """A column of a table.
 
-    A kind is a subclass, a frozen dataclass, in ``COLUMNS``. It need not know of the others.
+    A kind is a subclass, a frozen dataclass, in ``COLUMNS``. It need not know the other kinds.
 
     Attributes
     ----------
     kind : str
         The kind's name.
     options : dict of str to dict
-        What may be said behind the kind's name, after a colon, as in ``"numeric: decimal comma"``,
-        and what it says of the `Reading`.
+        What may follow the kind's name after a colon, as in ``"numeric: decimal comma"``, and what
+        it says to `of`: ``{"decimal": ","}``.
     name : str
         The column's name.
     """
@@ -78,8 +86,18 @@ class Column:
 
     @classmethod
     @abstractmethod
-    def of(cls, entries: Entries, reading: Reading) -> Self | None:
-        """Return the column that training entries ask for; None if they are of another kind.
+    def of(
+        cls, entries: Entries, said: Mapping[str, str] = NOTHING, *, is_asked: bool = False
+    ) -> Found:
+        """Return the column that training entries ask for, if they are of this kind.
+
+        Parameters
+        ----------
+        entries : Entries
+        said : mapping of str to str
+            What `options`, the table, or its other columns say of how the entries are written.
+        is_asked : bool
+            Whether the user says that they are of this kind.
 
         Raises
         ------

@@ -1,7 +1,6 @@
 """The columns of a table as a network's inputs."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import replace
 from html import escape
 from typing import Any, Self
 
@@ -13,7 +12,7 @@ from multilayer.data.entries import Entries
 from multilayer.data.notes import Note, TableWarning
 from multilayer.errors import InvalidArgumentError, InvalidDataError, InvalidTypeError
 from multilayer.model.categorical import Categorical
-from multilayer.model.column import Column, NothingToLearn, Reading
+from multilayer.model.column import NOTHING, Column, Found, NothingToLearn
 from multilayer.model.date import Date
 from multilayer.model.encoded import EncodedTable
 from multilayer.model.ignored import Ignored
@@ -139,18 +138,19 @@ class Columns(Inputs):
             Of what is open to doubt, and of the columns that are left out.
         """
         table = read_table(X, name)
-        readings = _readings(table, {} if kinds is None else kinds)
-        found = {name: _column(table[name], *way) for name, way in readings.items()}
-        shown = _shown(reading for _, reading in readings.values())
-        for column, (kind, reading) in readings.items():
-            if reading.is_open and shown:
-                reading = replace(reading, **shown, notes=[], is_open=False)
-                found[column] = _column(table[column], kind, reading)
-                readings[column] = kind, reading
-        for _, reading in readings.values():
-            for note in reading.notes:
+        asked = _asked(table, {} if kinds is None else kinds)
+        general = {"decimal": table.decimal, "date_order": table.date_order}
+        said = {name: each for name, each in general.items() if each is not None}
+        results = {c: _found(table[c], kind, {**said, **own}) for c, (kind, own) in asked.items()}
+        shown = _shown(results.values())
+        for column, (kind, own) in asked.items():
+            if results[column].is_open and shown:
+                results[column] = _found(table[column], kind, {**shown, **said, **own})
+        for result in results.values():
+            for note in result.notes:
                 warn(TableWarning(str(note), (note,)))
-        ignored = [c for c in found.values() if isinstance(c, Ignored) and c.reason]
+        found = [result.column for result in results.values() if result.column is not None]
+        ignored = [c for c in found if isinstance(c, Ignored) and c.reason]
         if ignored:
             reasons = _listed(ignored)
             if len(ignored) == len(found):
@@ -158,7 +158,7 @@ class Columns(Inputs):
                 raise InvalidDataError(msg)
             msg = f"nothing can be learned from these columns of {table.name}, which are left out: "
             warn(TableWarning(msg + reasons, ()))
-        return cls(list(found.values()), table.missing)
+        return cls(found, table.missing)
 
     def encode(self, X: Any, name: str = "X") -> EncodedTable:
         """Return the network's inputs, which are made when they are read.
@@ -183,16 +183,21 @@ class Columns(Inputs):
             Where there are categories that training did not see, or other entries among numbers
             or dates.
         """
+        table = self.read(X, name)
+        notes: list[Note] = []
+        used = [column for column in self.columns if column.input_names]
+        parts = [column.encode(table[column.name], notes) for column in used]
+        for note in notes:
+            warn(TableWarning(str(note), (note,)))
+        return EncodedTable(parts, [len(column.input_names) for column in used])
+
+    def read(self, X: Any, name: str = "X") -> Table:
+        """Return a table's columns that make inputs, each typed; raise as `encode` does."""
         unused = set(self.names) - set(self.needed)
         table = read_table(X, name, self.names, skip=unused)
         if set(table.columns) - unused != set(self.needed):
             refuse_columns(table.name, self.needed, table.columns, "")
-        notes: list[Note] = []
-        used = [column for column in self.columns if column.input_names]
-        parts = [column.encode(table[column.name].without(self.missing), notes) for column in used]
-        for note in notes:
-            warn(TableWarning(str(note), (note,)))
-        return EncodedTable(parts, [len(column.input_names) for column in used])
+        return table.select(self.needed).without(self.missing)
 
     def arrays(self) -> dict[str, Array]:
         """Return nothing: all of it goes into JSON."""
@@ -250,57 +255,56 @@ def column_from_dict(found: Any) -> Column:
     return COLUMNS[kind].from_dict({name: value for name, value in found.items() if name != "kind"})
 
 
-def _readings(
+def _asked(
     table: Table, kinds: Mapping[str, str]
-) -> dict[str, tuple[type[Column] | None, Reading]]:
-    """Return for each column the kind that it is said to be, if any, and how it is to be read."""
+) -> dict[str, tuple[type[Column] | None, Mapping[str, str]]]:
+    """Return the kind that each column is said to be, if any, and what its option says."""
     if not isinstance(kinds, Mapping):
         msg = f"kinds of Columns.of must be a mapping; got {type(kinds).__name__}"
         raise InvalidTypeError(msg)
-    general: dict[str, Any] = {"decimal": table.decimal, "date_order": table.date_order}
-    readings: dict[str, tuple[type[Column] | None, Reading]] = {
-        column: (None, Reading(**general)) for column in table.columns
-    }
+    asked: dict[str, tuple[type[Column] | None, Mapping[str, str]]] = dict.fromkeys(
+        table.columns, (None, NOTHING)
+    )
     ways = [way for kind, cls in COLUMNS.items() for way in (kind, *_with_options(kind, cls))]
     for column, way in kinds.items():
-        if column not in readings:
+        if column not in asked:
             msg = (
                 f"kinds are given of column {column!r}; {table.name} has {', '.join(table.columns)}"
             )
             raise InvalidArgumentError(msg)
         kind, _, option = Names(f"column {column!r}", ways).check(way).partition(": ")
         cls = COLUMNS[kind]
-        said: dict[str, Any] = cls.options[option] if option else {}
-        readings[column] = cls, Reading(**general | said, is_asked=True)
-    return readings
+        asked[column] = cls, cls.options[option] if option else NOTHING
+    return asked
 
 
 def _with_options(kind: str, cls: type[Column]) -> Iterable[str]:
     return (f"{kind}: {option}" for option in cls.options)
 
 
-def _column(entries: Entries, kind: type[Column] | None, reading: Reading) -> Column:
+def _found(entries: Entries, asked: type[Column] | None, said: Mapping[str, str]) -> Found:
     """Return the column that training entries ask for, of this kind if one is given."""
+    notes: list[Note] = []
     try:
-        _check_entries(entries, reading)
-        for each in [kind] if kind is not None else reversed([*COLUMNS.values()]):
-            column = each.of(entries, reading)
-            if column is not None:
-                return column
+        if asked is None:
+            _check_entries(entries)
+        for kind in [asked] if asked is not None else reversed([*COLUMNS.values()]):
+            found = kind.of(entries, said, is_asked=asked is not None)
+            notes += found.notes
+            if found.column is not None:
+                return found._replace(notes=notes)
     except NothingToLearn as why:
-        return Ignored(entries.column, str(why))
+        return Found(Ignored(entries.column, str(why)), is_open=why.is_open)
     msg = f"{entries.where} must be of a kind among {', '.join(COLUMNS)}"
     raise InvalidDataError(msg)
 
 
-def _check_entries(entries: Entries, reading: Reading) -> None:
+def _check_entries(entries: Entries) -> None:
     """Raise where there is nothing to learn, whatever the kind of column."""
     n, n_present = len(entries), entries.n_present
     why = ""
     if not n_present:
         why = "no entries"
-    elif reading.is_asked:
-        return
     elif not entries.is_usable:
         why = entries.what
     elif n_present < FEW and n_present < HARDLY_ANY * n:
@@ -311,11 +315,11 @@ def _check_entries(entries: Entries, reading: Reading) -> None:
         raise NothingToLearn(why)
 
 
-def _shown(readings: Iterable[Reading]) -> dict[str, Any]:
+def _shown(results: Iterable[Found]) -> dict[str, str]:
     """Return what some columns show, without doubt and without contradiction, of all."""
     found: dict[str, set[str]] = {}
-    for reading in readings:
-        for name, value in reading.shows.items():
+    for result in results:
+        for name, value in result.shows.items():
             found.setdefault(name, set()).add(value)
     return {name: values.pop() for name, values in found.items() if len(values) == 1}
 

@@ -7,13 +7,13 @@ from typing import Any, ClassVar, Self
 import numpy as np
 import numpy.typing as npt
 
-from multilayer.data.date_format import DateFormat
+from multilayer.data.date_format import DateFormat, DateFormatFound
 from multilayer.data.dates import iso_texts
 from multilayer.data.entries import Entries
 from multilayer.data.notes import Note
 from multilayer.errors import InvalidDataError
-from multilayer.model.column import Column, NothingToLearn, Reading, missing_notes, parts_of
-from multilayer.model.numeric import bent, center_and_scale
+from multilayer.model.column import NOTHING, Found, NothingToLearn, parts_of
+from multilayer.model.scaled import Scaled, center_and_scale, scaled_parts
 
 __all__ = ["CYCLES", "Date"]
 
@@ -25,11 +25,11 @@ CYCLES = {"day": 86400.0, "week": 604800.0, "year": 365.2425 * 86400.0}
 
 
 @dataclass(frozen=True)
-class Date(Column):
+class Date(Scaled):
     """A column of dates: how much time has passed, and where in the day, the week and the year.
 
-    A moment of t seconds since the beginning of 1970 becomes the scaled and bent number of
-    `Numeric`, and of each cycle of P seconds that the training dates run through twice at least
+    A moment of t seconds since the beginning of 1970 is scaled as `Scaled` has it, and makes, of
+    each cycle of P seconds that the training dates run through twice at least
 
         sin(2π t/P),    cos(2π t/P)
 
@@ -38,13 +38,10 @@ class Date(Column):
 
     Parameters
     ----------
-    name : str
-    median, scale : float
-        Of the training dates, in seconds since 1970: the median and the distance of the quartiles.
+    name, median, scale, has_missing
+        See `Scaled`; in seconds since 1970.
     cycles : tuple of {"day", "week", "year"}
         Those whose phases are inputs.
-    has_missing : bool
-        Whether training dates were missing, and so a last input: 1 where one is.
     format : DateFormat
         How dates are written, where they come as text.
 
@@ -52,7 +49,7 @@ class Date(Column):
     --------
     >>> from multilayer.data import read_table
     >>> days = read_table({"day": ["2024-01-01", "2024-01-16", "2024-01-31"]})["day"]
-    >>> day = Date.of(days, Reading())
+    >>> day = Date.of(days).column
     >>> day.input_names
     ('day', 'day, week sin', 'day, week cos')
     >>> day.encode(days, [])[:, 0].round(2)
@@ -65,55 +62,42 @@ class Date(Column):
         "month first": {"date_order": "month first"},
     }
 
-    name: str
-    median: float
-    scale: float
     cycles: tuple[str, ...] = ()
-    has_missing: bool = False
     format: DateFormat = ISO
 
     @classmethod
-    def of(cls, entries: Entries, reading: Reading) -> Self | None:
-        found = entries.find_date_format(reading.date_order, is_asked=reading.is_asked)
-        if found is None and not reading.is_asked:
-            return None
-        if found is not None and found.format is None:
-            reading.is_open = True
-            raise NothingToLearn(found.why)
-        form = ISO  # which says what is wrong where there are no dates
-        if found is not None and found.format is not None:
-            reading.shows |= {"date_order": found.shows} if found.shows else {}
-            form = found.format
+    def of(
+        cls, entries: Entries, said: Mapping[str, str] = NOTHING, *, is_asked: bool = False
+    ) -> Found:
+        found = entries.find_date_format(said.get("date_order"), is_asked=is_asked)
+        if found is None:
+            if not is_asked:
+                return Found()
+            found = DateFormatFound(ISO)  # which says what is wrong
+        if found.format is None:
+            raise NothingToLearn(found.why, is_open=True)
         strays: list[Note] = []
-        # What is no date is noted: the format, which knows it, would pass over it.
-        seconds = entries.dates(replace(form, missing=()), strays)
-        reading.notes += [note._replace(otherwise="categorical") for note in strays]
+        seconds = entries.dates(found.format, strays)
+        notes = [note._replace(otherwise="categorical") for note in strays]
         present = seconds[~np.isnan(seconds)]
+        scaling = center_and_scale(present)
         cycles = tuple(name for name, period in CYCLES.items() if _runs_through(present, period))
-        center, scale = center_and_scale(present)
-        return cls(entries.column, center, scale, cycles, len(present) < len(seconds), form)
+        form = replace(found.format, missing=found.others)
+        column = cls(entries.column, *scaling, len(present) < len(seconds), cycles, form)
+        return Found(column, notes, {"date_order": found.shows} if found.shows else {})
 
-    @property
-    def input_names(self) -> tuple[str, ...]:
-        phases = (f"{self.name}, {cycle} {f}" for cycle in self.cycles for f in ("sin", "cos"))
-        names = (self.name, *phases)
-        return (*names, f"{self.name} is missing") if self.has_missing else names
+    def values(self, entries: Entries, notes: list[Note]) -> Array:
+        return entries.dates(self.format, notes)
 
-    def encode(self, entries: Entries, notes: list[Note]) -> Array:
-        strays: list[Note] = []
-        seconds = entries.dates(self.format, strays)
-        is_missing = np.isnan(seconds)
-        notes += strays if strays or self.has_missing else missing_notes(entries, is_missing)
-        inputs = np.zeros((len(seconds), len(self.input_names)), np.float32)
-        bent(seconds, self.median, self.scale, out=inputs[:, 0])
+    def _other_names(self) -> tuple[str, ...]:
+        return tuple(f"{self.name}, {cycle} {f}" for cycle in self.cycles for f in ("sin", "cos"))
+
+    def _fill_others(self, values: Array, is_missing: Array, out: Array) -> None:
         for i, cycle in enumerate(self.cycles):
             period = CYCLES[cycle]
-            phase = np.where(is_missing, 0.0, seconds) % period * (2 * np.pi / period)
-            inputs[:, 2 * i + 1] = np.where(is_missing, 0.0, np.sin(phase))
-            inputs[:, 2 * i + 2] = np.where(is_missing, 0.0, np.cos(phase))
-        if self.has_missing:
-            inputs[:, -1] = is_missing
-        return inputs
+            phase = np.where(is_missing, 0.0, values) % period * (2 * np.pi / period)
+            out[:, 2 * i] = np.where(is_missing, 0.0, np.sin(phase))
+            out[:, 2 * i + 1] = np.where(is_missing, 0.0, np.cos(phase))
 
     def __str__(self) -> str:
         parts = [f"date, median {iso_texts(np.array([np.rint(self.median)]))[0]}"]
@@ -123,11 +107,7 @@ class Date(Column):
 
     @classmethod
     def from_dict(cls, found: dict[str, Any]) -> Self:
-        types = {"name": str, "median": float, "scale": float, "cycles": list, "has_missing": bool}
-        parts = parts_of(found, "a date column", types | {"format": dict})
-        if parts["scale"] < 0:
-            msg = f"scale of a column must be at least 0; got {parts['scale']:g}"
-            raise InvalidDataError(msg)
+        parts = scaled_parts(found, "a date column", {"cycles": list, "format": dict})
         if not set(parts["cycles"]) <= CYCLES.keys():
             msg = f"cycles of a date column must be of {', '.join(CYCLES)}; got {parts['cycles']}"
             raise InvalidDataError(msg)

@@ -1,5 +1,6 @@
 """Ignored: a column that is left out."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar, Self
 
@@ -8,7 +9,7 @@ import numpy.typing as npt
 
 from multilayer.data.entries import Entries
 from multilayer.data.notes import Note
-from multilayer.model.column import Column, Reading, parts_of
+from multilayer.model.column import NOTHING, Column, Found, parts_of
 
 __all__ = ["Ignored"]
 
@@ -32,8 +33,10 @@ class Ignored(Column):
     reason: str = ""
 
     @classmethod
-    def of(cls, entries: Entries, reading: Reading) -> Self | None:
-        return cls(entries.column) if reading.is_asked else None
+    def of(
+        cls, entries: Entries, said: Mapping[str, str] = NOTHING, *, is_asked: bool = False
+    ) -> Found:
+        return Found(cls(entries.column) if is_asked else None)
 
     @property
     def input_names(self) -> tuple[str, ...]:

@@ -1,6 +1,7 @@
 """What a network's outputs say: classes, labels, or values; and how targets become its own."""
 
 from collections.abc import Sequence
+from dataclasses import asdict
 from typing import Any, ClassVar, Self
 
 import numpy as np
@@ -8,8 +9,10 @@ import numpy.typing as npt
 
 from multilayer import checks
 from multilayer.architecture import Architecture
+from multilayer.data.notation import Notation
 from multilayer.errors import InvalidDataError
 from multilayer.model.classes import classes_from_dict, classes_to_dict
+from multilayer.model.numeric import notation_from_dict
 from multilayer.numpy.activations import OUTPUTS
 
 __all__ = ["ClassGroups", "Classes", "Labels", "Targets", "Values", "targets_from_dict"]
@@ -245,6 +248,8 @@ class Values(Targets):
         0 and 1 by default.
     output : str
         The network's link function.
+    notation : Notation, optional
+        How the targets of the training wrote their numbers, if they came as text.
     """
 
     kind = "values"
@@ -257,7 +262,9 @@ class Values(Targets):
         mean: Array | None = None,
         scale: Array | None = None,
         output: str = "identity",
+        notation: Notation | None = None,
     ) -> None:
+        self.notation = notation
         self.n_targets, self.n_each = n_targets, n_each
         self.mean = None if mean is None else self._one_each(mean, "mean")
         self.scale = None if scale is None else self._one_each(scale, "scale")
@@ -290,11 +297,13 @@ class Values(Targets):
             "n_each": self.n_each,
             "mean": None if self.mean is None else self.mean.tolist(),
             "scale": None if self.scale is None else self.scale.tolist(),
+            "notation": None if self.notation is None else asdict(self.notation),
         }
 
     @classmethod
     def from_dict(cls, found: dict[str, Any], architecture: Architecture) -> Self:
-        values = _only(found, "n_each", "mean", "scale")
+        values = _only(found, "n_each", "mean", "scale", "notation")
+        notation = values["notation"]
         n_each = checks.integer(values["n_each"], "n_each", cls.__name__)
         return cls(
             architecture.out_features // n_each,
@@ -302,6 +311,7 @@ class Values(Targets):
             mean=values["mean"],
             scale=values["scale"],
             output=architecture.output,
+            notation=None if notation is None else notation_from_dict(notation),
         )
 
     def _one_each(self, values: Any, name: str) -> Array:

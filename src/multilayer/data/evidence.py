@@ -1,0 +1,59 @@
+"""Evidence: how many of a column's texts must be of a kind for the column to be of that kind."""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from multilayer.data.numerals import is_missing_mark
+
+__all__ = ["FEW", "TOLERANCE", "are_few", "probe", "sample"]
+
+Array = npt.NDArray[Any]
+
+TOLERANCE = 0.02
+"""The largest share of entries that may be something else in a column of numbers or dates."""
+FEW = 10
+"""Where there are so few different numbers, other texts beside them make categories of all."""
+MANY = 20
+MOST_MARKS = 2
+"""Among so many different numbers, up to so many other texts mark missing values, at most in
+half of the entries."""
+PROBED = 1000
+"""Of more different entries than this, only so many are looked at first."""
+
+
+def sample(entries: Any) -> Any:
+    """Return some of a column's different entries, spread evenly over them."""
+    return entries[:: len(entries) // PROBED + 1]
+
+
+def probe(texts: Sequence[str], is_one: Callable[[str], Any]) -> bool:
+    """Return whether at least half of a sample of a column's texts are of a kind."""
+    some = sample(texts)
+    n_marks = sum(map(is_missing_mark, some))
+    n = sum(bool(is_one(text)) for text in some)
+    return n > 0 and 2 * n >= len(some) - n_marks
+
+
+def are_few(others: Sequence[int], present: Array) -> bool:
+    """Return whether texts that do not fit are few enough to be slips or marks of missing values.
+
+    Slips make up at most 2 % of the entries. Marks of missing values are one or two texts, such as
+    ``Varies with device``, among many different numbers, in less than half of the entries.
+
+    Parameters
+    ----------
+    others : sequence of int
+        The positions of those texts.
+    present : array of int
+        How often each different text occurs in the column; 0 for marks of missing values.
+    """
+    if not others:
+        return bool(present.any())
+    n_others, n = int(present[list(others)].sum()), int(present.sum())
+    n_different = np.count_nonzero(present) - len(others)
+    are_slips = n_different > FEW and (n_others == 1 or n_others <= TOLERANCE * n)
+    are_marks = n_different >= MANY and len(others) <= MOST_MARKS and 2 * n_others < n
+    return bool(are_slips or are_marks)
