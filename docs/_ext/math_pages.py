@@ -53,7 +53,7 @@ def kinds() -> dict[str, Kind]:
             "Optimizers",
             "multilayer.numpy.optimizers",
             dict(engine.OPTIMIZERS)
-            | {f.__name__: f for f in (engine.LBFGS, engine.clip_by_norm, engine.clip_by_value)},
+            | {f.__name__: f for f in (engine.clip_by_norm, engine.clip_by_value)},
         ),
         "schedules": Kind("Schedules", "multilayer.numpy.schedules", dict(engine.SCHEDULES)),
     }

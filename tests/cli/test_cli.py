@@ -134,7 +134,7 @@ ONE_FOR_EACH = "must be one value, or one for each of the 2 hidden layers; got 3
         ("--activation rleu", f"must be one of {', '.join(ACTIVATIONS)}; got 'rleu', did you mean "
          "'relu'?"),
         ("--activation tanh,relu,tanh", ONE_FOR_EACH),
-        ("--optimizer adm", f"must be one of {', '.join(OPTIMIZERS)}, lbfgs; got 'adm', did you "
+        ("--optimizer adm", f"must be one of {', '.join(OPTIMIZERS)}; got 'adm', did you "
          "mean 'adam'?"),
         ("--hidden 64;32", "must be widths such as 64,32; got '64;32'"),
         ("--epochs -1", "must be a positive integer; got -1"),

@@ -230,7 +230,7 @@ OBSERVERS = {
     "clip_by_value": (clip_by_value, observe_clip(clip_by_value)),
 }
 for registry, kind in (
-    (OPTIMIZERS, observe_optimizer),
+    ({n: c for n, c in OPTIMIZERS.items() if c.takes_steps}, observe_optimizer),
     (LOSSES, observe_loss),
     (SCHEDULES, observe_schedule),
     (INITIALIZERS, observe_initializer),

@@ -15,6 +15,7 @@ from multilayer.numpy import (
     LOSSES,
     MLP,
     GradientReport,
+    Objective,
     Quantile,
     SquaredError,
     check_gradients,
@@ -22,8 +23,9 @@ from multilayer.numpy import (
 )
 from multilayer.numpy.activations.outputs import Softmax
 from multilayer.numpy.activations.sigmoids import Tanh
+from multilayer.numpy.blocks import Residual
 from multilayer.numpy.gradcheck import ParameterCheck
-from multilayer.numpy.layers import Affine, Residual
+from multilayer.numpy.layers import Affine
 from multilayer.numpy.normalization import BatchNorm, LayerNorm
 
 N_SAMPLES = 5
@@ -233,8 +235,8 @@ def test_a_loss_whose_gradient_has_the_wrong_sign_is_caught(problem):
 
 
 def test_a_penalty_missing_from_the_gradient_is_caught(problem, monkeypatch):
-    right = MLP._penalty
-    monkeypatch.setattr(MLP, "_penalty", lambda self, l1, l2, gradient=None: right(self, l1, l2))
+    right = Objective.penalty
+    monkeypatch.setattr(Objective, "penalty", lambda self, net, gradient=None: right(self, net))
     assert failing(check(problem, l1=0.1)) == ["0.W", "2.W", "4.W"]
     assert failing(check(problem, l2=0.1)) == ["0.W", "2.W", "4.W"]
     assert check(problem).passed
@@ -256,24 +258,18 @@ def test_the_network_and_the_data_are_not_changed(rng, dtype):
     assert net.dtype == dtype
 
 
-class Counting(MLP):
-    """Counts how often the loss is evaluated."""
-
-    n_evaluations = 0
-
-    def _loss(self, *arguments, **keywords):
-        Counting.n_evaluations += 1
-        return super()._loss(*arguments, **keywords)
-
-
-def test_max_entries_bounds_the_work(rng):
-    net = Counting(Architecture(3, (4,), 2, activation="tanh"), rng=rng)
+def test_max_entries_bounds_the_work(rng, monkeypatch):
+    evaluations, value = [], Objective.value
+    monkeypatch.setattr(
+        Objective, "value", lambda *a, **settings: evaluations.append(1) or value(*a, **settings)
+    )
+    net = MLP(Architecture(3, (4,), 2, activation="tanh"), rng=rng)
     X, y = rng.normal(size=(5, 3)), rng.normal(size=(5, 2))
     for max_entries, n_entries in ((None, 12 + 4 + 8 + 2), (3, 3 + 3 + 3 + 2), (1, 4), (99, 26)):
-        Counting.n_evaluations = 0
+        evaluations.clear()
         report = check_gradients(net, X, y, loss="squared_error", max_entries=max_entries)
         assert report.passed
-        assert Counting.n_evaluations == 2 * n_entries
+        assert len(evaluations) == 2 * n_entries
 
 
 def test_the_seed_draws_the_entries(problem):

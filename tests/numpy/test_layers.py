@@ -15,7 +15,7 @@ from multilayer.numpy import (
     Residual,
     Stack,
 )
-from multilayer.numpy.assembly import assemble, opened
+from multilayer.numpy.assembly import assemble
 from multilayer.numpy.layers import Layer
 
 WIDTH = 4
@@ -262,9 +262,10 @@ def test_layers_of_a_network_stand_in_forward_order():
     architecture = Architecture(
         4, (4, 5), 2, normalization="batch", dropout=(0.5, 0.0), residual=True
     )
-    hidden, last = assemble(architecture, np.zeros(architecture.n_parameters))
+    network = assemble(architecture, np.zeros(architecture.n_parameters))
+    hidden, last = network.hidden, network.last
     assert [type(layer) for layer in hidden.layers] == [Residual, Stack]
-    assert [type(layer) for layer in opened(hidden)] == [
+    assert [type(layer) for layer in hidden.parts()] == [
         *(Affine, BatchNorm, Activate, Dropout),
         *(Affine, BatchNorm, Activate),
     ]

@@ -135,7 +135,7 @@ def problem():
 
 
 def test_every_optimizer_has_an_oracle():
-    tested = {type(optimizer) for optimizer, _, _ in CASES.values()} | {Lion}
+    tested = {type(optimizer) for optimizer, _, _ in CASES.values()} | {Lion, LBFGS}
     assert set(OPTIMIZERS.values()) - tested == set()
 
 

@@ -9,8 +9,7 @@ import typer
 from multilayer import training
 from multilayer.architecture import ACTIVATIONS
 from multilayer.errors import InvalidArgumentError
-from multilayer.numpy import LBFGS, OPTIMIZERS, SCHEDULES
-from multilayer.numpy.trainer import OPTIMIZER_NAMES
+from multilayer.numpy import OPTIMIZERS, SCHEDULES
 from multilayer.registry import Names
 
 __all__ = [
@@ -58,7 +57,7 @@ Activation = Annotated[
 ]
 Normalization = Annotated[str | None, typer.Option(help="batch or layer; none by default.")]
 Dropout = Annotated[float, typer.Option(help="Probability of dropping a hidden unit.")]
-Optimizer = Annotated[str, typer.Option(help=f"One of {', '.join(OPTIMIZER_NAMES)}.")]
+Optimizer = Annotated[str, typer.Option(help=f"One of {', '.join(OPTIMIZERS)}.")]
 LearningRate = Annotated[
     float | None, typer.Option(help="The optimizer's own by default; 3e-3 for adam on digits.")
 ]
@@ -137,14 +136,14 @@ def read_separator(text: str | None) -> str | None:
 
 def read_optimizer(name: str, learning_rate: float | None) -> Any:
     """Return the optimizer of that name with that learning rate."""
-    OPTIMIZER_NAMES.check(name)
-    if name == "lbfgs":
+    cls: Any = OPTIMIZERS[name]
+    if not cls.takes_steps:
         if learning_rate is not None:
-            msg = "--learning-rate cannot be combined with --optimizer lbfgs, which has none"
+            msg = f"--learning-rate cannot be combined with --optimizer {name}, which has none"
             raise InvalidArgumentError(msg)
-        return LBFGS()
+        return cls()
     rate: dict[str, float] = {} if learning_rate is None else {"learning_rate": learning_rate}
-    return OPTIMIZERS[name](**rate)
+    return cls(**rate)
 
 
 def check_engine(engine: str, device: str) -> None:

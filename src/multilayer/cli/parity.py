@@ -52,7 +52,10 @@ def parity(
     activations, losses, optimizers = (
         [ACTIVATIONS.names.check(name) for name in activation or ACTIVATIONS],
         [LOSSES.names.check(name) for name in loss or LOSSES],
-        [OPTIMIZERS.names.check(name) for name in optimizer or OPTIMIZERS],
+        [
+            OPTIMIZERS.names.check(name)
+            for name in optimizer or [o for o, cls in OPTIMIZERS.items() if cls.takes_steps]
+        ],
     )
     console = Console(stderr=True)
     rows = [(a, name) for a in activations for name in losses]

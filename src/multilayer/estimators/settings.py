@@ -24,7 +24,6 @@ from multilayer.numpy import (
     Schedule,
     ScikitLearn,
 )
-from multilayer.numpy.trainer import OPTIMIZER_NAMES
 from multilayer.registry import Names
 from multilayer.training import Callback
 
@@ -176,7 +175,7 @@ def make_optimizer(estimator: Any) -> Optimizer | LBFGS:
     if isinstance(e.solver, (Optimizer, LBFGS)):
         _refuse(e, given, "a solver that is an object: its own parameters count")
         return e.solver
-    cls = OPTIMIZERS[Names("solver", OPTIMIZER_NAMES).check(e.solver, type(e).__name__)]
+    cls: Any = OPTIMIZERS[Names("solver", OPTIMIZERS).check(e.solver, type(e).__name__)]
     known = {field.name for field in fields(cls)}
     settings = {name: value for name, value in given.items() if name in known}
     _refuse(e, given.keys() - {*settings, "learning_rate_init"}, f"solver {e.solver!r}")

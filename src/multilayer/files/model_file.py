@@ -22,7 +22,7 @@ from multilayer.files.container import Container, opened, write
 from multilayer.files.versions import inputs_of_version_3, targets_of_version_3
 from multilayer.json_text import printable, read_json
 from multilayer.model import Model, inputs_from_dict, targets_from_dict
-from multilayer.numpy.network import MLP
+from multilayer.numpy.mlp import MLP
 
 __all__ = ["load_model", "save_model"]
 

@@ -2,7 +2,8 @@
 
 from multilayer.inspection.graph_parts import Edge, Node
 from multilayer.numpy import MLP
-from multilayer.numpy.layers import Activate, Affine, Dropout, Layer, Residual, Stack
+from multilayer.numpy.blocks import Dropout, Residual
+from multilayer.numpy.layers import Activate, Affine, Layer, Stack
 from multilayer.numpy.normalization import BatchNorm, LayerNorm
 
 __all__ = ["walk_network"]
@@ -23,11 +24,11 @@ def walk_network(net: MLP) -> tuple[tuple[Node, ...], tuple[Edge, ...]]:
     [('1.affine', '1.W'), ('1.affine', '1.b'), ('output', '1.affine')]
     """
     walk = _Walk(net.architecture.in_features)
-    for block, spec in zip(net._hidden.layers, net.architecture.hidden_layers, strict=True):
+    for block, spec in zip(net.network.hidden.layers, net.architecture.hidden_layers, strict=True):
         walk.number += 1
         walk.add(block, spec.activation)
     walk.number += 1
-    walk.add(net._last, "")
+    walk.add(net.network.last, "")
     walk.operation("output", net.architecture.output)
     return tuple(walk.nodes), tuple(walk.edges)
 

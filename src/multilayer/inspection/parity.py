@@ -9,10 +9,12 @@ import numpy.typing as npt
 
 from multilayer import checks
 from multilayer.architecture import Architecture
-from multilayer.numpy.layers import Dropout, Layer, Residual, Stack
+from multilayer.errors import InvalidArgumentError
+from multilayer.numpy.blocks import Dropout, Residual
+from multilayer.numpy.layers import Layer, Stack
 from multilayer.numpy.losses import LOSSES, Loss
-from multilayer.numpy.network import MLP
-from multilayer.numpy.optimizers import OPTIMIZERS, Optimizer
+from multilayer.numpy.mlp import MLP
+from multilayer.numpy.optimizers import LBFGS, Optimizer, resolve_optimizer
 from multilayer.registry import resolve
 
 if TYPE_CHECKING:
@@ -125,7 +127,10 @@ def parity(
     tolerance = checks.real(tolerance, "tolerance", "parity", "(0, inf)")
     seed = checks.integer(seed, "seed", "parity", minimum=0)
     chosen_loss = resolve(loss, LOSSES, Loss)
-    chosen = resolve(optimizer, OPTIMIZERS, Optimizer)
+    chosen = resolve_optimizer(optimizer)
+    if isinstance(chosen, LBFGS):
+        msg = "optimizer of parity must take steps that can be compared; L-BFGS takes its own"
+        raise InvalidArgumentError(msg)
     ours = MLP(architecture, dtype=dtype, rng=np.random.default_rng(seed))
     theirs = TorchMLP(architecture, dtype=dtype)
     theirs.set_weights(ours.weights)
@@ -201,8 +206,9 @@ def _share_masks(ours: MLP, theirs: "TorchMLP", X: Any, rng: np.random.Generator
 
     from multilayer.torch import Dropout as TorchDropout
 
-    _, caches = ours._hidden.forward(X, training=True, rng=rng)
-    masks = list(_masks(ours._hidden, caches))
+    network = ours.network
+    caches = network.forward(X, training=True, rng=rng).caches
+    masks = list(_masks(network.hidden, caches))
     layers = [module for module in theirs.modules() if isinstance(module, TorchDropout)]
     for layer, mask in zip(layers, masks, strict=True):
         layer.mask = torch.from_numpy(mask)

@@ -10,7 +10,7 @@ from multilayer.errors import InvalidArgumentError, InvalidDataError, InvalidTyp
 from multilayer.model.columns import Columns
 from multilayer.model.inputs import Inputs, Numbers
 from multilayer.model.targets import Classes, ClassGroups, Labels, Targets
-from multilayer.numpy.network import MLP
+from multilayer.numpy.mlp import MLP
 
 __all__ = ["Model"]
 

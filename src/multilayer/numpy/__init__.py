@@ -1,10 +1,14 @@
 """The engine from scratch: NumPy, and every derivative by hand beside its function.
 
-Read it in this order: ``activations/``, ``losses/``, ``layers.py``, ``normalization.py``,
-``network.py``, ``optimizers.py``; then ``gradcheck.py``, which proves the rest.
+Read it in this order: ``activations/base.py``, ``layers.py``, ``losses/base.py``, ``optimizers/``
+(``base.py``, ``sgd.py``, ``adam.py``), ``network.py``, and ``objective.py``, which ends in
+``take_step``: one step of training. All else of the mathematics stands beside it; ``fast/`` does
+the same, faster; and ``gradcheck.py`` proves the derivatives.
 """
 
 from multilayer.numpy.activations import ACTIVATIONS, OUTPUTS, Activation, Elementwise
+from multilayer.numpy.blocks import Dropout, Residual
+from multilayer.numpy.clipping import clip_by_norm, clip_by_value
 from multilayer.numpy.gradcheck import GradientReport, check_gradients, smooth_problem
 from multilayer.numpy.initializers import (
     INITIALIZERS,
@@ -18,8 +22,7 @@ from multilayer.numpy.initializers import (
     ScikitLearn,
     Zeros,
 )
-from multilayer.numpy.layers import Activate, Affine, Dropout, Layer, Residual, Stack
-from multilayer.numpy.lbfgs import LBFGS
+from multilayer.numpy.layers import Activate, Affine, Layer, Stack
 from multilayer.numpy.losses import (
     LOSSES,
     NLL,
@@ -33,10 +36,13 @@ from multilayer.numpy.losses import (
     Quantile,
     SquaredError,
 )
-from multilayer.numpy.network import MLP
+from multilayer.numpy.mlp import MLP
+from multilayer.numpy.network import Network
 from multilayer.numpy.normalization import BatchNorm, LayerNorm
+from multilayer.numpy.objective import Batch, Clip, Objective, take_step
 from multilayer.numpy.observation import LayerObservation, observe
 from multilayer.numpy.optimizers import (
+    LBFGS,
     OPTIMIZERS,
     SGD,
     Adagrad,
@@ -47,8 +53,6 @@ from multilayer.numpy.optimizers import (
     NAdam,
     Optimizer,
     RMSprop,
-    clip_by_norm,
-    clip_by_value,
 )
 from multilayer.numpy.schedules import (
     SCHEDULES,
@@ -83,8 +87,10 @@ __all__ = [
     "Adam",
     "AdamW",
     "Affine",
+    "Batch",
     "BatchNorm",
     "BinaryCrossEntropy",
+    "Clip",
     "Constant",
     "Cosine",
     "CrossEntropy",
@@ -106,7 +112,9 @@ __all__ = [
     "Lion",
     "Loss",
     "NAdam",
+    "Network",
     "Normal",
+    "Objective",
     "OneCycle",
     "Optimizer",
     "Orthogonal",
@@ -128,4 +136,5 @@ __all__ = [
     "clip_by_value",
     "observe",
     "smooth_problem",
+    "take_step",
 ]

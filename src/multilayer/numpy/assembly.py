@@ -1,4 +1,4 @@
-"""From an Architecture to layers whose parameters are views of one vector."""
+"""From an Architecture to the network that it describes."""
 
 import math
 from typing import Any
@@ -6,11 +6,13 @@ from typing import Any
 import numpy.typing as npt
 
 from multilayer.architecture import Architecture, HiddenLayer
-from multilayer.numpy.activations import ACTIVATIONS
-from multilayer.numpy.layers import Activate, Affine, Dropout, Layer, Residual, Stack
+from multilayer.numpy.activations import ACTIVATIONS, OUTPUTS
+from multilayer.numpy.blocks import Dropout, Residual
+from multilayer.numpy.layers import Activate, Affine, Layer, Stack
+from multilayer.numpy.network import Network
 from multilayer.numpy.normalization import BatchNorm, LayerNorm
 
-__all__ = ["assemble", "layout", "opened"]
+__all__ = ["assemble"]
 
 Array = npt.NDArray[Any]
 
@@ -29,8 +31,8 @@ class _Carver:
         return view
 
 
-def assemble(architecture: Architecture, parameters: Array) -> tuple[Stack, Affine]:
-    """Return the hidden layers and the last affine map, made of views of `parameters`.
+def assemble(architecture: Architecture, parameters: Array) -> Network:
+    """Return the network whose layers are made of views of `parameters`.
 
     Parameters
     ----------
@@ -41,7 +43,8 @@ def assemble(architecture: Architecture, parameters: Array) -> tuple[Stack, Affi
     carve = _Carver(parameters)
     hidden = Stack([_hidden_layer(layer, carve) for layer in architecture.hidden_layers])
     last_width = (architecture.in_features, *architecture.hidden_features)[-1]
-    return hidden, _affine(last_width, architecture.out_features, architecture.bias, carve)
+    last = _affine(last_width, architecture.out_features, architecture.bias, carve)
+    return Network(hidden, last, OUTPUTS[architecture.output], parameters)
 
 
 def _affine(in_features: int, out_features: int, bias: bool, carve: _Carver) -> Affine:
@@ -61,26 +64,3 @@ def _hidden_layer(spec: HiddenLayer, carve: _Carver) -> Layer:
     if spec.dropout:
         layers.append(Dropout(spec.dropout))
     return Residual(Stack(layers)) if spec.residual else Stack(layers)
-
-
-def layout(layers: tuple[Layer, ...]) -> list[list[tuple[slice, tuple[int, ...]]]]:
-    """Return where each layer's arrays lie in the vector, and their shapes."""
-    places = []
-    start = 0
-    for layer in layers:
-        arrays = []
-        for array in layer.parameters:
-            arrays.append((slice(start, start + array.size), array.shape))
-            start += array.size
-        if arrays:
-            places.append(arrays)
-    return places
-
-
-def opened(layer: Layer) -> list[Layer]:
-    """List the layers inside stacks and residual blocks, in forward order."""
-    if isinstance(layer, Residual):
-        return opened(layer.inner)
-    if isinstance(layer, Stack):
-        return [inner for part in layer.layers for inner in opened(part)]
-    return [layer]

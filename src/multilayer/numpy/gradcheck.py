@@ -11,10 +11,12 @@ from multilayer import checks
 from multilayer.architecture import Architecture
 from multilayer.errors import InvalidArgumentError, InvalidTypeError
 from multilayer.numpy.activations import Activation
+from multilayer.numpy.blocks import Residual
 from multilayer.numpy.initializers import Normal
-from multilayer.numpy.layers import Activate, Layer, Residual, Stack
+from multilayer.numpy.layers import Activate, Layer, Stack
 from multilayer.numpy.losses import LOSSES, Loss
-from multilayer.numpy.network import MLP
+from multilayer.numpy.mlp import MLP
+from multilayer.numpy.objective import Objective
 from multilayer.registry import resolve
 
 __all__ = ["GradientReport", "ParameterCheck", "check_gradients", "smooth_problem"]
@@ -146,18 +148,25 @@ def check_gradients(
         max_entries = checks.integer(max_entries, "max_entries", "check_gradients")
     twin = net.copy(dtype="float64")
 
-    settings: dict[str, Any] = {"l1": l1, "l2": l2, "training": training}
     _, pairs = twin.loss_and_gradients(
-        X, y, loss=loss, sample_weight=sample_weight, rng=np.random.default_rng(seed), **settings
+        X,
+        y,
+        loss=loss,
+        l1=l1,
+        l2=l2,
+        sample_weight=sample_weight,
+        training=training,
+        rng=np.random.default_rng(seed),
     )
     gradients = [array for pair in pairs for array in pair if array is not None]
     chosen = resolve(loss, LOSSES, Loss)
-    batch = twin._check_samples(X, y, sample_weight, chosen)
+    batch = twin.batch(X, y, sample_weight, chosen)
+    objective = Objective(chosen, l1, l2)
 
     def value() -> float:
         """Return the loss at the parameters as they are, with the same masks each time."""
         rng = np.random.default_rng(seed)
-        return twin._loss(*batch, loss=chosen, rng=rng, **settings)
+        return objective.value(twin.network, batch, training=training, rng=rng)
 
     largest = float(np.nanmax([np.abs(gradient).max() for gradient in gradients]))
     floor = max(SMALL * largest, float(np.finfo(np.float64).tiny))
@@ -304,11 +313,11 @@ def _distance_from_kinks(net: MLP, X: Array, y: Array, loss: Loss, seed: int) ->
     distances = [float(np.abs(pair[0]).min()) for pair in net.weights if pair[0].ndim == 2]
     for training in (False, True):
         rng = np.random.default_rng(seed)
-        features, caches = net._hidden.forward(X, training=training, rng=rng)
-        for activation, z in _pre_activations(net._hidden, caches):
+        forward = net.network.forward(X, training=training, rng=rng)
+        for activation, z in _pre_activations(net.network.hidden, forward.caches):
             distances += [float(np.abs(z - kink).min()) for kink in activation.kinks]
         if loss.task == "value" and not loss.takes_logits:
-            outputs = net._output.forward(net._last.forward(features)[0])
+            outputs = net.network.link.forward(forward.logits)
             residuals = outputs.reshape(len(X), y.shape[1], -1) - y[:, :, np.newaxis]
             delta = getattr(loss, "delta", 0.0)
             distances += [float(np.abs(residuals - kink).min()) for kink in (0.0, delta, -delta)]

@@ -12,11 +12,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from multilayer import checks
-from multilayer.errors import InvalidArgumentError
-from multilayer.numpy.activations import Activation
+from multilayer.numpy.activations.base import Activation
 
-__all__ = ["Activate", "Affine", "Array", "Dropout", "Gradients", "Layer", "Residual", "Stack"]
+__all__ = ["Activate", "Affine", "Array", "Gradients", "Layer", "Stack"]
 
 Array = npt.NDArray[Any]
 Gradients = tuple[Array, ...]
@@ -37,6 +35,10 @@ class Layer:
     def state(self) -> dict[str, Array]:
         """Arrays that training updates without a gradient: running statistics."""
         return {}
+
+    def parts(self) -> list["Layer"]:
+        """Return the layers that it is made of, in forward order: by default it is one itself."""
+        return [self]
 
     def forward(
         self, x: Array, *, training: bool = False, rng: np.random.Generator | None = None
@@ -123,42 +125,14 @@ class Activate(Layer):
         return self.activation.backward(dy, *cache), ()
 
 
-class Dropout(Layer):
-    """y = x m/(1 − rate), with a mask m of zeros and ones, drawn anew for each batch.
-
-    A unit is dropped (m = 0) with probability `rate`, by itself for every sample. Dividing by
-    1 − rate keeps the expected value, so that nothing is to be done when predicting. The mask is a
-    constant of the batch: dx = dy m/(1 − rate) (Srivastava et al. 2014, section 4, scaled while
-    training as their section 10 describes).
-    """
-
-    def __init__(self, rate: float) -> None:
-        self.rate = checks.real(rate, "rate", "Dropout", "[0, 1)")
-
-    def forward(
-        self, x: Array, *, training: bool = False, rng: np.random.Generator | None = None
-    ) -> tuple[Array, Array | None]:
-        if not training:
-            return x, None
-        if rng is None:
-            msg = "rng of Dropout must be a numpy.random.Generator while training; got None"
-            raise InvalidArgumentError(msg)
-        scaled_mask = (rng.random(x.shape, dtype=np.float32) >= self.rate) / x.dtype.type(
-            1 - self.rate
-        )
-        return x * scaled_mask, scaled_mask
-
-    def backward(
-        self, dy: Array, cache: Array | None, *, need_dx: bool = True
-    ) -> tuple[Array | None, Gradients]:
-        return dy if cache is None else dy * cache, ()
-
-
 class Stack(Layer):
     """Layers one after the other: the chain rule takes the way back in reverse."""
 
     def __init__(self, layers: Sequence[Layer]) -> None:
         self.layers = tuple(layers)
+
+    def parts(self) -> list[Layer]:
+        return [part for layer in self.layers for part in layer.parts()]
 
     @property
     def parameters(self) -> tuple[Array, ...]:
@@ -197,37 +171,3 @@ class Stack(Layer):
     def update_state(self, cache: list[Any]) -> None:
         for layer, of_layer in zip(self.layers, cache, strict=True):
             layer.update_state(of_layer)
-
-
-class Residual(Layer):
-    """y = x + f(x), with f a stack of layers (He et al. 2016, eq. 1).
-
-    ∂y/∂x = 1 + ∂f/∂x: the gradient dy reaches x by itself as well as through f, so it cannot vanish
-    on its way through many blocks.
-    """
-
-    def __init__(self, inner: Stack) -> None:
-        self.inner = inner
-
-    @property
-    def parameters(self) -> tuple[Array, ...]:
-        return self.inner.parameters
-
-    @property
-    def state(self) -> dict[str, Array]:
-        return self.inner.state
-
-    def forward(
-        self, x: Array, *, training: bool = False, rng: np.random.Generator | None = None
-    ) -> tuple[Array, list[Any]]:
-        y, cache = self.inner.forward(x, training=training, rng=rng)
-        return x + y, cache
-
-    def backward(
-        self, dy: Array, cache: list[Any], *, need_dx: bool = True
-    ) -> tuple[Array | None, Gradients]:
-        dx, gradients = self.inner.backward(dy, cache, need_dx=need_dx)
-        return None if dx is None else dy + dx, gradients
-
-    def update_state(self, cache: list[Any]) -> None:
-        self.inner.update_state(cache)

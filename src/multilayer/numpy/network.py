@@ -1,419 +1,111 @@
-"""MLP: the network of an Architecture, built from this engine's layers."""
+"""Network: hidden layers, the last affine map and a link function, over one vector of parameters.
 
-from collections.abc import Mapping
-from html import escape
-from typing import TYPE_CHECKING, Any, Self
+All parameters lie in one vector θ, and the layers' arrays are views of it: an optimizer that
+changes θ changes the layers, and a gradient is one vector of the same length.
+"""
+
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
-from multilayer import checks
-from multilayer.architecture import Architecture
-from multilayer.errors import InvalidArgumentError, InvalidDataError, InvalidTypeError
-from multilayer.numpy.activations import OUTPUTS
-from multilayer.numpy.assembly import assemble, layout, opened
-from multilayer.numpy.fast.prediction import Predictor
-from multilayer.numpy.initializers import INITIALIZERS, Initializer
-from multilayer.numpy.layers import Affine, Layer
-from multilayer.numpy.losses import LOSSES, Loss
-from multilayer.numpy.trainer import Trainer
-from multilayer.numpy.weights import check_pairs, check_state
-from multilayer.registry import resolve
-from multilayer.samples import LazySamples
+from multilayer.numpy.activations.base import Activation
+from multilayer.numpy.layers import Affine, Layer, Stack
 
-if TYPE_CHECKING:
-    from multilayer.numpy.lbfgs import LBFGS
-    from multilayer.numpy.optimizers import Optimizer
-
-__all__ = ["MLP"]
+__all__ = ["Network", "Pair", "Pass"]
 
 Array = npt.NDArray[Any]
 Pair = tuple[Array, Array | None]
 
-DTYPES = ("float32", "float64")
+
+class Pass(NamedTuple):
+    """What a way forward has computed, and what the way back needs of it."""
+
+    features: Array
+    """ψ(x), the last hidden layer's output, of shape (n_samples, width)."""
+    logits: Array
+    """z, the last layer's values, of shape (n_samples, out_features)."""
+    caches: list[Any]
+    """Those of the hidden layers."""
 
 
-class MLP:
-    """A multilayer perceptron whose parameters lie in one vector.
+class Network:
+    """f(x) = σ(W ψ(x) + b), with hidden layers ψ and a link function σ.
 
     Parameters
     ----------
-    architecture : Architecture
-        What to build.
-    dtype : {"float32", "float64"}
-        The type of parameters, and of all arithmetic.
-    initializer : str or Initializer
-        How the weights are drawn: see ``INITIALIZERS``.
-    rng : numpy.random.Generator, optional
-        Draws the weights; None takes a fresh one, seeded by the system.
-
-    Raises
-    ------
-    InvalidArgumentError, InvalidTypeError
-        If an argument is not one of those above, or there is no memory for the network.
-
-    Examples
-    --------
-    >>> architecture = Architecture(in_features=2, hidden_features=(3,), out_features=1)
-    >>> net = MLP(architecture, rng=np.random.default_rng(0))
-    >>> net
-    MLP(2-3-1, relu → identity, 13 parameters, float32)
-    >>> net([[0.5, -1.0]]).shape
-    (1, 1)
+    hidden : Stack
+        The hidden layers ψ, in forward order.
+    last : Affine
+        W and b.
+    link : Activation
+        σ.
+    parameters : array of shape (n_parameters,)
+        The vector θ, of which the layers' arrays are views, one after the other.
     """
 
-    options = ()
-    """What `fit` can be given for this engine beyond its own parameters: nothing."""
-
-    def __init__(
-        self,
-        architecture: Architecture,
-        *,
-        dtype: str | type[np.floating[Any]] | np.dtype[Any] = "float32",
-        initializer: str | Initializer = "kaiming_uniform",
-        rng: np.random.Generator | None = None,
-    ) -> None:
-        if not isinstance(architecture, Architecture):
-            msg = f"architecture of MLP must be an Architecture; got {architecture!r}"
-            raise InvalidTypeError(msg)
-        self.architecture = architecture
-        self.dtype = _dtype(dtype)
-        draw = resolve(initializer, INITIALIZERS, Initializer)
-        rng = checks.random_generator(rng, "MLP")
-
-        try:
-            self._assemble(np.zeros(architecture.n_parameters, dtype=self.dtype))
-        except (MemoryError, ValueError) as error:
-            msg = f"no memory for a network of {architecture.n_parameters:,} parameters"
-            raise InvalidArgumentError(msg) from error
+    def __init__(self, hidden: Stack, last: Affine, link: Activation, parameters: Array) -> None:
+        self.hidden, self.last, self.link = hidden, last, link
+        self.parameters = parameters
+        self._layout: list[list[tuple[slice, tuple[int, ...]]]] = []
+        start = 0
         for layer in self.layers:
-            if isinstance(layer, Affine):
-                n_out, n_in = layer.W.shape
-                layer.W[:] = draw.weights(n_out, n_in, rng)
-                if layer.b is not None:
-                    layer.b[:] = draw.biases(n_out, n_in, rng)
-
-    def _assemble(self, parameters: Array) -> None:
-        """Build the layers as views of this vector."""
-        self._parameters = parameters
-        self._hidden, self._last = assemble(self.architecture, parameters)
-        self._output = OUTPUTS[self.architecture.output]
-        self._layout = layout(self.layers)
-        self._predictor = Predictor(self._hidden, self._last)
-
-    def __getstate__(self) -> dict[str, Any]:
-        return {
-            "architecture": self.architecture,
-            "parameters": self.parameters.copy(),
-            "state": {name: array.copy() for name, array in self.state.items()},
-        }
-
-    def __setstate__(self, state: dict[str, Any]) -> None:
-        # Copies made entry by entry would lose that the layers' arrays are views of one vector.
-        self.architecture = state["architecture"]
-        parameters = state["parameters"].copy()
-        self.dtype = parameters.dtype
-        self._assemble(np.empty_like(parameters))
-        self.parameters[:] = parameters
-        for name, array in self.state.items():
-            array[:] = state["state"][name]
-
-    def __repr__(self) -> str:
-        a = self.architecture
-        widths = "-".join(map(str, (a.in_features, *a.hidden_features, a.out_features)))
-        names = dict.fromkeys(layer.activation for layer in a.hidden_layers)
-        flow = " → ".join([*names, a.output])
-        return f"MLP({widths}, {flow}, {self.n_parameters:,} parameters, {self.dtype})"
-
-    def _repr_html_(self) -> str:
-        """Let notebooks show the layers as a table."""
-        return f"<code>{escape(repr(self))}</code>{self.architecture._repr_html_()}"
-
-    # The parameters ------------------------------------------------------------------------
+            places = []
+            for array in layer.parameters:
+                places.append((slice(start, start + array.size), array.shape))
+                start += array.size
+            if places:
+                self._layout.append(places)
 
     @property
-    def parameters(self) -> Array:
-        """The vector of all parameters, in forward order; writing to it changes the network."""
-        return self._parameters
+    def in_features(self) -> int:
+        """How many numbers a sample has."""
+        return int(self.layers[0].parameters[0].shape[1])
 
     @property
-    def n_parameters(self) -> int:
-        """How many parameters there are."""
-        return self._parameters.size
+    def layers(self) -> list[Layer]:
+        """The layers in forward order, stacks and residual blocks opened."""
+        return [*self.hidden.parts(), self.last]
 
     @property
-    def layers(self) -> tuple[Layer, ...]:
-        """The layers in forward order, residual blocks opened."""
-        return (*opened(self._hidden), self._last)
+    def matrices(self) -> list[slice]:
+        """Where the weights W of the affine layers lie in θ: biases and γ, β are elsewhere."""
+        return [place for (place, shape), *_ in self._layout if len(shape) == 2]
 
-    @property
-    def weights(self) -> list[Pair]:
-        """A pair of views of each layer's parameters, in forward order.
-
-        (W, b) of an affine layer, with W of shape (out_features, in_features), and b None where
-        there is no bias; (γ, β) of a normalisation.
-        """
-        return self._pairs(self._parameters)
-
-    def set_weights(self, weights: object) -> None:
-        """Copy pairs of arrays, shaped as in `weights`, into the network.
-
-        Raises
-        ------
-        InvalidDataError, InvalidTypeError
-            If number, shapes or values do not fit. Nothing is changed then.
-        """
-        # Copies, since views of our own may come in.
-        arrays = check_pairs(weights, self.weights, self.dtype)
-        for array, source in [(array, source.copy()) for array, source in arrays]:
-            array[:] = source
-
-    @property
-    def state(self) -> dict[str, Array]:
-        """What training keeps besides parameters: running statistics of batch normalisation."""
-        return self._hidden.state
-
-    def set_state(self, state: Mapping[str, object]) -> None:
-        """Copy running statistics, named as in `state`, into the network; all or nothing."""
-        for array, source in check_state(state, self.state, self.dtype):
-            array[:] = source
-
-    def copy(self, dtype: str | type[np.floating[Any]] | np.dtype[Any] | None = None) -> Self:
-        """Return a network of its own memory with the same numbers, in another dtype if given."""
-        twin = type(self)(self.architecture, dtype=dtype or self.dtype, initializer="zeros")
-        twin.parameters[:] = self.parameters
-        for name, array in twin.state.items():
-            array[:] = self.state[name]
-        return twin
-
-    def flatten(self, pairs: list[Pair]) -> Array:
-        """Return pairs of arrays, such as gradients, as one vector in the order of `parameters`.
-
-        It is what an optimizer's `update` takes.
-        """
-        if len(pairs) != len(self._layout):
-            msg = f"pairs of flatten must be {len(self._layout)}, as in weights; got {len(pairs)}"
-            raise InvalidDataError(msg)
-        return np.concatenate(
-            [array.ravel() for pair in pairs for array in pair if array is not None]
-        )
-
-    def _pairs(self, vector: Array) -> list[Pair]:
-        """View a vector of n_parameters numbers as the layers' pairs."""
+    def pairs(self, vector: Array) -> list[Pair]:
+        """View a vector as long as θ as a pair for each layer: (W, b) or (γ, β)."""
         pairs: list[Pair] = []
-        for arrays in self._layout:
-            views = [vector[part].reshape(shape) for part, shape in arrays]
+        for places in self._layout:
+            views = [vector[place].reshape(shape) for place, shape in places]
             pairs.append((views[0], views[1] if len(views) == 2 else None))
         return pairs
 
-    # What it computes ----------------------------------------------------------------------
+    def __call__(self, x: Array) -> Array:
+        """Return f(x), of shape (n_samples, out_features), for x of (n_samples, in_features)."""
+        return self.link.forward(self.forward(x).logits)
 
-    def __call__(self, X: object) -> Array:
-        """Return the outputs, of shape (n_samples, out_features): the link function's values.
+    def forward(
+        self, x: Array, *, training: bool = False, rng: np.random.Generator | None = None
+    ) -> Pass:
+        """Go from x to the logits: see `Layer.forward` for `training` and `rng`."""
+        features, caches = self.hidden.forward(x, training=training, rng=rng)
+        logits, _ = self.last.forward(features)
+        return Pass(features, logits, caches)
 
-        Parameters
-        ----------
-        X : array of shape (n_samples, in_features) or LazySamples
-            Finite numbers. Further axes, as of images, are flattened. Lazy samples are read as they
-            are needed.
-
-        Raises
-        ------
-        InvalidDataError, InvalidTypeError
-            If X has another shape, no samples, or entries that are no finite numbers.
-        """
-        return self._output.forward(self.logits(X))
-
-    def logits(self, X: object) -> Array:
-        """Return the last layer's values before the link function."""
-        return self._predictor.logits(self._samples(X))
-
-    def features(self, X: object) -> Array:
-        """Return ψ(x), the last hidden layer's output: the features that the network has learned.
-
-        Without hidden layers it is X itself.
-        """
-        x = self._samples(X)
-        features = self._predictor.features(x)
-        return features.copy() if features is x else features  # never the caller's own memory
-
-    # What it learns from -------------------------------------------------------------------
-
-    def loss_and_gradients(
-        self,
-        X: object,
-        y: object,
-        *,
-        loss: str | Loss,
-        l1: float = 0.0,
-        l2: float = 0.0,
-        sample_weight: object = None,
-        training: bool = True,
-        rng: np.random.Generator | None = None,
-    ) -> tuple[float, list[Pair]]:
-        r"""Return the loss, penalty included, and its gradient in each parameter.
-
-        .. math:: J = L(f(X), y) + \frac{λ_2}{2} \sum ‖W‖^2 + λ_1 \sum |W|,
-
-        where the sums run over the weights of affine layers, not over biases and normalisations.
-
-        Parameters
-        ----------
-        X : array of shape (n_samples, in_features)
-        y : array of shape (n_samples,) or (n_samples, out_features)
-            Labels, probabilities or values, as the loss takes them.
-        loss : str or Loss
-            See ``LOSSES``.
-        l1, l2 : float
-            λ₁, λ₂ ≥ 0.
-        sample_weight : array of shape (n_samples,), optional
-            Non-negative weights; the loss is the weighted mean.
-        training : bool
-            Whether dropout drops and batch normalisation takes the batch's statistics.
-        rng : numpy.random.Generator, optional
-            Draws the dropout masks; needed if there is dropout and `training`.
-
-        Returns
-        -------
-        value : float
-        gradients : list of (dW, db)
-            Arrays shaped as in `weights`: views of one vector.
-
-        Raises
-        ------
-        InvalidDataError, InvalidArgumentError, InvalidTypeError
-            If an argument cannot be used. The network is never changed.
-        """
-        if training and rng is None and any(h.dropout for h in self.architecture.hidden_layers):
-            msg = (
-                "rng of loss_and_gradients must be a numpy.random.Generator for a network with "
-                "dropout, or training False; got None"
-            )
-            raise InvalidArgumentError(msg)
-        if rng is not None:
-            rng = checks.random_generator(rng, "loss_and_gradients")
-        chosen = resolve(loss, LOSSES, Loss)
-        training = checks.flag(training, "training", "loss_and_gradients")
-        l1, l2 = (
-            checks.real(value, name, "loss_and_gradients", "[0, inf)")
-            for name, value in (("l1", l1), ("l2", l2))
-        )
-        x, targets, weight = self._check_samples(X, y, sample_weight, chosen)
-        value, gradient, _ = self._backpropagate(
-            x, targets, weight, loss=chosen, l1=l1, l2=l2, training=training, rng=rng
-        )
-        return value, self._pairs(gradient)
-
-    def trainer(
-        self,
-        *,
-        loss: str | Loss,
-        optimizer: "str | Optimizer | LBFGS",
-        l1: float = 0.0,
-        l2: float = 0.0,
-        clip_norm: float | None = None,
-        clip_value: float | None = None,
-        rng: np.random.Generator | None = None,
-    ) -> Trainer:
-        """Return what `multilayer.training.fit` trains this network with: see `Trainer`."""
-        return Trainer(
-            self,
-            loss=loss,
-            optimizer=optimizer,
-            l1=l1,
-            l2=l2,
-            clip_norm=clip_norm,
-            clip_value=clip_value,
-            rng=rng,
-        )
-
-    def _check_samples(
-        self, X: object, y: object, sample_weight: object, loss: Loss
-    ) -> tuple[Array | LazySamples, Array, Array | None]:
-        """Return samples, targets and weights, checked; lazy samples stay lazy."""
-        loss.check_architecture(self.architecture)
-        x = self._samples(X)
-        targets = loss.targets(y, len(x), self.architecture.out_features, self.dtype)
-        return x, targets, checks.sample_weights(sample_weight, len(x), self.dtype)
-
-    def _samples(self, X: object) -> Array | LazySamples:
-        return checks.samples(X, self.architecture.in_features, self.dtype)
-
-    def _predict(self, x: Array | LazySamples, loss: Loss) -> Array:
-        """Return what `loss` takes of checked samples: logits or outputs."""
-        z = self._predictor.logits(x)
-        return z if loss.takes_logits else self._output.forward(z)
-
-    def _forward(
-        self,
-        x: Array | LazySamples,
-        targets: Array,
-        weight: Array | None,
-        *,
-        loss: Loss,
-        training: bool,
-        rng: np.random.Generator | None,
-    ) -> tuple[float, Array, Array, list[Any]]:
-        """Go forward to the loss, and back through the link function.
-
-        Returns the loss without penalty, dz of the last layer, and what its way back and that of
-        the hidden layers need.
-        """
-        x = np.ascontiguousarray(x[:], dtype=self.dtype)  # lazy samples are read here
-        features, caches = self._hidden.forward(x, training=training, rng=rng)
-        z, last_cache = self._last.forward(features)
-        if loss.takes_logits:
-            value, dz = loss.value_and_gradient(z, targets, weight)
-        else:
-            a = self._output.forward(z)
-            value, da = loss.value_and_gradient(a, targets, weight)
-            dz = self._output.backward(da, z, a)
-        return value, dz, last_cache, caches
-
-    def _loss(self, *batch: Any, l1: float, l2: float, **settings: Any) -> float:
-        """Return the loss, penalty included, and nothing else."""
-        return self._forward(*batch, **settings)[0] + self._penalty(l1, l2)
-
-    def _backpropagate(
-        self, *batch: Any, l1: float, l2: float, **settings: Any
-    ) -> tuple[float, Array, list[Any]]:
-        """Return the loss, its gradient as one vector, and the hidden layers' caches.
-
-        The arguments are those of `_forward`, and the penalties.
-        """
-        value, dz, last_cache, caches = self._forward(*batch, **settings)
-        has_hidden = bool(self._hidden.layers)
-        d_features, of_last = self._last.backward(dz, last_cache, need_dx=has_hidden)
+    def backward(self, dz: Array, forward: Pass) -> Array:
+        """Go back from dz, the loss's gradient in the logits, to its gradient in θ, a vector."""
+        has_hidden = bool(self.hidden.layers)
+        d_features, of_last = self.last.backward(dz, forward.features, need_dx=has_hidden)
         of_hidden: tuple[Array, ...] = ()
         if d_features is not None:
-            _, of_hidden = self._hidden.backward(d_features, caches, need_dx=False)
-        gradient = np.concatenate([array.ravel() for array in (*of_hidden, *of_last)])
-        return value + self._penalty(l1, l2, gradient), gradient, caches
+            _, of_hidden = self.hidden.backward(d_features, forward.caches, need_dx=False)
+        return np.concatenate([array.ravel() for array in (*of_hidden, *of_last)])
 
-    def _penalty(self, l1: float, l2: float, gradient: Array | None = None) -> float:
-        """Return λ₂/2 Σ W² + λ₁ Σ |W|, and add its gradient, λ₂ W + λ₁ sign(W), to `gradient`."""
-        penalty = 0.0
-        if not (l1 or l2):
-            return penalty
-        for (part, shape), *_ in self._layout:
-            if len(shape) == 1:  # γ of a normalisation
-                continue
-            W = self._parameters[part]
-            penalty += 0.5 * l2 * float(W @ W) + l1 * float(np.abs(W).sum())
-            if gradient is not None:
-                gradient[part] += l2 * W
-                if l1:
-                    gradient[part] += l1 * np.sign(W)
-        return penalty
+    @property
+    def state(self) -> dict[str, Array]:
+        """What training keeps besides θ: running statistics of batch normalisation."""
+        return self.hidden.state
 
-
-def _dtype(dtype: object) -> np.dtype[Any]:
-    """Return the numpy dtype, if it is one that networks are made in."""
-    try:
-        found = None if dtype is None else np.dtype(dtype)  # type: ignore[call-overload]
-    except TypeError:
-        found = None
-    if found is None or found not in [np.dtype(name) for name in DTYPES]:
-        msg = f"dtype of MLP must be one of {', '.join(DTYPES)}; got {dtype!r}"
-        raise InvalidArgumentError(msg)
-    return found
+    def update_state(self, forward: Pass) -> None:
+        """Take a training batch's statistics into the state."""
+        self.hidden.update_state(forward.caches)

@@ -5,9 +5,12 @@ from typing import Any, NamedTuple
 import numpy.typing as npt
 
 from multilayer import checks
-from multilayer.numpy.layers import Activate, Residual, Stack
+from multilayer.numpy.blocks import Residual
+from multilayer.numpy.layers import Activate, Stack
 from multilayer.numpy.losses import LOSSES, Loss
-from multilayer.numpy.network import MLP
+from multilayer.numpy.mlp import MLP
+from multilayer.numpy.network import Network
+from multilayer.numpy.objective import Objective
 from multilayer.registry import resolve
 
 __all__ = ["HiddenLayer", "LayerObservation", "hidden_layers", "observe", "outputs_after"]
@@ -89,19 +92,18 @@ def observe(
     output (2, 2) (2, 3) 0
     """
     chosen = resolve(loss, LOSSES, Loss)
-    x, targets, weight = net._check_samples(X, y, sample_weight, chosen)
-    _, dz, features, caches = net._forward(
-        x, targets, weight, loss=chosen, training=False, rng=None
-    )
-    z, _ = net._last.forward(features)
+    batch, network = net.batch(X, y, sample_weight, chosen), net.network
+    features, z, caches = network.forward(batch.x)
+    _, dz = Objective(chosen).at_logits(network, z, batch)
     d: Any
-    d, of_last = net._last.backward(dz, features)
-    found = [LayerObservation("output", z, net._output.forward(z), dz, net._last.W, of_last[0])]
-    layers = _hidden_layers(net, caches, features)
+    d, of_last = network.last.backward(dz, features)
+    a, W = network.link.forward(z), network.last.W
+    found = [LayerObservation("output", z, a, dz, W, of_last[0])]
+    layers = _hidden_layers(network, caches, features)
     for i in reversed(range(len(layers))):
         # Nothing is dropped, and what a residual block adds does not depend on a: the gradient in
         # the block's output is that in a.
-        da, block = d, net._hidden.layers[i]
+        da, block = d, network.hidden.layers[i]
         d, gradients = block.backward(da, caches[i])
         z, a, _ = layers[i]
         name, W = f"hidden {i + 1}", block.parameters[0]
@@ -130,8 +132,8 @@ def hidden_layers(net: MLP, X: object) -> list[HiddenLayer]:
     >>> [layer.a.shape for layer in hidden_layers(net, np.zeros((5, 2)))]
     [(5, 3), (5, 4)]
     """
-    features, caches = net._hidden.forward(_samples(net, X, 0))
-    return _hidden_layers(net, caches, features)
+    features, _, caches = net.network.forward(_samples(net, X, 0))
+    return _hidden_layers(net.network, caches, features)
 
 
 def outputs_after(net: MLP, n: int, a: object) -> Array:
@@ -149,8 +151,9 @@ def outputs_after(net: MLP, n: int, a: object) -> Array:
     InvalidDataError, InvalidTypeError
         If the layer puts out no such numbers.
     """
-    features, _ = Stack(net._hidden.layers[n:]).forward(_samples(net, a, n))
-    return net._output.forward(net._last.forward(features)[0])
+    network = net.network
+    features, _ = Stack(network.hidden.layers[n:]).forward(_samples(net, a, n))
+    return network.link.forward(network.last.forward(features)[0])
 
 
 def _samples(net: MLP, X: object, n: int) -> Array:
@@ -159,11 +162,11 @@ def _samples(net: MLP, X: object, n: int) -> Array:
     return checks.sample_matrix(X, widths[n], net.dtype)
 
 
-def _hidden_layers(net: MLP, caches: list[Any], features: Array) -> list[HiddenLayer]:
+def _hidden_layers(network: Network, caches: list[Any], features: Array) -> list[HiddenLayer]:
     """Read a forward pass from its caches; the affine layer's, a block's first, is its input."""
     outputs = [*(of_block[0] for of_block in caches[1:]), features][: len(caches)]
     found = []
-    for block, of_block, output in zip(net._hidden.layers, caches, outputs, strict=True):
+    for block, of_block, output in zip(network.hidden.layers, caches, outputs, strict=True):
         inner = block.inner if isinstance(block, Residual) else block
         assert isinstance(inner, Stack)
         z, a = next(

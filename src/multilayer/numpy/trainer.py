@@ -3,7 +3,7 @@
 import math
 from collections.abc import Callable
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -12,31 +12,28 @@ from multilayer import checks
 from multilayer.architecture import Architecture
 from multilayer.errors import InvalidArgumentError
 from multilayer.groups import join, part_of
+from multilayer.numpy.fast.prediction import Predictor
 from multilayer.numpy.fast.step import Step
-from multilayer.numpy.lbfgs import LBFGS
 from multilayer.numpy.losses import LOSSES, Loss
-from multilayer.numpy.optimizers import OPTIMIZERS, Optimizer
+from multilayer.numpy.network import Network
+from multilayer.numpy.objective import Clip, Objective
+from multilayer.numpy.optimizers import LBFGS, Optimizer, State, resolve_optimizer
 from multilayer.randomness import generator_state, set_generator_state
-from multilayer.registry import Names, resolve
+from multilayer.registry import resolve
 from multilayer.samples import LazySamples
 
-if TYPE_CHECKING:
-    from multilayer.numpy.network import MLP
-
-__all__ = [
-    "OPTIMIZER_NAMES",
-    "Trainer",
-    "check_deterministic",
-    "optimizer_classes",
-    "resolve_optimizer",
-]
+__all__ = ["Trainer", "check_deterministic", "checked_samples"]
 
 Array = npt.NDArray[Any]
-Samples = Array | LazySamples
-Batch = tuple[Samples, Array, Array | None]
+Data = tuple[Array | LazySamples, Array, Array | None]
 
-OPTIMIZER_NAMES = Names("optimizer", [*OPTIMIZERS, "lbfgs"])
-"""What `fit` takes by name: the optimizers of steps, and L-BFGS."""
+
+class Net(Protocol):
+    """What a trainer needs of an `MLP`."""
+
+    architecture: Architecture
+    dtype: np.dtype[Any]
+    network: Network
 
 
 class Trainer:
@@ -61,7 +58,7 @@ class Trainer:
 
     def __init__(
         self,
-        net: "MLP",
+        net: Net,
         *,
         loss: str | Loss,
         optimizer: str | Optimizer | LBFGS,
@@ -71,54 +68,58 @@ class Trainer:
         clip_value: float | None,
         rng: np.random.Generator | None,
     ) -> None:
-        self.net = net
+        self.net: Any = net  # an MLP, which stands above
         self.loss = resolve(loss, LOSSES, Loss)
         self.loss.check_architecture(net.architecture)
         self.optimizer = resolve_optimizer(optimizer)
-        self.l1 = checks.real(l1, "l1", "fit", "[0, inf)")
-        self.l2 = checks.real(l2, "l2", "fit", "[0, inf)")
-        self.clip_norm, self.clip_value = (
-            None if value is None else checks.real(value, name, "fit", "(0, inf)")
-            for name, value in (("clip_norm", clip_norm), ("clip_value", clip_value))
+        self.objective = Objective(
+            self.loss,
+            checks.real(l1, "l1", "fit", "[0, inf)"),
+            checks.real(l2, "l2", "fit", "[0, inf)"),
         )
-        if isinstance(self.optimizer, LBFGS):
-            check_deterministic(net.architecture, self.clip_norm, self.clip_value)
+        self.clip = Clip(
+            *(
+                None if value is None else checks.real(value, name, "fit", "(0, inf)")
+                for name, value in (("clip_norm", clip_norm), ("clip_value", clip_value))
+            )
+        )
         self.rng = checks.random_generator(rng, "fit")
-        self.optimizer_state = (
-            self.optimizer.initial_state(net.parameters)
-            if isinstance(self.optimizer, Optimizer)
-            else {}
-        )
+        self.optimizer_state: State = {}
+        if isinstance(self.optimizer, Optimizer):
+            self.optimizer_state = self.optimizer.initial_state(net.network.parameters)
+        else:
+            check_deterministic(net.architecture, self.clip)
+        self._predictor = Predictor(net.network)
         self._step: Step | None = None
 
     @property
     def takes_steps(self) -> bool:
         """Whether the optimizer is one of steps, and not L-BFGS."""
-        return isinstance(self.optimizer, Optimizer)
+        return self.optimizer.takes_steps
 
     @property
     def learning_rate(self) -> float:
         """The optimizer's own; NaN for L-BFGS, which has none."""
         return math.nan if isinstance(self.optimizer, LBFGS) else self.optimizer.learning_rate
 
-    def check(self, X: object, y: object, weight: object) -> Batch:
+    def check(self, X: object, y: object, weight: object) -> Data:
         """Return samples, targets and weights as the other methods take them; lazy ones lazy."""
-        return self.net._check_samples(X, y, weight, self.loss)
+        return checked_samples(self.net, X, y, weight, self.loss)
 
     def description(self) -> dict[str, Any]:
         """Return what it trains, and how, by name, as values that go into JSON."""
         return asdict(self.net.architecture) | {
-            "engine": type(self.net).__module__,
+            "engine": "numpy",
             "dtype": str(self.net.dtype),
             "loss": repr(self.loss),
             "optimizer": repr(self.optimizer),
-            "l1": self.l1,
-            "l2": self.l2,
-            "clip_norm": self.clip_norm,
-            "clip_value": self.clip_value,
+            "l1": self.objective.l1,
+            "l2": self.objective.l2,
+            "clip_norm": self.clip.norm,
+            "clip_value": self.clip.value,
         }
 
-    def begin(self, data: Batch, batch_size: int | None = None) -> None:
+    def begin(self, data: Data, batch_size: int | None = None) -> None:
         """Take the samples that steps are taken on.
 
         How many threads there are is decided by the rows of a full batch, or else by those of the
@@ -126,14 +127,11 @@ class Trainer:
         """
         self.finish()
         self._step = Step(
-            self.net,
-            loss=self.loss,
+            self.net.network,
+            self.objective,
             optimizer=None if isinstance(self.optimizer, LBFGS) else self.optimizer,
             state=self.optimizer_state,
-            l1=self.l1,
-            l2=self.l2,
-            clip_norm=self.clip_norm,
-            clip_value=self.clip_value,
+            clip=self.clip,
             rng=self.rng,
             data=data,
             batch_size=batch_size,
@@ -154,7 +152,7 @@ class Trainer:
         return self._step.take(start, stop, learning_rate)
 
     def minimize(
-        self, data: Batch, n_iterations: int, after_iteration: Callable[[float], bool]
+        self, data: Data, n_iterations: int, after_iteration: Callable[[float], bool]
     ) -> str:
         """Run L-BFGS on all samples; return what ended it: see `LBFGS.minimize`.
 
@@ -162,7 +160,7 @@ class Trainer:
         returns whether to stop.
         """
         assert isinstance(self.optimizer, LBFGS)
-        net, n_samples = self.net, len(data[1])
+        net, n_samples = self.net.network, len(data[1])
         self.begin(data)
         step = self._step
         assert step is not None
@@ -175,9 +173,8 @@ class Trainer:
         def accept(parameters: Array, value: float) -> bool:
             net.parameters[:] = accepted[:] = parameters
             if net.state:
-                x = np.ascontiguousarray(data[0][:], dtype=net.dtype)
-                _, caches = net._hidden.forward(x, training=True)
-                net._hidden.update_state(caches)
+                x = np.ascontiguousarray(data[0][:], dtype=self.net.dtype)
+                net.update_state(net.forward(x, training=True))
             return after_iteration(value)
 
         try:
@@ -185,10 +182,11 @@ class Trainer:
         finally:  # the line search, or an interruption in it, may end at a point it only tried
             net.parameters[:] = accepted
 
-    def evaluate(self, data: Batch) -> tuple[float, Array]:
+    def evaluate(self, data: Data) -> tuple[float, Array]:
         """Return the loss without penalty, in prediction mode, and what the loss takes."""
         X, targets, weight = data
-        p = self.net._predict(X, self.loss)
+        z = self._predictor.logits(X)
+        p = z if self.loss.takes_logits else self.net.network.link.forward(z)
         return self.loss.value_and_gradient(p, targets, weight)[0], p
 
     def losses(self, values: list[float]) -> list[float]:
@@ -197,17 +195,17 @@ class Trainer:
 
     def is_finite(self) -> bool:
         """Return whether every parameter is a finite number."""
-        return bool(np.isfinite(self.net.parameters).all())
+        return bool(np.isfinite(self.net.network.parameters).all())
 
     def snapshot(self) -> dict[str, Array]:
         """Return a copy of the network's numbers."""
-        state = {name: array.copy() for name, array in self.net.state.items()}
-        return state | {"parameters": self.net.parameters.copy()}
+        state = {name: array.copy() for name, array in self.net.network.state.items()}
+        return state | {"parameters": self.net.network.parameters.copy()}
 
     def restore(self, snapshot: dict[str, Array]) -> None:
         """Put a snapshot's numbers back into the network."""
-        self.net.parameters[:] = snapshot["parameters"]
-        for name, array in self.net.state.items():
+        self.net.network.parameters[:] = snapshot["parameters"]
+        for name, array in self.net.network.state.items():
             array[:] = snapshot[name]
 
     def to_arrays(self, snapshot: dict[str, Array]) -> dict[str, Array]:
@@ -250,28 +248,27 @@ class Trainer:
             step.finish()
 
 
-def optimizer_classes() -> dict[str, type[Optimizer | LBFGS]]:
-    """Return what `fit` takes by name: the optimizers of steps, and L-BFGS."""
-    return {**OPTIMIZERS, "lbfgs": LBFGS}
+def checked_samples(net: Net, X: object, y: object, sample_weight: object, loss: Loss) -> Data:
+    """Return samples, targets and weights as a network and a loss take them; lazy ones lazy.
+
+    Raises
+    ------
+    InvalidDataError, InvalidArgumentError, InvalidTypeError
+        If they are not of this network, or the loss is not of its output.
+    """
+    architecture, dtype = net.architecture, net.dtype
+    loss.check_architecture(architecture)
+    x = checks.samples(X, architecture.in_features, dtype)
+    targets = loss.targets(y, len(x), architecture.out_features, dtype)
+    return x, targets, checks.sample_weights(sample_weight, len(x), dtype)
 
 
-def resolve_optimizer(optimizer: object) -> Optimizer | LBFGS:
-    """Return the optimizer of that name; L-BFGS, which takes no steps of ours, among them."""
-    if isinstance(optimizer, LBFGS) or optimizer == "lbfgs":
-        return optimizer if isinstance(optimizer, LBFGS) else LBFGS()
-    if isinstance(optimizer, str):
-        OPTIMIZER_NAMES.check(optimizer)
-    return resolve(optimizer, OPTIMIZERS, Optimizer)
-
-
-def check_deterministic(
-    architecture: Architecture, clip_norm: float | None, clip_value: float | None
-) -> None:
+def check_deterministic(architecture: Architecture, clip: Clip) -> None:
     """Raise for what L-BFGS cannot do: its line search needs one loss and its own gradient."""
     refused = {
         "dropout": any(layer.dropout for layer in architecture.hidden_layers),
-        "clip_norm": clip_norm is not None,
-        "clip_value": clip_value is not None,
+        "clip_norm": clip.norm is not None,
+        "clip_value": clip.value is not None,
     }
     for name, given in refused.items():
         if given:

@@ -7,7 +7,7 @@ import numpy.typing as npt
 import torch
 from torch.nn.utils import parameters_to_vector, vector_to_parameters
 
-from multilayer.numpy.lbfgs import LBFGS
+from multilayer.numpy.optimizers import LBFGS
 from multilayer.torch.placement import Batch, to_device
 
 if TYPE_CHECKING:

@@ -11,7 +11,7 @@ from torch import nn
 from multilayer.architecture import Architecture
 from multilayer.errors import InvalidArgumentError, InvalidTypeError
 from multilayer.numpy.initializers import INITIALIZERS, Initializer
-from multilayer.numpy.network import MLP as NumpyMLP
+from multilayer.numpy.mlp import MLP as NumpyMLP
 from multilayer.registry import resolve
 from multilayer.torch.activations import OUTPUTS
 from multilayer.torch.layers import hidden_layer

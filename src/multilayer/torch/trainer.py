@@ -13,9 +13,10 @@ from torch.nn.parallel import DistributedDataParallel
 from multilayer import checks
 from multilayer.errors import InvalidArgumentError
 from multilayer.groups import join, part_of
-from multilayer.numpy.lbfgs import LBFGS
 from multilayer.numpy.losses import LOSSES, Loss
-from multilayer.numpy.trainer import check_deterministic, resolve_optimizer
+from multilayer.numpy.objective import Clip
+from multilayer.numpy.optimizers import LBFGS, resolve_optimizer
+from multilayer.numpy.trainer import check_deterministic
 from multilayer.registry import Names, resolve
 from multilayer.torch import capture, distributed
 from multilayer.torch.average import RunningAverage
@@ -161,7 +162,7 @@ class Trainer:
         """Return what it trains, and how, by name, as values that go into JSON."""
         net = self.net
         return asdict(net.architecture) | self._settings | {
-            "engine": type(net).__module__,
+            "engine": "torch",
             "parameters": {name: list(tensor.shape) for name, tensor in net.state_dict().items()},
             "dtype": net.dtype,
             "device": net.device.type,
@@ -318,7 +319,8 @@ class Trainer:
         else:
             self.optimizer = resolve_optimizer(optimizer)
             if isinstance(self.optimizer, LBFGS):
-                check_deterministic(self.net.architecture, self.clip_norm, self.clip_value)
+                clip = Clip(self.clip_norm, self.clip_value)
+                check_deterministic(self.net.architecture, clip)
                 self.learning_rate = float("nan")
                 return
             self._torch_optimizer = make_optimizer(self.optimizer, self.net.parameters())

@@ -13,8 +13,8 @@ from multilayer.data.fingerprint import fingerprint
 from multilayer.errors import DivergenceError, InvalidArgumentError
 from multilayer.groups import Arrays, join, part_of
 from multilayer.numpy.losses import LOSSES
+from multilayer.numpy.optimizers import OPTIMIZERS
 from multilayer.numpy.schedules import Plateau, Schedule
-from multilayer.numpy.trainer import optimizer_classes
 from multilayer.randomness import generator_state, set_generator_state
 from multilayer.registry import describe
 from multilayer.training.arguments import take_rows
@@ -150,7 +150,7 @@ class Loop:
         """Return how it trains, as the history tells it."""
         return {
             "loss": describe(self.trainer.loss, LOSSES),
-            "optimizer": describe(self.trainer.optimizer, optimizer_classes()),
+            "optimizer": describe(self.trainer.optimizer, OPTIMIZERS),
             "batch_size": self.batch_size,
             "monitor": self.run.monitor,
         }

@@ -20,8 +20,8 @@ SIZES = [1, 3, PIECE, PIECE + 1, 3 * PIECE + 7]
 
 def readable(net, X):
     """Go forward through the layers themselves."""
-    features = net._hidden.forward(X)[0]
-    return features, net._last.forward(features)[0]
+    features, logits, _ = net.network.forward(X)
+    return features, logits
 
 
 def network(dtype="float64", **settings):

@@ -25,7 +25,7 @@ from multilayer.numpy import (
     Optimizer,
     observe,
 )
-from multilayer.numpy.losses.base import check_lengths
+from multilayer.numpy.losses.targets import check_lengths
 from multilayer.samples import LazySamples
 
 __all__ = ["Case", "Sample", "history_values", "look", "sample_of"]
@@ -92,7 +92,7 @@ class Case:
     @property
     def takes_steps(self) -> bool:
         """Whether there is a learning rate to judge: L-BFGS has none."""
-        return not isinstance(self.optimizer, LBFGS)
+        return self.optimizer is None or self.optimizer.takes_steps
 
     @property
     def learning_rate(self) -> float:

@@ -25,7 +25,7 @@ from multilayer.inspection.doctor.scaling import unscaled_inputs, unscaled_targe
 from multilayer.inspection.doctor.units import dead_units, saturated_units
 from multilayer.inspection.doctor.weights import initializer_misfit, non_finite_weights
 from multilayer.numpy import LBFGS, Loss, Optimizer
-from multilayer.numpy.trainer import optimizer_classes, resolve_optimizer
+from multilayer.numpy.optimizers import OPTIMIZERS, resolve_optimizer
 from multilayer.registry import rebuild
 
 __all__ = ["CHECKS", "diagnose"]
@@ -169,9 +169,9 @@ def _batch_size(settings: Mapping[str, Any]) -> int:
 def _optimizer(settings: Mapping[str, Any], given: Any) -> Optimizer | LBFGS | None:
     """Return what is given, or else what the history tells."""
     if given is None:
-        return rebuild(settings.get("optimizer"), optimizer_classes())
+        return rebuild(settings.get("optimizer"), OPTIMIZERS)
     found = resolve_optimizer(given)
-    if isinstance(found, LBFGS):
+    if not found.takes_steps:
         msg = "optimizer of diagnose must have a learning rate; L-BFGS has none"
         raise InvalidArgumentError(msg)
     return found

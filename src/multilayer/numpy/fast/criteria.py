@@ -22,14 +22,14 @@ Array = npt.NDArray[Any]
 Criterion = Callable[[Array, Array, Array], float]
 
 
-def plain_criterion(loss: Loss, output: Activation) -> Criterion:
+def plain_criterion(loss: Loss, link: Activation) -> Criterion:
     """Return any loss as a criterion: through its own formulas and the link function's."""
 
     def criterion(z: Array, targets: Array, share: Array) -> float:
-        p = z if loss.takes_logits else output.forward(z)
+        p = z if loss.takes_logits else link.forward(z)
         values, gradient = loss.per_sample(p, targets)
         gradient = gradient * share[:, np.newaxis]
-        z[:] = gradient if loss.takes_logits else output.backward(gradient, z, p)
+        z[:] = gradient if loss.takes_logits else link.backward(gradient, z, p)
         return float(values @ share)
 
     return criterion
@@ -90,7 +90,7 @@ def squared_error(z, targets, share):  # type: ignore[no-untyped-def]
     return total
 
 
-def criterion_of(loss: Loss, output_name: str, output: Activation, targets: Array) -> Criterion:
+def criterion_of(loss: Loss, link: Activation, targets: Array) -> Criterion:
     """Return the criterion of a loss after a link function: a compiled one where there is one."""
     kind = type(loss)
     has_labels = targets.ndim == 1
@@ -101,6 +101,6 @@ def criterion_of(loss: Loss, output_name: str, output: Activation, targets: Arra
         return cross_entropy.fastest
     elif kind is BinaryCrossEntropy:
         return binary_cross_entropy.fastest
-    elif kind is SquaredError and output_name == "identity":
+    elif kind is SquaredError and type(link) is Identity:
         return squared_error.fastest
-    return plain_criterion(loss, output)
+    return plain_criterion(loss, link)

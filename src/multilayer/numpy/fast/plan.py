@@ -14,6 +14,7 @@ import numpy.typing as npt
 
 from multilayer.numpy.activations import ACTIVATIONS
 from multilayer.numpy.activations.base import Activation
+from multilayer.numpy.blocks import Dropout, Residual
 from multilayer.numpy.fast.criteria import Criterion
 from multilayer.numpy.fast.passes import (
     add_bias,
@@ -24,7 +25,8 @@ from multilayer.numpy.fast.passes import (
     sum_columns,
 )
 from multilayer.numpy.fast.thin import WIDEST, thin_backward, thin_forward
-from multilayer.numpy.layers import Activate, Affine, Dropout, Layer, Residual, Stack
+from multilayer.numpy.layers import Activate, Affine, Layer, Stack
+from multilayer.numpy.network import Network
 
 __all__ = ["Plan", "dropout_widths", "fused", "is_by_rows"]
 
@@ -216,8 +218,7 @@ class Plan:
 
     Parameters
     ----------
-    hidden, last : Stack, Affine
-        The network's layers.
+    network : Network
     gradients : list of (dW, db)
         Where the gradients go, a pair for each layer that has parameters.
     uniforms : list of array of shape (n_rows, width)
@@ -230,8 +231,7 @@ class Plan:
 
     def __init__(
         self,
-        hidden: Stack,
-        last: Affine,
+        network: Network,
         gradients: list[tuple[Array, Array | None]],
         uniforms: list[Array],
         criterion: Criterion,
@@ -239,10 +239,11 @@ class Plan:
     ) -> None:
         self._pairs, self._uniforms = iter(gradients), iter(uniforms)
         self.n_rows = n_rows
+        last = network.last
         self.dtype = last.W.dtype
         self.criterion = criterion
         self._is_first = True
-        self.stages = self._stages(hidden)
+        self.stages = self._stages(network.hidden)
         if self.stages and len(last.W) <= WIDEST:
             self.stages.append(_Thin(last, next(self._pairs), n_rows))
         else:

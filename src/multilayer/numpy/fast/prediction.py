@@ -14,12 +14,14 @@ import numpy.typing as npt
 
 from multilayer.numpy.activations import ACTIVATIONS
 from multilayer.numpy.activations.base import Activation
+from multilayer.numpy.blocks import Dropout, Residual
 from multilayer.numpy.fast.blas import n_threads, single_threaded
 from multilayer.numpy.fast.passes import Form, add_bias, bias_of, fastest, passes_of, plain
 from multilayer.numpy.fast.plan import fused
 from multilayer.numpy.fast.step import n_rewarding
 from multilayer.numpy.fast.workers import Workers
-from multilayer.numpy.layers import Affine, Dropout, Layer, Residual, Stack
+from multilayer.numpy.layers import Affine, Layer, Stack
+from multilayer.numpy.network import Network
 from multilayer.samples import LazySamples, reader
 
 __all__ = ["Predictor"]
@@ -38,12 +40,11 @@ class Predictor:
 
     Parameters
     ----------
-    hidden, last : Stack, Affine
-        The network's layers.
+    network : Network
     """
 
-    def __init__(self, hidden: Stack, last: Affine) -> None:
-        self._hidden, self._last = hidden, last
+    def __init__(self, network: Network) -> None:
+        self._hidden, self._last = hidden, last = network.hidden, network.last
         self._n_weights = sum(W.size for W in (*hidden.parameters, last.W) if W.ndim == 2)
         self._few = self._ways(plain)
         self._many: tuple[Forward, Forward] | None = None

@@ -9,23 +9,22 @@ import math
 from collections.abc import Callable
 from contextlib import ExitStack
 from itertools import pairwise
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from multilayer.numpy.clipping import clip_by_norm
 from multilayer.numpy.fast.blas import n_threads, single_threaded
 from multilayer.numpy.fast.criteria import criterion_of
 from multilayer.numpy.fast.plan import Plan, dropout_widths, is_by_rows
 from multilayer.numpy.fast.source import Source
 from multilayer.numpy.fast.updates import Update, add_penalty, add_up, update_of
 from multilayer.numpy.fast.workers import Workers
-from multilayer.numpy.losses import Loss
-from multilayer.numpy.optimizers import Optimizer, State, clip_by_norm
+from multilayer.numpy.network import Network
+from multilayer.numpy.objective import Clip, Objective
+from multilayer.numpy.optimizers.base import Optimizer, State
 from multilayer.samples import LazySamples
-
-if TYPE_CHECKING:
-    from multilayer.numpy.network import MLP
 
 __all__ = ["Step", "n_rewarding"]
 
@@ -51,21 +50,18 @@ def n_rewarding(n_operations: float, n_available: int) -> int:
 
 
 class Step:
-    """Takes optimizer steps on a network.
+    """Takes optimizer steps on a network, as `take_step` does.
 
     Parameters
     ----------
-    net : MLP
-        The network, whose parameters it changes.
-    loss : Loss
+    network : Network
+        Whose parameters it changes.
+    objective : Objective
     optimizer : Optimizer, optional
         None, if no steps are taken.
     state : dict
         The optimizer's, which it changes.
-    l1, l2 : float
-        λ₁, λ₂ of the penalty.
-    clip_norm, clip_value : float, optional
-        The gradient's largest length, and its entries' largest size; value first.
+    clip : Clip
     rng : numpy.random.Generator
         Draws the dropout masks, of the whole batch and in forward order, whoever computes it.
     data : tuple (X, targets, weight)
@@ -77,33 +73,27 @@ class Step:
 
     def __init__(
         self,
-        net: "MLP",
+        network: Network,
+        objective: Objective,
         *,
-        loss: Loss,
         optimizer: Optimizer | None,
         state: State,
-        l1: float,
-        l2: float,
-        clip_norm: float | None,
-        clip_value: float | None,
+        clip: Clip,
         rng: np.random.Generator,
         data: tuple[Array | LazySamples, Array, Array | None],
         batch_size: int | None = None,
     ) -> None:
-        self.net = net
-        self.state = state
-        self.l1, self.l2 = l1, l2
-        self.clip_norm, self.clip_value = clip_norm, clip_value
-        self.rng = rng
+        self.network, self.objective = network, objective
+        self.state, self.clip, self.rng = state, clip, rng
         self.source = Source(*data)
-        self.criterion = criterion_of(loss, net.architecture.output, net._output, data[1])
+        self.criterion = criterion_of(objective.loss, network.link, data[1])
         self._update: Update | None = None
         self._in_one_go = False
         if optimizer is not None:
-            self._update, by_parts = update_of(optimizer, net.parameters, state)
-            self._in_one_go = by_parts and clip_norm is None and clip_value is None
-        self._has_state = bool(net.state)
-        self._by_rows = is_by_rows(net._hidden)
+            self._update, by_parts = update_of(optimizer, network.parameters, state)
+            self._in_one_go = by_parts and clip == Clip()
+        self._has_state = bool(network.state)
+        self._by_rows = is_by_rows(network.hidden)
         self._batches: dict[int, _Batch] = {}
         self._workers: Workers | None = None
         self._exit = ExitStack()
@@ -133,11 +123,12 @@ class Step:
         else:
             self._run(batch.add_up_part, len(batch.parts))
             self._clip(self.gradients[0])
-            self._update(self.gradients, 1, 0, self.net.n_parameters, learning_rate)
+            self._update(self.gradients, 1, 0, self.network.parameters.size, learning_rate)
         if self._has_state:
             for plan in batch.plans:
                 plan.update_state()
-        return value + sum(batch.penalties) if self.l1 or self.l2 else value
+        has_penalty = self.objective.l1 or self.objective.l2
+        return value + sum(batch.penalties) if has_penalty else value
 
     def loss_and_gradient(self, n_samples: int) -> tuple[float, Array]:
         """Return the loss of all samples, penalty included, and its gradient.
@@ -145,12 +136,12 @@ class Step:
         They are taken piece by piece, so that memory does not grow with them, unless a layer needs
         all at once. Each piece counts by its share of the weights, and so does its penalty.
         """
-        row_bytes = self.net.architecture.in_features * self.net.dtype.itemsize
+        row_bytes = self.network.in_features * self.network.parameters.itemsize
         length = min(PIECE, max(ROWS, PIECE_BYTES // row_bytes)) if self._by_rows else n_samples
         starts = range(0, n_samples, length)
         masses = [self.source.mass(start, min(start + length, n_samples)) for start in starts]
         total, value = sum(masses), 0.0
-        gradient = np.zeros(self.net.n_parameters)
+        gradient = np.zeros(self.network.parameters.size)
         for start, mass in zip(starts, masses, strict=True):
             batch = self._batch(start, min(start + length, n_samples))
             if batch is None:  # none of these has a weight
@@ -190,20 +181,21 @@ class Step:
             self._workers.run(work, n)
 
     def _clip(self, gradient: Array) -> None:
-        if self.clip_value is not None:
-            np.clip(gradient, -self.clip_value, self.clip_value, out=gradient)
-        if self.clip_norm is not None:
+        norm, value = self.clip.norm, self.clip.value
+        if value is not None:
+            np.clip(gradient, -value, value, out=gradient)
+        if norm is not None:
             square = float(np.dot(gradient, gradient))
             if not 0 < square < math.inf:  # squares that vanish or overflow
-                gradient[:] = clip_by_norm(gradient, self.clip_norm)
-            elif math.sqrt(square) > self.clip_norm:
-                gradient *= self.clip_norm / math.sqrt(square)
+                gradient[:] = clip_by_norm(gradient, norm)
+            elif math.sqrt(square) > norm:
+                gradient *= norm / math.sqrt(square)
 
     def _prepare(self, n_rows: int) -> "_Batch":
         """Return the arrays for batches of so many rows; the first call decides on the threads."""
-        net = self.net
+        parameters = self.network.parameters
         # Forward, dW and dx are a multiplication and an addition each, for every row and weight.
-        n_operations = 6 * n_rows * sum(W.size for W, _ in net.weights if W.ndim == 2)
+        n_operations = 6 * n_rows * sum(W.stop - W.start for W in self.network.matrices)
         if self._workers is None:
             rewarding = n_rewarding(n_operations, n_threads())
             n = self._cut(n_rows, rewarding)
@@ -214,7 +206,7 @@ class Step:
                 self._exit.enter_context(single_threaded())
             self._workers = Workers(n)
             self._exit.callback(self._workers.stop)
-            self.gradients = np.zeros((n, net.n_parameters), net.dtype)
+            self.gradients = np.zeros((n, parameters.size), parameters.dtype)
         n = self._cut(n_rows, n_rewarding(n_operations, self._workers.n))
         batch = self._batches[n_rows] = _Batch(self, n_rows, n)
         return batch
@@ -228,34 +220,33 @@ class _Batch:
     """What a step on so many rows works with: plans and cuts, one for each worker."""
 
     def __init__(self, step: Step, n_rows: int, n: int) -> None:
-        net = self.net = step.net
+        network = self.network = step.network
+        size, dtype = network.parameters.size, network.parameters.dtype
         self.step, self.n = step, n
         self.start, self.learning_rate = 0, 0.0
         self.losses = [0.0] * n
-        self.share = np.full(n_rows, 1 / n_rows, net.dtype)
+        self.share = np.full(n_rows, 1 / n_rows, dtype)
         self.uniforms = [
-            np.empty((n_rows, width), np.float32) for width in dropout_widths(net._hidden)
+            np.empty((n_rows, width), np.float32) for width in dropout_widths(network.hidden)
         ]
         self.rows = _cuts(n_rows, n)
         # A short vector is updated sooner than another thread wakes.
-        n_parts = n if net.n_parameters >= LONG else 1
-        self.parts = _cuts(net.n_parameters, n_parts, ALIGN)
+        n_parts = n if size >= LONG else 1
+        self.parts = _cuts(size, n_parts, ALIGN)
         self.penalties = [0.0] * n_parts
         self.plans, self.inputs, self.shares = [], [], []
         for part, (lo, hi) in enumerate(self.rows):
-            gradients = net._pairs(step.gradients[part])
+            gradients = network.pairs(step.gradients[part])
             uniforms = [uniform[lo:hi] for uniform in self.uniforms]
-            self.plans.append(
-                Plan(net._hidden, net._last, gradients, uniforms, step.criterion, hi - lo)
-            )
-            self.inputs.append(np.empty((hi - lo, net.architecture.in_features), net.dtype))
+            self.plans.append(Plan(network, gradients, uniforms, step.criterion, hi - lo))
+            self.inputs.append(np.empty((hi - lo, network.in_features), dtype))
             self.shares.append(self.share[lo:hi])
-        weights = [part for (part, shape), *_ in net._layout if len(shape) == 2]
+        has_penalty = step.objective.l1 or step.objective.l2
         self.penalized = [
             [
                 (max(lo, w.start), min(hi, w.stop))
-                for w in weights
-                if (step.l1 or step.l2) and max(lo, w.start) < min(hi, w.stop)
+                for w in network.matrices
+                if has_penalty and max(lo, w.start) < min(hi, w.stop)
             ]
             for lo, hi in self.parts
         ]
@@ -279,10 +270,11 @@ class _Batch:
 
     def add_up_part(self, part: int) -> None:
         """Add up the gradients of a worker's part of the vector, and the penalty's."""
-        step = self.step
-        add_up.fastest(step.gradients, self.n, *self.parts[part])
+        gradients, objective = self.step.gradients, self.step.objective
+        add_up.fastest(gradients, self.n, *self.parts[part])
+        theta, l1, l2 = self.network.parameters, objective.l1, objective.l2
         self.penalties[part] = sum(
-            add_penalty.fastest(step.gradients[0], self.net.parameters, lo, hi, step.l1, step.l2)
+            add_penalty.fastest(gradients[0], theta, lo, hi, l1, l2)
             for lo, hi in self.penalized[part]
         )
 

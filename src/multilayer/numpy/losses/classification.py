@@ -9,7 +9,8 @@ from multilayer import checks
 from multilayer.errors import InvalidArgumentError, InvalidDataError, InvalidTypeError
 from multilayer.numpy.activations.outputs import log_softmax
 from multilayer.numpy.activations.sigmoids import logistic
-from multilayer.numpy.losses.base import Array, Loss, check_lengths
+from multilayer.numpy.losses.base import Array, Loss
+from multilayer.numpy.losses.targets import check_lengths
 
 __all__ = ["NLL", "BinaryCrossEntropy", "CrossEntropy"]
 

@@ -9,8 +9,9 @@ import numpy.typing as npt
 
 from multilayer import checks
 from multilayer.errors import InvalidArgumentError, InvalidDataError
-from multilayer.numpy.losses.base import Array, Loss, check_lengths
+from multilayer.numpy.losses.base import Array, Loss
 from multilayer.numpy.losses.classification import CrossEntropy, class_labels
+from multilayer.numpy.losses.targets import check_lengths
 
 __all__ = ["GroupedCrossEntropy"]
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import numpy.typing as npt
@@ -34,6 +34,8 @@ class LBFGS:
         Stop when an iteration lowers the loss by less than this share of it; by default 64 ε of
         float64, where nothing but rounding is left.
     """
+
+    takes_steps: ClassVar[bool] = False
 
     tolerance: float = 1e-4
     max_evaluations: int = 15_000

@@ -1,0 +1,341 @@
+"""MLP: a network as people hold it, that of an Architecture, with everything checked."""
+
+from collections.abc import Mapping
+from html import escape
+from typing import Any, Self
+
+import numpy as np
+import numpy.typing as npt
+
+from multilayer import checks
+from multilayer.architecture import Architecture
+from multilayer.errors import InvalidArgumentError, InvalidDataError, InvalidTypeError
+from multilayer.numpy.assembly import assemble
+from multilayer.numpy.fast.prediction import Predictor
+from multilayer.numpy.initializers import INITIALIZERS, Initializer
+from multilayer.numpy.layers import Affine, Layer
+from multilayer.numpy.losses import LOSSES, Loss
+from multilayer.numpy.network import Pair
+from multilayer.numpy.objective import Batch, Objective
+from multilayer.numpy.optimizers import LBFGS, Optimizer
+from multilayer.numpy.trainer import Trainer, checked_samples
+from multilayer.numpy.weights import check_pairs, check_state
+from multilayer.registry import resolve
+from multilayer.samples import LazySamples
+
+__all__ = ["MLP"]
+
+Array = npt.NDArray[Any]
+
+DTYPES = ("float32", "float64")
+
+
+class MLP:
+    """A multilayer perceptron whose parameters lie in one vector.
+
+    Parameters
+    ----------
+    architecture : Architecture
+        What to build.
+    dtype : {"float32", "float64"}
+        The type of parameters, and of all arithmetic.
+    initializer : str or Initializer
+        How the weights are drawn: see ``INITIALIZERS``.
+    rng : numpy.random.Generator, optional
+        Draws the weights; None takes a fresh one, seeded by the system.
+
+    Raises
+    ------
+    InvalidArgumentError, InvalidTypeError
+        If an argument is not one of those above, or there is no memory for the network.
+
+    Examples
+    --------
+    >>> architecture = Architecture(in_features=2, hidden_features=(3,), out_features=1)
+    >>> net = MLP(architecture, rng=np.random.default_rng(0))
+    >>> net
+    MLP(2-3-1, relu → identity, 13 parameters, float32)
+    >>> net([[0.5, -1.0]]).shape
+    (1, 1)
+    """
+
+    options = ()
+    """What `fit` can be given for this engine beyond its own parameters: nothing."""
+
+    def __init__(
+        self,
+        architecture: Architecture,
+        *,
+        dtype: str | type[np.floating[Any]] | np.dtype[Any] = "float32",
+        initializer: str | Initializer = "kaiming_uniform",
+        rng: np.random.Generator | None = None,
+    ) -> None:
+        if not isinstance(architecture, Architecture):
+            msg = f"architecture of MLP must be an Architecture; got {architecture!r}"
+            raise InvalidTypeError(msg)
+        self.architecture = architecture
+        self.dtype = _dtype(dtype)
+        draw = resolve(initializer, INITIALIZERS, Initializer)
+        rng = checks.random_generator(rng, "MLP")
+
+        try:
+            self._assemble(np.zeros(architecture.n_parameters, dtype=self.dtype))
+        except (MemoryError, ValueError) as error:
+            msg = f"no memory for a network of {architecture.n_parameters:,} parameters"
+            raise InvalidArgumentError(msg) from error
+        for layer in self.layers:
+            if isinstance(layer, Affine):
+                n_out, n_in = layer.W.shape
+                layer.W[:] = draw.weights(n_out, n_in, rng)
+                if layer.b is not None:
+                    layer.b[:] = draw.biases(n_out, n_in, rng)
+
+    def _assemble(self, parameters: Array) -> None:
+        """Build the network over this vector."""
+        self.network = assemble(self.architecture, parameters)
+        self._predictor = Predictor(self.network)
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {
+            "architecture": self.architecture,
+            "parameters": self.parameters.copy(),
+            "state": {name: array.copy() for name, array in self.state.items()},
+        }
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        # Copies made entry by entry would lose that the layers' arrays are views of one vector.
+        self.architecture = state["architecture"]
+        parameters = state["parameters"].copy()
+        self.dtype = parameters.dtype
+        self._assemble(np.empty_like(parameters))
+        self.parameters[:] = parameters
+        for name, array in self.state.items():
+            array[:] = state["state"][name]
+
+    def __repr__(self) -> str:
+        a = self.architecture
+        widths = "-".join(map(str, (a.in_features, *a.hidden_features, a.out_features)))
+        names = dict.fromkeys(layer.activation for layer in a.hidden_layers)
+        flow = " → ".join([*names, a.output])
+        return f"MLP({widths}, {flow}, {self.n_parameters:,} parameters, {self.dtype})"
+
+    def _repr_html_(self) -> str:
+        """Let notebooks show the layers as a table."""
+        return f"<code>{escape(repr(self))}</code>{self.architecture._repr_html_()}"
+
+    # The parameters ------------------------------------------------------------------------
+
+    @property
+    def parameters(self) -> Array:
+        """The vector of all parameters, in forward order; writing to it changes the network."""
+        return self.network.parameters
+
+    @property
+    def n_parameters(self) -> int:
+        """How many parameters there are."""
+        return self.network.parameters.size
+
+    @property
+    def layers(self) -> tuple[Layer, ...]:
+        """The layers in forward order, residual blocks opened."""
+        return tuple(self.network.layers)
+
+    @property
+    def weights(self) -> list[Pair]:
+        """A pair of views of each layer's parameters, in forward order.
+
+        (W, b) of an affine layer, with W of shape (out_features, in_features), and b None where
+        there is no bias; (γ, β) of a normalisation.
+        """
+        return self.network.pairs(self.parameters)
+
+    def set_weights(self, weights: object) -> None:
+        """Copy pairs of arrays, shaped as in `weights`, into the network.
+
+        Raises
+        ------
+        InvalidDataError, InvalidTypeError
+            If number, shapes or values do not fit. Nothing is changed then.
+        """
+        # Copies, since views of our own may come in.
+        arrays = check_pairs(weights, self.weights, self.dtype)
+        for array, source in [(array, source.copy()) for array, source in arrays]:
+            array[:] = source
+
+    @property
+    def state(self) -> dict[str, Array]:
+        """What training keeps besides parameters: running statistics of batch normalisation."""
+        return self.network.state
+
+    def set_state(self, state: Mapping[str, object]) -> None:
+        """Copy running statistics, named as in `state`, into the network; all or nothing."""
+        for array, source in check_state(state, self.state, self.dtype):
+            array[:] = source
+
+    def copy(self, dtype: str | type[np.floating[Any]] | np.dtype[Any] | None = None) -> Self:
+        """Return a network of its own memory with the same numbers, in another dtype if given."""
+        twin = type(self)(self.architecture, dtype=dtype or self.dtype, initializer="zeros")
+        twin.parameters[:] = self.parameters
+        for name, array in twin.state.items():
+            array[:] = self.state[name]
+        return twin
+
+    def flatten(self, pairs: list[Pair]) -> Array:
+        """Return pairs of arrays, such as gradients, as one vector in the order of `parameters`.
+
+        It is what an optimizer's `update` takes.
+        """
+        if len(pairs) != (n := len(self.weights)):
+            msg = f"pairs of flatten must be {n}, as in weights; got {len(pairs)}"
+            raise InvalidDataError(msg)
+        return np.concatenate(
+            [array.ravel() for pair in pairs for array in pair if array is not None]
+        )
+
+    # What it computes ----------------------------------------------------------------------
+
+    def __call__(self, X: object) -> Array:
+        """Return the outputs, of shape (n_samples, out_features): the link function's values.
+
+        Parameters
+        ----------
+        X : array of shape (n_samples, in_features) or LazySamples
+            Finite numbers. Further axes, as of images, are flattened. Lazy samples are read as they
+            are needed.
+
+        Raises
+        ------
+        InvalidDataError, InvalidTypeError
+            If X has another shape, no samples, or entries that are no finite numbers.
+        """
+        return self.network.link.forward(self.logits(X))
+
+    def logits(self, X: object) -> Array:
+        """Return the last layer's values before the link function."""
+        return self._predictor.logits(self._samples(X))
+
+    def features(self, X: object) -> Array:
+        """Return ψ(x), the last hidden layer's output: the features that the network has learned.
+
+        Without hidden layers it is X itself.
+        """
+        x = self._samples(X)
+        features = self._predictor.features(x)
+        return features.copy() if features is x else features  # never the caller's own memory
+
+    # What it learns from -------------------------------------------------------------------
+
+    def loss_and_gradients(
+        self,
+        X: object,
+        y: object,
+        *,
+        loss: str | Loss,
+        l1: float = 0.0,
+        l2: float = 0.0,
+        sample_weight: object = None,
+        training: bool = True,
+        rng: np.random.Generator | None = None,
+    ) -> tuple[float, list[Pair]]:
+        r"""Return the loss, penalty included, and its gradient in each parameter.
+
+        .. math:: J = L(f(X), y) + \frac{λ_2}{2} \sum ‖W‖^2 + λ_1 \sum |W|,
+
+        where the sums run over the weights of affine layers, not over biases and normalisations.
+
+        Parameters
+        ----------
+        X : array of shape (n_samples, in_features)
+        y : array of shape (n_samples,) or (n_samples, out_features)
+            Labels, probabilities or values, as the loss takes them.
+        loss : str or Loss
+            See ``LOSSES``.
+        l1, l2 : float
+            λ₁, λ₂ ≥ 0.
+        sample_weight : array of shape (n_samples,), optional
+            Non-negative weights; the loss is the weighted mean.
+        training : bool
+            Whether dropout drops and batch normalisation takes the batch's statistics.
+        rng : numpy.random.Generator, optional
+            Draws the dropout masks; needed if there is dropout and `training`.
+
+        Returns
+        -------
+        value : float
+        gradients : list of (dW, db)
+            Arrays shaped as in `weights`: views of one vector.
+
+        Raises
+        ------
+        InvalidDataError, InvalidArgumentError, InvalidTypeError
+            If an argument cannot be used. The network is never changed.
+        """
+        if training and rng is None and any(h.dropout for h in self.architecture.hidden_layers):
+            msg = (
+                "rng of loss_and_gradients must be a numpy.random.Generator for a network with "
+                "dropout, or training False; got None"
+            )
+            raise InvalidArgumentError(msg)
+        if rng is not None:
+            rng = checks.random_generator(rng, "loss_and_gradients")
+        chosen = resolve(loss, LOSSES, Loss)
+        training = checks.flag(training, "training", "loss_and_gradients")
+        l1, l2 = (
+            checks.real(value, name, "loss_and_gradients", "[0, inf)")
+            for name, value in (("l1", l1), ("l2", l2))
+        )
+        batch = self.batch(X, y, sample_weight, chosen)
+        objective = Objective(chosen, l1, l2)
+        value, gradient, _ = objective.value_and_gradient(
+            self.network, batch, training=training, rng=rng
+        )
+        return value, self.network.pairs(gradient)
+
+    def trainer(
+        self,
+        *,
+        loss: str | Loss,
+        optimizer: str | Optimizer | LBFGS,
+        l1: float = 0.0,
+        l2: float = 0.0,
+        clip_norm: float | None = None,
+        clip_value: float | None = None,
+        rng: np.random.Generator | None = None,
+    ) -> Trainer:
+        """Return what `multilayer.training.fit` trains this network with: see `Trainer`."""
+        return Trainer(
+            self,
+            loss=loss,
+            optimizer=optimizer,
+            l1=l1,
+            l2=l2,
+            clip_norm=clip_norm,
+            clip_value=clip_value,
+            rng=rng,
+        )
+
+    def batch(self, X: object, y: object, sample_weight: object, loss: Loss) -> Batch:
+        """Return samples, targets and weights as `take_step` takes them, checked.
+
+        Raises
+        ------
+        InvalidDataError, InvalidArgumentError, InvalidTypeError
+            If they are not of this network, or the loss is not of its output.
+        """
+        x, targets, weight = checked_samples(self, X, y, sample_weight, loss)
+        return Batch(np.ascontiguousarray(x[:], dtype=self.dtype), targets, weight)
+
+    def _samples(self, X: object) -> Array | LazySamples:
+        return checks.samples(X, self.architecture.in_features, self.dtype)
+
+
+def _dtype(dtype: object) -> np.dtype[Any]:
+    """Return the numpy dtype, if it is one that networks are made in."""
+    try:
+        found = None if dtype is None else np.dtype(dtype)  # type: ignore[call-overload]
+    except TypeError:
+        found = None
+    if found is None or found not in [np.dtype(name) for name in DTYPES]:
+        msg = f"dtype of MLP must be one of {', '.join(DTYPES)}; got {dtype!r}"
+        raise InvalidArgumentError(msg)
+    return found

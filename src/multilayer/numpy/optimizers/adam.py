@@ -1,0 +1,42 @@
+"""Adam."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from multilayer.numpy.optimizers.base import Array, Optimizer, State
+
+__all__ = ["Adam", "moments"]
+
+
+@dataclass(frozen=True)
+class Adam(Optimizer):
+    """Adaptive moment estimation (Kingma & Ba 2015, algorithm 1).
+
+    m ← β₁ m + (1 − β₁) g, v ← β₂ v + (1 − β₂) g², both starting at 0 and therefore too small by
+    1 − βᵗ: m̂ = m/(1 − β₁ᵗ), v̂ = v/(1 − β₂ᵗ), θ ← θ − η m̂/(√v̂ + ε).
+
+    The ε stands outside the root, beside the corrected √v̂, as in the algorithm and in PyTorch;
+    TensorFlow and scikit-learn add it to the uncorrected √v.
+    """
+
+    learning_rate: float = 1e-3
+    beta_1: float = 0.9
+    beta_2: float = 0.999
+    epsilon: float = 1e-8
+
+    vectors = ("m", "v")
+
+    def _step(self, parameters: Array, gradient: Array, state: State, rate: float) -> None:
+        m_hat, v_hat = moments(gradient, state, self.beta_1, self.beta_2)
+        parameters -= rate * m_hat / (np.sqrt(v_hat) + self.epsilon)
+
+
+def moments(gradient: Array, state: State, beta_1: float, beta_2: float) -> tuple[Array, Array]:
+    """Take the gradient into the running moments m and v; return them corrected for their start."""
+    m, v, t = state["m"], state["v"], state["step"]
+    m *= beta_1
+    m += (1 - beta_1) * gradient
+    v *= beta_2
+    v += (1 - beta_2) * gradient * gradient
+    return m / (1 - beta_1**t), v / (1 - beta_2**t)

@@ -1,0 +1,65 @@
+"""Stochastic gradient descent."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from multilayer.errors import InvalidArgumentError
+from multilayer.numpy.optimizers.base import Array, Optimizer, State
+
+__all__ = ["SGD"]
+
+
+@dataclass(frozen=True)
+class SGD(Optimizer):
+    """Stochastic gradient descent, θ ← θ − η v, with momentum.
+
+    With g ← g + λ θ (`weight_decay`, added to the gradient, of biases too) and v ← μ v + g; with
+    Nesterov's momentum θ ← θ − η (g + μ v) (Sutskever et al. 2013, eqs. 1–4, in PyTorch's form,
+    where η stands outside v: a change of η acts on the momentum at once).
+
+    Parameters
+    ----------
+    learning_rate : float
+        η > 0.
+    momentum : float
+        μ in [0, 1).
+    nesterov : bool
+        Whether to look ahead; needs a momentum.
+    weight_decay : float
+        λ ≥ 0.
+
+    Examples
+    --------
+    >>> theta = np.array([1.0])
+    >>> optimizer = SGD(learning_rate=0.1)
+    >>> optimizer.update(theta, np.array([2.0]), optimizer.initial_state(theta))
+    >>> theta
+    array([0.8])
+    """
+
+    learning_rate: float = 0.01
+    momentum: float = 0.0
+    nesterov: bool = False
+    weight_decay: float = 0.0
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.nesterov and not self.momentum:
+            msg = "nesterov of SGD needs a momentum above 0; got momentum 0"
+            raise InvalidArgumentError(msg)
+
+    def initial_state(self, parameters: Array) -> State:
+        """Return the state before the first step; without momentum there is no velocity."""
+        velocity = {"velocity": np.zeros_like(parameters)} if self.momentum else {}
+        return {"step": 0} | velocity
+
+    def _step(self, parameters: Array, gradient: Array, state: State, rate: float) -> None:
+        if self.weight_decay:
+            gradient = gradient + self.weight_decay * parameters
+        if self.momentum:
+            velocity = state["velocity"]
+            velocity *= self.momentum
+            velocity += gradient
+            gradient = gradient + self.momentum * velocity if self.nesterov else velocity
+        parameters -= rate * gradient
