@@ -7,6 +7,8 @@ nothing. The engine from scratch is `multilayer.numpy`, the training loop `multi
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from multilayer.version import __version__
+
 if TYPE_CHECKING:
     from multilayer.architecture import Architecture
     from multilayer.errors import MultilayerError
@@ -22,7 +24,6 @@ __all__ = [
     "load",
 ]
 
-__version__ = "0.1.0"
 
 _HOMES = {
     "Architecture": "multilayer.architecture.Architecture",

@@ -8,7 +8,6 @@ import typer
 from rich.console import Console
 from typer.exceptions import TyperException
 
-import multilayer
 from multilayer.cli import (
     activations,
     data,
@@ -24,6 +23,7 @@ from multilayer.cli import (
 )
 from multilayer.cli.command import Command
 from multilayer.errors import DivergenceError, ExportError, MultilayerError
+from multilayer.version import __version__
 
 __all__ = ["app", "run"]
 
@@ -49,7 +49,7 @@ app.command("activations", cls=Command)(activations.activations)
 
 def _version(asked: bool) -> None:
     if asked:
-        typer.echo(f"multilayer {multilayer.__version__}")
+        typer.echo(f"multilayer {__version__}")
         raise typer.Exit
 
 

@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 
-import multilayer
 from multilayer import checks
 from multilayer.architecture import Architecture
 from multilayer.errors import (
@@ -23,6 +22,7 @@ from multilayer.files.versions import inputs_of_version_3, targets_of_version_3
 from multilayer.json_text import printable, read_json
 from multilayer.model import Model, inputs_from_dict, targets_from_dict
 from multilayer.numpy.mlp import MLP
+from multilayer.version import __version__
 
 __all__ = ["load_model", "save_model"]
 
@@ -134,7 +134,7 @@ def _assemble(container: Container) -> Model:
     version = texts.get("format_version")
     if version not in READ_VERSIONS:
         msg = (
-            f"its format version is {version}; multilayer {multilayer.__version__} reads versions "
+            f"its format version is {version}; multilayer {__version__} reads versions "
             f"{' and '.join(READ_VERSIONS)}"
         )
         raise InvalidDataError(msg)
@@ -199,7 +199,7 @@ def _to_json(name: str, part: Any) -> str:
 
 def _versions() -> dict[str, str]:
     return {
-        "multilayer": multilayer.__version__,
+        "multilayer": __version__,
         "numpy": np.__version__,
         "python": platform.python_version(),
     }

@@ -8,7 +8,7 @@ the same, faster; and ``gradcheck.py`` proves the derivatives.
 
 from multilayer.numpy.activations import ACTIVATIONS, OUTPUTS, Activation, Elementwise
 from multilayer.numpy.blocks import Dropout, Residual
-from multilayer.numpy.clipping import clip_by_norm, clip_by_value
+from multilayer.numpy.clipping import Clip, clip_by_norm, clip_by_value
 from multilayer.numpy.gradcheck import GradientReport, check_gradients, smooth_problem
 from multilayer.numpy.initializers import (
     INITIALIZERS,
@@ -39,7 +39,7 @@ from multilayer.numpy.losses import (
 from multilayer.numpy.mlp import MLP
 from multilayer.numpy.network import Network
 from multilayer.numpy.normalization import BatchNorm, LayerNorm
-from multilayer.numpy.objective import Batch, Clip, Objective, take_step
+from multilayer.numpy.objective import Batch, Objective, take_step
 from multilayer.numpy.observation import LayerObservation, observe
 from multilayer.numpy.optimizers import (
     LBFGS,

@@ -1,6 +1,7 @@
 """Clipping: gradients are kept from being too long, or their entries from being too large."""
 
 import math
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -8,7 +9,7 @@ import numpy.typing as npt
 
 from multilayer import checks
 
-__all__ = ["clip_by_norm", "clip_by_value"]
+__all__ = ["Clip", "clip_by_norm", "clip_by_value"]
 
 Array = npt.NDArray[Any]
 
@@ -43,3 +44,17 @@ def clip_by_value(gradient: Array, max_value: float) -> Array:
     """
     max_value = checks.real(max_value, "max_value", "clip_by_value", "(0, inf)")
     return np.clip(gradient, -max_value, max_value)
+
+
+@dataclass(frozen=True)
+class Clip:
+    """Keeps a gradient's entries within ±value, and then its length within norm."""
+
+    norm: float | None = None
+    value: float | None = None
+
+    def __call__(self, gradient: Array) -> Array:
+        """Return the gradient, clipped."""
+        if self.value is not None:
+            gradient = clip_by_value(gradient, self.value)
+        return gradient if self.norm is None else clip_by_norm(gradient, self.norm)

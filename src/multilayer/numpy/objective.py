@@ -9,12 +9,12 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from multilayer.numpy.clipping import clip_by_norm, clip_by_value
+from multilayer.numpy.clipping import Clip
 from multilayer.numpy.losses.base import Loss
 from multilayer.numpy.network import Network, Pass
 from multilayer.numpy.optimizers.base import Optimizer, State
 
-__all__ = ["Batch", "Clip", "Objective", "take_step"]
+__all__ = ["Batch", "Objective", "take_step"]
 
 Array = npt.NDArray[Any]
 
@@ -48,28 +48,16 @@ class Objective:
     l1: float = 0.0
     l2: float = 0.0
 
-    def value(
-        self,
-        network: Network,
-        batch: Batch,
-        *,
-        training: bool = True,
-        rng: np.random.Generator | None = None,
-    ) -> float:
-        """Return J alone: see `Layer.forward` for `training` and `rng`."""
-        forward = network.forward(batch.x, training=training, rng=rng)
+    def value(self, network: Network, batch: Batch, **mode: Any) -> float:
+        """Return J. `mode` is `training` and `rng`: see `Layer.forward`."""
+        forward = network.forward(batch.x, **mode)
         return self.at_logits(network, forward.logits, batch)[0] + self.penalty(network)
 
     def value_and_gradient(
-        self,
-        network: Network,
-        batch: Batch,
-        *,
-        training: bool = True,
-        rng: np.random.Generator | None = None,
+        self, network: Network, batch: Batch, **mode: Any
     ) -> tuple[float, Array, Pass]:
         """Return J, its gradient in θ, and the way forward that led to it."""
-        forward = network.forward(batch.x, training=training, rng=rng)
+        forward = network.forward(batch.x, **mode)
         value, dz = self.at_logits(network, forward.logits, batch)
         gradient = network.backward(dz, forward)
         return value + self.penalty(network, gradient), gradient, forward
@@ -95,20 +83,6 @@ class Objective:
         return penalty
 
 
-@dataclass(frozen=True)
-class Clip:
-    """Keeps a gradient's entries within ±value, and then its length within norm."""
-
-    norm: float | None = None
-    value: float | None = None
-
-    def __call__(self, gradient: Array) -> Array:
-        """Return the gradient, clipped."""
-        if self.value is not None:
-            gradient = clip_by_value(gradient, self.value)
-        return gradient if self.norm is None else clip_by_norm(gradient, self.norm)
-
-
 def take_step(
     network: Network,
     objective: Objective,
@@ -117,7 +91,7 @@ def take_step(
     batch: Batch,
     learning_rate: float | None = None,
     *,
-    clip: Clip = Clip(),
+    clip: Clip | None = None,
     rng: np.random.Generator | None = None,
 ) -> float:
     """Take one step of training on a batch: change the network and `state`; return J before it.
@@ -132,7 +106,7 @@ def take_step(
     batch : Batch
     learning_rate : float, optional
         The optimizer's own by default.
-    clip : Clip
+    clip : Clip, optional
     rng : numpy.random.Generator, optional
         Draws the dropout masks.
 
@@ -150,7 +124,8 @@ def take_step(
     >>> theta.round(2)
     array([1.4 , 0.25])
     """
-    value, gradient, forward = objective.value_and_gradient(network, batch, rng=rng)
-    optimizer.update(network.parameters, clip(gradient), state, learning_rate)
+    value, gradient, forward = objective.value_and_gradient(network, batch, training=True, rng=rng)
+    gradient = gradient if clip is None else clip(gradient)
+    optimizer.update(network.parameters, gradient, state, learning_rate)
     network.update_state(forward)
     return value

@@ -12,11 +12,12 @@ from multilayer import checks
 from multilayer.architecture import Architecture
 from multilayer.errors import InvalidArgumentError
 from multilayer.groups import join, part_of
+from multilayer.numpy.clipping import Clip
 from multilayer.numpy.fast.prediction import Predictor
 from multilayer.numpy.fast.step import Step
 from multilayer.numpy.losses import LOSSES, Loss
 from multilayer.numpy.network import Network
-from multilayer.numpy.objective import Clip, Objective
+from multilayer.numpy.objective import Objective
 from multilayer.numpy.optimizers import LBFGS, Optimizer, State, resolve_optimizer
 from multilayer.randomness import generator_state, set_generator_state
 from multilayer.registry import resolve
@@ -68,7 +69,7 @@ class Trainer:
         clip_value: float | None,
         rng: np.random.Generator | None,
     ) -> None:
-        self.net: Any = net  # an MLP, which stands above
+        self.net = net
         self.loss = resolve(loss, LOSSES, Loss)
         self.loss.check_architecture(net.architecture)
         self.optimizer = resolve_optimizer(optimizer)

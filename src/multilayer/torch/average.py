@@ -2,13 +2,11 @@
 
 from copy import deepcopy
 from itertools import chain
-from typing import TYPE_CHECKING
 
 import torch
 from torch.optim.swa_utils import get_ema_multi_avg_fn
 
-if TYPE_CHECKING:
-    from multilayer.torch.network import MLP
+from multilayer.torch.module import Net
 
 __all__ = ["RunningAverage"]
 
@@ -34,13 +32,13 @@ class RunningAverage:
         Whether there has been one.
     """
 
-    def __init__(self, net: "MLP", decay: float) -> None:
+    def __init__(self, net: Net, decay: float) -> None:
         self.net = deepcopy(net)
         self._move = get_ema_multi_avg_fn(decay)  # type: ignore[no-untyped-call]
         self.has_begun = False
 
     @torch.no_grad()
-    def update(self, net: "MLP") -> None:
+    def update(self, net: Net) -> None:
         """Take the weights after a step into the average."""
         averages, values = (
             [tensor.detach() for tensor in chain(each.parameters(), each.buffers())]

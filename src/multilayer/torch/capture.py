@@ -9,7 +9,7 @@ what the optimizer counts.
 
 import warnings
 from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING, Protocol
+from typing import Protocol
 
 import torch
 from torch import nn
@@ -17,10 +17,8 @@ from torch.optim import SGD, Adagrad, Adam, AdamW, NAdam, RMSprop
 
 from multilayer.numpy.losses import Loss
 from multilayer.torch import losses
+from multilayer.torch.module import Net
 from multilayer.torch.optimizers import Lion
-
-if TYPE_CHECKING:
-    from multilayer.torch.network import MLP
 
 __all__ = ["Captured", "CudaGraphs", "Recorder", "can_capture", "make_capturable"]
 
@@ -48,7 +46,7 @@ HOOKS = (
 )
 
 
-def can_capture(net: "MLP", loss: Loss, optimizer: torch.optim.Optimizer) -> bool:
+def can_capture(net: Net, loss: Loss, optimizer: torch.optim.Optimizer) -> bool:
     """Return whether replaying a step's kernels does all that the step does.
 
     Modules, losses and hooks of one's own may do anything in Python, of which a recording keeps

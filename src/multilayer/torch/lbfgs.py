@@ -1,17 +1,15 @@
 """L-BFGS on a module: SciPy's, on the vector of all parameters."""
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy.typing as npt
 import torch
 from torch.nn.utils import parameters_to_vector, vector_to_parameters
 
 from multilayer.numpy.optimizers import LBFGS
+from multilayer.torch.module import Net
 from multilayer.torch.placement import Batch, to_device
-
-if TYPE_CHECKING:
-    from multilayer.torch.network import MLP
 
 __all__ = ["minimize"]
 
@@ -21,7 +19,7 @@ Tensor = torch.Tensor
 
 def minimize(
     optimizer: LBFGS,
-    net: "MLP",
+    net: Net,
     data: Batch,
     backward: Callable[[Batch], Tensor],
     n_iterations: int,

@@ -15,6 +15,7 @@ from multilayer.numpy.mlp import MLP as NumpyMLP
 from multilayer.registry import resolve
 from multilayer.torch.activations import OUTPUTS
 from multilayer.torch.layers import hidden_layer
+from multilayer.torch.module import Net
 from multilayer.torch.trainer import Trainer
 
 __all__ = ["MLP", "find_device"]
@@ -25,7 +26,7 @@ Pair = tuple[Array, Array | None]
 DTYPES = {"float32": torch.float32, "float64": torch.float64}
 
 
-class MLP(nn.Module):
+class MLP(Net):
     """A multilayer perceptron as a plain module, for any PyTorch loop or for `fit`.
 
     Parameters
@@ -145,16 +146,6 @@ class MLP(nn.Module):
         """Let notebooks show the layers as a table."""
         told = f"multilayer.torch.MLP, {self.dtype}, on {self.device}"
         return f"<code>{told}</code>{self.architecture._repr_html_()}"
-
-    @property
-    def device(self) -> torch.device:
-        """Where the parameters lie."""
-        return self.last.weight.device
-
-    @property
-    def dtype(self) -> str:
-        """The parameters' type, ``"float32"`` or ``"float64"``."""
-        return str(self.last.weight.dtype).removeprefix("torch.")
 
     @property
     def weights(self) -> list[Pair]:

@@ -1,7 +1,6 @@
 """Objective: the loss of a batch, penalty included, as a module."""
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
 
 import torch
 from torch import nn
@@ -9,9 +8,7 @@ from torch import nn
 from multilayer.numpy.losses import Loss
 from multilayer.torch import distributed
 from multilayer.torch.losses import mean_loss
-
-if TYPE_CHECKING:
-    from multilayer.torch.network import MLP
+from multilayer.torch.module import Net
 
 __all__ = ["Objective", "shares"]
 
@@ -25,7 +22,7 @@ class Objective(nn.Module):
     they are multiplied by the number of ranks.
     """
 
-    def __init__(self, net: "MLP", loss: Loss, l1: float, l2: float, n_ranks: int) -> None:
+    def __init__(self, net: Net, loss: Loss, l1: float, l2: float, n_ranks: int) -> None:
         super().__init__()
         self.net = net
         self.loss = loss

@@ -1,15 +1,13 @@
 """Where samples lie: on the host, or whole on the network's device if there is room."""
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import torch
 
 from multilayer.samples import LazySamples
-
-if TYPE_CHECKING:
-    from multilayer.torch.network import MLP
+from multilayer.torch.module import Net
 
 __all__ = ["Batch", "as_index", "on_host", "place", "to_device", "together", "whole"]
 
@@ -66,7 +64,7 @@ def as_index(X: Any, order: Array) -> Any:
     return torch.from_numpy(order).to(X.device) if isinstance(X, Tensor) else order
 
 
-def to_device(part: Any, net: "MLP") -> Tensor:
+def to_device(part: Any, net: Net) -> Tensor:
     """Return a batch's part as a tensor on the network's device."""
     tensor = torch.as_tensor(part)
     dtype = net.last.weight.dtype if tensor.is_floating_point() else None

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -13,9 +13,9 @@ from torch.nn.parallel import DistributedDataParallel
 from multilayer import checks
 from multilayer.errors import InvalidArgumentError
 from multilayer.groups import join, part_of
+from multilayer.numpy.clipping import Clip
 from multilayer.numpy.losses import LOSSES, Loss
-from multilayer.numpy.objective import Clip
-from multilayer.numpy.optimizers import LBFGS, resolve_optimizer
+from multilayer.numpy.optimizers import LBFGS, Optimizer, resolve_optimizer
 from multilayer.numpy.trainer import check_deterministic
 from multilayer.registry import Names, resolve
 from multilayer.torch import capture, distributed
@@ -23,6 +23,7 @@ from multilayer.torch.average import RunningAverage
 from multilayer.torch.layers import Dropout
 from multilayer.torch.lbfgs import minimize
 from multilayer.torch.losses import mean_loss
+from multilayer.torch.module import Net
 from multilayer.torch.objective import Objective, shares
 from multilayer.torch.optimizers import check_own, clip_gradients, make_optimizer
 from multilayer.torch.placement import Batch, as_index, on_host, place, to_device, together, whole
@@ -33,10 +34,6 @@ from multilayer.torch.state import (
     set_module_arrays,
     set_optimizer_arrays,
 )
-
-if TYPE_CHECKING:
-    from multilayer.numpy.optimizers import Optimizer
-    from multilayer.torch.network import MLP
 
 __all__ = ["Trainer"]
 
@@ -80,10 +77,10 @@ class Trainer:
 
     def __init__(
         self,
-        net: "MLP",
+        net: Net,
         *,
         loss: str | Loss,
-        optimizer: "str | Optimizer | LBFGS | torch.optim.Optimizer",
+        optimizer: str | Optimizer | LBFGS | torch.optim.Optimizer,
         l1: float = 0.0,
         l2: float = 0.0,
         clip_norm: float | None = None,

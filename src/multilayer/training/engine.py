@@ -27,8 +27,8 @@ class Trainer(Protocol):
     """A network with its loss and optimizer: takes steps, evaluates, keeps and restores."""
 
     @property
-    def net(self) -> "Engine":
-        """The network."""
+    def net(self) -> Any:
+        """The `Engine` that it trains."""
 
     @property
     def loss(self) -> _Loss:

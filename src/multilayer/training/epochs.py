@@ -4,7 +4,7 @@ import math
 import operator
 import time
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
@@ -21,11 +21,9 @@ from multilayer.training.arguments import take_rows
 from multilayer.training.callbacks import Callback
 from multilayer.training.engine import Batch, Trainer
 from multilayer.training.history import History
+from multilayer.training.keeper import Keeper
 from multilayer.training.metrics import Metric
 from multilayer.training.run import Run
-
-if TYPE_CHECKING:
-    from multilayer.training.keeper import Keeper
 
 __all__ = ["Loop"]
 
@@ -67,7 +65,7 @@ class Loop:
         schedule: Schedule | None,
         callbacks: Sequence[Callback],
         rng: np.random.Generator,
-        keeper: "Keeper | None" = None,
+        keeper: Keeper | None = None,
     ) -> None:
         self.run = run
         self.trainer = trainer

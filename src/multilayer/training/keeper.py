@@ -6,7 +6,7 @@ import signal
 import threading
 import time
 from types import FrameType
-from typing import TYPE_CHECKING, Any, Self
+from typing import Any, Protocol, Self
 
 import numpy as np
 
@@ -15,10 +15,20 @@ from multilayer.randomness import generator_state, set_generator_state
 from multilayer.training.checkpoint import Checkpoint, Kept
 from multilayer.training.run import Run
 
-if TYPE_CHECKING:
-    from multilayer.training.epochs import Loop
-
 __all__ = ["Keeper"]
+
+
+class Resumable(Protocol):
+    """A training that can be put where it was: a loop over epochs."""
+
+    def description(self) -> dict[str, Any]:
+        """Return what it trains, and how, as JSON has it."""
+
+    def state(self) -> tuple[dict[str, Any], dict[str, Any]]:
+        """Return where it is: numbers as JSON has them, and arrays by name."""
+
+    def set_state(self, numbers: dict[str, Any], arrays: dict[str, Any]) -> None:
+        """Put it where `state` said that it was."""
 
 
 class Keeper:
@@ -76,7 +86,7 @@ class Keeper:
             raise InvalidArgumentError(msg) from error
         self._start = start
 
-    def begin(self, loop: "Loop") -> None:
+    def begin(self, loop: Resumable) -> None:
         """Take a loop, and put it where the checkpoint has it, if there is one.
 
         Raises

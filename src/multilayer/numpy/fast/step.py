@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from multilayer.numpy.clipping import clip_by_norm
+from multilayer.numpy.clipping import Clip, clip_by_norm
 from multilayer.numpy.fast.blas import n_threads, single_threaded
 from multilayer.numpy.fast.criteria import criterion_of
 from multilayer.numpy.fast.plan import Plan, dropout_widths, is_by_rows
@@ -22,7 +22,7 @@ from multilayer.numpy.fast.source import Source
 from multilayer.numpy.fast.updates import Update, add_penalty, add_up, update_of
 from multilayer.numpy.fast.workers import Workers
 from multilayer.numpy.network import Network
-from multilayer.numpy.objective import Clip, Objective
+from multilayer.numpy.objective import Objective
 from multilayer.numpy.optimizers.base import Optimizer, State
 from multilayer.samples import LazySamples
 

@@ -6,30 +6,19 @@ Throughout, θ is the parameter vector, g the gradient, η the learning rate, t 
 step from 1; products and roots are taken element by element.
 """
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import numpy as np
 import numpy.typing as npt
 
-from multilayer import checks
 from multilayer.errors import InvalidDataError
+from multilayer.numpy.optimizers.hyperparameters import check_hyperparameters
 
 __all__ = ["Array", "Optimizer", "State"]
 
 Array = npt.NDArray[Any]
 State = dict[str, Any]
-
-_INTERVALS = {
-    "learning_rate": "(0, inf)",
-    "momentum": "[0, 1)",
-    "weight_decay": "[0, inf)",
-    "beta_1": "[0, 1)",
-    "beta_2": "[0, 1)",
-    "decay": "[0, 1)",
-    "momentum_decay": "[0, inf)",
-    "epsilon": "(0, inf)",
-}
 
 
 @dataclass(frozen=True)
@@ -50,14 +39,7 @@ class Optimizer:
     """The names of the state's vectors, each of the parameters' shape and zero at first."""
 
     def __post_init__(self) -> None:
-        owner = type(self).__name__
-        for field in fields(self):
-            value = getattr(self, field.name)
-            if field.name in _INTERVALS:
-                value = checks.real(value, field.name, owner, _INTERVALS[field.name])
-            else:
-                value = checks.flag(value, field.name, owner)
-            object.__setattr__(self, field.name, value)
+        check_hyperparameters(self)
 
     def initial_state(self, parameters: Array) -> State:
         """Return the state before the first step."""

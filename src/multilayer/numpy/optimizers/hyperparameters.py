@@ -1,0 +1,31 @@
+"""The intervals that optimizers' hyperparameters lie in."""
+
+from dataclasses import fields
+from typing import Any
+
+from multilayer import checks
+
+__all__ = ["check_hyperparameters"]
+
+INTERVALS = {
+    "learning_rate": "(0, inf)",
+    "momentum": "[0, 1)",
+    "weight_decay": "[0, inf)",
+    "beta_1": "[0, 1)",
+    "beta_2": "[0, 1)",
+    "decay": "[0, 1)",
+    "momentum_decay": "[0, inf)",
+    "epsilon": "(0, inf)",
+}
+
+
+def check_hyperparameters(optimizer: Any) -> None:
+    """Make numbers and flags of a dataclass's fields, or raise for one outside its interval."""
+    owner = type(optimizer).__name__
+    for field in fields(optimizer):
+        value = getattr(optimizer, field.name)
+        if field.name in INTERVALS:
+            value = checks.real(value, field.name, owner, INTERVALS[field.name])
+        else:
+            value = checks.flag(value, field.name, owner)
+        object.__setattr__(optimizer, field.name, value)
