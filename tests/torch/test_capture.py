@@ -18,12 +18,13 @@ from torch.utils._pytree import tree_leaves
 
 from multilayer import Architecture
 from multilayer.errors import DivergenceError
-from multilayer.numpy import LOSSES, SGD, Huber, Lion, Quantile
-from multilayer.numpy import OPTIMIZERS as HYPERPARAMETERS
+from multilayer.numpy import LOSSES, OPTIMIZERS, SGD, Huber, Lion, Quantile
 from multilayer.samples import LazySamples
 from multilayer.torch import ACTIVATIONS, MLP, Trainer, capture
 from multilayer.torch.placement import place, together
 from multilayer.training import Callback, Checkpoint, fit
+
+HYPERPARAMETERS = [name for name, cls in OPTIMIZERS.items() if cls.takes_steps]
 
 ATEN = torch.ops.aten
 LOOKS = (ATEN._local_scalar_dense.default, ATEN.nonzero.default, ATEN.equal.default,

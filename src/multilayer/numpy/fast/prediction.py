@@ -44,8 +44,8 @@ class Predictor:
     """
 
     def __init__(self, network: Network) -> None:
-        self._hidden, self._last = hidden, last = network.hidden, network.last
-        self._n_weights = sum(W.size for W in (*hidden.parameters, last.W) if W.ndim == 2)
+        self._hidden, self._last = network.hidden, network.last
+        self._n_weights = sum(place.stop - place.start for place in network.matrices)
         self._few = self._ways(plain)
         self._many: tuple[Forward, Forward] | None = None
 
