@@ -137,6 +137,13 @@ def test_what_is_printed_for_people(trees):
     assert "note:" not in result.stderr  # that it has not converged is told above
 
 
+def test_the_network_predicts_once(trees, trained, monkeypatch):
+    calls, call = [], MLP.__call__
+    monkeypatch.setattr(MLP, "__call__", lambda *given: calls.append(1) or call(*given))
+    assert run("predict", trained[1], trees / "trees.csv").exit_code == 0
+    assert calls == [1]
+
+
 def test_predictions_are_those_of_the_model(trees, trained, tmp_path):
     _, saved = trained
     table = pd.read_csv(trees / "trees.csv", keep_default_na=False, na_values=[""])
