@@ -53,13 +53,12 @@ def find_encoding(content: bytes, asked: str | None, path: object) -> str:
         If the file has another one.
     """
     known = asked or next((name for mark, name in MARKS.items() if content.startswith(mark)), None)
-    if known is None and b"\0" in content[:100]:  # UTF-16 without its mark
-        known = "utf-16-le" if content[1:2] == b"\0" else "utf-16-be"
-    for name in [known] if known else ["utf-8", "cp1252"]:
+    names = [known] if known else ["utf-8", "cp1252", "latin-1"]
+    if known is None and b"\0" in content[:100]:  # UTF-16 without its mark, or no text at all
+        names.insert(0, "utf-16-le" if content[1:2] == b"\0" else "utf-16-be")
+    for name in names:
         try:
-            text = opened(content, name)
-            while text.read(PART):
-                pass
+            _check_text(opened(content, name), path)
         except LookupError as error:
             msg = f"encoding must be one that Python knows, such as utf-8, cp1252; got {name!r}"
             raise InvalidArgumentError(msg) from error
@@ -69,7 +68,18 @@ def find_encoding(content: bytes, asked: str | None, path: object) -> str:
                 raise InvalidDataError(msg) from error
         else:
             return name
-    return "latin-1"  # which decodes everything
+    raise AssertionError  # latin-1 decodes everything
+
+
+def _check_text(text: TextIO, path: object) -> None:
+    """Raise if a file is not text, which has no NUL."""
+    line = 1
+    while part := text.read(PART):
+        if "\0" in part:
+            line += part.count("\n", 0, part.index("\0"))
+            msg = f"{path} must be text; got a NUL character, as in binary files, in line {line:,}"
+            raise InvalidDataError(msg)
+        line += part.count("\n")
 
 
 def _placed(error: UnicodeError, content: bytes, encoding: str) -> str:
@@ -136,7 +146,7 @@ def find_dialect(text: TextIO, separator: str | None, path: object) -> Dialect:
     The separator is the one by which the most lines have the same number of cells, and of several
     such the one that makes the most cells. The header is the first line of so many cells; or the
     line above, of one less, where rows have names, or where one of them ends in separators and the
-    other does not. What stands above it is passed over, and so are titles and comments of as many
+    other does not. What stands above it is skipped, and so are titles and comments of as many
     cells. A first line of numbers alone is a row, unless they are 0, 1, 2, ….
 
     Raises
@@ -160,7 +170,7 @@ def find_dialect(text: TextIO, separator: str | None, path: object) -> Dialect:
     if not rows:
         is_empty = not any(map(str.strip, lines))
         what = "it is empty" if is_empty else f"its first {len(lines)} lines have no cells"
-        msg = f"{path} must have a header, and rows below it; {what}"
+        msg = f"{path} must have a header and rows below it; {what}"
         raise InvalidDataError(msg)
     header, n_rows_above, remarks = _header(rows)
     names = named(header)
@@ -200,10 +210,14 @@ def _header(rows: list[list[str]]) -> tuple[list[str], int, list[str]]:
         first, names = first + n_titles, rows[first + n_titles]
     remarks = []
     if first:
-        lines = "a line" if first == 1 else f"{first} lines"
-        remarks.append(f"{lines} above its header: passed over")
+        lines = (
+            "a line above its header is" if first == 1 else f"{first} lines above its header are"
+        )
+        remarks.append(f"{lines} skipped")
     if _is_row(names, rows[first + 1 :]):
-        remarks.append("its first line is like the others, and is taken as a row: it has no header")
+        remarks.append(
+            "its first line looks like the others and is taken as a row: it has no header"
+        )
         return [f"column {i}" for i in range(1, width + 1)], first, remarks
     return names, first + 1, remarks
 

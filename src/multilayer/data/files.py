@@ -35,32 +35,32 @@ __all__ = ["read_file"]
 
 Array = npt.NDArray[Any]
 
-PACKED = {b"\x1f\x8b": gzip.decompress, b"BZh": bz2.decompress, b"\xfd7zXZ": lzma.decompress}
-"""The bytes that packed files begin with, and what unpacks them."""
+COMPRESSED = {b"\x1f\x8b": gzip.decompress, b"BZh": bz2.decompress, b"\xfd7zXZ": lzma.decompress}
+"""The bytes that compressed files begin with, and what decompresses them."""
 PARQUET = b"PAR1"
 OTHERS = {
     b"PK\x03\x04": "a workbook or an archive",
     b"\xd0\xcf\x11\xe0": "a workbook or an archive",
     b"%PDF": "a PDF document",
-    b"{\\rtf": "a document in RTF",
+    b"{\\rtf": "an RTF document",
     b"\x89PNG": "a picture",
     b"\xff\xd8\xff": "a picture",
-    b"SQLite format 3": "a database of SQLite",
-    b"ARROW1": "a file of Arrow",
-    b"\x93NUMPY": "an array of NumPy",
-    b"\x89HDF": "a file of HDF5",
-    b"\x28\xb5\x2f\xfd": "packed by zstd",
-    b"\x80\x04": "a pickle of Python",
-    b"\x80\x05": "a pickle of Python",
-    b"@relation": "a file of ARFF",
-    b"@RELATION": "a file of ARFF",
+    b"SQLite format 3": "an SQLite database",
+    b"ARROW1": "an Arrow file",
+    b"\x93NUMPY": "a NumPy array",
+    b"\x89HDF": "an HDF5 file",
+    b"\x28\xb5\x2f\xfd": "compressed with zstd",
+    b"\x80\x04": "a Python pickle",
+    b"\x80\x05": "a Python pickle",
+    b"@relation": "an ARFF file",
+    b"@RELATION": "an ARFF file",
 }
 """What files begin with that are something else."""
 MARKUP = re.compile(r"\s*(?:<(?:!doctype|html|\?xml|table)|\{\s*[\"}]|\[\s*[\[{])", re.IGNORECASE)
 MOST_LINES = 10
-"""Lines that look like rows in one cell: with more of them a quote stands in the wrong place."""
+"""Lines that look like rows in one cell: with more of them a quote is in the wrong place."""
 BLOCK = 10_000
-"""Rows that are taken apart at a time: of texts that come again one is kept."""
+"""Rows that are taken apart at a time; of equal texts one is kept."""
 
 
 def read_file(
@@ -72,7 +72,7 @@ def read_file(
     date_order: str | None = None,
     missing: Sequence[str] = (),
 ) -> Table:
-    r"""Read a table from a CSV file, packed by gzip, bz2 or xz or not, or from a Parquet file.
+    r"""Read a table from a CSV or a Parquet file, which may be compressed with gzip, bz2 or xz.
 
     Of CSV every cell is read as text, and what a column holds is decided by all of it: ``02139``
     stays a code, and ``NA`` a category, unless it stands among numbers.
@@ -113,7 +113,7 @@ def read_file(
     (Table(2 rows: area, kind), ',')
     """
     path = Path(path)
-    content = _unpacked(_content(path), path)
+    content = _decompressed(_content(path), path)
     if content.startswith(PARQUET):
         table = _parquet(content, path)
     else:
@@ -137,13 +137,13 @@ def _content(path: Path) -> bytes:
         raise InvalidDataError(msg) from error
 
 
-def _unpacked(content: bytes, path: Path) -> bytes:
-    for mark, unpack in PACKED.items():
+def _decompressed(content: bytes, path: Path) -> bytes:
+    for mark, decompress in COMPRESSED.items():
         if content.startswith(mark):
             try:
-                return unpack(content)
+                return decompress(content)
             except (OSError, EOFError, ValueError, lzma.LZMAError, zlib.error) as error:
-                msg = f"{path} must be a packed file that is whole: {error}"
+                msg = f"{path} is compressed, but damaged or cut short: {error}"
                 raise InvalidDataError(msg) from error
     return content
 
@@ -169,15 +169,17 @@ def _columns(
     """Return the columns of a CSV file, and warn of what was decided about it."""
     for mark, what in OTHERS.items():
         if content.startswith(mark):
-            msg = f"{path} is {what}: save its table as CSV, and give that"
+            msg = f"{path} is {what}: save its table as CSV and give that"
             raise InvalidDataError(msg)
     encoding = find_encoding(content, asked, path)
     if MARKUP.match(beginning := opened(content, encoding).read(1_000)):
-        msg = f"{path} is no table, but HTML or JSON: {beginning.lstrip()[:20]!r}"
+        msg = f"{path} is not a table but HTML or JSON: {beginning.lstrip()[:20]!r}"
         raise InvalidDataError(msg)
     remarks = []
     if not (asked or encoding.startswith("utf")):
-        remarks.append(f"it is no UTF-8, and is read as {encoding}: its encoding may be another")
+        remarks.append(
+            f"it is not UTF-8 and is read as {encoding}; if that is wrong, give its encoding"
+        )
     try:
         dialect = find_dialect(opened(content, encoding), separator, path)
         remarks = [*dialect.remarks, *remarks]
@@ -241,7 +243,7 @@ def _rows(
             yield row[: len(names)]
         else:
             msg = (
-                f"{path} must have {len(names)} cells in a row, as in its header; row "
+                f"{path} must have {len(names)} cells in each row, as in its header; row "
                 f"{n_rows:,} below it has {len(row)}"
             )
             raise InvalidDataError(msg)
@@ -249,11 +251,11 @@ def _rows(
         rows_have = "a row has" if len(short) == 1 else f"{len(short):,} rows have"
         remarks.append(
             f"{rows_have} fewer cells than its header, row {short[0]:,} below it"
-            f"{' first' * (len(short) > 1)}; the rest is missing"
+            f"{' first' * (len(short) > 1)}; the rest are taken as missing"
         )
     if again:
-        times = "" if len(again) == 1 else f" {len(again):,} times, the first of them"
-        remarks.append(f"its header stands again{times} below row {again[0]:,}, and is left out")
+        times = "" if len(again) == 1 else f" {len(again):,} times, first"
+        remarks.append(f"its header is repeated{times} below row {again[0]:,}, and skipped there")
 
 
 def _filled(rows: Iterable[list[str]], n_columns: int) -> Iterator[list[str]]:
@@ -284,6 +286,6 @@ def _check_quotes(name: str, texts: Iterable[str], dialect: Dialect, path: Path)
         if n_lines > MOST_LINES:
             msg = (
                 f"{path} must not have {n_lines:,} lines in one cell; column {name!r} has: a quote "
-                f"before {text[:20]!r} is closed too late"
+                f"before {text[:20]!r} is never closed, or closed too late"
             )
             raise InvalidDataError(msg)
