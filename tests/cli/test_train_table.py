@@ -16,6 +16,8 @@ from typer.testing import CliRunner
 
 from multilayer import Architecture, MLPClassifier, load
 from multilayer.cli.main import app
+from multilayer.cli.notes import line_of
+from multilayer.data import Note
 from multilayer.errors import InvalidArgumentError, InvalidDataError, UnknownNameError
 from multilayer.files import save_model
 from multilayer.model import Model
@@ -137,6 +139,13 @@ def test_what_is_printed_for_people(trees):
     assert "note:" not in result.stderr  # that it has not converged is told above
 
 
+def test_the_network_predicts_once(trees, trained, monkeypatch):
+    calls, call = [], MLP.__call__
+    monkeypatch.setattr(MLP, "__call__", lambda *given: calls.append(1) or call(*given))
+    assert run("predict", trained[1], trees / "trees.csv").exit_code == 0
+    assert calls == [1]
+
+
 def test_predictions_are_those_of_the_model(trees, trained, tmp_path):
     _, saved = trained
     table = pd.read_csv(trees / "trees.csv", keep_default_na=False, na_values=[""])
@@ -234,8 +243,8 @@ def test_files_that_cannot_be_used(trees, trained, tmp_path):
         f"there is no file {tmp_path / 'no.csv'}"
     )
     assert message("predict", saved, tmp_path / "one.csv", error=InvalidDataError) == (
-        f"{tmp_path / 'one.csv'} must have all inputs of the model; not there: height, leaf, "
-        "district; it has x, y"
+        f"{tmp_path / 'one.csv'} must have all inputs of the model; missing: height, leaf, "
+        "district; found: x, y"
     )
 
 
@@ -468,3 +477,9 @@ def test_ctrl_c_keeps_what_was_learned(tmp_path):
     assert job.returncode == 130, error
     assert "y: 2 classes" in output
     assert load(saved).information["history"]["stopped_by"] == "interrupt"
+
+
+def test_an_option_that_is_told_of_can_be_pasted():
+    assert line_of(Note("the mark", "t.csv", "is open to doubt", "categorical")) == (
+        "column 'the mark' is open to doubt; --categorical 'the mark' says otherwise"
+    )

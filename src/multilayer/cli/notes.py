@@ -1,5 +1,6 @@
 """What a command warns of, as lines for people."""
 
+import shlex
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -49,6 +50,6 @@ def _lines(message: Warning | str) -> list[str]:
 
 def line_of(said: Note) -> str:
     """Return what is said of a column, with the option that says otherwise."""
-    hint = HINTS.get(said.otherwise, f"--{said.otherwise} {said.column}")
+    hint = HINTS.get(said.otherwise, f"--{said.otherwise} {shlex.quote(said.column)}")
     says = f"column {said.column!r} {said.says}"
     return f"{says}; {hint} says otherwise" if said.otherwise else says

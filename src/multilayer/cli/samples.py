@@ -84,8 +84,9 @@ def read_samples(
     """
     if data in BUNDLED:
         return _images(data, data_dir)
-    if not Path(data).is_file():
-        msg = f"DATA must be a CSV or Parquet file or one of {', '.join(BUNDLED)}; no file {data}"
+    if not Path(data).exists():
+        words = ", ".join(BUNDLED)
+        msg = f"DATA must be a CSV or Parquet file or one of {words}; there is no file {data}"
         raise InvalidDataError(msg)
     table = read(Path(data), separator, encoding)
     return _table(Path(data), table, target, model)
@@ -114,6 +115,9 @@ def _table(path: Path, table: Table, target: str | None, model: Model) -> Sample
         target = told["target"]
     if target is not None:
         Names("--target", names).check(target)
+        if target in (inputs or ()):
+            msg = f"--target cannot be {target!r}, which is an input of the model"
+            raise InvalidDataError(msg)
     elif len(left) == 1:
         target = left[0]
     else:
@@ -138,7 +142,7 @@ def inputs_of(table: Table, model: Model, path: Path) -> Any:
     absent = [name for name in needed if name not in table.columns]
     if absent:
         msg = (
-            f"{path} must have all inputs of the model; not there: {', '.join(absent)}; it has "
+            f"{path} must have all inputs of the model; missing: {', '.join(absent)}; found: "
             f"{', '.join(table.columns)}"
         )
         raise InvalidDataError(msg)
