@@ -5,11 +5,10 @@ from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Annotated, Any, NamedTuple
 
-import numpy as np
 import typer
 
 from multilayer.cli.reading import read
-from multilayer.cli.rows import numbers_of, truth
+from multilayer.cli.rows import matrix_of, truth, with_target
 from multilayer.data import Table, load_digits, load_images
 from multilayer.errors import InvalidDataError, MultilayerError
 from multilayer.model import Columns, Model
@@ -123,9 +122,11 @@ def _table(path: Path, table: Table, target: str | None, model: Model) -> Sample
     else:
         target = names[-1]
         guess = f"; the last column, {target}, is taken as the target: --target names another"
-    rest = table.select([name for name in names if name != target])
+    if isinstance(model.inputs, Columns):
+        table = table.without(model.inputs.missing)
     with _telling(guess):
-        y = truth(table[target], model.targets)
+        table, y = with_target(table, truth(table[target], model.targets), target)
+        rest = table.select([name for name in names if name != target])
         return Samples(inputs_of(rest, model, path), y, None, guess)
 
 
@@ -149,4 +150,4 @@ def inputs_of(table: Table, model: Model, path: Path) -> Any:
     table = table.select([name for name in names if name in table.columns])
     if isinstance(model.inputs, Columns):
         return table
-    return np.column_stack([numbers_of(table[name]) for name in table.columns])
+    return matrix_of(table)

@@ -15,11 +15,11 @@ import numpy as np
 import numpy.typing as npt
 
 from multilayer.data.date_format import DateFormat, DateFormatFound, find_date_format
-from multilayer.data.dates import LEAST_COMPACT, compact_dates, iso_texts
+from multilayer.data.dates import LEAST_COMPACT, compact_dates, iso_texts, moment
 from multilayer.data.evidence import are_few, sample
 from multilayer.data.notation import TIMES, Notation, NotationFound, find_notation
 from multilayer.data.notes import Note
-from multilayer.data.numerals import plain
+from multilayer.data.numerals import numeral, plain
 from multilayer.errors import InvalidDataError
 
 __all__ = [
@@ -129,12 +129,12 @@ class Entries:
     def numbers(self, notation: Notation, notes: list[Note]) -> Array:
         """Return the entries as float64, NaN for missing ones.
 
-        What is no number among numbers, or is infinite, is taken as missing, and `notes` say so.
+        What is no number, or is infinite, is taken as missing, and `notes` say so.
 
         Raises
         ------
         InvalidDataError
-            If there is no number at all, but something else.
+            If there is no number at all, but something else: then it is another column.
         """
         raise InvalidDataError(self._mismatch("numbers"))
 
@@ -222,7 +222,12 @@ class NumberEntries(Entries):
         )
 
     def without(self, missing: Sequence[str]) -> Self:
-        is_missing = np.isin(self.values, _numbers_among(missing))
+        kind = self.values.dtype.kind
+        if kind == "b" or self.are_times:
+            return self
+        with np.errstate(over="ignore"):
+            numbers = np.array(_numbers_among(missing), self.values.dtype if kind == "f" else None)
+        is_missing = np.isin(self.values, numbers)
         if not is_missing.any():
             return self
         is_missing |= self.is_missing
@@ -262,6 +267,9 @@ class NumberEntries(Entries):
         if got != wanted and self.n_present:
             msg = f"{self.where} must hold {wanted}, as in training; got {got}"
             raise InvalidDataError(msg)
+        if notation.unit == "%" and self.n_present:
+            says = "has numbers without a percent sign, which are read as percent"
+            notes.append(Note(self.column, self.origin.table, says))
         numbers = self._floats()
         is_infinite = np.isinf(numbers)
         if is_infinite.any():
@@ -277,7 +285,7 @@ class NumberEntries(Entries):
         if form.missing:
             others = others[[category(value) not in form.missing for value in numbers[others]]]
         if len(others):
-            if np.isnan(seconds).all() and numbers[others].any():  # else zeros, for missing ones
+            if np.isnan(seconds).all() and numbers[others].any():  # zeros are missing dates
                 raise InvalidDataError(self._mismatch("dates"))
             notes.append(self._strays(others, category(numbers[others[0]]), "dates"))
         return seconds
@@ -354,7 +362,7 @@ class TextEntries(Entries):
     def without(self, missing: Sequence[str]) -> Self:
         known, numbers = set(missing), _numbers_among(missing)
         texts = [
-            "" if text in known or (numbers and plain(text) and float(text) in numbers) else text
+            "" if text in known or (numbers and _number_in(text) in numbers) else text
             for text in self.texts
         ]
         if texts == self.texts:
@@ -444,6 +452,14 @@ class DateEntries(Entries):
     def take(self, rows: Array, origin: Origin) -> Self:
         return type(self)(self.column, origin, self.seconds[rows], self.has_zone)
 
+    def without(self, missing: Sequence[str]) -> Self:
+        moments = [found.since_1970() for text in missing if (found := moment(text)) is not None]
+        is_missing = np.isin(self.seconds, np.array(moments, dtype=np.float64))  # of None NaN
+        if not is_missing.any():
+            return self
+        seconds = np.where(is_missing, np.nan, self.seconds)
+        return type(self)(self.column, self.origin, seconds, self.has_zone)
+
     def find_date_format(
         self, order: str | None = None, *, is_asked: bool = False
     ) -> DateFormatFound:
@@ -516,7 +532,21 @@ def category(value: Any) -> str:
     if isinstance(value, (int, np.integer)):
         return str(int(value))
     number = float(str(value)) if isinstance(value, np.floating) else float(value)
-    return str(int(number)) if number.is_integer() else repr(number)
+    # Beyond, a float may be the rounding of many whole numbers: it is none of them.
+    is_whole = number.is_integer() and abs(number) <= LARGEST
+    return str(int(number)) if is_whole else repr(number)
+
+
+def _number_in(text: str) -> float | None:
+    """Return the number that a text says, whatever its decimal mark and unit; None if none."""
+    found = numeral(text)
+    if found is None or found.qualifier or found.factor != 1:
+        return None
+    try:
+        number = float(found.body.replace(",", ".") + found.exponent)
+    except ValueError:  # with marks of thousands
+        return None
+    return -number if found.is_negative else number
 
 
 def _numbers_among(texts: Sequence[str]) -> list[float]:

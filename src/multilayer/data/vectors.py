@@ -162,9 +162,12 @@ def _of_categories(series: Any, column: str, origin: Origin) -> Entries:
     return _of_codes(*found, column, origin)
 
 
-def _of_codes(codes: Array, names: Iterable[Any], column: str, origin: Origin) -> TextEntries:
+def _of_codes(codes: Array, names: Iterable[Any], column: str, origin: Origin) -> Entries:
     """Return the entries of places among categories, −1 for missing ones."""
-    texts = ["" if _or_none(name) is None else _name(_or_none(name)) for name in names]
+    try:
+        texts = ["" if _or_none(name) is None else _name(_or_none(name)) for name in names]
+    except TypeError as error:
+        return UnusableEntries(column, origin, len(codes), str(error))
     return TextEntries(column, origin, codes.astype(np.int32), texts, is_category=True)
 
 
@@ -297,7 +300,7 @@ def _name(value: Any) -> str:
         return category(value)
     if isinstance(value, enum.Enum):
         return value.name
-    if isinstance(value, datetime.datetime) and value.time() == datetime.time():
+    if isinstance(value, datetime.datetime) and value.timetz() == datetime.time():
         value = value.date()
     if isinstance(value, TEXTS) or type(value).__name__ == "Interval":
         return str(value)
