@@ -26,7 +26,7 @@ few = settings(
     deadline=None,
     derandomize=True,
     database=None,
-    phases=[Phase.generate, Phase.shrink],
+    phases=[Phase.generate, Phase.shrink],  # but not Phase.explain, which takes long
 )
 more = settings(few, max_examples=14)
 
@@ -56,9 +56,8 @@ ENTRIES = {
     "codes of many digits": st.integers(2**53, 2**60),
 }
 """What may stand in a column of any container."""
-WITHOUT_GAPS = {
-    "codes of many digits"
-}  # beside a gap pandas makes floats of them, and loses digits
+WITHOUT_GAPS = ("codes of many digits",)
+"""Beside a gap pandas makes floats of them, and loses digits."""
 
 MIXED = {
     "booleans among numbers": st.booleans() | st.integers(-2, 2) | st.sampled_from([0.5, 1.0]),
@@ -173,7 +172,7 @@ def test_every_container_makes_the_same_inputs(folder, name, asked, data):
 @few
 @given(data=st.data())
 def test_a_csv_file_makes_the_same_inputs(folder, name, asked, data):
-    """It knows no types, so that of mixed columns (True beside "True") there is no such test."""
+    """It knows no types: columns of several, in which True and "True" may stand, are left out."""
     X = data.draw(tables_of(name))
     expected = quietly(X, kinds_of(asked)).encode(X)[:]
     file = csv_of(X, folder / "t.csv")
