@@ -22,13 +22,13 @@ from multilayer.model import Columns
 
 UTC = datetime.UTC
 few = settings(
-    max_examples=5,
+    max_examples=4,
     deadline=None,
     derandomize=True,
     database=None,
     phases=[Phase.generate, Phase.shrink],  # but not Phase.explain, which takes long
 )
-more = settings(few, max_examples=14)
+more = settings(few, max_examples=10)
 
 # No text looks like a number or a date here, so that files, in which all is text, mean the same.
 TEXTS = st.sampled_from(["a", "b", "NA", "é", "e\u0301", " c ", 'say "x"', "p, q; r", "two\nlines"])
