@@ -1,5 +1,6 @@
 """Tables: the same columns whatever library made them; what no network can take is named."""
 
+import copy
 import datetime
 import decimal
 import enum
@@ -18,6 +19,7 @@ from hypothesis import strategies as st
 from multilayer.data import read_table
 from multilayer.data.notation import Notation
 from multilayer.errors import InvalidDataError, InvalidTypeError
+from multilayer.model import Columns
 
 RAW = {
     "age": [39, None, 3],
@@ -176,15 +178,37 @@ def test_columns_without_a_name_are_rows_and_other_names_become_text():
     assert read_table(two_levels).columns == ("('a', 'x')", "('a', 'y')")
 
 
-def test_a_table_is_not_changed():
-    frame = pd.DataFrame(RAW)
-    before = frame.copy(deep=True)
-    table = read_table(frame)
-    for name in NUMBERS:
-        numbers = table[name].numbers(Notation(), [])
-        if not np.shares_memory(numbers, frame[name].to_numpy()):
-            numbers[:] = 7
-    pd.testing.assert_frame_equal(frame, before)
+OWN = {
+    "float": np.array([1.5, 0.5, -2.0, np.nan]),
+    "infinite": np.array([1.5, np.inf, -2.0, 0.5]),
+    "whole": np.array([3, 1, 2, 1]),
+    "flag": np.array([True, False, True, True]),
+    "masked": np.ma.array([1.0, 2.0, 3.0, 5.0], mask=[0, 1, 0, 0]),
+    "object": np.array([1.5, None, True, 2], dtype=object),
+    "text": np.array(["1,5", " x", None, "?"], dtype=object),
+    "day": np.array(["2024-01-05", "NaT", "2024-03-01", "2024-03-01"], dtype="M8[us]"),
+    "list": ["a ", None, "b", 3],
+}
+
+
+@pytest.mark.parametrize("convert", [dict, pd.DataFrame])
+@pytest.mark.filterwarnings("ignore::multilayer.data.TableWarning")
+def test_a_table_is_not_changed(convert):
+    """Its numbers are not copied as a rule: who reads them must write to other memory."""
+    X = convert(OWN)
+    before = copy.deepcopy(X)
+    table = read_table(X)
+    for name in ("float", "infinite", "whole", "flag", "masked", "object"):
+        table[name].numbers(Notation(), [])
+    Columns.of(X, {"text": "categorical"}).encode(X)[:]
+    for name in table.columns:
+        table[name].categories()
+        table[name].take(np.array([2, 0]), table[name].origin).objects()[:] = 7
+        table[name].objects()[:] = 7
+    np.asarray(table)[:] = 7
+    for name, column in before.items():
+        found, expected = (pd.Series(np.ma.getdata(each)) for each in (X[name], column))
+        pd.testing.assert_series_equal(found, expected)
 
 
 def test_parts_know_the_rows_of_the_whole():

@@ -323,7 +323,7 @@ def test_what_a_comma_means_is_told_or_asked_for(written, mlp, tmp_path):
     told = mlp("train", "table", path, "--epochs", "1", "--task", "regression").stderr
     assert "column 'lot' writes '1,100', which is read as 1100; --decimal , says otherwise" in told
     for option in (["--decimal", ","], ["--decimal", "."]):
-        assert "reads" not in mlp("train", "table", path, "--epochs", "1", *option).stderr
+        assert "read as" not in mlp("train", "table", path, "--epochs", "1", *option).stderr
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         table = read_file(path, decimal=",")
