@@ -15,8 +15,10 @@ import pyarrow as pa
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from sklearn.exceptions import ConvergenceWarning
 
-from multilayer.data import read_table
+from multilayer import MLPClassifier
+from multilayer.data import read_file, read_table
 from multilayer.data.notation import Notation
 from multilayer.errors import InvalidDataError, InvalidTypeError
 from multilayer.model import Columns
@@ -129,7 +131,7 @@ class Shape(enum.StrEnum):
         (pd.period_range("2024-01", periods=2, freq="M"), ["2024-01-01", "2024-02-01"]),
         (pl.Series([datetime.date(2024, 1, 1), None]), ["2024-01-01", None]),
         (pa.array([datetime.date(2024, 1, 1), None]), ["2024-01-01", None]),
-        (pd.date_range("2024-01-05", periods=1, tz="Europe/Berlin"), ["2024-01-04 23:00:00"]),
+        (pd.date_range("2024-01-05", periods=1, tz="Europe/Berlin"), ["2024-01-04 23:00:00+00:00"]),
     ],
 )  # fmt: skip
 def test_what_a_category_is_called(column, names):
@@ -285,7 +287,7 @@ def test_what_is_no_table_is_named(table, error, message):
         (pl.Series([["a"]]), r"entries of type List\(String\)"),
         (pl.Series([{"a": 1}]), "entries of type Struct"),
         (pl.Series([b"x"]), "entries of type Binary"),
-        (pa.array([[1]]), "an entry of type list"),
+        (pa.array([[1]]), "entries of type List"),
         (pa.chunked_array([[[1]]]), r"entries of type List\(Int64\)"),
         (
             [datetime.datetime(2024, 1, 1), datetime.datetime(2024, 1, 1, tzinfo=datetime.UTC)],
@@ -312,3 +314,27 @@ def test_what_is_no_finite_number_is_missing_and_named():
     ]
     with pytest.raises(InvalidDataError, match="column 'a' of X must hold numbers; got dates"):
         numbers_of([datetime.date(2024, 1, 1)])
+
+
+@pytest.mark.parametrize("named", [None, "key"])
+def test_the_index_of_a_frame_of_pandas_is_no_column(tmp_path, named):
+    frame = pd.DataFrame({"x": [1.5, 2.5, 3.5], "y": ["a", "b", "a"]}, index=[2, 0, 1])
+    frame.index.name = named
+    frame.to_parquet(tmp_path / "t.parquet")
+    table = pa.Table.from_pandas(frame)
+    for each in (read_file(tmp_path / "t.parquet"), read_table(table)):
+        assert each.columns == ("x", "y")
+    model = MLPClassifier(3, columns="auto", max_iter=1)
+    with pytest.warns(ConvergenceWarning):
+        model.fit(table.drop_columns(["y"]), frame["y"])
+    assert list(model.feature_names_in_) == ["x"]
+
+
+@pytest.mark.parametrize(
+    "column",
+    [pd.Categorical([(1, 2), (3, 4)]), pa.array([b"a", None]).dictionary_encode()],
+)
+def test_categories_that_are_no_text_are_left_out_by_name(column):
+    entries = read_table({"c": column})["c"]
+    assert not entries.is_usable
+    assert entries.what.startswith("an entry of type")

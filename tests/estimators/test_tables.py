@@ -413,3 +413,13 @@ def test_validation_samples_need_no_column_that_was_left_out():
         model.set_params(columns="auto").fit(frame, Y)
     with pytest.raises(InvalidTypeError, match=r"column 'size' must be one of .*; got 3"):
         classifier(columns={"size": 3}).fit(FRAME, Y)
+
+
+@pytest.mark.parametrize("y", [["<5", "12", ">7"], np.array(["<5", "12", ">7"])])
+def test_bounds_as_targets_are_numbers_with_a_note(y):
+    X = np.arange(60.0).reshape(-1, 1)
+    with pytest.warns(TableWarning, match="y has bounds such as '<5', which are read as numbers"):
+        model = MLPRegressor(max_iter=2, scale_targets=True).fit(X, list(y) * 20)
+    assert model.to_model().targets.mean == pytest.approx([8.0])
+    with pytest.raises(InvalidDataError, match="y must hold numbers; got 'low'"):
+        MLPRegressor().fit(X, ["low", "high", "mid"] * 20)

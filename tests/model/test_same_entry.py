@@ -394,8 +394,10 @@ def test_numbers_in_a_notation_make_the_inputs_of_the_numbers(folder, name, data
     expected = quietly(typed, {"x0": "numeric"}).encode(typed)[:]
     separator = ";" if kind == COMMA else ","
     file = csv_of(texts, folder / "spelled.csv", delimiter=separator)
-    forms = [typed, texts, records_of(texts), pd.DataFrame(texts), pl.DataFrame(texts),
-             pa.table(texts), file]  # fmt: skip
+    forms = [texts, records_of(texts), pd.DataFrame(texts), pl.DataFrame(texts), pa.table(texts),
+             file]  # fmt: skip
+    if name != "percent":  # of which numbers without the sign are named
+        forms.append(typed)
     for trained in (texts, file):
         columns = Columns.of(trained, {"x0": kind})  # warnings are errors: nothing is in doubt
         for later in forms:

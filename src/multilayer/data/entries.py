@@ -8,6 +8,7 @@ others are.
 import unicodedata
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from datetime import timedelta
 from functools import cached_property
 from typing import Any, ClassVar, Self
 
@@ -294,6 +295,8 @@ class NumberEntries(Entries):
         values, places = np.unique(self._present(), return_inverse=True)
         codes = np.full(len(self), -1, np.int32)
         codes[~self.is_missing] = places
+        if self.are_times:
+            return codes, [str(timedelta(seconds=value)) for value in values.tolist()]
         return codes, [category(value) for value in values]
 
     def objects(self) -> Array:
@@ -480,7 +483,11 @@ class DateEntries(Entries):
         values, places = np.unique(self.seconds[is_present], return_inverse=True)
         codes = np.full(len(self), -1, np.int32)
         codes[is_present] = places
-        return codes, iso_texts(values)
+        texts = iso_texts(values)
+        if self.has_zone:  # as Python writes it
+            texts = [text if " " in text else f"{text} 00:00:00" for text in texts]
+            texts = [f"{text}+00:00" for text in texts]
+        return codes, texts
 
 
 class UnusableEntries(Entries):
@@ -571,6 +578,8 @@ def _tidied(codes: Array, texts: Sequence[str]) -> tuple[Array, list[str], Array
 def cleaned(text: str) -> str:
     """Return a text without blanks around it, in Unicode's normal form C."""
     text = text.strip()
-    if text.startswith('="') and text.endswith('"'):  # what programs write to have Excel keep zeros
+    if (
+        len(text) > 2 and text.startswith('="') and text.endswith('"')
+    ):  # what programs write to have Excel keep zeros
         text = text[2:-1].strip()
     return text if text.isascii() else unicodedata.normalize("NFC", text)

@@ -61,7 +61,8 @@ class Notation:
         Units of which each has a worth of its own: years to seconds and hours:minutes, both in
         seconds, bytes, or k and M.
     is_boolean : bool
-        Whether ``true`` and ``false``, in capitals or not, are written for 1 and 0.
+        Whether ``true`` and ``false``, in capitals or not, are written for 1 and 0, which may
+        stand beside them.
     missing : tuple of str
         Texts of the training that are no numbers, and stand for missing ones; those that are
         known to, such as ``NA`` and ``?``, are read so in any case.
@@ -176,7 +177,8 @@ def find_notation(
     >>> find_notation(["02139", "10001"], np.array([1, 1])) is None
     True
     """
-    if texts and {text.lower() for text in texts[: FEW + 1]} <= BOOLEANS.keys():
+    booleans = [text for text in texts if text.lower() in BOOLEANS]
+    if booleans and len(booleans) + sum(map(plain, texts)) == len(texts):
         return NotationFound(Notation(is_boolean=True))
     if not is_asked and not probe(texts, _is_numeral):
         return None
@@ -279,7 +281,10 @@ def _unit(found: Sequence[Numeral | None], counts: Array) -> tuple[str, str]:
 
 def _bare(notation: Notation, texts: Sequence[str], found: Sequence[Numeral | None]) -> str:
     """Return what is said of numbers without a unit beside a single percent sign or multiple."""
-    units = {n.unit: text for n, text in zip(found, texts, strict=True) if n is not None}
+    units: dict[str, str] = {}  # with the first text of each
+    for n, text in zip(found, texts, strict=True):
+        if n is not None:
+            units.setdefault(n.unit, text)
     bare = units.pop("", None)
     if bare is None or len(units) != 1 or not (notation.unit == "%" or notation.scale):
         return ""
