@@ -84,7 +84,7 @@ def test_the_target_is_the_one_column_that_is_no_input(folder):
 
 
 def test_a_target_that_was_guessed_is_told(folder):
-    guess = "; the last column, {}, is taken as the target: --target names another"
+    guess = "; the last column, {}, is used as the target; --target names another"
     result = run(folder / "new.safetensors", folder / "first.csv")  # knows no names
     assert isinstance(result.exception, InvalidDataError)
     assert str(result.exception) == (
@@ -178,7 +178,7 @@ def test_a_table_of_words_and_gaps(tmp_path):
             "must have all inputs of the model; missing: sepal length (cm), sepal width (cm), ",
         ),
         ("target\n1\n", "must have inputs and a target; got 1 column"),
-        ("a,target\n", "must have rows below its header; there are none"),
+        ("a,target\n", "has a header but no rows"),
         ("", "must have a header and rows below it; it is empty"),
         ('a,b\n"1,2\n', "must be a CSV file: line 2: unexpected end of data"),
     ],

@@ -142,7 +142,7 @@ def test_what_people_write_above_and_between_rows(tmp_path, text, expected, rema
     [
         ("", "must have a header and rows below it; it is empty"),
         ("\n\n", "must have a header and rows below it; it is empty"),
-        ("a,b\n", "must have rows below its header; there are none"),
+        ("a,b\n", "has a header but no rows"),
         (
             "a,b\n1,2\n3,4,5\n",
             "must have 2 cells in each row, as in its header; row 2 below it has 3",
@@ -172,7 +172,7 @@ def test_what_is_no_table_is_named(tmp_path, content, message):
 def test_what_is_not_there_is_named(tmp_path):
     with pytest.raises(InvalidDataError, match=r"^there is no file .*no\.csv$"):
         read_file(tmp_path / "no.csv")
-    with pytest.raises(InvalidDataError, match=r"is a folder: name a file$"):
+    with pytest.raises(InvalidDataError, match=r"is a folder; give a file$"):
         read_file(tmp_path)
     path = written(tmp_path, "a,b\n1,é\n".encode("latin-1"))
     with pytest.raises(InvalidDataError, match=r"must be text in utf-8: .* can't decode byte 0xe9"):

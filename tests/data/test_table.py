@@ -310,7 +310,7 @@ def test_what_is_no_finite_number_is_missing_and_named():
     np.testing.assert_array_equal(numbers, [0, np.nan, 1, np.nan])
     assert [str(note) for note in notes] == [
         "column 'a' of X has 2 entries that are not finite numbers, the first of them 'inf' at row "
-        "1; they are taken as missing"
+        "1; they are treated as missing"
     ]
     with pytest.raises(InvalidDataError, match="column 'a' of X must hold numbers; got dates"):
         numbers_of([datetime.date(2024, 1, 1)])

@@ -166,12 +166,12 @@ def test_empty_rows_and_columns_of_a_spreadsheet(written, mlp, tmp_path):
     content = ",,,,,\n" + lines(header=("", *HEADER, ""), rows=[*rows, ("",) * 6])
     path = written(content)
     result = mlp("train", "table", path, "--target", "y", "--epochs", "1", "--save", tmp_path / "m")
-    assert "3 of 63 rows have no 'y', and are left out" in result.stderr
-    assert "left out: 'Unnamed: 0', 'Unnamed: 5' (no entries)" in result.stderr
+    assert "3 of 63 rows have no 'y', and are dropped" in result.stderr
+    assert "ignored: 'Unnamed: 0', 'Unnamed: 5' (no entries)" in result.stderr
     later = mlp("predict", tmp_path / "m", path)
     assert len(later.stdout.splitlines()) == 64
     assert (
-        "column 'x' has 3 missing entries, from row 21 below its header on, and had none in"
+        "column 'x' has 3 missing values, the first at row 21 below its header, but had none in"
         in later.stderr
     )
     assert mlp("train", "table", path, "--epochs", "1").stdout.count("y: regression") == 1
@@ -213,18 +213,13 @@ def test_units_below_the_header(written, mlp, tmp_path):
     rows = [("cm", "[s]", "", "€"), *((i, i % 23, f"k{i % 3}", 2 * i + 1) for i in range(N))]
     path = written(lines(rows=rows))
     result = mlp("train", "table", path, "--epochs", "1", "--save", tmp_path / "m")
-    assert (
-        "column 'y' has '€' at row 1 below its header, which is none of the numbers"
-        in result.stderr
-    )
-    assert "1 of 61 rows have no 'y', and are left out" in result.stderr
+    assert "column 'y' has '€' at row 1 below its header, which is not a number" in result.stderr
+    assert "1 of 61 rows have no 'y', and are dropped" in result.stderr
     table = read_file(path).select(["x", "z"])
     with pytest.warns(TableWarning) as told:
         columns = Columns.of(table)
     assert [str(each.message).partition(" of ")[0] for each in told] == ["column 'x'", "column 'z'"]
-    assert all(
-        "at row 1 below its header, which is none of the num" in str(w.message) for w in told
-    )
+    assert all("at row 1 below its header, which is not a num" in str(w.message) for w in told)
     assert [column.median for column in columns.columns] == [29.5, 9.5]
 
 
@@ -372,12 +367,12 @@ def test_one_column_that_pandas_has_written(written, column):
 def test_rows_without_a_target(written, mlp):
     rows = [(*row[:3], "" if i % 10 == 3 else row[3]) for i, row in enumerate(ROWS)]
     result = mlp("train", "table", written(lines(rows=rows)), "--epochs", "1", "--json")
-    assert "6 of 60 rows have no 'y', and are left out" in result.stderr
+    assert "6 of 60 rows have no 'y', and are dropped" in result.stderr
     found = json.loads(result.stdout)
     assert found["n_train"] + found["n_test"] == 54
     rows = [(*row[:3], ["yes", "no", ""][i % 3]) for i, row in enumerate(ROWS)]
     result = mlp("train", "table", written(lines(rows=rows)), "--epochs", "1")
-    assert "20 of 60 rows have no 'y', and are left out" in result.stderr
+    assert "20 of 60 rows have no 'y', and are dropped" in result.stderr
 
 
 def test_rows_that_are_too_short(written, mlp, tmp_path):
@@ -400,7 +395,9 @@ def test_rows_that_are_too_short(written, mlp, tmp_path):
     assert (texts_of(table)["kind"][4], texts_of(table)["y"][9]) == (None, None)
     result = mlp("predict", tmp_path / "m", path)
     assert says in result.stderr
-    assert "column 'kind' has 2 missing entries, from row 5 below its header on" in result.stderr
+    assert (
+        "column 'kind' has 2 missing values, the first at row 5 below its header" in result.stderr
+    )
     assert len(result.stdout.splitlines()) == N + 1
     with pytest.warns(
         TableWarning, match="a row has fewer cells than its header, row 60 below it; the"

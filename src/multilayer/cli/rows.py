@@ -151,7 +151,7 @@ def _targets(table: Table, target: str, asked: str | None) -> tuple[Array, str, 
         task = "regression" if has_fractions or n_kinds > MOST_CLASSES else "classification"
         if task == "classification" and n_kinds > 2:
             note(
-                f"the {n_kinds} whole numbers of {entries.column!r} are taken as classes; --task "
+                f"the {n_kinds} whole numbers of {entries.column!r} are treated as classes; --task "
                 "regression predicts them as numbers"
             )
     elif task == "classification" and has_fractions:
@@ -197,7 +197,7 @@ def with_target(table: Table, y: Array, target: str) -> tuple[Table, Array]:
     if not len(kept):
         msg = f"{table[target].where}, the target, must have entries; all are missing"
         raise InvalidDataError(msg)
-    note(f"{len(y) - len(kept):,} of {len(y):,} rows have no {target!r}, and are left out")
+    note(f"{len(y) - len(kept):,} of {len(y):,} rows have no {target!r}, and are dropped")
     return table.take(kept), y[kept]
 
 
@@ -227,7 +227,7 @@ def _classes(entries: Entries, y: Array) -> Array:
                 note(f"{n} classes of {entries.column!r} are {name!r} but for capitals")
     if n_classes > max(MOST_CLASSES, TOO_MANY * len(classes)):
         msg = (
-            f"{entries.where}, the target, must have classes that come again; it has "
+            f"{entries.where}, the target, must have classes that repeat; it has "
             f"{n_classes:,} in {len(classes):,} rows, such as {classes[0].item()!r}"
         )
         raise InvalidDataError(msg)

@@ -121,7 +121,7 @@ def _table(path: Path, table: Table, target: str | None, model: Model) -> Sample
         target = left[0]
     else:
         target = names[-1]
-        guess = f"; the last column, {target}, is taken as the target: --target names another"
+        guess = f"; the last column, {target}, is used as the target; --target names another"
     if isinstance(model.inputs, Columns):
         table = table.without(model.inputs.missing)
     with _telling(guess):

@@ -17,9 +17,9 @@ __all__ = ["DateFormat", "DateFormatFound", "find_date_format"]
 
 Array = npt.NDArray[Any]
 
-ORDER = "dates of which nothing says whether the day or the month is first: 'date: day first' does"
-ORDERS = "dates of which some have the day first and some the month"
-YEARS = "dates of which nothing says whether the year is first or last"
+ORDER = "dates in which it is unclear whether day or month comes first: 'date: day first' decides"
+ORDERS = "dates that mix day-first and month-first order"
+YEARS = "dates in which it is unclear whether the year comes first or last"
 VERSION = re.compile(r"\d\.\d{1,2}\.\d\d|\d\d\.\d\.\d\d")
 LAST_MONTH, LAST_DAY, TO_COME = 12, 31, 30
 ZONES = "dates with a time zone and dates without one"

@@ -155,12 +155,13 @@ class Entries:
     def _strays(self, rows: Array, first: str, wanted: str) -> Note:
         """Return what is said of entries that are not what they ought to be, and become missing."""
         row = self.origin.row(int(rows[0]))
+        a_wanted = f"a {wanted.removesuffix('s')}"
         if len(rows) == 1:
-            says = f"has {first!r} at {row}, which is none of the {wanted} and is taken as missing"
+            says = f"has {first!r} at {row}, which is not {a_wanted} and is treated as missing"
         else:
             says = (
                 f"has {len(rows):,} entries that are not {wanted}, the first of them {first!r} at "
-                f"{row}; they are taken as missing"
+                f"{row}; they are treated as missing"
             )
         return Note(self.column, self.origin.table, says)
 

@@ -119,7 +119,7 @@ def read_file(
     else:
         table = Table(_columns(content, path, separator, encoding))
     if not len(table):
-        msg = f"{path} must have rows below its header; there are none"
+        msg = f"{path} has a header but no rows"
         raise InvalidDataError(msg)
     entries = [table[name] for name in table.columns]
     return Table(entries, decimal=decimal, date_order=date_order).without(missing)
@@ -132,7 +132,7 @@ def _content(path: Path) -> bytes:
         msg = f"there is no file {path}"
         raise InvalidDataError(msg) from error
     except OSError as error:
-        what = "is a folder: name a file" if path.is_dir() else f"cannot be read: {error.strerror}"
+        what = "is a folder; give a file" if path.is_dir() else f"cannot be read: {error.strerror}"
         msg = f"{path} {what}"
         raise InvalidDataError(msg) from error
 

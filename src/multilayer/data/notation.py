@@ -227,7 +227,7 @@ def find_notation(
         if not is_several or sum(is_one) <= FEW:
             return None
         several = f"has numbers written in more than one way, such as {texts[others[0]]!r}, and is"
-        return NotationFound(None, doubts=((f"{several} taken for categories", "numeric"),))
+        return NotationFound(None, doubts=((f"{several} treated as categorical", "numeric"),))
     notation = result.notation
     if result.is_open and notation.thousands == "," and decimal is None:
         text = next(t for t, fits in zip(texts, result.fits, strict=True) if fits and "," in t)

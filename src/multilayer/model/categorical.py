@@ -106,8 +106,8 @@ class Categorical(Column):
             rows = np.flatnonzero(np.isin(codes, unknown))
             row = entries.origin.row(int(rows[0]))
             says = (
-                f"has categories that training did not see, such as {names[codes[rows[0]]]!r} at "
-                f"{row}; the model knows such as {self.categories[0]!r}"
+                f"has categories not seen in training, such as {names[codes[rows[0]]]!r} at "
+                f"{row}; known ones include {self.categories[0]!r}"
             )
             notes.append(Note(self.name, entries.origin.table, says))
         if not self.has_missing:
