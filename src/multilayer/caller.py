@@ -1,12 +1,13 @@
 """Warnings that point at the line of the user's which called this package."""
 
+import os
 import sys
 import warnings
 from pathlib import Path
 
 __all__ = ["warn"]
 
-OURS = str(Path(__file__).parent)
+OURS = f"{Path(__file__).parent}{os.sep}"
 BETWEEN = ("sklearn", "joblib", "contextlib", "typer", "click")
 """Packages through which a call may come: what they call is not what the user wrote."""
 

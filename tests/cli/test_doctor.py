@@ -1,6 +1,7 @@
 """`mlp doctor`: what it prints, its exit codes, and what it refuses."""
 
 import json
+import os
 import sys
 
 import numpy as np
@@ -83,7 +84,7 @@ def test_the_target_is_the_one_column_that_is_no_input(folder):
 
 
 def test_a_target_that_was_guessed_is_told(folder):
-    guess = "; the last column, {}, is taken as the target: --target names another"
+    guess = "; the last column, {}, is used as the target; --target names another"
     result = run(folder / "new.safetensors", folder / "first.csv")  # knows no names
     assert isinstance(result.exception, InvalidDataError)
     assert str(result.exception) == (
@@ -174,11 +175,11 @@ def test_a_table_of_words_and_gaps(tmp_path):
     [
         (
             "a,b,target\n1,x,0\n2,y,1\n",
-            "must have all inputs of the model; not there: sepal length (cm), sepal width (cm), ",
+            "must have all inputs of the model; missing: sepal length (cm), sepal width (cm), ",
         ),
         ("target\n1\n", "must have inputs and a target; got 1 column"),
-        ("a,target\n", "must have rows below its header; there are none"),
-        ("", "must have a header, and rows below it; it is empty"),
+        ("a,target\n", "has a header but no rows"),
+        ("", "must have a header and rows below it; it is empty"),
         ('a,b\n"1,2\n', "must be a CSV file: line 2: unexpected end of data"),
     ],
 )
@@ -192,8 +193,23 @@ def test_tables_that_cannot_be_used(folder, text, message):
 def test_data_that_is_not_there(folder):
     result = run(folder / "good.safetensors", "digit")
     assert isinstance(result.exception, InvalidDataError)
-    expected = "DATA must be a CSV or Parquet file or one of digits, mnist; no file digit"
+    expected = "DATA must be a CSV or Parquet file or one of digits, mnist; there is no file digit"
     assert str(result.exception) == expected
+
+
+def test_a_target_that_is_an_input(folder):
+    result = run(folder / "good.safetensors", folder / "iris.csv", "--target", "sepal width (cm)")
+    expected = "--target cannot be 'sepal width (cm)', which is an input of the model"
+    assert str(result.exception) == expected
+
+
+def test_data_in_a_pipe(folder):
+    """Which is no regular file, and is read once."""
+    reader, writer = os.pipe()
+    os.write(writer, (folder / "iris.csv").read_bytes())
+    os.close(writer)
+    assert run(folder / "good.safetensors", f"/dev/fd/{reader}").exit_code == 0
+    os.close(reader)
 
 
 def test_neither_pandas_nor_pyarrow_is_needed(folder, monkeypatch):

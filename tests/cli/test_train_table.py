@@ -16,6 +16,8 @@ from typer.testing import CliRunner
 
 from multilayer import Architecture, MLPClassifier, load
 from multilayer.cli.main import app
+from multilayer.cli.notes import line_of
+from multilayer.data import Note
 from multilayer.errors import InvalidArgumentError, InvalidDataError, UnknownNameError
 from multilayer.files import save_model
 from multilayer.model import Model
@@ -137,6 +139,13 @@ def test_what_is_printed_for_people(trees):
     assert "note:" not in result.stderr  # that it has not converged is told above
 
 
+def test_the_network_predicts_once(trees, trained, monkeypatch):
+    calls, call = [], MLP.__call__
+    monkeypatch.setattr(MLP, "__call__", lambda *given: calls.append(1) or call(*given))
+    assert run("predict", trained[1], trees / "trees.csv").exit_code == 0
+    assert calls == [1]
+
+
 def test_predictions_are_those_of_the_model(trees, trained, tmp_path):
     _, saved = trained
     table = pd.read_csv(trees / "trees.csv", keep_default_na=False, na_values=[""])
@@ -234,8 +243,8 @@ def test_files_that_cannot_be_used(trees, trained, tmp_path):
         f"there is no file {tmp_path / 'no.csv'}"
     )
     assert message("predict", saved, tmp_path / "one.csv", error=InvalidDataError) == (
-        f"{tmp_path / 'one.csv'} must have all inputs of the model; not there: height, leaf, "
-        "district; it has x, y"
+        f"{tmp_path / 'one.csv'} must have all inputs of the model; missing: height, leaf, "
+        "district; found: x, y"
     )
 
 
@@ -249,7 +258,7 @@ def test_files_that_cannot_be_used(trees, trained, tmp_path):
         ("x,y\n1,2024-01-05\n2,2024-01-06\n", "the target, must hold numbers or classes; it h"),
         (
             "x,y\n" + "".join(f"{i},name {i}\n" for i in range(90)),
-            "must have classes that come again; it has 90 in 90 rows, such as 'name 0'",
+            "must have classes that repeat; it has 90 in 90 rows, such as 'name 0'",
         ),
         ("x,y\n" + "1,0.5\n2,0.7\n" * 9, "must leave 20 rows to train on and 2 to test on; with "),
     ],
@@ -300,8 +309,8 @@ def test_what_is_noted_is_a_line_in_the_words_of_the_command(trees, trained, tmp
     result = run("train", "table", tmp_path / "t.csv", "--target", "y", "--epochs", "1", "--json")
     lines = result.stderr.splitlines()
     assert lines == [
-        "note: column 'mark' has 'Total' at row 59 below its header, which is none of the numbers "
-        "and is taken as missing; --categorical mark says otherwise",
+        "note: column 'mark' has 'Total' at row 59 below its header, which is not a number "
+        "and is treated as missing; --categorical mark says otherwise",
     ]
     result = run("train", "table", tmp_path / "t.csv", "--target", "y", "--epochs", "1", "--json",
                  "--drop", "bore", "--drop", "mark")  # fmt: skip
@@ -311,7 +320,7 @@ def test_what_is_noted_is_a_line_in_the_words_of_the_command(trees, trained, tmp
     others = pd.read_csv(trees / "trees.csv").assign(leaf="unheard of")
     others.to_csv(tmp_path / "others.csv", index=False)
     result = run("predict", trained[1], tmp_path / "others.csv")
-    assert result.stderr.startswith("note: column 'leaf' has categories that training did not see")
+    assert result.stderr.startswith("note: column 'leaf' has categories not seen in training")
 
 
 def test_identifiers_and_empty_columns_end_no_run(tmp_path):
@@ -331,10 +340,10 @@ def test_identifiers_and_empty_columns_end_no_run(tmp_path):
     assert result.exit_code == 0, result.output
     notes = [line for line in result.stderr.splitlines() if line.startswith("note:")]
     assert notes == [
-        f"note: nothing can be learned from these columns of {tmp_path / 't.csv'}, which are left "
-        "out: 'id', 'name' (identifiers); 'empty' (no entries)"
+        f"note: nothing can be learned from these columns of {tmp_path / 't.csv'}, which are "
+        "ignored: 'id', 'name' (identifiers); 'empty' (no entries)"
     ]
-    assert "left out: identifiers" in result.stdout
+    assert "ignored: identifiers" in result.stdout
     table[["age"]].to_csv(tmp_path / "new.csv", index=False)
     assert run("predict", saved, tmp_path / "new.csv").exit_code == 0
 
@@ -345,7 +354,7 @@ def test_rows_without_a_target_are_left_out_and_counted(tmp_path):
     result = run("train", "table", tmp_path / "t.csv", "--epochs", "1", "--json")
     found = json.loads(result.stdout)
     assert found["n_train"] + found["n_test"] == 40
-    assert "note: 20 of 60 rows have no 'y', and are left out" in result.stderr
+    assert "note: 20 of 60 rows have no 'y', and are dropped" in result.stderr
 
 
 def test_a_class_of_one_row_is_trained_on_and_whole_numbers_are_said_to_be_classes(tmp_path):
@@ -354,7 +363,7 @@ def test_a_class_of_one_row_is_trained_on_and_whole_numbers_are_said_to_be_class
     result = run("train", "table", tmp_path / "t.csv", "--epochs", "1", "--json")
     assert result.exit_code == 0, result.output
     assert result.stderr == (
-        "note: the 4 whole numbers of 'grade' are taken as classes; --task regression predicts "
+        "note: the 4 whole numbers of 'grade' are treated as classes; --task regression predicts "
         "them as numbers\n"
     )
 
@@ -430,8 +439,8 @@ def test_what_is_no_number_is_named_with_its_row(trees, trained, tmp_path):
     table.to_csv(tmp_path / "t.csv", index=False)
     result = run("predict", trained[1], tmp_path / "t.csv")
     assert result.stderr == (
-        "note: column 'height' has 'forty' at row 4 below its header, which is none of the numbers "
-        "and is taken as missing\n"
+        "note: column 'height' has 'forty' at row 4 below its header, which is not a number "
+        "and is treated as missing\n"
     )
     table.assign(height="forty").to_csv(tmp_path / "t.csv", index=False)
     assert message("predict", trained[1], tmp_path / "t.csv", error=InvalidDataError) == (
@@ -468,3 +477,9 @@ def test_ctrl_c_keeps_what_was_learned(tmp_path):
     assert job.returncode == 130, error
     assert "y: 2 classes" in output
     assert load(saved).information["history"]["stopped_by"] == "interrupt"
+
+
+def test_an_option_that_is_told_of_can_be_pasted():
+    assert line_of(Note("the mark", "t.csv", "is open to doubt", "categorical")) == (
+        "column 'the mark' is open to doubt; --categorical 'the mark' says otherwise"
+    )

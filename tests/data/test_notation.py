@@ -112,7 +112,7 @@ def test_a_few_strays_are_missing_among_many_numbers_and_known_from_then_on():
     # 3 of 100 are no slip, and beside a few numbers another text is a category.
     found = find_notation([*texts[:97], "a", "b", "c"], np.ones(100, dtype=int))
     assert found.notation is None
-    says = "has numbers written in more than one way, such as 'a', and is taken for categories"
+    says = "has numbers written in more than one way, such as 'a', and is treated as categorical"
     assert found.doubts == ((says, "numeric"),)
     assert find_notation(["1", "2", "A"], np.array([1000, 1000, 1])) is None
 

@@ -1,5 +1,6 @@
 """Tables: the same columns whatever library made them; what no network can take is named."""
 
+import copy
 import datetime
 import decimal
 import enum
@@ -14,10 +15,13 @@ import pyarrow as pa
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from sklearn.exceptions import ConvergenceWarning
 
-from multilayer.data import read_table
+from multilayer import MLPClassifier
+from multilayer.data import read_file, read_table
 from multilayer.data.notation import Notation
 from multilayer.errors import InvalidDataError, InvalidTypeError
+from multilayer.model import Columns
 
 RAW = {
     "age": [39, None, 3],
@@ -127,7 +131,7 @@ class Shape(enum.StrEnum):
         (pd.period_range("2024-01", periods=2, freq="M"), ["2024-01-01", "2024-02-01"]),
         (pl.Series([datetime.date(2024, 1, 1), None]), ["2024-01-01", None]),
         (pa.array([datetime.date(2024, 1, 1), None]), ["2024-01-01", None]),
-        (pd.date_range("2024-01-05", periods=1, tz="Europe/Berlin"), ["2024-01-04 23:00:00"]),
+        (pd.date_range("2024-01-05", periods=1, tz="Europe/Berlin"), ["2024-01-04 23:00:00+00:00"]),
     ],
 )  # fmt: skip
 def test_what_a_category_is_called(column, names):
@@ -176,15 +180,37 @@ def test_columns_without_a_name_are_rows_and_other_names_become_text():
     assert read_table(two_levels).columns == ("('a', 'x')", "('a', 'y')")
 
 
-def test_a_table_is_not_changed():
-    frame = pd.DataFrame(RAW)
-    before = frame.copy(deep=True)
-    table = read_table(frame)
-    for name in NUMBERS:
-        numbers = table[name].numbers(Notation(), [])
-        if not np.shares_memory(numbers, frame[name].to_numpy()):
-            numbers[:] = 7
-    pd.testing.assert_frame_equal(frame, before)
+OWN = {
+    "float": np.array([1.5, 0.5, -2.0, np.nan]),
+    "infinite": np.array([1.5, np.inf, -2.0, 0.5]),
+    "whole": np.array([3, 1, 2, 1]),
+    "flag": np.array([True, False, True, True]),
+    "masked": np.ma.array([1.0, 2.0, 3.0, 5.0], mask=[0, 1, 0, 0]),
+    "object": np.array([1.5, None, True, 2], dtype=object),
+    "text": np.array(["1,5", " x", None, "?"], dtype=object),
+    "day": np.array(["2024-01-05", "NaT", "2024-03-01", "2024-03-01"], dtype="M8[us]"),
+    "list": ["a ", None, "b", 3],
+}
+
+
+@pytest.mark.parametrize("convert", [dict, pd.DataFrame])
+@pytest.mark.filterwarnings("ignore::multilayer.data.TableWarning")
+def test_a_table_is_not_changed(convert):
+    """Its numbers are not copied as a rule: who reads them must write to other memory."""
+    X = convert(OWN)
+    before = copy.deepcopy(X)
+    table = read_table(X)
+    for name in ("float", "infinite", "whole", "flag", "masked", "object"):
+        table[name].numbers(Notation(), [])
+    Columns.of(X, {"text": "categorical"}).encode(X)[:]
+    for name in table.columns:
+        table[name].categories()
+        table[name].take(np.array([2, 0]), table[name].origin).objects()[:] = 7
+        table[name].objects()[:] = 7
+    np.asarray(table)[:] = 7
+    for name, column in before.items():
+        found, expected = (pd.Series(np.ma.getdata(each)) for each in (X[name], column))
+        pd.testing.assert_series_equal(found, expected)
 
 
 def test_parts_know_the_rows_of_the_whole():
@@ -261,7 +287,7 @@ def test_what_is_no_table_is_named(table, error, message):
         (pl.Series([["a"]]), r"entries of type List\(String\)"),
         (pl.Series([{"a": 1}]), "entries of type Struct"),
         (pl.Series([b"x"]), "entries of type Binary"),
-        (pa.array([[1]]), "an entry of type list"),
+        (pa.array([[1]]), "entries of type List"),
         (pa.chunked_array([[[1]]]), r"entries of type List\(Int64\)"),
         (
             [datetime.datetime(2024, 1, 1), datetime.datetime(2024, 1, 1, tzinfo=datetime.UTC)],
@@ -284,7 +310,31 @@ def test_what_is_no_finite_number_is_missing_and_named():
     np.testing.assert_array_equal(numbers, [0, np.nan, 1, np.nan])
     assert [str(note) for note in notes] == [
         "column 'a' of X has 2 entries that are not finite numbers, the first of them 'inf' at row "
-        "1; they are taken as missing"
+        "1; they are treated as missing"
     ]
     with pytest.raises(InvalidDataError, match="column 'a' of X must hold numbers; got dates"):
         numbers_of([datetime.date(2024, 1, 1)])
+
+
+@pytest.mark.parametrize("named", [None, "key"])
+def test_the_index_of_a_frame_of_pandas_is_no_column(tmp_path, named):
+    frame = pd.DataFrame({"x": [1.5, 2.5, 3.5], "y": ["a", "b", "a"]}, index=[2, 0, 1])
+    frame.index.name = named
+    frame.to_parquet(tmp_path / "t.parquet")
+    table = pa.Table.from_pandas(frame)
+    for each in (read_file(tmp_path / "t.parquet"), read_table(table)):
+        assert each.columns == ("x", "y")
+    model = MLPClassifier(3, columns="auto", max_iter=1)
+    with pytest.warns(ConvergenceWarning):
+        model.fit(table.drop_columns(["y"]), frame["y"])
+    assert list(model.feature_names_in_) == ["x"]
+
+
+@pytest.mark.parametrize(
+    "column",
+    [pd.Categorical([(1, 2), (3, 4)]), pa.array([b"a", None]).dictionary_encode()],
+)
+def test_categories_that_are_no_text_are_left_out_by_name(column):
+    entries = read_table({"c": column})["c"]
+    assert not entries.is_usable
+    assert entries.what.startswith("an entry of type")

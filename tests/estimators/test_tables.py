@@ -148,10 +148,10 @@ def test_validation_samples_are_tables_too():
 
 
 def test_partial_fit_keeps_the_columns_of_its_first_call():
-    with pytest.warns(TableWarning, match="learned what the columns of X hold from its first 100"):
+    with pytest.warns(TableWarning, match="decided what the columns of X hold from its first 100"):
         model = classifier().partial_fit(FRAME[:100], Y[:100], classes=["no", "yes"])
     first = model.columns_
-    with pytest.warns(TableWarning, match="training did not see, such as 'violet' at row 0; the"):
+    with pytest.warns(TableWarning, match="not seen in training, such as 'violet' at row 0; known"):
         model.partial_fit(
             FRAME[100:].assign(colour=lambda f: f["colour"].where(f["old"], "violet")), Y[100:]
         )
@@ -259,7 +259,7 @@ IDS = FRAME.assign(id=range(N), name=[f"person {i}" for i in range(N)], none=Non
 
 def test_columns_that_are_left_out_may_be_there_or_not(fitted):
     with pytest.warns(
-        TableWarning, match=r"left out: 'id', 'name' \(identifiers\); 'none' \(no ent"
+        TableWarning, match=r"ignored: 'id', 'name' \(identifiers\); 'none' \(no ent"
     ):
         model = classifier().fit(IDS, Y)
     expected = fitted.predict_proba(FRAME)
@@ -327,7 +327,7 @@ def test_a_model_of_dates_and_texts_is_kept_in_files_and_onnx(tmp_path):
     when = pd.date_range("2020-01-01", periods=N, freq="53h")
     X = IDS.assign(when=when, price=[f"${1000 + i:,}" for i in range(N)]).assign(size="1,5 m")
     X["size"] = [f"{v:.1f} m".replace(".", ",") for v in SIZES]
-    with pytest.warns(TableWarning, match="left out"):
+    with pytest.warns(TableWarning, match="which are ignored"):
         model = classifier(solver="lbfgs").fit(X, Y)
     model.save(tmp_path / "m.safetensors")
     again = multilayer.load(tmp_path / "m.safetensors")
@@ -404,7 +404,7 @@ def test_targets_as_text_are_written_as_their_table_is():
 
 def test_validation_samples_need_no_column_that_was_left_out():
     frame = FRAME.assign(empty=np.nan)
-    with pytest.warns(TableWarning, match=r"left out: 'empty' \(no entries\)"):
+    with pytest.warns(TableWarning, match=r"ignored: 'empty' \(no entries\)"):
         model = classifier(columns={"empty": "numeric"}, max_iter=3).fit(
             frame, Y, X_val=frame[:50], y_val=Y[:50]
         )
@@ -413,3 +413,13 @@ def test_validation_samples_need_no_column_that_was_left_out():
         model.set_params(columns="auto").fit(frame, Y)
     with pytest.raises(InvalidTypeError, match=r"column 'size' must be one of .*; got 3"):
         classifier(columns={"size": 3}).fit(FRAME, Y)
+
+
+@pytest.mark.parametrize("y", [["<5", "12", ">7"], np.array(["<5", "12", ">7"])])
+def test_bounds_as_targets_are_numbers_with_a_note(y):
+    X = np.arange(60.0).reshape(-1, 1)
+    with pytest.warns(TableWarning, match="y has bounds such as '<5', which are read as numbers"):
+        model = MLPRegressor(max_iter=2, scale_targets=True).fit(X, list(y) * 20)
+    assert model.to_model().targets.mean == pytest.approx([8.0])
+    with pytest.raises(InvalidDataError, match="y must hold numbers; got 'low'"):
+        MLPRegressor().fit(X, ["low", "high", "mid"] * 20)

@@ -296,6 +296,6 @@ def test_a_file_of_version_3_opens_and_predicts_the_same():
     X = {"age": [25, None, 90], "job": ["cook", None, "smith"], "vip": [True, False, None]}
     with pytest.warns(TableWarning) as told:
         found = model.predict_proba(X)[:, 1]
-    assert len(told) == 2  # smith, and the missing entry
+    assert len(told) == 2  # smith, and the missing value
     expected = [0.5454556941986084, 0.5988098978996277, 0.5436938405036926]
     np.testing.assert_allclose(found, expected, rtol=1e-6)  # float32, and another BLAS perhaps

@@ -8,10 +8,11 @@ import pandas as pd
 import polars as pl
 import pyarrow as pa
 import pytest
+from matplotlib.figure import Figure
 from sklearn.calibration import calibration_curve
 from sklearn.metrics import confusion_matrix as their_confusion_matrix
 
-from multilayer import Architecture, MLPClassifier, MLPRegressor
+from multilayer import Architecture, MLPClassifier, MLPRegressor, load
 from multilayer.errors import (
     InvalidArgumentError,
     InvalidDataError,
@@ -182,6 +183,14 @@ class TestResiduals:
             residuals("model", X, Y)
 
 
+def accuracy(model, X, y):
+    return np.mean(model.predict(X) == y)
+
+
+def worst(model, X, y):
+    return -np.abs(model.predict(X) - y).max()
+
+
 class TestImportance:
     def test_the_input_that_decides_is_on_top_and_the_others_are_worth_nothing(self):
         def model(X):
@@ -239,6 +248,41 @@ class TestImportance:
         assert drawn[1:] == drawn[:1] * 5
         labels = importance(clf, pl.DataFrame(table), Y, n_repeats=2).get_yticklabels()
         assert {label.get_text() for label in labels} == {"size", "colour"}
+
+    @pytest.mark.filterwarnings("ignore:Stochastic Optimizer")
+    @pytest.mark.parametrize("engine", ["numpy", "torch"])
+    @pytest.mark.parametrize("frame", [pd.DataFrame, pl.DataFrame, dict, np.column_stack])
+    def test_a_model_from_a_file_has_its_estimators_scores(self, tmp_path, engine, frame):
+        rng = np.random.default_rng(0)
+        size, words = rng.normal(size=60), NAMES[rng.integers(0, 2, 60)]
+        kinds = {"columns": "auto", "engine": engine, "random_state": 0, "max_iter": 3}
+        table = {"size": size, "colour": words}
+        if frame is np.column_stack:
+            del kinds["columns"]
+            table = np.column_stack([size, words == "blue"]).astype(float)
+        else:
+            table = frame(table)
+        for make, y, scores in (
+            (MLPClassifier, words, [None, "accuracy", "neg_log_loss", "roc_auc", accuracy]),
+            (MLPRegressor, size, [None, "r2", "neg_mean_squared_error", worst]),
+        ):
+            made = make(hidden_layer_sizes=(4,), **kinds).fit(table, y)
+            made.save(tmp_path / "model")
+            for scoring in scores:
+                drawn = []
+                for model in (made, load(tmp_path / "model")):
+                    rng = np.random.default_rng(0)
+                    ax = Figure().subplots()
+                    importance(model, table, y, scoring=scoring, n_repeats=2, rng=rng, ax=ax)
+                    drawn.append(np.concatenate([line.get_xdata() for line in ax.lines]))
+                # The engines round float32 differently.
+                np.testing.assert_allclose(drawn[1], drawn[0], rtol=1e-4, atol=1e-5)
+
+    def test_an_unknown_score_is_named(self, classifier):
+        with pytest.raises(
+            InvalidArgumentError, match=r"scoring of importance must .* 'accuracy'\?$"
+        ):
+            importance(classifier, X, NAMES[Y], scoring="acuracy")
 
     def test_a_table_of_no_known_library_is_refused(self):
         class Table:

@@ -59,8 +59,8 @@ def test_another_word_or_case_is_unknown_and_named_from_the_first_row_on(known, 
     X = {"a": known * 20}
     columns = Columns.of(X)
     other = [word] + [known[0]] * (n_rows - 1)
-    told = rf"column 'a' of X has categories that training did not see, such as '{word}' at row 0"
-    with pytest.warns(TableWarning, match=f"{told}; the model knows such as '{min(known)}'$"):
+    told = rf"column 'a' of X has categories not seen in training, such as '{word}' at row 0"
+    with pytest.warns(TableWarning, match=f"{told}; known ones include '{min(known)}'$"):
         found = columns.encode({"a": other})[:]
     assert not found[0].any()
     assert (found[1:].sum(axis=1) == 1).all()
@@ -78,14 +78,14 @@ def test_one_unknown_category_among_many_rows_is_named_by_frames_files_and_model
     for later in forms:
         for each in (model, multilayer.load(tmp_path / "m")):
             with pytest.warns(
-                TableWarning, match="did not see, such as 'w' at row 4000; the model k"
+                TableWarning, match="not seen in training, such as 'w' at row 4000; known"
             ):
                 each.predict(later)
     path = written(new.to_csv(index=False))
     told = mlp("predict", tmp_path / "m", path).stderr
-    assert "'a' has categories that training did not see, such as 'w' at row 4,001 below" in told
+    assert "'a' has categories not seen in training, such as 'w' at row 4,001 below" in told
     model.set_params(early_stopping="loss")
-    with pytest.warns(TableWarning, match="'a' of X_val has categories that training did not see"):
+    with pytest.warns(TableWarning, match="'a' of X_val has categories not seen in training"):
         model.fit(X, X["a"] == "x", X_val=new, y_val=new["a"] == "x")
 
 
@@ -116,7 +116,7 @@ def test_booleans_and_ones_and_zeros(training):
     if ones is None:
         assert columns.encode({"a": ["True", "FALSE"]})[:].sum() == 2
     else:
-        with pytest.warns(TableWarning, match="did not see, such as 'False'"):
+        with pytest.warns(TableWarning, match="not seen in training, such as 'False'"):
             assert columns.encode({"a": [True, False]})[:].sum() == 1
 
 
@@ -273,12 +273,12 @@ def test_namibia_is_learned_from_a_file(written, mlp, tmp_path):
 def test_missing_when_predicting_and_never_in_training(training, gap):
     columns = Columns.of({"a": training * 15})
     with pytest.warns(
-        TableWarning, match="'a' of X has a missing entry at row 0, and had none in tr"
+        TableWarning, match="'a' of X has a missing value at row 0, but had none in tr"
     ):
         found = columns.encode({"a": pd.Series([gap, training[0]], dtype=object)})[:]
     assert not found[0].any()
     with pytest.warns(
-        TableWarning, match="'a' of X has 3 missing entries, from row 1 on, and had no"
+        TableWarning, match="'a' of X has 3 missing values, the first at row 1, but had no"
     ):
         columns.encode({"a": pd.Series([training[0], gap, gap, gap], dtype=object)})
 
@@ -286,7 +286,7 @@ def test_missing_when_predicting_and_never_in_training(training, gap):
 @pytest.mark.parametrize("convert", [pd.DataFrame, pl.DataFrame, pa.table, dict])
 def test_empty_in_training_and_filled_when_predicting(convert):
     X = {"a": [None] * 40, "b": [1.0, 2.0] * 20}
-    with pytest.warns(TableWarning, match=r"which are left out: 'a' \(no entries\)"):
+    with pytest.warns(TableWarning, match=r"which are ignored: 'a' \(no entries\)"):
         model = classifier().fit(convert(X), [0, 1] * 20)
     for filled in ([5.0, 6.0], ["p", "q"], [[1], [2]]):
         assert model.predict(convert({"a": filled, "b": [1.0, 2.0]})).tolist() == [0, 1]
@@ -305,7 +305,7 @@ def test_more_categories_than_are_kept(forms):
             columns = Columns.of(X)
         assert len(columns.columns[0].categories) == 256
         assert not columns.encode({"a": ["w399", "w000"]})[:][0].any()  # known to be rare
-        with pytest.warns(TableWarning, match="did not see, such as 'w999' at row 0"):
+        with pytest.warns(TableWarning, match="not seen in training, such as 'w999' at row 0"):
             columns.encode({"a": ["w999"]})
 
 
@@ -313,12 +313,10 @@ def test_more_categories_than_are_kept(forms):
 def test_categories_of_the_first_batch(convert):
     batches = [{"a": ["x", "y"] * 20}, {"a": ["x", "z"] * 20}]
     model = classifier(solver="adam")
-    told = (
-        "partial_fit has learned what the columns of X hold from its first 40 rows: categories th"
-    )
+    told = "partial_fit decided what the columns of X hold from its first 40 rows; categories th"
     with pytest.warns(TableWarning, match=told):
         model.partial_fit(convert(batches[0]), [0, 1] * 20, classes=[0, 1])
-    with pytest.warns(TableWarning, match="did not see, such as 'z' at row 1"):
+    with pytest.warns(TableWarning, match="not seen in training, such as 'z' at row 1"):
         model.partial_fit(convert(batches[1]), [0, 1] * 20)
     assert model.columns_.columns[0].categories == ("x", "y")
 
@@ -376,7 +374,7 @@ def test_levels_that_no_row_has_are_no_categories():
     X = pd.DataFrame({"a": pd.Categorical(["a", "b"] * 10, categories=["a", "b", "never"])})
     columns = Columns.of(X)
     assert columns.columns[0].categories == ("a", "b")
-    with pytest.warns(TableWarning, match="did not see, such as 'never'"):
+    with pytest.warns(TableWarning, match="not seen in training, such as 'never'"):
         columns.encode({"a": ["never"]})
 
 

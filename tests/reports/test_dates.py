@@ -69,8 +69,8 @@ def test_days_of_which_nothing_shows_what_is_first(forms, written, mlp, mark):
     for X in forms({"day": texts, "x": [str(i) for i in range(144)]}).values():
         with pytest.warns(
             TableWarning,
-            match=r"'day' \(dates of which nothing says whether the day or the month is first: "
-            r"'date: day first' does\)$",
+            match=r"'day' \(dates in which it is unclear whether day or month comes first: "
+            r"'date: day first' decides\)$",
         ):
             assert Columns.of(X).needed == ("x",)
         for order, form in (
@@ -84,7 +84,7 @@ def test_days_of_which_nothing_shows_what_is_first(forms, written, mlp, mark):
             np.testing.assert_array_equal(columns.encode(X)[:], columns.encode(typed)[:])
     path = written("x,day,y\n" + "".join(f"{i},{t},{i % 7 / 7}\n" for i, t in enumerate(texts)))
     told = mlp("train", "table", path, "--epochs", "1").stderr
-    assert "nothing says whether the day or the month is first: --day-first does)" in told
+    assert "unclear whether day or month comes first: --day-first decides)" in told
     for option in ("--day-first", "--month-first"):
         assert "note" not in mlp("train", "table", path, "--epochs", "1", option).stderr
     assert (
@@ -98,9 +98,7 @@ def test_days_in_both_orders_are_left_out_with_the_reason(forms):
         f"{1 + d % 12}/{d}/2023" for d in range(1, 29)
     ]
     for X in forms({"day": texts, "x": [str(i) for i in range(56)]}).values():
-        with pytest.warns(
-            TableWarning, match=r"'day' \(dates of which some have the day first and s"
-        ):
+        with pytest.warns(TableWarning, match=r"'day' \(dates that mix day-first and m"):
             assert Columns.of(X).needed == ("x",)
 
 
@@ -256,7 +254,7 @@ def test_whole_numbers_some_of_which_are_no_dates(kind, n, other):
     np.testing.assert_array_equal(columns.encode(X)[:], Columns.of(typed).encode(typed)[:])
     plain = Columns.of(pd.DataFrame({"day": DAYS}))
     with pytest.warns(
-        TableWarning, match=f"'day' of X has '{other}.*' at row 1, which is none of the"
+        TableWarning, match=f"'day' of X has '{other}.*' at row 1, which is not a date"
     ):
         plain.encode({"day": [kind(COMPACT[0]), kind(other)]})
 
@@ -410,7 +408,7 @@ def test_one_day_that_is_none(forms, day):
     texts = [*DAYS.strftime("%Y-%m-%d"), day]
     for X in forms({"day": texts}).values():
         with pytest.warns(
-            TableWarning, match=f"'day' of .* has '{day}' at row .*, which is none of the"
+            TableWarning, match=f"'day' of .* has '{day}' at row .*, which is not a date"
         ):
             columns = Columns.of(X)
         assert columns.columns[0].has_missing

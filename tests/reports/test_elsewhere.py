@@ -175,7 +175,7 @@ def test_parts_of_the_rows():
 def test_copies_predict_the_same(fitted, copied):
     again = copied(fitted)
     np.testing.assert_array_equal(again.predict_proba(FRAME), fitted.predict_proba(FRAME))
-    with pytest.warns(TableWarning, match="did not see, such as 'violet' at row 0"):
+    with pytest.warns(TableWarning, match="not seen in training, such as 'violet' at row 0"):
         again.predict(FRAME[:3].assign(colour="violet"))
 
 

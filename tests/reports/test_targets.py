@@ -355,10 +355,10 @@ STREETS = [f"{i} {['Oak', 'Main', 'Elm', 'Pine', 'Hill'][i % 5]} Street" for i i
         (DAYS.strftime("%Y-%m-%d"), "the target, must hold numbers or classes; it holds dates$"),
         (DAYS.strftime("%d/%m/%Y"), "the target, must hold numbers or classes; it holds dates$"),
         (DAYS.strftime("%Y%m%d"), "it holds dates: --task regression takes them as numbers$"),
-        (STREETS, "must have classes that come again; it has 80 in 80 rows, such as '"),
-        ([f"person {i}" for i in range(N)], "must have classes that come again; it has 80 in 80"),
+        (STREETS, "must have classes that repeat; it has 80 in 80 rows, such as '"),
+        ([f"person {i}" for i in range(N)], "must have classes that repeat; it has 80 in 80"),
         (["x"] * N, "the target, must have two classes at least; all are 'x'$"),
-        ([None] * N, "must have a column that can be learned from; it has 'y' .no entries.$"),
+        ([None] * N, "has no column that can be learned from: 'y' .no entries.$"),
     ],
 )
 def test_a_default_target_that_cannot_be_predicted(written, mlp, target, message):

@@ -311,6 +311,7 @@ def test_a_second_ctrl_c_does_not_wait(tmp_path):
     assert Checkpoint(tmp_path).read() is None
 
 
+@pytest.mark.usefixtures("ctrl_c")
 def test_ctrl_c_in_a_child_that_is_forked_meanwhile_is_its_own(tmp_path, fork):
     def child():
         try:

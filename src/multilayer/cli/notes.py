@@ -1,5 +1,6 @@
 """What a command warns of, as lines for people."""
 
+import shlex
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -28,13 +29,15 @@ def note(text: str) -> None:
 @contextmanager
 def notes(*silent: type[Warning]) -> Iterator[None]:
     """Print what is warned of, but for these kinds, in a line each, in the words of the command."""
-    with warnings.catch_warnings(record=True) as told:
-        warnings.simplefilter("always")
-        yield
-    heard = [w for w in told if not issubclass(w.category, (DeprecationWarning, *silent))]
-    lines = [line for warning in heard for line in _lines(warning.message)]
-    for line in dict.fromkeys(lines):
-        note(line)
+    try:
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always")
+            yield
+    finally:  # before the error, if there is one, which they may explain
+        heard = [w for w in caught if not issubclass(w.category, (DeprecationWarning, *silent))]
+        lines = [line for warning in heard for line in _lines(warning.message)]
+        for line in dict.fromkeys(lines):
+            note(line)
 
 
 def _lines(message: Warning | str) -> list[str]:
@@ -49,6 +52,6 @@ def _lines(message: Warning | str) -> list[str]:
 
 def line_of(said: Note) -> str:
     """Return what is said of a column, with the option that says otherwise."""
-    hint = HINTS.get(said.otherwise, f"--{said.otherwise} {said.column}")
+    hint = HINTS.get(said.otherwise, f"--{said.otherwise} {shlex.quote(said.column)}")
     says = f"column {said.column!r} {said.says}"
     return f"{says}; {hint} says otherwise" if said.otherwise else says

@@ -82,7 +82,7 @@ Seed = Annotated[int, typer.Option(help="Draws weights, order and masks.")]
 Engine = Annotated[str, typer.Option(help="numpy, from scratch, or torch.")]
 Device = Annotated[str, typer.Option(help="For torch: auto, cpu, cuda:0, …")]
 TableFile = Annotated[
-    Path, typer.Argument(metavar="FILE", help="A CSV file, packed by gzip or not, or Parquet.")
+    Path, typer.Argument(metavar="FILE", help="A CSV or Parquet file, compressed or not.")
 ]
 Separator = Annotated[
     str | None,

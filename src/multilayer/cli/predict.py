@@ -7,7 +7,6 @@ import sys
 from pathlib import Path
 from typing import Annotated, Any
 
-import numpy as np
 import typer
 
 from multilayer.atomic import replacing
@@ -60,13 +59,13 @@ def predict(
 
 def _predictions(model: Model, X: Any) -> dict[str, list[Any]]:
     """Return columns by name: the prediction of each row, and each class's probability."""
-    predicted = np.asarray(model.predict(X))
+    outputs, targets = model(X), model.targets
+    predicted = outputs if targets is None else targets.decode(outputs)
     if predicted.ndim == 1:
         columns = {"prediction": predicted.tolist()}
     else:
         columns = {f"prediction {i}": each.tolist() for i, each in enumerate(predicted.T)}
-    if isinstance(model.targets, Classes):
-        probabilities = model.predict_proba(X).T
-        for name, each in zip(model.targets.classes, probabilities, strict=True):
+    if isinstance(targets, Classes):
+        for name, each in zip(targets.classes, targets.probabilities(outputs).T, strict=True):
             columns[f"probability {name}"] = each.tolist()
     return columns

@@ -14,10 +14,10 @@ from multilayer.data import Note, Table
 from multilayer.data.entries import Entries
 from multilayer.data.notation import Notation
 from multilayer.errors import InvalidArgumentError, InvalidDataError
-from multilayer.model import Classes, Targets, Values
+from multilayer.model import Categorical, Classes, Targets, Values
 from multilayer.registry import Names
 
-__all__ = ["MOST_CLASSES", "Rows", "numbers_of", "truth"]
+__all__ = ["MOST_CLASSES", "Rows", "matrix_of", "truth", "with_target"]
 
 Array = npt.NDArray[Any]
 
@@ -76,11 +76,7 @@ class Rows(NamedTuple):
             )
             raise InvalidDataError(msg)
         y, task, notation = _targets(table, target, task)
-        is_there = _is_there(y)
-        kept = np.flatnonzero(is_there)
-        if len(kept) < len(y):
-            note(f"{len(y) - len(kept):,} of {len(y):,} rows have no {target!r}, and are left out")
-            table, y = table.take(kept), y[kept]
+        table, y = with_target(table, y, target)
         if task == "classification":
             y = _classes(table[target], y)
         elif len(np.unique(y)) < 2:
@@ -101,29 +97,25 @@ class Rows(NamedTuple):
 
 def _last(table: Table) -> str:
     """Return the last column that has a name and entries: separators may end the lines."""
-    names = [n for n in table.columns if table[n].n_present and not n.startswith("Unnamed: ")]
-    return names[-1] if names else table.columns[-1]
+    named = [n for n in table.columns if not n.startswith("Unnamed: ")]
+    full = [n for n in named if table[n].n_present]
+    if full and full[-1] != named[-1]:
+        note(f"the last column, {named[-1]!r}, is empty: the target is {full[-1]!r}")
+    return full[-1] if full else table.columns[-1]
 
 
 def truth(entries: Entries, targets: Targets | None) -> Array:
     """Return a column's entries as a model's targets: numbers, or classes as it knows them.
 
-    Raises
-    ------
-    InvalidDataError
-        If an entry is missing, or is no number where the model predicts numbers.
+    A missing one is None or NaN.
     """
     if isinstance(targets, Classes) and targets.classes.dtype.kind not in "iuf":
-        y = np.array([each if each is None else str(each) for each in entries.objects()], object)
-        if targets.classes.dtype.kind == "b":
-            y = np.array([None if name is None else name.lower() == "true" for name in y])
-    else:
-        y = numbers_of(entries, targets.notation if isinstance(targets, Values) else None)
-    if not _is_there(y).all():
-        row = entries.origin.row(int(np.argmin(_is_there(y))))
-        msg = f"{entries.where}, the target, must have an entry in every row; it has none at {row}"
-        raise InvalidDataError(msg)
-    return y
+        classes = targets.classes.tolist()
+        codes, names = entries.categories()
+        known = Categorical("", tuple(map(str, classes))).places(names).tolist()
+        own = [classes[place] if place >= 0 else n for place, n in zip(known, names, strict=True)]
+        return np.array([*own, None], dtype=object)[codes]  # the last for −1
+    return _read(entries, targets.notation if isinstance(targets, Values) else None)[0]
 
 
 def _targets(table: Table, target: str, asked: str | None) -> tuple[Array, str, Notation | None]:
@@ -159,7 +151,7 @@ def _targets(table: Table, target: str, asked: str | None) -> tuple[Array, str, 
         task = "regression" if has_fractions or n_kinds > MOST_CLASSES else "classification"
         if task == "classification" and n_kinds > 2:
             note(
-                f"the {n_kinds} whole numbers of {entries.column!r} are taken as classes; --task "
+                f"the {n_kinds} whole numbers of {entries.column!r} are treated as classes; --task "
                 "regression predicts them as numbers"
             )
     elif task == "classification" and has_fractions:
@@ -172,22 +164,16 @@ def _are_dates(entries: Entries) -> bool:
     return entries.find_date_format() is not None
 
 
-def numbers_of(entries: Entries, notation: Notation | None = None) -> Array:
-    """Return entries as numbers, with notes of what is none or is open to doubt.
-
-    Parameters
-    ----------
-    entries : Entries
-    notation : Notation, optional
-        How they are written; by default as it fits.
-    """
-    return _read(entries, notation)[0]
+def matrix_of(table: Table) -> Array:
+    """Return a table of numbers as a matrix, with notes of what is none or is open to doubt."""
+    decimal = table.shown_decimal()
+    return np.column_stack([_read(table[n], None, decimal)[0] for n in table.columns])
 
 
 def _read(
     entries: Entries, notation: Notation | None = None, decimal: str | None = None
 ) -> tuple[Array, Notation]:
-    """Return entries as numbers, with notes, and how they are written."""
+    """Return entries as numbers, with notes, and how they are written: by default as it fits."""
     notes = []
     if notation is None:
         found = entries.find_notation(decimal, is_asked=True)
@@ -201,6 +187,18 @@ def _read(
     for each in notes:
         note(line_of(each))
     return numbers, notation
+
+
+def with_target(table: Table, y: Array, target: str) -> tuple[Table, Array]:
+    """Return the rows that have a target, with a note of the others."""
+    kept = np.flatnonzero(_is_there(y))
+    if len(kept) == len(y):
+        return table, y
+    if not len(kept):
+        msg = f"{table[target].where}, the target, must have entries; all are missing"
+        raise InvalidDataError(msg)
+    note(f"{len(y) - len(kept):,} of {len(y):,} rows have no {target!r}, and are dropped")
+    return table.take(kept), y[kept]
 
 
 def _is_there(y: Array) -> Array:
@@ -229,7 +227,7 @@ def _classes(entries: Entries, y: Array) -> Array:
                 note(f"{n} classes of {entries.column!r} are {name!r} but for capitals")
     if n_classes > max(MOST_CLASSES, TOO_MANY * len(classes)):
         msg = (
-            f"{entries.where}, the target, must have classes that come again; it has "
+            f"{entries.where}, the target, must have classes that repeat; it has "
             f"{n_classes:,} in {len(classes):,} rows, such as {classes[0].item()!r}"
         )
         raise InvalidDataError(msg)

@@ -5,11 +5,10 @@ from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Annotated, Any, NamedTuple
 
-import numpy as np
 import typer
 
 from multilayer.cli.reading import read
-from multilayer.cli.rows import numbers_of, truth
+from multilayer.cli.rows import matrix_of, truth, with_target
 from multilayer.data import Table, load_digits, load_images
 from multilayer.errors import InvalidDataError, MultilayerError
 from multilayer.model import Columns, Model
@@ -84,8 +83,9 @@ def read_samples(
     """
     if data in BUNDLED:
         return _images(data, data_dir)
-    if not Path(data).is_file():
-        msg = f"DATA must be a CSV or Parquet file or one of {', '.join(BUNDLED)}; no file {data}"
+    if not Path(data).exists():
+        words = ", ".join(BUNDLED)
+        msg = f"DATA must be a CSV or Parquet file or one of {words}; there is no file {data}"
         raise InvalidDataError(msg)
     table = read(Path(data), separator, encoding)
     return _table(Path(data), table, target, model)
@@ -114,14 +114,19 @@ def _table(path: Path, table: Table, target: str | None, model: Model) -> Sample
         target = told["target"]
     if target is not None:
         Names("--target", names).check(target)
+        if target in (inputs or ()):
+            msg = f"--target cannot be {target!r}, which is an input of the model"
+            raise InvalidDataError(msg)
     elif len(left) == 1:
         target = left[0]
     else:
         target = names[-1]
-        guess = f"; the last column, {target}, is taken as the target: --target names another"
-    rest = table.select([name for name in names if name != target])
+        guess = f"; the last column, {target}, is used as the target; --target names another"
+    if isinstance(model.inputs, Columns):
+        table = table.without(model.inputs.missing)
     with _telling(guess):
-        y = truth(table[target], model.targets)
+        table, y = with_target(table, truth(table[target], model.targets), target)
+        rest = table.select([name for name in names if name != target])
         return Samples(inputs_of(rest, model, path), y, None, guess)
 
 
@@ -138,11 +143,11 @@ def inputs_of(table: Table, model: Model, path: Path) -> Any:
     absent = [name for name in needed if name not in table.columns]
     if absent:
         msg = (
-            f"{path} must have all inputs of the model; not there: {', '.join(absent)}; it has "
+            f"{path} must have all inputs of the model; missing: {', '.join(absent)}; found: "
             f"{', '.join(table.columns)}"
         )
         raise InvalidDataError(msg)
     table = table.select([name for name in names if name in table.columns])
     if isinstance(model.inputs, Columns):
         return table
-    return np.column_stack([numbers_of(table[name]) for name in table.columns])
+    return matrix_of(table)

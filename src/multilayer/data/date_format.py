@@ -1,6 +1,7 @@
 """DateFormat: how a column writes its dates, decided once from all its texts."""
 
 import math
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
@@ -8,7 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from multilayer.data.dates import LEAST_COMPACT, iso_seconds, moment
+from multilayer.data.dates import LEAST_COMPACT, Moment, iso_seconds, moment
 from multilayer.data.evidence import are_few, probe
 from multilayer.data.numerals import is_missing_mark
 
@@ -16,8 +17,11 @@ __all__ = ["DateFormat", "DateFormatFound", "find_date_format"]
 
 Array = npt.NDArray[Any]
 
-ORDER = "dates of which nothing says whether the day or the month is first: 'date: day first' does"
-ORDERS = "dates of which some have the day first and some the month"
+ORDER = "dates in which it is unclear whether day or month comes first: 'date: day first' decides"
+ORDERS = "dates that mix day-first and month-first order"
+YEARS = "dates in which it is unclear whether the year comes first or last"
+VERSION = re.compile(r"\d\.\d{1,2}\.\d\d|\d\d\.\d\.\d\d")
+LAST_MONTH, LAST_DAY, TO_COME = 12, 31, 30
 ZONES = "dates with a time zone and dates without one"
 
 
@@ -74,6 +78,25 @@ class DateFormat:
         return found.since_1970(month_first=self.order == "month first")
 
 
+def _doubt_of_years(texts: Sequence[str], found: Sequence[Moment | None]) -> str | None:
+    """Return why years of two digits may be none; None if they are years, "" if all is none.
+
+    Of days there are many, and of years few; a year that is still to come is none; and 3.11.10 is a
+    version.
+    """
+    short = [m for m in found if m is not None and m.has_short_year]
+    years = {m.year % 100 for m in short}
+    if not short or max(years) > LAST_DAY:
+        return None
+    if all(m.day == 1 and not m.is_open for m in short):  # Jan-05
+        return "" if max(years) >= TO_COME else None
+    first = {m.day for m in short}
+    if max(first) <= LAST_MONTH and any(VERSION.fullmatch(text) for text in texts):
+        return ""
+    is_year_first = len(first) <= 2 < len(years) and min(first) > LAST_MONTH
+    return YEARS if is_year_first else None
+
+
 class DateFormatFound(NamedTuple):
     """What `find_date_format` has found."""
 
@@ -122,6 +145,8 @@ def find_date_format(
     found = [moment(text) for text in texts]
     is_mark = [is_missing_mark(text) for text in texts]
     present = np.where(is_mark, 0, counts)
+    if not is_asked and (why := _doubt_of_years(texts, found)) is not None:
+        return DateFormatFound(None, why=why) if why else None
     n_compact = sum(m is not None and m.is_compact for m in found)
     if 0 < n_compact < LEAST_COMPACT and not is_asked:
         return None

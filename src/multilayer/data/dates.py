@@ -21,6 +21,7 @@ DAY = 86400.0
 ORDINAL_OF_1970 = datetime.date(1970, 1, 1).toordinal()
 PIVOT = 69
 """Years of two digits from here on are of the last century, as POSIX has it."""
+COMPACT = len("20240105")
 LEAST_COMPACT = 10
 """Different dates among numbers, such as 20240105, for these to be taken for dates."""
 
@@ -33,30 +34,31 @@ MONTH = rf"(?P<name>{'|'.join(sorted(MONTHS, key=len, reverse=True))})\.?"
 DAY_OF_MONTH = r"(?P<day>\d{1,2})(?:st|nd|rd|th)?"
 WEEKDAY = r"(?:(?:mon|tue|wed|thu|fri|sat|sun)[a-z]*\.?,?\s+)?"
 CLOCK = (
-    r"(?:(?:T|:|,?\s+)(?P<hour>\d{1,2}):(?P<minute>[0-5]\d)(?::(?P<second>[0-5]\d(?:\.\d+)?))?"
+    r"(?:(?:T|:|,?\s+)(?P<hour>[01]?\d|2[0-4]):(?P<minute>[0-5]\d)(?::(?P<second>[0-5]\d(?:\.\d+)?))?"
     r"(?:\s*(?P<half>[ap])\.?m\.?)?\s*(?P<zone>Z|UTC|GMT|[+-]\d\d(?::?\d\d)?)?)?"
 )
 FORMS = [
     re.compile(WEEKDAY + form, re.IGNORECASE)
     for form in (
         r"(?P<year>\d{4})(?P<mark>[-/.])(?P<month>\d{1,2})(?P=mark)(?P<day>\d{1,2})" + CLOCK,
-        r"(?P<a>\d{1,2})(?P<mark>[-/.])(?P<b>\d{1,2})(?P=mark)(?P<year>\d{4}|\d\d)" + CLOCK,
+        r"(?P<a>\d{1,2})(?P<mark>[-/.])(?P<b>\d{1,2})(?P=mark)(?P<year>\d{4})" + CLOCK,
+        r"(?P<a>\d{1,2})(?P<mark>[-/.])(?P<b>\d{1,2})(?P=mark)(?P<short>\d\d)" + CLOCK,
         DAY_OF_MONTH + rf"[-\s./]*{MONTH},?[-\s./]*(?P<year>\d{{4}}|\d\d)" + CLOCK,
         MONTH + r"\s+" + DAY_OF_MONTH + r",?\s+(?P<year>\d{4})" + CLOCK,
         MONTH + r"\s+" + DAY_OF_MONTH + CLOCK + r"\s+(?P<year>\d{4})",
         MONTH + r"(?:[-\s/](?P<year>\d{4})|(?:[-/]|\s')(?P<short>\d\d))",  # Jan 05 is a day
         r"(?P<year>\d{4})[-\s/]" + MONTH,
-        r"(?P<year>\d{4})(?:[-/]|-?M)(?P<month>\d\d)",
+        r"(?P<year>(?:1[5-9]|20|21)\d\d)(?:[-/]|-?M)(?P<month>\d\d)",
         r"(?P<month>\d{1,2})[-/](?P<year>(?:1[5-9]|20|21)\d\d)",
         r"(?P<year>\d{4})[-\s/]?Q(?P<quarter>[1-4])",
         r"(?:Q(?P<quarter>[1-4])|(?P<fourth>[1-4])Q)[-\s/]?(?P<year>\d{4})",
         r"(?P<year>\d{4})-?W(?P<week>\d\d)(?:-?(?P<weekday>[1-7]))?",
         r"(?P<year>\d{4})-(?P<month>\d\d)-(?P<day>\d\d)/\d{4}-\d\d-\d\d",  # a week, by its ends
         r"(?P<year>(?:19|20)\d\d)(?P<month>[01]\d)(?P<day>[0-3]\d)"
-        r"(?:T(?P<hour>\d\d)(?P<minute>[0-5]\d)(?P<second>[0-5]\d)(?P<zone>Z)?)?",
+        r"(?:\.0+|T(?P<hour>\d\d)(?P<minute>[0-5]\d)(?P<second>[0-5]\d)(?P<zone>Z)?)?",
     )
 ]  # fmt: skip
-ISO = re.compile(r"\d{4}-\d\d-\d\d(?:[T ]\d\d:\d\d(?::\d\d(?:\.\d{1,6})?)?)?")
+ISO = re.compile(r"(?!0000)\d{4}-\d\d-\d\d(?:[T ]\d\d:\d\d(?::\d\d(?:\.\d{1,6})?)?)?")
 """What NumPy reads, many at once."""
 
 
@@ -74,6 +76,8 @@ class Moment(NamedTuple):
     """Of its zone, in seconds east of Greenwich, where there is one."""
     is_compact: bool = False
     """Whether it is written in digits alone, as a number is: ``20240105``."""
+    has_short_year: bool = False
+    """Whether its year, of two digits, might be a day: ``24-01-15``, ``Jan-15``."""
 
     def since_1970(self, *, month_first: bool = False) -> float | None:
         """Return its seconds since the beginning of 1970; None if there is no such day."""
@@ -102,7 +106,7 @@ def moment(text: str) -> Moment | None:
     else:
         return None
     part = found.groupdict()
-    digits = part["year"] or part["short"]
+    digits = part.get("year") or part["short"]
     year = int(digits)
     if len(digits) == 2:
         year += 1900 if year >= PIVOT else 2000
@@ -120,7 +124,9 @@ def moment(text: str) -> Moment | None:
     elif part.get("name"):
         month = MONTHS[part["name"].lower()]
     seconds, offset = _clock(part)
-    return Moment(year, int(month or 1), day, is_open, seconds, offset, text.isdigit())
+    is_compact = len(digits := text.partition(".")[0]) == COMPACT and digits.isdigit()
+    is_short = part.get("short") is not None
+    return Moment(year, int(month or 1), day, is_open, seconds, offset, is_compact, is_short)
 
 
 def _clock(part: dict[str, Any]) -> tuple[float, float | None]:

@@ -1,23 +1,33 @@
 """Dialects of CSV: how a file is encoded, what separates its cells, where its table begins."""
 
-import codecs
 import csv
 import io
 import re
 from collections import Counter
-from collections.abc import Iterator
-from typing import NamedTuple
+from collections.abc import Iterable, Iterator
+from itertools import islice
+from typing import NamedTuple, TextIO
 
 from multilayer.data.numerals import is_missing_mark, plain
 from multilayer.errors import InvalidArgumentError, InvalidDataError
 
-__all__ = ["Dialect", "cells", "decoded", "find_dialect", "is_blank", "named"]
+__all__ = ["Dialect", "cells", "find_dialect", "find_encoding", "is_blank", "named", "opened"]
 
-MARKS = {b"\xef\xbb\xbf": "utf-8-sig", b"\xff\xfe": "utf-16", b"\xfe\xff": "utf-16"}
+MARKS = {
+    b"\xef\xbb\xbf": "utf-8",
+    b"\xff\xfe\0\0": "utf-32",
+    b"\0\0\xfe\xff": "utf-32",
+    b"\xff\xfe": "utf-16",
+    b"\xfe\xff": "utf-16",
+}
 """The bytes that some programs write first, and the encoding that they stand for."""
 SEPARATORS = (",", ";", "\t", "|")
 SAMPLE = 2**18
-"""Characters that are looked at."""
+"""Characters that are looked at, in whole lines."""
+SAMPLE_LINES = 20
+"""Lines that are looked at however long they are."""
+PART = 2**20
+"""Characters that are decoded at a time to find out whether an encoding fits."""
 
 
 class Dialect(NamedTuple):
@@ -32,8 +42,8 @@ class Dialect(NamedTuple):
     """What was decided and is open to doubt."""
 
 
-def decoded(content: bytes, encoding: str | None, path: object) -> tuple[str, str]:
-    """Return a file's text, and its encoding: as asked, as its first bytes say, or as it fits.
+def find_encoding(content: bytes, asked: str | None, path: object) -> str:
+    """Return a file's encoding: as asked, as its first bytes say, or one that all of it fits.
 
     Raises
     ------
@@ -42,28 +52,63 @@ def decoded(content: bytes, encoding: str | None, path: object) -> tuple[str, st
     InvalidDataError
         If the file has another one.
     """
-    if encoding is None:
-        encoding = next((name for mark, name in MARKS.items() if content.startswith(mark)), None)
-    if encoding is None and b"\0" in content[:100]:  # UTF-16 without its mark
-        encoding = "utf-16-le" if content[1:2] == b"\0" else "utf-16-be"
-    for name in [encoding] if encoding else ["utf-8", "cp1252", "latin-1"]:
+    known = asked or next((name for mark, name in MARKS.items() if content.startswith(mark)), None)
+    names = [known] if known else ["utf-8", "cp1252", "latin-1"]
+    if known is None and b"\0" in content[:100]:  # UTF-16 without its mark, or no text at all
+        names.insert(0, "utf-16-le" if content[1:2] == b"\0" else "utf-16-be")
+    for name in names:
         try:
-            codecs.lookup(name)
-            return content.decode(name), name
+            _check_text(opened(content, name), path)
         except LookupError as error:
             msg = f"encoding must be one that Python knows, such as utf-8, cp1252; got {name!r}"
             raise InvalidArgumentError(msg) from error
         except UnicodeError as error:
-            if encoding:
-                msg = f"{path} must be text in {name}: {error}"
+            if known:
+                msg = f"{path} must be text in {name}: {_placed(error, content, name)}"
                 raise InvalidDataError(msg) from error
+        else:
+            return name
     raise AssertionError  # latin-1 decodes everything
 
 
-def cells(text: str, separator: str, *, is_whole: bool = True) -> Iterator[list[str]]:
+def _check_text(text: TextIO, path: object) -> None:
+    """Raise if a file is not text, which has no NUL."""
+    line = 1
+    while part := text.read(PART):
+        if "\0" in part:
+            line += part.count("\n", 0, part.index("\0"))
+            msg = f"{path} must be text; got a NUL character, as in binary files, in line {line:,}"
+            raise InvalidDataError(msg)
+        line += part.count("\n")
+
+
+def _placed(error: UnicodeError, content: bytes, encoding: str) -> str:
+    """Return an error with its line, and its place in the file and not in a part of it."""
+    try:
+        content.decode(encoding)
+    except UnicodeDecodeError as found:
+        line = content[: found.start].decode(encoding, "ignore").count("\n") + 1
+        return f"line {line:,}: {found}"
+    except UnicodeError:  # it has no place, such as that a mark is not there
+        pass
+    return str(error)
+
+
+def opened(content: bytes, encoding: str) -> io.TextIOWrapper:
+    """Return a file's text, without a mark of its encoding, to be read in parts.
+
+    The whole of it would take as much memory as the file again, or four times as much.
+    """
+    text = io.TextIOWrapper(io.BytesIO(content), encoding, newline="")
+    if text.read(1) != "\ufeff":
+        text.seek(0)
+    return text
+
+
+def cells(lines: Iterable[str], separator: str, *, is_whole: bool = True) -> Iterator[list[str]]:
     """Yield the cells of each line, of an empty one none; quotes hold several lines together.
 
-    Of ``""`` it is one, which is empty.
+    Of ``""`` it is one, which is empty. A beginning ends before what makes too long a cell.
 
     Raises
     ------
@@ -71,7 +116,6 @@ def cells(text: str, separator: str, *, is_whole: bool = True) -> Iterator[list[
         If the text is whole, and a quote in it is never closed, or not at the end of its cell; the
         message says in which line.
     """
-    lines = io.StringIO(text, newline="")
     reader = csv.reader(lines, delimiter=separator, skipinitialspace=True, strict=is_whole)
     n_before = 0
     try:
@@ -79,6 +123,8 @@ def cells(text: str, separator: str, *, is_whole: bool = True) -> Iterator[list[
             yield row
             n_before = reader.line_num
     except csv.Error as error:
+        if not is_whole:
+            return
         begun = f", in the row that begins in line {n_before + 1:,}"
         msg = f"line {reader.line_num:,}: {error}{begun * (n_before + 1 < reader.line_num)}"
         raise csv.Error(msg) from error
@@ -94,13 +140,13 @@ def named(row: list[str]) -> tuple[str, ...]:
     return tuple(cell.strip() or f"Unnamed: {i}" for i, cell in enumerate(row))
 
 
-def find_dialect(text: str, separator: str | None, path: object) -> Dialect:
-    """Return how a file's text is written.
+def find_dialect(text: TextIO, separator: str | None, path: object) -> Dialect:
+    """Return how a file's text is written, of which a beginning is read.
 
     The separator is the one by which the most lines have the same number of cells, and of several
     such the one that makes the most cells. The header is the first line of so many cells; or the
     line above, of one less, where rows have names, or where one of them ends in separators and the
-    other does not. What stands above it is passed over, and so are titles and comments of as many
+    other does not. What stands above it is skipped, and so are titles and comments of as many
     cells. A first line of numbers alone is a row, unless they are 0, 1, 2, ….
 
     Raises
@@ -108,34 +154,32 @@ def find_dialect(text: str, separator: str | None, path: object) -> Dialect:
     InvalidDataError
         If there is nothing in it, or two columns have one name.
     """
-    told = re.match(r'"?sep=(.)"?(?:\r\n?|\n)', text, re.IGNORECASE)  # what Excel is told
+    lines = [*islice(text, SAMPLE_LINES), *text.readlines(SAMPLE)]
+    is_whole = not text.read(1)
+    told = re.match(r'"?sep=(.)"?[\r\n]', "".join(lines[:1]), re.IGNORECASE)  # what Excel is told
     separator, n_told = separator or (told and told[1]), int(told is not None)
-    samples = {
-        each: _sample(text, each)[n_told:] for each in ([separator] if separator else SEPARATORS)
-    }
-    filled = {
-        each: [(n_told + i, row) for i, row in enumerate(sample) if not is_blank(row)]
-        for each, sample in samples.items()
-    }
+    filled = {}
+    for each in [separator] if separator else SEPARATORS:
+        sample = list(cells(lines, each, is_whole=False))
+        sample = sample if is_whole else sample[:-1]  # of which the last may be cut
+        filled[each] = [
+            (i, row) for i, row in enumerate(sample) if i >= n_told and not is_blank(row)
+        ]
     best = max(filled, key=lambda each: _consistency([row for _, row in filled[each]]))
     places, rows = [place for place, _ in filled[best]], [row for _, row in filled[best]]
     if not rows:
-        msg = f"{path} must have a header, and rows below it; it is empty"
+        is_empty = not any(map(str.strip, lines))
+        what = "it is empty" if is_empty else f"its first {len(lines)} lines have no cells"
+        msg = f"{path} must have a header and rows below it; {what}"
         raise InvalidDataError(msg)
-    cells, n_rows_above, remarks = _header(rows)
-    names = named(cells)
+    header, n_rows_above, remarks = _header(rows)
+    names = named(header)
     twice, n = Counter(names).most_common(1)[0]
     if n > 1:
         msg = f"{path} must have a name of its own for each column; got {twice!r} twice"
         raise InvalidDataError(msg)
     n_above = places[n_rows_above - 1] + 1 if n_rows_above else places[0]
     return Dialect(best, names, n_above, tuple(remarks))
-
-
-def _sample(text: str, separator: str) -> list[list[str]]:
-    """Return the cells of the first lines."""
-    rows = list(cells(text[:SAMPLE], separator, is_whole=False))
-    return rows if len(text) <= SAMPLE else rows[:-1]  # of which the last may be cut
 
 
 def _consistency(rows: list[list[str]]) -> tuple[float, int]:
@@ -166,10 +210,14 @@ def _header(rows: list[list[str]]) -> tuple[list[str], int, list[str]]:
         first, names = first + n_titles, rows[first + n_titles]
     remarks = []
     if first:
-        lines = "a line" if first == 1 else f"{first} lines"
-        remarks.append(f"{lines} above its header: passed over")
+        lines = (
+            "a line above its header is" if first == 1 else f"{first} lines above its header are"
+        )
+        remarks.append(f"{lines} skipped")
     if _is_row(names, rows[first + 1 :]):
-        remarks.append("its first line is like the others, and is taken as a row: it has no header")
+        remarks.append(
+            "its first line looks like the others and is taken as a row: it has no header"
+        )
         return [f"column {i}" for i in range(1, width + 1)], first, remarks
     return names, first + 1, remarks
 

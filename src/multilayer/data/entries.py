@@ -8,6 +8,7 @@ others are.
 import unicodedata
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from datetime import timedelta
 from functools import cached_property
 from typing import Any, ClassVar, Self
 
@@ -15,11 +16,11 @@ import numpy as np
 import numpy.typing as npt
 
 from multilayer.data.date_format import DateFormat, DateFormatFound, find_date_format
-from multilayer.data.dates import LEAST_COMPACT, compact_dates, iso_texts
+from multilayer.data.dates import LEAST_COMPACT, compact_dates, iso_texts, moment
 from multilayer.data.evidence import are_few, sample
 from multilayer.data.notation import TIMES, Notation, NotationFound, find_notation
 from multilayer.data.notes import Note
-from multilayer.data.numerals import plain
+from multilayer.data.numerals import numeral, plain
 from multilayer.errors import InvalidDataError
 
 __all__ = [
@@ -129,12 +130,12 @@ class Entries:
     def numbers(self, notation: Notation, notes: list[Note]) -> Array:
         """Return the entries as float64, NaN for missing ones.
 
-        What is no number among numbers, or is infinite, is taken as missing, and `notes` say so.
+        What is no number, or is infinite, is taken as missing, and `notes` say so.
 
         Raises
         ------
         InvalidDataError
-            If there is no number at all, but something else.
+            If there is no number at all, but something else: then it is another column.
         """
         raise InvalidDataError(self._mismatch("numbers"))
 
@@ -154,12 +155,13 @@ class Entries:
     def _strays(self, rows: Array, first: str, wanted: str) -> Note:
         """Return what is said of entries that are not what they ought to be, and become missing."""
         row = self.origin.row(int(rows[0]))
+        a_wanted = f"a {wanted.removesuffix('s')}"
         if len(rows) == 1:
-            says = f"has {first!r} at {row}, which is none of the {wanted} and is taken as missing"
+            says = f"has {first!r} at {row}, which is not {a_wanted} and is treated as missing"
         else:
             says = (
                 f"has {len(rows):,} entries that are not {wanted}, the first of them {first!r} at "
-                f"{row}; they are taken as missing"
+                f"{row}; they are treated as missing"
             )
         return Note(self.column, self.origin.table, says)
 
@@ -222,7 +224,12 @@ class NumberEntries(Entries):
         )
 
     def without(self, missing: Sequence[str]) -> Self:
-        is_missing = np.isin(self.values, _numbers_among(missing))
+        kind = self.values.dtype.kind
+        if kind == "b" or self.are_times:
+            return self
+        with np.errstate(over="ignore"):
+            numbers = np.array(_numbers_among(missing), self.values.dtype if kind == "f" else None)
+        is_missing = np.isin(self.values, numbers)
         if not is_missing.any():
             return self
         is_missing |= self.is_missing
@@ -262,6 +269,9 @@ class NumberEntries(Entries):
         if got != wanted and self.n_present:
             msg = f"{self.where} must hold {wanted}, as in training; got {got}"
             raise InvalidDataError(msg)
+        if notation.unit == "%" and self.n_present:
+            says = "has numbers without a percent sign, which are read as percent"
+            notes.append(Note(self.column, self.origin.table, says))
         numbers = self._floats()
         is_infinite = np.isinf(numbers)
         if is_infinite.any():
@@ -277,7 +287,7 @@ class NumberEntries(Entries):
         if form.missing:
             others = others[[category(value) not in form.missing for value in numbers[others]]]
         if len(others):
-            if np.isnan(seconds).all() and numbers[others].any():  # else zeros, for missing ones
+            if np.isnan(seconds).all() and numbers[others].any():  # zeros are missing dates
                 raise InvalidDataError(self._mismatch("dates"))
             notes.append(self._strays(others, category(numbers[others[0]]), "dates"))
         return seconds
@@ -286,6 +296,8 @@ class NumberEntries(Entries):
         values, places = np.unique(self._present(), return_inverse=True)
         codes = np.full(len(self), -1, np.int32)
         codes[~self.is_missing] = places
+        if self.are_times:
+            return codes, [str(timedelta(seconds=value)) for value in values.tolist()]
         return codes, [category(value) for value in values]
 
     def objects(self) -> Array:
@@ -354,7 +366,7 @@ class TextEntries(Entries):
     def without(self, missing: Sequence[str]) -> Self:
         known, numbers = set(missing), _numbers_among(missing)
         texts = [
-            "" if text in known or (numbers and plain(text) and float(text) in numbers) else text
+            "" if text in known or (numbers and _number_in(text) in numbers) else text
             for text in self.texts
         ]
         if texts == self.texts:
@@ -444,6 +456,14 @@ class DateEntries(Entries):
     def take(self, rows: Array, origin: Origin) -> Self:
         return type(self)(self.column, origin, self.seconds[rows], self.has_zone)
 
+    def without(self, missing: Sequence[str]) -> Self:
+        moments = [found.since_1970() for text in missing if (found := moment(text)) is not None]
+        is_missing = np.isin(self.seconds, np.array(moments, dtype=np.float64))  # of None NaN
+        if not is_missing.any():
+            return self
+        seconds = np.where(is_missing, np.nan, self.seconds)
+        return type(self)(self.column, self.origin, seconds, self.has_zone)
+
     def find_date_format(
         self, order: str | None = None, *, is_asked: bool = False
     ) -> DateFormatFound:
@@ -464,7 +484,11 @@ class DateEntries(Entries):
         values, places = np.unique(self.seconds[is_present], return_inverse=True)
         codes = np.full(len(self), -1, np.int32)
         codes[is_present] = places
-        return codes, iso_texts(values)
+        texts = iso_texts(values)
+        if self.has_zone:  # as Python writes it
+            texts = [text if " " in text else f"{text} 00:00:00" for text in texts]
+            texts = [f"{text}+00:00" for text in texts]
+        return codes, texts
 
 
 class UnusableEntries(Entries):
@@ -516,7 +540,21 @@ def category(value: Any) -> str:
     if isinstance(value, (int, np.integer)):
         return str(int(value))
     number = float(str(value)) if isinstance(value, np.floating) else float(value)
-    return str(int(number)) if number.is_integer() else repr(number)
+    # Beyond, a float may be the rounding of many whole numbers: it is none of them.
+    is_whole = number.is_integer() and abs(number) <= LARGEST
+    return str(int(number)) if is_whole else repr(number)
+
+
+def _number_in(text: str) -> float | None:
+    """Return the number that a text says, whatever its decimal mark and unit; None if none."""
+    found = numeral(text)
+    if found is None or found.qualifier or found.factor != 1:
+        return None
+    try:
+        number = float(found.body.replace(",", ".") + found.exponent)
+    except ValueError:  # with marks of thousands
+        return None
+    return -number if found.is_negative else number
 
 
 def _numbers_among(texts: Sequence[str]) -> list[float]:
@@ -541,6 +579,8 @@ def _tidied(codes: Array, texts: Sequence[str]) -> tuple[Array, list[str], Array
 def cleaned(text: str) -> str:
     """Return a text without blanks around it, in Unicode's normal form C."""
     text = text.strip()
-    if text.startswith('="') and text.endswith('"'):  # what programs write to have Excel keep zeros
+    if (
+        len(text) > 2 and text.startswith('="') and text.endswith('"')
+    ):  # what programs write to have Excel keep zeros
         text = text[2:-1].strip()
     return text if text.isascii() else unicodedata.normalize("NFC", text)

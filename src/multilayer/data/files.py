@@ -6,6 +6,7 @@ import gzip
 import lzma
 import os
 import re
+import zlib
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
 from pathlib import Path
@@ -16,7 +17,15 @@ import numpy.typing as npt
 
 from multilayer import forks
 from multilayer.caller import warn
-from multilayer.data.dialects import Dialect, cells, decoded, find_dialect, is_blank, named
+from multilayer.data.dialects import (
+    Dialect,
+    cells,
+    find_dialect,
+    find_encoding,
+    is_blank,
+    named,
+    opened,
+)
 from multilayer.data.entries import Origin, TextEntries
 from multilayer.data.notes import TableWarning
 from multilayer.data.table import Table, read_table
@@ -26,32 +35,32 @@ __all__ = ["read_file"]
 
 Array = npt.NDArray[Any]
 
-PACKED = {b"\x1f\x8b": gzip.decompress, b"BZh": bz2.decompress, b"\xfd7zXZ": lzma.decompress}
-"""The bytes that packed files begin with, and what unpacks them."""
+COMPRESSED = {b"\x1f\x8b": gzip.decompress, b"BZh": bz2.decompress, b"\xfd7zXZ": lzma.decompress}
+"""The bytes that compressed files begin with, and what decompresses them."""
 PARQUET = b"PAR1"
 OTHERS = {
     b"PK\x03\x04": "a workbook or an archive",
     b"\xd0\xcf\x11\xe0": "a workbook or an archive",
     b"%PDF": "a PDF document",
-    b"{\\rtf": "a document in RTF",
+    b"{\\rtf": "an RTF document",
     b"\x89PNG": "a picture",
     b"\xff\xd8\xff": "a picture",
-    b"SQLite format 3": "a database of SQLite",
-    b"ARROW1": "a file of Arrow",
-    b"\x93NUMPY": "an array of NumPy",
-    b"\x89HDF": "a file of HDF5",
-    b"\x28\xb5\x2f\xfd": "packed by zstd",
-    b"\x80\x04": "a pickle of Python",
-    b"\x80\x05": "a pickle of Python",
-    b"@relation": "a file of ARFF",
-    b"@RELATION": "a file of ARFF",
+    b"SQLite format 3": "an SQLite database",
+    b"ARROW1": "an Arrow file",
+    b"\x93NUMPY": "a NumPy array",
+    b"\x89HDF": "an HDF5 file",
+    b"\x28\xb5\x2f\xfd": "compressed with zstd",
+    b"\x80\x04": "a Python pickle",
+    b"\x80\x05": "a Python pickle",
+    b"@relation": "an ARFF file",
+    b"@RELATION": "an ARFF file",
 }
 """What files begin with that are something else."""
 MARKUP = re.compile(r"\s*(?:<(?:!doctype|html|\?xml|table)|\{\s*[\"}]|\[\s*[\[{])", re.IGNORECASE)
 MOST_LINES = 10
-"""Lines that look like rows in one cell: with more of them a quote stands in the wrong place."""
+"""Lines that look like rows in one cell: with more of them a quote is in the wrong place."""
 BLOCK = 10_000
-"""Rows that are taken apart at a time: of texts that come again one is kept."""
+"""Rows that are taken apart at a time; of equal texts one is kept."""
 
 
 def read_file(
@@ -63,7 +72,7 @@ def read_file(
     date_order: str | None = None,
     missing: Sequence[str] = (),
 ) -> Table:
-    r"""Read a table from a CSV file, packed by gzip, bz2 or xz or not, or from a Parquet file.
+    r"""Read a table from a CSV or a Parquet file, which may be compressed with gzip, bz2 or xz.
 
     Of CSV every cell is read as text, and what a column holds is decided by all of it: ``02139``
     stays a code, and ``NA`` a category, unless it stands among numbers.
@@ -104,130 +113,167 @@ def read_file(
     (Table(2 rows: area, kind), ',')
     """
     path = Path(path)
-    if path.is_dir() or not path.exists():
-        msg = f"{path} is a folder: name a file" if path.is_dir() else f"there is no file {path}"
-        raise InvalidDataError(msg)
-    content = path.read_bytes()
-    for mark, unpack in PACKED.items():
-        if content.startswith(mark):
-            content = _unpacked(content, unpack, path)
+    content = _decompressed(_content(path), path)
     if content.startswith(PARQUET):
-        table = _parquet(path)
+        table = _parquet(content, path)
     else:
-        for mark, what in OTHERS.items():
-            if content.startswith(mark):
-                msg = f"{path} is {what}: save its table as CSV, and give that"
-                raise InvalidDataError(msg)
-        text, used = decoded(content, encoding, path)
-        if MARKUP.match(text):
-            msg = f"{path} is no table, but HTML or JSON: {text.lstrip()[:20]!r}"
-            raise InvalidDataError(msg)
-        remarks = [] if encoding or used.startswith("utf") else [
-            f"it is no UTF-8, and is read as {used}: its encoding may be another"
-        ]  # fmt: skip
-        try:
-            dialect = find_dialect(text, separator, path)
-            columns = _columns(text, dialect, path, remarks)
-        except csv.Error as error:
-            msg = f"{path} must be a CSV file: {error} (a quote that is never closed?)"
-            raise InvalidDataError(msg) from error
-        for remark in (*dialect.remarks, *remarks):
-            warn(TableWarning(f"{path}: {remark}", ()))
-        table = Table(columns)
+        table = Table(_columns(content, path, separator, encoding))
     if not len(table):
-        msg = f"{path} must have rows below its header; there are none"
+        msg = f"{path} has a header but no rows"
         raise InvalidDataError(msg)
     entries = [table[name] for name in table.columns]
     return Table(entries, decimal=decimal, date_order=date_order).without(missing)
 
 
-def _unpacked(content: bytes, unpack: Any, path: Path) -> bytes:
+def _content(path: Path) -> bytes:
     try:
-        return bytes(unpack(content))
-    except (OSError, EOFError, ValueError, lzma.LZMAError) as error:
-        msg = f"{path} must be a packed file that is whole: {error}"
+        return path.read_bytes()
+    except FileNotFoundError as error:
+        msg = f"there is no file {path}"
+        raise InvalidDataError(msg) from error
+    except OSError as error:
+        what = "is a folder; give a file" if path.is_dir() else f"cannot be read: {error.strerror}"
+        msg = f"{path} {what}"
         raise InvalidDataError(msg) from error
 
 
-def _parquet(path: Path) -> Table:
+def _decompressed(content: bytes, path: Path) -> bytes:
+    for mark, decompress in COMPRESSED.items():
+        if content.startswith(mark):
+            try:
+                return decompress(content)
+            except (OSError, EOFError, ValueError, lzma.LZMAError, zlib.error) as error:
+                msg = f"{path} is compressed, but damaged or cut short: {error}"
+                raise InvalidDataError(msg) from error
+    return content
+
+
+def _parquet(content: bytes, path: Path) -> Table:
     try:
         with forks.imports:
-            from pyarrow import ArrowException, parquet
+            from pyarrow import ArrowException, BufferReader, parquet
     except ImportError as error:
         msg = 'reading Parquet needs pyarrow: pip install "pyarrow"'
         raise MissingPackageError(msg) from error
     try:
-        found = parquet.read_table(path)
+        found = parquet.read_table(BufferReader(content))
     except (ArrowException, OSError) as error:
         msg = f"{path} must be a Parquet file: {error}"
         raise InvalidDataError(msg) from error
     return read_table(found, str(path))
 
 
-def _columns(text: str, dialect: Dialect, path: Path, remarks: list[str]) -> list[TextEntries]:
-    """Return the columns, each different text of which is kept once."""
-    names = dialect.names
-    places: list[dict[str, int]] = [{} for _ in names]
-    codes: list[list[Array]] = [[np.empty(0, np.int32)] for _ in names]
+def _columns(
+    content: bytes, path: Path, separator: str | None, asked: str | None
+) -> list[TextEntries]:
+    """Return the columns of a CSV file, and warn of what was decided about it."""
+    for mark, what in OTHERS.items():
+        if content.startswith(mark):
+            msg = f"{path} is {what}: save its table as CSV and give that"
+            raise InvalidDataError(msg)
+    encoding = find_encoding(content, asked, path)
+    if MARKUP.match(beginning := opened(content, encoding).read(1_000)):
+        msg = f"{path} is not a table but HTML or JSON: {beginning.lstrip()[:20]!r}"
+        raise InvalidDataError(msg)
+    remarks = []
+    if not (asked or encoding.startswith("utf")):
+        remarks.append(
+            f"it is not UTF-8 and is read as {encoding}; if that is wrong, give its encoding"
+        )
+    try:
+        dialect = find_dialect(opened(content, encoding), separator, path)
+        remarks = [*dialect.remarks, *remarks]
+        columns = _entries(opened(content, encoding), dialect, path, remarks)
+    except csv.Error as error:
+        msg = f"{path} must be a CSV file: {error} (a quote that is never closed?)"
+        raise InvalidDataError(msg) from error
+    for remark in remarks:
+        warn(TableWarning(f"{path}: {remark}", ()))
+    return columns
+
+
+def _entries(
+    lines: Iterable[str], dialect: Dialect, path: Path, remarks: list[str]
+) -> list[TextEntries]:
+    """Return the columns' entries, each different text of which is kept once."""
+    places = [_Places() for _ in dialect.names]
+    codes: list[list[Array]] = [[np.empty(0, np.int32)] for _ in dialect.names]
+    rows = _rows(lines, dialect, path, remarks)
+    while block := list(islice(rows, BLOCK)):
+        for column, known, found in zip(zip(*block, strict=True), places, codes, strict=True):
+            found.append(np.fromiter(map(known.__getitem__, column), np.int32, len(block)))
+    texts = [list(places.pop(0)) for _ in dialect.names]  # one by one: dicts are large
+    origin = Origin(str(path), is_file=True)
+    columns = []
+    for name, kept, found in zip(dialect.names, texts, codes, strict=True):
+        _check_quotes(name, kept, dialect, path)
+        columns.append(TextEntries(name, origin, np.concatenate(found), kept))
+    return columns
+
+
+class _Places(dict[str, int]):
+    """The place of each different text, in the order in which they come."""
+
+    def __missing__(self, text: str) -> int:
+        return self.setdefault(text, len(self))
+
+
+def _rows(
+    lines: Iterable[str], dialect: Dialect, path: Path, remarks: list[str]
+) -> Iterator[list[str]]:
+    """Yield the rows below the header, each with as many cells; remarks follow the last of them.
+
+    An empty line is a row in a file of one column alone. Where the header stands again, files were
+    put one behind the other.
+    """
+    names, n_rows = dialect.names, 0
     short: list[int] = []
     again: list[int] = []
-    n_rows = 0
-    rows = _rows(text, dialect, again)
-    while block := list(islice(rows, BLOCK)):
-        for i, row in enumerate(block):
-            if len(row) < len(names):
-                short.append(n_rows + i)
-                block[i] = row + [""] * (len(names) - len(row))
-            elif any(map(str.strip, row[len(names) :])):
-                msg = (
-                    f"{path} must have {len(names)} cells in a row, as in its header; row "
-                    f"{n_rows + i + 1:,} below it has {len(row)}"
-                )
-                raise InvalidDataError(msg)
-        for known, found, column in zip(places, codes, zip(*block, strict=False), strict=False):
-            for text in dict.fromkeys(column):
-                known.setdefault(text, len(known))
-            found.append(np.fromiter(map(known.__getitem__, column), np.int32, len(block)))
-        n_rows += len(block)
-    for name, known in zip(names, places, strict=True):
-        _check_quotes(name, known, dialect, path)
+    for row in _filled(islice(cells(lines, dialect.separator), dialect.n_above, None), len(names)):
+        if len(names) > 1 and row[0].strip() in (names[0], "") and named(row) == names:
+            again.append(n_rows)
+            continue
+        n_rows += 1
+        if len(row) == len(names):
+            yield row
+        elif len(row) < len(names):
+            short.append(n_rows)
+            yield row + [""] * (len(names) - len(row))
+        elif is_blank(row[len(names) :]):
+            yield row[: len(names)]
+        else:
+            msg = (
+                f"{path} must have {len(names)} cells in each row, as in its header; row "
+                f"{n_rows:,} below it has {len(row)}"
+            )
+            raise InvalidDataError(msg)
     if short:
         rows_have = "a row has" if len(short) == 1 else f"{len(short):,} rows have"
         remarks.append(
-            f"{rows_have} fewer cells than its header, row {short[0] + 1:,} below it"
-            f"{' first' * (len(short) > 1)}; the rest is missing"
+            f"{rows_have} fewer cells than its header, row {short[0]:,} below it"
+            f"{' first' * (len(short) > 1)}; the rest are taken as missing"
         )
     if again:
-        times = "" if len(again) == 1 else f" {len(again):,} times, the first of them"
-        remarks.append(f"its header stands again{times} below row {again[0]:,}, and is left out")
-    origin = Origin(str(path), is_file=True)
-    return [
-        TextEntries(name, origin, np.concatenate(found), list(known))
-        for name, known, found in zip(names, places, codes, strict=True)
-    ]
+        times = "" if len(again) == 1 else f" {len(again):,} times, first"
+        remarks.append(f"its header is repeated{times} below row {again[0]:,}, and skipped there")
 
 
-def _rows(text: str, dialect: Dialect, again: list[int]) -> Iterator[list[str]]:
-    """Yield the rows below the header; an empty line is one in a file of one column alone.
+def _filled(rows: Iterable[list[str]], n_columns: int) -> Iterator[list[str]]:
+    """Yield the rows that are no empty lines; in a file of one column these are missing entries.
 
-    `again` takes in below how many rows the header stands once more, of files that were appended.
+    They are where others follow them.
     """
-    n_rows = n_empty = 0
-    names = dialect.names
-    for row in islice(cells(text, dialect.separator), dialect.n_above, None):
-        if len(names) == 1:
-            if row:
-                yield from [[""]] * n_empty
+    n_empty = 0
+    for row in rows:
+        if n_columns > 1:
+            if len(row) > 1 or not is_blank(row):
                 yield row
-                n_empty = 0
-            else:  # an entry that is missing, if others follow
-                n_empty += 1
-        elif len(row) > 1 or not is_blank(row):
-            if row[0].strip() in (names[0], "") and named(row) == names:
-                again.append(n_rows)
-            else:
-                n_rows += 1
-                yield row
+        elif row:
+            yield from [[""]] * n_empty
+            yield row
+            n_empty = 0
+        else:
+            n_empty += 1
 
 
 def _check_quotes(name: str, texts: Iterable[str], dialect: Dialect, path: Path) -> None:
@@ -240,6 +286,6 @@ def _check_quotes(name: str, texts: Iterable[str], dialect: Dialect, path: Path)
         if n_lines > MOST_LINES:
             msg = (
                 f"{path} must not have {n_lines:,} lines in one cell; column {name!r} has: a quote "
-                f"before {text[:20]!r} is closed too late"
+                f"before {text[:20]!r} is never closed, or closed too late"
             )
             raise InvalidDataError(msg)

@@ -1,6 +1,7 @@
 """Notation: how a column writes its numbers, decided once from all its texts."""
 
 import math
+import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -36,6 +37,8 @@ CATEGORICAL = "categorical"
 TIMES = ("clock", "duration")
 """The scales that are in seconds."""
 
+ADDRESS = re.compile(r"(?:(?:1?\d?\d|2[0-4]\d|25[0-5])\.){3}(?:1?\d?\d|2[0-4]\d|25[0-5])")
+"""Of four numbers up to 255, such as 192.168.100.101, in which points might mark thousands."""
 BOOLEANS = {"true": 1.0, "false": 0.0}
 MARKS = (
     (".", ""), (".", ","), (",", ""), (",", "."), (".", " "), (",", " "), (".", "'"), (",", "'"),
@@ -58,7 +61,8 @@ class Notation:
         Units of which each has a worth of its own: years to seconds and hours:minutes, both in
         seconds, bytes, or k and M.
     is_boolean : bool
-        Whether ``true`` and ``false``, in capitals or not, are written for 1 and 0.
+        Whether ``true`` and ``false``, in capitals or not, are written for 1 and 0, which may
+        stand beside them.
     missing : tuple of str
         Texts of the training that are no numbers, and stand for missing ones; those that are
         known to, such as ``NA`` and ``?``, are read so in any case.
@@ -173,7 +177,8 @@ def find_notation(
     >>> find_notation(["02139", "10001"], np.array([1, 1])) is None
     True
     """
-    if texts and {text.lower() for text in texts[: FEW + 1]} <= BOOLEANS.keys():
+    booleans = [text for text in texts if text.lower() in BOOLEANS]
+    if booleans and len(booleans) + sum(map(plain, texts)) == len(texts):
         return NotationFound(Notation(is_boolean=True))
     if not is_asked and not probe(texts, _is_numeral):
         return None
@@ -206,19 +211,23 @@ def find_notation(
                 return None
             result, reads = _written(found, counts, decimal)
             has_bound = [n is not None and n.qualifier not in ("", "~", "≈") for n in found]
-            if _share(present, has_bound) > MOST:  # names of ranges, such as <=50K and >50K
+            is_name = [n is not None and ADDRESS.fullmatch(n.body) is not None for n in found]
+            # Names of ranges, such as <=50K and >50K; addresses of networks.
+            if not is_asked and max(_share(present, has_bound), _share(present, is_name)) > MOST:
                 return None
             if any(has_bound):
                 text = texts[has_bound.index(True)]
                 says = f"has bounds such as {text!r}, which are read as numbers"
                 doubts.append((says, CATEGORICAL))
+            if bare := _bare(result.notation, texts, found):
+                doubts.append((bare, CATEGORICAL))
     others = [i for i, fits in enumerate(result.fits) if not fits and not is_mark[i]]
     if not are_few(others, present) and not is_asked:
         is_several = _share(present, is_one) >= NEARLY_ALL and _share(present, reads) > MOST
         if not is_several or sum(is_one) <= FEW:
             return None
         several = f"has numbers written in more than one way, such as {texts[others[0]]!r}, and is"
-        return NotationFound(None, doubts=((f"{several} taken for categories", "numeric"),))
+        return NotationFound(None, doubts=((f"{several} treated as categorical", "numeric"),))
     notation = result.notation
     if result.is_open and notation.thousands == "," and decimal is None:
         text = next(t for t, fits in zip(texts, result.fits, strict=True) if fits and "," in t)
@@ -256,17 +265,34 @@ def _is_code(found: Numeral) -> bool:
 def _unit(found: Sequence[Numeral | None], counts: Array) -> tuple[str, str]:
     """Return the unit of a column's numbers, or the scale of its several units."""
     units: Counter[str] = Counter()
+    may_scale = True
     for n, count in zip(found, counts.tolist(), strict=True):
         if n is not None:
             units[n.unit] += count
-    has_none = bool(units.pop("", 0))
+            may_scale &= n.may_scale or not n.unit
+    units.pop("", 0)
     for scale, worths in SCALES.items():
-        is_several = len(units) > 1 or scale == "duration"
-        if scale == "multiple":  # a k is one in any case; a single m may be metres
-            is_several = is_several or has_none or not units.keys() <= {"m", "b"}
-        if units and units.keys() <= worths.keys() and is_several:
+        is_scale = len(units) > 1 or (scale == "duration" and units.keys() != {"m"})
+        is_scale = is_scale or (scale == "multiple" and may_scale)
+        if units and units.keys() <= worths.keys() and is_scale:
             return "", scale
     return (units.most_common(1)[0][0] if units else ""), ""
+
+
+def _bare(notation: Notation, texts: Sequence[str], found: Sequence[Numeral | None]) -> str:
+    """Return what is said of numbers without a unit beside a single percent sign or multiple."""
+    units: dict[str, str] = {}  # with the first text of each
+    for n, text in zip(found, texts, strict=True):
+        if n is not None:
+            units.setdefault(n.unit, text)
+    bare = units.pop("", None)
+    if bare is None or len(units) != 1 or not (notation.unit == "%" or notation.scale):
+        return ""
+    ((_, text),) = units.items()
+    read = notation.number(text), notation.number(bare)
+    if None in read:
+        return ""
+    return f"has {text!r} beside {bare!r}, which are read as {read[0]:g} and {read[1]:g}"
 
 
 def _written_plainly(texts: Sequence[str], is_plain: Sequence[bool]) -> _Written:

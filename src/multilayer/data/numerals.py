@@ -34,7 +34,7 @@ SCALES: dict[str, dict[str, float]] = {
     for scale, units in {
         "duration": {
             "s sec secs second seconds": 1.0,
-            "min mins minute minutes": 60.0,
+            "m min mins minute minutes": 60.0,
             "h hr hrs hour hours": 3600.0,
             "d day days": 86400.0,
             "w wk wks week weeks": 604800.0,
@@ -85,7 +85,7 @@ CURRENCIES = (
     r"[$€£¥₹₽₩₺฿₫₴₦₱¢]|(?:US|CA|A|C|HK|NZ|S|R)\$|Rs\.?|kr\.?|USD|EUR|GBP|CHF|JPY|INR|CNY|RMB|CAD"
     r"|AUD|NZD|SEK|NOK|DKK|PLN|CZK|HUF|BRL|MXN|ZAR|RUB|TRY|KRW"
 )
-PLAIN = re.compile(r"([+-]?)(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", re.ASCII)
+PLAIN = re.compile(r"([+-]?)(\d+(?:\.\d*)?|\.\d+)([eE][+-]?\d+)?", re.ASCII)
 NUMERAL = re.compile(
     rf"""
     (?P<qualifier>[<>≤≥~≈]|<=|>=)?\s*
@@ -102,6 +102,8 @@ NUMERAL = re.compile(
     """,
     re.VERBOSE,
 )
+LONGEST = 64
+"""Characters of a numeral at most: what is longer is text, and is not looked at."""
 ORNAMENTS = ("/-", "+")
 """What may stand behind an amount of money, and says no more."""
 NOTHING = re.compile(
@@ -140,6 +142,9 @@ class Numeral(NamedTuple):
     """``<``, ``>`` or ``~``, where it is a bound or a guess."""
     factor: float = 1.0
     """What k or M makes of an amount of money: ``$1.2M``."""
+    may_scale: bool = False
+    """Whether the unit may multiply: a word, or a letter joined to the number as in 5k and 5M,
+    where 5 m is a length and 300 K a temperature."""
 
 
 def is_missing_mark(text: str) -> bool:
@@ -168,9 +173,11 @@ def numeral(text: str) -> Numeral | None:
     """
     if found := PLAIN.fullmatch(text):  # as programs write them; they may be many
         return Numeral(found[2], found[3] or "", is_negative=found[1] == "-")
-    found = NUMERAL.fullmatch(_alike(text))
+    found = NUMERAL.fullmatch(_alike(text)) if len(text) <= LONGEST else None
     if found is None or bool(found["open"]) != bool(found["close"]):
         return None
+    if found["behind"] and not re.search(r"\D|\d{3}", found["body"]):
+        return None  # 2- is a mark at school
     signs = "".join(found[name] or "" for name in ("sign", "inner", "behind"))
     unit = _unit([found[name] for name in ("outside", "before", "after") if found[name]])
     if len(signs) > 1 or unit is None:
@@ -179,7 +186,17 @@ def numeral(text: str) -> Numeral | None:
         return None  # 05/01 is a day and a month
     is_negative = signs == "-" or bool(found["open"])
     exponent, qualifier = found["exponent"] or "", found["qualifier"] or ""
-    return Numeral(found["body"], exponent, unit[0], is_negative, qualifier, unit[1])
+    return Numeral(
+        found["body"], exponent, unit[0], is_negative, qualifier, unit[1], _may_scale(found)
+    )
+
+
+def _may_scale(found: re.Match[str]) -> bool:
+    unit = found["after"]
+    if not unit:
+        return False
+    is_joined = not found.string[found.start("after") - 1].isspace()
+    return len(unit) > 1 or (is_joined and (unit in ("k", "K") or unit.isupper()))
 
 
 def _alike(text: str) -> str:

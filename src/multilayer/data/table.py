@@ -1,5 +1,6 @@
 """Table: columns by name, each typed once, whatever library they came from."""
 
+import json
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any, overload
 
@@ -11,7 +12,7 @@ from multilayer.data.entries import Entries, Origin
 from multilayer.data.vectors import entries_of
 from multilayer.errors import InvalidDataError, InvalidTypeError
 
-__all__ = ["Table", "are_numbered", "names_of_frame", "read_table"]
+__all__ = ["Table", "are_numbered", "names_of_frame", "read_table", "without_index"]
 
 Array = npt.NDArray[Any]
 
@@ -203,6 +204,15 @@ def names_of_frame(X: Any) -> list[Any]:
     return list(X.schema.names if hasattr(X, "to_struct_array") else X.columns)
 
 
+def without_index(X: Any) -> Any:
+    """Return a table of pyarrow without the columns that hold the index of a frame of pandas."""
+    if not hasattr(X, "to_struct_array") or b"pandas" not in (X.schema.metadata or {}):
+        return X
+    metadata = X.schema.metadata
+    index = json.loads(metadata[b"pandas"]).get("index_columns", [])
+    return X.drop_columns([name for name in index if name in X.column_names])
+
+
 def are_numbered(names: list[Any]) -> bool:
     """Return whether columns are numbered 0, 1, …, as pandas does where they have no names."""
     return all(type(name) is int for name in names) and names == [*range(len(names))]
@@ -245,6 +255,7 @@ def _of_frame(X: Any, name: str, names: Sequence[str] | None) -> list[tuple[str,
             import pyarrow as pa
 
         X = pa.table(X)  # a batch of records
+    X = without_index(X)
     try:
         frame = nw.from_native(X, eager_only=True)
     except TypeError as error:

@@ -4,7 +4,7 @@ import datetime
 import enum
 import pathlib
 import uuid
-from collections.abc import Iterable, Mapping, Sequence, Set
+from collections.abc import Iterable, Mapping, Set
 from contextlib import suppress
 from decimal import Decimal
 from numbers import Integral, Real
@@ -15,6 +15,7 @@ import numpy.typing as npt
 
 from multilayer import forks
 from multilayer.data.entries import (
+    LARGEST,
     DateEntries,
     Entries,
     NumberEntries,
@@ -29,7 +30,7 @@ __all__ = ["entries_of", "is_missing"]
 
 Array = npt.NDArray[Any]
 
-TEXTS = (datetime.date, datetime.time, datetime.timedelta, uuid.UUID, pathlib.PurePath)
+TEXTS = (datetime.date, uuid.UUID, pathlib.PurePath)
 """What is known by its text. An interval of pandas is too, by the name of its type."""
 EPOCH = datetime.datetime(1970, 1, 1)
 
@@ -67,14 +68,25 @@ def entries_of(values: Any, column: str, origin: Origin) -> Entries:
     with forks.imports:
         import narwhals as nw  # prediction from NumPy's and Python's vectors needs none
 
-    series = nw.from_native(values, series_only=True, pass_through=True)
+    series = nw.from_native(_as_column(values), series_only=True, pass_through=True)
     if isinstance(series, nw.Series):
         return _of_series(series, column, origin)
-    if hasattr(values, "codes") and hasattr(values, "categories"):  # a Categorical of pandas
-        return _of_codes(np.asarray(values.codes), values.categories, column, origin)
-    if isinstance(values, Sequence) or not hasattr(values, "tolist"):
-        return _of_objects(list(values), column, origin)
-    return _of_objects(values.tolist(), column, origin)  # arrays of pandas' own types, of pyarrow
+    return _of_objects(list(values), column, origin)
+
+
+def _as_column(values: Any) -> Any:
+    """Return an array of pandas or pyarrow as their frames hold one; anything else as it is."""
+    library = type(values).__module__.partition(".")[0]
+    with forks.imports:
+        if library == "pandas":
+            import pandas as pd
+
+            return values if isinstance(values, pd.Series) else pd.Series(values)
+        if library == "pyarrow":
+            import pyarrow as pa
+
+            return values if isinstance(values, pa.ChunkedArray) else pa.chunked_array([values])
+    return values
 
 
 def _of_array(values: Array, column: str, origin: Origin) -> Entries:
@@ -154,7 +166,8 @@ def _of_categories(series: Any, column: str, origin: Origin) -> Entries:
     """Return the entries of a library's own categories, by their codes."""
     native = series.to_native()
     if hasattr(native, "cat") and hasattr(native.cat, "codes"):  # pandas
-        return _of_codes(native.cat.codes.to_numpy(), native.cat.categories, column, origin)
+        names = native.cat.categories.to_numpy()
+        return _of_codes(native.cat.codes.to_numpy(), names, column, origin)
     found = _encoded(series)
     if found is None:
         names = [None if value is None else _name(value) for value in series.to_list()]
@@ -162,9 +175,12 @@ def _of_categories(series: Any, column: str, origin: Origin) -> Entries:
     return _of_codes(*found, column, origin)
 
 
-def _of_codes(codes: Array, names: Iterable[Any], column: str, origin: Origin) -> TextEntries:
+def _of_codes(codes: Array, names: Iterable[Any], column: str, origin: Origin) -> Entries:
     """Return the entries of places among categories, −1 for missing ones."""
-    texts = ["" if _or_none(name) is None else _name(_or_none(name)) for name in names]
+    try:
+        texts = ["" if _or_none(name) is None else _name(_or_none(name)) for name in names]
+    except TypeError as error:
+        return UnusableEntries(column, origin, len(codes), str(error))
     return TextEntries(column, origin, codes.astype(np.int32), texts, is_category=True)
 
 
@@ -244,17 +260,27 @@ def _of_numbers(values: list[Any], types: set[type], column: str, origin: Origin
     is_missing = np.array([value is None for value in values], dtype=bool)
     filled = [0 if value is None else value for value in values]
     dtypes: list[Any] = [np.float64]
-    if types and all(issubclass(kind, (bool, np.bool_)) for kind in types):
-        dtypes = [np.bool_]
+    are_booleans = [issubclass(kind, (bool, np.bool_)) for kind in types]
+    if any(are_booleans):  # beside numbers they are no numbers' names
+        dtypes = [np.bool_] if all(are_booleans) else []
     elif types and all(issubclass(kind, Integral) for kind in types):
         dtypes = [np.int64, np.uint64]
-    elif types == {np.float32}:
-        dtypes = [np.float32]
+    elif all(issubclass(kind, np.floating) for kind in types) and len(types) == 1:
+        dtypes = [*types]
+    elif any(_is_another(value) for value in values):
+        dtypes = []
     for dtype in dtypes:
         with suppress(OverflowError):
             return NumberEntries(column, origin, np.array(filled, dtype), is_missing)
     names = [None if value is None else category(value) for value in values]
-    return _factorized(names, column, origin)  # beyond what NumPy holds
+    return _factorized(names, column, origin)  # what no vector of NumPy holds
+
+
+def _is_another(value: Any) -> bool:
+    """Return whether a number has another name in float64: a long one, or a short float."""
+    if isinstance(value, Integral):
+        return abs(int(value)) > LARGEST
+    return isinstance(value, np.floating) and not isinstance(value, float)
 
 
 def _of_dates(values: list[Any], column: str, origin: Origin) -> Entries:
@@ -297,8 +323,12 @@ def _name(value: Any) -> str:
         return category(value)
     if isinstance(value, enum.Enum):
         return value.name
-    if isinstance(value, datetime.datetime) and value.time() == datetime.time():
+    if isinstance(value, datetime.datetime) and value.timetz() == datetime.time():
         value = value.date()
+    if isinstance(value, (datetime.time, datetime.timedelta)):
+        return str(datetime.timedelta(seconds=_duration(value)))
+    if isinstance(value, datetime.datetime) and value.tzinfo is not None:
+        value = value.astimezone(datetime.UTC)
     if isinstance(value, TEXTS) or type(value).__name__ == "Interval":
         return str(value)
     msg = f"an entry of type {type(value).__name__}"

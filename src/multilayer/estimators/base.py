@@ -172,8 +172,8 @@ class BaseMLP(TransformerMixin, BaseEstimator):  # type: ignore[misc]
             if is_first and incremental and self._columns is not None:
                 n = len(y)
                 msg = (
-                    f"partial_fit has learned what the columns of X hold from its first {n:,} "
-                    "rows: categories that come later are unknown to the network"
+                    f"partial_fit decided what the columns of X hold from its first {n:,} "
+                    "rows; categories that first appear later count as unknown"
                 )
                 warn(TableWarning(msg, ()))
             weight = self._weights(X, y, sample_weight, "sample_weight")

@@ -233,7 +233,7 @@ class MLPRegressor(RegressorMixin, BaseMLP):  # type: ignore[misc]
             return ""
         return (
             f" The targets have mean {mean:.2g} and standard deviation {deviation:.2g}: with "
-            "scale_targets=True the network learns them scaled, which it does far better."
+            "scale_targets=True the network trains on scaled targets, which works far better."
         )
 
     def _wanted(self, y: Array) -> tuple[Values, tuple[float, ...]]:

@@ -18,7 +18,7 @@ from sklearn.utils.validation import _check_sample_weight, _check_y, validate_da
 from multilayer.caller import warn
 from multilayer.data import Table, TableWarning, read_table
 from multilayer.data.notation import Notation, find_notation
-from multilayer.data.table import are_numbered, names_of_frame
+from multilayer.data.table import are_numbered, names_of_frame, without_index
 from multilayer.data.vectors import is_missing
 from multilayer.errors import InvalidArgumentError, InvalidDataError
 from multilayer.model import Columns
@@ -115,6 +115,7 @@ def table_of(estimator: Any, X: Any, *, reset: bool, name: str = "X") -> Table:
     columns = None if reset else estimator._columns
     if hasattr(X, "collect"):  # a lazy frame, which is refused before it computes anything
         return read_table(X, name)
+    X = without_index(X)
     is_frame, is_mapping = hasattr(X, "columns"), _is_of_mappings(X)
     if not (is_frame or is_mapping or isinstance(X, np.ma.MaskedArray)):  # whose mask it would drop
         kind = None if isinstance(X, np.ndarray) else object  # rows of numbers and text
@@ -247,7 +248,8 @@ def numbers_of_targets(
         counts = np.array([*different.values()])
         found = find_notation([*different], counts, decimal, is_asked=True)
         if found is None or found.notation is None:
-            return y, notation
+            msg = f"{name} must hold numbers; got {next(iter(different))!r}"
+            raise InvalidDataError(msg)
         notation = found.notation
         for says, _ in found.doubts:
             warn(TableWarning(f"{name} {says}", ()))

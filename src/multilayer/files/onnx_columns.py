@@ -50,7 +50,8 @@ def _date(g: Graph, column: Date) -> str:
     for cycle in column.cycles:
         period = CYCLES[cycle]
         phase = g("Mul", g("Mod", x, np.array(period), fmod=1), np.array(2 * np.pi / period))
-        waves = (g(wave, phase) for wave in ("Sin", "Cos"))
+        # cos x = sin(x + π/2): onnxruntime 1.20 has no cosine of float64.
+        waves = (g("Sin", angle) for angle in (phase, g("Add", phase, np.array(np.pi / 2))))
         inputs += [g.cast(g("Where", is_missing, zero, wave), np.float32) for wave in waves]
     return _with_missing(g, inputs, is_missing, column.has_missing)
 

@@ -1,7 +1,7 @@
 """Categorical: a column of categories, an input each."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, ClassVar, Self
@@ -9,8 +9,10 @@ from typing import Any, ClassVar, Self
 import numpy as np
 import numpy.typing as npt
 
-from multilayer.data.entries import Entries
+from multilayer.data.dates import moment
+from multilayer.data.entries import Entries, category
 from multilayer.data.notes import Note
+from multilayer.data.numerals import clock, plain
 from multilayer.errors import InvalidDataError
 from multilayer.model.column import (
     NOTHING,
@@ -40,8 +42,9 @@ class Categorical(Column):
     A category that training did not see, or that was too rare to be kept, has zeros alone.
 
     The same thing in another type is the same category, where there is no doubt: 7, 7.0, ``"7.0"``
-    and ``"07"``; the boolean True and ``"True"``, ``"TRUE"``, or 1 where one of the two is no
-    category of its own. Capitals make another category: ``"Yes"`` is no ``"yes"``.
+    and ``"07"``; a time, or a moment, and the texts that say it; the boolean True and ``"True"``,
+    ``"TRUE"``, or 1 where one of the two is no category of its own. Capitals make another category:
+    ``"Yes"`` is no ``"yes"``.
 
     Parameters
     ----------
@@ -103,8 +106,8 @@ class Categorical(Column):
             rows = np.flatnonzero(np.isin(codes, unknown))
             row = entries.origin.row(int(rows[0]))
             says = (
-                f"has categories that training did not see, such as {names[codes[rows[0]]]!r} at "
-                f"{row}; the model knows such as {self.categories[0]!r}"
+                f"has categories not seen in training, such as {names[codes[rows[0]]]!r} at "
+                f"{row}; known ones include {self.categories[0]!r}"
             )
             notes.append(Note(self.name, entries.origin.table, says))
         if not self.has_missing:
@@ -134,7 +137,7 @@ class Categorical(Column):
         if -1 in places:
             for i, name in enumerate(names):
                 if places[i] < 0:
-                    places[i] = self._alike.get(_meaning(name), -1)
+                    places[i] = self._alike.get(self._meaning(name), -1)
         return np.array(places, np.int32)
 
     @cached_property
@@ -142,17 +145,53 @@ class Categorical(Column):
         return {category: place for place, category in enumerate(self.categories)}
 
     @cached_property
+    def _kinds(self) -> list[Callable[[str], str | None]]:
+        """The kinds of entries that are among the categories, and have several spellings."""
+        return [_boolean, *(kind for kind in KINDS if any(map(kind, self.categories)))]
+
+    def _meaning(self, name: str) -> str:
+        """Return what the spellings of an entry have in common; itself, if it has none."""
+        return next((found for kind in self._kinds if (found := kind(name)) is not None), name)
+
+    @cached_property
     def _alike(self) -> dict[str, int]:
-        """Return the place of each meaning that one category alone has."""
+        """The place of each meaning that one category alone has."""
         alike: dict[str, int] = {}
-        for place, category in enumerate(self.categories):
-            meaning = _meaning(category)
+        for place, meaning in enumerate(map(self._meaning, self.categories)):
             alike[meaning] = -1 if meaning in alike else place
         for word, number in (("true", "1"), ("false", "0")):
             of_word, of_number = alike.get(word, -1), alike.get(number, -1)
             alike.setdefault(word, of_number)
             alike.setdefault(number, of_word)
         return alike
+
+
+def _whole(name: str) -> str | None:
+    found = WHOLE.fullmatch(name)
+    return None if found is None else (found[1] + found[2] if found[2] != "0" else "0")
+
+
+def _boolean(name: str) -> str | None:
+    return name.lower() if name.lower() in ("true", "false") else None
+
+
+def _number(name: str) -> str | None:
+    return category(float(name)) if plain(name) else None
+
+
+def _time(name: str) -> str | None:
+    seconds = clock(name)
+    return None if seconds is None else f"{seconds} s"
+
+
+def _moment(name: str) -> str | None:
+    found = moment(name)
+    if found is None or found.is_open or (seconds := found.since_1970()) is None:
+        return None
+    return f"{seconds} s {'after' if found.offset is None else 'in UTC after'} 1970"
+
+
+KINDS = (_whole, _number, _time, _moment)
 
 
 def _merged(codes: Array, names: Sequence[str]) -> tuple[Array, Sequence[str]]:
@@ -167,10 +206,3 @@ def _merged(codes: Array, names: Sequence[str]) -> tuple[Array, Sequence[str]]:
     places = {name: place for place, name in enumerate(different)}
     new = np.array([places[name] for name in whole] + [-1], np.int32)  # the last for −1
     return new[codes], different
-
-
-def _meaning(name: str) -> str:
-    """Return what the spellings of a whole number, or of a boolean, have in common."""
-    if found := WHOLE.fullmatch(name):
-        return found[1] + found[2]
-    return name.lower() if name.lower() in ("true", "false") else name

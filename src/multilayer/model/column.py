@@ -160,9 +160,9 @@ def missing_notes(entries: Entries, is_missing: Array) -> list[Note]:
         return []
     first = entries.origin.row(int(rows[0]))
     if len(rows) == 1:
-        says = f"has a missing entry at {first}, and had none in training"
+        says = f"has a missing value at {first}, but had none in training"
     else:
-        says = f"has {len(rows):,} missing entries, from {first} on, and had none in training"
+        says = f"has {len(rows):,} missing values, the first at {first}, but had none in training"
     return [Note(entries.column, entries.origin.table, says)]
 
 

@@ -85,7 +85,7 @@ class Columns(Inputs):
         self.needed = tuple(column.name for column in columns if column.input_names)
         self.in_features = len(self.input_names)
         if not self.in_features:
-            msg = "columns must make an input at least; all are left out"
+            msg = "at least one column must be used; all are ignored"
             raise InvalidDataError(msg)
 
     def __repr__(self) -> str:
@@ -154,9 +154,9 @@ class Columns(Inputs):
         if ignored:
             reasons = _listed(ignored)
             if len(ignored) == len(found):
-                msg = f"{table.name} must have a column that can be learned from; it has {reasons}"
+                msg = f"{table.name} has no column that can be learned from: {reasons}"
                 raise InvalidDataError(msg)
-            msg = f"nothing can be learned from these columns of {table.name}, which are left out: "
+            msg = f"nothing can be learned from these columns of {table.name}, which are ignored: "
             warn(TableWarning(msg + reasons, ()))
         return cls(found, table.missing)
 

@@ -46,7 +46,7 @@ class Ignored(Column):
         return np.empty((len(entries), 0), np.float32)
 
     def __str__(self) -> str:
-        return f"left out: {self.reason}" if self.reason else "left out"
+        return f"ignored: {self.reason}" if self.reason else "ignored"
 
     @classmethod
     def from_dict(cls, found: dict[str, Any]) -> Self:

@@ -22,7 +22,7 @@ Array = npt.NDArray[Any]
 
 PLAIN = Notation()
 MANY = 20
-"""Rows from which whole numbers that differ in all of them may number these."""
+"""Rows from which whole numbers that hardly ever come twice may number these."""
 IDENTIFIER = re.compile(
     r"|index|unnamed: \d+|(?:.*[\W_])?(?:id|idx|uuid|guid|rowid)|.*[a-z](?-i:Id|ID)", re.IGNORECASE
 )
@@ -112,10 +112,11 @@ def _are_different(entries: Entries) -> bool:
 
 
 def _are_identifiers(name: str, present: Array, n_rows: int) -> bool:
-    """Return whether numbers number the rows: whole ones, all different, by a name that says so."""
-    if n_rows < MANY or len(present) < n_rows or not IDENTIFIER.fullmatch(name.strip()):
+    """Return whether numbers number the rows: whole, nearly all different, by a telling name."""
+    if n_rows < MANY or not IDENTIFIER.fullmatch(name.strip()):
         return False
-    return bool((present == np.rint(present)).all()) and len(np.unique(present)) == n_rows
+    is_whole = bool((present == np.rint(present)).all())
+    return is_whole and are_identifiers(len(np.unique(present)), len(present))
 
 
 def notation_from_dict(found: Any) -> Notation:

@@ -5,14 +5,14 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
-from sklearn.base import BaseEstimator
-from sklearn.metrics import get_scorer, r2_score
+from sklearn.base import BaseEstimator, ClassifierMixin
+from sklearn.metrics import get_scorer, get_scorer_names, r2_score
 
 from multilayer import checks
 from multilayer.data import Table, read_table
 from multilayer.data.entries import Origin
 from multilayer.errors import InvalidDataError, InvalidTypeError, MissingPackageError
-from multilayer.model import Columns, Model, Values
+from multilayer.model import Classes, Columns, Model, Values
 from multilayer.plots.models import (
     class_places,
     class_probabilities,
@@ -21,6 +21,7 @@ from multilayer.plots.models import (
     predicted_values,
 )
 from multilayer.plots.style import BLUE, GREY, one_axes
+from multilayer.registry import Names
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 __all__ = ["importance"]
 
 Array = npt.NDArray[Any]
+Score = Callable[[Any, Any], float]
 
 MAX_SAMPLES = 4_000
 """Of these a share is known to ± 1.6 % (two standard errors), and each input is shuffled often."""
@@ -101,14 +103,14 @@ def importance(
     owner = "importance"
     n_repeats = checks.integer(n_repeats, "n_repeats", owner, minimum=2)
     n_features = checks.integer(n_features, "n_features", owner)
-    if np.ndim(X) != 2:
-        msg = f"X of {owner} must have shape (n_samples, in_features); got {np.shape(X)}"
-        raise InvalidDataError(msg)
     seed = int(checks.random_generator(rng, owner).integers(2**32))
     own = own_model(model)
     table = None
     if own is not None and isinstance(own.inputs, Columns):
         table = X = read_table(X, "X", own.inputs.names)
+    elif np.ndim(X) != 2:
+        msg = f"X of {owner} must have shape (n_samples, in_features); got {np.shape(X)}"
+        raise InvalidDataError(msg)
     elif hasattr(X, "columns"):
         X = _as_pandas(X)
     else:
@@ -119,16 +121,16 @@ def importance(
     if n_samples > MAX_SAMPLES:
         rows = np.linspace(0, n_samples - 1, MAX_SAMPLES).astype(np.intp)
         y = np.asarray(y)[rows]
-    score = _scorer(model, scoring)
+    score = _score(model, scoring)
     if table is not None:  # what is shuffled are row numbers: no entry is read again
-        X = np.tile(rows[:, None], n_columns)
+        X, score = np.tile(rows[:, None], n_columns), _of_rows(score, table)
     elif n_samples > MAX_SAMPLES:
         X = X.iloc[rows] if hasattr(X, "iloc") else X[rows]
     found = permutation_importance(
-        model if hasattr(model, "fit") else _Predictor(model),
+        _Predictor(model),
         X,
         y,
-        scoring=score if table is None else _of_rows(score, model, table),
+        scoring=lambda _, X, y: score(X, y),
         n_repeats=n_repeats,
         random_state=seed,
     )
@@ -152,8 +154,8 @@ def importance(
             line.set_color(BLUE)
     ax.axvline(0, color=GREY, linewidth=0.8, zorder=0)
     ax.set_yticks(range(1, len(shown) + 1), [names[i] for i in shown])
-    score = scoring if isinstance(scoring, str) else "score"
-    ax.set_xlabel(f"decrease of the {score.replace('_', ' ')} when the input is shuffled")
+    name = scoring if isinstance(scoring, str) else "score"
+    ax.set_xlabel(f"decrease of the {name.replace('_', ' ')} when the input is shuffled")
     ax.locator_params(axis="x", nbins=6)
     n_left = n_columns - len(shown)
     if n_left:
@@ -190,36 +192,57 @@ class _Predictor(BaseEstimator):  # type: ignore[misc]
         return np.asarray(self.model.predict(X))
 
 
-def _of_rows(score: Any, model: Any, table: Table) -> Callable[[Any, Array, Any], float]:
-    """Return a score that takes, for each column of a table, the rows that stand in it."""
-    if score is None:
-        score = type(model).score
-    elif isinstance(score, str):
-        score = get_scorer(score)
-    origin = Origin("X")
+class _Classifier(ClassifierMixin, _Predictor):  # type: ignore[misc]
+    """A Model of classes, of which some scores want the probabilities."""
 
-    def of_rows(_: Any, rows: Array, y: Any) -> float:
-        entries = [table[name].take(rows[:, i], origin) for i, name in enumerate(table.columns)]
-        return float(score(model, table.with_columns(entries), y))
+    @property
+    def classes_(self) -> Array:
+        """The model's classes."""
+        return self.model.targets.classes
 
-    return of_rows
+    def predict_proba(self, X: Any) -> Array:
+        """Return the probability of each class."""
+        return np.asarray(self.model.predict_proba(X))
 
 
-def _scorer(model: Any, scoring: Any) -> Any:
-    """Return a score as scikit-learn takes it."""
+def _score(model: Any, scoring: Any) -> Score:
+    """Return a function of X and y."""
     if callable(scoring):
-        return lambda _, X, y: scoring(model, X, y)
-    if scoring is not None or hasattr(model, "score"):
-        if scoring is not None and not hasattr(model, "predict"):
-            msg = (
-                f"scoring of importance must be a function of model, X and y, or None, for "
-                f"{type(model).__name__}, which has no predict; got {scoring!r}"
-            )
-            raise InvalidTypeError(msg)
-        return scoring
+        return lambda X, y: scoring(model, X, y)
+    if scoring is not None:
+        return _named_score(model, scoring)
+    if hasattr(model, "score"):
+        return lambda X, y: model.score(X, y)
     is_of_values = isinstance(model, Model) and isinstance(model.targets, Values)
     own = _r2 if is_of_values else _accuracy
-    return lambda _, X, y: own(model, X, y)
+    return lambda X, y: own(model, X, y)
+
+
+def _named_score(model: Any, scoring: Any) -> Score:
+    """Return scikit-learn's score of this name."""
+    if not hasattr(model, "predict"):
+        msg = (
+            f"scoring of importance must be a function of model, X and y, or None, for "
+            f"{type(model).__name__}, which has no predict; got {scoring!r}"
+        )
+        raise InvalidTypeError(msg)
+    scorer = get_scorer(Names("scoring", get_scorer_names()).check(scoring, "importance"))
+    estimator = model
+    if not hasattr(model, "fit"):
+        is_of_classes = isinstance(model, Model) and isinstance(model.targets, Classes)
+        estimator = (_Classifier if is_of_classes else _Predictor)(model)
+    return lambda X, y: scorer(estimator, X, y)
+
+
+def _of_rows(score: Score, table: Table) -> Score:
+    """Return a score that takes, for each column of a table, the rows that stand in it."""
+    origin = Origin("X")
+
+    def of_rows(rows: Array, y: Any) -> float:
+        entries = [table[name].take(rows[:, i], origin) for i, name in enumerate(table.columns)]
+        return score(table.with_columns(entries), y)
+
+    return of_rows
 
 
 def _r2(model: Any, X: Any, y: Any) -> float:
