@@ -399,7 +399,7 @@ LIES = {
     ),
     "all left out": (
         columns_of({"kind": "ignored", "name": "x", "reason": ""}),
-        "columns must make an input at least",
+        "at least one column must be used",
     ),
     "an old word twice": (
         old_columns_of(OLD_NUMERIC, OLD_WORDS | {"words": ["a", "a"]}),
