@@ -209,7 +209,9 @@ def test_a_table_is_not_changed(convert):
         table[name].objects()[:] = 7
     np.asarray(table)[:] = 7
     for name, column in before.items():
-        found, expected = (pd.Series(np.ma.getdata(each)) for each in (X[name], column))
+        found, expected = (
+            pd.Series(np.ma.getdata(np.asanyarray(each))) for each in (X[name], column)
+        )
         pd.testing.assert_series_equal(found, expected)
 
 
