@@ -70,10 +70,13 @@ in_write = checkpoint.read().progress["run"]["step"], len(list(checkpoint.folder
 while True:
     before = checkpoint.path.stat().st_mtime_ns
     pid = begin("resumed", checkpoint=checkpoint, resume=True)
-    while True:  # until it goes on
+    n_writes = 0
+    while n_writes < 2:  # until it has gone on, however slow the machine is
         ended, status = os.waitpid(pid, os.WNOHANG)
-        if ended or checkpoint.path.stat().st_mtime_ns != before:
+        if ended:
             break
+        if (now := checkpoint.path.stat().st_mtime_ns) != before:
+            before, n_writes = now, n_writes + 1
         time.sleep(0.001)
     if not ended:
         if len(places) < 6:
