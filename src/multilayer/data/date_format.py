@@ -20,9 +20,10 @@ Array = npt.NDArray[Any]
 ORDER = "dates in which it is unclear whether day or month comes first: 'date: day first' decides"
 ORDERS = "dates that mix day-first and month-first order"
 YEARS = "dates in which it is unclear whether the year comes first or last"
+ZONES = "dates with a time zone and dates without one"
 VERSION = re.compile(r"\d\.\d{1,2}\.\d\d|\d\d\.\d\.\d\d")
 LAST_MONTH, LAST_DAY, TO_COME = 12, 31, 30
-ZONES = "dates with a time zone and dates without one"
+"""The largest number of a month and of a day; years of two digits from here on are no past ones."""
 
 
 @dataclass(frozen=True)
@@ -76,25 +77,6 @@ class DateFormat:
         if found.is_open and found.day != found.month and not self.order:
             return None
         return found.since_1970(month_first=self.order == "month first")
-
-
-def _doubt_of_years(texts: Sequence[str], found: Sequence[Moment | None]) -> str | None:
-    """Return why years of two digits may be none; None if they are years, "" if all is none.
-
-    Of days there are many, and of years few; a year that is still to come is none; and 3.11.10 is a
-    version.
-    """
-    short = [m for m in found if m is not None and m.has_short_year]
-    years = {m.year % 100 for m in short}
-    if not short or max(years) > LAST_DAY:
-        return None
-    if all(m.day == 1 and not m.is_open for m in short):  # Jan-05
-        return "" if max(years) >= TO_COME else None
-    first = {m.day for m in short}
-    if max(first) <= LAST_MONTH and any(VERSION.fullmatch(text) for text in texts):
-        return ""
-    is_year_first = len(first) <= 2 < len(years) and min(first) > LAST_MONTH
-    return YEARS if is_year_first else None
 
 
 class DateFormatFound(NamedTuple):
@@ -182,3 +164,22 @@ def find_date_format(
         chosen = shows = ""
     others = tuple(texts[i] for i in strays[chosen or "day first"])
     return DateFormatFound(DateFormat(chosen, has_zone), others, shows)
+
+
+def _doubt_of_years(texts: Sequence[str], found: Sequence[Moment | None]) -> str | None:
+    """Return why years of two digits may be none; None if they are years, "" if all is none.
+
+    Of days there are many, and of years few; a year that is still to come is none; and 3.11.10 is a
+    version.
+    """
+    short = [m for m in found if m is not None and m.has_short_year]
+    years = {m.year % 100 for m in short}
+    if not short or max(years) > LAST_DAY:
+        return None
+    if all(m.day == 1 and not m.is_open for m in short):  # Jan-05
+        return "" if max(years) >= TO_COME else None
+    first = {m.day for m in short}
+    if max(first) <= LAST_MONTH and any(VERSION.fullmatch(text) for text in texts):
+        return ""
+    is_year_first = len(first) <= 2 < len(years) and min(first) > LAST_MONTH
+    return YEARS if is_year_first else None

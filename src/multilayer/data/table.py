@@ -119,6 +119,8 @@ class Table:
     def without(self, missing: Iterable[str]) -> "Table":
         """Return this table, in all columns of which these texts are missing entries."""
         missing = tuple(missing)
+        if missing == self.missing:  # they are missing already, or there are none
+            return self
         columns = [entries.without(missing) for entries in self._entries.values()]
         return Table(columns, decimal=self.decimal, date_order=self.date_order, missing=missing)
 
