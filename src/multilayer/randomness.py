@@ -12,7 +12,7 @@ Bytes = npt.NDArray[np.uint8]
 
 
 def generator_state(rng: np.random.Generator) -> Bytes:
-    """Return where a generator is: the JSON of its bit generator's state.
+    """Return the state of a generator's bit generator, as bytes of JSON.
 
     Examples
     --------

@@ -1,14 +1,14 @@
-"""LazySamples: samples that are read when a batch needs them."""
+"""Samples: lazy ones, read when a batch needs them; and samples with targets and weights."""
 
 import os
 import threading
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["LazySamples", "reader"]
+__all__ = ["Data", "LazySamples", "reader"]
 
 
 class LazySamples:
@@ -47,6 +47,27 @@ class LazySamples:
     def subset(self, rows: npt.NDArray[np.intp]) -> "LazySamples":
         """Return those samples, as lazy as these: what is kept are their row numbers."""
         return _Subset(self, rows)
+
+
+class Data(NamedTuple):
+    """Checked samples with their targets and weights, as arrays of an engine's own kind."""
+
+    X: Any
+    """Samples, of shape (n_samples, in_features); they may be lazy."""
+    targets: Any
+    """As the loss takes them, of shape (n_samples,) or (n_samples, out_features)."""
+    weight: Any = None
+    """One for each sample, or None where all count the same."""
+
+    @property
+    def n_samples(self) -> int:
+        """How many samples there are."""
+        return len(self.targets)
+
+    def part(self, rows: Any) -> "Data":
+        """Return the samples of these rows with targets and weights; of lazy ones, lazy ones."""
+        X = self.X.subset(rows) if isinstance(self.X, LazySamples) else self.X[rows]
+        return Data(X, self.targets[rows], None if self.weight is None else self.weight[rows])
 
 
 def reader(X: LazySamples) -> Callable[[Any, npt.NDArray[Any]], None]:

@@ -137,7 +137,7 @@ def test_each_parameter_has_an_effect():
         (
             {"y": np.full(64, 1e200)},
             DivergenceError,
-            "the loss of lr_finder is inf at the first step already: scale the samples",
+            "the loss of lr_finder is not finite at the first step already: scale the samples",
         ),
     ],
 )

@@ -21,9 +21,10 @@ from multilayer.errors import (
 from multilayer.numpy import MLP as NumpyMLP
 from multilayer.numpy import OPTIMIZERS, SGD, WarmUp
 from multilayer.numpy.schedules import ReduceOnPlateau
-from multilayer.numpy.trainer import Trainer as NumpyTrainer
 from multilayer.samples import LazySamples
 from multilayer.torch import MLP as TorchMLP
+from multilayer.torch import distributed
+from multilayer.torch import trainer as torch_trainer
 from multilayer.training import Callback, Checkpoint, EarlyStopping, fit, train
 from multilayer.training.checkpoint import Kept
 
@@ -295,7 +296,7 @@ def test_ctrl_c_leaves_a_checkpoint_of_the_step_under_way(tmp_path, engine):
     assert signal.getsignal(signal.SIGINT) is before
     assert (history.stopped_by, history.n_epochs) == ("interrupt", 1)
     progress = Checkpoint(tmp_path).read().progress
-    assert (progress["run"]["epoch"], progress["run"]["step"]) == (2, 3)
+    assert (progress["loop"]["run"]["epoch"], progress["loop"]["run"]["step"]) == (2, 3)
     assert_same(run(engine, checkpoint=tmp_path, resume=True), run(engine))
 
 
@@ -442,10 +443,11 @@ def test_wrong_arguments(settings, message):
     assert str(caught.value) == message
 
 
-def test_several_processes_are_refused(monkeypatch):
-    monkeypatch.setattr(NumpyTrainer, "shard", (0, 2))
+def test_several_processes_are_refused(monkeypatch, tmp_path):
+    monkeypatch.setattr(distributed, "shard", lambda: (0, 2))
+    monkeypatch.setattr(torch_trainer, "DistributedDataParallel", lambda module: module)
     with pytest.raises(InvalidArgumentError) as caught:
-        run(checkpoint="a")
+        run("torch", checkpoint=tmp_path / "a", validation=None)
     assert str(caught.value) == "checkpoint of fit cannot be combined with several processes"
 
 

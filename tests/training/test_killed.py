@@ -66,7 +66,7 @@ os.waitpid(begin("whole"), 0)
 checkpoint = Checkpoint(folder / "kept", seconds=0)
 moments, places = random.Random(0), []
 os.waitpid(begin("resumed", n_writes=9, checkpoint=checkpoint), 0)
-in_write = checkpoint.read().progress["run"]["step"], len(list(checkpoint.folder.iterdir()))
+in_write = checkpoint.read().progress["loop"]["run"]["step"], len(list(checkpoint.folder.iterdir()))
 while True:
     before = checkpoint.path.stat().st_mtime_ns
     pid = begin("resumed", checkpoint=checkpoint, resume=True)
@@ -85,7 +85,7 @@ while True:
         _, status = os.waitpid(pid, 0)
     if os.WIFEXITED(status):
         break
-    run = checkpoint.read().progress["run"]  # whole, whenever it was killed
+    run = checkpoint.read().progress["loop"]["run"]  # whole, whenever it was killed
     places.append((run["epoch"], run["step"]))
 print(json.dumps({
     "in_write": in_write,

@@ -21,8 +21,8 @@ from multilayer.estimators.settings import (
 )
 from multilayer.numpy import MLP, Optimizer
 from multilayer.randomness import generator_state
+from multilayer.samples import Data
 from multilayer.training import Callback, History, Run, train
-from multilayer.training.arguments import take_rows
 
 __all__ = ["Job", "Samples", "as_samples", "forget_results", "set_aside"]
 
@@ -52,7 +52,7 @@ class Samples(NamedTuple):
 
     def part(self, rows: Array) -> "Samples":
         """Return some of them."""
-        return Samples(*take_rows(self, rows))
+        return Samples(*Data(*self).part(rows))
 
     def as_data(self) -> tuple[Any, Array, Array | None]:
         """Return them as `train` takes them."""

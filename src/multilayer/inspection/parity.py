@@ -9,13 +9,15 @@ import numpy.typing as npt
 
 from multilayer import checks
 from multilayer.architecture import Architecture
+from multilayer.data.batches import Batches
 from multilayer.errors import InvalidArgumentError
 from multilayer.numpy.blocks import Dropout, Residual
 from multilayer.numpy.layers import Layer, Stack
 from multilayer.numpy.losses import LOSSES, Loss
 from multilayer.numpy.mlp import MLP
-from multilayer.numpy.optimizers import LBFGS, Optimizer, resolve_optimizer
+from multilayer.numpy.optimizers import Optimizer, resolve_optimizer
 from multilayer.registry import resolve
+from multilayer.training.loop import Loop
 
 if TYPE_CHECKING:
     from multilayer.torch import MLP as TorchMLP
@@ -128,7 +130,7 @@ def parity(
     seed = checks.integer(seed, "seed", "parity", minimum=0)
     chosen_loss = resolve(loss, LOSSES, Loss)
     chosen = resolve_optimizer(optimizer)
-    if isinstance(chosen, LBFGS):
+    if not chosen.takes_steps:
         msg = "optimizer of parity must take steps that can be compared; L-BFGS takes its own"
         raise InvalidArgumentError(msg)
     ours = MLP(architecture, dtype=dtype, rng=np.random.default_rng(seed))
@@ -137,40 +139,42 @@ def parity(
 
     settings: dict[str, Any] = {"loss": chosen_loss, "optimizer": chosen, "l1": l1, "l2": l2}
     mask_seed = seed + 1
-    numpy_trainer = ours.trainer(**settings, rng=np.random.default_rng(mask_seed))
-    torch_trainer = theirs.trainer(**settings)
-    batch = numpy_trainer.check(X, y, sample_weight)
-    tensors = torch_trainer.check(X, y, sample_weight)
+    trainers: list[Any] = [
+        ours.trainer(**settings, rng=np.random.default_rng(mask_seed)),
+        theirs.trainer(**settings),
+    ]
+    mine, others = (trainer.check(X, y, sample_weight) for trainer in trainers)
+    batches = Batches(mine.n_samples, batch_size=mine.n_samples, shuffle=False)
+    loops = (
+        Loop(trainer, data, batches, n_epochs=n_steps)
+        for trainer, data in zip(trainers, (mine, others), strict=True)
+    )
     # A second generator of the same seed draws the same masks, for PyTorch's layers.
     twin = np.random.default_rng(mask_seed)
 
-    found = [Difference("outputs", _outputs(ours, theirs, batch[0], tensors[0]))]
+    found = [Difference("outputs", _outputs(ours, theirs, mine.X, others.X))]
+    _, gradients = ours.loss_and_gradients(
+        X,
+        y,
+        loss=chosen_loss,
+        l1=l1,
+        l2=l2,
+        sample_weight=sample_weight,
+        rng=np.random.default_rng(mask_seed),
+    )
     try:
-        numpy_trainer.begin(batch)
-        torch_trainer.begin(tensors)
-        for trainer in (numpy_trainer, torch_trainer):
-            trainer.begin_epoch(None)
-        n_samples = len(batch[1])
-        for step in range(n_steps):
-            _share_masks(ours, theirs, batch[0], twin)
-            if step == 0:
-                _, gradients = ours.loss_and_gradients(
-                    X,
-                    y,
-                    loss=chosen_loss,
-                    l1=l1,
-                    l2=l2,
-                    sample_weight=sample_weight,
-                    rng=np.random.default_rng(mask_seed),
-                )
-            mine = numpy_trainer.step(0, n_samples, chosen.learning_rate)
-            other = torch_trainer.step(0, n_samples, chosen.learning_rate).item()
-            if step in (0, n_steps - 1):
-                found.append(Difference(f"loss of step {step + 1}", abs(mine - other)))
-            if step == 0:
+        _share_masks(ours, theirs, mine.X, twin)
+        for run, other in zip(*loops, strict=True):
+            if not run.is_under_way:  # the next step is one of the next epoch
+                _share_masks(ours, theirs, mine.X, twin)
+                continue
+            if run.epoch in (1, n_steps):
+                found.append(Difference(f"loss of step {run.epoch}", abs(run.loss - other.loss)))
+            if run.epoch == 1:
                 found += _pairwise("gradient", gradients, theirs.gradients)
     finally:
-        numpy_trainer.finish()
+        for trainer in trainers:
+            trainer.finish()
     after = f"after {n_steps} steps"
     found += _pairwise(f"weights {after}", ours.weights, theirs.weights)
     other_state = theirs.state
@@ -178,7 +182,7 @@ def parity(
         Difference(f"{name} {after}", _largest(array, other_state[name]))
         for name, array in ours.state.items()
     ]
-    found.append(Difference(f"outputs {after}", _outputs(ours, theirs, batch[0], tensors[0])))
+    found.append(Difference(f"outputs {after}", _outputs(ours, theirs, mine.X, others.X)))
     return ParityReport(tuple(found), tolerance)
 
 

@@ -2,15 +2,18 @@
 
 import copy
 import math
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from multilayer import checks
-from multilayer.data.batches import DEFAULT_BATCH_SIZE
+from multilayer.data.batches import DEFAULT_BATCH_SIZE, Batches
 from multilayer.errors import DivergenceError, InvalidArgumentError, InvalidTypeError
+from multilayer.numpy.optimizers import resolve_optimizer
+from multilayer.training.loop import Loop
 
 __all__ = ["RangeTest", "lr_finder"]
 
@@ -150,40 +153,54 @@ def lr_finder(
     n_steps = checks.integer(n_steps, "n_steps", owner, minimum=2)
     batch_size = checks.integer(batch_size, "batch_size", owner)
     rng = checks.random_generator(rng, owner)
-    trainer = copy.deepcopy(net).trainer(loss=loss, optimizer=optimizer, rng=rng.spawn(1)[0])
-    if not trainer.takes_steps:
+    chosen: Any = resolve_optimizer(optimizer)
+    if not chosen.takes_steps:
         msg = "optimizer of lr_finder must have a learning rate; L-BFGS has none"
         raise InvalidArgumentError(msg)
+    chosen = replace(chosen, learning_rate=1.0)  # so that the loop's factor is the rate itself
+    trainer = copy.deepcopy(net).trainer(loss=loss, optimizer=chosen, rng=rng.spawn(1)[0])
     data = trainer.check(X, y, None)
-    n_samples = len(data[1])
-    batch_size = min(batch_size, n_samples)
+    order = _WholeBatches(data.n_samples, min(batch_size, data.n_samples), rng)
+    batches = Batches(data.n_samples, batch_size=order.batch_size, shuffle=order)
+    loop = Loop(trainer, data, batches, n_epochs=n_steps)
     rates = np.geomspace(smallest, largest, n_steps)
     losses: list[float] = []
     smoothed: list[float] = []
-    mean, place = 0.0, n_samples
-    has_diverged = False
-    trainer.begin(data, batch_size)
+    mean, has_diverged = 0.0, False
+    loop.run.factor = smallest
     try:
         # A step may overflow: that is what the test is there to find.
         with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
-            for i, rate in enumerate(rates, start=1):
-                if place + batch_size > n_samples:
-                    trainer.begin_epoch(rng.permutation(n_samples))
-                    place = 0
-                value = trainer.step(place, place + batch_size, float(rate))
-                place += batch_size
-                [value] = trainer.losses([value])
-                if math.isfinite(value):
-                    mean = SMOOTHING * mean + (1 - SMOOTHING) * value
-                    losses.append(value)
-                    smoothed.append(mean / (1 - SMOOTHING**i))
-                if not math.isfinite(value) or smoothed[-1] > BLOWN_UP * min(smoothed):
-                    has_diverged = True
+            for run in loop:
+                if not run.is_under_way:
+                    continue
+                loop.settle()
+                losses.append(run.loss)
+                mean = SMOOTHING * mean + (1 - SMOOTHING) * run.loss
+                smoothed.append(mean / (1 - SMOOTHING ** len(losses)))
+                has_diverged = smoothed[-1] > BLOWN_UP * min(smoothed)
+                if has_diverged or len(losses) == n_steps:
                     break
+                run.factor = float(rates[len(losses)])
+    except DivergenceError as error:
+        if not losses:
+            msg = "the loss of lr_finder is not finite at the first step already: scale the samples"
+            raise DivergenceError(msg, epoch=1, step=1, learning_rate=smallest) from error
+        has_diverged = True
     finally:
         trainer.finish()
-    if not losses:
-        msg = f"the loss of lr_finder is {value} at the first step already: scale the samples"
-        raise DivergenceError(msg, epoch=1, step=1, learning_rate=smallest)
     n = len(losses)
     return RangeTest(rates[:n], np.array(losses), np.array(smoothed), has_diverged)
+
+
+class _WholeBatches:
+    """A sampler of epochs that have no shorter last batch: losses are compared step by step."""
+
+    def __init__(self, n_samples: int, batch_size: int, rng: np.random.Generator) -> None:
+        self.n_samples, self.batch_size, self.rng = n_samples, batch_size, rng
+
+    def __len__(self) -> int:
+        return self.n_samples // self.batch_size * self.batch_size
+
+    def __iter__(self) -> Iterator[int]:
+        return iter(self.rng.permutation(self.n_samples)[: len(self)].tolist())

@@ -1,6 +1,5 @@
 """Trainer: one network with its loss and optimizer, as the training loop drives it."""
 
-import math
 from collections.abc import Callable
 from dataclasses import asdict
 from typing import Any, Protocol
@@ -21,12 +20,11 @@ from multilayer.numpy.objective import Objective
 from multilayer.numpy.optimizers import LBFGS, Optimizer, State, resolve_optimizer
 from multilayer.randomness import generator_state, set_generator_state
 from multilayer.registry import resolve
-from multilayer.samples import LazySamples
+from multilayer.samples import Data
 
 __all__ = ["Trainer", "check_deterministic", "checked_samples"]
 
 Array = npt.NDArray[Any]
-Data = tuple[Array | LazySamples, Array, Array | None]
 
 
 class Net(Protocol):
@@ -48,14 +46,9 @@ class Trainer:
     loss : Loss
     optimizer_state : dict
         The optimizer's state; empty for L-BFGS.
-    sync_every : int
-        After how many steps the loop looks at the losses: here they are numbers at once.
-    shard : tuple of int
-        Rank and number of processes: this engine trains in one.
+    learning_rate : float or None
+        The optimizer's own; None for L-BFGS, which has none.
     """
-
-    sync_every = 1
-    shard = (0, 1)
 
     def __init__(
         self,
@@ -73,6 +66,7 @@ class Trainer:
         self.loss = resolve(loss, LOSSES, Loss)
         self.loss.check_architecture(net.architecture)
         self.optimizer = resolve_optimizer(optimizer)
+        self.learning_rate: float | None = getattr(self.optimizer, "learning_rate", None)
         self.objective = Objective(
             self.loss,
             checks.real(l1, "l1", "fit", "[0, inf)"),
@@ -92,16 +86,6 @@ class Trainer:
             check_deterministic(net.architecture, self.clip)
         self._predictor = Predictor(net.network)
         self._step: Step | None = None
-
-    @property
-    def takes_steps(self) -> bool:
-        """Whether the optimizer is one of steps, and not L-BFGS."""
-        return self.optimizer.takes_steps
-
-    @property
-    def learning_rate(self) -> float:
-        """The optimizer's own; NaN for L-BFGS, which has none."""
-        return math.nan if isinstance(self.optimizer, LBFGS) else self.optimizer.learning_rate
 
     def check(self, X: object, y: object, weight: object) -> Data:
         """Return samples, targets and weights as the other methods take them; lazy ones lazy."""
@@ -152,6 +136,10 @@ class Trainer:
         assert self._step is not None
         return self._step.take(start, stop, learning_rate)
 
+    def settle(self) -> tuple[list[float], bool]:
+        """Return losses that `step` has not returned: none; and whether all weights are finite."""
+        return [], bool(np.isfinite(self.net.network.parameters).all())
+
     def minimize(
         self, data: Data, n_iterations: int, after_iteration: Callable[[float], bool]
     ) -> str:
@@ -161,7 +149,7 @@ class Trainer:
         returns whether to stop.
         """
         assert isinstance(self.optimizer, LBFGS)
-        net, n_samples = self.net.network, len(data[1])
+        net = self.net.network
         self.begin(data)
         step = self._step
         assert step is not None
@@ -169,12 +157,12 @@ class Trainer:
 
         def objective(parameters: Array) -> tuple[float, Array]:
             net.parameters[:] = parameters
-            return step.loss_and_gradient(n_samples)
+            return step.loss_and_gradient(data.n_samples)
 
         def accept(parameters: Array, value: float) -> bool:
             net.parameters[:] = accepted[:] = parameters
             if net.state:
-                x = np.ascontiguousarray(data[0][:], dtype=self.net.dtype)
+                x = np.ascontiguousarray(data.X[:], dtype=self.net.dtype)
                 net.update_state(net.forward(x, training=True))
             return after_iteration(value)
 
@@ -190,32 +178,10 @@ class Trainer:
         p = z if self.loss.takes_logits else self.net.network.link.forward(z)
         return self.loss.value_and_gradient(p, targets, weight)[0], p
 
-    def losses(self, values: list[float]) -> list[float]:
-        """Return steps' losses as numbers, which they are."""
-        return values
-
-    def is_finite(self) -> bool:
-        """Return whether every parameter is a finite number."""
-        return bool(np.isfinite(self.net.network.parameters).all())
-
     def snapshot(self) -> dict[str, Array]:
         """Return a copy of the network's numbers."""
         state = {name: array.copy() for name, array in self.net.network.state.items()}
         return state | {"parameters": self.net.network.parameters.copy()}
-
-    def restore(self, snapshot: dict[str, Array]) -> None:
-        """Put a snapshot's numbers back into the network."""
-        self.net.network.parameters[:] = snapshot["parameters"]
-        for name, array in self.net.network.state.items():
-            array[:] = snapshot[name]
-
-    def to_arrays(self, snapshot: dict[str, Array]) -> dict[str, Array]:
-        """Return a snapshot's numbers as arrays by name, which they are."""
-        return snapshot
-
-    def from_arrays(self, arrays: dict[str, Array]) -> dict[str, Array]:
-        """Return the snapshot of which `to_arrays` made these arrays."""
-        return arrays
 
     def state(self) -> dict[str, Array]:
         """Return a copy of all that the next step depends on, as arrays by name.
@@ -232,15 +198,23 @@ class Trainer:
         )
 
     def set_state(self, state: dict[str, Array]) -> None:
-        """Put back what `state` returned, of a trainer with the same arguments."""
-        self.restore(part_of(state, "network"))
-        for name, value in self.optimizer_state.items():
-            kept = state[f"optimizer.{name}"]
-            if isinstance(value, np.ndarray):
-                value[:] = kept  # a step may hold it
-            else:
-                self.optimizer_state[name] = kept.item()
-        set_generator_state(self.rng, state["masks.generator"])
+        """Put back what `state` returned, of a trainer with the same arguments.
+
+        Groups that are not there stay as they are: ``{"network": …}`` alone, joined, puts back a
+        snapshot.
+        """
+        if network := part_of(state, "network"):
+            self.net.network.parameters[:] = network["parameters"]
+            for name, array in self.net.network.state.items():
+                array[:] = network[name]
+        if optimizer := part_of(state, "optimizer"):
+            for name, value in self.optimizer_state.items():
+                if isinstance(value, np.ndarray):
+                    value[:] = optimizer[name]  # a step may hold it
+                else:
+                    self.optimizer_state[name] = optimizer[name].item()
+        if masks := part_of(state, "masks"):
+            set_generator_state(self.rng, masks["generator"])
 
     def finish(self) -> None:
         """Do what remains at the end: let go of threads and work arrays."""
@@ -261,7 +235,7 @@ def checked_samples(net: Net, X: object, y: object, sample_weight: object, loss:
     loss.check_architecture(architecture)
     x = checks.samples(X, architecture.in_features, dtype)
     targets = loss.targets(y, len(x), architecture.out_features, dtype)
-    return x, targets, checks.sample_weights(sample_weight, len(x), dtype)
+    return Data(x, targets, checks.sample_weights(sample_weight, len(x), dtype))
 
 
 def check_deterministic(architecture: Architecture, clip: Clip) -> None:

@@ -8,8 +8,9 @@ import torch
 from torch.nn.utils import parameters_to_vector, vector_to_parameters
 
 from multilayer.numpy.optimizers import LBFGS
+from multilayer.samples import Data
 from multilayer.torch.module import Net
-from multilayer.torch.placement import Batch, to_device
+from multilayer.torch.placement import to_device
 
 __all__ = ["minimize"]
 
@@ -20,8 +21,8 @@ Tensor = torch.Tensor
 def minimize(
     optimizer: LBFGS,
     net: Net,
-    data: Batch,
-    backward: Callable[[Batch], Tensor],
+    data: Data,
+    backward: Callable[[Data], Tensor],
     n_iterations: int,
     after_iteration: Callable[[float], bool],
 ) -> str:
@@ -51,7 +52,7 @@ def minimize(
         if net.state:
             net.train()
             with torch.no_grad():
-                net(to_device(data[0], net))
+                net(to_device(data.X, net))
         return after_iteration(value)
 
     try:

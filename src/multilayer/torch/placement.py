@@ -6,15 +6,13 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from multilayer.samples import LazySamples
+from multilayer.samples import Data, LazySamples
 from multilayer.torch.module import Net
 
-__all__ = ["Batch", "as_index", "on_host", "place", "to_device", "together", "whole"]
+__all__ = ["as_index", "on_host", "place", "to_device", "together", "whole"]
 
 Array = npt.NDArray[Any]
 Tensor = torch.Tensor
-Batch = tuple[Any, Tensor, Tensor | None]
-"""Samples, as a tensor or lazy, with their targets and weights."""
 
 RESIDENT_BYTES = 2**31
 """Samples of up to so many bytes, targets and weights included, lie whole on the device."""
@@ -38,25 +36,25 @@ def whole(X: Array | LazySamples, device: torch.device, dtype: str) -> Array | L
 
 def place(
     X: Array | LazySamples, targets: Array, weight: Array | None, device: torch.device
-) -> Batch:
+) -> Data:
     """Return checked samples as tensors: on the device if there is room; lazy ones as they are.
 
     Targets and weights lie on the host, where splits, metrics and the loop want them.
     """
     beside = torch.from_numpy(targets), None if weight is None else torch.from_numpy(weight)
     if isinstance(X, LazySamples):
-        return X, *beside
+        return Data(X, *beside)
     n_bytes = sum(array.nbytes for array in (X, targets, weight) if array is not None)
     samples = torch.from_numpy(X)
-    return samples.to(device) if n_bytes <= RESIDENT_BYTES else samples, *beside
+    return Data(samples.to(device) if n_bytes <= RESIDENT_BYTES else samples, *beside)
 
 
-def together(data: Batch) -> Batch:
+def together(data: Data) -> Data:
     """Return samples with their targets and weights beside them, on the device if they are."""
     X, targets, weight = data
     if not isinstance(X, Tensor):
         return data
-    return X, targets.to(X.device), None if weight is None else weight.to(X.device)
+    return Data(X, targets.to(X.device), None if weight is None else weight.to(X.device))
 
 
 def as_index(X: Any, order: Array) -> Any:

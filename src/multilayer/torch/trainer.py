@@ -1,5 +1,6 @@
 """Trainer: a module with its loss and optimizer, as the training loop drives it."""
 
+import math
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import asdict
@@ -18,6 +19,7 @@ from multilayer.numpy.losses import LOSSES, Loss
 from multilayer.numpy.optimizers import LBFGS, Optimizer, resolve_optimizer
 from multilayer.numpy.trainer import check_deterministic
 from multilayer.registry import Names, resolve
+from multilayer.samples import Data
 from multilayer.torch import capture, distributed
 from multilayer.torch.average import RunningAverage
 from multilayer.torch.layers import Dropout
@@ -26,9 +28,8 @@ from multilayer.torch.losses import mean_loss
 from multilayer.torch.module import Net
 from multilayer.torch.objective import Objective, shares
 from multilayer.torch.optimizers import check_own, clip_gradients, make_optimizer
-from multilayer.torch.placement import Batch, as_index, on_host, place, to_device, together, whole
+from multilayer.torch.placement import as_index, on_host, place, to_device, together, whole
 from multilayer.torch.state import (
-    as_arrays,
     module_arrays,
     optimizer_arrays,
     set_module_arrays,
@@ -116,6 +117,8 @@ class Trainer:
         if ema is not None:
             self._average = RunningAverage(net, checks.real(ema, "ema", "fit", "(0, 1)"))
         self._captured: capture.Captured | None = None
+        self._waits = net.device.type != capture.DEVICE  # which goes on by itself
+        self._late: list[Tensor] = []
         self._factor = 1.0
         self._objective: Any = Objective(net, self.loss, l1, l2, self.shard[1])
         if self.shard[1] > 1:
@@ -130,17 +133,7 @@ class Trainer:
             "compile": self._is_to_compile,
         }  # fmt: skip
 
-    @property
-    def takes_steps(self) -> bool:
-        """Whether the optimizer is one of steps, and not L-BFGS."""
-        return not isinstance(self.optimizer, LBFGS)
-
-    @property
-    def sync_every(self) -> int:
-        """After how many steps the losses are looked at: on a GPU each look waits for it."""
-        return 1 if self.net.device.type == "cpu" else 100
-
-    def check(self, X: object, y: object, weight: object) -> Batch:
+    def check(self, X: object, y: object, weight: object) -> Data:
         """Return samples, targets and weights, checked, as tensors; lazy samples as they are.
 
         Samples lie on the network's device, unless they are larger than 2 GiB or read from
@@ -167,7 +160,7 @@ class Trainer:
             "optimizer": repr(self.optimizer),
         }  # fmt: skip
 
-    def begin(self, data: Batch, batch_size: int | None = None) -> None:
+    def begin(self, data: Data, batch_size: int | None = None) -> None:
         """Take the samples that steps are taken on."""
         self._data = together(data)
         for module in self.net.modules():
@@ -190,26 +183,37 @@ class Trainer:
             order = np.arange(len(self._data[0]))
         self._order = None if order is None else as_index(self._data[0], order)
 
-    def step(self, start: int, stop: int, learning_rate: float) -> Tensor:
-        """Take an optimizer step on the samples at these places of the epoch's order.
+    def step(self, start: int, stop: int, learning_rate: float) -> float | None:
+        """Take an optimizer step on the samples at these positions of the epoch's order.
 
-        It returns the loss, penalty included, before it. Of several ranks each takes its own part
-        of the batch.
+        It returns the loss before the step, penalty included; on a GPU, which is not waited for,
+        None: `settle` returns it later. Of several ranks each takes its own part of the batch.
         """
         rank, n_ranks = self.shard
         places = slice(start + rank, stop, n_ranks)
         rows: Any = places if self._order is None else self._order[places]
+        assert self.learning_rate is not None
         self._set_rates(learning_rate / self.learning_rate)
         if not self.net.training:  # an evaluation may have come between
             self.net.train()
-        return self._step_on(rows) if self._captured is None else self._captured(rows)
+        loss = self._step_on(rows) if self._captured is None else self._captured(rows)
+        if self._waits:
+            return loss.item()
+        self._late.append(loss)
+        return None
 
-    def losses(self, values: list[Tensor]) -> list[float]:
-        """Return steps' losses as numbers: the one place where the host waits for the device."""
-        return torch.stack(values).tolist()
+    def settle(self) -> tuple[list[float], bool]:
+        """Return losses that `step` has not returned, and whether all weights are finite.
+
+        This is where the host waits for the device.
+        """
+        largest = torch.nn.utils.get_total_norm(self.net.parameters(), math.inf)
+        *losses, norm = torch.stack([*self._late, largest]).tolist()
+        self._late.clear()
+        return losses, math.isfinite(norm)
 
     def minimize(
-        self, data: Batch, n_iterations: int, after_iteration: Callable[[float], bool]
+        self, data: Data, n_iterations: int, after_iteration: Callable[[float], bool]
     ) -> str:
         """Run L-BFGS on all samples; return what ended it: see `LBFGS.minimize`."""
         assert isinstance(self.optimizer, LBFGS)
@@ -218,7 +222,7 @@ class Trainer:
             self.optimizer, self.net, together(data), self._backward, n_iterations, after_iteration
         )
 
-    def evaluate(self, data: Batch) -> tuple[float, Array]:
+    def evaluate(self, data: Data) -> tuple[float, Array]:
         """Return the loss without penalty, in prediction mode, and what the loss takes.
 
         Of several ranks each predicts its share of the samples; all get the whole result.
@@ -242,40 +246,32 @@ class Trainer:
             value = mean_loss(self.loss, p, targets, shares(weight, p))
         return value.item(), whole
 
-    def is_finite(self) -> bool:
-        """Return whether every parameter is a finite number."""
-        finite = [torch.isfinite(p).all() for p in self.net.parameters()]
-        return bool(torch.stack(finite).all())  # one look at the device for all of them
-
-    def snapshot(self) -> dict[str, Tensor]:
+    def snapshot(self) -> dict[str, Array]:
         """Return a copy of the numbers that are validated: the network's, or their average."""
-        net = self.net if self._average is None else self._average.net
-        return {name: tensor.clone() for name, tensor in net.state_dict().items()}
-
-    def restore(self, snapshot: dict[str, Tensor]) -> None:
-        """Put a snapshot's numbers into the network."""
-        self.net.load_state_dict(snapshot)
-
-    def to_arrays(self, snapshot: dict[str, Tensor]) -> dict[str, Array]:
-        """Return a snapshot's numbers as arrays by name."""
-        return as_arrays(snapshot)
-
-    def from_arrays(self, arrays: dict[str, Array]) -> dict[str, Tensor]:
-        """Return the snapshot of which `to_arrays` made these arrays."""
-        return {name: torch.tensor(a, device=self.net.device) for name, a in arrays.items()}
+        return module_arrays(self.net if self._average is None else self._average.net)
 
     def state(self) -> dict[str, Array]:
         """Return a copy of all that the next step depends on, as arrays by name.
 
         It is the numbers of the network and of its average, what the optimizer and the scaler of
         float16 remember, and where the generator of the dropout masks is.
+
+        Raises
+        ------
+        InvalidArgumentError
+            If there are several processes.
+        InvalidTypeError
+            If the optimizer remembers what is no number.
         """
+        if self.shard[1] > 1:
+            msg = "checkpoint of fit cannot be combined with several processes"
+            raise InvalidArgumentError(msg)
         found = {
             "network": module_arrays(self.net),
             "scaler": {name: np.array(value) for name, value in self._scaler.state_dict().items()},
             "masks": {"generator": self._generator.get_state().numpy()},
         }
-        if self.takes_steps:
+        if self.learning_rate is not None:
             found["optimizer"] = optimizer_arrays(self._torch_optimizer)
         if self._average is not None:
             found["average"] = module_arrays(self._average.net)
@@ -283,16 +279,23 @@ class Trainer:
         return join(found)
 
     def set_state(self, state: dict[str, Array]) -> None:
-        """Put back what `state` returned, of a trainer with the same arguments."""
-        set_module_arrays(self.net, part_of(state, "network"))
-        if self._scaler.is_enabled():
-            scaler = part_of(state, "scaler")
+        """Put back what `state` returned, of a trainer with the same arguments.
+
+        Groups that are not there stay as they are: ``{"network": …}`` alone, joined, puts back a
+        snapshot.
+        """
+        if network := part_of(state, "network"):
+            set_module_arrays(self.net, network)
+        if scaler := part_of(state, "scaler"):
             self._scaler.load_state_dict({name: array.item() for name, array in scaler.items()})
-        self._generator.set_state(torch.from_numpy(state["masks.generator"].copy()))
-        if self.takes_steps:
-            set_optimizer_arrays(self._torch_optimizer, part_of(state, "optimizer"))
-        if self._average is not None:
-            set_module_arrays(self._average.net, part_of(state, "average"))
+        if masks := part_of(state, "masks"):
+            self._generator.set_state(torch.from_numpy(masks["generator"].copy()))
+            # Before the first step the optimizer's group is empty, and leaves no name.
+            if self.learning_rate is not None:
+                set_optimizer_arrays(self._torch_optimizer, part_of(state, "optimizer"))
+        if average := part_of(state, "average"):
+            assert self._average is not None
+            set_module_arrays(self._average.net, average)
             self._average.has_begun = bool(state["average_has.begun"])
         if self._captured is not None:
             self._captured.forget()
@@ -300,7 +303,7 @@ class Trainer:
     def finish(self) -> None:
         """Give the network what it is to have in the end, and leave it in prediction mode."""
         if self._average is not None:
-            self.restore(self.snapshot())
+            self.net.load_state_dict(self._average.net.state_dict())
         for module in self.net.modules():
             if isinstance(module, Dropout):
                 module.generator = None
@@ -318,7 +321,7 @@ class Trainer:
             if isinstance(self.optimizer, LBFGS):
                 clip = Clip(self.clip_norm, self.clip_value)
                 check_deterministic(self.net.architecture, clip)
-                self.learning_rate = float("nan")
+                self.learning_rate: float | None = None
                 return
             self._torch_optimizer = make_optimizer(self.optimizer, self.net.parameters())
         self._rates = [float(group["lr"]) for group in self._torch_optimizer.param_groups]
@@ -335,7 +338,7 @@ class Trainer:
     def _can_capture(self) -> bool:
         """Return whether steps can be recorded, if the samples are on the device."""
         return (
-            self.takes_steps
+            self.learning_rate is not None
             and self.shard[1] == 1
             and self.precision is not torch.float16  # the scaler looks at each step's gradients
             and self._torch_optimizer is not self.optimizer  # one's own is left as it is
@@ -358,8 +361,9 @@ class Trainer:
         device, nor copy one to it.
         """
         X, targets, weight = self._data
-        value = self._backward((X[rows], targets[rows], None if weight is None else weight[rows]))
-        if self.sync_every == 1 and not torch.isfinite(value):
+        batch = Data(X[rows], targets[rows], None if weight is None else weight[rows])
+        value = self._backward(batch)
+        if self._waits and not torch.isfinite(value):
             return value
         self._scaler.unscale_(self._torch_optimizer)
         clip_gradients(self.net.parameters(), self.clip_value, self.clip_norm)
@@ -369,7 +373,7 @@ class Trainer:
             self._average.update(self.net)
         return value
 
-    def _backward(self, batch: Batch) -> Tensor:
+    def _backward(self, batch: Data) -> Tensor:
         """Return the loss of the batch, with its gradient in the parameters' ``grad``."""
         X, targets = to_device(batch[0], self.net), to_device(batch[1], self.net)
         weight = None if batch[2] is None else to_device(batch[2], self.net)

@@ -2,8 +2,9 @@
 
 from multilayer.training.callbacks import Callback, EarlyStopping
 from multilayer.training.checkpoint import Checkpoint
+from multilayer.training.fitting import fit, train
 from multilayer.training.history import History
-from multilayer.training.loop import fit, train
+from multilayer.training.loop import Loop
 from multilayer.training.metrics import METRICS, Metric
 from multilayer.training.progress import Progress
 from multilayer.training.run import Run
@@ -16,6 +17,7 @@ __all__ = [
     "EarlyStopping",
     "History",
     "LayerStatistics",
+    "Loop",
     "Metric",
     "Progress",
     "Run",

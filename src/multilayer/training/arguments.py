@@ -10,10 +10,10 @@ from multilayer.data.batches import Sampler
 from multilayer.data.split import split_validation
 from multilayer.errors import InvalidArgumentError, InvalidDataError, InvalidTypeError
 from multilayer.registry import Names
-from multilayer.samples import LazySamples
+from multilayer.samples import Data
 from multilayer.training.callbacks import Callback
 from multilayer.training.checkpoint import Checkpoint
-from multilayer.training.engine import Batch, Engine, Trainer
+from multilayer.training.engine import Net, Trainer
 from multilayer.training.metrics import Metric
 
 __all__ = [
@@ -24,11 +24,10 @@ __all__ = [
     "check_shuffle",
     "choose_monitor",
     "split_data",
-    "take_rows",
 ]
 
 
-def check_options(options: dict[str, Any], net: Engine) -> None:
+def check_options(options: dict[str, Any], net: Net) -> None:
     """Raise for an argument that this engine does not know."""
     for name in options:
         if name not in net.options:
@@ -71,9 +70,8 @@ def check_checkpoint(
     if checkpoint is None:
         return None
     refused = {
-        "L-BFGS, whose line search SciPy holds": not trainer.takes_steps,
+        "L-BFGS, whose line search SciPy holds": trainer.learning_rate is None,
         "a sampler, whose state is its own": not isinstance(shuffle, bool),
-        "several processes": trainer.shard[1] > 1,
     }
     for what, is_asked_for in refused.items():
         if is_asked_for:
@@ -82,7 +80,7 @@ def check_checkpoint(
     return checkpoint if isinstance(checkpoint, Checkpoint) else Checkpoint(checkpoint)
 
 
-def check_data(trainer: Trainer, data: object, name: str) -> Batch:
+def check_data(trainer: Trainer, data: object, name: str) -> Data:
     """Return samples, targets and weights, checked, of a tuple of two or three."""
     if not isinstance(data, (tuple, list)) or len(data) not in (2, 3):
         msg = f"{name} of fit must be a tuple (X, y) or (X, y, sample_weight); got " + (
@@ -94,32 +92,22 @@ def check_data(trainer: Trainer, data: object, name: str) -> Batch:
 
 
 def split_data(
-    trainer: Trainer, data: Batch, validation: object, rng: np.random.Generator
-) -> tuple[Batch, Batch | None]:
+    trainer: Trainer, data: Data, validation: object, rng: np.random.Generator
+) -> tuple[Data, Data | None]:
     """Return the samples to train on, and those to validate on if any."""
     if validation is None:
         return data, None
     if isinstance(validation, (tuple, list)):
         return data, check_data(trainer, validation, "validation")
     fraction = checks.real(validation, "validation", "fit", "(0, 1)")
-    X, y, _ = data
-    parts = split_validation(len(X), fraction, rng, _classes(trainer, np.asarray(y)))
-    training, held_out = (take_rows(data, rows) for rows in parts)
+    classes = _classes(trainer, np.asarray(data.targets))
+    parts = split_validation(data.n_samples, fraction, rng, classes)
+    training, held_out = map(data.part, parts)
     for name, part in (("training", training), ("validation", held_out)):
-        if part[2] is not None and not part[2].any():
+        if part.weight is not None and not part.weight.any():
             msg = f"sample_weight must not be zero for every sample of the {name} part"
             raise InvalidDataError(msg)
     return training, held_out
-
-
-def take_rows(data: Batch, rows: Any) -> Batch:
-    """Return some of the samples with their targets and weights; of lazy samples lazy ones."""
-    X, y, weight = data
-    return (
-        X.subset(rows) if isinstance(X, LazySamples) else X[rows],
-        y[rows],
-        None if weight is None else weight[rows],
-    )
 
 
 def _classes(trainer: Trainer, y: Any) -> Any:

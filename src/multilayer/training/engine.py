@@ -1,4 +1,4 @@
-"""What the training loop asks of an engine: two small protocols."""
+"""What the training loop requires of an engine: two small protocols."""
 
 from collections.abc import Callable
 from typing import Any, Protocol
@@ -6,12 +6,11 @@ from typing import Any, Protocol
 import numpy.typing as npt
 
 from multilayer.architecture import Architecture
+from multilayer.samples import Data
 
-__all__ = ["Batch", "Engine", "Trainer"]
+__all__ = ["Net", "Trainer"]
 
 Array = npt.NDArray[Any]
-Batch = tuple[Any, Any, Any]
-"""Samples, targets and weights (or None), as arrays of the engine's own kind."""
 
 
 class _Loss(Protocol):
@@ -24,94 +23,90 @@ class _Loss(Protocol):
 
 
 class Trainer(Protocol):
-    """A network with its loss and optimizer: takes steps, evaluates, keeps and restores."""
+    """A network with its loss and optimizer: takes steps, evaluates, and keeps its state."""
 
     @property
     def net(self) -> Any:
-        """The `Engine` that it trains."""
+        """The `Net` that it trains."""
 
     @property
     def loss(self) -> _Loss:
-        """The loss: what its task is, and what its argument says of the targets."""
+        """The loss: its task, and what its argument and the targets mean."""
 
     @property
     def optimizer(self) -> object:
         """The optimizer."""
 
     @property
-    def takes_steps(self) -> bool:
-        """Whether the optimizer is one of `step`s, and not L-BFGS, which calls for `minimize`."""
+    def learning_rate(self) -> float | None:
+        """The optimizer's own rate; None for L-BFGS, which takes no steps but calls `minimize`."""
 
-    @property
-    def learning_rate(self) -> float:
-        """The optimizer's own, which a schedule multiplies; NaN for L-BFGS."""
-
-    @property
-    def sync_every(self) -> int:
-        """After how many steps the loop looks at the losses."""
-
-    @property
-    def shard(self) -> tuple[int, int]:
-        """The rank of this process and the number of processes."""
-
-    def check(self, X: object, y: object, weight: object) -> Batch:
-        """Return samples, targets and weights, checked, as the other methods take them."""
+    def check(self, X: object, y: object, weight: object) -> Data:
+        """Check samples, targets and weights, and return them as the other methods take them."""
 
     def description(self) -> dict[str, Any]:
         """Return what it trains, and how, by name, as values that go into JSON."""
 
-    def begin(self, data: Batch, batch_size: int) -> None:
-        """Take the samples that steps are taken on, and how many a full batch has."""
+    def begin(self, data: Data, batch_size: int) -> None:
+        """Take the samples to train on, and the size of a full batch."""
 
     def begin_epoch(self, order: Array | None) -> None:
-        """Take the order of the next epoch's samples; None is that in which they came."""
+        """Take the order of the next epoch's samples; None leaves them as they came."""
 
-    def step(self, start: int, stop: int, learning_rate: float) -> Any:
-        """Take an optimizer step on the samples at these places of the epoch's order.
+    def step(self, start: int, stop: int, learning_rate: float) -> float | None:
+        """Take an optimizer step on the samples at these positions of the epoch's order.
 
-        It returns the loss before it, penalty included.
+        Returns
+        -------
+        loss : float or None
+            Before the step, penalty included; None where a device is still computing it.
         """
 
-    def losses(self, values: list[Any]) -> list[float]:
-        """Return what steps returned as numbers."""
+    def settle(self) -> tuple[list[float], bool]:
+        """Wait for the steps taken so far.
+
+        Returns
+        -------
+        losses : list of float
+            Those that `step` has not returned, in order.
+        is_finite : bool
+            Whether every parameter is a finite number.
+        """
 
     def minimize(
-        self, data: Batch, n_iterations: int, after_iteration: Callable[[float], bool]
+        self, data: Data, n_iterations: int, after_iteration: Callable[[float], bool]
     ) -> str:
-        """Run L-BFGS on all samples; return what ended it, as in ``History.stopped_by``."""
+        """Run L-BFGS on all samples; return why it stopped, as in ``History.stopped_by``."""
 
-    def evaluate(self, data: Batch) -> tuple[float, Array]:
-        """Return the loss without penalty, in prediction mode, and what the loss takes."""
+    def evaluate(self, data: Data) -> tuple[float, Array]:
+        """Return the loss without penalty, in prediction mode, and the argument of the loss."""
 
-    def is_finite(self) -> bool:
-        """Return whether every parameter is a finite number."""
-
-    def snapshot(self) -> Any:
-        """Return a copy of the network's numbers."""
-
-    def restore(self, snapshot: Any) -> None:
-        """Put a snapshot's numbers back into the network."""
-
-    def to_arrays(self, snapshot: Any) -> dict[str, Array]:
-        """Return a snapshot's numbers as arrays by name."""
-
-    def from_arrays(self, arrays: dict[str, Array]) -> Any:
-        """Return the snapshot of which `to_arrays` made these arrays."""
+    def snapshot(self) -> dict[str, Array]:
+        """Return a copy of the numbers that predict: parameters and running statistics."""
 
     def state(self) -> dict[str, Array]:
-        """Return a copy of all that the next step depends on, as arrays by name.
+        """Return a copy of everything the next step depends on, as arrays by name.
 
         Those of the network are in the group ``"network"``: see `multilayer.groups`.
+
+        Raises
+        ------
+        InvalidArgumentError, InvalidTypeError
+            If some of it cannot be kept.
         """
 
     def set_state(self, state: dict[str, Array]) -> None:
-        """Put back what `state` returned, of a trainer with the same arguments."""
+        """Put back what `state` returned, of a trainer with the same arguments.
+
+        Groups that are not there stay as they are: ``{"network": …}`` alone, joined, puts back a
+        snapshot.
+        """
 
     def finish(self) -> None:
-        """Do what remains at the end of the training."""
+        """Release threads and work arrays, and leave the network as it is to be used."""
 
 
-class Engine(Protocol):
+class Net(Protocol):
     """A network that can be trained."""
 
     @property
@@ -120,7 +115,7 @@ class Engine(Protocol):
 
     @property
     def options(self) -> tuple[str, ...]:
-        """The parameters that `fit` takes for this engine alone."""
+        """The parameters of `fit` that only this engine has."""
 
     def trainer(self, *args: Any, **settings: Any) -> Trainer:
         """Return the network with a loss and an optimizer, ready to be trained."""

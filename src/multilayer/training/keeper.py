@@ -5,6 +5,7 @@ import os
 import signal
 import threading
 import time
+from collections.abc import Sequence
 from types import FrameType
 from typing import Any, Protocol, Self
 
@@ -12,6 +13,7 @@ import numpy as np
 
 from multilayer.errors import InvalidArgumentError, ModelFileError
 from multilayer.randomness import generator_state, set_generator_state
+from multilayer.training.callbacks import Callback
 from multilayer.training.checkpoint import Checkpoint, Kept
 from multilayer.training.run import Run
 
@@ -19,16 +21,16 @@ __all__ = ["Keeper"]
 
 
 class Resumable(Protocol):
-    """A training that can be put where it was: a loop over epochs."""
+    """A training that can go on from where it was: a `Loop`."""
 
     def description(self) -> dict[str, Any]:
-        """Return what it trains, and how, as JSON has it."""
+        """Return what it trains, and how, as values that go into JSON."""
 
     def state(self) -> tuple[dict[str, Any], dict[str, Any]]:
-        """Return where it is: numbers as JSON has them, and arrays by name."""
+        """Return where it is: values that go into JSON, and arrays by name."""
 
     def set_state(self, numbers: dict[str, Any], arrays: dict[str, Any]) -> None:
-        """Put it where `state` said that it was."""
+        """Put it where `state` found it."""
 
 
 class Keeper:
@@ -86,32 +88,48 @@ class Keeper:
             raise InvalidArgumentError(msg) from error
         self._start = start
 
-    def begin(self, loop: Resumable) -> None:
-        """Take a loop, and put it where the checkpoint has it, if there is one.
+    def begin(self, loop: Resumable, callbacks: Sequence[Callback]) -> None:
+        """Take a loop and its callbacks, and put the loop where the checkpoint has it, if any.
 
         Raises
         ------
         InvalidArgumentError
-            If the checkpoint is of another training; the message says what is different.
+            If the checkpoint is of another training; the message says what is different. Also if
+            this training cannot be kept.
         OSError
             If the folder cannot be made.
         """
         self._loop = loop
-        self._training = json.loads(json.dumps(loop.description()))
+        self._callbacks = [callback for callback in callbacks if _has_state(callback)]
+        names = {"callbacks": [_name(callback) for callback in self._callbacks]}
+        self._training = json.loads(json.dumps(loop.description() | names))
         kept, self._kept = self._kept, None
-        if kept is not None:
+        self._callback_states: list[dict[str, Any]] = []
+        if kept is None:
+            loop.state()  # or fail now
+        else:
             self._check_same(kept.training)
             try:
-                loop.set_state(kept.progress, kept.arrays)
+                loop.set_state(kept.progress["loop"], kept.arrays)
+                self._callback_states = list(kept.progress["callbacks"])
             except (KeyError, ValueError, TypeError, RuntimeError) as error:
                 msg = f"{self.checkpoint.path} does not fit this release of multilayer: {error}"
                 raise ModelFileError(msg) from error
         self.checkpoint.folder.mkdir(parents=True, exist_ok=True)  # or fail now
         self._written = time.monotonic()
 
+    def remind(self, callback: Callback) -> None:
+        """Put back a callback's state, if it was kept; callbacks come in their order."""
+        if self._callback_states and _has_state(callback):
+            callback.set_state(self._callback_states.pop(0))
+
     def __call__(self, run: Run) -> None:
-        """Write if it is time or Ctrl-C was pressed; with Ctrl-C raise KeyboardInterrupt then."""
-        if run.stopped_by:  # what is left to do is not in a checkpoint
+        """Write if it is time or Ctrl-C was pressed; with Ctrl-C raise KeyboardInterrupt then.
+
+        It is called before the first step, and after each step and each epoch, after the callbacks.
+        """
+        is_over = not run.is_under_way and run.history.n_epochs == run.n_epochs
+        if run.stopped_by or is_over:  # what is left to do is not in a checkpoint
             return
         if self._is_interrupted:
             self.write()
@@ -121,7 +139,9 @@ class Keeper:
 
     def write(self) -> None:
         """Write now."""
-        progress, arrays = self._loop.state()
+        numbers, arrays = self._loop.state()
+        states = [callback.state() for callback in self._callbacks]
+        progress = {"loop": numbers, "callbacks": states}
         self.checkpoint.write(Kept(self._training, progress, arrays | {"start": self._start}))
         self._written = time.monotonic()
 
@@ -159,3 +179,13 @@ class Keeper:
                 f"{'; '.join(differences)}"
             )
             raise InvalidArgumentError(msg)
+
+
+def _has_state(callback: Callback) -> bool:
+    return type(callback).state is not Callback.state
+
+
+def _name(callback: Callback) -> str:
+    """Return what tells a callback from others: its repr, but for one that has an address."""
+    kind = type(callback)
+    return kind.__name__ if kind.__repr__ is object.__repr__ else repr(callback)

@@ -1,295 +1,331 @@
-"""`fit` and `train`: from arguments to a loop of epochs, for any engine."""
+"""Loop: a training as an iterator, for any engine."""
 
-from collections.abc import Sequence
-from os import PathLike
+import math
+import operator
+import time
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import numpy as np
 
-from multilayer import checks
-from multilayer.data.batches import DEFAULT_BATCH_SIZE, Batches, Sampler
-from multilayer.errors import InvalidArgumentError, InvalidTypeError
-from multilayer.numpy.schedules import SCHEDULES, Schedule
-from multilayer.registry import resolve
-from multilayer.training.arguments import (
-    check_callbacks,
-    check_checkpoint,
-    check_data,
-    check_options,
-    check_shuffle,
-    choose_monitor,
-    split_data,
-)
-from multilayer.training.callbacks import Callback
-from multilayer.training.checkpoint import Checkpoint
-from multilayer.training.engine import Engine, Trainer
-from multilayer.training.epochs import Loop
-from multilayer.training.history import History
-from multilayer.training.keeper import Keeper
-from multilayer.training.metrics import resolve_metrics
+from multilayer.data.batches import Batches
+from multilayer.data.fingerprint import fingerprint
+from multilayer.errors import DivergenceError, InvalidArgumentError
+from multilayer.groups import Arrays, join, part_of
+from multilayer.numpy.losses import LOSSES
+from multilayer.numpy.optimizers import OPTIMIZERS
+from multilayer.numpy.schedules import Plateau, Schedule
+from multilayer.randomness import generator_state, set_generator_state
+from multilayer.registry import describe
+from multilayer.samples import Data
+from multilayer.training.engine import Trainer
+from multilayer.training.metrics import Metric
 from multilayer.training.run import Run
 
-__all__ = ["fit", "train"]
+__all__ = ["Loop"]
+
+LATE = 100
+"""Steps after which losses that a device is still computing are waited for."""
 
 
-def fit(
-    net: Engine,
-    data: tuple[object, ...],
-    *,
-    loss: Any,
-    optimizer: Any = "adam",
-    n_epochs: int = 100,
-    batch_size: int | None = None,
-    shuffle: bool | Sampler = True,
-    validation: float | tuple[object, ...] | None = None,
-    metrics: Any = None,
-    monitor: str | None = None,
-    schedule: str | Schedule | None = None,
-    l1: float = 0.0,
-    l2: float = 0.0,
-    clip_norm: float | None = None,
-    clip_value: float | None = None,
-    callbacks: Sequence[Callback] = (),
-    rng: np.random.Generator | None = None,
-    checkpoint: str | PathLike[str] | Checkpoint | None = None,
-    resume: bool = False,
-    **options: Any,
-) -> History:
-    """Train a network: forward, loss, backward, update, batch after batch, epoch after epoch.
+class Loop:
+    """A training as an iterator: it yields its `Run` after each step and after each epoch.
 
-    Parameters
-    ----------
-    net : MLP
-        The network, of either engine; it is trained in place, from the weights that it has.
-    data : tuple (X, y) or (X, y, sample_weight)
-        Samples of shape (n_samples, in_features), their targets, and non-negative weights. A loss
-        is the weighted mean over a batch.
-    loss : str or Loss
-        A name of ``multilayer.numpy.LOSSES``, or a loss with its parameters.
-    optimizer : str, Optimizer or LBFGS
-        A name of ``multilayer.numpy.OPTIMIZERS``, ``"lbfgs"``, or an object.
-    n_epochs : int
-        How often each sample is seen at most; with L-BFGS, the number of its iterations.
-    batch_size : int, optional
-        Samples a step, 32 by default; the last batch of an epoch may be shorter. L-BFGS takes all.
-    shuffle : bool or sampler
-        Whether each epoch has an order of its own; or an object with a length that gives that many
-        row numbers each time it is gone through, such as one of ``torch.utils.data``'s samplers.
-    validation : float or tuple (X, y) or (X, y, sample_weight), optional
-        A share of the samples to set aside, drawn at random and by classes where there are any; or
-        samples of their own.
-    metrics : sequence of str, or mapping of str to callable, optional
-        Names of ``METRICS``, or functions of (y, prediction), measured on the validation samples,
-        without their weights. By default the accuracy of classes and labels; of several labels a
-        sample, all must be right.
-    monitor : str, optional
-        The history's entry by which the best epoch is chosen: ``"validation_loss"`` by default, and
-        ``"train_loss"`` without validation.
-    schedule : str or Schedule, optional
-        A name of ``multilayer.numpy.SCHEDULES`` or an object: multiplies the learning rate.
-    l1, l2 : float
-        Penalty λ₁ Σ|W| + λ₂/2 ‖W‖² on weights, not on biases; part of the training loss.
-    clip_norm, clip_value : float, optional
-        The gradient's largest length, and its entries' largest size; value first.
-    callbacks : sequence of Callback
-        `EarlyStopping`, `Progress`, or your own.
-    rng : numpy.random.Generator, optional
-        Draws validation split, order and dropout. The same seed gives the same bits.
-    checkpoint : path or Checkpoint, optional
-        A folder in which the training is kept, once a minute, so that one that was killed can go
-        on; a `Checkpoint` has another interval. One that is there is never overwritten.
-    resume : bool
-        Whether to go on from the checkpoint, if there is one: the same call with ``resume=True``
-        starts a training, and takes it up again as often as it is killed.
-    **options
-        What only one engine can do: `multilayer.torch.Trainer` has precision, accumulate, ema and
-        compile.
+    ``run.is_under_way`` tells the two apart: it is true after a step, and false after an epoch,
+    whose metrics are then in ``run.history``. Between two of these moments the training stands
+    still. Whoever draws from it may look at the network, change ``run.factor``, which multiplies
+    the learning rate, or call ``run.stop``; simply not going on is fine too. In the end
+    ``trainer.finish()`` releases what the engine holds.
 
-    Returns
-    -------
-    History
-        Each metric's values, one an epoch.
-
-    Raises
-    ------
-    InvalidArgumentError, InvalidDataError, InvalidTypeError
-        If an argument cannot be used; the network has not been changed then. Also if there is a
-        checkpoint, and it is not to be resumed or is of another training.
-    DivergenceError
-        If a loss becomes infinite or NaN. The network has its best epoch's weights then.
-    ModelFileError
-        If the checkpoint is damaged.
-
-    Notes
-    -----
-    Ctrl-C ends the training, and the history so far is returned. At the end the network has the
-    last step's weights (one that was interrupted may be half taken); with `EarlyStopping` those of
-    the best epoch.
-
-    An epoch's training loss is measured before each of its steps. So where it is what epochs are
-    judged by, for want of validation samples, the best weights are those that the epoch with the
-    least loss began with.
-
-    A training that goes on ends with the same bits as one that was never killed, its history too
-    but for ``seconds``, on the same machine with the same number of threads. It takes its weights
-    and generators from the checkpoint; network, data and arguments must be those it was begun with.
-    L-BFGS, samplers and several processes cannot be kept. A callback of your own that remembers
-    something says what in `Callback.state`.
-
-    Examples
-    --------
-    >>> from multilayer import Architecture
-    >>> from multilayer.numpy import MLP
-    >>> rng = np.random.default_rng(0)
-    >>> X = rng.normal(size=(200, 2))
-    >>> y = (X[:, 0] * X[:, 1] > 0).astype(int)
-    >>> net = MLP(Architecture(2, (16,), 2), rng=rng)
-    >>> history = fit(net, (X, y), loss="cross_entropy", n_epochs=60, rng=rng)
-    >>> bool((net(X).argmax(axis=1) == y).mean() > 0.9)
-    True
-    """
-    if isinstance(net, type) or not callable(getattr(net, "trainer", None)):
-        msg = f"net of fit must be a network, such as multilayer.numpy.MLP; got {net!r}"
-        raise InvalidTypeError(msg)
-    generator = checks.random_generator(rng, "fit")
-    check_options(options, net)
-    trainer = net.trainer(
-        loss=loss,
-        optimizer=optimizer,
-        l1=l1,
-        l2=l2,
-        clip_norm=clip_norm,
-        clip_value=clip_value,
-        # masks of their own, so that the order is the same for any engine
-        rng=generator.spawn(1)[0],
-        **options,
-    )
-    return train(
-        trainer,
-        data,
-        n_epochs=n_epochs,
-        batch_size=batch_size,
-        shuffle=shuffle,
-        validation=validation,
-        metrics=metrics,
-        monitor=monitor,
-        schedule=schedule,
-        callbacks=callbacks,
-        rng=rng,
-        checkpoint=checkpoint,
-        resume=resume,
-    )
-
-
-def train(
-    trainer: Trainer,
-    data: tuple[object, ...],
-    *,
-    n_epochs: int = 100,
-    batch_size: int | None = None,
-    shuffle: bool | Sampler = True,
-    validation: float | tuple[object, ...] | None = None,
-    metrics: Any = None,
-    monitor: str | None = None,
-    schedule: str | Schedule | None = None,
-    callbacks: Sequence[Callback] = (),
-    rng: np.random.Generator | None = None,
-    checkpoint: str | PathLike[str] | Checkpoint | None = None,
-    resume: bool = False,
-) -> History:
-    """Train as `fit` does, with a trainer that is there already.
-
-    A trainer keeps its optimizer's state: what it has learned of the gradients in one call is used
-    in the next. `fit` makes a new one each time.
+    `train` drains a loop and adds what a whole training needs: callbacks, checkpoints, and good
+    weights whatever ends it.
 
     Parameters
     ----------
     trainer : Trainer
-        What ``net.trainer`` returns.
-    data, n_epochs, batch_size, shuffle, validation, metrics, monitor, schedule, callbacks, rng, \
-checkpoint, resume
-        As in `fit`.
+        Takes the steps.
+    training : Data
+        The checked samples to train on: see ``trainer.check``.
+    batches : Batches
+        Which of them each step takes.
+    n_epochs : int
+        At most so many.
+    held_out : Data, optional
+        The checked samples to validate on.
+    metrics : mapping of str to Metric
+        What is measured on them.
+    monitor : str
+        The metric by which epochs are judged.
+    higher_is_better : bool
+        Which direction of it is better.
+    schedule : Schedule, optional
+        Multiplies the learning rate.
+    rng : numpy.random.Generator, optional
+        Draws the order of each epoch.
 
-    Returns
-    -------
-    History
+    Attributes
+    ----------
+    run : Run
+        What it yields.
 
     Raises
     ------
-    InvalidArgumentError, InvalidDataError, InvalidTypeError, DivergenceError, ModelFileError
-        As `fit` does.
+    DivergenceError
+        While it is drawn from, if a loss or a weight becomes infinite or NaN.
 
     Examples
     --------
     >>> from multilayer import Architecture
+    >>> from multilayer.data import Batches
     >>> from multilayer.numpy import MLP
     >>> X, y = np.eye(4), np.array([0, 1, 0, 1])
     >>> net = MLP(Architecture(4, (8,), 2), rng=np.random.default_rng(0))
-    >>> trainer = net.trainer(loss="cross_entropy", optimizer="adam")
-    >>> for _ in range(3):
-    ...     history = train(trainer, (X, y), n_epochs=1)
-    >>> trainer.optimizer_state["step"]
-    3
+    >>> trainer = net.trainer(loss="cross_entropy", optimizer="sgd")
+    >>> loop = Loop(trainer, trainer.check(X, y, None), Batches(4, batch_size=2), n_epochs=2)
+    >>> for run in loop:
+    ...     print(f"step {run.step}" if run.is_under_way else f"end of epoch {run.epoch}")
+    step 1
+    step 2
+    end of epoch 1
+    step 1
+    step 2
+    end of epoch 2
+    >>> trainer.finish()
     """
-    n_epochs = checks.integer(n_epochs, "n_epochs", "fit")
-    generator = checks.random_generator(rng, "fit")
-    callbacks = check_callbacks(callbacks)
-    shuffle = check_shuffle(shuffle)
-    if not trainer.takes_steps:
-        for name, value in (("batch_size", batch_size), ("schedule", schedule)):
-            if value is not None:
-                msg = f"{name} cannot be combined with L-BFGS, which takes no steps of a batch"
-                raise InvalidArgumentError(msg)
-    chosen_schedule = None if schedule is None else resolve(schedule, SCHEDULES, Schedule)
-    found_metrics = resolve_metrics(metrics, trainer.loss.task)
-    if metrics is not None and validation is None:
-        msg = "metrics of fit are measured on validation samples; validation is None"
-        raise InvalidArgumentError(msg)
-    chosen_checkpoint = check_checkpoint(checkpoint, resume, trainer, shuffle)
-    checked = check_data(trainer, data, "data")
-    keeper = None
-    if chosen_checkpoint is not None:  # before anything is drawn
-        keeper = Keeper(chosen_checkpoint, generator, resume=resume, is_given=rng is not None)
-    training, held_out = split_data(trainer, checked, validation, generator)
 
-    least = 2 if trainer.net.architecture.normalization == "batch" else 1
-    if batch_size is None:
-        batch_size = DEFAULT_BATCH_SIZE
-    if min(checks.integer(batch_size, "batch_size", "fit"), len(training[0])) < least:
-        msg = (
-            "batch_size of fit must give batches of at least 2 samples to batch normalisation; "
-            f"got {batch_size} of {len(training[0])} samples"
+    def __init__(
+        self,
+        trainer: Trainer,
+        training: Data,
+        batches: Batches,
+        *,
+        n_epochs: int,
+        held_out: Data | None = None,
+        metrics: Mapping[str, Metric] | None = None,
+        monitor: str = "train_loss",
+        higher_is_better: bool = False,
+        schedule: Schedule | None = None,
+        rng: np.random.Generator | None = None,
+    ) -> None:
+        self.trainer, self.training, self.batches = trainer, training, batches
+        self.held_out, self.metrics = held_out, dict(metrics or {})
+        self.schedule, self.plateau = schedule, Plateau()
+        self.rng = np.random.default_rng() if rng is None else rng
+        self.run = Run(
+            trainer,
+            n_epochs=n_epochs,
+            n_steps=len(batches),
+            monitor=monitor,
+            higher_is_better=higher_is_better,
         )
-        raise InvalidArgumentError(msg)
-    batches = Batches(
-        len(training[0]),
-        training[2],
-        batch_size=batch_size if trainer.takes_steps else len(training[0]),
-        shuffle=shuffle,
-        least=least,
-    )
-    monitor, higher = choose_monitor(monitor, found_metrics, held_out is not None)
-    run = Run(
-        trainer,
-        n_epochs=n_epochs,
-        n_steps=len(batches),
-        monitor=monitor,
-        higher_is_better=higher,
-    )
-    loop = Loop(
-        run,
-        trainer,
-        training=training,
-        held_out=held_out,
-        batches=batches,
-        metrics=found_metrics,
-        schedule=chosen_schedule,
-        callbacks=callbacks,
-        rng=generator,
-        keeper=keeper,
-    )
-    if keeper is None:
-        return loop.train() if trainer.takes_steps else loop.minimize()
-    keeper.begin(loop)
-    with keeper:
-        return loop.train()
+        self.run.history.settings = self.settings()
+        # Of the epoch under way:
+        self._losses: list[float] = []
+        self._n_late = 0  # steps whose losses a device is still computing
+        self._drawn_from: Any = None  # the generator's state before it drew the order
+        self._started = 0.0
+        self._try_metrics()
+
+    def __iter__(self) -> Iterator[Run]:
+        run, trainer = self.run, self.trainer
+        if run.stopped_by:
+            return
+        trainer.begin(self.training, self.batch_size)
+        last_batch = None
+        while run.history.n_epochs < run.n_epochs and not run.stopped_by:
+            if not run.is_under_way:
+                self._begin_epoch()
+            order, masses = self.batches.epoch(self.rng)
+            yield from self._steps(order)
+            self._settle_all()
+            start, stop = self.batches.bounds[run.step - 1]
+            last_batch = np.arange(start, stop) if order is None else order[start:stop].copy()
+            losses = self._losses
+            total = math.fsum(map(operator.mul, losses, masses))
+            mean = total / math.fsum(masses[: len(losses)])
+            self._end_epoch({"train_loss": mean, "learning_rate": run.learning_rate})
+            yield run
+        if self.held_out is None and last_batch is not None:
+            # Nothing else has seen what the last step did.
+            value, _ = trainer.evaluate(self.training.part(last_batch))
+            self._check_finite("train_loss", value)
+        run.stop("n_epochs")
+
+    def minimize(self, visit: Callable[[Run], None]) -> None:
+        """Train by L-BFGS: an epoch is one of its iterations.
+
+        SciPy drives it, so there is nothing to iterate over: `visit` is called after each epoch.
+        """
+        run = self.run
+
+        def after_iteration(train_loss: float) -> bool:
+            run.step, run.loss = 1, train_loss
+            self._check_finite("train_loss", train_loss)
+            self._settle_all()
+            self._end_epoch({"train_loss": train_loss})
+            visit(run)
+            if not run.stopped_by and run.epoch < run.n_epochs:
+                self._begin_epoch()
+            return bool(run.stopped_by)
+
+        self._begin_epoch()
+        run.stop(self.trainer.minimize(self.training, run.n_epochs, after_iteration))
+
+    @property
+    def batch_size(self) -> int:
+        """How many samples a full batch has."""
+        start, stop = self.batches.bounds[0]
+        return stop - start
+
+    def settle(self) -> bool:
+        """Wait for losses that are still being computed; return whether all weights are finite.
+
+        Raises
+        ------
+        DivergenceError
+            If one of these losses is infinite or NaN.
+        """
+        self._n_late = 0
+        losses, is_finite = self.trainer.settle()
+        for loss in losses:
+            self._note(loss)
+        return is_finite
+
+    def settings(self) -> dict[str, Any]:
+        """Return how it trains, for the history."""
+        return {
+            "loss": describe(self.trainer.loss, LOSSES),
+            "optimizer": describe(self.trainer.optimizer, OPTIMIZERS),
+            "batch_size": self.batch_size,
+            "monitor": self.run.monitor,
+        }
+
+    def description(self) -> dict[str, Any]:
+        """Return what is trained, on what, and how, by name, as values that go into JSON."""
+        return self.trainer.description() | {
+            "n_epochs": self.run.n_epochs,
+            "batch_size": self.batch_size,
+            "shuffle": self.batches.shuffle,
+            "schedule": repr(self.schedule),
+            "validation": self.held_out is not None,
+            "metrics": list(self.metrics),
+            "monitor": self.run.monitor,
+            # What follows from the arguments comes last: differences are listed in this order.
+            "n_samples": self.batches.n_samples,
+            "data": fingerprint(*self.training),
+            "validation_data": None if self.held_out is None else fingerprint(*self.held_out),
+        }
+
+    def state(self) -> tuple[dict[str, Any], Arrays]:
+        """Return everything that decides how it goes on: values for JSON, and arrays by name.
+
+        It can be called between any two moments.
+        """
+        self.settle()
+        run, snapshots = self.run.state()
+        under_way = self.run.is_under_way  # then its order is drawn again
+        epoch = {
+            "losses": np.array(self._losses),
+            "drawn_from": self._drawn_from if under_way else generator_state(self.rng),
+        }
+        numbers = {
+            "run": run,
+            "plateau": self.plateau._asdict(),
+            "seconds": time.perf_counter() - self._started,
+        }
+        return numbers, join({"run": snapshots, "trainer": self.trainer.state(), "epoch": epoch})
+
+    def set_state(self, numbers: dict[str, Any], arrays: Arrays) -> None:
+        """Put back what `state` returned, of a loop with the same arguments."""
+        self.run.set_state(numbers["run"], part_of(arrays, "run"))
+        self.run.history.settings = self.settings()
+        self.trainer.set_state(part_of(arrays, "trainer"))
+        self.plateau = Plateau(**numbers["plateau"])
+        self._started = time.perf_counter() - numbers["seconds"]
+        self._losses = arrays["epoch.losses"].tolist()
+        self._drawn_from = arrays["epoch.drawn_from"]
+        set_generator_state(self.rng, self._drawn_from)
+
+    def _begin_epoch(self) -> None:
+        self.run.begin_epoch()
+        self._drawn_from = generator_state(self.rng)
+        self._losses.clear()
+        self._started = time.perf_counter()
+
+    def _steps(self, order: Any) -> Iterator[Run]:
+        """Take an epoch's steps, or those that are left of it."""
+        run, step, schedule = self.run, self.trainer.step, self.schedule
+        base_rate = self.trainer.learning_rate
+        assert base_rate is not None
+        self.trainer.begin_epoch(order)
+        for start, stop in self.batches.bounds[run.step :]:
+            rate = base_rate * run.factor
+            if schedule is not None:
+                t = run.epoch - 1 + run.step / run.n_steps
+                rate *= schedule.factor(t, run.n_epochs, self.plateau)
+            run.learning_rate = rate
+            loss = step(start, stop, rate)
+            run.step += 1
+            if loss is not None:
+                self._note(loss)
+            else:
+                self._n_late += 1
+                if self._n_late == LATE:
+                    self.settle()
+            yield run
+            if run.stopped_by:
+                break
+
+    def _note(self, loss: float) -> None:
+        self._losses.append(loss)
+        if not math.isfinite(loss):
+            self._check_finite("train_loss", loss, step=len(self._losses))
+        self.run.loss = loss
+
+    def _settle_all(self) -> None:
+        """Wait for the losses; raise if a weight is not finite, which no loss may show."""
+        if not self.settle():
+            self._check_finite("a weight", math.inf)
+
+    def _end_epoch(self, metrics: dict[str, float]) -> None:
+        """Validate and record."""
+        run = self.run
+        if self.held_out is not None:
+            value, p = self.trainer.evaluate(self.held_out)
+            self._check_finite("validation_loss", value)
+            metrics["validation_loss"] = value
+            metrics |= self._measure(self.held_out, p)
+        metrics["seconds"] = time.perf_counter() - self._started
+        run.record(metrics)
+        if self.schedule is not None:
+            watched = metrics.get("validation_loss", metrics["train_loss"])
+            self.plateau = self.schedule.observe(watched, self.plateau)
+
+    def _try_metrics(self) -> None:
+        """Measure once before the first step: a metric that fails is to fail now."""
+        if self.held_out is not None and self.metrics:
+            self._measure(self.held_out, self.trainer.evaluate(self.held_out)[1])
+
+    def _measure(self, held_out: Data, p: Any) -> dict[str, float]:
+        loss = self.trainer.loss
+        truth, prediction = loss.truth(np.asarray(held_out.targets)), loss.predict(p)
+        measured = {}
+        for name, metric in self.metrics.items():
+            try:
+                measured[f"validation_{name}"] = float(metric(truth, prediction))
+            except (TypeError, ValueError) as error:
+                msg = f"metric {name!r} cannot be measured: {error}"
+                raise InvalidArgumentError(msg) from error
+        return measured
+
+    def _check_finite(self, name: str, value: float, step: int | None = None) -> None:
+        if math.isfinite(value):
+            return
+        run = self.run
+        step = step or run.step
+        rate = "" if math.isnan(run.learning_rate) else f" (learning rate {run.learning_rate:g})"
+        msg = (
+            f"{name} became {value} in epoch {run.epoch}, step {step}{rate}. Try a smaller "
+            "learning rate, clip_norm=1, or inputs scaled to zero mean and unit variance"
+        )
+        raise DivergenceError(msg, epoch=run.epoch, step=step, learning_rate=run.learning_rate)

@@ -5,12 +5,12 @@ from typing import Any
 
 from multilayer.errors import InvalidDataError
 from multilayer.groups import Arrays, join, part_of
-from multilayer.training.engine import Engine, Trainer
+from multilayer.training.engine import Trainer
 from multilayer.training.history import History
 
 __all__ = ["Run"]
 
-_NUMBERS = ("epoch", "step", "is_under_way", "loss", "learning_rate", "stopped_by")
+_NUMBERS = ("epoch", "step", "is_under_way", "loss", "learning_rate", "factor", "stopped_by")
 
 
 class Run:
@@ -18,7 +18,9 @@ class Run:
 
     Attributes
     ----------
-    net : Engine
+    trainer : Trainer
+        What takes the steps.
+    net : Net
         The network, which may be looked at and called.
     history : History
         What the epochs so far have given.
@@ -34,6 +36,8 @@ class Run:
         The last step's loss; on a GPU, that of the last one that was looked at.
     learning_rate : float
         The last step's learning rate; NaN with L-BFGS, which has none.
+    factor : float
+        Multiplies the learning rate, beside the schedule; it may be changed after any step.
     monitor : str
         The metric by which epochs are judged.
     higher_is_better : bool
@@ -55,7 +59,8 @@ class Run:
         monitor: str,
         higher_is_better: bool,
     ) -> None:
-        self.net: Engine = trainer.net
+        self.trainer = trainer
+        self.net = trainer.net
         self.history = History()
         self.n_epochs = n_epochs
         self.n_steps = n_steps
@@ -64,15 +69,14 @@ class Run:
         self.is_under_way = False
         self.loss = math.nan
         self.learning_rate = math.nan
+        self.factor = 1.0
         self.monitor = monitor
         self.higher_is_better = higher_is_better
         self.keep_best = False
         self.stopped_by = ""
-        self._trainer = trainer
         self._best = math.nan
-        self.judges_start = monitor == "train_loss" and trainer.takes_steps
-        self._best_snapshot: Any = trainer.snapshot()
-        self._candidate: Any = self._best_snapshot
+        self.judges_start = monitor == "train_loss" and trainer.learning_rate is not None
+        self._best_snapshot = self._candidate = trainer.snapshot()
 
     def stop(self, reason: str) -> None:
         """Stop after the step or epoch under way; the reason goes into ``history.stopped_by``."""
@@ -90,7 +94,7 @@ class Run:
         self.step = 0
         self.is_under_way = True
         if self.judges_start:
-            self._candidate = self._trainer.snapshot()
+            self._candidate = self.trainer.snapshot()
 
     def record(self, metrics: dict[str, float]) -> None:
         """Take an epoch's metrics into the history, and its weights if they are the best yet.
@@ -107,11 +111,11 @@ class Run:
         if self.is_better(value, self._best):
             self._best = value
             self.history.best_epoch = self.epoch - self.judges_start
-            self._best_snapshot = self._candidate if self.judges_start else self._trainer.snapshot()
+            self._best_snapshot = self._candidate if self.judges_start else self.trainer.snapshot()
 
     def restore_best(self) -> None:
         """Put the best epoch's weights back; the first ones if no epoch was judged."""
-        self._trainer.restore(self._best_snapshot)
+        self.trainer.set_state(join({"network": self._best_snapshot}))
 
     @property
     def is_judged(self) -> bool:
@@ -127,7 +131,7 @@ class Run:
         snapshots = {"best": self._best_snapshot}
         if self.judges_start and self.is_under_way:
             snapshots["candidate"] = self._candidate
-        return numbers, join({k: self._trainer.to_arrays(v) for k, v in snapshots.items()})
+        return numbers, join(snapshots)
 
     def set_state(self, numbers: dict[str, Any], arrays: Arrays) -> None:
         """Put back what `state` returned, of a run with the same arguments."""
@@ -136,5 +140,5 @@ class Run:
         self._best = numbers["best"]
         self.history = History(numbers["history"])
         self.history.best_epoch = numbers["best_epoch"]
-        self._best_snapshot = self._trainer.from_arrays(part_of(arrays, "best"))
-        self._candidate = self._trainer.from_arrays(part_of(arrays, "candidate"))
+        self._best_snapshot = part_of(arrays, "best")
+        self._candidate = part_of(arrays, "candidate")

@@ -121,7 +121,7 @@ class LayerStatistics(Callback):
 
     def on_train_begin(self, run: Run) -> None:
         """Forget an earlier training, and look at the samples once: what is wrong shows now."""
-        self._loss: Any = run._trainer.loss
+        self._loss: Any = run.trainer.loss
         layers = self._observe(run.net)
         self.layers = tuple(layer.name for layer in layers)
         self.n_weights = tuple(layer.W.size for layer in layers)
@@ -139,7 +139,7 @@ class LayerStatistics(Callback):
 
     def on_epoch_end(self, run: Run) -> None:
         """Look at the layers after an iteration of L-BFGS, which takes no steps."""
-        if not run._trainer.takes_steps:
+        if run.trainer.learning_rate is None:
             self.on_step_end(run)
 
     def state(self) -> dict[str, Any]:
