@@ -21,8 +21,8 @@ from multilayer.numpy import (
     check_gradients,
     smooth_problem,
 )
+from multilayer.numpy.activations.base import Tanh
 from multilayer.numpy.activations.outputs import Softmax
-from multilayer.numpy.activations.sigmoids import Tanh
 from multilayer.numpy.blocks import Residual
 from multilayer.numpy.gradcheck import ParameterCheck
 from multilayer.numpy.layers import Affine

@@ -1,44 +1,29 @@
 """Layers: each a forward pass and, beside it, the chain rule's step back through it.
 
-``forward(x) -> (y, cache)`` returns what the layer computes and what its derivative needs;
-``backward(dy, cache) -> (dx, gradients)`` takes the loss's gradient in y and returns that in x and
-those in the layer's parameters, in their order. A layer keeps nothing between the two: what it
-owns are its parameters, which are views of the network's one vector.
+``forward(x) -> (y, cache)`` returns what the layer computes, and what its derivative needs;
+``backward(dy, cache) -> (dx, gradients)`` takes dy = ∂L/∂y and returns dx and the gradients of the
+layer's parameters, in their order. A layer keeps nothing between the two.
 """
 
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
-from multilayer.numpy.activations.base import Activation
+from multilayer.numpy.activations.base import Activation, Array
 
 __all__ = ["Activate", "Affine", "Array", "Gradients", "Layer", "Stack"]
 
-Array = npt.NDArray[Any]
 Gradients = tuple[Array, ...]
 
 
 class Layer:
-    """What every layer offers; the defaults are those of a layer without parameters or state."""
-
-    by_rows = True
-    """Whether each sample is treated by itself, so that a batch may be computed in parts."""
+    """What every layer offers; the defaults are those of a layer without parameters."""
 
     @property
     def parameters(self) -> tuple[Array, ...]:
-        """The arrays that training adjusts: none, (W,), (W, b) or (γ, β)."""
+        """The arrays that training adjusts: none, (W,), (W, b), or a normalisation's (γ, β)."""
         return ()
-
-    @property
-    def state(self) -> dict[str, Array]:
-        """Arrays that training updates without a gradient: running statistics."""
-        return {}
-
-    def parts(self) -> list["Layer"]:
-        """Return the layers that it is made of, in forward order: by default it is one itself."""
-        return [self]
 
     def forward(
         self, x: Array, *, training: bool = False, rng: np.random.Generator | None = None
@@ -52,28 +37,48 @@ class Layer:
         training : bool
             Whether dropout drops and batch normalisation takes the batch's statistics.
         rng : numpy.random.Generator, optional
-            Draws the dropout masks.
+            Draws the masks; dropout needs it when training.
         """
         raise NotImplementedError
 
     def backward(
         self, dy: Array, cache: Any, *, need_dx: bool = True
     ) -> tuple[Array | None, Gradients]:
-        """Return dx and the parameters' gradients; dx is None where it is not needed."""
+        """Return dx, of x's shape, and the parameters' gradients, each of its parameter's shape.
+
+        Without `need_dx`, as in the first layer, dx may be None.
+        """
         raise NotImplementedError
 
+    # Only normalisations have a state; only stacks and residual blocks have several parts.
+
+    @property
+    def state(self) -> dict[str, Array]:
+        """Running statistics: arrays that training updates without a gradient."""
+        return {}
+
     def update_state(self, cache: Any) -> None:
-        """Take a training batch's statistics, found in its cache, into the state."""
+        """Take a training batch's statistics, found in its cache, into the state, if any."""
+
+    by_rows = True
+    """Whether each sample is treated by itself, so that a batch may be computed in parts."""
+
+    def parts(self) -> list["Layer"]:
+        """Return the layers that this one is made of, in forward order."""
+        return [self]
 
 
 class Affine(Layer):
-    r"""z = x Wᵀ + b, the fully connected layer.
+    """z = x Wᵀ + b, the fully connected layer.
 
-    For one sample :math:`z_j = \sum_k W_{jk} x_k + b_j`, so :math:`∂z_j/∂W_{jk} = x_k`,
-    :math:`∂z_j/∂b_j = 1` and :math:`∂z_j/∂x_k = W_{jk}`. Over a batch, with the gradient dz of
-    shape (n_samples, out_features), the sums over samples and units are matrix products:
+    For sample i, z_ij = Σ_k W_jk x_ik + b_j. The chain rule sums over everything through which a
+    number acts on the loss, and each sum is a matrix product::
 
-    .. math:: dW = dz^⊤ x, \qquad db = \sum_i dz_i, \qquad dx = dz \, W.
+        ∂L/∂W_jk = Σ_i dz_ij x_ik      dW = dzᵀ x       (out, in) = (out, n) (n, in)
+        ∂L/∂b_j  = Σ_i dz_ij           db = Σ_i dz_i    (out,)
+        ∂L/∂x_ik = Σ_j dz_ij W_jk      dx = dz W        (n, in) = (n, out) (out, in)
+
+    The 1/n of a mean loss is already in dz.
 
     Parameters
     ----------
@@ -92,7 +97,7 @@ class Affine(Layer):
     def forward(
         self, x: Array, *, training: bool = False, rng: np.random.Generator | None = None
     ) -> tuple[Array, Array]:
-        with np.errstate(invalid="ignore"):  # BLAS may set the flag for lanes beside the result
+        with np.errstate(invalid="ignore"):  # some BLAS warn of numbers that are not in the result
             z = x @ self.W.T
         if self.b is not None:
             z += self.b
@@ -101,10 +106,13 @@ class Affine(Layer):
     def backward(
         self, dy: Array, cache: Array, *, need_dx: bool = True
     ) -> tuple[Array | None, Gradients]:
+        dz, x = dy, cache
         with np.errstate(invalid="ignore"):
-            dW = dy.T @ cache
-            dx = dy @ self.W if need_dx else None
-        return dx, (dW,) if self.b is None else (dW, dy.sum(axis=0))
+            dW = dz.T @ x
+            dx = dz @ self.W if need_dx else None
+        if self.b is None:
+            return dx, (dW,)
+        return dx, (dW, dz.sum(axis=0))
 
 
 class Activate(Layer):
@@ -116,17 +124,19 @@ class Activate(Layer):
     def forward(
         self, x: Array, *, training: bool = False, rng: np.random.Generator | None = None
     ) -> tuple[Array, tuple[Array, Array]]:
-        a = self.activation.forward(x)
-        return a, (x, a)
+        z = x
+        a = self.activation.forward(z)
+        return a, (z, a)
 
     def backward(
         self, dy: Array, cache: tuple[Array, Array], *, need_dx: bool = True
     ) -> tuple[Array | None, Gradients]:
-        return self.activation.backward(dy, *cache), ()
+        z, a = cache
+        return self.activation.backward(dy, z, a), ()
 
 
 class Stack(Layer):
-    """Layers one after the other: the chain rule takes the way back in reverse."""
+    """Layers one after the other; the way back takes them in reverse."""
 
     def __init__(self, layers: Sequence[Layer]) -> None:
         self.layers = tuple(layers)
@@ -158,16 +168,14 @@ class Stack(Layer):
     def backward(
         self, dy: Array, cache: list[Any], *, need_dx: bool = True
     ) -> tuple[Array | None, Gradients]:
-        gradient: Array | None = dy
+        d: Array | None = dy
         gradients: list[Gradients] = []
         for i in reversed(range(len(self.layers))):
-            assert gradient is not None
-            gradient, of_layer = self.layers[i].backward(
-                gradient, cache[i], need_dx=need_dx or i > 0
-            )
+            assert d is not None  # only the first layer, i = 0, may leave its dx out
+            d, of_layer = self.layers[i].backward(d, cache[i], need_dx=(need_dx or i > 0))
             gradients.append(of_layer)
-        return gradient, tuple(array for of_layer in reversed(gradients) for array in of_layer)
+        return d, tuple(array for of_layer in reversed(gradients) for array in of_layer)
 
     def update_state(self, cache: list[Any]) -> None:
-        for layer, of_layer in zip(self.layers, cache, strict=True):
-            layer.update_state(of_layer)
+        for layer, layer_cache in zip(self.layers, cache, strict=True):
+            layer.update_state(layer_cache)

@@ -1,25 +1,23 @@
-"""Network: hidden layers, the last affine map and a link function, over one vector of parameters.
+"""Network: hidden layers, the last affine layer and a link function, over one parameter vector.
 
-All parameters lie in one vector θ, and the layers' arrays are views of it: an optimizer that
-changes θ changes the layers, and a gradient is one vector of the same length.
+All parameters are one vector θ, and the layers' arrays are views of it: an optimizer that changes θ
+changes the layers, and a gradient is one vector of θ's length.
 """
 
 from typing import Any, NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 
-from multilayer.numpy.activations.base import Activation
+from multilayer.numpy.activations.base import Activation, Array
 from multilayer.numpy.layers import Affine, Layer, Stack
 
 __all__ = ["Network", "Pair", "Pass"]
 
-Array = npt.NDArray[Any]
 Pair = tuple[Array, Array | None]
 
 
 class Pass(NamedTuple):
-    """What a way forward has computed, and what the way back needs of it."""
+    """What a forward pass has computed, and what the backward pass needs of it."""
 
     features: Array
     """ψ(x), the last hidden layer's output, of shape (n_samples, width)."""
@@ -30,23 +28,26 @@ class Pass(NamedTuple):
 
 
 class Network:
-    """f(x) = σ(W ψ(x) + b), with hidden layers ψ and a link function σ.
+    """f(x) = σ(z), z = ψ(x) Wᵀ + b, with hidden layers ψ and a link function σ.
 
     Parameters
     ----------
     hidden : Stack
-        The hidden layers ψ, in forward order.
+        The hidden layers ψ, in forward order; without any, ψ(x) = x.
     last : Affine
         W and b.
     link : Activation
-        σ.
+        σ, which turns the logits z into outputs.
     parameters : array of shape (n_parameters,)
-        The vector θ, of which the layers' arrays are views, one after the other.
+        θ. The layers' arrays are to be views of it, one after the other in forward order, such as
+        ``W = theta[:6].reshape(2, 3)``: `multilayer.numpy.assembly` makes them so.
     """
 
     def __init__(self, hidden: Stack, last: Affine, link: Activation, parameters: Array) -> None:
         self.hidden, self.last, self.link = hidden, last, link
         self.parameters = parameters
+        # For each layer with parameters the place in θ and the shape of each: of an affine layer
+        # with 3 inputs and 2 units [(slice(0, 6), (2, 3)), (slice(6, 8), (2,))].
         self._layout: list[list[tuple[slice, tuple[int, ...]]]] = []
         start = 0
         for layer in self.layers:
@@ -59,21 +60,21 @@ class Network:
 
     @property
     def in_features(self) -> int:
-        """How many numbers a sample has."""
+        """How many numbers a sample has; the first layer is affine."""
         return int(self.layers[0].parameters[0].shape[1])
 
     @property
     def layers(self) -> list[Layer]:
-        """The layers in forward order, stacks and residual blocks opened."""
+        """The layers in forward order, those inside stacks and residual blocks one by one."""
         return [*self.hidden.parts(), self.last]
 
     @property
-    def matrices(self) -> list[slice]:
-        """Where the weights W of the affine layers lie in θ: biases and γ, β are elsewhere."""
+    def weight_slices(self) -> list[slice]:
+        """The places in θ of the affine layers' weights W; biases and γ, β are elsewhere."""
         return [place for (place, shape), *_ in self._layout if len(shape) == 2]
 
     def pairs(self, vector: Array) -> list[Pair]:
-        """View a vector as long as θ as a pair for each layer: (W, b) or (γ, β)."""
+        """View a vector of θ's length as (W, b) or (γ, β) for each layer with parameters."""
         pairs: list[Pair] = []
         for places in self._layout:
             views = [vector[place].reshape(shape) for place, shape in places]
@@ -87,25 +88,26 @@ class Network:
     def forward(
         self, x: Array, *, training: bool = False, rng: np.random.Generator | None = None
     ) -> Pass:
-        """Go from x to the logits: see `Layer.forward` for `training` and `rng`."""
+        """Go from x to the logits; for `training` and `rng` see `Layer.forward`."""
         features, caches = self.hidden.forward(x, training=training, rng=rng)
-        logits, _ = self.last.forward(features)
+        logits, _ = self.last.forward(features)  # an affine layer's cache is its input
         return Pass(features, logits, caches)
 
-    def backward(self, dz: Array, forward: Pass) -> Array:
-        """Go back from dz, the loss's gradient in the logits, to its gradient in θ, a vector."""
+    def backward(self, dz: Array, passed: Pass) -> Array:
+        """Go back from dz, of the logits, to the gradient with respect to θ, as one vector."""
         has_hidden = bool(self.hidden.layers)
-        d_features, of_last = self.last.backward(dz, forward.features, need_dx=has_hidden)
+        d_features, of_last = self.last.backward(dz, passed.features, need_dx=has_hidden)
         of_hidden: tuple[Array, ...] = ()
         if d_features is not None:
-            _, of_hidden = self.hidden.backward(d_features, forward.caches, need_dx=False)
+            _, of_hidden = self.hidden.backward(d_features, passed.caches, need_dx=False)
+        # In forward order, as the parameters are in θ:
         return np.concatenate([array.ravel() for array in (*of_hidden, *of_last)])
 
     @property
     def state(self) -> dict[str, Array]:
-        """What training keeps besides θ: running statistics of batch normalisation."""
+        """Running statistics of batch normalisation, which training updates beside θ."""
         return self.hidden.state
 
-    def update_state(self, forward: Pass) -> None:
+    def update_state(self, passed: Pass) -> None:
         """Take a training batch's statistics into the state."""
-        self.hidden.update_state(forward.caches)
+        self.hidden.update_state(passed.caches)

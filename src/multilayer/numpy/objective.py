@@ -1,22 +1,20 @@
-"""Objective: what training makes small; and the step that does so, which is all of training.
+"""Objective: what training minimises, and one step of training, which training repeats.
 
-Everything faster than this (``fast/``) is held equal to it by the tests.
+The tests hold the fast path (``fast/``) equal to `take_step`.
 """
 
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 
+from multilayer.numpy.activations.base import Array
 from multilayer.numpy.clipping import Clip
 from multilayer.numpy.losses.base import Loss
 from multilayer.numpy.network import Network, Pass
 from multilayer.numpy.optimizers.base import Optimizer, State
 
 __all__ = ["Batch", "Objective", "take_step"]
-
-Array = npt.NDArray[Any]
 
 
 class Batch(NamedTuple):
@@ -32,9 +30,11 @@ class Batch(NamedTuple):
 
 @dataclass(frozen=True)
 class Objective:
-    r"""J(θ) = L(f(x), y) + λ₂/2 Σ W² + λ₁ Σ |W|.
+    """J(θ) = L + λ₂/2 Σ W² + λ₁ Σ |W|, the loss of a batch with a penalty on weights.
 
-    The sums run over the weights of affine layers, not over biases and normalisations.
+    L is applied to the logits z or to the outputs σ(z): see `Loss.takes_logits`. The sums run over
+    all entries of the affine layers' weights, not over biases and normalisations; |w| counts as
+    having slope 0 at 0.
 
     Parameters
     ----------
@@ -50,82 +50,107 @@ class Objective:
 
     def value(self, network: Network, batch: Batch, **mode: Any) -> float:
         """Return J. `mode` is `training` and `rng`: see `Layer.forward`."""
-        forward = network.forward(batch.x, **mode)
-        return self.at_logits(network, forward.logits, batch)[0] + self.penalty(network)
+        passed = network.forward(batch.x, **mode)
+        return self.loss_and_dz(network, passed.logits, batch)[0] + self.penalty(network)
 
     def value_and_gradient(
         self, network: Network, batch: Batch, **mode: Any
     ) -> tuple[float, Array, Pass]:
-        """Return J, its gradient in θ, and the way forward that led to it."""
-        forward = network.forward(batch.x, **mode)
-        value, dz = self.at_logits(network, forward.logits, batch)
-        gradient = network.backward(dz, forward)
-        return value + self.penalty(network, gradient), gradient, forward
+        """Return J, its gradient with respect to θ, and the forward pass that led to it."""
+        passed = network.forward(batch.x, **mode)
+        value, dz = self.loss_and_dz(network, passed.logits, batch)
+        gradient = network.backward(dz, passed)
+        if self.l1 or self.l2:
+            value += self.penalty(network)
+            self.add_penalty_gradient(network, gradient)
+        return value, gradient, passed
 
-    def at_logits(self, network: Network, z: Array, batch: Batch) -> tuple[float, Array]:
-        """Return L and its gradient in the logits, through the link function if L takes outputs."""
+    def loss_and_dz(self, network: Network, z: Array, batch: Batch) -> tuple[float, Array]:
+        """Return L and dz, through the link function if L takes outputs."""
         if self.loss.takes_logits:
             return self.loss.value_and_gradient(z, batch.targets, batch.weight)
         a = network.link.forward(z)
         value, da = self.loss.value_and_gradient(a, batch.targets, batch.weight)
         return value, network.link.backward(da, z, a)
 
-    def penalty(self, network: Network, gradient: Array | None = None) -> float:
-        """Return λ₂/2 Σ W² + λ₁ Σ |W|, and add its gradient, λ₂ W + λ₁ sign(W), to `gradient`."""
-        penalty = 0.0
-        for place in network.matrices if self.l1 or self.l2 else ():
-            W = network.parameters[place]
-            penalty += 0.5 * self.l2 * float(W @ W) + self.l1 * float(np.abs(W).sum())
-            if gradient is not None:
-                gradient[place] += self.l2 * W
-                if self.l1:
-                    gradient[place] += self.l1 * np.sign(W)
-        return penalty
+    def penalty(self, network: Network) -> float:
+        """Return λ₂/2 Σ W² + λ₁ Σ |W|."""
+        if not (self.l1 or self.l2):
+            return 0.0
+        weights = [network.parameters[place] for place in network.weight_slices]
+        return sum(0.5 * self.l2 * float(w @ w) + self.l1 * float(np.abs(w).sum()) for w in weights)
+
+    def add_penalty_gradient(self, network: Network, gradient: Array) -> None:
+        """Add λ₂ W + λ₁ sign(W) to a gradient with respect to θ, in place."""
+        for place in network.weight_slices:
+            w = network.parameters[place]
+            gradient[place] += self.l2 * w
+            if self.l1:
+                gradient[place] += self.l1 * np.sign(w)
 
 
 def take_step(
     network: Network,
     objective: Objective,
     optimizer: Optimizer,
-    state: State,
+    optimizer_state: State,
     batch: Batch,
     learning_rate: float | None = None,
     *,
     clip: Clip | None = None,
     rng: np.random.Generator | None = None,
 ) -> float:
-    """Take one step of training on a batch: change the network and `state`; return J before it.
+    """Take one step of training: change the network and the optimizer's state.
+
+    For a network of one hidden layer, with sᵢ = wᵢ/Σw the share of sample i, that is::
+
+        z₁ = x W₁ᵀ + b₁        a = σ(z₁)         z = a Wᵀ + b      L = Σᵢ sᵢ ℓᵢ
+        dzᵢ = sᵢ ∂ℓᵢ/∂zᵢ       dW = dzᵀ a        db = Σᵢ dzᵢ       da = dz W
+        dz₁ = da · σ'(z₁)      dW₁ = dz₁ᵀ x      db₁ = Σᵢ dz₁ᵢ
+
+    These gradients, with the penalty's, are one vector g, which is clipped and handed to the
+    optimizer; normalisations then update their running statistics.
 
     Parameters
     ----------
     network : Network
     objective : Objective
     optimizer : Optimizer
-    state : dict
+    optimizer_state : dict
         What ``optimizer.initial_state(network.parameters)`` returned, or an earlier step left.
     batch : Batch
     learning_rate : float, optional
         The optimizer's own by default.
     clip : Clip, optional
+        Limits g's entries, and then its length.
     rng : numpy.random.Generator, optional
-        Draws the dropout masks.
+        Draws the masks; dropout needs it.
+
+    Returns
+    -------
+    value : float
+        J before the step, with dropout and penalty.
 
     Examples
     --------
-    >>> from multilayer.numpy import SGD, Affine, SquaredError, Stack
     >>> from multilayer.numpy.activations import OUTPUTS
-    >>> theta = np.array([1.0, 0.0])  # of f(x) = θ₀ x + θ₁
+    >>> from multilayer.numpy.layers import Affine, Stack
+    >>> from multilayer.numpy.losses import SquaredError
+    >>> from multilayer.numpy.optimizers import SGD
+    >>> theta = np.array([1.0, 0.0])  # of f(x) = W x + b
     >>> last = Affine(theta[:1].reshape(1, 1), theta[1:])
     >>> network = Network(Stack([]), last, OUTPUTS["identity"], theta)
     >>> batch = Batch(np.array([[1.0], [2.0]]), np.array([[3.0], [5.0]]))
     >>> sgd = SGD(learning_rate=0.1)
-    >>> take_step(network, Objective(SquaredError()), sgd, sgd.initial_state(theta), batch)
+    >>> state = sgd.initial_state(theta)
+    >>> take_step(network, Objective(SquaredError()), sgd, state, batch)  # ½ (½ · 2² + ½ · 3²)
     3.25
-    >>> theta.round(2)
+    >>> theta.round(2)  # dz = (−1, −1.5), so dW = −1 · 1 − 1.5 · 2 = −4 and db = −2.5
     array([1.4 , 0.25])
     """
-    value, gradient, forward = objective.value_and_gradient(network, batch, training=True, rng=rng)
-    gradient = gradient if clip is None else clip(gradient)
-    optimizer.update(network.parameters, gradient, state, learning_rate)
-    network.update_state(forward)
+    value, gradient, passed = objective.value_and_gradient(network, batch, training=True, rng=rng)
+    if clip is not None:
+        gradient = clip(gradient)
+    optimizer.update(network.parameters, gradient, optimizer_state, learning_rate)
+    network.update_state(passed)
     return value

@@ -94,7 +94,7 @@ def observe(
     chosen = resolve(loss, LOSSES, Loss)
     batch, network = net.batch(X, y, sample_weight, chosen), net.network
     features, z, caches = network.forward(batch.x)
-    _, dz = Objective(chosen).at_logits(network, z, batch)
+    _, dz = Objective(chosen).loss_and_dz(network, z, batch)
     d: Any
     d, of_last = network.last.backward(dz, features)
     a, W = network.link.forward(z), network.last.W

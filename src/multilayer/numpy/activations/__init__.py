@@ -5,7 +5,7 @@ layer's logits into predictions. To add one, see CONTRIBUTING.md.
 """
 
 from multilayer import architecture
-from multilayer.numpy.activations.base import Activation, Elementwise
+from multilayer.numpy.activations.base import Activation, Elementwise, Tanh
 from multilayer.numpy.activations.outputs import Exp, LogSoftmax, Softmax
 from multilayer.numpy.activations.rectifiers import (
     ELU,
@@ -19,7 +19,7 @@ from multilayer.numpy.activations.rectifiers import (
     SiLU,
     Softplus,
 )
-from multilayer.numpy.activations.sigmoids import HardTanh, Sigmoid, Softsign, Tanh
+from multilayer.numpy.activations.sigmoids import HardTanh, Sigmoid, Softsign
 from multilayer.registry import Registry
 
 __all__ = ["ACTIVATIONS", "OUTPUTS", "Activation", "Elementwise"]

@@ -1,56 +1,40 @@
-"""What an activation is: a function, and the chain rule's step back through it."""
+"""Activations: each a function, and the chain rule's step back through it.
+
+Throughout the engine, dq stands for ∂L/∂q, the gradient of a batch's loss L with respect to q; it
+has q's shape. Samples are rows: z has shape (n_samples, features).
+"""
 
 from typing import Any, ClassVar, Protocol
 
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["Activation", "Array", "Elementwise"]
+from multilayer.numpy.activations.described import Described
+
+__all__ = ["Activation", "Array", "Elementwise", "Tanh"]
 
 Array = npt.NDArray[Any]
 
 
-class Activation(Protocol):
-    """A function a = σ(z) of a layer's pre-activations, and its vector–Jacobian product."""
+class Activation(Described, Protocol):
+    """A function a = σ(z) of a layer's values z, and the way back from da to dz.
 
-    @property
-    def formula(self) -> str:
-        """σ(z) in writing."""
-
-    @property
-    def derivative_formula(self) -> str:
-        """σ'(z) in writing, or the product that `backward` computes."""
-
-    @property
-    def range(self) -> str:
-        """The interval of σ's values."""
-
-    @property
-    def kinks(self) -> tuple[float, ...]:
-        """Where σ is not twice differentiable: finite differences across such a point mislead."""
-
-    @property
-    def initializer(self) -> str:
-        """The name in ``INITIALIZERS`` of the one that was derived for σ.
-
-        That is glorot for functions that are about linear around 0 (Glorot & Bengio 2010, section
-        4.2), he for relu and what resembles it (He et al. 2015, section 2.2).
-        """
+    For each sample, by the chain rule, dz_k = Σ_j da_j ∂a_j/∂z_k: a vector–Jacobian product.
+    """
 
     def forward(self, z: Array) -> Array:
-        """Return a = σ(z), of z's shape (n_samples, features)."""
+        """Return a = σ(z)."""
         ...
 
     def backward(self, da: Array, z: Array, a: Array) -> Array:
-        """Return dz, the loss's gradient in z, from da, its gradient in a = σ(z)."""
+        """Return dz, given da; z and a = σ(z) are those of the forward pass."""
         ...
 
 
 class Elementwise:
-    """An activation that treats each number by itself.
+    """An `Activation` that treats each number by itself: a_k depends on z_k alone.
 
-    Its Jacobian is then diagonal, diag(σ'(z)), and the chain rule a product of numbers:
-    dz = da · σ'(z).
+    Of the sum in the chain rule one term is left: dz = da · σ'(z), element by element.
     """
 
     formula: ClassVar[str]
@@ -64,9 +48,26 @@ class Elementwise:
         raise NotImplementedError
 
     def derivative(self, z: Array, a: Array) -> Array:
-        """Return σ'(z); a = σ(z) is at hand, since many derivatives are simple in a."""
+        """Return σ'(z), given also a = σ(z), in which many derivatives are simple."""
         raise NotImplementedError
 
     def backward(self, da: Array, z: Array, a: Array) -> Array:
         """Return dz = da · σ'(z)."""
         return np.multiply(da, self.derivative(z, a))
+
+
+class Tanh(Elementwise):
+    """σ(z) = (eᶻ − e⁻ᶻ)/(eᶻ + e⁻ᶻ).
+
+    By the quotient rule σ' = ((eᶻ + e⁻ᶻ)² − (eᶻ − e⁻ᶻ)²)/(eᶻ + e⁻ᶻ)² = 1 − a².
+    """
+
+    formula = "(eᶻ − e⁻ᶻ)/(eᶻ + e⁻ᶻ)"
+    derivative_formula = "1 − a²"
+    range = "(−1, 1)"
+
+    def forward(self, z: Array) -> Array:
+        return np.tanh(z)
+
+    def derivative(self, z: Array, a: Array) -> Array:
+        return 1 - a * a

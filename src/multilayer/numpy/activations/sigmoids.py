@@ -4,7 +4,7 @@ import numpy as np
 
 from multilayer.numpy.activations.base import Array, Elementwise
 
-__all__ = ["HardTanh", "Sigmoid", "Softsign", "Tanh", "logistic"]
+__all__ = ["HardTanh", "Sigmoid", "Softsign", "logistic"]
 
 
 class Sigmoid(Elementwise):
@@ -22,23 +22,6 @@ class Sigmoid(Elementwise):
 
     def derivative(self, z: Array, a: Array) -> Array:
         return a * (1 - a)
-
-
-class Tanh(Elementwise):
-    """σ(z) = (eᶻ − e⁻ᶻ)/(eᶻ + e⁻ᶻ).
-
-    By the quotient rule σ' = ((eᶻ + e⁻ᶻ)² − (eᶻ − e⁻ᶻ)²)/(eᶻ + e⁻ᶻ)² = 1 − a².
-    """
-
-    formula = "(eᶻ − e⁻ᶻ)/(eᶻ + e⁻ᶻ)"
-    derivative_formula = "1 − a²"
-    range = "(−1, 1)"
-
-    def forward(self, z: Array) -> Array:
-        return np.tanh(z)
-
-    def derivative(self, z: Array, a: Array) -> Array:
-        return 1 - a * a
 
 
 class Softsign(Elementwise):

@@ -12,9 +12,9 @@ import numpy as np
 import numpy.typing as npt
 
 from multilayer.compiled import Kernel, kernel
-from multilayer.numpy.activations.base import Activation
+from multilayer.numpy.activations.base import Activation, Tanh
 from multilayer.numpy.activations.rectifiers import Identity, LeakyReLU, ReLU
-from multilayer.numpy.activations.sigmoids import Sigmoid, Tanh
+from multilayer.numpy.activations.sigmoids import Sigmoid
 
 __all__ = [
     "PASSES",

@@ -45,7 +45,7 @@ class Predictor:
 
     def __init__(self, network: Network) -> None:
         self._hidden, self._last = network.hidden, network.last
-        self._n_weights = sum(place.stop - place.start for place in network.matrices)
+        self._n_weights = sum(place.stop - place.start for place in network.weight_slices)
         self._few = self._ways(plain)
         self._many: tuple[Forward, Forward] | None = None
 

@@ -195,7 +195,7 @@ class Step:
         """Return the arrays for batches of so many rows; the first call decides on the threads."""
         parameters = self.network.parameters
         # Forward, dW and dx are a multiplication and an addition each, for every row and weight.
-        n_operations = 6 * n_rows * sum(W.stop - W.start for W in self.network.matrices)
+        n_operations = 6 * n_rows * sum(W.stop - W.start for W in self.network.weight_slices)
         if self._workers is None:
             rewarding = n_rewarding(n_operations, n_threads())
             n = self._cut(n_rows, rewarding)
@@ -245,7 +245,7 @@ class _Batch:
         self.penalized = [
             [
                 (max(lo, w.start), min(hi, w.stop))
-                for w in network.matrices
+                for w in network.weight_slices
                 if has_penalty and max(lo, w.start) < min(hi, w.stop)
             ]
             for lo, hi in self.parts

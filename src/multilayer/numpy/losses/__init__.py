@@ -1,15 +1,9 @@
 """The losses, each with its gradient. To add one, see CONTRIBUTING.md."""
 
-from multilayer.numpy.losses.base import Loss
+from multilayer.numpy.losses.base import Loss, SquaredError
 from multilayer.numpy.losses.classification import NLL, BinaryCrossEntropy, CrossEntropy
 from multilayer.numpy.losses.grouped import GroupedCrossEntropy
-from multilayer.numpy.losses.regression import (
-    AbsoluteError,
-    Huber,
-    Poisson,
-    Quantile,
-    SquaredError,
-)
+from multilayer.numpy.losses.regression import AbsoluteError, Huber, Poisson, Quantile
 from multilayer.registry import Names, Registry
 
 __all__ = [

@@ -1,128 +1,84 @@
-"""What a loss is: per-sample values and gradients, and their weighted mean over a batch."""
+"""Losses: per-sample values and gradients, and their weighted mean over a batch."""
 
-from typing import Any, ClassVar, Literal
+from dataclasses import dataclass
+from typing import ClassVar, Literal
 
 import numpy as np
-import numpy.typing as npt
 
-from multilayer import checks
-from multilayer.architecture import Architecture
-from multilayer.errors import InvalidArgumentError, InvalidDataError
-from multilayer.numpy.losses.targets import target_matrix
+from multilayer.numpy.losses.targets import Array, Checked
 
-__all__ = ["Array", "Loss"]
-
-Array = npt.NDArray[Any]
+__all__ = ["Array", "Loss", "SquaredError"]
 
 
-class Loss:
-    r"""A loss over a batch, and its gradient in the network's logits or outputs.
+class Loss(Checked):
+    r"""A loss L of a batch, and its gradient with respect to what the network predicts, p.
 
-    With :math:`ℓ_i` the loss of sample i, summed over its outputs, and sample weights
-    :math:`w_i` (1 where none are given),
+    p, of shape (n_samples, out_features), are the network's outputs, or its logits z, the values
+    before the output's link function: see `takes_logits`. With :math:`ℓ_i` the loss of sample i,
+    summed over its outputs, and sample weights :math:`w_i` (1 by default),
 
     .. math:: L = \frac{\sum_i w_i ℓ_i}{\sum_i w_i}, \qquad
               \frac{∂L}{∂p_i} = \frac{w_i}{\sum_k w_k} \frac{∂ℓ_i}{∂p_i}.
 
-    A subclass gives :math:`ℓ_i` and :math:`∂ℓ_i/∂p_i` in `per_sample`, and checks its targets in
-    `targets`.
+    A subclass gives :math:`ℓ_i` and :math:`∂ℓ_i/∂p_i` in `per_sample`.
 
     Attributes
     ----------
-    outputs : tuple of str
-        The architecture's outputs that the loss belongs to.
     takes_logits : bool
-        True where p are the logits, the values before the output's link function: the loss then
-        holds that function itself. False where p are the network's outputs.
+        True if p are the logits: the link function is then part of ℓ's formula, as softmax is of
+        the cross-entropy's. False if p are the outputs.
+    outputs : tuple of str
+        The link functions of the networks that the loss is for: names in ``OUTPUTS``.
     task : {"class", "labels", "value"}
         What is predicted: one class of several, any number of labels, or real values.
 
     Notes
     -----
     Losses sum over a sample's outputs and average over samples. PyTorch's regression losses and
-    BCEWithLogitsLoss average over both: with k outputs they are k times smaller.
+    BCEWithLogitsLoss average over both, so that with k outputs they are k times smaller; besides,
+    its MSELoss has no ½.
     """
 
-    name: ClassVar[str]
-    outputs: ClassVar[tuple[str, ...]]
-    takes_logits: ClassVar[bool]
     task: ClassVar[Literal["class", "labels", "value"]]
     formula: ClassVar[str]
-
-    def __call__(
-        self, prediction: object, y: object, sample_weight: object = None
-    ) -> tuple[float, Array]:
-        """Check the arguments and return the loss and its gradient in `prediction`.
-
-        Parameters
-        ----------
-        prediction : array of shape (n_samples, out_features)
-            Logits, or outputs where `takes_logits` is false.
-        y : array of shape (n_samples,) or (n_samples, out_features)
-            Targets.
-        sample_weight : array of shape (n_samples,), optional
-            Non-negative weights, not all zero.
-
-        Raises
-        ------
-        InvalidDataError, InvalidTypeError
-            If shapes do not agree, numbers are not finite, or targets are not of the loss's kind.
-        """
-        array = checks.number_array(prediction, "prediction")
-        dtype = array.dtype if array.dtype in (np.float32, np.float64) else np.dtype(np.float64)
-        p = checks.finite_array(prediction, "prediction", dtype)
-        if p.ndim != 2 or not p.size:
-            msg = f"prediction must have shape (n_samples, out_features); got shape {p.shape}"
-            raise InvalidDataError(msg)
-        n_samples, out_features = p.shape
-        self.check_width(out_features)
-        targets = self.targets(y, n_samples, out_features, p.dtype)
-        weight = checks.sample_weights(sample_weight, n_samples, p.dtype)
-        return self.value_and_gradient(p, targets, weight)
 
     def value_and_gradient(
         self, p: Array, targets: Array, weight: Array | None = None
     ) -> tuple[float, Array]:
-        """Return the loss and its gradient, of checked arguments.
-
-        A batch whose weights are all zero has loss 0 and gradient 0.
-        """
+        """Return L and ∂L/∂p, of p's shape; both are 0 if no sample of the batch has a weight."""
         values, gradient = self.per_sample(p, targets)
         if weight is None:
             return float(values.mean()), gradient / p.dtype.type(len(p))
-        # Against the largest weight first, so that the sum of large ones does not overflow.
         largest = weight.max()
-        share = weight / largest if largest > 0 else weight
-        share = share / share.sum() if largest > 0 else share
-        return float(values @ share), gradient * share[:, np.newaxis]
+        if largest > 0:
+            weight = weight / largest  # first, so that the sum of large ones does not overflow
+            weight = weight / weight.sum()
+        return float(values @ weight), gradient * weight[:, np.newaxis]
 
     def per_sample(self, p: Array, targets: Array) -> tuple[Array, Array]:
         """Return ℓ, of shape (n_samples,), and ∂ℓ/∂p, of shape (n_samples, out_features)."""
         raise NotImplementedError
 
-    def targets(self, y: object, n_samples: int, out_features: int, dtype: npt.DTypeLike) -> Array:
-        """Return the targets, checked, as `per_sample` takes them: by default real values."""
-        return target_matrix(y, n_samples, out_features, dtype)
 
-    def predict(self, p: Array) -> Array:
-        """Return what p says of the targets: classes, labels, or values."""
-        return p
+@dataclass(frozen=True)
+class SquaredError(Loss):
+    """ℓ = ½ ‖ŷ − y‖², with gradient ŷ − y.
 
-    def truth(self, targets: Array) -> Array:
-        """Return the targets as `predict` would say them: a class for its probabilities."""
-        return targets
+    The half makes the gradient of the mean over n samples (ŷ − y)/n.
 
-    def check_width(self, out_features: int) -> None:
-        """Raise if the loss makes no sense with this number of outputs."""
+    Examples
+    --------
+    >>> value, gradient = SquaredError()([[3.0], [1.0]], [1.0, 1.0])
+    >>> value, gradient.tolist()
+    (1.0, [[1.0], [0.0]])
+    """
 
-    def check_architecture(self, architecture: Architecture) -> None:
-        """Raise if the network's output is not one that the loss belongs to."""
-        if architecture.output not in self.outputs:
-            given = "logits" if self.takes_logits else "outputs"
-            msg = (
-                f"loss {self.name!r} takes {given} of a network with output "
-                f"{' or '.join(repr(output) for output in self.outputs)}; got output "
-                f"{architecture.output!r}"
-            )
-            raise InvalidArgumentError(msg)
-        self.check_width(architecture.out_features)
+    name = "squared_error"
+    outputs = ("identity", "sigmoid", "softmax", "log_softmax", "exp")
+    takes_logits = False
+    task = "value"
+    formula = "½ ‖ŷ − y‖²"
+
+    def per_sample(self, p: Array, targets: Array) -> tuple[Array, Array]:
+        residual = p - targets
+        return 0.5 * np.sum(residual * residual, axis=1), residual

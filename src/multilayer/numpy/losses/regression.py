@@ -1,4 +1,4 @@
-"""Losses of real values: squares, absolute differences, quantiles and counts."""
+"""Losses of real values, beside the squared error: absolute differences, quantiles, counts."""
 
 from dataclasses import dataclass
 from itertools import pairwise
@@ -8,35 +8,11 @@ import numpy.typing as npt
 
 from multilayer import checks
 from multilayer.errors import InvalidArgumentError, InvalidDataError
-from multilayer.numpy.losses.base import Array, Loss
+from multilayer.numpy.losses.base import Array, Loss, SquaredError
 
-__all__ = ["AbsoluteError", "Huber", "Poisson", "Quantile", "SquaredError"]
+__all__ = ["AbsoluteError", "Huber", "Poisson", "Quantile"]
 
-ANY_OUTPUT = ("identity", "sigmoid", "softmax", "log_softmax", "exp")
-
-
-@dataclass(frozen=True)
-class SquaredError(Loss):
-    """ℓ = ½ ‖ŷ − y‖², with gradient ŷ − y.
-
-    The half makes the gradient of the mean over N samples (ŷ − y)/N.
-
-    Examples
-    --------
-    >>> value, gradient = SquaredError()([[3.0], [1.0]], [1.0, 1.0])
-    >>> value, gradient.tolist()
-    (1.0, [[1.0], [0.0]])
-    """
-
-    name = "squared_error"
-    outputs = ANY_OUTPUT
-    takes_logits = False
-    task = "value"
-    formula = "½ ‖ŷ − y‖²"
-
-    def per_sample(self, p: Array, targets: Array) -> tuple[Array, Array]:
-        residual = p - targets
-        return 0.5 * np.sum(residual * residual, axis=1), residual
+ANY_OUTPUT = SquaredError.outputs
 
 
 @dataclass(frozen=True)

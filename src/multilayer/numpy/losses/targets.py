@@ -1,13 +1,15 @@
-"""Targets as the losses take them, checked."""
+"""What a loss is given from outside, checked: targets, predictions, the network's output."""
 
-from typing import Any
+from typing import Any, ClassVar
 
+import numpy as np
 import numpy.typing as npt
 
 from multilayer import checks
-from multilayer.errors import InvalidDataError
+from multilayer.architecture import Architecture
+from multilayer.errors import InvalidArgumentError, InvalidDataError
 
-__all__ = ["check_lengths", "target_matrix"]
+__all__ = ["Array", "Checked", "check_lengths", "target_matrix"]
 
 Array = npt.NDArray[Any]
 
@@ -30,3 +32,81 @@ def target_matrix(y: object, n_samples: int, n_targets: int, dtype: npt.DTypeLik
         msg = f"y must have shape ({n_samples}, {n_targets}); got shape {array.shape}"
         raise InvalidDataError(msg)
     return array
+
+
+class Checked:
+    """What a loss offers beside its mathematics: checks, and predictions for metrics.
+
+    Attributes
+    ----------
+    outputs : tuple of str
+        The link functions of the networks that the loss is for: names in ``OUTPUTS``.
+    """
+
+    name: ClassVar[str]
+    outputs: ClassVar[tuple[str, ...]]
+    takes_logits: ClassVar[bool]
+
+    def __call__(
+        self, prediction: object, y: object, sample_weight: object = None
+    ) -> tuple[float, Array]:
+        """Check the arguments and return the loss and its gradient in `prediction`.
+
+        Parameters
+        ----------
+        prediction : array of shape (n_samples, out_features)
+            Logits, or outputs where `takes_logits` is false.
+        y : array of shape (n_samples,) or (n_samples, out_features)
+            Targets.
+        sample_weight : array of shape (n_samples,), optional
+            Non-negative weights, not all zero.
+
+        Raises
+        ------
+        InvalidDataError, InvalidTypeError
+            If shapes do not agree, numbers are not finite, or targets are not of the loss's kind.
+        """
+        array = checks.number_array(prediction, "prediction")
+        dtype = array.dtype if array.dtype in (np.float32, np.float64) else np.dtype(np.float64)
+        p = checks.finite_array(prediction, "prediction", dtype)
+        if p.ndim != 2 or not p.size:
+            msg = f"prediction must have shape (n_samples, out_features); got shape {p.shape}"
+            raise InvalidDataError(msg)
+        n_samples, out_features = p.shape
+        self.check_width(out_features)
+        targets = self.targets(y, n_samples, out_features, p.dtype)
+        weight = checks.sample_weights(sample_weight, n_samples, p.dtype)
+        return self.value_and_gradient(p, targets, weight)
+
+    def value_and_gradient(
+        self, p: Array, targets: Array, weight: Array | None = None
+    ) -> tuple[float, Array]:
+        """Return the loss and its gradient, of checked arguments."""
+        raise NotImplementedError
+
+    def targets(self, y: object, n_samples: int, out_features: int, dtype: npt.DTypeLike) -> Array:
+        """Return the targets, checked, as `per_sample` takes them: by default real values."""
+        return target_matrix(y, n_samples, out_features, dtype)
+
+    def check_width(self, out_features: int) -> None:
+        """Raise if the loss makes no sense with this number of outputs."""
+
+    def check_architecture(self, architecture: Architecture) -> None:
+        """Raise if the network's output is not one that the loss belongs to."""
+        if architecture.output not in self.outputs:
+            given = "logits" if self.takes_logits else "outputs"
+            msg = (
+                f"loss {self.name!r} takes {given} of a network with output "
+                f"{' or '.join(repr(output) for output in self.outputs)}; got output "
+                f"{architecture.output!r}"
+            )
+            raise InvalidArgumentError(msg)
+        self.check_width(architecture.out_features)
+
+    def predict(self, p: Array) -> Array:
+        """Return the prediction that p amounts to: of a classification the most likely class."""
+        return p
+
+    def truth(self, targets: Array) -> Array:
+        """Return the targets in the form of `predict`: classes, if they came as probabilities."""
+        return targets

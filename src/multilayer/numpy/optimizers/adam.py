@@ -13,11 +13,23 @@ __all__ = ["Adam", "moments"]
 class Adam(Optimizer):
     """Adaptive moment estimation (Kingma & Ba 2015, algorithm 1).
 
-    m ← β₁ m + (1 − β₁) g, v ← β₂ v + (1 − β₂) g², both starting at 0 and therefore too small by
-    1 − βᵗ: m̂ = m/(1 − β₁ᵗ), v̂ = v/(1 − β₂ᵗ), θ ← θ − η m̂/(√v̂ + ε).
+    ::
 
-    The ε stands outside the root, beside the corrected √v̂, as in the algorithm and in PyTorch;
-    TensorFlow and scikit-learn add it to the uncorrected √v.
+        m ← β₁ m + (1 − β₁) g       m̂ = m/(1 − β₁ᵗ)
+        v ← β₂ v + (1 − β₂) g²      v̂ = v/(1 − β₂ᵗ)      θ ← θ − η m̂/(√v̂ + ε)
+
+    The running means m and v start at 0; dividing by 1 − βᵗ makes up for that. The ε is added to
+    the corrected √v̂, as in the algorithm and in PyTorch; TensorFlow and scikit-learn add it to the
+    uncorrected √v.
+
+    Parameters
+    ----------
+    learning_rate : float
+        η > 0.
+    beta_1, beta_2 : float
+        β₁, β₂ in [0, 1).
+    epsilon : float
+        ε > 0.
     """
 
     learning_rate: float = 1e-3
@@ -33,7 +45,7 @@ class Adam(Optimizer):
 
 
 def moments(gradient: Array, state: State, beta_1: float, beta_2: float) -> tuple[Array, Array]:
-    """Take the gradient into the running moments m and v; return them corrected for their start."""
+    """Update the running means m and v with the gradient; return m̂ and v̂."""
     m, v, t = state["m"], state["v"], state["step"]
     m *= beta_1
     m += (1 - beta_1) * gradient

@@ -1,9 +1,8 @@
-"""What an optimizer is: hyperparameters, an explicit state, and one update of the flat vector.
+"""Optimizers: each takes a step on θ, the vector of all parameters, given the gradient g.
 
-They are data. An optimizer never prints, schedules or stops, and holds nothing between updates:
-what it must remember is in the state that `initial_state` returns and `update` changes in place.
-Throughout, θ is the parameter vector, g the gradient, η the learning rate, t the number of the
-step from 1; products and roots are taken element by element.
+An optimizer is its hyperparameters and nothing else. What it must remember between two steps is in
+a state, which `initial_state` makes and `update` changes in place. Throughout, η is the learning
+rate and t = 1, 2, … the number of the step; products and roots are taken element by element.
 """
 
 from dataclasses import dataclass
@@ -12,8 +11,7 @@ from typing import Any, ClassVar
 import numpy as np
 import numpy.typing as npt
 
-from multilayer.errors import InvalidDataError
-from multilayer.numpy.optimizers.hyperparameters import check_hyperparameters
+from multilayer.numpy.optimizers.hyperparameters import check_gradient, check_hyperparameters
 
 __all__ = ["Array", "Optimizer", "State"]
 
@@ -33,10 +31,10 @@ class Optimizer:
 
     learning_rate: float
 
-    takes_steps: ClassVar[bool] = True
-    """Whether it is driven by `update`, step by step; L-BFGS, which minimises by itself, is not."""
     vectors: ClassVar[tuple[str, ...]] = ()
-    """The names of the state's vectors, each of the parameters' shape and zero at first."""
+    """The names of the state's vectors, each of θ's shape and 0 before the first step."""
+    takes_steps: ClassVar[bool] = True
+    """False for L-BFGS alone, which is not driven step by step."""
 
     def __post_init__(self) -> None:
         check_hyperparameters(self)
@@ -52,7 +50,7 @@ class Optimizer:
         state: State,
         learning_rate: float | None = None,
     ) -> None:
-        """Take one step: change `parameters` and `state` in place, and leave `gradient` alone.
+        """Take one step: change `parameters` and `state` in place, but not `gradient`.
 
         Parameters
         ----------
@@ -63,13 +61,7 @@ class Optimizer:
         learning_rate : float, optional
             η of this step, where a schedule sets it; the optimizer's own otherwise.
         """
-        if getattr(gradient, "shape", None) != parameters.shape:
-            msg = (
-                f"gradient of {type(self).__name__}.update must be one vector of shape "
-                f"{parameters.shape}, as net.flatten(gradients) makes; got "
-                f"{getattr(gradient, 'shape', type(gradient).__name__)}"
-            )
-            raise InvalidDataError(msg)
+        check_gradient(self, gradient, parameters)
         state["step"] += 1
         rate = self.learning_rate if learning_rate is None else learning_rate
         self._step(parameters, gradient, state, rate)

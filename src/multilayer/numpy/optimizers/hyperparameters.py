@@ -1,11 +1,12 @@
-"""The intervals that optimizers' hyperparameters lie in."""
+"""What optimizers check: hyperparameters and their intervals, and the gradient's shape."""
 
 from dataclasses import fields
 from typing import Any
 
 from multilayer import checks
+from multilayer.errors import InvalidDataError
 
-__all__ = ["check_hyperparameters"]
+__all__ = ["check_gradient", "check_hyperparameters"]
 
 INTERVALS = {
     "learning_rate": "(0, inf)",
@@ -29,3 +30,15 @@ def check_hyperparameters(optimizer: Any) -> None:
         else:
             value = checks.flag(value, field.name, owner)
         object.__setattr__(optimizer, field.name, value)
+
+
+def check_gradient(optimizer: Any, gradient: Any, parameters: Any) -> None:
+    """Raise for a gradient that is not one vector, as long as that of the parameters."""
+    shape = getattr(gradient, "shape", None)
+    if shape != parameters.shape:
+        msg = (
+            f"gradient of {type(optimizer).__name__}.update must be one vector of shape "
+            f"{parameters.shape}, such as net.flatten(gradients); got "
+            f"{type(gradient).__name__ if shape is None else shape}"
+        )
+        raise InvalidDataError(msg)

@@ -12,11 +12,12 @@ __all__ = ["SGD"]
 
 @dataclass(frozen=True)
 class SGD(Optimizer):
-    """Stochastic gradient descent, θ ← θ − η v, with momentum.
+    """Stochastic gradient descent, θ ← θ − η g, with momentum.
 
-    With g ← g + λ θ (`weight_decay`, added to the gradient, of biases too) and v ← μ v + g; with
-    Nesterov's momentum θ ← θ − η (g + μ v) (Sutskever et al. 2013, eqs. 1–4, in PyTorch's form,
-    where η stands outside v: a change of η acts on the momentum at once).
+    With λ, the `weight_decay` (of biases too), and a velocity v that is 0 at first,
+    g ← g + λ θ, v ← μ v + g, θ ← θ − η v, or with Nesterov's momentum θ ← θ − η (g + μ v)
+    (Sutskever et al. 2013, eqs. 1–4). As in PyTorch, η stands outside v, so that a change of η acts
+    on the momentum at once; and θ is the point that the paper looks ahead to, where it takes g.
 
     Parameters
     ----------
@@ -25,17 +26,19 @@ class SGD(Optimizer):
     momentum : float
         μ in [0, 1).
     nesterov : bool
-        Whether to look ahead; needs a momentum.
+        Whether to use Nesterov's momentum; needs μ > 0.
     weight_decay : float
         λ ≥ 0.
 
     Examples
     --------
     >>> theta = np.array([1.0])
-    >>> optimizer = SGD(learning_rate=0.1)
-    >>> optimizer.update(theta, np.array([2.0]), optimizer.initial_state(theta))
+    >>> optimizer = SGD(learning_rate=0.1, momentum=0.5)
+    >>> state = optimizer.initial_state(theta)
+    >>> for _ in range(2):  # v = 2, then 0.5 · 2 + 2 = 3
+    ...     optimizer.update(theta, np.array([2.0]), state)
     >>> theta
-    array([0.8])
+    array([0.5])
     """
 
     learning_rate: float = 0.01
@@ -61,5 +64,5 @@ class SGD(Optimizer):
             velocity = state["velocity"]
             velocity *= self.momentum
             velocity += gradient
-            gradient = gradient + self.momentum * velocity if self.nesterov else velocity
+            gradient = (gradient + self.momentum * velocity) if self.nesterov else velocity
         parameters -= rate * gradient
