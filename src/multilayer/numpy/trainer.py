@@ -123,8 +123,8 @@ class Trainer:
     def begin(self, data: Data, batch_size: int | None = None) -> None:
         """Take the samples that steps are taken on.
 
-        How many threads there are is decided by the rows of a full batch, or else by those of the
-        first batch that comes.
+        How many threads there are is decided by the rows of a full batch, or else by how many there
+        are in all.
         """
         self.finish()
         self._step = Step(
