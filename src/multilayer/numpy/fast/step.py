@@ -134,7 +134,7 @@ class Step:
 
         If the rows' loss is infinite or NaN, or no row has a weight, nothing is changed.
         """
-        batch = self._batch(stop - start)
+        batch = self._batches.get(stop - start) or self._prepare(stop - start)
         if not self.source.take_shares(start, stop, batch.share):
             return 0.0
         loss = self._pass(batch, start)
@@ -163,7 +163,7 @@ class Step:
         total, value = sum(masses), 0.0
         gradient = np.zeros(self.network.parameters.size)
         for (start, stop), mass in zip(bounds, masses, strict=True):
-            batch = self._batch(stop - start)
+            batch = self._batches.get(stop - start) or self._prepare(stop - start)
             if not self.source.take_shares(start, stop, batch.share):
                 continue
             loss = self._pass(batch, start)
@@ -195,8 +195,10 @@ class Step:
         gradients, objective = self._gradients, self.objective
         add_up.fastest(gradients, part.n_gradients, part.start, part.stop)
         theta, l1, l2 = self.network.parameters, objective.l1, objective.l2
-        add = add_penalty.fastest
-        return sum(add(gradients[0], theta, *weights, l1, l2) for weights in part.penalized)
+        penalty = 0.0
+        for start, stop in part.penalized:
+            penalty += add_penalty.fastest(gradients[0], theta, start, stop, l1, l2)
+        return penalty
 
     def _update_part(self, part: _Part) -> float:
         """Add up and update a part of the vector; return the penalty."""
@@ -206,11 +208,8 @@ class Step:
         self._update(self._gradients, n, part.start, part.stop, self._learning_rate)
         return penalty
 
-    def _batch(self, n_rows: int) -> _Batch:
-        """Return what batches of so many rows are worked on with."""
-        return self._batches.get(n_rows) or self._prepare(n_rows)
-
     def _prepare(self, n_rows: int) -> _Batch:
+        """Return what batches of so many rows are worked on with, from now on."""
         network, dtype = self.network, self._gradients.dtype
         n = n_parts(n_rows, self._n_operations, self._workers.n) if self._by_rows else 1
         share = np.full(n_rows, 1 / n_rows, dtype)

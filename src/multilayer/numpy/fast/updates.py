@@ -69,14 +69,15 @@ def add_penalty(gradient, parameters, start, stop, l1, l2):  # type: ignore[no-u
 
 def clip_in_place(gradient: Array, clip: Clip) -> None:
     """Clip a gradient, as `Clip` does."""
-    if clip.value is not None:
-        np.clip(gradient, -clip.value, clip.value, out=gradient)
-    if clip.norm is not None:
+    norm, value = clip.norm, clip.value
+    if value is not None:
+        np.clip(gradient, -value, value, out=gradient)
+    if norm is not None:
         square = float(np.dot(gradient, gradient))
         if not 0 < square < math.inf:  # squares that vanish or overflow
-            gradient[:] = clip_by_norm(gradient, clip.norm)
-        elif math.sqrt(square) > clip.norm:
-            gradient *= clip.norm / math.sqrt(square)
+            gradient[:] = clip_by_norm(gradient, norm)
+        elif math.sqrt(square) > norm:
+            gradient *= norm / math.sqrt(square)
 
 
 def _plain(optimizer: Optimizer, parameters: Array, state: State) -> Update:
