@@ -35,6 +35,7 @@ class Net(Protocol):
     architecture: Architecture
     dtype: np.dtype[Any]
     network: Network
+    predictor: Predictor
 
 
 class Trainer:
@@ -90,7 +91,6 @@ class Trainer:
             self.optimizer_state = self.optimizer.initial_state(net.network.parameters)
         else:
             check_deterministic(net.architecture, self.clip)
-        self._predictor = Predictor(net.network)
         self._step: Step | None = None
 
     @property
@@ -186,7 +186,7 @@ class Trainer:
     def evaluate(self, data: Data) -> tuple[float, Array]:
         """Return the loss without penalty, in prediction mode, and what the loss takes."""
         X, targets, weight = data
-        z = self._predictor.logits(X)
+        z = self.net.predictor.logits(X)
         p = z if self.loss.takes_logits else self.net.network.link.forward(z)
         return self.loss.value_and_gradient(p, targets, weight)[0], p
 
