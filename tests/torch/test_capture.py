@@ -504,6 +504,18 @@ class Whole(LazySamples):
         return self.X[rows]
 
 
+class OwnTanh(torch.nn.Tanh):
+    """An activation of one's own, wherever its class says that it comes from."""
+
+    __module__ = torch.nn.Tanh.__module__
+
+
+def with_activation(activation):
+    net = make_net()
+    net.hidden[0][1] = activation
+    return net
+
+
 def hooked():
     net = make_net()
     net.last.register_forward_hook(lambda module, inputs, output: None)
@@ -526,6 +538,8 @@ CASES = {
     "float16": (False, make_net, {"precision": "float16"}),
     "float64": (False, of_float64, {}),
     "own network": (False, lambda: OwnNet(make_net().architecture), {}),
+    "own activation": (False, lambda: with_activation(OwnTanh()), {}),
+    "PyTorch's activation": (True, lambda: with_activation(torch.nn.PReLU()), {}),
     "hook": (False, hooked, {}),
     "hook of a parameter": (False, hooked_at_a_parameter, {}),
     "quantile": (True, make_net, {"loss": Quantile((0.5,))}),
