@@ -454,7 +454,7 @@ def step_on_meta(graphs, net, **settings):
     trainer._data = tuple(t.to("meta") for t in data)
     rows = torch.zeros(16, dtype=torch.int64, device="meta")
     graphs.setattr(torch.Tensor, "new_tensor", from_python)
-    graphs.setattr(trainer, "_autocast", nullcontext)  # which this device has not
+    graphs.setattr(trainer._precision, "autocast", nullcontext)  # which this device has not
     with WatchMeta():
         loss = trainer._step_on(rows)
     assert loss.device.type == "meta"

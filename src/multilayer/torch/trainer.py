@@ -1,7 +1,6 @@
 """Trainer: a module with its loss and optimizer, as the training loop drives it."""
 
 from collections.abc import Callable
-from contextlib import AbstractContextManager
 from dataclasses import asdict
 from typing import Any
 
@@ -17,7 +16,7 @@ from multilayer.numpy.clipping import Clip
 from multilayer.numpy.losses import LOSSES, Loss
 from multilayer.numpy.optimizers import LBFGS, Optimizer, resolve_optimizer
 from multilayer.numpy.trainer import check_deterministic
-from multilayer.registry import Names, resolve
+from multilayer.registry import resolve
 from multilayer.torch import capture, distributed
 from multilayer.torch.average import RunningAverage
 from multilayer.torch.layers import Dropout
@@ -27,6 +26,7 @@ from multilayer.torch.module import Net
 from multilayer.torch.objective import Objective, shares
 from multilayer.torch.optimizers import check_own, clip_gradients, make_optimizer
 from multilayer.torch.placement import Batch, as_index, on_host, place, to_device, together, whole
+from multilayer.torch.precision import Precision
 from multilayer.torch.state import (
     as_arrays,
     module_arrays,
@@ -41,7 +41,6 @@ Array = npt.NDArray[Any]
 Tensor = torch.Tensor
 
 PREDICTION_CHUNK = 8192
-PRECISIONS = {"bfloat16": torch.bfloat16, "float16": torch.float16}
 
 
 class Trainer:
@@ -102,16 +101,11 @@ class Trainer:
             for name, value in (("clip_norm", clip_norm), ("clip_value", clip_value))
         )
         self.accumulate = checks.integer(accumulate, "accumulate", "fit")
-        if precision is not None:
-            Names("precision", PRECISIONS).check(precision, "fit")
-        self.precision = None if precision is None else PRECISIONS[precision]
+        self._precision = Precision(precision, net.device)
         self.shard = distributed.shard()
         self._set_optimizer(optimizer)
         seed = int(checks.random_generator(rng, "fit").integers(2**62)) + self.shard[0]
         self._generator = torch.Generator(net.device).manual_seed(seed)  # draws dropout masks
-        self._scaler = torch.amp.GradScaler(
-            net.device.type, enabled=self.precision is torch.float16
-        )
         self._average: RunningAverage | None = None
         if ema is not None:
             self._average = RunningAverage(net, checks.real(ema, "ema", "fit", "(0, 1)"))
@@ -272,7 +266,7 @@ class Trainer:
         """
         found = {
             "network": module_arrays(self.net),
-            "scaler": {name: np.array(value) for name, value in self._scaler.state_dict().items()},
+            "scaler": self._precision.arrays(),
             "masks": {"generator": self._generator.get_state().numpy()},
         }
         if self.takes_steps:
@@ -285,9 +279,7 @@ class Trainer:
     def set_state(self, state: dict[str, Array]) -> None:
         """Put back what `state` returned, of a trainer with the same arguments."""
         set_module_arrays(self.net, part_of(state, "network"))
-        if self._scaler.is_enabled():
-            scaler = part_of(state, "scaler")
-            self._scaler.load_state_dict({name: array.item() for name, array in scaler.items()})
+        self._precision.set_arrays(part_of(state, "scaler"))
         self._generator.set_state(torch.from_numpy(state["masks.generator"].copy()))
         if self.takes_steps:
             set_optimizer_arrays(self._torch_optimizer, part_of(state, "optimizer"))
@@ -337,7 +329,7 @@ class Trainer:
         return (
             self.takes_steps
             and self.shard[1] == 1
-            and self.precision is not torch.float16  # the scaler looks at each step's gradients
+            and not self._precision.scales
             and self._torch_optimizer is not self.optimizer  # one's own is left as it is
             and capture.can_capture(self.net, self.loss, self._torch_optimizer)
         )
@@ -361,10 +353,9 @@ class Trainer:
         value = self._backward((X[rows], targets[rows], None if weight is None else weight[rows]))
         if self.sync_every == 1 and not torch.isfinite(value):
             return value
-        self._scaler.unscale_(self._torch_optimizer)
+        self._precision.unscale(self._torch_optimizer)
         clip_gradients(self.net.parameters(), self.clip_value, self.clip_norm)
-        self._scaler.step(self._torch_optimizer)
-        self._scaler.update()
+        self._precision.step(self._torch_optimizer)
         if self._average is not None:
             self._average.update(self.net)
         return value
@@ -378,15 +369,10 @@ class Trainer:
         self.net.zero_grad()
         losses = []
         for part in zip(*(t.tensor_split(n_parts) for t in (X, targets, share)), strict=True):
-            with self._autocast():
+            with self._precision.autocast():
                 loss = self._objective(*part, 1 / n_parts)
-            self._scaler.scale(loss).backward()
+            self._precision.backward(loss)
             losses.append(loss.detach())
         value = sum(losses[1:], losses[0])
         n_ranks = self.shard[1]
         return value if n_ranks == 1 else distributed.sum_over_ranks(value) / n_ranks
-
-    def _autocast(self) -> AbstractContextManager[Any]:
-        return torch.autocast(
-            self.net.device.type, dtype=self.precision, enabled=self.precision is not None
-        )
