@@ -23,8 +23,8 @@ import report
 from cases import CASES, Case, Problem
 from machine import describe, share_threads, wait_until_idle
 from multilayer.compiled import Kernel
-from multilayer.numpy import clip_by_norm, clip_by_value
-from multilayer.numpy.fast import blas, plan, source, step
+from multilayer.numpy import Batch, take_step
+from multilayer.numpy.fast import blas, plan, source, step, workers
 from peers import numpy_engine, one_thread
 from turns import Turn, ratio_of, take_turns, typical
 
@@ -32,27 +32,21 @@ RESULTS = Path(__file__).parent / "results"
 
 
 def _readable(self: Any, start: int, stop: int, learning_rate: float) -> float:
-    """Take the step of the readable engine: what `Step.take` computes, as it is told."""
-    net, data = self.net, self.source
-    rows = slice(start, stop) if data.order is None else data.order[start:stop]
-    X, targets, weight = data._now
-    value, gradient, caches = net._backpropagate(
-        X[rows],
-        targets[rows],
-        None if weight is None else weight[rows],
-        loss=self._readable_loss,
-        l1=self.l1,
-        l2=self.l2,
-        training=True,
+    """Take the step of the readable engine."""
+    source = self.source
+    rows = slice(start, stop) if source.order is None else source.order[start:stop]
+    X, targets, weight = source._now
+    batch = Batch(X[rows], targets[rows], None if weight is None else weight[rows])
+    return take_step(
+        self.network,
+        self.objective,
+        self._optimizer,
+        self.state,
+        batch,
+        learning_rate,
+        clip=self.clip,
         rng=self.rng,
     )
-    if self.clip_value is not None:
-        gradient = clip_by_value(gradient, self.clip_value)
-    if self.clip_norm is not None:
-        gradient = clip_by_norm(gradient, self.clip_norm)
-    self._optimizer.update(net.parameters, gradient, self.state, learning_rate)
-    net._hidden.update_state(caches)
-    return float(value)
 
 
 @contextmanager
@@ -60,27 +54,18 @@ def readable() -> Iterator[None]:
     """Train with the readable layers, losses and optimizers."""
     build = step.Step.__init__
 
-    def remember(self: Any, net: Any, **settings: Any) -> None:
-        build(self, net, **settings)
-        self._readable_loss, self._optimizer = settings["loss"], settings["optimizer"]
+    def remember(self: Any, *arguments: Any, **settings: Any) -> None:
+        build(self, *arguments, **settings)
+        self._optimizer = settings["optimizer"]
 
     with patch.object(step.Step, "__init__", remember), patch.object(step.Step, "take", _readable):
         yield
 
 
-@contextmanager
-def blas_threads() -> Iterator[None]:
+def blas_threads() -> Any:
     """Let BLAS use its threads in each product, and none of ours."""
-
-    @contextmanager
-    def unlimited() -> Iterator[None]:
-        yield
-
-    with (
-        patch.object(step, "n_rewarding", lambda *_: 1),
-        patch.object(step, "single_threaded", unlimited),
-    ):
-        yield
+    alone = lambda *_, **__: workers.Workers(1, keep_blas=True)  # noqa: E731
+    return patch.object(workers.Workers, "for_batches", alone)
 
 
 PARTS: dict[str, Callable[[], Any]] = {

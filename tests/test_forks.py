@@ -21,7 +21,7 @@ from torch.utils.data import DataLoader
 import multilayer
 from multilayer import Architecture, MLPClassifier, forks
 from multilayer.numpy import MLP
-from multilayer.numpy.fast import blas, step
+from multilayer.numpy.fast import blas, workers
 from multilayer.samples import LazySamples
 from multilayer.torch import SampleDataset
 from multilayer.training import Callback, fit
@@ -316,9 +316,9 @@ def test_a_wait_that_a_signal_ends_leaves_no_lock_taken(fork, monkeypatch):
 
 
 def test_a_training_goes_on_in_a_child_as_in_its_parent(fork, monkeypatch, tmp_path):
-    monkeypatch.setattr(step, "ROWS", 1)
-    monkeypatch.setattr(step, "n_threads", lambda: 2)
-    monkeypatch.setattr(step, "n_rewarding", lambda n_operations, n_available: n_available)
+    monkeypatch.setattr(workers, "ROWS", 1)
+    monkeypatch.setattr(workers, "n_threads", lambda: 2)
+    monkeypatch.setattr(workers, "n_rewarding", lambda n_operations, n_available: n_available)
 
     class Fork(Callback):
         def on_step_end(self, run):

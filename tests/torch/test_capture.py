@@ -454,7 +454,7 @@ def step_on_meta(graphs, net, **settings):
     trainer._data = tuple(t.to("meta") for t in data)
     rows = torch.zeros(16, dtype=torch.int64, device="meta")
     graphs.setattr(torch.Tensor, "new_tensor", from_python)
-    graphs.setattr(trainer, "_autocast", nullcontext)  # which this device has not
+    graphs.setattr(trainer._precision, "autocast", nullcontext)  # which this device has not
     with WatchMeta():
         loss = trainer._step_on(rows)
     assert loss.device.type == "meta"
@@ -504,6 +504,18 @@ class Whole(LazySamples):
         return self.X[rows]
 
 
+class OwnTanh(torch.nn.Tanh):
+    """An activation of one's own, wherever its class says that it comes from."""
+
+    __module__ = torch.nn.Tanh.__module__
+
+
+def with_activation(activation):
+    net = make_net()
+    net.hidden[0][1] = activation
+    return net
+
+
 def hooked():
     net = make_net()
     net.last.register_forward_hook(lambda module, inputs, output: None)
@@ -526,6 +538,8 @@ CASES = {
     "float16": (False, make_net, {"precision": "float16"}),
     "float64": (False, of_float64, {}),
     "own network": (False, lambda: OwnNet(make_net().architecture), {}),
+    "own activation": (False, lambda: with_activation(OwnTanh()), {}),
+    "PyTorch's activation": (True, lambda: with_activation(torch.nn.PReLU()), {}),
     "hook": (False, hooked, {}),
     "hook of a parameter": (False, hooked_at_a_parameter, {}),
     "quantile": (True, make_net, {"loss": Quantile((0.5,))}),

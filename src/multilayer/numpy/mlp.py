@@ -1,4 +1,8 @@
-"""MLP: a network as people hold it, that of an Architecture, with everything checked."""
+"""MLP: a network as people hold it, that of an Architecture, with everything checked.
+
+What it predicts is what `Network.forward` computes; the `Predictor` that does so with many rows is
+held equal to it by the tests.
+"""
 
 from collections.abc import Mapping
 from html import escape
@@ -93,7 +97,7 @@ class MLP:
     def _assemble(self, parameters: Array) -> None:
         """Build the network over this vector."""
         self.network = assemble(self.architecture, parameters)
-        self._predictor = Predictor(self.network)
+        self.predictor = Predictor(self.network)
 
     def __getstate__(self) -> dict[str, Any]:
         return {
@@ -212,7 +216,7 @@ class MLP:
 
     def logits(self, X: object) -> Array:
         """Return the last layer's values before the link function."""
-        return self._predictor.logits(self._samples(X))
+        return self.predictor.logits(self._samples(X))
 
     def features(self, X: object) -> Array:
         """Return ψ(x), the last hidden layer's output: the features that the network has learned.
@@ -220,7 +224,7 @@ class MLP:
         Without hidden layers it is X itself.
         """
         x = self._samples(X)
-        features = self._predictor.features(x)
+        features = self.predictor.features(x)
         return features.copy() if features is x else features  # never the caller's own memory
 
     # What it learns from -------------------------------------------------------------------

@@ -33,6 +33,7 @@ class Net(Protocol):
     architecture: Architecture
     dtype: np.dtype[Any]
     network: Network
+    predictor: Predictor
 
 
 class Trainer:
@@ -84,7 +85,6 @@ class Trainer:
             self.optimizer_state = self.optimizer.initial_state(net.network.parameters)
         else:
             check_deterministic(net.architecture, self.clip)
-        self._predictor = Predictor(net.network)
         self._step: Step | None = None
 
     def check(self, X: object, y: object, weight: object) -> Data:
@@ -107,8 +107,8 @@ class Trainer:
     def begin(self, data: Data, batch_size: int | None = None) -> None:
         """Take the samples that steps are taken on.
 
-        How many threads there are is decided by the rows of a full batch, or else by those of the
-        first batch that comes.
+        How many threads there are is decided by the rows of a full batch, or else by how many there
+        are in all.
         """
         self.finish()
         self._step = Step(
@@ -174,7 +174,7 @@ class Trainer:
     def evaluate(self, data: Data) -> tuple[float, Array]:
         """Return the loss without penalty, in prediction mode, and what the loss takes."""
         X, targets, weight = data
-        z = self._predictor.logits(X)
+        z = self.net.predictor.logits(X)
         p = z if self.loss.takes_logits else self.net.network.link.forward(z)
         return self.loss.value_and_gradient(p, targets, weight)[0], p
 

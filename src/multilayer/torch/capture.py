@@ -17,6 +17,8 @@ from torch.optim import SGD, Adagrad, Adam, AdamW, NAdam, RMSprop
 
 from multilayer.numpy.losses import Loss
 from multilayer.torch import losses
+from multilayer.torch.activations import Exp
+from multilayer.torch.layers import Dropout, Residual
 from multilayer.torch.module import Net
 from multilayer.torch.optimizers import Lion
 
@@ -37,6 +39,16 @@ FUSED = (SGD, Adam, AdamW)
 """Optimizers with one kernel for all parameters, which reads the learning rate from memory."""
 OPTIMIZERS = (*FUSED, NAdam, RMSprop, Adagrad, Lion)
 """Optimizers whose steps can be recorded."""
+MODULES: set[type] = {
+    Dropout,
+    Exp,
+    Residual,
+    *(kind for kind in vars(nn).values() if isinstance(kind, type)),
+}
+"""Modules that do in Python at every step what they did in the first: PyTorch's, and the engine's.
+
+`MLP` is added where it is made; a subclass of any of them is none of them.
+"""
 HOOKS = (
     "_forward_hooks",
     "_forward_pre_hooks",
@@ -58,12 +70,9 @@ def can_capture(net: Net, loss: Loss, optimizer: torch.optim.Optimizer) -> bool:
         net.device.type == DEVICE
         and net.dtype == "float32"
         and type(optimizer) in OPTIMIZERS
-        and loss.name in losses.LOSSES
-        and losses.LOSSES[loss.name].__module__ == losses.__name__
-        and all(
-            type(module).__module__.startswith(("torch.nn.", "multilayer.torch."))
-            for module in net.modules()
-        )
+        and loss.name in losses.FORMULAS
+        and losses.LOSSES[loss.name] is losses.FORMULAS[loss.name]
+        and all(type(module) in MODULES for module in net.modules())
         and not any(getattr(part, name, None) for part in parts for name in HOOKS)
     )
 

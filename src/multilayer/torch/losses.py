@@ -14,7 +14,7 @@ from multilayer.errors import InvalidArgumentError
 from multilayer.numpy.losses import Loss
 from multilayer.registry import Names, Registry
 
-__all__ = ["LOSSES", "mean_loss"]
+__all__ = ["FORMULAS", "LOSSES", "mean_loss"]
 
 Tensor = torch.Tensor
 PerSample = Callable[[Any, Tensor, Tensor], Tensor]
@@ -66,20 +66,20 @@ def _binary_cross_entropy(loss: Any, p: Tensor, y: Tensor) -> Tensor:
     return F.binary_cross_entropy_with_logits(p, y, reduction="none").sum(dim=1)
 
 
-LOSSES: Registry[PerSample] = Registry(
-    Names("loss", []),
-    {
-        "squared_error": _squared_error,
-        "absolute_error": _absolute_error,
-        "huber": _huber,
-        "quantile": _quantile,
-        "poisson": _poisson,
-        "cross_entropy": _cross_entropy,
-        "grouped_cross_entropy": _grouped_cross_entropy,
-        "nll": _nll,
-        "binary_cross_entropy": _binary_cross_entropy,
-    },
-)
+FORMULAS: dict[str, PerSample] = {
+    "squared_error": _squared_error,
+    "absolute_error": _absolute_error,
+    "huber": _huber,
+    "quantile": _quantile,
+    "poisson": _poisson,
+    "cross_entropy": _cross_entropy,
+    "grouped_cross_entropy": _grouped_cross_entropy,
+    "nll": _nll,
+    "binary_cross_entropy": _binary_cross_entropy,
+}
+"""Those of this module."""
+
+LOSSES: Registry[PerSample] = Registry(Names("loss", []), FORMULAS)
 """By a loss's name, a function of the loss, what it takes, and targets: ℓ of each sample."""
 
 

@@ -13,6 +13,7 @@ from multilayer.errors import InvalidArgumentError, InvalidTypeError
 from multilayer.numpy.initializers import INITIALIZERS, Initializer
 from multilayer.numpy.mlp import MLP as NumpyMLP
 from multilayer.registry import resolve
+from multilayer.torch import capture
 from multilayer.torch.activations import OUTPUTS
 from multilayer.torch.layers import hidden_layer
 from multilayer.torch.module import Net
@@ -211,6 +212,9 @@ class MLP(Net):
                     found[f"{i}.{j}.running_mean"] = module.running_mean
                     found[f"{i}.{j}.running_variance"] = module.running_var
         return found
+
+
+capture.MODULES.add(MLP)
 
 
 def find_device(device: str | torch.device) -> torch.device:

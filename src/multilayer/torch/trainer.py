@@ -2,7 +2,6 @@
 
 import math
 from collections.abc import Callable
-from contextlib import AbstractContextManager
 from dataclasses import asdict
 from typing import Any
 
@@ -18,7 +17,7 @@ from multilayer.numpy.clipping import Clip
 from multilayer.numpy.losses import LOSSES, Loss
 from multilayer.numpy.optimizers import LBFGS, Optimizer, resolve_optimizer
 from multilayer.numpy.trainer import check_deterministic
-from multilayer.registry import Names, resolve
+from multilayer.registry import resolve
 from multilayer.samples import Data
 from multilayer.torch import capture, distributed
 from multilayer.torch.average import RunningAverage
@@ -29,6 +28,7 @@ from multilayer.torch.module import Net
 from multilayer.torch.objective import Objective, shares
 from multilayer.torch.optimizers import check_own, clip_gradients, make_optimizer
 from multilayer.torch.placement import as_index, on_host, place, to_device, together, whole
+from multilayer.torch.precision import Precision
 from multilayer.torch.state import (
     module_arrays,
     optimizer_arrays,
@@ -42,7 +42,6 @@ Array = npt.NDArray[Any]
 Tensor = torch.Tensor
 
 PREDICTION_CHUNK = 8192
-PRECISIONS = {"bfloat16": torch.bfloat16, "float16": torch.float16}
 
 
 class Trainer:
@@ -103,16 +102,11 @@ class Trainer:
             for name, value in (("clip_norm", clip_norm), ("clip_value", clip_value))
         )
         self.accumulate = checks.integer(accumulate, "accumulate", "fit")
-        if precision is not None:
-            Names("precision", PRECISIONS).check(precision, "fit")
-        self.precision = None if precision is None else PRECISIONS[precision]
+        self._precision = Precision(precision, net.device)
         self.shard = distributed.shard()
         self._set_optimizer(optimizer)
         seed = int(checks.random_generator(rng, "fit").integers(2**62)) + self.shard[0]
         self._generator = torch.Generator(net.device).manual_seed(seed)  # draws dropout masks
-        self._scaler = torch.amp.GradScaler(
-            net.device.type, enabled=self.precision is torch.float16
-        )
         self._average: RunningAverage | None = None
         if ema is not None:
             self._average = RunningAverage(net, checks.real(ema, "ema", "fit", "(0, 1)"))
@@ -268,7 +262,7 @@ class Trainer:
             raise InvalidArgumentError(msg)
         found = {
             "network": module_arrays(self.net),
-            "scaler": {name: np.array(value) for name, value in self._scaler.state_dict().items()},
+            "scaler": self._precision.arrays(),
             "masks": {"generator": self._generator.get_state().numpy()},
         }
         if self.learning_rate is not None:
@@ -287,7 +281,7 @@ class Trainer:
         if network := part_of(state, "network"):
             set_module_arrays(self.net, network)
         if scaler := part_of(state, "scaler"):
-            self._scaler.load_state_dict({name: array.item() for name, array in scaler.items()})
+            self._precision.set_arrays(scaler)
         if masks := part_of(state, "masks"):
             self._generator.set_state(torch.from_numpy(masks["generator"].copy()))
             # Before the first step the optimizer's group is empty, and leaves no name.
@@ -340,7 +334,7 @@ class Trainer:
         return (
             self.learning_rate is not None
             and self.shard[1] == 1
-            and self.precision is not torch.float16  # the scaler looks at each step's gradients
+            and not self._precision.scales
             and self._torch_optimizer is not self.optimizer  # one's own is left as it is
             and capture.can_capture(self.net, self.loss, self._torch_optimizer)
         )
@@ -365,10 +359,9 @@ class Trainer:
         value = self._backward(batch)
         if self._waits and not torch.isfinite(value):
             return value
-        self._scaler.unscale_(self._torch_optimizer)
+        self._precision.unscale(self._torch_optimizer)
         clip_gradients(self.net.parameters(), self.clip_value, self.clip_norm)
-        self._scaler.step(self._torch_optimizer)
-        self._scaler.update()
+        self._precision.step(self._torch_optimizer)
         if self._average is not None:
             self._average.update(self.net)
         return value
@@ -382,15 +375,10 @@ class Trainer:
         self.net.zero_grad()
         losses = []
         for part in zip(*(t.tensor_split(n_parts) for t in (X, targets, share)), strict=True):
-            with self._autocast():
+            with self._precision.autocast():
                 loss = self._objective(*part, 1 / n_parts)
-            self._scaler.scale(loss).backward()
+            self._precision.backward(loss)
             losses.append(loss.detach())
         value = sum(losses[1:], losses[0])
         n_ranks = self.shard[1]
         return value if n_ranks == 1 else distributed.sum_over_ranks(value) / n_ranks
-
-    def _autocast(self) -> AbstractContextManager[Any]:
-        return torch.autocast(
-            self.net.device.type, dtype=self.precision, enabled=self.precision is not None
-        )

@@ -3,7 +3,8 @@
 import pytest
 
 from multilayer.compiled import Kernel
-from multilayer.numpy.fast import prediction, step
+from multilayer.numpy.fast import prediction
+from multilayer.numpy.fast import workers as workers_module
 
 
 @pytest.fixture(params=["compiled", "plain"])
@@ -18,8 +19,8 @@ def form(request, monkeypatch):
 def workers(request, monkeypatch):
     """Divide each batch among so many workers, however small it is."""
     n = request.param
-    monkeypatch.setattr(step, "ROWS", 1)
-    for module in (step, prediction):
+    monkeypatch.setattr(workers_module, "ROWS", 1)
+    for module in (workers_module, prediction):
         monkeypatch.setattr(module, "n_threads", lambda: n)
         monkeypatch.setattr(module, "n_rewarding", lambda n_operations, n_available: n_available)
     return n

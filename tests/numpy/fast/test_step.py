@@ -16,7 +16,7 @@ from multilayer.numpy.activations.base import Activation
 from multilayer.numpy.fast import blas
 from multilayer.numpy.fast import step as step_module
 from multilayer.numpy.fast import workers as workers_module
-from multilayer.numpy.fast.step import n_rewarding
+from multilayer.numpy.fast.workers import n_rewarding
 from multilayer.numpy.losses import CrossEntropy
 from multilayer.registry import resolve
 from multilayer.samples import LazySamples
@@ -326,7 +326,7 @@ def test_small_work_stays_on_one_thread():
     ],
 )
 def test_who_shares_a_step(n_threads, batch_size, settings, n_workers, blas_alone, monkeypatch):
-    monkeypatch.setattr(step_module, "n_threads", lambda: n_threads)
+    monkeypatch.setattr(workers_module, "n_threads", lambda: n_threads)
     rng = np.random.default_rng(0)
     X, y = rng.normal(size=(batch_size, 700)), rng.integers(10, size=batch_size)
     net = MLP(Architecture(700, (700,), 10, **settings), rng=rng)
@@ -359,15 +359,15 @@ def test_a_divergence_ends_the_threads_and_gives_blas_its_own_back(workers):
 def test_an_interrupt_ends_the_threads_and_gives_blas_its_own_back(workers):
     net = MLP(Architecture(N_IN, (5,), 3), rng=np.random.default_rng(0))
     X, y = problem("cross_entropy", 3)
-    pass_rows, n_passes = step_module._Batch.pass_rows, itertools.count()
+    pass_rows, n_passes = step_module.Step._pass_rows, itertools.count()
 
-    def interrupted(self, part):
-        if part == 0 and next(n_passes) == 3:
+    def interrupted(self, rows):
+        if rows.start == 0 and next(n_passes) == 3:
             raise KeyboardInterrupt
-        pass_rows(self, part)
+        return pass_rows(self, rows)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(step_module._Batch, "pass_rows", interrupted)
+        patch.setattr(step_module.Step, "_pass_rows", interrupted)
         history = fit(net, (X, y), loss="cross_entropy", n_epochs=3, batch_size=10)
     assert history.stopped_by == "interrupt"
     assert_nothing_is_left()

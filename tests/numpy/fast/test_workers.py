@@ -20,12 +20,24 @@ def workers():
     made.stop()
 
 
+@pytest.mark.parametrize("is_alone", [False, True])
 @pytest.mark.parametrize("n", [1, 2, 3])
-def test_each_part_is_done_once(workers, n):
+def test_each_part_is_done_once(workers, n, is_alone, monkeypatch):
+    monkeypatch.setattr(Workers, "is_alone", is_alone)
     done = []
+
+    def work(part):
+        done.append(part)
+        return 10 * part
+
     for _ in range(50):
-        workers.run(done.append, n)
+        assert workers.map(work, range(n)) == [10 * part for part in range(n)]
     assert sorted(done) == sorted(list(range(n)) * 50)
+
+
+def test_there_are_no_more_parts_than_workers(workers):
+    with pytest.raises(ValueError, match="longer"):
+        workers.map(abs, range(4))
 
 
 def test_parts_are_done_by_threads_of_their_own(workers):
@@ -36,7 +48,7 @@ def test_parts_are_done_by_threads_of_their_own(workers):
         names[part] = threading.current_thread().name
         barrier.wait()
 
-    workers.run(work, 3)
+    workers.map(work, range(3))
     assert len(set(names.values())) == 3
 
 
@@ -51,9 +63,9 @@ def test_an_error_is_raised_after_all_have_ended(workers, failing):
         ended.append(part)
 
     with pytest.raises(ZeroDivisionError):
-        workers.run(work, 3)
+        workers.map(work, range(3))
     assert sorted(ended) == sorted({0, 1, 2} - {failing})
-    workers.run(ended.append, 3)  # and they go on
+    workers.map(ended.append, range(3))  # and they go on
     assert len(ended) == 5
 
 
@@ -66,7 +78,7 @@ def test_waiting_is_noticed_and_tried_again(workers, monkeypatch):
     workers._judge(0.03, 0.031)
     assert workers.is_alone
     ran_in = []
-    workers.run(lambda part: ran_in.append(threading.current_thread()), 3)
+    workers.map(lambda part: ran_in.append(threading.current_thread()), range(3))
     assert set(ran_in) == {threading.current_thread()}
     now[0] += module.PAUSE
     assert not workers.is_alone
@@ -95,7 +107,7 @@ def test_a_thread_that_sleeps_is_one_that_waits(workers):
             time.sleep(module.TRIAL)
 
     for _ in range(2):  # the first run is not judged
-        workers.run(work, 2)
+        workers.map(work, range(2))
     assert workers.is_alone
 
 
@@ -109,7 +121,7 @@ def test_a_call_that_is_interrupted_waits_for_the_others(workers):
         ended.append(part)
 
     with pytest.raises(KeyboardInterrupt):
-        workers.run(work, 3)
+        workers.map(work, range(3))
     assert sorted(ended) == [1, 2]
 
 
@@ -120,7 +132,7 @@ def test_threads_that_wait_keep_nothing_alive(workers):
 
     work = Work()
     gone = weakref.ref(work)
-    workers.run(work, 3)
+    workers.map(work, range(3))
     del work
     gc.collect()
     assert gone() is None
@@ -135,12 +147,12 @@ def test_a_child_has_helpers_of_its_own(workers, fork, monkeypatch):
             barrier.wait()
 
         for _ in range(3):
-            workers.run(work, 3)
+            workers.map(work, range(3))
         workers.stop()
         return len(set(names.values())), threading.active_count()
 
     monkeypatch.setattr(module, "TRIAL", float("inf"))  # nobody judges whether they pay
-    workers.run(lambda part: None, 3)
+    workers.map(lambda part: None, range(3))
     assert fork(names_of_threads, seconds=40).result() == (3, 1)
 
 
@@ -163,7 +175,7 @@ def test_a_child_that_is_forked_by_a_step_does_not_wait_for_the_others(fork, end
 
         statuses = []
         try:
-            made.run(work, 3)
+            made.map(work, range(3))
         except RuntimeError as error:
             is_told = str(error) == "a child that is forked by a step cannot end this step"
             os._exit(3 if is_told and os.getpid() != parents else 4)

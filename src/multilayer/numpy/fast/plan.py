@@ -6,29 +6,21 @@ and may overwrite it; the gradient in parameters goes into views of one vector.
 """
 
 from collections.abc import Iterator
-from itertools import pairwise, zip_longest
 from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
 
-from multilayer.numpy.activations import ACTIVATIONS
 from multilayer.numpy.activations.base import Activation
+from multilayer.numpy.activations.rectifiers import Identity
 from multilayer.numpy.blocks import Dropout, Residual
 from multilayer.numpy.fast.criteria import Criterion
-from multilayer.numpy.fast.passes import (
-    add_bias,
-    bias_of,
-    dropout,
-    fastest,
-    passes_of,
-    sum_columns,
-)
+from multilayer.numpy.fast.passes import PASSES, Passes, bias_of, dropout, fastest, passes_of
 from multilayer.numpy.fast.thin import WIDEST, thin_backward, thin_forward
 from multilayer.numpy.layers import Activate, Affine, Layer, Stack
-from multilayer.numpy.network import Network
+from multilayer.numpy.network import Network, Pair
 
-__all__ = ["Plan", "dropout_widths", "fused", "is_by_rows"]
+__all__ = ["Plan", "dropout_widths", "stages_of"]
 
 Array = npt.NDArray[Any]
 
@@ -38,45 +30,40 @@ NARROW = 8
 BLAS rearranges its first operand in large pieces and its second in small ones, which stay in the
 cache; the large matrix x is better the second one (measured, see docs/performance.md).
 """
-Pairs = Iterator[tuple[Array, Array | None]]
 
 
-def fused(layers: tuple[Layer, ...]) -> Iterator[tuple[Layer, Activation | None]]:
-    """Yield layers in order; an affine one with the activation that follows it, if one does."""
-    taken: Layer | None = None
-    for layer, after in zip_longest(layers, layers[1:]):
-        if layer is taken:
-            continue
-        if isinstance(layer, Affine) and isinstance(after, Activate):
-            taken = after
-            yield layer, after.activation
+def stages_of(layer: Layer) -> list[tuple[Layer, Passes]]:
+    """Return the layers that one is made of, in forward order, with stacks opened.
+
+    An affine layer comes with the passes of the activation behind it, which is then no stage of its
+    own, if that has any.
+    """
+    stages: list[tuple[Layer, Passes]] = []
+    alone = PASSES[Identity]
+    for part in _opened(layer):
+        before, behind = stages[-1] if stages else (None, None)
+        passes = passes_of(part.activation) if isinstance(part, Activate) else None
+        if passes is not None and isinstance(before, Affine) and behind is alone:
+            stages[-1] = before, passes
         else:
-            yield layer, None
+            stages.append((part, alone))
+    return stages
 
 
-def is_by_rows(layer: Layer) -> bool:
-    """Return whether a layer treats each sample by itself, so that a batch may be cut in parts."""
-    if isinstance(layer, Residual):
-        return is_by_rows(layer.inner)
-    if isinstance(layer, Stack):
-        return all(is_by_rows(inner) for inner in layer.layers)
-    return layer.by_rows
-
-
-def dropout_widths(layer: Layer) -> list[int]:
-    """Return the width of each dropout layer inside a layer, in forward order."""
-    if isinstance(layer, Residual):
-        return dropout_widths(layer.inner)
+def _opened(layer: Layer) -> list[Layer]:
     if not isinstance(layer, Stack):
-        return []
-    widths: list[int] = []
-    for before, inner in pairwise((layer, *layer.layers)):
-        if isinstance(before, Affine):
-            width = len(before.W)
-        if isinstance(inner, Dropout):
+        return [layer]
+    return [part for inner in layer.layers for part in _opened(inner)]
+
+
+def dropout_widths(network: Network) -> list[int]:
+    """Return the width of each dropout layer, in forward order."""
+    widths, width = [], network.in_features
+    for layer in network.layers:
+        if isinstance(layer, Affine):
+            width = len(layer.W)
+        elif isinstance(layer, Dropout):
             widths.append(width)
-        else:
-            widths += dropout_widths(inner)
     return widths
 
 
@@ -86,49 +73,39 @@ class _Stage(Protocol):
     def backward(self, dy: Array) -> Array | None: ...
 
 
-class _Dense:
-    """a = σ(x Wᵀ + b), written over z; dz over da, then dW = dzᵀ x and dx = dz W."""
+class _Affine:
+    """z = x Wᵀ + b, with the arrays for z and for the gradients."""
 
-    def __init__(
-        self,
-        layer: Affine,
-        activation: Activation,
-        gradients: tuple[Array, Array | None],
-        n_rows: int,
-        need_dx: bool,
-    ) -> None:
+    def __init__(self, layer: Affine, gradients: Pair, n_rows: int, need_dx: bool) -> None:
         out_features, in_features = layer.W.shape
         dtype = layer.W.dtype
-        self.W, self.WT = layer.W, layer.W.T
-        self.b = bias_of(layer.W, layer.b)
+        self.W, self.b = layer.W, bias_of(layer.W, layer.b)
         self.dW, db = gradients  # a gradient in the zeros of a missing bias goes nowhere
         self.db = np.empty(out_features, dtype) if db is None else db
         self.z = np.empty((n_rows, out_features), dtype)
         self.dx = np.empty((n_rows, in_features), dtype) if need_dx else None
+
+
+class _Dense(_Affine):
+    """a = σ(z), written over z; dz over da, then dW = dzᵀ x and dx = dz W."""
+
+    def __init__(self, layer: Affine, passes: Passes, *arrays: Any) -> None:
+        super().__init__(layer, *arrays)
+        self.WT = self.W.T
+        out_features, in_features = self.W.shape
         is_narrow = NARROW * out_features <= in_features
-        self.dWT = np.empty((in_features, out_features), dtype) if is_narrow else None
-        self.activation = activation
-        passes = passes_of(activation)
-        self.is_fused = passes is not None
-        if passes is not None:
-            self.epilogue = passes.forward(fastest)
-            self.backward_pass = passes.backward.fastest
-        else:
-            self.epilogue = add_bias.fastest
-            self.backward_pass = sum_columns.fastest
+        self.dWT = np.empty((in_features, out_features), self.W.dtype) if is_narrow else None
+        self.forward_pass, self.backward_pass = passes.forward(fastest), passes.backward.fastest
 
     def forward(self, x: Array) -> Array:
         z = self.z
         np.dot(x, self.WT, out=z)
-        self.epilogue(z, self.b)
+        self.forward_pass(z, self.b)
         self.x = x
-        self.a = z if self.is_fused else _like(z, self.activation.forward(z))
-        return self.a
+        return z
 
     def backward(self, dy: Array) -> Array | None:
-        if not self.is_fused:
-            dy = _like(dy, self.activation.backward(dy, self.z, self.a))
-        self.backward_pass(dy, self.a, self.db)
+        self.backward_pass(dy, self.z, self.db)
         if self.dWT is None:
             np.dot(dy.T, self.x, out=self.dW)
         else:
@@ -138,18 +115,11 @@ class _Dense:
         return None if dx is None else np.dot(dy, self.W, out=dx)
 
 
-class _Thin:
-    """The last layer z = x Wᵀ + b where it has few outputs: a pass forward and a pass back."""
+class _Thin(_Affine):
+    """The last layer where it has few outputs: a pass forward and a pass back."""
 
-    def __init__(self, layer: Affine, gradients: tuple[Array, Array | None], n_rows: int) -> None:
-        out_features, in_features = layer.W.shape
-        dtype = layer.W.dtype
-        self.W = layer.W
-        self.b = bias_of(layer.W, layer.b)
-        self.dW, db = gradients
-        self.db = np.empty(out_features, dtype) if db is None else db
-        self.z = np.empty((n_rows, out_features), dtype)
-        self.dx = np.empty((n_rows, in_features), dtype)
+    def __init__(self, *arguments: Any) -> None:
+        super().__init__(*arguments)
         self.forward_pass, self.backward_pass = thin_forward.fastest, thin_backward.fastest
 
     def forward(self, x: Array) -> Array:
@@ -157,9 +127,24 @@ class _Thin:
         self.forward_pass(x, self.W, self.b, self.z)
         return self.z
 
-    def backward(self, dy: Array) -> Array:
+    def backward(self, dy: Array) -> Array | None:
         self.backward_pass(dy, self.x, self.W, self.dW, self.db, self.dx)
         return self.dx
+
+
+class _Activation:
+    """a = σ(z), through its own `forward` and `backward`."""
+
+    def __init__(self, activation: Activation) -> None:
+        self.activation = activation
+
+    def forward(self, x: Array) -> Array:
+        self.z = x
+        self.a = _like(x, self.activation.forward(x))
+        return self.a
+
+    def backward(self, dy: Array) -> Array:
+        return _like(dy, self.activation.backward(dy, self.z, self.a))
 
 
 class _Drop:
@@ -182,7 +167,7 @@ class _Drop:
 class _Readable:
     """Any other layer, through its own `forward` and `backward`."""
 
-    def __init__(self, layer: Layer, pairs: Pairs) -> None:
+    def __init__(self, layer: Layer, pairs: Iterator[Pair]) -> None:
         self.layer = layer
         self.gradients = [g for g in next(pairs) if g is not None] if layer.parameters else []
 
@@ -232,22 +217,22 @@ class Plan:
     def __init__(
         self,
         network: Network,
-        gradients: list[tuple[Array, Array | None]],
+        gradients: list[Pair],
         uniforms: list[Array],
         criterion: Criterion,
         n_rows: int,
     ) -> None:
         self._pairs, self._uniforms = iter(gradients), iter(uniforms)
-        self.n_rows = n_rows
-        last = network.last
-        self.dtype = last.W.dtype
+        self.n_rows, self.dtype = n_rows, network.parameters.dtype
         self.criterion = criterion
-        self._is_first = True
+        self._has_input = False
+        self._readable: list[_Readable] = []
         self.stages = self._stages(network.hidden)
+        last = network.last
         if self.stages and len(last.W) <= WIDEST:
-            self.stages.append(_Thin(last, next(self._pairs), n_rows))
+            self.stages.append(_Thin(last, next(self._pairs), n_rows, True))
         else:
-            self.stages.append(self._dense(last, ACTIVATIONS["identity"]))
+            self.stages.append(self._stage(last, PASSES[Identity]))
 
     def run(self, x: Array, targets: Array, share: Array) -> float:
         """Return the loss of the rows, and leave its gradient in the plan's arrays.
@@ -266,33 +251,25 @@ class Plan:
 
     def update_state(self) -> None:
         """Take the last pass's statistics into the layers' state."""
-        for stage in _opened(self.stages):
-            if isinstance(stage, _Readable):
-                stage.layer.update_state(stage.cache)
+        for stage in self._readable:
+            stage.layer.update_state(stage.cache)
 
     def _stages(self, layer: Layer) -> list[_Stage]:
-        """Return the stages of a layer, in forward order."""
+        return [self._stage(part, passes) for part, passes in stages_of(layer)]
+
+    def _stage(self, layer: Layer, passes: Passes) -> _Stage:
+        if isinstance(layer, Affine):
+            need_dx, self._has_input = self._has_input, True
+            return _Dense(layer, passes, next(self._pairs), self.n_rows, need_dx)
         if isinstance(layer, Residual):
             width = layer.parameters[0].shape[1]
-            inner = self._stages(layer.inner)
-            return [_Skip(inner, (self.n_rows, width), self.dtype)]
-        if isinstance(layer, Stack):
-            return [
-                stage
-                for part, activation in fused(layer.layers)
-                for stage in (
-                    [self._dense(part, activation or ACTIVATIONS["identity"])]
-                    if isinstance(part, Affine)
-                    else self._stages(part)
-                )
-            ]
+            return _Skip(self._stages(layer.inner), (self.n_rows, width), self.dtype)
+        if isinstance(layer, Activate):
+            return _Activation(layer.activation)
         if isinstance(layer, Dropout):
-            return [_Drop(layer, next(self._uniforms), self.dtype)]
-        return [_Readable(layer, self._pairs)]
-
-    def _dense(self, layer: Affine, activation: Activation) -> _Dense:
-        need_dx, self._is_first = not self._is_first, False
-        return _Dense(layer, activation, next(self._pairs), self.n_rows, need_dx)
+            return _Drop(layer, next(self._uniforms), self.dtype)
+        self._readable.append(_Readable(layer, self._pairs))
+        return self._readable[-1]
 
 
 def _forward(stages: list[_Stage], x: Array) -> Array:
@@ -301,19 +278,12 @@ def _forward(stages: list[_Stage], x: Array) -> Array:
     return x
 
 
-def _backward(stages: list[_Stage], dy: Array) -> Array | None:
-    gradient: Array | None = dy
-    for stage in reversed(stages):
-        assert gradient is not None
-        gradient = stage.backward(gradient)
-    return gradient
+def _backward(stages: list[_Stage], dy: Any) -> Any:
+    for stage in reversed(stages):  # only the first may return None
+        dy = stage.backward(dy)
+    return dy
 
 
 def _like(array: Array, result: Array) -> Array:
     """Return a result in an array's type: a part of one's own may compute in float64."""
     return np.asarray(result, dtype=array.dtype)
-
-
-def _opened(stages: list[_Stage]) -> Iterator[_Stage]:
-    for stage in stages:
-        yield from _opened(stage.inner) if isinstance(stage, _Skip) else [stage]

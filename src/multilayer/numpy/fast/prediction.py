@@ -12,15 +12,13 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from multilayer.numpy.activations import ACTIVATIONS
-from multilayer.numpy.activations.base import Activation
+from multilayer.numpy.activations.rectifiers import Identity
 from multilayer.numpy.blocks import Dropout, Residual
-from multilayer.numpy.fast.blas import n_threads, single_threaded
-from multilayer.numpy.fast.passes import Form, add_bias, bias_of, fastest, passes_of, plain
-from multilayer.numpy.fast.plan import fused
-from multilayer.numpy.fast.step import n_rewarding
-from multilayer.numpy.fast.workers import Workers
-from multilayer.numpy.layers import Affine, Layer, Stack
+from multilayer.numpy.fast.blas import n_threads
+from multilayer.numpy.fast.passes import PASSES, Form, Passes, bias_of, fastest, plain
+from multilayer.numpy.fast.plan import stages_of
+from multilayer.numpy.fast.workers import Workers, n_rewarding
+from multilayer.numpy.layers import Activate, Affine, Layer
 from multilayer.numpy.network import Network
 from multilayer.samples import LazySamples, reader
 
@@ -36,7 +34,7 @@ PIECE_BYTES = 2**24
 
 
 class Predictor:
-    """Computes a network's features and logits; it holds no arrays but the network's own.
+    """`Network.forward` in prediction mode; it holds no arrays but the network's own.
 
     Parameters
     ----------
@@ -44,34 +42,32 @@ class Predictor:
     """
 
     def __init__(self, network: Network) -> None:
-        self._hidden, self._last = network.hidden, network.last
+        self._network = network
         self._n_weights = sum(place.stop - place.start for place in network.weight_slices)
-        self._few = self._ways(plain)
-        self._many: tuple[Forward, Forward] | None = None
+        self._few = self._stages(plain)
+        self._many: list[Forward] | None = None
 
     def features(self, x: Array | LazySamples) -> Array:
         """Return the last hidden layer's output of checked samples; x itself if there is none."""
-        return self._compute(x, 0, self._last.W.shape[1])
+        return self._compute(x, self._network.last.W.shape[1], slice(-1))
 
     def logits(self, x: Array | LazySamples) -> Array:
         """Return the last layer's values of checked samples, before the link function."""
-        return self._compute(x, 1, len(self._last.W))
+        return self._compute(x, len(self._network.last.W), slice(None))
 
-    def _ways(self, form: Form) -> tuple[Forward, Forward]:
-        """Return the ways to the features and to the logits."""
-        features = _way(self._hidden, form)
-        last = _dense(self._last, ACTIVATIONS["identity"], form)
-        return features, lambda x: last(features(x))
+    def _stages(self, form: Form) -> list[Forward]:
+        network = self._network
+        return [*_stages(network.hidden, form), _dense(network.last, PASSES[Identity], form)]
 
-    def _compute(self, x: Array | LazySamples, way: int, width: int) -> Array:
-        n_rows, dtype = len(x), self._last.W.dtype
+    def _compute(self, x: Array | LazySamples, width: int, stages: slice) -> Array:
+        n_rows, dtype = len(x), self._network.parameters.dtype
         length = min(PIECE, max(1, PIECE_BYTES // (x.shape[1] * dtype.itemsize)))
         if n_rows <= length:
             with np.errstate(invalid="ignore"):  # BLAS may set the flag for lanes beside the result
-                return self._few[way](np.asarray(x, dtype=dtype))
+                return _forward(self._few[stages], np.asarray(x, dtype=dtype))
         if self._many is None:
-            self._many = self._ways(fastest)
-        forward = self._many[way]
+            self._many = self._stages(fastest)
+        many = self._many[stages]
         out = np.empty((n_rows, width), dtype)
         read = reader(x) if isinstance(x, LazySamples) else None
         starts = itertools.count(0, length)  # each number is taken by one thread only
@@ -88,58 +84,52 @@ class Predictor:
                     else:
                         rows = np.empty((piece.stop - start, x.shape[1]), dtype)
                         read(piece, rows)
-                    out[piece] = forward(rows)
+                    out[piece] = _forward(many, rows)
             except BaseException:
                 failed.append(part)  # the others need not go on
                 raise
 
         n = n_rewarding(2 * n_rows * self._n_weights, n_threads())
-        with np.errstate(invalid="ignore"):
-            if n == 1:
-                work(0)
-                return out
-            with single_threaded():
-                workers = Workers(n)
-                try:
-                    workers.run(work, n)
-                finally:
-                    workers.stop()
+        workers = Workers(n, keep_blas=n == 1)
+        try:
+            with np.errstate(invalid="ignore"):
+                workers.map(work, range(n))
+        finally:
+            workers.stop()
         return out
 
 
-def _way(layer: Layer, form: Form) -> Forward:
-    """Return a layer's way forward in prediction mode."""
-    if isinstance(layer, Residual):
-        inner = _way(layer.inner, form)
-        return lambda x: x + inner(x)
-    if not isinstance(layer, Stack):
-        return lambda x: layer.forward(x)[0]
-    ways = [
-        _dense(part, activation or ACTIVATIONS["identity"], form)
-        if isinstance(part, Affine)
-        else _way(part, form)
-        for part, activation in fused(layer.layers)
+def _stages(layer: Layer, form: Form) -> list[Forward]:
+    """Return a layer's way forward in prediction mode, stage by stage."""
+    return [
+        _dense(part, passes, form) if isinstance(part, Affine) else _other(part, form)
+        for part, passes in stages_of(layer)
         if not isinstance(part, Dropout)
     ]
 
-    def forward(x: Array) -> Array:
-        for way in ways:
-            x = way(x)
-        return x
 
-    return forward
-
-
-def _dense(layer: Affine, activation: Activation, form: Form) -> Forward:
+def _dense(layer: Affine, passes: Passes, form: Form) -> Forward:
     """Return a = σ(x Wᵀ + b)."""
-    passes = passes_of(activation)
-    WT = layer.W.T
-    b = bias_of(layer.W, layer.b)
-    epilogue = form(add_bias) if passes is None else passes.forward(form)
+    WT, b, forward_pass = layer.W.T, bias_of(layer.W, layer.b), passes.forward(form)
 
     def forward(x: Array) -> Array:
         z = np.dot(x, WT)
-        epilogue(z, b)
-        return z if passes is not None else activation.forward(z)
+        forward_pass(z, b)
+        return z
 
     return forward
+
+
+def _other(layer: Layer, form: Form) -> Forward:
+    if isinstance(layer, Residual):
+        inner = _stages(layer.inner, form)
+        return lambda x: x + _forward(inner, x)
+    if isinstance(layer, Activate):
+        return layer.activation.forward
+    return lambda x: layer.forward(x)[0]
+
+
+def _forward(stages: list[Forward], x: Array) -> Array:
+    for stage in stages:
+        x = stage(x)
+    return x

@@ -74,11 +74,25 @@ class Source:
 
     def mass(self, start: int, stop: int) -> float:
         """Return the sum of the weights at these places of the order, or how many there are."""
-        weight = self.weights_of(start, stop)
+        weight = self._weights_of(start, stop)
         return float(stop - start) if weight is None else float(weight.sum(dtype=np.float64))
 
-    def weights_of(self, start: int, stop: int) -> Array | None:
-        """Return the weights at these places of the order, if there are any."""
+    def take_shares(self, start: int, stop: int, out: Array) -> bool:
+        """Write each place's share wᵢ/Σw of the mean into `out`; return whether any has a weight.
+
+        Where no weights were given, `out` keeps the equal shares that it has.
+        """
+        weight = self._weights_of(start, stop)
+        if weight is None:
+            return True
+        largest = weight.max()
+        if largest <= 0:
+            return False
+        np.divide(weight, largest, out=out)  # a sum of large weights could overflow
+        out /= out.sum()
+        return True
+
+    def _weights_of(self, start: int, stop: int) -> Array | None:
         weight = self._now[2]
         if weight is None:
             return None

@@ -5,6 +5,7 @@ the workers found of their rows, adds them up on the way, and changes parameters
 `start` to `stop`.
 """
 
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -12,9 +13,10 @@ import numpy as np
 import numpy.typing as npt
 
 from multilayer.compiled import kernel
+from multilayer.numpy.clipping import Clip, clip_by_norm
 from multilayer.numpy.optimizers import SGD, Adam, AdamW, Optimizer, State
 
-__all__ = ["Update", "add_penalty", "add_up", "update_of"]
+__all__ = ["Update", "add_penalty", "add_up", "clip_in_place", "update_of"]
 
 Array = npt.NDArray[Any]
 Update = Callable[[Array, int, int, int, float], None]
@@ -63,6 +65,19 @@ def add_penalty(gradient, parameters, start, stop, l1, l2):  # type: ignore[no-u
         squares += of_block
         sizes += size
     return 0.5 * l2 * squares + l1 * sizes
+
+
+def clip_in_place(gradient: Array, clip: Clip) -> None:
+    """Clip a gradient, as `Clip` does."""
+    norm, value = clip.norm, clip.value
+    if value is not None:
+        np.clip(gradient, -value, value, out=gradient)
+    if norm is not None:
+        square = float(np.dot(gradient, gradient))
+        if not 0 < square < math.inf:  # squares that vanish or overflow
+            gradient[:] = clip_by_norm(gradient, norm)
+        elif math.sqrt(square) > norm:
+            gradient *= norm / math.sqrt(square)
 
 
 def _plain(optimizer: Optimizer, parameters: Array, state: State) -> Update:

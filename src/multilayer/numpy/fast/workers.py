@@ -10,15 +10,24 @@ thread does all parts, in the same order and with the same result, until a new t
 import os
 import threading
 import time
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack, suppress
+from functools import partial
+from typing import Any, TypeVar
 
 import numpy as np
 
-from multilayer.numpy.fast import blas
+from multilayer.numpy.fast.blas import limit_this_thread, n_threads, single_threaded
 
-__all__ = ["Workers"]
+__all__ = ["Workers", "n_parts", "n_rewarding"]
 
+P = TypeVar("P")
+R = TypeVar("R")
+
+WORK = 1e7
+"""Floating-point operations below which a thread is not worth waking: about 0.3 ms of one core."""
+ROWS = 16
+"""Rows of a batch that a worker gets at least: products of fewer waste a core."""
 TRIAL = 0.02
 """Seconds of work after which it is judged whether several threads pay."""
 PAYS = 0.9
@@ -28,6 +37,19 @@ PAUSE = 1.0
 LONGEST_PAUSE = 8.0
 
 
+def n_rewarding(n_operations: float, n_available: int) -> int:
+    """Return how many of the available threads so many floating-point operations reward."""
+    return max(1, min(n_available, int(n_operations / WORK)))
+
+
+def n_parts(n_rows: int, n_operations: float, n_available: int) -> int:
+    """Return among how many of the available threads a batch is divided.
+
+    `n_operations` are those for each of its rows.
+    """
+    return max(1, min(n_rewarding(n_rows * n_operations, n_available), n_rows // ROWS))
+
+
 class Workers:
     """The calling thread and n − 1 helpers.
 
@@ -35,21 +57,22 @@ class Workers:
     ----------
     n : int
         How many threads there are in all.
+    keep_blas : bool
+        Whether BLAS keeps threads of its own meanwhile, which is for a worker that is alone.
 
     Examples
     --------
-    >>> parts = [0, 0, 0]
-    >>> def work(part):
-    ...     parts[part] += part
     >>> workers = Workers(3)
-    >>> workers.run(work, 3)
+    >>> workers.map(abs, [3, -4, 5])
+    [3, 4, 5]
     >>> workers.stop()
-    >>> parts
-    [0, 1, 2]
     """
 
-    def __init__(self, n: int) -> None:
+    def __init__(self, n: int, *, keep_blas: bool = False) -> None:
         self.n = n
+        self._exit = ExitStack()
+        if not keep_blas:
+            self._exit.enter_context(single_threaded())
         self._call_helpers()
         self._has_run = False
         self._elapsed = self._worked = 0.0
@@ -61,25 +84,38 @@ class Workers:
         """Whether the calling thread does all parts for the time being."""
         return time.perf_counter() < self._alone_until
 
-    def run(self, work: Callable[[int], None], n: int) -> None:
-        """Call ``work(part)`` for n parts, side by side, and return when all are done.
+    @classmethod
+    def for_batches(cls, n_rows: int, n_operations: float, *, by_rows: bool) -> "Workers":
+        """Return those that batches of so many rows reward, if they may be cut by rows.
+
+        `n_operations` are those for each row.
+        """
+        rewarding = n_rewarding(n_rows * n_operations, n_threads())
+        n = n_parts(n_rows, n_operations, rewarding) if by_rows else 1
+        # Where a batch cannot be cut, or has rows for few of many cores, BLAS uses the others.
+        if rewarding >= 2 and (not by_rows or 4 * n <= rewarding):
+            return cls(1, keep_blas=True)
+        return cls(n)
+
+    def map(self, work: Callable[[P], R], parts: Sequence[P]) -> list[R]:
+        """Call ``work(part)`` for at most n parts, side by side; return what all of them return.
 
         An exception in any of them is raised here, after all have ended.
         """
+        if len(parts) == 1:
+            return [work(parts[0])]
         if self.is_alone:
-            for part in range(n):
-                work(part)
-            return
+            return [work(part) for part in parts]
         if self._process != os.getpid():  # a child has the memory of its parent, not the threads
             self._call_helpers()
         started = time.perf_counter()
         worked = time.thread_time()
         begun: list[_Helper] = []
         try:
-            for helper in self._helpers[: n - 1]:
-                helper.begin(work)
+            for helper, part in zip(self._helpers[: len(parts) - 1], parts[1:], strict=True):
+                helper.begin(partial(work, part))
                 begun.append(helper)
-            work(0)
+            first = work(parts[0])
         finally:
             worked = time.thread_time() - worked
             for helper in begun:
@@ -88,9 +124,10 @@ class Workers:
             if helper.error is not None:
                 raise helper.error
         self._judge(time.perf_counter() - started, worked)
+        return [first, *(helper.result for helper in begun)]
 
     def _call_helpers(self) -> None:
-        self._helpers = [_Helper(part) for part in range(1, self.n)]
+        self._helpers = [_Helper(number) for number in range(1, self.n)]
         self._process = os.getpid()
 
     def _judge(self, elapsed: float, worked: float) -> None:
@@ -110,29 +147,30 @@ class Workers:
         self._elapsed = self._worked = 0.0
 
     def stop(self) -> None:
-        """End the helpers, each after what it is at."""
+        """End the helpers, each after what it is at, and give BLAS back its own threads."""
         helpers, self._helpers = self._helpers, []
         for helper in helpers:
             helper.stop()
         self.n = 1
+        self._exit.close()
 
 
 class _Helper:
     """A thread that waits for work."""
 
-    def __init__(self, part: int) -> None:
-        self.part = part
-        self.work: Callable[[int], None] | None = None
+    def __init__(self, number: int) -> None:
+        self.call: Callable[[], Any] | None = None
+        self.result: Any = None
         self.error: BaseException | None = None
         self.worked = 0.0
         self.called, self.done = threading.Lock(), threading.Lock()
         self.called.acquire()
         self.done.acquire()
-        self.thread = threading.Thread(target=self._serve, name=f"multilayer-{part}", daemon=True)
+        self.thread = threading.Thread(target=self._serve, name=f"multilayer-{number}", daemon=True)
         self.thread.start()
 
-    def begin(self, work: Callable[[int], None]) -> None:
-        self.work, self.error = work, None
+    def begin(self, call: Callable[[], Any]) -> None:
+        self.call, self.error = call, None
         self.called.release()
 
     def wait(self) -> float:
@@ -144,24 +182,24 @@ class _Helper:
         return 0.0
 
     def stop(self) -> None:
-        self.work = None
+        self.call = None
         with suppress(RuntimeError):  # called already, by a run that was interrupted
             self.called.release()
         self.thread.join()
 
     def _serve(self) -> None:
-        blas.limit_this_thread()
+        limit_this_thread()
         # What overflows shows in the loss, which the loop looks at.
         with np.errstate(over="ignore", invalid="ignore"):
             while True:
                 self.called.acquire()
-                if self.work is None:
+                if self.call is None:
                     return
                 started = time.thread_time()
                 try:
-                    self.work(self.part)
+                    self.result = self.call()
                 except BaseException as error:
                     self.error = error
-                self.work = None  # a thread that waits keeps nothing alive
+                self.call = None  # a thread that waits keeps nothing alive
                 self.worked = time.thread_time() - started
                 self.done.release()
