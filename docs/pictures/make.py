@@ -1,4 +1,4 @@
-"""Draws the pictures of the README: ``python docs/pictures/make.py``, with the extra ``[plot]``."""
+"""Draws the README's picture: ``python docs/pictures/make.py``, with the extra ``[plot]``."""
 
 import warnings
 from pathlib import Path
@@ -12,16 +12,8 @@ from sklearn.exceptions import ConvergenceWarning
 
 from multilayer import MLPClassifier, plots
 from multilayer.data import toy
-from multilayer.inspection import measure_activations
 
 HERE = Path(__file__).parent
-
-
-def save(name: str) -> None:
-    """Write the current figure, with a white ground for pages that are dark."""
-    figure = plt.gcf()
-    figure.savefig(HERE / f"{name}.png", dpi=130, pil_kwargs={"optimize": True})
-    plt.close(figure)
 
 
 def spirals() -> tuple[npt.NDArray[np.float64], npt.NDArray[np.int64]]:
@@ -50,16 +42,9 @@ def networks(n_starts: int = 10) -> dict[str, MLPClassifier]:
 def decision_boundaries() -> None:
     """Draw what 1, 2 and 4 hidden layers of 3 units can tell apart."""
     plots.decision_boundaries(networks(), *spirals(), resolution=400)
-    save("decision_boundaries")
-
-
-def why_relu() -> None:
-    """Draw what depth does to gradients, measured."""
-    plots.why_relu(measure_activations(rng=np.random.default_rng(0)))
-    save("why_relu")
+    plt.savefig(HERE / "decision_boundaries.png", dpi=130, pil_kwargs={"optimize": True})
 
 
 if __name__ == "__main__":
     mpl.use("Agg")
     decision_boundaries()
-    why_relu()
