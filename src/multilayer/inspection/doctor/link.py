@@ -51,10 +51,10 @@ def _by_loss(case: Case) -> Signs:
     cannot fall below log(1 + (K − 1)/e).
     """
     output, loss, sample = case.net.architecture.output, case.loss, case.training
-    if loss.takes_logits or output not in PROBABILITIES or loss.task == "value":
+    if loss.takes_logits or output not in PROBABILITIES or loss.task == "regression":
         return {}, ""
     truth = np.asarray(loss.truth(sample.targets))
-    if loss.task == "class":
+    if loss.task == "classification":
         perfect = np.eye(case.net.architecture.out_features)[truth]
     else:
         perfect = truth.reshape(len(truth), -1).astype(float)
@@ -108,9 +108,9 @@ def _by_inputs(case: Case) -> Signs:
     """See whether the inputs are themselves probabilities of the classes."""
     X, architecture = case.training.X, case.net.architecture
     n_classes = architecture.out_features
-    if case.loss.task == "labels" and n_classes == 1:
+    if case.loss.task == "multilabel" and n_classes == 1:
         n_classes = 2
-    is_one_each = case.loss.task != "value" and architecture.in_features == n_classes > 1
+    is_one_each = case.loss.task != "regression" and architecture.in_features == n_classes > 1
     furthest = float(np.abs(X.sum(axis=1) - 1).max())
     if not is_one_each or X.min() < 0 or furthest > ROUNDING:
         return {}, ""

@@ -34,7 +34,7 @@ class Loss:
     takes_logits : bool
         True where p are the logits, the values before the output's link function: the loss then
         holds that function itself. False where p are the network's outputs.
-    task : {"class", "labels", "value"}
+    task : {"classification", "multilabel", "regression"}
         What is predicted: one class of several, any number of labels, or real values.
 
     Notes
@@ -46,7 +46,7 @@ class Loss:
     name: ClassVar[str]
     outputs: ClassVar[tuple[str, ...]]
     takes_logits: ClassVar[bool]
-    task: ClassVar[Literal["class", "labels", "value"]]
+    task: ClassVar[Literal["classification", "multilabel", "regression"]]
     formula: ClassVar[str]
 
     def __call__(
