@@ -9,15 +9,16 @@ import numpy as np
 import numpy.typing as npt
 
 from multilayer import checks
-from multilayer.cli.notes import line_of, note
-from multilayer.data import Note, Table
+from multilayer.cli.notes import note, noting
+from multilayer.data import Table
 from multilayer.data.entries import Entries
 from multilayer.data.notation import Notation
 from multilayer.errors import InvalidArgumentError, InvalidDataError
-from multilayer.model import Categorical, Classes, Targets, Values
+from multilayer.model import Targets
+from multilayer.model.numeric import read_numbers
 from multilayer.registry import Names
 
-__all__ = ["MOST_CLASSES", "Rows", "matrix_of", "truth", "with_target"]
+__all__ = ["MOST_CLASSES", "Rows", "truth", "with_target"]
 
 Array = npt.NDArray[Any]
 
@@ -109,13 +110,10 @@ def truth(entries: Entries, targets: Targets | None) -> Array:
 
     A missing one is None or NaN.
     """
-    if isinstance(targets, Classes) and targets.classes.dtype.kind not in "iuf":
-        classes = targets.classes.tolist()
-        codes, names = entries.categories()
-        known = Categorical("", tuple(map(str, classes))).places(names).tolist()
-        own = [classes[place] if place >= 0 else n for place, n in zip(known, names, strict=True)]
-        return np.array([*own, None], dtype=object)[codes]  # the last for −1
-    return _read(entries, targets.notation if isinstance(targets, Values) else None)[0]
+    with noting() as said:
+        if targets is None:
+            return read_numbers(entries, said)[0]
+        return targets.from_entries(entries, said)
 
 
 def _targets(table: Table, target: str, asked: str | None) -> tuple[Array, str, Notation | None]:
@@ -143,7 +141,8 @@ def _targets(table: Table, target: str, asked: str | None) -> tuple[Array, str, 
     if task != "regression" and are_names:
         texts = [each if each is None else str(each) for each in entries.objects()]
         return np.array(texts, dtype=object), "classification", None
-    y, notation = _read(entries, decimal=decimal)
+    with noting() as said:
+        y, notation = read_numbers(entries, said, decimal=decimal)
     present = y[~np.isnan(y)]
     has_fractions = bool((present != np.rint(present)).any())
     n_kinds = len(np.unique(present))
@@ -162,31 +161,6 @@ def _targets(table: Table, target: str, asked: str | None) -> tuple[Array, str, 
 
 def _are_dates(entries: Entries) -> bool:
     return entries.find_date_format() is not None
-
-
-def matrix_of(table: Table) -> Array:
-    """Return a table of numbers as a matrix, with notes of what is none or is open to doubt."""
-    decimal = table.shown_decimal()
-    return np.column_stack([_read(table[n], None, decimal)[0] for n in table.columns])
-
-
-def _read(
-    entries: Entries, notation: Notation | None = None, decimal: str | None = None
-) -> tuple[Array, Notation]:
-    """Return entries as numbers, with notes, and how they are written: by default as it fits."""
-    notes = []
-    if notation is None:
-        found = entries.find_notation(decimal, is_asked=True)
-        notation = (found and found.notation) or Notation()
-        where = entries.column, entries.origin.table
-        notes = [
-            Note(*where, says, kind if kind.startswith("numeric") else "")
-            for says, kind in (found.doubts if found else ())
-        ]
-    numbers = entries.numbers(notation, notes)
-    for each in notes:
-        note(line_of(each))
-    return numbers, notation
 
 
 def with_target(table: Table, y: Array, target: str) -> tuple[Table, Array]:

@@ -23,8 +23,8 @@ from multilayer.estimators.base import BaseMLP
 from multilayer.estimators.documentation import documented
 from multilayer.estimators.settings import check_takes_steps
 from multilayer.estimators.validation import checked_weights, plain_targets
-from multilayer.model import Classes, ClassGroups, Labels
-from multilayer.numpy import BinaryCrossEntropy, CrossEntropy, GroupedCrossEntropy, Loss
+from multilayer.model import Classes, ClassGroups, Labels, Targets
+from multilayer.numpy import Loss
 from multilayer.training import Metric
 from multilayer.training.metrics import accuracy
 
@@ -218,14 +218,13 @@ class MLPClassifier(ClassifierMixin, BaseMLP):  # type: ignore[misc]
         """
         y = plain_targets(y, "y", are_numbers=False)
         predicted = self.predict(X)
-        measure = accuracy if isinstance(self._targets, ClassGroups) else accuracy_score
+        measure = accuracy if isinstance(self.classes_, list) else accuracy_score
         return float(measure(y, predicted, sample_weight=sample_weight))
 
     def _take_targets(self, y: Array, *, reset: bool, incremental: bool) -> None:
         if not hasattr(self, "classes_") or not (self.warm_start or incremental):
-            self._targets = _targets_of(y)
-            self.classes_ = self._targets.classes
-        elif self.warm_start and not isinstance(self._targets, ClassGroups):
+            self._targets, self.classes_ = _targets_of(y)
+        elif self.warm_start and not isinstance(self.classes_, list):
             self._check_same(y)
         else:
             self._check_targets(y)
@@ -241,7 +240,7 @@ class MLPClassifier(ClassifierMixin, BaseMLP):  # type: ignore[misc]
             raise InvalidDataError(msg)
 
     def _check_targets(self, y: Array) -> None:
-        if isinstance(self._targets, ClassGroups):
+        if isinstance(self.classes_, list):
             return  # encoding refuses what is not among them
         classes = unique_labels(y)
         if len(np.setdiff1d(classes, self.classes_, assume_unique=True)):
@@ -252,11 +251,7 @@ class MLPClassifier(ClassifierMixin, BaseMLP):  # type: ignore[misc]
             raise InvalidDataError(msg)
 
     def _loss(self) -> Loss:
-        if isinstance(self._targets, ClassGroups):
-            return GroupedCrossEntropy(self._targets.sizes, self.label_smoothing)
-        if self._targets.out_features > 1 and isinstance(self._targets, Classes):
-            return CrossEntropy(self.label_smoothing)
-        return BinaryCrossEntropy(self.label_smoothing)
+        return self._targets.loss(self.label_smoothing)
 
     def _weights(self, X: Any, y: Any, sample_weight: Any, name: str) -> Array | None:
         return checked_weights(X, y, sample_weight, self.class_weight, name)
@@ -265,11 +260,11 @@ class MLPClassifier(ClassifierMixin, BaseMLP):  # type: ignore[misc]
         return Metric(partial(accuracy, sample_weight=weight), higher_is_better=True)
 
     def _strata(self, targets: Array) -> Array | None:
-        is_binary = isinstance(self._targets, Classes) and self._targets.is_binary
+        is_binary = self._targets.classes is not None and self._targets.out_features == 1
         return targets.astype(bool) if is_binary else None
 
     def _are_alone(self, targets: Array) -> Array:
-        if not isinstance(self._targets, Classes):
+        if self._targets.classes is None:
             return super()._are_alone(targets)
         places = targets.ravel().astype(np.intp)
         return np.bincount(places)[places] == 1
@@ -280,14 +275,16 @@ class MLPClassifier(ClassifierMixin, BaseMLP):  # type: ignore[misc]
         return tags
 
 
-def _targets_of(y: Array) -> Any:
-    """Return what checked targets are: classes, labels, or several targets with classes."""
+def _targets_of(y: Array) -> tuple[Targets, Any]:
+    """Return what checked targets are, and their classes as scikit-learn has them."""
     if y.ndim == 1:
         check_classification_targets(y)
-        return Classes(unique_labels(y))
+        classes = unique_labels(y)
+        return Classes(classes), classes
     if y.dtype.kind in "biuf" and np.isin(y, (0, 1)).all():
-        return Labels(y.shape[1])
+        return Labels(y.shape[1]), np.arange(y.shape[1])
     columns = [np.array(column.tolist()) for column in y.T]  # each of a type of its own
     for column in columns:
         check_classification_targets(column)
-    return ClassGroups([np.unique(column) for column in columns])
+    groups = [np.unique(column) for column in columns]
+    return ClassGroups(groups), groups

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from multilayer.errors import InvalidArgumentError, InvalidTypeError
 from multilayer.model import Model
+from multilayer.plots.models import opened
 from multilayer.plots.style import BLUE, GREY, ORANGE, one_axes
 from multilayer.training import History
 
@@ -91,6 +92,7 @@ def history(source: Any, *, ax: "Axes | None" = None) -> "Axes":
 
 def _history_of(source: Any) -> History:
     """Return what was measured in each epoch."""
+    source = opened(source)
     if isinstance(source, History):
         return source
     if isinstance(source, Model):

@@ -8,8 +8,8 @@ import numpy as np
 from multilayer.inspection.doctor.case import Case
 from multilayer.inspection.doctor.finding import Finding
 from multilayer.inspection.doctor.measures import constant_logits
-from multilayer.inspection.doctor.patient import LOSS_OF_OUTPUT
-from multilayer.numpy import LOSSES, Loss
+from multilayer.model import loss_of_output
+from multilayer.numpy import Loss
 
 __all__ = ["link_applied_twice"]
 
@@ -83,7 +83,7 @@ def _guessing(case: Case, wrong: float) -> float:
 
 def _loss_of_logits(case: Case) -> Loss | None:
     output = case.net.architecture.output
-    return LOSSES[LOSS_OF_OUTPUT[output]]() if output in PROBABILITIES else None
+    return loss_of_output(output) if output in PROBABILITIES else None
 
 
 def _by_history(case: Case) -> Signs:
