@@ -65,7 +65,7 @@ def _predictions(model: Model, X: Any) -> dict[str, list[Any]]:
         columns = {"prediction": predicted.tolist()}
     else:
         columns = {f"prediction {i}": each.tolist() for i, each in enumerate(predicted.T)}
-    if targets is not None and targets.classes is not None:
+    if targets is not None and targets.has_one_class:
         for name, each in zip(targets.classes, targets.probabilities(outputs).T, strict=True):
             columns[f"probability {name}"] = each.tolist()
     return columns

@@ -13,6 +13,7 @@ from multilayer.cli.notes import note, noting
 from multilayer.data import Table
 from multilayer.data.entries import Entries
 from multilayer.data.notation import Notation
+from multilayer.data.split import are_alone, split_rows
 from multilayer.errors import InvalidArgumentError, InvalidDataError
 from multilayer.model import Targets
 from multilayer.model.numeric import read_numbers
@@ -210,21 +211,13 @@ def _classes(entries: Entries, y: Array) -> Array:
 
 def _divided(file: Path, y: Array, task: str, test: float, seed: int) -> tuple[Array, Array]:
     """Return the rows to train on and to test on: each class in both, if it has rows for that."""
-    from sklearn.model_selection import train_test_split
-
-    rows, rare = np.arange(len(y)), np.empty(0, np.intp)
-    strata = None
+    strata = kept = None
     if task == "classification":
-        _, places, counts = np.unique(y, return_inverse=True, return_counts=True)
-        rare, rows = rows[counts[places] < 2], rows[counts[places] >= 2]
-        fits = min(test, 1 - test) * len(rows) >= np.count_nonzero(counts >= 2)
-        strata = y[rows] if fits else None
-    try:
-        train, held_out = train_test_split(rows, test_size=test, random_state=seed, stratify=strata)
-    except ValueError as error:
-        msg = f"{file} cannot be divided to train and to test on: {error}"
-        raise InvalidDataError(msg) from error
-    train = np.concatenate([train, rare])
+        kept = are_alone(y)
+        n_classes = len(np.unique(y[~kept]))
+        strata = y if min(test, 1 - test) * np.count_nonzero(~kept) >= n_classes else None
+    subject = f"{file} cannot be divided to train and to test on"
+    train, held_out = split_rows(len(y), test, seed, strata, kept=kept, subject=subject)
     if len(held_out) < 2 or len(train) < LEAST_ROWS:
         msg = (
             f"{file} must leave {LEAST_ROWS} rows to train on and 2 to test on; with --test "

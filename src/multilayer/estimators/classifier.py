@@ -18,12 +18,13 @@ from sklearn.utils.multiclass import (
 )
 from sklearn.utils.validation import check_is_fitted
 
+from multilayer.data.split import are_alone
 from multilayer.errors import InvalidArgumentError, InvalidDataError
 from multilayer.estimators.base import BaseMLP
 from multilayer.estimators.documentation import documented
 from multilayer.estimators.settings import check_takes_steps
 from multilayer.estimators.validation import checked_weights, plain_targets
-from multilayer.model import Classes, ClassGroups, Labels, Targets
+from multilayer.model import Classes, ClassGroups, Labels
 from multilayer.numpy import Loss
 from multilayer.training import Metric
 from multilayer.training.metrics import accuracy
@@ -223,7 +224,8 @@ class MLPClassifier(ClassifierMixin, BaseMLP):  # type: ignore[misc]
 
     def _take_targets(self, y: Array, *, reset: bool, incremental: bool) -> None:
         if not hasattr(self, "classes_") or not (self.warm_start or incremental):
-            self._targets, self.classes_ = _targets_of(y)
+            self._targets = _targets_of(y)
+            self.classes_ = self._targets.classes
         elif self.warm_start and not isinstance(self.classes_, list):
             self._check_same(y)
         else:
@@ -260,14 +262,11 @@ class MLPClassifier(ClassifierMixin, BaseMLP):  # type: ignore[misc]
         return Metric(partial(accuracy, sample_weight=weight), higher_is_better=True)
 
     def _strata(self, targets: Array) -> Array | None:
-        is_binary = self._targets.classes is not None and self._targets.out_features == 1
+        is_binary = self._targets.has_one_class and self._targets.out_features == 1
         return targets.astype(bool) if is_binary else None
 
     def _are_alone(self, targets: Array) -> Array:
-        if self._targets.classes is None:
-            return super()._are_alone(targets)
-        places = targets.ravel().astype(np.intp)
-        return np.bincount(places)[places] == 1
+        return are_alone(targets) if self._targets.has_one_class else super()._are_alone(targets)
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
@@ -275,16 +274,14 @@ class MLPClassifier(ClassifierMixin, BaseMLP):  # type: ignore[misc]
         return tags
 
 
-def _targets_of(y: Array) -> tuple[Targets, Any]:
-    """Return what checked targets are, and their classes as scikit-learn has them."""
+def _targets_of(y: Array) -> Any:
+    """Return what checked targets are: classes, labels, or several targets with classes."""
     if y.ndim == 1:
         check_classification_targets(y)
-        classes = unique_labels(y)
-        return Classes(classes), classes
+        return Classes(unique_labels(y))
     if y.dtype.kind in "biuf" and np.isin(y, (0, 1)).all():
-        return Labels(y.shape[1]), np.arange(y.shape[1])
+        return Labels(y.shape[1])
     columns = [np.array(column.tolist()) for column in y.T]  # each of a type of its own
     for column in columns:
         check_classification_targets(column)
-    groups = [np.unique(column) for column in columns]
-    return ClassGroups(groups), groups
+    return ClassGroups([np.unique(column) for column in columns])

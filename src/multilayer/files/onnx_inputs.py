@@ -19,15 +19,7 @@ Array = npt.NDArray[Any]
 
 
 class InputForm(ABC):
-    """What one kind of inputs is to ONNX.
-
-    Parameters
-    ----------
-    inputs : Inputs
-        Of that kind.
-    dtype : numpy.dtype
-        The network's.
-    """
+    """What one kind of inputs is to ONNX, for a network of this dtype."""
 
     inputs: Any
 
@@ -44,13 +36,7 @@ class InputForm(ABC):
 
     @abstractmethod
     def read(self, X: Any) -> Any:
-        """Return samples that both the model and `feed` take.
-
-        Raises
-        ------
-        InvalidDataError
-            If they are none of this model.
-        """
+        """Return samples, checked, that both the model and `feed` take."""
 
     @abstractmethod
     def feed(self, samples: Any) -> dict[str, Array]:
@@ -151,17 +137,10 @@ INPUT_FORMS: dict[str, type[InputForm]] = {Numbers.kind: NumbersForm, Columns.ki
 
 
 def form_of(model: Model) -> InputForm:
-    """Return the form of a model's inputs.
-
-    Raises
-    ------
-    InvalidArgumentError
-        If they have none.
-    """
+    """Return the form of a model's inputs, if their kind has one."""
     kind = model.inputs.kind
     if kind not in INPUT_FORMS:
-        msg = (
-            f"inputs of kind {kind!r} have no ONNX form; those that have: {', '.join(INPUT_FORMS)}"
-        )
+        known = ", ".join(INPUT_FORMS)
+        msg = f"inputs of kind {kind!r} have no ONNX form; those that have: {known}"
         raise InvalidArgumentError(msg)
     return INPUT_FORMS[kind](model.inputs, model.net.dtype)

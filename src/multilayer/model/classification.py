@@ -49,7 +49,7 @@ class Classes(Targets):
 
     kind = "classes"
     task = "classification"
-    classes: Array
+    has_one_class = True
 
     def __init__(self, classes: Array) -> None:
         if classes.ndim != 1 or not len(classes) or not (classes[:-1] < classes[1:]).all():
@@ -140,6 +140,7 @@ class ClassGroups(Targets):
 
     def __init__(self, groups: Sequence[Array]) -> None:
         self.groups = [Classes(classes) for classes in groups]
+        self.classes = list(groups)
         # One class that is the only one still has two outputs, of which one is never right.
         self.sizes = tuple(max(len(classes), 2) for classes in groups)
         self.out_features = sum(self.sizes)
@@ -204,6 +205,7 @@ class Labels(Targets):
     output = "sigmoid"
 
     def __init__(self, n_labels: int) -> None:
+        self.classes = np.arange(n_labels)
         self.out_features = n_labels
 
     def __repr__(self) -> str:

@@ -34,8 +34,10 @@ class Targets(ABC):
         How many outputs the network has.
     output_names : tuple of str
         What each output is called; empty if outputs have no names.
-    classes : array of shape (n_classes,) or None
-        The classes of which each sample has one; None if it has none, or several.
+    classes : array of shape (n_classes,), list of array or None
+        The classes in order; of labels their numbers, of several targets a list, one for each.
+    has_one_class : bool
+        Whether a sample has one of `classes`, each with a column of `probabilities`.
     notation : Notation or None
         How the training targets wrote their numbers, if they came as text.
     """
@@ -45,7 +47,8 @@ class Targets(ABC):
     output: str
     out_features: int
     output_names: tuple[str, ...] = ()
-    classes: Array | None = None
+    classes: Any = None
+    has_one_class: ClassVar[bool] = False
     notation: Notation | None = None
 
     @abstractmethod

@@ -88,7 +88,7 @@ def class_probabilities(model: Any, X: Any, owner: str) -> Prediction:
     if isinstance(model, Model):
         if model.targets is None:
             return of_outputs(model.net, model(X), owner)
-        if model.targets.classes is None:
+        if not model.targets.has_one_class:
             kind = type(model.targets).__name__
             msg = f"model of {owner} must tell classes apart; got a Model of {kind}"
             raise InvalidArgumentError(msg)

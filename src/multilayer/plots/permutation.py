@@ -230,8 +230,9 @@ def _named_score(model: Any, scoring: Any) -> Score:
     scorer = get_scorer(Names("scoring", get_scorer_names()).check(scoring, "importance"))
     estimator = model
     if not hasattr(model, "fit"):
-        classes = getattr(getattr(model, "targets", None), "classes", None)
-        estimator = (_Predictor if classes is None else _Classifier)(model)
+        targets = getattr(model, "targets", None)
+        has_one_class = targets is not None and targets.has_one_class
+        estimator = (_Classifier if has_one_class else _Predictor)(model)
     return lambda X, y: scorer(estimator, X, y)
 
 

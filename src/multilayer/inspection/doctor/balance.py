@@ -58,7 +58,7 @@ def class_imbalance(case: Case) -> Iterator[Finding]:
 def _name(case: Case, number: int) -> int | str:
     """Return the class itself, where the model knows it; else its number."""
     targets = case.model.targets
-    if targets is None or targets.classes is None:
+    if targets is None or not targets.has_one_class:
         return number
     name = targets.classes[number]
     return int(name) if isinstance(name, np.integer) else str(name)
