@@ -40,7 +40,7 @@ def hyperplane(
 
     Parameters
     ----------
-    model : Hyperplane, MLP, Model or estimator
+    model : Hyperplane, MLP, Model, estimator or path
         A line, or a model of two inputs without hidden layers, whose line it is.
     X : array of shape (n_samples, 2), optional
         Points, each with its way to the line. Up to 12 have the distance written beside them.

@@ -26,7 +26,7 @@ def history(source: Any, *, ax: "Axes | None" = None) -> "Axes":
 
     Parameters
     ----------
-    source : History, estimator or Model
+    source : History, estimator, Model or path
         What `fit` has returned; a fitted estimator, of scikit-learn too; or a model whose
         information holds a history, as that of a file does.
     ax : matplotlib Axes, optional

@@ -38,7 +38,7 @@ def network_diagram(model: Any, *, max_units: int = 10, ax: "Axes | None" = None
 
     Parameters
     ----------
-    model : MLP, Model or estimator
+    model : MLP, Model, estimator or path
         A network of either engine, or what holds one. A Model's columns and classes, and an
         estimator's, name the inputs and outputs that are drawn.
     max_units : int

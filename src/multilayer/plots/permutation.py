@@ -55,7 +55,7 @@ def importance(
 
     Parameters
     ----------
-    model : estimator, Model, MLP or callable
+    model : estimator, Model, MLP, path or callable
         What predicts; where `scoring` is None, all but estimators and Models of one value a sample
         must tell classes apart.
     X : array or table of shape (n_samples, in_features)
