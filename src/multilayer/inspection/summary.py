@@ -132,7 +132,8 @@ def summary(
     Parameters
     ----------
     net_or_architecture : MLP, Model, estimator or Architecture
-        A network of either engine, or what holds one; of an architecture alone the numbers are float32.
+        A network of either engine, or what holds one; of an architecture alone the numbers are
+        float32.
     input : array, tensor or tuple of int, optional
         Samples, or the shape of such: (n_samples, in_features), or with further axes that are
         flattened. Only its shape is looked at. None is one sample.

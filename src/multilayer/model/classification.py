@@ -59,14 +59,17 @@ class Classes(Targets):
         self.is_binary = len(classes) <= 2
         self.output = "sigmoid" if self.is_binary else "softmax"
         self.out_features = 1 if self.is_binary else len(classes)
-        # One output is the probability of the second of two classes.
-        self.output_names = tuple(map(str, classes[-self.out_features :]))
 
     def __repr__(self) -> str:
         return f"{len(self.classes):,} classes"
 
     def __str__(self) -> str:
         return f"one of {len(self.classes):,} classes: {listed(self.classes)}"
+
+    @property
+    def output_names(self) -> tuple[str, ...]:
+        # One output is the probability of the second of two classes.
+        return tuple(map(str, self.classes[-self.out_features :]))
 
     def encode(self, y: Array) -> Array:
         """Return the place of each class; of two classes, as a column of 0 and 1.

@@ -68,9 +68,7 @@ class Values(Targets):
         return f"{self.n_targets:,} value{'s' * (self.n_targets > 1)}{each}"
 
     def __str__(self) -> str:
-        each = f", each as {self.n_each:,} quantiles" if self.n_each > 1 else ""
-        scaled = "" if self.mean is None else ", y = mean + scale · output"
-        return f"{self.n_targets:,} value{'s' * (self.n_targets > 1)}{each}{scaled}"
+        return f"{self!r}{'' if self.mean is None else ', y = mean + scale · output'}"
 
     def encode(self, y: Array) -> Array:
         y = checks.number_array(y, "y").reshape(len(y), self.n_targets)

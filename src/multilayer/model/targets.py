@@ -32,8 +32,6 @@ class Targets(ABC):
         The link function that the network's architecture has: see ``OUTPUTS``.
     out_features : int
         How many outputs the network has.
-    output_names : tuple of str
-        What each output is called; empty if outputs have no names.
     classes : array of shape (n_classes,), list of array or None
         The classes in order; of labels their numbers, of several targets a list, one for each.
     has_one_class : bool
@@ -46,10 +44,14 @@ class Targets(ABC):
     task: ClassVar[str]
     output: str
     out_features: int
-    output_names: tuple[str, ...] = ()
     classes: Any = None
     has_one_class: ClassVar[bool] = False
     notation: Notation | None = None
+
+    @property
+    def output_names(self) -> tuple[str, ...]:
+        """What each output is called; empty if outputs have no names."""
+        return ()
 
     @abstractmethod
     def encode(self, y: Array) -> Array:
