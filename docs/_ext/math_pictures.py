@@ -71,7 +71,7 @@ def loss(part: type[Loss]) -> Callable[[Any], None] | None:
         values, gradient = each.per_sample(np.stack([p, 0 * p], axis=1), np.zeros(len(p), np.intp))
         label, target = "logit of the target's class, the other's is 0", ""
     else:
-        y = 1.0 if each.task == "labels" else 1.0 if name == "poisson" else 0.0
+        y = 1.0 if each.task == "multilabel" else 1.0 if name == "poisson" else 0.0
         values, gradient = each.per_sample(p[:, np.newaxis], np.full((len(p), 1), y))
         label = "logit z" if each.takes_logits else "prediction ŷ"
         target = f", target {y:g}"

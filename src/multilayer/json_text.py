@@ -8,9 +8,11 @@ from typing import Any
 
 from multilayer.errors import InvalidArgumentError
 
-__all__ = ["printable", "read_json"]
+__all__ = ["listed", "printable", "read_json"]
 
 MAX_DEPTH = 100
+N_LISTED = 10
+"""Of a long list, and the last one."""
 TOO_DEEP = f"the JSON is nested too deeply: more than {MAX_DEPTH} levels"
 
 
@@ -86,3 +88,17 @@ def printable(text: str) -> str:
     'naïve\\x1b[2J'
     """
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+
+
+def listed(values: Iterable[Any]) -> str:
+    """Join values by commas; of many the first ones and the last one, and how many there are.
+
+    Examples
+    --------
+    >>> listed(range(100))
+    '0, 1, 2, 3, 4, 5, 6, 7, 8, 9, …, 99 (100)'
+    """
+    texts = [str(value) for value in values]
+    if len(texts) > N_LISTED + 1:
+        texts = [*texts[:N_LISTED], "…", f"{texts[-1]} ({len(texts):,})"]
+    return ", ".join(texts)

@@ -85,8 +85,8 @@ def test_show_tells_a_program(path):
         (Classes(np.arange(100)), "one of 100 classes: 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, …, 99 (100)"),
         (ClassGroups([np.arange(2), np.array(["a", "b"])]), "2 targets: one of 0, 1; one of a, b"),
         (Labels(4), "any of 4 labels"),
-        (Values(2, n_each=3), "2 values, each as 3 quantiles"),
-        (Values(1, mean=[1], scale=[2]), "1 values, y = mean + scale · output"),
+        (Values(2, n_each=3), "2 values of 3 quantiles"),
+        (Values(1, mean=[1], scale=[2]), "1 value, y = mean + scale · output"),
     ],
 )
 def test_show_says_what_outputs_mean(tmp_path, targets, text):

@@ -100,7 +100,7 @@ def observe_loss(loss):
         if hasattr(chosen, "sizes"):
             sizes = chosen.sizes or (6,)
             y = np.column_stack([rng.integers(size, size=4) for size in sizes])
-        elif chosen.task == "class":
+        elif chosen.task == "classification":
             y = rng.integers(6, size=4)
         else:
             y = rng.uniform(size=(4, 6 // len(getattr(chosen, "quantiles", (0,)))))

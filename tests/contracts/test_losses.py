@@ -95,7 +95,7 @@ def test_its_attributes_are_of_the_kinds_that_others_rely_on(name):
     assert loss.outputs
     assert set(loss.outputs) <= set(OUTPUTS)
     assert type(loss.takes_logits) is bool
-    assert loss.task in ("class", "labels", "value")
+    assert loss.task in ("classification", "multilabel", "regression")
 
 
 def test_what_it_takes_is_what_it_says(name):
@@ -113,9 +113,9 @@ def test_what_it_takes_is_what_it_says(name):
 def test_its_prediction_is_of_its_task(name):
     p = np.random.default_rng(4).normal(size=(N, K))
     predicted = LOSSES[name]().predict(p)
-    if LOSSES[name].task == "class":
+    if LOSSES[name].task == "classification":
         assert predicted.tolist() == [row.index(max(row)) for row in p.tolist()]
-    elif LOSSES[name].task == "labels":
+    elif LOSSES[name].task == "multilabel":
         # A label is likely where its logit is positive.
         assert predicted.tolist() == [[int(z > 0) for z in row] for row in p.tolist()]
     else:

@@ -62,5 +62,5 @@ def test_columns_are_taken_as_vectors(name):
 
 
 def test_every_task_has_default_metrics_that_exist():
-    assert set(DEFAULT_METRICS) == {"class", "labels", "value"}
+    assert set(DEFAULT_METRICS) == {"classification", "multilabel", "regression"}
     assert {name for names in DEFAULT_METRICS.values() for name in names} <= set(METRICS)

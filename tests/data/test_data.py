@@ -5,8 +5,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn import datasets
+from sklearn.model_selection import train_test_split
 
 from multilayer.data import Batches, load_digits, split_validation
+from multilayer.data.split import are_alone, split_rows
 from multilayer.errors import InvalidDataError
 
 
@@ -91,3 +93,26 @@ def test_digits_are_scikit_learns_split_and_standardised():
     assert digits.X_train.dtype == digits.X_test.dtype == np.float32
     again = load_digits()
     np.testing.assert_array_equal(again.X_test, digits.X_test)
+
+
+@pytest.mark.parametrize("stratified", [False, True])
+def test_rows_are_split_as_by_scikit_learn(stratified):
+    classes = np.repeat([0, 1, 2], [25, 15, 10])
+    strata = classes if stratified else None
+    kept = np.isin(np.arange(50), [3, 30])
+    expected = train_test_split(
+        np.flatnonzero(~kept),
+        test_size=0.3,
+        random_state=7,
+        stratify=classes[~kept] if stratified else None,
+    )
+    training, held_out = split_rows(50, 0.3, np.random.RandomState(7), strata, kept=kept)
+    assert training.tolist() == [*expected[0], 3, 30]
+    assert held_out.tolist() == expected[1].tolist()
+    with pytest.raises(InvalidDataError, match=r"^x cannot be divided: "):
+        split_rows(1, 0.3, 7, subject="x cannot be divided")
+
+
+def test_what_is_alone_in_its_class():
+    assert are_alone(np.array(["b", "a", "b", "c"])).tolist() == [False, True, False, True]
+    assert are_alone(np.array([[1.0], [0.0], [1.0]])).tolist() == [False, True, False]

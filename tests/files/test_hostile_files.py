@@ -343,15 +343,15 @@ LIES = {
         "hidden_features must be at most 10,000 widths; got 1,000,000",
     ),
     "no normalisation": (with_field("architecture", normalization=None), "must have shape"),
-    "inputs of no kind": (with_field("inputs", kind="words"), "inputs must be an object of kind"),
-    "inputs a list": (with_text("inputs", lambda _: "[]"), "inputs must be an object of kind"),
+    "inputs of no kind": (with_field("inputs", kind="words"), "kind of inputs must be one of num"),
+    "inputs a list": (with_text("inputs", lambda _: "[]"), "inputs must be an object with a"),
     "names in a text": (with_field("inputs", names="ab"), "names of inputs must be a list"),
     "a name missing": (with_field("inputs", names=["a"]), "must be 2 strings, one an"),
     "a name that is none": (with_field("inputs", names=["a", 1]), "must be 2 strings"),
     "no columns": (columns_of(), "columns must be at least one"),
     "columns in an object": (
         inputs_of(columns={}, missing=[]),
-        "columns of inputs must be a list; got dict",
+        "columns of inputs must be a list; got {}",
     ),
     "columns with a mean": (
         with_text(
@@ -409,8 +409,8 @@ LIES = {
     "an old column with more": (old_columns_of(OLD_NUMERIC | {"x": 1}), "a numeric column must"),
     "two columns of one name": (columns_of(NUMERIC, A_OR_B | {"name": "n"}), "with a name each"),
     "information a list": (with_text("information", lambda _: "[]"), "must be a dict; got list"),
-    "targets of no kind": (targets_of(kind="code"), "targets must be of a kind among classes"),
-    "targets a list": (with_text("targets", lambda _: "[]"), "targets must be of a kind among"),
+    "targets of no kind": (targets_of(kind="code"), "kind of targets must be one of classes"),
+    "targets a list": (with_text("targets", lambda _: "[]"), "targets must be an object with"),
     "10^12 quantiles": (
         targets_of(kind="values", n_each=10**12, mean=None, scale=None, notation=None),
         "targets of Model need 0 outputs",
@@ -419,7 +419,7 @@ LIES = {
         targets_of(kind="values", n_each=1, mean=[0], scale=[0], notation=None),
         "mean and scale of Values must be given together, scale > 0",
     ),
-    "labels with more": (targets_of(kind="labels", n=10**12), "targets must have the entries []"),
+    "labels with more": (targets_of(kind="labels", n=10**12), "targets must have nothing else"),
     "classes out of order": (
         targets_of(kind="classes", dtype="int8", values=[2, 1]),
         "classes must be a vector, in order, each once",

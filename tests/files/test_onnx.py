@@ -96,7 +96,7 @@ def test_targets(path, kind, dtype):
             expected = {"outputs": model(X)}
         elif kind == "groups":
             expected = {f"probabilities_{i}": p for i, p in enumerate(model.predict_proba(X))}
-        elif hasattr(model.targets, "probabilities"):
+        elif model.targets is not None and model.targets.task != "regression":
             expected = {"probabilities": model.predict_proba(X)}
         else:
             expected = {"values": model.predict(X).reshape(n, -1)}
@@ -208,8 +208,8 @@ def test_an_activation_without_a_form_is_refused_by_name(path, monkeypatch):
 
 
 def test_wrong_arguments(path, monkeypatch):
-    with pytest.raises(InvalidTypeError, match=r"must be a multilayer\.model\.Model; got MLP"):
-        export_onnx(path, make_model().net)
+    with pytest.raises(InvalidTypeError, match=r"^model of export_onnx must be a network, a Model"):
+        export_onnx(path, 3)
     monkeypatch.setattr("multilayer.files.onnx.MAX_BYTES", 100)
     with pytest.raises(InvalidArgumentError, match="an ONNX file holds less than 2 GB"):
         export_onnx(path, make_model())

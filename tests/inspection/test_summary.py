@@ -10,6 +10,7 @@ from torch.utils.flop_counter import FlopCounterMode
 from multilayer import Architecture
 from multilayer.errors import InvalidDataError, InvalidTypeError
 from multilayer.inspection import summary
+from multilayer.model import Model
 from multilayer.numpy import MLP
 from multilayer.torch import MLP as TorchMLP
 from multilayer.torch import Residual
@@ -150,6 +151,13 @@ def test_refused_networks():
     with pytest.raises(InvalidTypeError) as caught:
         summary(torch.nn.Linear(2, 2))
     assert str(caught.value) == (
-        "net_or_architecture of summary must be an Architecture or an MLP of either engine; got "
+        "net_or_architecture of summary must be an Architecture, an MLP of either engine, a Model "
+        "or an estimator; got "
         "Linear"
     )
+
+
+def test_what_holds_a_network_is_as_good():
+    net = MLP(EVERYTHING, dtype="float64")
+    assert summary(Model(net)).rows == summary(net).rows
+    assert summary(Model(net)).parameter_bytes == 8 * EVERYTHING.n_parameters

@@ -29,7 +29,7 @@ CLASSES = ("cross_entropy", "nll")
 
 def draw_targets(loss, n_samples, out_features, rng):
     """Targets of a loss's kind, one a row."""
-    if loss.task == "class":
+    if loss.task == "classification":
         return rng.integers(out_features, size=n_samples)
     n_targets = out_features // len(getattr(loss, "quantiles", (0,)))
     return rng.integers(2, size=(n_samples, n_targets)).astype(float)
@@ -452,8 +452,8 @@ def test_inputs_may_be_read_only_and_are_not_changed(loss, rng):
 def test_predictions_have_the_form_of_targets(loss, rng):
     p = rng.normal(size=(5, 3))
     found = loss.predict(p)
-    assert found.shape == ((5,) if loss.task == "class" else (5, 3))
-    assert (found.dtype.kind == "i") == (loss.task in ("class", "labels"))
+    assert found.shape == ((5,) if loss.task == "classification" else (5, 3))
+    assert (found.dtype.kind == "i") == (loss.task != "regression")
 
 
 def test_the_interface_itself_computes_nothing():

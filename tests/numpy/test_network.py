@@ -596,7 +596,7 @@ def test_wrong_settings_of_the_loss_are_refused(build, refusal):
 
 def targets_of(loss, rng, n_samples, out_features):
     """Draw targets of a loss's kind."""
-    if loss.task == "class":
+    if loss.task == "classification":
         return rng.integers(out_features, size=n_samples)
     return rng.integers(2, size=(n_samples, out_features)).astype(float)
 

@@ -17,6 +17,7 @@ from multilayer.errors import (
     InvalidTypeError,
     MissingPackageError,
 )
+from multilayer.files import save_model
 from multilayer.model import Classes, Columns, Model, Numbers, Values
 from multilayer.numpy import MLP
 from multilayer.plots.models import (
@@ -188,3 +189,15 @@ def test_a_grid_of_the_plane():
     assert xx[0].tolist() == [0, 0.5, 1]
     assert yy[:, 0].tolist() == [10, 11, 12]
     assert points[1].tolist() == [0.5, 10]
+
+
+def test_a_models_file_is_read(tmp_path):
+    classes, values = Classes(np.arange(2)), Values(1)
+    paths = tmp_path / "classes", str(tmp_path / "values")
+    of_classes, of_values = Model(network(1, "sigmoid"), classes), Model(network(1), values)
+    for path, model in zip(paths, (of_classes, of_values), strict=True):
+        save_model(path, model)
+        assert np.array_equal(model_of(path, "test")(X), model(X))
+    found = class_probabilities(paths[0], X, "test").probabilities
+    assert np.array_equal(found, of_classes.predict_proba(X))
+    assert np.array_equal(predicted_values(paths[1], X, "test"), of_values.predict(X))

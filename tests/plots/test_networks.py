@@ -81,7 +81,7 @@ class TestDiagram:
 
     def test_what_has_no_network_is_refused(self):
         with pytest.raises(InvalidTypeError, match="model of network_diagram must be a network"):
-            network_diagram("model.safetensors")
+            network_diagram(3)
         with pytest.raises(InvalidArgumentError, match="max_units of network_diagram"):
             network_diagram(network(2, 1), max_units=1)
 
@@ -135,7 +135,7 @@ class TestComputationGraph:
         for given in (net, graph(net), Model(net)):
             assert computation_graph(given, ax=ax) is ax
         with pytest.raises(InvalidTypeError, match="net_or_tensor of graph must be an MLP"):
-            computation_graph("net")
+            computation_graph(3)
 
 
 @pytest.fixture(scope="module")

@@ -180,7 +180,7 @@ class TestResiduals:
         with pytest.raises(InvalidDataError, match="one value a sample"):
             residuals(network(), X, Y)
         with pytest.raises(InvalidTypeError):
-            residuals("model", X, Y)
+            residuals(3, X, Y)
 
 
 def accuracy(model, X, y):

@@ -138,11 +138,11 @@ def problem(loss="cross_entropy", n_samples=N_SAMPLES):
     rng = np.random.default_rng(0)
     X = rng.normal(size=(n_samples, 6)).astype(np.float32)
     kind = LOSSES[loss]()
-    if kind.task == "class":
+    if kind.task == "classification":
         return X, rng.integers(3, size=n_samples)
     y = (
         rng.integers(2, size=(n_samples, 3))
-        if kind.task == "labels"
+        if kind.task == "multilabel"
         else rng.random((n_samples, 3))
     )
     return X, y

@@ -30,7 +30,7 @@ class LogCosh(scratch.Loss):
     name = "log_cosh"
     outputs = ("identity",)
     takes_logits = False
-    task = "value"
+    task = "regression"
     formula = "sum log cosh r"
     def per_sample(self, p, targets):
         r = p - targets

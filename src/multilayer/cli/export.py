@@ -9,7 +9,6 @@ from rich.console import Console
 from multilayer.cli import options
 from multilayer.errors import InvalidArgumentError
 from multilayer.files import export_onnx, load_model
-from multilayer.model import Columns
 
 __all__ = ["export"]
 
@@ -38,7 +37,7 @@ def export(
         markup=False,
         soft_wrap=True,
     )
-    if isinstance(model.inputs, Columns):
+    if model.inputs.takes_tables:
         Console().print(
             "an input for each column, under its name; a missing entry is NaN among numbers and "
             "dates, and an empty string among categories; dates are seconds since 1970",

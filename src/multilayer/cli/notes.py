@@ -9,7 +9,7 @@ from rich.console import Console
 
 from multilayer.data import Note, TableWarning
 
-__all__ = ["line_of", "note", "notes"]
+__all__ = ["line_of", "note", "notes", "noting"]
 
 
 HINTS = {
@@ -24,6 +24,17 @@ HINTS = {
 def note(text: str) -> None:
     """Print a line beside the results."""
     Console(stderr=True).print(f"note: {text}", highlight=False, markup=False, soft_wrap=True)
+
+
+@contextmanager
+def noting() -> Iterator[list[Note]]:
+    """Print what is said of columns, in a line each: before the error, if there is one."""
+    said: list[Note] = []
+    try:
+        yield said
+    finally:
+        for each in said:
+            note(line_of(each))
 
 
 @contextmanager

@@ -15,7 +15,7 @@ from multilayer.cli.notes import notes
 from multilayer.cli.reading import read
 from multilayer.cli.samples import ModelFile, inputs_of
 from multilayer.files import load_model
-from multilayer.model import Classes, Model
+from multilayer.model import Model
 
 __all__ = ["predict"]
 
@@ -65,7 +65,7 @@ def _predictions(model: Model, X: Any) -> dict[str, list[Any]]:
         columns = {"prediction": predicted.tolist()}
     else:
         columns = {f"prediction {i}": each.tolist() for i, each in enumerate(predicted.T)}
-    if isinstance(targets, Classes):
+    if targets is not None and targets.has_one_class:
         for name, each in zip(targets.classes, targets.probabilities(outputs).T, strict=True):
             columns[f"probability {name}"] = each.tolist()
     return columns

@@ -9,15 +9,17 @@ import numpy as np
 import numpy.typing as npt
 
 from multilayer import checks
-from multilayer.cli.notes import line_of, note
-from multilayer.data import Note, Table
+from multilayer.cli.notes import note, noting
+from multilayer.data import Table
 from multilayer.data.entries import Entries
 from multilayer.data.notation import Notation
+from multilayer.data.split import are_alone, split_rows
 from multilayer.errors import InvalidArgumentError, InvalidDataError
-from multilayer.model import Categorical, Classes, Targets, Values
+from multilayer.model import Targets
+from multilayer.model.numeric import read_numbers
 from multilayer.registry import Names
 
-__all__ = ["MOST_CLASSES", "Rows", "matrix_of", "truth", "with_target"]
+__all__ = ["MOST_CLASSES", "Rows", "truth", "with_target"]
 
 Array = npt.NDArray[Any]
 
@@ -109,13 +111,10 @@ def truth(entries: Entries, targets: Targets | None) -> Array:
 
     A missing one is None or NaN.
     """
-    if isinstance(targets, Classes) and targets.classes.dtype.kind not in "iuf":
-        classes = targets.classes.tolist()
-        codes, names = entries.categories()
-        known = Categorical("", tuple(map(str, classes))).places(names).tolist()
-        own = [classes[place] if place >= 0 else n for place, n in zip(known, names, strict=True)]
-        return np.array([*own, None], dtype=object)[codes]  # the last for −1
-    return _read(entries, targets.notation if isinstance(targets, Values) else None)[0]
+    with noting() as said:
+        if targets is None:
+            return read_numbers(entries, said)[0]
+        return targets.from_entries(entries, said)
 
 
 def _targets(table: Table, target: str, asked: str | None) -> tuple[Array, str, Notation | None]:
@@ -143,7 +142,8 @@ def _targets(table: Table, target: str, asked: str | None) -> tuple[Array, str, 
     if task != "regression" and are_names:
         texts = [each if each is None else str(each) for each in entries.objects()]
         return np.array(texts, dtype=object), "classification", None
-    y, notation = _read(entries, decimal=decimal)
+    with noting() as said:
+        y, notation = read_numbers(entries, said, decimal=decimal)
     present = y[~np.isnan(y)]
     has_fractions = bool((present != np.rint(present)).any())
     n_kinds = len(np.unique(present))
@@ -162,31 +162,6 @@ def _targets(table: Table, target: str, asked: str | None) -> tuple[Array, str, 
 
 def _are_dates(entries: Entries) -> bool:
     return entries.find_date_format() is not None
-
-
-def matrix_of(table: Table) -> Array:
-    """Return a table of numbers as a matrix, with notes of what is none or is open to doubt."""
-    decimal = table.shown_decimal()
-    return np.column_stack([_read(table[n], None, decimal)[0] for n in table.columns])
-
-
-def _read(
-    entries: Entries, notation: Notation | None = None, decimal: str | None = None
-) -> tuple[Array, Notation]:
-    """Return entries as numbers, with notes, and how they are written: by default as it fits."""
-    notes = []
-    if notation is None:
-        found = entries.find_notation(decimal, is_asked=True)
-        notation = (found and found.notation) or Notation()
-        where = entries.column, entries.origin.table
-        notes = [
-            Note(*where, says, kind if kind.startswith("numeric") else "")
-            for says, kind in (found.doubts if found else ())
-        ]
-    numbers = entries.numbers(notation, notes)
-    for each in notes:
-        note(line_of(each))
-    return numbers, notation
 
 
 def with_target(table: Table, y: Array, target: str) -> tuple[Table, Array]:
@@ -236,21 +211,13 @@ def _classes(entries: Entries, y: Array) -> Array:
 
 def _divided(file: Path, y: Array, task: str, test: float, seed: int) -> tuple[Array, Array]:
     """Return the rows to train on and to test on: each class in both, if it has rows for that."""
-    from sklearn.model_selection import train_test_split
-
-    rows, rare = np.arange(len(y)), np.empty(0, np.intp)
-    strata = None
+    strata = kept = None
     if task == "classification":
-        _, places, counts = np.unique(y, return_inverse=True, return_counts=True)
-        rare, rows = rows[counts[places] < 2], rows[counts[places] >= 2]
-        fits = min(test, 1 - test) * len(rows) >= np.count_nonzero(counts >= 2)
-        strata = y[rows] if fits else None
-    try:
-        train, held_out = train_test_split(rows, test_size=test, random_state=seed, stratify=strata)
-    except ValueError as error:
-        msg = f"{file} cannot be divided to train and to test on: {error}"
-        raise InvalidDataError(msg) from error
-    train = np.concatenate([train, rare])
+        kept = are_alone(y)
+        n_classes = len(np.unique(y[~kept]))
+        strata = y if min(test, 1 - test) * np.count_nonzero(~kept) >= n_classes else None
+    subject = f"{file} cannot be divided to train and to test on"
+    train, held_out = split_rows(len(y), test, seed, strata, kept=kept, subject=subject)
     if len(held_out) < 2 or len(train) < LEAST_ROWS:
         msg = (
             f"{file} must leave {LEAST_ROWS} rows to train on and 2 to test on; with --test "

@@ -7,11 +7,12 @@ from typing import Annotated, Any, NamedTuple
 
 import typer
 
+from multilayer.cli.notes import noting
 from multilayer.cli.reading import read
-from multilayer.cli.rows import matrix_of, truth, with_target
+from multilayer.cli.rows import truth, with_target
 from multilayer.data import Table, load_digits, load_images
 from multilayer.errors import InvalidDataError, MultilayerError
-from multilayer.model import Columns, Model
+from multilayer.model import Model
 from multilayer.registry import Names
 
 __all__ = [
@@ -122,8 +123,7 @@ def _table(path: Path, table: Table, target: str | None, model: Model) -> Sample
     else:
         target = names[-1]
         guess = f"; the last column, {target}, is used as the target; --target names another"
-    if isinstance(model.inputs, Columns):
-        table = table.without(model.inputs.missing)
+    table = table.without(model.inputs.missing)
     with _telling(guess):
         table, y = with_target(table, truth(table[target], model.targets), target)
         rest = table.select([name for name in names if name != target])
@@ -139,15 +139,13 @@ def inputs_of(table: Table, model: Model, path: Path) -> Any:
         If one is not there, or holds no numbers where the model takes numbers alone.
     """
     names = model.inputs.names or table.columns
-    needed = model.inputs.needed if isinstance(model.inputs, Columns) else names
-    absent = [name for name in needed if name not in table.columns]
+    absent = [name for name in model.inputs.needed if name not in table.columns]
     if absent:
         msg = (
             f"{path} must have all inputs of the model; missing: {', '.join(absent)}; found: "
             f"{', '.join(table.columns)}"
         )
         raise InvalidDataError(msg)
-    table = table.select([name for name in names if name in table.columns])
-    if isinstance(model.inputs, Columns):
-        return table
-    return matrix_of(table)
+    with noting() as said:
+        used = table.select([name for name in names if name in table.columns])
+        return model.inputs.from_table(used, said)

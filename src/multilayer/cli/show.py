@@ -1,7 +1,7 @@
 """``mlp show``: what a model file holds."""
 
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any
@@ -15,23 +15,12 @@ from multilayer.curves import sparklines
 from multilayer.errors import InvalidArgumentError
 from multilayer.files import load_model
 from multilayer.inspection import summary
-from multilayer.json_text import printable
-from multilayer.model import (
-    Classes,
-    ClassGroups,
-    Columns,
-    Inputs,
-    Labels,
-    Model,
-    Numbers,
-    Values,
-)
+from multilayer.json_text import listed, printable
+from multilayer.model import Model
 from multilayer.training import History
 
 __all__ = ["show"]
 
-N_SHOWN = 10
-"""Of a long list, and the last one."""
 N_BLOCKS = 32
 """Of a loss curve."""
 
@@ -85,10 +74,11 @@ def _facts(model: Model, path: Path, size: int) -> dict[str, Any]:
 def _rows(model: Model) -> Iterator[tuple[str, str, str]]:
     """Yield a topic, a name and a value a row; a topic stands in its first row only."""
     topic = "inputs"
-    for name, value in _inputs(model.inputs):
+    for name, value in model.inputs.describe():
         yield topic, name, value
         topic = ""
-    yield "outputs", "", _meaning(model)
+    numbers = f"{model.net.architecture.out_features:,} numbers"
+    yield "outputs", "", numbers if model.targets is None else str(model.targets)
     for topic, entries in model.information.items():
         rows = _history_rows(entries) if topic == "history" else None
         for name, value in rows or _entries("", entries):
@@ -134,46 +124,10 @@ def _entries(name: str, value: Any) -> Iterator[tuple[str, Any]]:
         yield from _entries(f"{name}.{inner}" if name else inner, entry)
 
 
-def _inputs(inputs: Inputs) -> Iterator[tuple[str, str]]:
-    """Say what raw samples are, and what becomes of them."""
-    if isinstance(inputs, Columns):
-        for column in inputs.columns:
-            yield column.name, str(column)
-    elif isinstance(inputs, Numbers):
-        yield "columns", str(inputs.in_features) if inputs.names is None else _listed(inputs.names)
-        scaling = "x" if inputs.mean is None else "(x − mean)"
-        yield "scaling", scaling if inputs.scale is None else f"{scaling} / scale"
-
-
-def _meaning(model: Model) -> str:
-    """Say what the outputs are."""
-    targets = model.targets
-    if isinstance(targets, Classes):
-        return f"one of {len(targets.classes):,} classes: {_listed(targets.classes)}"
-    if isinstance(targets, ClassGroups):
-        groups = (f"one of {_listed(classes)}" for classes in targets.classes)
-        return f"{len(targets.classes):,} targets: {'; '.join(groups)}"
-    if isinstance(targets, Labels):
-        return f"any of {targets.out_features:,} labels"
-    if isinstance(targets, Values):
-        each = f", each as {targets.n_each:,} quantiles" if targets.n_each > 1 else ""
-        scaled = "" if targets.mean is None else ", y = mean + scale · output"
-        return f"{targets.n_targets:,} values{each}{scaled}"
-    return f"{model.net.architecture.out_features:,} numbers"
-
-
 def _value(value: Any) -> str:
     """Write a value of JSON in short."""
     if isinstance(value, float):
         return f"{value:.6g}"
     if isinstance(value, list):
-        return f"[{_listed([_value(entry) for entry in value])}]"
+        return f"[{listed([_value(entry) for entry in value])}]"
     return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
-
-
-def _listed(values: Iterable[Any]) -> str:
-    """Join values by commas; of many the first ones and the last one, and how many there are."""
-    texts = [str(value) for value in values]
-    if len(texts) > N_SHOWN + 1:
-        texts = [*texts[:N_SHOWN], "…", f"{texts[-1]} ({len(texts):,})"]
-    return ", ".join(texts)

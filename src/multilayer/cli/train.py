@@ -18,7 +18,7 @@ from multilayer.cli.train_table import table
 from multilayer.data import fingerprint, load_digits, load_images
 from multilayer.errors import DivergenceError
 from multilayer.files import save_model
-from multilayer.model import Classes, Model, Numbers
+from multilayer.model import Classes, Model, Numbers, adopt
 from multilayer.numpy import LBFGS, MLP
 from multilayer.training import Callback, EarlyStopping, History, Progress, Run, fit
 from multilayer.training.progress import shown
@@ -280,7 +280,7 @@ class _Job:
         metrics = ("train_loss", "train_accuracy", "test_loss", "test_accuracy")
         settings = {k: v for k, v in self.settings._asdict().items() if k not in NOT_TOLD}
         return Model(
-            net if isinstance(net, MLP) else net.to_numpy(),
+            adopt(net, "mlp").net,
             Classes(np.arange(10)),
             Numbers(net.architecture.in_features, data.mean, data.scale),
             {

@@ -20,7 +20,7 @@ from multilayer.data import Table, TableWarning
 from multilayer.errors import InvalidArgumentError
 from multilayer.files import save_model
 from multilayer.json_text import printable
-from multilayer.model import Columns, Values
+from multilayer.model import Columns
 from multilayer.numpy import LBFGS
 from multilayer.registry import Names
 from multilayer.training import Progress
@@ -185,7 +185,7 @@ def _report(estimator: Any, rows: Rows, save: Path | None, *, as_json: bool) -> 
         results = _results(estimator, rows)
     if save is not None:
         model = estimator.to_model()
-        if isinstance(model.targets, Values):
+        if rows.task == "regression":
             model.targets.notation = rows.notation
         model.information["metrics"] |= {f"test_{k}": v for k, v in results["test"].items()}
         model.information["data"] |= {"target": results["target"]}

@@ -6,6 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from multilayer import forks
+from multilayer.data.split import split_rows
 
 __all__ = ["Digits", "load_digits"]
 
@@ -44,19 +45,17 @@ def load_digits() -> Digits:
     """
     with forks.imports:
         from sklearn import datasets
-        from sklearn.model_selection import train_test_split
         from sklearn.preprocessing import StandardScaler
 
     bundled = datasets.load_digits()
-    X_train, X_test, y_train, y_test = train_test_split(
-        bundled.data, bundled.target, test_size=0.2, stratify=bundled.target, random_state=0
-    )
-    scaler = StandardScaler().fit(X_train)
+    X, y = bundled.data, bundled.target
+    train, test = split_rows(len(y), 0.2, 0, y)
+    scaler = StandardScaler().fit(X[train])
     return Digits(
-        X_train=scaler.transform(X_train).astype(np.float32),
-        y_train=y_train,
-        X_test=scaler.transform(X_test).astype(np.float32),
-        y_test=y_test,
+        X_train=scaler.transform(X[train]).astype(np.float32),
+        y_train=y[train],
+        X_test=scaler.transform(X[test]).astype(np.float32),
+        y_test=y[test],
         mean=scaler.mean_,
         scale=scaler.scale_,
     )

@@ -1,4 +1,4 @@
-"""Setting samples aside for validation."""
+"""Setting samples aside, to validate or to test on."""
 
 from typing import Any
 
@@ -8,9 +8,70 @@ import numpy.typing as npt
 from multilayer import checks, forks
 from multilayer.errors import InvalidDataError
 
-__all__ = ["split_validation"]
+__all__ = ["are_alone", "split_rows", "split_validation"]
 
 Array = npt.NDArray[Any]
+
+
+def split_rows(
+    n_samples: int,
+    fraction: float,
+    random_state: int | np.random.RandomState,
+    strata: Array | None = None,
+    *,
+    kept: Array | None = None,
+    subject: str = "samples cannot be split",
+) -> tuple[Array, Array]:
+    """Draw the rows to train on and the rows held out, as scikit-learn's `train_test_split`.
+
+    Parameters
+    ----------
+    n_samples : int
+        How many rows there are.
+    fraction : float
+        The share of rows that are held out.
+    random_state : int or numpy.random.RandomState
+        Draws the split.
+    strata : array of shape (n_samples,), optional
+        Both parts get each value in its share of the whole.
+    kept : array of bool, of shape (n_samples,), optional
+        Rows to train on in any case, behind the others.
+    subject : str
+        How the message of an error begins.
+
+    Returns
+    -------
+    training, held_out : array of int
+
+    Raises
+    ------
+    InvalidDataError
+        If a part would be empty, or has fewer rows than there are strata, or a stratum has a single
+        row.
+    """
+    with forks.imports:
+        from sklearn.model_selection import train_test_split
+
+    rows = np.arange(n_samples)
+    always = rows[:0] if kept is None else rows[kept]
+    rows = rows if kept is None else rows[~kept]
+    try:
+        training, held_out = train_test_split(
+            rows,
+            test_size=fraction,
+            stratify=None if strata is None else strata[rows],
+            random_state=random_state,
+        )
+    except ValueError as error:
+        msg = f"{subject}: {error}"
+        raise InvalidDataError(msg) from error
+    return np.append(training, always), held_out
+
+
+def are_alone(classes: Array) -> Array:
+    """Return which samples are the only ones of their class."""
+    _, places, counts = np.unique(classes.ravel(), return_inverse=True, return_counts=True)
+    return np.asarray(counts[places] == 1)
 
 
 def split_validation(
@@ -36,30 +97,20 @@ def split_validation(
     Raises
     ------
     InvalidDataError
-        If a part would be empty, or has fewer rows than there are classes, or a class has a single
-        row.
+        As `split_rows`, if the classes are its strata.
     """
     n_samples = checks.integer(n_samples, "n_samples", "split_validation")
     fraction = checks.real(fraction, "fraction", "split_validation", "(0, 1)")
-    with forks.imports:
-        from sklearn.model_selection import train_test_split
-
-    if classes is not None:
-        labels, counts = np.unique(classes, return_counts=True)
-        if counts.min() < 2:
-            msg = (
-                "a stratified validation split needs at least 2 samples of every class; class "
-                f"{labels[counts.argmin()]} has 1"
-            )
-            raise InvalidDataError(msg)
-    try:
-        training, validation = train_test_split(
-            np.arange(n_samples),
-            test_size=fraction,
-            stratify=classes,
-            random_state=int(rng.integers(2**32)),
+    if classes is not None and (alone := are_alone(classes)).any():
+        msg = (
+            "a stratified validation split needs at least 2 samples of every class; class "
+            f"{classes[alone].min()} has 1"
         )
-    except ValueError as error:
-        msg = f"{n_samples} samples cannot be split with validation {fraction:g}: {error}"
-        raise InvalidDataError(msg) from error
-    return training, validation
+        raise InvalidDataError(msg)
+    return split_rows(
+        n_samples,
+        fraction,
+        int(rng.integers(2**32)),
+        classes,
+        subject=f"{n_samples} samples cannot be split with validation {fraction:g}",
+    )

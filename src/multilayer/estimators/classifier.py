@@ -18,13 +18,14 @@ from sklearn.utils.multiclass import (
 )
 from sklearn.utils.validation import check_is_fitted
 
+from multilayer.data.split import are_alone
 from multilayer.errors import InvalidArgumentError, InvalidDataError
 from multilayer.estimators.base import BaseMLP
 from multilayer.estimators.documentation import documented
 from multilayer.estimators.settings import check_takes_steps
 from multilayer.estimators.validation import checked_weights, plain_targets
 from multilayer.model import Classes, ClassGroups, Labels
-from multilayer.numpy import BinaryCrossEntropy, CrossEntropy, GroupedCrossEntropy, Loss
+from multilayer.numpy import Loss
 from multilayer.training import Metric
 from multilayer.training.metrics import accuracy
 
@@ -218,14 +219,14 @@ class MLPClassifier(ClassifierMixin, BaseMLP):  # type: ignore[misc]
         """
         y = plain_targets(y, "y", are_numbers=False)
         predicted = self.predict(X)
-        measure = accuracy if isinstance(self._targets, ClassGroups) else accuracy_score
+        measure = accuracy if isinstance(self.classes_, list) else accuracy_score
         return float(measure(y, predicted, sample_weight=sample_weight))
 
     def _take_targets(self, y: Array, *, reset: bool, incremental: bool) -> None:
         if not hasattr(self, "classes_") or not (self.warm_start or incremental):
             self._targets = _targets_of(y)
             self.classes_ = self._targets.classes
-        elif self.warm_start and not isinstance(self._targets, ClassGroups):
+        elif self.warm_start and not isinstance(self.classes_, list):
             self._check_same(y)
         else:
             self._check_targets(y)
@@ -241,7 +242,7 @@ class MLPClassifier(ClassifierMixin, BaseMLP):  # type: ignore[misc]
             raise InvalidDataError(msg)
 
     def _check_targets(self, y: Array) -> None:
-        if isinstance(self._targets, ClassGroups):
+        if isinstance(self.classes_, list):
             return  # encoding refuses what is not among them
         classes = unique_labels(y)
         if len(np.setdiff1d(classes, self.classes_, assume_unique=True)):
@@ -252,11 +253,7 @@ class MLPClassifier(ClassifierMixin, BaseMLP):  # type: ignore[misc]
             raise InvalidDataError(msg)
 
     def _loss(self) -> Loss:
-        if isinstance(self._targets, ClassGroups):
-            return GroupedCrossEntropy(self._targets.sizes, self.label_smoothing)
-        if self._targets.out_features > 1 and isinstance(self._targets, Classes):
-            return CrossEntropy(self.label_smoothing)
-        return BinaryCrossEntropy(self.label_smoothing)
+        return self._targets.loss(self.label_smoothing)
 
     def _weights(self, X: Any, y: Any, sample_weight: Any, name: str) -> Array | None:
         return checked_weights(X, y, sample_weight, self.class_weight, name)
@@ -265,14 +262,11 @@ class MLPClassifier(ClassifierMixin, BaseMLP):  # type: ignore[misc]
         return Metric(partial(accuracy, sample_weight=weight), higher_is_better=True)
 
     def _strata(self, targets: Array) -> Array | None:
-        is_binary = isinstance(self._targets, Classes) and self._targets.is_binary
+        is_binary = self._targets.has_one_class and self._targets.out_features == 1
         return targets.astype(bool) if is_binary else None
 
     def _are_alone(self, targets: Array) -> Array:
-        if not isinstance(self._targets, Classes):
-            return super()._are_alone(targets)
-        places = targets.ravel().astype(np.intp)
-        return np.bincount(places)[places] == 1
+        return are_alone(targets) if self._targets.has_one_class else super()._are_alone(targets)
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()

@@ -7,10 +7,10 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 from sklearn.exceptions import ConvergenceWarning
-from sklearn.model_selection import train_test_split
 
 from multilayer.caller import warn
 from multilayer.data import SparseSamples
+from multilayer.data.split import split_rows
 from multilayer.errors import DivergenceError, InvalidDataError
 from multilayer.estimators.convergence import Convergence
 from multilayer.estimators.settings import (
@@ -85,18 +85,14 @@ def set_aside(
     kept : array of bool, of shape (n_samples,)
         Samples that are trained on in any case.
     """
-    rows = np.flatnonzero(~kept)
-    try:
-        training, held_out = train_test_split(
-            rows,
-            random_state=random_state,
-            test_size=share,
-            stratify=None if strata is None else strata[rows],
-        )
-        training = np.append(training, np.flatnonzero(kept))
-    except ValueError as error:
-        msg = f"validation_fraction cannot be {share!r} of {len(data)} samples: {error}"
-        raise InvalidDataError(msg) from error
+    training, held_out = split_rows(
+        len(data),
+        share,
+        random_state,
+        strata,
+        kept=kept,
+        subject=f"validation_fraction cannot be {share!r} of {len(data)} samples",
+    )
     if len(held_out) < 2:
         msg = (
             "The validation set is too small. Increase 'validation_fraction' or the size of your "

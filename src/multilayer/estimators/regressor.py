@@ -270,11 +270,11 @@ class MLPRegressor(RegressorMixin, BaseMLP):  # type: ignore[misc]
         )
 
     def _loss(self) -> Loss:
-        names = Names("loss", [name for name in LOSSES if LOSSES[name].task == "value"])
+        names = Names("loss", [name for name in LOSSES if LOSSES[name].task == "regression"])
         if isinstance(self.loss, str):
             names.check(self.loss, type(self).__name__)
         loss = resolve(self.loss, LOSSES, Loss)
-        if loss.task != "value":
+        if loss.task != "regression":
             msg = f"loss of MLPRegressor must be one of {', '.join(names)}; got {loss.name!r}"
             raise InvalidArgumentError(msg)
         return loss

@@ -13,14 +13,13 @@ from multilayer.architecture import Architecture
 from multilayer.errors import (
     InvalidArgumentError,
     InvalidDataError,
-    InvalidTypeError,
     ModelFileError,
     UnknownNameError,
 )
 from multilayer.files.container import Container, opened, write
 from multilayer.files.versions import inputs_of_version_3, targets_of_version_3
 from multilayer.json_text import printable, read_json
-from multilayer.model import Model, inputs_from_dict, targets_from_dict
+from multilayer.model import Model, adopt, inputs_from_dict, targets_from_dict
 from multilayer.numpy.mlp import MLP
 from multilayer.version import __version__
 
@@ -34,7 +33,7 @@ MAX_LAYERS = 10_000
 """A layer's objects take some kilobytes even where its weights take none."""
 
 
-def save_model(path: str | os.PathLike[str], model: Model) -> None:
+def save_model(path: str | os.PathLike[str], model: Any) -> None:
     """Write a model to a safetensors file, which holds numbers and JSON and cannot run code.
 
     The file is written under a temporary name beside `path`, synced and then renamed: a crash
@@ -45,8 +44,8 @@ def save_model(path: str | os.PathLike[str], model: Model) -> None:
     ----------
     path : path
         Where to write; a file that is there is replaced.
-    model : Model
-        The network, what stands before and behind it, and what is told of it.
+    model : Model, MLP or estimator
+        What `multilayer.model.adopt` takes; a model comes with what is told of it.
 
     Raises
     ------
@@ -71,9 +70,7 @@ def save_model(path: str | os.PathLike[str], model: Model) -> None:
     >>> bool((again(X) == model(X)).all())
     True
     """
-    if not isinstance(model, Model):
-        msg = f"model of save_model must be a multilayer.model.Model; got {type(model).__name__}"
-        raise InvalidTypeError(msg)
+    model = adopt(model, "save_model")
     net = model.net
     if len(net.architecture.hidden_features) > MAX_LAYERS:
         msg = f"a model file holds networks of at most {MAX_LAYERS:,} hidden layers"

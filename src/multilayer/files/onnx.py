@@ -8,20 +8,15 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from multilayer import checks, forks
+from multilayer import forks
 from multilayer.atomic import replacing
 from multilayer.data import TableWarning
-from multilayer.errors import (
-    ExportError,
-    InvalidArgumentError,
-    InvalidTypeError,
-    MissingPackageError,
-)
-from multilayer.files.onnx_columns import COLUMN_FORMS
+from multilayer.errors import ExportError, InvalidArgumentError, MissingPackageError
 from multilayer.files.onnx_graph import FORMS
-from multilayer.files.onnx_inputs import draw, feed
+from multilayer.files.onnx_inputs import form_of
 from multilayer.files.onnx_model import content_of
-from multilayer.model import Classes, ClassGroups, Columns, Labels, Model
+from multilayer.files.onnx_targets import TARGET_FORMS
+from multilayer.model import Model, adopt
 
 __all__ = ["export_onnx"]
 
@@ -33,7 +28,7 @@ MAX_BYTES = 2**31
 """What protobuf, in which ONNX is written, cannot exceed."""
 
 
-def export_onnx(path: str | os.PathLike[str], model: Model, *, sample: object = None) -> float:
+def export_onnx(path: str | os.PathLike[str], model: Any, *, sample: object = None) -> float:
     """Write a model as an ONNX file, which predicts from raw samples in any number at once.
 
     Its input ``X``, of shape (n_samples, in_features), has the network's type. The columns of a
@@ -59,7 +54,8 @@ def export_onnx(path: str | os.PathLike[str], model: Model, *, sample: object = 
     ----------
     path : path
         Where to write; a file that is there is replaced.
-    model : Model
+    model : Model, MLP or estimator
+        What `multilayer.model.adopt` takes.
     sample : array of shape (n_samples, in_features) or table, optional
         What is predicted to compare. By default 100 rows of normal numbers, of the mean and scale
         by which the model scales its inputs, and of its categories.
@@ -90,18 +86,18 @@ def export_onnx(path: str | os.PathLike[str], model: Model, *, sample: object = 
     >>> export_onnx(f"{tempfile.mkdtemp()}/model.onnx", Model(net)) < 1e-5
     True
     """
-    if not isinstance(model, Model):
-        msg = f"model of export_onnx must be a multilayer.model.Model; got {type(model).__name__}"
-        raise InvalidTypeError(msg)
+    model = adopt(model, "export_onnx")
     _check_exportable(model)
-    x = draw(model.inputs, N_DRAWN, model.net.dtype) if sample is None else sample
+    form = form_of(model)
     with warnings.catch_warnings():
         if sample is None:  # categories that nobody has seen are drawn on purpose
             warnings.simplefilter("ignore", TableWarning)
-        expected = _expected(model, x)  # which raises for what does not fit
-    fed = feed(model.inputs, x, model.net.dtype)
+            sample = form.draw(N_DRAWN, np.random.default_rng(0))
+        samples = form.read(sample)  # which raises for what does not fit
+        expected = _expected(model, samples)
+    fed = form.feed(samples)
     runtime = _runtime()
-    content = content_of(model)
+    content = content_of(model, form)
     with replacing(Path(path)) as file:
         file.write(content)
         file.flush()
@@ -117,14 +113,12 @@ def export_onnx(path: str | os.PathLike[str], model: Model, *, sample: object = 
 
 def _check_exportable(model: Model) -> None:
     architecture = model.net.architecture
-    if isinstance(model.inputs, Columns):
-        for column in model.inputs.columns:
-            if column.input_names and column.kind not in COLUMN_FORMS:
-                msg = (
-                    f"column {column.name!r} is {column.kind}, which has no ONNX form; those that "
-                    f"have: {', '.join(COLUMN_FORMS)}"
-                )
-                raise InvalidArgumentError(msg)
+    if model.targets is not None and model.targets.kind not in TARGET_FORMS:
+        msg = (
+            f"targets of kind {model.targets.kind!r} have no ONNX form; those that have: "
+            f"{', '.join(TARGET_FORMS)}"
+        )
+        raise InvalidArgumentError(msg)
     for name in [*(layer.activation for layer in architecture.hidden_layers), architecture.output]:
         if name not in FORMS:
             msg = f"activation {name!r} has no ONNX form; those that have: {', '.join(FORMS)}"
@@ -159,20 +153,19 @@ def _run(runtime: Any, path: str, fed: dict[str, Array]) -> list[Array]:
     return found
 
 
-def _expected(model: Model, x: Any) -> list[Array]:
+def _expected(model: Model, samples: Any) -> list[Array]:
     """Return what the model predicts, as the file's outputs are."""
-    if not isinstance(model.inputs, Columns):
-        x = checks.sample_matrix(x, model.inputs.in_features, model.net.dtype)
-    if isinstance(model.targets, ClassGroups):
-        return list(model.predict_proba(x))
-    classifies = isinstance(model.targets, (Classes, Labels))
-    return [model.predict_proba(x) if classifies else model.predict(x)]
+    found = model.predict_proba(samples) if _classifies(model) else model.predict(samples)
+    return found if isinstance(found, list) else [found]
+
+
+def _classifies(model: Model) -> bool:
+    return model.targets is not None and model.targets.task != "regression"
 
 
 def _difference(found: list[Array], model: Model, expected: list[Array]) -> float:
     """Return the largest difference of the outputs from the model's own, in their scale."""
-    is_share = isinstance(model.targets, (Classes, ClassGroups, Labels))
-    is_share = is_share or model.net.architecture.output in ("sigmoid", "softmax")
+    is_share = _classifies(model) or model.net.architecture.output in ("sigmoid", "softmax")
     worst = 0.0
     for ours, theirs in zip(expected, found, strict=True):
         a, b = (array.reshape(len(theirs), -1).astype(np.float64) for array in (ours, theirs))

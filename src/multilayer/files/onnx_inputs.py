@@ -1,93 +1,146 @@
 """A model's inputs in an ONNX file: one matrix of numbers, or each column of a table."""
 
+from abc import ABC, abstractmethod
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from multilayer import checks
+from multilayer.data import Table
 from multilayer.errors import InvalidArgumentError
 from multilayer.files.onnx_columns import COLUMN_FORMS
 from multilayer.files.onnx_graph import Graph
-from multilayer.model import Column, Columns, Inputs, Numbers
+from multilayer.model import Columns, Model, Numbers
 
-__all__ = ["check_names", "draw", "encode", "feed", "ports"]
+__all__ = ["INPUT_FORMS", "ColumnsForm", "InputForm", "NumbersForm", "form_of"]
 
 Array = npt.NDArray[Any]
 
 
-def ports(inputs: Inputs, dtype: np.dtype[Any]) -> dict[str, tuple[np.dtype[Any], int]]:
-    """Return the type and width of each input of the file, by name."""
-    if not isinstance(inputs, Columns):
-        return {"X": (dtype, inputs.in_features)}
-    return {column.name: (COLUMN_FORMS[column.kind].dtype, 1) for column in _used(inputs)}
+class InputForm(ABC):
+    """What one kind of inputs is to ONNX, for a network of this dtype."""
+
+    inputs: Any
+
+    def __init__(self, inputs: Any, dtype: np.dtype[Any]) -> None:
+        self.inputs, self.dtype = inputs, dtype
+
+    @abstractmethod
+    def ports(self) -> dict[str, tuple[np.dtype[Any], int]]:
+        """Return the type and width of each input of the file, by name."""
+
+    @abstractmethod
+    def encode(self, g: Graph) -> str:
+        """Note what leads from the file's inputs to the network's, and return their name."""
+
+    @abstractmethod
+    def read(self, X: Any) -> Any:
+        """Return samples, checked, that both the model and `feed` take."""
+
+    @abstractmethod
+    def feed(self, samples: Any) -> dict[str, Array]:
+        """Return samples as onnxruntime takes them."""
+
+    @abstractmethod
+    def draw(self, n_samples: int, rng: np.random.Generator) -> Any:
+        """Return random samples, in the middle of what the model has been trained on."""
+
+    def check_names(self, g: Graph, outputs: list[str]) -> None:  # noqa: B027  # most are safe
+        """Raise if an input has the name of something else in the graph, or no UTF-8."""
 
 
-def encode(g: Graph, inputs: Inputs) -> str:
-    """Note what leads from the file's inputs to the network's, and return their name."""
-    if isinstance(inputs, Columns):
-        parts = [COLUMN_FORMS[column.kind].build(g, column) for column in _used(inputs)]
+class NumbersForm(InputForm):
+    """One matrix, called X."""
+
+    inputs: Numbers
+
+    def ports(self) -> dict[str, tuple[np.dtype[Any], int]]:
+        return {"X": (self.dtype, self.inputs.in_features)}
+
+    def encode(self, g: Graph) -> str:
+        x = "X"
+        for operation, numbers in (("Sub", self.inputs.mean), ("Div", self.inputs.scale)):
+            if numbers is not None:
+                x = g(operation, g.cast(x, np.float64) if x == "X" else x, numbers)
+        return x if x == "X" else g.cast(x, g.dtype)
+
+    def read(self, X: Any) -> Array:
+        return checks.sample_matrix(X, self.inputs.in_features, self.dtype)
+
+    def feed(self, samples: Array) -> dict[str, Array]:
+        return {"X": samples}
+
+    def draw(self, n_samples: int, rng: np.random.Generator) -> Array:
+        x = rng.normal(size=(n_samples, self.inputs.in_features))
+        x *= 1 if self.inputs.scale is None else self.inputs.scale
+        x += 0 if self.inputs.mean is None else self.inputs.mean
+        return x.astype(self.dtype)
+
+
+class ColumnsForm(InputForm):
+    """An input for each column that makes inputs, under its name."""
+
+    inputs: Columns
+
+    def __init__(self, inputs: Columns, dtype: np.dtype[Any]) -> None:
+        super().__init__(inputs, dtype)
+        self.columns = [column for column in inputs.columns if column.input_names]
+        for column in self.columns:
+            if column.kind not in COLUMN_FORMS:
+                msg = (
+                    f"column {column.name!r} is {column.kind}, which has no ONNX form; those that "
+                    f"have: {', '.join(COLUMN_FORMS)}"
+                )
+                raise InvalidArgumentError(msg)
+
+    def ports(self) -> dict[str, tuple[np.dtype[Any], int]]:
+        return {column.name: (COLUMN_FORMS[column.kind].dtype, 1) for column in self.columns}
+
+    def encode(self, g: Graph) -> str:
+        parts = [COLUMN_FORMS[column.kind].build(g, column) for column in self.columns]
         return g.cast(g("Concat", *parts, axis=1), g.dtype)
-    assert isinstance(inputs, Numbers)
-    x = "X"
-    for operation, numbers in (("Sub", inputs.mean), ("Div", inputs.scale)):
-        if numbers is not None:
-            x = g(operation, g.cast(x, np.float64) if x == "X" else x, numbers)
-    return x if x == "X" else g.cast(x, g.dtype)
 
+    def read(self, X: Any) -> Table:
+        return self.inputs.read(X, "sample")
 
-def feed(inputs: Inputs, X: object, dtype: np.dtype[Any]) -> dict[str, Array]:
-    """Return samples as onnxruntime takes them.
+    def feed(self, samples: Table) -> dict[str, Array]:
+        return {
+            column.name: COLUMN_FORMS[column.kind].feed(column, samples[column.name]).reshape(-1, 1)
+            for column in self.columns
+        }
 
-    Raises
-    ------
-    InvalidDataError
-        If they are none of this model.
-    """
-    if not isinstance(inputs, Columns):
-        return {"X": checks.sample_matrix(X, inputs.in_features, dtype)}
-    table = inputs.read(X, "sample")
-    return {
-        column.name: COLUMN_FORMS[column.kind].feed(column, table[column.name]).reshape(-1, 1)
-        for column in _used(inputs)
-    }
-
-
-def draw(inputs: Inputs, n_samples: int, dtype: np.dtype[Any]) -> Any:
-    """Return random samples as a model takes them, in the middle of what it has been trained on."""
-    rng = np.random.default_rng(0)
-    if isinstance(inputs, Columns):
+    def draw(self, n_samples: int, rng: np.random.Generator) -> dict[str, Array]:
         return {
             column.name: COLUMN_FORMS[column.kind].draw(column, n_samples, rng)
-            for column in _used(inputs)
+            for column in self.columns
         }
-    assert isinstance(inputs, Numbers)
-    x = rng.normal(size=(n_samples, inputs.in_features))
-    x *= 1 if inputs.scale is None else inputs.scale
-    x += 0 if inputs.mean is None else inputs.mean
-    return x.astype(dtype)
+
+    def check_names(self, g: Graph, outputs: list[str]) -> None:
+        taken = {node.output for node in g.nodes} | set(g.constants) | set(outputs)
+        for column in self.columns:
+            if column.name in taken or not column.name:
+                msg = (
+                    f"a column cannot be called {column.name!r} in an ONNX file: rename it before "
+                    "fitting"
+                )
+                raise InvalidArgumentError(msg)
+            for text in (column.name, *getattr(column, "categories", ())):
+                try:
+                    text.encode()
+                except UnicodeEncodeError as error:
+                    msg = f"text in an ONNX file must be UTF-8; got {text!r}"
+                    raise InvalidArgumentError(msg) from error
 
 
-def check_names(inputs: Inputs, g: Graph, outputs: list[str]) -> None:
-    """Raise if a column has the name of something else in the graph, or no text that is UTF-8."""
-    if not isinstance(inputs, Columns):
-        return
-    taken = {node.output for node in g.nodes} | set(g.constants) | set(outputs)
-    for column in _used(inputs):
-        if column.name in taken or not column.name:
-            msg = (
-                f"a column cannot be called {column.name!r} in an ONNX file: rename it before "
-                "fitting"
-            )
-            raise InvalidArgumentError(msg)
-        for text in (column.name, *getattr(column, "categories", ())):
-            try:
-                text.encode()
-            except UnicodeEncodeError as error:
-                msg = f"text in an ONNX file must be UTF-8; got {text!r}"
-                raise InvalidArgumentError(msg) from error
+INPUT_FORMS: dict[str, type[InputForm]] = {Numbers.kind: NumbersForm, Columns.kind: ColumnsForm}
 
 
-def _used(inputs: Columns) -> list[Column]:
-    """Return the columns that make inputs."""
-    return [column for column in inputs.columns if column.input_names]
+def form_of(model: Model) -> InputForm:
+    """Return the form of a model's inputs, if their kind has one."""
+    kind = model.inputs.kind
+    if kind not in INPUT_FORMS:
+        known = ", ".join(INPUT_FORMS)
+        msg = f"inputs of kind {kind!r} have no ONNX form; those that have: {known}"
+        raise InvalidArgumentError(msg)
+    return INPUT_FORMS[kind](model.inputs, model.net.dtype)

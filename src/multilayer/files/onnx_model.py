@@ -8,8 +8,9 @@ import numpy as np
 
 from multilayer import forks
 from multilayer.files.onnx_graph import FORMS, Graph
-from multilayer.files.onnx_inputs import check_names, encode, ports
-from multilayer.model import Classes, ClassGroups, Labels, Model, Values
+from multilayer.files.onnx_inputs import InputForm
+from multilayer.files.onnx_targets import TARGET_FORMS
+from multilayer.model import Model
 from multilayer.numpy.layers import Affine, Layer
 from multilayer.numpy.normalization import BatchNorm, LayerNorm
 
@@ -20,7 +21,7 @@ OPSET = 19
 IR_VERSION = 9
 
 
-def content_of(model: Model) -> bytes:
+def content_of(model: Model, inputs: InputForm) -> bytes:
     """Return the bytes of the ONNX file that predicts what the model does.
 
     Raises
@@ -33,8 +34,8 @@ def content_of(model: Model) -> bytes:
         from onnx import helper, numpy_helper
 
     g = Graph(model.net.dtype)
-    outputs = _outputs(g, model, _network(g, model))
-    check_names(model.inputs, g, list(outputs))
+    outputs = _outputs(g, model, _network(g, model, inputs.encode(g)))
+    inputs.check_names(g, list(outputs))
 
     def port(name: str, dtype: np.dtype[Any], width: int) -> Any:
         kind = helper.np_dtype_to_tensor_dtype(dtype)
@@ -51,7 +52,7 @@ def content_of(model: Model) -> bytes:
         helper.make_graph(
             list(nodes()),
             "multilayer",
-            [port(name, *kind) for name, kind in ports(model.inputs, g.dtype).items()],
+            [port(name, *kind) for name, kind in inputs.ports().items()],
             [port(name, *kind) for name, kind in outputs.items()],
             [numpy_helper.from_array(array, name) for name, array in g.constants.items()],
         ),
@@ -68,9 +69,8 @@ def content_of(model: Model) -> bytes:
     return content
 
 
-def _network(g: Graph, model: Model) -> str:
-    """Note what leads from raw samples to the network's outputs, and return their name."""
-    x = encode(g, model.inputs)
+def _network(g: Graph, model: Model, x: str) -> str:
+    """Note what leads from the network's inputs to its outputs, and return their name."""
     architecture = model.net.architecture
     layers = iter(model.net.layers)
     for spec in architecture.hidden_layers:
@@ -99,35 +99,7 @@ def _layer(g: Graph, layer: Layer, x: str) -> str:
 
 def _outputs(g: Graph, model: Model, x: str) -> dict[str, tuple[np.dtype[Any], int]]:
     """Note what the outputs say, and return the names of it with their types and widths."""
-    targets = model.targets
-    if isinstance(targets, Classes) and targets.is_binary:
-        if len(targets.classes) == 1:
-            g("Add", g("Mul", x, 0.0), 1.0, name="probabilities")
-        else:
-            g("Concat", g("Sub", 1.0, x), x, axis=1, name="probabilities")
-        return {"probabilities": (g.dtype, len(targets.classes))}
-    if isinstance(targets, ClassGroups):
-        start = 0
-        widths = {}
-        for i, (size, classes) in enumerate(zip(targets.sizes, targets.classes, strict=True)):
-            name = f"probabilities_{i}"
-            if len(classes) == 1:
-                g("Add", g("Mul", _columns(g, x, start, start + 1), 0.0), 1.0, name=name)
-            else:
-                g("Softmax", _columns(g, x, start, start + size), axis=1, name=name)
-            widths[name] = (g.dtype, len(classes))
-            start += size
-        return widths
-    dtype = g.dtype
-    if isinstance(targets, Values) and targets.mean is not None and targets.scale is not None:
-        mean, scale = (np.repeat(a, targets.n_each) for a in (targets.mean, targets.scale))
-        x, dtype = g("Add", g("Mul", g.cast(x, np.float64), scale), mean), np.dtype(np.float64)
-    name = "outputs" if targets is None else "values"
-    name = "probabilities" if isinstance(targets, (Classes, Labels)) else name
-    g("Identity", x, name=name)
-    return {name: (dtype, model.net.architecture.out_features)}
-
-
-def _columns(g: Graph, x: str, start: int, stop: int) -> str:
-    bounds = (np.array([bound]) for bound in (start, stop, 1))
-    return g("Slice", x, *bounds)
+    if model.targets is not None:
+        return TARGET_FORMS[model.targets.kind](g, model.targets, x)
+    g("Identity", x, name="outputs")
+    return {"outputs": (g.dtype, model.net.architecture.out_features)}

@@ -8,17 +8,11 @@ from typing import Any, NamedTuple, Protocol, overload
 from multilayer import checks
 from multilayer.architecture import Architecture
 from multilayer.errors import InvalidDataError, InvalidTypeError
+from multilayer.model import network_in
 
 __all__ = ["LayerRow", "Summary", "summary"]
 
 FLOAT32_BYTES = 4
-
-
-class _Network(Protocol):
-    """An MLP of either engine."""
-
-    @property
-    def architecture(self) -> Architecture: ...
 
 
 class LayerRow(NamedTuple):
@@ -126,7 +120,7 @@ def _numbers(of: LayerRow | Summary) -> list[str]:
 
 
 def summary(
-    net_or_architecture: _Network | Architecture,
+    net_or_architecture: Any,
     input: object = None,  # noqa: A002  (the field's word for what a network is given)
 ) -> Summary:
     """Return a row for each layer, in forward order; nothing is built or computed for it.
@@ -137,8 +131,9 @@ def summary(
 
     Parameters
     ----------
-    net_or_architecture : MLP or Architecture
-        A network of either engine; of an architecture alone the numbers are float32.
+    net_or_architecture : MLP, Model, estimator or Architecture
+        A network of either engine, or what holds one; of an architecture alone the numbers are
+        float32.
     input : array, tensor or tuple of int, optional
         Samples, or the shape of such: (n_samples, in_features), or with further axes that are
         flattened. Only its shape is looked at. None is one sample.
@@ -151,7 +146,7 @@ def summary(
     Raises
     ------
     InvalidTypeError
-        If the first argument is neither a network nor an architecture.
+        If the first argument is no architecture, and no network is in it.
     InvalidDataError
         If the input does not fit the network.
 
@@ -228,17 +223,16 @@ def _described(given: object) -> tuple[Architecture, int]:
     """Return the architecture, and how many bytes a number takes."""
     if isinstance(given, Architecture):
         return given, FLOAT32_BYTES
-    architecture = getattr(given, "architecture", None)
-    if not isinstance(architecture, Architecture):
+    net = network_in(given)
+    if net is None:
         msg = (
-            "net_or_architecture of summary must be an Architecture or an MLP of either engine; "
-            f"got {type(given).__name__}"
+            "net_or_architecture of summary must be an Architecture, an MLP of either engine, a "
+            f"Model or an estimator; got {type(given).__name__}"
         )
         raise InvalidTypeError(msg)
-    net: Any = given
     if hasattr(net, "last"):  # PyTorch's engine; NumPy has no name for its bfloat16
-        return architecture, int(net.last.weight.element_size())
-    return architecture, int(net.dtype.itemsize)
+        return net.architecture, int(net.last.weight.element_size())
+    return net.architecture, int(net.dtype.itemsize)
 
 
 def _n_samples(given: object, in_features: int) -> int:

@@ -1,25 +1,25 @@
 """Model: a network with what stands before and behind it, ready for raw samples."""
 
+from multilayer.model.adopt import adopt, model_in, network_in
 from multilayer.model.categorical import Categorical
+from multilayer.model.classification import Classes, ClassGroups, Labels
 from multilayer.model.column import Column, Found, NothingToLearn
-from multilayer.model.columns import COLUMNS, Columns, inputs_from_dict
+from multilayer.model.columns import COLUMNS, Columns
 from multilayer.model.date import Date
 from multilayer.model.encoded import EncodedTable
 from multilayer.model.ignored import Ignored
 from multilayer.model.inputs import Inputs, Numbers
+from multilayer.model.kinds import INPUTS, TARGETS, inputs_from_dict, targets_from_dict
+from multilayer.model.losses import loss_of_data, loss_of_output
 from multilayer.model.model import Model
 from multilayer.model.numeric import Numeric
-from multilayer.model.targets import (
-    Classes,
-    ClassGroups,
-    Labels,
-    Targets,
-    Values,
-    targets_from_dict,
-)
+from multilayer.model.regression import Values
+from multilayer.model.targets import Targets
 
 __all__ = [
     "COLUMNS",
+    "INPUTS",
+    "TARGETS",
     "Categorical",
     "ClassGroups",
     "Classes",
@@ -37,6 +37,11 @@ __all__ = [
     "Numeric",
     "Targets",
     "Values",
+    "adopt",
     "inputs_from_dict",
+    "loss_of_data",
+    "loss_of_output",
+    "model_in",
+    "network_in",
     "targets_from_dict",
 ]

@@ -124,7 +124,7 @@ class Categorical(Column):
 
     @classmethod
     def from_dict(cls, found: dict[str, Any]) -> Self:
-        types = {"name": str, "categories": list, "has_missing": bool, "has_rare": bool}
+        types = {"name": str, "categories": tuple, "has_missing": bool, "has_rare": bool}
         parts = parts_of(found, "a categorical column", types)
         if not parts["categories"] or len(set(parts["categories"])) < len(parts["categories"]):
             msg = "categories of a column must be at least one, each once"

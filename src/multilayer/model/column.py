@@ -169,7 +169,7 @@ def missing_notes(entries: Entries, is_missing: Array) -> list[Note]:
 def parts_of(found: Any, owner: str, types: Mapping[str, type]) -> dict[str, Any]:
     """Return the parts of a JSON object, if it has just these, each of its type.
 
-    Lists must be of strings, and become tuples.
+    A tuple is a list of strings; of type object is anything.
 
     Raises
     ------
@@ -178,14 +178,15 @@ def parts_of(found: Any, owner: str, types: Mapping[str, type]) -> dict[str, Any
     """
     if not isinstance(found, dict) or set(found) != set(types):
         got = ", ".join(found) if isinstance(found, dict) else type(found).__name__
-        msg = f"{owner} must have {', '.join(types)}; got {got}"
+        msg = f"{owner} must have {', '.join(types) or 'nothing else'}; got {got}"
         raise InvalidDataError(msg)
     parts = dict(found)
     for name, kind in types.items():
-        if type(parts[name]) is not kind:
-            msg = f"{name} of {owner} must be a {kind.__name__}; got {parts[name]!r}"
+        wanted = list if kind is tuple else kind
+        if wanted not in (object, type(parts[name])):
+            msg = f"{name} of {owner} must be a {wanted.__name__}; got {parts[name]!r}"
             raise InvalidDataError(msg)
-        if kind is list:
+        if kind is tuple:
             if not all(type(each) is str for each in parts[name]):
                 msg = f"{name} of {owner} must be strings"
                 raise InvalidDataError(msg)

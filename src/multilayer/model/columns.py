@@ -12,15 +12,15 @@ from multilayer.data.entries import Entries
 from multilayer.data.notes import Note, TableWarning
 from multilayer.errors import InvalidArgumentError, InvalidDataError, InvalidTypeError
 from multilayer.model.categorical import Categorical
-from multilayer.model.column import NOTHING, Column, Found, NothingToLearn
+from multilayer.model.column import NOTHING, Column, Found, NothingToLearn, parts_of
 from multilayer.model.date import Date
 from multilayer.model.encoded import EncodedTable
 from multilayer.model.ignored import Ignored
-from multilayer.model.inputs import Inputs, Numbers, refuse_columns
+from multilayer.model.inputs import Inputs, refuse_columns
 from multilayer.model.numeric import Numeric
 from multilayer.registry import Names, Registry
 
-__all__ = ["COLUMNS", "Columns", "inputs_from_dict"]
+__all__ = ["COLUMNS", "Columns"]
 
 Array = npt.NDArray[Any]
 
@@ -68,6 +68,7 @@ class Columns(Inputs):
     """
 
     kind = "columns"
+    takes_tables = True
     names: tuple[str, ...]
     input_names: tuple[str, ...]
 
@@ -199,6 +200,12 @@ class Columns(Inputs):
             refuse_columns(table.name, self.needed, table.columns, "")
         return table.select(self.needed).without(self.missing)
 
+    def from_table(self, table: Table, notes: list[Note]) -> Table:
+        return table
+
+    def describe(self) -> Iterable[tuple[str, str]]:
+        return ((column.name, str(column)) for column in self.columns)
+
     def arrays(self) -> dict[str, Array]:
         """Return nothing: all of it goes into JSON."""
         return {}
@@ -208,36 +215,15 @@ class Columns(Inputs):
         columns = [column.to_dict() for column in self.columns]
         return {"columns": columns, "missing": list(self.missing)}
 
-
-def inputs_from_dict(found: Any, in_features: int, arrays: dict[str, Array]) -> Inputs:
-    """Return the inputs that a file tells of.
-
-    Raises
-    ------
-    InvalidArgumentError, InvalidDataError, InvalidTypeError
-        If it tells of none.
-    """
-    kind = found.get("kind") if isinstance(found, dict) else None
-    parts: dict[Any, set[str]] = {
-        Numbers.kind: {"names"},
-        Columns.kind: {"columns", "missing"},
-    }
-    if not isinstance(kind, str) or set(found) != {"kind", *parts.get(kind, ())}:
-        msg = "inputs must be an object of kind numbers with names, or of kind columns with columns"
-        raise InvalidDataError(msg)
-    for part in parts[kind]:
-        if not isinstance(found[part], list) and (found[part] is not None or kind == Columns.kind):
-            msg = f"{part} of inputs must be a list; got {type(found[part]).__name__}"
+    @classmethod
+    def from_dict(
+        cls, found: dict[str, Any], in_features: int, arrays: Mapping[str, Array]
+    ) -> Self:
+        parts = parts_of(found, "inputs", {"columns": list, "missing": tuple})
+        if arrays:
+            msg = f"inputs of kind columns have no {', '.join(arrays)}"
             raise InvalidDataError(msg)
-    if kind == Numbers.kind:
-        return Numbers(in_features, **arrays, names=found["names"])
-    if arrays:
-        msg = f"inputs of kind columns have no {', '.join(arrays)}"
-        raise InvalidDataError(msg)
-    if not all(type(text) is str for text in found["missing"]):
-        msg = "missing of inputs must be strings"
-        raise InvalidDataError(msg)
-    return Columns([column_from_dict(column) for column in found["columns"]], found["missing"])
+        return cls([column_from_dict(column) for column in parts["columns"]], parts["missing"])
 
 
 def column_from_dict(found: Any) -> Column:

@@ -107,12 +107,12 @@ class Date(Scaled):
 
     @classmethod
     def from_dict(cls, found: dict[str, Any]) -> Self:
-        parts = scaled_parts(found, "a date column", {"cycles": list, "format": dict})
+        parts = scaled_parts(found, "a date column", {"cycles": tuple, "format": dict})
         if not set(parts["cycles"]) <= CYCLES.keys():
             msg = f"cycles of a date column must be of {', '.join(CYCLES)}; got {parts['cycles']}"
             raise InvalidDataError(msg)
         kinds: dict[str, type] = {each.name: type(each.default) for each in fields(DateFormat)}
-        form = parts_of(parts["format"], "the format of dates", kinds | {"missing": list})
+        form = parts_of(parts["format"], "the format of dates", kinds)
         if form["order"] not in ("", *cls.options):
             msg = f"order of the format of dates must be one of {', '.join(cls.options)} or empty"
             raise InvalidDataError(msg)

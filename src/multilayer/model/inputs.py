@@ -1,50 +1,94 @@
 """What a network's inputs are made of; numbers, scaled."""
 
-from collections.abc import Sequence
-from typing import Any, ClassVar
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, ClassVar, Self
 
 import numpy as np
 import numpy.typing as npt
 
 from multilayer import checks
+from multilayer.data import Table
+from multilayer.data.notes import Note
 from multilayer.errors import InvalidDataError
+from multilayer.json_text import listed
+from multilayer.model.column import parts_of
+from multilayer.model.numeric import read_numbers
 
 __all__ = ["Inputs", "Numbers", "refuse_columns"]
 
 Array = npt.NDArray[Any]
 
 
-class Inputs:
+class Inputs(ABC):
     """Turns raw samples into what the network takes.
+
+    A kind is a subclass in ``INPUTS``.
 
     Attributes
     ----------
     kind : str
-        The name of the class in a model file.
+        The kind's name in a model file.
+    takes_tables : bool
+        Whether raw samples are a table, of which each column is an input of its own kind.
+    is_affine : bool
+        Whether inputs are an affine function of raw samples, so that planes stay planes.
     in_features : int
         How many inputs the network has.
     names : tuple of str or None
         What the columns of raw samples are called.
     input_names : tuple of str or None
         What each of the network's inputs is called.
+    needed : tuple of str
+        The columns that a table must have.
+    missing : tuple of str
+        Texts that are missing entries, in any column of a table.
     """
 
     kind: ClassVar[str]
+    takes_tables: ClassVar[bool] = False
+    is_affine: ClassVar[bool] = False
     in_features: int
     names: tuple[str, ...] | None
     input_names: tuple[str, ...] | None
+    needed: tuple[str, ...] = ()
+    missing: tuple[str, ...] = ()
 
+    @abstractmethod
     def encode(self, X: Any) -> Any:
         """Return the network's inputs, of shape (n_samples, in_features)."""
-        raise NotImplementedError
 
+    def from_table(self, table: Table, notes: list[Note]) -> Any:
+        """Return a table that has the needed columns as samples, which `encode` takes.
+
+        By default they are numbers. What is open to doubt is added to `notes`.
+        """
+        decimal = table.shown_decimal()
+        columns = (read_numbers(table[n], notes, None, decimal)[0] for n in table.columns)
+        return np.column_stack(list(columns))
+
+    @abstractmethod
+    def describe(self) -> Iterable[tuple[str, str]]:
+        """Return what raw samples are, and what becomes of them: names and values."""
+
+    @abstractmethod
     def arrays(self) -> dict[str, Array]:
         """Return what a file holds as arrays."""
-        raise NotImplementedError
 
+    @abstractmethod
     def to_dict(self) -> dict[str, Any]:
         """Return what a file holds as JSON."""
-        raise NotImplementedError
+
+    @classmethod
+    @abstractmethod
+    def from_dict(
+        cls, found: dict[str, Any], in_features: int, arrays: Mapping[str, Array]
+    ) -> Self:
+        """Return the inputs of which these are `to_dict` and `arrays`."""
+
+    def _repr_html_(self) -> str | None:
+        """Return what notebooks show; None is the text."""
+        return None
 
 
 class Numbers(Inputs):
@@ -70,6 +114,7 @@ class Numbers(Inputs):
     """
 
     kind = "numbers"
+    is_affine = True
 
     def __init__(
         self,
@@ -93,6 +138,7 @@ class Numbers(Inputs):
         ):
             msg = f"names of Numbers must be {in_features} strings, one an input; got {names}"
             raise InvalidDataError(msg)
+        self.needed = self.names or ()
 
     def __repr__(self) -> str:
         scaling = [name for name in ("mean", "scale") if getattr(self, name) is not None]
@@ -118,6 +164,11 @@ class Numbers(Inputs):
             x /= self.scale
         return x
 
+    def describe(self) -> Iterable[tuple[str, str]]:
+        yield "columns", str(self.in_features) if self.names is None else listed(self.names)
+        scaling = "x" if self.mean is None else "(x − mean)"
+        yield "scaling", scaling if self.scale is None else f"{scaling} / scale"
+
     def arrays(self) -> dict[str, Array]:
         """Return mean and scale, if they are there."""
         pairs = (("mean", self.mean), ("scale", self.scale))
@@ -126,6 +177,16 @@ class Numbers(Inputs):
     def to_dict(self) -> dict[str, Any]:
         """Return the names; the number of inputs stands in the architecture."""
         return {"names": self.names}
+
+    @classmethod
+    def from_dict(
+        cls, found: dict[str, Any], in_features: int, arrays: Mapping[str, Array]
+    ) -> Self:
+        names = parts_of(found, "inputs", {"names": object})["names"]
+        if names is not None and not isinstance(names, list):
+            msg = f"names of inputs must be a list; got {type(names).__name__}"
+            raise InvalidDataError(msg)
+        return cls(in_features, **arrays, names=names)
 
     def _one_each(self, values: object, name: str) -> Array:
         array = checks.finite_array(values, name, np.float64)

@@ -7,9 +7,8 @@ from typing import Any
 import numpy.typing as npt
 
 from multilayer.errors import InvalidArgumentError, InvalidDataError, InvalidTypeError
-from multilayer.model.columns import Columns
 from multilayer.model.inputs import Inputs, Numbers
-from multilayer.model.targets import Classes, ClassGroups, Labels, Targets
+from multilayer.model.targets import Targets
 from multilayer.numpy.mlp import MLP
 
 __all__ = ["Model"]
@@ -42,6 +41,7 @@ class Model:
     --------
     >>> import numpy as np
     >>> from multilayer import Architecture
+    >>> from multilayer.model import Classes
     >>> net = MLP(Architecture(2, (3,), 1, output="sigmoid"), rng=np.random.default_rng(0))
     >>> inputs = Numbers(2, mean=np.array([40, 1.7]), names=("age", "height"))
     >>> model = Model(net, Classes(np.array(["no", "yes"])), inputs)
@@ -84,7 +84,7 @@ class Model:
 
     def _repr_html_(self) -> str:
         """Let notebooks show the layers, and the columns of a table, as tables."""
-        columns = self.inputs._repr_html_() if isinstance(self.inputs, Columns) else ""
+        columns = self.inputs._repr_html_() or ""
         layers = self.net.architecture._repr_html_()
         return f"<div><code>{escape(repr(self))}</code>{layers}{columns}</div>"
 
@@ -105,7 +105,7 @@ class Model:
         InvalidArgumentError
             If the model predicts values.
         """
-        if not isinstance(self.targets, (ClassGroups, Classes, Labels)):
+        if self.targets is None or self.targets.task == "regression":
             msg = "predict_proba needs a model of classes or labels; this one predicts values"
             raise InvalidArgumentError(msg)
         return self.targets.probabilities(self(X))

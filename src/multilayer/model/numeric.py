@@ -16,7 +16,7 @@ from multilayer.errors import InvalidDataError
 from multilayer.model.column import NOTHING, Found, NothingToLearn, are_identifiers, parts_of
 from multilayer.model.scaled import Scaled, center_and_scale, scaled_parts
 
-__all__ = ["Numeric", "notation_from_dict"]
+__all__ = ["Numeric", "notation_from_dict", "read_numbers"]
 
 Array = npt.NDArray[Any]
 
@@ -106,6 +106,33 @@ class Numeric(Scaled):
         return cls(**parts | {"notation": notation_from_dict(parts["notation"])})
 
 
+def read_numbers(
+    entries: Entries,
+    notes: list[Note],
+    notation: Notation | None = None,
+    decimal: str | None = None,
+) -> tuple[Array, Notation]:
+    """Return entries as numbers, NaN for missing ones, and the notation in which they are read.
+
+    Without a notation it is the one that fits, with this decimal mark if entries leave it open.
+    What is open to doubt is added to `notes`.
+
+    Raises
+    ------
+    InvalidDataError
+        If they hold something else.
+    """
+    if notation is None:
+        found = entries.find_notation(decimal, is_asked=True)
+        notation = (found and found.notation) or PLAIN
+        where = entries.column, entries.origin.table
+        notes += [
+            Note(*where, says, kind if kind.startswith("numeric") else "")
+            for says, kind in (found.doubts if found else ())
+        ]
+    return entries.numbers(notation, notes), notation
+
+
 def _are_different(entries: Entries) -> bool:
     _, names = entries.categories()
     return are_identifiers(len(names), entries.n_present)
@@ -128,7 +155,7 @@ def notation_from_dict(found: Any) -> Notation:
         If it tells of none.
     """
     types: dict[str, type] = {each.name: type(each.default) for each in fields(Notation)}
-    parts = parts_of(found, "a notation", types | {"missing": list})
+    parts = parts_of(found, "a notation", types)
     allowed = {
         "decimal": {decimal for decimal, _ in MARKS},
         "thousands": {thousands for _, thousands in MARKS},

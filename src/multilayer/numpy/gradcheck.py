@@ -298,9 +298,9 @@ def smooth_problem(
 
 def draw_targets(loss: Loss, n_samples: int, out_features: int, rng: np.random.Generator) -> Array:
     """Draw targets of the kind that the loss takes."""
-    if loss.task == "class":
+    if loss.task == "classification":
         return rng.integers(out_features, size=n_samples)
-    if loss.task == "labels":
+    if loss.task == "multilabel":
         return rng.integers(2, size=(n_samples, out_features))
     n_targets = out_features // len(getattr(loss, "quantiles", (0,)))
     if loss.name == "poisson":
@@ -316,7 +316,7 @@ def _distance_from_kinks(net: MLP, X: Array, y: Array, loss: Loss, seed: int) ->
         forward = net.network.forward(X, training=training, rng=rng)
         for activation, z in _pre_activations(net.network.hidden, forward.caches):
             distances += [float(np.abs(z - kink).min()) for kink in activation.kinks]
-        if loss.task == "value" and not loss.takes_logits:
+        if loss.task == "regression" and not loss.takes_logits:
             outputs = net.network.link.forward(forward.logits)
             residuals = outputs.reshape(len(X), y.shape[1], -1) - y[:, :, np.newaxis]
             delta = getattr(loss, "delta", 0.0)

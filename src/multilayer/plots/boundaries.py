@@ -41,7 +41,7 @@ def decision_boundary(
 
     Parameters
     ----------
-    model : MLP, Model, estimator or callable
+    model : MLP, Model, estimator, path or callable
         A network of either engine, whose classes are its outputs by number; an estimator of
         classes, of this package or another; or a function of samples of shape (n, 2), which returns
         the probability of the second class, probabilities of shape (n, n_classes), or classes.

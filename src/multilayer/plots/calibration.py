@@ -143,7 +143,7 @@ def reliability(
 
     Parameters
     ----------
-    model : MLP, Model, estimator or callable
+    model : MLP, Model, estimator, path or callable
         What tells classes apart; a network's classes are its outputs by number.
     X : array of shape (n_samples, in_features)
     y : array of shape (n_samples,)

@@ -94,7 +94,7 @@ def confusion_matrix(
 
     Parameters
     ----------
-    model : MLP, Model, estimator or callable
+    model : MLP, Model, estimator, path or callable
         What tells classes apart; a network's classes are its outputs by number.
     X : array of shape (n_samples, in_features)
     y : array of shape (n_samples,)

@@ -64,7 +64,7 @@ def learned_features(model: Any, X: object, y: object, *, axes: Any = None) -> n
 
     Parameters
     ----------
-    model : MLP, Model or estimator
+    model : MLP, Model, estimator or path
         A network of classes, of either engine, with one hidden layer at least.
     X : array or table of shape (n_samples, in_features)
         Two samples at least, as the model takes them.
@@ -162,7 +162,7 @@ def hidden_units(model: Any, X: object, *, n_units: int = 8, axes: Any = None) -
 
     Parameters
     ----------
-    model : MLP, Model or estimator
+    model : MLP, Model, estimator or path
         A network of two inputs with hidden layers, of either engine.
     X : array of shape (n_samples, 2)
         Samples: they say how much of the plane is shown.

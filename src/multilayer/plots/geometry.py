@@ -9,7 +9,6 @@ import numpy.typing as npt
 from multilayer import checks
 from multilayer.errors import InvalidArgumentError, InvalidDataError
 from multilayer.inspection import Hyperplane, decision_hyperplane
-from multilayer.model import Numbers
 from multilayer.plots.boundaries import draw_points
 from multilayer.plots.models import class_places, model_of
 from multilayer.plots.style import BLACK, BLUE, GREEN, GREY, ORANGE, one_axes
@@ -41,7 +40,7 @@ def hyperplane(
 
     Parameters
     ----------
-    model : Hyperplane, MLP, Model or estimator
+    model : Hyperplane, MLP, Model, estimator or path
         A line, or a model of two inputs without hidden layers, whose line it is.
     X : array of shape (n_samples, 2), optional
         Points, each with its way to the line. Up to 12 have the distance written beside them.
@@ -114,7 +113,7 @@ def _plane(model: Any, classes: tuple[int, int], owner: str) -> Hyperplane:
         return model
     found = model_of(model, owner)
     inner = decision_hyperplane(found.net, classes)
-    if not isinstance(found.inputs, Numbers):  # a table's columns bend what becomes of them
+    if not found.inputs.is_affine:  # a table's columns bend what becomes of them
         msg = f"model of {owner} must take numbers as they are, or scaled; got {found.inputs!r}"
         raise InvalidArgumentError(msg)
     # w·(x − m)/s + b is linear in x: its slopes and its value at 0 are the plane of raw inputs.

@@ -9,7 +9,8 @@ from multilayer.inspection import Graph, Node
 from multilayer.inspection import graph as graph_of
 from multilayer.inspection.graph_layout import Point, lay_out
 from multilayer.inspection.graph_style import EDGE_STYLES, NODE_STYLES, NodeStyle
-from multilayer.plots.models import own_model
+from multilayer.model import network_in
+from multilayer.plots.models import opened
 from multilayer.plots.style import one_axes
 
 if TYPE_CHECKING:
@@ -87,8 +88,9 @@ def computation_graph(net_or_graph: Any, *, module: Any = None, ax: "Axes | None
 def _graph(given: Any, module: Any) -> Graph:
     if isinstance(given, Graph):
         return given
-    model = own_model(given)
-    return graph_of(given if model is None else model.net, module=module)
+    given = opened(given)
+    net = network_in(given)
+    return graph_of(given if net is None else net, module=module)
 
 
 def _letter_width() -> float:

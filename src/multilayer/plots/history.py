@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from multilayer.errors import InvalidArgumentError, InvalidTypeError
 from multilayer.model import Model
+from multilayer.plots.models import opened
 from multilayer.plots.style import BLUE, GREY, ORANGE, one_axes
 from multilayer.training import History
 
@@ -25,7 +26,7 @@ def history(source: Any, *, ax: "Axes | None" = None) -> "Axes":
 
     Parameters
     ----------
-    source : History, estimator or Model
+    source : History, estimator, Model or path
         What `fit` has returned; a fitted estimator, of scikit-learn too; or a model whose
         information holds a history, as that of a file does.
     ax : matplotlib Axes, optional
@@ -91,6 +92,7 @@ def history(source: Any, *, ax: "Axes | None" = None) -> "Axes":
 
 def _history_of(source: Any) -> History:
     """Return what was measured in each epoch."""
+    source = opened(source)
     if isinstance(source, History):
         return source
     if isinstance(source, Model):

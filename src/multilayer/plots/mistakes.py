@@ -43,7 +43,7 @@ def most_wrong(
 
     Parameters
     ----------
-    model : MLP, Model, estimator or callable
+    model : MLP, Model, estimator, path or callable
         What tells classes apart; a network's classes are its outputs by number.
     X : array or table of shape (n_samples, in_features), or (n_samples, height, width)
         Samples, as the model takes them; images are flattened for it.

@@ -1,5 +1,6 @@
 """What the pictures ask of a model, whatever kind it is: what it predicts, and what is in it."""
 
+import os
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
@@ -13,7 +14,8 @@ from multilayer.errors import (
     InvalidTypeError,
     MissingPackageError,
 )
-from multilayer.model import Classes, Model, Values
+from multilayer.files import load_model
+from multilayer.model import Model, adopt, model_in
 from multilayer.numpy import MLP, OUTPUTS
 
 __all__ = [
@@ -24,7 +26,7 @@ __all__ = [
     "column_names",
     "model_of",
     "of_outputs",
-    "own_model",
+    "opened",
     "plane_grid",
     "predicted_values",
     "samples_of",
@@ -59,7 +61,7 @@ def class_probabilities(model: Any, X: Any, owner: str) -> Prediction:
 
     Parameters
     ----------
-    model : MLP, Model, estimator or callable
+    model : MLP, Model, estimator, path or callable
         A network of either engine: classes are its outputs by number; logits (outputs without link
         function) are turned into probabilities by softmax, a single one by the logistic function.
         An estimator with ``predict_proba``, or with ``predict`` alone, which is then certain. Or
@@ -82,15 +84,15 @@ def class_probabilities(model: Any, X: Any, owner: str) -> Prediction:
     array([[1., 0.],
            [0., 1.]])
     """
+    model = _with_targets(opened(model))
     if isinstance(model, Model):
-        if not isinstance(model.targets, Classes):
+        if model.targets is None:
+            return of_outputs(model.net, model(X), owner)
+        if not model.targets.has_one_class:
             kind = type(model.targets).__name__
             msg = f"model of {owner} must tell classes apart; got a Model of {kind}"
             raise InvalidArgumentError(msg)
         return Prediction(model.targets.classes, np.asarray(model.predict_proba(X)))
-    net = _network_itself(model)
-    if net is not None:
-        return of_outputs(net, net(X), owner)
     if hasattr(model, "predict_proba"):
         classes = model.classes_
         if isinstance(classes, list):
@@ -123,7 +125,7 @@ def predicted_values(model: Any, X: Any, owner: str) -> Array:
 
     Parameters
     ----------
-    model : MLP, Model, estimator or callable
+    model : MLP, Model, estimator, path or callable
         A network of either engine, a model of values, an estimator without classes, or any function
         of samples.
     X : array or table of shape (n_samples, in_features)
@@ -135,14 +137,15 @@ def predicted_values(model: Any, X: Any, owner: str) -> Array:
     InvalidArgumentError, InvalidDataError, InvalidTypeError
         If the model predicts classes, or not one value a sample.
     """
-    if isinstance(model, Model) and not isinstance(model.targets, (Values, type(None))):
-        msg = f"model of {owner} must predict values; got a Model of {type(model.targets).__name__}"
+    model = _with_targets(opened(model))
+    targets = model.targets if isinstance(model, Model) else None
+    if targets is not None and targets.task != "regression":
+        msg = f"model of {owner} must predict values; got a Model of {type(targets).__name__}"
         raise InvalidArgumentError(msg)
     if hasattr(model, "classes_"):
         msg = f"model of {owner} must predict values; {type(model).__name__} predicts classes"
         raise InvalidArgumentError(msg)
-    net = _network_itself(model)
-    predict = getattr(model, "predict", model) if net is None else net
+    predict = getattr(model, "predict", model)
     if not callable(predict) or isinstance(predict, type):
         raise InvalidTypeError(NO_MODEL.format(owner, type(model).__name__))
     found = np.asarray(predict(_with_names(model, X, owner)), dtype=np.float64)
@@ -162,26 +165,17 @@ def model_of(model: Any, owner: str) -> Model:
     InvalidTypeError
         If there is no network in it.
     """
-    net = _network_itself(model)
-    found = own_model(model) if net is None else Model(net)
-    if found is None:
-        msg = (
-            f"model of {owner} must be a network, a Model or an MLP estimator; "
-            f"got {type(model).__name__}"
-        )
-        raise InvalidTypeError(msg)
-    return found
+    return adopt(model, owner, load_model)
 
 
-def own_model(given: Any) -> Model | None:
-    """Return a Model, or the one that an estimator of this package holds; None for all else."""
-    found = given.to_model() if hasattr(type(given), "to_model") else given
-    return found if isinstance(found, Model) else None
+def opened(model: Any) -> Any:
+    """Return the Model in a file, by its path; anything else as it is."""
+    return load_model(model) if isinstance(model, (str, os.PathLike)) else model
 
 
 def column_names(model: Any) -> Sequence[str] | None:
     """Return what the columns of a model's samples are called, if it knows."""
-    own = own_model(model)
+    own = model_in(model)
     return getattr(model, "feature_names_in_", None) if own is None else own.inputs.names
 
 
@@ -219,11 +213,9 @@ def plane_grid(low: Array, high: Array, resolution: int) -> Plane:
     return Plane(xx, yy, np.column_stack([xx.ravel(), yy.ravel()]))
 
 
-def _network_itself(model: Any) -> MLP | None:
-    """Return the network from scratch, if the model is a network of either engine."""
-    if isinstance(model, MLP):
-        return model
-    return model.to_numpy() if hasattr(model, "architecture") else None
+def _with_targets(model: Any) -> Any:
+    """Return a network of either engine as a Model without targets; all else as it is."""
+    return model if hasattr(model, "predict") else model_in(model) or model
 
 
 def _with_names(estimator: Any, X: Any, owner: str) -> Any:

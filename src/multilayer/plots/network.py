@@ -8,7 +8,6 @@ import numpy as np
 import numpy.typing as npt
 
 from multilayer import checks
-from multilayer.model import Classes, Model
 from multilayer.plots.models import model_of
 from multilayer.plots.style import BLACK, BLUE, GREY, ORANGE, one_axes
 
@@ -39,7 +38,7 @@ def network_diagram(model: Any, *, max_units: int = 10, ax: "Axes | None" = None
 
     Parameters
     ----------
-    model : MLP, Model or estimator
+    model : MLP, Model, estimator or path
         A network of either engine, or what holds one. A Model's columns and classes, and an
         estimator's, name the inputs and outputs that are drawn.
     max_units : int
@@ -75,7 +74,8 @@ def network_diagram(model: Any, *, max_units: int = 10, ax: "Axes | None" = None
     places = [_places(width, units) for width, units in zip(widths, shown, strict=True)]
     top = max(float(each.max()) for each in places) + 1
     columns = np.arange(len(widths)) * (GAP + top / 4)  # tall columns stand farther apart
-    input_names, output_names = found.inputs.input_names or (), _output_names(found)
+    input_names = found.inputs.input_names or ()
+    output_names = () if found.targets is None else found.targets.output_names
     left, right = (1.2 + LETTER * max(map(len, names), default=0)
                    for names in (input_names, output_names))  # fmt: skip
     size = (INCHES * (left + columns[-1] + right) + 1.1, INCHES * (2 * top + 1.6))
@@ -166,13 +166,6 @@ def _draw_units(ax: "Axes", x: float, heights: Array, *, is_elided: bool) -> Non
         above, below = next(pair for pair in pairwise(heights) if pair[0] - pair[1] > 1.5)
         dots = (above + below) / 2 + np.array([-0.3, 0.0, 0.3])
         ax.plot([x] * 3, dots, "o", color=GREY, markersize=3, zorder=2)
-
-
-def _output_names(model: Model) -> list[str]:
-    """Return the classes' names; none where the outputs are no classes."""
-    classes = model.targets.classes if isinstance(model.targets, Classes) else ()
-    # One output tells of the second of two classes.
-    return [str(name) for name in classes[-model.net.architecture.out_features :]]
 
 
 def _draw_scale(ax: "Axes", largest: float) -> None:

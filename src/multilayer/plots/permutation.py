@@ -12,12 +12,12 @@ from multilayer import checks
 from multilayer.data import Table, read_table
 from multilayer.data.entries import Origin
 from multilayer.errors import InvalidDataError, InvalidTypeError, MissingPackageError
-from multilayer.model import Classes, Columns, Model, Values
+from multilayer.model import model_in
 from multilayer.plots.models import (
     class_places,
     class_probabilities,
     column_names,
-    own_model,
+    opened,
     predicted_values,
 )
 from multilayer.plots.style import BLUE, GREY, one_axes
@@ -55,7 +55,7 @@ def importance(
 
     Parameters
     ----------
-    model : estimator, Model, MLP or callable
+    model : estimator, Model, MLP, path or callable
         What predicts; where `scoring` is None, all but estimators and Models of one value a sample
         must tell classes apart.
     X : array or table of shape (n_samples, in_features)
@@ -104,9 +104,10 @@ def importance(
     n_repeats = checks.integer(n_repeats, "n_repeats", owner, minimum=2)
     n_features = checks.integer(n_features, "n_features", owner)
     seed = int(checks.random_generator(rng, owner).integers(2**32))
-    own = own_model(model)
+    model = opened(model)
+    own = model_in(model)
     table = None
-    if own is not None and isinstance(own.inputs, Columns):
+    if own is not None and own.inputs.takes_tables:
         table = X = read_table(X, "X", own.inputs.names)
     elif np.ndim(X) != 2:
         msg = f"X of {owner} must have shape (n_samples, in_features); got {np.shape(X)}"
@@ -213,8 +214,8 @@ def _score(model: Any, scoring: Any) -> Score:
         return _named_score(model, scoring)
     if hasattr(model, "score"):
         return lambda X, y: model.score(X, y)
-    is_of_values = isinstance(model, Model) and isinstance(model.targets, Values)
-    own = _r2 if is_of_values else _accuracy
+    targets = getattr(model, "targets", None)
+    own = _accuracy if targets is None or targets.task != "regression" else _r2
     return lambda X, y: own(model, X, y)
 
 
@@ -229,8 +230,9 @@ def _named_score(model: Any, scoring: Any) -> Score:
     scorer = get_scorer(Names("scoring", get_scorer_names()).check(scoring, "importance"))
     estimator = model
     if not hasattr(model, "fit"):
-        is_of_classes = isinstance(model, Model) and isinstance(model.targets, Classes)
-        estimator = (_Classifier if is_of_classes else _Predictor)(model)
+        targets = getattr(model, "targets", None)
+        has_one_class = targets is not None and targets.has_one_class
+        estimator = (_Classifier if has_one_class else _Predictor)(model)
     return lambda X, y: scorer(estimator, X, y)
 
 

@@ -106,7 +106,7 @@ def residuals(
 
     Parameters
     ----------
-    model : MLP, Model, estimator or callable
+    model : MLP, Model, estimator, path or callable
         What predicts one value a sample.
     X : array of shape (n_samples, in_features)
     y : array of shape (n_samples,)

@@ -34,7 +34,7 @@ def first_layer_weights(
 
     Parameters
     ----------
-    model : MLP, Model or estimator
+    model : MLP, Model, estimator or path
         A network of either engine whose inputs are pixels, or what holds one.
     image_shape : tuple (height, width), optional
         Of the inputs; a square by default.

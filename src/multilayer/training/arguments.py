@@ -112,9 +112,9 @@ def split_data(
 
 def _classes(trainer: Trainer, y: Any) -> Any:
     """Return what a split is stratified by: labels, or a single column of zeros and ones."""
-    if trainer.loss.task == "class" and y.ndim == 1:
+    if trainer.loss.task == "classification" and y.ndim == 1:
         return y
-    if trainer.loss.task == "labels" and y.shape[1] == 1 and np.isin(y, (0, 1)).all():
+    if trainer.loss.task == "multilabel" and y.shape[1] == 1 and np.isin(y, (0, 1)).all():
         return y[:, 0].astype(int)
     return None
 

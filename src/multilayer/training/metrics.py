@@ -92,9 +92,9 @@ METRICS: Registry[Metric] = Registry(
 )
 
 DEFAULT_METRICS: dict[str, tuple[str, ...]] = {
-    "class": ("accuracy",),
-    "labels": ("accuracy",),
-    "value": (),
+    "classification": ("accuracy",),
+    "multilabel": ("accuracy",),
+    "regression": (),
 }
 """What is measured of each task where nothing else is asked for."""
 

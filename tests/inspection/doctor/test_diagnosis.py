@@ -222,7 +222,7 @@ def test_a_loss_with_parameters_is_told_by_the_file_and_the_history(loss, tmp_pa
 
 def test_quantiles_without_a_history_need_their_loss():
     model = Model(MLP(Architecture(2, (), 2)), Values(1, n_each=2))
-    assert_loss_must_be_given(model, "quantiles")
+    assert_loss_must_be_given(model, "1 value of 2 quantiles")
 
 
 def test_words_as_classes_labels_and_several_targets():

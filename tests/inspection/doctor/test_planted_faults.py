@@ -427,7 +427,7 @@ class OfProbabilities(Loss):
     name = "own"
     outputs = ("softmax",)
     takes_logits = False
-    task = "class"
+    task = "classification"
     formula = "−log p"
 
     def per_sample(self, p, targets):

@@ -7,7 +7,6 @@ import numpy as np
 from multilayer.inspection.doctor.case import Case
 from multilayer.inspection.doctor.finding import Finding, severity_of
 from multilayer.inspection.doctor.measures import rightness
-from multilayer.model import Classes
 
 __all__ = ["class_imbalance"]
 
@@ -59,7 +58,7 @@ def class_imbalance(case: Case) -> Iterator[Finding]:
 def _name(case: Case, number: int) -> int | str:
     """Return the class itself, where the model knows it; else its number."""
     targets = case.model.targets
-    if not isinstance(targets, Classes):
+    if targets is None or not targets.has_one_class:
         return number
     name = targets.classes[number]
     return int(name) if isinstance(name, np.integer) else str(name)

@@ -122,12 +122,11 @@ def _answers(sample: Sample, loss: Loss) -> tuple[Array, Array] | None:
 
     Of classes the answer is the likeliest one; of labels there is one for each, yes or no.
     """
-    if loss.task == "labels":
+    if loss.task == "multilabel":
         p = OUTPUTS["sigmoid"].forward(sample.logits)
         right = (p > 0.5) == (sample.targets > 0.5)
         return np.maximum(p, 1 - p).ravel(), right.ravel()
-    truth = loss.truth(sample.targets) if loss.task == "class" else np.empty((0, 0))
-    if loss.task != "class" or truth.ndim > 1:
+    if loss.task == "regression" or (truth := loss.truth(sample.targets)).ndim > 1:
         return None
     p = OUTPUTS["softmax"].forward(sample.logits)
     return p.max(axis=1), p.argmax(axis=1) == truth

@@ -13,11 +13,10 @@ from multilayer.data import Table, read_table
 from multilayer.errors import DivergenceError, InvalidDataError, InvalidTypeError
 from multilayer.inspection.doctor.patient import Patient
 from multilayer.inspection.range_test import RangeTest, lr_finder
-from multilayer.model import Model, Values
+from multilayer.model import Model, loss_of_data
 from multilayer.numpy import (
     ACTIVATIONS,
     LBFGS,
-    LOSSES,
     MLP,
     OUTPUTS,
     LayerObservation,
@@ -142,11 +141,9 @@ def sample_of(patient: Patient, X: Any, y: Any) -> tuple[Sample, Loss]:
     x = checks.sample_matrix(model.inputs.encode(raw), net.architecture.in_features, net.dtype)
     coded = np.asarray(_dense(y))
     check_lengths(coded, n_samples)
-    if isinstance(model.targets, Values):
-        coded = checks.number_array(coded, "y")
     coded = coded if model.targets is None else model.targets.encode(coded)
     coded = _some(coded, n_samples)
-    loss = patient.loss or _loss_of_labels(coded, net)
+    loss = patient.loss or loss_of_data(coded, net.architecture.out_features)
     loss.check_architecture(net.architecture)
     targets = loss.targets(coded, len(x), net.architecture.out_features, net.dtype)
     logits = net.logits(x)
@@ -180,12 +177,6 @@ def _some(X: Any, n_samples: int) -> Any:
 
 def _dense(X: Any) -> Any:
     return X.toarray() if hasattr(X, "toarray") else X
-
-
-def _loss_of_labels(y: Array, net: MLP) -> Loss:
-    """Return the loss of an output without link function: by whether targets are labels."""
-    is_labels = y.ndim == 1 and y.dtype.kind in "biu" and net.architecture.out_features > 1
-    return LOSSES["cross_entropy" if is_labels else "squared_error"]()
 
 
 def look(net: MLP, sample: Sample, loss: Loss) -> tuple[tuple[LayerObservation, ...], Any]:

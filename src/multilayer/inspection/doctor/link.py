@@ -8,8 +8,8 @@ import numpy as np
 from multilayer.inspection.doctor.case import Case
 from multilayer.inspection.doctor.finding import Finding
 from multilayer.inspection.doctor.measures import constant_logits
-from multilayer.inspection.doctor.patient import LOSS_OF_OUTPUT
-from multilayer.numpy import LOSSES, Loss
+from multilayer.model import loss_of_output
+from multilayer.numpy import Loss
 
 __all__ = ["link_applied_twice"]
 
@@ -51,10 +51,10 @@ def _by_loss(case: Case) -> Signs:
     cannot fall below log(1 + (K − 1)/e).
     """
     output, loss, sample = case.net.architecture.output, case.loss, case.training
-    if loss.takes_logits or output not in PROBABILITIES or loss.task == "value":
+    if loss.takes_logits or output not in PROBABILITIES or loss.task == "regression":
         return {}, ""
     truth = np.asarray(loss.truth(sample.targets))
-    if loss.task == "class":
+    if loss.task == "classification":
         perfect = np.eye(case.net.architecture.out_features)[truth]
     else:
         perfect = truth.reshape(len(truth), -1).astype(float)
@@ -83,7 +83,7 @@ def _guessing(case: Case, wrong: float) -> float:
 
 def _loss_of_logits(case: Case) -> Loss | None:
     output = case.net.architecture.output
-    return LOSSES[LOSS_OF_OUTPUT[output]]() if output in PROBABILITIES else None
+    return loss_of_output(output) if output in PROBABILITIES else None
 
 
 def _by_history(case: Case) -> Signs:
@@ -108,9 +108,9 @@ def _by_inputs(case: Case) -> Signs:
     """See whether the inputs are themselves probabilities of the classes."""
     X, architecture = case.training.X, case.net.architecture
     n_classes = architecture.out_features
-    if case.loss.task == "labels" and n_classes == 1:
+    if case.loss.task == "multilabel" and n_classes == 1:
         n_classes = 2
-    is_one_each = case.loss.task != "value" and architecture.in_features == n_classes > 1
+    is_one_each = case.loss.task != "regression" and architecture.in_features == n_classes > 1
     furthest = float(np.abs(X.sum(axis=1) - 1).max())
     if not is_one_each or X.min() < 0 or furthest > ROUNDING:
         return {}, ""

@@ -34,7 +34,7 @@ MAX_NEIGHBOURS_SAMPLES = 1_000
 
 def rightness(sample: Sample, loss: Loss) -> Array | None:
     """Return whether each sample is predicted right; None for real values."""
-    if loss.task == "value":
+    if loss.task == "regression":
         return None
     p = sample.logits if loss.takes_logits else sample.outputs
     right = loss.predict(p) == loss.truth(sample.targets)
@@ -110,16 +110,16 @@ def constant_loss(case: Case, sample: Sample) -> float:
 
 def _as_columns(case: Case, sample: Sample) -> Array | None:
     """Return targets as real columns that a least-squares fit can have; None if there are none."""
-    if case.loss.task == "class":
+    if case.loss.task == "classification":
         truth = case.loss.truth(sample.targets)
         return None if truth.ndim > 1 else np.eye(case.net.architecture.out_features)[truth]
     return sample.targets if sample.outputs.shape == sample.targets.shape else None
 
 
 def _score_of(case: Case, y: Array, predicted: Array) -> float:
-    if case.loss.task == "class":
+    if case.loss.task == "classification":
         return float((predicted.argmax(axis=1) == y.argmax(axis=1)).mean())
-    if case.loss.task == "labels":
+    if case.loss.task == "multilabel":
         return float(((predicted > 0.5) == (y > 0.5)).all(axis=1).mean())
     return _r_squared(y, predicted)
 

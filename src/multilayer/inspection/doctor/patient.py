@@ -6,27 +6,11 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from multilayer.errors import InvalidArgumentError, InvalidTypeError
-from multilayer.model import ClassGroups, Model
-from multilayer.numpy import (
-    LOSSES,
-    MLP,
-    BinaryCrossEntropy,
-    CrossEntropy,
-    GroupedCrossEntropy,
-    Loss,
-    SquaredError,
-)
+from multilayer.model import Model, loss_of_output, model_in, network_in
+from multilayer.numpy import LOSSES, MLP, Loss
 from multilayer.registry import rebuild, resolve
 
-__all__ = ["LOSS_OF_OUTPUT", "Patient", "admit", "network_of", "subject_of"]
-
-LOSS_OF_OUTPUT = {
-    "softmax": "cross_entropy",
-    "log_softmax": "cross_entropy",
-    "sigmoid": "binary_cross_entropy",
-    "exp": "poisson",
-}
-"""The loss that belongs to an output's link function; identity leaves it open."""
+__all__ = ["Patient", "admit", "network_of", "subject_of"]
 
 
 class Patient(NamedTuple):
@@ -60,9 +44,9 @@ def network_of(given: Any) -> Any:
     InvalidTypeError
         If there is none.
     """
-    found = _opened(given)
-    net = found.net if isinstance(found, Model) else found
-    if hasattr(net, "architecture"):
+    found = _last(given)
+    net = network_in(found)
+    if net is not None:
         return net
     msg = (
         "net_or_estimator of diagnose must be an MLP of either engine, an estimator, a Model or a "
@@ -87,14 +71,12 @@ def admit(given: Any, loss: str | Loss | None = None, history: Any = None) -> Pa
 
     Raises
     ------
-    InvalidTypeError, InvalidArgumentError
-        If there is no network in it; or
-        if a model does not say which loss it was trained with, and none is given.
+    InvalidArgumentError
+        If a model does not say which loss it was trained with, and none is given.
     """
-    last, model = _last(given), _opened(given)
-    if not isinstance(model, Model):
-        net = network_of(given)
-        model = Model(net if isinstance(net, MLP) else net.to_numpy())
+    last = _last(given)
+    model = model_in(last)
+    assert model is not None  # `network_of` has refused all else
     stops_early = bool(_part(model.information, "training").get("early_stopping"))
     if history is None:
         told = _part(model.information, "history")
@@ -118,13 +100,6 @@ def _last(given: Any) -> Any:
     return given.steps[-1][1] if hasattr(given, "named_steps") else given
 
 
-def _opened(given: Any) -> Any:
-    """Return the model or the network in what is given: its last step, an estimator's model."""
-    last = _last(given)
-    # scikit-learn's error if it is not fitted
-    return last.to_model() if hasattr(type(last), "to_model") else last
-
-
 def _as_it_is(given: Any) -> Any:
     return given
 
@@ -144,19 +119,14 @@ def _loss_of(last: Any, model: Model, settings: Mapping[str, Any]) -> Loss | Non
     told = training.get("loss")
     if isinstance(told, str) and told in LOSSES:
         return LOSSES[told]()
-    if told is not None or getattr(targets, "n_each", 1) > 1:
-        msg = (
-            "loss of diagnose must be given for a model whose history does not tell it; "
-            f"it was trained with {told or 'quantiles'}"
-        )
-        raise InvalidArgumentError(msg)
     smoothing = training.get("label_smoothing", 0.0)
-    if isinstance(targets, ClassGroups):
-        return GroupedCrossEntropy(targets.sizes, smoothing)
-    name = LOSS_OF_OUTPUT.get(model.net.architecture.output)
-    if name is None:
-        return None if targets is None else SquaredError()
-    loss = LOSSES[name]()
-    if isinstance(loss, (CrossEntropy, BinaryCrossEntropy)):
-        return replace(loss, label_smoothing=smoothing)
-    return loss
+    if told is None:
+        if targets is None:
+            return loss_of_output(model.net.architecture.output, smoothing)
+        if (loss := targets.loss(smoothing)) is not None:
+            return loss
+    msg = (
+        "loss of diagnose must be given for a model whose history does not tell it; "
+        f"it was trained with {told or repr(targets)}"
+    )
+    raise InvalidArgumentError(msg)

@@ -49,7 +49,7 @@ def unscaled_inputs(case: Case) -> Iterator[Finding]:
 
 def unscaled_targets(case: Case) -> Iterator[Finding]:
     """Find real targets that are much larger or smaller than 1."""
-    if case.loss.task != "value" or case.net.architecture.output != "identity":
+    if case.loss.task != "regression" or case.net.architecture.output != "identity":
         return
     size = _root_mean_square(case.training.targets)
     largest = float(size.max())

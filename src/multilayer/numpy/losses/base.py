@@ -29,7 +29,7 @@ class Loss(Checked):
         the cross-entropy's. False if p are the outputs.
     outputs : tuple of str
         The link functions of the networks that the loss is for: names in ``OUTPUTS``.
-    task : {"class", "labels", "value"}
+    task : {"classification", "multilabel", "regression"}
         What is predicted: one class of several, any number of labels, or real values.
 
     Notes
@@ -39,7 +39,7 @@ class Loss(Checked):
     its MSELoss has no ½.
     """
 
-    task: ClassVar[Literal["class", "labels", "value"]]
+    task: ClassVar[Literal["classification", "multilabel", "regression"]]
     formula: ClassVar[str]
 
     def value_and_gradient(
@@ -76,7 +76,7 @@ class SquaredError(Loss):
     name = "squared_error"
     outputs = ("identity", "sigmoid", "softmax", "log_softmax", "exp")
     takes_logits = False
-    task = "value"
+    task = "regression"
     formula = "½ ‖ŷ − y‖²"
 
     def per_sample(self, p: Array, targets: Array) -> tuple[Array, Array]:

@@ -44,7 +44,7 @@ class CrossEntropy(Loss):
     name = "cross_entropy"
     outputs = ("identity", "softmax", "log_softmax")
     takes_logits = True
-    task = "class"
+    task = "classification"
     formula = "−Σ t log softmax(z)"
 
     def __post_init__(self) -> None:
@@ -101,7 +101,7 @@ class NLL(Loss):
     name = "nll"
     outputs = ("log_softmax",)
     takes_logits = False
-    task = "class"
+    task = "classification"
     formula = "−log p_y"
 
     def per_sample(self, p: Array, targets: Array) -> tuple[Array, Array]:
@@ -140,7 +140,7 @@ class BinaryCrossEntropy(Loss):
     name = "binary_cross_entropy"
     outputs = ("identity", "sigmoid")
     takes_logits = True
-    task = "labels"
+    task = "multilabel"
     formula = "Σ log(1 + eᶻ) − t z"
 
     def __post_init__(self) -> None:

@@ -49,7 +49,7 @@ class GroupedCrossEntropy(Loss):
     name = "grouped_cross_entropy"
     outputs = ("identity",)
     takes_logits = True
-    task = "class"
+    task = "classification"
     formula = "Σ −Σ t log softmax(z), over groups of outputs"
 
     def __post_init__(self) -> None:

@@ -22,7 +22,7 @@ class AbsoluteError(Loss):
     name = "absolute_error"
     outputs = ANY_OUTPUT
     takes_logits = False
-    task = "value"
+    task = "regression"
     formula = "Σ |ŷ − y|"
 
     def per_sample(self, p: Array, targets: Array) -> tuple[Array, Array]:
@@ -48,7 +48,7 @@ class Huber(Loss):
     name = "huber"
     outputs = ANY_OUTPUT
     takes_logits = False
-    task = "value"
+    task = "regression"
     formula = "Σ ½ r² if |r| ≤ δ else δ (|r| − δ/2), r = ŷ − y"
 
     def __post_init__(self) -> None:
@@ -80,7 +80,7 @@ class Quantile(Loss):
     name = "quantile"
     outputs = ANY_OUTPUT
     takes_logits = False
-    task = "value"
+    task = "regression"
     formula = "Σ max(τ r, (τ − 1) r), r = y − ŷ"
 
     def __post_init__(self) -> None:
@@ -127,7 +127,7 @@ class Poisson(Loss):
     name = "poisson"
     outputs = ("identity", "exp")
     takes_logits = True
-    task = "value"
+    task = "regression"
     formula = "Σ eᶻ − y − y (z − log y)"
 
     def per_sample(self, p: Array, targets: Array) -> tuple[Array, Array]:

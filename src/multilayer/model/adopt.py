@@ -1,0 +1,76 @@
+"""A `Model` of whatever a network comes in."""
+
+import os
+from collections.abc import Callable
+from typing import Any
+
+from multilayer.architecture import Architecture
+from multilayer.errors import InvalidTypeError
+from multilayer.model.model import Model
+from multilayer.numpy.mlp import MLP
+
+__all__ = ["adopt", "model_in", "network_in"]
+
+
+def adopt(given: Any, owner: str, read: Callable[[Any], Model] | None = None) -> Model:
+    """Return the model in what is given: see `model_in`; it is called ``model`` in messages.
+
+    Parameters
+    ----------
+    given : MLP, Model, estimator or path
+        A network of either engine, a model, a fitted estimator of this package, or the path of a
+        model file where there is a function to read it.
+    owner : str
+        The function that it is an argument of.
+    read : callable, optional
+        What reads a model file: `multilayer.files.load_model`, which this room cannot import.
+
+    Raises
+    ------
+    InvalidTypeError
+        If there is no network in it.
+
+    Examples
+    --------
+    >>> adopt(MLP(Architecture(2, (3,), 1)), "example").inputs
+    Numbers(2, no scaling)
+    """
+    is_path = isinstance(given, (str, os.PathLike))
+    found = read(given) if is_path and read is not None else model_in(given)
+    if found is None:
+        msg = (
+            f"model of {owner} must be a network, a Model or an MLP estimator; "
+            f"got {type(given).__name__}"
+        )
+        msg += ": read a model's file with multilayer.load first" if is_path else ""
+        raise InvalidTypeError(msg)
+    return found
+
+
+def model_in(given: Any) -> Model | None:
+    """Return the model in a network of either engine, an estimator or a model; else None.
+
+    A network of PyTorch is copied to the engine from scratch, any other is the same object.
+
+    Raises
+    ------
+    sklearn.exceptions.NotFittedError
+        If it is an estimator before `fit`.
+    """
+    held = _opened(given)
+    if isinstance(held, Model):
+        return held
+    net = network_in(held)
+    return None if net is None else Model(net if isinstance(net, MLP) else net.to_numpy())
+
+
+def network_in(given: Any) -> Any:
+    """Return the network, of whichever engine, in what `model_in` takes; else None."""
+    held = _opened(given)
+    net = held.net if isinstance(held, Model) else held
+    return net if isinstance(getattr(net, "architecture", None), Architecture) else None
+
+
+def _opened(given: Any) -> Any:
+    """Return the model that an estimator holds, and anything else as it is."""
+    return given.to_model() if hasattr(type(given), "to_model") else given

@@ -1,0 +1,239 @@
+"""Targets of classification: one class of several, one for each of several targets, labels."""
+
+from collections.abc import Sequence
+from typing import Any, Self
+
+import numpy as np
+import numpy.typing as npt
+
+from multilayer.architecture import Architecture
+from multilayer.data.entries import Entries
+from multilayer.data.notes import Note
+from multilayer.errors import InvalidDataError
+from multilayer.json_text import listed
+from multilayer.model.categorical import Categorical
+from multilayer.model.classes import classes_from_dict, classes_to_dict
+from multilayer.model.column import parts_of
+from multilayer.model.targets import Targets
+from multilayer.numpy import (
+    OUTPUTS,
+    BinaryCrossEntropy,
+    CrossEntropy,
+    GroupedCrossEntropy,
+    Loss,
+)
+
+__all__ = ["ClassGroups", "Classes", "Labels"]
+
+Array = npt.NDArray[Any]
+
+
+class Classes(Targets):
+    """One class of several.
+
+    Two classes need one output, the probability of the second; more have one each.
+
+    Parameters
+    ----------
+    classes : array of shape (n_classes,)
+        In order, each once.
+
+    Examples
+    --------
+    >>> colours = Classes(np.array(["blue", "green", "red"]))
+    >>> colours.encode(np.array(["red", "blue"]))
+    array([2, 0])
+    >>> colours.decode(np.array([[0.2, 0.7, 0.1]]))
+    array(['green'], dtype='<U5')
+    """
+
+    kind = "classes"
+    task = "classification"
+    has_one_class = True
+
+    def __init__(self, classes: Array) -> None:
+        if classes.ndim != 1 or not len(classes) or not (classes[:-1] < classes[1:]).all():
+            msg = f"classes must be a vector, in order, each once; got {classes!r}"
+            raise InvalidDataError(msg)
+        self.classes = classes
+        self.is_binary = len(classes) <= 2
+        self.output = "sigmoid" if self.is_binary else "softmax"
+        self.out_features = 1 if self.is_binary else len(classes)
+
+    def __repr__(self) -> str:
+        return f"{len(self.classes):,} classes"
+
+    def __str__(self) -> str:
+        return f"one of {len(self.classes):,} classes: {listed(self.classes)}"
+
+    @property
+    def output_names(self) -> tuple[str, ...]:
+        # One output is the probability of the second of two classes.
+        return tuple(map(str, self.classes[-self.out_features :]))
+
+    def encode(self, y: Array) -> Array:
+        """Return the place of each class; of two classes, as a column of 0 and 1.
+
+        Raises
+        ------
+        InvalidDataError
+            If there is a class that is not among `classes`.
+        """
+        try:
+            places = np.searchsorted(self.classes, y)
+        except TypeError as error:  # words among numbers have no order
+            msg = f"y must hold classes {self.classes}, all of one type; {error}"
+            raise InvalidDataError(msg) from error
+        known = places < len(self.classes)
+        known[known] = self.classes[places[known]] == y[known]
+        if not known.all():
+            row = int(np.argmin(known))
+            msg = f"y must hold classes {self.classes}; got {y.tolist()[row]!r} at index {row}"
+            raise InvalidDataError(msg)
+        return places.reshape(-1, 1) if self.is_binary else places
+
+    def probabilities(self, outputs: Array) -> Array:
+        """Return the probability of each class, of shape (n_samples, n_classes)."""
+        if not self.is_binary:
+            return outputs
+        if len(self.classes) == 1:
+            return np.ones_like(outputs)
+        return np.hstack([1 - outputs, outputs])
+
+    def decode(self, outputs: Array) -> Array:
+        if not self.is_binary:
+            return self.classes[outputs.argmax(axis=1)]
+        places = (outputs[:, 0] > 0.5).astype(np.intp)
+        return self.classes[np.minimum(places, len(self.classes) - 1)]
+
+    def loss(self, label_smoothing: float = 0.0) -> Loss:
+        return (BinaryCrossEntropy if self.is_binary else CrossEntropy)(label_smoothing)
+
+    def from_entries(self, entries: Entries, notes: list[Note]) -> Array:
+        if self.classes.dtype.kind in "iuf":
+            return super().from_entries(entries, notes)
+        classes = self.classes.tolist()
+        codes, names = entries.categories()
+        known = Categorical("", tuple(map(str, classes))).places(names).tolist()
+        own = [classes[place] if place >= 0 else n for place, n in zip(known, names, strict=True)]
+        return np.array([*own, None], dtype=object)[codes]  # the last for −1
+
+    def to_dict(self) -> dict[str, Any]:
+        return classes_to_dict(self.classes)
+
+    @classmethod
+    def from_dict(cls, found: dict[str, Any], architecture: Architecture) -> Self:
+        return cls(classes_from_dict(found))
+
+
+class ClassGroups(Targets):
+    """Several targets, each one class of its own several: an output for each class of each.
+
+    The outputs are logits, of which each target takes its own softmax.
+
+    Parameters
+    ----------
+    groups : sequence of array of shape (n_classes,)
+        The classes of each target, in order.
+    """
+
+    kind = "class_groups"
+    task = "classification"
+    output = "identity"
+
+    def __init__(self, groups: Sequence[Array]) -> None:
+        self.groups = [Classes(classes) for classes in groups]
+        self.classes = list(groups)
+        # One class that is the only one still has two outputs, of which one is never right.
+        self.sizes = tuple(max(len(classes), 2) for classes in groups)
+        self.out_features = sum(self.sizes)
+
+    def __repr__(self) -> str:
+        sizes = ", ".join(f"{len(group.classes):,}" for group in self.groups)
+        return f"{len(self.groups):,} targets of {sizes} classes"
+
+    def __str__(self) -> str:
+        groups = (f"one of {listed(group.classes)}" for group in self.groups)
+        return f"{len(self.groups):,} targets: {'; '.join(groups)}"
+
+    def encode(self, y: Array) -> Array:
+        return np.column_stack(
+            [group.encode(column).ravel() for group, column in zip(self.groups, y.T, strict=True)]
+        )
+
+    def probabilities(self, outputs: Array) -> list[Array]:
+        """Return for each target the probability of its classes."""
+        parts = np.split(outputs, np.cumsum(self.sizes)[:-1], axis=1)
+        softmax = OUTPUTS["softmax"].forward
+        return [
+            softmax(part) if len(group.classes) > 1 else np.ones_like(part[:, :1])
+            for part, group in zip(parts, self.groups, strict=True)
+        ]
+
+    def decode(self, outputs: Array) -> Array:
+        columns = [
+            group.classes[part.argmax(axis=1)]
+            for group, part in zip(self.groups, self.probabilities(outputs), strict=True)
+        ]
+        if len({column.dtype.kind for column in columns}) > 1:  # numbers stay numbers among words
+            columns = [column.astype(object) for column in columns]
+        return np.column_stack(columns)
+
+    def loss(self, label_smoothing: float = 0.0) -> Loss:
+        return GroupedCrossEntropy(self.sizes, label_smoothing)
+
+    def to_dict(self) -> dict[str, Any]:
+        return {"groups": [group.to_dict() for group in self.groups]}
+
+    @classmethod
+    def from_dict(cls, found: dict[str, Any], architecture: Architecture) -> Self:
+        groups = parts_of(found, "targets", {"groups": object})["groups"]
+        if not isinstance(groups, list) or not groups:
+            msg = "groups must be a list of classes"
+            raise InvalidDataError(msg)
+        return cls([classes_from_dict(group) for group in groups])
+
+
+class Labels(Targets):
+    """Any number of labels: a matrix of 0 and 1, a column a label, and an output each.
+
+    Parameters
+    ----------
+    n_labels : int
+        How many there are.
+    """
+
+    kind = "labels"
+    task = "multilabel"
+    output = "sigmoid"
+
+    def __init__(self, n_labels: int) -> None:
+        self.classes = np.arange(n_labels)
+        self.out_features = n_labels
+
+    def __repr__(self) -> str:
+        return f"{self.out_features:,} labels"
+
+    def __str__(self) -> str:
+        return f"any of {self.out_features:,} labels"
+
+    def encode(self, y: Array) -> Array:
+        return np.asarray(y)
+
+    def probabilities(self, outputs: Array) -> Array:
+        """Return the probability of each label, of shape (n_samples, n_labels)."""
+        return outputs
+
+    def decode(self, outputs: Array) -> Array:
+        return (outputs > 0.5).astype(np.intp)
+
+    def loss(self, label_smoothing: float = 0.0) -> Loss:
+        return BinaryCrossEntropy(label_smoothing)
+
+    def to_dict(self) -> dict[str, Any]:
+        return {}
+
+    @classmethod
+    def from_dict(cls, found: dict[str, Any], architecture: Architecture) -> Self:
+        parts_of(found, "targets", {})
+        return cls(architecture.out_features)

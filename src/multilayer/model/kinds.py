@@ -1,0 +1,62 @@
+"""The kinds of inputs and of targets, by their names in a file."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy.typing as npt
+
+from multilayer.architecture import Architecture
+from multilayer.errors import InvalidDataError
+from multilayer.model.classification import Classes, ClassGroups, Labels
+from multilayer.model.columns import Columns
+from multilayer.model.inputs import Inputs, Numbers
+from multilayer.model.regression import Values
+from multilayer.model.targets import Targets
+from multilayer.registry import Names, Registry
+
+__all__ = ["INPUTS", "TARGETS", "inputs_from_dict", "targets_from_dict"]
+
+INPUTS: Registry[type[Inputs]] = Registry(
+    Names("kind of inputs", []), {kind.kind: kind for kind in (Numbers, Columns)}
+)
+TARGETS: Registry[type[Targets]] = Registry(
+    Names("kind of targets", []),
+    {kind.kind: kind for kind in (Classes, ClassGroups, Labels, Values)},
+)
+
+
+def inputs_from_dict(
+    found: Any, in_features: int, arrays: Mapping[str, npt.NDArray[Any]]
+) -> Inputs:
+    """Return the inputs of the kind ``found["kind"]``, for a network of so many.
+
+    The other entries are what its `to_dict` returned, and `arrays` those of `arrays`.
+
+    Raises
+    ------
+    InvalidArgumentError, InvalidDataError, InvalidTypeError
+        If there is no such kind, or the rest is not what it needs.
+    """
+    kind, rest = _kind_and_rest(found, "inputs")
+    return INPUTS[kind].from_dict(rest, in_features, arrays)
+
+
+def targets_from_dict(found: Any, architecture: Architecture) -> Targets:
+    """Return the targets of the kind ``found["kind"]``, of a network of this architecture.
+
+    The other entries are what its `to_dict` returned.
+
+    Raises
+    ------
+    InvalidArgumentError, InvalidDataError, InvalidTypeError
+        If there is no such kind, or the rest is not what it needs.
+    """
+    kind, rest = _kind_and_rest(found, "targets")
+    return TARGETS[kind].from_dict(rest, architecture)
+
+
+def _kind_and_rest(found: Any, name: str) -> tuple[str, dict[str, Any]]:
+    if not isinstance(found, dict) or not isinstance(found.get("kind"), str):
+        msg = f"{name} must be an object with a kind; got {type(found).__name__}"
+        raise InvalidDataError(msg)
+    return found["kind"], {name: value for name, value in found.items() if name != "kind"}

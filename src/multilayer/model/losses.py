@@ -1,0 +1,33 @@
+"""Which loss belongs to a network, by its link function or by what it is to predict."""
+
+from typing import Any
+
+import numpy.typing as npt
+
+from multilayer.numpy import BinaryCrossEntropy, CrossEntropy, Loss, Poisson, SquaredError
+
+__all__ = ["loss_of_data", "loss_of_output"]
+
+
+def loss_of_output(output: str, label_smoothing: float = 0.0) -> Loss | None:
+    """Return the loss that belongs to a link function; None for identity, which leaves it open.
+
+    Examples
+    --------
+    >>> loss_of_output("softmax", label_smoothing=0.1)
+    CrossEntropy(label_smoothing=0.1)
+    """
+    if output in ("softmax", "log_softmax"):
+        return CrossEntropy(label_smoothing)
+    if output == "sigmoid":
+        return BinaryCrossEntropy(label_smoothing)
+    return Poisson() if output == "exp" else None
+
+
+def loss_of_data(y: npt.NDArray[Any], out_features: int) -> Loss:
+    """Return the loss of an output without link function: cross-entropy if y holds classes.
+
+    These are integers in a vector, with several outputs.
+    """
+    are_classes = y.ndim == 1 and y.dtype.kind in "biu" and out_features > 1
+    return CrossEntropy() if are_classes else SquaredError()

@@ -1,0 +1,118 @@
+"""Values: targets of regression."""
+
+from dataclasses import asdict
+from typing import Any, Self
+
+import numpy as np
+import numpy.typing as npt
+
+from multilayer import checks
+from multilayer.architecture import Architecture
+from multilayer.data.notation import Notation
+from multilayer.errors import InvalidDataError
+from multilayer.model.column import parts_of
+from multilayer.model.losses import loss_of_output
+from multilayer.model.numeric import notation_from_dict
+from multilayer.model.targets import Targets
+from multilayer.numpy import Loss, SquaredError
+
+__all__ = ["Values"]
+
+Array = npt.NDArray[Any]
+
+
+class Values(Targets):
+    """Real values, y = mean + scale · output.
+
+    Parameters
+    ----------
+    n_targets : int
+        How many there are for a sample; one is predicted as a vector.
+    n_each : int
+        How many outputs each target has: one, or one for each of several quantiles.
+    mean, scale : array of shape (n_targets,), optional
+        0 and 1 by default.
+    output : str
+        The network's link function.
+    notation : Notation, optional
+        How the targets of the training wrote their numbers, if they came as text.
+    """
+
+    kind = "values"
+    task = "regression"
+
+    def __init__(
+        self,
+        n_targets: int,
+        *,
+        n_each: int = 1,
+        mean: Array | None = None,
+        scale: Array | None = None,
+        output: str = "identity",
+        notation: Notation | None = None,
+    ) -> None:
+        self.notation = notation
+        self.n_targets, self.n_each = n_targets, n_each
+        self.mean = None if mean is None else self._one_each(mean, "mean")
+        self.scale = None if scale is None else self._one_each(scale, "scale")
+        if (mean is None) != (scale is None) or (
+            self.scale is not None and (self.scale <= 0).any()
+        ):
+            msg = f"mean and scale of Values must be given together, scale > 0; got {mean}, {scale}"
+            raise InvalidDataError(msg)
+        self.output = output
+        self.out_features = n_targets * n_each
+
+    def __repr__(self) -> str:
+        each = f" of {self.n_each:,} quantiles" if self.n_each > 1 else ""
+        return f"{self.n_targets:,} value{'s' * (self.n_targets > 1)}{each}"
+
+    def __str__(self) -> str:
+        return f"{self!r}{'' if self.mean is None else ', y = mean + scale · output'}"
+
+    def encode(self, y: Array) -> Array:
+        y = checks.number_array(y, "y").reshape(len(y), self.n_targets)
+        return y if self.mean is None else (y - self.mean) / self.scale
+
+    def decode(self, outputs: Array) -> Array:
+        values = outputs
+        if self.mean is not None and self.scale is not None:
+            scale, mean = (np.repeat(a, self.n_each) for a in (self.scale, self.mean))
+            # In float64: beside a large mean float32 would have no digits left for the outputs.
+            values = scale * outputs + mean
+        return values[:, 0] if self.out_features == 1 else values
+
+    def loss(self, label_smoothing: float = 0.0) -> Loss | None:
+        if self.n_each > 1:  # whose levels it does not know
+            return None
+        return loss_of_output(self.output) or SquaredError()
+
+    def to_dict(self) -> dict[str, Any]:
+        return {
+            "n_each": self.n_each,
+            "mean": None if self.mean is None else self.mean.tolist(),
+            "scale": None if self.scale is None else self.scale.tolist(),
+            "notation": None if self.notation is None else asdict(self.notation),
+        }
+
+    @classmethod
+    def from_dict(cls, found: dict[str, Any], architecture: Architecture) -> Self:
+        names = ("n_each", "mean", "scale", "notation")
+        values = parts_of(found, "targets", dict.fromkeys(names, object))
+        notation = values["notation"]
+        n_each = checks.integer(values["n_each"], "n_each", cls.__name__)
+        return cls(
+            architecture.out_features // n_each,
+            n_each=n_each,
+            mean=values["mean"],
+            scale=values["scale"],
+            output=architecture.output,
+            notation=None if notation is None else notation_from_dict(notation),
+        )
+
+    def _one_each(self, values: Any, name: str) -> Array:
+        array = checks.finite_array(values, name, np.float64)
+        if array.shape != (self.n_targets,):
+            msg = f"{name} of Values must have shape ({self.n_targets},); got {array.shape}"
+            raise InvalidDataError(msg)
+        return array
