@@ -1,4 +1,4 @@
-"""The intervals that optimizers' hyperparameters lie in."""
+"""The intervals in which optimizers' hyperparameters must lie."""
 
 from dataclasses import fields
 from typing import Any
@@ -20,7 +20,7 @@ INTERVALS = {
 
 
 def check_hyperparameters(optimizer: Any) -> None:
-    """Make numbers and flags of a dataclass's fields, or raise for one outside its interval."""
+    """Convert a dataclass's fields to numbers and flags; raise for one outside its interval."""
     owner = type(optimizer).__name__
     for field in fields(optimizer):
         value = getattr(optimizer, field.name)
