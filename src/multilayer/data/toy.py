@@ -63,20 +63,7 @@ def moons(
 
     Class 0 is the upper one, around (−1/2, −1/4); class 1 the lower one, around (1/2, 1/4).
 
-    Parameters
-    ----------
-    n_samples, noise, rng
-        As in `circles`.
-
-    Returns
-    -------
-    X : array of shape (n_samples, 2)
-    y : array of shape (n_samples,)
-
-    Raises
-    ------
-    InvalidArgumentError, InvalidTypeError
-        As in `circles`.
+    Parameters, results and errors are as in `circles`.
 
     Examples
     --------
@@ -94,20 +81,7 @@ def xor(
 
     A perceptron cannot learn it (Minsky & Papert 1969).
 
-    Parameters
-    ----------
-    n_samples, noise, rng
-        As in `circles`.
-
-    Returns
-    -------
-    X : array of shape (n_samples, 2)
-    y : array of shape (n_samples,)
-
-    Raises
-    ------
-    InvalidArgumentError, InvalidTypeError
-        As in `circles`.
+    Parameters, results and errors are as in `circles`.
 
     Examples
     --------
@@ -126,20 +100,7 @@ def spirals(
     The radius grows with the angle, from 0.1 to 1.3 (after Lang & Witbrock 1988, whose spirals make
     three turns).
 
-    Parameters
-    ----------
-    n_samples, noise, rng
-        As in `circles`.
-
-    Returns
-    -------
-    X : array of shape (n_samples, 2)
-    y : array of shape (n_samples,)
-
-    Raises
-    ------
-    InvalidArgumentError, InvalidTypeError
-        As in `circles`.
+    Parameters, results and errors are as in `circles`.
 
     Examples
     --------

@@ -118,10 +118,6 @@ def check_gradients(
     tolerance : float
         The largest error that passes.
 
-    Returns
-    -------
-    GradientReport
-
     Notes
     -----
     A difference across a kink, such as that of relu at 0, is not a derivative. If a pre-activation,

@@ -206,19 +206,7 @@ def train(
     Parameters
     ----------
     trainer : Trainer
-        What ``net.trainer`` returns.
-    data, n_epochs, batch_size, shuffle, validation, metrics, monitor, schedule, callbacks, rng, \
-checkpoint, resume
-        As in `fit`.
-
-    Returns
-    -------
-    History
-
-    Raises
-    ------
-    InvalidArgumentError, InvalidDataError, InvalidTypeError, DivergenceError, ModelFileError
-        As in `fit`.
+        What ``net.trainer`` returns. Other parameters, result and errors are as in `fit`.
 
     Examples
     --------
