@@ -471,7 +471,7 @@ DAMAGED = {
     "a field twice": (
         '{"in_features": 3, "hidden_features": [4], "out_features": 2, "out_features": 3}',
         InvalidArgumentError,
-        "an Architecture must be a JSON object; the name 'out_features' stands twice in one JSON "
+        "an Architecture must be a JSON object; the name 'out_features' appears twice in one JSON "
         "object",
     ),
 }

@@ -31,8 +31,8 @@ def test_a_hundred_levels_are_read():
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ('{"a": 1, "a": 1}', "the name 'a' stands twice in one JSON object"),
-        ('[{"b": {"a": 1, "c": 2, "a": 3}}]', "the name 'a' stands twice in one JSON object"),
+        ('{"a": 1, "a": 1}', "the name 'a' appears twice in one JSON object"),
+        ('[{"b": {"a": 1, "c": 2, "a": 3}}]', "the name 'a' appears twice in one JSON object"),
         ("NaN", "numbers in JSON must be finite; got NaN"),
         ("[-Infinity]", "numbers in JSON must be finite; got -Infinity"),
         ("1e999", "numbers in JSON must be finite; got 1e999"),

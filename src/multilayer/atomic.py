@@ -17,24 +17,24 @@ def replacing(path: Path) -> Iterator[io.BufferedRandom]:
     """Open a new file that takes its name only when it is whole.
 
     It is written under a temporary name in the same folder, synced and then renamed: a crash leaves
-    the old file or the new one. If anything goes wrong, it is deleted, and what was at `path`
-    stays. A link stays one; the file that it names is replaced.
+    the old file or the new one. After any error the new file is deleted, and the old one stays. If
+    `path` is a link, the file that it points to is replaced.
 
     Raises
     ------
     InvalidArgumentError
-        If `path` is there and is no file.
+        If `path` exists and is not a file.
     FileNotFoundError
-        If its folder is not there; the message names it.
+        If the folder does not exist; the message names it.
     OSError
-        If the file cannot be written; it names `path`.
+        If the file cannot be written; the error names `path`.
     """
     path = path.resolve()
     if not path.parent.is_dir():
         msg = f"there is no folder {path.parent} to write {path.name} into"
         raise FileNotFoundError(msg)
     if path.exists() and not path.is_file():
-        msg = f"{path} is there and is no file"
+        msg = f"{path} exists and is not a file"
         raise InvalidArgumentError(msg)
     temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp")
     try:
@@ -51,7 +51,7 @@ def replacing(path: Path) -> Iterator[io.BufferedRandom]:
 
 
 def remove_left_overs(path: Path) -> None:
-    """Delete what a process that was killed while it was replacing `path` has left behind."""
+    """Delete what a process left behind that was killed while replacing `path`."""
     path = path.resolve()
     for temporary in path.parent.glob(f".{path.name}.*.tmp"):
         temporary.unlink(missing_ok=True)

@@ -1,4 +1,4 @@
-"""Warnings that point at the line of the user's which called this package."""
+"""Warnings that point at the user's line which called this package."""
 
 import os
 import sys
@@ -9,17 +9,17 @@ __all__ = ["warn"]
 
 OURS = f"{Path(__file__).parent}{os.sep}"
 BETWEEN = ("sklearn", "joblib", "contextlib", "typer", "click")
-"""Packages through which a call may come: what they call is not what the user wrote."""
+"""Packages that a call may pass through: their lines are not the user's."""
 
 
 def warn(message: str | Warning, category: type[Warning] = UserWarning) -> None:
-    """Warn at the innermost line that lies neither in this package nor in scikit-learn.
+    """Warn at the innermost line outside this package and those a call passes through.
 
     Parameters
     ----------
     message : str or Warning
     category : type of Warning
-        Of a message that is a string.
+        The category of a message that is a string.
     """
     level, frame = 1, sys._getframe(1)
     while frame.f_back is not None and _is_between(frame.f_code.co_filename, frame.f_globals):

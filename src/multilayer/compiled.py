@@ -1,8 +1,8 @@
-"""Kernels: passes over arrays, told twice, as plain NumPy and as loops that numba compiles.
+"""Kernels: passes over arrays, written twice, as plain NumPy and as loops that numba compiles.
 
-NumPy reads and writes memory once for every operation; a compiled loop does all that a pass has to
-do while a number is in a register. The plain form is the definition, the oracle of the tests, and
-what is used where numba is missing.
+NumPy reads and writes memory once for every operation; a compiled loop does all of a pass's work
+while a number is in a register. The plain form is the definition, the tests' oracle, and the
+fallback where numba is missing.
 """
 
 from collections.abc import Callable
@@ -16,14 +16,14 @@ __all__ = ["Kernel", "kernel", "numba"]
 
 
 def numba() -> Any:
-    """Return numba; None where it is missing, or switched off by NUMBA_DISABLE_JIT."""
+    """Return numba, or None if it is missing or switched off by NUMBA_DISABLE_JIT."""
     try:
         module: Any = import_module("numba")
     except ImportError:
         return None
     if module.config.DISABLE_JIT:
         return None
-    # It is held while a kernel is compiled or read from disk.
+    # numba holds it while a kernel is compiled or read from disk.
     forks.hold(import_module("numba.core.compiler_lock").global_compiler_lock)
     return module
 
@@ -38,7 +38,7 @@ class Kernel:
     plain : callable
         The same in NumPy, with the same arguments.
     reassociate : bool
-        Whether sums may be added up in another order, which lets a processor add several at a time.
+        Whether sums may be added in another order, which lets a processor add several at a time.
 
     Examples
     --------
@@ -65,13 +65,13 @@ class Kernel:
 
     @property
     def fastest(self) -> Callable[..., Any]:
-        """The form to call: compiled loops where numba is there, else the plain one.
+        """The form to call: compiled loops if numba is installed, else the plain one.
 
         Machine code is kept on disk, so that a kernel is compiled once on a machine. It runs
-        without Python's global lock, which lets threads work side by side.
+        without Python's global lock, so threads can work in parallel.
         """
         if self._fastest is None:
-            with forks.imports:  # numba is loaded by the first, and sets itself up for it
+            with forks.imports:  # the first call imports numba, which then sets itself up
                 self._fastest = self._fastest or self._compiled()
         return self._fastest
 
@@ -89,7 +89,7 @@ class Kernel:
 
     @property
     def is_ready(self) -> bool:
-        """Whether it can be called without being compiled first: its machine code is on disk."""
+        """Whether the kernel can be called without compiling: its machine code is on disk."""
         form: Any = self.fastest
         if form is self.plain:
             return True
@@ -100,5 +100,5 @@ class Kernel:
 def kernel(
     plain: Callable[..., Any], *, reassociate: bool = False
 ) -> Callable[[Callable[..., Any]], Kernel]:
-    """Make a `Kernel` of the loops that follow and of their plain form."""
+    """Return a decorator that makes a `Kernel` of loops and their plain form."""
     return lambda loops: Kernel(loops, plain, reassociate)

@@ -1,13 +1,14 @@
-"""Forks: what a child finds locked, and what it has to put right.
+"""Forks: which locks a fork must hold, and what a child must repair.
 
-A fork copies all memory, but of the threads only the one that forks. A lock that another thread
-holds at that moment is never released in the child, and what it guards stays half done there. So a
-fork takes such locks first: it waits until they are free, and gives them back on both sides. That
-is microseconds, or the seconds in which numba is imported or compiles.
+A fork copies all memory, but only the thread that forks. A lock that another thread holds at that
+moment is never released in the child, and what it guards stays half done there. So a fork first
+takes such locks, and both sides release them. It waits for microseconds, or for the seconds in
+which numba is imported or compiles.
 """
 
-# These two have a fork take locks of theirs, the last to come first. They come before: who waits
-# here must not hold what those that it waits for may want, as imports want the lock of loggers.
+# Both make a fork take locks of their own, the last to be registered first. We register after them:
+# while a fork waits here, it must not hold a lock that others need in order to go on, as imports
+# need that of logging.
 import concurrent.futures.thread  # noqa: F401
 import logging  # noqa: F401
 import os
@@ -20,35 +21,35 @@ __all__ = ["ReentrantLock", "hold", "imports", "in_child"]
 
 
 class ReentrantLock(Protocol):
-    """Such as `threading.RLock`: only the thread that has acquired it can release it."""
+    """A lock that only the thread that acquired it can release, such as `threading.RLock`."""
 
     def acquire(self) -> object:
-        """Wait until it is this thread's."""
+        """Wait for the lock and take it."""
 
     def release(self) -> None:
-        """Give it back; a RuntimeError if it is not this thread's."""
+        """Release the lock; raise a RuntimeError if this thread does not hold it."""
 
 
 imports = threading.RLock()
-"""To be held while another package is imported for the first time.
+"""Held while another package is imported for the first time.
 
-Python has a lock for each module that is being imported, which a child would wait for in vain.
+Python locks each module that is being imported, and a child would wait for that lock in vain.
 """
 
 _held: list[ReentrantLock] = [imports]
 
 
 def hold(lock: ReentrantLock) -> None:
-    """Have every fork hold a lock, so that the child finds it free, and whole what it guards.
+    """Make every fork hold a lock, so that in the child it is free and what it guards is intact.
 
-    A thread that takes several of these locks takes them in the order in which they came here.
+    A thread that needs several of these locks takes them in the order in which they were added.
     """
     if lock not in _held:
         _held.append(lock)
 
 
 def in_child(call: Callable[[], None]) -> None:
-    """Have a function called in every child, by its only thread, before it does anything else."""
+    """Make every child call a function, in its only thread, before it does anything else."""
     if hasattr(os, "register_at_fork"):  # not on Windows, where nothing forks
         os.register_at_fork(after_in_child=call)
 
@@ -60,7 +61,7 @@ def _acquire() -> None:
 
 def _release() -> None:
     for lock in reversed(_held):
-        # It may not be ours: come since, or a signal ended the wait for it.
+        # We may not hold it: it was added since, or a signal ended the wait for it.
         with suppress(RuntimeError):
             lock.release()
 

@@ -1,4 +1,4 @@
-"""Groups of arrays by name: joined into one mapping, and taken out of it again."""
+"""Named groups of arrays: joined into one mapping, and taken apart again."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -11,7 +11,7 @@ Arrays = dict[str, npt.NDArray[Any]]
 
 
 def join(groups: Mapping[str, Mapping[str, npt.NDArray[Any]]]) -> Arrays:
-    """Return all groups' arrays, each as ``"group.name"``."""
+    """Return the arrays of all groups, each as ``"group.name"``."""
     return {f"{g}.{name}": array for g, arrays in groups.items() for name, array in arrays.items()}
 
 

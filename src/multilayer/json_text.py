@@ -1,4 +1,4 @@
-"""Text that comes from outside: JSON, read strictly, and words, shown so that they do no harm."""
+"""Text that comes from outside: JSON, read strictly, and any text, made harmless to print."""
 
 import json
 import math
@@ -17,16 +17,16 @@ TOO_DEEP = f"the JSON is nested too deeply: more than {MAX_DEPTH} levels"
 
 
 def read_json(text: str) -> Any:
-    """Return what JSON text holds, if it says one thing only.
+    """Return the value of a JSON text that has only one meaning.
 
-    Python's own reader takes the last of two equal names, NaN, and 1e999 for infinity; here they
-    are refused, and so is nesting of more than 100 levels, in which programs that follow it step by
-    step would lose themselves.
+    Python's own reader accepts NaN, takes 1e999 for infinity, and keeps the last of two equal
+    names. These are refused here, and so is nesting of more than 100 levels, which recursive code
+    could not follow.
 
     Raises
     ------
     InvalidArgumentError
-        If `text` is no such JSON.
+        If `text` is not such JSON.
 
     Examples
     --------
@@ -35,7 +35,7 @@ def read_json(text: str) -> Any:
     >>> read_json('{"width": 3, "width": 4}')
     Traceback (most recent call last):
     ...
-    multilayer.errors.InvalidArgumentError: the name 'width' stands twice in one JSON object
+    multilayer.errors.InvalidArgumentError: the name 'width' appears twice in one JSON object
     """
     try:
         value = json.loads(
@@ -64,7 +64,7 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     found = dict(pairs)
     if len(found) < len(pairs):
         ((twice, _),) = Counter(name for name, _ in pairs).most_common(1)
-        msg = f"the name {twice!r} stands twice in one JSON object"
+        msg = f"the name {twice!r} appears twice in one JSON object"
         raise InvalidArgumentError(msg)
     return found
 
@@ -80,7 +80,7 @@ def _finite(text: str) -> float:
 
 
 def printable(text: str) -> str:
-    r"""Return a text with what would steer a terminal written out.
+    r"""Return a text with what would control a terminal written out.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""The state of a random generator as an array of bytes, to be kept and put back."""
+"""The state of a random generator as an array of bytes, to be saved and restored."""
 
 import json
 from typing import Any
@@ -28,12 +28,12 @@ def generator_state(rng: np.random.Generator) -> Bytes:
 
 
 def set_generator_state(rng: np.random.Generator, state: Bytes) -> None:
-    """Put a generator of the same kind where `generator_state` found one.
+    """Restore what `generator_state` returned, in a generator of the same kind.
 
     Raises
     ------
     ValueError
-        If it is of another kind, or `state` is no such state.
+        If the generator is of another kind, or `state` is not such a state.
     """
     rng.bit_generator.state = json.loads(state.tobytes().decode())
 

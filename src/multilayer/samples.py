@@ -1,4 +1,4 @@
-"""Samples: lazy ones, read when a batch needs them; and samples with targets and weights."""
+"""Lazy samples, read when a batch needs them; and `Data`: samples with targets and weights."""
 
 import os
 import threading
@@ -26,7 +26,7 @@ class LazySamples:
     """Whether several threads may read at once; otherwise they take turns."""
 
     is_in_memory = False
-    """Whether what rows are made of is: a device that has room may then take all of them."""
+    """Whether the rows' source is in memory: a device with room may then take all of it."""
 
     def __len__(self) -> int:
         """Return n_samples."""
@@ -45,36 +45,36 @@ class LazySamples:
         return np.asarray(self[:], dtype=dtype)
 
     def subset(self, rows: npt.NDArray[np.intp]) -> "LazySamples":
-        """Return those samples, as lazy as these: what is kept are their row numbers."""
+        """Return the samples of these rows, still lazy: only the row numbers are kept."""
         return _Subset(self, rows)
 
 
 class Data(NamedTuple):
-    """Checked samples with their targets and weights, as arrays of an engine's own kind."""
+    """Checked samples with their targets and weights, as the engine's own arrays."""
 
     X: Any
-    """Samples, of shape (n_samples, in_features); they may be lazy."""
+    """Samples, of shape (n_samples, in_features), possibly lazy."""
     targets: Any
-    """As the loss takes them, of shape (n_samples,) or (n_samples, out_features)."""
+    """Targets as the loss takes them, of shape (n_samples,) or (n_samples, out_features)."""
     weight: Any = None
-    """One for each sample, or None where all count the same."""
+    """A weight for each sample, or None if all count the same."""
 
     @property
     def n_samples(self) -> int:
-        """How many samples there are."""
+        """The number of samples."""
         return len(self.targets)
 
     def part(self, rows: Any) -> "Data":
-        """Return the samples of these rows with targets and weights; of lazy ones, lazy ones."""
+        """Return these rows, with their targets and weights; lazy samples stay lazy."""
         X = self.X.subset(rows) if isinstance(self.X, LazySamples) else self.X[rows]
         return Data(X, self.targets[rows], None if self.weight is None else self.weight[rows])
 
 
 def reader(X: LazySamples) -> Callable[[Any, npt.NDArray[Any]], None]:
-    """Return the samples' `read`, as several threads may call it."""
+    """Return the samples' `read`, made safe for several threads."""
     if X.reads_in_parallel:
         return X.read
-    # One a process: when a child is forked, a thread of its parent may hold that of the parent.
+    # One lock per process: at a fork, another thread may hold the parent's.
     locks: dict[int, threading.Lock] = {}
 
     def read(rows: Any, out: npt.NDArray[Any]) -> None:

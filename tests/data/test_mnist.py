@@ -228,11 +228,11 @@ def test_nothing_anywhere(tmp_path, publish, monkeypatch):
         load_images("tiny", data_dir=tmp_path / "given", cache_dir=tmp_path, download=False)
     assert str(error.value) == (
         "tiny is in no folder and was not downloaded. Folders searched:\n"
-        f"  {tmp_path}/given/tiny is no folder\n"
+        f"  {tmp_path}/given/tiny is not a folder\n"
         f"  {tmp_path}/given has no t10k-labels-idx1-ubyte\n"
-        f"  {tmp_path}/named/tiny is no folder\n"
-        f"  {tmp_path}/named is no folder\n"
-        f"  {tmp_path}/tiny is no folder\n"
+        f"  {tmp_path}/named/tiny is not a folder\n"
+        f"  {tmp_path}/named is not a folder\n"
+        f"  {tmp_path}/tiny is not a folder\n"
         "No address was tried: download=False.\n"
         f"Put {', '.join(FILES)}, plain or gzipped, into a folder and give it as data_dir, or "
         "into a folder tiny in the one that the environment variable MULTILAYER_DATA names."

@@ -309,7 +309,7 @@ LIES = {
     "deep header": (with_header(lambda _: b"[" * 10**6), "nested too deeply"),
     "name twice": (
         with_header(lambda h: h.rstrip()[:-1] + b',"mean":{"dtype":"F64","shape":[2]}}'),
-        "the name 'mean' stands twice",
+        "the name 'mean' appears twice",
     ),
     "no UTF-8": (with_header(lambda h: h.replace(b"multilayer", b"multi\xffayer")), "utf-8"),
     "text that is none": (
@@ -331,7 +331,7 @@ LIES = {
     "1e999 in JSON": (with_text("information", lambda _: '{"a": 1e999}'), "finite; got 1e999"),
     "field twice": (
         with_text("architecture", lambda text: text[:-1] + ', "bias": false}'),
-        "architecture: the name 'bias' stands twice",
+        "architecture: the name 'bias' appears twice",
     ),
     "unknown field": (with_field("architecture", extra=1), "field of Architecture must be one of"),
     "own activation": (with_field("architecture", activation="rleu"), "did you mean 'relu'?"),

@@ -246,7 +246,7 @@ def test_says_where_a_training_goes_on(tmp_path):
         console = Console(file=io.StringIO(), width=100)
         train([Progress(console)], resume=True, **settings)
         said.append(console.file.getvalue().splitlines())
-    assert said[0][0] == "going on after epoch  3/12, step 1 of 4"
+    assert said[0][0] == "resuming after epoch  3/12, step 1 of 4"
     assert said[1] == ["finished already, after 12 epochs"]
 
 

@@ -18,9 +18,9 @@ Array = npt.NDArray[Any]
 
 
 class Sampler(Protocol):
-    """Row numbers, drawn anew each time it is gone through: such as PyTorch's samplers.
+    """Row numbers, drawn anew for each iteration, such as one of PyTorch's samplers.
 
-    One that has a method ``order`` is asked for all of them as an array, which is quicker.
+    If it has a method ``order``, that returns all of them as an array, which is faster.
     """
 
     def __len__(self) -> int: ...
@@ -29,28 +29,28 @@ class Sampler(Protocol):
 
 
 class Batches:
-    """Cuts the samples of an epoch into batches, in a new random order for each epoch.
+    """Divides the samples of an epoch into batches, in a new random order for each epoch.
 
-    It deals in places and row numbers only; whoever has the samples reads them.
+    It knows positions and row numbers only; whoever has the samples reads them.
 
     Parameters
     ----------
     n_samples : int
-        How many samples there are.
+        Number of samples.
     weight : array of shape (n_samples,), optional
         Sample weights.
     batch_size : int
-        Samples in a batch. The last one may be shorter; no sample is left out.
+        Samples per batch. The last batch may be shorter; no sample is left out.
     shuffle : bool or sampler
-        Whether the order is drawn anew. A sampler has a length, and gives that many row numbers
-        each time it is gone through.
+        Whether each epoch has a new order; or a sampler, which has a length and yields that many
+        row numbers for each epoch.
     least : int
-        A last batch of fewer samples joins the one before: batch normalisation needs two.
+        A last batch with fewer samples joins the one before: batch normalisation needs two.
 
     Attributes
     ----------
     bounds : list of (start, stop)
-        The places of each batch in the order of an epoch.
+        The positions of each batch in the order of an epoch.
 
     Examples
     --------
@@ -94,8 +94,8 @@ class Batches:
     def epoch(self, rng: np.random.Generator) -> tuple[Array | None, list[float]]:
         """Return the order of an epoch, and the mass of each batch.
 
-        The order is an array of row numbers, or None for all rows as they come. A batch's mass is
-        the sum of its samples' weights, or their number.
+        The order is an array of row numbers, or None for all rows as they are. A batch's mass is
+        the sum of its samples' weights; without weights, their number.
         """
         order = self._order(rng)
         if self.weight is None:

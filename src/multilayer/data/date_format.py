@@ -1,4 +1,4 @@
-"""DateFormat: how a column writes its dates, decided once from all its texts."""
+"""DateFormat: how the dates of a column are written, decided once from all its texts."""
 
 import math
 import re
@@ -23,22 +23,22 @@ YEARS = "dates in which it is unclear whether the year comes first or last"
 ZONES = "dates with a time zone and dates without one"
 VERSION = re.compile(r"\d\.\d{1,2}\.\d\d|\d\d\.\d\.\d\d")
 LAST_MONTH, LAST_DAY, TO_COME = 12, 31, 30
-"""The largest number of a month and of a day; years of two digits from here on are no past ones."""
+"""The largest month and day; two-digit years from `TO_COME` on are not in the past."""
 
 
 @dataclass(frozen=True)
 class DateFormat:
-    """How a column writes its dates.
+    """How the dates of a column are written.
 
     Parameters
     ----------
     order : {"", "day first", "month first"}
-        What ``5/1/2024`` means; empty where no date is written so.
+        How to read ``5/1/2024``; empty if no date is written like that.
     has_zone : bool
-        Whether moments have a zone: they are then counted in UTC.
+        Whether moments have a time zone: they are then counted in UTC.
     missing : tuple of str
-        Texts of the training that are no dates, and stand for missing ones; those that are known
-        to, such as ``NA`` and ``?``, are read so in any case.
+        Texts in the training data that are not dates and count as missing values. Known marks of
+        missing values, such as ``NA`` and ``?``, always do.
 
     Examples
     --------
@@ -52,7 +52,7 @@ class DateFormat:
     missing: tuple[str, ...] = ()
 
     def __str__(self) -> str:
-        """Say what is not plain about it."""
+        """Describe what is unusual about the format."""
         parts = {
             self.order: self.order,
             "UTC": self.has_zone,
@@ -61,12 +61,12 @@ class DateFormat:
         return ", ".join(part for part, is_so in parts.items() if is_so)
 
     def dates(self, texts: Sequence[str]) -> tuple[Array, list[int]]:
-        """Return the seconds since 1970, NaN where there is no date, and the places of others."""
+        """Return seconds since 1970, NaN if missing; and the positions of what is not a date."""
         if not self.has_zone and (quick := iso_seconds(texts)) is not None:
             return quick, []
         found = [self._seconds(text) for text in texts]
         others = [i for i, seconds in enumerate(found) if seconds is None]
-        return np.array(found, dtype=np.float64), others  # of None it makes NaN
+        return np.array(found, dtype=np.float64), others  # None becomes NaN
 
     def _seconds(self, text: str) -> float | None:
         if text in self.missing or is_missing_mark(text):
@@ -80,37 +80,37 @@ class DateFormat:
 
 
 class DateFormatFound(NamedTuple):
-    """What `find_date_format` has found."""
+    """The result of `find_date_format`."""
 
     format: DateFormat | None
-    """None where there are dates, but it is not clear which."""
+    """None if there are dates, but it is unclear which."""
     others: tuple[str, ...] = ()
-    """Texts that are neither dates nor known marks of missing ones."""
+    """Texts that are neither dates nor known marks of missing values."""
     shows: str = ""
-    """The order, where the texts leave no doubt about it."""
+    """The order, if the texts leave no doubt about it."""
     why: str = ""
-    """What is not clear about them."""
+    """What is unclear about the dates."""
 
 
 def find_date_format(
     texts: Sequence[str], counts: Array, order: str | None = None, *, is_asked: bool = False
 ) -> DateFormatFound | None:
-    """Return how a column writes its dates, or None if it holds something else.
+    """Return how the dates of a column are written, or None if it holds something else.
 
-    It holds dates if its texts are dates, but for marks of missing values and for other texts in at
-    most 2 % of its entries. Where a field of ``5/1/2024`` is above 12 in any of them, the other is
-    the month in all of them.
+    A column holds dates if its texts are dates, except for marks of missing values and for other
+    texts in at most 2 % of its entries. If a field of ``5/1/2024`` exceeds 12 in any text, the
+    other field is the month in all of them.
 
     Parameters
     ----------
     texts : sequence of str
-        The column's different texts, without blanks around them.
+        The column's distinct texts, without surrounding blanks.
     counts : array of int
-        How often each stands in the column.
+        How often each occurs in the column.
     order : {"day first", "month first"}, optional
-        The order, where the texts leave it open.
+        The order, if the texts leave it open.
     is_asked : bool
-        Whether it is said to hold dates: all that are there are read, and what is none is missing.
+        Whether the user says that it holds dates: then all dates are read, and the rest is missing.
 
     Examples
     --------
@@ -167,9 +167,9 @@ def find_date_format(
 
 
 def _doubt_of_years(texts: Sequence[str], found: Sequence[Moment | None]) -> str | None:
-    """Return why years of two digits may be none; None if they are years, "" if all is none.
+    """Return why two-digit years are in doubt; None if they are not, "" if nothing is a date.
 
-    Of days there are many, and of years few; a year that is still to come is none; and 3.11.10 is a
+    Days vary a lot and years little; a year that is still to come is not one; and 3.11.10 is a
     version.
     """
     short = [m for m in found if m is not None and m.has_short_year]

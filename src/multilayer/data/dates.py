@@ -1,8 +1,8 @@
-"""Dates: what people write where a day or a moment is meant, read as seconds.
+"""Dates: what people write for a day or a moment, read as seconds.
 
 ``2024-01-05``, ``5.1.2024``, ``01/05/24 3:30 pm``, ``Jan 5, 2024``, ``2024-01-05T10:00:00+02:00``,
 ``Dec-2015``, ``01/2024``, ``2024Q1``, ``2024-W05``, ``20240105``. A moment is counted in seconds
-since the beginning of 1970, in UTC where a zone is given, and as it stands where none is.
+since the beginning of 1970: in UTC if it has a time zone, as written if not.
 """
 
 import datetime
@@ -20,10 +20,10 @@ Array = npt.NDArray[Any]
 DAY = 86400.0
 ORDINAL_OF_1970 = datetime.date(1970, 1, 1).toordinal()
 PIVOT = 69
-"""Years of two digits from here on are of the last century, as POSIX has it."""
+"""Two-digit years from here on are of the last century, as in POSIX."""
 COMPACT = len("20240105")
 LEAST_COMPACT = 10
-"""Different dates among numbers, such as 20240105, for these to be taken for dates."""
+"""How many distinct numbers such as 20240105 a column must have to hold dates."""
 
 NAMES = (
     "january", "february", "march", "april", "may", "june", "july", "august", "september",
@@ -59,39 +59,39 @@ FORMS = [
     )
 ]  # fmt: skip
 ISO = re.compile(r"(?!0000)\d{4}-\d\d-\d\d(?:[T ]\d\d:\d\d(?::\d\d(?:\.\d{1,6})?)?)?")
-"""What NumPy reads, many at once."""
+"""What NumPy reads, many texts at once."""
 
 
 class Moment(NamedTuple):
-    """A date, taken apart; one of ``day`` and ``month`` may stand for the other."""
+    """The parts of a date; ``day`` and ``month`` may have to be swapped."""
 
     year: int
     month: int
     day: int
     is_open: bool = False
-    """Whether it may be that ``day`` is the month: ``5/1/2024``, where ``day`` is what is first."""
+    """Whether ``day`` may be the month, as in ``5/1/2024``; it is what comes first."""
     seconds: float = 0.0
-    """Of the day."""
+    """Since the beginning of the day."""
     offset: float | None = None
-    """Of its zone, in seconds east of Greenwich, where there is one."""
+    """That of the time zone, in seconds east of Greenwich, if there is one."""
     is_compact: bool = False
-    """Whether it is written in digits alone, as a number is: ``20240105``."""
+    """Whether it is written in digits alone, like a number: ``20240105``."""
     has_short_year: bool = False
-    """Whether its year, of two digits, might be a day: ``24-01-15``, ``Jan-15``."""
+    """Whether its two-digit year might be a day: ``24-01-15``, ``Jan-15``."""
 
     def since_1970(self, *, month_first: bool = False) -> float | None:
-        """Return its seconds since the beginning of 1970; None if there is no such day."""
+        """Return seconds since the beginning of 1970, or None if there is no such day."""
         month, day = (self.day, self.month) if month_first and self.is_open else self[1:3]
         try:
             ordinal = datetime.date(self.year, month, day).toordinal()
         except ValueError:
             return None
         seconds = (ordinal - ORDINAL_OF_1970) * DAY + self.seconds - (self.offset or 0.0)
-        return round(seconds, 6)  # to the microsecond, as others have it
+        return round(seconds, 6)  # to the microsecond, as elsewhere
 
 
 def moment(text: str) -> Moment | None:
-    """Take a date apart; None if the text is none.
+    """Return the parts of a date, or None if the text is not a date.
 
     Examples
     --------
@@ -117,7 +117,7 @@ def moment(text: str) -> Moment | None:
         except ValueError:
             return None
         return Moment(first.year, first.month, first.day)
-    is_open = "a" in part and part["mark"] != "."  # with points the day is first
+    is_open = "a" in part and part["mark"] != "."  # with points the day comes first
     day, month = int(part.get("day") or part.get("a") or 1), part.get("month") or part.get("b")
     if quarter := part.get("quarter") or part.get("fourth"):
         month = 3 * int(quarter) - 2
@@ -130,7 +130,7 @@ def moment(text: str) -> Moment | None:
 
 
 def _clock(part: dict[str, Any]) -> tuple[float, float | None]:
-    """Return the seconds of the day, and those of the zone, if there is one."""
+    """Return the seconds of the day, and the time zone's offset if there is one."""
     if not part.get("hour"):
         return 0.0, None
     hour, half = int(part["hour"]), part.get("half")
@@ -148,7 +148,7 @@ def _clock(part: dict[str, Any]) -> tuple[float, float | None]:
 
 
 def iso_seconds(texts: Sequence[str]) -> Array | None:
-    """Return the seconds since 1970 of dates that are all in ISO's form without zone; else None."""
+    """Return seconds since 1970 if all dates are in ISO form without a time zone, else None."""
     if not all(map(ISO.fullmatch, texts)):
         return None
     try:
@@ -159,7 +159,7 @@ def iso_seconds(texts: Sequence[str]) -> Array | None:
 
 
 def iso_texts(seconds: Array) -> list[str]:
-    """Return moments as text in ISO's form, each as short as it can be.
+    """Return moments as text in ISO form, each as short as possible.
 
     Examples
     --------
@@ -173,7 +173,7 @@ def iso_texts(seconds: Array) -> list[str]:
 
 
 def compact_dates(numbers: Array) -> Array:
-    """Return the seconds since 1970 of numbers such as 20240105, NaN of what is no date.
+    """Return the seconds since 1970 of numbers such as 20240105, NaN for those that are not dates.
 
     Examples
     --------

@@ -20,14 +20,14 @@ MARKS = {
     b"\xff\xfe": "utf-16",
     b"\xfe\xff": "utf-16",
 }
-"""The bytes that some programs write first, and the encoding that they stand for."""
+"""The bytes that some programs write first, and the encoding that they mark."""
 SEPARATORS = (",", ";", "\t", "|")
 SAMPLE = 2**18
-"""Characters that are looked at, in whole lines."""
+"""Characters to look at, in whole lines."""
 SAMPLE_LINES = 20
-"""Lines that are looked at however long they are."""
+"""Lines to look at, however long they are."""
 PART = 2**20
-"""Characters that are decoded at a time to find out whether an encoding fits."""
+"""Characters to decode at a time when an encoding is tried."""
 
 
 class Dialect(NamedTuple):
@@ -35,26 +35,26 @@ class Dialect(NamedTuple):
 
     separator: str
     names: tuple[str, ...]
-    """The columns', in order; those without one are called ``Unnamed: 0`` by their place."""
+    """Column names in order; one without a name is ``Unnamed: 0``, by its position."""
     n_above: int
-    """How many lines stand above the first row, the header among them."""
+    """Number of lines above the first row, including the header."""
     remarks: tuple[str, ...] = ()
     """What was decided and is open to doubt."""
 
 
 def find_encoding(content: bytes, asked: str | None, path: object) -> str:
-    """Return a file's encoding: as asked, as its first bytes say, or one that all of it fits.
+    """Return a file's encoding: the one given, that of its first bytes, or one that fits it all.
 
     Raises
     ------
     InvalidArgumentError
-        If there is no such encoding.
+        If there is no encoding of the name given.
     InvalidDataError
-        If the file has another one.
+        If the file is not text in this encoding.
     """
     known = asked or next((name for mark, name in MARKS.items() if content.startswith(mark)), None)
     names = [known] if known else ["utf-8", "cp1252", "latin-1"]
-    if known is None and b"\0" in content[:100]:  # UTF-16 without its mark, or no text at all
+    if known is None and b"\0" in content[:100]:  # UTF-16 without its mark, or not text at all
         names.insert(0, "utf-16-le" if content[1:2] == b"\0" else "utf-16-be")
     for name in names:
         try:
@@ -72,7 +72,7 @@ def find_encoding(content: bytes, asked: str | None, path: object) -> str:
 
 
 def _check_text(text: TextIO, path: object) -> None:
-    """Raise if a file is not text, which has no NUL."""
+    """Raise if a file has a NUL character, so that it is not text."""
     line = 1
     while part := text.read(PART):
         if "\0" in part:
@@ -83,13 +83,13 @@ def _check_text(text: TextIO, path: object) -> None:
 
 
 def _placed(error: UnicodeError, content: bytes, encoding: str) -> str:
-    """Return an error with its line, and its place in the file and not in a part of it."""
+    """Return an error's text, with its line and its position in the whole file."""
     try:
         content.decode(encoding)
     except UnicodeDecodeError as found:
         line = content[: found.start].decode(encoding, "ignore").count("\n") + 1
         return f"line {line:,}: {found}"
-    except UnicodeError:  # it has no place, such as that a mark is not there
+    except UnicodeError:  # it has no position, such as a missing mark
         pass
     return str(error)
 
@@ -97,7 +97,7 @@ def _placed(error: UnicodeError, content: bytes, encoding: str) -> str:
 def opened(content: bytes, encoding: str) -> io.TextIOWrapper:
     """Return a file's text, without a mark of its encoding, to be read in parts.
 
-    The whole of it would take as much memory as the file again, or four times as much.
+    All of it at once would take as much memory as the file again, or up to four times as much.
     """
     text = io.TextIOWrapper(io.BytesIO(content), encoding, newline="")
     if text.read(1) != "\ufeff":
@@ -106,15 +106,16 @@ def opened(content: bytes, encoding: str) -> io.TextIOWrapper:
 
 
 def cells(lines: Iterable[str], separator: str, *, is_whole: bool = True) -> Iterator[list[str]]:
-    """Yield the cells of each line, of an empty one none; quotes hold several lines together.
+    """Yield the cells of each line; quotes join several lines.
 
-    Of ``""`` it is one, which is empty. A beginning ends before what makes too long a cell.
+    An empty line has no cells, and a line ``""`` has an empty one. A beginning of a text ends
+    before a cell that is too long.
 
     Raises
     ------
     csv.Error
-        If the text is whole, and a quote in it is never closed, or not at the end of its cell; the
-        message says in which line.
+        If the text is whole, and a quote is not closed, or not closed at the end of its cell; the
+        message names the line.
     """
     reader = csv.reader(lines, delimiter=separator, skipinitialspace=True, strict=is_whole)
     n_before = 0
@@ -131,37 +132,37 @@ def cells(lines: Iterable[str], separator: str, *, is_whole: bool = True) -> Ite
 
 
 def is_blank(row: list[str]) -> bool:
-    """Return whether nothing stands in any cell."""
+    """Return whether all cells are blank."""
     return not any(map(str.strip, row))
 
 
 def named(row: list[str]) -> tuple[str, ...]:
-    """Return the names in a header: ``Unnamed: 0`` by its place where there is none."""
+    """Return the names in a header; an empty one becomes ``Unnamed: 0``, by its position."""
     return tuple(cell.strip() or f"Unnamed: {i}" for i, cell in enumerate(row))
 
 
 def find_dialect(text: TextIO, separator: str | None, path: object) -> Dialect:
-    """Return how a file's text is written, of which a beginning is read.
+    """Return how a file's text is written, judged by its beginning.
 
-    The separator is the one by which the most lines have the same number of cells, and of several
-    such the one that makes the most cells. The header is the first line of so many cells; or the
-    line above, of one less, where rows have names, or where one of them ends in separators and the
-    other does not. What stands above it is skipped, and so are titles and comments of as many
+    The separator is the one that gives the most lines the same number of cells; of several, the one
+    that gives the most cells. The header is the first line with that many cells. It is the line
+    above if that has one cell less, because rows have names, or if only one of the two ends in
+    separators. Lines above the header are skipped, and so are titles and comments with as many
     cells. A first line of numbers alone is a row, unless they are 0, 1, 2, ….
 
     Raises
     ------
     InvalidDataError
-        If there is nothing in it, or two columns have one name.
+        If the file is empty, or two columns have the same name.
     """
     lines = [*islice(text, SAMPLE_LINES), *text.readlines(SAMPLE)]
     is_whole = not text.read(1)
-    told = re.match(r'"?sep=(.)"?[\r\n]', "".join(lines[:1]), re.IGNORECASE)  # what Excel is told
+    told = re.match(r'"?sep=(.)"?[\r\n]', "".join(lines[:1]), re.IGNORECASE)  # for Excel
     separator, n_told = separator or (told and told[1]), int(told is not None)
     filled = {}
     for each in [separator] if separator else SEPARATORS:
         sample = list(cells(lines, each, is_whole=False))
-        sample = sample if is_whole else sample[:-1]  # of which the last may be cut
+        sample = sample if is_whole else sample[:-1]  # the last may be cut off
         filled[each] = [
             (i, row) for i, row in enumerate(sample) if i >= n_told and not is_blank(row)
         ]
@@ -183,9 +184,9 @@ def find_dialect(text: TextIO, separator: str | None, path: object) -> Dialect:
 
 
 def _consistency(rows: list[list[str]]) -> tuple[float, int]:
-    """Return the share of lines that have one number of cells, which is above 1; and that.
+    """Return the share of lines with the most frequent number of cells, and that number.
 
-    Where it is less than half of them, what stands in the others separates nothing.
+    They are 0 and 1 if it is one cell, or if less than half of the lines have it.
     """
     width = _width(rows)
     n = sum(len(row) == width for row in rows)
@@ -193,13 +194,13 @@ def _consistency(rows: list[list[str]]) -> tuple[float, int]:
 
 
 def _width(rows: list[list[str]]) -> int:
-    """Return the number of cells that most lines have; of several the largest."""
+    """Return the number of cells that most lines have; of several, the largest."""
     counts = Counter(map(len, rows))
     return max(counts, key=lambda width: (counts[width], width), default=0)
 
 
 def _header(rows: list[list[str]]) -> tuple[list[str], int, list[str]]:
-    """Return the columns' names, how many lines stand above the first row, and remarks."""
+    """Return the column names, the number of lines above the first row, and remarks."""
     width = _width(rows)
     first = next(i for i, row in enumerate(rows) if len(row) == width)
     names = rows[first]
@@ -225,9 +226,9 @@ def _header(rows: list[list[str]]) -> tuple[list[str], int, list[str]]:
 def _beside(
     line: list[str], rows: list[list[str]], width: int, *, is_first: bool
 ) -> list[str] | None:
-    """Return the names in a line above the rows that has not as many cells; None if it has none.
+    """Return the names in a line that has more or fewer cells than the rows, None if it has none.
 
-    It has fewer where rows have names, or end in separators, and more where it does.
+    It has fewer if rows have names or end in separators, and more if it ends in them itself.
     """
     full = [row for row in rows if len(row) == width]
     n_ends = next(n for n in range(width) if any(row[width - 1 - n].strip() for row in full))
@@ -238,9 +239,9 @@ def _beside(
 
 
 def _n_titles(rows: list[list[str]], width: int) -> int:
-    """Return how many lines of so many cells are titles, in the first of several, or comments.
+    """Return how many of the first lines are titles, in one cell alone, or comments.
 
-    They are where the line below them has names: of a column of numbers, or in most cells.
+    They are if the line below has names: above a column of numbers, or in most cells.
     """
     n = 0
     for row in rows:
@@ -251,7 +252,7 @@ def _n_titles(rows: list[list[str]], width: int) -> int:
 
 
 def _has_names(rows: list[list[str]], width: int) -> bool:
-    """Return whether the first of these lines has names, as far as that can be seen."""
+    """Return whether the first of these lines seems to have names."""
     names = [cell.strip() for cell in rows[0]]
     if len(names) != width or any(plain(name) or is_missing_mark(name) for name in names):
         return False
@@ -262,10 +263,10 @@ def _has_names(rows: list[list[str]], width: int) -> bool:
 
 
 def _is_row(names: list[str], rows: list[list[str]]) -> bool:
-    """Return whether what stands where names are is a row: numbers, and texts that come again."""
+    """Return whether what should be names is a row: numbers, and texts that occur again."""
     texts = [{row[i].strip() for row in rows if i < len(row)} for i in range(len(names))]
     cells = [name.strip() for name in names]
-    if len(cells) > 2 and cells == [str(i) for i in range(len(cells))]:  # of a frame without names
+    if len(cells) > 2 and cells == [str(i) for i in range(len(cells))]:  # a frame without names
         return False
     has_numbers = any(map(plain, cells))
     return has_numbers and all(

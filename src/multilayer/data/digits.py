@@ -31,11 +31,10 @@ class Digits(NamedTuple):
 
 
 def load_digits() -> Digits:
-    """Return the digits in a fixed split, a fifth of each class for testing.
+    """Return the digits in a fixed split, with a fifth of each class for testing.
 
     The images are the test set of Alpaydin & Kaynak 1998, "Optical recognition of handwritten
-    digits" (UCI Machine Learning Repository). Mean and scale are those of the training images: the
-    test images take no part in choosing them.
+    digits" (UCI Machine Learning Repository). Mean and scale are the training images'.
 
     Examples
     --------

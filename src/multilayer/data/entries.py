@@ -1,8 +1,7 @@
-"""Entries: one column of a table, typed once: numbers, texts, dates, or what no network can take.
+"""Entries: one column of a table, typed once: numbers, texts, dates, or what no network can use.
 
-Whatever a column came in, there are three things to ask of it: its numbers, its dates and its
-categories. A kind of column (`multilayer.model`) asks for one of them, and need not know what the
-others are.
+Wherever a column came from, it can be read as numbers, dates or categories. A kind of column
+(`multilayer.model`) reads one of them, and need not know about the others.
 """
 
 import unicodedata
@@ -37,7 +36,7 @@ __all__ = [
 Array = npt.NDArray[Any]
 
 LARGEST = 2**53
-"""Up to here float64 holds every whole number."""
+"""float64 holds every whole number up to this one."""
 
 
 @dataclass(frozen=True)
@@ -49,9 +48,9 @@ class Origin:
     table : str
         ``"X"``, or a file's name.
     is_file : bool
-        Whether rows are lines of a file, of which the first stands below a header.
+        Whether rows are lines of a file, below a header.
     rows : array of int, optional
-        Which rows these are of a larger table, counted from 0.
+        The numbers of these rows in a larger table, counted from 0.
     """
 
     table: str = "X"
@@ -59,7 +58,7 @@ class Origin:
     rows: Array | None = None
 
     def row(self, index: int) -> str:
-        """Return by what people know a row: ``row 3``, counted from 0; of a file from 1."""
+        """Return what messages call a row: ``row 3``, counted from 0, or from 1 in a file."""
         number = index if self.rows is None else int(self.rows[index])
         return f"row {number + 1:,} below its header" if self.is_file else f"row {number}"
 
@@ -76,11 +75,11 @@ class Entries:
     column : str
         The column's name.
     origin : Origin
-        The table that it stands in.
+        The table that the column belongs to.
     what : str
         What the entries are, in messages.
     is_usable : bool
-        Whether any kind of column can take them.
+        Whether any kind of column can use them.
     """
 
     what: ClassVar[str]
@@ -104,56 +103,56 @@ class Entries:
 
     @property
     def is_constant(self) -> bool:
-        """Whether all that are not missing are the same."""
+        """Whether all entries that are not missing are the same."""
         raise NotImplementedError
 
     def take(self, rows: Array, origin: Origin) -> "Entries":
-        """Return some of the rows, whose origin is given."""
+        """Return some of the rows, with their origin."""
         raise NotImplementedError
 
     def without(self, missing: Sequence[str]) -> "Entries":
-        """Return these entries, of which these texts and the numbers they say are missing."""
+        """Return the entries with these texts, and the numbers that they denote, missing."""
         return self
 
     def find_notation(
         self, decimal: str | None = None, *, is_asked: bool = False
     ) -> NotationFound | None:
-        """Return how the entries write numbers; None if they are none."""
+        """Return how numbers are written, or None if the entries are not numbers."""
         return None
 
     def find_date_format(
         self, order: str | None = None, *, is_asked: bool = False
     ) -> DateFormatFound | None:
-        """Return how the entries write dates; None if they are none."""
+        """Return how dates are written, or None if the entries are not dates."""
         return None
 
     def numbers(self, notation: Notation, notes: list[Note]) -> Array:
-        """Return the entries as float64, NaN for missing ones.
+        """Return the entries as float64, NaN if missing.
 
-        What is no number, or is infinite, is taken as missing, and `notes` say so.
+        What is not a finite number becomes missing, and a note in `notes` says so.
 
         Raises
         ------
         InvalidDataError
-            If there is no number at all, but something else: then it is another column.
+            If there is something, but no number at all: it is then another column.
         """
         raise InvalidDataError(self._mismatch("numbers"))
 
     def dates(self, form: DateFormat, notes: list[Note]) -> Array:
-        """Return the entries as seconds since 1970, NaN for missing ones; else as `numbers`."""
+        """Return the entries as seconds since 1970, NaN if missing; otherwise as `numbers`."""
         raise InvalidDataError(self._mismatch("dates"))
 
     def categories(self) -> tuple[Array, list[str]]:
-        """Return each entry's place among the categories, −1 for missing ones; and these."""
+        """Return each entry's position among the categories, −1 if missing; and the categories."""
         raise InvalidDataError(self._mismatch("numbers, text, dates or booleans"))
 
     def objects(self) -> Array:
-        """Return the entries as Python has them, None for missing ones: to be shown."""
+        """Return the entries as Python objects, None if missing, to show them."""
         codes, names = self.categories()
         return np.array([*names, None], dtype=object)[codes]
 
     def _strays(self, rows: Array, first: str, wanted: str) -> Note:
-        """Return what is said of entries that are not what they ought to be, and become missing."""
+        """Return a note on entries that are not what is wanted, and become missing."""
         row = self.origin.row(int(rows[0]))
         a_wanted = f"a {wanted.removesuffix('s')}"
         if len(rows) == 1:
@@ -177,7 +176,7 @@ class NumberEntries(Entries):
     values : array of shape (n_rows,)
         Booleans, integers or floats; NaN is missing.
     is_missing : array of bool, optional
-        Which others are.
+        Which others are missing.
     are_times : bool
         Whether they are durations, or times of day, in seconds.
     """
@@ -316,10 +315,10 @@ class NumberEntries(Entries):
 
 
 class TextEntries(Entries):
-    """Texts: each different one once, and its place in each row.
+    """Texts: each distinct one once, and the position of each row's text among them.
 
-    Blanks around a text do not count, and its characters are in Unicode's normal form C: what looks
-    the same is the same. An empty text is missing.
+    Texts have no surrounding blanks, and their characters are in Unicode's normal form C: what
+    looks the same is the same. An empty text is missing.
 
     Parameters
     ----------
@@ -327,7 +326,7 @@ class TextEntries(Entries):
         −1 for missing entries.
     texts : sequence of str
     is_category : bool
-        Whether a library calls them categories: plain numbers among them are names, then.
+        Whether a library calls them categories: plain numbers among them are then names.
     """
 
     what = "text"
@@ -345,7 +344,7 @@ class TextEntries(Entries):
         self.codes, self.texts, self.counts = _tidied(codes, texts)
         self.is_category = is_category
         self._found: dict[Any, Any] = {}
-        """What has been made of the different texts: in a training they are read several times."""
+        """What has been read from the distinct texts: training reads them several times."""
 
     def __len__(self) -> int:
         return len(self.codes)
@@ -406,7 +405,7 @@ class TextEntries(Entries):
         notes: list[Note],
     ) -> Array:
         """Return each row's value."""
-        bare = replace(form, missing=())  # marks of missing values become known after a first look
+        bare = replace(form, missing=())  # marks of missing values are known after a first look
         if bare not in self._found:
             self._found[bare] = read(self.texts)
         values, others = self._found[bare]
@@ -432,7 +431,7 @@ class DateEntries(Entries):
     seconds : array of float64, of shape (n_rows,)
         NaN is missing.
     has_zone : bool
-        Whether they are in UTC; else they are whatever a clock on the wall shows.
+        Whether they are in UTC; otherwise they are what a clock on the wall shows.
     """
 
     what = "dates"
@@ -458,7 +457,7 @@ class DateEntries(Entries):
 
     def without(self, missing: Sequence[str]) -> Self:
         moments = [found.since_1970() for text in missing if (found := moment(text)) is not None]
-        is_missing = np.isin(self.seconds, np.array(moments, dtype=np.float64))  # of None NaN
+        is_missing = np.isin(self.seconds, np.array(moments, dtype=np.float64))  # None becomes NaN
         if not is_missing.any():
             return self
         seconds = np.where(is_missing, np.nan, self.seconds)
@@ -492,7 +491,7 @@ class DateEntries(Entries):
 
 
 class UnusableEntries(Entries):
-    """What no network can take: lists, bytes, complex numbers.
+    """What no network can use: lists, bytes, complex numbers.
 
     Parameters
     ----------
@@ -506,7 +505,7 @@ class UnusableEntries(Entries):
     def __init__(self, column: str, origin: Origin, n_rows: int, what: str) -> None:
         super().__init__(column, origin)
         self._n_rows = n_rows
-        self.what = what  # type: ignore[misc]  # of each its own
+        self.what = what  # type: ignore[misc]  # differs between objects
 
     def __len__(self) -> int:
         return self._n_rows
@@ -525,9 +524,9 @@ class UnusableEntries(Entries):
 
 
 def category(value: Any) -> str:
-    """Return what a number or boolean is called as a category.
+    """Return the name of a number or boolean as a category.
 
-    It is the shortest text that says it in its own type, of whole numbers without a decimal point:
+    It is the shortest text that denotes it in its own type, without a decimal point if it is whole:
     7, 7.0 and ``numpy.float32(7)`` are the same.
 
     Examples
@@ -540,19 +539,19 @@ def category(value: Any) -> str:
     if isinstance(value, (int, np.integer)):
         return str(int(value))
     number = float(str(value)) if isinstance(value, np.floating) else float(value)
-    # Beyond, a float may be the rounding of many whole numbers: it is none of them.
+    # A larger float may be the rounding of many whole numbers: it is none of them.
     is_whole = number.is_integer() and abs(number) <= LARGEST
     return str(int(number)) if is_whole else repr(number)
 
 
 def _number_in(text: str) -> float | None:
-    """Return the number that a text says, whatever its decimal mark and unit; None if none."""
+    """Return the number in a text, whatever its decimal mark and unit, or None."""
     found = numeral(text)
     if found is None or found.qualifier or found.factor != 1:
         return None
     try:
         number = float(found.body.replace(",", ".") + found.exponent)
-    except ValueError:  # with marks of thousands
+    except ValueError:  # with thousands separators
         return None
     return -number if found.is_negative else number
 
@@ -562,7 +561,7 @@ def _numbers_among(texts: Sequence[str]) -> list[float]:
 
 
 def _tidied(codes: Array, texts: Sequence[str]) -> tuple[Array, list[str], Array]:
-    """Return codes of tidy texts that all stand somewhere, these, and how often each does."""
+    """Return codes of tidy texts that all occur, these texts, and how often each occurs."""
     counts = np.bincount(codes + 1, minlength=len(texts) + 1)[1:]
     tidy: dict[str, int] = {}
     places = np.full(len(texts) + 1, -1, np.int32)  # the last for −1
@@ -577,10 +576,10 @@ def _tidied(codes: Array, texts: Sequence[str]) -> tuple[Array, list[str], Array
 
 
 def cleaned(text: str) -> str:
-    """Return a text without blanks around it, in Unicode's normal form C."""
+    """Return a text without surrounding blanks, in Unicode's normal form C."""
     text = text.strip()
     if (
         len(text) > 2 and text.startswith('="') and text.endswith('"')
-    ):  # what programs write to have Excel keep zeros
+    ):  # what programs write to make Excel keep zeros
         text = text[2:-1].strip()
     return text if text.isascii() else unicodedata.normalize("NFC", text)

@@ -15,17 +15,17 @@ Array = npt.NDArray[Any]
 TOLERANCE = 0.02
 """The largest share of entries that may be something else in a column of numbers or dates."""
 FEW = 10
-"""Where there are so few different numbers, other texts beside them make categories of all."""
+"""With so few distinct numbers, other texts beside them make all of them categories."""
 MANY = 20
 MOST_MARKS = 2
-"""Among so many different numbers, up to so many other texts mark missing values, at most in
+"""Among `MANY` distinct numbers, this many other texts or fewer mark missing values, in less than
 half of the entries."""
 PROBED = 1000
-"""Of more different entries than this, only so many are looked at first."""
+"""Of more distinct entries than this, only so many are looked at first."""
 
 
 def sample(entries: Any) -> Any:
-    """Return some of a column's different entries, spread evenly over them."""
+    """Return some of a column's distinct entries, evenly spread."""
     return entries[:: len(entries) // PROBED + 1]
 
 
@@ -41,14 +41,14 @@ def are_few(others: Sequence[int], present: Array) -> bool:
     """Return whether texts that do not fit are few enough to be slips or marks of missing values.
 
     Slips make up at most 2 % of the entries. Marks of missing values are one or two texts, such as
-    ``Varies with device``, among many different numbers, in less than half of the entries.
+    ``Varies with device``, among many distinct numbers, in less than half of the entries.
 
     Parameters
     ----------
     others : sequence of int
         The positions of those texts.
     present : array of int
-        How often each different text occurs in the column; 0 for marks of missing values.
+        How often each distinct text occurs in the column; 0 for marks of missing values.
     """
     if not others:
         return bool(present.any())

@@ -1,7 +1,7 @@
 """Fixed features φ(x): functions of the inputs that are chosen, not learned.
 
-A linear model on them is linear in φ and bent in x: its boundary w·φ(x) + b = 0 can be drawn back
-in the plane of the inputs (Bishop 2006, "Pattern Recognition and Machine Learning", section 3.1).
+A linear model on them is linear in φ and curved in x: its boundary w·φ(x) + b = 0 can be drawn in
+the plane of the inputs (Bishop 2006, "Pattern Recognition and Machine Learning", section 3.1).
 Products of the inputs are scikit-learn's ``PolynomialFeatures(include_bias=False).fit_transform``.
 """
 
@@ -34,16 +34,16 @@ class RadialBasisFeatures:
     Parameters
     ----------
     n_centers : int
-        Centers c along each axis, 2 at least.
+        Number of centers c along each axis, at least 2.
     half_width : float
-        They lie evenly between −half_width and half_width.
+        The centers lie evenly between −half_width and half_width.
     scale : float
         s, how wide a bump is.
 
     Raises
     ------
     InvalidArgumentError, InvalidTypeError
-        If n_centers is below 2, or another argument not positive.
+        If n_centers is below 2, or another argument is not positive.
 
     Examples
     --------
@@ -73,14 +73,14 @@ class RadialBasisFeatures:
 class FourierFeatures:
     r"""Waves: :math:`\cos(2π k·x / T)` and :math:`\sin(2π k·x / T)` of whole wave numbers k.
 
-    Of k and −k, which give the same waves, one is taken; k = 0, the constant, is left out.
+    Of k and −k, which give the same waves, only one is used; k = 0, a constant, is left out.
 
     Parameters
     ----------
     order : int
         The largest entry of k.
     period : float
-        T: the longest wave's length, over which all of them repeat.
+        T, the length of the longest wave, after which all of them repeat.
 
     Raises
     ------

@@ -36,7 +36,7 @@ __all__ = ["read_file"]
 Array = npt.NDArray[Any]
 
 COMPRESSED = {b"\x1f\x8b": gzip.decompress, b"BZh": bz2.decompress, b"\xfd7zXZ": lzma.decompress}
-"""The bytes that compressed files begin with, and what decompresses them."""
+"""The first bytes of compressed files, and what decompresses them."""
 PARQUET = b"PAR1"
 OTHERS = {
     b"PK\x03\x04": "a workbook or an archive",
@@ -55,12 +55,12 @@ OTHERS = {
     b"@relation": "an ARFF file",
     b"@RELATION": "an ARFF file",
 }
-"""What files begin with that are something else."""
+"""The first bytes of files that are something else."""
 MARKUP = re.compile(r"\s*(?:<(?:!doctype|html|\?xml|table)|\{\s*[\"}]|\[\s*[\[{])", re.IGNORECASE)
 MOST_LINES = 10
-"""Lines that look like rows in one cell: with more of them a quote is in the wrong place."""
+"""More lines than this in one cell that look like rows mean that a quote is misplaced."""
 BLOCK = 10_000
-"""Rows that are taken apart at a time; of equal texts one is kept."""
+"""Rows to process at a time; equal texts are stored once."""
 
 
 def read_file(
@@ -74,34 +74,34 @@ def read_file(
 ) -> Table:
     r"""Read a table from a CSV or a Parquet file, which may be compressed with gzip, bz2 or xz.
 
-    Of CSV every cell is read as text, and what a column holds is decided by all of it: ``02139``
-    stays a code, and ``NA`` a category, unless it stands among numbers.
+    Every cell of a CSV file is read as text, and all cells of a column decide what it holds:
+    ``02139`` stays a code, and ``NA`` a category, unless it is among numbers.
 
     Parameters
     ----------
     path : path
     separator : str, optional
-        What stands between cells; by default a comma, a semicolon, a tab or ``|``, as it fits.
+        What separates cells; by default whichever fits of comma, semicolon, tab and ``|``.
     decimal : {".", ","}, optional
-        The decimal mark, where a column leaves it open.
+        The decimal mark, if a column leaves it open.
     encoding : str, optional
-        By default what the file's first bytes say, else UTF-8, else Windows-1252.
+        By default that of the file's first bytes, else UTF-8, else Windows-1252.
     date_order : {"day first", "month first"}, optional
-        The order of dates such as 5/1/2024, where a column leaves it open.
+        The order of dates such as 5/1/2024, if a column leaves it open.
     missing : sequence of str
-        Texts that are missing entries, in any column; empty cells are in any case.
+        Texts that mark missing values, in any column; empty cells always do.
 
     Raises
     ------
     InvalidDataError, InvalidArgumentError
-        If there is no such file, or it is no table; the message says in which line.
+        If there is no such file, or it is not a table; the message names the line.
     MissingPackageError
-        If it is a Parquet file, and pyarrow is not installed.
+        If it is a Parquet file and pyarrow is not installed.
 
     Warns
     -----
     TableWarning
-        Of what was decided and is open to doubt.
+        About what was decided and is open to doubt.
 
     Examples
     --------
@@ -166,7 +166,7 @@ def _parquet(content: bytes, path: Path) -> Table:
 def _columns(
     content: bytes, path: Path, separator: str | None, asked: str | None
 ) -> list[TextEntries]:
-    """Return the columns of a CSV file, and warn of what was decided about it."""
+    """Return the columns of a CSV file, and warn about what is open to doubt."""
     for mark, what in OTHERS.items():
         if content.startswith(mark):
             msg = f"{path} is {what}: save its table as CSV and give that"
@@ -195,7 +195,7 @@ def _columns(
 def _entries(
     lines: Iterable[str], dialect: Dialect, path: Path, remarks: list[str]
 ) -> list[TextEntries]:
-    """Return the columns' entries, each different text of which is kept once."""
+    """Return the columns' entries, with each distinct text stored once."""
     places = [_Places() for _ in dialect.names]
     codes: list[list[Array]] = [[np.empty(0, np.int32)] for _ in dialect.names]
     rows = _rows(lines, dialect, path, remarks)
@@ -212,7 +212,7 @@ def _entries(
 
 
 class _Places(dict[str, int]):
-    """The place of each different text, in the order in which they come."""
+    """The position of each distinct text, in order of appearance."""
 
     def __missing__(self, text: str) -> int:
         return self.setdefault(text, len(self))
@@ -221,10 +221,10 @@ class _Places(dict[str, int]):
 def _rows(
     lines: Iterable[str], dialect: Dialect, path: Path, remarks: list[str]
 ) -> Iterator[list[str]]:
-    """Yield the rows below the header, each with as many cells; remarks follow the last of them.
+    """Yield the rows below the header, all with its number of cells; then add remarks.
 
-    An empty line is a row in a file of one column alone. Where the header stands again, files were
-    put one behind the other.
+    An empty line is a row only in a file with one column. If the header is repeated, files were
+    concatenated.
     """
     names, n_rows = dialect.names, 0
     short: list[int] = []
@@ -259,10 +259,7 @@ def _rows(
 
 
 def _filled(rows: Iterable[list[str]], n_columns: int) -> Iterator[list[str]]:
-    """Yield the rows that are no empty lines; in a file of one column these are missing entries.
-
-    They are where others follow them.
-    """
+    """Yield rows but not empty lines; with one column, those before a row are missing values."""
     n_empty = 0
     for row in rows:
         if n_columns > 1:
@@ -277,7 +274,7 @@ def _filled(rows: Iterable[list[str]], n_columns: int) -> Iterator[list[str]]:
 
 
 def _check_quotes(name: str, texts: Iterable[str], dialect: Dialect, path: Path) -> None:
-    """Raise where a quote that is closed too late has made one cell of many lines."""
+    """Raise if a quote that is closed too late has made many lines one cell."""
     n_separators = max(len(dialect.names) - 1, 1)
     for text in texts:
         if "\n" not in text:

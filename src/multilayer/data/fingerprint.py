@@ -1,4 +1,4 @@
-"""A short text by which a data set is known again."""
+"""A short text that identifies a data set."""
 
 import hashlib
 from itertools import chain
@@ -11,7 +11,7 @@ from multilayer.data.sparse import SparseSamples
 __all__ = ["fingerprint"]
 
 N_ROWS = 1000
-"""Rows that are looked at, spread evenly, so that it takes no time."""
+"""Rows to look at, spread evenly, so that it takes no time."""
 
 
 def fingerprint(*arrays: Any) -> str:
@@ -53,7 +53,7 @@ def fingerprint(*arrays: Any) -> str:
 
 
 def _parts(array: Any) -> tuple[Any, ...]:
-    """Return the arrays that a sparse matrix is made of, as it is never made dense; else itself."""
+    """Return the arrays of a sparse matrix, which is never made dense; else the array itself."""
     if isinstance(array, SparseSamples):
         matrix = array.matrix
         return matrix.data, matrix.indices, matrix.indptr

@@ -1,6 +1,6 @@
 """The IDX format, in which MNIST and its relatives are published.
 
-A file is a header and then the numbers, big-endian and row by row::
+A file is a header followed by the numbers, big-endian and row by row::
 
     byte 0, 1          00 00
     byte 2             the type of the numbers: 08 for uint8, … (`DTYPES`)
@@ -42,32 +42,32 @@ DTYPES: dict[int, np.dtype[Any]] = {
     0x0D: np.dtype(">f4"),
     0x0E: np.dtype(">f8"),
 }
-"""What byte 2 of the header says about the numbers."""
+"""The type of the numbers, by byte 2 of the header."""
 
 CODES = {dtype: code for code, dtype in DTYPES.items()}
 MAX_DIMENSIONS = 64  # NumPy has no more
-CHUNK = 1 << 20  # bytes unpacked at a time
+CHUNK = 1 << 20  # bytes to unpack at a time
 
 
 def read_idx(
     path: StrPath, *, sha256: str | None = None, cache_dir: StrPath | None = None
 ) -> Array:
-    """Map an IDX file, plain or gzipped, into memory: nothing is read before it is asked for.
+    """Map an IDX file, plain or gzipped, into memory: nothing is read before it is needed.
 
     A gzipped file is unpacked once, into ``cache_dir/unpacked``, and the unpacked file is mapped.
-    Size, time and checksum of the packed file are part of the unpacked one's name: when it changes,
-    it is unpacked anew. Several processes may do so at once.
+    Its name contains the packed file's size, time and checksum: if that changes, it is unpacked
+    anew. Several processes may do so at once.
 
-    The file's length is compared with what its header promises before anything is mapped, and
-    while it is unpacked: memory is never allocated on the word of a header.
+    The length that the header promises is checked before anything is mapped, and during unpacking:
+    memory is never allocated on the word of a header.
 
     Parameters
     ----------
     path : path
-        The file. Its first bytes say whether it is gzipped, not its name.
+        The file. Its first bytes, not its name, say whether it is gzipped.
     sha256 : str, optional
-        The SHA-256 of the unpacked file, in hexadecimal: checked when it is unpacked, and for a
-        plain file by reading it once from end to end.
+        The SHA-256 of the unpacked file, in hexadecimal: checked when it is unpacked; a plain file
+        is read once from end to end to check it.
     cache_dir : path, optional
         Where unpacked files are kept; the user's cache folder by default.
 
@@ -81,7 +81,7 @@ def read_idx(
     FileNotFoundError
         If there is no such file.
     InvalidDataError
-        If it is no IDX file, or is damaged, cut off or too long, or has another SHA-256.
+        If it is not an IDX file, is damaged, cut off or too long, or has another SHA-256.
     OSError
         If it cannot be read, or the cache folder cannot be written.
 
@@ -104,7 +104,7 @@ def read_idx(
         return _map(path, sha256)
     folder = default_cache_dir() if cache_dir is None else Path(cache_dir)
     unpacked = folder / "unpacked" / _unpacked_name(path, sha256)
-    # Not there yet, or damaged since; its SHA-256 was checked when it was written.
+    # Not unpacked yet, or damaged since; its SHA-256 was checked when it was written.
     with contextlib.suppress(FileNotFoundError, InvalidDataError):
         return _map(unpacked)
     unpacked.parent.mkdir(parents=True, exist_ok=True)
@@ -122,16 +122,16 @@ def write_idx(path: StrPath, array: object) -> None:
     Parameters
     ----------
     path : path
-        Where to write; a file that is there is replaced.
+        Where to write; an existing file is replaced.
     array : array of 1 to 64 dimensions
         uint8, int8, int16, int32, float32 or float64, in either byte order.
 
     Raises
     ------
     InvalidTypeError
-        If the format has no such type of numbers.
+        If the format has no such type.
     InvalidDataError
-        If it has no such shape.
+        If the format has no such shape.
     OSError
         If the file cannot be written.
 
@@ -165,7 +165,7 @@ def write_idx(path: StrPath, array: object) -> None:
 
 
 def default_cache_dir() -> Path:
-    """Return the user's folder for what can be had again: ``~/.cache/multilayer`` on Linux."""
+    """Return the user's cache folder: ``~/.cache/multilayer`` on Linux."""
     with forks.imports:
         import pooch
 
@@ -173,7 +173,7 @@ def default_cache_dir() -> Path:
 
 
 class _Header(NamedTuple):
-    """What stands before the numbers."""
+    """What precedes the numbers."""
 
     dtype: np.dtype[Any]
     shape: tuple[int, ...]
@@ -240,17 +240,17 @@ def _read_header(file: io.BufferedIOBase, path: Path) -> _Header:
 
 
 def _map(path: Path, sha256: str | None = None) -> Array:
-    """Map a plain file, whose length has been compared with its header."""
+    """Map a plain file, after comparing its length with its header."""
     with path.open("rb") as file:
         header = _read_header(file, path)
         header.check_length(os.fstat(file.fileno()).st_size, path)
         _check_sha256(file, sha256, path)
-        # The open file, not its path: another may have taken its name.
+        # The open file, not its path: another file may have taken its name.
         return np.memmap(file, header.dtype, "r", header.n_bytes, header.shape)
 
 
 def _unpack(path: Path, target: io.BufferedIOBase) -> None:
-    """Copy a gzipped file's content, and stop as soon as there is more than its header promises."""
+    """Unpack a gzipped file, and stop as soon as there is more than its header promises."""
     n_bytes = 0
     try:
         with gzip.open(path) as source:
@@ -279,13 +279,13 @@ def _check_sha256(file: io.BufferedIOBase, sha256: str | None, path: Path) -> No
 
 
 def _unpacked_name(path: Path, sha256: str | None) -> str:
-    """Name an unpacked file after what would change with the packed one.
+    """Return a name for an unpacked file, made of what would change with the packed one.
 
-    Its path is not among it: a file that is moved need not be unpacked again.
+    The path is not part of it: a file that is moved need not be unpacked again.
     """
     status = path.stat()
     with path.open("rb") as file:
         file.seek(max(0, status.st_size - 8))
-        checksum_and_length = file.read()  # gzip ends with both, of what it holds
+        checksum_and_length = file.read()  # a gzip file ends with those of its content
     parts = (status.st_size, status.st_mtime_ns, checksum_and_length.hex(), sha256)
     return f"{hashlib.sha256(repr(parts).encode()).hexdigest()[:32]}.idx"

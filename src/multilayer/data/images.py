@@ -1,4 +1,4 @@
-"""Images on disk as samples of a network: scaled when they are asked for, and only those."""
+"""Images on disk as samples of a network: scaled when they are read, and only those."""
 
 from typing import Any
 
@@ -14,10 +14,10 @@ __all__ = ["Rows", "ScaledImages"]
 
 Array = npt.NDArray[Any]
 Rows = slice | npt.ArrayLike
-"""Which samples: a slice, an array of their numbers, or a mask with one bool a sample."""
+"""Which samples: a slice, an array of their numbers, or a mask with one bool per sample."""
 
 WHITE = 255  # the brightest pixel
-CHUNK = 1024  # images read at a time, where all of them have to be
+CHUNK = 1024  # images to read at a time when all are read
 
 
 def _scaled(pixels: Array, mean: float, std: float) -> Array:
@@ -37,7 +37,7 @@ def _scale(pixels: Array, rows: Array, mean: float, std: float, out: Array) -> N
 
 @kernel(plain=_scale)
 def scale(pixels, rows, mean, std, out):  # type: ignore[no-untyped-def]
-    """Out ← (pixel/255 − mean)/std of some rows of a matrix of bytes."""
+    """Write (pixel/255 − mean)/std of some rows of a matrix of bytes into `out`."""
     white, shift, spread = np.float32(WHITE), np.float32(mean), np.float32(std)
     for i in range(rows.size):
         row, samples = pixels[rows[i]], out[i]
@@ -50,18 +50,18 @@ def scale(pixels, rows, mean, std, out):  # type: ignore[no-untyped-def]
 
 
 class ScaledImages(LazySamples):
-    """Grey images as samples (pixel/255 − mean)/std, scaled when rows are asked for.
+    """Grey images as samples (pixel/255 − mean)/std, scaled when rows are read.
 
-    It stands where a matrix of samples would: ``shape``, ``dtype``, ``len()`` and ``[rows]``. Only
-    the rows asked for are read, so that images mapped from a file take no memory, however many they
-    are. ``numpy.asarray`` makes a matrix of all of them, at 4 bytes a pixel.
+    It takes the place of a matrix of samples: it has ``shape``, ``dtype``, ``len()`` and
+    ``[rows]``. Only the rows asked for are read, so images mapped from a file take no memory,
+    however many there are. ``numpy.asarray`` makes a matrix of all of them, at 4 bytes per pixel.
 
     Parameters
     ----------
     pixels : array of shape (n_samples, height, width), uint8
-        The images, 0 to 255; usually what `read_idx` returns. It is kept, not copied.
+        The images, 0 to 255; usually what `read_idx` returns. They are not copied.
     mean, std : float
-        Both of pixel/255, so of brightness 0 to 1; by default samples are pixel/255 itself.
+        Both are of pixel/255, a brightness from 0 to 1; by default samples are pixel/255 itself.
 
     Attributes
     ----------
@@ -74,9 +74,9 @@ class ScaledImages(LazySamples):
     Raises
     ------
     InvalidTypeError
-        If `pixels` are not uint8, or `mean` or `std` no number.
+        If `pixels` are not uint8, or `mean` or `std` is not a number.
     InvalidDataError
-        If `pixels` have not three dimensions.
+        If `pixels` do not have three dimensions.
     InvalidArgumentError
         If `mean` is not finite, or `std` is not above 0.
 
@@ -141,9 +141,9 @@ class ScaledImages(LazySamples):
     def read(self, rows: Rows, out: Array) -> None:
         """Read the samples of some rows into `out`, of shape (k, height·width).
 
-        They are the numbers of ``self[rows]``, scaled on their way from the bytes.
+        They are the same numbers as ``self[rows]``, scaled directly from the bytes.
         """
-        if not self.pixels.flags.c_contiguous:  # to flatten all of them would copy them
+        if not self.pixels.flags.c_contiguous:  # flattening them would copy them
             super().read(rows, out)
             return
         numbers = np.arange(len(self))[rows] if isinstance(rows, slice) else np.asarray(rows)
@@ -153,7 +153,7 @@ class ScaledImages(LazySamples):
             msg = f"out of read must have shape {(len(numbers), self.shape[1])}; got {out.shape}"
             raise InvalidDataError(msg)
         least, largest = numbers.min(initial=0), numbers.max(initial=0)
-        if least < 0 or largest >= len(self):  # where compiled loops read, nobody looks
+        if least < 0 or largest >= len(self):  # compiled loops do not check
             msg = f"rows of read must be 0 to {len(self) - 1}; got {least} to {largest}"
             raise InvalidDataError(msg)
         pixels = np.asarray(self.pixels).reshape(self.shape)
@@ -190,8 +190,8 @@ class ScaledImages(LazySamples):
     def pixel_statistics(self) -> tuple[float, float]:
         """Return mean and standard deviation of pixel/255, over all pixels of all images.
 
-        Every image is read once, a few at a time. They are counted by brightness, so the result is
-        exact up to its last rounding.
+        Every image is read once, a few at a time. Pixels are counted by brightness, so the result
+        is exact up to its last rounding.
 
         Raises
         ------
@@ -215,8 +215,8 @@ class ScaledImages(LazySamples):
             return np.asarray(self.pixels[rows])
         wanted = checks.array(rows, "rows of ScaledImages")
         if wanted.size == 0 and wanted.dtype.kind == "f":
-            wanted = wanted.astype(np.intp)  # to NumPy, an empty list is one of floats
-        # A tuple would be rows and columns elsewhere.
+            wanted = wanted.astype(np.intp)  # to NumPy, an empty list holds floats
+        # Elsewhere a tuple would mean rows and columns.
         if isinstance(rows, tuple) or wanted.ndim != 1 or wanted.dtype.kind not in "iub":
             found = (
                 "a tuple" if isinstance(rows, tuple) else f"{wanted.dtype}, shape {wanted.shape}"

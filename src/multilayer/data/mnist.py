@@ -1,4 +1,4 @@
-"""MNIST and the sets made in its image: found on disk or downloaded, and mapped into memory."""
+"""MNIST and sets like it: found on disk or downloaded, and mapped into memory."""
 
 import hashlib
 import os
@@ -37,16 +37,16 @@ TIMEOUT = (10, 30)  # seconds to connect, seconds between two packets
 
 @dataclass(frozen=True)
 class ImageSet:
-    """Where a set of images is published, and how its files are known to be the right ones."""
+    """Where a set of images is published, and the checksums of its files."""
 
     mirrors: tuple[str, ...]
     """Addresses of folders that hold the four files, gzipped, under the names in `FILES`."""
     class_names: tuple[str, ...]
     """What label 0, 1, … means."""
     sha256: Mapping[str, str] = field(default_factory=dict)
-    """By file, of its unpacked content: always checked."""
+    """By file, of its unpacked content; always checked."""
     md5: Mapping[str, str] = field(default_factory=dict)
-    """By file, of the gzipped file as published: checked when it is downloaded."""
+    """By file, of the gzipped file as published; checked when it is downloaded."""
 
 
 def _by_file(*digests: str) -> dict[str, str]:
@@ -97,10 +97,10 @@ IMAGE_SETS: Registry[ImageSet] = Registry(
 
 
 class ImageData(NamedTuple):
-    """Images and labels, split as they are published."""
+    """Images and labels, split as published."""
 
     X_train: ScaledImages
-    """Shape (60000, 784), float32: pixel/255, made when rows are asked for."""
+    """Shape (60000, 784), float32: pixel/255, computed when rows are read."""
     y_train: Array
     """Shape (60000,), int64: the class, 0 to 9."""
     X_test: ScaledImages
@@ -122,14 +122,14 @@ def load_images(
 ) -> ImageData:
     """Return a published set of 28 × 28 images, mapped from its files.
 
-    The first folder that has all four files, gzipped or plain, serves: ``<data_dir>/<name>``,
+    The first folder that has all four files, gzipped or plain, is used: ``<data_dir>/<name>``,
     `data_dir`, ``$MULTILAYER_DATA/<name>``, ``$MULTILAYER_DATA``, ``<cache_dir>/<name>``. If none
-    does, they are downloaded into the last one, from the set's mirrors in turn; a file takes its
-    name there only when it is whole and its checksum right.
+    has, they are downloaded into the last one, from the set's mirrors in turn; a file takes its
+    name there only when it is whole and its checksum is right.
 
-    All sets' files have the same names. A folder that is not of the set's name is therefore
-    searched only if it was given as `data_dir`, or if the checksums of the set's content are known,
-    as MNIST's are.
+    All sets' files have the same names. So a folder that is not named after the set is searched
+    only if it is given as `data_dir`, or if the checksums of the set's content are known, as
+    MNIST's are.
 
     Parameters
     ----------
@@ -141,7 +141,7 @@ def load_images(
     cache_dir : path, optional
         Where downloaded and unpacked files are kept; the user's cache folder by default.
     download : bool
-        Whether to download what is in no folder.
+        Whether to download files that are in none of the folders.
 
     Returns
     -------
@@ -153,10 +153,10 @@ def load_images(
     UnknownNameError
         If there is no set of that name.
     InvalidArgumentError
-        If `data_dir` is given and is no folder.
+        If `data_dir` is given and is not a folder.
     InvalidDataError
-        If the files are damaged or not the published ones; if images and labels do not belong
-        together; if there are no files and none can be downloaded.
+        If the files are damaged or not the published ones; if images and labels do not match; if
+        there are no files and they cannot be downloaded.
     OSError
         If a file cannot be read, or the cache folder cannot be written.
 
@@ -211,7 +211,7 @@ def _folders(
 
 
 def _files_in(folder: Path) -> dict[str, Path]:
-    """Return those of the four files that a folder has; unpacked ones before packed ones."""
+    """Return which of the four files a folder has, unpacked ones in preference to packed ones."""
     found = {}
     for file in FILES:
         # Some unpackers write train-images.idx3-ubyte.
@@ -225,7 +225,7 @@ def _files_in(folder: Path) -> dict[str, Path]:
 def _read_part(
     image_set: ImageSet, files: Mapping[str, Path], images: str, labels: str, cache: Path
 ) -> tuple[ScaledImages, Array]:
-    """Map images, load their labels, and see that they belong together."""
+    """Map images, load their labels, and check that they match."""
     pixels = read_idx(files[images], sha256=image_set.sha256.get(images), cache_dir=cache)
     y = read_idx(files[labels], sha256=image_set.sha256.get(labels), cache_dir=cache)
     if pixels.shape[1:] != (28, 28) or pixels.dtype != np.uint8 or len(pixels) == 0:
@@ -249,7 +249,7 @@ def _read_part(
 
 
 def _download(image_set: ImageSet, folder: Path, cache: Path) -> dict[str, str]:
-    """Fetch the files that `folder` lacks; return why every address of one failed, if so."""
+    """Download the files that `folder` lacks; if one fails, return why, for each address."""
     for file in FILES:
         if file in _files_in(folder):
             continue
@@ -260,7 +260,7 @@ def _download(image_set: ImageSet, folder: Path, cache: Path) -> dict[str, str]:
 
 
 def _fetch(image_set: ImageSet, file: str, target: Path, cache: Path) -> dict[str, str]:
-    """Download one file from the first mirror that delivers; return why each failed if none did."""
+    """Download a file from the first mirror that works; if none does, return why each failed."""
     failures = {}
     for attempt in range(ATTEMPTS):
         time.sleep(PAUSE * attempt)
@@ -276,7 +276,7 @@ def _fetch(image_set: ImageSet, file: str, target: Path, cache: Path) -> dict[st
 
 
 def _fetch_from(url: str, image_set: ImageSet, file: str, target: Path, cache: Path) -> None:
-    """Download one file from one address, and let it take its name only when it is right."""
+    """Download a file from one address; it takes its name only if it is right."""
     with forks.imports:
         import pooch
 
@@ -294,19 +294,19 @@ def _fetch_from(url: str, image_set: ImageSet, file: str, target: Path, cache: P
                 raise InvalidDataError(msg)
         temporary = Path(download.name)
         try:
-            # What is unpacked here serves later: a file that is renamed is not unpacked again.
+            # What is unpacked here is used later: a file that is renamed is not unpacked again.
             read_idx(temporary, sha256=image_set.sha256.get(file), cache_dir=cache)
         except InvalidDataError as error:
             raise InvalidDataError(str(error).replace(str(temporary), target.name)) from error
 
 
 def _not_found(name: str, folders: list[Path], failures: Mapping[str, str]) -> str:
-    """Say where the files were looked for, and what to do."""
+    """Return a message that says where the files were looked for, and what to do."""
     lines = [f"{name} is in no folder and was not downloaded. Folders searched:"]
     for folder in folders:
         found = _files_in(folder)
         missing = [file for file in FILES if file not in found]
-        reason = f"has no {', '.join(missing)}" if folder.is_dir() else "is no folder"
+        reason = f"has no {', '.join(missing)}" if folder.is_dir() else "is not a folder"
         lines.append(f"  {folder} {reason}")
     lines.append("Addresses tried:" if failures else "No address was tried: download=False.")
     lines += [f"  {url}: {reason}" for url, reason in failures.items()]

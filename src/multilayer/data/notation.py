@@ -1,4 +1,4 @@
-"""Notation: how a column writes its numbers, decided once from all its texts."""
+"""Notation: how the numbers of a column are written, decided once from all its texts."""
 
 import math
 import re
@@ -28,44 +28,44 @@ __all__ = ["TIMES", "Notation", "NotationFound", "find_notation"]
 Array = npt.NDArray[Any]
 
 LONGEST = 15
-"""Digits that float64 holds exactly; whole numbers of more are codes."""
+"""Digits that float64 holds exactly; longer whole numbers are codes."""
 MOST = 0.5
-"""Above this share of all entries bounds, such as <0.5, are names, and numbers are the rule."""
+"""Above this share of entries, bounds such as <0.5 are names, and numbers are the rule."""
 NEARLY_ALL = 0.9
-"""The share of numbers, in whatever notation, from which a column is said to have them."""
+"""The share of numbers, in any notation, from which a column is said to have them."""
 CATEGORICAL = "categorical"
 TIMES = ("clock", "duration")
 """The scales that are in seconds."""
 
 ADDRESS = re.compile(r"(?:(?:1?\d?\d|2[0-4]\d|25[0-5])\.){3}(?:1?\d?\d|2[0-4]\d|25[0-5])")
-"""Of four numbers up to 255, such as 192.168.100.101, in which points might mark thousands."""
+"""Four numbers up to 255, such as 192.168.100.101, in which points might mark thousands."""
 BOOLEANS = {"true": 1.0, "false": 0.0}
 MARKS = (
     (".", ""), (".", ","), (",", ""), (",", "."), (".", " "), (",", " "), (".", "'"), (",", "'"),
     (".", "_"),
 )  # fmt: skip
-"""The marks of decimals and thousands; where several fit, the first is taken."""
+"""The marks of decimals and thousands; if several fit, the first is taken."""
 
 
 @dataclass(frozen=True)
 class Notation:
-    """How a column writes its numbers.
+    """How the numbers of a column are written.
 
     Parameters
     ----------
     decimal, thousands : str
         The marks: a point or a comma; and a comma, point, space, apostrophe, underscore or none.
     unit : str
-        What may stand before or behind a number, in lower case: ``"$"``, ``"%"``, ``"sqm"``.
+        What may precede or follow a number, in lower case: ``"$"``, ``"%"``, ``"sqm"``.
     scale : {"", "duration", "clock", "bytes", "multiple"}
-        Units of which each has a worth of its own: years to seconds and hours:minutes, both in
-        seconds, bytes, or k and M.
+        Several units that are converted to one: years to seconds and hours:minutes, both to
+        seconds; bytes; or k and M.
     is_boolean : bool
-        Whether ``true`` and ``false``, in capitals or not, are written for 1 and 0, which may
-        stand beside them.
+        Whether ``true`` and ``false``, in any case, are written for 1 and 0, which may occur beside
+        them.
     missing : tuple of str
-        Texts of the training that are no numbers, and stand for missing ones; those that are
-        known to, such as ``NA`` and ``?``, are read so in any case.
+        Texts in the training data that are not numbers and count as missing values. Known marks of
+        missing values, such as ``NA`` and ``?``, always do.
 
     Examples
     --------
@@ -82,7 +82,7 @@ class Notation:
     missing: tuple[str, ...] = ()
 
     def __str__(self) -> str:
-        """Say what is not plain about it, such as ``decimal comma, in €``."""
+        """Describe what is unusual about the notation, such as ``decimal comma, in €``."""
         parts = {
             "true and false": self.is_boolean,
             "decimal comma": self.decimal == ",",
@@ -95,10 +95,7 @@ class Notation:
         return ", ".join(part for part, is_so in parts.items() if is_so)
 
     def number(self, text: str) -> float | None:
-        """Return the number that a text says: NaN for a missing one, None if it says none.
-
-        Infinite ones are none, and such as 1e400, which float64 does not hold.
-        """
+        """Return the number in a text: NaN if missing, None if it is not a finite float64."""
         if self.decimal == "." and not self.scale and plain(text):
             return _finite(float(text))
         if text in self.missing or is_missing_mark(text):
@@ -118,13 +115,13 @@ class Notation:
         return _finite(-number if found.is_negative else number)
 
     def numbers(self, texts: Iterable[str]) -> tuple[Array, list[int]]:
-        """Return the numbers of many texts, NaN where there is none, and the places of others."""
+        """Return numbers, NaN if missing; and the positions of what is not a number."""
         found = [self.number(text) for text in texts]
         others = [i for i, number in enumerate(found) if number is None]
-        return np.array(found, dtype=np.float64), others  # of None it makes NaN
+        return np.array(found, dtype=np.float64), others  # None becomes NaN
 
     def _worth(self, unit: str) -> float | None:
-        """Return what a number in this unit is multiplied by; None if it is a foreign one."""
+        """Return the factor of a number in this unit, or None if the unit is a foreign one."""
         if self.scale and unit:
             return SCALES[self.scale].get(unit)
         return 1.0 if unit in ("", self.unit) and self.scale in ("", "multiple") else None
@@ -135,40 +132,40 @@ def _finite(number: float) -> float | None:
 
 
 class NotationFound(NamedTuple):
-    """What `find_notation` has found."""
+    """The result of `find_notation`."""
 
     notation: Notation | None
-    """None where there are numbers, but written in more than one way."""
+    """None if there are numbers, but written in more than one way."""
     others: tuple[str, ...] = ()
-    """Texts that are neither numbers nor known marks of missing ones."""
+    """Texts that are neither numbers nor known marks of missing values."""
     doubts: tuple[tuple[str, str], ...] = ()
-    """What is said of the column, and the kind of column that decides otherwise."""
+    """What is open to doubt, each with the kind of column that decides otherwise."""
     shows: str = ""
-    """The decimal mark, where the texts leave no doubt about it."""
+    """The decimal mark, if the texts leave no doubt about it."""
     is_open: bool = False
-    """Whether another decimal mark would make other numbers of them."""
+    """Whether another decimal mark would give other numbers."""
 
 
 def find_notation(
     texts: Sequence[str], counts: Array, decimal: str | None = None, *, is_asked: bool = False
 ) -> NotationFound | None:
-    """Return how a column writes its numbers, or None if it holds something else.
+    """Return how the numbers of a column are written, or None if it holds something else.
 
-    It holds numbers if its texts are numbers in one notation, but for marks of missing values and
-    for other texts in at most 2 % of its entries. Whole numbers with leading zeros, or of more than
-    15 digits, are codes and no numbers, and so is what has letters before its digits.
+    A column holds numbers if its texts are numbers in one notation, except for marks of missing
+    values and for other texts in at most 2 % of its entries. Whole numbers with leading zeros or
+    more than 15 digits are codes, and so is anything with letters before its digits.
 
     Parameters
     ----------
     texts : sequence of str
-        The column's different texts, without blanks around them.
+        The column's distinct texts, without surrounding blanks.
     counts : array of int
         How often each occurs in the column.
     decimal : {".", ","}, optional
-        The decimal mark, where the texts leave it open.
+        The decimal mark, if the texts leave it open.
     is_asked : bool
-        Whether the user says that it holds numbers: whatever numbers there are, are read, codes
-        too, and anything else is missing.
+        Whether the user says that it holds numbers: then all numbers are read, codes too, and the
+        rest is missing.
 
     Examples
     --------
@@ -182,7 +179,7 @@ def find_notation(
         return NotationFound(Notation(is_boolean=True))
     if not is_asked and not probe(texts, _is_numeral):
         return None
-    # Infinite numbers are as good as missing, however many; who reads them says so each time.
+    # Infinite numbers count as missing, however many; whoever reads them says so each time.
     is_plain = [plain(text) for text in texts]
     rest = [text for text, is_one in zip(texts, is_plain, strict=True) if not is_one]
     is_mark = [
@@ -192,7 +189,7 @@ def find_notation(
     present = np.where(is_mark, 0, counts)
     doubts: list[tuple[str, str]] = []
     is_one = reads = is_plain
-    if decimal != "," and not any(map(_is_numeral, rest)):  # as programs write them: many at once
+    if decimal != "," and not any(map(_is_numeral, rest)):  # all as programs write them
         is_code = [text.isdigit() and _is_code(Numeral(text)) for text in texts]
         if _share(present, is_code) > TOLERANCE and not is_asked:
             return None
@@ -212,7 +209,7 @@ def find_notation(
             result, reads = _written(found, counts, decimal)
             has_bound = [n is not None and n.qualifier not in ("", "~", "≈") for n in found]
             is_name = [n is not None and ADDRESS.fullmatch(n.body) is not None for n in found]
-            # Names of ranges, such as <=50K and >50K; addresses of networks.
+            # Names of ranges, such as <=50K and >50K, or network addresses.
             if not is_asked and max(_share(present, has_bound), _share(present, is_name)) > MOST:
                 return None
             if any(has_bound):
@@ -251,12 +248,12 @@ def _is_numeral(text: str) -> bool:
 
 
 def _share(counts: Array, which: Sequence[bool] | Array) -> float:
-    """Return what share of all entries these texts make."""
+    """Return the share of all entries that these texts make up."""
     return float(counts[np.array(which, dtype=bool)].sum() / max(counts.sum(), 1))
 
 
 def _is_code(found: Numeral) -> bool:
-    """Return whether a number is more likely the name of something."""
+    """Return whether a number is more likely a name."""
     is_whole = found.body.isdigit() and not (found.unit or found.exponent)
     has_zeros = len(found.body) > 1 and found.body.startswith("0")
     return is_whole and (has_zeros or len(found.body) > LONGEST)
@@ -280,7 +277,7 @@ def _unit(found: Sequence[Numeral | None], counts: Array) -> tuple[str, str]:
 
 
 def _bare(notation: Notation, texts: Sequence[str], found: Sequence[Numeral | None]) -> str:
-    """Return what is said of numbers without a unit beside a single percent sign or multiple."""
+    """Return a note on numbers without a unit beside others in percent or a multiple."""
     units: dict[str, str] = {}  # with the first text of each
     for n, text in zip(found, texts, strict=True):
         if n is not None:
@@ -309,7 +306,7 @@ def _written_plainly(texts: Sequence[str], is_plain: Sequence[bool]) -> _Written
 def _written(
     found: Sequence[Numeral | None], counts: Array, decimal: str | None
 ) -> tuple[_Written, list[bool]]:
-    """Return the notation that fits the most of these numerals, and which any one would fit."""
+    """Return the notation that fits most of these numerals, and which of them any would fit."""
     unit, scale = _unit(found, counts)
     units = {unit, ""} if not scale else {*SCALES[scale], *([""] * (scale == "multiple"))}
     bodies = [n.body if n is not None and n.unit in units else None for n in found]
@@ -318,7 +315,7 @@ def _written(
     if decimal is not None:
         choices.sort(key=lambda marks: marks[0] != decimal)
     if is_currency(unit) and not any(n is not None and n.factor > 1 for n in found):
-        # Of money nobody writes three decimals, unless it is in millions.
+        # Nobody writes money with three decimals, unless it is in millions.
         choices.sort(key=lambda marks: marks[1] not in seen & {",", "."})
     fits = {
         marks: [body is not None and bool(grammar(*marks).fullmatch(body)) for body in bodies]

@@ -1,4 +1,4 @@
-"""Notes: what was decided about a table and is open to doubt, said in a warning."""
+"""Notes: what was decided about a table and is open to doubt, given in a warning."""
 
 from typing import NamedTuple
 
@@ -6,7 +6,7 @@ __all__ = ["Note", "TableWarning"]
 
 
 class Note(NamedTuple):
-    """What is said of one column."""
+    """A note on one column."""
 
     column: str
     table: str
@@ -23,12 +23,12 @@ class Note(NamedTuple):
 
 
 class TableWarning(UserWarning):
-    """Something about a table's columns that was decided, and is open to doubt.
+    """A warning about what was decided about a table's columns and is open to doubt.
 
     Attributes
     ----------
     notes : tuple of Note
-        What is said of each column.
+        One for each column concerned.
     """
 
     def __init__(self, message: str, notes: tuple[Note, ...]) -> None:

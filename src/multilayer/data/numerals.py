@@ -1,4 +1,4 @@
-"""Numerals: what people write where a number is meant, taken apart.
+"""Numerals: what people write for a number, split into its parts.
 
 ``1,200``, ``$35``, ``45%``, ``72 sqm``, ``3,5``, ``(12)``, ``1.2k``, ``2 years``, ``12:30``.
 """
@@ -27,7 +27,7 @@ MISSING_MARKS = frozenset((
     "unknown", "undefined", "(blank)", "nd", "n.d.", "n/d", "-", "--", "---", "—", ".", "..", "...",
     "…", "?", "??", "*", "#nv", "#n/d", "#n/b",
 ))  # fmt: skip
-"""What people and programs write where a number or a date is missing, in lower case."""
+"""What people and programs write for a missing number or date, in lower case."""
 
 SCALES: dict[str, dict[str, float]] = {
     scale: {word: worth for words, worth in units.items() for word in words.split()}
@@ -69,16 +69,15 @@ SCALES: dict[str, dict[str, float]] = {
         },
     }.items()
 }
-"""Units that stand side by side in a column, and what each is worth: in seconds, bytes, grams and
-metres."""
+"""Units that may occur together in a column, each in seconds, bytes, grams, metres or ones."""
 
 ALIKE = str.maketrans(
     {
-        **{chr(code): chr(code - 0xFEE0) for code in range(0xFF01, 0xFF5F)},  # of full width
-        **dict.fromkeys("\u00a0\u2007\u2009\u202f\u3000", " "),  # spaces that do not break
-        **dict.fromkeys("\u2212\u2013\ufe63", "-"),  # the minus of typesetters, dashes
+        **{chr(code): chr(code - 0xFEE0) for code in range(0xFF01, 0xFF5F)},  # full-width forms
+        **dict.fromkeys("\u00a0\u2007\u2009\u202f\u3000", " "),  # spaces
+        **dict.fromkeys("\u2212\u2013\ufe63", "-"),  # minus signs, dashes
         **dict.fromkeys("\u2018\u2019\u02bc", "'"),
-        **dict(zip("\u066a\u066b\u066c", "%.,", strict=True)),  # of Arabic
+        **dict(zip("\u066a\u066b\u066c", "%.,", strict=True)),  # Arabic
     }
 )
 CURRENCIES = (
@@ -103,12 +102,12 @@ NUMERAL = re.compile(
     re.VERBOSE,
 )
 LONGEST = 64
-"""Characters of a numeral at most: what is longer is text, and is not looked at."""
+"""The most characters in a numeral: what is longer is text, and is not looked at."""
 ORNAMENTS = ("/-", "+")
-"""What may stand behind an amount of money, and says no more."""
+"""What may follow an amount of money, and means nothing."""
 NOTHING = re.compile(
-    rf"(?:{CURRENCIES})?\s*[-—]+"  # a dash where an accountant has no number: $ -
-    r"|#[¡¿]?[^\W_]+(?:/0)?[!?]|\#+"  # errors of spreadsheets, in any language
+    rf"(?:{CURRENCIES})?\s*[-—]+"  # an accountant's dash for no number: $ -
+    r"|#[¡¿]?[^\W_]+(?:/0)?[!?]|\#+"  # spreadsheet errors, in any language
     r"|(?:0000(?P<m>[-/.])00(?P=m)00|00(?P<n>[-/.])00(?P=n)0000)(?:[T ]00:00(?::00)?)?",
     re.IGNORECASE,
 )
@@ -125,7 +124,7 @@ SPAN = re.compile(
     r"(?:(?P<second>\d+(?:\.\d+)?)\s*s(?:ec(?:ond)?s?)?)?",
     re.IGNORECASE,
 )
-"""A duration in words or letters, or in ISO's form: ``2h 50m``, ``PT2H50M``."""
+"""A duration in words or letters, or in ISO form: ``2h 50m``, ``PT2H50M``."""
 LENGTHS = {"day": 86400.0, "hour": 3600.0, "minute": 60.0, "second": 1.0}
 
 
@@ -136,15 +135,15 @@ class Numeral(NamedTuple):
     """Digits with the marks between them."""
     exponent: str = ""
     unit: str = ""
-    """What stands before or behind, in lower case."""
+    """What precedes or follows, in lower case."""
     is_negative: bool = False
     qualifier: str = ""
-    """``<``, ``>`` or ``~``, where it is a bound or a guess."""
+    """``<``, ``>`` or ``~``, if it is a bound or an estimate."""
     factor: float = 1.0
-    """What k or M makes of an amount of money: ``$1.2M``."""
+    """What k or M multiplies an amount of money by: ``$1.2M``."""
     may_scale: bool = False
-    """Whether the unit may multiply: a word, or a letter joined to the number as in 5k and 5M,
-    where 5 m is a length and 300 K a temperature."""
+    """Whether the unit may be a multiple: a word, or a letter joined to the number, as in 5k and
+    5M; but 5 m is a length, and 300 K a temperature."""
 
 
 def is_missing_mark(text: str) -> bool:
@@ -164,20 +163,20 @@ def plain(text: str) -> bool:
 
 
 def numeral(text: str) -> Numeral | None:
-    """Take a numeral apart; None if the text is none.
+    """Return the parts of a numeral, or None if the text is not one.
 
     Examples
     --------
     >>> numeral("-$1,200.50")[:4], numeral("(12 %)")[:4], numeral("T1200")
     (('1,200.50', '', '$', True), ('12', '', '%', True), None)
     """
-    if found := PLAIN.fullmatch(text):  # as programs write them; they may be many
+    if found := PLAIN.fullmatch(text):  # as programs write them, often many
         return Numeral(found[2], found[3] or "", is_negative=found[1] == "-")
     found = NUMERAL.fullmatch(_alike(text)) if len(text) <= LONGEST else None
     if found is None or bool(found["open"]) != bool(found["close"]):
         return None
     if found["behind"] and not re.search(r"\D|\d{3}", found["body"]):
-        return None  # 2- is a mark at school
+        return None  # 2- is a school grade
     signs = "".join(found[name] or "" for name in ("sign", "inner", "behind"))
     unit = _unit([found[name] for name in ("outside", "before", "after") if found[name]])
     if len(signs) > 1 or unit is None:
@@ -200,14 +199,14 @@ def _may_scale(found: re.Match[str]) -> bool:
 
 
 def _alike(text: str) -> str:
-    """Return a text with the plain form of signs, marks, blanks and digits of any script."""
+    """Return a text with signs, marks, blanks and digits of any script in plain form."""
     if text.isascii():
         return text
     return re.sub(r"\d", lambda digit: str(unicodedata.decimal(digit[0])), text.translate(ALIKE))
 
 
 def _unit(parts: list[str]) -> tuple[str, float] | None:
-    """Return the unit of which these are the parts, and a factor; None if they are of several."""
+    """Return the unit of which these are parts, and a factor; None if there are several units."""
     words = [word.rstrip(".") for word in " ".join(parts).lower().split()]
     money = [word for word in words if is_currency(word)]
     if len(words) == 2 and len(money) == 1:
@@ -221,7 +220,7 @@ def _unit(parts: list[str]) -> tuple[str, float] | None:
 
 
 def clock(text: str) -> float | None:
-    """Return a time of day, or a duration written like one, in seconds; None if it is none.
+    """Return a time of day, or a duration written like one, in seconds; None if it is neither.
 
     Examples
     --------
@@ -245,13 +244,13 @@ def clock(text: str) -> float | None:
 
 
 def is_currency(unit: str) -> bool:
-    """Return whether a unit is money."""
+    """Return whether a unit is a currency."""
     return re.fullmatch(CURRENCIES, unit, re.IGNORECASE) is not None
 
 
 @cache
 def grammar(decimal: str, thousands: str) -> re.Pattern[str]:
-    """Return what a numeral's body looks like, where these are its marks.
+    """Return what a numeral's body with these marks looks like.
 
     Thousands are groups of three digits; with commas also of two, as in India (``12,34,567``).
     """

@@ -11,12 +11,12 @@ __all__ = ["SparseSamples"]
 
 
 class SparseSamples(LazySamples):
-    """A sparse matrix of SciPy as samples of a network.
+    """A SciPy sparse matrix as samples of a network.
 
     Parameters
     ----------
     matrix : sparse matrix or array of shape (n_samples, in_features)
-        In any format that `tocsr` knows; its rows are read.
+        In any format that has `tocsr`; its rows are read.
 
     Examples
     --------

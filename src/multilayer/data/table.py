@@ -18,21 +18,21 @@ Array = npt.NDArray[Any]
 
 
 class Table:
-    """A table's columns, each typed once, as `read_table` has read them.
+    """A table's columns, each typed once by `read_table`.
 
-    It is much like a data frame, but knows rows by their numbers alone, and of each column what can
-    be learned from.
+    It is much like a data frame, but its rows have only numbers, and its columns only what can be
+    learned from.
 
     Parameters
     ----------
     columns : iterable of Entries
-        All of one length.
+        All of the same length.
     decimal : {".", ","}, optional
-        The decimal mark of numbers that are written as text, where the texts leave it open.
+        The decimal mark of numbers written as text, if the texts leave it open.
     date_order : {"day first", "month first"}, optional
-        The order of dates that are written as text, where the texts leave it open.
+        The order of dates written as text, if the texts leave it open.
     missing : tuple of str
-        Texts that are missing entries, in any column.
+        Texts that mark missing values, in any column.
 
     Attributes
     ----------
@@ -97,13 +97,13 @@ class Table:
         return f"Table({len(self):,} rows: {', '.join(self.columns)})"
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> Array:
-        """Return the entries as Python's objects, None for missing ones, as scikit-learn does."""
+        """Return the entries as Python objects, None if missing, for scikit-learn."""
         columns = [entries.objects() for entries in self._entries.values()]
         return np.array(columns, dtype=object).T.astype(object if dtype is None else dtype)
 
     def take(self, rows: Array) -> "Table":
         """Return some of the rows."""
-        origins: dict[int, Origin] = {}  # as a rule one for all columns
+        origins: dict[int, Origin] = {}  # usually one for all columns
         parts = []
         for entries in self._entries.values():
             key = id(entries.origin)
@@ -117,21 +117,21 @@ class Table:
         return self.with_columns([self._entries[name] for name in names])
 
     def without(self, missing: Iterable[str]) -> "Table":
-        """Return this table, in all columns of which these texts are missing entries."""
+        """Return this table with these texts missing in all columns."""
         missing = tuple(missing)
-        if missing == self.missing:  # they are missing already, or there are none
+        if missing == self.missing:  # missing already, or no texts
             return self
         columns = [entries.without(missing) for entries in self._entries.values()]
         return Table(columns, decimal=self.decimal, date_order=self.date_order, missing=missing)
 
     def shown_decimal(self) -> str | None:
-        """Return the decimal mark of its texts, if they show one without contradiction."""
+        """Return the decimal mark that texts show, if they all show the same."""
         found = [entries.find_notation() for entries in self._entries.values()]
         shown = {each.shows for each in found if each is not None and each.shows}
         return shown.pop() if len(shown) == 1 else None
 
     def with_columns(self, columns: Iterable[Entries]) -> "Table":
-        """Return a table of other columns that is read as this one."""
+        """Return a table of other columns that is read in the same way."""
         return Table(
             columns, decimal=self.decimal, date_order=self.date_order, missing=self.missing
         )
@@ -144,32 +144,32 @@ def read_table(
     *,
     skip: Collection[str] = (),
 ) -> Table:
-    """Return a table's columns by name, each typed.
+    """Return a table with typed columns.
 
-    Numbers stay numbers, texts and categories become the different ones and their places, dates
-    become seconds; what no network can take, such as lists, stays behind as unusable. Missing are
-    None, NaN, what a library has for it, masked entries, and texts that are empty or blank.
+    Numbers stay numbers; texts and categories become the distinct ones and their positions; dates
+    become seconds; what no network can use, such as lists, becomes unusable. Missing values are
+    None, NaN, a library's own marks, masked entries, and empty or blank texts.
 
     Parameters
     ----------
     X : data frame, mapping or array-like of shape (n_samples, n_columns)
-        A frame of pandas, polars, pyarrow or another library that narwhals knows; names with a
-        vector each; or rows, also such as are mappings. What has columns that are numbered 0, 1, …
-        is taken as rows; other names become strings.
+        A frame of pandas, polars, pyarrow or another library that narwhals knows; a mapping of
+        names to vectors; or rows, which may be mappings. If columns are numbered 0, 1, …, they are
+        taken as those of rows; other names become strings.
     name : str
         What messages call it.
     names : sequence of str, optional
-        What the columns of rows are called; ``x0``, ``x1``, … by default.
+        Names for the columns of rows; ``x0``, ``x1``, … by default.
     skip : collection of str
-        Columns that are not read.
+        Columns not to read.
 
     Raises
     ------
     InvalidDataError
-        If columns have one name twice or different lengths, or one is no vector; or there are not
-        as many as `names`.
+        If two columns have the same name or different lengths, if one is not a vector, or if there
+        are not as many as `names`.
     InvalidTypeError
-        If it is no table.
+        If it is not a table.
 
     Examples
     --------
@@ -201,13 +201,13 @@ def read_table(
 
 def names_of_frame(X: Any) -> list[Any]:
     """Return the names of a frame's columns, whatever library made it."""
-    if hasattr(X, "column_names"):  # of pyarrow, whose columns are the columns themselves
+    if hasattr(X, "column_names"):  # pyarrow's `columns` are the columns themselves
         return list(X.column_names)
     return list(X.schema.names if hasattr(X, "to_struct_array") else X.columns)
 
 
 def without_index(X: Any) -> Any:
-    """Return a table of pyarrow without the columns that hold the index of a frame of pandas."""
+    """Return a pyarrow table without the columns that hold the index of a pandas frame."""
     if not hasattr(X, "to_struct_array") or b"pandas" not in (X.schema.metadata or {}):
         return X
     metadata = X.schema.metadata
@@ -216,7 +216,7 @@ def without_index(X: Any) -> Any:
 
 
 def are_numbered(names: list[Any]) -> bool:
-    """Return whether columns are numbered 0, 1, …, as pandas does where they have no names."""
+    """Return whether columns are numbered 0, 1, …, as in pandas if they have no names."""
     return all(type(name) is int for name in names) and names == [*range(len(names))]
 
 
@@ -238,7 +238,7 @@ def _of_rows(X: Any, name: str, names: Sequence[str] | None) -> list[tuple[str, 
 
 
 def _named(columns: list[Any], name: str, names: Sequence[str] | None) -> list[tuple[str, Any]]:
-    """Give columns their names by their places."""
+    """Return columns with names by position."""
     if names is None:
         names = [f"x{i}" for i in range(len(columns))]
     if len(names) != len(columns):
@@ -256,7 +256,7 @@ def _of_frame(X: Any, name: str, names: Sequence[str] | None) -> list[tuple[str,
         with forks.imports:
             import pyarrow as pa
 
-        X = pa.table(X)  # a batch of records
+        X = pa.table(X)  # it may be a record batch
     X = without_index(X)
     try:
         frame = nw.from_native(X, eager_only=True)
@@ -274,9 +274,10 @@ def _of_frame(X: Any, name: str, names: Sequence[str] | None) -> list[tuple[str,
 def _with_text(
     found: list[Any], columns: list[Any], name: str, names: Sequence[str] | None
 ) -> list[tuple[str, Any]]:
-    """Return columns with names that are text, whatever names they have.
+    """Return columns with their names as text.
 
-    Columns numbered 0, 1, … have none: they are known by their positions, in another order too.
+    Columns numbered 0, 1, … have no names: their numbers are their positions, even in another
+    order.
     """
     texts = [str(each) for each in found]
     if set(texts).isdisjoint(names or ()):

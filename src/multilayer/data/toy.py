@@ -1,8 +1,8 @@
-"""Small data sets made up to be looked at: four of two classes in the plane, and a curve.
+"""Small synthetic data sets that can be pictured: four with two classes in the plane, and a curve.
 
-Each is drawn anew by its generator, in random order; the classes are equally large, class 0 having
-the odd sample. They are centred near 0, with coordinates of about 1, so that a network takes them
-as they are. `noise` is the standard deviation of what is added to each coordinate.
+The classes are equally large, except that class 0 gets an odd sample, and come in random order.
+Coordinates are centred near 0 and about 1 in size, so that a network takes them as they are.
+`noise` is the standard deviation of what is added to each coordinate.
 """
 
 from collections.abc import Callable
@@ -24,16 +24,16 @@ def circles(
 ) -> tuple[Array, Array]:
     """Return a circle of radius 1 (class 0) around one of radius 1/2 (class 1).
 
-    No straight line parts them; the square of the distance from 0 does.
+    No straight line separates them; the square of the distance from 0 does.
 
     Parameters
     ----------
     n_samples : int
-        How many, 2 at least.
+        Number of samples, at least 2.
     noise : float
         Standard deviation of the noise.
     rng : numpy.random.Generator, optional
-        Draws the samples; by default one that is seeded by the system.
+        Draws the samples; by default it is seeded by the system.
 
     Returns
     -------
@@ -44,7 +44,7 @@ def circles(
     Raises
     ------
     InvalidArgumentError, InvalidTypeError
-        If an argument is not one of those above.
+        If an argument has the wrong type, or is out of range.
 
     Examples
     --------
@@ -63,20 +63,7 @@ def moons(
 
     Class 0 is the upper one, around (−1/2, −1/4); class 1 the lower one, around (1/2, 1/4).
 
-    Parameters
-    ----------
-    n_samples, noise, rng
-        As of `circles`.
-
-    Returns
-    -------
-    X : array of shape (n_samples, 2)
-    y : array of shape (n_samples,)
-
-    Raises
-    ------
-    InvalidArgumentError, InvalidTypeError
-        As `circles` does.
+    Parameters, results and errors are as in `circles`.
 
     Examples
     --------
@@ -90,24 +77,11 @@ def moons(
 def xor(
     n_samples: int = 200, noise: float = 0.3, rng: np.random.Generator | None = None
 ) -> tuple[Array, Array]:
-    """Return the exclusive or: class 1 is around (1, −1) and (−1, 1), class 0 around the others.
+    """Return the exclusive or: class 1 at (1, −1) and (−1, 1), class 0 at (1, 1) and (−1, −1).
 
-    What a perceptron cannot learn (Minsky & Papert 1969).
+    A perceptron cannot learn it (Minsky & Papert 1969).
 
-    Parameters
-    ----------
-    n_samples, noise, rng
-        As of `circles`.
-
-    Returns
-    -------
-    X : array of shape (n_samples, 2)
-    y : array of shape (n_samples,)
-
-    Raises
-    ------
-    InvalidArgumentError, InvalidTypeError
-        As `circles` does.
+    Parameters, results and errors are as in `circles`.
 
     Examples
     --------
@@ -126,20 +100,7 @@ def spirals(
     The radius grows with the angle, from 0.1 to 1.3 (after Lang & Witbrock 1988, whose spirals make
     three turns).
 
-    Parameters
-    ----------
-    n_samples, noise, rng
-        As of `circles`.
-
-    Returns
-    -------
-    X : array of shape (n_samples, 2)
-    y : array of shape (n_samples,)
-
-    Raises
-    ------
-    InvalidArgumentError, InvalidTypeError
-        As `circles` does.
+    Parameters, results and errors are as in `circles`.
 
     Examples
     --------
@@ -159,7 +120,7 @@ def curve(
     Parameters
     ----------
     n_samples : int
-        How many.
+        Number of samples.
     noise : float
         Standard deviation of the noise, added to y.
     rng : numpy.random.Generator, optional
@@ -173,7 +134,7 @@ def curve(
     Raises
     ------
     InvalidArgumentError, InvalidTypeError
-        As `circles` does.
+        As in `circles`.
 
     Examples
     --------
@@ -192,7 +153,7 @@ def curve(
 PLANE_SETS: Registry[Callable[..., tuple[Array, Array]]] = Registry(
     Names("data set", []), {"circles": circles, "moons": moons, "xor": xor, "spirals": spirals}
 )
-"""The sets of two classes in the plane, by name."""
+"""The data sets with two classes in the plane, by name."""
 
 
 def _circle(label: int, n: int, rng: np.random.Generator) -> Array:
@@ -202,12 +163,12 @@ def _circle(label: int, n: int, rng: np.random.Generator) -> Array:
 
 def _moon(label: int, n: int, rng: np.random.Generator) -> Array:
     angle = rng.uniform(0, np.pi, n)
-    # The lower one is the upper one, turned by half a turn around 0.
+    # The lower one is the upper one, rotated by half a turn around 0.
     return (1, -1)[label] * np.column_stack([np.cos(angle) - 0.5, np.sin(angle) - 0.25])
 
 
 def _corners(label: int, n: int, rng: np.random.Generator) -> Array:
-    side = np.where(rng.permutation(n) % 2 == 0, 1.0, -1.0)  # as many on either side
+    side = np.where(rng.permutation(n) % 2 == 0, 1.0, -1.0)  # equally many on both sides
     return np.column_stack([side, side if label == 0 else -side])
 
 

@@ -1,4 +1,4 @@
-"""Vectors: a column, in whatever it comes, as typed entries."""
+"""Vectors: a column, from whatever library, as typed entries."""
 
 import datetime
 import enum
@@ -31,28 +31,28 @@ __all__ = ["entries_of", "is_missing"]
 Array = npt.NDArray[Any]
 
 TEXTS = (datetime.date, uuid.UUID, pathlib.PurePath)
-"""What is known by its text. An interval of pandas is too, by the name of its type."""
+"""Types whose text is the name; pandas' intervals are known by the name of their type."""
 EPOCH = datetime.datetime(1970, 1, 1)
 
 
 def entries_of(values: Any, column: str, origin: Origin) -> Entries:
     """Return a column's entries, typed.
 
-    Missing are None, NaN, what a library has for it, masked entries, and empty texts.
+    Missing values are None, NaN, a library's own marks, masked entries, and empty texts.
 
     Parameters
     ----------
     values : sequence, array or series
-        A vector of NumPy or Python, or a column of pandas, polars, pyarrow or another library that
+        A NumPy or Python vector, or a column of pandas, polars, pyarrow or another library that
         narwhals knows.
     column : str
     origin : Origin
-        The table it stands in.
+        The table that the column belongs to.
 
     Raises
     ------
     InvalidDataError
-        If it is no vector.
+        If it is not a vector.
     """
     where = f"column {column!r} of {origin.table}"
     if isinstance(values, np.ndarray):
@@ -66,7 +66,7 @@ def entries_of(values: Any, column: str, origin: Origin) -> Entries:
         msg = f"{where} must be a vector; got {type(values).__name__}"
         raise InvalidDataError(msg)
     with forks.imports:
-        import narwhals as nw  # prediction from NumPy's and Python's vectors needs none
+        import narwhals as nw  # prediction from NumPy and Python vectors needs NumPy alone
 
     series = nw.from_native(_as_column(values), series_only=True, pass_through=True)
     if isinstance(series, nw.Series):
@@ -75,7 +75,7 @@ def entries_of(values: Any, column: str, origin: Origin) -> Entries:
 
 
 def _as_column(values: Any) -> Any:
-    """Return an array of pandas or pyarrow as their frames hold one; anything else as it is."""
+    """Return an array of pandas or pyarrow as a column of theirs; anything else as it is."""
     library = type(values).__module__.partition(".")[0]
     with forks.imports:
         if library == "pandas":
@@ -90,12 +90,12 @@ def _as_column(values: Any) -> Any:
 
 
 def _of_array(values: Array, column: str, origin: Origin) -> Entries:
-    """Return the entries of a vector of NumPy."""
+    """Return the entries of a NumPy vector."""
     if isinstance(values, np.ma.MaskedArray):
         mask = np.ma.getmaskarray(values)
         if values.dtype.kind in "biuf":
             return NumberEntries(column, origin, values.data, mask)
-        return _of_objects(values.tolist(), column, origin)  # of masked entries it makes None
+        return _of_objects(values.tolist(), column, origin)  # masked entries become None
     kind = values.dtype.kind
     if kind in "biuf":
         return NumberEntries(column, origin, values)
@@ -104,7 +104,7 @@ def _of_array(values: Array, column: str, origin: Origin) -> Entries:
     if kind == "m":
         return NumberEntries(column, origin, _seconds(values), are_times=True)
     items = values.tolist()
-    if kind == "U":  # NumPy writes a missing entry among texts, where it makes one array of both
+    if kind == "U":  # what NumPy writes for NaN in an array of texts
         items = [None if item == "nan" else item for item in items]
     if kind in "OUT":
         return _of_objects(items, column, origin)
@@ -125,7 +125,7 @@ def _of_series(series: Any, column: str, origin: Origin) -> Entries:
         import narwhals as nw
 
     dtype = series.dtype
-    if dtype in (nw.Int128, nw.UInt128) or dtype.is_decimal():  # which NumPy has not
+    if dtype in (nw.Int128, nw.UInt128) or dtype.is_decimal():  # which NumPy does not have
         return _of_objects(series.to_list(), column, origin)
     if dtype.is_float() or dtype.is_integer() or dtype == nw.Boolean:
         is_missing = None
@@ -139,7 +139,7 @@ def _of_series(series: Any, column: str, origin: Origin) -> Entries:
     if dtype in (nw.Categorical, nw.Enum):
         return _of_categories(series, column, origin)
     of_objects = isinstance(getattr(series.to_native(), "dtype", None), np.dtype)
-    if dtype == nw.String and not of_objects:  # of pandas' objects a few were looked at
+    if dtype == nw.String and not of_objects:  # of pandas' objects only a few were looked at
         return _of_texts(series, column, origin)
     if dtype == nw.Datetime:
         has_zone = dtype.time_zone is not None
@@ -157,7 +157,7 @@ def _of_series(series: Any, column: str, origin: Origin) -> Entries:
 
 
 def _times(series: Any) -> Array:
-    """Return moments or durations as NumPy has them, whatever stands for missing ones."""
+    """Return moments or durations as a NumPy array, however missing ones are marked."""
     times = np.asarray(series.to_numpy())
     return times if times.dtype.kind in "Mm" else np.array(series.to_list(), "datetime64[us]")
 
@@ -176,7 +176,7 @@ def _of_categories(series: Any, column: str, origin: Origin) -> Entries:
 
 
 def _of_codes(codes: Array, names: Iterable[Any], column: str, origin: Origin) -> Entries:
-    """Return the entries of places among categories, −1 for missing ones."""
+    """Return the entries of category codes, −1 if missing."""
     try:
         texts = ["" if _or_none(name) is None else _name(_or_none(name)) for name in names]
     except TypeError as error:
@@ -194,7 +194,7 @@ def _of_texts(series: Any, column: str, origin: Origin) -> Entries:
 
 
 def _encoded(series: Any) -> tuple[Array, list[Any]] | None:
-    """Return places and the different entries, by pyarrow, if it is here."""
+    """Return positions and the distinct entries, by pyarrow; None if it is not installed."""
     try:
         with forks.imports:
             import pyarrow as pa
@@ -210,9 +210,9 @@ def _encoded(series: Any) -> tuple[Array, list[Any]] | None:
 
 
 def _of_objects(values: list[Any], column: str, origin: Origin) -> Entries:
-    """Return the entries of Python's objects, by their types."""
+    """Return the entries of Python objects, by their types."""
     types = set(map(type, values))
-    if types <= {str, type(None)} and str in types:  # which are the most, and many
+    if types <= {str, type(None)} and str in types:  # the usual case, and often long
         return _factorized(values, column, origin)
     values = [value if type(value) is str else _or_none(value) for value in values]
     types = set(map(type, values)) - {type(None)}
@@ -231,12 +231,12 @@ def _of_objects(values: list[Any], column: str, origin: Origin) -> Entries:
 
 
 def is_missing(value: Any) -> bool:
-    """Return whether a value stands for a missing one, in whatever library."""
+    """Return whether a value marks a missing one, in any library."""
     return _or_none(value) is None
 
 
 def _or_none(value: Any) -> Any:
-    """Return a value as Python's own, or None for what stands for a missing one."""
+    """Return a value as a Python object, or None if it marks a missing one."""
     if value is None or value is np.ma.masked:
         return None
     if type(value).__name__ in ("NAType", "NaTType"):
@@ -249,19 +249,19 @@ def _or_none(value: Any) -> Any:
         if value.is_nan():  # a signalling one cannot be compared
             return None
         is_whole = value.is_finite() and value.adjusted() < 20 and value % 1 == 0
-        return int(value) if is_whole else float(value)  # of a whole one no digit is lost
+        return int(value) if is_whole else float(value)  # a whole one loses no digit
     if isinstance(value, Real) and value != value:
         return None
     return value
 
 
 def _of_numbers(values: list[Any], types: set[type], column: str, origin: Origin) -> Entries:
-    """Return numbers: of whole ones no digit is lost."""
+    """Return the entries of numbers; whole ones lose no digit."""
     is_missing = np.array([value is None for value in values], dtype=bool)
     filled = [0 if value is None else value for value in values]
     dtypes: list[Any] = [np.float64]
     are_booleans = [issubclass(kind, (bool, np.bool_)) for kind in types]
-    if any(are_booleans):  # beside numbers they are no numbers' names
+    if any(are_booleans):  # beside numbers they are names
         dtypes = [np.bool_] if all(are_booleans) else []
     elif types and all(issubclass(kind, Integral) for kind in types):
         dtypes = [np.int64, np.uint64]
@@ -273,18 +273,18 @@ def _of_numbers(values: list[Any], types: set[type], column: str, origin: Origin
         with suppress(OverflowError):
             return NumberEntries(column, origin, np.array(filled, dtype), is_missing)
     names = [None if value is None else category(value) for value in values]
-    return _factorized(names, column, origin)  # what no vector of NumPy holds
+    return _factorized(names, column, origin)  # what no NumPy vector holds
 
 
 def _is_another(value: Any) -> bool:
-    """Return whether a number has another name in float64: a long one, or a short float."""
+    """Return whether a number has another name in float64: a large integer, or a short float."""
     if isinstance(value, Integral):
         return abs(int(value)) > LARGEST
     return isinstance(value, np.floating) and not isinstance(value, float)
 
 
 def _of_dates(values: list[Any], column: str, origin: Origin) -> Entries:
-    """Return dates and moments, of which all or none have a time zone."""
+    """Return the entries of dates and moments; unusable if only some have a time zone."""
     zones = {getattr(value, "tzinfo", None) is not None for value in values if value is not None}
     if len(zones) > 1:
         what = "dates with a time zone and dates without one"
@@ -294,7 +294,7 @@ def _of_dates(values: list[Any], column: str, origin: Origin) -> Entries:
 
 
 def _since_1970(value: datetime.date) -> float:
-    """Return the seconds since the beginning of 1970."""
+    """Return seconds since the beginning of 1970."""
     if not isinstance(value, datetime.datetime):
         value = datetime.datetime(value.year, value.month, value.day)
     if value.tzinfo is not None:
@@ -310,12 +310,12 @@ def _duration(value: datetime.timedelta | datetime.time) -> float:
 
 
 def _name(value: Any) -> str:
-    """Return what a category is called.
+    """Return the name of a category.
 
     Raises
     ------
     TypeError
-        If it is nothing that a category can be; the message says what.
+        If it cannot be a category; the message says what it is.
     """
     if isinstance(value, str):
         return str.__str__(value)
@@ -338,7 +338,7 @@ def _name(value: Any) -> str:
 def _factorized(
     names: list[str | None], column: str, origin: Origin, *, is_category: bool = False
 ) -> TextEntries:
-    """Return texts as the different ones and their places."""
+    """Return texts as the distinct ones and their positions."""
     places: dict[str | None, int] = dict.fromkeys(names, -1)
     places.pop(None, None)
     texts: list[Any] = list(places)

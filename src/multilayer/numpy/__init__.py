@@ -2,8 +2,8 @@
 
 Read it in this order: ``activations/base.py``, ``layers.py``, ``losses/base.py``, ``optimizers/``
 (``base.py``, ``sgd.py``, ``adam.py``), ``network.py``, and ``objective.py``, which ends in
-``take_step``: one step of training. All else of the mathematics stands beside it; ``fast/`` does
-the same, faster; and ``gradcheck.py`` proves the derivatives.
+``take_step``: one step of training. The rest of the mathematics stands beside it; ``fast/`` does
+the same, faster; and ``gradcheck.py`` checks the derivatives.
 """
 
 from multilayer.numpy.activations import ACTIVATIONS, OUTPUTS, Activation, Elementwise

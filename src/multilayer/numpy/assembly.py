@@ -38,7 +38,7 @@ def assemble(architecture: Architecture, parameters: Array) -> Network:
     ----------
     architecture : Architecture
     parameters : array of shape (architecture.n_parameters,)
-        Taken in forward order; the scale γ of normalisations is set to 1, nothing else changed.
+        Used in forward order; the scale γ of normalisations is set to 1, nothing else is changed.
     """
     carve = _Carver(parameters)
     hidden = Stack([_hidden_layer(layer, carve) for layer in architecture.hidden_layers])

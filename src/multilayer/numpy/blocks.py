@@ -1,4 +1,4 @@
-"""Dropout, and layers around which the input passes: what a network may have beside its chain."""
+"""Dropout and residual blocks."""
 
 from typing import Any
 
@@ -17,10 +17,10 @@ Array = npt.NDArray[Any]
 class Dropout(Layer):
     """y = x m/(1 − rate), with a mask m of zeros and ones, drawn anew for each batch.
 
-    A unit is dropped (m = 0) with probability `rate`, by itself for every sample. Dividing by
-    1 − rate keeps the expected value, so that nothing is to be done when predicting. The mask is a
-    constant of the batch: dx = dy m/(1 − rate) (Srivastava et al. 2014, section 4, scaled while
-    training as their section 10 describes).
+    A unit is dropped (m = 0) with probability `rate`, independently for every sample. Dividing by
+    1 − rate keeps the expected value, so that prediction needs no scaling. The mask is a constant
+    of the batch: dx = dy m/(1 − rate) (Srivastava et al. 2014, section 4, scaled in training as
+    their section 10 describes).
     """
 
     def __init__(self, rate: float) -> None:
@@ -48,7 +48,7 @@ class Dropout(Layer):
 class Residual(Layer):
     """y = x + f(x), with f a stack of layers (He et al. 2016, eq. 1).
 
-    ∂y/∂x = 1 + ∂f/∂x: the gradient dy reaches x by itself as well as through f, so it cannot vanish
+    ∂y/∂x = 1 + ∂f/∂x: the gradient dy reaches x directly as well as through f, so it cannot vanish
     on its way through many blocks.
     """
 

@@ -1,4 +1,4 @@
-"""Clipping: gradients are kept from being too long, or their entries from being too large."""
+"""Clipping: limits on a gradient's norm, or on the size of its entries."""
 
 import math
 from dataclasses import dataclass
@@ -15,9 +15,9 @@ Array = npt.NDArray[Any]
 
 
 def clip_by_norm(gradient: Array, max_norm: float) -> Array:
-    """Return the gradient, no longer than `max_norm` (Pascanu et al. 2013, algorithm 1).
+    """Return the gradient with a norm of at most `max_norm` (Pascanu et al. 2013, algorithm 1).
 
-    One that is short enough is returned itself, not a copy.
+    A gradient that is short enough is returned itself, not a copy.
 
     Examples
     --------
@@ -28,7 +28,7 @@ def clip_by_norm(gradient: Array, max_norm: float) -> Array:
     largest = float(np.abs(gradient).max())
     if largest == 0 or not math.isfinite(largest):
         return gradient
-    # Against its largest entry first: squares overflow, and vanish, where the gradient does not.
+    # Divide by the largest entry first: squares overflow or vanish where the gradient does not.
     scaled = gradient / largest
     norm = math.sqrt(float(scaled @ scaled))
     return scaled * (max_norm / norm) if norm * largest > max_norm else gradient
@@ -48,7 +48,7 @@ def clip_by_value(gradient: Array, max_value: float) -> Array:
 
 @dataclass(frozen=True)
 class Clip:
-    """Keeps a gradient's entries within ±value, and then its length within norm."""
+    """Keeps a gradient's entries within ±value, and then its norm within `norm`."""
 
     norm: float | None = None
     value: float | None = None

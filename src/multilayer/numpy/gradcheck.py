@@ -1,4 +1,4 @@
-"""Is the hand-derived gradient right? Central differences say."""
+"""The hand-derived gradient, checked against central differences."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -24,10 +24,10 @@ __all__ = ["GradientReport", "ParameterCheck", "check_gradients", "smooth_proble
 Array = npt.NDArray[Any]
 
 STEP = float(np.finfo(np.float64).eps) ** (1 / 3)
-"""h = ε^(1/3): there the difference's error h² and its rounding error ε/h are equally large."""
+"""h = ε^(1/3), where the difference's error h² and its rounding error ε/h are equally large."""
 
 LONG_STEP = float(np.finfo(np.float64).eps) ** (1 / 4)
-"""h of a difference of four values: short, so that h⁴ stays small where the loss is curved."""
+"""h for a difference of four values: short, so that h⁴ stays small where the loss is curved."""
 
 SMALL = 1e-3
 """Gradients below this share of the largest are compared with that share: see `check_gradients`."""
@@ -99,32 +99,28 @@ def check_gradients(
     .. math:: n_k = \frac{J(θ + h_k e_k) - J(θ - h_k e_k)}{2 h_k}, \qquad
               \text{error} = \frac{|g_k - n_k|}{\max(|g_k|, |n_k|, 10^{-3} \max_l |g_l|)}.
 
-    The last term keeps the differences' rounding, about 1e-11, out of the errors of gradients that
-    are next to nothing beside the others. Where the error is above the tolerance, the difference of
-    four values is taken too, whose own error falls with the fourth power of the step, and the
-    nearer of the two counts: a wrong gradient is far from both.
+    The last term keeps the differences' rounding error, about 1e-11, from counting for gradients
+    that are tiny beside the others. If the error is above the tolerance, the difference of four
+    values is taken too, whose own error falls with the fourth power of the step, and the closer of
+    the two counts: a wrong gradient is far from both.
 
     Parameters
     ----------
     net : MLP
-        The network; it is not changed, a float64 copy is checked.
+        The network; a float64 copy is checked, and the network is not changed.
     X, y, loss, l1, l2, sample_weight, training
         As in `MLP.loss_and_gradients`.
     seed : int
         Draws the dropout masks, the same ones at every evaluation, and the entries to check.
     max_entries : int, optional
-        Check so many entries of each parameter array, drawn at random; all of them by default. Each
+        How many entries of each parameter array to check, drawn at random; all by default. Each
         takes two evaluations of the loss.
     tolerance : float
         The largest error that passes.
 
-    Returns
-    -------
-    GradientReport
-
     Notes
     -----
-    A difference taken across a kink, of relu at 0 say, is no derivative. Where a pre-activation,
+    A difference across a kink, such as that of relu at 0, is not a derivative. If a pre-activation,
     residual or weight happens to lie within about 1e-5 of one, an error says nothing;
     `smooth_problem` draws networks and data for which none does.
 
@@ -164,7 +160,7 @@ def check_gradients(
     objective = Objective(chosen, l1, l2)
 
     def value() -> float:
-        """Return the loss at the parameters as they are, with the same masks each time."""
+        """Return the loss at the current parameters, with the same masks each time."""
         rng = np.random.default_rng(seed)
         return objective.value(twin.network, batch, training=training, rng=rng)
 
@@ -176,7 +172,7 @@ def check_gradients(
         entries = np.arange(theta.size)
         if max_entries is not None and max_entries < theta.size:
             entries = np.sort(draw.choice(theta.size, max_entries, replace=False))
-        flat = theta.reshape(-1)  # a view: what is written to it changes the network
+        flat = theta.reshape(-1)  # a view: writing to it changes the network
         analytic = gradient.reshape(-1)[entries]
         numeric = np.empty_like(analytic)
         errors = np.empty_like(analytic)
@@ -226,7 +222,7 @@ def _difference_of_4(theta: Array, k: int, loss: Callable[[], float]) -> float:
 
 
 def _moved(theta: Array, k: int, distance: float, loss: Callable[[], float]) -> float:
-    """Return the loss with one parameter moved, and put it back."""
+    """Return the loss with one parameter moved, and move it back."""
     value = float(theta[k])
     theta[k] = value + distance
     try:
@@ -264,9 +260,9 @@ def smooth_problem(
     rng : numpy.random.Generator
         Draws everything.
     n_samples : int
-        How many samples.
+        Number of samples.
     margin : float
-        The least distance of pre-activations, residuals and weights from a kink.
+        The smallest distance allowed between a kink and pre-activations, residuals and weights.
     seed : int
         Draws the dropout masks, as in `check_gradients`.
 
@@ -309,7 +305,7 @@ def draw_targets(loss: Loss, n_samples: int, out_features: int, rng: np.random.G
 
 
 def _distance_from_kinks(net: MLP, X: Array, y: Array, loss: Loss, seed: int) -> float:
-    """Return how near a weight, a pre-activation or a residual is to a kink, in either mode."""
+    """Return how close a weight, pre-activation or residual is to a kink, in either mode."""
     distances = [float(np.abs(pair[0]).min()) for pair in net.weights if pair[0].ndim == 2]
     for training in (False, True):
         rng = np.random.default_rng(seed)
@@ -325,7 +321,7 @@ def _distance_from_kinks(net: MLP, X: Array, y: Array, loss: Loss, seed: int) ->
 
 
 def _pre_activations(layer: Layer, cache: Any) -> Iterator[tuple[Activation, Array]]:
-    """Yield each activation of a forward pass with the z that it was given."""
+    """Yield each activation of a forward pass with its z."""
     if isinstance(layer, Stack):
         for inner, of_inner in zip(layer.layers, cache, strict=True):
             yield from _pre_activations(inner, of_inner)

@@ -1,4 +1,4 @@
-"""Initial weights: how large, so that signals neither vanish nor explode on their way.
+"""Initial weights, of a size at which signals neither vanish nor explode on their way.
 
 Numbers are drawn in float64 whatever the network's dtype, first W and then b, layer by layer: the
 same seed gives the same network in both dtypes, up to rounding.
@@ -72,8 +72,8 @@ class Normal(Initializer):
 class KaimingUniform(Initializer):
     """W and b ~ U(−1/√n, 1/√n) with n = in_features: the default of PyTorch's Linear.
 
-    PyTorch reaches it as He et al. 2015's uniform distribution, U(−g√(3/n), g√(3/n)), with the gain
-    g = √(2/(1 + 5)) = √(1/3) of a leaky relu of slope √5.
+    PyTorch derives it from He et al. 2015's uniform distribution, U(−g√(3/n), g√(3/n)), with the
+    gain g = √(2/(1 + 5)) = √(1/3) of a leaky relu of slope √5.
     """
 
     def weights(self, out_features: int, in_features: int, rng: np.random.Generator) -> Array:
@@ -89,7 +89,7 @@ class KaimingUniform(Initializer):
 class He(Initializer):
     """W ~ N(0, 2/in_features), b = 0 (He et al. 2015, eq. 10).
 
-    A relu unit passes half of its input's second moment on; the 2 makes up for it.
+    A relu unit passes on half of its input's second moment; the 2 makes up for it.
     """
 
     def weights(self, out_features: int, in_features: int, rng: np.random.Generator) -> Array:
@@ -113,13 +113,13 @@ class Glorot(Initializer):
 class ScikitLearn(Initializer):
     """W and b ~ U(−√(f/n), √(f/n)) with n = in_features + out_features: scikit-learn's MLP.
 
-    They are Glorot's weights, and biases of the same size. The numbers are drawn in the order in
-    which scikit-learn draws them, column by column of W: from the same bits come the same weights.
+    These are Glorot's weights, and biases of the same size. Numbers are drawn in scikit-learn's
+    order, column by column of W: the same bits give the same weights.
 
     Parameters
     ----------
     factor : float
-        f > 0; scikit-learn has 6, and 2 for the logistic activation.
+        f > 0; scikit-learn uses 6, and 2 for the logistic activation.
     """
 
     factor: float = 6.0
@@ -172,7 +172,7 @@ class Orthogonal(Initializer):
 
 @dataclass(frozen=True)
 class Zeros(Initializer):
-    """W = 0 and b = 0: right for a linear model; in a deeper network all units stay alike."""
+    """W = 0 and b = 0: fine for a linear model; in a deeper network all units stay alike."""
 
     def weights(self, out_features: int, in_features: int, rng: np.random.Generator) -> Array:
         return np.zeros((out_features, in_features))

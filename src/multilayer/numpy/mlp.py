@@ -1,6 +1,6 @@
-"""MLP: a network as people hold it, that of an Architecture, with everything checked.
+"""MLP: the network of an Architecture as users hold it, with every argument checked.
 
-What it predicts is what `Network.forward` computes; the `Predictor` that does so with many rows is
+Its predictions are those of `Network.forward`; the `Predictor` that computes them for many rows is
 held equal to it by the tests.
 """
 
@@ -46,12 +46,12 @@ class MLP:
     initializer : str or Initializer
         How the weights are drawn: see ``INITIALIZERS``.
     rng : numpy.random.Generator, optional
-        Draws the weights; None takes a fresh one, seeded by the system.
+        Draws the weights; by default it is seeded by the system.
 
     Raises
     ------
     InvalidArgumentError, InvalidTypeError
-        If an argument is not one of those above, or there is no memory for the network.
+        If an argument cannot be used, or there is no memory for the network.
 
     Examples
     --------
@@ -64,7 +64,7 @@ class MLP:
     """
 
     options = ()
-    """What `fit` can be given for this engine beyond its own parameters: nothing."""
+    """The parameters of `fit` that only this engine has: none."""
 
     def __init__(
         self,
@@ -107,7 +107,7 @@ class MLP:
         }
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        # Copies made entry by entry would lose that the layers' arrays are views of one vector.
+        # If each were copied by itself, the layers' arrays would no longer be views of one vector.
         self.architecture = state["architecture"]
         parameters = state["parameters"].copy()
         self.dtype = parameters.dtype
@@ -124,7 +124,7 @@ class MLP:
         return f"MLP({widths}, {flow}, {self.n_parameters:,} parameters, {self.dtype})"
 
     def _repr_html_(self) -> str:
-        """Let notebooks show the layers as a table."""
+        """Return the layers as an HTML table, for notebooks."""
         return f"<code>{escape(repr(self))}</code>{self.architecture._repr_html_()}"
 
     # The parameters ------------------------------------------------------------------------
@@ -136,20 +136,20 @@ class MLP:
 
     @property
     def n_parameters(self) -> int:
-        """How many parameters there are."""
+        """The number of parameters."""
         return self.network.parameters.size
 
     @property
     def layers(self) -> tuple[Layer, ...]:
-        """The layers in forward order, residual blocks opened."""
+        """The layers in forward order, including those inside residual blocks."""
         return tuple(self.network.layers)
 
     @property
     def weights(self) -> list[Pair]:
         """A pair of views of each layer's parameters, in forward order.
 
-        (W, b) of an affine layer, with W of shape (out_features, in_features), and b None where
-        there is no bias; (γ, β) of a normalisation.
+        (W, b) for an affine layer, with W of shape (out_features, in_features), and b None if there
+        is no bias; (γ, β) for a normalisation.
         """
         return self.network.pairs(self.parameters)
 
@@ -159,9 +159,9 @@ class MLP:
         Raises
         ------
         InvalidDataError, InvalidTypeError
-            If number, shapes or values do not fit. Nothing is changed then.
+            If number, shapes or values do not fit; then nothing is changed.
         """
-        # Copies, since views of our own may come in.
+        # Copies, because they may be views of our own.
         arrays = check_pairs(weights, self.weights, self.dtype)
         for array, source in [(array, source.copy()) for array, source in arrays]:
             array[:] = source
@@ -177,7 +177,7 @@ class MLP:
             array[:] = source
 
     def copy(self, dtype: str | type[np.floating[Any]] | np.dtype[Any] | None = None) -> Self:
-        """Return a network of its own memory with the same numbers, in another dtype if given."""
+        """Return a copy with its own memory, in another dtype if given."""
         twin = type(self)(self.architecture, dtype=dtype or self.dtype, initializer="zeros")
         twin.parameters[:] = self.parameters
         for name, array in twin.state.items():
@@ -187,7 +187,7 @@ class MLP:
     def flatten(self, pairs: list[Pair]) -> Array:
         """Return pairs of arrays, such as gradients, as one vector in the order of `parameters`.
 
-        It is what an optimizer's `update` takes.
+        An optimizer's `update` takes such a vector.
         """
         if len(pairs) != (n := len(self.weights)):
             msg = f"pairs of flatten must be {n}, as in weights; got {len(pairs)}"
@@ -204,13 +204,13 @@ class MLP:
         Parameters
         ----------
         X : array of shape (n_samples, in_features) or LazySamples
-            Finite numbers. Further axes, as of images, are flattened. Lazy samples are read as they
-            are needed.
+            Finite numbers. Further axes, such as those of images, are flattened. Lazy samples are
+            read as needed.
 
         Raises
         ------
         InvalidDataError, InvalidTypeError
-            If X has another shape, no samples, or entries that are no finite numbers.
+            If X has another shape, no samples, or entries that are not finite numbers.
         """
         return self.network.link.forward(self.logits(X))
 
@@ -261,7 +261,7 @@ class MLP:
         training : bool
             Whether dropout drops and batch normalisation takes the batch's statistics.
         rng : numpy.random.Generator, optional
-            Draws the dropout masks; needed if there is dropout and `training`.
+            Draws the dropout masks; needed if there is dropout and `training` is true.
 
         Returns
         -------
@@ -306,7 +306,7 @@ class MLP:
         clip_value: float | None = None,
         rng: np.random.Generator | None = None,
     ) -> Trainer:
-        """Return what `multilayer.training.fit` trains this network with: see `Trainer`."""
+        """Return the `Trainer` with which `multilayer.training.fit` trains this network."""
         return Trainer(
             self,
             loss=loss,
@@ -324,7 +324,7 @@ class MLP:
         Raises
         ------
         InvalidDataError, InvalidArgumentError, InvalidTypeError
-            If they are not of this network, or the loss is not of its output.
+            If they do not fit this network, or the loss does not fit its output.
         """
         x, targets, weight = checked_samples(self, X, y, sample_weight, loss)
         return Batch(np.ascontiguousarray(x[:], dtype=self.dtype), targets, weight)
@@ -334,7 +334,7 @@ class MLP:
 
 
 def _dtype(dtype: object) -> np.dtype[Any]:
-    """Return the numpy dtype, if it is one that networks are made in."""
+    """Return the NumPy dtype, if networks can have it."""
     try:
         found = None if dtype is None else np.dtype(dtype)  # type: ignore[call-overload]
     except TypeError:

@@ -11,7 +11,7 @@ __all__ = ["BatchNorm", "LayerNorm"]
 
 
 class _Normalized(NamedTuple):
-    """What the way back needs: x̂, 1/s, and in training the batch's moments."""
+    """What the backward pass needs: x̂, 1/s, and in training the batch's moments."""
 
     x_hat: Array
     inverse_std: Array
@@ -22,10 +22,10 @@ class _Normalized(NamedTuple):
 class BatchNorm(Layer):
     r"""y = γ x̂ + β, with x̂ = (x − μ)/s and s = √(v + ε), each feature over the batch.
 
-    In training μ and v are the batch's mean and (biased) variance, in prediction their running
+    In training, μ and v are the batch's mean and (biased) variance; in prediction, their running
     averages (Ioffe & Szegedy 2015, algorithms 1 and 2).
 
-    The way back, for one feature over N samples. With dx̂ = γ dy,
+    The backward pass, for one feature over N samples: with dx̂ = γ dy,
     :math:`∂\hat x_i/∂x_j = (δ_{ij} - 1/N - \hat x_i \hat x_j/N)/s`, since
     :math:`∂μ/∂x_j = 1/N` and :math:`∂s/∂x_j = \hat x_j/N`. Therefore
 
@@ -33,15 +33,15 @@ class BatchNorm(Layer):
                      - \frac{\hat x_j}{N} \sum_i d\hat x_i \hat x_i\Big), \qquad
               dγ = \sum_i dy_i \hat x_i, \qquad dβ = \sum_i dy_i.
 
-    With running averages μ and s are constants: dx = dx̂/s.
+    With running averages, μ and s are constants: dx = dx̂/s.
 
     Parameters
     ----------
     gamma, beta : array of shape (features,)
         Scale and shift.
     momentum : float
-        The weight of a new batch in the running averages. They take the unbiased variance, as
-        PyTorch's do. (TensorFlow calls 1 − momentum the momentum, and takes the biased one.)
+        The weight of a new batch in the running averages. They use the unbiased variance, as in
+        PyTorch. (TensorFlow calls 1 − momentum the momentum, and uses the biased one.)
     epsilon : float
         ε > 0.
     """
@@ -102,8 +102,8 @@ class BatchNorm(Layer):
 class LayerNorm(Layer):
     r"""y = γ x̂ + β, with x̂ = (x − μ)/s and s = √(v + ε), each sample over its features.
 
-    It computes the same in training and in prediction (Ba et al. 2016, eq. 3). The way back is
-    BatchNorm's, with means over the n features of a sample where that has means over samples:
+    It is the same in training and in prediction (Ba et al. 2016, eq. 3). The backward pass is
+    BatchNorm's, with means over the n features of a sample instead of over samples:
 
     .. math:: dx_k = \frac{1}{s}\Big(d\hat x_k - \frac1n \sum_l d\hat x_l
                      - \frac{\hat x_k}{n} \sum_l d\hat x_l \hat x_l\Big), \qquad d\hat x = γ \, dy.

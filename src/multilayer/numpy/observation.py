@@ -1,4 +1,4 @@
-"""What the layers of a network compute for some samples, and the loss's gradients in it."""
+"""What the layers of a network compute for some samples, and the loss's gradients there."""
 
 from typing import Any, NamedTuple
 
@@ -22,27 +22,27 @@ class HiddenLayer(NamedTuple):
     """What one hidden layer computes for some samples."""
 
     z: Array
-    """What the activation takes, of shape (n_samples, out_features)."""
+    """The activation's input, of shape (n_samples, out_features)."""
     a: Array
-    """What the activation puts out, of the same shape."""
+    """The activation's output, of the same shape."""
     output: Array
-    """What the next layer takes: a, and what a residual block adds to it."""
+    """The next layer's input: a, and what a residual block adds to it."""
 
 
 class LayerObservation(NamedTuple):
     """What a layer computes for some samples, and the loss's gradients there."""
 
     name: str
-    """Its place: ``hidden 1``, …, ``output``."""
+    """``hidden 1``, …, ``output``."""
     z: Array
-    """What the activation takes, of shape (n_samples, out_features): x Wᵀ + b, normalised where
-    there is a normalisation; of the output layer the logits."""
+    """The activation's input, of shape (n_samples, out_features): x Wᵀ + b, normalised if there is
+    a normalisation; for the output layer, the logits."""
     a: Array
-    """What the activation puts out, of the same shape, before a residual block adds its input; of
-    the output layer what the link function puts out."""
+    """The activation's output, of the same shape, before a residual block adds its input; for the
+    output layer, the link function's output."""
     da: Array
-    """∂J/∂a of a hidden layer; of the output layer ∂J/∂z, which losses of logits are told by. J is
-    a mean over samples, so each row has the factor 1/n_samples."""
+    """∂J/∂a of a hidden layer; for the output layer, ∂J/∂z. J is a mean over samples, so each row
+    has the factor 1/n_samples."""
     W: Array
     """The weights, of shape (out_features, in_features)."""
     dW: Array  # noqa: N815 - the mathematics' own name
@@ -54,7 +54,7 @@ def observe(
 ) -> list[LayerObservation]:
     r"""Return what each layer computes for some samples, and the loss's gradients there.
 
-    The network predicts: nothing is dropped, batch normalisation takes its running statistics, and
+    The network predicts: nothing is dropped, batch normalisation uses its running statistics, and
     nothing changes. The gradients are those of the loss without penalty,
 
     .. math:: da_l = \frac{∂J}{∂a_l}, \qquad dW_l = \frac{∂J}{∂W_l}.
@@ -62,7 +62,7 @@ def observe(
     Parameters
     ----------
     net : MLP
-        A network of this engine; one of PyTorch's has ``to_numpy()``.
+        A network of this engine; a PyTorch network has ``to_numpy()``.
     X : array of shape (n_samples, in_features)
     y : array of shape (n_samples,) or (n_samples, out_features)
         Targets, as the loss takes them.
@@ -122,7 +122,7 @@ def hidden_layers(net: MLP, X: object) -> list[HiddenLayer]:
     Raises
     ------
     InvalidDataError, InvalidTypeError
-        If these are no samples of the network.
+        If these are not samples for this network.
 
     Examples
     --------
@@ -137,19 +137,19 @@ def hidden_layers(net: MLP, X: object) -> list[HiddenLayer]:
 
 
 def outputs_after(net: MLP, n: int, a: object) -> Array:
-    """Return the network's outputs of what its hidden layer `n` puts out, counted from 1.
+    """Return the network's outputs if hidden layer `n`, counted from 1, puts out `a`.
 
     Parameters
     ----------
     net : MLP
     n : int
-        0 for the inputs: then it is the whole network.
+        0 for the inputs, which pass through the whole network.
     a : array of shape (n_samples, width of the layer)
 
     Raises
     ------
     InvalidDataError, InvalidTypeError
-        If the layer puts out no such numbers.
+        If the layer cannot put out such numbers.
     """
     network = net.network
     features, _ = Stack(network.hidden.layers[n:]).forward(_samples(net, a, n))
@@ -157,13 +157,13 @@ def outputs_after(net: MLP, n: int, a: object) -> Array:
 
 
 def _samples(net: MLP, X: object, n: int) -> Array:
-    """Return what follows hidden layer `n`, checked."""
+    """Return what hidden layer `n` puts out, checked."""
     widths = (net.architecture.in_features, *net.architecture.hidden_features)
     return checks.sample_matrix(X, widths[n], net.dtype)
 
 
 def _hidden_layers(network: Network, caches: list[Any], features: Array) -> list[HiddenLayer]:
-    """Read a forward pass from its caches; the affine layer's, a block's first, is its input."""
+    """Read a forward pass from its caches; a block's first, the affine layer's, is its input."""
     outputs = [*(of_block[0] for of_block in caches[1:]), features][: len(caches)]
     found = []
     for block, of_block, output in zip(network.hidden.layers, caches, outputs, strict=True):

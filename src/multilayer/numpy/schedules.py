@@ -1,7 +1,7 @@
-"""Learning-rate schedules: by what factor the optimizer's rate is multiplied, and when.
+"""Learning-rate schedules: factors of the optimizer's rate, as functions of time.
 
-Time t is counted in epochs as a real number, so that a schedule says the same whatever the size of
-a batch: the third of ten steps in the first epoch has t = 0.2. The training has T epochs.
+Time t is a real number of epochs, so that a schedule does not depend on the batch size: the third
+of ten steps in the first epoch has t = 0.2. The training has T epochs.
 """
 
 import math
@@ -31,16 +31,16 @@ class Plateau(NamedTuple):
     """What a schedule remembers of the losses it has observed."""
 
     best: float = math.inf
-    """The least loss so far."""
+    """The lowest loss so far."""
     n_stalled: int = 0
-    """How many epochs ago that was, or the last reduction."""
+    """Number of epochs since then, or since the last reduction."""
     n_reductions: int = 0
-    """How often the rate has been reduced."""
+    """Number of times the rate has been reduced."""
 
 
 @dataclass(frozen=True)
 class Schedule:
-    """A factor of the learning rate as a function of time; its state is held by who runs it."""
+    """A factor of the learning rate as a function of time; the caller holds its state."""
 
     intervals: ClassVar[dict[str, str]] = {}
     """The interval of each real parameter; the others are whole numbers of at least 1."""
@@ -112,7 +112,7 @@ class InverseScaling(Schedule):
     power : float
         p > 0; 1/2 by default, as in scikit-learn's ``invscaling``.
     rate : float
-        r > 0, in 1/epoch. scikit-learn counts samples: there r is their number in an epoch.
+        r > 0, in 1/epoch. scikit-learn counts samples: there r is the number of them in an epoch.
     """
 
     power: float = 0.5
@@ -147,7 +147,7 @@ class OneCycle(Schedule):
     Parameters
     ----------
     rise : float
-        The share of the time that the way up takes, in (0, 1).
+        The share of the time that the rise takes, in (0, 1).
     start, final : float
         The first and the last factor, in [0, 1].
     """
@@ -175,7 +175,7 @@ class WarmUp(Schedule):
     Parameters
     ----------
     epochs : int
-        How many epochs the line takes (Goyal et al. 2017, section 2.2, have 5).
+        Number of epochs that the line takes (Goyal et al. 2017, section 2.2, use 5).
     start : float
         The first factor, in [0, 1].
     then : Schedule
@@ -205,10 +205,10 @@ class WarmUp(Schedule):
 
 @dataclass(frozen=True)
 class ReduceOnPlateau(Schedule):
-    """Factor γᵏ, with k grown by one whenever the loss has not fallen for `patience` epochs.
+    """Factor γᵏ, where k grows by one whenever the loss has not fallen for `patience` epochs.
 
-    The loss is the validation loss where there is one, else the training loss. It has fallen if it
-    is below the best so far by more than `min_delta`.
+    The loss is the validation loss if there is one, else the training loss. It has fallen if it is
+    below the best so far by more than `min_delta`.
     """
 
     gamma: float = 0.1

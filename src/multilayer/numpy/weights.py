@@ -1,4 +1,4 @@
-"""Weights and running statistics that come from outside: checked whole before any is taken."""
+"""Weights and running statistics from outside: all are checked before any is used."""
 
 from typing import Any
 
@@ -16,12 +16,12 @@ Array = npt.NDArray[Any]
 def check_pairs(
     weights: object, own: list[tuple[Array, Array | None]], dtype: npt.DTypeLike
 ) -> list[tuple[Array, Array]]:
-    """Return each of a network's own arrays with the one that is to be copied into it.
+    """Return each of a network's own arrays with the one to copy into it.
 
     Raises
     ------
     InvalidDataError, InvalidTypeError
-        If `weights` are no pairs of arrays of the shapes of `own`.
+        If `weights` are not pairs of arrays with the shapes of `own`.
     """
     given = list(weights) if isinstance(weights, (list, tuple)) else None
     if given is None or len(given) != len(own):
@@ -45,7 +45,7 @@ def check_pairs(
 def check_state(
     state: object, own: dict[str, Array], dtype: npt.DTypeLike
 ) -> list[tuple[Array, Array]]:
-    """Return each of a network's running statistics with the array that is to be copied into it.
+    """Return each of a network's running statistics with the array to copy into it.
 
     Raises
     ------

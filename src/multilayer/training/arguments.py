@@ -47,7 +47,7 @@ def check_callbacks(callbacks: object) -> tuple[Callback, ...]:
 
 
 def check_shuffle(shuffle: Any) -> bool | Sampler:
-    """Return `shuffle`, if it is a bool or can be gone through and has a length."""
+    """Return `shuffle` if it is a bool, or an iterable with a length."""
     if isinstance(shuffle, (bool, np.bool_)):
         return bool(shuffle)
     if (
@@ -63,7 +63,7 @@ def check_shuffle(shuffle: Any) -> bool | Sampler:
 def check_checkpoint(
     checkpoint: Any, resume: object, trainer: Trainer, shuffle: bool | Sampler
 ) -> Checkpoint | None:
-    """Return the checkpoint of a path, or the one that is given, if the training can be kept."""
+    """Return the checkpoint at a path, or the one given, if the training can be saved."""
     if checks.flag(resume, "resume", "fit") and checkpoint is None:
         msg = "resume of fit needs a checkpoint to go on from; checkpoint is None"
         raise InvalidArgumentError(msg)
@@ -81,7 +81,7 @@ def check_checkpoint(
 
 
 def check_data(trainer: Trainer, data: object, name: str) -> Data:
-    """Return samples, targets and weights, checked, of a tuple of two or three."""
+    """Return the samples, targets and weights of a tuple of two or three, checked."""
     if not isinstance(data, (tuple, list)) or len(data) not in (2, 3):
         msg = f"{name} of fit must be a tuple (X, y) or (X, y, sample_weight); got " + (
             f"{len(data)} parts" if isinstance(data, (tuple, list)) else type(data).__name__
@@ -94,7 +94,7 @@ def check_data(trainer: Trainer, data: object, name: str) -> Data:
 def split_data(
     trainer: Trainer, data: Data, validation: object, rng: np.random.Generator
 ) -> tuple[Data, Data | None]:
-    """Return the samples to train on, and those to validate on if any."""
+    """Return the samples to train on, and those to validate on, if any."""
     if validation is None:
         return data, None
     if isinstance(validation, (tuple, list)):

@@ -1,4 +1,4 @@
-"""Callbacks: what may look on while a network trains, and stop it."""
+"""Callbacks: objects that follow a training, and may stop it."""
 
 import math
 from typing import Any
@@ -10,40 +10,40 @@ __all__ = ["Callback", "EarlyStopping"]
 
 
 class Callback:
-    """Hooks that do nothing; a subclass fills in those that it needs."""
+    """Hooks that do nothing; a subclass overrides those that it needs."""
 
     def on_train_begin(self, run: Run) -> None:
-        """Be called before the first step."""
+        """Run before the first step."""
 
     def on_step_end(self, run: Run) -> None:
-        """Be called after each optimizer step."""
+        """Run after each optimizer step."""
 
     def on_epoch_end(self, run: Run) -> None:
-        """Be called after each epoch, when its metrics are in ``run.history``."""
+        """Run after each epoch, when its metrics are in ``run.history``."""
 
     def on_train_end(self, run: Run) -> None:
-        """Be called at the end, whatever brought it: an interruption or an error too."""
+        """Run at the end, even after an interruption or an error."""
 
     def state(self) -> dict[str, Any]:
-        """Return what has to be in a checkpoint, as values that go into JSON."""
+        """Return what a checkpoint must hold, as values for JSON."""
         return {}
 
     def set_state(self, state: dict[str, Any]) -> None:
-        """Put back what `state` returned; called after `on_train_begin` if a training goes on."""
+        """Restore what `state` returned; called after `on_train_begin` if a training is resumed."""
 
 
 class EarlyStopping(Callback):
-    """Stops when the monitored metric no longer improves, and has the best weights put back.
+    """Stops when the monitored metric no longer improves, and restores the best weights.
 
-    They are put back whatever ends the training: this callback, the last epoch, Ctrl-C, or a loss
+    They are restored whatever ends the training: this callback, the last epoch, Ctrl-C, or a loss
     that diverges.
 
     Parameters
     ----------
     patience : int
-        How many epochs without improvement end the training.
+        Number of epochs without improvement that end the training.
     min_delta : float
-        An improvement is one by more than this, at least 0.
+        An improvement must be larger than this; at least 0.
 
     Examples
     --------

@@ -39,13 +39,13 @@ class Trainer(Protocol):
 
     @property
     def learning_rate(self) -> float | None:
-        """The optimizer's own rate; None for L-BFGS, which takes no steps but calls `minimize`."""
+        """The optimizer's own rate; None for L-BFGS, which takes no steps: see `minimize`."""
 
     def check(self, X: object, y: object, weight: object) -> Data:
         """Check samples, targets and weights, and return them as the other methods take them."""
 
     def description(self) -> dict[str, Any]:
-        """Return what it trains, and how, by name, as values that go into JSON."""
+        """Return what it trains, and how, by name, as values for JSON."""
 
     def begin(self, data: Data, batch_size: int) -> None:
         """Take the samples to train on, and the size of a full batch."""
@@ -59,7 +59,7 @@ class Trainer(Protocol):
         Returns
         -------
         loss : float or None
-            Before the step, penalty included; None where a device is still computing it.
+            Before the step, penalty included; None if a device is still computing it.
         """
 
     def settle(self) -> tuple[list[float], bool]:
@@ -68,7 +68,7 @@ class Trainer(Protocol):
         Returns
         -------
         losses : list of float
-            Those that `step` has not returned, in order.
+            Those that `step` did not return, in order.
         is_finite : bool
             Whether every parameter is a finite number.
         """
@@ -82,7 +82,7 @@ class Trainer(Protocol):
         """Return the loss without penalty, in prediction mode, and the argument of the loss."""
 
     def snapshot(self) -> dict[str, Array]:
-        """Return a copy of the numbers that predict: parameters and running statistics."""
+        """Return a copy of what predictions depend on: parameters and running statistics."""
 
     def state(self) -> dict[str, Array]:
         """Return a copy of everything the next step depends on, as arrays by name.
@@ -92,18 +92,18 @@ class Trainer(Protocol):
         Raises
         ------
         InvalidArgumentError, InvalidTypeError
-            If some of it cannot be kept.
+            If some of it cannot be saved.
         """
 
     def set_state(self, state: dict[str, Array]) -> None:
-        """Put back what `state` returned, of a trainer with the same arguments.
+        """Restore what `state` returned, in a trainer with the same arguments.
 
-        Groups that are not there stay as they are: ``{"network": …}`` alone, joined, puts back a
+        Groups that are absent stay as they are: ``{"network": …}`` alone, joined, restores a
         snapshot.
         """
 
     def finish(self) -> None:
-        """Release threads and work arrays, and leave the network as it is to be used."""
+        """Release threads and work arrays, and leave the network ready for use."""
 
 
 class Net(Protocol):

@@ -1,4 +1,4 @@
-"""`fit` and `train`: from arguments to a loop, and the loop to its end, for any engine."""
+"""`fit` and `train`: make a loop of arguments, and run it to its end, for any engine."""
 
 from collections.abc import Callable, Sequence
 from os import PathLike
@@ -60,81 +60,82 @@ def fit(
     Parameters
     ----------
     net : MLP
-        The network, of either engine; it is trained in place, from the weights that it has.
+        The network, of either engine; it is trained in place, from its present weights.
     data : tuple (X, y) or (X, y, sample_weight)
-        Samples of shape (n_samples, in_features), their targets, and non-negative weights. A loss
+        Samples of shape (n_samples, in_features), their targets, and non-negative weights. The loss
         is the weighted mean over a batch.
     loss : str or Loss
-        A name of ``multilayer.numpy.LOSSES``, or a loss with its parameters.
+        A name in ``multilayer.numpy.LOSSES``, or a loss with its parameters.
     optimizer : str, Optimizer or LBFGS
-        A name of ``multilayer.numpy.OPTIMIZERS``, ``"lbfgs"``, or an object.
+        A name in ``multilayer.numpy.OPTIMIZERS``, or an object.
     n_epochs : int
-        How often each sample is seen at most; with L-BFGS, the number of its iterations.
+        How often each sample is seen, at most; with L-BFGS, the number of iterations.
     batch_size : int, optional
-        Samples a step, 32 by default; the last batch of an epoch may be shorter. L-BFGS takes all.
+        Samples per step, 32 by default; an epoch's last batch may be shorter. L-BFGS takes all.
     shuffle : bool or sampler
-        Whether each epoch has an order of its own; or an object with a length that gives that many
-        row numbers each time it is gone through, such as one of ``torch.utils.data``'s samplers.
+        Whether each epoch has a new order; or an object with a length that yields that many row
+        numbers for each epoch, such as a sampler of ``torch.utils.data``.
     validation : float or tuple (X, y) or (X, y, sample_weight), optional
-        A share of the samples to set aside, drawn at random and by classes where there are any; or
-        samples of their own.
+        A share of the samples to set aside, drawn at random, and stratified by class if there are
+        classes; or separate samples.
     metrics : sequence of str, or mapping of str to callable, optional
-        Names of ``METRICS``, or functions of (y, prediction), measured on the validation samples,
-        without their weights. By default the accuracy of classes and labels; of several labels a
-        sample, all must be right.
+        Names in ``METRICS``, or functions of (y, prediction), measured on the validation samples,
+        without their weights. By default accuracy, for classes and labels; if a sample has several
+        labels, all must be right.
     monitor : str, optional
-        The history's entry by which the best epoch is chosen: ``"validation_loss"`` by default, and
+        The metric that decides which epoch is best: ``"validation_loss"`` by default, and
         ``"train_loss"`` without validation.
     schedule : str or Schedule, optional
-        A name of ``multilayer.numpy.SCHEDULES`` or an object: multiplies the learning rate.
+        A name in ``multilayer.numpy.SCHEDULES``, or an object; it multiplies the learning rate.
     l1, l2 : float
         Penalty λ₁ Σ|W| + λ₂/2 ‖W‖² on weights, not on biases; part of the training loss.
     clip_norm, clip_value : float, optional
-        The gradient's largest length, and its entries' largest size; value first.
+        The largest norm of the gradient, and the largest size of its entries, which is applied
+        first.
     callbacks : sequence of Callback
         `EarlyStopping`, `Progress`, or your own.
     rng : numpy.random.Generator, optional
-        Draws validation split, order and dropout. The same seed gives the same bits.
+        Draws the validation split, the order and dropout. The same seed gives the same bits.
     checkpoint : path or Checkpoint, optional
-        A folder in which the training is kept, once a minute, so that one that was killed can go
-        on; a `Checkpoint` has another interval. One that is there is never overwritten.
+        A folder in which to save the training, once a minute, so that it can be resumed if it is
+        killed; a `Checkpoint` sets another interval. An existing one is never overwritten.
     resume : bool
-        Whether to go on from the checkpoint, if there is one: the same call with ``resume=True``
-        starts a training, and takes it up again as often as it is killed.
+        Whether to resume from the checkpoint, if there is one: the same call with ``resume=True``
+        starts a training, and resumes it however often it is killed.
     **options
-        What only one engine can do: `multilayer.torch.Trainer` has precision, accumulate, ema and
+        Options of one engine only: `multilayer.torch.Trainer` has precision, accumulate, ema and
         compile.
 
     Returns
     -------
     History
-        Each metric's values, one an epoch.
+        Each metric's values, one per epoch.
 
     Raises
     ------
     InvalidArgumentError, InvalidDataError, InvalidTypeError
-        If an argument cannot be used; the network has not been changed then. Also if there is a
-        checkpoint, and it is not to be resumed or is of another training.
+        If an argument cannot be used; the network is then unchanged. Also if a checkpoint exists,
+        and it is not to be resumed or is of another training.
     DivergenceError
-        If a loss becomes infinite or NaN. The network has its best epoch's weights then.
+        If a loss becomes infinite or NaN. The network then has its best epoch's weights.
     ModelFileError
         If the checkpoint is damaged.
 
     Notes
     -----
     Ctrl-C ends the training, and the history so far is returned. At the end the network has the
-    last step's weights (one that was interrupted may be half taken); with `EarlyStopping` those of
-    the best epoch.
+    last step's weights (an interrupted step may be half taken); with `EarlyStopping`, those of the
+    best epoch.
 
-    An epoch's training loss is measured before each of its steps. So where it is what epochs are
-    judged by, for want of validation samples, the best weights are those that the epoch with the
-    least loss began with.
+    An epoch's training loss is measured before each of its steps. So if epochs are judged by it,
+    because there are no validation samples, the best weights are those at the beginning of the
+    epoch with the lowest loss.
 
-    A training that goes on ends with the same bits as one that was never killed, its history too
+    A resumed training ends with the same bits as one that was never killed, and with its history
     but for ``seconds``, on the same machine with the same number of threads. It takes its weights
-    and generators from the checkpoint; network, data and arguments must be those it was begun with.
-    L-BFGS, samplers and several processes cannot be kept. A callback of your own that remembers
-    something says what in `Callback.state`.
+    and generators from the checkpoint; network, data and arguments must be those it began with.
+    Training with L-BFGS, a sampler or several processes cannot be saved. If a callback of your own
+    remembers something, `Callback.state` must return it.
 
     Examples
     --------
@@ -160,7 +161,7 @@ def fit(
         l2=l2,
         clip_norm=clip_norm,
         clip_value=clip_value,
-        # masks of their own, so that the order is the same for any engine
+        # masks have their own generator, so that the order is the same for any engine
         rng=generator.spawn(1)[0],
         **options,
     )
@@ -197,27 +198,15 @@ def train(
     checkpoint: str | PathLike[str] | Checkpoint | None = None,
     resume: bool = False,
 ) -> History:
-    """Train as `fit` does, with a trainer that is there already.
+    """Train as `fit` does, with an existing trainer.
 
-    A trainer keeps its optimizer's state: what it has learned of the gradients in one call is used
-    in the next. `fit` makes a new one each time.
+    A trainer keeps its optimizer's state from one call to the next; `fit` makes a new one each
+    time.
 
     Parameters
     ----------
     trainer : Trainer
-        What ``net.trainer`` returns.
-    data, n_epochs, batch_size, shuffle, validation, metrics, monitor, schedule, callbacks, rng, \
-checkpoint, resume
-        As in `fit`.
-
-    Returns
-    -------
-    History
-
-    Raises
-    ------
-    InvalidArgumentError, InvalidDataError, InvalidTypeError, DivergenceError, ModelFileError
-        As `fit` does.
+        What ``net.trainer`` returns. Other parameters, result and errors are as in `fit`.
 
     Examples
     --------
@@ -290,7 +279,7 @@ checkpoint, resume
 
 
 def _drain(loop: Loop, callbacks: Sequence[Callback], keeper: Keeper | None) -> History:
-    """Run a loop to its end; whatever brings that, leave good weights and tell the callbacks."""
+    """Run a loop to its end; whatever ends it, leave good weights and notify the callbacks."""
     run, trainer = loop.run, loop.trainer
     step_hooks: list[Callable[[Run], None]] = [
         callback.on_step_end
@@ -298,7 +287,7 @@ def _drain(loop: Loop, callbacks: Sequence[Callback], keeper: Keeper | None) -> 
         if type(callback).on_step_end is not Callback.on_step_end
     ]
     epoch_hooks = [callback.on_epoch_end for callback in callbacks]
-    if keeper is not None:  # after the callbacks, whose state it keeps
+    if keeper is not None:  # after the callbacks, whose state it saves
         step_hooks.append(keeper)
         epoch_hooks.append(keeper)
 
@@ -314,7 +303,7 @@ def _drain(loop: Loop, callbacks: Sequence[Callback], keeper: Keeper | None) -> 
             begun.append(callback)
             if keeper is not None:
                 keeper.remind(callback)
-        # What overflows ends as an infinite loss, which is reported with epoch and step.
+        # An overflow becomes an infinite loss, which is reported with epoch and step.
         with np.errstate(over="ignore", invalid="ignore"):
             if keeper is not None:
                 keeper(run)

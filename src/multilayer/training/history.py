@@ -20,25 +20,25 @@ _ENTRIES = ("metrics", "best_epoch", "stopped_by", "settings")
 
 
 class History(Mapping[str, list[float]]):
-    """Each metric's name with its values, one an epoch.
+    """Metrics by name, each with one value per epoch.
 
-    Always there are ``train_loss`` and ``seconds``, and but with L-BFGS ``learning_rate``, that of
-    the epoch's last step. The training loss is the mean over the epoch's samples, by their weights,
-    of what each batch had before its step, penalty included. With validation samples there are also
+    There are always ``train_loss`` and ``seconds`` and, except with L-BFGS, ``learning_rate``, that
+    of the epoch's last step. The training loss is the weighted mean, over the epoch's samples, of
+    each batch's loss before its step, penalty included. With validation samples there are also
     ``validation_loss``, without penalty, and ``validation_<metric>``.
 
     Attributes
     ----------
     best_epoch : int
-        The epoch, counted from 1, after which the monitored metric was best; 0 if none is over.
+        The epoch, counted from 1, after which the monitored metric was best; 0 if there is none.
     stopped_by : str
         ``"n_epochs"``, ``"early_stopping"``, ``"interrupt"``, ``"divergence"``, with L-BFGS also
-        ``"converged"``, ``"max_evaluations"`` or ``"line_search"``, or what a callback gave as its
-        reason.
+        ``"converged"``, ``"max_evaluations"`` or ``"line_search"``, or the reason that a callback
+        gave.
     settings : dict
-        How it was trained, as JSON has it: ``"loss"`` and ``"optimizer"``, each by its name and
-        parameters (None if it is none of the package's), ``"batch_size"``, and ``"monitor"``, the
-        metric that epochs are judged by. Empty if that is not known.
+        How the network was trained, as values for JSON: ``"loss"`` and ``"optimizer"``, each by
+        name and parameters (None if it is not the package's), ``"batch_size"``, and ``"monitor"``,
+        the metric by which epochs are judged. Empty if unknown.
 
     Examples
     --------
@@ -55,7 +55,7 @@ class History(Mapping[str, list[float]]):
         self.settings: dict[str, Any] = {}
 
     def append(self, epoch: Mapping[str, float]) -> None:
-        """Take in an epoch's values."""
+        """Add an epoch's values."""
         for name, value in epoch.items():
             self._values.setdefault(name, []).append(value)
 
@@ -66,10 +66,10 @@ class History(Mapping[str, list[float]]):
 
     @property
     def best(self) -> tuple[int, str]:
-        """The best epoch, and in words; 0 and nothing if there were no validation samples.
+        """The best epoch, and a caption for it; 0 and "" if there were no validation samples.
 
-        Without them epochs are judged by the training loss, which is that of other weights than
-        those at the epoch's end: a picture of it has no place for a best epoch.
+        Epochs are then judged by the training loss, which is not that of the weights at the epoch's
+        end, so a plot of it cannot mark a best epoch.
 
         Examples
         --------
@@ -102,7 +102,7 @@ class History(Mapping[str, list[float]]):
         return f"History({self.n_epochs} epochs, stopped by {self.stopped_by!r}; last: {last})"
 
     def _repr_html_(self) -> str:
-        """Let notebooks show the loss curves."""
+        """Return the loss curves as HTML, for notebooks."""
         names = {"train_loss": "training loss", "validation_loss": "validation loss"}
         curves = {
             label: self._values[name] for name, label in names.items() if name in self._values
@@ -111,7 +111,7 @@ class History(Mapping[str, list[float]]):
         return f"<div>{told}<br>{curves_html(curves, mark=self.best)}</div>"
 
     def to_pandas(self) -> "pandas.DataFrame":
-        """Return a table with a row an epoch, indexed from 1, and a column a metric.
+        """Return a data frame with a row per epoch, indexed from 1, and a column per metric.
 
         Raises
         ------
@@ -128,9 +128,9 @@ class History(Mapping[str, list[float]]):
         return pd.DataFrame(self._values, index=index)
 
     def to_json(self) -> str:
-        """Return a JSON object of the metrics, the best epoch, the end and the settings.
+        """Return a JSON object of the metrics, the best epoch, why it stopped and the settings.
 
-        JSON has no infinity and no NaN: ``null`` stands for both.
+        JSON has neither infinity nor NaN: ``null`` stands for both.
         """
         metrics = {
             name: [value if math.isfinite(value) else None for value in column]
@@ -153,7 +153,7 @@ class History(Mapping[str, list[float]]):
         Raises
         ------
         InvalidArgumentError
-            If `text` is something else.
+            If `text` is not such JSON.
         """
         try:
             parts: Any = json.loads(text)
@@ -169,7 +169,7 @@ class History(Mapping[str, list[float]]):
             history.stopped_by = str(parts["stopped_by"])
             history.settings = dict(parts.get("settings", {}))
             if not isinstance(history.settings.get("monitor", ""), str):
-                msg = "monitor must be a word"
+                msg = "monitor must be text"
                 raise TypeError(msg)
         except (
             ValueError,

@@ -1,4 +1,4 @@
-"""Keeper: has a checkpoint written when it is time, and a training go on from one."""
+"""Keeper: writes a checkpoint when it is time, and resumes a training from one."""
 
 import json
 import os
@@ -21,41 +21,41 @@ __all__ = ["Keeper"]
 
 
 class Resumable(Protocol):
-    """A training that can go on from where it was: a `Loop`."""
+    """A training that can be resumed: a `Loop`."""
 
     def description(self) -> dict[str, Any]:
-        """Return what it trains, and how, as values that go into JSON."""
+        """Return what it trains, and how, as values for JSON."""
 
     def state(self) -> tuple[dict[str, Any], dict[str, Any]]:
-        """Return where it is: values that go into JSON, and arrays by name."""
+        """Return its state: values for JSON, and arrays by name."""
 
     def set_state(self, numbers: dict[str, Any], arrays: dict[str, Any]) -> None:
-        """Put it where `state` found it."""
+        """Restore what `state` returned."""
 
 
 class Keeper:
-    """Keeps one training in a checkpoint: called after each step, it writes when it is time.
+    """Saves one training in a checkpoint: called after each step, it writes when it is time.
 
-    While it is entered, Ctrl-C waits for the end of the step, so that what it leaves is whole; a
-    second one does not wait.
+    Within its ``with`` block, Ctrl-C waits for the end of the step, so that the state is whole; a
+    second Ctrl-C does not wait.
 
     Parameters
     ----------
     checkpoint : Checkpoint
-        Where.
+        Where to save.
     resume : bool
-        Whether to go on from what is there, if anything is.
+        Whether to resume from what is there, if anything.
     rng : numpy.random.Generator
-        The training's; it is put where it was when the training began.
+        The training's generator; it is set to the state in which the training began.
     is_given : bool
-        Whether it is the user's: then it must be there already.
+        Whether it is the user's: it must then be in that state already.
 
     Raises
     ------
     InvalidArgumentError
-        If there is a checkpoint that is not to be resumed, or that was made with another `rng`.
+        If a checkpoint exists that is not to be resumed, or was made with another `rng`.
     ModelFileError
-        If what is there is no checkpoint, or a damaged one.
+        If what is there is not a checkpoint, or is damaged.
     """
 
     def __init__(
@@ -89,15 +89,15 @@ class Keeper:
         self._start = start
 
     def begin(self, loop: Resumable, callbacks: Sequence[Callback]) -> None:
-        """Take a loop and its callbacks, and put the loop where the checkpoint has it, if any.
+        """Take a loop and its callbacks, and restore the loop from the checkpoint, if there is one.
 
         Raises
         ------
         InvalidArgumentError
             If the checkpoint is of another training; the message says what is different. Also if
-            this training cannot be kept.
+            this training cannot be saved.
         OSError
-            If the folder cannot be made.
+            If the folder cannot be created.
         """
         self._loop = loop
         self._callbacks = [callback for callback in callbacks if _has_state(callback)]
@@ -119,17 +119,17 @@ class Keeper:
         self._written = time.monotonic()
 
     def remind(self, callback: Callback) -> None:
-        """Put back a callback's state, if it was kept; callbacks come in their order."""
+        """Restore a callback's state, if it was saved; callbacks come in order."""
         if self._callback_states and _has_state(callback):
             callback.set_state(self._callback_states.pop(0))
 
     def __call__(self, run: Run) -> None:
-        """Write if it is time or Ctrl-C was pressed; with Ctrl-C raise KeyboardInterrupt then.
+        """Write if it is time or Ctrl-C was pressed; after Ctrl-C, raise KeyboardInterrupt.
 
-        It is called before the first step, and after each step and each epoch, after the callbacks.
+        It is called before the first step, and after the callbacks of each step and each epoch.
         """
         is_over = not run.is_under_way and run.history.n_epochs == run.n_epochs
-        if run.stopped_by or is_over:  # what is left to do is not in a checkpoint
+        if run.stopped_by or is_over:  # a checkpoint has nothing to resume here
             return
         if self._is_interrupted:
             self.write()
@@ -138,7 +138,7 @@ class Keeper:
             self.write()
 
     def write(self) -> None:
-        """Write now."""
+        """Write the checkpoint now."""
         numbers, arrays = self._loop.state()
         states = [callback.state() for callback in self._callbacks]
         progress = {"loop": numbers, "callbacks": states}
@@ -160,13 +160,13 @@ class Keeper:
             signal.signal(signal.SIGINT, signal.default_int_handler)
 
     def _interrupt(self, number: int, frame: FrameType | None) -> None:
-        # A child that is forked meanwhile has this handler, and its own work to be interrupted in.
+        # A child forked meanwhile has this handler too, but its own work to interrupt.
         if self._is_interrupted or os.getpid() != self._process:
             raise KeyboardInterrupt
         self._is_interrupted = True
 
     def _check_same(self, kept: dict[str, Any]) -> None:
-        """Raise if the training is not the one that was kept."""
+        """Raise if the training is not the one that was saved."""
         now = self._training
         differences = [
             f"{name} was {kept.get(name)!r}, is {now.get(name)!r}"
@@ -186,6 +186,6 @@ def _has_state(callback: Callback) -> bool:
 
 
 def _name(callback: Callback) -> str:
-    """Return what tells a callback from others: its repr, but for one that has an address."""
+    """Return what identifies a callback: its repr, or its class if the repr holds an address."""
     kind = type(callback)
     return kind.__name__ if kind.__repr__ is object.__repr__ else repr(callback)

@@ -25,20 +25,19 @@ from multilayer.training.run import Run
 __all__ = ["Loop"]
 
 LATE = 100
-"""Steps after which losses that a device is still computing are waited for."""
+"""Steps after which to wait for losses that a device is still computing."""
 
 
 class Loop:
     """A training as an iterator: it yields its `Run` after each step and after each epoch.
 
-    ``run.is_under_way`` tells the two apart: it is true after a step, and false after an epoch,
-    whose metrics are then in ``run.history``. Between two of these moments the training stands
-    still. Whoever draws from it may look at the network, change ``run.factor``, which multiplies
-    the learning rate, or call ``run.stop``; simply not going on is fine too. In the end
-    ``trainer.finish()`` releases what the engine holds.
+    ``run.is_under_way`` is true after a step, and false after an epoch, whose metrics are then in
+    ``run.history``. Between two of these moments the training stands still: you may inspect the
+    network, change ``run.factor``, which multiplies the learning rate, call ``run.stop``, or simply
+    stop iterating. At the end, ``trainer.finish()`` releases what the engine holds.
 
-    `train` drains a loop and adds what a whole training needs: callbacks, checkpoints, and good
-    weights whatever ends it.
+    `train` runs a loop to its end and adds what a whole training needs: callbacks, checkpoints, and
+    good weights whatever ends it.
 
     Parameters
     ----------
@@ -49,15 +48,15 @@ class Loop:
     batches : Batches
         Which of them each step takes.
     n_epochs : int
-        At most so many.
+        The largest number of epochs.
     held_out : Data, optional
         The checked samples to validate on.
     metrics : mapping of str to Metric
-        What is measured on them.
+        What to measure on them.
     monitor : str
         The metric by which epochs are judged.
     higher_is_better : bool
-        Which direction of it is better.
+        Whether a higher value of it is better.
     schedule : Schedule, optional
         Multiplies the learning rate.
     rng : numpy.random.Generator, optional
@@ -71,7 +70,7 @@ class Loop:
     Raises
     ------
     DivergenceError
-        While it is drawn from, if a loss or a weight becomes infinite or NaN.
+        During iteration, if a loss or a weight becomes infinite or NaN.
 
     Examples
     --------
@@ -146,7 +145,7 @@ class Loop:
             self._end_epoch({"train_loss": mean, "learning_rate": run.learning_rate})
             yield run
         if self.held_out is None and last_batch is not None:
-            # Nothing else has seen what the last step did.
+            # Nothing else has checked the last step.
             value, _ = trainer.evaluate(self.training.part(last_batch))
             self._check_finite("train_loss", value)
         run.stop("n_epochs")
@@ -173,7 +172,7 @@ class Loop:
 
     @property
     def batch_size(self) -> int:
-        """How many samples a full batch has."""
+        """The number of samples in a full batch."""
         start, stop = self.batches.bounds[0]
         return stop - start
 
@@ -192,7 +191,7 @@ class Loop:
         return is_finite
 
     def settings(self) -> dict[str, Any]:
-        """Return how it trains, for the history."""
+        """Return how the network is trained, for the history."""
         return {
             "loss": describe(self.trainer.loss, LOSSES),
             "optimizer": describe(self.trainer.optimizer, OPTIMIZERS),
@@ -201,7 +200,7 @@ class Loop:
         }
 
     def description(self) -> dict[str, Any]:
-        """Return what is trained, on what, and how, by name, as values that go into JSON."""
+        """Return what is trained, on what, and how, by name, as values for JSON."""
         return self.trainer.description() | {
             "n_epochs": self.run.n_epochs,
             "batch_size": self.batch_size,
@@ -217,7 +216,7 @@ class Loop:
         }
 
     def state(self) -> tuple[dict[str, Any], Arrays]:
-        """Return everything that decides how it goes on: values for JSON, and arrays by name.
+        """Return what the rest of the training depends on: values for JSON, and arrays by name.
 
         It can be called between any two moments.
         """
@@ -236,7 +235,7 @@ class Loop:
         return numbers, join({"run": snapshots, "trainer": self.trainer.state(), "epoch": epoch})
 
     def set_state(self, numbers: dict[str, Any], arrays: Arrays) -> None:
-        """Put back what `state` returned, of a loop with the same arguments."""
+        """Restore what `state` returned, in a loop with the same arguments."""
         self.run.set_state(numbers["run"], part_of(arrays, "run"))
         self.run.history.settings = self.settings()
         self.trainer.set_state(part_of(arrays, "trainer"))
@@ -253,7 +252,7 @@ class Loop:
         self._started = time.perf_counter()
 
     def _steps(self, order: Any) -> Iterator[Run]:
-        """Take an epoch's steps, or those that are left of it."""
+        """Take the steps that are left in an epoch."""
         run, step, schedule = self.run, self.trainer.step, self.schedule
         base_rate = self.trainer.learning_rate
         assert base_rate is not None
@@ -283,12 +282,12 @@ class Loop:
         self.run.loss = loss
 
     def _settle_all(self) -> None:
-        """Wait for the losses; raise if a weight is not finite, which no loss may show."""
+        """Wait for the losses; raise if a weight is not finite, which losses may not show."""
         if not self.settle():
             self._check_finite("a weight", math.inf)
 
     def _end_epoch(self, metrics: dict[str, float]) -> None:
-        """Validate and record."""
+        """Validate, and record the metrics."""
         run = self.run
         if self.held_out is not None:
             value, p = self.trainer.evaluate(self.held_out)
@@ -302,7 +301,7 @@ class Loop:
             self.plateau = self.schedule.observe(watched, self.plateau)
 
     def _try_metrics(self) -> None:
-        """Measure once before the first step: a metric that fails is to fail now."""
+        """Measure once before the first step, so that a metric that fails does so now."""
         if self.held_out is not None and self.metrics:
             self._measure(self.held_out, self.trainer.evaluate(self.held_out)[1])
 

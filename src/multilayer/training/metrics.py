@@ -1,4 +1,4 @@
-"""Metrics of predictions, computed by scikit-learn but for several targets at once."""
+"""Metrics of predictions, computed by scikit-learn except for several targets at once."""
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
@@ -23,16 +23,16 @@ class Metric:
     Parameters
     ----------
     function : callable
-        Takes (y_true, y_pred) and returns a number: classes or labels as integers, or values.
+        Takes (y_true, y_pred), integers for classes and labels, and returns a number.
     higher_is_better : bool, optional
-        Which direction is up; not known if None: epochs cannot be judged by it then.
+        Whether a higher value is better; None if unknown: epochs then cannot be judged by it.
     """
 
     function: Callable[[Array, Array], float]
     higher_is_better: bool | None = None
 
     def __call__(self, y: Array, prediction: Array) -> float:
-        """Return the metric of predictions with targets y."""
+        """Return the metric of predictions for targets y."""
         if y.ndim == 2 and y.shape[1] == 1:
             y = y[:, 0]
         if prediction.ndim == 2 and prediction.shape[1] == 1:
@@ -53,7 +53,7 @@ def _sklearn(name: str) -> Callable[[Array, Array], float]:
 
 
 def accuracy(y: Any, prediction: Array, sample_weight: Any = None) -> float:
-    """Return the share of samples that are right, in all their labels or targets.
+    """Return the share of samples whose labels or targets are all predicted right.
 
     Parameters
     ----------
@@ -74,7 +74,7 @@ def accuracy(y: Any, prediction: Array, sample_weight: Any = None) -> float:
     if truth.shape != prediction.shape:
         msg = f"y and prediction must have the same shape; got {truth.shape}, {prediction.shape}"
         raise InvalidDataError(msg)
-    # Of several targets with more than two classes, scikit-learn has none.
+    # scikit-learn has none for several targets with more than two classes.
     return float(np.average((truth == prediction).all(axis=1), weights=sample_weight))
 
 
@@ -96,11 +96,11 @@ DEFAULT_METRICS: dict[str, tuple[str, ...]] = {
     "multilabel": ("accuracy",),
     "regression": (),
 }
-"""What is measured of each task where nothing else is asked for."""
+"""What is measured for each task by default."""
 
 
 def resolve_metrics(metrics: object, task: str) -> dict[str, Metric]:
-    """Return metrics by name: of a sequence of names, or of a mapping of names to functions."""
+    """Return metrics by name, from a sequence of names or a mapping of names to functions."""
     if metrics is None:
         metrics = DEFAULT_METRICS[task]
     if isinstance(metrics, Mapping):

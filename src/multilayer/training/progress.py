@@ -1,4 +1,4 @@
-"""Progress: how a training goes, while it does, in a notebook, on a terminal, or as lines."""
+"""Progress: shows a training while it runs, in a notebook, on a terminal, or as lines."""
 
 import importlib
 import sys
@@ -24,30 +24,30 @@ from multilayer.training.run import Run
 __all__ = ["Progress", "shown"]
 
 LARGE = 1e5
-"""What has no digits behind the point any more."""
+"""From here on numbers have an exponent."""
 LOSSES = {"train_loss": "#56b4e9", "validation_loss": "#e69f00"}
-"""What has a curve, and its colour on a terminal: two of Okabe & Ito's, for dark ones and light."""
+"""Losses with a curve, and its colour on a dark or light terminal, from Okabe & Ito's palette."""
 WIDTH = 40
-"""Of the bar and the curves on a terminal; less where there is no room."""
+"""Width of the bar and the curves on a terminal; less if there is no room."""
 SHARE = 0.02
-"""Of the time that drawing anew may take: after each drawing there is a rest, long enough."""
+"""The largest share of time spent on drawing: after each drawing there is a long enough pause."""
 N_LINES = 10
-"""About how many lines a training takes where nothing can be drawn in place."""
+"""About how many lines a training prints where nothing can be redrawn in place."""
 NEWS = 2.0
-"""Seconds after which there is a line in any case."""
+"""Seconds after which a line is printed in any case."""
 
 
 def shown(value: float) -> str:
-    """Return a loss or metric as people read it: 0.1234, or 2.508e+14."""
+    """Return a loss or metric as text to read: 0.1234, or 2.508e+14."""
     return f"{value:.4f}" if abs(value) < LARGE else f"{value:.3e}"
 
 
 class Progress(Callback):
     """Shows how a training goes: the epoch, the losses with their curves, metrics, time left.
 
-    On a terminal that is a bar with the losses as rows of blocks, in a notebook one with a picture;
-    both are drawn anew some times a second, in 2 % of the time at most. Elsewhere there are
-    plain lines, about ten. A terminal's losses have one scale, logarithmic where all are positive.
+    A terminal shows a bar, and the losses as rows of blocks; a notebook shows a bar and a picture.
+    Both are redrawn a few times a second, in 2 % of the time at most. Elsewhere about ten plain
+    lines are printed. A terminal's losses share one scale, logarithmic if all are positive.
 
     Parameters
     ----------
@@ -69,14 +69,14 @@ class Progress(Callback):
     epoch 2/2: train loss 0.0190
     """
 
-    # Between trainings nothing is held that could not be copied or pickled with an estimator.
+    # Between trainings it holds nothing that cannot be copied or pickled with an estimator.
     _display: "_Display | None" = None
 
     def __init__(self, console: Console | None = None) -> None:
         self.console = console
 
     def on_train_begin(self, run: Run) -> None:
-        """Say where a training goes on, and find out what can be drawn."""
+        """Say where a training is resumed, and find out what can be drawn."""
         console = self.console or Console(stderr=True)
         in_place = _Notebook if console.is_jupyter else _Terminal
         display = (in_place if console.is_jupyter or console.is_interactive else _Lines)(console)
@@ -84,27 +84,27 @@ class Progress(Callback):
             display.write(f"finished already, after {run.epoch:,} epochs")
         elif run.epoch:
             step = f", step {run.step:,} of {run.n_steps:,}" if run.is_under_way else ""
-            display.write(f"going on after {_epoch(run)}{step}")
+            display.write(f"resuming after {_epoch(run)}{step}")
         display.on_train_begin(run)
         self._display = display
 
     def on_step_end(self, run: Run) -> None:
-        """Show where it is, if it is time for that."""
+        """Show the progress, if it is time."""
         if self._display is not None:
             self._display.on_step_end(run)
 
     def on_epoch_end(self, run: Run) -> None:
-        """Show the epoch's metrics, if it is time for that."""
+        """Show the epoch's metrics, if it is time."""
         if self._display is not None:
             self._display.on_epoch_end(run)
 
     def on_train_end(self, run: Run) -> None:
-        """Show how it ended, and why, where that was before the last epoch."""
+        """Show how the training ended, and why if that was before the last epoch."""
         if self._display is None:
             return
         display, self._display = self._display, None
         display.on_train_end(run)
-        if run.stopped_by not in ("", "n_epochs", "divergence"):  # this raises its own error
+        if run.stopped_by not in ("", "n_epochs", "divergence"):  # divergence raises its own error
             words = [f"stopped by {run.stopped_by.replace('_', ' ')}", run.history.best[1]]
             display.write("; ".join(filter(None, words)))
 
@@ -120,7 +120,7 @@ class _Display(Callback):
 
 
 class _Lines(_Display):
-    """Lines, for files and pipes: some of the epochs, and news where an epoch takes long."""
+    """Lines, for files and pipes: some of the epochs, and news if an epoch takes long."""
 
     def on_train_begin(self, run: Run) -> None:
         self._last_news = time.monotonic()
@@ -144,13 +144,13 @@ class _Lines(_Display):
 
 
 class _Live(_Display):
-    """What is drawn in place, so seldom that it costs next to nothing."""
+    """A display redrawn in place, so seldom that it costs next to nothing."""
 
     interval: float
     """Seconds between two drawings, at least."""
 
     def draw(self, run: Run) -> None:
-        """Draw how it stands."""
+        """Draw the training as it is now."""
         raise NotImplementedError
 
     def on_train_begin(self, run: Run) -> None:
@@ -162,7 +162,7 @@ class _Live(_Display):
         now = time.monotonic()
         if now < self._due:
             return
-        if self._pace_from is None:  # the first step says nothing: passes are compiled in it
+        if self._pace_from is None:  # the first step says nothing: kernels are compiled in it
             self._pace_from = now, _n_done(run)
         self._refresh(run)
 
@@ -179,7 +179,7 @@ class _Live(_Display):
         self._due = ended + max(self.interval, (ended - began) / SHARE)
 
     def _clock(self, run: Run) -> str:
-        """Return how long it will still take at most, or how long it took."""
+        """Return how much time is left at most, or how much it took."""
         now, n_done = time.monotonic(), _n_done(run)
         if run.stopped_by:
             return f"took {timedelta(seconds=round(now - self._began))}"
@@ -191,12 +191,12 @@ class _Live(_Display):
 
 
 class _Terminal(_Live):
-    """A bar, and under it a row for each loss and metric."""
+    """A bar, and below it a row for each loss and metric."""
 
     interval = 0.1
 
     def on_train_begin(self, run: Run) -> None:
-        # What is printed meanwhile appears above; but what goes into a file stays there.
+        # What is printed meanwhile appears above; but what goes to a file stays there.
         to_terminal = Console().is_terminal
         self._live = Live(console=self.console, auto_refresh=False, redirect_stdout=to_terminal)
         before = sys.stdout, sys.stderr
@@ -231,11 +231,11 @@ class _Terminal(_Live):
 
 
 _redirected: WeakSet[FileProxy] = WeakSet()
-"""What terminals' displays have put in the place of sys.stdout and sys.stderr."""
+"""What terminal displays have put in place of sys.stdout and sys.stderr."""
 
 
 def _print_past_displays() -> None:
-    """In a child, print where the parent did before: displays, and who draws them, are not here."""
+    """Print where the parent did before its display, which a child does not have."""
     for name in ("stdout", "stderr"):
         stream = getattr(sys, name)
         if isinstance(stream, FileProxy) and stream in _redirected:
@@ -246,7 +246,7 @@ forks.in_child(_print_past_displays)
 
 
 class _Notebook(_Live):
-    """A bar, and under it the losses as a picture."""
+    """A bar, and below it the losses as a picture."""
 
     interval = 0.25
 
@@ -268,7 +268,7 @@ class _Notebook(_Live):
         )
         drawing = _Drawing(html, text)
         if self._handle is None:
-            # By name, because IPython is there only where this is a notebook.
+            # Imported by name, because only notebooks need IPython.
             ipython = importlib.import_module("IPython.display")
             self._handle = ipython.display(drawing, display_id=True)
         else:
@@ -276,7 +276,7 @@ class _Notebook(_Live):
 
 
 class _Drawing:
-    """What a notebook shows, and in words for those that show text only."""
+    """What a notebook shows, and its text for those that show only text."""
 
     def __init__(self, html: str, text: str) -> None:
         self._html, self._text = html, text
@@ -293,7 +293,7 @@ def _epoch(run: Run) -> str:
 
 
 def _n_done(run: Run) -> float:
-    """Return how many epochs are over, parts of one too."""
+    """Return how many epochs are over, fractions included."""
     return run.epoch - 1 + run.step / run.n_steps if run.is_under_way else run.epoch
 
 

@@ -21,9 +21,9 @@ class Run:
     trainer : Trainer
         What takes the steps.
     net : Net
-        The network, which may be looked at and called.
+        The network, which may be inspected and called.
     history : History
-        What the epochs so far have given.
+        The metrics of the epochs so far.
     n_epochs, n_steps : int
         How many epochs there are at most, and how many steps in each.
     epoch : int
@@ -33,21 +33,21 @@ class Run:
     is_under_way : bool
         Whether the epoch has begun and is not yet over.
     loss : float
-        The last step's loss; on a GPU, that of the last one that was looked at.
+        The last step's loss; on a GPU, the last one that was read.
     learning_rate : float
         The last step's learning rate; NaN with L-BFGS, which has none.
     factor : float
-        Multiplies the learning rate, beside the schedule; it may be changed after any step.
+        Multiplies the learning rate, in addition to the schedule; it may be changed after any step.
     monitor : str
         The metric by which epochs are judged.
     higher_is_better : bool
-        Which direction of it is up.
+        Whether a higher value of it is better.
     keep_best : bool
-        Whether the best epoch's weights are put back at the end, whatever ends it.
+        Whether the best epoch's weights are restored at the end, whatever ends the training.
     judges_start : bool
-        Whether epochs are judged by a loss of the weights that they began with.
+        Whether epochs are judged by a loss of the weights at their beginning.
     stopped_by : str
-        Why the training stops; empty while it goes on.
+        Why the training stops; empty while it continues.
     """
 
     def __init__(
@@ -89,7 +89,7 @@ class Run:
         return value > than + by if self.higher_is_better else value < than - by
 
     def begin_epoch(self) -> None:
-        """Count on; keep the weights that this epoch's training loss will be measured at."""
+        """Begin the next epoch; keep the weights to which its training loss will belong."""
         self.epoch += 1
         self.step = 0
         self.is_under_way = True
@@ -97,10 +97,10 @@ class Run:
             self._candidate = self.trainer.snapshot()
 
     def record(self, metrics: dict[str, float]) -> None:
-        """Take an epoch's metrics into the history, and its weights if they are the best yet.
+        """Add an epoch's metrics to the history, and keep its weights if they are the best yet.
 
-        A training loss is measured before each step: it belongs to the weights that the epoch began
-        with.
+        A training loss is measured before each step: it belongs to the weights at the epoch's
+        beginning.
         """
         value = metrics[self.monitor]
         if math.isnan(value):
@@ -114,16 +114,16 @@ class Run:
             self._best_snapshot = self._candidate if self.judges_start else self.trainer.snapshot()
 
     def restore_best(self) -> None:
-        """Put the best epoch's weights back; the first ones if no epoch was judged."""
+        """Restore the best epoch's weights; the first ones if no epoch was judged."""
         self.trainer.set_state(join({"network": self._best_snapshot}))
 
     @property
     def is_judged(self) -> bool:
-        """Whether an epoch is over and its weights are known to be the best yet."""
+        """Whether an epoch is over and was judged."""
         return not math.isnan(self._best)
 
     def state(self) -> tuple[dict[str, Any], Arrays]:
-        """Return what `set_state` puts back: what goes into JSON, and arrays by name."""
+        """Return what `set_state` restores: values for JSON, and arrays by name."""
         numbers = {name: getattr(self, name) for name in _NUMBERS}
         numbers["best"] = self._best
         numbers["history"] = dict(self.history)
@@ -134,7 +134,7 @@ class Run:
         return numbers, join(snapshots)
 
     def set_state(self, numbers: dict[str, Any], arrays: Arrays) -> None:
-        """Put back what `state` returned, of a run with the same arguments."""
+        """Restore what `state` returned, in a run with the same arguments."""
         for name in _NUMBERS:
             setattr(self, name, numbers[name])
         self._best = numbers["best"]

@@ -16,7 +16,7 @@ __all__ = ["QUANTILES", "STATISTICS", "LayerStatistics"]
 Array = npt.NDArray[Any]
 
 QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
-"""Those that tell of a distribution."""
+"""The quantiles by which a distribution is described."""
 STATISTICS = Names(
     "statistic",
     [
@@ -35,9 +35,9 @@ STATISTICS = Names(
 class LayerStatistics(Callback):
     r"""Records every few steps what each layer computes for some samples, and how it learns.
 
-    The samples stay the same, so that what changes is the network. They are looked at as `observe`
-    does, without dropout; a network of PyTorch is looked at through its twin on the NumPy engine.
-    For each of :math:`l = 1, …, L + 1` layers, the output layer last, there are
+    The samples stay the same, so that only the network changes. They are observed as `observe`
+    does, without dropout; a PyTorch network is observed through its NumPy twin. For each of
+    :math:`l = 1, …, L + 1` layers, the output layer last, there are
 
     =================== ============================================================
     ``activations``     the 5, 25, 50, 75 and 95 % quantiles of :math:`a_l`
@@ -53,27 +53,26 @@ class LayerStatistics(Callback):
     Parameters
     ----------
     X : array of shape (n_samples, in_features)
-        Samples to look at; some hundreds are enough.
+        Samples to observe; a few hundred are enough.
     y : array of shape (n_samples,) or (n_samples, out_features)
         Their targets, as the loss takes them: classes as numbers from 0.
     every : int
-        After how many steps it looks again; the first step is always looked at. With L-BFGS a step
-        is an iteration.
+        Observe after every so many steps, and always after the first. With L-BFGS a step is an
+        iteration.
 
     Attributes
     ----------
     layers : tuple of str
         ``hidden 1``, …, ``output``.
     n_weights : tuple of int
-        How many weights each has.
+        The number of weights in each.
     steps : list of int
-        After how many steps it has looked.
+        The steps after which it has observed.
 
     Raises
     ------
     InvalidArgumentError, InvalidTypeError
-        If `every` is no positive integer; what is wrong with the samples is told when the training
-        begins.
+        If `every` is not a positive integer. Samples are checked when the training begins.
 
     References
     ----------
@@ -110,7 +109,7 @@ class LayerStatistics(Callback):
         return f"LayerStatistics(every={self.every})"
 
     def __getitem__(self, name: str) -> Array:
-        """Return a statistic, of shape (n_records, n_layers), of quantiles with a third axis.
+        """Return a statistic, of shape (n_records, n_layers); quantiles have a third axis.
 
         Raises
         ------
@@ -120,7 +119,7 @@ class LayerStatistics(Callback):
         return np.array(self._values[STATISTICS.check(name, "LayerStatistics")])
 
     def on_train_begin(self, run: Run) -> None:
-        """Forget an earlier training, and look at the samples once: what is wrong shows now."""
+        """Forget an earlier training, and observe once, so that errors show now."""
         self._loss: Any = run.trainer.loss
         layers = self._observe(run.net)
         self.layers = tuple(layer.name for layer in layers)
@@ -130,15 +129,15 @@ class LayerStatistics(Callback):
         self._before: list[Array] = _weights(run.net)
 
     def on_step_end(self, run: Run) -> None:
-        """Look at the layers, if it is time to."""
+        """Observe the layers, if it is time."""
         step = (run.epoch - 1) * run.n_steps + run.step
         if self._is_due(step):
             self._record(run.net, step)
-        # A copy is made only before a step that is looked at.
+        # A copy is made only before a step that is observed.
         self._before = _weights(run.net) if self._is_due(step + 1) else []
 
     def on_epoch_end(self, run: Run) -> None:
-        """Look at the layers after an iteration of L-BFGS, which takes no steps."""
+        """Observe the layers after an iteration of L-BFGS, which takes no steps."""
         if run.trainer.learning_rate is None:
             self.on_step_end(run)
 
@@ -146,7 +145,7 @@ class LayerStatistics(Callback):
         return {"steps": self.steps, "values": self._values}
 
     def set_state(self, state: dict[str, Any]) -> None:
-        # The weights before the next step are those that are there when the training begins.
+        # The weights before the next step are those with which the training begins.
         self.steps, self._values = state["steps"], state["values"]
 
     def _is_due(self, step: int) -> bool:

@@ -1,7 +1,7 @@
 """The activation functions and the outputs' link functions, each with its derivative.
 
-``ACTIVATIONS`` holds those that stand in hidden layers, ``OUTPUTS`` those that turn the last
-layer's logits into predictions. To add one, see CONTRIBUTING.md.
+``ACTIVATIONS`` holds those of hidden layers, ``OUTPUTS`` those that turn the last layer's logits
+into predictions. To add one, see CONTRIBUTING.md.
 """
 
 from multilayer import architecture

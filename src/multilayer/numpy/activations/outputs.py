@@ -18,13 +18,12 @@ class Softmax:
         \frac{∂a_i}{∂z_j} = \frac{δ_{ij} e^{z_i}}{S} - \frac{e^{z_i} e^{z_j}}{S^2}
                           = a_i (δ_{ij} - a_j).
 
-    The chain rule needs its product with a vector only, which takes no matrix:
+    The chain rule needs only its product with a vector, which takes no matrix:
 
     .. math::
         dz_j = \sum_i da_i \, a_i (δ_{ij} - a_j) = a_j \Big(da_j - \sum_i da_i a_i\Big).
 
-    Where the cross-entropy follows, its loss takes the logits and this product is not needed: there
-    dz = a − y.
+    The cross-entropy takes the logits and does not need this product: there dz = a − y.
     """
 
     formula = "eᶻ / Σ eᶻ"
@@ -70,8 +69,8 @@ class LogSoftmax:
 class Exp(Elementwise):
     """a = eᶻ, the link function of counts: a rate that is never negative. Its derivative is itself.
 
-    Where eᶻ would exceed the largest finite number of z's dtype, about that number is returned; the
-    function is constant there, and its derivative 0.
+    Where eᶻ would exceed the largest finite number of z's dtype, the function is constant, about
+    that number, and its derivative is 0.
     """
 
     formula = "eᶻ"
@@ -86,7 +85,7 @@ class Exp(Elementwise):
 
     @staticmethod
     def _largest_exponent(z: Array) -> Any:
-        # The number below log(max): rounding must not carry e to the power of it over max.
+        # The number below log(max), so that rounding cannot carry its exponential past max.
         return np.nextafter(np.log(np.finfo(z.dtype).max), z.dtype.type(0))
 
 

@@ -1,4 +1,4 @@
-"""Losses of classes and labels."""
+"""Losses for classes and labels."""
 
 from dataclasses import dataclass
 
@@ -17,7 +17,7 @@ __all__ = ["NLL", "BinaryCrossEntropy", "CrossEntropy"]
 
 @dataclass(frozen=True)
 class CrossEntropy(Loss):
-    r"""The cross-entropy of the classes' softmax with the targets, of the logits z.
+    r"""The cross-entropy between the targets and the softmax of the logits z.
 
     With targets t, a distribution over the classes,
 
@@ -54,7 +54,7 @@ class CrossEntropy(Loss):
     def per_sample(self, p: Array, targets: Array) -> tuple[Array, Array]:
         log_probabilities = log_softmax(p)
         gradient = np.exp(log_probabilities)
-        if targets.ndim == 1 and not self.label_smoothing:  # labels: t is 1 in one place
+        if targets.ndim == 1 and not self.label_smoothing:  # labels: t is 1 for one class
             rows = np.arange(len(p))
             gradient[rows, targets] -= 1
             return -log_probabilities[rows, targets], gradient
@@ -69,7 +69,7 @@ class CrossEntropy(Loss):
             return class_labels(y, n_samples, out_features)
         matrix = super().targets(y, n_samples, out_features, dtype)
         sums = matrix.sum(axis=1)
-        # The rounding of a row's sum, for rows that were normalised in float32.
+        # 1e-4 allows for rounding in rows that were normalised in float32.
         wrong = (matrix < 0).any(axis=1) | (np.abs(sums - 1) > 1e-4)
         if wrong.any():
             row = int(np.argmax(wrong))
@@ -92,7 +92,7 @@ class CrossEntropy(Loss):
 
 @dataclass(frozen=True)
 class NLL(Loss):
-    r"""The negative log-likelihood :math:`ℓ = -a_y` of the class y, of log-probabilities a.
+    r"""The negative log-likelihood :math:`ℓ = -a_y` of the class y, from log-probabilities a.
 
     Its derivative is −1 in :math:`a_y` and 0 elsewhere. With `sample_weight` it is the weighted
     mean, as in PyTorch's NLLLoss with class weights.
@@ -122,7 +122,7 @@ class NLL(Loss):
 
 @dataclass(frozen=True)
 class BinaryCrossEntropy(Loss):
-    r"""The cross-entropy of each label's probability with its target, of the logits z.
+    r"""The cross-entropy between each label's target and its probability, from the logits z.
 
     With p = 1/(1 + e⁻ᶻ) and t in [0, 1], summed over a sample's labels,
 
@@ -132,7 +132,7 @@ class BinaryCrossEntropy(Loss):
     Parameters
     ----------
     label_smoothing : float
-        ε in [0, 1): targets become (1 − ε) t + ε/2, as those of two classes in `CrossEntropy`.
+        ε in [0, 1): targets become (1 − ε) t + ε/2, as for two classes in `CrossEntropy`.
     """
 
     label_smoothing: float = 0.0
@@ -150,7 +150,7 @@ class BinaryCrossEntropy(Loss):
         object.__setattr__(self, "label_smoothing", epsilon)
 
     def per_sample(self, p: Array, targets: Array) -> tuple[Array, Array]:
-        # log(1 + eᶻ) − t z, with what is large subtracted first, so that small losses are exact.
+        # log(1 + eᶻ) − t z, with the large terms subtracted first, so that small losses are exact.
         values = (np.maximum(p, 0) - targets * p) + np.log1p(np.exp(-np.abs(p)))
         return values.sum(axis=1), logistic(p) - targets
 
@@ -175,7 +175,7 @@ class BinaryCrossEntropy(Loss):
 
 
 def class_labels(y: object, n_samples: int, n_classes: int) -> Array:
-    """Return integer labels from 0 to n_classes − 1, one a sample."""
+    """Return integer labels from 0 to n_classes − 1, one per sample."""
     array = checks.array(y, "y")
     if array.dtype.kind not in "biu" and array.size:
         hint = ""

@@ -1,4 +1,4 @@
-"""The cross-entropy of several targets at once, each with classes of its own."""
+"""The cross-entropy of several targets at once, each with its own classes."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -18,9 +18,9 @@ __all__ = ["GroupedCrossEntropy"]
 
 @dataclass(frozen=True)
 class GroupedCrossEntropy(Loss):
-    r"""The sum of the cross-entropies of several targets, each the softmax of its own logits.
+    r"""The sum of the cross-entropies of several targets, each with its own softmax.
 
-    With the logits z cut into groups :math:`z^{(g)}`, one for each target, of as many as it has
+    With the logits z divided into groups :math:`z^{(g)}`, one per target, as large as it has
     classes,
 
     .. math:: ℓ = -\sum_g \sum_k t^{(g)}_k \log p^{(g)}_k, \qquad
@@ -30,8 +30,8 @@ class GroupedCrossEntropy(Loss):
     Parameters
     ----------
     sizes : sequence of int, optional
-        The number of classes of each target, at least 2; by default there is one target, with a
-        class an output.
+        The number of classes of each target, at least 2; by default there is one target, with one
+        class per output.
     label_smoothing : float
         ε in [0, 1], as in `CrossEntropy`.
 
@@ -67,7 +67,7 @@ class GroupedCrossEntropy(Loss):
         object.__setattr__(self, "label_smoothing", epsilon)
 
     def groups(self, out_features: int) -> Iterator[slice]:
-        """Yield the places of each target's outputs."""
+        """Yield the slice of each target's outputs."""
         sizes = (out_features,) if self.sizes is None else self.sizes
         for start, stop in pairwise(accumulate(sizes, initial=0)):
             yield slice(start, stop)

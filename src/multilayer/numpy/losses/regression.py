@@ -1,4 +1,4 @@
-"""Losses of real values, beside the squared error: absolute differences, quantiles, counts."""
+"""Losses for regression, beside the squared error: absolute differences, quantiles, counts."""
 
 from dataclasses import dataclass
 from itertools import pairwise
@@ -63,16 +63,16 @@ class Huber(Loss):
 
 @dataclass(frozen=True)
 class Quantile(Loss):
-    """The pinball loss, least where ŷ is a quantile of the targets (Koenker & Bassett 1978).
+    """The pinball loss, smallest where ŷ is a quantile of the targets (Koenker & Bassett 1978).
 
     For quantile τ and r = y − ŷ, ℓ = max(τ r, (τ − 1) r), with derivative −τ in ŷ where r > 0,
-    1 − τ where r < 0, and 0 where ŷ = y. Several quantiles are learned at once: each target takes
-    len(quantiles) neighbouring outputs, one a quantile, and ℓ is their sum.
+    1 − τ where r < 0, and 0 where ŷ = y. Several quantiles can be learned at once: each target
+    takes len(quantiles) adjacent outputs, one per quantile, and ℓ is their sum.
 
     Parameters
     ----------
     quantiles : sequence of float
-        Each in (0, 1), growing.
+        Each in (0, 1), in increasing order.
     """
 
     quantiles: tuple[float, ...] = (0.5,)
@@ -115,13 +115,12 @@ class Quantile(Loss):
 
 @dataclass(frozen=True)
 class Poisson(Loss):
-    """Half the Poisson deviance of y ≥ 0, such as counts, of the logarithm z of their mean.
+    """Half the Poisson deviance of y ≥ 0, such as counts, from the logarithm z of their mean.
 
-    The negative log-likelihood of the rate eᶻ is eᶻ − y z + log y!. Measured from its least value,
-    which z = log y has, it is half the deviance:
-    ℓ = Σ (eᶻ − y) − y (z − log y), with derivative eᶻ − y in z.
+    The negative log-likelihood of the rate eᶻ is eᶻ − y z + log y!. Measured from its minimum, at
+    z = log y, it is half the deviance: ℓ = Σ (eᶻ − y) − y (z − log y), with derivative eᶻ − y in z.
 
-    PyTorch's PoissonNLLLoss and this differ by a term in y alone; the gradients are equal.
+    PyTorch's PoissonNLLLoss differs by a term in y alone; the gradients are equal.
     """
 
     name = "poisson"

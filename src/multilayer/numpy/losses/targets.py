@@ -1,4 +1,4 @@
-"""What a loss is given from outside, checked: targets, predictions, the network's output."""
+"""What a loss checks: targets, predictions, and the output of the network."""
 
 from typing import Any, ClassVar
 
@@ -23,7 +23,7 @@ def check_lengths(y: Array, n_samples: int) -> None:
 
 
 def target_matrix(y: object, n_samples: int, n_targets: int, dtype: npt.DTypeLike) -> Array:
-    """Return real targets as a matrix (n_samples, n_targets); one target may come as a vector."""
+    """Return real targets as a matrix (n_samples, n_targets); a single target may be a vector."""
     array = checks.finite_array(y, "y", dtype)
     check_lengths(array, n_samples)
     if array.ndim == 1 and n_targets == 1:

@@ -37,7 +37,7 @@ class AdamW(Optimizer):
     """Adam with decoupled weight decay (Loshchilov & Hutter 2019, algorithm 2).
 
     θ ← (1 − η λ) θ before Adam's step: the decay (of biases too) does not pass through the moments.
-    As in PyTorch λ is multiplied by η; in the paper only by the schedule.
+    As in PyTorch, λ is multiplied by η; in the paper, only by the schedule.
     """
 
     learning_rate: float = 1e-3
@@ -74,7 +74,7 @@ class NAdam(Optimizer):
     vectors = ("m", "v")
 
     def initial_state(self, parameters: Array) -> State:
-        """Return the state before the first step, P₀ = 1 with it."""
+        """Return the state before the first step, including P₀ = 1."""
         return super().initial_state(parameters) | {"momentum_product": 1.0}
 
     def _momentum(self, step: int) -> float:
@@ -99,7 +99,7 @@ class RMSprop(Optimizer):
     learning_rate : float
         η > 0.
     decay : float
-        ρ in [0, 1); 0.99 as in PyTorch, where it is called alpha. The lecture has 0.9.
+        ρ in [0, 1); 0.99 as in PyTorch, where it is called alpha. The lecture uses 0.9.
     epsilon : float
         ε > 0, outside the root; TensorFlow has it inside.
     """

@@ -21,7 +21,7 @@ INTERVALS = {
 
 
 def check_hyperparameters(optimizer: Any) -> None:
-    """Make numbers and flags of a dataclass's fields, or raise for one outside its interval."""
+    """Convert a dataclass's fields to numbers and flags; raise for one outside its interval."""
     owner = type(optimizer).__name__
     for field in fields(optimizer):
         value = getattr(optimizer, field.name)

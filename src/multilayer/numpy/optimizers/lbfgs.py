@@ -1,4 +1,4 @@
-"""L-BFGS, through SciPy: a method for the whole data at once, with a line search of its own."""
+"""L-BFGS, through SciPy: a method for all data at once, with its own line search."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -27,9 +27,9 @@ class LBFGS:
     tolerance : float
         Stop when no entry of the gradient is larger.
     max_evaluations : int
-        Stop after so many evaluations of the loss.
+        Stop after this many evaluations of the loss.
     memory : int
-        How many steps the curvature is estimated from.
+        Number of steps from which the curvature is estimated.
     loss_tolerance : float
         Stop when an iteration lowers the loss by less than this share of it; by default 64 ε of
         float64, where nothing but rounding is left.
@@ -55,10 +55,10 @@ class LBFGS:
         n_iterations: int,
         after_iteration: Callable[[Array, float], bool],
     ) -> str:
-        """Minimise, and return what ended it.
+        """Minimise, and return why it stopped.
 
-        That is ``"converged"``, ``"n_epochs"``, ``"max_evaluations"``, or ``"line_search"`` where
-        no step along the last direction lowered the loss.
+        The reason is ``"converged"``, ``"n_epochs"``, ``"max_evaluations"``, or ``"line_search"``
+        if no step along the last direction lowered the loss.
 
         Parameters
         ----------
@@ -67,10 +67,10 @@ class LBFGS:
         start : array of shape (n_parameters,)
             Where to begin.
         n_iterations : int
-            How many iterations at most.
+            The largest number of iterations.
         after_iteration : callable
-            Takes the parameters and the loss after each iteration; True stops. It is called once
-            where the start is a minimum.
+            Takes the parameters and the loss after each iteration, and returns True to stop. It is
+            called once if the start is a minimum.
         """
         with forks.imports:
             from scipy.optimize import OptimizeResult, minimize
