@@ -4,7 +4,7 @@ import math
 from dataclasses import dataclass
 
 from multilayer.numpy.schedules import Plateau, Schedule
-from multilayer.training import Callback, Run
+from multilayer.training import Callback, History, Run
 
 __all__ = ["Convergence", "InverseScalingByEpoch", "RateOf"]
 
@@ -44,6 +44,11 @@ class Convergence(Callback):
         What an earlier training has left of it.
     verbose : bool
         Whether lines are printed, scikit-learn's.
+
+    Attributes
+    ----------
+    history : History
+        The training's, also of one that ends in an error.
     """
 
     def __init__(
@@ -63,9 +68,11 @@ class Convergence(Callback):
         self.best, self.n_stalled = best, n_stalled
         self.learning_rate, self.factor = learning_rate, factor
         self.verbose = verbose
+        self.history = History()
 
     def on_train_begin(self, run: Run) -> None:
         """Have the best weights kept, if it is they that count."""
+        self.history = run.history
         run.keep_best = self.monitor != "train_loss"
 
     def on_epoch_end(self, run: Run) -> None:
