@@ -24,8 +24,8 @@ from multilayer.estimators.samples import Samples, as_samples, set_aside
 from multilayer.estimators.settings import NAMES, Settings, check_same_network
 from multilayer.estimators.validation import (
     Checked,
+    are_given,
     check_data,
-    check_given_together,
     check_same_columns,
     check_samples,
 )
@@ -94,33 +94,32 @@ class BaseMLP(TransformerMixin, Parameters, BaseEstimator):  # type: ignore[misc
         """Train, as `fit` or as `partial_fit`, which may know the targets beforehand."""
         with self._all_or_nothing(), checks.renamed(NAMES, type(self).__name__):
             has_weights = hasattr(self, "coefs_") and hasattr(self, "intercepts_")
-            is_first = not has_weights or not (self.warm_start or is_incremental)
-            check_given_together(X_val, y_val, sample_weight_val)
-            goes_on = not is_first and hasattr(self, "_net")  # and weights are not set by hand
+            is_anew = not has_weights or not (self.warm_start or is_incremental)
+            goes_on = hasattr(self, "_net") and not is_anew
             found, targets = self._validate(X, y, sample_weight, targets, goes_on=goes_on)
-            data, held_out = Samples(found.X, targets.encode(found.y), found.weight), None
-            if X_val is not None:
-                held_out = self._validate_held_out(X_val, y_val, sample_weight_val, found, targets)
-            if is_first and is_incremental and found.columns is not None:
+            data = Samples(found.X, targets.encode(found.y), found.weight)
+            if is_incremental and not goes_on and found.columns is not None:
                 msg = (
                     f"partial_fit decided what the columns of X hold from its first {len(data):,} "
                     "rows; categories that first appear later count as unknown"
                 )
                 warn(TableWarning(msg, ()))
+            held_out = self._validate_held_out(X_val, y_val, sample_weight_val, found, targets)
 
             loss, score = self._loss_and_score(targets)
+            n_inputs = found.X.shape[1]
             settings = Settings.of(
-                self, found.X.shape[1], targets, loss, score, is_incremental=is_incremental
+                self, n_inputs, targets, loss, score, is_incremental=is_incremental
             )
 
             random_state = check_random_state(self.random_state)
             past = self._past if goes_on else Past()
-            if is_first:
+            if is_anew:
                 net = new_network(settings.architecture, found.X.dtype, random_state)
             elif goes_on:
-                check_same_network(self._net.architecture, settings.architecture)
                 net = self._network()
-            else:
+                check_same_network(net.architecture, settings.architecture)
+            else:  # weights that were set by hand before any fit
                 net = network_of(settings.architecture, self.coefs_, self.intercepts_)
 
             if held_out is None and settings.keeps_best:
@@ -149,8 +148,10 @@ class BaseMLP(TransformerMixin, Parameters, BaseEstimator):  # type: ignore[misc
 
     def _validate_held_out(
         self, X: Any, y: Any, sample_weight: Any, training: Checked, targets: Targets
-    ) -> Samples:
-        """Return what epochs are judged by, checked."""
+    ) -> Samples | None:
+        """Return what epochs are judged by, checked, if `fit` is given any."""
+        if not are_given(X, y, sample_weight):
+            return None
         columns, notation = training.columns, training.notation
         found = check_data(self, X, y, sample_weight, columns, notation, reset=False, suffix="_val")
         self._check_targets(found.y, targets, is_training=False)

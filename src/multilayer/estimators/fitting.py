@@ -94,10 +94,8 @@ def train_network(
     settings : Settings
     net : MLP
         What it starts from, left as it is.
-    data : Samples
-        What it is trained on.
-    held_out : Samples, optional
-        What its epochs are judged by.
+    data, held_out : Samples
+        What it is trained on, and what its epochs are judged by, if anything.
     past : Past
         What earlier trainings have left.
     random_state : numpy.random.RandomState
@@ -119,18 +117,18 @@ def train_network(
     solver = (type(optimizer).__name__, settings.with_torch)
     goes_on = settings.is_incremental and past.solver == solver
     convergence = Convergence(
-        tol=settings.tol,
-        patience=settings.patience,
-        monitor=settings.monitor,
+        settings,
         best=_best_before(settings, past),
         n_stalled=past.n_stalled,
-        learning_rate=optimizer.learning_rate if settings.schedule == "adaptive" else None,
         factor=past.rate_factor if goes_on else 1.0,
-        verbose=settings.verbose,
     )
     # L-BFGS's line search needs more than the 7 digits of float32.
     trained = net.copy(None if takes_steps else "float64")
-    work: Any = _twin(trained, settings.device) if settings.with_torch else trained
+    work: Any = trained
+    if settings.with_torch:
+        from multilayer.torch import MLP as TorchMLP
+
+        work = TorchMLP.from_numpy(trained, device=settings.device)
     rng = _generator(random_state)
     # scikit-learn's penalty is α/2 ‖W‖² over a batch's samples, or the sum of their weights.
     mass = batch_size * (1.0 if data.weight is None else float(data.weight.mean()))
@@ -153,7 +151,7 @@ def train_network(
             data.as_data(),
             n_epochs=settings.n_epochs,
             batch_size=batch_size if takes_steps else None,
-            shuffle=_Order(len(data), random_state) if settings.shuffle else False,
+            shuffle=_Order(len(data), random_state) if settings.shuffle and takes_steps else False,
             schedule=_schedule(settings, len(data), past, convergence, is_new=not goes_on),
             callbacks=[convergence, *settings.callbacks],
             rng=rng,
@@ -173,15 +171,15 @@ def train_network(
         twin = work.to_numpy()
         trained.set_weights(twin.weights)
         trained.set_state(twin.state)
-    left = _left_by(settings, past, convergence, len(data), is_judged=held_out is not None)
+    now = _now(settings, past, convergence, len(data), is_judged=held_out is not None)
     if takes_steps:
         state = {k: v for k, v in trainer.state().items() if not k.startswith("network.")}
-        left = replace(left, solver=solver, solver_state=state)
+        now = replace(now, solver=solver, solver_state=state)
     history = convergence.history
     return Outcome(
         trained if trained.dtype == net.dtype else trained.copy(net.dtype),
         history,
-        left,
+        now,
         warning_of(settings, data, history, divergence, convergence.best),
     )
 
@@ -203,13 +201,6 @@ def _best_before(settings: Settings, past: Past) -> float:
     if settings.monitor == "validation_loss" or past.best_loss is None:
         return math.inf
     return past.best_loss
-
-
-def _twin(net: MLP, device: str) -> Any:
-    """Return the same network on PyTorch."""
-    from multilayer.torch import MLP as TorchMLP
-
-    return TorchMLP.from_numpy(net, device=device)
 
 
 def _generator(random_state: np.random.RandomState) -> np.random.Generator:
@@ -240,10 +231,10 @@ def _judged_by(settings: Settings, held_out: Samples) -> dict[str, Any]:
     }
 
 
-def _left_by(
+def _now(
     settings: Settings, past: Past, convergence: Convergence, n_samples: int, *, is_judged: bool
 ) -> Past:
-    """Return what there is after a training, but for the solver's state."""
+    """Return the past of the next training, but for the solver's state."""
     history = convergence.history
     is_score = settings.monitor == "validation_score"
     validation: dict[str, Any] = {}

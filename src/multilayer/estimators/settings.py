@@ -26,14 +26,8 @@ SYNONYMS = {"logistic": "sigmoid"}
 SOLVERS = ("sgd", "adam", "lbfgs")
 """scikit-learn's."""
 SOLVER_PARAMETERS = (
-    "learning_rate_init",
-    "momentum",
-    "nesterovs_momentum",
-    "power_t",
-    "beta_1",
-    "beta_2",
-    "epsilon",
-)
+    "learning_rate_init", "momentum", "nesterovs_momentum", "power_t", "beta_1", "beta_2", "epsilon"
+)  # fmt: skip
 RATES = ("constant", "invscaling", "adaptive")
 LOSS_TOLERANCE = 1e7 * 2.220446049250313e-16
 """What SciPy's L-BFGS stops at by default, as scikit-learn has it."""
@@ -43,7 +37,7 @@ MONITORS = {False: "train_loss", True: "validation_score", "loss": "validation_l
 
 @dataclass(frozen=True)
 class Settings:
-    """What one fit does, as its parameters say.
+    """What one fit does. Fields that are not described are the parameters of the same name.
 
     Parameters
     ----------
@@ -59,25 +53,17 @@ class Settings:
     optimizer : Optimizer or LBFGS
     schedule : str, Schedule or None
         One that `train` knows, or scikit-learn's ``"invscaling"`` or ``"adaptive"``.
-    power_t : float
-        The exponent of ``"invscaling"``.
-    alpha, clip_norm, clip_value : float or None
-        Penalty and clipping.
     n_epochs : int
         At most.
-    batch_size : int or 'auto'
-    shuffle : bool
     is_incremental : bool
         Whether the solver's state goes on as it is.
     monitor : str
         What epochs are judged by; where samples are validated, the best one's weights are kept.
-    validation_fraction, tol, patience : float
-    verbose : bool
+    patience : float
+        How many epochs in a row may go without improvement.
     callbacks : tuple of Callback
     with_torch : bool
         Whether PyTorch trains.
-    device : str
-    precision : str or None
     """
 
     architecture: Architecture
@@ -86,21 +72,22 @@ class Settings:
     score: Callable[..., float]
     optimizer: Any
     schedule: str | Schedule | None
-    power_t: float
-    alpha: float
-    clip_norm: float | None
-    clip_value: float | None
     n_epochs: int
-    batch_size: Any
-    shuffle: bool
     is_incremental: bool
     monitor: str
-    validation_fraction: float
-    tol: float
     patience: float
-    verbose: bool
     callbacks: tuple[Callback, ...]
     with_torch: bool
+
+    alpha: float
+    batch_size: Any
+    shuffle: bool
+    power_t: float
+    tol: float
+    verbose: Any
+    validation_fraction: float
+    clip_norm: float | None
+    clip_value: float | None
     device: str
     precision: str | None
 
@@ -115,7 +102,7 @@ class Settings:
         *,
         is_incremental: bool,
     ) -> Self:
-        """Return the settings of an estimator's parameters.
+        """Return the settings that an estimator's parameters make together.
 
         Raises
         ------
@@ -126,36 +113,26 @@ class Settings:
         if is_incremental and p.early_stopping:
             msg = f"partial_fit does not support early_stopping={p.early_stopping!r}"
             raise InvalidArgumentError(msg)
-        architecture = _architecture(p, in_features, targets)
-        optimizer = _optimizer(p)
-        with_torch = _uses_torch(p)
-        if p.precision is not None and not optimizer.takes_steps:
+        optimizer: Any = _optimizer(p)
+        takes_steps = optimizer.takes_steps
+        if p.precision is not None and not takes_steps:
             _refuse(p, ["precision"], "L-BFGS, whose line search it would mislead")
-        return cls(
-            architecture=architecture,
-            targets=targets,
-            loss=loss,
-            score=score,
-            optimizer=optimizer,
-            schedule=_schedule(p, optimizer, is_incremental=is_incremental),
-            power_t=p.power_t,
-            alpha=p.alpha,
-            clip_norm=p.clip_norm,
-            clip_value=p.clip_value,
-            n_epochs=1 if is_incremental else p.max_iter,
-            batch_size=p.batch_size,
-            shuffle=bool(p.shuffle and optimizer.takes_steps),
-            is_incremental=is_incremental,
-            monitor=MONITORS[p.early_stopping],
-            validation_fraction=p.validation_fraction,
-            tol=p.tol,
-            patience=p.n_iter_no_change if p.early_stopping or optimizer.takes_steps else math.inf,
-            verbose=bool(p.verbose),
-            callbacks=(p.callbacks,) if isinstance(p.callbacks, Callback) else tuple(p.callbacks),
-            with_torch=with_torch,
-            device=p.device,
-            precision=p.precision,
-        )
+        made: dict[str, Any] = {
+            "architecture": _architecture(p, in_features, targets),
+            "targets": targets,
+            "loss": loss,
+            "score": score,
+            "optimizer": optimizer,
+            "schedule": _schedule(p, optimizer, is_incremental=is_incremental),
+            "n_epochs": 1 if is_incremental else p.max_iter,
+            "is_incremental": is_incremental,
+            "monitor": MONITORS[p.early_stopping],
+            "patience": p.n_iter_no_change if p.early_stopping or takes_steps else math.inf,
+            "callbacks": (p.callbacks,) if isinstance(p.callbacks, Callback) else (*p.callbacks,),
+            "with_torch": _uses_torch(p),
+        }
+        as_given = {f.name: getattr(p, f.name) for f in fields(cls) if f.name not in made}
+        return cls(**made, **as_given)
 
     @property
     def keeps_best(self) -> bool:
@@ -246,9 +223,8 @@ def _schedule(p: Any, optimizer: Any, *, is_incremental: bool) -> str | Schedule
     """
     rate, owner = p.learning_rate, type(p).__name__
     if isinstance(rate, str):
-        Names("learning_rate", [*RATES, *(n for n in SCHEDULES if n not in RATES)]).check(
-            rate, owner
-        )
+        names = [*RATES, *(name for name in SCHEDULES if name not in RATES)]
+        Names("learning_rate", names).check(rate, owner)
     if isinstance(rate, Schedule) or rate not in RATES:
         if not optimizer.takes_steps:
             _refuse(p, ["learning_rate"], "L-BFGS, which takes no steps of a batch")
@@ -259,20 +235,20 @@ def _schedule(p: Any, optimizer: Any, *, is_incremental: bool) -> str | Schedule
             )
             raise InvalidArgumentError(msg)
         return rate
-    if rate != "constant" and p.solver not in SOLVERS:
+    if rate == "constant":
+        return None
+    if p.solver not in SOLVERS:
         _refuse(p, ["learning_rate"], f"solver {p.solver!r}: only 'sgd' has {rate!r}")
-    return rate if rate != "constant" and p.solver == "sgd" else None
+    return rate if p.solver == "sgd" else None
 
 
 def _uses_torch(p: Any) -> bool:
     """Return whether PyTorch trains: where it is named, or a device or precision needs it."""
-    needs_torch = {
-        "device": p.device not in ("auto", "cpu"),
-        "precision": p.precision is not None,
-    }
+    needing = ["device"] if p.device not in ("auto", "cpu") else []
+    needing += ["precision"] if p.precision is not None else []
     if p.engine == "numpy":
-        _refuse(p, [name for name, needed in needs_torch.items() if needed], "engine 'numpy'")
-    return bool(p.engine == "torch" or (p.engine == "auto" and any(needs_torch.values())))
+        _refuse(p, needing, "engine 'numpy'")
+    return p.engine == "torch" or bool(needing)
 
 
 def _changed(p: Any, names: Iterable[str]) -> dict[str, Any]:

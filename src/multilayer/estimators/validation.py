@@ -23,7 +23,7 @@ from multilayer.errors import InvalidArgumentError, InvalidDataError
 from multilayer.estimators.targets import numbers_of_targets, plain_targets
 from multilayer.model import Columns
 
-__all__ = ["Checked", "check_data", "check_given_together", "check_same_columns", "check_samples"]
+__all__ = ["Checked", "are_given", "check_data", "check_same_columns", "check_samples"]
 
 Array = npt.NDArray[Any]
 
@@ -131,15 +131,18 @@ def check_samples(estimator: Any, X: Any, columns: Columns | None) -> Any:
     return _validated(estimator, X, reset=False)
 
 
-def check_given_together(X_val: Any, y_val: Any, sample_weight_val: Any) -> None:
-    """Raise if validation samples lack their targets, or the other way round."""
-    if X_val is None and y_val is None and sample_weight_val is not None:
-        msg = "sample_weight_val of fit must be given with X_val and y_val"
-        raise InvalidArgumentError(msg)
+def are_given(X_val: Any, y_val: Any, sample_weight_val: Any) -> bool:
+    """Return whether there are validation samples; raise if there is but a part of them."""
+    if X_val is None and y_val is None:
+        if sample_weight_val is not None:
+            msg = "sample_weight_val of fit must be given with X_val and y_val"
+            raise InvalidArgumentError(msg)
+        return False
     for name, other, value in (("X_val", "y_val", X_val), ("y_val", "X_val", y_val)):
-        if value is None and (X_val is not None or y_val is not None):
+        if value is None:
             msg = f"{name} of fit must be given with {other}; got None"
             raise InvalidArgumentError(msg)
+    return True
 
 
 def _validated(
