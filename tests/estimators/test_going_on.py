@@ -10,7 +10,7 @@ from scipy.sparse import csr_array
 from scipy.sparse import random as random_sparse
 from sklearn import neural_network as theirs
 from sklearn.datasets import load_diabetes, load_iris
-from sklearn.exceptions import ConvergenceWarning, NotFittedError
+from sklearn.exceptions import ConvergenceWarning, DataConversionWarning, NotFittedError
 from sklearn.preprocessing import StandardScaler
 
 import multilayer as ours
@@ -161,6 +161,16 @@ def test_written_weights_may_be_each_others():
     np.testing.assert_array_equal(model.network_.weights[0][0].T, second[::-1])
 
 
+def test_weights_set_by_hand_are_trained_by_fit_and_partial_fit_alike():
+    models = [MLPClassifier((), warm_start=True, max_iter=1, random_state=0) for _ in range(2)]
+    for model in models:
+        model.coefs_, model.intercepts_ = [np.ones((4, 3))], [np.zeros(3)]
+    first, second = models[0].fit(X, y), models[1].partial_fit(X, y, classes=[0, 1, 2])
+    np.testing.assert_array_equal(first.coefs_[0], second.coefs_[0])
+    assert 0 < np.abs(first.coefs_[0] - 1).max() < 0.01
+    assert first.n_features_in_ == second.n_features_in_ == 4
+
+
 def test_a_warm_start_with_early_stopping_judges_its_own_epochs():
     model = MLPClassifier(8, early_stopping=True, warm_start=True, max_iter=40, random_state=0)
     model.fit(X, y, X_val=X[:10], y_val=y[:10])
@@ -242,6 +252,18 @@ def test_classes_weigh_in_validation_samples_too():
 def test_bad_class_weights_are_named(weights, message):
     with pytest.raises(ValueError, match=message):
         MLPClassifier(4, **weights).fit(X, y)
+
+
+def test_a_column_of_targets_is_taken_with_scikit_learns_warning_at_the_users_line():
+    said = []
+    for package in (ours, theirs):
+        model = package.MLPClassifier(4, max_iter=2, random_state=0)
+        with pytest.warns(DataConversionWarning, match="column-vector") as caught:
+            model.fit(X, y[:, None])
+        said.append(str(caught[0].message))
+        if package is ours:
+            assert caught[0].filename == __file__
+    assert said[0] == said[1]
 
 
 @pytest.mark.parametrize(

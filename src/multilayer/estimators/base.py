@@ -1,46 +1,39 @@
 """What classifier and regressor share: fitting, going on with it, and predicting."""
 
+import math
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from copy import copy
-from typing import Any, ClassVar, Self
+from typing import Any, Self
 
 import numpy as np
 import numpy.typing as npt
-from scipy.sparse import issparse
 from sklearn.base import BaseEstimator, TransformerMixin
-from sklearn.utils import check_random_state, column_or_1d
+from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
 from multilayer import checks, forks
-from multilayer.architecture import Architecture
 from multilayer.caller import warn
 from multilayer.data import TableWarning
-from multilayer.data.notation import Notation
-from multilayer.errors import InvalidArgumentError, InvalidDataError
-from multilayer.estimators.fitting import Job, Samples, as_samples, forget_results, set_aside
+from multilayer.estimators.fitting import Outcome, Past, train_network
 from multilayer.estimators.html import fitted_html
 from multilayer.estimators.information import described, information_of
-from multilayer.estimators.settings import (
-    CONSTRAINTS,
-    NAMES,
-    check_same_network,
-    make_architecture,
-    make_initializer,
-)
+from multilayer.estimators.parameters import Parameters
+from multilayer.estimators.samples import as_samples, set_aside
+from multilayer.estimators.settings import NAMES, Settings, check_same_network
 from multilayer.estimators.validation import (
+    Checked,
+    are_given,
+    check_data,
     check_same_columns,
-    numbers_of_targets,
-    plain_targets,
-    table_of,
-    validated,
+    check_samples,
 )
-from multilayer.estimators.weights import take_weights, views_of
+from multilayer.estimators.weights import network_of, new_network, take_weights, views_of
 from multilayer.files import export_onnx, save_model
 from multilayer.model import Columns, Model, Numbers, Targets
 from multilayer.numpy import MLP, Loss
-from multilayer.training import Metric
+from multilayer.samples import Data
 
 __all__ = ["BaseMLP"]
 
@@ -50,94 +43,29 @@ Array = npt.NDArray[Any]
 forks.hold(check_random_state(None)._bit_generator.lock)
 
 
-class BaseMLP(TransformerMixin, BaseEstimator):  # type: ignore[misc]
+class BaseMLP(TransformerMixin, Parameters, BaseEstimator):  # type: ignore[misc]
     """A multilayer perceptron with scikit-learn's protocol.
 
     It holds no arithmetic: a `multilayer.numpy.MLP` computes, `multilayer.training.train` trains
     it, or its twin on PyTorch, and a `multilayer.model.Targets` says what outputs mean.
     """
 
-    hidden_layer_sizes: Any
-    activation: Any
-    solver: Any
-    alpha: float
-    batch_size: Any
-    learning_rate: Any
-    learning_rate_init: float
-    power_t: float
-    max_iter: int
-    shuffle: bool
-    random_state: Any
-    tol: float
-    verbose: Any
-    warm_start: bool
-    momentum: float
-    nesterovs_momentum: bool
-    early_stopping: Any
-    validation_fraction: float
-    beta_1: float
-    beta_2: float
-    epsilon: float
-    n_iter_no_change: float
-    max_fun: int
-    dropout: Any
-    normalization: Any
-    clip_norm: Any
-    clip_value: Any
-    columns: Any
-    callbacks: Any
-    engine: str
-    device: Any
-    precision: Any
-
-    _parameter_constraints: ClassVar[dict[str, list[Any]]] = CONSTRAINTS
-
-    def _store(self, parameters: dict[str, Any]) -> None:
-        """Keep the arguments of `__init__` as they came."""
-        for name, value in parameters.items():
-            if name not in ("self", "__class__"):
-                setattr(self, name, value)
+    _targets: Any
+    """What the outputs mean; of the kind that `_targets_of` returns."""
 
     # What classifier and regressor each have their own of ----------------------------------
 
-    _columns: Columns | None = None
-    _kinds: Any = None
-    """The parameter `columns` of the fit that `_columns` is of."""
-    _notation: Notation | None = None
-    """How targets that are text write their numbers."""
-    _targets: Targets
-    _targets_are_numbers: ClassVar[bool]
-
-    def _take_targets(self, y: Array, *, reset: bool, incremental: bool) -> None:
-        """Decide by checked targets what `_targets` is, or raise if they do not go on with it."""
+    def _targets_of(self, found: Checked) -> Targets:
+        """Return what targets mean to a network that begins with them, or raise."""
         raise NotImplementedError
 
-    def _check_targets(self, y: Array) -> None:
-        """Raise if targets to validate on are not of the kind that is trained on."""
+    def _check_targets(self, y: Array, targets: Any, *, is_training: bool) -> None:
+        """Raise if a network with such targets cannot be trained on these, or judged by them."""
         raise NotImplementedError
 
-    def _loss(self) -> Loss:
+    def _loss_and_score(self, targets: Targets) -> tuple[Loss, Callable[..., float]]:
+        """Return what is minimised, and what validation samples are scored by."""
         raise NotImplementedError
-
-    def _score_metric(self, weight: Array | None) -> Metric:
-        """Return the validation score of coded targets."""
-        raise NotImplementedError
-
-    def _weights(self, X: Any, y: Any, sample_weight: Any, name: str) -> Array | None:
-        """Return one weight a sample, or None."""
-        raise NotImplementedError
-
-    def _strata(self, targets: Array) -> Array | None:
-        """Return what a validation part is stratified by."""
-        return None
-
-    def _are_alone(self, targets: Array) -> Array:
-        """Return which samples are the only ones of their class."""
-        return np.zeros(len(targets), dtype=bool)
-
-    def _advice(self, targets: Array) -> str:
-        """Return what may keep a training on these coded targets from its end; else nothing."""
-        return ""
 
     # Fitting -------------------------------------------------------------------------------
 
@@ -161,168 +89,122 @@ class BaseMLP(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         y_val: Any = None,
         sample_weight_val: Any = None,
         *,
-        incremental: bool = False,
+        targets: Targets | None = None,
+        is_incremental: bool = False,
     ) -> Self:
+        """Train, as `fit` or as `partial_fit`, which may know the targets beforehand."""
         with self._all_or_nothing(), checks.renamed(NAMES, type(self).__name__):
-            if incremental and self.early_stopping:
-                msg = f"partial_fit does not support early_stopping={self.early_stopping!r}"
-                raise InvalidArgumentError(msg)
-            is_first = self._is_first(incremental)
-            X, y = self._validate(X, y, reset=is_first, incremental=incremental)
-            if is_first and incremental and self._columns is not None:
-                n = len(y)
+            has_weights = hasattr(self, "coefs_") and hasattr(self, "intercepts_")
+            is_anew = not has_weights or not (self.warm_start or is_incremental)
+            goes_on = hasattr(self, "_net") and not is_anew
+            found, targets = self._validate(X, y, sample_weight, targets, goes_on=goes_on)
+            data = Data(as_samples(found.X), targets.encode(found.y), found.weight)
+            if is_incremental and not goes_on and found.columns is not None:
+                n = data.n_samples
                 msg = (
                     f"partial_fit decided what the columns of X hold from its first {n:,} "
                     "rows; categories that first appear later count as unknown"
                 )
                 warn(TableWarning(msg, ()))
-            weight = self._weights(X, y, sample_weight, "sample_weight")
-            data = Samples(X, self._targets.encode(y), weight)
-            self._data = None if incremental else described(as_samples(X), y, self.n_features_in_)
+            held_out = self._validate_held_out(X_val, y_val, sample_weight_val, found, targets)
+
+            loss, score = self._loss_and_score(targets)
+            n_inputs = found.X.shape[1]
+            settings = Settings.of(
+                self, n_inputs, targets, loss, score, is_incremental=is_incremental
+            )
+
             random_state = check_random_state(self.random_state)
-            architecture = make_architecture(self, X.shape[1], self._targets)
-            if is_first:
-                self._initialize(architecture, X.dtype, random_state)
-            data, held_out = self._hold_out(data, X_val, y_val, sample_weight_val, random_state)
-            net = self._network(architecture)
-            job = Job(self, net, data, held_out, random_state, incremental=incremental)
-            job.train()
-            job.finish()
-            job.warn()
+            past = self._past if goes_on else Past()
+            if is_anew:
+                net = new_network(settings.architecture, found.X.dtype, random_state)
+            elif goes_on:
+                net = self._network()
+                check_same_network(net.architecture, settings.architecture)
+            else:  # weights that were set by hand before any fit
+                net = network_of(settings.architecture, self.coefs_, self.intercepts_)
+
+            if held_out is None and settings.keeps_best:
+                data, held_out = set_aside(data, settings, random_state)
+            outcome = train_network(settings, net, data, held_out, past, random_state)
+
+            self._take(found, settings, outcome)
+            if outcome.warning is not None:
+                warn(outcome.warning)
         return self
 
-    def _is_first(self, incremental: bool) -> bool:
-        """Return whether a fit begins with new weights."""
-        has_weights = hasattr(self, "coefs_") and hasattr(self, "intercepts_")
-        return not has_weights or not (self.warm_start or incremental)
-
     def _validate(
-        self,
-        X: Any,
-        y: Any,
-        *,
-        reset: bool,
-        incremental: bool = False,
-        is_training: bool = True,
-    ) -> tuple[Any, Array]:
-        """Return samples and targets, to train on or to validate on, checked."""
-        names = ("X", "y") if is_training else ("X_val", "y_val")
-        y = plain_targets(y, names[1], are_numbers=self._targets_are_numbers)
-        X, y = self._validate_samples(X, y, reset=reset, names=names)
-        is_sparse = issparse(y)
-        y = y.toarray() if is_sparse else y
-        if y.ndim == 2 and y.shape[1] == 1:
-            y = column_or_1d(y, warn=True)
-        if is_training:
-            self._take_targets(y, reset=reset, incremental=incremental)
-            self._has_sparse_targets = is_sparse
-        else:
-            self._check_targets(y)
-        return X, y
+        self, X: Any, y: Any, sample_weight: Any, targets: Targets | None, *, goes_on: bool
+    ) -> tuple[Checked, Targets]:
+        """Return what to train on, checked, and what its targets mean."""
+        columns = None
+        if goes_on:
+            columns, targets = self._columns, targets or self._targets
+            check_same_columns(columns, self._kinds, self.columns)
+        notation = getattr(targets, "notation", None)
+        found = check_data(self, X, y, sample_weight, columns, notation, reset=not goes_on)
+        if targets is None:
+            return found, self._targets_of(found)
+        self._check_targets(found.y, targets, is_training=True)
+        return found, targets
 
-    def _validate_samples(self, X: Any, y: Any, *, reset: bool, names: tuple[str, str]) -> Any:
-        """Return samples as the network's inputs, and targets, checked by themselves."""
-        settings: dict[str, Any] = {"multi_output": True, "y_numeric": self._targets_are_numbers}
-        if reset:
-            self._columns, self._kinds = None, copy(self.columns)
-        else:
-            check_same_columns(self._columns, self._kinds, self.columns)
-        if self.columns is None and isinstance(X, np.ma.MaskedArray) and np.ma.is_masked(X):
-            msg = f"{names[0]} must not have masked entries: fill them, or take columns='auto'"
-            raise InvalidDataError(msg)
-        table = None
-        if self.columns is not None:
-            table = table_of(self, X, reset=reset, name=names[0])
-            columns = self._columns
-            if columns is None:
-                kinds = None if self.columns == "auto" else self.columns
-                columns = self._columns = Columns.of(table, kinds, names[0])
-            X = columns.encode(table, names[0])
-            settings["is_encoded"] = True
-        if self._targets_are_numbers:
-            known = None if reset else self._notation
-            y, self._notation = numbers_of_targets(y, names[1], known, table)
-        return validated(self, X, y, reset=reset, names=names, **settings)
+    def _validate_held_out(
+        self, X: Any, y: Any, sample_weight: Any, training: Checked, targets: Targets
+    ) -> Data | None:
+        """Return what epochs are judged by, checked, if `fit` is given any."""
+        if not are_given(X, y, sample_weight):
+            return None
+        columns, notation = training.columns, training.notation
+        found = check_data(self, X, y, sample_weight, columns, notation, reset=False, suffix="_val")
+        self._check_targets(found.y, targets, is_training=False)
+        return Data(as_samples(found.X), targets.encode(found.y), found.weight)
 
-    def _initialize(
-        self, architecture: Architecture, dtype: Any, random_state: np.random.RandomState
-    ) -> None:
-        """Draw first weights, and forget what an earlier fit has left."""
-        # A RandomState and a Generator draw the same real numbers of the same bits.
-        rng = np.random.Generator(random_state._bit_generator)
-        net = MLP(architecture, dtype=dtype, initializer=make_initializer(architecture), rng=rng)
-        forget_results(self)
-        self._show_weights(net)
+    def _take(self, found: Checked, settings: Settings, outcome: Outcome) -> None:
+        """Take over what a training has come to, under scikit-learn's names."""
+        self._columns, self._kinds = found.columns, copy(self.columns)  # which the user may change
+        self._targets, self._has_sparse_targets = settings.targets, found.is_sparse
+        if hasattr(settings.targets, "classes"):
+            self.classes_ = settings.targets.classes
+        self._loss = settings.loss
+        self._data = None
+        if not settings.is_incremental:
+            self._data = described(as_samples(found.X), found.y, self.n_features_in_)
 
-    def _show_weights(self, net: MLP) -> None:
-        """Take over a network, and show its weights under scikit-learn's names."""
-        self._net = net
-        self.coefs_, self.intercepts_ = views_of(net)
-        a = net.architecture
-        self.n_layers_ = len(a.hidden_features) + 2
-        self.n_outputs_ = a.out_features
-        self.out_activation_ = "logistic" if a.output == "sigmoid" else a.output
+        self._net, architecture = outcome.net, outcome.net.architecture
+        self.coefs_, self.intercepts_ = views_of(outcome.net)
+        self.n_layers_ = len(architecture.hidden_features) + 2
+        self.n_outputs_ = architecture.out_features
+        is_logistic = architecture.output == "sigmoid"
+        self.out_activation_ = "logistic" if is_logistic else architecture.output
 
-    def _network(self, architecture: Architecture | None = None) -> MLP:
+        self.history_ = outcome.history
+        self.n_iter_ = outcome.history.n_epochs
+        self.loss_ = outcome.history.get("train_loss", [math.nan])[-1]
+
+        self._past = past = outcome.past
+        self.t_ = past.t
+        self.loss_curve_ = past.loss_curve
+        self.best_loss_, self.best_validation_score_ = past.best_loss, past.best_validation_score
+        self.validation_scores_ = past.validation_scores
+        self.validation_loss_curve_ = past.validation_loss_curve
+        self._no_improvement_count = past.n_stalled  # scikit-learn's own tests read it
+
+    def _network(self) -> MLP:
         """Return the network, with whatever has been written to `coefs_` and `intercepts_`."""
-        net = getattr(self, "_net", None)
-        if net is None:  # weights that were set by hand
-            assert architecture is not None  # who predicts has been asked whether there is a fit
-            self._initialize_from_weights(architecture)
-            net = self._net
-        if architecture is not None:
-            check_same_network(net.architecture, architecture)
-        if take_weights(net, self.coefs_, self.intercepts_):
-            self.coefs_, self.intercepts_ = views_of(net)
-        return net
-
-    def _initialize_from_weights(self, architecture: Architecture) -> None:
-        """Build the network of weights that were set by hand before any fit."""
-        coefs, intercepts = self.coefs_, self.intercepts_
-        is_single = all(np.asarray(W).dtype == np.float32 for W in coefs)
-        dtype = np.float32 if is_single else np.float64
-        self._initialize(architecture, dtype, np.random.RandomState(0))
-        self.coefs_, self.intercepts_ = coefs, intercepts
-
-    def _hold_out(
-        self,
-        data: Samples,
-        X_val: Any,
-        y_val: Any,
-        weight: Any,
-        random_state: np.random.RandomState,
-    ) -> tuple[Samples, Samples | None]:
-        """Return what is trained on, and what epochs are judged by: given, or set aside."""
-        if X_val is None and y_val is None:
-            if weight is not None:
-                msg = "sample_weight_val of fit must be given with X_val and y_val"
-                raise InvalidArgumentError(msg)
-            if not self.early_stopping:
-                return data, None
-            strata, kept = self._strata(data.targets), np.zeros(len(data), dtype=bool)
-            if self.early_stopping == "loss":  # with True it is refused, as by scikit-learn
-                kept = self._are_alone(data.targets)
-            return set_aside(data, self.validation_fraction, strata, random_state, kept=kept)
-        for name, other, value in (("X_val", "y_val", X_val), ("y_val", "X_val", y_val)):
-            if value is None:
-                msg = f"{name} of fit must be given with {other}; got None"
-                raise InvalidArgumentError(msg)
-        X, y = self._validate(X_val, y_val, reset=False, is_training=False)
-        weight = self._weights(X, y, weight, "sample_weight_val")
-        return data, Samples(X, self._targets.encode(y), weight)
+        if take_weights(self._net, self.coefs_, self.intercepts_):
+            self.coefs_, self.intercepts_ = views_of(self._net)
+        return self._net
 
     # Predicting ----------------------------------------------------------------------------
 
-    def _outputs(self, X: Any) -> Array:
-        samples = self._checked(X)
-        return self._network()(samples)
-
-    def _checked(self, X: Any) -> Any:
-        """Return samples to predict, checked."""
+    def _inputs(self, X: Any) -> Any:
+        """Return samples to predict, checked, as the network's inputs."""
         check_is_fitted(self)
-        if self._columns is not None:
-            return self._columns.encode(table_of(self, X, reset=False))
-        return as_samples(validated(self, X, reset=False))
+        return as_samples(check_samples(self, X, self._columns))
+
+    def _outputs(self, X: Any) -> Array:
+        inputs = self._inputs(X)
+        return self._network()(inputs)
 
     def transform(self, X: Any) -> Array:
         """Return ψ(x), the last hidden layer's output: the features that have been learned.
@@ -335,8 +217,8 @@ class BaseMLP(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         -------
         features : array of shape (n_samples, width of the last hidden layer)
         """
-        samples = self._checked(X)
-        return self._network().features(samples)
+        inputs = self._inputs(X)
+        return self._network().features(inputs)
 
     def get_feature_names_out(self, input_features: Any = None) -> Array:
         """Return the names of `transform`'s columns.

@@ -1,14 +1,15 @@
 """MLPClassifier: classes and labels."""
 
-from functools import partial
-from typing import Any, ClassVar, Self
+from collections.abc import Callable
+from dataclasses import KW_ONLY, dataclass, field
+from typing import Any, Self
 
 import numpy as np
 import numpy.typing as npt
 from scipy.sparse import csr_matrix
 from sklearn.base import ClassifierMixin, _fit_context
 from sklearn.metrics import accuracy_score
-from sklearn.utils._param_validation import Interval, Real, StrOptions
+from sklearn.utils._param_validation import StrOptions
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.multiclass import (
     _check_partial_fit_first_call,
@@ -18,15 +19,14 @@ from sklearn.utils.multiclass import (
 )
 from sklearn.utils.validation import check_is_fitted
 
-from multilayer.data.split import are_alone
 from multilayer.errors import InvalidArgumentError, InvalidDataError
 from multilayer.estimators.base import BaseMLP
-from multilayer.estimators.documentation import documented
+from multilayer.estimators.parameters import ACTIVATION, SHARE, WIDTHS, documented, says
 from multilayer.estimators.settings import check_takes_steps
-from multilayer.estimators.validation import checked_weights, plain_targets
-from multilayer.model import Classes, ClassGroups, Labels
+from multilayer.estimators.targets import plain_targets
+from multilayer.estimators.validation import Checked
+from multilayer.model import Classes, ClassGroups, Labels, Targets
 from multilayer.numpy import Loss
-from multilayer.training import Metric
 from multilayer.training.metrics import accuracy
 
 __all__ = ["MLPClassifier"]
@@ -35,6 +35,7 @@ Array = npt.NDArray[Any]
 
 
 @documented
+@dataclass(eq=False, repr=False)
 class MLPClassifier(ClassifierMixin, BaseMLP):  # type: ignore[misc]
     """A multilayer perceptron that classifies: scikit-learn's, and what its users ask for.
 
@@ -45,10 +46,6 @@ class MLPClassifier(ClassifierMixin, BaseMLP):  # type: ignore[misc]
     Parameters
     ----------
     {parameters}
-    class_weight : dict, 'balanced', list of dict or None, default=None
-        What the samples of each class count; ``'balanced'`` makes all classes count the same.
-    label_smoothing : float, default=0.0
-        ε of [0, 1): targets become (1 − ε) t + ε/K over K classes.
 
     Attributes
     ----------
@@ -70,57 +67,16 @@ class MLPClassifier(ClassifierMixin, BaseMLP):  # type: ignore[misc]
     array([0, 0])
     """
 
-    class_weight: Any
-    label_smoothing: float
-    classes_: Any
-    _targets: Any
-    _targets_are_numbers = False
-
-    _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
-        **BaseMLP._parameter_constraints,
-        "class_weight": [dict, list, StrOptions({"balanced"}), None],
-        "label_smoothing": [Interval(Real, 0, 1, closed="left")],
-    }
-
-    def __init__(
-        self,
-        hidden_layer_sizes: Any = (100,),
-        activation: Any = "relu",
-        *,
-        solver: Any = "adam",
-        alpha: float = 0.0001,
-        batch_size: Any = "auto",
-        learning_rate: Any = "constant",
-        learning_rate_init: float = 0.001,
-        power_t: float = 0.5,
-        max_iter: int = 200,
-        shuffle: bool = True,
-        random_state: Any = None,
-        tol: float = 1e-4,
-        verbose: Any = False,
-        warm_start: bool = False,
-        momentum: float = 0.9,
-        nesterovs_momentum: bool = True,
-        early_stopping: Any = False,
-        validation_fraction: float = 0.1,
-        beta_1: float = 0.9,
-        beta_2: float = 0.999,
-        epsilon: float = 1e-8,
-        n_iter_no_change: float = 10,
-        max_fun: int = 15000,
-        dropout: Any = 0.0,
-        normalization: Any = None,
-        clip_norm: Any = None,
-        clip_value: Any = None,
-        columns: Any = None,
-        callbacks: Any = (),
-        engine: str = "auto",
-        device: Any = "auto",
-        precision: Any = None,
-        class_weight: Any = None,
-        label_smoothing: float = 0.0,
-    ) -> None:
-        self._store(locals())
+    # fmt: off
+    hidden_layer_sizes: Any = field(default=(100,), metadata=WIDTHS)
+    activation: Any = field(default="relu", metadata=ACTIVATION)
+    _: KW_ONLY
+    class_weight: Any = field(default=None, metadata=says(
+        "dict, 'balanced', list of dict or None", [dict, list, StrOptions({"balanced"}), None], """
+        What the samples of each class count; ``'balanced'`` makes all classes count the same."""))
+    label_smoothing: float = field(default=0.0, metadata=says("float", SHARE, """
+        ε of [0, 1): targets become (1 − ε) t + ε/K over K classes."""))
+    # fmt: on
 
     @_fit_context(prefer_skip_nested_validation=True)  # type: ignore[untyped-decorator]
     def fit(
@@ -183,11 +139,12 @@ class MLPClassifier(ClassifierMixin, BaseMLP):  # type: ignore[misc]
                     "classes: begin with fit"
                 )
                 raise InvalidArgumentError(msg)
+            targets: Targets | None = None
             known = isinstance(getattr(self, "classes_", None), list)
             if not known and _check_partial_fit_first_call(self, classes):
                 is_labels = kind.startswith("multilabel")
-                self._targets = Labels(len(self.classes_)) if is_labels else Classes(self.classes_)
-            return self._fit(X, y, sample_weight, incremental=True)
+                targets = Labels(len(self.classes_)) if is_labels else Classes(self.classes_)
+            return self._fit(X, y, sample_weight, targets=targets, is_incremental=True)
 
     def predict(self, X: Any) -> Any:
         """Return the most probable class of each sample, or its labels; sparse if those were."""
@@ -222,66 +179,42 @@ class MLPClassifier(ClassifierMixin, BaseMLP):  # type: ignore[misc]
         measure = accuracy if isinstance(self.classes_, list) else accuracy_score
         return float(measure(y, predicted, sample_weight=sample_weight))
 
-    def _take_targets(self, y: Array, *, reset: bool, incremental: bool) -> None:
-        if not hasattr(self, "classes_") or not (self.warm_start or incremental):
-            self._targets = _targets_of(y)
-            self.classes_ = self._targets.classes
-        elif self.warm_start and not isinstance(self.classes_, list):
-            self._check_same(y)
-        else:
-            self._check_targets(y)
+    def _targets_of(self, found: Checked) -> Targets:
+        y = found.y
+        if y.ndim == 1:
+            check_classification_targets(y)
+            return Classes(unique_labels(y))
+        if y.dtype.kind in "biuf" and np.isin(y, (0, 1)).all():
+            return Labels(y.shape[1])
+        columns = [np.array(column.tolist()) for column in y.T]  # each of a type of its own
+        for column in columns:
+            check_classification_targets(column)
+        return ClassGroups([np.unique(column) for column in columns])
 
-    def _check_same(self, y: Array) -> None:
-        """Raise if these are not the classes of the fit before."""
-        classes = unique_labels(y)
-        if set(classes) != set(self.classes_):
-            msg = (
-                "warm_start can only be used where `y` has the same classes as in the previous "
-                f"call to fit. Previously got {self.classes_}, `y` has {classes}"
-            )
-            raise InvalidDataError(msg)
-
-    def _check_targets(self, y: Array) -> None:
-        if isinstance(self.classes_, list):
+    def _check_targets(self, y: Array, targets: Any, *, is_training: bool) -> None:
+        if isinstance(targets.classes, list):
             return  # encoding refuses what is not among them
-        classes = unique_labels(y)
-        if len(np.setdiff1d(classes, self.classes_, assume_unique=True)):
+        before, classes = targets.classes, unique_labels(y)
+        if is_training and self.warm_start:
+            if set(classes) != set(before):
+                msg = (
+                    "warm_start can only be used where `y` has the same classes as in the previous "
+                    f"call to fit. Previously got {before}, `y` has {classes}"
+                )
+                raise InvalidDataError(msg)
+        elif len(np.setdiff1d(classes, before, assume_unique=True)):
             msg = (
-                "`y` has classes not in `self.classes_`. `self.classes_` has "
-                f"{self.classes_}. 'y' has {classes}."
+                f"`y` has classes not in `self.classes_`. `self.classes_` has {before}. 'y' has "
+                f"{classes}."
             )
             raise InvalidDataError(msg)
 
-    def _loss(self) -> Loss:
-        return self._targets.loss(self.label_smoothing)
-
-    def _weights(self, X: Any, y: Any, sample_weight: Any, name: str) -> Array | None:
-        return checked_weights(X, y, sample_weight, self.class_weight, name)
-
-    def _score_metric(self, weight: Array | None) -> Metric:
-        return Metric(partial(accuracy, sample_weight=weight), higher_is_better=True)
-
-    def _strata(self, targets: Array) -> Array | None:
-        is_binary = self._targets.has_one_class and self._targets.out_features == 1
-        return targets.astype(bool) if is_binary else None
-
-    def _are_alone(self, targets: Array) -> Array:
-        return are_alone(targets) if self._targets.has_one_class else super()._are_alone(targets)
+    def _loss_and_score(self, targets: Targets) -> tuple[Loss, Callable[..., float]]:
+        loss = targets.loss(self.label_smoothing)
+        assert loss is not None  # every kind of classes has one
+        return loss, accuracy
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
         tags.classifier_tags.multi_label = True
         return tags
-
-
-def _targets_of(y: Array) -> Any:
-    """Return what checked targets are: classes, labels, or several targets with classes."""
-    if y.ndim == 1:
-        check_classification_targets(y)
-        return Classes(unique_labels(y))
-    if y.dtype.kind in "biuf" and np.isin(y, (0, 1)).all():
-        return Labels(y.shape[1])
-    columns = [np.array(column.tolist()) for column in y.T]  # each of a type of its own
-    for column in columns:
-        check_classification_targets(column)
-    return ClassGroups([np.unique(column) for column in columns])

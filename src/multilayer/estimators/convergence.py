@@ -3,10 +3,11 @@
 import math
 from dataclasses import dataclass
 
+from multilayer.estimators.settings import Settings
 from multilayer.numpy.schedules import Plateau, Schedule
-from multilayer.training import Callback, Run
+from multilayer.training import Callback, History, Run
 
-__all__ = ["Convergence", "InverseScalingByEpoch", "RateOf"]
+__all__ = ["Convergence", "InverseScalingByEpoch"]
 
 LEAST_RATE = 1e-6
 """The learning rate from which ``"adaptive"`` stops instead of going lower."""
@@ -20,53 +21,38 @@ JUDGED = {
 
 
 class Convergence(Callback):
-    """Stops after epochs without improvement by more than a tolerance; tells of each epoch.
+    """Stops after epochs without improvement by more than a tolerance, and prints epochs.
 
     The best so far counts, improvements below the tolerance included.
 
     Parameters
     ----------
-    tol : float
-        An improvement is one by at least this.
-    patience : float
-        How many epochs in a row may go without; more of them end the training. ``inf`` never does.
-    monitor : {"train_loss", "validation_loss", "validation_score"}
-        What has to improve: a loss downwards, the score upwards. Of what is validated the best
-        epoch's weights are kept.
+    settings : Settings
+        What epochs are judged by, and for how long they may go without improvement. With its
+        schedule ``"adaptive"`` the rate is divided by 5 instead of stopping, down to 10⁻⁶.
     best : float
         The best of an earlier training that this one goes on with.
     n_stalled : int
         How many epochs have gone by without improvement.
-    learning_rate : float, optional
-        Where it is given, the rate is divided by 5 instead of stopping, down to 10⁻⁶; `factor` is
-        what is left of it.
     factor : float
-        What an earlier training has left of it.
-    verbose : bool
-        Whether lines are printed, scikit-learn's.
+        What is left of the learning rate.
+
+    Attributes
+    ----------
+    history : History
+        The training's, also of one that ends in an error.
     """
 
-    def __init__(
-        self,
-        *,
-        tol: float,
-        patience: float,
-        monitor: str,
-        best: float,
-        n_stalled: int = 0,
-        learning_rate: float | None = None,
-        factor: float = 1.0,
-        verbose: bool = False,
-    ) -> None:
-        self.tol, self.patience = tol, patience
-        self.monitor = monitor
-        self.best, self.n_stalled = best, n_stalled
-        self.learning_rate, self.factor = learning_rate, factor
-        self.verbose = verbose
+    def __init__(self, settings: Settings, *, best: float, n_stalled: int, factor: float) -> None:
+        self.settings = settings
+        self.best, self.n_stalled, self.factor = best, n_stalled, factor
+        self.history = History()
 
     def on_train_begin(self, run: Run) -> None:
         """Have the best weights kept, if it is they that count."""
-        run.keep_best = self.monitor != "train_loss"
+        self.history = run.history
+        run.factor = self.factor
+        run.keep_best = self.settings.keeps_best
 
     def on_epoch_end(self, run: Run) -> None:
         """Judge the epoch."""
@@ -74,48 +60,40 @@ class Convergence(Callback):
         self._say(f"Iteration {run.epoch}, loss = {loss:.8f}")
         if "validation_score" in run.history:
             self._say(f"Validation score: {run.history['validation_score'][-1]:f}")
-        value = run.history[self.monitor][-1]
-        if self.monitor == "validation_score":
-            has_improved = value >= self.best + self.tol
+        monitor, tol = self.settings.monitor, self.settings.tol
+        value = run.history[monitor][-1]
+        if monitor == "validation_score":
+            has_improved = value >= self.best + tol
             self.best = max(value, self.best)
         else:
-            has_improved = value <= self.best - self.tol
+            has_improved = value <= self.best - tol
             self.best = min(value, self.best)
         self.n_stalled = 0 if has_improved else self.n_stalled + 1
-        if self.n_stalled > self.patience:
+        if self.n_stalled > self.settings.patience:
             self._end(run)
 
     def _end(self, run: Run) -> None:
         """Stop, or lower the learning rate and go on."""
-        judged = JUDGED[self.monitor]
+        settings = self.settings
         why = (
-            f"{judged} did not improve more than tol={self.tol:f} for {self.patience:.0f} "
-            "consecutive epochs."
+            f"{JUDGED[settings.monitor]} did not improve more than tol={settings.tol:f} for "
+            f"{settings.patience:.0f} consecutive epochs."
         )
-        if self.learning_rate is None:
+        rate = settings.optimizer.learning_rate if settings.schedule == "adaptive" else None
+        if rate is None:
             self._say(f"{why} Stopping.")
-        elif self.learning_rate * self.factor <= LEAST_RATE:
+        elif rate * self.factor <= LEAST_RATE:
             self._say(f"{why} Learning rate too small. Stopping.")
         else:
-            self.factor /= DIVISOR
+            self.factor = run.factor = self.factor / DIVISOR
             self.n_stalled = 0
-            self._say(f"{why} Setting learning rate to {self.learning_rate * self.factor:f}")
+            self._say(f"{why} Setting learning rate to {rate * self.factor:f}")
             return
-        run.stop("converged" if self.monitor == "train_loss" else "early_stopping")
+        run.stop("early_stopping" if settings.keeps_best else "converged")
 
     def _say(self, line: str) -> None:
-        if self.verbose:
+        if self.settings.verbose:
             print(line)
-
-
-@dataclass(frozen=True)
-class RateOf(Schedule):
-    """The factor that a `Convergence` has left of the learning rate."""
-
-    convergence: Convergence
-
-    def factor(self, t: float, n_epochs: int, state: Plateau) -> float:
-        return self.convergence.factor
 
 
 @dataclass(frozen=True)

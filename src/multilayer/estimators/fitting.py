@@ -1,124 +1,264 @@
-"""One training of an estimator's network: what it is asked for, and what becomes of its results."""
+"""One training of an estimator's network: from settings, network and samples to an outcome."""
 
 import hashlib
 import math
+from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
-from sklearn.exceptions import ConvergenceWarning
 
 from multilayer.caller import warn
-from multilayer.data import SparseSamples
-from multilayer.data.split import split_rows
-from multilayer.errors import DivergenceError, InvalidDataError
-from multilayer.estimators.convergence import Convergence
-from multilayer.estimators.settings import (
-    check_precision,
-    make_optimizer,
-    make_schedule,
-    uses_torch,
-)
-from multilayer.numpy import MLP, Optimizer
+from multilayer.errors import DivergenceError, InvalidArgumentError, InvalidDataError
+from multilayer.estimators.advice import warning_of
+from multilayer.estimators.convergence import Convergence, InverseScalingByEpoch
+from multilayer.estimators.settings import Settings
+from multilayer.numpy import MLP, Schedule
 from multilayer.randomness import generator_state
 from multilayer.samples import Data
-from multilayer.training import Callback, History, Run, train
+from multilayer.training import History, Metric, train
 
-__all__ = ["Job", "Samples", "as_samples", "forget_results", "set_aside"]
+__all__ = ["Outcome", "Past", "train_network"]
 
 Array = npt.NDArray[Any]
 
-REASONS = {
-    "n_epochs": (1, "STOP: TOTAL NO. OF ITERATIONS REACHED LIMIT"),
-    "max_evaluations": (1, "STOP: TOTAL NO. OF F,G EVALUATIONS EXCEEDS LIMIT"),
-    "line_search": (2, "ABNORMAL: no step along the last direction lowered the loss"),
-}
-"""SciPy's status of what ends L-BFGS before it has converged, and its words."""
-SCALING = (
-    "\nYou might also want to scale the data as shown in:\n"
-    "    https://scikit-learn.org/stable/modules/preprocessing.html"
-)
 
-
-class Samples(NamedTuple):
-    """Checked samples with their coded targets and weights."""
-
-    X: Any
-    targets: Array
-    weight: Array | None
-
-    def __len__(self) -> int:
-        return len(self.targets)
-
-    def part(self, rows: Array) -> "Samples":
-        """Return some of them."""
-        return Samples(*Data(*self).part(rows))
-
-    def as_data(self) -> tuple[Any, Array, Array | None]:
-        """Return them as `train` takes them."""
-        return as_samples(self.X), self.targets, self.weight
-
-
-def as_samples(X: Any) -> Any:
-    """Return samples as the engines take them."""
-    return SparseSamples(X) if hasattr(X, "tocsr") else X
-
-
-def set_aside(
-    data: Samples,
-    share: float,
-    strata: Array | None,
-    random_state: np.random.RandomState,
-    *,
-    kept: Array,
-) -> tuple[Samples, Samples]:
-    """Return what is trained on and what it is judged by, as scikit-learn divides them.
+@dataclass(frozen=True)
+class Past:
+    """What the trainings so far have left, and the next one goes on from.
 
     Parameters
     ----------
-    data : Samples
-    share : float
-        Of the samples to judge by.
-    strata : array of shape (n_samples,), optional
-        What both are to have the same shares of.
-    random_state : numpy.random.RandomState
-    kept : array of bool, of shape (n_samples,)
-        Samples that are trained on in any case.
+    t : int
+        How many samples have been trained on.
+    loss_curve, validation_scores, validation_loss_curve : list of float
+        Of each epoch; the latter None without validation samples.
+    best_loss, best_validation_score : float or None
+        The best of what the last training was judged by; the other is None.
+    n_stalled : int
+        How many epochs have gone by without improvement.
+    rate_factor : float
+        What is left of the learning rate that ``"adaptive"`` began with.
+    solver : tuple, optional
+        The kind of optimizer and engine: `solver_state` is of no other.
+    solver_state : dict
+        The trainer's, without the network.
     """
-    training, held_out = split_rows(
-        len(data),
-        share,
-        random_state,
-        strata,
-        kept=kept,
-        subject=f"validation_fraction cannot be {share!r} of {len(data)} samples",
-    )
-    if len(held_out) < 2:
+
+    t: int = 0
+    loss_curve: list[float] = field(default_factory=list)
+    validation_scores: list[float] | None = None
+    validation_loss_curve: list[float] | None = None
+    best_loss: float | None = None
+    best_validation_score: float | None = None
+    n_stalled: int = 0
+    rate_factor: float = 1.0
+    solver: tuple[str, bool] | None = None
+    solver_state: dict[str, Array] = field(default_factory=dict)
+
+
+class Outcome(NamedTuple):
+    """What a training has come to.
+
+    Attributes
+    ----------
+    net : MLP
+        The trained network.
+    history : History
+        Of this training alone.
+    past : Past
+        What the next one goes on from.
+    warning : Warning or None
+        What the user ought to know of it.
+    """
+
+    net: MLP
+    history: History
+    past: Past
+    warning: Warning | None
+
+
+def train_network(
+    settings: Settings,
+    net: MLP,
+    data: Data,
+    held_out: Data | None,
+    past: Past,
+    random_state: np.random.RandomState,
+) -> Outcome:
+    """Train a copy of a network.
+
+    Parameters
+    ----------
+    settings : Settings
+    net : MLP
+        What it starts from, left as it is.
+    data, held_out : Data
+        What it is trained on, and what its epochs are judged by, if anything.
+    past : Past
+        What earlier trainings have left.
+    random_state : numpy.random.RandomState
+        Draws the order of each epoch.
+
+    Raises
+    ------
+    InvalidArgumentError, InvalidDataError, InvalidTypeError
+        If a part cannot be used with the others; or the training diverges, and no epoch is kept.
+    """
+    optimizer, takes_steps = settings.optimizer, settings.optimizer.takes_steps
+    if settings.precision is not None and net.dtype != np.float32:
         msg = (
-            "The validation set is too small. Increase 'validation_fraction' or the size of your "
-            "dataset."
+            f"precision of fit acts on samples in float32; got {net.dtype}: give "
+            "X.astype('float32')"
         )
-        raise InvalidDataError(msg)
-    parts = data.part(training), data.part(held_out)
-    for name, part in zip(("training", "validation"), parts, strict=True):
-        if part.weight is not None and not part.weight.any():
-            msg = f"sample_weight must not be zero for every sample of the {name} part"
-            raise InvalidDataError(msg)
-    return parts
-
-
-def forget_results(estimator: Any) -> None:
-    """Set what `Job.finish` adds to, and goes on with, as it is before the first training."""
-    e = estimator
-    e.t_ = 0
-    e.loss_curve_ = []
-    e.validation_scores_ = e.validation_loss_curve_ = None
-    e.best_loss_, e.best_validation_score_ = (
-        (None, -math.inf) if judged_by(e) == "validation_score" else (math.inf, None)
+        raise InvalidArgumentError(msg)
+    n_samples = data.n_samples
+    batch_size = _batch_size(settings, n_samples)
+    solver = (type(optimizer).__name__, settings.with_torch)
+    goes_on = settings.is_incremental and past.solver == solver
+    convergence = Convergence(
+        settings,
+        best=_best_before(settings, past),
+        n_stalled=past.n_stalled,
+        factor=past.rate_factor if goes_on else 1.0,
     )
-    e._no_improvement_count = 0
-    e._rate_factor = 1.0
-    e._solver_state, e._solver_kind = {}, None
+    # L-BFGS's line search needs more than the 7 digits of float32.
+    trained = net.copy(None if takes_steps else "float64")
+    work: Any = trained
+    if settings.with_torch:
+        from multilayer.torch import MLP as TorchMLP
+
+        work = TorchMLP.from_numpy(trained, device=settings.device)
+    rng = _generator(random_state)
+    # scikit-learn's penalty is α/2 ‖W‖² over a batch's samples, or the sum of their weights.
+    mass = batch_size * (1.0 if data.weight is None else float(data.weight.mean()))
+    trainer = work.trainer(
+        loss=settings.loss,
+        optimizer=optimizer,
+        l2=settings.alpha / mass,
+        clip_norm=settings.clip_norm,
+        clip_value=settings.clip_value,
+        rng=rng.spawn(1)[0],
+        **({"precision": settings.precision} if settings.with_torch else {}),
+    )
+    if goes_on:
+        # The weights may have been written to since; all else is as it was.
+        trainer.set_state(trainer.state() | past.solver_state)
+    divergence = ""
+    try:
+        train(
+            trainer,
+            data,
+            n_epochs=settings.n_epochs,
+            batch_size=batch_size if takes_steps else None,
+            shuffle=_Order(data.n_samples, random_state)
+            if settings.shuffle and takes_steps
+            else False,
+            schedule=_schedule(settings, data.n_samples, past, is_new=not goes_on),
+            callbacks=[convergence, *settings.callbacks],
+            rng=rng,
+            **({} if held_out is None else _judged_by(settings, held_out)),
+        )
+    except DivergenceError as error:
+        if not settings.keeps_best:
+            msg = (
+                "Solver produced non-finite parameter weights. The input data may contain large "
+                f"values and need to be preprocessed. {error}"
+            )
+            raise InvalidDataError(msg) from error
+        divergence = str(error)
+        values = ("train_loss", "validation_loss", "validation_score")
+        convergence.history.append(dict.fromkeys(values, math.nan))
+    if settings.with_torch:
+        twin = work.to_numpy()
+        trained.set_weights(twin.weights)
+        trained.set_state(twin.state)
+    now = _now(settings, past, convergence, n_samples, is_judged=held_out is not None)
+    if takes_steps:
+        state = {k: v for k, v in trainer.state().items() if not k.startswith("network.")}
+        now = replace(now, solver=solver, solver_state=state)
+    history = convergence.history
+    return Outcome(
+        trained if trained.dtype == net.dtype else trained.copy(net.dtype),
+        history,
+        now,
+        warning_of(settings, data, history, divergence, convergence.best),
+    )
+
+
+def _batch_size(settings: Settings, n_samples: int) -> int:
+    if not settings.optimizer.takes_steps:
+        return n_samples
+    if settings.batch_size == "auto":
+        return min(200, n_samples)
+    if settings.batch_size > n_samples:
+        warn("Got `batch_size` less than 1 or larger than sample size. It is going to be clipped")
+    return min(int(settings.batch_size), n_samples)
+
+
+def _best_before(settings: Settings, past: Past) -> float:
+    """Return the best that a training has to improve on: with validation none, as it is anew."""
+    if settings.monitor == "validation_score":
+        return -math.inf
+    if settings.monitor == "validation_loss" or past.best_loss is None:
+        return math.inf
+    return past.best_loss
+
+
+def _generator(random_state: np.random.RandomState) -> np.random.Generator:
+    """Return a generator that follows from the random state, of which nothing is drawn."""
+    state = generator_state(np.random.Generator(random_state._bit_generator))
+    digest = hashlib.blake2b(state.tobytes(), digest_size=16).digest()
+    return np.random.default_rng(int.from_bytes(digest))
+
+
+def _schedule(
+    settings: Settings, n_samples: int, past: Past, *, is_new: bool
+) -> str | Schedule | None:
+    """Return the schedule as `train` takes it."""
+    if settings.schedule == "adaptive":  # `convergence` lowers the rate
+        return None
+    if settings.schedule == "invscaling":
+        return InverseScalingByEpoch(settings.power_t, n_samples, past.t, is_new)
+    return settings.schedule
+
+
+def _judged_by(settings: Settings, held_out: Data) -> dict[str, Any]:
+    """Return how `train` judges epochs by validation samples."""
+    score = partial(settings.score, sample_weight=held_out.weight)
+    return {
+        "validation": held_out,
+        "metrics": {"score": Metric(score, higher_is_better=True)},
+        "monitor": settings.monitor if settings.keeps_best else "validation_score",
+    }
+
+
+def _now(
+    settings: Settings, past: Past, convergence: Convergence, n_samples: int, *, is_judged: bool
+) -> Past:
+    """Return the past of the next training, but for the solver's state."""
+    history = convergence.history
+    is_score = settings.monitor == "validation_score"
+    validation: dict[str, Any] = {}
+    if is_judged:
+        before = past.validation_loss_curve or [math.nan] * len(past.loss_curve)
+        validation = {
+            "validation_scores": [
+                *(past.validation_scores or []), *history.get("validation_score", [])
+            ],
+            "validation_loss_curve": [*before, *history.get("validation_loss", [])],
+        }  # fmt: skip
+    return replace(
+        past,
+        t=past.t + (n_samples * history.n_epochs if settings.optimizer.takes_steps else 0),
+        loss_curve=[*past.loss_curve, *history.get("train_loss", [])],
+        best_loss=None if is_score else convergence.best,
+        best_validation_score=convergence.best if is_score else None,
+        n_stalled=convergence.n_stalled,
+        rate_factor=convergence.factor,
+        **validation,
+    )
 
 
 class _Order:
@@ -140,240 +280,3 @@ class _Order:
         self._random_state.shuffle(places)
         self._rows = self._rows[places]
         return self._rows
-
-
-class _Watch(Callback):
-    """Keeps the history of a training, which one that ends in an error does not return."""
-
-    def __init__(self) -> None:
-        self.history = History()
-
-    def on_train_begin(self, run: Run) -> None:
-        """Note where it is."""
-        self.history = run.history
-
-
-class Job:
-    """One training of an estimator's network.
-
-    Parameters
-    ----------
-    estimator : BaseMLP
-        Whose parameters and results these are. Nothing of it changes before `finish`.
-    net : MLP
-        The network that the training starts from. What is trained is a copy.
-    data : Samples
-        What it is trained on.
-    held_out : Samples, optional
-        What its epochs are judged by.
-    random_state : numpy.random.RandomState
-        Draws the order of each epoch.
-    incremental : bool
-        Whether it is one epoch more, with the solver's state as it is.
-    """
-
-    def __init__(
-        self,
-        estimator: Any,
-        net: MLP,
-        data: Samples,
-        held_out: Samples | None,
-        random_state: np.random.RandomState,
-        *,
-        incremental: bool,
-    ) -> None:
-        e = self.estimator = estimator
-        self.data, self.held_out = data, held_out
-        self.random_state = random_state
-        self.incremental = incremental
-        self.optimizer = make_optimizer(e)
-        self.takes_steps = isinstance(self.optimizer, Optimizer)
-        # L-BFGS's line search needs more than the 7 digits of float32.
-        self.dtype = net.dtype
-        self.net = net.copy(None if self.takes_steps else "float64")
-        self.with_torch = uses_torch(e)
-        self.kind = (type(self.optimizer).__name__, self.with_torch)
-        """What the solver's state is of: it is gone on with by the same kind alone."""
-        self.goes_on = incremental and e._solver_kind == self.kind
-        check_precision(e, self.net, self.optimizer)
-        self.watch, self.divergence = _Watch(), ""
-        self.advice = e._advice(data.targets)
-        self.batch_size = self._batch_size()
-        is_adaptive = e.solver == "sgd" and e.learning_rate == "adaptive"
-        self.convergence = Convergence(
-            tol=e.tol,
-            patience=e.n_iter_no_change if e.early_stopping or self.takes_steps else math.inf,
-            monitor=judged_by(e),
-            best=_best_before(e),
-            n_stalled=e._no_improvement_count,
-            learning_rate=e.learning_rate_init if is_adaptive else None,
-            factor=e._rate_factor if self.goes_on else 1.0,
-            verbose=bool(e.verbose),
-        )
-
-    def _batch_size(self) -> int:
-        e, n_samples = self.estimator, len(self.data)
-        if not self.takes_steps:
-            return n_samples
-        if e.batch_size == "auto":
-            return min(200, n_samples)
-        if e.batch_size > n_samples:
-            warn(
-                "Got `batch_size` less than 1 or larger than sample size. It is going to be clipped"
-            )
-        return min(int(e.batch_size), n_samples)
-
-    def train(self) -> None:
-        """Train the network."""
-        e, n_samples = self.estimator, len(self.data)
-        rng = self._generator()
-        weight = self.data.weight
-        # scikit-learn's penalty is α/2 ‖W‖² over a batch's samples, or the sum of their weights.
-        mass = self.batch_size * (1.0 if weight is None else float(weight.mean()))
-        work: Any = self._twin() if self.with_torch else self.net
-        trainer = work.trainer(
-            loss=e._loss(),
-            optimizer=self.optimizer,
-            l2=e.alpha / mass,
-            clip_norm=e.clip_norm,
-            clip_value=e.clip_value,
-            rng=rng.spawn(1)[0],
-            **({"precision": e.precision} if self.with_torch else {}),
-        )
-        if self.goes_on:
-            # The weights may have been written to since; all else is as it was.
-            trainer.set_state(trainer.state() | e._solver_state)
-        callbacks = [e.callbacks] if isinstance(e.callbacks, Callback) else list(e.callbacks)
-        held_out = self.held_out
-        judged: dict[str, Any] = {}
-        if held_out is not None:
-            judged = {
-                "validation": held_out.as_data(),
-                "metrics": {"score": e._score_metric(held_out.weight)},
-                "monitor": "validation_loss" if e.early_stopping == "loss" else "validation_score",
-            }
-        shuffles = e.shuffle and self.takes_steps
-        try:
-            train(
-                trainer,
-                self.data.as_data(),
-                n_epochs=1 if self.incremental else e.max_iter,
-                batch_size=self.batch_size if self.takes_steps else None,
-                shuffle=_Order(n_samples, self.random_state) if shuffles else False,
-                schedule=make_schedule(
-                    e, self.optimizer, n_samples, self.convergence, is_new=not self.goes_on,
-                    incremental=self.incremental,
-                ),
-                callbacks=[self.watch, self.convergence, *callbacks],
-                rng=rng,
-                **judged,
-            )  # fmt: skip
-        except DivergenceError as error:
-            self._diverged(error)
-        if self.with_torch:
-            twin = work.to_numpy()
-            self.net.set_weights(twin.weights)
-            self.net.set_state(twin.state)
-        if self.takes_steps:
-            state = trainer.state()
-            self.solver_state = {k: v for k, v in state.items() if not k.startswith("network.")}
-
-    def _generator(self) -> np.random.Generator:
-        """Return a generator that follows from the random state, of which nothing is drawn."""
-        state = generator_state(np.random.Generator(self.random_state._bit_generator))
-        digest = hashlib.blake2b(state.tobytes(), digest_size=16).digest()
-        return np.random.default_rng(int.from_bytes(digest))
-
-    def _twin(self) -> Any:
-        """Return the same network on PyTorch."""
-        from multilayer.torch import MLP as TorchMLP
-
-        return TorchMLP.from_numpy(self.net, device=self.estimator.device)
-
-    def _diverged(self, error: DivergenceError) -> None:
-        """Raise, unless epochs are judged: then the best one's weights are there."""
-        if not self.estimator.early_stopping:
-            msg = (
-                "Solver produced non-finite parameter weights. The input data may contain large "
-                f"values and need to be preprocessed. {error}"
-            )
-            raise InvalidDataError(msg) from error
-        self.divergence = str(error)
-        values = ("train_loss", "validation_loss", "validation_score")
-        self.watch.history.append(dict.fromkeys(values, math.nan))
-
-    def finish(self) -> None:
-        """Give the estimator the results, under scikit-learn's names."""
-        e, history = self.estimator, self.watch.history
-        n_before = len(e.loss_curve_)
-        e.history_ = history
-        e._show_weights(self.net if self.net.dtype == self.dtype else self.net.copy(self.dtype))
-        e.n_iter_ = history.n_epochs
-        losses = history.get("train_loss", [])
-        e.loss_curve_ = e.loss_curve_ + losses
-        e.loss_ = losses[-1] if losses else math.nan
-        if self.takes_steps:
-            e.t_ += len(self.data) * history.n_epochs
-            e._solver_state, e._solver_kind = self.solver_state, self.kind
-        if self.held_out is not None:
-            e.validation_scores_ = (e.validation_scores_ or []) + history.get(
-                "validation_score", []
-            )
-            before = e.validation_loss_curve_ or [math.nan] * n_before
-            e.validation_loss_curve_ = before + history.get("validation_loss", [])
-        e._no_improvement_count = self.convergence.n_stalled
-        e._rate_factor = self.convergence.factor
-        best = self.convergence.best
-        is_score = judged_by(e) == "validation_score"
-        e.best_loss_, e.best_validation_score_ = (None, best) if is_score else (best, None)
-
-    @property
-    def is_no_better_than_the_mean(self) -> bool:
-        """Whether the squared error is that of the best constant, or more."""
-        is_squared_error = self.estimator._loss().name == "squared_error"
-        variance = float(np.var(self.data.targets, axis=0).sum())
-        return is_squared_error and not self.estimator.loss_ < variance / 2
-
-    def warn(self) -> None:
-        """Warn where the training has not come to an end by itself, or to none of any use."""
-        e, reason = self.estimator, self.watch.history.stopped_by
-        if reason == "interrupt":
-            warn("Training interrupted by user.")
-        elif self.divergence:
-            kept = "best epoch's" if math.isfinite(self.convergence.best) else "first"
-            msg = f"Training diverged, and the {kept} weights are kept: {self.divergence}"
-            warn(msg, ConvergenceWarning)
-        elif not self.takes_steps and reason in REASONS:
-            status, why = REASONS[reason]
-            msg = f"lbfgs failed to converge after {e.n_iter_} iteration(s) (status={status}):\n"
-            msg += f"{why}\n"
-            if reason == "n_epochs":
-                msg += (
-                    "\nIncrease the number of iterations to improve the convergence "
-                    f"(max_iter={e.max_iter})."
-                )
-            msg += SCALING + self.advice
-            warn(msg, ConvergenceWarning)
-        elif self.takes_steps and reason == "n_epochs" and not self.incremental:
-            warn(
-                f"Stochastic Optimizer: Maximum iterations ({e.max_iter}) reached and the "
-                f"optimization hasn't converged yet.{self.advice}",
-                ConvergenceWarning,
-            )
-        elif self.advice and self.is_no_better_than_the_mean:
-            msg = f"The training ended no better than with the mean of the targets.{self.advice}"
-            warn(msg, ConvergenceWarning)
-
-
-def judged_by(estimator: Any) -> str:
-    """Return what `early_stopping` says that epochs are judged by."""
-    if not estimator.early_stopping:
-        return "train_loss"
-    return "validation_loss" if estimator.early_stopping == "loss" else "validation_score"
-
-
-def _best_before(estimator: Any) -> float:
-    """Return the best that this training has to improve on: with validation none, as it is anew."""
-    if estimator.early_stopping:
-        return math.inf if estimator.early_stopping == "loss" else -math.inf
-    return math.inf if estimator.best_loss_ is None else float(estimator.best_loss_)

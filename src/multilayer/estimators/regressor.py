@@ -1,7 +1,9 @@
 """MLPRegressor: values, counts and quantiles."""
 
+from collections.abc import Callable
+from dataclasses import KW_ONLY, dataclass, field
 from functools import partial
-from typing import Any, ClassVar, Self
+from typing import Any, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -13,27 +15,21 @@ from sklearn.utils.validation import check_is_fitted
 
 from multilayer.errors import InvalidArgumentError, InvalidDataError
 from multilayer.estimators.base import BaseMLP
-from multilayer.estimators.documentation import documented
+from multilayer.estimators.parameters import ACTIVATION, WIDTHS, documented, says
 from multilayer.estimators.settings import check_takes_steps
-from multilayer.estimators.validation import (
-    checked_weights,
-    numbers_of_targets,
-    plain_targets,
-)
-from multilayer.model import Values
+from multilayer.estimators.targets import numbers_of_targets, plain_targets
+from multilayer.estimators.validation import Checked
+from multilayer.model import Targets, Values
 from multilayer.numpy import LOSSES, Loss, Poisson, Quantile
 from multilayer.registry import Names, resolve
-from multilayer.training import Metric
 
 __all__ = ["MLPRegressor"]
 
 Array = npt.NDArray[Any]
 
-FAR = 10.0
-"""Targets whose mean or standard deviation is so many times what it ought to be train badly."""
-
 
 @documented
+@dataclass(eq=False, repr=False)
 class MLPRegressor(RegressorMixin, BaseMLP):  # type: ignore[misc]
     """A multilayer perceptron that predicts values: scikit-learn's, and what its users ask for.
 
@@ -43,14 +39,7 @@ class MLPRegressor(RegressorMixin, BaseMLP):  # type: ignore[misc]
 
     Parameters
     ----------
-    loss : str or Loss, default='squared_error'
-        ``'squared_error'``, ``'poisson'`` (of numbers ≥ 0, such as counts; the output is exp),
-        ``'absolute_error'``, ``'huber'``, ``'quantile'`` (the median), or an object, such as
-        ``multilayer.numpy.Quantile((0.1, 0.5, 0.9))``: it predicts a column a quantile.
     {parameters}
-    scale_targets : bool, default=False
-        Whether targets are scaled to zero mean and unit variance for the network, and predictions
-        back.
 
     Attributes
     ----------
@@ -71,58 +60,18 @@ class MLPRegressor(RegressorMixin, BaseMLP):  # type: ignore[misc]
     True
     """
 
-    loss: Any
-    scale_targets: bool
-    _targets: Values
-    _targets_are_numbers = True
-    _quantiles: tuple[float, ...]
-    _is_scaled: bool
-
-    _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
-        **BaseMLP._parameter_constraints,
-        "loss": [str, Loss],
-        "scale_targets": ["boolean"],
-    }
-
-    def __init__(
-        self,
-        loss: Any = "squared_error",
-        hidden_layer_sizes: Any = (100,),
-        activation: Any = "relu",
-        *,
-        solver: Any = "adam",
-        alpha: float = 0.0001,
-        batch_size: Any = "auto",
-        learning_rate: Any = "constant",
-        learning_rate_init: float = 0.001,
-        power_t: float = 0.5,
-        max_iter: int = 200,
-        shuffle: bool = True,
-        random_state: Any = None,
-        tol: float = 1e-4,
-        verbose: Any = False,
-        warm_start: bool = False,
-        momentum: float = 0.9,
-        nesterovs_momentum: bool = True,
-        early_stopping: Any = False,
-        validation_fraction: float = 0.1,
-        beta_1: float = 0.9,
-        beta_2: float = 0.999,
-        epsilon: float = 1e-8,
-        n_iter_no_change: float = 10,
-        max_fun: int = 15000,
-        dropout: Any = 0.0,
-        normalization: Any = None,
-        clip_norm: Any = None,
-        clip_value: Any = None,
-        columns: Any = None,
-        callbacks: Any = (),
-        engine: str = "auto",
-        device: Any = "auto",
-        precision: Any = None,
-        scale_targets: bool = False,
-    ) -> None:
-        self._store(locals())
+    # fmt: off
+    loss: Any = field(default="squared_error", metadata=says("str or Loss", [str, Loss], """
+        ``'squared_error'``, ``'poisson'`` (of numbers ≥ 0, such as counts; the output is exp),
+        ``'absolute_error'``, ``'huber'``, ``'quantile'`` (the median), or an object, such as
+        ``multilayer.numpy.Quantile((0.1, 0.5, 0.9))``: it predicts a column a quantile."""))
+    hidden_layer_sizes: Any = field(default=(100,), metadata=WIDTHS)
+    activation: Any = field(default="relu", metadata=ACTIVATION)
+    _: KW_ONLY
+    scale_targets: bool = field(default=False, metadata=says("bool", ["boolean"], """
+        Whether targets are scaled to zero mean and unit variance for the network, and predictions
+        back."""))
+    # fmt: on
 
     @_fit_context(prefer_skip_nested_validation=True)  # type: ignore[untyped-decorator]
     def fit(
@@ -174,7 +123,7 @@ class MLPRegressor(RegressorMixin, BaseMLP):  # type: ignore[misc]
                 "targets: scale them yourself"
             )
             raise InvalidArgumentError(msg)
-        return self._fit(X, y, sample_weight, incremental=True)
+        return self._fit(X, y, sample_weight, is_incremental=True)
 
     def predict(self, X: Any) -> Array:
         """Return the values of each sample: a vector of one output, else a column an output."""
@@ -190,33 +139,39 @@ class MLPRegressor(RegressorMixin, BaseMLP):  # type: ignore[misc]
         y : array-like of shape (n_samples,) or (n_samples, n_targets)
         sample_weight : array-like of shape (n_samples,), optional
         """
+        check_is_fitted(self)
         y = plain_targets(y, "y", are_numbers=True)
-        y, _ = numbers_of_targets(y, "y", self._notation)
-        return float(self._score(sample_weight)(y, self.predict(X)))
+        y, _ = numbers_of_targets(y, "y", self._targets.notation)
+        return float(_score_of(self._loss)(y, self.predict(X), sample_weight=sample_weight))
 
-    def _score(self, weight: Any) -> Any:
-        """Return the score of targets and predictions, of the loss of the last fit."""
-        if len(self._quantiles) > 1:
-            return partial(_mean_d2, self._quantiles, weight)
-        return partial(r2_score, sample_weight=weight)
+    def _targets_of(self, found: Checked) -> Targets:
+        _check_squares(found.y)
+        n_targets, n_each, output = self._form_of(found.y)
+        mean = scale = None
+        if self.scale_targets:
+            if output == "exp":
+                msg = "scale_targets cannot be combined with loss 'poisson', whose values are ≥ 0"
+                raise InvalidArgumentError(msg)
+            y = found.y.reshape(len(found.y), -1)
+            scaler = StandardScaler().fit(y, sample_weight=found.weight)
+            mean, scale = scaler.mean_, scaler.scale_
+        return Values(
+            n_targets,
+            n_each=n_each,
+            mean=mean,
+            scale=scale,
+            output=output,
+            notation=found.notation,
+        )
 
-    def _take_targets(self, y: Array, *, reset: bool, incremental: bool) -> None:
-        if reset or not hasattr(self, "_targets"):
-            self._targets, self._quantiles = self._wanted(y)
-            self._is_scaled = bool(self.scale_targets)
-        self._check_targets(y)
-
-    def _check_targets(self, y: Array) -> None:
-        with np.errstate(over="ignore"):  # what is named here
-            if not np.isfinite(np.square(y, dtype=np.float64).sum()):
-                msg = f"targets must be numbers whose squares are finite; got {np.abs(y).max():g}"
-                raise InvalidDataError(msg)
-        wanted, _ = self._wanted(y)
+    def _check_targets(self, y: Array, targets: Any, *, is_training: bool) -> None:
+        _check_squares(y)
+        n_targets, n_each, output = self._form_of(y)
         for name, before, now in (
-            ("targets", self._targets.n_targets, wanted.n_targets),
-            ("outputs for each", self._targets.n_each, wanted.n_each),
-            ("link function", self._targets.output, wanted.output),
-            ("scale_targets", self._is_scaled, bool(self.scale_targets)),
+            ("targets", targets.n_targets, n_targets),
+            ("outputs for each", targets.n_each, n_each),
+            ("link function", targets.output, output),
+            ("scale_targets", targets.mean is not None, bool(self.scale_targets)),
         ):
             if before != now:
                 msg = (
@@ -225,51 +180,18 @@ class MLPRegressor(RegressorMixin, BaseMLP):  # type: ignore[misc]
                 )
                 raise InvalidDataError(msg)
 
-    def _advice(self, targets: Array) -> str:
-        if self._is_scaled or self._targets.output != "identity":
-            return ""
-        mean, deviation = float(targets.mean()), float(targets.std())
-        if deviation == 0 or (1 / FAR <= deviation <= FAR and abs(mean) <= FAR * deviation):
-            return ""
-        return (
-            f" The targets have mean {mean:.2g} and standard deviation {deviation:.2g}: with "
-            "scale_targets=True the network trains on scaled targets, which works far better."
-        )
+    def _form_of(self, y: Array) -> tuple[int, int, str]:
+        """Return the number of targets, that of outputs for each, and the link function."""
+        loss = self._resolved_loss()
+        n_each = len(loss.quantiles) if isinstance(loss, Quantile) else 1
+        output = "exp" if isinstance(loss, Poisson) else "identity"
+        return (1 if y.ndim == 1 else y.shape[1]), n_each, output
 
-    def _wanted(self, y: Array) -> tuple[Values, tuple[float, ...]]:
-        """Return what the parameters say of such targets, not scaled yet, and the quantiles."""
-        loss = self._loss()
-        quantiles = loss.quantiles if isinstance(loss, Quantile) else ()
-        values = Values(
-            1 if y.ndim == 1 else y.shape[1],
-            n_each=max(len(quantiles), 1),
-            output="exp" if isinstance(loss, Poisson) else "identity",
-            notation=self._notation,
-        )
-        return values, quantiles
+    def _loss_and_score(self, targets: Targets) -> tuple[Loss, Callable[..., float]]:
+        loss = self._resolved_loss()
+        return loss, _score_of(loss)
 
-    def _weights(self, X: Any, y: Any, sample_weight: Any, name: str) -> Array | None:
-        weight: Array | None = checked_weights(X, y, sample_weight, None, name)
-        if name == "sample_weight" and self._is_scaled and self._targets.mean is None:
-            self._targets = self._scaled(y, weight)
-        return weight
-
-    def _scaled(self, y: Array, weight: Array | None) -> Values:
-        """Return targets that are scaled to zero mean and unit variance for the network."""
-        before = self._targets
-        if before.output == "exp":
-            msg = "scale_targets cannot be combined with loss 'poisson', whose values are ≥ 0"
-            raise InvalidArgumentError(msg)
-        scaler = StandardScaler().fit(y.reshape(len(y), -1), sample_weight=weight)
-        return Values(
-            before.n_targets,
-            n_each=before.n_each,
-            mean=scaler.mean_,
-            scale=scaler.scale_,
-            notation=before.notation,
-        )
-
-    def _loss(self) -> Loss:
+    def _resolved_loss(self) -> Loss:
         names = Names("loss", [name for name in LOSSES if LOSSES[name].task == "regression"])
         if isinstance(self.loss, str):
             names.check(self.loss, type(self).__name__)
@@ -279,18 +201,32 @@ class MLPRegressor(RegressorMixin, BaseMLP):  # type: ignore[misc]
             raise InvalidArgumentError(msg)
         return loss
 
-    def _score_metric(self, weight: Array | None) -> Metric:
-        return Metric(self._score(weight), higher_is_better=True)
+
+def _check_squares(y: Array) -> None:
+    """Raise if targets are so large that their squares are infinite."""
+    with np.errstate(over="ignore"):  # what is named here
+        if not np.isfinite(np.square(y, dtype=np.float64).sum()):
+            msg = f"targets must be numbers whose squares are finite; got {np.abs(y).max():g}"
+            raise InvalidDataError(msg)
 
 
-def _mean_d2(quantiles: tuple[float, ...], weight: Any, y: Any, prediction: Array) -> float:
+def _score_of(loss: Loss) -> Callable[..., float]:
+    """Return the score of targets and predictions: R², or of several quantiles their mean D²."""
+    if isinstance(loss, Quantile) and len(loss.quantiles) > 1:
+        return partial(_mean_d2, loss.quantiles)
+    return r2_score
+
+
+def _mean_d2(
+    quantiles: tuple[float, ...], y: Any, prediction: Array, sample_weight: Any = None
+) -> float:
     """Return the mean D² of the quantiles' columns."""
     y = np.asarray(y).reshape(len(prediction), -1)
     by_quantile = prediction.reshape(len(y), y.shape[1], len(quantiles))
     return float(
         np.mean(
             [
-                d2_pinball_score(y, by_quantile[:, :, j], alpha=tau, sample_weight=weight)
+                d2_pinball_score(y, by_quantile[:, :, j], alpha=tau, sample_weight=sample_weight)
                 for j, tau in enumerate(quantiles)
             ]
         )

@@ -1,122 +1,143 @@
 """What an estimator's parameters mean in the words of the parts that do the work."""
 
-import inspect
-from collections.abc import Iterable
-from dataclasses import asdict, fields
-from numbers import Integral, Real
-from typing import Any
-
-import numpy as np
-from sklearn.utils._param_validation import Interval, Options, StrOptions
+import math
+from collections.abc import Callable, Iterable
+from dataclasses import asdict, dataclass, fields
+from typing import Any, Self
 
 from multilayer.architecture import ACTIVATIONS, Architecture
 from multilayer.errors import InvalidArgumentError
-from multilayer.estimators.convergence import Convergence, InverseScalingByEpoch, RateOf
+from multilayer.estimators.parameters import Parameters
 from multilayer.model import Targets
-from multilayer.numpy import (
-    LBFGS,
-    MLP,
-    OPTIMIZERS,
-    SCHEDULES,
-    SGD,
-    Adam,
-    Optimizer,
-    Schedule,
-    ScikitLearn,
-)
+from multilayer.numpy import LBFGS, OPTIMIZERS, SCHEDULES, SGD, Adam, Loss, Optimizer, Schedule
 from multilayer.registry import Names
 from multilayer.training import Callback
 
-__all__ = [
-    "CONSTRAINTS",
-    "NAMES",
-    "check_precision",
-    "check_same_network",
-    "check_takes_steps",
-    "make_architecture",
-    "make_initializer",
-    "make_optimizer",
-    "make_schedule",
-    "uses_torch",
-]
+__all__ = ["NAMES", "Settings", "check_same_network", "check_takes_steps"]
 
-CONSTRAINTS: dict[str, list[Any]] = {
-    "hidden_layer_sizes": ["array-like", Interval(Integral, 1, None, closed="left")],
-    "activation": [str, "array-like"],
-    "solver": [str, Optimizer, LBFGS],
-    "alpha": [Interval(Real, 0, None, closed="left")],
-    "batch_size": [StrOptions({"auto"}), Interval(Integral, 1, None, closed="left")],
-    "learning_rate": [str, Schedule],
-    "learning_rate_init": [Interval(Real, 0, None, closed="neither")],
-    "power_t": [Interval(Real, 0, None, closed="left")],
-    "max_iter": [Interval(Integral, 1, None, closed="left")],
-    "shuffle": ["boolean"],
-    "random_state": ["random_state"],
-    "tol": [Interval(Real, 0, None, closed="left")],
-    "verbose": ["verbose"],
-    "warm_start": ["boolean"],
-    "momentum": [Interval(Real, 0, 1, closed="both")],
-    "nesterovs_momentum": ["boolean"],
-    "early_stopping": ["boolean", StrOptions({"loss"})],
-    "validation_fraction": [Interval(Real, 0, 1, closed="left")],
-    "beta_1": [Interval(Real, 0, 1, closed="left")],
-    "beta_2": [Interval(Real, 0, 1, closed="left")],
-    "epsilon": [Interval(Real, 0, None, closed="neither")],
-    "n_iter_no_change": [
-        Interval(Integral, 1, None, closed="left"),
-        Options(Real, {np.inf}),
-    ],
-    "max_fun": [Interval(Integral, 1, None, closed="left")],
-    "dropout": [Interval(Real, 0, 1, closed="left"), "array-like"],
-    "normalization": [None, StrOptions({"batch", "layer"})],
-    "clip_norm": [None, Interval(Real, 0, None, closed="neither")],
-    "clip_value": [None, Interval(Real, 0, None, closed="neither")],
-    "columns": [None, StrOptions({"auto"}), dict],
-    "callbacks": ["array-like", tuple, list, Callback],
-    "engine": [StrOptions({"auto", "numpy", "torch"})],
-    "device": [str],
-    "precision": [None, StrOptions({"bfloat16", "float16"})],
+NAMES = {
+    **{each.name: each.name for each in fields(Parameters)},
+    "activation": "activation",
+    "hidden_features": "hidden_layer_sizes",
 }
-"""What each parameter may be, as scikit-learn checks and words it."""
-
-NAMES = {name: name for name in CONSTRAINTS} | {"hidden_features": "hidden_layer_sizes"}
 """What the parts call a parameter in their messages, and what it is called here."""
 SYNONYMS = {"logistic": "sigmoid"}
 """scikit-learn's names of what the field calls otherwise."""
 SOLVERS = ("sgd", "adam", "lbfgs")
 """scikit-learn's."""
 SOLVER_PARAMETERS = (
-    "learning_rate_init",
-    "momentum",
-    "nesterovs_momentum",
-    "power_t",
-    "beta_1",
-    "beta_2",
-    "epsilon",
-)
+    "learning_rate_init", "momentum", "nesterovs_momentum", "power_t", "beta_1", "beta_2", "epsilon"
+)  # fmt: skip
 RATES = ("constant", "invscaling", "adaptive")
 LOSS_TOLERANCE = 1e7 * 2.220446049250313e-16
 """What SciPy's L-BFGS stops at by default, as scikit-learn has it."""
+MONITORS = {False: "train_loss", True: "validation_score", "loss": "validation_loss"}
+"""What each `early_stopping` judges epochs by."""
 
 
-def make_architecture(estimator: Any, in_features: int, targets: Targets) -> Architecture:
-    """Return the network that the parameters describe."""
-    sizes = estimator.hidden_layer_sizes
-    known = Names("activation", [*ACTIVATIONS, *SYNONYMS])
-    is_one = isinstance(estimator.activation, str)
-    words = [estimator.activation] if is_one else estimator.activation
-    words = [known.check(word, type(estimator).__name__) for word in words]
-    activations = tuple(SYNONYMS.get(word, word) for word in words)
-    dropout = estimator.dropout
-    return Architecture(
-        in_features,
-        tuple(sizes) if hasattr(sizes, "__iter__") else (sizes,),
-        targets.out_features,
-        activation=activations[0] if is_one else activations,
-        output=targets.output,
-        dropout=tuple(dropout) if hasattr(dropout, "__iter__") else dropout,
-        normalization=estimator.normalization,
-    )
+@dataclass(frozen=True)
+class Settings:
+    """What one fit does. Fields that are not described are the parameters of the same name.
+
+    Parameters
+    ----------
+    architecture : Architecture
+        The network's.
+    targets : Targets
+        What its outputs mean.
+    loss : Loss
+        What is minimised.
+    score : callable
+        Of (y, prediction, sample_weight=…): what validation samples are scored by, the higher the
+        better.
+    optimizer : Optimizer or LBFGS
+    schedule : str, Schedule or None
+        One that `train` knows, or scikit-learn's ``"invscaling"`` or ``"adaptive"``.
+    n_epochs : int
+        At most.
+    is_incremental : bool
+        Whether the solver's state goes on as it is.
+    monitor : str
+        What epochs are judged by; where samples are validated, the best one's weights are kept.
+    patience : float
+        How many epochs in a row may go without improvement.
+    callbacks : tuple of Callback
+    with_torch : bool
+        Whether PyTorch trains.
+    """
+
+    architecture: Architecture
+    targets: Targets
+    loss: Loss
+    score: Callable[..., float]
+    optimizer: Any
+    schedule: str | Schedule | None
+    n_epochs: int
+    is_incremental: bool
+    monitor: str
+    patience: float
+    callbacks: tuple[Callback, ...]
+    with_torch: bool
+
+    alpha: float
+    batch_size: Any
+    shuffle: bool
+    power_t: float
+    tol: float
+    verbose: Any
+    validation_fraction: float
+    clip_norm: float | None
+    clip_value: float | None
+    device: str
+    precision: str | None
+
+    @classmethod
+    def of(
+        cls,
+        parameters: Any,
+        in_features: int,
+        targets: Targets,
+        loss: Loss,
+        score: Callable[..., float],
+        *,
+        is_incremental: bool,
+    ) -> Self:
+        """Return the settings that an estimator's parameters make together.
+
+        Raises
+        ------
+        InvalidArgumentError
+            If two of them contradict each other, or one names nothing that there is.
+        """
+        p = parameters
+        if is_incremental and p.early_stopping:
+            msg = f"partial_fit does not support early_stopping={p.early_stopping!r}"
+            raise InvalidArgumentError(msg)
+        optimizer: Any = _optimizer(p)
+        takes_steps = optimizer.takes_steps
+        if p.precision is not None and not takes_steps:
+            _refuse(p, ["precision"], "L-BFGS, whose line search it would mislead")
+        made: dict[str, Any] = {
+            "architecture": _architecture(p, in_features, targets),
+            "targets": targets,
+            "loss": loss,
+            "score": score,
+            "optimizer": optimizer,
+            "schedule": _schedule(p, optimizer, is_incremental=is_incremental),
+            "n_epochs": 1 if is_incremental else p.max_iter,
+            "is_incremental": is_incremental,
+            "monitor": MONITORS[p.early_stopping],
+            "patience": p.n_iter_no_change if p.early_stopping or takes_steps else math.inf,
+            "callbacks": (p.callbacks,) if isinstance(p.callbacks, Callback) else (*p.callbacks,),
+            "with_torch": _uses_torch(p),
+        }
+        as_given = {f.name: getattr(p, f.name) for f in fields(cls) if f.name not in made}
+        return cls(**made, **as_given)
+
+    @property
+    def keeps_best(self) -> bool:
+        """Whether the best epoch's weights are kept, by samples that are set aside or given."""
+        return self.monitor != "train_loss"
 
 
 def check_same_network(before: Architecture, now: Architecture) -> None:
@@ -150,116 +171,95 @@ def check_takes_steps(estimator: Any) -> bool:
     return True
 
 
-def make_initializer(architecture: Architecture) -> ScikitLearn:
-    """Return scikit-learn's way to draw the first weights."""
-    return ScikitLearn(2.0 if architecture.activation == "sigmoid" else 6.0)
+def _architecture(p: Any, in_features: int, targets: Targets) -> Architecture:
+    """Return the network that the parameters describe."""
+    sizes, dropout = p.hidden_layer_sizes, p.dropout
+    known = Names("activation", [*ACTIVATIONS, *SYNONYMS])
+    is_one = isinstance(p.activation, str)
+    words = [p.activation] if is_one else p.activation
+    words = [known.check(word, type(p).__name__) for word in words]
+    activations = tuple(SYNONYMS.get(word, word) for word in words)
+    return Architecture(
+        in_features,
+        tuple(sizes) if hasattr(sizes, "__iter__") else (sizes,),
+        targets.out_features,
+        activation=activations[0] if is_one else activations,
+        output=targets.output,
+        dropout=tuple(dropout) if hasattr(dropout, "__iter__") else dropout,
+        normalization=p.normalization,
+    )
 
 
-def make_optimizer(estimator: Any) -> Optimizer | LBFGS:
+def _optimizer(p: Any) -> Optimizer | LBFGS:
     """Return the optimizer that `solver` names or is.
 
     scikit-learn ignores what does not apply to one of its three solvers; beside another, or beside
     an object, a parameter that has no effect is refused.
     """
-    e = estimator
-    if e.solver == "lbfgs":
-        return LBFGS(tolerance=e.tol, max_evaluations=e.max_fun, loss_tolerance=LOSS_TOLERANCE)
-    if e.solver == "sgd":
-        nesterov = bool(e.nesterovs_momentum and e.momentum > 0)
-        return SGD(e.learning_rate_init, e.momentum, nesterov=nesterov)
-    if e.solver == "adam":
-        return Adam(e.learning_rate_init, e.beta_1, e.beta_2, e.epsilon)
-    given = _changed(e, SOLVER_PARAMETERS)
-    if isinstance(e.solver, LBFGS):
-        given |= _changed(e, ("max_fun", *(() if e.early_stopping else ("tol",))))
-    if isinstance(e.solver, (Optimizer, LBFGS)):
-        _refuse(e, given, "a solver that is an object: its own parameters count")
-        return e.solver
-    cls: Any = OPTIMIZERS[Names("solver", OPTIMIZERS).check(e.solver, type(e).__name__)]
-    known = {field.name for field in fields(cls)}
+    if p.solver == "lbfgs":
+        return LBFGS(tolerance=p.tol, max_evaluations=p.max_fun, loss_tolerance=LOSS_TOLERANCE)
+    if p.solver == "sgd":
+        nesterov = bool(p.nesterovs_momentum and p.momentum > 0)
+        return SGD(p.learning_rate_init, p.momentum, nesterov=nesterov)
+    if p.solver == "adam":
+        return Adam(p.learning_rate_init, p.beta_1, p.beta_2, p.epsilon)
+    given = _changed(p, SOLVER_PARAMETERS)
+    if isinstance(p.solver, LBFGS):
+        given |= _changed(p, ("max_fun", *(() if p.early_stopping else ("tol",))))
+    if isinstance(p.solver, (Optimizer, LBFGS)):
+        _refuse(p, given, "a solver that is an object: its own parameters count")
+        return p.solver
+    cls: Any = OPTIMIZERS[Names("solver", OPTIMIZERS).check(p.solver, type(p).__name__)]
+    known = {each.name for each in fields(cls)}
     settings = {name: value for name, value in given.items() if name in known}
-    _refuse(e, given.keys() - {*settings, "learning_rate_init"}, f"solver {e.solver!r}")
-    return cls(learning_rate=e.learning_rate_init, **settings)
+    _refuse(p, given.keys() - {*settings, "learning_rate_init"}, f"solver {p.solver!r}")
+    return cls(learning_rate=p.learning_rate_init, **settings)
 
 
-def make_schedule(
-    estimator: Any,
-    optimizer: Optimizer | LBFGS,
-    n_samples: int,
-    convergence: Convergence,
-    *,
-    is_new: bool,
-    incremental: bool,
-) -> Any:
+def _schedule(p: Any, optimizer: Any, *, is_incremental: bool) -> str | Schedule | None:
     """Return the schedule that `learning_rate` names or is; None for a constant rate.
 
     As in scikit-learn, its own three names act on ``solver="sgd"`` alone.
     """
-    e, rate = estimator, estimator.learning_rate
-    name = type(e).__name__
+    rate, owner = p.learning_rate, type(p).__name__
     if isinstance(rate, str):
-        Names("learning_rate", [*RATES, *(n for n in SCHEDULES if n not in RATES)]).check(
-            rate, name
-        )
+        names = [*RATES, *(name for name in SCHEDULES if name not in RATES)]
+        Names("learning_rate", names).check(rate, owner)
     if isinstance(rate, Schedule) or rate not in RATES:
-        if isinstance(optimizer, LBFGS):
-            _refuse(e, ["learning_rate"], "L-BFGS, which takes no steps of a batch")
-        if incremental:
+        if not optimizer.takes_steps:
+            _refuse(p, ["learning_rate"], "L-BFGS, which takes no steps of a batch")
+        if is_incremental:
             msg = (
-                f"learning_rate of {name} cannot be a schedule in partial_fit, which does not "
+                f"learning_rate of {owner} cannot be a schedule in partial_fit, which does not "
                 f"know how many epochs there will be; got {rate!r}"
             )
             raise InvalidArgumentError(msg)
         return rate
     if rate == "constant":
         return None
-    if e.solver != "sgd":
-        if e.solver not in SOLVERS:
-            _refuse(e, ["learning_rate"], f"solver {e.solver!r}: only 'sgd' has {rate!r}")
-        return None
-    if rate == "adaptive":
-        return RateOf(convergence)
-    return InverseScalingByEpoch(e.power_t, n_samples, e.t_, is_new)
+    if p.solver not in SOLVERS:
+        _refuse(p, ["learning_rate"], f"solver {p.solver!r}: only 'sgd' has {rate!r}")
+    return rate if p.solver == "sgd" else None
 
 
-def uses_torch(estimator: Any) -> bool:
+def _uses_torch(p: Any) -> bool:
     """Return whether PyTorch trains: where it is named, or a device or precision needs it."""
-    e = estimator
-    needs_torch = {
-        "device": e.device not in ("auto", "cpu"),
-        "precision": e.precision is not None,
-    }
-    if e.engine == "numpy":
-        _refuse(e, [name for name, needed in needs_torch.items() if needed], "engine 'numpy'")
-    return bool(e.engine == "torch" or (e.engine == "auto" and any(needs_torch.values())))
+    needing = ["device"] if p.device not in ("auto", "cpu") else []
+    needing += ["precision"] if p.precision is not None else []
+    if p.engine == "numpy":
+        _refuse(p, needing, "engine 'numpy'")
+    return p.engine == "torch" or bool(needing)
 
 
-def check_precision(estimator: Any, net: MLP, optimizer: Optimizer | LBFGS) -> None:
-    """Raise where a mixed precision would have no effect, or mislead."""
-    if estimator.precision is None:
-        return
-    if isinstance(optimizer, LBFGS):
-        _refuse(estimator, ["precision"], "L-BFGS, whose line search it would mislead")
-    if net.dtype != np.float32:
-        msg = (
-            f"precision of {type(estimator).__name__} acts on samples in float32; got {net.dtype}: "
-            "give X.astype('float32')"
-        )
-        raise InvalidArgumentError(msg)
-
-
-def _changed(estimator: Any, names: Iterable[str]) -> dict[str, Any]:
+def _changed(p: Any, names: Iterable[str]) -> dict[str, Any]:
     """Return those parameters that have not their defaults."""
-    defaults = inspect.signature(type(estimator)).parameters
-    values = {name: getattr(estimator, name) for name in names}
-    return {name: v for name, v in values.items() if v != defaults[name].default}
+    defaults = {each.name: each.default for each in fields(p)}
+    values = {name: getattr(p, name) for name in names}
+    return {name: value for name, value in values.items() if value != defaults[name]}
 
 
-def _refuse(estimator: Any, names: Iterable[str], beside: str) -> None:
+def _refuse(p: Any, names: Iterable[str], beside: str) -> None:
     """Raise for the first of these parameters."""
     for name in sorted(names):
-        msg = (
-            f"{name} of {type(estimator).__name__} cannot be {getattr(estimator, name)!r} with "
-            f"{beside}"
-        )
+        msg = f"{name} of {type(p).__name__} cannot be {getattr(p, name)!r} with {beside}"
         raise InvalidArgumentError(msg)

@@ -1,44 +1,151 @@
 """scikit-learn's checks of samples and targets, whose messages also say where the fault is."""
 
-import datetime
 import math
 import re
-from collections import Counter
 from collections.abc import Callable, Mapping
-from decimal import Decimal
 from functools import partial
-from numbers import Number
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 from scipy.sparse import issparse
+from sklearn.base import is_regressor
+from sklearn.exceptions import DataConversionWarning
 from sklearn.utils import check_array, check_consistent_length, compute_sample_weight
+from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import _check_sample_weight, _check_y, validate_data
 
 from multilayer.caller import warn
-from multilayer.data import Table, TableWarning, read_table
-from multilayer.data.notation import Notation, find_notation
+from multilayer.data import Table, read_table
+from multilayer.data.notation import Notation
 from multilayer.data.table import are_numbered, names_of_frame, without_index
-from multilayer.data.vectors import is_missing
 from multilayer.errors import InvalidArgumentError, InvalidDataError
+from multilayer.estimators.targets import numbers_of_targets, plain_targets
 from multilayer.model import Columns
 
-__all__ = [
-    "check_same_columns",
-    "checked_weights",
-    "numbers_of_targets",
-    "plain_targets",
-    "table_of",
-    "validated",
-]
+__all__ = ["Checked", "are_given", "check_data", "check_same_columns", "check_samples"]
+
+Array = npt.NDArray[Any]
 
 DTYPES = (np.float64, np.float32)
 NOT_FINITE = re.compile(r"Input (X|y) contains (NaN|infinity)[^.]*\.")
 NO_NUMBER = "could not convert string to float"
+COLUMN = (
+    "A column-vector y was passed when a 1d array was expected. Please change the shape of y to "
+    "(n_samples, ), for example using ravel()."
+)
+"""scikit-learn's words."""
 TAKES_TABLES = " With columns='auto' tables with text and missing entries are taken."
 
 
-def validated(
+class Checked(NamedTuple):
+    """Samples, targets and weights that have been checked, and what was found of them.
+
+    Attributes
+    ----------
+    X : array, sparse matrix or LazySamples of shape (n_samples, in_features)
+        The network's inputs.
+    y : array of shape (n_samples,) or (n_samples, n_targets)
+    weight : array of shape (n_samples,) or None
+    columns : Columns or None
+        What the columns of a table became; None where samples are numbers alone.
+    notation : Notation or None
+        How targets that are text write their numbers.
+    is_sparse : bool
+        Whether the targets came as a sparse matrix.
+    """
+
+    X: Any
+    y: Array
+    weight: Array | None
+    columns: Columns | None
+    notation: Notation | None
+    is_sparse: bool
+
+
+def check_data(
+    estimator: Any,
+    X: Any,
+    y: Any,
+    sample_weight: Any,
+    columns: Columns | None = None,
+    notation: Notation | None = None,
+    *,
+    reset: bool,
+    suffix: str = "",
+) -> Checked:
+    """Return samples, targets and weights, to train on or to validate on.
+
+    Parameters
+    ----------
+    estimator : BaseMLP
+        Whose parameters, and number and names of features, count.
+    X, y, sample_weight
+        As `fit` takes them.
+    columns : Columns, optional
+        What a table's columns are; decided by this one if it is None.
+    notation : Notation, optional
+        How targets that are text write their numbers; by default as it fits.
+    reset : bool
+        Whether number and names of features are taken from `X`.
+    suffix : str
+        What `fit` adds to their names.
+
+    Raises
+    ------
+    ValueError, TypeError
+        If they cannot be used; the message says which and where.
+    """
+    are_numbers = is_regressor(estimator)
+    names = (f"X{suffix}", f"y{suffix}")
+    settings: dict[str, Any] = {"multi_output": True, "y_numeric": are_numbers}
+    y = plain_targets(y, names[1], are_numbers=are_numbers)
+    if estimator.columns is None and isinstance(X, np.ma.MaskedArray) and np.ma.is_masked(X):
+        msg = f"{names[0]} must not have masked entries: fill them, or take columns='auto'"
+        raise InvalidDataError(msg)
+    table = None
+    if estimator.columns is not None:
+        table = _table_of(estimator, X, columns, names[0])
+        if columns is None:
+            kinds = None if estimator.columns == "auto" else estimator.columns
+            columns = Columns.of(table, kinds, names[0])
+        X = columns.encode(table, names[0])
+        settings["is_encoded"] = True
+    if are_numbers:
+        y, notation = numbers_of_targets(y, names[1], notation, table)
+    X, y = _validated(estimator, X, y, reset=reset, names=names, **settings)
+    is_sparse = issparse(y)
+    y = y.toarray() if is_sparse else y
+    if y.ndim == 2 and y.shape[1] == 1:
+        warn(DataConversionWarning(COLUMN))
+        y = y.ravel()
+    class_weight = getattr(estimator, "class_weight", None)
+    weight = _weights(X, y, sample_weight, class_weight, f"sample_weight{suffix}")
+    return Checked(X, y, weight, columns, notation, is_sparse)
+
+
+def check_samples(estimator: Any, X: Any, columns: Columns | None) -> Any:
+    """Return samples to predict as the network's inputs."""
+    if columns is not None:
+        return columns.encode(_table_of(estimator, X, columns))
+    return _validated(estimator, X, reset=False)
+
+
+def are_given(X_val: Any, y_val: Any, sample_weight_val: Any) -> bool:
+    """Return whether there are validation samples; raise if there is but a part of them."""
+    if X_val is None and y_val is None:
+        if sample_weight_val is not None:
+            msg = "sample_weight_val of fit must be given with X_val and y_val"
+            raise InvalidArgumentError(msg)
+        return False
+    for name, other, value in (("X_val", "y_val", X_val), ("y_val", "X_val", y_val)):
+        if value is None:
+            msg = f"{name} of fit must be given with {other}; got None"
+            raise InvalidArgumentError(msg)
+    return True
+
+
+def _validated(
     estimator: Any,
     *data: Any,
     reset: bool,
@@ -94,16 +201,16 @@ def validated(
         raise ValueError(f"{said}{place}{text[end:]}") from error  # noqa: EM102
 
 
-def table_of(estimator: Any, X: Any, *, reset: bool, name: str = "X") -> Table:
-    """Return samples as a table, whose columns are those that the estimator knows.
+def _table_of(estimator: Any, X: Any, columns: Columns | None, name: str = "X") -> Table:
+    """Return samples as a table, whose columns are those that are known.
 
     Parameters
     ----------
     estimator : BaseMLP
         Whose number and names of features count.
     X : data frame, Table, mapping or array-like of shape (n_samples, n_columns)
-    reset : bool
-        Whether number and names of features are taken from `X`.
+    columns : Columns, optional
+        If it is None, the estimator takes number and names of its features from `X`.
     name : str
         What `fit` calls it.
 
@@ -112,7 +219,6 @@ def table_of(estimator: Any, X: Any, *, reset: bool, name: str = "X") -> Table:
     ValueError, TypeError
         If it is no table, or has other columns.
     """
-    columns = None if reset else estimator._columns
     if hasattr(X, "collect"):  # a lazy frame, which is refused before it computes anything
         return read_table(X, name)
     X = without_index(X)
@@ -125,9 +231,9 @@ def table_of(estimator: Any, X: Any, *, reset: bool, name: str = "X") -> Table:
     if is_frame and by_scikit_learn:
         by_scikit_learn = not _has_odd_names(names_of_frame(X))
     if by_scikit_learn and (columns is None or not _has_those(X, columns)):
-        validate_data(estimator, X, reset=reset, skip_check_array=True)
+        validate_data(estimator, X, reset=columns is None, skip_check_array=True)
     table = read_table(X, name) if columns is None else columns.read(X, name)
-    if reset and not by_scikit_learn:
+    if columns is None and not by_scikit_learn:
         estimator.feature_names_in_ = np.array(table.columns, dtype=object)
         estimator.n_features_in_ = table.shape[1]
     if not len(table):
@@ -141,128 +247,6 @@ def _is_of_mappings(X: Any) -> bool:
     if isinstance(X, (list, tuple)):
         return bool(X) and isinstance(X[0], Mapping)
     return isinstance(X, Mapping) and not issparse(X)
-
-
-def plain_targets(y: Any, name: str, *, are_numbers: bool) -> Any:
-    """Return targets without what only their library knows, such as nullable integers.
-
-    Raises
-    ------
-    InvalidDataError
-        If an entry is masked or missing, or they are dates, or classes of several types.
-    """
-    if isinstance(y, np.ma.MaskedArray) and np.ma.is_masked(y):
-        msg = f"{name} must not have masked entries: fill or drop them first"
-        raise InvalidDataError(msg)
-    if issparse(y) or y is None:
-        return y
-    values = np.asarray(y)
-    if not values.ndim:
-        return y  # which scikit-learn refuses
-    if values.dtype.kind == "U" and isinstance(y, (list, tuple)):
-        values = np.array(y, dtype=object)  # in which 1 is no "1", and NaN no "nan"
-    is_missing = _are_missing(values)
-    if is_missing.any():
-        index = np.unravel_index(int(np.argmax(is_missing)), values.shape)
-        place = f"index {index[0]}" if len(index) == 1 else f"row {index[0]}, column {index[1]}"
-        msg = f"{name} must not have missing entries; the first is at {place}"
-        raise InvalidDataError(msg)
-    types = set(map(type, values.ravel())) if values.dtype.kind in "OT" else set()
-    times = (datetime.date, datetime.timedelta, datetime.time)
-    has_times = any(issubclass(kind, times) or kind.__name__ == "Period" for kind in types)
-    if values.dtype.kind in "Mm" or has_times:
-        msg = f"{name} must hold {'numbers' if are_numbers else 'classes'}; got dates or durations"
-        raise InvalidDataError(msg)
-    if not types:
-        return _without_library(y, values)
-    if all(issubclass(kind, (Number, np.bool_)) for kind in types):
-        plain = [float(each) if isinstance(each, Decimal) else each for each in values.ravel()]
-        return np.array(plain).reshape(values.shape)
-    if not are_numbers and values.ndim == 1 and len({_base(kind) for kind in types}) > 1:
-        kinds = " and ".join(sorted(kind.__name__ for kind in types))
-        msg = f"{name} must hold classes of one type; got {kinds}"
-        raise InvalidDataError(msg)
-    return _without_library(y, values)
-
-
-def _without_library(y: Any, values: Any) -> Any:
-    return y if isinstance(y, (list, tuple, np.ndarray)) else values
-
-
-def _base(kind: type) -> type:
-    """Return str of all kinds of text."""
-    return str if issubclass(kind, str) else kind
-
-
-def _are_missing(values: Any) -> Any:
-    """Return which targets are missing; NaN among numbers is left to scikit-learn's words."""
-    if values.dtype.kind == "U":  # which NumPy writes so, where it makes one array of both
-        return values == "nan"
-    if values.dtype.kind not in "OT":
-        return np.zeros(values.shape, dtype=bool)
-    found = [is_missing(value) for value in values.ravel()]
-    return np.array(found, dtype=bool).reshape(values.shape)
-
-
-def numbers_of_targets(
-    y: Any, name: str, notation: Notation | None = None, table: Table | None = None
-) -> tuple[Any, Notation | None]:
-    """Return targets that are written as text, such as ``"208,500"``, as numbers; others as is.
-
-    Parameters
-    ----------
-    y : array-like
-    name : str
-        What `fit` calls them.
-    notation : Notation, optional
-        How those of the training were written; by default as it fits.
-    table : Table, optional
-        The samples, whose decimal mark decides where the targets leave it open.
-
-    Returns
-    -------
-    y : array-like
-    notation : Notation or None
-        How they are written; None where they are no text.
-
-    Raises
-    ------
-    InvalidDataError
-        If a text is no number; the message says which.
-
-    Warns
-    -----
-    TableWarning
-        Of what is open to doubt.
-    """
-    values = np.asarray(y)
-    if values.dtype.kind not in "OUT" or not values.ndim:
-        return y, notation
-    items = values.ravel().tolist()
-    texts = [value.strip() if isinstance(value, str) else None for value in items]
-    different = Counter(text for text in texts if text is not None)
-    if not different:
-        return y, notation
-    if notation is None:
-        decimal = None if table is None else table.decimal or table.shown_decimal()
-        counts = np.array([*different.values()])
-        found = find_notation([*different], counts, decimal, is_asked=True)
-        if found is None or found.notation is None:
-            msg = f"{name} must hold numbers; got {next(iter(different))!r}"
-            raise InvalidDataError(msg)
-        notation = found.notation
-        for says, _ in found.doubts:
-            warn(TableWarning(f"{name} {says}", ()))
-    numbers = [
-        value if text is None else notation.number(text)
-        for text, value in zip(texts, items, strict=True)
-    ]
-    if None in numbers:
-        index = np.unravel_index(numbers.index(None), values.shape)
-        place = f"index {index[0]}" if len(index) == 1 else f"row {index[0]}, column {index[1]}"
-        msg = f"{name} must hold numbers; got {texts[numbers.index(None)]!r} at {place}"
-        raise InvalidDataError(msg)
-    return np.array(numbers, dtype=np.float64).reshape(values.shape), notation
 
 
 def _has_odd_names(names: list[Any]) -> bool:
@@ -305,7 +289,7 @@ def check_same_columns(columns: Columns | None, before: Any, now: Any) -> None:
         raise InvalidArgumentError(msg)
 
 
-def checked_weights(X: Any, y: Any, sample_weight: Any, class_weight: Any, name: str) -> Any:
+def _weights(X: Any, y: Any, sample_weight: Any, class_weight: Any, name: str) -> Any:
     """Return what each sample counts, as `sample_weight` and `class_weight` say; or None.
 
     Raises
@@ -323,6 +307,8 @@ def checked_weights(X: Any, y: Any, sample_weight: Any, class_weight: Any, name:
             raise InvalidDataError(msg)
     if class_weight is None:
         return weight
+    if y.ndim == 1:
+        check_classification_targets(y)  # which says what is wrong with numbers that are no classes
     by_class = compute_sample_weight(class_weight, y)
     wrong = ~(np.isfinite(by_class) & (by_class >= 0))
     if wrong.any():

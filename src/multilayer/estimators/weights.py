@@ -1,4 +1,4 @@
-"""A network's weights under scikit-learn's names, and what has been written to them."""
+"""A network's first weights, its weights under scikit-learn's names, and what is written there."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -6,12 +6,30 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from multilayer.architecture import Architecture
 from multilayer.errors import InvalidDataError
-from multilayer.numpy import MLP
+from multilayer.numpy import MLP, ScikitLearn
 
-__all__ = ["take_weights", "views_of"]
+__all__ = ["network_of", "new_network", "take_weights", "views_of"]
 
 Array = npt.NDArray[Any]
+
+
+def new_network(architecture: Architecture, dtype: Any, random_state: np.random.RandomState) -> MLP:
+    """Return a network whose weights are drawn as scikit-learn draws them."""
+    # A RandomState and a Generator draw the same real numbers of the same bits.
+    rng = np.random.Generator(random_state._bit_generator)
+    initializer = ScikitLearn(2.0 if architecture.activation == "sigmoid" else 6.0)
+    return MLP(architecture, dtype=dtype, initializer=initializer, rng=rng)
+
+
+def network_of(architecture: Architecture, coefs: Sequence[Any], intercepts: Sequence[Any]) -> MLP:
+    """Return the network of weights that were set by hand."""
+    is_single = all(np.asarray(W).dtype == np.float32 for W in coefs)
+    dtype = np.float32 if is_single else np.float64
+    net = new_network(architecture, dtype, np.random.RandomState(0))
+    take_weights(net, coefs, intercepts)
+    return net
 
 
 def views_of(net: MLP) -> tuple[list[Array], list[Array]]:

@@ -1,0 +1,60 @@
+"""Checked samples, with what they are trained on or judged by."""
+
+from typing import Any
+
+import numpy as np
+
+from multilayer.data import SparseSamples
+from multilayer.data.split import are_alone, split_rows
+from multilayer.errors import InvalidDataError
+from multilayer.estimators.settings import Settings
+from multilayer.samples import Data
+
+__all__ = ["as_samples", "set_aside"]
+
+
+def as_samples(X: Any) -> Any:
+    """Return samples as the engines take them."""
+    return SparseSamples(X) if hasattr(X, "tocsr") else X
+
+
+def set_aside(
+    data: Data, settings: Settings, random_state: np.random.RandomState
+) -> tuple[Data, Data]:
+    """Return what is trained on and what it is judged by, as scikit-learn divides them.
+
+    Two classes have the same shares of both. Where epochs are judged by their loss, the only sample
+    of a class is trained on; where by their score, it is refused, as by scikit-learn.
+
+    Raises
+    ------
+    InvalidDataError
+        If a part would be too small, or without weight.
+    """
+    strata = kept = None
+    if settings.targets.has_one_class:
+        if settings.monitor == "validation_loss":
+            kept = are_alone(data.targets)
+        if settings.targets.out_features == 1:
+            strata = data.targets.astype(bool)
+    share = settings.validation_fraction
+    training, held_out = split_rows(
+        data.n_samples,
+        share,
+        random_state,
+        strata,
+        kept=kept,
+        subject=f"validation_fraction cannot be {share!r} of {data.n_samples} samples",
+    )
+    if len(held_out) < 2:
+        msg = (
+            "The validation set is too small. Increase 'validation_fraction' or the size of your "
+            "dataset."
+        )
+        raise InvalidDataError(msg)
+    parts = data.part(training), data.part(held_out)
+    for name, part in zip(("training", "validation"), parts, strict=True):
+        if part.weight is not None and not part.weight.any():
+            msg = f"sample_weight must not be zero for every sample of the {name} part"
+            raise InvalidDataError(msg)
+    return parts

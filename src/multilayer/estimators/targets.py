@@ -1,0 +1,140 @@
+"""Targets of any library as plain arrays, and numbers that are written as text."""
+
+import datetime
+from collections import Counter
+from decimal import Decimal
+from numbers import Number
+from typing import Any
+
+import numpy as np
+from scipy.sparse import issparse
+
+from multilayer.caller import warn
+from multilayer.data import Table, TableWarning
+from multilayer.data.notation import Notation, find_notation
+from multilayer.data.vectors import is_missing
+from multilayer.errors import InvalidDataError
+
+__all__ = ["numbers_of_targets", "plain_targets"]
+
+
+def plain_targets(y: Any, name: str, *, are_numbers: bool) -> Any:
+    """Return targets without what only their library knows, such as nullable integers.
+
+    Raises
+    ------
+    InvalidDataError
+        If an entry is masked or missing, or they are dates, or classes of several types.
+    """
+    if isinstance(y, np.ma.MaskedArray) and np.ma.is_masked(y):
+        msg = f"{name} must not have masked entries: fill or drop them first"
+        raise InvalidDataError(msg)
+    if issparse(y) or y is None:
+        return y
+    values = np.asarray(y)
+    if not values.ndim:
+        return y  # which scikit-learn refuses
+    if values.dtype.kind == "U" and isinstance(y, (list, tuple)):
+        values = np.array(y, dtype=object)  # in which 1 is no "1", and NaN no "nan"
+    is_missing = _are_missing(values)
+    if is_missing.any():
+        index = np.unravel_index(int(np.argmax(is_missing)), values.shape)
+        place = f"index {index[0]}" if len(index) == 1 else f"row {index[0]}, column {index[1]}"
+        msg = f"{name} must not have missing entries; the first is at {place}"
+        raise InvalidDataError(msg)
+    types = set(map(type, values.ravel())) if values.dtype.kind in "OT" else set()
+    times = (datetime.date, datetime.timedelta, datetime.time)
+    has_times = any(issubclass(kind, times) or kind.__name__ == "Period" for kind in types)
+    if values.dtype.kind in "Mm" or has_times:
+        msg = f"{name} must hold {'numbers' if are_numbers else 'classes'}; got dates or durations"
+        raise InvalidDataError(msg)
+    if not types:
+        return _without_library(y, values)
+    if all(issubclass(kind, (Number, np.bool_)) for kind in types):
+        plain = [float(each) if isinstance(each, Decimal) else each for each in values.ravel()]
+        return np.array(plain).reshape(values.shape)
+    if not are_numbers and values.ndim == 1 and len({_base(kind) for kind in types}) > 1:
+        kinds = " and ".join(sorted(kind.__name__ for kind in types))
+        msg = f"{name} must hold classes of one type; got {kinds}"
+        raise InvalidDataError(msg)
+    return _without_library(y, values)
+
+
+def _without_library(y: Any, values: Any) -> Any:
+    return y if isinstance(y, (list, tuple, np.ndarray)) else values
+
+
+def _base(kind: type) -> type:
+    """Return str of all kinds of text."""
+    return str if issubclass(kind, str) else kind
+
+
+def _are_missing(values: Any) -> Any:
+    """Return which targets are missing; NaN among numbers is left to scikit-learn's words."""
+    if values.dtype.kind == "U":  # which NumPy writes so, where it makes one array of both
+        return values == "nan"
+    if values.dtype.kind not in "OT":
+        return np.zeros(values.shape, dtype=bool)
+    found = [is_missing(value) for value in values.ravel()]
+    return np.array(found, dtype=bool).reshape(values.shape)
+
+
+def numbers_of_targets(
+    y: Any, name: str, notation: Notation | None = None, table: Table | None = None
+) -> tuple[Any, Notation | None]:
+    """Return targets that are written as text, such as ``"208,500"``, as numbers; others as is.
+
+    Parameters
+    ----------
+    y : array-like
+    name : str
+        What `fit` calls them.
+    notation : Notation, optional
+        How those of the training were written; by default as it fits.
+    table : Table, optional
+        The samples, whose decimal mark decides where the targets leave it open.
+
+    Returns
+    -------
+    y : array-like
+    notation : Notation or None
+        How they are written; None where they are no text.
+
+    Raises
+    ------
+    InvalidDataError
+        If a text is no number; the message says which.
+
+    Warns
+    -----
+    TableWarning
+        Of what is open to doubt.
+    """
+    values = np.asarray(y)
+    if values.dtype.kind not in "OUT" or not values.ndim:
+        return y, notation
+    items = values.ravel().tolist()
+    texts = [value.strip() if isinstance(value, str) else None for value in items]
+    different = Counter(text for text in texts if text is not None)
+    if not different:
+        return y, notation
+    if notation is None:
+        decimal = None if table is None else table.decimal or table.shown_decimal()
+        counts = np.array([*different.values()])
+        found = find_notation([*different], counts, decimal, is_asked=True)
+        if found is None or found.notation is None:
+            msg = f"{name} must hold numbers; got {next(iter(different))!r}"
+            raise InvalidDataError(msg)
+        notation = found.notation
+        for says, _ in found.doubts:
+            warn(TableWarning(f"{name} {says}", ()))
+    numbers = [
+        value if text is None else notation.number(text)
+        for text, value in zip(texts, items, strict=True)
+    ]
+    if None in numbers:
+        index = np.unravel_index(numbers.index(None), values.shape)
+        place = f"index {index[0]}" if len(index) == 1 else f"row {index[0]}, column {index[1]}"
+        msg = f"{name} must hold numbers; got {texts[numbers.index(None)]!r} at {place}"
+        raise InvalidDataError(msg)
+    return np.array(numbers, dtype=np.float64).reshape(values.shape), notation
