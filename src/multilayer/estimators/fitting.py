@@ -152,10 +152,8 @@ def train_network(
             data,
             n_epochs=settings.n_epochs,
             batch_size=batch_size if takes_steps else None,
-            shuffle=_Order(data.n_samples, random_state)
-            if settings.shuffle and takes_steps
-            else False,
-            schedule=_schedule(settings, data.n_samples, past, is_new=not goes_on),
+            shuffle=_Order(n_samples, random_state) if settings.shuffle and takes_steps else False,
+            schedule=_schedule(settings, n_samples, past, is_new=not goes_on),
             callbacks=[convergence, *settings.callbacks],
             rng=rng,
             **({} if held_out is None else _judged_by(settings, held_out)),
