@@ -149,17 +149,12 @@ class Rates:
 
     def __init__(self, optimizer: torch.optim.Optimizer) -> None:
         self._optimizer = optimizer
-        self._first = [float(group["lr"]) for group in optimizer.param_groups]
+        self.first = [float(group["lr"]) for group in optimizer.param_groups]
         self._factor = 1.0
-
-    @property
-    def first(self) -> float:
-        """That of the first parameters, which stands for all."""
-        return self._first[0]
 
     def multiply(self, factor: float, *, in_place: bool) -> None:
         """Set the rates; `in_place` where recorded steps read them from the device's memory."""
-        for group, rate in zip(self._optimizer.param_groups, self._first, strict=True):
+        for group, rate in zip(self._optimizer.param_groups, self.first, strict=True):
             if not in_place:
                 group["lr"] = rate * factor
             elif factor != self._factor:

@@ -292,7 +292,7 @@ class Trainer:
                 return
             self._torch_optimizer = make_optimizer(self.optimizer, self.net.parameters())
         self._rates = Rates(self._torch_optimizer)
-        self.learning_rate = self._rates.first
+        self.learning_rate = self._rates.first[0]
 
     def _compile(self) -> None:
         """Compile the loss, if that is asked for, with graphs of its own where steps have none."""
