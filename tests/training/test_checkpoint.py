@@ -24,7 +24,6 @@ from multilayer.numpy.schedules import ReduceOnPlateau
 from multilayer.samples import LazySamples
 from multilayer.torch import MLP as TorchMLP
 from multilayer.torch import distributed
-from multilayer.torch import trainer as torch_trainer
 from multilayer.training import Callback, Checkpoint, EarlyStopping, fit, train
 from multilayer.training.checkpoint import Kept
 
@@ -445,7 +444,7 @@ def test_wrong_arguments(settings, message):
 
 def test_several_processes_are_refused(monkeypatch, tmp_path):
     monkeypatch.setattr(distributed, "shard", lambda: (0, 2))
-    monkeypatch.setattr(torch_trainer, "DistributedDataParallel", lambda module: module)
+    monkeypatch.setattr(distributed, "DistributedDataParallel", lambda module: module)
     with pytest.raises(InvalidArgumentError) as caught:
         run("torch", checkpoint=tmp_path / "a", validation=None)
     assert str(caught.value) == "checkpoint of fit cannot be combined with several processes"

@@ -12,9 +12,23 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import torch
-from torch import distributed
+from torch import distributed, nn
+from torch.nn.parallel import DistributedDataParallel
 
-__all__ = ["gather_rows", "is_launched", "local_device", "shard", "start", "stop", "sum_over_ranks"]
+from multilayer.architecture import Architecture
+from multilayer.errors import InvalidArgumentError
+
+__all__ = [
+    "gather_rows",
+    "is_launched",
+    "local_device",
+    "mean_over_ranks",
+    "shard",
+    "start",
+    "stop",
+    "sum_over_ranks",
+    "synchronized",
+]
 
 Array = npt.NDArray[Any]
 
@@ -55,6 +69,22 @@ def shard() -> tuple[int, int]:
     return 0, 1
 
 
+def synchronized(module: nn.Module, architecture: Architecture) -> nn.Module:
+    """Return a module whose gradients are averaged over ranks; of one process, the module itself.
+
+    Raises
+    ------
+    InvalidArgumentError
+        If the network takes statistics of the batch, of which each rank sees only a part.
+    """
+    if shard()[1] == 1:
+        return module
+    if architecture.normalization == "batch":
+        msg = "normalization 'batch' cannot be trained in several processes; use 'layer'"
+        raise InvalidArgumentError(msg)
+    return DistributedDataParallel(module)
+
+
 def sum_over_ranks(tensor: torch.Tensor) -> torch.Tensor:
     """Return the sum of every rank's tensor; of one process, the tensor itself."""
     if shard()[1] == 1:
@@ -62,6 +92,12 @@ def sum_over_ranks(tensor: torch.Tensor) -> torch.Tensor:
     total = tensor.detach().clone()
     distributed.all_reduce(total)
     return total
+
+
+def mean_over_ranks(tensor: torch.Tensor) -> torch.Tensor:
+    """Return the mean of every rank's tensor; of one process, the tensor itself."""
+    n_ranks = shard()[1]
+    return tensor if n_ranks == 1 else sum_over_ranks(tensor) / n_ranks
 
 
 def gather_rows(rows: Array, n_rows: int) -> Array:

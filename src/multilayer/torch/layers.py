@@ -6,7 +6,7 @@ from torch import nn
 from multilayer.architecture import HiddenLayer
 from multilayer.torch.activations import ACTIVATIONS
 
-__all__ = ["Dropout", "Residual", "hidden_layer"]
+__all__ = ["Dropout", "Residual", "draw_masks_from", "hidden_layer"]
 
 
 class Dropout(nn.Module):
@@ -44,6 +44,13 @@ class Dropout(nn.Module):
     def extra_repr(self) -> str:
         """Return what is shown in brackets."""
         return f"{self.rate:g}"
+
+
+def draw_masks_from(generator: torch.Generator | None, net: nn.Module) -> None:
+    """Let a network's dropout layers draw their masks from this generator."""
+    for module in net.modules():
+        if isinstance(module, Dropout):
+            module.generator = generator
 
 
 class Residual(nn.Sequential):

@@ -7,9 +7,10 @@ import torch
 
 from multilayer.errors import InvalidArgumentError
 from multilayer.numpy import optimizers as hyperparameters
+from multilayer.numpy.clipping import Clip
 from multilayer.registry import Names, Registry
 
-__all__ = ["OPTIMIZERS", "Lion", "check_own", "clip_gradients", "make_optimizer"]
+__all__ = ["OPTIMIZERS", "Lion", "Rates", "check_own", "clip_gradients", "make_optimizer"]
 
 Parameters = Iterable[torch.nn.Parameter]
 
@@ -143,18 +144,34 @@ def check_own(optimizer: torch.optim.Optimizer, parameters: Parameters) -> None:
         raise InvalidArgumentError(msg)
 
 
-def clip_gradients(
-    parameters: Parameters, clip_value: float | None, clip_norm: float | None
-) -> None:
+class Rates:
+    """An optimizer's learning rates, as they were in the beginning, times a factor."""
+
+    def __init__(self, optimizer: torch.optim.Optimizer) -> None:
+        self._optimizer = optimizer
+        self.first = [float(group["lr"]) for group in optimizer.param_groups]
+        self._factor = 1.0
+
+    def multiply(self, factor: float, *, in_place: bool) -> None:
+        """Set the rates; `in_place` where recorded steps read them from the device's memory."""
+        for group, rate in zip(self._optimizer.param_groups, self.first, strict=True):
+            if not in_place:
+                group["lr"] = rate * factor
+            elif factor != self._factor:
+                group["lr"].fill_(rate * factor)
+        self._factor = factor
+
+
+def clip_gradients(parameters: Parameters, clip: Clip) -> None:
     """Clip the gradients of all parameters together, by value first."""
     gradients = [p.grad for p in parameters if p.grad is not None]
-    if clip_value is not None:
+    if clip.value is not None:
         for gradient in gradients:
-            gradient.clamp_(-clip_value, clip_value)
-    if clip_norm is not None:
+            gradient.clamp_(-clip.value, clip.value)
+    if clip.norm is not None:
         norm = torch.linalg.vector_norm(
             torch.stack([torch.linalg.vector_norm(gradient) for gradient in gradients])
         )
-        factor = (clip_norm / norm).clamp(max=1.0)
+        factor = (clip.norm / norm).clamp(max=1.0)
         for gradient in gradients:
             gradient.mul_(factor)

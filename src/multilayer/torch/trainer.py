@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import torch
-from torch.nn.parallel import DistributedDataParallel
 
 from multilayer import checks
 from multilayer.errors import InvalidArgumentError
@@ -21,14 +20,15 @@ from multilayer.registry import resolve
 from multilayer.samples import Data
 from multilayer.torch import capture, distributed
 from multilayer.torch.average import RunningAverage
-from multilayer.torch.layers import Dropout
+from multilayer.torch.layers import draw_masks_from
 from multilayer.torch.lbfgs import minimize
 from multilayer.torch.losses import mean_loss
 from multilayer.torch.module import Net
 from multilayer.torch.objective import Objective, shares
-from multilayer.torch.optimizers import check_own, clip_gradients, make_optimizer
+from multilayer.torch.optimizers import Rates, check_own, clip_gradients, make_optimizer
 from multilayer.torch.placement import as_index, on_host, place, to_device, together, whole
 from multilayer.torch.precision import Precision
+from multilayer.torch.prediction import predict
 from multilayer.torch.state import (
     module_arrays,
     optimizer_arrays,
@@ -40,8 +40,6 @@ __all__ = ["Trainer"]
 
 Array = npt.NDArray[Any]
 Tensor = torch.Tensor
-
-PREDICTION_CHUNK = 8192
 
 
 class Trainer:
@@ -97,9 +95,11 @@ class Trainer:
         l1, l2 = (
             checks.real(value, name, "fit", "[0, inf)") for name, value in (("l1", l1), ("l2", l2))
         )
-        self.clip_norm, self.clip_value = (
-            None if value is None else checks.real(value, name, "fit", "(0, inf)")
-            for name, value in (("clip_norm", clip_norm), ("clip_value", clip_value))
+        self.clip = Clip(
+            *(
+                None if value is None else checks.real(value, name, "fit", "(0, inf)")
+                for name, value in (("clip_norm", clip_norm), ("clip_value", clip_value))
+            )
         )
         self.accumulate = checks.integer(accumulate, "accumulate", "fit")
         self._precision = Precision(precision, net.device)
@@ -113,16 +113,11 @@ class Trainer:
         self._captured: capture.Captured | None = None
         self._waits = net.device.type != capture.DEVICE  # which goes on by itself
         self._late: list[Tensor] = []
-        self._factor = 1.0
-        self._objective: Any = Objective(net, self.loss, l1, l2, self.shard[1])
-        if self.shard[1] > 1:
-            if net.architecture.normalization == "batch":
-                msg = "normalization 'batch' cannot be trained in several processes; use 'layer'"
-                raise InvalidArgumentError(msg)
-            self._objective = DistributedDataParallel(self._objective)
+        objective = Objective(net, self.loss, l1, l2, self.shard[1])
+        self._objective: Any = distributed.synchronized(objective, net.architecture)
         self._is_to_compile = checks.flag(compile, "compile", "fit")
         self._settings = {
-            "l1": l1, "l2": l2, "clip_norm": self.clip_norm, "clip_value": self.clip_value,
+            "l1": l1, "l2": l2, "clip_norm": self.clip.norm, "clip_value": self.clip.value,
             "precision": precision, "accumulate": self.accumulate, "ema": ema,
             "compile": self._is_to_compile,
         }  # fmt: skip
@@ -157,9 +152,7 @@ class Trainer:
     def begin(self, data: Data, batch_size: int | None = None) -> None:
         """Take the samples that steps are taken on."""
         self._data = together(data)
-        for module in self.net.modules():
-            if isinstance(module, Dropout):
-                module.generator = self._generator
+        draw_masks_from(self._generator, self.net)
         self._captured = None
         X = data[0]
         if isinstance(X, Tensor) and X.device == self.net.device and self._can_capture():
@@ -187,7 +180,8 @@ class Trainer:
         places = slice(start + rank, stop, n_ranks)
         rows: Any = places if self._order is None else self._order[places]
         assert self.learning_rate is not None
-        self._set_rates(learning_rate / self.learning_rate)
+        factor = learning_rate / self.learning_rate
+        self._rates.multiply(factor, in_place=self._captured is not None)
         if not self.net.training:  # an evaluation may have come between
             self.net.train()
         loss = self._step_on(rows) if self._captured is None else self._captured(rows)
@@ -217,32 +211,16 @@ class Trainer:
         )
 
     def evaluate(self, data: Data) -> tuple[float, Array]:
-        """Return the loss without penalty, in prediction mode, and what the loss takes.
-
-        Of several ranks each predicts its share of the samples; all get the whole result.
-        """
+        """Return the loss without penalty, in prediction mode, and the argument of the loss."""
         X, targets, weight = data
-        rank, n_ranks = self.shard
-        net = self.net if self._average is None else self._average.net
-        net.eval()
-        takes = net.logits if self.loss.takes_logits else net
-        length = PREDICTION_CHUNK * n_ranks
-        with torch.inference_mode():
-            parts = [
-                takes(to_device(X[start : start + length : n_ranks], net)).cpu()
-                for start in range(rank, X.shape[0], length)
-            ]
-            empty = torch.empty(
-                0, self.net.architecture.out_features, dtype=self.net.last.weight.dtype
-            )
-            whole = distributed.gather_rows(torch.cat([*parts, empty]).numpy(), X.shape[0])
-            p = torch.from_numpy(whole)
-            value = mean_loss(self.loss, p, targets, shares(weight, p))
-        return value.item(), whole
+        outputs = predict(self._validated, X, logits=self.loss.takes_logits)
+        p = torch.from_numpy(outputs)
+        value = mean_loss(self.loss, p, targets, shares(weight, p))
+        return value.item(), outputs
 
     def snapshot(self) -> dict[str, Array]:
         """Return a copy of the numbers that are validated: the network's, or their average."""
-        return module_arrays(self.net if self._average is None else self._average.net)
+        return module_arrays(self._validated)
 
     def state(self) -> dict[str, Array]:
         """Return a copy of all that the next step depends on, as arrays by name.
@@ -297,12 +275,15 @@ class Trainer:
     def finish(self) -> None:
         """Give the network what it is to have in the end, and leave it in prediction mode."""
         if self._average is not None:
-            self.net.load_state_dict(self._average.net.state_dict())
-        for module in self.net.modules():
-            if isinstance(module, Dropout):
-                module.generator = None
+            self.net.load_state_dict(self._validated.state_dict())
+        draw_masks_from(None, self.net)
         self._captured = None  # it holds memory of the device
         self.net.eval()
+
+    @property
+    def _validated(self) -> Net:
+        """The network that is validated: the one that is trained, or its running average."""
+        return self.net if self._average is None else self._average.net
 
     def _set_optimizer(self, optimizer: object) -> None:
         """Take one of our optimizers, turned into PyTorch's, or PyTorch's own."""
@@ -313,13 +294,12 @@ class Trainer:
         else:
             self.optimizer = resolve_optimizer(optimizer)
             if isinstance(self.optimizer, LBFGS):
-                clip = Clip(self.clip_norm, self.clip_value)
-                check_deterministic(self.net.architecture, clip)
+                check_deterministic(self.net.architecture, self.clip)
                 self.learning_rate: float | None = None
                 return
             self._torch_optimizer = make_optimizer(self.optimizer, self.net.parameters())
-        self._rates = [float(group["lr"]) for group in self._torch_optimizer.param_groups]
-        self.learning_rate = self._rates[0]
+        self._rates = Rates(self._torch_optimizer)
+        self.learning_rate = self._rates.first[0]
 
     def _compile(self) -> None:
         """Compile the loss, if that is asked for, with graphs of its own where steps have none."""
@@ -339,15 +319,6 @@ class Trainer:
             and capture.can_capture(self.net, self.loss, self._torch_optimizer)
         )
 
-    def _set_rates(self, factor: float) -> None:
-        """Multiply the optimizer's learning rates, as they were in the beginning."""
-        for group, rate in zip(self._torch_optimizer.param_groups, self._rates, strict=True):
-            if self._captured is None:
-                group["lr"] = rate * factor
-            elif factor != self._factor:  # where steps are recorded, it lies on the device
-                group["lr"].fill_(rate * factor)
-        self._factor = factor
-
     def _step_on(self, rows: Any) -> Tensor:
         """Take an optimizer step on the samples of these rows; return the loss before it.
 
@@ -360,7 +331,7 @@ class Trainer:
         if self._waits and not torch.isfinite(value):
             return value
         self._precision.unscale(self._torch_optimizer)
-        clip_gradients(self.net.parameters(), self.clip_value, self.clip_norm)
+        clip_gradients(self.net.parameters(), self.clip)
         self._precision.step(self._torch_optimizer)
         if self._average is not None:
             self._average.update(self.net)
@@ -379,6 +350,4 @@ class Trainer:
                 loss = self._objective(*part, 1 / n_parts)
             self._precision.backward(loss)
             losses.append(loss.detach())
-        value = sum(losses[1:], losses[0])
-        n_ranks = self.shard[1]
-        return value if n_ranks == 1 else distributed.sum_over_ranks(value) / n_ranks
+        return distributed.mean_over_ranks(sum(losses[1:], losses[0]))

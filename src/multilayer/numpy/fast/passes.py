@@ -1,8 +1,8 @@
 """What stands between the matrix products: biases, activations and their way back, dropout.
 
 ``forward(z, b)`` makes a = σ(z + b) of z, in place. ``backward(da, a, db)`` makes dz = da · σ'(z)
-of da, in place, and sums it over samples into db; so σ' must be told by a alone. An activation that
-has no entry in `PASSES` goes through its own `forward` and `backward`.
+of da, in place, and sums it over samples into db; so σ' must follow from a alone. An activation
+that has no entry in `PASSES` goes through its own `forward` and `backward`.
 """
 
 from collections.abc import Callable

@@ -1,8 +1,8 @@
 """Optimizers' updates in one pass over a part of the parameter vector.
 
-They are those of ``optimizers.py``, where they are told and derived. Each takes the gradients that
-the workers found of their rows, adds them up on the way, and changes parameters and state from
-`start` to `stop`.
+They are those of ``optimizers/``, where they are derived. Each takes the gradients that the workers
+found of their rows, adds them up on the way, and changes parameters and state from `start` to
+`stop`.
 """
 
 import math
@@ -81,7 +81,7 @@ def clip_in_place(gradient: Array, clip: Clip) -> None:
 
 
 def _plain(optimizer: Optimizer, parameters: Array, state: State) -> Update:
-    """Return the update of `optimizers.py` itself, of the whole vector."""
+    """Return the update of an optimizer itself, of the whole vector."""
 
     def update(gradients: Array, n_parts: int, start: int, stop: int, rate: float) -> None:
         add_up.plain(gradients, n_parts, start, stop)

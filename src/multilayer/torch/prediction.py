@@ -1,0 +1,32 @@
+"""Prediction: the outputs for all samples, chunk by chunk, wherever these lie."""
+
+from typing import Any
+
+import numpy.typing as npt
+import torch
+
+from multilayer.torch import distributed
+from multilayer.torch.module import Net
+from multilayer.torch.placement import to_device
+
+__all__ = ["predict"]
+
+CHUNK = 8192
+
+
+def predict(net: Net, X: Any, *, logits: bool) -> npt.NDArray[Any]:
+    """Return the outputs, or the logits, of all samples in prediction mode.
+
+    Of several ranks each predicts its share of the samples; all get the whole result.
+    """
+    net.eval()
+    takes = net.logits if logits else net
+    rank, n_ranks = distributed.shard()
+    length = CHUNK * n_ranks
+    with torch.inference_mode():
+        parts = [
+            takes(to_device(X[start : start + length : n_ranks], net)).cpu()
+            for start in range(rank, X.shape[0], length)
+        ]
+        empty = torch.empty(0, net.architecture.out_features, dtype=net.last.weight.dtype)
+        return distributed.gather_rows(torch.cat([*parts, empty]).numpy(), X.shape[0])
