@@ -11,7 +11,7 @@ from multilayer.errors import (
     InvalidTypeError,
     UnknownNameError,
 )
-from multilayer.inspection import graph
+from multilayer.graph import graph
 from multilayer.model import Classes, Model, Numbers
 from multilayer.numpy import MLP
 from multilayer.plots import (

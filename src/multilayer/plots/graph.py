@@ -5,10 +5,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from multilayer.inspection import Graph, Node
-from multilayer.inspection import graph as graph_of
-from multilayer.inspection.graph_layout import Point, lay_out
-from multilayer.inspection.graph_style import EDGE_STYLES, NODE_STYLES, NodeStyle
+from multilayer.graph import Graph, Node
+from multilayer.graph import graph as graph_of
+from multilayer.graph.layout import Point, lay_out
+from multilayer.graph.style import EDGE_STYLES, NODE_STYLES, NodeStyle
 from multilayer.plots.models import own_model
 from multilayer.plots.style import one_axes
 
@@ -36,7 +36,7 @@ def computation_graph(net_or_graph: Any, *, module: Any = None, ax: "Axes | None
     Parameters
     ----------
     net_or_graph : MLP, torch.Tensor, Graph, or what holds a network
-        What `multilayer.inspection.graph` takes, what it returns, or a Model or estimator.
+        What `multilayer.graph.graph` takes, what it returns, or a Model or estimator.
     module : torch.nn.Module, optional
         Names the parameters among a tensor's leaves.
     ax : matplotlib Axes, optional

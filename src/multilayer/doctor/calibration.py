@@ -7,9 +7,9 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from multilayer.inspection.doctor.case import Case, Sample
-from multilayer.inspection.doctor.finding import Finding, severity_of
-from multilayer.inspection.doctor.measures import simple_scores
+from multilayer.doctor.case import Case, Sample
+from multilayer.doctor.finding import Finding, severity_of
+from multilayer.doctor.measures import simple_scores
 from multilayer.numpy import OUTPUTS, Loss
 
 __all__ = ["Calibration", "calibration", "miscalibrated"]

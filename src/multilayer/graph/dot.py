@@ -2,8 +2,8 @@
 
 from collections.abc import Sequence
 
-from multilayer.inspection.graph_parts import Edge, Node
-from multilayer.inspection.graph_style import EDGE_STYLES, NODE_STYLES
+from multilayer.graph.parts import Edge, Node
+from multilayer.graph.style import EDGE_STYLES, NODE_STYLES
 
 __all__ = ["to_dot"]
 

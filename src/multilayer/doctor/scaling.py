@@ -6,8 +6,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from multilayer.inspection.doctor.case import Case
-from multilayer.inspection.doctor.finding import Evidence, Finding, severity_of
+from multilayer.doctor.case import Case
+from multilayer.doctor.finding import Evidence, Finding, severity_of
 
 __all__ = ["unscaled_inputs", "unscaled_targets"]
 

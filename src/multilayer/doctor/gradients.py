@@ -4,8 +4,8 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from multilayer.inspection.doctor.case import Case
-from multilayer.inspection.doctor.finding import Finding
+from multilayer.doctor.case import Case
+from multilayer.doctor.finding import Finding
 
 __all__ = ["exploding_gradients", "gradient_sizes", "vanishing_gradients"]
 

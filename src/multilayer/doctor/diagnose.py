@@ -7,23 +7,23 @@ import numpy as np
 
 from multilayer import checks
 from multilayer.data.batches import DEFAULT_BATCH_SIZE
-from multilayer.errors import InvalidArgumentError, InvalidTypeError
-from multilayer.inspection.doctor.balance import class_imbalance
-from multilayer.inspection.doctor.calibration import miscalibrated
-from multilayer.inspection.doctor.case import Case, history_values, look, sample_of
-from multilayer.inspection.doctor.diagnosis import Diagnosis
-from multilayer.inspection.doctor.finding import Finding
-from multilayer.inspection.doctor.generalization import chance_level, overfitting, underfitting
-from multilayer.inspection.doctor.gradients import exploding_gradients, vanishing_gradients
-from multilayer.inspection.doctor.learning_rate import (
+from multilayer.doctor.balance import class_imbalance
+from multilayer.doctor.calibration import miscalibrated
+from multilayer.doctor.case import Case, history_values, look, sample_of
+from multilayer.doctor.diagnosis import Diagnosis
+from multilayer.doctor.finding import Finding
+from multilayer.doctor.generalization import chance_level, overfitting, underfitting
+from multilayer.doctor.gradients import exploding_gradients, vanishing_gradients
+from multilayer.doctor.learning_rate import (
     learning_rate_too_high,
     learning_rate_too_low,
 )
-from multilayer.inspection.doctor.link import link_applied_twice
-from multilayer.inspection.doctor.patient import admit, network_of, subject_of
-from multilayer.inspection.doctor.scaling import unscaled_inputs, unscaled_targets
-from multilayer.inspection.doctor.units import dead_units, saturated_units
-from multilayer.inspection.doctor.weights import initializer_misfit, non_finite_weights
+from multilayer.doctor.link import link_applied_twice
+from multilayer.doctor.patient import admit, network_of, subject_of
+from multilayer.doctor.scaling import unscaled_inputs, unscaled_targets
+from multilayer.doctor.units import dead_units, saturated_units
+from multilayer.doctor.weights import initializer_misfit, non_finite_weights
+from multilayer.errors import InvalidArgumentError, InvalidTypeError
 from multilayer.numpy import LBFGS, Loss, Optimizer
 from multilayer.numpy.optimizers import OPTIMIZERS, resolve_optimizer
 from multilayer.registry import rebuild
@@ -65,7 +65,7 @@ def diagnose(
 
     Each finding comes with the numbers that it rests on, what they mean, and what to change. A
     network that is well gets none: each threshold stands, with its reason, beside its check in
-    ``multilayer.inspection.doctor``. Nothing is changed: neither the network nor its statistics nor
+    ``multilayer.doctor``. Nothing is changed: neither the network nor its statistics nor
     any random state.
 
     Parameters

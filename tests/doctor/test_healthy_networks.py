@@ -11,7 +11,7 @@ from sklearn.preprocessing import StandardScaler
 
 from multilayer import MLPClassifier, MLPRegressor
 from multilayer.data import load_images
-from multilayer.inspection import diagnose
+from multilayer.doctor import diagnose
 from multilayer.numpy import Adam
 from multilayer.torch import MLP as TorchMLP
 

@@ -5,8 +5,8 @@ from typing import Any
 
 import numpy as np
 
-from multilayer.inspection.doctor.case import Case
-from multilayer.inspection.doctor.finding import Finding
+from multilayer.doctor.case import Case
+from multilayer.doctor.finding import Finding
 from multilayer.numpy import ACTIVATIONS
 
 __all__ = ["initializer_misfit", "non_finite_weights"]

@@ -1,6 +1,6 @@
 """The computation graph of a network of the engine from scratch, read from its layers."""
 
-from multilayer.inspection.graph_parts import Edge, Node
+from multilayer.graph.parts import Edge, Node
 from multilayer.numpy import MLP
 from multilayer.numpy.blocks import Dropout, Residual
 from multilayer.numpy.layers import Activate, Affine, Layer, Stack

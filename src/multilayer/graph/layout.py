@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from multilayer.errors import InvalidArgumentError, MissingPackageError
-from multilayer.inspection.graph_order import Crossing, Item, Ranks, order_ranks
+from multilayer.graph.order import Crossing, Item, Ranks, order_ranks
 
 __all__ = ["Layout", "Link", "lay_out"]
 

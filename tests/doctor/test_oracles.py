@@ -11,9 +11,9 @@ from sklearn.model_selection import LeaveOneOut, cross_val_predict
 from sklearn.neighbors import KNeighborsClassifier
 from sklearn.preprocessing import StandardScaler
 
-from multilayer.inspection.doctor.calibration import calibration
-from multilayer.inspection.doctor.case import sample_of
-from multilayer.inspection.doctor.measures import (
+from multilayer.doctor.calibration import calibration
+from multilayer.doctor.case import sample_of
+from multilayer.doctor.measures import (
     N_NEIGHBOURS,
     RIDGE,
     constant_logits,
@@ -21,7 +21,7 @@ from multilayer.inspection.doctor.measures import (
     neighbours_score,
     score,
 )
-from multilayer.inspection.doctor.patient import admit
+from multilayer.doctor.patient import admit
 from multilayer.numpy import LOSSES, GroupedCrossEntropy, Quantile
 
 ROUNDING = 1e-9

@@ -8,7 +8,7 @@ from torch import nn
 from torch.autograd.graph import Node as Function
 
 from multilayer.errors import InvalidArgumentError, InvalidTypeError
-from multilayer.inspection.graph_parts import Edge, Node
+from multilayer.graph.parts import Edge, Node
 from multilayer.torch import MLP
 
 __all__ = ["walk_autograd"]

@@ -5,9 +5,9 @@ import unicodedata
 from collections.abc import Sequence
 from xml.sax.saxutils import escape
 
-from multilayer.inspection.graph_layout import Point, lay_out
-from multilayer.inspection.graph_parts import Edge, Node
-from multilayer.inspection.graph_style import EDGE_STYLES, NODE_STYLES, NodeStyle
+from multilayer.graph.layout import Point, lay_out
+from multilayer.graph.parts import Edge, Node
+from multilayer.graph.style import EDGE_STYLES, NODE_STYLES, NodeStyle
 
 __all__ = ["to_svg"]
 

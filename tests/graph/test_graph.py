@@ -14,7 +14,7 @@ from networkx.algorithms.isomorphism import categorical_multiedge_match, categor
 
 from multilayer import Architecture
 from multilayer.errors import InvalidArgumentError, InvalidTypeError, UnknownNameError
-from multilayer.inspection import Edge, Graph, Node, graph
+from multilayer.graph import Edge, Graph, Node, graph
 from multilayer.numpy import MLP
 from multilayer.torch import MLP as TorchMLP
 
@@ -350,7 +350,8 @@ def test_the_engine_from_scratch_loads_no_torch():
     program = (
         "import sys\n"
         "from multilayer import Architecture\n"
-        "from multilayer.inspection import graph, summary\n"
+        "from multilayer.graph import graph\n"
+        "from multilayer.inspection import summary\n"
         "from multilayer.numpy import MLP\n"
         "net = MLP(Architecture(2, (), 1))\n"
         "print(graph(net), summary(net).n_parameters)\n"

@@ -4,9 +4,9 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from multilayer.inspection.doctor.case import Case
-from multilayer.inspection.doctor.finding import Finding, severity_of
-from multilayer.inspection.doctor.measures import rightness
+from multilayer.doctor.case import Case
+from multilayer.doctor.finding import Finding, severity_of
+from multilayer.doctor.measures import rightness
 from multilayer.model import Classes
 
 __all__ = ["class_imbalance"]

@@ -6,8 +6,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from multilayer.inspection.doctor.case import Case
-from multilayer.inspection.doctor.finding import Finding, severity_of
+from multilayer.doctor.case import Case
+from multilayer.doctor.finding import Finding, severity_of
 from multilayer.numpy import ACTIVATIONS, Elementwise
 
 __all__ = ["dead_units", "saturated_units"]

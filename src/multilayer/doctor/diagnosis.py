@@ -8,7 +8,7 @@ from html import escape
 from textwrap import wrap
 from typing import TYPE_CHECKING, overload
 
-from multilayer.inspection.doctor.finding import Finding, in_words
+from multilayer.doctor.finding import Finding, in_words
 
 if TYPE_CHECKING:
     from rich.console import Console, ConsoleOptions, RenderResult

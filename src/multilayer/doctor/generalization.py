@@ -5,9 +5,9 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from multilayer.inspection.doctor.case import Case
-from multilayer.inspection.doctor.finding import Finding, severity_of
-from multilayer.inspection.doctor.measures import (
+from multilayer.doctor.case import Case
+from multilayer.doctor.finding import Finding, severity_of
+from multilayer.doctor.measures import (
     constant_answer,
     constant_loss,
     rightness,

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from multilayer import Architecture
 from multilayer.errors import InvalidArgumentError, MissingPackageError
-from multilayer.inspection import Edge, Graph, Node, graph
+from multilayer.graph import Edge, Graph, Node, graph
 from multilayer.numpy import MLP
 from multilayer.torch import MLP as TorchMLP
 

@@ -23,10 +23,11 @@ from sklearn.preprocessing import StandardScaler
 
 from multilayer import Architecture, MLPClassifier, MLPRegressor, load
 from multilayer.data import SparseSamples, load_digits
+from multilayer.doctor import Diagnosis, Finding, diagnose
+from multilayer.doctor.case import MAX_SAMPLES, sample_of
+from multilayer.doctor.patient import admit
 from multilayer.errors import InvalidArgumentError, InvalidDataError, InvalidTypeError
-from multilayer.inspection import Diagnosis, Finding, diagnose, lr_finder
-from multilayer.inspection.doctor.case import MAX_SAMPLES, sample_of
-from multilayer.inspection.doctor.patient import admit
+from multilayer.inspection import lr_finder
 from multilayer.model import Columns, Model, Values
 from multilayer.numpy import (
     LBFGS,
@@ -311,7 +312,7 @@ def test_the_range_test_takes_the_optimizer_of_the_history(
         asked.append(settings)
         return lr_finder(*arguments, **settings)
 
-    monkeypatch.setattr("multilayer.inspection.doctor.case.lr_finder", counted)
+    monkeypatch.setattr("multilayer.doctor.case.lr_finder", counted)
     net = network(64, 32, 10)
     history = train(net, digits[0], optimizer=SGD(learning_rate=1e-6), n_epochs=3, batch_size=50)
     low = diagnose(net, X, y, history=history)
@@ -521,7 +522,7 @@ def test_a_child_looks_at_rates_though_a_thread_of_its_parent_does(
         return diagnose(network(64, 10), *digits[1], optimizer="adam").names
 
     has_begun, may_end = threading.Event(), threading.Event()
-    monkeypatch.setattr("multilayer.inspection.doctor.case.lr_finder", slow)
+    monkeypatch.setattr("multilayer.doctor.case.lr_finder", slow)
     thread = threading.Thread(target=look)
     thread.start()
     assert has_begun.wait(20)

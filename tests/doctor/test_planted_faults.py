@@ -19,7 +19,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from multilayer import MLPClassifier, MLPRegressor
-from multilayer.inspection import diagnose
+from multilayer.doctor import diagnose
 from multilayer.numpy import ACTIVATIONS, SGD, Adam, Loss
 from multilayer.numpy.losses.classification import class_labels
 from multilayer.torch import MLP as TorchMLP
@@ -103,9 +103,9 @@ def test_gradients_are_those_of_each_sample_and_not_of_their_mean(digits, networ
         W *= 1e-3
     p = softmax(net.logits(X), axis=1)
     expected = np.sqrt(np.square(p - np.eye(10)[y]).sum(axis=1).mean())
-    from multilayer.inspection.doctor.case import look, sample_of
-    from multilayer.inspection.doctor.gradients import gradient_sizes
-    from multilayer.inspection.doctor.patient import admit
+    from multilayer.doctor.case import look, sample_of
+    from multilayer.doctor.gradients import gradient_sizes
+    from multilayer.doctor.patient import admit
 
     patient = admit(net, "cross_entropy")
     sample, loss = sample_of(patient, X, y)

@@ -5,10 +5,10 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 from multilayer.errors import InvalidArgumentError, InvalidTypeError
-from multilayer.inspection.graph_dot import to_dot
-from multilayer.inspection.graph_numpy import walk_network
-from multilayer.inspection.graph_parts import Edge, Node
-from multilayer.inspection.graph_svg import to_svg
+from multilayer.graph.dot import to_dot
+from multilayer.graph.numpy import walk_network
+from multilayer.graph.parts import Edge, Node
+from multilayer.graph.svg import to_svg
 from multilayer.numpy import MLP
 
 if TYPE_CHECKING:
@@ -36,7 +36,7 @@ class Graph:
 
     Examples
     --------
-    >>> from multilayer.inspection import Edge, Node
+    >>> from multilayer.graph import Edge, Node
     >>> square = Graph(
     ...     (Node("x", "leaf", "x"), Node("y", "op", "mul")),
     ...     (Edge("x", "y", "forward"), Edge("x", "y", "forward")),
@@ -167,7 +167,7 @@ def graph(
         return Graph(*walk_network(net_or_tensor))
     # What PyTorch made cannot be here unless PyTorch is loaded: no need to load it to find out.
     if "torch" in sys.modules:
-        from multilayer.inspection.graph_torch import walk_autograd
+        from multilayer.graph.torch import walk_autograd
 
         found = walk_autograd(net_or_tensor, module)
         if found is not None:

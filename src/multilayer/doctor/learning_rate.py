@@ -6,9 +6,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from multilayer.inspection.doctor.case import Case
-from multilayer.inspection.doctor.finding import Finding
-from multilayer.inspection.doctor.measures import constant_loss
+from multilayer.doctor.case import Case
+from multilayer.doctor.finding import Finding
+from multilayer.doctor.measures import constant_loss
 
 __all__ = ["learning_rate_too_high", "learning_rate_too_low"]
 

@@ -10,8 +10,8 @@ import numpy.typing as npt
 
 from multilayer import checks
 from multilayer.data import Table, read_table
+from multilayer.doctor.patient import Patient
 from multilayer.errors import DivergenceError, InvalidDataError, InvalidTypeError
-from multilayer.inspection.doctor.patient import Patient
 from multilayer.inspection.range_test import RangeTest, lr_finder
 from multilayer.model import Model, Values
 from multilayer.numpy import (

@@ -5,10 +5,10 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from multilayer.inspection.doctor.case import Case
-from multilayer.inspection.doctor.finding import Finding
-from multilayer.inspection.doctor.measures import constant_logits
-from multilayer.inspection.doctor.patient import LOSS_OF_OUTPUT
+from multilayer.doctor.case import Case
+from multilayer.doctor.finding import Finding
+from multilayer.doctor.measures import constant_logits
+from multilayer.doctor.patient import LOSS_OF_OUTPUT
 from multilayer.numpy import LOSSES, Loss
 
 __all__ = ["link_applied_twice"]

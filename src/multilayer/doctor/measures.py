@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from multilayer.inspection.doctor.case import Case, Sample
+from multilayer.doctor.case import Case, Sample
 from multilayer.numpy import GroupedCrossEntropy, Loss
 
 __all__ = [
