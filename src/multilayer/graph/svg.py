@@ -3,6 +3,7 @@
 import re
 import unicodedata
 from collections.abc import Sequence
+from itertools import pairwise
 from xml.sax.saxutils import escape
 
 from multilayer.graph.layout import Point, lay_out
@@ -47,15 +48,17 @@ def to_svg(nodes: Sequence[Node], edges: Sequence[Edge]) -> str:
     links = [(*edge.in_data_order, edge.kind) for edge in edges]
     layout = lay_out(widths, links, height=BOX_HEIGHT)
 
-    legend, legend_width = _legend(nodes, edges)
-    width = max(layout.width, legend_width)
-    drawn = [f'<g transform="translate({MARGIN + (width - layout.width) / 2:.1f} {MARGIN})">']
-    drawn += [_edge(edge.kind, route) for edge, route in zip(edges, layout.routes, strict=True)]
-    drawn += [_node(node, *layout.centres[node.id], widths[node.id]) for node in nodes]
-    drawn += ["</g>", f'<g transform="translate({MARGIN} {layout.height + 2 * MARGIN})">']
-    drawn += [*legend, "</g>"]
-    width += 2 * MARGIN
+    legend, legend_end = _legend(nodes, edges, layout.height + 2 * MARGIN)
+    width = max(layout.width + MARGIN, legend_end) + MARGIN
     height = layout.height + 3 * MARGIN + SWATCH_HEIGHT
+    left = (width - layout.width) / 2
+    drawn = [
+        _edge(edge.kind, [(x + left, y + MARGIN) for x, y in route])
+        for edge, route in zip(edges, layout.routes, strict=True)
+    ]
+    for node in nodes:
+        x, y = layout.centres[node.id]
+        drawn.append(_node(node, x + left, y + MARGIN, widths[node.id]))
     title = f"computation graph: {len(nodes)} nodes, {len(edges)} edges"
     return "\n".join(
         [
@@ -65,6 +68,7 @@ def to_svg(nodes: Sequence[Node], edges: Sequence[Edge]) -> str:
             f"<title>{title}</title>",
             '<rect class="paper" width="100%" height="100%" fill="#ffffff"/>',
             *drawn,
+            *legend,
             "</svg>",
         ]
     )
@@ -105,59 +109,47 @@ def _edge(kind: str, points: Sequence[Point]) -> str:
     leave the box as one lie on each other. It meets boxes upright, and so the arrow's head, at
     either end, needs no turning.
     """
-    (x, y), *rest = points
-    path = [f"M {x:.1f} {y:.1f}"]
-    for i, (to_x, to_y) in enumerate(rest):
-        if i % 2:
-            path.append(f"V {to_y:.1f}")
-        else:
-            middle = (y + to_y) / 2
-            path.append(f"C {x:.1f} {middle:.1f} {to_x:.1f} {middle:.1f} {to_x:.1f} {to_y:.1f}")
-        x, y = to_x, to_y
-    if EDGE_STYLES[kind].points_up:
-        head = _head(kind, *points[0], f"l 4 {HEAD} h -8")
-    else:
-        head = _head(kind, *points[-1], f"l 4 -{HEAD} h -8")
-    return f'<g class="edge {kind}">{_line(kind, " ".join(path))}{head}</g>'
+    path = [f"M {_places(points[0])}"]
+    for i, ((x, y), end) in enumerate(pairwise(points)):
+        middle = (y + end[1]) / 2
+        bends = [] if i % 2 else [(x, middle), (end[0], middle)]
+        path.append(f"{'C' if bends else 'L'} {_places(*bends, end)}")
+    (x, y), along = (points[0], HEAD) if EDGE_STYLES[kind].points_up else (points[-1], -HEAD)
+    line = _line(kind, " ".join(path), (x, y), (x + 4, y + along), (x - 4, y + along))
+    return f'<g class="edge {kind}">{line}</g>'
 
 
-def _line(kind: str, path: str) -> str:
+def _line(kind: str, path: str, *head: Point) -> str:
     style = EDGE_STYLES[kind]
     dashes = ' stroke-dasharray="5 3"' if style.dashed else ""
-    return f'<path d="{path}" fill="none" stroke="{style.line}" stroke-width="1.4"{dashes}/>'
+    return (
+        f'<path d="{path}" fill="none" stroke="{style.line}" stroke-width="1.4"{dashes}/>'
+        f'<path d="M {_places(head[0])} L {_places(*head[1:])} Z" fill="{style.line}"/>'
+    )
 
 
-def _head(kind: str, x: float, y: float, sides: str) -> str:
-    return f'<path d="M {x:.1f} {y:.1f} {sides} z" fill="{EDGE_STYLES[kind].line}"/>'
+def _places(*points: Point) -> str:
+    return " ".join(f"{x:.1f} {y:.1f}" for x, y in points)
 
 
-def _legend(nodes: Sequence[Node], edges: Sequence[Edge]) -> tuple[list[str], float]:
-    """Return a row that says what the kinds in the picture are, and its width."""
-    node_kinds = {node.kind for node in nodes}
-    edge_kinds = {edge.kind for edge in edges}
-    middle = SWATCH_HEIGHT / 2
-    signs = [
-        (_box(style, 0, 0, SWATCH_WIDTH, SWATCH_HEIGHT), style.meaning)
-        for kind, style in NODE_STYLES.items()
-        if kind in node_kinds
-    ]
-    signs += [
-        (
-            _line(kind, f"M 0 {middle} H {SWATCH_WIDTH}")
-            + _head(kind, SWATCH_WIDTH, middle, f"l -{HEAD} 4 v -8"),
-            style.meaning,
-        )
-        for kind, style in EDGE_STYLES.items()
-        if kind in edge_kinds
-    ]
-    drawn = []
-    left = 0.0
-    for sign, meaning in signs:
-        drawn.append(
-            f'<g class="legend" transform="translate({left:.1f} 0)">{sign}'
-            f'<text x="{SWATCH_WIDTH + LEGEND_GAP}" y="{middle + DROP:.1f}">{meaning}</text></g>'
-        )
-        left += SWATCH_WIDTH + 3 * LEGEND_GAP + _text_width(meaning)
+def _legend(nodes: Sequence[Node], edges: Sequence[Edge], top: float) -> tuple[list[str], float]:
+    """Return a row that says what the kinds in the picture are, and where it ends."""
+    kinds = {node.kind for node in nodes} | {edge.kind for edge in edges}
+    left, middle = float(MARGIN), top + SWATCH_HEIGHT / 2
+    drawn: list[str] = []
+    for kind, style in (NODE_STYLES | EDGE_STYLES).items():
+        if kind not in kinds:
+            continue
+        end = left + SWATCH_WIDTH
+        if isinstance(style, NodeStyle):
+            sign = _box(style, left, top, SWATCH_WIDTH, SWATCH_HEIGHT)
+        else:
+            tip, foot = (end, middle), end - HEAD
+            path = f"M {_places((left, middle))} L {_places(tip)}"
+            sign = _line(kind, path, tip, (foot, middle + 4), (foot, middle - 4))
+        text = f'<text x="{end + LEGEND_GAP:.1f}" y="{middle + DROP:.1f}">{style.meaning}</text>'
+        drawn.append(f'<g class="legend">{sign}{text}</g>')
+        left = end + 3 * LEGEND_GAP + _text_width(style.meaning)
     return drawn, left - 2 * LEGEND_GAP
 
 
