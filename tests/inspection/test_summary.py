@@ -1,6 +1,7 @@
 """The layers' table: counts against PyTorch's layers, its FLOP counter, and closed forms."""
 
 import json
+import re
 
 import numpy as np
 import pytest
@@ -153,3 +154,17 @@ def test_refused_networks():
         "net_or_architecture of summary must be an Architecture or an MLP of either engine; got "
         "Linear"
     )
+
+
+@pytest.mark.parametrize("engine", ["architecture", "numpy", "torch"])
+def test_the_table_of_layers_is_the_summarys(engine):
+    architecture = Architecture(4, (8, 8), 3, dropout=0.2, normalization="batch", residual=True)
+    made = {"architecture": lambda a: a, "numpy": MLP, "torch": TorchMLP}[engine]
+    html = made(architecture)._repr_html_()
+    cells = [re.findall(r"<td>(.*?)</td>", row) for row in re.findall(r"<tr>(<td>.*?)</tr>", html)]
+    rows = summary(architecture)
+    expected = [
+        [row.name, row.operations, f"{row.out_features} × {row.in_features}", str(row.n_parameters)]
+        for row in rows
+    ]
+    assert cells == [*expected, ["total", "", "", str(rows.n_parameters)]]

@@ -11,7 +11,6 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from multilayer.curves import sparklines
 from multilayer.errors import InvalidArgumentError
 from multilayer.files import load_model
 from multilayer.inspection import summary
@@ -27,6 +26,7 @@ from multilayer.model import (
     Values,
 )
 from multilayer.training import History
+from multilayer.training.curves import sparklines
 
 __all__ = ["show"]
 

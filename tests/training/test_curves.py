@@ -5,12 +5,8 @@ import re
 import numpy as np
 import pytest
 
-from multilayer import Architecture
-from multilayer.curves import curves_html, sparkline, sparklines
-from multilayer.inspection import summary
-from multilayer.numpy import MLP
-from multilayer.torch import MLP as TorchMLP
 from multilayer.training import History
+from multilayer.training.curves import curves_html, sparkline, sparklines
 
 
 def polylines(html):
@@ -78,20 +74,6 @@ def test_every_curve_is_drawn_and_looks_begin_again():
     colours = re.findall(r'stroke="([^"]*)" stroke-width', html)
     assert len(set(colours)) == 3
     assert colours[3] == colours[0]
-
-
-@pytest.mark.parametrize("engine", ["architecture", "numpy", "torch"])
-def test_the_table_of_layers_is_the_summarys(engine):
-    architecture = Architecture(4, (8, 8), 3, dropout=0.2, normalization="batch", residual=True)
-    made = {"architecture": lambda a: a, "numpy": MLP, "torch": TorchMLP}[engine]
-    html = made(architecture)._repr_html_()
-    cells = [re.findall(r"<td>(.*?)</td>", row) for row in re.findall(r"<tr>(<td>.*?)</tr>", html)]
-    rows = summary(architecture)
-    expected = [
-        [row.name, row.operations, f"{row.out_features} × {row.in_features}", str(row.n_parameters)]
-        for row in rows
-    ]
-    assert cells == [*expected, ["total", "", "", str(rows.n_parameters)]]
 
 
 def test_a_history_shows_its_losses():
