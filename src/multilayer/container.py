@@ -1,31 +1,60 @@
 """A safetensors file: texts and arrays, written whole, and read with mistrust."""
 
 import contextlib
+import hashlib
 import json
-import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
 from multilayer import forks
 from multilayer.atomic import replacing
-from multilayer.errors import InvalidArgumentError, InvalidDataError
-from multilayer.json_text import read_json
+from multilayer.errors import (
+    InvalidArgumentError,
+    InvalidDataError,
+    ModelFileError,
+    UnknownNameError,
+)
+from multilayer.json_text import printable, read_json
+from multilayer.version import __version__
 
-__all__ = ["Container", "opened", "write"]
+__all__ = ["Container", "Format", "reading", "write"]
 
 Array = npt.NDArray[Any]
 
 MAX_HEADER = 2**24
 """Bytes of the header, in which the texts stand; JSON in memory is up to some 30 times as large."""
 DTYPES: dict[str, np.dtype[Any]] = {"F32": np.dtype("float32"), "F64": np.dtype("float64")}
+DIGEST = "digest"
 
 
-def write(path: Path, texts: Mapping[str, str], arrays: Mapping[str, Array]) -> None:
+class Format(NamedTuple):
+    """What a file is."""
+
+    name: str
+    """What its header says that it is."""
+    kind: str
+    """What people call it: ``"model file"``."""
+    versions: tuple[str, ...]
+    """Those that can be read; the last one is written."""
+    advice: str = ""
+    """What to do with a file of another version."""
+
+
+def write(
+    path: Path,
+    file_format: Format,
+    texts: Mapping[str, str],
+    arrays: Mapping[str, Array],
+    *,
+    has_digest: bool = False,
+) -> None:
     """Write texts and arrays to a file that appears whole or not at all.
+
+    With `has_digest` a hash of the arrays is written too, which `Container.read_all` compares.
 
     Raises
     ------
@@ -37,14 +66,17 @@ def write(path: Path, texts: Mapping[str, str], arrays: Mapping[str, Array]) -> 
     with forks.imports:
         from safetensors.numpy import save
 
-    length = len(json.dumps(dict(texts), ensure_ascii=False).encode(errors="surrogatepass"))
+    header = {"format": file_format.name, "format_version": file_format.versions[-1], **texts}
+    if has_digest:
+        header[DIGEST] = _digest(arrays)
+    length = len(json.dumps(header, ensure_ascii=False).encode(errors="surrogatepass"))
     if length > MAX_HEADER:
         msg = (
-            f"columns, classes and information take {length:,} bytes; a model file has room for "
+            f"{', '.join(texts)} take {length:,} bytes; a {file_format.kind} has room for "
             f"{MAX_HEADER:,}"
         )
         raise InvalidArgumentError(msg)
-    content = save(dict(arrays), metadata=dict(texts))
+    content = save(dict(arrays), metadata=header)
     with replacing(path) as file:
         file.write(content)
 
@@ -88,6 +120,20 @@ class Container:
             raise InvalidDataError(msg)
         return self._file.get_tensor(name)
 
+    def read_all(self) -> dict[str, Array]:
+        """Return all arrays; they take as much memory as the file is long.
+
+        Raises
+        ------
+        InvalidDataError
+            If they are not those that were written.
+        """
+        arrays = {name: self._file.get_tensor(name) for name in self.names}
+        if self.texts.get(DIGEST) != _digest(arrays):
+            msg = "its content is not what was written"
+            raise InvalidDataError(msg)
+        return arrays
+
     def _entry(self, name: str) -> Any:
         if name not in self.names:
             msg = f"there is no array {name!r}"
@@ -96,26 +142,49 @@ class Container:
 
 
 @contextlib.contextmanager
-def opened(path: str | os.PathLike[str]) -> Iterator[Container]:
-    """Open a file that `write` wrote.
+def reading(path: Path, file_format: Format) -> Iterator[Container]:
+    """Open a file that `write` wrote; what is raised meanwhile tells of the file.
 
     Raises
     ------
-    InvalidArgumentError, InvalidDataError
-        If it is no safetensors file, or a damaged one.
+    ModelFileError
+        If it is no such file, one of another version, or a damaged one.
     OSError
         If it cannot be read.
     """
     with forks.imports:
         from safetensors import SafetensorError, safe_open
 
-    _check_header(Path(path))
     try:
+        _check_header(path)
         with safe_open(path, framework="np") as file:
-            yield Container(file)
+            container = Container(file)
+            _check_format(container.texts, file_format)
+            yield container
+    except UnknownNameError as error:
+        msg = (
+            f"{path} names something that this process does not know (one of your own is to be "
+            f"registered before loading): {_short(error)}"
+        )
+        raise ModelFileError(msg) from error
     except SafetensorError as error:
-        msg = f"it is no safetensors file: {error}"
-        raise InvalidDataError(msg) from error
+        msg = f"{path} cannot be read: it is no safetensors file: {_short(error)}"
+        raise ModelFileError(msg) from error
+    except (ValueError, TypeError, KeyError, RecursionError) as error:
+        msg = f"{path} cannot be read: {_short(error)}"
+        raise ModelFileError(msg) from error
+
+
+def _check_format(texts: Mapping[str, str], file_format: Format) -> None:
+    name, kind, versions, advice = file_format
+    if texts.get("format") != name:
+        msg = f"it is no {kind} of multilayer: its header has no format {name!r}"
+        raise InvalidDataError(msg)
+    version = texts.get("format_version")
+    if version not in versions:
+        known = f"version{'s' if len(versions) > 1 else ''} {' and '.join(versions)}"
+        msg = f"its format version is {version}; multilayer {__version__} reads {known}{advice}"
+        raise InvalidDataError(msg)
 
 
 def _check_header(path: Path) -> None:
@@ -141,3 +210,19 @@ def _check_header(path: Path) -> None:
     except ValueError as error:
         msg = f"its header cannot be used: {error}"
         raise InvalidDataError(msg) from error
+
+
+def _digest(arrays: Mapping[str, Array]) -> str:
+    """Return a hash of arrays and of what describes them."""
+    found = hashlib.blake2b(digest_size=16)
+    for name in sorted(arrays):
+        array = arrays[name]
+        found.update(f"{name} {array.dtype} {array.shape}".encode())
+        found.update(np.ascontiguousarray(array).reshape(-1).view(np.uint8).data)
+    return found.hexdigest()
+
+
+def _short(error: Exception) -> str:
+    """Return an error's message, harmless and cut, for a file's own words may stand in it."""
+    text = printable(str(error))
+    return text if len(text) <= 1000 else f"{text[:1000]} …"
