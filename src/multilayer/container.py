@@ -82,10 +82,7 @@ def write(
 
 
 class Container:
-    """An open file: its texts, and its arrays, which are read when their shapes are right.
-
-    Nothing is allocated for an array before its shape is known to be the one that is wanted.
-    """
+    """An open file: its texts, and its arrays, which are read when they are asked for."""
 
     def __init__(self, file: Any) -> None:
         self._file = file
@@ -108,6 +105,8 @@ class Container:
 
     def read(self, name: str, shape: tuple[int, ...], dtype: np.dtype[Any]) -> Array:
         """Return an array, if it has this shape and this type of numbers.
+
+        Nothing is allocated for it before that is known.
 
         Raises
         ------
