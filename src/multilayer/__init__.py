@@ -35,7 +35,8 @@ _HOMES = {
 
 
 _ROOMS = (
-    "data", "estimators", "files", "inspection", "model", "numpy", "plots", "torch", "training",
+    "data", "doctor", "estimators", "files", "graph", "inspection", "model", "numpy", "plots",
+    "torch", "training",
 )  # fmt: skip
 
 

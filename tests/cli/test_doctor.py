@@ -14,10 +14,10 @@ from multilayer import Architecture, MLPClassifier
 from multilayer.cli.main import app
 from multilayer.cli.rows import truth
 from multilayer.data import ImageData, ScaledImages, read_file, read_table
+from multilayer.doctor import diagnose
+from multilayer.doctor.case import MAX_SAMPLES
 from multilayer.errors import InvalidDataError, UnknownNameError
 from multilayer.files import load_model, save_model
-from multilayer.inspection import diagnose
-from multilayer.inspection.doctor.case import MAX_SAMPLES
 from multilayer.model import Classes, Model, Numbers
 from multilayer.numpy import MLP
 

@@ -11,7 +11,7 @@ from typer.testing import CliRunner
 from multilayer import Architecture
 from multilayer.cli.main import app
 from multilayer.errors import InvalidArgumentError, InvalidTypeError, MultilayerError
-from multilayer.inspection import graph
+from multilayer.graph import graph
 from multilayer.numpy import MLP
 from multilayer.torch import MLP as TorchMLP
 

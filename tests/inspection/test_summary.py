@@ -1,6 +1,7 @@
 """The layers' table: counts against PyTorch's layers, its FLOP counter, and closed forms."""
 
 import json
+import re
 
 import numpy as np
 import pytest
@@ -161,3 +162,17 @@ def test_what_holds_a_network_is_as_good():
     net = MLP(EVERYTHING, dtype="float64")
     assert summary(Model(net)).rows == summary(net).rows
     assert summary(Model(net)).parameter_bytes == 8 * EVERYTHING.n_parameters
+
+
+@pytest.mark.parametrize("engine", ["architecture", "numpy", "torch"])
+def test_the_table_of_layers_is_the_summarys(engine):
+    architecture = Architecture(4, (8, 8), 3, dropout=0.2, normalization="batch", residual=True)
+    made = {"architecture": lambda a: a, "numpy": MLP, "torch": TorchMLP}[engine]
+    html = made(architecture)._repr_html_()
+    cells = [re.findall(r"<td>(.*?)</td>", row) for row in re.findall(r"<tr>(<td>.*?)</tr>", html)]
+    rows = summary(architecture)
+    expected = [
+        [row.name, row.operations, f"{row.out_features} × {row.in_features}", str(row.n_parameters)]
+        for row in rows
+    ]
+    assert cells == [*expected, ["total", "", "", str(rows.n_parameters)]]

@@ -1,8 +1,11 @@
 """Pictures of networks: lines are weights, boxes are nodes, pixels are inputs, curves records."""
 
+from xml.etree import ElementTree
+
 import numpy as np
 import pytest
 from matplotlib import pyplot as plt
+from matplotlib.colors import to_hex
 from matplotlib.patches import Circle, FancyBboxPatch
 
 from multilayer import Architecture
@@ -11,7 +14,7 @@ from multilayer.errors import (
     InvalidTypeError,
     UnknownNameError,
 )
-from multilayer.inspection import graph
+from multilayer.graph import Graph, Node, graph
 from multilayer.model import Classes, Model, Numbers
 from multilayer.numpy import MLP
 from multilayer.plots import (
@@ -128,6 +131,22 @@ class TestComputationGraph:
         outlines = [box.get_path().get_extents() for box in boxes.values()]
         for i, one in enumerate(outlines):
             assert not any(one.overlaps(other) for other in outlines[i + 1 :])
+
+    def test_boxes_lie_where_the_svg_has_them(self):
+        found = graph(network(4, 5, 3, normalization="layer"))
+        drawn = [patch for patch in computation_graph(found).patches if patch.get_gid()]
+        root = ElementTree.fromstring(found.to_svg())
+        rectangles = [g[0] for g in root if g.get("class", "").startswith("node")]
+        for patch, rectangle in zip(drawn, rectangles, strict=True):
+            assert patch.get_bbox().bounds == pytest.approx(
+                [float(rectangle.get(name)) for name in ("x", "y", "width", "height")], abs=0.05
+            )
+            assert to_hex(patch.get_facecolor()) == rectangle.get("fill")
+
+    @pytest.mark.parametrize("label", ["", " "])
+    def test_a_label_may_be_empty(self, label):
+        ax = computation_graph(Graph((Node("a", "op", label),), ()))
+        assert [patch.get_gid() for patch in ax.patches if patch.get_gid()] == ["a"]
 
     def test_it_takes_graphs_models_and_axes(self):
         net = network(2, 3, 1)

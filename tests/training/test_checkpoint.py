@@ -26,6 +26,7 @@ from multilayer.torch import MLP as TorchMLP
 from multilayer.torch import distributed
 from multilayer.training import Callback, Checkpoint, EarlyStopping, fit, train
 from multilayer.training.checkpoint import Kept
+from multilayer.version import __version__
 
 STEPWISE = [name for name, cls in OPTIMIZERS.items() if cls.takes_steps]
 RNG = np.random.default_rng(0)
@@ -465,16 +466,11 @@ def test_a_state_that_does_not_go_into_json_is_refused(tmp_path):
         run(checkpoint=tmp_path, callbacks=[Wrong()])
 
 
-def test_a_state_that_is_too_large_is_refused_and_the_last_checkpoint_stays(tmp_path):
+def test_a_state_larger_than_a_header_is_kept(tmp_path):
     checkpoint = Checkpoint(tmp_path)
-    checkpoint.write(Kept({}, {"step": 1}, {}))
-    with pytest.raises(InvalidArgumentError) as caught:
-        checkpoint.write(Kept({}, {"text": "a" * 100_000_000}, {}))
-    assert str(caught.value).startswith(
-        "history and the state of callbacks must fit into the header of a checkpoint; got "
-        "100,000,012 characters: "
-    )
-    assert checkpoint.read().progress == {"step": 1}
+    kept = Kept({}, {"text": "a" * 20_000_000, "loss": math.inf}, {})
+    checkpoint.write(kept)
+    assert checkpoint.read() == kept
 
 
 def test_damaged_and_foreign_files(kept, tmp_path):
@@ -485,20 +481,36 @@ def test_damaged_and_foreign_files(kept, tmp_path):
     flipped = bytearray(whole)
     flipped[-1] ^= 1
     header = json.loads(whole[8 : 8 + length])
-    told_otherwise = whole.replace(b'"format_version":"1"', b'"format_version":"9"')
-    assert header["__metadata__"]["format_version"] == "1"
+    told_otherwise = whole.replace(b'"format_version":"2"', b'"format_version":"9"')
+    assert header["__metadata__"]["format_version"] == "2"
     for content, words in [
-        (whole[:-1], "is damaged, or no checkpoint"),
-        (whole[: length // 2], "is damaged, or no checkpoint"),
-        (b"", "is damaged, or no checkpoint"),
-        (b"PK\x03\x04" + whole, "is damaged, or no checkpoint"),
-        (bytes(flipped), "is damaged: its content is not what was written"),
-        (whole.replace(b"n_stalled", b"n_stallem"), "is damaged: its content"),
-        (told_otherwise, "has format version 9; this release reads 1"),
-        (save({"parameters": np.ones(3)}), "is no checkpoint of multilayer"),
+        (whole[:-1], "cannot be read: it is no safetensors file"),
+        (whole[: length // 2], "cannot be read: it is no safetensors file, or one cut short"),
+        (b"", "cannot be read: it is no safetensors file"),
+        (b"PK\x03\x04" + whole, "cannot be read: it is no safetensors file"),
+        (bytes(flipped), "cannot be read: its content is not what was written"),
+        (whole.replace(b"n_stalled", b"n_stallem"), "its content is not what was written"),
+        (whole.replace(b'"digest"', b'"digesz"'), "its content is not what was written"),
+        (told_otherwise, "its format version is 9; multilayer"),
+        (save({"parameters": np.ones(3)}), "it is no checkpoint of multilayer"),
     ]:
         (tmp_path / "checkpoint.safetensors").write_bytes(content)
         with pytest.raises(ModelFileError) as caught:
             run(checkpoint=tmp_path, resume=True)
         assert words in str(caught.value)
         assert (tmp_path / "checkpoint.safetensors").read_bytes() == content
+
+
+def test_a_checkpoint_of_the_first_format_is_refused(tmp_path):
+    from safetensors.numpy import save
+
+    texts = {"training": "{}", "progress": '{"run": {"epoch": 2}}', "digest": "0" * 32}
+    header = {"format": "multilayer checkpoint", "format_version": "1", **texts}
+    path = tmp_path / "checkpoint.safetensors"
+    path.write_bytes(save({"start": np.zeros(3, np.uint8)}, metadata=header))
+    with pytest.raises(ModelFileError) as caught:
+        run(checkpoint=tmp_path, resume=True)
+    assert str(caught.value) == (
+        f"{path} cannot be read: its format version is 1; multilayer {__version__} reads version "
+        "2: go on with the release that wrote it, or begin again with another folder"
+    )

@@ -8,8 +8,8 @@ from rich.console import Console
 from multilayer.cli import options
 from multilayer.cli.notes import notes
 from multilayer.cli.samples import ModelFile, SampleFile, Target, read_samples
+from multilayer.doctor import diagnose
 from multilayer.files import load_model
-from multilayer.inspection import diagnose
 
 __all__ = ["doctor"]
 

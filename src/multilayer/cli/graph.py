@@ -10,8 +10,8 @@ from rich.console import Console
 from multilayer import Architecture, checks
 from multilayer.architecture import OUTPUTS
 from multilayer.cli import options
-from multilayer.inspection import Graph
-from multilayer.inspection import graph as graph_of
+from multilayer.graph import Graph
+from multilayer.graph import graph as graph_of
 from multilayer.numpy import MLP
 from multilayer.registry import Names
 

@@ -11,13 +11,13 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from multilayer.curves import sparklines
 from multilayer.errors import InvalidArgumentError
 from multilayer.files import load_model
 from multilayer.inspection import summary
 from multilayer.json_text import listed, printable
 from multilayer.model import Model
 from multilayer.training import History
+from multilayer.training.curves import sparklines
 
 __all__ = ["show"]
 

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from multilayer.curves import curves_html
+from multilayer.training.curves import curves_html
 
 __all__ = ["fitted_html"]
 

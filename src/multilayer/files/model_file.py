@@ -10,24 +10,20 @@ import numpy as np
 
 from multilayer import checks
 from multilayer.architecture import Architecture
+from multilayer.container import Container, Format, reading, write
 from multilayer.errors import (
     InvalidArgumentError,
     InvalidDataError,
-    ModelFileError,
-    UnknownNameError,
 )
-from multilayer.files.container import Container, opened, write
 from multilayer.files.versions import inputs_of_version_3, targets_of_version_3
-from multilayer.json_text import printable, read_json
+from multilayer.json_text import read_json
 from multilayer.model import Model, adopt, inputs_from_dict, targets_from_dict
 from multilayer.numpy.mlp import MLP
 from multilayer.version import __version__
 
 __all__ = ["load_model", "save_model"]
 
-FORMAT = "multilayer"
-FORMAT_VERSION = "4"
-READ_VERSIONS = ("3", "4")
+FORMAT = Format("multilayer", "model file", ("3", "4"))
 STATE = "state."
 MAX_LAYERS = 10_000
 """A layer's objects take some kilobytes even where its weights take none."""
@@ -85,8 +81,8 @@ def save_model(path: str | os.PathLike[str], model: Any) -> None:
         "targets": None if targets is None else {"kind": targets.kind, **targets.to_dict()},
         "information": model.information | {"versions": _versions()},
     }
-    texts = {"format": FORMAT, "format_version": FORMAT_VERSION}
-    write(Path(path), texts | {name: _to_json(name, part) for name, part in parts.items()}, arrays)
+    texts = {name: _to_json(name, part) for name, part in parts.items()}
+    write(Path(path), FORMAT, texts, arrays)
 
 
 def load_model(path: str | os.PathLike[str]) -> Model:
@@ -108,33 +104,13 @@ def load_model(path: str | os.PathLike[str]) -> Model:
     if not path.is_file():
         msg = f"no model file at {path}"
         raise FileNotFoundError(msg)
-    try:
-        with opened(path) as container:
-            return _assemble(container)
-    except UnknownNameError as error:
-        msg = (
-            f"{path} names something that this process does not know (one of your own is to be "
-            f"registered before loading): {_short(error)}"
-        )
-        raise ModelFileError(msg) from error
-    except (ValueError, TypeError, RecursionError) as error:
-        msg = f"{path} cannot be read: {_short(error)}"
-        raise ModelFileError(msg) from error
+    with reading(path, FORMAT) as container:
+        return _assemble(container)
 
 
 def _assemble(container: Container) -> Model:
     """Build the model; each array is read after its shape has been found right."""
     texts = container.texts
-    if texts.get("format") != FORMAT:
-        msg = f"it is no model file of multilayer: its header has no format {FORMAT!r}"
-        raise InvalidDataError(msg)
-    version = texts.get("format_version")
-    if version not in READ_VERSIONS:
-        msg = (
-            f"its format version is {version}; multilayer {__version__} reads versions "
-            f"{' and '.join(READ_VERSIONS)}"
-        )
-        raise InvalidDataError(msg)
     architecture = _architecture(_part(texts, "architecture"))
     dtype = container.dtype("parameters")
     parameters = container.read("parameters", (architecture.n_parameters,), dtype)
@@ -152,7 +128,7 @@ def _assemble(container: Container) -> Model:
         msg = f"it holds arrays that belong to nothing: {', '.join(sorted(others))}"
         raise InvalidDataError(msg)
     targets, inputs = _part(texts, "targets"), _part(texts, "inputs")
-    if version == "3":
+    if texts["format_version"] == "3":
         inputs, targets = inputs_of_version_3(inputs), targets_of_version_3(targets)
     return Model(
         net,
@@ -200,9 +176,3 @@ def _versions() -> dict[str, str]:
         "numpy": np.__version__,
         "python": platform.python_version(),
     }
-
-
-def _short(error: Exception) -> str:
-    """Return an error's message, harmless and cut, for a file's own words may stand in it."""
-    text = printable(str(error))
-    return text if len(text) <= 1000 else f"{text[:1000]} …"

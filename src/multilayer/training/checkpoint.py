@@ -1,21 +1,28 @@
 """Checkpoint: a folder with all that a training needs to go on."""
 
-import hashlib
 import json
 import os
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from multilayer import checks, forks
-from multilayer.atomic import remove_left_overs, replacing
-from multilayer.errors import InvalidArgumentError, InvalidTypeError, ModelFileError
+import numpy as np
+
+from multilayer import checks
+from multilayer.atomic import remove_left_overs
+from multilayer.container import Format, reading, write
+from multilayer.errors import InvalidArgumentError, InvalidTypeError
 from multilayer.groups import Arrays
 
 __all__ = ["Checkpoint", "Kept"]
 
-FORMAT = "multilayer checkpoint"
-FORMAT_VERSION = "1"
+FORMAT = Format(
+    "multilayer checkpoint",
+    "checkpoint",
+    ("2",),
+    ": go on with the release that wrote it, or begin again with another folder",
+)
+PARTS = ("training", "progress")
+"""What is kept as JSON, in arrays of bytes: a file's header has room for 16 MB only."""
 
 
 class Kept(NamedTuple):
@@ -79,34 +86,20 @@ class Checkpoint:
         ------
         InvalidTypeError
             If a callback's state does not go into JSON.
-        InvalidArgumentError
-            If what goes into JSON is more than the header of a file can hold, 100 MB.
         OSError
             If the file cannot be written.
         """
-        with forks.imports:
-            from safetensors import SafetensorError
-            from safetensors.numpy import save
-
         try:
-            texts = {"training": json.dumps(kept.training), "progress": json.dumps(kept.progress)}
+            parts = {
+                name: np.frombuffer(json.dumps(getattr(kept, name)).encode(), np.uint8)
+                for name in PARTS
+            }
         except (TypeError, ValueError) as error:
             msg = f"the state of a callback must go into JSON: {error}"
             raise InvalidTypeError(msg) from error
-        header = {"format": FORMAT, "format_version": FORMAT_VERSION, **texts}
-        header["digest"] = _digest(texts, kept.arrays)
-        try:
-            content = save(kept.arrays, metadata=header)
-        except SafetensorError as error:
-            msg = (
-                "history and the state of callbacks must fit into the header of a checkpoint; got "
-                f"{len(texts['progress']):,} characters: {error}"
-            )
-            raise InvalidArgumentError(msg) from error
         self.folder.mkdir(parents=True, exist_ok=True)
         remove_left_overs(self.path)
-        with replacing(self.path) as file:
-            file.write(content)
+        write(self.path, FORMAT, {}, kept.arrays | parts, has_digest=True)
 
     def read(self) -> Kept | None:
         """Return what is there; None if there is nothing.
@@ -116,43 +109,9 @@ class Checkpoint:
         ModelFileError
             If the file is damaged, or none that `write` wrote.
         """
-        with forks.imports:
-            from safetensors import SafetensorError, safe_open
-
-        path = self.path
-        if not path.exists():
+        if not self.path.exists():
             return None
-        try:
-            with safe_open(path, framework="np") as file:
-                header = file.metadata() or {}
-                if header.get("format") != FORMAT:
-                    msg = f"{path} is no checkpoint of multilayer"
-                    raise ModelFileError(msg)
-                version = header.get("format_version")
-                if version != FORMAT_VERSION:
-                    msg = (
-                        f"{path} has format version {version}; this release reads {FORMAT_VERSION}"
-                    )
-                    raise ModelFileError(msg)
-                arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-            texts = {name: header[name] for name in ("training", "progress")}
-            if header["digest"] != _digest(texts, arrays):
-                msg = f"{path} is damaged: its content is not what was written"
-                raise ModelFileError(msg)
-            return Kept(json.loads(texts["training"]), json.loads(texts["progress"]), arrays)
-        except ModelFileError:
-            raise
-        except (SafetensorError, KeyError, ValueError, RecursionError) as error:
-            msg = f"{path} is damaged, or no checkpoint: {error}"
-            raise ModelFileError(msg) from error
-
-
-def _digest(texts: Mapping[str, str], arrays: Arrays) -> str:
-    """Return the hash of all of a checkpoint's content."""
-    found = hashlib.blake2b(digest_size=16)
-    for text in texts.values():
-        found.update(text.encode())
-    for name in sorted(arrays):
-        found.update(f"{name} {arrays[name].dtype} {arrays[name].shape}".encode())
-        found.update(arrays[name].tobytes())
-    return found.hexdigest()
+        with reading(self.path, FORMAT) as file:
+            arrays = file.read_all()
+            training, progress = (json.loads(arrays.pop(name).tobytes()) for name in PARTS)
+        return Kept(training, progress, arrays)

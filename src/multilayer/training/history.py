@@ -7,9 +7,9 @@ from html import escape
 from typing import TYPE_CHECKING, Any, Self
 
 from multilayer import forks
-from multilayer.curves import curves_html
 from multilayer.errors import InvalidArgumentError, MissingPackageError
 from multilayer.registry import Names
+from multilayer.training.curves import curves_html
 
 if TYPE_CHECKING:
     import pandas

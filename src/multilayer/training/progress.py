@@ -17,8 +17,8 @@ from rich.table import Table
 from rich.text import Text
 
 from multilayer import forks
-from multilayer.curves import curves_html, sparklines
 from multilayer.training.callbacks import Callback
+from multilayer.training.curves import curves_html, sparklines
 from multilayer.training.run import Run
 
 __all__ = ["Progress", "shown"]

@@ -1,0 +1,227 @@
+"""A safetensors file: texts and arrays, written whole, and read with mistrust."""
+
+import contextlib
+import hashlib
+import json
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from multilayer import forks
+from multilayer.atomic import replacing
+from multilayer.errors import (
+    InvalidArgumentError,
+    InvalidDataError,
+    ModelFileError,
+    UnknownNameError,
+)
+from multilayer.json_text import printable, read_json
+from multilayer.version import __version__
+
+__all__ = ["Container", "Format", "reading", "write"]
+
+Array = npt.NDArray[Any]
+
+MAX_HEADER = 2**24
+"""Bytes of the header, in which the texts stand; JSON in memory is up to some 30 times as large."""
+DTYPES: dict[str, np.dtype[Any]] = {"F32": np.dtype("float32"), "F64": np.dtype("float64")}
+DIGEST = "digest"
+
+
+class Format(NamedTuple):
+    """What a file is."""
+
+    name: str
+    """What its header says that it is."""
+    kind: str
+    """What people call it: ``"model file"``."""
+    versions: tuple[str, ...]
+    """Those that can be read; the last one is written."""
+    advice: str = ""
+    """What to do with a file of another version."""
+
+
+def write(
+    path: Path,
+    file_format: Format,
+    texts: Mapping[str, str],
+    arrays: Mapping[str, Array],
+    *,
+    has_digest: bool = False,
+) -> None:
+    """Write texts and arrays to a file that appears whole or not at all.
+
+    With `has_digest` a hash of the arrays is written too, which `Container.read_all` compares.
+
+    Raises
+    ------
+    InvalidArgumentError
+        If the texts are too long for a header, or `path` is there and is no file.
+    OSError
+        If the file cannot be written.
+    """
+    with forks.imports:
+        from safetensors.numpy import save
+
+    header = {"format": file_format.name, "format_version": file_format.versions[-1], **texts}
+    if has_digest:
+        header[DIGEST] = _digest(arrays)
+    length = len(json.dumps(header, ensure_ascii=False).encode(errors="surrogatepass"))
+    if length > MAX_HEADER:
+        msg = (
+            f"{', '.join(texts)} take {length:,} bytes; a {file_format.kind} has room for "
+            f"{MAX_HEADER:,}"
+        )
+        raise InvalidArgumentError(msg)
+    content = save(dict(arrays), metadata=header)
+    with replacing(path) as file:
+        file.write(content)
+
+
+class Container:
+    """An open file: its texts, and its arrays, which are read when they are asked for."""
+
+    def __init__(self, file: Any) -> None:
+        self._file = file
+        self.texts: dict[str, str] = file.metadata() or {}
+        self.names: frozenset[str] = frozenset(file.keys())
+
+    def dtype(self, name: str) -> np.dtype[Any]:
+        """Return the type of an array's numbers.
+
+        Raises
+        ------
+        InvalidDataError
+            If there is no such array, or it is of another type than float32 and float64.
+        """
+        found = self._entry(name).get_dtype()
+        if found not in DTYPES:
+            msg = f"{name} must be of {' or '.join(map(str, DTYPES.values()))}; got {found}"
+            raise InvalidDataError(msg)
+        return DTYPES[found]
+
+    def read(self, name: str, shape: tuple[int, ...], dtype: np.dtype[Any]) -> Array:
+        """Return an array, if it has this shape and this type of numbers.
+
+        Nothing is allocated for it before that is known.
+
+        Raises
+        ------
+        InvalidDataError
+            If it has not.
+        """
+        found = tuple(self._entry(name).get_shape())
+        if found != shape or self.dtype(name) != dtype:
+            msg = f"{name} must have shape {shape} of {dtype}; got {found} of {self.dtype(name)}"
+            raise InvalidDataError(msg)
+        return self._file.get_tensor(name)
+
+    def read_all(self) -> dict[str, Array]:
+        """Return all arrays; they take as much memory as the file is long.
+
+        Raises
+        ------
+        InvalidDataError
+            If they are not those that were written.
+        """
+        arrays = {name: self._file.get_tensor(name) for name in self.names}
+        if self.texts.get(DIGEST) != _digest(arrays):
+            msg = "its content is not what was written"
+            raise InvalidDataError(msg)
+        return arrays
+
+    def _entry(self, name: str) -> Any:
+        if name not in self.names:
+            msg = f"there is no array {name!r}"
+            raise InvalidDataError(msg)
+        return self._file.get_slice(name)
+
+
+@contextlib.contextmanager
+def reading(path: Path, file_format: Format) -> Iterator[Container]:
+    """Open a file that `write` wrote; what is raised meanwhile tells of the file.
+
+    Raises
+    ------
+    ModelFileError
+        If it is no such file, one of another version, or a damaged one.
+    OSError
+        If it cannot be read.
+    """
+    with forks.imports:
+        from safetensors import SafetensorError, safe_open
+
+    try:
+        _check_header(path)
+        with safe_open(path, framework="np") as file:
+            container = Container(file)
+            _check_format(container.texts, file_format)
+            yield container
+    except UnknownNameError as error:
+        msg = (
+            f"{path} names something that this process does not know (one of your own is to be "
+            f"registered before loading): {_short(error)}"
+        )
+        raise ModelFileError(msg) from error
+    except SafetensorError as error:
+        msg = f"{path} cannot be read: it is no safetensors file: {_short(error)}"
+        raise ModelFileError(msg) from error
+    except (ValueError, TypeError, KeyError, RecursionError) as error:
+        msg = f"{path} cannot be read: {_short(error)}"
+        raise ModelFileError(msg) from error
+
+
+def _check_format(texts: Mapping[str, str], file_format: Format) -> None:
+    name, kind, versions, advice = file_format
+    if texts.get("format") != name:
+        msg = f"it is no {kind} of multilayer: its header has no format {name!r}"
+        raise InvalidDataError(msg)
+    version = texts.get("format_version")
+    if version not in versions:
+        known = f"version{'s' if len(versions) > 1 else ''} {' and '.join(versions)}"
+        msg = f"its format version is {version}; multilayer {__version__} reads {known}{advice}"
+        raise InvalidDataError(msg)
+
+
+def _check_header(path: Path) -> None:
+    """Raise if the header is longer than the file, or says one thing twice."""
+    size = path.stat().st_size
+    with path.open("rb") as file:
+        length = int.from_bytes(file.read(8), "little")
+        if length > max(size - 8, MAX_HEADER):  # of another format these are not a length
+            msg = "it is no safetensors file"
+            raise InvalidDataError(msg)
+        if length > size - 8:
+            msg = (
+                f"it is no safetensors file, or one cut short: {size:,} bytes, of which its "
+                f"header claims {length:,}"
+            )
+            raise InvalidDataError(msg)
+        if length > MAX_HEADER:
+            msg = f"its header claims {length:,} bytes; at most {MAX_HEADER:,} are read"
+            raise InvalidDataError(msg)
+        header = file.read(length)
+    try:
+        read_json(header.decode("utf-8"))
+    except ValueError as error:
+        msg = f"its header cannot be used: {error}"
+        raise InvalidDataError(msg) from error
+
+
+def _digest(arrays: Mapping[str, Array]) -> str:
+    """Return a hash of arrays and of what describes them."""
+    found = hashlib.blake2b(digest_size=16)
+    for name in sorted(arrays):
+        array = arrays[name]
+        found.update(f"{name} {array.dtype} {array.shape}".encode())
+        found.update(np.ascontiguousarray(array).reshape(-1).view(np.uint8).data)
+    return found.hexdigest()
+
+
+def _short(error: Exception) -> str:
+    """Return an error's message, harmless and cut, for a file's own words may stand in it."""
+    text = printable(str(error))
+    return text if len(text) <= 1000 else f"{text[:1000]} …"

@@ -1,0 +1,7 @@
+"""The doctor: looks at a network and a sample of its data, and names what is wrong."""
+
+from multilayer.doctor.diagnose import diagnose
+from multilayer.doctor.diagnosis import Diagnosis
+from multilayer.doctor.finding import Finding
+
+__all__ = ["Diagnosis", "Finding", "diagnose"]

@@ -1,0 +1,132 @@
+"""Probabilities that do not mean what they say."""
+
+import math
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from multilayer.doctor.case import Case, Sample
+from multilayer.doctor.finding import Finding, severity_of
+from multilayer.doctor.measures import simple_scores
+from multilayer.numpy import OUTPUTS, Loss
+
+__all__ = ["Calibration", "calibration", "miscalibrated"]
+
+Array = npt.NDArray[Any]
+
+N_BINS = 15
+"""As many as in Guo et al. 2017."""
+ALIKE = 1e-6
+"""Probabilities that differ by less differ by rounding: in float32 logits of size 10 are known to
+1e-6."""
+ERROR, WRONG_ERROR = 0.1, 0.2
+"""Beyond what chance explains: what is called 90 % sure is right in 80 % of the cases, or 70 %.
+Networks that are stopped in time or penalised are often less sure than right by half of that."""
+STANDARD_DEVIATIONS = 3.0
+"""Of the error that chance gives to probabilities which are right."""
+
+
+class Calibration(NamedTuple):
+    """The adaptive calibration error, and what chance makes of it."""
+
+    error: float
+    """Σ nᵦ/n |p̄ᵦ − ȳᵦ| over the bins b: how far probabilities are from frequencies."""
+    by_chance: float
+    """The mean of that error for probabilities that are right."""
+    deviation: float
+    """Its standard deviation."""
+
+
+def calibration(p: Array, happened: Array) -> Calibration:
+    r"""Return the adaptive calibration error, and that of chance.
+
+    Its bins hold equal numbers of samples, as in Nixon et al. 2019, where those of the expected
+    calibration error have equal widths; samples of the same probability share one.
+
+    With probabilities that are right, the frequency of a bin of n samples is about normal around
+    their mean, with variance :math:`s^2 = \sum p_i(1 - p_i)/n^2`. Its distance has then the mean
+    :math:`s\sqrt{2/π}` and the variance :math:`s^2(1 - 2/π)`, of which the bins' shares make the
+    mean and variance of the whole error: it is not 0, and in small samples not small (Bröcker &
+    Smith 2007 make the same point by resampling).
+
+    Parameters
+    ----------
+    p : array of shape (n_samples,)
+        Probabilities.
+    happened : array of shape (n_samples,)
+        1 where what they are the probabilities of has happened, else 0.
+
+    Examples
+    --------
+    >>> found = calibration(np.full(1000, 0.9), np.arange(1000) % 2)
+    >>> round(found.error, 3), round(found.by_chance, 3)
+    (0.4, 0.008)
+    """
+    order = np.argsort(p, kind="stable")
+    cuts = np.arange(1, N_BINS) * len(p) // N_BINS
+    cuts = np.searchsorted(p[order], p[order[cuts]] - ALIKE)  # back to the first that is alike
+    error = mean = variance = 0.0
+    for rows in np.split(order, np.unique(cuts[cuts > 0])):
+        share = len(rows) / len(p)
+        error += share * abs(float(p[rows].mean() - happened[rows].mean()))
+        s = math.sqrt(float((p[rows] * (1 - p[rows])).sum())) / len(rows)
+        mean += share * s * math.sqrt(2 / math.pi)
+        variance += share**2 * s**2 * (1 - 2 / math.pi)
+    return Calibration(error, mean, math.sqrt(variance))
+
+
+def miscalibrated(case: Case) -> Iterator[Finding]:
+    """Find probabilities whose error is neither small nor chance.
+
+    On the samples that it was trained on, a network may well be less sure than right: what is more
+    often right there than elsewhere is the answer, not the probability. So without validation
+    samples it is not sure enough if simple models are right much more often on new samples.
+    """
+    answers = _answers(case.held_out, case.loss)
+    if answers is None:
+        return
+    p, happened = answers
+    found = calibration(p, happened)
+    excess = found.error - found.by_chance
+    if excess < max(ERROR, STANDARD_DEVIATIONS * found.deviation):
+        return
+    is_sure = p.mean() > happened.mean()
+    if case.validation is None and not is_sure:
+        known = max(simple_scores(case).values(), default=0.0)
+        noise = math.sqrt(max(known * (1 - known), 0) / len(case.training))
+        if known - p.mean() < max(ERROR, STANDARD_DEVIATIONS * noise):
+            return
+    yield Finding(
+        "miscalibrated",
+        severity_of(excess > WRONG_ERROR),
+        {
+            "calibration error": found.error,
+            "by chance": found.by_chance,
+            "mean probability": float(p.mean()),
+            "frequency": float(happened.mean()),
+        },
+        "The probabilities are not the frequencies with which the answers are right: "
+        + ("the network is too sure." if is_sure else "the network is not sure enough."),
+        "Stop early, use l2 or label smoothing, or calibrate with "
+        "sklearn.calibration.CalibratedClassifierCV."
+        if is_sure
+        else "Train for longer, with less l2, alpha, dropout or label smoothing, or calibrate with "
+        "sklearn.calibration.CalibratedClassifierCV.",
+    )
+
+
+def _answers(sample: Sample, loss: Loss) -> tuple[Array, Array] | None:
+    """Return the probability of each answer and whether it was right; None if there is none.
+
+    Of classes the answer is the likeliest one; of labels there is one for each, yes or no.
+    """
+    if loss.task == "multilabel":
+        p = OUTPUTS["sigmoid"].forward(sample.logits)
+        right = (p > 0.5) == (sample.targets > 0.5)
+        return np.maximum(p, 1 - p).ravel(), right.ravel()
+    if loss.task == "regression" or (truth := loss.truth(sample.targets)).ndim > 1:
+        return None
+    p = OUTPUTS["softmax"].forward(sample.logits)
+    return p.max(axis=1), p.argmax(axis=1) == truth

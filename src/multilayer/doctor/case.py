@@ -1,0 +1,213 @@
+"""Case: what the checks look at, measured once."""
+
+import math
+from collections.abc import Mapping, Sized
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from multilayer import checks
+from multilayer.data import Table, read_table
+from multilayer.doctor.patient import Patient
+from multilayer.errors import DivergenceError, InvalidDataError, InvalidTypeError
+from multilayer.inspection.range_test import RangeTest, lr_finder
+from multilayer.model import Model, loss_of_data
+from multilayer.numpy import (
+    ACTIVATIONS,
+    LBFGS,
+    MLP,
+    OUTPUTS,
+    LayerObservation,
+    Loss,
+    Optimizer,
+    observe,
+)
+from multilayer.numpy.losses.targets import check_lengths
+from multilayer.samples import LazySamples
+
+__all__ = ["Case", "Sample", "history_values", "look", "sample_of"]
+
+Array = npt.NDArray[Any]
+
+MAX_SAMPLES = 4_000
+"""Of the samples, evenly spaced, so that a look takes seconds however many there are; a share of
+one half is then known to ± 1.6 % (two standard errors)."""
+
+
+class Sample(NamedTuple):
+    """Samples as the network sees them, and what it says of them."""
+
+    X: Array
+    y: Array
+    """Targets as they came, encoded where an estimator does so."""
+    targets: Array
+    """Targets as the loss takes them."""
+    logits: Array
+    outputs: Array
+    values: Array
+    """The loss of each sample."""
+
+    @property
+    def loss(self) -> float:
+        """The mean loss."""
+        return float(self.values.mean())
+
+    def __len__(self) -> int:
+        return len(self.X)
+
+
+@dataclass(frozen=True)
+class Case:
+    """A model with a sample of its data, looked at once for all checks."""
+
+    model: Model
+    loss: Loss
+    training: Sample
+    validation: Sample | None
+    layers: tuple[LayerObservation, ...]
+    """In forward order, the output layer last."""
+    dz: tuple[Array, ...]
+    """The loss's gradient in each layer's z."""
+    history: Mapping[str, Array]
+    has_best_weights: bool
+    """Whether the best epoch's weights were put back at the end of the training."""
+    optimizer: Optimizer | LBFGS | None
+    """What it was trained with, where that is known."""
+    batch_size: int
+    _range_tests: list[RangeTest | None] = field(default_factory=list, init=False, repr=False)
+
+    @property
+    def net(self) -> MLP:
+        """The model's network."""
+        return self.model.net
+
+    @property
+    def held_out(self) -> Sample:
+        """The samples that tell most of new ones: validation samples where there are any."""
+        return self.training if self.validation is None else self.validation
+
+    @property
+    def takes_steps(self) -> bool:
+        """Whether there is a learning rate to judge: L-BFGS has none."""
+        return self.optimizer is None or self.optimizer.takes_steps
+
+    @property
+    def learning_rate(self) -> float:
+        """The optimizer's; NaN if it is not known."""
+        return self.optimizer.learning_rate if isinstance(self.optimizer, Optimizer) else math.nan
+
+    @property
+    def range_test(self) -> RangeTest | None:
+        """What the range test of a new network finds, where there is a rate and it can begin."""
+        # Before Python 3.12, functools.cached_property holds a lock for the seconds this takes:
+        # a process that is forked meanwhile would wait for it for good.
+        if not self._range_tests:
+            self._range_tests.append(self._test_rates())
+        return self._range_tests[0]
+
+    def _test_rates(self) -> RangeTest | None:
+        if not isinstance(self.optimizer, Optimizer):
+            return None
+        # A fixed seed: the same network and samples get the same findings.
+        rng = np.random.default_rng(0)
+        try:
+            return lr_finder(
+                MLP(self.net.architecture, rng=rng),
+                self.training.X,
+                self.training.y,
+                loss=self.loss,
+                optimizer=self.optimizer,
+                batch_size=self.batch_size,
+                rng=rng,
+            )
+        except (DivergenceError, InvalidDataError):
+            # Samples of a size that other checks find, or one alone for batch normalisation.
+            return None
+
+
+def sample_of(patient: Patient, X: Any, y: Any) -> tuple[Sample, Loss]:
+    """Return what a network says of raw samples, and the loss that it is held to.
+
+    Raises
+    ------
+    InvalidDataError, InvalidArgumentError, InvalidTypeError
+        If samples or targets cannot be used.
+    """
+    model, net = patient.model, patient.net
+    n_samples = _n_samples(X)
+    raw = _dense(patient.prepare(_some(X, n_samples)))
+    x = checks.sample_matrix(model.inputs.encode(raw), net.architecture.in_features, net.dtype)
+    coded = np.asarray(_dense(y))
+    check_lengths(coded, n_samples)
+    coded = coded if model.targets is None else model.targets.encode(coded)
+    coded = _some(coded, n_samples)
+    loss = patient.loss or loss_of_data(coded, net.architecture.out_features)
+    loss.check_architecture(net.architecture)
+    targets = loss.targets(coded, len(x), net.architecture.out_features, net.dtype)
+    logits = net.logits(x)
+    outputs = OUTPUTS[net.architecture.output].forward(logits)
+    values, _ = loss.per_sample(logits if loss.takes_logits else outputs, targets)
+    return Sample(x, coded, targets, logits, outputs, values), loss
+
+
+def _n_samples(X: Any) -> int:
+    """Return how many there are, in whatever they come; 0 where that has no length."""
+    if isinstance(X, Mapping) and not hasattr(X, "tocsr"):  # columns by name
+        return _n_samples(next(iter(X.values()), None))
+    if hasattr(X, "shape"):  # sparse matrices have no len
+        return int(X.shape[0]) if X.shape else 0
+    return len(X) if isinstance(X, Sized) else 0
+
+
+def _some(X: Any, n_samples: int) -> Any:
+    """Return at most 4,000 of the samples, evenly spaced, in what they come in."""
+    from sklearn.utils import _safe_indexing
+
+    if n_samples <= MAX_SAMPLES:
+        return X
+    rows = np.linspace(0, n_samples - 1, MAX_SAMPLES).astype(np.intp)
+    if hasattr(X, "tocsr"):
+        return X.tocsr()[rows]
+    if isinstance(X, (Mapping, Table)):
+        return read_table(X).take(rows)
+    return X[rows] if isinstance(X, LazySamples) else _safe_indexing(X, rows)
+
+
+def _dense(X: Any) -> Any:
+    return X.toarray() if hasattr(X, "toarray") else X
+
+
+def look(net: MLP, sample: Sample, loss: Loss) -> tuple[tuple[LayerObservation, ...], Any]:
+    """Return what each layer computes, and the loss's gradient in each layer's z."""
+    layers = tuple(observe(net, sample.X, sample.y, loss=loss))
+    dz = [
+        ACTIVATIONS[spec.activation].backward(layer.da, layer.z, layer.a)
+        for spec, layer in zip(net.architecture.hidden_layers, layers, strict=False)
+    ]
+    return layers, (*dz, layers[-1].da)
+
+
+def history_values(history: Any) -> dict[str, Array]:
+    """Return what was measured in each epoch as arrays; None, as JSON has it, is NaN.
+
+    Raises
+    ------
+    InvalidTypeError
+        If it is no mapping of names to numbers.
+    """
+    if not isinstance(history, Mapping):
+        msg = (
+            "history of diagnose must be a History, or a mapping of names to a number an epoch; "
+            f"got {type(history).__name__}"
+        )
+        raise InvalidTypeError(msg)
+    try:
+        return {
+            str(name): np.array([np.nan if v is None else float(v) for v in column])
+            for name, column in history.items()
+        }
+    except (TypeError, ValueError) as error:
+        msg = f"history of diagnose must hold a number an epoch; {error}"
+        raise InvalidTypeError(msg) from error

@@ -1,0 +1,187 @@
+"""`diagnose`: all checks on one network."""
+
+from collections.abc import Callable, Iterator, Mapping, Sized
+from typing import Any
+
+import numpy as np
+
+from multilayer import checks
+from multilayer.data.batches import DEFAULT_BATCH_SIZE
+from multilayer.doctor.balance import class_imbalance
+from multilayer.doctor.calibration import miscalibrated
+from multilayer.doctor.case import Case, history_values, look, sample_of
+from multilayer.doctor.diagnosis import Diagnosis
+from multilayer.doctor.finding import Finding
+from multilayer.doctor.generalization import chance_level, overfitting, underfitting
+from multilayer.doctor.gradients import exploding_gradients, vanishing_gradients
+from multilayer.doctor.learning_rate import (
+    learning_rate_too_high,
+    learning_rate_too_low,
+)
+from multilayer.doctor.link import link_applied_twice
+from multilayer.doctor.patient import admit, network_of, subject_of
+from multilayer.doctor.scaling import unscaled_inputs, unscaled_targets
+from multilayer.doctor.units import dead_units, saturated_units
+from multilayer.doctor.weights import initializer_misfit, non_finite_weights
+from multilayer.errors import InvalidArgumentError, InvalidTypeError
+from multilayer.numpy import LBFGS, Loss, Optimizer
+from multilayer.numpy.optimizers import OPTIMIZERS, resolve_optimizer
+from multilayer.registry import rebuild
+
+__all__ = ["CHECKS", "diagnose"]
+
+CHECKS: tuple[Callable[[Case], Iterator[Finding]], ...] = (
+    # Causes before what they cause: that is the order in which to read, and to mend.
+    link_applied_twice,
+    unscaled_inputs,
+    unscaled_targets,
+    initializer_misfit,
+    learning_rate_too_high,
+    learning_rate_too_low,
+    dead_units,
+    saturated_units,
+    vanishing_gradients,
+    exploding_gradients,
+    chance_level,
+    underfitting,
+    overfitting,
+    class_imbalance,
+    miscalibrated,
+)
+"""What is looked for; each takes a `Case` and yields what it finds."""
+
+
+def diagnose(
+    net_or_estimator: Any,
+    X: Any,
+    y: Any,
+    *,
+    loss: str | Loss | None = None,
+    history: Any = None,
+    validation: tuple[Any, Any] | None = None,
+    optimizer: str | Optimizer | None = None,
+) -> Diagnosis:
+    """Look at a network, its training and its data, and name what is wrong.
+
+    Each finding comes with the numbers that it rests on, what they mean, and what to change. A
+    network that is well gets none: each threshold stands, with its reason, beside its check in
+    ``multilayer.doctor``. Nothing is changed: neither the network nor its statistics nor
+    any random state.
+
+    Parameters
+    ----------
+    net_or_estimator : MLP, MLPClassifier, MLPRegressor, Model or Pipeline
+        A network of either engine; a fitted estimator; what `multilayer.load` returns; or a
+        scikit-learn pipeline that ends in one of these.
+    X : array of shape (n_samples, in_features)
+        Samples that it was trained on, or some of them, as it is given them to predict. Of more
+        than 4,000 as many are taken, evenly spaced.
+    y : array of shape (n_samples,) or (n_samples, out_features)
+        Their targets.
+    loss : str or Loss, optional
+        The loss it is trained with, where neither the history nor the estimator tells it. By
+        default that of the link function of the output; of the output ``"identity"`` cross-entropy
+        for integer labels and several outputs, and else the squared error.
+    history : History or mapping of str to sequence of float, optional
+        What `fit` returned, or at least ``train_loss``: without it the learning rate is not judged.
+        That of an estimator, or of a model file, by default.
+    validation : tuple (X, y), optional
+        Samples that it was not trained on: without them, and without a validation loss in the
+        history, overfitting is not judged.
+    optimizer : str or Optimizer, optional
+        The one that it was trained with, where the history does not tell it. If there is no
+        history, or its loss has not come down as it should, `lr_finder` tries a new network of the
+        same architecture on these samples, and the learning rate is held against what it finds.
+
+    Returns
+    -------
+    Diagnosis
+        The findings, what is wrong before what is a warning.
+
+    Raises
+    ------
+    InvalidArgumentError, InvalidDataError, InvalidTypeError
+        If an argument cannot be used.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_wine
+    >>> from sklearn.pipeline import make_pipeline
+    >>> from sklearn.preprocessing import StandardScaler
+    >>> from multilayer import MLPClassifier
+    >>> X, y = load_wine(return_X_y=True)
+    >>> clf = MLPClassifier((16,), activation="tanh", learning_rate_init=0.003, tol=0.01,
+    ...                     random_state=0)
+    >>> diagnose(clf.fit(X, y), X, y).names
+    ('unscaled_inputs', 'saturated_units', 'chance_level', 'underfitting')
+    >>> diagnose(make_pipeline(StandardScaler(), clf).fit(X, y), X, y).names
+    ()
+    """
+    net = network_of(net_or_estimator)
+    bad = tuple(non_finite_weights(net))
+    if bad:
+        return Diagnosis(subject_of(net), bad, {"all else": "finite weights"})
+    # What overflows is a network that explodes, which is what this is to find.
+    with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
+        case, subject = _case(net_or_estimator, X, y, loss, history, validation, optimizer)
+        findings = [finding for check in CHECKS for finding in check(case)]
+    findings.sort(key=lambda finding: finding.severity != "wrong")  # stable
+    return Diagnosis(subject, tuple(findings), _unchecked(case))
+
+
+def _case(
+    given: Any, X: Any, y: Any, loss: Any, history: Any, validation: Any, optimizer: Any
+) -> tuple[Case, str]:
+    """Return what the checks look at, and the network in a line."""
+    patient = admit(given, loss, history)
+    training, chosen = sample_of(patient, X, y)
+    held_out = None
+    if validation is not None:
+        if not isinstance(validation, (tuple, list)) or len(validation) != 2:
+            length = f" of length {len(validation)}" if isinstance(validation, Sized) else ""
+            came = f"{type(validation).__name__}{length}"
+            msg = f"validation of diagnose must be a tuple (X, y) or None; got {came}"
+            raise InvalidTypeError(msg)
+        with checks.renamed({"X": "validation[0]", "y": "validation[1]"}, "diagnose"):
+            held_out, _ = sample_of(patient, *validation)
+    layers, dz = look(patient.net, training, chosen)
+    case = Case(
+        model=patient.model,
+        loss=chosen,
+        training=training,
+        validation=held_out,
+        layers=layers,
+        dz=dz,
+        history=history_values(patient.history),
+        has_best_weights=patient.has_best_weights,
+        optimizer=_optimizer(patient.settings, optimizer),
+        batch_size=_batch_size(patient.settings),
+    )
+    return case, patient.subject
+
+
+def _batch_size(settings: Mapping[str, Any]) -> int:
+    """Return what the history tells; a file may tell anything."""
+    told = settings.get("batch_size")
+    return told if isinstance(told, int) and told > 0 else DEFAULT_BATCH_SIZE
+
+
+def _optimizer(settings: Mapping[str, Any], given: Any) -> Optimizer | LBFGS | None:
+    """Return what is given, or else what the history tells."""
+    if given is None:
+        return rebuild(settings.get("optimizer"), OPTIMIZERS)
+    found = resolve_optimizer(given)
+    if not found.takes_steps:
+        msg = "optimizer of diagnose must have a learning rate; L-BFGS has none"
+        raise InvalidArgumentError(msg)
+    return found
+
+
+def _unchecked(case: Case) -> dict[str, str]:
+    """Return what could not be looked at, and what it needs."""
+    needs: dict[str, str] = {}
+    if case.takes_steps and "train_loss" not in case.history and case.range_test is None:
+        needs["the learning rate"] = "history= or optimizer="
+    if case.validation is None and "validation_loss" not in case.history:
+        needs["overfitting"] = "validation=(X, y)"
+    return needs

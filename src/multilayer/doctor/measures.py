@@ -1,0 +1,173 @@
+"""How right a network is, as one number, and how right others are that know less."""
+
+import math
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from multilayer.doctor.case import Case, Sample
+from multilayer.numpy import GroupedCrossEntropy, Loss
+
+__all__ = [
+    "constant_answer",
+    "constant_logits",
+    "constant_loss",
+    "linear_score",
+    "neighbours_score",
+    "rightness",
+    "score",
+    "simple_scores",
+]
+
+Array = npt.NDArray[Any]
+
+RIDGE = 1e-3
+"""λ in parts of n: a column counts with nearly its whole weight, and one that is a multiple of
+others, or is not 0 for a single sample only, does no harm."""
+LEAST_SAMPLES = 10
+"""With fewer, one that is left out is not predicted by what the others have in common."""
+N_NEIGHBOURS = 5
+MAX_NEIGHBOURS_SAMPLES = 1_000
+"""The distances of all pairs are a matter of some milliseconds for so many."""
+
+
+def rightness(sample: Sample, loss: Loss) -> Array | None:
+    """Return whether each sample is predicted right; None for real values."""
+    if loss.task == "regression":
+        return None
+    p = sample.logits if loss.takes_logits else sample.outputs
+    right = loss.predict(p) == loss.truth(sample.targets)
+    return right if right.ndim == 1 else right.all(axis=1)
+
+
+def score(sample: Sample, loss: Loss) -> float:
+    """Return the accuracy, or R² of real values; NaN where there is neither."""
+    right = rightness(sample, loss)
+    if right is not None:
+        return float(right.mean())
+    if sample.outputs.shape != sample.targets.shape:  # quantiles
+        return math.nan
+    return _r_squared(sample.targets, sample.outputs)
+
+
+def _r_squared(y: Array, predicted: Array) -> float:
+    """Return 1 − Σ(y − ŷ)²/Σ(y − ȳ)², over all columns, each in units of its own spread."""
+    variance = y.var(axis=0)
+    if not (variance > 0).all():
+        return math.nan
+    return float(1 - (np.square(y - predicted).mean(axis=0) / variance).mean())
+
+
+def constant_logits(loss: Loss, targets: Array, out_features: int) -> Array | None:
+    """Return the constant that, as what the loss takes, has the least loss; None if not known.
+
+    These are the logits of the classes' frequencies, the mean, the median, or the quantiles.
+    """
+    tiny = 1e-12  # a class that never comes has probability 0, whose logarithm is −∞
+    if loss.name in ("cross_entropy", "nll"):
+        counts = np.bincount(targets, minlength=out_features) if targets.ndim == 1 else targets
+        frequencies = counts if counts.ndim == 1 else counts.sum(axis=0)
+        return np.log(np.maximum(frequencies / frequencies.sum(), tiny))
+    if isinstance(loss, GroupedCrossEntropy):
+        parts = [
+            np.bincount(column, minlength=group.stop - group.start) / len(targets)
+            for column, group in zip(targets.T, loss.groups(out_features), strict=True)
+        ]
+        return np.log(np.maximum(np.concatenate(parts), tiny))
+    mean = targets.mean(axis=0)
+    if loss.name == "binary_cross_entropy":
+        mean = np.clip(mean, tiny, 1 - tiny)
+        return np.log(mean / (1 - mean))
+    if loss.name == "poisson":
+        return np.log(np.maximum(mean, tiny))
+    if loss.name == "squared_error":
+        return mean
+    if loss.name in ("absolute_error", "huber"):  # for huber between mean and median, near it
+        return np.median(targets, axis=0)
+    if loss.name == "quantile":
+        levels: Any = loss.quantiles  # type: ignore[attr-defined]
+        return np.quantile(targets, levels, axis=0).T.ravel()
+    return None
+
+
+def constant_answer(case: Case, sample: Sample) -> Sample | None:
+    """Return the sample with the best constant answer to each; None where it is not known."""
+    width = case.net.architecture.out_features
+    constant = constant_logits(case.loss, sample.targets, width)
+    if constant is None:
+        return None
+    p = np.tile(constant, (len(sample), 1))
+    values, _ = case.loss.per_sample(p, sample.targets)
+    return Sample(sample.X, sample.y, sample.targets, p, p, values)
+
+
+def constant_loss(case: Case, sample: Sample) -> float:
+    """Return the loss of the best constant answer; NaN where it is not known."""
+    constant = constant_answer(case, sample)
+    return math.nan if constant is None else constant.loss
+
+
+def _as_columns(case: Case, sample: Sample) -> Array | None:
+    """Return targets as real columns that a least-squares fit can have; None if there are none."""
+    if case.loss.task == "classification":
+        truth = case.loss.truth(sample.targets)
+        return None if truth.ndim > 1 else np.eye(case.net.architecture.out_features)[truth]
+    return sample.targets if sample.outputs.shape == sample.targets.shape else None
+
+
+def _score_of(case: Case, y: Array, predicted: Array) -> float:
+    if case.loss.task == "classification":
+        return float((predicted.argmax(axis=1) == y.argmax(axis=1)).mean())
+    if case.loss.task == "multilabel":
+        return float(((predicted > 0.5) == (y > 0.5)).all(axis=1).mean())
+    return _r_squared(y, predicted)
+
+
+def linear_score(case: Case) -> float:
+    r"""Return the leave-one-out score of a linear fit to the inputs; NaN where there is none.
+
+    The fit is least squares with a small penalty λ on the weights of the standardised columns. A
+    sample's prediction by the fit to all others follows from the fit to all:
+
+    .. math:: y_i - \hat y_{-i} = \frac{y_i - \hat y_i}{1 - h_i}, \qquad
+              h_i = \frac1n + x_i^⊤ (X^⊤ X + λI)^{-1} x_i,
+
+    with :math:`h_i` the leverage (Hastie et al. 2009, eq. 7.64). Being honest of new samples, it is
+    no match for a network that fits its training samples, unless that network does not fit them.
+    """
+    sample = case.training
+    y = _as_columns(case, sample)
+    if y is None or len(sample) < LEAST_SAMPLES:
+        return math.nan
+    spread = sample.X.std(axis=0)
+    X = (sample.X - sample.X.mean(axis=0)) / np.where(spread > 0, spread, 1)
+    if X.shape[1] > len(X):  # The fit is one of X Xᵀ, which R of Xᵀ = QR shares with X
+        X = np.linalg.qr(X.T).R.T
+    inverse = np.linalg.inv(X.T @ X + RIDGE * len(X) * np.eye(X.shape[1]))
+    fitted = y.mean(axis=0) + X @ (inverse @ (X.T @ (y - y.mean(axis=0))))
+    leverage = 1 / len(X) + ((X @ inverse) * X).sum(axis=1, keepdims=True)
+    return _score_of(case, y, y - (y - fitted) / (1 - leverage))
+
+
+def neighbours_score(case: Case) -> float:
+    """Return the score of the mean of each sample's nearest others; NaN where there is none."""
+    from sklearn.neighbors import NearestNeighbors
+
+    sample = case.training
+    y = _as_columns(case, sample)
+    if y is None or len(sample) < LEAST_SAMPLES:
+        return math.nan
+    rows = np.linspace(0, len(y) - 1, min(len(y), MAX_NEIGHBOURS_SAMPLES)).astype(np.intp)
+    X, y = sample.X[rows], y[rows]
+    nearest = NearestNeighbors(n_neighbors=N_NEIGHBOURS).fit(X).kneighbors(return_distance=False)
+    return _score_of(case, y, y[nearest].mean(axis=1))
+
+
+def simple_scores(case: Case) -> dict[str, float]:
+    """Return the scores that simple models have on new samples, of those that have one."""
+    scores = {
+        "score of linear fit": linear_score(case),
+        "score of nearest neighbours": neighbours_score(case),
+    }
+    return {name: value for name, value in scores.items() if not math.isnan(value)}

@@ -1,0 +1,81 @@
+"""Weights that do not fit: no numbers, all alike, or of a size that does not suit."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+
+from multilayer.doctor.case import Case
+from multilayer.doctor.finding import Finding
+from multilayer.numpy import ACTIVATIONS
+
+__all__ = ["initializer_misfit", "non_finite_weights"]
+
+SHRUNK, GROWN = 1e-2, 50.0
+"""Spread of the last hidden layer's outputs over the samples, in parts of the first one's. Weights
+that fit keep it near 1 whatever the depth (He et al. 2015, section 2.2); PyTorch's default with
+relu has 0.4 a layer, so that five hidden layers of it still pass."""
+ALIKE = 1e-6
+"""Units whose weights differ by less, in parts of the largest weight, differ by rounding."""
+
+
+def non_finite_weights(net: Any) -> Iterator[Finding]:
+    """Find weights that are infinite or NaN: all else that could be measured would be, too.
+
+    Parameters
+    ----------
+    net : MLP
+        A network of either engine: one of these cannot cross over.
+    """
+    arrays = [array for pair in net.weights for array in pair if array is not None]
+    n_bad = sum(int((~np.isfinite(array)).sum()) for array in arrays)
+    if n_bad:
+        yield Finding(
+            "non_finite_weights",
+            "wrong",
+            {"not finite": n_bad, "parameters": sum(array.size for array in arrays)},
+            "Weights are infinite or NaN: the training has diverged.",
+            "Train again with a lower learning rate, scaled inputs and targets, or clip_norm; "
+            "multilayer.inspection.lr_finder shows which rates hold.",
+        )
+
+
+def initializer_misfit(case: Case) -> Iterator[Finding]:
+    """Find units that are all alike, and signals that shrink or grow from layer to layer."""
+    hidden = case.layers[:-1]
+    alike: dict[str, float] = {
+        layer.name: len(layer.W)
+        for layer in hidden
+        if len(layer.W) > 1 and np.ptp(layer.W, axis=0).max() <= ALIKE * np.abs(layer.W).max()
+    }
+    activations = dict.fromkeys(spec.activation for spec in case.net.architecture.hidden_layers)
+    advice = " and ".join(f"{ACTIVATIONS[name].initializer!r} for {name}" for name in activations)
+    if alike:
+        yield Finding(
+            "initializer_misfit",
+            "wrong",
+            alike,
+            "All units of the layer have the same weights, and so the same gradients: they stay "
+            "alike, and the layer does the work of one unit.",
+            f"Draw the weights at random: initializer {advice}.",
+        )
+        return
+    if len(hidden) < 2:
+        return
+    spread: dict[str, float] = {
+        layer.name: float(np.sqrt(layer.a.var(axis=0).mean())) for layer in hidden
+    }
+    first, *_, last = spread.values()
+    factor = last / first if first > 0 else 0.0
+    if not SHRUNK <= factor <= GROWN:
+        shrinks = factor < SHRUNK
+        yield Finding(
+            "initializer_misfit",
+            "warning",
+            spread,
+            "The spread of the units' outputs over the samples "
+            + ("shrinks" if shrinks else "grows")
+            + " from layer to layer: the weights' size does not suit the activation"
+            + (", and deep layers see nearly the same of every sample." if shrinks else "."),
+            f"Use initializer {advice}, or normalization='batch' or 'layer'.",
+        )

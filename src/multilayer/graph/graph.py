@@ -1,0 +1,179 @@
+"""The computation graph of a network or a tensor, and the forms in which it can be had."""
+
+import sys
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
+
+from multilayer.errors import InvalidArgumentError, InvalidTypeError
+from multilayer.graph.dot import to_dot
+from multilayer.graph.numpy import walk_network
+from multilayer.graph.parts import Edge, Node
+from multilayer.graph.svg import to_svg
+from multilayer.numpy import MLP
+
+if TYPE_CHECKING:
+    import torch
+
+    from multilayer.torch import MLP as TorchMLP
+
+__all__ = ["Graph", "graph"]
+
+
+@dataclass(frozen=True, repr=False)
+class Graph:
+    """A computation graph.
+
+    Parameters
+    ----------
+    nodes : tuple of Node
+    edges : tuple of Edge
+        Between these nodes. Where a value is used twice by one operation there are two.
+
+    Raises
+    ------
+    InvalidArgumentError
+        If two nodes share an id, or an edge ends at a node that is not there.
+
+    Examples
+    --------
+    >>> from multilayer.graph import Edge, Node
+    >>> square = Graph(
+    ...     (Node("x", "leaf", "x"), Node("y", "op", "mul")),
+    ...     (Edge("x", "y", "forward"), Edge("x", "y", "forward")),
+    ... )
+    >>> square
+    Graph(2 nodes, 2 edges)
+    """
+
+    nodes: tuple[Node, ...]
+    edges: tuple[Edge, ...]
+
+    def __post_init__(self) -> None:
+        known = {node.id for node in self.nodes}
+        if len(known) != len(self.nodes):
+            msg = f"nodes of Graph must have different ids; {len(self.nodes)} share {len(known)}"
+            raise InvalidArgumentError(msg)
+        for edge in self.edges:
+            for end in (edge.source, edge.target):
+                if end not in known:
+                    msg = f"edges of Graph must be between its nodes; got one at {end!r}"
+                    raise InvalidArgumentError(msg)
+
+    def __repr__(self) -> str:
+        return f"Graph({len(self.nodes)} nodes, {len(self.edges)} edges)"
+
+    def to_dot(self) -> str:
+        r"""Return the graph in Graphviz's language.
+
+        Examples
+        --------
+        >>> print(Graph((Node("x", "input", "x", (1, 4)),), ()).to_dot())
+        digraph {
+          rankdir=TB
+          node [fontname="monospace"]
+          "x" [label="x\n(1, 4)", ..., shape=ellipse]
+        }
+        """
+        return to_dot(self.nodes, self.edges)
+
+    def to_svg(self) -> str:
+        """Return the graph as a picture: a whole SVG document.
+
+        Values flow from top to bottom; kinds of nodes and edges differ in shape, line and
+        lightness, so that they can be told apart in grey as well.
+
+        Raises
+        ------
+        MissingPackageError
+            If networkx is not installed.
+        InvalidArgumentError
+            If the graph has a cycle, or no nodes.
+
+        Examples
+        --------
+        >>> Graph((Node("x", "input", "x"),), ()).to_svg()[:38]
+        '<svg xmlns="http://www.w3.org/2000/svg'
+        """
+        return to_svg(self.nodes, self.edges)
+
+    def _repr_svg_(self) -> str:
+        """Let notebooks show the picture."""
+        return self.to_svg()
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return nodes and edges as JSON has them.
+
+        Examples
+        --------
+        >>> Graph((Node("x", "input", "x", (1, 4)),), ()).to_dict()
+        {'nodes': [{'id': 'x', 'kind': 'input', 'label': 'x', 'shape': [1, 4]}], 'edges': []}
+        """
+        return {
+            "nodes": [
+                asdict(node) | {"shape": None if node.shape is None else list(node.shape)}
+                for node in self.nodes
+            ],
+            "edges": [asdict(edge) for edge in self.edges],
+        }
+
+
+def graph(
+    net_or_tensor: "MLP | TorchMLP | torch.Tensor", *, module: "torch.nn.Module | None" = None
+) -> Graph:
+    """Return the computation graph of a network of either engine, or behind a tensor of PyTorch.
+
+    Of the engine from scratch: a node for each layer, for each array of parameters and for the
+    input, for one sample; values flow forward, gradients backward, to all but the input, since
+    training asks for no gradient there.
+
+    Of PyTorch: what autograd has recorded. Each operation on the way back (`grad_fn`) is a node, at
+    its foot an ``AccumulateGrad`` for each leaf, and the leaf itself; all edges are backward. A
+    network of this package is evaluated on one sample of zeros, as when predicting, and is not
+    changed by it. Any other module is called by the caller, and its output given here. Inputs show
+    only if they ask for a gradient.
+
+    Parameters
+    ----------
+    net_or_tensor : MLP or torch.Tensor
+        A network of either engine, or a tensor with a `grad_fn`.
+    module : torch.nn.Module, optional
+        Names the parameters among a tensor's leaves.
+
+    Raises
+    ------
+    InvalidTypeError
+        If it is neither; of another module's output, say, the graph is asked by the output.
+    InvalidArgumentError
+        If nothing is recorded behind the tensor.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from multilayer import Architecture
+    >>> net = MLP(Architecture(in_features=4, hidden_features=(8,), out_features=3))
+    >>> [node.label for node in graph(net).nodes]
+    ['x', 'affine', 'W1', 'b1', 'relu', 'affine', 'W2', 'b2', 'identity']
+
+    >>> import torch
+    >>> model = torch.nn.Linear(4, 3)
+    >>> found = graph(model(torch.zeros(1, 4)).tanh(), module=model)
+    >>> [(node.kind, node.label) for node in found.nodes][:3]
+    [('op', 'TanhBackward0'), ('op', 'AddmmBackward0'), ('accumulate', 'AccumulateGrad')]
+    """
+    if isinstance(net_or_tensor, MLP):
+        if module is not None:
+            msg = "module of graph names a tensor's parameters; a network names its own"
+            raise InvalidArgumentError(msg)
+        return Graph(*walk_network(net_or_tensor))
+    # What PyTorch made cannot be here unless PyTorch is loaded: no need to load it to find out.
+    if "torch" in sys.modules:
+        from multilayer.graph.torch import walk_autograd
+
+        found = walk_autograd(net_or_tensor, module)
+        if found is not None:
+            return Graph(*found)
+    msg = (
+        "net_or_tensor of graph must be an MLP of either engine or a tensor (of any other module, "
+        f"its output: graph(module(X), module=module)); got {type(net_or_tensor).__name__}"
+    )
+    raise InvalidTypeError(msg)

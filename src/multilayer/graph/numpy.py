@@ -1,0 +1,87 @@
+"""The computation graph of a network of the engine from scratch, read from its layers."""
+
+from multilayer.graph.parts import Edge, Node
+from multilayer.numpy import MLP
+from multilayer.numpy.blocks import Dropout, Residual
+from multilayer.numpy.layers import Activate, Affine, Layer, Stack
+from multilayer.numpy.normalization import BatchNorm, LayerNorm
+
+__all__ = ["walk_network"]
+
+INPUT = "x"
+
+
+def walk_network(net: MLP) -> tuple[tuple[Node, ...], tuple[Edge, ...]]:
+    """Return nodes and edges of a network, for one sample.
+
+    Examples
+    --------
+    >>> from multilayer import Architecture
+    >>> nodes, edges = walk_network(MLP(Architecture(2, (), 1)))
+    >>> [node.id for node in nodes]
+    ['x', '1.affine', '1.W', '1.b', 'output']
+    >>> [(edge.source, edge.target) for edge in edges if edge.kind == "backward"]
+    [('1.affine', '1.W'), ('1.affine', '1.b'), ('output', '1.affine')]
+    """
+    walk = _Walk(net.architecture.in_features)
+    for block, spec in zip(net.network.hidden.layers, net.architecture.hidden_layers, strict=True):
+        walk.number += 1
+        walk.add(block, spec.activation)
+    walk.number += 1
+    walk.add(net.network.last, "")
+    walk.operation("output", net.architecture.output)
+    return tuple(walk.nodes), tuple(walk.edges)
+
+
+class _Walk:
+    """Adds what a layer computes below what there is."""
+
+    def __init__(self, in_features: int) -> None:
+        self.nodes = [Node(INPUT, "input", INPUT, (1, in_features))]
+        self.edges: list[Edge] = []
+        self.number = 0
+        self.width = in_features
+        self.end = INPUT  # the node whose value the next operation takes
+
+    def add(self, layer: Layer, activation: str) -> None:
+        """Add a layer, residual blocks opened."""
+        if isinstance(layer, Stack):
+            for inner in layer.layers:
+                self.add(inner, activation)
+        elif isinstance(layer, Residual):
+            entry = self.end
+            self.add(layer.inner, activation)
+            self.operation(f"{self.number}.add", "+ input")
+            self._connect(entry, self.end)
+        else:
+            if isinstance(layer, Affine):
+                self.width = len(layer.W)
+            label = _label(layer, activation)
+            self.operation(f"{self.number}.{label}", label)
+            names = "γβ" if isinstance(layer, (BatchNorm, LayerNorm)) else "Wb"
+            for name, array in zip(names, layer.parameters, strict=False):
+                node = Node(f"{self.number}.{name}", "parameter", f"{name}{self.number}",
+                            array.shape)  # fmt: skip
+                self.nodes.append(node)
+                self._connect(node.id, self.end)
+
+    def operation(self, name: str, label: str) -> None:
+        """Add an operation that takes the last one's value."""
+        self.nodes.append(Node(name, "op", label, (1, self.width)))
+        self._connect(self.end, name)
+        self.end = name
+
+    def _connect(self, source: str, target: str) -> None:
+        """Let a value flow, and its gradient back: training asks for none in the input."""
+        self.edges.append(Edge(source, target, "forward"))
+        if source != INPUT:
+            self.edges.append(Edge(target, source, "backward"))
+
+
+def _label(layer: Layer, activation: str) -> str:
+    if isinstance(layer, Activate):
+        return activation
+    if isinstance(layer, Dropout):
+        return f"dropout {layer.rate:g}"
+    names = {Affine: "affine", BatchNorm: "batch norm", LayerNorm: "layer norm"}
+    return names.get(type(layer), type(layer).__name__)
