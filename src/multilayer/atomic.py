@@ -31,11 +31,9 @@ def replacing(path: Path) -> Iterator[io.BufferedRandom]:
     """
     path = path.resolve()
     if not path.parent.is_dir():
-        msg = f"there is no folder {path.parent} to write {path.name} into"
-        raise FileNotFoundError(msg)
+        raise FileNotFoundError(f"there is no folder {path.parent} to write {path.name} into")
     if path.exists() and not path.is_file():
-        msg = f"{path} is there and is no file"
-        raise InvalidArgumentError(msg)
+        raise InvalidArgumentError("is there and is no file", path)
     temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp")
     try:
         with temporary.open("x+b") as file:

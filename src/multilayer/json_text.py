@@ -62,14 +62,12 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     found = dict(pairs)
     if len(found) < len(pairs):
         ((twice, _),) = Counter(name for name, _ in pairs).most_common(1)
-        msg = f"the name {twice!r} stands twice in one JSON object"
-        raise InvalidArgumentError(msg)
+        raise InvalidArgumentError(f"the name {twice!r} stands twice in one JSON object")
     return found
 
 
 def _refused(text: str) -> Any:
-    msg = f"numbers in JSON must be finite; got {text}"
-    raise InvalidArgumentError(msg)
+    raise InvalidArgumentError(f"numbers in JSON must be finite; got {text}")
 
 
 def _finite(text: str) -> float:

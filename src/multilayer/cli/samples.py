@@ -47,10 +47,10 @@ class Samples(NamedTuple):
     y: Any
     validation: tuple[Any, Any] | None
     guess: str = ""
-    """Which column was taken as the target, where nothing says so: the end of a message."""
+    """Which column was taken as the target, where nothing says so: a note to errors."""
 
     def telling(self) -> AbstractContextManager[None]:
-        """Let errors end with the guess, which may be what they come from."""
+        """Add the guess to errors, which may come from it."""
         return _telling(self.guess)
 
 
@@ -59,7 +59,8 @@ def _telling(guess: str) -> Iterator[None]:
     try:
         yield
     except MultilayerError as error:
-        error.args = (f"{error}{guess}",)
+        if guess:
+            error.add_note(guess)
         raise
 
 
@@ -121,7 +122,7 @@ def _table(path: Path, table: Table, target: str | None, model: Model) -> Sample
         target = left[0]
     else:
         target = names[-1]
-        guess = f"; the last column, {target}, is used as the target; --target names another"
+        guess = f"the last column, {target}, is used as the target; --target names another"
     if isinstance(model.inputs, Columns):
         table = table.without(model.inputs.missing)
     with _telling(guess):

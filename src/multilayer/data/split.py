@@ -47,11 +47,10 @@ def split_validation(
     if classes is not None:
         labels, counts = np.unique(classes, return_counts=True)
         if counts.min() < 2:
-            msg = (
+            raise InvalidDataError(
                 "a stratified validation split needs at least 2 samples of every class; class "
                 f"{labels[counts.argmin()]} has 1"
             )
-            raise InvalidDataError(msg)
     try:
         training, validation = train_test_split(
             np.arange(n_samples),

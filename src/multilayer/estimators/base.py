@@ -163,7 +163,7 @@ class BaseMLP(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         *,
         incremental: bool = False,
     ) -> Self:
-        with self._all_or_nothing(), checks.renamed(NAMES, type(self).__name__):
+        with self._all_or_nothing(), checks.in_terms_of(type(self).__name__, NAMES):
             if incremental and self.early_stopping:
                 msg = f"partial_fit does not support early_stopping={self.early_stopping!r}"
                 raise InvalidArgumentError(msg)
@@ -228,8 +228,8 @@ class BaseMLP(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         else:
             check_same_columns(self._columns, self._kinds, self.columns)
         if self.columns is None and isinstance(X, np.ma.MaskedArray) and np.ma.is_masked(X):
-            msg = f"{names[0]} must not have masked entries: fill them, or take columns='auto'"
-            raise InvalidDataError(msg)
+            rule = "must not have masked entries: fill them, or take columns='auto'"
+            raise InvalidDataError(rule, names[0])
         table = None
         if self.columns is not None:
             table = table_of(self, X, reset=reset, name=names[0])
@@ -295,8 +295,8 @@ class BaseMLP(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         """Return what is trained on, and what epochs are judged by: given, or set aside."""
         if X_val is None and y_val is None:
             if weight is not None:
-                msg = "sample_weight_val of fit must be given with X_val and y_val"
-                raise InvalidArgumentError(msg)
+                rule = "must be given with X_val and y_val"
+                raise InvalidArgumentError(rule, "sample_weight_val", "fit")
             if not self.early_stopping:
                 return data, None
             strata, kept = self._strata(data.targets), np.zeros(len(data), dtype=bool)
@@ -305,8 +305,7 @@ class BaseMLP(TransformerMixin, BaseEstimator):  # type: ignore[misc]
             return set_aside(data, self.validation_fraction, strata, random_state, kept=kept)
         for name, other, value in (("X_val", "y_val", X_val), ("y_val", "X_val", y_val)):
             if value is None:
-                msg = f"{name} of fit must be given with {other}; got None"
-                raise InvalidArgumentError(msg)
+                raise InvalidArgumentError(f"must be given with {other}", name, "fit", got="None")
         X, y = self._validate(X_val, y_val, reset=False, is_training=False)
         weight = self._weights(X, y, weight, "sample_weight_val")
         return data, Samples(X, self._targets.encode(y), weight)

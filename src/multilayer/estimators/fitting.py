@@ -95,8 +95,8 @@ def set_aside(
         )
         training = np.append(training, np.flatnonzero(kept))
     except ValueError as error:
-        msg = f"validation_fraction cannot be {share!r} of {len(data)} samples: {error}"
-        raise InvalidDataError(msg) from error
+        rule = f"cannot be {share!r} of {len(data)} samples: {error}"
+        raise InvalidDataError(rule, "validation_fraction") from error
     if len(held_out) < 2:
         msg = (
             "The validation set is too small. Increase 'validation_fraction' or the size of your "
@@ -106,8 +106,8 @@ def set_aside(
     parts = data.part(training), data.part(held_out)
     for name, part in zip(("training", "validation"), parts, strict=True):
         if part.weight is not None and not part.weight.any():
-            msg = f"sample_weight must not be zero for every sample of the {name} part"
-            raise InvalidDataError(msg)
+            rule = f"must not be zero for every sample of the {name} part"
+            raise InvalidDataError(rule, "sample_weight")
     return parts
 
 

@@ -128,25 +128,26 @@ def check_same_network(before: Architecture, now: Architecture) -> None:
         Naming what differs.
     """
     pairs = zip(asdict(before).items(), asdict(now).values(), strict=True)
-    differences = [
-        f"{name} was {was!r}, is {value!r}" for (name, was), value in pairs if was != value
-    ]
+    differences = {
+        name: f"{{{name}}} was {was!r}, is {value!r}"
+        for (name, was), value in pairs
+        if was != value
+    }
     if differences:
-        msg = (
+        raise InvalidArgumentError(
             "warm_start and partial_fit go on with the network that is there: "
-            f"{'; '.join(differences)}"
+            + "; ".join(differences.values()),
+            others=differences,
         )
-        raise InvalidArgumentError(msg)
 
 
 def check_takes_steps(estimator: Any) -> bool:
     """Return True, or raise for a solver that cannot go on by steps."""
     if estimator.solver == "lbfgs" or isinstance(estimator.solver, LBFGS):
-        msg = (
-            "partial_fit is only available for stochastic optimizers. "
-            f"{estimator.solver} is not stochastic."
+        raise AttributeError(
+            f"partial_fit is only available for stochastic optimizers. {estimator.solver} is not "
+            "stochastic."
         )
-        raise AttributeError(msg)
     return True
 
 
@@ -205,11 +206,11 @@ def make_schedule(
         if isinstance(optimizer, LBFGS):
             _refuse(e, ["learning_rate"], "L-BFGS, which takes no steps of a batch")
         if incremental:
-            msg = (
-                f"learning_rate of {name} cannot be a schedule in partial_fit, which does not "
-                f"know how many epochs there will be; got {rate!r}"
+            rule = (
+                "cannot be a schedule in partial_fit, which does not know how many epochs there "
+                "will be"
             )
-            raise InvalidArgumentError(msg)
+            raise InvalidArgumentError(rule, "learning_rate", name, got=repr(rate))
         return rate
     if rate == "constant":
         return None
@@ -241,11 +242,12 @@ def check_precision(estimator: Any, net: MLP, optimizer: Optimizer | LBFGS) -> N
     if isinstance(optimizer, LBFGS):
         _refuse(estimator, ["precision"], "L-BFGS, whose line search it would mislead")
     if net.dtype != np.float32:
-        msg = (
-            f"precision of {type(estimator).__name__} acts on samples in float32; got {net.dtype}: "
-            "give X.astype('float32')"
+        raise InvalidArgumentError(
+            "acts on samples in float32",
+            "precision",
+            type(estimator).__name__,
+            got=f"{net.dtype}: give X.astype('float32')",
         )
-        raise InvalidArgumentError(msg)
 
 
 def _changed(estimator: Any, names: Iterable[str]) -> dict[str, Any]:
@@ -258,8 +260,5 @@ def _changed(estimator: Any, names: Iterable[str]) -> dict[str, Any]:
 def _refuse(estimator: Any, names: Iterable[str], beside: str) -> None:
     """Raise for the first of these parameters."""
     for name in sorted(names):
-        msg = (
-            f"{name} of {type(estimator).__name__} cannot be {getattr(estimator, name)!r} with "
-            f"{beside}"
-        )
-        raise InvalidArgumentError(msg)
+        rule = f"cannot be {getattr(estimator, name)!r} with {beside}"
+        raise InvalidArgumentError(rule, name, type(estimator).__name__)

@@ -91,7 +91,7 @@ def validated(
             said += f" in {names[which]}."
         if which == 0 and (found is None or found[2] == "NaN"):
             place += TAKES_TABLES
-        raise ValueError(f"{said}{place}{text[end:]}") from error  # noqa: EM102
+        raise ValueError(f"{said}{place}{text[end:]}") from error
 
 
 def table_of(estimator: Any, X: Any, *, reset: bool, name: str = "X") -> Table:
@@ -131,8 +131,9 @@ def table_of(estimator: Any, X: Any, *, reset: bool, name: str = "X") -> Table:
         estimator.feature_names_in_ = np.array(table.columns, dtype=object)
         estimator.n_features_in_ = table.shape[1]
     if not len(table):
-        msg = f"Found array with 0 sample(s) in {name} while a minimum of 1 is required."
-        raise InvalidDataError(msg)
+        raise InvalidDataError(
+            f"Found array with 0 sample(s) in {name} while a minimum of 1 is required."
+        )
     return table
 
 
@@ -152,8 +153,7 @@ def plain_targets(y: Any, name: str, *, are_numbers: bool) -> Any:
         If an entry is masked or missing, or they are dates, or classes of several types.
     """
     if isinstance(y, np.ma.MaskedArray) and np.ma.is_masked(y):
-        msg = f"{name} must not have masked entries: fill or drop them first"
-        raise InvalidDataError(msg)
+        raise InvalidDataError("must not have masked entries: fill or drop them first", name)
     if issparse(y) or y is None:
         return y
     values = np.asarray(y)
@@ -165,14 +165,13 @@ def plain_targets(y: Any, name: str, *, are_numbers: bool) -> Any:
     if is_missing.any():
         index = np.unravel_index(int(np.argmax(is_missing)), values.shape)
         place = f"index {index[0]}" if len(index) == 1 else f"row {index[0]}, column {index[1]}"
-        msg = f"{name} must not have missing entries; the first is at {place}"
-        raise InvalidDataError(msg)
+        raise InvalidDataError(f"must not have missing entries; the first is at {place}", name)
     types = set(map(type, values.ravel())) if values.dtype.kind in "OT" else set()
     times = (datetime.date, datetime.timedelta, datetime.time)
     has_times = any(issubclass(kind, times) or kind.__name__ == "Period" for kind in types)
     if values.dtype.kind in "Mm" or has_times:
-        msg = f"{name} must hold {'numbers' if are_numbers else 'classes'}; got dates or durations"
-        raise InvalidDataError(msg)
+        rule = f"must hold {'numbers' if are_numbers else 'classes'}"
+        raise InvalidDataError(rule, name, got="dates or durations")
     if not types:
         return _without_library(y, values)
     if all(issubclass(kind, (Number, np.bool_)) for kind in types):
@@ -180,8 +179,7 @@ def plain_targets(y: Any, name: str, *, are_numbers: bool) -> Any:
         return np.array(plain).reshape(values.shape)
     if not are_numbers and values.ndim == 1 and len({_base(kind) for kind in types}) > 1:
         kinds = " and ".join(sorted(kind.__name__ for kind in types))
-        msg = f"{name} must hold classes of one type; got {kinds}"
-        raise InvalidDataError(msg)
+        raise InvalidDataError("must hold classes of one type", name, got=kinds)
     return _without_library(y, values)
 
 
@@ -248,8 +246,7 @@ def numbers_of_targets(
         counts = np.array([*different.values()])
         found = find_notation([*different], counts, decimal, is_asked=True)
         if found is None or found.notation is None:
-            msg = f"{name} must hold numbers; got {next(iter(different))!r}"
-            raise InvalidDataError(msg)
+            raise InvalidDataError("must hold numbers", name, got=repr(next(iter(different))))
         notation = found.notation
         for says, _ in found.doubts:
             warn(TableWarning(f"{name} {says}", ()))
@@ -260,8 +257,8 @@ def numbers_of_targets(
     if None in numbers:
         index = np.unravel_index(numbers.index(None), values.shape)
         place = f"index {index[0]}" if len(index) == 1 else f"row {index[0]}, column {index[1]}"
-        msg = f"{name} must hold numbers; got {texts[numbers.index(None)]!r} at {place}"
-        raise InvalidDataError(msg)
+        rule = "must hold numbers"
+        raise InvalidDataError(rule, name, got=f"{texts[numbers.index(None)]!r} at {place}")
     return np.array(numbers, dtype=np.float64).reshape(values.shape), notation
 
 
@@ -282,8 +279,9 @@ def _has_those(X: Any, columns: Columns) -> bool:
 def _check_targets(X: Any, y: Any, *, estimator: Any, **settings: Any) -> tuple[Any, Any]:
     """Return inputs that a table has made, as they are, and checked targets."""
     if y is None:
-        msg = f"{type(estimator).__name__} requires y to be passed, but the target y is None"
-        raise ValueError(msg)
+        raise ValueError(
+            f"{type(estimator).__name__} requires y to be passed, but the target y is None"
+        )
     y = _check_y(y, **settings, estimator=estimator)
     check_consistent_length(X, y)
     return X, y
@@ -298,11 +296,10 @@ def check_same_columns(columns: Columns | None, before: Any, now: Any) -> None:
         Naming both.
     """
     if before != now:
-        msg = (
+        raise InvalidArgumentError(
             "warm_start and partial_fit go on with the inputs that are there, "
             f"{columns or 'numbers'}; columns was {before!r} and is now {now!r}"
         )
-        raise InvalidArgumentError(msg)
 
 
 def checked_weights(X: Any, y: Any, sample_weight: Any, class_weight: Any, name: str) -> Any:
@@ -319,19 +316,18 @@ def checked_weights(X: Any, y: Any, sample_weight: Any, class_weight: Any, name:
     if sample_weight is not None:
         weight = _check_sample_weight(sample_weight, X, ensure_non_negative=True)
         if not weight.any():
-            msg = f"{name} must not be zero for every sample"
-            raise InvalidDataError(msg)
+            raise InvalidDataError("must not be zero for every sample", name)
     if class_weight is None:
         return weight
     by_class = compute_sample_weight(class_weight, y)
     wrong = ~(np.isfinite(by_class) & (by_class >= 0))
     if wrong.any():
-        msg = f"class_weight must hold finite numbers of at least 0; got {by_class[wrong][0]:g}"
-        raise InvalidArgumentError(msg)
+        rule = "must hold finite numbers of at least 0"
+        raise InvalidArgumentError(rule, "class_weight", got=f"{by_class[wrong][0]:g}")
     weight = by_class if weight is None else weight * by_class
     if not weight.any():
-        msg = "class_weight must leave samples of which some count; got zero for every one"
-        raise InvalidArgumentError(msg)
+        rule = "must leave samples of which some count"
+        raise InvalidArgumentError(rule, "class_weight", got="zero for every one")
     return weight
 
 

@@ -56,13 +56,12 @@ class Checkpoint:
 
     def __init__(self, folder: str | os.PathLike[str], *, seconds: float = 60.0) -> None:
         if not isinstance(folder, (str, os.PathLike)):
-            msg = f"checkpoint must be a path or a Checkpoint; got {folder!r}"
-            raise InvalidTypeError(msg)
+            raise InvalidTypeError("must be a path or a Checkpoint", "checkpoint", got=repr(folder))
         self.folder = Path(folder)
         self.seconds = checks.real(seconds, "seconds", "Checkpoint", "[0, inf)")
         if self.folder.exists() and not self.folder.is_dir():
-            msg = f"checkpoint must be a folder; {self.folder} is something else"
-            raise InvalidArgumentError(msg)
+            rule = f"must be a folder; {self.folder} is something else"
+            raise InvalidArgumentError(rule, "checkpoint")
 
     def __repr__(self) -> str:
         return f"Checkpoint({str(self.folder)!r}, seconds={self.seconds:g})"
@@ -91,18 +90,16 @@ class Checkpoint:
         try:
             texts = {"training": json.dumps(kept.training), "progress": json.dumps(kept.progress)}
         except (TypeError, ValueError) as error:
-            msg = f"the state of a callback must go into JSON: {error}"
-            raise InvalidTypeError(msg) from error
+            raise InvalidTypeError(f"the state of a callback must go into JSON: {error}") from error
         header = {"format": FORMAT, "format_version": FORMAT_VERSION, **texts}
         header["digest"] = _digest(texts, kept.arrays)
         try:
             content = save(kept.arrays, metadata=header)
         except SafetensorError as error:
-            msg = (
+            raise InvalidArgumentError(
                 "history and the state of callbacks must fit into the header of a checkpoint; got "
                 f"{len(texts['progress']):,} characters: {error}"
-            )
-            raise InvalidArgumentError(msg) from error
+            ) from error
         self.folder.mkdir(parents=True, exist_ok=True)
         remove_left_overs(self.path)
         with replacing(self.path) as file:
@@ -126,25 +123,20 @@ class Checkpoint:
             with safe_open(path, framework="np") as file:
                 header = file.metadata() or {}
                 if header.get("format") != FORMAT:
-                    msg = f"{path} is no checkpoint of multilayer"
-                    raise ModelFileError(msg)
+                    raise ModelFileError("is no checkpoint of multilayer", path)
                 version = header.get("format_version")
                 if version != FORMAT_VERSION:
-                    msg = (
-                        f"{path} has format version {version}; this release reads {FORMAT_VERSION}"
-                    )
-                    raise ModelFileError(msg)
+                    rule = f"has format version {version}; this release reads {FORMAT_VERSION}"
+                    raise ModelFileError(rule, path)
                 arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
             texts = {name: header[name] for name in ("training", "progress")}
             if header["digest"] != _digest(texts, arrays):
-                msg = f"{path} is damaged: its content is not what was written"
-                raise ModelFileError(msg)
+                raise ModelFileError("is damaged: its content is not what was written", path)
             return Kept(json.loads(texts["training"]), json.loads(texts["progress"]), arrays)
         except ModelFileError:
             raise
         except (SafetensorError, KeyError, ValueError, RecursionError) as error:
-            msg = f"{path} is damaged, or no checkpoint: {error}"
-            raise ModelFileError(msg) from error
+            raise ModelFileError(f"is damaged, or no checkpoint: {error}", path) from error
 
 
 def _digest(texts: Mapping[str, str], arrays: Arrays) -> str:

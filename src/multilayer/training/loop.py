@@ -149,8 +149,8 @@ def fit(
     True
     """
     if isinstance(net, type) or not callable(getattr(net, "trainer", None)):
-        msg = f"net of fit must be a network, such as multilayer.numpy.MLP; got {net!r}"
-        raise InvalidTypeError(msg)
+        rule = "must be a network, such as multilayer.numpy.MLP"
+        raise InvalidTypeError(rule, "net", "fit", got=repr(net))
     generator = checks.random_generator(rng, "fit")
     check_options(options, net)
     trainer = net.trainer(
@@ -238,8 +238,8 @@ checkpoint, resume
     if not trainer.takes_steps:
         for name, value in (("batch_size", batch_size), ("schedule", schedule)):
             if value is not None:
-                msg = f"{name} cannot be combined with L-BFGS, which takes no steps of a batch"
-                raise InvalidArgumentError(msg)
+                rule = "cannot be combined with L-BFGS, which takes no steps of a batch"
+                raise InvalidArgumentError(rule, name)
     chosen_schedule = None if schedule is None else resolve(schedule, SCHEDULES, Schedule)
     found_metrics = resolve_metrics(metrics, trainer.loss.task)
     if metrics is not None and validation is None:
@@ -256,11 +256,12 @@ checkpoint, resume
     if batch_size is None:
         batch_size = DEFAULT_BATCH_SIZE
     if min(checks.integer(batch_size, "batch_size", "fit"), len(training[0])) < least:
-        msg = (
-            "batch_size of fit must give batches of at least 2 samples to batch normalisation; "
-            f"got {batch_size} of {len(training[0])} samples"
+        raise InvalidArgumentError(
+            "must give batches of at least 2 samples to batch normalisation",
+            "batch_size",
+            "fit",
+            got=f"{batch_size} of {len(training[0])} samples",
         )
-        raise InvalidArgumentError(msg)
     batches = Batches(
         len(training[0]),
         training[2],

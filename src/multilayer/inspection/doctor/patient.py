@@ -64,15 +64,13 @@ def network_of(given: Any) -> Any:
     net = found.net if isinstance(found, Model) else found
     if hasattr(net, "architecture"):
         return net
-    msg = (
-        "net_or_estimator of diagnose must be an MLP of either engine, an estimator, a Model or a "
-        f"pipeline that ends in one; got {type(found).__name__}"
-    )
+    got = type(found).__name__
     if isinstance(found, (str, Path)):
-        msg += ": read a model's file with multilayer.load first"
+        got += ": read a model's file with multilayer.load first"
     elif isinstance(found, list) or hasattr(found, "shape"):
-        msg += ": the order is diagnose(net_or_estimator, X, y)"
-    raise InvalidTypeError(msg)
+        got += ": the order is diagnose(net_or_estimator, X, y)"
+    rule = "must be an MLP of either engine, an estimator, a Model or a pipeline that ends in one"
+    raise InvalidTypeError(rule, "net_or_estimator", "diagnose", got=got)
 
 
 def subject_of(net: Any) -> str:
@@ -145,11 +143,11 @@ def _loss_of(last: Any, model: Model, settings: Mapping[str, Any]) -> Loss | Non
     if isinstance(told, str) and told in LOSSES:
         return LOSSES[told]()
     if told is not None or getattr(targets, "n_each", 1) > 1:
-        msg = (
-            "loss of diagnose must be given for a model whose history does not tell it; "
-            f"it was trained with {told or 'quantiles'}"
+        rule = (
+            "must be given for a model whose history does not tell it; it was trained with "
+            f"{told or 'quantiles'}"
         )
-        raise InvalidArgumentError(msg)
+        raise InvalidArgumentError(rule, "loss", "diagnose")
     smoothing = training.get("label_smoothing", 0.0)
     if isinstance(targets, ClassGroups):
         return GroupedCrossEntropy(targets.sizes, smoothing)
