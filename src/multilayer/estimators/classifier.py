@@ -169,19 +169,17 @@ class MLPClassifier(ClassifierMixin, BaseMLP):  # type: ignore[misc]
         self
         """
         if self.class_weight == "balanced":
-            msg = (
+            raise InvalidArgumentError(
                 "class_weight 'balanced' is not supported for partial_fit, which does not see all "
                 "samples: give a dict, as sklearn.utils.compute_class_weight makes it"
             )
-            raise InvalidArgumentError(msg)
         with self._all_or_nothing():
             kind = type_of_target(y)
             if kind == "multiclass-multioutput" and not hasattr(self, "classes_"):
-                msg = (
+                raise InvalidArgumentError(
                     "partial_fit cannot begin with several targets, of which it does not know all "
                     "classes: begin with fit"
                 )
-                raise InvalidArgumentError(msg)
             known = isinstance(getattr(self, "classes_", None), list)
             if not known and _check_partial_fit_first_call(self, classes):
                 is_labels = kind.startswith("multilabel")
@@ -234,22 +232,20 @@ class MLPClassifier(ClassifierMixin, BaseMLP):  # type: ignore[misc]
         """Raise if these are not the classes of the fit before."""
         classes = unique_labels(y)
         if set(classes) != set(self.classes_):
-            msg = (
+            raise InvalidDataError(
                 "warm_start can only be used where `y` has the same classes as in the previous "
                 f"call to fit. Previously got {self.classes_}, `y` has {classes}"
             )
-            raise InvalidDataError(msg)
 
     def _check_targets(self, y: Array) -> None:
         if isinstance(self._targets, ClassGroups):
             return  # encoding refuses what is not among them
         classes = unique_labels(y)
         if len(np.setdiff1d(classes, self.classes_, assume_unique=True)):
-            msg = (
-                "`y` has classes not in `self.classes_`. `self.classes_` has "
-                f"{self.classes_}. 'y' has {classes}."
+            raise InvalidDataError(
+                f"`y` has classes not in `self.classes_`. `self.classes_` has {self.classes_}. 'y' "
+                f"has {classes}."
             )
-            raise InvalidDataError(msg)
 
     def _loss(self) -> Loss:
         if isinstance(self._targets, ClassGroups):

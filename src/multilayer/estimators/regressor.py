@@ -169,11 +169,10 @@ class MLPRegressor(RegressorMixin, BaseMLP):  # type: ignore[misc]
         self
         """
         if self.scale_targets:
-            msg = (
+            raise InvalidArgumentError(
                 "scale_targets=True is not supported for partial_fit, which does not see all "
                 "targets: scale them yourself"
             )
-            raise InvalidArgumentError(msg)
         return self._fit(X, y, sample_weight, incremental=True)
 
     def predict(self, X: Any) -> Array:
@@ -209,8 +208,8 @@ class MLPRegressor(RegressorMixin, BaseMLP):  # type: ignore[misc]
     def _check_targets(self, y: Array) -> None:
         with np.errstate(over="ignore"):  # what is named here
             if not np.isfinite(np.square(y, dtype=np.float64).sum()):
-                msg = f"targets must be numbers whose squares are finite; got {np.abs(y).max():g}"
-                raise InvalidDataError(msg)
+                rule = "must be numbers whose squares are finite"
+                raise InvalidDataError(rule, "targets", got=f"{np.abs(y).max():g}")
         wanted, _ = self._wanted(y)
         for name, before, now in (
             ("targets", self._targets.n_targets, wanted.n_targets),
@@ -219,11 +218,10 @@ class MLPRegressor(RegressorMixin, BaseMLP):  # type: ignore[misc]
             ("scale_targets", self._is_scaled, bool(self.scale_targets)),
         ):
             if before != now:
-                msg = (
-                    f"{name} must be as in the fit before, {before!r}, for a network that is gone "
-                    f"on with; got {now!r}"
+                rule = (
+                    f"must be as in the fit before, {before!r}, for a network that is gone on with"
                 )
-                raise InvalidDataError(msg)
+                raise InvalidDataError(rule, name, got=repr(now))
 
     def _advice(self, targets: Array) -> str:
         if self._is_scaled or self._targets.output != "identity":
@@ -258,8 +256,8 @@ class MLPRegressor(RegressorMixin, BaseMLP):  # type: ignore[misc]
         """Return targets that are scaled to zero mean and unit variance for the network."""
         before = self._targets
         if before.output == "exp":
-            msg = "scale_targets cannot be combined with loss 'poisson', whose values are ≥ 0"
-            raise InvalidArgumentError(msg)
+            rule = "cannot be combined with loss 'poisson', whose values are ≥ 0"
+            raise InvalidArgumentError(rule, "scale_targets")
         scaler = StandardScaler().fit(y.reshape(len(y), -1), sample_weight=weight)
         return Values(
             before.n_targets,
@@ -275,8 +273,8 @@ class MLPRegressor(RegressorMixin, BaseMLP):  # type: ignore[misc]
             names.check(self.loss, type(self).__name__)
         loss = resolve(self.loss, LOSSES, Loss)
         if loss.task != "value":
-            msg = f"loss of MLPRegressor must be one of {', '.join(names)}; got {loss.name!r}"
-            raise InvalidArgumentError(msg)
+            rule = f"must be one of {', '.join(names)}"
+            raise InvalidArgumentError(rule, "loss", "MLPRegressor", got=repr(loss.name))
         return loss
 
     def _score_metric(self, weight: Array | None) -> Metric:

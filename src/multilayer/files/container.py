@@ -39,11 +39,10 @@ def write(path: Path, texts: Mapping[str, str], arrays: Mapping[str, Array]) -> 
 
     length = len(json.dumps(dict(texts), ensure_ascii=False).encode(errors="surrogatepass"))
     if length > MAX_HEADER:
-        msg = (
+        raise InvalidArgumentError(
             f"columns, classes and information take {length:,} bytes; a model file has room for "
             f"{MAX_HEADER:,}"
         )
-        raise InvalidArgumentError(msg)
     content = save(dict(arrays), metadata=dict(texts))
     with replacing(path) as file:
         file.write(content)
@@ -70,8 +69,8 @@ class Container:
         """
         found = self._entry(name).get_dtype()
         if found not in DTYPES:
-            msg = f"{name} must be of {' or '.join(map(str, DTYPES.values()))}; got {found}"
-            raise InvalidDataError(msg)
+            rule = f"must be of {' or '.join(map(str, DTYPES.values()))}"
+            raise InvalidDataError(rule, name, got=found)
         return DTYPES[found]
 
     def read(self, name: str, shape: tuple[int, ...], dtype: np.dtype[Any]) -> Array:
@@ -84,14 +83,13 @@ class Container:
         """
         found = tuple(self._entry(name).get_shape())
         if found != shape or self.dtype(name) != dtype:
-            msg = f"{name} must have shape {shape} of {dtype}; got {found} of {self.dtype(name)}"
-            raise InvalidDataError(msg)
+            rule = f"must have shape {shape} of {dtype}"
+            raise InvalidDataError(rule, name, got=f"{found} of {self.dtype(name)}")
         return self._file.get_tensor(name)
 
     def _entry(self, name: str) -> Any:
         if name not in self.names:
-            msg = f"there is no array {name!r}"
-            raise InvalidDataError(msg)
+            raise InvalidDataError(f"there is no array {name!r}")
         return self._file.get_slice(name)
 
 
@@ -114,8 +112,7 @@ def opened(path: str | os.PathLike[str]) -> Iterator[Container]:
         with safe_open(path, framework="np") as file:
             yield Container(file)
     except SafetensorError as error:
-        msg = f"it is no safetensors file: {error}"
-        raise InvalidDataError(msg) from error
+        raise InvalidDataError(f"it is no safetensors file: {error}") from error
 
 
 def _check_header(path: Path) -> None:
@@ -124,14 +121,12 @@ def _check_header(path: Path) -> None:
     with path.open("rb") as file:
         length = int.from_bytes(file.read(8), "little")
         if length > max(size - 8, MAX_HEADER):  # of another format these are not a length
-            msg = "it is no safetensors file"
-            raise InvalidDataError(msg)
+            raise InvalidDataError("it is no safetensors file")
         if length > size - 8:
-            msg = (
-                f"it is no safetensors file, or one cut short: {size:,} bytes, of which its "
-                f"header claims {length:,}"
+            raise InvalidDataError(
+                f"it is no safetensors file, or one cut short: {size:,} bytes, of which its header "
+                f"claims {length:,}"
             )
-            raise InvalidDataError(msg)
         if length > MAX_HEADER:
             msg = f"its header claims {length:,} bytes; at most {MAX_HEADER:,} are read"
             raise InvalidDataError(msg)
@@ -139,5 +134,4 @@ def _check_header(path: Path) -> None:
     try:
         read_json(header.decode("utf-8"))
     except ValueError as error:
-        msg = f"its header cannot be used: {error}"
-        raise InvalidDataError(msg) from error
+        raise InvalidDataError(f"its header cannot be used: {error}") from error

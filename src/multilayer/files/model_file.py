@@ -72,8 +72,8 @@ def save_model(path: str | os.PathLike[str], model: Model) -> None:
     True
     """
     if not isinstance(model, Model):
-        msg = f"model of save_model must be a multilayer.model.Model; got {type(model).__name__}"
-        raise InvalidTypeError(msg)
+        rule = "must be a multilayer.model.Model"
+        raise InvalidTypeError(rule, "model", "save_model", got=type(model).__name__)
     net = model.net
     if len(net.architecture.hidden_features) > MAX_LAYERS:
         msg = f"a model file holds networks of at most {MAX_LAYERS:,} hidden layers"
@@ -109,20 +109,18 @@ def load_model(path: str | os.PathLike[str]) -> Model:
     """
     path = Path(path)
     if not path.is_file():
-        msg = f"no model file at {path}"
-        raise FileNotFoundError(msg)
+        raise FileNotFoundError(f"no model file at {path}")
     try:
         with opened(path) as container:
             return _assemble(container)
     except UnknownNameError as error:
-        msg = (
-            f"{path} names something that this process does not know (one of your own is to be "
+        rule = (
+            "names something that this process does not know (one of your own is to be "
             f"registered before loading): {_short(error)}"
         )
-        raise ModelFileError(msg) from error
+        raise ModelFileError(rule, path) from error
     except (ValueError, TypeError, RecursionError) as error:
-        msg = f"{path} cannot be read: {_short(error)}"
-        raise ModelFileError(msg) from error
+        raise ModelFileError(f"cannot be read: {_short(error)}", path) from error
 
 
 def _assemble(container: Container) -> Model:
@@ -133,11 +131,10 @@ def _assemble(container: Container) -> Model:
         raise InvalidDataError(msg)
     version = texts.get("format_version")
     if version not in READ_VERSIONS:
-        msg = (
+        raise InvalidDataError(
             f"its format version is {version}; multilayer {__version__} reads versions "
             f"{' and '.join(READ_VERSIONS)}"
         )
-        raise InvalidDataError(msg)
     architecture = _architecture(_part(texts, "architecture"))
     dtype = container.dtype("parameters")
     parameters = container.read("parameters", (architecture.n_parameters,), dtype)
@@ -169,21 +166,19 @@ def _architecture(values: Any) -> Architecture:
     """Return the architecture, if there are not so many layers that they alone fill the memory."""
     widths = values.get("hidden_features") if isinstance(values, dict) else None
     if isinstance(widths, list) and len(widths) > MAX_LAYERS:
-        msg = f"hidden_features must be at most {MAX_LAYERS:,} widths; got {len(widths):,}"
-        raise InvalidDataError(msg)
+        rule = f"must be at most {MAX_LAYERS:,} widths"
+        raise InvalidDataError(rule, "hidden_features", got=f"{len(widths):,}")
     return Architecture.from_dict(values)
 
 
 def _part(texts: dict[str, str], name: str) -> Any:
     """Return what the JSON of one part says."""
     if name not in texts:
-        msg = f"its header has no {name}"
-        raise InvalidDataError(msg)
+        raise InvalidDataError(f"its header has no {name}")
     try:
         return read_json(texts[name])
     except InvalidArgumentError as error:
-        msg = f"{name}: {error}"
-        raise InvalidDataError(msg) from error
+        raise InvalidDataError(f"{name}: {error}") from error
 
 
 def _to_json(name: str, part: Any) -> str:
@@ -192,8 +187,7 @@ def _to_json(name: str, part: Any) -> str:
         text = json.dumps(part, allow_nan=False)
         read_json(text)
     except (TypeError, ValueError, RecursionError) as error:
-        msg = f"{name} of a model must go into JSON: {error}"
-        raise InvalidArgumentError(msg) from error
+        raise InvalidArgumentError(f"{name} of a model must go into JSON: {error}") from error
     return text
 
 

@@ -91,8 +91,8 @@ def export_onnx(path: str | os.PathLike[str], model: Model, *, sample: object = 
     True
     """
     if not isinstance(model, Model):
-        msg = f"model of export_onnx must be a multilayer.model.Model; got {type(model).__name__}"
-        raise InvalidTypeError(msg)
+        rule = "must be a multilayer.model.Model"
+        raise InvalidTypeError(rule, "model", "export_onnx", got=type(model).__name__)
     _check_exportable(model)
     x = draw(model.inputs, N_DRAWN, model.net.dtype) if sample is None else sample
     with warnings.catch_warnings():
@@ -107,11 +107,10 @@ def export_onnx(path: str | os.PathLike[str], model: Model, *, sample: object = 
         file.flush()
         difference = _difference(_run(runtime, file.name, fed), model, expected)
         if difference > TOLERANCE:
-            msg = (
+            raise ExportError(
                 f"what was exported differs from the model by {difference:.1e} (allowed: "
                 f"{TOLERANCE:.0e}); no file was written"
             )
-            raise ExportError(msg)
     return difference
 
 
@@ -120,11 +119,10 @@ def _check_exportable(model: Model) -> None:
     if isinstance(model.inputs, Columns):
         for column in model.inputs.columns:
             if column.input_names and column.kind not in COLUMN_FORMS:
-                msg = (
+                raise InvalidArgumentError(
                     f"column {column.name!r} is {column.kind}, which has no ONNX form; those that "
                     f"have: {', '.join(COLUMN_FORMS)}"
                 )
-                raise InvalidArgumentError(msg)
     for name in [*(layer.activation for layer in architecture.hidden_layers), architecture.output]:
         if name not in FORMS:
             msg = f"activation {name!r} has no ONNX form; those that have: {', '.join(FORMS)}"

@@ -75,11 +75,10 @@ def check_names(inputs: Inputs, g: Graph, outputs: list[str]) -> None:
     taken = {node.output for node in g.nodes} | set(g.constants) | set(outputs)
     for column in _used(inputs):
         if column.name in taken or not column.name:
-            msg = (
+            raise InvalidArgumentError(
                 f"a column cannot be called {column.name!r} in an ONNX file: rename it before "
                 "fitting"
             )
-            raise InvalidArgumentError(msg)
         for text in (column.name, *getattr(column, "categories", ())):
             try:
                 text.encode()

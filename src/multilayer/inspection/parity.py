@@ -129,8 +129,8 @@ def parity(
     chosen_loss = resolve(loss, LOSSES, Loss)
     chosen = resolve_optimizer(optimizer)
     if isinstance(chosen, LBFGS):
-        msg = "optimizer of parity must take steps that can be compared; L-BFGS takes its own"
-        raise InvalidArgumentError(msg)
+        rule = "must take steps that can be compared; L-BFGS takes its own"
+        raise InvalidArgumentError(rule, "optimizer", "parity")
     ours = MLP(architecture, dtype=dtype, rng=np.random.default_rng(seed))
     theirs = TorchMLP(architecture, dtype=dtype)
     theirs.set_weights(ours.weights)

@@ -230,11 +230,8 @@ def _described(given: object) -> tuple[Architecture, int]:
         return given, FLOAT32_BYTES
     architecture = getattr(given, "architecture", None)
     if not isinstance(architecture, Architecture):
-        msg = (
-            "net_or_architecture of summary must be an Architecture or an MLP of either engine; "
-            f"got {type(given).__name__}"
-        )
-        raise InvalidTypeError(msg)
+        rule = "must be an Architecture or an MLP of either engine"
+        raise InvalidTypeError(rule, "net_or_architecture", "summary", got=type(given).__name__)
     net: Any = given
     if hasattr(net, "last"):  # PyTorch's engine; NumPy has no name for its bfloat16
         return architecture, int(net.last.weight.element_size())
@@ -250,9 +247,8 @@ def _n_samples(given: object, in_features: int) -> int:
     else:
         shape = tuple(getattr(given, "shape", None) or checks.array(given, "input").shape)
     if len(shape) < 2 or min(shape) < 1 or math.prod(shape[1:]) != in_features:
-        msg = (
-            f"input of summary must have shape (n_samples, {in_features}), or further axes that "
-            f"are flattened to it; got shape {tuple(shape)}"
+        rule = (
+            f"must have shape (n_samples, {in_features}), or further axes that are flattened to it"
         )
-        raise InvalidDataError(msg)
+        raise InvalidDataError(rule, "input", "summary", got=f"shape {tuple(shape)}")
     return int(shape[0])

@@ -169,8 +169,7 @@ class History(Mapping[str, list[float]]):
             history.stopped_by = str(parts["stopped_by"])
             history.settings = dict(parts.get("settings", {}))
             if not isinstance(history.settings.get("monitor", ""), str):
-                msg = "monitor must be a word"
-                raise TypeError(msg)
+                raise TypeError("monitor must be a word")
         except (
             ValueError,
             TypeError,
@@ -179,6 +178,5 @@ class History(Mapping[str, list[float]]):
             RecursionError,
             OverflowError,
         ) as error:
-            msg = f"not the JSON of a History: {error}"
-            raise InvalidArgumentError(msg) from error
+            raise InvalidArgumentError(f"not the JSON of a History: {error}") from error
         return history

@@ -64,12 +64,12 @@ class Optimizer:
             η of this step, where a schedule sets it; the optimizer's own otherwise.
         """
         if getattr(gradient, "shape", None) != parameters.shape:
-            msg = (
-                f"gradient of {type(self).__name__}.update must be one vector of shape "
-                f"{parameters.shape}, as net.flatten(gradients) makes; got "
-                f"{getattr(gradient, 'shape', type(gradient).__name__)}"
+            raise InvalidDataError(
+                f"must be one vector of shape {parameters.shape}, as net.flatten(gradients) makes",
+                "gradient",
+                f"{type(self).__name__}.update",
+                got=getattr(gradient, "shape", type(gradient).__name__),
             )
-            raise InvalidDataError(msg)
         state["step"] += 1
         rate = self.learning_rate if learning_rate is None else learning_rate
         self._step(parameters, gradient, state, rate)
