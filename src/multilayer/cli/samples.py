@@ -86,8 +86,8 @@ def read_samples(
         return _images(data, data_dir)
     if not Path(data).exists():
         words = ", ".join(BUNDLED)
-        msg = f"DATA must be a CSV or Parquet file or one of {words}; there is no file {data}"
-        raise InvalidDataError(msg)
+        rule = f"must be a CSV or Parquet file or one of {words}; there is no file {data}"
+        raise InvalidDataError(rule, "DATA")
     table = read(Path(data), separator, encoding)
     return _table(Path(data), table, target, model)
 
@@ -105,8 +105,8 @@ def _images(name: str, data_dir: Path | None) -> Samples:
 def _table(path: Path, table: Table, target: str | None, model: Model) -> Samples:
     """Return a file's columns, and its target, as the model takes them."""
     if table.shape[1] < 2:
-        msg = f"{path} must have inputs and a target; got {table.shape[1]} column"
-        raise InvalidDataError(msg)
+        rule = "must have inputs and a target"
+        raise InvalidDataError(rule, path, got=f"{table.shape[1]} column")
     names = table.columns
     inputs = model.inputs.names
     left, guess = [name for name in names if name not in (inputs or names)], ""
@@ -143,11 +143,11 @@ def inputs_of(table: Table, model: Model, path: Path) -> Any:
     needed = model.inputs.needed if isinstance(model.inputs, Columns) else names
     absent = [name for name in needed if name not in table.columns]
     if absent:
-        msg = (
-            f"{path} must have all inputs of the model; missing: {', '.join(absent)}; found: "
+        rule = (
+            f"must have all inputs of the model; missing: {', '.join(absent)}; found: "
             f"{', '.join(table.columns)}"
         )
-        raise InvalidDataError(msg)
+        raise InvalidDataError(rule, path)
     table = table.select([name for name in names if name in table.columns])
     if isinstance(model.inputs, Columns):
         return table

@@ -178,16 +178,13 @@ def parts_of(found: Any, owner: str, types: Mapping[str, type]) -> dict[str, Any
     """
     if not isinstance(found, dict) or set(found) != set(types):
         got = ", ".join(found) if isinstance(found, dict) else type(found).__name__
-        msg = f"{owner} must have {', '.join(types)}; got {got}"
-        raise InvalidDataError(msg)
+        raise InvalidDataError(f"must have {', '.join(types)}", owner, got=got)
     parts = dict(found)
     for name, kind in types.items():
         if type(parts[name]) is not kind:
-            msg = f"{name} of {owner} must be a {kind.__name__}; got {parts[name]!r}"
-            raise InvalidDataError(msg)
+            raise InvalidDataError(f"must be a {kind.__name__}", name, owner, got=repr(parts[name]))
         if kind is list:
             if not all(type(each) is str for each in parts[name]):
-                msg = f"{name} of {owner} must be strings"
-                raise InvalidDataError(msg)
+                raise InvalidDataError("must be strings", name, owner)
             parts[name] = tuple(parts[name])
     return parts

@@ -75,12 +75,12 @@ class Columns(Inputs):
         self.columns, self.missing = tuple(columns), tuple(missing)
         for column in self.columns:
             if not isinstance(column, Column):
-                msg = f"columns must be of a kind of Column; got {type(column).__name__}"
-                raise InvalidTypeError(msg)
+                rule = "must be of a kind of Column"
+                raise InvalidTypeError(rule, "columns", got=type(column).__name__)
         self.names = tuple(column.name for column in self.columns)
         if not self.names or len(set(self.names)) < len(self.names):
-            msg = f"columns must be at least one, with a name each; got {self.names}"
-            raise InvalidDataError(msg)
+            rule = "must be at least one, with a name each"
+            raise InvalidDataError(rule, "columns", got=self.names)
         self.input_names = tuple(name for column in columns for name in column.input_names)
         self.needed = tuple(column.name for column in columns if column.input_names)
         self.in_features = len(self.input_names)
@@ -223,20 +223,18 @@ def inputs_from_dict(found: Any, in_features: int, arrays: dict[str, Array]) -> 
         Columns.kind: {"columns", "missing"},
     }
     if not isinstance(kind, str) or set(found) != {"kind", *parts.get(kind, ())}:
-        msg = "inputs must be an object of kind numbers with names, or of kind columns with columns"
-        raise InvalidDataError(msg)
+        rule = "must be an object of kind numbers with names, or of kind columns with columns"
+        raise InvalidDataError(rule, "inputs")
     for part in parts[kind]:
         if not isinstance(found[part], list) and (found[part] is not None or kind == Columns.kind):
-            msg = f"{part} of inputs must be a list; got {type(found[part]).__name__}"
-            raise InvalidDataError(msg)
+            raise InvalidDataError("must be a list", part, "inputs", got=type(found[part]).__name__)
     if kind == Numbers.kind:
         return Numbers(in_features, **arrays, names=found["names"])
     if arrays:
         msg = f"inputs of kind columns have no {', '.join(arrays)}"
         raise InvalidDataError(msg)
     if not all(type(text) is str for text in found["missing"]):
-        msg = "missing of inputs must be strings"
-        raise InvalidDataError(msg)
+        raise InvalidDataError("must be strings", "missing", "inputs")
     return Columns([column_from_dict(column) for column in found["columns"]], found["missing"])
 
 
@@ -260,8 +258,7 @@ def _asked(
 ) -> dict[str, tuple[type[Column] | None, Mapping[str, str]]]:
     """Return the kind that each column is said to be, if any, and what its option says."""
     if not isinstance(kinds, Mapping):
-        msg = f"kinds of Columns.of must be a mapping; got {type(kinds).__name__}"
-        raise InvalidTypeError(msg)
+        raise InvalidTypeError("must be a mapping", "kinds", "Columns.of", got=type(kinds).__name__)
     asked: dict[str, tuple[type[Column] | None, Mapping[str, str]]] = dict.fromkeys(
         table.columns, (None, NOTHING)
     )
@@ -295,8 +292,7 @@ def _found(entries: Entries, asked: type[Column] | None, said: Mapping[str, str]
                 return found._replace(notes=notes)
     except NothingToLearn as why:
         return Found(Ignored(entries.column, str(why)), is_open=why.is_open)
-    msg = f"{entries.where} must be of a kind among {', '.join(COLUMNS)}"
-    raise InvalidDataError(msg)
+    raise InvalidDataError(f"must be of a kind among {', '.join(COLUMNS)}", entries.where)
 
 
 def _check_entries(entries: Entries) -> None:

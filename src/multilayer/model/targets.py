@@ -84,8 +84,8 @@ class Classes(Targets):
 
     def __init__(self, classes: Array) -> None:
         if classes.ndim != 1 or not len(classes) or not (classes[:-1] < classes[1:]).all():
-            msg = f"classes must be a vector, in order, each once; got {classes!r}"
-            raise InvalidDataError(msg)
+            rule = "must be a vector, in order, each once"
+            raise InvalidDataError(rule, "classes", got=repr(classes))
         self.classes = classes
         self.is_binary = len(classes) <= 2
         self.output = "sigmoid" if self.is_binary else "softmax"
@@ -105,14 +105,14 @@ class Classes(Targets):
         try:
             places = np.searchsorted(self.classes, y)
         except TypeError as error:  # words among numbers have no order
-            msg = f"y must hold classes {self.classes}, all of one type; {error}"
-            raise InvalidDataError(msg) from error
+            rule = f"must hold classes {self.classes}, all of one type; {error}"
+            raise InvalidDataError(rule, "y") from error
         known = places < len(self.classes)
         known[known] = self.classes[places[known]] == y[known]
         if not known.all():
             row = int(np.argmin(known))
-            msg = f"y must hold classes {self.classes}; got {y.tolist()[row]!r} at index {row}"
-            raise InvalidDataError(msg)
+            rule = f"must hold classes {self.classes}"
+            raise InvalidDataError(rule, "y", got=f"{y.tolist()[row]!r} at index {row}")
         return places.reshape(-1, 1) if self.is_binary else places
 
     def probabilities(self, outputs: Array) -> Array:
@@ -192,8 +192,7 @@ class ClassGroups(Targets):
     def from_dict(cls, found: dict[str, Any], architecture: Architecture) -> Self:
         groups = _only(found, "groups")["groups"]
         if not isinstance(groups, list) or not groups:
-            msg = "groups must be a list of classes"
-            raise InvalidDataError(msg)
+            raise InvalidDataError("must be a list of classes", "groups")
         return cls([classes_from_dict(group) for group in groups])
 
 
@@ -317,8 +316,8 @@ class Values(Targets):
     def _one_each(self, values: Any, name: str) -> Array:
         array = checks.finite_array(values, name, np.float64)
         if array.shape != (self.n_targets,):
-            msg = f"{name} of Values must have shape ({self.n_targets},); got {array.shape}"
-            raise InvalidDataError(msg)
+            rule = f"must have shape ({self.n_targets},)"
+            raise InvalidDataError(rule, name, "Values", got=array.shape)
         return array
 
 
@@ -339,8 +338,8 @@ def targets_from_dict(found: object, architecture: Architecture) -> Targets:
     """
     kind = found.get("kind") if isinstance(found, dict) else found
     if not isinstance(found, dict) or not isinstance(kind, str) or kind not in KINDS:
-        msg = f"targets must be of a kind among {', '.join(KINDS)}; got {kind!r}"
-        raise InvalidDataError(msg)
+        rule = f"must be of a kind among {', '.join(KINDS)}"
+        raise InvalidDataError(rule, "targets", got=repr(kind))
     rest = {name: value for name, value in found.items() if name != "kind"}
     return KINDS[kind].from_dict(rest, architecture)
 
@@ -348,6 +347,5 @@ def targets_from_dict(found: object, architecture: Architecture) -> Targets:
 def _only(found: dict[str, Any], *names: str) -> dict[str, Any]:
     """Return `found`, if it has these entries and no others."""
     if set(found) != set(names):
-        msg = f"targets must have the entries {list(names)}; got {list(found)}"
-        raise InvalidDataError(msg)
+        raise InvalidDataError(f"must have the entries {list(names)}", "targets", got=list(found))
     return found
