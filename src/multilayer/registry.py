@@ -149,7 +149,7 @@ def resolve(value: object, registry: Registry[type[T]], base: type[T]) -> T:
     if isinstance(value, type) and issubclass(value, base):
         rule, got = f"must be an object, such as {value.__name__}()", "the class itself"
     else:
-        rule, got = f"must be a name or {base.__module__}.{base.__name__}", repr(value)
+        rule, got = f"must be a name or an instance of {base.__name__}", repr(value)
     raise InvalidTypeError(rule, kind, got=got)
 
 

@@ -18,7 +18,7 @@ from multilayer.architecture import Architecture
 from multilayer.caller import warn
 from multilayer.data import TableWarning
 from multilayer.data.notation import Notation
-from multilayer.errors import InvalidArgumentError, InvalidDataError
+from multilayer.errors import InvalidArgumentError, InvalidDataError, ModelFileError
 from multilayer.estimators.fitting import Job, Samples, as_samples, forget_results, set_aside
 from multilayer.estimators.html import fitted_html
 from multilayer.estimators.information import described, information_of
@@ -45,6 +45,9 @@ from multilayer.training import Metric
 __all__ = ["BaseMLP"]
 
 Array = npt.NDArray[Any]
+
+STRUCTURE = 1
+"""Of what is pickled: another number wherever attributes are renamed, or hold something else."""
 
 # random_state=None is NumPy's one generator for all, which another thread may be drawing from.
 forks.hold(check_random_state(None)._bit_generator.lock)
@@ -438,12 +441,16 @@ class BaseMLP(TransformerMixin, BaseEstimator):  # type: ignore[misc]
     def __getstate__(self) -> dict[str, Any]:
         if hasattr(self, "_net"):
             self._network()  # takes in what was written to the weights
-        state = dict(super().__getstate__())
+        state = super().__getstate__() | {"_structure": STRUCTURE}
         if "_net" in state:  # views would become copies
             del state["coefs_"], state["intercepts_"]
         return state
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        super().__setstate__(state)
+        if state.get("_structure") != STRUCTURE:
+            rule = "was pickled by another release, and can only be fitted again; save() writes "
+            rule += "files that later releases read"
+            raise ModelFileError(rule, type(self).__name__)
+        super().__setstate__({name: value for name, value in state.items() if name != "_structure"})
         if hasattr(self, "_net"):
             self.coefs_, self.intercepts_ = views_of(self._net)

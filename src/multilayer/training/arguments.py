@@ -34,7 +34,7 @@ def check_options(options: dict[str, Any], net: Engine) -> None:
         if name not in net.options:
             known = ", ".join(net.options) or "none"
             raise InvalidTypeError(
-                f"fit has no parameter {name!r} (options of {type(net).__module__}.MLP: {known})"
+                f"fit has no parameter {name!r} (options of this network's engine: {known})"
             )
 
 
