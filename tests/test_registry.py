@@ -155,7 +155,7 @@ def test_resolve_says_that_a_class_is_no_object(registry):
 @pytest.mark.parametrize("given", [None, 3, int, ["iron"]])
 def test_resolve_refuses_anything_else(registry, given):
     said = message(resolve, given, registry, Metal, error_type=InvalidTypeError)
-    assert said == f"metal must be a name or {__name__}.Metal; got {given!r}"
+    assert said == f"metal must be a name or an instance of Metal; got {given!r}"
 
 
 def test_resolve_answers_an_unknown_name(registry):

@@ -44,8 +44,7 @@ def __getattr__(name: str) -> Any:
     if name in _ROOMS:
         return import_module(f"multilayer.{name}")
     if name not in _HOMES:
-        msg = f"module 'multilayer' has no attribute {name!r}"
-        raise AttributeError(msg)
+        raise AttributeError(f"module 'multilayer' has no attribute {name!r}")
     module, _, attribute = _HOMES[name].rpartition(".")
     return getattr(import_module(module), attribute)
 

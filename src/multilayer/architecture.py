@@ -153,11 +153,8 @@ class Architecture:
             names = _sequence(self.activation, "activation")
             checked["activation"] = tuple(ACTIVATIONS.check(name, owner) for name in names)
         else:
-            msg = (
-                f"activation of Architecture must be one of {', '.join(ACTIVATIONS)}, or a "
-                f"sequence of them; got {self.activation!r}"
-            )
-            raise InvalidTypeError(msg)
+            rule = f"must be one of {', '.join(ACTIVATIONS)}, or a sequence of them"
+            raise InvalidTypeError(rule, "activation", "Architecture", got=repr(self.activation))
         if isinstance(self.dropout, Iterable) and not isinstance(self.dropout, str):
             rates = _sequence(self.dropout, "dropout")
             checked["dropout"] = tuple(
@@ -177,27 +174,26 @@ class Architecture:
         for name in ("activation", "dropout"):
             values = getattr(self, name)
             if isinstance(values, tuple) and len(values) != n_hidden:
-                msg = (
-                    f"{name} of Architecture must be one value, or one for each of the {n_hidden} "
-                    f"hidden layers; got {len(values)}"
-                )
-                raise InvalidArgumentError(msg)
+                rule = f"must be one value, or one for each of the {n_hidden} hidden layers"
+                raise InvalidArgumentError(rule, name, "Architecture", got=len(values))
             if isinstance(values, tuple) and len(set(values)) == 1:
                 object.__setattr__(self, name, values[0])
         if not n_hidden:
             for name, neutral in (("dropout", 0.0), ("normalization", None)):
                 if getattr(self, name) not in (neutral, ()):
-                    msg = (
-                        f"{name} of Architecture acts on hidden layers, and there are none; "
-                        f"got {getattr(self, name)!r}"
+                    raise InvalidArgumentError(
+                        "acts on hidden layers, and there are none",
+                        name,
+                        "Architecture",
+                        got=repr(getattr(self, name)),
                     )
-                    raise InvalidArgumentError(msg)
         if self.residual and not any(layer.residual for layer in self.hidden_layers):
-            msg = (
-                "residual of Architecture needs a hidden layer that is as wide as its input; got "
-                f"widths {(self.in_features, *self.hidden_features)}"
+            raise InvalidArgumentError(
+                "needs a hidden layer that is as wide as its input",
+                "residual",
+                "Architecture",
+                got=f"widths {(self.in_features, *self.hidden_features)}",
             )
-            raise InvalidArgumentError(msg)
 
     @property
     def hidden_layers(self) -> tuple[HiddenLayer, ...]:
@@ -267,8 +263,7 @@ class Architecture:
         try:
             values = read_json(text)
         except InvalidArgumentError as error:
-            msg = f"an Architecture must be a JSON object; {error}"
-            raise InvalidArgumentError(msg) from error
+            raise InvalidArgumentError(f"an Architecture must be a JSON object; {error}") from error
         return cls.from_dict(values)
 
     @classmethod
@@ -301,5 +296,4 @@ def _sequence(values: object, parameter: str) -> list[Any]:
             return list(values)  # type: ignore[call-overload]
     except TypeError:
         pass
-    msg = f"{parameter} of Architecture must be a sequence; got {values!r}"
-    raise InvalidTypeError(msg)
+    raise InvalidTypeError("must be a sequence", parameter, "Architecture", got=repr(values))

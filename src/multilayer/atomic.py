@@ -31,8 +31,7 @@ def replacing(path: Path) -> Iterator[io.BufferedRandom]:
     """
     path = path.resolve()
     if not path.parent.is_dir():
-        msg = f"there is no folder {path.parent} to write {path.name} into"
-        raise FileNotFoundError(msg)
+        raise FileNotFoundError(f"there is no folder {path.parent} to write {path.name} into")
     if path.exists() and not path.is_file():
         msg = f"{path} exists and is not a file"
         raise InvalidArgumentError(msg)

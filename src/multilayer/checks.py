@@ -7,7 +7,6 @@ A message names the parameter and its owner, what is allowed, and what came:
 import math
 import numbers
 import operator
-import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
@@ -27,11 +26,11 @@ __all__ = [
     "array",
     "finite_array",
     "flag",
+    "in_terms_of",
     "integer",
     "number_array",
     "random_generator",
     "real",
-    "renamed",
     "sample_matrix",
     "sample_weights",
     "samples",
@@ -41,11 +40,6 @@ Array = npt.NDArray[Any]
 
 MANY = 10_000
 """Numbers from which adding them up is faster than looking at each."""
-SUBJECT = re.compile(
-    r"(?<![\w-])(?P<name>\w+)(?P<index>(\[\d+\])*)( of [\w.]+)? "
-    r"(?P<verb>must|cannot|acts|needs|was)\b"
-)
-"""What a message is about: ``hidden_features[1] of Architecture must``, ``dropout cannot``."""
 
 
 def integer(value: object, parameter: str, owner: str, *, minimum: int = 1) -> int:
@@ -54,12 +48,10 @@ def integer(value: object, parameter: str, owner: str, *, minimum: int = 1) -> i
         minimum, f"an integer of at least {minimum}"
     )
     if isinstance(value, (bool, np.bool_)) or not isinstance(value, numbers.Integral):
-        msg = f"{parameter} of {owner} must be {kind}; got {value!r}"
-        raise InvalidTypeError(msg)
+        raise InvalidTypeError(f"must be {kind}", parameter, owner, got=repr(value))
     number = operator.index(value)
     if number < minimum:
-        msg = f"{parameter} of {owner} must be {kind}; got {number}"
-        raise InvalidArgumentError(msg)
+        raise InvalidArgumentError(f"must be {kind}", parameter, owner, got=number)
     return number
 
 
@@ -73,8 +65,7 @@ def real(value: object, parameter: str, owner: str, interval: str = "(-inf, inf)
     """
     low, high = (float(end) for end in interval[1:-1].split(","))
     if isinstance(value, (bool, np.bool_)) or not isinstance(value, numbers.Real):
-        msg = f"{parameter} of {owner} must be a number in {interval}; got {value!r}"
-        raise InvalidTypeError(msg)
+        raise InvalidTypeError(f"must be a number in {interval}", parameter, owner, got=repr(value))
     try:
         number = float(value)
     except OverflowError:  # a whole number beyond every float
@@ -84,16 +75,14 @@ def real(value: object, parameter: str, owner: str, interval: str = "(-inf, inf)
     if not (above and below and math.isfinite(number)):
         short = f"{number:g}"
         shown = short if math.isnan(number) or float(short) == number else repr(number)
-        msg = f"{parameter} of {owner} must be a number in {interval}; got {shown}"
-        raise InvalidArgumentError(msg)
+        raise InvalidArgumentError(f"must be a number in {interval}", parameter, owner, got=shown)
     return number
 
 
 def flag(value: object, parameter: str, owner: str) -> bool:
     """Return `value`, if it is True or False."""
     if not isinstance(value, (bool, np.bool_)):
-        msg = f"{parameter} of {owner} must be True or False; got {value!r}"
-        raise InvalidTypeError(msg)
+        raise InvalidTypeError("must be True or False", parameter, owner, got=repr(value))
     return bool(value)
 
 
@@ -102,41 +91,39 @@ def random_generator(value: object, owner: str) -> np.random.Generator:
     if value is None:
         return np.random.default_rng()
     if not isinstance(value, np.random.Generator):
-        msg = f"rng of {owner} must be a numpy.random.Generator or None; got {value!r}"
-        raise InvalidTypeError(msg)
+        rule = "must be a numpy.random.Generator or None"
+        raise InvalidTypeError(rule, "rng", owner, got=repr(value))
     return value
 
 
 @contextmanager
-def renamed(names: Mapping[str, str], owner: str) -> Iterator[None]:
-    """Let the messages of errors name parameters as the user wrote them.
+def in_terms_of(owner: str, names: Mapping[str, str]) -> Iterator[None]:
+    """Let errors name parameters as the user knows them.
 
     Parameters
     ----------
+    owner : str
+        What the user has called.
     names : mapping of str to str
         What a parameter is called here, and what the user calls it; others stay as they are.
-    owner : str
-        What the user has given them to.
 
     Examples
     --------
-    >>> with renamed({"n_epochs": "--epochs"}, "mlp train"):
+    >>> with in_terms_of("mlp train", {"n_epochs": "--epochs"}):
     ...     integer(0, "n_epochs", "fit")
     Traceback (most recent call last):
     ...
     multilayer.errors.InvalidArgumentError: --epochs of mlp train must be a positive integer; got 0
     """
-
-    def as_written(found: re.Match[str]) -> str:
-        if found["name"] not in names:
-            return found[0]
-        whose = "" if found["verb"] == "was" else f" of {owner}"
-        return f"{names[found['name']]}{found['index']}{whose} {found['verb']}"
-
     try:
         yield
     except MultilayerError as error:
-        error.args = (SUBJECT.sub(as_written, str(error)),)
+        name, bracket, index = error.parameter.partition("[")
+        if name in names:
+            error.parameter, error.owner = f"{names[name]}{bracket}{index}", owner
+        elif error.owner in names:  # a column of X
+            error.owner = f"{names[error.owner]} of {owner}"
+        error.others = {own: names.get(shown, shown) for own, shown in error.others.items()}
         raise
 
 
@@ -154,8 +141,8 @@ def finite_array(values: object, what: str, dtype: npt.DTypeLike) -> Array:
         first = tuple(np.argwhere(~finite)[0].tolist())
         n_more = int((~finite).sum()) - 1
         more = f" (and {n_more} more)" if n_more else ""
-        msg = f"{what} must be finite in {found.dtype}; got {found[first]} at {_place(first)}{more}"
-        raise InvalidDataError(msg)
+        rule = f"must be finite in {found.dtype}"
+        raise InvalidDataError(rule, what, got=f"{found[first]} at {_place(first)}{more}")
     return found
 
 
@@ -173,33 +160,28 @@ def array(values: object, what: str) -> Array:
     if type(values) is np.ndarray:
         return values
     if hasattr(values, "toarray"):
-        msg = f"{what} must be a dense array; got {type(values).__name__}, which has toarray()"
-        raise InvalidTypeError(msg)
+        rule = "must be a dense array"
+        raise InvalidTypeError(rule, what, got=f"{type(values).__name__}, which has toarray()")
     if np.ma.is_masked(values):
-        msg = f"{what} must not have masked entries: fill or drop them first"
-        raise InvalidDataError(msg)
+        raise InvalidDataError("must not have masked entries: fill or drop them first", what)
     try:
         return np.asarray(values)
     except (TypeError, ValueError, RuntimeError) as error:  # PyTorch's is a RuntimeError
-        msg = f"{what} must be an array; {error}"
-        raise InvalidTypeError(msg) from error
+        raise InvalidTypeError(f"must be an array; {error}", what) from error
 
 
 def number_array(values: object, what: str) -> Array:
     """Return `values` as an array of booleans, integers or floats, of whatever width."""
     if values is None:
-        msg = f"{what} must be an array of numbers; got None"
-        raise InvalidTypeError(msg)
+        raise InvalidTypeError("must be an array of numbers", what, got="None")
     found = array(values, what)
     try:
         if found.dtype.kind == "O":  # a table of mixed columns, None for a gap
             found = found.astype(np.float64)
     except (TypeError, ValueError, OverflowError) as error:
-        msg = f"{what} must be an array of numbers; {error}"
-        raise InvalidTypeError(msg) from error
+        raise InvalidTypeError(f"must be an array of numbers; {error}", what) from error
     if found.dtype.kind not in "biuf":
-        msg = f"{what} must be an array of numbers; got dtype {found.dtype}"
-        raise InvalidTypeError(msg)
+        raise InvalidTypeError("must be an array of numbers", what, got=f"dtype {found.dtype}")
     return found
 
 
@@ -217,20 +199,16 @@ def sample_matrix(X: object, in_features: int, dtype: npt.DTypeLike) -> Array:
     """
     found = number_array(X, "X")
     if found.ndim < 2:
-        msg = (
-            f"X must have shape (n_samples, {in_features}); got shape {found.shape}. "
-            "Reshape a single sample with X.reshape(1, -1)"
+        raise InvalidDataError(
+            f"must have shape (n_samples, {in_features})",
+            "X",
+            got=f"shape {found.shape}. Reshape a single sample with X.reshape(1, -1)",
         )
-        raise InvalidDataError(msg)
     if found.shape[0] == 0:
-        msg = f"X must have at least one sample; got shape {found.shape}"
-        raise InvalidDataError(msg)
+        raise InvalidDataError("must have at least one sample", "X", got=f"shape {found.shape}")
     if math.prod(found.shape[1:]) != in_features:
-        msg = (
-            f"X must have {in_features} features, as the network has inputs; got shape "
-            f"{found.shape}"
-        )
-        raise InvalidDataError(msg)
+        rule = f"must have {in_features} features, as the network has inputs"
+        raise InvalidDataError(rule, "X", got=f"shape {found.shape}")
     return finite_array(found.reshape(len(found), -1), "X", dtype)
 
 
@@ -239,8 +217,8 @@ def samples(X: object, in_features: int, dtype: npt.DTypeLike) -> Array | LazySa
     if not isinstance(X, LazySamples):
         return sample_matrix(X, in_features, dtype)
     if X.shape[0] == 0 or X.shape[1] != in_features:
-        msg = f"X must have shape (n_samples, {in_features}); got shape {X.shape}"
-        raise InvalidDataError(msg)
+        rule = f"must have shape (n_samples, {in_features})"
+        raise InvalidDataError(rule, "X", got=f"shape {X.shape}")
     return X
 
 
@@ -250,13 +228,12 @@ def sample_weights(weight: object, n_samples: int, dtype: npt.DTypeLike) -> Arra
         return None
     weights = finite_array(weight, "sample_weight", dtype)
     if weights.shape != (n_samples,):
-        msg = f"sample_weight must have shape ({n_samples},), one a sample; got {weights.shape}"
-        raise InvalidDataError(msg)
+        rule = f"must have shape ({n_samples},), one a sample"
+        raise InvalidDataError(rule, "sample_weight", got=weights.shape)
     if (weights < 0).any():
         index = int(np.argmax(weights < 0))
-        msg = f"sample_weight must not be negative; got {weights[index]} at index {index}"
-        raise InvalidDataError(msg)
+        rule = "must not be negative"
+        raise InvalidDataError(rule, "sample_weight", got=f"{weights[index]} at index {index}")
     if not weights.any():
-        msg = "sample_weight must not be zero for every sample"
-        raise InvalidDataError(msg)
+        raise InvalidDataError("must not be zero for every sample", "sample_weight")
     return weights

@@ -18,6 +18,10 @@ Each is also the built-in exception in brackets, so that code which knows nothin
 catches it with ``except ValueError``.
 """
 
+import copyreg
+from collections.abc import Iterable
+from typing import Any
+
 __all__ = [
     "DivergenceError",
     "ExportError",
@@ -32,7 +36,75 @@ __all__ = [
 
 
 class MultilayerError(Exception):
-    """The root of the tree: catch it to catch whatever this package itself raises on purpose."""
+    """The root of the tree: catch it to catch whatever this package itself raises on purpose.
+
+    The message is made of fields when it is read: ``{parameter} of {owner} {rule}; got {got}``. So
+    whoever passes a caller's arguments on can set `parameter` and `owner` to the caller's names:
+    see `multilayer.checks.in_terms_of`.
+
+    Parameters
+    ----------
+    rule : str
+        What is allowed, such as ``"must be a positive integer"``; the whole message if it is about
+        no single parameter.
+    parameter, owner, got
+        See the attributes.
+    others : iterable of str
+        Further parameters: the rule has ``{name}`` where it mentions one.
+
+    Attributes
+    ----------
+    parameter : str
+        The parameter that was wrong, such as ``"n_epochs"`` or ``"hidden_features[1]"``, or what
+        else the message is about: a column, a file. Empty if the rule is the whole message.
+    owner : str
+        What takes the parameter: a class, function or command; empty if it needs no mention.
+    got : str
+        What came, as text; empty if the rule says it.
+    others : dict of str to str
+        What the other parameters in the rule are called.
+
+    Examples
+    --------
+    >>> error = InvalidArgumentError("must be a positive integer", "n_epochs", "fit", got=0)
+    >>> str(error)
+    'n_epochs of fit must be a positive integer; got 0'
+    >>> error.parameter, error.owner, error.rule, error.got
+    ('n_epochs', 'fit', 'must be a positive integer', '0')
+    """
+
+    def __init__(
+        self,
+        rule: str,
+        parameter: object = "",
+        owner: str = "",
+        *,
+        got: object = "",
+        others: Iterable[str] = (),
+    ) -> None:
+        super().__init__(rule)
+        self.parameter = str(parameter)
+        self.owner = owner
+        self.got = str(got)
+        self.others = {name: name for name in others}
+
+    @property
+    def rule(self) -> str:
+        """What is allowed, other parameters by their current names."""
+        rule: str = self.args[0]
+        for name, shown in self.others.items():
+            rule = rule.replace(f"{{{name}}}", shown)
+        return rule
+
+    def __str__(self) -> str:
+        subject = f"{self.parameter} of {self.owner}" if self.owner else self.parameter
+        got = f"; got {self.got}" if self.got else ""
+        return f"{subject} {self.rule}{got}" if subject else f"{self.rule}{got}"
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        # The fields alone come back, whatever arguments the class of an error takes.
+        new = copyreg.__newobj__  # type: ignore[attr-defined]
+        return new, (type(self), *self.args), self.__dict__
 
 
 class InvalidArgumentError(MultilayerError, ValueError):
@@ -40,7 +112,27 @@ class InvalidArgumentError(MultilayerError, ValueError):
 
 
 class UnknownNameError(InvalidArgumentError):
-    """A name is in no registry; the message lists the known names and the nearest one."""
+    """A name is in no registry; the message lists the known names and the nearest one.
+
+    Attributes
+    ----------
+    known : tuple of str
+        The names that there are.
+    nearest : str or None
+        The one that is spelt most like what came, if any is.
+    """
+
+    def __init__(
+        self, name: str, parameter: str, owner: str, *, known: Iterable[str], nearest: str | None
+    ) -> None:
+        self.known = tuple(known)
+        self.nearest = nearest
+        super().__init__(
+            f"must be one of {', '.join(self.known)}", parameter, owner, got=repr(name)
+        )
+
+    def __str__(self) -> str:
+        return super().__str__() + (f", did you mean {self.nearest!r}?" if self.nearest else "")
 
 
 class InvalidDataError(InvalidArgumentError):

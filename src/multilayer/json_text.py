@@ -70,8 +70,7 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 
 def _refused(text: str) -> Any:
-    msg = f"numbers in JSON must be finite; got {text}"
-    raise InvalidArgumentError(msg)
+    raise InvalidArgumentError(f"numbers in JSON must be finite; got {text}")
 
 
 def _finite(text: str) -> float:

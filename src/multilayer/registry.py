@@ -69,16 +69,12 @@ class Names:
         UnknownNameError
             If it is unknown; the message has the nearest known name.
         """
-        subject = f"{self.kind} of {owner}" if owner else self.kind
-        allowed = f"{subject} must be one of {', '.join(self._names)}"
         if not isinstance(name, str):
-            msg = f"{allowed}; got {name!r}"
-            raise InvalidTypeError(msg)
+            rule = f"must be one of {', '.join(self._names)}"
+            raise InvalidTypeError(rule, self.kind, owner, got=repr(name))
         if name not in self._names:
-            nearest = get_close_matches(name.lower(), self._names, n=1)
-            hint = f", did you mean {nearest[0]!r}?" if nearest else ""
-            msg = f"{allowed}; got {name!r}{hint}"
-            raise UnknownNameError(msg)
+            nearest = next(iter(get_close_matches(name.lower(), self._names, n=1)), None)
+            raise UnknownNameError(name, self.kind, owner, known=self._names, nearest=nearest)
         return name
 
 
@@ -108,11 +104,10 @@ class Registry(Mapping[str, T], Generic[T]):
     def register(self, name: str, entry: T) -> None:
         """Add an entry under a name that has none yet."""
         if not isinstance(name, str):
-            msg = f"a name of {self.names.kind} must be a string; got {name!r}"
-            raise InvalidTypeError(msg)
+            rule = "must be a string"
+            raise InvalidTypeError(rule, f"a name of {self.names.kind}", got=repr(name))
         if name in self._entries:
-            msg = f"{self.names.kind} {name!r} is registered already"
-            raise InvalidArgumentError(msg)
+            raise InvalidArgumentError("is registered already", f"{self.names.kind} {name!r}")
         self.names.add(name)
         self._entries[name] = entry
 
@@ -152,10 +147,10 @@ def resolve(value: object, registry: Registry[type[T]], base: type[T]) -> T:
         return registry[value]()
     kind = registry.names.kind
     if isinstance(value, type) and issubclass(value, base):
-        msg = f"{kind} must be an object, such as {value.__name__}(); got the class itself"
+        rule, got = f"must be an object, such as {value.__name__}()", "the class itself"
     else:
-        msg = f"{kind} must be a name or {base.__module__}.{base.__name__}; got {value!r}"
-    raise InvalidTypeError(msg)
+        rule, got = f"must be a name or an instance of {base.__name__}", repr(value)
+    raise InvalidTypeError(rule, kind, got=got)
 
 
 def describe(part: Any, classes: Mapping[str, type]) -> dict[str, Any] | None:

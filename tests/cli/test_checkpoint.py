@@ -44,7 +44,9 @@ def test_mistakes(tmp_path, capsys):
     folder = str(tmp_path)
     with pytest.raises(InvalidArgumentError) as caught:
         run(capsys, *JOB, "--resume")
-    assert str(caught.value) == "--resume needs --checkpoint DIR, the folder to go on from"
+    assert str(caught.value) == (
+        "--resume of mlp train digits needs --checkpoint DIR, the folder to go on from"
+    )
     run(capsys, *JOB, "--checkpoint", folder)
     with pytest.raises(InvalidArgumentError) as caught:
         run(capsys, *JOB, "--checkpoint", folder)

@@ -191,6 +191,13 @@ def test_messages_name_the_options_of_other_commands(arguments, message):
     assert line.startswith(f"mlp: {message}")
 
 
+def test_what_the_system_refuses_is_said_in_plain_words():
+    result = mlp("train", "digits", "--epochs", "1", "--checkpoint", f"{__file__}/inside")
+    assert result.returncode == 2
+    expected = f"mlp: cannot read or write {__file__}/inside: not a directory\n"
+    assert result.stderr.endswith(expected)
+
+
 @pytest.mark.parametrize(("option", "n"), [("--n-train", 5), ("--n-test", 4)])
 def test_too_many_images_are_counted(option, n, monkeypatch):
     images = [ScaledImages(np.zeros((n, 28, 28), np.uint8)) for n in (4, 3)]

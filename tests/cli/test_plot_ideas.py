@@ -85,11 +85,11 @@ def test_what_was_there_stays_if_drawing_fails(tmp_path, monkeypatch):
         (["boundaries", "--data", "spiral", "--save", "a.png"], UnknownNameError,
          "got 'spiral', did you mean 'spirals'?"),
         (["units", "--seed", "-1", "--save", "a.png"], InvalidArgumentError,
-         "--seed of mlp plot must be a non-negative integer; got -1"),
+         "--seed of mlp units must be a non-negative integer; got -1"),
         (["hyperplane", "--w", "1", "--save", "a.png"], InvalidArgumentError,
-         "--w must be two numbers, such as 3,4; got '1'"),
+         "--w of mlp hyperplane must be two numbers, such as 3,4; got '1'"),
         (["approximation", "--widths", "1,x", "--save", "a.png"], InvalidArgumentError,
-         "--widths must be whole numbers, such as 1,3,10; got '1,x'"),
+         "--widths of mlp approximation must be whole numbers, such as 1,3,10; got '1,x'"),
     ],
 )  # fmt: skip
 def test_wrong_arguments(tmp_path, monkeypatch, arguments, error, message):
@@ -104,4 +104,6 @@ def test_a_window_needs_a_screen():
     mpl.use("Agg")
     caught = run("activations", "--show").exception
     assert isinstance(caught, InvalidArgumentError)
-    assert str(caught) == "--show needs a screen; matplotlib has the backend 'agg' here"
+    assert str(caught) == (
+        "--show of mlp activations needs a screen; matplotlib has the backend 'agg' here"
+    )

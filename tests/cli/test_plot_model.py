@@ -45,8 +45,9 @@ def test_a_picture_of_a_file(path, arguments):
 def test_a_shape_that_is_none(path):
     result = run("plot", "weights", path, "--shape", "2by3", "--save", path.with_suffix(".png"))
     assert isinstance(result.exception, InvalidArgumentError)
-    expected = "--shape must be height and width such as 28x28; got '2by3'"
-    assert str(result.exception) == expected
+    assert str(result.exception) == (
+        "--shape of mlp plot weights must be height and width such as 28x28; got '2by3'"
+    )
 
 
 def test_show_draws_the_losses(path):

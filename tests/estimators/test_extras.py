@@ -20,6 +20,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from multilayer import MLPClassifier, MLPRegressor
+from multilayer.errors import ModelFileError
 from multilayer.numpy import LBFGS, SGD, Adam, Cosine, Huber, Quantile
 from multilayer.training import Callback, fit
 
@@ -549,3 +550,15 @@ def test_text_among_the_targets_is_not_the_samples_fault(columns):
     y = np.array(["1", "2", "four"], dtype=object)
     with pytest.raises(ValueError, match=r"^y must hold numbers; got 'four' at index 2$"):
         MLPRegressor(columns=columns).fit(np.arange(6).reshape(3, 2), y)
+
+
+def test_a_pickle_of_another_structure_is_refused():
+    pickled = pickle.dumps(MLPRegressor())
+    assert pickled.count(b"_structure") == 1
+    with pytest.raises(ModelFileError) as caught:
+        pickle.loads(pickled.replace(b"_structure", b"_formation"))
+    assert str(caught.value) == (
+        "MLPRegressor was pickled by another release, and can only be fitted again; save() writes "
+        "files that later releases read"
+    )
+    assert "_structure" not in vars(pickle.loads(pickled))

@@ -8,9 +8,9 @@ from typer.testing import CliRunner
 
 from multilayer import Architecture
 from multilayer.cli.main import app
+from multilayer.doctor import diagnose
 from multilayer.errors import InvalidArgumentError, ModelFileError
 from multilayer.files import export_onnx, load_model, save_model
-from multilayer.doctor import diagnose
 from multilayer.model import INPUTS, TARGETS, Inputs, Model, Targets
 from multilayer.numpy import MLP, BinaryCrossEntropy
 from multilayer.plots import hyperplane

@@ -165,7 +165,7 @@ def test_other_arguments_are_refused(refusal):
         "initializer must be an object, such as Glorot(); got the class itself"
     )
     assert refusal(InvalidTypeError, MLP, architecture, initializer=0.1) == (
-        "initializer must be a name or multilayer.numpy.initializers.Initializer; got 0.1"
+        "initializer must be a name or an instance of Initializer; got 0.1"
     )
     assert refusal(InvalidTypeError, MLP, architecture, rng=0) == (
         "rng of MLP must be a numpy.random.Generator or None; got 0"

@@ -26,7 +26,7 @@ class Command(TyperCommand):
         """Run it."""
         options = {p.name: p.opts[0] for p in self.params if p.param_type_name == "option"}
         names = options | {k: options[v] for k, v in SYNONYMS.items() if v in options}
-        with checks.renamed(names, f"mlp{_path(ctx)}"):
+        with checks.in_terms_of(f"mlp{_path(ctx)}", names):
             return super().invoke(ctx)
 
 

@@ -30,8 +30,7 @@ def data(
     n = checks.integer(n, "n", "mlp")
     options.check_file(save, "save")
     if save is not None and save.suffix not in PICTURES:
-        msg = f"save must end in one of {', '.join(PICTURES)}; got {save}"
-        raise InvalidArgumentError(msg)
+        raise InvalidArgumentError(f"must end in one of {', '.join(PICTURES)}", "save", got=save)
     images = load_images(name, data_dir=data_dir)
     console = Console(highlight=False)
     for part, X, y in (

@@ -25,8 +25,7 @@ def export(
     """
     to = path.with_suffix(".onnx") if to is None else to
     if to.resolve() == path.resolve():
-        msg = f"to must be another file than MODEL; got {to}"
-        raise InvalidArgumentError(msg)
+        raise InvalidArgumentError("must be another file than MODEL", "to", got=to)
     options.check_file(to, "to")
     model = load_model(path)
     difference = export_onnx(to, model)

@@ -79,11 +79,21 @@ def run() -> None:
         code = _complain(error.format_message(), 2)
     except (DivergenceError, ExportError) as error:
         code = _complain(str(error), 1)
-    except (MultilayerError, OSError) as error:
-        code = _complain(str(error), 2)
+    except MultilayerError as error:
+        code = _complain("; ".join([str(error), *getattr(error, "__notes__", ())]), 2)
+    except OSError as error:
+        code = _complain(_in_plain_words(error), 2)
     except (typer.Abort, KeyboardInterrupt):
         code = _complain("interrupted", 130)
     sys.exit(code if isinstance(code, int) else 0)
+
+
+def _in_plain_words(error: OSError) -> str:
+    """Say which file could not be read or written, and why, without the system's error number."""
+    if error.strerror is None:  # raised here, with a message of its own
+        return str(error)
+    file = "a file" if error.filename is None else error.filename
+    return f"cannot read or write {file}: {error.strerror.lower()}"
 
 
 def _complain(message: str, code: int) -> int:

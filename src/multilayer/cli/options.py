@@ -115,8 +115,8 @@ def read_widths(text: str) -> tuple[int, ...]:
     try:
         return tuple(int(part) for part in parts)
     except ValueError:
-        msg = f"hidden must be widths such as 64,32; got {text!r}"
-        raise InvalidArgumentError(msg) from None
+        rule = "must be widths such as 64,32"
+        raise InvalidArgumentError(rule, "hidden", got=repr(text)) from None
 
 
 def read_activation(text: str) -> str | tuple[str, ...]:
@@ -129,8 +129,7 @@ def read_separator(text: str | None) -> str | None:
     """Read one character, or the name of one that is hard to type."""
     separator = {"tab": "\t", "\\t": "\t", "space": " "}.get(text or "", text)
     if separator is not None and len(separator) != 1:
-        msg = f"--sep must be one character, or tab; got {text!r}"
-        raise InvalidArgumentError(msg)
+        raise InvalidArgumentError("must be one character, or tab", "separator", got=repr(text))
     return separator
 
 
@@ -139,8 +138,8 @@ def read_optimizer(name: str, learning_rate: float | None) -> Any:
     cls: Any = OPTIMIZERS[name]
     if not cls.takes_steps:
         if learning_rate is not None:
-            msg = f"--learning-rate cannot be combined with --optimizer {name}, which has none"
-            raise InvalidArgumentError(msg)
+            rule = f"cannot be combined with --optimizer {name}, which has none"
+            raise InvalidArgumentError(rule, "learning_rate")
         return cls()
     rate: dict[str, float] = {} if learning_rate is None else {"learning_rate": learning_rate}
     return cls(**rate)
@@ -150,8 +149,8 @@ def check_engine(engine: str, device: str) -> None:
     """Raise for an unknown engine, or a device that the engine does not have."""
     ENGINES.check(engine)
     if engine == "numpy" and device not in ("auto", "cpu"):
-        msg = f"--device {device} needs --engine torch; the engine numpy computes on the CPU"
-        raise InvalidArgumentError(msg)
+        rule = "needs --engine torch, for the engine numpy computes on the CPU"
+        raise InvalidArgumentError(rule, "device", got=device)
 
 
 def check_file(path: Path | None, parameter: str) -> None:
@@ -160,27 +159,25 @@ def check_file(path: Path | None, parameter: str) -> None:
         return
     path = path.resolve()
     if path.exists() and not path.is_file():
-        msg = f"{parameter} must name a file; {path} is something else"
+        rule = f"must name a file; {path} is something else"
     elif not path.parent.is_dir():
-        msg = f"{parameter} must name a file in a folder that exists; there is no {path.parent}"
+        rule = f"must name a file in a folder that exists; there is no {path.parent}"
     elif not os.access(path.parent, os.W_OK):
-        msg = f"{parameter} must name a file in a folder that can be written to; got {path.parent}"
+        rule = f"must name a file in a folder that can be written to; got {path.parent}"
     else:
         return
-    raise InvalidArgumentError(msg)
+    raise InvalidArgumentError(rule, parameter)
 
 
 def check_checkpoint(folder: Path | None, resume: bool) -> None:
     """Raise before the data are read, if it is not clear whether to go on from a checkpoint."""
     if folder is None and resume:
-        msg = "--resume needs --checkpoint DIR, the folder to go on from"
-        raise InvalidArgumentError(msg)
+        raise InvalidArgumentError("needs --checkpoint DIR, the folder to go on from", "resume")
     if folder is not None and not resume and training.Checkpoint(folder).path.exists():
-        msg = (
+        raise InvalidArgumentError(
             f"there is a checkpoint in {folder}: go on from it with --resume, or give another "
             "--checkpoint"
         )
-        raise InvalidArgumentError(msg)
 
 
 def short(error: float) -> str:

@@ -62,8 +62,8 @@ def hyperplane(
 ) -> None:
     """Draw the line w·x + b = 0, its normal, and distances from it."""
     plot_output.begin(save, show)
-    line = Hyperplane(np.array(_pair(w, "--w")), b)
-    X = [_pair(point, "--points") for point in points.split(";")] if points.strip() else None
+    line = Hyperplane(np.array(_pair(w, "w")), b)
+    X = [_pair(point, "points") for point in points.split(";")] if points.strip() else None
     plot_output.finish(plots.hyperplane(line, X), save, show)
 
 
@@ -152,8 +152,8 @@ def approximation(
     plot_output.begin(save, show)
     numbers = _numbers(widths, int)
     if not numbers:
-        msg = f"--widths must be whole numbers, such as 1,3,10; got {widths!r}"
-        raise InvalidArgumentError(msg)
+        rule = "must be whole numbers, such as 1,3,10"
+        raise InvalidArgumentError(rule, "widths", got=repr(widths))
     axes = plots.approximation(widths=numbers, activation=activation, rng=_generator(seed))
     plot_output.finish(axes, save, show)
 
@@ -176,7 +176,7 @@ def relu(
 
 
 def _generator(seed: int) -> np.random.Generator:
-    return np.random.default_rng(checks.integer(seed, "--seed", "mlp plot", minimum=0))
+    return np.random.default_rng(checks.integer(seed, "seed", "mlp", minimum=0))
 
 
 def _samples(data: str, n: int, seed: int) -> tuple[Array, Array, np.random.Generator]:
@@ -195,8 +195,7 @@ def _pair(text: str, option: str) -> list[float]:
     """Read two numbers: ``3,4``."""
     numbers = _numbers(text, float)
     if len(numbers) != 2:
-        msg = f"{option} must be two numbers, such as 3,4; got {text!r}"
-        raise InvalidArgumentError(msg)
+        raise InvalidArgumentError("must be two numbers, such as 3,4", option, got=repr(text))
     return numbers
 
 

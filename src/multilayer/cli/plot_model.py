@@ -53,6 +53,6 @@ def _read_shape(text: str) -> tuple[int, int]:
     try:
         height, width = map(int, text.lower().split("x"))
     except ValueError:
-        msg = f"--shape must be height and width such as 28x28; got {text!r}"
-        raise InvalidArgumentError(msg) from None
+        rule = "must be height and width such as 28x28"
+        raise InvalidArgumentError(rule, "image_shape", got=repr(text)) from None
     return height, width

@@ -34,16 +34,16 @@ def begin(save: Path | None, show: bool) -> None:
         If matplotlib is not installed.
     """
     if save is None and not show:
-        msg = "mlp plot needs --save FILE, or --show"
-        raise InvalidArgumentError(msg)
+        raise InvalidArgumentError("mlp plot needs --save FILE, or --show")
     if save is not None:
         FORMATS.check(save.suffix.lower().removeprefix("."), "--save")
         options.check_file(save, "save")
     try:
         import matplotlib as mpl
     except ImportError as error:
-        msg = 'mlp plot needs matplotlib: pip install "multilayer[plot]"'
-        raise MissingPackageError(msg) from error
+        raise MissingPackageError(
+            'mlp plot needs matplotlib: pip install "multilayer[plot]"'
+        ) from error
     if not show:
         mpl.use("Agg")
         return
@@ -51,8 +51,8 @@ def begin(save: Path | None, show: bool) -> None:
 
     backend = str(plt.get_backend()).lower()
     if backend in ("agg", "pdf", "svg", "ps", "cairo", "template"):
-        msg = f"--show needs a screen; matplotlib has the backend {backend!r} here"
-        raise InvalidArgumentError(msg)
+        rule = f"needs a screen; matplotlib has the backend {backend!r} here"
+        raise InvalidArgumentError(rule, "show")
 
 
 def finish(axes: Any, save: Path | None, show: bool) -> None:

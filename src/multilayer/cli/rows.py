@@ -72,11 +72,11 @@ class Rows(NamedTuple):
             raise InvalidArgumentError(msg)
         inputs = [name for name in names if name != target and name not in drop]
         if not inputs:
-            msg = (
-                f"{file} must have inputs beside the target; there are none beside {target!r} "
-                "(--sep names what separates columns)"
+            rule = (
+                f"must have inputs beside the target; there are none beside {target!r} (--sep "
+                "names what separates columns)"
             )
-            raise InvalidDataError(msg)
+            raise InvalidDataError(rule, file)
         y, task, notation = _targets(table, target, task)
         table, y = with_target(table, y, target)
         if task == "classification":
@@ -155,8 +155,8 @@ def _targets(table: Table, target: str, asked: str | None) -> tuple[Array, str, 
                 "regression predicts them as numbers"
             )
     elif task == "classification" and has_fractions:
-        msg = f"{entries.where} must hold text or whole numbers to be predicted as classes"
-        raise InvalidDataError(msg)
+        rule = "must hold text or whole numbers to be predicted as classes"
+        raise InvalidDataError(rule, entries.where)
     return y, task, notation
 
 
@@ -219,9 +219,9 @@ def _divided(file: Path, y: Array, task: str, test: float, seed: int) -> tuple[A
     subject = f"{file} cannot be divided to train and to test on"
     train, held_out = split_rows(len(y), test, seed, strata, kept=kept, subject=subject)
     if len(held_out) < 2 or len(train) < LEAST_ROWS:
-        msg = (
-            f"{file} must leave {LEAST_ROWS} rows to train on and 2 to test on; with --test "
-            f"{test:g} it leaves {len(train)} and {len(held_out)}"
+        rule = (
+            f"must leave {LEAST_ROWS} rows to train on and 2 to test on; with --test {test:g} it "
+            f"leaves {len(train)} and {len(held_out)}"
         )
-        raise InvalidDataError(msg)
+        raise InvalidDataError(rule, file)
     return train, held_out

@@ -48,10 +48,10 @@ class Samples(NamedTuple):
     y: Any
     validation: tuple[Any, Any] | None
     guess: str = ""
-    """Which column was taken as the target, where nothing says so: the end of a message."""
+    """Which column was taken as the target, where nothing says so: a note to errors."""
 
     def telling(self) -> AbstractContextManager[None]:
-        """Let errors end with the guess, which may be what they come from."""
+        """Add the guess to errors, which may come from it."""
         return _telling(self.guess)
 
 
@@ -60,7 +60,8 @@ def _telling(guess: str) -> Iterator[None]:
     try:
         yield
     except MultilayerError as error:
-        error.args = (f"{error}{guess}",)
+        if guess:
+            error.add_note(guess)
         raise
 
 
@@ -86,8 +87,8 @@ def read_samples(
         return _images(data, data_dir)
     if not Path(data).exists():
         words = ", ".join(BUNDLED)
-        msg = f"DATA must be a CSV or Parquet file or one of {words}; there is no file {data}"
-        raise InvalidDataError(msg)
+        rule = f"must be a CSV or Parquet file or one of {words}; there is no file {data}"
+        raise InvalidDataError(rule, "DATA")
     table = read(Path(data), separator, encoding)
     return _table(Path(data), table, target, model)
 
@@ -105,8 +106,8 @@ def _images(name: str, data_dir: Path | None) -> Samples:
 def _table(path: Path, table: Table, target: str | None, model: Model) -> Samples:
     """Return a file's columns, and its target, as the model takes them."""
     if table.shape[1] < 2:
-        msg = f"{path} must have inputs and a target; got {table.shape[1]} column"
-        raise InvalidDataError(msg)
+        rule = "must have inputs and a target"
+        raise InvalidDataError(rule, path, got=f"{table.shape[1]} column")
     names = table.columns
     inputs = model.inputs.names
     left, guess = [name for name in names if name not in (inputs or names)], ""
@@ -122,7 +123,7 @@ def _table(path: Path, table: Table, target: str | None, model: Model) -> Sample
         target = left[0]
     else:
         target = names[-1]
-        guess = f"; the last column, {target}, is used as the target; --target names another"
+        guess = f"the last column, {target}, is used as the target; --target names another"
     table = table.without(model.inputs.missing)
     with _telling(guess):
         table, y = with_target(table, truth(table[target], model.targets), target)
@@ -141,11 +142,11 @@ def inputs_of(table: Table, model: Model, path: Path) -> Any:
     names = model.inputs.names or table.columns
     absent = [name for name in model.inputs.needed if name not in table.columns]
     if absent:
-        msg = (
-            f"{path} must have all inputs of the model; missing: {', '.join(absent)}; found: "
+        rule = (
+            f"must have all inputs of the model; missing: {', '.join(absent)}; found: "
             f"{', '.join(table.columns)}"
         )
-        raise InvalidDataError(msg)
+        raise InvalidDataError(rule, path)
     with noting() as said:
         used = table.select([name for name in names if name in table.columns])
         return model.inputs.from_table(used, said)

@@ -149,9 +149,9 @@ def mnist(
     )  # fmt: skip
     with _Job(settings) as job:
         images = load_images("mnist", data_dir=data_dir)
-        with checks.renamed({"n": "n_train"}, "mlp"):
+        with checks.in_terms_of("mlp", {"n": "n_train"}):
             X_train = images.X_train.scaled(MNIST_MEAN, MNIST_STD).take(n_train)
-        with checks.renamed({"n": "n_test"}, "mlp"):
+        with checks.in_terms_of("mlp", {"n": "n_test"}):
             X_test = images.X_test.scaled(MNIST_MEAN, MNIST_STD).take(n_test)
         width = X_train.shape[1]
         job.run(

@@ -115,8 +115,8 @@ def table(
     options.check_file(save, "save")
     solver = options.read_optimizer(optimizer, learning_rate)
     if isinstance(solver, LBFGS) and batch_size is not None:
-        msg = "--batch-size cannot be combined with --optimizer lbfgs, which takes all rows"
-        raise InvalidArgumentError(msg)
+        rule = "cannot be combined with --optimizer lbfgs, which takes all rows"
+        raise InvalidArgumentError(rule, "batch_size")
     if dropout is None:
         dropout = 0.0 if isinstance(solver, LBFGS) else DROPOUT
     layers: dict[str, Any] = {
@@ -127,8 +127,7 @@ def table(
     widths = options.read_widths(hidden)
     Architecture(1, widths, 1, **layers)  # raises for what does not describe a network
     if decimal not in (None, ".", ","):
-        msg = f"--decimal must be . or ,; got {decimal!r}"
-        raise InvalidArgumentError(msg)
+        raise InvalidArgumentError("must be . or ,", "decimal", got=repr(decimal))
     order = {None: None, True: "day first", False: "month first"}[day_first]
     found = read(
         file, separator, encoding, decimal=decimal, date_order=order, missing=missing or ()
@@ -172,10 +171,10 @@ def _kinds(table: Table, **asked: list[str] | None) -> dict[str, str]:
     kinds: dict[str, str] = {}
     for kind, names in asked.items():
         for name in names or ():
-            Names(f"--{kind}", table.columns).check(name)
+            Names(kind, table.columns).check(name)
             if kinds.setdefault(name, kind) != kind:
-                msg = f"--{kind} cannot be {name!r}, which is --{kinds[name]} too"
-                raise InvalidArgumentError(msg)
+                rule = f"cannot be {name!r}, which is --{kinds[name]} too"
+                raise InvalidArgumentError(rule, kind)
     return kinds
 
 
@@ -200,8 +199,7 @@ def _check_seed(seed: int) -> None:
     """Raise for what scikit-learn's generator cannot begin with."""
     checks.integer(seed, "seed", "mlp", minimum=0)
     if seed >= 2**32:
-        msg = f"seed of mlp must be below 2^32; got {seed}"
-        raise InvalidArgumentError(msg)
+        raise InvalidArgumentError("must be below 2^32", "seed", "mlp", got=seed)
 
 
 def _results(estimator: Any, rows: Rows) -> dict[str, Any]:

@@ -73,15 +73,14 @@ class Batches:
     ) -> None:
         batch_size = checks.integer(batch_size, "batch_size", "Batches")
         if weight is not None and len(weight) != n_samples:
-            msg = f"weight of Batches must have {n_samples} entries; got {len(weight)}"
-            raise InvalidDataError(msg)
+            rule = f"must have {n_samples} entries"
+            raise InvalidDataError(rule, "weight", "Batches", got=len(weight))
         self.n_samples = n_samples
         self.weight = None if weight is None else np.asarray(weight, dtype=np.float64)
         self.shuffle = shuffle
         n_rows = n_samples if isinstance(shuffle, bool) else len(shuffle)
         if n_rows == 0:
-            msg = "an epoch of Batches must have samples; got none"
-            raise InvalidDataError(msg)
+            raise InvalidDataError("an epoch of Batches must have samples; got none")
         starts = list(range(0, n_rows, batch_size))
         if len(starts) > 1 and n_rows - starts[-1] < least:
             starts.pop()
@@ -111,9 +110,8 @@ class Batches:
         order = np.fromiter(self.shuffle, dtype=np.intp) if whole is None else whole()
         n_rows = self.bounds[-1][1]
         if len(order) != n_rows or ((order < 0) | (order >= self.n_samples)).any():
-            msg = (
+            raise InvalidDataError(
                 f"the sampler must give {n_rows} row numbers of 0 to {self.n_samples - 1}; got "
                 f"{len(order)}, from {order.min(initial=0)} to {order.max(initial=0)}"
             )
-            raise InvalidDataError(msg)
         return order

@@ -60,12 +60,12 @@ def find_encoding(content: bytes, asked: str | None, path: object) -> str:
         try:
             _check_text(opened(content, name), path)
         except LookupError as error:
-            msg = f"encoding must be one that Python knows, such as utf-8, cp1252; got {name!r}"
-            raise InvalidArgumentError(msg) from error
+            rule = "must be one that Python knows, such as utf-8, cp1252"
+            raise InvalidArgumentError(rule, "encoding", got=repr(name)) from error
         except UnicodeError as error:
             if known:
-                msg = f"{path} must be text in {name}: {_placed(error, content, name)}"
-                raise InvalidDataError(msg) from error
+                rule = f"must be text in {name}: {_placed(error, content, name)}"
+                raise InvalidDataError(rule, path) from error
         else:
             return name
     raise AssertionError  # latin-1 decodes everything
@@ -77,8 +77,9 @@ def _check_text(text: TextIO, path: object) -> None:
     while part := text.read(PART):
         if "\0" in part:
             line += part.count("\n", 0, part.index("\0"))
-            msg = f"{path} must be text; got a NUL character, as in binary files, in line {line:,}"
-            raise InvalidDataError(msg)
+            raise InvalidDataError(
+                "must be text", path, got=f"a NUL character, as in binary files, in line {line:,}"
+            )
         line += part.count("\n")
 
 
@@ -171,14 +172,13 @@ def find_dialect(text: TextIO, separator: str | None, path: object) -> Dialect:
     if not rows:
         is_empty = not any(map(str.strip, lines))
         what = "it is empty" if is_empty else f"its first {len(lines)} lines have no cells"
-        msg = f"{path} must have a header and rows below it; {what}"
-        raise InvalidDataError(msg)
+        raise InvalidDataError(f"must have a header and rows below it; {what}", path)
     header, n_rows_above, remarks = _header(rows)
     names = named(header)
     twice, n = Counter(names).most_common(1)[0]
     if n > 1:
-        msg = f"{path} must have a name of its own for each column; got {twice!r} twice"
-        raise InvalidDataError(msg)
+        rule = "must have a name of its own for each column"
+        raise InvalidDataError(rule, path, got=f"{twice!r} twice")
     n_above = places[n_rows_above - 1] + 1 if n_rows_above else places[0]
     return Dialect(best, names, n_above, tuple(remarks))
 

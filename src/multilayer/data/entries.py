@@ -136,15 +136,15 @@ class Entries:
         InvalidDataError
             If there is something, but no number at all: it is then another column.
         """
-        raise InvalidDataError(self._mismatch("numbers"))
+        raise self._mismatch("numbers")
 
     def dates(self, form: DateFormat, notes: list[Note]) -> Array:
         """Return the entries as seconds since 1970, NaN if missing; otherwise as `numbers`."""
-        raise InvalidDataError(self._mismatch("dates"))
+        raise self._mismatch("dates")
 
     def categories(self) -> tuple[Array, list[str]]:
         """Return each entry's position among the categories, −1 if missing; and the categories."""
-        raise InvalidDataError(self._mismatch("numbers, text, dates or booleans"))
+        raise self._mismatch("numbers, text, dates or booleans")
 
     def objects(self) -> Array:
         """Return the entries as Python objects, None if missing, to show them."""
@@ -164,8 +164,11 @@ class Entries:
             )
         return Note(self.column, self.origin.table, says)
 
-    def _mismatch(self, wanted: str) -> str:
-        return f"{self.where} must hold {wanted}; got {self.what}"
+    def _mismatch(self, wanted: str, got: str = "") -> InvalidDataError:
+        column = f"column {self.column!r}"
+        return InvalidDataError(
+            f"must hold {wanted}", column, self.origin.table, got=got or self.what
+        )
 
 
 class NumberEntries(Entries):
@@ -266,8 +269,7 @@ class NumberEntries(Entries):
         wanted = wanted if notation.scale not in ("", "multiple") else "numbers"
         got = "durations" if self.are_times else "numbers"
         if got != wanted and self.n_present:
-            msg = f"{self.where} must hold {wanted}, as in training; got {got}"
-            raise InvalidDataError(msg)
+            raise self._mismatch(f"{wanted}, as in training", got)
         if notation.unit == "%" and self.n_present:
             says = "has numbers without a percent sign, which are read as percent"
             notes.append(Note(self.column, self.origin.table, says))
@@ -287,7 +289,7 @@ class NumberEntries(Entries):
             others = others[[category(value) not in form.missing for value in numbers[others]]]
         if len(others):
             if np.isnan(seconds).all() and numbers[others].any():  # zeros are missing dates
-                raise InvalidDataError(self._mismatch("dates"))
+                raise self._mismatch("dates")
             notes.append(self._strays(others, category(numbers[others[0]]), "dates"))
         return seconds
 
@@ -414,11 +416,7 @@ class TextEntries(Entries):
             rows = np.flatnonzero(np.isin(self.codes, others))
             first = self.texts[self.codes[rows[0]]]
             if np.isnan(values).all():
-                msg = (
-                    f"{self.where} must hold {wanted}; got {first!r} at "
-                    f"{self.origin.row(int(rows[0]))}"
-                )
-                raise InvalidDataError(msg)
+                raise self._mismatch(wanted, f"{first!r} at {self.origin.row(int(rows[0]))}")
             notes.append(self._strays(rows, first, wanted))
         return np.append(values, np.nan)[self.codes]  # the last for −1
 
@@ -471,11 +469,7 @@ class DateEntries(Entries):
     def dates(self, form: DateFormat, notes: list[Note]) -> Array:
         if self.has_zone != form.has_zone and self.n_present:
             zones = {True: "dates with a time zone", False: "dates without a time zone"}
-            msg = (
-                f"{self.where} must hold {zones[form.has_zone]}, as in training; got "
-                f"{zones[self.has_zone]}"
-            )
-            raise InvalidDataError(msg)
+            raise self._mismatch(f"{zones[form.has_zone]}, as in training", zones[self.has_zone])
         return self.seconds
 
     def categories(self) -> tuple[Array, list[str]]:

@@ -119,8 +119,7 @@ def read_file(
     else:
         table = Table(_columns(content, path, separator, encoding))
     if not len(table):
-        msg = f"{path} has a header but no rows"
-        raise InvalidDataError(msg)
+        raise InvalidDataError("has a header but no rows", path)
     entries = [table[name] for name in table.columns]
     return Table(entries, decimal=decimal, date_order=date_order).without(missing)
 
@@ -129,12 +128,10 @@ def _content(path: Path) -> bytes:
     try:
         return path.read_bytes()
     except FileNotFoundError as error:
-        msg = f"there is no file {path}"
-        raise InvalidDataError(msg) from error
+        raise InvalidDataError(f"there is no file {path}") from error
     except OSError as error:
         what = "is a folder; give a file" if path.is_dir() else f"cannot be read: {error.strerror}"
-        msg = f"{path} {what}"
-        raise InvalidDataError(msg) from error
+        raise InvalidDataError(what, path) from error
 
 
 def _decompressed(content: bytes, path: Path) -> bytes:
@@ -143,8 +140,8 @@ def _decompressed(content: bytes, path: Path) -> bytes:
             try:
                 return decompress(content)
             except (OSError, EOFError, ValueError, lzma.LZMAError, zlib.error) as error:
-                msg = f"{path} is compressed, but damaged or cut short: {error}"
-                raise InvalidDataError(msg) from error
+                rule = f"is compressed, but damaged or cut short: {error}"
+                raise InvalidDataError(rule, path) from error
     return content
 
 
@@ -158,8 +155,7 @@ def _parquet(content: bytes, path: Path) -> Table:
     try:
         found = parquet.read_table(BufferReader(content))
     except (ArrowException, OSError) as error:
-        msg = f"{path} must be a Parquet file: {error}"
-        raise InvalidDataError(msg) from error
+        raise InvalidDataError(f"must be a Parquet file: {error}", path) from error
     return read_table(found, str(path))
 
 
@@ -169,12 +165,11 @@ def _columns(
     """Return the columns of a CSV file, and warn about what is open to doubt."""
     for mark, what in OTHERS.items():
         if content.startswith(mark):
-            msg = f"{path} is {what}: save its table as CSV and give that"
-            raise InvalidDataError(msg)
+            raise InvalidDataError(f"is {what}: save its table as CSV and give that", path)
     encoding = find_encoding(content, asked, path)
     if MARKUP.match(beginning := opened(content, encoding).read(1_000)):
-        msg = f"{path} is not a table but HTML or JSON: {beginning.lstrip()[:20]!r}"
-        raise InvalidDataError(msg)
+        rule = f"is not a table but HTML or JSON: {beginning.lstrip()[:20]!r}"
+        raise InvalidDataError(rule, path)
     remarks = []
     if not (asked or encoding.startswith("utf")):
         remarks.append(
@@ -185,8 +180,8 @@ def _columns(
         remarks = [*dialect.remarks, *remarks]
         columns = _entries(opened(content, encoding), dialect, path, remarks)
     except csv.Error as error:
-        msg = f"{path} must be a CSV file: {error} (a quote that is never closed?)"
-        raise InvalidDataError(msg) from error
+        rule = f"must be a CSV file: {error} (a quote that is never closed?)"
+        raise InvalidDataError(rule, path) from error
     for remark in remarks:
         warn(TableWarning(f"{path}: {remark}", ()))
     return columns
@@ -242,11 +237,11 @@ def _rows(
         elif is_blank(row[len(names) :]):
             yield row[: len(names)]
         else:
-            msg = (
-                f"{path} must have {len(names)} cells in each row, as in its header; row "
-                f"{n_rows:,} below it has {len(row)}"
+            rule = (
+                f"must have {len(names)} cells in each row, as in its header; row {n_rows:,} "
+                f"below it has {len(row)}"
             )
-            raise InvalidDataError(msg)
+            raise InvalidDataError(rule, path)
     if short:
         rows_have = "a row has" if len(short) == 1 else f"{len(short):,} rows have"
         remarks.append(
@@ -281,8 +276,8 @@ def _check_quotes(name: str, texts: Iterable[str], dialect: Dialect, path: Path)
             continue
         n_lines = sum(line.count(dialect.separator) == n_separators for line in text.splitlines())
         if n_lines > MOST_LINES:
-            msg = (
-                f"{path} must not have {n_lines:,} lines in one cell; column {name!r} has: a quote "
+            rule = (
+                f"must not have {n_lines:,} lines in one cell; column {name!r} has: a quote "
                 f"before {text[:20]!r} is never closed, or closed too late"
             )
-            raise InvalidDataError(msg)
+            raise InvalidDataError(rule, path)

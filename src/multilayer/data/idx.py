@@ -96,8 +96,7 @@ def read_idx(
     """
     path = Path(path)
     if not path.is_file():
-        msg = f"no IDX file at {path}"
-        raise FileNotFoundError(msg)
+        raise FileNotFoundError(f"no IDX file at {path}")
     with path.open("rb") as file:
         gzipped = file.read(2) == b"\x1f\x8b"
     if not gzipped:
@@ -147,14 +146,10 @@ def write_idx(path: StrPath, array: object) -> None:
     dtype = values.dtype.newbyteorder(">")
     if dtype not in CODES:
         names = ", ".join(known.name for known in CODES)
-        msg = f"array of write_idx must have dtype {names}; got {values.dtype}"
-        raise InvalidTypeError(msg)
+        raise InvalidTypeError(f"must have dtype {names}", "array", "write_idx", got=values.dtype)
     if not 1 <= values.ndim <= MAX_DIMENSIONS or max(values.shape) >= 2**32:
-        msg = (
-            f"array of write_idx must have 1 to {MAX_DIMENSIONS} dimensions, each below 2³²; got "
-            f"shape {values.shape}"
-        )
-        raise InvalidDataError(msg)
+        rule = f"must have 1 to {MAX_DIMENSIONS} dimensions, each below 2³²"
+        raise InvalidDataError(rule, "array", "write_idx", got=f"shape {values.shape}")
     numbers = np.ascontiguousarray(values, dtype).reshape(-1).view(np.uint8)
     with replacing(path) as file:
         # No time and no name in the gzip header: they would change the bytes.
@@ -200,42 +195,42 @@ class _Header(NamedTuple):
             found = f"it ends at byte {n_bytes}"
         else:
             found = f"it goes on at byte {self.n_bytes_in_all}"
-        msg = (
-            f"{path} must have {self.n_bytes_in_all} bytes, a header of {self.n_bytes} and "
-            f"{sizes} {self.dtype.name}; {found}"
+        rule = (
+            f"must have {self.n_bytes_in_all} bytes, a header of {self.n_bytes} and {sizes} "
+            f"{self.dtype.name}; {found}"
         )
-        raise InvalidDataError(msg)
+        raise InvalidDataError(rule, path)
 
 
 def _read_header(file: io.BufferedIOBase, path: Path) -> _Header:
     start = file.read(4)
     if start[:2] != b"\0\0"[: len(start)]:
         found = start[:2].hex(" ").upper()
-        msg = f"{path} must begin with 00 00 (IDX) or 1F 8B (gzip); got {found} at byte 0"
-        raise InvalidDataError(msg)
+        rule = "must begin with 00 00 (IDX) or 1F 8B (gzip)"
+        raise InvalidDataError(rule, path, got=f"{found} at byte 0")
     if len(start) < 4:
-        msg = f"{path} must have a header of at least 8 bytes; it ends at byte {len(start)}"
-        raise InvalidDataError(msg)
+        rule = f"must have a header of at least 8 bytes; it ends at byte {len(start)}"
+        raise InvalidDataError(rule, path)
     _, _, code, n_dimensions = start
     if code not in DTYPES:
         known = ", ".join(f"{key:02X} ({dtype.name})" for key, dtype in DTYPES.items())
-        msg = f"{path} must have one of the types {known}; got {code:02X} at byte 2"
-        raise InvalidDataError(msg)
+        rule = f"must have one of the types {known}"
+        raise InvalidDataError(rule, path, got=f"{code:02X} at byte 2")
     if not 1 <= n_dimensions <= MAX_DIMENSIONS:
-        msg = f"{path} must have 1 to {MAX_DIMENSIONS} dimensions; got {n_dimensions} at byte 3"
-        raise InvalidDataError(msg)
+        rule = f"must have 1 to {MAX_DIMENSIONS} dimensions"
+        raise InvalidDataError(rule, path, got=f"{n_dimensions} at byte 3")
     sizes = file.read(4 * n_dimensions)
     if len(sizes) < 4 * n_dimensions:
-        msg = (
-            f"{path} must have a header of {4 + 4 * n_dimensions} bytes, for {n_dimensions} "
-            f"dimensions; it ends at byte {4 + len(sizes)}"
+        rule = (
+            f"must have a header of {4 + 4 * n_dimensions} bytes, for {n_dimensions} dimensions; "
+            f"it ends at byte {4 + len(sizes)}"
         )
-        raise InvalidDataError(msg)
+        raise InvalidDataError(rule, path)
     header = _Header(DTYPES[code], tuple(np.frombuffer(sizes, ">u4").tolist()))
     # NumPy counts the bytes of an empty array's other dimensions too.
     if math.prod(size or 1 for size in header.shape) * header.dtype.itemsize > sys.maxsize:
-        msg = f"{path} must have sizes that can be addressed; got {header.shape} at byte 4"
-        raise InvalidDataError(msg)
+        rule = "must have sizes that can be addressed"
+        raise InvalidDataError(rule, path, got=f"{header.shape} at byte 4")
     return header
 
 
@@ -263,8 +258,8 @@ def _unpack(path: Path, target: io.BufferedIOBase) -> None:
                 target.write(chunk)
                 chunk = source.read(CHUNK)
     except (gzip.BadGzipFile, EOFError, zlib.error) as error:
-        msg = f"{path} is a damaged gzip file, after byte {n_bytes} of what it holds: {error}"
-        raise InvalidDataError(msg) from error
+        rule = f"is a damaged gzip file, after byte {n_bytes} of what it holds: {error}"
+        raise InvalidDataError(rule, path) from error
     header.check_length(n_bytes, path)
 
 
@@ -274,8 +269,7 @@ def _check_sha256(file: io.BufferedIOBase, sha256: str | None, path: Path) -> No
     file.seek(0)
     found = hashlib.file_digest(file, "sha256").hexdigest()
     if found != sha256.lower():
-        msg = f"{path} must have SHA-256 {sha256.lower()}, unpacked; got {found}"
-        raise InvalidDataError(msg)
+        raise InvalidDataError(f"must have SHA-256 {sha256.lower()}, unpacked", path, got=found)
 
 
 def _unpacked_name(path: Path, sha256: str | None) -> str:

@@ -103,14 +103,11 @@ class ScaledImages(LazySamples):
 
     def __init__(self, pixels: Array, *, mean: float = 0.0, std: float = 1.0) -> None:
         if pixels.dtype != np.uint8:
-            msg = f"pixels of ScaledImages must have dtype uint8; got {pixels.dtype}"
-            raise InvalidTypeError(msg)
+            rule = "must have dtype uint8"
+            raise InvalidTypeError(rule, "pixels", "ScaledImages", got=pixels.dtype)
         if pixels.ndim != 3:
-            msg = (
-                "pixels of ScaledImages must have shape (n_samples, height, width); got shape "
-                f"{pixels.shape}"
-            )
-            raise InvalidDataError(msg)
+            rule = "must have shape (n_samples, height, width)"
+            raise InvalidDataError(rule, "pixels", "ScaledImages", got=f"shape {pixels.shape}")
         self.pixels = pixels
         self.mean = checks.real(mean, "mean", "ScaledImages")
         self.std = checks.real(std, "std", "ScaledImages", "(0, inf)")
@@ -150,8 +147,8 @@ class ScaledImages(LazySamples):
         if numbers.dtype.kind == "b":
             numbers = np.flatnonzero(numbers)
         if out.shape != (len(numbers), self.shape[1]):
-            msg = f"out of read must have shape {(len(numbers), self.shape[1])}; got {out.shape}"
-            raise InvalidDataError(msg)
+            rule = f"must have shape {(len(numbers), self.shape[1])}"
+            raise InvalidDataError(rule, "out", "read", got=out.shape)
         least, largest = numbers.min(initial=0), numbers.max(initial=0)
         if least < 0 or largest >= len(self):  # compiled loops do not check
             msg = f"rows of read must be 0 to {len(self) - 1}; got {least} to {largest}"
@@ -179,8 +176,8 @@ class ScaledImages(LazySamples):
         """
         n = checks.integer(n, "n", "ScaledImages.take")
         if n > len(self):
-            msg = f"n of ScaledImages.take must be at most {len(self)}, the samples; got {n}"
-            raise InvalidArgumentError(msg)
+            rule = f"must be at most {len(self)}, the samples"
+            raise InvalidArgumentError(rule, "n", "ScaledImages.take", got=n)
         return ScaledImages(self.pixels[:n], mean=self.mean, std=self.std)
 
     def scaled(self, mean: float, std: float) -> "ScaledImages":
@@ -202,8 +199,8 @@ class ScaledImages(LazySamples):
         for start in range(0, len(self), CHUNK):
             counts += np.bincount(self.pixels[start : start + CHUNK].ravel(), minlength=WHITE + 1)
         if not counts.any():
-            msg = f"ScaledImages must have pixels to take the mean of; got shape {self.shape}"
-            raise InvalidDataError(msg)
+            rule = "must have pixels to take the mean of"
+            raise InvalidDataError(rule, "ScaledImages", got=f"shape {self.shape}")
         brightness = np.arange(WHITE + 1) / WHITE
         mean = np.average(brightness, weights=counts)
         variance = np.average((brightness - mean) ** 2, weights=counts)
@@ -221,9 +218,6 @@ class ScaledImages(LazySamples):
             found = (
                 "a tuple" if isinstance(rows, tuple) else f"{wanted.dtype}, shape {wanted.shape}"
             )
-            msg = (
-                "rows of ScaledImages must be a slice, or a flat array of integers or bools; got "
-                f"{found}"
-            )
-            raise InvalidTypeError(msg)
+            rule = "must be a slice, or a flat array of integers or bools"
+            raise InvalidTypeError(rule, "rows", "ScaledImages", got=found)
         return np.asarray(self.pixels[wanted])

@@ -177,8 +177,8 @@ def load_images(
     """
     image_set = IMAGE_SETS[name]
     if data_dir is not None and not Path(data_dir).is_dir():
-        msg = f"data_dir of load_images must be a folder that exists; got {data_dir}"
-        raise InvalidArgumentError(msg)
+        rule = "must be a folder that exists"
+        raise InvalidArgumentError(rule, "data_dir", "load_images", got=data_dir)
     cache = default_cache_dir() if cache_dir is None else Path(cache_dir)
     folders = list(_folders(name, image_set, data_dir, cache))
     files = next((found for found in map(_files_in, folders) if len(found) == len(FILES)), None)
@@ -229,22 +229,19 @@ def _read_part(
     pixels = read_idx(files[images], sha256=image_set.sha256.get(images), cache_dir=cache)
     y = read_idx(files[labels], sha256=image_set.sha256.get(labels), cache_dir=cache)
     if pixels.shape[1:] != (28, 28) or pixels.dtype != np.uint8 or len(pixels) == 0:
-        msg = (
-            f"{files[images]} must hold uint8 images of 28 × 28; got shape {pixels.shape} of "
-            f"{pixels.dtype.name}"
+        raise InvalidDataError(
+            "must hold uint8 images of 28 × 28",
+            files[images],
+            got=f"shape {pixels.shape} of {pixels.dtype.name}",
         )
-        raise InvalidDataError(msg)
     if y.shape != (len(pixels),) or y.dtype != np.uint8:
-        msg = (
-            f"{files[labels]} must hold {len(pixels)} uint8 labels, one for each image of "
-            f"{files[images].name}; got shape {y.shape} of {y.dtype.name}"
-        )
-        raise InvalidDataError(msg)
+        rule = f"must hold {len(pixels)} uint8 labels, one for each image of {files[images].name}"
+        raise InvalidDataError(rule, files[labels], got=f"shape {y.shape} of {y.dtype.name}")
     last = len(image_set.class_names) - 1
     if y.max() > last:
         index = int(np.argmax(y > last))
-        msg = f"{files[labels]} must hold labels 0 to {last}; got {y[index]} at index {index}"
-        raise InvalidDataError(msg)
+        rule = f"must hold labels 0 to {last}"
+        raise InvalidDataError(rule, files[labels], got=f"{y[index]} at index {index}")
     return ScaledImages(pixels), np.array(y, dtype=np.int64)
 
 
@@ -290,14 +287,14 @@ def _fetch_from(url: str, image_set: ImageSet, file: str, target: Path, cache: P
         if expected := image_set.md5.get(file):
             found = hashlib.file_digest(download, "md5").hexdigest()
             if found != expected:
-                msg = f"{target.name} must have MD5 {expected}; got {found}"
-                raise InvalidDataError(msg)
+                raise InvalidDataError(f"must have MD5 {expected}", target.name, got=found)
         temporary = Path(download.name)
         try:
             # What is unpacked here is used later: a file that is renamed is not unpacked again.
             read_idx(temporary, sha256=image_set.sha256.get(file), cache_dir=cache)
         except InvalidDataError as error:
-            raise InvalidDataError(str(error).replace(str(temporary), target.name)) from error
+            error.parameter = target.name  # not of the temporary file
+            raise
 
 
 def _not_found(name: str, folders: list[Path], failures: Mapping[str, str]) -> str:

@@ -73,8 +73,7 @@ class Table:
         self.decimal, self.date_order, self.missing = decimal, date_order, missing
         lengths = {name: len(entries) for name, entries in self._entries.items()}
         if len(set(lengths.values())) > 1:
-            msg = f"{self.name} must have columns of one length; got {lengths}"
-            raise InvalidDataError(msg)
+            raise InvalidDataError("must have columns of one length", self.name, got=lengths)
         self.shape = (next(iter(lengths.values()), 0), len(lengths))
 
     def __len__(self) -> int:
@@ -193,7 +192,7 @@ def read_table(
     columns: dict[str, Entries] = {}
     for column, values in pairs:
         if column in columns:
-            raise InvalidDataError(_twice(name, column))
+            raise _twice(name, column)
         if column not in skip:
             columns[column] = entries_of(values, column, origin)
     return Table(columns.values())
@@ -220,8 +219,9 @@ def are_numbered(names: list[Any]) -> bool:
     return all(type(name) is int for name in names) and names == [*range(len(names))]
 
 
-def _twice(table: str, column: str) -> str:
-    return f"{table} must have a name of its own for each column; got {column!r} twice"
+def _twice(table: str, column: str) -> InvalidDataError:
+    rule = "must have a name of its own for each column"
+    return InvalidDataError(rule, table, got=f"{column!r} twice")
 
 
 def _of_rows(X: Any, name: str, names: Sequence[str] | None) -> list[tuple[str, Any]]:
@@ -229,11 +229,10 @@ def _of_rows(X: Any, name: str, names: Sequence[str] | None) -> list[tuple[str, 
     try:
         rows = X if isinstance(X, np.ndarray) else np.array(X, dtype=object)
     except ValueError as error:
-        msg = f"{name} must be a table: {error}"
-        raise InvalidDataError(msg) from error
+        raise InvalidDataError(f"must be a table: {error}", name) from error
     if rows.ndim != 2:
-        msg = f"{name} must be a table, of shape (n_samples, n_columns); got {rows.shape}"
-        raise InvalidDataError(msg)
+        rule = "must be a table, of shape (n_samples, n_columns)"
+        raise InvalidDataError(rule, name, got=rows.shape)
     return _named([rows[:, i] for i in range(rows.shape[1])], name, names)
 
 
@@ -242,8 +241,8 @@ def _named(columns: list[Any], name: str, names: Sequence[str] | None) -> list[t
     if names is None:
         names = [f"x{i}" for i in range(len(columns))]
     if len(names) != len(columns):
-        msg = f"{name} must have {len(names)} columns ({', '.join(names)}); got {len(columns)}"
-        raise InvalidDataError(msg)
+        rule = f"must have {len(names)} columns ({', '.join(names)})"
+        raise InvalidDataError(rule, name, got=len(columns))
     return list(zip(names, columns, strict=True))
 
 
@@ -261,12 +260,12 @@ def _of_frame(X: Any, name: str, names: Sequence[str] | None) -> list[tuple[str,
     try:
         frame = nw.from_native(X, eager_only=True)
     except TypeError as error:
-        msg = f"{name} must be a data frame in memory, a mapping or rows; got {type(X).__name__}"
-        msg += ": call its collect()" if hasattr(X, "collect") else ""
-        raise InvalidTypeError(msg) from error
+        got = type(X).__name__ + (": call its collect()" if hasattr(X, "collect") else "")
+        rule = "must be a data frame in memory, a mapping or rows"
+        raise InvalidTypeError(rule, name, got=got) from error
     except nw.exceptions.DuplicateError as error:
         found = names_of_frame(X)
-        raise InvalidDataError(_twice(name, max(found, key=found.count))) from error
+        raise _twice(name, max(found, key=found.count)) from error
     columns = [frame[:, i] for i in range(len(frame.columns))]
     return _with_text(list(frame.columns), columns, name, names)
 

@@ -54,17 +54,17 @@ def entries_of(values: Any, column: str, origin: Origin) -> Entries:
     InvalidDataError
         If it is not a vector.
     """
-    where = f"column {column!r} of {origin.table}"
+    name = f"column {column!r}"
     if isinstance(values, np.ndarray):
         if values.ndim != 1:
-            msg = f"{where} must be a vector; got shape {values.shape}"
-            raise InvalidDataError(msg)
+            raise InvalidDataError(
+                "must be a vector", name, origin.table, got=f"shape {values.shape}"
+            )
         return _of_array(values, column, origin)
     if isinstance(values, (list, tuple)):
         return _of_objects(list(values), column, origin)
     if isinstance(values, (str, bytes, Mapping, Set)) or not hasattr(values, "__len__"):
-        msg = f"{where} must be a vector; got {type(values).__name__}"
-        raise InvalidDataError(msg)
+        raise InvalidDataError("must be a vector", name, origin.table, got=type(values).__name__)
     with forks.imports:
         import narwhals as nw  # prediction from NumPy and Python vectors needs NumPy alone
 
@@ -331,8 +331,7 @@ def _name(value: Any) -> str:
         value = value.astimezone(datetime.UTC)
     if isinstance(value, TEXTS) or type(value).__name__ == "Interval":
         return str(value)
-    msg = f"an entry of type {type(value).__name__}"
-    raise TypeError(msg)
+    raise TypeError(f"an entry of type {type(value).__name__}")
 
 
 def _factorized(

@@ -198,16 +198,13 @@ def history_values(history: Any) -> dict[str, Array]:
         If it is no mapping of names to numbers.
     """
     if not isinstance(history, Mapping):
-        msg = (
-            "history of diagnose must be a History, or a mapping of names to a number an epoch; "
-            f"got {type(history).__name__}"
-        )
-        raise InvalidTypeError(msg)
+        rule = "must be a History, or a mapping of names to a number an epoch"
+        raise InvalidTypeError(rule, "history", "diagnose", got=type(history).__name__)
     try:
         return {
             str(name): np.array([np.nan if v is None else float(v) for v in column])
             for name, column in history.items()
         }
     except (TypeError, ValueError) as error:
-        msg = f"history of diagnose must hold a number an epoch; {error}"
-        raise InvalidTypeError(msg) from error
+        rule = f"must hold a number an epoch; {error}"
+        raise InvalidTypeError(rule, "history", "diagnose") from error

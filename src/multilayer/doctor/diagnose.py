@@ -140,9 +140,9 @@ def _case(
         if not isinstance(validation, (tuple, list)) or len(validation) != 2:
             length = f" of length {len(validation)}" if isinstance(validation, Sized) else ""
             came = f"{type(validation).__name__}{length}"
-            msg = f"validation of diagnose must be a tuple (X, y) or None; got {came}"
-            raise InvalidTypeError(msg)
-        with checks.renamed({"X": "validation[0]", "y": "validation[1]"}, "diagnose"):
+            rule = "must be a tuple (X, y) or None"
+            raise InvalidTypeError(rule, "validation", "diagnose", got=came)
+        with checks.in_terms_of("diagnose", {"X": "validation[0]", "y": "validation[1]"}):
             held_out, _ = sample_of(patient, *validation)
     layers, dz = look(patient.net, training, chosen)
     case = Case(
@@ -172,8 +172,8 @@ def _optimizer(settings: Mapping[str, Any], given: Any) -> Optimizer | LBFGS | N
         return rebuild(settings.get("optimizer"), OPTIMIZERS)
     found = resolve_optimizer(given)
     if not found.takes_steps:
-        msg = "optimizer of diagnose must have a learning rate; L-BFGS has none"
-        raise InvalidArgumentError(msg)
+        rule = "must have a learning rate; L-BFGS has none"
+        raise InvalidArgumentError(rule, "optimizer", "diagnose")
     return found
 
 

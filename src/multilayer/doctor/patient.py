@@ -48,15 +48,13 @@ def network_of(given: Any) -> Any:
     net = network_in(found)
     if net is not None:
         return net
-    msg = (
-        "net_or_estimator of diagnose must be an MLP of either engine, an estimator, a Model or a "
-        f"pipeline that ends in one; got {type(found).__name__}"
-    )
+    got = type(found).__name__
     if isinstance(found, (str, Path)):
-        msg += ": read a model's file with multilayer.load first"
+        got += ": read a model's file with multilayer.load first"
     elif isinstance(found, list) or hasattr(found, "shape"):
-        msg += ": the order is diagnose(net_or_estimator, X, y)"
-    raise InvalidTypeError(msg)
+        got += ": the order is diagnose(net_or_estimator, X, y)"
+    rule = "must be an MLP of either engine, an estimator, a Model or a pipeline that ends in one"
+    raise InvalidTypeError(rule, "net_or_estimator", "diagnose", got=got)
 
 
 def subject_of(net: Any) -> str:

@@ -16,6 +16,7 @@ from sklearn.utils.validation import check_is_fitted
 from multilayer import checks, forks
 from multilayer.caller import warn
 from multilayer.data import TableWarning
+from multilayer.errors import ModelFileError
 from multilayer.estimators.fitting import Outcome, Past, train_network
 from multilayer.estimators.html import fitted_html
 from multilayer.estimators.information import described, information_of
@@ -38,6 +39,9 @@ from multilayer.samples import Data
 __all__ = ["BaseMLP"]
 
 Array = npt.NDArray[Any]
+
+STRUCTURE = 1
+"""Of what is pickled: another number wherever attributes are renamed, or hold something else."""
 
 # random_state=None is NumPy's one generator for all, which another thread may be drawing from.
 forks.hold(check_random_state(None)._bit_generator.lock)
@@ -93,7 +97,7 @@ class BaseMLP(TransformerMixin, Parameters, BaseEstimator):  # type: ignore[misc
         is_incremental: bool = False,
     ) -> Self:
         """Train, as `fit` or as `partial_fit`, which may know the targets beforehand."""
-        with self._all_or_nothing(), checks.renamed(NAMES, type(self).__name__):
+        with self._all_or_nothing(), checks.in_terms_of(type(self).__name__, NAMES):
             has_weights = hasattr(self, "coefs_") and hasattr(self, "intercepts_")
             is_anew = not has_weights or not (self.warm_start or is_incremental)
             goes_on = hasattr(self, "_net") and not is_anew
@@ -321,12 +325,16 @@ class BaseMLP(TransformerMixin, Parameters, BaseEstimator):  # type: ignore[misc
     def __getstate__(self) -> dict[str, Any]:
         if hasattr(self, "_net"):
             self._network()  # takes in what was written to the weights
-        state = dict(super().__getstate__())
+        state = super().__getstate__() | {"_structure": STRUCTURE}
         if "_net" in state:  # views would become copies
             del state["coefs_"], state["intercepts_"]
         return state
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        super().__setstate__(state)
+        if state.get("_structure") != STRUCTURE:
+            rule = "was pickled by another release, and can only be fitted again; save() writes "
+            rule += "files that later releases read"
+            raise ModelFileError(rule, type(self).__name__)
+        super().__setstate__({name: value for name, value in state.items() if name != "_structure"})
         if hasattr(self, "_net"):
             self.coefs_, self.intercepts_ = views_of(self._net)

@@ -126,19 +126,17 @@ class MLPClassifier(ClassifierMixin, BaseMLP):  # type: ignore[misc]
         self
         """
         if self.class_weight == "balanced":
-            msg = (
+            raise InvalidArgumentError(
                 "class_weight 'balanced' is not supported for partial_fit, which does not see all "
                 "samples: give a dict, as sklearn.utils.compute_class_weight makes it"
             )
-            raise InvalidArgumentError(msg)
         with self._all_or_nothing():
             kind = type_of_target(y)
             if kind == "multiclass-multioutput" and not hasattr(self, "classes_"):
-                msg = (
+                raise InvalidArgumentError(
                     "partial_fit cannot begin with several targets, of which it does not know all "
                     "classes: begin with fit"
                 )
-                raise InvalidArgumentError(msg)
             targets: Targets | None = None
             known = isinstance(getattr(self, "classes_", None), list)
             if not known and _check_partial_fit_first_call(self, classes):
@@ -207,7 +205,6 @@ class MLPClassifier(ClassifierMixin, BaseMLP):  # type: ignore[misc]
                 f"`y` has classes not in `self.classes_`. `self.classes_` has {before}. 'y' has "
                 f"{classes}."
             )
-            raise InvalidDataError(msg)
 
     def _loss_and_score(self, targets: Targets) -> tuple[Loss, Callable[..., float]]:
         loss = targets.loss(self.label_smoothing)

@@ -118,11 +118,10 @@ class MLPRegressor(RegressorMixin, BaseMLP):  # type: ignore[misc]
         self
         """
         if self.scale_targets:
-            msg = (
+            raise InvalidArgumentError(
                 "scale_targets=True is not supported for partial_fit, which does not see all "
                 "targets: scale them yourself"
             )
-            raise InvalidArgumentError(msg)
         return self._fit(X, y, sample_weight, is_incremental=True)
 
     def predict(self, X: Any) -> Array:
@@ -174,11 +173,10 @@ class MLPRegressor(RegressorMixin, BaseMLP):  # type: ignore[misc]
             ("scale_targets", targets.mean is not None, bool(self.scale_targets)),
         ):
             if before != now:
-                msg = (
-                    f"{name} must be as in the fit before, {before!r}, for a network that is gone "
-                    f"on with; got {now!r}"
+                rule = (
+                    f"must be as in the fit before, {before!r}, for a network that is gone on with"
                 )
-                raise InvalidDataError(msg)
+                raise InvalidDataError(rule, name, got=repr(now))
 
     def _form_of(self, y: Array) -> tuple[int, int, str]:
         """Return the number of targets, that of outputs for each, and the link function."""

@@ -149,25 +149,26 @@ def check_same_network(before: Architecture, now: Architecture) -> None:
         Naming what differs.
     """
     pairs = zip(asdict(before).items(), asdict(now).values(), strict=True)
-    differences = [
-        f"{name} was {was!r}, is {value!r}" for (name, was), value in pairs if was != value
-    ]
+    differences = {
+        name: f"{{{name}}} was {was!r}, is {value!r}"
+        for (name, was), value in pairs
+        if was != value
+    }
     if differences:
-        msg = (
+        raise InvalidArgumentError(
             "warm_start and partial_fit go on with the network that is there: "
-            f"{'; '.join(differences)}"
+            + "; ".join(differences.values()),
+            others=differences,
         )
-        raise InvalidArgumentError(msg)
 
 
 def check_takes_steps(estimator: Any) -> bool:
     """Return True, or raise for a solver that cannot go on by steps."""
     if estimator.solver == "lbfgs" or isinstance(estimator.solver, LBFGS):
-        msg = (
-            "partial_fit is only available for stochastic optimizers. "
-            f"{estimator.solver} is not stochastic."
+        raise AttributeError(
+            f"partial_fit is only available for stochastic optimizers. {estimator.solver} is not "
+            "stochastic."
         )
-        raise AttributeError(msg)
     return True
 
 
@@ -229,11 +230,13 @@ def _schedule(p: Any, optimizer: Any, *, is_incremental: bool) -> str | Schedule
         if not optimizer.takes_steps:
             _refuse(p, ["learning_rate"], "L-BFGS, which takes no steps of a batch")
         if is_incremental:
-            msg = (
-                f"learning_rate of {owner} cannot be a schedule in partial_fit, which does not "
-                f"know how many epochs there will be; got {rate!r}"
+            raise InvalidArgumentError(
+                "cannot be a schedule in partial_fit, which does not know how many epochs there "
+                "will be",
+                "learning_rate",
+                owner,
+                got=repr(rate),
             )
-            raise InvalidArgumentError(msg)
         return rate
     if rate == "constant":
         return None

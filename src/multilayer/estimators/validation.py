@@ -198,7 +198,7 @@ def _validated(
             said += f" in {names[which]}."
         if which == 0 and (found is None or found[2] == "NaN"):
             place += TAKES_TABLES
-        raise ValueError(f"{said}{place}{text[end:]}") from error  # noqa: EM102
+        raise ValueError(f"{said}{place}{text[end:]}") from error
 
 
 def _table_of(estimator: Any, X: Any, columns: Columns | None, name: str = "X") -> Table:
@@ -237,8 +237,9 @@ def _table_of(estimator: Any, X: Any, columns: Columns | None, name: str = "X") 
         estimator.feature_names_in_ = np.array(table.columns, dtype=object)
         estimator.n_features_in_ = table.shape[1]
     if not len(table):
-        msg = f"Found array with 0 sample(s) in {name} while a minimum of 1 is required."
-        raise InvalidDataError(msg)
+        raise InvalidDataError(
+            f"Found array with 0 sample(s) in {name} while a minimum of 1 is required."
+        )
     return table
 
 
@@ -266,8 +267,9 @@ def _has_those(X: Any, columns: Columns) -> bool:
 def _check_targets(X: Any, y: Any, *, estimator: Any, **settings: Any) -> tuple[Any, Any]:
     """Return inputs that a table has made, as they are, and checked targets."""
     if y is None:
-        msg = f"{type(estimator).__name__} requires y to be passed, but the target y is None"
-        raise ValueError(msg)
+        raise ValueError(
+            f"{type(estimator).__name__} requires y to be passed, but the target y is None"
+        )
     y = _check_y(y, **settings, estimator=estimator)
     check_consistent_length(X, y)
     return X, y
@@ -282,11 +284,10 @@ def check_same_columns(columns: Columns | None, before: Any, now: Any) -> None:
         Naming both.
     """
     if before != now:
-        msg = (
+        raise InvalidArgumentError(
             "warm_start and partial_fit go on with the inputs that are there, "
             f"{columns or 'numbers'}; columns was {before!r} and is now {now!r}"
         )
-        raise InvalidArgumentError(msg)
 
 
 def _weights(X: Any, y: Any, sample_weight: Any, class_weight: Any, name: str) -> Any:
@@ -303,8 +304,7 @@ def _weights(X: Any, y: Any, sample_weight: Any, class_weight: Any, name: str) -
     if sample_weight is not None:
         weight = _check_sample_weight(sample_weight, X, ensure_non_negative=True)
         if not weight.any():
-            msg = f"{name} must not be zero for every sample"
-            raise InvalidDataError(msg)
+            raise InvalidDataError("must not be zero for every sample", name)
     if class_weight is None:
         return weight
     if y.ndim == 1:
@@ -312,12 +312,12 @@ def _weights(X: Any, y: Any, sample_weight: Any, class_weight: Any, name: str) -
     by_class = compute_sample_weight(class_weight, y)
     wrong = ~(np.isfinite(by_class) & (by_class >= 0))
     if wrong.any():
-        msg = f"class_weight must hold finite numbers of at least 0; got {by_class[wrong][0]:g}"
-        raise InvalidArgumentError(msg)
+        rule = "must hold finite numbers of at least 0"
+        raise InvalidArgumentError(rule, "class_weight", got=f"{by_class[wrong][0]:g}")
     weight = by_class if weight is None else weight * by_class
     if not weight.any():
-        msg = "class_weight must leave samples of which some count; got zero for every one"
-        raise InvalidArgumentError(msg)
+        rule = "must leave samples of which some count"
+        raise InvalidArgumentError(rule, "class_weight", got="zero for every one")
     return weight
 
 

@@ -53,12 +53,11 @@ def take_weights(net: MLP, coefs: Sequence[Any], intercepts: Sequence[Any]) -> b
         ("coefs_", "intercepts_"), (coefs, intercepts), views_of(net), strict=True
     ):
         if len(arrays) != len(views):
-            msg = f"{name} must hold {len(views)} arrays; got {len(arrays)}"
-            raise InvalidDataError(msg)
+            raise InvalidDataError(f"must hold {len(views)} arrays", name, got=len(arrays))
         for i, (array, view) in enumerate(zip(arrays, views, strict=True)):
             if np.shape(array) != view.shape:
-                msg = f"{name}[{i}] must have shape {view.shape}; got {np.shape(array)}"
-                raise InvalidDataError(msg)
+                rule = f"must have shape {view.shape}"
+                raise InvalidDataError(rule, f"{name}[{i}]", got=np.shape(array))
             if not _is_same(array, view):
                 written.append((view, np.array(array)))  # it may be another layer's own
     for view, array in written:

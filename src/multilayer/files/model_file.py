@@ -142,21 +142,19 @@ def _architecture(values: Any) -> Architecture:
     """Return the architecture, if there are not so many layers that they alone fill the memory."""
     widths = values.get("hidden_features") if isinstance(values, dict) else None
     if isinstance(widths, list) and len(widths) > MAX_LAYERS:
-        msg = f"hidden_features must be at most {MAX_LAYERS:,} widths; got {len(widths):,}"
-        raise InvalidDataError(msg)
+        rule = f"must be at most {MAX_LAYERS:,} widths"
+        raise InvalidDataError(rule, "hidden_features", got=f"{len(widths):,}")
     return Architecture.from_dict(values)
 
 
 def _part(texts: dict[str, str], name: str) -> Any:
     """Return what the JSON of one part says."""
     if name not in texts:
-        msg = f"its header has no {name}"
-        raise InvalidDataError(msg)
+        raise InvalidDataError(f"its header has no {name}")
     try:
         return read_json(texts[name])
     except InvalidArgumentError as error:
-        msg = f"{name}: {error}"
-        raise InvalidDataError(msg) from error
+        raise InvalidDataError(f"{name}: {error}") from error
 
 
 def _to_json(name: str, part: Any) -> str:
@@ -165,8 +163,7 @@ def _to_json(name: str, part: Any) -> str:
         text = json.dumps(part, allow_nan=False)
         read_json(text)
     except (TypeError, ValueError, RecursionError) as error:
-        msg = f"{name} of a model must go into JSON: {error}"
-        raise InvalidArgumentError(msg) from error
+        raise InvalidArgumentError(f"{name} of a model must go into JSON: {error}") from error
     return text
 
 

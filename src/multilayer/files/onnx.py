@@ -103,11 +103,10 @@ def export_onnx(path: str | os.PathLike[str], model: Any, *, sample: object = No
         file.flush()
         difference = _difference(_run(runtime, file.name, fed), model, expected)
         if difference > TOLERANCE:
-            msg = (
+            raise ExportError(
                 f"what was exported differs from the model by {difference:.1e} (allowed: "
                 f"{TOLERANCE:.0e}); no file was written"
             )
-            raise ExportError(msg)
     return difference
 
 

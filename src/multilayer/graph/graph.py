@@ -51,13 +51,13 @@ class Graph:
     def __post_init__(self) -> None:
         known = {node.id for node in self.nodes}
         if len(known) != len(self.nodes):
-            msg = f"nodes of Graph must have different ids; {len(self.nodes)} share {len(known)}"
-            raise InvalidArgumentError(msg)
+            rule = f"must have different ids; {len(self.nodes)} share {len(known)}"
+            raise InvalidArgumentError(rule, "nodes", "Graph")
         for edge in self.edges:
             for end in (edge.source, edge.target):
                 if end not in known:
-                    msg = f"edges of Graph must be between its nodes; got one at {end!r}"
-                    raise InvalidArgumentError(msg)
+                    rule = "must be between its nodes"
+                    raise InvalidArgumentError(rule, "edges", "Graph", got=f"one at {end!r}")
 
     def __repr__(self) -> str:
         return f"Graph({len(self.nodes)} nodes, {len(self.edges)} edges)"
@@ -162,8 +162,8 @@ def graph(
     """
     if isinstance(net_or_tensor, MLP):
         if module is not None:
-            msg = "module of graph names a tensor's parameters; a network names its own"
-            raise InvalidArgumentError(msg)
+            rule = "names a tensor's parameters; a network names its own"
+            raise InvalidArgumentError(rule, "module", "graph")
         return Graph(*walk_network(net_or_tensor))
     # What PyTorch made cannot be here unless PyTorch is loaded: no need to load it to find out.
     if "torch" in sys.modules:
@@ -172,8 +172,8 @@ def graph(
         found = walk_autograd(net_or_tensor, module)
         if found is not None:
             return Graph(*found)
-    msg = (
-        "net_or_tensor of graph must be an MLP of either engine or a tensor (of any other module, "
-        f"its output: graph(module(X), module=module)); got {type(net_or_tensor).__name__}"
+    rule = (
+        "must be an MLP of either engine or a tensor (of any other module, its output: "
+        "graph(module(X), module=module))"
     )
-    raise InvalidTypeError(msg)
+    raise InvalidTypeError(rule, "net_or_tensor", "graph", got=type(net_or_tensor).__name__)

@@ -105,14 +105,12 @@ def _ranks(widths: Mapping[str, float], links: Sequence[Link]) -> tuple[dict[str
         msg = 'the picture of a graph needs networkx: pip install "multilayer[plot]"'
         raise MissingPackageError(msg) from error
     if not widths:
-        msg = "the picture of a graph needs at least one node"
-        raise InvalidArgumentError(msg)
+        raise InvalidArgumentError("the picture of a graph needs at least one node")
     network = networkx.DiGraph()
     network.add_nodes_from(widths)
     network.add_edges_from(link[:2] for link in links)
     if not networkx.is_directed_acyclic_graph(network):
-        msg = "a computation graph must have no cycles; this one has"
-        raise InvalidArgumentError(msg)
+        raise InvalidArgumentError("a computation graph must have no cycles; this one has")
     from_below = list(networkx.topological_generations(network.reverse()))
     ranks = {name: rank for rank, names in enumerate(reversed(from_below)) for name in names}
     return ranks, set(networkx.dag_longest_path(network))

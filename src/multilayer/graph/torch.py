@@ -29,8 +29,8 @@ def walk_autograd(net_or_tensor: object, module: object) -> Parts | None:
     [('0', '1'), ('1', '1.variable')]
     """
     if module is not None and not isinstance(module, nn.Module):
-        msg = f"module of graph must be a torch.nn.Module; got {type(module).__name__}"
-        raise InvalidTypeError(msg)
+        rule = "must be a torch.nn.Module"
+        raise InvalidTypeError(rule, "module", "graph", got=type(module).__name__)
     if isinstance(net_or_tensor, MLP):
         module = module or net_or_tensor
         output = _output_of_zeros(net_or_tensor)
@@ -39,11 +39,10 @@ def walk_autograd(net_or_tensor: object, module: object) -> Parts | None:
     else:
         return None
     if output.grad_fn is None:
-        msg = (
+        raise InvalidArgumentError(
             "a tensor given to graph must have a grad_fn: the result of an operation on tensors "
             "that require a gradient, outside torch.no_grad(); this one has none"
         )
-        raise InvalidArgumentError(msg)
     return _walk(output.grad_fn, {} if module is None else _names(module))
 
 

@@ -107,8 +107,8 @@ def measure_activations(
     """
     owner = "measure_activations"
     if isinstance(names, str) or not isinstance(names, Sequence) or not names:
-        msg = f"names of {owner} must be a sequence of activations; got {names!r}"
-        raise InvalidTypeError(msg)
+        rule = "must be a sequence of activations"
+        raise InvalidTypeError(rule, "names", owner, got=repr(names))
     for name in names:
         ACTIVATIONS.names.check(name, owner)
     depth, width, n_samples, n_networks = (

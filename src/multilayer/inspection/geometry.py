@@ -56,13 +56,12 @@ class Hyperplane:
     def __post_init__(self) -> None:
         w = checks.finite_array(self.w, "w of Hyperplane", np.float64)
         if w.ndim != 1:
-            msg = f"w of Hyperplane must have shape (in_features,); got {w.shape}"
-            raise InvalidDataError(msg)
+            raise InvalidDataError("must have shape (in_features,)", "w", "Hyperplane", got=w.shape)
         object.__setattr__(self, "w", w.copy())
         object.__setattr__(self, "b", checks.real(self.b, "b", "Hyperplane"))
         if not np.any(self.w):
-            msg = "w of Hyperplane must not be zero: without a direction there is no hyperplane"
-            raise InvalidArgumentError(msg)
+            rule = "must not be zero: without a direction there is no hyperplane"
+            raise InvalidArgumentError(rule, "w", "Hyperplane")
 
     @property
     def normal(self) -> Array:
@@ -115,23 +114,27 @@ def decision_hyperplane(net: _Network, classes: tuple[int, int] = (0, 1)) -> Hyp
     """
     architecture = net.architecture
     if architecture.hidden_features:
-        msg = (
-            "decision_hyperplane needs a network without hidden layers; got "
-            f"hidden_features {architecture.hidden_features}"
+        raise InvalidArgumentError(
+            "needs a network without hidden layers",
+            "decision_hyperplane",
+            got=f"hidden_features {architecture.hidden_features}",
         )
-        raise InvalidArgumentError(msg)
     W, b = (None if array is None else np.asarray(array, np.float64) for array in net.weights[0])
     assert W is not None
     if b is None:
         b = np.zeros(len(W))
     if len(W) == 1:
         if classes != (0, 1):
-            msg = f"classes of decision_hyperplane apply to several outputs; got {classes!r} for 1"
-            raise InvalidArgumentError(msg)
+            raise InvalidArgumentError(
+                "apply to several outputs",
+                "classes",
+                "decision_hyperplane",
+                got=f"{classes!r} for 1",
+            )
         return Hyperplane(W[0], float(b[0]))
     pair = tuple(classes) if isinstance(classes, (tuple, list)) else ()
     if len(pair) != 2 or pair[0] == pair[1] or not all(c in range(len(W)) for c in pair):
-        msg = f"classes of decision_hyperplane must be two of 0 to {len(W) - 1}; got {classes!r}"
-        raise InvalidArgumentError(msg)
+        rule = f"must be two of 0 to {len(W) - 1}"
+        raise InvalidArgumentError(rule, "classes", "decision_hyperplane", got=repr(classes))
     i, j = pair
     return Hyperplane(W[j] - W[i], float(b[j] - b[i]))

@@ -141,15 +141,15 @@ def lr_finder(
     """
     owner = "lr_finder"
     if isinstance(net, type) or not callable(getattr(net, "trainer", None)):
-        msg = f"net of lr_finder must be a network, such as multilayer.numpy.MLP; got {net!r}"
-        if hasattr(type(net), "to_model"):
-            msg += ": give its network_, and y as the loss takes it"
-        raise InvalidTypeError(msg)
+        rule = "must be a network, such as multilayer.numpy.MLP"
+        is_fitted = hasattr(type(net), "to_model")
+        hint = ": give its network_, and y as the loss takes it" if is_fitted else ""
+        raise InvalidTypeError(rule, "net", owner, got=f"{net!r}{hint}")
     smallest = checks.real(smallest, "smallest", owner, "(0, inf)")
     largest = checks.real(largest, "largest", owner, "(0, inf)")
     if largest <= smallest:
-        msg = f"largest of lr_finder must be above smallest, {smallest:g}; got {largest:g}"
-        raise InvalidArgumentError(msg)
+        rule = f"must be above smallest, {smallest:g}"
+        raise InvalidArgumentError(rule, "largest", owner, got=f"{largest:g}")
     n_steps = checks.integer(n_steps, "n_steps", owner, minimum=2)
     batch_size = checks.integer(batch_size, "batch_size", owner)
     rng = checks.random_generator(rng, owner)

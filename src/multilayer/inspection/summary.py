@@ -244,9 +244,8 @@ def _n_samples(given: object, in_features: int) -> int:
     else:
         shape = tuple(getattr(given, "shape", None) or checks.array(given, "input").shape)
     if len(shape) < 2 or min(shape) < 1 or math.prod(shape[1:]) != in_features:
-        msg = (
-            f"input of summary must have shape (n_samples, {in_features}), or further axes that "
-            f"are flattened to it; got shape {tuple(shape)}"
+        rule = (
+            f"must have shape (n_samples, {in_features}), or further axes that are flattened to it"
         )
-        raise InvalidDataError(msg)
+        raise InvalidDataError(rule, "input", "summary", got=f"shape {tuple(shape)}")
     return int(shape[0])

@@ -44,11 +44,10 @@ def classes_to_dict(classes: Array) -> dict[str, Any]:
     if kind == "object" and not all(isinstance(value, str) for value in values):
         kind = "object, not all of which are strings"
     if kind not in (*NUMBERS, *TEXTS):
-        msg = f"classes must be booleans, integers, floats or strings; got dtype {kind}"
-        raise InvalidDataError(msg)
+        rule = "must be booleans, integers, floats or strings"
+        raise InvalidDataError(rule, "classes", got=f"dtype {kind}")
     if classes.dtype.kind == "f" and not np.isfinite(classes).all():
-        msg = f"classes must be finite; got {classes}"
-        raise InvalidDataError(msg)
+        raise InvalidDataError("must be finite", "classes", got=classes)
     _check_width(kind, values)
     return {"dtype": kind, "values": [str(v) for v in values] if kind == "object" else values}
 
@@ -64,12 +63,11 @@ def classes_from_dict(found: object) -> Array:
         If `found` is something else.
     """
     if not isinstance(found, dict) or set(found) != {"dtype", "values"}:
-        msg = "classes must be an object with dtype and values"
-        raise InvalidDataError(msg)
+        raise InvalidDataError("must be an object with dtype and values", "classes")
     kind, values = found["dtype"], found["values"]
     if kind not in (*NUMBERS, *TEXTS):
-        msg = f"classes must have a dtype of {', '.join((*NUMBERS, *TEXTS))}; got {kind!r}"
-        raise InvalidDataError(msg)
+        rule = f"must have a dtype of {', '.join((*NUMBERS, *TEXTS))}"
+        raise InvalidDataError(rule, "classes", got=repr(kind))
     wanted = {"b": bool, "i": int, "u": int, "f": float}.get(np.dtype(kind).kind, str)
     if not isinstance(values, list) or any(type(value) is not wanted for value in values):
         msg = f"classes of dtype {kind} must be a list of {wanted.__name__}"
@@ -79,11 +77,9 @@ def classes_from_dict(found: object) -> Array:
         with np.errstate(over="ignore"):  # what becomes infinite is refused below
             classes = np.array(values, dtype=kind)
     except OverflowError as error:
-        msg = f"classes must fit into {kind}: {error}"
-        raise InvalidDataError(msg) from error
+        raise InvalidDataError(f"must fit into {kind}: {error}", "classes") from error
     if wanted is float and not np.isfinite(classes).all():
-        msg = f"classes must be finite in {kind}"
-        raise InvalidDataError(msg)
+        raise InvalidDataError(f"must be finite in {kind}", "classes")
     return classes
 
 

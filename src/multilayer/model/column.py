@@ -188,7 +188,6 @@ def parts_of(found: Any, owner: str, types: Mapping[str, type]) -> dict[str, Any
             raise InvalidDataError(msg)
         if kind is tuple:
             if not all(type(each) is str for each in parts[name]):
-                msg = f"{name} of {owner} must be strings"
-                raise InvalidDataError(msg)
+                raise InvalidDataError("must be strings", name, owner)
             parts[name] = tuple(parts[name])
     return parts

@@ -76,12 +76,12 @@ class Columns(Inputs):
         self.columns, self.missing = tuple(columns), tuple(missing)
         for column in self.columns:
             if not isinstance(column, Column):
-                msg = f"columns must be of a kind of Column; got {type(column).__name__}"
-                raise InvalidTypeError(msg)
+                rule = "must be of a kind of Column"
+                raise InvalidTypeError(rule, "columns", got=type(column).__name__)
         self.names = tuple(column.name for column in self.columns)
         if not self.names or len(set(self.names)) < len(self.names):
-            msg = f"columns must be at least one, with a name each; got {self.names}"
-            raise InvalidDataError(msg)
+            rule = "must be at least one, with a name each"
+            raise InvalidDataError(rule, "columns", got=self.names)
         self.input_names = tuple(name for column in columns for name in column.input_names)
         self.needed = tuple(column.name for column in columns if column.input_names)
         self.in_features = len(self.input_names)
@@ -246,8 +246,7 @@ def _asked(
 ) -> dict[str, tuple[type[Column] | None, Mapping[str, str]]]:
     """Return the kind that each column is said to be, if any, and what its option says."""
     if not isinstance(kinds, Mapping):
-        msg = f"kinds of Columns.of must be a mapping; got {type(kinds).__name__}"
-        raise InvalidTypeError(msg)
+        raise InvalidTypeError("must be a mapping", "kinds", "Columns.of", got=type(kinds).__name__)
     asked: dict[str, tuple[type[Column] | None, Mapping[str, str]]] = dict.fromkeys(
         table.columns, (None, NOTHING)
     )
@@ -281,8 +280,7 @@ def _found(entries: Entries, asked: type[Column] | None, said: Mapping[str, str]
                 return found._replace(notes=notes)
     except NothingToLearn as why:
         return Found(Ignored(entries.column, str(why)), is_open=why.is_open)
-    msg = f"{entries.where} must be of a kind among {', '.join(COLUMNS)}"
-    raise InvalidDataError(msg)
+    raise InvalidDataError(f"must be of a kind among {', '.join(COLUMNS)}", entries.where)
 
 
 def _check_entries(entries: Entries) -> None:

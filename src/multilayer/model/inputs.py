@@ -128,8 +128,9 @@ class Numbers(Inputs):
         self.scale = None if scale is None else self._one_each(scale, "scale")
         if self.scale is not None and (self.scale <= 0).any():
             index = int(np.argmax(self.scale <= 0))
-            msg = f"scale of Numbers must be above 0; got {self.scale[index]:g} at index {index}"
-            raise InvalidDataError(msg)
+            raise InvalidDataError(
+                "must be above 0", "scale", "Numbers", got=f"{self.scale[index]:g} at index {index}"
+            )
         self.names = self.input_names = None if names is None else tuple(names)
         if self.names is not None and (
             len(self.names) != in_features
@@ -191,11 +192,8 @@ class Numbers(Inputs):
     def _one_each(self, values: object, name: str) -> Array:
         array = checks.finite_array(values, name, np.float64)
         if array.shape != (self.in_features,):
-            msg = (
-                f"{name} of Numbers must have shape ({self.in_features},), one an input; got "
-                f"{array.shape}"
-            )
-            raise InvalidDataError(msg)
+            rule = f"must have shape ({self.in_features},), one an input"
+            raise InvalidDataError(rule, name, "Numbers", got=array.shape)
         return array
 
     def _check_names(self, X: object) -> None:
@@ -211,8 +209,8 @@ def refuse_columns(name: str, wanted: tuple[str, ...], found: tuple[str, ...], h
     """Raise, naming what is missing and what is beyond."""
     missing = [column for column in wanted if column not in found]
     extra = [column for column in found if column not in wanted]
-    msg = (
-        f"{name} must have the columns {', '.join(wanted)}{how}; missing: "
+    rule = (
+        f"must have the columns {', '.join(wanted)}{how}; missing: "
         f"{', '.join(missing) or 'none'}; beyond them: {', '.join(extra) or 'none'}"
     )
-    raise InvalidDataError(msg)
+    raise InvalidDataError(rule, name)

@@ -67,12 +67,11 @@ class Model:
             if not isinstance(getattr(self, name), kind):
                 allowed = kind[0] if isinstance(kind, tuple) else kind
                 found = type(getattr(self, name)).__name__
-                msg = f"{name} of Model must be a {allowed.__name__}; got {found}"
-                raise InvalidTypeError(msg)
+                raise InvalidTypeError(f"must be a {allowed.__name__}", name, "Model", got=found)
         width = self.net.architecture.in_features
         if self.inputs.in_features != width:
-            msg = f"inputs of Model must be the network's {width}; got {self.inputs.in_features}"
-            raise InvalidDataError(msg)
+            rule = f"must be the network's {width}"
+            raise InvalidDataError(rule, "inputs", "Model", got=self.inputs.in_features)
         if self.targets is not None:
             self._check_outputs(self.targets)
 
@@ -121,8 +120,8 @@ class Model:
             targets.out_features,
             targets.output,
         ):
-            msg = (
-                f"targets of Model need {targets.out_features} outputs with {targets.output!r}; "
-                f"the network has {architecture.out_features} with {architecture.output!r}"
+            rule = (
+                f"need {targets.out_features} outputs with {targets.output!r}; the network has "
+                f"{architecture.out_features} with {architecture.output!r}"
             )
-            raise InvalidDataError(msg)
+            raise InvalidDataError(rule, "targets", "Model")

@@ -32,8 +32,8 @@ class Dropout(Layer):
         if not training:
             return x, None
         if rng is None:
-            msg = "rng of Dropout must be a numpy.random.Generator while training; got None"
-            raise InvalidArgumentError(msg)
+            rule = "must be a numpy.random.Generator while training"
+            raise InvalidArgumentError(rule, "rng", "Dropout", got="None")
         scaled_mask = (rng.random(x.shape, dtype=np.float32) >= self.rate) / x.dtype.type(
             1 - self.rate
         )

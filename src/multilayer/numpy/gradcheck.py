@@ -136,8 +136,8 @@ def check_gradients(
     True
     """
     if not isinstance(net, MLP):
-        msg = f"net of check_gradients must be a multilayer.numpy.MLP; got {net!r}"
-        raise InvalidTypeError(msg)
+        rule = "must be a multilayer.numpy.MLP"
+        raise InvalidTypeError(rule, "net", "check_gradients", got=repr(net))
     tolerance = checks.real(tolerance, "tolerance", "check_gradients", "(0, inf)")
     seed = checks.integer(seed, "seed", "check_gradients", minimum=0)
     if max_entries is not None:

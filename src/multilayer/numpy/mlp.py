@@ -75,8 +75,8 @@ class MLP:
         rng: np.random.Generator | None = None,
     ) -> None:
         if not isinstance(architecture, Architecture):
-            msg = f"architecture of MLP must be an Architecture; got {architecture!r}"
-            raise InvalidTypeError(msg)
+            rule = "must be an Architecture"
+            raise InvalidTypeError(rule, "architecture", "MLP", got=repr(architecture))
         self.architecture = architecture
         self.dtype = _dtype(dtype)
         draw = resolve(initializer, INITIALIZERS, Initializer)
@@ -190,8 +190,8 @@ class MLP:
         An optimizer's `update` takes such a vector.
         """
         if len(pairs) != (n := len(self.weights)):
-            msg = f"pairs of flatten must be {n}, as in weights; got {len(pairs)}"
-            raise InvalidDataError(msg)
+            rule = f"must be {n}, as in weights"
+            raise InvalidDataError(rule, "pairs", "flatten", got=len(pairs))
         return np.concatenate(
             [array.ravel() for pair in pairs for array in pair if array is not None]
         )
@@ -275,11 +275,8 @@ class MLP:
             If an argument cannot be used. The network is never changed.
         """
         if training and rng is None and any(h.dropout for h in self.architecture.hidden_layers):
-            msg = (
-                "rng of loss_and_gradients must be a numpy.random.Generator for a network with "
-                "dropout, or training False; got None"
-            )
-            raise InvalidArgumentError(msg)
+            rule = "must be a numpy.random.Generator for a network with dropout, or training False"
+            raise InvalidArgumentError(rule, "rng", "loss_and_gradients", got="None")
         if rng is not None:
             rng = checks.random_generator(rng, "loss_and_gradients")
         chosen = resolve(loss, LOSSES, Loss)
@@ -340,6 +337,6 @@ def _dtype(dtype: object) -> np.dtype[Any]:
     except TypeError:
         found = None
     if found is None or found not in [np.dtype(name) for name in DTYPES]:
-        msg = f"dtype of MLP must be one of {', '.join(DTYPES)}; got {dtype!r}"
-        raise InvalidArgumentError(msg)
+        rule = f"must be one of {', '.join(DTYPES)}"
+        raise InvalidArgumentError(rule, "dtype", "MLP", got=repr(dtype))
     return found

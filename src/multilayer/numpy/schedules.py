@@ -191,8 +191,7 @@ class WarmUp(Schedule):
     def __post_init__(self) -> None:
         super().__post_init__()
         if not isinstance(self.then, Schedule):
-            msg = f"then of WarmUp must be a Schedule; got {self.then!r}"
-            raise InvalidTypeError(msg)
+            raise InvalidTypeError("must be a Schedule", "then", "WarmUp", got=repr(self.then))
 
     def factor(self, t: float, n_epochs: int, state: Plateau) -> float:
         if t < self.epochs:

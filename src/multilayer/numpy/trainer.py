@@ -247,5 +247,5 @@ def check_deterministic(architecture: Architecture, clip: Clip) -> None:
     }
     for name, given in refused.items():
         if given:
-            msg = f"{name} cannot be combined with L-BFGS, whose line search it would mislead"
-            raise InvalidArgumentError(msg)
+            rule = "cannot be combined with L-BFGS, whose line search it would mislead"
+            raise InvalidArgumentError(rule, name)

@@ -25,20 +25,18 @@ def check_pairs(
     """
     given = list(weights) if isinstance(weights, (list, tuple)) else None
     if given is None or len(given) != len(own):
-        msg = f"weights must be a list of {len(own)} pairs (W, b); got {_described(weights)}"
-        raise InvalidDataError(msg)
+        rule = f"must be a list of {len(own)} pairs (W, b)"
+        raise InvalidDataError(rule, "weights", got=_described(weights))
     checked: list[tuple[Array, Array]] = []
     for i, (pair, new) in enumerate(zip(own, given, strict=True)):
         if not isinstance(new, (list, tuple)) or len(new) != 2:
-            msg = f"weights[{i}] must be a pair (W, b); got {_described(new)}"
-            raise InvalidDataError(msg)
+            raise InvalidDataError("must be a pair (W, b)", f"weights[{i}]", got=_described(new))
         for j, (array, value) in enumerate(zip(pair, new, strict=True)):
             name = f"weights[{i}][{j}]"
             if array is not None:
                 checked.append((array, _fitting(value, name, array, dtype)))
             elif value is not None:
-                msg = f"{name} must be None, the layer has no bias"
-                raise InvalidDataError(msg)
+                raise InvalidDataError("must be None, the layer has no bias", name)
     return checked
 
 
@@ -53,18 +51,18 @@ def check_state(
         If `state` has other names than `own`, wrong shapes, or a negative variance.
     """
     if not isinstance(state, dict):
-        msg = f"state must be a dict; got {type(state).__name__}"
-        raise InvalidTypeError(msg)
+        raise InvalidTypeError("must be a dict", "state", got=type(state).__name__)
     if set(state) != set(own):
-        msg = f"state must have the entries {sorted(own)}; got {sorted(map(str, state))}"
-        raise InvalidDataError(msg)
+        rule = f"must have the entries {sorted(own)}"
+        raise InvalidDataError(rule, "state", got=sorted(map(str, state)))
     checked = []
     for name, array in own.items():
         source = _fitting(state[name], f"state[{name!r}]", array, dtype)
         if name.endswith("variance") and (source < 0).any():
             index = int(np.argmax(source < 0))
-            msg = f"state[{name!r}] must not be negative; got {source[index]} at index {index}"
-            raise InvalidDataError(msg)
+            raise InvalidDataError(
+                "must not be negative", f"state[{name!r}]", got=f"{source[index]} at index {index}"
+            )
         checked.append((array, source))
     return checked
 
@@ -73,8 +71,7 @@ def _fitting(value: object, name: str, array: Array, dtype: npt.DTypeLike) -> Ar
     """Return a value as finite numbers of an array's shape."""
     source = checks.finite_array(value, name, dtype)
     if source.shape != array.shape:
-        msg = f"{name} must have shape {array.shape}; got {source.shape}"
-        raise InvalidDataError(msg)
+        raise InvalidDataError(f"must have shape {array.shape}", name, got=source.shape)
     return source
 
 

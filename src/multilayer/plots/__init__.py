@@ -67,8 +67,7 @@ _LATE = {
 
 def __getattr__(name: str) -> Any:
     if name not in _LATE:
-        msg = f"module 'multilayer.plots' has no attribute {name!r}"
-        raise AttributeError(msg)
+        raise AttributeError(f"module 'multilayer.plots' has no attribute {name!r}")
     return getattr(import_module(f"multilayer.plots.{_LATE[name]}"), name)
 
 

@@ -124,17 +124,12 @@ def _chosen(names: str | Sequence[str] | None, owner: str) -> dict[str, Elementw
         return curves
     asked = [names] if isinstance(names, str) else names
     if not isinstance(asked, Sequence):
-        msg = f"names of {owner} must be names of activations; got {names!r}"
-        raise InvalidTypeError(msg)
+        raise InvalidTypeError("must be names of activations", "names", owner, got=repr(names))
     if not asked:
-        msg = f"names of {owner} must be one name at least; got {names!r}"
-        raise InvalidArgumentError(msg)
+        raise InvalidArgumentError("must be one name at least", "names", owner, got=repr(names))
     for name in asked:
         ACTIVATIONS.names.check(name, owner)
         if name not in curves:
-            msg = (
-                f"names of {owner} must be activations of single numbers: {', '.join(curves)}; "
-                f"{name!r} is one of a whole row"
-            )
-            raise InvalidArgumentError(msg)
+            rule = f"must be activations of single numbers: {', '.join(curves)}"
+            raise InvalidArgumentError(f"{rule}; {name!r} is one of a whole row", "names", owner)
     return {name: curves[name] for name in asked}

@@ -132,21 +132,19 @@ def _samples(X: object, y: object, rng: np.random.Generator, owner: str) -> tupl
         return toy.curve(N_SAMPLES, NOISE, rng)
     if X is None or y is None:
         given, other = ("y", "X") if X is None else ("X", "y")
-        msg = f"{given} of {owner} must be given with {other}; {other} is None"
-        raise InvalidArgumentError(msg)
+        raise InvalidArgumentError(f"must be given with {other}; {other} is None", given, owner)
     x = checks.sample_matrix(X, 1, np.float64)
     values = checks.finite_array(y, f"y of {owner}", np.float64)
     if values.shape not in ((len(x),), (len(x), 1)):
-        msg = f"y of {owner} must have shape ({len(x)},), one value a sample; got {values.shape}"
-        raise InvalidDataError(msg)
+        rule = f"must have shape ({len(x)},), one value a sample"
+        raise InvalidDataError(rule, "y", owner, got=values.shape)
     if x.min() == x.max():
-        msg = f"X of {owner} must have samples that differ; all {len(x)} are {x[0, 0]}"
-        raise InvalidDataError(msg)
+        rule = f"must have samples that differ; all {len(x)} are {x[0, 0]}"
+        raise InvalidDataError(rule, "X", owner)
     return x, values.ravel()
 
 
 def _widths(widths: Sequence[int], owner: str) -> list[int]:
     if isinstance(widths, str) or not isinstance(widths, Sequence) or not widths:
-        msg = f"widths of {owner} must be a sequence of integers; got {widths!r}"
-        raise InvalidTypeError(msg)
+        raise InvalidTypeError("must be a sequence of integers", "widths", owner, got=repr(widths))
     return [checks.integer(n, f"widths[{i}]", owner) for i, n in enumerate(widths)]

@@ -130,8 +130,8 @@ def decision_boundaries(
     """
     owner = "decision_boundaries"
     if not isinstance(models, Mapping) or not models:
-        msg = f"models of {owner} must be a mapping of names to models; got {models!r}"
-        raise InvalidTypeError(msg)
+        rule = "must be a mapping of names to models"
+        raise InvalidTypeError(rule, "models", owner, got=repr(models))
     draw = _drawing(X, y, resolution, owner)
     found = many_axes(axes, len(models), owner, panel=(3.1, 3.5), sharex=True, sharey=True)
     last = len(found) - 1
@@ -157,8 +157,8 @@ def _drawing(
         # Both at once: a function of samples tells its classes by those that come up.
         classes, p = class_probabilities(model, np.vstack([x, plane.points]), owner)
         if len(classes) < 2:
-            msg = f"model of {owner} must tell two classes apart at least; got one, {classes[0]}"
-            raise InvalidArgumentError(msg)
+            rule = "must tell two classes apart at least"
+            raise InvalidArgumentError(rule, "model", owner, got=f"one, {classes[0]}")
         places = class_places(y, classes, len(x), owner)
         label = f"probability of class {classes[-1]}" if has_bar else None
         draw_regions(ax, plane, p[len(x) :], bar_label=label)

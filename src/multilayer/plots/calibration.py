@@ -92,14 +92,13 @@ class ReliabilityDisplay(CalibrationDisplay):  # type: ignore[misc]
         truth = checks.finite_array(y_true, f"y_true of {owner}", np.float64)
         p = checks.finite_array(y_prob, f"y_prob of {owner}", np.float64)
         if truth.ndim != 1 or truth.shape != p.shape or not truth.size:
-            msg = (
+            raise InvalidDataError(
                 f"y_true and y_prob of {owner} must be vectors of one length; got shapes "
                 f"{truth.shape} and {p.shape}"
             )
-            raise InvalidDataError(msg)
         if not np.isin(truth, (0, 1)).all() or p.min() < -1e-6 or p.max() > 1 + 1e-6:
-            msg = f"y_true of {owner} must be 0 and 1, and y_prob probabilities of [0, 1]"
-            raise InvalidArgumentError(msg)
+            rule = "must be 0 and 1, and y_prob probabilities of [0, 1]"
+            raise InvalidArgumentError(rule, "y_true", owner)
         p = p.clip(0, 1)
         edges = np.linspace(0, 1, n_bins + 1)
         bins = np.searchsorted(edges[1:-1], p)

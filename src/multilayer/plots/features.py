@@ -99,8 +99,7 @@ def learned_features(model: Any, X: object, y: object, *, axes: Any = None) -> n
     found = model_of(model, owner)
     net, n_hidden = found.net, len(found.net.architecture.hidden_features)
     if not n_hidden:
-        msg = f"model of {owner} must have hidden layers; got {net!r}"
-        raise InvalidArgumentError(msg)
+        raise InvalidArgumentError("must have hidden layers", "model", owner, got=repr(net))
     raw = samples_of(X, owner)
     classes, p = class_probabilities(model, raw, owner)
     places = class_places(y, classes, len(p), owner)
@@ -201,8 +200,8 @@ def hidden_units(model: Any, X: object, *, n_units: int = 8, axes: Any = None) -
     widths = [min(n, n_units) for n in net.architecture.hidden_features]
     n_columns = inputs.in_features if inputs.names is None else len(inputs.names)
     if n_columns != 2 or not widths:
-        msg = f"model of {owner} must have two inputs and hidden layers; got {net!r}"
-        raise InvalidDataError(msg)
+        rule = "must have two inputs and hidden layers"
+        raise InvalidDataError(rule, "model", owner, got=repr(net))
     low, high = margins(checks.sample_matrix(X, 2, np.float64))
     xx, yy, points = plane_grid(low, high, UNITS_RESOLUTION)
     found = _grid_of_units(axes, widths, owner)

@@ -101,8 +101,8 @@ def fixed_features(
     owner = "fixed_features"
     rng = checks.random_generator(rng, owner)
     if not hidden_features:
-        msg = f"hidden_features of {owner} must have one width at least; got {hidden_features!r}"
-        raise InvalidArgumentError(msg)
+        rule = "must have one width at least"
+        raise InvalidArgumentError(rule, "hidden_features", owner, got=repr(hidden_features))
     widths = tuple(hidden_features)
     l2 = checks.real(l2, "l2", owner, "[0, inf)")
     if data is None:
@@ -158,16 +158,16 @@ def _draw(ax: Any, kind: str, model: _Composed, X: Array, y: Array, *, has_legen
 
 def _mapping(value: Any, parameter: str, owner: str) -> Mapping[str, Any]:
     if not isinstance(value, Mapping) or not value:
-        msg = f"{parameter} of {owner} must be a mapping with one name at least; got {value!r}"
-        raise InvalidTypeError(msg)
+        rule = "must be a mapping with one name at least"
+        raise InvalidTypeError(rule, parameter, owner, got=repr(value))
     return value
 
 
 def _checked(pair: Any, name: str, owner: str) -> tuple[Array, Array]:
     """Return samples of two inputs, and their classes."""
     if not isinstance(pair, tuple) or len(pair) != 2:
-        msg = f"data of {owner} must be pairs (X, y); got {type(pair).__name__} for {name!r}"
-        raise InvalidTypeError(msg)
+        rule = "must be pairs (X, y)"
+        raise InvalidTypeError(rule, "data", owner, got=f"{type(pair).__name__} for {name!r}")
     X, y = pair
     x = checks.sample_matrix(X, 2, np.float64)
     return x, class_places(y, np.arange(2), len(x), f"{owner} ({name})")

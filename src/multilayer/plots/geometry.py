@@ -80,8 +80,7 @@ def hyperplane(
         msg = f"hyperplane draws models of two inputs; this one has {plane.w.size}"
         raise InvalidDataError(msg)
     if X is None and y is not None:
-        msg = "y of hyperplane are the classes of X; X is None"
-        raise InvalidArgumentError(msg)
+        raise InvalidArgumentError("are the classes of X; X is None", "y", "hyperplane")
     points = np.empty((0, 2)) if X is None else checks.sample_matrix(X, 2, np.float64)
     found = one_axes(ax, owner, size=(5.4, 5.0))
     foot = plane.distance_from_origin * plane.normal
@@ -108,8 +107,8 @@ def _plane(model: Any, classes: tuple[int, int], owner: str) -> Hyperplane:
     """Return the model's hyperplane in the space of its raw inputs."""
     if isinstance(model, Hyperplane):
         if classes != (0, 1):
-            msg = f"classes of {owner} apply to several outputs; got {classes!r} for a Hyperplane"
-            raise InvalidArgumentError(msg)
+            rule = "apply to several outputs"
+            raise InvalidArgumentError(rule, "classes", owner, got=f"{classes!r} for a Hyperplane")
         return model
     found = model_of(model, owner)
     inner = decision_hyperplane(found.net, classes)

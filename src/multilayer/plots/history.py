@@ -55,8 +55,8 @@ def history(source: Any, *, ax: "Axes | None" = None) -> "Axes":
     """
     found = _history_of(source)
     if not found.get("train_loss"):
-        msg = "history needs at least one epoch; there is none in this history"
-        raise InvalidArgumentError(msg)
+        rule = "needs at least one epoch; there is none in this history"
+        raise InvalidArgumentError(rule, "history")
     ax = one_axes(ax, "history", (6.0, 4.0))
     from matplotlib.ticker import MaxNLocator
 
@@ -98,15 +98,12 @@ def _history_of(source: Any) -> History:
     if isinstance(source, Model):
         told = source.information.get("history")
         if told is None:
-            msg = "source of history must hold one; this Model's information has no 'history'"
-            raise InvalidArgumentError(msg)
+            rule = "must hold one; this Model's information has no 'history'"
+            raise InvalidArgumentError(rule, "source", "history")
         return History.from_json(json.dumps(told))
     if not hasattr(source, "loss_curve_"):
-        msg = (
-            "source of history must be a History, a fitted estimator or a Model; "
-            f"got {type(source).__name__}"
-        )
-        raise InvalidTypeError(msg)
+        rule = "must be a History, a fitted estimator or a Model"
+        raise InvalidTypeError(rule, "source", "history", got=type(source).__name__)
     found: History | None = getattr(source, "history_", None)
     if found is not None and found.n_epochs == len(source.loss_curve_):
         return found

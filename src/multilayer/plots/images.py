@@ -67,12 +67,12 @@ def first_samples(
     pixels = getattr(images, "pixels", images)  # those of ScaledImages are on disk
     shown = np.asarray(pixels[:n] if hasattr(pixels, "__getitem__") else pixels)
     if shown.ndim != 3 or not shown.size:
-        msg = f"images of {owner} must have shape (n_samples, height, width); got {shown.shape}"
-        raise InvalidDataError(msg)
+        rule = "must have shape (n_samples, height, width)"
+        raise InvalidDataError(rule, "images", owner, got=shown.shape)
     n = len(shown)
     if labels is not None and len(labels) < n:
-        msg = f"labels of {owner} must be one for each of the {n} images; got {len(labels)}"
-        raise InvalidDataError(msg)
+        rule = f"must be one for each of the {n} images"
+        raise InvalidDataError(rule, "labels", owner, got=len(labels))
 
     columns = min(columns, n)
     rows = math.ceil(n / columns)

@@ -194,8 +194,8 @@ def _ramp(i: int, n: int) -> Any:
 
 def _check(statistics: Any, owner: str) -> None:
     if not isinstance(statistics, LayerStatistics):
-        msg = f"statistics of {owner} must be a LayerStatistics; got {type(statistics).__name__}"
-        raise InvalidTypeError(msg)
+        rule = "must be a LayerStatistics"
+        raise InvalidTypeError(rule, "statistics", owner, got=type(statistics).__name__)
     if not statistics.steps:
-        msg = f"statistics of {owner} must have seen a training: fit(…, callbacks=[statistics])"
-        raise InvalidArgumentError(msg)
+        rule = "must have seen a training: fit(…, callbacks=[statistics])"
+        raise InvalidArgumentError(rule, "statistics", owner)

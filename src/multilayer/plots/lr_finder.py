@@ -49,11 +49,8 @@ def lr_finder(test: RangeTest, *, ax: "Axes | None" = None) -> "Axes":
     ['each batch', 'smoothed', 'least loss: 0.1', 'suggestion: 0.01']
     """
     if not isinstance(test, RangeTest):
-        msg = (
-            "test of lr_finder must be a RangeTest, as multilayer.inspection.lr_finder returns "
-            f"it; got {type(test).__name__}"
-        )
-        raise InvalidTypeError(msg)
+        rule = "must be a RangeTest, as multilayer.inspection.lr_finder returns it"
+        raise InvalidTypeError(rule, "test", "lr_finder", got=type(test).__name__)
     ax = one_axes(ax, "lr_finder", (6.0, 4.0))
     ax.plot(test.learning_rates, test.losses, ".", color=GREY, markersize=4, label="each batch")
     ax.plot(test.learning_rates, test.smoothed, color=BLUE, label="smoothed")

@@ -89,17 +89,11 @@ def most_wrong(
     if images is None and samples.ndim == 3:
         images = samples
     if samples.ndim not in (2, 3):
-        msg = (
-            f"X of {owner} must have shape (n_samples, in_features) or (n_samples, height, width); "
-            f"got {samples.shape}"
-        )
-        raise InvalidDataError(msg)
+        rule = "must have shape (n_samples, in_features) or (n_samples, height, width)"
+        raise InvalidDataError(rule, "X", owner, got=samples.shape)
     if images is not None and (np.ndim(images) != 3 or len(images) != len(samples)):
-        msg = (
-            f"images of {owner} must have shape ({len(samples)}, height, width), one a sample; "
-            f"got {np.shape(images)}"
-        )
-        raise InvalidDataError(msg)
+        rule = f"must have shape ({len(samples)}, height, width), one a sample"
+        raise InvalidDataError(rule, "images", owner, got=np.shape(images))
     flat = X if hasattr(X, "columns") else samples.reshape(len(samples), -1)
     classes, p = class_probabilities(model, flat, owner)
     truth = class_places(y, classes, len(p), owner)

@@ -34,7 +34,7 @@ __all__ = [
 
 Array = npt.NDArray[Any]
 
-NO_MODEL = "model of {} must be a network, a Model, an estimator or a function of samples; got {}"
+MODELS = "must be a network, a Model, an estimator or a function of samples"
 
 
 class Prediction(NamedTuple):
@@ -90,34 +90,32 @@ def class_probabilities(model: Any, X: Any, owner: str) -> Prediction:
             return of_outputs(model.net, model(X), owner)
         if not model.targets.has_one_class:
             kind = type(model.targets).__name__
-            msg = f"model of {owner} must tell classes apart; got a Model of {kind}"
-            raise InvalidArgumentError(msg)
+            rule = "must tell classes apart"
+            raise InvalidArgumentError(rule, "model", owner, got=f"a Model of {kind}")
         return Prediction(model.targets.classes, np.asarray(model.predict_proba(X)))
     if hasattr(model, "predict_proba"):
         classes = model.classes_
         if isinstance(classes, list):
-            msg = f"model of {owner} must have one target; got {len(classes)}"
-            raise InvalidArgumentError(msg)
+            raise InvalidArgumentError("must have one target", "model", owner, got=len(classes))
         probabilities = model.predict_proba(_with_names(model, X, owner))
         return Prediction(np.asarray(classes), np.asarray(probabilities))
     if hasattr(model, "predict"):
         known = getattr(model, "classes_", None)
         if known is None:
-            msg = f"model of {owner} must tell classes apart; got {type(model).__name__}"
-            raise InvalidArgumentError(msg)
+            rule = "must tell classes apart"
+            raise InvalidArgumentError(rule, "model", owner, got=type(model).__name__)
         predicted = model.predict(_with_names(model, X, owner))
         return _certain(np.asarray(predicted), np.asarray(known))
     if hasattr(model, "state_dict"):  # of PyTorch: it takes tensors, and does not tell its link
-        msg = (
-            f"model of {owner} may be a module in a function that returns probabilities: "
-            "lambda X: module(torch.tensor(X).float()).softmax(1).detach().numpy(); "
-            f"got a {type(model).__name__} by itself"
+        rule = (
+            "may be a module in a function that returns probabilities: lambda X: "
+            "module(torch.tensor(X).float()).softmax(1).detach().numpy()"
         )
-        raise InvalidTypeError(msg)
+        raise InvalidTypeError(rule, "model", owner, got=f"a {type(model).__name__} by itself")
     if callable(model) and not isinstance(model, type):
         values = checks.array(model(X), f"what the model of {owner} returns")
         return _of_function(values, len(X), owner)
-    raise InvalidTypeError(NO_MODEL.format(owner, type(model).__name__))
+    raise InvalidTypeError(MODELS, "model", owner, got=type(model).__name__)
 
 
 def predicted_values(model: Any, X: Any, owner: str) -> Array:
@@ -147,13 +145,13 @@ def predicted_values(model: Any, X: Any, owner: str) -> Array:
         raise InvalidArgumentError(msg)
     predict = getattr(model, "predict", model)
     if not callable(predict) or isinstance(predict, type):
-        raise InvalidTypeError(NO_MODEL.format(owner, type(model).__name__))
+        raise InvalidTypeError(MODELS, "model", owner, got=type(model).__name__)
     found = np.asarray(predict(_with_names(model, X, owner)), dtype=np.float64)
     if found.ndim == 2 and found.shape[1] == 1:
         found = found[:, 0]
     if found.shape != (X.shape[0],):
-        msg = f"model of {owner} must predict one value a sample; got shape {found.shape}"
-        raise InvalidDataError(msg)
+        rule = "must predict one value a sample"
+        raise InvalidDataError(rule, "model", owner, got=f"shape {found.shape}")
     return found
 
 
@@ -196,14 +194,14 @@ def class_places(y: Any, classes: Array, n_samples: int, owner: str) -> Array:
     if found.shape == (n_samples, 1):
         found = found[:, 0]
     if found.shape != (n_samples,):
-        msg = f"y of {owner} must have shape ({n_samples},), one class a sample; got {found.shape}"
-        raise InvalidDataError(msg)
+        rule = f"must have shape ({n_samples},), one class a sample"
+        raise InvalidDataError(rule, "y", owner, got=found.shape)
     places = found[:, None] == classes[None, :]
     if not places.any(axis=1).all():
         row = int(np.argmin(places.any(axis=1)))
         shown = ", ".join(map(str, classes))
-        msg = f"y of {owner} must hold the model's classes {shown}; got {found[row]} at index {row}"
-        raise InvalidDataError(msg)
+        rule = f"must hold the model's classes {shown}"
+        raise InvalidDataError(rule, "y", owner, got=f"{found[row]} at index {row}")
     return np.asarray(places.argmax(axis=1))
 
 
@@ -235,11 +233,12 @@ def of_outputs(net: MLP, outputs: Array, owner: str) -> Prediction:
     """Return the probabilities that a network's outputs tell of."""
     output = net.architecture.output
     if output == "exp" or (output == "sigmoid" and outputs.shape[1] > 1):
-        msg = (
-            f"model of {owner} must tell classes apart; got a network with output {output!r} and "
-            f"{outputs.shape[1]} outputs"
+        raise InvalidArgumentError(
+            "must tell classes apart",
+            "model",
+            owner,
+            got=f"a network with output {output!r} and {outputs.shape[1]} outputs",
         )
-        raise InvalidArgumentError(msg)
     outputs = outputs.astype(np.float64)
     if output == "log_softmax":
         outputs = np.exp(outputs)
@@ -256,11 +255,8 @@ def _of_function(values: Array, n_samples: int, owner: str) -> Prediction:
     if values.ndim == 2 and values.shape[1] == 1:
         values = values[:, 0]
     if values.ndim not in (1, 2) or len(values) != n_samples or not values.size:
-        msg = (
-            f"model of {owner} must return an array of shape (n_samples,) or "
-            f"(n_samples, n_classes); got {values.shape} for {n_samples} samples"
-        )
-        raise InvalidDataError(msg)
+        rule = "must return an array of shape (n_samples,) or (n_samples, n_classes)"
+        raise InvalidDataError(rule, "model", owner, got=f"{values.shape} for {n_samples} samples")
     if values.ndim == 1 and values.dtype.kind != "f":
         values = values.astype(int) if values.dtype.kind == "b" else values
         classes = np.unique(values)
@@ -269,11 +265,8 @@ def _of_function(values: Array, n_samples: int, owner: str) -> Prediction:
         return _certain(values, np.arange(max(2, classes.max() + 1)) if whole else classes)
     p = checks.finite_array(values, f"what the model of {owner} returns", np.float64)
     if p.min() < -1e-6 or p.max() > 1 + 1e-6:
-        msg = (
-            f"model of {owner} must return probabilities of [0, 1], or classes as integers; "
-            f"got values from {p.min():g} to {p.max():g}"
-        )
-        raise InvalidDataError(msg)
+        rule = "must return probabilities of [0, 1], or classes as integers"
+        raise InvalidDataError(rule, "model", owner, got=f"values from {p.min():g} to {p.max():g}")
     if p.ndim == 1:
         p = np.column_stack([1 - p, p])
     return Prediction(np.arange(p.shape[1]), p)

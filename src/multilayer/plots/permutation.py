@@ -110,8 +110,8 @@ def importance(
     if own is not None and own.inputs.takes_tables:
         table = X = read_table(X, "X", own.inputs.names)
     elif np.ndim(X) != 2:
-        msg = f"X of {owner} must have shape (n_samples, in_features); got {np.shape(X)}"
-        raise InvalidDataError(msg)
+        rule = "must have shape (n_samples, in_features)"
+        raise InvalidDataError(rule, "X", owner, got=np.shape(X))
     elif hasattr(X, "columns"):
         X = _as_pandas(X)
     else:
@@ -172,8 +172,8 @@ def _as_pandas(X: Any) -> Any:
     try:
         return nw.from_native(X, eager_only=True).to_pandas()
     except TypeError as error:
-        msg = f"X of importance must be an array or a table in memory; got {type(X).__name__}"
-        raise InvalidTypeError(msg) from error
+        rule = "must be an array or a table in memory"
+        raise InvalidTypeError(rule, "X", "importance", got=type(X).__name__) from error
     except ImportError as error:
         msg = 'importance needs pandas for the columns of a table: pip install "pandas"'
         raise MissingPackageError(msg) from error
@@ -222,11 +222,11 @@ def _score(model: Any, scoring: Any) -> Score:
 def _named_score(model: Any, scoring: Any) -> Score:
     """Return scikit-learn's score of this name."""
     if not hasattr(model, "predict"):
-        msg = (
-            f"scoring of importance must be a function of model, X and y, or None, for "
-            f"{type(model).__name__}, which has no predict; got {scoring!r}"
+        rule = (
+            f"must be a function of model, X and y, or None, for {type(model).__name__}, which "
+            "has no predict"
         )
-        raise InvalidTypeError(msg)
+        raise InvalidTypeError(rule, "scoring", "importance", got=repr(scoring))
     scorer = get_scorer(Names("scoring", get_scorer_names()).check(scoring, "importance"))
     estimator = model
     if not hasattr(model, "fit"):
@@ -266,6 +266,6 @@ def _names(model: Any, X: Any, given: Sequence[str] | None) -> list[str]:
     if found is None:
         return [f"input {i}" for i in range(n)]
     if len(found) != n:
-        msg = f"feature_names of importance must be {n}, one an input; got {len(found)}"
-        raise InvalidDataError(msg)
+        rule = f"must be {n}, one an input"
+        raise InvalidDataError(rule, "feature_names", "importance", got=len(found))
     return list(map(str, found))

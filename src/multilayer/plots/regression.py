@@ -65,8 +65,8 @@ class ResidualsDisplay(PredictionErrorDisplay):  # type: ignore[misc]
         if truth.shape == (len(predicted), 1):
             truth = truth[:, 0]
         if truth.shape != predicted.shape:
-            msg = f"y of {owner} must have shape {predicted.shape}, a value each; got {truth.shape}"
-            raise InvalidDataError(msg)
+            rule = f"must have shape {predicted.shape}, a value each"
+            raise InvalidDataError(rule, "y", owner, got=truth.shape)
         alpha = OPACITY * float(np.clip(N_CLEAR / len(truth), 0.1, 1.0))
         settings = {
             "subsample": None,

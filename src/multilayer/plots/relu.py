@@ -86,12 +86,9 @@ def _check(measurements: Any, owner: str) -> None:
         and all(isinstance(each, ActivationMeasurement) for each in measurements)
     )
     if not are_measurements:
-        msg = (
-            f"measurements of {owner} must be what measure_activations returns; "
-            f"got {measurements!r}"
-        )
-        raise InvalidTypeError(msg)
+        rule = "must be what measure_activations returns"
+        raise InvalidTypeError(rule, "measurements", owner, got=repr(measurements))
     depths = {len(each.zeros) for each in measurements}
     if len(depths) > 1:
-        msg = f"measurements of {owner} must be of networks of one depth; got {sorted(depths)}"
-        raise InvalidArgumentError(msg)
+        rule = "must be of networks of one depth"
+        raise InvalidArgumentError(rule, "measurements", owner, got=sorted(depths))

@@ -157,8 +157,8 @@ def many_axes(
         given = [axes] if not isinstance(axes, (Sequence, np.ndarray)) else np.ravel(axes)
         found = [_checked(ax, f"axes[{i}]", owner) for i, ax in enumerate(given)]
         if len(found) != n:
-            msg = f"axes of {owner} must be {n} matplotlib Axes, one a panel; got {len(found)}"
-            raise InvalidArgumentError(msg)
+            rule = f"must be {n} matplotlib Axes, one a panel"
+            raise InvalidArgumentError(rule, "axes", owner, got=len(found))
         return _vector(found)
     columns = math.ceil(n / math.ceil(n / N_COLUMNS)) if columns is None else min(columns, n)
     rows = math.ceil(n / columns)
@@ -187,6 +187,5 @@ def _checked(ax: Any, parameter: str, owner: str) -> Any:
     from matplotlib.axes import Axes
 
     if not isinstance(ax, Axes):
-        msg = f"{parameter} of {owner} must be a matplotlib Axes; got {type(ax).__name__}"
-        raise InvalidTypeError(msg)
+        raise InvalidTypeError("must be a matplotlib Axes", parameter, owner, got=type(ax).__name__)
     return ax

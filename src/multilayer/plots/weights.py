@@ -109,8 +109,9 @@ def _image_shape(given: Any, in_features: int) -> tuple[int, int]:
         if len(shape) == 2 and math.prod(shape) == in_features and min(shape) > 0:
             return shape[0], shape[1]
         wanted = "(height, width) with a pixel an input"
-    msg = (
-        f"image_shape of first_layer_weights must be {wanted}; got {given!r} for {in_features:,} "
-        "inputs"
+    raise InvalidArgumentError(
+        f"must be {wanted}",
+        "image_shape",
+        "first_layer_weights",
+        got=f"{given!r} for {in_features:,} inputs",
     )
-    raise InvalidArgumentError(msg)

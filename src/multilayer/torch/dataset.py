@@ -35,8 +35,8 @@ class SampleDataset(Dataset[tuple[torch.Tensor, Any]]):
 
     def __init__(self, X: Any, y: Any) -> None:
         if len(X) != len(y):
-            msg = f"y must have one target for each of the {len(X)} samples; got {len(y)}"
-            raise InvalidDataError(msg)
+            rule = f"must have one target for each of the {len(X)} samples"
+            raise InvalidDataError(rule, "y", got=len(y))
         self.X = X
         self.y = y
 

@@ -92,9 +92,8 @@ def mean_loss(loss: Loss, p: Tensor, targets: Tensor, share: Tensor) -> Tensor:
         If `LOSSES` has no entry for the loss: one of your own needs its formula in both engines.
     """
     if loss.name not in LOSSES:
-        msg = (
+        raise InvalidArgumentError(
             f"loss {loss.name!r} has no formula in PyTorch: "
             f"multilayer.torch.LOSSES.register({loss.name!r}, function)"
         )
-        raise InvalidArgumentError(msg)
     return LOSSES[loss.name](loss, p, targets) @ share

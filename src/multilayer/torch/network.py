@@ -73,11 +73,11 @@ class MLP(Net):
     ) -> None:
         super().__init__()
         if not isinstance(architecture, Architecture):
-            msg = f"architecture of MLP must be an Architecture; got {architecture!r}"
-            raise InvalidTypeError(msg)
+            rule = "must be an Architecture"
+            raise InvalidTypeError(rule, "architecture", "MLP", got=repr(architecture))
         if dtype not in DTYPES:
-            msg = f"dtype of MLP must be one of {', '.join(DTYPES)}; got {dtype!r}"
-            raise InvalidArgumentError(msg)
+            rule = f"must be one of {', '.join(DTYPES)}"
+            raise InvalidArgumentError(rule, "dtype", "MLP", got=repr(dtype))
         if initializer is None and rng is not None:
             initializer = "kaiming_uniform"
         self.architecture = architecture
@@ -238,11 +238,8 @@ def find_device(device: str | torch.device) -> torch.device:
         name = ""
     if name not in there:
         shown = str(device) if isinstance(device, torch.device) else device
-        msg = (
-            f"device must be 'auto' or one of those that PyTorch finds here, {', '.join(there)}; "
-            f"got {shown!r}"
-        )
-        raise InvalidArgumentError(msg)
+        rule = f"must be 'auto' or one of those that PyTorch finds here, {', '.join(there)}"
+        raise InvalidArgumentError(rule, "device", got=repr(shown))
     return found
 
 

@@ -125,11 +125,10 @@ def make_optimizer(
     for name, kind in hyperparameters.OPTIMIZERS.items():
         if type(optimizer) is kind and name in OPTIMIZERS:
             return OPTIMIZERS[name](optimizer, parameters)
-    msg = (
+    raise InvalidArgumentError(
         f"{type(optimizer).__name__} has no counterpart in multilayer.torch.OPTIMIZERS; give an "
         "optimizer of torch.optim instead"
     )
-    raise InvalidArgumentError(msg)
 
 
 def check_own(optimizer: torch.optim.Optimizer, parameters: Parameters) -> None:
@@ -137,8 +136,7 @@ def check_own(optimizer: torch.optim.Optimizer, parameters: Parameters) -> None:
     own = {id(p) for p in parameters}
     given = {id(p) for group in optimizer.param_groups for p in group["params"]}
     if not given <= own:
-        msg = "optimizer of fit must have been made of net.parameters()"
-        raise InvalidArgumentError(msg)
+        raise InvalidArgumentError("must have been made of net.parameters()", "optimizer", "fit")
     if isinstance(optimizer, torch.optim.LBFGS):
         msg = "optimizer of fit: for L-BFGS give 'lbfgs', which brings its line search"
         raise InvalidArgumentError(msg)

@@ -70,11 +70,10 @@ def optimizer_arrays(optimizer: torch.optim.Optimizer) -> dict[str, Array]:
             elif isinstance(value, (bool, int, float)):
                 found[f"{i}.{key}{NUMBER}"] = np.array(value)
             elif value is not None:
-                msg = (
+                raise InvalidTypeError(
                     f"the state of {type(optimizer).__name__} cannot be kept: {key!r} is neither a "
                     f"tensor nor a number; got {value!r}"
                 )
-                raise InvalidTypeError(msg)
     return found
 
 

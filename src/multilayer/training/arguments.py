@@ -32,8 +32,9 @@ def check_options(options: dict[str, Any], net: Net) -> None:
     for name in options:
         if name not in net.options:
             known = ", ".join(net.options) or "none"
-            msg = f"fit has no parameter {name!r} (options of {type(net).__module__}.MLP: {known})"
-            raise InvalidTypeError(msg)
+            raise InvalidTypeError(
+                f"fit has no parameter {name!r} (options of this network's engine: {known})"
+            )
 
 
 def check_callbacks(callbacks: object) -> tuple[Callback, ...]:
@@ -41,8 +42,8 @@ def check_callbacks(callbacks: object) -> tuple[Callback, ...]:
     found = tuple(callbacks) if isinstance(callbacks, Iterable) else (callbacks,)
     for callback in found:
         if not isinstance(callback, Callback):
-            msg = f"callbacks of fit must be a sequence of Callback objects; got {callback!r}"
-            raise InvalidTypeError(msg)
+            rule = "must be a sequence of Callback objects"
+            raise InvalidTypeError(rule, "callbacks", "fit", got=repr(callback))
     return found
 
 
@@ -56,8 +57,8 @@ def check_shuffle(shuffle: Any) -> bool | Sampler:
         and not isinstance(shuffle, str)
     ):
         return cast("Sampler", shuffle)
-    msg = f"shuffle of fit must be True, False or a sampler of row numbers; got {shuffle!r}"
-    raise InvalidTypeError(msg)
+    rule = "must be True, False or a sampler of row numbers"
+    raise InvalidTypeError(rule, "shuffle", "fit", got=repr(shuffle))
 
 
 def check_checkpoint(
@@ -65,8 +66,8 @@ def check_checkpoint(
 ) -> Checkpoint | None:
     """Return the checkpoint at a path, or the one given, if the training can be saved."""
     if checks.flag(resume, "resume", "fit") and checkpoint is None:
-        msg = "resume of fit needs a checkpoint to go on from; checkpoint is None"
-        raise InvalidArgumentError(msg)
+        rule = "needs a checkpoint to go on from; checkpoint is None"
+        raise InvalidArgumentError(rule, "resume", "fit")
     if checkpoint is None:
         return None
     refused = {
@@ -75,18 +76,16 @@ def check_checkpoint(
     }
     for what, is_asked_for in refused.items():
         if is_asked_for:
-            msg = f"checkpoint of fit cannot be combined with {what}"
-            raise InvalidArgumentError(msg)
+            raise InvalidArgumentError(f"cannot be combined with {what}", "checkpoint", "fit")
     return checkpoint if isinstance(checkpoint, Checkpoint) else Checkpoint(checkpoint)
 
 
 def check_data(trainer: Trainer, data: object, name: str) -> Data:
     """Return the samples, targets and weights of a tuple of two or three, checked."""
     if not isinstance(data, (tuple, list)) or len(data) not in (2, 3):
-        msg = f"{name} of fit must be a tuple (X, y) or (X, y, sample_weight); got " + (
-            f"{len(data)} parts" if isinstance(data, (tuple, list)) else type(data).__name__
-        )
-        raise InvalidTypeError(msg)
+        rule = "must be a tuple (X, y) or (X, y, sample_weight)"
+        got = f"{len(data)} parts" if isinstance(data, (tuple, list)) else type(data).__name__
+        raise InvalidTypeError(rule, name, "fit", got=got)
     X, y, *weight = data
     return trainer.check(X, y, weight[0] if weight else None)
 
@@ -131,9 +130,9 @@ def choose_monitor(
         return chosen, False
     metric = metrics[chosen.removeprefix("validation_")]
     if metric.higher_is_better is None:
-        msg = (
-            f"monitor of fit cannot be {chosen!r}: of a plain function it is not known whether "
-            "higher is better; give multilayer.training.Metric(function, higher_is_better=…)"
+        rule = (
+            f"cannot be {chosen!r}: of a plain function it is not known whether higher is better; "
+            "give multilayer.training.Metric(function, higher_is_better=…)"
         )
-        raise InvalidArgumentError(msg)
+        raise InvalidArgumentError(rule, "monitor", "fit")
     return chosen, metric.higher_is_better

@@ -63,13 +63,12 @@ class Checkpoint:
 
     def __init__(self, folder: str | os.PathLike[str], *, seconds: float = 60.0) -> None:
         if not isinstance(folder, (str, os.PathLike)):
-            msg = f"checkpoint must be a path or a Checkpoint; got {folder!r}"
-            raise InvalidTypeError(msg)
+            raise InvalidTypeError("must be a path or a Checkpoint", "checkpoint", got=repr(folder))
         self.folder = Path(folder)
         self.seconds = checks.real(seconds, "seconds", "Checkpoint", "[0, inf)")
         if self.folder.exists() and not self.folder.is_dir():
-            msg = f"checkpoint must be a folder; {self.folder} is something else"
-            raise InvalidArgumentError(msg)
+            rule = f"must be a folder; {self.folder} is something else"
+            raise InvalidArgumentError(rule, "checkpoint")
 
     def __repr__(self) -> str:
         return f"Checkpoint({str(self.folder)!r}, seconds={self.seconds:g})"

@@ -179,6 +179,5 @@ class History(Mapping[str, list[float]]):
             RecursionError,
             OverflowError,
         ) as error:
-            msg = f"not the JSON of a History: {error}"
-            raise InvalidArgumentError(msg) from error
+            raise InvalidArgumentError(f"not the JSON of a History: {error}") from error
         return history

@@ -72,15 +72,14 @@ class Keeper:
                 f"there is a checkpoint in {checkpoint.folder}: go on from it with resume=True, or "
                 "give another folder"
             )
-            raise InvalidArgumentError(msg)
         start = self._kept.arrays["start"]
         if is_given and not np.array_equal(start, self._start):
-            msg = (
-                f"rng of fit must be where it was when the checkpoint in {checkpoint.folder} was "
-                "begun: give the same seed, and the same network if its weights come from it too, "
-                "or rng=None to take it from there"
+            rule = (
+                f"must be where it was when the checkpoint in {checkpoint.folder} was begun: give "
+                "the same seed, and the same network if its weights come from it too, or "
+                "rng=None to take it from there"
             )
-            raise InvalidArgumentError(msg)
+            raise InvalidArgumentError(rule, "rng", "fit")
         try:
             set_generator_state(rng, start)
         except ValueError as error:
@@ -168,17 +167,17 @@ class Keeper:
     def _check_same(self, kept: dict[str, Any]) -> None:
         """Raise if the training is not the one that was saved."""
         now = self._training
-        differences = [
-            f"{name} was {kept.get(name)!r}, is {now.get(name)!r}"
+        differences = {
+            name: f"{{{name}}} was {kept.get(name)!r}, is {now.get(name)!r}"
             for name in now | kept
             if kept.get(name) != now.get(name)
-        ]
+        }
         if differences:
-            msg = (
+            raise InvalidArgumentError(
                 f"the checkpoint in {self.checkpoint.folder} is of another training: "
-                f"{'; '.join(differences)}"
+                + "; ".join(differences.values()),
+                others=differences,
             )
-            raise InvalidArgumentError(msg)
 
 
 def _has_state(callback: Callback) -> bool:

@@ -107,14 +107,14 @@ def resolve_metrics(metrics: object, task: str) -> dict[str, Metric]:
         found = {}
         for name, metric in metrics.items():
             if not callable(metric):
-                msg = f"metrics[{name!r}] of fit must be a function (y, prediction); got {metric!r}"
-                raise InvalidTypeError(msg)
+                rule = "must be a function (y, prediction)"
+                raise InvalidTypeError(rule, f"metrics[{name!r}]", "fit", got=repr(metric))
             found[str(name)] = metric if isinstance(metric, Metric) else Metric(metric)
     elif isinstance(metrics, Iterable) and not isinstance(metrics, str):
         found = {str(name): METRICS[name] for name in metrics}
     else:
-        msg = f"metrics of fit must be a sequence of names or a mapping; got {metrics!r}"
-        raise InvalidTypeError(msg)
+        rule = "must be a sequence of names or a mapping"
+        raise InvalidTypeError(rule, "metrics", "fit", got=repr(metrics))
     if "loss" in found:
         msg = "a metric cannot be named 'loss': validation_loss is measured already"
         raise InvalidArgumentError(msg)

@@ -73,11 +73,11 @@ class CrossEntropy(Loss):
         wrong = (matrix < 0).any(axis=1) | (np.abs(sums - 1) > 1e-4)
         if wrong.any():
             row = int(np.argmax(wrong))
-            msg = (
-                "y must hold probabilities that sum to 1 in each row; got "
-                f"sum {sums[row]:g}, least {matrix[row].min():g} at row {row}"
+            raise InvalidDataError(
+                "must hold probabilities that sum to 1 in each row",
+                "y",
+                got=f"sum {sums[row]:g}, least {matrix[row].min():g} at row {row}",
             )
-            raise InvalidDataError(msg)
         return matrix
 
     def predict(self, p: Array) -> Array:
@@ -159,11 +159,11 @@ class BinaryCrossEntropy(Loss):
         wrong = (array < 0) | (array > 1)
         if wrong.any():
             row, column = np.argwhere(wrong)[0]
-            msg = (
-                "y must lie in [0, 1] for loss 'binary_cross_entropy'; got "
-                f"{array[row, column]:g} at row {row}, column {column}"
+            raise InvalidDataError(
+                "must lie in [0, 1] for loss 'binary_cross_entropy'",
+                "y",
+                got=f"{array[row, column]:g} at row {row}, column {column}",
             )
-            raise InvalidDataError(msg)
         epsilon = self.label_smoothing
         return (1 - epsilon) * array + epsilon / 2 if epsilon else array
 
@@ -183,24 +183,23 @@ def class_labels(y: object, n_samples: int, n_classes: int) -> Array:
             hint = ": y.astype(int) makes them"
         elif array.dtype.kind == "U":
             hint = ": number them, as LabelEncoder does"
-        msg = f"y must hold integer labels 0 to {n_classes - 1}; got dtype {array.dtype}{hint}"
-        raise InvalidTypeError(msg)
+        rule = f"must hold integer labels 0 to {n_classes - 1}"
+        raise InvalidTypeError(rule, "y", got=f"dtype {array.dtype}{hint}")
     check_lengths(array, n_samples)
     if array.ndim != 1:
-        msg = f"y must have shape ({n_samples},), one label a sample; got shape {array.shape}"
-        raise InvalidDataError(msg)
+        rule = f"must have shape ({n_samples},), one label a sample"
+        raise InvalidDataError(rule, "y", got=f"shape {array.shape}")
     wrong = (array < 0) | (array >= n_classes)
     if wrong.any():
         index = int(np.argmax(wrong))
-        msg = f"y must hold labels 0 to {n_classes - 1}; got {array[index]} at index {index}"
-        raise InvalidDataError(msg)
+        rule = f"must hold labels 0 to {n_classes - 1}"
+        raise InvalidDataError(rule, "y", got=f"{array[index]} at index {index}")
     return array.astype(np.intp)
 
 
 def _need_classes(name: str, out_features: int) -> None:
     if out_features < 2:
-        msg = (
+        raise InvalidArgumentError(
             f"loss {name!r} needs an output for each of at least 2 classes; got {out_features}. "
             "For one output use 'binary_cross_entropy'"
         )
-        raise InvalidArgumentError(msg)

@@ -60,8 +60,8 @@ class GroupedCrossEntropy(Loss):
                 for i, size in enumerate(self.sizes)
             )
             if not sizes:
-                msg = "sizes of GroupedCrossEntropy must hold a number for each target; got none"
-                raise InvalidArgumentError(msg)
+                rule = "must hold a number for each target"
+                raise InvalidArgumentError(rule, "sizes", "GroupedCrossEntropy", got="none")
             object.__setattr__(self, "sizes", sizes)
         epsilon = checks.real(self.label_smoothing, "label_smoothing", owner, "[0, 1]")
         object.__setattr__(self, "label_smoothing", epsilon)
@@ -86,8 +86,8 @@ class GroupedCrossEntropy(Loss):
         check_lengths(array, n_samples)
         columns = array.reshape(n_samples, -1)
         if array.ndim > 2 or columns.shape[1] != len(groups):
-            msg = f"y must have shape ({n_samples}, {len(groups)}); got shape {array.shape}"
-            raise InvalidDataError(msg)
+            rule = f"must have shape ({n_samples}, {len(groups)})"
+            raise InvalidDataError(rule, "y", got=f"shape {array.shape}")
         return np.column_stack(
             [
                 class_labels(column, n_samples, group.stop - group.start)
@@ -106,8 +106,7 @@ class GroupedCrossEntropy(Loss):
     def check_width(self, out_features: int) -> None:
         n_classes = out_features if self.sizes is None else sum(self.sizes)
         if n_classes != out_features or out_features < 2:
-            msg = (
+            raise InvalidArgumentError(
                 f"loss {self.name!r} with sizes {self.sizes} needs {max(n_classes, 2)} outputs; "
                 f"got {out_features}"
             )
-            raise InvalidArgumentError(msg)

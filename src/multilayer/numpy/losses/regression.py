@@ -90,8 +90,8 @@ class Quantile(Loss):
             for i, tau in enumerate(values)
         )
         if not quantiles or any(a >= b for a, b in pairwise(quantiles)):
-            msg = f"quantiles of Quantile must be a growing sequence; got {self.quantiles!r}"
-            raise InvalidArgumentError(msg)
+            rule = "must be a growing sequence"
+            raise InvalidArgumentError(rule, "quantiles", "Quantile", got=repr(self.quantiles))
         object.__setattr__(self, "quantiles", quantiles)
 
     def per_sample(self, p: Array, targets: Array) -> tuple[Array, Array]:
@@ -106,11 +106,10 @@ class Quantile(Loss):
 
     def check_width(self, out_features: int) -> None:
         if out_features % len(self.quantiles):
-            msg = (
+            raise InvalidArgumentError(
                 f"loss 'quantile' with {len(self.quantiles)} quantiles needs a multiple of "
                 f"{len(self.quantiles)} outputs; got {out_features}"
             )
-            raise InvalidArgumentError(msg)
 
 
 @dataclass(frozen=True)
@@ -139,10 +138,8 @@ class Poisson(Loss):
         array = super().targets(y, n_samples, out_features, dtype)
         if (array < 0).any():
             row = int(np.argmax((array < 0).any(axis=1)))
-            msg = (
-                f"y must not be negative for loss 'poisson'; got {array[row].min():g} at row {row}"
-            )
-            raise InvalidDataError(msg)
+            rule = "must not be negative for loss 'poisson'"
+            raise InvalidDataError(rule, "y", got=f"{array[row].min():g} at row {row}")
         return array
 
     def predict(self, p: Array) -> Array:

@@ -18,8 +18,8 @@ def check_lengths(y: Array, n_samples: int) -> None:
     """Raise if there is not one target for each sample."""
     if y.ndim == 0 or len(y) != n_samples:
         came = f"shape {y.shape}" if y.ndim == 0 else len(y)
-        msg = f"y must have one target for each of the {n_samples} samples; got {came}"
-        raise InvalidDataError(msg)
+        rule = f"must have one target for each of the {n_samples} samples"
+        raise InvalidDataError(rule, "y", got=came)
 
 
 def target_matrix(y: object, n_samples: int, n_targets: int, dtype: npt.DTypeLike) -> Array:
@@ -29,8 +29,8 @@ def target_matrix(y: object, n_samples: int, n_targets: int, dtype: npt.DTypeLik
     if array.ndim == 1 and n_targets == 1:
         array = array.reshape(-1, 1)
     if array.shape != (n_samples, n_targets):
-        msg = f"y must have shape ({n_samples}, {n_targets}); got shape {array.shape}"
-        raise InvalidDataError(msg)
+        rule = f"must have shape ({n_samples}, {n_targets})"
+        raise InvalidDataError(rule, "y", got=f"shape {array.shape}")
     return array
 
 

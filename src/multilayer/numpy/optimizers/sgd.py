@@ -49,8 +49,8 @@ class SGD(Optimizer):
     def __post_init__(self) -> None:
         super().__post_init__()
         if self.nesterov and not self.momentum:
-            msg = "nesterov of SGD needs a momentum above 0; got momentum 0"
-            raise InvalidArgumentError(msg)
+            rule = "needs a momentum above 0"
+            raise InvalidArgumentError(rule, "nesterov", "SGD", got="momentum 0")
 
     def initial_state(self, parameters: Array) -> State:
         """Return the state before the first step; without momentum there is no velocity."""
