@@ -167,7 +167,7 @@ class BaseMLP(TransformerMixin, Parameters, BaseEstimator):  # type: ignore[misc
         """Take over what a training has come to, under scikit-learn's names."""
         self._columns, self._kinds = found.columns, copy(self.columns)  # which the user may change
         self._targets, self._has_sparse_targets = settings.targets, found.is_sparse
-        if hasattr(settings.targets, "classes"):
+        if settings.targets.classes is not None:
             self.classes_ = settings.targets.classes
         self._loss = settings.loss
         self._data = None
