@@ -19,7 +19,7 @@ from multilayer.data import fingerprint, load_digits, load_images
 from multilayer.errors import DivergenceError
 from multilayer.files import save_model
 from multilayer.model import Classes, Model, Numbers, adopt
-from multilayer.numpy import LBFGS, MLP
+from multilayer.numpy import MLP
 from multilayer.training import Callback, EarlyStopping, History, Progress, Run, fit
 from multilayer.training.progress import shown
 
@@ -208,7 +208,7 @@ class _Job:
         )
         optimizer = options.read_optimizer(s.optimizer, s.learning_rate)
         schedule = s.schedule
-        if schedule is None and not isinstance(optimizer, LBFGS):
+        if schedule is None and optimizer.takes_steps:
             schedule = "cosine"
         net = self._network(architecture, rng)
         watch = _Watch()

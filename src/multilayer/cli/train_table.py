@@ -21,7 +21,6 @@ from multilayer.errors import InvalidArgumentError
 from multilayer.files import save_model
 from multilayer.json_text import printable
 from multilayer.model import Columns
-from multilayer.numpy import LBFGS
 from multilayer.registry import Names
 from multilayer.training import Progress
 from multilayer.training.progress import shown
@@ -114,11 +113,11 @@ def table(
     options.check_engine(engine, device)
     options.check_file(save, "save")
     solver = options.read_optimizer(optimizer, learning_rate)
-    if isinstance(solver, LBFGS) and batch_size is not None:
+    if not solver.takes_steps and batch_size is not None:
         rule = "cannot be combined with --optimizer lbfgs, which takes all rows"
         raise InvalidArgumentError(rule, "batch_size")
     if dropout is None:
-        dropout = 0.0 if isinstance(solver, LBFGS) else DROPOUT
+        dropout = DROPOUT if solver.takes_steps else 0.0
     layers: dict[str, Any] = {
         "activation": options.read_activation(activation),
         "normalization": normalization,

@@ -1,12 +1,12 @@
 """What an estimator warns of at the end of a training: that it has not come to a good one."""
 
 import math
+from typing import Any
 
 import numpy as np
 from sklearn.exceptions import ConvergenceWarning
 
 from multilayer.estimators.settings import Settings
-from multilayer.model import Values
 from multilayer.samples import Data
 from multilayer.training import History
 
@@ -73,8 +73,8 @@ def warning_of(
 
 def _advice(settings: Settings, data: Data) -> str:
     """Return that targets had better be scaled, where they ought to be; else nothing."""
-    targets = settings.targets
-    if not isinstance(targets, Values) or targets.mean is not None or targets.output != "identity":
+    targets: Any = settings.targets
+    if targets.task != "regression" or targets.mean is not None or targets.output != "identity":
         return ""
     mean, deviation = float(data.targets.mean()), float(data.targets.std())
     if deviation == 0 or (1 / FAR <= deviation <= FAR and abs(mean) <= FAR * deviation):

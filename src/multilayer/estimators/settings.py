@@ -10,6 +10,7 @@ from multilayer.errors import InvalidArgumentError
 from multilayer.estimators.parameters import Parameters
 from multilayer.model import Targets
 from multilayer.numpy import LBFGS, OPTIMIZERS, SCHEDULES, SGD, Adam, Loss, Optimizer, Schedule
+from multilayer.numpy.optimizers import resolve_optimizer
 from multilayer.registry import Names
 from multilayer.training import Callback
 
@@ -164,7 +165,7 @@ def check_same_network(before: Architecture, now: Architecture) -> None:
 
 def check_takes_steps(estimator: Any) -> bool:
     """Return True, or raise for a solver that cannot go on by steps."""
-    if estimator.solver == "lbfgs" or isinstance(estimator.solver, LBFGS):
+    if estimator.solver == "lbfgs" or not getattr(estimator.solver, "takes_steps", True):
         raise AttributeError(
             f"partial_fit is only available for stochastic optimizers. {estimator.solver} is not "
             "stochastic."
@@ -205,11 +206,11 @@ def _optimizer(p: Any) -> Optimizer | LBFGS:
     if p.solver == "adam":
         return Adam(p.learning_rate_init, p.beta_1, p.beta_2, p.epsilon)
     given = _changed(p, SOLVER_PARAMETERS)
-    if isinstance(p.solver, LBFGS):
-        given |= _changed(p, ("max_fun", *(() if p.early_stopping else ("tol",))))
-    if isinstance(p.solver, (Optimizer, LBFGS)):
+    if not isinstance(p.solver, str):
+        if not p.solver.takes_steps:
+            given |= _changed(p, ("max_fun", *(() if p.early_stopping else ("tol",))))
         _refuse(p, given, "a solver that is an object: its own parameters count")
-        return p.solver
+        return resolve_optimizer(p.solver)
     cls: Any = OPTIMIZERS[Names("solver", OPTIMIZERS).check(p.solver, type(p).__name__)]
     known = {each.name for each in fields(cls)}
     settings = {name: value for name, value in given.items() if name in known}

@@ -66,7 +66,7 @@ class Trainer:
         self.net = net
         self.loss = resolve(loss, LOSSES, Loss)
         self.loss.check_architecture(net.architecture)
-        self.optimizer = resolve_optimizer(optimizer)
+        self.optimizer: Any = resolve_optimizer(optimizer)
         self.learning_rate: float | None = getattr(self.optimizer, "learning_rate", None)
         self.objective = Objective(
             self.loss,
@@ -114,7 +114,7 @@ class Trainer:
         self._step = Step(
             self.net.network,
             self.objective,
-            optimizer=None if isinstance(self.optimizer, LBFGS) else self.optimizer,
+            optimizer=self.optimizer if self.optimizer.takes_steps else None,
             state=self.optimizer_state,
             clip=self.clip,
             rng=self.rng,
@@ -148,7 +148,6 @@ class Trainer:
         `after_iteration` takes the loss after each iteration, with the network at that point; it
         returns whether to stop.
         """
-        assert isinstance(self.optimizer, LBFGS)
         net = self.net.network
         self.begin(data)
         step = self._step
@@ -167,7 +166,8 @@ class Trainer:
             return after_iteration(value)
 
         try:
-            return self.optimizer.minimize(objective, net.parameters, n_iterations, accept)
+            reason: str = self.optimizer.minimize(objective, net.parameters, n_iterations, accept)
+            return reason
         finally:  # the line search, or an interruption in it, may end at a point it only tried
             net.parameters[:] = accepted
 

@@ -204,7 +204,6 @@ class Trainer:
         self, data: Data, n_iterations: int, after_iteration: Callable[[float], bool]
     ) -> str:
         """Run L-BFGS on all samples; return what ended it: see `LBFGS.minimize`."""
-        assert isinstance(self.optimizer, LBFGS)
         self._compile()
         return minimize(
             self.optimizer, self.net, together(data), self._backward, n_iterations, after_iteration
@@ -293,7 +292,7 @@ class Trainer:
             self._torch_optimizer = optimizer
         else:
             self.optimizer = resolve_optimizer(optimizer)
-            if isinstance(self.optimizer, LBFGS):
+            if not self.optimizer.takes_steps:
                 check_deterministic(self.net.architecture, self.clip)
                 self.learning_rate: float | None = None
                 return
