@@ -61,7 +61,7 @@ class Layer:
         """Take a training batch's statistics, found in its cache, into the state, if any."""
 
     by_rows = True
-    """Whether each sample is treated by itself, so that a batch may be computed in parts."""
+    """Whether it treats each sample by itself; for a stack, ask its `parts`."""
 
     def parts(self) -> list["Layer"]:
         """Return the layers that this one is made of, in forward order."""
@@ -97,7 +97,7 @@ class Affine(Layer):
     def forward(
         self, x: Array, *, training: bool = False, rng: np.random.Generator | None = None
     ) -> tuple[Array, Array]:
-        with np.errstate(invalid="ignore"):  # some BLAS warn of numbers that are not in the result
+        with np.errstate(invalid="ignore"):  # some BLAS warn without cause; so a true NaN is silent
             z = x @ self.W.T
         if self.b is not None:
             z += self.b

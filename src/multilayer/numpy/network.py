@@ -33,7 +33,7 @@ class Network:
     Parameters
     ----------
     hidden : Stack
-        The hidden layers ψ, in forward order; without any, ψ(x) = x.
+        The hidden layers ψ, each an affine layer and then its activation; without any, ψ(x) = x.
     last : Affine
         W and b.
     link : Activation
@@ -46,8 +46,8 @@ class Network:
     def __init__(self, hidden: Stack, last: Affine, link: Activation, parameters: Array) -> None:
         self.hidden, self.last, self.link = hidden, last, link
         self.parameters = parameters
-        # For each layer with parameters the place in θ and the shape of each: of an affine layer
-        # with 3 inputs and 2 units [(slice(0, 6), (2, 3)), (slice(6, 8), (2,))].
+        # For each layer with parameters a list: each array's slice of θ, and its shape. An affine
+        # layer with 3 inputs and 2 units has [(slice(0, 6), (2, 3)), (slice(6, 8), (2,))].
         self._layout: list[list[tuple[slice, tuple[int, ...]]]] = []
         start = 0
         for layer in self.layers:
@@ -95,11 +95,10 @@ class Network:
 
     def backward(self, dz: Array, passed: Pass) -> Array:
         """Go back from dz, of the logits, to the gradient with respect to θ, as one vector."""
-        has_hidden = bool(self.hidden.layers)
-        d_features, of_last = self.last.backward(dz, passed.features, need_dx=has_hidden)
+        d, of_last = self.last.backward(dz, passed.features, need_dx=bool(self.hidden.layers))
         of_hidden: tuple[Array, ...] = ()
-        if d_features is not None:
-            _, of_hidden = self.hidden.backward(d_features, passed.caches, need_dx=False)
+        if d is not None:
+            _, of_hidden = self.hidden.backward(d, passed.caches, need_dx=False)
         # In forward order, as the parameters are in θ:
         return np.concatenate([array.ravel() for array in (*of_hidden, *of_last)])
 

@@ -18,12 +18,12 @@ __all__ = ["Batch", "Objective", "take_step"]
 
 
 class Batch(NamedTuple):
-    """Samples with their targets and weights, checked."""
+    """Samples with their targets and weights, as `MLP.batch` checks and returns them."""
 
     x: Array
     """Of shape (n_samples, in_features)."""
     targets: Array
-    """As the loss takes them."""
+    """As the loss's `per_sample` takes them; real values have shape (n_samples, out_features)."""
     weight: Array | None = None
     """Of shape (n_samples,)."""
 
@@ -33,7 +33,7 @@ class Objective:
     """J(θ) = L + λ₂/2 Σ W² + λ₁ Σ |W|, the loss of a batch with a penalty on weights.
 
     L is applied to the logits z or to the outputs σ(z): see `Loss.takes_logits`. The sums run over
-    all entries of the affine layers' weights, not over biases and normalisations; |w| counts as
+    all entries of the affine layers' weights, not over biases and normalisations; |W| counts as
     having slope 0 at 0.
 
     Parameters
@@ -69,9 +69,9 @@ class Objective:
         """Return L and dz, through the link function if L takes outputs."""
         if self.loss.takes_logits:
             return self.loss.value_and_gradient(z, batch.targets, batch.weight)
-        a = network.link.forward(z)
-        value, da = self.loss.value_and_gradient(a, batch.targets, batch.weight)
-        return value, network.link.backward(da, z, a)
+        p = network.link.forward(z)
+        value, dp = self.loss.value_and_gradient(p, batch.targets, batch.weight)
+        return value, network.link.backward(dp, z, p)
 
     def penalty(self, network: Network) -> float:
         """Return λ₂/2 Σ W² + λ₁ Σ |W|."""
@@ -102,14 +102,14 @@ def take_step(
 ) -> float:
     """Take one step of training: change the network and the optimizer's state.
 
-    For a network of one hidden layer, with sᵢ = wᵢ/Σw the share of sample i, that is::
+    For one hidden layer, affine and then σ₁, with shares s = w/Σw of the samples, Σ over samples::
 
-        z₁ = x W₁ᵀ + b₁        a = σ(z₁)         z = a Wᵀ + b      L = Σᵢ sᵢ ℓᵢ
-        dzᵢ = sᵢ ∂ℓᵢ/∂zᵢ       dW = dzᵀ a        db = Σᵢ dzᵢ       da = dz W
-        dz₁ = da · σ'(z₁)      dW₁ = dz₁ᵀ x      db₁ = Σᵢ dz₁ᵢ
+        z₁ = x W₁ᵀ + b₁        a = σ₁(z₁)        z = a Wᵀ + b      L = Σ s ℓ
+        dz = s · ∂ℓ/∂z         dW = dzᵀ a        db = Σ dz         da = dz W
+        dz₁ = da · σ₁'(z₁)     dW₁ = dz₁ᵀ x      db₁ = Σ dz₁
 
-    These gradients, with the penalty's, are one vector g, which is clipped and handed to the
-    optimizer; normalisations then update their running statistics.
+    g = (dW₁, db₁, dW, db), as one vector, with the penalty's gradient, is clipped; the optimizer
+    changes θ by it (SGD: θ ← θ − η g), and normalisations update their running statistics.
 
     Parameters
     ----------
@@ -122,7 +122,7 @@ def take_step(
     learning_rate : float, optional
         The optimizer's own by default.
     clip : Clip, optional
-        Limits g's entries, and then its length.
+        Limits g's entries, and then its norm.
     rng : numpy.random.Generator, optional
         Draws the masks; dropout needs it.
 

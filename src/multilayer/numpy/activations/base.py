@@ -32,12 +32,12 @@ class Activation(Described, Protocol):
 
 
 class Elementwise:
-    """An `Activation` that treats each number by itself: a_k depends on z_k alone.
+    """An `Activation`, by its methods and not by inheritance, in which a_k depends on z_k alone.
 
     Of the sum in the chain rule one term is left: dz = da · σ'(z), element by element.
     """
 
-    formula: ClassVar[str]
+    formula: ClassVar[str]  # these five: see `Described`
     derivative_formula: ClassVar[str]
     range: ClassVar[str]
     kinks: ClassVar[tuple[float, ...]] = ()

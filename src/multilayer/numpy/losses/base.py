@@ -28,7 +28,7 @@ class Loss(Checked):
         True if p are the logits: the link function is then part of ℓ's formula, as softmax is of
         the cross-entropy's. False if p are the outputs.
     outputs : tuple of str
-        The link functions of the networks that the loss is for: names in ``OUTPUTS``.
+        The link functions of the networks that the loss is for: names in ``activations.OUTPUTS``.
     task : {"classification", "multilabel", "regression"}
         What is predicted: one class of several, any number of labels, or real values.
 
@@ -48,7 +48,7 @@ class Loss(Checked):
         """Return L and ∂L/∂p, of p's shape; both are 0 if no sample of the batch has a weight."""
         values, gradient = self.per_sample(p, targets)
         if weight is None:
-            return float(values.mean()), gradient / p.dtype.type(len(p))
+            return float(values.mean()), gradient / len(p)
         largest = weight.max()
         if largest > 0:
             weight = weight / largest  # first, so that the sum of large ones does not overflow
@@ -56,19 +56,20 @@ class Loss(Checked):
         return float(values @ weight), gradient * weight[:, np.newaxis]
 
     def per_sample(self, p: Array, targets: Array) -> tuple[Array, Array]:
-        """Return ℓ, of shape (n_samples,), and ∂ℓ/∂p, of shape (n_samples, out_features)."""
+        """Return ℓ, of shape (n_samples,), and ∂ℓ/∂p, of p's shape, which real targets have too."""
         raise NotImplementedError
 
 
 @dataclass(frozen=True)
 class SquaredError(Loss):
-    """ℓ = ½ ‖ŷ − y‖², with gradient ŷ − y.
+    """ℓ = ½ ‖ŷ − y‖², with gradient ŷ − y: ŷ is the prediction p, and y the target.
 
     The half makes the gradient of the mean over n samples (ŷ − y)/n.
 
     Examples
     --------
-    >>> value, gradient = SquaredError()([[3.0], [1.0]], [1.0, 1.0])
+    >>> p, y = np.array([[3.0], [1.0]]), np.array([[1.0], [1.0]])
+    >>> value, gradient = SquaredError().value_and_gradient(p, y)
     >>> value, gradient.tolist()
     (1.0, [[1.0], [0.0]])
     """

@@ -32,7 +32,7 @@ class Optimizer:
     learning_rate: float
 
     vectors: ClassVar[tuple[str, ...]] = ()
-    """The names of the state's vectors, each of θ's shape and 0 before the first step."""
+    """The names of the vectors that `initial_state` makes, of zeros, in θ's shape."""
     takes_steps: ClassVar[bool] = True
     """False for L-BFGS alone, which is not driven step by step."""
 

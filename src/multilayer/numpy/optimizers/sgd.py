@@ -17,7 +17,7 @@ class SGD(Optimizer):
     With λ, the `weight_decay` (of biases too), and a velocity v that is 0 at first,
     g ← g + λ θ, v ← μ v + g, θ ← θ − η v, or with Nesterov's momentum θ ← θ − η (g + μ v)
     (Sutskever et al. 2013, eqs. 1–4). As in PyTorch, η stands outside v, so that a change of η acts
-    on the momentum at once; and θ is the point that the paper looks ahead to, where it takes g.
+    on the momentum at once. With Nesterov's, this θ is the paper's θ + μ v, at which it takes g.
 
     Parameters
     ----------
