@@ -276,16 +276,17 @@ class Architecture:
             If `values` is no dict of an architecture's fields.
         """
         if not isinstance(values, dict):
-            msg = f"an Architecture must be a JSON object; got {type(values).__name__}"
-            raise InvalidArgumentError(msg)
+            got = type(values).__name__
+            raise InvalidArgumentError("must be a JSON object", "an Architecture", got=got)
         known = [field.name for field in fields(cls)]
         required = known[:3]
         for name in values:
             Names("field", known).check(name, "Architecture")
         missing = [name for name in required if name not in values]
         if missing:
-            msg = f"an Architecture needs {', '.join(required)}; missing: {', '.join(missing)}"
-            raise InvalidArgumentError(msg)
+            raise InvalidArgumentError(
+                f"an Architecture needs {', '.join(required)}; missing: {', '.join(missing)}"
+            )
         return cls(**values)
 
 

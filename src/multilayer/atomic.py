@@ -33,8 +33,7 @@ def replacing(path: Path) -> Iterator[io.BufferedRandom]:
     if not path.parent.is_dir():
         raise FileNotFoundError(f"there is no folder {path.parent} to write {path.name} into")
     if path.exists() and not path.is_file():
-        msg = f"{path} exists and is not a file"
-        raise InvalidArgumentError(msg)
+        raise InvalidArgumentError(f"{path} exists and is not a file")
     temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp")
     try:
         with temporary.open("x+b") as file:

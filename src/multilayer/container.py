@@ -71,11 +71,10 @@ def write(
         header[DIGEST] = _digest(arrays)
     length = len(json.dumps(header, ensure_ascii=False).encode(errors="surrogatepass"))
     if length > MAX_HEADER:
-        msg = (
+        raise InvalidArgumentError(
             f"{', '.join(texts)} take {length:,} bytes; a {file_format.kind} has room for "
             f"{MAX_HEADER:,}"
         )
-        raise InvalidArgumentError(msg)
     content = save(dict(arrays), metadata=header)
     with replacing(path) as file:
         file.write(content)
@@ -99,8 +98,8 @@ class Container:
         """
         found = self._entry(name).get_dtype()
         if found not in DTYPES:
-            msg = f"{name} must be of {' or '.join(map(str, DTYPES.values()))}; got {found}"
-            raise InvalidDataError(msg)
+            rule = f"must be of {' or '.join(map(str, DTYPES.values()))}"
+            raise InvalidDataError(rule, name, got=found)
         return DTYPES[found]
 
     def read(self, name: str, shape: tuple[int, ...], dtype: np.dtype[Any]) -> Array:
@@ -115,8 +114,8 @@ class Container:
         """
         found = tuple(self._entry(name).get_shape())
         if found != shape or self.dtype(name) != dtype:
-            msg = f"{name} must have shape {shape} of {dtype}; got {found} of {self.dtype(name)}"
-            raise InvalidDataError(msg)
+            rule = f"must have shape {shape} of {dtype}"
+            raise InvalidDataError(rule, name, got=f"{found} of {self.dtype(name)}")
         return self._file.get_tensor(name)
 
     def read_all(self) -> dict[str, Array]:
@@ -129,14 +128,12 @@ class Container:
         """
         arrays = {name: self._file.get_tensor(name) for name in self.names}
         if self.texts.get(DIGEST) != _digest(arrays):
-            msg = "its content is not what was written"
-            raise InvalidDataError(msg)
+            raise InvalidDataError("its content is not what was written")
         return arrays
 
     def _entry(self, name: str) -> Any:
         if name not in self.names:
-            msg = f"there is no array {name!r}"
-            raise InvalidDataError(msg)
+            raise InvalidDataError(f"there is no array {name!r}")
         return self._file.get_slice(name)
 
 
@@ -161,29 +158,28 @@ def reading(path: Path, file_format: Format) -> Iterator[Container]:
             _check_format(container.texts, file_format)
             yield container
     except UnknownNameError as error:
-        msg = (
+        raise ModelFileError(
             f"{path} names something that this process does not know (one of your own is to be "
             f"registered before loading): {_short(error)}"
-        )
-        raise ModelFileError(msg) from error
+        ) from error
     except SafetensorError as error:
-        msg = f"{path} cannot be read: it is no safetensors file: {_short(error)}"
-        raise ModelFileError(msg) from error
+        raise ModelFileError(
+            f"{path} cannot be read: it is no safetensors file: {_short(error)}"
+        ) from error
     except (ValueError, TypeError, KeyError, RecursionError) as error:
-        msg = f"{path} cannot be read: {_short(error)}"
-        raise ModelFileError(msg) from error
+        raise ModelFileError(f"{path} cannot be read: {_short(error)}") from error
 
 
 def _check_format(texts: Mapping[str, str], file_format: Format) -> None:
     name, kind, versions, advice = file_format
     if texts.get("format") != name:
-        msg = f"it is no {kind} of multilayer: its header has no format {name!r}"
-        raise InvalidDataError(msg)
+        raise InvalidDataError(f"it is no {kind} of multilayer: its header has no format {name!r}")
     version = texts.get("format_version")
     if version not in versions:
         known = f"version{'s' if len(versions) > 1 else ''} {' and '.join(versions)}"
-        msg = f"its format version is {version}; multilayer {__version__} reads {known}{advice}"
-        raise InvalidDataError(msg)
+        raise InvalidDataError(
+            f"its format version is {version}; multilayer {__version__} reads {known}{advice}"
+        )
 
 
 def _check_header(path: Path) -> None:
@@ -192,23 +188,21 @@ def _check_header(path: Path) -> None:
     with path.open("rb") as file:
         length = int.from_bytes(file.read(8), "little")
         if length > max(size - 8, MAX_HEADER):  # of another format these are not a length
-            msg = "it is no safetensors file"
-            raise InvalidDataError(msg)
+            raise InvalidDataError("it is no safetensors file")
         if length > size - 8:
-            msg = (
+            raise InvalidDataError(
                 f"it is no safetensors file, or one cut short: {size:,} bytes, of which its "
                 f"header claims {length:,}"
             )
-            raise InvalidDataError(msg)
         if length > MAX_HEADER:
-            msg = f"its header claims {length:,} bytes; at most {MAX_HEADER:,} are read"
-            raise InvalidDataError(msg)
+            raise InvalidDataError(
+                f"its header claims {length:,} bytes; at most {MAX_HEADER:,} are read"
+            )
         header = file.read(length)
     try:
         read_json(header.decode("utf-8"))
     except ValueError as error:
-        msg = f"its header cannot be used: {error}"
-        raise InvalidDataError(msg) from error
+        raise InvalidDataError(f"its header cannot be used: {error}") from error
 
 
 def _digest(arrays: Mapping[str, Array]) -> str:

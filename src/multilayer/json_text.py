@@ -64,8 +64,7 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     found = dict(pairs)
     if len(found) < len(pairs):
         ((twice, _),) = Counter(name for name, _ in pairs).most_common(1)
-        msg = f"the name {twice!r} appears twice in one JSON object"
-        raise InvalidArgumentError(msg)
+        raise InvalidArgumentError(f"the name {twice!r} appears twice in one JSON object")
     return found
 
 

@@ -68,8 +68,7 @@ class Rows(NamedTuple):
             Names("--drop", names).check(name)
         target = Names("--target", names).check(target) if target else _last(table)
         if target in drop:
-            msg = f"--target cannot be {target!r}, which is dropped"
-            raise InvalidArgumentError(msg)
+            raise InvalidArgumentError(f"cannot be {target!r}, which is dropped", "--target")
         inputs = [name for name in names if name != target and name not in drop]
         if not inputs:
             rule = (
@@ -82,8 +81,8 @@ class Rows(NamedTuple):
         if task == "classification":
             y = _classes(table[target], y)
         elif len(np.unique(y)) < 2:
-            msg = f"{table[target].where}, the target, must have several values; all are {y[:1]}"
-            raise InvalidDataError(msg)
+            rule = f"must have several values; all are {y[:1]}"
+            raise InvalidDataError(rule, f"{table[target].where}, the target")
         train, held_out = _divided(file, y, task, test, seed)
         X = table.select(inputs)
         return cls(X.take(train), X.take(held_out), y[train], y[held_out], target, task, notation)
@@ -136,9 +135,9 @@ def _targets(table: Table, target: str, asked: str | None) -> tuple[Array, str, 
     notation = None if found is None else found.notation
     are_names = notation is None or notation.is_boolean
     if (task is None or (are_names and task == "classification")) and _are_dates(entries):
-        msg = f"{entries.where}, the target, must hold numbers or classes; it holds dates"
-        msg += "" if are_names else ": --task regression takes them as numbers"
-        raise InvalidDataError(msg)
+        hint = "" if are_names else ": --task regression takes them as numbers"
+        rule = f"must hold numbers or classes; it holds dates{hint}"
+        raise InvalidDataError(rule, f"{entries.where}, the target")
     if task != "regression" and are_names:
         texts = [each if each is None else str(each) for each in entries.objects()]
         return np.array(texts, dtype=object), "classification", None
@@ -170,8 +169,8 @@ def with_target(table: Table, y: Array, target: str) -> tuple[Table, Array]:
     if len(kept) == len(y):
         return table, y
     if not len(kept):
-        msg = f"{table[target].where}, the target, must have entries; all are missing"
-        raise InvalidDataError(msg)
+        rule = "must have entries; all are missing"
+        raise InvalidDataError(rule, f"{table[target].where}, the target")
     note(f"{len(y) - len(kept):,} of {len(y):,} rows have no {target!r}, and are dropped")
     return table.take(kept), y[kept]
 
@@ -193,19 +192,19 @@ def _classes(entries: Entries, y: Array) -> Array:
     n_classes = len(np.unique(classes))
     if n_classes < 2:
         got = repr(classes[0].item()) if len(classes) else "no entry"
-        msg = f"{entries.where}, the target, must have two classes at least; all are {got}"
-        raise InvalidDataError(msg)
+        rule = f"must have two classes at least; all are {got}"
+        raise InvalidDataError(rule, f"{entries.where}, the target")
     if classes.dtype.kind == "U":
         alike = Counter(name.casefold() for name in np.unique(classes).tolist())
         for name, n in alike.items():
             if n > 1:
                 note(f"{n} classes of {entries.column!r} are {name!r} but for capitals")
     if n_classes > max(MOST_CLASSES, TOO_MANY * len(classes)):
-        msg = (
-            f"{entries.where}, the target, must have classes that repeat; it has "
-            f"{n_classes:,} in {len(classes):,} rows, such as {classes[0].item()!r}"
+        rule = (
+            f"must have classes that repeat; it has {n_classes:,} in {len(classes):,} rows, such "
+            f"as {classes[0].item()!r}"
         )
-        raise InvalidDataError(msg)
+        raise InvalidDataError(rule, f"{entries.where}, the target")
     return classes
 
 

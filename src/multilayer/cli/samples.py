@@ -117,8 +117,8 @@ def _table(path: Path, table: Table, target: str | None, model: Model) -> Sample
     if target is not None:
         Names("--target", names).check(target)
         if target in (inputs or ()):
-            msg = f"--target cannot be {target!r}, which is an input of the model"
-            raise InvalidDataError(msg)
+            rule = f"cannot be {target!r}, which is an input of the model"
+            raise InvalidDataError(rule, "--target")
     elif len(left) == 1:
         target = left[0]
     else:

@@ -308,12 +308,12 @@ class _Job:
 def _raise_if_diverged(divergence: DivergenceError | None, run: Run, train_loss: float) -> None:
     """Raise what has ended the training, or for a loss that is finite and beyond all reason."""
     if divergence is None and train_loss > 2 * GUESS:
-        msg = (
-            f"the training diverged: its train loss is {shown(train_loss)}, where guessing has "
-            f"{shown(GUESS)}. Try a smaller learning rate"
-        )
         divergence = DivergenceError(
-            msg, epoch=run.epoch, step=run.step, learning_rate=run.learning_rate
+            f"the training diverged: its train loss is {shown(train_loss)}, where guessing has "
+            f"{shown(GUESS)}. Try a smaller learning rate",
+            epoch=run.epoch,
+            step=run.step,
+            learning_rate=run.learning_rate,
         )
     if divergence is not None:
         raise divergence

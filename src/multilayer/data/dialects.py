@@ -128,8 +128,9 @@ def cells(lines: Iterable[str], separator: str, *, is_whole: bool = True) -> Ite
         if not is_whole:
             return
         begun = f", in the row that begins in line {n_before + 1:,}"
-        msg = f"line {reader.line_num:,}: {error}{begun * (n_before + 1 < reader.line_num)}"
-        raise csv.Error(msg) from error
+        raise csv.Error(
+            f"line {reader.line_num:,}: {error}{begun * (n_before + 1 < reader.line_num)}"
+        ) from error
 
 
 def is_blank(row: list[str]) -> bool:

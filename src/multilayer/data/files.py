@@ -150,8 +150,7 @@ def _parquet(content: bytes, path: Path) -> Table:
         with forks.imports:
             from pyarrow import ArrowException, BufferReader, parquet
     except ImportError as error:
-        msg = 'reading Parquet needs pyarrow: pip install "pyarrow"'
-        raise MissingPackageError(msg) from error
+        raise MissingPackageError('reading Parquet needs pyarrow: pip install "pyarrow"') from error
     try:
         found = parquet.read_table(BufferReader(content))
     except (ArrowException, OSError) as error:

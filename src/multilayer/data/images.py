@@ -151,15 +151,16 @@ class ScaledImages(LazySamples):
             raise InvalidDataError(rule, "out", "read", got=out.shape)
         least, largest = numbers.min(initial=0), numbers.max(initial=0)
         if least < 0 or largest >= len(self):  # compiled loops do not check
-            msg = f"rows of read must be 0 to {len(self) - 1}; got {least} to {largest}"
-            raise InvalidDataError(msg)
+            rule = f"must be 0 to {len(self) - 1}"
+            raise InvalidDataError(rule, "rows", "read", got=f"{least} to {largest}")
         pixels = np.asarray(self.pixels).reshape(self.shape)
         scale.fastest(pixels, numbers, self.mean, self.std, out)
 
     def __array__(self, dtype: npt.DTypeLike | None = None, copy: bool | None = None) -> Array:
         if copy is False:
-            msg = "ScaledImages cannot become an array without a copy: samples are made when read"
-            raise ValueError(msg)
+            raise ValueError(
+                "ScaledImages cannot become an array without a copy: samples are made when read"
+            )
         return self[:].astype(self.dtype if dtype is None else dtype, copy=False)
 
     def images(self, rows: Rows) -> Array:

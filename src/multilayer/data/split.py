@@ -63,8 +63,7 @@ def split_rows(
             random_state=random_state,
         )
     except ValueError as error:
-        msg = f"{subject}: {error}"
-        raise InvalidDataError(msg) from error
+        raise InvalidDataError(f"{subject}: {error}") from error
     return np.append(training, always), held_out
 
 
@@ -102,11 +101,10 @@ def split_validation(
     n_samples = checks.integer(n_samples, "n_samples", "split_validation")
     fraction = checks.real(fraction, "fraction", "split_validation", "(0, 1)")
     if classes is not None and (alone := are_alone(classes)).any():
-        msg = (
+        raise InvalidDataError(
             "a stratified validation split needs at least 2 samples of every class; class "
             f"{classes[alone].min()} has 1"
         )
-        raise InvalidDataError(msg)
     return split_rows(
         n_samples,
         fraction,

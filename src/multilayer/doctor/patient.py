@@ -123,8 +123,8 @@ def _loss_of(last: Any, model: Model, settings: Mapping[str, Any]) -> Loss | Non
             return loss_of_output(model.net.architecture.output, smoothing)
         if (loss := targets.loss(smoothing)) is not None:
             return loss
-    msg = (
-        "loss of diagnose must be given for a model whose history does not tell it; "
-        f"it was trained with {told or repr(targets)}"
+    rule = (
+        "must be given for a model whose history does not tell it; it was trained with "
+        f"{told or repr(targets)}"
     )
-    raise InvalidArgumentError(msg)
+    raise InvalidArgumentError(rule, "loss", "diagnose")

@@ -195,13 +195,12 @@ class MLPClassifier(ClassifierMixin, BaseMLP):  # type: ignore[misc]
         before, classes = targets.classes, unique_labels(y)
         if is_training and self.warm_start:
             if set(classes) != set(before):
-                msg = (
+                raise InvalidDataError(
                     "warm_start can only be used where `y` has the same classes as in the previous "
                     f"call to fit. Previously got {before}, `y` has {classes}"
                 )
-                raise InvalidDataError(msg)
         elif len(np.setdiff1d(classes, before, assume_unique=True)):
-            msg = (
+            raise InvalidDataError(
                 f"`y` has classes not in `self.classes_`. `self.classes_` has {before}. 'y' has "
                 f"{classes}."
             )

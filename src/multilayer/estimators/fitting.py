@@ -108,11 +108,8 @@ def train_network(
     """
     optimizer, takes_steps = settings.optimizer, settings.optimizer.takes_steps
     if settings.precision is not None and net.dtype != np.float32:
-        msg = (
-            f"precision of fit acts on samples in float32; got {net.dtype}: give "
-            "X.astype('float32')"
-        )
-        raise InvalidArgumentError(msg)
+        got = f"{net.dtype}: give X.astype('float32')"
+        raise InvalidArgumentError("acts on samples in float32", "precision", "fit", got=got)
     n_samples = data.n_samples
     batch_size = _batch_size(settings, n_samples)
     solver = (type(optimizer).__name__, settings.with_torch)
@@ -160,11 +157,10 @@ def train_network(
         )
     except DivergenceError as error:
         if not settings.keeps_best:
-            msg = (
+            raise InvalidDataError(
                 "Solver produced non-finite parameter weights. The input data may contain large "
                 f"values and need to be preprocessed. {error}"
-            )
-            raise InvalidDataError(msg) from error
+            ) from error
         divergence = str(error)
         values = ("train_loss", "validation_loss", "validation_score")
         convergence.history.append(dict.fromkeys(values, math.nan))

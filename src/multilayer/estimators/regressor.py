@@ -149,8 +149,8 @@ class MLPRegressor(RegressorMixin, BaseMLP):  # type: ignore[misc]
         mean = scale = None
         if self.scale_targets:
             if output == "exp":
-                msg = "scale_targets cannot be combined with loss 'poisson', whose values are ≥ 0"
-                raise InvalidArgumentError(msg)
+                rule = "cannot be combined with loss 'poisson', whose values are ≥ 0"
+                raise InvalidArgumentError(rule, "scale_targets")
             y = found.y.reshape(len(found.y), -1)
             scaler = StandardScaler().fit(y, sample_weight=found.weight)
             mean, scale = scaler.mean_, scaler.scale_
@@ -195,8 +195,8 @@ class MLPRegressor(RegressorMixin, BaseMLP):  # type: ignore[misc]
             names.check(self.loss, type(self).__name__)
         loss = resolve(self.loss, LOSSES, Loss)
         if loss.task != "regression":
-            msg = f"loss of MLPRegressor must be one of {', '.join(names)}; got {loss.name!r}"
-            raise InvalidArgumentError(msg)
+            rule = f"must be one of {', '.join(names)}"
+            raise InvalidArgumentError(rule, "loss", "MLPRegressor", got=repr(loss.name))
         return loss
 
 
@@ -204,8 +204,8 @@ def _check_squares(y: Array) -> None:
     """Raise if targets are so large that their squares are infinite."""
     with np.errstate(over="ignore"):  # what is named here
         if not np.isfinite(np.square(y, dtype=np.float64).sum()):
-            msg = f"targets must be numbers whose squares are finite; got {np.abs(y).max():g}"
-            raise InvalidDataError(msg)
+            rule = "must be numbers whose squares are finite"
+            raise InvalidDataError(rule, "targets", got=f"{np.abs(y).max():g}")
 
 
 def _score_of(loss: Loss) -> Callable[..., float]:

@@ -47,14 +47,13 @@ def set_aside(
         subject=f"validation_fraction cannot be {share!r} of {data.n_samples} samples",
     )
     if len(held_out) < 2:
-        msg = (
+        raise InvalidDataError(
             "The validation set is too small. Increase 'validation_fraction' or the size of your "
             "dataset."
         )
-        raise InvalidDataError(msg)
     parts = data.part(training), data.part(held_out)
     for name, part in zip(("training", "validation"), parts, strict=True):
         if part.weight is not None and not part.weight.any():
-            msg = f"sample_weight must not be zero for every sample of the {name} part"
-            raise InvalidDataError(msg)
+            rule = f"must not be zero for every sample of the {name} part"
+            raise InvalidDataError(rule, "sample_weight")
     return parts

@@ -112,8 +112,9 @@ class Settings:
         """
         p = parameters
         if is_incremental and p.early_stopping:
-            msg = f"partial_fit does not support early_stopping={p.early_stopping!r}"
-            raise InvalidArgumentError(msg)
+            raise InvalidArgumentError(
+                f"partial_fit does not support early_stopping={p.early_stopping!r}"
+            )
         optimizer: Any = _optimizer(p)
         takes_steps = optimizer.takes_steps
         if p.precision is not None and not takes_steps:
@@ -265,5 +266,5 @@ def _changed(p: Any, names: Iterable[str]) -> dict[str, Any]:
 def _refuse(p: Any, names: Iterable[str], beside: str) -> None:
     """Raise for the first of these parameters."""
     for name in sorted(names):
-        msg = f"{name} of {type(p).__name__} cannot be {getattr(p, name)!r} with {beside}"
-        raise InvalidArgumentError(msg)
+        rule = f"cannot be {getattr(p, name)!r} with {beside}"
+        raise InvalidArgumentError(rule, name, type(p).__name__)

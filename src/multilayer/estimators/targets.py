@@ -27,8 +27,7 @@ def plain_targets(y: Any, name: str, *, are_numbers: bool) -> Any:
         If an entry is masked or missing, or they are dates, or classes of several types.
     """
     if isinstance(y, np.ma.MaskedArray) and np.ma.is_masked(y):
-        msg = f"{name} must not have masked entries: fill or drop them first"
-        raise InvalidDataError(msg)
+        raise InvalidDataError("must not have masked entries: fill or drop them first", name)
     if issparse(y) or y is None:
         return y
     values = np.asarray(y)
@@ -40,14 +39,13 @@ def plain_targets(y: Any, name: str, *, are_numbers: bool) -> Any:
     if is_missing.any():
         index = np.unravel_index(int(np.argmax(is_missing)), values.shape)
         place = f"index {index[0]}" if len(index) == 1 else f"row {index[0]}, column {index[1]}"
-        msg = f"{name} must not have missing entries; the first is at {place}"
-        raise InvalidDataError(msg)
+        raise InvalidDataError(f"must not have missing entries; the first is at {place}", name)
     types = set(map(type, values.ravel())) if values.dtype.kind in "OT" else set()
     times = (datetime.date, datetime.timedelta, datetime.time)
     has_times = any(issubclass(kind, times) or kind.__name__ == "Period" for kind in types)
     if values.dtype.kind in "Mm" or has_times:
-        msg = f"{name} must hold {'numbers' if are_numbers else 'classes'}; got dates or durations"
-        raise InvalidDataError(msg)
+        rule = f"must hold {'numbers' if are_numbers else 'classes'}"
+        raise InvalidDataError(rule, name, got="dates or durations")
     if not types:
         return _without_library(y, values)
     if all(issubclass(kind, (Number, np.bool_)) for kind in types):
@@ -55,8 +53,7 @@ def plain_targets(y: Any, name: str, *, are_numbers: bool) -> Any:
         return np.array(plain).reshape(values.shape)
     if not are_numbers and values.ndim == 1 and len({_base(kind) for kind in types}) > 1:
         kinds = " and ".join(sorted(kind.__name__ for kind in types))
-        msg = f"{name} must hold classes of one type; got {kinds}"
-        raise InvalidDataError(msg)
+        raise InvalidDataError("must hold classes of one type", name, got=kinds)
     return _without_library(y, values)
 
 
@@ -123,8 +120,7 @@ def numbers_of_targets(
         counts = np.array([*different.values()])
         found = find_notation([*different], counts, decimal, is_asked=True)
         if found is None or found.notation is None:
-            msg = f"{name} must hold numbers; got {next(iter(different))!r}"
-            raise InvalidDataError(msg)
+            raise InvalidDataError("must hold numbers", name, got=repr(next(iter(different))))
         notation = found.notation
         for says, _ in found.doubts:
             warn(TableWarning(f"{name} {says}", ()))
@@ -135,6 +131,6 @@ def numbers_of_targets(
     if None in numbers:
         index = np.unravel_index(numbers.index(None), values.shape)
         place = f"index {index[0]}" if len(index) == 1 else f"row {index[0]}, column {index[1]}"
-        msg = f"{name} must hold numbers; got {texts[numbers.index(None)]!r} at {place}"
-        raise InvalidDataError(msg)
+        got = f"{texts[numbers.index(None)]!r} at {place}"
+        raise InvalidDataError("must hold numbers", name, got=got)
     return np.array(numbers, dtype=np.float64).reshape(values.shape), notation

@@ -101,8 +101,8 @@ def check_data(
     settings: dict[str, Any] = {"multi_output": True, "y_numeric": are_numbers}
     y = plain_targets(y, names[1], are_numbers=are_numbers)
     if estimator.columns is None and isinstance(X, np.ma.MaskedArray) and np.ma.is_masked(X):
-        msg = f"{names[0]} must not have masked entries: fill them, or take columns='auto'"
-        raise InvalidDataError(msg)
+        rule = "must not have masked entries: fill them, or take columns='auto'"
+        raise InvalidDataError(rule, names[0])
     table = None
     if estimator.columns is not None:
         table = _table_of(estimator, X, columns, names[0])
@@ -135,13 +135,12 @@ def are_given(X_val: Any, y_val: Any, sample_weight_val: Any) -> bool:
     """Return whether there are validation samples; raise if there is but a part of them."""
     if X_val is None and y_val is None:
         if sample_weight_val is not None:
-            msg = "sample_weight_val of fit must be given with X_val and y_val"
-            raise InvalidArgumentError(msg)
+            rule = "must be given with X_val and y_val"
+            raise InvalidArgumentError(rule, "sample_weight_val", "fit")
         return False
     for name, other, value in (("X_val", "y_val", X_val), ("y_val", "X_val", y_val)):
         if value is None:
-            msg = f"{name} of fit must be given with {other}; got None"
-            raise InvalidArgumentError(msg)
+            raise InvalidArgumentError(f"must be given with {other}", name, "fit", got=None)
     return True
 
 

@@ -69,8 +69,9 @@ def save_model(path: str | os.PathLike[str], model: Any) -> None:
     model = adopt(model, "save_model")
     net = model.net
     if len(net.architecture.hidden_features) > MAX_LAYERS:
-        msg = f"a model file holds networks of at most {MAX_LAYERS:,} hidden layers"
-        raise InvalidArgumentError(msg)
+        raise InvalidArgumentError(
+            f"a model file holds networks of at most {MAX_LAYERS:,} hidden layers"
+        )
     arrays = {"parameters": net.parameters, **{STATE + k: v for k, v in net.state.items()}}
     arrays = {name: checks.finite_array(a, name, net.dtype) for name, a in arrays.items()}
     arrays |= model.inputs.arrays()
@@ -102,8 +103,7 @@ def load_model(path: str | os.PathLike[str]) -> Model:
     """
     path = Path(path)
     if not path.is_file():
-        msg = f"no model file at {path}"
-        raise FileNotFoundError(msg)
+        raise FileNotFoundError(f"no model file at {path}")
     with reading(path, FORMAT) as container:
         return _assemble(container)
 
@@ -125,8 +125,9 @@ def _assemble(container: Container) -> Model:
     }
     others = container.names - {"parameters", *scaling, *(STATE + name for name in state)}
     if others:
-        msg = f"it holds arrays that belong to nothing: {', '.join(sorted(others))}"
-        raise InvalidDataError(msg)
+        raise InvalidDataError(
+            f"it holds arrays that belong to nothing: {', '.join(sorted(others))}"
+        )
     targets, inputs = _part(texts, "targets"), _part(texts, "inputs")
     if texts["format_version"] == "3":
         inputs, targets = inputs_of_version_3(inputs), targets_of_version_3(targets)

@@ -113,18 +113,19 @@ def export_onnx(path: str | os.PathLike[str], model: Any, *, sample: object = No
 def _check_exportable(model: Model) -> None:
     architecture = model.net.architecture
     if model.targets is not None and model.targets.kind not in TARGET_FORMS:
-        msg = (
+        raise InvalidArgumentError(
             f"targets of kind {model.targets.kind!r} have no ONNX form; those that have: "
             f"{', '.join(TARGET_FORMS)}"
         )
-        raise InvalidArgumentError(msg)
     for name in [*(layer.activation for layer in architecture.hidden_layers), architecture.output]:
         if name not in FORMS:
-            msg = f"activation {name!r} has no ONNX form; those that have: {', '.join(FORMS)}"
-            raise InvalidArgumentError(msg)
+            raise InvalidArgumentError(
+                f"activation {name!r} has no ONNX form; those that have: {', '.join(FORMS)}"
+            )
     if model.net.parameters.nbytes >= MAX_BYTES:
-        msg = f"an ONNX file holds less than 2 GB; the parameters are {model.net.parameters.nbytes}"
-        raise InvalidArgumentError(msg)
+        raise InvalidArgumentError(
+            f"an ONNX file holds less than 2 GB; the parameters are {model.net.parameters.nbytes}"
+        )
 
 
 def _runtime() -> Any:
@@ -134,8 +135,9 @@ def _runtime() -> Any:
             import onnx  # noqa: F401
             import onnxruntime
     except ImportError as error:
-        msg = 'exporting needs onnx and onnxruntime: pip install "multilayer[onnx]"'
-        raise MissingPackageError(msg) from error
+        raise MissingPackageError(
+            'exporting needs onnx and onnxruntime: pip install "multilayer[onnx]"'
+        ) from error
     return onnxruntime
 
 
@@ -147,8 +149,9 @@ def _run(runtime: Any, path: str, fed: dict[str, Array]) -> list[Array]:
         session = runtime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
         found: list[Array] = session.run(None, fed)
     except Exception as error:  # its errors have no root of their own
-        msg = f"onnxruntime cannot run what was exported, and no file was written: {error}"
-        raise ExportError(msg) from error
+        raise ExportError(
+            f"onnxruntime cannot run what was exported, and no file was written: {error}"
+        ) from error
     return found
 
 

@@ -88,11 +88,10 @@ class ColumnsForm(InputForm):
         self.columns = [column for column in inputs.columns if column.input_names]
         for column in self.columns:
             if column.kind not in COLUMN_FORMS:
-                msg = (
+                raise InvalidArgumentError(
                     f"column {column.name!r} is {column.kind}, which has no ONNX form; those that "
                     f"have: {', '.join(COLUMN_FORMS)}"
                 )
-                raise InvalidArgumentError(msg)
 
     def ports(self) -> dict[str, tuple[np.dtype[Any], int]]:
         return {column.name: (COLUMN_FORMS[column.kind].dtype, 1) for column in self.columns}
@@ -120,17 +119,17 @@ class ColumnsForm(InputForm):
         taken = {node.output for node in g.nodes} | set(g.constants) | set(outputs)
         for column in self.columns:
             if column.name in taken or not column.name:
-                msg = (
+                raise InvalidArgumentError(
                     f"a column cannot be called {column.name!r} in an ONNX file: rename it before "
                     "fitting"
                 )
-                raise InvalidArgumentError(msg)
             for text in (column.name, *getattr(column, "categories", ())):
                 try:
                     text.encode()
                 except UnicodeEncodeError as error:
-                    msg = f"text in an ONNX file must be UTF-8; got {text!r}"
-                    raise InvalidArgumentError(msg) from error
+                    raise InvalidArgumentError(
+                        f"text in an ONNX file must be UTF-8; got {text!r}"
+                    ) from error
 
 
 INPUT_FORMS: dict[str, type[InputForm]] = {Numbers.kind: NumbersForm, Columns.kind: ColumnsForm}
@@ -141,6 +140,7 @@ def form_of(model: Model) -> InputForm:
     kind = model.inputs.kind
     if kind not in INPUT_FORMS:
         known = ", ".join(INPUT_FORMS)
-        msg = f"inputs of kind {kind!r} have no ONNX form; those that have: {known}"
-        raise InvalidArgumentError(msg)
+        raise InvalidArgumentError(
+            f"inputs of kind {kind!r} have no ONNX form; those that have: {known}"
+        )
     return INPUT_FORMS[kind](model.inputs, model.net.dtype)

@@ -102,8 +102,9 @@ def _ranks(widths: Mapping[str, float], links: Sequence[Link]) -> tuple[dict[str
     try:
         networkx: Any = import_module("networkx")
     except ImportError as error:
-        msg = 'the picture of a graph needs networkx: pip install "multilayer[plot]"'
-        raise MissingPackageError(msg) from error
+        raise MissingPackageError(
+            'the picture of a graph needs networkx: pip install "multilayer[plot]"'
+        ) from error
     if not widths:
         raise InvalidArgumentError("the picture of a graph needs at least one node")
     network = networkx.DiGraph()

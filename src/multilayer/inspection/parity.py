@@ -131,8 +131,8 @@ def parity(
     chosen_loss = resolve(loss, LOSSES, Loss)
     chosen = resolve_optimizer(optimizer)
     if not chosen.takes_steps:
-        msg = "optimizer of parity must take steps that can be compared; L-BFGS takes its own"
-        raise InvalidArgumentError(msg)
+        rule = "must take steps that can be compared; L-BFGS takes its own"
+        raise InvalidArgumentError(rule, "optimizer", "parity")
     ours = MLP(architecture, dtype=dtype, rng=np.random.default_rng(seed))
     theirs = TorchMLP(architecture, dtype=dtype)
     theirs.set_weights(ours.weights)

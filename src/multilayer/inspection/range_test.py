@@ -155,8 +155,8 @@ def lr_finder(
     rng = checks.random_generator(rng, owner)
     chosen: Any = resolve_optimizer(optimizer)
     if not chosen.takes_steps:
-        msg = "optimizer of lr_finder must have a learning rate; L-BFGS has none"
-        raise InvalidArgumentError(msg)
+        rule = "must have a learning rate; L-BFGS has none"
+        raise InvalidArgumentError(rule, "optimizer", "lr_finder")
     chosen = replace(chosen, learning_rate=1.0)  # so that the loop's factor is the rate itself
     trainer = copy.deepcopy(net).trainer(loss=loss, optimizer=chosen, rng=rng.spawn(1)[0])
     data = trainer.check(X, y, None)
@@ -184,8 +184,12 @@ def lr_finder(
                 run.factor = float(rates[len(losses)])
     except DivergenceError as error:
         if not losses:
-            msg = "the loss of lr_finder is not finite at the first step already: scale the samples"
-            raise DivergenceError(msg, epoch=1, step=1, learning_rate=smallest) from error
+            raise DivergenceError(
+                "the loss of lr_finder is not finite at the first step already: scale the samples",
+                epoch=1,
+                step=1,
+                learning_rate=smallest,
+            ) from error
         has_diverged = True
     finally:
         trainer.finish()

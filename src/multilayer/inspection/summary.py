@@ -225,11 +225,8 @@ def _described(given: object) -> tuple[Architecture, int]:
         return given, FLOAT32_BYTES
     net = network_in(given)
     if net is None:
-        msg = (
-            "net_or_architecture of summary must be an Architecture, an MLP of either engine, a "
-            f"Model or an estimator; got {type(given).__name__}"
-        )
-        raise InvalidTypeError(msg)
+        rule = "must be an Architecture, an MLP of either engine, a Model or an estimator"
+        raise InvalidTypeError(rule, "net_or_architecture", "summary", got=type(given).__name__)
     if hasattr(net, "last"):  # PyTorch's engine; NumPy has no name for its bfloat16
         return net.architecture, int(net.last.weight.element_size())
     return net.architecture, int(net.dtype.itemsize)

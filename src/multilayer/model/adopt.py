@@ -38,12 +38,9 @@ def adopt(given: Any, owner: str, read: Callable[[Any], Model] | None = None) ->
     is_path = isinstance(given, (str, os.PathLike))
     found = read(given) if is_path and read is not None else model_in(given)
     if found is None:
-        msg = (
-            f"model of {owner} must be a network, a Model or an MLP estimator; "
-            f"got {type(given).__name__}"
-        )
-        msg += ": read a model's file with multilayer.load first" if is_path else ""
-        raise InvalidTypeError(msg)
+        hint = ": read a model's file with multilayer.load first" if is_path else ""
+        rule = "must be a network, a Model or an MLP estimator"
+        raise InvalidTypeError(rule, "model", owner, got=f"{type(given).__name__}{hint}")
     return found
 
 

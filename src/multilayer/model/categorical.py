@@ -127,8 +127,7 @@ class Categorical(Column):
         types = {"name": str, "categories": tuple, "has_missing": bool, "has_rare": bool}
         parts = parts_of(found, "a categorical column", types)
         if not parts["categories"] or len(set(parts["categories"])) < len(parts["categories"]):
-            msg = "categories of a column must be at least one, each once"
-            raise InvalidDataError(msg)
+            raise InvalidDataError("must be at least one, each once", "categories", "a column")
         return cls(**parts)
 
     def places(self, names: Sequence[str]) -> Array:

@@ -70,8 +70,7 @@ def classes_from_dict(found: object) -> Array:
         raise InvalidDataError(rule, "classes", got=repr(kind))
     wanted = {"b": bool, "i": int, "u": int, "f": float}.get(np.dtype(kind).kind, str)
     if not isinstance(values, list) or any(type(value) is not wanted for value in values):
-        msg = f"classes of dtype {kind} must be a list of {wanted.__name__}"
-        raise InvalidDataError(msg)
+        raise InvalidDataError(f"classes of dtype {kind} must be a list of {wanted.__name__}")
     _check_width(kind, values)
     try:
         with np.errstate(over="ignore"):  # what becomes infinite is refused below
@@ -86,5 +85,4 @@ def classes_from_dict(found: object) -> Array:
 def _check_width(kind: str, values: list[Any]) -> None:
     """Raise if an array of strings would be much larger than they are."""
     if kind == "str" and 4 * len(values) * max(map(len, values), default=0) > MAX_BYTES:
-        msg = "classes that are long strings must come in an array of objects"
-        raise InvalidDataError(msg)
+        raise InvalidDataError("classes that are long strings must come in an array of objects")

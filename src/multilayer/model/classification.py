@@ -53,8 +53,8 @@ class Classes(Targets):
 
     def __init__(self, classes: Array) -> None:
         if classes.ndim != 1 or not len(classes) or not (classes[:-1] < classes[1:]).all():
-            msg = f"classes must be a vector, in order, each once; got {classes!r}"
-            raise InvalidDataError(msg)
+            rule = "must be a vector, in order, each once"
+            raise InvalidDataError(rule, "classes", got=repr(classes))
         self.classes = classes
         self.is_binary = len(classes) <= 2
         self.output = "sigmoid" if self.is_binary else "softmax"
@@ -82,14 +82,14 @@ class Classes(Targets):
         try:
             places = np.searchsorted(self.classes, y)
         except TypeError as error:  # words among numbers have no order
-            msg = f"y must hold classes {self.classes}, all of one type; {error}"
-            raise InvalidDataError(msg) from error
+            rule = f"must hold classes {self.classes}, all of one type; {error}"
+            raise InvalidDataError(rule, "y") from error
         known = places < len(self.classes)
         known[known] = self.classes[places[known]] == y[known]
         if not known.all():
             row = int(np.argmin(known))
-            msg = f"y must hold classes {self.classes}; got {y.tolist()[row]!r} at index {row}"
-            raise InvalidDataError(msg)
+            got = f"{y.tolist()[row]!r} at index {row}"
+            raise InvalidDataError(f"must hold classes {self.classes}", "y", got=got)
         return places.reshape(-1, 1) if self.is_binary else places
 
     def probabilities(self, outputs: Array) -> Array:
@@ -189,8 +189,7 @@ class ClassGroups(Targets):
     def from_dict(cls, found: dict[str, Any], architecture: Architecture) -> Self:
         groups = parts_of(found, "targets", {"groups": object})["groups"]
         if not isinstance(groups, list) or not groups:
-            msg = "groups must be a list of classes"
-            raise InvalidDataError(msg)
+            raise InvalidDataError("must be a list of classes", "groups")
         return cls([classes_from_dict(group) for group in groups])
 
 

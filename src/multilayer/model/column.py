@@ -178,14 +178,14 @@ def parts_of(found: Any, owner: str, types: Mapping[str, type]) -> dict[str, Any
     """
     if not isinstance(found, dict) or set(found) != set(types):
         got = ", ".join(found) if isinstance(found, dict) else type(found).__name__
-        msg = f"{owner} must have {', '.join(types) or 'nothing else'}; got {got}"
-        raise InvalidDataError(msg)
+        rule = f"must have {', '.join(types) or 'nothing else'}"
+        raise InvalidDataError(rule, owner, got=got)
     parts = dict(found)
     for name, kind in types.items():
         wanted = list if kind is tuple else kind
         if wanted not in (object, type(parts[name])):
-            msg = f"{name} of {owner} must be a {wanted.__name__}; got {parts[name]!r}"
-            raise InvalidDataError(msg)
+            rule = f"must be a {wanted.__name__}"
+            raise InvalidDataError(rule, name, owner, got=repr(parts[name]))
         if kind is tuple:
             if not all(type(each) is str for each in parts[name]):
                 raise InvalidDataError("must be strings", name, owner)

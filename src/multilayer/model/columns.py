@@ -86,8 +86,7 @@ class Columns(Inputs):
         self.needed = tuple(column.name for column in columns if column.input_names)
         self.in_features = len(self.input_names)
         if not self.in_features:
-            msg = "at least one column must be used; all are ignored"
-            raise InvalidDataError(msg)
+            raise InvalidDataError("at least one column must be used; all are ignored")
 
     def __repr__(self) -> str:
         kinds = [column.kind for column in self.columns]
@@ -155,8 +154,8 @@ class Columns(Inputs):
         if ignored:
             reasons = _listed(ignored)
             if len(ignored) == len(found):
-                msg = f"{table.name} has no column that can be learned from: {reasons}"
-                raise InvalidDataError(msg)
+                rule = f"has no column that can be learned from: {reasons}"
+                raise InvalidDataError(rule, table.name)
             msg = f"nothing can be learned from these columns of {table.name}, which are ignored: "
             warn(TableWarning(msg + reasons, ()))
         return cls(found, table.missing)
@@ -221,8 +220,7 @@ class Columns(Inputs):
     ) -> Self:
         parts = parts_of(found, "inputs", {"columns": list, "missing": tuple})
         if arrays:
-            msg = f"inputs of kind columns have no {', '.join(arrays)}"
-            raise InvalidDataError(msg)
+            raise InvalidDataError(f"inputs of kind columns have no {', '.join(arrays)}")
         return cls([column_from_dict(column) for column in parts["columns"]], parts["missing"])
 
 
@@ -236,8 +234,8 @@ def column_from_dict(found: Any) -> Column:
     """
     kind = found.get("kind") if isinstance(found, dict) else None
     if not isinstance(kind, str) or kind not in COLUMNS:
-        msg = f"a column must be an object with a kind of {', '.join(COLUMNS)}"
-        raise InvalidDataError(msg)
+        rule = f"must be an object with a kind of {', '.join(COLUMNS)}"
+        raise InvalidDataError(rule, "a column")
     return COLUMNS[kind].from_dict({name: value for name, value in found.items() if name != "kind"})
 
 
@@ -253,10 +251,9 @@ def _asked(
     ways = [way for kind, cls in COLUMNS.items() for way in (kind, *_with_options(kind, cls))]
     for column, way in kinds.items():
         if column not in asked:
-            msg = (
+            raise InvalidArgumentError(
                 f"kinds are given of column {column!r}; {table.name} has {', '.join(table.columns)}"
             )
-            raise InvalidArgumentError(msg)
         kind, _, option = Names(f"column {column!r}", ways).check(way).partition(": ")
         cls = COLUMNS[kind]
         asked[column] = cls, cls.options[option] if option else NOTHING

@@ -109,13 +109,13 @@ class Date(Scaled):
     def from_dict(cls, found: dict[str, Any]) -> Self:
         parts = scaled_parts(found, "a date column", {"cycles": tuple, "format": dict})
         if not set(parts["cycles"]) <= CYCLES.keys():
-            msg = f"cycles of a date column must be of {', '.join(CYCLES)}; got {parts['cycles']}"
-            raise InvalidDataError(msg)
+            rule = f"must be of {', '.join(CYCLES)}"
+            raise InvalidDataError(rule, "cycles", "a date column", got=parts["cycles"])
         kinds: dict[str, type] = {each.name: type(each.default) for each in fields(DateFormat)}
         form = parts_of(parts["format"], "the format of dates", kinds)
         if form["order"] not in ("", *cls.options):
-            msg = f"order of the format of dates must be one of {', '.join(cls.options)} or empty"
-            raise InvalidDataError(msg)
+            rule = f"must be one of {', '.join(cls.options)} or empty"
+            raise InvalidDataError(rule, "order", "the format of dates")
         return cls(**parts | {"format": DateFormat(**form)})
 
 

@@ -137,8 +137,8 @@ class Numbers(Inputs):
             or isinstance(names, str)
             or not all(isinstance(name, str) for name in self.names)
         ):
-            msg = f"names of Numbers must be {in_features} strings, one an input; got {names}"
-            raise InvalidDataError(msg)
+            rule = f"must be {in_features} strings, one an input"
+            raise InvalidDataError(rule, "names", "Numbers", got=names)
         self.needed = self.names or ()
 
     def __repr__(self) -> str:
@@ -185,8 +185,7 @@ class Numbers(Inputs):
     ) -> Self:
         names = parts_of(found, "inputs", {"names": object})["names"]
         if names is not None and not isinstance(names, list):
-            msg = f"names of inputs must be a list; got {type(names).__name__}"
-            raise InvalidDataError(msg)
+            raise InvalidDataError("must be a list", "names", "inputs", got=type(names).__name__)
         return cls(in_features, **arrays, names=names)
 
     def _one_each(self, values: object, name: str) -> Array:

@@ -57,6 +57,6 @@ def targets_from_dict(found: Any, architecture: Architecture) -> Targets:
 
 def _kind_and_rest(found: Any, name: str) -> tuple[str, dict[str, Any]]:
     if not isinstance(found, dict) or not isinstance(found.get("kind"), str):
-        msg = f"{name} must be an object with a kind; got {type(found).__name__}"
-        raise InvalidDataError(msg)
+        rule = "must be an object with a kind"
+        raise InvalidDataError(rule, name, got=type(found).__name__)
     return found["kind"], {name: value for name, value in found.items() if name != "kind"}

@@ -105,8 +105,9 @@ class Model:
             If the model predicts values.
         """
         if self.targets is None or self.targets.task == "regression":
-            msg = "predict_proba needs a model of classes or labels; this one predicts values"
-            raise InvalidArgumentError(msg)
+            raise InvalidArgumentError(
+                "predict_proba needs a model of classes or labels; this one predicts values"
+            )
         return self.targets.probabilities(self(X))
 
     def features(self, X: object) -> Array:

@@ -163,6 +163,6 @@ def notation_from_dict(found: Any) -> Notation:
     }
     for name, values in allowed.items():
         if parts[name] not in values:
-            msg = f"{name} of a notation must be one of {sorted(values)}; got {parts[name]!r}"
-            raise InvalidDataError(msg)
+            rule = f"must be one of {sorted(values)}"
+            raise InvalidDataError(rule, name, "a notation", got=repr(parts[name]))
     return Notation(**parts)

@@ -58,8 +58,9 @@ class Values(Targets):
         if (mean is None) != (scale is None) or (
             self.scale is not None and (self.scale <= 0).any()
         ):
-            msg = f"mean and scale of Values must be given together, scale > 0; got {mean}, {scale}"
-            raise InvalidDataError(msg)
+            raise InvalidDataError(
+                f"mean and scale of Values must be given together, scale > 0; got {mean}, {scale}"
+            )
         self.output = output
         self.out_features = n_targets * n_each
 
@@ -113,6 +114,6 @@ class Values(Targets):
     def _one_each(self, values: Any, name: str) -> Array:
         array = checks.finite_array(values, name, np.float64)
         if array.shape != (self.n_targets,):
-            msg = f"{name} of Values must have shape ({self.n_targets},); got {array.shape}"
-            raise InvalidDataError(msg)
+            rule = f"must have shape ({self.n_targets},)"
+            raise InvalidDataError(rule, name, "Values", got=array.shape)
         return array

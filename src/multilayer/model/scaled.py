@@ -116,8 +116,8 @@ def scaled_parts(found: Any, owner: str, types: Mapping[str, type]) -> dict[str,
     common = {"name": str, "median": float, "scale": float, "has_missing": bool}
     parts = parts_of(found, owner, common | dict(types))
     if parts["scale"] < 0:
-        msg = f"scale of a column must be at least 0; got {parts['scale']:g}"
-        raise InvalidDataError(msg)
+        got = f"{parts['scale']:g}"
+        raise InvalidDataError("must be at least 0", "scale", "a column", got=got)
     return parts
 
 

@@ -288,8 +288,9 @@ def smooth_problem(
         y = draw_targets(loss, n_samples, architecture.out_features, rng)
         if _distance_from_kinks(net, X, y, loss, seed) > margin:
             return net, X, y
-    msg = f"no smooth point found in {MAX_DRAWS} draws; a smaller network has fewer kinks"
-    raise InvalidArgumentError(msg)
+    raise InvalidArgumentError(
+        f"no smooth point found in {MAX_DRAWS} draws; a smaller network has fewer kinks"
+    )
 
 
 def draw_targets(loss: Loss, n_samples: int, out_features: int, rng: np.random.Generator) -> Array:

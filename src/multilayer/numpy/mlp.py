@@ -85,8 +85,9 @@ class MLP:
         try:
             self._assemble(np.zeros(architecture.n_parameters, dtype=self.dtype))
         except (MemoryError, ValueError) as error:
-            msg = f"no memory for a network of {architecture.n_parameters:,} parameters"
-            raise InvalidArgumentError(msg) from error
+            raise InvalidArgumentError(
+                f"no memory for a network of {architecture.n_parameters:,} parameters"
+            ) from error
         for layer in self.layers:
             if isinstance(layer, Affine):
                 n_out, n_in = layer.W.shape

@@ -71,8 +71,9 @@ class BatchNorm(Layer):
     ) -> tuple[Array, _Normalized]:
         if training:
             if len(x) < 2:
-                msg = f"batch normalisation needs at least 2 samples to train on; got {len(x)}"
-                raise InvalidDataError(msg)
+                raise InvalidDataError(
+                    f"batch normalisation needs at least 2 samples to train on; got {len(x)}"
+                )
             mean, variance = x.mean(axis=0), x.var(axis=0)
             inverse_std = 1 / np.sqrt(variance + self.epsilon)
             x_hat = (x - mean) * inverse_std

@@ -77,8 +77,9 @@ def hyperplane(
     owner = "hyperplane"
     plane = _plane(model, classes, owner)
     if plane.w.size != 2:
-        msg = f"hyperplane draws models of two inputs; this one has {plane.w.size}"
-        raise InvalidDataError(msg)
+        raise InvalidDataError(
+            f"hyperplane draws models of two inputs; this one has {plane.w.size}"
+        )
     if X is None and y is not None:
         raise InvalidArgumentError("are the classes of X; X is None", "y", "hyperplane")
     points = np.empty((0, 2)) if X is None else checks.sample_matrix(X, 2, np.float64)
@@ -113,8 +114,8 @@ def _plane(model: Any, classes: tuple[int, int], owner: str) -> Hyperplane:
     found = model_of(model, owner)
     inner = decision_hyperplane(found.net, classes)
     if not found.inputs.is_affine:  # a table's columns bend what becomes of them
-        msg = f"model of {owner} must take numbers as they are, or scaled; got {found.inputs!r}"
-        raise InvalidArgumentError(msg)
+        rule = "must take numbers as they are, or scaled"
+        raise InvalidArgumentError(rule, "model", owner, got=repr(found.inputs))
     # w·(x − m)/s + b is linear in x: its slopes and its value at 0 are the plane of raw inputs.
     (at_zero,) = found.inputs.encode(np.zeros((1, inner.w.size)))
     slopes = found.inputs.encode(np.eye(inner.w.size)) - at_zero

@@ -138,11 +138,11 @@ def predicted_values(model: Any, X: Any, owner: str) -> Array:
     model = _with_targets(opened(model))
     targets = model.targets if isinstance(model, Model) else None
     if targets is not None and targets.task != "regression":
-        msg = f"model of {owner} must predict values; got a Model of {type(targets).__name__}"
-        raise InvalidArgumentError(msg)
+        got = f"a Model of {type(targets).__name__}"
+        raise InvalidArgumentError("must predict values", "model", owner, got=got)
     if hasattr(model, "classes_"):
-        msg = f"model of {owner} must predict values; {type(model).__name__} predicts classes"
-        raise InvalidArgumentError(msg)
+        rule = f"must predict values; {type(model).__name__} predicts classes"
+        raise InvalidArgumentError(rule, "model", owner)
     predict = getattr(model, "predict", model)
     if not callable(predict) or isinstance(predict, type):
         raise InvalidTypeError(MODELS, "model", owner, got=type(model).__name__)
@@ -224,8 +224,9 @@ def _with_names(estimator: Any, X: Any, owner: str) -> Any:
     try:
         import pandas as pd
     except ImportError as error:
-        msg = f'{owner} needs pandas, since the model was fitted to a table: pip install "pandas"'
-        raise MissingPackageError(msg) from error
+        raise MissingPackageError(
+            f'{owner} needs pandas, since the model was fitted to a table: pip install "pandas"'
+        ) from error
     return pd.DataFrame(X, columns=names)
 
 

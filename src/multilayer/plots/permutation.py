@@ -175,8 +175,9 @@ def _as_pandas(X: Any) -> Any:
         rule = "must be an array or a table in memory"
         raise InvalidTypeError(rule, "X", "importance", got=type(X).__name__) from error
     except ImportError as error:
-        msg = 'importance needs pandas for the columns of a table: pip install "pandas"'
-        raise MissingPackageError(msg) from error
+        raise MissingPackageError(
+            'importance needs pandas for the columns of a table: pip install "pandas"'
+        ) from error
 
 
 class _Predictor(BaseEstimator):  # type: ignore[misc]

@@ -71,8 +71,9 @@ def pyplot() -> Any:
     try:
         from matplotlib import pyplot as plt
     except ImportError as error:
-        msg = 'multilayer.plots needs matplotlib: pip install "multilayer[plot]"'
-        raise MissingPackageError(msg) from error
+        raise MissingPackageError(
+            'multilayer.plots needs matplotlib: pip install "multilayer[plot]"'
+        ) from error
     return plt
 
 

@@ -10,8 +10,9 @@ from multilayer.errors import MissingPackageError
 try:
     import torch as _torch  # noqa: F401
 except ImportError as error:
-    _msg = 'multilayer.torch needs PyTorch: pip install "multilayer[torch]"'
-    raise MissingPackageError(_msg) from error
+    raise MissingPackageError(
+        'multilayer.torch needs PyTorch: pip install "multilayer[torch]"'
+    ) from error
 
 from multilayer.torch.activations import ACTIVATIONS, OUTPUTS
 from multilayer.torch.dataset import SampleDataset

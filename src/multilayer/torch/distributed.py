@@ -80,8 +80,9 @@ def synchronized(module: nn.Module, architecture: Architecture) -> nn.Module:
     if shard()[1] == 1:
         return module
     if architecture.normalization == "batch":
-        msg = "normalization 'batch' cannot be trained in several processes; use 'layer'"
-        raise InvalidArgumentError(msg)
+        raise InvalidArgumentError(
+            "normalization 'batch' cannot be trained in several processes; use 'layer'"
+        )
     return DistributedDataParallel(module)
 
 

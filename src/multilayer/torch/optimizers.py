@@ -138,8 +138,9 @@ def check_own(optimizer: torch.optim.Optimizer, parameters: Parameters) -> None:
     if not given <= own:
         raise InvalidArgumentError("must have been made of net.parameters()", "optimizer", "fit")
     if isinstance(optimizer, torch.optim.LBFGS):
-        msg = "optimizer of fit: for L-BFGS give 'lbfgs', which brings its line search"
-        raise InvalidArgumentError(msg)
+        raise InvalidArgumentError(
+            "optimizer of fit: for L-BFGS give 'lbfgs', which brings its line search"
+        )
 
 
 class Rates:

@@ -235,8 +235,8 @@ class Trainer:
             If the optimizer remembers what is no number.
         """
         if self.shard[1] > 1:
-            msg = "checkpoint of fit cannot be combined with several processes"
-            raise InvalidArgumentError(msg)
+            rule = "cannot be combined with several processes"
+            raise InvalidArgumentError(rule, "checkpoint", "fit")
         found = {
             "network": module_arrays(self.net),
             "scaler": self._precision.arrays(),

@@ -104,8 +104,8 @@ def split_data(
     training, held_out = map(data.part, parts)
     for name, part in (("training", training), ("validation", held_out)):
         if part.weight is not None and not part.weight.any():
-            msg = f"sample_weight must not be zero for every sample of the {name} part"
-            raise InvalidDataError(msg)
+            rule = f"must not be zero for every sample of the {name} part"
+            raise InvalidDataError(rule, "sample_weight")
     return training, held_out
 
 

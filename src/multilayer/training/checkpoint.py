@@ -94,8 +94,7 @@ class Checkpoint:
                 for name in PARTS
             }
         except (TypeError, ValueError) as error:
-            msg = f"the state of a callback must go into JSON: {error}"
-            raise InvalidTypeError(msg) from error
+            raise InvalidTypeError(f"the state of a callback must go into JSON: {error}") from error
         self.folder.mkdir(parents=True, exist_ok=True)
         remove_left_overs(self.path)
         write(self.path, FORMAT, {}, kept.arrays | parts, has_digest=True)

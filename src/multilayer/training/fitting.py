@@ -150,8 +150,8 @@ def fit(
     True
     """
     if isinstance(net, type) or not callable(getattr(net, "trainer", None)):
-        msg = f"net of fit must be a network, such as multilayer.numpy.MLP; got {net!r}"
-        raise InvalidTypeError(msg)
+        rule = "must be a network, such as multilayer.numpy.MLP"
+        raise InvalidTypeError(rule, "net", "fit", got=repr(net))
     generator = checks.random_generator(rng, "fit")
     check_options(options, net)
     trainer = net.trainer(
@@ -228,13 +228,13 @@ def train(
     if not takes_steps:
         for name, value in (("batch_size", batch_size), ("schedule", schedule)):
             if value is not None:
-                msg = f"{name} cannot be combined with L-BFGS, which takes no steps of a batch"
-                raise InvalidArgumentError(msg)
+                rule = "cannot be combined with L-BFGS, which takes no steps of a batch"
+                raise InvalidArgumentError(rule, name)
     chosen_schedule = None if schedule is None else resolve(schedule, SCHEDULES, Schedule)
     found_metrics = resolve_metrics(metrics, trainer.loss.task)
     if metrics is not None and validation is None:
-        msg = "metrics of fit are measured on validation samples; validation is None"
-        raise InvalidArgumentError(msg)
+        rule = "are measured on validation samples; {validation} is None"
+        raise InvalidArgumentError(rule, "metrics", "fit", others=["validation"])
     chosen_checkpoint = check_checkpoint(checkpoint, resume, trainer, shuffle)
     checked = check_data(trainer, data, "data")
     keeper = None
@@ -246,11 +246,9 @@ def train(
     if batch_size is None:
         batch_size = DEFAULT_BATCH_SIZE
     if min(checks.integer(batch_size, "batch_size", "fit"), len(training[0])) < least:
-        msg = (
-            "batch_size of fit must give batches of at least 2 samples to batch normalisation; "
-            f"got {batch_size} of {len(training[0])} samples"
-        )
-        raise InvalidArgumentError(msg)
+        rule = "must give batches of at least 2 samples to batch normalisation"
+        got = f"{batch_size} of {len(training[0])} samples"
+        raise InvalidArgumentError(rule, "batch_size", "fit", got=got)
     batches = Batches(
         len(training[0]),
         training[2],

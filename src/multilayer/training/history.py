@@ -87,8 +87,9 @@ class History(Mapping[str, list[float]]):
     def __getitem__(self, name: str) -> list[float]:
         if name not in self._values:
             # A mapping's own error, so that `get` and `in` work; the message helps all the same.
-            msg = f"{name!r} was not measured; there are {', '.join(self._values) or 'no metrics'}"
-            raise KeyError(msg)
+            raise KeyError(
+                f"{name!r} was not measured; there are {', '.join(self._values) or 'no metrics'}"
+            )
         return self._values[name]
 
     def __iter__(self) -> Iterator[str]:
@@ -122,8 +123,9 @@ class History(Mapping[str, list[float]]):
             with forks.imports:
                 import pandas as pd
         except ImportError as error:
-            msg = 'History.to_pandas needs pandas: pip install "pandas"'
-            raise MissingPackageError(msg) from error
+            raise MissingPackageError(
+                'History.to_pandas needs pandas: pip install "pandas"'
+            ) from error
         index = pd.RangeIndex(1, self.n_epochs + 1, name="epoch")
         return pd.DataFrame(self._values, index=index)
 
@@ -169,8 +171,7 @@ class History(Mapping[str, list[float]]):
             history.stopped_by = str(parts["stopped_by"])
             history.settings = dict(parts.get("settings", {}))
             if not isinstance(history.settings.get("monitor", ""), str):
-                msg = "monitor must be text"
-                raise TypeError(msg)
+                raise TypeError("monitor must be text")
         except (
             ValueError,
             TypeError,

@@ -68,7 +68,7 @@ class Keeper:
         if self._kept is None:
             return
         if not resume:
-            msg = (
+            raise InvalidArgumentError(
                 f"there is a checkpoint in {checkpoint.folder}: go on from it with resume=True, or "
                 "give another folder"
             )
@@ -84,8 +84,9 @@ class Keeper:
         try:
             set_generator_state(rng, start)
         except ValueError as error:
-            msg = f"the checkpoint in {checkpoint.folder} needs its own kind of rng: {error}"
-            raise InvalidArgumentError(msg) from error
+            raise InvalidArgumentError(
+                f"the checkpoint in {checkpoint.folder} needs its own kind of rng: {error}"
+            ) from error
         self._start = start
 
     def begin(self, loop: Resumable, callbacks: Sequence[Callback]) -> None:
@@ -113,8 +114,9 @@ class Keeper:
                 loop.set_state(kept.progress["loop"], kept.arrays)
                 self._callback_states = list(kept.progress["callbacks"])
             except (KeyError, ValueError, TypeError, RuntimeError) as error:
-                msg = f"{self.checkpoint.path} does not fit this release of multilayer: {error}"
-                raise ModelFileError(msg) from error
+                raise ModelFileError(
+                    f"{self.checkpoint.path} does not fit this release of multilayer: {error}"
+                ) from error
         self.checkpoint.folder.mkdir(parents=True, exist_ok=True)  # or fail now
         self._written = time.monotonic()
 

@@ -313,8 +313,9 @@ class Loop:
             try:
                 measured[f"validation_{name}"] = float(metric(truth, prediction))
             except (TypeError, ValueError) as error:
-                msg = f"metric {name!r} cannot be measured: {error}"
-                raise InvalidArgumentError(msg) from error
+                raise InvalidArgumentError(
+                    f"metric {name!r} cannot be measured: {error}"
+                ) from error
         return measured
 
     def _check_finite(self, name: str, value: float, step: int | None = None) -> None:
@@ -323,8 +324,10 @@ class Loop:
         run = self.run
         step = step or run.step
         rate = "" if math.isnan(run.learning_rate) else f" (learning rate {run.learning_rate:g})"
-        msg = (
+        raise DivergenceError(
             f"{name} became {value} in epoch {run.epoch}, step {step}{rate}. Try a smaller "
-            "learning rate, clip_norm=1, or inputs scaled to zero mean and unit variance"
+            "learning rate, clip_norm=1, or inputs scaled to zero mean and unit variance",
+            epoch=run.epoch,
+            step=step,
+            learning_rate=run.learning_rate,
         )
-        raise DivergenceError(msg, epoch=run.epoch, step=step, learning_rate=run.learning_rate)

@@ -72,8 +72,8 @@ def accuracy(y: Any, prediction: Array, sample_weight: Any = None) -> float:
         return float(accuracy_score(y, prediction, sample_weight=sample_weight))
     truth = np.asarray(y)
     if truth.shape != prediction.shape:
-        msg = f"y and prediction must have the same shape; got {truth.shape}, {prediction.shape}"
-        raise InvalidDataError(msg)
+        got = f"{truth.shape}, {prediction.shape}"
+        raise InvalidDataError("y and prediction must have the same shape", got=got)
     # scikit-learn has none for several targets with more than two classes.
     return float(np.average((truth == prediction).all(axis=1), weights=sample_weight))
 
@@ -116,6 +116,7 @@ def resolve_metrics(metrics: object, task: str) -> dict[str, Metric]:
         rule = "must be a sequence of names or a mapping"
         raise InvalidTypeError(rule, "metrics", "fit", got=repr(metrics))
     if "loss" in found:
-        msg = "a metric cannot be named 'loss': validation_loss is measured already"
-        raise InvalidArgumentError(msg)
+        raise InvalidArgumentError(
+            "a metric cannot be named 'loss': validation_loss is measured already"
+        )
     return found

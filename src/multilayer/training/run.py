@@ -104,8 +104,9 @@ class Run:
         """
         value = metrics[self.monitor]
         if math.isnan(value):
-            msg = f"{self.monitor}, by which epochs are judged, is NaN in epoch {self.epoch}"
-            raise InvalidDataError(msg)
+            raise InvalidDataError(
+                f"{self.monitor}, by which epochs are judged, is NaN in epoch {self.epoch}"
+            )
         self.history.append(metrics)
         self.is_under_way = False
         if self.is_better(value, self._best):

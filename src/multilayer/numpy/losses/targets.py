@@ -70,8 +70,8 @@ class Checked:
         dtype = array.dtype if array.dtype in (np.float32, np.float64) else np.dtype(np.float64)
         p = checks.finite_array(prediction, "prediction", dtype)
         if p.ndim != 2 or not p.size:
-            msg = f"prediction must have shape (n_samples, out_features); got shape {p.shape}"
-            raise InvalidDataError(msg)
+            rule = "must have shape (n_samples, out_features)"
+            raise InvalidDataError(rule, "prediction", got=f"shape {p.shape}")
         n_samples, out_features = p.shape
         self.check_width(out_features)
         targets = self.targets(y, n_samples, out_features, p.dtype)
@@ -95,12 +95,11 @@ class Checked:
         """Raise if the network's output is not one that the loss belongs to."""
         if architecture.output not in self.outputs:
             given = "logits" if self.takes_logits else "outputs"
-            msg = (
+            raise InvalidArgumentError(
                 f"loss {self.name!r} takes {given} of a network with output "
                 f"{' or '.join(repr(output) for output in self.outputs)}; got output "
                 f"{architecture.output!r}"
             )
-            raise InvalidArgumentError(msg)
         self.check_width(architecture.out_features)
 
     def predict(self, p: Array) -> Array:

@@ -36,9 +36,6 @@ def check_gradient(optimizer: Any, gradient: Any, parameters: Any) -> None:
     """Raise for a gradient that is not one vector, as long as that of the parameters."""
     shape = getattr(gradient, "shape", None)
     if shape != parameters.shape:
-        msg = (
-            f"gradient of {type(optimizer).__name__}.update must be one vector of shape "
-            f"{parameters.shape}, such as net.flatten(gradients); got "
-            f"{type(gradient).__name__ if shape is None else shape}"
-        )
-        raise InvalidDataError(msg)
+        rule = f"must be one vector of shape {parameters.shape}, such as net.flatten(gradients)"
+        got = type(gradient).__name__ if shape is None else shape
+        raise InvalidDataError(rule, "gradient", f"{type(optimizer).__name__}.update", got=got)
