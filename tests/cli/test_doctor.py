@@ -84,7 +84,7 @@ def test_the_target_is_the_one_column_that_is_no_input(folder):
 
 
 def test_a_target_that_was_guessed_is_told(folder):
-    guess = "the last column, {}, is used as the target; --target names another"
+    guess = "the last column, {}, is used as the target; to change this, pass --target"
     result = run(folder / "new.safetensors", folder / "first.csv")  # knows no names
     assert isinstance(result.exception, InvalidDataError)
     assert str(result.exception) == (
