@@ -133,7 +133,7 @@ def sample_of(patient: Patient, X: Any, y: Any) -> tuple[Sample, Loss]:
     Raises
     ------
     InvalidDataError, InvalidArgumentError, InvalidTypeError
-        If samples or targets cannot be used.
+        If samples or targets are invalid.
     """
     model, net = patient.model, patient.net
     n_samples = _n_samples(X)

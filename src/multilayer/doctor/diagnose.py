@@ -100,7 +100,7 @@ def diagnose(
     Raises
     ------
     InvalidArgumentError, InvalidDataError, InvalidTypeError
-        If an argument cannot be used.
+        If an argument is invalid.
 
     Examples
     --------

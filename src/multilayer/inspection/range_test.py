@@ -117,7 +117,7 @@ def lr_finder(
     Raises
     ------
     InvalidArgumentError, InvalidDataError, InvalidTypeError
-        If an argument cannot be used.
+        If an argument is invalid.
     DivergenceError
         If the loss of the first batch is already infinite or NaN.
 
