@@ -466,7 +466,7 @@ def test_probabilities_of_an_estimator_fed_again(n_classes):
     twice = finding(diagnose(second.fit(P, y), P, y), "link_applied_twice")
     assert twice.evidence == {
         "inputs": n_classes,
-        "least": P.min(),
+        "smallest": P.min(),
         "rows differ from a sum of 1 by": np.abs(P.sum(axis=1) - 1).max(),
     }
     logs = first.predict_log_proba(X)

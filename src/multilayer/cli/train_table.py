@@ -161,7 +161,7 @@ def table(
     if history.stopped_by == "divergence":
         best = history.best_epoch
         kept = f"; the weights are those of epoch {best}" if best else ""
-        told = f"the learning rate {solver.learning_rate:g}{kept}. Try a smaller one"
+        told = f"the learning rate {solver.learning_rate:g}{kept}. Try a smaller learning rate"
         Console(stderr=True).print(f"mlp: the training diverged with {told}", soft_wrap=True)
         raise typer.Exit(1)
 

@@ -1,4 +1,4 @@
-"""Finding: one thing that is wrong, with its evidence."""
+"""Finding: one problem, with its evidence."""
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
@@ -12,7 +12,7 @@ Evidence = Mapping[str, float | str]
 
 @dataclass(frozen=True)
 class Finding:
-    """One thing that is wrong with a network, its training or its data.
+    """A problem with a network, its training or its data.
 
     Attributes
     ----------

@@ -14,8 +14,8 @@ from multilayer.numpy import Loss
 __all__ = ["link_applied_twice"]
 
 PROBABILITIES = ("softmax", "sigmoid")
-"""Outputs that are no longer logits. Of log-probabilities the softmax is the softmax again: with
-them twice is as once."""
+"""Outputs that are not logits. Log-probabilities may count as such: their softmax gives the
+probabilities."""
 LEAST_OF_PERFECT = 0.1
 """The loss of perfect outputs may be this fraction of the loss of guessing: label smoothing adds a
 little."""
@@ -117,7 +117,7 @@ def _by_inputs(case: Case) -> Signs:
     return (
         {
             "inputs": architecture.in_features,
-            "least": float(X.min()),
+            "smallest": float(X.min()),
             "rows differ from a sum of 1 by": furthest,
         },
         "The inputs are already probabilities, one for each class: a softmax or sigmoid has "

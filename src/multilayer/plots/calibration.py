@@ -66,7 +66,7 @@ class ReliabilityDisplay(CalibrationDisplay):  # type: ignore[misc]
         display = cls.from_predictions(is_right, p.max(axis=1), n_bins=n_bins, ax=ax)
         display.ax_.set(
             xlabel="predicted probability of the predicted class",
-            ylabel="share of right predictions",
+            ylabel="share of correct predictions",
         )
         return display
 

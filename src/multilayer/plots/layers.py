@@ -178,7 +178,7 @@ def _draw_strips(ax: "Axes", statistics: LayerStatistics, values: Any) -> None:
     ax.set(xlim=(-0.5, len(statistics.layers) - 0.5))
     ax.set_xticks(range(len(statistics.layers)), statistics.layers)
     ax.tick_params(axis="x", length=0)
-    ax.set_xlabel(f"in each strip from step {statistics.steps[0]:,} to {statistics.steps[-1]:,}")
+    ax.set_xlabel(f"steps {statistics.steps[0]:,} to {statistics.steps[-1]:,} in each strip")
     ax.legend(loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=3, frameon=False,
               fontsize="small")  # fmt: skip
 

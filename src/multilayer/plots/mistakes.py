@@ -156,7 +156,7 @@ def _draw_rows(
     """Draw a table with one row per sample."""
     n_more = len(names) - N_COLUMNS
     more = ["…"] if n_more > 0 else []
-    # Inputs that are the same in all of these samples come last.
+    # Inputs with the same value in all these samples come last.
     order = sorted(range(len(names)), key=lambda j: len(set(map(str, samples[:, j]))) == 1)
     shown = order[:N_COLUMNS]
     heads = [

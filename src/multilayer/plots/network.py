@@ -30,7 +30,7 @@ WIDEST = 2.2
 
 
 def network_diagram(model: Any, *, max_units: int = 10, ax: "Axes | None" = None) -> "Axes":
-    """Draw a network's units in columns, with a line for each weight.
+    """Draw a network: its units in columns, and a line for each weight.
 
     A line's colour and width show its weight: blue and dashed if negative, orange and solid if
     positive, wider if larger. All layers share one scale. Biases and normalisations are not drawn.
