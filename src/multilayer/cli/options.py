@@ -59,7 +59,7 @@ Normalization = Annotated[str | None, typer.Option(help="batch or layer; none by
 Dropout = Annotated[float, typer.Option(help="Probability of dropping a hidden unit.")]
 Optimizer = Annotated[str, typer.Option(help=f"One of {', '.join(OPTIMIZERS)}.")]
 LearningRate = Annotated[
-    float | None, typer.Option(help="Default: the optimizer's; 3e-3 for adam on digits.")
+    float | None, typer.Option(help="By default the optimizer's own; 3e-3 for adam on digits.")
 ]
 Schedule = Annotated[
     str | None, typer.Option(help=f"One of {', '.join(SCHEDULES)}; cosine by default.")
@@ -89,7 +89,7 @@ Separator = Annotated[
     typer.Option("--sep", help="The cell separator: , ; tab or |. Detected by default."),
 ]
 Encoding = Annotated[
-    str | None, typer.Option(help="Of a CSV file: utf-8, cp1252, …; detected by default.")
+    str | None, typer.Option(help="Encoding of a CSV file: utf-8, cp1252, …; detected by default.")
 ]
 DataDir = Annotated[
     Path | None, typer.Option(help="Folder with the files; else $MULTILAYER_DATA, cache, download.")

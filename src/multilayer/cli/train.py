@@ -1,4 +1,4 @@
-"""``mlp train``: train on digits or MNIST."""
+"""``mlp train``: train on digits, on MNIST or on a table."""
 
 import json
 import math
