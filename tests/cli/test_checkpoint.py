@@ -35,7 +35,7 @@ def test_ctrl_c_and_resume(tmp_path, capsys):
     job.send_signal(signal.SIGINT)
     _, error = job.communicate(timeout=120)
     assert job.returncode == 130
-    assert f"kept in {folder}: the same command with --resume goes on" in error
+    assert f"saved in {folder}; to continue, run the same command with --resume" in error
     whole = run(capsys, *JOB)
     assert run(capsys, *JOB, "--checkpoint", str(folder), "--resume") == whole
 

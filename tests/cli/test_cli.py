@@ -254,7 +254,7 @@ def test_of_a_diverged_training_the_best_epoch_is_kept(tmp_path, monkeypatch, ca
 def test_the_wait_for_the_compiler_is_told(is_ready, monkeypatch, capsys):
     monkeypatch.setattr("multilayer.compiled.Kernel.is_ready", is_ready)
     app(["train", "digits", "--epochs", "1"], standalone_mode=False)
-    note = "the first training compiles its passes, which takes some seconds\n"
+    note = "the first training compiles its passes, which takes a few seconds\n"
     assert capsys.readouterr().err.startswith(note) is not is_ready
 
 

@@ -53,8 +53,8 @@ def test_one_that_is_not_has_exit_code_1_and_the_reason(folder):
     for part in (
         "chance_level",
         "wrong",
-        "loss of a constant: 1.099",
-        "Not looked at: overfitting",
+        "baseline loss: 1.099",
+        "Not checked: overfitting",
     ):
         assert part in result.stdout
 
@@ -84,7 +84,7 @@ def test_the_target_is_the_one_column_that_is_no_input(folder):
 
 
 def test_a_target_that_was_guessed_is_told(folder):
-    guess = "the last column, {}, is used as the target; --target names another"
+    guess = "the last column, {}, is used as the target; to change this, pass --target"
     result = run(folder / "new.safetensors", folder / "first.csv")  # knows no names
     assert isinstance(result.exception, InvalidDataError)
     assert str(result.exception) == (

@@ -64,6 +64,6 @@ def test_what_does_not_fit_is_named(folder, tmp_path):
     assert "no file" in str(result.exception)
     pd.read_csv(folder / "iris.csv").assign(more=1).to_csv(tmp_path / "more.csv", index=False)
     result = run("confusion", model, tmp_path / "more.csv", "--save", picture)
-    guess = "the last column, more, is used as the target; --target names another"
+    guess = "the last column, more, is used as the target; to change this, pass --target"
     assert result.exception.__notes__ == [guess]
     assert not picture.exists()

@@ -311,13 +311,13 @@ def test_what_is_noted_is_a_line_in_the_words_of_the_command(trees, trained, tmp
     lines = result.stderr.splitlines()
     assert lines == [
         "note: column 'mark' has 'Total' at row 59 below its header, which is not a number "
-        "and is treated as missing; --categorical mark says otherwise",
+        "and is treated as missing; to change this, pass --categorical mark",
     ]
     result = run("train", "table", tmp_path / "t.csv", "--target", "y", "--epochs", "1", "--json",
                  "--drop", "bore", "--drop", "mark")  # fmt: skip
     (line,) = result.stderr.splitlines()
     assert line.startswith("note: column 'lot' writes '")
-    assert line.endswith("; --decimal , says otherwise")
+    assert line.endswith("; to change this, pass --decimal ,")
     others = pd.read_csv(trees / "trees.csv").assign(leaf="unheard of")
     others.to_csv(tmp_path / "others.csv", index=False)
     result = run("predict", trained[1], tmp_path / "others.csv")
@@ -355,7 +355,7 @@ def test_rows_without_a_target_are_left_out_and_counted(tmp_path):
     result = run("train", "table", tmp_path / "t.csv", "--epochs", "1", "--json")
     found = json.loads(result.stdout)
     assert found["n_train"] + found["n_test"] == 40
-    assert "note: 20 of 60 rows have no 'y', and are dropped" in result.stderr
+    assert "note: 20 of 60 rows have no 'y' and are dropped" in result.stderr
 
 
 def test_a_class_of_one_row_is_trained_on_and_whole_numbers_are_said_to_be_classes(tmp_path):
@@ -364,8 +364,8 @@ def test_a_class_of_one_row_is_trained_on_and_whole_numbers_are_said_to_be_class
     result = run("train", "table", tmp_path / "t.csv", "--epochs", "1", "--json")
     assert result.exit_code == 0, result.output
     assert result.stderr == (
-        "note: the 4 whole numbers of 'grade' are treated as classes; --task regression predicts "
-        "them as numbers\n"
+        "note: the 4 whole numbers of 'grade' are treated as classes; to predict them as numbers, "
+        "pass --task regression\n"
     )
 
 
@@ -373,7 +373,7 @@ def test_classes_that_differ_by_capitals_are_noted(tmp_path):
     table = pd.DataFrame({"x": range(60), "y": ["yes", "yes ", "no", "YES"] * 15})
     table.to_csv(tmp_path / "t.csv", index=False)
     result = run("train", "table", tmp_path / "t.csv", "--epochs", "1", "--json")
-    assert result.stderr == "note: 2 classes of 'y' are 'yes' but for capitals\n"
+    assert result.stderr == "note: 2 classes of 'y' differ only in capitals: 'yes'\n"
 
 
 def test_dialects_and_parquet_hold_the_same_table(trees, tmp_path):
@@ -455,7 +455,10 @@ def test_what_is_no_better_than_the_baseline_is_said(tmp_path):
     table = pd.DataFrame({"x": rng.normal(size=60), "y": rng.integers(2, size=60)})
     table.to_csv(tmp_path / "t.csv", index=False)
     noise = run("train", "table", tmp_path / "t.csv", "--learning-rate", "1", "--epochs", "5")
-    assert "no better than the baseline: --save it and ask mlp doctor" in noise.stdout
+    assert (
+        "no better than the baseline; to find out why, --save the model and run mlp doctor"
+        in noise.stdout
+    )
 
 
 @pytest.mark.usefixtures("ctrl_c")
@@ -482,5 +485,5 @@ def test_ctrl_c_keeps_what_was_learned(tmp_path):
 
 def test_an_option_that_is_told_of_can_be_pasted():
     assert line_of(Note("the mark", "t.csv", "is open to doubt", "categorical")) == (
-        "column 'the mark' is open to doubt; --categorical 'the mark' says otherwise"
+        "column 'the mark' is open to doubt; to change this, pass --categorical 'the mark'"
     )

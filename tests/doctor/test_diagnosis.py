@@ -57,7 +57,7 @@ def test_the_plain_text_has_all_in_lines_of_88(report):
     assert repr(report) == text
     assert max(map(len, text.splitlines())) <= 88
     assert text.splitlines()[0] == "2 findings in MLP(2-1)"
-    assert text.splitlines()[-1] == "Not looked at: overfitting (needs validation=(X, y))"
+    assert text.splitlines()[-1] == "Not checked: overfitting (needs validation=(X, y))"
     for part in ("wrong    first", "share: 0.5, units: 1,200", "It is <bad>.", "→ Mend it."):
         assert part in text
     assert str(Diagnosis("MLP(2-1)", ())) == "nothing wrong in MLP(2-1)"

@@ -237,15 +237,15 @@ def test_a_network_that_is_not_trained_is_at_chance(digits, network):
     chance = finding(diagnose(net, X, y), "chance_level")
     shares = np.bincount(y) / len(y)
     # the entropy of the classes, to float64's rounding
-    assert chance.evidence["loss of a constant"] == pytest.approx(-(shares * np.log(shares)).sum())
+    assert chance.evidence["baseline loss"] == pytest.approx(-(shares * np.log(shares)).sum())
 
 
 def test_a_loss_that_is_worse_than_a_constants_is_not_called_one():
     X, y = breast_cancer()
     clf = MLPClassifier((8,), solver="lbfgs", alpha=1.0, tol=1e-2, random_state=0).fit(X, y)
     flipped = finding(diagnose(clf, X, 1 - y), "chance_level")
-    assert flipped.evidence["loss"] > 2 * flipped.evidence["loss of a constant"]
-    assert flipped.meaning.startswith("The loss is worse than that of the best constant answer: ")
+    assert flipped.evidence["loss"] > 2 * flipped.evidence["baseline loss"]
+    assert flipped.meaning.startswith("The loss is worse than the baseline's, ")
     X, y = load_diabetes(return_X_y=True)
     reg = MLPRegressor(hidden_layer_sizes=(8,), max_iter=1, random_state=0)
     with pytest.warns(ConvergenceWarning):
@@ -321,8 +321,8 @@ def test_overfitting_by_the_validation_loss(digits, network, train):
     history = train(net, (X[:500], y[:500]), n_epochs=40, validation=(X[500:], y[500:]))
     over = finding(diagnose(net, X[:500], y[:500], history=history), "overfitting")
     losses = history["validation_loss"]
-    assert over.evidence["least validation loss"] == min(losses)
-    assert over.evidence["of epoch"] == history.best_epoch == losses.index(min(losses)) + 1
+    assert over.evidence["lowest validation loss"] == min(losses)
+    assert over.evidence["in epoch"] == history.best_epoch == losses.index(min(losses)) + 1
 
 
 # Answers -----------------------------------------------------------------------------------------
@@ -466,7 +466,7 @@ def test_probabilities_of_an_estimator_fed_again(n_classes):
     twice = finding(diagnose(second.fit(P, y), P, y), "link_applied_twice")
     assert twice.evidence == {
         "inputs": n_classes,
-        "least": P.min(),
+        "smallest": P.min(),
         "rows differ from a sum of 1 by": np.abs(P.sum(axis=1) - 1).max(),
     }
     logs = first.predict_log_proba(X)

@@ -120,7 +120,7 @@ def test_a_number_among_texts_that_are_none_is_said_with_its_row():
     with pytest.warns(
         TableWarning,
         match=r"^column 'age' of X has 'Total' at row 70, which is not a number and is "
-        r"treated as missing; columns=\{'age': 'categorical'\} says otherwise$",
+        r"treated as missing; to change this, pass columns=\{'age': 'categorical'\}$",
     ):
         columns = Columns.of({"age": [*ages, "Total"]})
     assert columns.columns[0].has_missing

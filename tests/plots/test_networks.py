@@ -184,7 +184,7 @@ class TestLayerStatistics:
         for i, line in enumerate(medians):
             np.testing.assert_array_equal(line.get_ydata(), watch["activations"][:, i, 2])
             assert i - 0.5 < min(line.get_xdata()) < max(line.get_xdata()) < i + 0.5
-        assert ax.get_xlabel() == "in each strip from step 1 to 12"
+        assert ax.get_xlabel() == "steps 1 to 12 in each strip"
         assert [label.get_text() for label in ax.get_xticklabels()] == list(watch.layers)
 
     def test_every_statistic_is_drawn_and_an_unknown_one_is_not(self, watch):

@@ -213,7 +213,7 @@ class TestImportance:
             )
         ax = importance(classifier, X, NAMES[Y], n_repeats=2, n_features=2, scoring="f1_macro")
         assert ax.get_title() == "the 2 most important of 3 inputs"
-        assert ax.get_xlabel() == "decrease of the f1 macro when the input is shuffled"
+        assert ax.get_xlabel() == "decrease in the f1 macro when the input is shuffled"
 
     @pytest.mark.filterwarnings("ignore:Stochastic Optimizer")
     def test_a_model_of_values_has_its_estimators_picture(self):
@@ -355,7 +355,7 @@ class TestMostWrong:
 
     def test_without_mistakes_it_says_so(self):
         ax = most_wrong(lambda X: X[:, 0] > 0, X, X[:, 0] > 0)
-        assert texts(ax) == ["all 200 samples are predicted rightly"]
+        assert texts(ax) == ["all 200 samples are predicted correctly"]
 
     def test_images_of_other_samples_are_refused(self):
         with pytest.raises(InvalidDataError) as caught:

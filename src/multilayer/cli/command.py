@@ -1,4 +1,4 @@
-"""Command: a subcommand whose errors speak of its options."""
+"""Command: a subcommand whose errors name its options."""
 
 from typing import Any
 
@@ -16,14 +16,14 @@ SYNONYMS = {
     "rng": "seed",
     "format": "form",
 }
-"""What the parts call by another name than the command, and what that gives them by."""
+"""Parameters of the package and the options that set them, where the names differ."""
 
 
 class Command(TyperCommand):
-    """A subcommand; where an error names a parameter of a part, the user reads the option."""
+    """A subcommand whose errors name the option instead of the parameter behind it."""
 
     def invoke(self, ctx: Any) -> Any:
-        """Run it."""
+        """Run the subcommand."""
         options = {p.name: p.opts[0] for p in self.params if p.param_type_name == "option"}
         names = options | {k: options[v] for k, v in SYNONYMS.items() if v in options}
         with checks.in_terms_of(f"mlp{_path(ctx)}", names):
@@ -31,5 +31,5 @@ class Command(TyperCommand):
 
 
 def _path(ctx: Any) -> str:
-    """Return the words behind ``mlp`` that call a command."""
+    """Return the words after ``mlp`` that call a command."""
     return "" if ctx.parent is None else f"{_path(ctx.parent)} {ctx.info_name}"

@@ -1,4 +1,4 @@
-"""``mlp data``: what a data set holds, and its first samples."""
+"""``mlp data``: the contents of a data set, and its first samples."""
 
 from pathlib import Path
 from typing import Annotated, Any
@@ -21,12 +21,12 @@ PICTURES = (".png", ".svg", ".pdf")
 def data(
     name: Annotated[str, typer.Argument(help=f"One of {', '.join(IMAGE_SETS)}.")],
     data_dir: options.DataDir = None,
-    n: Annotated[int, typer.Option(help="How many images to show.")] = 8,
+    n: Annotated[int, typer.Option(help="Number of images to show.")] = 8,
     save: Annotated[
-        Path | None, typer.Option(help=f"Draw them into this file instead: {', '.join(PICTURES)}.")
+        Path | None, typer.Option(help=f"Draw them to this file instead: {', '.join(PICTURES)}.")
     ] = None,
 ) -> None:
-    """Show what an image set holds, and its first images."""
+    """Show the contents of an image set, and its first images."""
     n = checks.integer(n, "n", "mlp")
     options.check_file(save, "save")
     if save is not None and save.suffix not in PICTURES:
@@ -50,7 +50,7 @@ def data(
         figure = ax.get_figure(root=True)
         assert figure is not None
         figure.savefig(save, dpi=150)
-        console.print(f"first images drawn into {save}", soft_wrap=True)
+        console.print(f"first images written to {save}", soft_wrap=True)
         return
     shown = images.X_train.images(slice(n))
     in_a_row = max(console.width // (shown.shape[2] + 2), 1)
@@ -60,7 +60,7 @@ def data(
 
 
 def _in_characters(images: Any, labels: Any) -> str:
-    """Return images side by side; a character is twice as high as wide, so it is two pixels."""
+    """Return images side by side; a character is twice as high as wide, so it covers two pixels."""
     n, height, width = images.shape
     pairs = images[:, : height // 2 * 2].reshape(n, -1, 2, width).mean(axis=2)
     shades = np.rint(pairs / 255 * (len(SHADES) - 1)).astype(int)

@@ -1,4 +1,4 @@
-"""``mlp doctor``: what is wrong with a model, by its file and samples of its data."""
+"""``mlp doctor``: find out what is wrong with a model, from its file and its data."""
 
 from typing import Annotated
 
@@ -23,11 +23,11 @@ def doctor(
     encoding: options.Encoding = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
-    """Name what is wrong with a model, with the numbers that say so and what to change.
+    """Report what is wrong with a model, with the evidence and what to change.
 
-    DATA is what it was trained on.
-    Exit code 0 if nothing is wrong (there may be warnings), 1 if something is, 2 for a wrong
-    argument.
+    DATA is the data it was trained on.
+    The exit code is 0 if nothing is wrong (there may be warnings), 1 if something is, and 2 for an
+    invalid argument.
     """
     found = load_model(model)
     given = read_samples(

@@ -1,4 +1,4 @@
-"""``mlp export``: a model file as an ONNX file."""
+"""``mlp export``: write a model file as an ONNX file."""
 
 from pathlib import Path
 from typing import Annotated
@@ -14,14 +14,14 @@ __all__ = ["export"]
 
 
 def export(
-    path: Annotated[Path, typer.Argument(metavar="MODEL", help="A file that --save has written.")],
+    path: Annotated[Path, typer.Argument(metavar="MODEL", help="A file written by --save.")],
     to: Annotated[
-        Path | None, typer.Option(help="The ONNX file; by default beside MODEL, ending in .onnx.")
+        Path | None, typer.Option(help="The ONNX file; by default next to MODEL, ending in .onnx.")
     ] = None,
 ) -> None:
-    """Write a model as an ONNX file, if onnxruntime predicts from it what the model does.
+    """Write a model as an ONNX file, after checking that onnxruntime gives the same predictions.
 
-    If a number differs by more than 1e-5 there is no file, and the exit code is 1.
+    If any number differs by more than 1e-5, no file is written and the exit code is 1.
     """
     to = path.with_suffix(".onnx") if to is None else to
     if to.resolve() == path.resolve():
@@ -38,8 +38,8 @@ def export(
     )
     if model.inputs.takes_tables:
         Console().print(
-            "an input for each column, under its name; a missing entry is NaN among numbers and "
-            "dates, and an empty string among categories; dates are seconds since 1970",
+            "each column is an input with its name; a missing value is NaN for numbers and dates, "
+            "and an empty string for categories; dates are seconds since 1970",
             highlight=False,
             soft_wrap=True,
         )

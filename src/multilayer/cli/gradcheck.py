@@ -1,4 +1,4 @@
-"""``mlp gradcheck``: every derivative against central differences."""
+"""``mlp gradcheck``: check every derivative against central differences."""
 
 import json
 from collections.abc import Iterator, Mapping
@@ -28,7 +28,7 @@ N_SAMPLES = 6
 WIDTH = 4
 N_OUTPUTS = 3
 MARGIN = 1e-2
-"""From kinks: wider than any difference that is taken."""
+"""Distance from kinks, larger than any finite difference."""
 
 VARIANTS: dict[str, dict[str, Any]] = {
     "plain": {},
@@ -41,23 +41,21 @@ VARIANTS: dict[str, dict[str, Any]] = {
 
 def gradcheck(
     activation: Annotated[
-        list[str] | None, typer.Option(help="Only this activation; may be given again.")
+        list[str] | None, typer.Option(help="Only this activation; may be repeated.")
     ] = None,
-    loss: Annotated[
-        list[str] | None, typer.Option(help="Only this loss; may be given again.")
-    ] = None,
+    loss: Annotated[list[str] | None, typer.Option(help="Only this loss; may be repeated.")] = None,
     tolerance: Annotated[
         float, typer.Option(help="The largest relative error that passes.")
     ] = 1e-6,
-    seed: Annotated[int, typer.Option(min=0, help="Draws networks, samples and masks.")] = 0,
+    seed: Annotated[int, typer.Option(min=0, help="Seed for networks, samples and masks.")] = 0,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
     """Check every hand-derived gradient against central differences, in float64.
 
-    A network of two hidden layers of 4 units is checked for each activation and loss: plain, with
-    dropout, batch and layer normalisation and residual blocks, behind each output that the loss
-    belongs to, with and without sample weights and penalties. The table has the largest relative
-    error of all.
+    For each activation and loss, the network has two hidden layers of 4 units: plain, with
+    dropout, with batch or layer normalisation, or with residual blocks. It is checked with each
+    output that fits the loss, with and without sample weights and penalties. The table shows the
+    largest relative errors.
     """
     tolerance = checks.real(tolerance, "tolerance", "mlp", "(0, inf)")
     activations = [_known(ACTIVATIONS, name) for name in activation or ACTIVATIONS]
@@ -99,12 +97,12 @@ def gradcheck(
 
 
 def _known(registry: Mapping[str, object], name: str) -> str:
-    registry[name]  # raises, with the nearest name
+    registry[name]  # raises for an unknown name
     return name
 
 
 def _cases(loss_name: str) -> Iterator[tuple[Loss, str, dict[str, Any]]]:
-    """Yield losses with their parameters, outputs that they belong to, and networks."""
+    """Yield a loss, an output that fits it, and the settings of a network."""
     loss = Quantile((0.1, 0.5, 0.9)) if loss_name == "quantile" else LOSSES[loss_name]()
     for settings in VARIANTS.values():
         yield loss, loss.outputs[0], settings
@@ -115,7 +113,7 @@ def _cases(loss_name: str) -> Iterator[tuple[Loss, str, dict[str, Any]]]:
 
 
 def _largest_error(activation: str, loss_name: str, *, seed: int) -> tuple[float, int]:
-    """Return the largest relative error over all cases, and how many networks were checked."""
+    """Return the largest relative error over all cases, and the number of networks."""
     rng = np.random.default_rng(seed)
     errors = []
     for loss, output, settings in _cases(loss_name):

@@ -1,4 +1,4 @@
-"""``mlp graph``: the computation graph of a network, as a picture, for Graphviz or as JSON."""
+"""``mlp graph``: the computation graph of a network, as SVG, DOT or JSON."""
 
 import json
 from pathlib import Path
@@ -22,27 +22,27 @@ FORMATS = Names("format", ["dot", "svg", "json"])
 
 def graph(
     hidden: options.Hidden = "64,32",
-    in_features: Annotated[int, typer.Option("--in", help="Features of a sample.")] = 64,
-    out_features: Annotated[int, typer.Option("--out", help="Outputs.")] = 10,
+    in_features: Annotated[int, typer.Option("--in", help="Number of features.")] = 64,
+    out_features: Annotated[int, typer.Option("--out", help="Number of outputs.")] = 10,
     activation: options.Activation = "relu",
     output: Annotated[str, typer.Option(help=f"One of {', '.join(OUTPUTS)}.")] = "identity",
     normalization: options.Normalization = None,
     dropout: options.Dropout = 0.0,
     residual: Annotated[
-        bool, typer.Option("--residual", help="Add its input to each layer as wide as it.")
+        bool, typer.Option("--residual", help="Add a layer's input to its output if widths match.")
     ] = False,
     engine: Annotated[
         str, typer.Option(help="numpy: layers and gradients; torch: what autograd records.")
     ] = "numpy",
     form: Annotated[
         str | None,
-        typer.Option("--format", help="svg, dot or json; by default as --save ends, else dot."),
+        typer.Option("--format", help="svg, dot or json; by default the ending of --save, or dot."),
     ] = None,
     save: Annotated[
         Path | None, typer.Option(help="Write to this file instead of standard output.")
     ] = None,
 ) -> None:
-    """Show what a network computes, node by node, and how gradients come back."""
+    """Show what a network computes, node by node, and how gradients flow back."""
     options.ENGINES.check(engine)
     options.check_file(save, "save")
     ending = "" if save is None else save.suffix.removeprefix(".")

@@ -1,4 +1,4 @@
-"""The command's entry: its subcommands, and what becomes of an error."""
+"""The entry point of the command: its subcommands, and how errors are shown."""
 
 import io
 import sys
@@ -66,9 +66,9 @@ def _options(
 
 
 def run() -> None:
-    """Run the command; exit with 0, 1 for what failed, 2 for a wrong argument, 130 for Ctrl-C.
+    """Run the command; exit with 0, 1 for a failure, 2 for an invalid argument, 130 for Ctrl-C.
 
-    A user's mistake is answered with one line on standard error, never with a traceback.
+    A user's mistake prints one line on standard error, never a traceback.
     """
     for stream in (sys.stdout, sys.stderr):  # formulas, in a terminal that may know ASCII only
         if isinstance(stream, io.TextIOWrapper):
@@ -89,8 +89,8 @@ def run() -> None:
 
 
 def _in_plain_words(error: OSError) -> str:
-    """Say which file could not be read or written, and why, without the system's error number."""
-    if error.strerror is None:  # raised here, with a message of its own
+    """Return which file could not be read or written, and why, without the error number."""
+    if error.strerror is None:  # raised by this package, with its own message
         return str(error)
     file = "a file" if error.filename is None else error.filename
     return f"cannot read or write {file}: {error.strerror.lower()}"

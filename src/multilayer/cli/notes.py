@@ -1,4 +1,4 @@
-"""What a command warns of, as lines for people."""
+"""A command's warnings, printed as notes."""
 
 import shlex
 import warnings
@@ -18,17 +18,17 @@ HINTS = {
     "date: day first": "--day-first",
     "date: month first": "--month-first",
 }
-"""What says of a file's columns what in Python a kind does."""
+"""The option that does for a file what a column's kind does in Python."""
 
 
 def note(text: str) -> None:
-    """Print a line beside the results."""
+    """Print a line on standard error."""
     Console(stderr=True).print(f"note: {text}", highlight=False, markup=False, soft_wrap=True)
 
 
 @contextmanager
 def noting() -> Iterator[list[Note]]:
-    """Print what is said of columns, in a line each: before the error, if there is one."""
+    """Print notes on columns, one per line, before any error."""
     said: list[Note] = []
     try:
         yield said
@@ -39,12 +39,12 @@ def noting() -> Iterator[list[Note]]:
 
 @contextmanager
 def notes(*silent: type[Warning]) -> Iterator[None]:
-    """Print what is warned of, but for these kinds, in a line each, in the words of the command."""
+    """Print warnings, except of these kinds, one per line, in terms of the command's options."""
     try:
         with warnings.catch_warnings(record=True) as caught:
             warnings.simplefilter("always")
             yield
-    finally:  # before the error, if there is one, which they may explain
+    finally:  # before any error, which they may explain
         heard = [w for w in caught if not issubclass(w.category, (DeprecationWarning, *silent))]
         lines = [line for warning in heard for line in _lines(warning.message)]
         for line in dict.fromkeys(lines):
@@ -52,7 +52,7 @@ def notes(*silent: type[Warning]) -> Iterator[None]:
 
 
 def _lines(message: Warning | str) -> list[str]:
-    """Return a line for each thing that is warned of."""
+    """Return the lines of a warning."""
     if isinstance(message, TableWarning) and message.notes:
         return [line_of(each) for each in message.notes]
     text = str(message)
@@ -62,7 +62,7 @@ def _lines(message: Warning | str) -> list[str]:
 
 
 def line_of(said: Note) -> str:
-    """Return what is said of a column, with the option that says otherwise."""
+    """Return a note on a column, with the option that changes the decision."""
     hint = HINTS.get(said.otherwise, f"--{said.otherwise} {shlex.quote(said.column)}")
     says = f"column {said.column!r} {said.says}"
-    return f"{says}; {hint} says otherwise" if said.otherwise else says
+    return f"{says}; to change this, pass {hint}" if said.otherwise else says

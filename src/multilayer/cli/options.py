@@ -1,4 +1,4 @@
-"""The options that the commands share, and how their texts are read."""
+"""The options that commands share, and functions that parse them."""
 
 import os
 from pathlib import Path
@@ -53,58 +53,58 @@ ENGINES = Names("engine", ["numpy", "torch"])
 
 Hidden = Annotated[str, typer.Option(help="Widths of the hidden layers; '' for none.")]
 Activation = Annotated[
-    str, typer.Option(help="One name, or one a hidden layer: relu,tanh. See mlp activations.")
+    str, typer.Option(help="One name, or one per hidden layer: relu,tanh. See mlp activations.")
 ]
 Normalization = Annotated[str | None, typer.Option(help="batch or layer; none by default.")]
 Dropout = Annotated[float, typer.Option(help="Probability of dropping a hidden unit.")]
 Optimizer = Annotated[str, typer.Option(help=f"One of {', '.join(OPTIMIZERS)}.")]
 LearningRate = Annotated[
-    float | None, typer.Option(help="The optimizer's own by default; 3e-3 for adam on digits.")
+    float | None, typer.Option(help="By default the optimizer's own; 3e-3 for adam on digits.")
 ]
 Schedule = Annotated[
-    str | None, typer.Option(help=f"Cosine by default; one of {', '.join(SCHEDULES)}.")
+    str | None, typer.Option(help=f"One of {', '.join(SCHEDULES)}; cosine by default.")
 ]
-Epochs = Annotated[int, typer.Option(help="How often each sample is seen, at most.")]
+Epochs = Annotated[int, typer.Option(help="Maximum number of passes over the samples.")]
 BatchSize = Annotated[
     int | None,
-    typer.Option(help="Images a step; 32 on digits, 128 on mnist, with lbfgs all of them."),
+    typer.Option(help="Images per step; 32 on digits, 128 on mnist, all with lbfgs."),
 ]
 L2 = Annotated[float, typer.Option(help="Penalty λ/2 ‖W‖² on the weights.")]
 EarlyStopping = Annotated[
     bool,
     typer.Option(
         "--early-stopping",
-        help=f"Hold out {VALIDATION_SHARE:.0%} of the training images; stop when their loss has "
+        help=f"Hold out {VALIDATION_SHARE:.0%} of the training images, stop when their loss has "
         f"not fallen for {PATIENCE} epochs, and keep the best weights.",
     ),
 ]
-Seed = Annotated[int, typer.Option(help="Draws weights, order and masks.")]
-Engine = Annotated[str, typer.Option(help="numpy, from scratch, or torch.")]
+Seed = Annotated[int, typer.Option(help="Seed for weights, sample order and masks.")]
+Engine = Annotated[str, typer.Option(help="numpy (from scratch) or torch.")]
 Device = Annotated[str, typer.Option(help="For torch: auto, cpu, cuda:0, …")]
 TableFile = Annotated[
     Path, typer.Argument(metavar="FILE", help="A CSV or Parquet file, compressed or not.")
 ]
 Separator = Annotated[
     str | None,
-    typer.Option("--sep", help="What separates cells: , ; tab |. By default what fits."),
+    typer.Option("--sep", help="The cell separator: , ; tab or |. Detected by default."),
 ]
 Encoding = Annotated[
-    str | None, typer.Option(help="Of a CSV file: utf-8, cp1252, …; by default what fits.")
+    str | None, typer.Option(help="Encoding of a CSV file: utf-8, cp1252, …; detected by default.")
 ]
 DataDir = Annotated[
-    Path | None, typer.Option(help="Where the files are; else $MULTILAYER_DATA, cache, download.")
+    Path | None, typer.Option(help="Folder with the files; else $MULTILAYER_DATA, cache, download.")
 ]
-NTrain = Annotated[int, typer.Option(help="How many of the training images to take.")]
-NTest = Annotated[int, typer.Option(help="How many of the test images to take.")]
+NTrain = Annotated[int, typer.Option(help="Number of training images to use.")]
+NTest = Annotated[int, typer.Option(help="Number of test images to use.")]
 Save = Annotated[Path | None, typer.Option(help="Write the model to this safetensors file.")]
 Checkpoint = Annotated[
     Path | None,
     typer.Option(
-        metavar="DIR", help="Keep the training in this folder, so that one that was killed goes on."
+        metavar="DIR", help="Save checkpoints in this folder, to continue after an interruption."
     ),
 ]
 Resume = Annotated[
-    bool, typer.Option("--resume", help="Go on from the checkpoint, if there is one.")
+    bool, typer.Option("--resume", help="Continue from the checkpoint, if there is one.")
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object and no progress.")]
 
@@ -134,7 +134,7 @@ def read_separator(text: str | None) -> str | None:
 
 
 def read_optimizer(name: str, learning_rate: float | None) -> Any:
-    """Return the optimizer of that name with that learning rate."""
+    """Return the optimizer with this name and learning rate."""
     cls: Any = OPTIMIZERS[name]
     if not cls.takes_steps:
         if learning_rate is not None:
@@ -146,7 +146,7 @@ def read_optimizer(name: str, learning_rate: float | None) -> Any:
 
 
 def check_engine(engine: str, device: str) -> None:
-    """Raise for an unknown engine, or a device that the engine does not have."""
+    """Raise if the engine is unknown or does not have the device."""
     ENGINES.check(engine)
     if engine == "numpy" and device not in ("auto", "cpu"):
         rule = "needs --engine torch, for the engine numpy computes on the CPU"
@@ -154,7 +154,7 @@ def check_engine(engine: str, device: str) -> None:
 
 
 def check_file(path: Path | None, parameter: str) -> None:
-    """Raise before the work, not after it, if its result could not be written."""
+    """Raise before the work, not after it, if its result cannot be written."""
     if path is None:
         return
     path = path.resolve()
@@ -170,7 +170,7 @@ def check_file(path: Path | None, parameter: str) -> None:
 
 
 def check_checkpoint(folder: Path | None, resume: bool) -> None:
-    """Raise before the data are read, if it is not clear whether to go on from a checkpoint."""
+    """Raise if it is not clear whether to continue from a checkpoint, before reading the data."""
     if folder is None and resume:
         raise InvalidArgumentError("needs --checkpoint DIR, the folder to go on from", "resume")
     if folder is not None and not resume and training.Checkpoint(folder).path.exists():
@@ -181,5 +181,5 @@ def check_checkpoint(folder: Path | None, resume: bool) -> None:
 
 
 def short(error: float) -> str:
-    """Return an error as a table of many has room for: 2e-7."""
+    """Return an error in short form, for large tables: 2e-7."""
     return f"{error:.0e}".replace("e-0", "e-")

@@ -1,4 +1,4 @@
-"""``mlp parity``: the two engines, step by step."""
+"""``mlp parity``: compare the two engines step by step."""
 
 import json
 from collections.abc import Iterator
@@ -29,23 +29,21 @@ VARIANTS: dict[str, dict[str, Any]] = {
 
 def parity(
     activation: Annotated[
-        list[str] | None, typer.Option(help="Only this activation; may be given again.")
+        list[str] | None, typer.Option(help="Only this activation; may be repeated.")
     ] = None,
-    loss: Annotated[
-        list[str] | None, typer.Option(help="Only this loss; may be given again.")
-    ] = None,
+    loss: Annotated[list[str] | None, typer.Option(help="Only this loss; may be repeated.")] = None,
     optimizer: Annotated[
-        list[str] | None, typer.Option(help="Only this optimizer; may be given again.")
+        list[str] | None, typer.Option(help="Only this optimizer; may be repeated.")
     ] = None,
-    steps: Annotated[int, typer.Option(help="Optimizer steps of each pair of networks.")] = 5,
-    tolerance: Annotated[float, typer.Option(help="Largest difference that passes.")] = 1e-10,
+    steps: Annotated[int, typer.Option(help="Optimizer steps for each pair of networks.")] = 5,
+    tolerance: Annotated[float, typer.Option(help="The largest difference that passes.")] = 1e-10,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
     """Run the same networks through both engines, in float64, and compare all they compute.
 
-    For every activation, loss and optimizer, with dropout (sharing its masks), batch and layer
-    normalisation and residual blocks: outputs, loss, every gradient, and the weights after some
-    steps. The table has the largest difference of all.
+    The networks cover every activation, loss and optimizer, with dropout (sharing its masks),
+    batch or layer normalisation, or residual blocks. Outputs, loss, every gradient, and the
+    weights after some steps are compared. The table shows the largest differences.
     """
     checks.integer(steps, "steps", "mlp")
     checks.real(tolerance, "tolerance", "mlp", "(0, inf)")
@@ -103,9 +101,9 @@ def _cases(
     """Yield networks with a batch of samples and targets."""
     loss = Quantile((0.1, 0.5, 0.9)) if loss_name == "quantile" else LOSSES[loss_name]()
     for name, settings in VARIANTS.items():
-        # Batch normalisation takes away what a constant adds before it. Behind identities that
-        # makes the gradient of β of an earlier layer zero but for rounding, which sign and root of
-        # an optimizer would blow up: one hidden layer has no earlier one.
+        # Batch normalisation removes any constant added before it. After identities, the gradient
+        # of an earlier layer's β is therefore zero up to rounding, which an optimizer's sign or
+        # root would amplify. With one hidden layer there is no earlier one.
         depth = 1 if name == "batch norm" and activation == "identity" else 2
         architecture = Architecture(
             3, (4,) * depth, 3, activation=activation, output=loss.outputs[0], **settings

@@ -1,4 +1,4 @@
-"""``mlp plot``: the pictures of `multilayer.plots`, a subcommand each."""
+"""``mlp plot``: the pictures of `multilayer.plots`, one subcommand each."""
 
 import typer
 
@@ -7,8 +7,8 @@ from multilayer.cli.command import Command
 
 __all__ = ["app"]
 
-app = typer.Typer(help="Draw a picture into a file or a window.")
-# Of ideas: they need no model, or train one.
+app = typer.Typer(help="Draw a picture to a file or in a window.")
+# Pictures of ideas: they need no model, or train one.
 app.command("activations", cls=Command)(plot_ideas.activations)
 app.command("hyperplane", cls=Command)(plot_ideas.hyperplane)
 app.command("boundaries", cls=Command)(plot_ideas.boundaries)
@@ -17,11 +17,11 @@ app.command("units", cls=Command)(plot_ideas.units)
 app.command("fixed", cls=Command)(plot_ideas.fixed)
 app.command("approximation", cls=Command)(plot_ideas.approximation)
 app.command("relu", cls=Command)(plot_ideas.relu)
-# Of a model file.
+# Pictures of a model file.
 app.command("history", cls=Command)(plot_model.history)
 app.command("weights", cls=Command)(plot_model.weights)
 app.command("network", cls=Command)(plot_model.network)
-# Of a model file and samples.
+# Pictures of a model file and samples.
 app.command("confusion", cls=Command)(plot_samples.confusion)
 app.command("reliability", cls=Command)(plot_samples.reliability)
 app.command("residuals", cls=Command)(plot_samples.residuals)

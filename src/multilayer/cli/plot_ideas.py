@@ -1,4 +1,4 @@
-"""``mlp plot activations, boundaries, …``: pictures of ideas, which train what they need."""
+"""``mlp plot activations, boundaries, …``: pictures of ideas, which train their own networks."""
 
 from typing import Annotated, TypeVar
 
@@ -32,18 +32,20 @@ T = TypeVar("T", int, float)
 N_STARTS = 5
 
 Data = Annotated[str, typer.Option(help=f"One of {', '.join(toy.PLANE_SETS)}.")]
-Samples = Annotated[int, typer.Option("--n", help="How many samples to draw.")]
+Samples = Annotated[int, typer.Option("--n", help="Number of samples.")]
 Widths = Annotated[str, typer.Option(help="Widths of the hidden layers.")]
-Activation = Annotated[str, typer.Option(help="Of the hidden layers. See mlp activations.")]
-Seed = Annotated[int, typer.Option(help="Draws samples and weights.")]
+Activation = Annotated[
+    str, typer.Option(help="Activation of the hidden layers. See mlp activations.")
+]
+Seed = Annotated[int, typer.Option(help="Seed for samples and weights.")]
 
 
 def activations(
     names: Annotated[
-        list[str] | None, typer.Argument(help="Which; by default all. See mlp activations.")
+        list[str] | None, typer.Argument(help="Names; all by default. See mlp activations.")
     ] = None,
     together: Annotated[
-        bool, typer.Option("--together", help="Draw all of them in one picture.")
+        bool, typer.Option("--together", help="Draw all of them in the same panels.")
     ] = False,
     save: plot_output.Save = None,
     show: plot_output.Show = False,
@@ -71,7 +73,7 @@ def boundaries(
     data: Data = "spirals",
     hidden: Annotated[
         list[str] | None,
-        typer.Option(help="Widths of the hidden layers: once for each network to compare."),
+        typer.Option(help="Widths of the hidden layers; repeat for each network to compare."),
     ] = None,
     activation: Activation = "tanh",
     n: Samples = 300,
@@ -79,7 +81,7 @@ def boundaries(
     save: plot_output.Save = None,
     show: plot_output.Show = False,
 ) -> None:
-    """Train networks of 1, 2 and 4 hidden layers of 3 units, and draw what they decide where."""
+    """Train networks with 1, 2 and 4 hidden layers of 3 units, and draw their decision regions."""
     plot_output.begin(save, show)
     X, y, rng = _samples(data, n, seed)
     models = {}
@@ -125,7 +127,7 @@ def units(
 
 def fixed(
     data: Annotated[
-        list[str] | None, typer.Option(help="Once for each data set; by default all of them.")
+        list[str] | None, typer.Option(help="A data set; may be repeated. All by default.")
     ] = None,
     hidden: Widths = "8,8",
     n: Samples = 200,
@@ -133,7 +135,7 @@ def fixed(
     save: plot_output.Save = None,
     show: plot_output.Show = False,
 ) -> None:
-    """Draw linear models on kinds of fixed features, beside a network that learns its own."""
+    """Draw linear models on fixed features, next to a network that learns its features."""
     plot_output.begin(save, show)
     rng = _generator(seed)
     samples = {name: toy.PLANE_SETS[name](n, rng=rng) for name in data or toy.PLANE_SETS}
@@ -142,13 +144,13 @@ def fixed(
 
 
 def approximation(
-    widths: Annotated[str, typer.Option(help="Hidden units of each network.")] = "1,3,10,100",
+    widths: Annotated[str, typer.Option(help="Hidden units in each network.")] = "1,3,10,100",
     activation: Activation = "relu",
     seed: Seed = 0,
     save: plot_output.Save = None,
     show: plot_output.Show = False,
 ) -> None:
-    """Fit networks of one hidden layer to a curve, and draw what each unit contributes."""
+    """Fit networks with one hidden layer to a curve, and draw what each unit contributes."""
     plot_output.begin(save, show)
     numbers = _numbers(widths, int)
     if not numbers:
@@ -162,13 +164,13 @@ def relu(
     names: Annotated[
         list[str] | None, typer.Argument(help="Activations; by default sigmoid, tanh and relu.")
     ] = None,
-    depth: Annotated[int, typer.Option(help="How many hidden layers.")] = 10,
-    width: Annotated[int, typer.Option(help="Units in each.")] = 100,
+    depth: Annotated[int, typer.Option(help="Number of hidden layers.")] = 10,
+    width: Annotated[int, typer.Option(help="Units per hidden layer.")] = 100,
     seed: Seed = 0,
     save: plot_output.Save = None,
     show: plot_output.Show = False,
 ) -> None:
-    """Measure gradients by depth, zeros and time of activations, and draw them."""
+    """Measure activations, and draw their gradients by depth, their zeros and their time."""
     plot_output.begin(save, show)
     chosen = names or ["sigmoid", "tanh", "relu"]
     measured = measure_activations(chosen, depth=depth, width=width, rng=_generator(seed))
@@ -186,7 +188,7 @@ def _samples(data: str, n: int, seed: int) -> tuple[Array, Array, np.random.Gene
 
 
 def _trained(X: Array, y: Array, hidden: str, activation: str, rng: np.random.Generator) -> MLP:
-    """Return the best of some networks that were trained on the samples."""
+    """Return the best of several networks trained on the samples."""
     widths, activations = options.read_widths(hidden), options.read_activation(activation)
     return classifier(X, y, widths, activation=activations, n_starts=N_STARTS, rng=rng)
 
@@ -200,7 +202,7 @@ def _pair(text: str, option: str) -> list[float]:
 
 
 def _numbers(text: str, kind: type[T]) -> list[T]:
-    """Read numbers between commas; none if one of them is no number."""
+    """Read numbers separated by commas; return none if any is not a number."""
     try:
         return [kind(part) for part in text.split(",")]
     except ValueError:

@@ -14,7 +14,7 @@ __all__ = ["history", "network", "weights"]
 
 
 def history(path: ModelFile, save: plot_output.Save = None, show: plot_output.Show = False) -> None:
-    """Draw the losses of each epoch, the learning rate and the best epoch."""
+    """Draw the loss curves, the learning rate and the best epoch."""
     plot_output.begin(save, show)
     plot_output.finish(plots.history(load_model(path)), save, show)
 
@@ -23,14 +23,14 @@ def weights(
     path: ModelFile,
     image_shape: Annotated[
         str | None,
-        typer.Option("--shape", metavar="HxW", help="Of the inputs as an image; else a square."),
+        typer.Option("--shape", metavar="HxW", help="Shape of an image; square by default."),
     ] = None,
-    n: Annotated[int, typer.Option("--n", help="How many units.")] = 24,
-    columns: Annotated[int, typer.Option(help="How many in a row.")] = 8,
+    n: Annotated[int, typer.Option("--n", help="Number of units.")] = 24,
+    columns: Annotated[int, typer.Option(help="Number of images in a row.")] = 8,
     save: plot_output.Save = None,
     show: plot_output.Show = False,
 ) -> None:
-    """Draw each unit's weights of the first layer as an image, the strongest first."""
+    """Draw the first layer's weights, one image per unit, largest first."""
     plot_output.begin(save, show)
     shape = None if image_shape is None else _read_shape(image_shape)
     axes = plots.first_layer_weights(load_model(path), image_shape=shape, n=n, columns=columns)
@@ -39,7 +39,7 @@ def weights(
 
 def network(
     path: ModelFile,
-    max_units: Annotated[int, typer.Option(help="Units of a layer that are drawn at most.")] = 10,
+    max_units: Annotated[int, typer.Option(help="Maximum number of units drawn per layer.")] = 10,
     save: plot_output.Save = None,
     show: plot_output.Show = False,
 ) -> None:

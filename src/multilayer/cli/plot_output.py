@@ -1,4 +1,4 @@
-"""Where the pictures of ``mlp plot`` go: into a file, onto the screen, or both."""
+"""Output of ``mlp plot``: to a file, to the screen, or both."""
 
 from pathlib import Path
 from typing import Annotated, Any
@@ -17,19 +17,18 @@ __all__ = ["FORMATS", "Save", "Show", "begin", "finish"]
 FORMATS = Names("format", ["png", "svg", "pdf"])
 
 Save = Annotated[
-    Path | None, typer.Option(help="Draw into this file, a .png, .svg or .pdf.", metavar="FILE")
+    Path | None, typer.Option(help="Draw to this .png, .svg or .pdf file.", metavar="FILE")
 ]
 Show = Annotated[bool, typer.Option("--show", help="Open the picture in a window.")]
 
 
 def begin(save: Path | None, show: bool) -> None:
-    """Raise before anything is computed, if the picture could not be kept; choose the backend.
+    """Choose the backend; raise before any computation if the picture would be lost.
 
     Raises
     ------
     InvalidArgumentError
-        If it is neither to be saved nor shown, if the file cannot be written, or there is no
-        screen.
+        If neither option is given, the file cannot be written, or there is no screen.
     MissingPackageError
         If matplotlib is not installed.
     """
@@ -56,12 +55,12 @@ def begin(save: Path | None, show: bool) -> None:
 
 
 def finish(axes: Any, save: Path | None, show: bool) -> None:
-    """Write the figure of these Axes to the file, which appears whole or not at all; show it.
+    """Save the figure of these Axes, completely or not at all, and show it.
 
     Parameters
     ----------
     axes : Axes or array of Axes
-        What a function of `multilayer.plots` has returned.
+        The result of a function of `multilayer.plots`.
     """
     from matplotlib import pyplot as plt
 

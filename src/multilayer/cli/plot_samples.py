@@ -1,4 +1,4 @@
-"""``mlp plot confusion, reliability, residuals, importance, wrong``: a model file and samples."""
+"""``mlp plot confusion, reliability, …``: pictures of a model file and samples."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -16,11 +16,11 @@ from multilayer.files import load_model
 __all__ = ["confusion", "importance", "reliability", "residuals", "wrong"]
 
 Picture = Callable[[Any, Any, Any], Any]
-"""A picture of a model, samples and targets, by its Axes."""
+"""A function of model, samples and targets that draws a picture and returns its Axes."""
 
 
 def _command(name: str, told: str) -> Callable[..., None]:
-    """Return the command that draws the picture of this name."""
+    """Return the command that draws the picture with this name."""
 
     def command(
         model: ModelFile,
@@ -32,7 +32,7 @@ def _command(name: str, told: str) -> Callable[..., None]:
         save: plot_output.Save = None,
         show: plot_output.Show = False,
     ) -> None:
-        # Looked up here and not above: scikit-learn's displays take long to import.
+        # Looked up here because scikit-learn's displays are slow to import.
         given = {"target": target, "data_dir": data_dir, "separator": separator}
         _draw(getattr(plots, name), model, data, given | {"encoding": encoding}, save, show)
 
@@ -42,14 +42,15 @@ def _command(name: str, told: str) -> Callable[..., None]:
 
 confusion = _command(
     "confusion_matrix",
-    "Draw how many samples of each class are taken for which; of images those for testing.",
+    "Draw the confusion matrix; for digits and mnist, of the test images.",
 )
 reliability = _command(
-    "reliability", "Draw how often what has a probability is so; of images those for testing."
+    "reliability",
+    "Draw how well probabilities match frequencies; for digits and mnist, on the test images.",
 )
 residuals = _command("residuals", "Draw how far predicted values are from the true ones.")
 importance = _command(
-    "importance", "Draw what each input counts: how much worse the score is when it is shuffled."
+    "importance", "Draw each input's importance: how much the score drops when it is shuffled."
 )
 
 
@@ -57,14 +58,14 @@ def wrong(
     model: ModelFile,
     data: SampleFile,
     target: Target = None,
-    n: Annotated[int, typer.Option("--n", help="How many.")] = 12,
+    n: Annotated[int, typer.Option("--n", help="Number of samples.")] = 12,
     data_dir: options.DataDir = None,
     separator: options.Separator = None,
     encoding: options.Encoding = None,
     save: plot_output.Save = None,
     show: plot_output.Show = False,
 ) -> None:
-    """Draw the samples that are most wrong, with what they are taken for."""
+    """Draw the samples with the worst predictions, with their true and predicted classes."""
 
     def draw(found: Any, X: Any, y: Any) -> Any:
         side = round(found.inputs.in_features**0.5)
@@ -83,7 +84,7 @@ def _draw(
     save: Path | None,
     show: bool,
 ) -> None:
-    """Draw a picture of a model's predictions, of samples to validate on where there are."""
+    """Draw a picture of a model's predictions, for the validation samples if there are any."""
     plot_output.begin(save, show)
     found = load_model(model)
     samples = read_samples(data, found, **given)

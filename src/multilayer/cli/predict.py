@@ -1,4 +1,4 @@
-"""``mlp predict``: what a model says of a file's rows."""
+"""``mlp predict``: predict the rows of a file."""
 
 import csv
 import io
@@ -19,9 +19,7 @@ from multilayer.model import Model
 
 __all__ = ["predict"]
 
-Out = Annotated[
-    Path | None, typer.Option(help="Write a CSV file here instead of printing the rows.")
-]
+Out = Annotated[Path | None, typer.Option(help="Write this CSV file instead of printing the rows.")]
 
 
 def predict(
@@ -34,8 +32,8 @@ def predict(
 ) -> None:
     """Predict each row of a CSV or Parquet file, as CSV: classes with probabilities, or values.
 
-    A model that knows the names of its inputs takes these columns and passes over others,
-    such as its target; any other takes all.
+    A model that knows its input names uses these columns and ignores others, such as the
+    target; any other model uses all columns.
     """
     options.check_file(out, "out")
     found = load_model(model)
@@ -58,7 +56,7 @@ def predict(
 
 
 def _predictions(model: Model, X: Any) -> dict[str, list[Any]]:
-    """Return columns by name: the prediction of each row, and each class's probability."""
+    """Return columns by name: the prediction for each row, and the probability of each class."""
     outputs, targets = model(X), model.targets
     predicted = outputs if targets is None else targets.decode(outputs)
     if predicted.ndim == 1:

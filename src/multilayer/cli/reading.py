@@ -1,4 +1,4 @@
-"""Reading the file that a command names."""
+"""Read the file given to a command."""
 
 from pathlib import Path
 from typing import Any
@@ -13,12 +13,12 @@ __all__ = ["read"]
 
 
 def read(path: Path, separator: str | None, encoding: str | None, **how: Any) -> Table:
-    """Return the table in a file; notes of it are printed, and on a terminal that it is read.
+    """Return the table in a file, and print notes and progress.
 
     Raises
     ------
     InvalidDataError, InvalidArgumentError, MissingPackageError
-        As `multilayer.data.read_file`, of which `how` are other arguments.
+        As `multilayer.data.read_file`, which gets the arguments `how`.
     """
     separator = options.read_separator(separator)
     with notes(), Console(stderr=True).status(f"reading {path} …"):

@@ -1,4 +1,4 @@
-"""The rows of a file to train on and to test on, and what is to be predicted of them."""
+"""The training and test rows of a file, with their targets."""
 
 from collections import Counter
 from collections.abc import Iterable
@@ -25,15 +25,15 @@ Array = npt.NDArray[Any]
 
 TASKS = Names("task", ["classification", "regression"])
 MOST_CLASSES = 20
-"""Of more different whole numbers, regression predicts them, unless --task says otherwise."""
+"""With more distinct whole numbers, the task is regression, unless --task is given."""
 TOO_MANY = 0.5
-"""Texts of which so large a share are different ones are no classes."""
+"""Texts with a larger share of distinct values are not classes."""
 LEAST_ROWS = 20
-"""A tenth of them decides when to stop, which takes two."""
+"""Smallest number of training rows: a tenth of them, which must be two, decides when to stop."""
 
 
 class Rows(NamedTuple):
-    """A table's rows to train on and to test on, and what is to be predicted of them."""
+    """The training and test rows of a table, with their targets."""
 
     X_train: Table
     X_test: Table
@@ -55,7 +55,7 @@ class Rows(NamedTuple):
         test: float,
         seed: int,
     ) -> "Rows":
-        """Return what the arguments of ``mlp train table`` name.
+        """Return the rows for the arguments of ``mlp train table``.
 
         Raises
         ------
@@ -88,7 +88,7 @@ class Rows(NamedTuple):
         return cls(X.take(train), X.take(held_out), y[train], y[held_out], target, task, notation)
 
     def estimator(self, **parameters: Any) -> Any:
-        """Return what learns this task."""
+        """Return an estimator for the task."""
         from multilayer.estimators import MLPClassifier, MLPRegressor
 
         if self.task == "classification":
@@ -97,7 +97,7 @@ class Rows(NamedTuple):
 
 
 def _last(table: Table) -> str:
-    """Return the last column that has a name and entries: separators may end the lines."""
+    """Return the last column with a name and entries, since lines may end in separators."""
     named = [n for n in table.columns if not n.startswith("Unnamed: ")]
     full = [n for n in named if table[n].n_present]
     if full and full[-1] != named[-1]:
@@ -106,9 +106,9 @@ def _last(table: Table) -> str:
 
 
 def truth(entries: Entries, targets: Targets | None) -> Array:
-    """Return a column's entries as a model's targets: numbers, or classes as it knows them.
+    """Return a column's entries as the model's targets: numbers, or its classes.
 
-    A missing one is None or NaN.
+    Missing values are None or NaN.
     """
     with noting() as said:
         if targets is None:
@@ -117,14 +117,14 @@ def truth(entries: Entries, targets: Targets | None) -> Array:
 
 
 def _targets(table: Table, target: str, asked: str | None) -> tuple[Array, str, Notation | None]:
-    """Return the target of each row, whether it is a class or a number, and how it is written.
+    """Return the target of each row, the task, and the notation of the numbers.
 
-    A class is a text, or a whole number; missing are None and NaN.
+    Classes are texts or whole numbers; missing values are None or NaN.
 
     Raises
     ------
     InvalidDataError
-        If the entries are not fit for what is asked.
+        If the entries do not suit the task.
     """
     task = None if asked is None else TASKS.check(asked)
     entries, decimal = table[target], table.decimal
@@ -150,8 +150,8 @@ def _targets(table: Table, target: str, asked: str | None) -> tuple[Array, str, 
         task = "regression" if has_fractions or n_kinds > MOST_CLASSES else "classification"
         if task == "classification" and n_kinds > 2:
             note(
-                f"the {n_kinds} whole numbers of {entries.column!r} are treated as classes; --task "
-                "regression predicts them as numbers"
+                f"the {n_kinds} whole numbers of {entries.column!r} are treated as classes; to "
+                "predict them as numbers, pass --task regression"
             )
     elif task == "classification" and has_fractions:
         rule = "must hold text or whole numbers to be predicted as classes"
@@ -164,14 +164,14 @@ def _are_dates(entries: Entries) -> bool:
 
 
 def with_target(table: Table, y: Array, target: str) -> tuple[Table, Array]:
-    """Return the rows that have a target, with a note of the others."""
+    """Return the rows that have a target, and print a note on the others."""
     kept = np.flatnonzero(_is_there(y))
     if len(kept) == len(y):
         return table, y
     if not len(kept):
         rule = "must have entries; all are missing"
         raise InvalidDataError(rule, f"{table[target].where}, the target")
-    note(f"{len(y) - len(kept):,} of {len(y):,} rows have no {target!r}, and are dropped")
+    note(f"{len(y) - len(kept):,} of {len(y):,} rows have no {target!r} and are dropped")
     return table.take(kept), y[kept]
 
 
@@ -181,12 +181,12 @@ def _is_there(y: Array) -> Array:
 
 
 def _classes(entries: Entries, y: Array) -> Array:
-    """Return classes, whole numbers or texts, if there are two at least and not too many.
+    """Return classes as whole numbers or texts.
 
     Raises
     ------
     InvalidDataError
-        If there are not.
+        If there are fewer than two, or too many.
     """
     classes = y.astype(np.int64) if y.dtype.kind == "f" else y.astype(str)
     n_classes = len(np.unique(classes))
@@ -198,7 +198,7 @@ def _classes(entries: Entries, y: Array) -> Array:
         alike = Counter(name.casefold() for name in np.unique(classes).tolist())
         for name, n in alike.items():
             if n > 1:
-                note(f"{n} classes of {entries.column!r} are {name!r} but for capitals")
+                note(f"{n} classes of {entries.column!r} differ only in capitals: {name!r}")
     if n_classes > max(MOST_CLASSES, TOO_MANY * len(classes)):
         rule = (
             f"must have classes that repeat; it has {n_classes:,} in {len(classes):,} rows, such "
@@ -209,7 +209,7 @@ def _classes(entries: Entries, y: Array) -> Array:
 
 
 def _divided(file: Path, y: Array, task: str, test: float, seed: int) -> tuple[Array, Array]:
-    """Return the rows to train on and to test on: each class in both, if it has rows for that."""
+    """Return the training and the test rows, with each class in both if it has enough rows."""
     strata = kept = None
     if task == "classification":
         kept = are_alone(y)

@@ -1,4 +1,4 @@
-"""Samples that a model is to look at: a file, read as the model takes it, or bundled images."""
+"""Samples for a model: a file, converted to the model's inputs, or bundled images."""
 
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
@@ -27,7 +27,7 @@ __all__ = [
 
 BUNDLED = ("digits", "mnist")
 
-ModelFile = Annotated[Path, typer.Argument(metavar="MODEL", help="A file that --save has written.")]
+ModelFile = Annotated[Path, typer.Argument(metavar="MODEL", help="A file written by --save.")]
 SampleFile = Annotated[
     str,
     typer.Argument(metavar="DATA", help="A CSV or Parquet file, digits, or mnist."),
@@ -35,23 +35,23 @@ SampleFile = Annotated[
 Target = Annotated[
     str | None,
     typer.Option(
-        help="The target's column in the file; by default the one that is no input of the "
+        help="The target column in the file; by default the only one that is not an input of the "
         "model, or else the last."
     ),
 ]
 
 
 class Samples(NamedTuple):
-    """Samples, their targets, and others to validate on where there are."""
+    """Samples with their targets, and validation samples if there are any."""
 
     X: Any
     y: Any
     validation: tuple[Any, Any] | None
     guess: str = ""
-    """Which column was taken as the target, where nothing says so: a note to errors."""
+    """A note for errors: which column is used as the target, if that is a guess."""
 
     def telling(self) -> AbstractContextManager[None]:
-        """Add the guess to errors, which may come from it."""
+        """Add the guess to errors, since it may have caused them."""
         return _telling(self.guess)
 
 
@@ -74,14 +74,14 @@ def read_samples(
     separator: str | None = None,
     encoding: str | None = None,
 ) -> Samples:
-    """Return the samples that the arguments of a command name.
+    """Return the samples for the arguments of a command.
 
     Raises
     ------
     InvalidDataError
         If there is no such file, or it cannot be used.
     MissingPackageError
-        If what reads it is not installed.
+        If the package that reads it is not installed.
     """
     if data in BUNDLED:
         return _images(data, data_dir)
@@ -94,7 +94,7 @@ def read_samples(
 
 
 def _images(name: str, data_dir: Path | None) -> Samples:
-    """Return the images as they come, raw, with the test images to validate on."""
+    """Return the raw images, with the test images for validation."""
     if name == "digits":
         d = load_digits()
         X_train, X_test = (X * d.scale + d.mean for X in (d.X_train, d.X_test))
@@ -104,7 +104,7 @@ def _images(name: str, data_dir: Path | None) -> Samples:
 
 
 def _table(path: Path, table: Table, target: str | None, model: Model) -> Samples:
-    """Return a file's columns, and its target, as the model takes them."""
+    """Return a file's columns and target in the form that the model takes."""
     if table.shape[1] < 2:
         rule = "must have inputs and a target"
         raise InvalidDataError(rule, path, got=f"{table.shape[1]} column")
@@ -123,7 +123,7 @@ def _table(path: Path, table: Table, target: str | None, model: Model) -> Sample
         target = left[0]
     else:
         target = names[-1]
-        guess = f"the last column, {target}, is used as the target; --target names another"
+        guess = f"the last column, {target}, is used as the target; to change this, pass --target"
     table = table.without(model.inputs.missing)
     with _telling(guess):
         table, y = with_target(table, truth(table[target], model.targets), target)
@@ -132,12 +132,12 @@ def _table(path: Path, table: Table, target: str | None, model: Model) -> Sample
 
 
 def inputs_of(table: Table, model: Model, path: Path) -> Any:
-    """Return the columns that a model takes, as it takes them; of one that knows no names, all.
+    """Return the model's input columns, in the form it takes; all if it knows no names.
 
     Raises
     ------
     InvalidDataError
-        If one is not there, or holds no numbers where the model takes numbers alone.
+        If a column is missing, or is not numeric although the model needs numbers.
     """
     names = model.inputs.names or table.columns
     absent = [name for name in model.inputs.needed if name not in table.columns]

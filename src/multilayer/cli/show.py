@@ -1,4 +1,4 @@
-"""``mlp show``: what a model file holds."""
+"""``mlp show``: show the contents of a model file."""
 
 import json
 from collections.abc import Iterator
@@ -22,16 +22,16 @@ from multilayer.training.curves import sparklines
 __all__ = ["show"]
 
 N_BLOCKS = 32
-"""Of a loss curve."""
+"""Width of a loss curve in characters."""
 
 
 def show(
-    path: Annotated[Path, typer.Argument(metavar="MODEL", help="A file that --save has written.")],
+    path: Annotated[Path, typer.Argument(metavar="MODEL", help="A file written by --save.")],
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
     """Show a model file's layers, columns, classes, metrics, loss curves, training and versions.
 
-    The file may come from anyone: nothing in it is run.
+    This is safe for files from any source: no code in a file is run.
     """
     model = load_model(path)
     size = path.stat().st_size
@@ -43,7 +43,7 @@ def show(
     table.add_column(no_wrap=True)
     table.add_column()
     for cells in _rows(model):
-        table.add_row(*(Text(printable(cell)) for cell in cells))  # a Text knows no markup
+        table.add_row(*(Text(printable(cell)) for cell in cells))  # a Text ignores markup
     console = Console(highlight=False)
     console.print(Text(f"{printable(str(path))}: {size:,} bytes\n{model.net}\n"), soft_wrap=True)
     typer.echo(str(summary(model.net)))
@@ -52,7 +52,7 @@ def show(
 
 
 def _facts(model: Model, path: Path, size: int) -> dict[str, Any]:
-    """Return all that the file says, but for the weights, as JSON has it."""
+    """Return the contents of the file, except the weights, ready for JSON."""
     targets = model.targets
     return {
         "file": str(path),
@@ -72,7 +72,7 @@ def _facts(model: Model, path: Path, size: int) -> dict[str, Any]:
 
 
 def _rows(model: Model) -> Iterator[tuple[str, str, str]]:
-    """Yield a topic, a name and a value a row; a topic stands in its first row only."""
+    """Yield rows of topic, name and value; a topic appears in its first row only."""
     topic = "inputs"
     for name, value in model.inputs.describe():
         yield topic, name, value
@@ -87,9 +87,9 @@ def _rows(model: Model) -> Iterator[tuple[str, str, str]]:
 
 
 def _history_rows(told: Any) -> list[tuple[str, str]] | None:
-    """Return a training's losses as curves, its other metrics' last values and how it ended.
+    """Return rows with the loss curves, the last values of other metrics, and the ending.
 
-    None if this is no history: the file may hold anything.
+    Return None if this is not a history, since a file may hold anything.
     """
     try:
         history = History.from_json(json.dumps(told))
@@ -116,7 +116,7 @@ def _history_rows(told: Any) -> list[tuple[str, str]] | None:
 
 
 def _entries(name: str, value: Any) -> Iterator[tuple[str, Any]]:
-    """Yield what JSON objects hold, by names such as ``losses.train``."""
+    """Yield the values of nested JSON objects, with names such as ``losses.train``."""
     if not isinstance(value, dict):
         yield name, value
         return
@@ -125,7 +125,7 @@ def _entries(name: str, value: Any) -> Iterator[tuple[str, Any]]:
 
 
 def _value(value: Any) -> str:
-    """Write a value of JSON in short."""
+    """Return a JSON value in short form."""
     if isinstance(value, float):
         return f"{value:.6g}"
     if isinstance(value, list):

@@ -1,4 +1,4 @@
-"""The layers, printed when a training begins."""
+"""Print the layers when training begins."""
 
 from rich.console import Console
 from rich.table import Table
@@ -12,11 +12,11 @@ __all__ = ["ShowLayers"]
 
 
 class ShowLayers(Callback):
-    """Prints the layers when the training begins: by then every argument has been checked."""
+    """Print the layers when training begins, after all arguments have been checked."""
 
     def on_train_begin(self, run: Run) -> None:
         if isinstance(run.net, MLP) and not add_up.is_ready:
-            note = "the first training compiles its passes, which takes some seconds"
+            note = "the first training compiles its passes, which takes a few seconds"
             Console(stderr=True).print(note, highlight=False, soft_wrap=True)
         architecture = run.net.architecture
         title = f"{architecture.n_parameters:,} parameters"

@@ -1,4 +1,4 @@
-"""``mlp train``: the main jobs."""
+"""``mlp train``: train on digits, on MNIST or on a table."""
 
 import json
 import math
@@ -29,13 +29,13 @@ app = typer.Typer(help="Train a network on a data set.")
 app.command("table", cls=Command)(table)
 
 MNIST_MEAN, MNIST_STD = 0.1307, 0.3081
-"""Of the training images' pixels, of brightness 0 to 1."""
+"""Mean and standard deviation of the training pixels, scaled to [0, 1]."""
 GUESS = math.log(10)
-"""The loss of a network that knows nothing of ten classes."""
+"""The loss of guessing among ten classes."""
 NOT_TOLD = ("device", "save", "checkpoint", "resume", "as_json")
-"""Settings that say nothing of the model."""
+"""Settings that do not describe the model."""
 IN_HISTORY = ("losses", "n_epochs", "best_epoch", "stopped_by")
-"""Results that the history tells."""
+"""Results that are part of the history."""
 
 
 class _Data(NamedTuple):
@@ -45,7 +45,7 @@ class _Data(NamedTuple):
     X_test: Any
     y_test: Any
     mean: Any
-    """What is subtracted from raw inputs, one an input."""
+    """The value to subtract from each raw input."""
     scale: Any
 
 
@@ -97,9 +97,9 @@ def digits(
     resume: options.Resume = False,
     as_json: options.Json = False,
 ) -> None:
-    """Train on scikit-learn's handwritten digits, and test on images held back.
+    """Train on scikit-learn's handwritten digits, and test on held-out images.
 
-    1,797 images of 8 × 8 pixels, a fifth of them for testing; the split is fixed.
+    There are 1,797 images of 8 × 8 pixels; a fifth of them is for testing. The split is fixed.
     """
     if learning_rate is None and optimizer == "adam":
         learning_rate = 3e-3
@@ -138,8 +138,8 @@ def mnist(
 ) -> None:
     """Train on MNIST's handwritten digits, read from disk batch by batch.
 
-    60,000 images of 28 × 28 pixels to train on, 10,000 to test on. The files are looked for in
-    --data-dir, in $MULTILAYER_DATA and in the cache, and downloaded otherwise.
+    There are 60,000 training images of 28 × 28 pixels, and 10,000 test images. The files are
+    searched in --data-dir, $MULTILAYER_DATA and the cache, and otherwise downloaded.
     """
     if batch_size is None and optimizer != "lbfgs":
         batch_size = 128
@@ -168,7 +168,7 @@ def mnist(
 
 
 class _Job:
-    """One training, from settings to report; of several processes the first one reports."""
+    """One training, from settings to report; with several processes, the first one reports."""
 
     def __init__(self, settings: _Settings) -> None:
         self.settings = settings
@@ -240,7 +240,7 @@ class _Job:
         if divergence is not None and not history.best_epoch:
             raise divergence
         if history.stopped_by == "interrupt" and not watch.has_trained:
-            raise typer.Exit(130)  # there is nothing to show
+            raise typer.Exit(130)  # nothing to show
         seconds = sum(history.get("seconds", []))
         n_seen = history.n_epochs * len(data.X_train)
         results = _results(net, data.X_train, data.y_train, "train")
@@ -261,7 +261,7 @@ class _Job:
             self._report(net, data, results, history)
         if history.stopped_by == "interrupt":
             if s.checkpoint is not None and not s.as_json:
-                note = f"kept in {s.checkpoint}: the same command with --resume goes on"
+                note = f"saved in {s.checkpoint}; to continue, run the same command with --resume"
                 Console(stderr=True).print(note, highlight=False, soft_wrap=True)
             raise typer.Exit(130)
         _raise_if_diverged(divergence, watch.run, results["train_loss"])
@@ -276,7 +276,7 @@ class _Job:
         return TorchMLP(architecture, device=device, initializer="kaiming_uniform", rng=rng)
 
     def _model(self, net: Any, data: _Data, results: dict[str, Any], history: History) -> Model:
-        """Return what knows raw images, with all that is told of it."""
+        """Return a Model of raw images, with all information about it."""
         metrics = ("train_loss", "train_accuracy", "test_loss", "test_accuracy")
         settings = {k: v for k, v in self.settings._asdict().items() if k not in NOT_TOLD}
         return Model(
@@ -306,7 +306,7 @@ class _Job:
 
 
 def _raise_if_diverged(divergence: DivergenceError | None, run: Run, train_loss: float) -> None:
-    """Raise what has ended the training, or for a loss that is finite and beyond all reason."""
+    """Raise the error that ended the training, or one for a loss far worse than guessing."""
     if divergence is None and train_loss > 2 * GUESS:
         divergence = DivergenceError(
             f"the training diverged: its train loss is {shown(train_loss)}, where guessing has "
@@ -320,7 +320,7 @@ def _raise_if_diverged(divergence: DivergenceError | None, run: Run, train_loss:
 
 
 def _results(net: Any, X: Any, y: Any, part: str) -> dict[str, Any]:
-    """Return loss (without penalty) and accuracy."""
+    """Return the loss (without penalty) and the accuracy."""
     trainer = net.trainer(loss="cross_entropy", optimizer="sgd")
     loss, logits = trainer.evaluate(trainer.check(X, y, None))
     accuracy = float((logits.argmax(axis=1) == y).mean())
@@ -328,14 +328,14 @@ def _results(net: Any, X: Any, y: Any, part: str) -> dict[str, Any]:
 
 
 class _Watch(Callback):
-    """Keeps the run, whose history a training that ends in an error does not return."""
+    """Keep the run, since `fit` does not return the history after an error."""
 
     def on_train_begin(self, run: Run) -> None:
         self.run = run
 
     @property
     def has_trained(self) -> bool:
-        """Whether any step has been taken."""
+        """Whether there has been any step."""
         return self.run.epoch > 1 or self.run.step > 0
 
 
@@ -350,8 +350,8 @@ def _print_results(results: dict[str, Any], history: History, save: Path | None)
     console = Console()
     console.print(table)
     console.print(
-        "final: of the weights that are kept, without penalty; an epoch's train loss is the mean "
-        "of its steps, with it",
+        "final: for the weights kept, without penalty; an epoch's train loss is the mean over its "
+        "steps, with penalty",
         highlight=False,
         soft_wrap=True,
     )

@@ -1,4 +1,4 @@
-"""``mlp train table``: a classifier or a regressor of a table in a file."""
+"""``mlp train table``: train a classifier or regressor on a table in a file."""
 
 import json
 import math
@@ -29,45 +29,45 @@ __all__ = ["table"]
 
 DROPOUT = 0.1
 N_COLUMNS = 40
-"""Columns that are shown; a table may have thousands."""
+"""Maximum number of columns to show; a table may have thousands."""
 
 Target = Annotated[str | None, typer.Option(help="The column to predict; by default the last one.")]
 Task = Annotated[
     str | None,
     typer.Option(
-        help="classification or regression. By default text, booleans and whole numbers of at most "
-        f"{MOST_CLASSES} kinds are classes, and other numbers regression."
+        help="classification or regression. By default, text, booleans and whole numbers with at "
+        f"most {MOST_CLASSES} distinct values are classes; other numbers mean regression."
     ),
 ]
 Drop = Annotated[list[str] | None, typer.Option(metavar="COLUMN", help="Leave a column out.")]
 Numeric = Annotated[
-    list[str] | None, typer.Option(metavar="COLUMN", help="Take a column for numbers.")
+    list[str] | None, typer.Option(metavar="COLUMN", help="Treat a column as numbers.")
 ]
 Categorical = Annotated[
     list[str] | None,
-    typer.Option(metavar="COLUMN", help="Take a column for categories, such as postcodes."),
+    typer.Option(metavar="COLUMN", help="Treat a column, such as postcodes, as categories."),
 ]
-Date = Annotated[list[str] | None, typer.Option(metavar="COLUMN", help="Take a column for dates.")]
+Date = Annotated[list[str] | None, typer.Option(metavar="COLUMN", help="Treat a column as dates.")]
 Decimal = Annotated[
-    str | None, typer.Option(help="The decimal mark, . or , where the file leaves it open.")
+    str | None, typer.Option(help="The decimal mark, . or , if the file does not show it.")
 ]
 DateOrder = Annotated[
     bool | None,
     typer.Option(
-        "--day-first/--month-first", help="What 5/1/2024 means, where the file leaves it open."
+        "--day-first/--month-first", help="How to read 5/1/2024, if the file does not show it."
     ),
 ]
 Missing = Annotated[
     list[str] | None,
-    typer.Option("--na", metavar="TEXT", help="A text that means a missing entry, anywhere."),
+    typer.Option("--na", metavar="TEXT", help="A text that means a missing value, in any column."),
 ]
-Test = Annotated[float, typer.Option(help="The share of the rows to test on, of (0, 1).")]
-Alpha = Annotated[float, typer.Option(help="The estimators' penalty α/(2m) ‖W‖², m rows a step.")]
+Test = Annotated[float, typer.Option(help="The share of rows to test on, in (0, 1).")]
+Alpha = Annotated[float, typer.Option(help="Penalty α/(2m) ‖W‖² on the weights, m rows per step.")]
 Dropout = Annotated[
     float | None,
     typer.Option(help="Probability of dropping a hidden unit; 0.1 by default, 0 with lbfgs."),
 ]
-BatchSize = Annotated[int | None, typer.Option(help="Rows a step; 200 by default.")]
+BatchSize = Annotated[int | None, typer.Option(help="Rows per step; 200 by default.")]
 
 
 def table(
@@ -99,11 +99,11 @@ def table(
     save: options.Save = None,
     as_json: options.Json = False,
 ) -> None:
-    """Train on a table as it comes: a CSV file, in any dialect, or a Parquet file.
+    """Train on a raw table: a CSV file in any dialect, or a Parquet file.
 
-    What each column holds is found out and shown; columns from which nothing can be learned
-    are left out. Options of a COLUMN may be given several times. Some rows are kept for the test;
-    a tenth of the others decides when to stop, and which epoch's weights are the best.
+    The kind of each column is detected and shown; columns with nothing to learn from are left
+    out. Options with a COLUMN may be repeated. Some rows are held out for testing; a tenth of the
+    others decides when to stop and which epoch's weights are best.
     """
     _check_seed(seed)
     checks.integer(epochs, "epochs", "mlp")
@@ -124,7 +124,7 @@ def table(
         "dropout": dropout,
     }
     widths = options.read_widths(hidden)
-    Architecture(1, widths, 1, **layers)  # raises for what does not describe a network
+    Architecture(1, widths, 1, **layers)  # raises if the settings do not describe a network
     if decimal not in (None, ".", ","):
         raise InvalidArgumentError("must be . or ,", "decimal", got=repr(decimal))
     order = {None: None, True: "day first", False: "month first"}[day_first]
@@ -150,23 +150,23 @@ def table(
     )
     from sklearn.exceptions import ConvergenceWarning
 
-    with notes(ConvergenceWarning):  # how the training ended is told anyway
+    with notes(ConvergenceWarning):  # the ending is reported anyway
         estimator.fit(rows.X_train, rows.y_train)
     history = estimator.history_
-    if history.best_epoch:  # else there is nothing to show
+    if history.best_epoch:  # otherwise nothing to show
         _report(estimator, rows, save, as_json=as_json)
     if history.stopped_by == "interrupt":
         raise typer.Exit(130)
     if history.stopped_by == "divergence":
         best = history.best_epoch
         kept = f"; the weights are those of epoch {best}" if best else ""
-        told = f"the learning rate {solver.learning_rate:g}{kept}. Try a smaller one"
+        told = f"the learning rate {solver.learning_rate:g}{kept}. Try a smaller learning rate"
         Console(stderr=True).print(f"mlp: the training diverged with {told}", soft_wrap=True)
         raise typer.Exit(1)
 
 
 def _kinds(table: Table, **asked: list[str] | None) -> dict[str, str]:
-    """Return what the options say of columns."""
+    """Return the kinds of columns set by the options."""
     kinds: dict[str, str] = {}
     for kind, names in asked.items():
         for name in names or ():
@@ -178,8 +178,8 @@ def _kinds(table: Table, **asked: list[str] | None) -> dict[str, str]:
 
 
 def _report(estimator: Any, rows: Rows, save: Path | None, *, as_json: bool) -> None:
-    """Write the model, and what is told of it."""
-    with notes(TableWarning):  # what is new in the rows to test on is no news to anyone
+    """Save the model, and print the results."""
+    with notes(TableWarning):  # new values in the test rows are no news
         results = _results(estimator, rows)
     if save is not None:
         model = estimator.to_model()
@@ -195,14 +195,14 @@ def _report(estimator: Any, rows: Rows, save: Path | None, *, as_json: bool) -> 
 
 
 def _check_seed(seed: int) -> None:
-    """Raise for what scikit-learn's generator cannot begin with."""
+    """Raise if scikit-learn's generator does not accept the seed."""
     checks.integer(seed, "seed", "mlp", minimum=0)
     if seed >= 2**32:
         raise InvalidArgumentError("must be below 2^32", "seed", "mlp", got=seed)
 
 
 def _results(estimator: Any, rows: Rows) -> dict[str, Any]:
-    """Return how good the estimator is on either part, beside the best baseline of the first."""
+    """Return the scores on the training and test rows, and those of the baseline."""
     history = estimator.history_
     losses = history["train_loss"]
     return {
@@ -218,20 +218,20 @@ def _results(estimator: Any, rows: Rows) -> dict[str, Any]:
         "n_epochs": history.n_epochs,
         "best_epoch": history.best_epoch,
         "stopped_by": history.stopped_by,
-        "losses": [loss if math.isfinite(loss) else None for loss in losses],  # as JSON has it
+        "losses": [loss if math.isfinite(loss) else None for loss in losses],  # for JSON
         "seconds": sum(history["seconds"]),
     }
 
 
 def _predicted(estimator: Any, X: Any) -> Any:
-    """Return probabilities with their classes, or values."""
+    """Return probabilities and classes, or values."""
     if hasattr(estimator, "classes_"):
         return estimator.predict_proba(X), estimator.classes_
     return estimator.predict(X)
 
 
 def _baseline(rows: Rows) -> Any:
-    """Return the best answer for the test part that ignores its inputs, from the training part."""
+    """Return the best prediction for the test rows that ignores their inputs."""
     n = len(rows.y_test)
     if rows.task == "regression":
         return np.full(n, rows.y_train.mean())
@@ -240,7 +240,7 @@ def _baseline(rows: Rows) -> Any:
 
 
 def _scores(rows: Rows, y: Any, predicted: Any) -> dict[str, float]:
-    """Return loss and score: cross-entropy and accuracy, or root mean squared error and R²."""
+    """Return loss and score: log loss and accuracy, or root mean squared error and R²."""
     from sklearn.metrics import accuracy_score, log_loss, r2_score, root_mean_squared_error
 
     if rows.task == "regression":
@@ -271,8 +271,8 @@ def _print(results: dict[str, Any], estimator: Any, save: Path | None) -> None:
         table.add_row(part, loss, score, f"{n:,}" if n else "")
     console.print(table)
     console.print(
-        f"baseline: the same answer for every row of the test, "
-        f"{'the classes by their frequency' if classifies else 'the mean'}\n"
+        f"baseline: the same prediction for every test row, "
+        f"{'the frequencies of the classes' if classifies else 'the mean'}\n"
         f"{results['n_inputs']:,} inputs, {results['n_parameters']:,} parameters; best of "
         f"{results['n_epochs']:,} epochs: {results['best_epoch']:,}; stopped by "
         f"{results['stopped_by'].replace('_', ' ')}; {results['seconds']:.1f} s",
@@ -281,14 +281,15 @@ def _print(results: dict[str, Any], estimator: Any, save: Path | None) -> None:
     loss, of_baseline = (next(iter(results[part].values())) for part in ("test", "baseline"))
     if not loss < of_baseline:
         told = "no better than the baseline"
-        told += f": mlp doctor {save} FILE says why" if save else ": --save it and ask mlp doctor"
+        told += "; to find out why, "
+        told += f"run mlp doctor {save} FILE" if save else "--save the model and run mlp doctor"
         console.print(told, soft_wrap=True)
     if save is not None:
         console.print(f"model written to {save}", soft_wrap=True)
 
 
 def _print_columns(console: Console, columns: Columns) -> None:
-    """Print what each column was taken for; of many columns the first ones."""
+    """Print how each column is used; of many columns, only the first ones."""
     grid = Grid("column", "taken as")
     grid.add_column("inputs", justify="right")
     for column in columns.columns[:N_COLUMNS]:
@@ -296,4 +297,4 @@ def _print_columns(console: Console, columns: Columns) -> None:
     console.print(grid)
     n_more = len(columns.columns) - N_COLUMNS
     if n_more > 0:
-        console.print(f"and {n_more:,} more columns, which mlp show lists of a model that is saved")
+        console.print(f"and {n_more:,} more columns; mlp show lists all of them for a saved model")

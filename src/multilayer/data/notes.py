@@ -13,13 +13,13 @@ class Note(NamedTuple):
     says: str
     """What follows the column's name, such as ``has more than 256 categories``."""
     otherwise: str = ""
-    """The kind of column that decides otherwise, if one does."""
+    """The kind of column to pass to change the decision, if there is one."""
 
     def __str__(self) -> str:
         said = f"column {self.column!r} of {self.table} {self.says}"
         if not self.otherwise:
             return said
-        return f"{said}; columns={{{self.column!r}: {self.otherwise!r}}} says otherwise"
+        return f"{said}; to change this, pass columns={{{self.column!r}: {self.otherwise!r}}}"
 
 
 class TableWarning(UserWarning):

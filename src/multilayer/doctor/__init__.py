@@ -1,4 +1,4 @@
-"""The doctor: looks at a network and a sample of its data, and names what is wrong."""
+"""The doctor: examines a network with a sample of its data, and reports what is wrong."""
 
 from multilayer.doctor.diagnose import diagnose
 from multilayer.doctor.diagnosis import Diagnosis

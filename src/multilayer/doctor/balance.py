@@ -1,4 +1,4 @@
-"""Rare classes that a network passes over."""
+"""Rare classes that a network hardly ever predicts."""
 
 from collections.abc import Iterator
 
@@ -11,19 +11,19 @@ from multilayer.doctor.measures import rightness
 __all__ = ["class_imbalance"]
 
 RARE = 5.0
-"""How many times as many samples the most frequent class has."""
+"""A class is rare if the most frequent one has this many times its samples."""
 LEAST = 10
-"""Samples of a class, below which its recall is not known well enough: ± 0.3 with ten."""
+"""Fewer samples of a class give too uncertain a recall: ± 0.3 with ten."""
 MISSED = 1 / 3
-"""Recall of a rare class in parts of the accuracy. A rare class is harder, and where it overlaps
-with a frequent one the likelier answer is the frequent one; but a network that finds a third of it
-and is right on nearly all others is one that its accuracy flatters."""
+"""Recall of a rare class as a fraction of the accuracy. Lower recall is normal: a rare class is
+harder to learn, and where it overlaps a frequent class, the frequent one is the likelier answer.
+But below a third, the accuracy flatters the network."""
 
 
 def class_imbalance(case: Case) -> Iterator[Finding]:
-    """Find rare classes of which the network finds next to none.
+    """Find rare classes that the network hardly ever recognises.
 
-    That classes are unequal is no fault by itself; that a network has given up the rare ones is.
+    Unequal classes are no fault in themselves; giving up on the rare ones is.
     """
     right = rightness(case.training, case.loss)
     truth = case.loss.truth(case.training.targets) if right is not None else np.empty((0, 2))
@@ -49,14 +49,14 @@ def class_imbalance(case: Case) -> Iterator[Finding]:
             "its recall": float(recalls[worst]),
             "accuracy": float(right.mean()),
         },
-        "A class that is rare is hardly ever predicted: the accuracy is that of the frequent ones.",
-        "Weigh the samples by class (class_weight='balanced', or sample weights), or move the "
+        "A rare class is hardly ever predicted: the accuracy comes from the frequent classes.",
+        "Weight the samples by class (class_weight='balanced', or sample weights), or move the "
         "threshold; judge by balanced accuracy or average precision.",
     )
 
 
 def _name(case: Case, number: int) -> int | str:
-    """Return the class itself, where the model knows it; else its number."""
+    """Return the name of a class if the model knows it, otherwise its number."""
     targets = case.model.targets
     if targets is None or not targets.has_one_class:
         return number

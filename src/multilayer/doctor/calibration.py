@@ -17,46 +17,46 @@ __all__ = ["Calibration", "calibration", "miscalibrated"]
 Array = npt.NDArray[Any]
 
 N_BINS = 15
-"""As many as in Guo et al. 2017."""
+"""The number of bins in Guo et al. 2017."""
 ALIKE = 1e-6
-"""Probabilities that differ by less differ by rounding: in float32 logits of size 10 are known to
+"""Smaller differences between probabilities are rounding: float32 resolves logits of size 10 to
 1e-6."""
 ERROR, WRONG_ERROR = 0.1, 0.2
-"""Beyond what chance explains: what is called 90 % sure is right in 80 % of the cases, or 70 %.
-Networks that are stopped in time or penalised are often less sure than right by half of that."""
+"""Error beyond chance: predictions with 90 % confidence are right 80 % of the time, or 70 %.
+Networks that stop early or use a penalty are often underconfident by half of that."""
 STANDARD_DEVIATIONS = 3.0
-"""Of the error that chance gives to probabilities which are right."""
+"""Standard deviations of the error that correct probabilities have by chance."""
 
 
 class Calibration(NamedTuple):
-    """The adaptive calibration error, and what chance makes of it."""
+    """The adaptive calibration error, and the error expected by chance."""
 
     error: float
     """Σ nᵦ/n |p̄ᵦ − ȳᵦ| over the bins b: how far probabilities are from frequencies."""
     by_chance: float
-    """The mean of that error for probabilities that are right."""
+    """The mean error of correct probabilities."""
     deviation: float
     """Its standard deviation."""
 
 
 def calibration(p: Array, happened: Array) -> Calibration:
-    r"""Return the adaptive calibration error, and that of chance.
+    r"""Return the adaptive calibration error, and the error expected by chance.
 
-    Its bins hold equal numbers of samples, as in Nixon et al. 2019, where those of the expected
-    calibration error have equal widths; samples of the same probability share one.
+    The bins hold equal numbers of samples (Nixon et al. 2019), unlike those of the expected
+    calibration error, which have equal widths. Samples with the same probability share a bin.
 
-    With probabilities that are right, the frequency of a bin of n samples is about normal around
-    their mean, with variance :math:`s^2 = \sum p_i(1 - p_i)/n^2`. Its distance has then the mean
-    :math:`s\sqrt{2/π}` and the variance :math:`s^2(1 - 2/π)`, of which the bins' shares make the
-    mean and variance of the whole error: it is not 0, and in small samples not small (Bröcker &
-    Smith 2007 make the same point by resampling).
+    If the probabilities are correct, the frequency in a bin of n samples is roughly normal around
+    their mean, with variance :math:`s^2 = \sum p_i(1 - p_i)/n^2`. Its absolute deviation has mean
+    :math:`s\sqrt{2/π}` and variance :math:`s^2(1 - 2/π)`. Weighted by the bins' shares, these add
+    up to the mean and variance of the whole error. The mean is not 0, and not small in small
+    samples (Bröcker & Smith 2007 make the same point by resampling).
 
     Parameters
     ----------
     p : array of shape (n_samples,)
         Probabilities.
     happened : array of shape (n_samples,)
-        1 where what they are the probabilities of has happened, else 0.
+        1 where the predicted event happened, otherwise 0.
 
     Examples
     --------
@@ -66,7 +66,7 @@ def calibration(p: Array, happened: Array) -> Calibration:
     """
     order = np.argsort(p, kind="stable")
     cuts = np.arange(1, N_BINS) * len(p) // N_BINS
-    cuts = np.searchsorted(p[order], p[order[cuts]] - ALIKE)  # back to the first that is alike
+    cuts = np.searchsorted(p[order], p[order[cuts]] - ALIKE)  # back to the first equal one
     error = mean = variance = 0.0
     for rows in np.split(order, np.unique(cuts[cuts > 0])):
         share = len(rows) / len(p)
@@ -78,11 +78,11 @@ def calibration(p: Array, happened: Array) -> Calibration:
 
 
 def miscalibrated(case: Case) -> Iterator[Finding]:
-    """Find probabilities whose error is neither small nor chance.
+    """Find probabilities whose error is large and not due to chance.
 
-    On the samples that it was trained on, a network may well be less sure than right: what is more
-    often right there than elsewhere is the answer, not the probability. So without validation
-    samples it is not sure enough if simple models are right much more often on new samples.
+    On its training samples a healthy network may look underconfident: its answers are right more
+    often there than elsewhere. So without validation samples, it counts as underconfident only if
+    simple models are right much more often on new samples.
     """
     answers = _answers(case.held_out, case.loss)
     if answers is None:
@@ -107,20 +107,20 @@ def miscalibrated(case: Case) -> Iterator[Finding]:
             "mean probability": float(p.mean()),
             "frequency": float(happened.mean()),
         },
-        "The probabilities are not the frequencies with which the answers are right: "
+        "The probabilities do not match how often the answers are right: "
         + ("the network is too sure." if is_sure else "the network is not sure enough."),
         "Stop early, use l2 or label smoothing, or calibrate with "
         "sklearn.calibration.CalibratedClassifierCV."
         if is_sure
-        else "Train for longer, with less l2, alpha, dropout or label smoothing, or calibrate with "
+        else "Train longer, use less l2, alpha, dropout or label smoothing, or calibrate with "
         "sklearn.calibration.CalibratedClassifierCV.",
     )
 
 
 def _answers(sample: Sample, loss: Loss) -> tuple[Array, Array] | None:
-    """Return the probability of each answer and whether it was right; None if there is none.
+    """Return the probability of each answer and whether it was right; None for other tasks.
 
-    Of classes the answer is the likeliest one; of labels there is one for each, yes or no.
+    For classes, the answer is the most likely one; for labels, each has its own answer, yes or no.
     """
     if loss.task == "multilabel":
         p = OUTPUTS["sigmoid"].forward(sample.logits)

@@ -1,4 +1,4 @@
-"""Case: what the checks look at, measured once."""
+"""Case: everything that the checks need, measured once."""
 
 import math
 from collections.abc import Mapping, Sized
@@ -32,18 +32,18 @@ __all__ = ["Case", "Sample", "history_values", "look", "sample_of"]
 Array = npt.NDArray[Any]
 
 MAX_SAMPLES = 4_000
-"""Of the samples, evenly spaced, so that a look takes seconds however many there are; a share of
-one half is then known to ± 1.6 % (two standard errors)."""
+"""Larger data sets are sampled at even spacing, so that a diagnosis takes seconds. With this many,
+a share of one half is known to ± 1.6 % (two standard errors)."""
 
 
 class Sample(NamedTuple):
-    """Samples as the network sees them, and what it says of them."""
+    """Samples as the network sees them, with its predictions."""
 
     X: Array
     y: Array
-    """Targets as they came, encoded where an estimator does so."""
+    """Targets as given, encoded if an estimator encodes them."""
     targets: Array
-    """Targets as the loss takes them."""
+    """Targets in the form that the loss takes."""
     logits: Array
     outputs: Array
     values: Array
@@ -60,7 +60,7 @@ class Sample(NamedTuple):
 
 @dataclass(frozen=True)
 class Case:
-    """A model with a sample of its data, looked at once for all checks."""
+    """A model with a sample of its data, measured once for all checks."""
 
     model: Model
     loss: Loss
@@ -69,12 +69,12 @@ class Case:
     layers: tuple[LayerObservation, ...]
     """In forward order, the output layer last."""
     dz: tuple[Array, ...]
-    """The loss's gradient in each layer's z."""
+    """The gradient of the loss with respect to each layer's z."""
     history: Mapping[str, Array]
     has_best_weights: bool
-    """Whether the best epoch's weights were put back at the end of the training."""
+    """Whether training ended by restoring the weights of the best epoch."""
     optimizer: Optimizer | LBFGS | None
-    """What it was trained with, where that is known."""
+    """The optimizer that trained the network, if known."""
     batch_size: int
     _range_tests: list[RangeTest | None] = field(default_factory=list, init=False, repr=False)
 
@@ -85,24 +85,24 @@ class Case:
 
     @property
     def held_out(self) -> Sample:
-        """The samples that tell most of new ones: validation samples where there are any."""
+        """The validation samples if there are any, otherwise the training samples."""
         return self.training if self.validation is None else self.validation
 
     @property
     def takes_steps(self) -> bool:
-        """Whether there is a learning rate to judge: L-BFGS has none."""
+        """Whether the optimizer has a learning rate to judge; L-BFGS has none."""
         return self.optimizer is None or self.optimizer.takes_steps
 
     @property
     def learning_rate(self) -> float:
-        """The optimizer's; NaN if it is not known."""
+        """The optimizer's learning rate; NaN if unknown."""
         return self.optimizer.learning_rate if isinstance(self.optimizer, Optimizer) else math.nan
 
     @property
     def range_test(self) -> RangeTest | None:
-        """What the range test of a new network finds, where there is a rate and it can begin."""
-        # Before Python 3.12, functools.cached_property holds a lock for the seconds this takes:
-        # a process that is forked meanwhile would wait for it for good.
+        """The range test of a new network; None if there is no rate or the test cannot start."""
+        # Before Python 3.12, functools.cached_property holds a lock for the seconds this takes;
+        # a process forked in the meantime would wait for it forever.
         if not self._range_tests:
             self._range_tests.append(self._test_rates())
         return self._range_tests[0]
@@ -123,17 +123,17 @@ class Case:
                 rng=rng,
             )
         except (DivergenceError, InvalidDataError):
-            # Samples of a size that other checks find, or one alone for batch normalisation.
+            # Badly scaled samples, which other checks find, or a single one with batch norm.
             return None
 
 
 def sample_of(patient: Patient, X: Any, y: Any) -> tuple[Sample, Loss]:
-    """Return what a network says of raw samples, and the loss that it is held to.
+    """Return a network's predictions for raw samples, and the loss to judge them by.
 
     Raises
     ------
     InvalidDataError, InvalidArgumentError, InvalidTypeError
-        If samples or targets cannot be used.
+        If samples or targets are invalid.
     """
     model, net = patient.model, patient.net
     n_samples = _n_samples(X)
@@ -153,7 +153,7 @@ def sample_of(patient: Patient, X: Any, y: Any) -> tuple[Sample, Loss]:
 
 
 def _n_samples(X: Any) -> int:
-    """Return how many there are, in whatever they come; 0 where that has no length."""
+    """Return the number of samples in any kind of container; 0 if it has no length."""
     if isinstance(X, Mapping) and not hasattr(X, "tocsr"):  # columns by name
         return _n_samples(next(iter(X.values()), None))
     if hasattr(X, "shape"):  # sparse matrices have no len
@@ -162,7 +162,7 @@ def _n_samples(X: Any) -> int:
 
 
 def _some(X: Any, n_samples: int) -> Any:
-    """Return at most 4,000 of the samples, evenly spaced, in what they come in."""
+    """Return at most 4,000 of the samples, evenly spaced, in a container of the same kind."""
     from sklearn.utils import _safe_indexing
 
     if n_samples <= MAX_SAMPLES:
@@ -180,7 +180,7 @@ def _dense(X: Any) -> Any:
 
 
 def look(net: MLP, sample: Sample, loss: Loss) -> tuple[tuple[LayerObservation, ...], Any]:
-    """Return what each layer computes, and the loss's gradient in each layer's z."""
+    """Return what each layer computes, and the gradient of the loss with respect to its z."""
     layers = tuple(observe(net, sample.X, sample.y, loss=loss))
     dz = [
         ACTIVATIONS[spec.activation].backward(layer.da, layer.z, layer.a)
@@ -190,12 +190,12 @@ def look(net: MLP, sample: Sample, loss: Loss) -> tuple[tuple[LayerObservation, 
 
 
 def history_values(history: Any) -> dict[str, Array]:
-    """Return what was measured in each epoch as arrays; None, as JSON has it, is NaN.
+    """Return the metrics of each epoch as arrays; None, as JSON writes it, becomes NaN.
 
     Raises
     ------
     InvalidTypeError
-        If it is no mapping of names to numbers.
+        If it is not a mapping of names to numbers.
     """
     if not isinstance(history, Mapping):
         rule = "must be a History, or a mapping of names to a number an epoch"

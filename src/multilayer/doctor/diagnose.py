@@ -1,4 +1,4 @@
-"""`diagnose`: all checks on one network."""
+"""`diagnose`: run all checks on one network."""
 
 from collections.abc import Callable, Iterator, Mapping, Sized
 from typing import Any
@@ -31,7 +31,7 @@ from multilayer.registry import rebuild
 __all__ = ["CHECKS", "diagnose"]
 
 CHECKS: tuple[Callable[[Case], Iterator[Finding]], ...] = (
-    # Causes before what they cause: that is the order in which to read, and to mend.
+    # Causes come before their effects: this is the order to read them in, and to fix them.
     link_applied_twice,
     unscaled_inputs,
     unscaled_targets,
@@ -48,7 +48,7 @@ CHECKS: tuple[Callable[[Case], Iterator[Finding]], ...] = (
     class_imbalance,
     miscalibrated,
 )
-"""What is looked for; each takes a `Case` and yields what it finds."""
+"""The checks; each takes a `Case` and yields its findings."""
 
 
 def diagnose(
@@ -61,12 +61,11 @@ def diagnose(
     validation: tuple[Any, Any] | None = None,
     optimizer: str | Optimizer | None = None,
 ) -> Diagnosis:
-    """Look at a network, its training and its data, and name what is wrong.
+    """Examine a network, its training and its data, and report what is wrong.
 
-    Each finding comes with the numbers that it rests on, what they mean, and what to change. A
-    network that is well gets none: each threshold stands, with its reason, beside its check in
-    ``multilayer.doctor``. Nothing is changed: neither the network nor its statistics nor
-    any random state.
+    Each finding comes with its evidence, what it means, and what to change. A healthy network gets
+    none; each threshold is explained beside its check in ``multilayer.doctor``. The network, its
+    statistics and all random states stay unchanged.
 
     Parameters
     ----------
@@ -74,34 +73,34 @@ def diagnose(
         A network of either engine; a fitted estimator; what `multilayer.load` returns; or a
         scikit-learn pipeline that ends in one of these.
     X : array of shape (n_samples, in_features)
-        Samples that it was trained on, or some of them, as it is given them to predict. Of more
-        than 4,000 as many are taken, evenly spaced.
+        Training samples, or some of them, in the form the model takes for prediction. If there are
+        more than 4,000, that many are used, evenly spaced.
     y : array of shape (n_samples,) or (n_samples, out_features)
         Their targets.
     loss : str or Loss, optional
-        The loss it is trained with, where neither the history nor the estimator tells it. By
-        default that of the link function of the output; of the output ``"identity"`` cross-entropy
-        for integer labels and several outputs, and else the squared error.
+        The training loss, if neither the history nor the estimator contains it. By default the
+        loss that belongs to the output's link function. For the output ``"identity"``:
+        cross-entropy for integer labels and several outputs, otherwise the squared error.
     history : History or mapping of str to sequence of float, optional
-        What `fit` returned, or at least ``train_loss``: without it the learning rate is not judged.
-        That of an estimator, or of a model file, by default.
+        What `fit` returned, or at least ``train_loss``; without it the learning rate is not judged.
+        By default the history of the estimator or the model file.
     validation : tuple (X, y), optional
-        Samples that it was not trained on: without them, and without a validation loss in the
+        Samples that were not used for training. Without them, and without a validation loss in the
         history, overfitting is not judged.
     optimizer : str or Optimizer, optional
-        The one that it was trained with, where the history does not tell it. If there is no
-        history, or its loss has not come down as it should, `lr_finder` tries a new network of the
-        same architecture on these samples, and the learning rate is held against what it finds.
+        The optimizer used for training, if the history does not contain it. If there is no history,
+        or its loss has not fallen as it should, `lr_finder` tests a new network of the same
+        architecture on these samples, and the learning rate is compared with the result.
 
     Returns
     -------
     Diagnosis
-        The findings, what is wrong before what is a warning.
+        The findings; those of severity ``"wrong"`` come before warnings.
 
     Raises
     ------
     InvalidArgumentError, InvalidDataError, InvalidTypeError
-        If an argument cannot be used.
+        If an argument is invalid.
 
     Examples
     --------
@@ -120,8 +119,8 @@ def diagnose(
     net = network_of(net_or_estimator)
     bad = tuple(non_finite_weights(net))
     if bad:
-        return Diagnosis(subject_of(net), bad, {"all else": "finite weights"})
-    # What overflows is a network that explodes, which is what this is to find.
+        return Diagnosis(subject_of(net), bad, {"everything else": "finite weights"})
+    # An exploding network overflows, and finding it is the purpose here.
     with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
         case, subject = _case(net_or_estimator, X, y, loss, history, validation, optimizer)
         findings = [finding for check in CHECKS for finding in check(case)]
@@ -132,7 +131,7 @@ def diagnose(
 def _case(
     given: Any, X: Any, y: Any, loss: Any, history: Any, validation: Any, optimizer: Any
 ) -> tuple[Case, str]:
-    """Return what the checks look at, and the network in a line."""
+    """Return the case for the checks, and a one-line description of the network."""
     patient = admit(given, loss, history)
     training, chosen = sample_of(patient, X, y)
     held_out = None
@@ -161,13 +160,13 @@ def _case(
 
 
 def _batch_size(settings: Mapping[str, Any]) -> int:
-    """Return what the history tells; a file may tell anything."""
+    """Return the batch size in the history, if valid: a file may contain anything."""
     told = settings.get("batch_size")
     return told if isinstance(told, int) and told > 0 else DEFAULT_BATCH_SIZE
 
 
 def _optimizer(settings: Mapping[str, Any], given: Any) -> Optimizer | LBFGS | None:
-    """Return what is given, or else what the history tells."""
+    """Return the given optimizer, or else the one in the history."""
     if given is None:
         return rebuild(settings.get("optimizer"), OPTIMIZERS)
     found = resolve_optimizer(given)
@@ -178,7 +177,7 @@ def _optimizer(settings: Mapping[str, Any], given: Any) -> Optimizer | LBFGS | N
 
 
 def _unchecked(case: Case) -> dict[str, str]:
-    """Return what could not be looked at, and what it needs."""
+    """Return what could not be checked, and what each check would need."""
     needs: dict[str, str] = {}
     if case.takes_steps and "train_loss" not in case.history and case.range_test is None:
         needs["the learning rate"] = "history= or optimizer="

@@ -1,4 +1,4 @@
-"""Diagnosis: the findings, for people and for programs."""
+"""Diagnosis: the findings, for people and programs."""
 
 import json
 import math
@@ -16,17 +16,17 @@ if TYPE_CHECKING:
 __all__ = ["Diagnosis"]
 
 WIDTH = 88
-"""Characters of a line of the plain text."""
+"""Characters in a line of plain text."""
 COLOURS = {"wrong": "#D55E00", "warning": "#0072B2"}
-"""Two that the colour-blind tell apart (Okabe & Ito 2008); the word stands there as well."""
+"""Two that colour-blind readers can tell apart (Okabe & Ito 2008); the text says it too."""
 STYLES = {"wrong": "bold red", "warning": "yellow"}
 
 
 @dataclass(frozen=True, repr=False)
 class Diagnosis(Sequence[Finding]):
-    """The findings of `diagnose`, what is wrong before what is a warning.
+    """The findings of `diagnose`; those of severity ``"wrong"`` come before warnings.
 
-    ``str`` makes a plain table of them, rich prints it in colours, and a notebook shows HTML.
+    ``str`` gives a plain table, rich prints it in colour, and a notebook shows HTML.
 
     Attributes
     ----------
@@ -34,7 +34,7 @@ class Diagnosis(Sequence[Finding]):
         The network.
     findings : tuple of Finding
     unchecked : dict of str to str
-        What could not be looked at, and what would be needed for it.
+        What could not be checked, and what each check would need.
     """
 
     subject: str
@@ -53,7 +53,7 @@ class Diagnosis(Sequence[Finding]):
 
     @property
     def names(self) -> tuple[str, ...]:
-        """What was found, by name."""
+        """The names of the findings."""
         return tuple(finding.name for finding in self.findings)
 
     @property
@@ -62,7 +62,7 @@ class Diagnosis(Sequence[Finding]):
         return any(finding.severity == "wrong" for finding in self.findings)
 
     def to_json(self) -> str:
-        """Return a JSON object; ``null`` stands for infinity and NaN, which JSON has not."""
+        """Return a JSON object; infinity and NaN, which JSON does not have, become ``null``."""
         findings = [finding.to_dict() for finding in self.findings]
         for each in findings:
             each["evidence"] = {
@@ -77,12 +77,12 @@ class Diagnosis(Sequence[Finding]):
 
     @property
     def title(self) -> str:
-        """The number of findings, and the network's."""
+        """The number of findings and the network, in one line."""
         count = {0: "nothing wrong", 1: "1 finding"}.get(len(self), f"{len(self)} findings")
         return f"{count} in {self.subject}"
 
     def _rest(self) -> list[str]:
-        return [f"Not looked at: {what} (needs {needs})" for what, needs in self.unchecked.items()]
+        return [f"Not checked: {what} (needs {needs})" for what, needs in self.unchecked.items()]
 
     def __str__(self) -> str:
         lines = [self.title]
@@ -102,7 +102,7 @@ class Diagnosis(Sequence[Finding]):
 
         yield Text(self.title)
         if self.findings:
-            table = Table("finding", "evidence, what it means, and what to change", show_lines=True)
+            table = Table("finding", "evidence, what it means, what to change", show_lines=True)
             for finding in self.findings:
                 name = Text(f"{finding.name}\n{finding.severity}", style=STYLES[finding.severity])
                 text = Text(in_words(finding.evidence), style="bold", overflow="fold")

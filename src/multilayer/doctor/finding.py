@@ -1,4 +1,4 @@
-"""Finding: one thing that is wrong, with its evidence."""
+"""Finding: one problem, with its evidence."""
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
@@ -7,26 +7,26 @@ from typing import Any
 __all__ = ["Evidence", "Finding", "in_words", "severity_of"]
 
 Evidence = Mapping[str, float | str]
-"""What was measured, by name; a name where it is a class or a column that it tells of."""
+"""Measurements by name; a value may also be the name of a class or column."""
 
 
 @dataclass(frozen=True)
 class Finding:
-    """One thing that is wrong with a network, its training or its data.
+    """A problem with a network, its training or its data.
 
     Attributes
     ----------
     name : str
-        What it is: ``"dead_units"``.
+        The kind of problem, such as ``"dead_units"``.
     severity : {"wrong", "warning"}
-        ``"wrong"`` is what keeps the network from learning or makes its answers useless;
-        ``"warning"`` is what costs time or accuracy.
+        ``"wrong"`` keeps the network from learning or makes its answers useless; ``"warning"``
+        costs time or accuracy.
     evidence : dict of str to number or str
-        What was measured, and the names of what it was measured of.
+        What was measured, and the class or column it belongs to.
     meaning : str
-        A sentence that says what it means.
+        What the evidence means, in a sentence.
     advice : str
-        A sentence that says what to change.
+        What to change, in a sentence.
     """
 
     name: str
@@ -36,17 +36,17 @@ class Finding:
     advice: str
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the fields as JSON has them."""
+        """Return the fields as a dict, ready for JSON."""
         return asdict(self)
 
 
 def severity_of(is_wrong: bool) -> str:
-    """Return the word for it."""
+    """Return the severity as a string."""
     return "wrong" if is_wrong else "warning"
 
 
 def in_words(evidence: Evidence) -> str:
-    """Return the evidence in a line: ``share: 0.5, units: 64``."""
+    """Return the evidence in one line: ``share: 0.5, units: 64``."""
     return ", ".join(f"{name}: {_in_words(value)}" for name, value in evidence.items())
 
 

@@ -1,4 +1,4 @@
-"""Networks that have learned nothing, too little, or the training samples by heart."""
+"""Networks that have learned nothing, learned too little, or memorised the training samples."""
 
 import math
 from collections.abc import Iterator
@@ -18,26 +18,25 @@ from multilayer.doctor.measures import (
 __all__ = ["chance_level", "overfitting", "underfitting"]
 
 LEARNED = 0.02
-"""Of the loss of the best constant: what a network that has learned something takes off at least.
-Less than that a constant can lose to rounding, label smoothing and the last batch; more than that
-above it is worse than a constant."""
+"""A network that has learned something is below the baseline's loss by at least this fraction of
+it. Rounding, label smoothing and the last batch account for less. A network this far above it is
+worse than the baseline."""
 STANDARD_ERRORS = 3.0
-"""A difference of shares counts if chance has it once in a thousand times (normal, two-sided: once
-in 370)."""
+"""A difference of shares counts if chance rarely produces it (normal, two-sided: once in 370)."""
 GAP = 0.3
-"""Validation loss less training loss, in parts of the loss of guessing: of real values the
-difference of R². Every network that is large enough does better on what it was trained on; with a
-thousand images of ten digits, and right on all of them, by a fifth. Where only the history tells,
-as much for the last validation loss less the least."""
+"""Validation loss minus training loss, as a fraction of the loss of guessing; in regression, the
+difference in R². Any network that is large enough does better on its training samples: by a fifth
+on a thousand images of ten digits, all of them right. With a history alone, the same limit holds
+for the last validation loss minus the lowest."""
 BEHIND = {"classification": 0.08, "multilabel": 0.08, "regression": 0.15}
-"""Accuracy, or R², of the simple model on new samples less the network's on its own."""
+"""Accuracy or R² of the simple model on new samples, minus the network's on its own samples."""
 
 
 def chance_level(case: Case) -> Iterator[Finding]:
-    """Find a loss that is no better than that of the best constant answer.
+    """Find a loss that is no better than the baseline's, the best constant answer.
 
-    A network that is right more often than the constant has learned something, whatever its loss:
-    that is a matter of how sure it is.
+    A network that is right more often than the baseline has learned something, whatever its loss:
+    the loss also depends on how sure it is.
     """
     sample, loss = case.training, case.loss
     constant = constant_answer(case, sample)
@@ -51,23 +50,23 @@ def chance_level(case: Case) -> Iterator[Finding]:
     yield Finding(
         "chance_level",
         "wrong",
-        {"loss": sample.loss, "loss of a constant": constant.loss, "score": score(sample, loss)},
-        "The loss is that of a network which ignores its inputs and always gives the best constant "
-        "answer: it has learned nothing, or has not been trained."
+        {"loss": sample.loss, "baseline loss": constant.loss, "score": score(sample, loss)},
+        "The loss is no better than the baseline's, which ignores the inputs and always gives the "
+        "same answer: the network has learned nothing, or has not been trained."
         if sample.loss < (1 + LEARNED) * constant.loss
-        else "The loss is worse than that of the best constant answer: the network has not been "
-        "trained, or hardly; or its training diverged; or these targets are not those of the "
+        else "The loss is worse than the baseline's, which ignores the inputs: the network has "
+        "hardly been trained, its training diverged, or the targets do not belong to these "
         "samples.",
-        "Look first at the other findings; then whether samples and targets are in the same order, "
-        "and at the learning rate with multilayer.inspection.lr_finder.",
+        "First look at the other findings. Then check that samples and targets are in the same "
+        "order, and check the learning rate with multilayer.inspection.lr_finder.",
     )
 
 
 def overfitting(case: Case) -> Iterator[Finding]:
-    """Find a loss that is much larger on other samples, or one that has risen there.
+    """Find a loss that is much higher on validation samples, or has risen there.
 
-    It is the loss that tells: training on until all samples are right makes a network sure of what
-    it does not know, though it may not be wrong more often.
+    The loss shows it, not the accuracy: a network trained until every sample is right becomes sure
+    of what it does not know, even if it is not wrong more often.
     """
     evidence: dict[str, float] = {}
     is_useless = False
@@ -82,7 +81,7 @@ def overfitting(case: Case) -> Iterator[Finding]:
                 "validation loss": case.validation.loss,
                 "training score": score(case.training, case.loss),
                 "validation score": score(case.validation, case.loss),
-                "loss of a constant": guessing,
+                "baseline loss": guessing,
             }
     losses = case.history.get("validation_loss")
     is_blind = case.validation is None and not case.has_best_weights
@@ -92,32 +91,32 @@ def overfitting(case: Case) -> Iterator[Finding]:
         rise = float(losses[-1] - losses[best])
         if rise > GAP * guessing:
             evidence |= {
-                "least validation loss": float(losses[best]),
-                "of epoch": best + 1,
+                "lowest validation loss": float(losses[best]),
+                "in epoch": best + 1,
                 "last validation loss": float(losses[-1]),
-                "of epochs": len(losses),
+                "epochs": len(losses),
             }
     if evidence:
         yield Finding(
             "overfitting",
             severity_of(is_useless),
             evidence,
-            "The network answers much better on the samples that it was trained on than on others: "
-            "it has learned them by heart.",
+            "The network does much better on its training samples than on others: it has memorised "
+            "them.",
             "Stop early (EarlyStopping, early_stopping=True), penalise weights (l2, alpha), use "
             "dropout or fewer units, or get more samples.",
         )
 
 
 def _error(case: Case, share: float) -> float:
-    """Return the standard error of a share; of R² there is none that is simple."""
+    """Return the standard error of a share; 0 for R², which has no simple one."""
     if case.loss.task == "regression":
         return 0.0
     return math.sqrt(max(share * (1 - share), 0) / len(case.held_out))
 
 
 def underfitting(case: Case) -> Iterator[Finding]:
-    """Find a network that is worse on its own samples than a simple model is on new ones."""
+    """Find a network that does worse on its own samples than a simple model does on new ones."""
     own = score(case.training, case.loss)
     simple = simple_scores(case)
     if math.isnan(own) or not simple:
@@ -129,8 +128,8 @@ def underfitting(case: Case) -> Iterator[Finding]:
             "underfitting",
             severity_of(behind > 2 * BEHIND[case.loss.task]),
             {"score": own, **simple},
-            "On its own samples the network is worse than simple models are on samples that they "
-            "have not seen: it could learn much more from these inputs.",
-            "Train for more epochs or with a higher learning rate, with more units, or with less "
+            "On its own training samples, the network does worse than simple models do on samples "
+            "they have not seen: it could learn much more from these inputs.",
+            "Train for more epochs, with a higher learning rate, with more units, or with less "
             "l2, alpha and dropout.",
         )

@@ -1,4 +1,4 @@
-"""Learning rates that are too high or too low, by what the training did and by a range test."""
+"""Learning rates that are too high or too low, judged by the history and a range test."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -15,28 +15,28 @@ __all__ = ["learning_rate_too_high", "learning_rate_too_low"]
 Array = npt.NDArray[Any]
 
 LEAST_EPOCHS = 8
-"""Fewer say nothing of how the loss goes on."""
+"""Fewer epochs do not show where the loss is heading."""
 JUMP, JUMPS = 0.05, 0.2
-"""A rise by this part of the first epoch's loss is one that batches do not explain, and this share
-of epochs that rise so is no accident. What is left at the end of a good training jumps by more of
-itself, but by less of the first loss."""
+"""Random batches do not explain a rise by this fraction of the first epoch's loss, nor that it
+happens in this share of epochs. At the end of a good training, the loss jumps by more of itself but
+by less of the first loss."""
 STRAIGHT = 0.7
-"""What the second half of the epochs took off the loss, in parts of what the first half did. A
-training that comes to its end slows down: of an exponential with n time constants it is e^(−n/2),
-so that above 0.7 not even one is over."""
+"""Decrease of the loss in the second half of the epochs, as a fraction of that in the first half.
+Near its end, training slows down: an exponential over n time constants has e^(−n/2), so above 0.7
+not even one has passed."""
 UNFINISHED = 0.5
-"""Of the first loss, or that of a constant: what is still there when a training ends too soon."""
+"""Fraction of the first loss, or of the baseline's, that remains if training ended too soon."""
 FALLS = 0.9
-"""Share of epochs whose loss is below the one before: what falls so steadily is no noise."""
+"""Share of epochs that lower the loss: such a steady fall is not noise."""
 FAR_BELOW = 1_000.0
-"""A rate this many times below the suggested one is too low for any schedule; trainings that are
-long, or adapt their steps, do well with a hundredth."""
+"""A rate this many times below the suggestion is too low for any schedule; long training runs, and
+optimizers that adapt their steps, work well with a hundredth."""
 
 
 def learning_rate_too_high(case: Case) -> Iterator[Finding]:
-    """Find a training loss that diverged, ended above its start or jumped about.
+    """Find a training loss that diverged, ended above its start or jumped up and down.
 
-    Where there is no history, or its loss did so: also a rate at which the range test blows up.
+    If there is no history, or its loss did so, also find a rate at which the range test diverges.
     """
     if not case.takes_steps:
         return
@@ -59,23 +59,24 @@ def learning_rate_too_high(case: Case) -> Iterator[Finding]:
         if test is not None and rate >= test.diverged_at:
             evidence |= {"learning rate": rate, "diverges at": test.diverged_at}
         elif test is not None and rate < test.suggestion and np.isfinite(losses).all():
-            evidence = {}  # it is dropout, or small batches, that make the loss jump
+            evidence = {}  # dropout or small batches make the loss jump, not the rate
     if evidence:
         yield Finding(
             "learning_rate_too_high",
             "wrong",
             evidence | _suggestion(case),
-            "Steps are so long that the loss jumps over its valleys instead of going down in them.",
+            "The steps are so large that they jump across valleys of the loss instead of going "
+            "down into them.",
             "Divide the learning rate by 3 to 10, or clip gradients with clip_norm; "
-            "multilayer.inspection.lr_finder shows which rates hold.",
+            "multilayer.inspection.lr_finder shows which rates work.",
         )
 
 
 def learning_rate_too_low(case: Case) -> Iterator[Finding]:
-    """Find a training loss that was still falling straight when the training ended.
+    """Find a training loss that was still falling steadily when training ended.
 
-    Where there is no history, or the network is little better than a constant: also a rate that is
-    far below the range test's suggestion.
+    If there is no history, or the network is little better than the baseline, also find a rate far
+    below the suggestion of the range test.
     """
     if not case.takes_steps:
         return
@@ -97,15 +98,15 @@ def learning_rate_too_low(case: Case) -> Iterator[Finding]:
             "learning_rate_too_low",
             "warning",
             evidence | _suggestion(case),
-            "The training takes steps that are too short, or too few of them: it is far from where "
-            "it is going.",
+            "The training steps were too small or too few: training ended long before the loss "
+            "levelled off.",
             "Multiply the learning rate by 3 to 10, or train for more epochs; "
-            "multilayer.inspection.lr_finder shows which rates are good.",
+            "multilayer.inspection.lr_finder shows which rates work.",
         )
 
 
 def _falls_straight(losses: Array) -> bool:
-    """Return whether a loss falls steadily, as fast at the end as at the start, and is not done."""
+    """Return whether a loss falls steadily, nearly as fast at the end, and is still high."""
     if not np.isfinite(losses).all() or losses[0] <= 0 or losses[-1] < UNFINISHED * losses[0]:
         return False
     middle = len(losses) // 2

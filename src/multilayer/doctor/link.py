@@ -1,4 +1,4 @@
-"""A link function, softmax or sigmoid, that is applied to what it has made already."""
+"""A link function, softmax or sigmoid, that is applied twice."""
 
 import math
 from collections.abc import Iterator
@@ -14,20 +14,20 @@ from multilayer.numpy import Loss
 __all__ = ["link_applied_twice"]
 
 PROBABILITIES = ("softmax", "sigmoid")
-"""Outputs that are no longer logits. Of log-probabilities the softmax is the softmax again: with
-them twice is as once."""
+"""Outputs that are not logits. Log-probabilities may count as such: their softmax gives the
+probabilities."""
 LEAST_OF_PERFECT = 0.1
-"""What a loss of probabilities may have at best, in parts of that of guessing: a little is label
-smoothing's."""
+"""The loss of perfect outputs may be this fraction of the loss of guessing: label smoothing adds a
+little."""
 NEAR, APART = 0.1, 2.0
-"""A history's loss within a tenth of what probabilities taken for logits would give, and twice of
-what the logits give, has been computed so."""
+"""The history's loss comes from probabilities used as logits if it is within a tenth of what they
+would give, and at least twice what the logits give."""
 ROUNDING = 1e-4
-"""Of the sum of a row of probabilities in float32."""
+"""Rounding error in the sum of a row of float32 probabilities."""
 
 
 def link_applied_twice(case: Case) -> Iterator[Finding]:
-    """Find a loss, a history or inputs that say that probabilities were taken for logits."""
+    """Find a loss, a history or inputs that show that probabilities were used as logits."""
     for evidence, meaning in (_by_loss(case), _by_history(case), _by_inputs(case)):
         if evidence:
             yield Finding(
@@ -35,9 +35,9 @@ def link_applied_twice(case: Case) -> Iterator[Finding]:
                 "wrong",
                 evidence,
                 meaning,
-                "Apply it once: give a loss of logits what net.logits returns, or the output "
-                "'identity'; a loss of outputs the probabilities. To go on from another model's "
-                "probabilities take their logarithm (predict_log_proba).",
+                "Apply it once. A loss of logits needs net.logits, or a network with output "
+                "'identity'; a loss of outputs needs the probabilities. To continue from another "
+                "model's probabilities, use their logarithm (predict_log_proba).",
             )
 
 
@@ -45,9 +45,9 @@ Signs = tuple[dict[str, float], str]
 
 
 def _by_loss(case: Case) -> Signs:
-    """Ask a loss of outputs what it gives for outputs that are perfect: it should be next to 0.
+    """Check that a loss of outputs is close to 0 for perfect outputs.
 
-    The softmax of a certainty (1, 0, …, 0) is e/(e + K − 1) for the right class, so that the loss
+    The softmax of a one-hot vector (1, 0, …, 0) is e/(e + K − 1) for the right class, so the loss
     cannot fall below log(1 + (K − 1)/e).
     """
     output, loss, sample = case.net.architecture.output, case.loss, case.training
@@ -65,8 +65,8 @@ def _by_loss(case: Case) -> Signs:
         return {}, ""
     return (
         {"loss of perfect outputs": at_best, "loss of the opposite": wrong},
-        f"The loss gets probabilities (output {output!r}) and applies the link function to them "
-        "once more: even certain and right answers have a loss, and gradients are small.",
+        f"The loss receives probabilities (output {output!r}) and applies the link function to "
+        "them again: even perfect answers have a loss, and gradients are small.",
     )
 
 
@@ -87,7 +87,7 @@ def _loss_of_logits(case: Case) -> Loss | None:
 
 
 def _by_history(case: Case) -> Signs:
-    """Compare the last training loss with what it would be of probabilities taken for logits."""
+    """Compare the last training loss with the loss of probabilities used as logits."""
     losses = case.history.get("train_loss", np.empty(0))
     of_logits = _loss_of_logits(case)
     if of_logits is None or not len(losses) or case.loss.name != of_logits.name:
@@ -99,13 +99,13 @@ def _by_history(case: Case) -> Signs:
         return {}, ""
     return (
         {"loss of the history": last, "of logits": once, "of probabilities as logits": twice},
-        "The training loss is not the network's own, but that of its probabilities taken for "
-        "logits: the link function was applied to them once more in training.",
+        "The training loss is the loss of the network's probabilities used as logits: training "
+        "applied the link function a second time.",
     )
 
 
 def _by_inputs(case: Case) -> Signs:
-    """See whether the inputs are themselves probabilities of the classes."""
+    """Check whether the inputs are already probabilities of the classes."""
     X, architecture = case.training.X, case.net.architecture
     n_classes = architecture.out_features
     if case.loss.task == "multilabel" and n_classes == 1:
@@ -117,9 +117,9 @@ def _by_inputs(case: Case) -> Signs:
     return (
         {
             "inputs": architecture.in_features,
-            "least": float(X.min()),
+            "smallest": float(X.min()),
             "rows differ from a sum of 1 by": furthest,
         },
-        "The inputs are probabilities of as many classes as there are to tell apart: they have "
-        "gone through a softmax or sigmoid already, which flattens what was certain.",
+        "The inputs are already probabilities, one for each class: a softmax or sigmoid has "
+        "flattened them before the network sees them.",
     )

@@ -1,4 +1,4 @@
-"""How right a network is, as one number, and how right others are that know less."""
+"""Scores of a network, and of simpler models to compare it with."""
 
 import math
 from typing import Any
@@ -23,17 +23,17 @@ __all__ = [
 Array = npt.NDArray[Any]
 
 RIDGE = 1e-3
-"""λ in parts of n: a column counts with nearly its whole weight, and one that is a multiple of
-others, or is not 0 for a single sample only, does no harm."""
+"""λ as a fraction of n: small enough to shrink the fit very little, large enough for columns that
+depend on each other or are nonzero in a single sample."""
 LEAST_SAMPLES = 10
-"""With fewer, one that is left out is not predicted by what the others have in common."""
+"""With fewer samples, the others do not predict the one that is left out."""
 N_NEIGHBOURS = 5
 MAX_NEIGHBOURS_SAMPLES = 1_000
-"""The distances of all pairs are a matter of some milliseconds for so many."""
+"""With this many, all pairwise distances take some milliseconds."""
 
 
 def rightness(sample: Sample, loss: Loss) -> Array | None:
-    """Return whether each sample is predicted right; None for real values."""
+    """Return whether each prediction is right; None for regression."""
     if loss.task == "regression":
         return None
     p = sample.logits if loss.takes_logits else sample.outputs
@@ -42,7 +42,7 @@ def rightness(sample: Sample, loss: Loss) -> Array | None:
 
 
 def score(sample: Sample, loss: Loss) -> float:
-    """Return the accuracy, or R² of real values; NaN where there is neither."""
+    """Return the accuracy, or R² for regression; NaN if neither is defined."""
     right = rightness(sample, loss)
     if right is not None:
         return float(right.mean())
@@ -52,7 +52,7 @@ def score(sample: Sample, loss: Loss) -> float:
 
 
 def _r_squared(y: Array, predicted: Array) -> float:
-    """Return 1 − Σ(y − ŷ)²/Σ(y − ȳ)², over all columns, each in units of its own spread."""
+    """Return 1 − Σ(y − ŷ)²/Σ(y − ȳ)², averaged over the columns."""
     variance = y.var(axis=0)
     if not (variance > 0).all():
         return math.nan
@@ -60,11 +60,11 @@ def _r_squared(y: Array, predicted: Array) -> float:
 
 
 def constant_logits(loss: Loss, targets: Array, out_features: int) -> Array | None:
-    """Return the constant that, as what the loss takes, has the least loss; None if not known.
+    """Return the constant input to the loss with the lowest loss; None if unknown.
 
-    These are the logits of the classes' frequencies, the mean, the median, or the quantiles.
+    It is the logits of the class frequencies, the mean, the median, or the quantiles.
     """
-    tiny = 1e-12  # a class that never comes has probability 0, whose logarithm is −∞
+    tiny = 1e-12  # a class that never occurs has probability 0, whose logarithm is −∞
     if loss.name in ("cross_entropy", "nll"):
         counts = np.bincount(targets, minlength=out_features) if targets.ndim == 1 else targets
         frequencies = counts if counts.ndim == 1 else counts.sum(axis=0)
@@ -83,7 +83,7 @@ def constant_logits(loss: Loss, targets: Array, out_features: int) -> Array | No
         return np.log(np.maximum(mean, tiny))
     if loss.name == "squared_error":
         return mean
-    if loss.name in ("absolute_error", "huber"):  # for huber between mean and median, near it
+    if loss.name in ("absolute_error", "huber"):  # huber: close to the median
         return np.median(targets, axis=0)
     if loss.name == "quantile":
         levels: Any = loss.quantiles  # type: ignore[attr-defined]
@@ -92,7 +92,7 @@ def constant_logits(loss: Loss, targets: Array, out_features: int) -> Array | No
 
 
 def constant_answer(case: Case, sample: Sample) -> Sample | None:
-    """Return the sample with the best constant answer to each; None where it is not known."""
+    """Return the sample with the best constant answer for each row; None if unknown."""
     width = case.net.architecture.out_features
     constant = constant_logits(case.loss, sample.targets, width)
     if constant is None:
@@ -103,13 +103,13 @@ def constant_answer(case: Case, sample: Sample) -> Sample | None:
 
 
 def constant_loss(case: Case, sample: Sample) -> float:
-    """Return the loss of the best constant answer; NaN where it is not known."""
+    """Return the loss of the best constant answer; NaN if unknown."""
     constant = constant_answer(case, sample)
     return math.nan if constant is None else constant.loss
 
 
 def _as_columns(case: Case, sample: Sample) -> Array | None:
-    """Return targets as real columns that a least-squares fit can have; None if there are none."""
+    """Return targets as real columns for a least-squares fit; None if that is not possible."""
     if case.loss.task == "classification":
         truth = case.loss.truth(sample.targets)
         return None if truth.ndim > 1 else np.eye(case.net.architecture.out_features)[truth]
@@ -125,16 +125,16 @@ def _score_of(case: Case, y: Array, predicted: Array) -> float:
 
 
 def linear_score(case: Case) -> float:
-    r"""Return the leave-one-out score of a linear fit to the inputs; NaN where there is none.
+    r"""Return the leave-one-out score of a linear fit to the inputs; NaN if there is none.
 
-    The fit is least squares with a small penalty λ on the weights of the standardised columns. A
-    sample's prediction by the fit to all others follows from the fit to all:
+    The fit is least squares with a small penalty λ on the weights of the standardised columns. Its
+    prediction for a sample it was not fitted to follows from the fit to all samples:
 
     .. math:: y_i - \hat y_{-i} = \frac{y_i - \hat y_i}{1 - h_i}, \qquad
               h_i = \frac1n + x_i^⊤ (X^⊤ X + λI)^{-1} x_i,
 
-    with :math:`h_i` the leverage (Hastie et al. 2009, eq. 7.64). Being honest of new samples, it is
-    no match for a network that fits its training samples, unless that network does not fit them.
+    with :math:`h_i` the leverage (Hastie et al. 2009, eq. 7.64). It measures performance on new
+    samples, so a network that fits its training samples scores higher.
     """
     sample = case.training
     y = _as_columns(case, sample)
@@ -142,7 +142,7 @@ def linear_score(case: Case) -> float:
         return math.nan
     spread = sample.X.std(axis=0)
     X = (sample.X - sample.X.mean(axis=0)) / np.where(spread > 0, spread, 1)
-    if X.shape[1] > len(X):  # The fit is one of X Xᵀ, which R of Xᵀ = QR shares with X
+    if X.shape[1] > len(X):  # the fit depends on X Xᵀ only; Rᵀ of Xᵀ = QR has the same
         X = np.linalg.qr(X.T).R.T
     inverse = np.linalg.inv(X.T @ X + RIDGE * len(X) * np.eye(X.shape[1]))
     fitted = y.mean(axis=0) + X @ (inverse @ (X.T @ (y - y.mean(axis=0))))
@@ -151,7 +151,7 @@ def linear_score(case: Case) -> float:
 
 
 def neighbours_score(case: Case) -> float:
-    """Return the score of the mean of each sample's nearest others; NaN where there is none."""
+    """Return the score of predicting the mean of each sample's neighbours; NaN if undefined."""
     from sklearn.neighbors import NearestNeighbors
 
     sample = case.training
@@ -165,7 +165,7 @@ def neighbours_score(case: Case) -> float:
 
 
 def simple_scores(case: Case) -> dict[str, float]:
-    """Return the scores that simple models have on new samples, of those that have one."""
+    """Return the scores of simple models on new samples, leaving out those that are NaN."""
     scores = {
         "score of linear fit": linear_score(case),
         "score of nearest neighbours": neighbours_score(case),

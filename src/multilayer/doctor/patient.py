@@ -1,4 +1,4 @@
-"""Patient: a network in whatever it comes, as a model of the engine from scratch."""
+"""Patient: whatever was given to `diagnose`, as a model of the engine from scratch."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
@@ -14,21 +14,21 @@ __all__ = ["Patient", "admit", "network_of", "subject_of"]
 
 
 class Patient(NamedTuple):
-    """A model, and what is known of its training."""
+    """A model, and what is known about its training."""
 
     model: Model
-    """Its network is a copy in float64, in which small gradients are numbers and not zero."""
+    """A model whose network is a float64 copy, so that small gradients do not underflow."""
     subject: str
     loss: Loss | None
-    """None where neither the network nor what it stands in says which."""
+    """The training loss; None if unknown."""
     prepare: Callable[[Any], Any]
-    """What a pipeline does to raw samples before the model takes them."""
+    """The steps of a pipeline before the model."""
     history: Any
-    """What was measured in each epoch, by name."""
+    """The metrics of each epoch, by name."""
     settings: Mapping[str, Any]
-    """How it was trained, as ``History.settings`` has it."""
+    """The training settings, as in ``History.settings``."""
     has_best_weights: bool
-    """Whether the best epoch's weights were put back at the end of the training."""
+    """Whether training ended by restoring the weights of the best epoch."""
 
     @property
     def net(self) -> MLP:
@@ -37,12 +37,12 @@ class Patient(NamedTuple):
 
 
 def network_of(given: Any) -> Any:
-    """Return the network in what `diagnose` is given, of whichever engine.
+    """Return the network, of either engine, that was given to `diagnose`.
 
     Raises
     ------
     InvalidTypeError
-        If there is none.
+        If there is no network in it.
     """
     found = _last(given)
     net = network_in(found)
@@ -58,23 +58,23 @@ def network_of(given: Any) -> Any:
 
 
 def subject_of(net: Any) -> str:
-    """Return the network in one line, as the engine from scratch has it."""
+    """Return a one-line description of the network, the same for both engines."""
     if isinstance(net, MLP):
         return repr(net)
     return repr(MLP(net.architecture, dtype=net.dtype, initializer="zeros"))
 
 
 def admit(given: Any, loss: str | Loss | None = None, history: Any = None) -> Patient:
-    """Return what to look at, of a network, an estimator, a model, or a pipeline that ends in one.
+    """Return the patient in a network, an estimator, a model, or a pipeline that ends in one.
 
     Raises
     ------
     InvalidArgumentError
-        If a model does not say which loss it was trained with, and none is given.
+        If the training loss is neither known nor given.
     """
     last = _last(given)
     model = model_in(last)
-    assert model is not None  # `network_of` has refused all else
+    assert model is not None  # `network_of` has rejected everything else
     stops_early = bool(_part(model.information, "training").get("early_stopping"))
     if history is None:
         told = _part(model.information, "history")
@@ -94,7 +94,7 @@ def admit(given: Any, loss: str | Loss | None = None, history: Any = None) -> Pa
 
 
 def _last(given: Any) -> Any:
-    """Return the last step of a pipeline; anything else as it is."""
+    """Return the last step of a pipeline, or the object itself."""
     return given.steps[-1][1] if hasattr(given, "named_steps") else given
 
 
@@ -103,13 +103,13 @@ def _as_it_is(given: Any) -> Any:
 
 
 def _part(information: Mapping[str, Any], name: str) -> Mapping[str, Any]:
-    """Return a part of what is told of a model; empty if there is none."""
+    """Return a section of a model's information; empty if there is none."""
     part = information.get(name)
     return part if isinstance(part, dict) else {}
 
 
 def _loss_of(last: Any, model: Model, settings: Mapping[str, Any]) -> Loss | None:
-    """Return the loss that a model was trained with: what is told of it, or that of its outputs."""
+    """Return the recorded training loss, or else the loss that belongs to the outputs."""
     told = rebuild(settings.get("loss"), LOSSES) or getattr(last, "loss", None)
     if isinstance(told, Loss):
         return told

@@ -1,4 +1,4 @@
-"""Inputs and targets that are far from the size for which weights and rates are made."""
+"""Inputs and targets far from the scale that initial weights and learning rates assume."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -14,15 +14,15 @@ __all__ = ["unscaled_inputs", "unscaled_targets"]
 Array = npt.NDArray[Any]
 
 LARGE, WRONG_LARGE = 10.0, 100.0
-"""Root mean square, about 0. First weights and learning rates are made for 1 (LeCun et al. 1998,
-section 4.3). Of squared size 100 the loss is so much steeper along one column than along others
-that a rate which suits it is a hundredth of what the others need."""
+"""Root mean square of a column. Initial weights and learning rates assume 1 (LeCun et al. 1998,
+section 4.3). At a mean square of 100, the loss is so steep along this column that it needs a
+hundredth of the rate that suits the others."""
 SMALL = 0.01
-"""Root mean square of the largest column: z is then the bias, whatever the sample."""
+"""Root mean square of the largest column: below it, z is the bias for every sample."""
 
 
 def unscaled_inputs(case: Case) -> Iterator[Finding]:
-    """Find columns that are much larger than 1, or inputs that are all much smaller."""
+    """Find columns much larger than 1, or inputs that are all much smaller."""
     size = _root_mean_square(case.training.X)
     largest = float(size.max())
     if SMALL <= largest <= LARGE or largest == 0:
@@ -40,15 +40,15 @@ def unscaled_inputs(case: Case) -> Iterator[Finding]:
         "unscaled_inputs",
         severity_of(largest > WRONG_LARGE or largest < SMALL**2),
         evidence,
-        f"Inputs are {what} than 1 as the network sees them: first weights and learning rates are "
-        "made for columns of mean 0 and standard deviation 1.",
-        "Subtract each column's mean and divide by its standard deviation, both of the training "
+        f"The inputs that reach the network are {what} than 1: initial weights and learning rates "
+        "assume columns with mean 0 and standard deviation 1.",
+        "Subtract each column's mean and divide by its standard deviation, both from the training "
         "samples: sklearn.preprocessing.StandardScaler.",
     )
 
 
 def unscaled_targets(case: Case) -> Iterator[Finding]:
-    """Find real targets that are much larger or smaller than 1."""
+    """Find regression targets much larger or smaller than 1."""
     if case.loss.task != "regression" or case.net.architecture.output != "identity":
         return
     size = _root_mean_square(case.training.targets)
@@ -60,8 +60,8 @@ def unscaled_targets(case: Case) -> Iterator[Finding]:
         "unscaled_targets",
         severity_of(largest > WRONG_LARGE or largest < SMALL**2),
         {"mean": float(values.mean()), "standard deviation": float(values.std())},
-        "Targets are far from mean 0 and standard deviation 1, which is where a network's outputs "
-        "begin: the training spends its steps on the size, or its gradients are out of scale.",
+        "The targets are far from mean 0 and standard deviation 1, where a network's outputs "
+        "start: training spends its steps on the scale, or the gradients are out of scale.",
         "Train on (y − mean)/std and undo it when predicting: MLPRegressor(scale_targets=True), or "
         "sklearn.compose.TransformedTargetRegressor.",
     )

@@ -1,4 +1,4 @@
-"""Hidden units that no longer answer: dead ones and saturated ones."""
+"""Hidden units that no longer respond: dead units and saturated units."""
 
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -15,40 +15,40 @@ __all__ = ["dead_units", "saturated_units"]
 Array = npt.NDArray[Any]
 
 DEAD_SLOPE = 1e-3
-"""Of an activation's steepest slope: less is no slope to learn by. It is below leaky relu's 0.01,
-which keeps every unit alive by design."""
+"""Fraction of an activation's steepest slope below which a unit cannot learn. It is below the 0.01
+of leaky relu, which keeps every unit alive by design."""
 SATURATED_SLOPE = 0.05
-"""Of the steepest slope: tanh has it at |z| = 2.2, the logistic function at |z| = 4.4."""
+"""Fraction of the steepest slope: tanh has it at |z| = 2.2, the logistic function at |z| = 4.4."""
 MOST = 0.95
-"""A unit counts as saturated if it is so for this share of the samples: a few that it still tells
-apart are what it has learned from, and can go on with."""
+"""A unit is saturated if its slope is low for this share of the samples; it can still learn from a
+few others."""
 SHARE, WRONG_SHARE = 0.5, 0.8
-"""Of a layer's units: relu networks that learn well, with a penalty and more units than they need,
-lose up to a third of a layer. With half of them gone the network is another one than was meant, and
-through a fifth that remains hardly anything passes."""
+"""Share of a layer's units. Good relu networks, with a penalty and more units than they need, lose
+up to a third of a layer. With half of them gone, the network is not the one that was designed; with
+four fifths gone, hardly anything passes."""
 FAR = 10.0
-"""A z at which the S-shaped functions have levelled off on both sides."""
+"""A value of |z| where S-shaped functions are flat."""
 
 
 def dead_units(case: Case) -> Iterator[Finding]:
-    """Find layers where many units have no slope at any sample: nothing can wake them."""
+    """Find layers where many units have slope 0 for every sample and cannot recover."""
     shares = _shares(case, False, lambda slope: (slope <= DEAD_SLOPE).all(axis=0))
     if shares:
         yield Finding(
             "dead_units",
             severity_of(max(shares.values()) >= WRONG_SHARE),
             shares,
-            "This share of the layer's units puts out a constant for every sample, with slope 0: "
-            "no gradient reaches their weights, so that they stay dead.",
-            "Begin again with a lower learning rate, scaled inputs and the initializer 'he', or "
+            "This share of the layer's units has the same output, and slope 0, for every sample: "
+            "no gradient reaches their weights, so they stay dead.",
+            "Start again with a lower learning rate, scaled inputs and the initializer 'he', or "
             "with an activation that is never flat: 'leaky_relu', 'gelu', 'silu'.",
         )
 
 
 def saturated_units(case: Case) -> Iterator[Finding]:
-    """Find layers where many units are at the end of an S-shaped function for nearly all samples.
+    """Find layers where many units are saturated for nearly all samples.
 
-    Glorot & Bengio 2010, section 3, show how it comes about and what it costs.
+    Glorot & Bengio 2010, section 3, show how this happens and what it costs.
     """
     shares = _shares(case, True, lambda slope: (slope <= SATURATED_SLOPE).mean(axis=0) >= MOST)
     if shares:
@@ -56,17 +56,18 @@ def saturated_units(case: Case) -> Iterator[Finding]:
             "saturated_units",
             severity_of(max(shares.values()) >= WRONG_SHARE),
             shares,
-            "This share of the layer's units is at the flat ends of its activation for nearly all "
-            "samples: they hardly tell samples apart, and learn very slowly.",
-            "Scale the inputs, begin with smaller weights (initializer 'glorot') and a lower "
-            "learning rate, or put normalization='batch' or 'layer' before the activation.",
+            "This share of the layer's units is on the flat ends of its activation for nearly all "
+            "samples: they hardly distinguish samples, and learn very slowly.",
+            "Scale the inputs, start with smaller weights (initializer 'glorot') and a lower "
+            "learning rate, or use normalization='batch' or 'layer'.",
         )
 
 
 def _shares(case: Case, two_sided: bool, are_so: Callable[[Array], Any]) -> dict[str, float]:
-    """Return the share of units that are so, of each layer of a kind where it is a large one.
+    """Return the share of such units in each layer where it is large.
 
-    `are_so` takes slopes, of shape (n_samples, n_units), and says it of each unit.
+    `two_sided` selects the layers, by the shape of their activation. `are_so` takes slopes of
+    shape (n_samples, n_units) and returns whether each unit counts.
     """
     shares = {
         layer: float(are_so(slope).mean())
@@ -77,10 +78,10 @@ def _shares(case: Case, two_sided: bool, are_so: Callable[[Array], Any]) -> dict
 
 
 def _slopes(case: Case) -> Iterator[tuple[str, Array, bool]]:
-    """Yield each hidden layer's name, its slopes |σ'(z)| in parts of the steepest, and its kind.
+    """Yield each hidden layer's name, its slopes, and whether its activation is flat on both sides.
 
-    The kind is whether the activation levels off on both sides. Activations that mix features, such
-    as softmax, have no slope of one unit.
+    Slopes are |σ'(z)| as a fraction of the steepest. Activations that mix features, such as
+    softmax, are left out: their units have no slope of their own.
     """
     for spec, layer in zip(case.net.architecture.hidden_layers, case.layers, strict=False):
         activation = ACTIVATIONS[spec.activation]

@@ -1,4 +1,4 @@
-"""Weights that do not fit: no numbers, all alike, or of a size that does not suit."""
+"""Weights that cannot work: not finite, all alike, or of the wrong size."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -12,20 +12,20 @@ from multilayer.numpy import ACTIVATIONS
 __all__ = ["initializer_misfit", "non_finite_weights"]
 
 SHRUNK, GROWN = 1e-2, 50.0
-"""Spread of the last hidden layer's outputs over the samples, in parts of the first one's. Weights
-that fit keep it near 1 whatever the depth (He et al. 2015, section 2.2); PyTorch's default with
-relu has 0.4 a layer, so that five hidden layers of it still pass."""
+"""Spread of the last hidden layer's outputs over samples, as a fraction of the first layer's. Good
+weights keep it near 1 at any depth (He et al. 2015, section 2.2); PyTorch's default with relu has
+0.4 per layer, so five hidden layers still pass."""
 ALIKE = 1e-6
-"""Units whose weights differ by less, in parts of the largest weight, differ by rounding."""
+"""Smaller differences between units, as a fraction of the largest weight, are rounding."""
 
 
 def non_finite_weights(net: Any) -> Iterator[Finding]:
-    """Find weights that are infinite or NaN: all else that could be measured would be, too.
+    """Find weights that are infinite or NaN, which would make all measurements so.
 
     Parameters
     ----------
     net : MLP
-        A network of either engine: one of these cannot cross over.
+        A network of either engine; such weights cannot be copied to the other.
     """
     arrays = [array for pair in net.weights for array in pair if array is not None]
     n_bad = sum(int((~np.isfinite(array)).sum()) for array in arrays)
@@ -36,12 +36,12 @@ def non_finite_weights(net: Any) -> Iterator[Finding]:
             {"not finite": n_bad, "parameters": sum(array.size for array in arrays)},
             "Weights are infinite or NaN: the training has diverged.",
             "Train again with a lower learning rate, scaled inputs and targets, or clip_norm; "
-            "multilayer.inspection.lr_finder shows which rates hold.",
+            "multilayer.inspection.lr_finder shows which rates work.",
         )
 
 
 def initializer_misfit(case: Case) -> Iterator[Finding]:
-    """Find units that are all alike, and signals that shrink or grow from layer to layer."""
+    """Find units that are all alike, and signals that shrink or grow through the layers."""
     hidden = case.layers[:-1]
     alike: dict[str, float] = {
         layer.name: len(layer.W)
@@ -55,8 +55,8 @@ def initializer_misfit(case: Case) -> Iterator[Finding]:
             "initializer_misfit",
             "wrong",
             alike,
-            "All units of the layer have the same weights, and so the same gradients: they stay "
-            "alike, and the layer does the work of one unit.",
+            "All units of the layer have the same weights, and therefore the same gradients: they "
+            "stay alike, and the layer works like a single unit.",
             f"Draw the weights at random: initializer {advice}.",
         )
         return
@@ -75,7 +75,7 @@ def initializer_misfit(case: Case) -> Iterator[Finding]:
             spread,
             "The spread of the units' outputs over the samples "
             + ("shrinks" if shrinks else "grows")
-            + " from layer to layer: the weights' size does not suit the activation"
-            + (", and deep layers see nearly the same of every sample." if shrinks else "."),
+            + " from layer to layer: the size of the weights does not suit the activation"
+            + (", and to the deep layers all samples look nearly the same." if shrinks else "."),
             f"Use initializer {advice}, or normalization='batch' or 'layer'.",
         )

@@ -1,4 +1,4 @@
-"""A computation graph in Graphviz's language."""
+"""A computation graph in the DOT language of Graphviz."""
 
 from collections.abc import Sequence
 
@@ -16,7 +16,7 @@ SHAPES = {
 
 
 def to_dot(nodes: Sequence[Node], edges: Sequence[Edge]) -> str:
-    r"""Return the source text of a digraph, without a line break at its end.
+    r"""Return the source text of a digraph, without a final line break.
 
     Examples
     --------
@@ -35,8 +35,8 @@ def to_dot(nodes: Sequence[Node], edges: Sequence[Edge]) -> str:
         look = EDGE_STYLES[edge.kind]
         attributes = f'color="{look.line}"' + (", style=dashed" if look.dashed else "")
         if look.points_up:
-            # Graphviz puts an edge's first node above: named in the data's order, with the arrow
-            # at the first, gradients neither turn the picture round nor make cycles.
+            # Graphviz draws an edge's first node above. With the nodes in data order and the arrow
+            # at the first, gradients neither turn the picture upside down nor make cycles.
             attributes += ", dir=back"
         above, below = map(_escaped, edge.in_data_order)
         lines.append(f'  "{above}" -> "{below}" [{attributes}]')
@@ -44,9 +44,9 @@ def to_dot(nodes: Sequence[Node], edges: Sequence[Edge]) -> str:
 
 
 def _escaped(text: str) -> str:
-    r"""Return what a quoted string of Graphviz's reads as `text`: it knows \\, \" and \n.
+    r"""Return `text` escaped for a quoted string in DOT, which knows \\, \" and \n.
 
-    A zero character would end the text for Graphviz.
+    A null character is replaced, since Graphviz would end the text there.
     """
     text = text.replace("\\", "\\\\").replace('"', '\\"')
     return text.replace("\n", r"\n").replace("\0", "�")

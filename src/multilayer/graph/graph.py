@@ -1,4 +1,4 @@
-"""The computation graph of a network or a tensor, and the forms in which it can be had."""
+"""The computation graph of a network or a tensor, and its output formats."""
 
 import sys
 from dataclasses import asdict, dataclass
@@ -27,12 +27,12 @@ class Graph:
     ----------
     nodes : tuple of Node
     edges : tuple of Edge
-        Between these nodes. Where a value is used twice by one operation there are two.
+        Edges between these nodes. If an operation uses a value twice, there are two.
 
     Raises
     ------
     InvalidArgumentError
-        If two nodes share an id, or an edge ends at a node that is not there.
+        If two nodes share an id, or an edge ends at a node that does not exist.
 
     Examples
     --------
@@ -63,7 +63,7 @@ class Graph:
         return f"Graph({len(self.nodes)} nodes, {len(self.edges)} edges)"
 
     def to_dot(self) -> str:
-        r"""Return the graph in Graphviz's language.
+        r"""Return the graph in the DOT language of Graphviz.
 
         Examples
         --------
@@ -77,10 +77,10 @@ class Graph:
         return to_dot(self.nodes, self.edges)
 
     def to_svg(self) -> str:
-        """Return the graph as a picture: a whole SVG document.
+        """Return the graph as a picture: a complete SVG document.
 
-        Values flow from top to bottom; kinds of nodes and edges differ in shape, line and
-        lightness, so that they can be told apart in grey as well.
+        Values flow from top to bottom. The kinds of nodes and edges differ in shape, line and
+        lightness, so they remain distinct in greyscale.
 
         Raises
         ------
@@ -97,11 +97,11 @@ class Graph:
         return to_svg(self.nodes, self.edges)
 
     def _repr_svg_(self) -> str:
-        """Let notebooks show the picture."""
+        """Return the picture for notebooks."""
         return self.to_svg()
 
     def to_dict(self) -> dict[str, Any]:
-        """Return nodes and edges as JSON has them.
+        """Return nodes and edges as a dict, ready for JSON.
 
         Examples
         --------
@@ -120,31 +120,31 @@ class Graph:
 def graph(
     net_or_tensor: "MLP | TorchMLP | torch.Tensor", *, module: "torch.nn.Module | None" = None
 ) -> Graph:
-    """Return the computation graph of a network of either engine, or behind a tensor of PyTorch.
+    """Return the computation graph of a network of either engine, or of a PyTorch tensor.
 
-    Of the engine from scratch: a node for each layer, for each array of parameters and for the
-    input, for one sample; values flow forward, gradients backward, to all but the input, since
-    training asks for no gradient there.
+    For the engine from scratch: a node for each layer, each parameter array and the input, for one
+    sample. Values flow forward; gradients flow backward to everything except the input, since
+    training needs no gradient there.
 
-    Of PyTorch: what autograd has recorded. Each operation on the way back (`grad_fn`) is a node, at
-    its foot an ``AccumulateGrad`` for each leaf, and the leaf itself; all edges are backward. A
-    network of this package is evaluated on one sample of zeros, as when predicting, and is not
-    changed by it. Any other module is called by the caller, and its output given here. Inputs show
-    only if they ask for a gradient.
+    For PyTorch: what autograd has recorded. Each backward operation (`grad_fn`) is a node; at the
+    end of the graph are an ``AccumulateGrad`` for each leaf, and the leaf itself. All edges are
+    backward. A network of this package is evaluated on one sample of zeros in prediction mode, and
+    stays unchanged. For any other module, call it and pass its output. Inputs appear only if they
+    require a gradient.
 
     Parameters
     ----------
     net_or_tensor : MLP or torch.Tensor
         A network of either engine, or a tensor with a `grad_fn`.
     module : torch.nn.Module, optional
-        Names the parameters among a tensor's leaves.
+        The module whose parameter names label the tensor's leaves.
 
     Raises
     ------
     InvalidTypeError
-        If it is neither; of another module's output, say, the graph is asked by the output.
+        If it is neither a network nor a tensor.
     InvalidArgumentError
-        If nothing is recorded behind the tensor.
+        If autograd has recorded nothing for the tensor.
 
     Examples
     --------
@@ -165,7 +165,7 @@ def graph(
             rule = "names a tensor's parameters; a network names its own"
             raise InvalidArgumentError(rule, "module", "graph")
         return Graph(*walk_network(net_or_tensor))
-    # What PyTorch made cannot be here unless PyTorch is loaded: no need to load it to find out.
+    # Without PyTorch loaded, this cannot be an object of PyTorch: no need to import it to check.
     if "torch" in sys.modules:
         from multilayer.graph.torch import walk_autograd
 

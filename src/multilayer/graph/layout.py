@@ -1,7 +1,7 @@
-"""Where the boxes and lines of a picture of a graph go, layer by layer.
+"""The layout of a graph's picture: where its boxes and lines go, rank by rank.
 
-The method of Sugiyama, Tagawa and Toda (1981): ranks by longest paths, points where lines cross the
-ranks between their ends, an order in each rank by barycentres, then places. The longest path is
+The method of Sugiyama, Tagawa and Toda (1981): assign ranks by longest paths, add a point wherever
+a line crosses a rank, order each rank by barycentres, then choose positions. The longest path is
 drawn straight.
 """
 
@@ -21,7 +21,7 @@ __all__ = ["Layout", "Link", "lay_out"]
 
 Point = tuple[float, float]
 Link = tuple[str, str, str]
-"""The box above, the box below, and a group: long lines of a group leave a box as one."""
+"""The box above, the box below, and a group: long lines of a group leave a box together."""
 
 BOX_GAP = 26.0
 LINE_GAP = 14.0
@@ -36,27 +36,27 @@ LINE_WEIGHT = 1e3
 
 @dataclass(frozen=True)
 class Layout:
-    """A picture's geometry, from (0, 0) at the upper left, y downwards."""
+    """The geometry of a picture, with (0, 0) at the upper left and y pointing down."""
 
     centres: dict[str, Point]
-    """Each box's middle."""
+    """The centre of each box."""
     routes: list[list[Point]]
-    """Each link's points from the box above to the box below: in turn a bent piece, which takes it
-    to the next rank, and a straight one, which crosses that rank."""
+    """Each link's points from the box above to the box below: curved pieces between ranks
+    alternate with straight pieces across ranks."""
     width: float
     height: float
 
 
 def lay_out(widths: Mapping[str, float], links: Sequence[Link], *, height: float) -> Layout:
-    """Place boxes so that every link leads downwards and none runs through a box.
+    """Place boxes so that every link points down and no link runs through a box.
 
     Parameters
     ----------
     widths : mapping of str to float
-        The boxes.
+        The width of each box, by name.
     links : sequence of Link
     height : float
-        Of every box.
+        The height of every box.
 
     Examples
     --------
@@ -98,7 +98,7 @@ def lay_out(widths: Mapping[str, float], links: Sequence[Link], *, height: float
 
 
 def _ranks(widths: Mapping[str, float], links: Sequence[Link]) -> tuple[dict[str, int], set[Item]]:
-    """Return each box's rank, directly above what needs it, and the boxes of a longest path."""
+    """Return each box's rank, just above the boxes that need it, and a longest path."""
     try:
         networkx: Any = import_module("networkx")
     except ImportError as error:
@@ -118,7 +118,7 @@ def _ranks(widths: Mapping[str, float], links: Sequence[Link]) -> tuple[dict[str
 
 
 def _chain(link: Link, ranks: Mapping[str, int]) -> list[Item]:
-    """Return the two boxes with, between them, where the link crosses ranks."""
+    """Return the link's two boxes, with its crossings of ranks between them."""
     above, below, group = link
     between = range(ranks[above] + 1, ranks[below])
     return [above, *(Crossing(above, group, rank) for rank in between), below]
@@ -131,7 +131,7 @@ def _half(item: Item, widths: Mapping[str, float]) -> float:
 def _places(
     layers: Ranks, steps: Sequence[tuple[Item, Item]], widths: Mapping[str, float], spine: set[Item]
 ) -> dict[Item, float]:
-    """Return each item's x: near to its neighbours' mean, as far as order and widths allow."""
+    """Return each item's x: as close to its neighbours' mean as order and widths allow."""
     neighbours: dict[Item, list[Item]] = {item: [] for layer in layers for item in layer}
     for above, below in steps:
         neighbours[above].append(below)
@@ -154,7 +154,7 @@ def _places(
                 for item in layers[i]
             }
             settle(i, means, 1.0)
-    # Then long lines are drawn straight, where they are farthest from the longest path.
+    # Then straighten long lines, at their farthest point from the longest path.
     for _ in range(N_STRAIGHTENINGS):
         lines: dict[tuple[str, str], list[Crossing]] = {}
         for item in x:
@@ -170,7 +170,7 @@ def _places(
 
 
 def _gap(one: Item, other: Item, widths: Mapping[str, float]) -> float:
-    """Return how far the middles of two neighbours must be apart."""
+    """Return the smallest distance between the centres of two neighbours."""
     are_lines = isinstance(one, Crossing) and isinstance(other, Crossing)
     return _half(one, widths) + _half(other, widths) + (LINE_GAP if are_lines else BOX_GAP)
 
@@ -182,8 +182,8 @@ def _ports(
     widths: Mapping[str, float],
 ) -> list[Point]:
     """Return where each link leaves its box above and enters its box below."""
-    # Per side of a box: whoever shares a key shares a port. Long links leave by their first
-    # crossing, which they have in common with their group.
+    # On each side of a box, links with the same key share a port. The key of a long link is its
+    # first crossing, which its group shares.
     sides: dict[tuple[Item, str], dict[object, tuple[float, str, int]]] = {}
     keys: list[tuple[object, object]] = []
     for i, (chain, group) in enumerate(zip(chains, groups, strict=True)):
@@ -214,9 +214,9 @@ def _spread(
     low: float = -np.inf,
     high: float = np.inf,
 ) -> list[float]:
-    """Return the places nearest to those wanted, in least squares, that keep order and gaps.
+    """Return the positions closest to those wanted, in least squares, that keep order and gaps.
 
-    With the gaps before each place taken off, keeping them is not to decrease: isotonic regression.
+    After subtracting the gaps, the positions only have to be non-decreasing: isotonic regression.
     """
     if len(wanted) == 1:
         return [min(max(wanted[0], low), high)]

@@ -12,7 +12,7 @@ INPUT = "x"
 
 
 def walk_network(net: MLP) -> tuple[tuple[Node, ...], tuple[Edge, ...]]:
-    """Return nodes and edges of a network, for one sample.
+    """Return the nodes and edges of a network, for one sample.
 
     Examples
     --------
@@ -34,7 +34,7 @@ def walk_network(net: MLP) -> tuple[tuple[Node, ...], tuple[Edge, ...]]:
 
 
 class _Walk:
-    """Adds what a layer computes below what there is."""
+    """A graph that grows at its end, layer by layer."""
 
     def __init__(self, in_features: int) -> None:
         self.nodes = [Node(INPUT, "input", INPUT, (1, in_features))]
@@ -44,7 +44,7 @@ class _Walk:
         self.end = INPUT  # the node whose value the next operation takes
 
     def add(self, layer: Layer, activation: str) -> None:
-        """Add a layer, residual blocks opened."""
+        """Add a layer; stacks and residual blocks are expanded."""
         if isinstance(layer, Stack):
             for inner in layer.layers:
                 self.add(inner, activation)
@@ -66,13 +66,13 @@ class _Walk:
                 self._connect(node.id, self.end)
 
     def operation(self, name: str, label: str) -> None:
-        """Add an operation that takes the last one's value."""
+        """Add an operation on the last one's value."""
         self.nodes.append(Node(name, "op", label, (1, self.width)))
         self._connect(self.end, name)
         self.end = name
 
     def _connect(self, source: str, target: str) -> None:
-        """Let a value flow, and its gradient back: training asks for none in the input."""
+        """Connect two nodes, with a gradient back unless the source is the input."""
         self.edges.append(Edge(source, target, "forward"))
         if source != INPUT:
             self.edges.append(Edge(target, source, "backward"))

@@ -1,4 +1,4 @@
-"""The order of boxes and lines within the ranks of a picture: with few crossings."""
+"""The order of boxes and lines within each rank of a picture, chosen for few crossings."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -11,7 +11,7 @@ N_SWEEPS = 12
 
 
 class Crossing(NamedTuple):
-    """Where the long lines of a group that leave the same box cross a rank."""
+    """The point where a group's long lines from the same box cross a rank."""
 
     above: str
     group: str
@@ -24,16 +24,16 @@ Step = tuple[Item, Item]
 
 
 def order_ranks(ranks: Ranks, steps: Sequence[Step]) -> Ranks:
-    """Return the ranks, each in an order that lets few steps cross.
+    """Return the ranks, each in an order with few crossings.
 
-    Downwards and upwards in turn, each rank is sorted by barycentres, the mean places of an item's
-    neighbours in the rank before; the best order met is kept. Equals stay as they are.
+    Sweeps go down and up in turn and sort each rank by barycentre, the mean place of an item's
+    neighbours in the previous rank. The best order is kept; ties keep their order.
 
     Parameters
     ----------
     ranks : list of list of Item
     steps : sequence of (Item, Item)
-        Each from one rank to the next.
+        Lines, each from one rank to the next.
 
     Examples
     --------
@@ -59,7 +59,7 @@ def order_ranks(ranks: Ranks, steps: Sequence[Step]) -> Ranks:
         for rank in current if downwards else reversed(current):
             if not any(first[item] for item in rank):  # the rank that the sweep starts from
                 continue
-            # What has nothing on the one side goes by its neighbours on the other.
+            # Items without neighbours on one side use those on the other.
             centres = {
                 item: float(np.mean([place[each] for each in first[item] or second[item]]))
                 if first[item] or second[item]
@@ -75,7 +75,7 @@ def order_ranks(ranks: Ranks, steps: Sequence[Step]) -> Ranks:
 
 
 def count_crossings(ranks: Ranks, steps: Sequence[Step]) -> int:
-    """Return how many pairs of steps cross.
+    """Return the number of pairs of steps that cross.
 
     Examples
     --------
@@ -95,6 +95,6 @@ def count_crossings(ranks: Ranks, steps: Sequence[Step]) -> int:
 
 
 def _number(rank: list[Item], place: dict[Item, float]) -> None:
-    """Place the items of a rank at equal distances around 0, so that ranks can be compared."""
+    """Place the items of a rank at equal distances around 0, to make ranks comparable."""
     for i, item in enumerate(rank):
         place[item] = i - (len(rank) - 1) / 2

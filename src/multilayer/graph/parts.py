@@ -1,4 +1,4 @@
-"""What a computation graph is made of: nodes and edges."""
+"""The parts of a computation graph: nodes and edges."""
 
 from dataclasses import dataclass
 
@@ -12,7 +12,7 @@ EDGE_KINDS = Names("kind", ["forward", "backward"])
 
 @dataclass(frozen=True)
 class Node:
-    """A value that comes from outside, or an operation.
+    """An input value or an operation.
 
     Examples
     --------
@@ -21,40 +21,40 @@ class Node:
     """
 
     id: str
-    """Its name in edges, different from all others of the graph."""
+    """The node's name in edges, unique in the graph."""
     kind: str
     """``"input"`` (samples), ``"leaf"`` (a tensor that no operation made), ``"parameter"``,
     ``"op"``, or ``"accumulate"``, where autograd adds a gradient to a leaf's ``grad``."""
     label: str
-    """What people call it: ``"affine"``, ``"AddmmBackward0"``, ``"hidden.0.0.weight"``."""
+    """A readable name: ``"affine"``, ``"AddmmBackward0"``, ``"hidden.0.0.weight"``."""
     shape: tuple[int, ...] | None = None
-    """Of the value, or of what the operation puts out; None where it is not known."""
+    """The shape of the value, or of the operation's output; None if unknown."""
 
     def __post_init__(self) -> None:
         NODE_KINDS.check(self.kind, "Node")
 
     @property
     def text(self) -> tuple[str, ...]:
-        """The lines that pictures show of it: the label, and the shape if there is one."""
+        """The lines to show in pictures: the label, and the shape if there is one."""
         return (self.label,) if self.shape is None else (self.label, str(self.shape))
 
 
 @dataclass(frozen=True)
 class Edge:
-    """What flows from one node into another."""
+    """A value or gradient that flows from one node to another."""
 
     source: str
     target: str
     kind: str
-    """``"forward"``: a value on its way to the output; ``"backward"``: the loss's gradient in such
-    a value, on its way back."""
+    """``"forward"``: a value on its way to the output; ``"backward"``: the gradient of the loss
+    with respect to a value, on its way back."""
 
     def __post_init__(self) -> None:
         EDGE_KINDS.check(self.kind, "Edge")
 
     @property
     def in_data_order(self) -> tuple[str, str]:
-        """The two nodes, the one nearer to the inputs first."""
+        """The two nodes, starting with the one nearer to the inputs."""
         if self.kind == "forward":
             return self.source, self.target
         return self.target, self.source

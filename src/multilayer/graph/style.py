@@ -1,7 +1,7 @@
-"""How the kinds of nodes and edges look, in every form of picture.
+"""The look of each kind of node and edge, in every format.
 
-Colours are Okabe and Ito's, which the colour-blind can tell apart; beside them shapes, line styles
-and lightness differ, for pictures in grey.
+The colours are Okabe and Ito's, which colour-blind readers can tell apart. Shapes, line styles and
+lightness differ too, for greyscale.
 """
 
 from typing import NamedTuple
@@ -28,7 +28,7 @@ class EdgeStyle(NamedTuple):
     line: str
     dashed: bool
     points_up: bool
-    """Whether the arrow is at the end nearer to the inputs, which pictures have on top."""
+    """Whether the arrow is at the end nearer to the inputs, which are at the top."""
 
 
 NODE_STYLES = {

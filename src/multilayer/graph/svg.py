@@ -1,4 +1,4 @@
-"""A computation graph as a picture: a whole SVG document, drawn without any program's help."""
+"""A computation graph as a picture: a complete SVG document, without any external program."""
 
 import re
 import unicodedata
@@ -14,7 +14,7 @@ __all__ = ["to_svg"]
 
 FONT = "ui-monospace, 'DejaVu Sans Mono', Menlo, Consolas, monospace"
 FONT_SIZE = 13
-# The widest of the usual fonts of equal widths has 0.602 em a letter.
+# In the widest of the usual monospace fonts, a letter is 0.602 em wide.
 LETTER_WIDTH = 0.61 * FONT_SIZE
 LINE_HEIGHT = 17
 BOX_HEIGHT = 46
@@ -24,14 +24,14 @@ SWATCH_WIDTH = 34
 SWATCH_HEIGHT = 16
 LEGEND_GAP = 8
 HEAD = 9
-# From the middle of a line of text down to its baseline.
+# Distance from the middle of a line of text down to its baseline.
 DROP = 0.35 * FONT_SIZE
-# What XML 1.0 cannot hold, escaped or not.
+# Characters that XML 1.0 does not allow, escaped or not.
 NOT_XML = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
 def to_svg(nodes: Sequence[Node], edges: Sequence[Edge]) -> str:
-    """Return the picture, with a legend of the kinds in it.
+    """Return the picture, with a legend of the kinds it contains.
 
     Raises
     ------
@@ -75,7 +75,7 @@ def to_svg(nodes: Sequence[Node], edges: Sequence[Edge]) -> str:
 
 
 def _text_width(text: str) -> float:
-    """Estimate how wide a line is; letters of East Asian scripts take two places."""
+    """Estimate the width of a line; East Asian characters count twice."""
     n_places = sum(2 if unicodedata.east_asian_width(letter) in "WF" else 1 for letter in text)
     return n_places * LETTER_WIDTH
 
@@ -103,11 +103,10 @@ def _box(style: NodeStyle, left: float, top: float, width: float, height: float)
 
 
 def _edge(kind: str, points: Sequence[Point]) -> str:
-    """Draw a line through points: bent between ranks, straight across them.
+    """Draw a line through points: curved between ranks, straight across them.
 
-    It begins at the box above whichever way the arrow points, so that the dashes of lines that
-    leave the box as one lie on each other. It meets boxes upright, and so the arrow's head, at
-    either end, needs no turning.
+    It always starts at the box above, so that the dashes of lines that leave a box together
+    coincide. It meets boxes vertically, so arrowheads need no rotation.
     """
     path = [f"M {_places(points[0])}"]
     for i, ((x, y), end) in enumerate(pairwise(points)):
@@ -133,7 +132,7 @@ def _places(*points: Point) -> str:
 
 
 def _legend(nodes: Sequence[Node], edges: Sequence[Edge], top: float) -> tuple[list[str], float]:
-    """Return a row that says what the kinds in the picture are, and where it ends."""
+    """Return the legend, a row with the kinds in the picture, and its right end."""
     kinds = {node.kind for node in nodes} | {edge.kind for edge in edges}
     left, middle = float(MARGIN), top + SWATCH_HEIGHT / 2
     drawn: list[str] = []

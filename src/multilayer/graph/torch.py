@@ -1,4 +1,4 @@
-"""The computation graph behind a tensor: what PyTorch's autograd has recorded."""
+"""The computation graph of a tensor, as PyTorch's autograd has recorded it."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -17,7 +17,7 @@ Parts = tuple[tuple[Node, ...], tuple[Edge, ...]]
 
 
 def walk_autograd(net_or_tensor: object, module: object) -> Parts | None:
-    """Return nodes and edges, the output first; None if it is neither tensor nor network of ours.
+    """Return nodes and edges, output first; None if it is neither a tensor nor our network.
 
     Examples
     --------
@@ -47,9 +47,9 @@ def walk_autograd(net_or_tensor: object, module: object) -> Parts | None:
 
 
 def _walk(root: Function, names: dict[int, str]) -> Parts:
-    """Walk with a stack of our own: a deep graph would exhaust Python's."""
-    # The keys keep PyTorch's wrappers alive. As long as one lives, the same function is given the
-    # same wrapper, and so what is shared is found again.
+    """Walk the graph with an explicit stack, since recursion fails on deep graphs."""
+    # The keys keep PyTorch's wrappers alive. As long as a function's wrapper lives, PyTorch returns
+    # the same one, so shared functions are recognised.
     ids: dict[Function, str] = {root: "0"}
     nodes: list[Node] = []
     edges: list[Edge] = []
@@ -65,7 +65,7 @@ def _walk(root: Function, names: dict[int, str]) -> Parts:
             edges.append(Edge(accumulate.id, nodes[-1].id, "backward"))
         new = []
         for following, _ in function.next_functions:
-            if following is None:  # an operand that asks for no gradient
+            if following is None:  # an operand that requires no gradient
                 continue
             if following not in ids:
                 ids[following] = str(len(ids))
@@ -80,9 +80,9 @@ def _label(function: Function) -> str:
 
 
 def _shape(function: Function) -> tuple[int, ...] | None:
-    """Return the shape of what an operation put out, where PyTorch tells it.
+    """Return the shape of an operation's output, if PyTorch provides it.
 
-    It has no public name for that; without it, pictures only lack the shape.
+    The attribute is private; without it, only the shapes are missing.
     """
     outputs = getattr(function, "_input_metadata", None) or ()
     shapes = [tuple(map(int, output.shape)) for output in outputs if output is not None]
@@ -99,7 +99,7 @@ def _leaf(name: str, leaf: torch.Tensor, names: dict[int, str]) -> Node:
 
 
 def _names(module: nn.Module) -> dict[int, str]:
-    """Return each parameter's name, of a shared one all names, by the parameter's identity."""
+    """Return each parameter's name by its id; shared parameters get all their names."""
     names: dict[int, str] = {}
     for name, parameter in module.named_parameters(remove_duplicate=False):
         known = names.get(id(parameter))
@@ -108,7 +108,7 @@ def _names(module: nn.Module) -> dict[int, str]:
 
 
 def _output_of_zeros(net: MLP) -> torch.Tensor:
-    """Return the network's output for one sample of zeros, recorded whatever the caller's mode."""
+    """Return the network's output for one sample of zeros, recorded in any mode of the caller."""
     weight = net.last.weight
     with torch.inference_mode(False), torch.enable_grad(), _predicting(net):
         zeros = torch.zeros(
@@ -120,7 +120,7 @@ def _output_of_zeros(net: MLP) -> torch.Tensor:
 
 @contextmanager
 def _predicting(net: nn.Module) -> Iterator[None]:
-    """Switch to prediction, which leaves running statistics and random numbers alone, and back."""
+    """Switch to prediction mode, which keeps running statistics and random state, and back."""
     modes = {module: module.training for module in net.modules()}
     net.eval()
     try:

@@ -1,4 +1,4 @@
-"""What a network is and does."""
+"""Tools that show what a network is and what it does."""
 
 from multilayer.inspection.activations import ActivationMeasurement, measure_activations
 from multilayer.inspection.geometry import Hyperplane, decision_hyperplane

@@ -1,4 +1,4 @@
-"""What an activation does to a deep network, measured: gradients by depth, time, and zeros."""
+"""Measure what an activation does to a deep network: gradients by depth, zeros, and time."""
 
 import time
 from collections.abc import Sequence
@@ -25,19 +25,19 @@ N_TIMINGS = 30
 
 @dataclass(frozen=True, eq=False)
 class ActivationMeasurement:
-    """What was measured of one activation.
+    """Measurements of one activation.
 
     Attributes
     ----------
     name : str
-        The activation's.
+        The name of the activation.
     gradient_sizes : array of shape (depth,)
-        The root mean square of dW in each hidden layer, from the first: its geometric mean over the
-        networks, 0 where it was 0 in one of them.
+        The root mean square of dW in each hidden layer, first layer first: the geometric mean over
+        the networks, or 0 if it was 0 in one of them.
     zeros : array of shape (depth,)
-        The share of outputs of each hidden layer that are exactly 0.
+        The share of outputs in each hidden layer that are exactly 0.
     nanoseconds : float
-        For a number forward and backward, on this machine.
+        Time per number, forward and backward, on this machine.
     """
 
     name: str
@@ -56,27 +56,26 @@ def measure_activations(
     initializer: str | Initializer | None = None,
     rng: np.random.Generator | None = None,
 ) -> list[ActivationMeasurement]:
-    r"""Measure what activations do to the gradients of deep networks before they are trained.
+    r"""Measure what activations do to the gradients of untrained deep networks.
 
-    On its way back a gradient is multiplied by :math:`W^⊤` and by σ'(z) in each layer. Where σ' is
-    small, as the sigmoid's, which is 1/4 at most, it shrinks with each layer that it passes
-    (Glorot & Bengio 2010, section 4.2); the ReLU passes it on whole, or not at all (Glorot, Bordes
-    & Bengio 2011, section 3).
+    On its way back, a gradient is multiplied by :math:`W^⊤` and by σ'(z) in each layer. If σ' is
+    small, like the sigmoid's, which is at most 1/4, the gradient shrinks in each layer (Glorot &
+    Bengio 2010, section 4.2). The ReLU passes it on unchanged or not at all (Glorot, Bordes &
+    Bengio 2011, section 3).
 
     Parameters
     ----------
     names : sequence of str
         Names of ``multilayer.numpy.ACTIVATIONS``.
     depth, width : int
-        How many hidden layers the networks have, and units in each.
+        Number of hidden layers, and of units in each.
     n_samples : int
-        Samples, of `width` standard normal inputs, each with one of ten classes at random; the loss
-        is the cross-entropy.
+        Number of samples, with `width` standard normal inputs and one of ten classes at random; the
+        loss is the cross-entropy.
     n_networks : int
-        How many networks are measured for each activation.
+        Number of networks for each activation.
     initializer : str or Initializer, optional
-        Draws the weights; by default the one that was derived for the activation, its
-        ``initializer``.
+        Draws the weights; by default the one designed for the activation, its ``initializer``.
     rng : numpy.random.Generator, optional
         Draws samples and weights.
 
@@ -88,12 +87,12 @@ def measure_activations(
     Raises
     ------
     InvalidArgumentError, InvalidTypeError
-        If there is no such activation or initializer, or a number is not a positive integer.
+        If an activation or initializer does not exist, or a number is not a positive integer.
 
     Notes
     -----
-    Timed are ``forward`` and ``backward`` of the readable engine on 256 × 256 numbers of float32,
-    the shortest of 30 times. The fast path, and PyTorch, have their own code for them.
+    The time is for ``forward`` and ``backward`` of the readable engine on 256 × 256 float32
+    numbers, the shortest of 30 runs. The fast path and PyTorch have their own code for them.
 
     Examples
     --------
@@ -142,13 +141,13 @@ def measure_activations(
 
 
 def _geometric_mean(sizes: Array) -> Array:
-    """Return the geometric mean of each column: sizes of networks differ by factors."""
+    """Return the geometric mean of each column, since sizes differ by factors."""
     with np.errstate(divide="ignore"):  # the logarithm of 0 is −∞, whose exponential is 0 again
         return np.exp(np.log(sizes).mean(axis=0))
 
 
 def _nanoseconds(activation: Activation, rng: np.random.Generator) -> float:
-    """Return the time a number takes forward and backward: the shortest of many."""
+    """Return the time per number, forward and backward: the shortest of many runs."""
     z = rng.normal(size=TIMED_SHAPE).astype(np.float32)
     da = np.ones_like(z)
     shortest = np.inf

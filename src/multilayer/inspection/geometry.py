@@ -27,15 +27,15 @@ class _Network(Protocol):
 class Hyperplane:
     r"""The points x with :math:`w^⊤ x + b = 0`.
 
-    Three facts say all about it. w is normal to it: for two points of it, w·x + b = 0 holds for
-    both, so :math:`w^⊤(x_1 - x_2) = 0`. Its distance from the origin, measured along w, is
-    :math:`-b/‖w‖`, since a point of it has :math:`w^⊤ x/‖w‖ = -b/‖w‖`. And the signed distance of a
-    point from it is :math:`(w^⊤ x + b)/‖w‖`, positive on the side that w points to.
+    Three facts describe it completely. First, w is normal to it: w·x + b = 0 holds for any two of
+    its points, so :math:`w^⊤(x_1 - x_2) = 0`. Second, its distance from the origin, measured along
+    w, is :math:`-b/‖w‖`, since its points have :math:`w^⊤ x/‖w‖ = -b/‖w‖`. Third, the signed
+    distance of any point from it is :math:`(w^⊤ x + b)/‖w‖`, positive on the side w points to.
 
     Attributes
     ----------
     w : array of shape (in_features,)
-        The normal, of any length above 0.
+        The normal vector, of any length above 0.
     b : float
         The offset.
 
@@ -65,16 +65,16 @@ class Hyperplane:
 
     @property
     def normal(self) -> Array:
-        """w/‖w‖, of length 1."""
+        """The unit normal w/‖w‖."""
         return self.w / np.linalg.norm(self.w)
 
     @property
     def distance_from_origin(self) -> float:
-        """−b/‖w‖: positive where the normal points from the origin to the hyperplane."""
+        """The distance −b/‖w‖, positive if the normal points from the origin to the hyperplane."""
         return float(-self.b / np.linalg.norm(self.w))
 
     def signed_distances(self, X: object) -> Array:
-        """Return (w·x + b)/‖w‖ of each sample: its sign says on which side the sample lies.
+        """Return (w·x + b)/‖w‖ for each sample; the sign shows which side the sample is on.
 
         Parameters
         ----------
@@ -85,23 +85,23 @@ class Hyperplane:
 
 
 def decision_hyperplane(net: _Network, classes: tuple[int, int] = (0, 1)) -> Hyperplane:
-    """Return where a network without hidden layers is undecided.
+    """Return the hyperplane where a network without hidden layers is undecided.
 
-    With one output that is where its logit is 0, with class 1 on the positive side. With several it
-    is where the logits of two classes tie, w = wⱼ − wᵢ and b = bⱼ − bᵢ, with class j on the
-    positive side.
+    With one output, its logit is 0 there, and class 1 is on the positive side. With several, the
+    logits of two classes are equal there: w = wⱼ − wᵢ and b = bⱼ − bᵢ, with class j on the positive
+    side.
 
     Parameters
     ----------
     net : MLP
         A network of either engine, without hidden layers.
     classes : tuple of two int
-        The classes i and j, where there are several outputs.
+        The classes i and j, for a network with several outputs.
 
     Raises
     ------
     InvalidArgumentError
-        If the network has hidden layers, which bend the boundary, or lacks these classes.
+        If the network has hidden layers, which bend the boundary, or does not have these classes.
 
     Examples
     --------

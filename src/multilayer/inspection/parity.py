@@ -1,4 +1,4 @@
-"""Do the two engines agree? The same network, weights and batches through both."""
+"""Check that the two engines agree: the same network, weights and batches through both."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -29,7 +29,7 @@ Array = npt.NDArray[Any]
 
 @dataclass(frozen=True)
 class Difference:
-    """How far the engines are apart in one quantity."""
+    """The difference between the engines in one quantity."""
 
     quantity: str
     """``"outputs"``, ``"loss"``, ``"gradient 0.W"``, ``"state 0.1.running_mean"``, ``"weights
@@ -40,14 +40,14 @@ class Difference:
 
 @dataclass(frozen=True)
 class ParityReport:
-    """The result of `parity`: a line for each quantity."""
+    """The result of `parity`, with one line per quantity."""
 
     differences: tuple[Difference, ...]
     tolerance: float
 
     @property
     def largest(self) -> float:
-        """The largest difference of all."""
+        """The largest difference in any quantity."""
         return max(difference.largest for difference in self.differences)
 
     @property
@@ -79,36 +79,36 @@ def parity(
     seed: int = 0,
     tolerance: float = 1e-10,
 ) -> ParityReport:
-    """Run the same network through both engines, step by step, and compare all they compute.
+    """Run the same network through both engines, step by step, and compare everything they compute.
 
-    Both start from the same weights. In each step they get the same batch and, where there is
-    dropout, the same mask.
+    Both start from the same weights. In each step they get the same batch and the same dropout
+    masks.
 
     Parameters
     ----------
     architecture : Architecture
         The network.
     X, y, sample_weight
-        The batch: samples, targets, and weights if any.
+        The batch: samples, targets, and optional weights.
     loss : str or Loss
     optimizer : str or Optimizer
-        Takes the steps; not L-BFGS.
+        Any but L-BFGS.
     n_steps : int
-        How many.
+        Number of optimizer steps.
     l1, l2 : float
         Penalties.
     dtype : {"float64", "float32"}
-        In float32 rounding alone makes differences near 1e-6.
+        In float32, rounding alone causes differences near 1e-6.
     seed : int
-        Draws weights and masks.
+        Seed for weights and masks.
     tolerance : float
         The largest difference that passes.
 
     Returns
     -------
     ParityReport
-        Outputs in prediction mode; the first step's loss and gradients; then losses, weights and
-        running statistics after the last step, and the outputs again.
+        Differences in the outputs in prediction mode, in the loss and gradients of the first step,
+        and in the loss, weights, running statistics and outputs after the last step.
 
     Raises
     ------
@@ -149,7 +149,7 @@ def parity(
         Loop(trainer, data, batches, n_epochs=n_steps)
         for trainer, data in zip(trainers, (mine, others), strict=True)
     )
-    # A second generator of the same seed draws the same masks, for PyTorch's layers.
+    # A second generator with the same seed draws the same masks for PyTorch's layers.
     twin = np.random.default_rng(mask_seed)
 
     found = [Difference("outputs", _outputs(ours, theirs, mine.X, others.X))]
@@ -165,7 +165,7 @@ def parity(
     try:
         _share_masks(ours, theirs, mine.X, twin)
         for run, other in zip(*loops, strict=True):
-            if not run.is_under_way:  # the next step is one of the next epoch
+            if not run.is_under_way:  # the next step belongs to the next epoch
                 _share_masks(ours, theirs, mine.X, twin)
                 continue
             if run.epoch in (1, n_steps):
@@ -196,7 +196,7 @@ def _largest(ours: Array, theirs: Array) -> float:
 
 
 def _pairwise(quantity: str, ours: list[Any], theirs: list[Any]) -> Iterator[Difference]:
-    """Yield the largest difference of each array in lists of pairs."""
+    """Yield the largest difference for each array in lists of pairs."""
     for i, pairs in enumerate(zip(ours, theirs, strict=True)):
         letters = "γβ" if pairs[0][0].ndim == 1 else "Wb"
         for mine, other, letter in zip(*pairs, letters, strict=True):
@@ -205,7 +205,7 @@ def _pairwise(quantity: str, ours: list[Any], theirs: list[Any]) -> Iterator[Dif
 
 
 def _share_masks(ours: MLP, theirs: "TorchMLP", X: Any, rng: np.random.Generator) -> None:
-    """Draw the masks that the NumPy engine is about to draw, and give them to PyTorch's layers."""
+    """Draw the masks the NumPy engine is about to draw, and set them in PyTorch's layers."""
     import torch
 
     from multilayer.torch import Dropout as TorchDropout

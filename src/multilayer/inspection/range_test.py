@@ -1,4 +1,4 @@
-"""The learning-rate range test: which learning rates a training can begin with."""
+"""The learning-rate range test: find a learning rate to start training with."""
 
 import copy
 import math
@@ -20,26 +20,26 @@ __all__ = ["RangeTest", "lr_finder"]
 Array = npt.NDArray[Any]
 
 SMOOTHING = 0.9
-"""What remains of the running mean at each step: about ten batches are averaged."""
+"""Decay of the running mean at each step: it averages about ten batches."""
 BLOWN_UP = 4.0
-"""The test ends where the smoothed loss is this many times its least, as fastai's does."""
+"""The test ends when the smoothed loss is this many times its minimum, as in fastai."""
 SAFETY = 10.0
-"""The rate that is suggested lies this far below that of the least loss, where the loss is about to
-rise: the usual reading of the curve (Bengio 2012, section 3.1; fastai)."""
+"""The suggestion is this factor below the rate of the lowest loss, where the loss is about to rise:
+the usual reading of the curve (Bengio 2012, section 3.1; fastai)."""
 
 
 @dataclass(frozen=True)
 class RangeTest:
-    """What `lr_finder` has measured.
+    """The result of `lr_finder`.
 
     Attributes
     ----------
     learning_rates, losses : array of shape (n_steps,)
         The rate of each step, and the batch's loss before it.
     smoothed : array of shape (n_steps,)
-        The losses' running mean, without the bias of its start (Kingma & Ba 2015, section 3).
+        The running mean of the losses, corrected for its start (Kingma & Ba 2015, section 3).
     has_diverged : bool
-        Whether the test ended because the loss blew up, at the last of the rates.
+        Whether the test ended because the loss blew up, at the last rate.
     """
 
     learning_rates: Array
@@ -49,17 +49,17 @@ class RangeTest:
 
     @property
     def best(self) -> float:
-        """The rate at which the smoothed loss was least: larger ones are too high."""
+        """The rate with the lowest smoothed loss; larger rates are too high."""
         return float(self.learning_rates[self.smoothed.argmin()])
 
     @property
     def suggestion(self) -> float:
-        """A rate to begin with: a tenth of `best`."""
+        """A rate to start with: a tenth of `best`."""
         return self.best / SAFETY
 
     @property
     def diverged_at(self) -> float:
-        """The rate at which the loss had blown up; infinite if it did not."""
+        """The rate at which the loss blew up; infinite if it did not."""
         return float(self.learning_rates[-1]) if self.has_diverged else math.inf
 
     def __repr__(self) -> str:
@@ -82,33 +82,33 @@ def lr_finder(
     batch_size: int = DEFAULT_BATCH_SIZE,
     rng: np.random.Generator | None = None,
 ) -> RangeTest:
-    r"""Train a copy of a network with a learning rate that grows at each step.
+    r"""Train a copy of a network with a learning rate that grows in each step.
 
     .. math:: η_i = η_{\min} \left(\frac{η_{\max}}{η_{\min}}\right)^{i/(n - 1)},
               \qquad i = 0, …, n - 1.
 
-    As long as the rate is too low, the loss stays; it falls over the range of good ones, and rises
-    where they are too high. The test ends there. The network itself is not changed.
+    The loss stays flat while the rate is too low, falls over the range of good rates, and rises
+    when the rate is too high, where the test ends. The network itself stays unchanged.
 
     Parameters
     ----------
     net : MLP
-        A network of either engine, as the training would begin with it.
+        An untrained network of either engine.
     X : array of shape (n_samples, in_features)
     y : array of shape (n_samples,) or (n_samples, out_features)
-        Targets, as the loss takes them.
+        Targets, in the form that the loss takes.
     loss : str or Loss
         See ``multilayer.numpy.LOSSES``.
     optimizer : str or Optimizer
-        The one that is to be trained with; its own learning rate does not matter.
+        The optimizer for the training; its own learning rate does not matter.
     smallest, largest : float
-        The first rate and the last one.
+        The first and the last rate.
     n_steps : int
-        At least 2.
+        Number of steps, at least 2.
     batch_size : int
-        Samples a step, as in the training: good rates depend on it.
+        Samples per step, as in the training: good rates depend on it.
     rng : numpy.random.Generator, optional
-        Draws order and dropout.
+        Draws the order of samples and the dropout masks.
 
     Returns
     -------
@@ -117,15 +117,14 @@ def lr_finder(
     Raises
     ------
     InvalidArgumentError, InvalidDataError, InvalidTypeError
-        If an argument cannot be used.
+        If an argument is invalid.
     DivergenceError
-        If the first batch's loss is infinite or NaN already.
+        If the loss of the first batch is already infinite or NaN.
 
     References
     ----------
-    Smith 2017, "Cyclical learning rates for training neural networks", section 3.3; there the rate
-    grows linearly. That it grows by a factor is fastai's way, so that each decade has as many
-    steps.
+    Smith 2017, "Cyclical learning rates for training neural networks", section 3.3, where the rate
+    grows linearly. Growth by a factor, with equally many steps per decade, follows fastai.
 
     Examples
     --------
@@ -169,7 +168,7 @@ def lr_finder(
     mean, has_diverged = 0.0, False
     loop.run.factor = smallest
     try:
-        # A step may overflow: that is what the test is there to find.
+        # A step may overflow: the test is there to find this.
         with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
             for run in loop:
                 if not run.is_under_way:
@@ -198,7 +197,7 @@ def lr_finder(
 
 
 class _WholeBatches:
-    """A sampler of epochs that have no shorter last batch: losses are compared step by step."""
+    """A sampler that drops a shorter last batch, to keep losses comparable from step to step."""
 
     def __init__(self, n_samples: int, batch_size: int, rng: np.random.Generator) -> None:
         self.n_samples, self.batch_size, self.rng = n_samples, batch_size, rng

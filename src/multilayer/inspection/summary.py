@@ -1,4 +1,4 @@
-"""The layers of a network: their shapes, and what they cost in arithmetic and memory."""
+"""The layers of a network: their shapes, and their cost in arithmetic and memory."""
 
 import math
 from collections.abc import Sequence
@@ -19,28 +19,28 @@ class LayerRow(NamedTuple):
     """One layer of a network."""
 
     name: str
-    """Its place: ``hidden 1``, …, ``output``."""
+    """The layer's name: ``hidden 1``, …, ``output``."""
     operations: str
-    """What it does, in order: ``affine → relu → dropout 0.2``."""
+    """Its operations, in order: ``affine → relu → dropout 0.2``."""
     in_features: int
-    """How many numbers of a sample go in."""
+    """Number of inputs per sample."""
     out_features: int
-    """How many come out."""
+    """Number of outputs per sample."""
     n_parameters: int
-    """Weights and biases, and scale and shift of a normalisation."""
+    """Number of weights and biases, including scale and shift of a normalisation."""
     output_shape: tuple[int, int]
-    """(n_samples, out_features)."""
+    """The shape (n_samples, out_features)."""
     n_multiply_adds: int
-    """Of the matrix product x Wᵀ: n_samples · in_features · out_features."""
+    """Multiply-adds of the matrix product x Wᵀ: n_samples · in_features · out_features."""
     parameter_bytes: int
-    """Of the parameters."""
+    """Memory for the parameters."""
     activation_bytes: int
-    """Of the arrays that the layer's operations put out while training."""
+    """Memory for the outputs of the layer's operations during training."""
 
 
 @dataclass(frozen=True, repr=False)
 class Summary(Sequence[LayerRow]):
-    """The rows of `summary`, in forward order, and their totals; ``str`` makes a table of them."""
+    """The rows of `summary`, in forward order, with totals; ``str`` gives a table."""
 
     rows: tuple[LayerRow, ...]
 
@@ -56,31 +56,31 @@ class Summary(Sequence[LayerRow]):
 
     @property
     def n_samples(self) -> int:
-        """How many samples the shapes, the arithmetic and the activations are for."""
+        """Number of samples that shapes, multiply-adds and activations are for."""
         return self.rows[0].output_shape[0]
 
     @property
     def n_parameters(self) -> int:
-        """Of all layers."""
+        """Parameters of all layers."""
         return sum(row.n_parameters for row in self.rows)
 
     @property
     def n_multiply_adds(self) -> int:
-        """Of all layers."""
+        """Multiply-adds of all layers."""
         return sum(row.n_multiply_adds for row in self.rows)
 
     @property
     def parameter_bytes(self) -> int:
-        """Of all layers."""
+        """Memory for the parameters of all layers."""
         return sum(row.parameter_bytes for row in self.rows)
 
     @property
     def activation_bytes(self) -> int:
-        """Of all layers."""
+        """Memory for the activations of all layers."""
         return sum(row.activation_bytes for row in self.rows)
 
     def to_dict(self) -> dict[str, Any]:
-        """Return rows and totals as JSON has them."""
+        """Return rows and totals as a dict, ready for JSON."""
         totals = ("n_parameters", "n_multiply_adds", "parameter_bytes", "activation_bytes")
         return {
             "n_samples": self.n_samples,
@@ -91,7 +91,7 @@ class Summary(Sequence[LayerRow]):
         }
 
     def __str__(self) -> str:
-        # Heads of two lines keep the table narrow.
+        # Two-line headers keep the table narrow.
         table = [
             ["", "", "output", "", "multiply-", "parameter", "activation"],
             ["layer", "computes", "shape", "parameters", "adds", "bytes", "bytes"],
@@ -121,22 +121,22 @@ def _numbers(of: LayerRow | Summary) -> list[str]:
 
 def summary(
     net_or_architecture: Any,
-    input: object = None,  # noqa: A002  (the field's word for what a network is given)
+    input: object = None,  # noqa: A002  (the field's word for a network's samples)
 ) -> Summary:
-    """Return a row for each layer, in forward order; nothing is built or computed for it.
+    """Return a row for each layer, in forward order, without running the network.
 
-    Multiply-adds are those of the matrix products, which are nearly all of the work; biases and
-    what acts entry by entry are left out. Activations are the arrays of shape (n_samples,
-    out_features) that a training step puts out, one for each operation but the identity.
+    Multiply-adds count the matrix products, which are nearly all of the work; biases and
+    elementwise operations are left out. Activations are the arrays of shape (n_samples,
+    out_features) that a training step produces, one for each operation except the identity.
 
     Parameters
     ----------
     net_or_architecture : MLP, Model, estimator or Architecture
-        A network of either engine, or what holds one; of an architecture alone the numbers are
-        float32.
+        A network of either engine, or an object that contains one. For an architecture, numbers
+        count as float32.
     input : array, tensor or tuple of int, optional
-        Samples, or the shape of such: (n_samples, in_features), or with further axes that are
-        flattened. Only its shape is looked at. None is one sample.
+        Samples or their shape: (n_samples, in_features), or with more axes, which are flattened.
+        Only the shape is used. None means one sample.
 
     Returns
     -------
@@ -146,7 +146,7 @@ def summary(
     Raises
     ------
     InvalidTypeError
-        If the first argument is no architecture, and no network is in it.
+        If the first argument is no architecture and contains no network.
     InvalidDataError
         If the input does not fit the network.
 
@@ -220,7 +220,7 @@ def _row(
 
 
 def _described(given: object) -> tuple[Architecture, int]:
-    """Return the architecture, and how many bytes a number takes."""
+    """Return the architecture, and the size of a number in bytes."""
     if isinstance(given, Architecture):
         return given, FLOAT32_BYTES
     net = network_in(given)
@@ -233,7 +233,7 @@ def _described(given: object) -> tuple[Architecture, int]:
 
 
 def _n_samples(given: object, in_features: int) -> int:
-    """Return how many samples an input holds, if it fits the network."""
+    """Return the number of samples in an input that fits the network."""
     if given is None:
         return 1
     if isinstance(given, tuple) and all(isinstance(length, int) for length in given):

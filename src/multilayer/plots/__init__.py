@@ -1,4 +1,4 @@
-"""Pictures, with matplotlib: each takes the Axes to draw in, and returns it."""
+"""Pictures drawn with matplotlib: each function takes the Axes to draw in, and returns it."""
 
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
@@ -62,7 +62,7 @@ _LATE = {
     "reliability": "calibration",
     "residuals": "regression",
 }
-"""What derives from scikit-learn's classes, which take long to import: on first use."""
+"""Names imported on first use, because scikit-learn's displays are slow to import."""
 
 
 def __getattr__(name: str) -> Any:

@@ -31,15 +31,15 @@ def activations(
     Parameters
     ----------
     names : str or sequence of str, optional
-        Names of ``multilayer.numpy.ACTIVATIONS``; by default all that treat each number by itself.
-        Softmax and log-softmax take a whole row: there is no curve of them.
+        Names of ``multilayer.numpy.ACTIVATIONS``; by default all elementwise ones. Softmax and
+        log-softmax act on a whole row, so they have no curve.
     together : bool
-        Whether all are drawn in one pair of panels, σ beside σ', to be compared; otherwise each
-        has a panel with both curves.
+        Whether to draw all of them in one pair of panels, σ and σ', for comparison; otherwise each
+        has its own panel with both curves.
     z_max : float
         Curves go from −z_max to z_max.
     axes : array of Axes, optional
-        Where to draw: one an activation, or two if `together`.
+        Where to draw: one per activation, or two if `together`.
 
     Returns
     -------
@@ -50,12 +50,12 @@ def activations(
     MissingPackageError
         If matplotlib is not installed.
     InvalidArgumentError, InvalidTypeError
-        If there is no such activation, or an argument is not one of those above.
+        If there is no such activation, or an argument is invalid.
 
     Notes
     -----
-    Where σ' jumps its curve is broken, since it has no value there; what the engine takes is told
-    in the activation's docstring.
+    The curve of σ' is broken where it jumps, since it has no value there; the activation's
+    docstring says which value the engine uses.
 
     Examples
     --------
@@ -105,7 +105,7 @@ def _draw_together(axes: Array, chosen: dict[str, Elementwise], z_max: float) ->
 
 
 def _curves(activation: Elementwise, z_max: float) -> tuple[Array, Array, Array]:
-    """Return z, σ(z) and σ'(z), with a gap at each kink, where σ' may jump."""
+    """Return z, σ(z) and σ'(z), with a break at each kink, where σ' may jump."""
     ends = [-z_max, *(kink for kink in activation.kinks if abs(kink) < z_max), z_max]
     pieces: list[Array] = []
     for low, high in itertools.pairwise(ends):
@@ -118,7 +118,7 @@ def _curves(activation: Elementwise, z_max: float) -> tuple[Array, Array, Array]
 
 
 def _chosen(names: str | Sequence[str] | None, owner: str) -> dict[str, Elementwise]:
-    """Return the activations of these names, in this order."""
+    """Return the activations with these names, in this order."""
     curves = {n: act for n, act in ACTIVATIONS.items() if isinstance(act, Elementwise)}
     if names is None:
         return curves

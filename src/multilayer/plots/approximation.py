@@ -1,4 +1,4 @@
-"""Universal approximation, seen: a curve as the sum of what hidden units contribute."""
+"""A picture of universal approximation: a curve as the sum of hidden units' contributions."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -21,7 +21,7 @@ Array = npt.NDArray[Any]
 N_SAMPLES, NOISE = 200, 0.1
 N_POINTS = 400
 SMOOTH = 1e-4
-"""λ of the penalty: too small to bend the curve, enough that units do not cancel each other."""
+"""λ of the penalty: too small to bend the curve, but enough to keep units from cancelling."""
 
 
 def approximation(
@@ -34,17 +34,17 @@ def approximation(
     rng: np.random.Generator | None = None,
     axes: Any = None,
 ) -> npt.NDArray[Any]:
-    r"""Fit networks of one hidden layer to a curve, and draw what each unit contributes.
+    r"""Fit networks with one hidden layer to a curve, and draw what each unit contributes.
 
     With n hidden units the network computes
 
     .. math:: f(x) = b + \sum_{j=1}^{n} v_j σ(w_j x + b_j).
 
-    The upper row has samples and f; the lower row the terms :math:`v_j σ(w_j x + b_j)` of which it
-    is the sum, and the constant b. With enough units such sums come as near as one likes to any
-    continuous function on an interval: Cybenko 1989, theorem 1, for S-shaped σ; Leshno et al. 1993,
-    theorem 1, for any σ that is no polynomial. They say that the weights are there, not that
-    training finds them.
+    The upper row shows the samples and f; the lower row shows the terms :math:`v_j σ(w_j x + b_j)`
+    of the sum, and the constant b. With enough units, such sums approximate any continuous function
+    on an interval as closely as desired: Cybenko 1989, theorem 1, for S-shaped σ; Leshno et al.
+    1993, theorem 1, for any σ that is not a polynomial. The theorems say that suitable weights
+    exist, not that training finds them.
 
     Parameters
     ----------
@@ -53,15 +53,15 @@ def approximation(
     y : array of shape (n_samples,), optional
         Their values.
     widths : sequence of int
-        Hidden units n of each network.
+        The number n of hidden units in each network.
     activation : str
         σ: one of ``multilayer.numpy.ACTIVATIONS``.
     n_starts : int
-        How many trainings, by L-BFGS, the best of which is drawn for each width.
+        Number of training runs for each width, by L-BFGS; the best one is drawn.
     rng : numpy.random.Generator, optional
         Draws samples and initial weights.
     axes : array of Axes, optional
-        Where to draw: one a width for the fits, then one a width for the contributions.
+        Where to draw: one per width for the fits, then one per width for the contributions.
 
     Returns
     -------
@@ -72,8 +72,8 @@ def approximation(
     MissingPackageError
         If matplotlib is not installed.
     InvalidArgumentError, InvalidDataError, InvalidTypeError
-        If there is X without y or the other way round, samples have not one input, or an argument
-        is not one of those above.
+        If only one of X and y is given, the samples do not have exactly one input, or an argument
+        is invalid.
 
     Examples
     --------
@@ -127,7 +127,7 @@ def _draw_units(ax: Any, net: MLP, line: Array) -> None:
 
 
 def _samples(X: object, y: object, rng: np.random.Generator, owner: str) -> tuple[Array, Array]:
-    """Return samples of one input and their values: those given, or drawn."""
+    """Return samples with one input and their values, either given or drawn at random."""
     if X is None and y is None:
         return toy.curve(N_SAMPLES, NOISE, rng)
     if X is None or y is None:

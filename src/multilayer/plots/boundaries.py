@@ -1,4 +1,4 @@
-"""Where models of two inputs decide what: regions, probabilities and the boundary between."""
+"""Decision regions of models with two inputs: classes, probabilities and boundaries."""
 
 from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any
@@ -20,9 +20,9 @@ Array = npt.NDArray[Any]
 
 RESOLUTION = 200
 MARGIN = 0.12
-"""Of the samples' extent, on each side of them."""
+"""Margin on each side, as a fraction of the samples' extent."""
 N_LETTERS_BELOW = 32
-"""Of the legend's classes in a row, four for each marker with them."""
+"""Characters in a row of the legend; each marker counts as four."""
 
 
 def decision_boundary(
@@ -33,28 +33,27 @@ def decision_boundary(
     resolution: int = RESOLUTION,
     ax: "Axes | None" = None,
 ) -> "Axes":
-    r"""Draw what a model of two inputs predicts all over the plane, and samples on it.
+    r"""Draw a model's predictions over the plane of its two inputs, with samples.
 
-    Colours say which class, and how probable it is: of two classes in steps of 0.1 from white at
-    1/2; of more the most probable one's colour, paler the less probable it is. Black lines are the
-    decision boundary, where two classes are equally probable.
+    Colours show the class and its probability: for two classes in steps of 0.1, with white at 1/2;
+    for more, in the colour of the most probable class, paler where it is less probable. Black lines
+    are the decision boundary, where two classes are equally probable.
 
     Parameters
     ----------
     model : MLP, Model, estimator, path or callable
-        A network of either engine, whose classes are its outputs by number; an estimator of
-        classes, of this package or another; or a function of samples of shape (n, 2), which returns
-        the probability of the second class, probabilities of shape (n, n_classes), or classes.
+        A network of either engine, whose classes are its output numbers; a classifier, from this
+        package or another; or a function of samples of shape (n, 2) that returns the probability of
+        the second class, probabilities of shape (n, n_classes), or classes.
     X : array of shape (n_samples, 2)
-        Samples to draw; they also say how much of the plane is shown. The columns of a table give
-        the axes their names.
+        Samples to draw; their extent determines the part of the plane. The column names of a table
+        label the axes.
     y : array of shape (n_samples,)
         Their classes.
     resolution : int
-        Points a side at which the model predicts, 2 at least.
+        Number of grid points per side, at least 2.
     ax : Axes, optional
-        Where to draw; in a new figure by default, beside which two classes' probability is told in
-        a colour bar.
+        Where to draw; by default a new figure, with a colour bar if there are two classes.
 
     Returns
     -------
@@ -65,13 +64,13 @@ def decision_boundary(
     MissingPackageError
         If matplotlib is not installed.
     InvalidArgumentError, InvalidDataError, InvalidTypeError
-        If the model tells no two classes apart, samples have not two features, or `y` has other
-        classes.
+        If the model has fewer than two classes, the samples do not have two features, or `y` has
+        other classes.
 
     Notes
     -----
-    The estimators of this package may also be given to scikit-learn's own
-    ``sklearn.inspection.DecisionBoundaryDisplay.from_estimator``; it takes estimators only.
+    This package's estimators also work with scikit-learn's own
+    ``sklearn.inspection.DecisionBoundaryDisplay.from_estimator``, which takes estimators only.
 
     Examples
     --------
@@ -99,16 +98,16 @@ def decision_boundaries(
     resolution: int = RESOLUTION,
     axes: Any = None,
 ) -> npt.NDArray[Any]:
-    r"""Draw the decision boundaries of several models side by side, as `decision_boundary` does.
+    r"""Draw the decision boundaries of several models side by side.
 
     Parameters
     ----------
     models : mapping of str to model
-        What each is called, and the model.
+        The models by name.
     X, y, resolution
-        As of `decision_boundary`.
+        As in `decision_boundary`.
     axes : array of Axes, optional
-        Where to draw, one a model.
+        Where to draw, one per model.
 
     Returns
     -------
@@ -117,7 +116,7 @@ def decision_boundaries(
     Raises
     ------
     MissingPackageError, InvalidArgumentError, InvalidDataError, InvalidTypeError
-        As `decision_boundary` does.
+        As in `decision_boundary`.
 
     Examples
     --------
@@ -138,7 +137,7 @@ def decision_boundaries(
     for i, (ax, (name, model)) in enumerate(zip(found, models.items(), strict=True)):
         draw(model, ax, f"{name}\n", i == last, axes is None and i == last)
         if axes is None:
-            ax.tick_params(labelbottom=True)  # in the last row a panel may be missing
+            ax.tick_params(labelbottom=True)  # the last row may have fewer panels
             if not ax.get_subplotspec().is_first_col():
                 ax.set_ylabel("")
     return found
@@ -147,14 +146,14 @@ def decision_boundaries(
 def _drawing(
     X: object, y: object, resolution: int, owner: str
 ) -> Callable[[Any, "Axes", str, bool, bool], None]:
-    """Check samples, and return the function that draws one model's panel."""
+    """Check samples, and return a function that draws the panel of one model."""
     resolution = checks.integer(resolution, "resolution", owner, minimum=2)
     x = checks.sample_matrix(X, 2, np.float64)
     plane = plane_grid(*margins(x), resolution)
     names = list(map(str, getattr(X, "columns", ("$x_1$", "$x_2$"))))
 
     def draw(model: Any, ax: "Axes", name: str, is_last: bool, has_bar: bool) -> None:
-        # Both at once: a function of samples tells its classes by those that come up.
+        # In one call, since a function's classes are those that it returns.
         classes, p = class_probabilities(model, np.vstack([x, plane.points]), owner)
         if len(classes) < 2:
             rule = "must tell two classes apart at least"
@@ -172,16 +171,16 @@ def _drawing(
 
 
 def draw_regions(ax: "Axes", plane: Plane, p: Array, *, bar_label: str | None = None) -> None:
-    """Draw the classes' probabilities over a rectangle, and the boundary between the classes.
+    """Draw class probabilities over a rectangle, and the boundary between the classes.
 
     Parameters
     ----------
     plane : Plane
         A grid over the rectangle.
     p : array of shape (n_points, n_classes)
-        The probabilities at its points, of two classes at least.
+        The probabilities of at least two classes at the grid's points.
     bar_label : str, optional
-        What a colour bar says; by default there is none, as where there are more than two classes.
+        Label of the colour bar for two classes; without it there is none.
     """
     xx, yy, points = plane
     low, high = points[0], points[-1]
@@ -199,7 +198,7 @@ def draw_regions(ax: "Axes", plane: Plane, p: Array, *, bar_label: str | None = 
         ax.imshow(_blended(p).reshape(*xx.shape, 3), origin="lower", aspect="auto",
                   extent=(low[0], high[0], low[1], high[1]), interpolation="bilinear")  # fmt: skip
     for k in range(1 if n_classes == 2 else 0, n_classes):
-        # Where class k ties with the best of the others.
+        # The contour where class k ties with the best other class.
         lead = (p[:, k] - np.delete(p, k, axis=1).max(axis=1)).reshape(xx.shape)
         if lead.min() < 0 < lead.max():
             ax.contour(xx, yy, lead, levels=[0], colors="black", linewidths=1.4)
@@ -210,15 +209,15 @@ def draw_regions(ax: "Axes", plane: Plane, p: Array, *, bar_label: str | None = 
 def draw_points(
     ax: "Axes", X: Array, places: Array, classes: Iterable[object], *, has_legend: bool
 ) -> None:
-    """Draw samples, each class with its own colour and marker, and a legend of the classes.
+    """Draw samples, with a colour and marker for each class, and a legend.
 
     Parameters
     ----------
     X : array of shape (n_samples, 2)
     places : array of shape (n_samples,)
-        The place of each sample's class among `classes`.
+        The position of each sample's class in `classes`.
     has_legend : bool
-        Whether there is a legend, below; of panels side by side one will do, in the last row.
+        Whether to draw a legend below; panels side by side need only one.
     """
     size = float(np.clip(4000 / len(X), 8, 30))
     names = short_names(classes)
@@ -228,7 +227,7 @@ def draw_points(
                    marker=MARKERS[k % len(MARKERS)], edgecolors="white", linewidths=0.6,
                    label=name, zorder=3)  # fmt: skip
     if has_legend:
-        # Below the picture: inside it there is no place that samples never take.
+        # Below the picture, since samples may be anywhere inside.
         columns = max(1, N_LETTERS_BELOW // (4 + max(map(len, names))))
         ax.legend(title="class", loc="upper center", bbox_to_anchor=(0.5, 0), borderaxespad=4.2,
                   ncols=min(columns, len(names)), fontsize="small", title_fontsize="small",
@@ -236,7 +235,7 @@ def draw_points(
 
 
 def margins(X: Array) -> tuple[Array, Array]:
-    """Return the corners of a rectangle around samples, with a margin; of one point, 1 around."""
+    """Return the corners of a rectangle around samples, with a margin; 1 around a single point."""
     low, high = X.min(axis=0), X.max(axis=0)
     extent = high - low
     pad = MARGIN * np.where(extent > 0, extent, extent.max()) if extent.any() else 1.0
@@ -244,7 +243,7 @@ def margins(X: Array) -> tuple[Array, Array]:
 
 
 def _blended(p: Array) -> Array:
-    """Return the colour of the most probable class of each row, paler the less probable it is."""
+    """Return the colour of each row's most probable class, paler where it is less probable."""
     from matplotlib.colors import to_rgb
 
     n_classes = p.shape[1]

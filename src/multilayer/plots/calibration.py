@@ -1,4 +1,4 @@
-"""Whether a classifier's probabilities are the frequencies with which it is right."""
+"""Reliability diagrams: a classifier's probabilities against observed frequencies."""
 
 from typing import TYPE_CHECKING, Any, Self
 
@@ -66,7 +66,7 @@ class ReliabilityDisplay(CalibrationDisplay):  # type: ignore[misc]
         display = cls.from_predictions(is_right, p.max(axis=1), n_bins=n_bins, ax=ax)
         display.ax_.set(
             xlabel="predicted probability of the predicted class",
-            ylabel="share of right predictions",
+            ylabel="share of correct predictions",
         )
         return display
 
@@ -74,18 +74,18 @@ class ReliabilityDisplay(CalibrationDisplay):  # type: ignore[misc]
     def from_predictions(
         cls, y_true: Any, y_prob: Any, *, n_bins: int = 10, ax: "Axes | None" = None
     ) -> Self:
-        """Return the display of probabilities of something that is so (1) or is not (0).
+        """Return the display of probabilities of a binary event.
 
         Parameters
         ----------
         y_true : array of shape (n_samples,)
-            0 and 1.
+            1 where the event happened, otherwise 0.
         y_prob : array of shape (n_samples,)
             The probability of 1.
         n_bins : int
-            Bins of equal width.
+            Number of bins, all of equal width.
         ax : matplotlib Axes, optional
-            Where to draw; new ones by default.
+            Where to draw; a new figure by default.
         """
         owner = "reliability"
         n_bins = checks.integer(n_bins, "n_bins", owner)
@@ -116,14 +116,14 @@ class ReliabilityDisplay(CalibrationDisplay):  # type: ignore[misc]
         ax.stairs(
             share, edges, fill=True, facecolor="#dddddd", edgecolor=GREY, label="share of samples"
         )
-        # Points at 0 and at 1 are whole, though half of them is outside the axes.
+        # Do not clip points at 0 and 1, half of which lie outside the axes.
         self.plot(ax=ax, ref_line=False, color=BLUE, marker="o", zorder=3, clip_on=False)
         ax.plot([0, 1], [0, 1], ":", color=BLACK, label="as predicted", zorder=2)
         ax.set(xlim=(0, 1), ylim=(0, 1.02), aspect="equal")
         ax.set(xlabel="predicted probability", ylabel="observed share")
         error = self.expected_calibration_error
         ax.set_title(f"expected calibration error {error:.3f}", fontsize="medium")
-        # Below the picture: inside it there is no place that points never take.
+        # Below the picture, since points may be anywhere inside.
         ax.legend(
             loc="upper center", bbox_to_anchor=(0.5, -0.13), ncols=3, frameon=False,
             columnspacing=1.2, handlelength=1.6,
@@ -133,24 +133,24 @@ class ReliabilityDisplay(CalibrationDisplay):  # type: ignore[misc]
 def reliability(
     model: Any, X: Any, y: Any, *, n_bins: int = 10, ax: "Axes | None" = None
 ) -> "Axes":
-    """Draw how often what is predicted with some probability is so.
+    """Draw a reliability diagram: observed frequencies against predicted probabilities.
 
-    Of two classes the probability is that of the second. Of more it is that of the predicted class,
-    and what is observed is how often the prediction is right. A calibrated model is on the dotted
-    line; below it it is too sure of itself. The bars are the share of samples in each bin, on the
-    same axis: points above low bars rest on few samples.
+    With two classes, the probability is that of the second class. With more, it is that of the
+    predicted class, and the observed frequency is how often the prediction is right. A calibrated
+    model lies on the dotted line; a model below it is too sure. The bars show the share of samples
+    in each bin, on the same axis: points above low bars rest on few samples.
 
     Parameters
     ----------
     model : MLP, Model, estimator, path or callable
-        What tells classes apart; a network's classes are its outputs by number.
+        A classifier; a network's classes are its output numbers.
     X : array of shape (n_samples, in_features)
     y : array of shape (n_samples,)
         The true classes.
     n_bins : int
-        Bins of equal width.
+        Number of bins, all of equal width.
     ax : matplotlib Axes, optional
-        Where to draw; new ones by default.
+        Where to draw; a new figure by default.
 
     Returns
     -------
@@ -159,7 +159,7 @@ def reliability(
     Raises
     ------
     MissingPackageError, InvalidArgumentError, InvalidDataError, InvalidTypeError
-        If matplotlib is not installed, or an argument cannot be used.
+        If matplotlib is not installed, or an argument is invalid.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""What a classifier confuses with what."""
+"""Confusion matrices: which classes a classifier confuses."""
 
 from typing import TYPE_CHECKING, Any, Self
 
@@ -16,12 +16,12 @@ __all__ = ["ConfusionDisplay", "confusion_matrix"]
 
 NORMALIZATIONS = Names("normalize", ["true", "pred", "all"])
 N_WRITTEN = 20
-"""Classes up to which each cell has its number in it."""
+"""With more classes, cells show no numbers."""
 N_LETTERS = 40
-"""Letters of all names up to which they stand side by side."""
+"""With longer names in total, labels are rotated."""
 
 INCHES = 0.08
-"""Of each letter of the longest name, by which the picture is larger."""
+"""Extra size of the picture per letter of the longest name."""
 
 
 class ConfusionDisplay(ConfusionMatrixDisplay):  # type: ignore[misc]
@@ -57,7 +57,7 @@ class ConfusionDisplay(ConfusionMatrixDisplay):  # type: ignore[misc]
         estimator, X, y, normalize, ax
             As in `confusion_matrix`.
         **settings
-            Of scikit-learn's ``ConfusionMatrixDisplay.from_predictions``.
+            Arguments of scikit-learn's ``ConfusionMatrixDisplay.from_predictions``.
         """
         owner = "confusion_matrix"
         if normalize is not None:
@@ -90,29 +90,29 @@ class ConfusionDisplay(ConfusionMatrixDisplay):  # type: ignore[misc]
 def confusion_matrix(
     model: Any, X: Any, y: Any, *, normalize: str | None = None, ax: "Axes | None" = None
 ) -> "Axes":
-    """Draw how many samples of each class are predicted to be of which.
+    """Draw how many samples of each class are predicted as each class.
 
     Parameters
     ----------
     model : MLP, Model, estimator, path or callable
-        What tells classes apart; a network's classes are its outputs by number.
+        A classifier; a network's classes are its output numbers.
     X : array of shape (n_samples, in_features)
     y : array of shape (n_samples,)
         The true classes.
     normalize : {"true", "pred", "all"} or None
-        Shares of what is in a row, in a column or in all, instead of numbers.
+        Show shares of each row, of each column or of all samples instead of counts.
     ax : matplotlib Axes, optional
-        Where to draw; new ones by default.
+        Where to draw; a new figure by default.
 
     Returns
     -------
     Axes
-        A row a true class, a column a predicted one.
+        Each row is a true class, each column a predicted class.
 
     Raises
     ------
     MissingPackageError, InvalidArgumentError, InvalidDataError, InvalidTypeError
-        If matplotlib is not installed, or an argument cannot be used.
+        If matplotlib is not installed, or an argument is invalid.
 
     Examples
     --------

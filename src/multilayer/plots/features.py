@@ -1,4 +1,4 @@
-"""The features that a network has learned: each layer's space, and each unit over the plane."""
+"""The features a network has learned: the space of each layer, and each unit over the plane."""
 
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -34,12 +34,12 @@ class _Section(NamedTuple):
 
     origin: Array
     axes: Array
-    """Shape (2, width), or (1, width) of a single unit: of length 1, at right angles."""
+    """Orthonormal rows, of shape (2, width), or (1, width) for a single unit."""
     share: float
-    """Of the outputs' variance, that lies in the plane."""
+    """The share of the outputs' variance in the plane."""
 
     def coordinates(self, a: Array) -> Array:
-        """Return where outputs fall on the plane, of shape (n_samples, 2)."""
+        """Return the coordinates of outputs on the plane, of shape (n_samples, 2)."""
         c = (a - self.origin) @ self.axes.T
         return c if c.shape[1] == 2 else np.hstack([c, np.zeros_like(c)])
 
@@ -49,29 +49,29 @@ class _Section(NamedTuple):
 
 
 def learned_features(model: Any, X: object, y: object, *, axes: Any = None) -> npt.NDArray[Any]:
-    r"""Draw samples in the space of each layer: how a network makes its classes separable.
+    r"""Draw samples in the space of each layer, to show how a network makes classes separable.
 
-    The first panel has the inputs, as the network takes them; the others the outputs of a hidden
-    layer each, the last one ψ(x), the features. Behind the samples stands what the rest of the
-    network makes of each point. After the last hidden layer comes an affine map, so that the
+    The first panel shows the inputs, as the network takes them. Each other panel shows the outputs
+    of a hidden layer; the last one is ψ(x), the features. The background shows what the rest of the
+    network predicts at each point. After the last hidden layer there is only an affine map, so the
     boundary in the space of ψ is straight: there the network is a linear model.
 
-    A layer of more than two units is drawn in its first two principal components; the title says
-    how much of the variance they have. What the rest makes of a point depends on the other
-    components too, so that nothing stands behind the samples, but in the space of ψ: there the line
-    is where the boundary cuts the plane of the two components, and samples beside that plane may
-    lie on the other side. A layer of one unit is drawn as a line.
+    A layer with more than two units is drawn in its first two principal components; the title shows
+    their share of the variance. Predictions depend on the other components too, so these panels
+    have no background, except for ψ. There, the line is where the boundary cuts the plane of the
+    two components, and samples outside the plane may lie on the other side. A layer with one unit
+    is drawn as a line.
 
     Parameters
     ----------
     model : MLP, Model, estimator or path
-        A network of classes, of either engine, with one hidden layer at least.
+        A classifier with at least one hidden layer, on either engine.
     X : array or table of shape (n_samples, in_features)
-        Two samples at least, as the model takes them.
+        At least two samples, in the form the model takes.
     y : array of shape (n_samples,)
         Their classes.
     axes : array of Axes, optional
-        Where to draw: one for the inputs and one a hidden layer.
+        Where to draw: one for the inputs and one per hidden layer.
 
     Returns
     -------
@@ -82,7 +82,7 @@ def learned_features(model: Any, X: object, y: object, *, axes: Any = None) -> n
     MissingPackageError
         If matplotlib is not installed.
     InvalidArgumentError, InvalidDataError, InvalidTypeError
-        If the model is no network of classes with hidden layers, or samples and classes do not fit.
+        If the model is not a classifier with hidden layers, or samples and classes do not fit.
 
     Examples
     --------
@@ -121,7 +121,7 @@ def learned_features(model: Any, X: object, y: object, *, axes: Any = None) -> n
 
 
 def _section(a: Array) -> _Section:
-    """Return the plane of two units, or of the first two principal components of more."""
+    """Return the plane of up to two units, or of the first two principal components."""
     width = a.shape[1]
     if width <= 2:
         return _Section(np.zeros(width), np.eye(width), 1.0)
@@ -133,7 +133,7 @@ def _section(a: Array) -> _Section:
 
 
 def _name_space(ax: "Axes", i: int, n_hidden: int, width: int, share: float) -> None:
-    """Write title and labels of the space of hidden layer i; 0 are the inputs."""
+    """Write the title and labels for the space of hidden layer i; 0 stands for the inputs."""
     symbol = "x" if i == 0 else "ψ" if i == n_hidden else f"a^{{({i})}}"
     name = "inputs x" if i == 0 else f"hidden layer {i}"
     if i == n_hidden:
@@ -154,21 +154,21 @@ def _name_space(ax: "Axes", i: int, n_hidden: int, width: int, share: float) -> 
 def hidden_units(model: Any, X: object, *, n_units: int = 8, axes: Any = None) -> npt.NDArray[Any]:
     r"""Draw the output of each hidden unit over the plane of two inputs.
 
-    A row a layer, a panel a unit. Black lines are where the unit's pre-activation z is 0: a
-    straight line in the first layer, where z = w·x + b; bent in later ones, which combine bent
-    surfaces. White is 0, orange above and blue below it, as strong as the unit's largest value; its
-    title has the smallest and the largest.
+    Each row is a layer, each panel a unit. Black lines show where the unit's pre-activation z is 0:
+    a straight line in the first layer, where z = w·x + b, and curved in later layers, which combine
+    curved surfaces. White is 0, orange is positive and blue negative, on a scale up to the unit's
+    largest absolute value; the title shows the smallest and the largest value.
 
     Parameters
     ----------
     model : MLP, Model, estimator or path
-        A network of two inputs with hidden layers, of either engine.
+        A network with two inputs and hidden layers, of either engine.
     X : array of shape (n_samples, 2)
-        Samples: they say how much of the plane is shown.
+        Samples; their extent determines the part of the plane.
     n_units : int
-        How many units of a layer are drawn, from the first one.
+        Maximum number of units per layer, starting with the first.
     axes : array of Axes, optional
-        Where to draw: one a unit that is drawn, layer by layer.
+        Where to draw: one per drawn unit, layer by layer.
 
     Returns
     -------
@@ -180,7 +180,7 @@ def hidden_units(model: Any, X: object, *, n_units: int = 8, axes: Any = None) -
     MissingPackageError
         If matplotlib is not installed.
     InvalidArgumentError, InvalidDataError, InvalidTypeError
-        If the model is no network of two inputs with hidden layers.
+        If the model is not a network with two inputs and hidden layers.
 
     Examples
     --------
@@ -229,7 +229,7 @@ def hidden_units(model: Any, X: object, *, n_units: int = 8, axes: Any = None) -
 
 
 def _grid_of_units(axes: Any, widths: list[int], owner: str) -> npt.NDArray[Any]:
-    """Return one Axes a unit: those given, or new ones in a row a layer."""
+    """Return one Axes per unit: those given, or new ones with one row per layer."""
     if axes is not None:
         return many_axes(axes, sum(widths), owner)
     columns = max(widths)

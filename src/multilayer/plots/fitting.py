@@ -1,4 +1,4 @@
-"""Networks that are trained for a picture: the best of some starts, by L-BFGS."""
+"""Training of networks for pictures: the best of several starts, by L-BFGS."""
 
 from typing import Any
 
@@ -14,9 +14,9 @@ __all__ = ["best_of", "classifier"]
 Array = npt.NDArray[Any]
 
 N_EPOCHS = 1000
-"""At most; the optimizer stops where nothing changes any more."""
+"""Maximum number of epochs; the optimizer stops earlier when it has converged."""
 EQUAL = 1e-3
-"""Losses that differ by no more than this share of them are equally good in a picture."""
+"""Losses within this relative difference are equally good for a picture."""
 
 
 def best_of(
@@ -28,11 +28,11 @@ def best_of(
     rng: np.random.Generator,
     l2: float,
 ) -> MLP:
-    """Return the network with the least loss of those trained from `n_starts` initial weights.
+    """Return the network with the lowest loss among `n_starts` random starts.
 
-    A network of a few units has many poor minima, and a picture of one tells of bad luck. Of
-    equally good ones the first is taken, not the one that rounding prefers. Samples of a picture
-    are few, so L-BFGS takes all of them at once.
+    A network with a few units has many poor minima, and a single start may just be bad luck. Among
+    equally good networks the first one wins, so that rounding does not decide. A picture has few
+    samples, so L-BFGS takes all of them at once.
     """
     best, least = None, np.inf
     for _ in range(n_starts):
@@ -56,7 +56,7 @@ def classifier(
     rng: np.random.Generator,
     l2: float = 1e-4,
 ) -> MLP:
-    """Return a trained classifier of samples of two classes, with one output."""
+    """Return a trained network for two classes, with one output."""
     architecture = Architecture(
         X.shape[1],
         hidden_features,

@@ -1,4 +1,4 @@
-"""Fixed features against learned ones: what a linear model makes of each."""
+"""Fixed features against learned features: linear models on each."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -25,7 +25,7 @@ RESOLUTION = 120
 
 
 def _cubic(X: Array) -> Array:
-    from sklearn.preprocessing import PolynomialFeatures  # it takes long to import
+    from sklearn.preprocessing import PolynomialFeatures  # slow to import
 
     return np.asarray(PolynomialFeatures(3, include_bias=False).fit_transform(X))
 
@@ -47,26 +47,25 @@ def fixed_features(
     rng: np.random.Generator | None = None,
     axes: Any = None,
 ) -> npt.NDArray[Any]:
-    r"""Draw the boundary of a linear model on fixed features, and of a network that learns them.
+    r"""Draw boundaries of linear models on fixed features, and of a network that learns its own.
 
-    A row a data set, a column a kind of features φ; in each panel logistic regression on φ(x), its
-    boundary w·φ(x) + b = 0 projected back to the plane of the inputs. The last column is a network,
-    whose last layer is the same logistic regression, on features that it has learned for these very
-    samples. All are trained by L-BFGS with the same penalty. Each title has the number of features
-    that the linear model is given.
+    Each row is a data set, each column a kind of features φ. A panel shows logistic regression on
+    φ(x), with its boundary w·φ(x) + b = 0 in the plane of the inputs. The last column is a network:
+    its last layer is the same logistic regression, on features learned from these samples. All are
+    trained by L-BFGS with the same penalty. Each title shows the number of features of the linear
+    model.
 
     Parameters
     ----------
     data : mapping of str to (X, y), optional
-        Samples of shape (n_samples, 2), and their classes, 0 and 1; by default 200 of each set of
+        Samples of shape (n_samples, 2), and their classes, 0 and 1; by default 200 of each set in
         `multilayer.data.toy.PLANE_SETS`.
     features : mapping of str to FeatureMap, optional
-        Functions from samples to features, such as those of `multilayer.data`, or ``fit_transform``
-        of scikit-learn's; by default the inputs themselves, polynomials of degree 3, 25 radial
+        Functions from samples to features, such as those in `multilayer.data` or scikit-learn's
+        ``fit_transform``; by default the inputs themselves, polynomials of degree 3, 25 radial
         basis functions, and 24 waves.
     hidden_features : tuple of int
-        Widths of the network's hidden layers, with tanh; the last one is the number of its
-        features.
+        Widths of the network's hidden tanh layers; the last is its number of features.
     l2 : float
         λ of the penalty λ/2 ‖W‖².
     rng : numpy.random.Generator, optional
@@ -83,8 +82,8 @@ def fixed_features(
     MissingPackageError
         If matplotlib is not installed.
     InvalidArgumentError, InvalidDataError, InvalidTypeError
-        If the samples have not two inputs, or classes beside 0 and 1, or an argument is not one of
-        those above.
+        If the samples do not have two inputs, there are classes other than 0 and 1, or an argument
+        is invalid.
 
     Examples
     --------
@@ -136,13 +135,13 @@ class _Composed:
     phi: FeatureMap | None = None
 
     def __call__(self, X: Array) -> Array:
-        """Return the classes' probabilities."""
+        """Return the class probabilities."""
         p = self.net(X if self.phi is None else self.phi(X))
         return np.hstack([1 - p, p])
 
     @property
     def n_features(self) -> int:
-        """How many features the last, linear layer has."""
+        """The number of inputs of the last, linear layer."""
         a = self.net.architecture
         return (a.in_features, *a.hidden_features)[-1]
 
@@ -164,7 +163,7 @@ def _mapping(value: Any, parameter: str, owner: str) -> Mapping[str, Any]:
 
 
 def _checked(pair: Any, name: str, owner: str) -> tuple[Array, Array]:
-    """Return samples of two inputs, and their classes."""
+    """Return samples with two inputs, and their classes."""
     if not isinstance(pair, tuple) or len(pair) != 2:
         rule = "must be pairs (X, y)"
         raise InvalidTypeError(rule, "data", owner, got=f"{type(pair).__name__} for {name!r}")

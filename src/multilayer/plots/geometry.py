@@ -21,7 +21,7 @@ __all__ = ["hyperplane"]
 Array = npt.NDArray[Any]
 
 MANY = 12
-"""Points above which their distances are drawn as lines only, without numbers."""
+"""With more points, distances are drawn without numbers."""
 
 
 def hyperplane(
@@ -32,25 +32,24 @@ def hyperplane(
     classes: tuple[int, int] = (0, 1),
     ax: "Axes | None" = None,
 ) -> "Axes":
-    r"""Draw the line w·x + b = 0 where a perceptron of two inputs is undecided.
+    r"""Draw the line w·x + b = 0 where a perceptron with two inputs is undecided.
 
-    The picture has the three geometric facts: the normal w/‖w‖ stands on the line at a right angle;
-    the line's distance from the origin along it is −b/‖w‖; and a point's signed distance from the
-    line is (w·x + b)/‖w‖, positive on the side that the normal points to, which is tinted.
+    The picture shows three geometric facts. The normal w/‖w‖ is perpendicular to the line. The
+    line's distance from the origin, along the normal, is −b/‖w‖. The signed distance of a point
+    from the line is (w·x + b)/‖w‖, positive on the tinted side, to which the normal points.
 
     Parameters
     ----------
     model : Hyperplane, MLP, Model, estimator or path
-        A line, or a model of two inputs without hidden layers, whose line it is.
+        A line, or a model with two inputs and no hidden layers.
     X : array of shape (n_samples, 2), optional
-        Points, each with its way to the line. Up to 12 have the distance written beside them.
+        Points, drawn with their distance to the line. Up to 12 points also get the number.
     y : array of shape (n_samples,), optional
         Their classes, drawn with colours and markers.
     classes : tuple of two int
-        The places of the classes that are told apart, where the model has more outputs than one.
+        Positions of the two classes to compare, if the model has several outputs.
     ax : Axes, optional
-        Where to draw; in a new figure by default. Both axes get the same scale, since there are no
-        right angles without it.
+        Where to draw; a new figure by default. Both axes get the same scale, to keep right angles.
 
     Returns
     -------
@@ -61,9 +60,9 @@ def hyperplane(
     MissingPackageError
         If matplotlib is not installed.
     InvalidArgumentError, InvalidDataError, InvalidTypeError
-        If the model has hidden layers, takes the columns of a table, or has not two inputs; if
-        `classes` are not among its outputs, or given with a line; or if `y` comes without `X`, or
-        not one class a point.
+        If the model has hidden layers, takes the columns of a table, or does not have two inputs;
+        if `classes` are not among its outputs, or given with a line; or if `y` is given without
+        `X`, or not with one class per point.
 
     Examples
     --------
@@ -105,7 +104,7 @@ def hyperplane(
 
 
 def _plane(model: Any, classes: tuple[int, int], owner: str) -> Hyperplane:
-    """Return the model's hyperplane in the space of its raw inputs."""
+    """Return the model's hyperplane in terms of its raw inputs."""
     if isinstance(model, Hyperplane):
         if classes != (0, 1):
             rule = "apply to several outputs"
@@ -113,17 +112,17 @@ def _plane(model: Any, classes: tuple[int, int], owner: str) -> Hyperplane:
         return model
     found = model_of(model, owner)
     inner = decision_hyperplane(found.net, classes)
-    if not found.inputs.is_affine:  # a table's columns bend what becomes of them
+    if not found.inputs.is_affine:  # encoding a table's columns is not affine
         rule = "must take numbers as they are, or scaled"
         raise InvalidArgumentError(rule, "model", owner, got=repr(found.inputs))
-    # w·(x − m)/s + b is linear in x: its slopes and its value at 0 are the plane of raw inputs.
+    # w·(x − m)/s + b is affine in x: its slopes and its value at 0 give the plane of raw inputs.
     (at_zero,) = found.inputs.encode(np.zeros((1, inner.w.size)))
     slopes = found.inputs.encode(np.eye(inner.w.size)) - at_zero
     return Hyperplane(slopes @ inner.w, float(inner.w @ at_zero + inner.b))
 
 
 def _view(plane: Hyperplane, foot: Array, points: Array) -> tuple[Array, Array]:
-    """Return the corners of a square with the origin, the line, its normal and the points."""
+    """Return the corners of a square around the origin, the line's normal and the points."""
     everything = np.vstack([np.zeros(2), foot, foot + plane.normal, points])
     low, high = everything.min(axis=0), everything.max(axis=0)
     half = max((high - low).max() * 0.62, 1.0)
@@ -142,13 +141,13 @@ def _draw_line(ax: "Axes", plane: Hyperplane, foot: Array, low: Array, high: Arr
     ax.annotate("", tuple(foot + plane.normal), tuple(foot), zorder=5,
                 arrowprops={"arrowstyle": "-|>", "color": BLUE, "linewidth": 2, "shrinkA": 0,
                             "shrinkB": 0})  # fmt: skip
-    # Beside the arrow, since beyond it there may be the way to the origin; under the samples.
+    # Next to the arrow, since the line to the origin may continue it; below the samples.
     side = along if along[1] >= 0 else -along
     _write(ax, "w/‖w‖", foot + 0.75 * plane.normal, [side], (19, 6), color=BLUE, zorder=2.5)
 
 
 def _draw_origin(ax: "Axes", plane: Hyperplane, foot: Array) -> None:
-    """Draw the way from the origin to the line, with its length."""
+    """Draw the distance from the origin to the line."""
     distance = plane.distance_from_origin
     ax.scatter(0, 0, marker="+", s=80, color=BLACK, zorder=4)
     ax.plot([0, foot[0]], [0, foot[1]], color=GREEN, linestyle="--", linewidth=1.8, zorder=3,
@@ -156,7 +155,7 @@ def _draw_origin(ax: "Axes", plane: Hyperplane, foot: Array) -> None:
 
 
 def _draw_distances(ax: "Axes", plane: Hyperplane, points: Array) -> None:
-    """Draw each point's way to the line, and its signed distance beside it."""
+    """Draw the distance from each point to the line, with its signed value."""
     if not len(points):
         return
     distances = plane.signed_distances(points)
@@ -166,7 +165,7 @@ def _draw_distances(ax: "Axes", plane: Hyperplane, points: Array) -> None:
         ax.plot([point[0], foot[0]], [point[1], foot[1]], color=GREY, linestyle=":", linewidth=1.2,
                 zorder=2, label="" if i else "(w·x + b)/‖w‖")  # fmt: skip
         if len(points) <= MANY:
-            # Away from the line, and from the way to the origin.
+            # Away from the line, and from the distance of the origin.
             sides = [np.copysign(1, distance) * plane.normal, np.copysign(1, along @ point) * along]
             _write(ax, _signed(distance, plus=True), point, sides, (14, 4), fontsize="small")
 
@@ -181,14 +180,14 @@ def _write(
     zorder: float = 5,
     **look: Any,
 ) -> None:
-    """Write text, legible on lines too, beside a place: wholly on each of its sides.
+    """Write text next to a point, readable even across lines.
 
     Parameters
     ----------
     sides : sequence of array of shape (2,)
-        Of length 1.
+        Unit vectors: the text is moved entirely to these sides of the point.
     half : tuple of float
-        Half the text's width and height in points, of 1/72 inch.
+        Half the width and height of the text in points (1/72 inch).
     """
     from matplotlib.patheffects import withStroke
 
@@ -199,6 +198,6 @@ def _write(
 
 
 def _signed(value: float, *, plus: bool = False) -> str:
-    value = round(value, 2) + 0.0  # no minus before a zero
+    value = round(value, 2) + 0.0  # avoid −0.00
     text = f"{value:+.2f}" if plus else f"{value:.2f}"
     return text.replace("-", "−")

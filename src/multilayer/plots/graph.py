@@ -1,4 +1,4 @@
-"""The computation graph in Axes: the boxes, lines and texts of its SVG, drawn with matplotlib."""
+"""Computation graphs in Axes: the boxes, lines and texts of the SVG, drawn with matplotlib."""
 
 import re
 from typing import TYPE_CHECKING, Any
@@ -20,23 +20,23 @@ __all__ = ["computation_graph"]
 
 SVG = "{http://www.w3.org/2000/svg}"
 POINTS = 0.85
-"""A unit of the SVG, in a new figure; in Axes of another size all but the lines' width scales."""
+"""Size of an SVG unit in a new figure; in other Axes, everything but line widths is scaled."""
 
 
 def computation_graph(net_or_graph: Any, *, module: Any = None, ax: "Axes | None" = None) -> "Axes":
     """Draw a computation graph: operations, parameters, and what flows between them.
 
     Values flow from top to bottom, gradients back up; kinds differ in shape, line and lightness.
-    Nothing but matplotlib draws it; it is the picture of ``Graph.to_svg``.
+    It is the picture of ``Graph.to_svg``, drawn with matplotlib alone.
 
     Parameters
     ----------
-    net_or_graph : MLP, torch.Tensor, Graph, or what holds a network
-        What `multilayer.graph.graph` takes, what it returns, or a Model or estimator.
+    net_or_graph : MLP, torch.Tensor, Graph, Model or estimator
+        A graph, or an object to get the graph from, as in `multilayer.graph.graph`.
     module : torch.nn.Module, optional
-        Names the parameters among a tensor's leaves.
+        The module whose parameter names label the tensor's leaves.
     ax : matplotlib Axes, optional
-        Where to draw, letters and all scaled to it; new ones by default.
+        Where to draw, with everything scaled to fit; a new figure by default.
 
     Returns
     -------
@@ -45,7 +45,7 @@ def computation_graph(net_or_graph: Any, *, module: Any = None, ax: "Axes | None
     Raises
     ------
     MissingPackageError, InvalidArgumentError, InvalidTypeError
-        If matplotlib or networkx is not installed, or there is no such graph.
+        If matplotlib or networkx is not installed, or there is no graph.
 
     Examples
     --------
@@ -94,7 +94,7 @@ def _numbers(element: "Element", *names: str) -> list[float]:
 
 
 def _look(element: "Element") -> dict[str, Any]:
-    """Return what patches call fill and stroke."""
+    """Return the fill and stroke of an element as settings of a patch."""
     (width,) = _numbers(element, "stroke-width")
     dashes = [float(length) / width for length in element.get("stroke-dasharray", "").split()]
     return {
@@ -129,7 +129,7 @@ def _path(element: "Element") -> "Patch":
 
 
 def _text(element: "Element", size: float) -> "Patch":
-    """Return a text's outlines, which scale with the Axes."""
+    """Return the outlines of a text, which scale with the Axes."""
     from matplotlib.font_manager import FontProperties
     from matplotlib.patches import PathPatch
     from matplotlib.textpath import TextPath

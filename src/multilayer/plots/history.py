@@ -1,4 +1,4 @@
-"""Loss curves: how a training went, epoch by epoch."""
+"""Loss curves of a training, epoch by epoch."""
 
 import json
 import math
@@ -17,32 +17,32 @@ __all__ = ["history"]
 
 
 def history(source: Any, *, ax: "Axes | None" = None) -> "Axes":
-    """Draw the losses of each epoch, the learning rate and the best epoch.
+    """Draw the loss curves, the learning rate and the best epoch.
 
-    The training loss has the penalty in it and is measured before each step, the validation loss
-    has none and is measured after the epoch. A learning rate that changes has an axis of its own,
-    on the right. The best epoch is the one whose weights were best by the validation loss or score;
-    it is marked where there were validation samples, on the curve if that is what it was judged by.
+    The training loss includes the penalty and is measured before each step; the validation loss
+    has no penalty and is measured after the epoch. If the learning rate changes, it has its own
+    axis on the right. The best epoch has the best validation loss or score; it is marked if there
+    were validation samples, and lies on the curve if the validation loss decided.
 
     Parameters
     ----------
     source : History, estimator, Model or path
-        What `fit` has returned; a fitted estimator, of scikit-learn too; or a model whose
-        information holds a history, as that of a file does.
+        The result of `fit`; a fitted estimator, also from scikit-learn; or a model whose
+        information contains a history, such as a saved one.
     ax : matplotlib Axes, optional
-        Where to draw; new ones by default.
+        Where to draw; a new figure by default.
 
     Returns
     -------
     Axes
-        Of the losses. The learning rate's are its twin, the last of the figure.
+        The Axes of the losses. The learning rate has a twin, the last Axes of the figure.
 
     Raises
     ------
     MissingPackageError
         If matplotlib is not installed.
     InvalidTypeError, InvalidArgumentError
-        If `source` is something else, or there is no epoch in it.
+        If `source` is something else or contains no epochs.
 
     Examples
     --------
@@ -84,14 +84,14 @@ def history(source: Any, *, ax: "Axes | None" = None) -> "Axes":
         right.tick_params(axis="y", colors=GREY)
         right.set_ylim(bottom=0)
         handles += right.get_lines()
-    # Below the picture: inside it there is no place that curves never take.
+    # Below the picture, since curves may be anywhere inside.
     ax.legend(handles=handles, loc="upper center", bbox_to_anchor=(0.5, 0), borderaxespad=4.2,
               ncols=2, fontsize="small", frameon=False)  # fmt: skip
     return ax
 
 
 def _history_of(source: Any) -> History:
-    """Return what was measured in each epoch."""
+    """Return the history in a source."""
     source = opened(source)
     if isinstance(source, History):
         return source
@@ -107,7 +107,7 @@ def _history_of(source: Any) -> History:
     found: History | None = getattr(source, "history_", None)
     if found is not None and found.n_epochs == len(source.loss_curve_):
         return found
-    # A warm start has a history of its last part alone; the curves are those of the whole.
+    # After a warm start, the history covers only the last part; the curves cover everything.
     curves = {"train_loss": source.loss_curve_}
     validation = getattr(source, "validation_loss_curve_", None)
     if validation is not None:

@@ -26,18 +26,18 @@ def first_samples(
     columns: int = 8,
     ax: "Axes | None" = None,
 ) -> "Axes":
-    """Draw the first images of a set, in rows, each with its label above.
+    """Draw the first images of a set in rows, each with its label above.
 
     Parameters
     ----------
     images : array of shape (n_samples, height, width) or ScaledImages
-        Grey images, dark ink on white paper however they are scaled.
+        Greyscale images in any scaling; large values are drawn dark.
     labels : array of shape (n_samples,), optional
-        What is written above each.
+        The text above each image.
     n, columns : int
-        How many images, and how many in a row.
+        Number of images, and number in a row.
     ax : matplotlib Axes, optional
-        Where to draw; new ones by default.
+        Where to draw; a new figure by default.
 
     Returns
     -------
@@ -48,8 +48,7 @@ def first_samples(
     MissingPackageError
         If matplotlib is not installed.
     InvalidDataError, InvalidArgumentError, InvalidTypeError
-        If these are no images, or there is not a label for each that is drawn; or another argument
-        cannot be used.
+        If these are not images, a label is missing, or another argument is invalid.
 
     Examples
     --------
@@ -64,7 +63,7 @@ def first_samples(
     owner = "first_samples"
     n = checks.integer(n, "n", owner)
     columns = checks.integer(columns, "columns", owner)
-    pixels = getattr(images, "pixels", images)  # those of ScaledImages are on disk
+    pixels = getattr(images, "pixels", images)  # ScaledImages keeps them on disk
     shown = np.asarray(pixels[:n] if hasattr(pixels, "__getitem__") else pixels)
     if shown.ndim != 3 or not shown.size:
         rule = "must have shape (n_samples, height, width)"

@@ -1,4 +1,4 @@
-"""The layers while a network trains: activations, gradients, dead units, updates."""
+"""Layers during training: activations, gradients, dead units, updates."""
 
 from typing import TYPE_CHECKING, Any
 
@@ -24,11 +24,11 @@ LABELS = {
     "update_ratio": "update over weights ‖ΔW‖/‖W‖",
 }
 LOGARITHMIC = ("gradients", "gradient_norm", "update_ratio")
-"""What spans orders of magnitude from layer to layer."""
+"""Statistics that span orders of magnitude from layer to layer."""
 STRIP = 0.84
-"""The width of a layer's strip, where layers are 1 apart."""
+"""Width of a layer's strip; layers are 1 apart."""
 N_LINES = 5
-"""Of a gradient flow, at most."""
+"""Maximum number of lines in a gradient flow."""
 
 
 def layer_statistics(
@@ -36,22 +36,21 @@ def layer_statistics(
 ) -> "Axes":
     """Draw one statistic of every layer over the steps of a training.
 
-    Distributions, ``activations`` and ``gradients``, are a strip a layer, with the steps from left
-    to right in each: the median, half of the values in the dark band and 90 % in the light one. All
-    other statistics are a line a layer.
+    Distributions, ``activations`` and ``gradients``, have a strip per layer, with the steps from
+    left to right: the median, a dark band with half of the values, and a light band with 90 %. All
+    other statistics have a line per layer.
 
-    What to look for: activations that shrink or grow from layer to layer; gradients that vanish
-    towards the inputs; units that die; updates much larger or smaller than a thousandth of the
-    weights.
+    Look for activations that shrink or grow from layer to layer, gradients that vanish towards the
+    inputs, units that die, and updates much larger or smaller than a thousandth of the weights.
 
     Parameters
     ----------
     statistics : LayerStatistics
-        The callback, after `fit` has had it.
+        The callback, after `fit` has used it.
     name : str
-        One of its statistics.
+        The name of the statistic.
     ax : matplotlib Axes, optional
-        Where to draw; new ones by default.
+        Where to draw; a new figure by default.
 
     Returns
     -------
@@ -62,7 +61,7 @@ def layer_statistics(
     MissingPackageError
         If matplotlib is not installed.
     InvalidTypeError, InvalidArgumentError, UnknownNameError
-        If `statistics` is something else or has seen no training, or there is no such statistic.
+        If `statistics` is something else or has seen no training, or the name is unknown.
 
     Examples
     --------
@@ -96,7 +95,7 @@ def layer_statistics(
         ax.set_xlabel("step")
         ax.legend()
     ax.set_ylabel(LABELS[name])
-    # A vanished gradient, 0, has no logarithm and leaves a gap.
+    # A gradient of 0 has no logarithm and leaves a break in the line.
     if name in LOGARITHMIC and (values > 0).any():
         ax.set_yscale("log")
     if name in ("zeros", "dead"):
@@ -107,17 +106,17 @@ def layer_statistics(
 def gradient_flow(statistics: LayerStatistics, *, ax: "Axes | None" = None) -> "Axes":
     """Draw the size of the gradient in each layer's weights, from the inputs to the output.
 
-    A line is a step: the first one, the last one, and some between. Lines that fall steeply towards
-    the inputs are gradients that vanish, lines that rise towards them gradients that explode. A
-    layer's size is the root of the mean square of its gradient's entries, so that wide and narrow
-    layers compare.
+    Each line is a step: the first, the last, and some in between. Lines that fall steeply towards
+    the inputs show vanishing gradients; lines that rise towards them show exploding gradients. The
+    size is the root mean square over the gradient's entries, to make wide and narrow layers
+    comparable.
 
     Parameters
     ----------
     statistics : LayerStatistics
-        The callback, after `fit` has had it.
+        The callback, after `fit` has used it.
     ax : matplotlib Axes, optional
-        Where to draw; new ones by default.
+        Where to draw; a new figure by default.
 
     Returns
     -------
@@ -148,7 +147,7 @@ def gradient_flow(statistics: LayerStatistics, *, ax: "Axes | None" = None) -> "
     ax = one_axes(ax, "gradient_flow", (max(1.1 * n_layers + 1.6, 4.4), 3.8))
     chosen = np.unique(np.linspace(0, n_records - 1, min(N_LINES, n_records)).round().astype(int))
     for i, record in enumerate(chosen):
-        n_above = len(chosen) - 1 - i  # beside which the lines and markers below stand out
+        n_above = len(chosen) - 1 - i  # lines below are wider, to stay visible
         ax.plot(
             range(n_layers), sizes[record],
             **look(i) | {"color": _ramp(i, len(chosen))},
@@ -164,10 +163,10 @@ def gradient_flow(statistics: LayerStatistics, *, ax: "Axes | None" = None) -> "
 
 
 def _draw_strips(ax: "Axes", statistics: LayerStatistics, values: Any) -> None:
-    """Draw a strip a layer, with the steps from left to right."""
+    """Draw a strip for each layer, with the steps from left to right."""
     steps = np.asarray(statistics.steps, dtype=np.float64)
     along = (steps - steps[0]) / (np.ptp(steps) or 1) * STRIP - STRIP / 2
-    if len(steps) == 1:  # of one look a bar
+    if len(steps) == 1:  # draw a single record as a bar
         along, values = np.array([-STRIP / 2, STRIP / 2]), np.repeat(values, 2, axis=0)
     for i in range(len(statistics.layers)):
         low, first, median, third, high = values[:, i].T
@@ -179,13 +178,13 @@ def _draw_strips(ax: "Axes", statistics: LayerStatistics, values: Any) -> None:
     ax.set(xlim=(-0.5, len(statistics.layers) - 0.5))
     ax.set_xticks(range(len(statistics.layers)), statistics.layers)
     ax.tick_params(axis="x", length=0)
-    ax.set_xlabel(f"in each strip from step {statistics.steps[0]:,} to {statistics.steps[-1]:,}")
+    ax.set_xlabel(f"steps {statistics.steps[0]:,} to {statistics.steps[-1]:,} in each strip")
     ax.legend(loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=3, frameon=False,
               fontsize="small")  # fmt: skip
 
 
 def _ramp(i: int, n: int) -> Any:
-    """Return the i-th of n colours, from light to dark in grey too."""
+    """Return the i-th of n colours, from light to dark even in greyscale."""
     from matplotlib.colors import LinearSegmentedColormap
 
     steps = LinearSegmentedColormap.from_list("steps", ["#e69f00", "#cc79a7", ORANGE, BLUE, BLACK])

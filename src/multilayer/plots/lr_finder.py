@@ -14,18 +14,18 @@ if TYPE_CHECKING:
 __all__ = ["lr_finder"]
 
 ROOM = 0.15
-"""Above and below the curves, in parts of what they fall: what rises beyond is cut off."""
+"""Margin above and below, as a fraction of the curve's fall; the loss beyond is cut off."""
 
 
 def lr_finder(test: RangeTest, *, ax: "Axes | None" = None) -> "Axes":
-    """Draw the loss over the learning rate, the rate of the least loss, and the one to begin with.
+    """Draw the loss over the learning rate, with the rate of the least loss and the suggestion.
 
     Parameters
     ----------
     test : RangeTest
-        What `multilayer.inspection.lr_finder` returned.
+        The result of `multilayer.inspection.lr_finder`.
     ax : matplotlib Axes, optional
-        Where to draw; new ones by default.
+        Where to draw; a new figure by default.
 
     Returns
     -------
@@ -36,7 +36,7 @@ def lr_finder(test: RangeTest, *, ax: "Axes | None" = None) -> "Axes":
     MissingPackageError
         If matplotlib is not installed.
     InvalidTypeError
-        If `test` is no range test.
+        If `test` is not a RangeTest.
 
     Examples
     --------
@@ -63,7 +63,7 @@ def lr_finder(test: RangeTest, *, ax: "Axes | None" = None) -> "Axes":
     ):
         ax.axvline(rate, color=colour, linewidth=0.8, linestyle=":", zorder=0)
         ax.plot(rate, loss, look, color=colour, linestyle="", label=f"{label}: {rate:.2g}")
-    # What the loss comes to when it blows up would flatten all that is to be seen.
+    # The loss after it blows up would flatten everything else.
     bottom, top = min(test.losses[until].min(), least), test.smoothed[until].max()
     room = ROOM * (top - bottom) or 1.0
     ax.set(

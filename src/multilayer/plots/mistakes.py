@@ -1,4 +1,4 @@
-"""The samples that a classifier gets most wrong, as images or as rows of a table."""
+"""A classifier's worst mistakes, as images or as rows of a table."""
 
 import math
 from numbers import Real
@@ -20,11 +20,11 @@ __all__ = ["most_wrong"]
 Array = npt.NDArray[Any]
 
 GAP = 0.15
-"""Between two images, in images."""
+"""Space between two images, relative to an image's width."""
 LINES = 0.42
-"""Of an image's height, what is written above it takes."""
+"""Height of the text above an image, relative to the image's width."""
 N_COLUMNS = 6
-"""Of a table's inputs, those that are shown."""
+"""Maximum number of a table's inputs to show."""
 
 
 def most_wrong(
@@ -37,39 +37,39 @@ def most_wrong(
     images: Any = None,
     ax: "Axes | None" = None,
 ) -> "Axes":
-    """Draw the samples that are predicted wrongly, those whose true class is least likely first.
+    """Draw the wrongly predicted samples, starting with the least probable true class.
 
-    Looking at them tells wrong labels from hard samples and from what the model has not learned.
+    They show which labels are wrong, which samples are hard, and what the model has not learned.
 
     Parameters
     ----------
     model : MLP, Model, estimator, path or callable
-        What tells classes apart; a network's classes are its outputs by number.
+        A classifier; a network's classes are its output numbers.
     X : array or table of shape (n_samples, in_features), or (n_samples, height, width)
-        Samples, as the model takes them; images are flattened for it.
+        Samples, in the form the model takes; images are flattened for it.
     y : array of shape (n_samples,)
         The true classes.
     n : int
-        How many are drawn; fewer if fewer are predicted wrongly.
+        Maximum number of samples to draw.
     columns : int
-        Of images, how many stand in a row.
+        Number of images in a row.
     images : array of shape (n_samples, height, width), optional
-        What is drawn of each sample: the pixels before they were scaled and flattened, say. By
-        default X itself, if it has this shape; else samples are rows of a table, with the first of
-        the inputs in which they differ.
+        An image of each sample, such as the pixels before scaling and flattening. By default X
+        itself, if it has this shape; otherwise samples are rows of a table, with the first few
+        inputs in which they differ.
     ax : matplotlib Axes, optional
-        Where to draw; new ones by default.
+        Where to draw; a new figure by default.
 
     Returns
     -------
     Axes
-        Each sample with its row in X, or what a frame's index calls it, the true class with its
-        probability, and the predicted class with its.
+        Each sample with its row in X, or its label in a data frame's index, and with its true and
+        predicted class and their probabilities.
 
     Raises
     ------
     MissingPackageError, InvalidArgumentError, InvalidDataError, InvalidTypeError
-        If matplotlib is not installed, or an argument cannot be used.
+        If matplotlib is not installed, or an argument is invalid.
 
     Examples
     --------
@@ -112,7 +112,9 @@ def most_wrong(
     ]
     if not told:
         ax = one_axes(ax, owner, (5, 1))
-        ax.text(0.5, 0.5, f"all {len(p):,} samples are predicted rightly", ha="center", va="center")
+        ax.text(
+            0.5, 0.5, f"all {len(p):,} samples are predicted correctly", ha="center", va="center"
+        )
         ax.set_axis_off()
         return ax
     if images is None:
@@ -124,12 +126,12 @@ def most_wrong(
 def _draw_images(
     images: Array, told: list[tuple[str, str, str]], columns: int, ax: "Axes | None"
 ) -> "Axes":
-    """Draw images in rows, with what is told of each above it, an image's width being 1."""
+    """Draw images of width 1 in rows, with the text for each above it."""
     tall = images.shape[1] / images.shape[2]
     step_x, step_y = 1 + GAP, tall + LINES + GAP
     n_lines = math.ceil(len(images) / columns)
     ax = one_axes(ax, "most_wrong", (1.3 * columns * step_x, 1.3 * n_lines * step_y))
-    # As large as lets three lines stand above an image, and the longest beside the next one's.
+    # The largest font that fits three lines above an image, and the longest beside its neighbour.
     box, figure = ax.get_window_extent(), ax.get_figure(root=True)
     assert figure is not None
     pixels = min(box.width / (columns * step_x), box.height / (n_lines * step_y))
@@ -151,10 +153,10 @@ def _draw_images(
 def _draw_rows(
     samples: Array, told: list[tuple[str, str, str]], names: list[str], ax: "Axes | None"
 ) -> "Axes":
-    """Draw a table, a sample a row."""
+    """Draw a table with one row per sample."""
     n_more = len(names) - N_COLUMNS
     more = ["…"] if n_more > 0 else []
-    # Inputs that are the same in all of these samples come last.
+    # Inputs with the same value in all these samples come last.
     order = sorted(range(len(names)), key=lambda j: len(set(map(str, samples[:, j]))) == 1)
     shown = order[:N_COLUMNS]
     heads = [

@@ -1,4 +1,4 @@
-"""What the pictures ask of a model, whatever kind it is: what it predicts, and what is in it."""
+"""Access to any kind of model for the pictures: its predictions and its network."""
 
 import os
 from collections.abc import Sequence
@@ -41,36 +41,36 @@ class Prediction(NamedTuple):
     """The probability of each class for some samples."""
 
     classes: Array
-    """Shape (n_classes,): what the columns are called."""
+    """The class of each column, of shape (n_classes,)."""
     probabilities: Array
-    """Shape (n_samples, n_classes), each row adding up to 1."""
+    """Rows that add up to 1, of shape (n_samples, n_classes)."""
 
 
 class Plane(NamedTuple):
     """A grid of points over a rectangle."""
 
     xx: Array
-    """Shape (resolution, resolution): the first coordinates."""
+    """The first coordinates, of shape (resolution, resolution)."""
     yy: Array
     points: Array
-    """Shape (resolution², 2): both coordinates, a point a row."""
+    """The points, of shape (resolution², 2)."""
 
 
 def class_probabilities(model: Any, X: Any, owner: str) -> Prediction:
-    """Return the probability of each class by any model of classes.
+    """Return the probability of each class, for any kind of classifier.
 
     Parameters
     ----------
     model : MLP, Model, estimator, path or callable
-        A network of either engine: classes are its outputs by number; logits (outputs without link
-        function) are turned into probabilities by softmax, a single one by the logistic function.
-        An estimator with ``predict_proba``, or with ``predict`` alone, which is then certain. Or
-        any function of samples: it returns the probability of the second class, of shape
-        (n_samples,), probabilities of shape (n_samples, n_classes), or classes, as integers,
-        booleans or strings.
+        A network of either engine: its classes are its output numbers, and logits (outputs without
+        a link function) become probabilities by softmax, or a single one by the logistic function.
+        An estimator with ``predict_proba``; with ``predict`` alone, the predicted class gets
+        probability 1. Or any function of samples that returns the probability of the second class,
+        of shape (n_samples,), probabilities of shape (n_samples, n_classes), or classes, as
+        integers, booleans or strings.
     X : array of shape (n_samples, in_features)
     owner : str
-        The function that was called, for messages.
+        The calling function, for error messages.
 
     Raises
     ------
@@ -106,7 +106,7 @@ def class_probabilities(model: Any, X: Any, owner: str) -> Prediction:
             raise InvalidArgumentError(rule, "model", owner, got=type(model).__name__)
         predicted = model.predict(_with_names(model, X, owner))
         return _certain(np.asarray(predicted), np.asarray(known))
-    if hasattr(model, "state_dict"):  # of PyTorch: it takes tensors, and does not tell its link
+    if hasattr(model, "state_dict"):  # a PyTorch module: it takes tensors, and its link is unknown
         rule = (
             "may be a module in a function that returns probabilities: lambda X: "
             "module(torch.tensor(X).float()).softmax(1).detach().numpy()"
@@ -119,21 +119,20 @@ def class_probabilities(model: Any, X: Any, owner: str) -> Prediction:
 
 
 def predicted_values(model: Any, X: Any, owner: str) -> Array:
-    """Return what any model of values predicts, of shape (n_samples,).
+    """Return the predictions of any kind of regressor, of shape (n_samples,).
 
     Parameters
     ----------
     model : MLP, Model, estimator, path or callable
-        A network of either engine, a model of values, an estimator without classes, or any function
-        of samples.
+        A network of either engine, a regression Model, a regressor, or any function of samples.
     X : array or table of shape (n_samples, in_features)
     owner : str
-        The function that was called, for messages.
+        The calling function, for error messages.
 
     Raises
     ------
     InvalidArgumentError, InvalidDataError, InvalidTypeError
-        If the model predicts classes, or not one value a sample.
+        If the model predicts classes, or more than one value per sample.
     """
     model = _with_targets(opened(model))
     targets = model.targets if isinstance(model, Model) else None
@@ -156,39 +155,39 @@ def predicted_values(model: Any, X: Any, owner: str) -> Array:
 
 
 def model_of(model: Any, owner: str) -> Model:
-    """Return a model's network, on the engine from scratch, with what its inputs are made of.
+    """Return any kind of network as a Model of the engine from scratch.
 
     Raises
     ------
     InvalidTypeError
-        If there is no network in it.
+        If it contains no network.
     """
     return adopt(model, owner, load_model)
 
 
 def opened(model: Any) -> Any:
-    """Return the Model in a file, by its path; anything else as it is."""
+    """Return the Model in a file if given a path; return anything else unchanged."""
     return load_model(model) if isinstance(model, (str, os.PathLike)) else model
 
 
 def column_names(model: Any) -> Sequence[str] | None:
-    """Return what the columns of a model's samples are called, if it knows."""
+    """Return the names of a model's input columns, if known."""
     own = model_in(model)
     return getattr(model, "feature_names_in_", None) if own is None else own.inputs.names
 
 
 def samples_of(X: Any, owner: str) -> Any:
-    """Return lists as an array; tables stay tables, whose columns' names a model may look at."""
+    """Return lists as an array, but keep tables, since a model may need their column names."""
     return X if hasattr(X, "shape") else checks.array(X, f"X of {owner}")
 
 
 def class_places(y: Any, classes: Array, n_samples: int, owner: str) -> Array:
-    """Return the place of each sample's class among `classes`, of shape (n_samples,).
+    """Return the position of each sample's class in `classes`, of shape (n_samples,).
 
     Raises
     ------
     InvalidDataError
-        If there is not one class a sample, or one that the model does not know.
+        If there is not exactly one class per sample, or the model does not know a class.
     """
     found = checks.array(y, f"y of {owner}")
     if found.shape == (n_samples, 1):
@@ -206,18 +205,18 @@ def class_places(y: Any, classes: Array, n_samples: int, owner: str) -> Array:
 
 
 def plane_grid(low: Array, high: Array, resolution: int) -> Plane:
-    """Return a grid over the rectangle with these corners."""
+    """Return a grid over the rectangle between two corners."""
     xx, yy = np.meshgrid(*(np.linspace(*ends, resolution) for ends in zip(low, high, strict=True)))
     return Plane(xx, yy, np.column_stack([xx.ravel(), yy.ravel()]))
 
 
 def _with_targets(model: Any) -> Any:
-    """Return a network of either engine as a Model without targets; all else as it is."""
+    """Return a network of either engine as a Model without targets; others unchanged."""
     return model if hasattr(model, "predict") else model_in(model) or model
 
 
 def _with_names(estimator: Any, X: Any, owner: str) -> Any:
-    """Return rows as a table, if the estimator has been fitted to one: it asks for names."""
+    """Return rows as a table if the estimator was fitted to one, since it expects names."""
     names = getattr(estimator, "feature_names_in_", None)
     if names is None or hasattr(X, "columns"):
         return X
@@ -231,7 +230,7 @@ def _with_names(estimator: Any, X: Any, owner: str) -> Any:
 
 
 def of_outputs(net: MLP, outputs: Array, owner: str) -> Prediction:
-    """Return the probabilities that a network's outputs tell of."""
+    """Return the class probabilities for a network's outputs."""
     output = net.architecture.output
     if output == "exp" or (output == "sigmoid" and outputs.shape[1] > 1):
         raise InvalidArgumentError(
@@ -252,7 +251,7 @@ def of_outputs(net: MLP, outputs: Array, owner: str) -> Prediction:
 
 
 def _of_function(values: Array, n_samples: int, owner: str) -> Prediction:
-    """Return the probabilities that a function's values are."""
+    """Return the class probabilities for the values of a function."""
     if values.ndim == 2 and values.shape[1] == 1:
         values = values[:, 0]
     if values.ndim not in (1, 2) or len(values) != n_samples or not values.size:
@@ -262,7 +261,7 @@ def _of_function(values: Array, n_samples: int, owner: str) -> Prediction:
         values = values.astype(int) if values.dtype.kind == "b" else values
         classes = np.unique(values)
         whole = classes.dtype.kind in "iu" and classes.min() >= 0
-        # Of 0 and 1, or 0 to 2, not every class need come up among these samples.
+        # Not every class between 0 and the largest has to occur among these samples.
         return _certain(values, np.arange(max(2, classes.max() + 1)) if whole else classes)
     p = checks.finite_array(values, f"what the model of {owner} returns", np.float64)
     if p.min() < -1e-6 or p.max() > 1 + 1e-6:
@@ -274,5 +273,5 @@ def _of_function(values: Array, n_samples: int, owner: str) -> Prediction:
 
 
 def _certain(predicted: Array, classes: Array) -> Prediction:
-    """Return probability 1 for the class that is predicted."""
+    """Return probability 1 for each predicted class."""
     return Prediction(classes, (predicted[:, None] == classes[None, :]).astype(float))

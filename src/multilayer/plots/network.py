@@ -1,4 +1,4 @@
-"""The network itself: units in columns, and between them a line for each weight."""
+"""A diagram of a network: units in columns, with a line for each weight."""
 
 from collections.abc import Sequence
 from itertools import pairwise
@@ -19,32 +19,33 @@ __all__ = ["network_diagram"]
 Array = npt.NDArray[Any]
 
 GAP = 2.4
-"""From column to column at least, where units are 1 apart."""
+"""Smallest distance between columns; units in a column are 1 apart."""
 RADIUS = 0.32
 INCHES = 0.45
-"""Of a length of 1, in a new figure."""
+"""Size of a length of 1 in a new figure."""
 LETTER = 0.17
-"""The width of a name's letter there."""
+"""Width of a letter in a name."""
 WIDEST = 2.2
-"""Of a line, in points: that of the largest weight."""
+"""Width of the line for the largest weight, in points."""
 
 
 def network_diagram(model: Any, *, max_units: int = 10, ax: "Axes | None" = None) -> "Axes":
-    """Draw a network's units in columns, with a line for each weight.
+    """Draw a network: its units in columns, and a line for each weight.
 
-    A line's colour and width tell its weight: blue and dashed below zero, orange and solid above,
-    the wider the larger. All layers share one scale. Biases and normalisations are not drawn. Of a
-    layer wider than `max_units` the first and the last units are drawn, with dots between them.
+    A line's colour and width show its weight: blue and dashed if negative, orange and solid if
+    positive, wider if larger. All layers share one scale. Biases and normalisations are not drawn.
+    If a layer has more than `max_units` units, only the first and last are drawn, with dots between
+    them.
 
     Parameters
     ----------
     model : MLP, Model, estimator or path
-        A network of either engine, or what holds one. A Model's columns and classes, and an
-        estimator's, name the inputs and outputs that are drawn.
+        A network of either engine, or an object that contains one. The columns and classes of a
+        Model or estimator label the inputs and outputs.
     max_units : int
-        How many units of a layer are drawn at most, at least 2.
+        Maximum number of units drawn per layer, at least 2.
     ax : matplotlib Axes, optional
-        Where to draw; new ones by default.
+        Where to draw; a new figure by default.
 
     Returns
     -------
@@ -53,7 +54,7 @@ def network_diagram(model: Any, *, max_units: int = 10, ax: "Axes | None" = None
     Raises
     ------
     MissingPackageError, InvalidArgumentError, InvalidTypeError
-        If matplotlib is not installed, or an argument cannot be used.
+        If matplotlib is not installed, or an argument is invalid.
 
     Examples
     --------
@@ -73,7 +74,7 @@ def network_diagram(model: Any, *, max_units: int = 10, ax: "Axes | None" = None
     shown = [_shown(width, max_units) for width in widths]
     places = [_places(width, units) for width, units in zip(widths, shown, strict=True)]
     top = max(float(each.max()) for each in places) + 1
-    columns = np.arange(len(widths)) * (GAP + top / 4)  # tall columns stand farther apart
+    columns = np.arange(len(widths)) * (GAP + top / 4)  # tall columns are farther apart
     input_names = found.inputs.input_names or ()
     output_names = () if found.targets is None else found.targets.output_names
     left, right = (1.2 + LETTER * max(map(len, names), default=0)
@@ -111,7 +112,7 @@ def network_diagram(model: Any, *, max_units: int = 10, ax: "Axes | None" = None
 
 
 def _shown(width: int, max_units: int) -> Array:
-    """Return which units are drawn."""
+    """Return the indices of the units to draw."""
     if width <= max_units:
         return np.arange(width)
     first = (max_units + 1) // 2
@@ -119,7 +120,7 @@ def _shown(width: int, max_units: int) -> Array:
 
 
 def _places(width: int, units: Array) -> Array:
-    """Return the units' heights, the first on top, with a gap where some are left out."""
+    """Return the heights of units, the first on top, with a space where some are left out."""
     heights = -np.arange(len(units), dtype=np.float64)
     if width > len(units):
         heights[(len(units) + 1) // 2 :] -= 1.2
@@ -129,7 +130,7 @@ def _places(width: int, units: Array) -> Array:
 def _draw_weights(
     ax: "Axes", W: Array, columns: Array, places: Sequence[Array], largest: float
 ) -> None:
-    """Draw a layer's lines, the largest weights on top."""
+    """Draw the lines of a layer, with the largest weights on top."""
     from matplotlib.collections import LineCollection
 
     order = np.argsort(np.abs(W), axis=None)
@@ -151,7 +152,7 @@ def _draw_weights(
 
 
 def _colours() -> Any:
-    """Return blue to orange with grey, which shows on paper, instead of white in the middle."""
+    """Return colours from blue to orange, with a visible grey instead of white in the middle."""
     from matplotlib.colors import LinearSegmentedColormap
 
     return LinearSegmentedColormap.from_list("weights", [BLUE, "#dddddd", ORANGE])

@@ -1,4 +1,4 @@
-"""Which inputs a model leans on: permutation importance."""
+"""Permutation importance: which inputs a model relies on."""
 
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
@@ -32,7 +32,7 @@ Array = npt.NDArray[Any]
 Score = Callable[[Any, Any], float]
 
 MAX_SAMPLES = 4_000
-"""Of these a share is known to ± 1.6 % (two standard errors), and each input is shuffled often."""
+"""Enough samples to know a share to ± 1.6 % (two standard errors), and few enough to be fast."""
 
 
 def importance(
@@ -49,45 +49,43 @@ def importance(
 ) -> "Axes":
     """Draw how much worse a model gets when one input is shuffled, with the spread over shuffles.
 
-    Permutation importance (Breiman 2001, section 10), as scikit-learn's ``permutation_importance``
-    computes it: an input counts by what the score loses without it, however the model uses it. Of
-    two inputs that say the same either may look unimportant, since the other one is still there.
+    This is permutation importance (Breiman 2001, section 10), computed with scikit-learn's
+    ``permutation_importance``: the loss of score without an input, however the model uses it. If
+    two inputs carry the same information, either may look unimportant because of the other.
 
     Parameters
     ----------
     model : estimator, Model, MLP, path or callable
-        What predicts; where `scoring` is None, all but estimators and Models of one value a sample
-        must tell classes apart.
+        Any estimator or Model, or a classifier of another kind. With `scoring`, any model.
     X : array or table of shape (n_samples, in_features)
-        Samples, best such that were not trained on. The model gets a table as pandas'. Of more than
-        4,000 as many are taken, evenly spaced.
+        Samples, preferably not used for training. The model gets a table as a pandas DataFrame. If
+        there are more than 4,000, that many are used, evenly spaced.
     y : array of shape (n_samples,)
         Their targets.
     scoring : str or callable, optional
-        scikit-learn's name of a score, or a function of model, X and y. By default the estimator's
-        own ``score``; else R² of a Model of values, the accuracy of all others.
+        The name of a scikit-learn score, or a function of model, X and y. By default the
+        estimator's own ``score``; for others R² for a regression Model, otherwise the accuracy.
     n_repeats : int
-        How often each input is shuffled, at least 2.
+        Number of shuffles per input, at least 2.
     n_features : int
-        How many inputs are drawn: those of the largest mean.
+        Number of inputs to draw, those with the largest mean.
     feature_names : sequence of str, optional
-        The inputs' names; by default those of the table, the estimator or the Model.
+        Names of the inputs; by default those of the table, the estimator or the Model.
     rng : numpy.random.Generator, optional
         Draws the shuffles.
     ax : matplotlib Axes, optional
-        Where to draw; new ones by default.
+        Where to draw; a new figure by default.
 
     Returns
     -------
     Axes
-        A box an input, the most important on top: quartiles, whiskers to the extremes, and the mean
-        as a dot.
+        A box for each input, the most important on top: quartiles, whiskers to the extremes, and a
+        dot for the mean.
 
     Raises
     ------
     MissingPackageError, InvalidArgumentError, InvalidDataError, InvalidTypeError
-        If matplotlib is not installed, or pandas where there is a table; or an argument cannot be
-        used.
+        If matplotlib is not installed, or pandas is needed for a table; or an argument is invalid.
 
     Examples
     --------
@@ -123,7 +121,7 @@ def importance(
         rows = np.linspace(0, n_samples - 1, MAX_SAMPLES).astype(np.intp)
         y = np.asarray(y)[rows]
     score = _score(model, scoring)
-    if table is not None:  # what is shuffled are row numbers: no entry is read again
+    if table is not None:  # shuffle row numbers, so that no entry is parsed again
         X, score = np.tile(rows[:, None], n_columns), _of_rows(score, table)
     elif n_samples > MAX_SAMPLES:
         X = X.iloc[rows] if hasattr(X, "iloc") else X[rows]
@@ -156,7 +154,7 @@ def importance(
     ax.axvline(0, color=GREY, linewidth=0.8, zorder=0)
     ax.set_yticks(range(1, len(shown) + 1), [names[i] for i in shown])
     name = scoring if isinstance(scoring, str) else "score"
-    ax.set_xlabel(f"decrease of the {name.replace('_', ' ')} when the input is shuffled")
+    ax.set_xlabel(f"decrease in the {name.replace('_', ' ')} when the input is shuffled")
     ax.locator_params(axis="x", nbins=6)
     n_left = n_columns - len(shown)
     if n_left:
@@ -166,7 +164,7 @@ def importance(
 
 
 def _as_pandas(X: Any) -> Any:
-    """Return a table of whatever library as pandas', of which scikit-learn keeps the columns."""
+    """Return a table of any library as a pandas DataFrame, whose columns scikit-learn keeps."""
     import narwhals as nw
 
     try:
@@ -181,21 +179,21 @@ def _as_pandas(X: Any) -> Any:
 
 
 class _Predictor(BaseEstimator):  # type: ignore[misc]
-    """What scikit-learn takes as an estimator: it wants a `fit`, which is never called."""
+    """A model as an estimator for scikit-learn, which requires a `fit` but never calls it."""
 
     def __init__(self, model: Any) -> None:
         self.model = model
 
     def fit(self, X: Any, y: Any) -> None:
-        """Exist."""
+        """Do nothing."""
 
     def predict(self, X: Any) -> Array:
-        """Return what the model predicts."""
+        """Return the model's predictions."""
         return np.asarray(self.model.predict(X))
 
 
 class _Classifier(ClassifierMixin, _Predictor):  # type: ignore[misc]
-    """A Model of classes, of which some scores want the probabilities."""
+    """A classification Model, with the probabilities that some scores need."""
 
     @property
     def classes_(self) -> Array:
@@ -208,7 +206,7 @@ class _Classifier(ClassifierMixin, _Predictor):  # type: ignore[misc]
 
 
 def _score(model: Any, scoring: Any) -> Score:
-    """Return a function of X and y."""
+    """Return the score as a function of X and y."""
     if callable(scoring):
         return lambda X, y: scoring(model, X, y)
     if scoring is not None:
@@ -221,7 +219,7 @@ def _score(model: Any, scoring: Any) -> Score:
 
 
 def _named_score(model: Any, scoring: Any) -> Score:
-    """Return scikit-learn's score of this name."""
+    """Return the scikit-learn score with this name."""
     if not hasattr(model, "predict"):
         rule = (
             f"must be a function of model, X and y, or None, for {type(model).__name__}, which "
@@ -238,7 +236,7 @@ def _named_score(model: Any, scoring: Any) -> Score:
 
 
 def _of_rows(score: Score, table: Table) -> Score:
-    """Return a score that takes, for each column of a table, the rows that stand in it."""
+    """Return a score that takes row numbers for each column of a table."""
     origin = Origin("X")
 
     def of_rows(rows: Array, y: Any) -> float:

@@ -1,4 +1,4 @@
-"""How far predictions are off: residuals of a regression."""
+"""Residuals of a regression: how far predictions are off."""
 
 from typing import TYPE_CHECKING, Any, Self
 
@@ -19,9 +19,9 @@ __all__ = ["ResidualsDisplay", "residuals"]
 KINDS = Names("kind", ["residual_vs_predicted", "actual_vs_predicted"])
 
 OPACITY, N_CLEAR = 0.6, 2000
-"""Of a point, and the points beyond which each is fainter, so that one sees where most lie."""
+"""Opacity of a point; with more than `N_CLEAR` points it is lower, to show where most are."""
 N_TICKS = 5
-"""Spaces between them at most: so many large numbers stand side by side."""
+"""Maximum number of intervals between ticks, so that large numbers fit side by side."""
 
 
 class ResidualsDisplay(PredictionErrorDisplay):  # type: ignore[misc]
@@ -56,7 +56,7 @@ class ResidualsDisplay(PredictionErrorDisplay):  # type: ignore[misc]
         estimator, X, y, kind, ax
             As in `residuals`.
         **settings
-            Of scikit-learn's ``PredictionErrorDisplay.from_predictions``.
+            Arguments of scikit-learn's ``PredictionErrorDisplay.from_predictions``.
         """
         owner = "residuals"
         KINDS.check(kind, owner)
@@ -80,7 +80,7 @@ class ResidualsDisplay(PredictionErrorDisplay):  # type: ignore[misc]
         is_residual = kind == "residual_vs_predicted"
         ylabel = "residual (true − predicted)" if is_residual else "true value"
         display.ax_.set(xlabel="predicted value", ylabel=ylabel)
-        if not is_residual:  # scikit-learn puts five ticks wherever they fall
+        if not is_residual:  # scikit-learn places five ticks at uneven numbers
             from matplotlib.ticker import AutoLocator, ScalarFormatter
 
             for axis in (display.ax_.xaxis, display.ax_.yaxis):
@@ -99,22 +99,22 @@ def residuals(
     kind: str = "residual_vs_predicted",
     ax: "Axes | None" = None,
 ) -> "Axes":
-    """Draw how far predictions are off, over what is predicted.
+    """Draw residuals over the predicted values.
 
-    In a good model points lie without pattern about the dashed line of no error: a bow says that it
-    bends too little, a funnel that the spread grows with the value.
+    For a good model, points scatter without a pattern around the dashed line of no error. A bow
+    means that the model is not curved enough; a funnel, that the spread grows with the value.
 
     Parameters
     ----------
     model : MLP, Model, estimator, path or callable
-        What predicts one value a sample.
+        A model that predicts one value per sample.
     X : array of shape (n_samples, in_features)
     y : array of shape (n_samples,)
         The true values.
     kind : {"residual_vs_predicted", "actual_vs_predicted"}
-        Whether true − predicted or the true value is drawn.
+        Whether to draw true − predicted, or the true value.
     ax : matplotlib Axes, optional
-        Where to draw; new ones by default.
+        Where to draw; a new figure by default.
 
     Returns
     -------
@@ -123,7 +123,7 @@ def residuals(
     Raises
     ------
     MissingPackageError, InvalidArgumentError, InvalidDataError, InvalidTypeError
-        If matplotlib is not installed, or an argument cannot be used.
+        If matplotlib is not installed, or an argument is invalid.
 
     Examples
     --------

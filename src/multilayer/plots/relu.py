@@ -1,4 +1,4 @@
-"""Why ReLU: what was measured of activations, drawn."""
+"""Why ReLU: a picture of measurements of activations."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -18,14 +18,14 @@ def why_relu(
 ) -> npt.NDArray[Any]:
     """Draw the size of gradients by depth, the share of zeros, and the time of activations.
 
-    The first panel has the root mean square of dW in each hidden layer, in multiples of the last
-    one's, on a logarithmic scale: how much of the gradient is left for the first layers. A layer
-    whose gradient is 0 has no point there.
+    The first panel shows the root mean square of dW in each hidden layer, relative to the last one,
+    on a logarithmic scale: how much of the gradient reaches the first layers. A layer with a
+    gradient of 0 has no point there.
 
     Parameters
     ----------
     measurements : sequence of ActivationMeasurement
-        What `multilayer.inspection.measure_activations` has returned.
+        The result of `multilayer.inspection.measure_activations`.
     axes : array of three Axes, optional
         Where to draw.
 
@@ -38,7 +38,7 @@ def why_relu(
     MissingPackageError
         If matplotlib is not installed.
     InvalidArgumentError, InvalidTypeError
-        If these are no measurements, or of networks of different depth.
+        If these are not measurements, or the networks differ in depth.
 
     Examples
     --------
@@ -71,7 +71,7 @@ def why_relu(
     gradients.legend(fontsize="small")
     zeros.set_ylim(-4, 104)
     zeros.set_title("outputs that are 0, in %", fontsize="medium")
-    times.set_title("forward and backward, ns a number", fontsize="medium")
+    times.set_title("forward and backward, ns per number", fontsize="medium")
     for ax in (gradients, zeros):
         ax.set_xlabel("hidden layer")
         ax.locator_params(axis="x", integer=True)
@@ -79,7 +79,7 @@ def why_relu(
 
 
 def _check(measurements: Any, owner: str) -> None:
-    """Raise if these are not measurements of networks of one depth."""
+    """Raise if these are not measurements of networks with the same depth."""
     are_measurements = (
         isinstance(measurements, Sequence)
         and measurements

@@ -1,8 +1,8 @@
-"""How every picture looks, and the Axes that it is drawn in.
+"""The style of all pictures, and their Axes.
 
-The colours are Okabe and Ito's, which the colour-blind can tell apart (Okabe & Ito 2008, "Color
-Universal Design"). Line styles and markers differ too, for pictures in grey. Surfaces go from blue
-through white to an orange that is lighter than the blue, in grey too.
+The colours are Okabe and Ito's, which colour-blind readers can tell apart (Okabe & Ito 2008, "Color
+Universal Design"). Line styles and markers differ too, for greyscale. Surfaces go from blue through
+white to an orange that is lighter than the blue, even in greyscale.
 """
 
 import math
@@ -37,19 +37,19 @@ __all__ = [
 
 BLUE, ORANGE, GREEN, BLACK, GREY = "#0072b2", "#d55e00", "#009e73", "#000000", "#666666"
 COLOURS = (BLUE, ORANGE, GREEN, "#cc79a7", "#e69f00", "#56b4e9", "#7a5200", BLACK)
-"""Of classes and curves, in this order; then from the first again."""
+"""Colours of classes and curves, in this order, repeated if there are more."""
 MARKERS = "os^DvPX*"
 LINE_STYLES: tuple[Any, ...] = ("-", "--", "-.", ":", (0, (5, 1, 1, 1, 1, 1)))
 WIDEST = 9.5
-"""Inches of a figure of many panels: a page scales wider ones down, and their text with them."""
+"""Maximum width of a figure in inches: a page would shrink wider ones, with their text."""
 N_COLUMNS = 4
-"""Panels in a row, where the caller does not say how many."""
+"""Default maximum number of panels in a row."""
 N_LETTERS = 20
-"""Of a name, those that a picture has room for."""
+"""Maximum length of a name in a picture."""
 
 
 def look(i: int) -> dict[str, Any]:
-    """Return how the i-th curve is told from the others, in colour and in grey.
+    """Return the colour, line style and marker of the i-th curve.
 
     Examples
     --------
@@ -78,7 +78,7 @@ def pyplot() -> Any:
 
 
 def short_names(names: Iterable[object]) -> list[str]:
-    """Return names as texts, of long ones the beginning and the end; whole if two became one.
+    """Return names as texts, with the middle of long ones cut out unless two would look the same.
 
     Examples
     --------
@@ -95,7 +95,7 @@ def short_names(names: Iterable[object]) -> list[str]:
 
 
 def diverging() -> "LinearSegmentedColormap":
-    """Return the colours of surfaces: blue, white in the middle, orange."""
+    """Return the colours of surfaces: from blue through white to orange."""
     pyplot()
     from matplotlib.colors import LinearSegmentedColormap
 
@@ -110,9 +110,9 @@ def one_axes(ax: "Axes | None", owner: str, size: tuple[float, float] = (5.0, 4.
     Parameters
     ----------
     owner : str
-        The function that was called, for the message.
+        The calling function, for error messages.
     size : tuple of float
-        Width and height of the new figure in inches.
+        Width and height of a new figure in inches.
 
     Raises
     ------
@@ -139,19 +139,19 @@ def many_axes(
     Parameters
     ----------
     axes : array or sequence of Axes, or None
-        As many as are needed; of more than one row, row by row.
+        Exactly `n` Axes, row by row.
     columns : int, optional
-        How many stand in a row; by default up to 4, as many in each row as can be.
+        Number of Axes in a row; by default up to 4, spread evenly over the rows.
     panel : tuple of float
-        Width and height of each new one in inches; where the figure would be too wide, they are
-        narrower, by a third at most.
+        Width and height of new Axes in inches; if the figure would be too wide, they are up to a
+        third narrower.
     **settings
-        Of ``matplotlib.pyplot.subplots``, such as ``sharey``.
+        Arguments of ``matplotlib.pyplot.subplots``, such as ``sharey``.
 
     Raises
     ------
     InvalidTypeError, InvalidArgumentError
-        If these are no Axes, or not as many as are needed.
+        If these are not Axes, or not `n` of them.
     """
     plt = pyplot()
     if axes is not None:

@@ -1,4 +1,4 @@
-"""The weights of the first layer as images: what each unit looks for."""
+"""The first layer's weights as images, which show what each unit looks for."""
 
 import math
 from typing import TYPE_CHECKING, Any
@@ -27,21 +27,21 @@ def first_layer_weights(
     columns: int = 8,
     ax: "Axes | None" = None,
 ) -> "Axes":
-    """Draw each unit's weights of the first layer as an image.
+    """Draw the weights of each unit in the first layer as an image.
 
-    A unit is driven by ink where its weights are orange and held back where they are blue; white
-    does not matter to it. All images share one scale. The units with the largest ‖w‖ come first.
+    Ink raises a unit's z where its weights are orange, and lowers it where they are blue; white
+    pixels have no effect. All images share one scale. The units with the largest ‖w‖ come first.
 
     Parameters
     ----------
     model : MLP, Model, estimator or path
-        A network of either engine whose inputs are pixels, or what holds one.
+        A network of either engine whose inputs are pixels, or an object that contains one.
     image_shape : tuple (height, width), optional
-        Of the inputs; a square by default.
+        Shape of the inputs as an image; a square by default.
     n, columns : int
-        How many units, and how many in a row.
+        Number of units, and number in a row.
     ax : matplotlib Axes, optional
-        Where to draw; new ones by default.
+        Where to draw; a new figure by default.
 
     Returns
     -------
@@ -50,7 +50,7 @@ def first_layer_weights(
     Raises
     ------
     MissingPackageError, InvalidArgumentError, InvalidTypeError
-        If matplotlib is not installed, an argument cannot be used, or the inputs are no such image.
+        If matplotlib is not installed, or an argument, such as the shape, is invalid.
 
     Examples
     --------
@@ -98,7 +98,7 @@ def first_layer_weights(
 
 
 def _image_shape(given: Any, in_features: int) -> tuple[int, int]:
-    """Return height and width of the inputs as an image."""
+    """Return the height and width of the inputs as an image."""
     if given is None:
         side = math.isqrt(in_features)
         if side * side == in_features:
