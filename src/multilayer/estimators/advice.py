@@ -23,7 +23,7 @@ SCALING = (
     "    https://scikit-learn.org/stable/modules/preprocessing.html"
 )
 FAR = 10.0
-"""Targets train badly if their deviation is this factor off 1, or their mean this many of them."""
+"""The largest deviation of targets that train well, and their largest mean in deviations."""
 
 
 def warning_of(

@@ -21,7 +21,7 @@ JUDGED = {
 
 
 class Convergence(Callback):
-    """Stop after too many epochs without improvement beyond a tolerance, and print each epoch.
+    """Stops after too many epochs without improvement beyond a tolerance, and prints each epoch.
 
     The best value so far includes improvements below the tolerance.
 

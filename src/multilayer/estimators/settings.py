@@ -24,7 +24,7 @@ NAMES = {
 SYNONYMS = {"logistic": "sigmoid"}
 """scikit-learn's own names of activations, and the field's."""
 SOLVERS = ("sgd", "adam", "lbfgs")
-"""scikit-learn's."""
+"""scikit-learn's solvers."""
 SOLVER_PARAMETERS = (
     "learning_rate_init", "momentum", "nesterovs_momentum", "power_t", "beta_1", "beta_2", "epsilon"
 )  # fmt: skip
