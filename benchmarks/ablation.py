@@ -1,9 +1,9 @@
-"""What each part of the fast path gives: the same training, with one part at a time taken out.
+"""Measure what each part of the fast path gains: the same training without one part at a time.
 
     python benchmarks/ablation.py [--rounds 5] [--quick]
 
-The contestants take turns as in `compare.py`; reported is how many times longer an epoch takes
-without the part. Results go to ``results/ablation.json``, those of a quick run to
+The contestants take turns as in `compare.py`; the report says how many times longer an epoch takes
+without each part. Results go to ``results/ablation.json``, those of a quick run to
 ``results/partial/``.
 """
 
@@ -63,7 +63,7 @@ def readable() -> Iterator[None]:
 
 
 def blas_threads() -> Any:
-    """Let BLAS use its threads in each product, and none of ours."""
+    """Let BLAS use its own threads in each product, instead of ours."""
     alone = lambda *_, **__: workers.Workers(1, keep_blas=True)  # noqa: E731
     return patch.object(workers.Workers, "for_batches", alone)
 
@@ -79,11 +79,11 @@ PARTS: dict[str, Callable[[], Any]] = {
     "updates in parts": lambda: patch.object(step, "LONG", math.inf),
     "the fast path as a whole": readable,
 }
-"""What can be taken out, and how."""
+"""The parts that can be taken out, and how."""
 
 
 def turns_of(case: Case) -> dict[str, Turn]:
-    """Return a contestant for each part without it, one with all, and one on a single thread."""
+    """Return a contestant without each part, one with all, and one on a single thread."""
     contestant = numpy_engine(Problem.of(case))
     alone = one_thread(contestant)
 

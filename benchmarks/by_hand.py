@@ -1,4 +1,4 @@
-"""Contestants of training: loops in plain PyTorch, as everybody writes them by hand."""
+"""Contestants of training: loops in plain PyTorch, as people usually write them."""
 
 import time
 from collections.abc import Callable, Iterable, Iterator
@@ -20,25 +20,25 @@ Objective = Callable[[Tensor, Tensor], Tensor]
 Batches = Iterable[tuple[Tensor, Tensor]]
 
 LONGEST_EPOCH = 10.0
-"""Seconds from which the textbook loop is measured on fewer samples."""
+"""If an epoch takes more seconds than this, the textbook loop is measured on fewer samples."""
 
 
 def eager(problem: Problem) -> Contestant:
-    """Return the loop by hand in eager PyTorch, on tensors in memory."""
+    """Return the loop in eager PyTorch, on tensors in memory."""
     model = _sequential(problem)
     train = _loop(problem, model, lambda X, y: cross_entropy(model(X), y), _indexed(problem))
     return Contestant("eager", train, problem.case.n_samples)
 
 
 def compiled(problem: Problem) -> Contestant:
-    """Return the same loop with model and loss compiled, for each shape of batch by itself.
+    """Return the same loop with model and loss compiled, separately for each shape of batch.
 
     Raises
     ------
     Exception
-        Whatever `torch.compile` raises where it cannot compile, as for want of a C++ compiler.
+        Whatever `torch.compile` raises if it cannot compile, for example without a C++ compiler.
     """
-    torch.compiler.reset()  # a process may compile a function for so many models only
+    torch.compiler.reset()  # a process can compile a function for only a few models
     model = _sequential(problem)
     objective: Objective = torch.compile(lambda X, y: cross_entropy(model(X), y), dynamic=False)
     batches = _indexed(problem)
@@ -48,11 +48,10 @@ def compiled(problem: Problem) -> Contestant:
 
 
 def textbook(problem: Problem) -> Contestant:
-    """Return the loop over a DataLoader that is given one sample at a time, and collates them.
+    """Return the loop over a DataLoader that reads one sample at a time and collates them.
 
-    As in ``examples/mnist_pytorch.py``, an image is read and scaled when it is asked for. Where an
-    epoch would take more than 10 s, fewer samples are taken, and the time of all is what those took
-    for each sample.
+    As in ``examples/mnist_pytorch.py``, images are read and scaled on demand. If an epoch would
+    take more than 10 s, fewer samples are used and their time is scaled up.
     """
     loader = _loader(problem)
     started = time.perf_counter()
@@ -90,7 +89,7 @@ def _sequential(problem: Problem) -> torch.nn.Sequential:
 
 
 def _indexed(problem: Problem) -> Callable[[], Batches]:
-    """Return what makes an epoch's batches by indexing tensors with a permutation."""
+    """Return a function that makes an epoch's batches by indexing tensors with a permutation."""
     X, y = torch.from_numpy(problem.X), torch.from_numpy(problem.y)
     generator = torch.Generator().manual_seed(0)
 
@@ -108,7 +107,7 @@ def _loop(
     objective: Objective,
     batches: Callable[[], Batches],
 ) -> Callable[[int], Run]:
-    """Return the loop that everybody writes: loss, zero_grad, backward, step."""
+    """Return the usual loop: loss, zero_grad, backward, step."""
 
     def train(n_epochs: int) -> Run:
         _put(model, problem)

@@ -1,7 +1,7 @@
-"""Cases: what is trained, on how many samples, and which speed is asked for.
+"""Cases: what is trained, on how many samples, and the goals for speed.
 
-Labels of drawn samples are those of a drawn linear classifier, so that there is something to learn
-and a contestant that computes less shows it in its loss.
+Random samples get their labels from a random linear classifier, so that there is something to
+learn, and a contestant that computes less shows it in its loss.
 """
 
 import os
@@ -37,20 +37,20 @@ class Case:
     n_epochs: int
     """Epochs measured in each turn."""
     goals: Mapping[str, float] = field(default_factory=dict)
-    """By contestant, the least peer / ours; under "limit", the least share of the limit."""
+    """By contestant, the lowest peer / ours; under "limit", the lowest share of the limit."""
     mnist: bool = False
-    """Whether the samples are MNIST's, where it is at hand."""
+    """Whether the samples are MNIST's, if it is available."""
 
     @property
     def title(self) -> str:
-        """The case in words."""
+        """A short description of the case."""
         momentum = getattr(self.optimizer, "momentum", 0)
         optimizer = type(self.optimizer).__name__ + (f", momentum {momentum:g}" if momentum else "")
         return f"{'-'.join(map(str, self.widths))}, batch {self.batch_size}, {optimizer}"
 
     @property
     def n_flops(self) -> int:
-        """Floating-point operations of an epoch's matrix products."""
+        """The number of floating-point operations of an epoch's matrix products."""
         return training_flops(self.widths, self.n_samples)
 
     def shortened(self) -> "Case":
@@ -95,7 +95,7 @@ CASES = (
 
 @dataclass(frozen=True)
 class Problem:
-    """A case with its numbers: samples, labels, and the weights that everybody starts from."""
+    """A case with its data: samples, labels, and the initial weights of all contestants."""
 
     case: Case
     X: Array
@@ -105,13 +105,13 @@ class Problem:
     weights: list[tuple[Array, Array]]
     """(W, b) of each layer, W of shape (out_features, in_features)."""
     X_lazy: Array | ScaledImages
-    """The same samples as they come from disk; `X` itself for drawn ones."""
+    """The same samples, read from disk on demand; `X` itself for random ones."""
     data: str
     """Where the samples come from."""
 
     @classmethod
     def of(cls, case: Case) -> "Problem":
-        """Read or draw a case's samples and first weights."""
+        """Return a problem with samples and initial weights, read or drawn."""
         widths = case.widths
         net = MLP(Architecture(widths[0], widths[1:-1], widths[-1]), rng=np.random.default_rng(0))
         weights = [(W.copy(), np.array(b)) for W, b in net.weights]
@@ -119,7 +119,7 @@ class Problem:
         return cls(case, X, y, weights, X_lazy, data)
 
     def first(self, n_samples: int) -> "Problem":
-        """Return the same with the first samples only."""
+        """Return the same problem with only the first samples."""
         case = replace(self.case, n_samples=n_samples)
         lazy = self.X_lazy
         lazy = lazy.take(n_samples) if isinstance(lazy, ScaledImages) else lazy[:n_samples]
@@ -127,17 +127,17 @@ class Problem:
 
 
 def training_flops(widths: tuple[int, ...], n_samples: int) -> int:
-    """Count what the matrix products of an epoch must do.
+    """Count the operations that an epoch's matrix products need.
 
-    For each sample and weight a multiplication and an addition forward, the same for dW, and for dx
-    in every layer but the first, whose inputs nobody asks the gradient of.
+    For each sample and weight, these are a multiplication and an addition forward, the same for dW,
+    and for dx in every layer except the first, whose inputs need no gradient.
     """
     products = [n_in * n_out for n_in, n_out in pairwise(widths)]
     return 2 * n_samples * (2 * sum(products) + sum(products[1:]))
 
 
 def prediction_flops(widths: tuple[int, ...], n_samples: int) -> int:
-    """Count what the matrix products of a prediction must do."""
+    """Count the operations that a prediction's matrix products need."""
     return 2 * n_samples * sum(n_in * n_out for n_in, n_out in pairwise(widths))
 
 
@@ -149,7 +149,7 @@ def _drawn(case: Case) -> tuple[Array, Array, Array, str]:
 
 
 def _mnist(n_samples: int) -> tuple[Array, Array, Array | ScaledImages, str]:
-    """Return MNIST if `MULTILAYER_DATA` has it, else drawn samples of its shape."""
+    """Return MNIST if `MULTILAYER_DATA` has it, else random samples of its shape."""
     if os.environ.get("MULTILAYER_DATA"):
         try:
             images = load_images("mnist", download=False)

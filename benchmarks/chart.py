@@ -1,4 +1,4 @@
-"""The chart: everybody's time as a multiple of ours, on a logarithmic scale."""
+"""The chart: each contestant's time as a multiple of ours, on a logarithmic scale."""
 
 from collections.abc import Iterable
 from pathlib import Path
@@ -10,7 +10,7 @@ from report import Entry, Section, said
 
 __all__ = ["draw", "save"]
 
-# Okabe and Ito's colours, told apart by the colour-blind, and hatches for paper without colour.
+# Okabe and Ito's colours, which colour-blind people can distinguish, and hatches for grey prints.
 LOOKS = {
     "eager": ("PyTorch, eager", "#E69F00", ""),
     "compiled": ("PyTorch, compiled", "#F0E442", "////"),
@@ -20,12 +20,12 @@ LOOKS = {
     "textbook": ("PyTorch, sample by sample", "#CC79A7", "----"),
 }
 STEP = 0.8  # height of a bar, in rows
-GAP = 1.4  # rows between two contests
+GAP = 1.4  # rows between two sections
 TICKS = (0.5, 1, 2, 4, 8, 16, 32, 64, 128)
 
 
 def draw(sections: Iterable[Section]) -> Figure:
-    """Return a figure with a bar for each peer, and a mark where its goal stands."""
+    """Return a figure with a bar for each peer, and a mark at its goal."""
     contests = [section for section in sections if any(e.name in LOOKS for e in section.entries)]
     n_bars = sum(len(_peers(section)) for section in contests)
     figure = Figure(figsize=(8, 1.2 + 0.21 * (n_bars + GAP * len(contests))), layout="constrained")
@@ -70,7 +70,7 @@ def draw(sections: Iterable[Section]) -> Figure:
 
 
 def save(figure: Figure, path: Path) -> None:
-    """Write the figure as SVG, the same bytes for the same numbers."""
+    """Write the figure as SVG: the same numbers give the same bytes."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with matplotlib.rc_context({"svg.hashsalt": path.stem}):
         figure.savefig(path, metadata={"Date": None})
@@ -81,7 +81,7 @@ def _peers(section: Section) -> list[Entry]:
 
 
 def _bar(ax: "matplotlib.axes.Axes", y: float, entry: Entry) -> None:
-    """Draw a peer's bar from 1 to its ratio, with its name and number beside it."""
+    """Draw a peer's bar from 1 to its ratio, with its name and number next to it."""
     assert entry.ratio is not None
     label, colour, hatch = LOOKS[entry.name]
     ratio = entry.ratio
@@ -102,5 +102,5 @@ def _goal(entry: Entry) -> float | None:
 
 
 def _end(entry: Entry) -> float:
-    """Return where everything that is drawn of an entry ends."""
+    """Return where the drawing of an entry ends."""
     return max(1, entry.ratio.high if entry.ratio else 1, _goal(entry) or 1)

@@ -1,18 +1,18 @@
-"""Compare speeds side by side: this package, PyTorch, scikit-learn.
+"""Compare the speed of this package, PyTorch and scikit-learn, side by side.
 
-Contestants take turns within one run, A B C A B C …, and what counts are the ratios of a round;
-reported are medians over the rounds, because a machine of two cores, shared with others, does not
-keep its speed. Run it on an idle machine; it waits a minute for that, and warns.
+Contestants take turns within one run, A B C A B C …, and the ratios within a round count; the
+report has their medians over the rounds, because the speed of a small or shared machine drifts. Run
+it on an idle machine; it waits a minute for that, and warns.
 
     python benchmarks/compare.py                    # all of it, about 20 minutes on two cores
     python benchmarks/compare.py --quick            # a smoke run with few samples
     python benchmarks/compare.py --case mnist --case predict-one
 
-A whole run is written to ``results/compare.json`` and ``results/compare.svg``; what a quick run or
-one of some cases writes goes to ``results/partial/``, which git ignores.
+A full run writes ``results/compare.json`` and ``results/compare.svg``; a quick or partial run
+writes to ``results/partial/``, which git ignores.
 
-The exit status is 1 if a contestant's losses or probabilities are not those of the others, and 0
-otherwise, whether goals are met or not.
+The exit status is 1 if a contestant's losses or probabilities differ from the others', and else 0,
+whether goals are met or not.
 """
 
 import argparse
@@ -48,7 +48,7 @@ Part = Callable[[], report.Section]
 
 
 def parts(rounds: int, *, quick: bool) -> dict[str, list[Part]]:
-    """Return what can be measured, by the name that ``--case`` takes."""
+    """Return everything that can be measured, by its name for ``--case``."""
     found: dict[str, list[Part]] = {}
     for case in CASES:
         chosen = case.shortened() if quick else case

@@ -1,8 +1,8 @@
-"""The estimators, side by side: a whole `fit`, checks and all, of ours and scikit-learn's.
+"""Compare whole calls of `fit`, checks included, of our estimator and scikit-learn's.
 
 With the same `random_state` both start from the same weights and see the samples in the same order,
-so that their losses can be held against each other closely. `multilayer.training.fit` trains the
-same network with the same settings, and says what the estimator costs beyond it.
+so their losses can be compared closely. `multilayer.training.fit` trains the same network with the
+same settings, which shows the estimator's overhead.
 """
 
 import math
@@ -29,12 +29,12 @@ LARGEST_EXTRA = 1.1
 TOLERANCE = 0.01
 """How far the first epoch's mean loss may be from scikit-learn's, as a share of ln(classes).
 
-It differs by rounding to float32 alone; later ones by what thousands of steps make of that.
+It differs only by rounding to float32, which thousands of steps then amplify.
 """
 
 
 def compare_estimators(case: Case, rounds: int) -> Section:
-    """Let both packages' MLPClassifier, and our `fit`, train a case from beginning to end."""
+    """Compare both packages' MLPClassifier, and our `fit`, on a whole training of a case."""
     problem = Problem.of(case)
     n_epochs = 1 + case.n_epochs
     settings = _settings(case, n_epochs)
@@ -116,7 +116,7 @@ def _turn(call: Callable[[], None]) -> Turn:
 
     def turn() -> list[float]:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore", ConvergenceWarning)  # so many epochs are what we ask
+            warnings.simplefilter("ignore", ConvergenceWarning)  # we choose the number of epochs
             started = time.perf_counter()
             call()
             return [time.perf_counter() - started]

@@ -1,11 +1,11 @@
-"""The PyTorch engine on a GPU, side by side with PyTorch by hand; it needs a CUDA device.
+"""Compare the PyTorch engine with loops in plain PyTorch on a GPU; it needs a CUDA device.
 
     python benchmarks/gpu.py [--rounds 5]
 
-Epochs of 784-32-32-32-10 at batch 512 and 784-1200-1200-10 at batch 512 and 8192, with SGD and
-momentum: through `fit`, which records whole steps as CUDA graphs; by hand on tensors that lie on
-the device; and by hand through a DataLoader. Beside the ratios stands each one's share of the
-card's measured rate of float32 matrix products, in the precision PyTorch is set to.
+It measures epochs of 784-32-32-32-10 at batch 512 and 784-1200-1200-10 at batch 512 and 8192, with
+SGD and momentum: with `fit`, which records whole steps as CUDA graphs; by hand on tensors on the
+device; and by hand with a DataLoader. The report has the ratios, and our share of the card's
+measured rate of float32 matrix products, in PyTorch's current precision.
 """
 
 import argparse
@@ -94,7 +94,7 @@ def by_hand(
 
 
 def product_rate(side: int = 8192) -> float:
-    """Return the card's rate of matrix products, in operations a second: the best of ten."""
+    """Return the card's rate of matrix products, in operations per second: the best of ten."""
     a = torch.randn(side, side, device="cuda")
     best = float("inf")
     for _ in range(10):

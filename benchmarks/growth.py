@@ -1,12 +1,12 @@
-"""How the cost of training grows: with samples, width, depth, and from epoch to epoch.
+"""Measure how the cost of training grows: with samples, width, depth, and from epoch to epoch.
 
-The NumPy engine alone. Sizes take turns, round after round, and medians over the rounds are
-reported. Memory is the peak that tracemalloc sees while one epoch is trained, beyond what was there
-before (samples and network), in a run of its own, because watching it costs time.
+Only the NumPy engine is measured. Sizes take turns, round after round, and the report has medians
+over the rounds. Memory is tracemalloc's peak in one epoch, beyond the samples and the network, in a
+separate run, because tracing takes time.
 
-An exponent k says that cost grows as sizeᵏ. It is the slope of a straight line through the
-logarithms, by least squares: once through all sizes, and once through the three largest, where what
-every step costs anyhow no longer counts for much.
+An exponent k means that cost grows as sizeᵏ. It is the slope of a least-squares line through the
+logarithms: once through all sizes, and once through the three largest, where the fixed cost of a
+step hardly counts.
 
     python benchmarks/growth.py             # some minutes, on an idle machine
     python benchmarks/growth.py --quick     # a smoke run, written to results/partial/
@@ -36,14 +36,14 @@ from turns import take_turns, typical
 
 RESULTS = Path(__file__).parent / "results"
 N_EPOCHS = 30
-"""Epochs of one training that are looked at one by one."""
+"""The number of epochs of a training that are timed one by one."""
 N_LARGEST = 3
-"""Sizes through which the second line is laid."""
+"""The number of sizes for the second line."""
 
 
 @dataclass(frozen=True)
 class Size:
-    """What is trained, and the number that says how large it is."""
+    """A training of a certain size."""
 
     size: int
     n_samples: int
@@ -51,7 +51,7 @@ class Size:
     batch_size: int = 256
 
     def train(self, n_epochs: int, *, watched: bool = False) -> list[float]:
-        """Train, and return the seconds of each epoch; of a watched one, the peak's bytes."""
+        """Train, and return the seconds of each epoch, or if watched the peak in bytes."""
         rng = np.random.default_rng(0)
         X = rng.standard_normal((self.n_samples, self.widths[0]), dtype=np.float32)
         y = rng.integers(self.widths[-1], size=self.n_samples)
@@ -73,7 +73,7 @@ class Size:
             tracemalloc.stop()
 
     def turn(self) -> list[float]:
-        """Return the seconds of two epochs, after one that warms up."""
+        """Return the seconds of two epochs, after a warm-up epoch."""
         return self.train(3)[1:]
 
 
@@ -83,13 +83,13 @@ class Growth:
 
     what: str
     fixed: str
-    """What stayed the same."""
+    """The settings that are the same for all sizes."""
     sizes: list[int]
     seconds: list[float]
-    """Of an epoch."""
+    """The seconds of an epoch."""
     peak_bytes: list[float]
     rounds: dict[str, list[list[float]]]
-    """By size, of each round, the seconds of each epoch."""
+    """For each size and round, the seconds of each epoch."""
 
     def exponents(self, costs: list[float]) -> tuple[float, float]:
         """Return the exponent over all sizes, and over the largest."""
@@ -97,7 +97,7 @@ class Growth:
 
 
 def ladders(*, quick: bool) -> dict[str, tuple[str, list[Size]]]:
-    """Return, by what grows, what stays the same and the sizes."""
+    """Return, by the name of what grows, the fixed settings and the sizes."""
     n = 1_024 if quick else 4_096
     samples = [1_000, 3_000, 10_000] if quick else [10**3, 10**4, 10**5, 3 * 10**5, 10**6]
     widths = [64, 128, 256] if quick else [64, 128, 256, 512, 1024, 2048]
@@ -136,9 +136,9 @@ def measure_epochs(rounds: int, *, quick: bool) -> list[float]:
 
 
 def drift(epochs: list[float]) -> float:
-    """Return by how much of itself an epoch's time grows from the second epoch to the last.
+    """Return the relative growth of an epoch's time from the second epoch to the last.
 
-    It is the straight line's growth over the median; the first epoch prepares buffers.
+    It is a straight line's growth divided by the median; the first epoch prepares buffers.
     """
     later = epochs[1:]
     slope = np.polyfit(np.arange(len(later)), later, 1)[0]
@@ -146,7 +146,7 @@ def drift(epochs: list[float]) -> float:
 
 
 def table(growths: list[Growth]) -> Table:
-    """Return sizes and costs for the terminal, with the exponents under each ladder."""
+    """Return a table of sizes and costs for the terminal, with the exponents below each ladder."""
     result = Table("what grows", title="Cost of an epoch of the NumPy engine")
     for header in ("size", "seconds", "peak, MB"):
         result.add_column(header, justify="right")
@@ -170,7 +170,7 @@ def table(growths: list[Growth]) -> Table:
 
 
 def draw(growths: list[Growth], epochs: list[float]) -> Figure:
-    """Return a figure: time above, memory below, and the epochs of one training."""
+    """Return a figure with time above, memory below, and the epochs of one training."""
     figure = Figure(figsize=(8, 7.5), layout="constrained")
     grid = figure.add_gridspec(3, len(growths))
     for column, growth in enumerate(growths):

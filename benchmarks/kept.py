@@ -1,11 +1,11 @@
-"""Fail if the engine has lost its speed grossly: a ratio against PyTorch in the same process.
+"""Fail if the engine has become much slower, relative to PyTorch in the same process.
 
     python benchmarks/kept.py
 
-Nothing is held against the clock, and little is asked: a fraction of what `compare.py` measures, in
-the best of several rounds, so that a noisy machine does not fail it. The small networks fail it if
-a step has lost its compiled passes or does more Python than it should, the large ones if threads
-wait for each other or memory is moved about in vain.
+No absolute time counts, and the bounds are low: a fraction of what `compare.py` measures, in the
+best of several rounds, so that a noisy machine does not fail it. Small networks fail if a step has
+lost its compiled passes or runs too much Python; large ones if threads wait for each other or
+memory is moved needlessly.
 """
 
 import sys
@@ -18,7 +18,7 @@ from peers import numpy_engine
 from turns import ratio_of, take_turns
 
 LEAST = {"small-sgd": 5.0, "small-adam": 5.0, "mnist": 1.2, "wide": 0.8}
-"""Eager PyTorch / ours. Without the compiled passes the small networks are at 4."""
+"""Eager PyTorch / ours. Without the compiled passes the small networks reach 4."""
 ROUNDS = 4
 
 

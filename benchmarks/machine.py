@@ -32,9 +32,9 @@ __all__ = [
 ]
 
 SIDE = 2048
-"""Rows and columns of the matrices whose product is the limit."""
+"""Rows and columns of the matrices whose product sets the limit."""
 IDLE = 0.15
-"""Cores in use by others, on average, up to which the machine counts as idle."""
+"""The machine counts as idle if others keep at most this many cores busy, on average."""
 PATIENCE = 60
 """Seconds to wait for that."""
 MOMENTS = 2.0
@@ -50,14 +50,14 @@ def n_cores() -> int:
 
 
 def share_threads() -> int:
-    """Give BLAS as many threads as PyTorch has, for the rest of the process; return the number."""
+    """Give BLAS as many threads as PyTorch for the rest of the process; return the number."""
     n = torch.get_num_threads()
     threadpoolctl.threadpool_limits(n, user_api="blas")
     return n
 
 
 def describe() -> dict[str, Any]:
-    """Return machine, versions and date, without names of users, hosts or folders."""
+    """Return the machine, versions and date, without names of users, hosts or folders."""
     libraries = threadpoolctl.threadpool_info()
     return {
         "cpu": _cpu_model(),
@@ -93,9 +93,9 @@ def _cpu_model() -> str:
 
 
 def busy_cores(seconds: float = MOMENTS) -> float:
-    """Return how many cores were busy, on average, over the next moments.
+    """Measure for a moment how many cores are busy, on average.
 
-    Where the system does not count it, it is the load average of the last minute.
+    If the system does not count that, return the load average of the last minute.
     """
     before = _ticks()
     if before is None:
@@ -108,9 +108,9 @@ def busy_cores(seconds: float = MOMENTS) -> float:
 
 
 def _ticks() -> tuple[int, int] | None:
-    """Return what the system has counted since it started: ticks of busy cores, and of all.
+    """Return the system's ticks since it started: those of busy cores, and of all.
 
-    Time that the host took away from a virtual machine counts as busy.
+    Time that the host takes from a virtual machine counts as busy.
     """
     try:
         counts = [int(n) for n in Path("/proc/stat").read_text().split("\n", 1)[0].split()[1:9]]
@@ -121,7 +121,7 @@ def _ticks() -> tuple[int, int] | None:
 
 
 def wait_until_idle(patience: float) -> float:
-    """Wait until others leave the machine alone, or patience ends; return the last load seen."""
+    """Wait until the machine is idle, but not forever; return the last load."""
     deadline = time.monotonic() + patience
     while True:
         load = busy_cores()
@@ -131,7 +131,7 @@ def wait_until_idle(patience: float) -> float:
 
 @contextlib.contextmanager
 def busy_core() -> Iterator[None]:
-    """Keep one core busy with another process, on the last core that this process may use."""
+    """Keep the last core that this process may use busy with another process."""
     pin = ""
     if hasattr(os, "sched_getaffinity"):
         pin = f"import os; os.sched_setaffinity(0, {{{max(os.sched_getaffinity(0))}}})\n"
@@ -162,7 +162,7 @@ def matrix_products(tries: int) -> dict[str, Turn]:
 
 
 def product_rate(seconds: dict[str, list[list[float]]]) -> float:
-    """Return operations a second: the best try of all `matrix_products` among these turns."""
+    """Return operations per second: the best try of all `matrix_products` among these turns."""
     tries = [s for name, rounds in seconds.items() if "product" in name for r in rounds for s in r]
     return 2 * SIDE**3 / min(tries)
 

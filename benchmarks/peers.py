@@ -1,9 +1,9 @@
 """Contestants of training: both engines of this package, and scikit-learn.
 
-Each, like the loops in plain PyTorch in `by_hand`, starts every turn from the same weights with a
-new optimizer, trains the same number of epochs on the same samples, in an order of its own, and
-tells the seconds and the mean loss of each epoch. What happens once before the first epoch (checks,
-copies, compiling) is in nobody's time.
+Each, like the plain PyTorch loops in `by_hand`, starts every turn from the same weights with a new
+optimizer, trains the same number of epochs on the same samples, in its own order, and returns the
+seconds and the mean loss of each epoch. What happens once before the first epoch (checks, copies,
+compiling) is not timed.
 """
 
 import time
@@ -36,7 +36,7 @@ __all__ = [
 
 @dataclass(frozen=True)
 class Run:
-    """What some epochs of training took, and where they led."""
+    """The seconds and losses of some epochs."""
 
     seconds: list[float]
     losses: list[float]
@@ -44,17 +44,17 @@ class Run:
 
 @dataclass(frozen=True)
 class Contestant:
-    """Somebody who trains: ``train(n_epochs)`` begins anew each time."""
+    """A way to train: ``train(n_epochs)`` starts afresh each time."""
 
     name: str
     train: Callable[[int], Run]
     n_samples: int
-    """Samples of an epoch: all of the problem's, or as many as its note says."""
+    """Samples per epoch: all of the problem's, or the number in the note."""
     note: str = ""
 
 
 def numpy_engine(problem: Problem) -> Contestant:
-    """Return this package's NumPy engine, through `fit`, several epochs a call."""
+    """Return this package's NumPy engine, through `fit`, with several epochs per call."""
     return _through_fit("numpy", MLP, problem)
 
 
@@ -64,7 +64,7 @@ def torch_engine(problem: Problem) -> Contestant:
 
 
 def one_thread(contestant: Contestant) -> Contestant:
-    """Return the same, with BLAS and what asks it for its threads kept to one."""
+    """Return the contestant with BLAS, and so its own workers, limited to one thread."""
 
     def train(n_epochs: int) -> Run:
         with threadpoolctl.threadpool_limits(1, user_api="blas"):
@@ -97,9 +97,9 @@ def _through_fit(name: str, engine: Any, problem: Problem) -> Contestant:
 def scikit(problem: Problem) -> Contestant:
     """Return scikit-learn's MLPClassifier with the same solver, from the same weights.
 
-    An epoch ends where it looks whether the loss still falls; the seconds are those between two
-    such moments, so that the checks of `fit` are not in them. For two classes it has one output
-    instead of two, which starts as their difference.
+    An epoch ends when it checks whether the loss still falls; the seconds are measured between two
+    such checks, and so exclude those of `fit`. For two classes it has one output instead of two,
+    which starts as their difference.
     """
     ours = problem.case.optimizer
     settings: dict[str, Any] = {"solver": "adam"}
@@ -130,11 +130,11 @@ def scikit(problem: Problem) -> Contestant:
                 b[:] = ours_b[1:] - ours_b[:1] if two else ours_b
             moments.append(time.perf_counter())
 
-        # Its public face offers neither first weights nor a call at the end of an epoch.
+        # Its public interface offers neither initial weights nor a callback after an epoch.
         model._initialize = start_from_ours
         model._update_no_improvement_count = lambda *_: moments.append(time.perf_counter())
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore", ConvergenceWarning)  # so many epochs are what we ask
+            warnings.simplefilter("ignore", ConvergenceWarning)  # we choose the number of epochs
             model.fit(problem.X, problem.y)
         return Run([b - a for a, b in pairwise(moments)], [float(x) for x in model.loss_curve_])
 

@@ -1,4 +1,4 @@
-"""Prediction, side by side: probabilities of one row, and of very many in one call."""
+"""Compare predictions: the probabilities of one row, and of many rows in one call."""
 
 import time
 import warnings
@@ -29,11 +29,11 @@ PREDICTIONS: dict[str, tuple[int, int, dict[str, float]]] = {
     "predict-one": (1, 300, {"eager": 3, "sklearn": 3}),
     "predict-many": (100_000, 1, {"eager": 1.3, "sklearn": 1.3, "limit": 0.8}),
 }
-"""By name: rows, calls in a turn, goals."""
+"""By name: rows, calls per turn, goals."""
 
 
 def compare_prediction(name: str, rounds: int, *, quick: bool = False) -> Section:
-    """Let us, eager PyTorch and scikit-learn predict the same rows with the same weights."""
+    """Compare our predictions with eager PyTorch's and scikit-learn's, with the same weights."""
     n_rows, n_calls, goals = PREDICTIONS[name]
     if quick:
         n_rows = min(n_rows, 5_000)
@@ -76,7 +76,7 @@ def compare_prediction(name: str, rounds: int, *, quick: bool = False) -> Sectio
 
 
 def _turn(predict: Predict, n_calls: int) -> Turn:
-    """Return a turn: so many calls, and the mean of their seconds, which a clock can tell."""
+    """Return a turn: the mean seconds of a call, over enough calls to be measured."""
 
     def turn() -> list[float]:
         predict()
@@ -111,7 +111,7 @@ def _by_scikit(net: MLP, X: Array) -> Predict:
     some = np.random.default_rng(0).standard_normal((20, WIDTHS[0]), dtype=np.float32)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)
-        model.fit(some, np.arange(20) % WIDTHS[-1])  # it must have seen the classes
+        model.fit(some, np.arange(20) % WIDTHS[-1])  # so that it knows the classes
     for coefficients, intercepts, (W, b) in zip(
         model.coefs_, model.intercepts_, net.weights, strict=True
     ):
@@ -120,7 +120,7 @@ def _by_scikit(net: MLP, X: Array) -> Predict:
 
 
 def _who_is_off(predictors: dict[str, Predict]) -> dict[str, str]:
-    """Return whose probabilities are not those of eager PyTorch."""
+    """Return the contestants whose probabilities differ from eager PyTorch's."""
     reference = predictors["eager"]()
     off = {}
     for who, predict in predictors.items():

@@ -1,4 +1,4 @@
-"""Report: what was measured of each contestant, beside its goal, as a table and as JSON."""
+"""The report: each contestant's measurements and goal, as a table and as JSON."""
 
 import json
 from collections.abc import Iterable, Mapping
@@ -27,15 +27,15 @@ MARKS = {True: "[green]met ✓[/]", False: "[red]short ✗[/]", None: ""}
 
 @dataclass(frozen=True)
 class Goal:
-    """What is asked for."""
+    """A goal for a measured value."""
 
     of: str
-    """What it is a bound of: "ratio", "share" or "seconds"."""
+    """The value: "ratio", "share" or "seconds"."""
     bound: float
     at_most: bool = False
 
     def is_met(self, value: float) -> bool:
-        """Return whether a measured value keeps to it."""
+        """Return whether a measured value meets the goal."""
         return value <= self.bound if self.at_most else value >= self.bound
 
     def __str__(self) -> str:
@@ -48,14 +48,14 @@ class Entry:
 
     name: str
     seconds: float
-    """Of an epoch, of a call or of an import: the median."""
+    """The median of an epoch, a call or an import."""
     share: float | None = None
-    """Of the machine's rate of matrix products, counting only what must be done."""
+    """The share of the machine's rate of matrix products, counting only necessary operations."""
     ratio: Ratio | None = None
     """Its seconds / ours; None for ourselves."""
     goal: Goal | None = None
     off: str = ""
-    """Why it does not count: it did not compute what the others did."""
+    """Why it does not count: how its results differ from the others'."""
     note: str = ""
 
     @property
@@ -75,15 +75,15 @@ class Section:
     name: str
     title: str
     unit: str
-    """What the seconds are of: "epoch", "call" or "import"."""
+    """What was timed: "epoch", "call" or "import"."""
     entries: list[Entry]
     rounds: dict[str, list[list[float]]]
-    """By contestant, of each round, the seconds of each repetition in its turn."""
+    """For each contestant and round, the seconds of each repetition."""
     details: dict[str, Any] = field(default_factory=dict)
 
     @property
     def is_off(self) -> bool:
-        """Whether some contestant did not compute what the others did."""
+        """Whether a contestant's results differ from the others'."""
         return any(entry.off for entry in self.entries)
 
 
@@ -97,7 +97,7 @@ def entries_of(
     off: Mapping[str, str] | None = None,
     notes: Mapping[str, str] | None = None,
 ) -> list[Entry]:
-    """Return an entry for each contestant of these rounds, ourselves first."""
+    """Return an entry for each contestant of these rounds, ours first."""
     entries = []
     for name in sorted(rounds, key=lambda name: name != ours):
         goal = None
@@ -145,7 +145,7 @@ def table(sections: Iterable[Section]) -> Table:
 
 
 def remarks(sections: Iterable[Section]) -> list[str]:
-    """Return what has to be said beside the table."""
+    """Return the remarks to print below the table."""
     lines = []
     for section in sections:
         for entry in section.entries:
@@ -156,7 +156,7 @@ def remarks(sections: Iterable[Section]) -> list[str]:
 
 
 def as_json(sections: Iterable[Section], **about: Any) -> dict[str, Any]:
-    """Return everything as what JSON can hold: each entry's fields, and whether its goal is met."""
+    """Return everything as values for JSON: each entry's fields, and whether its goal is met."""
     return about | {
         "sections": [
             asdict(section) | {"entries": [asdict(e) | {"met": e.is_met} for e in section.entries]}
@@ -172,7 +172,7 @@ def write(path: Path, content: dict[str, Any]) -> None:
 
 
 def said(kind: str, value: float) -> str:
-    """Return a number as it is read best."""
+    """Return a number in its most readable form."""
     if kind == "share":
         return f"{value:.0%}"
     if kind == "ratio":

@@ -1,4 +1,4 @@
-"""Start: what importing the package takes beyond importing NumPy, each time in a new process."""
+"""Measure the time of importing the package beyond NumPy's, each time in a new process."""
 
 import statistics
 import subprocess
@@ -11,7 +11,7 @@ from turns import Turn, take_turns, typical
 __all__ = ["compare_imports"]
 
 GOAL = 0.05
-"""Seconds that ``import multilayer`` may take beyond ``import numpy``."""
+"""The seconds that ``import multilayer`` may take beyond ``import numpy``."""
 BARE = "import numpy"
 IMPORTS = {
     "multilayer": "import numpy, multilayer",
@@ -20,7 +20,7 @@ IMPORTS = {
 
 
 def compare_imports(rounds: int, *, quick: bool = False) -> Section:
-    """Start Python with and without the package, in turns; the differences are reported."""
+    """Start Python with and without the package, in turns, and report the differences."""
     n_starts = 1 if quick else 3
     turns = {name: _turn(code, n_starts) for name, code in (IMPORTS | {"numpy": BARE}).items()}
     seconds = take_turns(turns, rounds)

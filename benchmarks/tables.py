@@ -1,7 +1,7 @@
-"""Tables: what it takes to read and encode an entry, and what memory many categories take.
+"""Measure the time to read and encode an entry of a table, and the memory of many categories.
 
-``python benchmarks/tables.py`` prints both; it needs pandas, polars and pyarrow. The memory is that
-of a process of its own for each way, so that none profits from another's.
+``python benchmarks/tables.py`` prints both; it needs pandas, polars and pyarrow. Memory is measured
+in a separate process for each way.
 """
 
 import resource
@@ -24,13 +24,13 @@ from multilayer.model import Columns
 N = 10**6
 REPEATS = 15
 LIMITS = {"numbers": 20, "categories": 60, "texts": 150}
-"""Nanoseconds that reading and encoding an entry may take."""
+"""The nanoseconds that reading and encoding an entry may take."""
 WAYS = ("columns", "columns, early stopping", "one-hot, sparse", "one-hot, sparse, early stopping")
-"""Ways to train on, and to predict, 150,000 rows with ten columns of 1,000 categories."""
+"""Ways to train on and predict 150,000 rows with ten columns of 1,000 categories."""
 
 
 def columns() -> list[tuple[str, str, Any]]:
-    """Return a million entries of each type: the kind of limit, the type, and what holds them."""
+    """Return a million entries of each type: the kind of limit, the type, and the table."""
     rng = np.random.default_rng(0)
     numbers, whole, flags = rng.normal(size=N), rng.integers(0, 1000, N), rng.random(N) < 0.1
     texts = np.array([f"w{i}" for i in range(50)], dtype=object)[rng.integers(0, 50, N)]
@@ -57,7 +57,7 @@ def columns() -> list[tuple[str, str, Any]]:
 
 
 def time_entries() -> None:
-    """Print the nanoseconds of an entry, of the least of some runs, beside the limit."""
+    """Print the nanoseconds per entry, in the fastest of some runs, and the limit."""
     print(f"{'read and encode an entry':28} {'ns':>6} {'limit':>6}")
     for kind, name, X in columns():
         found = Columns.of(X)
@@ -70,7 +70,7 @@ def time_entries() -> None:
 
 
 def train(way: str) -> None:
-    """Train and predict in one of the ways, and print the process's peak and the seconds."""
+    """Train and predict in one of the ways; print the process's peak memory and the seconds."""
     warnings.simplefilter("ignore")
     rng = np.random.default_rng(0)
     names = [f"w{j}" for j in range(1000)]
@@ -95,7 +95,7 @@ def train(way: str) -> None:
 
 
 def _peak() -> float:
-    """Return the most memory that this process has had, in GB."""
+    """Return this process's peak memory in GB."""
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
 
 
@@ -103,7 +103,7 @@ if __name__ == "__main__":
     if len(sys.argv) > 1:
         train(sys.argv[1])
     else:
-        from machine import describe  # which loads much, and counts in no other process
+        from machine import describe  # it loads much, which must not count elsewhere
 
         print(describe(), "\n")
         time_entries()

@@ -1,4 +1,4 @@
-"""Training, side by side: the time of an epoch, and whether everybody trained the same."""
+"""Compare trainings: the time of an epoch, and whether all contestants trained the same."""
 
 import math
 
@@ -12,21 +12,21 @@ from turns import Turn, take_turns
 __all__ = ["compare_training", "compare_under_load"]
 
 TOLERANCE = 0.02
-"""How far a mean loss of an epoch may be from eager PyTorch's, as a share of ln(classes).
+"""How far an epoch's mean loss may be from eager PyTorch's, as a share of ln(classes).
 
-Everybody draws an order of its own, which moved it by 1.2 % at most where this was tried; leaving
-out an eighth of the steps moved it by 3 % at least.
+Each contestant draws its own order, which changed the loss by at most 1.2 % in trials; leaving out
+an eighth of the steps changed it by at least 3 %.
 """
 ONE_OUTPUT_TOLERANCE = 0.15
 """The same for scikit-learn with two classes, off by 11 %: its one output learns at half the rate.
 """
 QUICK_FACTOR = 5
-"""Few samples make few steps, whose order matters more."""
+"""The factor of both in a quick run: with few steps, their order matters more."""
 LOAD_GOALS = {"numpy, one thread": 1 / 1.1, "eager": 1.0}
 
 
 def compare_training(case: Case, rounds: int, *, quick: bool = False) -> Section:
-    """Let everybody train a case, in turns with the machine's matrix products."""
+    """Let all contestants train a case, in turns with the machine's matrix products."""
     problem = Problem.of(case)
     contestants, left_out = _line_up(problem)
     runs: dict[str, Run] = {}
@@ -62,7 +62,7 @@ def compare_training(case: Case, rounds: int, *, quick: bool = False) -> Section
 
 
 def compare_under_load(case: Case, rounds: int) -> Section:
-    """Let us, on all threads and on one, and eager PyTorch train beside a busy process."""
+    """Train next to a busy process: ours on all threads and on one, and eager PyTorch."""
     problem = Problem.of(case)
     ours = numpy_engine(problem)
     contestants = [ours, one_thread(ours), eager(problem)]
@@ -79,12 +79,12 @@ def compare_under_load(case: Case, rounds: int) -> Section:
 
 
 def _line_up(problem: Problem) -> tuple[list[Contestant], dict[str, str]]:
-    """Return who takes part, and who cannot."""
+    """Return the contestants, and those that cannot take part."""
     contestants = [numpy_engine(problem), eager(problem)]
     left_out = {}
     try:
         contestants.append(compiled(problem))
-    except Exception as error:  # whatever a compiler, or the want of one, brings about
+    except Exception as error:  # anything that a compiler, or a missing one, may cause
         left_out["compiled"] = f"torch.compile raised {type(error).__name__}"
     contestants += [torch_engine(problem), scikit(problem)]
     if problem.case.mnist:
@@ -93,7 +93,7 @@ def _line_up(problem: Problem) -> tuple[list[Contestant], dict[str, str]]:
 
 
 def _turn(case: Case, contestant: Contestant, runs: dict[str, Run]) -> Turn:
-    """Return a turn: one epoch to warm up, and then those that count."""
+    """Return a turn: a warm-up epoch, and then those that count."""
 
     def turn() -> list[float]:
         run = runs[contestant.name] = contestant.train(1 + case.n_epochs)
@@ -106,7 +106,7 @@ def _turn(case: Case, contestant: Contestant, runs: dict[str, Run]) -> Turn:
 def _who_is_off(
     problem: Problem, contestants: list[Contestant], runs: dict[str, Run], factor: float
 ) -> dict[str, str]:
-    """Return whose losses are not those of eager PyTorch, and how far off they are."""
+    """Return the contestants whose losses differ from eager PyTorch's, and by how much."""
     case, off = problem.case, {}
     scale = math.log(case.widths[-1])
     for c in contestants:

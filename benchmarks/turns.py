@@ -1,8 +1,8 @@
 """Turns: contestants measured one after the other, round after round.
 
-On a machine whose speed drifts, and with two cores it does, absolute times say little. Within a
-round all contestants see about the same machine, so that the ratios of a round are worth more than
-its times. What is reported is the median of the rounds, with the lowest and the highest beside it.
+On a machine whose speed drifts, as with two cores, absolute times say little. Within a round all
+contestants see about the same machine, so its ratios say more than its times. The report has the
+median of the rounds, with the lowest and the highest.
 """
 
 import gc
@@ -14,15 +14,15 @@ from dataclasses import dataclass
 __all__ = ["REST", "Ratio", "Turn", "ratio_of", "take_turns", "typical"]
 
 Turn = Callable[[], list[float]]
-"""Takes one turn, and returns the seconds of each repetition in it."""
+"""A function that takes one turn and returns the seconds of each repetition in it."""
 
 REST = 0.1
-"""Seconds between turns: threads of the last contestant's libraries wait in a loop for a while."""
+"""Seconds between turns, since threads of the last contestant's libraries spin for a while."""
 
 
 @dataclass(frozen=True)
 class Ratio:
-    """What one contestant takes for another's one, over the rounds."""
+    """The time of one contestant divided by another's, over the rounds."""
 
     median: float
     low: float
@@ -32,7 +32,7 @@ class Ratio:
 def take_turns(
     contestants: Mapping[str, Turn], rounds: int, *, warm_up: bool = True
 ) -> dict[str, list[list[float]]]:
-    """Return each contestant's seconds, one list a round; a first round only warms up."""
+    """Return each contestant's seconds, one list per round; a first round only warms up."""
     seconds: dict[str, list[list[float]]] = {name: [] for name in contestants}
     for number in range(not warm_up, rounds + 1):
         for name, turn in contestants.items():
@@ -50,6 +50,6 @@ def typical(rounds: list[list[float]]) -> float:
 
 
 def ratio_of(peer: list[list[float]], ours: list[list[float]]) -> Ratio:
-    """Return peer / ours, round by round."""
+    """Return the ratio peer / ours over the rounds."""
     ratios = [statistics.median(a) / statistics.median(b) for a, b in zip(peer, ours, strict=True)]
     return Ratio(statistics.median(ratios), min(ratios), max(ratios))

@@ -1,8 +1,8 @@
-"""A fully connected layer of one's own, as a torch.nn.Module with registered parameters.
+"""A custom fully connected layer, as a torch.nn.Module with registered parameters.
 
-`nn.Parameter` is what makes a tensor a parameter: assigned to a module it is registered, so that
-`parameters()` yields it, an optimizer adjusts it, `state_dict()` stores it and `to(device)` moves
-it. The layer stands wherever `nn.Linear` would, and starts from the same weights.
+`nn.Parameter` makes a tensor a parameter: assigned to a module, it is registered, so `parameters()`
+yields it, an optimizer adjusts it, `state_dict()` stores it and `to(device)` moves it. The layer
+can replace `nn.Linear`, and starts from the same weights.
 
 Run it: python examples/custom_layer.py
 """
@@ -35,7 +35,7 @@ class FullyConnected(nn.Module):
         return x @ self.weight.T + self.bias
 
     def extra_repr(self) -> str:
-        """Return what is shown in brackets."""
+        """Return the text in the brackets of the repr."""
         return f"{self.weight.shape[1]} → {self.weight.shape[0]}"
 
 

@@ -1,9 +1,9 @@
-"""The plain PyTorch loop on MNIST, and the same through `fit` on both engines.
+"""The plain PyTorch loop on MNIST, and the same training with `fit` on both engines.
 
-784-32-32-32-10 with relu, log-softmax and the negative log-likelihood; SGD with learning rate 0.05,
-momentum 0.9 and weight decay 0.01; batches of 512 of the first 5,120 training images; ten epochs.
-`plain` is the loop that everybody writes: forward, loss, zero_grad, backward, step. `through_fit`
-takes the same initial weights and the same batches.
+The network is 784-32-32-32-10 with relu, log-softmax and the negative log-likelihood. SGD with
+learning rate 0.05, momentum 0.9 and weight decay 0.01 trains it for ten epochs on the first 5,120
+images, in batches of 512. `plain` is the usual loop: forward, loss, zero_grad, backward, step.
+`through_fit` takes the same initial weights and the same batches.
 
 Run it: python examples/mnist_pytorch.py [folder with MNIST's files]
 """
@@ -28,7 +28,7 @@ BATCH_SIZE, N_SAMPLES, N_EPOCHS = 512, 5120, 10
 
 
 class Recorder(Sampler[int]):
-    """Passes on what another sampler draws, and writes it down."""
+    """Passes on the orders that another sampler draws, and records them."""
 
     def __init__(self, sampler: SubsetRandomSampler) -> None:
         self.sampler = sampler
@@ -43,7 +43,7 @@ class Recorder(Sampler[int]):
 
 
 class Replay:
-    """Gives recorded orders again, one an epoch."""
+    """Repeats recorded orders, one per epoch."""
 
     def __init__(self, orders: list[list[int]]) -> None:
         self.orders = iter(orders)
@@ -57,7 +57,7 @@ class Replay:
 
 
 def plain(images: ImageData) -> tuple[list[float], list[Any], list[list[int]]]:
-    """Train by hand; return each epoch's average loss, the first weights, and the orders drawn."""
+    """Train by hand; return each epoch's average loss, the initial weights, and the orders."""
     torch.manual_seed(42)
     dataset = SampleDataset(images.X_train, images.y_train)
     sampler = Recorder(SubsetRandomSampler(range(N_SAMPLES)))
@@ -72,7 +72,7 @@ def plain(images: ImageData) -> tuple[list[float], list[Any], list[list[int]]]:
         for X, y in loader:
             log_probabilities = net(X)
             loss = loss_function(log_probabilities, y)
-            optimizer.zero_grad()  # gradients are added to what is there
+            optimizer.zero_grad()  # otherwise gradients add up
             loss.backward()
             optimizer.step()
             total += loss.item()
@@ -83,7 +83,7 @@ def plain(images: ImageData) -> tuple[list[float], list[Any], list[list[int]]]:
 def through_fit(
     net: Any, images: ImageData, weights: list[Any], orders: list[list[int]]
 ) -> list[float]:
-    """Train either engine from these weights on these batches; return each epoch's average loss."""
+    """Train from these weights on these batches, on either engine; return the average losses."""
     net.set_weights(weights)
     history = fit(
         net,

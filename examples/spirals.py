@@ -1,4 +1,4 @@
-"""The parts of a training, each chosen by itself: two spirals that a line cannot separate.
+"""Choose each part of a training: two spirals that a line cannot separate.
 
 Run it: python examples/spirals.py
 """

@@ -4,8 +4,8 @@ The model is ŷ = W₂ relu(W₁ x + b₁) + b₂. Full-batch gradient descent l
 
     J = 1/(2N) Σ (ŷ − y)² + λ/2 (‖W₁‖² + ‖W₂‖²),
 
-and the loss reported is the mean of (ŷ − y)². `from_scratch` is NumPy alone; `with_multilayer` is
-the same through the package: the same numbers to rounding, which a test holds to 1e-12.
+and the loss printed is the mean of (ŷ − y)². `from_scratch` uses only NumPy; `with_multilayer` does
+the same with the package. The numbers agree up to rounding; a test checks that to 1e-12.
 
 Run it: python examples/two_layer_regression.py
 """
@@ -31,7 +31,7 @@ def from_scratch(seed: int) -> tuple[list[float], Weights]:
     b2 = 0.01 * rng.standard_normal(OUT_FEATURES) + 0.1
     losses = []
     for _ in range(N_EPOCHS):
-        # Forward: a sample a row.
+        # Forward: one row per sample.
         z1 = X @ W1.T + b1  # (N, HIDDEN)
         a1 = np.maximum(z1, 0)
         y_hat = a1 @ W2.T + b2  # (N, OUT_FEATURES)
@@ -43,7 +43,7 @@ def from_scratch(seed: int) -> tuple[list[float], Weights]:
         dW2 = dy_hat.T @ a1 + PENALTY * W2
         db2 = dy_hat.sum(axis=0)
         da1 = dy_hat @ W2
-        dz1 = da1 * (z1 > 0)  # relu passes the gradient on where it passed the value on
+        dz1 = da1 * (z1 > 0)  # relu passes on the gradient where it passed on the value
         dW1 = dz1.T @ X + PENALTY * W1
         db1 = dz1.sum(axis=0)
 
@@ -56,7 +56,7 @@ def from_scratch(seed: int) -> tuple[list[float], Weights]:
 
 
 def with_multilayer(seed: int) -> tuple[list[float], Weights]:
-    """Train the same network through the package."""
+    """Train the same network with the package."""
     rng = np.random.default_rng(seed)
     X = rng.standard_normal((N, IN_FEATURES))
     y = rng.standard_normal((N, OUT_FEATURES))

@@ -1,7 +1,7 @@
 """multilayer: the multilayer perceptron, done properly.
 
-The names below are imported when they are first used, so that ``import multilayer`` costs next to
-nothing. The engine from scratch is `multilayer.numpy`, the training loop `multilayer.training`.
+The names below are imported on first use, so that ``import multilayer`` costs next to nothing. The
+engine from scratch is `multilayer.numpy`; the training loop is `multilayer.training`.
 """
 
 from importlib import import_module

@@ -1,4 +1,4 @@
-"""``python -m multilayer`` is the command ``mlp``."""
+"""Run the command ``mlp`` as ``python -m multilayer``."""
 
 from multilayer.cli.main import run
 

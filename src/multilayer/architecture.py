@@ -1,4 +1,4 @@
-"""Architecture: the one description of a network, of which both engines build the same thing."""
+"""Architecture: the one description of a network, from which both engines build it."""
 
 import json
 from collections.abc import Iterable
@@ -39,7 +39,7 @@ NORMALIZATIONS = Names("normalization", ["batch", "layer"])
 
 
 class HiddenLayer(NamedTuple):
-    """One hidden layer, its settings resolved: affine → normalisation → activation → dropout."""
+    """One hidden layer with its own settings: affine → normalisation → activation → dropout."""
 
     in_features: int
     out_features: int
@@ -52,13 +52,13 @@ class HiddenLayer(NamedTuple):
 
     @property
     def n_parameters(self) -> int:
-        """Weights and biases, and scale γ and shift β of a normalisation."""
+        """The number of weights and biases, and of a normalisation's scales γ and shifts β."""
         normalization = 2 * self.out_features if self.normalization else 0
         return (self.in_features + self.bias) * self.out_features + normalization
 
     @property
     def operations(self) -> tuple[str, ...]:
-        """What it does, in order: ``("affine", "batch norm", "relu", "dropout 0.2")``."""
+        """The operations in order: ``("affine", "batch norm", "relu", "dropout 0.2")``."""
         found = ["affine"]
         if self.normalization:
             found.append(f"{self.normalization} norm")
@@ -72,7 +72,7 @@ class HiddenLayer(NamedTuple):
 
 @dataclass(frozen=True)
 class Architecture:
-    r"""What a multilayer perceptron is made of, before any number is drawn.
+    r"""The structure of a multilayer perceptron, without its weights.
 
     With widths :math:`n_0` (`in_features`), :math:`n_1, …, n_L` (`hidden_features`) and
     :math:`n_{L+1}` (`out_features`), the network computes
@@ -87,32 +87,32 @@ class Architecture:
     Parameters
     ----------
     in_features : int
-        Features of a sample.
+        The number of features of a sample.
     hidden_features : sequence of int
         The width of each hidden layer; empty for none.
     out_features : int
-        Outputs: classes, or target values.
+        The number of outputs: classes, or target values.
     activation : str or sequence of str
         One name, or one for each hidden layer: see ``ACTIVATIONS``. A sequence of equal values
         becomes that value, here and in `dropout`, so that equal networks compare equal.
     output : str
-        What is applied to the last layer's logits: see ``OUTPUTS``.
+        The link function, applied to the last layer's logits: see ``OUTPUTS``.
     dropout : float or sequence of float
-        The probability with which a hidden unit is dropped while training, in [0, 1): one for all
-        hidden layers, or one for each.
+        The probability of dropping a hidden unit in training, in [0, 1): one for all hidden layers,
+        or one for each.
     normalization : {"batch", "layer"} or None
-        What stands between each hidden layer's affine map and its activation.
+        The normalisation between each hidden layer's affine map and its activation.
     bias : bool
-        Whether affine maps have a bias. One before batch normalisation never has: its mean would be
-        subtracted again.
+        Whether affine maps have a bias. One before batch normalisation never has, since the
+        normalisation would subtract it again.
     residual : bool
         Whether each hidden layer that is as wide as its input adds its input to its output.
 
     Raises
     ------
     InvalidArgumentError, InvalidTypeError
-        If a value is not allowed, or a setting other than the activation acts on hidden layers and
-        there are none.
+        If a value is not allowed, or a setting for hidden layers other than the activation is given
+        without any.
 
     Examples
     --------
@@ -169,7 +169,7 @@ class Architecture:
         self._check_agreement()
 
     def _check_agreement(self) -> None:
-        """Raise where two settings contradict each other, or one would have no effect."""
+        """Raise if two settings contradict each other, or one would have no effect."""
         n_hidden = len(self.hidden_features)
         for name in ("activation", "dropout"):
             values = getattr(self, name)
@@ -221,7 +221,7 @@ class Architecture:
 
     @property
     def n_parameters(self) -> int:
-        """How many numbers training adjusts; nothing is built to count them."""
+        """The number of parameters, counted without building the network."""
         last_in = (self.in_features, *self.hidden_features)[-1]
         last = (last_in + self.bias) * self.out_features
         return sum(layer.n_parameters for layer in self.hidden_layers) + last
@@ -248,7 +248,7 @@ class Architecture:
         )
 
     def to_json(self) -> str:
-        """Return the architecture as a JSON object, one key a field."""
+        """Return the architecture as a JSON object, with one key per field."""
         return json.dumps(asdict(self))
 
     @classmethod
@@ -258,7 +258,7 @@ class Architecture:
         Raises
         ------
         InvalidArgumentError
-            If `text` is no JSON object of an architecture's fields.
+            If `text` is not a JSON object of an architecture's fields.
         """
         try:
             values = read_json(text)
@@ -268,12 +268,12 @@ class Architecture:
 
     @classmethod
     def from_dict(cls, values: object) -> Self:
-        """Return the architecture of these fields, as JSON has them.
+        """Return the architecture with these fields, as read from JSON.
 
         Raises
         ------
         InvalidArgumentError, InvalidTypeError
-            If `values` is no dict of an architecture's fields.
+            If `values` is not a dict of an architecture's fields.
         """
         if not isinstance(values, dict):
             got = type(values).__name__
@@ -291,7 +291,7 @@ class Architecture:
 
 
 def _sequence(values: object, parameter: str) -> list[Any]:
-    """Return `values` as a list, if it is a sequence and no string."""
+    """Return `values` as a list, if it is a sequence and not a string."""
     try:
         if not isinstance(values, (str, set, frozenset, dict)):
             return list(values)  # type: ignore[call-overload]

@@ -1,6 +1,6 @@
 """Checks of arguments: each returns the value, normalised, or raises with a full message.
 
-A message names the parameter and its owner, what is allowed, and what came:
+A message names the parameter and its owner, what is allowed, and what it got:
 ``hidden_features[1] of Architecture must be a positive integer; got 0``.
 """
 
@@ -39,7 +39,7 @@ __all__ = [
 Array = npt.NDArray[Any]
 
 MANY = 10_000
-"""Numbers from which adding them up is faster than looking at each."""
+"""From this many numbers on, adding them up is faster than looking at each."""
 
 
 def integer(value: object, parameter: str, owner: str, *, minimum: int = 1) -> int:
@@ -61,7 +61,7 @@ def real(value: object, parameter: str, owner: str, interval: str = "(-inf, inf)
     Parameters
     ----------
     interval : str
-        In mathematical notation, ``"(0, inf)"`` or ``"[0, 1)"``: a square bracket takes in its end.
+        In mathematical notation, ``"(0, inf)"`` or ``"[0, 1)"``; a square bracket includes its end.
     """
     low, high = (float(end) for end in interval[1:-1].split(","))
     if isinstance(value, (bool, np.bool_)) or not isinstance(value, numbers.Real):
@@ -98,14 +98,14 @@ def random_generator(value: object, owner: str) -> np.random.Generator:
 
 @contextmanager
 def in_terms_of(owner: str, names: Mapping[str, str]) -> Iterator[None]:
-    """Let errors name parameters as the user knows them.
+    """Let errors raised inside name parameters as the user knows them.
 
     Parameters
     ----------
     owner : str
-        What the user has called.
+        The function, class or command that the user called.
     names : mapping of str to str
-        What a parameter is called here, and what the user calls it; others stay as they are.
+        For each parameter's name here, the user's name; other parameters keep theirs.
 
     Examples
     --------
@@ -128,9 +128,9 @@ def in_terms_of(owner: str, names: Mapping[str, str]) -> Iterator[None]:
 
 
 def finite_array(values: object, what: str, dtype: npt.DTypeLike) -> Array:
-    """Return `values` as a contiguous array of `dtype`, if all of them are finite numbers.
+    """Return `values` as a contiguous array of `dtype`, if all are finite; never change the input.
 
-    `what` is the array's name in messages, such as ``"X"``. The input is not changed.
+    `what` is the array's name in messages, such as ``"X"``.
     """
     found = number_array(values, what)
     if found.dtype != dtype or not found.flags.c_contiguous:
@@ -147,7 +147,7 @@ def finite_array(values: object, what: str, dtype: npt.DTypeLike) -> Array:
 
 
 def _all_finite(values: Array) -> bool:
-    """Return whether all are finite: of many, from their sum, where that is finite."""
+    """Return whether all are finite; a finite sum shows it for many at once."""
     if values.size > MANY:
         with np.errstate(over="ignore", invalid="ignore"):
             if np.isfinite(values.sum()):
@@ -156,7 +156,7 @@ def _all_finite(values: Array) -> bool:
 
 
 def array(values: object, what: str) -> Array:
-    """Return `values` as an array of whatever type, if it is one: nested lists may be ragged."""
+    """Return `values` as an array of any type, or raise, as for ragged lists."""
     if type(values) is np.ndarray:
         return values
     if hasattr(values, "toarray"):
@@ -171,12 +171,12 @@ def array(values: object, what: str) -> Array:
 
 
 def number_array(values: object, what: str) -> Array:
-    """Return `values` as an array of booleans, integers or floats, of whatever width."""
+    """Return `values` as an array of booleans, integers or floats of any width."""
     if values is None:
         raise InvalidTypeError("must be an array of numbers", what, got="None")
     found = array(values, what)
     try:
-        if found.dtype.kind == "O":  # a table of mixed columns, None for a gap
+        if found.dtype.kind == "O":  # a table of mixed columns, with None if missing
             found = found.astype(np.float64)
     except (TypeError, ValueError, OverflowError) as error:
         raise InvalidTypeError(f"must be an array of numbers; {error}", what) from error
@@ -186,7 +186,7 @@ def number_array(values: object, what: str) -> Array:
 
 
 def _place(index: tuple[int, ...]) -> str:
-    """Say where an entry is: in a matrix its row and column, elsewhere its index."""
+    """Say where an entry is: by row and column in a matrix, else by index."""
     if len(index) == 2:
         return f"row {index[0]}, column {index[1]}"
     return f"index {index[0] if len(index) == 1 else index}"
@@ -195,7 +195,7 @@ def _place(index: tuple[int, ...]) -> str:
 def sample_matrix(X: object, in_features: int, dtype: npt.DTypeLike) -> Array:
     """Return the samples as a contiguous matrix of shape (n_samples, in_features).
 
-    Images and other arrays of more than two axes are flattened, a sample a row.
+    Images and other arrays of more than two axes are flattened, one row per sample.
     """
     found = number_array(X, "X")
     if found.ndim < 2:
@@ -213,7 +213,7 @@ def sample_matrix(X: object, in_features: int, dtype: npt.DTypeLike) -> Array:
 
 
 def samples(X: object, in_features: int, dtype: npt.DTypeLike) -> Array | LazySamples:
-    """Return lazy samples as they are, if they have that many features; else `sample_matrix`."""
+    """Return lazy samples unchanged, if they have that many features; others as a matrix."""
     if not isinstance(X, LazySamples):
         return sample_matrix(X, in_features, dtype)
     if X.shape[0] == 0 or X.shape[1] != in_features:
@@ -223,7 +223,7 @@ def samples(X: object, in_features: int, dtype: npt.DTypeLike) -> Array | LazySa
 
 
 def sample_weights(weight: object, n_samples: int, dtype: npt.DTypeLike) -> Array | None:
-    """Return one non-negative weight a sample, not all of them zero; None stays None."""
+    """Return non-negative weights, one per sample and not all zero; None stays None."""
     if weight is None:
         return None
     weights = finite_array(weight, "sample_weight", dtype)

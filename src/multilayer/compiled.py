@@ -1,8 +1,8 @@
 """Kernels: passes over arrays, written twice, as plain NumPy and as loops that numba compiles.
 
-NumPy reads and writes memory once for every operation; a compiled loop does all of a pass's work
-while a number is in a register. The plain form is the definition, the tests' oracle, and the
-fallback where numba is missing.
+NumPy reads and writes memory once per operation; a compiled loop does all operations while a number
+is in a register. The plain form is the definition, the tests' oracle, and the fallback without
+numba.
 """
 
 from collections.abc import Callable
@@ -23,7 +23,7 @@ def numba() -> Any:
         return None
     if module.config.DISABLE_JIT:
         return None
-    # numba holds it while a kernel is compiled or read from disk.
+    # numba holds this lock while it compiles a kernel or reads one from disk.
     forks.hold(import_module("numba.core.compiler_lock").global_compiler_lock)
     return module
 
@@ -34,11 +34,11 @@ class Kernel:
     Parameters
     ----------
     loops : callable
-        The pass as loops over single numbers, in the part of Python that numba compiles.
+        The pass as loops over single numbers, in the subset of Python that numba compiles.
     plain : callable
         The same in NumPy, with the same arguments.
     reassociate : bool
-        Whether sums may be added in another order, which lets a processor add several at a time.
+        Whether sums may be reordered, which lets a processor add several numbers at a time.
 
     Examples
     --------
@@ -65,13 +65,13 @@ class Kernel:
 
     @property
     def fastest(self) -> Callable[..., Any]:
-        """The form to call: compiled loops if numba is installed, else the plain one.
+        """The form to call: compiled loops if numba is installed, else plain NumPy.
 
-        Machine code is kept on disk, so that a kernel is compiled once on a machine. It runs
-        without Python's global lock, so threads can work in parallel.
+        Machine code is cached on disk, so each machine compiles a kernel once. It runs without
+        Python's global lock, so threads can work in parallel.
         """
         if self._fastest is None:
-            with forks.imports:  # the first call imports numba, which then sets itself up
+            with forks.imports:  # the first call imports numba
                 self._fastest = self._fastest or self._compiled()
         return self._fastest
 
@@ -84,7 +84,7 @@ class Kernel:
             settings["fastmath"] = {"reassoc", "contract", "nsz"}  # NaN and infinity stay
         try:
             return module.njit(cache=True, **settings)(self.loops)
-        except RuntimeError:  # no folder to keep it in
+        except RuntimeError:  # there is no folder for the cache
             return module.njit(**settings)(self.loops)
 
     @property
@@ -100,5 +100,5 @@ class Kernel:
 def kernel(
     plain: Callable[..., Any], *, reassociate: bool = False
 ) -> Callable[[Callable[..., Any]], Kernel]:
-    """Return a decorator that makes a `Kernel` of loops and their plain form."""
+    """Return a decorator that turns loops and their plain form into a `Kernel`."""
     return lambda loops: Kernel(loops, plain, reassociate)

@@ -1,4 +1,4 @@
-"""A safetensors file: texts and arrays, written whole, and read with mistrust."""
+"""Safetensors files of texts and arrays, written whole and read with distrust."""
 
 import contextlib
 import hashlib
@@ -26,20 +26,20 @@ __all__ = ["Container", "Format", "reading", "write"]
 Array = npt.NDArray[Any]
 
 MAX_HEADER = 2**24
-"""Bytes of the header, in which the texts stand; JSON in memory is up to some 30 times as large."""
+"""Bytes of the header, which holds the texts; parsed JSON takes up to some 30 times the memory."""
 DTYPES: dict[str, np.dtype[Any]] = {"F32": np.dtype("float32"), "F64": np.dtype("float64")}
 DIGEST = "digest"
 
 
 class Format(NamedTuple):
-    """What a file is."""
+    """A format of files."""
 
     name: str
-    """What its header says that it is."""
+    """The name in the header."""
     kind: str
-    """What people call it: ``"model file"``."""
+    """The name in messages: ``"model file"``."""
     versions: tuple[str, ...]
-    """Those that can be read; the last one is written."""
+    """The versions that can be read; the last one is written."""
     advice: str = ""
     """What to do with a file of another version."""
 
@@ -54,12 +54,12 @@ def write(
 ) -> None:
     """Write texts and arrays to a file that appears whole or not at all.
 
-    With `has_digest` a hash of the arrays is written too, which `Container.read_all` compares.
+    With `has_digest`, also write a hash of the arrays, which `Container.read_all` checks.
 
     Raises
     ------
     InvalidArgumentError
-        If the texts are too long for a header, or `path` is there and is no file.
+        If the texts are too long for a header, or `path` exists and is not a file.
     OSError
         If the file cannot be written.
     """
@@ -81,7 +81,7 @@ def write(
 
 
 class Container:
-    """An open file: its texts, and its arrays, which are read when they are asked for."""
+    """An open file: its texts, and its arrays, which are read on demand."""
 
     def __init__(self, file: Any) -> None:
         self._file = file
@@ -94,7 +94,7 @@ class Container:
         Raises
         ------
         InvalidDataError
-            If there is no such array, or it is of another type than float32 and float64.
+            If there is no such array, or its type is neither float32 nor float64.
         """
         found = self._entry(name).get_dtype()
         if found not in DTYPES:
@@ -103,14 +103,12 @@ class Container:
         return DTYPES[found]
 
     def read(self, name: str, shape: tuple[int, ...], dtype: np.dtype[Any]) -> Array:
-        """Return an array, if it has this shape and this type of numbers.
-
-        Nothing is allocated for it before that is known.
+        """Return an array, once its shape and type are known to be right.
 
         Raises
         ------
         InvalidDataError
-            If it has not.
+            If they are not; nothing is allocated then.
         """
         found = tuple(self._entry(name).get_shape())
         if found != shape or self.dtype(name) != dtype:
@@ -119,12 +117,12 @@ class Container:
         return self._file.get_tensor(name)
 
     def read_all(self) -> dict[str, Array]:
-        """Return all arrays; they take as much memory as the file is long.
+        """Return all arrays; they take as much memory as the file.
 
         Raises
         ------
         InvalidDataError
-            If they are not those that were written.
+            If they are not the arrays that were written.
         """
         arrays = {name: self._file.get_tensor(name) for name in self.names}
         if self.texts.get(DIGEST) != _digest(arrays):
@@ -139,12 +137,12 @@ class Container:
 
 @contextlib.contextmanager
 def reading(path: Path, file_format: Format) -> Iterator[Container]:
-    """Open a file that `write` wrote; what is raised meanwhile tells of the file.
+    """Open a file that `write` wrote; errors raised inside become errors about the file.
 
     Raises
     ------
     ModelFileError
-        If it is no such file, one of another version, or a damaged one.
+        If it is not such a file, of another version, or damaged.
     OSError
         If it cannot be read.
     """
@@ -183,11 +181,11 @@ def _check_format(texts: Mapping[str, str], file_format: Format) -> None:
 
 
 def _check_header(path: Path) -> None:
-    """Raise if the header is longer than the file, or says one thing twice."""
+    """Raise if the header is longer than the file, or is not strict JSON."""
     size = path.stat().st_size
     with path.open("rb") as file:
         length = int.from_bytes(file.read(8), "little")
-        if length > max(size - 8, MAX_HEADER):  # of another format these are not a length
+        if length > max(size - 8, MAX_HEADER):  # in another format these bytes are no length
             raise InvalidDataError("it is no safetensors file")
         if length > size - 8:
             raise InvalidDataError(
@@ -206,7 +204,7 @@ def _check_header(path: Path) -> None:
 
 
 def _digest(arrays: Mapping[str, Array]) -> str:
-    """Return a hash of arrays and of what describes them."""
+    """Return a hash of arrays with their names, types and shapes."""
     found = hashlib.blake2b(digest_size=16)
     for name in sorted(arrays):
         array = arrays[name]
@@ -216,6 +214,6 @@ def _digest(arrays: Mapping[str, Array]) -> str:
 
 
 def _short(error: Exception) -> str:
-    """Return an error's message, harmless and cut, for a file's own words may stand in it."""
+    """Return an error's message, cut and safe to print, since it may quote the file."""
     text = printable(str(error))
     return text if len(text) <= 1000 else f"{text[:1000]} …"

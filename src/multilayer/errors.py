@@ -1,6 +1,6 @@
-"""The errors of the package's own.
+"""The package's errors.
 
-What scikit-learn checks for the estimators is told by its own ValueErrors and TypeErrors.
+What scikit-learn checks for the estimators raises its own ValueErrors and TypeErrors.
 
 ::
 
@@ -14,8 +14,8 @@ What scikit-learn checks for the estimators is told by its own ValueErrors and T
     ├── ExportError (RuntimeError)            an exported file that computes something else
     └── MissingPackageError (ImportError)     an optional package that is not installed
 
-Each is also the built-in exception in brackets, so that code which knows nothing of this package
-catches it with ``except ValueError``.
+Each is also the built-in exception in brackets, so code that knows nothing of this package can
+catch it with ``except ValueError``.
 """
 
 import copyreg
@@ -36,33 +36,33 @@ __all__ = [
 
 
 class MultilayerError(Exception):
-    """The root of the tree: catch it to catch whatever this package itself raises on purpose.
+    """The root of the tree: catch it to catch everything that this package raises on purpose.
 
-    The message is made of fields when it is read: ``{parameter} of {owner} {rule}; got {got}``. So
-    whoever passes a caller's arguments on can set `parameter` and `owner` to the caller's names:
-    see `multilayer.checks.in_terms_of`.
+    The message is composed when it is read: ``{parameter} of {owner} {rule}; got {got}``. Code that
+    passes on a caller's arguments can set `parameter` and `owner` to the caller's names: see
+    `multilayer.checks.in_terms_of`.
 
     Parameters
     ----------
     rule : str
-        What is allowed, such as ``"must be a positive integer"``; the whole message if it is about
-        no single parameter.
+        What is allowed, such as ``"must be a positive integer"``; the whole message if it is not
+        about one parameter.
     parameter, owner, got
         See the attributes.
     others : iterable of str
-        Further parameters: the rule has ``{name}`` where it mentions one.
+        Further parameters, which the rule mentions as ``{name}``.
 
     Attributes
     ----------
     parameter : str
-        The parameter that was wrong, such as ``"n_epochs"`` or ``"hidden_features[1]"``, or what
-        else the message is about: a column, a file. Empty if the rule is the whole message.
+        The parameter that was wrong, such as ``"n_epochs"`` or ``"hidden_features[1]"``, or another
+        subject, such as a column or a file. Empty if the rule is the whole message.
     owner : str
-        What takes the parameter: a class, function or command; empty if it needs no mention.
+        The class, function or command that takes the parameter; empty if it needs no mention.
     got : str
-        What came, as text; empty if the rule says it.
+        The value as text; empty if the rule says it.
     others : dict of str to str
-        What the other parameters in the rule are called.
+        The current names of the other parameters in the rule.
 
     Examples
     --------
@@ -90,7 +90,7 @@ class MultilayerError(Exception):
 
     @property
     def rule(self) -> str:
-        """What is allowed, other parameters by their current names."""
+        """What is allowed, with the other parameters' current names."""
         rule: str = self.args[0]
         for name, shown in self.others.items():
             rule = rule.replace(f"{{{name}}}", shown)
@@ -102,24 +102,24 @@ class MultilayerError(Exception):
         return f"{subject} {self.rule}{got}" if subject else f"{self.rule}{got}"
 
     def __reduce__(self) -> tuple[Any, ...]:
-        # The fields alone come back, whatever arguments the class of an error takes.
+        # Restore the fields only: subclasses take other arguments.
         new = copyreg.__newobj__  # type: ignore[attr-defined]
         return new, (type(self), *self.args), self.__dict__
 
 
 class InvalidArgumentError(MultilayerError, ValueError):
-    """A value is not allowed; the message names the parameter, what is allowed and what came."""
+    """A value is not allowed; the message names the parameter, what is allowed and the value."""
 
 
 class UnknownNameError(InvalidArgumentError):
-    """A name is in no registry; the message lists the known names and the nearest one.
+    """A name is not registered; the message lists the known names and the nearest one.
 
     Attributes
     ----------
     known : tuple of str
-        The names that there are.
+        The known names.
     nearest : str or None
-        The one that is spelt most like what came, if any is.
+        The known name with the most similar spelling, if any is close.
     """
 
     def __init__(
@@ -144,7 +144,7 @@ class InvalidTypeError(MultilayerError, TypeError):
 
 
 class DivergenceError(MultilayerError, ArithmeticError):
-    """The loss became infinite or NaN while training; for ``mlp``, too large to be of any use.
+    """The loss became infinite or NaN while training; in ``mlp``, also too large to be useful.
 
     Attributes
     ----------

@@ -1,4 +1,4 @@
-"""Named things of one kind, and the answer to a name that is not among them."""
+"""Registries of named things, which suggest the nearest name for an unknown one."""
 
 import json
 from collections.abc import Iterable, Iterator, Mapping
@@ -19,12 +19,12 @@ T = TypeVar("T")
 
 
 class Names:
-    """The words of one kind that the whole package knows, in the order they are told.
+    """The names of one kind that the package knows, in order.
 
     Parameters
     ----------
     kind : str
-        What the names are names of: ``"activation"``.
+        What the names stand for: ``"activation"``.
     names : iterable of str
         The names.
 
@@ -55,7 +55,7 @@ class Names:
         return f"Names({self.kind!r}, {self._names})"
 
     def add(self, name: str) -> None:
-        """Let in a new word; one that is known already stays as it is."""
+        """Add a name, unless it is known already."""
         if name not in self._names:
             self._names.append(name)
 
@@ -65,9 +65,9 @@ class Names:
         Raises
         ------
         InvalidTypeError
-            If it is no string.
+            If it is not a string.
         UnknownNameError
-            If it is unknown; the message has the nearest known name.
+            If it is unknown; the message suggests the nearest known name.
         """
         if not isinstance(name, str):
             rule = f"must be one of {', '.join(self._names)}"
@@ -79,14 +79,14 @@ class Names:
 
 
 class Registry(Mapping[str, T], Generic[T]):
-    """What each name of one kind means to one engine.
+    """The entries that one engine has for the names of one kind.
 
     Parameters
     ----------
     names : Names
-        The words that the package knows. A word registered here is added to them.
+        The names that the package knows; a name registered here is added to them.
     entries : mapping of str to T
-        What they mean.
+        The entry for each name.
 
     Examples
     --------
@@ -102,7 +102,7 @@ class Registry(Mapping[str, T], Generic[T]):
             self.register(name, entry)
 
     def register(self, name: str, entry: T) -> None:
-        """Add an entry under a name that has none yet."""
+        """Add an entry under a name that has none yet, or raise."""
         if not isinstance(name, str):
             rule = "must be a string"
             raise InvalidTypeError(rule, f"a name of {self.names.kind}", got=repr(name))
@@ -132,12 +132,12 @@ class Registry(Mapping[str, T], Generic[T]):
 
 
 def resolve(value: object, registry: Registry[type[T]], base: type[T]) -> T:
-    """Return `value` if it is a `base`, or what `registry` has under that name, by its defaults.
+    """Return `value` if it is a `base`; for a name, the registered class with its defaults.
 
     Raises
     ------
     InvalidTypeError
-        If it is neither a string nor a `base`; a class instead of an object is named as such.
+        If it is neither a string nor a `base`; the message points out a class given as such.
     UnknownNameError
         If no entry has that name.
     """
@@ -154,9 +154,9 @@ def resolve(value: object, registry: Registry[type[T]], base: type[T]) -> T:
 
 
 def describe(part: Any, classes: Mapping[str, type]) -> dict[str, Any] | None:
-    """Return a dataclass's name and parameters, as JSON has them.
+    """Return a dataclass's registered name and its parameters, ready for JSON.
 
-    None if it is of no such class, or JSON cannot hold its parameters.
+    Return None if its class is not registered, or JSON cannot hold its parameters.
 
     Examples
     --------
@@ -175,7 +175,7 @@ def describe(part: Any, classes: Mapping[str, type]) -> dict[str, Any] | None:
 
 
 def rebuild(told: Any, classes: Mapping[str, type[T]]) -> T | None:
-    """Return what `describe` described; None if this is no such description."""
+    """Return the object that `describe` described; None if this is not such a description."""
     try:
         parameters = dict(told)
         return classes[parameters.pop("name")](**parameters)

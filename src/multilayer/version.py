@@ -1,4 +1,4 @@
-"""The version of this release."""
+"""The package's version."""
 
 __all__ = ["__version__"]
 

@@ -1,4 +1,4 @@
-"""What an estimator warns of at the end of a training: that it has not come to a good one."""
+"""Warnings at the end of a training that did not go well."""
 
 import math
 from typing import Any
@@ -17,30 +17,30 @@ REASONS = {
     "max_evaluations": (1, "STOP: TOTAL NO. OF F,G EVALUATIONS EXCEEDS LIMIT"),
     "line_search": (2, "ABNORMAL: no step along the last direction lowered the loss"),
 }
-"""SciPy's status of what ends L-BFGS before it has converged, and its words."""
+"""SciPy's status and message for each reason why L-BFGS stops before it has converged."""
 SCALING = (
     "\nYou might also want to scale the data as shown in:\n"
     "    https://scikit-learn.org/stable/modules/preprocessing.html"
 )
 FAR = 10.0
-"""Targets whose mean or standard deviation is so many times what it ought to be train badly."""
+"""The largest deviation of targets that train well, and their largest mean in deviations."""
 
 
 def warning_of(
     settings: Settings, data: Data, history: History, divergence: str, best: float
 ) -> Warning | None:
-    """Return what to warn of if the training has not ended by itself, or is of no use.
+    """Return a warning if the training did not converge or learned nothing; else None.
 
     Parameters
     ----------
     settings : Settings
     data : Data
-        What was trained on.
+        The training data.
     history : History
     divergence : str
-        What the error says where the training diverged; else nothing.
+        The error's message if the training diverged; else empty.
     best : float
-        The best epoch's value of what epochs are judged by; infinite if none was judged.
+        The monitored value of the best epoch; infinite if no epoch was judged.
     """
     takes_steps, reason = settings.optimizer.takes_steps, history.stopped_by
     advice = _advice(settings, data)
@@ -72,7 +72,7 @@ def warning_of(
 
 
 def _advice(settings: Settings, data: Data) -> str:
-    """Return that targets had better be scaled, where they ought to be; else nothing."""
+    """Return the advice to scale the targets if that would help; else an empty string."""
     targets: Any = settings.targets
     if targets.task != "regression" or targets.mean is not None or targets.output != "identity":
         return ""
@@ -86,7 +86,7 @@ def _advice(settings: Settings, data: Data) -> str:
 
 
 def _is_no_better_than_the_mean(settings: Settings, data: Data, history: History) -> bool:
-    """Return whether the squared error is that of the best constant, or more."""
+    """Return whether the squared error is no lower than the baseline's, the targets' mean."""
     variance = float(np.var(data.targets, axis=0).sum())
     loss = history.get("train_loss", [math.nan])[-1]
     return settings.loss.name == "squared_error" and not loss < variance / 2

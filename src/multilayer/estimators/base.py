@@ -1,4 +1,4 @@
-"""What classifier and regressor share: fitting, going on with it, and predicting."""
+"""What the classifier and the regressor share: fitting, continuing to fit, and predicting."""
 
 import math
 import os
@@ -41,41 +41,41 @@ __all__ = ["BaseMLP"]
 Array = npt.NDArray[Any]
 
 STRUCTURE = 1
-"""Of what is pickled: another number wherever attributes are renamed, or hold something else."""
+"""Version of the pickled attributes; raise it when they are renamed or change their meaning."""
 
-# random_state=None is NumPy's one generator for all, which another thread may be drawing from.
+# random_state=None means NumPy's global generator, which another thread may be drawing from.
 forks.hold(check_random_state(None)._bit_generator.lock)
 
 
 class BaseMLP(TransformerMixin, Parameters, BaseEstimator):  # type: ignore[misc]
     """A multilayer perceptron with scikit-learn's protocol.
 
-    It holds no arithmetic: a `multilayer.numpy.MLP` computes, `multilayer.training.train` trains
-    it, or its twin on PyTorch, and a `multilayer.model.Targets` says what outputs mean.
+    It does no arithmetic itself: a `multilayer.numpy.MLP` computes, `multilayer.training.train`
+    trains it or its twin on PyTorch, and a `multilayer.model.Targets` gives outputs their meaning.
     """
 
     _targets: Any
-    """What the outputs mean; of the kind that `_targets_of` returns."""
+    """The meaning of the outputs, as `_targets_of` returned it."""
 
-    # What classifier and regressor each have their own of ----------------------------------
+    # Defined by the classifier and the regressor -------------------------------------------
 
     def _targets_of(self, found: Checked) -> Targets:
-        """Return what targets mean to a network that begins with them, or raise."""
+        """Return the targets of a new network, or raise."""
         raise NotImplementedError
 
     def _check_targets(self, y: Array, targets: Any, *, is_training: bool) -> None:
-        """Raise if a network with such targets cannot be trained on these, or judged by them."""
+        """Raise if a network with these targets cannot be trained or judged on `y`."""
         raise NotImplementedError
 
     def _loss_and_score(self, targets: Targets) -> tuple[Loss, Callable[..., float]]:
-        """Return what is minimised, and what validation samples are scored by."""
+        """Return the loss to minimise, and the score of validation samples."""
         raise NotImplementedError
 
     # Fitting -------------------------------------------------------------------------------
 
     @contextmanager
     def _all_or_nothing(self) -> Iterator[None]:
-        """Put the estimator back as it was, if what is done inside fails."""
+        """Restore the estimator if the code inside fails."""
         before = dict(self.__dict__)
         try:
             yield
@@ -96,7 +96,7 @@ class BaseMLP(TransformerMixin, Parameters, BaseEstimator):  # type: ignore[misc
         targets: Targets | None = None,
         is_incremental: bool = False,
     ) -> Self:
-        """Train, as `fit` or as `partial_fit`, which may know the targets beforehand."""
+        """Train, for `fit` and for `partial_fit`, which may know the targets beforehand."""
         with self._all_or_nothing(), checks.in_terms_of(type(self).__name__, NAMES):
             has_weights = hasattr(self, "coefs_") and hasattr(self, "intercepts_")
             is_anew = not has_weights or not (self.warm_start or is_incremental)
@@ -125,7 +125,7 @@ class BaseMLP(TransformerMixin, Parameters, BaseEstimator):  # type: ignore[misc
             elif goes_on:
                 net = self._network()
                 check_same_network(net.architecture, settings.architecture)
-            else:  # weights that were set by hand before any fit
+            else:  # weights set by hand before any fit
                 net = network_of(settings.architecture, self.coefs_, self.intercepts_)
 
             if held_out is None and settings.keeps_best:
@@ -140,7 +140,7 @@ class BaseMLP(TransformerMixin, Parameters, BaseEstimator):  # type: ignore[misc
     def _validate(
         self, X: Any, y: Any, sample_weight: Any, targets: Targets | None, *, goes_on: bool
     ) -> tuple[Checked, Targets]:
-        """Return what to train on, checked, and what its targets mean."""
+        """Return the checked training data, and what its targets mean."""
         columns = None
         if goes_on:
             columns, targets = self._columns, targets or self._targets
@@ -155,7 +155,7 @@ class BaseMLP(TransformerMixin, Parameters, BaseEstimator):  # type: ignore[misc
     def _validate_held_out(
         self, X: Any, y: Any, sample_weight: Any, training: Checked, targets: Targets
     ) -> Data | None:
-        """Return what epochs are judged by, checked, if `fit` is given any."""
+        """Return the checked validation data, if `fit` was given any."""
         if not are_given(X, y, sample_weight):
             return None
         columns, notation = training.columns, training.notation
@@ -164,8 +164,9 @@ class BaseMLP(TransformerMixin, Parameters, BaseEstimator):  # type: ignore[misc
         return Data(as_samples(found.X), targets.encode(found.y), found.weight)
 
     def _take(self, found: Checked, settings: Settings, outcome: Outcome) -> None:
-        """Take over what a training has come to, under scikit-learn's names."""
-        self._columns, self._kinds = found.columns, copy(self.columns)  # which the user may change
+        """Take over the outcome of a training, under scikit-learn's names."""
+        # The user may change `columns` later.
+        self._columns, self._kinds = found.columns, copy(self.columns)
         self._targets, self._has_sparse_targets = settings.targets, found.is_sparse
         if settings.targets.classes is not None:
             self.classes_ = settings.targets.classes
@@ -194,7 +195,7 @@ class BaseMLP(TransformerMixin, Parameters, BaseEstimator):  # type: ignore[misc
         self._no_improvement_count = past.n_stalled  # scikit-learn's own tests read it
 
     def _network(self) -> MLP:
-        """Return the network, with whatever has been written to `coefs_` and `intercepts_`."""
+        """Return the network, with anything that was written to `coefs_` and `intercepts_`."""
         if take_weights(self._net, self.coefs_, self.intercepts_):
             self.coefs_, self.intercepts_ = views_of(self._net)
         return self._net
@@ -202,7 +203,7 @@ class BaseMLP(TransformerMixin, Parameters, BaseEstimator):  # type: ignore[misc
     # Predicting ----------------------------------------------------------------------------
 
     def _inputs(self, X: Any) -> Any:
-        """Return samples to predict, checked, as the network's inputs."""
+        """Check samples to predict, and return them as the network's inputs."""
         check_is_fitted(self)
         return as_samples(check_samples(self, X, self._columns))
 
@@ -211,7 +212,7 @@ class BaseMLP(TransformerMixin, Parameters, BaseEstimator):  # type: ignore[misc
         return self._network()(inputs)
 
     def transform(self, X: Any) -> Array:
-        """Return ψ(x), the last hidden layer's output: the features that have been learned.
+        """Return ψ(x), the last hidden layer's output: the learned features.
 
         Parameters
         ----------
@@ -239,48 +240,48 @@ class BaseMLP(TransformerMixin, Parameters, BaseEstimator):  # type: ignore[misc
 
     @property
     def network_(self) -> MLP:
-        """The network from scratch, whatever engine has trained it."""
+        """The NumPy network, whichever engine trained it."""
         check_is_fitted(self)
         return self._network()
 
     @property
     def columns_(self) -> Columns | None:
-        """What the columns of a table became; None where samples are numbers alone."""
+        """What the columns of a table became; None if samples are plain numbers."""
         check_is_fitted(self)
         return self._columns
 
     # Files ---------------------------------------------------------------------------------
 
     def save(self, path: str | os.PathLike[str]) -> None:
-        """Write what predicts to a safetensors file, which cannot run code.
+        """Save the fitted model to a safetensors file, which cannot run code.
 
         `multilayer.load` reads it; predicting from it needs neither scikit-learn nor PyTorch.
 
         Parameters
         ----------
         path : path
-            Where to write; a file that is there is replaced when the new one is whole.
+            The file; an existing one is replaced once the new one is complete.
 
         Raises
         ------
         sklearn.exceptions.NotFittedError
             Before `fit`.
         ValueError, TypeError
-            If the classes or the names of the columns are of a kind that no file holds.
+            If the classes or the column names are of a type that a file cannot hold.
         OSError
             If the file cannot be written.
         """
         save_model(path, self.to_model())
 
     def export(self, path: str | os.PathLike[str], *, sample: Any = None) -> None:
-        """Write what predicts to an ONNX file, checked by onnxruntime before it takes its name.
+        """Export the fitted model to an ONNX file, checked with onnxruntime before it appears.
 
         Parameters
         ----------
         path : path
-            Where to write; a file that is there is replaced when the new one is whole.
+            The file; an existing one is replaced once the new one is complete.
         sample : array of shape (n_samples, n_features), optional
-            What is predicted to compare; random numbers by default.
+            Samples on which to compare predictions; random numbers by default.
 
         Raises
         ------
@@ -290,7 +291,7 @@ class BaseMLP(TransformerMixin, Parameters, BaseEstimator):  # type: ignore[misc
         export_onnx(path, self.to_model(), sample=sample)
 
     def to_model(self) -> Model:
-        """Return what predicts without this estimator; they share the network.
+        """Return a model that predicts without this estimator and shares its network.
 
         Raises
         ------
@@ -318,13 +319,13 @@ class BaseMLP(TransformerMixin, Parameters, BaseEstimator):  # type: ignore[misc
         return tags
 
     def _html_repr(self) -> str:
-        """Return scikit-learn's picture of the parameters, and the layers and losses if fitted."""
+        """Return scikit-learn's table of the parameters; once fitted, also layers and losses."""
         html: str = super()._html_repr()
         return html + fitted_html(self) if hasattr(self, "history_") else html
 
     def __getstate__(self) -> dict[str, Any]:
         if hasattr(self, "_net"):
-            self._network()  # takes in what was written to the weights
+            self._network()  # takes in anything written to the weights
         state = super().__getstate__() | {"_structure": STRUCTURE}
         if "_net" in state:  # views would become copies
             del state["coefs_"], state["intercepts_"]

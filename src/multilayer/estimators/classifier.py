@@ -1,4 +1,4 @@
-"""MLPClassifier: classes and labels."""
+"""MLPClassifier: an estimator that predicts classes or labels."""
 
 from collections.abc import Callable
 from dataclasses import KW_ONLY, dataclass, field
@@ -37,11 +37,11 @@ Array = npt.NDArray[Any]
 @documented
 @dataclass(eq=False, repr=False)
 class MLPClassifier(ClassifierMixin, BaseMLP):  # type: ignore[misc]
-    """A multilayer perceptron that classifies: scikit-learn's, and what its users ask for.
+    """A multilayer perceptron for classification: scikit-learn's, and what its users ask for.
 
     It minimises the cross-entropy of the classes' probabilities, or of each label's. Every
-    parameter of ``sklearn.neural_network.MLPClassifier`` has its name, meaning and default; with
-    the same `random_state` it begins with the same weights and sees the samples in the same order.
+    parameter of ``sklearn.neural_network.MLPClassifier`` is here, with the same meaning and
+    default; the same `random_state` gives the same first weights and order of the samples.
 
     Parameters
     ----------
@@ -50,13 +50,13 @@ class MLPClassifier(ClassifierMixin, BaseMLP):  # type: ignore[misc]
     Attributes
     ----------
     classes_ : array of shape (n_classes,)
-        The classes in order; of labels their numbers; of several targets a list, one for each.
+        The classes in order; for labels their numbers; for several targets a list, one for each.
     {attributes}
 
     Raises
     ------
     ValueError, TypeError
-        From `fit`, if a parameter or the samples cannot be used; the message says which and where.
+        From `fit`, if a parameter or a sample cannot be used; the message says which and where.
 
     Examples
     --------
@@ -73,9 +73,9 @@ class MLPClassifier(ClassifierMixin, BaseMLP):  # type: ignore[misc]
     _: KW_ONLY
     class_weight: Any = field(default=None, metadata=says(
         "dict, 'balanced', list of dict or None", [dict, list, StrOptions({"balanced"}), None], """
-        What the samples of each class count; ``'balanced'`` makes all classes count the same."""))
+        The weight of each class; ``'balanced'`` gives all classes the same total weight."""))
     label_smoothing: float = field(default=0.0, metadata=says("float", SHARE, """
-        ε of [0, 1): targets become (1 − ε) t + ε/K over K classes."""))
+        ε in [0, 1): targets become (1 − ε) t + ε/K over K classes."""))
     # fmt: on
 
     @_fit_context(prefer_skip_nested_validation=True)  # type: ignore[untyped-decorator]
@@ -96,12 +96,12 @@ class MLPClassifier(ClassifierMixin, BaseMLP):  # type: ignore[misc]
         X : array-like, sparse matrix or data frame of shape (n_samples, n_features)
             Samples.
         y : array-like of shape (n_samples,), (n_samples, n_labels) or (n_samples, n_targets)
-            Classes; a matrix of 0 and 1 with a column a label; or a column a target, each with
-            classes of its own.
+            Classes; or a matrix of 0 and 1, one column per label; or one column per target, each
+            with its own classes.
         sample_weight : array-like of shape (n_samples,), optional
-            What each sample counts, at least 0.
+            The weight of each sample, at least 0.
         X_val, y_val, sample_weight_val : optional
-            Validation samples of their own, with their classes and weights.
+            Separate validation samples, with their classes and weights.
 
         Returns
         -------
@@ -112,14 +112,14 @@ class MLPClassifier(ClassifierMixin, BaseMLP):  # type: ignore[misc]
     @available_if(check_takes_steps)  # type: ignore[untyped-decorator]
     @_fit_context(prefer_skip_nested_validation=True)  # type: ignore[untyped-decorator]
     def partial_fit(self, X: Any, y: Any, sample_weight: Any = None, classes: Any = None) -> Self:
-        """Go on for one epoch on these samples, with the solver's state as it is.
+        """Train for one more epoch on these samples; the solver keeps its state.
 
         Parameters
         ----------
         X, y, sample_weight
             As in `fit`; y need not hold all classes.
         classes : array-like of shape (n_classes,), optional
-            All classes there will be: needed in the first call.
+            All classes that will ever appear; required in the first call.
 
         Returns
         -------
@@ -145,7 +145,7 @@ class MLPClassifier(ClassifierMixin, BaseMLP):  # type: ignore[misc]
             return self._fit(X, y, sample_weight, targets=targets, is_incremental=True)
 
     def predict(self, X: Any) -> Any:
-        """Return the most probable class of each sample, or its labels; sparse if those were."""
+        """Return the most probable class of each sample, or its labels; sparse if `y` was."""
         check_is_fitted(self)
         predicted = self._targets.decode(self._outputs(X))
         return csr_matrix(predicted) if self._has_sparse_targets else predicted
@@ -153,7 +153,7 @@ class MLPClassifier(ClassifierMixin, BaseMLP):  # type: ignore[misc]
     def predict_proba(self, X: Any) -> Any:
         """Return the probability of each class or label, of shape (n_samples, n_classes).
 
-        Of several targets it is a list of such arrays, one for each.
+        With several targets it is a list of such arrays, one for each.
         """
         check_is_fitted(self)
         return self._targets.probabilities(self._outputs(X))
@@ -164,7 +164,7 @@ class MLPClassifier(ClassifierMixin, BaseMLP):  # type: ignore[misc]
         return [np.log(p) for p in found] if isinstance(found, list) else np.log(found)
 
     def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
-        """Return the share of samples that are right, in all their labels or targets.
+        """Return the share of samples predicted correctly, in all their labels or targets.
 
         Parameters
         ----------
@@ -184,14 +184,14 @@ class MLPClassifier(ClassifierMixin, BaseMLP):  # type: ignore[misc]
             return Classes(unique_labels(y))
         if y.dtype.kind in "biuf" and np.isin(y, (0, 1)).all():
             return Labels(y.shape[1])
-        columns = [np.array(column.tolist()) for column in y.T]  # each of a type of its own
+        columns = [np.array(column.tolist()) for column in y.T]  # each has its own type
         for column in columns:
             check_classification_targets(column)
         return ClassGroups([np.unique(column) for column in columns])
 
     def _check_targets(self, y: Array, targets: Any, *, is_training: bool) -> None:
         if isinstance(targets.classes, list):
-            return  # encoding refuses what is not among them
+            return  # encoding refuses other classes
         before, classes = targets.classes, unique_labels(y)
         if is_training and self.warm_start:
             if set(classes) != set(before):

@@ -1,4 +1,4 @@
-"""Convergence: when scikit-learn's MLP stops, what it prints, and how it lowers its rate."""
+"""When scikit-learn's MLP stops, what it prints, and how it lowers its learning rate."""
 
 import math
 from dataclasses import dataclass
@@ -10,37 +10,37 @@ from multilayer.training import Callback, History, Run
 __all__ = ["Convergence", "InverseScalingByEpoch"]
 
 LEAST_RATE = 1e-6
-"""The learning rate from which ``"adaptive"`` stops instead of going lower."""
+"""At this learning rate ``"adaptive"`` stops instead of going lower."""
 DIVISOR = 5.0
 JUDGED = {
     "train_loss": "Training loss",
     "validation_loss": "Validation loss",
     "validation_score": "Validation score",
 }
-"""What is judged, as it is printed; the first and the last in scikit-learn's words."""
+"""How each monitored value is printed; the first and the last as in scikit-learn."""
 
 
 class Convergence(Callback):
-    """Stops after epochs without improvement by more than a tolerance, and prints epochs.
+    """Stops after too many epochs without improvement beyond a tolerance, and prints each epoch.
 
-    The best so far counts, improvements below the tolerance included.
+    The best value so far includes improvements below the tolerance.
 
     Parameters
     ----------
     settings : Settings
-        What epochs are judged by, and for how long they may go without improvement. With its
-        schedule ``"adaptive"`` the rate is divided by 5 instead of stopping, down to 10⁻⁶.
+        With the schedule ``"adaptive"``, the rate is divided by 5 instead of stopping, down to
+        10⁻⁶.
     best : float
-        The best of an earlier training that this one goes on with.
+        The best value of the earlier training that this one continues.
     n_stalled : int
-        How many epochs have gone by without improvement.
+        The number of epochs since the last improvement.
     factor : float
-        What is left of the learning rate.
+        The current factor of the learning rate.
 
     Attributes
     ----------
     history : History
-        The training's, also of one that ends in an error.
+        The history of the training, even of one that ends in an error.
     """
 
     def __init__(self, settings: Settings, *, best: float, n_stalled: int, factor: float) -> None:
@@ -49,7 +49,7 @@ class Convergence(Callback):
         self.history = History()
 
     def on_train_begin(self, run: Run) -> None:
-        """Have the best weights kept, if it is they that count."""
+        """Keep the best epoch's weights if the settings say so."""
         self.history = run.history
         run.factor = self.factor
         run.keep_best = self.settings.keeps_best
@@ -73,7 +73,7 @@ class Convergence(Callback):
             self._end(run)
 
     def _end(self, run: Run) -> None:
-        """Stop, or lower the learning rate and go on."""
+        """Stop, or lower the learning rate and continue."""
         settings = self.settings
         why = (
             f"{JUDGED[settings.monitor]} did not improve more than tol={settings.tol:f} for "
@@ -98,18 +98,18 @@ class Convergence(Callback):
 
 @dataclass(frozen=True)
 class InverseScalingByEpoch(Schedule):
-    """Factor (1 + m)^(−power) of an epoch before which m samples have been seen.
+    """The factor (1 + m)^(−power) in an epoch before which m samples have been seen.
 
     Parameters
     ----------
     power : float
         Above 0.
     n_samples : float
-        In an epoch.
+        Samples per epoch.
     n_before : float
-        Samples seen before the first one.
+        Samples seen before the first epoch.
     is_new : bool
-        Whether the first epoch has the whole rate all the same, as with a new optimizer.
+        Whether the optimizer is new; its first epoch then has the full rate.
     """
 
     power: float

@@ -1,4 +1,4 @@
-"""One training of an estimator's network: from settings, network and samples to an outcome."""
+"""One training of an estimator's network: from settings, network and samples to its outcome."""
 
 import hashlib
 import math
@@ -26,24 +26,24 @@ Array = npt.NDArray[Any]
 
 @dataclass(frozen=True)
 class Past:
-    """What the trainings so far have left, and the next one goes on from.
+    """The results of the trainings so far, from which the next one continues.
 
     Parameters
     ----------
     t : int
-        How many samples have been trained on.
+        The number of samples trained on.
     loss_curve, validation_scores, validation_loss_curve : list of float
-        Of each epoch; the latter None without validation samples.
+        One value per epoch; the last two are None without validation samples.
     best_loss, best_validation_score : float or None
-        The best of what the last training was judged by; the other is None.
+        The best monitored value of the last training; the other is None.
     n_stalled : int
-        How many epochs have gone by without improvement.
+        The number of epochs since the last improvement.
     rate_factor : float
-        What is left of the learning rate that ``"adaptive"`` began with.
+        The factor by which ``"adaptive"`` has lowered the learning rate.
     solver : tuple, optional
-        The kind of optimizer and engine: `solver_state` is of no other.
+        The kind of optimizer and engine that `solver_state` belongs to.
     solver_state : dict
-        The trainer's, without the network.
+        The trainer's state, without the network's.
     """
 
     t: int = 0
@@ -59,18 +59,18 @@ class Past:
 
 
 class Outcome(NamedTuple):
-    """What a training has come to.
+    """The outcome of a training.
 
     Attributes
     ----------
     net : MLP
         The trained network.
     history : History
-        Of this training alone.
+        The history of this training only.
     past : Past
-        What the next one goes on from.
+        What the next training continues from.
     warning : Warning or None
-        What the user ought to know of it.
+        The warning that the user should see.
     """
 
     net: MLP
@@ -93,18 +93,18 @@ def train_network(
     ----------
     settings : Settings
     net : MLP
-        What it starts from, left as it is.
+        The network to start from; it is not changed.
     data, held_out : Data
-        What it is trained on, and what its epochs are judged by, if anything.
+        The training data, and the validation data, if any.
     past : Past
-        What earlier trainings have left.
+        The results of earlier trainings.
     random_state : numpy.random.RandomState
         Draws the order of each epoch.
 
     Raises
     ------
     InvalidArgumentError, InvalidDataError, InvalidTypeError
-        If a part cannot be used with the others; or the training diverges, and no epoch is kept.
+        If a part cannot be used with the others, or the training diverges and no epoch is kept.
     """
     optimizer, takes_steps = settings.optimizer, settings.optimizer.takes_steps
     if settings.precision is not None and net.dtype != np.float32:
@@ -140,7 +140,7 @@ def train_network(
         **({"precision": settings.precision} if settings.with_torch else {}),
     )
     if goes_on:
-        # The weights may have been written to since; all else is as it was.
+        # The weights may have been changed since; everything else is restored.
         trainer.set_state(trainer.state() | past.solver_state)
     divergence = ""
     try:
@@ -192,7 +192,7 @@ def _batch_size(settings: Settings, n_samples: int) -> int:
 
 
 def _best_before(settings: Settings, past: Past) -> float:
-    """Return the best that a training has to improve on: with validation none, as it is anew."""
+    """Return the value to improve on; with validation data each training starts afresh."""
     if settings.monitor == "validation_score":
         return -math.inf
     if settings.monitor == "validation_loss" or past.best_loss is None:
@@ -201,7 +201,7 @@ def _best_before(settings: Settings, past: Past) -> float:
 
 
 def _generator(random_state: np.random.RandomState) -> np.random.Generator:
-    """Return a generator that follows from the random state, of which nothing is drawn."""
+    """Return a generator seeded by the random state, without drawing from it."""
     state = generator_state(np.random.Generator(random_state._bit_generator))
     digest = hashlib.blake2b(state.tobytes(), digest_size=16).digest()
     return np.random.default_rng(int.from_bytes(digest))
@@ -210,8 +210,8 @@ def _generator(random_state: np.random.RandomState) -> np.random.Generator:
 def _schedule(
     settings: Settings, n_samples: int, past: Past, *, is_new: bool
 ) -> str | Schedule | None:
-    """Return the schedule as `train` takes it."""
-    if settings.schedule == "adaptive":  # `convergence` lowers the rate
+    """Return the schedule that `train` takes."""
+    if settings.schedule == "adaptive":  # `Convergence` lowers the rate
         return None
     if settings.schedule == "invscaling":
         return InverseScalingByEpoch(settings.power_t, n_samples, past.t, is_new)
@@ -219,7 +219,7 @@ def _schedule(
 
 
 def _judged_by(settings: Settings, held_out: Data) -> dict[str, Any]:
-    """Return how `train` judges epochs by validation samples."""
+    """Return the arguments with which `train` judges epochs by validation samples."""
     score = partial(settings.score, sample_weight=held_out.weight)
     return {
         "validation": held_out,
@@ -231,7 +231,7 @@ def _judged_by(settings: Settings, held_out: Data) -> dict[str, Any]:
 def _now(
     settings: Settings, past: Past, convergence: Convergence, n_samples: int, *, is_judged: bool
 ) -> Past:
-    """Return the past of the next training, but for the solver's state."""
+    """Return the past for the next training, without the solver's state."""
     history = convergence.history
     is_score = settings.monitor == "validation_score"
     validation: dict[str, Any] = {}
@@ -256,7 +256,7 @@ def _now(
 
 
 class _Order:
-    """A sampler that gives row numbers in scikit-learn's order, an epoch each time."""
+    """A sampler that yields row numbers in scikit-learn's order, one epoch per iteration."""
 
     def __init__(self, n_samples: int, random_state: np.random.RandomState) -> None:
         self._rows = np.arange(n_samples)
@@ -269,7 +269,7 @@ class _Order:
         return iter(self.order())
 
     def order(self) -> Array:
-        """Return the next epoch's, as sklearn.utils.shuffle makes it of the last one's."""
+        """Return the next epoch's order: the last one, shuffled as `sklearn.utils.shuffle` does."""
         places = np.arange(len(self._rows))
         self._random_state.shuffle(places)
         self._rows = self._rows[places]

@@ -8,12 +8,12 @@ __all__ = ["fitted_html"]
 
 
 def fitted_html(estimator: Any) -> str:
-    """Return HTML of the layers and of the losses of each epoch."""
+    """Return HTML with the layers and the loss of each epoch."""
     curves = {
         "training loss": estimator.loss_curve_,
         "validation loss": estimator.validation_loss_curve_ or [],
     }
-    # Of a warm start the history, and so the best epoch, is that of the last part alone.
+    # After a warm start the history, and so its best epoch, covers only the last fit.
     history = estimator.history_
     is_whole = history.n_epochs == len(estimator.loss_curve_)
     pictures = curves_html(curves, mark=history.best if is_whole else (0, ""))

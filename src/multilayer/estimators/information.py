@@ -1,4 +1,4 @@
-"""How a fitted estimator came about, as its file tells it."""
+"""How a fitted estimator was trained: the information that its file records."""
 
 import json
 import math
@@ -12,7 +12,7 @@ METRICS = ("loss_", "best_loss_", "best_validation_score_")
 
 
 def information_of(estimator: Any) -> dict[str, Any]:
-    """Return parameters, metrics, history and the data's fingerprint, as JSON has them."""
+    """Return parameters, metrics, history and the data's fingerprint, ready for JSON."""
     history = getattr(estimator, "history_", None)
     metrics = {"epochs": getattr(estimator, "n_iter_", 0)}
     for name in METRICS:
@@ -30,12 +30,12 @@ def information_of(estimator: Any) -> dict[str, Any]:
 
 
 def described(X: Any, y: Any, n_features: int) -> dict[str, Any]:
-    """Return what a file tells of the data; the fingerprint is that of the network's inputs."""
+    """Return a description of the data; the fingerprint is of the network's inputs."""
     return {"n_samples": len(y), "n_features": n_features, "fingerprint": fingerprint(X, y)}
 
 
 def _plain(value: Any) -> Any:
-    """Return a parameter as JSON has it: what is no number, word or sequence as it is written."""
+    """Return a parameter as JSON can hold it: a number, string or sequence, or else its repr."""
     if isinstance(value, (list, tuple)):
         return [_plain(each) for each in value]
     if isinstance(value, (bool, int, str, type(None))):

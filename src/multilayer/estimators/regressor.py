@@ -1,4 +1,4 @@
-"""MLPRegressor: values, counts and quantiles."""
+"""MLPRegressor: an estimator that predicts values, counts or quantiles."""
 
 from collections.abc import Callable
 from dataclasses import KW_ONLY, dataclass, field
@@ -31,11 +31,10 @@ Array = npt.NDArray[Any]
 @documented
 @dataclass(eq=False, repr=False)
 class MLPRegressor(RegressorMixin, BaseMLP):  # type: ignore[misc]
-    """A multilayer perceptron that predicts values: scikit-learn's, and what its users ask for.
+    """A multilayer perceptron for regression: scikit-learn's, and what its users ask for.
 
-    Every parameter of ``sklearn.neural_network.MLPRegressor`` has its name, meaning and default;
-    with the same `random_state` it begins with the same weights and sees the samples in the same
-    order.
+    Every parameter of ``sklearn.neural_network.MLPRegressor`` is here, with the same meaning and
+    default; the same `random_state` gives the same first weights and order of the samples.
 
     Parameters
     ----------
@@ -48,7 +47,7 @@ class MLPRegressor(RegressorMixin, BaseMLP):  # type: ignore[misc]
     Raises
     ------
     ValueError, TypeError
-        From `fit`, if a parameter or the samples cannot be used; the message says which and where.
+        From `fit`, if a parameter or a sample cannot be used; the message says which and where.
 
     Examples
     --------
@@ -62,15 +61,15 @@ class MLPRegressor(RegressorMixin, BaseMLP):  # type: ignore[misc]
 
     # fmt: off
     loss: Any = field(default="squared_error", metadata=says("str or Loss", [str, Loss], """
-        ``'squared_error'``, ``'poisson'`` (of numbers ≥ 0, such as counts; the output is exp),
-        ``'absolute_error'``, ``'huber'``, ``'quantile'`` (the median), or an object, such as
-        ``multilayer.numpy.Quantile((0.1, 0.5, 0.9))``: it predicts a column a quantile."""))
+        ``'squared_error'``, ``'poisson'`` (for targets ≥ 0, such as counts; the output is exp),
+        ``'absolute_error'``, ``'huber'``, ``'quantile'`` (the median), or an object such as
+        ``multilayer.numpy.Quantile((0.1, 0.5, 0.9))``, which predicts one column per quantile."""))
     hidden_layer_sizes: Any = field(default=(100,), metadata=WIDTHS)
     activation: Any = field(default="relu", metadata=ACTIVATION)
     _: KW_ONLY
     scale_targets: bool = field(default=False, metadata=says("bool", ["boolean"], """
-        Whether targets are scaled to zero mean and unit variance for the network, and predictions
-        back."""))
+        Whether to scale the targets to zero mean and unit variance for the network, and its
+        predictions back."""))
     # fmt: on
 
     @_fit_context(prefer_skip_nested_validation=True)  # type: ignore[untyped-decorator]
@@ -93,9 +92,9 @@ class MLPRegressor(RegressorMixin, BaseMLP):  # type: ignore[misc]
         y : array-like of shape (n_samples,) or (n_samples, n_targets)
             Target values.
         sample_weight : array-like of shape (n_samples,), optional
-            What each sample counts, at least 0.
+            The weight of each sample, at least 0.
         X_val, y_val, sample_weight_val : optional
-            Validation samples of their own, with their targets and weights.
+            Separate validation samples, with their targets and weights.
 
         Returns
         -------
@@ -106,7 +105,7 @@ class MLPRegressor(RegressorMixin, BaseMLP):  # type: ignore[misc]
     @available_if(check_takes_steps)  # type: ignore[untyped-decorator]
     @_fit_context(prefer_skip_nested_validation=True)  # type: ignore[untyped-decorator]
     def partial_fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
-        """Go on for one epoch on these samples, with the solver's state as it is.
+        """Train for one more epoch on these samples; the solver keeps its state.
 
         Parameters
         ----------
@@ -125,12 +124,12 @@ class MLPRegressor(RegressorMixin, BaseMLP):  # type: ignore[misc]
         return self._fit(X, y, sample_weight, is_incremental=True)
 
     def predict(self, X: Any) -> Array:
-        """Return the values of each sample: a vector of one output, else a column an output."""
+        """Return the values of each sample: a vector for one output, else a column per output."""
         check_is_fitted(self)
         return self._targets.decode(self._outputs(X))
 
     def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
-        """Return R²; of several quantiles the mean of their D² (share of pinball loss explained).
+        """Return R²; for several quantiles the mean of their D² (share of pinball loss explained).
 
         Parameters
         ----------
@@ -179,7 +178,7 @@ class MLPRegressor(RegressorMixin, BaseMLP):  # type: ignore[misc]
                 raise InvalidDataError(rule, name, got=repr(now))
 
     def _form_of(self, y: Array) -> tuple[int, int, str]:
-        """Return the number of targets, that of outputs for each, and the link function."""
+        """Return the number of targets, the number of outputs for each, and the link function."""
         loss = self._resolved_loss()
         n_each = len(loss.quantiles) if isinstance(loss, Quantile) else 1
         output = "exp" if isinstance(loss, Poisson) else "identity"
@@ -202,14 +201,14 @@ class MLPRegressor(RegressorMixin, BaseMLP):  # type: ignore[misc]
 
 def _check_squares(y: Array) -> None:
     """Raise if targets are so large that their squares are infinite."""
-    with np.errstate(over="ignore"):  # what is named here
+    with np.errstate(over="ignore"):  # reported below
         if not np.isfinite(np.square(y, dtype=np.float64).sum()):
             rule = "must be numbers whose squares are finite"
             raise InvalidDataError(rule, "targets", got=f"{np.abs(y).max():g}")
 
 
 def _score_of(loss: Loss) -> Callable[..., float]:
-    """Return the score of targets and predictions: R², or of several quantiles their mean D²."""
+    """Return the score of targets and predictions: R², or the mean D² of several quantiles."""
     if isinstance(loss, Quantile) and len(loss.quantiles) > 1:
         return partial(_mean_d2, loss.quantiles)
     return r2_score

@@ -1,4 +1,4 @@
-"""Checked samples, with what they are trained on or judged by."""
+"""Checked samples, as the engines take them and split into training and validation."""
 
 from typing import Any
 
@@ -14,22 +14,22 @@ __all__ = ["as_samples", "set_aside"]
 
 
 def as_samples(X: Any) -> Any:
-    """Return samples as the engines take them."""
+    """Return samples in the form that the engines take."""
     return SparseSamples(X) if hasattr(X, "tocsr") else X
 
 
 def set_aside(
     data: Data, settings: Settings, random_state: np.random.RandomState
 ) -> tuple[Data, Data]:
-    """Return what is trained on and what it is judged by, as scikit-learn divides them.
+    """Return the training and the validation part, split as scikit-learn does.
 
-    Two classes have the same shares of both. Where epochs are judged by their loss, the only sample
-    of a class is trained on; where by their score, it is refused, as by scikit-learn.
+    Two classes have the same shares in both parts. If epochs are judged by the loss, the only
+    sample of a class goes to training; if by the score, it is refused, as in scikit-learn.
 
     Raises
     ------
     InvalidDataError
-        If a part would be too small, or without weight.
+        If a part would be too small, or all its weights zero.
     """
     strata = kept = None
     if settings.targets.has_one_class:

@@ -1,4 +1,4 @@
-"""What an estimator's parameters mean in the words of the parts that do the work."""
+"""Settings: an estimator's parameters, translated for the parts that do the work."""
 
 import math
 from collections.abc import Callable, Iterable
@@ -21,47 +21,46 @@ NAMES = {
     "activation": "activation",
     "hidden_features": "hidden_layer_sizes",
 }
-"""What the parts call a parameter in their messages, and what it is called here."""
+"""Each parameter's name in the parts' messages, and its name here."""
 SYNONYMS = {"logistic": "sigmoid"}
-"""scikit-learn's names of what the field calls otherwise."""
+"""scikit-learn's own names of activations, and the field's."""
 SOLVERS = ("sgd", "adam", "lbfgs")
-"""scikit-learn's."""
+"""scikit-learn's solvers."""
 SOLVER_PARAMETERS = (
     "learning_rate_init", "momentum", "nesterovs_momentum", "power_t", "beta_1", "beta_2", "epsilon"
 )  # fmt: skip
 RATES = ("constant", "invscaling", "adaptive")
 LOSS_TOLERANCE = 1e7 * 2.220446049250313e-16
-"""What SciPy's L-BFGS stops at by default, as scikit-learn has it."""
+"""SciPy's default, which scikit-learn uses."""
 MONITORS = {False: "train_loss", True: "validation_score", "loss": "validation_loss"}
-"""What each `early_stopping` judges epochs by."""
+"""The value by which each `early_stopping` judges epochs."""
 
 
 @dataclass(frozen=True)
 class Settings:
-    """What one fit does. Fields that are not described are the parameters of the same name.
+    """The settings of one fit. Fields not described here are the parameters of the same name.
 
     Parameters
     ----------
     architecture : Architecture
-        The network's.
+        The network's architecture.
     targets : Targets
         What its outputs mean.
     loss : Loss
-        What is minimised.
+        The loss to minimise.
     score : callable
-        Of (y, prediction, sample_weight=…): what validation samples are scored by, the higher the
-        better.
+        The score of validation samples, of (y, prediction, sample_weight=…); higher is better.
     optimizer : Optimizer or LBFGS
     schedule : str, Schedule or None
         One that `train` knows, or scikit-learn's ``"invscaling"`` or ``"adaptive"``.
     n_epochs : int
-        At most.
+        The maximum number of epochs.
     is_incremental : bool
-        Whether the solver's state goes on as it is.
+        Whether the solver keeps its state.
     monitor : str
-        What epochs are judged by; where samples are validated, the best one's weights are kept.
+        The value that judges epochs; if it is a validation value, the best weights are kept.
     patience : float
-        How many epochs in a row may go without improvement.
+        How many epochs in a row may pass without improvement.
     callbacks : tuple of Callback
     with_torch : bool
         Whether PyTorch trains.
@@ -103,12 +102,12 @@ class Settings:
         *,
         is_incremental: bool,
     ) -> Self:
-        """Return the settings that an estimator's parameters make together.
+        """Return the settings that follow from an estimator's parameters.
 
         Raises
         ------
         InvalidArgumentError
-            If two of them contradict each other, or one names nothing that there is.
+            If two parameters contradict each other, or one holds an unknown name.
         """
         p = parameters
         if is_incremental and p.early_stopping:
@@ -138,17 +137,17 @@ class Settings:
 
     @property
     def keeps_best(self) -> bool:
-        """Whether the best epoch's weights are kept, by samples that are set aside or given."""
+        """Whether validation samples decide which epoch's weights are kept."""
         return self.monitor != "train_loss"
 
 
 def check_same_network(before: Architecture, now: Architecture) -> None:
-    """Raise if the parameters describe another network than the one that is gone on with.
+    """Raise if the parameters describe another network than the one to continue with.
 
     Raises
     ------
     InvalidArgumentError
-        Naming what differs.
+        The message names the differences.
     """
     pairs = zip(asdict(before).items(), asdict(now).values(), strict=True)
     differences = {
@@ -165,7 +164,7 @@ def check_same_network(before: Architecture, now: Architecture) -> None:
 
 
 def check_takes_steps(estimator: Any) -> bool:
-    """Return True, or raise for a solver that cannot go on by steps."""
+    """Return True, or raise if the solver takes no steps."""
     if estimator.solver == "lbfgs" or not getattr(estimator.solver, "takes_steps", True):
         raise AttributeError(
             f"partial_fit is only available for stochastic optimizers. {estimator.solver} is not "
@@ -196,8 +195,8 @@ def _architecture(p: Any, in_features: int, targets: Targets) -> Architecture:
 def _optimizer(p: Any) -> Optimizer | LBFGS:
     """Return the optimizer that `solver` names or is.
 
-    scikit-learn ignores what does not apply to one of its three solvers; beside another, or beside
-    an object, a parameter that has no effect is refused.
+    With scikit-learn's three solvers, parameters that do not apply are ignored, as there. With any
+    other solver, or an object, they are refused.
     """
     if p.solver == "lbfgs":
         return LBFGS(tolerance=p.tol, max_evaluations=p.max_fun, loss_tolerance=LOSS_TOLERANCE)
@@ -222,7 +221,7 @@ def _optimizer(p: Any) -> Optimizer | LBFGS:
 def _schedule(p: Any, optimizer: Any, *, is_incremental: bool) -> str | Schedule | None:
     """Return the schedule that `learning_rate` names or is; None for a constant rate.
 
-    As in scikit-learn, its own three names act on ``solver="sgd"`` alone.
+    As in scikit-learn, its own three names act only on ``solver="sgd"``.
     """
     rate, owner = p.learning_rate, type(p).__name__
     if isinstance(rate, str):
@@ -248,7 +247,7 @@ def _schedule(p: Any, optimizer: Any, *, is_incremental: bool) -> str | Schedule
 
 
 def _uses_torch(p: Any) -> bool:
-    """Return whether PyTorch trains: where it is named, or a device or precision needs it."""
+    """Return whether PyTorch trains: if it is named, or a device or precision needs it."""
     needing = ["device"] if p.device not in ("auto", "cpu") else []
     needing += ["precision"] if p.precision is not None else []
     if p.engine == "numpy":
@@ -257,7 +256,7 @@ def _uses_torch(p: Any) -> bool:
 
 
 def _changed(p: Any, names: Iterable[str]) -> dict[str, Any]:
-    """Return those parameters that have not their defaults."""
+    """Return the parameters that differ from their defaults."""
     defaults = {each.name: each.default for each in fields(p)}
     values = {name: getattr(p, name) for name in names}
     return {name: value for name, value in values.items() if value != defaults[name]}

@@ -1,4 +1,4 @@
-"""Targets of any library as plain arrays, and numbers that are written as text."""
+"""Targets from any library as plain arrays, and numbers written as text."""
 
 import datetime
 from collections import Counter
@@ -19,7 +19,7 @@ __all__ = ["numbers_of_targets", "plain_targets"]
 
 
 def plain_targets(y: Any, name: str, *, are_numbers: bool) -> Any:
-    """Return targets without what only their library knows, such as nullable integers.
+    """Return targets without their library's own types, such as nullable integers.
 
     Raises
     ------
@@ -32,9 +32,9 @@ def plain_targets(y: Any, name: str, *, are_numbers: bool) -> Any:
         return y
     values = np.asarray(y)
     if not values.ndim:
-        return y  # which scikit-learn refuses
+        return y  # scikit-learn refuses it
     if values.dtype.kind == "U" and isinstance(y, (list, tuple)):
-        values = np.array(y, dtype=object)  # in which 1 is no "1", and NaN no "nan"
+        values = np.array(y, dtype=object)  # keeps 1 apart from "1", and NaN from "nan"
     is_missing = _are_missing(values)
     if is_missing.any():
         index = np.unravel_index(int(np.argmax(is_missing)), values.shape)
@@ -62,13 +62,13 @@ def _without_library(y: Any, values: Any) -> Any:
 
 
 def _base(kind: type) -> type:
-    """Return str of all kinds of text."""
+    """Return str for any kind of text, and other types as they are."""
     return str if issubclass(kind, str) else kind
 
 
 def _are_missing(values: Any) -> Any:
-    """Return which targets are missing; NaN among numbers is left to scikit-learn's words."""
-    if values.dtype.kind == "U":  # which NumPy writes so, where it makes one array of both
+    """Return which targets are missing; scikit-learn reports NaN among numbers."""
+    if values.dtype.kind == "U":  # NumPy turns NaN among texts into "nan"
         return values == "nan"
     if values.dtype.kind not in "OT":
         return np.zeros(values.shape, dtype=bool)
@@ -79,33 +79,33 @@ def _are_missing(values: Any) -> Any:
 def numbers_of_targets(
     y: Any, name: str, notation: Notation | None = None, table: Table | None = None
 ) -> tuple[Any, Notation | None]:
-    """Return targets that are written as text, such as ``"208,500"``, as numbers; others as is.
+    """Return targets as numbers if they are text, such as ``"208,500"``; others unchanged.
 
     Parameters
     ----------
     y : array-like
     name : str
-        What `fit` calls them.
+        Their name in messages.
     notation : Notation, optional
-        How those of the training were written; by default as it fits.
+        How the training targets were written; found from the targets by default.
     table : Table, optional
-        The samples, whose decimal mark decides where the targets leave it open.
+        The samples; their decimal mark decides if the targets leave it open.
 
     Returns
     -------
     y : array-like
     notation : Notation or None
-        How they are written; None where they are no text.
+        How they are written; None if they are not text.
 
     Raises
     ------
     InvalidDataError
-        If a text is no number; the message says which.
+        If a text is not a number; the message says which.
 
     Warns
     -----
     TableWarning
-        Of what is open to doubt.
+        If something is open to doubt.
     """
     values = np.asarray(y)
     if values.dtype.kind not in "OUT" or not values.ndim:

@@ -1,4 +1,4 @@
-"""scikit-learn's checks of samples and targets, whose messages also say where the fault is."""
+"""scikit-learn's checks of samples and targets, with messages that also say where the fault is."""
 
 import math
 import re
@@ -34,12 +34,12 @@ COLUMN = (
     "A column-vector y was passed when a 1d array was expected. Please change the shape of y to "
     "(n_samples, ), for example using ravel()."
 )
-"""scikit-learn's words."""
+"""scikit-learn's message."""
 TAKES_TABLES = " With columns='auto' tables with text and missing entries are taken."
 
 
 class Checked(NamedTuple):
-    """Samples, targets and weights that have been checked, and what was found of them.
+    """Checked samples, targets and weights, and what was found about them.
 
     Attributes
     ----------
@@ -48,9 +48,9 @@ class Checked(NamedTuple):
     y : array of shape (n_samples,) or (n_samples, n_targets)
     weight : array of shape (n_samples,) or None
     columns : Columns or None
-        What the columns of a table became; None where samples are numbers alone.
+        What the columns of a table became; None if samples are plain numbers.
     notation : Notation or None
-        How targets that are text write their numbers.
+        How targets are written, if they are text.
     is_sparse : bool
         Whether the targets came as a sparse matrix.
     """
@@ -74,22 +74,22 @@ def check_data(
     reset: bool,
     suffix: str = "",
 ) -> Checked:
-    """Return samples, targets and weights, to train on or to validate on.
+    """Check samples, targets and weights for training or validation.
 
     Parameters
     ----------
     estimator : BaseMLP
-        Whose parameters, and number and names of features, count.
+        Its parameters apply, and the number and names of its features.
     X, y, sample_weight
-        As `fit` takes them.
+        As in `fit`.
     columns : Columns, optional
-        What a table's columns are; decided by this one if it is None.
+        The columns of a table; found from `X` by default.
     notation : Notation, optional
-        How targets that are text write their numbers; by default as it fits.
+        How targets are written, if they are text; found from `y` by default.
     reset : bool
-        Whether number and names of features are taken from `X`.
+        Whether to take the number and names of features from `X`.
     suffix : str
-        What `fit` adds to their names.
+        What `fit` adds to the names of the data.
 
     Raises
     ------
@@ -125,14 +125,14 @@ def check_data(
 
 
 def check_samples(estimator: Any, X: Any, columns: Columns | None) -> Any:
-    """Return samples to predict as the network's inputs."""
+    """Check samples to predict, and return the network's inputs."""
     if columns is not None:
         return columns.encode(_table_of(estimator, X, columns))
     return _validated(estimator, X, reset=False)
 
 
 def are_given(X_val: Any, y_val: Any, sample_weight_val: Any) -> bool:
-    """Return whether there are validation samples; raise if there is but a part of them."""
+    """Return whether there is validation data; raise if it is incomplete."""
     if X_val is None and y_val is None:
         if sample_weight_val is not None:
             rule = "must be given with X_val and y_val"
@@ -152,26 +152,26 @@ def _validated(
     names: tuple[str, str] = ("X", "y"),
     **settings: Any,
 ) -> Any:
-    """Return samples, and targets if they are given, as scikit-learn checks them.
+    """Check samples, and targets if given, as scikit-learn does.
 
     Parameters
     ----------
     estimator : BaseMLP
-        Whose number and names of features count.
+        The number and names of its features apply.
     *data : X, or X and y
     reset : bool
-        Whether number and names of features are taken from `X`.
+        Whether to take the number and names of features from `X`.
     is_encoded : bool
-        Whether X is what `Columns` has made of a table: the targets alone are checked.
+        Whether `Columns` has already encoded X; then only the targets are checked.
     names : tuple of str
-        What `fit` calls them.
+        Their names in messages.
     **settings
-        Those of `sklearn.utils.validation.validate_data`.
+        Arguments of `sklearn.utils.validation.validate_data`.
 
     Raises
     ------
     ValueError
-        In scikit-learn's words; of what is not finite or no number with row and column.
+        scikit-learn's; with row and column if an entry is not finite or not a number.
     """
     check = partial(_check_targets, estimator=estimator)
     if not is_encoded:
@@ -185,7 +185,7 @@ def _validated(
         if found is None and not text.startswith(NO_NUMBER):
             raise
         is_bad = _is_not_finite if found else _is_no_number
-        if found is None:  # which does not say of what
+        if found is None:  # the message names neither X nor y
             which = 0 if len(data) == 1 or _place(data[0], is_bad) else 1
         else:
             which = ("X", "y").index(found[1])
@@ -201,31 +201,31 @@ def _validated(
 
 
 def _table_of(estimator: Any, X: Any, columns: Columns | None, name: str = "X") -> Table:
-    """Return samples as a table, whose columns are those that are known.
+    """Return samples as a table with the expected columns.
 
     Parameters
     ----------
     estimator : BaseMLP
-        Whose number and names of features count.
+        The number and names of its features apply.
     X : data frame, Table, mapping or array-like of shape (n_samples, n_columns)
     columns : Columns, optional
-        If it is None, the estimator takes number and names of its features from `X`.
+        If None, the estimator takes the number and names of its features from `X`.
     name : str
-        What `fit` calls it.
+        The table's name in messages.
 
     Raises
     ------
     ValueError, TypeError
-        If it is no table, or has other columns.
+        If `X` is not a table, or has other columns.
     """
-    if hasattr(X, "collect"):  # a lazy frame, which is refused before it computes anything
+    if hasattr(X, "collect"):  # a lazy frame: refused before it computes anything
         return read_table(X, name)
     X = without_index(X)
     is_frame, is_mapping = hasattr(X, "columns"), _is_of_mappings(X)
     if not (is_frame or is_mapping or isinstance(X, np.ma.MaskedArray)):  # whose mask it would drop
         kind = None if isinstance(X, np.ndarray) else object  # rows of numbers and text
         X = check_array(X, dtype=kind, ensure_all_finite=False, input_name=name)
-    # scikit-learn knows names that are text, each once, and has words of its own for others.
+    # scikit-learn only handles names that are text and distinct.
     by_scikit_learn = not (is_mapping or isinstance(X, Table))
     if is_frame and by_scikit_learn:
         by_scikit_learn = not _has_odd_names(names_of_frame(X))
@@ -243,20 +243,20 @@ def _table_of(estimator: Any, X: Any, columns: Columns | None, name: str = "X") 
 
 
 def _is_of_mappings(X: Any) -> bool:
-    """Return whether it is columns by name, or rows that are; some of SciPy's matrices look so."""
+    """Return whether X maps names to columns, or its rows do; SciPy's matrices do not count."""
     if isinstance(X, (list, tuple)):
         return bool(X) and isinstance(X[0], Mapping)
     return isinstance(X, Mapping) and not issparse(X)
 
 
 def _has_odd_names(names: list[Any]) -> bool:
-    """Return whether names are no text, unless there are none, or stand twice."""
+    """Return whether columns have names that are not text, or a name twice."""
     are_texts = all(isinstance(name, str) for name in names)
     return not (are_texts or are_numbered(names)) or len(set(names)) < len(names)
 
 
 def _has_those(X: Any, columns: Columns) -> bool:
-    """Return whether a frame has the columns in their order, but for such as are left out."""
+    """Return whether a frame has the columns in order; ignored ones may be missing."""
     if not hasattr(X, "columns"):
         return False
     found = names_of_frame(X)
@@ -264,7 +264,7 @@ def _has_those(X: Any, columns: Columns) -> bool:
 
 
 def _check_targets(X: Any, y: Any, *, estimator: Any, **settings: Any) -> tuple[Any, Any]:
-    """Return inputs that a table has made, as they are, and checked targets."""
+    """Return encoded inputs unchanged, and the targets, checked."""
     if y is None:
         raise ValueError(
             f"{type(estimator).__name__} requires y to be passed, but the target y is None"
@@ -275,12 +275,12 @@ def _check_targets(X: Any, y: Any, *, estimator: Any, **settings: Any) -> tuple[
 
 
 def check_same_columns(columns: Columns | None, before: Any, now: Any) -> None:
-    """Raise if the parameter `columns` is no longer what it was in the first fit.
+    """Raise if the parameter `columns` has changed since the first fit.
 
     Raises
     ------
     InvalidArgumentError
-        Naming both.
+        The message names both values.
     """
     if before != now:
         raise InvalidArgumentError(
@@ -290,14 +290,14 @@ def check_same_columns(columns: Columns | None, before: Any, now: Any) -> None:
 
 
 def _weights(X: Any, y: Any, sample_weight: Any, class_weight: Any, name: str) -> Any:
-    """Return what each sample counts, as `sample_weight` and `class_weight` say; or None.
+    """Return the weight of each sample from `sample_weight` and `class_weight`; or None.
 
     Raises
     ------
     InvalidDataError
-        If a weight is negative or no finite number, or all are zero; the message names which.
+        If a weight is negative or not finite, or all are zero; the message names which.
     ValueError
-        In scikit-learn's words.
+        scikit-learn's own.
     """
     weight = None
     if sample_weight is not None:
@@ -307,7 +307,7 @@ def _weights(X: Any, y: Any, sample_weight: Any, class_weight: Any, name: str) -
     if class_weight is None:
         return weight
     if y.ndim == 1:
-        check_classification_targets(y)  # which says what is wrong with numbers that are no classes
+        check_classification_targets(y)  # explains what is wrong with continuous numbers
     by_class = compute_sample_weight(class_weight, y)
     wrong = ~(np.isfinite(by_class) & (by_class >= 0))
     if wrong.any():
@@ -321,7 +321,7 @@ def _weights(X: Any, y: Any, sample_weight: Any, class_weight: Any, name: str) -
 
 
 def _place(data: Any, is_bad: Callable[[Any], bool]) -> str:
-    """Say where the first bad entry is; nothing of sparse matrices."""
+    """Say where the first bad entry is; an empty string for a sparse matrix."""
     if hasattr(data, "tocsr"):
         return ""
     values = np.asarray(data, dtype=object)

@@ -1,4 +1,4 @@
-"""A network's first weights, its weights under scikit-learn's names, and what is written there."""
+"""A network's initial weights, and its weights under scikit-learn's names."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -17,14 +17,14 @@ Array = npt.NDArray[Any]
 
 def new_network(architecture: Architecture, dtype: Any, random_state: np.random.RandomState) -> MLP:
     """Return a network whose weights are drawn as scikit-learn draws them."""
-    # A RandomState and a Generator draw the same real numbers of the same bits.
+    # A RandomState and a Generator draw the same real numbers from the same bits.
     rng = np.random.Generator(random_state._bit_generator)
     initializer = ScikitLearn(2.0 if architecture.activation == "sigmoid" else 6.0)
     return MLP(architecture, dtype=dtype, initializer=initializer, rng=rng)
 
 
 def network_of(architecture: Architecture, coefs: Sequence[Any], intercepts: Sequence[Any]) -> MLP:
-    """Return the network of weights that were set by hand."""
+    """Return a network with weights that were set by hand."""
     is_single = all(np.asarray(W).dtype == np.float32 for W in coefs)
     dtype = np.float32 if is_single else np.float64
     net = new_network(architecture, dtype, np.random.RandomState(0))
@@ -33,15 +33,13 @@ def network_of(architecture: Architecture, coefs: Sequence[Any], intercepts: Seq
 
 
 def views_of(net: MLP) -> tuple[list[Array], list[Array]]:
-    """Return W.T and b of each affine layer: views of the network's own."""
+    """Return W.T and b of each affine layer, as views of the network's arrays."""
     pairs = [(W, b) for W, b in net.weights if W.ndim == 2]
     return [W.T for W, _ in pairs], [b for _, b in pairs if b is not None]
 
 
 def take_weights(net: MLP, coefs: Sequence[Any], intercepts: Sequence[Any]) -> bool:
-    """Copy arrays into the network that have been put in the place of its own views.
-
-    Returns whether there were any.
+    """Copy into the network the arrays that replace its own views; return whether there were any.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""Model files: one safetensors file, of numbers and JSON, that cannot run code; export to ONNX."""
+"""Model files, which hold numbers and JSON and cannot run code; and export to ONNX."""
 
 from multilayer.files.model_file import load_model, save_model
 from multilayer.files.onnx import export_onnx

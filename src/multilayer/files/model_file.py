@@ -26,28 +26,28 @@ __all__ = ["load_model", "save_model"]
 FORMAT = Format("multilayer", "model file", ("3", "4"))
 STATE = "state."
 MAX_LAYERS = 10_000
-"""A layer's objects take some kilobytes even where its weights take none."""
+"""A limit, since a layer's objects take some kilobytes even if it has hardly any weights."""
 
 
 def save_model(path: str | os.PathLike[str], model: Any) -> None:
     """Write a model to a safetensors file, which holds numbers and JSON and cannot run code.
 
-    The file is written under a temporary name beside `path`, synced and then renamed: a crash
-    leaves the old file or the new one, never half of one. The versions of this package, of NumPy
-    and of Python are noted in its information.
+    The file is written under a temporary name next to `path`, synced and then renamed: a crash
+    leaves the old file or the new one, never half of one. The model's information records the
+    versions of this package, NumPy and Python.
 
     Parameters
     ----------
     path : path
-        Where to write; a file that is there is replaced.
+        The file; an existing one is replaced.
     model : Model, MLP or estimator
-        What `multilayer.model.adopt` takes; a model comes with what is told of it.
+        Anything that `multilayer.model.adopt` takes; a model's information is written too.
 
     Raises
     ------
     InvalidArgumentError, InvalidDataError, InvalidTypeError
-        If the information does not go into JSON, a number is not finite, classes are of a kind
-        that no file can hold, or `path` is something else than a file. Nothing is written then.
+        If JSON cannot hold the information, a number is not finite, a file cannot hold the classes,
+        or `path` exists and is not a file. Nothing is written then.
     OSError
         If the file cannot be written.
 
@@ -87,19 +87,19 @@ def save_model(path: str | os.PathLike[str], model: Any) -> None:
 
 
 def load_model(path: str | os.PathLike[str]) -> Model:
-    """Return the model that `save_model` wrote; it predicts the same bits.
+    """Return the model that `save_model` wrote; its predictions are the same, bit for bit.
 
     Parameters
     ----------
     path : path
-        The file, which may come from anyone: it is read with mistrust, and nothing in it is run.
+        The file. It may come from anyone: nothing in it is trusted or run.
 
     Raises
     ------
     FileNotFoundError
         If there is no such file.
     ModelFileError
-        If it is no model file of this package, one of another version, or a damaged one.
+        If it is not a model file of this package, of another version, or damaged.
     """
     path = Path(path)
     if not path.is_file():
@@ -109,7 +109,7 @@ def load_model(path: str | os.PathLike[str]) -> Model:
 
 
 def _assemble(container: Container) -> Model:
-    """Build the model; each array is read after its shape has been found right."""
+    """Build the model; each array is read only after its shape is known to be right."""
     texts = container.texts
     architecture = _architecture(_part(texts, "architecture"))
     dtype = container.dtype("parameters")
@@ -140,7 +140,7 @@ def _assemble(container: Container) -> Model:
 
 
 def _architecture(values: Any) -> Architecture:
-    """Return the architecture, if there are not so many layers that they alone fill the memory."""
+    """Return the architecture, unless its layers are so many that they would fill the memory."""
     widths = values.get("hidden_features") if isinstance(values, dict) else None
     if isinstance(widths, list) and len(widths) > MAX_LAYERS:
         rule = f"must be at most {MAX_LAYERS:,} widths"
@@ -149,7 +149,7 @@ def _architecture(values: Any) -> Architecture:
 
 
 def _part(texts: dict[str, str], name: str) -> Any:
-    """Return what the JSON of one part says."""
+    """Return the value of one part's JSON."""
     if name not in texts:
         raise InvalidDataError(f"its header has no {name}")
     try:
@@ -159,7 +159,7 @@ def _part(texts: dict[str, str], name: str) -> Any:
 
 
 def _to_json(name: str, part: Any) -> str:
-    """Return a part as JSON, if it can be read again."""
+    """Return a part as JSON that can be read again, or raise."""
     try:
         text = json.dumps(part, allow_nan=False)
         read_json(text)

@@ -1,4 +1,4 @@
-"""Export to ONNX: a file that other programs predict from, checked before it takes its name."""
+"""Export to ONNX: files from which other programs predict, checked before they appear."""
 
 import os
 import warnings
@@ -25,53 +25,51 @@ Array = npt.NDArray[Any]
 TOLERANCE = 1e-5
 N_DRAWN = 100
 MAX_BYTES = 2**31
-"""What protobuf, in which ONNX is written, cannot exceed."""
+"""The limit of protobuf, the encoding of ONNX files."""
 
 
 def export_onnx(path: str | os.PathLike[str], model: Any, *, sample: object = None) -> float:
-    """Write a model as an ONNX file, which predicts from raw samples in any number at once.
+    """Write a model as an ONNX file, which predicts from any number of raw samples.
 
-    Its input ``X``, of shape (n_samples, in_features), has the network's type. The columns of a
-    table are an input each, of shape (n_samples, 1), under their names: numbers in float64, with
-    NaN for missing ones; dates too, in seconds since the beginning of 1970; categories as strings,
-    written as the model knows them, with the empty one for missing ones. Columns that are left out
-    are no inputs. Its outputs are
+    The file's input is ``X``, of shape (n_samples, in_features) and the network's type. For a
+    table, each column is an input of shape (n_samples, 1) under its name: numbers in float64, NaN
+    if missing; dates likewise, in seconds since the start of 1970; categories as strings, written
+    as in the model, empty if missing. Ignored columns are not inputs. The outputs are
 
-    - of classes or labels ``probabilities``, of shape (n_samples, n_classes);
-    - of several targets with classes ``probabilities_0``, ``probabilities_1``, …;
-    - of values ``values``, of shape (n_samples, n_values), in the targets' own units, in float64 if
-      they are scaled;
-    - of a network without targets ``outputs``.
+    - for classes or labels ``probabilities``, of shape (n_samples, n_classes);
+    - for several targets with classes ``probabilities_0``, ``probabilities_1``, …;
+    - for values ``values``, of shape (n_samples, n_values), in the targets' own units, in float64
+      if they are scaled;
+    - for a network without targets ``outputs``.
 
-    Columns and classes stand in its metadata, as JSON. It has no dropout.
+    The metadata hold columns and classes as JSON. There is no dropout.
 
-    The file is written under a temporary name. onnxruntime then predicts a sample from it, and only
-    if every number is that of the model the file takes its name. A number may differ by 1e-5 times
-    the largest size of the sample's outputs in its column; a probability, and what else lies in
-    [0, 1], by 1e-5.
+    The file is written under a temporary name, and takes its own only if onnxruntime predicts from
+    it what the model predicts. A number may differ by 1e-5 times the largest absolute output in its
+    column of the sample; a probability, or another number in [0, 1], by 1e-5.
 
     Parameters
     ----------
     path : path
-        Where to write; a file that is there is replaced.
+        The file; an existing one is replaced.
     model : Model, MLP or estimator
-        What `multilayer.model.adopt` takes.
+        Anything that `multilayer.model.adopt` takes.
     sample : array of shape (n_samples, in_features) or table, optional
-        What is predicted to compare. By default 100 rows of normal numbers, of the mean and scale
-        by which the model scales its inputs, and of its categories.
+        Samples on which to compare predictions. By default 100 random rows: normal numbers with the
+        mean and scale of the model's inputs, and its categories.
 
     Returns
     -------
     float
-        The largest difference, as it is compared with 1e-5.
+        The largest difference, relative as above.
 
     Raises
     ------
     ExportError
         If a number differs by more, or onnxruntime cannot run the file. There is no file then.
     InvalidArgumentError, InvalidDataError, InvalidTypeError
-        If there is an activation that has no ONNX form, the network is larger than the 2 GB that
-        ONNX holds, or the sample is none.
+        If an activation has no ONNX form, the network exceeds ONNX's 2 GB, or the sample does not
+        fit the model.
     MissingPackageError
         If onnx or onnxruntime is not installed.
     OSError
@@ -90,10 +88,10 @@ def export_onnx(path: str | os.PathLike[str], model: Any, *, sample: object = No
     _check_exportable(model)
     form = form_of(model)
     with warnings.catch_warnings():
-        if sample is None:  # categories that nobody has seen are drawn on purpose
+        if sample is None:  # it contains unseen categories on purpose
             warnings.simplefilter("ignore", TableWarning)
             sample = form.draw(N_DRAWN, np.random.default_rng(0))
-        samples = form.read(sample)  # which raises for what does not fit
+        samples = form.read(sample)  # raises if it does not fit
         expected = _expected(model, samples)
     fed = form.feed(samples)
     runtime = _runtime()
@@ -129,7 +127,7 @@ def _check_exportable(model: Model) -> None:
 
 
 def _runtime() -> Any:
-    """Return onnxruntime, if it is there and onnx too."""
+    """Return onnxruntime, if both it and onnx are installed."""
     try:
         with forks.imports:
             import onnx  # noqa: F401
@@ -142,13 +140,13 @@ def _runtime() -> Any:
 
 
 def _run(runtime: Any, path: str, fed: dict[str, Array]) -> list[Array]:
-    """Return what onnxruntime predicts from a file."""
+    """Return onnxruntime's predictions from a file."""
     options = runtime.SessionOptions()
-    options.log_severity_level = 3  # errors, not advice
+    options.log_severity_level = 3  # errors only
     try:
         session = runtime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
         found: list[Array] = session.run(None, fed)
-    except Exception as error:  # its errors have no root of their own
+    except Exception as error:  # its errors have no common base class
         raise ExportError(
             f"onnxruntime cannot run what was exported, and no file was written: {error}"
         ) from error
@@ -156,7 +154,7 @@ def _run(runtime: Any, path: str, fed: dict[str, Array]) -> list[Array]:
 
 
 def _expected(model: Model, samples: Any) -> list[Array]:
-    """Return what the model predicts, as the file's outputs are."""
+    """Return the model's predictions, in the form of the file's outputs."""
     found = model.predict_proba(samples) if _classifies(model) else model.predict(samples)
     return found if isinstance(found, list) else [found]
 
@@ -166,7 +164,7 @@ def _classifies(model: Model) -> bool:
 
 
 def _difference(found: list[Array], model: Model, expected: list[Array]) -> float:
-    """Return the largest difference of the outputs from the model's own, in their scale."""
+    """Return the largest difference from the model's outputs, relative to their scale."""
     is_share = _classifies(model) or model.net.architecture.output in ("sigmoid", "softmax")
     worst = 0.0
     for ours, theirs in zip(expected, found, strict=True):

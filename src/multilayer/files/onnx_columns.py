@@ -1,4 +1,4 @@
-"""What the kinds of columns are in an ONNX file: an input each, and operations on it."""
+"""The kinds of columns in an ONNX file: one input each, and the operations on it."""
 
 from collections.abc import Callable
 from typing import Any, NamedTuple
@@ -21,20 +21,20 @@ Generator = np.random.Generator
 
 
 class ColumnForm(NamedTuple):
-    """What one kind of column is to ONNX."""
+    """The ONNX form of one kind of column."""
 
     dtype: np.dtype[Any]
     """The type of the file's input."""
     build: Callable[[Graph, Any], str]
-    """Notes what leads from it to the network's inputs, and returns their name."""
+    """Adds the operations from it to the network's inputs, and returns their name."""
     feed: Callable[[Any, Entries], Array]
-    """Returns entries as the file takes them."""
+    """Returns entries in the form that the file takes."""
     draw: Callable[[Any, int, Generator], Array]
-    """Returns random entries, some missing, in the middle of what the model was trained on."""
+    """Returns random entries, some missing, typical of the training data."""
 
 
 def _numeric(g: Graph, column: Numeric) -> str:
-    """Note a column of numbers, in float64, in which NaN is missing."""
+    """Add a column of numbers in float64, where NaN is missing."""
     x = column.name
     is_missing = g("IsNaN", x)
     number = _bent(g, x, is_missing, column.median, column.scale)
@@ -42,7 +42,7 @@ def _numeric(g: Graph, column: Numeric) -> str:
 
 
 def _date(g: Graph, column: Date) -> str:
-    """Note a column of moments, in seconds since 1970, in which NaN is missing."""
+    """Add a column of dates in seconds since 1970, where NaN is missing."""
     x = column.name
     is_missing = g("IsNaN", x)
     inputs = [_bent(g, x, is_missing, column.median, column.scale)]
@@ -50,20 +50,20 @@ def _date(g: Graph, column: Date) -> str:
     for cycle in column.cycles:
         period = CYCLES[cycle]
         phase = g("Mul", g("Mod", x, np.array(period), fmod=1), np.array(2 * np.pi / period))
-        # cos x = sin(x + π/2): onnxruntime 1.20 has no cosine of float64.
+        # cos x = sin(x + π/2): onnxruntime 1.20 has no cosine in float64.
         waves = (g("Sin", angle) for angle in (phase, g("Add", phase, np.array(np.pi / 2))))
         inputs += [g.cast(g("Where", is_missing, zero, wave), np.float32) for wave in waves]
     return _with_missing(g, inputs, is_missing, column.has_missing)
 
 
 def _categorical(g: Graph, column: Categorical) -> str:
-    """Note a column of strings, in which the empty one is missing."""
+    """Add a column of strings, where an empty one is missing."""
     names = [*column.categories, ""] if column.has_missing else [*column.categories]
     return g.cast(g("Equal", column.name, np.array([names], dtype=object)), np.float32)
 
 
 def _bent(g: Graph, x: str, is_missing: str, median: float, scale: float) -> str:
-    """Note r/√(1 + (r/3)²), of r = (x − median)/scale; 0 of what is missing."""
+    """Add r/√(1 + (r/3)²) of r = (x − median)/scale; 0 if missing."""
     one, three = np.array(1.0), np.array(3.0)
     if scale == 0:
         return g.cast(g("Mul", g.cast(is_missing, np.float64), np.array(0.0)), np.float32)
@@ -75,18 +75,18 @@ def _bent(g: Graph, x: str, is_missing: str, median: float, scale: float) -> str
 
 
 def _with_missing(g: Graph, inputs: list[str], is_missing: str, has_missing: bool) -> str:
-    """Note the inputs side by side, and what is missing if that is one of them."""
+    """Concatenate the inputs, with a last one for missing values if the column has it."""
     if has_missing:
         inputs = [*inputs, g.cast(is_missing, np.float32)]
     return g("Concat", *inputs, axis=1) if len(inputs) > 1 else inputs[0]
 
 
 def _names(column: Categorical, entries: Entries) -> Array:
-    """Return entries as strings: as the model writes them, where it knows them."""
+    """Return entries as strings, in the model's spelling if it knows them."""
     codes, names = entries.categories()
     places = column.places(names).tolist()
     own = [column.categories[p] if p >= 0 else n for p, n in zip(places, names, strict=True)]
-    return np.array([*own, ""], dtype=object)[codes]  # the last for −1
+    return np.array([*own, ""], dtype=object)[codes]  # code −1 takes the last
 
 
 def _drawn(column: Numeric | Date, n: int, rng: Generator) -> Array:
@@ -110,7 +110,7 @@ def _drawn_dates(column: Date, n: int, rng: Generator) -> Array:
 
 
 def _times(seconds: Array, dtype: str) -> Array:
-    """Return seconds as NumPy's moments or durations."""
+    """Return seconds as NumPy's dates or durations."""
     times = np.full(len(seconds), "NaT", dtype)
     is_present = ~np.isnan(seconds)
     times[is_present] = np.rint(seconds[is_present] * 1e6).astype(np.int64).astype(dtype)

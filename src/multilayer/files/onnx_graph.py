@@ -1,4 +1,4 @@
-"""What the activations' names mean to ONNX, and the list of operations that they go into."""
+"""Graph: a list of ONNX operations; and the activations as such operations."""
 
 import math
 from collections.abc import Callable
@@ -13,7 +13,7 @@ Array = npt.NDArray[Any]
 
 
 class Node(NamedTuple):
-    """One operation: what it reads, what its result is called."""
+    """One operation: its inputs and the name of its result."""
 
     operation: str
     inputs: list[str]
@@ -22,11 +22,11 @@ class Node(NamedTuple):
 
 
 class Graph:
-    """Operations one after the other, each taking the names of what it reads.
+    """A list of operations, each of which takes its inputs by name.
 
-    Called with an operation and its inputs, it notes the operation and returns the name of the
-    result. An input is such a name, a number, which becomes a constant of the graph's own type, or
-    an array, which becomes one of its own type.
+    Call it with an operation and its inputs to add the operation and get the name of the result. An
+    input is such a name, a number, which becomes a constant of the graph's type, or an array, which
+    becomes a constant of its own type.
 
     Parameters
     ----------
@@ -56,7 +56,7 @@ class Graph:
         return name
 
     def cast(self, x: str, dtype: npt.DTypeLike) -> str:
-        """Note a change of type."""
+        """Add a change of type."""
         return self("Cast", x, dtype=np.dtype(dtype))
 
     def _constant(self, value: float | Array) -> str:
@@ -73,7 +73,7 @@ def _elu(g: Graph, z: str, scale: float = 1.0, alpha: float = 1.0) -> str:
 
 
 def _gelu(g: Graph, z: str) -> str:
-    # onnxruntime has the error function in float32 only: 1e-7 is what it costs.
+    # onnxruntime has the error function only in float32, which costs an error of 1e-7.
     u = g.cast(g("Mul", z, math.sqrt(0.5)), np.float32)
     erf = g.cast(g("Erf", u), g.dtype)
     return g("Mul", g("Mul", z, 0.5), g("Add", erf, 1.0))
@@ -86,7 +86,7 @@ def _gelu_tanh(g: Graph, z: str) -> str:
 
 
 def _silu(g: Graph, z: str) -> str:
-    # Of z · sigmoid(z) onnxruntime before 1.32 makes a QuickGelu, which it has in float32 only.
+    # onnxruntime before 1.32 turns z · sigmoid(z) into a QuickGelu, which it has only in float32.
     return g("Div", z, g("Add", g("Exp", g("Neg", z)), 1.0))
 
 
@@ -96,7 +96,7 @@ def _softplus(g: Graph, z: str) -> str:
 
 
 def _exp(g: Graph, z: str) -> str:
-    # One step of float32 below log(max), so that rounding carries no value beyond max.
+    # One step below log(max), so that rounding takes no value beyond max.
     largest = np.nextafter(np.log(np.finfo(g.dtype).max), g.dtype.type(0))
     return g("Exp", g("Min", z, float(largest)))
 
@@ -120,4 +120,4 @@ FORMS: dict[str, Callable[[Graph, str], str]] = {
     "log_softmax": lambda g, z: g("LogSoftmax", z, axis=1),
     "exp": _exp,
 }
-"""Of operations that onnxruntime has in float32 and in float64."""
+"""The activations, made of operations that onnxruntime has in float32 and in float64."""

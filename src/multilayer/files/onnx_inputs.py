@@ -1,4 +1,4 @@
-"""A model's inputs in an ONNX file: one matrix of numbers, or each column of a table."""
+"""A model's inputs in an ONNX file: one matrix of numbers, or one input per column."""
 
 from abc import ABC, abstractmethod
 from typing import Any
@@ -19,7 +19,7 @@ Array = npt.NDArray[Any]
 
 
 class InputForm(ABC):
-    """What one kind of inputs is to ONNX, for a network of this dtype."""
+    """The ONNX form of one kind of inputs, for a network of this dtype."""
 
     inputs: Any
 
@@ -32,26 +32,26 @@ class InputForm(ABC):
 
     @abstractmethod
     def encode(self, g: Graph) -> str:
-        """Note what leads from the file's inputs to the network's, and return their name."""
+        """Add the operations from the file's inputs to the network's, and return their name."""
 
     @abstractmethod
     def read(self, X: Any) -> Any:
-        """Return samples, checked, that both the model and `feed` take."""
+        """Return checked samples for the model and for `feed`."""
 
     @abstractmethod
     def feed(self, samples: Any) -> dict[str, Array]:
-        """Return samples as onnxruntime takes them."""
+        """Return samples in the form that onnxruntime takes."""
 
     @abstractmethod
     def draw(self, n_samples: int, rng: np.random.Generator) -> Any:
-        """Return random samples, in the middle of what the model has been trained on."""
+        """Return random samples, typical of the training data."""
 
     def check_names(self, g: Graph, outputs: list[str]) -> None:  # noqa: B027  # most are safe
-        """Raise if an input has the name of something else in the graph, or no UTF-8."""
+        """Raise if an input's name is taken in the graph, or a text is not UTF-8."""
 
 
 class NumbersForm(InputForm):
-    """One matrix, called X."""
+    """One matrix of numbers, X."""
 
     inputs: Numbers
 
@@ -79,7 +79,7 @@ class NumbersForm(InputForm):
 
 
 class ColumnsForm(InputForm):
-    """An input for each column that makes inputs, under its name."""
+    """One input for each column in use, under the column's name."""
 
     inputs: Columns
 
@@ -136,7 +136,7 @@ INPUT_FORMS: dict[str, type[InputForm]] = {Numbers.kind: NumbersForm, Columns.ki
 
 
 def form_of(model: Model) -> InputForm:
-    """Return the form of a model's inputs, if their kind has one."""
+    """Return the ONNX form of a model's inputs, or raise if their kind has none."""
     kind = model.inputs.kind
     if kind not in INPUT_FORMS:
         known = ", ".join(INPUT_FORMS)

@@ -1,4 +1,4 @@
-"""A model as the graph of an ONNX file."""
+"""The content of an ONNX file: a model as a graph."""
 
 import json
 from collections.abc import Iterator
@@ -17,17 +17,17 @@ from multilayer.numpy.normalization import BatchNorm, LayerNorm
 __all__ = ["content_of"]
 
 OPSET = 19
-"""Of 2023; the first that compares strings."""
+"""The first version of the operations, of 2023, that compares strings."""
 IR_VERSION = 9
 
 
 def content_of(model: Model, inputs: InputForm) -> bytes:
-    """Return the bytes of the ONNX file that predicts what the model does.
+    """Return the bytes of an ONNX file that predicts as the model does.
 
     Raises
     ------
     InvalidDataError
-        If the classes are of a kind that JSON cannot hold.
+        If JSON cannot hold the classes.
     """
     with forks.imports:
         import onnx
@@ -70,14 +70,14 @@ def content_of(model: Model, inputs: InputForm) -> bytes:
 
 
 def _network(g: Graph, model: Model, x: str) -> str:
-    """Note what leads from the network's inputs to its outputs, and return their name."""
+    """Add the operations from the network's inputs to its outputs, and return their name."""
     architecture = model.net.architecture
     layers = iter(model.net.layers)
     for spec in architecture.hidden_layers:
         before, x = x, _layer(g, next(layers), x)
         if spec.normalization is not None:
             x = _layer(g, next(layers), x)
-        next(layers)  # the activation, which has its name only
+        next(layers)  # the activation, which its name describes
         x = FORMS[spec.activation](g, x)
         if spec.dropout:
             next(layers)
@@ -87,7 +87,7 @@ def _network(g: Graph, model: Model, x: str) -> str:
 
 
 def _layer(g: Graph, layer: Layer, x: str) -> str:
-    """Note what a layer with parameters computes."""
+    """Add a layer with parameters."""
     if isinstance(layer, BatchNorm):
         statistics = (layer.running_mean, layer.running_variance)
         return g("BatchNormalization", x, *layer.parameters, *statistics, epsilon=layer.epsilon)
@@ -98,7 +98,7 @@ def _layer(g: Graph, layer: Layer, x: str) -> str:
 
 
 def _outputs(g: Graph, model: Model, x: str) -> dict[str, tuple[np.dtype[Any], int]]:
-    """Note what the outputs say, and return the names of it with their types and widths."""
+    """Add the meaning of the outputs; return the file's outputs with their types and widths."""
     if model.targets is not None:
         return TARGET_FORMS[model.targets.kind](g, model.targets, x)
     g("Identity", x, name="outputs")

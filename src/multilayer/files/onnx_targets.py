@@ -1,4 +1,4 @@
-"""What the kinds of targets are in an ONNX file: its outputs, and operations that make them."""
+"""The kinds of targets in an ONNX file: its outputs, and the operations that make them."""
 
 from collections.abc import Callable
 from typing import Any
@@ -61,4 +61,4 @@ TARGET_FORMS: dict[str, Callable[[Graph, Any, str], Ports]] = {
     Labels.kind: _labels,
     Values.kind: _values,
 }
-"""Each notes what the network's outputs say, and returns the names of it, types and widths."""
+"""Each adds the operations from the network's outputs to the file's, and returns the latter."""

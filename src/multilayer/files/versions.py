@@ -1,4 +1,4 @@
-"""What files of older format versions hold, as the present one has it."""
+"""Convert the content of files of older format versions to the current one."""
 
 from collections import Counter
 from dataclasses import asdict
@@ -12,7 +12,7 @@ __all__ = ["inputs_of_version_3", "targets_of_version_3"]
 
 
 def inputs_of_version_3(found: Any) -> Any:
-    """Return the inputs of a file of version 3, whose columns had words and gaps."""
+    """Return the inputs of a version 3 file, which had ``words`` and ``has_gaps``."""
     if not isinstance(found, dict) or found.get("kind") != "columns":
         return found
     columns = found.get("columns")
@@ -23,7 +23,7 @@ def inputs_of_version_3(found: Any) -> Any:
 
 
 def targets_of_version_3(found: Any) -> Any:
-    """Return the targets of a file of version 3, whose numbers were never read from text."""
+    """Return the targets of a version 3 file, whose numbers were never read from text."""
     if not isinstance(found, dict) or found.get("kind") != "values":
         return found
     return found | {"notation": None}
@@ -43,7 +43,7 @@ def _column(found: Any) -> Any:
 
 
 def _as_read(words: list[Any]) -> list[Any]:
-    """Return categories as a table is read now, without blanks around them, if they stay apart."""
+    """Return categories stripped of blanks, as tables are read now, if they stay distinct."""
     new = [cleaned(word) if isinstance(word, str) else word for word in words]
     counts = Counter(map(str, new))
     return [own if counts[own] == 1 else word for own, word in zip(new, words, strict=True)]

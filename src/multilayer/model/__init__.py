@@ -1,4 +1,4 @@
-"""Model: a network with what stands before and behind it, ready for raw samples."""
+"""Models: networks that take raw samples and return predictions in the targets' own terms."""
 
 from multilayer.model.adopt import adopt, model_in, network_in
 from multilayer.model.categorical import Categorical

@@ -1,4 +1,4 @@
-"""A `Model` of whatever a network comes in."""
+"""Make a `Model` from a network, an estimator or a file."""
 
 import os
 from collections.abc import Callable
@@ -13,17 +13,18 @@ __all__ = ["adopt", "model_in", "network_in"]
 
 
 def adopt(given: Any, owner: str, read: Callable[[Any], Model] | None = None) -> Model:
-    """Return the model in what is given: see `model_in`; it is called ``model`` in messages.
+    """Return the model in `given`, as `model_in` does, or raise.
 
     Parameters
     ----------
     given : MLP, Model, estimator or path
-        A network of either engine, a model, a fitted estimator of this package, or the path of a
-        model file where there is a function to read it.
+        A network of either engine, a model, a fitted estimator of this package, or, with `read`,
+        the path of a model file.
     owner : str
-        The function that it is an argument of.
+        The function whose argument ``model`` it is, for messages.
     read : callable, optional
-        What reads a model file: `multilayer.files.load_model`, which this room cannot import.
+        A function that reads a model file: `multilayer.files.load_model`, which this package
+        cannot import.
 
     Raises
     ------
@@ -47,12 +48,12 @@ def adopt(given: Any, owner: str, read: Callable[[Any], Model] | None = None) ->
 def model_in(given: Any) -> Model | None:
     """Return the model in a network of either engine, an estimator or a model; else None.
 
-    A network of PyTorch is copied to the engine from scratch, any other is the same object.
+    A PyTorch network is copied to the engine from scratch; any other is shared.
 
     Raises
     ------
     sklearn.exceptions.NotFittedError
-        If it is an estimator before `fit`.
+        If it is an estimator that is not fitted.
     """
     held = _opened(given)
     if isinstance(held, Model):
@@ -62,12 +63,12 @@ def model_in(given: Any) -> Model | None:
 
 
 def network_in(given: Any) -> Any:
-    """Return the network, of whichever engine, in what `model_in` takes; else None."""
+    """Return the network, of either engine, in what `model_in` takes; else None."""
     held = _opened(given)
     net = held.net if isinstance(held, Model) else held
     return net if isinstance(getattr(net, "architecture", None), Architecture) else None
 
 
 def _opened(given: Any) -> Any:
-    """Return the model that an estimator holds, and anything else as it is."""
+    """Return an estimator's model, and anything else unchanged."""
     return given.to_model() if hasattr(type(given), "to_model") else given

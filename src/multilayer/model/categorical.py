@@ -1,4 +1,4 @@
-"""Categorical: a column of categories, an input each."""
+"""Categorical: a column of categories, with one input for each."""
 
 import re
 from collections.abc import Callable, Mapping, Sequence
@@ -29,32 +29,31 @@ __all__ = ["MOST_CATEGORIES", "Categorical"]
 Array = npt.NDArray[Any]
 
 MOST_CATEGORIES = 256
-"""The categories that are kept; the rarer ones are taken as such that nobody has seen."""
+"""How many categories are kept; rarer ones count as unseen."""
 WHOLE = re.compile(r"\+?(-?)0*(\d+)(?:\.0*)?")
-"""A whole number, in whatever way a program writes it."""
+"""A whole number, however a program writes it."""
 WITH_POINT = re.compile(r"[+-]?\d+\.0+")
 
 
 @dataclass(frozen=True)
 class Categorical(Column):
-    """A column of categories, each of which has an input of its own: 1 where it stands, else 0.
+    """A column of categories, one-hot encoded: each has its own input, 1 in its rows and else 0.
 
-    A category that training did not see, or that was too rare to be kept, has zeros alone.
+    A category that training did not see, or that was too rare to be kept, has only zeros.
 
-    The same thing in another type is the same category, where there is no doubt: 7, 7.0, ``"7.0"``
-    and ``"07"``; a time, or a moment, and the texts that say it; the boolean True and ``"True"``,
-    ``"TRUE"``, or 1 where one of the two is no category of its own. Capitals make another category:
-    ``"Yes"`` is no ``"yes"``.
+    The same value in another type is the same category if there is no doubt: 7, 7.0, ``"7.0"`` and
+    ``"07"``; a time or date and the texts that say it; the boolean True and ``"True"``, ``"TRUE"``,
+    or 1 unless both are categories. Capitals count: ``"Yes"`` is not ``"yes"``.
 
     Parameters
     ----------
     name : str
     categories : tuple of str
-        In order: of the training entries the most frequent 256.
+        The 256 most frequent categories in training, in order.
     has_missing : bool
-        Whether training entries were missing, and so a last input: 1 where one is.
+        Whether training values were missing; a last input then is 1 in rows with a missing value.
     has_rare : bool
-        Whether there were rarer ones, that are not kept.
+        Whether there were rarer categories, which are not kept.
 
     Examples
     --------
@@ -113,7 +112,7 @@ class Categorical(Column):
         if not self.has_missing:
             notes += missing_notes(entries, codes < 0)
         missing = len(self.categories) if self.has_missing else -1
-        return np.append(places, np.int32(missing))[codes]  # the last for −1
+        return np.append(places, np.int32(missing))[codes]  # code −1 takes the last
 
     def __str__(self) -> str:
         shown = ", ".join(self.categories[:3]) + ", …" * (len(self.categories) > 3)
@@ -131,7 +130,7 @@ class Categorical(Column):
         return cls(**parts)
 
     def places(self, names: Sequence[str]) -> Array:
-        """Return each name's place among the categories, −1 of unknown ones."""
+        """Return each name's position among the categories; −1 if it is unknown."""
         places = [self._known.get(name, -1) for name in names]
         if -1 in places:
             for i, name in enumerate(names):
@@ -145,16 +144,16 @@ class Categorical(Column):
 
     @cached_property
     def _kinds(self) -> list[Callable[[str], str | None]]:
-        """The kinds of entries that are among the categories, and have several spellings."""
+        """The kinds of values among the categories that have several spellings."""
         return [_boolean, *(kind for kind in KINDS if any(map(kind, self.categories)))]
 
     def _meaning(self, name: str) -> str:
-        """Return what the spellings of an entry have in common; itself, if it has none."""
+        """Return what all spellings of a value have in common; the name itself if it has one."""
         return next((found for kind in self._kinds if (found := kind(name)) is not None), name)
 
     @cached_property
     def _alike(self) -> dict[str, int]:
-        """The place of each meaning that one category alone has."""
+        """The position of each meaning; −1 if several categories share it."""
         alike: dict[str, int] = {}
         for place, meaning in enumerate(map(self._meaning, self.categories)):
             alike[meaning] = -1 if meaning in alike else place
@@ -194,14 +193,11 @@ KINDS = (_whole, _number, _time, _moment)
 
 
 def _merged(codes: Array, names: Sequence[str]) -> tuple[Array, Sequence[str]]:
-    """Return categories of which whole numbers with and without a decimal point are the same.
-
-    Files that were written one after the other have ``1`` and ``1.0``.
-    """
+    """Merge whole numbers with and without a decimal point, as in concatenated files."""
     whole = [name.partition(".")[0] if WITH_POINT.fullmatch(name) else name for name in names]
     different = list(dict.fromkeys(whole))
     if len(different) == len(names):
         return codes, names if different == list(names) else different
     places = {name: place for place, name in enumerate(different)}
-    new = np.array([places[name] for name in whole] + [-1], np.int32)  # the last for −1
+    new = np.array([places[name] for name in whole] + [-1], np.int32)  # code −1 takes the last
     return new[codes], different

@@ -1,4 +1,4 @@
-"""Classes as JSON: their values, and the kind of array that they came in."""
+"""Arrays of classes as JSON: their values and their type."""
 
 from typing import Any
 
@@ -16,13 +16,13 @@ NUMBERS = (
     "float16", "float32", "float64",
 )  # fmt: skip
 TEXTS = ("str", "object")
-"""Strings of a fixed width, and Python's own in an array of objects."""
+"""Strings of fixed width, and Python strings in an array of objects."""
 MAX_BYTES = 2**28
-"""Of strings of a fixed width: one long one among many short ones makes all of them long."""
+"""Limit for strings of fixed width, where one long string makes all of them long."""
 
 
 def classes_to_dict(classes: Array) -> dict[str, Any]:
-    """Return what JSON can hold of an array of classes.
+    """Return an array of classes as values that JSON can hold.
 
     Parameters
     ----------
@@ -53,9 +53,7 @@ def classes_to_dict(classes: Array) -> dict[str, Any]:
 
 
 def classes_from_dict(found: object) -> Array:
-    """Return the array that `classes_to_dict` was given.
-
-    The width of strings is that of the longest one.
+    """Return the array given to `classes_to_dict`; strings are as wide as the longest one.
 
     Raises
     ------
@@ -83,6 +81,6 @@ def classes_from_dict(found: object) -> Array:
 
 
 def _check_width(kind: str, values: list[Any]) -> None:
-    """Raise if an array of strings would be much larger than they are."""
+    """Raise if an array of fixed width would be much larger than the strings."""
     if kind == "str" and 4 * len(values) * max(map(len, values), default=0) > MAX_BYTES:
         raise InvalidDataError("classes that are long strings must come in an array of objects")

@@ -1,4 +1,4 @@
-"""Targets of classification: one class of several, one for each of several targets, labels."""
+"""Targets of classification: classes, groups of classes, and labels."""
 
 from collections.abc import Sequence
 from typing import Any, Self
@@ -29,14 +29,14 @@ Array = npt.NDArray[Any]
 
 
 class Classes(Targets):
-    """One class of several.
+    """One of several classes for each sample.
 
-    Two classes need one output, the probability of the second; more have one each.
+    Two classes share one output, the probability of the second; more classes have one each.
 
     Parameters
     ----------
     classes : array of shape (n_classes,)
-        In order, each once.
+        The distinct classes, in order.
 
     Examples
     --------
@@ -72,16 +72,16 @@ class Classes(Targets):
         return tuple(map(str, self.classes[-self.out_features :]))
 
     def encode(self, y: Array) -> Array:
-        """Return the place of each class; of two classes, as a column of 0 and 1.
+        """Return the position of each class; for two classes, a column of 0 and 1.
 
         Raises
         ------
         InvalidDataError
-            If there is a class that is not among `classes`.
+            If a class is not among `classes`.
         """
         try:
             places = np.searchsorted(self.classes, y)
-        except TypeError as error:  # words among numbers have no order
+        except TypeError as error:  # text and numbers have no common order
             rule = f"must hold classes {self.classes}, all of one type; {error}"
             raise InvalidDataError(rule, "y") from error
         known = places < len(self.classes)
@@ -116,7 +116,7 @@ class Classes(Targets):
         codes, names = entries.categories()
         known = Categorical("", tuple(map(str, classes))).places(names).tolist()
         own = [classes[place] if place >= 0 else n for place, n in zip(known, names, strict=True)]
-        return np.array([*own, None], dtype=object)[codes]  # the last for −1
+        return np.array([*own, None], dtype=object)[codes]  # code −1 takes the last
 
     def to_dict(self) -> dict[str, Any]:
         return classes_to_dict(self.classes)
@@ -127,9 +127,9 @@ class Classes(Targets):
 
 
 class ClassGroups(Targets):
-    """Several targets, each one class of its own several: an output for each class of each.
+    """Several targets, each with its own classes, and one output for each class of each.
 
-    The outputs are logits, of which each target takes its own softmax.
+    The outputs are logits; each target takes the softmax of its own.
 
     Parameters
     ----------
@@ -144,7 +144,7 @@ class ClassGroups(Targets):
     def __init__(self, groups: Sequence[Array]) -> None:
         self.groups = [Classes(classes) for classes in groups]
         self.classes = list(groups)
-        # One class that is the only one still has two outputs, of which one is never right.
+        # A target with a single class still has two outputs, one of which is never right.
         self.sizes = tuple(max(len(classes), 2) for classes in groups)
         self.out_features = sum(self.sizes)
 
@@ -162,7 +162,7 @@ class ClassGroups(Targets):
         )
 
     def probabilities(self, outputs: Array) -> list[Array]:
-        """Return for each target the probability of its classes."""
+        """Return the probabilities of each target's classes."""
         parts = np.split(outputs, np.cumsum(self.sizes)[:-1], axis=1)
         softmax = OUTPUTS["softmax"].forward
         return [
@@ -175,7 +175,7 @@ class ClassGroups(Targets):
             group.classes[part.argmax(axis=1)]
             for group, part in zip(self.groups, self.probabilities(outputs), strict=True)
         ]
-        if len({column.dtype.kind for column in columns}) > 1:  # numbers stay numbers among words
+        if len({column.dtype.kind for column in columns}) > 1:  # keeps numbers apart from text
             columns = [column.astype(object) for column in columns]
         return np.column_stack(columns)
 
@@ -194,12 +194,11 @@ class ClassGroups(Targets):
 
 
 class Labels(Targets):
-    """Any number of labels: a matrix of 0 and 1, a column a label, and an output each.
+    """Any number of labels for each sample: a matrix of 0 and 1, one column and output per label.
 
     Parameters
     ----------
     n_labels : int
-        How many there are.
     """
 
     kind = "labels"

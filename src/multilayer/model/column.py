@@ -1,4 +1,4 @@
-"""Column: one column of a table, and what it makes of its entries; the kinds derive from it."""
+"""Column: the base class of the kinds of columns, which encode a table's entries as inputs."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
@@ -28,33 +28,33 @@ Array = npt.NDArray[Any]
 NOTHING: Mapping[str, str] = MappingProxyType({})
 
 MANY = 20
-"""Entries from which categories that hardly ever come twice are identifiers."""
+"""Categories that are nearly all distinct are identifiers if there are at least this many."""
 DIFFERENT = 0.9
-"""The share of different entries from which they are."""
+"""The share of distinct entries above which they are."""
 
 
 class Found(NamedTuple):
-    """What a kind of column finds in training entries."""
+    """The result of matching training entries with a kind of column."""
 
     column: "Column | None" = None
-    """The column that they ask for; None if they are of another kind."""
+    """The column for them; None if they are of another kind."""
     notes: Sequence[Note] = ()
     """What is open to doubt."""
     shows: Mapping[str, str] = NOTHING
-    """What the entries show beyond doubt about how the table is written: ``{"decimal": ","}``."""
+    """What the entries show for certain about how the table is written: ``{"decimal": ","}``."""
     is_open: bool = False
-    """Whether the entries would mean something else if other columns showed something else."""
+    """Whether the entries are ambiguous, so that other columns decide what they mean."""
 
 
-class NothingToLearn(Exception):  # noqa: N818  # no error: the column is left out
-    """Says that a network can learn nothing from a column.
+class NothingToLearn(Exception):  # noqa: N818  # not an error: the column is ignored
+    """Raised for a column from which a network can learn nothing.
 
     Parameters
     ----------
     why : str
-        What the entries are: ``"identifiers"``.
+        The reason, such as ``"identifiers"``.
     is_open : bool
-        Whether they would mean something if other columns showed how they are written.
+        Whether the column could be used if other columns showed how it is written.
     """
 
     def __init__(self, why: str, *, is_open: bool = False) -> None:
@@ -73,8 +73,8 @@ class Column(ABC):
     kind : str
         The kind's name.
     options : dict of str to dict
-        What may follow the kind's name after a colon, as in ``"numeric: decimal comma"``, and what
-        it says to `of`: ``{"decimal": ","}``.
+        The options that may follow the kind's name, as in ``"numeric: decimal comma"``, with what
+        each passes to `of`: ``{"decimal": ","}``.
     name : str
         The column's name.
     """
@@ -89,72 +89,72 @@ class Column(ABC):
     def of(
         cls, entries: Entries, said: Mapping[str, str] = NOTHING, *, is_asked: bool = False
     ) -> Found:
-        """Return the column that training entries ask for, if they are of this kind.
+        """Return the column for training entries, if they are of this kind.
 
         Parameters
         ----------
         entries : Entries
         said : mapping of str to str
-            What `options`, the table, or its other columns say of how the entries are written.
+            How the entries are written, from `options`, the table, or its other columns.
         is_asked : bool
-            Whether the user says that they are of this kind.
+            Whether the user chose this kind.
 
         Raises
         ------
         NothingToLearn
             If they are of this kind, but nothing can be learned from them.
         InvalidDataError
-            If they cannot be of this kind, though the user says so.
+            If they cannot be of this kind, although the user chose it.
         """
 
     @property
     @abstractmethod
     def input_names(self) -> tuple[str, ...]:
-        """What its inputs are called."""
+        """The names of its inputs."""
 
     @abstractmethod
     def encode(self, entries: Entries, notes: list[Note]) -> Array:
-        """Return what entries make of its inputs.
+        """Return the inputs for entries.
 
         Returns
         -------
         inputs : array of float32, of shape (n_rows, n_inputs)
-            Or, where one input at most is 1 and all others are 0, an array of int32, of shape
-            (n_rows,): the place of that input, −1 where there is none.
+            If at most one input is 1 and all others are 0, it may instead be an array of int32, of
+            shape (n_rows,): the position of that input, or −1 for none.
 
         Raises
         ------
         InvalidDataError
-            If they are not of this kind; the message names column and row.
+            If they are not of this kind; the message names the column and the row.
         """
 
     @abstractmethod
     def __str__(self) -> str:
-        """Say what it is, in a line: ``numeric, median 30``."""
+        """Describe the column in one line: ``numeric, median 30``."""
 
     def to_dict(self) -> dict[str, Any]:
-        """Return it as JSON has it."""
+        """Return the column as values for JSON."""
         return {"kind": self.kind, **asdict(self)}
 
     @classmethod
     @abstractmethod
     def from_dict(cls, found: dict[str, Any]) -> Self:
-        """Return the column that `to_dict` was told of; `found` has no kind, and may hold anything.
+        """Return the column that `to_dict` described; `found` lacks the kind, and is not trusted.
 
         Raises
         ------
         InvalidDataError
-            If it tells of none.
+            If `found` does not describe a column of this kind.
         """
 
 
 def are_identifiers(n_different: int, n_present: int) -> bool:
-    """Return whether categories hardly ever come twice: nothing can be learned of them."""
+    """Return whether entries are nearly all distinct, so that nothing can be learned from them."""
     return n_present >= MANY and n_different > DIFFERENT * n_present
 
 
 def missing_notes(entries: Entries, is_missing: Array) -> list[Note]:
-    """Return what is said of missing entries in a column that had none in training."""
+    """Return a note about missing values in a column that had none in training, if any."""
     rows = np.flatnonzero(is_missing)
     if not len(rows):
         return []
@@ -167,14 +167,14 @@ def missing_notes(entries: Entries, is_missing: Array) -> list[Note]:
 
 
 def parts_of(found: Any, owner: str, types: Mapping[str, type]) -> dict[str, Any]:
-    """Return the parts of a JSON object, if it has just these, each of its type.
+    """Return the parts of a JSON object, if it has exactly these, each of its type.
 
-    A tuple is a list of strings; of type object is anything.
+    The type tuple stands for a list of strings, and object for anything.
 
     Raises
     ------
     InvalidDataError
-        If it has not.
+        If it has other parts, or one of another type.
     """
     if not isinstance(found, dict) or set(found) != set(types):
         got = ", ".join(found) if isinstance(found, dict) else type(found).__name__

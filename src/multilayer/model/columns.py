@@ -1,4 +1,4 @@
-"""The columns of a table as a network's inputs."""
+"""Columns: a table's columns as a network's inputs."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from html import escape
@@ -28,33 +28,33 @@ COLUMNS: Registry[type[Column]] = Registry(
     Names("kind of column", []),
     {kind.kind: kind for kind in (Ignored, Categorical, Numeric, Date)},
 )
-"""The kinds of columns; the last ones are asked first whether entries are theirs."""
+"""The kinds of columns; entries are matched with the last one first."""
 
 FEW = 10
 HARDLY_ANY = 0.01
-"""Hardly any entries are less than so many, and less than this share of the rows."""
+"""A column has hardly any entries if they are fewer than `FEW` and than this share of the rows."""
 
 
 class Columns(Inputs):
-    """The columns of a table: numbers scaled, categories as an input each, dates as phases.
+    """The columns of a table: scaled numbers, one-hot categories, and dates as time and phases.
 
     Parameters
     ----------
     columns : sequence of Column
-        In the order of the inputs; see `Numeric`, `Categorical`, `Date` and `Ignored` for what
-        becomes of entries.
+        In the order of the inputs; `Numeric`, `Categorical`, `Date` and `Ignored` say how they
+        encode entries.
     missing : sequence of str
-        Texts that are missing entries, in any column.
+        Texts that stand for missing values, in any column.
 
     Attributes
     ----------
     needed : tuple of str
-        The names of the columns that make inputs: others need not be there.
+        The names of the columns that make inputs; a table may lack the others.
 
     Raises
     ------
     InvalidDataError, InvalidTypeError
-        If there is none that makes inputs, or two have one name.
+        If no column makes inputs, or two have the same name.
 
     Examples
     --------
@@ -107,35 +107,35 @@ class Columns(Inputs):
 
     @classmethod
     def of(cls, X: Any, kinds: Mapping[str, str] | None = None, name: str = "X") -> Self:
-        """Return the columns that a training table asks for.
+        """Return the columns that fit a training table.
 
-        Without a word about a column it is numeric if it holds numbers, also such as are written
-        as text in one way, booleans, durations or times of day; a date if it holds dates; and
-        categorical else. Left out is a column from which nothing can be learned: it has no entries
-        or hardly any, one value, or identifiers, that is, texts of which nearly each is another
-        one, or whole numbers that differ in all rows, under a name such as ``id``.
+        By default a column is numeric if it holds numbers (also text in one notation), booleans,
+        durations or times of day; a date if it holds dates; and else categorical. A column from
+        which nothing can be learned is ignored: one with no or hardly any entries, with one value,
+        or with identifiers: texts that are nearly all distinct, or whole numbers that are, under a
+        name such as ``id``.
 
         Parameters
         ----------
         X : data frame, mapping or array-like
-            What `multilayer.data.read_table` reads.
+            A table, as `multilayer.data.read_table` reads it.
         kinds : mapping of str to str, optional
-            What columns are: ``"numeric"``, ``"categorical"``, ``"date"`` or ``"ignored"``; with
-            ``"numeric: decimal comma"``, ``"numeric: decimal point"``, ``"date: day first"`` and
-            ``"date: month first"`` where the entries leave it open.
+            The kind of some columns: ``"numeric"``, ``"categorical"``, ``"date"`` or ``"ignored"``;
+            or ``"numeric: decimal comma"``, ``"numeric: decimal point"``, ``"date: day first"`` or
+            ``"date: month first"`` if the entries leave it open.
         name : str
-            What messages call the table.
+            The table's name in messages.
 
         Raises
         ------
         InvalidArgumentError, InvalidDataError, InvalidTypeError
-            If a kind is of a column that is not there, or no kind; a column is not of the kind that
-            it is said to be; or all are left out.
+            If `kinds` names an unknown column or kind, a column is not of its given kind, or all
+            columns are ignored.
 
         Warns
         -----
         TableWarning
-            Of what is open to doubt, and of the columns that are left out.
+            If something is open to doubt, or columns are ignored.
         """
         table = read_table(X, name)
         asked = _asked(table, {} if kinds is None else kinds)
@@ -161,27 +161,27 @@ class Columns(Inputs):
         return cls(found, table.missing)
 
     def encode(self, X: Any, name: str = "X") -> EncodedTable:
-        """Return the network's inputs, which are made when they are read.
+        """Return the network's inputs, which are encoded when they are read.
 
-        Rows, whose columns have no names, are taken by their places.
+        Columns without names are matched by position.
 
         Parameters
         ----------
         X : data frame, mapping or array-like
         name : str
-            What messages call the table.
+            The table's name in messages.
 
         Raises
         ------
         InvalidDataError, InvalidTypeError
-            If a column is missing or beyond those known, or holds what it must not; the message
-            names column and row.
+            If a column is missing, unknown, or holds an invalid entry; the message names the column
+            and the row.
 
         Warns
         -----
         TableWarning
-            Where there are categories that training did not see, or other entries among numbers
-            or dates.
+            If there are categories that training did not see, or other entries among numbers or
+            dates.
         """
         table = self.read(X, name)
         notes: list[Note] = []
@@ -192,7 +192,7 @@ class Columns(Inputs):
         return EncodedTable(parts, [len(column.input_names) for column in used])
 
     def read(self, X: Any, name: str = "X") -> Table:
-        """Return a table's columns that make inputs, each typed; raise as `encode` does."""
+        """Return the columns of a table that make inputs; raise as `encode` does."""
         unused = set(self.names) - set(self.needed)
         table = read_table(X, name, self.names, skip=unused)
         if set(table.columns) - unused != set(self.needed):
@@ -206,7 +206,7 @@ class Columns(Inputs):
         return ((column.name, str(column)) for column in self.columns)
 
     def arrays(self) -> dict[str, Array]:
-        """Return nothing: all of it goes into JSON."""
+        """Return no arrays: everything goes into JSON."""
         return {}
 
     def to_dict(self) -> dict[str, Any]:
@@ -225,12 +225,12 @@ class Columns(Inputs):
 
 
 def column_from_dict(found: Any) -> Column:
-    """Return the column that a file tells of.
+    """Return the column that a file describes.
 
     Raises
     ------
     InvalidDataError
-        If it tells of none.
+        If it does not describe one.
     """
     kind = found.get("kind") if isinstance(found, dict) else None
     if not isinstance(kind, str) or kind not in COLUMNS:
@@ -242,7 +242,7 @@ def column_from_dict(found: Any) -> Column:
 def _asked(
     table: Table, kinds: Mapping[str, str]
 ) -> dict[str, tuple[type[Column] | None, Mapping[str, str]]]:
-    """Return the kind that each column is said to be, if any, and what its option says."""
+    """Return each column's given kind, if any, and what its option says."""
     if not isinstance(kinds, Mapping):
         raise InvalidTypeError("must be a mapping", "kinds", "Columns.of", got=type(kinds).__name__)
     asked: dict[str, tuple[type[Column] | None, Mapping[str, str]]] = dict.fromkeys(
@@ -265,7 +265,7 @@ def _with_options(kind: str, cls: type[Column]) -> Iterable[str]:
 
 
 def _found(entries: Entries, asked: type[Column] | None, said: Mapping[str, str]) -> Found:
-    """Return the column that training entries ask for, of this kind if one is given."""
+    """Return the column for training entries, of the given kind if there is one."""
     notes: list[Note] = []
     try:
         if asked is None:
@@ -281,7 +281,7 @@ def _found(entries: Entries, asked: type[Column] | None, said: Mapping[str, str]
 
 
 def _check_entries(entries: Entries) -> None:
-    """Raise where there is nothing to learn, whatever the kind of column."""
+    """Raise if there is nothing to learn, whatever the kind of column."""
     n, n_present = len(entries), entries.n_present
     why = ""
     if not n_present:
@@ -297,7 +297,7 @@ def _check_entries(entries: Entries) -> None:
 
 
 def _shown(results: Iterable[Found]) -> dict[str, str]:
-    """Return what some columns show, without doubt and without contradiction, of all."""
+    """Return what some columns show for certain about all, without contradiction."""
     found: dict[str, set[str]] = {}
     for result in results:
         for name, value in result.shows.items():
@@ -306,7 +306,7 @@ def _shown(results: Iterable[Found]) -> dict[str, str]:
 
 
 def _listed(ignored: Sequence[Ignored]) -> str:
-    """Return columns by the reasons for which they are left out."""
+    """List ignored columns, grouped by reason."""
     reasons: dict[str, list[str]] = {}
     for column in ignored:
         reasons.setdefault(column.reason, []).append(repr(column.name))

@@ -1,4 +1,4 @@
-"""Date: a column of dates, as elapsed time and the phases of the day, the week and the year."""
+"""Date: a column of dates, as elapsed time and phases of the day, the week and the year."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
@@ -21,29 +21,29 @@ Array = npt.NDArray[Any]
 
 ISO = DateFormat()
 CYCLES = {"day": 86400.0, "week": 604800.0, "year": 365.2425 * 86400.0}
-"""What recurs, and after how many seconds; the year is the mean one of the calendar."""
+"""Periods in seconds; the year is the calendar's mean year."""
 
 
 @dataclass(frozen=True)
 class Date(Scaled):
-    """A column of dates: how much time has passed, and where in the day, the week and the year.
+    """A column of dates: elapsed time, and the phases of the day, the week and the year.
 
-    A moment of t seconds since the beginning of 1970 is scaled as `Scaled` has it, and makes, of
-    each cycle of P seconds that the training dates run through twice at least
+    The time t, in seconds since the start of 1970, is scaled as in `Scaled`. Each cycle of P
+    seconds that the training dates cover at least twice adds two inputs:
 
         sin(2π t/P),    cos(2π t/P)
 
     A missing date has zeros, and an input that says so. Dates with a time zone are in UTC; others
-    are what a clock on the wall shows.
+    are in local time.
 
     Parameters
     ----------
     name, median, scale, has_missing
         See `Scaled`; in seconds since 1970.
     cycles : tuple of {"day", "week", "year"}
-        Those whose phases are inputs.
+        The cycles whose phases are inputs.
     format : DateFormat
-        How dates are written, where they come as text.
+        How dates are written, if they come as text.
 
     Examples
     --------
@@ -73,7 +73,7 @@ class Date(Scaled):
         if found is None:
             if not is_asked:
                 return Found()
-            found = DateFormatFound(ISO)  # which says what is wrong
+            found = DateFormatFound(ISO)  # reading will say what is wrong
         if found.format is None:
             raise NothingToLearn(found.why, is_open=True)
         strays: list[Note] = []
@@ -120,7 +120,7 @@ class Date(Scaled):
 
 
 def _runs_through(seconds: Array, period: float) -> bool:
-    """Return whether moments run through a period twice at least, and not at one of its phases."""
+    """Return whether times cover a period at least twice, with more than one phase."""
     if np.ptp(seconds) < 2 * period:
         return False
     return bool(np.ptp(seconds % period) > 0)

@@ -1,4 +1,4 @@
-"""EncodedTable: a network's inputs of a table, made when a batch needs them."""
+"""EncodedTable: a table as a network's inputs, made when a batch needs them."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -41,16 +41,16 @@ def fill(numbers, places, ones, rows, out):  # type: ignore[no-untyped-def]
 class EncodedTable(LazySamples):
     """The inputs that the columns of a table make, in float32.
 
-    A category takes four bytes in a row, whatever the number of categories: the ones and zeros that
-    it stands for are written when a batch, or a piece of a prediction, is read.
+    A categorical column takes four bytes per row, however many categories it has: its ones and
+    zeros are written when a batch, or a piece of a prediction, is read.
 
     Parameters
     ----------
     parts : sequence of array
-        What each column makes: numbers, of shape (n_rows, n_inputs), or the place of the one input
+        Each column's inputs: numbers, of shape (n_rows, n_inputs), or the position of the one input
         that is 1, of shape (n_rows,): see `multilayer.model.Column.encode`.
     widths : sequence of int
-        How many inputs each column has.
+        The number of inputs of each column.
 
     Examples
     --------
@@ -92,4 +92,4 @@ class EncodedTable(LazySamples):
 
 
 FEW = 512
-"""Rows that are written by plain NumPy, so that a prediction of few loads nothing."""
+"""Fewer rows than this are written by plain NumPy, so that a small prediction loads nothing."""

@@ -1,4 +1,4 @@
-"""Ignored: a column that is left out."""
+"""Ignored: a column that is not used."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -18,13 +18,14 @@ Array = npt.NDArray[Any]
 
 @dataclass(frozen=True)
 class Ignored(Column):
-    """A column that makes no input, and need not be there when the model predicts.
+    """A column that makes no inputs, and may be absent when the model predicts.
 
     Parameters
     ----------
     name : str
     reason : str
-        Why it is left out: ``"identifiers"``, ``"one value"``, ``"no entries"``.
+        Why it is ignored: ``"identifiers"``, ``"one value"``, ``"no entries"``; empty if the user
+        said so.
     """
 
     kind: ClassVar[str] = "ignored"

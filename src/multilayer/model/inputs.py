@@ -1,4 +1,4 @@
-"""What a network's inputs are made of; numbers, scaled."""
+"""Inputs: the base class of what turns raw samples into a network's inputs; and Numbers."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
@@ -21,7 +21,7 @@ Array = npt.NDArray[Any]
 
 
 class Inputs(ABC):
-    """Turns raw samples into what the network takes.
+    """Turns raw samples into the network's inputs.
 
     A kind is a subclass in ``INPUTS``.
 
@@ -30,19 +30,19 @@ class Inputs(ABC):
     kind : str
         The kind's name in a model file.
     takes_tables : bool
-        Whether raw samples are a table, of which each column is an input of its own kind.
+        Whether raw samples are a table whose columns may be of several kinds.
     is_affine : bool
         Whether inputs are an affine function of raw samples, so that planes stay planes.
     in_features : int
-        How many inputs the network has.
+        The number of the network's inputs.
     names : tuple of str or None
-        What the columns of raw samples are called.
+        The names of the columns of raw samples.
     input_names : tuple of str or None
-        What each of the network's inputs is called.
+        The names of the network's inputs.
     needed : tuple of str
         The columns that a table must have.
     missing : tuple of str
-        Texts that are missing entries, in any column of a table.
+        Texts that stand for missing values, in any column of a table.
     """
 
     kind: ClassVar[str]
@@ -59,9 +59,9 @@ class Inputs(ABC):
         """Return the network's inputs, of shape (n_samples, in_features)."""
 
     def from_table(self, table: Table, notes: list[Note]) -> Any:
-        """Return a table that has the needed columns as samples, which `encode` takes.
+        """Return a table with the needed columns as samples for `encode`; by default, numbers.
 
-        By default they are numbers. What is open to doubt is added to `notes`.
+        Whatever is open to doubt is added to `notes`.
         """
         decimal = table.shown_decimal()
         columns = (read_numbers(table[n], notes, None, decimal)[0] for n in table.columns)
@@ -69,43 +69,43 @@ class Inputs(ABC):
 
     @abstractmethod
     def describe(self) -> Iterable[tuple[str, str]]:
-        """Return what raw samples are, and what becomes of them: names and values."""
+        """Describe raw samples and how they are encoded, in pairs of a name and a text."""
 
     @abstractmethod
     def arrays(self) -> dict[str, Array]:
-        """Return what a file holds as arrays."""
+        """Return the arrays that a file holds."""
 
     @abstractmethod
     def to_dict(self) -> dict[str, Any]:
-        """Return what a file holds as JSON."""
+        """Return the values that a file holds as JSON."""
 
     @classmethod
     @abstractmethod
     def from_dict(
         cls, found: dict[str, Any], in_features: int, arrays: Mapping[str, Array]
     ) -> Self:
-        """Return the inputs of which these are `to_dict` and `arrays`."""
+        """Return the inputs that wrote `found`, by `to_dict`, and `arrays`."""
 
     def _repr_html_(self) -> str | None:
-        """Return what notebooks show; None is the text."""
+        """Return HTML for notebooks; None for plain text."""
         return None
 
 
 class Numbers(Inputs):
-    """Samples of numbers, scaled: (x − mean)/scale.
+    """Samples of numbers, scaled as (x − mean)/scale.
 
     Parameters
     ----------
     in_features : int
     mean, scale : array of shape (in_features,), optional
-        By default numbers stay as they come.
+        Not applied by default.
     names : sequence of str, optional
-        What they are called. A table must then have these columns, in this order.
+        The names of the inputs; a table must then have these columns, in this order.
 
     Raises
     ------
     InvalidArgumentError, InvalidDataError, InvalidTypeError
-        If mean, scale and names are not one an input, or a scale is not above 0.
+        If mean, scale or names do not have one entry per input, or a scale is not above 0.
 
     Examples
     --------
@@ -147,7 +147,7 @@ class Numbers(Inputs):
         return f"Numbers({self.in_features}{named}, {' and '.join(scaling) or 'no scaling'})"
 
     def encode(self, X: Any) -> Any:
-        """Return numbers, scaled; as they come, lazy ones too, where there is no scaling.
+        """Return the scaled numbers; without scaling, X itself, which may be lazy.
 
         Raises
         ------
@@ -171,12 +171,12 @@ class Numbers(Inputs):
         yield "scaling", scaling if self.scale is None else f"{scaling} / scale"
 
     def arrays(self) -> dict[str, Array]:
-        """Return mean and scale, if they are there."""
+        """Return the mean and the scale, if there are any."""
         pairs = (("mean", self.mean), ("scale", self.scale))
         return {name: array for name, array in pairs if array is not None}
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the names; the number of inputs stands in the architecture."""
+        """Return the names; the number of inputs is in the architecture."""
         return {"names": self.names}
 
     @classmethod
@@ -196,7 +196,7 @@ class Numbers(Inputs):
         return array
 
     def _check_names(self, X: object) -> None:
-        """Raise if a table's columns have not the names of the inputs, in their order."""
+        """Raise if a table's columns are not the inputs' names, in order."""
         names = getattr(X, "columns", None)
         if self.names is not None and names is not None:
             found = tuple(map(str, names))
@@ -205,7 +205,7 @@ class Numbers(Inputs):
 
 
 def refuse_columns(name: str, wanted: tuple[str, ...], found: tuple[str, ...], how: str) -> None:
-    """Raise, naming what is missing and what is beyond."""
+    """Raise an error that names the missing and the unexpected columns."""
     missing = [column for column in wanted if column not in found]
     extra = [column for column in found if column not in wanted]
     rule = (

@@ -1,4 +1,4 @@
-"""The kinds of inputs and of targets, by their names in a file."""
+"""The kinds of inputs and targets, by their names in a file."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -28,28 +28,28 @@ TARGETS: Registry[type[Targets]] = Registry(
 def inputs_from_dict(
     found: Any, in_features: int, arrays: Mapping[str, npt.NDArray[Any]]
 ) -> Inputs:
-    """Return the inputs of the kind ``found["kind"]``, for a network of so many.
+    """Return inputs of the kind ``found["kind"]``, for a network with this many.
 
-    The other entries are what its `to_dict` returned, and `arrays` those of `arrays`.
+    The other entries come from its `to_dict`, and `arrays` from its method of that name.
 
     Raises
     ------
     InvalidArgumentError, InvalidDataError, InvalidTypeError
-        If there is no such kind, or the rest is not what it needs.
+        If there is no such kind, or the rest does not fit it.
     """
     kind, rest = _kind_and_rest(found, "inputs")
     return INPUTS[kind].from_dict(rest, in_features, arrays)
 
 
 def targets_from_dict(found: Any, architecture: Architecture) -> Targets:
-    """Return the targets of the kind ``found["kind"]``, of a network of this architecture.
+    """Return targets of the kind ``found["kind"]``, for a network of this architecture.
 
-    The other entries are what its `to_dict` returned.
+    The other entries come from its `to_dict`.
 
     Raises
     ------
     InvalidArgumentError, InvalidDataError, InvalidTypeError
-        If there is no such kind, or the rest is not what it needs.
+        If there is no such kind, or the rest does not fit it.
     """
     kind, rest = _kind_and_rest(found, "targets")
     return TARGETS[kind].from_dict(rest, architecture)

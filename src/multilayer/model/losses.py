@@ -1,4 +1,4 @@
-"""Which loss belongs to a network, by its link function or by what it is to predict."""
+"""The loss that belongs to a network, by its link function or its targets."""
 
 from typing import Any
 
@@ -25,9 +25,10 @@ def loss_of_output(output: str, label_smoothing: float = 0.0) -> Loss | None:
 
 
 def loss_of_data(y: npt.NDArray[Any], out_features: int) -> Loss:
-    """Return the loss of an output without link function: cross-entropy if y holds classes.
+    """Return the loss for outputs without a link function, by the targets.
 
-    These are integers in a vector, with several outputs.
+    It is the cross-entropy if y is a vector of integers and there are several outputs; else the
+    squared error.
     """
     are_classes = y.ndim == 1 and y.dtype.kind in "biu" and out_features > 1
     return CrossEntropy() if are_classes else SquaredError()

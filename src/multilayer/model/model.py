@@ -1,4 +1,4 @@
-"""A network with what its inputs are made of and what its outputs mean; NumPy is all it needs."""
+"""Model: a network with its inputs and targets, which needs only NumPy to predict."""
 
 from dataclasses import dataclass, field
 from html import escape
@@ -18,24 +18,24 @@ Array = npt.NDArray[Any]
 
 @dataclass(frozen=True, eq=False)
 class Model:
-    """What predicts from raw samples: inputs, network, and the meaning of the outputs.
+    """A network that predicts from raw samples, with the meaning of its inputs and outputs.
 
     Parameters
     ----------
     net : MLP
         The network.
     targets : Targets, optional
-        What its outputs say; without it `predict` returns them as they are.
+        The meaning of the outputs; without it, `predict` returns the outputs.
     inputs : Inputs, optional
-        What raw samples become: numbers, scaled, or the columns of a table; by default numbers as
-        they come.
+        How raw samples become inputs: as scaled numbers, or as a table's columns; by default, as
+        plain numbers.
     information : dict
-        What is told of it, as JSON has it: metrics, how it was trained, the data's fingerprint.
+        Values for JSON: metrics, how the model was trained, the data's fingerprint.
 
     Raises
     ------
     InvalidDataError, InvalidTypeError
-        If one of these is not of its kind, or does not fit the network.
+        If an argument has the wrong type, or does not fit the network.
 
     Examples
     --------
@@ -51,7 +51,7 @@ class Model:
 
     net: MLP
     targets: Targets | None = None
-    inputs: Inputs = None  # type: ignore[assignment]  # filled in where the network is known
+    inputs: Inputs = None  # type: ignore[assignment]  # set once the network is known
     information: dict[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -88,7 +88,7 @@ class Model:
         return f"<div><code>{escape(repr(self))}</code>{layers}{columns}</div>"
 
     def __call__(self, X: object) -> Array:
-        """Return the network's outputs of raw samples, of shape (n_samples, out_features)."""
+        """Return the network's outputs for raw samples, of shape (n_samples, out_features)."""
         return self.net(self.inputs.encode(X))
 
     def predict(self, X: object) -> Array:
@@ -97,7 +97,7 @@ class Model:
         return outputs if self.targets is None else self.targets.decode(outputs)
 
     def predict_proba(self, X: object) -> Any:
-        """Return the probability of each class or label; of several targets a list, one for each.
+        """Return the probability of each class or label; a list of them for several targets.
 
         Raises
         ------
@@ -111,11 +111,11 @@ class Model:
         return self.targets.probabilities(self(X))
 
     def features(self, X: object) -> Array:
-        """Return the last hidden layer's output of raw samples."""
+        """Return the last hidden layer's output for raw samples."""
         return self.net.features(self.inputs.encode(X))
 
     def _check_outputs(self, targets: Targets) -> None:
-        """Raise if the network has other outputs than the targets are told by."""
+        """Raise if the network's outputs do not fit the targets."""
         architecture = self.net.architecture
         if (architecture.out_features, architecture.output) != (
             targets.out_features,

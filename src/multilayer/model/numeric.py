@@ -22,7 +22,7 @@ Array = npt.NDArray[Any]
 
 PLAIN = Notation()
 MANY = 20
-"""Rows from which whole numbers that hardly ever come twice may number these."""
+"""From this many rows on, whole numbers that are nearly all distinct may number the rows."""
 IDENTIFIER = re.compile(
     r"|index|unnamed: \d+|(?:.*[\W_])?(?:id|idx|uuid|guid|rowid)|.*[a-z](?-i:Id|ID)", re.IGNORECASE
 )
@@ -31,16 +31,16 @@ IDENTIFIER = re.compile(
 
 @dataclass(frozen=True)
 class Numeric(Scaled):
-    """A column of numbers, as `Scaled` has it.
+    """A column of numbers, scaled as in `Scaled`.
 
-    Booleans are the numbers 0 and 1; durations and times of day are seconds.
+    Booleans count as 0 and 1; durations and times of day are in seconds.
 
     Parameters
     ----------
     name, median, scale, has_missing
         See `Scaled`.
     notation : Notation
-        How numbers are written, where they come as text.
+        How numbers are written, if they come as text.
 
     Examples
     --------
@@ -69,12 +69,12 @@ class Numeric(Scaled):
         decimal = said.get("decimal")
         found = entries.find_notation(decimal, is_asked=is_asked)
         if found is not None and found.notation is None and _are_different(entries):
-            # As categories they would be identifiers: rather some numbers are missing.
+            # As categories they would be identifiers; better to count some numbers as missing.
             found = entries.find_notation(decimal, is_asked=True)
         if found is None:
             if not is_asked:
                 return Found()
-            found = NotationFound(PLAIN)  # which says what is wrong
+            found = NotationFound(PLAIN)  # reading will say what is wrong
         where = entries.column, entries.origin.table
         notes = [Note(*where, *doubt) for doubt in found.doubts]
         if found.notation is None:
@@ -112,15 +112,15 @@ def read_numbers(
     notation: Notation | None = None,
     decimal: str | None = None,
 ) -> tuple[Array, Notation]:
-    """Return entries as numbers, NaN for missing ones, and the notation in which they are read.
+    """Return entries as numbers, with NaN for missing ones, and their notation.
 
-    Without a notation it is the one that fits, with this decimal mark if entries leave it open.
-    What is open to doubt is added to `notes`.
+    Without a `notation`, find the one that fits, with this decimal mark if entries leave it open.
+    Whatever is open to doubt is added to `notes`.
 
     Raises
     ------
     InvalidDataError
-        If they hold something else.
+        If an entry is not a number.
     """
     if notation is None:
         found = entries.find_notation(decimal, is_asked=True)
@@ -139,7 +139,7 @@ def _are_different(entries: Entries) -> bool:
 
 
 def _are_identifiers(name: str, present: Array, n_rows: int) -> bool:
-    """Return whether numbers number the rows: whole, nearly all different, by a telling name."""
+    """Return whether numbers number the rows: whole, nearly all distinct, and named like it."""
     if n_rows < MANY or not IDENTIFIER.fullmatch(name.strip()):
         return False
     is_whole = bool((present == np.rint(present)).all())
@@ -147,12 +147,12 @@ def _are_identifiers(name: str, present: Array, n_rows: int) -> bool:
 
 
 def notation_from_dict(found: Any) -> Notation:
-    """Return the notation that a file tells of.
+    """Return the notation that a file describes.
 
     Raises
     ------
     InvalidDataError
-        If it tells of none.
+        If it does not describe one.
     """
     types: dict[str, type] = {each.name: type(each.default) for each in fields(Notation)}
     parts = parts_of(found, "a notation", types)

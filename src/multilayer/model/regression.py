@@ -1,4 +1,4 @@
-"""Values: targets of regression."""
+"""Values: the targets of regression."""
 
 from dataclasses import asdict
 from typing import Any, Self
@@ -27,15 +27,15 @@ class Values(Targets):
     Parameters
     ----------
     n_targets : int
-        How many there are for a sample; one is predicted as a vector.
+        The number of targets of a sample; a single one is predicted as a vector.
     n_each : int
-        How many outputs each target has: one, or one for each of several quantiles.
+        The number of outputs of each target: one, or one per quantile.
     mean, scale : array of shape (n_targets,), optional
         0 and 1 by default.
     output : str
         The network's link function.
     notation : Notation, optional
-        How the targets of the training wrote their numbers, if they came as text.
+        How the training targets were written, if they came as text.
     """
 
     kind = "values"
@@ -79,12 +79,12 @@ class Values(Targets):
         values = outputs
         if self.mean is not None and self.scale is not None:
             scale, mean = (np.repeat(a, self.n_each) for a in (self.scale, self.mean))
-            # In float64: beside a large mean float32 would have no digits left for the outputs.
+            # In float64: next to a large mean, float32 would have no digits left for the outputs.
             values = scale * outputs + mean
         return values[:, 0] if self.out_features == 1 else values
 
     def loss(self, label_smoothing: float = 0.0) -> Loss | None:
-        if self.n_each > 1:  # whose levels it does not know
+        if self.n_each > 1:  # the quantiles' levels are not known here
             return None
         return loss_of_output(self.output) or SquaredError()
 

@@ -1,4 +1,4 @@
-"""Scaled: what columns of numbers and of dates have in common, the robust scaling."""
+"""Scaled: the robust scaling that columns of numbers and dates share."""
 
 from abc import abstractmethod
 from collections.abc import Mapping
@@ -18,31 +18,31 @@ __all__ = ["FAR", "Scaled", "center_and_scale", "scaled_parts"]
 Array = npt.NDArray[Any]
 
 FAR = 1e100
-"""Beyond this many scales a number is as far as can be; its square is still finite."""
+"""Numbers are clipped at this many scales, whose square is still finite."""
 PIECE = 8192
-"""Numbers that are scaled at a time, so that they stay in the cache."""
+"""How many numbers are scaled at a time, so that they stay in the cache."""
 
 
 @dataclass(frozen=True)
 class Scaled(Column):
-    """A column of real numbers, centred, scaled, and bent so that outliers keep within (−3, 3).
+    """A column of real numbers, centred, scaled, and bent so that outliers stay within (−3, 3).
 
     With the median m and the scale s, a value x becomes
 
         r = (x − m)/s,    input = r / √(1 + (r/3)²)
 
     which is the robust scaling and smooth clipping of Holzmüller, Grinsztajn & Steinwart 2024
-    (RealMLP), Section 3. A missing one has 0, and a last input that is 1.
+    (RealMLP), Section 3. A missing value becomes 0, with a last input of 1.
 
     Parameters
     ----------
     name : str
     median, scale : float
-        Of the training values: the median, and the distance of the quartiles or what
-        `center_and_scale` takes in its place; a scale of 0 says that all were the same, and makes
-        the input 0.
+        The median of the training values, and the distance between their quartiles or what
+        `center_and_scale` takes instead. A scale of 0 means that all values were equal; the input
+        is then 0.
     has_missing : bool
-        Whether training values were missing, and so a last input: 1 where one is.
+        Whether training values were missing; a last input then is 1 in rows with a missing value.
     """
 
     name: str
@@ -69,31 +69,31 @@ class Scaled(Column):
 
     @abstractmethod
     def values(self, entries: Entries, notes: list[Note]) -> Array:
-        """Return entries as float64, NaN for missing ones; `notes` say what is taken as missing."""
+        """Return entries as float64, with NaN if missing; add to `notes` what counts as missing."""
 
     def _other_names(self) -> tuple[str, ...]:
-        """Return the names of inputs beside the scaled value."""
+        """Return the names of the inputs after the scaled value."""
         return ()
 
     def _fill_others(self, values: Array, is_missing: Array, out: Array) -> None:
-        """Write the inputs beside the scaled value to the first columns of `out`."""
+        """Write the inputs after the scaled value to the first columns of `out`."""
 
 
 def center_and_scale(values: Array) -> tuple[float, float]:
-    """Return the median and the distance of the quartiles.
+    """Return the median, and the distance between the quartiles as the scale.
 
-    Where that is 0, as in a column of zeros with some other numbers, it is half the median distance
-    of those others: the range, which RealMLP takes, would be the largest slip of anyone's pen.
+    If that is 0, as in a column of zeros with some other numbers, the scale is half the others'
+    median distance from the median. RealMLP takes the range, which a single typo would decide.
 
     Raises
     ------
     NothingToLearn
-        If there is none, or they are too far apart for float64.
+        If there are no values, or they are too far apart for float64.
     """
     if not len(values):
         why = "no entries"
         raise NothingToLearn(why)
-    with np.errstate(over="ignore", invalid="ignore"):  # what is too far apart is looked at below
+    with np.errstate(over="ignore", invalid="ignore"):  # too far apart: handled below
         first, median, third = np.quantile(values, (0.25, 0.5, 0.75)).tolist()
         scale = third - first
         if scale == 0:
@@ -106,12 +106,12 @@ def center_and_scale(values: Array) -> tuple[float, float]:
 
 
 def scaled_parts(found: Any, owner: str, types: Mapping[str, type]) -> dict[str, Any]:
-    """Return the parts of a scaled column that a file tells of: these, and those of them all.
+    """Return the parts of a scaled column in a file: the common ones, and these.
 
     Raises
     ------
     InvalidDataError
-        If it tells of none.
+        If the file does not describe one.
     """
     common = {"name": str, "median": float, "scale": float, "has_missing": bool}
     parts = parts_of(found, owner, common | dict(types))
@@ -122,12 +122,12 @@ def scaled_parts(found: Any, owner: str, types: Mapping[str, type]) -> dict[str,
 
 
 def _bend(values: Array, center: float, scale: float, *, out: Array) -> None:
-    """Write r/√(1 + (r/3)²), of r = (x − center)/scale, to `out`; 0 of NaN and of a scale of 0."""
+    """Write r/√(1 + (r/3)²) of r = (x − center)/scale to `out`; 0 for NaN, or if the scale is 0."""
     if scale == 0:
         out[:] = 0
         return
     for start in range(0, len(values), PIECE):
-        with np.errstate(over="ignore"):  # what is infinitely far is as far as can be
+        with np.errstate(over="ignore"):  # infinite numbers are clipped
             r = values[start : start + PIECE] - center
             r /= scale
         np.clip(r, -FAR, FAR, out=r)

@@ -1,4 +1,4 @@
-"""Targets: what a network's outputs say; the kinds derive from it."""
+"""Targets: the base class of the kinds of targets, which give outputs their meaning."""
 
 from abc import ABC, abstractmethod
 from typing import Any, ClassVar, Self
@@ -18,7 +18,7 @@ Array = npt.NDArray[Any]
 
 
 class Targets(ABC):
-    """Translates targets to what a loss takes, and outputs to predictions.
+    """Encodes targets for a loss, and decodes outputs to predictions.
 
     A kind is a subclass in ``TARGETS``.
 
@@ -29,15 +29,15 @@ class Targets(ABC):
     task : {"classification", "multilabel", "regression"}
         What is predicted, as in `multilayer.numpy.Loss`.
     output : str
-        The link function that the network's architecture has: see ``OUTPUTS``.
+        The network's link function: see ``OUTPUTS``.
     out_features : int
-        How many outputs the network has.
+        The number of the network's outputs.
     classes : array of shape (n_classes,), list of array or None
-        The classes in order; of labels their numbers, of several targets a list, one for each.
+        The classes in order; for labels their numbers; for several targets a list, one for each.
     has_one_class : bool
         Whether a sample has one of `classes`, each with a column of `probabilities`.
     notation : Notation or None
-        How the training targets wrote their numbers, if they came as text.
+        How the training targets were written, if they came as text.
     """
 
     kind: ClassVar[str]
@@ -50,21 +50,21 @@ class Targets(ABC):
 
     @property
     def output_names(self) -> tuple[str, ...]:
-        """What each output is called; empty if outputs have no names."""
+        """The names of the outputs; empty if they have none."""
         return ()
 
     @abstractmethod
     def encode(self, y: Array) -> Array:
-        """Return targets as a loss takes them."""
+        """Return targets in the form that a loss takes."""
 
     @abstractmethod
     def decode(self, outputs: Array) -> Array:
-        """Return what outputs, of shape (n_samples, out_features), predict."""
+        """Return the predictions from outputs of shape (n_samples, out_features)."""
 
     def probabilities(self, outputs: Array) -> Any:
-        """Return the probability of each class or label, unless the task is regression.
+        """Return the probability of each class or label; a list of arrays for several targets.
 
-        Of several targets with classes of their own it is a list, one array for each.
+        Regression has none.
         """
         raise NotImplementedError
 
@@ -73,24 +73,24 @@ class Targets(ABC):
         """Return the loss that belongs to these targets; None if they do not determine one."""
 
     def from_entries(self, entries: Entries, notes: list[Note]) -> Array:
-        """Return a table's column as targets, None or NaN for missing ones.
+        """Return a table's column as targets, by default as numbers; None or NaN if missing.
 
-        By default they are numbers. What is open to doubt is added to `notes`.
+        Whatever is open to doubt is added to `notes`.
         """
         return read_numbers(entries, notes, self.notation)[0]
 
     @abstractmethod
     def __str__(self) -> str:
-        """Say what an output means, in a line: ``one of 2 classes: no, yes``."""
+        """Describe the targets in one line: ``one of 2 classes: no, yes``."""
 
     @abstractmethod
     def to_dict(self) -> dict[str, Any]:
-        """Return, for JSON, what the network's architecture does not say already.
+        """Return, for JSON, what the network's architecture does not already say.
 
         Raises
         ------
         InvalidDataError
-            If classes are of a kind that JSON cannot hold.
+            If JSON cannot hold the classes.
         """
 
     @classmethod

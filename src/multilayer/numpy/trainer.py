@@ -1,4 +1,4 @@
-"""Trainer: one network with its loss and optimizer, as the training loop drives it."""
+"""Trainer: one network with its loss and optimizer, driven by the training loop."""
 
 from collections.abc import Callable
 from dataclasses import asdict
@@ -28,7 +28,7 @@ Array = npt.NDArray[Any]
 
 
 class Net(Protocol):
-    """What a trainer needs of an `MLP`."""
+    """The part of an `MLP` that a trainer uses."""
 
     architecture: Architecture
     dtype: np.dtype[Any]
@@ -37,9 +37,9 @@ class Net(Protocol):
 
 
 class Trainer:
-    """Takes optimizer steps on a network, evaluates it, and keeps or restores its numbers.
+    """Takes optimizer steps on a network, evaluates it, and saves or restores its state.
 
-    The arguments are those of `multilayer.training.fit`, which is the one to call.
+    The arguments are those of `multilayer.training.fit`, which users should call instead.
 
     Attributes
     ----------
@@ -48,7 +48,7 @@ class Trainer:
     optimizer_state : dict
         The optimizer's state; empty for L-BFGS.
     learning_rate : float or None
-        The optimizer's own; None for L-BFGS, which has none.
+        The optimizer's learning rate; None for L-BFGS.
     """
 
     def __init__(
@@ -88,11 +88,11 @@ class Trainer:
         self._step: Step | None = None
 
     def check(self, X: object, y: object, weight: object) -> Data:
-        """Return samples, targets and weights as the other methods take them; lazy ones lazy."""
+        """Check samples, targets and weights for the other methods; lazy samples stay lazy."""
         return checked_samples(self.net, X, y, weight, self.loss)
 
     def description(self) -> dict[str, Any]:
-        """Return what it trains, and how, by name, as values that go into JSON."""
+        """Return what it trains and how, by name, as values for JSON."""
         return asdict(self.net.architecture) | {
             "engine": "numpy",
             "dtype": str(self.net.dtype),
@@ -105,10 +105,9 @@ class Trainer:
         }
 
     def begin(self, data: Data, batch_size: int | None = None) -> None:
-        """Take the samples that steps are taken on.
+        """Set the samples for the steps.
 
-        How many threads there are is decided by the rows of a full batch, or else by how many there
-        are in all.
+        The number of threads depends on the rows of a full batch, or else of all samples.
         """
         self.finish()
         self._step = Step(
@@ -123,29 +122,29 @@ class Trainer:
         )
 
     def begin_epoch(self, order: Array | None) -> None:
-        """Take the order of the next epoch's samples; None is that in which they came."""
+        """Set the order of the next epoch's samples; None keeps the given one."""
         assert self._step is not None
         self._step.begin_epoch(order)
 
     def step(self, start: int, stop: int, learning_rate: float) -> float:
-        """Take an optimizer step on the samples at these places of the epoch's order.
+        """Take an optimizer step on the samples at these positions of the epoch's order.
 
-        It returns the loss, penalty included, before it. If the samples' loss is infinite or NaN,
-        or none of them has a weight, nothing is changed.
+        Return the loss before it, penalty included. If the samples' loss is infinite or NaN, or all
+        their weights are 0, nothing is changed.
         """
         assert self._step is not None
         return self._step.take(start, stop, learning_rate)
 
     def settle(self) -> tuple[list[float], bool]:
-        """Return losses that `step` has not returned: none; and whether all weights are finite."""
+        """Return the losses that `step` did not, so none, and whether all weights are finite."""
         return [], bool(np.isfinite(self.net.network.parameters).all())
 
     def minimize(
         self, data: Data, n_iterations: int, after_iteration: Callable[[float], bool]
     ) -> str:
-        """Run L-BFGS on all samples; return what ended it: see `LBFGS.minimize`.
+        """Run L-BFGS on all samples; return why it stopped: see `LBFGS.minimize`.
 
-        `after_iteration` takes the loss after each iteration, with the network at that point; it
+        After each iteration `after_iteration` takes the loss, with the network at that point, and
         returns whether to stop.
         """
         net = self.net.network
@@ -168,26 +167,25 @@ class Trainer:
         try:
             reason: str = self.optimizer.minimize(objective, net.parameters, n_iterations, accept)
             return reason
-        finally:  # the line search, or an interruption in it, may end at a point it only tried
+        finally:  # the line search may end, or be interrupted, at a point that it only tried
             net.parameters[:] = accepted
 
     def evaluate(self, data: Data) -> tuple[float, Array]:
-        """Return the loss without penalty, in prediction mode, and what the loss takes."""
+        """Return the loss without penalty, in prediction mode, and the loss's argument."""
         X, targets, weight = data
         z = self.net.predictor.logits(X)
         p = z if self.loss.takes_logits else self.net.network.link.forward(z)
         return self.loss.value_and_gradient(p, targets, weight)[0], p
 
     def snapshot(self) -> dict[str, Array]:
-        """Return a copy of the network's numbers."""
+        """Return a copy of the network's parameters and state."""
         state = {name: array.copy() for name, array in self.net.network.state.items()}
         return state | {"parameters": self.net.network.parameters.copy()}
 
     def state(self) -> dict[str, Array]:
-        """Return a copy of all that the next step depends on, as arrays by name.
+        """Return a copy of everything the next step depends on, as arrays by name.
 
-        It is the network's numbers, the optimizer's state, and where the generator of the dropout
-        masks is.
+        It is the state of the network, of the optimizer, and of the generator of dropout masks.
         """
         return join(
             {
@@ -198,9 +196,9 @@ class Trainer:
         )
 
     def set_state(self, state: dict[str, Array]) -> None:
-        """Put back what `state` returned, of a trainer with the same arguments.
+        """Restore what `state` returned, in a trainer with the same arguments.
 
-        Groups that are not there stay as they are: ``{"network": …}`` alone, joined, puts back a
+        Groups that are absent stay unchanged: ``{"network": …}`` alone, joined, restores a
         snapshot.
         """
         if network := part_of(state, "network"):
@@ -217,19 +215,19 @@ class Trainer:
             set_generator_state(self.rng, masks["generator"])
 
     def finish(self) -> None:
-        """Do what remains at the end: let go of threads and work arrays."""
+        """Release threads and work arrays at the end."""
         step, self._step = self._step, None
         if step is not None:
             step.finish()
 
 
 def checked_samples(net: Net, X: object, y: object, sample_weight: object, loss: Loss) -> Data:
-    """Return samples, targets and weights as a network and a loss take them; lazy ones lazy.
+    """Check samples, targets and weights for a network and a loss; lazy samples stay lazy.
 
     Raises
     ------
     InvalidDataError, InvalidArgumentError, InvalidTypeError
-        If they are not of this network, or the loss is not of its output.
+        If they do not fit the network, or the loss does not fit its output.
     """
     architecture, dtype = net.architecture, net.dtype
     loss.check_architecture(architecture)
@@ -239,7 +237,7 @@ def checked_samples(net: Net, X: object, y: object, sample_weight: object, loss:
 
 
 def check_deterministic(architecture: Architecture, clip: Clip) -> None:
-    """Raise for what L-BFGS cannot do: its line search needs one loss and its own gradient."""
+    """Raise for what L-BFGS cannot do: its line search needs a fixed loss and its gradient."""
     refused = {
         "dropout": any(layer.dropout for layer in architecture.hidden_layers),
         "clip_norm": clip.norm is not None,

@@ -1,8 +1,8 @@
 """The second engine: the same networks, on PyTorch's autograd, for any device.
 
-It takes its words from the engine from scratch: an `Architecture`, losses, optimizers, schedules
-and initializers are described once, and what differs is how they are computed. `parity` in
-`multilayer.inspection` shows that the two agree.
+It shares the descriptions of the engine from scratch: `Architecture`, losses, optimizers, schedules
+and initializers; only the computation differs. `multilayer.inspection.parity` shows that the two
+engines agree.
 """
 
 from multilayer.errors import MissingPackageError

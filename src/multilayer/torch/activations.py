@@ -1,4 +1,4 @@
-"""What the activations' names mean to PyTorch: modules whose gradients autograd derives."""
+"""The activations as PyTorch modules, whose gradients autograd derives."""
 
 import math
 from collections.abc import Callable
@@ -14,7 +14,7 @@ __all__ = ["ACTIVATIONS", "OUTPUTS", "Exp"]
 
 
 class Exp(nn.Module):
-    """eᶻ, no larger than the largest finite number of z's type."""
+    """eᶻ, limited to the largest finite number of z's type."""
 
     def forward(self, z: torch.Tensor) -> torch.Tensor:
         """Return eᶻ."""

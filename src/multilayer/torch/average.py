@@ -1,4 +1,4 @@
-"""RunningAverage: a second network, whose numbers follow those of the one that is trained."""
+"""RunningAverage: a second network, whose weights follow those of the one in training."""
 
 from copy import deepcopy
 from itertools import chain
@@ -14,22 +14,22 @@ __all__ = ["RunningAverage"]
 class RunningAverage:
     """The exponential moving average a ← d a + (1 − d) w of weights and statistics.
 
-    PyTorch's AveragedModel counts its updates and asks the count each time, which on a GPU costs a
-    copy from the host at every step.
+    PyTorch's AveragedModel looks at its count of updates each time, which on a GPU costs a copy
+    from the host at every step.
 
     Parameters
     ----------
     net : MLP
-        The network that is trained.
+        The network in training.
     decay : float
         d, in (0, 1).
 
     Attributes
     ----------
     net : MLP
-        The network of the averages. It begins with the weights of the first `update`.
+        The network of averages, which starts with the weights of the first `update`.
     has_begun : bool
-        Whether there has been one.
+        Whether there has been an update.
     """
 
     def __init__(self, net: Net, decay: float) -> None:
@@ -39,14 +39,14 @@ class RunningAverage:
 
     @torch.no_grad()
     def update(self, net: Net) -> None:
-        """Take the weights after a step into the average."""
+        """Include the weights after a step in the average."""
         averages, values = (
             [tensor.detach() for tensor in chain(each.parameters(), each.buffers())]
             for each in (self.net, net)
         )
         moving = [average.is_floating_point() and self.has_begun for average in averages]
         for average, value, moves in zip(averages, values, moving, strict=True):
-            if not moves:  # the first weights themselves; and a count of batches has no average
+            if not moves:  # copy the first weights, and counts, which have no average
                 average.copy_(value)
         if self.has_begun:
             self._move(

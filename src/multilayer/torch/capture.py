@@ -1,10 +1,10 @@
 """Whole steps as CUDA graphs: recorded once for each batch size, then replayed.
 
 A step of a small network is some fifty kernels of a few microseconds each; Python takes longer to
-ask for them one by one than a GPU to run them. A CUDA graph asks for all of them at once. It runs
-the kernels again with the addresses and the numbers of the recording, so whatever differs between
-steps has to lie in memory that stays where it is: the batch's row numbers, the learning rate, and
-what the optimizer counts.
+launch them one by one than a GPU to run them. A CUDA graph launches all of them at once. It repeats
+the kernels with the addresses and numbers of the recording, so whatever differs between steps must
+be in memory that does not move: the batch's row numbers, the learning rate, and the optimizer's
+counts.
 """
 
 import warnings
@@ -29,11 +29,11 @@ Tensor = torch.Tensor
 DEVICE = "cuda"
 """The kind of device whose work can be recorded."""
 N_REHEARSALS = 3
-"""After how many steps with a batch size the next one is recorded.
+"""How many steps with a batch size precede its recording.
 
-Libraries set themselves up in the first ones, and the optimizer makes its state. They are steps
-like any other, so nothing has to be undone after them; and a size that hardly comes again, such as
-a short last batch in a few epochs, is never recorded.
+In the first ones libraries set themselves up, and the optimizer makes its state. They are ordinary
+steps, so nothing has to be undone; and a rare size, such as that of a short last batch, is never
+recorded.
 """
 FUSED = (SGD, Adam, AdamW)
 """Optimizers with one kernel for all parameters, which reads the learning rate from memory."""
@@ -45,9 +45,9 @@ MODULES: set[type] = {
     Residual,
     *(kind for kind in vars(nn).values() if isinstance(kind, type)),
 }
-"""Modules that do in Python at every step what they did in the first: PyTorch's, and the engine's.
+"""PyTorch's and this engine's modules, whose Python code does the same at every step.
 
-`MLP` is added where it is made; a subclass of any of them is none of them.
+`network` adds `MLP`; subclasses do not count.
 """
 HOOKS = (
     "_forward_hooks",
@@ -59,11 +59,11 @@ HOOKS = (
 
 
 def can_capture(net: Net, loss: Loss, optimizer: torch.optim.Optimizer) -> bool:
-    """Return whether replaying a step's kernels does all that the step does.
+    """Return whether replaying a step's kernels does everything that the step does.
 
-    Modules, losses and hooks of one's own may do anything in Python, of which a recording keeps
-    only what it did once. Float64 networks are left out because the fused optimizers have their
-    learning rate in float32.
+    Custom modules, losses and hooks may do anything in Python, and a recording only repeats what it
+    did once. Float64 networks are excluded, since the fused optimizers keep their learning rate in
+    float32.
     """
     parts = [*net.modules(), *net.parameters()]
     return (
@@ -78,7 +78,7 @@ def can_capture(net: Net, loss: Loss, optimizer: torch.optim.Optimizer) -> bool:
 
 
 def make_capturable(optimizer: torch.optim.Optimizer) -> None:
-    """Let an optimizer read its learning rate from memory, and count its steps there."""
+    """Make an optimizer read its learning rate, and count its steps, in the device's memory."""
     is_fused = isinstance(optimizer, FUSED)
     for group in optimizer.param_groups:
         device = group["params"][0].device
@@ -101,25 +101,25 @@ class Recorder(Protocol):
     """
 
     def rehearse(self, run: Callable[[], None]) -> None:
-        """Run the function once, as a preparation for recording it."""
+        """Run the function once, to prepare for recording it."""
 
     def record(self, run: Callable[[], None]) -> Callable[[], None]:
-        """Record what the function would do, without doing it; return what does it."""
+        """Record the function without running it; return a function that replays it."""
 
 
 class CudaGraphs(Recorder):
-    """Records work on a CUDA device, as PyTorch's notes on CUDA graphs have it.
+    """Records work on a CUDA device, as PyTorch's notes on CUDA graphs describe.
 
     Parameters
     ----------
     device : torch.device
         The device.
     generator : torch.Generator
-        What the work draws random numbers from: each replay draws on from where it stands.
+        The source of the work's random numbers; each replay draws new ones.
     """
 
     def __init__(self, device: torch.device, generator: torch.Generator) -> None:
-        # The default stream's work cannot be recorded.
+        # Work on the default stream cannot be recorded.
         self._stream = torch.cuda.Stream(device)  # type: ignore[no-untyped-call]
         self._generator = generator
 
@@ -127,7 +127,7 @@ class CudaGraphs(Recorder):
         current = torch.cuda.current_stream(self._stream.device)
         self._stream.wait_stream(current)
         with torch.cuda.stream(self._stream), warnings.catch_warnings():
-            # PyTorch wonders about a capturable optimizer whose steps are not (yet) recorded.
+            # PyTorch warns about a capturable optimizer whose steps are not (yet) recorded.
             warnings.filterwarnings("ignore", "This instance was constructed with capturable=True")
             run()
         current.wait_stream(self._stream)
@@ -135,7 +135,7 @@ class CudaGraphs(Recorder):
     def record(self, run: Callable[[], None]) -> Callable[[], None]:
         graph = torch.cuda.CUDAGraph()
         graph.register_generator_state(self._generator)
-        # Other threads may go on using their devices meanwhile.
+        # Other threads may keep using their devices meanwhile.
         with torch.cuda.graph(graph, stream=self._stream, capture_error_mode="thread_local"):
             run()
         return graph.replay
@@ -147,12 +147,12 @@ class Captured:
     Parameters
     ----------
     step : callable
-        Takes row numbers, as a tensor, and returns the loss, as a tensor; nothing in it may depend
-        on anything but what lies in tensors.
+        Takes a tensor of row numbers and returns the loss as a tensor; it may depend only on
+        tensors.
     parameters : iterable of Parameter
         The parameters that it trains.
     recorder : Recorder
-        What records it.
+        Records it.
     """
 
     def __init__(
@@ -168,19 +168,19 @@ class Captured:
 
     def __call__(self, rows: Tensor) -> Tensor:
         """Take a step on these rows; return its loss."""
-        # A callback may freeze layers, or let them go.
+        # A callback may freeze and unfreeze layers.
         key = (len(rows), *(p.requires_grad for p in self._parameters))
         if key not in self._recordings:
             self._recordings[key] = _Recording(self._step, self._parameters, self._recorder, rows)
         return self._recordings[key].step(rows)
 
     def forget(self) -> None:
-        """Record anew: tensors that the recordings read may have been replaced."""
+        """Drop all recordings, since tensors that they read may have been replaced."""
         self._recordings.clear()
 
 
 class _Recording:
-    """The steps on batches of one size, with the memory that goes between them and the host."""
+    """The steps on batches of one size, with the memory that they share with the host."""
 
     def __init__(
         self,
@@ -209,7 +209,7 @@ class _Recording:
             self._gradients = [p.grad for p in self._parameters]
         self._replay()
         for p, gradient in zip(self._parameters, self._gradients, strict=True):
-            p.grad = gradient  # which another size's recording has elsewhere
+            p.grad = gradient  # another size's recording has its own
         return self._loss.clone()
 
     def _run(self) -> None:

@@ -1,4 +1,4 @@
-"""Samples and targets as a torch Dataset, read when a sample is asked for."""
+"""SampleDataset: samples and targets as a torch Dataset, read on demand."""
 
 from typing import Any
 
@@ -16,7 +16,7 @@ class SampleDataset(Dataset[tuple[torch.Tensor, Any]]):
     Parameters
     ----------
     X : array or lazy samples of shape (n_samples, in_features)
-        Such as `multilayer.data.load_images` returns: a sample is read when it is asked for.
+        Such as `multilayer.data.load_images` returns; a sample is read on demand.
     y : array of n_samples rows
         Targets.
 

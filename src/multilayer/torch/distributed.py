@@ -1,8 +1,8 @@
-"""Several processes, several machines: what `torchrun` starts works as one.
+"""Training in several processes, on one or more machines, started by `torchrun`.
 
-Every rank draws the same order of samples and takes its own rows of each batch; gradients are added
-over ranks by DistributedDataParallel, so that a step is the one that a single process would take
-with the whole batch.
+Every rank draws the same order of samples and takes its own rows of each batch;
+DistributedDataParallel adds the gradients over ranks, so a step is the same as that of a single
+process on the whole batch.
 """
 
 import os
@@ -33,7 +33,7 @@ __all__ = [
 Array = npt.NDArray[Any]
 
 TIMEOUT = timedelta(seconds=60)
-"""How long a rank waits for the others before it gives up: one that died must not leave a hang."""
+"""How long a rank waits for the others; after that it gives up, as one may have died."""
 
 
 def is_launched() -> bool:
@@ -42,14 +42,14 @@ def is_launched() -> bool:
 
 
 def local_device(device: str) -> str:
-    """Return this process's own device, where it is one of several on a machine with GPUs."""
+    """Return this process's own GPU if torchrun started it and `device` is ``"auto"``."""
     if device == "auto" and is_launched() and torch.cuda.is_available():
         return f"cuda:{os.environ.get('LOCAL_RANK', '0')}"
     return device
 
 
 def start(device: torch.device) -> None:
-    """Join the other ranks, as torchrun's environment says: by NCCL on GPUs, by gloo on CPUs."""
+    """Join the other ranks given by torchrun's environment, with NCCL on GPUs or gloo on CPUs."""
     backend = "nccl" if device.type == "cuda" else "gloo"
     if device.type == "cuda":
         torch.cuda.set_device(device)
@@ -63,19 +63,19 @@ def stop() -> None:
 
 
 def shard() -> tuple[int, int]:
-    """Return this process's rank and the number of ranks; (0, 1) for a process by itself."""
+    """Return this process's rank and the number of ranks; (0, 1) for a single process."""
     if distributed.is_available() and distributed.is_initialized():
         return distributed.get_rank(), distributed.get_world_size()
     return 0, 1
 
 
 def synchronized(module: nn.Module, architecture: Architecture) -> nn.Module:
-    """Return a module whose gradients are averaged over ranks; of one process, the module itself.
+    """Return a module whose gradients are averaged over ranks; in one process, the module itself.
 
     Raises
     ------
     InvalidArgumentError
-        If the network takes statistics of the batch, of which each rank sees only a part.
+        If the network uses statistics of the batch, since each rank sees only a part of it.
     """
     if shard()[1] == 1:
         return module
@@ -87,7 +87,7 @@ def synchronized(module: nn.Module, architecture: Architecture) -> nn.Module:
 
 
 def sum_over_ranks(tensor: torch.Tensor) -> torch.Tensor:
-    """Return the sum of every rank's tensor; of one process, the tensor itself."""
+    """Return the sum of all ranks' tensors; in one process, the tensor itself."""
     if shard()[1] == 1:
         return tensor
     total = tensor.detach().clone()
@@ -96,13 +96,13 @@ def sum_over_ranks(tensor: torch.Tensor) -> torch.Tensor:
 
 
 def mean_over_ranks(tensor: torch.Tensor) -> torch.Tensor:
-    """Return the mean of every rank's tensor; of one process, the tensor itself."""
+    """Return the mean of all ranks' tensors; in one process, the tensor itself."""
     n_ranks = shard()[1]
     return tensor if n_ranks == 1 else sum_over_ranks(tensor) / n_ranks
 
 
 def gather_rows(rows: Array, n_rows: int) -> Array:
-    """Return all n_rows rows, of which rank r of w holds r, r + w, r + 2w, …, on every rank."""
+    """Return all n_rows rows on every rank, when rank r of w has the rows r, r + w, r + 2w, …."""
     _, n_ranks = shard()
     if n_ranks == 1:
         return rows

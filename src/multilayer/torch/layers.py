@@ -1,4 +1,4 @@
-"""The modules that a hidden layer is made of, where PyTorch has none of its own."""
+"""Hidden layers as modules, and the parts that PyTorch lacks."""
 
 import torch
 from torch import nn
@@ -20,10 +20,10 @@ class Dropout(nn.Module):
     Attributes
     ----------
     mask : torch.Tensor or None
-        What inputs are multiplied by while training: 0 or 1/(1 − rate), of the input's shape; None
-        has it drawn anew for each batch.
+        The factors of the inputs in training: 0 or 1/(1 − rate), of the input's shape; None draws
+        them anew for each batch.
     generator : torch.Generator or None
-        Draws the masks; None takes PyTorch's global one.
+        Draws the masks; None takes PyTorch's global generator.
     """
 
     def __init__(self, rate: float) -> None:
@@ -33,7 +33,7 @@ class Dropout(nn.Module):
         self.generator: torch.Generator | None = None
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        """Return x, with units dropped while training."""
+        """Return x, with units dropped in training."""
         if self.training and self.mask is not None:
             return x * self.mask
         if self.training and self.generator is not None:
@@ -42,19 +42,19 @@ class Dropout(nn.Module):
         return nn.functional.dropout(x, self.rate, self.training)
 
     def extra_repr(self) -> str:
-        """Return what is shown in brackets."""
+        """Return the text in the brackets of the repr."""
         return f"{self.rate:g}"
 
 
 def draw_masks_from(generator: torch.Generator | None, net: nn.Module) -> None:
-    """Let a network's dropout layers draw their masks from this generator."""
+    """Make a network's dropout layers draw their masks from this generator."""
     for module in net.modules():
         if isinstance(module, Dropout):
             module.generator = generator
 
 
 class Residual(nn.Sequential):
-    """y = x + f(x), with f the modules inside, one after the other."""
+    """y = x + f(x), where f is the modules inside, one after the other."""
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """Return x + f(x)."""
@@ -63,7 +63,7 @@ class Residual(nn.Sequential):
 
 
 def hidden_layer(spec: HiddenLayer) -> nn.Sequential:
-    """Build linear → normalisation → activation → dropout, as a residual block if it is one."""
+    """Return linear → normalisation → activation → dropout, as a residual block if it is one."""
     width = spec.out_features
     modules: list[nn.Module] = [nn.Linear(spec.in_features, width, bias=spec.bias)]
     if spec.normalization == "batch":

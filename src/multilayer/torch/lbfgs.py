@@ -1,4 +1,4 @@
-"""L-BFGS on a module: SciPy's, on the vector of all parameters."""
+"""SciPy's L-BFGS on a module, whose parameters form one vector."""
 
 from collections.abc import Callable
 from typing import Any
@@ -26,7 +26,7 @@ def minimize(
     n_iterations: int,
     after_iteration: Callable[[float], bool],
 ) -> str:
-    """Run L-BFGS on all samples; return what ended it: see `multilayer.numpy.LBFGS.minimize`.
+    """Run L-BFGS on all samples; return why it stopped: see `multilayer.numpy.LBFGS.minimize`.
 
     `backward` returns the loss of a batch and leaves its gradient in the parameters' ``grad``.
     """
@@ -40,7 +40,7 @@ def minimize(
     def objective(vector: Array) -> tuple[float, Array]:
         put(vector)
         statistics = net.state
-        net.train()  # an evaluation may have come between
+        net.train()  # an evaluation may have come in between
         value = backward(data)
         net.set_state(statistics)
         gradient = torch.cat([_gradient(p).flatten() for p in parameters])

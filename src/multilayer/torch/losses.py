@@ -1,7 +1,7 @@
-"""What the losses' names mean to PyTorch: ℓ of each sample, of which autograd takes the gradient.
+"""The losses in PyTorch: ℓ of each sample, whose gradient autograd derives.
 
-A loss itself, with its parameters and the checks of its targets, is the object of
-`multilayer.numpy`; here stands the formula, through PyTorch's own functions.
+A loss with its parameters and checks is an object of `multilayer.numpy`; here are only the
+formulas, in PyTorch's own functions.
 """
 
 from collections.abc import Callable
@@ -33,9 +33,9 @@ def _huber(loss: Any, p: Tensor, y: Tensor) -> Tensor:
 
 
 def _quantile(loss: Any, p: Tensor, y: Tensor) -> Tensor:
-    tau = torch.stack([p.new_full((), q) for q in loss.quantiles])  # made where p lies
+    tau = torch.stack([p.new_full((), q) for q in loss.quantiles])  # made on p's device
     residual = y.unsqueeze(2) - p.reshape(len(p), -1, len(tau))
-    # τ relu(r) + (1 − τ) relu(−r), whose gradient is 0 where r is.
+    # τ relu(r) + (1 − τ) relu(−r), whose gradient is 0 at r = 0.
     values = tau * F.relu(residual) + (1 - tau) * F.relu(-residual)
     return values.sum(dim=(1, 2))
 
@@ -77,19 +77,19 @@ FORMULAS: dict[str, PerSample] = {
     "nll": _nll,
     "binary_cross_entropy": _binary_cross_entropy,
 }
-"""Those of this module."""
+"""This module's own formulas."""
 
 LOSSES: Registry[PerSample] = Registry(Names("loss", []), FORMULAS)
-"""By a loss's name, a function of the loss, what it takes, and targets: ℓ of each sample."""
+"""For each loss's name, a function of (loss, its argument, targets) that returns ℓ per sample."""
 
 
 def mean_loss(loss: Loss, p: Tensor, targets: Tensor, share: Tensor) -> Tensor:
-    """Return Σ sᵢ ℓᵢ, with sᵢ each sample's share of the mean, as a tensor of no dimensions.
+    """Return Σ sᵢ ℓᵢ as a scalar tensor, where sᵢ is each sample's share of the mean.
 
     Raises
     ------
     InvalidArgumentError
-        If `LOSSES` has no entry for the loss: one of your own needs its formula in both engines.
+        If `LOSSES` has no entry for the loss; a custom loss needs its formula in both engines.
     """
     if loss.name not in LOSSES:
         raise InvalidArgumentError(

@@ -1,4 +1,4 @@
-"""Net: what the parts of this engine need of a network."""
+"""Net: the interface of a network that the parts of this engine use."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -22,7 +22,7 @@ class Net(nn.Module):
 
     @property
     def device(self) -> torch.device:
-        """Where the parameters lie."""
+        """The device of the parameters."""
         return self.last.weight.device
 
     @property

@@ -28,27 +28,27 @@ DTYPES = {"float32": torch.float32, "float64": torch.float64}
 
 
 class MLP(Net):
-    """A multilayer perceptron as a plain module, for any PyTorch loop or for `fit`.
+    """A multilayer perceptron as an ordinary module, for any PyTorch loop or for `fit`.
 
     Parameters
     ----------
     architecture : Architecture
-        What to build.
+        The network's structure.
     dtype : {"float32", "float64"}
         The type of its parameters.
     device : str or torch.device
-        Where they lie; ``"auto"`` is a GPU where there is one.
+        Their device; ``"auto"`` is a GPU if there is one.
     initializer : str or Initializer, optional
         One of ``multilayer.numpy.INITIALIZERS``. By default ``"kaiming_uniform"``, as in the engine
-        from scratch, if there is an `rng`; else PyTorch draws as it does by itself: the network
-        that ``nn.Linear`` after ``nn.Linear`` gives after ``torch.manual_seed``.
+        from scratch, if there is an `rng`; else PyTorch's own, which draws one ``nn.Linear`` after
+        the other and follows ``torch.manual_seed``.
     rng : numpy.random.Generator, optional
         Draws the weights: the same numbers as for `multilayer.numpy.MLP`.
 
     Raises
     ------
     InvalidArgumentError, InvalidTypeError
-        If an argument is not one of those above, or the device is not there.
+        If an argument is invalid, or the device does not exist.
 
     Examples
     --------
@@ -60,7 +60,7 @@ class MLP(Net):
     """
 
     options = ("precision", "accumulate", "ema", "compile")
-    """What `fit` can be given for this engine beyond its own parameters: see `Trainer`."""
+    """The further parameters that `fit` takes for this engine: see `Trainer`."""
 
     def __init__(
         self,
@@ -104,7 +104,7 @@ class MLP(Net):
         device: str | torch.device = "cpu",
         **settings: Any,
     ) -> Self:
-        """Return the network of these widths; `settings` are `Architecture`'s other fields."""
+        """Return a network of these widths; `settings` are `Architecture`'s other fields."""
         architecture = Architecture(in_features, tuple(hidden_features), out_features, **settings)
         return cls(architecture, dtype=dtype, device=device)
 
@@ -125,7 +125,7 @@ class MLP(Net):
         return twin
 
     def to_numpy(self) -> NumpyMLP:
-        """Return the same network on the engine from scratch, in memory of its own."""
+        """Return the same network on the engine from scratch, as a copy."""
         twin = NumpyMLP(self.architecture, dtype=self.dtype, initializer="zeros")
         twin.set_weights(self.weights)
         twin.set_state({**self.state})
@@ -150,7 +150,7 @@ class MLP(Net):
 
     @property
     def weights(self) -> list[Pair]:
-        """Copies of the parameters as NumPy arrays, as `multilayer.numpy.MLP.weights` has them."""
+        """Copies of the parameters as NumPy arrays, shaped as in `multilayer.numpy.MLP.weights`."""
         return [
             (_array(layer.weight), None if layer.bias is None else _array(layer.bias))
             for layer in self._layers()
@@ -170,7 +170,7 @@ class MLP(Net):
         Raises
         ------
         InvalidDataError, InvalidTypeError
-            If number, shapes or values do not fit.
+            If their number, shapes or values do not fit.
         """
         twin = NumpyMLP(self.architecture, dtype=self.dtype, initializer="zeros")
         twin.set_weights(weights)  # checks them
@@ -193,7 +193,7 @@ class MLP(Net):
             tensor.copy_(torch.from_numpy(twin.state[name]))
 
     def trainer(self, **settings: Any) -> Trainer:
-        """Return what `multilayer.training.fit` trains this network with: see `Trainer`."""
+        """Return the `Trainer` with which `multilayer.training.fit` trains this network."""
         return Trainer(self, **settings)
 
     def _layers(self) -> Iterator[Any]:
@@ -218,12 +218,12 @@ capture.MODULES.add(MLP)
 
 
 def find_device(device: str | torch.device) -> torch.device:
-    """Return the device of that name; ``"auto"`` is a GPU where there is one.
+    """Return the device of that name; ``"auto"`` is a GPU if there is one.
 
     Raises
     ------
     InvalidArgumentError
-        If there is no such device; the message lists those that there are.
+        If there is no such device; the message lists the available ones.
     """
     there = ["cpu"]
     there += [f"cuda:{i}" for i in range(torch.cuda.device_count())]

@@ -16,9 +16,9 @@ Tensor = torch.Tensor
 
 
 class Objective(nn.Module):
-    """The loss as a module, so that DistributedDataParallel and torch.compile can take it whole.
+    """The loss as one module, for DistributedDataParallel and torch.compile.
 
-    DistributedDataParallel averages gradients over ranks; the samples' losses are to be added, so
+    DistributedDataParallel averages gradients over ranks, but the samples' losses must be added: so
     they are multiplied by the number of ranks.
     """
 
@@ -31,7 +31,7 @@ class Objective(nn.Module):
         self.n_ranks = n_ranks
 
     def forward(self, X: Tensor, targets: Tensor, share: Tensor, part: float) -> Tensor:
-        """Return the loss of some samples with their shares, and that part of the penalty."""
+        """Return the loss of samples with these shares, plus this part of the penalty."""
         p = self.net.logits(X) if self.loss.takes_logits else self.net(X)
         value = mean_loss(self.loss, p.to(share.dtype), targets, share)
         if self.n_ranks > 1:
@@ -50,7 +50,7 @@ class Objective(nn.Module):
 
 
 def shares(weight: Tensor | None, like: Tensor, *, over_ranks: bool = False) -> Tensor:
-    """Return each sample's share wᵢ/Σw of the mean, over the batches of all ranks if asked."""
+    """Return each sample's share wᵢ/Σw of the mean, over this batch or over those of all ranks."""
     if weight is None:
         n = len(like)
         if not (over_ranks and distributed.shard()[1] > 1):

@@ -1,4 +1,4 @@
-"""What the optimizers' names mean to PyTorch: its own, with the same hyperparameters."""
+"""PyTorch's optimizers, made from our hyperparameters."""
 
 from collections.abc import Callable, Iterable
 from typing import Any
@@ -16,7 +16,7 @@ Parameters = Iterable[torch.nn.Parameter]
 
 
 class Lion(torch.optim.Optimizer):
-    """Lion (Chen et al. 2023, algorithm 2), which PyTorch lacks; see `multilayer.numpy.Lion`."""
+    """Lion (Chen et al. 2023, algorithm 2), which PyTorch lacks: see `multilayer.numpy.Lion`."""
 
     def __init__(
         self,
@@ -80,7 +80,7 @@ def _nadam(o: Any, parameters: Parameters) -> torch.optim.Optimizer:
         momentum_decay=o.momentum_decay,
     )
     for p in optimizer.param_groups[0]["params"]:
-        # PyTorch would keep the product of momenta in float32 whatever the parameters' type.
+        # PyTorch would keep the product of momenta in float32, whatever the parameters' type.
         optimizer.state[p] = {
             "step": torch.zeros((), dtype=torch.float32),
             "mu_product": torch.ones((), dtype=p.dtype),
@@ -115,7 +115,7 @@ OPTIMIZERS: Registry[Callable[[Any, Parameters], torch.optim.Optimizer]] = Regis
         "lion": _lion,
     },
 )
-"""By an optimizer's name, a function of its hyperparameters and the parameters to adjust."""
+"""For each optimizer's name, a function of its hyperparameters and the parameters to adjust."""
 
 
 def make_optimizer(
@@ -132,7 +132,7 @@ def make_optimizer(
 
 
 def check_own(optimizer: torch.optim.Optimizer, parameters: Parameters) -> None:
-    """Raise for an optimizer of PyTorch that `fit` cannot step these parameters with."""
+    """Raise if `fit` cannot use a PyTorch optimizer for these parameters."""
     own = {id(p) for p in parameters}
     given = {id(p) for group in optimizer.param_groups for p in group["params"]}
     if not given <= own:
@@ -144,7 +144,7 @@ def check_own(optimizer: torch.optim.Optimizer, parameters: Parameters) -> None:
 
 
 class Rates:
-    """An optimizer's learning rates, as they were in the beginning, times a factor."""
+    """An optimizer's initial learning rates, times a factor."""
 
     def __init__(self, optimizer: torch.optim.Optimizer) -> None:
         self._optimizer = optimizer
@@ -152,7 +152,7 @@ class Rates:
         self._factor = 1.0
 
     def multiply(self, factor: float, *, in_place: bool) -> None:
-        """Set the rates; `in_place` where recorded steps read them from the device's memory."""
+        """Set the rates; `in_place` if recorded steps read them from the device's memory."""
         for group, rate in zip(self._optimizer.param_groups, self.first, strict=True):
             if not in_place:
                 group["lr"] = rate * factor

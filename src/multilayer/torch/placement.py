@@ -1,4 +1,4 @@
-"""Where samples lie: on the host, or whole on the network's device if there is room."""
+"""The placement of samples: on the host, or all on the network's device if there is room."""
 
 from typing import Any
 
@@ -15,18 +15,18 @@ Array = npt.NDArray[Any]
 Tensor = torch.Tensor
 
 RESIDENT_BYTES = 2**31
-"""Samples of up to so many bytes, targets and weights included, lie whole on the device."""
+"""The most bytes that samples, targets and weights may take together to be moved to the device."""
 
 
 def on_host(values: object) -> object:
-    """Return a tensor as an array; anything else as it is."""
+    """Return a tensor as an array, and anything else unchanged."""
     return values.detach().cpu().numpy() if isinstance(values, Tensor) else values
 
 
 def whole(X: Array | LazySamples, device: torch.device, dtype: str) -> Array | LazySamples:
-    """Return lazy samples as an array, if they are in memory and a device has room for it.
+    """Return lazy samples as an array, if they are in memory and a GPU has room for it.
 
-    A processor has no use for that: there they stay as small as they are.
+    A CPU gains nothing from that, so there they stay lazy and small.
     """
     if not isinstance(X, LazySamples) or not X.is_in_memory or device.type == "cpu":
         return X
@@ -37,9 +37,9 @@ def whole(X: Array | LazySamples, device: torch.device, dtype: str) -> Array | L
 def place(
     X: Array | LazySamples, targets: Array, weight: Array | None, device: torch.device
 ) -> Data:
-    """Return checked samples as tensors: on the device if there is room; lazy ones as they are.
+    """Return checked samples as tensors, on the device if there is room; lazy ones stay lazy.
 
-    Targets and weights lie on the host, where splits, metrics and the loop want them.
+    Targets and weights stay on the host, where splits, metrics and the loop need them.
     """
     beside = torch.from_numpy(targets), None if weight is None else torch.from_numpy(weight)
     if isinstance(X, LazySamples):
@@ -50,7 +50,7 @@ def place(
 
 
 def together(data: Data) -> Data:
-    """Return samples with their targets and weights beside them, on the device if they are."""
+    """Return the data with targets and weights on the same device as the samples."""
     X, targets, weight = data
     if not isinstance(X, Tensor):
         return data
@@ -58,12 +58,12 @@ def together(data: Data) -> Data:
 
 
 def as_index(X: Any, order: Array) -> Any:
-    """Return row numbers as what indexes X: a tensor beside it, or an array for lazy samples."""
+    """Return row numbers to index X: a tensor on its device, or an array for lazy samples."""
     return torch.from_numpy(order).to(X.device) if isinstance(X, Tensor) else order
 
 
 def to_device(part: Any, net: Net) -> Tensor:
-    """Return a batch's part as a tensor on the network's device."""
+    """Return a part of a batch as a tensor on the network's device."""
     tensor = torch.as_tensor(part)
     dtype = net.last.weight.dtype if tensor.is_floating_point() else None
     return tensor.to(net.device, dtype=dtype, non_blocking=True)

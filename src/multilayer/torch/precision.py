@@ -1,4 +1,4 @@
-"""Precision: products of matrices in a shorter type than the parameters'."""
+"""Precision: matrix products in a shorter type than the parameters'."""
 
 from contextlib import AbstractContextManager
 from typing import Any
@@ -19,13 +19,13 @@ DTYPES = {"bfloat16": torch.bfloat16, "float16": torch.float16}
 class Precision:
     """The type of matrix products, and the scaler that float16 needs.
 
-    Small gradients vanish in float16: so the loss is multiplied before the backward pass, and the
-    gradients are divided after it.
+    Small gradients vanish in float16, so the loss is scaled up before the backward pass, and the
+    gradients are scaled down after it.
 
     Parameters
     ----------
     name : {"bfloat16", "float16"}, optional
-        None is that of the parameters.
+        By default, the type of the parameters.
     device : torch.device
     """
 
@@ -36,30 +36,30 @@ class Precision:
 
     @property
     def scales(self) -> bool:
-        """Whether there is a scaler, which looks at the gradients of each step."""
+        """Whether there is a scaler, which inspects the gradients of each step."""
         return self.dtype is torch.float16
 
     def autocast(self) -> AbstractContextManager[Any]:
-        """Return what the forward pass runs in."""
+        """Return a context for the forward pass."""
         return torch.autocast(self._device_type, self.dtype, enabled=self.dtype is not None)
 
     def backward(self, loss: torch.Tensor) -> None:
-        """Add the loss's gradient to the parameters' ``grad``, scaled."""
+        """Add the scaled gradient of the loss to the parameters' ``grad``."""
         self._scaler.scale(loss).backward()  # type: ignore[no-untyped-call]
 
     def unscale(self, optimizer: torch.optim.Optimizer) -> None:
-        """Divide the gradients again, before they are clipped."""
+        """Scale the gradients down again, before they are clipped."""
         self._scaler.unscale_(optimizer)
 
     def step(self, optimizer: torch.optim.Optimizer) -> None:
-        """Take a step, unless a gradient overflowed, which makes the scale smaller."""
+        """Take a step; if a gradient overflowed, lower the scale instead."""
         self._scaler.step(optimizer)
         self._scaler.update()
 
     def arrays(self) -> dict[str, Array]:
-        """Return what the scaler remembers, by name."""
+        """Return the scaler's state, by name."""
         return {name: np.array(value) for name, value in self._scaler.state_dict().items()}
 
     def set_arrays(self, arrays: dict[str, Array]) -> None:
-        """Put back what `arrays` returned."""
+        """Restore what `arrays` returned."""
         self._scaler.load_state_dict({name: array.item() for name, array in arrays.items()})

@@ -1,4 +1,4 @@
-"""Prediction: the outputs for all samples, chunk by chunk, wherever these lie."""
+"""Prediction: the outputs for all samples, chunk by chunk, on any device."""
 
 from typing import Any
 
@@ -17,7 +17,7 @@ CHUNK = 8192
 def predict(net: Net, X: Any, *, logits: bool) -> npt.NDArray[Any]:
     """Return the outputs, or the logits, of all samples in prediction mode.
 
-    Of several ranks each predicts its share of the samples; all get the whole result.
+    With several ranks, each predicts its share of the samples, and all get the whole result.
     """
     net.eval()
     takes = net.logits if logits else net

@@ -1,6 +1,6 @@
-"""What a module and an optimizer remember, as NumPy arrays by name, and the way back.
+"""The state of a module and of an optimizer as NumPy arrays by name, to be saved and restored.
 
-Numbers are put back into the tensors that there are, because a recorded step holds their memory.
+Numbers are restored into the existing tensors, since a recorded step uses their memory.
 """
 
 from collections.abc import Iterator, Mapping
@@ -25,7 +25,7 @@ Array = npt.NDArray[Any]
 Arrays = Mapping[str, Array]
 
 NUMBER = ".number"
-"""Ends the name of what is a number of Python, and no tensor."""
+"""Suffix of the names of Python numbers, which are not tensors."""
 
 
 def as_arrays(tensors: Mapping[str, torch.Tensor]) -> dict[str, Array]:
@@ -39,17 +39,17 @@ def module_arrays(module: nn.Module) -> dict[str, Array]:
 
 
 def set_module_arrays(module: nn.Module, arrays: Arrays) -> None:
-    """Put back what `module_arrays` returned."""
+    """Restore what `module_arrays` returned."""
     module.load_state_dict({name: torch.tensor(array) for name, array in arrays.items()})
 
 
 def optimizer_arrays(optimizer: torch.optim.Optimizer) -> dict[str, Array]:
-    """Return what an optimizer remembers of each parameter, by the parameter's number.
+    """Return an optimizer's state of each parameter, by the parameter's number.
 
     Raises
     ------
     InvalidTypeError
-        If some of it is neither a tensor nor a number.
+        If a part of it is neither a tensor nor a number.
 
     Examples
     --------
@@ -78,7 +78,7 @@ def optimizer_arrays(optimizer: torch.optim.Optimizer) -> dict[str, Array]:
 
 
 def set_optimizer_arrays(optimizer: torch.optim.Optimizer, arrays: Arrays) -> None:
-    """Put back what `optimizer_arrays` returned."""
+    """Restore what `optimizer_arrays` returned."""
     by_number: dict[str, dict[str, Array]] = {}
     for name, array in arrays.items():
         number, key = name.split(".", 1)
@@ -94,7 +94,7 @@ def set_optimizer_arrays(optimizer: torch.optim.Optimizer, arrays: Arrays) -> No
             elif key in state:
                 state[key].copy_(torch.tensor(array))
             else:
-                # PyTorch counts steps on the host, unless its kernels are to read the count.
+                # PyTorch counts steps on the host, unless its kernels read the count.
                 on_host = key == "step" and not (group.get("capturable") or group.get("fused"))
                 state[key] = torch.tensor(array, device="cpu" if on_host else p.device)
 

@@ -1,4 +1,4 @@
-"""Trainer: a module with its loss and optimizer, as the training loop drives it."""
+"""Trainer: a module with its loss and optimizer, driven by the training loop."""
 
 import math
 from collections.abc import Callable
@@ -43,7 +43,7 @@ Tensor = torch.Tensor
 
 
 class Trainer:
-    """Takes optimizer steps on a module, evaluates it, and keeps or restores its numbers.
+    """Takes optimizer steps on a module, evaluates it, and saves or restores its state.
 
     Parameters
     ----------
@@ -52,25 +52,25 @@ class Trainer:
     loss, l1, l2, clip_norm, clip_value, rng
         As in `multilayer.training.fit`.
     optimizer : str, Optimizer, LBFGS or torch.optim.Optimizer
-        One of PyTorch's must have been made of the network's own parameters.
+        One of PyTorch's must have been made with the network's own parameters.
     precision : {"bfloat16", "float16"}, optional
-        The type of matrix products in mixed precision; parameters stay as they are.
+        The type of matrix products in mixed precision; parameters keep theirs.
     accumulate : int
-        In how many parts a batch is computed, their gradients added: the same step, less memory.
+        The number of parts in which a batch is computed, to save memory; the step is the same.
     ema : float, optional
-        The decay, in (0, 1), of a running average of the weights, which is what is validated and
-        what the network has in the end.
+        The decay, in (0, 1), of a running average of the weights. The average is validated, and the
+        network has its weights in the end.
     compile : bool
-        Whether the loss is compiled by `torch.compile`.
+        Whether to compile the loss with `torch.compile`.
 
     Notes
     -----
-    On a CUDA device whole steps are recorded as CUDA graphs and replayed, once each batch size has
-    come a few times: see `multilayer.torch.capture`. Steps are taken one operation at a time where
-    samples are lazy or larger than 2 GiB, in several processes, in float64, with
-    ``precision="float16"``, an optimizer of torch.optim, or modules, losses or
-    hooks of one's own; `compile` then makes CUDA graphs of the loss and its gradient. Both ways
-    take the same steps, but for rounding.
+    On a CUDA device whole steps are recorded as CUDA graphs and replayed, once a batch size has
+    occurred a few times: see `multilayer.torch.capture`. Steps run one operation at a time if
+    samples are lazy or larger than 2 GiB, in several processes, in float64, and with
+    ``precision="float16"``, an optimizer of torch.optim, or custom modules, losses or hooks;
+    `compile` then makes CUDA graphs of the loss and its gradient. Both take the same steps, up to
+    rounding.
     """
 
     def __init__(
@@ -111,7 +111,7 @@ class Trainer:
         if ema is not None:
             self._average = RunningAverage(net, checks.real(ema, "ema", "fit", "(0, 1)"))
         self._captured: capture.Captured | None = None
-        self._waits = net.device.type != capture.DEVICE  # which goes on by itself
+        self._waits = net.device.type != capture.DEVICE  # a GPU works asynchronously
         self._late: list[Tensor] = []
         objective = Objective(net, self.loss, l1, l2, self.shard[1])
         self._objective: Any = distributed.synchronized(objective, net.architecture)
@@ -123,11 +123,10 @@ class Trainer:
         }  # fmt: skip
 
     def check(self, X: object, y: object, weight: object) -> Data:
-        """Return samples, targets and weights, checked, as tensors; lazy samples as they are.
+        """Check samples, targets and weights, and return them as tensors; lazy samples stay lazy.
 
-        Samples lie on the network's device, unless they are larger than 2 GiB or read from
-        elsewhere: then batches are moved there. Targets and weights lie on the host, where splits
-        and metrics want them.
+        Samples are moved to the network's device, unless they are larger than 2 GiB or lazy; then
+        batches are. Targets and weights stay on the host, where splits and metrics need them.
         """
         architecture = self.net.architecture
         x = checks.samples(on_host(X), architecture.in_features, self.net.dtype)
@@ -138,7 +137,7 @@ class Trainer:
         return place(whole(x, self.net.device, self.net.dtype), targets, weights, self.net.device)
 
     def description(self) -> dict[str, Any]:
-        """Return what it trains, and how, by name, as values that go into JSON."""
+        """Return what it trains and how, by name, as values for JSON."""
         net = self.net
         return asdict(net.architecture) | self._settings | {
             "engine": "torch",
@@ -150,7 +149,7 @@ class Trainer:
         }  # fmt: skip
 
     def begin(self, data: Data, batch_size: int | None = None) -> None:
-        """Take the samples that steps are taken on."""
+        """Set the samples for the steps."""
         self._data = together(data)
         draw_masks_from(self._generator, self.net)
         self._captured = None
@@ -165,7 +164,7 @@ class Trainer:
         self._compile()
 
     def begin_epoch(self, order: Array | None) -> None:
-        """Take the order of the next epoch's samples; None is that in which they came."""
+        """Set the order of the next epoch's samples; None keeps the given one."""
         if order is None and self._captured is not None:
             order = np.arange(len(self._data[0]))
         self._order = None if order is None else as_index(self._data[0], order)
@@ -173,8 +172,8 @@ class Trainer:
     def step(self, start: int, stop: int, learning_rate: float) -> float | None:
         """Take an optimizer step on the samples at these positions of the epoch's order.
 
-        It returns the loss before the step, penalty included; on a GPU, which is not waited for,
-        None: `settle` returns it later. Of several ranks each takes its own part of the batch.
+        Return the loss before the step, penalty included. On a GPU, return None without waiting;
+        `settle` returns the loss later. With several ranks, each takes its part of the batch.
         """
         rank, n_ranks = self.shard
         places = slice(start + rank, stop, n_ranks)
@@ -182,7 +181,7 @@ class Trainer:
         assert self.learning_rate is not None
         factor = learning_rate / self.learning_rate
         self._rates.multiply(factor, in_place=self._captured is not None)
-        if not self.net.training:  # an evaluation may have come between
+        if not self.net.training:  # an evaluation may have come in between
             self.net.train()
         loss = self._step_on(rows) if self._captured is None else self._captured(rows)
         if self._waits:
@@ -191,9 +190,9 @@ class Trainer:
         return None
 
     def settle(self) -> tuple[list[float], bool]:
-        """Return losses that `step` has not returned, and whether all weights are finite.
+        """Return the losses that `step` did not, and whether all weights are finite.
 
-        This is where the host waits for the device.
+        Here the host waits for the device.
         """
         largest = torch.nn.utils.get_total_norm(self.net.parameters(), math.inf)
         *losses, norm = torch.stack([*self._late, largest]).tolist()
@@ -203,14 +202,14 @@ class Trainer:
     def minimize(
         self, data: Data, n_iterations: int, after_iteration: Callable[[float], bool]
     ) -> str:
-        """Run L-BFGS on all samples; return what ended it: see `LBFGS.minimize`."""
+        """Run L-BFGS on all samples; return why it stopped: see `LBFGS.minimize`."""
         self._compile()
         return minimize(
             self.optimizer, self.net, together(data), self._backward, n_iterations, after_iteration
         )
 
     def evaluate(self, data: Data) -> tuple[float, Array]:
-        """Return the loss without penalty, in prediction mode, and the argument of the loss."""
+        """Return the loss without penalty, in prediction mode, and the loss's argument."""
         X, targets, weight = data
         outputs = predict(self._validated, X, logits=self.loss.takes_logits)
         p = torch.from_numpy(outputs)
@@ -218,21 +217,21 @@ class Trainer:
         return value.item(), outputs
 
     def snapshot(self) -> dict[str, Array]:
-        """Return a copy of the numbers that are validated: the network's, or their average."""
+        """Return a copy of what is validated: the network's weights, or their average."""
         return module_arrays(self._validated)
 
     def state(self) -> dict[str, Array]:
-        """Return a copy of all that the next step depends on, as arrays by name.
+        """Return a copy of everything the next step depends on, as arrays by name.
 
-        It is the numbers of the network and of its average, what the optimizer and the scaler of
-        float16 remember, and where the generator of the dropout masks is.
+        It is the state of the network and its average, of the optimizer, of the scaler for float16,
+        and of the generator of dropout masks.
 
         Raises
         ------
         InvalidArgumentError
             If there are several processes.
         InvalidTypeError
-            If the optimizer remembers what is no number.
+            If the optimizer's state has something other than numbers.
         """
         if self.shard[1] > 1:
             rule = "cannot be combined with several processes"
@@ -250,9 +249,9 @@ class Trainer:
         return join(found)
 
     def set_state(self, state: dict[str, Array]) -> None:
-        """Put back what `state` returned, of a trainer with the same arguments.
+        """Restore what `state` returned, in a trainer with the same arguments.
 
-        Groups that are not there stay as they are: ``{"network": …}`` alone, joined, puts back a
+        Groups that are absent stay unchanged: ``{"network": …}`` alone, joined, restores a
         snapshot.
         """
         if network := part_of(state, "network"):
@@ -261,7 +260,7 @@ class Trainer:
             self._precision.set_arrays(scaler)
         if masks := part_of(state, "masks"):
             self._generator.set_state(torch.from_numpy(masks["generator"].copy()))
-            # Before the first step the optimizer's group is empty, and leaves no name.
+            # Before the first step the optimizer's group is empty, and so has no name.
             if self.learning_rate is not None:
                 set_optimizer_arrays(self._torch_optimizer, part_of(state, "optimizer"))
         if average := part_of(state, "average"):
@@ -272,20 +271,20 @@ class Trainer:
             self._captured.forget()
 
     def finish(self) -> None:
-        """Give the network what it is to have in the end, and leave it in prediction mode."""
+        """Give the network its final weights, and leave it in prediction mode."""
         if self._average is not None:
             self.net.load_state_dict(self._validated.state_dict())
         draw_masks_from(None, self.net)
-        self._captured = None  # it holds memory of the device
+        self._captured = None  # frees memory of the device
         self.net.eval()
 
     @property
     def _validated(self) -> Net:
-        """The network that is validated: the one that is trained, or its running average."""
+        """The network that is validated: the one in training, or its running average."""
         return self.net if self._average is None else self._average.net
 
     def _set_optimizer(self, optimizer: object) -> None:
-        """Take one of our optimizers, turned into PyTorch's, or PyTorch's own."""
+        """Set PyTorch's optimizer, made from one of ours or given."""
         if isinstance(optimizer, torch.optim.Optimizer):
             check_own(optimizer, self.net.parameters())
             self.optimizer: Any = optimizer
@@ -301,7 +300,7 @@ class Trainer:
         self.learning_rate = self._rates.first[0]
 
     def _compile(self) -> None:
-        """Compile the loss, if that is asked for, with graphs of its own where steps have none."""
+        """Compile the loss if requested, with its own CUDA graphs if steps are not recorded."""
         if self._is_to_compile:
             makes_graphs = self.net.device.type == "cuda" and self._captured is None
             mode = "reduce-overhead" if makes_graphs else None
@@ -314,15 +313,15 @@ class Trainer:
             self.learning_rate is not None
             and self.shard[1] == 1
             and not self._precision.scales
-            and self._torch_optimizer is not self.optimizer  # one's own is left as it is
+            and self._torch_optimizer is not self.optimizer  # the user's own is not changed
             and capture.can_capture(self.net, self.loss, self._torch_optimizer)
         )
 
     def _step_on(self, rows: Any) -> Tensor:
-        """Take an optimizer step on the samples of these rows; return the loss before it.
+        """Take an optimizer step on these rows; return the loss before it.
 
-        This is what a CUDA graph records: on a GPU nothing in here may look at a number of the
-        device, nor copy one to it.
+        A CUDA graph records this: on a GPU, nothing in here may read a number from the device or
+        copy one to it.
         """
         X, targets, weight = self._data
         batch = Data(X[rows], targets[rows], None if weight is None else weight[rows])
@@ -337,7 +336,7 @@ class Trainer:
         return value
 
     def _backward(self, batch: Data) -> Tensor:
-        """Return the loss of the batch, with its gradient in the parameters' ``grad``."""
+        """Return the loss of the batch, and leave its gradient in the parameters' ``grad``."""
         X, targets = to_device(batch[0], self.net), to_device(batch[1], self.net)
         weight = None if batch[2] is None else to_device(batch[2], self.net)
         share = shares(weight, X, over_ranks=True)

@@ -1,8 +1,8 @@
 """How many threads the BLAS library behind NumPy's matrix products uses.
 
-The libraries differ in whose threads a limit holds for: OpenBLAS's own threads are one pool for the
-process, those of MKL and of OpenMP are limited for the calling thread alone. Here both are covered:
-a limit is set by who asks for it, and by each helper for itself.
+Libraries differ in which threads a limit applies to: OpenBLAS has one pool of threads for the whole
+process, but MKL and OpenMP limit only the calling thread. To cover both, the caller sets a limit,
+and each helper sets its own.
 """
 
 import threading
@@ -17,25 +17,25 @@ __all__ = ["limit_this_thread", "n_threads", "single_threaded"]
 
 
 class _State:
-    """Who holds BLAS to one thread in this process."""
+    """The threads that hold BLAS to one thread in this process."""
 
     lock = threading.RLock()
     holders: list[threading.Thread] = []
-    """The threads that have asked for it, once for each time."""
+    """Each thread, once for each time that it holds BLAS."""
     threads_before = 1
     limit: Any = None
 
 
 @cache
 def _libraries() -> Any:
-    """Return threadpoolctl's view of the BLAS libraries; NumPy's is there in any case."""
+    """Return threadpoolctl's controller of the BLAS libraries; NumPy's is always loaded."""
     from threadpoolctl import ThreadpoolController
 
     return ThreadpoolController().select(user_api="blas")
 
 
 def _take_over() -> None:
-    """Let this thread set limits: of OpenBLAS, threadpoolctl grants that to one, for good."""
+    """Let this thread set limits: threadpoolctl reserves OpenBLAS for the first one that does."""
     from threadpoolctl import OpenBLASController
 
     if hasattr(OpenBLASController, "clear_controlling_thread"):  # since 3.7
@@ -43,10 +43,10 @@ def _take_over() -> None:
 
 
 def n_threads() -> int:
-    """Return how many threads BLAS may use, which is how many workers are welcome.
+    """Return how many threads BLAS may use, and so how many workers there may be.
 
-    It is what the environment (``OPENBLAS_NUM_THREADS``), the process's processors and
-    `threadpoolctl.threadpool_limits` have left; 1 where BLAS does not tell.
+    The environment (``OPENBLAS_NUM_THREADS``), the process's processors and
+    `threadpoolctl.threadpool_limits` decide; it is 1 if BLAS does not say.
     """
     with _State.lock:
         return _State.threads_before if _State.holders else _now()
@@ -70,21 +70,21 @@ def single_threaded() -> Iterator[None]:
         yield
     finally:
         with _State.lock:
-            if holder in _State.holders:  # unless another thread's was left in a child
+            if holder in _State.holders:  # not in a child forked by another thread
                 _State.holders.remove(holder)
                 _restore_if_free()
 
 
 def _restore_if_free() -> None:
-    """Give BLAS its own threads back if nobody holds it any more."""
+    """Give BLAS its threads back if no thread holds it any more."""
     if not _State.holders:
         _take_over()
         _State.limit.restore_original_limits()
-        _take_over()  # and leave it to whoever comes next
+        _take_over()  # so that any thread can come next
 
 
 def limit_this_thread() -> None:
-    """Keep BLAS to one thread where the calling thread uses it: for helpers, while all are."""
+    """Keep BLAS to one thread for the calling thread: a helper, while `single_threaded` holds."""
     with _State.lock:
         _take_over()
         _libraries().limit(limits=1)
@@ -92,7 +92,7 @@ def limit_this_thread() -> None:
 
 
 def _forget_other_threads() -> None:
-    """In a child, keep only what its thread holds: the parent's other threads are not there."""
+    """In a forked child, forget the parent's other threads, which do not exist there."""
     if _State.holders:
         this_thread = threading.current_thread()
         _State.holders = [holder for holder in _State.holders if holder is this_thread]

@@ -1,4 +1,4 @@
-"""Losses with their gradient in one pass: the loss of some rows, and dz in place of z.
+"""Criteria: losses with their gradients in one pass, which replaces z by dz.
 
 A criterion takes the logits z, the targets and each sample's share of the mean (1/n, or wᵢ/Σw). It
 returns Σ shareᵢ ℓᵢ, added up in double precision, and leaves shareᵢ ∂ℓᵢ/∂zᵢ in z.
@@ -23,7 +23,7 @@ Criterion = Callable[[Array, Array, Array], float]
 
 
 def plain_criterion(loss: Loss, link: Activation) -> Criterion:
-    """Return any loss as a criterion: through its own formulas and the link function's."""
+    """Return any loss as a criterion, through its own formulas and the link function's."""
 
     def criterion(z: Array, targets: Array, share: Array) -> float:
         p = z if loss.takes_logits else link.forward(z)
@@ -91,13 +91,13 @@ def squared_error(z, targets, share):  # type: ignore[no-untyped-def]
 
 
 def criterion_of(loss: Loss, link: Activation, targets: Array) -> Criterion:
-    """Return the criterion of a loss after a link function: a compiled one where there is one."""
+    """Return the criterion of a loss after a link function, compiled if there is such a one."""
     kind = type(loss)
     has_labels = targets.ndim == 1
     if isinstance(loss, CrossEntropy):
         if kind is CrossEntropy and has_labels and not loss.label_smoothing:
             return cross_entropy.fastest
-    elif kind is NLL:  # −log of the softmax of logits: the cross-entropy, told in two parts
+    elif kind is NLL:  # −log of the softmax of logits: the cross-entropy in two parts
         return cross_entropy.fastest
     elif kind is BinaryCrossEntropy:
         return binary_cross_entropy.fastest

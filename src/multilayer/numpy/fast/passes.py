@@ -1,8 +1,8 @@
-"""What stands between the matrix products: biases, activations and their way back, dropout.
+"""Passes between the matrix products: biases, activations forward and backward, and dropout.
 
-``forward(z, b)`` makes a = σ(z + b) of z, in place. ``backward(da, a, db)`` makes dz = da · σ'(z)
-of da, in place, and sums it over samples into db; so σ' must follow from a alone. An activation
-that has no entry in `PASSES` goes through its own `forward` and `backward`.
+``forward(z, b)`` replaces z by a = σ(z + b). ``backward(da, a, db)`` replaces da by dz = da · σ'(z)
+and sums it over samples into db; so σ' must follow from a alone. An activation without an entry in
+`PASSES` uses its own `forward` and `backward`.
 """
 
 from collections.abc import Callable
@@ -31,7 +31,7 @@ __all__ = [
 
 Array = npt.NDArray[Any]
 Form = Callable[[Kernel], Callable[..., Any]]
-"""Which of a kernel's two forms is wanted: `fastest` or `plain`."""
+"""Chooses one of a kernel's two forms: `fastest` or `plain`."""
 
 
 def fastest(kernel: Kernel) -> Callable[..., Any]:
@@ -45,7 +45,7 @@ def plain(kernel: Kernel) -> Callable[..., Any]:
 
 
 def bias_of(W: Array, b: Array | None) -> Array:
-    """Return the bias of a layer; zeros where it has none, which costs less than a second way."""
+    """Return the bias of a layer; zeros if it has none, which is simpler than a second path."""
     return np.zeros(len(W), W.dtype) if b is None else b
 
 
@@ -58,7 +58,7 @@ def _add_bias(z: Array, b: Array) -> None:
 
 @kernel(plain=_add_bias)
 def add_bias(z, b):  # type: ignore[no-untyped-def]
-    """Z ← z + b."""
+    """Add the bias: z ← z + b."""
     for i in range(z.shape[0]):
         for j in range(z.shape[1]):
             z[i, j] += b[j]
@@ -70,7 +70,7 @@ def _sum_columns(dz: Array, a: Array, db: Array) -> None:
 
 @kernel(plain=_sum_columns)
 def sum_columns(dz, a, db):  # type: ignore[no-untyped-def]
-    """Db ← Σᵢ dzᵢ; the identity's way back, which needs no a."""
+    """Sum over samples, db ← Σᵢ dzᵢ: the identity's backward pass, which needs no a."""
     db[:] = 0
     for i in range(dz.shape[0]):
         for j in range(dz.shape[1]):
@@ -87,7 +87,7 @@ def _relu_forward(z: Array, b: Array) -> None:
 
 @kernel(plain=_relu_forward)
 def relu_forward(z, b):  # type: ignore[no-untyped-def]
-    """Z ← max(0, z + b); what is not a number stays so."""
+    """Compute z ← max(0, z + b); NaN stays NaN."""
     for i in range(z.shape[0]):
         for j in range(z.shape[1]):
             value = z[i, j] + b[j]
@@ -101,7 +101,7 @@ def _relu_backward(da: Array, a: Array, db: Array) -> None:
 
 @kernel(plain=_relu_backward)
 def relu_backward(da, a, db):  # type: ignore[no-untyped-def]
-    """Da ← da where a > 0, else 0; db its sum."""
+    """Compute da ← da if a > 0, else 0; and db ← Σ da."""
     db[:] = 0
     for i in range(a.shape[0]):
         for j in range(a.shape[1]):
@@ -122,7 +122,7 @@ def _leaky_relu_forward(z: Array, b: Array) -> None:
 
 @kernel(plain=_leaky_relu_forward)
 def leaky_relu_forward(z, b):  # type: ignore[no-untyped-def]
-    """Z ← z + b, times the slope where that is negative."""
+    """Compute z ← z + b, times the slope if that is negative."""
     slope = z.dtype.type(SLOPE)
     for i in range(z.shape[0]):
         for j in range(z.shape[1]):
@@ -137,7 +137,7 @@ def _leaky_relu_backward(da: Array, a: Array, db: Array) -> None:
 
 @kernel(plain=_leaky_relu_backward)
 def leaky_relu_backward(da, a, db):  # type: ignore[no-untyped-def]
-    """Da ← da where a > 0, else da times the slope; db its sum."""
+    """Compute da ← da if a > 0, else da times the slope; and db ← Σ da."""
     slope = a.dtype.type(SLOPE)
     db[:] = 0
     for i in range(a.shape[0]):
@@ -148,7 +148,7 @@ def leaky_relu_backward(da, a, db):  # type: ignore[no-untyped-def]
 
 
 # Tanh and the logistic function -----------------------------------------------------------------
-# NumPy computes eᶻ and tanh z several numbers at a time, which a compiled loop does not.
+# NumPy computes eᶻ and tanh z for several numbers at a time, which a compiled loop does not.
 
 
 def _tanh_backward(da: Array, a: Array, db: Array) -> None:
@@ -158,7 +158,7 @@ def _tanh_backward(da: Array, a: Array, db: Array) -> None:
 
 @kernel(plain=_tanh_backward)
 def tanh_backward(da, a, db):  # type: ignore[no-untyped-def]
-    """Da ← da (1 − a²); db its sum."""
+    """Compute da ← da (1 − a²), and db ← Σ da."""
     one = a.dtype.type(1)
     db[:] = 0
     for i in range(a.shape[0]):
@@ -175,7 +175,7 @@ def _sigmoid_backward(da: Array, a: Array, db: Array) -> None:
 
 @kernel(plain=_sigmoid_backward)
 def sigmoid_backward(da, a, db):  # type: ignore[no-untyped-def]
-    """Da ← da a (1 − a); db its sum."""
+    """Compute da ← da a (1 − a), and db ← Σ da."""
     one = a.dtype.type(1)
     db[:] = 0
     for i in range(a.shape[0]):
@@ -201,7 +201,7 @@ def _sigmoid(form: Form) -> Callable[[Array, Array], None]:
     def forward(z: Array, b: Array) -> None:
         bias(z, b)
         np.negative(z, out=z)
-        with np.errstate(over="ignore"):  # 1/(1 + ∞) is the 0 that is wanted
+        with np.errstate(over="ignore"):  # 1/(1 + ∞) = 0 is right
             np.exp(z, out=z)
         np.add(z, 1, out=z)
         np.reciprocal(z, out=z)
@@ -210,7 +210,7 @@ def _sigmoid(form: Form) -> Callable[[Array, Array], None]:
 
 
 class Passes(NamedTuple):
-    """An activation's way forward, given the form of its kernels, and its way back."""
+    """An activation's forward pass, made from a form of its kernels, and its backward pass."""
 
     forward: Callable[[Form], Callable[[Array, Array], None]]
     backward: Kernel
@@ -226,7 +226,7 @@ PASSES: dict[type[Activation], Passes] = {
 
 
 def passes_of(activation: Activation) -> Passes | None:
-    """Return the fused passes of an activation, if it has any; a subclass's may differ."""
+    """Return the fused passes of an activation, if any; subclasses have none."""
     return PASSES.get(type(activation))
 
 
@@ -239,7 +239,7 @@ def _dropout(x: Array, uniform: Array, rate: float, y: Array) -> None:
 
 @kernel(plain=_dropout)
 def dropout(x, uniform, rate, y):  # type: ignore[no-untyped-def]
-    """Y ← x/(1 − rate) where a number drawn from [0, 1) is at least `rate`, else 0."""
+    """Compute y ← x/(1 − rate) if a number drawn from [0, 1) is at least `rate`, else 0."""
     scale = x.dtype.type(1) / x.dtype.type(1 - rate)
     for i in range(x.shape[0]):
         for j in range(x.shape[1]):

@@ -1,8 +1,8 @@
-"""Plan: a pass forward and back over a fixed number of rows, in arrays that are made once.
+"""Plan: a forward and backward pass over a fixed number of rows, in arrays that are made once.
 
-A network becomes a list of stages. Each is a layer, or an affine layer with the activation behind
-it, together with the arrays that it writes into. `backward` takes the gradient in a stage's result
-and may overwrite it; the gradient in parameters goes into views of one vector.
+A network becomes a list of stages. Each is a layer, or an affine layer with the activation after
+it, together with the arrays that it writes to. `backward` takes the gradient with respect to a
+stage's result, and may overwrite it; those of parameters go into views of one vector.
 """
 
 from collections.abc import Iterator
@@ -25,18 +25,18 @@ __all__ = ["Plan", "dropout_widths", "stages_of"]
 Array = npt.NDArray[Any]
 
 NARROW = 8
-"""How many times more inputs than outputs make it worth while to compute dWᵀ = xᵀ dz instead of dW:
+"""With this many times more inputs than outputs it pays to compute dWᵀ = xᵀ dz instead of dW.
 
 BLAS rearranges its first operand in large pieces and its second in small ones, which stay in the
-cache; the large matrix x is better the second one (measured, see docs/performance.md).
+cache, so the large matrix x should be the second (measured, see docs/performance.md).
 """
 
 
 def stages_of(layer: Layer) -> list[tuple[Layer, Passes]]:
-    """Return the layers that one is made of, in forward order, with stacks opened.
+    """Return a layer's parts in forward order, with stacks flattened.
 
-    An affine layer comes with the passes of the activation behind it, which is then no stage of its
-    own, if that has any.
+    An affine layer comes with the passes of the activation after it, if that has any, and the
+    activation is then not a stage of its own.
     """
     stages: list[tuple[Layer, Passes]] = []
     alone = PASSES[Identity]
@@ -74,20 +74,20 @@ class _Stage(Protocol):
 
 
 class _Affine:
-    """z = x Wᵀ + b, with the arrays for z and for the gradients."""
+    """z = x Wᵀ + b, with arrays for z and for the gradients."""
 
     def __init__(self, layer: Affine, gradients: Pair, n_rows: int, need_dx: bool) -> None:
         out_features, in_features = layer.W.shape
         dtype = layer.W.dtype
         self.W, self.b = layer.W, bias_of(layer.W, layer.b)
-        self.dW, db = gradients  # a gradient in the zeros of a missing bias goes nowhere
+        self.dW, db = gradients  # the gradient of a missing bias goes nowhere
         self.db = np.empty(out_features, dtype) if db is None else db
         self.z = np.empty((n_rows, out_features), dtype)
         self.dx = np.empty((n_rows, in_features), dtype) if need_dx else None
 
 
 class _Dense(_Affine):
-    """a = σ(z), written over z; dz over da, then dW = dzᵀ x and dx = dz W."""
+    """a = σ(z), written over z; backward, dz over da, then dW = dzᵀ x and dx = dz W."""
 
     def __init__(self, layer: Affine, passes: Passes, *arrays: Any) -> None:
         super().__init__(layer, *arrays)
@@ -116,7 +116,7 @@ class _Dense(_Affine):
 
 
 class _Thin(_Affine):
-    """The last layer where it has few outputs: a pass forward and a pass back."""
+    """A last layer with few outputs: one pass forward and one pass backward."""
 
     def __init__(self, *arguments: Any) -> None:
         super().__init__(*arguments)
@@ -148,7 +148,7 @@ class _Activation:
 
 
 class _Drop:
-    """y = x m/(1 − rate), with m = 1 where the batch's uniform numbers are at least the rate."""
+    """y = x m/(1 − rate), where m is 1 if a uniform number is at least the rate, else 0."""
 
     def __init__(self, layer: Dropout, uniform: Array, dtype: npt.DTypeLike) -> None:
         self.rate, self.uniform = layer.rate, uniform
@@ -183,7 +183,7 @@ class _Readable:
 
 
 class _Skip:
-    """y = x + f(x), with stages f: dx = dy + df."""
+    """y = x + f(x), where f is the inner stages: dx = dy + df."""
 
     def __init__(self, inner: list[_Stage], shape: tuple[int, int], dtype: npt.DTypeLike) -> None:
         self.inner = inner
@@ -199,19 +199,19 @@ class _Skip:
 
 
 class Plan:
-    """The loss of some rows and its gradient, without making an array.
+    """The loss of some rows and its gradient, computed without making new arrays.
 
     Parameters
     ----------
     network : Network
     gradients : list of (dW, db)
-        Where the gradients go, a pair for each layer that has parameters.
+        The arrays for the gradients, one pair for each layer with parameters.
     uniforms : list of array of shape (n_rows, width)
-        For each dropout layer the numbers that decide what it drops, drawn before each pass.
+        The numbers that decide what each dropout layer drops, drawn before each pass.
     criterion : callable
         See ``criteria.py``.
     n_rows : int
-        How many rows a pass has.
+        The number of rows of a pass.
     """
 
     def __init__(
@@ -250,7 +250,7 @@ class Plan:
         return value
 
     def update_state(self) -> None:
-        """Take the last pass's statistics into the layers' state."""
+        """Update the layers' state with the statistics of the last pass."""
         for stage in self._readable:
             stage.layer.update_state(stage.cache)
 
@@ -285,5 +285,5 @@ def _backward(stages: list[_Stage], dy: Any) -> Any:
 
 
 def _like(array: Array, result: Array) -> Array:
-    """Return a result in an array's type: a part of one's own may compute in float64."""
+    """Return a result in an array's type, since a custom part may compute in float64."""
     return np.asarray(result, dtype=array.dtype)

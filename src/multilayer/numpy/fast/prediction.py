@@ -1,8 +1,8 @@
-"""Predictor: the way forward alone, in pieces that fit the cache, on all cores.
+"""Predictor: the forward pass alone, in pieces that fit the cache, on all cores.
 
-Few rows are computed by plain NumPy, so that a single prediction loads nothing. Many are cut into
-pieces, which threads take one after the other, whoever comes first: a thread that is held up leaves
-the rest to the others, and the result does not depend on who computed which piece.
+A few rows are computed by plain NumPy, so that a single prediction loads nothing. Many are cut into
+pieces, and each thread takes the next one when it is free: if one is held up, the others do the
+rest. The result does not depend on which thread computed which piece.
 """
 
 import itertools
@@ -28,13 +28,13 @@ Array = npt.NDArray[Any]
 Forward = Callable[[Array], Array]
 
 PIECE = 512
-"""Rows computed at a time, at most."""
+"""The maximum number of rows computed at a time."""
 PIECE_BYTES = 2**24
-"""What they may take as inputs; wide ones are fewer at a time."""
+"""The maximum size of their inputs; of wide inputs, fewer rows are computed at a time."""
 
 
 class Predictor:
-    """`Network.forward` in prediction mode; it holds no arrays but the network's own.
+    """`Network.forward` in prediction mode; it keeps no arrays except the network's own.
 
     Parameters
     ----------
@@ -63,14 +63,14 @@ class Predictor:
         n_rows, dtype = len(x), self._network.parameters.dtype
         length = min(PIECE, max(1, PIECE_BYTES // (x.shape[1] * dtype.itemsize)))
         if n_rows <= length:
-            with np.errstate(invalid="ignore"):  # BLAS may set the flag for lanes beside the result
+            with np.errstate(invalid="ignore"):  # BLAS may set the flag for unused lanes
                 return _forward(self._few[stages], np.asarray(x, dtype=dtype))
         if self._many is None:
             self._many = self._stages(fastest)
         many = self._many[stages]
         out = np.empty((n_rows, width), dtype)
         read = reader(x) if isinstance(x, LazySamples) else None
-        starts = itertools.count(0, length)  # each number is taken by one thread only
+        starts = itertools.count(0, length)  # only one thread gets each number
         failed: list[int] = []
 
         def work(part: int) -> None:
@@ -86,7 +86,7 @@ class Predictor:
                         read(piece, rows)
                     out[piece] = _forward(many, rows)
             except BaseException:
-                failed.append(part)  # the others need not go on
+                failed.append(part)  # stops the others
                 raise
 
         n = n_rewarding(2 * n_rows * self._n_weights, n_threads())
@@ -100,7 +100,7 @@ class Predictor:
 
 
 def _stages(layer: Layer, form: Form) -> list[Forward]:
-    """Return a layer's way forward in prediction mode, stage by stage."""
+    """Return a layer's forward pass in prediction mode, as stages."""
     return [
         _dense(part, passes, form) if isinstance(part, Affine) else _other(part, form)
         for part, passes in stages_of(layer)
@@ -109,7 +109,7 @@ def _stages(layer: Layer, form: Form) -> list[Forward]:
 
 
 def _dense(layer: Affine, passes: Passes, form: Form) -> Forward:
-    """Return a = σ(x Wᵀ + b)."""
+    """Return a function of x that computes a = σ(x Wᵀ + b)."""
     WT, b, forward_pass = layer.W.T, bias_of(layer.W, layer.b), passes.forward(form)
 
     def forward(x: Array) -> Array:

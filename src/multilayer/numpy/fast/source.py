@@ -1,4 +1,4 @@
-"""Source: the samples, targets and weights of a training, and the rows of its next batch."""
+"""Source: the samples, targets and weights of a training, and the rows of each batch."""
 
 from typing import Any
 
@@ -13,11 +13,11 @@ __all__ = ["Source", "gather"]
 Array = npt.NDArray[Any]
 
 REORDERED_BYTES = 2**22
-"""Samples of up to so many bytes are put into the epoch's order once, and not batch by batch."""
+"""Samples of up to this many bytes are reordered once per epoch, not batch by batch."""
 
 
 def _gather(X: Array, rows: Array, out: Array) -> None:
-    np.take(X, rows, axis=0, out=out, mode="clip")  # the mode that needs no copy of `out`
+    np.take(X, rows, axis=0, out=out, mode="clip")  # this mode needs no copy of `out`
 
 
 @kernel(plain=_gather)
@@ -35,7 +35,7 @@ class Source:
     Parameters
     ----------
     X : array of shape (n_samples, in_features) or LazySamples
-        Lazy ones are read straight into the arrays that the network works in.
+        Lazy samples are read directly into the network's work arrays.
     targets : array of n_samples rows
     weight : array of shape (n_samples,), optional
     """
@@ -47,7 +47,7 @@ class Source:
         self._now: tuple[Any, Array, Array | None] = (X, targets, weight)
 
     def begin_epoch(self, order: Array | None) -> None:
-        """Take the order of the next epoch; None is that of the samples."""
+        """Set the order of the next epoch; None keeps that of the samples."""
         self.order = order
         if order is None:
             self._now = self.X, self.targets, self.weight
@@ -57,7 +57,7 @@ class Source:
             self.order = None
 
     def samples(self, start: int, stop: int, out: Array) -> Array:
-        """Return the samples at these places of the order; `out` is where to read them into."""
+        """Return the samples at these positions of the order, read into `out` if they are read."""
         X, order = self._now[0], self.order
         if self._read is not None:
             self._read(slice(start, stop) if order is None else order[start:stop], out)
@@ -68,19 +68,19 @@ class Source:
         return X[start:stop]
 
     def targets_of(self, start: int, stop: int) -> Array:
-        """Return the targets at these places of the order."""
+        """Return the targets at these positions of the order."""
         targets = self._now[1]
         return targets[start:stop] if self.order is None else targets[self.order[start:stop]]
 
     def mass(self, start: int, stop: int) -> float:
-        """Return the sum of the weights at these places of the order, or how many there are."""
+        """Return the sum of the weights at these positions, or their number without weights."""
         weight = self._weights_of(start, stop)
         return float(stop - start) if weight is None else float(weight.sum(dtype=np.float64))
 
     def take_shares(self, start: int, stop: int, out: Array) -> bool:
-        """Write each place's share wᵢ/Σw of the mean into `out`; return whether any has a weight.
+        """Write each sample's share wᵢ/Σw of the mean to `out`; return whether any weight is > 0.
 
-        Where no weights were given, `out` keeps the equal shares that it has.
+        Without weights, `out` keeps its equal shares.
         """
         weight = self._weights_of(start, stop)
         if weight is None:

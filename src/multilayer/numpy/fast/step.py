@@ -1,8 +1,8 @@
-"""Step: one training step on some rows of the samples, for speed.
+"""Step: one fast training step on some rows of the samples.
 
-Each worker takes its own rows of the batch forward and back; then each adds up the gradients of its
-own part of the parameter vector, with the penalty's, and updates that part. A batch's loss is the
-sum of its samples' shares of the mean, so parts of a batch simply add up.
+Each worker runs its own rows of the batch forward and backward; then each adds up the gradients of
+its own part of the parameter vector, with the penalty's, and updates that part. A batch's loss is
+the sum of its samples' shares of the mean, so parts of a batch simply add up.
 """
 
 import math
@@ -28,17 +28,17 @@ __all__ = ["Step"]
 Array = npt.NDArray[Any]
 
 PIECE = 8192
-"""Samples of which the loss is computed at a time, where it is one of all of them, at most."""
+"""The maximum number of samples at a time when the loss of all samples is computed."""
 PIECE_BYTES = 2**25
-"""What they may take; wide ones are fewer at a time."""
+"""The maximum size of these samples; of wide ones, fewer are taken at a time."""
 LONG = 200_000
-"""Parameters from which several threads update them."""
+"""From this many parameters on, several threads update them."""
 ALIGN = 16
 """Parts of the parameter vector begin at multiples of this: a cache line of float32."""
 
 
 class _Rows(NamedTuple):
-    """A worker's rows of a batch, and what it takes them forward and back with."""
+    """A worker's rows of a batch, with the arrays and the plan for them."""
 
     start: int
     stop: int
@@ -54,16 +54,16 @@ class _Part(NamedTuple):
     stop: int
     penalized: list[tuple[int, int]]
     n_gradients: int
-    """How many workers have found a gradient, each of its own rows."""
+    """The number of workers with a gradient, each of its own rows."""
 
 
 class _Batch(NamedTuple):
-    """The arrays for batches of so many rows, and how the work on them is divided."""
+    """The arrays for batches of one size, and the division of the work on them."""
 
     share: Array
     """Each row's share of the mean."""
     uniforms: list[Array]
-    """For each dropout layer, the numbers that decide what it drops."""
+    """The numbers that decide what each dropout layer drops."""
     rows: list[_Rows]
     parts: list[_Part]
 
@@ -74,20 +74,20 @@ class Step:
     Parameters
     ----------
     network : Network
-        Whose parameters it changes.
+        The network whose parameters it changes.
     objective : Objective
     optimizer : Optimizer, optional
-        None, if no steps are taken.
+        None if no steps are taken.
     state : dict
-        The optimizer's, which it changes.
+        The optimizer's state, which it changes.
     clip : Clip
     rng : numpy.random.Generator
-        Draws the dropout masks, of the whole batch and in forward order, whoever computes it.
+        Draws the dropout masks of the whole batch, in forward order, however the work is divided.
     data : tuple (X, targets, weight)
         Checked samples.
     batch_size : int, optional
-        The rows that most batches have, by which the number of threads is decided; by default as
-        many as `loss_and_gradient` takes at a time.
+        The usual number of rows of a batch, which decides the number of threads; by default the
+        number that `loss_and_gradient` takes at a time.
     """
 
     def __init__(
@@ -117,7 +117,7 @@ class Step:
         if self._by_rows:
             row_bytes = network.in_features * parameters.itemsize
             self._piece = min(self._piece, PIECE, max(ROWS, PIECE_BYTES // row_bytes))
-        # Forward, dW and dx are a multiplication and an addition each, for every weight.
+        # Forward, dW and dx each take one multiplication and one addition per weight.
         self._n_operations = 6 * sum(W.stop - W.start for W in network.weight_slices)
         self._workers = Workers.for_batches(
             batch_size or self._piece, self._n_operations, by_rows=self._by_rows
@@ -126,13 +126,13 @@ class Step:
         self._batches: dict[int, _Batch] = {}
 
     def begin_epoch(self, order: Array | None) -> None:
-        """Take the order of the next epoch's rows; None is that of the samples."""
+        """Set the order of the next epoch's rows; None keeps that of the samples."""
         self.source.begin_epoch(order)
 
     def take(self, start: int, stop: int, learning_rate: float) -> float:
-        """Take a step on the rows at these places of the order; return the loss before it.
+        """Take a step on the rows at these positions of the order; return the loss before it.
 
-        If the rows' loss is infinite or NaN, or no row has a weight, nothing is changed.
+        If that loss is infinite or NaN, or all weights are 0, nothing is changed.
         """
         batch = self._batches.get(stop - start) or self._prepare(stop - start)
         if not self.source.take_shares(start, stop, batch.share):
@@ -155,8 +155,8 @@ class Step:
     def loss_and_gradient(self, n_samples: int) -> tuple[float, Array]:
         """Return the loss of all samples, penalty included, and its gradient.
 
-        They are taken piece by piece, so that memory does not grow with them, unless a layer needs
-        all at once. Each piece counts by its share of the weights, and so does its penalty.
+        They are taken in pieces, so that memory does not grow with them, unless a layer needs all
+        at once. Each piece counts by its share of the weights, and so does its penalty.
         """
         bounds = list(pairwise([*range(0, n_samples, self._piece), n_samples]))
         masses = [self.source.mass(start, stop) for start, stop in bounds]
@@ -173,25 +173,25 @@ class Step:
         return value, gradient
 
     def finish(self) -> None:
-        """End the threads, and give BLAS back its own."""
+        """End the threads, and give BLAS its own back."""
         self._batches = {}
         self._workers.stop()
 
     def _pass(self, batch: _Batch, start: int) -> float:
-        """Go forward and back; return the loss without penalty."""
+        """Run forward and backward; return the loss without penalty."""
         for uniform in batch.uniforms:
             self.rng.random(out=uniform, dtype=np.float32)
         self._start = start
         return sum(self._workers.map(self._pass_rows, batch.rows))
 
     def _pass_rows(self, rows: _Rows) -> float:
-        """Go forward and back with a worker's rows; return the loss of these."""
+        """Run a worker's rows forward and backward; return their loss."""
         start, stop = self._start + rows.start, self._start + rows.stop
         x = self.source.samples(start, stop, rows.x)
         return rows.plan.run(x, self.source.targets_of(start, stop), rows.share)
 
     def _add_up_part(self, part: _Part) -> float:
-        """Add up the gradients of a part of the vector, and the penalty's; return the penalty."""
+        """Add up the gradients of a part of the vector, with the penalty's; return the penalty."""
         gradients, objective = self._gradients, self.objective
         add_up.fastest(gradients, part.n_gradients, part.start, part.stop)
         theta, l1, l2 = self.network.parameters, objective.l1, objective.l2
@@ -209,7 +209,7 @@ class Step:
         return penalty
 
     def _prepare(self, n_rows: int) -> _Batch:
-        """Return what batches of so many rows are worked on with, from now on."""
+        """Make and keep the arrays for batches of this many rows."""
         network, dtype = self.network, self._gradients.dtype
         n = n_parts(n_rows, self._n_operations, self._workers.n) if self._by_rows else 1
         share = np.full(n_rows, 1 / n_rows, dtype)
@@ -224,7 +224,7 @@ class Step:
         weights = network.weight_slices if self.objective.l1 or self.objective.l2 else []
         parts = []
         size = network.parameters.size
-        # A short vector is updated sooner than another thread wakes.
+        # A short vector is updated before another thread would wake up.
         for start, stop in _cuts(size, n if size >= LONG else 1, ALIGN):
             inside = [(max(start, w.start), min(stop, w.stop)) for w in weights]
             parts.append(_Part(start, stop, [(lo, hi) for lo, hi in inside if lo < hi], n))
@@ -233,6 +233,6 @@ class Step:
 
 
 def _cuts(size: int, n: int, align: int = 1) -> list[tuple[int, int]]:
-    """Return the bounds of n parts of a range, about equal."""
+    """Return the bounds of n nearly equal parts of a range."""
     bounds = [size * part // n // align * align for part in range(n)]
     return list(pairwise([*bounds, size]))

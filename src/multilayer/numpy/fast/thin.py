@@ -1,6 +1,6 @@
-"""A last layer of a few outputs: its products are too thin for BLAS, and are one pass each.
+"""Passes for a last layer with a few outputs, whose products are too thin for BLAS.
 
-Classifiers of two classes and regressions end in one to three outputs. BLAS rearranges its operands
+Regressors and classifiers of two classes have one to three outputs. BLAS rearranges its operands
 before it multiplies, which then takes longer than the product itself.
 """
 
@@ -16,7 +16,7 @@ __all__ = ["WIDEST", "thin_backward", "thin_forward"]
 Array = npt.NDArray[Any]
 
 WIDEST = 3
-"""Outputs up to which a pass beats BLAS; at 4 they are even (measured, see docs/performance.md)."""
+"""Up to this many outputs a pass beats BLAS; at 4 they tie (measured, see docs/performance.md)."""
 
 
 def _forward(x: Array, W: Array, b: Array, z: Array) -> None:
@@ -26,7 +26,7 @@ def _forward(x: Array, W: Array, b: Array, z: Array) -> None:
 
 @kernel(plain=_forward, reassociate=True)
 def thin_forward(x, W, b, z):  # type: ignore[no-untyped-def]
-    """Z ← x Wᵀ + b."""
+    """Compute z ← x Wᵀ + b."""
     for i in range(x.shape[0]):
         row = x[i]
         for j in range(W.shape[0]):
@@ -45,7 +45,7 @@ def _backward(dz: Array, x: Array, W: Array, dW: Array, db: Array, dx: Array) ->
 
 @kernel(plain=_backward, reassociate=True)
 def thin_backward(dz, x, W, dW, db, dx):  # type: ignore[no-untyped-def]
-    """DW ← dzᵀ x, db ← Σ dz, dx ← dz W, with each row of x read once."""
+    """Compute dW ← dzᵀ x, db ← Σ dz and dx ← dz W, reading each row of x once."""
     dW[:] = 0
     db[:] = 0
     for i in range(x.shape[0]):

@@ -1,8 +1,7 @@
-"""Optimizers' updates in one pass over a part of the parameter vector.
+"""The optimizers' updates, in one pass over a part of the parameter vector.
 
-They are those of ``optimizers/``, where they are derived. Each takes the gradients that the workers
-found of their rows, adds them up on the way, and changes parameters and state from `start` to
-`stop`.
+They are derived in ``optimizers/``. Each takes the gradients of the workers' rows, adds them up on
+the way, and changes the parameters and the state from `start` to `stop`.
 """
 
 import math
@@ -20,10 +19,10 @@ __all__ = ["Update", "add_penalty", "add_up", "clip_in_place", "update_of"]
 
 Array = npt.NDArray[Any]
 Update = Callable[[Array, int, int, int, float], None]
-"""Takes the workers' gradients, how many of them to add up, start, stop, and the learning rate."""
+"""A function of the workers' gradients, their number, start, stop, and the learning rate."""
 
 BLOCK = 2048
-"""Numbers added up at a time: a block of gradients is still in the cache when it is used."""
+"""Numbers added up at a time, so that a block of gradients is still in the cache when used."""
 
 
 def _add_up(gradients: Array, n_parts: int, start: int, stop: int) -> None:
@@ -33,7 +32,7 @@ def _add_up(gradients: Array, n_parts: int, start: int, stop: int) -> None:
 
 @kernel(plain=_add_up)
 def add_up(gradients, n_parts, start, stop):  # type: ignore[no-untyped-def]
-    """Add the gradients of all parts into the first."""
+    """Add the gradients of all parts to the first."""
     total = gradients[0, start:stop]
     for part in range(1, n_parts):
         other = gradients[part, start:stop]
@@ -55,7 +54,7 @@ def add_penalty(gradient, parameters, start, stop, l1, l2):  # type: ignore[no-u
     W, dW = parameters[start:stop], gradient[start:stop]
     slope, factor = W.dtype.type(l1), W.dtype.type(l2)
     squares, sizes = 0.0, 0.0
-    for block in range(0, W.size, 64):  # short sums in W's type, which are added up in double
+    for block in range(0, W.size, 64):  # short sums in W's type, added up in double
         of_block, size = W.dtype.type(0), W.dtype.type(0)
         for i in range(block, min(block + 64, W.size)):
             value = W[i]
@@ -68,20 +67,20 @@ def add_penalty(gradient, parameters, start, stop, l1, l2):  # type: ignore[no-u
 
 
 def clip_in_place(gradient: Array, clip: Clip) -> None:
-    """Clip a gradient, as `Clip` does."""
+    """Clip a gradient in place, as `Clip` does."""
     norm, value = clip.norm, clip.value
     if value is not None:
         np.clip(gradient, -value, value, out=gradient)
     if norm is not None:
         square = float(np.dot(gradient, gradient))
-        if not 0 < square < math.inf:  # squares that vanish or overflow
+        if not 0 < square < math.inf:  # the squares vanish or overflow
             gradient[:] = clip_by_norm(gradient, norm)
         elif math.sqrt(square) > norm:
             gradient *= norm / math.sqrt(square)
 
 
 def _plain(optimizer: Optimizer, parameters: Array, state: State) -> Update:
-    """Return the update of an optimizer itself, of the whole vector."""
+    """Return an optimizer's own update, of the whole vector."""
 
     def update(gradients: Array, n_parts: int, start: int, stop: int, rate: float) -> None:
         add_up.plain(gradients, n_parts, start, stop)
@@ -112,7 +111,7 @@ def _sgd_plain(
 def sgd(  # type: ignore[no-untyped-def]
     parameters, gradients, velocity, n_parts, start, stop, rate, momentum, nesterov, decay
 ):
-    """V ← μ v + g, θ ← θ − η v, as `SGD` has it."""
+    """Compute v ← μ v + g and θ ← θ − η v, as in `SGD`."""
     kind = parameters.dtype.type
     rate, momentum, decay = kind(rate), kind(momentum), kind(decay)
     for lo in range(start, stop, BLOCK):
@@ -159,9 +158,9 @@ def _adam_plain(
 def adam(  # type: ignore[no-untyped-def]
     parameters, gradients, m, v, step, n_parts, start, stop, rate, beta_1, beta_2, epsilon, decay
 ):
-    """Θ ← (1 − η λ) θ − η m̂/(√v̂ + ε), as `Adam` and `AdamW` have it."""
+    """Compute θ ← (1 − η λ) θ − η m̂/(√v̂ + ε), as in `Adam` and `AdamW`."""
     kind = parameters.dtype.type
-    # η m̂/(√v̂ + ε) with the corrections, which are the same for all, taken out.
+    # The corrections in η m̂/(√v̂ + ε) are the same for all, and taken out of the loop.
     size = kind(rate / (1 - beta_1**step))
     correction = kind(1 / np.sqrt(1 - beta_2**step))
     keep_1, take_1 = kind(beta_1), kind(1 - beta_1)
@@ -182,9 +181,9 @@ def adam(  # type: ignore[no-untyped-def]
 
 
 def update_of(optimizer: Optimizer, parameters: Array, state: State) -> tuple[Update, bool]:
-    """Return the update of an optimizer, and whether it can take parts of the vector.
+    """Return an optimizer's update, and whether it can update parts of the vector.
 
-    `state` is the optimizer's, whose arrays the update changes.
+    The update changes the arrays in `state`, the optimizer's.
     """
     if type(optimizer) is SGD:
         o, velocity, run = optimizer, state.get("velocity", parameters[:0]), sgd.fastest

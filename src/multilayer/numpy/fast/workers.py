@@ -1,10 +1,10 @@
-"""Workers: threads that each do their own part of a step, as long as that pays.
+"""Workers: threads that each do their part of a step, as long as that pays.
 
-A BLAS library with threads of its own makes them wait for each other in every matrix product. Where
-another process takes one of the cores, each product then waits until that core comes back. Here the
-threads meet twice in a step, BLAS runs single-threaded inside each, and the time that a step takes
-is held against the time that the processor worked for it: where waiting eats up the gain, one
-thread does all parts, in the same order and with the same result, until a new trial says otherwise.
+The threads of a BLAS library wait for each other in every matrix product; if another process takes
+a core, each product waits until that core is back. Our threads meet only twice in a step, with
+single-threaded BLAS inside each. The time of a step is compared with the processor time spent on
+it: if waiting eats up the gain, one thread does all parts, in the same order and with the same
+result, until the next trial.
 """
 
 import os
@@ -25,28 +25,25 @@ P = TypeVar("P")
 R = TypeVar("R")
 
 WORK = 1e7
-"""Floating-point operations below which a thread is not worth waking: about 0.3 ms of one core."""
+"""The floating-point operations that make a thread worth waking: about 0.3 ms of one core."""
 ROWS = 16
-"""Rows of a batch that a worker gets at least: products of fewer waste a core."""
+"""The minimum number of a worker's rows: products of fewer waste a core."""
 TRIAL = 0.02
-"""Seconds of work after which it is judged whether several threads pay."""
+"""Seconds of a trial, after which it is decided whether several threads pay."""
 PAYS = 0.9
 """They pay if the work takes less than this share of the time that one thread would need."""
 PAUSE = 1.0
-"""Seconds until the next trial after one that did not pay; twice as long after each in a row."""
+"""Seconds until the next trial after one that did not pay; doubled after each in a row."""
 LONGEST_PAUSE = 8.0
 
 
 def n_rewarding(n_operations: float, n_available: int) -> int:
-    """Return how many of the available threads so many floating-point operations reward."""
+    """Return how many of the available threads pay for this many floating-point operations."""
     return max(1, min(n_available, int(n_operations / WORK)))
 
 
 def n_parts(n_rows: int, n_operations: float, n_available: int) -> int:
-    """Return among how many of the available threads a batch is divided.
-
-    `n_operations` are those for each of its rows.
-    """
+    """Return the number of threads that share a batch, with `n_operations` for each of its rows."""
     return max(1, min(n_rewarding(n_rows * n_operations, n_available), n_rows // ROWS))
 
 
@@ -56,9 +53,9 @@ class Workers:
     Parameters
     ----------
     n : int
-        How many threads there are in all.
+        The total number of threads.
     keep_blas : bool
-        Whether BLAS keeps threads of its own meanwhile, which is for a worker that is alone.
+        Whether BLAS keeps its own threads meanwhile; only for a single worker.
 
     Examples
     --------
@@ -81,24 +78,24 @@ class Workers:
 
     @property
     def is_alone(self) -> bool:
-        """Whether the calling thread does all parts for the time being."""
+        """Whether the calling thread currently does all parts."""
         return time.perf_counter() < self._alone_until
 
     @classmethod
     def for_batches(cls, n_rows: int, n_operations: float, *, by_rows: bool) -> "Workers":
-        """Return those that batches of so many rows reward, if they may be cut by rows.
+        """Return the workers that pay for batches of this many rows.
 
-        `n_operations` are those for each row.
+        `n_operations` is the number for each row, and `by_rows` says whether batches can be split.
         """
         rewarding = n_rewarding(n_rows * n_operations, n_threads())
         n = n_parts(n_rows, n_operations, rewarding) if by_rows else 1
-        # Where a batch cannot be cut, or has rows for few of many cores, BLAS uses the others.
+        # If a batch cannot be split, or only among few of many cores, BLAS uses its own threads.
         if rewarding >= 2 and (not by_rows or 4 * n <= rewarding):
             return cls(1, keep_blas=True)
         return cls(n)
 
     def map(self, work: Callable[[P], R], parts: Sequence[P]) -> list[R]:
-        """Call ``work(part)`` for at most n parts, side by side; return what all of them return.
+        """Call ``work(part)`` for at most n parts in parallel; return all results.
 
         An exception in any of them is raised here, after all have ended.
         """
@@ -106,7 +103,7 @@ class Workers:
             return [work(parts[0])]
         if self.is_alone:
             return [work(part) for part in parts]
-        if self._process != os.getpid():  # a child has the memory of its parent, not the threads
+        if self._process != os.getpid():  # a forked child has no threads of its parent
             self._call_helpers()
         started = time.perf_counter()
         worked = time.thread_time()
@@ -131,7 +128,7 @@ class Workers:
         self._process = os.getpid()
 
     def _judge(self, elapsed: float, worked: float) -> None:
-        """Take in how long a run took and how long the threads worked in it."""
+        """Decide whether threads pay, from the elapsed time of a run and the time worked in it."""
         if not self._has_run:  # the first run compiles, and allocates its memory
             self._has_run = True
             return
@@ -147,7 +144,7 @@ class Workers:
         self._elapsed = self._worked = 0.0
 
     def stop(self) -> None:
-        """End the helpers, each after what it is at, and give BLAS back its own threads."""
+        """End the helpers after their current work, and give BLAS its own threads back."""
         helpers, self._helpers = self._helpers, []
         for helper in helpers:
             helper.stop()
@@ -174,22 +171,22 @@ class _Helper:
         self.called.release()
 
     def wait(self) -> float:
-        """Return the processor's time, when the work is done."""
+        """Wait for the work, and return its processor time."""
         if self.done.acquire(blocking=self.thread.is_alive()):
             return self.worked
-        # What the parent's thread has left half done may not be begun anew.
+        # The parent's thread left its part half done; it cannot be started again.
         self.error = RuntimeError("a child that is forked by a step cannot end this step")
         return 0.0
 
     def stop(self) -> None:
         self.call = None
-        with suppress(RuntimeError):  # called already, by a run that was interrupted
+        with suppress(RuntimeError):  # already released, by an interrupted run
             self.called.release()
         self.thread.join()
 
     def _serve(self) -> None:
         limit_this_thread()
-        # What overflows shows in the loss, which the loop looks at.
+        # An overflow shows in the loss, which the loop checks.
         with np.errstate(over="ignore", invalid="ignore"):
             while True:
                 self.called.acquire()
@@ -200,6 +197,6 @@ class _Helper:
                     self.result = self.call()
                 except BaseException as error:
                     self.error = error
-                self.call = None  # a thread that waits keeps nothing alive
+                self.call = None  # a waiting thread keeps nothing alive
                 self.worked = time.thread_time() - started
                 self.done.release()
