@@ -204,7 +204,6 @@ class MLPClassifier(ClassifierMixin, BaseMLP):  # type: ignore[misc]
                 f"`y` has classes not in `self.classes_`. `self.classes_` has {before}. 'y' has "
                 f"{classes}."
             )
-            raise InvalidDataError(msg)
 
     def _loss_and_score(self, targets: Targets) -> tuple[Loss, Callable[..., float]]:
         loss = targets.loss(self.label_smoothing)

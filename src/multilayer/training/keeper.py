@@ -72,7 +72,6 @@ class Keeper:
                 f"there is a checkpoint in {checkpoint.folder}: go on from it with resume=True, or "
                 "give another folder"
             )
-            raise InvalidArgumentError(msg)
         start = self._kept.arrays["start"]
         if is_given and not np.array_equal(start, self._start):
             rule = (
