@@ -215,8 +215,8 @@ def _divided(file: Path, y: Array, task: str, test: float, seed: int) -> tuple[A
         kept = are_alone(y)
         n_classes = len(np.unique(y[~kept]))
         strata = y if min(test, 1 - test) * np.count_nonzero(~kept) >= n_classes else None
-    subject = f"{file} cannot be divided to train and to test on"
-    train, held_out = split_rows(len(y), test, seed, strata, kept=kept, subject=subject)
+    rule = "cannot be divided to train and to test on"
+    train, held_out = split_rows(len(y), test, seed, strata, kept=kept, rule=rule, parameter=file)
     if len(held_out) < 2 or len(train) < LEAST_ROWS:
         rule = (
             f"must leave {LEAST_ROWS} rows to train on and 2 to test on; with --test {test:g} it "

@@ -20,7 +20,8 @@ def split_rows(
     strata: Array | None = None,
     *,
     kept: Array | None = None,
-    subject: str = "samples cannot be split",
+    rule: str = "cannot be split",
+    parameter: object = "samples",
 ) -> tuple[Array, Array]:
     """Draw the rows to train on and the rows held out, as scikit-learn's `train_test_split`.
 
@@ -36,8 +37,8 @@ def split_rows(
         Both parts get each value in its share of the whole.
     kept : array of bool, of shape (n_samples,), optional
         Rows to train on in any case, behind the others.
-    subject : str
-        How the message of an error begins.
+    rule, parameter
+        What an error says of what, as in `multilayer.errors.MultilayerError`.
 
     Returns
     -------
@@ -63,7 +64,7 @@ def split_rows(
             random_state=random_state,
         )
     except ValueError as error:
-        raise InvalidDataError(f"{subject}: {error}") from error
+        raise InvalidDataError(f"{rule}: {error}", parameter) from error
     return np.append(training, always), held_out
 
 
@@ -110,5 +111,6 @@ def split_validation(
         fraction,
         int(rng.integers(2**32)),
         classes,
-        subject=f"{n_samples} samples cannot be split with validation {fraction:g}",
+        rule=f"cannot be split with validation {fraction:g}",
+        parameter=f"{n_samples} samples",
     )

@@ -44,7 +44,8 @@ def set_aside(
         random_state,
         strata,
         kept=kept,
-        subject=f"validation_fraction cannot be {share!r} of {data.n_samples} samples",
+        rule=f"cannot be {share!r} of {data.n_samples} samples",
+        parameter="validation_fraction",
     )
     if len(held_out) < 2:
         raise InvalidDataError(
