@@ -110,7 +110,7 @@ def test_rows_are_split_as_by_scikit_learn(stratified):
     assert training.tolist() == [*expected[0], 3, 30]
     assert held_out.tolist() == expected[1].tolist()
     with pytest.raises(InvalidDataError, match=r"^x cannot be divided: "):
-        split_rows(1, 0.3, 7, rule="x cannot be divided")
+        split_rows(1, 0.3, 7, rule="cannot be divided", parameter="x")
 
 
 def test_what_is_alone_in_its_class():

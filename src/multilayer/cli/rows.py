@@ -81,8 +81,9 @@ class Rows(NamedTuple):
         if task == "classification":
             y = _classes(table[target], y)
         elif len(np.unique(y)) < 2:
-            rule = f"must have several values; all are {y[:1]}"
-            raise InvalidDataError(rule, f"{table[target].where}, the target")
+            raise InvalidDataError(
+                f"{table[target].where}, the target, must have several values; all are {y[:1]}"
+            )
         train, held_out = _divided(file, y, task, test, seed)
         X = table.select(inputs)
         return cls(X.take(train), X.take(held_out), y[train], y[held_out], target, task, notation)
@@ -136,8 +137,9 @@ def _targets(table: Table, target: str, asked: str | None) -> tuple[Array, str, 
     are_names = notation is None or notation.is_boolean
     if (task is None or (are_names and task == "classification")) and _are_dates(entries):
         hint = "" if are_names else ": --task regression takes them as numbers"
-        rule = f"must hold numbers or classes; it holds dates{hint}"
-        raise InvalidDataError(rule, f"{entries.where}, the target")
+        raise InvalidDataError(
+            f"{entries.where}, the target, must hold numbers or classes; it holds dates{hint}"
+        )
     if task != "regression" and are_names:
         texts = [each if each is None else str(each) for each in entries.objects()]
         return np.array(texts, dtype=object), "classification", None
@@ -169,8 +171,9 @@ def with_target(table: Table, y: Array, target: str) -> tuple[Table, Array]:
     if len(kept) == len(y):
         return table, y
     if not len(kept):
-        rule = "must have entries; all are missing"
-        raise InvalidDataError(rule, f"{table[target].where}, the target")
+        raise InvalidDataError(
+            f"{table[target].where}, the target, must have entries; all are missing"
+        )
     note(f"{len(y) - len(kept):,} of {len(y):,} rows have no {target!r} and are dropped")
     return table.take(kept), y[kept]
 
@@ -192,19 +195,19 @@ def _classes(entries: Entries, y: Array) -> Array:
     n_classes = len(np.unique(classes))
     if n_classes < 2:
         got = repr(classes[0].item()) if len(classes) else "no entry"
-        rule = f"must have two classes at least; all are {got}"
-        raise InvalidDataError(rule, f"{entries.where}, the target")
+        raise InvalidDataError(
+            f"{entries.where}, the target, must have two classes at least; all are {got}"
+        )
     if classes.dtype.kind == "U":
         alike = Counter(name.casefold() for name in np.unique(classes).tolist())
         for name, n in alike.items():
             if n > 1:
                 note(f"{n} classes of {entries.column!r} differ only in capitals: {name!r}")
     if n_classes > max(MOST_CLASSES, TOO_MANY * len(classes)):
-        rule = (
-            f"must have classes that repeat; it has {n_classes:,} in {len(classes):,} rows, such "
-            f"as {classes[0].item()!r}"
+        raise InvalidDataError(
+            f"{entries.where}, the target, must have classes that repeat; it has "
+            f"{n_classes:,} in {len(classes):,} rows, such as {classes[0].item()!r}"
         )
-        raise InvalidDataError(rule, f"{entries.where}, the target")
     return classes
 
 
@@ -215,8 +218,8 @@ def _divided(file: Path, y: Array, task: str, test: float, seed: int) -> tuple[A
         kept = are_alone(y)
         n_classes = len(np.unique(y[~kept]))
         strata = y if min(test, 1 - test) * np.count_nonzero(~kept) >= n_classes else None
-    subject = f"{file} cannot be divided to train and to test on"
-    train, held_out = split_rows(len(y), test, seed, strata, kept=kept, rule=subject)
+    rule = "cannot be divided to train and to test on"
+    train, held_out = split_rows(len(y), test, seed, strata, kept=kept, rule=rule, parameter=file)
     if len(held_out) < 2 or len(train) < LEAST_ROWS:
         rule = (
             f"must leave {LEAST_ROWS} rows to train on and 2 to test on; with --test {test:g} it "

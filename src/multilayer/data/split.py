@@ -20,8 +20,8 @@ def split_rows(
     strata: Array | None = None,
     *,
     kept: Array | None = None,
-    parameter: str = "",
-    rule: str = "samples cannot be split",
+    rule: str = "cannot be split",
+    parameter: object = "samples",
 ) -> tuple[Array, Array]:
     """Draw the rows to train on and the rows held out, as scikit-learn's `train_test_split`.
 
@@ -37,8 +37,8 @@ def split_rows(
         Both parts get each value in its share of the whole.
     kept : array of bool, of shape (n_samples,), optional
         Rows to train on in any case, behind the others.
-    parameter, rule : str
-        How the message of an error begins: see `multilayer.errors`.
+    rule, parameter
+        What an error says, and of what: see `multilayer.errors.MultilayerError`.
 
     Returns
     -------
@@ -111,5 +111,6 @@ def split_validation(
         fraction,
         int(rng.integers(2**32)),
         classes,
-        rule=f"{n_samples} samples cannot be split with validation {fraction:g}",
+        rule=f"cannot be split with validation {fraction:g}",
+        parameter=f"{n_samples} samples",
     )

@@ -44,8 +44,8 @@ def set_aside(
         random_state,
         strata,
         kept=kept,
-        parameter="validation_fraction",
         rule=f"cannot be {share!r} of {data.n_samples} samples",
+        parameter="validation_fraction",
     )
     if len(held_out) < 2:
         raise InvalidDataError(
