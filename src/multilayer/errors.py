@@ -101,6 +101,9 @@ class MultilayerError(Exception):
         got = f"; got {self.got}" if self.got else ""
         return f"{subject} {self.rule}{got}" if subject else f"{self.rule}{got}"
 
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({str(self)!r})"
+
     def __reduce__(self) -> tuple[Any, ...]:
         # Restore the fields only: subclasses take other arguments.
         new = copyreg.__newobj__  # type: ignore[attr-defined]

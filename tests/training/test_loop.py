@@ -5,7 +5,7 @@ import pytest
 
 from multilayer import Architecture
 from multilayer.data.batches import Batches
-from multilayer.errors import DivergenceError
+from multilayer.errors import DivergenceError, InvalidArgumentError, InvalidTypeError
 from multilayer.numpy import MLP as NumpyMLP
 from multilayer.numpy import SGD, Step
 from multilayer.torch import MLP as TorchMLP
@@ -130,3 +130,47 @@ def test_divergence_says_where(engine):
         drain(loop)
     loop.trainer.finish()
     assert (caught.value.epoch, caught.value.step) == (1, loop.run.step)
+
+
+@ENGINES
+def test_one_that_is_broken_off_and_iterated_again_sees_each_row_once(engine):
+    def loop():
+        found = make(engine, n_epochs=2)
+        found.batches = Batches(20, batch_size=4, shuffle=True)
+        found.rng = np.random.default_rng(3)
+        return found
+
+    whole, broken = loop(), loop()
+    drain(whole)
+    for run in broken:
+        if (run.epoch, run.step) == (1, 2):
+            break
+    drain(broken)
+    assert weights(broken).tobytes() == weights(whole).tobytes()
+    assert broken.run.history["train_loss"] == whole.run.history["train_loss"]
+
+
+def test_losses_of_an_abandoned_training_are_not_those_of_the_next(monkeypatch):
+    loop = make(TorchMLP, n_epochs=1)
+    monkeypatch.setattr(loop.trainer, "_waits", False)  # as on a GPU
+    for _ in zip(range(3), loop, strict=False):
+        pass
+    loop.trainer.finish()
+    data, batches = loop.training, loop.batches
+    again = Loop(loop.trainer, data, batches, n_epochs=1)
+    drain(again)
+    assert len(again._losses) == again.run.step
+
+
+@pytest.mark.parametrize("factor", [-1, np.nan, np.inf, "1", None, 1j])
+def test_a_factor_that_cannot_multiply_a_rate_is_refused(factor):
+    loop = make(NumpyMLP)
+    with pytest.raises((InvalidArgumentError, InvalidTypeError), match="factor of Run must be"):
+        loop.run.factor = factor
+    loop.run.factor = np.float32(0.5)
+    assert type(loop.run.factor) is float
+
+
+def test_lbfgs_has_no_steps_to_iterate_over():
+    with pytest.raises(InvalidArgumentError, match="call its minimize"):
+        next(iter(make(NumpyMLP, optimizer="lbfgs")))

@@ -1,5 +1,6 @@
 """Check that the two engines agree: the same network, weights and batches through both."""
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -10,7 +11,7 @@ import numpy.typing as npt
 from multilayer import checks
 from multilayer.architecture import Architecture
 from multilayer.data.batches import Batches
-from multilayer.errors import InvalidArgumentError
+from multilayer.errors import DivergenceError, InvalidArgumentError
 from multilayer.numpy.blocks import Dropout, Residual
 from multilayer.numpy.layers import Layer, Stack
 from multilayer.numpy.losses import LOSSES, Loss
@@ -172,6 +173,8 @@ def parity(
                 found.append(Difference(f"loss of step {run.epoch}", abs(run.loss - other.loss)))
             if run.epoch == 1:
                 found += _pairwise("gradient", gradients, theirs.gradients)
+    except DivergenceError:
+        found.append(Difference("loss, which diverges", math.inf))
     finally:
         for trainer in trainers:
             trainer.finish()

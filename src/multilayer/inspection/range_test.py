@@ -3,6 +3,7 @@
 import copy
 import math
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -156,7 +157,8 @@ def lr_finder(
     if not chosen.takes_steps:
         rule = "must have a learning rate; L-BFGS has none"
         raise InvalidArgumentError(rule, "optimizer", "lr_finder")
-    chosen = replace(chosen, learning_rate=1.0)  # so that the loop's factor is the rate itself
+    with suppress(TypeError):  # an optimizer of the user's own may be made in another way
+        chosen = replace(chosen, learning_rate=1.0)  # then the loop's factor is the rate itself
     trainer = copy.deepcopy(net).trainer(loss=loss, optimizer=chosen, rng=rng.spawn(1)[0])
     data = trainer.check(X, y, None)
     order = _WholeBatches(data.n_samples, min(batch_size, data.n_samples), rng)
@@ -166,7 +168,7 @@ def lr_finder(
     losses: list[float] = []
     smoothed: list[float] = []
     mean, has_diverged = 0.0, False
-    loop.run.factor = smallest
+    loop.run.factor = smallest / trainer.learning_rate
     try:
         # A step may overflow: the test is there to find this.
         with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
@@ -180,7 +182,7 @@ def lr_finder(
                 has_diverged = smoothed[-1] > BLOWN_UP * min(smoothed)
                 if has_diverged or len(losses) == n_steps:
                     break
-                run.factor = float(rates[len(losses)])
+                run.factor = float(rates[len(losses)]) / trainer.learning_rate
     except DivergenceError as error:
         if not losses:
             raise DivergenceError(

@@ -153,6 +153,7 @@ class Trainer:
         self._data = together(data)
         draw_masks_from(self._generator, self.net)
         self._captured = None
+        self._late.clear()  # those of a training that was abandoned
         X = data[0]
         if isinstance(X, Tensor) and X.device == self.net.device and self._can_capture():
             capture.make_capturable(self._torch_optimizer)

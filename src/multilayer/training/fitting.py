@@ -296,6 +296,7 @@ def _drain(loop: Loop, callbacks: Sequence[Callback], keeper: Keeper | None) -> 
     begun: list[Callback] = []
     has_diverged = False
     try:
+        loop.try_metrics()
         for callback in callbacks:
             callback.on_train_begin(run)
             begun.append(callback)
@@ -309,7 +310,8 @@ def _drain(loop: Loop, callbacks: Sequence[Callback], keeper: Keeper | None) -> 
                 loop.minimize(visit)
             else:
                 for moment in loop:
-                    visit(moment)
+                    if step_hooks or not moment.is_under_way:
+                        visit(moment)
         if keeper is not None:
             keeper.write()
     except KeyboardInterrupt:

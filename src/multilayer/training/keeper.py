@@ -105,9 +105,8 @@ class Keeper:
         self._training = json.loads(json.dumps(loop.description() | names))
         kept, self._kept = self._kept, None
         self._callback_states: list[dict[str, Any]] = []
-        if kept is None:
-            loop.state()  # or fail now
-        else:
+        loop.state()  # or fail now
+        if kept is not None:
             self._check_same(kept.training)
             try:
                 loop.set_state(kept.progress["loop"], kept.arrays)

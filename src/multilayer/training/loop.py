@@ -121,20 +121,25 @@ class Loop:
         # Of the epoch under way:
         self._losses: list[float] = []
         self._n_late = 0  # steps whose losses a device is still computing
+        self._drawn: Any = None  # its order, and the masses of its batches
         self._drawn_from: Any = None  # the generator's state before it drew the order
         self._started = 0.0
-        self._try_metrics()
+        self._is_over = False
 
     def __iter__(self) -> Iterator[Run]:
         run, trainer = self.run, self.trainer
-        if run.stopped_by:
+        if trainer.learning_rate is None:
+            raise InvalidArgumentError("a Loop over L-BFGS has no steps: call its minimize, or fit")
+        if self._is_over:
             return
         trainer.begin(self.training, self.batch_size)
         last_batch = None
-        while run.history.n_epochs < run.n_epochs and not run.stopped_by:
+        while run.history.n_epochs < run.n_epochs:
             if not run.is_under_way:
                 self._begin_epoch()
-            order, masses = self.batches.epoch(self.rng)
+            if self._drawn is None:
+                self._drawn = self.batches.epoch(self.rng)
+            order, masses = self._drawn
             yield from self._steps(order)
             self._settle_all()
             start, stop = self.batches.bounds[run.step - 1]
@@ -144,6 +149,9 @@ class Loop:
             mean = total / math.fsum(masses[: len(losses)])
             self._end_epoch({"train_loss": mean, "learning_rate": run.learning_rate})
             yield run
+            if run.stopped_by:
+                break
+        self._is_over = True
         if self.held_out is None and last_batch is not None:
             # Nothing else has checked the last step.
             value, _ = trainer.evaluate(self.training.part(last_batch))
@@ -156,6 +164,8 @@ class Loop:
         SciPy drives it, so there is nothing to iterate over: `visit` is called after each epoch.
         """
         run = self.run
+        if self._is_over:
+            return
 
         def after_iteration(train_loss: float) -> bool:
             run.step, run.loss = 1, train_loss
@@ -244,10 +254,11 @@ class Loop:
         self._losses = arrays["epoch.losses"].tolist()
         self._drawn_from = arrays["epoch.drawn_from"]
         set_generator_state(self.rng, self._drawn_from)
+        self._drawn, self._is_over = None, bool(self.run.stopped_by)
 
     def _begin_epoch(self) -> None:
         self.run.begin_epoch()
-        self._drawn_from = generator_state(self.rng)
+        self._drawn, self._drawn_from = None, generator_state(self.rng)
         self._losses.clear()
         self._started = time.perf_counter()
 
@@ -300,7 +311,7 @@ class Loop:
             watched = metrics.get("validation_loss", metrics["train_loss"])
             self.plateau = self.schedule.observe(watched, self.plateau)
 
-    def _try_metrics(self) -> None:
+    def try_metrics(self) -> None:
         """Measure once before the first step, so that a metric that fails does so now."""
         if self.held_out is not None and self.metrics:
             self._measure(self.held_out, self.trainer.evaluate(self.held_out)[1])

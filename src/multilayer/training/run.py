@@ -3,6 +3,7 @@
 import math
 from typing import Any
 
+from multilayer import checks
 from multilayer.errors import InvalidDataError
 from multilayer.groups import Arrays, join, part_of
 from multilayer.training.engine import Trainer
@@ -69,7 +70,7 @@ class Run:
         self.is_under_way = False
         self.loss = math.nan
         self.learning_rate = math.nan
-        self.factor = 1.0
+        self._factor = 1.0
         self.monitor = monitor
         self.higher_is_better = higher_is_better
         self.keep_best = False
@@ -77,6 +78,15 @@ class Run:
         self._best = math.nan
         self.judges_start = monitor == "train_loss" and trainer.learning_rate is not None
         self._best_snapshot = self._candidate = trainer.snapshot()
+
+    @property
+    def factor(self) -> float:
+        """What multiplies the learning rate, beside the schedule: at least 0."""
+        return self._factor
+
+    @factor.setter
+    def factor(self, value: float) -> None:
+        self._factor = checks.real(value, "factor", "Run", "[0, inf)")
 
     def stop(self, reason: str) -> None:
         """Stop after the step or epoch under way; the reason goes into ``history.stopped_by``."""
