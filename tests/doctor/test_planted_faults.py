@@ -259,7 +259,7 @@ def test_a_constant_is_called_one(digits, network):
     net = network(64, 10)
     for array in net.weights[0]:
         array *= 0
-    assert "ignores its inputs" in finding(diagnose(net, X, y), "chance_level").meaning
+    assert "ignores the inputs" in finding(diagnose(net, X, y), "chance_level").meaning
 
 
 def test_a_network_that_gets_rare_classes_right_has_learned_something(network):

@@ -135,7 +135,10 @@ def test_a_number_among_texts_that_are_none_is_said_with_its_row():
 
 def test_what_a_comma_means_is_said_or_shown_by_another_column():
     lots = ["1,200", "9,900", "3,400"]
-    with pytest.warns(TableWarning, match=r"writes '1,200', which is read as 1200; columns=\{'lot"):
+    with pytest.warns(
+        TableWarning,
+        match=r"writes '1,200', which is read as 1200; to change this, pass columns=\{'lot",
+    ):
         assert Columns.of({"lot": lots}).columns[0].median == 3400
     shown = Columns.of({"lot": lots, "size": ["3,5", "7,25", "8"]})
     assert shown.columns[0].median == 3.4
