@@ -2,6 +2,7 @@
 
 import copy
 import pickle
+from pathlib import Path
 
 import pytest
 
@@ -94,6 +95,12 @@ def test_in_terms_of_the_caller(fields, message):
     with pytest.raises(InvalidArgumentError) as caught, checks.in_terms_of("mlp", {"n": "--n"}):
         raise InvalidArgumentError("must be even", *fields)
     assert str(caught.value) == message
+
+
+def test_a_file_that_is_called_like_a_parameter_keeps_its_name():
+    with pytest.raises(InvalidDataError) as caught, checks.in_terms_of("mlp", {"n": "--n"}):
+        raise InvalidDataError("must have rows", Path("n"))
+    assert str(caught.value) == "n must have rows"
 
 
 def test_in_terms_of_callers_of_callers():

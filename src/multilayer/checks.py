@@ -7,7 +7,7 @@ A message names the parameter and its owner, what is allowed, and what it got:
 import math
 import numbers
 import operator
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -29,11 +29,13 @@ __all__ = [
     "in_terms_of",
     "integer",
     "number_array",
+    "place",
     "random_generator",
     "real",
     "sample_matrix",
     "sample_weights",
     "samples",
+    "vector",
 ]
 
 Array = npt.NDArray[Any]
@@ -119,7 +121,7 @@ def in_terms_of(owner: str, names: Mapping[str, str]) -> Iterator[None]:
         yield
     except MultilayerError as error:
         name, bracket, index = error.parameter.partition("[")
-        if name in names:
+        if name in names and not error.is_file:
             error.parameter, error.owner = f"{names[name]}{bracket}{index}", owner
         elif error.owner in names:  # a column of X
             error.owner = f"{names[error.owner]} of {owner}"
@@ -142,7 +144,27 @@ def finite_array(values: object, what: str, dtype: npt.DTypeLike) -> Array:
         n_more = int((~finite).sum()) - 1
         more = f" (and {n_more} more)" if n_more else ""
         rule = f"must be finite in {found.dtype}"
-        raise InvalidDataError(rule, what, got=f"{found[first]} at {_place(first)}{more}")
+        raise InvalidDataError(rule, what, got=f"{found[first]} at {place(first)}{more}")
+    return found
+
+
+def vector(
+    values: object,
+    what: str,
+    length: int,
+    dtype: npt.DTypeLike = np.float64,
+    *,
+    owner: str = "",
+    each: str = "",
+) -> Array:
+    """Return `values` as a vector of finite numbers, if there are `length` of them.
+
+    `each` says in messages what each is for, such as ``"a sample"``.
+    """
+    found = finite_array(values, what, dtype)
+    if found.shape != (length,):
+        rule = f"must have shape ({length},)" + (f", one {each}" if each else "")
+        raise InvalidDataError(rule, what, owner, got=found.shape)
     return found
 
 
@@ -185,7 +207,7 @@ def number_array(values: object, what: str) -> Array:
     return found
 
 
-def _place(index: tuple[int, ...]) -> str:
+def place(index: Sequence[Any]) -> str:
     """Say where an entry is: by row and column in a matrix, else by index."""
     if len(index) == 2:
         return f"row {index[0]}, column {index[1]}"
@@ -226,10 +248,7 @@ def sample_weights(weight: object, n_samples: int, dtype: npt.DTypeLike) -> Arra
     """Return non-negative weights, one per sample and not all zero; None stays None."""
     if weight is None:
         return None
-    weights = finite_array(weight, "sample_weight", dtype)
-    if weights.shape != (n_samples,):
-        rule = f"must have shape ({n_samples},), one a sample"
-        raise InvalidDataError(rule, "sample_weight", got=weights.shape)
+    weights = vector(weight, "sample_weight", n_samples, dtype, each="a sample")
     if (weights < 0).any():
         index = int(np.argmax(weights < 0))
         rule = "must not be negative"

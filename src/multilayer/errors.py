@@ -19,6 +19,7 @@ catch it with ``except ValueError``.
 """
 
 import copyreg
+import os
 from collections.abc import Iterable
 from typing import Any
 
@@ -57,6 +58,8 @@ class MultilayerError(Exception):
     parameter : str
         The parameter that was wrong, such as ``"n_epochs"`` or ``"hidden_features[1]"``, or another
         subject, such as a column or a file. Empty if the rule is the whole message.
+    is_file : bool
+        Whether it is a path, which has the same name for every caller.
     owner : str
         The class, function or command that takes the parameter; empty if it needs no mention.
     got : str
@@ -84,6 +87,7 @@ class MultilayerError(Exception):
     ) -> None:
         super().__init__(rule)
         self.parameter = str(parameter)
+        self.is_file = isinstance(parameter, os.PathLike)
         self.owner = owner
         self.got = str(got)
         self.others = {name: name for name in others}

@@ -8,6 +8,8 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from multilayer.errors import InvalidDataError
+
 __all__ = ["Data", "LazySamples", "reader"]
 
 
@@ -68,6 +70,21 @@ class Data(NamedTuple):
         """Return these rows, with their targets and weights; lazy samples stay lazy."""
         X = self.X.subset(rows) if isinstance(self.X, LazySamples) else self.X[rows]
         return Data(X, self.targets[rows], None if self.weight is None else self.weight[rows])
+
+    def divided(self, training: Any, held_out: Any) -> tuple["Data", "Data"]:
+        """Return the samples of these training rows, and those of these held-out rows.
+
+        Raises
+        ------
+        InvalidDataError
+            If all weights of a part are zero.
+        """
+        parts = self.part(training), self.part(held_out)
+        for name, part in zip(("training", "validation"), parts, strict=True):
+            if part.weight is not None and not part.weight.any():
+                rule = f"must not be zero for every sample of the {name} part"
+                raise InvalidDataError(rule, "sample_weight")
+        return parts
 
 
 def reader(X: LazySamples) -> Callable[[Any, npt.NDArray[Any]], None]:

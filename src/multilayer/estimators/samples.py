@@ -52,9 +52,4 @@ def set_aside(
             "The validation set is too small. Increase 'validation_fraction' or the size of your "
             "dataset."
         )
-    parts = data.part(training), data.part(held_out)
-    for name, part in zip(("training", "validation"), parts, strict=True):
-        if part.weight is not None and not part.weight.any():
-            rule = f"must not be zero for every sample of the {name} part"
-            raise InvalidDataError(rule, "sample_weight")
-    return parts
+    return data.divided(training, held_out)

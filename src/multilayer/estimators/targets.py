@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from scipy.sparse import issparse
 
+from multilayer import checks
 from multilayer.caller import warn
 from multilayer.data import Table, TableWarning
 from multilayer.data.notation import Notation, find_notation
@@ -38,8 +39,8 @@ def plain_targets(y: Any, name: str, *, are_numbers: bool) -> Any:
     is_missing = _are_missing(values)
     if is_missing.any():
         index = np.unravel_index(int(np.argmax(is_missing)), values.shape)
-        place = f"index {index[0]}" if len(index) == 1 else f"row {index[0]}, column {index[1]}"
-        raise InvalidDataError(f"must not have missing entries; the first is at {place}", name)
+        rule = f"must not have missing entries; the first is at {checks.place(index)}"
+        raise InvalidDataError(rule, name)
     types = set(map(type, values.ravel())) if values.dtype.kind in "OT" else set()
     times = (datetime.date, datetime.timedelta, datetime.time)
     has_times = any(issubclass(kind, times) or kind.__name__ == "Period" for kind in types)
@@ -130,7 +131,6 @@ def numbers_of_targets(
     ]
     if None in numbers:
         index = np.unravel_index(numbers.index(None), values.shape)
-        place = f"index {index[0]}" if len(index) == 1 else f"row {index[0]}, column {index[1]}"
-        got = f"{texts[numbers.index(None)]!r} at {place}"
+        got = f"{texts[numbers.index(None)]!r} at {checks.place(index)}"
         raise InvalidDataError("must hold numbers", name, got=got)
     return np.array(numbers, dtype=np.float64).reshape(values.shape), notation

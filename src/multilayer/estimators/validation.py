@@ -15,6 +15,7 @@ from sklearn.utils import check_array, check_consistent_length, compute_sample_w
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import _check_sample_weight, _check_y, validate_data
 
+from multilayer import checks
 from multilayer.caller import warn
 from multilayer.data import Table, read_table
 from multilayer.data.notation import Notation
@@ -328,10 +329,8 @@ def _place(data: Any, is_bad: Callable[[Any], bool]) -> str:
     columns = getattr(data, "columns", None)
     for index in np.ndindex(values.shape):
         if is_bad(values[index]):
-            if len(index) == 1:
-                return f" The first is at index {index[0]}."
-            name = "" if columns is None else f" ({columns[index[1]]!r})"
-            return f" The first is at row {index[0]}, column {index[1]}{name}."
+            name = "" if columns is None or len(index) == 1 else f" ({columns[index[1]]!r})"
+            return f" The first is at {checks.place(index)}{name}."
     return ""
 
 

@@ -2,6 +2,7 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
+from functools import partial
 from typing import Any, ClassVar, Self
 
 import numpy as np
@@ -124,8 +125,9 @@ class Numbers(Inputs):
         names: Sequence[str] | None = None,
     ) -> None:
         self.in_features = checks.integer(in_features, "in_features", "Numbers")
-        self.mean = None if mean is None else self._one_each(mean, "mean")
-        self.scale = None if scale is None else self._one_each(scale, "scale")
+        vector = partial(checks.vector, length=self.in_features, owner="Numbers", each="an input")
+        self.mean = None if mean is None else vector(mean, "mean")
+        self.scale = None if scale is None else vector(scale, "scale")
         if self.scale is not None and (self.scale <= 0).any():
             index = int(np.argmax(self.scale <= 0))
             raise InvalidDataError(
@@ -187,13 +189,6 @@ class Numbers(Inputs):
         if names is not None and not isinstance(names, list):
             raise InvalidDataError("must be a list", "names", "inputs", got=type(names).__name__)
         return cls(in_features, **arrays, names=names)
-
-    def _one_each(self, values: object, name: str) -> Array:
-        array = checks.finite_array(values, name, np.float64)
-        if array.shape != (self.in_features,):
-            rule = f"must have shape ({self.in_features},), one an input"
-            raise InvalidDataError(rule, name, "Numbers", got=array.shape)
-        return array
 
     def _check_names(self, X: object) -> None:
         """Raise if a table's columns are not the inputs' names, in order."""

@@ -1,6 +1,7 @@
 """Values: the targets of regression."""
 
 from dataclasses import asdict
+from functools import partial
 from typing import Any, Self
 
 import numpy as np
@@ -53,8 +54,9 @@ class Values(Targets):
     ) -> None:
         self.notation = notation
         self.n_targets, self.n_each = n_targets, n_each
-        self.mean = None if mean is None else self._one_each(mean, "mean")
-        self.scale = None if scale is None else self._one_each(scale, "scale")
+        vector = partial(checks.vector, length=n_targets, owner="Values")
+        self.mean = None if mean is None else vector(mean, "mean")
+        self.scale = None if scale is None else vector(scale, "scale")
         if (mean is None) != (scale is None) or (
             self.scale is not None and (self.scale <= 0).any()
         ):
@@ -110,10 +112,3 @@ class Values(Targets):
             output=architecture.output,
             notation=None if notation is None else notation_from_dict(notation),
         )
-
-    def _one_each(self, values: Any, name: str) -> Array:
-        array = checks.finite_array(values, name, np.float64)
-        if array.shape != (self.n_targets,):
-            rule = f"must have shape ({self.n_targets},)"
-            raise InvalidDataError(rule, name, "Values", got=array.shape)
-        return array

@@ -22,7 +22,13 @@ from multilayer.randomness import generator_state, set_generator_state
 from multilayer.registry import resolve
 from multilayer.samples import Data
 
-__all__ = ["Trainer", "check_deterministic", "checked_samples"]
+__all__ = [
+    "Trainer",
+    "check_deterministic",
+    "checked_clip",
+    "checked_penalties",
+    "checked_samples",
+]
 
 Array = npt.NDArray[Any]
 
@@ -68,17 +74,8 @@ class Trainer:
         self.loss.check_architecture(net.architecture)
         self.optimizer: Any = resolve_optimizer(optimizer)
         self.learning_rate: float | None = getattr(self.optimizer, "learning_rate", None)
-        self.objective = Objective(
-            self.loss,
-            checks.real(l1, "l1", "fit", "[0, inf)"),
-            checks.real(l2, "l2", "fit", "[0, inf)"),
-        )
-        self.clip = Clip(
-            *(
-                None if value is None else checks.real(value, name, "fit", "(0, inf)")
-                for name, value in (("clip_norm", clip_norm), ("clip_value", clip_value))
-            )
-        )
+        self.objective = Objective(self.loss, *checked_penalties(l1, l2))
+        self.clip = checked_clip(clip_norm, clip_value)
         self.rng = checks.random_generator(rng, "fit")
         self.optimizer_state: State = {}
         if isinstance(self.optimizer, Optimizer):
@@ -221,8 +218,8 @@ class Trainer:
             step.finish()
 
 
-def checked_samples(net: Net, X: object, y: object, sample_weight: object, loss: Loss) -> Data:
-    """Check samples, targets and weights for a network and a loss; lazy samples stay lazy.
+def checked_samples(net: Any, X: object, y: object, sample_weight: object, loss: Loss) -> Data:
+    """Check samples, targets and weights for a network of either engine; lazy samples stay lazy.
 
     Raises
     ------
@@ -234,6 +231,19 @@ def checked_samples(net: Net, X: object, y: object, sample_weight: object, loss:
     x = checks.samples(X, architecture.in_features, dtype)
     targets = loss.targets(y, len(x), architecture.out_features, dtype)
     return Data(x, targets, checks.sample_weights(sample_weight, len(x), dtype))
+
+
+def checked_penalties(l1: object, l2: object) -> tuple[float, float]:
+    """Return the penalties of `fit`, checked."""
+    return checks.real(l1, "l1", "fit", "[0, inf)"), checks.real(l2, "l2", "fit", "[0, inf)")
+
+
+def checked_clip(norm: object, value: object) -> Clip:
+    """Return the clipping of `fit`, checked."""
+    limits = {"clip_norm": norm, "clip_value": value}
+    return Clip(
+        *(None if v is None else checks.real(v, n, "fit", "(0, inf)") for n, v in limits.items())
+    )
 
 
 def check_deterministic(architecture: Architecture, clip: Clip) -> None:

@@ -12,10 +12,14 @@ import torch
 from multilayer import checks
 from multilayer.errors import InvalidArgumentError
 from multilayer.groups import join, part_of
-from multilayer.numpy.clipping import Clip
 from multilayer.numpy.losses import LOSSES, Loss
 from multilayer.numpy.optimizers import LBFGS, Optimizer, resolve_optimizer
-from multilayer.numpy.trainer import check_deterministic
+from multilayer.numpy.trainer import (
+    check_deterministic,
+    checked_clip,
+    checked_penalties,
+    checked_samples,
+)
 from multilayer.registry import resolve
 from multilayer.samples import Data
 from multilayer.torch import capture, distributed
@@ -92,15 +96,8 @@ class Trainer:
         self.net = net
         self.loss = resolve(loss, LOSSES, Loss)
         self.loss.check_architecture(net.architecture)
-        l1, l2 = (
-            checks.real(value, name, "fit", "[0, inf)") for name, value in (("l1", l1), ("l2", l2))
-        )
-        self.clip = Clip(
-            *(
-                None if value is None else checks.real(value, name, "fit", "(0, inf)")
-                for name, value in (("clip_norm", clip_norm), ("clip_value", clip_value))
-            )
-        )
+        l1, l2 = checked_penalties(l1, l2)
+        self.clip = checked_clip(clip_norm, clip_value)
         self.accumulate = checks.integer(accumulate, "accumulate", "fit")
         self._precision = Precision(precision, net.device)
         self.shard = distributed.shard()
@@ -128,13 +125,10 @@ class Trainer:
         Samples are moved to the network's device, unless they are larger than 2 GiB or lazy; then
         batches are. Targets and weights stay on the host, where splits and metrics need them.
         """
-        architecture = self.net.architecture
-        x = checks.samples(on_host(X), architecture.in_features, self.net.dtype)
-        targets = self.loss.targets(
-            on_host(y), x.shape[0], architecture.out_features, self.net.dtype
-        )
-        weights = checks.sample_weights(on_host(weight), x.shape[0], self.net.dtype)
-        return place(whole(x, self.net.device, self.net.dtype), targets, weights, self.net.device)
+        net = self.net
+        given = on_host(X), on_host(y), on_host(weight)
+        x, targets, weights = checked_samples(net, *given, self.loss)
+        return place(whole(x, net.device, net.dtype), targets, weights, net.device)
 
     def description(self) -> dict[str, Any]:
         """Return what it trains and how, by name, as values for JSON."""

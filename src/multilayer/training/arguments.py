@@ -8,7 +8,7 @@ import numpy as np
 from multilayer import checks
 from multilayer.data.batches import Sampler
 from multilayer.data.split import split_validation
-from multilayer.errors import InvalidArgumentError, InvalidDataError, InvalidTypeError
+from multilayer.errors import InvalidArgumentError, InvalidTypeError
 from multilayer.registry import Names
 from multilayer.samples import Data
 from multilayer.training.callbacks import Callback
@@ -100,13 +100,7 @@ def split_data(
         return data, check_data(trainer, validation, "validation")
     fraction = checks.real(validation, "validation", "fit", "(0, 1)")
     classes = _classes(trainer, np.asarray(data.targets))
-    parts = split_validation(data.n_samples, fraction, rng, classes)
-    training, held_out = map(data.part, parts)
-    for name, part in (("training", training), ("validation", held_out)):
-        if part.weight is not None and not part.weight.any():
-            rule = f"must not be zero for every sample of the {name} part"
-            raise InvalidDataError(rule, "sample_weight")
-    return training, held_out
+    return data.divided(*split_validation(data.n_samples, fraction, rng, classes))
 
 
 def _classes(trainer: Trainer, y: Any) -> Any:

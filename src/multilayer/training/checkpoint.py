@@ -1,4 +1,4 @@
-"""Checkpoint: a folder with all that a training needs to go on."""
+"""Checkpoint: a folder with everything that a training needs to resume."""
 
 import json
 import os
@@ -22,38 +22,38 @@ FORMAT = Format(
     ": go on with the release that wrote it, or begin again with another folder",
 )
 PARTS = ("training", "progress")
-"""What is kept as JSON, in arrays of bytes: a file's header has room for 16 MB only."""
+"""What is saved as JSON, in arrays of bytes, since a file's header has room for only 16 MB."""
 
 
 class Kept(NamedTuple):
-    """What a checkpoint holds."""
+    """The content of a checkpoint."""
 
     training: dict[str, Any]
     """What is trained, on what, and how."""
     progress: dict[str, Any]
-    """How far it is, in what goes into JSON."""
+    """Its state: values for JSON."""
     arrays: Arrays
-    """How far it is, in arrays by name."""
+    """Its state: arrays by name."""
 
 
 class Checkpoint:
-    """A folder in which `fit` keeps a training, so that one that was killed can go on.
+    """A folder in which `fit` saves a training, so that it can be resumed if it is killed.
 
-    The folder gets one safetensors file. It is replaced whole, so that a crash leaves the old one
-    or the new one, and nothing in it can run code.
+    The folder holds one safetensors file, which cannot run code. It is replaced whole, so that a
+    crash leaves either the old one or the new one.
 
     Parameters
     ----------
     folder : path
-        Where; it is made if it is not there.
+        Created if it does not exist.
     seconds : float
-        After how many seconds it is written anew, at least 0: after every step. It is always
-        written when the training ends, and after the step in which Ctrl-C is pressed.
+        The interval between two writes; 0 writes after every step. The file is always written when
+        the training ends, and after the step in which Ctrl-C is pressed.
 
     Raises
     ------
     InvalidArgumentError, InvalidTypeError
-        If `folder` is no path or there is something else, or `seconds` is no such number.
+        If `folder` is not a path or not a folder, or `seconds` is not such a number.
 
     Examples
     --------
@@ -79,12 +79,12 @@ class Checkpoint:
         return self.folder / "checkpoint.safetensors"
 
     def write(self, kept: Kept) -> None:
-        """Replace what is there.
+        """Write the file, and replace an existing one.
 
         Raises
         ------
         InvalidTypeError
-            If a callback's state does not go into JSON.
+            If JSON cannot hold a callback's state.
         OSError
             If the file cannot be written.
         """
@@ -100,12 +100,12 @@ class Checkpoint:
         write(self.path, FORMAT, {}, kept.arrays | parts, has_digest=True)
 
     def read(self) -> Kept | None:
-        """Return what is there; None if there is nothing.
+        """Return the content of the file; None if there is no file.
 
         Raises
         ------
         ModelFileError
-            If the file is damaged, or none that `write` wrote.
+            If the file is damaged, or was not written by `write`.
         """
         if not self.path.exists():
             return None

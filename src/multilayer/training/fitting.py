@@ -245,14 +245,15 @@ def train(
     least = 2 if trainer.net.architecture.normalization == "batch" else 1
     if batch_size is None:
         batch_size = DEFAULT_BATCH_SIZE
-    if min(checks.integer(batch_size, "batch_size", "fit"), len(training[0])) < least:
+    n_samples = training.n_samples
+    if min(checks.integer(batch_size, "batch_size", "fit"), n_samples) < least:
         rule = "must give batches of at least 2 samples to batch normalisation"
-        got = f"{batch_size} of {len(training[0])} samples"
+        got = f"{batch_size} of {n_samples} samples"
         raise InvalidArgumentError(rule, "batch_size", "fit", got=got)
     batches = Batches(
-        len(training[0]),
-        training[2],
-        batch_size=batch_size if takes_steps else len(training[0]),
+        n_samples,
+        training.weight,
+        batch_size=batch_size if takes_steps else n_samples,
         shuffle=shuffle,
         least=least,
     )

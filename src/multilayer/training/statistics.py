@@ -6,7 +6,8 @@ import numpy as np
 import numpy.typing as npt
 
 from multilayer import checks
-from multilayer.numpy import MLP, LayerObservation, observe
+from multilayer.model import adopt
+from multilayer.numpy import LayerObservation, observe
 from multilayer.registry import Names
 from multilayer.training.callbacks import Callback
 from multilayer.training.run import Run
@@ -152,7 +153,7 @@ class LayerStatistics(Callback):
         return step == 1 or step % self.every == 0
 
     def _observe(self, net: Any) -> list[LayerObservation]:
-        twin = net if isinstance(net, MLP) else net.to_numpy()
+        twin = adopt(net, "LayerStatistics").net
         return observe(twin, self.X, self.y, loss=self._loss)
 
     def _record(self, net: Any, step: int) -> None:
