@@ -50,8 +50,8 @@ def test_a_picture_on_standard_output():
         ("net.svg", [], "<svg"),
         ("net.json", [], '{"nodes"'),
         ("net.dot", [], "digraph"),
-        ("net.txt", [], "digraph"),
-        ("net.txt", ["--format", "svg"], "<svg"),
+        ("net.txt", ["--format", "dot"], "digraph"),
+        ("net.png", ["--format", "svg"], "<svg"),
         ("net.svg", ["--format", "json"], '{"nodes"'),
     ],
 )
@@ -63,6 +63,15 @@ def test_a_file_has_the_format_of_its_ending_unless_told(tmp_path, name, options
     assert path.read_text(encoding="utf-8").startswith(start)
     assert str(path) in result.stderr
     assert "Graph(13 nodes, 23 edges)" in result.stderr
+
+
+@pytest.mark.parametrize("name", ["net.png", "net.txt", "net"])
+def test_an_ending_without_a_format_is_refused(tmp_path, name):
+    result = run("--save", str(tmp_path / name))
+    assert isinstance(result.exception, InvalidArgumentError)
+    assert "--save of mlp graph must end in .dot, .svg, .json" in str(result.exception)
+    assert name in str(result.exception)
+    assert not list(tmp_path.iterdir())
 
 
 @pytest.mark.parametrize(

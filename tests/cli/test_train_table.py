@@ -54,6 +54,14 @@ def trees(tmp_path_factory):
     return folder
 
 
+def test_without_hidden_layers_the_model_is_linear(trees):
+    saved = trees / "linear.safetensors"
+    result = run("train", "table", trees / "trees.csv", "--drop", "id", "--hidden", "",
+                 "--epochs", "2", "--save", saved, "--json")  # fmt: skip
+    assert result.exit_code == 0, result.exception
+    assert load(saved).net.architecture.hidden_features == ()
+
+
 @pytest.fixture(scope="module")
 def trained(trees):
     """The results of a training, and the file of its model."""
@@ -84,7 +92,7 @@ def test_it_is_the_estimator_with_columns(trees, trained):
     }
     assert (results["n_train"], results["n_test"]) == (240, 60)
     assert (results["task"], results["target"]) == ("classification", "kind")
-    # Height with its missing entries, leaf, of which NA is one, and district.
+    # Height with its missing values, leaf, of which NA is one, and district.
     assert results["n_inputs"] == 2 + 3 + 3
 
 
@@ -177,7 +185,7 @@ def test_a_code_is_a_category_and_a_mark_among_numbers_is_missing(tmp_path):
     found = json.loads(run("predict", saved, tmp_path / "few.csv", "--json").stdout)
     assert found["prediction"] == kinds
     assert run(*job, "--na", "NA").exit_code == 0
-    assert str(load(saved).inputs.columns[0]) == "2 categories: 01, 02; missing entries"
+    assert str(load(saved).inputs.columns[0]) == "2 categories: 01, 02; missing values"
     assert load(saved).inputs.missing == ("NA",)
 
 

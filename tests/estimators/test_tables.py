@@ -173,7 +173,7 @@ def test_a_fit_without_columns_forgets_them():
 def test_a_fit_that_fails_changes_nothing(fitted):
     model = clone(fitted).fit(FRAME, Y)
     before = model.predict_proba(FRAME)
-    with pytest.raises(InvalidDataError, match="y must not have missing entries"):
+    with pytest.raises(InvalidDataError, match="y must not have missing values"):
         model.fit(FRAME.drop(columns="size"), np.where(Y == "no", None, Y))
     np.testing.assert_array_equal(model.predict_proba(FRAME), before)
 
@@ -366,7 +366,7 @@ def test_targets_that_are_written_as_text():
 @pytest.mark.parametrize(
     ("y", "message"),
     [
-        (["a", None] * (N // 2), "y must not have missing entries; the first is at index 1"),
+        (["a", None] * (N // 2), "y must not have missing values; the first is at index 1"),
         (np.ma.array(["a", "b"] * (N // 2), mask=[0, 1] * (N // 2)), "y must not have masked entr"),
         (["a", 1] * (N // 2), "y must hold classes of one type; got int and str"),
         (pd.date_range("2024", periods=N), "y must hold classes; got dates or durations"),

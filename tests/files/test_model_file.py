@@ -289,8 +289,8 @@ def test_a_file_of_version_3_opens_and_predicts_the_same():
     """Made by the release before columns were typed, of ages, jobs and booleans."""
     model = load_model(Path(__file__).parent / "version_3.model")
     assert [str(column) for column in model.inputs.columns] == [
-        "numeric, median 30, scale 10; missing entries",
-        "2 categories: baker, cook; missing entries",
+        "numeric, median 30, scale 10; missing values",
+        "2 categories: baker, cook; missing values",
         "numeric, median 1, scale 0.25",
     ]
     X = {"age": [25, None, 90], "job": ["cook", None, "smith"], "vip": [True, False, None]}

@@ -681,12 +681,12 @@ def test_columns_say_what_they_are():
     }
     columns = quietly(X)
     assert [str(column) for column in columns.columns] == [
-        "numeric, median 25, scale 5; missing entries",
-        "2 categories: a, b; missing entries",
+        "numeric, median 25, scale 5; missing values",
+        "2 categories: a, b; missing values",
         "date, median 2024-01-01; phase in the week, the year",
         "ignored: no entries",
     ]
-    assert "<td>2 categories: a, b; missing entries</td>" in columns._repr_html_()
+    assert "<td>2 categories: a, b; missing values</td>" in columns._repr_html_()
     assert isinstance(columns.columns[2], Date)
 
 

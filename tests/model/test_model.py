@@ -125,7 +125,7 @@ def test_notebooks_show_layers_and_columns():
     html = model._repr_html_()
     assert html.startswith(f"<div><code>{model!r}</code>{net.architecture._repr_html_()}<table>")
     assert columns._repr_html_() in html
-    said = "numeric, median 25, scale 5; missing entries"
+    said = "numeric, median 25, scale 5; missing values"
     assert f"<td>age &lt;years&gt;</td><td>{said}</td><td>2</td>" in html
     assert "<td>job</td><td>2 categories: baker, cook</td><td>2</td>" in html
     assert Model(NET, YES_NO)._repr_html_().count("<table>") == 1

@@ -70,7 +70,7 @@ GAPS = {
 @pytest.mark.parametrize("kind", GAPS)
 def test_none_or_na_among_classes(kind, columns):
     y = GAPS[kind](CLASSES.tolist())
-    message = rf"^y must not have missing entries; the first is at index {N - 1}$"
+    message = rf"^y must not have missing values; the first is at index {N - 1}$"
     with pytest.raises(InvalidDataError, match=message):
         classifier(columns=columns).fit(pd.DataFrame(X), y)
     with pytest.raises(InvalidDataError, match=message.replace("y must", "y_val must")):
@@ -193,7 +193,7 @@ def test_several_targets_in_a_frame_of_nullable_types(convert):
 def test_gaps_in_a_frame_of_targets():
     frame = pd.DataFrame({"u": A, "v": A}).convert_dtypes()
     frame.loc[7, "v"] = pd.NA
-    with pytest.raises(InvalidDataError, match="missing entries; the first is at row 7, column 1"):
+    with pytest.raises(InvalidDataError, match="missing values; the first is at row 7, column 1"):
         regressor().fit(X, frame)
 
 
@@ -272,7 +272,7 @@ def test_what_a_comma_means_in_targets_is_told_once_and_kept():
         ("ask", r"^y must hold numbers; got 'ask' at index 2$"),
         ("n/a", r"Input y contains NaN\. The first is at index 2\."),
         ("inf", r"^y must hold numbers; got 'inf' at index 2$"),
-        (None, r"^y must not have missing entries; the first is at index 2$"),
+        (None, r"^y must not have missing values; the first is at index 2$"),
     ],
 )
 def test_texts_that_are_no_targets(columns, entry, message):

@@ -10,6 +10,7 @@ from rich.console import Console
 from multilayer import Architecture, checks
 from multilayer.architecture import OUTPUTS
 from multilayer.cli import options
+from multilayer.errors import InvalidArgumentError
 from multilayer.graph import Graph
 from multilayer.graph import graph as graph_of
 from multilayer.numpy import MLP
@@ -36,7 +37,7 @@ def graph(
     ] = "numpy",
     form: Annotated[
         str | None,
-        typer.Option("--format", help="svg, dot or json; by default the ending of --save, or dot."),
+        typer.Option("--format", help="dot, svg or json; by default the ending of --save, or dot."),
     ] = None,
     save: Annotated[
         Path | None, typer.Option(help="Write to this file instead of standard output.")
@@ -45,8 +46,7 @@ def graph(
     """Show what a network computes, node by node, and how gradients flow back."""
     options.ENGINES.check(engine)
     options.check_file(save, "save")
-    ending = "" if save is None else save.suffix.removeprefix(".")
-    form = FORMATS.check(form or (ending if ending in FORMATS else "dot"))
+    form = FORMATS.check(form or _format_of(save))
     architecture = Architecture(
         in_features=checks.integer(in_features, "in_features", "mlp"),
         hidden_features=options.read_widths(hidden),
@@ -64,6 +64,14 @@ def graph(
         return
     save.write_text(text + "\n", encoding="utf-8")
     Console(stderr=True).print(f"{found} written to {save}", highlight=False, soft_wrap=True)
+
+
+def _format_of(path: Path | None) -> str:
+    ending = "dot" if path is None else path.suffix.removeprefix(".")
+    if ending not in FORMATS:
+        rule = f"must end in .{', .'.join(FORMATS)}, or needs --format"
+        raise InvalidArgumentError(rule, "save", got=str(path))
+    return ending
 
 
 def _network(architecture: Architecture, engine: str) -> Any:

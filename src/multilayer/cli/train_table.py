@@ -65,7 +65,9 @@ Test = Annotated[float, typer.Option(help="The share of rows to test on, in (0, 
 Alpha = Annotated[float, typer.Option(help="Penalty α/(2m) ‖W‖² on the weights, m rows per step.")]
 Dropout = Annotated[
     float | None,
-    typer.Option(help="Probability of dropping a hidden unit; 0.1 by default, 0 with lbfgs."),
+    typer.Option(
+        help="Probability of dropping a hidden unit; 0.1 by default, 0 with lbfgs or no such unit."
+    ),
 ]
 BatchSize = Annotated[int | None, typer.Option(help="Rows per step; 200 by default.")]
 
@@ -116,14 +118,14 @@ def table(
     if not solver.takes_steps and batch_size is not None:
         rule = "cannot be combined with --optimizer lbfgs, which takes all rows"
         raise InvalidArgumentError(rule, "batch_size")
+    widths = options.read_widths(hidden)
     if dropout is None:
-        dropout = DROPOUT if solver.takes_steps else 0.0
+        dropout = DROPOUT if widths and solver.takes_steps else 0.0
     layers: dict[str, Any] = {
         "activation": options.read_activation(activation),
         "normalization": normalization,
         "dropout": dropout,
     }
-    widths = options.read_widths(hidden)
     Architecture(1, widths, 1, **layers)  # raises if the settings do not describe a network
     if decimal not in (None, ".", ","):
         raise InvalidArgumentError("must be . or ,", "decimal", got=repr(decimal))

@@ -325,7 +325,7 @@ class TextEntries(Entries):
     Parameters
     ----------
     codes : array of int32, of shape (n_rows,)
-        −1 for missing entries.
+        −1 for missing values.
     texts : sequence of str
     is_category : bool
         Whether a library calls them categories: plain numbers among them are then names.

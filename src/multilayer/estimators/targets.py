@@ -39,7 +39,7 @@ def plain_targets(y: Any, name: str, *, are_numbers: bool) -> Any:
     is_missing = _are_missing(values)
     if is_missing.any():
         index = np.unravel_index(int(np.argmax(is_missing)), values.shape)
-        rule = f"must not have missing entries; the first is at {checks.place(index)}"
+        rule = f"must not have missing values; the first is at {checks.place(index)}"
         raise InvalidDataError(rule, name)
     types = set(map(type, values.ravel())) if values.dtype.kind in "OT" else set()
     times = (datetime.date, datetime.timedelta, datetime.time)

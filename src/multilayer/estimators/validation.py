@@ -36,7 +36,7 @@ COLUMN = (
     "(n_samples, ), for example using ravel()."
 )
 """scikit-learn's message."""
-TAKES_TABLES = " With columns='auto' tables with text and missing entries are taken."
+TAKES_TABLES = " With columns='auto' tables with text and missing values are taken."
 
 
 class Checked(NamedTuple):

@@ -118,7 +118,7 @@ class Categorical(Column):
         shown = ", ".join(self.categories[:3]) + ", …" * (len(self.categories) > 3)
         parts = [f"{len(self.categories):,} categories: {shown}"]
         parts += ["rarer ones"] if self.has_rare else []
-        parts += ["missing entries"] if self.has_missing else []
+        parts += ["missing values"] if self.has_missing else []
         return "; ".join(parts)
 
     @classmethod

@@ -103,7 +103,7 @@ class Date(Scaled):
         parts = [f"date, median {iso_texts(np.array([np.rint(self.median)]))[0]}"]
         parts += [f"phase in the {', the '.join(self.cycles)}"] if self.cycles else []
         parts += [str(self.format)] if str(self.format) else []
-        return "; ".join([*parts, "missing entries"] if self.has_missing else parts)
+        return "; ".join([*parts, "missing values"] if self.has_missing else parts)
 
     @classmethod
     def from_dict(cls, found: dict[str, Any]) -> Self:

@@ -97,7 +97,7 @@ class Numeric(Scaled):
 
     def __str__(self) -> str:
         parts = [f"numeric, median {self.median:.6g}, scale {self.scale:.6g}", str(self.notation)]
-        parts += ["missing entries"] if self.has_missing else []
+        parts += ["missing values"] if self.has_missing else []
         return "; ".join(part for part in parts if part)
 
     @classmethod

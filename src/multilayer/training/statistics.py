@@ -82,8 +82,10 @@ class LayerStatistics(Callback):
 
     Examples
     --------
+    >>> import numpy as np
     >>> from multilayer import Architecture
-    >>> from multilayer.training import fit
+    >>> from multilayer.numpy import MLP
+    >>> from multilayer.training import LayerStatistics, fit
     >>> rng = np.random.default_rng(0)
     >>> X = rng.normal(size=(40, 2))
     >>> y = (X[:, 0] > 0).astype(int)
