@@ -390,8 +390,8 @@ class Loop:
 
     def _leave_out(self, members: Sequence[int]) -> None:
         """Let members that have ended cost nothing from now on."""
-        if members:
-            self._members = [k for k in self._members if k not in members]
+        self._members = [k for k in self._members if k not in members]
+        if members and self._members:
             trainer: Any = self.trainer
             trainer.keep(self._members)
 
