@@ -88,13 +88,13 @@ def flag(value: object, parameter: str, owner: str) -> bool:
     return bool(value)
 
 
-def random_generator(value: object, owner: str) -> np.random.Generator:
+def random_generator(value: object, owner: str, name: str = "rng") -> np.random.Generator:
     """Return `value` if it is a Generator; a fresh one, seeded by the system, if it is None."""
     if value is None:
         return np.random.default_rng()
     if not isinstance(value, np.random.Generator):
         rule = "must be a numpy.random.Generator or None"
-        raise InvalidTypeError(rule, "rng", owner, got=repr(value))
+        raise InvalidTypeError(rule, name, owner, got=repr(value))
     return value
 
 

@@ -6,13 +6,24 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["generator_state", "set_generator_state"]
+__all__ = ["Generators", "generator_state", "set_generator_state"]
 
 Bytes = npt.NDArray[np.uint8]
 
 
-def generator_state(rng: np.random.Generator) -> Bytes:
-    """Return the state of a generator's bit generator, as bytes of JSON.
+class Generators(tuple[np.random.Generator, ...]):
+    """K generators as one: each draws the numbers of its own network."""
+
+    def random(self, shape: tuple[int, ...] | None = None, *, dtype: Any, out: Any = None) -> Any:
+        """Return uniform numbers of shape (K, …); those of network k are drawn by generator k."""
+        numbers = np.empty(shape or (), dtype) if out is None else out
+        for rng, own in zip(self, numbers, strict=True):
+            rng.random(out=own, dtype=dtype)
+        return numbers
+
+
+def generator_state(rng: np.random.Generator | Generators) -> Bytes:
+    """Return the state of a generator's bit generator, or of several, as bytes of JSON.
 
     Examples
     --------
@@ -23,11 +34,13 @@ def generator_state(rng: np.random.Generator) -> Bytes:
     >>> bool(rng.random() == first)
     True
     """
-    text = json.dumps(rng.bit_generator.state, default=_as_list)
+    several = isinstance(rng, Generators)
+    state = [one.bit_generator.state for one in rng] if several else rng.bit_generator.state
+    text = json.dumps(state, default=_as_list)
     return np.frombuffer(text.encode(), dtype=np.uint8)
 
 
-def set_generator_state(rng: np.random.Generator, state: Bytes) -> None:
+def set_generator_state(rng: np.random.Generator | Generators, state: Bytes) -> None:
     """Restore what `generator_state` returned, in a generator of the same kind.
 
     Raises
@@ -35,7 +48,14 @@ def set_generator_state(rng: np.random.Generator, state: Bytes) -> None:
     ValueError
         If the generator is of another kind, or `state` is not such a state.
     """
-    rng.bit_generator.state = json.loads(state.tobytes().decode())
+    found = json.loads(state.tobytes().decode())
+    if not isinstance(rng, Generators):
+        rng.bit_generator.state = found
+        return
+    if not isinstance(found, list) or len(found) != len(rng):
+        raise ValueError(f"must be the state of {len(rng)} generators")
+    for one, own in zip(rng, found, strict=True):
+        one.bit_generator.state = own
 
 
 def _as_list(array: Any) -> Any:

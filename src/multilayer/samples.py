@@ -2,7 +2,7 @@
 
 import os
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from multilayer.errors import InvalidDataError
 
-__all__ = ["Data", "LazySamples", "reader"]
+__all__ = ["Data", "LazySamples", "Parts", "reader"]
 
 
 class LazySamples:
@@ -59,7 +59,8 @@ class Data(NamedTuple):
     targets: Any
     """Targets as the loss takes them, of shape (n_samples,) or (n_samples, out_features)."""
     weight: Any = None
-    """A weight for each sample, or None if all count the same."""
+    """A weight for each sample, or None if all count the same; of shape (K, n_samples) if each
+    member of an ensemble has its own."""
 
     @property
     def n_samples(self) -> int:
@@ -69,7 +70,12 @@ class Data(NamedTuple):
     def part(self, rows: Any) -> "Data":
         """Return these rows, with their targets and weights; lazy samples stay lazy."""
         X = self.X.subset(rows) if isinstance(self.X, LazySamples) else self.X[rows]
-        return Data(X, self.targets[rows], None if self.weight is None else self.weight[rows])
+        return Data(X, self.targets[rows], None if self.weight is None else self.weight[..., rows])
+
+    def of_member(self, k: int) -> "Data":
+        """Return all samples with the weights of one member of an ensemble."""
+        has_own = self.weight is not None and self.weight.ndim == 2
+        return self._replace(weight=self.weight[k]) if has_own else self
 
     def divided(self, training: Any, held_out: Any) -> tuple["Data", "Data"]:
         """Return the samples of these training rows, and those of these held-out rows.
@@ -85,6 +91,23 @@ class Data(NamedTuple):
                 rule = f"must not be zero for every sample of the {name} part"
                 raise InvalidDataError(rule, "sample_weight")
         return parts
+
+
+class Parts:
+    """The same samples for all members of an ensemble, but for each its own rows of them.
+
+    ``parts[k]`` is the `Data` of member k, made when it is asked for.
+    """
+
+    def __init__(self, data: Data, rows: Sequence[npt.NDArray[np.intp]]) -> None:
+        self.data, self.rows = data, tuple(rows)
+
+    def __len__(self) -> int:
+        """Return the number of members."""
+        return len(self.rows)
+
+    def __getitem__(self, k: int) -> Data:
+        return self.data.of_member(k).part(self.rows[k])
 
 
 def reader(X: LazySamples) -> Callable[[Any, npt.NDArray[Any]], None]:

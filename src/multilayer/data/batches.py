@@ -1,6 +1,6 @@
 """Batches: which samples a step takes, and in what order."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import pairwise
 from typing import Any, Protocol
 
@@ -10,7 +10,7 @@ import numpy.typing as npt
 from multilayer import checks
 from multilayer.errors import InvalidDataError
 
-__all__ = ["DEFAULT_BATCH_SIZE", "Batches", "Sampler"]
+__all__ = ["DEFAULT_BATCH_SIZE", "Batches", "Lockstep", "Sampler"]
 
 DEFAULT_BATCH_SIZE = 32
 
@@ -37,8 +37,8 @@ class Batches:
     ----------
     n_samples : int
         Number of samples.
-    weight : array of shape (n_samples,), optional
-        Sample weights.
+    weight : array of shape (n_samples,) or (K, n_samples), optional
+        Sample weights; those of K networks, if each has its own.
     batch_size : int
         Samples per batch. The last batch may be shorter; no sample is left out.
     shuffle : bool or sampler
@@ -72,9 +72,9 @@ class Batches:
         least: int = 1,
     ) -> None:
         batch_size = checks.integer(batch_size, "batch_size", "Batches")
-        if weight is not None and len(weight) != n_samples:
+        if weight is not None and np.shape(weight)[-1] != n_samples:
             rule = f"must have {n_samples} entries"
-            raise InvalidDataError(rule, "weight", "Batches", got=len(weight))
+            raise InvalidDataError(rule, "weight", "Batches", got=np.shape(weight)[-1])
         self.n_samples = n_samples
         self.weight = None if weight is None else np.asarray(weight, dtype=np.float64)
         self.shuffle = shuffle
@@ -94,13 +94,23 @@ class Batches:
         """Return the order of an epoch, and the mass of each batch.
 
         The order is an array of row numbers, or None for all rows as they are. A batch's mass is
-        the sum of its samples' weights; without weights, their number.
+        the sum of its samples' weights; without weights, their number. With weights of K networks,
+        each has its list of masses.
         """
         order = self._order(rng)
         if self.weight is None:
             return order, [float(stop - start) for start, stop in self.bounds]
-        ordered = self.weight if order is None else self.weight[order]
-        return order, np.add.reduceat(ordered, [start for start, _ in self.bounds]).tolist()
+        ordered = self.weight if order is None else self.weight[..., order]
+        starts = [start for start, _ in self.bounds]
+        return order, np.add.reduceat(ordered, starts, axis=-1).tolist()
+
+    member_rows: tuple[Array, ...] = ()
+    """The rows of each member of an ensemble, if they differ."""
+
+    def rows(self, order: Array | None, number: int) -> Array:
+        """Return the row numbers of a batch, in an order that `epoch` returned."""
+        start, stop = self.bounds[number]
+        return np.arange(start, stop) if order is None else order[start:stop].copy()
 
     def _order(self, rng: np.random.Generator) -> Array | None:
         if isinstance(self.shuffle, bool):
@@ -115,3 +125,92 @@ class Batches:
                 f"{len(order)}, from {order.min(initial=0)} to {order.max(initial=0)}"
             )
         return order
+
+
+class Lockstep:
+    """The batches of K networks that take their steps together, each with rows of its own.
+
+    Network k takes the batches that it would take alone. An epoch has as many steps as the longest;
+    a network with fewer rows has shorter last batches, or none.
+
+    Parameters
+    ----------
+    n_samples : int
+        Number of samples in all.
+    rows : sequence of K arrays
+        Each network's rows, which may repeat.
+    weight : array of shape (n_samples,) or (K, n_samples), optional
+        Sample weights.
+    batch_size, shuffle, least
+        As in `Batches`; `shuffle` is True or False.
+
+    Attributes
+    ----------
+    bounds : list of (starts, stops)
+        The positions of each step's batch in the networks' orders: two arrays of shape (K,), or two
+        numbers where they are the same for all.
+
+    Examples
+    --------
+    >>> batches = Lockstep(5, [np.array([0, 1, 2, 3]), np.array([4, 3, 2])], batch_size=2)
+    >>> batches.bounds
+    [(0, 2), (array([2, 2]), array([4, 3]))]
+    """
+
+    def __init__(
+        self,
+        n_samples: int,
+        rows: Sequence[Array],
+        weight: Any = None,
+        *,
+        batch_size: int,
+        shuffle: bool = True,
+        least: int = 1,
+    ) -> None:
+        self.n_samples, self.member_rows, self.shuffle = n_samples, tuple(rows), shuffle
+        weights = np.broadcast_to(weight, (len(rows), n_samples)) if weight is not None else None
+        self._batches = [
+            Batches(
+                len(own),
+                None if weights is None else weights[k][own],
+                batch_size=batch_size,
+                shuffle=shuffle,
+                least=least,
+            )
+            for k, own in enumerate(rows)
+        ]
+        n_steps = max(map(len, self._batches))
+        bounds = np.zeros((n_steps, len(rows), 2), dtype=int)
+        for k, batches in enumerate(self._batches):
+            bounds[: len(batches), k] = batches.bounds
+        self.bounds: list[tuple[Any, Any]] = [
+            tuple(step[0].tolist()) if (step == step[0]).all() else (step[:, 0], step[:, 1])
+            for step in bounds
+        ]
+
+    def __len__(self) -> int:
+        """Return the number of steps in an epoch."""
+        return len(self.bounds)
+
+    def epoch(self, rngs: Sequence[np.random.Generator]) -> tuple[Array, list[list[float]]]:
+        """Return the orders of an epoch, and the masses of each network's batches.
+
+        The orders are row numbers, of shape (K, n), where n is the largest number of rows of a
+        network; what follows the rows of a smaller one is not used.
+        """
+        orders = np.zeros((len(self.member_rows), max(map(len, self.member_rows))), dtype=np.intp)
+        masses = []
+        for k, (batches, rng) in enumerate(zip(self._batches, rngs, strict=True)):
+            order, mass = batches.epoch(rng)
+            own = self.member_rows[k]
+            orders[k, : len(own)] = own if order is None else own[order]
+            masses.append(mass)
+        return orders, masses
+
+    def rows(self, orders: Array, number: int) -> list[Array]:
+        """Return each network's row numbers in its last batch up to a step."""
+        found = []
+        for order, batches in zip(orders, self._batches, strict=True):
+            start, stop = batches.bounds[min(number, len(batches) - 1)]
+            found.append(order[start:stop].copy())
+        return found

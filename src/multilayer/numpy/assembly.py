@@ -1,8 +1,10 @@
 """From an Architecture to the network that it describes."""
 
 import math
+from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
 import numpy.typing as npt
 
 from multilayer.architecture import Architecture, HiddenLayer
@@ -12,7 +14,7 @@ from multilayer.numpy.layers import Activate, Affine, Layer, Stack
 from multilayer.numpy.network import Network
 from multilayer.numpy.normalization import BatchNorm, LayerNorm
 
-__all__ = ["assemble"]
+__all__ = ["assemble", "members_of"]
 
 Array = npt.NDArray[Any]
 
@@ -20,31 +22,55 @@ NORMALIZATIONS = {"batch": BatchNorm, "layer": LayerNorm}
 
 
 class _Carver:
-    """Cuts a vector into consecutive views."""
+    """Cuts a vector, or those of K networks, into consecutive views."""
 
-    def __init__(self, vector: Array) -> None:
-        self._rest = vector
+    def __init__(self, vectors: Array) -> None:
+        self._rest = vectors
 
     def __call__(self, *shape: int) -> Array:
         size = math.prod(shape)
-        view, self._rest = self._rest[:size].reshape(shape), self._rest[size:]
-        return view
+        cut, self._rest = self._rest[..., :size], self._rest[..., size:]
+        return cut.reshape(*cut.shape[:-1], *shape)
 
 
-def assemble(architecture: Architecture, parameters: Array) -> Network:
+def assemble(architecture: Architecture | Sequence[Architecture], parameters: Array) -> Network:
     """Return the network whose layers are made of views of `parameters`.
 
     Parameters
     ----------
-    architecture : Architecture
-    parameters : array of shape (architecture.n_parameters,)
-        Used in forward order; the scale γ of normalisations is set to 1, nothing else is changed.
+    architecture : Architecture, or sequence of K
+        K of them differ in nothing but dropout.
+    parameters : array of shape (architecture.n_parameters,), or (K, n_parameters)
+        Used in forward order, and not changed.
     """
-    carve = _Carver(parameters)
-    hidden = Stack([_hidden_layer(layer, carve) for layer in architecture.hidden_layers])
-    last_width = (architecture.in_features, *architecture.hidden_features)[-1]
-    last = _affine(last_width, architecture.out_features, architecture.bias, carve)
-    return Network(hidden, last, OUTPUTS[architecture.output], parameters)
+    all_of_them = [architecture] if isinstance(architecture, Architecture) else architecture
+    one, carve = all_of_them[0], _Carver(parameters)
+    rates = zip(*([layer.dropout for layer in a.hidden_layers] for a in all_of_them), strict=True)
+    hidden = [
+        _hidden_layer(layer, _rate(rate), carve)
+        for layer, rate in zip(one.hidden_layers, rates, strict=True)
+    ]
+    last_width = (one.in_features, *one.hidden_features)[-1]
+    last = _affine(last_width, one.out_features, one.bias, carve)
+    return Network(Stack(hidden), last, OUTPUTS[one.output], parameters)
+
+
+def members_of(
+    network: Network, architectures: Sequence[Architecture], members: int | slice
+) -> Network:
+    """Return some of K networks, or a single one, as a network that shares their memory."""
+    part = assemble(architectures[members], network.parameters[members])
+    for layer, source in zip(part.layers, network.layers, strict=True):
+        for name, array in source.state.items():
+            setattr(layer, name, array[members])
+    return part
+
+
+def _rate(rates: Sequence[float]) -> Any:
+    """Return the rates of K networks as one: a number if they are all the same."""
+    if len(set(rates)) == 1:
+        return rates[0]
+    return np.array(rates)[:, np.newaxis, np.newaxis]
 
 
 def _affine(in_features: int, out_features: int, bias: bool, carve: _Carver) -> Affine:
@@ -52,15 +78,13 @@ def _affine(in_features: int, out_features: int, bias: bool, carve: _Carver) -> 
     return Affine(W, carve(out_features) if bias else None)
 
 
-def _hidden_layer(spec: HiddenLayer, carve: _Carver) -> Layer:
+def _hidden_layer(spec: HiddenLayer, dropout: Any, carve: _Carver) -> Layer:
     """Build affine → normalisation → activation → dropout, as a residual block if it is one."""
     width = spec.out_features
     layers: list[Layer] = [_affine(spec.in_features, width, spec.bias, carve)]
     if spec.normalization is not None:
-        gamma, beta = carve(width), carve(width)
-        gamma[:] = 1
-        layers.append(NORMALIZATIONS[spec.normalization](gamma, beta))
+        layers.append(NORMALIZATIONS[spec.normalization](carve(width), carve(width)))
     layers.append(Activate(ACTIVATIONS[spec.activation]))
-    if spec.dropout:
-        layers.append(Dropout(spec.dropout))
+    if np.any(dropout):
+        layers.append(Dropout(dropout))
     return Residual(Stack(layers)) if spec.residual else Stack(layers)

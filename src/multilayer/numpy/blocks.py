@@ -21,10 +21,16 @@ class Dropout(Layer):
     1 − rate keeps the expected value, so that prediction needs no scaling. The mask is a constant
     of the batch: dx = dy m/(1 − rate) (Srivastava et al. 2014, section 4, scaled in training as
     their section 10 describes).
+
+    Parameters
+    ----------
+    rate : float, or array of shape (K, 1, 1) for K networks
+        In [0, 1).
     """
 
-    def __init__(self, rate: float) -> None:
-        self.rate = checks.real(rate, "rate", "Dropout", "[0, 1)")
+    def __init__(self, rate: Any) -> None:
+        is_one = not isinstance(rate, np.ndarray)
+        self.rate = checks.real(rate, "rate", "Dropout", "[0, 1)") if is_one else rate
 
     def forward(
         self, x: Array, *, training: bool = False, rng: np.random.Generator | None = None
@@ -34,9 +40,8 @@ class Dropout(Layer):
         if rng is None:
             rule = "must be a numpy.random.Generator while training"
             raise InvalidArgumentError(rule, "rng", "Dropout", got="None")
-        scaled_mask = (rng.random(x.shape, dtype=np.float32) >= self.rate) / x.dtype.type(
-            1 - self.rate
-        )
+        kept = rng.random(x.shape, dtype=np.float32) >= self.rate
+        scaled_mask = kept / np.asarray(1 - self.rate, x.dtype)
         return x * scaled_mask, scaled_mask
 
     def backward(

@@ -1,6 +1,5 @@
 """Clipping: limits on a gradient's norm, or on the size of its entries."""
 
-import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -24,14 +23,7 @@ def clip_by_norm(gradient: Array, max_norm: float) -> Array:
     >>> clip_by_norm(np.array([3.0, 4.0]), 1.0)
     array([0.6, 0.8])
     """
-    max_norm = checks.real(max_norm, "max_norm", "clip_by_norm", "(0, inf)")
-    largest = float(np.abs(gradient).max())
-    if largest == 0 or not math.isfinite(largest):
-        return gradient
-    # Divide by the largest entry first: squares overflow or vanish where the gradient does not.
-    scaled = gradient / largest
-    norm = math.sqrt(float(scaled @ scaled))
-    return scaled * (max_norm / norm) if norm * largest > max_norm else gradient
+    return _shortened(gradient, checks.real(max_norm, "max_norm", "clip_by_norm", "(0, inf)"))
 
 
 def clip_by_value(gradient: Array, max_value: float) -> Array:
@@ -46,15 +38,33 @@ def clip_by_value(gradient: Array, max_value: float) -> Array:
     return np.clip(gradient, -max_value, max_value)
 
 
+def _shortened(gradient: Array, max_norm: Any) -> Array:
+    largest = np.abs(gradient).max(axis=-1, keepdims=True)
+    is_usable = (largest > 0) & np.isfinite(largest)
+    if not is_usable.any():
+        return gradient
+    # Divide by the largest entry first: squares overflow or vanish where the gradient does not.
+    scaled = gradient / np.where(is_usable, largest, 1)
+    norm = np.sqrt(np.vecdot(scaled, scaled)[..., np.newaxis].astype(np.float64))
+    is_long = is_usable & (norm * largest > max_norm)
+    if not is_long.any():
+        return gradient
+    factor = (max_norm / np.where(is_usable, norm, 1)).astype(gradient.dtype)
+    return np.where(is_long, scaled * factor, gradient)
+
+
 @dataclass(frozen=True)
 class Clip:
-    """Keeps a gradient's entries within ±value, and then its norm within `norm`."""
+    """Keeps a gradient's entries within ±value, and then its norm within `norm`.
 
-    norm: float | None = None
-    value: float | None = None
+    For K gradients, of shape (K, n), both are numbers or arrays of shape (K, 1).
+    """
+
+    norm: Any = None
+    value: Any = None
 
     def __call__(self, gradient: Array) -> Array:
         """Return the gradient, clipped."""
         if self.value is not None:
-            gradient = clip_by_value(gradient, self.value)
-        return gradient if self.norm is None else clip_by_norm(gradient, self.norm)
+            gradient = np.clip(gradient, -self.value, self.value)
+        return gradient if self.norm is None else _shortened(gradient, self.norm)

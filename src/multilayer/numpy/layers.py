@@ -98,9 +98,9 @@ class Affine(Layer):
         self, x: Array, *, training: bool = False, rng: np.random.Generator | None = None
     ) -> tuple[Array, Array]:
         with np.errstate(invalid="ignore"):  # some BLAS warn without cause; so a true NaN is silent
-            z = x @ self.W.T
+            z = x @ self.W.mT
         if self.b is not None:
-            z += self.b
+            z += self.b[..., np.newaxis, :]
         return z, x
 
     def backward(
@@ -108,11 +108,11 @@ class Affine(Layer):
     ) -> tuple[Array | None, Gradients]:
         dz, x = dy, cache
         with np.errstate(invalid="ignore"):
-            dW = dz.T @ x
+            dW = dz.mT @ x
             dx = dz @ self.W if need_dx else None
         if self.b is None:
             return dx, (dW,)
-        return dx, (dW, dz.sum(axis=0))
+        return dx, (dW, dz.sum(axis=-2))
 
 
 class Activate(Layer):

@@ -19,7 +19,7 @@ from multilayer.numpy.fast.prediction import Predictor
 from multilayer.numpy.initializers import INITIALIZERS, Initializer
 from multilayer.numpy.layers import Affine, Layer
 from multilayer.numpy.losses import LOSSES, Loss
-from multilayer.numpy.network import Pair
+from multilayer.numpy.network import Network, Pair
 from multilayer.numpy.objective import Batch, Objective
 from multilayer.numpy.optimizers import LBFGS, Optimizer
 from multilayer.numpy.trainer import Trainer, checked_samples
@@ -27,7 +27,7 @@ from multilayer.numpy.weights import check_pairs, check_state
 from multilayer.registry import resolve
 from multilayer.samples import LazySamples
 
-__all__ = ["MLP"]
+__all__ = ["MLP", "checked_dtype"]
 
 Array = npt.NDArray[Any]
 
@@ -78,7 +78,7 @@ class MLP:
             rule = "must be an Architecture"
             raise InvalidTypeError(rule, "architecture", "MLP", got=repr(architecture))
         self.architecture = architecture
-        self.dtype = _dtype(dtype)
+        self.dtype = checked_dtype(dtype, "MLP")
         draw = resolve(initializer, INITIALIZERS, Initializer)
         rng = checks.random_generator(rng, "MLP")
 
@@ -94,11 +94,22 @@ class MLP:
                 layer.W[:] = draw.weights(n_out, n_in, rng)
                 if layer.b is not None:
                     layer.b[:] = draw.biases(n_out, n_in, rng)
+            elif layer.parameters:  # a normalisation's scale γ
+                layer.parameters[0][:] = 1
 
     def _assemble(self, parameters: Array) -> None:
         """Build the network over this vector."""
         self.network = assemble(self.architecture, parameters)
         self.predictor = Predictor(self.network)
+
+    @classmethod
+    def over(cls, architecture: Architecture, network: Network) -> Self:
+        """Return the MLP of a network that exists, whose memory it shares."""
+        net = cls.__new__(cls)
+        net.architecture, net.network = architecture, network
+        net.dtype = network.parameters.dtype
+        net.predictor = Predictor(network)
+        return net
 
     def __getstate__(self) -> dict[str, Any]:
         return {
@@ -331,7 +342,7 @@ class MLP:
         return checks.samples(X, self.architecture.in_features, self.dtype)
 
 
-def _dtype(dtype: object) -> np.dtype[Any]:
+def checked_dtype(dtype: object, owner: str) -> np.dtype[Any]:
     """Return the NumPy dtype, if networks can have it."""
     try:
         found = None if dtype is None else np.dtype(dtype)  # type: ignore[call-overload]
@@ -339,5 +350,5 @@ def _dtype(dtype: object) -> np.dtype[Any]:
         found = None
     if found is None or found not in [np.dtype(name) for name in DTYPES]:
         rule = f"must be one of {', '.join(DTYPES)}"
-        raise InvalidArgumentError(rule, "dtype", "MLP", got=repr(dtype))
+        raise InvalidArgumentError(rule, "dtype", owner, got=repr(dtype))
     return found

@@ -4,6 +4,7 @@ All parameters are one vector θ, and the layers' arrays are views of it: an opt
 changes the layers, and a gradient is one vector of θ's length.
 """
 
+import math
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -40,7 +41,8 @@ class Network:
         σ, which turns the logits z into outputs.
     parameters : array of shape (n_parameters,)
         θ. The layers' arrays are to be views of it, one after the other in forward order, such as
-        ``W = theta[:6].reshape(2, 3)``: `multilayer.numpy.assembly` makes them so.
+        ``W = theta[:6].reshape(2, 3)``: `multilayer.numpy.assembly` makes them so. K networks side
+        by side have θ of shape (K, n_parameters), W of (K, out, in), logits of (K, n, out).
     """
 
     def __init__(self, hidden: Stack, last: Affine, link: Activation, parameters: Array) -> None:
@@ -49,19 +51,19 @@ class Network:
         # For each layer with parameters a list: each array's slice of θ, and its shape. An affine
         # layer with 3 inputs and 2 units has [(slice(0, 6), (2, 3)), (slice(6, 8), (2,))].
         self._layout: list[list[tuple[slice, tuple[int, ...]]]] = []
-        start = 0
+        start, n_leading = 0, parameters.ndim - 1
         for layer in self.layers:
             places = []
             for array in layer.parameters:
-                places.append((slice(start, start + array.size), array.shape))
-                start += array.size
+                shape = array.shape[n_leading:]
+                places.append((slice(start, start := start + math.prod(shape)), shape))
             if places:
                 self._layout.append(places)
 
     @property
     def in_features(self) -> int:
         """How many numbers a sample has; the first layer is affine."""
-        return int(self.layers[0].parameters[0].shape[1])
+        return int(self.layers[0].parameters[0].shape[-1])
 
     @property
     def layers(self) -> list[Layer]:
@@ -74,10 +76,10 @@ class Network:
         return [place for (place, shape), *_ in self._layout if len(shape) == 2]
 
     def pairs(self, vector: Array) -> list[Pair]:
-        """View a vector of θ's length as (W, b) or (γ, β) for each layer with parameters."""
+        """View a vector of θ's shape as (W, b) or (γ, β) for each layer with parameters."""
         pairs: list[Pair] = []
         for places in self._layout:
-            views = [vector[place].reshape(shape) for place, shape in places]
+            views = [vector[..., at].reshape(*vector.shape[:-1], *shape) for at, shape in places]
             pairs.append((views[0], views[1] if len(views) == 2 else None))
         return pairs
 
@@ -100,7 +102,8 @@ class Network:
         if d is not None:
             _, of_hidden = self.hidden.backward(d, passed.caches, need_dx=False)
         # In forward order, as the parameters are in θ:
-        return np.concatenate([array.ravel() for array in (*of_hidden, *of_last)])
+        flat = [array.reshape(*self.parameters.shape[:-1], -1) for array in (*of_hidden, *of_last)]
+        return np.concatenate(flat, axis=-1)
 
     @property
     def state(self) -> dict[str, Array]:

@@ -70,31 +70,33 @@ class BatchNorm(Layer):
         self, x: Array, *, training: bool = False, rng: np.random.Generator | None = None
     ) -> tuple[Array, _Normalized]:
         if training:
-            if len(x) < 2:
+            if (n_samples := x.shape[-2]) < 2:
                 raise InvalidDataError(
-                    f"batch normalisation needs at least 2 samples to train on; got {len(x)}"
+                    f"batch normalisation needs at least 2 samples to train on; got {n_samples}"
                 )
-            mean, variance = x.mean(axis=0), x.var(axis=0)
+            mean, variance = x.mean(axis=-2), x.var(axis=-2)
             inverse_std = 1 / np.sqrt(variance + self.epsilon)
-            x_hat = (x - mean) * inverse_std
-            return self.gamma * x_hat + self.beta, _Normalized(x_hat, inverse_std, mean, variance)
+            x_hat = (x - _row(mean)) * _row(inverse_std)
+            y = _row(self.gamma) * x_hat + _row(self.beta)
+            return y, _Normalized(x_hat, _row(inverse_std), mean, variance)
         inverse_std = 1 / np.sqrt(self.running_variance + self.epsilon)
-        x_hat = (x - self.running_mean) * inverse_std
-        return self.gamma * x_hat + self.beta, _Normalized(x_hat, inverse_std)
+        x_hat = (x - _row(self.running_mean)) * _row(inverse_std)
+        return _row(self.gamma) * x_hat + _row(self.beta), _Normalized(x_hat, _row(inverse_std))
 
     def backward(
         self, dy: Array, cache: _Normalized, *, need_dx: bool = True
     ) -> tuple[Array | None, Gradients]:
         x_hat = cache.x_hat
-        dx_hat = dy * self.gamma
+        dx_hat = dy * _row(self.gamma)
         if cache.mean is not None:
-            dx_hat = dx_hat - dx_hat.mean(axis=0) - x_hat * (dx_hat * x_hat).mean(axis=0)
-        return dx_hat * cache.inverse_std, ((dy * x_hat).sum(axis=0), dy.sum(axis=0))
+            through_scale = x_hat * (dx_hat * x_hat).mean(axis=-2, keepdims=True)
+            dx_hat = dx_hat - dx_hat.mean(axis=-2, keepdims=True) - through_scale
+        return dx_hat * cache.inverse_std, ((dy * x_hat).sum(axis=-2), dy.sum(axis=-2))
 
     def update_state(self, cache: _Normalized) -> None:
         if cache.mean is None or cache.variance is None:
             return
-        n_samples = len(cache.x_hat)
+        n_samples = cache.x_hat.shape[-2]
         unbiased = cache.variance * (n_samples / (n_samples - 1))
         self.running_mean += self.momentum * (cache.mean - self.running_mean)
         self.running_variance += self.momentum * (unbiased - self.running_variance)
@@ -129,16 +131,21 @@ class LayerNorm(Layer):
     def forward(
         self, x: Array, *, training: bool = False, rng: np.random.Generator | None = None
     ) -> tuple[Array, _Normalized]:
-        mean, variance = x.mean(axis=1, keepdims=True), x.var(axis=1, keepdims=True)
+        mean, variance = x.mean(axis=-1, keepdims=True), x.var(axis=-1, keepdims=True)
         inverse_std = 1 / np.sqrt(variance + self.epsilon)
         x_hat = (x - mean) * inverse_std
-        return self.gamma * x_hat + self.beta, _Normalized(x_hat, inverse_std)
+        return _row(self.gamma) * x_hat + _row(self.beta), _Normalized(x_hat, inverse_std)
 
     def backward(
         self, dy: Array, cache: _Normalized, *, need_dx: bool = True
     ) -> tuple[Array | None, Gradients]:
         x_hat = cache.x_hat
-        dx_hat = dy * self.gamma
-        dx = dx_hat - dx_hat.mean(axis=1, keepdims=True)
-        dx -= x_hat * (dx_hat * x_hat).mean(axis=1, keepdims=True)
-        return dx * cache.inverse_std, ((dy * x_hat).sum(axis=0), dy.sum(axis=0))
+        dx_hat = dy * _row(self.gamma)
+        dx = dx_hat - dx_hat.mean(axis=-1, keepdims=True)
+        dx -= x_hat * (dx_hat * x_hat).mean(axis=-1, keepdims=True)
+        return dx * cache.inverse_std, ((dy * x_hat).sum(axis=-2), dy.sum(axis=-2))
+
+
+def _row(vector: Array) -> Array:
+    """Return a number for each feature as a row, which is the same for all samples."""
+    return vector[..., np.newaxis, :]

@@ -10,7 +10,7 @@ import numpy as np
 
 from multilayer.numpy.activations.base import Array
 from multilayer.numpy.clipping import Clip
-from multilayer.numpy.losses.base import Loss
+from multilayer.numpy.losses.base import Loss, number
 from multilayer.numpy.network import Network, Pass
 from multilayer.numpy.optimizers.base import Optimizer, State
 
@@ -40,32 +40,32 @@ class Objective:
     ----------
     loss : Loss
         L.
-    l1, l2 : float
+    l1, l2 : float, or array of shape (K, 1) for K networks
         λ₁, λ₂ ≥ 0.
     """
 
     loss: Loss
-    l1: float = 0.0
-    l2: float = 0.0
+    l1: Any = 0.0
+    l2: Any = 0.0
 
-    def value(self, network: Network, batch: Batch, **mode: Any) -> float:
-        """Return J. `mode` is `training` and `rng`: see `Layer.forward`."""
+    def value(self, network: Network, batch: Batch, **mode: Any) -> Any:
+        """Return J, a float or (K,). `mode` is `training` and `rng`: see `Layer.forward`."""
         passed = network.forward(batch.x, **mode)
         return self.loss_and_dz(network, passed.logits, batch)[0] + self.penalty(network)
 
     def value_and_gradient(
         self, network: Network, batch: Batch, **mode: Any
-    ) -> tuple[float, Array, Pass]:
+    ) -> tuple[Any, Array, Pass]:
         """Return J, its gradient with respect to θ, and the forward pass that led to it."""
         passed = network.forward(batch.x, **mode)
         value, dz = self.loss_and_dz(network, passed.logits, batch)
         gradient = network.backward(dz, passed)
-        if self.l1 or self.l2:
-            value += self.penalty(network)
+        if np.any(self.l1) or np.any(self.l2):
+            value = value + self.penalty(network)
             self.add_penalty_gradient(network, gradient)
         return value, gradient, passed
 
-    def loss_and_dz(self, network: Network, z: Array, batch: Batch) -> tuple[float, Array]:
+    def loss_and_dz(self, network: Network, z: Array, batch: Batch) -> tuple[Any, Array]:
         """Return L and dz, through the link function if L takes outputs."""
         if self.loss.takes_logits:
             return self.loss.value_and_gradient(z, batch.targets, batch.weight)
@@ -73,20 +73,23 @@ class Objective:
         value, dp = self.loss.value_and_gradient(p, batch.targets, batch.weight)
         return value, network.link.backward(dp, z, p)
 
-    def penalty(self, network: Network) -> float:
+    def penalty(self, network: Network) -> Any:
         """Return λ₂/2 Σ W² + λ₁ Σ |W|."""
-        if not (self.l1 or self.l2):
-            return 0.0
-        weights = [network.parameters[place] for place in network.weight_slices]
-        return sum(0.5 * self.l2 * float(w @ w) + self.l1 * float(np.abs(w).sum()) for w in weights)
+        total = np.zeros((*network.parameters.shape[:-1], 1))
+        for place in network.weight_slices:
+            w = network.parameters[..., place]
+            squares = np.float64(np.vecdot(w, w))[..., np.newaxis]
+            sizes = np.float64(np.abs(w).sum(axis=-1))[..., np.newaxis]
+            total += 0.5 * self.l2 * squares + self.l1 * sizes
+        return number(total[..., 0])
 
     def add_penalty_gradient(self, network: Network, gradient: Array) -> None:
         """Add λ₂ W + λ₁ sign(W) to a gradient with respect to θ, in place."""
         for place in network.weight_slices:
-            w = network.parameters[place]
-            gradient[place] += self.l2 * w
-            if self.l1:
-                gradient[place] += self.l1 * np.sign(w)
+            w = network.parameters[..., place]
+            gradient[..., place] += self.l2 * w
+            if np.any(self.l1):
+                gradient[..., place] += self.l1 * np.sign(w)
 
 
 def take_step(
@@ -95,11 +98,11 @@ def take_step(
     optimizer: Optimizer,
     optimizer_state: State,
     batch: Batch,
-    learning_rate: float | None = None,
+    learning_rate: Any = None,
     *,
     clip: Clip | None = None,
     rng: np.random.Generator | None = None,
-) -> float:
+) -> Any:
     """Take one step of training: change the network and the optimizer's state.
 
     For one hidden layer, affine and then σ₁, with shares s = w/Σw of the samples, Σ over samples::
@@ -119,7 +122,7 @@ def take_step(
     optimizer_state : dict
         What ``optimizer.initial_state(network.parameters)`` returned, or an earlier step left.
     batch : Batch
-    learning_rate : float, optional
+    learning_rate : float or array of shape (K, 1), optional
         The optimizer's own by default.
     clip : Clip, optional
         Limits g's entries, and then its norm.
@@ -128,7 +131,7 @@ def take_step(
 
     Returns
     -------
-    value : float
+    value : float or array of shape (K,)
         J before the step, with dropout and penalty.
 
     Examples

@@ -57,6 +57,9 @@ class Trainer:
         The optimizer's learning rate; None for L-BFGS.
     """
 
+    n_members = 0
+    """It is not an ensemble's."""
+
     def __init__(
         self,
         net: Net,

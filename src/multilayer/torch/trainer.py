@@ -77,6 +77,9 @@ class Trainer:
     rounding.
     """
 
+    n_members = 0
+    """It is not an ensemble's."""
+
     def __init__(
         self,
         net: Net,

@@ -1,16 +1,20 @@
 """The arguments of `fit`: checked, and turned into what the loop works with."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from copy import deepcopy
 from typing import Any, cast
 
 import numpy as np
+import numpy.typing as npt
 
 from multilayer import checks
 from multilayer.data.batches import Sampler
 from multilayer.data.split import split_validation
-from multilayer.errors import InvalidArgumentError, InvalidTypeError
-from multilayer.registry import Names
-from multilayer.samples import Data
+from multilayer.errors import InvalidArgumentError, InvalidDataError, InvalidTypeError
+from multilayer.numpy.schedules import SCHEDULES, Schedule
+from multilayer.randomness import Generators
+from multilayer.registry import Names, resolve
+from multilayer.samples import Data, Parts
 from multilayer.training.callbacks import Callback
 from multilayer.training.checkpoint import Checkpoint
 from multilayer.training.engine import Net, Trainer
@@ -20,11 +24,19 @@ __all__ = [
     "check_callbacks",
     "check_checkpoint",
     "check_data",
+    "check_generator",
     "check_options",
+    "check_schedule",
     "check_shuffle",
+    "check_splits",
     "choose_monitor",
+    "each_its_own",
+    "mask_generator",
     "split_data",
+    "split_each",
 ]
+
+Array = npt.NDArray[Any]
 
 
 def check_options(options: dict[str, Any], net: Net) -> None:
@@ -88,6 +100,132 @@ def check_data(trainer: Trainer, data: object, name: str) -> Data:
         raise InvalidTypeError(rule, name, "fit", got=got)
     X, y, *weight = data
     return trainer.check(X, y, weight[0] if weight else None)
+
+
+def check_generator(net: Net, rng: Any) -> Any:
+    """Return the generator of a training; of an ensemble, perhaps one for each member."""
+    if rng is None or isinstance(rng, np.random.Generator) or not isinstance(rng, Iterable):
+        return checks.random_generator(rng, "fit")
+    rngs = [checks.random_generator(one, "fit", f"rng[{k}]") for k, one in enumerate(rng)]
+    if len(rngs) != (n_members := getattr(net, "n_members", 0)):
+        rule = "must be one generator"
+        rule += f", or one for each of the {n_members} members" if n_members else ""
+        raise InvalidArgumentError(rule, "rng", "fit", got=len(rngs))
+    return Generators(rngs)
+
+
+def mask_generator(net: Net, generator: Any) -> Any:
+    """Return the generator of dropout masks; of an ensemble, one for each member."""
+    if isinstance(generator, Generators):
+        return Generators(rng.spawn(1)[0] for rng in generator)
+    n_members = getattr(net, "n_members", 0)
+    return Generators(generator.spawn(n_members)) if n_members else generator.spawn(1)[0]
+
+
+def check_schedule(schedule: Any, n_members: int) -> Any:
+    """Return the schedule; of an ensemble, perhaps a list with one for each member."""
+    if isinstance(schedule, (list, tuple)) and n_members:
+        if len(schedule) != n_members:
+            rule = f"must be one schedule, or one for each of the {n_members} members"
+            raise InvalidArgumentError(rule, "schedule", "fit", got=len(schedule))
+        return [None if one is None else resolve(one, SCHEDULES, Schedule) for one in schedule]
+    return None if schedule is None else resolve(schedule, SCHEDULES, Schedule)
+
+
+def each_its_own(trainer: Trainer, generator: Any) -> Any:
+    """Return a generator for each member, in the same state: it draws as it would alone."""
+    if isinstance(generator, Generators) or not trainer.n_members:
+        return generator
+    return Generators([generator, *(deepcopy(generator) for _ in range(trainer.n_members - 1))])
+
+
+def check_splits(
+    trainer: Trainer, data: Data, splits: Any, validation: object
+) -> tuple[Data, list[Array], Parts | None]:
+    """Return the data, each member's training rows, and its validation rows."""
+    n_members = trainer.n_members
+    if not n_members:
+        rule = "are for an Ensemble; for one network give its rows as data and validation"
+        raise InvalidArgumentError(rule, "splits", "fit")
+    if validation is not None:
+        rule = "hold validation rows already; {validation} must be None"
+        raise InvalidArgumentError(rule, "splits", "fit", others=["validation"])
+    try:
+        pairs = [(training, held_out) for training, held_out in splits]
+    except (TypeError, ValueError) as error:
+        rule = "must be pairs (training rows, validation rows), as cv.split(X, y) gives"
+        raise InvalidTypeError(rule, "splits", "fit", got=type(splits).__name__) from error
+    if len(pairs) != n_members:
+        rule = f"must be {n_members} pairs of rows, one for each member"
+        raise InvalidArgumentError(rule, "splits", "fit", got=len(pairs))
+    n = data.n_samples
+    rows = [_rows(pair[0], f"splits[{k}][0]", n) for k, pair in enumerate(pairs)]
+    held_out = [
+        _rows([] if pair[1] is None else pair[1], f"splits[{k}][1]", n)
+        for k, pair in enumerate(pairs)
+    ]
+    labels = _classes(trainer, np.asarray(data.targets))
+    n_classes = 0 if labels is None else len(np.unique(labels))
+    for k, own in enumerate(rows):
+        if not len(own):
+            raise InvalidDataError("must have rows to train on; got none", f"splits[{k}][0]", "fit")
+        if n_classes > 1 and len(np.unique(labels[own])) == 1:
+            rule = f"must have rows of at least 2 of the {n_classes} classes"
+            got = f"class {labels[own][0]} alone"
+            raise InvalidDataError(rule, f"splits[{k}][0]", "fit", got=got)
+        if len(held_out[k]) == 0 and any(map(len, held_out)):
+            rule = "must have rows to validate on, as other members have; got none"
+            raise InvalidDataError(rule, f"splits[{k}][1]", "fit")
+    has_validation = any(map(len, held_out))
+    _check_weights(data, rows, held_out if has_validation else [])
+    return data, rows, Parts(data, held_out) if has_validation else None
+
+
+def split_each(
+    trainer: Trainer, data: Data, validation: object, rngs: Generators
+) -> tuple[Data, list[Array], Data | Parts | None]:
+    """Return the data, each member's rows to train on, drawn by its own generator, and the rest."""
+    everything = [np.arange(data.n_samples)] * len(rngs)
+    if validation is None:
+        return data, everything, None
+    if isinstance(validation, (tuple, list)):
+        return data, everything, check_data(trainer, validation, "validation")
+    fraction = checks.real(validation, "validation", "fit", "(0, 1)")
+    classes = _classes(trainer, np.asarray(data.targets))
+    pairs = [split_validation(data.n_samples, fraction, rng, classes) for rng in rngs]
+    rows, held_out = ([pair[i] for pair in pairs] for i in (0, 1))
+    _check_weights(data, rows, held_out)
+    return data, rows, Parts(data, held_out)
+
+
+def _rows(rows: Any, name: str, n_samples: int) -> Array:
+    """Return row numbers, checked."""
+    array = checks.array(rows, name)
+    if array.size == 0:
+        return np.zeros(0, dtype=np.intp)
+    if array.dtype.kind == "b":
+        rule = "must hold row numbers, not a mask: numpy.flatnonzero makes them"
+        raise InvalidTypeError(rule, name, "fit", got="bool")
+    if array.dtype.kind not in "iu" or array.ndim != 1:
+        rule = "must be a vector of row numbers"
+        got = f"dtype {array.dtype}, shape {array.shape}"
+        raise InvalidTypeError(rule, name, "fit", got=got)
+    wrong = (array < 0) | (array >= n_samples)
+    if wrong.any():
+        rule = f"must hold row numbers 0 to {n_samples - 1}"
+        raise InvalidDataError(rule, name, "fit", got=f"{array[wrong][0]}")
+    return array.astype(np.intp)
+
+
+def _check_weights(data: Data, rows: Sequence[Array], held_out: Sequence[Array]) -> None:
+    if data.weight is None:
+        return
+    for part, several in (("training", rows), ("validation", held_out)):
+        for k, own in enumerate(several):
+            weight = data.weight[k] if data.weight.ndim == 2 else data.weight
+            if not weight[own].any():
+                rule = f"must not be zero for every {part} sample of member {k}"
+                raise InvalidDataError(rule, "sample_weight")
 
 
 def split_data(

@@ -61,19 +61,21 @@ class EarlyStopping(Callback):
     def on_train_begin(self, run: Run) -> None:
         """Forget an earlier training."""
         run.keep_best = True
-        self._best = math.nan
-        self._n_stalled = 0
+        self._best = [math.nan] * len(run.members)
+        self._n_stalled = [0] * len(run.members)
 
     def on_epoch_end(self, run: Run) -> None:
-        """Stop after `patience` epochs that did not improve."""
-        value = run.history[run.monitor][-1]
-        if run.is_better(value, self._best, by=self.min_delta):
-            self._best = value
-            self._n_stalled = 0
-        else:
-            self._n_stalled += 1
-            if self._n_stalled >= self.patience:
-                run.stop("early_stopping")
+        """Stop each member after `patience` epochs that did not improve it."""
+        for k in run.active:
+            member = run.members[k]
+            value = member.history[run.monitor][-1]
+            if run.is_better(value, self._best[k], by=self.min_delta):
+                self._best[k] = value
+                self._n_stalled[k] = 0
+            else:
+                self._n_stalled[k] += 1
+                if self._n_stalled[k] >= self.patience:
+                    member.stop("early_stopping")
 
     def state(self) -> dict[str, Any]:
         return {"best": self._best, "n_stalled": self._n_stalled}

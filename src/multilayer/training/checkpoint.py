@@ -18,7 +18,7 @@ __all__ = ["Checkpoint", "Kept"]
 FORMAT = Format(
     "multilayer checkpoint",
     "checkpoint",
-    ("2",),
+    ("3",),
     ": go on with the release that wrote it, or begin again with another folder",
 )
 PARTS = ("training", "progress")

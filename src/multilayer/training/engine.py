@@ -30,6 +30,10 @@ class Trainer(Protocol):
         """The `Net` that it trains."""
 
     @property
+    def n_members(self) -> int:
+        """The number of networks of an ensemble; 0 for a network by itself."""
+
+    @property
     def loss(self) -> _Loss:
         """The loss: its task, and what its argument and the targets mean."""
 

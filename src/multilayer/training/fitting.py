@@ -1,29 +1,33 @@
 """`fit` and `train`: make a loop of arguments, and run it to its end, for any engine."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from os import PathLike
 from typing import Any
 
 import numpy as np
 
 from multilayer import checks
-from multilayer.data.batches import DEFAULT_BATCH_SIZE, Batches, Sampler
+from multilayer.data.batches import DEFAULT_BATCH_SIZE, Batches, Lockstep, Sampler
 from multilayer.errors import DivergenceError, InvalidArgumentError, InvalidTypeError
-from multilayer.numpy.schedules import SCHEDULES, Schedule
-from multilayer.registry import resolve
+from multilayer.randomness import Generators
 from multilayer.training.arguments import (
     check_callbacks,
     check_checkpoint,
     check_data,
+    check_generator,
     check_options,
+    check_schedule,
     check_shuffle,
+    check_splits,
     choose_monitor,
+    each_its_own,
+    mask_generator,
     split_data,
+    split_each,
 )
 from multilayer.training.callbacks import Callback
 from multilayer.training.checkpoint import Checkpoint
 from multilayer.training.engine import Net, Trainer
-from multilayer.training.history import History
 from multilayer.training.keeper import Keeper
 from multilayer.training.loop import Loop
 from multilayer.training.metrics import resolve_metrics
@@ -44,17 +48,18 @@ def fit(
     validation: float | tuple[object, ...] | None = None,
     metrics: Any = None,
     monitor: str | None = None,
-    schedule: str | Schedule | None = None,
-    l1: float = 0.0,
-    l2: float = 0.0,
-    clip_norm: float | None = None,
-    clip_value: float | None = None,
+    schedule: Any = None,
+    l1: Any = 0.0,
+    l2: Any = 0.0,
+    clip_norm: Any = None,
+    clip_value: Any = None,
     callbacks: Sequence[Callback] = (),
-    rng: np.random.Generator | None = None,
+    rng: np.random.Generator | Sequence[np.random.Generator] | None = None,
     checkpoint: str | PathLike[str] | Checkpoint | None = None,
     resume: bool = False,
+    splits: Iterable[tuple[object, object]] | None = None,
     **options: Any,
-) -> History:
+) -> Any:
     """Train a network: forward, loss, backward, update, batch after batch, epoch after epoch.
 
     Parameters
@@ -152,7 +157,7 @@ def fit(
     if isinstance(net, type) or not callable(getattr(net, "trainer", None)):
         rule = "must be a network, such as multilayer.numpy.MLP"
         raise InvalidTypeError(rule, "net", "fit", got=repr(net))
-    generator = checks.random_generator(rng, "fit")
+    generator = check_generator(net, rng)
     check_options(options, net)
     trainer = net.trainer(
         loss=loss,
@@ -162,7 +167,7 @@ def fit(
         clip_norm=clip_norm,
         clip_value=clip_value,
         # masks have their own generator, so that the order is the same for any engine
-        rng=generator.spawn(1)[0],
+        rng=mask_generator(net, generator),
         **options,
     )
     return train(
@@ -179,6 +184,7 @@ def fit(
         rng=rng,
         checkpoint=checkpoint,
         resume=resume,
+        splits=splits,
     )
 
 
@@ -192,12 +198,13 @@ def train(
     validation: float | tuple[object, ...] | None = None,
     metrics: Any = None,
     monitor: str | None = None,
-    schedule: str | Schedule | None = None,
+    schedule: Any = None,
     callbacks: Sequence[Callback] = (),
-    rng: np.random.Generator | None = None,
+    rng: np.random.Generator | Sequence[np.random.Generator] | None = None,
     checkpoint: str | PathLike[str] | Checkpoint | None = None,
     resume: bool = False,
-) -> History:
+    splits: Iterable[tuple[object, object]] | None = None,
+) -> Any:
     """Train as `fit` does, with an existing trainer.
 
     A trainer keeps its optimizer's state from one call to the next; `fit` makes a new one each
@@ -221,7 +228,7 @@ def train(
     3
     """
     n_epochs = checks.integer(n_epochs, "n_epochs", "fit")
-    generator = checks.random_generator(rng, "fit")
+    generator = check_generator(trainer.net, rng)
     callbacks = check_callbacks(callbacks)
     shuffle = check_shuffle(shuffle)
     takes_steps = trainer.learning_rate is not None
@@ -230,7 +237,7 @@ def train(
             if value is not None:
                 rule = "cannot be combined with L-BFGS, which takes no steps of a batch"
                 raise InvalidArgumentError(rule, name)
-    chosen_schedule = None if schedule is None else resolve(schedule, SCHEDULES, Schedule)
+    chosen_schedule = check_schedule(schedule, trainer.n_members)
     found_metrics = resolve_metrics(metrics, trainer.loss.task)
     if metrics is not None and validation is None:
         rule = "are measured on validation samples; {validation} is None"
@@ -240,23 +247,35 @@ def train(
     keeper = None
     if chosen_checkpoint is not None:  # before anything is drawn
         keeper = Keeper(chosen_checkpoint, generator, resume=resume, is_given=rng is not None)
-    training, held_out = split_data(trainer, checked, validation, generator)
+    rows = None
+    if splits is not None:
+        generator = each_its_own(trainer, generator)
+        training, rows, held_out = check_splits(trainer, checked, splits, validation)
+    elif isinstance(generator, Generators):
+        training, rows, held_out = split_each(trainer, checked, validation, generator)
+    else:
+        training, held_out = split_data(trainer, checked, validation, generator)
 
     least = 2 if trainer.net.architecture.normalization == "batch" else 1
     if batch_size is None:
         batch_size = DEFAULT_BATCH_SIZE
-    n_samples = training.n_samples
+    n_samples = training.n_samples if rows is None else min(map(len, rows))
     if min(checks.integer(batch_size, "batch_size", "fit"), n_samples) < least:
         rule = "must give batches of at least 2 samples to batch normalisation"
         got = f"{batch_size} of {n_samples} samples"
         raise InvalidArgumentError(rule, "batch_size", "fit", got=got)
-    batches = Batches(
-        n_samples,
-        training.weight,
-        batch_size=batch_size if takes_steps else n_samples,
-        shuffle=shuffle,
-        least=least,
-    )
+    size = batch_size if takes_steps else n_samples
+    batches: Any = None
+    if rows is None:
+        batches = Batches(n_samples, training.weight, batch_size=size, shuffle=shuffle, least=least)
+    elif isinstance(shuffle, bool):
+        batches = Lockstep(
+            training.n_samples, rows, training.weight,
+            batch_size=size, shuffle=shuffle, least=least,
+        )  # fmt: skip
+    else:
+        rule = "must be True or False where members have rows of their own; got a sampler"
+        raise InvalidArgumentError(rule, "shuffle", "fit")
     monitor, higher = choose_monitor(monitor, found_metrics, held_out is not None)
     loop = Loop(
         trainer,
@@ -277,7 +296,7 @@ def train(
         return _drain(loop, callbacks, keeper)
 
 
-def _drain(loop: Loop, callbacks: Sequence[Callback], keeper: Keeper | None) -> History:
+def _drain(loop: Loop, callbacks: Sequence[Callback], keeper: Keeper | None) -> Any:
     """Run a loop to its end; whatever ends it, leave good weights and notify the callbacks."""
     run, trainer = loop.run, loop.trainer
     step_hooks: list[Callable[[Run], None]] = [
@@ -295,7 +314,6 @@ def _drain(loop: Loop, callbacks: Sequence[Callback], keeper: Keeper | None) -> 
             hook(run)
 
     begun: list[Callback] = []
-    has_diverged = False
     try:
         loop.try_metrics()
         for callback in callbacks:
@@ -319,15 +337,20 @@ def _drain(loop: Loop, callbacks: Sequence[Callback], keeper: Keeper | None) -> 
         run.stop("interrupt")
     except DivergenceError:
         run.stop("divergence")
-        has_diverged = True
         raise
     finally:
-        run.history.stopped_by = run.stopped_by
+        for member in run.members:
+            member.history.stopped_by = member.stopped_by
         try:
             trainer.finish()
         finally:  # a second Ctrl-C may come while threads end
-            if has_diverged or (run.keep_best and run.is_judged):
-                run.restore_best()
+            run.restore_best(
+                [
+                    member
+                    for member in run.members
+                    if member.stopped_by == "divergence" or (run.keep_best and member.is_judged)
+                ]
+            )
             for callback in begun:
                 callback.on_train_end(run)
     return run.history

@@ -128,7 +128,7 @@ class Keeper:
 
         It is called before the first step, and after the callbacks of each step and each epoch.
         """
-        is_over = not run.is_under_way and run.history.n_epochs == run.n_epochs
+        is_over = run.n_complete == run.n_epochs
         if run.stopped_by or is_over:  # a checkpoint has nothing to resume here
             return
         if self._is_interrupted:

@@ -3,21 +3,21 @@
 import math
 import operator
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
-from multilayer.data.batches import Batches
+from multilayer.data.batches import Batches, Lockstep
 from multilayer.data.fingerprint import fingerprint
 from multilayer.errors import DivergenceError, InvalidArgumentError
 from multilayer.groups import Arrays, join, part_of
 from multilayer.numpy.losses import LOSSES
 from multilayer.numpy.optimizers import OPTIMIZERS
 from multilayer.numpy.schedules import Plateau, Schedule
-from multilayer.randomness import generator_state, set_generator_state
+from multilayer.randomness import Generators, generator_state, set_generator_state
 from multilayer.registry import describe
-from multilayer.samples import Data
+from multilayer.samples import Data, Parts
 from multilayer.training.engine import Trainer
 from multilayer.training.metrics import Metric
 from multilayer.training.run import Run
@@ -49,17 +49,17 @@ class Loop:
         Which of them each step takes.
     n_epochs : int
         The largest number of epochs.
-    held_out : Data, optional
-        The checked samples to validate on.
+    held_out : Data or Parts, optional
+        The checked samples to validate on; of an ensemble, they may differ by member.
     metrics : mapping of str to Metric
         What to measure on them.
     monitor : str
         The metric by which epochs are judged.
     higher_is_better : bool
         Whether a higher value of it is better.
-    schedule : Schedule, optional
+    schedule : Schedule or sequence of K, optional
         Multiplies the learning rate.
-    rng : numpy.random.Generator, optional
+    rng : numpy.random.Generator or Generators, optional
         Draws the order of each epoch.
 
     Attributes
@@ -96,19 +96,24 @@ class Loop:
         self,
         trainer: Trainer,
         training: Data,
-        batches: Batches,
+        batches: Batches | Lockstep,
         *,
         n_epochs: int,
-        held_out: Data | None = None,
+        held_out: Data | Parts | None = None,
         metrics: Mapping[str, Metric] | None = None,
         monitor: str = "train_loss",
         higher_is_better: bool = False,
-        schedule: Schedule | None = None,
-        rng: np.random.Generator | None = None,
+        schedule: Schedule | Sequence[Schedule | None] | None = None,
+        rng: np.random.Generator | Generators | None = None,
     ) -> None:
         self.trainer, self.training, self.batches = trainer, training, batches
         self.held_out, self.metrics = held_out, dict(metrics or {})
-        self.schedule, self.plateau = schedule, Plateau()
+        n_members = trainer.n_members or 1
+        is_one = schedule is None or isinstance(schedule, Schedule)
+        self.schedules = [schedule] * n_members if is_one else list(schedule)
+        self.plateaus = [Plateau()] * n_members
+        self._has_schedule = any(s is not None for s in self.schedules)
+        self._members = list(range(n_members))  # those that take steps
         self.rng = np.random.default_rng() if rng is None else rng
         self.run = Run(
             trainer,
@@ -117,9 +122,9 @@ class Loop:
             monitor=monitor,
             higher_is_better=higher_is_better,
         )
-        self.run.history.settings = self.settings()
+        self._note_settings()
         # Of the epoch under way:
-        self._losses: list[float] = []
+        self._losses: list[Any] = []
         self._n_late = 0  # steps whose losses a device is still computing
         self._drawn: Any = None  # its order, and the masses of its batches
         self._drawn_from: Any = None  # the generator's state before it drew the order
@@ -134,7 +139,7 @@ class Loop:
             return
         trainer.begin(self.training, self.batch_size)
         last_batch = None
-        while run.history.n_epochs < run.n_epochs:
+        while run.n_complete < run.n_epochs:
             if not run.is_under_way:
                 self._begin_epoch()
             if self._drawn is None:
@@ -142,20 +147,22 @@ class Loop:
             order, masses = self._drawn
             yield from self._steps(order)
             self._settle_all()
-            start, stop = self.batches.bounds[run.step - 1]
-            last_batch = np.arange(start, stop) if order is None else order[start:stop].copy()
-            losses = self._losses
-            total = math.fsum(map(operator.mul, losses, masses))
-            mean = total / math.fsum(masses[: len(losses)])
-            self._end_epoch({"train_loss": mean, "learning_rate": run.learning_rate})
+            last_batch = self.batches.rows(order, run.step - 1)
+            self._end_epoch(self._means(masses))
             yield run
-            if run.stopped_by:
+            if not run.n_active:
                 break
+            self._leave_out_stopped()
         self._is_over = True
         if self.held_out is None and last_batch is not None:
             # Nothing else has checked the last step.
-            value, _ = trainer.evaluate(self.training.part(last_batch))
-            self._check_finite("train_loss", value)
+            last: Data | Parts = (
+                Parts(self.training, last_batch)
+                if isinstance(last_batch, list)
+                else self.training.part(last_batch)
+            )
+            for k, (value, _) in self._evaluate(last).items():
+                self._check_finite("train_loss", value, k)
         run.stop("n_epochs")
 
     def minimize(self, visit: Callable[[Run], None]) -> None:
@@ -171,7 +178,7 @@ class Loop:
             run.step, run.loss = 1, train_loss
             self._check_finite("train_loss", train_loss)
             self._settle_all()
-            self._end_epoch({"train_loss": train_loss})
+            self._end_epoch({0: {"train_loss": train_loss}})
             visit(run)
             if not run.stopped_by and run.epoch < run.n_epochs:
                 self._begin_epoch()
@@ -184,10 +191,12 @@ class Loop:
     def batch_size(self) -> int:
         """The number of samples in a full batch."""
         start, stop = self.batches.bounds[0]
-        return stop - start
+        return int(np.max(np.subtract(stop, start)))
 
-    def settle(self) -> bool:
+    def settle(self) -> Any:
         """Wait for losses that are still being computed; return whether all weights are finite.
+
+        Of an ensemble, return it for each member.
 
         Raises
         ------
@@ -200,29 +209,40 @@ class Loop:
             self._note(loss)
         return is_finite
 
-    def settings(self) -> dict[str, Any]:
-        """Return how the network is trained, for the history."""
-        return {
-            "loss": describe(self.trainer.loss, LOSSES),
-            "optimizer": describe(self.trainer.optimizer, OPTIMIZERS),
-            "batch_size": self.batch_size,
-            "monitor": self.run.monitor,
-        }
+    def _note_settings(self) -> None:
+        """Write into the histories how their networks are trained."""
+        for member, loss, optimizer in zip(self.run.members, *self._parts(), strict=True):
+            member.history.settings = {
+                "loss": describe(loss, LOSSES),
+                "optimizer": describe(optimizer, OPTIMIZERS),
+                "batch_size": self.batch_size,
+                "monitor": self.run.monitor,
+            }
+
+    def _parts(self) -> tuple[Sequence[Any], Sequence[Any]]:
+        """Return the loss and the optimizer of each member."""
+        trainer: Any = self.trainer
+        if self.run.is_ensemble:
+            return trainer.losses, trainer.optimizers
+        return [trainer.loss], [trainer.optimizer]
 
     def description(self) -> dict[str, Any]:
         """Return what is trained, on what, and how, by name, as values for JSON."""
+        is_divided = isinstance(self.held_out, Parts)
+        held_out: Any = self.held_out.data if is_divided else self.held_out
+        own_rows = self.held_out.rows if is_divided else ()
         return self.trainer.description() | {
             "n_epochs": self.run.n_epochs,
             "batch_size": self.batch_size,
             "shuffle": self.batches.shuffle,
-            "schedule": repr(self.schedule),
+            "schedule": repr(self.schedules if self.run.is_ensemble else self.schedules[0]),
             "validation": self.held_out is not None,
             "metrics": list(self.metrics),
             "monitor": self.run.monitor,
             # What follows from the arguments comes last: differences are listed in this order.
             "n_samples": self.batches.n_samples,
-            "data": fingerprint(*self.training),
-            "validation_data": None if self.held_out is None else fingerprint(*self.held_out),
+            "data": fingerprint(*self.training, *self.batches.member_rows),
+            "validation_data": None if held_out is None else fingerprint(*held_out, *own_rows),
         }
 
     def state(self) -> tuple[dict[str, Any], Arrays]:
@@ -239,7 +259,7 @@ class Loop:
         }
         numbers = {
             "run": run,
-            "plateau": self.plateau._asdict(),
+            "plateaus": [plateau._asdict() for plateau in self.plateaus],
             "seconds": time.perf_counter() - self._started,
         }
         return numbers, join({"run": snapshots, "trainer": self.trainer.state(), "epoch": epoch})
@@ -247,11 +267,13 @@ class Loop:
     def set_state(self, numbers: dict[str, Any], arrays: Arrays) -> None:
         """Restore what `state` returned, in a loop with the same arguments."""
         self.run.set_state(numbers["run"], part_of(arrays, "run"))
-        self.run.history.settings = self.settings()
+        self._note_settings()
         self.trainer.set_state(part_of(arrays, "trainer"))
-        self.plateau = Plateau(**numbers["plateau"])
+        self._leave_out_stopped()
+        self.plateaus = [Plateau(**plateau) for plateau in numbers["plateaus"]]
         self._started = time.perf_counter() - numbers["seconds"]
-        self._losses = arrays["epoch.losses"].tolist()
+        losses = arrays["epoch.losses"]
+        self._losses = losses.tolist() if losses.ndim == 1 else list(losses)
         self._drawn_from = arrays["epoch.drawn_from"]
         set_generator_state(self.rng, self._drawn_from)
         self._drawn, self._is_over = None, bool(self.run.stopped_by)
@@ -264,16 +286,10 @@ class Loop:
 
     def _steps(self, order: Any) -> Iterator[Run]:
         """Take the steps that are left in an epoch."""
-        run, step, schedule = self.run, self.trainer.step, self.schedule
-        base_rate = self.trainer.learning_rate
-        assert base_rate is not None
+        run, step = self.run, self.trainer.step
         self.trainer.begin_epoch(order)
         for start, stop in self.batches.bounds[run.step :]:
-            rate = base_rate * run.factor
-            if schedule is not None:
-                t = run.epoch - 1 + run.step / run.n_steps
-                rate *= schedule.factor(t, run.n_epochs, self.plateau)
-            run.learning_rate = rate
+            run.learning_rate = rate = self._rate()
             loss = step(start, stop, rate)
             run.step += 1
             if loss is not None:
@@ -283,41 +299,97 @@ class Loop:
                 if self._n_late == LATE:
                     self.settle()
             yield run
-            if run.stopped_by:
+            if not run.n_active:
                 break
 
-    def _note(self, loss: float) -> None:
+    @property
+    def _moods(self) -> list[tuple[Schedule | None, Plateau]]:
+        """Each member's schedule and its state."""
+        return list(zip(self.schedules, self.plateaus, strict=True))
+
+    def _rate(self) -> Any:
+        """Return the next step's learning rate; of an ensemble, each member's."""
+        run = self.run
+        rate: Any = self.trainer.learning_rate
+        rate = rate * (run.factors if run.is_ensemble else run.factors.item())
+        if self._has_schedule:
+            t = run.epoch - 1 + run.step / run.n_steps
+            factors = {  # members with the same schedule, in the same state, have the same
+                pair: 1.0 if pair[0] is None else pair[0].factor(t, run.n_epochs, pair[1])
+                for pair in set(self._moods)
+            }
+            found = [factors[pair] for pair in self._moods]
+            rate = rate * (np.array(found) if run.is_ensemble else found[0])
+        return rate
+
+    def _note(self, loss: Any) -> None:
         self._losses.append(loss)
-        if not math.isfinite(loss):
-            self._check_finite("train_loss", loss, step=len(self._losses))
+        is_ensemble = self.run.is_ensemble
+        if not math.isfinite(loss.sum() if is_ensemble else loss):
+            for k in list(self._members):
+                value = loss[k] if is_ensemble else loss
+                self._check_finite("train_loss", value, k, step=len(self._losses))
         self.run.loss = loss
 
     def _settle_all(self) -> None:
         """Wait for the losses; raise if a weight is not finite, which losses may not show."""
-        if not self.settle():
-            self._check_finite("a weight", math.inf)
+        is_finite = np.broadcast_to(self.settle(), len(self.run.members))
+        for k in list(self._members):
+            self._check_finite("a weight", 0.0 if is_finite[k] else math.inf, k)
 
-    def _end_epoch(self, metrics: dict[str, float]) -> None:
-        """Validate, and record the metrics."""
+    def _means(self, masses: Any) -> dict[int, dict[str, float]]:
+        """Return each member's mean loss over the epoch so far, and its last learning rate."""
+        run, n_steps = self.run, len(self._losses)
+        losses = np.reshape(self._losses, (n_steps, -1)).T
+        rates = np.broadcast_to(run.learning_rate, len(run.members))
+        means = {}
+        for k in self._members:
+            mass = (masses[k] if np.ndim(masses) == 2 else masses)[:n_steps]
+            mean = math.fsum(map(operator.mul, losses[k].tolist(), mass)) / math.fsum(mass)
+            means[k] = {"train_loss": mean, "learning_rate": float(rates[k])}
+        return means
+
+    def _end_epoch(self, metrics: dict[int, dict[str, float]]) -> None:
+        """Validate, and record each member's metrics."""
         run = self.run
         if self.held_out is not None:
-            value, p = self.trainer.evaluate(self.held_out)
-            self._check_finite("validation_loss", value)
-            metrics["validation_loss"] = value
-            metrics |= self._measure(self.held_out, p)
-        metrics["seconds"] = time.perf_counter() - self._started
+            for k, (value, p) in self._evaluate(self.held_out).items():
+                self._check_finite("validation_loss", value, k)
+                metrics[k]["validation_loss"] = value
+                metrics[k] |= self._measure(k, p)
+        seconds = time.perf_counter() - self._started
+        metrics = {k: metrics[k] | {"seconds": seconds} for k in self._members}
         run.record(metrics)
-        if self.schedule is not None:
-            watched = metrics.get("validation_loss", metrics["train_loss"])
-            self.plateau = self.schedule.observe(watched, self.plateau)
+        for k, own in metrics.items():
+            if (schedule := self.schedules[k]) is not None:
+                watched = own.get("validation_loss", own["train_loss"])
+                self.plateaus[k] = schedule.observe(watched, self.plateaus[k])
+
+    def _leave_out(self, members: Sequence[int]) -> None:
+        """Let members that have ended cost nothing from now on."""
+        if members:
+            self._members = [k for k in self._members if k not in members]
+            self.trainer.keep(self._members)
+
+    def _leave_out_stopped(self) -> None:
+        if self.run.is_ensemble:
+            self._leave_out([k for k in self._members if self.run.members[k].stopped_by])
+
+    def _evaluate(self, data: Data | Parts) -> dict[int, tuple[float, Any]]:
+        """Return each member's loss on its samples, and the loss's argument."""
+        found: Any = self.trainer.evaluate(data)
+        return found if self.run.is_ensemble else {0: found}
 
     def try_metrics(self) -> None:
         """Measure once before the first step, so that a metric that fails does so now."""
         if self.held_out is not None and self.metrics:
-            self._measure(self.held_out, self.trainer.evaluate(self.held_out)[1])
+            for k, (_, p) in self._evaluate(self.held_out).items():
+                self._measure(k, p)
 
-    def _measure(self, held_out: Data, p: Any) -> dict[str, float]:
-        loss = self.trainer.loss
+    def _measure(self, k: int, p: Any) -> dict[str, float]:
+        held_out = self.held_out[k] if isinstance(self.held_out, Parts) else self.held_out
+        assert held_out is not None
+        loss = self._parts()[0][k]
         truth, prediction = loss.truth(np.asarray(held_out.targets)), loss.predict(p)
         measured = {}
         for name, metric in self.metrics.items():
@@ -329,16 +401,24 @@ class Loop:
                 ) from error
         return measured
 
-    def _check_finite(self, name: str, value: float, step: int | None = None) -> None:
+    def _check_finite(self, name: str, value: float, k: int = 0, step: int | None = None) -> None:
+        """End a member whose loss or weights are not finite; raise if no member is left."""
         if math.isfinite(value):
             return
-        run = self.run
+        run, of = self.run, ""
+        if run.is_ensemble:
+            run.members[k].stop("divergence")
+            self._leave_out([k])
+            if any(member.stopped_by != "divergence" for member in run.members):
+                return
+            of = f" of member {k}, the last that had not diverged,"
         step = step or run.step
-        rate = "" if math.isnan(run.learning_rate) else f" (learning rate {run.learning_rate:g})"
+        learning_rate = float(np.broadcast_to(run.learning_rate, len(run.members))[k])
+        rate = "" if math.isnan(learning_rate) else f" (learning rate {learning_rate:g})"
         raise DivergenceError(
-            f"{name} became {value} in epoch {run.epoch}, step {step}{rate}. Try a smaller "
+            f"{name}{of} became {value} in epoch {run.epoch}, step {step}{rate}. Try a smaller "
             "learning rate, clip_norm=1, or inputs scaled to zero mean and unit variance",
             epoch=run.epoch,
             step=step,
-            learning_rate=run.learning_rate,
+            learning_rate=learning_rate,
         )

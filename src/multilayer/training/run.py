@@ -1,7 +1,10 @@
-"""Run: a training under way, as callbacks see it."""
+"""Run: a training under way, as callbacks see it; and its members, one for each network."""
 
 import math
+from collections.abc import Mapping, Sequence
 from typing import Any
+
+import numpy as np
 
 from multilayer import checks
 from multilayer.errors import InvalidDataError
@@ -9,9 +12,52 @@ from multilayer.groups import Arrays, join, part_of
 from multilayer.training.engine import Trainer
 from multilayer.training.history import History
 
-__all__ = ["Run"]
+__all__ = ["Member", "Run"]
 
-_NUMBERS = ("epoch", "step", "is_under_way", "loss", "learning_rate", "factor", "stopped_by")
+_NUMBERS = ("epoch", "step", "is_under_way")
+_OF_MEMBER = ("stopped_by", "best")
+
+
+class Member:
+    """One network of a training: the only one, or one of an ensemble's.
+
+    Attributes
+    ----------
+    history : History
+        The metrics of its epochs so far.
+    stopped_by : str
+        Why its training stopped; empty while it continues.
+    best : float
+        The best value so far of the metric by which epochs are judged; NaN if there is none.
+    """
+
+    def __init__(self, run: "Run", index: int) -> None:
+        self._run, self._index = run, index
+        self.history = History()
+        self.stopped_by = ""
+        self.best = math.nan
+        self.snapshot: Arrays = {}  # of the best epoch's weights
+        self.candidate: Arrays = {}
+
+    @property
+    def factor(self) -> float:
+        """What multiplies its learning rate, beside the schedule: at least 0."""
+        return float(self._run.factors[self._index])
+
+    @factor.setter
+    def factor(self, value: float) -> None:
+        self._run.factors[self._index] = checks.real(value, "factor", "Run", "[0, inf)")
+
+    @property
+    def is_judged(self) -> bool:
+        """Whether an epoch of it is over and was judged."""
+        return not math.isnan(self.best)
+
+    def stop(self, reason: str) -> None:
+        """Stop it after the step or epoch under way; the others of an ensemble continue."""
+        if not self.stopped_by:
+            self.stopped_by = reason
+            self._run.n_active -= 1
 
 
 class Run:
@@ -21,10 +67,8 @@ class Run:
     ----------
     trainer : Trainer
         What takes the steps.
-    net : Net
-        The network, which may be inspected and called.
-    history : History
-        The metrics of the epochs so far.
+    members : list of Member
+        The networks in training, each with its own history and its own end: one, or an ensemble's.
     n_epochs, n_steps : int
         How many epochs there are at most, and how many steps in each.
     epoch : int
@@ -33,12 +77,15 @@ class Run:
         How many steps of this epoch are over.
     is_under_way : bool
         Whether the epoch has begun and is not yet over.
-    loss : float
-        The last step's loss; on a GPU, the last one that was read.
-    learning_rate : float
+    loss : float or array of shape (K,)
+        The last step's loss; on a GPU, the last one that was read. It is 0 for a member of an
+        ensemble that took no step.
+    learning_rate : float or array of shape (K,)
         The last step's learning rate; NaN with L-BFGS, which has none.
-    factor : float
-        Multiplies the learning rate, in addition to the schedule; it may be changed after any step.
+    factors : array of shape (K,)
+        What multiplies each member's learning rate: see `factor`.
+    n_active : int
+        How many members continue.
     monitor : str
         The metric by which epochs are judged.
     higher_is_better : bool
@@ -47,8 +94,6 @@ class Run:
         Whether the best epoch's weights are restored at the end, whatever ends the training.
     judges_start : bool
         Whether epochs are judged by a loss of the weights at their beginning.
-    stopped_by : str
-        Why the training stops; empty while it continues.
     """
 
     def __init__(
@@ -61,36 +106,74 @@ class Run:
         higher_is_better: bool,
     ) -> None:
         self.trainer = trainer
-        self.net = trainer.net
-        self.history = History()
         self.n_epochs = n_epochs
         self.n_steps = n_steps
         self.epoch = 0
         self.step = 0
         self.is_under_way = False
-        self.loss = math.nan
-        self.learning_rate = math.nan
-        self._factor = 1.0
+        self.loss: Any = math.nan
+        self.learning_rate: Any = math.nan
         self.monitor = monitor
         self.higher_is_better = higher_is_better
         self.keep_best = False
-        self.stopped_by = ""
-        self._best = math.nan
         self.judges_start = monitor == "train_loss" and trainer.learning_rate is not None
-        self._best_snapshot = self._candidate = trainer.snapshot()
+        n_members = trainer.n_members or 1
+        self.factors = np.ones(n_members)
+        self.members = [Member(self, index) for index in range(n_members)]
+        self.n_active = n_members
+        self._keep_snapshots(self.members, "snapshot", "candidate")
+
+    @property
+    def net(self) -> Any:
+        """The network, or the ensemble, which may be inspected and called."""
+        return self.trainer.net
+
+    @property
+    def is_ensemble(self) -> bool:
+        """Whether several networks are trained as one, be it only one at present."""
+        return bool(self.trainer.n_members)
+
+    @property
+    def history(self) -> Any:
+        """The history of the network; of an ensemble, the list of its members' histories."""
+        histories = [member.history for member in self.members]
+        return histories if self.is_ensemble else histories[0]
+
+    @property
+    def active(self) -> list[int]:
+        """The numbers of the members that continue."""
+        return [k for k, member in enumerate(self.members) if not member.stopped_by]
+
+    @property
+    def n_complete(self) -> int:
+        """How many epochs are over."""
+        return self.epoch - self.is_under_way
 
     @property
     def factor(self) -> float:
-        """What multiplies the learning rate, beside the schedule: at least 0."""
-        return self._factor
+        """What multiplies the learning rate, beside the schedule: at least 0.
+
+        It may be changed after any step; of an ensemble, for all members, or for each in its
+        `Member.factor`.
+        """
+        return self.members[0].factor
 
     @factor.setter
     def factor(self, value: float) -> None:
-        self._factor = checks.real(value, "factor", "Run", "[0, inf)")
+        self.factors[:] = checks.real(value, "factor", "Run", "[0, inf)")
+
+    @property
+    def stopped_by(self) -> str:
+        """Why the training stops; empty while a member continues."""
+        if self.n_active:
+            return ""
+        reasons = [member.stopped_by for member in self.members]
+        return max(sorted(set(reasons)), key=reasons.count)
 
     def stop(self, reason: str) -> None:
         """Stop after the step or epoch under way; the reason goes into ``history.stopped_by``."""
-        self.stopped_by = self.stopped_by or reason
+        for member in self.members:
+            member.stop(reason)
 
     def is_better(self, value: float, than: float, by: float = 0.0) -> bool:
         """Return whether a value of the monitored metric beats another by more than `by`."""
@@ -104,52 +187,85 @@ class Run:
         self.step = 0
         self.is_under_way = True
         if self.judges_start:
-            self._candidate = self.trainer.snapshot()
+            self._keep_snapshots([self.members[k] for k in self.active], "candidate")
 
-    def record(self, metrics: dict[str, float]) -> None:
-        """Add an epoch's metrics to the history, and keep its weights if they are the best yet.
+    def record(self, metrics: Mapping[int, dict[str, float]]) -> None:
+        """Add an epoch's metrics to the members' histories; keep the best weights yet.
 
         A training loss is measured before each step: it belongs to the weights at the epoch's
         beginning.
         """
-        value = metrics[self.monitor]
-        if math.isnan(value):
-            raise InvalidDataError(
-                f"{self.monitor}, by which epochs are judged, is NaN in epoch {self.epoch}"
-            )
-        self.history.append(metrics)
         self.is_under_way = False
-        if self.is_better(value, self._best):
-            self._best = value
-            self.history.best_epoch = self.epoch - self.judges_start
-            self._best_snapshot = self._candidate if self.judges_start else self.trainer.snapshot()
+        improved = []
+        for k, measured in metrics.items():
+            member, value = self.members[k], measured[self.monitor]
+            if math.isnan(value):
+                of = f" of member {k}" if self.is_ensemble else ""
+                raise InvalidDataError(
+                    f"{self.monitor}{of}, by which epochs are judged, is NaN in epoch {self.epoch}"
+                )
+            member.history.append(measured)
+            if self.is_better(value, member.best):
+                member.best = value
+                member.history.best_epoch = self.epoch - self.judges_start
+                improved.append(member)
+        if self.judges_start:
+            for member in improved:
+                member.snapshot = member.candidate
+        elif improved:
+            self._keep_snapshots(improved, "snapshot")
 
-    def restore_best(self) -> None:
-        """Restore the best epoch's weights; the first ones if no epoch was judged."""
-        self.trainer.set_state(join({"network": self._best_snapshot}))
-
-    @property
-    def is_judged(self) -> bool:
-        """Whether an epoch is over and was judged."""
-        return not math.isnan(self._best)
+    def restore_best(self, members: Sequence[Member]) -> None:
+        """Restore these members' best weights; the first ones if no epoch was judged."""
+        if not members:
+            return
+        whole = self.members[0].snapshot
+        if self.is_ensemble:
+            whole = self.trainer.snapshot()
+            for member in members:
+                for name, array in member.snapshot.items():
+                    whole[name][member._index] = array
+        self.trainer.set_state(join({"network": whole}))
 
     def state(self) -> tuple[dict[str, Any], Arrays]:
         """Return what `set_state` restores: values for JSON, and arrays by name."""
-        numbers = {name: getattr(self, name) for name in _NUMBERS}
-        numbers["best"] = self._best
-        numbers["history"] = dict(self.history)
-        numbers["best_epoch"] = self.history.best_epoch
-        snapshots = {"best": self._best_snapshot}
+        numbers: dict[str, Any] = {name: getattr(self, name) for name in _NUMBERS}
+        numbers |= {name: np.asarray(getattr(self, name)).tolist() for name in _PER_MEMBER}
+        numbers["members"] = [
+            {name: getattr(member, name) for name in _OF_MEMBER}
+            | {"history": dict(member.history), "best_epoch": member.history.best_epoch}
+            for member in self.members
+        ]
+        snapshots = {f"best{k}": member.snapshot for k, member in enumerate(self.members)}
         if self.judges_start and self.is_under_way:
-            snapshots["candidate"] = self._candidate
+            snapshots |= {f"candidate{k}": self.members[k].candidate for k in self.active}
         return numbers, join(snapshots)
 
     def set_state(self, numbers: dict[str, Any], arrays: Arrays) -> None:
         """Restore what `state` returned, in a run with the same arguments."""
         for name in _NUMBERS:
             setattr(self, name, numbers[name])
-        self._best = numbers["best"]
-        self.history = History(numbers["history"])
-        self.history.best_epoch = numbers["best_epoch"]
-        self._best_snapshot = part_of(arrays, "best")
-        self._candidate = part_of(arrays, "candidate")
+        for name in _PER_MEMBER:
+            value = np.array(numbers[name])
+            setattr(self, name, value if value.ndim else float(value))
+        for k, (member, kept) in enumerate(zip(self.members, numbers["members"], strict=True)):
+            for name in _OF_MEMBER:
+                setattr(member, name, kept[name])
+            member.history = History(kept["history"])
+            member.history.best_epoch = kept["best_epoch"]
+            member.snapshot = part_of(arrays, f"best{k}")
+            member.candidate = part_of(arrays, f"candidate{k}")
+        self.n_active = len(self.active)
+
+    def _keep_snapshots(self, members: Sequence[Member], *names: str) -> None:
+        """Keep a copy of these members' present weights, under these names."""
+        whole = self.trainer.snapshot()
+        for member in members:
+            own = whole
+            if self.is_ensemble:  # a copy, or each would keep all of it alive
+                own = {name: array[member._index].copy() for name, array in whole.items()}
+            for name in names:
+                setattr(member, name, own)
+
+
+_PER_MEMBER = ("loss", "learning_rate", "factors")

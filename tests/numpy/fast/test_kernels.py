@@ -38,13 +38,22 @@ class Problem:
 
     def __init__(self, seed, n, k, dtype):
         self.rng, self.n, self.k, self.dtype = np.random.default_rng(seed), n, k, dtype
+        self.networks = 1 + seed % 3
 
-    def matrix(self, n=None, k=None, scale=2.0):
-        shape = (self.n if n is None else n, self.k if k is None else k)
-        return (self.rng.normal(size=shape) * scale).astype(self.dtype)
+    def normal(self, *shape):
+        return (self.rng.normal(size=shape) * 2).astype(self.dtype)
+
+    def matrix(self, n=None, k=None):
+        """Draw a matrix for each network."""
+        return self.normal(self.networks, self.n if n is None else n, self.k if k is None else k)
 
     def vector(self, k=None):
-        return self.matrix(1, k)[0]
+        """Draw a vector for each network."""
+        return self.matrix(1, k)[:, 0]
+
+    def numbers(self, low, high):
+        """Draw a number for each network."""
+        return self.rng.uniform(low, high, self.networks)
 
     def between_0_and_1(self, *shape):
         return self.rng.uniform(size=shape).astype(self.dtype)
@@ -52,8 +61,13 @@ class Problem:
     def back(self, a):
         return self.matrix(), a, self.vector()
 
+    def targets(self, draw):
+        """Draw targets for each network, or such that all have in common."""
+        return draw((self.networks if self.n % 2 else 1, self.n))
+
     def criterion(self, targets):
-        return self.matrix(), targets, self.between_0_and_1(self.n)
+        share = self.between_0_and_1(self.networks if self.k % 2 else 1, self.n)
+        return self.matrix(), targets, share, np.zeros(self.networks)
 
     def thin(self, *, back):
         x, W, b, z = self.matrix(), self.matrix(3), self.vector(3), self.matrix(k=3)
@@ -63,7 +77,9 @@ class Problem:
         size = self.n * self.k
         state = [abs(self.vector(size)) for _ in range(vectors)]
         parts = (3, size // 5, size)
-        return self.vector(size), self.matrix(3, size), *state, *step, *parts, 0.03, *settings
+        gradients = self.normal(3, self.networks, size)
+        rates = self.numbers(0.01, 0.05)
+        return self.vector(size), gradients, *state, *step, *parts, rates, *settings
 
 
 # A function of a Problem that gives the arguments, for each kernel.
@@ -75,30 +91,47 @@ ARGUMENTS = {
     "passes.leaky_relu_forward": lambda p: (p.matrix(), p.vector()),
     "passes.leaky_relu_backward": lambda p: p.back(p.matrix()),
     "passes.tanh_backward": lambda p: p.back(np.tanh(p.matrix())),
-    "passes.sigmoid_backward": lambda p: p.back(p.between_0_and_1(p.n, p.k)),
-    "passes.dropout": lambda p: (p.matrix(), p.rng.random((p.n, p.k), np.float32), 0.3, p.matrix()),
-    "criteria.cross_entropy": lambda p: p.criterion(p.rng.integers(p.k, size=p.n)),
-    "criteria.binary_cross_entropy": lambda p: p.criterion(p.between_0_and_1(p.n, p.k)),
-    "criteria.squared_error": lambda p: p.criterion(p.matrix()),
+    "passes.sigmoid_backward": lambda p: p.back(p.between_0_and_1(p.networks, p.n, p.k)),
+    "passes.dropout": lambda p: (
+        p.matrix(),
+        p.rng.random((p.networks, p.n, p.k), np.float32),
+        p.numbers(0, 0.9),
+        p.matrix(),
+    ),
+    "criteria.cross_entropy": lambda p: p.criterion(
+        p.targets(lambda s: p.rng.integers(p.k, size=s))
+    ),
+    "criteria.binary_cross_entropy": lambda p: p.criterion(
+        p.targets(lambda s: p.between_0_and_1(*s, p.k))
+    ),
+    "criteria.squared_error": lambda p: p.criterion(p.targets(lambda s: p.normal(*s, p.k))),
     "thin.thin_forward": lambda p: p.thin(back=False),
     "thin.thin_backward": lambda p: p.thin(back=True),
-    "updates.add_up": lambda p: (p.matrix(3), 3, p.k // 2, p.k),
-    "updates.add_penalty": lambda p: (p.vector(), p.vector(), p.k // 3, p.k, 0.2, 0.7),
-    "updates.sgd": lambda p: p.update(0.9, bool(p.n % 2), 0.1),
-    "updates.adam": lambda p: p.update(0.9, 0.999, 1e-8, 0.01, vectors=2, step=(7,)),
-    "source.gather": lambda p: (p.matrix(), p.rng.integers(p.n, size=5), p.matrix(5)),
+    "updates.add_up": lambda p: (p.normal(3, p.networks, p.k), 3, p.k // 2, p.k),
+    "updates.add_penalty": lambda p: (
+        *(p.vector(), p.vector(), p.k // 3, p.k),
+        *(p.numbers(0, 0.5), p.numbers(0, 1), np.zeros(p.networks)),
+    ),
+    "updates.sgd": lambda p: p.update(p.numbers(0.1, 0.9), bool(p.n % 2), p.numbers(0, 0.1)),
+    "updates.adam": lambda p: p.update(
+        *(p.numbers(0.8, 0.9), p.numbers(0.99, 0.999)),
+        *(p.numbers(1e-8, 1e-7), p.numbers(0, 0.1)),
+        vectors=2,
+        step=(p.rng.integers(1, 9, size=p.networks),),
+    ),
+    "source.gather": lambda p: (p.normal(p.n, p.k), p.rng.integers(p.n, size=5), p.normal(5, p.k)),
     "encoded.fill": lambda p: (
-        p.matrix(k=3).astype(np.float32),
+        p.normal(p.n, 3).astype(np.float32),
         np.array([0, p.k, p.k + 2]),
         p.rng.integers(-1, p.k + 3, size=(p.n, 2)).astype(np.int32),
         p.rng.integers(p.n, size=5),
-        p.matrix(5, p.k + 3),
+        p.normal(5, p.k + 3),
     ),
     "images.scale": lambda p: (
         p.rng.integers(256, size=(p.n, p.k)).astype(np.uint8),
         p.rng.integers(p.n, size=5),
         *[(0.0, 1.0), (0.13, 0.31)][p.n % 2],
-        p.matrix(5),
+        p.normal(5, p.k),
     ),
 }
 
@@ -136,10 +169,10 @@ def test_compiled_and_plain_agree(name, seed, n, k, dtype):
 
 @pytest.mark.parametrize("name", ["passes.relu_forward", "passes.leaky_relu_forward"])
 def test_what_is_not_a_number_stays_so(name):
-    z = np.array([[np.nan, np.inf, -np.inf]], dtype=np.float32)
-    KERNELS[name].fastest(z, np.zeros(3, np.float32))
-    assert np.isnan(z[0, 0])
-    assert z[0, 1] == np.inf
+    z = np.array([[[np.nan, np.inf, -np.inf]]], dtype=np.float32)
+    KERNELS[name].fastest(z, np.zeros((1, 3), np.float32))
+    assert np.isnan(z[0, 0, 0])
+    assert z[0, 0, 1] == np.inf
 
 
 @pytest.mark.parametrize(
@@ -147,21 +180,22 @@ def test_what_is_not_a_number_stays_so(name):
 )
 @pytest.mark.parametrize("bad", [np.nan, np.inf])
 def test_a_loss_of_logits_that_are_not_finite_is_not_finite(name, bad):
-    labels = np.array([1]) if name.endswith(".cross_entropy") else np.ones((1, 3), np.float32)
+    labels = np.array([[1]]) if name.endswith(".cross_entropy") else np.ones((1, 1, 3), np.float32)
     for place in range(3):
-        z = np.zeros((1, 3), np.float32)
-        z[0, place] = bad
+        z, value = np.zeros((1, 1, 3), np.float32), np.zeros(1)
+        z[0, 0, place] = bad
         with np.errstate(invalid="ignore"):  # the plain form warns of ∞ − ∞
-            value = KERNELS[name].fastest(z, labels, np.ones(1, np.float32))
+            KERNELS[name].fastest(z, labels, np.ones((1, 1), np.float32), value)
         # The only finite case is a label with an infinite logit of its own sign.
         assert not np.isfinite(value) or (name.startswith("criteria.binary") and bad == np.inf)
 
 
 def test_large_logits_do_not_overflow():
-    z = np.array([[1e4, -1e4, 0.0]], dtype=np.float32)
-    value = KERNELS["criteria.cross_entropy"].fastest(z, np.array([1]), np.ones(1, np.float32))
+    z, value = np.array([[[1e4, -1e4, 0.0]]], dtype=np.float32), np.zeros(1)
+    share = np.ones((1, 1), np.float32)
+    KERNELS["criteria.cross_entropy"].fastest(z, np.array([[1]]), share, value)
     assert value == pytest.approx(2e4)
-    np.testing.assert_allclose(z, [[1, -1, 0]])
+    np.testing.assert_allclose(z, [[[1, -1, 0]]])
 
 
 @needs_compiler
@@ -176,8 +210,8 @@ def test_a_kernel_that_cannot_be_kept_on_disk_is_compiled_all_the_same(monkeypat
 
     monkeypatch.setattr(module, "njit", refusing)
     add_bias = KERNELS["passes.add_bias"]
-    z = np.zeros((1, 2))
-    Kernel(add_bias.loops, add_bias.plain).fastest(z, np.ones(2))
+    z = np.zeros((1, 1, 2))
+    Kernel(add_bias.loops, add_bias.plain).fastest(z, np.ones((1, 2)))
     assert (z == 1).all()
 
 
@@ -223,7 +257,7 @@ def test_a_kernel_says_whether_its_machine_code_is_on_disk(tmp_path):
         "import numpy as np\n"
         "from multilayer.numpy.fast.updates import add_penalty, add_up\n"
         "before = add_up.is_ready\n"
-        "add_up.fastest(np.ones((2, 3)), 2, 0, 3)\n"
+        "add_up.fastest(np.ones((2, 1, 3)), 2, 0, 3)\n"
         "print(before, add_up.is_ready, add_penalty.is_ready)\n"
     )
     said = [

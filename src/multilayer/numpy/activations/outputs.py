@@ -34,13 +34,13 @@ class Softmax:
 
     def forward(self, z: Array) -> Array:
         """Return softmax(z); subtracting a row's maximum first keeps eᶻ from overflowing."""
-        e = np.exp(z - z.max(axis=1, keepdims=True))
-        e /= e.sum(axis=1, keepdims=True)
+        e = np.exp(z - z.max(axis=-1, keepdims=True))
+        e /= e.sum(axis=-1, keepdims=True)
         return e
 
     def backward(self, da: Array, z: Array, a: Array) -> Array:
         """Return dz = a (da − Σ da a)."""
-        return np.multiply(a, da - np.sum(da * a, axis=1, keepdims=True))
+        return np.multiply(a, da - np.sum(da * a, axis=-1, keepdims=True))
 
 
 class LogSoftmax:
@@ -63,7 +63,7 @@ class LogSoftmax:
 
     def backward(self, da: Array, z: Array, a: Array) -> Array:
         """Return dz = da − eᵃ Σ da."""
-        return np.subtract(da, np.exp(a) * np.sum(da, axis=1, keepdims=True))
+        return np.subtract(da, np.exp(a) * np.sum(da, axis=-1, keepdims=True))
 
 
 class Exp(Elementwise):
@@ -91,5 +91,5 @@ class Exp(Elementwise):
 
 def log_softmax(z: Array) -> Array:
     """Return z − log Σ eᶻ over each row; with its maximum subtracted first, nothing overflows."""
-    shifted = z - z.max(axis=1, keepdims=True)
-    return np.subtract(shifted, np.log(np.exp(shifted).sum(axis=1, keepdims=True)))
+    shifted = z - z.max(axis=-1, keepdims=True)
+    return np.subtract(shifted, np.log(np.exp(shifted).sum(axis=-1, keepdims=True)))

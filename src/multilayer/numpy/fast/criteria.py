@@ -1,7 +1,9 @@
 """Criteria: losses with their gradients in one pass, which replaces z by dz.
 
-A criterion takes the logits z, the targets and each sample's share of the mean (1/n, or wᵢ/Σw). It
-returns Σ shareᵢ ℓᵢ, added up in double precision, and leaves shareᵢ ∂ℓᵢ/∂zᵢ in z.
+A criterion takes the logits z, the targets, each sample's share of the mean (1/n, or wᵢ/Σw), and
+an array for values. There it writes Σ shareᵢ ℓᵢ, added up in double precision, and shareᵢ ∂ℓᵢ/∂zᵢ into
+z. All arrays have an axis in front for K networks, or for one; targets and shares that all networks
+have in common have 1 there.
 """
 
 import math
@@ -19,87 +21,95 @@ from multilayer.numpy.losses import NLL, BinaryCrossEntropy, CrossEntropy, Loss,
 __all__ = ["Criterion", "criterion_of", "plain_criterion"]
 
 Array = npt.NDArray[Any]
-Criterion = Callable[[Array, Array, Array], float]
+Criterion = Callable[[Array, Array, Array, Array], None]
 
 
 def plain_criterion(loss: Loss, link: Activation) -> Criterion:
     """Return any loss as a criterion, through its own formulas and the link function's."""
 
-    def criterion(z: Array, targets: Array, share: Array) -> float:
+    def criterion(z: Array, targets: Array, share: Array, values: Array) -> None:
+        if len(z) == 1:  # as a single network, for parts that know no other
+            z, targets, share = z[0], targets[0], share[0]
         p = z if loss.takes_logits else link.forward(z)
-        values, gradient = loss.per_sample(p, targets)
-        gradient = gradient * share[:, np.newaxis]
+        losses, gradient = loss.per_sample(p, targets)
+        gradient = gradient * share[..., np.newaxis]
         z[:] = gradient if loss.takes_logits else link.backward(gradient, z, p)
-        return float(values @ share)
+        values[:] = np.vecdot(losses, share)
 
     return criterion
 
 
 @kernel(plain=plain_criterion(CrossEntropy(), Identity()))
-def cross_entropy(z, labels, share):  # type: ignore[no-untyped-def]
+def cross_entropy(zs, labels, shares, values):  # type: ignore[no-untyped-def]
     """ℓ = log Σ eᶻ − z_y, dz = softmax(z) − 1[y], for labels y."""
-    total = 0.0
-    for i in range(z.shape[0]):
-        largest = z[i, 0]
-        for j in range(1, z.shape[1]):
-            if z[i, j] > largest:
-                largest = z[i, j]
-        of_label = z[i, labels[i]] - largest
-        normalizer = z.dtype.type(0)
-        for j in range(z.shape[1]):
-            e = np.exp(z[i, j] - largest)
-            z[i, j] = e
-            normalizer += e
-        total += share[i] * (np.log(normalizer) - of_label)
-        scale = share[i] / normalizer
-        for j in range(z.shape[1]):
-            z[i, j] *= scale
-        z[i, labels[i]] -= share[i]
-    return total
+    for k in range(zs.shape[0]):
+        z, label, share = zs[k], labels[k % labels.shape[0]], shares[k % shares.shape[0]]
+        total = 0.0
+        for i in range(z.shape[0]):
+            largest = z[i, 0]
+            for j in range(1, z.shape[1]):
+                if z[i, j] > largest:
+                    largest = z[i, j]
+            of_label = z[i, label[i]] - largest
+            normalizer = z.dtype.type(0)
+            for j in range(z.shape[1]):
+                e = np.exp(z[i, j] - largest)
+                z[i, j] = e
+                normalizer += e
+            total += share[i] * (np.log(normalizer) - of_label)
+            scale = share[i] / normalizer
+            for j in range(z.shape[1]):
+                z[i, j] *= scale
+            z[i, label[i]] -= share[i]
+        values[k] = total
 
 
 @kernel(plain=plain_criterion(BinaryCrossEntropy(), Identity()))
-def binary_cross_entropy(z, targets, share):  # type: ignore[no-untyped-def]
+def binary_cross_entropy(zs, targets, shares, values):  # type: ignore[no-untyped-def]
     """ℓ = Σ log(1 + eᶻ) − t z, dz = 1/(1 + e⁻ᶻ) − t."""
-    one = z.dtype.type(1)
-    total = 0.0
-    for i in range(z.shape[0]):
-        value = 0.0
-        for j in range(z.shape[1]):
-            logit, target = z[i, j], targets[i, j]
-            e = np.exp(-abs(logit))
-            positive = logit if logit > 0 else z.dtype.type(0)
-            value += (positive - target * logit) + math.log1p(e)
-            p = (one if logit >= 0 else e) / (one + e)
-            z[i, j] = share[i] * (p - target)
-        total += share[i] * value
-    return total
+    one = zs.dtype.type(1)
+    for k in range(zs.shape[0]):
+        z, targeted, share = zs[k], targets[k % targets.shape[0]], shares[k % shares.shape[0]]
+        total = 0.0
+        for i in range(z.shape[0]):
+            value = 0.0
+            for j in range(z.shape[1]):
+                logit, target = z[i, j], targeted[i, j]
+                e = np.exp(-abs(logit))
+                positive = logit if logit > 0 else z.dtype.type(0)
+                value += (positive - target * logit) + math.log1p(e)
+                p = (one if logit >= 0 else e) / (one + e)
+                z[i, j] = share[i] * (p - target)
+            total += share[i] * value
+        values[k] = total
 
 
 @kernel(plain=plain_criterion(SquaredError(), Identity()))
-def squared_error(z, targets, share):  # type: ignore[no-untyped-def]
+def squared_error(zs, targets, shares, values):  # type: ignore[no-untyped-def]
     """ℓ = ½ ‖z − t‖², dz = z − t."""
-    total = 0.0
-    for i in range(z.shape[0]):
-        value = 0.0
-        for j in range(z.shape[1]):
-            residual = z[i, j] - targets[i, j]
-            value += residual * residual
-            z[i, j] = share[i] * residual
-        total += share[i] * 0.5 * value
-    return total
+    for k in range(zs.shape[0]):
+        z, target, share = zs[k], targets[k % targets.shape[0]], shares[k % shares.shape[0]]
+        total = 0.0
+        for i in range(z.shape[0]):
+            value = 0.0
+            for j in range(z.shape[1]):
+                residual = z[i, j] - target[i, j]
+                value += residual * residual
+                z[i, j] = share[i] * residual
+            total += share[i] * 0.5 * value
+        values[k] = total
 
 
 def criterion_of(loss: Loss, link: Activation, targets: Array) -> Criterion:
     """Return the criterion of a loss after a link function, compiled if there is such a one."""
     kind = type(loss)
-    has_labels = targets.ndim == 1
+    has_labels = targets.dtype.kind == "i"
     if isinstance(loss, CrossEntropy):
-        if kind is CrossEntropy and has_labels and not loss.label_smoothing:
+        if kind is CrossEntropy and has_labels and not np.any(loss.label_smoothing):
             return cross_entropy.fastest
     elif kind is NLL:  # −log of the softmax of logits: the cross-entropy in two parts
         return cross_entropy.fastest
-    elif kind is BinaryCrossEntropy:
+    elif kind is BinaryCrossEntropy and not np.ndim(loss.label_smoothing):
         return binary_cross_entropy.fastest
     elif kind is SquaredError and type(link) is Identity:
         return squared_error.fastest

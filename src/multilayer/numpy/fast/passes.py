@@ -3,6 +3,10 @@
 ``forward(z, b)`` replaces z by a = σ(z + b). ``backward(da, a, db)`` replaces da by dz = da · σ'(z)
 and sums it over samples into db; so σ' must follow from a alone. An activation without an entry in
 `PASSES` uses its own `forward` and `backward`.
+
+All kernels of this folder have an axis in front for K networks trained as one: z has shape
+(K, n_samples, features), b has (K, features). A single network's arrays have K = 1; the plain forms
+can also do without the axis.
 """
 
 from collections.abc import Callable
@@ -46,68 +50,76 @@ def plain(kernel: Kernel) -> Callable[..., Any]:
 
 def bias_of(W: Array, b: Array | None) -> Array:
     """Return the bias of a layer; zeros if it has none, which is simpler than a second path."""
-    return np.zeros(len(W), W.dtype) if b is None else b
+    return np.zeros(W.shape[:-1], W.dtype) if b is None else b
 
 
 # Affine -----------------------------------------------------------------------------------------
 
 
 def _add_bias(z: Array, b: Array) -> None:
-    np.add(z, b, out=z)
+    np.add(z, b[..., np.newaxis, :], out=z)
 
 
 @kernel(plain=_add_bias)
-def add_bias(z, b):  # type: ignore[no-untyped-def]
+def add_bias(zs, bs):  # type: ignore[no-untyped-def]
     """Add the bias: z ← z + b."""
-    for i in range(z.shape[0]):
-        for j in range(z.shape[1]):
-            z[i, j] += b[j]
+    for m in range(zs.shape[0]):
+        z, b = zs[m], bs[m]
+        for i in range(z.shape[0]):
+            for j in range(z.shape[1]):
+                z[i, j] += b[j]
 
 
 def _sum_columns(dz: Array, a: Array, db: Array) -> None:
-    np.sum(dz, axis=0, out=db)
+    np.sum(dz, axis=-2, out=db)
 
 
 @kernel(plain=_sum_columns)
-def sum_columns(dz, a, db):  # type: ignore[no-untyped-def]
+def sum_columns(dzs, as_, dbs):  # type: ignore[no-untyped-def]
     """Sum over samples, db ← Σᵢ dzᵢ: the identity's backward pass, which needs no a."""
-    db[:] = 0
-    for i in range(dz.shape[0]):
-        for j in range(dz.shape[1]):
-            db[j] += dz[i, j]
+    for m in range(dzs.shape[0]):
+        dz, db = dzs[m], dbs[m]
+        db[:] = 0
+        for i in range(dz.shape[0]):
+            for j in range(dz.shape[1]):
+                db[j] += dz[i, j]
 
 
 # ReLU -------------------------------------------------------------------------------------------
 
 
 def _relu_forward(z: Array, b: Array) -> None:
-    np.add(z, b, out=z)
+    np.add(z, b[..., np.newaxis, :], out=z)
     np.maximum(z, 0, out=z)
 
 
 @kernel(plain=_relu_forward)
-def relu_forward(z, b):  # type: ignore[no-untyped-def]
+def relu_forward(zs, bs):  # type: ignore[no-untyped-def]
     """Compute z ← max(0, z + b); NaN stays NaN."""
-    for i in range(z.shape[0]):
-        for j in range(z.shape[1]):
-            value = z[i, j] + b[j]
-            z[i, j] = z.dtype.type(0) if value < 0 else value
+    for m in range(zs.shape[0]):
+        z, b = zs[m], bs[m]
+        for i in range(z.shape[0]):
+            for j in range(z.shape[1]):
+                value = z[i, j] + b[j]
+                z[i, j] = z.dtype.type(0) if value < 0 else value
 
 
 def _relu_backward(da: Array, a: Array, db: Array) -> None:
     np.multiply(da, a > 0, out=da)
-    np.sum(da, axis=0, out=db)
+    np.sum(da, axis=-2, out=db)
 
 
 @kernel(plain=_relu_backward)
-def relu_backward(da, a, db):  # type: ignore[no-untyped-def]
+def relu_backward(das, as_, dbs):  # type: ignore[no-untyped-def]
     """Compute da ← da if a > 0, else 0; and db ← Σ da."""
-    db[:] = 0
-    for i in range(a.shape[0]):
-        for j in range(a.shape[1]):
-            value = da[i, j] if a[i, j] > 0 else a.dtype.type(0)
-            da[i, j] = value
-            db[j] += value
+    for m in range(das.shape[0]):
+        da, a, db = das[m], as_[m], dbs[m]
+        db[:] = 0
+        for i in range(a.shape[0]):
+            for j in range(a.shape[1]):
+                value = da[i, j] if a[i, j] > 0 else a.dtype.type(0)
+                da[i, j] = value
+                db[j] += value
 
 
 # Leaky ReLU -------------------------------------------------------------------------------------
@@ -116,35 +128,39 @@ SLOPE = LeakyReLU.negative_slope
 
 
 def _leaky_relu_forward(z: Array, b: Array) -> None:
-    np.add(z, b, out=z)
+    np.add(z, b[..., np.newaxis, :], out=z)
     np.multiply(z, SLOPE, out=z, where=z < 0)
 
 
 @kernel(plain=_leaky_relu_forward)
-def leaky_relu_forward(z, b):  # type: ignore[no-untyped-def]
+def leaky_relu_forward(zs, bs):  # type: ignore[no-untyped-def]
     """Compute z ← z + b, times the slope if that is negative."""
-    slope = z.dtype.type(SLOPE)
-    for i in range(z.shape[0]):
-        for j in range(z.shape[1]):
-            value = z[i, j] + b[j]
-            z[i, j] = slope * value if value < 0 else value
+    for m in range(zs.shape[0]):
+        z, b = zs[m], bs[m]
+        slope = z.dtype.type(SLOPE)
+        for i in range(z.shape[0]):
+            for j in range(z.shape[1]):
+                value = z[i, j] + b[j]
+                z[i, j] = slope * value if value < 0 else value
 
 
 def _leaky_relu_backward(da: Array, a: Array, db: Array) -> None:
     np.multiply(da, SLOPE, out=da, where=~(a > 0))
-    np.sum(da, axis=0, out=db)
+    np.sum(da, axis=-2, out=db)
 
 
 @kernel(plain=_leaky_relu_backward)
-def leaky_relu_backward(da, a, db):  # type: ignore[no-untyped-def]
+def leaky_relu_backward(das, as_, dbs):  # type: ignore[no-untyped-def]
     """Compute da ← da if a > 0, else da times the slope; and db ← Σ da."""
-    slope = a.dtype.type(SLOPE)
-    db[:] = 0
-    for i in range(a.shape[0]):
-        for j in range(a.shape[1]):
-            value = da[i, j] if a[i, j] > 0 else slope * da[i, j]
-            da[i, j] = value
-            db[j] += value
+    for m in range(das.shape[0]):
+        da, a, db = das[m], as_[m], dbs[m]
+        slope = a.dtype.type(SLOPE)
+        db[:] = 0
+        for i in range(a.shape[0]):
+            for j in range(a.shape[1]):
+                value = da[i, j] if a[i, j] > 0 else slope * da[i, j]
+                da[i, j] = value
+                db[j] += value
 
 
 # Tanh and the logistic function -----------------------------------------------------------------
@@ -153,36 +169,40 @@ def leaky_relu_backward(da, a, db):  # type: ignore[no-untyped-def]
 
 def _tanh_backward(da: Array, a: Array, db: Array) -> None:
     np.multiply(da, 1 - a * a, out=da)
-    np.sum(da, axis=0, out=db)
+    np.sum(da, axis=-2, out=db)
 
 
 @kernel(plain=_tanh_backward)
-def tanh_backward(da, a, db):  # type: ignore[no-untyped-def]
+def tanh_backward(das, as_, dbs):  # type: ignore[no-untyped-def]
     """Compute da ← da (1 − a²), and db ← Σ da."""
-    one = a.dtype.type(1)
-    db[:] = 0
-    for i in range(a.shape[0]):
-        for j in range(a.shape[1]):
-            value = da[i, j] * (one - a[i, j] * a[i, j])
-            da[i, j] = value
-            db[j] += value
+    for m in range(das.shape[0]):
+        da, a, db = das[m], as_[m], dbs[m]
+        one = a.dtype.type(1)
+        db[:] = 0
+        for i in range(a.shape[0]):
+            for j in range(a.shape[1]):
+                value = da[i, j] * (one - a[i, j] * a[i, j])
+                da[i, j] = value
+                db[j] += value
 
 
 def _sigmoid_backward(da: Array, a: Array, db: Array) -> None:
     np.multiply(da, a * (1 - a), out=da)
-    np.sum(da, axis=0, out=db)
+    np.sum(da, axis=-2, out=db)
 
 
 @kernel(plain=_sigmoid_backward)
-def sigmoid_backward(da, a, db):  # type: ignore[no-untyped-def]
+def sigmoid_backward(das, as_, dbs):  # type: ignore[no-untyped-def]
     """Compute da ← da a (1 − a), and db ← Σ da."""
-    one = a.dtype.type(1)
-    db[:] = 0
-    for i in range(a.shape[0]):
-        for j in range(a.shape[1]):
-            value = da[i, j] * (a[i, j] * (one - a[i, j]))
-            da[i, j] = value
-            db[j] += value
+    for m in range(das.shape[0]):
+        da, a, db = das[m], as_[m], dbs[m]
+        one = a.dtype.type(1)
+        db[:] = 0
+        for i in range(a.shape[0]):
+            for j in range(a.shape[1]):
+                value = da[i, j] * (a[i, j] * (one - a[i, j]))
+                da[i, j] = value
+                db[j] += value
 
 
 def _tanh(form: Form) -> Callable[[Array, Array], None]:
@@ -233,14 +253,18 @@ def passes_of(activation: Activation) -> Passes | None:
 # Dropout ----------------------------------------------------------------------------------------
 
 
-def _dropout(x: Array, uniform: Array, rate: float, y: Array) -> None:
-    np.multiply(x, (uniform >= rate) / x.dtype.type(1 - rate), out=y)
+def _dropout(x: Array, uniform: Array, rate: Array, y: Array) -> None:
+    rates = rate[:, np.newaxis, np.newaxis]
+    scaled_mask = (uniform >= rates.astype(uniform.dtype)) / (1 - rates).astype(x.dtype)
+    np.multiply(x, scaled_mask, out=y)
 
 
 @kernel(plain=_dropout)
-def dropout(x, uniform, rate, y):  # type: ignore[no-untyped-def]
+def dropout(xs, uniforms, rates, ys):  # type: ignore[no-untyped-def]
     """Compute y ← x/(1 − rate) if a number drawn from [0, 1) is at least `rate`, else 0."""
-    scale = x.dtype.type(1) / x.dtype.type(1 - rate)
-    for i in range(x.shape[0]):
-        for j in range(x.shape[1]):
-            y[i, j] = x[i, j] * scale if uniform[i, j] >= rate else x.dtype.type(0)
+    for m in range(xs.shape[0]):
+        x, uniform, rate, y = xs[m], uniforms[m], rates[m], ys[m]
+        scale = x.dtype.type(1) / x.dtype.type(1 - rate)
+        for i in range(x.shape[0]):
+            for j in range(x.shape[1]):
+                y[i, j] = x[i, j] * scale if uniform[i, j] >= rate else x.dtype.type(0)

@@ -3,6 +3,9 @@
 A network becomes a list of stages. Each is a layer, or an affine layer with the activation after
 it, together with the arrays that it writes to. `backward` takes the gradient with respect to a
 stage's result, and may overwrite it; those of parameters go into views of one vector.
+
+For K networks trained as one, every array has one more axis in front, and products are those of a
+stack of matrices. The kernels always have this axis: see ``passes.py``.
 """
 
 from collections.abc import Iterator
@@ -20,7 +23,7 @@ from multilayer.numpy.fast.thin import WIDEST, thin_backward, thin_forward
 from multilayer.numpy.layers import Activate, Affine, Layer, Stack
 from multilayer.numpy.network import Network, Pair
 
-__all__ = ["Plan", "dropout_widths", "stages_of"]
+__all__ = ["Plan", "dropout_widths", "stacked", "stages_of"]
 
 Array = npt.NDArray[Any]
 
@@ -61,7 +64,7 @@ def dropout_widths(network: Network) -> list[int]:
     widths, width = [], network.in_features
     for layer in network.layers:
         if isinstance(layer, Affine):
-            width = len(layer.W)
+            width = layer.W.shape[-2]
         elif isinstance(layer, Dropout):
             widths.append(width)
     return widths
@@ -73,17 +76,32 @@ class _Stage(Protocol):
     def backward(self, dy: Array) -> Array | None: ...
 
 
+def stacked(array: Array, n_axes: int = 3) -> Array:
+    """Return an array as that of one network, if it has no axis for networks."""
+    return array if array.ndim == n_axes else array[np.newaxis]
+
+
 class _Affine:
-    """z = x Wᵀ + b, with arrays for z and for the gradients."""
+    """z = x Wᵀ + b, with arrays for z and for the gradients.
+
+    Kernels need arrays without gaps, which those of K networks are not, one after another in each
+    one's vector: so these are copied, before or after a pass.
+    """
 
     def __init__(self, layer: Affine, gradients: Pair, n_rows: int, need_dx: bool) -> None:
-        out_features, in_features = layer.W.shape
+        *networks, out_features, in_features = layer.W.shape
         dtype = layer.W.dtype
+        self.product = np.matmul if networks else np.dot
         self.W, self.b = layer.W, bias_of(layer.W, layer.b)
         self.dW, db = gradients  # the gradient of a missing bias goes nowhere
-        self.db = np.empty(out_features, dtype) if db is None else db
-        self.z = np.empty((n_rows, out_features), dtype)
-        self.dx = np.empty((n_rows, in_features), dtype) if need_dx else None
+        self.db = np.empty_like(self.b) if db is None else db
+        self.b_copy = np.empty_like(self.b) if networks else None
+        self.bs = stacked(self.b, 2) if self.b_copy is None else self.b_copy
+        self.db_copy = np.empty_like(self.b) if networks else None
+        self.dbs = stacked(self.db, 2) if self.db_copy is None else self.db_copy
+        self.z = np.empty((*networks, n_rows, out_features), dtype)
+        self.zs = stacked(self.z)
+        self.dx = np.empty((*networks, n_rows, in_features), dtype) if need_dx else None
 
 
 class _Dense(_Affine):
@@ -91,28 +109,33 @@ class _Dense(_Affine):
 
     def __init__(self, layer: Affine, passes: Passes, *arrays: Any) -> None:
         super().__init__(layer, *arrays)
-        self.WT = self.W.T
-        out_features, in_features = self.W.shape
+        self.WT = self.W.mT
+        *networks, out_features, in_features = self.W.shape
         is_narrow = NARROW * out_features <= in_features
-        self.dWT = np.empty((in_features, out_features), self.W.dtype) if is_narrow else None
+        shape = (*networks, in_features, out_features)
+        self.dWT = np.empty(shape, self.W.dtype) if is_narrow else None
         self.forward_pass, self.backward_pass = passes.forward(fastest), passes.backward.fastest
 
     def forward(self, x: Array) -> Array:
         z = self.z
-        np.dot(x, self.WT, out=z)
-        self.forward_pass(z, self.b)
+        self.product(x, self.WT, out=z)
+        if self.b_copy is not None:
+            self.b_copy[:] = self.b
+        self.forward_pass(self.zs, self.bs)
         self.x = x
         return z
 
     def backward(self, dy: Array) -> Array | None:
-        self.backward_pass(dy, self.z, self.db)
+        self.backward_pass(stacked(dy), self.zs, self.dbs)
+        if self.db_copy is not None:
+            self.db[:] = self.db_copy
         if self.dWT is None:
-            np.dot(dy.T, self.x, out=self.dW)
+            self.product(dy.mT, self.x, out=self.dW)
         else:
-            np.dot(self.x.T, dy, out=self.dWT)
-            self.dW[:] = self.dWT.T
+            self.product(self.x.mT, dy, out=self.dWT)
+            self.dW[:] = self.dWT.mT
         dx = self.dx
-        return None if dx is None else np.dot(dy, self.W, out=dx)
+        return None if dx is None else self.product(dy, self.W, out=dx)
 
 
 class _Thin(_Affine):
@@ -121,14 +144,26 @@ class _Thin(_Affine):
     def __init__(self, *arguments: Any) -> None:
         super().__init__(*arguments)
         self.forward_pass, self.backward_pass = thin_forward.fastest, thin_backward.fastest
+        self.W_copy = np.empty_like(self.W) if self.b_copy is not None else None
+        self.Ws = stacked(self.W) if self.W_copy is None else self.W_copy
+        self.dW_copy = np.empty_like(self.W) if self.b_copy is not None else None
+        self.dWs = stacked(self.dW) if self.dW_copy is None else self.dW_copy
+        assert self.dx is not None
+        self.dxs = stacked(self.dx)
 
     def forward(self, x: Array) -> Array:
-        self.x = x
-        self.forward_pass(x, self.W, self.b, self.z)
+        self.xs = stacked(x)
+        if self.b_copy is not None and self.W_copy is not None:
+            self.b_copy[:] = self.b
+            self.W_copy[:] = self.W
+        self.forward_pass(self.xs, self.Ws, self.bs, self.zs)
         return self.z
 
     def backward(self, dy: Array) -> Array | None:
-        self.backward_pass(dy, self.x, self.W, self.dW, self.db, self.dx)
+        self.backward_pass(stacked(dy), self.xs, self.Ws, self.dWs, self.dbs, self.dxs)
+        if self.db_copy is not None and self.dW_copy is not None:
+            self.db[:] = self.db_copy
+            self.dW[:] = self.dW_copy
         return self.dx
 
 
@@ -151,16 +186,19 @@ class _Drop:
     """y = x m/(1 − rate), where m is 1 if a uniform number is at least the rate, else 0."""
 
     def __init__(self, layer: Dropout, uniform: Array, dtype: npt.DTypeLike) -> None:
-        self.rate, self.uniform = layer.rate, uniform
+        self.uniforms = stacked(uniform)
         self.y = np.empty(uniform.shape, dtype)
+        self.ys = stacked(self.y)
+        self.rates = np.broadcast_to(np.ravel(layer.rate), len(self.ys)).astype(np.float64)
         self.mask = dropout.fastest
 
     def forward(self, x: Array) -> Array:
-        self.mask(x, self.uniform, self.rate, self.y)
+        self.mask(stacked(x), self.uniforms, self.rates, self.ys)
         return self.y
 
     def backward(self, dy: Array) -> Array:
-        self.mask(dy, self.uniform, self.rate, dy)
+        dys = stacked(dy)
+        self.mask(dys, self.uniforms, self.rates, dys)
         return dy
 
 
@@ -185,7 +223,7 @@ class _Readable:
 class _Skip:
     """y = x + f(x), where f is the inner stages: dx = dy + df."""
 
-    def __init__(self, inner: list[_Stage], shape: tuple[int, int], dtype: npt.DTypeLike) -> None:
+    def __init__(self, inner: list[_Stage], shape: tuple[int, ...], dtype: npt.DTypeLike) -> None:
         self.inner = inner
         self.y, self.dy = np.empty(shape, dtype), np.empty(shape, dtype)
 
@@ -206,7 +244,7 @@ class Plan:
     network : Network
     gradients : list of (dW, db)
         The arrays for the gradients, one pair for each layer with parameters.
-    uniforms : list of array of shape (n_rows, width)
+    uniforms : list of array of shape (n_rows, width) or (K, n_rows, width)
         The numbers that decide what each dropout layer drops, drawn before each pass.
     criterion : callable
         See ``criteria.py``.
@@ -224,30 +262,32 @@ class Plan:
     ) -> None:
         self._pairs, self._uniforms = iter(gradients), iter(uniforms)
         self.n_rows, self.dtype = n_rows, network.parameters.dtype
+        self.networks = network.parameters.shape[:-1]
+        self.values = np.empty(self.networks or (1,))
         self.criterion = criterion
         self._has_input = False
         self._readable: list[_Readable] = []
         self.stages = self._stages(network.hidden)
         last = network.last
-        if self.stages and len(last.W) <= WIDEST:
+        if self.stages and last.W.shape[-2] <= WIDEST:
             self.stages.append(_Thin(last, next(self._pairs), n_rows, True))
         else:
             self.stages.append(self._stage(last, PASSES[Identity]))
 
-    def run(self, x: Array, targets: Array, share: Array) -> float:
-        """Return the loss of the rows, and leave its gradient in the plan's arrays.
+    def run(self, x: Array, targets: Array, shares: Array) -> Array:
+        """Return the loss of the rows, (K,) or (1,), and leave its gradient in the plan's arrays.
 
         Parameters
         ----------
-        x : array of shape (n_rows, in_features)
-        targets : array of n_rows rows
-        share : array of shape (n_rows,)
+        x : array of shape (n_rows, in_features), or (K, n_rows, in_features)
+        targets : array of shape (K, n_rows, …), or (1, n_rows, …) if all have the same
+        shares : array of shape (K, n_rows) or (1, n_rows)
             The weight of each row's loss.
         """
         logits = _forward(self.stages, x)
-        value = self.criterion(logits, targets, share)
+        self.criterion(stacked(logits), targets, shares, self.values)
         _backward(self.stages, logits)
-        return value
+        return self.values
 
     def update_state(self) -> None:
         """Update the layers' state with the statistics of the last pass."""
@@ -262,8 +302,8 @@ class Plan:
             need_dx, self._has_input = self._has_input, True
             return _Dense(layer, passes, next(self._pairs), self.n_rows, need_dx)
         if isinstance(layer, Residual):
-            width = layer.parameters[0].shape[1]
-            return _Skip(self._stages(layer.inner), (self.n_rows, width), self.dtype)
+            shape = (*self.networks, self.n_rows, layer.parameters[0].shape[-1])
+            return _Skip(self._stages(layer.inner), shape, self.dtype)
         if isinstance(layer, Activate):
             return _Activation(layer.activation)
         if isinstance(layer, Dropout):

@@ -16,7 +16,7 @@ from multilayer.numpy.activations.rectifiers import Identity
 from multilayer.numpy.blocks import Dropout, Residual
 from multilayer.numpy.fast.blas import n_threads
 from multilayer.numpy.fast.passes import PASSES, Form, Passes, bias_of, fastest, plain
-from multilayer.numpy.fast.plan import stages_of
+from multilayer.numpy.fast.plan import stacked, stages_of
 from multilayer.numpy.fast.workers import Workers, n_rewarding
 from multilayer.numpy.layers import Activate, Affine, Layer
 from multilayer.numpy.network import Network
@@ -49,7 +49,7 @@ class Predictor:
 
     def features(self, x: Array | LazySamples) -> Array:
         """Return the last hidden layer's output of checked samples; x itself if there is none."""
-        return self._compute(x, self._network.last.W.shape[1], slice(-1))
+        return self._compute(x, self._network.last.W.shape[-1], slice(-1))
 
     def logits(self, x: Array | LazySamples) -> Array:
         """Return the last layer's values of checked samples, before the link function."""
@@ -111,10 +111,11 @@ def _stages(layer: Layer, form: Form) -> list[Forward]:
 def _dense(layer: Affine, passes: Passes, form: Form) -> Forward:
     """Return a function of x that computes a = σ(x Wᵀ + b)."""
     WT, b, forward_pass = layer.W.T, bias_of(layer.W, layer.b), passes.forward(form)
+    bs = stacked(b, 2)
 
     def forward(x: Array) -> Array:
         z = np.dot(x, WT)
-        forward_pass(z, b)
+        forward_pass(stacked(z), bs)
         return z
 
     return forward

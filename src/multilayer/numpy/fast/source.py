@@ -32,68 +32,104 @@ def gather(X, rows, out):  # type: ignore[no-untyped-def]
 class Source:
     """Gives each worker its rows of a batch, in the epoch's order.
 
+    Several networks may each have an order of their own; what they get then has an axis in front.
+
     Parameters
     ----------
     X : array of shape (n_samples, in_features) or LazySamples
         Lazy samples are read directly into the network's work arrays.
     targets : array of n_samples rows
-    weight : array of shape (n_samples,), optional
+    weight : array of shape (n_samples,) or (K, n_samples), optional
+    reorders : bool
+        Whether small samples are reordered once per epoch.
     """
 
-    def __init__(self, X: Array | LazySamples, targets: Array, weight: Array | None) -> None:
+    def __init__(
+        self,
+        X: Array | LazySamples,
+        targets: Array,
+        weight: Array | None,
+        *,
+        reorders: bool = True,
+    ) -> None:
+        self._reorders = reorders and isinstance(X, np.ndarray)
         self.X, self.targets, self.weight = X, targets, weight
         self._read = reader(X) if isinstance(X, LazySamples) else None
         self.order: Array | None = None
+        self.has_own = False  # whether each network has its own order
         self._now: tuple[Any, Array, Array | None] = (X, targets, weight)
 
     def begin_epoch(self, order: Array | None) -> None:
-        """Set the order of the next epoch; None keeps that of the samples."""
+        """Set the order of the next epoch, (n,) or (K, n); None keeps that of the samples."""
         self.order = order
-        if order is None:
-            self._now = self.X, self.targets, self.weight
-        elif isinstance(self.X, np.ndarray) and self.X.nbytes <= REORDERED_BYTES:
-            weight = None if self.weight is None else self.weight[order]
-            self._now = self.X[order], self.targets[order], weight
+        self.has_own = order is not None and order.ndim == 2
+        self._now = self.X, self.targets, self.weight
+        if order is None or not self._reorders:
+            return
+        n_copies = order.size / max(len(self.X), 1)
+        if self.X.nbytes * n_copies <= REORDERED_BYTES:
+            self._now = self.X[order], self.targets[order], _weights_at(self.weight, order)
             self.order = None
 
     def samples(self, start: int, stop: int, out: Array) -> Array:
         """Return the samples at these positions of the order, read into `out` if they are read."""
         X, order = self._now[0], self.order
+        if order is None:
+            if self._read is None:
+                return X[:, start:stop] if self.has_own else X[start:stop]
+            self._read(slice(start, stop), out)
+            return out
+        rows = order[..., start:stop]
+        if rows.ndim == 2:
+            out, rows = out.reshape(-1, out.shape[-1]), rows.ravel()
         if self._read is not None:
-            self._read(slice(start, stop) if order is None else order[start:stop], out)
-            return out
-        if order is not None:
-            gather.fastest(X, order[start:stop], out)
-            return out
-        return X[start:stop]
+            self._read(rows, out)
+        else:
+            gather.fastest(X, rows, out)
+        return out if order.ndim == 1 else out.reshape(len(order), -1, out.shape[-1])
 
     def targets_of(self, start: int, stop: int) -> Array:
-        """Return the targets at these positions of the order."""
-        targets = self._now[1]
-        return targets[start:stop] if self.order is None else targets[self.order[start:stop]]
+        """Return the targets at these positions: of shape (K, n, …), or (1, n, …) if shared."""
+        targets, order = self._now[1], self.order
+        if order is not None:
+            found = targets[order[..., start:stop]]
+            return found if order.ndim == 2 else found[np.newaxis]
+        return targets[:, start:stop] if self.has_own else targets[np.newaxis, start:stop]
 
     def mass(self, start: int, stop: int) -> float:
         """Return the sum of the weights at these positions, or their number without weights."""
         weight = self._weights_of(start, stop)
         return float(stop - start) if weight is None else float(weight.sum(dtype=np.float64))
 
-    def take_shares(self, start: int, stop: int, out: Array) -> bool:
-        """Write each sample's share wᵢ/Σw of the mean to `out`; return whether any weight is > 0.
+    def take_shares(self, start: int, stop: int, out: Array) -> Array | None:
+        """Write each sample's share wᵢ/Σw of the mean to `out`, of shape (K, n) or (1, n).
 
-        Without weights, `out` keeps its equal shares.
+        Return which rows of `out` have no weight above 0, if any has; None if all do. Without
+        weights, `out` keeps its equal shares.
         """
         weight = self._weights_of(start, stop)
         if weight is None:
-            return True
-        largest = weight.max()
-        if largest <= 0:
-            return False
+            return None
+        largest = weight.max(axis=-1, keepdims=True)
+        is_empty = np.atleast_1d(largest[..., 0] <= 0)
+        largest[largest <= 0] = 1
         np.divide(weight, largest, out=out)  # a sum of large weights could overflow
-        out /= out.sum()
-        return True
+        total = out.sum(axis=-1, keepdims=True)
+        total[total <= 0] = 1
+        out /= total
+        return is_empty if is_empty.any() else None
 
     def _weights_of(self, start: int, stop: int) -> Array | None:
-        weight = self._now[2]
-        if weight is None:
-            return None
-        return weight[start:stop] if self.order is None else weight[self.order[start:stop]]
+        weight, order = self._now[2], self.order
+        if weight is None or order is None:
+            return None if weight is None else weight[..., start:stop]
+        return _weights_at(weight, order[..., start:stop])
+
+
+def _weights_at(weight: Array | None, rows: Array) -> Array | None:
+    """Return the weights of some rows, of shape (n,) or (K, n)."""
+    if weight is None:
+        return None
+    if weight.ndim == 2 and rows.ndim == 2:
+        return np.take_along_axis(weight, rows, axis=1)
+    return weight[..., rows]

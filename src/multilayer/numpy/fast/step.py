@@ -3,6 +3,8 @@
 Each worker runs its own rows of the batch forward and backward; then each adds up the gradients of
 its own part of the parameter vector, with the penalty's, and updates that part. A batch's loss is
 the sum of its samples' shares of the mean, so parts of a batch simply add up.
+
+K networks trained as one take a step like one; what is a number for one is of shape (K,) for them.
 """
 
 import math
@@ -21,9 +23,10 @@ from multilayer.numpy.fast.workers import ROWS, Workers, n_parts
 from multilayer.numpy.network import Network
 from multilayer.numpy.objective import Objective
 from multilayer.numpy.optimizers.base import Optimizer, State
+from multilayer.randomness import Generators
 from multilayer.samples import LazySamples
 
-__all__ = ["Step"]
+__all__ = ["Step", "n_operations"]
 
 Array = npt.NDArray[Any]
 
@@ -43,7 +46,7 @@ class _Rows(NamedTuple):
     start: int
     stop: int
     x: Array
-    share: Array
+    shares: Array
     plan: Plan
 
 
@@ -55,13 +58,15 @@ class _Part(NamedTuple):
     penalized: list[tuple[int, int]]
     n_gradients: int
     """The number of workers with a gradient, each of its own rows."""
+    penalties: Array
+    """Those of the part's weights."""
 
 
 class _Batch(NamedTuple):
     """The arrays for batches of one size, and the division of the work on them."""
 
-    share: Array
-    """Each row's share of the mean."""
+    shares: Array
+    """Each row's share of the mean, of shape (1, n_rows), or (K, n_rows) if networks differ."""
     uniforms: list[Array]
     """The numbers that decide what each dropout layer drops."""
     rows: list[_Rows]
@@ -81,13 +86,17 @@ class Step:
     state : dict
         The optimizer's state, which it changes.
     clip : Clip
-    rng : numpy.random.Generator
+    rng : numpy.random.Generator or Generators
         Draws the dropout masks of the whole batch, in forward order, however the work is divided.
     data : tuple (X, targets, weight)
         Checked samples.
     batch_size : int, optional
         The usual number of rows of a batch, which decides the number of threads; by default the
         number that `loss_and_gradient` takes at a time.
+    workers : Workers, optional
+        The threads to divide the work among, by rows; by default those that pay.
+    reorders : bool
+        Whether small samples are reordered once per epoch.
     """
 
     def __init__(
@@ -98,59 +107,91 @@ class Step:
         optimizer: Optimizer | None,
         state: State,
         clip: Clip,
-        rng: np.random.Generator,
+        rng: np.random.Generator | Generators,
         data: tuple[Array | LazySamples, Array, Array | None],
         batch_size: int | None = None,
+        workers: Workers | None = None,
+        reorders: bool = True,
     ) -> None:
         self.network, self.objective = network, objective
         self.state, self.clip, self.rng = state, clip, rng
-        self.source = Source(*data)
+        self.source = Source(*data, reorders=reorders)
         self.criterion = criterion_of(objective.loss, network.link, data[1])
         parameters = network.parameters
+        self._is_one = parameters.ndim == 1
+        self._theta = np.atleast_2d(parameters)
+        n_networks = len(self._theta)
+        self._l1, self._l2 = (
+            np.broadcast_to(np.ravel(penalty), n_networks).astype(np.float64)
+            for penalty in (objective.l1, objective.l2)
+        )
+        self._has_penalty = bool(self._l1.any() or self._l2.any())
+        self._rates = np.zeros(n_networks)
         self._updates_parts = False
         if optimizer is not None:
             self._update, by_parts = update_of(optimizer, parameters, state)
-            self._updates_parts = by_parts and clip == Clip()
+            self._updates_parts = by_parts and clip.norm is None and clip.value is None
         self._has_state = bool(network.state)
         self._by_rows = all(layer.by_rows for layer in network.layers)
         self._piece = len(data[1])
         if self._by_rows:
             row_bytes = network.in_features * parameters.itemsize
             self._piece = min(self._piece, PIECE, max(ROWS, PIECE_BYTES // row_bytes))
-        # Forward, dW and dx each take one multiplication and one addition per weight.
-        self._n_operations = 6 * sum(W.stop - W.start for W in network.weight_slices)
-        self._workers = Workers.for_batches(
+        self._n_operations = n_operations(network)
+        self._workers = workers or Workers.for_batches(
             batch_size or self._piece, self._n_operations, by_rows=self._by_rows
         )
-        self._gradients = np.zeros((self._workers.n, parameters.size), parameters.dtype)
+        self._gradients = np.zeros((self._workers.n, *self._theta.shape), parameters.dtype)
         self._batches: dict[int, _Batch] = {}
 
     def begin_epoch(self, order: Array | None) -> None:
         """Set the order of the next epoch's rows; None keeps that of the samples."""
         self.source.begin_epoch(order)
 
-    def take(self, start: int, stop: int, learning_rate: float) -> float:
+    def take(self, start: int, stop: int, learning_rate: Any) -> Any:
         """Take a step on the rows at these positions of the order; return the loss before it.
 
-        If that loss is infinite or NaN, or all weights are 0, nothing is changed.
+        If that loss is infinite or NaN, or all weights are 0, nothing is changed: of K networks, in
+        those of which this is true.
         """
         batch = self._batches.get(stop - start) or self._prepare(stop - start)
-        if not self.source.take_shares(start, stop, batch.share):
-            return 0.0
+        is_empty = self.source.take_shares(start, stop, batch.shares)
+        if is_empty is not None and is_empty.all():
+            return 0.0 if self._is_one else np.zeros(len(self._theta))
         loss = self._pass(batch, start)
-        if not math.isfinite(loss):
-            return loss
+        self._rates[:] = learning_rate
+        if self._is_one:
+            if not math.isfinite(loss):
+                return loss
+            self._change(batch)
+        elif is_empty is None and math.isfinite(loss.sum()):
+            self._change(batch)
+        else:
+            stays = ~np.isfinite(loss) | (False if is_empty is None else is_empty)
+            kept = [(array, array[stays].copy()) for array in self._changing()]
+            self._change(batch)
+            for array, old in kept:
+                array[stays] = old
+        for part in batch.parts if self._has_penalty else ():
+            loss = loss + (part.penalties[0] if self._is_one else part.penalties)
+        return loss
+
+    def _change(self, batch: _Batch) -> None:
+        """Change parameters and states by the gradients of the last pass."""
         self.state["step"] += 1
         if self._updates_parts:
-            self._learning_rate = learning_rate
-            penalties = self._workers.map(self._update_part, batch.parts)
+            self._workers.map(self._update_part, batch.parts)
         else:
-            penalties = self._workers.map(self._add_up_part, batch.parts)
+            self._workers.map(self._add_up_part, batch.parts)
             clip_in_place(self._gradients[0], self.clip)
-            self._update(self._gradients, 1, 0, self.network.parameters.size, learning_rate)
+            self._update(self._gradients, 1, 0, self._theta.shape[1], self._rates)
         for rows in batch.rows if self._has_state else ():
             rows.plan.update_state()
-        return loss + sum(penalties)
+
+    def _changing(self) -> list[Array]:
+        """Return everything that a step of K networks changes, each with an axis for them."""
+        state = [array for array in self.state.values() if isinstance(array, np.ndarray)]
+        return [self._theta, *state, *self.network.state.values()]
 
     def loss_and_gradient(self, n_samples: int) -> tuple[float, Array]:
         """Return the loss of all samples, penalty included, and its gradient.
@@ -164,12 +205,13 @@ class Step:
         gradient = np.zeros(self.network.parameters.size)
         for (start, stop), mass in zip(bounds, masses, strict=True):
             batch = self._batches.get(stop - start) or self._prepare(stop - start)
-            if not self.source.take_shares(start, stop, batch.share):
+            if self.source.take_shares(start, stop, batch.shares) is not None:
                 continue
             loss = self._pass(batch, start)
-            penalties = self._workers.map(self._add_up_part, batch.parts)
-            value += mass / total * (loss + sum(penalties))
-            gradient += mass / total * self._gradients[0]
+            self._workers.map(self._add_up_part, batch.parts)
+            penalty = sum(float(part.penalties[0]) for part in batch.parts)
+            value += mass / total * (loss + penalty)
+            gradient += mass / total * self._gradients[0, 0]
         return value, gradient
 
     def finish(self) -> None:
@@ -177,59 +219,76 @@ class Step:
         self._batches = {}
         self._workers.stop()
 
-    def _pass(self, batch: _Batch, start: int) -> float:
+    def _pass(self, batch: _Batch, start: int) -> Any:
         """Run forward and backward; return the loss without penalty."""
         for uniform in batch.uniforms:
             self.rng.random(out=uniform, dtype=np.float32)
         self._start = start
-        return sum(self._workers.map(self._pass_rows, batch.rows))
+        values = self._workers.map(self._pass_rows, batch.rows)
+        if self._is_one:
+            return sum(value.item() for value in values)
+        return sum(values[1:], values[0].copy())
 
-    def _pass_rows(self, rows: _Rows) -> float:
+    def _pass_rows(self, rows: _Rows) -> Array:
         """Run a worker's rows forward and backward; return their loss."""
         start, stop = self._start + rows.start, self._start + rows.stop
         x = self.source.samples(start, stop, rows.x)
-        return rows.plan.run(x, self.source.targets_of(start, stop), rows.share)
+        return rows.plan.run(x, self.source.targets_of(start, stop), rows.shares)
 
-    def _add_up_part(self, part: _Part) -> float:
-        """Add up the gradients of a part of the vector, with the penalty's; return the penalty."""
-        gradients, objective = self._gradients, self.objective
+    def _add_up_part(self, part: _Part) -> None:
+        """Add up the gradients of a part of the vector, with the penalty's."""
+        gradients, penalties = self._gradients, part.penalties
         add_up.fastest(gradients, part.n_gradients, part.start, part.stop)
-        theta, l1, l2 = self.network.parameters, objective.l1, objective.l2
-        penalty = 0.0
+        penalties[:] = 0
         for start, stop in part.penalized:
-            penalty += add_penalty.fastest(gradients[0], theta, start, stop, l1, l2)
-        return penalty
+            add_penalty.fastest(
+                gradients[0], self._theta, start, stop, self._l1, self._l2, penalties
+            )
 
-    def _update_part(self, part: _Part) -> float:
-        """Add up and update a part of the vector; return the penalty."""
-        penalty, n = 0.0, part.n_gradients
+    def _update_part(self, part: _Part) -> None:
+        """Add up and update a part of the vector."""
+        n = part.n_gradients
         if part.penalized:
-            penalty, n = self._add_up_part(part), 1
-        self._update(self._gradients, n, part.start, part.stop, self._learning_rate)
-        return penalty
+            self._add_up_part(part)
+            n = 1
+        self._update(self._gradients, n, part.start, part.stop, self._rates)
 
     def _prepare(self, n_rows: int) -> _Batch:
         """Make and keep the arrays for batches of this many rows."""
         network, dtype = self.network, self._gradients.dtype
         n = n_parts(n_rows, self._n_operations, self._workers.n) if self._by_rows else 1
-        share = np.full(n_rows, 1 / n_rows, dtype)
-        uniforms = [np.empty((n_rows, width), np.float32) for width in dropout_widths(network)]
+        lead = network.parameters.shape[:-1]
+        n_networks, size = self._theta.shape
+        n_shares = 1 if self.source.weight is None else n_networks
+        shares = np.full((n_shares, n_rows), 1 / n_rows, dtype)
+        uniforms = [
+            np.empty((*lead, n_rows, width), np.float32) for width in dropout_widths(network)
+        ]
+        own = lead if self.source.has_own else ()
         rows = []
         for (start, stop), gradient in zip(_cuts(n_rows, n), self._gradients[:n], strict=True):
             cut = slice(start, stop)
-            own = [uniform[cut] for uniform in uniforms]
-            plan = Plan(network, network.pairs(gradient), own, self.criterion, stop - start)
-            x = np.empty((stop - start, network.in_features), dtype)
-            rows.append(_Rows(start, stop, x, share[cut], plan))
-        weights = network.weight_slices if self.objective.l1 or self.objective.l2 else []
+            uniforms_of_rows = [uniform[..., cut, :] for uniform in uniforms]
+            pairs = network.pairs(gradient if lead else gradient[0])
+            plan = Plan(network, pairs, uniforms_of_rows, self.criterion, stop - start)
+            x = np.empty((*own, stop - start, network.in_features), dtype)
+            rows.append(_Rows(start, stop, x, shares[:, cut], plan))
+        weights = network.weight_slices if self._has_penalty else []
         parts = []
-        size = network.parameters.size
         # A short vector is updated before another thread would wake up.
-        for start, stop in _cuts(size, n if size >= LONG else 1, ALIGN):
+        for start, stop in _cuts(size, n if n_networks * size >= LONG else 1, ALIGN):
             inside = [(max(start, w.start), min(stop, w.stop)) for w in weights]
-            parts.append(_Part(start, stop, [(lo, hi) for lo, hi in inside if lo < hi], n))
-        batch = self._batches[n_rows] = _Batch(share, uniforms, rows, parts)
+            penalized = [(lo, hi) for lo, hi in inside if lo < hi]
+            parts.append(_Part(start, stop, penalized, n, np.zeros(n_networks)))
+        batch = self._batches[n_rows] = _Batch(shares, uniforms, rows, parts)
         return batch
+
+
+def n_operations(network: Network) -> int:
+    """Return the floating-point operations of a step for each row."""
+    # Forward, dW and dx each take one multiplication and one addition per weight.
+    n_networks = network.parameters.size // network.parameters.shape[-1]
+    return 6 * n_networks * sum(W.stop - W.start for W in network.weight_slices)
 
 
 def _cuts(size: int, n: int, align: int = 1) -> list[tuple[int, int]]:

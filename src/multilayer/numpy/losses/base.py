@@ -1,13 +1,13 @@
 """Losses: per-sample values and gradients, and their weighted mean over a batch."""
 
 from dataclasses import dataclass
-from typing import ClassVar, Literal
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 
-from multilayer.numpy.losses.targets import Array, Checked
+from multilayer.numpy.losses.targets import Array, Checked, number
 
-__all__ = ["Array", "Loss", "SquaredError"]
+__all__ = ["Array", "Loss", "SquaredError", "number"]
 
 
 class Loss(Checked):
@@ -44,16 +44,16 @@ class Loss(Checked):
 
     def value_and_gradient(
         self, p: Array, targets: Array, weight: Array | None = None
-    ) -> tuple[float, Array]:
+    ) -> tuple[Any, Array]:
         """Return L and ∂L/∂p, of p's shape; both are 0 if no sample of the batch has a weight."""
         values, gradient = self.per_sample(p, targets)
         if weight is None:
-            return float(values.mean()), gradient / len(p)
-        largest = weight.max()
-        if largest > 0:
-            weight = weight / largest  # first, so that the sum of large ones does not overflow
-            weight = weight / weight.sum()
-        return float(values @ weight), gradient * weight[:, np.newaxis]
+            return number(values.mean(axis=-1)), gradient / values.shape[-1]
+        largest = weight.max(axis=-1, keepdims=True)
+        weight = weight / np.where(largest > 0, largest, 1)  # or the sum of large ones overflows
+        total = weight.sum(axis=-1, keepdims=True)
+        share = weight / np.where(total > 0, total, 1)
+        return number(np.vecdot(values, share)), gradient * share[..., np.newaxis]
 
     def per_sample(self, p: Array, targets: Array) -> tuple[Array, Array]:
         """Return ℓ, of shape (n_samples,), and ∂ℓ/∂p, of p's shape, which real targets have too."""
@@ -82,4 +82,4 @@ class SquaredError(Loss):
 
     def per_sample(self, p: Array, targets: Array) -> tuple[Array, Array]:
         residual = p - targets
-        return 0.5 * np.sum(residual * residual, axis=1), residual
+        return 0.5 * np.sum(residual * residual, axis=-1), residual

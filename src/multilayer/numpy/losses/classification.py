@@ -54,15 +54,15 @@ class CrossEntropy(Loss):
     def per_sample(self, p: Array, targets: Array) -> tuple[Array, Array]:
         log_probabilities = log_softmax(p)
         gradient = np.exp(log_probabilities)
-        if targets.ndim == 1 and not self.label_smoothing:  # labels: t is 1 for one class
-            rows = np.arange(len(p))
-            gradient[rows, targets] -= 1
-            return -log_probabilities[rows, targets], gradient
-        if targets.ndim == 1:
-            targets = np.eye(p.shape[1], dtype=p.dtype)[targets]
+        if targets.dtype.kind == "i" and not np.any(self.label_smoothing):  # t is 1 for one class
+            of_label = _at_labels(targets, p)
+            gradient[of_label] -= 1
+            return -log_probabilities[of_label], gradient
+        if targets.dtype.kind == "i":
+            targets = np.eye(p.shape[-1], dtype=p.dtype)[targets]
         epsilon = self.label_smoothing
-        smooth = (1 - epsilon) * targets + epsilon / p.shape[1]
-        return -np.sum(smooth * log_probabilities, axis=1), gradient - smooth
+        smooth = (1 - epsilon) * targets + epsilon / p.shape[-1]
+        return -np.sum(smooth * log_probabilities, axis=-1), gradient - smooth
 
     def targets(self, y: object, n_samples: int, out_features: int, dtype: npt.DTypeLike) -> Array:
         if checks.array(y, "y").ndim < 2:
@@ -81,10 +81,10 @@ class CrossEntropy(Loss):
         return matrix
 
     def predict(self, p: Array) -> Array:
-        return np.asarray(p.argmax(axis=1))
+        return np.asarray(p.argmax(axis=-1))
 
     def truth(self, targets: Array) -> Array:
-        return targets if targets.ndim == 1 else targets.argmax(axis=1)
+        return targets if targets.dtype.kind == "i" else targets.argmax(axis=-1)
 
     def check_width(self, out_features: int) -> None:
         _need_classes(self.name, out_features)
@@ -105,16 +105,16 @@ class NLL(Loss):
     formula = "−log p_y"
 
     def per_sample(self, p: Array, targets: Array) -> tuple[Array, Array]:
-        rows = np.arange(len(p))
+        of_label = _at_labels(targets, p)
         gradient = np.zeros_like(p)
-        gradient[rows, targets] = -1
-        return -p[rows, targets], gradient
+        gradient[of_label] = -1
+        return -p[of_label], gradient
 
     def targets(self, y: object, n_samples: int, out_features: int, dtype: npt.DTypeLike) -> Array:
         return class_labels(y, n_samples, out_features)
 
     def predict(self, p: Array) -> Array:
-        return np.asarray(p.argmax(axis=1))
+        return np.asarray(p.argmax(axis=-1))
 
     def check_width(self, out_features: int) -> None:
         _need_classes(self.name, out_features)
@@ -152,7 +152,7 @@ class BinaryCrossEntropy(Loss):
     def per_sample(self, p: Array, targets: Array) -> tuple[Array, Array]:
         # log(1 + eᶻ) − t z, with the large terms subtracted first, so that small losses are exact.
         values = (np.maximum(p, 0) - targets * p) + np.log1p(np.exp(-np.abs(p)))
-        return values.sum(axis=1), logistic(p) - targets
+        return values.sum(axis=-1), logistic(p) - targets
 
     def targets(self, y: object, n_samples: int, out_features: int, dtype: npt.DTypeLike) -> Array:
         array = super().targets(y, n_samples, out_features, dtype)
@@ -165,13 +165,19 @@ class BinaryCrossEntropy(Loss):
                 got=f"{array[row, column]:g} at row {row}, column {column}",
             )
         epsilon = self.label_smoothing
-        return (1 - epsilon) * array + epsilon / 2 if epsilon else array
+        return (1 - epsilon) * array + epsilon / 2 if np.any(epsilon) else array
 
     def predict(self, p: Array) -> Array:
         return (p > 0).astype(np.int64)
 
     def truth(self, targets: Array) -> Array:
         return (targets > 0.5).astype(np.int64)
+
+
+def _at_labels(labels: Array, p: Array) -> tuple[Array, ...]:
+    """Return the index, in p, of each sample's entry for its label."""
+    *rows, _ = np.indices((*p.shape[:-1], 1), sparse=True)
+    return (*(row[..., 0] for row in rows), labels)
 
 
 def class_labels(y: object, n_samples: int, n_classes: int) -> Array:

@@ -74,9 +74,10 @@ class GroupedCrossEntropy(Loss):
 
     def per_sample(self, p: Array, targets: Array) -> tuple[Array, Array]:
         one = CrossEntropy(self.label_smoothing)
-        values, gradient = np.zeros(len(p), p.dtype), np.empty_like(p)
-        for group, labels in zip(self.groups(p.shape[1]), targets.T, strict=True):
-            value, gradient[:, group] = one.per_sample(p[:, group], labels)
+        values, gradient = np.zeros(p.shape[:-1], p.dtype), np.empty_like(p)
+        columns = np.moveaxis(targets, -1, 0)
+        for group, labels in zip(self.groups(p.shape[-1]), columns, strict=True):
+            value, gradient[..., group] = one.per_sample(p[..., group], labels)
             values += value
         return values, gradient
 
@@ -97,11 +98,11 @@ class GroupedCrossEntropy(Loss):
 
     def predict(self, p: Array) -> Array:
         return self.truth(
-            np.column_stack([p[:, group].argmax(axis=1) for group in self.groups(p.shape[1])])
+            np.stack([p[..., g].argmax(axis=-1) for g in self.groups(p.shape[-1])], axis=-1)
         )
 
     def truth(self, targets: Array) -> Array:
-        return targets if targets.shape[1] > 1 else targets[:, 0]
+        return targets if targets.shape[-1] > 1 else targets[..., 0]
 
     def check_width(self, out_features: int) -> None:
         n_classes = out_features if self.sizes is None else sum(self.sizes)

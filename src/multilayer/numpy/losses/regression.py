@@ -27,7 +27,7 @@ class AbsoluteError(Loss):
 
     def per_sample(self, p: Array, targets: Array) -> tuple[Array, Array]:
         residual = p - targets
-        return np.abs(residual).sum(axis=1), np.sign(residual)
+        return np.abs(residual).sum(axis=-1), np.sign(residual)
 
 
 @dataclass(frozen=True)
@@ -58,7 +58,7 @@ class Huber(Loss):
         residual = p - targets
         clipped = np.clip(residual, -self.delta, self.delta)
         # With c the clipped r, both branches are c (r − c/2).
-        return np.sum(clipped * (residual - 0.5 * clipped), axis=1), clipped
+        return np.sum(clipped * (residual - 0.5 * clipped), axis=-1), clipped
 
 
 @dataclass(frozen=True)
@@ -96,8 +96,8 @@ class Quantile(Loss):
 
     def per_sample(self, p: Array, targets: Array) -> tuple[Array, Array]:
         tau = np.asarray(self.quantiles, dtype=p.dtype)
-        residual = targets[:, :, np.newaxis] - p.reshape(len(p), -1, len(tau))
-        values = np.maximum(tau * residual, (tau - 1) * residual).sum(axis=(1, 2))
+        residual = targets[..., np.newaxis] - p.reshape(*p.shape[:-1], -1, len(tau))
+        values = np.maximum(tau * residual, (tau - 1) * residual).sum(axis=(-2, -1))
         gradient = np.where(residual > 0, -tau, np.where(residual < 0, 1 - tau, 0))
         return values, gradient.reshape(p.shape)
 
@@ -132,7 +132,7 @@ class Poisson(Loss):
         with np.errstate(over="ignore"):  # an infinite loss is reported as divergence
             difference = np.exp(p) - targets
         log_targets = np.log(np.where(targets > 0, targets, 1))
-        return np.sum(difference - targets * (p - log_targets), axis=1), difference
+        return np.sum(difference - targets * (p - log_targets), axis=-1), difference
 
     def targets(self, y: object, n_samples: int, out_features: int, dtype: npt.DTypeLike) -> Array:
         array = super().targets(y, n_samples, out_features, dtype)

@@ -9,9 +9,14 @@ from multilayer import checks
 from multilayer.architecture import Architecture
 from multilayer.errors import InvalidArgumentError, InvalidDataError
 
-__all__ = ["Array", "Checked", "check_lengths", "target_matrix"]
+__all__ = ["Array", "Checked", "check_lengths", "number", "target_matrix"]
 
 Array = npt.NDArray[Any]
+
+
+def number(value: Any) -> Any:
+    """Return one network's number as a float; K networks' numbers stay an array of shape (K,)."""
+    return value if value.ndim else float(value)
 
 
 def check_lengths(y: Array, n_samples: int) -> None:

@@ -1,6 +1,7 @@
 """Adam's relatives, and other optimizers that give each parameter a step of its own."""
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -25,7 +26,7 @@ class AMSGrad(Optimizer):
 
     vectors = ("m", "v", "v_max")
 
-    def _step(self, parameters: Array, gradient: Array, state: State, rate: float) -> None:
+    def _step(self, parameters: Array, gradient: Array, state: State, rate: Any) -> None:
         m_hat, _ = moments(gradient, state, self.beta_1, self.beta_2)
         np.maximum(state["v_max"], state["v"], out=state["v_max"])
         largest = state["v_max"] / (1 - self.beta_2 ** state["step"])
@@ -48,7 +49,7 @@ class AdamW(Optimizer):
 
     vectors = ("m", "v")
 
-    def _step(self, parameters: Array, gradient: Array, state: State, rate: float) -> None:
+    def _step(self, parameters: Array, gradient: Array, state: State, rate: Any) -> None:
         parameters *= 1 - rate * self.weight_decay
         m_hat, v_hat = moments(gradient, state, self.beta_1, self.beta_2)
         parameters -= rate * m_hat / (np.sqrt(v_hat) + self.epsilon)
@@ -75,12 +76,13 @@ class NAdam(Optimizer):
 
     def initial_state(self, parameters: Array) -> State:
         """Return the state before the first step, including P₀ = 1."""
-        return super().initial_state(parameters) | {"momentum_product": 1.0}
+        state = super().initial_state(parameters)
+        return state | {"momentum_product": state["step"] + 1.0}
 
     def _momentum(self, step: int) -> float:
         return self.beta_1 * (1 - 0.5 * 0.96 ** (step * self.momentum_decay))
 
-    def _step(self, parameters: Array, gradient: Array, state: State, rate: float) -> None:
+    def _step(self, parameters: Array, gradient: Array, state: State, rate: Any) -> None:
         _, v_hat = moments(gradient, state, self.beta_1, self.beta_2)
         now, following = self._momentum(state["step"]), self._momentum(state["step"] + 1)
         state["momentum_product"] *= now
@@ -110,7 +112,7 @@ class RMSprop(Optimizer):
 
     vectors = ("v",)
 
-    def _step(self, parameters: Array, gradient: Array, state: State, rate: float) -> None:
+    def _step(self, parameters: Array, gradient: Array, state: State, rate: Any) -> None:
         v = state["v"]
         v *= self.decay
         v += (1 - self.decay) * gradient * gradient
@@ -126,7 +128,7 @@ class Adagrad(Optimizer):
 
     vectors = ("sum_of_squares",)
 
-    def _step(self, parameters: Array, gradient: Array, state: State, rate: float) -> None:
+    def _step(self, parameters: Array, gradient: Array, state: State, rate: Any) -> None:
         total = state["sum_of_squares"]
         total += gradient * gradient
         parameters -= rate * gradient / (np.sqrt(total) + self.epsilon)
@@ -147,7 +149,7 @@ class Lion(Optimizer):
 
     vectors = ("m",)
 
-    def _step(self, parameters: Array, gradient: Array, state: State, rate: float) -> None:
+    def _step(self, parameters: Array, gradient: Array, state: State, rate: Any) -> None:
         m = state["m"]
         direction = np.sign(self.beta_1 * m + (1 - self.beta_1) * gradient)
         parameters -= rate * (direction + self.weight_decay * parameters)

@@ -41,24 +41,25 @@ class Optimizer:
 
     def initial_state(self, parameters: Array) -> State:
         """Return the state before the first step."""
-        return {"step": 0} | {name: np.zeros_like(parameters) for name in self.vectors}
+        step = 0 if parameters.ndim == 1 else np.zeros((len(parameters), 1), dtype=int)
+        return {"step": step} | {name: np.zeros_like(parameters) for name in self.vectors}
 
     def update(
         self,
         parameters: Array,
         gradient: Array,
         state: State,
-        learning_rate: float | None = None,
+        learning_rate: Any = None,
     ) -> None:
         """Take one step: change `parameters` and `state` in place, but not `gradient`.
 
         Parameters
         ----------
-        parameters, gradient : array of shape (n_parameters,)
-            θ and g.
+        parameters, gradient : array of shape (n_parameters,), or (K, n_parameters)
+            θ and g, of one network or of K.
         state : dict
             What `initial_state` returned, or an earlier update left.
-        learning_rate : float, optional
+        learning_rate : float or array of shape (K, 1), optional
             η of this step, where a schedule sets it; the optimizer's own otherwise.
         """
         check_gradient(self, gradient, parameters)
@@ -66,5 +67,5 @@ class Optimizer:
         rate = self.learning_rate if learning_rate is None else learning_rate
         self._step(parameters, gradient, state, rate)
 
-    def _step(self, parameters: Array, gradient: Array, state: State, rate: float) -> None:
+    def _step(self, parameters: Array, gradient: Array, state: State, rate: Any) -> None:
         raise NotImplementedError

@@ -1,6 +1,7 @@
 """Stochastic gradient descent."""
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -54,13 +55,13 @@ class SGD(Optimizer):
 
     def initial_state(self, parameters: Array) -> State:
         """Return the state before the first step; without momentum there is no velocity."""
-        velocity = {"velocity": np.zeros_like(parameters)} if self.momentum else {}
-        return {"step": 0} | velocity
+        velocity = {"velocity": np.zeros_like(parameters)} if np.any(self.momentum) else {}
+        return super().initial_state(parameters) | velocity
 
-    def _step(self, parameters: Array, gradient: Array, state: State, rate: float) -> None:
-        if self.weight_decay:
+    def _step(self, parameters: Array, gradient: Array, state: State, rate: Any) -> None:
+        if np.any(self.weight_decay):
             gradient = gradient + self.weight_decay * parameters
-        if self.momentum:
+        if np.any(self.momentum):
             velocity = state["velocity"]
             velocity *= self.momentum
             velocity += gradient

@@ -1,0 +1,233 @@
+"""Ensemble: K networks of one shape, trained as one."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from typing import Any, Self
+
+import numpy as np
+import numpy.typing as npt
+
+from multilayer import checks
+from multilayer.architecture import Architecture
+from multilayer.errors import InvalidArgumentError, InvalidTypeError
+from multilayer.numpy.assembly import assemble, members_of
+from multilayer.numpy.ensemble_trainer import EnsembleTrainer
+from multilayer.numpy.initializers import Initializer
+from multilayer.numpy.mlp import MLP, checked_dtype
+
+__all__ = ["Ensemble"]
+
+Array = npt.NDArray[Any]
+
+
+class Ensemble:
+    """K networks of one shape, whose parameters are one matrix, and which train as one.
+
+    Each has its own weights, and in `multilayer.training.fit`, where it wants, its own rows,
+    optimizer, penalties and end. Member k equals the same network trained alone.
+
+    Parameters
+    ----------
+    architecture : Architecture or sequence of K
+        What the members are. Several may differ in nothing but dropout.
+    n_members : int, optional
+        K; by default as many as there are architectures.
+    dtype : {"float32", "float64"}
+        The type of parameters, and of all arithmetic.
+    initializer : str or Initializer
+        How the weights are drawn: see ``INITIALIZERS``.
+    rng : numpy.random.Generator or sequence of K, optional
+        Draws the weights: one generator those of all members, one after the other; or each those of
+        its own.
+
+    Raises
+    ------
+    InvalidArgumentError, InvalidTypeError
+        If an argument cannot be used, or there is no memory for the networks.
+
+    Examples
+    --------
+    >>> architecture = Architecture(in_features=2, hidden_features=(3,), out_features=1)
+    >>> ensemble = Ensemble(architecture, n_members=4, rng=np.random.default_rng(0))
+    >>> ensemble
+    Ensemble(4 × MLP(2-3-1, relu → identity, 13 parameters, float32))
+    >>> ensemble([[0.5, -1.0], [0.0, 2.0]]).shape
+    (4, 2, 1)
+    >>> ensemble[2]
+    MLP(2-3-1, relu → identity, 13 parameters, float32)
+    """
+
+    options = ()
+    """The parameters of `fit` that only this engine has: none."""
+
+    def __init__(
+        self,
+        architecture: Architecture | Sequence[Architecture],
+        n_members: int | None = None,
+        *,
+        dtype: str | type[np.floating[Any]] | np.dtype[Any] = "float32",
+        initializer: str | Initializer = "kaiming_uniform",
+        rng: np.random.Generator | Sequence[np.random.Generator] | None = None,
+    ) -> None:
+        self.architectures = _architectures(architecture, n_members)
+        self.dtype = checked_dtype(dtype, "Ensemble")
+        rngs = _generators(rng, self.n_members)
+        self._assemble(_matrix(self.n_members, self.architecture.n_parameters, self.dtype))
+        for k, one in enumerate(rngs):
+            net = MLP(self.architectures[k], dtype=self.dtype, initializer=initializer, rng=one)
+            self.parameters[k] = net.parameters
+
+    @classmethod
+    def of(cls, nets: Sequence[MLP]) -> Self:
+        """Return an ensemble of copies of these networks.
+
+        Raises
+        ------
+        InvalidArgumentError, InvalidTypeError
+            If there are none, or they are not of one shape.
+        """
+        for k, net in enumerate(nets):
+            if not isinstance(net, MLP):
+                rule = "must be a multilayer.numpy.MLP"
+                raise InvalidTypeError(rule, f"nets[{k}]", "Ensemble.of", got=repr(net))
+            if net.dtype != nets[0].dtype:
+                rule = f"must be of dtype {nets[0].dtype}, as member 0 is"
+                raise InvalidArgumentError(rule, f"nets[{k}]", "Ensemble.of", got=net.dtype)
+        if not len(nets):
+            raise InvalidArgumentError("must hold at least one network", "nets", "Ensemble.of")
+        ensemble = cls.__new__(cls)
+        ensemble.architectures = _architectures([net.architecture for net in nets], None)
+        ensemble.dtype = nets[0].dtype
+        n_parameters = nets[0].n_parameters
+        ensemble._assemble(_matrix(len(nets), n_parameters, ensemble.dtype))
+        for k, net in enumerate(nets):
+            ensemble.parameters[k] = net.parameters
+            for name, array in ensemble.state.items():
+                array[k] = net.state[name]
+        return ensemble
+
+    def _assemble(self, parameters: Array) -> None:
+        self.network = assemble(self.architectures, parameters)
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {
+            "architectures": self.architectures,
+            "parameters": self.parameters.copy(),
+            "state": {name: array.copy() for name, array in self.state.items()},
+        }
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.architectures = state["architectures"]
+        self.dtype = state["parameters"].dtype
+        self._assemble(state["parameters"].copy())
+        for name, array in self.state.items():
+            array[:] = state["state"][name]
+
+    def __repr__(self) -> str:
+        return f"Ensemble({self.n_members} × {self[0]!r})"
+
+    @property
+    def architecture(self) -> Architecture:
+        """The first member's architecture; others may differ in dropout."""
+        return self.architectures[0]
+
+    @property
+    def n_members(self) -> int:
+        """K, the number of networks."""
+        return len(self.architectures)
+
+    @property
+    def parameters(self) -> Array:
+        """All parameters, of shape (K, n_parameters): a row for each member, in forward order."""
+        return self.network.parameters
+
+    @property
+    def state(self) -> dict[str, Array]:
+        """Running statistics of batch normalisation, with an axis for members in front."""
+        return self.network.state
+
+    def __len__(self) -> int:
+        """Return K."""
+        return self.n_members
+
+    def __getitem__(self, k: int) -> MLP:
+        """Return member k, which shares its memory with the ensemble."""
+        number = range(self.n_members)[k]
+        return MLP.over(
+            self.architectures[number], members_of(self.network, self.architectures, number)
+        )
+
+    def __iter__(self) -> Iterator[MLP]:
+        return (self[k] for k in range(self.n_members))
+
+    def copy(self) -> Self:
+        """Return a copy with its own memory."""
+        twin = type(self).__new__(type(self))
+        twin.__setstate__(self.__getstate__())
+        return twin
+
+    def __call__(self, X: object) -> Array:
+        """Return the members' outputs, of shape (K, n_samples, out_features).
+
+        Parameters
+        ----------
+        X : array of shape (n_samples, in_features) or LazySamples
+            As a single network takes them.
+
+        Raises
+        ------
+        InvalidDataError, InvalidTypeError
+            If X has another shape, no samples, or entries that are not finite numbers.
+        """
+        return self.network.link.forward(self.logits(X))
+
+    def logits(self, X: object) -> Array:
+        """Return the last layers' values before the link function."""
+        x = checks.samples(X, self.architecture.in_features, self.dtype)
+        return np.stack([net.predictor.logits(x) for net in self])
+
+    def trainer(self, **settings: Any) -> EnsembleTrainer:
+        """Return the trainer with which `multilayer.training.fit` trains these networks."""
+        return EnsembleTrainer(self, **settings)
+
+
+def _architectures(
+    architecture: Architecture | Sequence[Architecture], n_members: int | None
+) -> tuple[Architecture, ...]:
+    """Return each member's architecture, if they are of one shape."""
+    if n_members is not None:
+        n_members = checks.integer(n_members, "n_members", "Ensemble")
+    if isinstance(architecture, Architecture):
+        return (architecture,) * (n_members or 1)
+    found = tuple(architecture) if isinstance(architecture, (list, tuple)) else (architecture,)
+    for k, one in enumerate(found):
+        name = f"architecture[{k}]"
+        if not isinstance(one, Architecture):
+            rule = "must be an Architecture"
+            raise InvalidTypeError(rule, name, "Ensemble", got=repr(one))
+        if replace(one, dropout=0.0) != replace(found[0], dropout=0.0):
+            rule = "must be that of member 0 but for dropout"
+            got = f"{one!r}; member 0 has {found[0]!r}"
+            raise InvalidArgumentError(rule, name, "Ensemble", got=got)
+    if not found or n_members not in (None, len(found)):
+        rule = f"must be {len(found)}, as there are architectures"
+        raise InvalidArgumentError(rule, "n_members", "Ensemble", got=n_members)
+    return found
+
+
+def _generators(rng: Any, n_members: int) -> list[np.random.Generator]:
+    if isinstance(rng, (list, tuple)):
+        if len(rng) != n_members:
+            rule = f"must be one generator, or one for each of the {n_members} members"
+            raise InvalidArgumentError(rule, "rng", "Ensemble", got=len(rng))
+        return [checks.random_generator(one, "Ensemble", f"rng[{k}]") for k, one in enumerate(rng)]
+    return [checks.random_generator(rng, "Ensemble")] * n_members
+
+
+def _matrix(n_members: int, n_parameters: int, dtype: np.dtype[Any]) -> Array:
+    try:
+        return np.zeros((n_members, n_parameters), dtype=dtype)
+    except (MemoryError, ValueError) as error:
+        raise InvalidArgumentError(
+            f"no memory for {n_members} networks of {n_parameters:,} parameters"
+        ) from error

@@ -1,0 +1,399 @@
+"""EnsembleTrainer: K networks with their losses and optimizers, driven by the training loop."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import asdict
+from itertools import groupby, pairwise
+from typing import Any, NamedTuple, Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from multilayer import checks
+from multilayer.architecture import Architecture
+from multilayer.errors import InvalidArgumentError, InvalidDataError
+from multilayer.groups import join, part_of
+from multilayer.numpy.assembly import assemble, members_of
+from multilayer.numpy.clipping import Clip
+from multilayer.numpy.fast.blas import n_threads
+from multilayer.numpy.fast.prediction import Predictor
+from multilayer.numpy.fast.step import Step, n_operations
+from multilayer.numpy.fast.workers import Workers, n_rewarding
+from multilayer.numpy.losses import LOSSES, Loss
+from multilayer.numpy.network import Network
+from multilayer.numpy.objective import Objective
+from multilayer.numpy.optimizers import Optimizer, resolve_optimizer
+from multilayer.numpy.stacking import for_each, numbers_for_each, stacked
+from multilayer.numpy.trainer import checked_samples
+from multilayer.randomness import Generators, generator_state, set_generator_state
+from multilayer.registry import resolve
+from multilayer.samples import Data, Parts
+
+__all__ = ["EnsembleTrainer"]
+
+Array = npt.NDArray[Any]
+
+UNEVEN = 1.25
+"""Members are divided among threads if the thread with the most has at most this share of the
+average; otherwise the rows of a batch are."""
+
+
+class Net(Protocol):
+    """The part of an `Ensemble` that its trainer uses."""
+
+    architectures: tuple[Architecture, ...]
+    dtype: np.dtype[Any]
+    network: Network
+
+    @property
+    def architecture(self) -> Architecture: ...
+
+    @property
+    def n_members(self) -> int: ...
+
+
+class _Piece(NamedTuple):
+    """What one thread does in a step: some members, on their rows at these positions."""
+
+    first: int
+    last: int
+    start: int
+    stop: int
+
+
+class EnsembleTrainer:
+    """Takes optimizer steps on K networks at once; like `Trainer`, for an `Ensemble`.
+
+    Arguments are those of `multilayer.training.fit`: each for all members, or a sequence of K.
+
+    Attributes
+    ----------
+    losses, optimizers : list
+        Each member's.
+    loss, optimizer
+        Those of all members as one, with arrays where their numbers differ.
+    learning_rate : array of shape (K,)
+        The optimizers' learning rates.
+    """
+
+    def __init__(
+        self,
+        net: Net,
+        *,
+        loss: Any,
+        optimizer: Any,
+        l1: Any = 0.0,
+        l2: Any = 0.0,
+        clip_norm: Any = None,
+        clip_value: Any = None,
+        rng: Generators | np.random.Generator | None = None,
+    ) -> None:
+        self._ensemble = net
+        self.n_members = net.n_members
+        self.losses = self._each(loss, "loss", lambda value: resolve(value, LOSSES, Loss))
+        for own in self.losses:
+            own.check_architecture(net.architecture)
+        self.optimizers = self._each(optimizer, "optimizer", _steps)
+        self.loss = stacked(self.losses, 2, "loss", "fit")
+        self.optimizer = stacked(self.optimizers, 1, "optimizer", "fit")
+        self.learning_rate = np.array([own.learning_rate for own in self.optimizers])
+        self._l1, self._l2 = (
+            self._each(value, name, lambda v, name=name: checks.real(v, name, "fit", "[0, inf)"))
+            for name, value in (("l1", l1), ("l2", l2))
+        )
+        self._norms, self._values = (
+            self._each(
+                value,
+                name,
+                lambda v, name=name: None if v is None else checks.real(v, name, "fit", "(0, inf)"),
+            )
+            for name, value in (("clip_norm", clip_norm), ("clip_value", clip_value))
+        )
+        if isinstance(rng, Generators):
+            self.rng = rng
+        else:
+            self.rng = Generators(checks.random_generator(rng, "fit").spawn(self.n_members))
+        self._whole_state = self.optimizer.initial_state(net.network.parameters)
+        # The members that take steps: all, or copies of some.
+        self._members = list(range(self.n_members))
+        self._network, self.optimizer_state = net.network, self._whole_state
+        self._data: Data | None = None
+        self._release()
+
+    @property
+    def net(self) -> Any:
+        """The ensemble, up to date."""
+        self._write_back()
+        return self._ensemble
+
+    def check(self, X: object, y: object, weight: object) -> Data:
+        """Check samples, targets and weights; weights may have the shape (K, n_samples)."""
+        own = None if weight is None else checks.array(weight, "sample_weight")
+        if own is None or own.ndim != 2:
+            return checked_samples(self._ensemble, X, y, weight, self.loss)
+        data = checked_samples(self._ensemble, X, y, None, self.loss)
+        if len(own) != self.n_members:
+            rule = f"must have shape (n_samples,) or ({self.n_members}, n_samples)"
+            raise InvalidDataError(rule, "sample_weight", "fit", got=f"shape {own.shape}")
+        rows = []
+        for k, weights in enumerate(own):
+            try:
+                rows.append(checks.sample_weights(weights, data.n_samples, self._ensemble.dtype))
+            except InvalidDataError as error:
+                raise InvalidDataError(f"{error}, for member {k}") from error
+        return data._replace(weight=np.stack(rows))
+
+    def description(self) -> dict[str, Any]:
+        """Return what it trains and how, by name, as values for JSON."""
+        net = self._ensemble
+        return asdict(net.architecture) | {
+            "dropout": [asdict(architecture)["dropout"] for architecture in net.architectures],
+            "engine": "numpy",
+            "n_members": self.n_members,
+            "dtype": str(net.dtype),
+            "loss": repr(self.losses),
+            "optimizer": repr(self.optimizers),
+            "l1": self._l1,
+            "l2": self._l2,
+            "clip_norm": self._norms,
+            "clip_value": self._values,
+        }
+
+    def begin(self, data: Data, batch_size: int) -> None:
+        """Set the samples for the steps."""
+        self._release()
+        self._data, self._batch_size = data, batch_size
+
+    def begin_epoch(self, order: Array | None) -> None:
+        """Set the order of the next epoch's samples: of shape (n,), or (K, n) for each its own."""
+        self._order = order
+        for piece, step in self._steps.items():
+            step.begin_epoch(self._order_of(*piece))
+
+    def step(self, start: Any, stop: Any, learning_rate: Array) -> Array:
+        """Take an optimizer step on each member's samples at these positions of its order.
+
+        Positions are two numbers, or two arrays of shape (K,); where they are equal, a member takes
+        no step. Return the losses before the step, penalty included, of shape (K,), with 0 for
+        members that took none. A member whose loss is infinite or NaN, or all of whose weights are
+        0, is not changed.
+        """
+        if self._workers is None:
+            self._divide()
+        is_whole = len(self._members) == self.n_members
+        rates = learning_rate if is_whole else learning_rate[self._members]
+        losses = np.zeros(len(self._members))
+
+        def take(pieces: list[_Piece]) -> None:
+            for first, last, begin, end in pieces:
+                step = self._steps.get((first, last)) or self._make_step(first, last)
+                losses[first:last] = step.take(begin, end, rates[first:last])
+
+        assert self._workers is not None
+        self._workers.map(take, self._pieces(start, stop))
+        if is_whole:
+            return losses
+        found = np.zeros(self.n_members)
+        found[self._members] = losses
+        return found
+
+    def settle(self) -> tuple[list[Array], Array]:
+        """Return the losses that `step` did not, so none, and whose weights are finite."""
+        is_finite = np.ones(self.n_members, dtype=bool)
+        is_finite[self._members] = np.isfinite(self._network.parameters).all(axis=1)
+        return [], is_finite
+
+    def minimize(
+        self, data: Data, n_iterations: int, after_iteration: Callable[[float], bool]
+    ) -> str:
+        """Not for ensembles: L-BFGS searches along a line of its own for each network."""
+        raise NotImplementedError
+
+    def evaluate(self, data: Data | Parts) -> dict[int, tuple[float, Array]]:
+        """Return the loss without penalty, in prediction mode, and its argument, by member."""
+        found = {}
+        for position, k in enumerate(self._members):
+            own = data[k] if isinstance(data, Parts) else data.of_member(k)
+            network = members_of(self._network, self._architectures(), position)
+            z = Predictor(network).logits(own.X)
+            loss = self.losses[k]
+            p = z if loss.takes_logits else network.link.forward(z)
+            found[k] = loss.value_and_gradient(p, own.targets, own.weight)[0], p
+        return found
+
+    def keep(self, members: Sequence[int]) -> None:
+        """Let only these members take steps from now on."""
+        self._write_back()
+        self._release()
+        self._members = list(members)
+        self._read()
+
+    def snapshot(self) -> dict[str, Array]:
+        """Return a copy of all members' parameters and states."""
+        network = self.net.network
+        state = {name: array.copy() for name, array in network.state.items()}
+        return state | {"parameters": network.parameters.copy()}
+
+    def state(self) -> dict[str, Array]:
+        """Return a copy of everything the next step depends on, as arrays by name."""
+        return join(
+            {
+                "network": self.snapshot(),
+                "optimizer": {name: np.array(v) for name, v in self._whole_state.items()},
+                "masks": {"generator": generator_state(self.rng)},
+            }
+        )
+
+    def set_state(self, state: dict[str, Array]) -> None:
+        """Restore what `state` returned, in a trainer with the same arguments.
+
+        Groups that are absent stay unchanged.
+        """
+        self._write_back()
+        if network := part_of(state, "network"):
+            self._ensemble.network.parameters[:] = network["parameters"]
+            for name, array in self._ensemble.network.state.items():
+                array[:] = network[name]
+        if optimizer := part_of(state, "optimizer"):
+            for name, array in self._whole_state.items():
+                array[:] = optimizer[name]
+        if masks := part_of(state, "masks"):
+            set_generator_state(self.rng, masks["generator"])
+        self._read()
+
+    def finish(self) -> None:
+        """Release threads and work arrays at the end; from then on all members take steps again."""
+        self._write_back()
+        self._release()
+        self._members = list(range(self.n_members))
+        self._network, self.optimizer_state = self._ensemble.network, self._whole_state
+
+    # The members that take steps -------------------------------------------------------------
+
+    def _each(self, value: Any, name: str, check: Callable[[Any], Any]) -> list[Any]:
+        return for_each(value, self.n_members, name, "fit", check)
+
+    def _architectures(self) -> list[Architecture]:
+        return [self._ensemble.architectures[k] for k in self._members]
+
+    def _write_back(self) -> None:
+        """Copy what the steps have changed to the ensemble, if they work on a copy."""
+        if len(self._members) == self.n_members:
+            return
+        whole = self._ensemble.network
+        whole.parameters[self._members] = self._network.parameters
+        for name, array in whole.state.items():
+            array[self._members] = self._network.state[name]
+        for name, array in self._whole_state.items():
+            array[self._members] = self.optimizer_state[name]
+
+    def _read(self) -> None:
+        """Let steps work on copies of the members that take them, close together in memory."""
+        if len(self._members) == self.n_members:
+            return
+        whole = self._ensemble.network
+        self._release()
+        self._network = assemble(self._architectures(), whole.parameters[self._members])
+        for name, array in self._network.state.items():
+            array[:] = whole.state[name][self._members]
+        self.optimizer_state = {
+            name: array[self._members] for name, array in self._whole_state.items()
+        }
+
+    # How the work is divided -----------------------------------------------------------------
+
+    def _release(self) -> None:
+        """End threads, and drop the arrays of the steps."""
+        for step in getattr(self, "_steps", {}).values():
+            step.finish()
+        if (workers := getattr(self, "_workers", None)) is not None:
+            workers.stop()
+        self._steps: dict[tuple[int, int], Step] = {}
+        self._workers: Workers | None = None
+        if not hasattr(self, "_order"):
+            self._order: Array | None = None
+
+    def _divide(self) -> None:
+        """Divide the members among threads, if that pays."""
+        n_members = len(self._members)
+        available = n_rewarding(self._batch_size * n_operations(self._network), n_threads())
+        n = min(available, n_members)
+        by_rows = all(layer.by_rows for layer in self._network.layers)
+        is_uneven = n < available or -(-n_members // n) * n > UNEVEN * n_members
+        if by_rows and is_uneven:
+            n = 1  # the only step divides its rows
+        self._divides_rows = n == 1 and available > 1
+        self._bounds = list(pairwise(n_members * part // n for part in range(n + 1)))
+        self._workers = Workers(n, keep_blas=self._divides_rows)
+
+    def _pieces(self, start: Any, stop: Any) -> list[list[_Piece]]:
+        """Return what each thread does in a step."""
+        if np.ndim(start) == 0:
+            return [[_Piece(first, last, start, stop)] for first, last in self._bounds]
+        pairs = list(zip(start[self._members].tolist(), stop[self._members].tolist(), strict=True))
+        found = []
+        for first, last in self._bounds:
+            pieces = []
+            for (begin, end), group in groupby(range(first, last), key=pairs.__getitem__):
+                members = list(group)
+                if begin < end:
+                    pieces.append(_Piece(members[0], members[-1] + 1, begin, end))
+            found.append(pieces)
+        return found
+
+    def _make_step(self, first: int, last: int) -> Step:
+        """Return the step of these of the members that take steps."""
+        own = slice(first, last)
+        members = self._members[own]
+        losses = stacked([self.losses[k] for k in members], 2, "loss", "fit")
+        l1, l2, norm, value = (
+            numbers_for_each([numbers[k] for k in members])
+            for numbers in (self._l1, self._l2, self._norms, self._values)
+        )
+        data = self._data
+        assert data is not None
+        weight = data.weight
+        if weight is not None and weight.ndim == 2:
+            weight = weight[members]
+        is_whole = (first, last) in self._bounds
+        step = self._steps[first, last] = Step(
+            members_of(self._network, self._architectures(), own),
+            Objective(losses, l1, l2),
+            optimizer=stacked([self.optimizers[k] for k in members], 1, "optimizer", "fit"),
+            state={name: array[own] for name, array in self.optimizer_state.items()},
+            clip=Clip(norm, value),
+            rng=Generators([self.rng[k] for k in members]),
+            data=(data.X, data.targets, weight),
+            batch_size=self._batch_size,
+            workers=None if self._divides_rows else ALONE,
+            reorders=is_whole,
+        )
+        step.begin_epoch(self._order_of(first, last))
+        return step
+
+    def _order_of(self, first: int, last: int) -> Array | None:
+        order = self._order
+        return order if order is None or order.ndim == 1 else order[self._members[first:last]]
+
+
+class _Alone:
+    """The threads of a step that is itself the part of one thread."""
+
+    n = 1
+
+    def map(self, work: Callable[[Any], Any], parts: Sequence[Any]) -> list[Any]:
+        return [work(part) for part in parts]
+
+    def stop(self) -> None:
+        pass
+
+
+ALONE: Any = _Alone()
+
+
+def _steps(optimizer: object) -> Optimizer:
+    """Return an optimizer that takes steps."""
+    found = resolve_optimizer(optimizer)
+    if not isinstance(found, Optimizer):
+        rule = "cannot be L-BFGS for an ensemble: it does not take steps of a batch"
+        raise InvalidArgumentError(rule, "optimizer", "fit")
+    return found

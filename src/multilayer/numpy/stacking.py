@@ -1,0 +1,96 @@
+"""The losses and optimizers of K networks as one, whose numbers are vectors."""
+
+from collections.abc import Callable, Iterable, Sequence
+from copy import copy
+from dataclasses import fields, is_dataclass
+from typing import Any, TypeVar
+
+import numpy as np
+import numpy.typing as npt
+
+from multilayer.errors import InvalidArgumentError
+
+__all__ = ["for_each", "numbers_for_each", "stacked"]
+
+T = TypeVar("T")
+
+
+def for_each(
+    value: Any, n_members: int, parameter: str, owner: str, check: Callable[[Any], T]
+) -> list[T]:
+    """Return what an argument is for each member: it is given for all of them, or as K.
+
+    Raises
+    ------
+    InvalidArgumentError
+        If it is a sequence of another length. An error of `check` names the member.
+    """
+    if not isinstance(value, (list, tuple, np.ndarray)) or np.ndim(value) == 0:
+        return [check(value)] * n_members
+    if len(value) != n_members:
+        rule = f"must be given for all members, or for each of the {n_members}"
+        raise InvalidArgumentError(rule, parameter, owner, got=f"{len(value)} values")
+    found = []
+    for k, own in enumerate(value):
+        try:
+            found.append(check(own))
+        except InvalidArgumentError as error:
+            raise InvalidArgumentError(f"{error}, for member {k}") from error
+    return found
+
+
+def numbers_for_each(values: Sequence[float | None]) -> Any:
+    """Return K numbers as one if they are equal, else as an array of shape (K, 1)."""
+    if len(set(values)) == 1:
+        return values[0]
+    return np.array([np.inf if value is None else value for value in values])[:, np.newaxis]
+
+
+def stacked(parts: Sequence[T], n_axes: int, parameter: str, owner: str) -> T:
+    """Return K losses or optimizers as one, with arrays where their numbers differ.
+
+    Parameters
+    ----------
+    parts : sequence of K dataclasses
+        Of one class.
+    n_axes : int
+        How many axes follow that of the members, so that the arrays multiply what is theirs.
+    parameter, owner : str
+        What an error names.
+
+    Raises
+    ------
+    InvalidArgumentError
+        If they differ in their class, or in something other than numbers.
+
+    Examples
+    --------
+    >>> from multilayer.numpy import SGD
+    >>> stacked([SGD(0.1, momentum=0.5), SGD(0.2, momentum=0.5)], 1, "optimizer", "fit")
+    SGD(learning_rate=array([[0.1],
+           [0.2]]), momentum=0.5, nesterov=False, weight_decay=0.0)
+    """
+    first: Any = parts[0]
+    if all(part is first or part == first for part in parts):
+        return parts[0]
+    for k, part in enumerate(parts):
+        if type(part) is not type(first) or not is_dataclass(first):
+            rule = f"must be of one class for all members; of member 0 it is {first!r}"
+            raise InvalidArgumentError(rule, f"{parameter}[{k}]", owner, got=repr(part))
+    whole = copy(first)
+    for field in fields(first):
+        values = [getattr(part, field.name) for part in parts]
+        if len(set(values)) == 1:
+            continue
+        if not _are_numbers(values):
+            k = next(k for k, value in enumerate(values) if value != values[0])
+            rule = f"must be {values[0]!r}, as for member 0: in this members cannot differ"
+            name = f"{field.name} of {parameter}[{k}]"
+            raise InvalidArgumentError(rule, name, owner, got=repr(values[k]))
+        array: npt.NDArray[Any] = np.array(values).reshape(-1, *[1] * n_axes)
+        object.__setattr__(whole, field.name, array)
+    return whole
+
+
+def _are_numbers(values: Iterable[Any]) -> bool:
+    return all(isinstance(value, (int, float)) and not isinstance(value, bool) for value in values)
