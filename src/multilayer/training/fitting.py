@@ -247,7 +247,8 @@ def train(
     keeper = None
     if chosen_checkpoint is not None:  # before anything is drawn
         keeper = Keeper(chosen_checkpoint, generator, resume=resume, is_given=rng is not None)
-    rows = None
+    rows: Any = None
+    held_out: Any = None
     if splits is not None:
         generator = each_its_own(trainer, generator)
         training, rows, held_out = check_splits(trainer, checked, splits, validation)
