@@ -24,9 +24,6 @@ from multilayer.training.run import Run
 
 __all__ = ["Loop"]
 
-Timed = tuple[Schedule | None, Plateau, int]
-"""A schedule, its state, and the number of steps in an epoch."""
-
 LATE = 100
 """Steps after which to wait for losses that a device is still computing."""
 
@@ -298,14 +295,18 @@ class Loop:
     def _steps(self, order: Any) -> Iterator[Run]:
         """Take the steps that are left in an epoch."""
         run, step = self.run, self.trainer.step
-        timed = self._timed()
+        base_rate: Any = self.trainer.learning_rate
+        scheduled = self._scheduled() if self._has_schedule else None
+        factors, is_ensemble = run.factors, run.is_ensemble
         self.trainer.begin_epoch(order)
         for start, stop in self.batches.bounds[run.step :]:
-            rate = self._rate(*timed)
+            rate = base_rate * (factors if is_ensemble else factors.item())
+            if scheduled is not None:
+                rate *= scheduled()
             loss = step(start, stop, rate)
-            # The last rate of a member without a step is that of its last step.
-            is_even = isinstance(start, int)
-            run.learning_rate = rate if is_even else np.where(stop > start, rate, run.learning_rate)
+            if is_ensemble:  # the last rate of a member without a step is that of its last step
+                rate = np.where(stop > start, rate, run.learning_rate)
+            run.learning_rate = rate
             run.step += 1
             if loss is not None:
                 self._note(loss)
@@ -317,33 +318,27 @@ class Loop:
             if not run.n_active:
                 break
 
-    def _rate(self, schedules: Sequence[Timed], places: Any) -> Any:
-        """Return the next step's learning rate; of an ensemble, each member's.
-
-        `schedules` are the members' different ones, and `places` says which is whose.
-        """
-        run = self.run
-        rate: Any = self.trainer.learning_rate
-        if not self._has_schedule:
-            return rate * (run.factors if run.is_ensemble else run.factors.item())
-        factors = [
-            1.0
-            if schedule is None
-            else schedule.factor(run.epoch - 1 + run.step / n_steps, run.n_epochs, plateau)
-            for schedule, plateau, n_steps in schedules
-        ]
-        if run.is_ensemble:
-            return rate * run.factors * np.array(factors)[places]
-        return rate * run.factors.item() * factors[0]
-
-    def _timed(self) -> tuple[list[Timed], list[int]]:
-        """Return the members' schedules, each once, and the place of each member's among them."""
-        n_steps = self.batches.n_steps
+    def _scheduled(self) -> Callable[[], Any]:
+        """Return a function that gives the schedules' factor at the next step, or the members'."""
+        run, n_steps = self.run, self.batches.n_steps
         if len(n_steps) == 1:
             n_steps = n_steps * len(self.schedules)
+        # Members with the same schedule, in the same state, have the same factor.
         all_of_them = list(zip(self.schedules, self.plateaus, n_steps, strict=True))
-        different = {timed: place for place, timed in enumerate(dict.fromkeys(all_of_them))}
-        return list(different), [different[timed] for timed in all_of_them]
+        different = list(dict.fromkeys(all_of_them))
+        places = [different.index(one) for one in all_of_them]
+
+        def factor() -> Any:
+            begun = run.epoch - 1
+            factors = [
+                1.0
+                if schedule is None
+                else schedule.factor(begun + run.step / n, run.n_epochs, state)
+                for schedule, state, n in different
+            ]
+            return np.array(factors)[places] if run.is_ensemble else factors[0]
+
+        return factor
 
     def _note(self, loss: Any) -> None:
         self._losses.append(loss)

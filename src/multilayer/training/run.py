@@ -67,6 +67,8 @@ class Run:
         What takes the steps.
     members : list of Member
         The networks in training, each with its own history and its own end: one, or an ensemble's.
+    is_ensemble : bool
+        Whether it is an ensemble that is trained, be it of one member.
     n_epochs, n_steps : int
         How many epochs there are at most, and how many steps in each.
     epoch : int
@@ -115,6 +117,7 @@ class Run:
         self.higher_is_better = higher_is_better
         self.keep_best = False
         self.judges_start = monitor == "train_loss" and trainer.learning_rate is not None
+        self.is_ensemble = trainer.n_members > 0
         n_members = trainer.n_members or 1
         self.factors = np.ones(n_members)
         self.members = [Member(self, index) for index in range(n_members)]
@@ -127,11 +130,6 @@ class Run:
     def net(self) -> Any:
         """The network, or the ensemble, which may be inspected and called."""
         return self.trainer.net
-
-    @property
-    def is_ensemble(self) -> bool:
-        """Whether several networks are trained as one, be it only one at present."""
-        return bool(self.trainer.n_members)
 
     @property
     def history(self) -> Any:

@@ -78,8 +78,8 @@ class Problem:
         state = [abs(self.vector(size)) for _ in range(vectors)]
         parts = (3, size // 5, size)
         gradients = self.normal(3, self.networks, size)
-        rates = self.numbers(0.01, 0.05)
-        return self.vector(size), gradients, *state, *step, *parts, rates, *settings
+        columns = [self.numbers(0.01, 0.05), *step, *settings]
+        return self.vector(size), gradients, *state, *parts, np.column_stack(columns)
 
 
 # A function of a Problem that gives the arguments, for each kernel.
@@ -112,7 +112,7 @@ ARGUMENTS = {
         *(p.vector(), p.vector(), p.k // 3, p.k),
         *(p.numbers(0, 0.5), p.numbers(0, 1), np.zeros(p.networks)),
     ),
-    "updates.sgd": lambda p: p.update(p.numbers(0.1, 0.9), bool(p.n % 2), p.numbers(0, 0.1)),
+    "updates.sgd": lambda p: (*p.update(p.numbers(0.1, 0.9), p.numbers(0, 0.1)), bool(p.n % 2)),
     "updates.adam": lambda p: p.update(
         *(p.numbers(0.8, 0.9), p.numbers(0.99, 0.999)),
         *(p.numbers(1e-8, 1e-7), p.numbers(0, 0.1)),

@@ -23,6 +23,7 @@ from multilayer.numpy.clipping import Clip
 from multilayer.numpy.fast import blas, criteria, passes, thin, updates
 from multilayer.numpy.fast.passes import PASSES
 from multilayer.numpy.fast.plan import stages_of
+from multilayer.numpy.fast.updates import settings_of
 from multilayer.numpy.layers import Affine
 from multilayer.numpy.losses import NLL, BinaryCrossEntropy, CrossEntropy, SquaredError
 from multilayer.numpy.network import Network
@@ -181,7 +182,7 @@ def _clip(gradient, norm, value):  # type: ignore[no-untyped-def]
 def take_steps(  # type: ignore[no-untyped-def]
     layers, penalized, criterion, X, labels, values, weights, orders, start, stop,
     theta, first, second, steps, uniforms, dropout_rates, rates, l1, l2, norms, limits,
-    is_adam, nesterov, hyper, work, slopes, gradient, x, label, value, share, no_bias, losses,
+    is_adam, nesterov, settings, work, slopes, gradient, x, label, value, share, no_bias, losses,
 ):  # fmt: skip
     """Take a step of every member on its rows at these positions of its order."""
     n = stop - start
@@ -233,17 +234,17 @@ def take_steps(  # type: ignore[no-untyped-def]
                 )
         _clip(g, norms[m], limits[m])
         steps[m] += 1
+        settings[m, 0] = rates[m]
         size = theta.shape[1]
         if is_adam:
+            settings[m, 1] = steps[m]
             adam(
-                theta[member], gradient, first[member], second[member], steps[member], 1, 0, size,
-                rates[member], hyper[0, member], hyper[1, member], hyper[2, member],
-                hyper[3, member],
+                theta[member], gradient, first[member], second[member], 1, 0, size,
+                settings[member],
             )  # fmt: skip
         else:
             sgd(
-                theta[member], gradient, first[member], 1, 0, size, rates[member],
-                hyper[0, member], nesterov, hyper[3, member],
+                theta[member], gradient, first[member], 1, 0, size, settings[member], nesterov
             )  # fmt: skip
 
 
@@ -322,10 +323,7 @@ class FusedStep:
         )
         self.is_adam = not isinstance(optimizer, SGD)
         self.nesterov = bool(getattr(optimizer, "nesterov", False))
-        names = ("beta_1", "beta_2", "epsilon") if self.is_adam else ("momentum", "", "")
-        self.hyper = np.array(
-            [numbers(getattr(optimizer, name, 0.0)) for name in (*names, "weight_decay")]
-        )
+        self.settings = settings_of(optimizer, n_members)
         empty = np.zeros((n_members, 0), dtype)
         self.first = state.get("m" if self.is_adam else "velocity", empty)
         self.second = state.get("v", empty)
@@ -359,7 +357,7 @@ class FusedStep:
             layers, self.penalized, self.criterion, self.X, self.labels, self.values,
             self.weights, self.orders, start, stop, self.theta, self.first, self.second,
             self.steps, uniforms, self.dropout_rates, self.rates, self.l1, self.l2, self.norms,
-            self.limits, self.is_adam, self.nesterov, self.hyper, *work, self.losses,
+            self.limits, self.is_adam, self.nesterov, self.settings, *work, self.losses,
         )  # fmt: skip
         self.state["step"][:, 0] = self.steps
         return self.losses

@@ -108,6 +108,7 @@ class _Affine:
         self.dbs = stacked(self.db, 2) if self.db_copy is None else self.db_copy
         self.z = np.empty((*networks, n_rows, out_features), dtype)
         self.zs = stacked(self.z)
+        self.dy: Array | None = None
         self.dx = np.empty((*networks, n_rows, in_features), dtype) if need_dx else None
 
 
@@ -136,7 +137,9 @@ class _Dense(_Affine):
         return z
 
     def backward(self, dy: Array) -> Array | None:
-        self.backward_pass(stacked(dy), self.zs, self.dbs)
+        if dy is not self.dy:  # it is the same array in each pass, except behind a custom part
+            self.dy, self.dys = dy, stacked(dy)
+        self.backward_pass(self.dys, self.zs, self.dbs)
         if self.db_copy is not None:
             self.db[:] = self.db_copy
         if self.dWT is None:
@@ -160,9 +163,11 @@ class _Thin(_Affine):
         self.dWs = stacked(self.dW) if self.dW_copy is None else self.dW_copy
         assert self.dx is not None
         self.dxs = stacked(self.dx)
+        self.x: Array | None = None
 
     def forward(self, x: Array) -> Array:
-        self.xs = stacked(x)
+        if x is not self.x:
+            self.x, self.xs = x, stacked(x)
         if self.b_copy is not None and self.W_copy is not None:
             self.b_copy[:] = self.b
             self.W_copy[:] = self.W
@@ -170,7 +175,9 @@ class _Thin(_Affine):
         return self.z
 
     def backward(self, dy: Array) -> Array | None:
-        self.backward_pass(stacked(dy), self.xs, self.Ws, self.dWs, self.dbs, self.dxs)
+        if dy is not self.dy:
+            self.dy, self.dys = dy, stacked(dy)
+        self.backward_pass(self.dys, self.xs, self.Ws, self.dWs, self.dbs, self.dxs)
         if self.db_copy is not None and self.dW_copy is not None:
             self.db[:] = self.db_copy
             self.dW[:] = self.dW_copy
@@ -283,6 +290,7 @@ class Plan:
             self.stages.append(_Thin(last, next(self._pairs), n_rows, True))
         else:
             self.stages.append(self._stage(last, PASSES[Identity]))
+        self.logits: Array = self.stages[-1].zs  # type: ignore[attr-defined]
 
     def run(self, x: Array, targets: Array, shares: Array) -> Array:
         """Return the loss of the rows, (K,) or (1,), and leave its gradient in the plan's arrays.
@@ -295,7 +303,7 @@ class Plan:
             The weight of each row's loss.
         """
         logits = _forward(self.stages, x)
-        self.criterion(stacked(logits), targets, shares, self.values)
+        self.criterion(self.logits, targets, shares, self.values)
         _backward(self.stages, logits)
         return self.values
 

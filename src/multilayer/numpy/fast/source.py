@@ -57,18 +57,19 @@ class Source:
         self._read = reader(X) if isinstance(X, LazySamples) else None
         self.order: Array | None = None
         self.has_own = False  # whether each network has its own order
-        self._now: tuple[Any, Array, Array | None] = (X, targets, weight)
+        self._now: tuple[Any, Array, Array | None] = (X, targets[np.newaxis], weight)
 
     def begin_epoch(self, order: Array | None) -> None:
         """Set the order of the next epoch, (n,) or (K, n); None keeps that of the samples."""
         self.order = order
         self.has_own = order is not None and order.ndim == 2
-        self._now = self.X, self.targets, self.weight
+        self._now = self.X, self.targets[np.newaxis], self.weight
         if order is None or self._bytes is None:
             return
         n_copies = order.size / max(len(self.X), 1)
         if self._bytes * n_copies <= REORDERED_BYTES:
-            self._now = self.X[order], self.targets[order], _weights_at(self.weight, order)
+            targets = self.targets[order] if self.has_own else self.targets[order][np.newaxis]
+            self._now = self.X[order], targets, _weights_at(self.weight, order)
             self.order = None
 
     def samples(self, start: int, stop: int, out: Array) -> Array:
@@ -90,11 +91,11 @@ class Source:
 
     def targets_of(self, start: int, stop: int) -> Array:
         """Return the targets at these positions: of shape (K, n, …), or (1, n, …) if shared."""
-        targets, order = self._now[1], self.order
-        if order is not None:
-            found = targets[order[..., start:stop]]
-            return found if order.ndim == 2 else found[np.newaxis]
-        return targets[:, start:stop] if self.has_own else targets[np.newaxis, start:stop]
+        order = self.order
+        if order is None:
+            return self._now[1][:, start:stop]
+        found = self.targets[order[..., start:stop]]
+        return found if self.has_own else found[np.newaxis]
 
     def mass(self, start: int, stop: int) -> float:
         """Return the sum of the weights at these positions, or their number without weights."""

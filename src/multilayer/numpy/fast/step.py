@@ -126,7 +126,6 @@ class Step:
             for penalty in (objective.l1, objective.l2)
         )
         self._has_penalty = bool(self._l1.any() or self._l2.any())
-        self._rates = np.zeros(n_networks)
         self._updates_parts = False
         if optimizer is not None:
             self._update, by_parts = update_of(optimizer, parameters, state)
@@ -159,12 +158,18 @@ class Step:
         if is_empty is not None and is_empty.all():
             return 0.0 if self._is_one else np.zeros(len(self._theta))
         loss = self._pass(batch, start, is_empty)
-        self._rates[:] = learning_rate
         if self._is_one:
             if not math.isfinite(loss):
                 return loss
+            self._rate = learning_rate
             self._change(batch)
-        elif is_empty is None and math.isfinite(loss.sum()):
+            if not self._has_penalty:
+                return loss
+            for part in batch.parts:
+                loss += part.penalties.item()
+            return loss
+        self._rate = np.asarray(learning_rate)
+        if is_empty is None and math.isfinite(loss.sum()):
             self._change(batch)
         else:
             stays = ~np.isfinite(loss) | (False if is_empty is None else is_empty)
@@ -173,18 +178,20 @@ class Step:
             for array, old in kept:
                 array[stays] = old
         for part in batch.parts if self._has_penalty else ():
-            loss = loss + (part.penalties[0] if self._is_one else part.penalties)
+            loss += part.penalties
         return loss
 
     def _change(self, batch: _Batch) -> None:
         """Change parameters and states by the gradients of the last pass."""
         self.state["step"] += 1
-        if self._updates_parts:
+        if self._updates_parts and len(batch.parts) == 1:
+            self._update_part(batch.parts[0])
+        elif self._updates_parts:
             self._workers.map(self._update_part, batch.parts)
         else:
             self._workers.map(self._add_up_part, batch.parts)
             clip_in_place(self._gradients[0], self.clip)
-            self._update(self._gradients, 1, 0, self._theta.shape[1], self._rates)
+            self._update(self._gradients, 1, 0, self._theta.shape[1], self._rate)
         for rows in batch.rows if self._has_state else ():
             rows.plan.update_state()
 
@@ -234,9 +241,10 @@ class Step:
                     rng.random(out=own, dtype=np.float32)
         self._start = start
         values = self._workers.map(self._pass_rows, batch.rows)
-        if self._is_one:
-            return sum(value.item() for value in values)
-        return sum(values[1:], values[0].copy())
+        if len(values) == 1:
+            return values[0].item() if self._is_one else values[0].copy()
+        total = sum(values[1:], values[0])
+        return total.item() if self._is_one else total
 
     def _pass_rows(self, rows: _Rows) -> Array:
         """Run a worker's rows forward and backward; return their loss."""
@@ -260,7 +268,7 @@ class Step:
         if part.penalized:
             self._add_up_part(part)
             n = 1
-        self._update(self._gradients, n, part.start, part.stop, self._rates)
+        self._update(self._gradients, n, part.start, part.stop, self._rate)
 
     def _prepare(self, n_rows: int) -> _Batch:
         """Make and keep the arrays for batches of this many rows."""

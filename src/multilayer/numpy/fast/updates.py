@@ -17,11 +17,12 @@ from multilayer.compiled import kernel
 from multilayer.numpy.clipping import Clip
 from multilayer.numpy.optimizers import SGD, Adam, AdamW, Optimizer, State
 
-__all__ = ["Update", "add_penalty", "add_up", "clip_in_place", "update_of"]
+__all__ = ["Update", "add_penalty", "add_up", "clip_in_place", "settings_of", "update_of"]
 
 Array = npt.NDArray[Any]
-Update = Callable[[Array, int, int, int, Array], None]
-"""A function of the workers' gradients, their number, start, stop, and the learning rates."""
+Update = Callable[[Array, int, int, int, Any], None]
+"""A function of the workers' gradients, their number, start, stop, and the learning rate, a number
+or of shape (K,)."""
 
 BLOCK = 2048
 """Numbers added up at a time, so that a block of gradients is still in the cache when used."""
@@ -88,13 +89,13 @@ def clip_in_place(gradients: Array, clip: Clip) -> None:
 def _plain(optimizer: Optimizer, parameters: Array, state: State) -> Update:
     """Return an optimizer's own update, of whole vectors."""
 
-    def update(gradients: Array, n_parts: int, start: int, stop: int, rates: Array) -> None:
+    def update(gradients: Array, n_parts: int, start: int, stop: int, rate: Any) -> None:
         add_up.plain(gradients, n_parts, start, stop)
         gradient = gradients[0]
         if parameters.ndim == 1:
-            optimizer._step(parameters, gradient[0], state, rates.item())
+            optimizer._step(parameters, gradient[0], state, rate)
         else:
-            optimizer._step(parameters, gradient, state, rates[:, np.newaxis])
+            optimizer._step(parameters, gradient, state, rate[:, np.newaxis])
 
     return update
 
@@ -111,27 +112,25 @@ def _sgd_plain(
     n_parts: int,
     start: int,
     stop: int,
-    rate: Array,
-    momentum: Array,
+    settings: Array,
     nesterov: bool,
-    decay: Array,
 ) -> None:
     add_up.plain(gradients, n_parts, start, stop)
-    for k in range(len(parameters)):
-        optimizer = SGD(1.0, momentum[k], nesterov and momentum[k] > 0, decay[k])
+    for k, (rate, momentum, decay) in enumerate(settings.tolist()):
+        optimizer = SGD(1.0, momentum, nesterov and momentum > 0, decay)
         state = {"velocity": velocity[k, start:stop]}
         theta, gradient = parameters[k, start:stop], gradients[0, k, start:stop]
-        optimizer._step(theta, gradient, state, float(rate[k]))
+        optimizer._step(theta, gradient, state, rate)
 
 
 @kernel(plain=_sgd_plain)
 def sgd(  # type: ignore[no-untyped-def]
-    parameters, gradients, velocity, n_parts, start, stop, rates, momenta, nesterov, decays
+    parameters, gradients, velocity, n_parts, start, stop, settings, nesterov
 ):
-    """Compute v ← μ v + g and θ ← θ − η v, as in `SGD`."""
+    """Compute v ← μ v + g and θ ← θ − η v, as in `SGD`; settings are η, μ and the decay."""
     kind = parameters.dtype.type
     for k in range(parameters.shape[0]):
-        rate, momentum, decay = kind(rates[k]), kind(momenta[k]), kind(decays[k])
+        rate, momentum, decay = kind(settings[k, 0]), kind(settings[k, 1]), kind(settings[k, 2])
         for lo in range(start, stop, BLOCK):
             hi = min(lo + BLOCK, stop)
             theta, g = parameters[k, lo:hi], gradients[0, k, lo:hi]
@@ -155,49 +154,39 @@ def _adam_plain(
     gradients: Array,
     m: Array,
     v: Array,
-    step: Array,
     n_parts: int,
     start: int,
     stop: int,
-    rate: Array,
-    beta_1: Array,
-    beta_2: Array,
-    epsilon: Array,
-    decay: Array,
+    settings: Array,
 ) -> None:
     add_up.plain(gradients, n_parts, start, stop)
-    for k in range(len(parameters)):
-        optimizer = AdamW(1.0, beta_1[k], beta_2[k], epsilon[k], decay[k])
-        state = {"step": int(step[k]), "m": m[k, start:stop], "v": v[k, start:stop]}
+    for k, (rate, step, beta_1, beta_2, epsilon, decay) in enumerate(settings.tolist()):
+        optimizer = AdamW(1.0, beta_1, beta_2, epsilon, decay)
+        state = {"step": int(step), "m": m[k, start:stop], "v": v[k, start:stop]}
         theta, gradient = parameters[k, start:stop], gradients[0, k, start:stop]
-        optimizer._step(theta, gradient, state, float(rate[k]))
+        optimizer._step(theta, gradient, state, rate)
 
 
 @kernel(plain=_adam_plain)
-def adam(  # type: ignore[no-untyped-def]
-    parameters,
-    gradients,
-    m,
-    v,
-    steps,
-    n_parts,
-    start,
-    stop,
-    rates,
-    betas_1,
-    betas_2,
-    epsilons,
-    decays,
-):
-    """Compute θ ← (1 − η λ) θ − η m̂/(√v̂ + ε), as in `Adam` and `AdamW`."""
+def adam(parameters, gradients, m, v, n_parts, start, stop, settings):  # type: ignore[no-untyped-def]
+    """Compute θ ← (1 − η λ) θ − η m̂/(√v̂ + ε), as in `Adam` and `AdamW`.
+
+    Settings are η, the number of the step, β₁, β₂, ε and λ.
+    """
     kind = parameters.dtype.type
     for k in range(parameters.shape[0]):
+        rate, step, beta_1, beta_2 = (
+            settings[k, 0],
+            int(settings[k, 1]),
+            settings[k, 2],
+            settings[k, 3],
+        )
         # The corrections in η m̂/(√v̂ + ε) are the same for all, and taken out of the loop.
-        size = kind(rates[k] / (1 - betas_1[k] ** steps[k]))
-        correction = kind(1 / np.sqrt(1 - betas_2[k] ** steps[k]))
-        keep_1, take_1 = kind(betas_1[k]), kind(1 - betas_1[k])
-        keep_2, take_2 = kind(betas_2[k]), kind(1 - betas_2[k])
-        epsilon, shrink = kind(epsilons[k]), kind(1 - rates[k] * decays[k])
+        size = kind(rate / (1 - beta_1**step))
+        correction = kind(1 / np.sqrt(1 - beta_2**step))
+        keep_1, take_1 = kind(beta_1), kind(1 - beta_1)
+        keep_2, take_2 = kind(beta_2), kind(1 - beta_2)
+        epsilon, shrink = kind(settings[k, 4]), kind(1 - rate * settings[k, 5])
         for lo in range(start, stop, BLOCK):
             hi = min(lo + BLOCK, stop)
             theta, g = parameters[k, lo:hi], gradients[0, k, lo:hi]
@@ -213,39 +202,47 @@ def adam(  # type: ignore[no-untyped-def]
                 theta[i] = shrink * theta[i] - step_size
 
 
+def settings_of(optimizer: Optimizer, n_networks: int) -> Array:
+    """Return the settings of the kernel of SGD, Adam or AdamW, with room for what steps change."""
+    o: Any = optimizer
+    decay = getattr(o, "weight_decay", 0.0)
+    if isinstance(o, SGD):
+        columns = [0.0, o.momentum, decay]
+    else:
+        columns = [0.0, 0.0, o.beta_1, o.beta_2, o.epsilon, decay]
+    return np.column_stack([np.broadcast_to(np.ravel(c), n_networks) for c in columns])
+
+
 def update_of(optimizer: Optimizer, parameters: Array, state: State) -> tuple[Update, bool]:
     """Return an optimizer's update, and whether it can update parts of the vector.
 
     The update changes the arrays in `state`, the optimizer's; its hyperparameters and
     ``state["step"]`` are numbers, or of shape (K, 1) if the parameters are (K, n_parameters).
     """
-    theta = np.atleast_2d(parameters)
-
-    def numbers(value: Any) -> Array:
-        return np.broadcast_to(np.ravel(value), len(theta)).astype(np.float64)
-
+    theta, is_one = np.atleast_2d(parameters), parameters.ndim == 1
     if type(optimizer) is SGD:
-        o, run = optimizer, sgd.fastest
+        settings, nesterov, run = (
+            settings_of(optimizer, len(theta)),
+            optimizer.nesterov,
+            sgd.fastest,
+        )
         velocity = np.atleast_2d(state.get("velocity", theta[:, :0]))
-        momenta, decays = numbers(o.momentum), numbers(o.weight_decay)
 
-        def update_sgd(gradients: Array, n_parts: int, start: int, stop: int, rates: Array) -> None:
-            run(theta, gradients, velocity, n_parts, start, stop, rates,
-                momenta, o.nesterov, decays)  # fmt: skip
+        def update_sgd(gradients: Array, n_parts: int, start: int, stop: int, rate: Any) -> None:
+            settings[:, 0] = rate
+            run(theta, gradients, velocity, n_parts, start, stop, settings, nesterov)
 
         return update_sgd, True
     if type(optimizer) in (Adam, AdamW):
-        a: Any = optimizer
-        decay = numbers(a.weight_decay if type(optimizer) is AdamW else 0.0)
-        m, v, run_adam = np.atleast_2d(state["m"]), np.atleast_2d(state["v"]), adam.fastest
-        settings = numbers(a.beta_1), numbers(a.beta_2), numbers(a.epsilon), decay
-        step = np.zeros(len(theta), dtype=np.int64)
+        settings, run_adam = settings_of(optimizer, len(theta)), adam.fastest
+        m, v = np.atleast_2d(state["m"]), np.atleast_2d(state["v"])
 
-        def update_adam(
-            gradients: Array, n_parts: int, start: int, stop: int, rates: Array
-        ) -> None:
-            step[:] = state["step"] if parameters.ndim == 1 else state["step"][:, 0]
-            run_adam(theta, gradients, m, v, step, n_parts, start, stop, rates, *settings)
+        def update_adam(gradients: Array, n_parts: int, start: int, stop: int, rate: Any) -> None:
+            if is_one:
+                settings[0, 0], settings[0, 1] = rate, state["step"]
+            else:
+                settings[:, 0], settings[:, 1:2] = rate, state["step"]
+            run_adam(theta, gradients, m, v, n_parts, start, stop, settings)
 
         return update_adam, True
     return _plain(optimizer, parameters, state), False
