@@ -71,12 +71,9 @@ def _nll(loss: Any, p: Tensor, y: Tensor) -> Tensor:
 
 def _binary_cross_entropy(loss: Any, p: Tensor, y: Tensor) -> Tensor:
     values = F.binary_cross_entropy_with_logits(p, y, reduction="none").sum(dim=-1)
-    half = torch.full_like(p, 0.5)
-    return _smoothed(
-        loss.label_smoothing,
-        values,
-        lambda: F.binary_cross_entropy_with_logits(p, half, reduction="none").sum(dim=-1),
-    )
+    # With t = ½ it is log(1 + eᶻ) − z/2.
+    uniform = lambda: (F.softplus(p) - 0.5 * p).sum(dim=-1)  # noqa: E731
+    return _smoothed(loss.label_smoothing, values, uniform)
 
 
 def _smoothed(epsilon: Any, values: Tensor, uniform: Callable[[], Tensor]) -> Tensor:
