@@ -96,7 +96,8 @@ class Ensemble:
         if not len(nets):
             raise InvalidArgumentError("must hold at least one network", "nets", "Ensemble.of")
         ensemble = cls.__new__(cls)
-        ensemble.architectures = _architectures([net.architecture for net in nets], None)
+        architectures = [net.architecture for net in nets]
+        ensemble.architectures = _alike(architectures, "nets", "Ensemble.of")
         ensemble.dtype = nets[0].dtype
         n_parameters = nets[0].n_parameters
         ensemble._assemble(_matrix(len(nets), n_parameters, ensemble.dtype))
@@ -199,20 +200,29 @@ def _architectures(
         n_members = checks.integer(n_members, "n_members", "Ensemble")
     if isinstance(architecture, Architecture):
         return (architecture,) * (n_members or 1)
-    found = tuple(architecture) if isinstance(architecture, (list, tuple)) else (architecture,)
-    for k, one in enumerate(found):
-        name = f"architecture[{k}]"
+    if not isinstance(architecture, (list, tuple)) or not architecture:
+        rule = "must be an Architecture, or a sequence of them"
+        raise InvalidTypeError(rule, "architecture", "Ensemble", got=repr(architecture))
+    for k, one in enumerate(architecture):
         if not isinstance(one, Architecture):
             rule = "must be an Architecture"
-            raise InvalidTypeError(rule, name, "Ensemble", got=repr(one))
-        if replace(one, dropout=0.0) != replace(found[0], dropout=0.0):
-            rule = "must be that of member 0 but for dropout"
-            got = f"{one!r}; member 0 has {found[0]!r}"
-            raise InvalidArgumentError(rule, name, "Ensemble", got=got)
-    if not found or n_members not in (None, len(found)):
-        rule = f"must be {len(found)}, as there are architectures"
+            raise InvalidTypeError(rule, f"architecture[{k}]", "Ensemble", got=repr(one))
+    if n_members not in (None, len(architecture)):
+        rule = f"must be {len(architecture)}, as there are architectures"
         raise InvalidArgumentError(rule, "n_members", "Ensemble", got=n_members)
-    return found
+    return _alike(architecture, "architecture", "Ensemble")
+
+
+def _alike(
+    architectures: Sequence[Architecture], name: str, owner: str
+) -> tuple[Architecture, ...]:
+    """Return the architectures, if they differ in nothing but dropout."""
+    first = replace(architectures[0], dropout=0.0)
+    for k, one in enumerate(architectures):
+        if replace(one, dropout=0.0) != first:
+            rule = f"must have the shape of {name}[0], {architectures[0]!r}, but for dropout"
+            raise InvalidArgumentError(rule, f"{name}[{k}]", owner, got=repr(one))
+    return tuple(architectures)
 
 
 def _generators(rng: Any, n_members: int) -> list[np.random.Generator]:
