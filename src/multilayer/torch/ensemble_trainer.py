@@ -1,7 +1,7 @@
 """EnsembleTrainer: K networks with their losses and optimizers, driven by the training loop."""
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from typing import Any
 
 import numpy as np
@@ -14,8 +14,8 @@ from multilayer.groups import join, part_of
 from multilayer.numpy.clipping import Clip
 from multilayer.numpy.losses import LOSSES, Loss
 from multilayer.numpy.optimizers import Optimizer, resolve_optimizer
-from multilayer.numpy.stacking import for_each, numbers_for_each, stacked
-from multilayer.numpy.trainer import checked_samples
+from multilayer.numpy.stacking import for_each, numbers_for_each, part_of_stack, stacked
+from multilayer.numpy.trainer import checked_clip, checked_penalties, checked_samples
 from multilayer.randomness import Generators
 from multilayer.registry import resolve
 from multilayer.samples import Data, Parts
@@ -71,27 +71,19 @@ class EnsembleTrainer:
             raise InvalidArgumentError("an Ensemble cannot be trained in several processes")
         self._ensemble = net
         self.n_members: int = net.n_members
-        self.losses = self._each(loss, "loss", lambda value: resolve(value, LOSSES, Loss))
+        self.losses: list[Loss] = [resolve(own, LOSSES, Loss) for own in self._each(loss, "loss")]
         for own in self.losses:
             own.check_architecture(net.architecture)
-        self.optimizers = self._each(optimizer, "optimizer", _steps)
+        self.optimizers = [_steps(own) for own in self._each(optimizer, "optimizer")]
         self.loss = stacked(self.losses, 2, "loss", "fit")
         self.optimizer = stacked(self.optimizers, 1, "optimizer", "fit")
-        # Whether the targets of members differ, since each smooths them by a number of its own.
-        self._smooth_apart = np.ndim(getattr(self.loss, "label_smoothing", 0.0)) > 0
         self.learning_rate = np.array([own.learning_rate for own in self.optimizers])
-        self._l1, self._l2 = (
-            self._each(value, name, lambda v, name=name: checks.real(v, name, "fit", "[0, inf)"))
-            for name, value in (("l1", l1), ("l2", l2))
-        )
-        self._norms, self._values = (
-            self._each(
-                value,
-                name,
-                lambda v, name=name: None if v is None else checks.real(v, name, "fit", "(0, inf)"),
-            )
-            for name, value in (("clip_norm", clip_norm), ("clip_value", clip_value))
-        )
+        self._penalties = [
+            checked_penalties(*own)
+            for own in zip(self._each(l1, "l1"), self._each(l2, "l2"), strict=True)
+        ]
+        norms, values = self._each(clip_norm, "clip_norm"), self._each(clip_value, "clip_value")
+        self._clips = [checked_clip(*own) for own in zip(norms, values, strict=True)]
         if not isinstance(rng, Generators):
             rng = Generators(checks.random_generator(rng, "fit").spawn(self.n_members))
         seeds = [int(own.integers(2**62)) for own in rng]
@@ -109,15 +101,13 @@ class EnsembleTrainer:
 
     def check(self, X: object, y: object, weight: object) -> Data:
         """Check samples, targets and weights; weights may have the shape (K, n_samples)."""
-        net, loss = self._ensemble, self.loss
-        given = on_host(X), on_host(y), on_host(weight)
-        if self._smooth_apart:
-            loss = replace(self.losses[0], label_smoothing=0.0)
-        own = None if weight is None else checks.array(given[2], "sample_weight")
-        if own is None or own.ndim != 2:
-            x, targets, weights = checked_samples(net, *given, loss)
-        else:
-            x, targets, _ = checked_samples(net, *given[:2], None, loss)
+        net, given = self._ensemble, on_host(weight)
+        own = None if given is None else checks.array(given, "sample_weight")
+        is_own = own is not None and own.ndim == 2
+        x, targets, weights = checked_samples(
+            net, on_host(X), on_host(y), None if is_own else given, self.loss
+        )
+        if is_own:
             weights = self._check_weights(own, len(targets))
         return place(whole(x, net.device, net.dtype), targets, weights, net.device)
 
@@ -132,10 +122,8 @@ class EnsembleTrainer:
             "device": net.device.type,
             "loss": repr(self.losses),
             "optimizer": repr(self.optimizers),
-            "l1": self._l1,
-            "l2": self._l2,
-            "clip_norm": self._norms,
-            "clip_value": self._values,
+            "penalties": repr(self._penalties),
+            "clips": repr(self._clips),
         }
 
     def begin(self, data: Data, batch_size: int | None = None) -> None:
@@ -198,11 +186,10 @@ class EnsembleTrainer:
                 outputs = predict(net[position], own.X, logits=logits)
             else:
                 outputs = shared[position]
-            loss, targets, p = self.losses[k], own.targets, torch.from_numpy(outputs)
-            if self._smooth_apart:
-                smoothed = loss.targets(targets.numpy(), *outputs.shape, outputs.dtype)
-                targets = torch.from_numpy(smoothed)
-            found[k] = mean_loss(loss, p, targets, shares(own.weight, p)).item(), outputs
+            p = torch.from_numpy(outputs)
+            loss = with_tensors(part_of_stack(self.loss, k), p.device, p.dtype)
+            value = mean_loss(loss, p, own.targets, shares(own.weight, p))
+            found[k] = value.item(), outputs
         return found
 
     def keep(self, members: Sequence[int]) -> None:
@@ -251,21 +238,20 @@ class EnsembleTrainer:
         draw_masks_from(None, self._ensemble)
         self._ensemble.eval()
 
-    def _each(self, value: Any, name: str, check: Callable[[Any], Any]) -> list[Any]:
-        return for_each(value, self.n_members, name, "fit", check)
+    def _each(self, value: Any, name: str) -> list[Any]:
+        return for_each(value, self.n_members, name, "fit")
 
     def _check_weights(self, weights: Array, n_samples: int) -> Array:
         """Return weights of each member, checked."""
         if len(weights) != self.n_members:
             rule = f"must have shape (n_samples,) or ({self.n_members}, n_samples)"
             raise InvalidDataError(rule, "sample_weight", "fit", got=f"shape {weights.shape}")
-        rows = []
-        for k, own in enumerate(weights):
-            try:
-                rows.append(checks.sample_weights(own, n_samples, np.dtype(self._ensemble.dtype)))
-            except InvalidDataError as error:
-                raise InvalidDataError(f"{error}, for member {k}") from error
-        return np.stack(rows)
+        dtype = np.dtype(self._ensemble.dtype)
+        rows = [
+            checks.sample_weights(own, n_samples, dtype, f"sample_weight[{k}]")
+            for k, own in enumerate(weights)
+        ]
+        return np.array(rows)
 
     def _write_back(self) -> None:
         """Copy what the steps have changed to the ensemble, if they work on a copy."""
@@ -278,21 +264,20 @@ class EnsembleTrainer:
 
     def _group(self, members: Sequence[int], net: Any = None) -> "_Group":
         """Return these members as a group, by default of copies."""
-        members, place = list(members), self._ensemble.last.weight
-        losses = stacked([self.losses[k] for k in members], 2, "loss", "fit")
-        l1, l2, norm, value = (
-            with_tensors(numbers_for_each([numbers[k] for k in members]), place.device, place.dtype)
-            for numbers in (self._l1, self._l2, self._norms, self._values)
-        )
-        l1, l2 = (v[:, 0] if isinstance(v, Tensor) else v for v in (l1, l2))
+        members = list(members)
         if net is None:
             net = self._ensemble.part(members)
             draw_masks_from([self._generators[k] for k in members], net)
+        like = net.device, net.last.weight.dtype
+        own = [(*self._penalties[k], self._clips[k].norm, self._clips[k].value) for k in members]
+        numbers = (with_tensors(numbers_for_each(column), *like) for column in zip(*own, strict=True))
+        l1, l2, norm, value = numbers
+        l1, l2 = (v[:, 0] if isinstance(v, Tensor) else v for v in (l1, l2))
         return _Group(
             members,
             net,
-            Objective(net, with_tensors(losses, place.device, place.dtype), l1, l2),
-            Update([self.optimizers[k] for k in members], list(net.parameters())),
+            Objective(net, with_tensors(part_of_stack(self.loss, members), *like), l1, l2),
+            Update(part_of_stack(self.optimizer, members), list(net.parameters())),
             Clip(norm, value),
         )
 
@@ -303,19 +288,21 @@ class EnsembleTrainer:
             return
         by_bounds: dict[tuple[int, int], list[int]] = {}
         for k in self._active.members:
-            by_bounds.setdefault((int(start[k]), int(stop[k])), []).append(k)
-        for (begin, end), members in by_bounds.items():
+            if start[k] < stop[k]:
+                by_bounds.setdefault((int(start[k]), int(stop[k])), []).append(k)
+        for bounds, members in by_bounds.items():
             if members == self._active.members:
-                yield self._active, begin, end
-            elif begin < end:
-                if (names := tuple(members)) not in self._uneven:
-                    self._uneven[names] = self._group(members)
-                yield self._uneven[names], begin, end
+                yield self._active, *bounds
+                continue
+            if (numbers := tuple(members)) not in self._uneven:
+                self._uneven[numbers] = self._group(members)
+            yield self._uneven[numbers], *bounds
 
     def _step_on(self, group: "_Group", start: int, stop: int, rates: Tensor) -> Tensor:
         """Take a step with members on their samples at these positions; return their losses."""
         batch = self._batch(group, start, stop)
-        group.net.train()  # an evaluation may have come in between
+        if not group.net.training:  # an evaluation may have come in between
+            group.net.train()
         group.net.zero_grad()
         losses = group.objective(*batch, 1.0)
         losses.sum().backward()  # each member's parameters act on its own loss alone

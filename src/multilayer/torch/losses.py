@@ -50,10 +50,14 @@ def _poisson(loss: Any, p: Tensor, y: Tensor) -> Tensor:
 
 def _cross_entropy(loss: Any, p: Tensor, y: Tensor) -> Tensor:
     epsilon = loss.label_smoothing
-    one = 0.0 if isinstance(epsilon, Tensor) else epsilon
+    has_one = not isinstance(epsilon, Tensor)
     rows = p.flatten(0, -2), y.flatten(0, p.ndim - 2)  # PyTorch has the classes in axis 1
-    values = F.cross_entropy(*rows, reduction="none", label_smoothing=one).view(p.shape[:-1])
-    return _smoothed(epsilon, values, lambda: -torch.log_softmax(p, dim=-1).mean(dim=-1))
+    values = F.cross_entropy(*rows, reduction="none", label_smoothing=epsilon if has_one else 0.0)
+    values = values.view(p.shape[:-1])
+    if has_one:
+        return values
+    of_uniform = -torch.log_softmax(p, dim=-1).mean(dim=-1)
+    return torch.lerp(values, of_uniform, epsilon[..., 0])
 
 
 def _grouped_cross_entropy(loss: Any, p: Tensor, y: Tensor) -> Tensor:
@@ -70,21 +74,10 @@ def _nll(loss: Any, p: Tensor, y: Tensor) -> Tensor:
 
 
 def _binary_cross_entropy(loss: Any, p: Tensor, y: Tensor) -> Tensor:
-    values = F.binary_cross_entropy_with_logits(p, y, reduction="none").sum(dim=-1)
-    # With t = ½ it is log(1 + eᶻ) − z/2.
-    uniform = lambda: (F.softplus(p) - 0.5 * p).sum(dim=-1)  # noqa: E731
-    return _smoothed(loss.label_smoothing, values, uniform)
-
-
-def _smoothed(epsilon: Any, values: Tensor, uniform: Callable[[], Tensor]) -> Tensor:
-    """Return (1 − ε) ℓ + ε u, where ε differs among networks, with the loss u of uniform targets.
-
-    An ε that is a number has already been applied.
-    """
-    if not isinstance(epsilon, Tensor):
-        return values
-    own = epsilon[..., 0]  # (K, 1)
-    return (1 - own) * values + own * uniform()
+    epsilon = loss.label_smoothing
+    if isinstance(epsilon, Tensor):  # a number has smoothed the targets already
+        y = (1 - epsilon) * y + epsilon / 2
+    return F.binary_cross_entropy_with_logits(p, y, reduction="none").sum(dim=-1)
 
 
 FORMULAS: dict[str, PerSample] = {

@@ -14,7 +14,6 @@ import torch
 from multilayer.errors import InvalidArgumentError
 from multilayer.numpy import optimizers as hyperparameters
 from multilayer.numpy.clipping import Clip
-from multilayer.numpy.stacking import stacked
 
 __all__ = ["Update", "clip_each", "with_tensors"]
 
@@ -42,8 +41,8 @@ class Update:
 
     Parameters
     ----------
-    optimizers : sequence of K Optimizer
-        Of one class.
+    optimizer : Optimizer
+        What `stacked` made of K.
     parameters : sequence of Parameter
         Of shape (K, …).
 
@@ -55,18 +54,17 @@ class Update:
 
     def __init__(
         self,
-        optimizers: Sequence[hyperparameters.Optimizer],
+        optimizer: hyperparameters.Optimizer,
         parameters: Sequence[torch.nn.Parameter],
     ) -> None:
         self._parameters = list(parameters)
-        if type(optimizers[0]) not in FORMULAS:
+        if type(optimizer) not in FORMULAS:
             known = ", ".join(kind.__name__ for kind in FORMULAS)
-            rule = f"must be one of {known} for an Ensemble on PyTorch"
-            raise InvalidArgumentError(rule, "optimizer", "fit", got=repr(optimizers[0]))
-        self._formula = FORMULAS[type(optimizers[0])]
-        whole = stacked(optimizers, 1, "optimizer", "fit")
-        # Of numbers the state has a column, of vectors two.
-        initial = whole.initial_state(np.zeros((len(optimizers), 2)))
+            rule = f"must be one of {known} for an Ensemble of PyTorch"
+            raise InvalidArgumentError(rule, "optimizer", "fit", got=type(optimizer).__name__)
+        self._formula = FORMULAS[type(optimizer)]
+        # Of a number this state has a column, of a vector two.
+        initial = optimizer.initial_state(np.zeros((len(self._parameters[0]), 2)))
         self._state: list[State] = []
         for p in self._parameters:
             rows = p.detach().view(len(p), -1)
@@ -77,7 +75,7 @@ class Update:
                 for name, value in initial.items()
             }
             self._state.append(state)
-        self._numbers = with_tensors(whole, self._parameters[0].device)
+        self._numbers = with_tensors(optimizer, self._parameters[0].device)
 
     @property
     def tensors(self) -> dict[str, Tensor]:
