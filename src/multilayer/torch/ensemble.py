@@ -9,7 +9,7 @@ import torch
 from torch import nn
 
 from multilayer.architecture import Architecture
-from multilayer.errors import InvalidArgumentError, InvalidTypeError
+from multilayer.errors import InvalidTypeError
 from multilayer.numpy.ensemble import Ensemble as NumpyEnsemble
 from multilayer.numpy.initializers import Initializer
 from multilayer.torch.activations import OUTPUTS
@@ -95,13 +95,7 @@ class Ensemble(Net):
             if not isinstance(net, MLP):
                 rule = "must be a multilayer.torch.MLP"
                 raise InvalidTypeError(rule, f"nets[{k}]", "Ensemble.of", got=repr(net))
-            if net.dtype != nets[0].dtype:
-                rule = f"must be of dtype {nets[0].dtype}, as member 0 is"
-                raise InvalidArgumentError(rule, f"nets[{k}]", "Ensemble.of", got=net.dtype)
-        if not len(nets):
-            raise InvalidArgumentError("must hold at least one network", "nets", "Ensemble.of")
-        # It checks that they are of one shape.
-        checked = NumpyEnsemble([net.architecture for net in nets], initializer="zeros")
+        checked = NumpyEnsemble.of([net.to_numpy() for net in nets])
         ensemble = cls.__new__(cls)
         ensemble._assemble(checked.architectures, nets[0].last.weight.dtype, nets[0].device)
         for k, net in enumerate(nets):
@@ -135,7 +129,9 @@ class Ensemble(Net):
         self.architectures, self.architecture = tuple(architectures), architectures[0]
         self.n_members = len(architectures)
         one = self.architecture
-        rates = zip(*([layer.dropout for layer in a.hidden_layers] for a in architectures), strict=True)
+        rates = zip(
+            *([layer.dropout for layer in a.hidden_layers] for a in architectures), strict=True
+        )
         last_width = (one.in_features, *one.hidden_features)[-1]
         with torch.device("meta"):  # modules of one network, without memory
             self.hidden = nn.Sequential(*map(hidden_layer, one.hidden_layers, rates))

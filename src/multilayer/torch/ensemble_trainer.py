@@ -25,7 +25,7 @@ from multilayer.torch.losses import mean_loss
 from multilayer.torch.objective import Objective, shares
 from multilayer.torch.placement import as_index, on_host, place, to_device, together, whole
 from multilayer.torch.prediction import predict
-from multilayer.torch.state import as_arrays, module_arrays, set_module_arrays
+from multilayer.torch.state import as_arrays, module_arrays
 from multilayer.torch.updates import Update, clip_each, with_tensors
 
 __all__ = ["EnsembleTrainer"]
@@ -202,7 +202,12 @@ class EnsembleTrainer:
 
     def snapshot(self) -> dict[str, Array]:
         """Return a copy of all members' parameters and states."""
-        return module_arrays(self.net)
+        arrays = module_arrays(self.net)
+        # A member's part of an array is to be an array too.
+        return {
+            name: array.reshape(self.n_members, -1) if array.ndim == 1 else array
+            for name, array in arrays.items()
+        }
 
     def state(self) -> dict[str, Array]:
         """Return a copy of everything the next step depends on, as arrays by name."""
@@ -222,7 +227,8 @@ class EnsembleTrainer:
         """
         self._write_back()
         if network := part_of(state, "network"):
-            set_module_arrays(self._ensemble, network)
+            for name, tensor in self._ensemble.state_dict().items():
+                tensor.copy_(torch.tensor(network[name]).view_as(tensor))
         if optimizer := part_of(state, "optimizer"):
             for name, tensor in self._whole.update.tensors.items():
                 tensor.copy_(torch.tensor(optimizer[name]))
@@ -270,7 +276,9 @@ class EnsembleTrainer:
             draw_masks_from([self._generators[k] for k in members], net)
         like = net.device, net.last.weight.dtype
         own = [(*self._penalties[k], self._clips[k].norm, self._clips[k].value) for k in members]
-        numbers = (with_tensors(numbers_for_each(column), *like) for column in zip(*own, strict=True))
+        numbers = (
+            with_tensors(numbers_for_each(column), *like) for column in zip(*own, strict=True)
+        )
         l1, l2, norm, value = numbers
         l1, l2 = (v[:, 0] if isinstance(v, Tensor) else v for v in (l1, l2))
         return _Group(
@@ -358,9 +366,9 @@ class _Group:
     def read(self, group: "_Group") -> None:
         """Copy what belongs to these members from another group, which has them too."""
         if group is not self:
-            places, own = self._places_in(group), self.tensors
-            for name, tensor in group.tensors.items():
-                own[name].copy_(tensor[places])
+            places, its = self._places_in(group), group.tensors
+            for name, tensor in self.tensors.items():
+                tensor.copy_(its[name][places])
 
     def write(self, group: "_Group") -> None:
         """Copy what belongs to these members to another group, which has them too."""

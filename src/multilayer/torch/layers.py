@@ -129,9 +129,7 @@ class Residual(nn.Sequential):
         return x + inner
 
 
-def hidden_layer(
-    spec: HiddenLayer, rates: tuple[float, ...] | None = None
-) -> nn.Sequential:
+def hidden_layer(spec: HiddenLayer, rates: tuple[float, ...] | None = None) -> nn.Sequential:
     """Return linear → normalisation → activation → dropout, as a residual block if it is one.
 
     With the dropout rates of K networks it is the layer of all of them, but for the shapes of its

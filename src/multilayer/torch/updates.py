@@ -117,14 +117,10 @@ def _like(number: Any, other: Tensor) -> Any:
     return number.to(other.dtype) if isinstance(number, Tensor) else number
 
 
-def _is_used(number: Any) -> bool:
-    return isinstance(number, Tensor) or bool(number)
-
-
 def _sgd(o: Any, p: Tensor, g: Tensor, state: State, rate: Tensor) -> None:
-    if _is_used(o.weight_decay):
+    if isinstance(o.weight_decay, Tensor) or o.weight_decay:
         g = g + _like(o.weight_decay, p) * p
-    if _is_used(o.momentum):
+    if "velocity" in state:
         momentum = _like(o.momentum, p)
         velocity = state["velocity"].mul_(momentum).add_(g)
         g = g + momentum * velocity if o.nesterov else velocity
@@ -184,7 +180,7 @@ def _moments(o: Any, g: Tensor, state: State) -> tuple[Tensor, Tensor]:
 
 
 def _adaptive_step(o: Any, p: Tensor, m: Tensor, v: Tensor, state: State, rate: Tensor) -> None:
-    """θ ← θ − η m̂/(√v̂ + ε)."""  # noqa: D400 - a formula
+    """θ ← θ − η m̂/(√v̂ + ε)."""
     p.addcdiv_(m * _like(rate / (1 - o.beta_1 ** state["step"]), p), _root(o, v, state), value=-1)
 
 
