@@ -103,11 +103,11 @@ class EnsembleTrainer:
         """Check samples, targets and weights; weights may have the shape (K, n_samples)."""
         net, given = self._ensemble, on_host(weight)
         own = None if given is None else checks.array(given, "sample_weight")
-        is_own = own is not None and own.ndim == 2
-        x, targets, weights = checked_samples(
-            net, on_host(X), on_host(y), None if is_own else given, self.loss
-        )
-        if is_own:
+        X, y = on_host(X), on_host(y)
+        if own is None or own.ndim != 2:
+            x, targets, weights = checked_samples(net, X, y, given, self.loss)
+        else:
+            x, targets, _ = checked_samples(net, X, y, None, self.loss)
             weights = self._check_weights(own, len(targets))
         return place(whole(x, net.device, net.dtype), targets, weights, net.device)
 
@@ -196,9 +196,8 @@ class EnsembleTrainer:
         """Let only these members take steps from now on."""
         self._write_back()
         self._release()
-        if members:
-            self._active = self._group(members)
-            self._active.read(self._whole)
+        self._active = self._group(members)
+        self._active.read(self._whole)
 
     def snapshot(self) -> dict[str, Array]:
         """Return a copy of all members' parameters and states."""

@@ -22,7 +22,7 @@ class Linears(nn.Linear):
         W, b = self.weight, self.bias
         if x.ndim == 2:
             z = F.linear(x, W.flatten(0, 1), None if b is None else b.flatten())
-            return z.unflatten(1, W.shape[:2]).transpose(0, 1)
+            return z.view(-1, *W.shape[:2]).transpose(0, 1)
         return x @ W.mT if b is None else torch.baddbmm(b.unsqueeze(1), x, W.mT)
 
 
@@ -46,7 +46,7 @@ class BatchNorms(nn.BatchNorm1d):
             self.momentum or 0.0,
             self.eps,
         )
-        return y.unflatten(1, self.weight.shape).transpose(0, 1)
+        return y.view(-1, *self.weight.shape).transpose(0, 1)
 
 
 class LayerNorms(nn.LayerNorm):
@@ -98,7 +98,8 @@ class Dropout(nn.Module):
     def _masks(self, x: torch.Tensor, rates: tuple[float, ...]) -> torch.Tensor:
         """Return the masks of K networks; one with a rate of 0 draws nothing, as it would alone."""
         masks = torch.ones(x.shape, device=x.device)
-        generators = self.generator or [None] * len(rates)
+        given = self.generator
+        generators = given if isinstance(given, list) else [given] * len(rates)
         for own, rate, generator in zip(masks, rates, generators, strict=True):
             if rate:
                 torch.ge(own.uniform_(generator=generator), rate, out=own).div_(1 - rate)
