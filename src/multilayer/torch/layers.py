@@ -22,7 +22,8 @@ class Linears(nn.Linear):
         W, b = self.weight, self.bias
         if x.ndim == 2:
             z = F.linear(x, W.flatten(0, 1), None if b is None else b.flatten())
-            return z.view(-1, *W.shape[:2]).transpose(0, 1)
+            # What follows takes far longer on memory in another order.
+            return z.view(-1, *W.shape[:2]).transpose(0, 1).contiguous()
         return x @ W.mT if b is None else torch.baddbmm(b.unsqueeze(1), x, W.mT)
 
 

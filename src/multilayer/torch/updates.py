@@ -156,7 +156,7 @@ def _nadam(o: Any, p: Tensor, g: Tensor, state: State, rate: Tensor) -> None:
 
 
 def _rmsprop(o: Any, p: Tensor, g: Tensor, state: State, rate: Tensor) -> None:
-    v = state["v"].mul_(_like(o.decay, p)).add_(_like(1 - o.decay, p) * g * g)
+    v = state["v"].lerp_(g * g, _like(1 - o.decay, p))
     p.sub_(_like(rate, p) * g / (v.sqrt() + _like(o.epsilon, p)))
 
 
@@ -169,14 +169,13 @@ def _lion(o: Any, p: Tensor, g: Tensor, state: State, rate: Tensor) -> None:
     m = state["m"]
     direction = torch.sign(_like(o.beta_1, p) * m + _like(1 - o.beta_1, p) * g)
     p.sub_(_like(rate, p) * (direction + _like(o.weight_decay, p) * p))
-    m.mul_(_like(o.beta_2, p)).add_(_like(1 - o.beta_2, p) * g)
+    m.lerp_(g, _like(1 - o.beta_2, p))
 
 
 def _moments(o: Any, g: Tensor, state: State) -> tuple[Tensor, Tensor]:
     """Update the running means m and v with the gradient, and return them."""
-    m = state["m"].mul_(_like(o.beta_1, g)).add_(_like(1 - o.beta_1, g) * g)
-    v = state["v"].mul_(_like(o.beta_2, g)).add_(_like(1 - o.beta_2, g) * g * g)
-    return m, v
+    m, v = state["m"], state["v"]
+    return m.lerp_(g, _like(1 - o.beta_1, g)), v.lerp_(g * g, _like(1 - o.beta_2, g))
 
 
 def _adaptive_step(o: Any, p: Tensor, m: Tensor, v: Tensor, state: State, rate: Tensor) -> None:
