@@ -12,8 +12,10 @@ from multilayer.architecture import Architecture
 from multilayer.errors import InvalidArgumentError, InvalidTypeError
 from multilayer.numpy.assembly import assemble, members_of
 from multilayer.numpy.ensemble_trainer import EnsembleTrainer
+from multilayer.numpy.fast.prediction import Predictor
 from multilayer.numpy.initializers import Initializer
 from multilayer.numpy.mlp import MLP, checked_dtype
+from multilayer.randomness import Generators
 
 __all__ = ["Ensemble"]
 
@@ -109,6 +111,7 @@ class Ensemble:
 
     def _assemble(self, parameters: Array) -> None:
         self.network = assemble(self.architectures, parameters)
+        self.predictor = Predictor(self.network)
 
     def __getstate__(self) -> dict[str, Any]:
         return {
@@ -185,11 +188,30 @@ class Ensemble:
     def logits(self, X: object) -> Array:
         """Return the last layers' values before the link function."""
         x = checks.samples(X, self.architecture.in_features, self.dtype)
-        return np.stack([net.predictor.logits(x) for net in self])
+        return self.predictor.logits(x)
 
-    def trainer(self, **settings: Any) -> EnsembleTrainer:
+    def trainer(
+        self,
+        *,
+        loss: Any,
+        optimizer: Any,
+        l1: Any = 0.0,
+        l2: Any = 0.0,
+        clip_norm: Any = None,
+        clip_value: Any = None,
+        rng: Generators | np.random.Generator | None = None,
+    ) -> EnsembleTrainer:
         """Return the trainer with which `multilayer.training.fit` trains these networks."""
-        return EnsembleTrainer(self, **settings)
+        return EnsembleTrainer(
+            self,
+            loss=loss,
+            optimizer=optimizer,
+            l1=l1,
+            l2=l2,
+            clip_norm=clip_norm,
+            clip_value=clip_value,
+            rng=rng,
+        )
 
 
 def _architectures(

@@ -2,14 +2,16 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
+from importlib import import_module
 from itertools import groupby, pairwise
 from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 import numpy.typing as npt
 
-from multilayer import checks
+from multilayer import checks, forks
 from multilayer.architecture import Architecture
+from multilayer.compiled import numba
 from multilayer.errors import InvalidArgumentError, InvalidDataError
 from multilayer.groups import join, part_of
 from multilayer.numpy.assembly import assemble, members_of
@@ -26,12 +28,14 @@ from multilayer.numpy.stacking import for_each, numbers_for_each, part_of_stack,
 from multilayer.numpy.trainer import checked_clip, checked_penalties, checked_samples
 from multilayer.randomness import Generators, generator_state, set_generator_state
 from multilayer.registry import resolve
-from multilayer.samples import Data, Parts
+from multilayer.samples import Data, LazySamples, Parts
 
 __all__ = ["EnsembleTrainer"]
 
 Array = npt.NDArray[Any]
 
+AT_ONCE = 2**25
+"""Bytes of samples evaluated at a time, if members have their own."""
 UNEVEN = 1.25
 """Members are divided among threads if the thread with the most has at most this share of the
 average; otherwise the rows of a batch are."""
@@ -110,9 +114,10 @@ class EnsembleTrainer:
         # The members that take steps: all, or copies of some.
         self._members = list(range(self.n_members))
         self._network, self.optimizer_state = net.network, self._whole_state
+        self._predictor = Predictor(self._network)
         self._data: Data | None = None
         self._order: Array | None = None
-        self._steps: dict[tuple[int, int], Step] = {}
+        self._steps: dict[tuple[int, int], Any] = {}
         self._workers: Workers | None = None
 
     @property
@@ -203,15 +208,48 @@ class EnsembleTrainer:
 
     def evaluate(self, data: Data | Parts) -> dict[int, tuple[float, Array]]:
         """Return the loss without penalty, in prediction mode, and its argument, by member."""
-        found = {}
-        for position, k in enumerate(self._members):
-            own = data[k] if isinstance(data, Parts) else data.of_member(k)
-            network = members_of(self._network, self._architectures(), position)
-            z = Predictor(network).logits(own.X)
-            loss = part_of_stack(self.loss, k)
-            p = z if loss.takes_logits else network.link.forward(z)
-            found[k] = loss.value_and_gradient(p, own.targets, own.weight)[0], p
+        if isinstance(data, Parts):
+            return self._evaluate_parts(data)
+        weight = data.weight
+        if weight is not None and weight.ndim == 2:
+            weight = weight[self._members]
+        return self._judge(self._members, self._predictor.logits(data.X), data.targets, weight)
+
+    def _evaluate_parts(self, parts: Parts) -> dict[int, tuple[float, Array]]:
+        """Evaluate each member on rows of its own: at a time, as many as need little room."""
+        X = parts.data.X
+        found: dict[int, tuple[float, Array]] = {}
+        sizes = [len(parts.rows[k]) for k in self._members]
+        if isinstance(X, LazySamples):
+            n_at_once = 1
+        else:
+            n_at_once = max(1, AT_ONCE // (max(sizes) * X.shape[1] * X.itemsize))
+        for first in range(0, len(self._members), n_at_once):
+            own = slice(first, first + n_at_once)
+            members, most = self._members[own], max(sizes[own])
+            rows = np.zeros((len(members), most), dtype=np.intp)  # the shorter ones repeat row 0
+            for row, k in zip(rows, members, strict=True):
+                row[: len(parts.rows[k])] = parts.rows[k]
+            network = members_of(self._network, self._architectures(), own)
+            x = X[rows[0]][np.newaxis] if isinstance(X, LazySamples) else X[rows]
+            z = Predictor(network).logits(x)
+            for k, logits in zip(members, z, strict=True):
+                part = parts.data.of_member(k)
+                chosen = parts.rows[k]
+                weight = None if part.weight is None else part.weight[chosen]
+                found |= self._judge(
+                    [k], logits[np.newaxis, : len(chosen)], part.targets[chosen], weight
+                )
         return found
+
+    def _judge(
+        self, members: list[int], z: Array, targets: Array, weight: Array | None
+    ) -> dict[int, tuple[float, Array]]:
+        """Return the losses of some members' logits, and the losses' arguments."""
+        loss = part_of_stack(self.loss, members)
+        p = z if loss.takes_logits else self._network.link.forward(z)
+        values, _ = loss.value_and_gradient(p, targets, weight)
+        return {k: (float(value), own) for k, value, own in zip(members, values, p, strict=True)}
 
     def keep(self, members: Sequence[int]) -> None:
         """Let only these members take steps from now on."""
@@ -259,6 +297,7 @@ class EnsembleTrainer:
         self._release()
         self._members = list(range(self.n_members))
         self._network, self.optimizer_state = self._ensemble.network, self._whole_state
+        self._predictor = Predictor(self._network)
 
     # The members that take steps -------------------------------------------------------------
 
@@ -286,6 +325,7 @@ class EnsembleTrainer:
         whole = self._ensemble.network
         self._release()
         self._network = assemble(self._architectures(), whole.parameters[self._members])
+        self._predictor = Predictor(self._network)
         for name, array in self._network.state.items():
             array[:] = whole.state[name][self._members]
         self.optimizer_state = {
@@ -305,12 +345,16 @@ class EnsembleTrainer:
 
     def _divide(self) -> None:
         """Divide the members among threads, if that pays."""
-        n_members = len(self._members)
+        n_members, data = len(self._members), self._data
+        assert data is not None
+        self._is_fused = numba() is not None and _fused().fits(
+            self._network, Objective(self.loss), self.optimizer, data.X, data.targets
+        )
         available = n_rewarding(self._batch_size * n_operations(self._network), n_threads())
         n = min(available, n_members)
         by_rows = all(layer.by_rows for layer in self._network.layers)
         is_uneven = n < available or -(-n_members // n) * n > UNEVEN * n_members
-        if by_rows and is_uneven:
+        if by_rows and is_uneven and not self._is_fused:
             n = 1  # the only step divides its rows
         self._divides_rows = n == 1 and available > 1
         self._bounds = list(pairwise(n_members * part // n for part in range(n + 1)))
@@ -343,25 +387,40 @@ class EnsembleTrainer:
         weight = data.weight
         if weight is not None and weight.ndim == 2:
             weight = weight[members]
-        is_whole = (first, last) in self._bounds
-        step = self._steps[first, last] = Step(
-            members_of(self._network, self._architectures(), own),
-            Objective(part_of_stack(self.loss, members), l1, l2),
-            optimizer=part_of_stack(self.optimizer, members),
-            state={name: array[own] for name, array in self.optimizer_state.items()},
-            clip=Clip(norm, value),
-            rng=Generators([self.rng[k] for k in members]),
-            data=(data.X, data.targets, weight),
-            batch_size=self._batch_size,
-            workers=None if self._divides_rows else ALONE,
-            reorders=is_whole,
-        )
+        network = members_of(self._network, self._architectures(), own)
+        objective = Objective(part_of_stack(self.loss, members), l1, l2)
+        settings: dict[str, Any] = {
+            "optimizer": part_of_stack(self.optimizer, members),
+            "state": {name: array[own] for name, array in self.optimizer_state.items()},
+            "clip": Clip(norm, value),
+            "rng": Generators([self.rng[k] for k in members]),
+            "data": (data.X, data.targets, weight),
+        }
+        step: Any
+        if self._is_fused:
+            step = _fused().FusedStep(network, objective, **settings)
+        else:
+            step = Step(
+                network,
+                objective,
+                **settings,
+                batch_size=self._batch_size,
+                workers=None if self._divides_rows else ALONE,
+                reorders=(first, last) in self._bounds,
+            )
+        self._steps[first, last] = step
         step.begin_epoch(self._order_of(first, last))
         return step
 
     def _order_of(self, first: int, last: int) -> Array | None:
         order = self._order
         return order if order is None or order.ndim == 1 else order[self._members[first:last]]
+
+
+def _fused() -> Any:
+    """Return the module that needs numba, imported when it is first used."""
+    with forks.imports:
+        return import_module("multilayer.numpy.fast.fused")
 
 
 class _Alone:
