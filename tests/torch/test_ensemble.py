@@ -36,7 +36,7 @@ from multilayer.numpy import (
     RMSprop,
 )
 from multilayer.samples import LazySamples
-from multilayer.torch import MLP, Ensemble, losses
+from multilayer.torch import MLP, Ensemble, distributed, losses
 from multilayer.torch.updates import FORMULAS, Update
 from multilayer.training import Callback, Checkpoint, EarlyStopping, fit
 from multilayer.training.fitting import train
@@ -685,6 +685,13 @@ def test_bad_arguments_name_member_and_parameter_and_change_nothing(arguments, e
         quick(ensemble, **arguments)
     assert str(caught.value) == message
     assert_same(tensors(ensemble), before)
+
+
+def test_several_processes_are_refused(monkeypatch):
+    monkeypatch.setattr(distributed, "shard", lambda: (0, 2))
+    with pytest.raises(InvalidArgumentError) as caught:
+        quick(ensemble_of())
+    assert str(caught.value) == "an Ensemble cannot be trained in several processes"
 
 
 @pytest.mark.parametrize(

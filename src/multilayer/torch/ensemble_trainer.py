@@ -25,7 +25,7 @@ from multilayer.torch.losses import mean_loss
 from multilayer.torch.objective import Objective, shares
 from multilayer.torch.placement import as_index, on_host, place, to_device, together, whole
 from multilayer.torch.prediction import predict
-from multilayer.torch.state import as_arrays, module_arrays
+from multilayer.torch.state import as_arrays, module_arrays, set_module_arrays
 from multilayer.torch.updates import Update, clip_each, with_tensors
 
 __all__ = ["EnsembleTrainer"]
@@ -201,12 +201,7 @@ class EnsembleTrainer:
 
     def snapshot(self) -> dict[str, Array]:
         """Return a copy of all members' parameters and states."""
-        arrays = module_arrays(self.net)
-        # A member's part of an array is to be an array too.
-        return {
-            name: array.reshape(self.n_members, -1) if array.ndim == 1 else array
-            for name, array in arrays.items()
-        }
+        return module_arrays(self.net)
 
     def state(self) -> dict[str, Array]:
         """Return a copy of everything the next step depends on, as arrays by name."""
@@ -226,8 +221,7 @@ class EnsembleTrainer:
         """
         self._write_back()
         if network := part_of(state, "network"):
-            for name, tensor in self._ensemble.state_dict().items():
-                tensor.copy_(torch.tensor(network[name]).view_as(tensor))
+            set_module_arrays(self._ensemble, network)
         if optimizer := part_of(state, "optimizer"):
             for name, tensor in self._whole.update.tensors.items():
                 tensor.copy_(torch.tensor(optimizer[name]))
