@@ -28,7 +28,7 @@ def test_from_widths_has_the_known_counts():
 def test_printing_shows_the_layers():
     text = str(MLP(RICH))
     for part in ("Linear(in_features=3, out_features=5", "BatchNorm1d(5", "Tanh()", "Dropout(0.3)",
-                 "Residual(", "GELU", "LogSoftmax(dim=1)"):  # fmt: skip
+                 "Residual(", "GELU", "LogSoftmax(dim=-1)"):  # fmt: skip
         assert part in text
 
 

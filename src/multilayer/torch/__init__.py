@@ -16,6 +16,8 @@ except ImportError as error:
 
 from multilayer.torch.activations import ACTIVATIONS, OUTPUTS
 from multilayer.torch.dataset import SampleDataset
+from multilayer.torch.ensemble import Ensemble
+from multilayer.torch.ensemble_trainer import EnsembleTrainer
 from multilayer.torch.layers import Dropout, Residual
 from multilayer.torch.losses import LOSSES
 from multilayer.torch.network import MLP, find_device
@@ -29,6 +31,8 @@ __all__ = [
     "OPTIMIZERS",
     "OUTPUTS",
     "Dropout",
+    "Ensemble",
+    "EnsembleTrainer",
     "Lion",
     "Residual",
     "SampleDataset",

@@ -39,8 +39,8 @@ ACTIVATIONS: Registry[Callable[[], nn.Module]] = Registry(
         "sigmoid": nn.Sigmoid,
         "tanh": nn.Tanh,
         "hard_tanh": nn.Hardtanh,
-        "softmax": partial(nn.Softmax, dim=1),
-        "log_softmax": partial(nn.LogSoftmax, dim=1),
+        "softmax": partial(nn.Softmax, dim=-1),
+        "log_softmax": partial(nn.LogSoftmax, dim=-1),
     },
 )
 

@@ -2,11 +2,61 @@
 
 import torch
 from torch import nn
+from torch.nn import functional as F
 
 from multilayer.architecture import HiddenLayer
 from multilayer.torch.activations import ACTIVATIONS
 
-__all__ = ["Dropout", "Residual", "draw_masks_from", "hidden_layer"]
+__all__ = ["Dropout", "Linears", "Residual", "draw_masks_from", "hidden_layer"]
+
+
+class Linears(nn.Linear):
+    """zₖ = xₖ Wₖᵀ + bₖ, the linear layers of K networks, with W of shape (K, out, in).
+
+    x has the shape (K, n, in); or (n, in), the same for all networks, and then the K products are
+    one.
+    """
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """Return z, of shape (K, n, out)."""
+        W, b = self.weight, self.bias
+        if x.ndim == 2:
+            z = F.linear(x, W.flatten(0, 1), None if b is None else b.flatten())
+            # What follows takes far longer on memory in another order.
+            return z.view(-1, *W.shape[:2]).transpose(0, 1).contiguous()
+        return x @ W.mT if b is None else torch.baddbmm(b.unsqueeze(1), x, W.mT)
+
+
+class BatchNorms(nn.BatchNorm1d):
+    """The batch normalisations of K networks, with γ, β and statistics of shape (K, features)."""
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """Return y, of x's shape (K, n, features)."""
+        assert self.running_mean is not None
+        assert self.running_var is not None
+        assert self.num_batches_tracked is not None
+        if self.training:
+            self.num_batches_tracked.add_(1)
+        y = F.batch_norm(  # of one network with all their features
+            x.transpose(0, 1).flatten(1),
+            self.running_mean.view(-1),
+            self.running_var.view(-1),
+            self.weight.flatten(),
+            self.bias.flatten(),
+            self.training,
+            self.momentum or 0.0,
+            self.eps,
+        )
+        return y.view(-1, *self.weight.shape).transpose(0, 1)
+
+
+class LayerNorms(nn.LayerNorm):
+    """The layer normalisations of K networks, with γ and β of shape (K, features)."""
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """Return y, of x's shape (K, n, features)."""
+        normal = F.layer_norm(x, self.normalized_shape, eps=self.eps)
+        return torch.addcmul(self.bias.unsqueeze(1), normal, self.weight.unsqueeze(1))
 
 
 class Dropout(nn.Module):
@@ -14,40 +64,59 @@ class Dropout(nn.Module):
 
     Parameters
     ----------
-    rate : float
-        The probability of dropping a unit.
+    rate : float, or tuple of K
+        The probability of dropping a unit; of K networks, which may differ in it, each one's.
 
     Attributes
     ----------
     mask : torch.Tensor or None
         The factors of the inputs in training: 0 or 1/(1 − rate), of the input's shape; None draws
         them anew for each batch.
-    generator : torch.Generator or None
-        Draws the masks; None takes PyTorch's global generator.
+    generator : torch.Generator, list of K or None
+        Draws the masks, for K networks each its own; None takes PyTorch's global generator.
     """
 
-    def __init__(self, rate: float) -> None:
+    def __init__(self, rate: float | tuple[float, ...]) -> None:
         super().__init__()
         self.rate = rate
         self.mask: torch.Tensor | None = None
-        self.generator: torch.Generator | None = None
+        self.generator: torch.Generator | list[torch.Generator] | None = None
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """Return x, with units dropped in training."""
-        if self.training and self.mask is not None:
+        if not self.training:
+            return x
+        if self.mask is not None:
             return x * self.mask
-        if self.training and self.generator is not None:
-            drawn = torch.rand(x.shape, generator=self.generator, device=x.device)
-            return x * ((drawn >= self.rate) / (1 - self.rate)).to(x.dtype)
-        return nn.functional.dropout(x, self.rate, self.training)
+        if isinstance(self.rate, tuple):
+            return x * self._masks(x, self.rate)
+        if self.generator is None:
+            return F.dropout(x, self.rate)
+        assert isinstance(self.generator, torch.Generator)
+        drawn = torch.rand(x.shape, generator=self.generator, device=x.device)
+        return x * ((drawn >= self.rate) / (1 - self.rate)).to(x.dtype)
+
+    def _masks(self, x: torch.Tensor, rates: tuple[float, ...]) -> torch.Tensor:
+        """Return the masks of K networks; one with a rate of 0 draws nothing, as it would alone."""
+        masks = torch.ones(x.shape, device=x.device)
+        given = self.generator
+        generators = given if isinstance(given, list) else [given] * len(rates)
+        for own, rate, generator in zip(masks, rates, generators, strict=True):
+            if rate:
+                torch.ge(own.uniform_(generator=generator), rate, out=own).div_(1 - rate)
+        return masks.to(x.dtype)
 
     def extra_repr(self) -> str:
         """Return the text in the brackets of the repr."""
+        if isinstance(self.rate, tuple):
+            return ", ".join(f"{rate:g}" for rate in self.rate)
         return f"{self.rate:g}"
 
 
-def draw_masks_from(generator: torch.Generator | None, net: nn.Module) -> None:
-    """Make a network's dropout layers draw their masks from this generator."""
+def draw_masks_from(
+    generator: torch.Generator | list[torch.Generator] | None, net: nn.Module
+) -> None:
+    """Make dropout layers draw their masks from this generator, or those of K networks from K."""
     for module in net.modules():
         if isinstance(module, Dropout):
             module.generator = generator
@@ -62,15 +131,24 @@ class Residual(nn.Sequential):
         return x + inner
 
 
-def hidden_layer(spec: HiddenLayer) -> nn.Sequential:
-    """Return linear → normalisation → activation → dropout, as a residual block if it is one."""
+def hidden_layer(spec: HiddenLayer, rates: tuple[float, ...] | None = None) -> nn.Sequential:
+    """Return linear → normalisation → activation → dropout, as a residual block if it is one.
+
+    With the dropout rates of K networks it is the layer of all of them, but for the shapes of its
+    parameters, which are still those of one.
+    """
+    linear, batch, layer = ONE if rates is None else SEVERAL
     width = spec.out_features
-    modules: list[nn.Module] = [nn.Linear(spec.in_features, width, bias=spec.bias)]
+    modules: list[nn.Module] = [linear(spec.in_features, width, bias=spec.bias)]
     if spec.normalization == "batch":
-        modules.append(nn.BatchNorm1d(width))
+        modules.append(batch(width))
     elif spec.normalization == "layer":
-        modules.append(nn.LayerNorm(width))
+        modules.append(layer(width))
     modules.append(ACTIVATIONS[spec.activation]())
-    if spec.dropout:
-        modules.append(Dropout(spec.dropout))
+    if any(rates or (spec.dropout,)):
+        modules.append(Dropout(rates or spec.dropout))
     return Residual(*modules) if spec.residual else nn.Sequential(*modules)
+
+
+ONE = nn.Linear, nn.BatchNorm1d, nn.LayerNorm
+SEVERAL = Linears, BatchNorms, LayerNorms

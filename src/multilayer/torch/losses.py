@@ -1,7 +1,8 @@
 """The losses in PyTorch: ℓ of each sample, whose gradient autograd derives.
 
 A loss with its parameters and checks is an object of `multilayer.numpy`; here are only the
-formulas, in PyTorch's own functions.
+formulas, in PyTorch's own functions. They work on the last axes: of K networks p has an axis in
+front, and a number of the loss that differs among them is a tensor of shape (K, 1, 1).
 """
 
 from collections.abc import Callable
@@ -10,7 +11,7 @@ from typing import Any
 import torch
 from torch.nn import functional as F
 
-from multilayer.errors import InvalidArgumentError
+from multilayer.errors import InvalidArgumentError, InvalidDataError
 from multilayer.numpy.losses import Loss
 from multilayer.registry import Names, Registry
 
@@ -21,49 +22,62 @@ PerSample = Callable[[Any, Tensor, Tensor], Tensor]
 
 
 def _squared_error(loss: Any, p: Tensor, y: Tensor) -> Tensor:
-    return 0.5 * F.mse_loss(p, y, reduction="none").sum(dim=1)
+    return 0.5 * F.mse_loss(p, y, reduction="none").sum(dim=-1)
 
 
 def _absolute_error(loss: Any, p: Tensor, y: Tensor) -> Tensor:
-    return F.l1_loss(p, y, reduction="none").sum(dim=1)
+    return F.l1_loss(p, y, reduction="none").sum(dim=-1)
 
 
 def _huber(loss: Any, p: Tensor, y: Tensor) -> Tensor:
-    return F.huber_loss(p, y, reduction="none", delta=loss.delta).sum(dim=1)
+    if not isinstance(loss.delta, Tensor):
+        return F.huber_loss(p, y, reduction="none", delta=loss.delta).sum(dim=-1)
+    inside = torch.clamp(p - y, -loss.delta, loss.delta)
+    return (inside * (p - y - 0.5 * inside)).sum(dim=-1)
 
 
 def _quantile(loss: Any, p: Tensor, y: Tensor) -> Tensor:
     tau = torch.stack([p.new_full((), q) for q in loss.quantiles])  # made on p's device
-    residual = y.unsqueeze(2) - p.reshape(len(p), -1, len(tau))
+    residual = y.unsqueeze(-1) - p.reshape(*p.shape[:-1], -1, len(tau))
     # τ relu(r) + (1 − τ) relu(−r), whose gradient is 0 at r = 0.
     values = tau * F.relu(residual) + (1 - tau) * F.relu(-residual)
-    return values.sum(dim=(1, 2))
+    return values.sum(dim=(-2, -1))
 
 
 def _poisson(loss: Any, p: Tensor, y: Tensor) -> Tensor:
-    return (torch.exp(p) - y * p - y + torch.xlogy(y, y)).sum(dim=1)
+    return (torch.exp(p) - y * p - y + torch.xlogy(y, y)).sum(dim=-1)
 
 
 def _cross_entropy(loss: Any, p: Tensor, y: Tensor) -> Tensor:
-    return F.cross_entropy(p, y, reduction="none", label_smoothing=loss.label_smoothing)
+    epsilon = loss.label_smoothing
+    has_one = not isinstance(epsilon, Tensor)
+    rows = p.flatten(0, -2), y.flatten(0, p.ndim - 2)  # PyTorch has the classes in axis 1
+    values = F.cross_entropy(*rows, reduction="none", label_smoothing=epsilon if has_one else 0.0)
+    values = values.view(p.shape[:-1])
+    if has_one:
+        return values
+    of_uniform = -torch.log_softmax(p, dim=-1).mean(dim=-1)
+    return torch.lerp(values, of_uniform, epsilon[..., 0])
 
 
 def _grouped_cross_entropy(loss: Any, p: Tensor, y: Tensor) -> Tensor:
     parts = [
-        F.cross_entropy(
-            p[:, group], y[:, g], reduction="none", label_smoothing=loss.label_smoothing
-        )
-        for g, group in enumerate(loss.groups(p.shape[1]))
+        _cross_entropy(loss, p[..., group], y[..., g])
+        for g, group in enumerate(loss.groups(p.shape[-1]))
     ]
     return torch.stack(parts).sum(dim=0)
 
 
 def _nll(loss: Any, p: Tensor, y: Tensor) -> Tensor:
-    return F.nll_loss(p, y, reduction="none")
+    rows = p.flatten(0, -2), y.flatten()
+    return F.nll_loss(*rows, reduction="none").view(p.shape[:-1])
 
 
 def _binary_cross_entropy(loss: Any, p: Tensor, y: Tensor) -> Tensor:
-    return F.binary_cross_entropy_with_logits(p, y, reduction="none").sum(dim=1)
+    epsilon = loss.label_smoothing
+    if isinstance(epsilon, Tensor):  # a number has smoothed the targets already
+        y = (1 - epsilon) * y + epsilon / 2
+    return F.binary_cross_entropy_with_logits(p, y, reduction="none").sum(dim=-1)
 
 
 FORMULAS: dict[str, PerSample] = {
@@ -84,16 +98,26 @@ LOSSES: Registry[PerSample] = Registry(Names("loss", []), FORMULAS)
 
 
 def mean_loss(loss: Loss, p: Tensor, targets: Tensor, share: Tensor) -> Tensor:
-    """Return Σ sᵢ ℓᵢ as a scalar tensor, where sᵢ is each sample's share of the mean.
+    """Return Σ sᵢ ℓᵢ, where sᵢ is each sample's share of the mean: a scalar tensor, or (K,).
+
+    Of K networks p has the shape (K, n_samples, out_features), targets have an axis of networks in
+    front, and share has the shape (n_samples,) or (K, n_samples).
 
     Raises
     ------
     InvalidArgumentError
         If `LOSSES` has no entry for the loss; a custom loss needs its formula in both engines.
+    InvalidDataError
+        If the formula does not return a number for each sample.
     """
     if loss.name not in LOSSES:
         raise InvalidArgumentError(
             f"loss {loss.name!r} has no formula in PyTorch: "
             f"multilayer.torch.LOSSES.register({loss.name!r}, function)"
         )
-    return LOSSES[loss.name](loss, p, targets) @ share
+    values = LOSSES[loss.name](loss, p, targets)
+    if values.shape != p.shape[:-1]:
+        rule = f"must have shape {tuple(p.shape[:-1])}: sum over the outputs by dim=-1"
+        name = f"the result of LOSSES[{loss.name!r}]"
+        raise InvalidDataError(rule, name, got=tuple(values.shape))
+    return torch.linalg.vecdot(values, share)

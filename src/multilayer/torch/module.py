@@ -15,10 +15,18 @@ Array = npt.NDArray[Any]
 
 
 class Net(nn.Module):
-    """A module with an architecture, logits, and running statistics as arrays: an `MLP`."""
+    """A module with an architecture, logits, and running statistics as arrays.
+
+    It is an `MLP`, or an `Ensemble` of K.
+    """
 
     architecture: Architecture
+    n_members = 0
+    """K, the number of networks of an ensemble."""
+    flatten: nn.Module
+    hidden: nn.Sequential
     last: nn.Linear
+    output: nn.Module
 
     @property
     def device(self) -> torch.device:
@@ -30,9 +38,17 @@ class Net(nn.Module):
         """The parameters' type, ``"float32"`` or ``"float64"``."""
         return str(self.last.weight.dtype).removeprefix("torch.")
 
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """Return the outputs, of shape (n_samples, out_features), or (K, …) of an ensemble."""
+        return self.output(self.logits(x))
+
     def logits(self, x: torch.Tensor) -> torch.Tensor:
         """Return the last layer's values before the link function."""
-        raise NotImplementedError
+        return self.last(self.features(x))
+
+    def features(self, x: torch.Tensor) -> torch.Tensor:
+        """Return ψ(x), the last hidden layer's output; the flat inputs if there is none."""
+        return self.hidden(self.flatten(x))
 
     @property
     def state(self) -> dict[str, Array]:

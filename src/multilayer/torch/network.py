@@ -80,18 +80,31 @@ class MLP(Net):
             raise InvalidArgumentError(rule, "dtype", "MLP", got=repr(dtype))
         if initializer is None and rng is not None:
             initializer = "kaiming_uniform"
-        self.architecture = architecture
         place = find_device(device)
-        last_width = (architecture.in_features, *architecture.hidden_features)[-1]
-        self.flatten = nn.Flatten()
-        self.hidden = nn.Sequential(*map(hidden_layer, architecture.hidden_layers))
-        self.last = nn.Linear(last_width, architecture.out_features, bias=architecture.bias)
-        self.output = OUTPUTS[architecture.output]()
+        self._assemble(architecture)
         self.to(device=place, dtype=DTYPES[dtype])
         if initializer is not None:
             chosen = resolve(initializer, INITIALIZERS, Initializer)
             drawn = NumpyMLP(architecture, dtype=dtype, initializer=chosen, rng=rng)
             self.set_weights(drawn.weights)
+
+    def _assemble(self, architecture: Architecture) -> None:
+        self.architecture = architecture
+        self.flatten = nn.Flatten()
+        self.hidden = nn.Sequential(*map(hidden_layer, architecture.hidden_layers))
+        last_width = (architecture.in_features, *architecture.hidden_features)[-1]
+        self.last = nn.Linear(last_width, architecture.out_features, bias=architecture.bias)
+        self.output = OUTPUTS[architecture.output]()
+
+    @classmethod
+    def over(cls, architecture: Architecture, tensors: Mapping[str, torch.Tensor]) -> Self:
+        """Return the network of tensors named as in ``state_dict``, whose memory it shares."""
+        net = cls.__new__(cls)
+        nn.Module.__init__(net)
+        with torch.device("meta"):  # draws no weights
+            net._assemble(architecture)
+        net.load_state_dict(tensors, assign=True)
+        return net
 
     @classmethod
     def from_widths(
@@ -130,18 +143,6 @@ class MLP(Net):
         twin.set_weights(self.weights)
         twin.set_state({**self.state})
         return twin
-
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
-        """Return the outputs, of shape (n_samples, out_features)."""
-        return self.output(self.logits(x))
-
-    def logits(self, x: torch.Tensor) -> torch.Tensor:
-        """Return the last layer's values before the link function."""
-        return self.last(self.features(x))
-
-    def features(self, x: torch.Tensor) -> torch.Tensor:
-        """Return ψ(x), the last hidden layer's output; the flat inputs if there is none."""
-        return self.hidden(self.flatten(x))
 
     def _repr_html_(self) -> str:
         """Let notebooks show the layers as a table."""

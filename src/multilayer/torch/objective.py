@@ -1,6 +1,7 @@
 """Objective: the loss of a batch, penalty included, as a module."""
 
 from collections.abc import Iterator
+from typing import Any
 
 import torch
 from torch import nn
@@ -20,9 +21,11 @@ class Objective(nn.Module):
 
     DistributedDataParallel averages gradients over ranks, but the samples' losses must be added: so
     they are multiplied by the number of ranks.
+
+    The penalties are numbers, or tensors of shape (K,) for K networks, whose losses are (K,).
     """
 
-    def __init__(self, net: Net, loss: Loss, l1: float, l2: float, n_ranks: int) -> None:
+    def __init__(self, net: Net, loss: Loss, l1: Any, l2: Any, n_ranks: int = 1) -> None:
         super().__init__()
         self.net = net
         self.loss = loss
@@ -37,10 +40,10 @@ class Objective(nn.Module):
         if self.n_ranks > 1:
             value = self.n_ranks * value
         for W in self._weights():
-            if self.l2:
-                value = value + part * 0.5 * self.l2 * W.square().sum()
-            if self.l1:
-                value = value + part * self.l1 * W.abs().sum()
+            if isinstance(self.l2, Tensor) or self.l2:
+                value = value + part * 0.5 * self.l2 * W.square().sum(dim=(-2, -1))
+            if isinstance(self.l1, Tensor) or self.l1:
+                value = value + part * self.l1 * W.abs().sum(dim=(-2, -1))
         return value
 
     def _weights(self) -> Iterator[Tensor]:
@@ -50,13 +53,16 @@ class Objective(nn.Module):
 
 
 def shares(weight: Tensor | None, like: Tensor, *, over_ranks: bool = False) -> Tensor:
-    """Return each sample's share wᵢ/Σw of the mean, over this batch or over those of all ranks."""
+    """Return each sample's share wᵢ/Σw of the mean, over this batch or over those of all ranks.
+
+    `like` are the samples, of shape (…, n, in_features).
+    """
     if weight is None:
-        n = len(like)
+        n = like.shape[-2]
         if not (over_ranks and distributed.shard()[1] > 1):
             return like.new_full((n,), 1 / max(n, 1))
         weight = like.new_ones(n)
-    total = weight.sum()
+    total = weight.sum(dim=-1, keepdim=True)
     if over_ranks:
         total = distributed.sum_over_ranks(total)
     return weight / torch.where(total > 0, total, torch.ones_like(total))

@@ -1,0 +1,386 @@
+"""EnsembleTrainer: K networks with their losses and optimizers, driven by the training loop."""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from multilayer import checks
+from multilayer.errors import InvalidArgumentError, InvalidDataError
+from multilayer.groups import join, part_of
+from multilayer.numpy.clipping import Clip
+from multilayer.numpy.losses import LOSSES, Loss
+from multilayer.numpy.optimizers import Optimizer, resolve_optimizer
+from multilayer.numpy.stacking import for_each, numbers_for_each, part_of_stack, stacked
+from multilayer.numpy.trainer import checked_clip, checked_penalties, checked_samples
+from multilayer.randomness import Generators
+from multilayer.registry import resolve
+from multilayer.samples import Data, Parts
+from multilayer.torch import capture, distributed
+from multilayer.torch.layers import draw_masks_from
+from multilayer.torch.losses import mean_loss
+from multilayer.torch.objective import Objective, shares
+from multilayer.torch.placement import as_index, on_host, place, to_device, together, whole
+from multilayer.torch.prediction import predict
+from multilayer.torch.state import as_arrays, module_arrays, set_module_arrays
+from multilayer.torch.updates import Update, clip_each, with_tensors
+
+__all__ = ["EnsembleTrainer"]
+
+Array = npt.NDArray[Any]
+Tensor = torch.Tensor
+
+
+class EnsembleTrainer:
+    """Takes optimizer steps on K networks at once; like `Trainer`, for an `Ensemble`.
+
+    Arguments are those of `multilayer.training.fit`: each for all members, or a sequence of K. An
+    optimizer is one of `multilayer.numpy`, whose formulas act on all members at once, and not
+    PyTorch's.
+
+    Attributes
+    ----------
+    losses, optimizers : list
+        Each member's.
+    loss, optimizer
+        Those of all members as one, with arrays where their numbers differ.
+    learning_rate : array of shape (K,)
+        The optimizers' learning rates.
+
+    Notes
+    -----
+    On a GPU steps run one operation at a time: they are not recorded as CUDA graphs.
+    """
+
+    def __init__(
+        self,
+        net: Any,
+        *,
+        loss: Any,
+        optimizer: Any,
+        l1: Any = 0.0,
+        l2: Any = 0.0,
+        clip_norm: Any = None,
+        clip_value: Any = None,
+        rng: Generators | np.random.Generator | None = None,
+    ) -> None:
+        if distributed.shard()[1] > 1:
+            raise InvalidArgumentError("an Ensemble cannot be trained in several processes")
+        self._ensemble = net
+        self.n_members: int = net.n_members
+        self.losses: list[Loss] = [resolve(own, LOSSES, Loss) for own in self._each(loss, "loss")]
+        for own in self.losses:
+            own.check_architecture(net.architecture)
+        self.optimizers = [_steps(own) for own in self._each(optimizer, "optimizer")]
+        self.loss = stacked(self.losses, 2, "loss", "fit")
+        self.optimizer = stacked(self.optimizers, 1, "optimizer", "fit")
+        self.learning_rate = np.array([own.learning_rate for own in self.optimizers])
+        self._penalties = [
+            checked_penalties(*own)
+            for own in zip(self._each(l1, "l1"), self._each(l2, "l2"), strict=True)
+        ]
+        norms, values = self._each(clip_norm, "clip_norm"), self._each(clip_value, "clip_value")
+        self._clips = [checked_clip(*own) for own in zip(norms, values, strict=True)]
+        if not isinstance(rng, Generators):
+            rng = Generators(checks.random_generator(rng, "fit").spawn(self.n_members))
+        seeds = [int(own.integers(2**62)) for own in rng]
+        self._generators = [torch.Generator(net.device).manual_seed(seed) for seed in seeds]
+        self._waits = net.device.type != capture.DEVICE  # a GPU works asynchronously
+        self._late: list[Tensor] = []
+        self._whole = self._group(list(range(self.n_members)), net)
+        self._release()
+
+    @property
+    def net(self) -> Any:
+        """The ensemble, up to date."""
+        self._write_back()
+        return self._ensemble
+
+    def check(self, X: object, y: object, weight: object) -> Data:
+        """Check samples, targets and weights; weights may have the shape (K, n_samples)."""
+        net, given = self._ensemble, on_host(weight)
+        own = None if given is None else checks.array(given, "sample_weight")
+        X, y = on_host(X), on_host(y)
+        if own is None or own.ndim != 2:
+            x, targets, weights = checked_samples(net, X, y, given, self.loss)
+        else:
+            x, targets, _ = checked_samples(net, X, y, None, self.loss)
+            weights = self._check_weights(own, len(targets))
+        return place(whole(x, net.device, net.dtype), targets, weights, net.device)
+
+    def description(self) -> dict[str, Any]:
+        """Return what it trains and how, by name, as values for JSON."""
+        net = self._ensemble
+        return asdict(net.architecture) | {
+            "dropout": [asdict(architecture)["dropout"] for architecture in net.architectures],
+            "engine": "torch",
+            "n_members": self.n_members,
+            "dtype": net.dtype,
+            "device": net.device.type,
+            "loss": repr(self.losses),
+            "optimizer": repr(self.optimizers),
+            "penalties": repr(self._penalties),
+            "clips": repr(self._clips),
+        }
+
+    def begin(self, data: Data, batch_size: int | None = None) -> None:
+        """Set the samples for the steps."""
+        self._data = together(data)
+        self._late.clear()  # those of a training that was abandoned
+        draw_masks_from(self._generators, self._ensemble)
+
+    def begin_epoch(self, order: Array | None) -> None:
+        """Set the order of the next epoch's samples: of shape (n,), or (K, n) for each its own."""
+        self._order = None if order is None else as_index(self._data[0], order)
+
+    def step(self, start: Any, stop: Any, learning_rate: Array) -> Array | None:
+        """Take an optimizer step on each member's samples at these positions of its order.
+
+        Positions are two numbers, or two arrays of shape (K,); where they are equal, a member takes
+        no step. Return the losses before the step, penalty included, of shape (K,), with 0 for
+        members that took none; on a GPU, return None without waiting, and `settle` returns them
+        later. A member whose loss is infinite or NaN is not changed, unless it is on a GPU.
+        """
+        net = self._ensemble
+        rates = with_tensors(np.asarray(learning_rate)[:, np.newaxis], net.device)
+        losses = torch.zeros(self.n_members, dtype=net.last.weight.dtype, device=net.device)
+        for group, begin, end in self._groups(start, stop):
+            group.read(self._active)
+            losses[group.index] = self._step_on(group, begin, end, rates[group.index])
+            group.write(self._active)
+        if self._waits:
+            return losses.cpu().double().numpy()
+        self._late.append(losses)
+        return None
+
+    def settle(self) -> tuple[list[Array], Array]:
+        """Return the losses that `step` did not, and whose weights are finite.
+
+        Here the host waits for the device.
+        """
+        group = self._active
+        finite = torch.stack([p.isfinite().flatten(1).all(dim=1) for p in group.net.parameters()])
+        is_finite = np.ones(self.n_members, dtype=bool)
+        is_finite[group.members] = finite.all(dim=0).cpu().numpy()
+        losses = [loss.cpu().double().numpy() for loss in self._late]
+        self._late.clear()
+        return losses, is_finite
+
+    def minimize(
+        self, data: Data, n_iterations: int, after_iteration: Callable[[float], bool]
+    ) -> str:
+        """Not for ensembles: L-BFGS searches along a line of its own for each network."""
+        raise NotImplementedError
+
+    def evaluate(self, data: Data | Parts) -> dict[int, tuple[float, Array]]:
+        """Return the loss without penalty, in prediction mode, and its argument, by member."""
+        net, found = self._active.net, {}
+        logits = self.loss.takes_logits
+        shared = None if isinstance(data, Parts) else predict(net, data.X, logits=logits)
+        for position, k in enumerate(self._active.members):
+            own = data[k] if isinstance(data, Parts) else data.of_member(k)
+            if shared is None:
+                outputs = predict(net[position], own.X, logits=logits)
+            else:
+                outputs = shared[position]
+            p = torch.from_numpy(outputs)
+            loss = with_tensors(part_of_stack(self.loss, k), p.device, p.dtype)
+            value = mean_loss(loss, p, own.targets, shares(own.weight, p))
+            found[k] = value.item(), outputs
+        return found
+
+    def keep(self, members: Sequence[int]) -> None:
+        """Let only these members take steps from now on."""
+        self._write_back()
+        self._release()
+        self._active = self._group(members)
+        self._active.read(self._whole)
+
+    def snapshot(self) -> dict[str, Array]:
+        """Return a copy of all members' parameters and states."""
+        return module_arrays(self.net)
+
+    def state(self) -> dict[str, Array]:
+        """Return a copy of everything the next step depends on, as arrays by name."""
+        generators = [generator.get_state().numpy() for generator in self._generators]
+        return join(
+            {
+                "network": self.snapshot(),
+                "optimizer": as_arrays(self._whole.update.tensors),
+                "masks": {"generators": np.stack(generators)},
+            }
+        )
+
+    def set_state(self, state: dict[str, Array]) -> None:
+        """Restore what `state` returned, in a trainer with the same arguments.
+
+        Groups that are absent stay unchanged.
+        """
+        self._write_back()
+        if network := part_of(state, "network"):
+            set_module_arrays(self._ensemble, network)
+        if optimizer := part_of(state, "optimizer"):
+            for name, tensor in self._whole.update.tensors.items():
+                tensor.copy_(torch.tensor(optimizer[name]))
+        if masks := part_of(state, "masks"):
+            for generator, own in zip(self._generators, masks["generators"], strict=True):
+                generator.set_state(torch.from_numpy(own.copy()))
+        self._active.read(self._whole)
+
+    def finish(self) -> None:
+        """Leave the networks in prediction mode; from now on all members take steps again."""
+        self._write_back()
+        self._release()
+        draw_masks_from(None, self._ensemble)
+        self._ensemble.eval()
+
+    def _each(self, value: Any, name: str) -> list[Any]:
+        return for_each(value, self.n_members, name, "fit")
+
+    def _check_weights(self, weights: Array, n_samples: int) -> Array:
+        """Return weights of each member, checked."""
+        if len(weights) != self.n_members:
+            rule = f"must have shape (n_samples,) or ({self.n_members}, n_samples)"
+            raise InvalidDataError(rule, "sample_weight", "fit", got=f"shape {weights.shape}")
+        dtype = np.dtype(self._ensemble.dtype)
+        rows = [
+            checks.sample_weights(own, n_samples, dtype, f"sample_weight[{k}]")
+            for k, own in enumerate(weights)
+        ]
+        return np.array(rows)
+
+    def _write_back(self) -> None:
+        """Copy what the steps have changed to the ensemble, if they work on a copy."""
+        self._active.write(self._whole)
+
+    def _release(self) -> None:
+        """Let all members take steps, in their own memory."""
+        self._active = self._whole
+        self._uneven: dict[tuple[int, ...], _Group] = {}
+
+    def _group(self, members: Sequence[int], net: Any = None) -> "_Group":
+        """Return these members as a group, by default of copies."""
+        members = list(members)
+        if net is None:
+            net = self._ensemble.part(members)
+            draw_masks_from([self._generators[k] for k in members], net)
+        like = net.device, net.last.weight.dtype
+        own = [(*self._penalties[k], self._clips[k].norm, self._clips[k].value) for k in members]
+        numbers = (
+            with_tensors(numbers_for_each(column), *like) for column in zip(*own, strict=True)
+        )
+        l1, l2, norm, value = numbers
+        l1, l2 = (v[:, 0] if isinstance(v, Tensor) else v for v in (l1, l2))
+        return _Group(
+            members,
+            net,
+            Objective(net, with_tensors(part_of_stack(self.loss, members), *like), l1, l2),
+            Update(part_of_stack(self.optimizer, members), list(net.parameters())),
+            Clip(norm, value),
+        )
+
+    def _groups(self, start: Any, stop: Any) -> Iterator[tuple["_Group", int, int]]:
+        """Yield the members that take their steps together, with the bounds of their batches."""
+        if np.ndim(start) == 0:
+            yield self._active, start, stop
+            return
+        by_bounds: dict[tuple[int, int], list[int]] = {}
+        for k in self._active.members:
+            if start[k] < stop[k]:
+                by_bounds.setdefault((int(start[k]), int(stop[k])), []).append(k)
+        for bounds, members in by_bounds.items():
+            if members == self._active.members:
+                yield self._active, *bounds
+                continue
+            if (numbers := tuple(members)) not in self._uneven:
+                self._uneven[numbers] = self._group(members)
+            yield self._uneven[numbers], *bounds
+
+    def _step_on(self, group: "_Group", start: int, stop: int, rates: Tensor) -> Tensor:
+        """Take a step with members on their samples at these positions; return their losses."""
+        batch = self._batch(group, start, stop)
+        if not group.net.training:  # an evaluation may have come in between
+            group.net.train()
+        group.net.zero_grad()
+        losses = group.objective(*batch, 1.0)
+        losses.sum().backward()  # each member's parameters act on its own loss alone
+        losses = losses.detach()
+        clip_each(list(group.net.parameters()), group.clip)
+        wrong = ~losses.isfinite() if self._waits else None
+        if wrong is None or not wrong.any():
+            group.update.take(rates)
+            return losses
+        kept = {name: tensor[wrong] for name, tensor in group.tensors.items()}
+        group.update.take(rates)
+        for name, tensor in group.tensors.items():
+            tensor[wrong] = kept[name]
+        return losses
+
+    def _batch(self, group: "_Group", start: int, stop: int) -> tuple[Tensor, Tensor, Tensor]:
+        """Return samples, targets and shares of the members' batches."""
+        (X, targets, weight), order, net = self._data, self._order, group.net
+        rows: Any = slice(start, stop)
+        if order is not None:
+            rows = order[start:stop] if order.ndim == 1 else order[group.members, start:stop]
+        if isinstance(X, Tensor) or getattr(rows, "ndim", 1) == 1:
+            x = X[rows]
+        else:  # lazy samples
+            x = X[rows.ravel()].reshape(*rows.shape, -1)
+        x, y = to_device(x, net), to_device(targets[rows], net)
+        if x.ndim == 2:
+            y = y.expand(net.n_members, *y.shape)
+        if weight is not None and weight.ndim == 2:
+            own = weight[group.members]
+            weight = own.gather(1, torch.as_tensor(rows)) if x.ndim == 3 else own[:, rows]
+        elif weight is not None:
+            weight = weight[rows]
+        share = shares(None if weight is None else to_device(weight, net), x)
+        return x, y, share
+
+
+class _Group:
+    """Some members as one network, with what their steps need: all of them, or copies of some."""
+
+    def __init__(
+        self, members: list[int], net: Any, objective: Objective, update: Update, clip: Clip
+    ) -> None:
+        self.members, self.net = members, net
+        self.objective, self.update, self.clip = objective, update, clip
+        self.index = torch.tensor(members, device=net.device)
+
+    @property
+    def tensors(self) -> dict[str, Tensor]:
+        """Everything that steps change, by name, each with an axis of members in front."""
+        return {**self.net.state_dict(), **self.update.tensors}
+
+    def read(self, group: "_Group") -> None:
+        """Copy what belongs to these members from another group, which has them too."""
+        if group is not self:
+            places, its = self._places_in(group), group.tensors
+            for name, tensor in self.tensors.items():
+                tensor.copy_(its[name][places])
+
+    def write(self, group: "_Group") -> None:
+        """Copy what belongs to these members to another group, which has them too."""
+        if group is not self:
+            places, its = self._places_in(group), group.tensors
+            for name, tensor in self.tensors.items():
+                its[name][places] = tensor
+
+    def _places_in(self, group: "_Group") -> list[int]:
+        return [group.members.index(k) for k in self.members]
+
+
+def _steps(optimizer: object) -> Optimizer:
+    """Return an optimizer that takes steps, and is one of ours."""
+    if isinstance(optimizer, torch.optim.Optimizer):
+        rule = "must be one of multilayer.numpy for an ensemble, or its name"
+        raise InvalidArgumentError(rule, "optimizer", "fit", got=type(optimizer).__name__)
+    found = resolve_optimizer(optimizer)
+    if not isinstance(found, Optimizer):
+        rule = "cannot be L-BFGS for an ensemble: it does not take steps of a batch"
+        raise InvalidArgumentError(rule, "optimizer", "fit")
+    return found
