@@ -14,11 +14,22 @@ Bytes = npt.NDArray[np.uint8]
 class Generators(tuple[np.random.Generator, ...]):
     """K generators as one: each draws the numbers of its own network."""
 
-    def random(self, shape: tuple[int, ...] | None = None, *, dtype: Any, out: Any = None) -> Any:
-        """Return uniform numbers of shape (K, …); those of network k are drawn by generator k."""
-        numbers = np.empty(shape or (), dtype) if out is None else out
-        for rng, own in zip(self, numbers, strict=True):
-            rng.random(out=own, dtype=dtype)
+    def random(
+        self,
+        shape: tuple[int, ...] | None = None,
+        *,
+        dtype: Any,
+        out: Any = None,
+        where: Any = None,
+    ) -> Any:
+        """Return uniform numbers of shape (K, …); those of network k are drawn by generator k.
+
+        Networks of which `where` is false draw none; theirs are 0, or stay what they are in `out`.
+        """
+        numbers = np.zeros(shape or (), dtype) if out is None else out
+        for k, (rng, own) in enumerate(zip(self, numbers, strict=True)):
+            if where is None or where[k]:
+                rng.random(out=own, dtype=dtype)
         return numbers
 
 

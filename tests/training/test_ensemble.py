@@ -98,9 +98,11 @@ def trainings(draw):
         "residual": residual,
         "bias": draw(st.booleans()),
     }
+    # Of the members with unlike rates, the second drops in its first layer alone.
+    dropouts = [rates[0], (rates[1], *[0.0] * (len(hidden) - 1)), rates[2]]
     architectures = [
         Architecture(4, hidden, n_outputs, dropout=rate if hidden else 0.0, **common)
-        for rate in rates
+        for rate in (dropouts if len(set(rates)) > 1 else rates)
     ]
     seed = draw(st.integers(0, 2**31))
     rng = np.random.default_rng(seed)

@@ -8,6 +8,7 @@ import numpy.typing as npt
 from multilayer import checks
 from multilayer.errors import InvalidArgumentError
 from multilayer.numpy.layers import Gradients, Layer, Stack
+from multilayer.randomness import Generators
 
 __all__ = ["Dropout", "Residual"]
 
@@ -33,14 +34,19 @@ class Dropout(Layer):
         self.rate = checks.real(rate, "rate", "Dropout", "[0, 1)") if is_one else rate
 
     def forward(
-        self, x: Array, *, training: bool = False, rng: np.random.Generator | None = None
+        self, x: Array, *, training: bool = False, rng: Any = None
     ) -> tuple[Array, Array | None]:
         if not training:
             return x, None
         if rng is None:
             rule = "must be a numpy.random.Generator while training"
             raise InvalidArgumentError(rule, "rng", "Dropout", got="None")
-        kept = rng.random(x.shape, dtype=np.float32) >= self.rate
+        if isinstance(rng, Generators):  # those without dropout here draw nothing
+            drops = np.broadcast_to(np.ravel(self.rate) > 0, len(rng))
+            uniform = rng.random(x.shape, dtype=np.float32, where=drops)
+        else:
+            uniform = rng.random(x.shape, dtype=np.float32)
+        kept = uniform >= self.rate
         scaled_mask = kept / np.asarray(1 - self.rate, x.dtype)
         return x * scaled_mask, scaled_mask
 

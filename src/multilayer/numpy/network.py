@@ -39,10 +39,9 @@ class Network:
         W and b.
     link : Activation
         σ, which turns the logits z into outputs.
-    parameters : array of shape (n_parameters,)
+    parameters : array of shape (n_parameters,), or (K, n_parameters) for K networks at once
         θ. The layers' arrays are to be views of it, one after the other in forward order, such as
-        ``W = theta[:6].reshape(2, 3)``: `multilayer.numpy.assembly` makes them so. K networks side
-        by side have θ of shape (K, n_parameters), W of (K, out, in), logits of (K, n, out).
+        ``W = theta[:6].reshape(2, 3)``: `multilayer.numpy.assembly` makes them so.
     """
 
     def __init__(self, hidden: Stack, last: Affine, link: Activation, parameters: Array) -> None:

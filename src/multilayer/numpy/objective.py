@@ -75,13 +75,9 @@ class Objective:
 
     def penalty(self, network: Network) -> Any:
         """Return λ₂/2 Σ W² + λ₁ Σ |W|."""
-        total = np.zeros((*network.parameters.shape[:-1], 1))
-        for place in network.weight_slices:
-            w = network.parameters[..., place]
-            squares = np.vecdot(w, w).astype(float)[..., np.newaxis]
-            sizes = np.abs(w).sum(axis=-1).astype(float)[..., np.newaxis]
-            total += 0.5 * self.l2 * squares + self.l1 * sizes
-        return number(total[..., 0])
+        w = np.concatenate([network.parameters[..., at] for at in network.weight_slices], axis=-1)
+        squares, sizes = (np.sum(v, -1, float, keepdims=True) for v in (w * w, np.abs(w)))
+        return number((0.5 * self.l2 * squares + self.l1 * sizes)[..., 0])
 
     def add_penalty_gradient(self, network: Network, gradient: Array) -> None:
         """Add λ₂ W + λ₁ sign(W) to a gradient with respect to θ, in place."""

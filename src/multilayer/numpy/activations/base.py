@@ -1,8 +1,7 @@
 """Activations: each a function, and the chain rule's step back through it.
 
-Throughout the engine, dq stands for ∂L/∂q, the gradient of a batch's loss L with respect to q; it
-has q's shape. Samples are rows: z has shape (n_samples, features), and where K networks are trained
-as one (`Ensemble`), (K, n_samples, features); everything works on the last axes.
+Throughout the engine, dq stands for ∂L/∂q, the gradient of a batch's loss L with respect to q, and
+has q's shape. Samples are rows: z has shape (n_samples, features), or (K, n_samples, features).
 """
 
 from typing import Any, ClassVar, Protocol

@@ -345,11 +345,14 @@ class FusedStep:
     def take(self, start: int, stop: int, learning_rate: Any) -> Array:
         """Take a step on the rows at these positions; return the losses before it."""
         layers, uniforms, *work = self._work.get(stop - start) or self._prepare(stop - start)
-        if uniforms.shape[1]:
-            idle = self._idle(start, stop) if len(self.weights) else None
-            for k, (rng, own) in enumerate(zip(self.rng, uniforms, strict=True)):
-                if idle is None or not idle[k]:
-                    rng.random(out=own, dtype=np.float32)
+        idle = self._idle(start, stop) if len(self.weights) else None
+        begin = 0
+        for row in layers[layers[:, DROP] >= 0]:
+            end = begin + (stop - start) * row[OUT]
+            drops = self.dropout_rates[:, row[DROP]] > 0
+            where = drops if idle is None else drops & ~idle
+            self.rng.random(out=uniforms[:, begin:end], dtype=np.float32, where=where)
+            begin = end
         self.rates[:] = learning_rate
         self.steps[:] = self.state["step"][:, 0]
         run: Any = take_steps
@@ -383,7 +386,7 @@ class FusedStep:
         last = layers[-1]
         work = self._work[n_rows] = (
             layers,
-            np.empty((n_members, n_uniforms), np.float32),
+            np.zeros((n_members, n_uniforms), np.float32),
             np.empty(last[Z] + n_rows * last[OUT], dtype),
             np.empty((2, n_rows * widest), dtype),
             self.gradient,

@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from multilayer.numpy.blocks import Dropout
 from multilayer.numpy.clipping import Clip
 from multilayer.numpy.fast.criteria import criterion_of
 from multilayer.numpy.fast.plan import Plan, dropout_widths
@@ -131,6 +132,11 @@ class Step:
             self._update, by_parts = update_of(optimizer, parameters, state)
             self._updates_parts = by_parts and clip.norm is None and clip.value is None
         self._has_state = bool(network.state)
+        self._drops = [
+            np.broadcast_to(np.ravel(layer.rate) > 0, n_networks)
+            for layer in network.layers
+            if isinstance(layer, Dropout)
+        ]
         self._by_rows = all(layer.by_rows for layer in network.layers)
         self._piece = len(data[1])
         if self._by_rows:
@@ -231,14 +237,12 @@ class Step:
 
         Networks whose samples all have weight 0 draw no masks, as they take no step.
         """
-        for uniform in batch.uniforms:
-            if is_empty is None:
+        for uniform, drops in zip(batch.uniforms, self._drops, strict=True):
+            if isinstance(self.rng, Generators):
+                where = drops if is_empty is None else drops & ~is_empty
+                self.rng.random(out=uniform, dtype=np.float32, where=where)
+            else:
                 self.rng.random(out=uniform, dtype=np.float32)
-                continue
-            assert isinstance(self.rng, Generators)
-            for rng, own, is_idle in zip(self.rng, uniform, is_empty, strict=True):
-                if not is_idle:
-                    rng.random(out=own, dtype=np.float32)
         self._start = start
         values = self._workers.map(self._pass_rows, batch.rows)
         if len(values) == 1:
@@ -279,7 +283,7 @@ class Step:
         n_shares = 1 if self.source.weight is None else n_networks
         shares = np.full((n_shares, n_rows), 1 / n_rows, dtype)
         uniforms = [
-            np.empty((*lead, n_rows, width), np.float32) for width in dropout_widths(network)
+            np.zeros((*lead, n_rows, width), np.float32) for width in dropout_widths(network)
         ]
         own = lead if self.source.has_own else ()
         rows = []

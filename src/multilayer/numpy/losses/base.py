@@ -35,8 +35,7 @@ class Loss(Checked):
     Notes
     -----
     Losses sum over a sample's outputs and average over samples. PyTorch's regression losses and
-    BCEWithLogitsLoss average over both, so that with k outputs they are k times smaller; besides,
-    its MSELoss has no ½.
+    BCEWithLogitsLoss average over both; besides, its MSELoss has no ½.
     """
 
     task: ClassVar[Literal["classification", "multilabel", "regression"]]

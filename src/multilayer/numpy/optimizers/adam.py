@@ -1,7 +1,6 @@
 """Adam."""
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
@@ -40,7 +39,7 @@ class Adam(Optimizer):
 
     vectors = ("m", "v")
 
-    def _step(self, parameters: Array, gradient: Array, state: State, rate: Any) -> None:
+    def _step(self, parameters: Array, gradient: Array, state: State, rate: float | Array) -> None:
         m_hat, v_hat = moments(gradient, state, self.beta_1, self.beta_2)
         parameters -= rate * m_hat / (np.sqrt(v_hat) + self.epsilon)
 

@@ -1,7 +1,6 @@
 """Stochastic gradient descent."""
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
@@ -58,7 +57,7 @@ class SGD(Optimizer):
         velocity = {"velocity": np.zeros_like(parameters)} if np.any(self.momentum) else {}
         return super().initial_state(parameters) | velocity
 
-    def _step(self, parameters: Array, gradient: Array, state: State, rate: Any) -> None:
+    def _step(self, parameters: Array, gradient: Array, state: State, rate: float | Array) -> None:
         if np.any(self.weight_decay):
             gradient = gradient + self.weight_decay * parameters
         if np.any(self.momentum):
