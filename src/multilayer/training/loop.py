@@ -346,7 +346,7 @@ class Loop:
         rates = np.broadcast_to(run.learning_rate, len(run.members))
         means = {}
         for k in self._members:
-            mass = (masses[k] if np.ndim(masses) == 2 else masses)[:n_steps]
+            mass = (masses[k] if isinstance(masses[0], list) else masses)[:n_steps]
             mean = math.fsum(map(operator.mul, losses[k].tolist(), mass)) / math.fsum(mass)
             means[k] = {"train_loss": mean, "learning_rate": float(rates[k])}
         return means
