@@ -32,8 +32,8 @@ def train_networks(jobs: Sequence[Job]) -> list[Outcome | MultilayerError]:
 
     Jobs train together if they differ only in numbers: in weights, samples, rates, penalties,
     dropout, tolerances, and what their optimizer and loss are parametrised by. They must have the
-    same shape of network, type of numbers, size of batches, maximum number of epochs, kind of
-    optimizer and loss, and way to judge epochs. Samples need not be the same: what several jobs
+    same shape of network, layers with dropout, type of numbers, size of batches, maximum number of
+    epochs, kind of optimizer and loss, and way to judge epochs. Samples need not be the same: what several jobs
     share is held once, and what they do not is held one below the other.
 
     A job trains alone if its solver is L-BFGS or goes on with its state, as in `partial_fit`; if
@@ -159,8 +159,10 @@ def _shape(job: Job) -> tuple[Any, ...]:
     size = min(200 if size == "auto" else int(size), n_samples)
     # Of a step, a schedule knows which share of the epoch is over.
     by_epoch = settings.schedule in (None, "adaptive", "invscaling")
+    architecture = job.net.architecture
     return (
-        replace(job.net.architecture, dropout=0.0),
+        replace(architecture, dropout=0.0),
+        tuple(layer.dropout > 0 for layer in architecture.hidden_layers),  # which draw masks
         job.net.dtype,
         size,
         settings.n_epochs,

@@ -6,6 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from multilayer import checks
+from multilayer.errors import InvalidTypeError
 from multilayer.model import adopt
 from multilayer.numpy import LayerObservation, observe
 from multilayer.registry import Names
@@ -123,6 +124,9 @@ class LayerStatistics(Callback):
 
     def on_train_begin(self, run: Run) -> None:
         """Forget an earlier training, and observe once, so that errors show now."""
+        if run.is_ensemble:
+            rule = "follows the layers of one network; train one of the ensemble's by itself"
+            raise InvalidTypeError(rule, "LayerStatistics", got=repr(run.net))
         self._loss: Any = run.trainer.loss
         layers = self._observe(run.net)
         self.layers = tuple(layer.name for layer in layers)
