@@ -184,9 +184,7 @@ class BaseMLP(TransformerMixin, Parameters, BaseEstimator):  # type: ignore[misc
             columns=found.columns,
             has_sparse_targets=found.is_sparse,
             dtype=found.X.dtype,
-            description=None
-            if is_incremental
-            else described(data.X, found.y, self.n_features_in_),
+            description=None if is_incremental else described(data.X, found.y, self.n_features_in_),
             features={name: value for name, value in vars(self).items() if name in FEATURES},
         )
 
@@ -238,7 +236,7 @@ class BaseMLP(TransformerMixin, Parameters, BaseEstimator):  # type: ignore[misc
 
     def _take(self, reading: Reading, settings: Settings, outcome: Outcome) -> None:
         """Take over the outcome of a training, under scikit-learn's names, and warn of it."""
-        vars(self).update(reading.features)
+        self.__dict__.update(reading.features)
         # The user may change `columns` later.
         self._columns, self._kinds = reading.columns, copy(self.columns)
         self._targets, self._has_sparse_targets = settings.targets, reading.has_sparse_targets
