@@ -1,7 +1,7 @@
 """Fits on the folds of cross-validation: read once, trained in lockstep, finished one by one."""
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pickle import PicklingError
 from typing import Any
@@ -16,7 +16,7 @@ from sklearn.utils.validation import _check_method_params
 
 from multilayer.estimators.base import BaseMLP, Reading
 from multilayer.estimators.fitting import Job, Outcome
-from multilayer.estimators.lockstep import groups_of, train_group
+from multilayer.estimators.lockstep import MEMORY, groups_of, n_bytes, train_group
 from multilayer.estimators.samples import Part
 from multilayer.samples import Data
 from multilayer.training import Callback
@@ -79,6 +79,7 @@ class Trial:
         assert self.job is not None
         with mlp._fitting():
             mlp._take(self.reading, self.job.settings, self.result)
+        self.job = self.reading = self.result = None  # or all of a search would be kept
         return self.estimator
 
 
@@ -107,8 +108,8 @@ def trained(
     splits: Sequence[tuple[Any, Any]],
     fit_params: Mapping[str, Any],
     watch: Watch | None = None,
-) -> list[Trial]:
-    """Return the trials of all candidates on all folds, candidate by candidate, trained.
+) -> Iterator[list[Trial]]:
+    """Train candidates on all folds: yield the trials of as many as memory allows, in order.
 
     A candidate that is neither an `MLPClassifier` nor an `MLPRegressor`, nor a pipeline that ends
     in one, is left to scikit-learn. Samples are read once for each fold and whatever reading them
@@ -124,9 +125,10 @@ def trained(
     watch : Watch, optional
         Follows the trainings.
     """
-    trials: list[Trial] = []
     readers = [_Reader(X, y, rows, fit_params) for rows, _ in splits]
-    shared = _Shared(X)
+    shared, watch = _Shared(X), watch or Watch()
+    watch.n_trials, watch.n_done = len(candidates) * len(splits), 0
+    trials: list[Trial] = []
     for parameters in candidates:
         for reader in readers:
             trial = Trial(clone(estimator).set_params(**clone(dict(parameters), safe=False)))
@@ -139,9 +141,16 @@ def trained(
             except Exception as error:  # scikit-learn reports it, or raises it again
                 trial.result = error
             trial.seconds = time.perf_counter() - began
+        if sum(n_bytes(trial.job) for trial in trials if trial.job is not None) >= MEMORY:
+            yield _train(trials, watch)
+            trials = []
+    if trials:
+        yield _train(trials, watch)
+
+
+def _train(trials: list[Trial], watch: Watch) -> list[Trial]:
+    """Train what is ready, and return all trials."""
     ready = [trial for trial in trials if trial.job is not None]
-    watch = watch or Watch()
-    watch.n_trials = len(ready)
     for group in groups_of([trial.job for trial in ready if trial.job is not None]):
         members = [ready[i] for i in group]
         began = time.perf_counter()
