@@ -27,6 +27,7 @@ from multilayer.numpy import (
     CrossEntropy,
     Ensemble,
     Exponential,
+    GroupedCrossEntropy,
     Huber,
     Lion,
     NAdam,
@@ -70,7 +71,11 @@ LOSSES = [
     (lambda k: "absolute_error", 1, lambda rng, n: rng.normal(size=n)),
     (lambda k: Quantile((0.2, 0.8)), 2, lambda rng, n: rng.normal(size=n)),
     (lambda k: Poisson(), 1, lambda rng, n: rng.poisson(1.0, size=n)),
-    (lambda k: "grouped_cross_entropy", 3, lambda rng, n: rng.integers(3, size=n)),
+    (
+        lambda k: GroupedCrossEntropy((2, 3), label_smoothing=0.1 * k),
+        5,
+        lambda rng, n: np.column_stack([rng.integers(2, size=n), rng.integers(3, size=n)]),
+    ),
 ]
 SCHEDULES = [
     lambda k: None,

@@ -53,17 +53,7 @@ class CrossEntropy(Loss):
         object.__setattr__(self, "label_smoothing", epsilon)
 
     def per_sample(self, p: Array, targets: Array) -> tuple[Array, Array]:
-        log_probabilities = log_softmax(p)
-        gradient = np.exp(log_probabilities)
-        if targets.dtype.kind == "i" and not np.any(self.label_smoothing):  # t is 1 for one class
-            of_label = _at_labels(targets, p)
-            gradient[of_label] -= 1
-            return -log_probabilities[of_label], gradient
-        if targets.dtype.kind == "i":
-            targets = np.eye(p.shape[-1], dtype=p.dtype)[targets]
-        epsilon = self.label_smoothing
-        smooth = (1 - epsilon) * targets + epsilon / p.shape[-1]
-        return -np.sum(smooth * log_probabilities, axis=-1), gradient - smooth
+        return cross_entropy(p, targets, self.label_smoothing)
 
     def targets(self, y: object, n_samples: int, out_features: int, dtype: npt.DTypeLike) -> Array:
         if checks.array(y, "y").ndim < 2:
@@ -179,6 +169,20 @@ class BinaryCrossEntropy(Loss):
 
     def truth(self, targets: Array) -> Array:
         return (targets > 0.5).astype(np.int64)
+
+
+def cross_entropy(z: Array, targets: Array, label_smoothing: Any) -> tuple[Array, Array]:
+    """Return the cross-entropy of each sample, from its logits z, and its gradient in z."""
+    log_probabilities = log_softmax(z)
+    gradient = np.exp(log_probabilities)
+    if targets.dtype.kind == "i" and not np.any(label_smoothing):  # t is 1 for one class
+        of_label = _at_labels(targets, z)
+        gradient[of_label] -= 1
+        return -log_probabilities[of_label], gradient
+    if targets.dtype.kind == "i":
+        targets = np.eye(z.shape[-1], dtype=z.dtype)[targets]
+    smooth = (1 - label_smoothing) * targets + label_smoothing / z.shape[-1]
+    return -np.sum(smooth * log_probabilities, axis=-1), gradient - smooth
 
 
 def _at_labels(labels: Array, p: Array) -> tuple[Array, ...]:

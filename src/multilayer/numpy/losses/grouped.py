@@ -10,7 +10,7 @@ import numpy.typing as npt
 from multilayer import checks
 from multilayer.errors import InvalidArgumentError, InvalidDataError
 from multilayer.numpy.losses.base import Array, Loss
-from multilayer.numpy.losses.classification import CrossEntropy, class_labels
+from multilayer.numpy.losses.classification import class_labels, cross_entropy
 from multilayer.numpy.losses.targets import check_lengths
 
 __all__ = ["GroupedCrossEntropy"]
@@ -73,11 +73,10 @@ class GroupedCrossEntropy(Loss):
             yield slice(start, stop)
 
     def per_sample(self, p: Array, targets: Array) -> tuple[Array, Array]:
-        one = CrossEntropy(self.label_smoothing)
         values, gradient = np.zeros(p.shape[:-1], p.dtype), np.empty_like(p)
         columns = np.moveaxis(targets, -1, 0)
         for group, labels in zip(self.groups(p.shape[-1]), columns, strict=True):
-            value, gradient[..., group] = one.per_sample(p[..., group], labels)
+            value, gradient[..., group] = cross_entropy(p[..., group], labels, self.label_smoothing)
             values += value
         return values, gradient
 
