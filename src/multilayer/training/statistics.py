@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from multilayer import checks
-from multilayer.model import adopt
+from multilayer.model import adopt, one_network
 from multilayer.numpy import LayerObservation, observe
 from multilayer.registry import Names
 from multilayer.training.callbacks import Callback
@@ -155,7 +155,7 @@ class LayerStatistics(Callback):
         return step == 1 or step % self.every == 0
 
     def _observe(self, net: Any) -> list[LayerObservation]:
-        twin = adopt(net, "LayerStatistics").net
+        twin = one_network(adopt(net, "LayerStatistics").net, "net", "LayerStatistics")
         return observe(twin, self.X, self.y, loss=self._loss)
 
     def _record(self, net: Any, step: int) -> None:
