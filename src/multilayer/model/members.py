@@ -1,6 +1,6 @@
 """A network or an ensemble of several: what a model computes with either."""
 
-import math
+from collections.abc import Iterable
 from typing import Any, TypeVar, cast
 
 import numpy as np
@@ -11,7 +11,7 @@ from multilayer.model.targets import Targets
 from multilayer.numpy import MLP, Ensemble
 from multilayer.numpy.activations.outputs import log_softmax
 
-__all__ = ["features_of", "one_network", "outputs_of", "softmax_sizes"]
+__all__ = ["features_of", "mean_outputs", "one_network", "outputs_of", "softmax_sizes"]
 
 Array = npt.NDArray[Any]
 N = TypeVar("N")
@@ -20,9 +20,7 @@ N = TypeVar("N")
 def outputs_of(net: MLP | Ensemble, x: object, targets: Targets | None = None) -> Array:
     """Return the outputs for encoded samples, of shape (n_samples, out_features).
 
-    Those of an ensemble are the mean of its members' outputs: of probabilities, rates or values.
-    Where outputs are logits or logarithms, the mean is that of the probabilities, and the result
-    its logarithm.
+    Those of an ensemble are the mean over its members: see `mean_outputs`.
 
     Examples
     --------
@@ -35,12 +33,42 @@ def outputs_of(net: MLP | Ensemble, x: object, targets: Targets | None = None) -
     outputs = net(x)
     if isinstance(net, MLP):
         return outputs
-    sizes = softmax_sizes(net, targets)
-    if not sizes:
-        return np.asarray(outputs.mean(axis=0))
-    parts = np.split(outputs, np.cumsum(sizes)[:-1], axis=-1)
-    sums = [np.logaddexp.reduce(log_softmax(part), axis=0) for part in parts]
-    return np.concatenate(sums, axis=-1) - math.log(net.n_members)
+    every = slice(None)
+    return mean_outputs(((every, own) for own in outputs), outputs[0], softmax_sizes(net, targets))
+
+
+def mean_outputs(
+    each: Iterable[tuple[Any, Array]], like: Array, sizes: tuple[int, ...] = ()
+) -> Array:
+    """Return the mean of outputs for some rows each: of probabilities, rates or values.
+
+    Parameters
+    ----------
+    each : iterable of (rows, array of shape (n_rows, out_features))
+        A slice or the numbers of the rows, and a network's outputs for them.
+    like : array of shape (n_samples, out_features)
+        An array of the shape and type of the result.
+    sizes : tuple of int
+        As in `Targets.softmax_sizes`: the mean of such outputs is that of the probabilities, and
+        the result its logarithm.
+
+    Returns
+    -------
+    array of shape (n_samples, out_features)
+        NaN for samples that are in no rows.
+    """
+    total = np.full_like(like, -np.inf if sizes else 0)
+    count = np.zeros((len(like), 1), dtype=like.dtype)
+    for rows, outputs in each:
+        if sizes:
+            parts = np.split(outputs, np.cumsum(sizes)[:-1], axis=1)
+            log_p = np.concatenate([log_softmax(part) for part in parts], axis=1)
+            total[rows] = np.logaddexp(total[rows], log_p)
+        else:
+            total[rows] += outputs
+        count[rows] += 1
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return total - np.log(count) if sizes else total / count
 
 
 def softmax_sizes(net: MLP | Ensemble, targets: Targets | None) -> tuple[int, ...]:
