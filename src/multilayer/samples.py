@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from multilayer.errors import InvalidDataError
 
-__all__ = ["Data", "LazySamples", "Parts", "reader"]
+__all__ = ["Data", "LazySamples", "Parts", "check_weights", "reader"]
 
 
 class LazySamples:
@@ -85,12 +85,22 @@ class Data(NamedTuple):
         InvalidDataError
             If all weights of a part are zero.
         """
-        parts = self.part(training), self.part(held_out)
-        for name, part in zip(("training", "validation"), parts, strict=True):
-            if part.weight is not None and not part.weight.any():
-                rule = f"must not be zero for every sample of the {name} part"
-                raise InvalidDataError(rule, "sample_weight")
-        return parts
+        check_weights(self.weight, training, held_out)
+        return self.part(training), self.part(held_out)
+
+
+def check_weights(weight: Any, training: Any, held_out: Any) -> None:
+    """Raise if all weights of the training rows, or of the held-out rows, are zero.
+
+    Raises
+    ------
+    InvalidDataError
+        The message names the part.
+    """
+    for name, rows in (("training", training), ("validation", held_out)):
+        if weight is not None and not weight[rows].any():
+            rule = f"must not be zero for every sample of the {name} part"
+            raise InvalidDataError(rule, "sample_weight")
 
 
 class Parts:

@@ -142,7 +142,8 @@ class Lockstep:
     weight : array of shape (n_samples,) or (K, n_samples), optional
         Sample weights.
     batch_size, shuffle, least
-        As in `Batches`; `shuffle` is True or False.
+        As in `Batches`; several samplers are a sequence of K, each of positions in its network's
+        rows.
 
     Attributes
     ----------
@@ -164,17 +165,18 @@ class Lockstep:
         weight: Any = None,
         *,
         batch_size: int,
-        shuffle: bool = True,
+        shuffle: bool | Sequence[Sampler] = True,
         least: int = 1,
     ) -> None:
         self.n_samples, self.member_rows, self.shuffle = n_samples, tuple(rows), shuffle
+        orders = [shuffle] * len(rows) if isinstance(shuffle, bool) else shuffle
         weights = np.broadcast_to(weight, (len(rows), n_samples)) if weight is not None else None
         self._batches = [
             Batches(
                 len(own),
                 None if weights is None else weights[k][own],
                 batch_size=batch_size,
-                shuffle=shuffle,
+                shuffle=orders[k],
                 least=least,
             )
             for k, own in enumerate(rows)

@@ -6,8 +6,8 @@ from typing import Any
 import numpy as np
 from sklearn.exceptions import ConvergenceWarning
 
+from multilayer.estimators.samples import Part
 from multilayer.estimators.settings import Settings
-from multilayer.samples import Data
 from multilayer.training import History
 
 __all__ = ["warning_of"]
@@ -27,14 +27,14 @@ FAR = 10.0
 
 
 def warning_of(
-    settings: Settings, data: Data, history: History, divergence: str, best: float
+    settings: Settings, training: Part, history: History, divergence: str, best: float
 ) -> Warning | None:
     """Return a warning if the training did not converge or learned nothing; else None.
 
     Parameters
     ----------
     settings : Settings
-    data : Data
+    training : Part
         The training data.
     history : History
     divergence : str
@@ -43,7 +43,7 @@ def warning_of(
         The monitored value of the best epoch; infinite if no epoch was judged.
     """
     takes_steps, reason = settings.optimizer.takes_steps, history.stopped_by
-    advice = _advice(settings, data)
+    advice = _advice(settings, training)
     if reason == "interrupt":
         return UserWarning("Training interrupted by user.")
     if divergence:
@@ -65,18 +65,19 @@ def warning_of(
             f"Stochastic Optimizer: Maximum iterations ({settings.n_epochs}) reached and the "
             f"optimization hasn't converged yet.{advice}"
         )
-    if advice and _is_no_better_than_the_mean(settings, data, history):
+    if advice and _is_no_better_than_the_mean(settings, training, history):
         msg = f"The training ended no better than with the mean of the targets.{advice}"
         return ConvergenceWarning(msg)
     return None
 
 
-def _advice(settings: Settings, data: Data) -> str:
+def _advice(settings: Settings, training: Part) -> str:
     """Return the advice to scale the targets if that would help; else an empty string."""
     targets: Any = settings.targets
     if targets.task != "regression" or targets.mean is not None or targets.output != "identity":
         return ""
-    mean, deviation = float(data.targets.mean()), float(data.targets.std())
+    y = training.targets
+    mean, deviation = float(y.mean()), float(y.std())
     if deviation == 0 or (1 / FAR <= deviation <= FAR and abs(mean) <= FAR * deviation):
         return ""
     return (
@@ -85,8 +86,8 @@ def _advice(settings: Settings, data: Data) -> str:
     )
 
 
-def _is_no_better_than_the_mean(settings: Settings, data: Data, history: History) -> bool:
+def _is_no_better_than_the_mean(settings: Settings, training: Part, history: History) -> bool:
     """Return whether the squared error is no lower than the baseline's, the targets' mean."""
-    variance = float(np.var(data.targets, axis=0).sum())
+    variance = float(np.var(training.targets, axis=0).sum())
     loss = history.get("train_loss", [math.nan])[-1]
     return settings.loss.name == "squared_error" and not loss < variance / 2

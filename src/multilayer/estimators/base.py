@@ -5,6 +5,7 @@ import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from copy import copy
+from dataclasses import dataclass
 from typing import Any, Self
 
 import numpy as np
@@ -17,11 +18,11 @@ from multilayer import checks, forks
 from multilayer.caller import warn
 from multilayer.data import TableWarning
 from multilayer.errors import ModelFileError
-from multilayer.estimators.fitting import Outcome, Past, train_network
+from multilayer.estimators.fitting import Job, Outcome, Past, train_network
 from multilayer.estimators.html import fitted_html
 from multilayer.estimators.information import described, information_of
 from multilayer.estimators.parameters import Parameters
-from multilayer.estimators.samples import as_samples, set_aside
+from multilayer.estimators.samples import Part, as_samples, set_aside
 from multilayer.estimators.settings import NAMES, Settings, check_same_network
 from multilayer.estimators.validation import (
     Checked,
@@ -36,7 +37,7 @@ from multilayer.model import Columns, Model, Numbers, Targets
 from multilayer.numpy import MLP, Loss
 from multilayer.samples import Data
 
-__all__ = ["BaseMLP"]
+__all__ = ["BaseMLP", "Reading"]
 
 Array = npt.NDArray[Any]
 
@@ -45,6 +46,40 @@ STRUCTURE = 1
 
 # random_state=None means NumPy's global generator, which another thread may be drawing from.
 forks.hold(check_random_state(None)._bit_generator.lock)
+
+
+FEATURES = ("n_features_in_", "feature_names_in_")
+
+
+@dataclass(frozen=True)
+class Reading:
+    """The checked samples of a fit, and what was found about them.
+
+    Parameters
+    ----------
+    training, held_out : Part
+        What `fit` was given to train on, and to validate on.
+    targets : Targets
+        What the targets mean.
+    columns : Columns or None
+        What the columns of a table became.
+    has_sparse_targets : bool
+    dtype : dtype
+        The type in which the network computes.
+    description : dict or None
+        What the model's file says of them.
+    features : dict
+        The attributes of the estimator that say which features it takes.
+    """
+
+    training: Part
+    held_out: Part | None
+    targets: Targets
+    columns: Columns | None
+    has_sparse_targets: bool
+    dtype: Any
+    description: dict[str, Any] | None
+    features: dict[str, Any]
 
 
 class BaseMLP(TransformerMixin, Parameters, BaseEstimator):  # type: ignore[misc]
@@ -97,45 +132,83 @@ class BaseMLP(TransformerMixin, Parameters, BaseEstimator):  # type: ignore[misc
         is_incremental: bool = False,
     ) -> Self:
         """Train, for `fit` and for `partial_fit`, which may know the targets beforehand."""
-        with self._all_or_nothing(), checks.in_terms_of(type(self).__name__, NAMES):
-            has_weights = hasattr(self, "coefs_") and hasattr(self, "intercepts_")
-            is_anew = not has_weights or not (self.warm_start or is_incremental)
-            goes_on = hasattr(self, "_net") and not is_anew
-            found, targets = self._validate(X, y, sample_weight, targets, goes_on=goes_on)
-            data = Data(as_samples(found.X), targets.encode(found.y), found.weight)
-            if is_incremental and not goes_on and found.columns is not None:
-                n = data.n_samples
-                msg = (
-                    f"partial_fit decided what the columns of X hold from its first {n:,} "
-                    "rows; categories that first appear later count as unknown"
-                )
-                warn(TableWarning(msg, ()))
-            held_out = self._validate_held_out(X_val, y_val, sample_weight_val, found, targets)
-
-            loss, score = self._loss_and_score(targets)
-            n_inputs = found.X.shape[1]
-            settings = Settings.of(
-                self, n_inputs, targets, loss, score, is_incremental=is_incremental
-            )
-
-            random_state = check_random_state(self.random_state)
-            past = self._past if goes_on else Past()
-            if is_anew:
-                net = new_network(settings.architecture, found.X.dtype, random_state)
-            elif goes_on:
-                net = self._network()
-                check_same_network(net.architecture, settings.architecture)
-            else:  # weights set by hand before any fit
-                net = network_of(settings.architecture, self.coefs_, self.intercepts_)
-
-            if held_out is None and settings.keeps_best:
-                data, held_out = set_aside(data, settings, random_state)
-            outcome = train_network(settings, net, data, held_out, past, random_state)
-
-            self._take(found, settings, outcome)
-            if outcome.warning is not None:
-                warn(outcome.warning)
+        with self._fitting():
+            reading = self._read(
+                X, y, sample_weight, X_val, y_val, sample_weight_val,
+                targets=targets, is_incremental=is_incremental,
+            )  # fmt: skip
+            job = self._job(reading, is_incremental=is_incremental)
+            self._take(reading, job.settings, train_network(job))
         return self
+
+    @contextmanager
+    def _fitting(self) -> Iterator[None]:
+        """Name this class's parameters in errors, after which it is as it was before."""
+        with self._all_or_nothing(), checks.in_terms_of(type(self).__name__, NAMES):
+            yield
+
+    def _starts(self, *, is_incremental: bool) -> tuple[bool, bool]:
+        """Return whether a training starts from new weights, and whether it goes on with a fit."""
+        has_weights = hasattr(self, "coefs_") and hasattr(self, "intercepts_")
+        is_anew = not has_weights or not (self.warm_start or is_incremental)
+        return is_anew, hasattr(self, "_net") and not is_anew
+
+    def _read(
+        self,
+        X: Any,
+        y: Any,
+        sample_weight: Any = None,
+        X_val: Any = None,
+        y_val: Any = None,
+        sample_weight_val: Any = None,
+        *,
+        targets: Targets | None = None,
+        is_incremental: bool = False,
+    ) -> Reading:
+        """Check the samples of a fit, and find what they and their targets mean."""
+        _, goes_on = self._starts(is_incremental=is_incremental)
+        found, targets = self._validate(X, y, sample_weight, targets, goes_on=goes_on)
+        data = Data(as_samples(found.X), targets.encode(found.y), found.weight)
+        if is_incremental and not goes_on and found.columns is not None:
+            n = data.n_samples
+            msg = (
+                f"partial_fit decided what the columns of X hold from its first {n:,} "
+                "rows; categories that first appear later count as unknown"
+            )
+            warn(TableWarning(msg, ()))
+        held_out = self._validate_held_out(X_val, y_val, sample_weight_val, found, targets)
+        return Reading(
+            Part(data),
+            None if held_out is None else Part(held_out),
+            targets=targets,
+            columns=found.columns,
+            has_sparse_targets=found.is_sparse,
+            dtype=found.X.dtype,
+            description=None
+            if is_incremental
+            else described(data.X, found.y, self.n_features_in_),
+            features={name: value for name, value in vars(self).items() if name in FEATURES},
+        )
+
+    def _job(self, reading: Reading, *, is_incremental: bool = False) -> Job:
+        """Return the training of a fit, with whatever is drawn before it."""
+        is_anew, goes_on = self._starts(is_incremental=is_incremental)
+        training, held_out, targets = reading.training, reading.held_out, reading.targets
+        loss, score = self._loss_and_score(targets)
+        n_inputs = training.data.X.shape[1]
+        settings = Settings.of(self, n_inputs, targets, loss, score, is_incremental=is_incremental)
+        random_state = check_random_state(self.random_state)
+        if is_anew:
+            net = new_network(settings.architecture, reading.dtype, random_state)
+        elif goes_on:
+            net = self._network()
+            check_same_network(net.architecture, settings.architecture)
+        else:  # weights set by hand before any fit
+            net = network_of(settings.architecture, self.coefs_, self.intercepts_)
+        if held_out is None and settings.keeps_best:
+            training, held_out = set_aside(training, settings, random_state)
+        past = self._past if goes_on else Past()
+        return Job(settings, net, training, held_out, past, random_state)
 
     def _validate(
         self, X: Any, y: Any, sample_weight: Any, targets: Targets | None, *, goes_on: bool
@@ -163,17 +236,16 @@ class BaseMLP(TransformerMixin, Parameters, BaseEstimator):  # type: ignore[misc
         self._check_targets(found.y, targets, is_training=False)
         return Data(as_samples(found.X), targets.encode(found.y), found.weight)
 
-    def _take(self, found: Checked, settings: Settings, outcome: Outcome) -> None:
-        """Take over the outcome of a training, under scikit-learn's names."""
+    def _take(self, reading: Reading, settings: Settings, outcome: Outcome) -> None:
+        """Take over the outcome of a training, under scikit-learn's names, and warn of it."""
+        vars(self).update(reading.features)
         # The user may change `columns` later.
-        self._columns, self._kinds = found.columns, copy(self.columns)
-        self._targets, self._has_sparse_targets = settings.targets, found.is_sparse
+        self._columns, self._kinds = reading.columns, copy(self.columns)
+        self._targets, self._has_sparse_targets = settings.targets, reading.has_sparse_targets
         if settings.targets.classes is not None:
             self.classes_ = settings.targets.classes
         self._loss = settings.loss
-        self._data = None
-        if not settings.is_incremental:
-            self._data = described(as_samples(found.X), found.y, self.n_features_in_)
+        self._data = reading.description
 
         self._net, architecture = outcome.net, outcome.net.architecture
         self.coefs_, self.intercepts_ = views_of(outcome.net)
@@ -193,6 +265,8 @@ class BaseMLP(TransformerMixin, Parameters, BaseEstimator):  # type: ignore[misc
         self.validation_scores_ = past.validation_scores
         self.validation_loss_curve_ = past.validation_loss_curve
         self._no_improvement_count = past.n_stalled  # scikit-learn's own tests read it
+        if outcome.warning is not None:
+            warn(outcome.warning)
 
     def _network(self) -> MLP:
         """Return the network, with anything that was written to `coefs_` and `intercepts_`."""

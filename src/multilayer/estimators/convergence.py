@@ -27,6 +27,8 @@ class Convergence(Callback):
 
     Parameters
     ----------
+    index : int
+        Which member of the run it judges.
     settings : Settings
         With the schedule ``"adaptive"``, the rate is divided by 5 instead of stopping, down to
         10⁻⁶.
@@ -41,27 +43,34 @@ class Convergence(Callback):
     ----------
     history : History
         The history of the training, even of one that ends in an error.
+    member : Member
+        What it judges, once the training has begun.
     """
 
-    def __init__(self, settings: Settings, *, best: float, n_stalled: int, factor: float) -> None:
-        self.settings = settings
+    def __init__(
+        self, settings: Settings, index: int, *, best: float, n_stalled: int, factor: float
+    ) -> None:
+        self.settings, self.index = settings, index
         self.best, self.n_stalled, self.factor = best, n_stalled, factor
         self.history = History()
 
     def on_train_begin(self, run: Run) -> None:
         """Keep the best epoch's weights if the settings say so."""
-        self.history = run.history
-        run.factor = self.factor
+        self.member = run.members[self.index]
+        self.history = self.member.history
+        self.member.factor = self.factor
         run.keep_best = self.settings.keeps_best
 
     def on_epoch_end(self, run: Run) -> None:
-        """Judge the epoch."""
-        loss = run.history["train_loss"][-1]
-        self._say(f"Iteration {run.epoch}, loss = {loss:.8f}")
-        if "validation_score" in run.history:
-            self._say(f"Validation score: {run.history['validation_score'][-1]:f}")
+        """Judge the epoch, unless the member had ended before it."""
+        history = self.history
+        if history.n_epochs < run.epoch:
+            return
+        self._say(f"Iteration {run.epoch}, loss = {history['train_loss'][-1]:.8f}")
+        if "validation_score" in history:
+            self._say(f"Validation score: {history['validation_score'][-1]:f}")
         monitor, tol = self.settings.monitor, self.settings.tol
-        value = run.history[monitor][-1]
+        value = history[monitor][-1]
         if monitor == "validation_score":
             has_improved = value >= self.best + tol
             self.best = max(value, self.best)
@@ -70,9 +79,9 @@ class Convergence(Callback):
             self.best = min(value, self.best)
         self.n_stalled = 0 if has_improved else self.n_stalled + 1
         if self.n_stalled > self.settings.patience:
-            self._end(run)
+            self._end()
 
-    def _end(self, run: Run) -> None:
+    def _end(self) -> None:
         """Stop, or lower the learning rate and continue."""
         settings = self.settings
         why = (
@@ -85,11 +94,11 @@ class Convergence(Callback):
         elif rate * self.factor <= LEAST_RATE:
             self._say(f"{why} Learning rate too small. Stopping.")
         else:
-            self.factor = run.factor = self.factor / DIVISOR
+            self.factor = self.member.factor = self.factor / DIVISOR
             self.n_stalled = 0
             self._say(f"{why} Setting learning rate to {rate * self.factor:f}")
             return
-        run.stop("early_stopping" if settings.keeps_best else "converged")
+        self.member.stop("early_stopping" if settings.keeps_best else "converged")
 
     def _say(self, line: str) -> None:
         if self.settings.verbose:

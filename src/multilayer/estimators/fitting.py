@@ -1,4 +1,4 @@
-"""One training of an estimator's network: from settings, network and samples to its outcome."""
+"""One training of an estimator's network: from a job to its outcome."""
 
 import hashlib
 import math
@@ -13,13 +13,13 @@ from multilayer.caller import warn
 from multilayer.errors import DivergenceError, InvalidArgumentError, InvalidDataError
 from multilayer.estimators.advice import warning_of
 from multilayer.estimators.convergence import Convergence, InverseScalingByEpoch
+from multilayer.estimators.samples import Part
 from multilayer.estimators.settings import Settings
 from multilayer.numpy import MLP, Schedule
 from multilayer.randomness import generator_state
-from multilayer.samples import Data
 from multilayer.training import History, Metric, train
 
-__all__ = ["Outcome", "Past", "train_network"]
+__all__ = ["Job", "Outcome", "Past", "Training", "train_network"]
 
 Array = npt.NDArray[Any]
 
@@ -58,6 +58,33 @@ class Past:
     solver_state: dict[str, Array] = field(default_factory=dict)
 
 
+@dataclass(frozen=True)
+class Job:
+    """What one training needs.
+
+    Parameters
+    ----------
+    settings : Settings
+    net : MLP
+        The network to start from; it is not changed.
+    training : Part
+        The training data: rows of samples that other jobs may share.
+    held_out : Part or None
+        The validation data.
+    past : Past
+        The results of earlier trainings.
+    random_state : numpy.random.RandomState
+        Draws the order of each epoch.
+    """
+
+    settings: Settings
+    net: MLP
+    training: Part
+    held_out: Part | None
+    past: Past
+    random_state: np.random.RandomState
+
+
 class Outcome(NamedTuple):
     """The outcome of a training.
 
@@ -71,114 +98,181 @@ class Outcome(NamedTuple):
         What the next training continues from.
     warning : Warning or None
         The warning that the user should see.
+    n_together : int
+        How many networks were trained as one: this one, and others beside it.
     """
 
     net: MLP
     history: History
     past: Past
     warning: Warning | None
+    n_together: int = 1
 
 
-def train_network(
-    settings: Settings,
-    net: MLP,
-    data: Data,
-    held_out: Data | None,
-    past: Past,
-    random_state: np.random.RandomState,
-) -> Outcome:
-    """Train a copy of a network.
-
-    Parameters
-    ----------
-    settings : Settings
-    net : MLP
-        The network to start from; it is not changed.
-    data, held_out : Data
-        The training data, and the validation data, if any.
-    past : Past
-        The results of earlier trainings.
-    random_state : numpy.random.RandomState
-        Draws the order of each epoch.
+def train_network(job: Job) -> Outcome:
+    """Train a copy of a job's network.
 
     Raises
     ------
     InvalidArgumentError, InvalidDataError, InvalidTypeError
         If a part cannot be used with the others, or the training diverges and no epoch is kept.
     """
-    optimizer, takes_steps = settings.optimizer, settings.optimizer.takes_steps
-    if settings.precision is not None and net.dtype != np.float32:
-        got = f"{net.dtype}: give X.astype('float32')"
-        raise InvalidArgumentError("acts on samples in float32", "precision", "fit", got=got)
-    n_samples = data.n_samples
-    batch_size = _batch_size(settings, n_samples)
-    solver = (type(optimizer).__name__, settings.with_torch)
-    goes_on = settings.is_incremental and past.solver == solver
-    convergence = Convergence(
-        settings,
-        best=_best_before(settings, past),
-        n_stalled=past.n_stalled,
-        factor=past.rate_factor if goes_on else 1.0,
-    )
-    # L-BFGS's line search needs more than the 7 digits of float32.
-    trained = net.copy(None if takes_steps else "float64")
-    work: Any = trained
+    training, settings = Training(job), job.settings
+    net = training.net
+    work: Any = net
     if settings.with_torch:
         from multilayer.torch import MLP as TorchMLP
 
-        work = TorchMLP.from_numpy(trained, device=settings.device)
-    rng = _generator(random_state)
-    # scikit-learn's penalty is α/2 ‖W‖² over a batch's samples, or the sum of their weights.
-    mass = batch_size * (1.0 if data.weight is None else float(data.weight.mean()))
+        work = TorchMLP.from_numpy(net, device=settings.device)
     trainer = work.trainer(
         loss=settings.loss,
-        optimizer=optimizer,
-        l2=settings.alpha / mass,
+        optimizer=settings.optimizer,
+        l2=training.l2,
         clip_norm=settings.clip_norm,
         clip_value=settings.clip_value,
-        rng=rng.spawn(1)[0],
+        rng=training.masks,
         **({"precision": settings.precision} if settings.with_torch else {}),
     )
-    if goes_on:
+    if training.goes_on:
         # The weights may have been changed since; everything else is restored.
-        trainer.set_state(trainer.state() | past.solver_state)
-    divergence = ""
+        trainer.set_state(trainer.state() | job.past.solver_state)
+    error = None
+    judged: dict[str, Any] = {}
+    if job.held_out is not None:
+        judged = {
+            "validation": job.held_out.read(),
+            "metrics": training.metrics,
+            "monitor": training.monitor,
+        }
     try:
         train(
             trainer,
-            data,
+            job.training.read(),
             n_epochs=settings.n_epochs,
-            batch_size=batch_size if takes_steps else None,
-            shuffle=_Order(n_samples, random_state) if settings.shuffle and takes_steps else False,
-            schedule=_schedule(settings, n_samples, past, is_new=not goes_on),
-            callbacks=[convergence, *settings.callbacks],
-            rng=rng,
-            **({} if held_out is None else _judged_by(settings, held_out)),
+            batch_size=training.batch_size if settings.optimizer.takes_steps else None,
+            shuffle=training.order,
+            schedule=training.schedule,
+            callbacks=[training.convergence, *settings.callbacks],
+            rng=training.rng,
+            **judged,
         )
-    except DivergenceError as error:
-        if not settings.keeps_best:
-            raise InvalidDataError(
-                "Solver produced non-finite parameter weights. The input data may contain large "
-                f"values and need to be preprocessed. {error}"
-            ) from error
-        divergence = str(error)
-        values = ("train_loss", "validation_loss", "validation_score")
-        convergence.history.append(dict.fromkeys(values, math.nan))
+    except DivergenceError as found:
+        error = found
     if settings.with_torch:
-        twin = work.to_numpy()
-        trained.set_weights(twin.weights)
-        trained.set_state(twin.state)
-    now = _now(settings, past, convergence, n_samples, is_judged=held_out is not None)
-    if takes_steps:
-        state = {k: v for k, v in trainer.state().items() if not k.startswith("network.")}
-        now = replace(now, solver=solver, solver_state=state)
-    history = convergence.history
-    return Outcome(
-        trained if trained.dtype == net.dtype else trained.copy(net.dtype),
-        history,
-        now,
-        warning_of(settings, data, history, divergence, convergence.best),
-    )
+        training.take(work.to_numpy())
+    return training.outcome(error, trainer.state() if settings.optimizer.takes_steps else {})
+
+
+class Training:
+    """A job on the point of being trained, alone or as a member of an ensemble; then its outcome.
+
+    Parameters
+    ----------
+    job : Job
+    index : int
+        Its number among those that are trained together.
+
+    Attributes
+    ----------
+    net : MLP
+        The network to train.
+    batch_size : int
+    l2 : float
+    masks, rng : numpy.random.Generator
+        Draws dropout masks, and whatever else `train` draws.
+    order : iterable or bool
+        The order of each epoch, as `train` takes it.
+    schedule : str, Schedule or None
+    convergence : Convergence
+        The callback that judges its epochs.
+    metrics : dict
+        What is measured on the validation samples.
+    monitor : str
+        What judges its epochs.
+    goes_on : bool
+        Whether the solver has the state in which the last training left it.
+
+    Raises
+    ------
+    InvalidArgumentError
+        If its parts cannot be used together.
+    """
+
+    def __init__(self, job: Job, index: int = 0) -> None:
+        self.job, settings, past = job, job.settings, job.past
+        if settings.precision is not None and job.net.dtype != np.float32:
+            got = f"{job.net.dtype}: give X.astype('float32')"
+            raise InvalidArgumentError("acts on samples in float32", "precision", "fit", got=got)
+        takes_steps, n_samples = settings.optimizer.takes_steps, job.training.n_samples
+        self.batch_size = _batch_size(settings, n_samples)
+        self._solver = (type(settings.optimizer).__name__, settings.with_torch)
+        self.goes_on = settings.is_incremental and past.solver == self._solver
+        self.convergence = Convergence(
+            settings,
+            index,
+            best=_best_before(settings, past),
+            n_stalled=past.n_stalled,
+            factor=past.rate_factor if self.goes_on else 1.0,
+        )
+        # L-BFGS's line search needs more than the 7 digits of float32.
+        self.net = job.net.copy(None if takes_steps else "float64")
+        self.rng = _generator(job.random_state)
+        self.masks = self.rng.spawn(1)[0]
+        # scikit-learn's penalty is α/2 ‖W‖² over a batch's samples, or the sum of their weights.
+        weight = job.training.weight
+        self.l2 = settings.alpha / (
+            self.batch_size * (1.0 if weight is None else float(weight.mean()))
+        )
+        shuffles = settings.shuffle and takes_steps
+        self.order: Any = _Order(n_samples, job.random_state) if shuffles else False
+        self.schedule = _schedule(settings, n_samples, past, is_new=not self.goes_on)
+        self.metrics: dict[str, Metric] = {}
+        self.monitor = settings.monitor
+        if job.held_out is not None:
+            score = partial(settings.score, sample_weight=job.held_out.weight)
+            self.metrics = {"score": Metric(score, higher_is_better=True)}
+            self.monitor = settings.monitor if settings.keeps_best else "validation_score"
+
+    def take(self, twin: MLP) -> None:
+        """Take the weights of the network that was trained in place of its own."""
+        self.net.set_weights(twin.weights)
+        self.net.set_state(twin.state)
+
+    def outcome(self, error: DivergenceError | None, state: dict[str, Any]) -> Outcome:
+        """Return the outcome, once the network is trained.
+
+        Parameters
+        ----------
+        error : DivergenceError or None
+            What ended the training, if it diverged.
+        state : dict
+            The trainer's state; the network's part is left out.
+
+        Raises
+        ------
+        InvalidDataError
+            If it diverged, and no epoch is kept.
+        """
+        job, settings, convergence = self.job, self.job.settings, self.convergence
+        history = convergence.history
+        if error is not None:
+            if not settings.keeps_best:
+                raise InvalidDataError(
+                    "Solver produced non-finite parameter weights. The input data may contain "
+                    f"large values and need to be preprocessed. {error}"
+                ) from error
+            values = ("train_loss", "validation_loss", "validation_score")
+            history.append(dict.fromkeys(values, math.nan))
+        now = _now(job, convergence)
+        if settings.optimizer.takes_steps:
+            state = {k: v for k, v in state.items() if not k.startswith("network.")}
+            now = replace(now, solver=self._solver, solver_state=state)
+        warning = warning_of(
+            settings, job.training, history, "" if error is None else str(error), convergence.best
+        )
+        dtype = job.net.dtype
+        net = self.net if self.net.dtype == dtype else self.net.copy(dtype)
+        return Outcome(net, history, now, warning)
 
 
 def _batch_size(settings: Settings, n_samples: int) -> int:
@@ -218,24 +312,13 @@ def _schedule(
     return settings.schedule
 
 
-def _judged_by(settings: Settings, held_out: Data) -> dict[str, Any]:
-    """Return the arguments with which `train` judges epochs by validation samples."""
-    score = partial(settings.score, sample_weight=held_out.weight)
-    return {
-        "validation": held_out,
-        "metrics": {"score": Metric(score, higher_is_better=True)},
-        "monitor": settings.monitor if settings.keeps_best else "validation_score",
-    }
-
-
-def _now(
-    settings: Settings, past: Past, convergence: Convergence, n_samples: int, *, is_judged: bool
-) -> Past:
+def _now(job: Job, convergence: Convergence) -> Past:
     """Return the past for the next training, without the solver's state."""
-    history = convergence.history
+    settings, past, history = job.settings, job.past, convergence.history
+    n_seen = job.training.n_samples * history.n_epochs if settings.optimizer.takes_steps else 0
     is_score = settings.monitor == "validation_score"
     validation: dict[str, Any] = {}
-    if is_judged:
+    if job.held_out is not None:
         before = past.validation_loss_curve or [math.nan] * len(past.loss_curve)
         validation = {
             "validation_scores": [
@@ -245,7 +328,7 @@ def _now(
         }  # fmt: skip
     return replace(
         past,
-        t=past.t + (n_samples * history.n_epochs if settings.optimizer.takes_steps else 0),
+        t=past.t + n_seen,
         loss_curve=[*past.loss_curve, *history.get("train_loss", [])],
         best_loss=None if is_score else convergence.best,
         best_validation_score=convergence.best if is_score else None,

@@ -1,8 +1,8 @@
 """The arguments of `fit`: checked, and turned into what the loop works with."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from copy import deepcopy
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -18,14 +18,16 @@ from multilayer.samples import Data, Parts
 from multilayer.training.callbacks import Callback
 from multilayer.training.checkpoint import Checkpoint
 from multilayer.training.engine import Net, Trainer
-from multilayer.training.metrics import Metric
+from multilayer.training.metrics import Metric, resolve_metrics
 
 __all__ = [
     "check_callbacks",
     "check_checkpoint",
     "check_data",
     "check_generator",
+    "check_metrics",
     "check_options",
+    "check_orders",
     "check_schedule",
     "check_shuffle",
     "check_splits",
@@ -59,8 +61,8 @@ def check_callbacks(callbacks: object) -> tuple[Callback, ...]:
     return found
 
 
-def check_shuffle(shuffle: Any) -> bool | Sampler:
-    """Return `shuffle` if it is a bool, or an iterable with a length."""
+def check_shuffle(shuffle: Any) -> Any:
+    """Return `shuffle` if it is a bool, a sampler, or a list of samplers, one for each member."""
     if isinstance(shuffle, (bool, np.bool_)):
         return bool(shuffle)
     if (
@@ -68,7 +70,7 @@ def check_shuffle(shuffle: Any) -> bool | Sampler:
         and hasattr(shuffle, "__len__")
         and not isinstance(shuffle, str)
     ):
-        return cast("Sampler", shuffle)
+        return shuffle
     rule = "must be True, False or a sampler of row numbers"
     raise InvalidTypeError(rule, "shuffle", "fit", got=repr(shuffle))
 
@@ -122,6 +124,18 @@ def mask_generator(net: Net, generator: Any) -> Any:
     return Generators(generator.spawn(n_members)) if n_members else generator.spawn(1)[0]
 
 
+def check_orders(shuffle: Any, rows: Sequence[Array]) -> Any:
+    """Return `shuffle` if it is a bool, or holds a sampler for each member's rows."""
+    if isinstance(shuffle, bool) or (
+        isinstance(shuffle, (list, tuple))
+        and len(shuffle) == len(rows)
+        and all(hasattr(sampler, "__iter__") for sampler in shuffle)
+    ):
+        return shuffle
+    rule = f"must be True, False or {len(rows)} samplers where members have rows of their own"
+    raise InvalidArgumentError(rule, "shuffle", "fit", got="a sampler")
+
+
 def check_schedule(schedule: Any, n_members: int) -> Any:
     """Return the schedule; of an ensemble, perhaps a list with one for each member."""
     if isinstance(schedule, (list, tuple)) and n_members:
@@ -130,6 +144,17 @@ def check_schedule(schedule: Any, n_members: int) -> Any:
             raise InvalidArgumentError(rule, "schedule", "fit", got=len(schedule))
         return [None if one is None else resolve(one, SCHEDULES, Schedule) for one in schedule]
     return None if schedule is None else resolve(schedule, SCHEDULES, Schedule)
+
+
+def check_metrics(metrics: Any, trainer: Trainer) -> list[dict[str, Metric]]:
+    """Return each network's metrics by name."""
+    task, n_members = trainer.loss.task, trainer.n_members
+    is_each = isinstance(metrics, (list, tuple)) and any(isinstance(m, Mapping) for m in metrics)
+    if is_each and len(metrics) != n_members:
+        rule = "must be one mapping, or one for each member of an ensemble"
+        raise InvalidArgumentError(rule, "metrics", "fit", got=f"{len(metrics)} of them")
+    each = metrics if is_each else [metrics] * (n_members or 1)
+    return [resolve_metrics(own, task) for own in each]
 
 
 def each_its_own(trainer: Trainer, generator: Any) -> Any:

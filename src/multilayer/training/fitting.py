@@ -15,7 +15,9 @@ from multilayer.training.arguments import (
     check_checkpoint,
     check_data,
     check_generator,
+    check_metrics,
     check_options,
+    check_orders,
     check_schedule,
     check_shuffle,
     check_splits,
@@ -30,7 +32,6 @@ from multilayer.training.checkpoint import Checkpoint
 from multilayer.training.engine import Net, Trainer
 from multilayer.training.keeper import Keeper
 from multilayer.training.loop import Loop
-from multilayer.training.metrics import resolve_metrics
 from multilayer.training.run import Run
 
 __all__ = ["fit", "train"]
@@ -86,7 +87,7 @@ def fit(
     metrics : sequence of str, or mapping of str to callable, optional
         Names in ``METRICS``, or functions of (y, prediction), measured on the validation samples,
         without their weights. By default accuracy, for classes and labels; if a sample has several
-        labels, all must be right.
+        labels, all must be right. For an ensemble also K mappings of the same names.
     monitor : str, optional
         The metric that decides which epoch is best: ``"validation_loss"`` by default, and
         ``"train_loss"`` without validation.
@@ -238,8 +239,8 @@ def train(
                 rule = "cannot be combined with L-BFGS, which takes no steps of a batch"
                 raise InvalidArgumentError(rule, name)
     chosen_schedule = check_schedule(schedule, trainer.n_members)
-    found_metrics = resolve_metrics(metrics, trainer.loss.task)
-    if metrics is not None and validation is None:
+    found_metrics = check_metrics(metrics, trainer)
+    if metrics is not None and validation is None and splits is None:
         rule = "are measured on validation samples; {validation} is None"
         raise InvalidArgumentError(rule, "metrics", "fit", others=["validation"])
     chosen_checkpoint = check_checkpoint(checkpoint, resume, trainer, shuffle)
@@ -268,15 +269,12 @@ def train(
     batches: Any = None
     if rows is None:
         batches = Batches(n_samples, training.weight, batch_size=size, shuffle=shuffle, least=least)
-    elif isinstance(shuffle, bool):
+    else:
         batches = Lockstep(
             training.n_samples, rows, training.weight,
-            batch_size=size, shuffle=shuffle, least=least,
+            batch_size=size, shuffle=check_orders(shuffle, rows), least=least,
         )  # fmt: skip
-    else:
-        rule = "must be True or False where members have rows of their own; got a sampler"
-        raise InvalidArgumentError(rule, "shuffle", "fit")
-    monitor, higher = choose_monitor(monitor, found_metrics, held_out is not None)
+    monitor, higher = choose_monitor(monitor, found_metrics[0], held_out is not None)
     loop = Loop(
         trainer,
         training,

@@ -51,7 +51,7 @@ class Loop:
         The largest number of epochs.
     held_out : Data or Parts, optional
         The checked samples to validate on; of an ensemble, they may differ by member.
-    metrics : mapping of str to Metric
+    metrics : mapping of str to Metric or sequence of K, optional
         What to measure on them.
     monitor : str
         The metric by which epochs are judged.
@@ -100,15 +100,17 @@ class Loop:
         *,
         n_epochs: int,
         held_out: Data | Parts | None = None,
-        metrics: Mapping[str, Metric] | None = None,
+        metrics: Mapping[str, Metric] | Sequence[Mapping[str, Metric]] | None = None,
         monitor: str = "train_loss",
         higher_is_better: bool = False,
         schedule: Schedule | Sequence[Schedule | None] | None = None,
         rng: np.random.Generator | Generators | None = None,
     ) -> None:
         self.trainer, self.training, self.batches = trainer, training, batches
-        self.held_out, self.metrics = held_out, dict(metrics or {})
+        self.held_out = held_out
         n_members = trainer.n_members or 1
+        is_one = metrics is None or isinstance(metrics, Mapping)
+        self.metrics: list[Any] = [metrics or {}] * n_members if is_one else list(metrics or ())
         is_one = schedule is None or isinstance(schedule, Schedule)
         self.schedules = [schedule] * n_members if is_one else list(schedule)
         self.plateaus = [Plateau()] * n_members
@@ -237,7 +239,7 @@ class Loop:
             "shuffle": self.batches.shuffle,
             "schedule": repr(self.schedules if self.run.is_ensemble else self.schedules[0]),
             "validation": self.held_out is not None,
-            "metrics": list(self.metrics),
+            "metrics": list(self.metrics[0]),
             "monitor": self.run.monitor,
             # What follows from the arguments comes last: differences are listed in this order.
             "n_samples": self.batches.n_samples,
@@ -355,8 +357,9 @@ class Loop:
         if self.held_out is not None:
             for k, (value, p) in self._evaluate(self.held_out).items():
                 self._check_finite("validation_loss", value, k)
-                metrics[k]["validation_loss"] = value
-                metrics[k] |= self._measure(k, p)
+                if math.isfinite(value):  # or the member has ended
+                    metrics[k]["validation_loss"] = value
+                    metrics[k] |= self._measure(k, p)
         seconds = time.perf_counter() - self._started
         metrics = {k: metrics[k] | {"seconds": seconds} for k in self._members}
         run.record(metrics)
@@ -369,7 +372,8 @@ class Loop:
         """Let members that have ended cost nothing from now on."""
         if members:
             self._members = [k for k in self._members if k not in members]
-            self.trainer.keep(self._members)
+            if self._members:  # or the training is over
+                self.trainer.keep(self._members)
 
     def _leave_out_stopped(self) -> None:
         if self.run.is_ensemble:
@@ -378,11 +382,11 @@ class Loop:
     def _evaluate(self, data: Data | Parts) -> dict[int, tuple[float, Any]]:
         """Return each member's loss on its samples, and the loss's argument."""
         found: Any = self.trainer.evaluate(data)
-        return found if self.run.is_ensemble else {0: found}
+        return {k: found[k] for k in self._members} if self.run.is_ensemble else {0: found}
 
     def try_metrics(self) -> None:
         """Measure once before the first step, so that a metric that fails does so now."""
-        if self.held_out is not None and self.metrics:
+        if self.held_out is not None and self.metrics[0]:
             for k, (_, p) in self._evaluate(self.held_out).items():
                 self._measure(k, p)
 
@@ -392,7 +396,7 @@ class Loop:
         loss = self._parts()[0][k]
         truth, prediction = loss.truth(np.asarray(held_out.targets)), loss.predict(p)
         measured = {}
-        for name, metric in self.metrics.items():
+        for name, metric in self.metrics[k].items():
             try:
                 measured[f"validation_{name}"] = float(metric(truth, prediction))
             except (TypeError, ValueError) as error:
@@ -405,20 +409,21 @@ class Loop:
         """End a member whose loss or weights are not finite; raise if no member is left."""
         if math.isfinite(value):
             return
-        run, of = self.run, ""
+        run = self.run
+        step = step or run.step
+        learning_rate = float(np.broadcast_to(run.learning_rate, len(run.members))[k])
+        rate = "" if math.isnan(learning_rate) else f" (learning rate {learning_rate:g})"
+        where = f" became {value} in epoch {run.epoch}, step {step}{rate}. Try a smaller "
+        where += "learning rate, clip_norm=1, or inputs scaled to zero mean and unit variance"
+        place: Any = {"epoch": run.epoch, "step": step, "learning_rate": learning_rate}
+        error = DivergenceError(f"{name}{where}", **place)
         if run.is_ensemble:
-            run.members[k].stop("divergence")
+            member = run.members[k]
+            member.stop("divergence")
+            member.error = error
             self._leave_out([k])
             if any(member.stopped_by != "divergence" for member in run.members):
                 return
             of = f" of member {k}, the last that had not diverged,"
-        step = step or run.step
-        learning_rate = float(np.broadcast_to(run.learning_rate, len(run.members))[k])
-        rate = "" if math.isnan(learning_rate) else f" (learning rate {learning_rate:g})"
-        raise DivergenceError(
-            f"{name}{of} became {value} in epoch {run.epoch}, step {step}{rate}. Try a smaller "
-            "learning rate, clip_norm=1, or inputs scaled to zero mean and unit variance",
-            epoch=run.epoch,
-            step=step,
-            learning_rate=learning_rate,
-        )
+            error = DivergenceError(f"{name}{of}{where}", **place)
+        raise error

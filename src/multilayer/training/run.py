@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from multilayer import checks
-from multilayer.errors import InvalidDataError
+from multilayer.errors import DivergenceError, InvalidDataError
 from multilayer.groups import Arrays, join, part_of
 from multilayer.training.engine import Trainer
 from multilayer.training.history import History
@@ -29,6 +29,8 @@ class Member:
         Why its training stopped; empty while it continues.
     best : float
         The best value so far of the metric by which epochs are judged; NaN if there is none.
+    error : DivergenceError or None
+        What ended it, if it diverged while others of its ensemble continued.
     """
 
     def __init__(self, run: "Run", index: int) -> None:
@@ -36,6 +38,7 @@ class Member:
         self.history = History()
         self.stopped_by = ""
         self.best = math.nan
+        self.error: DivergenceError | None = None
         self.snapshot: Arrays = {}  # of the best epoch's weights
         self.candidate: Arrays = {}
 

@@ -1,0 +1,200 @@
+"""Several trainings of estimators as one: jobs whose networks have one shape train in lockstep."""
+
+from collections.abc import Sequence
+from dataclasses import fields, is_dataclass, replace
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from multilayer.errors import DivergenceError, MultilayerError
+from multilayer.estimators.convergence import InverseScalingByEpoch
+from multilayer.estimators.fitting import Job, Outcome, Training, train_network
+from multilayer.estimators.samples import Pool
+from multilayer.groups import part_of
+from multilayer.numpy import Ensemble
+from multilayer.randomness import Generators, generator_state
+from multilayer.training import train
+
+__all__ = ["groups_of", "train_group", "train_networks"]
+
+Array = npt.NDArray[Any]
+
+MEMORY = 2**30
+"""Bytes that the networks of a group may take; what is more trains as another group."""
+COPIES = 8
+"""How often a parameter is held: itself, gradient, two moments, two snapshots, and the copies of
+members whose neighbours have ended."""
+
+
+def train_networks(jobs: Sequence[Job]) -> list[Outcome | MultilayerError]:
+    """Train jobs, those that can be together as one; each outcome is that of the job alone.
+
+    Jobs train together if they differ only in numbers: in weights, samples, rates, penalties,
+    dropout, tolerances, and what their optimizer and loss are parametrised by. They must have the
+    same shape of network, type of numbers, size of batches, maximum number of epochs, kind of
+    optimizer and loss, and way to judge epochs. Samples need not be the same: what several jobs
+    share is held once, and what they do not is held one below the other.
+
+    A job trains alone if its solver is L-BFGS or goes on with its state, as in `partial_fit`; if
+    PyTorch trains it; if it has callbacks or is verbose; or if it has samples of one class.
+
+    Returns
+    -------
+    list
+        For each job its outcome, or the error that it raised.
+    """
+    found: dict[int, Outcome | MultilayerError] = {}
+    for group in groups_of(jobs):
+        outcomes = train_group([jobs[i] for i in group])
+        found.update(zip(group, outcomes, strict=True))
+    return [found[i] for i in range(len(jobs))]
+
+
+def groups_of(jobs: Sequence[Job]) -> list[list[int]]:
+    """Return the numbers of the jobs that train together, as many as memory allows."""
+    by_shape: dict[Any, list[int]] = {}
+    for i, job in enumerate(jobs):
+        key = _shape(job) if _can_be_member(job) else i
+        by_shape.setdefault(key, []).append(i)
+    groups = []
+    for members in by_shape.values():
+        job = jobs[members[0]]
+        n_bytes = COPIES * job.net.n_parameters * job.net.dtype.itemsize
+        size = max(1, MEMORY // n_bytes)
+        groups += [members[i : i + size] for i in range(0, len(members), size)]
+    return groups
+
+
+def train_group(jobs: Sequence[Job]) -> list[Outcome | MultilayerError]:
+    """Train jobs of one group.
+
+    A group that fails as a whole, as one that measures NaN does, is trained job by job, so that the
+    error is that of the job which raises it; `Outcome.n_together` says what was done.
+    """
+    if len(jobs) == 1:
+        try:
+            return [train_network(jobs[0])]
+        except MultilayerError as error:
+            return [error]
+    states = [job.random_state.get_state() for job in jobs]
+    try:
+        return _train_as_one(jobs)
+    except MultilayerError:
+        found = []
+        for job, state in zip(jobs, states, strict=True):
+            job.random_state.set_state(state)
+            found += train_group([job])
+        return found
+
+
+def _train_as_one(jobs: Sequence[Job]) -> list[Outcome | MultilayerError]:
+    trainings = [Training(job, k) for k, job in enumerate(jobs)]
+    first = trainings[0]
+    settings = [job.settings for job in jobs]
+    pool = Pool()
+    splits = [
+        (pool.rows(job.training), None if job.held_out is None else pool.rows(job.held_out))
+        for job in jobs
+    ]
+    X, targets, _ = pool.data()
+    ensemble = Ensemble.of([training.net for training in trainings])
+    masks = Generators(training.masks for training in trainings)
+    trainer = ensemble.trainer(
+        loss=[own.loss for own in settings],
+        optimizer=[own.optimizer for own in settings],
+        l2=[training.l2 for training in trainings],
+        clip_norm=[own.clip_norm for own in settings],
+        clip_value=[own.clip_value for own in settings],
+        rng=masks,
+    )
+    try:
+        train(
+            trainer,
+            (X, targets, _weights(jobs, splits, len(targets))),
+            n_epochs=settings[0].n_epochs,
+            batch_size=first.batch_size,
+            shuffle=[training.order for training in trainings] if first.order else False,
+            schedule=[training.schedule for training in trainings],
+            callbacks=[training.convergence for training in trainings],
+            rng=[training.rng for training in trainings],
+            splits=splits,
+            metrics=[training.metrics for training in trainings] if first.metrics else None,
+            monitor=first.monitor,
+        )
+    except DivergenceError:
+        pass  # of all; each has its own error
+    state = part_of(trainer.state(), "optimizer")
+    outcomes: list[Outcome | MultilayerError] = []
+    for k, training in enumerate(trainings):
+        training.take(ensemble[k])
+        own = {f"optimizer.{name}": np.array(array[k]) for name, array in state.items()}
+        own["optimizer.step"] = own["optimizer.step"].reshape(())
+        own["masks.generator"] = generator_state(masks[k])
+        try:
+            outcome = training.outcome(training.convergence.member.error, own)
+            outcomes.append(outcome._replace(n_together=len(jobs)))
+        except MultilayerError as error:
+            outcomes.append(error)
+    return outcomes
+
+
+def _can_be_member(job: Job) -> bool:
+    settings = job.settings
+    return (
+        settings.optimizer.takes_steps
+        and not settings.with_torch
+        and not settings.is_incremental
+        and not settings.callbacks
+        and not settings.verbose
+        and settings.precision is None
+        and not (settings.targets.has_one_class and len(np.unique(job.training.targets)) == 1)
+    )
+
+
+def _shape(job: Job) -> tuple[Any, ...]:
+    """Return what jobs that train together have in common."""
+    settings, n_samples = job.settings, job.training.n_samples
+    size = settings.batch_size
+    size = min(200 if size == "auto" else int(size), n_samples)
+    # Of a step, a schedule knows which share of the epoch is over.
+    by_epoch = settings.schedule in (None, "adaptive", "invscaling")
+    return (
+        replace(job.net.architecture, dropout=0.0),
+        job.net.dtype,
+        size,
+        settings.n_epochs,
+        None if by_epoch else -(-n_samples // size),
+        settings.shuffle,
+        settings.monitor,
+        job.held_out is None,
+        _kind(settings.loss),
+        _kind(settings.optimizer),
+    )
+
+
+def _kind(part: Any) -> Any:
+    """Return a loss or an optimizer without its numbers, in which members may differ."""
+    if not is_dataclass(part):
+        return part
+    values = {each.name: getattr(part, each.name) for each in fields(part)}
+    others = (item for item in values.items() if type(item[1]) not in (int, float))
+    return type(part), *others
+
+
+def _weights(
+    jobs: Sequence[Job], splits: Sequence[tuple[Array, Array | None]], n_samples: int
+) -> Array | None:
+    """Return the weights of each job's samples, of shape (K, n_samples), if any has some."""
+    parts = [
+        (k, part, rows)
+        for k, (job, pair) in enumerate(zip(jobs, splits, strict=True))
+        for part, rows in zip((job.training, job.held_out), pair, strict=True)
+        if part is not None
+    ]
+    if all(part.weight is None for _, part, _ in parts):
+        return None
+    weight = np.zeros((len(jobs), n_samples))
+    for k, part, rows in parts:
+        weight[k, rows] = 1.0 if part.weight is None else part.weight
+    return weight
