@@ -2,7 +2,7 @@
 
 import math
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from copy import copy
 from dataclasses import dataclass
@@ -17,10 +17,18 @@ from sklearn.utils.validation import check_is_fitted
 from multilayer import checks, forks
 from multilayer.caller import warn
 from multilayer.data import TableWarning
-from multilayer.errors import ModelFileError
+from multilayer.errors import InvalidArgumentError, ModelFileError, MultilayerError
 from multilayer.estimators.fitting import Job, Outcome, Past, train_network
 from multilayer.estimators.html import fitted_html
 from multilayer.estimators.information import described, information_of
+from multilayer.estimators.lockstep import train_networks
+from multilayer.estimators.members import (
+    bootstrap,
+    folds_of,
+    results_of,
+    seeds_of,
+    warning_of_all,
+)
 from multilayer.estimators.parameters import Parameters
 from multilayer.estimators.samples import Part, as_samples, set_aside
 from multilayer.estimators.settings import NAMES, Settings, check_same_network
@@ -33,15 +41,23 @@ from multilayer.estimators.validation import (
 )
 from multilayer.estimators.weights import network_of, new_network, take_weights, views_of
 from multilayer.files import export_onnx, save_model
-from multilayer.model import Columns, Model, Numbers, Targets
-from multilayer.numpy import MLP, Loss
+from multilayer.model import (
+    Columns,
+    Model,
+    Numbers,
+    Targets,
+    features_of,
+    mean_outputs,
+    outputs_of,
+)
+from multilayer.numpy import MLP, Ensemble, Loss
 from multilayer.samples import Data
 
 __all__ = ["BaseMLP", "Reading"]
 
 Array = npt.NDArray[Any]
 
-STRUCTURE = 1
+STRUCTURE = 2
 """Version of the pickled attributes; raise it when they are renamed or change their meaning."""
 
 # random_state=None means NumPy's global generator, which another thread may be drawing from.
@@ -49,6 +65,10 @@ forks.hold(check_random_state(None)._bit_generator.lock)
 
 
 FEATURES = ("n_features_in_", "feature_names_in_")
+OF_SOME_FITS = (
+    "coefs_", "intercepts_", "oob_score_", "oob_prediction_", "oob_decision_function_", "_n_drawn"
+)  # fmt: skip
+"""Attributes that a fit of one network or of several has, or one whose members have own rows."""
 
 
 @dataclass(frozen=True)
@@ -106,6 +126,13 @@ class BaseMLP(TransformerMixin, Parameters, BaseEstimator):  # type: ignore[misc
         """Return the loss to minimise, and the score of validation samples."""
         raise NotImplementedError
 
+    def _keep_unseen(self, outputs: Array, are_judged: Array) -> Array:
+        """Keep the predictions for samples that members have not seen; return those to judge.
+
+        The latter are in the form that targets have for the network.
+        """
+        raise NotImplementedError
+
     # Fitting -------------------------------------------------------------------------------
 
     @contextmanager
@@ -137,8 +164,9 @@ class BaseMLP(TransformerMixin, Parameters, BaseEstimator):  # type: ignore[misc
                 X, y, sample_weight, X_val, y_val, sample_weight_val,
                 targets=targets, is_incremental=is_incremental,
             )  # fmt: skip
-            job = self._job(reading, is_incremental=is_incremental)
-            self._take(reading, job.settings, train_network(job))
+            jobs = self._jobs(reading, is_incremental=is_incremental)
+            outcomes = train_networks(jobs) if len(jobs) > 1 else [train_network(jobs[0])]
+            self._take(reading, jobs, outcomes)
         return self
 
     @contextmanager
@@ -150,7 +178,7 @@ class BaseMLP(TransformerMixin, Parameters, BaseEstimator):  # type: ignore[misc
     def _starts(self, *, is_incremental: bool) -> tuple[bool, bool]:
         """Return whether a training starts from new weights, and whether it goes on with a fit."""
         has_weights = hasattr(self, "coefs_") and hasattr(self, "intercepts_")
-        is_anew = not has_weights or not (self.warm_start or is_incremental)
+        is_anew = not (has_weights or self._is_ensemble) or not (self.warm_start or is_incremental)
         return is_anew, hasattr(self, "_net") and not is_anew
 
     def _read(
@@ -184,31 +212,64 @@ class BaseMLP(TransformerMixin, Parameters, BaseEstimator):  # type: ignore[misc
             columns=found.columns,
             has_sparse_targets=found.is_sparse,
             dtype=found.X.dtype,
-            description=None
-            if is_incremental
-            else described(data.X, found.y, self.n_features_in_),
+            description=None if is_incremental else described(data.X, found.y, self.n_features_in_),
             features={name: value for name, value in vars(self).items() if name in FEATURES},
         )
 
-    def _job(self, reading: Reading, *, is_incremental: bool = False) -> Job:
-        """Return the training of a fit, with whatever is drawn before it."""
+    def _jobs(self, reading: Reading, *, is_incremental: bool = False) -> list[Job]:
+        """Return the training of each member, with whatever is drawn before it."""
         is_anew, goes_on = self._starts(is_incremental=is_incremental)
-        training, held_out, targets = reading.training, reading.held_out, reading.targets
+        targets = reading.targets
         loss, score = self._loss_and_score(targets)
-        n_inputs = training.data.X.shape[1]
+        n_inputs = reading.training.data.X.shape[1]
         settings = Settings.of(self, n_inputs, targets, loss, score, is_incremental=is_incremental)
-        random_state = check_random_state(self.random_state)
-        if is_anew:
-            net = new_network(settings.architecture, reading.dtype, random_state)
-        elif goes_on:
-            net = self._network()
-            check_same_network(net.architecture, settings.architecture)
-        else:  # weights set by hand before any fit
-            net = network_of(settings.architecture, self.coefs_, self.intercepts_)
-        if held_out is None and settings.keeps_best:
-            training, held_out = set_aside(training, settings, random_state)
-        past = self._past if goes_on else Past()
-        return Job(settings, net, training, held_out, past, random_state)
+        self._check_members(is_anew=is_anew, goes_on=goes_on, is_incremental=is_incremental)
+        if not goes_on:
+            vars(self).pop("seeds_", None)
+            if self.n_members > 1 or self.resample is not None:
+                self.seeds_ = seeds_of(self.random_state, self.n_members)
+        # A single network draws on with a RandomState that it is given.
+        seeds = getattr(self, "seeds_", [self.random_state])
+        folds = None
+        if self.resample == "folds":
+            folds = folds_of(reading.training, targets, self.n_members, seeds[0])
+        before = self.networks_ if goes_on else []
+        jobs = []
+        for k, seed in enumerate(seeds):
+            random_state = check_random_state(seed)
+            training, held_out = reading.training, reading.held_out
+            if folds is not None:
+                training = training.take(np.flatnonzero(folds != k))
+            if is_anew:
+                net = new_network(settings.architecture, reading.dtype, random_state)
+            elif goes_on:
+                net = before[k]
+                check_same_network(net.architecture, settings.architecture)
+            else:  # weights set by hand before any fit
+                net = network_of(settings.architecture, self.coefs_, self.intercepts_)
+            if held_out is None and settings.keeps_best:
+                training, held_out = set_aside(training, settings, random_state)
+            if self.resample == "bootstrap":
+                training = bootstrap(training, seed)
+            past = self._pasts[k] if goes_on else Past()
+            jobs.append(Job(settings, net, training, held_out, past, random_state))
+        return jobs
+
+    def _check_members(self, *, is_anew: bool, goes_on: bool, is_incremental: bool) -> None:
+        """Raise if the members cannot be those that the parameters describe."""
+        owner = type(self).__name__
+        if self.resample is not None and (goes_on or is_incremental):
+            rule = "must be None where a fit goes on, which does not see the same samples"
+            raise InvalidArgumentError(rule, "resample", owner, got=repr(self.resample))
+        if goes_on and self.n_members != len(self._pasts):
+            raise InvalidArgumentError(
+                "warm_start and partial_fit go on with the networks that are there: {n_members} "
+                f"was {len(self._pasts)}, is {self.n_members}",
+                others=["n_members"],
+            )
+        if not (is_anew or goes_on) and (self.n_members > 1 or self.resample is not None):
+            rule = "must be 1, without resample, for weights set by hand"
+            raise InvalidArgumentError(rule, "n_members", owner, got=self.n_members)
 
     def _validate(
         self, X: Any, y: Any, sample_weight: Any, targets: Targets | None, *, goes_on: bool
@@ -236,9 +297,21 @@ class BaseMLP(TransformerMixin, Parameters, BaseEstimator):  # type: ignore[misc
         self._check_targets(found.y, targets, is_training=False)
         return Data(as_samples(found.X), targets.encode(found.y), found.weight)
 
-    def _take(self, reading: Reading, settings: Settings, outcome: Outcome) -> None:
-        """Take over the outcome of a training, under scikit-learn's names, and warn of it."""
+    def _take(
+        self, reading: Reading, jobs: Sequence[Job], outcomes: Sequence[Outcome | MultilayerError]
+    ) -> None:
+        """Take over the outcomes of the members, under scikit-learn's names, and warn of them."""
+        trained = []
+        for k, outcome in enumerate(outcomes):
+            if not isinstance(outcome, Outcome):
+                if len(jobs) > 1:
+                    outcome.add_note(f"in member {k} of {len(jobs)}")
+                raise outcome
+            trained.append(outcome)
+        for name in OF_SOME_FITS:  # the last one may have been another kind
+            vars(self).pop(name, None)
         vars(self).update(reading.features)
+        settings = jobs[0].settings
         # The user may change `columns` later.
         self._columns, self._kinds = reading.columns, copy(self.columns)
         self._targets, self._has_sparse_targets = settings.targets, reading.has_sparse_targets
@@ -247,29 +320,58 @@ class BaseMLP(TransformerMixin, Parameters, BaseEstimator):  # type: ignore[misc
         self._loss = settings.loss
         self._data = reading.description
 
-        self._net, architecture = outcome.net, outcome.net.architecture
-        self.coefs_, self.intercepts_ = views_of(outcome.net)
+        nets = [outcome.net for outcome in trained]
+        if len(nets) == 1:
+            self._net = nets[0]
+            self.coefs_, self.intercepts_ = views_of(self._net)
+        else:
+            self._net = Ensemble.of(nets)
+        architecture = self._net.architecture
         self.n_layers_ = len(architecture.hidden_features) + 2
         self.n_outputs_ = architecture.out_features
         is_logistic = architecture.output == "sigmoid"
         self.out_activation_ = "logistic" if is_logistic else architecture.output
 
-        self.history_ = outcome.history
-        self.n_iter_ = outcome.history.n_epochs
-        self.loss_ = outcome.history.get("train_loss", [math.nan])[-1]
+        self._pasts = [outcome.past for outcome in trained]
+        vars(self).update(results_of(trained))
+        if self.resample is not None:
+            self._judge(reading, jobs)
+        if (warning := warning_of_all([outcome.warning for outcome in trained])) is not None:
+            warn(warning)
 
-        self._past = past = outcome.past
-        self.t_ = past.t
-        self.loss_curve_ = past.loss_curve
-        self.best_loss_, self.best_validation_score_ = past.best_loss, past.best_validation_score
-        self.validation_scores_ = past.validation_scores
-        self.validation_loss_curve_ = past.validation_loss_curve
-        self._no_improvement_count = past.n_stalled  # scikit-learn's own tests read it
-        if outcome.warning is not None:
-            warn(outcome.warning)
+    def _judge(self, reading: Reading, jobs: Sequence[Job]) -> None:
+        """Predict the samples that members have not seen, and compare with their targets."""
+        part = reading.training
+        every = slice(None) if part.rows is None else part.rows
+        self._n_drawn = np.zeros((len(jobs), part.n_samples), dtype=np.uint8)
 
-    def _network(self) -> MLP:
+        def unseen() -> Iterator[tuple[Array, Array]]:
+            for k, (job, net) in enumerate(zip(jobs, self.networks_, strict=True)):
+                own = [job.training.rows]
+                if job.held_out is not None and job.held_out is not reading.held_out:
+                    own.append(job.held_out.rows)  # they chose the epoch
+                n_drawn = np.bincount(np.concatenate(own), minlength=part.data.n_samples)
+                self._n_drawn[k] = n_drawn[every]
+                rows = np.flatnonzero(self._n_drawn[k] == 0)
+                if len(rows):
+                    yield rows, net(part.take(rows).read().X)
+
+        like = np.empty((part.n_samples, self.n_outputs_), dtype=self._net.dtype)
+        outputs = mean_outputs(unseen(), like, self._targets.softmax_sizes)
+        are_judged = ~np.isnan(outputs[:, 0])
+        predicted = self._keep_unseen(outputs, are_judged)
+        _, score = self._loss_and_score(self._targets)
+        y = part.targets[are_judged]
+        self.oob_score_ = float(score(y, predicted)) if len(y) else math.nan
+
+    @property
+    def _is_ensemble(self) -> bool:
+        return isinstance(getattr(self, "_net", None), Ensemble)
+
+    def _network(self) -> MLP | Ensemble:
         """Return the network, with anything that was written to `coefs_` and `intercepts_`."""
+        if isinstance(self._net, Ensemble):
+            return self._net
         if take_weights(self._net, self.coefs_, self.intercepts_):
             self.coefs_, self.intercepts_ = views_of(self._net)
         return self._net
@@ -283,10 +385,10 @@ class BaseMLP(TransformerMixin, Parameters, BaseEstimator):  # type: ignore[misc
 
     def _outputs(self, X: Any) -> Array:
         inputs = self._inputs(X)
-        return self._network()(inputs)
+        return outputs_of(self._network(), inputs, self._targets)
 
     def transform(self, X: Any) -> Array:
-        """Return ψ(x), the last hidden layer's output: the learned features.
+        """Return ψ(x), the last hidden layer's output: the learned features, of all members.
 
         Parameters
         ----------
@@ -294,10 +396,10 @@ class BaseMLP(TransformerMixin, Parameters, BaseEstimator):  # type: ignore[misc
 
         Returns
         -------
-        features : array of shape (n_samples, width of the last hidden layer)
+        features : array of shape (n_samples, n_members · width of the last hidden layer)
         """
         inputs = self._inputs(X)
-        return self._network().features(inputs)
+        return features_of(self._network(), inputs)
 
     def get_feature_names_out(self, input_features: Any = None) -> Array:
         """Return the names of `transform`'s columns.
@@ -309,14 +411,29 @@ class BaseMLP(TransformerMixin, Parameters, BaseEstimator):  # type: ignore[misc
         """
         check_is_fitted(self)
         a = self._net.architecture
-        width = (a.in_features, *a.hidden_features)[-1]
+        width = (a.in_features, *a.hidden_features)[-1] * len(self._pasts)
         return np.array([f"{type(self).__name__.lower()}{i}" for i in range(width)], dtype=object)
 
     @property
     def network_(self) -> MLP:
-        """The NumPy network, whichever engine trained it."""
+        """The NumPy network, whichever engine trained it; of several there are `networks_`."""
         check_is_fitted(self)
-        return self._network()
+        net = self._network()
+        if isinstance(net, Ensemble):
+            raise AttributeError("an ensemble has no network_, but networks_")
+        return net
+
+    @property
+    def networks_(self) -> list[MLP]:
+        """The NumPy network of each member."""
+        check_is_fitted(self)
+        net = self._network()
+        return list(net) if isinstance(net, Ensemble) else [net]
+
+    @property
+    def estimators_samples_(self) -> list[Array]:
+        """The rows that each member has seen, in order, if `resample` is set."""
+        return [np.repeat(np.arange(len(own)), own) for own in self._n_drawn]
 
     @property
     def columns_(self) -> Columns | None:
@@ -373,7 +490,8 @@ class BaseMLP(TransformerMixin, Parameters, BaseEstimator):  # type: ignore[misc
             Before `fit`.
         """
         names = getattr(self, "feature_names_in_", None)
-        net = self.network_
+        check_is_fitted(self)
+        net = self._network()
         inputs = self._columns or Numbers(net.architecture.in_features, names=names)
         return Model(net, self._targets, inputs, information_of(self))
 
@@ -402,7 +520,8 @@ class BaseMLP(TransformerMixin, Parameters, BaseEstimator):  # type: ignore[misc
             self._network()  # takes in anything written to the weights
         state = super().__getstate__() | {"_structure": STRUCTURE}
         if "_net" in state:  # views would become copies
-            del state["coefs_"], state["intercepts_"]
+            for name in ("coefs_", "intercepts_"):
+                state.pop(name, None)
         return state
 
     def __setstate__(self, state: dict[str, Any]) -> None:
@@ -411,5 +530,5 @@ class BaseMLP(TransformerMixin, Parameters, BaseEstimator):  # type: ignore[misc
             rule += "files that later releases read"
             raise ModelFileError(rule, type(self).__name__)
         super().__setstate__({name: value for name, value in state.items() if name != "_structure"})
-        if hasattr(self, "_net"):
+        if isinstance(getattr(self, "_net", None), MLP):
             self.coefs_, self.intercepts_ = views_of(self._net)

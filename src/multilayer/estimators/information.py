@@ -4,19 +4,29 @@ import json
 import math
 from typing import Any
 
+import numpy as np
+
 from multilayer.data import fingerprint
 
 __all__ = ["described", "information_of"]
 
-METRICS = ("loss_", "best_loss_", "best_validation_score_")
+METRICS = ("loss_", "best_loss_", "best_validation_score_", "oob_score_")
 
 
 def information_of(estimator: Any) -> dict[str, Any]:
-    """Return parameters, metrics, history and the data's fingerprint, ready for JSON."""
-    history = getattr(estimator, "history_", None)
+    """Return parameters, metrics, history and the data's fingerprint, ready for JSON.
+
+    Metrics of several members are their mean; each has its own history.
+    """
+    found = getattr(estimator, "history_", None)
+    several = isinstance(found, list)
+    histories = [
+        json.loads(own.to_json()) for own in (found if several else [found]) if own is not None
+    ]
     metrics = {"epochs": getattr(estimator, "n_iter_", 0)}
     for name in METRICS:
         value = getattr(estimator, name, None)
+        value = float(np.mean(value)) if isinstance(value, list) else value
         if value is not None and math.isfinite(value):
             metrics[name.strip("_")] = value
     parameters = estimator.get_params(deep=False)
@@ -24,7 +34,7 @@ def information_of(estimator: Any) -> dict[str, Any]:
         "estimator": type(estimator).__name__,
         "training": {name: _plain(value) for name, value in parameters.items()},
         "metrics": metrics,
-        "history": None if history is None else json.loads(history.to_json()),
+        "history": histories if several else next(iter(histories), None),
         "data": getattr(estimator, "_data", None),
     }
 
