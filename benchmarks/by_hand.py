@@ -1,19 +1,24 @@
-"""Contestants of training: loops in plain PyTorch, as people usually write them."""
+"""Contestants of training: loops in plain PyTorch, as people usually write them.
+
+One trains many networks as one, as PyTorch's tutorial on ensembles does.
+"""
 
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import pairwise
 from typing import Any
 
+import numpy as np
 import torch
-from torch.nn.functional import cross_entropy
+from torch.func import functional_call, grad_and_value, stack_module_state, vmap
+from torch.nn.functional import cross_entropy, mse_loss
 
-from cases import Problem
+from cases import Array, Problem
 from multilayer.numpy import Adam
 from multilayer.torch import SampleDataset
 from peers import Contestant, Run
 
-__all__ = ["compiled", "eager", "textbook"]
+__all__ = ["compiled", "eager", "stacked", "textbook"]
 
 Tensor = torch.Tensor
 Objective = Callable[[Tensor, Tensor], Tensor]
@@ -71,6 +76,64 @@ def textbook(problem: Problem) -> Contestant:
     return Contestant("textbook", train, n_samples, note)
 
 
+def stacked(
+    problems: Sequence[Problem],
+    samples: tuple[Array, Array],
+    splits: Sequence[tuple[Array, Array]] | None,
+) -> Callable[[int], list[Run]]:
+    """Return the loop over networks whose parameters are stacked, with `torch.func.vmap`.
+
+    All learn from the same rows, or each from its own ones, and is validated on others.
+    """
+    case = problems[0].case
+    X, y = (torch.from_numpy(array) for array in samples)
+    skeleton = _sequential(problems[0]).to("meta")
+    rows, held_out, axis = torch.arange(len(y)), None, None
+    if splits is not None:
+        rows, held_out = (torch.from_numpy(np.stack(s)) for s in zip(*splits, strict=True))
+        axis = 0
+
+    def objective(parameters: dict[str, Tensor], X: Tensor, y: Tensor) -> Tensor:
+        outputs = functional_call(skeleton, parameters, (X,))
+        if case.loss == "cross_entropy":
+            return cross_entropy(outputs, y)
+        return mse_loss(outputs[:, 0], y) / 2
+
+    evaluate = vmap(objective, in_dims=(0, axis, axis))
+    differentiate = vmap(grad_and_value(objective), in_dims=(0, axis, axis))
+
+    def train(n_epochs: int) -> list[Run]:
+        models = [_sequential(problem) for problem in problems]
+        for model, problem in zip(models, problems, strict=True):
+            _put(model, problem)
+        parameters, _ = stack_module_state(models)
+        optimizer = _torch_optimizer(parameters.values(), problems[0])
+        generator = torch.Generator().manual_seed(0)
+        runs = [Run([], []) for _ in problems]
+        for _ in range(n_epochs):
+            started = time.perf_counter()
+            total = torch.zeros(len(problems))
+            order = torch.randperm(rows.shape[-1], generator=generator)
+            for positions in torch.split(order, case.batch_size):
+                batch = rows[..., positions]
+                with torch.no_grad():  # functional gradients are taken all the same
+                    gradients, losses = differentiate(parameters, X[batch], y[batch])
+                for name, parameter in parameters.items():
+                    parameter.grad = gradients[name]
+                optimizer.step()
+                total += losses * len(positions)
+            if held_out is not None:
+                with torch.no_grad():
+                    evaluate(parameters, X[held_out], y[held_out])
+            seconds = time.perf_counter() - started
+            for member, loss in zip(runs, total / len(order), strict=True):
+                member.seconds.append(seconds)
+                member.losses.append(loss.item())
+        return runs
+
+    return train
+
+
 def _loader(problem: Problem) -> Any:
     dataset = SampleDataset(problem.X_lazy, problem.y)
     return torch.utils.data.DataLoader(
@@ -111,7 +174,7 @@ def _loop(
 
     def train(n_epochs: int) -> Run:
         _put(model, problem)
-        optimizer = _torch_optimizer(model, problem)
+        optimizer = _torch_optimizer(model.parameters(), problem)
         run = Run([], [])
         for _ in range(n_epochs):
             started = time.perf_counter()
@@ -138,8 +201,8 @@ def _put(model: torch.nn.Sequential, problem: Problem) -> None:
             layer.bias.copy_(torch.from_numpy(b))
 
 
-def _torch_optimizer(model: torch.nn.Module, problem: Problem) -> torch.optim.Optimizer:
+def _torch_optimizer(parameters: Iterable[Tensor], problem: Problem) -> torch.optim.Optimizer:
     ours = problem.case.optimizer
     if isinstance(ours, Adam):
-        return torch.optim.Adam(model.parameters(), lr=ours.learning_rate)
-    return torch.optim.SGD(model.parameters(), lr=ours.learning_rate, momentum=ours.momentum)
+        return torch.optim.Adam(parameters, lr=ours.learning_rate)
+    return torch.optim.SGD(parameters, lr=ours.learning_rate, momentum=ours.momentum)

@@ -1,7 +1,7 @@
 """Cases: what is trained, on how many samples, and the goals for speed.
 
-Random samples get their labels from a random linear classifier, so that there is something to
-learn, and a contestant that computes less shows it in its loss.
+Random samples get their targets from a random linear map: the largest score's number, or tanh of
+the score. So there is something to learn, and a contestant that computes less shows it in its loss.
 """
 
 import os
@@ -40,6 +40,7 @@ class Case:
     """By contestant, the lowest peer / ours; under "limit", the lowest share of the limit."""
     mnist: bool = False
     """Whether the samples are MNIST's, if it is available."""
+    loss: str = "cross_entropy"
 
     @property
     def title(self) -> str:
@@ -49,9 +50,19 @@ class Case:
         return f"{'-'.join(map(str, self.widths))}, batch {self.batch_size}, {optimizer}"
 
     @property
+    def architecture(self) -> Architecture:
+        """The network, with ReLU in its hidden layers."""
+        return Architecture(self.widths[0], self.widths[1:-1], self.widths[-1])
+
+    @property
     def n_flops(self) -> int:
         """The number of floating-point operations of an epoch's matrix products."""
         return training_flops(self.widths, self.n_samples)
+
+    def weights(self, rng: np.random.Generator) -> list[tuple[Array, Array]]:
+        """Draw (W, b) of each layer, W of shape (out_features, in_features)."""
+        net = MLP(self.architecture, rng=rng)
+        return [(W, np.array(b)) for W, b in net.weights]
 
     def shortened(self) -> "Case":
         """Return the case with few samples and two epochs, for a smoke run."""
@@ -101,20 +112,20 @@ class Problem:
     X: Array
     """Shape (n_samples, in_features), float32, in memory."""
     y: Array
-    """Shape (n_samples,), int64."""
+    """Shape (n_samples,): labels in int64, or values in float32."""
     weights: list[tuple[Array, Array]]
     """(W, b) of each layer, W of shape (out_features, in_features)."""
     X_lazy: Array | ScaledImages
     """The same samples, read from disk on demand; `X` itself for random ones."""
     data: str
     """Where the samples come from."""
+    held_out: tuple[Array, Array] | None = None
+    """Samples and targets on which each epoch is validated."""
 
     @classmethod
     def of(cls, case: Case) -> "Problem":
         """Return a problem with samples and initial weights, read or drawn."""
-        widths = case.widths
-        net = MLP(Architecture(widths[0], widths[1:-1], widths[-1]), rng=np.random.default_rng(0))
-        weights = [(W.copy(), np.array(b)) for W, b in net.weights]
+        weights = case.weights(np.random.default_rng(0))
         X, y, X_lazy, data = _mnist(case.n_samples) if case.mnist else _drawn(case)
         return cls(case, X, y, weights, X_lazy, data)
 
@@ -145,7 +156,9 @@ def _drawn(case: Case) -> tuple[Array, Array, Array, str]:
     rng = np.random.default_rng(1)
     X = rng.standard_normal((case.n_samples, case.widths[0]), dtype=np.float32)
     teacher = rng.standard_normal((case.widths[0], case.widths[-1]), dtype=np.float32)
-    return X, (X @ teacher).argmax(axis=1), X, "drawn"
+    scores = X @ teacher
+    y = scores.argmax(axis=1) if case.loss == "cross_entropy" else np.tanh(scores[:, 0])
+    return X, y, X, "drawn"
 
 
 def _mnist(n_samples: int) -> tuple[Array, Array, Array | ScaledImages, str]:

@@ -1,4 +1,4 @@
-"""The chart: each contestant's time as a multiple of ours, on a logarithmic scale."""
+"""The chart: each contestant's cost as a multiple of ours, on a logarithmic scale."""
 
 from collections.abc import Iterable
 from pathlib import Path
@@ -18,6 +18,8 @@ LOOKS = {
     "sklearn": ("scikit-learn", "#009E73", "xxxx"),
     "numpy, one thread": ("ours, kept to one thread", "#FFFFFF", ""),
     "textbook": ("PyTorch, sample by sample", "#CC79A7", "----"),
+    "one by one": ("ours, one by one", "#FFFFFF", ""),
+    "vmap": ("torch.func.vmap", "#E69F00", ""),
 }
 STEP = 0.8  # height of a bar, in rows
 GAP = 1.4  # rows between two sections
@@ -33,7 +35,7 @@ def draw(sections: Iterable[Section]) -> Figure:
     y = 0.0
     for section in contests:
         ours = next(entry for entry in section.entries if entry.ratio is None)
-        title = f"{section.title}: ours {said('seconds', ours.seconds)} per {section.unit}"
+        title = f"{section.title}: ours {said(section.kind, ours.cost)} per {section.unit}"
         ax.text(
             0.01,
             y,
@@ -62,7 +64,7 @@ def draw(sections: Iterable[Section]) -> Figure:
     ax.set_axisbelow(True)
     ax.spines[["top", "right", "left"]].set_visible(False)
     ax.set_xlabel(
-        "time ÷ ours, median of the rounds (right of 1: slower than ours); whisker: lowest to "
+        "cost ÷ ours, median of the rounds (right of 1: more than ours); whisker: lowest to "
         "highest round; ◇: goal",
         fontsize=8,
     )

@@ -6,7 +6,6 @@ same settings, which shows the estimator's overhead.
 """
 
 import math
-import time
 import warnings
 from collections.abc import Callable
 from typing import Any
@@ -20,7 +19,7 @@ from cases import Case, Problem
 from multilayer.numpy import MLP, Adam
 from multilayer.training import fit
 from report import Section, entries_of
-from turns import Turn, take_turns
+from turns import take_turns, timed
 
 __all__ = ["compare_estimators"]
 
@@ -43,7 +42,9 @@ def compare_estimators(case: Case, rounds: int) -> Section:
     def estimator(name: str, package: Any) -> Callable[[], None]:
         def call() -> None:
             model = package.MLPClassifier(case.widths[1:-1], **settings)
-            losses[name] = model.fit(problem.X, problem.y).loss_curve_
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore", ConvergenceWarning)  # we choose the epochs
+                losses[name] = model.fit(problem.X, problem.y).loss_curve_
 
         return call
 
@@ -68,7 +69,7 @@ def compare_estimators(case: Case, rounds: int) -> Section:
         "fit": bare,
         "sklearn": estimator("sklearn", theirs),
     }
-    seconds = take_turns({name: _turn(call) for name, call in calls.items()}, rounds)
+    seconds = take_turns({name: timed(call) for name, call in calls.items()}, rounds)
     first, other = (losses[name][0] for name in ("estimator", "sklearn"))
     distance = abs(first - other) / math.log(case.widths[-1])
     off = {}
@@ -109,16 +110,3 @@ def _settings(case: Case, n_epochs: int) -> dict[str, Any]:
         "momentum": optimizer.momentum,
         "nesterovs_momentum": False,
     }
-
-
-def _turn(call: Callable[[], None]) -> Turn:
-    """Return a turn: the seconds of one call."""
-
-    def turn() -> list[float]:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", ConvergenceWarning)  # we choose the number of epochs
-            started = time.perf_counter()
-            call()
-            return [time.perf_counter() - started]
-
-    return turn

@@ -16,10 +16,9 @@ from typing import Any
 import numpy as np
 import threadpoolctl
 from sklearn.exceptions import ConvergenceWarning
-from sklearn.neural_network import MLPClassifier
+from sklearn.neural_network import MLPClassifier, MLPRegressor
 
 from cases import Problem
-from multilayer import Architecture
 from multilayer import torch as on_torch
 from multilayer.numpy import MLP, Adam
 from multilayer.training import fit
@@ -75,18 +74,18 @@ def one_thread(contestant: Contestant) -> Contestant:
 
 def _through_fit(name: str, engine: Any, problem: Problem) -> Contestant:
     case = problem.case
-    architecture = Architecture(case.widths[0], case.widths[1:-1], case.widths[-1])
 
     def train(n_epochs: int) -> Run:
-        net = engine(architecture, initializer="kaiming_uniform", rng=np.random.default_rng(0))
+        net = engine(case.architecture, rng=np.random.default_rng(0))
         net.set_weights(problem.weights)
         history = fit(
             net,
             (problem.X, problem.y),
-            loss="cross_entropy",
+            loss=case.loss,
             optimizer=case.optimizer,
             n_epochs=n_epochs,
             batch_size=case.batch_size,
+            validation=problem.held_out,
             rng=np.random.default_rng(0),
         )
         return Run(history["seconds"], history["train_loss"])
@@ -95,20 +94,21 @@ def _through_fit(name: str, engine: Any, problem: Problem) -> Contestant:
 
 
 def scikit(problem: Problem) -> Contestant:
-    """Return scikit-learn's MLPClassifier with the same solver, from the same weights.
+    """Return scikit-learn's network with the same solver, from the same weights.
 
     An epoch ends when it checks whether the loss still falls; the seconds are measured between two
     such checks, and so exclude those of `fit`. For two classes it has one output instead of two,
     which starts as their difference.
     """
     ours = problem.case.optimizer
+    kind = MLPClassifier if problem.case.loss == "cross_entropy" else MLPRegressor
     settings: dict[str, Any] = {"solver": "adam"}
     if not isinstance(ours, Adam):
         settings = {"solver": "sgd", "momentum": ours.momentum, "nesterovs_momentum": False}
 
     def train(n_epochs: int) -> Run:
-        model = MLPClassifier(
-            problem.case.widths[1:-1],
+        model = kind(
+            hidden_layer_sizes=problem.case.widths[1:-1],
             alpha=0,
             batch_size=problem.case.batch_size,
             learning_rate_init=ours.learning_rate,

@@ -30,7 +30,7 @@ class Goal:
     """A goal for a measured value."""
 
     of: str
-    """The value: "ratio", "share" or "seconds"."""
+    """The value: "ratio", "share" or "cost"."""
     bound: float
     at_most: bool = False
 
@@ -39,7 +39,8 @@ class Goal:
         return value <= self.bound if self.at_most else value >= self.bound
 
     def __str__(self) -> str:
-        return ("≤ " if self.at_most else "≥ ") + said(self.of, self.bound)
+        kind = "seconds" if self.of == "cost" else self.of
+        return ("≤ " if self.at_most else "≥ ") + said(kind, self.bound)
 
 
 @dataclass(frozen=True)
@@ -47,12 +48,12 @@ class Entry:
     """One contestant of a section."""
 
     name: str
-    seconds: float
-    """The median of an epoch, a call or an import."""
+    cost: float
+    """The seconds of an epoch, a call or an import, or whatever else was measured: the median."""
     share: float | None = None
     """The share of the machine's rate of matrix products, counting only necessary operations."""
     ratio: Ratio | None = None
-    """Its seconds / ours; None for ourselves."""
+    """Its cost / ours; None for ourselves."""
     goal: Goal | None = None
     off: str = ""
     """Why it does not count: how its results differ from the others'."""
@@ -64,7 +65,7 @@ class Entry:
         if self.goal is None:
             return None
         value = self.ratio.median if self.goal.of == "ratio" and self.ratio else None
-        value = {"share": self.share, "seconds": self.seconds}.get(self.goal.of, value)
+        value = {"share": self.share, "cost": self.cost}.get(self.goal.of, value)
         return not self.off and value is not None and self.goal.is_met(value)
 
 
@@ -75,11 +76,13 @@ class Section:
     name: str
     title: str
     unit: str
-    """What was timed: "epoch", "call" or "import"."""
+    """What was measured: "epoch", "call" or "import"."""
     entries: list[Entry]
     rounds: dict[str, list[list[float]]]
-    """For each contestant and round, the seconds of each repetition."""
+    """For each contestant and round, the cost of each repetition."""
     details: dict[str, Any] = field(default_factory=dict)
+    kind: str = "seconds"
+    """What costs are: "seconds" or "bytes"."""
 
     @property
     def is_off(self) -> bool:
@@ -105,12 +108,12 @@ def entries_of(
             goal = Goal("share", goals["limit"])
         elif name != ours and name in goals:
             goal = Goal("ratio", goals[name])
-        seconds = typical(rounds[name])
+        cost = typical(rounds[name])
         entries.append(
             Entry(
                 name,
-                seconds,
-                share=n_flops / seconds / rate if n_flops and rate else None,
+                cost,
+                share=n_flops / cost / rate if n_flops and rate else None,
                 ratio=None if name == ours else ratio_of(rounds[name], rounds[ours]),
                 goal=goal,
                 off=(off or {}).get(name, ""),
@@ -122,10 +125,10 @@ def entries_of(
 
 def table(sections: Iterable[Section]) -> Table:
     """Return all sections as one table for the terminal."""
-    result = Table("", "", title="Seconds of everybody; peers also as multiples of ours")
+    result = Table("", "", title="The cost of each; peers also as multiples of ours")
     result.columns[0].header, result.columns[0].max_width = "contest", 34
     result.columns[1].header = "contestant"
-    for header in ("time", "share of limit", "÷ ours (lowest–highest round)", "goal"):
+    for header in ("cost", "share of limit", "÷ ours (lowest–highest round)", "goal"):
         result.add_column(header, justify="right")
     result.add_column("")
     for section in sections:
@@ -134,7 +137,7 @@ def table(sections: Iterable[Section]) -> Table:
             result.add_row(
                 f"{section.title}, per {section.unit}" if i == 0 else "",
                 entry.name,
-                said("seconds", entry.seconds),
+                said(section.kind, entry.cost),
                 "" if entry.share is None else f"{entry.share:.1%}",
                 "" if ratio is None else f"{ratio.median:.2f} ({ratio.low:.2f}–{ratio.high:.2f})",
                 str(entry.goal or ""),
@@ -177,6 +180,8 @@ def said(kind: str, value: float) -> str:
         return f"{value:.0%}"
     if kind == "ratio":
         return f"{value:.3g} ×"
+    if kind == "bytes":
+        return f"{value / 1e6:.3g} MB"
     for unit, size in (("s", 1.0), ("ms", 1e-3), ("µs", 1e-6)):
         if abs(value) >= size:
             return f"{value / size:.3g} {unit}"

@@ -30,7 +30,7 @@ def compare_imports(rounds: int, *, quick: bool = False) -> Section:
             statistics.median(turn) - statistics.median(bare)
             for turn, bare in zip(seconds[name], seconds["numpy"], strict=True)
         ]
-        goal = Goal("seconds", GOAL, at_most=True) if name == "multilayer" else None
+        goal = Goal("cost", GOAL, at_most=True) if name == "multilayer" else None
         entries.append(Entry(f"{name}, beyond numpy", statistics.median(differences), goal=goal))
     entries.append(Entry("numpy, with Python's own start", typical(seconds["numpy"])))
     return Section("import", "import", "process", entries, seconds)

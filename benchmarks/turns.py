@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-__all__ = ["REST", "Ratio", "Turn", "ratio_of", "take_turns", "typical"]
+__all__ = ["REST", "Ratio", "Turn", "ratio_of", "take_turns", "timed", "typical"]
 
 Turn = Callable[[], list[float]]
 """A function that takes one turn and returns the seconds of each repetition in it."""
@@ -42,6 +42,17 @@ def take_turns(
             if number > 0:
                 seconds[name].append(measured)
     return seconds
+
+
+def timed(call: Callable[[], object]) -> Turn:
+    """Return a turn: the seconds of one call."""
+
+    def turn() -> list[float]:
+        started = time.perf_counter()
+        call()
+        return [time.perf_counter() - started]
+
+    return turn
 
 
 def typical(rounds: list[list[float]]) -> float:

@@ -244,15 +244,17 @@ def samples(X: object, in_features: int, dtype: npt.DTypeLike) -> Array | LazySa
     return X
 
 
-def sample_weights(weight: object, n_samples: int, dtype: npt.DTypeLike) -> Array | None:
+def sample_weights(
+    weight: object, n_samples: int, dtype: npt.DTypeLike, name: str = "sample_weight"
+) -> Array | None:
     """Return non-negative weights, one per sample and not all zero; None stays None."""
     if weight is None:
         return None
-    weights = vector(weight, "sample_weight", n_samples, dtype, each="a sample")
+    weights = vector(weight, name, n_samples, dtype, each="a sample")
     if (weights < 0).any():
         index = int(np.argmax(weights < 0))
         rule = "must not be negative"
-        raise InvalidDataError(rule, "sample_weight", got=f"{weights[index]} at index {index}")
+        raise InvalidDataError(rule, name, got=f"{weights[index]} at index {index}")
     if not weights.any():
-        raise InvalidDataError("must not be zero for every sample", "sample_weight")
+        raise InvalidDataError("must not be zero for every sample", name)
     return weights

@@ -34,8 +34,11 @@ def generator_state(rng: np.random.Generator | Generators) -> Bytes:
     >>> bool(rng.random() == first)
     True
     """
-    several = isinstance(rng, Generators)
-    state = [one.bit_generator.state for one in rng] if several else rng.bit_generator.state
+    state: Any = (
+        [one.bit_generator.state for one in rng]
+        if isinstance(rng, Generators)
+        else rng.bit_generator.state
+    )
     text = json.dumps(state, default=_as_list)
     return np.frombuffer(text.encode(), dtype=np.uint8)
 

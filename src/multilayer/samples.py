@@ -98,7 +98,7 @@ def check_weights(weight: Any, training: Any, held_out: Any) -> None:
         The message names the part.
     """
     for name, rows in (("training", training), ("validation", held_out)):
-        if weight is not None and not weight[rows].any():
+        if weight is not None and not weight[..., rows].any():
             rule = f"must not be zero for every sample of the {name} part"
             raise InvalidDataError(rule, "sample_weight")
 

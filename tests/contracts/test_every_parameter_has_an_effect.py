@@ -36,6 +36,7 @@ WITHOUT_EFFECT = {
     ("fit", "options"): "handed on to the engine's trainer; this engine has none",
     ("fit", "checkpoint"): "acts on what is left after a crash: tests/training/test_checkpoint.py",
     ("fit", "resume"): "a training that goes on shall end as if it had not: tests there, too",
+    ("fit", "splits"): "is for ensembles: tests/training/test_ensemble.py",
 }
 """Parameters that have no case, each with the reason."""
 

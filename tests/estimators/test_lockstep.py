@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.datasets import load_digits, load_iris, make_multilabel_classification, make_regression
 
@@ -112,13 +112,13 @@ SHARED = st.fixed_dictionaries(
 
 
 @pytest.mark.parametrize("data", DATA)
-@settings(
-    max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@settings(max_examples=12, deadline=None)
 @given(st.data())
 def test_each_outcome_is_that_of_the_fit_alone(data, draw):
     shared = draw.draw(SHARED)
     several = [shared | draw.draw(NUMBERS) for _ in range(3)]
+    if not shared["hidden_layer_sizes"]:  # neither has a place in a linear model
+        several = [own | {"dropout": 0.0, "normalization": None} for own in several]
     # Of 90 rows each has others; where all are the same number, they take their steps together.
     sizes = draw.draw(st.sampled_from([(80, 80, 80), (80, 61, 75)]))
     rng = np.random.default_rng(draw.draw(st.integers(0, 99)))
@@ -126,7 +126,11 @@ def test_each_outcome_is_that_of_the_fit_alone(data, draw):
     if data == "values":
         several = [own | {"scale_targets": True} for own in several]
     if data == "table":
+        # In float32, RMSprop with batch normalisation is ill-conditioned: if a network's first
+        # weights move by one unit in the last place, its result alone moves by up to 1.
         several = [own | {"columns": "auto"} for own in several]
+        if shared["normalization"] == "batch":
+            several = [own | {"normalization": None} for own in several]
     jobs = jobs_of(fits(data, rows, several))
     outcomes = train_networks(jobs)
     by_group = {i: len(group) for group in groups_of(jobs) for i in group}
@@ -201,6 +205,18 @@ def test_a_member_that_diverges_ends_alone(early_stopping, all_diverge):
     assert isinstance(outcomes[1], Exception) == (all_diverge and not early_stopping)
 
 
+def test_dropout_in_other_layers_is_another_group():
+    several = [
+        {"hidden_layer_sizes": (5, 4), "dropout": dropout}
+        for dropout in [(0.0, 0.2), (0.2, 0.0), (0.2, 0.2), (0.3, 0.1), 0.0]
+    ]
+    estimators = fits("classes", [ALL] * 5, several)
+    outcomes = train_networks(jobs_of(estimators))
+    assert [outcome.n_together for outcome in outcomes] == [1, 1, 2, 2, 1]
+    for outcome, (mlp, X, y) in zip(outcomes, estimators, strict=True):
+        assert_same(outcome, mlp.fit(X, y))
+
+
 def test_what_cannot_be_trained_together():
     X, y = load_iris(return_X_y=True)
 
@@ -208,7 +224,8 @@ def test_what_cannot_be_trained_together():
         estimators = [(MLPClassifier(**own), X, y) for own in several]
         return sorted(map(len, groups_of(jobs_of(estimators))))
 
-    assert groups({}, {"alpha": 1.0}, {"dropout": 0.5}) == [3]
+    assert groups({}, {"alpha": 1.0}, {"tol": 0.1}) == [3]
+    assert groups({}, {"dropout": 0.5}, {"dropout": 0.2}) == [1, 2]
     assert groups({}, {"hidden_layer_sizes": (9,)}, {}) == [1, 2]
     assert groups({"batch_size": 10}, {}, {"max_iter": 10}) == [1, 1, 1]
     assert groups({"solver": "lbfgs"}, {"solver": "lbfgs"}) == [1, 1]

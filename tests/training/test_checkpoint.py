@@ -481,8 +481,8 @@ def test_damaged_and_foreign_files(kept, tmp_path):
     flipped = bytearray(whole)
     flipped[-1] ^= 1
     header = json.loads(whole[8 : 8 + length])
-    told_otherwise = whole.replace(b'"format_version":"2"', b'"format_version":"9"')
-    assert header["__metadata__"]["format_version"] == "2"
+    told_otherwise = whole.replace(b'"format_version":"3"', b'"format_version":"9"')
+    assert header["__metadata__"]["format_version"] == "3"
     for content, words in [
         (whole[:-1], "cannot be read: it is no safetensors file"),
         (whole[: length // 2], "cannot be read: it is no safetensors file, or one cut short"),
@@ -512,5 +512,5 @@ def test_a_checkpoint_of_the_first_format_is_refused(tmp_path):
         run(checkpoint=tmp_path, resume=True)
     assert str(caught.value) == (
         f"{path} cannot be read: its format version is 1; multilayer {__version__} reads version "
-        "2: go on with the release that wrote it, or begin again with another folder"
+        "3: go on with the release that wrote it, or begin again with another folder"
     )

@@ -104,6 +104,11 @@ class Batches:
         starts = [start for start, _ in self.bounds]
         return order, np.add.reduceat(ordered, starts, axis=-1).tolist()
 
+    @property
+    def n_steps(self) -> list[int]:
+        """The number of steps in an epoch, in a list as `Lockstep` has it."""
+        return [len(self)]
+
     member_rows: tuple[Array, ...] = ()
     """The rows of each member of an ensemble, if they differ."""
 
@@ -193,6 +198,11 @@ class Lockstep:
     def __len__(self) -> int:
         """Return the number of steps in an epoch."""
         return len(self.bounds)
+
+    @property
+    def n_steps(self) -> list[int]:
+        """The number of steps in an epoch of each network."""
+        return [len(batches) for batches in self._batches]
 
     def epoch(self, rngs: Sequence[np.random.Generator]) -> tuple[Array, list[list[float]]]:
         """Return the orders of an epoch, and the masses of each network's batches.

@@ -1,6 +1,8 @@
-"""Estimators with scikit-learn's protocol: a drop-in for its MLPClassifier and MLPRegressor."""
+"""Estimators with scikit-learn's protocol; cross-validation and search that train many as one."""
 
 from multilayer.estimators.classifier import MLPClassifier
+from multilayer.estimators.cross_validation import cross_validate
 from multilayer.estimators.regressor import MLPRegressor
+from multilayer.estimators.search import MLPSearchCV
 
-__all__ = ["MLPClassifier", "MLPRegressor"]
+__all__ = ["MLPClassifier", "MLPRegressor", "MLPSearchCV", "cross_validate"]

@@ -213,7 +213,7 @@ class BaseMLP(TransformerMixin, Parameters, BaseEstimator):  # type: ignore[misc
             has_sparse_targets=found.is_sparse,
             dtype=found.X.dtype,
             description=None if is_incremental else described(data.X, found.y, self.n_features_in_),
-            features={name: value for name, value in vars(self).items() if name in FEATURES},
+            features={name: value for name, value in self.__dict__.items() if name in FEATURES},
         )
 
     def _jobs(self, reading: Reading, *, is_incremental: bool = False) -> list[Job]:
@@ -225,7 +225,7 @@ class BaseMLP(TransformerMixin, Parameters, BaseEstimator):  # type: ignore[misc
         settings = Settings.of(self, n_inputs, targets, loss, score, is_incremental=is_incremental)
         self._check_members(is_anew=is_anew, goes_on=goes_on, is_incremental=is_incremental)
         if not goes_on:
-            vars(self).pop("seeds_", None)
+            self.__dict__.pop("seeds_", None)
             if self.n_members > 1 or self.resample is not None:
                 self.seeds_ = seeds_of(self.random_state, self.n_members)
         # A single network draws on with a RandomState that it is given.
@@ -309,8 +309,8 @@ class BaseMLP(TransformerMixin, Parameters, BaseEstimator):  # type: ignore[misc
                 raise outcome
             trained.append(outcome)
         for name in OF_SOME_FITS:  # the last one may have been another kind
-            vars(self).pop(name, None)
-        vars(self).update(reading.features)
+            self.__dict__.pop(name, None)
+        self.__dict__.update(reading.features)
         settings = jobs[0].settings
         # The user may change `columns` later.
         self._columns, self._kinds = reading.columns, copy(self.columns)
@@ -333,7 +333,7 @@ class BaseMLP(TransformerMixin, Parameters, BaseEstimator):  # type: ignore[misc
         self.out_activation_ = "logistic" if is_logistic else architecture.output
 
         self._pasts = [outcome.past for outcome in trained]
-        vars(self).update(results_of(trained))
+        self.__dict__.update(results_of(trained))
         if self.resample is not None:
             self._judge(reading, jobs)
         if (warning := warning_of_all([outcome.warning for outcome in trained])) is not None:

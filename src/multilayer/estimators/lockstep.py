@@ -1,6 +1,7 @@
 """Several trainings of estimators as one: jobs whose networks have one shape train in lockstep."""
 
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import fields, is_dataclass, replace
 from typing import Any
 
@@ -8,13 +9,12 @@ import numpy as np
 import numpy.typing as npt
 
 from multilayer.errors import DivergenceError, MultilayerError
-from multilayer.estimators.convergence import InverseScalingByEpoch
 from multilayer.estimators.fitting import Job, Outcome, Training, train_network
 from multilayer.estimators.samples import Pool
 from multilayer.groups import part_of
 from multilayer.numpy import Ensemble
 from multilayer.randomness import Generators, generator_state
-from multilayer.training import train
+from multilayer.training import Callback, train
 
 __all__ = ["groups_of", "train_group", "train_networks"]
 
@@ -32,9 +32,9 @@ def train_networks(jobs: Sequence[Job]) -> list[Outcome | MultilayerError]:
 
     Jobs train together if they differ only in numbers: in weights, samples, rates, penalties,
     dropout, tolerances, and what their optimizer and loss are parametrised by. They must have the
-    same shape of network, type of numbers, size of batches, maximum number of epochs, kind of
-    optimizer and loss, and way to judge epochs. Samples need not be the same: what several jobs
-    share is held once, and what they do not is held one below the other.
+    same shape of network, layers with dropout, type of numbers, size of batches, maximum number of
+    epochs, kind of optimizer and loss, and way to judge epochs. Samples need not be the same: what
+    several jobs share is held once, and what they do not is held one below the other.
 
     A job trains alone if its solver is L-BFGS or goes on with its state, as in `partial_fit`; if
     PyTorch trains it; if it has callbacks or is verbose; or if it has samples of one class.
@@ -66,11 +66,14 @@ def groups_of(jobs: Sequence[Job]) -> list[list[int]]:
     return groups
 
 
-def train_group(jobs: Sequence[Job]) -> list[Outcome | MultilayerError]:
+def train_group(
+    jobs: Sequence[Job], callbacks: Sequence[Callback] = ()
+) -> list[Outcome | MultilayerError]:
     """Train jobs of one group.
 
-    A group that fails as a whole, as one that measures NaN does, is trained job by job, so that the
-    error is that of the job which raises it; `Outcome.n_together` says what was done.
+    Callbacks follow what is trained as one. A group that fails as a whole, as one that measures NaN
+    does, is trained job by job, so that the error is that of the job which raises it;
+    `Outcome.n_together` says what was done.
     """
     if len(jobs) == 1:
         try:
@@ -79,7 +82,7 @@ def train_group(jobs: Sequence[Job]) -> list[Outcome | MultilayerError]:
             return [error]
     states = [job.random_state.get_state() for job in jobs]
     try:
-        return _train_as_one(jobs)
+        return _train_as_one(jobs, callbacks)
     except MultilayerError:
         found = []
         for job, state in zip(jobs, states, strict=True):
@@ -88,7 +91,9 @@ def train_group(jobs: Sequence[Job]) -> list[Outcome | MultilayerError]:
         return found
 
 
-def _train_as_one(jobs: Sequence[Job]) -> list[Outcome | MultilayerError]:
+def _train_as_one(
+    jobs: Sequence[Job], callbacks: Sequence[Callback]
+) -> list[Outcome | MultilayerError]:
     trainings = [Training(job, k) for k, job in enumerate(jobs)]
     first = trainings[0]
     settings = [job.settings for job in jobs]
@@ -100,7 +105,7 @@ def _train_as_one(jobs: Sequence[Job]) -> list[Outcome | MultilayerError]:
     X, targets, _ = pool.data()
     ensemble = Ensemble.of([training.net for training in trainings])
     masks = Generators(training.masks for training in trainings)
-    trainer = ensemble.trainer(
+    trainer: Any = ensemble.trainer(
         loss=[own.loss for own in settings],
         optimizer=[own.optimizer for own in settings],
         l2=[training.l2 for training in trainings],
@@ -108,22 +113,20 @@ def _train_as_one(jobs: Sequence[Job]) -> list[Outcome | MultilayerError]:
         clip_value=[own.clip_value for own in settings],
         rng=masks,
     )
-    try:
+    with suppress(DivergenceError):  # of all: each has its own
         train(
             trainer,
             (X, targets, _weights(jobs, splits, len(targets))),
             n_epochs=settings[0].n_epochs,
-            batch_size=first.batch_size,
+            batch_size=max(training.batch_size for training in trainings),
             shuffle=[training.order for training in trainings] if first.order else False,
             schedule=[training.schedule for training in trainings],
-            callbacks=[training.convergence for training in trainings],
+            callbacks=[*(training.convergence for training in trainings), *callbacks],
             rng=[training.rng for training in trainings],
             splits=splits,
             metrics=[training.metrics for training in trainings] if first.metrics else None,
             monitor=first.monitor,
         )
-    except DivergenceError:
-        pass  # of all; each has its own error
     state = part_of(trainer.state(), "optimizer")
     outcomes: list[Outcome | MultilayerError] = []
     for k, training in enumerate(trainings):
@@ -159,10 +162,12 @@ def _shape(job: Job) -> tuple[Any, ...]:
     size = min(200 if size == "auto" else int(size), n_samples)
     # Of a step, a schedule knows which share of the epoch is over.
     by_epoch = settings.schedule in (None, "adaptive", "invscaling")
+    architecture = job.net.architecture
     return (
-        replace(job.net.architecture, dropout=0.0),
+        replace(architecture, dropout=0.0),
+        tuple(layer.dropout > 0 for layer in architecture.hidden_layers),  # which draw masks
         job.net.dtype,
-        size,
+        size if size < n_samples else "all",
         settings.n_epochs,
         None if by_epoch else -(-n_samples // size),
         settings.shuffle,

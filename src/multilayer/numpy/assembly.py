@@ -60,9 +60,9 @@ def members_of(
 ) -> Network:
     """Return some of K networks, or a single one, as a network that shares their memory."""
     part = assemble(architectures[members], network.parameters[members])
-    # A member without dropout lacks that layer, which has no state.
-    with_state = ([layer for layer in each.layers if layer.state] for each in (part, network))
-    for layer, source in zip(*with_state, strict=True):
+    # Not every layer of the one need be in the other: only some members may have dropout.
+    layers, sources = ([layer for layer in n.layers if layer.state] for n in (part, network))
+    for layer, source in zip(layers, sources, strict=True):
         for name, array in source.state.items():
             setattr(layer, name, array[members])
     return part

@@ -12,8 +12,10 @@ from multilayer.architecture import Architecture
 from multilayer.errors import InvalidArgumentError, InvalidTypeError
 from multilayer.numpy.assembly import assemble, members_of
 from multilayer.numpy.ensemble_trainer import EnsembleTrainer
+from multilayer.numpy.fast.prediction import Predictor
 from multilayer.numpy.initializers import Initializer
 from multilayer.numpy.mlp import MLP, checked_dtype
+from multilayer.randomness import Generators
 
 __all__ = ["Ensemble"]
 
@@ -96,7 +98,8 @@ class Ensemble:
         if not len(nets):
             raise InvalidArgumentError("must hold at least one network", "nets", "Ensemble.of")
         ensemble = cls.__new__(cls)
-        ensemble.architectures = _architectures([net.architecture for net in nets], None)
+        architectures = [net.architecture for net in nets]
+        ensemble.architectures = _alike(architectures, "nets", "Ensemble.of")
         ensemble.dtype = nets[0].dtype
         n_parameters = nets[0].n_parameters
         ensemble._assemble(_matrix(len(nets), n_parameters, ensemble.dtype))
@@ -108,6 +111,7 @@ class Ensemble:
 
     def _assemble(self, parameters: Array) -> None:
         self.network = assemble(self.architectures, parameters)
+        self.predictor = Predictor(self.network)
 
     def __getstate__(self) -> dict[str, Any]:
         return {
@@ -184,11 +188,30 @@ class Ensemble:
     def logits(self, X: object) -> Array:
         """Return the last layers' values before the link function."""
         x = checks.samples(X, self.architecture.in_features, self.dtype)
-        return np.stack([net.predictor.logits(x) for net in self])
+        return self.predictor.logits(x)
 
-    def trainer(self, **settings: Any) -> EnsembleTrainer:
+    def trainer(
+        self,
+        *,
+        loss: Any,
+        optimizer: Any,
+        l1: Any = 0.0,
+        l2: Any = 0.0,
+        clip_norm: Any = None,
+        clip_value: Any = None,
+        rng: Generators | np.random.Generator | None = None,
+    ) -> EnsembleTrainer:
         """Return the trainer with which `multilayer.training.fit` trains these networks."""
-        return EnsembleTrainer(self, **settings)
+        return EnsembleTrainer(
+            self,
+            loss=loss,
+            optimizer=optimizer,
+            l1=l1,
+            l2=l2,
+            clip_norm=clip_norm,
+            clip_value=clip_value,
+            rng=rng,
+        )
 
 
 def _architectures(
@@ -199,20 +222,29 @@ def _architectures(
         n_members = checks.integer(n_members, "n_members", "Ensemble")
     if isinstance(architecture, Architecture):
         return (architecture,) * (n_members or 1)
-    found = tuple(architecture) if isinstance(architecture, (list, tuple)) else (architecture,)
-    for k, one in enumerate(found):
-        name = f"architecture[{k}]"
+    if not isinstance(architecture, (list, tuple)) or not architecture:
+        rule = "must be an Architecture, or a sequence of them"
+        raise InvalidTypeError(rule, "architecture", "Ensemble", got=repr(architecture))
+    for k, one in enumerate(architecture):
         if not isinstance(one, Architecture):
             rule = "must be an Architecture"
-            raise InvalidTypeError(rule, name, "Ensemble", got=repr(one))
-        if replace(one, dropout=0.0) != replace(found[0], dropout=0.0):
-            rule = "must be that of member 0 but for dropout"
-            got = f"{one!r}; member 0 has {found[0]!r}"
-            raise InvalidArgumentError(rule, name, "Ensemble", got=got)
-    if not found or n_members not in (None, len(found)):
-        rule = f"must be {len(found)}, as there are architectures"
+            raise InvalidTypeError(rule, f"architecture[{k}]", "Ensemble", got=repr(one))
+    if n_members not in (None, len(architecture)):
+        rule = f"must be {len(architecture)}, as there are architectures"
         raise InvalidArgumentError(rule, "n_members", "Ensemble", got=n_members)
-    return found
+    return _alike(architecture, "architecture", "Ensemble")
+
+
+def _alike(
+    architectures: Sequence[Architecture], name: str, owner: str
+) -> tuple[Architecture, ...]:
+    """Return the architectures, if they differ in nothing but dropout."""
+    first = replace(architectures[0], dropout=0.0)
+    for k, one in enumerate(architectures):
+        if replace(one, dropout=0.0) != first:
+            rule = f"must have the shape of {name}[0], {architectures[0]!r}, but for dropout"
+            raise InvalidArgumentError(rule, f"{name}[{k}]", owner, got=repr(one))
+    return tuple(architectures)
 
 
 def _generators(rng: Any, n_members: int) -> list[np.random.Generator]:

@@ -22,16 +22,18 @@ from multilayer.numpy.losses import LOSSES, Loss
 from multilayer.numpy.network import Network
 from multilayer.numpy.objective import Objective
 from multilayer.numpy.optimizers import Optimizer, resolve_optimizer
-from multilayer.numpy.stacking import for_each, numbers_for_each, stacked
-from multilayer.numpy.trainer import checked_samples
+from multilayer.numpy.stacking import for_each, numbers_for_each, part_of_stack, stacked
+from multilayer.numpy.trainer import checked_clip, checked_penalties, checked_samples
 from multilayer.randomness import Generators, generator_state, set_generator_state
 from multilayer.registry import resolve
-from multilayer.samples import Data, Parts
+from multilayer.samples import Data, LazySamples, Parts
 
 __all__ = ["EnsembleTrainer"]
 
 Array = npt.NDArray[Any]
 
+AT_ONCE = 2**25
+"""Bytes of samples evaluated at a time, if members have their own."""
 UNEVEN = 1.25
 """Members are divided among threads if the thread with the most has at most this share of the
 average; otherwise the rows of a batch are."""
@@ -89,25 +91,19 @@ class EnsembleTrainer:
     ) -> None:
         self._ensemble = net
         self.n_members = net.n_members
-        self.losses = self._each(loss, "loss", lambda value: resolve(value, LOSSES, Loss))
+        self.losses: list[Loss] = [resolve(own, LOSSES, Loss) for own in self._each(loss, "loss")]
         for own in self.losses:
             own.check_architecture(net.architecture)
-        self.optimizers = self._each(optimizer, "optimizer", _steps)
+        self.optimizers = [_steps(own) for own in self._each(optimizer, "optimizer")]
         self.loss = stacked(self.losses, 2, "loss", "fit")
         self.optimizer = stacked(self.optimizers, 1, "optimizer", "fit")
         self.learning_rate = np.array([own.learning_rate for own in self.optimizers])
-        self._l1, self._l2 = (
-            self._each(value, name, lambda v, name=name: checks.real(v, name, "fit", "[0, inf)"))
-            for name, value in (("l1", l1), ("l2", l2))
-        )
-        self._norms, self._values = (
-            self._each(
-                value,
-                name,
-                lambda v, name=name: None if v is None else checks.real(v, name, "fit", "(0, inf)"),
-            )
-            for name, value in (("clip_norm", clip_norm), ("clip_value", clip_value))
-        )
+        self._penalties = [
+            checked_penalties(*own)
+            for own in zip(self._each(l1, "l1"), self._each(l2, "l2"), strict=True)
+        ]
+        norms, values = self._each(clip_norm, "clip_norm"), self._each(clip_value, "clip_value")
+        self._clips = [checked_clip(*own) for own in zip(norms, values, strict=True)]
         if isinstance(rng, Generators):
             self.rng = rng
         else:
@@ -116,8 +112,11 @@ class EnsembleTrainer:
         # The members that take steps: all, or copies of some.
         self._members = list(range(self.n_members))
         self._network, self.optimizer_state = net.network, self._whole_state
+        self._predictor = Predictor(self._network)
         self._data: Data | None = None
-        self._release()
+        self._order: Array | None = None
+        self._steps: dict[tuple[int, int], Step] = {}
+        self._workers: Workers | None = None
 
     @property
     def net(self) -> Any:
@@ -134,13 +133,12 @@ class EnsembleTrainer:
         if len(own) != self.n_members:
             rule = f"must have shape (n_samples,) or ({self.n_members}, n_samples)"
             raise InvalidDataError(rule, "sample_weight", "fit", got=f"shape {own.shape}")
-        rows = []
-        for k, weights in enumerate(own):
-            try:
-                rows.append(checks.sample_weights(weights, data.n_samples, self._ensemble.dtype))
-            except InvalidDataError as error:
-                raise InvalidDataError(f"{error}, for member {k}") from error
-        return data._replace(weight=np.stack(rows))
+        dtype = self._ensemble.dtype
+        rows = [
+            checks.sample_weights(weights, data.n_samples, dtype, f"sample_weight[{k}]")
+            for k, weights in enumerate(own)
+        ]
+        return data._replace(weight=np.array(rows))
 
     def description(self) -> dict[str, Any]:
         """Return what it trains and how, by name, as values for JSON."""
@@ -152,10 +150,8 @@ class EnsembleTrainer:
             "dtype": str(net.dtype),
             "loss": repr(self.losses),
             "optimizer": repr(self.optimizers),
-            "l1": self._l1,
-            "l2": self._l2,
-            "clip_norm": self._norms,
-            "clip_value": self._values,
+            "penalties": repr(self._penalties),
+            "clips": repr(self._clips),
         }
 
     def begin(self, data: Data, batch_size: int) -> None:
@@ -210,15 +206,48 @@ class EnsembleTrainer:
 
     def evaluate(self, data: Data | Parts) -> dict[int, tuple[float, Array]]:
         """Return the loss without penalty, in prediction mode, and its argument, by member."""
-        found = {}
-        for position, k in enumerate(self._members):
-            own = data[k] if isinstance(data, Parts) else data.of_member(k)
-            network = members_of(self._network, self._architectures(), position)
-            z = Predictor(network).logits(own.X)
-            loss = self.losses[k]
-            p = z if loss.takes_logits else network.link.forward(z)
-            found[k] = loss.value_and_gradient(p, own.targets, own.weight)[0], p
+        if isinstance(data, Parts):
+            return self._evaluate_parts(data)
+        weight = data.weight
+        if weight is not None and weight.ndim == 2:
+            weight = weight[self._members]
+        return self._judge(self._members, self._predictor.logits(data.X), data.targets, weight)
+
+    def _evaluate_parts(self, parts: Parts) -> dict[int, tuple[float, Array]]:
+        """Evaluate each member on rows of its own: at a time, as many as need little room."""
+        X = parts.data.X
+        found: dict[int, tuple[float, Array]] = {}
+        sizes = [len(parts.rows[k]) for k in self._members]
+        if isinstance(X, LazySamples):
+            n_at_once = 1
+        else:
+            n_at_once = max(1, AT_ONCE // (max(sizes) * X.shape[1] * X.itemsize))
+        for first in range(0, len(self._members), n_at_once):
+            own = slice(first, first + n_at_once)
+            members, most = self._members[own], max(sizes[own])
+            rows = np.zeros((len(members), most), dtype=np.intp)  # the shorter ones repeat row 0
+            for row, k in zip(rows, members, strict=True):
+                row[: len(parts.rows[k])] = parts.rows[k]
+            network = members_of(self._network, self._architectures(), own)
+            x = X[rows[0]][np.newaxis] if isinstance(X, LazySamples) else X[rows]
+            z = Predictor(network).logits(x)
+            for k, logits in zip(members, z, strict=True):
+                part = parts.data.of_member(k)
+                chosen = parts.rows[k]
+                weight = None if part.weight is None else part.weight[chosen]
+                found |= self._judge(
+                    [k], logits[np.newaxis, : len(chosen)], part.targets[chosen], weight
+                )
         return found
+
+    def _judge(
+        self, members: list[int], z: Array, targets: Array, weight: Array | None
+    ) -> dict[int, tuple[float, Array]]:
+        """Return the losses of some members' logits, and the losses' arguments."""
+        loss = part_of_stack(self.loss, members)
+        p = z if loss.takes_logits else self._network.link.forward(z)
+        values, _ = loss.value_and_gradient(p, targets, weight)
+        return {k: (float(value), own) for k, value, own in zip(members, values, p, strict=True)}
 
     def keep(self, members: Sequence[int]) -> None:
         """Let only these members take steps from now on."""
@@ -266,11 +295,12 @@ class EnsembleTrainer:
         self._release()
         self._members = list(range(self.n_members))
         self._network, self.optimizer_state = self._ensemble.network, self._whole_state
+        self._predictor = Predictor(self._network)
 
     # The members that take steps -------------------------------------------------------------
 
-    def _each(self, value: Any, name: str, check: Callable[[Any], Any]) -> list[Any]:
-        return for_each(value, self.n_members, name, "fit", check)
+    def _each(self, value: Any, name: str) -> list[Any]:
+        return for_each(value, self.n_members, name, "fit")
 
     def _architectures(self) -> list[Architecture]:
         return [self._ensemble.architectures[k] for k in self._members]
@@ -293,6 +323,7 @@ class EnsembleTrainer:
         whole = self._ensemble.network
         self._release()
         self._network = assemble(self._architectures(), whole.parameters[self._members])
+        self._predictor = Predictor(self._network)
         for name, array in self._network.state.items():
             array[:] = whole.state[name][self._members]
         self.optimizer_state = {
@@ -303,14 +334,12 @@ class EnsembleTrainer:
 
     def _release(self) -> None:
         """End threads, and drop the arrays of the steps."""
-        for step in getattr(self, "_steps", {}).values():
+        for step in self._steps.values():
             step.finish()
-        if (workers := getattr(self, "_workers", None)) is not None:
-            workers.stop()
-        self._steps: dict[tuple[int, int], Step] = {}
-        self._workers: Workers | None = None
-        if not hasattr(self, "_order"):
-            self._order: Array | None = None
+        self._steps = {}
+        if self._workers is not None:
+            self._workers.stop()
+            self._workers = None
 
     def _divide(self) -> None:
         """Divide the members among threads, if that pays."""
@@ -344,11 +373,9 @@ class EnsembleTrainer:
         """Return the step of these of the members that take steps."""
         own = slice(first, last)
         members = self._members[own]
-        losses = stacked([self.losses[k] for k in members], 2, "loss", "fit")
-        l1, l2, norm, value = (
-            numbers_for_each([numbers[k] for k in members])
-            for numbers in (self._l1, self._l2, self._norms, self._values)
-        )
+        l1, l2 = (numbers_for_each([self._penalties[k][i] for k in members]) for i in (0, 1))
+        norm = numbers_for_each([self._clips[k].norm for k in members])
+        value = numbers_for_each([self._clips[k].value for k in members])
         data = self._data
         assert data is not None
         weight = data.weight
@@ -357,8 +384,8 @@ class EnsembleTrainer:
         is_whole = (first, last) in self._bounds
         step = self._steps[first, last] = Step(
             members_of(self._network, self._architectures(), own),
-            Objective(losses, l1, l2),
-            optimizer=stacked([self.optimizers[k] for k in members], 1, "optimizer", "fit"),
+            Objective(part_of_stack(self.loss, members), l1, l2),
+            optimizer=part_of_stack(self.optimizer, members),
             state={name: array[own] for name, array in self.optimizer_state.items()},
             clip=Clip(norm, value),
             rng=Generators([self.rng[k] for k in members]),

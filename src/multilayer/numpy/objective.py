@@ -78,8 +78,8 @@ class Objective:
         total = np.zeros((*network.parameters.shape[:-1], 1))
         for place in network.weight_slices:
             w = network.parameters[..., place]
-            squares = np.float64(np.vecdot(w, w))[..., np.newaxis]
-            sizes = np.float64(np.abs(w).sum(axis=-1))[..., np.newaxis]
+            squares = np.vecdot(w, w).astype(float)[..., np.newaxis]
+            sizes = np.abs(w).sum(axis=-1).astype(float)[..., np.newaxis]
             total += 0.5 * self.l2 * squares + self.l1 * sizes
         return number(total[..., 0])
 

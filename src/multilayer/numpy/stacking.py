@@ -1,6 +1,6 @@
 """The losses and optimizers of K networks as one, whose numbers are vectors."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from copy import copy
 from dataclasses import fields, is_dataclass
 from typing import Any, TypeVar
@@ -10,33 +10,26 @@ import numpy.typing as npt
 
 from multilayer.errors import InvalidArgumentError
 
-__all__ = ["for_each", "numbers_for_each", "stacked"]
+__all__ = ["for_each", "numbers_for_each", "part_of_stack", "stacked"]
 
 T = TypeVar("T")
 
 
-def for_each(
-    value: Any, n_members: int, parameter: str, owner: str, check: Callable[[Any], T]
-) -> list[T]:
-    """Return what an argument is for each member: it is given for all of them, or as K.
+def for_each(value: Any, n_members: int, parameter: str, owner: str) -> list[Any]:
+    """Return what an argument is for each member: it is given for all of them, or K times.
 
     Raises
     ------
     InvalidArgumentError
-        If it is a sequence of another length. An error of `check` names the member.
+        If it is a sequence of another length.
     """
-    if not isinstance(value, (list, tuple, np.ndarray)) or np.ndim(value) == 0:
-        return [check(value)] * n_members
+    is_sequence = isinstance(value, (list, tuple)) or getattr(value, "ndim", 0) > 0
+    if not is_sequence:
+        return [value] * n_members
     if len(value) != n_members:
-        rule = f"must be given for all members, or for each of the {n_members}"
+        rule = f"must be one for all members, or one for each of the {n_members}"
         raise InvalidArgumentError(rule, parameter, owner, got=f"{len(value)} values")
-    found = []
-    for k, own in enumerate(value):
-        try:
-            found.append(check(own))
-        except InvalidArgumentError as error:
-            raise InvalidArgumentError(f"{error}, for member {k}") from error
-    return found
+    return list(value)
 
 
 def numbers_for_each(values: Sequence[float | None]) -> Any:
@@ -90,6 +83,17 @@ def stacked(parts: Sequence[T], n_axes: int, parameter: str, owner: str) -> T:
         array: npt.NDArray[Any] = np.array(values).reshape(-1, *[1] * n_axes)
         object.__setattr__(whole, field.name, array)
     return whole
+
+
+def part_of_stack(whole: T, members: int | list[int]) -> T:
+    """Return what some members have of what `stacked` made; its arrays stay arrays."""
+    arrays = {n: v for n, v in vars(whole).items() if isinstance(v, np.ndarray)}
+    if not arrays:
+        return whole
+    part = copy(whole)
+    for name, array in arrays.items():
+        object.__setattr__(part, name, array[members])
+    return part
 
 
 def _are_numbers(values: Iterable[Any]) -> bool:

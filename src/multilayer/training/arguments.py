@@ -132,7 +132,7 @@ def check_orders(shuffle: Any, rows: Sequence[Array]) -> Any:
         and all(hasattr(sampler, "__iter__") for sampler in shuffle)
     ):
         return shuffle
-    rule = f"must be True, False or {len(rows)} samplers where members have rows of their own"
+    rule = "must be True or False where members have rows of their own, or a sampler for each"
     raise InvalidArgumentError(rule, "shuffle", "fit", got="a sampler")
 
 

@@ -23,7 +23,15 @@ class _Loss(Protocol):
 
 
 class Trainer(Protocol):
-    """A network with its loss and optimizer: takes steps, evaluates, and keeps its state."""
+    """A network with its loss and optimizer: takes steps, evaluates, and keeps its state.
+
+    That of an ensemble of K networks differs in this. Rates and losses have the shape (K,), with a
+    loss of 0 for a member that takes no step; so have positions, if members' batches differ.
+    ``losses`` and ``optimizers`` are the members' own. ``evaluate`` also takes `Parts`, and returns
+    the result of each member that takes steps, by its number. ``settle`` says for each member
+    whether its parameters are finite. Arrays of ``snapshot`` have an axis for members in front.
+    ``keep(members)`` lets only these members take steps from then on, until ``finish``.
+    """
 
     @property
     def net(self) -> Any:

@@ -63,13 +63,19 @@ def fit(
 ) -> Any:
     """Train a network: forward, loss, backward, update, batch after batch, epoch after epoch.
 
+    An `Ensemble` of K networks is trained as one. Then `loss`, `optimizer`, `schedule`, `l1`, `l2`,
+    `clip_norm` and `clip_value` are given for all members, or as a sequence of K; losses and
+    optimizers of one class may differ in their numbers. Each member has its own history, best
+    weights and end, and equals the same network trained alone.
+
     Parameters
     ----------
-    net : MLP
+    net : MLP or Ensemble
         The network, of either engine; it is trained in place, from its present weights.
     data : tuple (X, y) or (X, y, sample_weight)
         Samples of shape (n_samples, in_features), their targets, and non-negative weights. The loss
-        is the weighted mean over a batch.
+        is the weighted mean over a batch. Members of an ensemble have the same samples, and may
+        have their own weights, of shape (K, n_samples).
     loss : str or Loss
         A name in ``multilayer.numpy.LOSSES``, or a loss with its parameters.
     optimizer : str, Optimizer or LBFGS
@@ -100,21 +106,27 @@ def fit(
         first.
     callbacks : sequence of Callback
         `EarlyStopping`, `Progress`, or your own.
-    rng : numpy.random.Generator, optional
-        Draws the validation split, the order and dropout. The same seed gives the same bits.
+    rng : numpy.random.Generator, or sequence of K, optional
+        Draws the validation split, the order and dropout. The same seed gives the same bits. Of an
+        ensemble, one generator gives all members the same rows in the same order, which is fastest,
+        and each its own dropout; with K, each member draws as it would alone.
     checkpoint : path or Checkpoint, optional
         A folder in which to save the training, once a minute, so that it can be resumed if it is
         killed; a `Checkpoint` sets another interval. An existing one is never overwritten.
     resume : bool
         Whether to resume from the checkpoint, if there is one: the same call with ``resume=True``
         starts a training, and resumes it however often it is killed.
+    splits : iterable of K pairs (training rows, validation rows), optional
+        For an ensemble: the rows of each member, such as the folds of ``cv.split(X, y)``. Rows may
+        repeat, as in a bootstrap. Validation rows are None if there are none. If `rng` is a single
+        generator, each member draws its order as it would alone with that generator.
     **options
         Options of one engine only: `multilayer.torch.Trainer` has precision, accumulate, ema and
         compile.
 
     Returns
     -------
-    History
+    History, or list of K
         Each metric's values, one per epoch.
 
     Raises
@@ -123,7 +135,8 @@ def fit(
         If an argument cannot be used; the network is then unchanged. Also if a checkpoint exists,
         and it is not to be resumed or is of another training.
     DivergenceError
-        If a loss becomes infinite or NaN. The network then has its best epoch's weights.
+        If a loss becomes infinite or NaN. The network then has its best epoch's weights. A member
+        of an ensemble ends alone, ``"divergence"`` in its history; it is an error if all do.
     ModelFileError
         If the checkpoint is damaged.
 
@@ -154,6 +167,17 @@ def fit(
     >>> history = fit(net, (X, y), loss="cross_entropy", n_epochs=60, rng=rng)
     >>> bool((net(X).argmax(axis=1) == y).mean() > 0.9)
     True
+
+    Five folds as one ensemble, each with its own penalty:
+
+    >>> from multilayer.numpy import Ensemble
+    >>> ensemble = Ensemble(Architecture(2, (16,), 2), n_members=5, rng=rng)
+    >>> rows = np.arange(200)
+    >>> folds = [(rows[rows % 5 != k], rows[rows % 5 == k]) for k in range(5)]
+    >>> histories = fit(ensemble, (X, y), loss="cross_entropy", n_epochs=20, splits=folds,
+    ...                 l2=[0, 1e-4, 1e-3, 1e-2, 1e-1], rng=rng)
+    >>> [len(history["validation_loss"]) for history in histories]
+    [20, 20, 20, 20, 20]
     """
     if isinstance(net, type) or not callable(getattr(net, "trainer", None)):
         rule = "must be a network, such as multilayer.numpy.MLP"
@@ -248,7 +272,8 @@ def train(
     keeper = None
     if chosen_checkpoint is not None:  # before anything is drawn
         keeper = Keeper(chosen_checkpoint, generator, resume=resume, is_given=rng is not None)
-    rows = None
+    rows: Any = None
+    held_out: Any = None
     if splits is not None:
         generator = each_its_own(trainer, generator)
         training, rows, held_out = check_splits(trainer, checked, splits, validation)

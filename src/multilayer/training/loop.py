@@ -24,6 +24,9 @@ from multilayer.training.run import Run
 
 __all__ = ["Loop"]
 
+Timed = tuple[Schedule | None, Plateau, int]
+"""A schedule, its state, and the number of steps in an epoch."""
+
 LATE = 100
 """Steps after which to wait for losses that a device is still computing."""
 
@@ -111,12 +114,15 @@ class Loop:
         n_members = trainer.n_members or 1
         is_one = metrics is None or isinstance(metrics, Mapping)
         self.metrics: list[Any] = [metrics or {}] * n_members if is_one else list(metrics or ())
-        is_one = schedule is None or isinstance(schedule, Schedule)
-        self.schedules = [schedule] * n_members if is_one else list(schedule)
+        self.schedules: list[Schedule | None] = (
+            [schedule] * n_members
+            if schedule is None or isinstance(schedule, Schedule)
+            else list(schedule)
+        )
         self.plateaus = [Plateau()] * n_members
         self._has_schedule = any(s is not None for s in self.schedules)
         self._members = list(range(n_members))  # those that take steps
-        self.rng = np.random.default_rng() if rng is None else rng
+        self.rng: Any = np.random.default_rng() if rng is None else rng
         self.run = Run(
             trainer,
             n_epochs=n_epochs,
@@ -213,11 +219,15 @@ class Loop:
 
     def _note_settings(self) -> None:
         """Write into the histories how their networks are trained."""
-        for member, loss, optimizer in zip(self.run.members, *self._parts(), strict=True):
+        start, stop = self.batches.bounds[0]
+        sizes = np.broadcast_to(np.subtract(stop, start), len(self.run.members)).tolist()
+        for member, size, loss, optimizer in zip(
+            self.run.members, sizes, *self._parts(), strict=True
+        ):
             member.history.settings = {
                 "loss": describe(loss, LOSSES),
                 "optimizer": describe(optimizer, OPTIMIZERS),
-                "batch_size": self.batch_size,
+                "batch_size": size,
                 "monitor": self.run.monitor,
             }
 
@@ -230,9 +240,10 @@ class Loop:
 
     def description(self) -> dict[str, Any]:
         """Return what is trained, on what, and how, by name, as values for JSON."""
-        is_divided = isinstance(self.held_out, Parts)
-        held_out: Any = self.held_out.data if is_divided else self.held_out
-        own_rows = self.held_out.rows if is_divided else ()
+        held_out: Any = self.held_out
+        own_rows: tuple[Any, ...] = ()
+        if isinstance(held_out, Parts):
+            held_out, own_rows = held_out.data, held_out.rows
         return self.trainer.description() | {
             "n_epochs": self.run.n_epochs,
             "batch_size": self.batch_size,
@@ -289,10 +300,14 @@ class Loop:
     def _steps(self, order: Any) -> Iterator[Run]:
         """Take the steps that are left in an epoch."""
         run, step = self.run, self.trainer.step
+        timed = self._timed()
         self.trainer.begin_epoch(order)
         for start, stop in self.batches.bounds[run.step :]:
-            run.learning_rate = rate = self._rate()
+            rate = self._rate(*timed)
             loss = step(start, stop, rate)
+            # The last rate of a member without a step is that of its last step.
+            is_even = isinstance(start, int)
+            run.learning_rate = rate if is_even else np.where(stop > start, rate, run.learning_rate)
             run.step += 1
             if loss is not None:
                 self._note(loss)
@@ -304,25 +319,33 @@ class Loop:
             if not run.n_active:
                 break
 
-    @property
-    def _moods(self) -> list[tuple[Schedule | None, Plateau]]:
-        """Each member's schedule and its state."""
-        return list(zip(self.schedules, self.plateaus, strict=True))
+    def _rate(self, schedules: Sequence[Timed], places: Any) -> Any:
+        """Return the next step's learning rate; of an ensemble, each member's.
 
-    def _rate(self) -> Any:
-        """Return the next step's learning rate; of an ensemble, each member's."""
+        `schedules` are the members' different ones, and `places` says which is whose.
+        """
         run = self.run
         rate: Any = self.trainer.learning_rate
-        rate = rate * (run.factors if run.is_ensemble else run.factors.item())
-        if self._has_schedule:
-            t = run.epoch - 1 + run.step / run.n_steps
-            factors = {  # members with the same schedule, in the same state, have the same
-                pair: 1.0 if pair[0] is None else pair[0].factor(t, run.n_epochs, pair[1])
-                for pair in set(self._moods)
-            }
-            found = [factors[pair] for pair in self._moods]
-            rate = rate * (np.array(found) if run.is_ensemble else found[0])
-        return rate
+        if not self._has_schedule:
+            return rate * (run.factors if run.is_ensemble else run.factors.item())
+        factors = [
+            1.0
+            if schedule is None
+            else schedule.factor(run.epoch - 1 + run.step / n_steps, run.n_epochs, plateau)
+            for schedule, plateau, n_steps in schedules
+        ]
+        if run.is_ensemble:
+            return rate * run.factors * np.array(factors)[places]
+        return rate * run.factors.item() * factors[0]
+
+    def _timed(self) -> tuple[list[Timed], list[int]]:
+        """Return the members' schedules, each once, and the place of each member's among them."""
+        n_steps = self.batches.n_steps
+        if len(n_steps) == 1:
+            n_steps = n_steps * len(self.schedules)
+        all_of_them = list(zip(self.schedules, self.plateaus, n_steps, strict=True))
+        different = {timed: place for place, timed in enumerate(dict.fromkeys(all_of_them))}
+        return list(different), [different[timed] for timed in all_of_them]
 
     def _note(self, loss: Any) -> None:
         self._losses.append(loss)
@@ -346,7 +369,7 @@ class Loop:
         rates = np.broadcast_to(run.learning_rate, len(run.members))
         means = {}
         for k in self._members:
-            mass = (masses[k] if np.ndim(masses) == 2 else masses)[:n_steps]
+            mass = (masses[k] if isinstance(masses[0], list) else masses)[:n_steps]
             mean = math.fsum(map(operator.mul, losses[k].tolist(), mass)) / math.fsum(mass)
             means[k] = {"train_loss": mean, "learning_rate": float(rates[k])}
         return means
@@ -370,10 +393,10 @@ class Loop:
 
     def _leave_out(self, members: Sequence[int]) -> None:
         """Let members that have ended cost nothing from now on."""
-        if members:
-            self._members = [k for k in self._members if k not in members]
-            if self._members:  # or the training is over
-                self.trainer.keep(self._members)
+        self._members = [k for k in self._members if k not in members]
+        if members and self._members:
+            trainer: Any = self.trainer
+            trainer.keep(self._members)
 
     def _leave_out_stopped(self) -> None:
         if self.run.is_ensemble:
@@ -381,7 +404,8 @@ class Loop:
 
     def _evaluate(self, data: Data | Parts) -> dict[int, tuple[float, Any]]:
         """Return each member's loss on its samples, and the loss's argument."""
-        found: Any = self.trainer.evaluate(data)
+        trainer: Any = self.trainer
+        found = trainer.evaluate(data)
         return {k: found[k] for k in self._members} if self.run.is_ensemble else {0: found}
 
     def try_metrics(self) -> None:

@@ -6,9 +6,12 @@ import time
 from collections.abc import Iterator
 from datetime import timedelta
 from html import escape
+from itertools import zip_longest
+from statistics import median
 from typing import Any
 from weakref import WeakSet
 
+import numpy as np
 from rich.console import Console
 from rich.file_proxy import FileProxy
 from rich.live import Live
@@ -48,6 +51,9 @@ class Progress(Callback):
     A terminal shows a bar, and the losses as rows of blocks; a notebook shows a bar and a picture.
     Both are redrawn a few times a second, in 2 % of the time at most. Elsewhere about ten plain
     lines are printed. A terminal's losses share one scale, logarithmic if all are positive.
+
+    Of an ensemble it shows the median over the members that are still in training, with the range
+    of the middle four fifths.
 
     Parameters
     ----------
@@ -105,7 +111,7 @@ class Progress(Callback):
         display, self._display = self._display, None
         display.on_train_end(run)
         if run.stopped_by not in ("", "n_epochs", "divergence"):  # divergence raises its own error
-            words = [f"stopped by {run.stopped_by.replace('_', ' ')}", run.history.best[1]]
+            words = [f"stopped by {run.stopped_by.replace('_', ' ')}", _best(run)[1]]
             display.write("; ".join(filter(None, words)))
 
 
@@ -127,9 +133,7 @@ class _Lines(_Display):
 
     def on_step_end(self, run: Run) -> None:
         if time.monotonic() - self._last_news >= NEWS:
-            self.write(
-                f"{_epoch(run)}, step {run.step:,} of {run.n_steps:,}: loss {shown(run.loss)}"
-            )
+            self.write(f"{_epoch(run)}, step {run.step:,} of {run.n_steps:,}: loss {_loss(run)}")
 
     def on_epoch_end(self, run: Run) -> None:
         every = max(run.n_epochs // N_LINES, 1)
@@ -258,7 +262,7 @@ class _Notebook(_Live):
         news = dict(_news(run))
         text = " · ".join([_epoch(run), *(f"{k} {v}" for k, v in news.items()), self._clock(run)])
         losses = _losses(run)
-        picture = curves_html(losses, mark=run.history.best)
+        picture = curves_html(losses, mark=_best(run))
         told = {k: v for k, v in news.items() if not picture or k not in losses}
         words = [_epoch(run), *(f"{k} {v}" for k, v in told.items()), self._clock(run)]
         html = (
@@ -298,13 +302,46 @@ def _n_done(run: Run) -> float:
 
 
 def _losses(run: Run) -> dict[str, list[float]]:
-    return {name.replace("_", " "): run.history[name] for name in LOSSES if name in run.history}
+    """Return the loss curves; of an ensemble, those of the medians."""
+    curves: dict[str, list[float]] = {}
+    for name in LOSSES:
+        found = [member.history[name] for member in run.members if name in member.history]
+        if len(run.members) == 1:
+            curves |= {name.replace("_", " "): curve for curve in found}
+        elif found:
+            epochs = zip_longest(*found)  # some members end before others
+            medians = [median(value for value in epoch if value is not None) for epoch in epochs]
+            curves[name.replace("_", " ")] = medians
+    return curves
 
 
 def _news(run: Run) -> Iterator[tuple[str, str]]:
     """Yield names and last values of losses and metrics; in the first epoch the step's loss."""
-    if not run.history and run.step:
-        yield "loss", shown(run.loss)
-    for name, values in run.history.items():
+    active = [run.members[k].history for k in run.active]
+    histories = active or [member.history for member in run.members]
+    if run.is_ensemble and active:
+        yield "members", f"{len(active)} of {len(run.members)}"
+    if not histories[0] and run.step:
+        yield "loss", _loss(run)
+    for name in histories[0]:
         if name not in ("learning_rate", "seconds"):
-            yield name.replace("_", " "), shown(values[-1])
+            yield name.replace("_", " "), _summary([history[name][-1] for history in histories])
+
+
+def _loss(run: Run) -> str:
+    """Return the last step's loss."""
+    return _summary(np.ravel(run.loss)[run.active if run.is_ensemble else [0]].tolist())
+
+
+def _summary(values: list[float]) -> str:
+    """Return a number, or the median of several with the range of their middle four fifths."""
+    if len(values) == 1:
+        return shown(values[0])
+    low, middle, high = np.quantile(values, [0.1, 0.5, 0.9])
+    return f"{shown(middle)} ({shown(low)} to {shown(high)})"
+
+
+def _best(run: Run) -> tuple[int, str]:
+    """Return the best epoch and its caption, which the members of an ensemble do not share."""
+    best: tuple[int, str] = (0, "") if run.is_ensemble else run.history.best
+    return best

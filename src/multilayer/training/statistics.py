@@ -6,7 +6,8 @@ import numpy as np
 import numpy.typing as npt
 
 from multilayer import checks
-from multilayer.model import adopt, one_network
+from multilayer.errors import InvalidTypeError
+from multilayer.model import adopt
 from multilayer.numpy import LayerObservation, observe
 from multilayer.registry import Names
 from multilayer.training.callbacks import Callback
@@ -123,6 +124,9 @@ class LayerStatistics(Callback):
 
     def on_train_begin(self, run: Run) -> None:
         """Forget an earlier training, and observe once, so that errors show now."""
+        if run.is_ensemble:
+            rule = "follows the layers of one network; train one of the ensemble's by itself"
+            raise InvalidTypeError(rule, "LayerStatistics", got=repr(run.net))
         self._loss: Any = run.trainer.loss
         layers = self._observe(run.net)
         self.layers = tuple(layer.name for layer in layers)
@@ -155,7 +159,7 @@ class LayerStatistics(Callback):
         return step == 1 or step % self.every == 0
 
     def _observe(self, net: Any) -> list[LayerObservation]:
-        twin = one_network(adopt(net, "LayerStatistics").net, "net", "LayerStatistics")
+        twin: Any = adopt(net, "LayerStatistics").net
         return observe(twin, self.X, self.y, loss=self._loss)
 
     def _record(self, net: Any, step: int) -> None:

@@ -1,9 +1,9 @@
 """Criteria: losses with their gradients in one pass, which replaces z by dz.
 
 A criterion takes the logits z, the targets, each sample's share of the mean (1/n, or wᵢ/Σw), and
-an array for values. There it writes Σ shareᵢ ℓᵢ, added up in double precision, and shareᵢ ∂ℓᵢ/∂zᵢ into
-z. All arrays have an axis in front for K networks, or for one; targets and shares that all networks
-have in common have 1 there.
+an array for values. There it writes Σ shareᵢ ℓᵢ, added up in double precision, and shareᵢ ∂ℓᵢ/∂zᵢ
+into z. All arrays have an axis in front for K networks, or for one; targets and shares that all
+networks have in common have 1 there.
 """
 
 import math
@@ -109,8 +109,9 @@ def criterion_of(loss: Loss, link: Activation, targets: Array) -> Criterion:
             return cross_entropy.fastest
     elif kind is NLL:  # −log of the softmax of logits: the cross-entropy in two parts
         return cross_entropy.fastest
-    elif kind is BinaryCrossEntropy and not np.ndim(loss.label_smoothing):
-        return binary_cross_entropy.fastest
+    elif isinstance(loss, BinaryCrossEntropy):
+        if kind is BinaryCrossEntropy and not np.ndim(loss.label_smoothing):
+            return binary_cross_entropy.fastest
     elif kind is SquaredError and type(link) is Identity:
         return squared_error.fastest
     return plain_criterion(loss, link)

@@ -6,6 +6,7 @@ rest. The result does not depend on which thread computed which piece.
 """
 
 import itertools
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -36,6 +37,9 @@ PIECE_BYTES = 2**24
 class Predictor:
     """`Network.forward` in prediction mode; it keeps no arrays except the network's own.
 
+    Of K networks, results have the shape (K, n_samples, width); they take the same samples, or each
+    its own, of shape (K, n_samples, in_features).
+
     Parameters
     ----------
     network : Network
@@ -43,7 +47,10 @@ class Predictor:
 
     def __init__(self, network: Network) -> None:
         self._network = network
-        self._n_weights = sum(place.stop - place.start for place in network.weight_slices)
+        self._networks = network.parameters.shape[:-1]
+        self._n_weights = math.prod(self._networks) * sum(
+            place.stop - place.start for place in network.weight_slices
+        )
         self._few = self._stages(plain)
         self._many: list[Forward] | None = None
 
@@ -53,22 +60,23 @@ class Predictor:
 
     def logits(self, x: Array | LazySamples) -> Array:
         """Return the last layer's values of checked samples, before the link function."""
-        return self._compute(x, len(self._network.last.W), slice(None))
+        return self._compute(x, self._network.last.W.shape[-2], slice(None))
 
     def _stages(self, form: Form) -> list[Forward]:
         network = self._network
         return [*_stages(network.hidden, form), _dense(network.last, PASSES[Identity], form)]
 
     def _compute(self, x: Array | LazySamples, width: int, stages: slice) -> Array:
-        n_rows, dtype = len(x), self._network.parameters.dtype
-        length = min(PIECE, max(1, PIECE_BYTES // (x.shape[1] * dtype.itemsize)))
+        n_rows, dtype = x.shape[-2], self._network.parameters.dtype
+        length = min(PIECE, max(1, PIECE_BYTES // (x.shape[-1] * dtype.itemsize)))
+        length = max(1, length // math.prod(self._networks))
         if n_rows <= length:
             with np.errstate(invalid="ignore"):  # BLAS may set the flag for unused lanes
                 return _forward(self._few[stages], np.asarray(x, dtype=dtype))
         if self._many is None:
             self._many = self._stages(fastest)
         many = self._many[stages]
-        out = np.empty((n_rows, width), dtype)
+        out = np.empty((*self._networks, n_rows, width), dtype)
         read = reader(x) if isinstance(x, LazySamples) else None
         starts = itertools.count(0, length)  # only one thread gets each number
         failed: list[int] = []
@@ -80,11 +88,11 @@ class Predictor:
                         return
                     piece = slice(start, min(start + length, n_rows))
                     if read is None:
-                        rows = x[piece]
+                        rows = x[..., piece, :]
                     else:
                         rows = np.empty((piece.stop - start, x.shape[1]), dtype)
                         read(piece, rows)
-                    out[piece] = _forward(many, rows)
+                    out[..., piece, :] = _forward(many, rows)
             except BaseException:
                 failed.append(part)  # stops the others
                 raise
@@ -110,12 +118,13 @@ def _stages(layer: Layer, form: Form) -> list[Forward]:
 
 def _dense(layer: Affine, passes: Passes, form: Form) -> Forward:
     """Return a function of x that computes a = σ(x Wᵀ + b)."""
-    WT, b, forward_pass = layer.W.T, bias_of(layer.W, layer.b), passes.forward(form)
+    WT, b, forward_pass = layer.W.mT, bias_of(layer.W, layer.b), passes.forward(form)
     bs = stacked(b, 2)
+    product: Callable[[Array, Array], Array] = np.dot if WT.ndim == 2 else np.matmul
 
     def forward(x: Array) -> Array:
-        z = np.dot(x, WT)
-        forward_pass(stacked(z), bs)
+        z = product(x, WT)
+        forward_pass(stacked(z), np.ascontiguousarray(bs))
         return z
 
     return forward

@@ -52,7 +52,7 @@ class Source:
         *,
         reorders: bool = True,
     ) -> None:
-        self._reorders = reorders and isinstance(X, np.ndarray)
+        self._bytes = X.nbytes if reorders and isinstance(X, np.ndarray) else None
         self.X, self.targets, self.weight = X, targets, weight
         self._read = reader(X) if isinstance(X, LazySamples) else None
         self.order: Array | None = None
@@ -64,10 +64,10 @@ class Source:
         self.order = order
         self.has_own = order is not None and order.ndim == 2
         self._now = self.X, self.targets, self.weight
-        if order is None or not self._reorders:
+        if order is None or self._bytes is None:
             return
         n_copies = order.size / max(len(self.X), 1)
-        if self.X.nbytes * n_copies <= REORDERED_BYTES:
+        if self._bytes * n_copies <= REORDERED_BYTES:
             self._now = self.X[order], self.targets[order], _weights_at(self.weight, order)
             self.order = None
 

@@ -158,7 +158,7 @@ class Step:
         is_empty = self.source.take_shares(start, stop, batch.shares)
         if is_empty is not None and is_empty.all():
             return 0.0 if self._is_one else np.zeros(len(self._theta))
-        loss = self._pass(batch, start)
+        loss = self._pass(batch, start, is_empty)
         self._rates[:] = learning_rate
         if self._is_one:
             if not math.isfinite(loss):
@@ -219,10 +219,19 @@ class Step:
         self._batches = {}
         self._workers.stop()
 
-    def _pass(self, batch: _Batch, start: int) -> Any:
-        """Run forward and backward; return the loss without penalty."""
+    def _pass(self, batch: _Batch, start: int, is_empty: Array | None = None) -> Any:
+        """Run forward and backward; return the loss without penalty.
+
+        Networks whose samples all have weight 0 draw no masks, as they take no step.
+        """
         for uniform in batch.uniforms:
-            self.rng.random(out=uniform, dtype=np.float32)
+            if is_empty is None:
+                self.rng.random(out=uniform, dtype=np.float32)
+                continue
+            assert isinstance(self.rng, Generators)
+            for rng, own, is_idle in zip(self.rng, uniform, is_empty, strict=True):
+                if not is_idle:
+                    rng.random(out=own, dtype=np.float32)
         self._start = start
         values = self._workers.map(self._pass_rows, batch.rows)
         if self._is_one:

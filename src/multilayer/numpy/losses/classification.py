@@ -1,6 +1,7 @@
 """Losses for classes and labels."""
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -150,6 +151,8 @@ class BinaryCrossEntropy(Loss):
         object.__setattr__(self, "label_smoothing", epsilon)
 
     def per_sample(self, p: Array, targets: Array) -> tuple[Array, Array]:
+        if not isinstance(self.label_smoothing, float):  # K networks share the targets
+            targets = self._smoothed(targets)
         # log(1 + eᶻ) − t z, with the large terms subtracted first, so that small losses are exact.
         values = (np.maximum(p, 0) - targets * p) + np.log1p(np.exp(-np.abs(p)))
         return values.sum(axis=-1), logistic(p) - targets
@@ -164,8 +167,12 @@ class BinaryCrossEntropy(Loss):
                 "y",
                 got=f"{array[row, column]:g} at row {row}, column {column}",
             )
-        epsilon = self.label_smoothing
-        return (1 - epsilon) * array + epsilon / 2 if np.any(epsilon) else array
+        has_one = isinstance(self.label_smoothing, float)
+        return self._smoothed(array) if has_one and self.label_smoothing else array
+
+    def _smoothed(self, targets: Array) -> Array:
+        epsilon: Any = self.label_smoothing
+        return np.asarray((1 - epsilon) * targets + epsilon / 2)
 
     def predict(self, p: Array) -> Array:
         return (p > 0).astype(np.int64)

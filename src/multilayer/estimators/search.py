@@ -1,0 +1,262 @@
+"""MLPSearchCV: a search of hyperparameters whose networks are trained in lockstep."""
+
+import math
+import sys
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from numbers import Integral
+from typing import Any, ClassVar, Self
+
+import numpy as np
+from sklearn.base import clone, is_classifier
+from sklearn.model_selection import ParameterGrid, ParameterSampler, check_cv
+from sklearn.model_selection._search import BaseSearchCV
+from sklearn.pipeline import Pipeline
+from sklearn.utils import indexable
+from sklearn.utils._param_validation import Interval
+
+from multilayer.errors import InvalidArgumentError
+from multilayer.estimators.trials import InTurn, Trial, Watch, trained
+from multilayer.training import Run
+
+__all__ = ["MLPSearchCV"]
+
+PATIENCE = 2.0
+"""Seconds before a search says how far it is."""
+
+
+class MLPSearchCV(BaseSearchCV):  # type: ignore[misc]
+    """A search of hyperparameters by cross-validation, whose networks are trained in lockstep.
+
+    Scores, attributes and methods are those of ``sklearn.model_selection.RandomizedSearchCV`` (or
+    ``GridSearchCV``) over the same candidates. All candidates and folds whose networks have one
+    shape are trained as one, up to a limit of memory: give numbers such as rates and penalties
+    freely, and widths, sizes of batches and solvers sparingly.
+
+    Parameters
+    ----------
+    estimator : MLPClassifier, MLPRegressor or a pipeline that ends in one
+        Any other estimator is fitted fit by fit.
+    space : dict, or sequence of dict
+        For each parameter the values to try: a list or, unless all are tried, a distribution, such
+        as ``scipy.stats.loguniform(1e-4, 1e-1)``.
+    n_iter : int, optional
+        How many candidates are drawn; None takes all combinations.
+    scoring, refit, cv, error_score, return_train_score
+        As in ``RandomizedSearchCV``.
+    halving : bool
+        Whether to train all candidates for a few epochs, the best third of them for three times as
+        many, and so on up to ``max_iter``, as ``HalvingRandomSearchCV(resource="max_iter")`` does.
+        The best is then one of the last round.
+    factor : int
+        With halving, the ratio of candidates, and of epochs, from one round to the next.
+    random_state : int, RandomState or None
+        Draws the candidates.
+    verbose : int
+        From 1, a line that says how far the search is, wherever it runs; a terminal shows it
+        anyway, after two seconds.
+
+    Attributes
+    ----------
+    cv_results_ : dict of str to array
+        As in ``RandomizedSearchCV``; the time of fits trained as one is divided among them. With
+        halving also ``iter``, the round.
+    best_params_, best_score_, best_index_, best_estimator_, refit_time_, scorer_, n_splits_
+        As in ``RandomizedSearchCV``.
+
+    Raises
+    ------
+    ValueError, TypeError
+        From `fit`, if a parameter cannot be used.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_iris
+    >>> from multilayer import MLPClassifier
+    >>> X, y = load_iris(return_X_y=True)
+    >>> clf = MLPClassifier((8,), max_iter=60, tol=0.0, random_state=0)
+    >>> space = {"learning_rate_init": [1e-4, 0.05], "alpha": [1e-4, 1e-2]}
+    >>> search = MLPSearchCV(clf, space, n_iter=None, cv=3).fit(X, y)
+    >>> search.best_params_["learning_rate_init"]
+    0.05
+    """
+
+    _parameter_constraints: ClassVar[dict[str, Any]] = BaseSearchCV._parameter_constraints | {
+        "space": [dict, list, tuple],
+        "n_iter": [Interval(Integral, 1, None, closed="left"), None],
+        "halving": ["boolean"],
+        "factor": [Interval(Integral, 2, None, closed="left")],
+        "random_state": ["random_state"],
+    }
+
+    estimator: Any
+    cv: Any
+
+    def __init__(
+        self,
+        estimator: Any,
+        space: Any,
+        *,
+        n_iter: int | None = 10,
+        scoring: Any = None,
+        refit: Any = True,
+        cv: Any = None,
+        halving: bool = False,
+        factor: int = 3,
+        random_state: Any = None,
+        verbose: int = 0,
+        error_score: Any = np.nan,
+        return_train_score: bool = False,
+    ) -> None:
+        super().__init__(
+            estimator,
+            scoring=scoring,
+            n_jobs=1,
+            refit=refit,
+            cv=cv,
+            verbose=0,
+            error_score=error_score,
+            return_train_score=return_train_score,
+        )
+        self.space, self.n_iter, self.random_state = space, n_iter, random_state
+        self.halving, self.factor, self.verbose = halving, factor, verbose
+
+    def fit(self, X: Any, y: Any = None, *, groups: Any = None, **params: Any) -> Self:
+        """Train all candidates on all folds, and the best on all samples.
+
+        Parameters
+        ----------
+        X, y : array-like
+            As ``estimator.fit`` takes them.
+        groups : array-like of shape (n_samples,), optional
+            Which samples `cv` keeps together.
+        **params
+            Arguments of ``estimator.fit``; those with an entry for each sample are divided into
+            folds.
+
+        Returns
+        -------
+        self
+        """
+        X, y = indexable(X, y)
+        given = self.estimator, self.cv
+        estimator, in_turn = self.estimator, InTurn(self.estimator)
+        splitter = check_cv(self.cv, y, classifier=is_classifier(estimator))
+        splits = list(splitter.split(X, y, groups))
+        watch = _Line(always=bool(self.verbose))
+        trials: list[Trial] = []
+
+        def train_all(candidates: Sequence[Mapping[str, Any]]) -> None:
+            in_turn.waiting = trained(estimator, candidates, X, y, splits, params, watch)
+            trials.extend(in_turn.waiting)
+
+        # scikit-learn clones the estimator once, and then that clone for each of the trials.
+        self.estimator, self.cv, self._train = clone(estimator), splits, train_all
+        self.estimator.__sklearn_clone__ = in_turn.template
+        try:
+            super().fit(X, y, **params)
+        finally:
+            watch.clear()
+            self.estimator, self.cv = given
+            del self._train
+        seconds = np.reshape([trial.seconds for trial in trials], (-1, self.n_splits_))
+        self.cv_results_["mean_fit_time"] += seconds.mean(axis=1)
+        self.cv_results_["std_fit_time"] = seconds.std(axis=1)
+        self._n_together = Counter(trial.n_together for trial in trials)
+        return self
+
+    def report(self) -> str:
+        """Return what was trained together, in a sentence or two."""
+        n_fits = sum(self._n_together.values())
+        alone = self._n_together[1] + self._n_together[0]
+        sizes = [
+            f"{count // size} × {size}"
+            for size, count in sorted(self._n_together.items(), reverse=True)
+            if size > 1
+        ]
+        n_candidates = len(self.cv_results_["params"])
+        text = f"{n_candidates} candidates on {self.n_splits_} folds: {n_fits} fits"
+        if sizes:
+            text += f", of which {n_fits - alone} in lockstep ({', '.join(sizes)})"
+        return f"{text}, {alone} alone"
+
+    def _run_search(self, evaluate_candidates: Callable[..., dict[str, Any]]) -> None:
+        """Evaluate the candidates, in rounds if they are halved."""
+        if self.n_iter is None:
+            candidates = list(ParameterGrid(self.space))
+        else:
+            candidates = list(
+                ParameterSampler(self.space, self.n_iter, random_state=self.random_state)
+            )
+        if not self.halving:
+            self._train(candidates)
+            evaluate_candidates(candidates)
+            return
+        name, all_epochs = self._epochs(candidates)
+        metric = self.refit if isinstance(self.refit, str) else "score"
+        for number, n_epochs in enumerate(self._rounds(len(candidates), all_epochs)):
+            candidates = [parameters | {name: n_epochs} for parameters in candidates]
+            self._train(candidates)
+            results = evaluate_candidates(
+                candidates,
+                more_results={
+                    "iter": [number] * len(candidates),
+                    "n_resources": [n_epochs] * len(candidates),
+                },
+            )
+            scores = results[f"mean_test_{metric}"][-len(candidates) :]
+            best = np.argsort(np.where(np.isnan(scores), -np.inf, scores), kind="stable")
+            kept = best[-math.ceil(len(candidates) / self.factor) :]
+            candidates = [candidates[i] for i in kept]
+
+    def _epochs(self, candidates: Sequence[Mapping[str, Any]]) -> tuple[str, int]:
+        """Return the name of the parameter that counts epochs, and its value."""
+        is_pipeline = isinstance(self.estimator, Pipeline)
+        name = f"{self.estimator.steps[-1][0]}__max_iter" if is_pipeline else "max_iter"
+        n_epochs = self.estimator.get_params().get(name)
+        if n_epochs is None or any(name in parameters for parameters in candidates):
+            rule = f"needs an estimator with {name}, which is not itself searched"
+            raise InvalidArgumentError(rule, "halving", type(self).__name__)
+        return name, n_epochs
+
+    def _rounds(self, n_candidates: int, n_epochs: int) -> Iterator[int]:
+        """Return the number of epochs of each round."""
+        n_rounds = 1
+        while self.factor**n_rounds <= min(n_candidates, n_epochs):
+            n_rounds += 1
+        return (n_epochs // self.factor**i for i in reversed(range(n_rounds)))
+
+    @staticmethod
+    def _select_best_index(refit: Any, refit_metric: str, results: Mapping[str, Any]) -> int:
+        """Return the best candidate; with halving one of the last round."""
+        if callable(refit) or "iter" not in results:
+            return int(BaseSearchCV._select_best_index(refit, refit_metric, results))
+        ranks = np.array(results[f"rank_test_{refit_metric}"], dtype=float)
+        is_last = np.equal(results["iter"], np.max(results["iter"]))
+        return int(np.argmin(np.where(is_last, ranks, np.inf)))
+
+
+class _Line(Watch):
+    """A line on standard error that says how far a search is."""
+
+    def __init__(self, *, always: bool) -> None:
+        self._shows = always or sys.stderr.isatty()
+        self._said = time.monotonic() + PATIENCE - 1
+        self._width = 0
+
+    def on_epoch_end(self, run: Run) -> None:
+        if not self._shows or time.monotonic() - self._said < 1:
+            return
+        self._said = time.monotonic()
+        line = (
+            f"{self.n_done} of {self.n_trials} networks are trained, and {run.n_active} of "
+            f"{len(run.members)} in training: epoch {run.epoch} of at most {run.n_epochs}"
+        )
+        self._width = max(self._width, len(line))
+        print(f"\r{line:{self._width}}", end="", file=sys.stderr, flush=True)
+
+    def clear(self) -> None:
+        """Wipe the line."""
+        if self._width:
+            print(f"\r{'':{self._width}}\r", end="", file=sys.stderr, flush=True)

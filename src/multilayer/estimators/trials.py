@@ -1,0 +1,247 @@
+"""Fits on the folds of cross-validation: read once, trained in lockstep, finished one by one."""
+
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pickle import PicklingError
+from typing import Any
+
+import joblib
+import numpy as np
+import numpy.typing as npt
+from sklearn.base import clone
+from sklearn.pipeline import Pipeline
+from sklearn.utils.metaestimators import _safe_split
+from sklearn.utils.validation import _check_method_params
+
+from multilayer.estimators.base import BaseMLP, Reading
+from multilayer.estimators.fitting import Job, Outcome
+from multilayer.estimators.lockstep import groups_of, train_group
+from multilayer.estimators.samples import Part
+from multilayer.samples import Data
+from multilayer.training import Callback
+
+__all__ = ["InTurn", "Trial", "Watch", "trained"]
+
+Array = npt.NDArray[Any]
+
+READ = ("columns", "class_weight", "loss", "scale_targets", "warm_start")
+"""The parameters of an estimator on which reading its samples depends."""
+
+
+class Watch(Callback):
+    """Follows the trainings of many trials; this one says nothing.
+
+    Attributes
+    ----------
+    n_done, n_trials : int
+        How many trials are trained, and how many there are.
+    """
+
+    n_done = n_trials = 0
+
+
+@dataclass
+class Trial:
+    """One fit of a candidate on a fold, and how it went.
+
+    Parameters
+    ----------
+    estimator : estimator
+        With the candidate's parameters; `fit` finishes it.
+    n_together : int
+        How many networks were trained as one with it; 0 if scikit-learn fits it later.
+    seconds : float
+        Its share of the time that reading and training took.
+    """
+
+    estimator: Any
+    n_together: int = 0
+    seconds: float = 0.0
+    job: Job | None = None
+    reading: Reading | None = None
+    steps: list[Any] | None = None  # the other steps of a pipeline, fitted
+    result: Outcome | Exception | None = None
+
+    def finish(self) -> Any:
+        """Let the estimator's next `fit` take over what was trained; return the estimator."""
+        if self.result is not None:
+            self.estimator.fit = self._take
+        return self.estimator
+
+    def _take(self, *data: Any, **parameters: Any) -> Any:
+        del self.estimator.fit
+        if isinstance(self.result, Exception):
+            raise self.result
+        if self.steps:  # parameters may have replaced them meanwhile
+            self.estimator.steps[:-1] = self.steps
+        mlp = _network_of(self.estimator)
+        assert self.job is not None
+        with mlp._fitting():
+            mlp._take(self.reading, self.job.settings, self.result)
+        return self.estimator
+
+
+class InTurn:
+    """Trials that scikit-learn gets one by one when it clones an estimator: see `template`."""
+
+    def __init__(self, estimator: Any) -> None:
+        self._estimator = estimator
+        self.waiting: list[Trial] = []
+
+    def template(self) -> Any:
+        """Return an estimator whose clones are the waiting trials' and, after them, its own."""
+        template = clone(self._estimator)
+        template.__sklearn_clone__ = self._next
+        return template
+
+    def _next(self) -> Any:
+        return self.waiting.pop(0).finish() if self.waiting else clone(self._estimator)
+
+
+def trained(
+    estimator: Any,
+    candidates: Sequence[Mapping[str, Any]],
+    X: Any,
+    y: Any,
+    splits: Sequence[tuple[Any, Any]],
+    fit_params: Mapping[str, Any],
+    watch: Watch | None = None,
+) -> list[Trial]:
+    """Return the trials of all candidates on all folds, candidate by candidate, trained.
+
+    A candidate that is neither an `MLPClassifier` nor an `MLPRegressor`, nor a pipeline that ends
+    in one, is left to scikit-learn. Samples are read once for each fold and whatever reading them
+    depends on. Plain numbers are held once: folds are rows of them.
+
+    Parameters
+    ----------
+    estimator : estimator
+    candidates : sequence of dict
+        Parameters to set.
+    X, y, splits, fit_params
+        Samples, targets, pairs of rows, and arguments of `fit`.
+    watch : Watch, optional
+        Follows the trainings.
+    """
+    trials: list[Trial] = []
+    readers = [_Reader(X, y, rows, fit_params) for rows, _ in splits]
+    shared = _Shared(X)
+    for parameters in candidates:
+        for reader in readers:
+            trial = Trial(clone(estimator).set_params(**clone(dict(parameters), safe=False)))
+            trials.append(trial)
+            if _network_of(trial.estimator) is None:
+                continue
+            began = time.perf_counter()
+            try:
+                reader.prepare(trial, shared)
+            except Exception as error:  # scikit-learn reports it, or raises it again
+                trial.result = error
+            trial.seconds = time.perf_counter() - began
+    ready = [trial for trial in trials if trial.job is not None]
+    watch = watch or Watch()
+    watch.n_trials = len(ready)
+    for group in groups_of([trial.job for trial in ready if trial.job is not None]):
+        members = [ready[i] for i in group]
+        began = time.perf_counter()
+        jobs = [trial.job for trial in members if trial.job is not None]
+        results = train_group(jobs, callbacks=[watch])
+        seconds = (time.perf_counter() - began) / len(members)
+        outcomes = [result for result in results if isinstance(result, Outcome)]
+        n_together = max((outcome.n_together for outcome in outcomes), default=1)
+        for trial, result in zip(members, results, strict=True):
+            trial.result, trial.seconds = result, trial.seconds + seconds
+            trial.n_together = n_together
+        if any(outcome.history.stopped_by == "interrupt" for outcome in outcomes):
+            raise KeyboardInterrupt
+        watch.n_done += len(members)
+    return trials
+
+
+class _Shared:
+    """All samples, of which folds are rows, where what is read equals the rows.
+
+    Targets are those of the folds so far: a fold whose targets are encoded otherwise has others.
+    """
+
+    def __init__(self, X: Any) -> None:
+        is_matrix = isinstance(X, np.ndarray) and X.ndim == 2 and X.dtype.kind in "biuf"
+        self._X: Any = X if is_matrix else None
+        self._several: list[tuple[Data, Array]] = []
+
+    def take(self, part: Part, rows: Array) -> Part:
+        """Return a fold's part as rows of all samples, or unchanged."""
+        data = part.data
+        if self._X is None or data.weight is not None or len(rows) != data.n_samples:
+            return part
+        if self._X.dtype != data.X.dtype:
+            self._X = np.asarray(self._X, dtype=data.X.dtype)
+        if not np.array_equal(self._X[rows], data.X):
+            return part
+        for whole, is_known in self._several:
+            known = is_known[rows]
+            same = whole.targets.dtype == data.targets.dtype
+            if same and np.array_equal(whole.targets[rows][known], data.targets[known]):
+                break
+        else:
+            targets = np.zeros((len(self._X), *data.targets.shape[1:]), data.targets.dtype)
+            whole, is_known = Data(self._X, targets), np.zeros(len(self._X), dtype=bool)
+            self._several.append((whole, is_known))
+        whole.targets[rows], is_known[rows] = data.targets, True
+        return Part(whole, rows)
+
+
+class _Reader:
+    """The training rows of one fold, read once for each way to read them."""
+
+    def __init__(self, X: Any, y: Any, rows: Any, fit_params: Mapping[str, Any]) -> None:
+        self._data = X, y, np.asarray(rows)
+        self._fit_params = fit_params
+        self._known: dict[Any, tuple[Reading, list[Any]]] = {}
+
+    def prepare(self, trial: Trial, shared: _Shared) -> None:
+        """Give a trial its reading and its job."""
+        mlp = _network_of(trial.estimator)
+        mlp._validate_params()
+        with mlp._fitting():
+            trial.reading, trial.steps = self._read(trial.estimator, mlp, shared)
+            trial.job = mlp._job(trial.reading)
+
+    def _read(self, estimator: Any, mlp: Any, shared: _Shared) -> tuple[Reading, list[Any]]:
+        key = _key_of(estimator, mlp)
+        if key in self._known:
+            return self._known[key]
+        X, y, rows = self._data
+        parameters = _check_method_params(X, params=self._fit_params, indices=rows)
+        X_train, y_train = _safe_split(estimator, X, y, rows)
+        steps: list[Any] = []
+        if isinstance(estimator, Pipeline):
+            name = f"{estimator.steps[-1][0]}__"
+            parameters = {key.removeprefix(name): value for key, value in parameters.items()}
+            head = estimator[:-1]
+            if len(head.steps):
+                X_train = head.fit_transform(X_train, y_train)
+                steps = head.steps
+        reading = mlp._read(X_train, y_train, **parameters)
+        reading = replace(reading, training=shared.take(reading.training, rows))
+        self._known[key] = reading, steps
+        return reading, steps
+
+
+def _network_of(estimator: Any) -> Any:
+    """Return the estimator that is a network: itself, or the last of a pipeline; else None."""
+    last = estimator.steps[-1][1] if isinstance(estimator, Pipeline) else estimator
+    return last if isinstance(last, BaseMLP) else None
+
+
+def _key_of(estimator: Any, mlp: Any) -> Any:
+    """Return a hash of what reading depends on: all parameters but those of the training."""
+    key: dict[str, Any] = {name: getattr(mlp, name, None) for name in READ}
+    if isinstance(estimator, Pipeline):
+        key["steps"] = estimator.steps[:-1]
+        key["memory"] = estimator.memory
+    try:
+        return joblib.hash(key)
+    except (PicklingError, AttributeError, TypeError):  # a function without a name, say
+        return object()
