@@ -17,6 +17,7 @@ from multilayer import MLPClassifier, MLPRegressor
 from multilayer.errors import InvalidArgumentError
 from multilayer.estimators import MLPSearchCV, cross_validate
 from multilayer.estimators.trials import trained
+from multilayer.training import Callback
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 
@@ -251,3 +252,29 @@ def test_a_search_says_how_far_it_is(monkeypatch, capsys):
     assert "0 of 4 networks are trained, and 4 of 4 in training: epoch 1 of at most 8" in said
     MLPSearchCV(CLASSIFIER, space, n_iter=None, cv=2, refit=False).fit(X, Y)
     assert capsys.readouterr().err == ""
+
+
+class Broken(Callback):
+    def on_epoch_end(self, run):
+        raise RuntimeError("a callback of the user's")
+
+
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.FitFailedWarning")
+@pytest.mark.filterwarnings("ignore:One or more of the test scores are non-finite")
+def test_a_callback_that_raises_costs_its_own_fit_only():
+    space = {"callbacks": [(), (Broken(),)]}
+    search = MLPSearchCV(CLASSIFIER, space, n_iter=None, cv=3).fit(X, Y)
+    assert np.isnan(search.cv_results_["mean_test_score"]).tolist() == [False, True]
+
+
+class Interrupting(Callback):
+    def on_epoch_end(self, run):
+        raise KeyboardInterrupt
+
+
+def test_ctrl_c_ends_a_search():
+    mlp = MLPClassifier((6,), max_iter=8, callbacks=[Interrupting()])
+    search = MLPSearchCV(mlp, {"alpha": [1e-4, 1.0]}, n_iter=None, cv=3)
+    with pytest.raises(KeyboardInterrupt):
+        search.fit(X, Y)
+    assert search.estimator is mlp

@@ -20,6 +20,7 @@ from multilayer.cli import (
     predict,
     show,
     train,
+    tune,
 )
 from multilayer.cli.command import Command
 from multilayer.errors import DivergenceError, ExportError, MultilayerError
@@ -35,6 +36,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 app.add_typer(train.app, name="train")
+app.command("tune", cls=Command)(tune.tune)
 app.add_typer(plot.app, name="plot")
 app.command("show", cls=Command)(show.show)
 app.command("predict", cls=Command)(predict.predict)

@@ -25,7 +25,23 @@ from multilayer.registry import Names
 from multilayer.training import Progress
 from multilayer.training.progress import shown
 
-__all__ = ["table"]
+__all__ = [
+    "Categorical",
+    "Date",
+    "DateOrder",
+    "Decimal",
+    "Drop",
+    "Missing",
+    "Numeric",
+    "Target",
+    "Task",
+    "Test",
+    "check_seed",
+    "kinds_of",
+    "read_table",
+    "report",
+    "table",
+]
 
 DROPOUT = 0.1
 N_COLUMNS = 40
@@ -107,7 +123,7 @@ def table(
     out. Options with a COLUMN may be repeated. Some rows are held out for testing; a tenth of the
     others decides when to stop and which epoch's weights are best.
     """
-    _check_seed(seed)
+    check_seed(seed)
     checks.integer(epochs, "epochs", "mlp")
     checks.real(alpha, "alpha", "mlp", "[0, inf)")
     if batch_size is not None:
@@ -127,13 +143,8 @@ def table(
         "dropout": dropout,
     }
     Architecture(1, widths, 1, **layers)  # raises if the settings do not describe a network
-    if decimal not in (None, ".", ","):
-        raise InvalidArgumentError("must be . or ,", "decimal", got=repr(decimal))
-    order = {None: None, True: "day first", False: "month first"}[day_first]
-    found = read(
-        file, separator, encoding, decimal=decimal, date_order=order, missing=missing or ()
-    )
-    kinds = _kinds(found, numeric=numeric, categorical=categorical, date=date)
+    found = read_table(file, separator, encoding, decimal, day_first, missing)
+    kinds = kinds_of(found, numeric=numeric, categorical=categorical, date=date)
     rows = Rows.of(file, found, target, task, drop or [], test, seed)
     estimator = rows.estimator(
         **layers,
@@ -156,7 +167,7 @@ def table(
         estimator.fit(rows.X_train, rows.y_train)
     history = estimator.history_
     if history.best_epoch:  # otherwise nothing to show
-        _report(estimator, rows, save, as_json=as_json)
+        report(estimator, rows, save, as_json=as_json)
     if history.stopped_by == "interrupt":
         raise typer.Exit(130)
     if history.stopped_by == "divergence":
@@ -167,7 +178,22 @@ def table(
         raise typer.Exit(1)
 
 
-def _kinds(table: Table, **asked: list[str] | None) -> dict[str, str]:
+def read_table(
+    file: Path,
+    separator: str | None,
+    encoding: str | None,
+    decimal: str | None,
+    day_first: bool | None,
+    missing: list[str] | None,
+) -> Table:
+    """Return the table in a file, read as the options say."""
+    if decimal not in (None, ".", ","):
+        raise InvalidArgumentError("must be . or ,", "decimal", got=repr(decimal))
+    order = {None: None, True: "day first", False: "month first"}[day_first]
+    return read(file, separator, encoding, decimal=decimal, date_order=order, missing=missing or ())
+
+
+def kinds_of(table: Table, **asked: list[str] | None) -> dict[str, str]:
     """Return the kinds of columns set by the options."""
     kinds: dict[str, str] = {}
     for kind, names in asked.items():
@@ -179,8 +205,8 @@ def _kinds(table: Table, **asked: list[str] | None) -> dict[str, str]:
     return kinds
 
 
-def _report(estimator: Any, rows: Rows, save: Path | None, *, as_json: bool) -> None:
-    """Save the model, and print the results."""
+def report(estimator: Any, rows: Rows, save: Path | None, *, as_json: bool, **others: Any) -> None:
+    """Save the model, and print the results; as JSON together with others."""
     with notes(TableWarning):  # new values in the test rows are no news
         results = _results(estimator, rows)
     if save is not None:
@@ -191,12 +217,12 @@ def _report(estimator: Any, rows: Rows, save: Path | None, *, as_json: bool) -> 
         model.information["data"] |= {"target": results["target"]}
         save_model(save, model)
     if as_json:
-        typer.echo(json.dumps(results))
+        typer.echo(json.dumps(results | others))
     else:
         _print(results, estimator, save)
 
 
-def _check_seed(seed: int) -> None:
+def check_seed(seed: int) -> None:
     """Raise if scikit-learn's generator does not accept the seed."""
     checks.integer(seed, "seed", "mlp", minimum=0)
     if seed >= 2**32:

@@ -27,7 +27,7 @@ COPIES = 8
 members whose neighbours have ended."""
 
 
-def train_networks(jobs: Sequence[Job]) -> list[Outcome | MultilayerError]:
+def train_networks(jobs: Sequence[Job]) -> list[Outcome | Exception]:
     """Train jobs, those that can be together as one; each outcome is that of the job alone.
 
     Jobs train together if they differ only in numbers: in weights, samples, rates, penalties,
@@ -44,7 +44,7 @@ def train_networks(jobs: Sequence[Job]) -> list[Outcome | MultilayerError]:
     list
         For each job its outcome, or the error that it raised.
     """
-    found: dict[int, Outcome | MultilayerError] = {}
+    found: dict[int, Outcome | Exception] = {}
     for group in groups_of(jobs):
         outcomes = train_group([jobs[i] for i in group])
         found.update(zip(group, outcomes, strict=True))
@@ -68,7 +68,7 @@ def groups_of(jobs: Sequence[Job]) -> list[list[int]]:
 
 def train_group(
     jobs: Sequence[Job], callbacks: Sequence[Callback] = ()
-) -> list[Outcome | MultilayerError]:
+) -> list[Outcome | Exception]:
     """Train jobs of one group.
 
     Callbacks follow what is trained as one. A group that fails as a whole, as one that measures NaN
@@ -78,7 +78,7 @@ def train_group(
     if len(jobs) == 1:
         try:
             return [train_network(jobs[0])]
-        except MultilayerError as error:
+        except Exception as error:  # a callback of the user's may raise any
             return [error]
     states = [job.random_state.get_state() for job in jobs]
     try:
@@ -91,9 +91,7 @@ def train_group(
         return found
 
 
-def _train_as_one(
-    jobs: Sequence[Job], callbacks: Sequence[Callback]
-) -> list[Outcome | MultilayerError]:
+def _train_as_one(jobs: Sequence[Job], callbacks: Sequence[Callback]) -> list[Outcome | Exception]:
     trainings = [Training(job, k) for k, job in enumerate(jobs)]
     first = trainings[0]
     settings = [job.settings for job in jobs]
@@ -128,7 +126,7 @@ def _train_as_one(
             monitor=first.monitor,
         )
     state = part_of(trainer.state(), "optimizer")
-    outcomes: list[Outcome | MultilayerError] = []
+    outcomes: list[Outcome | Exception] = []
     for k, training in enumerate(trainings):
         training.take(ensemble[k])
         own = {f"optimizer.{name}": np.array(array[k]) for name, array in state.items()}

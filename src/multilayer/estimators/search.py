@@ -75,11 +75,12 @@ class MLPSearchCV(BaseSearchCV):  # type: ignore[misc]
     >>> from sklearn.datasets import load_iris
     >>> from multilayer import MLPClassifier
     >>> X, y = load_iris(return_X_y=True)
-    >>> clf = MLPClassifier((8,), max_iter=60, tol=0.0, random_state=0)
-    >>> space = {"learning_rate_init": [1e-4, 0.05], "alpha": [1e-4, 1e-2]}
-    >>> search = MLPSearchCV(clf, space, n_iter=None, cv=3).fit(X, y)
-    >>> search.best_params_["learning_rate_init"]
-    0.05
+    >>> clf = MLPClassifier((8,), learning_rate_init=0.05, tol=1e-3, random_state=0)
+    >>> search = MLPSearchCV(clf, {"alpha": [1e-4, 100.0]}, n_iter=None, cv=3).fit(X, y)
+    >>> search.best_params_["alpha"]
+    0.0001
+    >>> search.report()
+    '2 candidates on 3 folds: 6 fits, of which 6 in lockstep (1 × 6), 0 alone'
     """
 
     _parameter_constraints: ClassVar[dict[str, Any]] = BaseSearchCV._parameter_constraints | {

@@ -17,6 +17,7 @@ from multilayer.plots.lr_finder import lr_finder
 from multilayer.plots.mistakes import most_wrong
 from multilayer.plots.network import network_diagram
 from multilayer.plots.relu import why_relu
+from multilayer.plots.search import search
 from multilayer.plots.weights import first_layer_weights
 
 if TYPE_CHECKING:
@@ -50,6 +51,7 @@ __all__ = [
     "network_diagram",
     "reliability",
     "residuals",
+    "search",
     "why_relu",
 ]
 

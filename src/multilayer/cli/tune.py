@@ -1,0 +1,177 @@
+"""``mlp tune``: search hyperparameters for a table in a file."""
+
+from typing import Annotated, Any
+
+import numpy as np
+import typer
+from rich.console import Console
+from rich.table import Table as Grid
+
+from multilayer import checks
+from multilayer.cli import options
+from multilayer.cli import train_table as tables
+from multilayer.cli.notes import note, notes
+from multilayer.cli.rows import Rows
+
+__all__ = ["tune"]
+
+N_SHOWN = 5
+"""Configurations in the table of the best."""
+SHAPES = [(64,), (128, 64)]
+SCORES = {"classification": "neg_log_loss", "regression": "neg_root_mean_squared_error"}
+
+Trials = Annotated[int, typer.Option(help="Number of configurations to try.")]
+Folds = Annotated[int, typer.Option(help="Parts of the training rows; each validates once.")]
+Halving = Annotated[
+    bool,
+    typer.Option(
+        "--halving", help="Train all briefly, the best third for longer, and so on: faster."
+    ),
+]
+
+
+def tune(
+    file: options.TableFile,
+    target: tables.Target = None,
+    task: tables.Task = None,
+    drop: tables.Drop = None,
+    numeric: tables.Numeric = None,
+    categorical: tables.Categorical = None,
+    date: tables.Date = None,
+    separator: options.Separator = None,
+    decimal: tables.Decimal = None,
+    day_first: tables.DateOrder = None,
+    missing: tables.Missing = None,
+    encoding: options.Encoding = None,
+    test: tables.Test = 0.2,
+    trials: Trials = 30,
+    folds: Folds = 5,
+    halving: Halving = False,
+    epochs: options.Epochs = 200,
+    seed: options.Seed = 0,
+    save: options.Save = None,
+    as_json: options.Json = False,
+) -> None:
+    """Search the best settings of a network for a raw table, and train it.
+
+    Widths, learning rate, penalty and dropout are drawn at random, and judged by cross-validation
+    on the training rows; the best network is then trained on all of these and tested on the rows
+    held out. Networks of one shape are trained as one.
+    """
+    tables.check_seed(seed)
+    for name, value, least in (("trials", trials, 1), ("folds", folds, 2), ("epochs", epochs, 1)):
+        checks.integer(value, name, "mlp", minimum=least)
+    options.check_file(save, "save")
+    found = tables.read_table(file, separator, encoding, decimal, day_first, missing)
+    kinds = tables.kinds_of(found, numeric=numeric, categorical=categorical, date=date)
+    rows = Rows.of(file, found, target, task, drop or [], test, seed)
+    search = _search(rows, kinds, trials, folds, epochs, seed, halving=halving)
+    from sklearn.exceptions import ConvergenceWarning, FitFailedWarning
+
+    # A configuration that fails or has not converged has the score it deserves.
+    with notes(ConvergenceWarning, FitFailedWarning):
+        search.fit(rows.X_train, rows.y_train)
+    best = _best(search)
+    if not as_json:
+        _print(search, best)
+    tables.report(
+        search.best_estimator_,
+        rows,
+        save,
+        as_json=as_json,
+        best=_plain(search.cv_results_["params"][best[0]]),
+        configurations=[
+            _plain(search.cv_results_["params"][i])
+            | {name: float(search.cv_results_[f"{name}_test_score"][i]) for name in ("mean", "std")}
+            for i in best
+        ],
+        search=search.report(),
+    )
+
+
+def _search(
+    rows: Rows,
+    kinds: dict[str, str],
+    trials: int,
+    folds: int,
+    epochs: int,
+    seed: int,
+    *,
+    halving: bool,
+) -> Any:
+    """Return the search, before it begins."""
+    from scipy.stats import loguniform
+    from sklearn.model_selection import KFold, StratifiedKFold
+
+    from multilayer.estimators import MLPSearchCV
+
+    splitter = KFold
+    if rows.task == "classification":
+        _, counts = np.unique(rows.y_train, return_counts=True)
+        splitter = StratifiedKFold if counts.min() >= folds else KFold
+        if splitter is KFold:
+            note(f"a class has fewer than {folds} training rows: folds do not keep its share")
+    estimator = rows.estimator(
+        columns=kinds or "auto",
+        max_iter=epochs,
+        early_stopping="loss",
+        n_iter_no_change=options.PATIENCE,
+        random_state=seed,
+    )
+    space = {
+        "hidden_layer_sizes": SHAPES,
+        "learning_rate_init": loguniform(3e-4, 3e-2),
+        "alpha": loguniform(1e-5, 10.0),
+        "dropout": [0.05, 0.1, 0.2, 0.4],
+    }
+    return MLPSearchCV(
+        estimator,
+        space,
+        n_iter=trials,
+        cv=splitter(folds, shuffle=True, random_state=seed),
+        scoring=SCORES[rows.task],
+        halving=halving,
+        random_state=seed,
+    )
+
+
+def _best(search: Any) -> list[int]:
+    """Return the numbers of the best configurations of the last round, the best first."""
+    results = search.cv_results_
+    rounds = np.asarray(results.get("iter", np.zeros(len(results["params"]))))
+    candidates = np.flatnonzero(rounds == rounds.max())
+    ranks = np.asarray(results["rank_test_score"])[candidates]
+    order = [search.best_index_, *candidates[np.argsort(ranks, kind="stable")].tolist()]
+    return [int(i) for i in dict.fromkeys(order)][:N_SHOWN]
+
+
+def _plain(parameters: dict[str, Any]) -> dict[str, Any]:
+    """Return parameters as JSON can hold them."""
+    return {
+        name: list(value) if isinstance(value, tuple) else np.asarray(value).item()
+        for name, value in parameters.items()
+    }
+
+
+def _print(search: Any, best: list[int]) -> None:
+    """Print the best configurations."""
+    console, results = Console(highlight=False), search.cv_results_
+    grid = Grid("widths", title="the best configurations", title_justify="left")
+    for name in ("learning rate", "alpha", "dropout", f"{_loss(search)}, folds"):
+        grid.add_column(name, justify="right")
+    for i in best:
+        own = results["params"][i]
+        mean, std = (results[f"{name}_test_score"][i] for name in ("mean", "std"))
+        grid.add_row(
+            ", ".join(map(str, own["hidden_layer_sizes"])),
+            f"{own['learning_rate_init']:.2g}",
+            f"{own['alpha']:.2g}",
+            f"{own['dropout']:g}",
+            f"{-mean:,.4g} ± {std:.2g}",
+        )
+    console.print(grid)
+    console.print(search.report(), soft_wrap=True)
+
+
+def _loss(search: Any) -> str:
+    return "log loss" if search.scoring == SCORES["classification"] else "RMSE"

@@ -1,0 +1,107 @@
+"""`mlp tune`: a search over a table, its report, and the best model in a file."""
+
+import json
+
+import numpy as np
+import pandas as pd
+import pytest
+from scipy.stats import loguniform
+from sklearn.metrics import log_loss
+from sklearn.model_selection import RandomizedSearchCV, StratifiedKFold
+from typer.testing import CliRunner
+
+from multilayer import MLPClassifier, load
+from multilayer.cli.main import app
+from multilayer.cli.reading import read
+from multilayer.cli.rows import Rows
+from multilayer.errors import InvalidArgumentError
+
+
+def run(*arguments):
+    return CliRunner().invoke(app, list(map(str, arguments)), env={"COLUMNS": "100"})
+
+
+@pytest.fixture(scope="module")
+def trees(tmp_path_factory):
+    path = tmp_path_factory.mktemp("trees") / "trees.csv"
+    rng = np.random.default_rng(0)
+    n = 200
+    height = rng.normal(20, 5, n).round(1)
+    pd.DataFrame(
+        {
+            "height": np.where(rng.random(n) < 0.1, np.nan, height),
+            "leaf": rng.choice(["needle", "broad"], n),
+            "age": (height * 3 + rng.normal(0, 2, n)).round(1),
+            "kind": np.where(height + rng.normal(0, 1, n) > 20, "tall", "small"),
+        }
+    ).to_csv(path, index=False)
+    return path
+
+
+SMALL = ("--trials", 4, "--folds", 3, "--epochs", 5)
+
+
+@pytest.fixture(scope="module")
+def tuned(trees):
+    saved = trees.with_suffix(".safetensors")
+    result = run("tune", trees, "--target", "kind", *SMALL, "--save", saved, "--json")
+    assert result.exit_code == 0, result.exception
+    return json.loads(result.stdout), saved
+
+
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+def test_the_best_is_that_of_scikit_learns_search(trees, tuned):
+    results, _ = tuned
+    rows = Rows.of(trees, read(trees, None, None), "kind", None, [], 0.2, 0)
+    estimator = MLPClassifier(
+        columns="auto", max_iter=5, early_stopping="loss", n_iter_no_change=15,
+        random_state=0,
+    )  # fmt: skip
+    space = {
+        "hidden_layer_sizes": [(64,), (128, 64)],
+        "learning_rate_init": loguniform(3e-4, 3e-2),
+        "alpha": loguniform(1e-5, 10.0),
+        "dropout": [0.05, 0.1, 0.2, 0.4],
+    }
+    expected = RandomizedSearchCV(
+        estimator, space, n_iter=4, cv=StratifiedKFold(3, shuffle=True, random_state=0),
+        scoring="neg_log_loss", random_state=0,
+    ).fit(rows.X_train, rows.y_train)  # fmt: skip
+    assert results["best"] == json.loads(json.dumps(expected.best_params_))
+    means = [own["mean"] for own in results["configurations"]]
+    assert means == sorted(means, reverse=True)
+    # A table's network computes in float32.
+    np.testing.assert_allclose(
+        means, sorted(expected.cv_results_["mean_test_score"], reverse=True), rtol=1e-4
+    )
+    assert results["search"].startswith("4 candidates on 3 folds: 12 fits, of which 12 in lockstep")
+
+
+def test_the_saved_model_has_the_score_of_the_report(trees, tuned):
+    results, saved = tuned
+    rows = Rows.of(trees, read(trees, None, None), "kind", None, [], 0.2, 0)
+    model = load(saved)
+    assert log_loss(rows.y_test, model.predict_proba(rows.X_test)) == pytest.approx(
+        results["test"]["log_loss"], rel=1e-5
+    )
+    assert model.information["data"]["target"] == "kind"
+    assert model.net.architecture.hidden_features == tuple(results["best"]["hidden_layer_sizes"])
+
+
+@pytest.mark.parametrize("halving", [(), ("--halving",)])
+def test_what_a_person_reads(trees, halving):
+    result = run("tune", trees, "--target", "age", *SMALL, *halving)
+    assert result.exit_code == 0, result.exception
+    said = result.stdout
+    for text in ("the best configurations", "RMSE, folds", "in lockstep", "baseline"):
+        assert text in said
+
+
+def test_bad_options_are_refused_by_name(trees):
+    for arguments, expected in (
+        (("--trials", 0), "--trials of mlp tune must be a positive integer; got 0"),
+        (("--folds", 1), "--folds of mlp tune must be an integer of at least 2; got 1"),
+    ):
+        result = run("tune", trees, *arguments)
+        assert isinstance(result.exception, InvalidArgumentError)
+        assert str(result.exception) == expected
