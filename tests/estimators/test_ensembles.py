@@ -5,6 +5,7 @@ import pickle
 import numpy as np
 import pandas as pd
 import pytest
+from sklearn import model_selection
 from sklearn.base import clone
 from sklearn.datasets import load_diabetes, load_iris
 from sklearn.exceptions import ConvergenceWarning
@@ -15,6 +16,7 @@ from sklearn.utils.estimator_checks import parametrize_with_checks
 
 import multilayer
 from multilayer import MLPClassifier, MLPRegressor
+from multilayer.estimators import cross_validate
 from multilayer.files import export_onnx
 from multilayer.numpy import MLP, Ensemble, Quantile
 from multilayer.training import Callback
@@ -357,6 +359,23 @@ def test_pickles_clones_and_files(Estimator, data, tmp_path):
     assert model.information["training"]["n_members"] == 3
     found.export(tmp_path / "m.onnx")
     assert export_onnx(tmp_path / "m.onnx", found) < 1e-5
+
+
+@pytest.mark.parametrize("resample", [None, "bootstrap", "folds"])
+def test_ensembles_are_cross_validated_like_any_estimator(resample):
+    clf = MLPClassifier(n_members=3, resample=resample, **SETTINGS)
+    cv = StratifiedKFold(3, shuffle=True, random_state=1)
+    arguments = {"cv": cv, "scoring": "neg_log_loss", "return_estimator": True}
+    found = cross_validate(clf, X, y, **arguments)
+    expected = model_selection.cross_validate(clf, X, y, **arguments)
+    np.testing.assert_allclose(found["test_score"], expected["test_score"], **TIGHT)
+    for one, other in zip(found["estimator"], expected["estimator"], strict=True):
+        assert one.seeds_ == other.seeds_
+        assert len(one.networks_) == 3
+        if resample is not None:
+            assert one.oob_score_ == other.oob_score_
+            for rows, same in zip(one.estimators_samples_, other.estimators_samples_, strict=True):
+                np.testing.assert_array_equal(rows, same)
 
 
 def test_features_stand_side_by_side():

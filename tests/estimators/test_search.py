@@ -93,13 +93,13 @@ def test_folds_are_rows_of_one_matrix():
     rates = [{"learning_rate_init": rate} for rate in (0.01, 0.1)]
     trials = trials_of(CLASSIFIER, X, Y, rates)
     assert [trial.n_together for trial in trials] == [8] * 8
-    assert all(trial.job.training.data.X is X for trial in trials)
-    assert len({id(trial.job.training.data.targets) for trial in trials}) == 1
+    assert all(trial.jobs[0].training.data.X is X for trial in trials)
+    assert len({id(trial.jobs[0].training.data.targets) for trial in trials}) == 1
     # The targets of each fold are scaled otherwise; candidates share them nevertheless.
     samples, y = diabetes()
     trials = trials_of(MLPRegressor(max_iter=2, scale_targets=True), samples, y, rates)
     assert [trial.n_together for trial in trials] == [8] * 8
-    assert len({id(trial.job.training.data.targets) for trial in trials}) == 4
+    assert len({id(trial.jobs[0].training.data.targets) for trial in trials}) == 4
 
 
 FITTED = []

@@ -17,7 +17,7 @@ from sklearn.utils.validation import check_is_fitted
 from multilayer import checks, forks
 from multilayer.caller import warn
 from multilayer.data import TableWarning
-from multilayer.errors import InvalidArgumentError, ModelFileError, MultilayerError
+from multilayer.errors import InvalidArgumentError, ModelFileError
 from multilayer.estimators.fitting import Job, Outcome, Past, train_network
 from multilayer.estimators.html import fitted_html
 from multilayer.estimators.information import described, information_of
@@ -298,7 +298,7 @@ class BaseMLP(TransformerMixin, Parameters, BaseEstimator):  # type: ignore[misc
         return Data(as_samples(found.X), targets.encode(found.y), found.weight)
 
     def _take(
-        self, reading: Reading, jobs: Sequence[Job], outcomes: Sequence[Outcome | MultilayerError]
+        self, reading: Reading, jobs: Sequence[Job], outcomes: Sequence[Outcome | Exception]
     ) -> None:
         """Take over the outcomes of the members, under scikit-learn's names, and warn of them."""
         trained = []
@@ -322,8 +322,8 @@ class BaseMLP(TransformerMixin, Parameters, BaseEstimator):  # type: ignore[misc
 
         nets = [outcome.net for outcome in trained]
         if len(nets) == 1:
-            self._net = nets[0]
-            self.coefs_, self.intercepts_ = views_of(self._net)
+            self._net: MLP | Ensemble = nets[0]
+            self.coefs_, self.intercepts_ = views_of(nets[0])
         else:
             self._net = Ensemble.of(nets)
         architecture = self._net.architecture
@@ -347,7 +347,7 @@ class BaseMLP(TransformerMixin, Parameters, BaseEstimator):  # type: ignore[misc
 
         def unseen() -> Iterator[tuple[Array, Array]]:
             for k, (job, net) in enumerate(zip(jobs, self.networks_, strict=True)):
-                own = [job.training.rows]
+                own: list[Any] = [job.training.rows]
                 if job.held_out is not None and job.held_out is not reading.held_out:
                     own.append(job.held_out.rows)  # they chose the epoch
                 n_drawn = np.bincount(np.concatenate(own), minlength=part.data.n_samples)

@@ -18,11 +18,6 @@ def information_of(estimator: Any) -> dict[str, Any]:
 
     Metrics of several members are their mean; each has its own history.
     """
-    found = getattr(estimator, "history_", None)
-    several = isinstance(found, list)
-    histories = [
-        json.loads(own.to_json()) for own in (found if several else [found]) if own is not None
-    ]
     metrics = {"epochs": getattr(estimator, "n_iter_", 0)}
     for name in METRICS:
         value = getattr(estimator, name, None)
@@ -34,7 +29,7 @@ def information_of(estimator: Any) -> dict[str, Any]:
         "estimator": type(estimator).__name__,
         "training": {name: _plain(value) for name, value in parameters.items()},
         "metrics": metrics,
-        "history": histories if several else next(iter(histories), None),
+        "history": _told(getattr(estimator, "history_", None)),
         "data": getattr(estimator, "_data", None),
     }
 
@@ -42,6 +37,12 @@ def information_of(estimator: Any) -> dict[str, Any]:
 def described(X: Any, y: Any, n_features: int) -> dict[str, Any]:
     """Return a description of the data; the fingerprint is of the network's inputs."""
     return {"n_samples": len(y), "n_features": n_features, "fingerprint": fingerprint(X, y)}
+
+
+def _told(history: Any) -> Any:
+    if isinstance(history, list):
+        return [_told(own) for own in history]
+    return None if history is None else json.loads(history.to_json())
 
 
 def _plain(value: Any) -> Any:
