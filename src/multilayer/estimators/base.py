@@ -530,5 +530,5 @@ class BaseMLP(TransformerMixin, Parameters, BaseEstimator):  # type: ignore[misc
             rule += "files that later releases read"
             raise ModelFileError(rule, type(self).__name__)
         super().__setstate__({name: value for name, value in state.items() if name != "_structure"})
-        if isinstance(getattr(self, "_net", None), MLP):
-            self.coefs_, self.intercepts_ = views_of(self._net)
+        if isinstance(net := getattr(self, "_net", None), MLP):
+            self.coefs_, self.intercepts_ = views_of(net)
