@@ -32,9 +32,14 @@ def table():
     return X, np.array(["no", "yes"])[(X["colour"] == "red").astype(int)]
 
 
+def digits():
+    X, y = load_digits(return_X_y=True)
+    return X[:150] / 16, y[:150]
+
+
 DATA = {
     "classes": (MLPClassifier, lambda: load_iris(return_X_y=True)),
-    "digits": (MLPClassifier, lambda: [a[:150] for a in load_digits(return_X_y=True)]),
+    "digits": (MLPClassifier, digits),
     "labels": (MLPClassifier, lambda: make_multilabel_classification(90, 6, random_state=0)),
     "values": (MLPRegressor, lambda: make_regression(90, 5, noise=1, random_state=0)),
     "two values": (MLPRegressor, lambda: make_regression(90, 5, n_targets=2, random_state=0)),
@@ -87,10 +92,12 @@ def assert_same(outcome, alone, tolerance=TOLERANCE):
     assert generator.tobytes() == alone._pasts[0].solver_state["masks.generator"].tobytes()
 
 
+# Of these rates, training is well-conditioned. With 0.1, momentum and inputs that are not scaled, a
+# difference of one unit in the last place grows a hundredfold in each epoch, in one network alone.
 NUMBERS = st.fixed_dictionaries(
     {
         "alpha": st.sampled_from([0.0, 1e-4, 1.0]),
-        "learning_rate_init": st.sampled_from([1e-3, 1e-2, 0.1]),
+        "learning_rate_init": st.sampled_from([1e-4, 1e-3, 1e-2]),
         "tol": st.sampled_from([1e-4, 0.05]),
         "dropout": st.sampled_from([0.0, 0.2]),
         "clip_norm": st.sampled_from([None, 1.0]),

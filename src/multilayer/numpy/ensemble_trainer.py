@@ -2,14 +2,16 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
+from importlib import import_module
 from itertools import groupby, pairwise
 from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 import numpy.typing as npt
 
-from multilayer import checks
+from multilayer import checks, forks
 from multilayer.architecture import Architecture
+from multilayer.compiled import numba
 from multilayer.errors import InvalidArgumentError, InvalidDataError
 from multilayer.groups import join, part_of
 from multilayer.numpy.assembly import assemble, members_of
@@ -115,7 +117,7 @@ class EnsembleTrainer:
         self._predictor = Predictor(self._network)
         self._data: Data | None = None
         self._order: Array | None = None
-        self._steps: dict[tuple[int, int], Step] = {}
+        self._steps: dict[tuple[int, int], Any] = {}
         self._workers: Workers | None = None
 
     @property
@@ -343,12 +345,16 @@ class EnsembleTrainer:
 
     def _divide(self) -> None:
         """Divide the members among threads, if that pays."""
-        n_members = len(self._members)
+        n_members, data = len(self._members), self._data
+        assert data is not None
+        self._is_fused = numba() is not None and _fused().fits(
+            self._network, Objective(self.loss), self.optimizer, data.X, data.targets
+        )
         available = n_rewarding(self._batch_size * n_operations(self._network), n_threads())
         n = min(available, n_members)
         by_rows = all(layer.by_rows for layer in self._network.layers)
         is_uneven = n < available or -(-n_members // n) * n > UNEVEN * n_members
-        if by_rows and is_uneven:
+        if by_rows and is_uneven and not self._is_fused:
             n = 1  # the only step divides its rows
         self._divides_rows = n == 1 and available > 1
         self._bounds = list(pairwise(n_members * part // n for part in range(n + 1)))
@@ -381,25 +387,40 @@ class EnsembleTrainer:
         weight = data.weight
         if weight is not None and weight.ndim == 2:
             weight = weight[members]
-        is_whole = (first, last) in self._bounds
-        step = self._steps[first, last] = Step(
-            members_of(self._network, self._architectures(), own),
-            Objective(part_of_stack(self.loss, members), l1, l2),
-            optimizer=part_of_stack(self.optimizer, members),
-            state={name: array[own] for name, array in self.optimizer_state.items()},
-            clip=Clip(norm, value),
-            rng=Generators([self.rng[k] for k in members]),
-            data=(data.X, data.targets, weight),
-            batch_size=self._batch_size,
-            workers=None if self._divides_rows else ALONE,
-            reorders=is_whole,
-        )
+        network = members_of(self._network, self._architectures(), own)
+        objective = Objective(part_of_stack(self.loss, members), l1, l2)
+        settings: dict[str, Any] = {
+            "optimizer": part_of_stack(self.optimizer, members),
+            "state": {name: array[own] for name, array in self.optimizer_state.items()},
+            "clip": Clip(norm, value),
+            "rng": Generators([self.rng[k] for k in members]),
+            "data": (data.X, data.targets, weight),
+        }
+        step: Any
+        if self._is_fused:
+            step = _fused().FusedStep(network, objective, **settings)
+        else:
+            step = Step(
+                network,
+                objective,
+                **settings,
+                batch_size=self._batch_size,
+                workers=None if self._divides_rows else ALONE,
+                reorders=(first, last) in self._bounds,
+            )
+        self._steps[first, last] = step
         step.begin_epoch(self._order_of(first, last))
         return step
 
     def _order_of(self, first: int, last: int) -> Array | None:
         order = self._order
         return order if order is None or order.ndim == 1 else order[self._members[first:last]]
+
+
+def _fused() -> Any:
+    """Return the module that needs numba, imported when it is first used."""
+    with forks.imports:
+        return import_module("multilayer.numpy.fast.fused")
 
 
 class _Alone:

@@ -39,8 +39,6 @@ class Member:
         self.stopped_by = ""
         self.best = math.nan
         self.error: DivergenceError | None = None
-        self.snapshot: Arrays = {}  # of the best epoch's weights
-        self.candidate: Arrays = {}
 
     @property
     def factor(self) -> float:
@@ -124,7 +122,9 @@ class Run:
         self.factors = np.ones(n_members)
         self.members = [Member(self, index) for index in range(n_members)]
         self.n_active = n_members
-        self._keep_snapshots(self.members, "snapshot", "candidate")
+        self._candidate: Arrays = trainer.snapshot()
+        # Of an ensemble, rows of the best are overwritten.
+        self._best: Arrays = trainer.snapshot() if trainer.n_members else self._candidate
 
     @property
     def net(self) -> Any:
@@ -190,7 +190,7 @@ class Run:
         self.step = 0
         self.is_under_way = True
         if self.judges_start:
-            self._keep_snapshots([self.members[k] for k in self.active], "candidate")
+            self._candidate = self.trainer.snapshot()
 
     def record(self, metrics: Mapping[int, dict[str, float]]) -> None:
         """Add an epoch's metrics to the members' histories; keep the best weights yet.
@@ -211,23 +211,25 @@ class Run:
             if self.is_better(value, member.best):
                 member.best = value
                 member.history.best_epoch = self.epoch - self.judges_start
-                improved.append(member)
-        if self.judges_start:
-            for member in improved:
-                member.snapshot = member.candidate
-        elif improved:
-            self._keep_snapshots(improved, "snapshot")
+                improved.append(k)
+        if not improved:
+            return
+        source = self._candidate if self.judges_start else self.trainer.snapshot()
+        if not self.is_ensemble:
+            self._best = source
+            return
+        for name, array in source.items():
+            self._best[name][improved] = array[improved]
 
     def restore_best(self, members: Sequence[Member]) -> None:
         """Restore these members' best weights; the first ones if no epoch was judged."""
         if not members:
             return
-        whole = self.members[0].snapshot
+        whole = self._best
         if self.is_ensemble:
-            whole = self.trainer.snapshot()
-            for member in members:
-                for name, array in member.snapshot.items():
-                    whole[name][member._index] = array
+            whole, rows = self.trainer.snapshot(), [self.members.index(one) for one in members]
+            for name, array in self._best.items():
+                whole[name][rows] = array[rows]
         self.trainer.set_state(join({"network": whole}))
 
     def state(self) -> tuple[dict[str, Any], Arrays]:
@@ -239,9 +241,9 @@ class Run:
             | {"history": dict(member.history), "best_epoch": member.history.best_epoch}
             for member in self.members
         ]
-        snapshots = {f"best{k}": member.snapshot for k, member in enumerate(self.members)}
+        snapshots = {"best": self._best}
         if self.judges_start and self.is_under_way:
-            snapshots |= {f"candidate{k}": self.members[k].candidate for k in self.active}
+            snapshots["candidate"] = self._candidate
         return numbers, join(snapshots)
 
     def set_state(self, numbers: dict[str, Any], arrays: Arrays) -> None:
@@ -251,24 +253,14 @@ class Run:
         for name in _PER_MEMBER:
             value = np.array(numbers[name])
             setattr(self, name, value if value.ndim else float(value))
-        for k, (member, kept) in enumerate(zip(self.members, numbers["members"], strict=True)):
+        for member, kept in zip(self.members, numbers["members"], strict=True):
             for name in _OF_MEMBER:
                 setattr(member, name, kept[name])
             member.history = History(kept["history"])
             member.history.best_epoch = kept["best_epoch"]
-            member.snapshot = part_of(arrays, f"best{k}")
-            member.candidate = part_of(arrays, f"candidate{k}")
+        self._best = part_of(arrays, "best")
+        self._candidate = part_of(arrays, "candidate")
         self.n_active = len(self.active)
-
-    def _keep_snapshots(self, members: Sequence[Member], *names: str) -> None:
-        """Keep a copy of these members' present weights, under these names."""
-        whole = self.trainer.snapshot()
-        for member in members:
-            own = whole
-            if self.is_ensemble:  # a copy, or each would keep all of it alive
-                own = {name: array[member._index].copy() for name, array in whole.items()}
-            for name in names:
-                setattr(member, name, own)
 
 
 _PER_MEMBER = ("loss", "learning_rate", "factors")

@@ -13,7 +13,7 @@ from typing import Any
 
 from multilayer import forks
 
-__all__ = ["limit_this_thread", "n_threads", "single_threaded"]
+__all__ = ["find_again", "limit_this_thread", "n_threads", "single_threaded"]
 
 
 class _State:
@@ -32,6 +32,13 @@ def _libraries() -> Any:
     from threadpoolctl import ThreadpoolController
 
     return ThreadpoolController().select(user_api="blas")
+
+
+def find_again() -> None:
+    """Look for the libraries again, after one more has been loaded."""
+    with _State.lock:
+        if not _State.holders:
+            _libraries.cache_clear()
 
 
 def _take_over() -> None:

@@ -35,6 +35,13 @@ cache, so the large matrix x should be the second (measured, see docs/performanc
 """
 
 
+SMALL = 4096
+"""Of K networks, weights of up to this many numbers are transposed before the product x Wᵀ.
+
+BLAS does not rearrange small operands, and then takes about twice the time for a second operand
+that is transposed (measured, see docs/performance.md)."""
+
+
 def stages_of(layer: Layer) -> list[tuple[Layer, Passes]]:
     """Return a layer's parts in forward order, with stacks flattened.
 
@@ -109,8 +116,9 @@ class _Dense(_Affine):
 
     def __init__(self, layer: Affine, passes: Passes, *arrays: Any) -> None:
         super().__init__(layer, *arrays)
-        self.WT = self.W.mT
         *networks, out_features, in_features = self.W.shape
+        self.is_small = bool(networks) and out_features * in_features <= SMALL
+        self.WT = self.W.mT.copy() if self.is_small else self.W.mT
         is_narrow = NARROW * out_features <= in_features
         shape = (*networks, in_features, out_features)
         self.dWT = np.empty(shape, self.W.dtype) if is_narrow else None
@@ -118,6 +126,8 @@ class _Dense(_Affine):
 
     def forward(self, x: Array) -> Array:
         z = self.z
+        if self.is_small:
+            self.WT[:] = self.W.mT
         self.product(x, self.WT, out=z)
         if self.b_copy is not None:
             self.b_copy[:] = self.b
