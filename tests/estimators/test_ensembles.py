@@ -282,7 +282,7 @@ def test_several_networks_have_no_single_one():
 def test_weights_set_by_hand_are_those_of_one_network():
     clf = MLPClassifier((), n_members=2, warm_start=True, max_iter=1)
     clf.coefs_, clf.intercepts_ = [np.ones((4, 3))], [np.zeros(3)]
-    with pytest.raises(ValueError, match="n_members of MLPClassifier must be 1, without resample"):
+    with pytest.raises(ValueError, match="n_members of MLPClassifier must be 1 for weights"):
         clf.fit(X, y)
 
 

@@ -1,7 +1,6 @@
 """What the classifier and the regressor share: fitting, continuing to fit, and predicting."""
 
 import math
-import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from copy import copy
@@ -17,16 +16,19 @@ from sklearn.utils.validation import check_is_fitted
 from multilayer import checks, forks
 from multilayer.caller import warn
 from multilayer.data import TableWarning
-from multilayer.errors import InvalidArgumentError, ModelFileError
+from multilayer.errors import ModelFileError
+from multilayer.estimators.fitted import Fitted
 from multilayer.estimators.fitting import Job, Outcome, Past, train_network
 from multilayer.estimators.html import fitted_html
-from multilayer.estimators.information import described, information_of
+from multilayer.estimators.information import described
 from multilayer.estimators.lockstep import train_networks
 from multilayer.estimators.members import (
     bootstrap,
+    check_members,
     folds_of,
     results_of,
     seeds_of,
+    unseen_outputs,
     warning_of_all,
 )
 from multilayer.estimators.parameters import Parameters
@@ -39,15 +41,11 @@ from multilayer.estimators.validation import (
     check_same_columns,
     check_samples,
 )
-from multilayer.estimators.weights import network_of, new_network, take_weights, views_of
-from multilayer.files import export_onnx, save_model
+from multilayer.estimators.weights import network_of, new_network, views_of
 from multilayer.model import (
     Columns,
-    Model,
-    Numbers,
     Targets,
     features_of,
-    mean_outputs,
     outputs_of,
 )
 from multilayer.numpy import MLP, Ensemble, Loss
@@ -102,7 +100,7 @@ class Reading:
     features: dict[str, Any]
 
 
-class BaseMLP(TransformerMixin, Parameters, BaseEstimator):  # type: ignore[misc]
+class BaseMLP(Fitted, TransformerMixin, Parameters, BaseEstimator):  # type: ignore[misc]
     """A multilayer perceptron with scikit-learn's protocol.
 
     It does no arithmetic itself: a `multilayer.numpy.MLP` computes, `multilayer.training.train`
@@ -111,6 +109,8 @@ class BaseMLP(TransformerMixin, Parameters, BaseEstimator):  # type: ignore[misc
 
     _targets: Any
     """The meaning of the outputs, as `_targets_of` returned it."""
+    _pasts: list[Past]
+    """What each member's next training continues from."""
 
     # Defined by the classifier and the regressor -------------------------------------------
 
@@ -223,7 +223,8 @@ class BaseMLP(TransformerMixin, Parameters, BaseEstimator):  # type: ignore[misc
         loss, score = self._loss_and_score(targets)
         n_inputs = reading.training.data.X.shape[1]
         settings = Settings.of(self, n_inputs, targets, loss, score, is_incremental=is_incremental)
-        self._check_members(is_anew=is_anew, goes_on=goes_on, is_incremental=is_incremental)
+        if not is_anew or is_incremental:
+            check_members(self, len(self._pasts) if goes_on else 0)
         if not goes_on:
             self.__dict__.pop("seeds_", None)
             if self.n_members > 1 or self.resample is not None:
@@ -254,22 +255,6 @@ class BaseMLP(TransformerMixin, Parameters, BaseEstimator):  # type: ignore[misc
             past = self._pasts[k] if goes_on else Past()
             jobs.append(Job(settings, net, training, held_out, past, random_state))
         return jobs
-
-    def _check_members(self, *, is_anew: bool, goes_on: bool, is_incremental: bool) -> None:
-        """Raise if the members cannot be those that the parameters describe."""
-        owner = type(self).__name__
-        if self.resample is not None and (goes_on or is_incremental):
-            rule = "must be None where a fit goes on, which does not see the same samples"
-            raise InvalidArgumentError(rule, "resample", owner, got=repr(self.resample))
-        if goes_on and self.n_members != len(self._pasts):
-            raise InvalidArgumentError(
-                "warm_start and partial_fit go on with the networks that are there: {n_members} "
-                f"was {len(self._pasts)}, is {self.n_members}",
-                others=["n_members"],
-            )
-        if not (is_anew or goes_on) and (self.n_members > 1 or self.resample is not None):
-            rule = "must be 1, without resample, for weights set by hand"
-            raise InvalidArgumentError(rule, "n_members", owner, got=self.n_members)
 
     def _validate(
         self, X: Any, y: Any, sample_weight: Any, targets: Targets | None, *, goes_on: bool
@@ -335,46 +320,13 @@ class BaseMLP(TransformerMixin, Parameters, BaseEstimator):  # type: ignore[misc
         self._pasts = [outcome.past for outcome in trained]
         self.__dict__.update(results_of(trained))
         if self.resample is not None:
-            self._judge(reading, jobs)
+            part, sizes = reading.training, self._targets.softmax_sizes
+            outputs, self._n_drawn = unseen_outputs(part, reading.held_out, jobs, nets, sizes)
+            are_judged = ~np.isnan(outputs[:, 0])
+            predicted, y = self._keep_unseen(outputs, are_judged), part.targets[are_judged]
+            self.oob_score_ = float(settings.score(y, predicted)) if len(y) else math.nan
         if (warning := warning_of_all([outcome.warning for outcome in trained])) is not None:
             warn(warning)
-
-    def _judge(self, reading: Reading, jobs: Sequence[Job]) -> None:
-        """Predict the samples that members have not seen, and compare with their targets."""
-        part = reading.training
-        every = slice(None) if part.rows is None else part.rows
-        self._n_drawn = np.zeros((len(jobs), part.n_samples), dtype=np.uint8)
-
-        def unseen() -> Iterator[tuple[Array, Array]]:
-            for k, (job, net) in enumerate(zip(jobs, self.networks_, strict=True)):
-                own: list[Any] = [job.training.rows]
-                if job.held_out is not None and job.held_out is not reading.held_out:
-                    own.append(job.held_out.rows)  # they chose the epoch
-                n_drawn = np.bincount(np.concatenate(own), minlength=part.data.n_samples)
-                self._n_drawn[k] = n_drawn[every]
-                rows = np.flatnonzero(self._n_drawn[k] == 0)
-                if len(rows):
-                    yield rows, net(part.take(rows).read().X)
-
-        like = np.empty((part.n_samples, self.n_outputs_), dtype=self._net.dtype)
-        outputs = mean_outputs(unseen(), like, self._targets.softmax_sizes)
-        are_judged = ~np.isnan(outputs[:, 0])
-        predicted = self._keep_unseen(outputs, are_judged)
-        _, score = self._loss_and_score(self._targets)
-        y = part.targets[are_judged]
-        self.oob_score_ = float(score(y, predicted)) if len(y) else math.nan
-
-    @property
-    def _is_ensemble(self) -> bool:
-        return isinstance(getattr(self, "_net", None), Ensemble)
-
-    def _network(self) -> MLP | Ensemble:
-        """Return the network, with anything that was written to `coefs_` and `intercepts_`."""
-        if isinstance(self._net, Ensemble):
-            return self._net
-        if take_weights(self._net, self.coefs_, self.intercepts_):
-            self.coefs_, self.intercepts_ = views_of(self._net)
-        return self._net
 
     # Predicting ----------------------------------------------------------------------------
 
@@ -413,87 +365,6 @@ class BaseMLP(TransformerMixin, Parameters, BaseEstimator):  # type: ignore[misc
         a = self._net.architecture
         width = (a.in_features, *a.hidden_features)[-1] * len(self._pasts)
         return np.array([f"{type(self).__name__.lower()}{i}" for i in range(width)], dtype=object)
-
-    @property
-    def network_(self) -> MLP:
-        """The NumPy network, whichever engine trained it; of several there are `networks_`."""
-        check_is_fitted(self)
-        net = self._network()
-        if isinstance(net, Ensemble):
-            raise AttributeError("an ensemble has no network_, but networks_")
-        return net
-
-    @property
-    def networks_(self) -> list[MLP]:
-        """The NumPy network of each member."""
-        check_is_fitted(self)
-        net = self._network()
-        return list(net) if isinstance(net, Ensemble) else [net]
-
-    @property
-    def estimators_samples_(self) -> list[Array]:
-        """The rows that each member has seen, in order, if `resample` is set."""
-        return [np.repeat(np.arange(len(own)), own) for own in self._n_drawn]
-
-    @property
-    def columns_(self) -> Columns | None:
-        """What the columns of a table became; None if samples are plain numbers."""
-        check_is_fitted(self)
-        return self._columns
-
-    # Files ---------------------------------------------------------------------------------
-
-    def save(self, path: str | os.PathLike[str]) -> None:
-        """Save the fitted model to a safetensors file, which cannot run code.
-
-        `multilayer.load` reads it; predicting from it needs neither scikit-learn nor PyTorch.
-
-        Parameters
-        ----------
-        path : path
-            The file; an existing one is replaced once the new one is complete.
-
-        Raises
-        ------
-        sklearn.exceptions.NotFittedError
-            Before `fit`.
-        ValueError, TypeError
-            If the classes or the column names are of a type that a file cannot hold.
-        OSError
-            If the file cannot be written.
-        """
-        save_model(path, self.to_model())
-
-    def export(self, path: str | os.PathLike[str], *, sample: Any = None) -> None:
-        """Export the fitted model to an ONNX file, checked with onnxruntime before it appears.
-
-        Parameters
-        ----------
-        path : path
-            The file; an existing one is replaced once the new one is complete.
-        sample : array of shape (n_samples, n_features), optional
-            Samples on which to compare predictions; random numbers by default.
-
-        Raises
-        ------
-        sklearn.exceptions.NotFittedError, multilayer.errors.MultilayerError
-            Before `fit`; or as `multilayer.files.export_onnx` does.
-        """
-        export_onnx(path, self.to_model(), sample=sample)
-
-    def to_model(self) -> Model:
-        """Return a model that predicts without this estimator and shares its network.
-
-        Raises
-        ------
-        sklearn.exceptions.NotFittedError
-            Before `fit`.
-        """
-        names = getattr(self, "feature_names_in_", None)
-        check_is_fitted(self)
-        net = self._network()
-        inputs = self._columns or Numbers(net.architecture.in_features, names=names)
-        return Model(net, self._targets, inputs, information_of(self))
 
     # scikit-learn's protocol ---------------------------------------------------------------
 
