@@ -1,5 +1,8 @@
 """cross_validate and MLPSearchCV: scikit-learn's numbers, from networks trained in lockstep."""
 
+import gc
+import weakref
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -15,7 +18,8 @@ from sklearn.preprocessing import MinMaxScaler, StandardScaler
 
 from multilayer import MLPClassifier, MLPRegressor
 from multilayer.errors import InvalidArgumentError
-from multilayer.estimators import MLPSearchCV, cross_validate
+from multilayer.estimators import MLPSearchCV, cross_validate, trials
+from multilayer.estimators.lockstep import n_bytes
 from multilayer.estimators.trials import trained
 from multilayer.training import Callback
 
@@ -86,20 +90,21 @@ def trials_of(estimator, samples, y, candidates=({},), cv=4):
     splits = list(StratifiedKFold(cv).split(samples, y)) if y.dtype.kind != "f" else list(
         KFold(cv).split(samples)
     )  # fmt: skip
-    return trained(estimator, candidates, samples, y, splits, {})
+    (found,) = trained(estimator, candidates, samples, y, splits, {})
+    return found
 
 
 def test_folds_are_rows_of_one_matrix():
     rates = [{"learning_rate_init": rate} for rate in (0.01, 0.1)]
-    trials = trials_of(CLASSIFIER, X, Y, rates)
-    assert [trial.n_together for trial in trials] == [8] * 8
-    assert all(trial.jobs[0].training.data.X is X for trial in trials)
-    assert len({id(trial.jobs[0].training.data.targets) for trial in trials}) == 1
+    found = trials_of(CLASSIFIER, X, Y, rates)
+    assert [trial.n_together for trial in found] == [8] * 8
+    assert all(trial.jobs[0].training.data.X is X for trial in found)
+    assert len({id(trial.jobs[0].training.data.targets) for trial in found}) == 1
     # The targets of each fold are scaled otherwise; candidates share them nevertheless.
     samples, y = diabetes()
-    trials = trials_of(MLPRegressor(max_iter=2, scale_targets=True), samples, y, rates)
-    assert [trial.n_together for trial in trials] == [8] * 8
-    assert len({id(trial.jobs[0].training.data.targets) for trial in trials}) == 4
+    found = trials_of(MLPRegressor(max_iter=2, scale_targets=True), samples, y, rates)
+    assert [trial.n_together for trial in found] == [8] * 8
+    assert len({id(trial.jobs[0].training.data.targets) for trial in found}) == 4
 
 
 FITTED = []
@@ -119,9 +124,9 @@ def test_a_pipeline_is_fitted_once_for_each_fold_and_candidate_of_its_own():
         for mean in (True, False)
         for alpha in (0.0, 0.1, 1.0)
     ]
-    trials = trials_of(pipeline, X, Y, candidates, cv=3)
+    found = trials_of(pipeline, X, Y, candidates, cv=3)
     assert len(FITTED) == 2 * 3
-    assert [trial.n_together for trial in trials] == [18] * 18
+    assert [trial.n_together for trial in found] == [18] * 18
 
 
 SPACE = {"alpha": loguniform(1e-4, 1.0), "learning_rate_init": [1e-3, 1e-2, 0.1]}
@@ -278,3 +283,31 @@ def test_ctrl_c_ends_a_search():
     with pytest.raises(KeyboardInterrupt):
         search.fit(X, Y)
     assert search.estimator is mlp
+
+
+def test_the_memory_of_a_search_is_bounded(monkeypatch):
+    space = {"alpha": [1e-4, 1e-3, 1e-2, 0.1, 1.0]}
+    arguments = {"n_iter": None, "cv": 3, "scoring": "neg_log_loss"}
+    expected = MLPSearchCV(CLASSIFIER, space, **arguments).fit(X, Y)
+    # Room for the six networks of two candidates, and for no more.
+    one = n_bytes(trials_of(CLASSIFIER, X, Y)[0].jobs[0])
+    for module in ("lockstep", "trials"):
+        monkeypatch.setattr(f"multilayer.estimators.{module}.MEMORY", 6 * one)
+    alive, most = weakref.WeakSet(), []
+    train = trials.train_group
+
+    def watched(jobs, callbacks):
+        alive.update(job.net for job in jobs)
+        gc.collect()
+        most.append(len(alive))
+        results = train(jobs, callbacks)
+        alive.update(outcome.net for outcome in results)
+        return results
+
+    monkeypatch.setattr(trials, "train_group", watched)
+    found = MLPSearchCV(CLASSIFIER, space, **arguments).fit(X, Y)
+    assert most == [6, 6, 3]
+    assert found.report() == (
+        "5 candidates on 3 folds: 15 fits, of which 15 in lockstep (2 × 6, 1 × 3), 0 alone"
+    )
+    assert_same_search(found, expected)

@@ -62,7 +62,7 @@ error_score
     X, y = indexable(X, y)
     splitter = model_selection.check_cv(cv, y, classifier=is_classifier(estimator))
     splits = list(splitter.split(X, y, groups))
-    trials = trained(estimator, [{}], X, y, splits, params or {})
+    (trials,) = trained(estimator, [{}], X, y, splits, params or {})
     in_turn = InTurn(estimator)
     in_turn.waiting = list(trials)
     found: dict[str, Any] = model_selection.cross_validate(

@@ -16,7 +16,7 @@ from multilayer.numpy import Ensemble
 from multilayer.randomness import Generators, generator_state
 from multilayer.training import Callback, train
 
-__all__ = ["groups_of", "train_group", "train_networks"]
+__all__ = ["MEMORY", "groups_of", "n_bytes", "train_group", "train_networks"]
 
 Array = npt.NDArray[Any]
 
@@ -59,11 +59,14 @@ def groups_of(jobs: Sequence[Job]) -> list[list[int]]:
         by_shape.setdefault(key, []).append(i)
     groups = []
     for members in by_shape.values():
-        job = jobs[members[0]]
-        n_bytes = COPIES * job.net.n_parameters * job.net.dtype.itemsize
-        size = max(1, MEMORY // n_bytes)
+        size = max(1, MEMORY // n_bytes(jobs[members[0]]))
         groups += [members[i : i + size] for i in range(0, len(members), size)]
     return groups
+
+
+def n_bytes(job: Job) -> int:
+    """Return how much memory the training of a job's network takes, without its samples."""
+    return COPIES * job.net.n_parameters * job.net.dtype.itemsize
 
 
 def train_group(

@@ -17,10 +17,12 @@ from sklearn.utils import indexable
 from sklearn.utils._param_validation import Interval
 
 from multilayer.errors import InvalidArgumentError
-from multilayer.estimators.trials import InTurn, Trial, Watch, trained
+from multilayer.estimators.trials import InTurn, Watch, trained
 from multilayer.training import Run
 
 __all__ = ["MLPSearchCV"]
+
+Evaluate = Callable[..., dict[str, Any]]
 
 PATIENCE = 2.0
 """Seconds before a search says how far it is."""
@@ -146,25 +148,36 @@ class MLPSearchCV(BaseSearchCV):  # type: ignore[misc]
         splitter = check_cv(self.cv, y, classifier=is_classifier(estimator))
         splits = list(splitter.split(X, y, groups))
         watch = _Line(always=bool(self.verbose))
-        trials: list[Trial] = []
+        done: list[tuple[int, float]] = []
 
-        def train_all(candidates: Sequence[Mapping[str, Any]]) -> None:
-            in_turn.waiting = trained(estimator, candidates, X, y, splits, params, watch)
-            trials.extend(in_turn.waiting)
+        def evaluate(
+            candidates: Sequence[Mapping[str, Any]], evaluate_candidates: Evaluate, **more: Any
+        ) -> dict[str, Any]:
+            n_before, results = 0, {}
+            for several in trained(estimator, candidates, X, y, splits, params, watch):
+                n = n_before + len(several) // len(splits)
+                done.extend((trial.n_together, trial.seconds) for trial in several)
+                in_turn.waiting = several  # of which each is forgotten once it is scored
+                results = evaluate_candidates(
+                    candidates[n_before:n],
+                    more_results={name: [value] * (n - n_before) for name, value in more.items()},
+                )
+                n_before = n
+            return results
 
         # scikit-learn clones the estimator once, and then that clone for each of the trials.
-        self.estimator, self.cv, self._train = clone(estimator), splits, train_all
+        self.estimator, self.cv, self._evaluate = clone(estimator), splits, evaluate
         self.estimator.__sklearn_clone__ = in_turn.template
         try:
             super().fit(X, y, **params)
         finally:
             watch.clear()
             self.estimator, self.cv = given
-            del self._train
-        seconds = np.reshape([trial.seconds for trial in trials], (-1, self.n_splits_))
+            del self._evaluate
+        seconds = np.reshape([own for _, own in done], (-1, self.n_splits_))
         self.cv_results_["mean_fit_time"] += seconds.mean(axis=1)
         self.cv_results_["std_fit_time"] = seconds.std(axis=1)
-        self._n_together = Counter(trial.n_together for trial in trials)
+        self._n_together = Counter(n_together for n_together, _ in done)
         return self
 
     def report(self) -> str:
@@ -182,7 +195,7 @@ class MLPSearchCV(BaseSearchCV):  # type: ignore[misc]
             text += f", of which {n_fits - alone} in lockstep ({', '.join(sizes)})"
         return f"{text}, {alone} alone"
 
-    def _run_search(self, evaluate_candidates: Callable[..., dict[str, Any]]) -> None:
+    def _run_search(self, evaluate_candidates: Evaluate) -> None:
         """Evaluate the candidates, in rounds if they are halved."""
         if self.n_iter is None:
             candidates = list(ParameterGrid(self.space))
@@ -191,20 +204,14 @@ class MLPSearchCV(BaseSearchCV):  # type: ignore[misc]
                 ParameterSampler(self.space, self.n_iter, random_state=self.random_state)
             )
         if not self.halving:
-            self._train(candidates)
-            evaluate_candidates(candidates)
+            self._evaluate(candidates, evaluate_candidates)
             return
         name, all_epochs = self._epochs(candidates)
         metric = self.refit if isinstance(self.refit, str) else "score"
         for number, n_epochs in enumerate(self._rounds(len(candidates), all_epochs)):
             candidates = [parameters | {name: n_epochs} for parameters in candidates]
-            self._train(candidates)
-            results = evaluate_candidates(
-                candidates,
-                more_results={
-                    "iter": [number] * len(candidates),
-                    "n_resources": [n_epochs] * len(candidates),
-                },
+            results = self._evaluate(
+                candidates, evaluate_candidates, iter=number, n_resources=n_epochs
             )
             scores = results[f"mean_test_{metric}"][-len(candidates) :]
             best = np.argsort(np.where(np.isnan(scores), -np.inf, scores), kind="stable")

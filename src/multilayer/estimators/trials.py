@@ -1,7 +1,7 @@
 """Fits on the folds of cross-validation: read once, trained in lockstep, finished one by one."""
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pickle import PicklingError
 from typing import Any
@@ -16,7 +16,7 @@ from sklearn.utils.validation import _check_method_params
 
 from multilayer.estimators.base import BaseMLP, Reading
 from multilayer.estimators.fitting import Job, Outcome
-from multilayer.estimators.lockstep import groups_of, train_group
+from multilayer.estimators.lockstep import MEMORY, groups_of, n_bytes, train_group
 from multilayer.estimators.samples import Part
 from multilayer.samples import Data
 from multilayer.training import Callback
@@ -35,7 +35,7 @@ class Watch(Callback):
     Attributes
     ----------
     n_done, n_trials : int
-        How many networks are trained, and how many there are.
+        How many trials are trained, and how many there are.
     """
 
     n_done = n_trials = 0
@@ -79,6 +79,7 @@ class Trial:
         mlp = _network_of(self.estimator)
         with mlp._fitting():
             mlp._take(self.reading, self.jobs, [self.results[k] for k in range(len(self.jobs))])
+        self.jobs, self.reading, self.results = [], None, {}  # or all of a search would be kept
         return self.estimator
 
 
@@ -107,8 +108,8 @@ def trained(
     splits: Sequence[tuple[Any, Any]],
     fit_params: Mapping[str, Any],
     watch: Watch | None = None,
-) -> list[Trial]:
-    """Return the trials of all candidates on all folds, candidate by candidate, trained.
+) -> Iterator[list[Trial]]:
+    """Train candidates on all folds: yield the trials of as many as memory allows, in order.
 
     A candidate that is neither an `MLPClassifier` nor an `MLPRegressor`, nor a pipeline that ends
     in one, is left to scikit-learn. Samples are read once for each fold and whatever reading them
@@ -124,9 +125,10 @@ def trained(
     watch : Watch, optional
         Follows the trainings.
     """
-    trials: list[Trial] = []
     readers = [_Reader(X, y, rows, fit_params) for rows, _ in splits]
-    shared = _Shared(X)
+    shared, watch = _Shared(X), watch or Watch()
+    watch.n_trials, watch.n_done = len(candidates) * len(splits), 0
+    trials: list[Trial] = []
     for parameters in candidates:
         for reader in readers:
             trial = Trial(clone(estimator).set_params(**clone(dict(parameters), safe=False)))
@@ -139,10 +141,17 @@ def trained(
             except Exception as error:  # scikit-learn reports it, or raises it again
                 trial.error = error
             trial.seconds = time.perf_counter() - began
+        if sum(n_bytes(job) for trial in trials for job in trial.jobs) >= MEMORY:
+            yield _train(trials, watch)
+            trials = []
+    if trials:
+        yield _train(trials, watch)
+
+
+def _train(trials: list[Trial], watch: Watch) -> list[Trial]:
+    """Train what is ready, and return all trials."""
     ready = [(trial, k) for trial in trials for k in range(len(trial.jobs))]
     jobs = [trial.jobs[k] for trial, k in ready]
-    watch = watch or Watch()
-    watch.n_trials = len(jobs)
     for group in groups_of(jobs):
         began = time.perf_counter()
         results = train_group([jobs[i] for i in group], callbacks=[watch])
@@ -154,9 +163,9 @@ def trained(
             trial.results[k] = result
             trial.seconds += seconds
             trial.n_together = max(trial.n_together, n_together)
+            watch.n_done += len(trial.results) == len(trial.jobs)
         if any(outcome.history.stopped_by == "interrupt" for outcome in outcomes):
             raise KeyboardInterrupt
-        watch.n_done += len(group)
     return trials
 
 

@@ -88,6 +88,7 @@ def _places(ax: "Axes", values: list[Any]) -> npt.NDArray[Any]:
         found = np.array(values, dtype=float)
         if found.min() > 0 and found.max() / found.min() >= SPREAD:
             ax.set_xscale("log")
+            ax.xaxis.set_minor_formatter("")  # within two decades they would cover each other
         return found
     texts = [str(value) for value in values]
     different = list(dict.fromkeys(texts))
