@@ -61,7 +61,8 @@ def page(path: str, thing: Any) -> str:
         foreign = ", ".join(cls.__name__ for cls in thing.__mro__ if _is_foreign(cls))
         body = (
             f".. autoclass:: {path}\n   :members:\n   :inherited-members: {foreign}\n"
-            "   :exclude-members: set_fit_request, set_partial_fit_request, set_score_request\n"
+            "   :exclude-members: set_fit_request, set_partial_fit_request, set_predict_request, "
+            "set_score_request\n"
         )
     elif inspect.isroutine(thing):
         body = f".. autofunction:: {path}\n"

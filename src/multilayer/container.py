@@ -174,7 +174,8 @@ def _check_format(texts: Mapping[str, str], file_format: Format) -> None:
         raise InvalidDataError(f"it is no {kind} of multilayer: its header has no format {name!r}")
     version = texts.get("format_version")
     if version not in versions:
-        known = f"version{'s' if len(versions) > 1 else ''} {' and '.join(versions)}"
+        *others, last = versions
+        known = f"versions {', '.join(others)} and {last}" if others else f"version {last}"
         raise InvalidDataError(
             f"its format version is {version}; multilayer {__version__} reads {known}{advice}"
         )

@@ -14,7 +14,7 @@ from multilayer.errors import InvalidArgumentError, ModelFileError
 from multilayer.files import save_model
 from multilayer.files.onnx_graph import FORMS
 from multilayer.model import Classes, ClassGroups, Labels, Model, Numbers, Values
-from multilayer.numpy import MLP
+from multilayer.numpy import MLP, Ensemble
 
 
 def run(*arguments):
@@ -61,6 +61,33 @@ def test_show_tells_a_person(path):
         "versions multilayer 0.1.0",
     ):
         assert part in text
+
+
+def test_an_ensemble_is_shown_predicts_and_is_exported(tmp_path):
+    path = tmp_path / "m.model"
+    net = Ensemble(Architecture(3, (4,), 1, output="sigmoid"), 3, rng=np.random.default_rng(0))
+    history = {"metrics": {"train_loss": [2.0, 1.0]}, "best_epoch": 0, "stopped_by": "n_epochs"}
+    model = Model(net, Classes(np.array(["no", "yes"])), None, {"history": [history] * 3})
+    save_model(path, model)
+    text = " ".join(run("show", path).stdout.split())
+    for part in (
+        "Ensemble(3 × MLP(3-4-1, relu → sigmoid, 21 parameters, float32))",
+        "hidden 1 affine → relu (1, 4) 16",
+        "history member 0",
+        "member 2 █▁ 2 → 1; 2 epochs",
+    ):
+        assert part in text
+    found = json.loads(run("show", path, "--json").stdout)
+    assert (found["n_members"], found["n_parameters"]) == (3, 63)
+    (tmp_path / "rows.csv").write_text("a,b,c\n1,2,3\n-1,0,2\n")
+    found = json.loads(run("predict", path, tmp_path / "rows.csv", "--json").stdout)
+    p = net([[1, 2, 3], [-1, 0, 2]]).mean(axis=0)[:, 0]
+    np.testing.assert_allclose(found["probability yes"], p, rtol=1e-6)
+    assert run("export", path).exit_code == 0
+    assert (tmp_path / "m.onnx").exists()
+    (tmp_path / "targets.csv").write_text("a,b,c,y\n1,2,3,no\n-1,0,2,yes\n")
+    result = run("doctor", path, tmp_path / "targets.csv")
+    assert "a member of an ensemble is ensemble[k]" in str(result.exception)
 
 
 def test_show_tells_a_program(path):

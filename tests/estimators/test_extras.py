@@ -538,7 +538,8 @@ def test_signature_defaults_and_documentation_agree():
         assert set(documented) == set(parameters)
         for name, parameter in parameters.items():
             assert eval(documented[name]) == parameter.default, name
-    model = classifier(early_stopping=True).fit(pd.DataFrame(X, columns=list("abcd")), y)
+    model = classifier(early_stopping=True, resample="bootstrap")
+    model.fit(pd.DataFrame(X, columns=list("abcd")), y)
     for line in ATTRIBUTES.splitlines():
         if not line.startswith(" "):
             for name in line.split(" : ")[0].split(", "):

@@ -59,7 +59,7 @@ def fits(data, rows, several):
 
 
 def jobs_of(estimators):
-    return [mlp._job(mlp._read(X, y)) for mlp, X, y in estimators]
+    return [mlp._jobs(mlp._read(X, y))[0] for mlp, X, y in estimators]
 
 
 def assert_same(outcome, alone, tolerance=TOLERANCE):
@@ -71,7 +71,7 @@ def assert_same(outcome, alone, tolerance=TOLERANCE):
         (outcome.past.validation_scores or [], alone.validation_scores_ or []),
         (outcome.past.validation_loss_curve or [], alone.validation_loss_curve_ or []),
     ]
-    for name, value in alone._past.solver_state.items():
+    for name, value in alone._pasts[0].solver_state.items():
         if name.startswith("optimizer."):
             pairs.append((outcome.past.solver_state[name], value))
     for found, expected in pairs:
@@ -89,7 +89,7 @@ def assert_same(outcome, alone, tolerance=TOLERANCE):
     assert outcome.history.stopped_by == alone.history_.stopped_by
     assert outcome.past.t == alone.t_
     generator = outcome.past.solver_state["masks.generator"]
-    assert generator.tobytes() == alone._past.solver_state["masks.generator"].tobytes()
+    assert generator.tobytes() == alone._pasts[0].solver_state["masks.generator"].tobytes()
 
 
 # Of these rates, training is well-conditioned. With 0.1, momentum and inputs that are not scaled, a

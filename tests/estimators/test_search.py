@@ -98,13 +98,13 @@ def test_folds_are_rows_of_one_matrix():
     rates = [{"learning_rate_init": rate} for rate in (0.01, 0.1)]
     found = trials_of(CLASSIFIER, X, Y, rates)
     assert [trial.n_together for trial in found] == [8] * 8
-    assert all(trial.job.training.data.X is X for trial in found)
-    assert len({id(trial.job.training.data.targets) for trial in found}) == 1
+    assert all(trial.jobs[0].training.data.X is X for trial in found)
+    assert len({id(trial.jobs[0].training.data.targets) for trial in found}) == 1
     # The targets of each fold are scaled otherwise; candidates share them nevertheless.
     samples, y = diabetes()
     found = trials_of(MLPRegressor(max_iter=2, scale_targets=True), samples, y, rates)
     assert [trial.n_together for trial in found] == [8] * 8
-    assert len({id(trial.job.training.data.targets) for trial in found}) == 4
+    assert len({id(trial.jobs[0].training.data.targets) for trial in found}) == 4
 
 
 FITTED = []
@@ -290,7 +290,7 @@ def test_the_memory_of_a_search_is_bounded(monkeypatch):
     arguments = {"n_iter": None, "cv": 3, "scoring": "neg_log_loss"}
     expected = MLPSearchCV(CLASSIFIER, space, **arguments).fit(X, Y)
     # Room for the six networks of two candidates, and for no more.
-    one = n_bytes(trials_of(CLASSIFIER, X, Y)[0].job)
+    one = n_bytes(trials_of(CLASSIFIER, X, Y)[0].jobs[0])
     for module in ("lockstep", "trials"):
         monkeypatch.setattr(f"multilayer.estimators.{module}.MEMORY", 6 * one)
     alive, most = weakref.WeakSet(), []

@@ -8,7 +8,7 @@ import pytest
 
 from multilayer import Architecture
 from multilayer.model import Classes, ClassGroups, Labels, Model, Numbers, Values
-from multilayer.numpy import MLP
+from multilayer.numpy import MLP, Ensemble
 
 TARGETS = {
     "none": None,
@@ -24,14 +24,23 @@ TARGETS = {
 }
 
 
-def make_model(targets=None, *, dtype="float32", seed=0, scaled=True, **settings):
-    """Return a network with drawn weights and running statistics, as a model."""
+def make_model(
+    targets=None, *, dtype="float32", seed=0, scaled=True, n_members=None, dropout=0.0, **settings
+):
+    """Return a network, or an ensemble, with drawn weights and running statistics, as a model."""
     rng = np.random.default_rng(seed)
     outputs = (2, "identity") if targets is None else (targets.out_features, targets.output)
     settings = {"activation": "tanh", "output": outputs[1]} | settings
-    net = MLP(Architecture(3, (5, 5), outputs[0], **settings), dtype=dtype, rng=rng)
-    net.parameters[:] += rng.normal(size=net.n_parameters) / 4
-    net.set_state({name: rng.uniform(0.5, 2, 5) for name in net.state})
+    if n_members is None:
+        architecture = Architecture(3, (5, 5), outputs[0], dropout=dropout, **settings)
+        net = MLP(architecture, dtype=dtype, rng=rng)
+    else:
+        dropouts = dropout if isinstance(dropout, list) else [dropout] * n_members
+        each = [Architecture(3, (5, 5), outputs[0], dropout=own, **settings) for own in dropouts]
+        net = Ensemble(each, dtype=dtype, rng=rng)
+    net.parameters[:] += rng.normal(size=net.parameters.shape) / 4
+    for member in [net] if n_members is None else net:
+        member.set_state({name: rng.uniform(0.5, 2, 5) for name in member.state})
     scaling = {"mean": rng.normal(size=3) * 100, "scale": rng.uniform(1, 9, 3)} if scaled else {}
     return Model(net, targets, Numbers(3, **scaling, names=("a", "b", "ñ")))
 

@@ -320,9 +320,9 @@ LIES = {
     "no format": (with_text("format", lambda _: None), "it is no model file of multilayer"),
     "older": (
         with_text("format_version", lambda _: "2"),
-        "its format version is 2; multilayer 0.1.0 reads versions 3 and 4",
+        "its format version is 2; multilayer 0.1.0 reads versions 3, 4 and 5",
     ),
-    "newer": (with_text("format_version", lambda _: "5"), "its format version is 5;"),
+    "newer": (with_text("format_version", lambda _: "6"), "its format version is 6;"),
     "no version": (with_text("format_version", lambda _: None), "its format version is None;"),
     "no architecture": (with_text("architecture", lambda _: None), "header has no architecture"),
     "architecture null": (with_text("architecture", lambda _: "null"), "must be a JSON object"),

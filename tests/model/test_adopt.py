@@ -7,10 +7,14 @@ from sklearn.exceptions import NotFittedError
 from sklearn.linear_model import LogisticRegression
 
 from multilayer import Architecture, MLPClassifier
+from multilayer.doctor import diagnose
 from multilayer.errors import InvalidTypeError
 from multilayer.files import export_onnx, load_model, save_model
+from multilayer.graph import graph
+from multilayer.inspection import summary
 from multilayer.model import Classes, Model, Numbers, adopt, model_in, network_in
-from multilayer.numpy import MLP
+from multilayer.numpy import MLP, Ensemble
+from multilayer.plots import first_layer_weights, history, network_diagram
 from multilayer.torch import MLP as TorchMLP
 
 X = np.random.default_rng(0).normal(size=(20, 3))
@@ -69,3 +73,35 @@ def test_files_are_written_of_all_of_them(tmp_path):
         save_model(tmp_path / "m", given)
         assert load_model(tmp_path / "m")(X).tobytes() == NET(X).tobytes()
         assert export_onnx(tmp_path / "m.onnx", given) < 1e-5
+
+
+def test_an_ensemble_is_a_model_and_its_own_network():
+    ensemble = Ensemble.of([NET, NET])
+    found = adopt(ensemble, "test")
+    assert found.net is network_in(ensemble) is network_in(found) is ensemble
+    np.testing.assert_array_equal(found(X), NET(X))
+
+
+@pytest.mark.parametrize(
+    ("look", "argument"),
+    [
+        (lambda model: diagnose(model, X, X[:, 0] > 0), "net_or_estimator of diagnose"),
+        (summary, "net_or_architecture of summary"),
+        (graph, "net_or_tensor of graph"),
+        (first_layer_weights, "model of first_layer_weights"),
+        (network_diagram, "model of network_diagram"),
+    ],
+)
+def test_what_looks_into_one_network_names_the_members_of_an_ensemble(look, argument):
+    ensemble = Ensemble.of([NET, NET])
+    with pytest.raises(InvalidTypeError) as caught:
+        look(ensemble)
+    assert str(caught.value) == (
+        f"{argument} must be one network; a member of an ensemble is ensemble[k]; got {ensemble!r}"
+    )
+
+
+def test_the_histories_of_members_are_not_one_curve():
+    told = {"history": [{"metrics": {"train_loss": [2.0, 1.0]}}] * 2}
+    with pytest.raises(InvalidTypeError, match=r"an ensemble of 2 has as many, history_\[k\]$"):
+        history(Model(Ensemble.of([NET, NET]), information=told))

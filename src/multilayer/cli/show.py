@@ -31,6 +31,8 @@ def show(
 ) -> None:
     """Show a model file's layers, columns, classes, metrics, loss curves, training and versions.
 
+    The layers of an ensemble are those of one member.
+
     This is safe for files from any source: no code in a file is run.
     """
     model = load_model(path)
@@ -46,7 +48,7 @@ def show(
         table.add_row(*(Text(printable(cell)) for cell in cells))  # a Text ignores markup
     console = Console(highlight=False)
     console.print(Text(f"{printable(str(path))}: {size:,} bytes\n{model.net}\n"), soft_wrap=True)
-    typer.echo(str(summary(model.net)))
+    typer.echo(str(summary(model.members[0])))
     typer.echo("")
     console.print(table)
 
@@ -59,8 +61,9 @@ def _facts(model: Model, path: Path, size: int) -> dict[str, Any]:
         "bytes": size,
         "architecture": asdict(model.net.architecture),
         "dtype": str(model.net.dtype),
-        "n_parameters": model.net.n_parameters,
-        "layers": summary(model.net).to_dict()["layers"],
+        "n_members": len(model.members),
+        "n_parameters": model.net.parameters.size,
+        "layers": summary(model.members[0]).to_dict()["layers"],
         "inputs": {
             "kind": model.inputs.kind,
             **model.inputs.to_dict(),
@@ -89,8 +92,16 @@ def _rows(model: Model) -> Iterator[tuple[str, str, str]]:
 def _history_rows(told: Any) -> list[tuple[str, str]] | None:
     """Return rows with the loss curves, the last values of other metrics, and the ending.
 
-    Return None if this is not a history, since a file may hold anything.
+    Of an ensemble there is one row for each member. Return None if this is not a history, since a
+    file may hold anything.
     """
+    if isinstance(told, list):
+        each = [dict(_history_rows(own) or ()) for own in told if isinstance(own, dict)]
+        return [
+            (f"member {k}", f"{rows.get('train loss')}; {rows['epochs']} epochs")
+            for k, rows in enumerate(each)
+            if rows
+        ]
     try:
         history = History.from_json(json.dumps(told))
     except InvalidArgumentError:

@@ -13,7 +13,7 @@ from multilayer.data import Table, read_table
 from multilayer.doctor.patient import Patient
 from multilayer.errors import DivergenceError, InvalidDataError, InvalidTypeError
 from multilayer.inspection.range_test import RangeTest, lr_finder
-from multilayer.model import Model, loss_of_data
+from multilayer.model import Model, loss_of_data, one_network
 from multilayer.numpy import (
     ACTIVATIONS,
     LBFGS,
@@ -81,7 +81,7 @@ class Case:
     @property
     def net(self) -> MLP:
         """The model's network."""
-        return self.model.net
+        return one_network(self.model.net, "net_or_estimator", "diagnose")
 
     @property
     def held_out(self) -> Sample:

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from multilayer.errors import InvalidArgumentError, InvalidTypeError
-from multilayer.model import Model, loss_of_output, model_in, network_in
+from multilayer.model import Model, loss_of_output, model_in, network_in, one_network
 from multilayer.numpy import LOSSES, MLP, Loss
 from multilayer.registry import rebuild, resolve
 
@@ -33,7 +33,7 @@ class Patient(NamedTuple):
     @property
     def net(self) -> MLP:
         """The model's network."""
-        return self.model.net
+        return one_network(self.model.net, "net_or_estimator", "diagnose")
 
 
 def network_of(given: Any) -> Any:
@@ -47,7 +47,7 @@ def network_of(given: Any) -> Any:
     found = _last(given)
     net = network_in(found)
     if net is not None:
-        return net
+        return one_network(net, "net_or_estimator", "diagnose")
     got = type(found).__name__
     if isinstance(found, (str, Path)):
         got += ": read a model's file with multilayer.load first"
@@ -83,7 +83,7 @@ def admit(given: Any, loss: str | Loss | None = None, history: Any = None) -> Pa
         settings = getattr(history, "settings", {})
         stops_early |= getattr(history, "stopped_by", "") == "early_stopping"
     return Patient(
-        replace(model, net=model.net.copy("float64")),
+        replace(model, net=one_network(model.net, "net_or_estimator", "diagnose").copy("float64")),
         repr(model.net),
         _loss_of(last, model, settings) if loss is None else resolve(loss, LOSSES, Loss),
         given[:-1].transform if last is not given and len(given) > 1 else _as_it_is,

@@ -1,8 +1,7 @@
 """What the classifier and the regressor share: fitting, continuing to fit, and predicting."""
 
 import math
-import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from copy import copy
 from dataclasses import dataclass
@@ -18,9 +17,20 @@ from multilayer import checks, forks
 from multilayer.caller import warn
 from multilayer.data import TableWarning
 from multilayer.errors import ModelFileError
+from multilayer.estimators.fitted import Fitted
 from multilayer.estimators.fitting import Job, Outcome, Past, train_network
 from multilayer.estimators.html import fitted_html
-from multilayer.estimators.information import described, information_of
+from multilayer.estimators.information import described
+from multilayer.estimators.lockstep import train_networks
+from multilayer.estimators.members import (
+    bootstrap,
+    check_members,
+    folds_of,
+    results_of,
+    seeds_of,
+    unseen_outputs,
+    warning_of_all,
+)
 from multilayer.estimators.parameters import Parameters
 from multilayer.estimators.samples import Part, as_samples, set_aside
 from multilayer.estimators.settings import NAMES, Settings, check_same_network
@@ -31,17 +41,21 @@ from multilayer.estimators.validation import (
     check_same_columns,
     check_samples,
 )
-from multilayer.estimators.weights import network_of, new_network, take_weights, views_of
-from multilayer.files import export_onnx, save_model
-from multilayer.model import Columns, Model, Numbers, Targets
-from multilayer.numpy import MLP, Loss
+from multilayer.estimators.weights import network_of, new_network, views_of
+from multilayer.model import (
+    Columns,
+    Targets,
+    features_of,
+    outputs_of,
+)
+from multilayer.numpy import MLP, Ensemble, Loss
 from multilayer.samples import Data
 
 __all__ = ["BaseMLP", "Reading"]
 
 Array = npt.NDArray[Any]
 
-STRUCTURE = 1
+STRUCTURE = 2
 """Version of the pickled attributes; raise it when they are renamed or change their meaning."""
 
 # random_state=None means NumPy's global generator, which another thread may be drawing from.
@@ -49,6 +63,10 @@ forks.hold(check_random_state(None)._bit_generator.lock)
 
 
 FEATURES = ("n_features_in_", "feature_names_in_")
+OF_SOME_FITS = (
+    "coefs_", "intercepts_", "oob_score_", "oob_prediction_", "oob_decision_function_", "_n_drawn"
+)  # fmt: skip
+"""Attributes that a fit of one network or of several has, or one whose members have own rows."""
 
 
 @dataclass(frozen=True)
@@ -82,7 +100,7 @@ class Reading:
     features: dict[str, Any]
 
 
-class BaseMLP(TransformerMixin, Parameters, BaseEstimator):  # type: ignore[misc]
+class BaseMLP(Fitted, TransformerMixin, Parameters, BaseEstimator):  # type: ignore[misc]
     """A multilayer perceptron with scikit-learn's protocol.
 
     It does no arithmetic itself: a `multilayer.numpy.MLP` computes, `multilayer.training.train`
@@ -91,6 +109,8 @@ class BaseMLP(TransformerMixin, Parameters, BaseEstimator):  # type: ignore[misc
 
     _targets: Any
     """The meaning of the outputs, as `_targets_of` returned it."""
+    _pasts: list[Past]
+    """What each member's next training continues from."""
 
     # Defined by the classifier and the regressor -------------------------------------------
 
@@ -104,6 +124,13 @@ class BaseMLP(TransformerMixin, Parameters, BaseEstimator):  # type: ignore[misc
 
     def _loss_and_score(self, targets: Targets) -> tuple[Loss, Callable[..., float]]:
         """Return the loss to minimise, and the score of validation samples."""
+        raise NotImplementedError
+
+    def _keep_unseen(self, outputs: Array, are_judged: Array) -> Array:
+        """Keep the predictions for samples that members have not seen; return those to judge.
+
+        The latter are in the form that targets have for the network.
+        """
         raise NotImplementedError
 
     # Fitting -------------------------------------------------------------------------------
@@ -137,8 +164,9 @@ class BaseMLP(TransformerMixin, Parameters, BaseEstimator):  # type: ignore[misc
                 X, y, sample_weight, X_val, y_val, sample_weight_val,
                 targets=targets, is_incremental=is_incremental,
             )  # fmt: skip
-            job = self._job(reading, is_incremental=is_incremental)
-            self._take(reading, job.settings, train_network(job))
+            jobs = self._jobs(reading, is_incremental=is_incremental)
+            outcomes = train_networks(jobs) if len(jobs) > 1 else [train_network(jobs[0])]
+            self._take(reading, jobs, outcomes)
         return self
 
     @contextmanager
@@ -150,7 +178,7 @@ class BaseMLP(TransformerMixin, Parameters, BaseEstimator):  # type: ignore[misc
     def _starts(self, *, is_incremental: bool) -> tuple[bool, bool]:
         """Return whether a training starts from new weights, and whether it goes on with a fit."""
         has_weights = hasattr(self, "coefs_") and hasattr(self, "intercepts_")
-        is_anew = not has_weights or not (self.warm_start or is_incremental)
+        is_anew = not (has_weights or self._is_ensemble) or not (self.warm_start or is_incremental)
         return is_anew, hasattr(self, "_net") and not is_anew
 
     def _read(
@@ -185,28 +213,48 @@ class BaseMLP(TransformerMixin, Parameters, BaseEstimator):  # type: ignore[misc
             has_sparse_targets=found.is_sparse,
             dtype=found.X.dtype,
             description=None if is_incremental else described(data.X, found.y, self.n_features_in_),
-            features={name: value for name, value in vars(self).items() if name in FEATURES},
+            features={name: value for name, value in self.__dict__.items() if name in FEATURES},
         )
 
-    def _job(self, reading: Reading, *, is_incremental: bool = False) -> Job:
-        """Return the training of a fit, with whatever is drawn before it."""
+    def _jobs(self, reading: Reading, *, is_incremental: bool = False) -> list[Job]:
+        """Return the training of each member, with whatever is drawn before it."""
         is_anew, goes_on = self._starts(is_incremental=is_incremental)
-        training, held_out, targets = reading.training, reading.held_out, reading.targets
+        targets = reading.targets
         loss, score = self._loss_and_score(targets)
-        n_inputs = training.data.X.shape[1]
+        n_inputs = reading.training.data.X.shape[1]
         settings = Settings.of(self, n_inputs, targets, loss, score, is_incremental=is_incremental)
-        random_state = check_random_state(self.random_state)
-        if is_anew:
-            net = new_network(settings.architecture, reading.dtype, random_state)
-        elif goes_on:
-            net = self._network()
-            check_same_network(net.architecture, settings.architecture)
-        else:  # weights set by hand before any fit
-            net = network_of(settings.architecture, self.coefs_, self.intercepts_)
-        if held_out is None and settings.keeps_best:
-            training, held_out = set_aside(training, settings, random_state)
-        past = self._past if goes_on else Past()
-        return Job(settings, net, training, held_out, past, random_state)
+        if not is_anew or is_incremental:
+            check_members(self, len(self._pasts) if goes_on else 0)
+        if not goes_on:
+            self.__dict__.pop("seeds_", None)
+            if self.n_members > 1 or self.resample is not None:
+                self.seeds_ = seeds_of(self.random_state, self.n_members)
+        # A single network draws on with a RandomState that it is given.
+        seeds = getattr(self, "seeds_", [self.random_state])
+        folds = None
+        if self.resample == "folds":
+            folds = folds_of(reading.training, targets, self.n_members, seeds[0])
+        before = self.networks_ if goes_on else []
+        jobs = []
+        for k, seed in enumerate(seeds):
+            random_state = check_random_state(seed)
+            training, held_out = reading.training, reading.held_out
+            if folds is not None:
+                training = training.take(np.flatnonzero(folds != k))
+            if is_anew:
+                net = new_network(settings.architecture, reading.dtype, random_state)
+            elif goes_on:
+                net = before[k]
+                check_same_network(net.architecture, settings.architecture)
+            else:  # weights set by hand before any fit
+                net = network_of(settings.architecture, self.coefs_, self.intercepts_)
+            if held_out is None and settings.keeps_best:
+                training, held_out = set_aside(training, settings, random_state)
+            if self.resample == "bootstrap":
+                training = bootstrap(training, seed)
+            past = self._pasts[k] if goes_on else Past()
+            jobs.append(Job(settings, net, training, held_out, past, random_state))
+        return jobs
 
     def _validate(
         self, X: Any, y: Any, sample_weight: Any, targets: Targets | None, *, goes_on: bool
@@ -234,9 +282,21 @@ class BaseMLP(TransformerMixin, Parameters, BaseEstimator):  # type: ignore[misc
         self._check_targets(found.y, targets, is_training=False)
         return Data(as_samples(found.X), targets.encode(found.y), found.weight)
 
-    def _take(self, reading: Reading, settings: Settings, outcome: Outcome) -> None:
-        """Take over the outcome of a training, under scikit-learn's names, and warn of it."""
+    def _take(
+        self, reading: Reading, jobs: Sequence[Job], outcomes: Sequence[Outcome | Exception]
+    ) -> None:
+        """Take over the outcomes of the members, under scikit-learn's names, and warn of them."""
+        trained = []
+        for k, outcome in enumerate(outcomes):
+            if not isinstance(outcome, Outcome):
+                if len(jobs) > 1:
+                    outcome.add_note(f"in member {k} of {len(jobs)}")
+                raise outcome
+            trained.append(outcome)
+        for name in OF_SOME_FITS:  # the last one may have been another kind
+            self.__dict__.pop(name, None)
         self.__dict__.update(reading.features)
+        settings = jobs[0].settings
         # The user may change `columns` later.
         self._columns, self._kinds = reading.columns, copy(self.columns)
         self._targets, self._has_sparse_targets = settings.targets, reading.has_sparse_targets
@@ -245,32 +305,28 @@ class BaseMLP(TransformerMixin, Parameters, BaseEstimator):  # type: ignore[misc
         self._loss = settings.loss
         self._data = reading.description
 
-        self._net, architecture = outcome.net, outcome.net.architecture
-        self.coefs_, self.intercepts_ = views_of(outcome.net)
+        nets = [outcome.net for outcome in trained]
+        if len(nets) == 1:
+            self._net: MLP | Ensemble = nets[0]
+            self.coefs_, self.intercepts_ = views_of(nets[0])
+        else:
+            self._net = Ensemble.of(nets)
+        architecture = self._net.architecture
         self.n_layers_ = len(architecture.hidden_features) + 2
         self.n_outputs_ = architecture.out_features
         is_logistic = architecture.output == "sigmoid"
         self.out_activation_ = "logistic" if is_logistic else architecture.output
 
-        self.history_ = outcome.history
-        self.n_iter_ = outcome.history.n_epochs
-        self.loss_ = outcome.history.get("train_loss", [math.nan])[-1]
-
-        self._past = past = outcome.past
-        self.t_ = past.t
-        self.loss_curve_ = past.loss_curve
-        self.best_loss_, self.best_validation_score_ = past.best_loss, past.best_validation_score
-        self.validation_scores_ = past.validation_scores
-        self.validation_loss_curve_ = past.validation_loss_curve
-        self._no_improvement_count = past.n_stalled  # scikit-learn's own tests read it
-        if outcome.warning is not None:
-            warn(outcome.warning)
-
-    def _network(self) -> MLP:
-        """Return the network, with anything that was written to `coefs_` and `intercepts_`."""
-        if take_weights(self._net, self.coefs_, self.intercepts_):
-            self.coefs_, self.intercepts_ = views_of(self._net)
-        return self._net
+        self._pasts = [outcome.past for outcome in trained]
+        self.__dict__.update(results_of(trained))
+        if self.resample is not None:
+            part, sizes = reading.training, self._targets.softmax_sizes
+            outputs, self._n_drawn = unseen_outputs(part, reading.held_out, jobs, nets, sizes)
+            are_judged = ~np.isnan(outputs[:, 0])
+            predicted, y = self._keep_unseen(outputs, are_judged), part.targets[are_judged]
+            self.oob_score_ = float(settings.score(y, predicted)) if len(y) else math.nan
+        if (warning := warning_of_all([outcome.warning for outcome in trained])) is not None:
+            warn(warning)
 
     # Predicting ----------------------------------------------------------------------------
 
@@ -281,10 +337,10 @@ class BaseMLP(TransformerMixin, Parameters, BaseEstimator):  # type: ignore[misc
 
     def _outputs(self, X: Any) -> Array:
         inputs = self._inputs(X)
-        return self._network()(inputs)
+        return outputs_of(self._network(), inputs, self._targets)
 
     def transform(self, X: Any) -> Array:
-        """Return ψ(x), the last hidden layer's output: the learned features.
+        """Return ψ(x), the last hidden layer's output: the learned features, of all members.
 
         Parameters
         ----------
@@ -292,10 +348,10 @@ class BaseMLP(TransformerMixin, Parameters, BaseEstimator):  # type: ignore[misc
 
         Returns
         -------
-        features : array of shape (n_samples, width of the last hidden layer)
+        features : array of shape (n_samples, n_members · width of the last hidden layer)
         """
         inputs = self._inputs(X)
-        return self._network().features(inputs)
+        return features_of(self._network(), inputs)
 
     def get_feature_names_out(self, input_features: Any = None) -> Array:
         """Return the names of `transform`'s columns.
@@ -307,73 +363,8 @@ class BaseMLP(TransformerMixin, Parameters, BaseEstimator):  # type: ignore[misc
         """
         check_is_fitted(self)
         a = self._net.architecture
-        width = (a.in_features, *a.hidden_features)[-1]
+        width = (a.in_features, *a.hidden_features)[-1] * len(self._pasts)
         return np.array([f"{type(self).__name__.lower()}{i}" for i in range(width)], dtype=object)
-
-    @property
-    def network_(self) -> MLP:
-        """The NumPy network, whichever engine trained it."""
-        check_is_fitted(self)
-        return self._network()
-
-    @property
-    def columns_(self) -> Columns | None:
-        """What the columns of a table became; None if samples are plain numbers."""
-        check_is_fitted(self)
-        return self._columns
-
-    # Files ---------------------------------------------------------------------------------
-
-    def save(self, path: str | os.PathLike[str]) -> None:
-        """Save the fitted model to a safetensors file, which cannot run code.
-
-        `multilayer.load` reads it; predicting from it needs neither scikit-learn nor PyTorch.
-
-        Parameters
-        ----------
-        path : path
-            The file; an existing one is replaced once the new one is complete.
-
-        Raises
-        ------
-        sklearn.exceptions.NotFittedError
-            Before `fit`.
-        ValueError, TypeError
-            If the classes or the column names are of a type that a file cannot hold.
-        OSError
-            If the file cannot be written.
-        """
-        save_model(path, self.to_model())
-
-    def export(self, path: str | os.PathLike[str], *, sample: Any = None) -> None:
-        """Export the fitted model to an ONNX file, checked with onnxruntime before it appears.
-
-        Parameters
-        ----------
-        path : path
-            The file; an existing one is replaced once the new one is complete.
-        sample : array of shape (n_samples, n_features), optional
-            Samples on which to compare predictions; random numbers by default.
-
-        Raises
-        ------
-        sklearn.exceptions.NotFittedError, multilayer.errors.MultilayerError
-            Before `fit`; or as `multilayer.files.export_onnx` does.
-        """
-        export_onnx(path, self.to_model(), sample=sample)
-
-    def to_model(self) -> Model:
-        """Return a model that predicts without this estimator and shares its network.
-
-        Raises
-        ------
-        sklearn.exceptions.NotFittedError
-            Before `fit`.
-        """
-        names = getattr(self, "feature_names_in_", None)
-        net = self.network_
-        inputs = self._columns or Numbers(net.architecture.in_features, names=names)
-        return Model(net, self._targets, inputs, information_of(self))
 
     # scikit-learn's protocol ---------------------------------------------------------------
 
@@ -400,7 +391,8 @@ class BaseMLP(TransformerMixin, Parameters, BaseEstimator):  # type: ignore[misc
             self._network()  # takes in anything written to the weights
         state = super().__getstate__() | {"_structure": STRUCTURE}
         if "_net" in state:  # views would become copies
-            del state["coefs_"], state["intercepts_"]
+            for name in ("coefs_", "intercepts_"):
+                state.pop(name, None)
         return state
 
     def __setstate__(self, state: dict[str, Any]) -> None:
@@ -409,5 +401,5 @@ class BaseMLP(TransformerMixin, Parameters, BaseEstimator):  # type: ignore[misc
             rule += "files that later releases read"
             raise ModelFileError(rule, type(self).__name__)
         super().__setstate__({name: value for name, value in state.items() if name != "_structure"})
-        if hasattr(self, "_net"):
-            self.coefs_, self.intercepts_ = views_of(self._net)
+        if isinstance(net := getattr(self, "_net", None), MLP):
+            self.coefs_, self.intercepts_ = views_of(net)

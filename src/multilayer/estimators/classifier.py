@@ -51,6 +51,9 @@ class MLPClassifier(ClassifierMixin, BaseMLP):  # type: ignore[misc]
     ----------
     classes_ : array of shape (n_classes,)
         The classes in order; for labels their numbers; for several targets a list, one for each.
+    oob_decision_function_ : array of shape (n_samples, n_classes) or list of them
+        If `resample` is set, the mean probabilities over the members that have not seen a sample;
+        NaN if there are none.
     {attributes}
 
     Raises
@@ -209,6 +212,11 @@ class MLPClassifier(ClassifierMixin, BaseMLP):  # type: ignore[misc]
         loss = targets.loss(self.label_smoothing)
         assert loss is not None  # every kind of classes has one
         return loss, accuracy
+
+    def _keep_unseen(self, outputs: Array, are_judged: Array) -> Array:
+        self.oob_decision_function_ = self._targets.probabilities(outputs)
+        found: Array = self._targets.encode(self._targets.decode(outputs[are_judged]))
+        return found
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()

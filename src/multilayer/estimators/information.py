@@ -4,19 +4,24 @@ import json
 import math
 from typing import Any
 
+import numpy as np
+
 from multilayer.data import fingerprint
 
 __all__ = ["described", "information_of"]
 
-METRICS = ("loss_", "best_loss_", "best_validation_score_")
+METRICS = ("loss_", "best_loss_", "best_validation_score_", "oob_score_")
 
 
 def information_of(estimator: Any) -> dict[str, Any]:
-    """Return parameters, metrics, history and the data's fingerprint, ready for JSON."""
-    history = getattr(estimator, "history_", None)
+    """Return parameters, metrics, history and the data's fingerprint, ready for JSON.
+
+    Metrics of several members are their mean; each has its own history.
+    """
     metrics = {"epochs": getattr(estimator, "n_iter_", 0)}
     for name in METRICS:
         value = getattr(estimator, name, None)
+        value = float(np.mean(value)) if isinstance(value, list) else value
         if value is not None and math.isfinite(value):
             metrics[name.strip("_")] = value
     parameters = estimator.get_params(deep=False)
@@ -24,7 +29,7 @@ def information_of(estimator: Any) -> dict[str, Any]:
         "estimator": type(estimator).__name__,
         "training": {name: _plain(value) for name, value in parameters.items()},
         "metrics": metrics,
-        "history": None if history is None else json.loads(history.to_json()),
+        "history": _told(getattr(estimator, "history_", None)),
         "data": getattr(estimator, "_data", None),
     }
 
@@ -32,6 +37,12 @@ def information_of(estimator: Any) -> dict[str, Any]:
 def described(X: Any, y: Any, n_features: int) -> dict[str, Any]:
     """Return a description of the data; the fingerprint is of the network's inputs."""
     return {"n_samples": len(y), "n_features": n_features, "fingerprint": fingerprint(X, y)}
+
+
+def _told(history: Any) -> Any:
+    if isinstance(history, list):
+        return [_told(own) for own in history]
+    return None if history is None else json.loads(history.to_json())
 
 
 def _plain(value: Any) -> Any:

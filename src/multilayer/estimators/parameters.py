@@ -141,13 +141,35 @@ class Parameters:
     precision: Any = field(default=None, metadata=says(
         "{'bfloat16', 'float16'} or None", [None, StrOptions({"bfloat16", "float16"})], """
         The type of PyTorch's matrix products in mixed precision."""))
+    n_members: int = field(default=1, metadata=says("int", AT_LEAST_ONE, """
+        The number of networks, which differ in their seeds; predictions are the mean over them, of
+        probabilities or of values. They train as one where they can: on the NumPy engine, with a
+        solver that takes steps, and without callbacks. Member k is the network that
+        ``random_state=seeds_[k]`` makes alone, however many there are. Of several, the attributes
+        that tell of a training, from `loss_` to `history_`, are lists with an entry for each;
+        `n_iter_` is the largest."""))
+    resample: Any = field(default=None, metadata=says(
+        "{'bootstrap', 'folds'} or None", [None, StrOptions({"bootstrap", "folds"})], """
+        The rows that each member trains on: all; as many as there are, drawn with replacement; or
+        all but one of `n_members` folds. `oob_score_` then judges the members by the rows that each
+        has not seen, as in scikit-learn's forests. The classes, a table's columns and the scale of
+        targets are found from all rows."""))
 # fmt: on
 
 
 ATTRIBUTES = """\
 coefs_, intercepts_ : list of array
     Weights of shape (in, out) and biases of each affine layer. Writing to them, or replacing them,
-    changes the network.
+    changes the network. Several members have none: see `networks_`.
+networks_ : list of multilayer.numpy.MLP
+    The members' networks.
+seeds_ : list of int
+    The ``random_state`` of each member, if there are several, or `resample` is set.
+estimators_samples_ : list of array
+    The rows that each member has seen, if `resample` is set; those it has set aside, too.
+oob_score_ : float
+    If `resample` is set, the score of the predictions by the members that have not seen a sample,
+    without sample weights.
 loss_ : float
     The last epoch's training loss, penalty included.
 best_loss_ : float or None
@@ -173,7 +195,7 @@ columns_ : multilayer.model.Columns or None
 history_ : History
     The history of the last fit, epoch by epoch.
 network_ : multilayer.numpy.MLP
-    The network itself."""
+    The network itself, if there is one."""
 
 
 def documented(cls: T) -> T:

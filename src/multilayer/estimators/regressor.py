@@ -19,7 +19,7 @@ from multilayer.estimators.parameters import ACTIVATION, WIDTHS, documented, say
 from multilayer.estimators.settings import check_takes_steps
 from multilayer.estimators.targets import numbers_of_targets, plain_targets
 from multilayer.estimators.validation import Checked
-from multilayer.model import Targets, Values
+from multilayer.model import Targets, Values, mean_outputs
 from multilayer.numpy import LOSSES, Loss, Poisson, Quantile
 from multilayer.registry import Names, resolve
 
@@ -42,6 +42,9 @@ class MLPRegressor(RegressorMixin, BaseMLP):  # type: ignore[misc]
 
     Attributes
     ----------
+    oob_prediction_ : array of shape (n_samples,) or (n_samples, n_targets)
+        If `resample` is set, the mean predictions of the members that have not seen a sample; NaN
+        if there are none.
     {attributes}
 
     Raises
@@ -123,10 +126,36 @@ class MLPRegressor(RegressorMixin, BaseMLP):  # type: ignore[misc]
             )
         return self._fit(X, y, sample_weight, is_incremental=True)
 
-    def predict(self, X: Any) -> Array:
-        """Return the values of each sample: a vector for one output, else a column per output."""
+    def predict(self, X: Any, return_std: bool = False) -> Any:
+        """Return the values of each sample: a vector for one output, else a column per output.
+
+        Parameters
+        ----------
+        X : array-like, sparse matrix or data frame of shape (n_samples, n_features)
+        return_std : bool
+            Whether to also return the standard deviation over the members' predictions,
+            √(Σ (ŷₖ − ȳ)²/(K − 1)): how far networks disagree that differ in seed and rows. It grows
+            where samples are few. It has no part of the noise of the targets, so it is not the
+            error to expect, and mean ± 2 deviations is no interval for new targets: see
+            `multilayer.numpy.Quantile`.
+
+        Returns
+        -------
+        values : array of shape (n_samples,) or (n_samples, n_outputs)
+        std : array of the same shape
+            If `return_std` is true.
+        """
         check_is_fitted(self)
-        return self._targets.decode(self._outputs(X))
+        if not return_std:
+            return self._targets.decode(self._outputs(X))
+        if not self._is_ensemble:
+            rule = "needs several members: set n_members"
+            raise InvalidArgumentError(rule, "return_std", "predict")
+        inputs = self._inputs(X)
+        each = self._network()(inputs)
+        mean = mean_outputs(((slice(None), outputs) for outputs in each), each[0])
+        values = np.stack([self._targets.decode(outputs) for outputs in each])
+        return self._targets.decode(mean), values.std(axis=0, ddof=1)
 
     def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
         """Return R²; for several quantiles the mean of their D² (share of pinball loss explained).
@@ -183,6 +212,10 @@ class MLPRegressor(RegressorMixin, BaseMLP):  # type: ignore[misc]
         n_each = len(loss.quantiles) if isinstance(loss, Quantile) else 1
         output = "exp" if isinstance(loss, Poisson) else "identity"
         return (1 if y.ndim == 1 else y.shape[1]), n_each, output
+
+    def _keep_unseen(self, outputs: Array, are_judged: Array) -> Array:
+        self.oob_prediction_ = self._targets.decode(outputs)
+        return outputs[are_judged]
 
     def _loss_and_score(self, targets: Targets) -> tuple[Loss, Callable[..., float]]:
         loss = self._resolved_loss()

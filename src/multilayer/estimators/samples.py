@@ -39,6 +39,10 @@ class Part(NamedTuple):
         weight = self.data.weight
         return weight if weight is None or self.rows is None else np.asarray(weight[self.rows])
 
+    def take(self, rows: Array) -> "Part":
+        """Return some of these rows."""
+        return self._replace(rows=rows if self.rows is None else self.rows[rows])
+
     def read(self) -> Data:
         """Return the rows as samples of their own."""
         return self.data if self.rows is None else self.data.part(self.rows)
@@ -131,6 +135,4 @@ def set_aside(
             "dataset."
         )
     check_weights(part.weight, training, held_out)
-    if part.rows is not None:
-        training, held_out = part.rows[training], part.rows[held_out]
-    return part._replace(rows=training), part._replace(rows=held_out)
+    return part.take(training), part.take(held_out)

@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pickle import PicklingError
 from typing import Any
 
@@ -58,28 +58,28 @@ class Trial:
     estimator: Any
     n_together: int = 0
     seconds: float = 0.0
-    job: Job | None = None
+    jobs: list[Job] = field(default_factory=list)  # one for each member
     reading: Reading | None = None
     steps: list[Any] | None = None  # the other steps of a pipeline, fitted
-    result: Outcome | Exception | None = None
+    error: Exception | None = None  # of reading
+    results: dict[int, Outcome | Exception] = field(default_factory=dict)
 
     def finish(self) -> Any:
         """Let the estimator's next `fit` take over what was trained; return the estimator."""
-        if self.result is not None:
+        if self.error is not None or self.results:
             self.estimator.fit = self._take
         return self.estimator
 
     def _take(self, *data: Any, **parameters: Any) -> Any:
         del self.estimator.fit
-        if isinstance(self.result, Exception):
-            raise self.result
+        if self.error is not None:
+            raise self.error
         if self.steps:  # parameters may have replaced them meanwhile
             self.estimator.steps[:-1] = self.steps
         mlp = _network_of(self.estimator)
-        assert self.job is not None
         with mlp._fitting():
-            mlp._take(self.reading, self.job.settings, self.result)
-        self.job = self.reading = self.result = None  # or all of a search would be kept
+            mlp._take(self.reading, self.jobs, [self.results[k] for k in range(len(self.jobs))])
+        self.jobs, self.reading, self.results = [], None, {}  # or all of a search would be kept
         return self.estimator
 
 
@@ -139,9 +139,9 @@ def trained(
             try:
                 reader.prepare(trial, shared)
             except Exception as error:  # scikit-learn reports it, or raises it again
-                trial.result = error
+                trial.error = error
             trial.seconds = time.perf_counter() - began
-        if sum(n_bytes(trial.job) for trial in trials if trial.job is not None) >= MEMORY:
+        if sum(n_bytes(job) for trial in trials for job in trial.jobs) >= MEMORY:
             yield _train(trials, watch)
             trials = []
     if trials:
@@ -150,21 +150,22 @@ def trained(
 
 def _train(trials: list[Trial], watch: Watch) -> list[Trial]:
     """Train what is ready, and return all trials."""
-    ready = [trial for trial in trials if trial.job is not None]
-    for group in groups_of([trial.job for trial in ready if trial.job is not None]):
-        members = [ready[i] for i in group]
+    ready = [(trial, k) for trial in trials for k in range(len(trial.jobs))]
+    jobs = [trial.jobs[k] for trial, k in ready]
+    for group in groups_of(jobs):
         began = time.perf_counter()
-        jobs = [trial.job for trial in members if trial.job is not None]
-        results = train_group(jobs, callbacks=[watch])
-        seconds = (time.perf_counter() - began) / len(members)
+        results = train_group([jobs[i] for i in group], callbacks=[watch])
+        seconds = (time.perf_counter() - began) / len(group)
         outcomes = [result for result in results if isinstance(result, Outcome)]
         n_together = max((outcome.n_together for outcome in outcomes), default=1)
-        for trial, result in zip(members, results, strict=True):
-            trial.result, trial.seconds = result, trial.seconds + seconds
-            trial.n_together = n_together
+        for i, result in zip(group, results, strict=True):
+            trial, k = ready[i]
+            trial.results[k] = result
+            trial.seconds += seconds
+            trial.n_together = max(trial.n_together, n_together)
+            watch.n_done += len(trial.results) == len(trial.jobs)
         if any(outcome.history.stopped_by == "interrupt" for outcome in outcomes):
             raise KeyboardInterrupt
-        watch.n_done += len(members)
     return trials
 
 
@@ -210,12 +211,12 @@ class _Reader:
         self._known: dict[Any, tuple[Reading, list[Any]]] = {}
 
     def prepare(self, trial: Trial, shared: _Shared) -> None:
-        """Give a trial its reading and its job."""
+        """Give a trial its reading and its jobs."""
         mlp = _network_of(trial.estimator)
         mlp._validate_params()
         with mlp._fitting():
             trial.reading, trial.steps = self._read(trial.estimator, mlp, shared)
-            trial.job = mlp._job(trial.reading)
+            trial.jobs = mlp._jobs(trial.reading)
 
     def _read(self, estimator: Any, mlp: Any, shared: _Shared) -> tuple[Reading, list[Any]]:
         key = _key_of(estimator, mlp)

@@ -18,15 +18,16 @@ from multilayer.errors import (
 from multilayer.files.versions import inputs_of_version_3, targets_of_version_3
 from multilayer.json_text import read_json
 from multilayer.model import Model, adopt, inputs_from_dict, targets_from_dict
-from multilayer.numpy.mlp import MLP
+from multilayer.numpy import MLP, Ensemble
 from multilayer.version import __version__
 
 __all__ = ["load_model", "save_model"]
 
-FORMAT = Format("multilayer", "model file", ("3", "4"))
+FORMAT = Format("multilayer", "model file", ("3", "4", "5"))
 STATE = "state."
 MAX_LAYERS = 10_000
-"""A limit, since a layer's objects take some kilobytes even if it has hardly any weights."""
+"""A limit, since a layer's objects take some kilobytes even if it has hardly any weights; of an
+ensemble, its members' layers count together."""
 
 
 def save_model(path: str | os.PathLike[str], model: Any) -> None:
@@ -40,7 +41,7 @@ def save_model(path: str | os.PathLike[str], model: Any) -> None:
     ----------
     path : path
         The file; an existing one is replaced.
-    model : Model, MLP or estimator
+    model : Model, MLP, Ensemble or estimator
         Anything that `multilayer.model.adopt` takes; a model's information is written too.
 
     Raises
@@ -68,7 +69,12 @@ def save_model(path: str | os.PathLike[str], model: Any) -> None:
     """
     model = adopt(model, "save_model")
     net = model.net
-    if len(net.architecture.hidden_features) > MAX_LAYERS:
+    architecture = json.loads(net.architecture.to_json())
+    members = {}
+    if isinstance(net, Ensemble):  # they differ in nothing but dropout
+        del architecture["dropout"]
+        members = {"members": [member.dropout for member in net.architectures]}
+    if _n_layers(architecture, len(members.get("members", ()))) > MAX_LAYERS:
         raise InvalidArgumentError(
             f"a model file holds networks of at most {MAX_LAYERS:,} hidden layers"
         )
@@ -77,7 +83,8 @@ def save_model(path: str | os.PathLike[str], model: Any) -> None:
     arrays |= model.inputs.arrays()
     targets = model.targets
     parts = {
-        "architecture": json.loads(net.architecture.to_json()),
+        "architecture": architecture,
+        **members,
         "inputs": {"kind": model.inputs.kind, **model.inputs.to_dict()},
         "targets": None if targets is None else {"kind": targets.kind, **targets.to_dict()},
         "information": model.information | {"versions": _versions()},
@@ -111,13 +118,21 @@ def load_model(path: str | os.PathLike[str]) -> Model:
 def _assemble(container: Container) -> Model:
     """Build the model; each array is read only after its shape is known to be right."""
     texts = container.texts
-    architecture = _architecture(_part(texts, "architecture"))
+    dropouts = _part(texts, "members") if "members" in texts else None
+    architectures = _architectures(_part(texts, "architecture"), dropouts)
+    architecture = architectures[0]
+    leading = () if dropouts is None else (len(architectures),)
     dtype = container.dtype("parameters")
-    parameters = container.read("parameters", (architecture.n_parameters,), dtype)
-    net = MLP(architecture, dtype=dtype, initializer="zeros")
+    parameters = container.read("parameters", (*leading, architecture.n_parameters), dtype)
+    made: Any = {"dtype": dtype, "initializer": "zeros"}
+    net = Ensemble(architectures, **made) if leading else MLP(architecture, **made)
     net.parameters[:] = checks.finite_array(parameters, "parameters", dtype)
     state = {name: container.read(STATE + name, a.shape, dtype) for name, a in net.state.items()}
-    net.set_state({**state})
+    if isinstance(net, MLP):
+        net.set_state({**state})
+    else:
+        for k, member in enumerate(net):
+            member.set_state({name: array[k] for name, array in state.items()})
     scaling: dict[str, Any] = {
         name: container.read(name, (architecture.in_features,), np.dtype(np.float64))
         for name in ("mean", "scale")
@@ -139,13 +154,28 @@ def _assemble(container: Container) -> Model:
     )
 
 
-def _architecture(values: Any) -> Architecture:
-    """Return the architecture, unless its layers are so many that they would fill the memory."""
-    widths = values.get("hidden_features") if isinstance(values, dict) else None
-    if isinstance(widths, list) and len(widths) > MAX_LAYERS:
+def _architectures(values: Any, dropouts: Any) -> list[Architecture]:
+    """Return the architecture of each member, unless their layers would fill the memory.
+
+    `dropouts` are those of an ensemble's members, which are no part of its `values`; None for a
+    single network.
+    """
+    if dropouts is None:
+        members = [values]
+    elif isinstance(values, dict) and isinstance(dropouts, list) and dropouts:
+        members = [values | {"dropout": own} for own in dropouts]
+    else:
+        raise InvalidDataError("must be a list of the dropout of each", "members")
+    if (n_layers := _n_layers(values, len(members))) > MAX_LAYERS:
         rule = f"must be at most {MAX_LAYERS:,} widths"
-        raise InvalidDataError(rule, "hidden_features", got=f"{len(widths):,}")
-    return Architecture.from_dict(values)
+        raise InvalidDataError(rule, "hidden_features", got=f"{n_layers:,}")
+    return [Architecture.from_dict(own) for own in members]
+
+
+def _n_layers(values: Any, n_members: int) -> int:
+    """Return the number of hidden layers, or of the members if they have none."""
+    widths = values.get("hidden_features") if isinstance(values, dict) else None
+    return max(len(widths) if isinstance(widths, list) else 0, 1) * max(n_members, 1)
 
 
 def _part(texts: dict[str, str], name: str) -> Any:

@@ -42,7 +42,8 @@ def export_onnx(path: str | os.PathLike[str], model: Any, *, sample: object = No
       if they are scaled;
     - for a network without targets ``outputs``.
 
-    The metadata hold columns and classes as JSON. There is no dropout.
+    The metadata hold columns and classes as JSON. There is no dropout. An ensemble is one graph,
+    with batched products; its outputs are the mean over its members.
 
     The file is written under a temporary name, and takes its own only if onnxruntime predicts from
     it what the model predicts. A number may differ by 1e-5 times the largest absolute output in its
@@ -52,7 +53,7 @@ def export_onnx(path: str | os.PathLike[str], model: Any, *, sample: object = No
     ----------
     path : path
         The file; an existing one is replaced.
-    model : Model, MLP or estimator
+    model : Model, MLP, Ensemble or estimator
         Anything that `multilayer.model.adopt` takes.
     sample : array of shape (n_samples, in_features) or table, optional
         Samples on which to compare predictions. By default 100 random rows: normal numbers with the

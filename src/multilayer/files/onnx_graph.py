@@ -59,6 +59,10 @@ class Graph:
         """Add a change of type."""
         return self("Cast", x, dtype=np.dtype(dtype))
 
+    def columns(self, x: str, start: int, stop: int) -> str:
+        """Add the choice of a range of entries along the last axis."""
+        return self("Slice", x, *(np.array([bound]) for bound in (start, stop, -1)))
+
     def _constant(self, value: float | Array) -> str:
         name = f"constant_{len(self.constants)}"
         self.constants[name] = (
@@ -116,8 +120,8 @@ FORMS: dict[str, Callable[[Graph, str], str]] = {
     "sigmoid": lambda g, z: g("Sigmoid", z),
     "tanh": lambda g, z: g("Tanh", z),
     "hard_tanh": lambda g, z: g("Max", g("Min", z, 1.0), -1.0),
-    "softmax": lambda g, z: g("Softmax", z, axis=1),
-    "log_softmax": lambda g, z: g("LogSoftmax", z, axis=1),
+    "softmax": lambda g, z: g("Softmax", z, axis=-1),
+    "log_softmax": lambda g, z: g("LogSoftmax", z, axis=-1),
     "exp": _exp,
 }
 """The activations, made of operations that onnxruntime has in float32 and in float64."""

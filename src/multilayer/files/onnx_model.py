@@ -1,6 +1,7 @@
 """The content of an ONNX file: a model as a graph."""
 
 import json
+import math
 from collections.abc import Iterator
 from typing import Any
 
@@ -10,7 +11,8 @@ from multilayer import forks
 from multilayer.files.onnx_graph import FORMS, Graph
 from multilayer.files.onnx_inputs import InputForm
 from multilayer.files.onnx_targets import TARGET_FORMS
-from multilayer.model import Model
+from multilayer.model import Model, softmax_sizes
+from multilayer.numpy import Ensemble
 from multilayer.numpy.layers import Affine, Layer
 from multilayer.numpy.normalization import BatchNorm, LayerNorm
 
@@ -70,20 +72,36 @@ def content_of(model: Model, inputs: InputForm) -> bytes:
 
 
 def _network(g: Graph, model: Model, x: str) -> str:
-    """Add the operations from the network's inputs to its outputs, and return their name."""
+    """Add the operations from the network's inputs to its outputs, and return their name.
+
+    Those of an ensemble compute arrays of shape (n_members, n_samples, width), and last their mean.
+    """
     architecture = model.net.architecture
-    layers = iter(model.net.layers)
+    is_ensemble = isinstance(model.net, Ensemble)
+    add = _layers if is_ensemble else _layer
+    layers = iter(layer for layer in model.net.network.layers if layer.parameters)
     for spec in architecture.hidden_layers:
-        before, x = x, _layer(g, next(layers), x)
+        before, x = x, add(g, next(layers), x)
         if spec.normalization is not None:
-            x = _layer(g, next(layers), x)
-        next(layers)  # the activation, which its name describes
+            x = add(g, next(layers), x)
         x = FORMS[spec.activation](g, x)
-        if spec.dropout:
-            next(layers)
         if spec.residual:
             x = g("Add", before, x)
-    return FORMS[architecture.output](g, _layer(g, next(layers), x))
+    x = FORMS[architecture.output](g, add(g, next(layers), x))
+    return _mean(g, model, x) if is_ensemble else x
+
+
+def _mean(g: Graph, model: Model, x: str) -> str:
+    """Add the mean over members, as `multilayer.model.outputs_of` computes it."""
+    members = np.array([0])
+    sizes = softmax_sizes(model.net, model.targets)
+    if not sizes:
+        return g("ReduceMean", x, members, keepdims=0)
+    parts, start = [], 0
+    for size in sizes:
+        part = g("LogSoftmax", g.columns(x, start, start := start + size), axis=-1)
+        parts.append(g("ReduceLogSumExp", part, members, keepdims=0))
+    return g("Sub", g("Concat", *parts, axis=1), math.log(len(model.members)))
 
 
 def _layer(g: Graph, layer: Layer, x: str) -> str:
@@ -95,6 +113,25 @@ def _layer(g: Graph, layer: Layer, x: str) -> str:
         return g("LayerNormalization", x, *layer.parameters, epsilon=layer.epsilon)
     assert isinstance(layer, Affine)
     return g("Gemm", x, *layer.parameters, transB=1)
+
+
+def _layers(g: Graph, layer: Layer, x: str) -> str:
+    """Add K layers, of which each has its own place along the first axis of x.
+
+    ONNX's normalisations take one scale for all, so these multiply by theirs afterwards.
+    """
+    if isinstance(layer, Affine):
+        x = g("MatMul", x, np.ascontiguousarray(layer.W.mT))
+        return x if layer.b is None else g("Add", x, layer.b[:, np.newaxis])
+    gamma, beta = (array[:, np.newaxis] for array in layer.parameters)
+    if isinstance(layer, BatchNorm):
+        gamma = gamma / np.sqrt(layer.running_variance + layer.epsilon)[:, np.newaxis]
+        x = g("Sub", x, layer.running_mean[:, np.newaxis])
+    else:
+        assert isinstance(layer, LayerNorm)
+        ones = np.ones(gamma.shape[-1], dtype=gamma.dtype)
+        x = g("LayerNormalization", x, ones, epsilon=layer.epsilon)
+    return g("Add", g("Mul", x, gamma), beta)
 
 
 def _outputs(g: Graph, model: Model, x: str) -> dict[str, tuple[np.dtype[Any], int]]:

@@ -25,20 +25,15 @@ def _classes(g: Graph, targets: Classes, x: str) -> Ports:
 
 def _class_groups(g: Graph, targets: ClassGroups, x: str) -> Ports:
     start, ports = 0, {}
-    for i, (size, group) in enumerate(zip(targets.sizes, targets.groups, strict=True)):
+    for i, (size, group) in enumerate(zip(targets.softmax_sizes, targets.groups, strict=True)):
         name, n_classes = f"probabilities_{i}", len(group.classes)
         if n_classes == 1:
-            g("Add", g("Mul", _slice(g, x, start, start + 1), 0.0), 1.0, name=name)
+            g("Add", g("Mul", g.columns(x, start, start + 1), 0.0), 1.0, name=name)
         else:
-            g("Softmax", _slice(g, x, start, start + size), axis=1, name=name)
+            g("Softmax", g.columns(x, start, start + size), axis=1, name=name)
         ports[name] = (g.dtype, n_classes)
         start += size
     return ports
-
-
-def _slice(g: Graph, x: str, start: int, stop: int) -> str:
-    bounds = (np.array([bound]) for bound in (start, stop, 1))
-    return g("Slice", x, *bounds)
 
 
 def _labels(g: Graph, targets: Labels, x: str) -> Ports:

@@ -9,6 +9,7 @@ from multilayer.graph.dot import to_dot
 from multilayer.graph.numpy import walk_network
 from multilayer.graph.parts import Edge, Node
 from multilayer.graph.svg import to_svg
+from multilayer.model import one_network
 from multilayer.numpy import MLP
 
 if TYPE_CHECKING:
@@ -160,6 +161,7 @@ def graph(
     >>> [(node.kind, node.label) for node in found.nodes][:3]
     [('op', 'TanhBackward0'), ('op', 'AddmmBackward0'), ('accumulate', 'AccumulateGrad')]
     """
+    one_network(net_or_tensor, "net_or_tensor", "graph")
     if isinstance(net_or_tensor, MLP):
         if module is not None:
             rule = "names a tensor's parameters; a network names its own"

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple, Protocol, overload
 from multilayer import checks
 from multilayer.architecture import Architecture
 from multilayer.errors import InvalidDataError, InvalidTypeError
-from multilayer.model import network_in
+from multilayer.model import network_in, one_network
 
 __all__ = ["LayerRow", "Summary", "summary"]
 
@@ -227,6 +227,7 @@ def _described(given: object) -> tuple[Architecture, int]:
     if net is None:
         rule = "must be an Architecture, an MLP of either engine, a Model or an estimator"
         raise InvalidTypeError(rule, "net_or_architecture", "summary", got=type(given).__name__)
+    one_network(net, "net_or_architecture", "summary")
     if hasattr(net, "last"):  # PyTorch's engine; NumPy has no name for its bfloat16
         return net.architecture, int(net.last.weight.element_size())
     return net.architecture, int(net.dtype.itemsize)

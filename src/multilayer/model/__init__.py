@@ -11,6 +11,13 @@ from multilayer.model.ignored import Ignored
 from multilayer.model.inputs import Inputs, Numbers
 from multilayer.model.kinds import INPUTS, TARGETS, inputs_from_dict, targets_from_dict
 from multilayer.model.losses import loss_of_data, loss_of_output
+from multilayer.model.members import (
+    features_of,
+    mean_outputs,
+    one_network,
+    outputs_of,
+    softmax_sizes,
+)
 from multilayer.model.model import Model
 from multilayer.model.numeric import Numeric
 from multilayer.model.regression import Values
@@ -38,10 +45,15 @@ __all__ = [
     "Targets",
     "Values",
     "adopt",
+    "features_of",
     "inputs_from_dict",
     "loss_of_data",
     "loss_of_output",
+    "mean_outputs",
     "model_in",
     "network_in",
+    "one_network",
+    "outputs_of",
+    "softmax_sizes",
     "targets_from_dict",
 ]

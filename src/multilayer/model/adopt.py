@@ -7,7 +7,7 @@ from typing import Any
 from multilayer.architecture import Architecture
 from multilayer.errors import InvalidTypeError
 from multilayer.model.model import Model
-from multilayer.numpy.mlp import MLP
+from multilayer.numpy import MLP, Ensemble
 
 __all__ = ["adopt", "model_in", "network_in"]
 
@@ -17,9 +17,9 @@ def adopt(given: Any, owner: str, read: Callable[[Any], Model] | None = None) ->
 
     Parameters
     ----------
-    given : MLP, Model, estimator or path
-        A network of either engine, a model, a fitted estimator of this package, or, with `read`,
-        the path of a model file.
+    given : MLP, Ensemble, Model, estimator or path
+        A network or an ensemble of either engine, a model, a fitted estimator of this package, or,
+        with `read`, the path of a model file.
     owner : str
         The function whose argument ``model`` it is, for messages.
     read : callable, optional
@@ -59,11 +59,13 @@ def model_in(given: Any) -> Model | None:
     if isinstance(held, Model):
         return held
     net = network_in(held)
-    return None if net is None else Model(net if isinstance(net, MLP) else net.to_numpy())
+    if net is None:
+        return None
+    return Model(net if isinstance(net, (MLP, Ensemble)) else net.to_numpy())
 
 
 def network_in(given: Any) -> Any:
-    """Return the network, of either engine, in what `model_in` takes; else None."""
+    """Return the network or ensemble, of either engine, in what `model_in` takes; else None."""
     held = _opened(given)
     net = held.net if isinstance(held, Model) else held
     return net if isinstance(getattr(net, "architecture", None), Architecture) else None

@@ -145,8 +145,8 @@ class ClassGroups(Targets):
         self.groups = [Classes(classes) for classes in groups]
         self.classes = list(groups)
         # A target with a single class still has two outputs, one of which is never right.
-        self.sizes = tuple(max(len(classes), 2) for classes in groups)
-        self.out_features = sum(self.sizes)
+        self.softmax_sizes = tuple(max(len(classes), 2) for classes in groups)
+        self.out_features = sum(self.softmax_sizes)
 
     def __repr__(self) -> str:
         sizes = ", ".join(f"{len(group.classes):,}" for group in self.groups)
@@ -163,7 +163,7 @@ class ClassGroups(Targets):
 
     def probabilities(self, outputs: Array) -> list[Array]:
         """Return the probabilities of each target's classes."""
-        parts = np.split(outputs, np.cumsum(self.sizes)[:-1], axis=1)
+        parts = np.split(outputs, np.cumsum(self.softmax_sizes)[:-1], axis=1)
         softmax = OUTPUTS["softmax"].forward
         return [
             softmax(part) if len(group.classes) > 1 else np.ones_like(part[:, :1])
@@ -180,7 +180,7 @@ class ClassGroups(Targets):
         return np.column_stack(columns)
 
     def loss(self, label_smoothing: float = 0.0) -> Loss:
-        return GroupedCrossEntropy(self.sizes, label_smoothing)
+        return GroupedCrossEntropy(self.softmax_sizes, label_smoothing)
 
     def to_dict(self) -> dict[str, Any]:
         return {"groups": [group.to_dict() for group in self.groups]}

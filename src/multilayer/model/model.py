@@ -1,15 +1,16 @@
 """Model: a network with its inputs and targets, which needs only NumPy to predict."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from html import escape
-from typing import Any
+from typing import Any, Self
 
 import numpy.typing as npt
 
 from multilayer.errors import InvalidArgumentError, InvalidDataError, InvalidTypeError
 from multilayer.model.inputs import Inputs, Numbers
+from multilayer.model.members import features_of, outputs_of
 from multilayer.model.targets import Targets
-from multilayer.numpy.mlp import MLP
+from multilayer.numpy import MLP, Ensemble
 
 __all__ = ["Model"]
 
@@ -20,10 +21,15 @@ Array = npt.NDArray[Any]
 class Model:
     """A network that predicts from raw samples, with the meaning of its inputs and outputs.
 
+    An ensemble predicts the mean over its members. For classes and labels it is the mean of their
+    probabilities: its cross-entropy is at most the members' average, since −log is convex, and a
+    member that is unsure changes it less than in a vote. For values it is the mean of the values,
+    whose squared error likewise is at most the average; for quantiles, the mean of each quantile.
+
     Parameters
     ----------
-    net : MLP
-        The network.
+    net : MLP or Ensemble
+        The network, or several.
     targets : Targets, optional
         The meaning of the outputs; without it, `predict` returns the outputs.
     inputs : Inputs, optional
@@ -49,16 +55,16 @@ class Model:
     array(['yes'], dtype='<U3')
     """
 
-    net: MLP
+    net: MLP | Ensemble
     targets: Targets | None = None
     inputs: Inputs = None  # type: ignore[assignment]  # set once the network is known
     information: dict[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        if isinstance(self.net, MLP) and self.inputs is None:
+        if isinstance(self.net, (MLP, Ensemble)) and self.inputs is None:
             object.__setattr__(self, "inputs", Numbers(self.net.architecture.in_features))
         kinds: dict[str, Any] = {
-            "net": MLP,
+            "net": (MLP, Ensemble),
             "targets": (Targets, type(None)),
             "inputs": Inputs,
             "information": dict,
@@ -89,7 +95,7 @@ class Model:
 
     def __call__(self, X: object) -> Array:
         """Return the network's outputs for raw samples, of shape (n_samples, out_features)."""
-        return self.net(self.inputs.encode(X))
+        return outputs_of(self.net, self.inputs.encode(X), self.targets)
 
     def predict(self, X: object) -> Array:
         """Return classes, labels or values."""
@@ -111,8 +117,15 @@ class Model:
         return self.targets.probabilities(self(X))
 
     def features(self, X: object) -> Array:
-        """Return the last hidden layer's output for raw samples."""
-        return self.net.features(self.inputs.encode(X))
+        """Return the last hidden layer's output; of an ensemble, its members' side by side."""
+        return features_of(self.net, self.inputs.encode(X))
+
+    @property
+    def members(self) -> tuple[Self, ...]:
+        """A model of each member of an ensemble, which share its memory; of one network, itself."""
+        if isinstance(self.net, MLP):
+            return (self,)
+        return tuple(replace(self, net=net) for net in self.net)
 
     def _check_outputs(self, targets: Targets) -> None:
         """Raise if the network's outputs do not fit the targets."""

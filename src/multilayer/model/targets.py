@@ -38,6 +38,9 @@ class Targets(ABC):
         Whether a sample has one of `classes`, each with a column of `probabilities`.
     notation : Notation or None
         How the training targets were written, if they came as text.
+    softmax_sizes : tuple of int
+        The sizes of groups of outputs that are logits, each with its own softmax; empty if outputs
+        are probabilities or values themselves.
     """
 
     kind: ClassVar[str]
@@ -47,6 +50,7 @@ class Targets(ABC):
     classes: Any = None
     has_one_class: ClassVar[bool] = False
     notation: Notation | None = None
+    softmax_sizes: tuple[int, ...] = ()
 
     @property
     def output_names(self) -> tuple[str, ...]:

@@ -7,6 +7,7 @@ import numpy.typing as npt
 
 from multilayer import checks
 from multilayer.errors import InvalidArgumentError, InvalidDataError
+from multilayer.model import one_network
 from multilayer.numpy.observation import hidden_layers, outputs_after
 from multilayer.plots.boundaries import RESOLUTION, draw_points, draw_regions, margins
 from multilayer.plots.models import (
@@ -97,7 +98,8 @@ def learned_features(model: Any, X: object, y: object, *, axes: Any = None) -> n
     """
     owner = "learned_features"
     found = model_of(model, owner)
-    net, n_hidden = found.net, len(found.net.architecture.hidden_features)
+    net = one_network(found.net, "model", owner)
+    n_hidden = len(net.architecture.hidden_features)
     if not n_hidden:
         raise InvalidArgumentError("must have hidden layers", "model", owner, got=repr(net))
     raw = samples_of(X, owner)
@@ -195,7 +197,7 @@ def hidden_units(model: Any, X: object, *, n_units: int = 8, axes: Any = None) -
     """
     owner = "hidden_units"
     held = model_of(model, owner)
-    net, inputs = held.net, held.inputs
+    net, inputs = one_network(held.net, "model", owner), held.inputs
     n_units = checks.integer(n_units, "n_units", owner)
     widths = [min(n, n_units) for n in net.architecture.hidden_features]
     n_columns = inputs.in_features if inputs.names is None else len(inputs.names)

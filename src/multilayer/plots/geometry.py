@@ -9,6 +9,7 @@ import numpy.typing as npt
 from multilayer import checks
 from multilayer.errors import InvalidArgumentError, InvalidDataError
 from multilayer.inspection import Hyperplane, decision_hyperplane
+from multilayer.model import one_network
 from multilayer.plots.boundaries import draw_points
 from multilayer.plots.models import class_places, model_of
 from multilayer.plots.style import BLACK, BLUE, GREEN, GREY, ORANGE, one_axes
@@ -111,7 +112,7 @@ def _plane(model: Any, classes: tuple[int, int], owner: str) -> Hyperplane:
             raise InvalidArgumentError(rule, "classes", owner, got=f"{classes!r} for a Hyperplane")
         return model
     found = model_of(model, owner)
-    inner = decision_hyperplane(found.net, classes)
+    inner = decision_hyperplane(one_network(found.net, "model", owner), classes)
     if not found.inputs.is_affine:  # encoding a table's columns is not affine
         rule = "must take numbers as they are, or scaled"
         raise InvalidArgumentError(rule, "model", owner, got=repr(found.inputs))

@@ -100,11 +100,13 @@ def _history_of(source: Any) -> History:
         if told is None:
             rule = "must hold one; this Model's information has no 'history'"
             raise InvalidArgumentError(rule, "source", "history")
+        _check_is_one(told)
         return History.from_json(json.dumps(told))
     if not hasattr(source, "loss_curve_"):
         rule = "must be a History, a fitted estimator or a Model"
         raise InvalidTypeError(rule, "source", "history", got=type(source).__name__)
     found: History | None = getattr(source, "history_", None)
+    _check_is_one(found)
     if found is not None and found.n_epochs == len(source.loss_curve_):
         return found
     # After a warm start, the history covers only the last part; the curves cover everything.
@@ -114,3 +116,11 @@ def _history_of(source: Any) -> History:
         n_later = len(source.loss_curve_) - len(validation)
         curves["validation_loss"] = [*validation, *[math.nan] * n_later]
     return History(curves)
+
+
+def _check_is_one(history: Any) -> None:
+    if isinstance(history, list):
+        rule = (
+            f"must be that of one network; an ensemble of {len(history)} has as many, history_[k]"
+        )
+        raise InvalidTypeError(rule, "source", "history")

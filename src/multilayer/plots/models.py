@@ -16,7 +16,7 @@ from multilayer.errors import (
 )
 from multilayer.files import load_model
 from multilayer.model import Model, adopt, model_in
-from multilayer.numpy import MLP, OUTPUTS
+from multilayer.numpy import MLP, OUTPUTS, Ensemble
 
 __all__ = [
     "Plane",
@@ -229,7 +229,7 @@ def _with_names(estimator: Any, X: Any, owner: str) -> Any:
     return pd.DataFrame(X, columns=names)
 
 
-def of_outputs(net: MLP, outputs: Array, owner: str) -> Prediction:
+def of_outputs(net: MLP | Ensemble, outputs: Array, owner: str) -> Prediction:
     """Return the class probabilities for a network's outputs."""
     output = net.architecture.output
     if output == "exp" or (output == "sigmoid" and outputs.shape[1] > 1):

@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from multilayer import checks
+from multilayer.model import one_network
 from multilayer.plots.models import model_of
 from multilayer.plots.style import BLACK, BLUE, GREY, ORANGE, one_axes
 
@@ -69,7 +70,8 @@ def network_diagram(model: Any, *, max_units: int = 10, ax: "Axes | None" = None
     owner = "network_diagram"
     max_units = checks.integer(max_units, "max_units", owner, minimum=2)
     found = model_of(model, owner)
-    architecture = found.net.architecture
+    net = one_network(found.net, "model", owner)
+    architecture = net.architecture
     widths = (architecture.in_features, *architecture.hidden_features, architecture.out_features)
     shown = [_shown(width, max_units) for width in widths]
     places = [_places(width, units) for width, units in zip(widths, shown, strict=True)]
@@ -84,7 +86,7 @@ def network_diagram(model: Any, *, max_units: int = 10, ax: "Axes | None" = None
 
     layers = [
         W[np.ix_(shown[i + 1], shown[i])]
-        for i, W in enumerate(W for W, _ in found.net.weights if W.ndim == 2)
+        for i, W in enumerate(W for W, _ in net.weights if W.ndim == 2)
     ]
     largest = max(float(np.abs(W).max()) for W in layers) or 1.0
     for i, W in enumerate(layers):

@@ -7,6 +7,7 @@ import numpy as np
 
 from multilayer import checks
 from multilayer.errors import InvalidArgumentError
+from multilayer.model import one_network
 from multilayer.plots.models import model_of
 from multilayer.plots.style import GREY, diverging, one_axes
 
@@ -65,7 +66,8 @@ def first_layer_weights(
     owner = "first_layer_weights"
     n = checks.integer(n, "n", owner)
     columns = checks.integer(columns, "columns", owner)
-    W = np.asarray(model_of(model, owner).net.weights[0][0], np.float64)
+    net = one_network(model_of(model, owner).net, "model", owner)
+    W = np.asarray(net.weights[0][0], np.float64)
     height, width = _image_shape(image_shape, W.shape[1])
     units = np.argsort(-np.linalg.norm(W, axis=1), kind="stable")[:n]
     columns = min(columns, len(units))

@@ -159,7 +159,7 @@ class LayerStatistics(Callback):
         return step == 1 or step % self.every == 0
 
     def _observe(self, net: Any) -> list[LayerObservation]:
-        twin = adopt(net, "LayerStatistics").net
+        twin: Any = adopt(net, "LayerStatistics").net
         return observe(twin, self.X, self.y, loss=self._loss)
 
     def _record(self, net: Any, step: int) -> None:

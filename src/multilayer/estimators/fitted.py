@@ -1,0 +1,123 @@
+"""What a fitted estimator holds: its networks, and the model that it saves and exports."""
+
+import os
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from sklearn.utils.validation import check_is_fitted
+
+from multilayer.estimators.information import information_of
+from multilayer.estimators.weights import take_weights, views_of
+from multilayer.files import export_onnx, save_model
+from multilayer.model import Columns, Model, Numbers
+from multilayer.numpy import MLP, Ensemble
+
+__all__ = ["Fitted"]
+
+Array = npt.NDArray[Any]
+
+
+class Fitted:
+    """The networks of a fitted estimator, and files of them; `BaseMLP._take` sets all of it."""
+
+    coefs_: list[Array]
+    intercepts_: list[Array]
+    _net: MLP | Ensemble
+    _columns: Columns | None
+    _targets: Any
+    _n_drawn: Array
+    """How often each member has seen each row."""
+
+    @property
+    def _is_ensemble(self) -> bool:
+        return isinstance(getattr(self, "_net", None), Ensemble)
+
+    def _network(self) -> MLP | Ensemble:
+        """Return the network, with anything that was written to `coefs_` and `intercepts_`."""
+        if isinstance(self._net, Ensemble):
+            return self._net
+        if take_weights(self._net, self.coefs_, self.intercepts_):
+            self.coefs_, self.intercepts_ = views_of(self._net)
+        return self._net
+
+    @property
+    def network_(self) -> MLP:
+        """The NumPy network, whichever engine trained it; of several there are `networks_`."""
+        check_is_fitted(self)
+        net = self._network()
+        if isinstance(net, Ensemble):
+            raise AttributeError("an ensemble has no network_, but networks_")
+        return net
+
+    @property
+    def networks_(self) -> list[MLP]:
+        """The NumPy network of each member."""
+        check_is_fitted(self)
+        net = self._network()
+        return list(net) if isinstance(net, Ensemble) else [net]
+
+    @property
+    def estimators_samples_(self) -> list[Array]:
+        """The rows that each member has seen, in order, if `resample` is set."""
+        return [np.repeat(np.arange(len(own)), own) for own in self._n_drawn]
+
+    @property
+    def columns_(self) -> Columns | None:
+        """What the columns of a table became; None if samples are plain numbers."""
+        check_is_fitted(self)
+        return self._columns
+
+    # Files ---------------------------------------------------------------------------------
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Save the fitted model to a safetensors file, which cannot run code.
+
+        `multilayer.load` reads it; predicting from it needs neither scikit-learn nor PyTorch.
+
+        Parameters
+        ----------
+        path : path
+            The file; an existing one is replaced once the new one is complete.
+
+        Raises
+        ------
+        sklearn.exceptions.NotFittedError
+            Before `fit`.
+        ValueError, TypeError
+            If the classes or the column names are of a type that a file cannot hold.
+        OSError
+            If the file cannot be written.
+        """
+        save_model(path, self.to_model())
+
+    def export(self, path: str | os.PathLike[str], *, sample: Any = None) -> None:
+        """Export the fitted model to an ONNX file, checked with onnxruntime before it appears.
+
+        Parameters
+        ----------
+        path : path
+            The file; an existing one is replaced once the new one is complete.
+        sample : array of shape (n_samples, n_features), optional
+            Samples on which to compare predictions; random numbers by default.
+
+        Raises
+        ------
+        sklearn.exceptions.NotFittedError, multilayer.errors.MultilayerError
+            Before `fit`; or as `multilayer.files.export_onnx` does.
+        """
+        export_onnx(path, self.to_model(), sample=sample)
+
+    def to_model(self) -> Model:
+        """Return a model that predicts without this estimator and shares its network.
+
+        Raises
+        ------
+        sklearn.exceptions.NotFittedError
+            Before `fit`.
+        """
+        names = getattr(self, "feature_names_in_", None)
+        check_is_fitted(self)
+        net = self._network()
+        inputs = self._columns or Numbers(net.architecture.in_features, names=names)
+        return Model(net, self._targets, inputs, information_of(self))

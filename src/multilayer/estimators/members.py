@@ -1,0 +1,182 @@
+"""The members of an estimator's ensemble: how they differ, and what they have in common."""
+
+import math
+from collections.abc import Iterator, Sequence
+from numbers import Integral
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from sklearn.model_selection import KFold, StratifiedKFold
+from sklearn.utils import check_random_state
+
+from multilayer.errors import InvalidArgumentError
+from multilayer.estimators.fitting import Job, Outcome
+from multilayer.estimators.samples import Part
+from multilayer.model import Targets, mean_outputs
+from multilayer.numpy import MLP
+
+__all__ = [
+    "bootstrap",
+    "check_members",
+    "folds_of",
+    "results_of",
+    "seeds_of",
+    "unseen_outputs",
+    "warning_of_all",
+]
+
+Array = npt.NDArray[Any]
+
+MAX_SEED = np.iinfo(np.int32).max
+
+
+def seeds_of(random_state: Any, n_members: int) -> list[int]:
+    """Return a seed for each member; the first ones do not depend on how many there are.
+
+    An int is the seed of the first member, which thus is the network that it makes alone.
+    """
+    rng = check_random_state(random_state)
+    own = [int(random_state)] if isinstance(random_state, Integral) else []
+    return own + rng.randint(MAX_SEED, size=n_members - len(own)).tolist()
+
+
+def folds_of(part: Part, targets: Targets, n_folds: int, seed: int) -> Array:
+    """Return the fold of each sample, as scikit-learn draws them; classes have equal shares.
+
+    Raises
+    ------
+    InvalidArgumentError
+        If there are fewer than two folds, or more than samples, or than samples of any class.
+    """
+    has_classes = targets.has_one_class
+    splitter = StratifiedKFold if has_classes else KFold
+    classes = part.targets.ravel() if has_classes else None
+    found = np.empty(part.n_samples, dtype=np.intp)
+    try:
+        folds = splitter(n_folds, shuffle=True, random_state=seed)
+        for k, (_, rows) in enumerate(folds.split(found, classes)):
+            found[rows] = k
+    except ValueError as error:
+        rule = f"cannot be {n_folds} with resample='folds': {error}"
+        raise InvalidArgumentError(rule, "n_members") from error
+    return found
+
+
+def bootstrap(part: Part, seed: int) -> Part:
+    """Return as many rows as the part has, drawn from it with replacement, in order."""
+    n = part.n_samples
+    return part.take(np.sort(np.random.default_rng(seed).integers(n, size=n)))
+
+
+def check_members(parameters: Any, n_before: int) -> None:
+    """Raise if a training does not go on with the members that the parameters describe.
+
+    Parameters
+    ----------
+    parameters : BaseMLP
+    n_before : int
+        How many networks there are; 0 if `partial_fit` makes them, or weights were set by hand.
+
+    Raises
+    ------
+    InvalidArgumentError
+        The message names the parameter.
+    """
+    owner, n_members = type(parameters).__name__, parameters.n_members
+    if parameters.resample is not None:
+        rule = "must be None where a fit goes on, which does not see the same samples"
+        raise InvalidArgumentError(rule, "resample", owner, got=repr(parameters.resample))
+    if n_before and n_members != n_before:
+        raise InvalidArgumentError(
+            "warm_start and partial_fit go on with the networks that are there: {n_members} was "
+            f"{n_before}, is {n_members}",
+            others=["n_members"],
+        )
+    if not n_before and n_members > 1 and hasattr(parameters, "coefs_"):
+        rule = "must be 1 for weights set by hand"
+        raise InvalidArgumentError(rule, "n_members", owner, got=n_members)
+
+
+def unseen_outputs(
+    part: Part,
+    held_out: Part | None,
+    jobs: Sequence[Job],
+    nets: Sequence[MLP],
+    softmax_sizes: tuple[int, ...],
+) -> tuple[Array, Array]:
+    """Return the mean outputs of the members that have not seen a sample.
+
+    Parameters
+    ----------
+    part, held_out : Part
+        What `fit` was given to train on, and to validate on.
+    jobs, nets : sequence of Job and of MLP
+        Each member's training and its outcome.
+    softmax_sizes : tuple of int
+        See `multilayer.model.Targets`.
+
+    Returns
+    -------
+    outputs : array of shape (n_samples, out_features)
+        NaN for samples that all members have seen.
+    n_drawn : array of shape (n_members, n_samples)
+        How often each member has seen each sample.
+    """
+    every = slice(None) if part.rows is None else part.rows
+    n_drawn = np.zeros((len(jobs), part.n_samples), dtype=np.uint8)
+
+    def unseen() -> Iterator[tuple[Array, Array]]:
+        for k, (job, net) in enumerate(zip(jobs, nets, strict=True)):
+            own: list[Any] = [job.training.rows]
+            if job.held_out is not None and job.held_out is not held_out:
+                own.append(job.held_out.rows)  # they chose the epoch
+            n_drawn[k] = np.bincount(np.concatenate(own), minlength=part.data.n_samples)[every]
+            rows = np.flatnonzero(n_drawn[k] == 0)
+            if len(rows):
+                yield rows, net(part.take(rows).read().X)
+
+    like = np.empty((part.n_samples, nets[0].architecture.out_features), dtype=nets[0].dtype)
+    return mean_outputs(unseen(), like, softmax_sizes), n_drawn
+
+
+def results_of(outcomes: Sequence[Outcome]) -> dict[str, Any]:
+    """Return results under scikit-learn's names; of several networks, a list with each one's.
+
+    Of their numbers of epochs it is the largest; what none has is None.
+    """
+    each = [_results(outcome) for outcome in outcomes]
+    if len(each) == 1:
+        return each[0]
+    found: dict[str, Any] = {name: [own[name] for own in each] for name in each[0]}
+    for name, values in found.items():
+        if all(value is None for value in values):
+            found[name] = None
+    return found | {"n_iter_": max(found["n_iter_"])}
+
+
+def _results(outcome: Outcome) -> dict[str, Any]:
+    history, past = outcome.history, outcome.past
+    return {
+        "history_": history,
+        "n_iter_": history.n_epochs,
+        "loss_": history.get("train_loss", [math.nan])[-1],
+        "t_": past.t,
+        "loss_curve_": past.loss_curve,
+        "best_loss_": past.best_loss,
+        "best_validation_score_": past.best_validation_score,
+        "validation_scores_": past.validation_scores,
+        "validation_loss_curve_": past.validation_loss_curve,
+        "_no_improvement_count": past.n_stalled,  # scikit-learn's own tests read it
+    }
+
+
+def warning_of_all(warnings: Sequence[Warning | None]) -> Warning | None:
+    """Return one warning for all members, the first one's; None if there is none."""
+    given = [(k, warning) for k, warning in enumerate(warnings) if warning is not None]
+    if not given:
+        return None
+    k, first = given[0]
+    if len(warnings) == 1:
+        return first
+    return type(first)(f"{len(given)} of {len(warnings)} members, such as member {k}: {first}")
