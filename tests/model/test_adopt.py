@@ -1,5 +1,7 @@
 """A Model of whatever a network comes in."""
 
+import json
+
 import numpy as np
 import pytest
 import torch
@@ -16,6 +18,7 @@ from multilayer.model import Classes, Model, Numbers, adopt, model_in, network_i
 from multilayer.numpy import MLP, Ensemble
 from multilayer.plots import first_layer_weights, history, network_diagram
 from multilayer.torch import MLP as TorchMLP
+from multilayer.training import History
 
 X = np.random.default_rng(0).normal(size=(20, 3))
 NET = MLP(Architecture(3, (4,), 1, output="sigmoid"), rng=np.random.default_rng(1))
@@ -101,7 +104,8 @@ def test_what_looks_into_one_network_names_the_members_of_an_ensemble(look, argu
     )
 
 
-def test_the_histories_of_members_are_not_one_curve():
-    told = {"history": [{"metrics": {"train_loss": [2.0, 1.0]}}] * 2}
-    with pytest.raises(InvalidTypeError, match=r"an ensemble of 2 has as many, history_\[k\]$"):
-        history(Model(Ensemble.of([NET, NET]), information=told))
+def test_the_histories_of_members_are_one_picture():
+    told = History({"train_loss": [2.0, 1.0]}).to_json()
+    information = {"history": [json.loads(told)] * 2}
+    ax = history(Model(Ensemble.of([NET, NET]), information=information))
+    assert [line.get_label() for line in ax.lines] == ["training, median of 2"]

@@ -4,6 +4,7 @@ import json
 
 import numpy as np
 import pytest
+from sklearn.exceptions import ConvergenceWarning
 from sklearn.neural_network import MLPClassifier as Theirs
 
 from multilayer import Architecture, MLPClassifier
@@ -29,6 +30,34 @@ def recorded(rates=(0.1, 0.05, 0.01)):
 
 def lines(ax):
     return {line.get_label(): (list(line.get_xdata()), list(line.get_ydata())) for line in ax.lines}
+
+
+def test_an_ensembles_curves_are_medians_with_bands():
+    histories = [History({"train_loss": [1.0 * k, 2.0 * k]}) for k in range(1, 12)]
+    short = History({"train_loss": [100.0], "validation_loss": [7.0]})  # one that ended early
+    short.best_epoch, short.settings["monitor"] = 1, "validation_loss"
+    ax = history([*histories, short])
+    found = lines(ax)
+    everyone = [*range(1, 12), 100]
+    medians = [np.median(everyone), np.median([2 * k for k in range(1, 12)])]
+    assert found["training, median of 12"] == ([1, 2], medians)
+    assert found["validation, median of 1"] == ([1], [7.0])
+    assert found["a member's best epoch"] == ([1], [7.0])
+    band = ax.collections[0].get_paths()[0].vertices
+    assert {tuple(point) for point in band} >= {
+        (1, np.quantile(everyone, 0.1)),
+        (1, np.quantile(everyone, 0.9)),
+        (2, np.quantile([2 * k for k in range(1, 12)], 0.1)),
+    }
+    assert (ax.get_xlabel(), ax.get_ylabel()) == ("epoch", "loss")
+
+
+def test_an_ensemble_of_an_estimator_has_bands_too():
+    X, y = np.random.default_rng(0).normal(size=(60, 2)), np.arange(60) % 2
+    fitted = MLPClassifier((4,), n_members=3, max_iter=3, early_stopping="loss", random_state=0)
+    with pytest.warns(ConvergenceWarning):
+        fitted.fit(X, y)
+    assert "validation, median of 3" in lines(history(fitted))
 
 
 def test_curves_best_epoch_and_learning_rate():
@@ -106,7 +135,7 @@ def test_the_best_epoch_is_told_by_what_it_was_judged(validation, monitor, label
 
 @pytest.mark.parametrize("source", [None, Architecture(2, (), 1), {"train_loss": [1.0]}])
 def test_what_has_no_history_is_refused(source):
-    with pytest.raises(InvalidTypeError, match="must be a History, a fitted estimator or a Model"):
+    with pytest.raises(InvalidTypeError, match="must be a History, several of them, a fitted"):
         history(source)
 
 

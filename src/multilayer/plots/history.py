@@ -2,7 +2,10 @@
 
 import json
 import math
+from itertools import zip_longest
 from typing import TYPE_CHECKING, Any
+
+import numpy as np
 
 from multilayer.errors import InvalidArgumentError, InvalidTypeError
 from multilayer.model import Model
@@ -15,6 +18,9 @@ if TYPE_CHECKING:
 
 __all__ = ["history"]
 
+LOOKS = {"train_loss": ("training", BLUE, "-"), "validation_loss": ("validation", ORANGE, "--")}
+"""Name, colour and line of each loss."""
+
 
 def history(source: Any, *, ax: "Axes | None" = None) -> "Axes":
     """Draw the loss curves, the learning rate and the best epoch.
@@ -24,9 +30,12 @@ def history(source: Any, *, ax: "Axes | None" = None) -> "Axes":
     axis on the right. The best epoch has the best validation loss or score; it is marked if there
     were validation samples, and lies on the curve if the validation loss decided.
 
+    Of an ensemble, it draws the median over the members, the band of the middle four fifths, and
+    each member's best epoch. Where members have ended before others, the others are left.
+
     Parameters
     ----------
-    source : History, estimator, Model or path
+    source : History, sequence of History, estimator, Model or path
         The result of `fit`; a fitted estimator, also from scikit-learn; or a model whose
         information contains a history, such as a saved one.
     ax : matplotlib Axes, optional
@@ -53,17 +62,27 @@ def history(source: Any, *, ax: "Axes | None" = None) -> "Axes":
     >>> [text.get_text() for text in history(found).get_legend().get_texts()]
     ['training', 'validation', 'best epoch 2, by validation loss']
     """
-    found = _history_of(source)
-    if not found.get("train_loss"):
+    histories = _histories_of(source)
+    if not any(found.get("train_loss") for found in histories):
         rule = "needs at least one epoch; there is none in this history"
         raise InvalidArgumentError(rule, "history")
     ax = one_axes(ax, "history", (6.0, 4.0))
     from matplotlib.ticker import MaxNLocator
 
+    ax.set(xlabel="epoch", ylabel="loss")
+    ax.xaxis.set_major_locator(MaxNLocator(integer=True))
+    handles = _curves(histories[0], ax) if len(histories) == 1 else _bands(histories, ax)
+    # Below the picture, since curves may be anywhere inside.
+    ax.legend(handles=handles, loc="upper center", bbox_to_anchor=(0.5, 0), borderaxespad=4.2,
+              ncols=2, fontsize="small", frameon=False)  # fmt: skip
+    return ax
+
+
+def _curves(found: History, ax: "Axes") -> list[Any]:
+    """Draw the curves of one network; return what the legend names."""
     epochs = range(1, found.n_epochs + 1)
-    looks = {"train_loss": ("training", BLUE, "-"), "validation_loss": ("validation", ORANGE, "--")}
     marker = "o" if found.n_epochs == 1 else ""
-    for name, (label, colour, line_style) in looks.items():
+    for name, (label, colour, line_style) in LOOKS.items():
         if name in found:
             ax.plot(epochs, found[name], line_style, color=colour, label=label, marker=marker)
     best, label = found.best
@@ -73,9 +92,7 @@ def history(source: Any, *, ax: "Axes | None" = None) -> "Axes":
         if by_loss:
             ax.plot(best, found["validation_loss"][best - 1], "D", color="black", markersize=6,
                     zorder=3, label=label)  # fmt: skip
-    ax.set(xlabel="epoch", ylabel="loss")
-    ax.xaxis.set_major_locator(MaxNLocator(integer=True))
-    handles, _ = ax.get_legend_handles_labels()
+    handles: list[Any] = ax.get_legend_handles_labels()[0]
     rates = found.get("learning_rate", [])
     if len(set(rates)) > 1:
         right = ax.twinx()
@@ -84,43 +101,59 @@ def history(source: Any, *, ax: "Axes | None" = None) -> "Axes":
         right.tick_params(axis="y", colors=GREY)
         right.set_ylim(bottom=0)
         handles += right.get_lines()
-    # Below the picture, since curves may be anywhere inside.
-    ax.legend(handles=handles, loc="upper center", bbox_to_anchor=(0.5, 0), borderaxespad=4.2,
-              ncols=2, fontsize="small", frameon=False)  # fmt: skip
-    return ax
+    return handles
 
 
-def _history_of(source: Any) -> History:
-    """Return the history in a source."""
+def _bands(histories: list[History], ax: "Axes") -> list[Any]:
+    """Draw the medians of several networks, with bands; return what the legend names."""
+    for name, (label, colour, line_style) in LOOKS.items():
+        curves = [found[name] for found in histories if name in found]
+        if not curves:
+            continue
+        epochs = range(1, max(map(len, curves)) + 1)
+        present = np.array(list(zip_longest(*curves, fillvalue=np.nan)))
+        low, middle, high = np.nanquantile(present, [0.1, 0.5, 0.9], axis=1)
+        ax.fill_between(epochs, low, high, color=colour, alpha=0.25, linewidth=0)
+        ax.plot(epochs, middle, line_style, color=colour,
+                label=f"{label}, median of {len(curves)}")  # fmt: skip
+    bests = [
+        (found.best_epoch, found["validation_loss"][found.best_epoch - 1])
+        for found in histories
+        if found.best[0] and "validation_loss" in found
+    ]
+    if bests:
+        ax.plot(*zip(*bests, strict=True), "D", color="black", markersize=3, alpha=0.6,
+                label="a member's best epoch")  # fmt: skip
+    handles: list[Any] = ax.get_legend_handles_labels()[0]
+    return handles
+
+
+def _histories_of(source: Any) -> list[History]:
+    """Return the history in a source, or those of an ensemble's members."""
     source = opened(source)
     if isinstance(source, History):
-        return source
+        return [source]
+    if isinstance(source, (list, tuple)) and all(isinstance(each, History) for each in source):
+        return list(source) or [History()]
     if isinstance(source, Model):
         told = source.information.get("history")
         if told is None:
             rule = "must hold one; this Model's information has no 'history'"
             raise InvalidArgumentError(rule, "source", "history")
-        _check_is_one(told)
-        return History.from_json(json.dumps(told))
+        several = told if isinstance(told, list) else [told]
+        return [History.from_json(json.dumps(own)) for own in several]
     if not hasattr(source, "loss_curve_"):
-        rule = "must be a History, a fitted estimator or a Model"
+        rule = "must be a History, several of them, a fitted estimator or a Model"
         raise InvalidTypeError(rule, "source", "history", got=type(source).__name__)
-    found: History | None = getattr(source, "history_", None)
-    _check_is_one(found)
-    if found is not None and found.n_epochs == len(source.loss_curve_):
+    found: Any = getattr(source, "history_", None)
+    if isinstance(found, list):
         return found
+    if found is not None and found.n_epochs == len(source.loss_curve_):
+        return [found]
     # After a warm start, the history covers only the last part; the curves cover everything.
     curves = {"train_loss": source.loss_curve_}
     validation = getattr(source, "validation_loss_curve_", None)
     if validation is not None:
         n_later = len(source.loss_curve_) - len(validation)
         curves["validation_loss"] = [*validation, *[math.nan] * n_later]
-    return History(curves)
-
-
-def _check_is_one(history: Any) -> None:
-    if isinstance(history, list):
-        rule = (
-            f"must be that of one network; an ensemble of {len(history)} has as many, history_[k]"
-        )
-        raise InvalidTypeError(rule, "source", "history")
+    return [History(curves)]
