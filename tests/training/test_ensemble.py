@@ -36,6 +36,7 @@ from multilayer.numpy import (
     ReduceOnPlateau,
     RMSprop,
 )
+from multilayer.numpy.activations import Tanh
 from multilayer.training import Callback, EarlyStopping, fit
 
 N_MEMBERS = 3
@@ -557,6 +558,27 @@ def test_bad_weights_name_the_member(weight, message):
     with pytest.raises(InvalidDataError) as caught:
         fit(ensemble_of(4), (X, Y, weight), loss="cross_entropy")
     assert str(caught.value).startswith(message)
+
+
+class AcrossSamples(Huber):
+    """A loss of one's own, for the samples of one network."""
+
+    def per_sample(self, p, targets):
+        residual = p - targets
+        return 0.5 * np.sum(residual * residual, axis=1), residual
+
+
+def test_a_loss_for_one_network_alone_is_refused():
+    fit(MLP(Architecture(4, (), 2)), (X, X[:, :2]), loss=AcrossSamples(), n_epochs=1)
+    with pytest.raises(InvalidArgumentError, match="loss of fit must work on the last axes"):
+        fit(Ensemble(Architecture(4, (), 2), 2), (X, X[:, :2]), loss=AcrossSamples(), n_epochs=1)
+
+
+def test_an_activation_for_one_network_alone_is_refused(monkeypatch):
+    monkeypatch.setattr(Tanh, "forward", lambda self, z: z - z.mean(axis=1, keepdims=True))
+    ensemble = Ensemble(Architecture(4, (8,), 2, activation="tanh"), 2)
+    with pytest.raises(InvalidArgumentError, match="activation of fit must work on the last axes"):
+        train(ensemble)
 
 
 def test_splits_are_for_ensembles():

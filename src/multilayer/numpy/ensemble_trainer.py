@@ -20,11 +20,18 @@ from multilayer.numpy.fast.blas import n_threads
 from multilayer.numpy.fast.prediction import Predictor
 from multilayer.numpy.fast.step import Step, n_operations
 from multilayer.numpy.fast.workers import Workers, n_rewarding
+from multilayer.numpy.layers import Activate
 from multilayer.numpy.losses import LOSSES, Loss
 from multilayer.numpy.network import Network
 from multilayer.numpy.objective import Objective
 from multilayer.numpy.optimizers import Optimizer, resolve_optimizer
-from multilayer.numpy.stacking import for_each, numbers_for_each, part_of_stack, stacked
+from multilayer.numpy.stacking import (
+    check_last_axes,
+    for_each,
+    numbers_for_each,
+    part_of_stack,
+    stacked,
+)
 from multilayer.numpy.trainer import checked_clip, checked_penalties, checked_samples
 from multilayer.randomness import Generators, generator_state, set_generator_state
 from multilayer.registry import resolve
@@ -110,6 +117,11 @@ class EnsembleTrainer:
             self.rng = rng
         else:
             self.rng = Generators(checks.random_generator(rng, "fit").spawn(self.n_members))
+        tried = np.linspace(-2, 2, 3 * net.network.last.W.shape[-1]).reshape(3, -1)
+        for layer in net.network.layers:
+            if isinstance(layer, Activate):
+                activation = layer.activation
+                check_last_axes(activation, activation.forward, tried, "activation")
         self._whole_state = self.optimizer.initial_state(net.network.parameters)
         # The members that take steps: all, or copies of some.
         self._members = list(range(self.n_members))
@@ -130,8 +142,11 @@ class EnsembleTrainer:
         """Check samples, targets and weights; weights may have the shape (K, n_samples)."""
         own = None if weight is None else checks.array(weight, "sample_weight")
         if own is None or own.ndim != 2:
-            return checked_samples(self._ensemble, X, y, weight, self.loss)
+            data = checked_samples(self._ensemble, X, y, weight, self.loss)
+            self._check_loss(data)
+            return data
         data = checked_samples(self._ensemble, X, y, None, self.loss)
+        self._check_loss(data)
         if len(own) != self.n_members:
             rule = f"must have shape (n_samples,) or ({self.n_members}, n_samples)"
             raise InvalidDataError(rule, "sample_weight", "fit", got=f"shape {own.shape}")
@@ -303,6 +318,15 @@ class EnsembleTrainer:
 
     def _each(self, value: Any, name: str) -> list[Any]:
         return for_each(value, self.n_members, name, "fit")
+
+    def _check_loss(self, data: Data) -> None:
+        """Raise if a custom loss does not work on the last axes."""
+        loss, targets = self.losses[0], data.targets[:3]
+        width = self._ensemble.architecture.out_features
+        p = np.linspace(0.1, 0.9, len(targets) * width).reshape(len(targets), width)
+        p = p.astype(self._ensemble.dtype)
+        check_last_axes(loss, lambda own: loss.per_sample(own, targets)[0], p, "loss")
+        check_last_axes(loss, lambda own: loss.per_sample(own, targets)[1], p, "loss")
 
     def _architectures(self) -> list[Architecture]:
         return [self._ensemble.architectures[k] for k in self._members]

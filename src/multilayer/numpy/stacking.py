@@ -1,6 +1,6 @@
 """The losses and optimizers of K networks as one, whose numbers are vectors."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from copy import copy
 from dataclasses import fields, is_dataclass
 from typing import Any, TypeVar
@@ -10,9 +10,10 @@ import numpy.typing as npt
 
 from multilayer.errors import InvalidArgumentError
 
-__all__ = ["for_each", "numbers_for_each", "part_of_stack", "stacked"]
+__all__ = ["check_last_axes", "for_each", "numbers_for_each", "part_of_stack", "stacked"]
 
 T = TypeVar("T")
+Array = npt.NDArray[Any]
 
 
 def for_each(value: Any, n_members: int, parameter: str, owner: str) -> list[Any]:
@@ -83,6 +84,37 @@ def stacked(parts: Sequence[T], n_axes: int, parameter: str, owner: str) -> T:
         array: npt.NDArray[Any] = np.array(values).reshape(-1, *[1] * n_axes)
         object.__setattr__(whole, field.name, array)
     return whole
+
+
+def check_last_axes(
+    part: object, function: Callable[[Array], Any], one: Array, parameter: str
+) -> None:
+    """Raise if a custom activation or loss cannot take several networks' arrays at once.
+
+    Parameters
+    ----------
+    part : object
+        The activation or loss.
+    function : callable
+        What it computes of an array of shape (n_samples, features), or of several.
+    one : array of shape (n_samples, features)
+        Numbers to try it with.
+    parameter : str
+        What an error names.
+    """
+    several = np.stack([one, 0.5 * one[::-1]])
+    expected = np.stack([function(own) for own in several])
+    try:
+        found = np.asarray(function(several))
+        agrees = found.shape == expected.shape and np.allclose(found, expected, equal_nan=True)
+    except (ValueError, IndexError, TypeError):
+        agrees = False
+    if not agrees:
+        rule = (
+            "must work on the last axes to be used in an ensemble: of an array (K, n_samples, "
+            "features) it must make what it makes of each network's (n_samples, features)"
+        )
+        raise InvalidArgumentError(rule, parameter, "fit", got=repr(part))
 
 
 def part_of_stack(whole: T, members: int | list[int]) -> T:
