@@ -24,11 +24,14 @@ Array = npt.NDArray[Any]
 Criterion = Callable[[Array, Array, Array, Array], None]
 
 
-def plain_criterion(loss: Loss, link: Activation) -> Criterion:
-    """Return any loss as a criterion, through its own formulas and the link function's."""
+def plain_criterion(loss: Loss, link: Activation, *, is_one: bool = False) -> Criterion:
+    """Return any loss as a criterion, through its own formulas and the link function's.
+
+    With `is_one` they get arrays without the axis for networks: custom parts may know no other.
+    """
 
     def criterion(z: Array, targets: Array, share: Array, values: Array) -> None:
-        if len(z) == 1:  # as a single network, for parts that know no other
+        if is_one:
             z, targets, share = z[0], targets[0], share[0]
         p = z if loss.takes_logits else link.forward(z)
         losses, gradient = loss.per_sample(p, targets)
@@ -100,7 +103,7 @@ def squared_error(zs, targets, shares, values):  # type: ignore[no-untyped-def]
         values[k] = total
 
 
-def criterion_of(loss: Loss, link: Activation, targets: Array) -> Criterion:
+def criterion_of(loss: Loss, link: Activation, targets: Array, *, is_one: bool) -> Criterion:
     """Return the criterion of a loss after a link function, compiled if there is such a one."""
     kind = type(loss)
     has_labels = targets.dtype.kind == "i"
@@ -114,4 +117,4 @@ def criterion_of(loss: Loss, link: Activation, targets: Array) -> Criterion:
             return binary_cross_entropy.fastest
     elif kind is SquaredError and type(link) is Identity:
         return squared_error.fastest
-    return plain_criterion(loss, link)
+    return plain_criterion(loss, link, is_one=is_one)

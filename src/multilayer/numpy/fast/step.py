@@ -117,9 +117,9 @@ class Step:
         self.network, self.objective = network, objective
         self.state, self.clip, self.rng = state, clip, rng
         self.source = Source(*data, reorders=reorders)
-        self.criterion = criterion_of(objective.loss, network.link, data[1])
         parameters = network.parameters
         self._is_one = parameters.ndim == 1
+        self.criterion = criterion_of(objective.loss, network.link, data[1], is_one=self._is_one)
         self._theta = np.atleast_2d(parameters)
         n_networks = len(self._theta)
         self._l1, self._l2 = (
