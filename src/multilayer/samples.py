@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from multilayer.errors import InvalidDataError
 
-__all__ = ["Data", "LazySamples", "Parts", "check_weights", "reader"]
+__all__ = ["Data", "Guarded", "LazySamples", "Parts", "check_weights", "reader"]
 
 
 class LazySamples:
@@ -98,9 +98,12 @@ def check_weights(weight: Any, training: Any, held_out: Any) -> None:
         The message names the part.
     """
     for name, rows in (("training", training), ("validation", held_out)):
-        if weight is not None and not weight[..., rows].any():
-            rule = f"must not be zero for every sample of the {name} part"
-            raise InvalidDataError(rule, "sample_weight")
+        if weight is None or (has_some := weight[..., rows].any(axis=-1)).all():
+            continue
+        rule = f"must not be zero for every sample of the {name} part"
+        if weight.ndim == 2:
+            rule += f" of member {int(np.argmin(has_some))}"
+        raise InvalidDataError(rule, "sample_weight")
 
 
 class Parts:
@@ -132,6 +135,22 @@ def reader(X: LazySamples) -> Callable[[Any, npt.NDArray[Any]], None]:
             X.read(rows, out)
 
     return read
+
+
+class Guarded(LazySamples):
+    """Lazy samples that several threads, each with a reader of its own, may read at once."""
+
+    reads_in_parallel = True
+
+    def __init__(self, whole: LazySamples) -> None:
+        self._whole, self._read = whole, reader(whole)
+        self.shape, self.is_in_memory = whole.shape, whole.is_in_memory
+
+    def __getitem__(self, rows: Any) -> npt.NDArray[np.float32]:
+        return self._whole[rows]
+
+    def read(self, rows: Any, out: npt.NDArray[Any]) -> None:
+        self._read(rows, out)
 
 
 class _Subset(LazySamples):

@@ -617,12 +617,12 @@ class Own(scratch.Optimizer):
         (
             {"l1": [0, 0, -1, 0]},
             InvalidArgumentError,
-            "l1 of fit must be a number in [0, inf); got -1",
+            "l1[2] of fit must be a number in [0, inf); got -1",
         ),
         (
             {"clip_norm": [1, None, 0, 1]},
             InvalidArgumentError,
-            "clip_norm of fit must be a number in (0, inf); got 0",
+            "clip_norm[2] of fit must be a number in (0, inf); got 0",
         ),
         (
             {"optimizer": [SGD(), SGD(), Adam(), SGD()]},

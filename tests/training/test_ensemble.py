@@ -1,11 +1,14 @@
 """K networks trained as one: each equals the same network trained alone."""
 
+import time
+from dataclasses import dataclass
 from itertools import pairwise
 
 import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from threadpoolctl import threadpool_limits
 
 from multilayer import Architecture
 from multilayer.errors import (
@@ -31,13 +34,15 @@ from multilayer.numpy import (
     Huber,
     Lion,
     NAdam,
+    Optimizer,
     Poisson,
     Quantile,
     ReduceOnPlateau,
     RMSprop,
 )
 from multilayer.numpy.activations import Tanh
-from multilayer.training import Callback, EarlyStopping, fit
+from multilayer.samples import LazySamples
+from multilayer.training import Callback, Checkpoint, EarlyStopping, fit
 
 N_MEMBERS = 3
 TOLERANCE = 1e-10
@@ -334,8 +339,6 @@ class Crash(Callback):
 @pytest.mark.parametrize("after", [1, 6, 11, 13])
 @pytest.mark.parametrize("own", [False, True])
 def test_a_resumed_training_ends_with_the_same_bits(tmp_path, after, own):
-    from multilayer.training import Checkpoint
-
     splits = [(np.arange(k, 60 - k), np.arange(10)) for k in range(4)] if own else None
     settings = {
         "splits": splits,
@@ -360,6 +363,22 @@ def test_a_resumed_training_ends_with_the_same_bits(tmp_path, after, own):
     for history, other in zip(histories, expected_histories, strict=True):
         assert history.stopped_by == other.stopped_by
         assert {**history, "seconds": 0} == {**other, "seconds": 0}
+
+
+def test_a_resumed_training_still_says_why_a_member_diverged(tmp_path):
+    class Look(Callback):
+        def on_train_end(self, run):
+            self.error = run.members[1].error
+
+    rates, kept = [SGD(0.1), SGD(1e200), SGD(0.1)], Checkpoint(tmp_path / "kept", seconds=0)
+    with pytest.raises(KillError):
+        train(ensemble_of(3), optimizer=rates, checkpoint=kept, callbacks=[Crash(20)])
+    first = Look()
+    train(ensemble_of(3), optimizer=rates, callbacks=[first])
+    resumed = Look()
+    train(ensemble_of(3), optimizer=rates, checkpoint=kept, callbacks=[resumed], resume=True)
+    assert str(resumed.error) == str(first.error)
+    assert resumed.error.step == first.error.step
 
 
 def test_float32_agrees_to_its_rounding():
@@ -450,6 +469,11 @@ def test_callbacks_see_present_weights_when_members_have_ended():
 
 # Bad input --------------------------------------------------------------------------------------
 
+
+def accuracy(truth, prediction):
+    return float((truth == prediction).mean())
+
+
 ROWS = [(np.arange(30), np.arange(30, 60))] * 4
 
 
@@ -461,7 +485,23 @@ ROWS = [(np.arange(30), np.arange(30, 60))] * 4
             InvalidArgumentError,
             "l2 of fit must be one for all members, or one for each of the 4; got 2 values",
         ),
-        ({"l2": [0.1, 0.2, -1, 0]}, InvalidArgumentError, "l2 of fit must be"),
+        ({"l2": [0.1, 0.2, -1, 0]}, InvalidArgumentError, "l2[2] of fit must be a number in"),
+        ({"clip_norm": [1, 1, 1, 0]}, InvalidArgumentError, "clip_norm[3] of fit must be"),
+        (
+            {"schedule": ["cosine", "cosin", None, None]},
+            InvalidArgumentError,
+            "schedule[1] of fit must be one of",
+        ),
+        (
+            {"loss": ["cross_entropy", "cross", "nll", "nll"]},
+            InvalidArgumentError,
+            "loss[1] of fit must be one of",
+        ),
+        (
+            {"metrics": [{"a": accuracy}, {"b": accuracy}] * 2, "validation": 0.2},
+            InvalidArgumentError,
+            "metrics[1] of fit must have the names that metrics[0] has, a; got b",
+        ),
         (
             {"optimizer": ["sgd", "sgd", "adam", "sgd"]},
             InvalidArgumentError,
@@ -576,9 +616,79 @@ def test_a_loss_for_one_network_alone_is_refused():
 
 def test_an_activation_for_one_network_alone_is_refused(monkeypatch):
     monkeypatch.setattr(Tanh, "forward", lambda self, z: z - z.mean(axis=1, keepdims=True))
-    ensemble = Ensemble(Architecture(4, (8,), 2, activation="tanh"), 2)
-    with pytest.raises(InvalidArgumentError, match="activation of fit must work on the last axes"):
-        train(ensemble)
+    with pytest.raises(InvalidArgumentError, match="activation of Ensemble must work on the last"):
+        Ensemble(Architecture(4, (8,), 2, activation="tanh"), 2)
+
+
+def test_the_way_back_of_an_activation_is_tried_too(monkeypatch):
+    def across(self, da, z, a):
+        return da - da.mean(axis=1, keepdims=True)
+
+    monkeypatch.setattr(Tanh, "backward", across)
+    with pytest.raises(InvalidArgumentError, match="activation of Ensemble must work on the last"):
+        Ensemble(Architecture(4, (8,), 2, activation="tanh"), 2)
+
+
+@dataclass(frozen=True)
+class Heavy(Optimizer):
+    """An optimizer of one's own that replaces what it remembers."""
+
+    learning_rate: float = 0.1
+    vectors = ("m",)
+
+    def _step(self, parameters, gradient, state, rate):
+        state["m"] = 0.9 * state["m"] + gradient
+        parameters -= rate * state["m"]
+
+
+def test_an_optimizer_that_replaces_its_state_is_refused():
+    fit(MLP(ARCHITECTURE), (X, Y), loss="cross_entropy", optimizer=Heavy(), n_epochs=1)
+    with pytest.raises(InvalidArgumentError, match="optimizer of fit must change 'm' of its state"):
+        train(ensemble_of(2), optimizer=Heavy())
+
+
+def test_a_member_without_weight_in_its_part_is_named():
+    weight = np.ones((2, 60))
+    weight[1] = 0
+    weight[1, :2] = 1
+    named = "validation part of member 1|training part of member 1"
+    for seed in range(4):
+        with pytest.raises(InvalidDataError, match=named):
+            fit(
+                ensemble_of(2),
+                (X, Y, weight),
+                loss="cross_entropy",
+                validation=0.5,
+                rng=np.random.default_rng(seed),
+            )
+        weight[1, :2], weight[1, 2] = 0, 1
+
+
+class OneAtATime(LazySamples):
+    """Samples whose source has one buffer, as a file has one position."""
+
+    def __init__(self, X):
+        self.X, self.shape, self.buffer = X, X.shape, None
+
+    def __getitem__(self, rows):
+        self.buffer = self.X[rows]
+        time.sleep(0.001)
+        return self.buffer
+
+
+def test_threads_take_turns_to_read_samples_that_are_read_one_at_a_time():
+    rng = np.random.default_rng(0)
+    data = rng.normal(size=(256, 200)).astype(np.float32), rng.integers(2, size=256)
+    architecture = Architecture(200, (256, 256), 2)
+    nets = []
+    for samples in (data[0], OneAtATime(data[0])):
+        ensemble = Ensemble(architecture, 4, rng=np.random.default_rng(1))
+        rngs = [np.random.default_rng(k) for k in range(4)]
+        with threadpool_limits(2):
+            fit(ensemble, (samples, data[1]), loss="cross_entropy", n_epochs=2, batch_size=128,
+                rng=rngs)  # fmt: skip
+        nets.append(ensemble)
+    np.testing.assert_allclose(nets[1].parameters, nets[0].parameters, atol=1e-4)
 
 
 def test_splits_are_for_ensembles():

@@ -14,7 +14,9 @@ from multilayer.numpy.assembly import assemble, members_of
 from multilayer.numpy.ensemble_trainer import EnsembleTrainer
 from multilayer.numpy.fast.prediction import Predictor
 from multilayer.numpy.initializers import Initializer
+from multilayer.numpy.layers import Activate
 from multilayer.numpy.mlp import MLP, checked_dtype
+from multilayer.numpy.stacking import check_activation
 from multilayer.randomness import Generators
 
 __all__ = ["Ensemble"]
@@ -71,8 +73,8 @@ class Ensemble:
         initializer: str | Initializer = "kaiming_uniform",
         rng: np.random.Generator | Sequence[np.random.Generator] | None = None,
     ) -> None:
-        self.architectures = _architectures(architecture, n_members)
         self.dtype = checked_dtype(dtype, "Ensemble")
+        self.architectures = _architectures(architecture, n_members)
         rngs = _generators(rng, self.n_members)
         self._assemble(_matrix(self.n_members, self.architecture.n_parameters, self.dtype))
         for k, one in enumerate(rngs):
@@ -88,6 +90,9 @@ class Ensemble:
         InvalidArgumentError, InvalidTypeError
             If there are none, or they are not of one shape.
         """
+        if not isinstance(nets, (list, tuple)):
+            rule = "must be a list or tuple of networks"
+            raise InvalidTypeError(rule, "nets", "Ensemble.of", got=repr(nets))
         for k, net in enumerate(nets):
             if not isinstance(net, MLP):
                 rule = "must be a multilayer.numpy.MLP"
@@ -111,6 +116,10 @@ class Ensemble:
 
     def _assemble(self, parameters: Array) -> None:
         self.network = assemble(self.architectures, parameters)
+        for layer in self.network.layers:
+            if isinstance(layer, Activate):
+                check_activation(layer.activation)
+        check_activation(self.network.link)
         self.predictor = Predictor(self.network)
 
     def __getstate__(self) -> dict[str, Any]:
@@ -156,6 +165,9 @@ class Ensemble:
 
     def __getitem__(self, k: int) -> MLP:
         """Return member k, which shares its memory with the ensemble."""
+        if not isinstance(k, (int, np.integer)):
+            rule = "must be the number of a member"
+            raise InvalidTypeError(rule, "the index", "Ensemble", got=repr(k))
         number = range(self.n_members)[k]
         return MLP.over(
             self.architectures[number], members_of(self.network, self.architectures, number)
@@ -221,7 +233,10 @@ def _architectures(
     if n_members is not None:
         n_members = checks.integer(n_members, "n_members", "Ensemble")
     if isinstance(architecture, Architecture):
-        return (architecture,) * (n_members or 1)
+        try:
+            return (architecture,) * (n_members or 1)
+        except (MemoryError, OverflowError) as error:
+            raise InvalidArgumentError(f"no memory for {n_members} networks") from error
     if not isinstance(architecture, (list, tuple)) or not architecture:
         rule = "must be an Architecture, or a sequence of them"
         raise InvalidTypeError(rule, "architecture", "Ensemble", got=repr(architecture))

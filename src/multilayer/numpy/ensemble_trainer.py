@@ -20,13 +20,13 @@ from multilayer.numpy.fast.blas import n_threads
 from multilayer.numpy.fast.prediction import Predictor
 from multilayer.numpy.fast.step import Step, n_operations
 from multilayer.numpy.fast.workers import Workers, n_rewarding
-from multilayer.numpy.layers import Activate
 from multilayer.numpy.losses import LOSSES, Loss
 from multilayer.numpy.network import Network
 from multilayer.numpy.objective import Objective
 from multilayer.numpy.optimizers import Optimizer, resolve_optimizer
 from multilayer.numpy.stacking import (
     check_last_axes,
+    check_state,
     for_each,
     numbers_for_each,
     part_of_stack,
@@ -35,9 +35,9 @@ from multilayer.numpy.stacking import (
 from multilayer.numpy.trainer import checked_clip, checked_penalties, checked_samples
 from multilayer.randomness import Generators, generator_state, set_generator_state
 from multilayer.registry import resolve
-from multilayer.samples import Data, LazySamples, Parts
+from multilayer.samples import Data, Guarded, LazySamples, Parts
 
-__all__ = ["EnsembleTrainer"]
+__all__ = ["EnsembleTrainer", "checked_limits"]
 
 Array = npt.NDArray[Any]
 
@@ -100,28 +100,21 @@ class EnsembleTrainer:
     ) -> None:
         self._ensemble = net
         self.n_members = net.n_members
-        self.losses: list[Loss] = [resolve(own, LOSSES, Loss) for own in self._each(loss, "loss")]
+        self.losses: list[Loss] = self._each(loss, "loss", lambda own: resolve(own, LOSSES, Loss))
         for own in self.losses:
             own.check_architecture(net.architecture)
-        self.optimizers = [_steps(own) for own in self._each(optimizer, "optimizer")]
+        self.optimizers: list[Optimizer] = self._each(optimizer, "optimizer", _steps)
         self.loss = stacked(self.losses, 2, "loss", "fit")
         self.optimizer = stacked(self.optimizers, 1, "optimizer", "fit")
         self.learning_rate = np.array([own.learning_rate for own in self.optimizers])
-        self._penalties = [
-            checked_penalties(*own)
-            for own in zip(self._each(l1, "l1"), self._each(l2, "l2"), strict=True)
-        ]
-        norms, values = self._each(clip_norm, "clip_norm"), self._each(clip_value, "clip_value")
-        self._clips = [checked_clip(*own) for own in zip(norms, values, strict=True)]
+        self._penalties, self._clips = checked_limits(
+            self.n_members, l1=l1, l2=l2, clip_norm=clip_norm, clip_value=clip_value
+        )
         if isinstance(rng, Generators):
             self.rng = rng
         else:
             self.rng = Generators(checks.random_generator(rng, "fit").spawn(self.n_members))
-        tried = np.linspace(-2, 2, 3 * net.network.last.W.shape[-1]).reshape(3, -1)
-        for layer in net.network.layers:
-            if isinstance(layer, Activate):
-                activation = layer.activation
-                check_last_axes(activation, activation.forward, tried, "activation")
+        check_state(self.optimizer, self.optimizers, self.n_members)
         self._whole_state = self.optimizer.initial_state(net.network.parameters)
         # The members that take steps: all, or copies of some.
         self._members = list(range(self.n_members))
@@ -174,6 +167,8 @@ class EnsembleTrainer:
     def begin(self, data: Data, batch_size: int) -> None:
         """Set the samples for the steps."""
         self._release()
+        if isinstance(data.X, LazySamples):  # each part of the members has a reader
+            data = data._replace(X=Guarded(data.X))
         self._data, self._batch_size = data, batch_size
 
     def begin_epoch(self, order: Array | None) -> None:
@@ -246,7 +241,7 @@ class EnsembleTrainer:
             for row, k in zip(rows, members, strict=True):
                 row[: len(parts.rows[k])] = parts.rows[k]
             network = members_of(self._network, self._architectures(), own)
-            x = X[rows[0]][np.newaxis] if isinstance(X, LazySamples) else X[rows]
+            x = X.subset(rows[0]) if isinstance(X, LazySamples) else X[rows]
             z = Predictor(network).logits(x)
             for k, logits in zip(members, z, strict=True):
                 part = parts.data.of_member(k)
@@ -316,8 +311,8 @@ class EnsembleTrainer:
 
     # The members that take steps -------------------------------------------------------------
 
-    def _each(self, value: Any, name: str) -> list[Any]:
-        return for_each(value, self.n_members, name, "fit")
+    def _each(self, value: Any, name: str, check: Callable[[Any], Any]) -> list[Any]:
+        return for_each(value, self.n_members, name, "fit", check)
 
     def _check_loss(self, data: Data) -> None:
         """Raise if a custom loss does not work on the last axes."""
@@ -325,8 +320,8 @@ class EnsembleTrainer:
         width = self._ensemble.architecture.out_features
         p = np.linspace(0.1, 0.9, len(targets) * width).reshape(len(targets), width)
         p = p.astype(self._ensemble.dtype)
-        check_last_axes(loss, lambda own: loss.per_sample(own, targets)[0], p, "loss")
-        check_last_axes(loss, lambda own: loss.per_sample(own, targets)[1], p, "loss")
+        check_last_axes(loss, lambda own: loss.per_sample(own, targets)[0], p, "loss", "fit")
+        check_last_axes(loss, lambda own: loss.per_sample(own, targets)[1], p, "loss", "fit")
 
     def _architectures(self) -> list[Architecture]:
         return [self._ensemble.architectures[k] for k in self._members]
@@ -439,6 +434,21 @@ class EnsembleTrainer:
     def _order_of(self, first: int, last: int) -> Array | None:
         order = self._order
         return order if order is None or order.ndim == 1 else order[self._members[first:last]]
+
+
+def checked_limits(
+    n_members: int, *, l1: Any, l2: Any, clip_norm: Any, clip_value: Any
+) -> tuple[list[tuple[float, float]], list[Clip]]:
+    """Return each member's penalties (λ₁, λ₂) and clipping, for an ensemble of either engine."""
+
+    def each(value: Any, name: str, check: Callable[[Any], Any]) -> list[Any]:
+        return for_each(value, n_members, name, "fit", check)
+
+    first = each(l1, "l1", lambda own: checked_penalties(own, 0.0)[0])
+    second = each(l2, "l2", lambda own: checked_penalties(0.0, own)[1])
+    norms = each(clip_norm, "clip_norm", lambda own: checked_clip(own, None).norm)
+    values = each(clip_value, "clip_value", lambda own: checked_clip(None, own).value)
+    return list(zip(first, second, strict=True)), list(map(Clip, norms, values))
 
 
 def _fused() -> Any:

@@ -8,29 +8,44 @@ from typing import Any, TypeVar
 import numpy as np
 import numpy.typing as npt
 
+from multilayer.checks import in_terms_of
 from multilayer.errors import InvalidArgumentError
 
-__all__ = ["check_last_axes", "for_each", "numbers_for_each", "part_of_stack", "stacked"]
+__all__ = [
+    "check_activation",
+    "check_last_axes",
+    "check_state",
+    "for_each",
+    "numbers_for_each",
+    "part_of_stack",
+    "stacked",
+]
 
 T = TypeVar("T")
 Array = npt.NDArray[Any]
 
 
-def for_each(value: Any, n_members: int, parameter: str, owner: str) -> list[Any]:
-    """Return what an argument is for each member: it is given for all of them, or K times.
+def for_each(
+    value: Any, n_members: int, parameter: str, owner: str, check: Callable[[Any], Any]
+) -> list[Any]:
+    """Return what an argument is for each member, checked: it is given for all, or K times.
 
     Raises
     ------
     InvalidArgumentError
-        If it is a sequence of another length.
+        If it is a sequence of another length. Errors of `check` name the member.
     """
     is_sequence = isinstance(value, (list, tuple)) or getattr(value, "ndim", 0) > 0
     if not is_sequence:
-        return [value] * n_members
+        return [check(value)] * n_members
     if len(value) != n_members:
         rule = f"must be one for all members, or one for each of the {n_members}"
         raise InvalidArgumentError(rule, parameter, owner, got=f"{len(value)} values")
-    return list(value)
+    found = []
+    for k, own in enumerate(value):
+        with in_terms_of(owner, {parameter: f"{parameter}[{k}]"}):
+            found.append(check(own))
+    return found
 
 
 def numbers_for_each(values: Sequence[float | None]) -> Any:
@@ -87,7 +102,7 @@ def stacked(parts: Sequence[T], n_axes: int, parameter: str, owner: str) -> T:
 
 
 def check_last_axes(
-    part: object, function: Callable[[Array], Any], one: Array, parameter: str
+    part: object, function: Callable[[Array], Any], one: Array, parameter: str, owner: str
 ) -> None:
     """Raise if a custom activation or loss cannot take several networks' arrays at once.
 
@@ -99,7 +114,7 @@ def check_last_axes(
         What it computes of an array of shape (n_samples, features), or of several.
     one : array of shape (n_samples, features)
         Numbers to try it with.
-    parameter : str
+    parameter, owner : str
         What an error names.
     """
     several = np.stack([one, 0.5 * one[::-1]])
@@ -114,7 +129,34 @@ def check_last_axes(
             "must work on the last axes to be used in an ensemble: of an array (K, n_samples, "
             "features) it must make what it makes of each network's (n_samples, features)"
         )
-        raise InvalidArgumentError(rule, parameter, "fit", got=repr(part))
+        raise InvalidArgumentError(rule, parameter, owner, got=repr(part))
+
+
+def check_activation(activation: Any) -> None:
+    """Raise if a custom activation cannot take several networks' values at once."""
+    tried = np.linspace(-2, 2, 12).reshape(4, 3)
+
+    def back(z: Array) -> Any:
+        return activation.backward(np.cos(z), z, activation.forward(z))
+
+    for function in (activation.forward, back):
+        check_last_axes(activation, function, tried, "activation", "Ensemble")
+
+
+def check_state(whole: Any, optimizers: Sequence[Any], n_members: int) -> None:
+    """Raise if a custom optimizer's state is not arrays of K rows, changed in place."""
+    state = whole.initial_state(np.zeros((n_members, 2)))
+    before = dict(state)
+    for name, value in before.items():
+        if not isinstance(value, np.ndarray) or len(value) != n_members:
+            rule = f"must keep {name!r} as an array with a row for each of the {n_members} members"
+            raise InvalidArgumentError(rule, "optimizer", "fit", got=repr(optimizers[0]))
+    rates = np.full((n_members, 1), 0.1)
+    whole.update(np.zeros((n_members, 2)), np.ones((n_members, 2)), state, rates)
+    for name, value in before.items():
+        if state[name] is not value:
+            rule = f"must change {name!r} of its state in place, to be used in an ensemble"
+            raise InvalidArgumentError(rule, "optimizer", "fit", got=repr(optimizers[0]))
 
 
 def part_of_stack(whole: T, members: int | list[int]) -> T:

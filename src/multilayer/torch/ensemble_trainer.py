@@ -12,10 +12,11 @@ from multilayer import checks
 from multilayer.errors import InvalidArgumentError, InvalidDataError
 from multilayer.groups import join, part_of
 from multilayer.numpy.clipping import Clip
+from multilayer.numpy.ensemble_trainer import checked_limits
 from multilayer.numpy.losses import LOSSES, Loss
 from multilayer.numpy.optimizers import Optimizer, resolve_optimizer
 from multilayer.numpy.stacking import for_each, numbers_for_each, part_of_stack, stacked
-from multilayer.numpy.trainer import checked_clip, checked_penalties, checked_samples
+from multilayer.numpy.trainer import checked_samples
 from multilayer.randomness import Generators
 from multilayer.registry import resolve
 from multilayer.samples import Data, Parts
@@ -71,19 +72,16 @@ class EnsembleTrainer:
             raise InvalidArgumentError("an Ensemble cannot be trained in several processes")
         self._ensemble = net
         self.n_members: int = net.n_members
-        self.losses: list[Loss] = [resolve(own, LOSSES, Loss) for own in self._each(loss, "loss")]
+        self.losses: list[Loss] = self._each(loss, "loss", lambda own: resolve(own, LOSSES, Loss))
         for own in self.losses:
             own.check_architecture(net.architecture)
-        self.optimizers = [_steps(own) for own in self._each(optimizer, "optimizer")]
+        self.optimizers = self._each(optimizer, "optimizer", _steps)
         self.loss = stacked(self.losses, 2, "loss", "fit")
         self.optimizer = stacked(self.optimizers, 1, "optimizer", "fit")
         self.learning_rate = np.array([own.learning_rate for own in self.optimizers])
-        self._penalties = [
-            checked_penalties(*own)
-            for own in zip(self._each(l1, "l1"), self._each(l2, "l2"), strict=True)
-        ]
-        norms, values = self._each(clip_norm, "clip_norm"), self._each(clip_value, "clip_value")
-        self._clips = [checked_clip(*own) for own in zip(norms, values, strict=True)]
+        self._penalties, self._clips = checked_limits(
+            self.n_members, l1=l1, l2=l2, clip_norm=clip_norm, clip_value=clip_value
+        )
         if not isinstance(rng, Generators):
             rng = Generators(checks.random_generator(rng, "fit").spawn(self.n_members))
         seeds = [int(own.integers(2**62)) for own in rng]
@@ -237,8 +235,8 @@ class EnsembleTrainer:
         draw_masks_from(None, self._ensemble)
         self._ensemble.eval()
 
-    def _each(self, value: Any, name: str) -> list[Any]:
-        return for_each(value, self.n_members, name, "fit")
+    def _each(self, value: Any, name: str, check: Callable[[Any], Any]) -> list[Any]:
+        return for_each(value, self.n_members, name, "fit", check)
 
     def _check_weights(self, weights: Array, n_samples: int) -> Array:
         """Return weights of each member, checked."""

@@ -142,7 +142,11 @@ def check_schedule(schedule: Any, n_members: int) -> Any:
         if len(schedule) != n_members:
             rule = f"must be one schedule, or one for each of the {n_members} members"
             raise InvalidArgumentError(rule, "schedule", "fit", got=len(schedule))
-        return [None if one is None else resolve(one, SCHEDULES, Schedule) for one in schedule]
+        found = []
+        for k, one in enumerate(schedule):
+            with checks.in_terms_of("fit", {"schedule": f"schedule[{k}]"}):
+                found.append(None if one is None else resolve(one, SCHEDULES, Schedule))
+        return found
     return None if schedule is None else resolve(schedule, SCHEDULES, Schedule)
 
 
@@ -154,7 +158,13 @@ def check_metrics(metrics: Any, trainer: Trainer) -> list[dict[str, Metric]]:
         rule = "must be one mapping, or one for each member of an ensemble"
         raise InvalidArgumentError(rule, "metrics", "fit", got=f"{len(metrics)} of them")
     each = metrics if is_each else [metrics] * (n_members or 1)
-    return [resolve_metrics(own, task) for own in each]
+    found = [resolve_metrics(own, task) for own in each]
+    for k, own in enumerate(found):
+        if set(own) != set(found[0]):
+            rule = f"must have the names that metrics[0] has, {', '.join(found[0]) or 'none'}"
+            got = ", ".join(own) or "none"
+            raise InvalidArgumentError(rule, f"metrics[{k}]", "fit", got=got)
+    return found
 
 
 def each_its_own(trainer: Trainer, generator: Any) -> Any:

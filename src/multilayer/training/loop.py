@@ -157,18 +157,24 @@ class Loop:
             yield run
             if not run.n_active:
                 break
-            self._leave_out_stopped()
+            if ended := [k for k in self._members if run.members[k].stopped_by]:
+                self._check_last_step(last_batch, ended)
+                self._leave_out_stopped()
         self._is_over = True
-        if self.held_out is None and last_batch is not None:
-            # Nothing else has checked the last step.
-            last: Data | Parts = (
-                Parts(self.training, last_batch)
-                if isinstance(last_batch, list)
-                else self.training.part(last_batch)
-            )
-            for k, (value, _) in self._evaluate(last).items():
-                self._check_finite("train_loss", value, k)
+        if last_batch is not None:
+            self._check_last_step(last_batch, self._members)
         run.stop("n_epochs")
+
+    def _check_last_step(self, rows: Any, members: Sequence[int]) -> None:
+        """Check the last step of members that end, which nothing else does without validation."""
+        if self.held_out is not None:
+            return
+        is_each = isinstance(rows, list)
+        last = Parts(self.training, rows) if is_each else self.training.part(rows)
+        found = self._evaluate(last)
+        for k in list(members):
+            if k in found:
+                self._check_finite("train_loss", found[k][0], k)
 
     def minimize(self, visit: Callable[[Run], None]) -> None:
         """Train by L-BFGS: an epoch is one of its iterations.
@@ -327,8 +333,10 @@ class Loop:
             n_steps = n_steps * len(self.schedules)
         # Members with the same schedule, in the same state, have the same factor.
         all_of_them = list(zip(self.schedules, self.plateaus, n_steps, strict=True))
-        different = list(dict.fromkeys(all_of_them))
-        places = [different.index(one) for one in all_of_them]
+        keys = [(id(schedule), state, n) for schedule, state, n in all_of_them]
+        number = {key: place for place, key in enumerate(dict.fromkeys(keys))}
+        places = [number[key] for key in keys]
+        different = list(dict(zip(keys, all_of_them, strict=True)).values())
 
         def factor() -> Any:
             begun = run.epoch - 1
@@ -365,7 +373,8 @@ class Loop:
         means = {}
         for k in self._members:
             mass = (masses[k] if isinstance(masses[0], list) else masses)[:n_steps]
-            mean = math.fsum(map(operator.mul, losses[k].tolist(), mass)) / math.fsum(mass)
+            total = math.fsum(map(operator.mul, losses[k].tolist(), mass))
+            mean = total / (math.fsum(mass) or 1.0)  # 0 if no sample so far has a weight
             means[k] = {"train_loss": mean, "learning_rate": float(rates[k])}
         return means
 
@@ -405,15 +414,19 @@ class Loop:
 
     def try_metrics(self) -> None:
         """Measure once before the first step, so that a metric that fails does so now."""
-        if self.held_out is not None and self.metrics[0]:
+        if self.held_out is not None and any(self.metrics):
             for k, (_, p) in self._evaluate(self.held_out).items():
                 self._measure(k, p)
 
     def _measure(self, k: int, p: Any) -> dict[str, float]:
-        held_out = self.held_out[k] if isinstance(self.held_out, Parts) else self.held_out
+        held_out = self.held_out
         assert held_out is not None
+        if isinstance(held_out, Parts):
+            targets = held_out.data.targets[held_out.rows[k]]
+        else:
+            targets = held_out.targets
         loss = self._parts()[0][k]
-        truth, prediction = loss.truth(np.asarray(held_out.targets)), loss.predict(p)
+        truth, prediction = loss.truth(np.asarray(targets)), loss.predict(p)
         measured = {}
         for name, metric in self.metrics[k].items():
             try:
@@ -439,6 +452,7 @@ class Loop:
         if run.is_ensemble:
             member = run.members[k]
             member.stop("divergence")
+            member.stopped_by = "divergence"  # even if it was about to end
             member.error = error
             self._leave_out([k])
             if any(member.stopped_by != "divergence" for member in run.members):

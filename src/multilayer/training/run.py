@@ -236,10 +236,14 @@ class Run:
         numbers |= {name: np.asarray(getattr(self, name)).tolist() for name in _PER_MEMBER}
         numbers["members"] = [
             {name: getattr(member, name) for name in _OF_MEMBER}
-            | {"history": dict(member.history), "best_epoch": member.history.best_epoch}
+            | {
+                "history": dict(member.history),
+                "best_epoch": member.history.best_epoch,
+                "error": None if member.error is None else _told(member.error),
+            }
             for member in self.members
         ]
-        snapshots = {"best": self._best}
+        snapshots = {"best": {name: array.copy() for name, array in self._best.items()}}
         if self.judges_start and self.is_under_way:
             snapshots["candidate"] = self._candidate
         return numbers, join(snapshots)
@@ -256,9 +260,17 @@ class Run:
                 setattr(member, name, kept[name])
             member.history = History(kept["history"])
             member.history.best_epoch = kept["best_epoch"]
-        self._best = part_of(arrays, "best")
+            told = kept["error"]
+            member.error = None if told is None else DivergenceError(**told)
+        self._best = {name: array.copy() for name, array in part_of(arrays, "best").items()}
         self._candidate = part_of(arrays, "candidate")
         self.n_active = len(self.active)
+
+
+def _told(error: DivergenceError) -> dict[str, Any]:
+    """Return the arguments of an error, as values for JSON."""
+    place = {name: getattr(error, name) for name in ("epoch", "step", "learning_rate")}
+    return {"message": error.rule} | place
 
 
 _PER_MEMBER = ("loss", "learning_rate", "factors")
