@@ -706,6 +706,17 @@ def test_splits_are_for_ensembles():
             "n_members of Ensemble must be a positive integer; got 0",
         ),
         (
+            lambda: Ensemble(ARCHITECTURE),
+            InvalidArgumentError,
+            "n_members of Ensemble must be given with a single architecture; got None",
+        ),
+        (
+            lambda: Ensemble(ARCHITECTURE, 3)[3],
+            IndexError,
+            "an ensemble of 3 members has none with",
+        ),
+        (lambda: Ensemble(ARCHITECTURE, 3)[:2], InvalidTypeError, "the index of Ensemble must be"),
+        (
             lambda: Ensemble([ARCHITECTURE, Architecture(4, (9,), 2)]),
             InvalidArgumentError,
             "architecture[1] of Ensemble must have the shape of architecture[0], Architecture(",

@@ -168,6 +168,8 @@ class Ensemble:
         if not isinstance(k, (int, np.integer)):
             rule = "must be the number of a member"
             raise InvalidTypeError(rule, "the index", "Ensemble", got=repr(k))
+        if not -self.n_members <= k < self.n_members:  # an IndexError also ends an iteration
+            raise IndexError(f"an ensemble of {self.n_members} members has none with number {k}")
         number = range(self.n_members)[k]
         return MLP.over(
             self.architectures[number], members_of(self.network, self.architectures, number)
@@ -233,8 +235,11 @@ def _architectures(
     if n_members is not None:
         n_members = checks.integer(n_members, "n_members", "Ensemble")
     if isinstance(architecture, Architecture):
+        if n_members is None:
+            rule = "must be given with a single architecture"
+            raise InvalidArgumentError(rule, "n_members", "Ensemble", got=None)
         try:
-            return (architecture,) * (n_members or 1)
+            return (architecture,) * n_members
         except (MemoryError, OverflowError) as error:
             raise InvalidArgumentError(f"no memory for {n_members} networks") from error
     if not isinstance(architecture, (list, tuple)) or not architecture:
