@@ -105,3 +105,25 @@ def test_bad_options_are_refused_by_name(trees):
         result = run("tune", trees, *arguments)
         assert isinstance(result.exception, InvalidArgumentError)
         assert str(result.exception) == expected
+
+
+def test_a_class_that_a_fold_lacks_is_scored_all_the_same(tmp_path):
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=60)
+    kinds = np.where(x > 0, "high", "low").astype(object)
+    kinds[[3, 8, 21]] = "rare"
+    pd.DataFrame({"x": x, "kind": kinds}).to_csv(tmp_path / "t.csv", index=False)
+    result = run(
+        "tune", tmp_path / "t.csv", "--trials", "2", "--folds", "4", "--epochs", "3", "--json"
+    )
+    assert result.exit_code == 0, result.exception
+    found = json.loads(result.stdout)
+    assert all(np.isfinite(one["mean"]) for one in found["configurations"])
+    assert "Traceback" not in result.output
+
+
+def test_more_folds_than_rows_are_refused(tmp_path):
+    pd.DataFrame({"x": range(40), "y": np.arange(40) / 7}).to_csv(tmp_path / "t.csv", index=False)
+    result = run("tune", tmp_path / "t.csv", "--folds", "33", "--task", "regression")
+    assert isinstance(result.exception, InvalidArgumentError)
+    assert "--folds of mlp tune must be at most 32, the number of training" in str(result.exception)

@@ -1,6 +1,7 @@
 """cross_validate and MLPSearchCV: scikit-learn's numbers, from networks trained in lockstep."""
 
 import gc
+import warnings
 import weakref
 
 import numpy as np
@@ -158,7 +159,8 @@ def test_a_search_gives_scikit_learns_scores(scoring):
     np.testing.assert_array_equal(found.predict(X), expected.predict(X))
     assert found.score(X, Y) == pytest.approx(expected.score(X, Y))
     assert found.report() == (
-        "6 candidates on 3 folds: 18 fits, of which 18 in lockstep (1 × 18), 0 alone"
+        "6 candidates on 3 folds: 18 fits, of which 18 in lockstep "
+        "(up to 18 networks as one), 0 alone"
     )
 
 
@@ -177,7 +179,8 @@ def test_a_grid_of_several_shapes_and_of_steps():
         found.cv_results_["mean_test_score"], results["mean_test_score"], rtol=TOLERANCE
     )
     assert found.report() == (
-        "16 candidates on 3 folds: 48 fits, of which 24 in lockstep (2 × 12), 24 alone"
+        "16 candidates on 3 folds: 48 fits, of which 24 in lockstep "
+        "(up to 12 networks as one), 24 alone"
     )
     assert found.best_index_ == expected.best_index_
     np.testing.assert_array_equal(found.predict(X), expected.predict(X))
@@ -217,7 +220,9 @@ def test_one_that_diverges_fails_alone():
     assert any("3 fits failed" in str(warning.message) for warning in warnings)
     assert np.isnan(search.cv_results_["mean_test_score"]).tolist() == [False, True]
     assert search.best_params_ == {"learning_rate_init": 1e-4}
-    assert search.report().endswith("6 fits, of which 6 in lockstep (1 × 6), 0 alone")
+    assert search.report().endswith(
+        "6 fits, of which 6 in lockstep (up to 6 networks as one), 0 alone"
+    )
 
 
 def test_halving_gives_scikit_learns_rounds():
@@ -308,6 +313,25 @@ def test_the_memory_of_a_search_is_bounded(monkeypatch):
     found = MLPSearchCV(CLASSIFIER, space, **arguments).fit(X, Y)
     assert most == [6, 6, 3]
     assert found.report() == (
-        "5 candidates on 3 folds: 15 fits, of which 15 in lockstep (2 × 6, 1 × 3), 0 alone"
+        "5 candidates on 3 folds: 15 fits, of which 15 in lockstep "
+        "(up to 6 networks as one), 0 alone"
     )
     assert_same_search(found, expected)
+
+
+class Flipped(MLPClassifier):
+    """A classifier whose own `fit` does something else."""
+
+    def fit(self, X, y, **parameters):
+        return super().fit(X, 1 - y, **parameters)
+
+
+def test_a_subclass_with_a_fit_of_its_own_is_left_to_scikit_learn():
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(90, 2))
+    y = (X[:, 0] > 0).astype(int)
+    clf = Flipped((4,), solver="lbfgs", max_iter=30, random_state=0)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        scores = cross_validate(clf, X, y, cv=3)["test_score"]
+    assert scores.mean() < 0.2

@@ -12,13 +12,13 @@ from multilayer.cli import options
 from multilayer.cli import train_table as tables
 from multilayer.cli.notes import note, notes
 from multilayer.cli.rows import Rows
+from multilayer.errors import InvalidArgumentError, InvalidDataError
 
 __all__ = ["tune"]
 
 N_SHOWN = 5
 """Configurations in the table of the best."""
 SHAPES = [(64,), (128, 64)]
-SCORES = {"classification": "neg_log_loss", "regression": "neg_root_mean_squared_error"}
 
 Trials = Annotated[int, typer.Option(help="Number of configurations to try.")]
 Folds = Annotated[int, typer.Option(help="Parts of the training rows; each validates once.")]
@@ -65,12 +65,17 @@ def tune(
     found = tables.read_table(file, separator, encoding, decimal, day_first, missing)
     kinds = tables.kinds_of(found, numeric=numeric, categorical=categorical, date=date)
     rows = Rows.of(file, found, target, task, drop or [], test, seed)
+    if folds > len(rows.y_train):
+        rule = f"must be at most {len(rows.y_train)}, the number of training rows"
+        raise InvalidArgumentError(rule, "folds", got=folds)
     search = _search(rows, kinds, trials, folds, epochs, seed, halving=halving)
     from sklearn.exceptions import ConvergenceWarning, FitFailedWarning
 
     # A configuration that fails or has not converged has the score it deserves.
     with notes(ConvergenceWarning, FitFailedWarning):
         search.fit(rows.X_train, rows.y_train)
+    if not np.isfinite(search.best_score_):
+        raise InvalidDataError("no configuration could be judged: see the notes above")
     best = _best(search)
     if not as_json:
         _print(search, best)
@@ -129,7 +134,7 @@ def _search(
         space,
         n_iter=trials,
         cv=splitter(folds, shuffle=True, random_state=seed),
-        scoring=SCORES[rows.task],
+        scoring=_NegativeLoss(rows.task, rows.y_train),
         halving=halving,
         random_state=seed,
     )
@@ -174,4 +179,24 @@ def _print(search: Any, best: list[int]) -> None:
 
 
 def _loss(search: Any) -> str:
-    return "log loss" if search.scoring == SCORES["classification"] else "RMSE"
+    return "log loss" if search.scoring.task == "classification" else "RMSE"
+
+
+class _NegativeLoss:
+    """Scores an estimator by its loss, also where its training rows lacked a class.
+
+    Such a class has probability 0, which scikit-learn takes as the smallest number above it.
+    """
+
+    def __init__(self, task: str, y: Any) -> None:
+        self.task = task
+        self._classes = np.unique(y) if task == "classification" else None
+
+    def __call__(self, estimator: Any, X: Any, y: Any) -> float:
+        from sklearn.metrics import log_loss, root_mean_squared_error
+
+        if self._classes is None:
+            return -float(root_mean_squared_error(y, estimator.predict(X)))
+        p = np.zeros((len(y), len(self._classes)))
+        p[:, np.searchsorted(self._classes, estimator.classes_)] = estimator.predict_proba(X)
+        return -float(log_loss(y, p, labels=self._classes))

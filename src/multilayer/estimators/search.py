@@ -82,7 +82,7 @@ class MLPSearchCV(BaseSearchCV):  # type: ignore[misc]
     >>> search.best_params_["alpha"]
     0.0001
     >>> search.report()
-    '2 candidates on 3 folds: 6 fits, of which 6 in lockstep (1 × 6), 0 alone'
+    '2 candidates on 3 folds: 6 fits, of which 6 in lockstep (up to 6 networks as one), 0 alone'
     """
 
     _parameter_constraints: ClassVar[dict[str, Any]] = BaseSearchCV._parameter_constraints | {
@@ -184,15 +184,11 @@ class MLPSearchCV(BaseSearchCV):  # type: ignore[misc]
         """Return what was trained together, in a sentence or two."""
         n_fits = sum(self._n_together.values())
         alone = self._n_together[1] + self._n_together[0]
-        sizes = [
-            f"{count // size} × {size}"
-            for size, count in sorted(self._n_together.items(), reverse=True)
-            if size > 1
-        ]
         n_candidates = len(self.cv_results_["params"])
         text = f"{n_candidates} candidates on {self.n_splits_} folds: {n_fits} fits"
-        if sizes:
-            text += f", of which {n_fits - alone} in lockstep ({', '.join(sizes)})"
+        if n_fits > alone:
+            most = max(self._n_together)
+            text += f", of which {n_fits - alone} in lockstep (up to {most} networks as one)"
         return f"{text}, {alone} alone"
 
     def _run_search(self, evaluate_candidates: Evaluate) -> None:

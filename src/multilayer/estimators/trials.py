@@ -240,9 +240,16 @@ class _Reader:
 
 
 def _network_of(estimator: Any) -> Any:
-    """Return the estimator that is a network: itself, or the last of a pipeline; else None."""
+    """Return the estimator that is a network: itself, or the last of a pipeline; else None.
+
+    A subclass with a `fit` of its own, of an estimator or of a pipeline, is not one: who knows what
+    it does.
+    """
+    if isinstance(estimator, Pipeline) and type(estimator) is not Pipeline:
+        return None
     last = estimator.steps[-1][1] if isinstance(estimator, Pipeline) else estimator
-    return last if isinstance(last, BaseMLP) else None
+    is_ours = isinstance(last, BaseMLP) and type(last).fit.__module__.startswith("multilayer.")
+    return last if is_ours else None
 
 
 def _key_of(estimator: Any, mlp: Any) -> Any:
