@@ -36,7 +36,7 @@ def _readable(self: Any, start: int, stop: int, learning_rate: float) -> float:
     source = self.source
     rows = slice(start, stop) if source.order is None else source.order[start:stop]
     X, targets, weight = source._now
-    batch = Batch(X[rows], targets[rows], None if weight is None else weight[rows])
+    batch = Batch(X[rows], targets[0][rows], None if weight is None else weight[rows])
     return take_step(
         self.network,
         self.objective,
