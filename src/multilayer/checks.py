@@ -7,7 +7,7 @@ A message names the parameter and its owner, what is allowed, and what it got:
 import math
 import numbers
 import operator
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -20,6 +20,7 @@ from multilayer.errors import (
     InvalidTypeError,
     MultilayerError,
 )
+from multilayer.randomness import Generators
 from multilayer.samples import LazySamples
 
 __all__ = [
@@ -31,6 +32,7 @@ __all__ = [
     "number_array",
     "place",
     "random_generator",
+    "random_generators",
     "real",
     "sample_matrix",
     "sample_weights",
@@ -96,6 +98,18 @@ def random_generator(value: object, owner: str, name: str = "rng") -> np.random.
         rule = "must be a numpy.random.Generator or None"
         raise InvalidTypeError(rule, name, owner, got=repr(value))
     return value
+
+
+def random_generators(value: Any, n_members: int, owner: str) -> np.random.Generator | Generators:
+    """Return one generator for all of K networks, or K of them, one for each, as they are given."""
+    if isinstance(value, np.random.Generator) or not isinstance(value, Iterable):
+        return random_generator(value, owner)
+    found = [random_generator(one, owner, f"rng[{k}]") for k, one in enumerate(value)]
+    if len(found) != n_members:
+        rule = "must be one generator"
+        rule += f", or one for each of the {n_members} members" if n_members else ""
+        raise InvalidArgumentError(rule, "rng", owner, got=len(found))
+    return Generators(found)
 
 
 @contextmanager

@@ -89,20 +89,20 @@ class Data(NamedTuple):
         return self.part(training), self.part(held_out)
 
 
-def check_weights(weight: Any, training: Any, held_out: Any) -> None:
-    """Raise if all weights of the training rows, or of the held-out rows, are zero.
+def check_weights(weight: Any, training: Any, held_out: Any, of: str = "") -> None:
+    """Raise if all weights of the training rows, or of the held-out rows, if any, are zero.
 
     Raises
     ------
     InvalidDataError
-        The message names the part.
+        The message names the part, and what `of` says of whom.
     """
     for name, rows in (("training", training), ("validation", held_out)):
-        if weight is None or (has_some := weight[..., rows].any(axis=-1)).all():
+        if weight is None or rows is None or (has_some := weight[..., rows].any(axis=-1)).all():
             continue
-        rule = f"must not be zero for every sample of the {name} part"
         if weight.ndim == 2:
-            rule += f" of member {int(np.argmin(has_some))}"
+            of = f" of member {int(np.argmin(has_some))}"
+        rule = f"must not be zero for every sample of the {name} part{of}"
         raise InvalidDataError(rule, "sample_weight")
 
 

@@ -75,7 +75,8 @@ class Ensemble:
     ) -> None:
         self.dtype = checked_dtype(dtype, "Ensemble")
         self.architectures = _architectures(architecture, n_members)
-        rngs = _generators(rng, self.n_members)
+        given = checks.random_generators(rng, self.n_members, "Ensemble")
+        rngs = given if isinstance(given, Generators) else [given] * self.n_members
         self._assemble(_matrix(self.n_members, self.architecture.n_parameters, self.dtype))
         for k, one in enumerate(rngs):
             net = MLP(self.architectures[k], dtype=self.dtype, initializer=initializer, rng=one)
@@ -204,28 +205,9 @@ class Ensemble:
         x = checks.samples(X, self.architecture.in_features, self.dtype)
         return self.predictor.logits(x)
 
-    def trainer(
-        self,
-        *,
-        loss: Any,
-        optimizer: Any,
-        l1: Any = 0.0,
-        l2: Any = 0.0,
-        clip_norm: Any = None,
-        clip_value: Any = None,
-        rng: Generators | np.random.Generator | None = None,
-    ) -> EnsembleTrainer:
+    def trainer(self, **settings: Any) -> EnsembleTrainer:
         """Return the trainer with which `multilayer.training.fit` trains these networks."""
-        return EnsembleTrainer(
-            self,
-            loss=loss,
-            optimizer=optimizer,
-            l1=l1,
-            l2=l2,
-            clip_norm=clip_norm,
-            clip_value=clip_value,
-            rng=rng,
-        )
+        return EnsembleTrainer(self, **settings)
 
 
 def _architectures(
@@ -265,15 +247,6 @@ def _alike(
             rule = f"must have the shape of {name}[0], {architectures[0]!r}, but for dropout"
             raise InvalidArgumentError(rule, f"{name}[{k}]", owner, got=repr(one))
     return tuple(architectures)
-
-
-def _generators(rng: Any, n_members: int) -> list[np.random.Generator]:
-    if isinstance(rng, (list, tuple)):
-        if len(rng) != n_members:
-            rule = f"must be one generator, or one for each of the {n_members} members"
-            raise InvalidArgumentError(rule, "rng", "Ensemble", got=len(rng))
-        return [checks.random_generator(one, "Ensemble", f"rng[{k}]") for k, one in enumerate(rng)]
-    return [checks.random_generator(rng, "Ensemble")] * n_members
 
 
 def _matrix(n_members: int, n_parameters: int, dtype: np.dtype[Any]) -> Array:

@@ -1,7 +1,6 @@
 """EnsembleTrainer: K networks with their losses and optimizers, driven by the training loop."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import asdict
 from importlib import import_module
 from itertools import groupby, pairwise
 from typing import Any, NamedTuple, Protocol
@@ -9,10 +8,9 @@ from typing import Any, NamedTuple, Protocol
 import numpy as np
 import numpy.typing as npt
 
-from multilayer import checks, forks
+from multilayer import forks
 from multilayer.architecture import Architecture
 from multilayer.compiled import numba
-from multilayer.errors import InvalidArgumentError, InvalidDataError
 from multilayer.groups import join, part_of
 from multilayer.numpy.assembly import assemble, members_of
 from multilayer.numpy.clipping import Clip
@@ -20,24 +18,19 @@ from multilayer.numpy.fast.blas import n_threads
 from multilayer.numpy.fast.prediction import Predictor
 from multilayer.numpy.fast.step import Step, n_operations
 from multilayer.numpy.fast.workers import Workers, n_rewarding
-from multilayer.numpy.losses import LOSSES, Loss
+from multilayer.numpy.members import Members
 from multilayer.numpy.network import Network
 from multilayer.numpy.objective import Objective
-from multilayer.numpy.optimizers import Optimizer, resolve_optimizer
 from multilayer.numpy.stacking import (
     check_last_axes,
     check_state,
-    for_each,
     numbers_for_each,
     part_of_stack,
-    stacked,
 )
-from multilayer.numpy.trainer import checked_clip, checked_penalties, checked_samples
 from multilayer.randomness import Generators, generator_state, set_generator_state
-from multilayer.registry import resolve
 from multilayer.samples import Data, Guarded, LazySamples, Parts
 
-__all__ = ["EnsembleTrainer", "checked_limits"]
+__all__ = ["EnsembleTrainer"]
 
 Array = npt.NDArray[Any]
 
@@ -71,49 +64,13 @@ class _Piece(NamedTuple):
     stop: int
 
 
-class EnsembleTrainer:
-    """Takes optimizer steps on K networks at once; like `Trainer`, for an `Ensemble`.
+class EnsembleTrainer(Members):
+    """Takes optimizer steps on K networks at once; like `Trainer`, for an `Ensemble`."""
 
-    Arguments are those of `multilayer.training.fit`: each for all members, or a sequence of K.
+    engine = "numpy"
 
-    Attributes
-    ----------
-    losses, optimizers : list
-        Each member's.
-    loss, optimizer
-        Those of all members as one, with arrays where their numbers differ.
-    learning_rate : array of shape (K,)
-        The optimizers' learning rates.
-    """
-
-    def __init__(
-        self,
-        net: Net,
-        *,
-        loss: Any,
-        optimizer: Any,
-        l1: Any = 0.0,
-        l2: Any = 0.0,
-        clip_norm: Any = None,
-        clip_value: Any = None,
-        rng: Generators | np.random.Generator | None = None,
-    ) -> None:
-        self._ensemble = net
-        self.n_members = net.n_members
-        self.losses: list[Loss] = self._each(loss, "loss", lambda own: resolve(own, LOSSES, Loss))
-        for own in self.losses:
-            own.check_architecture(net.architecture)
-        self.optimizers: list[Optimizer] = self._each(optimizer, "optimizer", _steps)
-        self.loss = stacked(self.losses, 2, "loss", "fit")
-        self.optimizer = stacked(self.optimizers, 1, "optimizer", "fit")
-        self.learning_rate = np.array([own.learning_rate for own in self.optimizers])
-        self._penalties, self._clips = checked_limits(
-            self.n_members, l1=l1, l2=l2, clip_norm=clip_norm, clip_value=clip_value
-        )
-        if isinstance(rng, Generators):
-            self.rng = rng
-        else:
-            self.rng = Generators(checks.random_generator(rng, "fit").spawn(self.n_members))
+    def __init__(self, net: Net, **settings: Any) -> None:
+        super().__init__(net, **settings)
         check_state(self.optimizer, self.optimizers, self.n_members)
         self._whole_state = self.optimizer.initial_state(net.network.parameters)
         # The members that take steps: all, or copies of some.
@@ -133,36 +90,9 @@ class EnsembleTrainer:
 
     def check(self, X: object, y: object, weight: object) -> Data:
         """Check samples, targets and weights; weights may have the shape (K, n_samples)."""
-        own = None if weight is None else checks.array(weight, "sample_weight")
-        if own is None or own.ndim != 2:
-            data = checked_samples(self._ensemble, X, y, weight, self.loss)
-            self._check_loss(data)
-            return data
-        data = checked_samples(self._ensemble, X, y, None, self.loss)
+        data = self._checked(X, y, weight)
         self._check_loss(data)
-        if len(own) != self.n_members:
-            rule = f"must have shape (n_samples,) or ({self.n_members}, n_samples)"
-            raise InvalidDataError(rule, "sample_weight", "fit", got=f"shape {own.shape}")
-        dtype = self._ensemble.dtype
-        rows = [
-            checks.sample_weights(weights, data.n_samples, dtype, f"sample_weight[{k}]")
-            for k, weights in enumerate(own)
-        ]
-        return data._replace(weight=np.array(rows))
-
-    def description(self) -> dict[str, Any]:
-        """Return what it trains and how, by name, as values for JSON."""
-        net = self._ensemble
-        return asdict(net.architecture) | {
-            "dropout": [asdict(architecture)["dropout"] for architecture in net.architectures],
-            "engine": "numpy",
-            "n_members": self.n_members,
-            "dtype": str(net.dtype),
-            "loss": repr(self.losses),
-            "optimizer": repr(self.optimizers),
-            "penalties": repr(self._penalties),
-            "clips": repr(self._clips),
-        }
+        return data
 
     def begin(self, data: Data, batch_size: int) -> None:
         """Set the samples for the steps."""
@@ -209,12 +139,6 @@ class EnsembleTrainer:
         is_finite = np.ones(self.n_members, dtype=bool)
         is_finite[self._members] = np.isfinite(self._network.parameters).all(axis=1)
         return [], is_finite
-
-    def minimize(
-        self, data: Data, n_iterations: int, after_iteration: Callable[[float], bool]
-    ) -> str:
-        """Not for ensembles: L-BFGS searches along a line of its own for each network."""
-        raise NotImplementedError
 
     def evaluate(self, data: Data | Parts) -> dict[int, tuple[float, Array]]:
         """Return the loss without penalty, in prediction mode, and its argument, by member."""
@@ -280,7 +204,7 @@ class EnsembleTrainer:
             {
                 "network": self.snapshot(),
                 "optimizer": {name: np.array(v) for name, v in self._whole_state.items()},
-                "masks": {"generator": generator_state(self.rng)},
+                "masks": {"generator": generator_state(self.generators)},
             }
         )
 
@@ -298,7 +222,7 @@ class EnsembleTrainer:
             for name, array in self._whole_state.items():
                 array[:] = optimizer[name]
         if masks := part_of(state, "masks"):
-            set_generator_state(self.rng, masks["generator"])
+            set_generator_state(self.generators, masks["generator"])
         self._read()
 
     def finish(self) -> None:
@@ -310,9 +234,6 @@ class EnsembleTrainer:
         self._predictor = Predictor(self._network)
 
     # The members that take steps -------------------------------------------------------------
-
-    def _each(self, value: Any, name: str, check: Callable[[Any], Any]) -> list[Any]:
-        return for_each(value, self.n_members, name, "fit", check)
 
     def _check_loss(self, data: Data) -> None:
         """Raise if a custom loss does not work on the last axes."""
@@ -398,9 +319,9 @@ class EnsembleTrainer:
         """Return the step of these of the members that take steps."""
         own = slice(first, last)
         members = self._members[own]
-        l1, l2 = (numbers_for_each([self._penalties[k][i] for k in members]) for i in (0, 1))
-        norm = numbers_for_each([self._clips[k].norm for k in members])
-        value = numbers_for_each([self._clips[k].value for k in members])
+        l1, l2 = (numbers_for_each([self.penalties[k][i] for k in members]) for i in (0, 1))
+        norm = numbers_for_each([self.clips[k].norm for k in members])
+        value = numbers_for_each([self.clips[k].value for k in members])
         data = self._data
         assert data is not None
         weight = data.weight
@@ -412,7 +333,7 @@ class EnsembleTrainer:
             "optimizer": part_of_stack(self.optimizer, members),
             "state": {name: array[own] for name, array in self.optimizer_state.items()},
             "clip": Clip(norm, value),
-            "rng": Generators([self.rng[k] for k in members]),
+            "rng": Generators([self.generators[k] for k in members]),
             "data": (data.X, data.targets, weight),
         }
         step: Any
@@ -436,21 +357,6 @@ class EnsembleTrainer:
         return order if order is None or order.ndim == 1 else order[self._members[first:last]]
 
 
-def checked_limits(
-    n_members: int, *, l1: Any, l2: Any, clip_norm: Any, clip_value: Any
-) -> tuple[list[tuple[float, float]], list[Clip]]:
-    """Return each member's penalties (λ₁, λ₂) and clipping, for an ensemble of either engine."""
-
-    def each(value: Any, name: str, check: Callable[[Any], Any]) -> list[Any]:
-        return for_each(value, n_members, name, "fit", check)
-
-    first = each(l1, "l1", lambda own: checked_penalties(own, 0.0)[0])
-    second = each(l2, "l2", lambda own: checked_penalties(0.0, own)[1])
-    norms = each(clip_norm, "clip_norm", lambda own: checked_clip(own, None).norm)
-    values = each(clip_value, "clip_value", lambda own: checked_clip(None, own).value)
-    return list(zip(first, second, strict=True)), list(map(Clip, norms, values))
-
-
 def _fused() -> Any:
     """Return the module that needs numba, imported when it is first used."""
     with forks.imports:
@@ -470,12 +376,3 @@ class _Alone:
 
 
 ALONE: Any = _Alone()
-
-
-def _steps(optimizer: object) -> Optimizer:
-    """Return an optimizer that takes steps."""
-    found = resolve_optimizer(optimizer)
-    if not isinstance(found, Optimizer):
-        rule = "cannot be L-BFGS for an ensemble: it does not take steps of a batch"
-        raise InvalidArgumentError(rule, "optimizer", "fit")
-    return found

@@ -1,24 +1,18 @@
 """EnsembleTrainer: K networks with their losses and optimizers, driven by the training loop."""
 
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import torch
 
-from multilayer import checks
-from multilayer.errors import InvalidArgumentError, InvalidDataError
+from multilayer.errors import InvalidArgumentError
 from multilayer.groups import join, part_of
 from multilayer.numpy.clipping import Clip
-from multilayer.numpy.ensemble_trainer import checked_limits
-from multilayer.numpy.losses import LOSSES, Loss
-from multilayer.numpy.optimizers import Optimizer, resolve_optimizer
-from multilayer.numpy.stacking import for_each, numbers_for_each, part_of_stack, stacked
-from multilayer.numpy.trainer import checked_samples
-from multilayer.randomness import Generators
-from multilayer.registry import resolve
+from multilayer.numpy.members import Members
+from multilayer.numpy.optimizers import Optimizer
+from multilayer.numpy.stacking import numbers_for_each, part_of_stack
 from multilayer.samples import Data, Parts
 from multilayer.torch import capture, distributed
 from multilayer.torch.layers import draw_masks_from
@@ -35,56 +29,24 @@ Array = npt.NDArray[Any]
 Tensor = torch.Tensor
 
 
-class EnsembleTrainer:
+class EnsembleTrainer(Members):
     """Takes optimizer steps on K networks at once; like `Trainer`, for an `Ensemble`.
 
-    Arguments are those of `multilayer.training.fit`: each for all members, or a sequence of K. An
-    optimizer is one of `multilayer.numpy`, whose formulas act on all members at once, and not
+    An optimizer is one of `multilayer.numpy`, whose formulas act on all members at once, and not
     PyTorch's.
-
-    Attributes
-    ----------
-    losses, optimizers : list
-        Each member's.
-    loss, optimizer
-        Those of all members as one, with arrays where their numbers differ.
-    learning_rate : array of shape (K,)
-        The optimizers' learning rates.
 
     Notes
     -----
     On a GPU steps run one operation at a time: they are not recorded as CUDA graphs.
     """
 
-    def __init__(
-        self,
-        net: Any,
-        *,
-        loss: Any,
-        optimizer: Any,
-        l1: Any = 0.0,
-        l2: Any = 0.0,
-        clip_norm: Any = None,
-        clip_value: Any = None,
-        rng: Generators | np.random.Generator | None = None,
-    ) -> None:
+    engine = "torch"
+
+    def __init__(self, net: Any, **settings: Any) -> None:
         if distributed.shard()[1] > 1:
             raise InvalidArgumentError("an Ensemble cannot be trained in several processes")
-        self._ensemble = net
-        self.n_members: int = net.n_members
-        self.losses: list[Loss] = self._each(loss, "loss", lambda own: resolve(own, LOSSES, Loss))
-        for own in self.losses:
-            own.check_architecture(net.architecture)
-        self.optimizers = self._each(optimizer, "optimizer", _steps)
-        self.loss = stacked(self.losses, 2, "loss", "fit")
-        self.optimizer = stacked(self.optimizers, 1, "optimizer", "fit")
-        self.learning_rate = np.array([own.learning_rate for own in self.optimizers])
-        self._penalties, self._clips = checked_limits(
-            self.n_members, l1=l1, l2=l2, clip_norm=clip_norm, clip_value=clip_value
-        )
-        if not isinstance(rng, Generators):
-            rng = Generators(checks.random_generator(rng, "fit").spawn(self.n_members))
-        seeds = [int(own.integers(2**62)) for own in rng]
+        super().__init__(net, **settings)
+        seeds = [int(own.integers(2**62)) for own in self.generators]
         self._generators = [torch.Generator(net.device).manual_seed(seed) for seed in seeds]
         self._waits = net.device.type != capture.DEVICE  # a GPU works asynchronously
         self._late: list[Tensor] = []
@@ -99,30 +61,13 @@ class EnsembleTrainer:
 
     def check(self, X: object, y: object, weight: object) -> Data:
         """Check samples, targets and weights; weights may have the shape (K, n_samples)."""
-        net, given = self._ensemble, on_host(weight)
-        own = None if given is None else checks.array(given, "sample_weight")
-        X, y = on_host(X), on_host(y)
-        if own is None or own.ndim != 2:
-            x, targets, weights = checked_samples(net, X, y, given, self.loss)
-        else:
-            x, targets, _ = checked_samples(net, X, y, None, self.loss)
-            weights = self._check_weights(own, len(targets))
+        net = self._ensemble
+        x, targets, weights = self._checked(on_host(X), on_host(y), on_host(weight))
         return place(whole(x, net.device, net.dtype), targets, weights, net.device)
 
     def description(self) -> dict[str, Any]:
         """Return what it trains and how, by name, as values for JSON."""
-        net = self._ensemble
-        return asdict(net.architecture) | {
-            "dropout": [asdict(architecture)["dropout"] for architecture in net.architectures],
-            "engine": "torch",
-            "n_members": self.n_members,
-            "dtype": net.dtype,
-            "device": net.device.type,
-            "loss": repr(self.losses),
-            "optimizer": repr(self.optimizers),
-            "penalties": repr(self._penalties),
-            "clips": repr(self._clips),
-        }
+        return super().description() | {"device": self._ensemble.device.type}
 
     def begin(self, data: Data, batch_size: int | None = None) -> None:
         """Set the samples for the steps."""
@@ -166,12 +111,6 @@ class EnsembleTrainer:
         losses = [loss.cpu().double().numpy() for loss in self._late]
         self._late.clear()
         return losses, is_finite
-
-    def minimize(
-        self, data: Data, n_iterations: int, after_iteration: Callable[[float], bool]
-    ) -> str:
-        """Not for ensembles: L-BFGS searches along a line of its own for each network."""
-        raise NotImplementedError
 
     def evaluate(self, data: Data | Parts) -> dict[int, tuple[float, Array]]:
         """Return the loss without penalty, in prediction mode, and its argument, by member."""
@@ -235,20 +174,12 @@ class EnsembleTrainer:
         draw_masks_from(None, self._ensemble)
         self._ensemble.eval()
 
-    def _each(self, value: Any, name: str, check: Callable[[Any], Any]) -> list[Any]:
-        return for_each(value, self.n_members, name, "fit", check)
-
-    def _check_weights(self, weights: Array, n_samples: int) -> Array:
-        """Return weights of each member, checked."""
-        if len(weights) != self.n_members:
-            rule = f"must have shape (n_samples,) or ({self.n_members}, n_samples)"
-            raise InvalidDataError(rule, "sample_weight", "fit", got=f"shape {weights.shape}")
-        dtype = np.dtype(self._ensemble.dtype)
-        rows = [
-            checks.sample_weights(own, n_samples, dtype, f"sample_weight[{k}]")
-            for k, own in enumerate(weights)
-        ]
-        return np.array(rows)
+    def _stepping(self, optimizer: object) -> Optimizer:
+        """Return an optimizer that takes steps, and is one of ours."""
+        if isinstance(optimizer, torch.optim.Optimizer):
+            rule = "must be one of multilayer.numpy for an ensemble, or its name"
+            raise InvalidArgumentError(rule, "optimizer", "fit", got=type(optimizer).__name__)
+        return super()._stepping(optimizer)
 
     def _write_back(self) -> None:
         """Copy what the steps have changed to the ensemble, if they work on a copy."""
@@ -266,7 +197,7 @@ class EnsembleTrainer:
             net = self._ensemble.part(members)
             draw_masks_from([self._generators[k] for k in members], net)
         like = net.device, net.last.weight.dtype
-        own = [(*self._penalties[k], self._clips[k].norm, self._clips[k].value) for k in members]
+        own = [(*self.penalties[k], self.clips[k].norm, self.clips[k].value) for k in members]
         numbers = (
             with_tensors(numbers_for_each(column), *like) for column in zip(*own, strict=True)
         )
@@ -370,15 +301,3 @@ class _Group:
 
     def _places_in(self, group: "_Group") -> list[int]:
         return [group.members.index(k) for k in self.members]
-
-
-def _steps(optimizer: object) -> Optimizer:
-    """Return an optimizer that takes steps, and is one of ours."""
-    if isinstance(optimizer, torch.optim.Optimizer):
-        rule = "must be one of multilayer.numpy for an ensemble, or its name"
-        raise InvalidArgumentError(rule, "optimizer", "fit", got=type(optimizer).__name__)
-    found = resolve_optimizer(optimizer)
-    if not isinstance(found, Optimizer):
-        rule = "cannot be L-BFGS for an ensemble: it does not take steps of a batch"
-        raise InvalidArgumentError(rule, "optimizer", "fit")
-    return found

@@ -14,7 +14,7 @@ from multilayer.errors import InvalidArgumentError, InvalidDataError, InvalidTyp
 from multilayer.numpy.schedules import SCHEDULES, Schedule
 from multilayer.randomness import Generators
 from multilayer.registry import Names, resolve
-from multilayer.samples import Data, Parts
+from multilayer.samples import Data, Parts, check_weights
 from multilayer.training.callbacks import Callback
 from multilayer.training.checkpoint import Checkpoint
 from multilayer.training.engine import Net, Trainer
@@ -106,14 +106,7 @@ def check_data(trainer: Trainer, data: object, name: str) -> Data:
 
 def check_generator(net: Net, rng: Any) -> Any:
     """Return the generator of a training; of an ensemble, perhaps one for each member."""
-    if rng is None or isinstance(rng, np.random.Generator) or not isinstance(rng, Iterable):
-        return checks.random_generator(rng, "fit")
-    rngs = [checks.random_generator(one, "fit", f"rng[{k}]") for k, one in enumerate(rng)]
-    if len(rngs) != (n_members := getattr(net, "n_members", 0)):
-        rule = "must be one generator"
-        rule += f", or one for each of the {n_members} members" if n_members else ""
-        raise InvalidArgumentError(rule, "rng", "fit", got=len(rngs))
-    return Generators(rngs)
+    return checks.random_generators(rng, getattr(net, "n_members", 0), "fit")
 
 
 def mask_generator(net: Net, generator: Any) -> Any:
@@ -212,7 +205,7 @@ def check_splits(
             rule = "must have rows to validate on, as other members have; got none"
             raise InvalidDataError(rule, f"splits[{k}][1]", "fit")
     has_validation = any(map(len, held_out))
-    _check_weights(data, rows, held_out if has_validation else [])
+    _check_weights(data, rows, held_out if has_validation else [None] * n_members)
     return data, rows, Parts(data, held_out) if has_validation else None
 
 
@@ -252,15 +245,9 @@ def _rows(rows: Any, name: str, n_samples: int) -> Array:
     return array.astype(np.intp)
 
 
-def _check_weights(data: Data, rows: Sequence[Array], held_out: Sequence[Array]) -> None:
-    if data.weight is None:
-        return
-    for part, several in (("training", rows), ("validation", held_out)):
-        for k, own in enumerate(several):
-            weight = data.weight[k] if data.weight.ndim == 2 else data.weight
-            if not weight[own].any():
-                rule = f"must not be zero for every {part} sample of member {k}"
-                raise InvalidDataError(rule, "sample_weight")
+def _check_weights(data: Data, rows: Sequence[Array], held_out: Sequence[Array | None]) -> None:
+    for k, (own, judged) in enumerate(zip(rows, held_out, strict=True)):
+        check_weights(data.of_member(k).weight, own, judged, f" of member {k}")
 
 
 def split_data(

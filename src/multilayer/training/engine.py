@@ -129,5 +129,6 @@ class Net(Protocol):
     def options(self) -> tuple[str, ...]:
         """The parameters of `fit` that only this engine has."""
 
-    def trainer(self, *args: Any, **settings: Any) -> Any:
-        """Return the network with a loss and an optimizer, ready to be trained."""
+    @property
+    def trainer(self) -> Callable[..., Any]:
+        """Return the network with a loss and an optimizer, ready to be trained: a `Trainer`."""

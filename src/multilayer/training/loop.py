@@ -14,13 +14,14 @@ from multilayer.errors import DivergenceError, InvalidArgumentError
 from multilayer.groups import Arrays, join, part_of
 from multilayer.numpy.losses import LOSSES
 from multilayer.numpy.optimizers import OPTIMIZERS
-from multilayer.numpy.schedules import Plateau, Schedule
+from multilayer.numpy.schedules import Schedule
 from multilayer.randomness import Generators, generator_state, set_generator_state
 from multilayer.registry import describe
 from multilayer.samples import Data, Parts
 from multilayer.training.engine import Trainer
 from multilayer.training.metrics import Metric
 from multilayer.training.run import Run
+from multilayer.training.schedules import Schedules
 
 __all__ = ["Loop"]
 
@@ -111,13 +112,6 @@ class Loop:
         n_members = trainer.n_members or 1
         is_one = metrics is None or isinstance(metrics, Mapping)
         self.metrics: list[Any] = [metrics or {}] * n_members if is_one else list(metrics or ())
-        self.schedules: list[Schedule | None] = (
-            [schedule] * n_members
-            if schedule is None or isinstance(schedule, Schedule)
-            else list(schedule)
-        )
-        self.plateaus = [Plateau()] * n_members
-        self._has_schedule = any(s is not None for s in self.schedules)
         self._members = list(range(n_members))  # those that take steps
         self.rng: Any = np.random.default_rng() if rng is None else rng
         self.run = Run(
@@ -127,6 +121,7 @@ class Loop:
             monitor=monitor,
             higher_is_better=higher_is_better,
         )
+        self.schedules = Schedules(schedule, self.run)
         self._note_settings()
         # Of the epoch under way:
         self._losses: list[Any] = []
@@ -251,7 +246,7 @@ class Loop:
             "n_epochs": self.run.n_epochs,
             "batch_size": self.batch_size,
             "shuffle": self.batches.shuffle,
-            "schedule": repr(self.schedules if self.run.is_ensemble else self.schedules[0]),
+            "schedule": repr(self.schedules),
             "validation": self.held_out is not None,
             "metrics": list(self.metrics[0]),
             "monitor": self.run.monitor,
@@ -275,7 +270,7 @@ class Loop:
         }
         numbers = {
             "run": run,
-            "plateaus": [plateau._asdict() for plateau in self.plateaus],
+            "plateaus": self.schedules.state(),
             "seconds": time.perf_counter() - self._started,
         }
         return numbers, join({"run": snapshots, "trainer": self.trainer.state(), "epoch": epoch})
@@ -286,7 +281,7 @@ class Loop:
         self._note_settings()
         self.trainer.set_state(part_of(arrays, "trainer"))
         self._leave_out_stopped()
-        self.plateaus = [Plateau(**plateau) for plateau in numbers["plateaus"]]
+        self.schedules.set_state(numbers["plateaus"])
         self._started = time.perf_counter() - numbers["seconds"]
         losses = arrays["epoch.losses"]
         self._losses = losses.tolist() if losses.ndim == 1 else list(losses)
@@ -304,7 +299,7 @@ class Loop:
         """Take the steps that are left in an epoch."""
         run, step = self.run, self.trainer.step
         base_rate: Any = self.trainer.learning_rate
-        scheduled = self._scheduled() if self._has_schedule else None
+        scheduled = self.schedules.factor(self.batches.n_steps)
         factors, is_ensemble = run.factors, run.is_ensemble
         self.trainer.begin_epoch(order)
         for start, stop in self.batches.bounds[run.step :]:
@@ -325,30 +320,6 @@ class Loop:
             yield run
             if not run.n_active:
                 break
-
-    def _scheduled(self) -> Callable[[], Any]:
-        """Return a function that gives the schedules' factor at the next step, or the members'."""
-        run, n_steps = self.run, self.batches.n_steps
-        if len(n_steps) == 1:
-            n_steps = n_steps * len(self.schedules)
-        # Members with the same schedule, in the same state, have the same factor.
-        all_of_them = list(zip(self.schedules, self.plateaus, n_steps, strict=True))
-        keys = [(id(schedule), state, n) for schedule, state, n in all_of_them]
-        number = {key: place for place, key in enumerate(dict.fromkeys(keys))}
-        places = [number[key] for key in keys]
-        different = list(dict(zip(keys, all_of_them, strict=True)).values())
-
-        def factor() -> Any:
-            begun = run.epoch - 1
-            factors = [
-                1.0
-                if schedule is None
-                else schedule.factor(begun + run.step / n, run.n_epochs, state)
-                for schedule, state, n in different
-            ]
-            return np.array(factors)[places] if run.is_ensemble else factors[0]
-
-        return factor
 
     def _note(self, loss: Any) -> None:
         self._losses.append(loss)
@@ -390,10 +361,7 @@ class Loop:
         seconds = time.perf_counter() - self._started
         metrics = {k: metrics[k] | {"seconds": seconds} for k in self._members}
         run.record(metrics)
-        for k, own in metrics.items():
-            if (schedule := self.schedules[k]) is not None:
-                watched = own.get("validation_loss", own["train_loss"])
-                self.plateaus[k] = schedule.observe(watched, self.plateaus[k])
+        self.schedules.observe(metrics)
 
     def _leave_out(self, members: Sequence[int]) -> None:
         """Let members that have ended cost nothing from now on."""

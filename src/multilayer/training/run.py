@@ -15,6 +15,7 @@ from multilayer.training.history import History
 __all__ = ["Member", "Run"]
 
 _NUMBERS = ("epoch", "step", "is_under_way")
+_PER_MEMBER = ("loss", "learning_rate", "factors")
 _OF_MEMBER = ("stopped_by", "best")
 
 
@@ -271,6 +272,3 @@ def _told(error: DivergenceError) -> dict[str, Any]:
     """Return the arguments of an error, as values for JSON."""
     place = {name: getattr(error, name) for name in ("epoch", "step", "learning_rate")}
     return {"message": error.rule} | place
-
-
-_PER_MEMBER = ("loss", "learning_rate", "factors")

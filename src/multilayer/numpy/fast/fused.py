@@ -23,7 +23,8 @@ from multilayer.numpy.clipping import Clip
 from multilayer.numpy.fast import blas, criteria, passes, thin, updates
 from multilayer.numpy.fast.passes import PASSES
 from multilayer.numpy.fast.plan import stages_of
-from multilayer.numpy.fast.updates import settings_of
+from multilayer.numpy.fast.thin import WIDEST
+from multilayer.numpy.fast.updates import numbers_of, settings_of
 from multilayer.numpy.layers import Affine
 from multilayer.numpy.losses import NLL, BinaryCrossEntropy, CrossEntropy, SquaredError
 from multilayer.numpy.network import Network
@@ -89,7 +90,7 @@ def _forward(layers, theta, x, work, uniforms, rates, no_bias):  # type: ignore[
         bs = b.reshape(1, n_out)
         z = work[layer[Z] : layer[Z] + n * n_out].reshape(n, n_out)
         zs = z.reshape(1, n, n_out)
-        if s == layers.shape[0] - 1 and s > 0 and n_out <= 3:
+        if s == layers.shape[0] - 1 and s > 0 and n_out <= WIDEST:
             thin_forward(x.reshape(1, n, n_in), W.reshape(1, n_out, n_in), bs, zs)
             return
         np.dot(x, W.T, z)
@@ -133,7 +134,7 @@ def _backward(layers, theta, x, work, uniforms, rates, no_bias, slopes, gradient
             start = layers[s - 1, Y]
             source = work[start : start + n * n_in].reshape(n, n_in)
         dx = slopes[s % 2, : n * n_in].reshape(n, n_in)
-        if s == last and s > 0 and n_out <= 3:
+        if s == last and s > 0 and n_out <= WIDEST:
             Ws, dWs = W.reshape(1, n_out, n_in), dW.reshape(1, n_out, n_in)
             sources, dxs = source.reshape(1, n, n_in), dx.reshape(1, n, n_in)
             thin_backward(dzs, sources, Ws, dWs, dbs, dxs)
@@ -294,9 +295,6 @@ class FusedStep:
         n_members, size = self.theta.shape
         dtype = self.theta.dtype
 
-        def numbers(value: Any) -> Array:
-            return np.broadcast_to(np.ravel(value), n_members).astype(np.float64)
-
         self.network = network
         self.X, self.n_samples = X, len(X)
         loss = objective.loss
@@ -317,9 +315,12 @@ class FusedStep:
             np.zeros((0, 0)) if weight is None else np.atleast_2d(weight), dtype
         )
         self.penalized = np.array([(p.start, p.stop) for p in network.weight_slices])
-        self.l1, self.l2 = numbers(objective.l1), numbers(objective.l2)
+        self.l1, self.l2 = (
+            numbers_of(penalty, n_members) for penalty in (objective.l1, objective.l2)
+        )
         self.norms, self.limits = (
-            numbers(np.inf if limit is None else limit) for limit in (clip.norm, clip.value)
+            numbers_of(np.inf if limit is None else limit, n_members)
+            for limit in (clip.norm, clip.value)
         )
         self.is_adam = not isinstance(optimizer, SGD)
         self.nesterov = bool(getattr(optimizer, "nesterov", False))
@@ -329,8 +330,8 @@ class FusedStep:
         self.second = state.get("v", empty)
         self.steps = np.zeros(n_members, np.int64)
         drops = [layer.rate for layer in network.layers if isinstance(layer, Dropout)]
-        self.dropout_rates = np.array([numbers(rate) for rate in drops]).reshape(-1, n_members).T
-        self.dropout_rates = np.ascontiguousarray(self.dropout_rates)
+        rates = np.array([numbers_of(rate, n_members) for rate in drops]).reshape(-1, n_members)
+        self.dropout_rates = np.ascontiguousarray(rates.T)
         self.gradient = np.zeros((1, 1, size), dtype)
         self.losses = np.zeros(n_members)
         self.rates = np.zeros(n_members)

@@ -20,6 +20,7 @@ from multilayer.numpy.blocks import Dropout, Residual
 from multilayer.numpy.fast.criteria import Criterion
 from multilayer.numpy.fast.passes import PASSES, Passes, bias_of, dropout, fastest, passes_of
 from multilayer.numpy.fast.thin import WIDEST, thin_backward, thin_forward
+from multilayer.numpy.fast.updates import numbers_of
 from multilayer.numpy.layers import Activate, Affine, Layer, Stack
 from multilayer.numpy.network import Network, Pair
 
@@ -206,7 +207,7 @@ class _Drop:
         self.uniforms = stacked(uniform)
         self.y = np.empty(uniform.shape, dtype)
         self.ys = stacked(self.y)
-        self.rates = np.broadcast_to(np.ravel(layer.rate), len(self.ys)).astype(np.float64)
+        self.rates = numbers_of(layer.rate, len(self.ys))
         self.mask = dropout.fastest
 
     def forward(self, x: Array) -> Array:

@@ -19,7 +19,13 @@ from multilayer.numpy.clipping import Clip
 from multilayer.numpy.fast.criteria import criterion_of
 from multilayer.numpy.fast.plan import Plan, dropout_widths
 from multilayer.numpy.fast.source import Source
-from multilayer.numpy.fast.updates import add_penalty, add_up, clip_in_place, update_of
+from multilayer.numpy.fast.updates import (
+    add_penalty,
+    add_up,
+    clip_in_place,
+    numbers_of,
+    update_of,
+)
 from multilayer.numpy.fast.workers import ROWS, Workers, n_parts
 from multilayer.numpy.network import Network
 from multilayer.numpy.objective import Objective
@@ -122,10 +128,7 @@ class Step:
         self.criterion = criterion_of(objective.loss, network.link, data[1], is_one=self._is_one)
         self._theta = np.atleast_2d(parameters)
         n_networks = len(self._theta)
-        self._l1, self._l2 = (
-            np.broadcast_to(np.ravel(penalty), n_networks).astype(np.float64)
-            for penalty in (objective.l1, objective.l2)
-        )
+        self._l1, self._l2 = (numbers_of(v, n_networks) for v in (objective.l1, objective.l2))
         self._has_penalty = bool(self._l1.any() or self._l2.any())
         self._updates_parts = False
         if optimizer is not None:
@@ -133,7 +136,7 @@ class Step:
             self._updates_parts = by_parts and clip.norm is None and clip.value is None
         self._has_state = bool(network.state)
         self._drops = [
-            np.broadcast_to(np.ravel(layer.rate) > 0, n_networks)
+            numbers_of(layer.rate, n_networks) > 0
             for layer in network.layers
             if isinstance(layer, Dropout)
         ]

@@ -17,7 +17,15 @@ from multilayer.compiled import kernel
 from multilayer.numpy.clipping import Clip
 from multilayer.numpy.optimizers import SGD, Adam, AdamW, Optimizer, State
 
-__all__ = ["Update", "add_penalty", "add_up", "clip_in_place", "settings_of", "update_of"]
+__all__ = [
+    "Update",
+    "add_penalty",
+    "add_up",
+    "clip_in_place",
+    "numbers_of",
+    "settings_of",
+    "update_of",
+]
 
 Array = npt.NDArray[Any]
 Update = Callable[[Array, int, int, int, Any], None]
@@ -202,6 +210,11 @@ def adam(parameters, gradients, m, v, n_parts, start, stop, settings):  # type: 
                 theta[i] = shrink * theta[i] - step_size
 
 
+def numbers_of(value: Any, n_networks: int) -> Array:
+    """Return a number for each network: the same for all, or K of them in any shape."""
+    return np.broadcast_to(np.ravel(value), n_networks).astype(np.float64)
+
+
 def settings_of(optimizer: Optimizer, n_networks: int) -> Array:
     """Return the settings of the kernel of SGD, Adam or AdamW, with room for what steps change."""
     o: Any = optimizer
@@ -210,7 +223,7 @@ def settings_of(optimizer: Optimizer, n_networks: int) -> Array:
         columns = [0.0, o.momentum, decay]
     else:
         columns = [0.0, 0.0, o.beta_1, o.beta_2, o.epsilon, decay]
-    return np.column_stack([np.broadcast_to(np.ravel(c), n_networks) for c in columns])
+    return np.column_stack([numbers_of(column, n_networks) for column in columns])
 
 
 def update_of(optimizer: Optimizer, parameters: Array, state: State) -> tuple[Update, bool]:
