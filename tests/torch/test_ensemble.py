@@ -6,7 +6,7 @@ import io
 import numpy as np
 import pytest
 import torch
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
 from multilayer import Architecture
@@ -48,7 +48,7 @@ N_MEMBERS = 3
 E = {"epsilon": 1e-5}
 OPTIMIZERS = [
     lambda k: "sgd",
-    lambda k: SGD(0.05 * (k + 1), momentum=0.9 * (k > 0), weight_decay=0.01 * k),
+    lambda k: SGD(0.01 * (k + 1), momentum=0.9 * (k > 0), weight_decay=0.01 * k),
     lambda k: SGD(0.05, momentum=0.5 + 0.1 * k, nesterov=True),
     lambda k: Adam(0.01 * (k + 1), beta_1=0.9 - 0.1 * k, epsilon=10.0 ** (-5 + k)),
     lambda k: Adam(0.01, beta_2=0.99 - 0.1 * k, **E),
@@ -93,12 +93,18 @@ def generators(seed):
 def trainings(draw):
     """Draw what all members have in common, and what each has of its own, as functions of k."""
     loss, n_outputs, link, targets = draw(st.sampled_from(LOSS_CASES))
-    n = draw(st.integers(24, 60))
     optimizer = draw(st.sampled_from(OPTIMIZERS))
-    # Lion takes the sign of a gradient, also where there is only rounding.
+    # Lion takes the sign of a gradient, also where there is only rounding: where gradients ±1 of
+    # samples cancel, and before a batch normalisation.
     is_lion = isinstance(optimizer(0), Lion)
+    assume(not (is_lion and (loss(0) == "absolute_error" or isinstance(loss(0), Quantile))))
     normalization = draw(st.sampled_from([None, "layer"] if is_lion else [None, "batch", "layer"]))
     hidden = draw(st.sampled_from([(), (7,), (6, 6), (16, 5, 5)]))
+    # Torch adds up in another order for several networks. Normalisation multiplies such rounding in
+    # each step, that of few samples most: so steps are fewer, and most batches have 8 samples.
+    has_batches = normalization == "batch" and bool(hidden)
+    unit = 8 if has_batches else 1
+    n = unit * draw(st.integers(24 // unit, 60 // unit))
     rates = [0.0] * N_MEMBERS
     if hidden:
         rates = draw(st.sampled_from([rates, [0.3] * 3, [0.0, 0.2, 0.5]]))
@@ -121,7 +127,7 @@ def trainings(draw):
     if rows == "splits":
         splits = [
             (rng.integers(n, size=size), rng.choice(n, n // 4, replace=False))
-            for size in rng.integers(n // 2, n + 1, size=N_MEMBERS)
+            for size in unit * rng.integers(n // unit // 2, n // unit + 1, size=N_MEMBERS)
         ]
     return {
         "architectures": [Architecture(4, hidden, n_outputs, dropout=r, **common) for r in rates],
@@ -138,8 +144,8 @@ def trainings(draw):
         "l2": draw(st.sampled_from([lambda k: 0.01, lambda k: 0.05 * k])),
         "clip_norm": draw(st.sampled_from([lambda k: None, lambda k: 0.5 * k if k else None])),
         "clip_value": draw(st.sampled_from([lambda k: None, lambda k: 0.1 * (k + 1)])),
-        "batch_size": draw(st.sampled_from([5, 8, 16, 100])),
-        "n_epochs": draw(st.integers(1, 20)),
+        "batch_size": draw(st.sampled_from([8, 16, 100] if has_batches else [5, 8, 16, 100])),
+        "n_epochs": draw(st.integers(1, 20 if normalization is None else 5)),
         "shuffle": draw(st.booleans()),
         "own_order": draw(st.booleans()),
         "seed": seed,
@@ -221,8 +227,6 @@ def test_each_member_equals_the_same_network_trained_alone(t):
         assert_same_histories(histories[k], history, 1e-9)
     if any(layer.dropout for a in t["architectures"] for layer in a.hidden_layers):
         return  # the engines draw other masks
-    if isinstance(t["loss"](0), GroupedCrossEntropy):
-        return  # whose smoothing cannot differ among members of the other engine
     other, others = train_together(t, scratch.Ensemble)
     twin = ensemble.to_numpy()
     np.testing.assert_allclose(twin.parameters, other.parameters, rtol=1e-9, atol=1e-9)
