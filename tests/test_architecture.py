@@ -26,7 +26,7 @@ ACTIVATION_NAMES = (
 OUTPUT_NAMES = "identity, sigmoid, softmax, log_softmax, exp"
 FIELDS = (
     "in_features, hidden_features, out_features, activation, output, dropout, normalization, bias, "
-    "residual"
+    "residual, embeddings"
 )
 
 # Names of the tests, the arguments beside in_features 3, hidden_features (4, 4) and out_features 2,
@@ -292,6 +292,7 @@ def test_defaults():
         "normalization": None,
         "bias": True,
         "residual": False,
+        "embeddings": None,
     }
 
 
@@ -418,6 +419,7 @@ def test_json_has_one_key_a_field():
         "normalization": None,
         "bias": True,
         "residual": False,
+        "embeddings": None,
     }
 
 

@@ -11,7 +11,14 @@ from multilayer.errors import InvalidArgumentError, InvalidTypeError
 from multilayer.json_text import read_json
 from multilayer.registry import Names
 
-__all__ = ["ACTIVATIONS", "NORMALIZATIONS", "OUTPUTS", "Architecture", "HiddenLayer"]
+__all__ = [
+    "ACTIVATIONS",
+    "NORMALIZATIONS",
+    "OUTPUTS",
+    "Architecture",
+    "Embeddings",
+    "HiddenLayer",
+]
 
 ACTIVATIONS = Names(
     "activation",
@@ -38,6 +45,90 @@ OUTPUTS = Names("output", ["identity", "sigmoid", "softmax", "log_softmax", "exp
 NORMALIZATIONS = Names("normalization", ["batch", "layer"])
 
 
+@dataclass(frozen=True)
+class Embeddings:
+    r"""Inputs that a network turns into learned vectors before its first affine layer.
+
+    A *number* is given as a position :math:`t ∈ [0, m]` among m + 1 knots: knot i has position i,
+    and between two knots t is linear. It becomes a vector that is piecewise linear in t (Gorishniy
+    et al. 2022, section 3.2), with a ReLU:
+
+    .. math::
+        e(t) = \max\Big(0, s \big(v_0 + \sum_{i=1}^m \min(\max(t - i + 1, 0), 1)\, v_i\big)\Big)
+
+    A *category* is given as a whole number c from 0 to n − 1, and becomes the vector :math:`v_c`.
+    Other inputs stay as they are, and come first, in their order; then follow the numbers' vectors,
+    then those of the categories.
+
+    Each v is a row of the layer's one weight matrix, and learned. An optimizer such as Adam, whose
+    steps do not depend on the gradient's size, moves the numbers' vectors s times as fast as other
+    parameters.
+
+    Parameters
+    ----------
+    numbers : sequence of (int, int)
+        The place of an input, and its number of pieces m ≥ 1.
+    categories : sequence of (int, int)
+        The place of an input, and its number of categories n ≥ 1.
+    width : int
+        The length of the vectors.
+    speed : float
+        s > 0.
+
+    Raises
+    ------
+    InvalidArgumentError, InvalidTypeError
+        If a value is not allowed, or a place occurs twice.
+
+    Examples
+    --------
+    >>> embeddings = Embeddings(numbers=[(0, 48)], categories=[(2, 5)], width=8)
+    >>> Architecture(3, (16,), 1, embeddings=embeddings).hidden_layers[0].in_features
+    17
+    """
+
+    numbers: tuple[tuple[int, int], ...] = ()
+    categories: tuple[tuple[int, int], ...] = ()
+    width: int = 8
+    speed: float = 1.0
+
+    def __post_init__(self) -> None:
+        owner = "Embeddings"
+        for name in ("numbers", "categories"):
+            pairs = []
+            for i, pair in enumerate(_sequence(getattr(self, name), name, owner)):
+                of = f"{name}[{i}]"
+                values = _sequence(pair, of, owner)
+                if len(values) != 2:
+                    rule = "must be a pair of a place and a size"
+                    raise InvalidArgumentError(rule, of, owner, got=repr(pair))
+                place = checks.integer(values[0], f"{of}[0]", owner, minimum=0)
+                pairs.append((place, checks.integer(values[1], f"{of}[1]", owner)))
+            object.__setattr__(self, name, tuple(pairs))
+        places = [place for place, _ in (*self.numbers, *self.categories)]
+        if not places or len(set(places)) < len(places):
+            rule = "must be of at least one input, and each of another"
+            raise InvalidArgumentError(rule, "numbers and categories", owner, got=places)
+        object.__setattr__(self, "width", checks.integer(self.width, "width", owner))
+        object.__setattr__(self, "speed", checks.real(self.speed, "speed", owner, "(0, inf)"))
+
+    @property
+    def n_vectors(self) -> int:
+        """The number of learned vectors v."""
+        return sum(m + 1 for _, m in self.numbers) + sum(n for _, n in self.categories)
+
+    def out_features(self, in_features: int) -> int:
+        """Return how many numbers `in_features` inputs become."""
+        n_embedded = len(self.numbers) + len(self.categories)
+        return in_features + n_embedded * (self.width - 1)
+
+    def check_places(self, in_features: int) -> None:
+        """Raise if there are fewer inputs than a place needs."""
+        if (largest := max(place for place, _ in (*self.numbers, *self.categories))) >= in_features:
+            rule = f"must be of places below in_features={in_features}"
+            raise InvalidArgumentError(rule, "embeddings", "Architecture", got=largest)
+
+
 class HiddenLayer(NamedTuple):
     """One hidden layer with its own settings: affine → normalisation → activation → dropout."""
 
@@ -49,17 +140,21 @@ class HiddenLayer(NamedTuple):
     dropout: float
     residual: bool
     """Whether the layer's input is added to its output."""
+    embeddings: Embeddings | None = None
+    """What comes before the affine map, whose `in_features` are then their results."""
 
     @property
     def n_parameters(self) -> int:
-        """The number of weights and biases, and of a normalisation's scales γ and shifts β."""
-        normalization = 2 * self.out_features if self.normalization else 0
-        return (self.in_features + self.bias) * self.out_features + normalization
+        """The number of weights and biases, of γ and β, and of the embeddings' weights."""
+        n = (self.in_features + self.bias) * self.out_features
+        if self.normalization:
+            n += 2 * self.out_features
+        return n + (self.embeddings.n_vectors * self.embeddings.width if self.embeddings else 0)
 
     @property
     def operations(self) -> tuple[str, ...]:
         """The operations in order: ``("affine", "batch norm", "relu", "dropout 0.2")``."""
-        found = ["affine"]
+        found = ["embeddings", "affine"] if self.embeddings else ["affine"]
         if self.normalization:
             found.append(f"{self.normalization} norm")
         found.append(self.activation)
@@ -106,7 +201,10 @@ class Architecture:
         Whether affine maps have a bias. One before batch normalisation never has, since the
         normalisation would subtract it again.
     residual : bool
-        Whether each hidden layer that is as wide as its input adds its input to its output.
+        Whether each hidden layer that is as wide as its input adds its input to its output; not the
+        first one behind embeddings.
+    embeddings : Embeddings, optional
+        Which inputs become learned vectors.
 
     Raises
     ------
@@ -133,6 +231,7 @@ class Architecture:
     normalization: str | None = None
     bias: bool = True
     residual: bool = False
+    embeddings: Embeddings | None = None
 
     def __post_init__(self) -> None:
         owner = "Architecture"
@@ -164,6 +263,9 @@ class Architecture:
             checked["dropout"] = checks.real(self.dropout, "dropout", owner, "[0, 1)")
         if self.normalization is not None:
             checked["normalization"] = NORMALIZATIONS.check(self.normalization, owner)
+        if self.embeddings is not None and not isinstance(self.embeddings, Embeddings):
+            rule = "must be Embeddings or None"
+            raise InvalidTypeError(rule, "embeddings", owner, got=repr(self.embeddings))
         for name, value in checked.items():
             object.__setattr__(self, name, value)
         self._check_agreement()
@@ -179,7 +281,7 @@ class Architecture:
             if isinstance(values, tuple) and len(set(values)) == 1:
                 object.__setattr__(self, name, values[0])
         if not n_hidden:
-            for name, neutral in (("dropout", 0.0), ("normalization", None)):
+            for name, neutral in (("dropout", 0.0), ("normalization", None), ("embeddings", None)):
                 if getattr(self, name) not in (neutral, ()):
                     raise InvalidArgumentError(
                         "acts on hidden layers, and there are none",
@@ -187,6 +289,8 @@ class Architecture:
                         "Architecture",
                         got=repr(getattr(self, name)),
                     )
+        if self.embeddings is not None:
+            self.embeddings.check_places(self.in_features)
         if self.residual and not any(layer.residual for layer in self.hidden_layers):
             raise InvalidArgumentError(
                 "needs a hidden layer that is as wide as its input",
@@ -203,7 +307,10 @@ class Architecture:
         if isinstance(activations, str):
             activations = (activations,) * n_hidden
         rates = self.dropout if isinstance(self.dropout, tuple) else (self.dropout,) * n_hidden
-        inputs = (self.in_features, *self.hidden_features)
+        first = self.in_features
+        if self.embeddings is not None:
+            first = self.embeddings.out_features(first)
+        all_embeddings = (self.embeddings, *(None,) * n_hidden)
         return tuple(
             HiddenLayer(
                 in_features=n_in,
@@ -212,10 +319,16 @@ class Architecture:
                 normalization=self.normalization,
                 activation=activation,
                 dropout=rate,
-                residual=self.residual and n_in == n_out,
+                residual=self.residual and n_in == n_out and embeddings is None,
+                embeddings=embeddings,
             )
-            for n_in, n_out, activation, rate in zip(
-                inputs, self.hidden_features, activations, rates, strict=False
+            for n_in, n_out, activation, rate, embeddings in zip(
+                (first, *self.hidden_features),
+                self.hidden_features,
+                activations,
+                rates,
+                all_embeddings,
+                strict=False,
             )
         )
 
@@ -287,14 +400,20 @@ class Architecture:
             raise InvalidArgumentError(
                 f"an Architecture needs {', '.join(required)}; missing: {', '.join(missing)}"
             )
+        if (embeddings := values.get("embeddings")) is not None:
+            allowed = {field.name for field in fields(Embeddings)}
+            if not isinstance(embeddings, dict) or not set(embeddings) <= allowed:
+                rule = f"must be an object of {', '.join(sorted(allowed))}"
+                raise InvalidArgumentError(rule, "embeddings", "an Architecture")
+            values = values | {"embeddings": Embeddings(**embeddings)}
         return cls(**values)
 
 
-def _sequence(values: object, parameter: str) -> list[Any]:
+def _sequence(values: object, parameter: str, owner: str = "Architecture") -> list[Any]:
     """Return `values` as a list, if it is a sequence and not a string."""
     try:
         if not isinstance(values, (str, set, frozenset, dict)):
             return list(values)  # type: ignore[call-overload]
     except TypeError:
         pass
-    raise InvalidTypeError("must be a sequence", parameter, "Architecture", got=repr(values))
+    raise InvalidTypeError("must be a sequence", parameter, owner, got=repr(values))

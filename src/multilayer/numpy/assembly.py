@@ -10,6 +10,7 @@ import numpy.typing as npt
 from multilayer.architecture import Architecture, HiddenLayer
 from multilayer.numpy.activations import ACTIVATIONS, OUTPUTS
 from multilayer.numpy.blocks import Dropout, Residual
+from multilayer.numpy.embedding import Embedding
 from multilayer.numpy.layers import Activate, Affine, Layer, Stack
 from multilayer.numpy.network import Network
 from multilayer.numpy.normalization import BatchNorm, LayerNorm
@@ -83,7 +84,11 @@ def _affine(in_features: int, out_features: int, bias: bool, carve: _Carver) -> 
 def _hidden_layer(spec: HiddenLayer, dropout: Any, carve: _Carver) -> Layer:
     """Build affine → normalisation → activation → dropout, as a residual block if it is one."""
     width = spec.out_features
-    layers: list[Layer] = [_affine(spec.in_features, width, spec.bias, carve)]
+    layers: list[Layer] = []
+    if (found := spec.embeddings) is not None:
+        n_inputs = spec.in_features - found.out_features(0)
+        layers.append(Embedding(carve(found.n_vectors, found.width), found, n_inputs))
+    layers.append(_affine(spec.in_features, width, spec.bias, carve))
     if spec.normalization is not None:
         layers.append(NORMALIZATIONS[spec.normalization](carve(width), carve(width)))
     layers.append(Activate(ACTIVATIONS[spec.activation]))

@@ -15,8 +15,9 @@ from multilayer import checks
 from multilayer.architecture import Architecture
 from multilayer.errors import InvalidArgumentError, InvalidDataError, InvalidTypeError
 from multilayer.numpy.assembly import assemble
+from multilayer.numpy.embedding import Embedding
 from multilayer.numpy.fast.prediction import Predictor
-from multilayer.numpy.initializers import INITIALIZERS, Initializer
+from multilayer.numpy.initializers import INITIALIZERS, Initializer, Zeros
 from multilayer.numpy.layers import Affine, Layer
 from multilayer.numpy.losses import LOSSES, Loss
 from multilayer.numpy.network import Network, Pair
@@ -94,6 +95,9 @@ class MLP:
                 layer.W[:] = draw.weights(n_out, n_in, rng)
                 if layer.b is not None:
                     layer.b[:] = draw.biases(n_out, n_in, rng)
+            elif isinstance(layer, Embedding):
+                if not isinstance(draw, Zeros):
+                    layer.V[:] = layer.draw(rng)
             elif layer.parameters:  # a normalisation's scale γ
                 layer.parameters[0][:] = 1
 

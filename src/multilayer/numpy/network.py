@@ -60,11 +60,6 @@ class Network:
                 self._layout.append(places)
 
     @property
-    def in_features(self) -> int:
-        """How many numbers a sample has; the first layer is affine."""
-        return int(self.layers[0].parameters[0].shape[-1])
-
-    @property
     def layers(self) -> list[Layer]:
         """The layers in forward order, those inside stacks and residual blocks one by one."""
         return [*self.hidden.parts(), self.last]

@@ -73,6 +73,20 @@ class Problem:
         x, W, b, z = self.matrix(), self.matrix(3), self.vector(3), self.matrix(k=3)
         return (z, x, W, self.matrix(3), b, self.matrix()) if back else (x, W, b, z)
 
+    def embedding(self, *, back):
+        """Draw two plain inputs, two numbers and a category, a few of them out of range."""
+        x = np.column_stack(
+            [self.normal(self.n, 2), self.rng.uniform(-1, self.k + 1, (self.n, 2))]
+            + [self.rng.integers(-1, self.k + 1, self.n)]
+        ).astype(self.dtype)
+        plain, inputs = np.array([0, 1]), np.zeros((3, 4), np.intp)
+        sizes = [self.k + 1, self.k + 1, self.k]
+        inputs[:] = np.column_stack([[2, 3, 4], np.cumsum([0, *sizes[:2]]), sizes, [1, 1, 0]])
+        shape, y = (sum(sizes), 4), self.normal(self.n, 2 + 3 * 4)
+        V = self.normal(*shape)
+        found = (x, V, plain, inputs, 1.5, y)
+        return (self.normal(*y.shape), y, x, plain, inputs, 1.5, V) if back else found
+
     def update(self, *settings, vectors=1, step=()):
         size = self.n * self.k
         state = [abs(self.vector(size)) for _ in range(vectors)]
@@ -107,6 +121,8 @@ ARGUMENTS = {
     "criteria.squared_error": lambda p: p.criterion(p.targets(lambda s: p.normal(*s, p.k))),
     "thin.thin_forward": lambda p: p.thin(back=False),
     "thin.thin_backward": lambda p: p.thin(back=True),
+    "embed.embed": lambda p: p.embedding(back=False),
+    "embed.embed_backward": lambda p: p.embedding(back=True),
     "updates.add_up": lambda p: (p.normal(3, p.networks, p.k), 3, p.k // 2, p.k),
     "updates.add_penalty": lambda p: (
         *(p.vector(), p.vector(), p.k // 3, p.k),

@@ -20,7 +20,8 @@ from numba.np.linalg import ensure_blas
 from multilayer.numpy.activations.rectifiers import Identity, LeakyReLU, ReLU
 from multilayer.numpy.blocks import Dropout
 from multilayer.numpy.clipping import Clip
-from multilayer.numpy.fast import blas, criteria, passes, thin, updates
+from multilayer.numpy.embedding import Embedding
+from multilayer.numpy.fast import blas, criteria, embed, passes, thin, updates
 from multilayer.numpy.fast.passes import PASSES
 from multilayer.numpy.fast.plan import stages_of
 from multilayer.numpy.fast.thin import WIDEST
@@ -56,6 +57,8 @@ binary_cross_entropy = _compile(criteria.binary_cross_entropy.loops)
 squared_error = _compile(criteria.squared_error.loops)
 thin_forward = _reassociate(thin.thin_forward.loops)
 thin_backward = _reassociate(thin.thin_backward.loops)
+embed_inputs = _compile(embed.embed.loops)
+embed_backward = _compile(embed.embed_backward.loops)
 add_penalty = _compile(updates.add_penalty.loops)
 sgd = _compile(updates.sgd.loops)
 adam = _compile(updates.adam.loops)
@@ -110,8 +113,13 @@ def _forward(layers, theta, x, work, uniforms, rates, no_bias):  # type: ignore[
 
 
 @_compile
-def _backward(layers, theta, x, work, uniforms, rates, no_bias, slopes, gradient):  # type: ignore[no-untyped-def]
-    """Take the gradient of one member's logits, which has replaced them, back to its parameters."""
+def _backward(  # type: ignore[no-untyped-def]
+    layers, theta, x, work, uniforms, rates, no_bias, slopes, gradient, has_embeddings
+):
+    """Take the gradient of one member's logits, which has replaced them, back to its parameters.
+
+    With embeddings, that of the first layer's inputs stays in the first row of `slopes`.
+    """
     n = x.shape[0]
     last = layers.shape[0] - 1
     dy = work[layers[last, Z] : layers[last, Z] + n * layers[last, OUT]]
@@ -152,7 +160,7 @@ def _backward(layers, theta, x, work, uniforms, rates, no_bias, slopes, gradient
             else:
                 sum_columns(dzs, a, dbs)
             np.dot(dz.T, source, dW)
-            if s > 0:
+            if s > 0 or has_embeddings:
                 np.dot(dz, W, dx)
         dy = slopes[s % 2, : n * n_in]
 
@@ -183,14 +191,16 @@ def _clip(gradient, norm, value):  # type: ignore[no-untyped-def]
 def take_steps(  # type: ignore[no-untyped-def]
     layers, penalized, criterion, X, labels, values, weights, orders, start, stop,
     theta, first, second, steps, uniforms, dropout_rates, rates, l1, l2, norms, limits,
-    is_adam, nesterov, settings, work, slopes, gradient, x, label, value, share, no_bias, losses,
+    is_adam, nesterov, settings, plain, embedded, speed, work, slopes, gradient, given, x, label,
+    value, share, no_bias, losses,
 ):  # fmt: skip
     """Take a step of every member on its rows at these positions of its order."""
     n = stop - start
+    n_embedded = layers[0, WEIGHT]  # the embeddings' parameters come first
     for m in range(theta.shape[0]):
         if m == 0 or orders.shape[0] > 1:
             rows = orders[m, start:stop]
-            _gather(X, rows, x)
+            _gather(X, rows, given)
             if labels.size:
                 for i in range(n):
                     label[0, i] = labels[rows[i]]
@@ -215,6 +225,12 @@ def take_steps(  # type: ignore[no-untyped-def]
                 share[0, i] /= total
         member = slice(m, m + 1)
         parameters = theta[m]
+        if n_embedded:
+            width = (layers[0, IN] - plain.size) // embedded.shape[0]
+            V = parameters[:n_embedded].reshape(-1, width)
+            embed_inputs(given, V, plain, embedded, speed, x)
+        else:
+            x = given
         _forward(layers, parameters, x, work, uniforms[m], dropout_rates[m], no_bias)
         last = layers[layers.shape[0] - 1]
         z = work[last[Z] : last[Z] + n * last[OUT]].reshape(1, n, last[OUT])
@@ -227,7 +243,14 @@ def take_steps(  # type: ignore[no-untyped-def]
         if not np.isfinite(losses[m]):
             continue
         g = gradient[0, 0]
-        _backward(layers, parameters, x, work, uniforms[m], dropout_rates[m], no_bias, slopes, g)
+        _backward(
+            layers, parameters, x, work, uniforms[m], dropout_rates[m], no_bias, slopes, g,
+            n_embedded > 0,
+        )  # fmt: skip
+        if n_embedded:
+            dV = g[:n_embedded].reshape(-1, (layers[0, IN] - plain.size) // embedded.shape[0])
+            dx = slopes[0, : n * layers[0, IN]].reshape(n, layers[0, IN])
+            embed_backward(dx, x, given, plain, embedded, speed, dV)
         if l1[m] > 0 or l2[m] > 0:
             for lo, hi in penalized:
                 add_penalty(
@@ -332,6 +355,10 @@ class FusedStep:
         drops = [layer.rate for layer in network.layers if isinstance(layer, Dropout)]
         rates = np.array([numbers_of(rate, n_members) for rate in drops]).reshape(-1, n_members)
         self.dropout_rates = np.ascontiguousarray(rates.T)
+        layer = network.layers[0]
+        self.embeddings: tuple[Any, ...] = np.zeros(0, np.intp), np.zeros((0, 4), np.intp), 1.0
+        if isinstance(layer, Embedding):
+            self.embeddings = *embed.description_of(layer), layer.embeddings.speed
         self.gradient = np.zeros((1, 1, size), dtype)
         self.losses = np.zeros(n_members)
         self.rates = np.zeros(n_members)
@@ -361,7 +388,8 @@ class FusedStep:
             layers, self.penalized, self.criterion, self.X, self.labels, self.values,
             self.weights, self.orders, start, stop, self.theta, self.first, self.second,
             self.steps, uniforms, self.dropout_rates, self.rates, self.l1, self.l2, self.norms,
-            self.limits, self.is_adam, self.nesterov, self.settings, *work, self.losses,
+            self.limits, self.is_adam, self.nesterov, self.settings, *self.embeddings, *work,
+            self.losses,
         )  # fmt: skip
         self.state["step"][:, 0] = self.steps
         return self.losses
@@ -391,6 +419,7 @@ class FusedStep:
             np.empty(last[Z] + n_rows * last[OUT], dtype),
             np.empty((2, n_rows * widest), dtype),
             self.gradient,
+            np.empty((n_rows, self.X.shape[1]), dtype),
             np.empty((n_rows, layers[0, IN]), dtype),
             np.zeros((1, n_rows), np.intp),
             np.zeros((1, n_rows, last[OUT]), dtype),
@@ -407,7 +436,9 @@ def _layers(network: Network, n_rows: int) -> Array | None:
     stages = [*stages_of(network.hidden), (network.last, PASSES[Identity])]
     codes = {PASSES[kind]: code for kind, code in CODES.items()}
     for layer, behind in stages:
-        if isinstance(layer, Dropout) and rows and rows[-1][DROP] < 0:
+        if isinstance(layer, Embedding) and not rows:
+            start = layer.V.shape[-2] * layer.V.shape[-1]
+        elif isinstance(layer, Dropout) and rows and rows[-1][DROP] < 0:
             rows[-1][DROP], rows[-1][Y] = n_drops, place
             n_drops += 1
             place += n_rows * rows[-1][OUT]

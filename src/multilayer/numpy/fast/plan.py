@@ -17,6 +17,7 @@ import numpy.typing as npt
 from multilayer.numpy.activations.base import Activation
 from multilayer.numpy.activations.rectifiers import Identity
 from multilayer.numpy.blocks import Dropout, Residual
+from multilayer.numpy.embedding import Embedding
 from multilayer.numpy.fast.criteria import Criterion
 from multilayer.numpy.fast.passes import PASSES, Passes, bias_of, dropout, fastest, passes_of
 from multilayer.numpy.fast.thin import WIDEST, thin_backward, thin_forward
@@ -69,7 +70,7 @@ def _opened(layer: Layer) -> list[Layer]:
 
 def dropout_widths(network: Network) -> list[int]:
     """Return the width of each dropout layer, in forward order."""
-    widths, width = [], network.in_features
+    widths, width = [], 0
     for layer in network.layers:
         if isinstance(layer, Affine):
             width = layer.W.shape[-2]
@@ -327,6 +328,8 @@ class Plan:
             return _Activation(layer.activation)
         if isinstance(layer, Dropout):
             return _Drop(layer, next(self._uniforms), self.dtype)
+        if isinstance(layer, Embedding):
+            self._has_input = True
         self._readable.append(_Readable(layer, self._pairs))
         return self._readable[-1]
 

@@ -15,7 +15,9 @@ import numpy.typing as npt
 
 from multilayer.numpy.activations.rectifiers import Identity
 from multilayer.numpy.blocks import Dropout, Residual
+from multilayer.numpy.embedding import Embedding
 from multilayer.numpy.fast.blas import n_threads
+from multilayer.numpy.fast.embed import description_of, embed
 from multilayer.numpy.fast.passes import PASSES, Form, Passes, bias_of, fastest, plain
 from multilayer.numpy.fast.plan import stacked, stages_of
 from multilayer.numpy.fast.workers import Workers, n_rewarding
@@ -130,12 +132,31 @@ def _dense(layer: Affine, passes: Passes, form: Form) -> Forward:
     return forward
 
 
+def _embedding(layer: Embedding, form: Form) -> Forward:
+    """Return a function of x that computes the vectors of embedded inputs."""
+    (plain_inputs, embedded), speed = description_of(layer), layer.embeddings.speed
+    width, run = layer.embeddings.out_features(layer.in_features), form(embed)
+    *networks, _, _ = layer.V.shape
+
+    def forward(x: Array) -> Array:
+        y = np.empty((*networks, x.shape[-2], width), layer.V.dtype)
+        xs = np.broadcast_to(x, (*networks, *x.shape[-2:]))
+        for k in np.ndindex(*networks):
+            run(np.ascontiguousarray(xs[k]), np.ascontiguousarray(layer.V[k]), plain_inputs,
+                embedded, speed, y[k])  # fmt: skip
+        return y
+
+    return forward
+
+
 def _other(layer: Layer, form: Form) -> Forward:
     if isinstance(layer, Residual):
         inner = _stages(layer.inner, form)
         return lambda x: x + _forward(inner, x)
     if isinstance(layer, Activate):
         return layer.activation.forward
+    if isinstance(layer, Embedding):
+        return _embedding(layer, form)
     return lambda x: layer.forward(x)[0]
 
 

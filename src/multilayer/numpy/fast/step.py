@@ -123,6 +123,7 @@ class Step:
         self.network, self.objective = network, objective
         self.state, self.clip, self.rng = state, clip, rng
         self.source = Source(*data, reorders=reorders)
+        self._in_features = data[0].shape[-1]
         parameters = network.parameters
         self._is_one = parameters.ndim == 1
         self.criterion = criterion_of(objective.loss, network.link, data[1], is_one=self._is_one)
@@ -143,7 +144,7 @@ class Step:
         self._by_rows = all(layer.by_rows for layer in network.layers)
         self._piece = len(data[1])
         if self._by_rows:
-            row_bytes = network.in_features * parameters.itemsize
+            row_bytes = self._in_features * parameters.itemsize
             self._piece = min(self._piece, PIECE, max(ROWS, PIECE_BYTES // row_bytes))
         self._n_operations = n_operations(network)
         self._workers = workers or Workers.for_batches(
@@ -295,7 +296,7 @@ class Step:
             uniforms_of_rows = [uniform[..., cut, :] for uniform in uniforms]
             pairs = network.pairs(gradient if lead else gradient[0])
             plan = Plan(network, pairs, uniforms_of_rows, self.criterion, stop - start)
-            x = np.empty((*own, stop - start, network.in_features), dtype)
+            x = np.empty((*own, stop - start, self._in_features), dtype)
             rows.append(_Rows(start, stop, x, shares[:, cut], plan))
         weights = network.weight_slices if self._has_penalty else []
         parts = []

@@ -1,0 +1,111 @@
+"""Embedding: inputs as learned vectors, the layer before the first affine one."""
+
+import math
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from multilayer.architecture import Embeddings
+from multilayer.numpy.layers import Gradients, Layer
+
+__all__ = ["Embedding"]
+
+Array = npt.NDArray[Any]
+
+
+class Embedding(Layer):
+    """Numbers and categories as vectors; other inputs stay as they are, and come first.
+
+    Each input is first a *code* k over its own rows of V, and then a vector:
+
+        number at position t:    k = (1, [t]₁, [t − 1]₁, …, [t − m + 1]₁)    e = max(0, s k V)
+        category c:              k = (0, …, 0, 1, 0, …, 0), with 1 at c      e = k V
+
+    where [u]₁ = min(max(u, 0), 1): of the pieces of a number, those below t count whole, the one
+    that holds t in part. So e is a piecewise linear function of t, whose slopes are rows of V
+    (Gorishniy et al. 2022, eq. 1). The way back is that of an affine layer, with k for x::
+
+        du = s de where e > 0, else 0        dV = kᵀ du
+
+    Codes are constants of the data, and no gradient goes back to the inputs.
+
+    Parameters
+    ----------
+    V : array of shape (n_vectors, width)
+        One row after the other: those of the numbers, m + 1 each, then those of the categories.
+    embeddings : Embeddings
+        Which inputs these are, and s.
+    in_features : int
+        How many inputs there are.
+    """
+
+    def __init__(self, V: Array, embeddings: Embeddings, in_features: int) -> None:
+        self.V, self.embeddings, self.in_features = V, embeddings, in_features
+        numbers, categories = embeddings.numbers, embeddings.categories
+        places = [place for place, _ in (*numbers, *categories)]
+        self.plain = [place for place in range(in_features) if place not in places]
+        sizes = [m + 1 for _, m in numbers] + [n for _, n in categories]
+        starts = np.cumsum([0, *sizes]).tolist()
+        self.rows = [slice(*bounds) for bounds in pairwise(starts)]
+        self.inputs = [
+            (place, rows, j < len(numbers))
+            for j, (place, rows) in enumerate(zip(places, self.rows, strict=True))
+        ]
+
+    @property
+    def parameters(self) -> tuple[Array, ...]:
+        return (self.V,)
+
+    def draw(self, rng: np.random.Generator) -> Array:
+        """Return first vectors: of a size that gives numbers' vectors entries of about 1/2."""
+        V = rng.normal(size=self.V.shape)
+        n_numbers = len(self.embeddings.numbers)
+        for rows in self.rows[:n_numbers]:
+            # With m slopes of variance 1/m, a sum over the pieces has a variance up to 1.
+            V[rows] *= 1 / (self.embeddings.speed * math.sqrt(rows.stop - rows.start - 1))
+            V[rows.start] = rng.uniform(-0.5, 0.5, V.shape[1]) / self.embeddings.speed
+        for rows in self.rows[n_numbers:]:
+            V[rows] *= 0.3
+        return V
+
+    def codes(self, x: Array) -> list[Array]:
+        """Return the code k of each embedded input, of shape (n_samples, rows)."""
+        found = []
+        for place, rows, is_number in self.inputs:
+            size = rows.stop - rows.start
+            given = x[..., place, np.newaxis]
+            if is_number:
+                k = np.clip(given - np.arange(-1, size - 1, dtype=x.dtype), 0, 1)
+                k[..., 0] = 1
+            else:
+                k = (np.clip(given, 0, size - 1).astype(np.intp) == np.arange(size)).astype(x.dtype)
+            found.append(k)
+        return found
+
+    def forward(
+        self, x: Array, *, training: bool = False, rng: np.random.Generator | None = None
+    ) -> tuple[Array, tuple[list[Array], list[Array]]]:
+        codes, vectors = self.codes(x), []
+        for k, (_, rows, is_number) in zip(codes, self.inputs, strict=True):
+            e = k @ self.V[..., rows, :]
+            vectors.append(np.maximum(self.embeddings.speed * e, 0) if is_number else e)
+        plain = x[..., self.plain]
+        plain = np.broadcast_to(plain, (*vectors[0].shape[:-1], len(self.plain)))
+        return np.concatenate([plain, *vectors], axis=-1), (codes, vectors)
+
+    def backward(
+        self, dy: Array, cache: tuple[list[Array], list[Array]], *, need_dx: bool = True
+    ) -> tuple[Array | None, Gradients]:
+        codes, vectors = cache
+        dV = np.empty_like(self.V)
+        width = self.embeddings.width
+        start = len(self.plain)
+        for k, e, (_, rows, is_number) in zip(codes, vectors, self.inputs, strict=True):
+            du = dy[..., start : start + width]
+            if is_number:
+                du = np.where(e > 0, self.embeddings.speed * du, 0)
+            dV[..., rows, :] = k.mT @ du
+            start += width
+        return None, (dV,)

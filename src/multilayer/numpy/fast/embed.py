@@ -1,0 +1,134 @@
+"""Passes for embeddings, without codes: a position is looked up, and a slope interpolated.
+
+With A_i = v₀ + … + v_i, a number in piece i, at i + f, has the vector max(0, s (A_i + f v_{i+1})):
+two rows are read, however many pieces there are. On the way back, its gradient du belongs to row
+i + 1 in part, f du, and whole to all rows up to i; those are summed afterwards, from the last row
+to the first.
+"""
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from multilayer.compiled import kernel
+from multilayer.numpy.embedding import Embedding
+
+__all__ = ["description_of", "embed", "embed_backward"]
+
+Array = npt.NDArray[Any]
+
+PLACE, START, SIZE, IS_NUMBER = range(4)
+"""Columns of a layer's description, a row for each embedded input: its place, where its rows of V
+begin, how many there are, and whether it is a number."""
+
+
+def description_of(layer: Embedding) -> tuple[Array, Array]:
+    """Return the places of the plain inputs, and the description of the others."""
+    inputs = [
+        (place, rows.start, rows.stop - rows.start, is_number)
+        for place, rows, is_number in layer.inputs
+    ]
+    return np.array(layer.plain, np.intp), np.array(inputs, np.intp)
+
+
+def _embed(x: Array, V: Array, plain: Array, inputs: Array, speed: float, y: Array) -> None:
+    width, start = V.shape[1], len(plain)
+    y[:, :start] = x[:, plain]
+    for place, first, size, is_number in inputs.tolist():
+        given, rows = x[:, place], V[first : first + size]
+        if is_number:
+            piece = np.clip(given.astype(np.intp), 0, size - 2)
+            share = np.clip(given - piece, 0, 1).astype(x.dtype)[:, np.newaxis]
+            e = np.cumsum(rows, axis=0)[piece] + share * rows[piece + 1]
+            e = np.maximum(e * V.dtype.type(speed), 0)
+        else:
+            e = rows[np.clip(given.astype(np.intp), 0, size - 1)]
+        y[:, start : start + width] = e
+        start += width
+
+
+@kernel(plain=_embed)
+def embed(x, V, plain, inputs, speed, y):  # type: ignore[no-untyped-def]
+    """Write the plain inputs, and the vectors of the others, of one network."""
+    kind = V.dtype.type
+    width, n_plain = V.shape[1], plain.size
+    s, zero, one = kind(speed), kind(0), kind(1)
+    for r in range(x.shape[0]):
+        for j in range(n_plain):
+            y[r, j] = x[r, plain[j]]
+    sums = np.empty((V.shape[0], width), V.dtype)
+    for j in range(inputs.shape[0]):
+        place, first, size = inputs[j, 0], inputs[j, 1], inputs[j, 2]
+        start = n_plain + j * width
+        if inputs[j, 3]:
+            for i in range(size):
+                for d in range(width):
+                    sums[i, d] = V[first + i, d] + (sums[i - 1, d] if i > 0 else zero)
+            for r in range(x.shape[0]):
+                t = x[r, place]
+                piece = min(max(int(t), 0), size - 2)
+                share = min(max(kind(t - piece), zero), one)
+                whole, slope, out = sums[piece], V[first + piece + 1], y[r, start : start + width]
+                for d in range(width):
+                    out[d] = max(s * (whole[d] + share * slope[d]), zero)
+        else:
+            for r in range(x.shape[0]):
+                vector = V[first + min(max(int(x[r, place]), 0), size - 1)]
+                for d in range(width):
+                    y[r, start + d] = vector[d]
+
+
+def _embed_backward(
+    dy: Array, y: Array, x: Array, plain: Array, inputs: Array, speed: float, dV: Array
+) -> None:
+    width, start = dV.shape[1], len(plain)
+    dV[:] = 0
+    for place, first, size, is_number in inputs.tolist():
+        given, rows = x[:, place], dV[first : first + size]
+        du = dy[:, start : start + width]
+        if is_number:
+            du = np.where(y[:, start : start + width] > 0, du * dV.dtype.type(speed), 0)
+            piece = np.clip(given.astype(np.intp), 0, size - 2)
+            share = np.clip(given - piece, 0, 1).astype(x.dtype)[:, np.newaxis]
+            np.add.at(rows, piece, du)
+            rows[:] = np.cumsum(rows[::-1], axis=0)[::-1]
+            np.add.at(rows, piece + 1, share * du)
+        else:
+            np.add.at(rows, np.clip(given.astype(np.intp), 0, size - 1), du)
+        start += width
+
+
+@kernel(plain=_embed_backward)
+def embed_backward(dy, y, x, plain, inputs, speed, dV):  # type: ignore[no-untyped-def]
+    """Write the gradient of the vectors' rows, of one network, from that of `embed`'s results."""
+    kind = dV.dtype.type
+    width, n_plain = dV.shape[1], plain.size
+    s, zero, one = kind(speed), kind(0), kind(1)
+    dV[:] = 0
+    parts = np.zeros((dV.shape[0], width), dV.dtype)
+    for j in range(inputs.shape[0]):
+        place, first, size = inputs[j, 0], inputs[j, 1], inputs[j, 2]
+        start = n_plain + j * width
+        if inputs[j, 3]:
+            for r in range(x.shape[0]):
+                t = x[r, place]
+                piece = min(max(int(t), 0), size - 2)
+                share = min(max(kind(t - piece), zero), one)
+                whole, part = dV[first + piece], parts[first + piece + 1]
+                slope, out = dy[r, start : start + width], y[r, start : start + width]
+                for d in range(width):
+                    du = s * slope[d] if out[d] > zero else zero
+                    whole[d] += du
+                    part[d] += share * du
+            for i in range(size - 2, -1, -1):
+                for d in range(width):
+                    dV[first + i, d] += dV[first + i + 1, d]
+            for i in range(size):
+                for d in range(width):
+                    dV[first + i, d] += parts[first + i, d]
+        else:
+            for r in range(x.shape[0]):
+                row = dV[first + min(max(int(x[r, place]), 0), size - 1)]
+                for d in range(width):
+                    row[d] += dy[r, start + d]
