@@ -10,16 +10,24 @@ from typing import TYPE_CHECKING, Any
 from multilayer.version import __version__
 
 if TYPE_CHECKING:
-    from multilayer.architecture import Architecture
+    from multilayer.architecture import Architecture, Embeddings
     from multilayer.errors import MultilayerError
-    from multilayer.estimators import MLPClassifier, MLPRegressor
+    from multilayer.estimators import (
+        MLPClassifier,
+        MLPRegressor,
+        TabularClassifier,
+        TabularRegressor,
+    )
     from multilayer.files import load_model as load
 
 __all__ = [
     "Architecture",
+    "Embeddings",
     "MLPClassifier",
     "MLPRegressor",
     "MultilayerError",
+    "TabularClassifier",
+    "TabularRegressor",
     "__version__",
     "load",
 ]
@@ -27,9 +35,12 @@ __all__ = [
 
 _HOMES = {
     "Architecture": "multilayer.architecture.Architecture",
+    "Embeddings": "multilayer.architecture.Embeddings",
     "MLPClassifier": "multilayer.estimators.MLPClassifier",
     "MLPRegressor": "multilayer.estimators.MLPRegressor",
     "MultilayerError": "multilayer.errors.MultilayerError",
+    "TabularClassifier": "multilayer.estimators.TabularClassifier",
+    "TabularRegressor": "multilayer.estimators.TabularRegressor",
     "load": "multilayer.files.load_model",
 }
 

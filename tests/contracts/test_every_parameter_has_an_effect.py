@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from rich.console import Console
 
-from multilayer import Architecture
+from multilayer import Architecture, Embeddings
 from multilayer.numpy import (
     INITIALIZERS,
     LBFGS,
@@ -276,6 +276,7 @@ CASES = {
         "normalization": Case("layer"),
         "bias": Case(False),
         "residual": Case(True),
+        "embeddings": Case(Embeddings([(0, 2)])),
     },
     "MLP": {
         "architecture": Case(Architecture(2, (3,), 2, activation="tanh")),
@@ -372,6 +373,7 @@ CASES = {
     "InverseScaling": {"power": Case(1.0), "rate": Case(2.0)},
     "Cosine": {"final": Case(0.1)},
     "OneCycle": {"rise": Case(0.5), "start": Case(0.5), "final": Case(0.1)},
+    "FlatCosine": {"rise": Case(0.5), "flat": Case(0.1)},
     "WarmUp": {"epochs": Case(2), "start": Case(0.5), "then": Case(Cosine())},
     "ReduceOnPlateau": {
         "gamma": Case(0.5, {"patience": 2}),

@@ -4,5 +4,13 @@ from multilayer.estimators.classifier import MLPClassifier
 from multilayer.estimators.cross_validation import cross_validate
 from multilayer.estimators.regressor import MLPRegressor
 from multilayer.estimators.search import MLPSearchCV
+from multilayer.estimators.tabular import TabularClassifier, TabularRegressor
 
-__all__ = ["MLPClassifier", "MLPRegressor", "MLPSearchCV", "cross_validate"]
+__all__ = [
+    "MLPClassifier",
+    "MLPRegressor",
+    "MLPSearchCV",
+    "TabularClassifier",
+    "TabularRegressor",
+    "cross_validate",
+]

@@ -107,6 +107,8 @@ class BaseMLP(Fitted, TransformerMixin, Parameters, BaseEstimator):  # type: ign
     trains it or its twin on PyTorch, and a `multilayer.model.Targets` gives outputs their meaning.
     """
 
+    takes_embeddings = False
+    """Whether numbers and categories become inputs for learned embeddings."""
     _targets: Any
     """The meaning of the outputs, as `_targets_of` returned it."""
     _pasts: list[Past]

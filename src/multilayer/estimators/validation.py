@@ -109,7 +109,8 @@ def check_data(
         table = _table_of(estimator, X, columns, names[0])
         if columns is None:
             kinds = None if estimator.columns == "auto" else estimator.columns
-            columns = Columns.of(table, kinds, names[0])
+            embedded = estimator.takes_embeddings
+            columns = Columns.of(table, kinds, names[0], embedded=embedded)
         X = columns.encode(table, names[0])
         settings["is_encoded"] = True
     if are_numbers:

@@ -46,6 +46,9 @@ def _values(g: Graph, targets: Values, x: str) -> Ports:
     if targets.mean is not None and targets.scale is not None:
         mean, scale = (np.repeat(a, targets.n_each) for a in (targets.mean, targets.scale))
         x, dtype = g("Add", g("Mul", g.cast(x, np.float64), scale), mean), np.dtype(np.float64)
+    if targets.limits is not None:
+        low, high = np.repeat(targets.limits, targets.n_each, axis=1).astype(dtype)
+        x = g("Min", g("Max", x, low), high)
     g("Identity", x, name="values")
     return {"values": (dtype, targets.out_features)}
 

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any, ClassVar, Self
 
@@ -17,6 +17,7 @@ from multilayer.errors import InvalidDataError
 from multilayer.model.column import (
     NOTHING,
     Column,
+    Embedded,
     Found,
     NothingToLearn,
     are_identifiers,
@@ -30,6 +31,10 @@ Array = npt.NDArray[Any]
 
 MOST_CATEGORIES = 256
 """How many categories are kept; rarer ones count as unseen."""
+FEWEST = 1
+"""Embedded categories with fewer training rows than this share what they learn."""
+MOST_ONE_HOT = 9
+"""Up to this many categories, missing values counted, stay one-hot beside embeddings (RealMLP)."""
 WHOLE = re.compile(r"\+?(-?)0*(\d+)(?:\.0*)?")
 """A whole number, however a program writes it."""
 WITH_POINT = re.compile(r"[+-]?\d+\.0+")
@@ -49,11 +54,15 @@ class Categorical(Column):
     ----------
     name : str
     categories : tuple of str
-        The 256 most frequent categories in training, in order.
+        The categories in training, in order; one-hot encoded, the 256 most frequent.
     has_missing : bool
         Whether training values were missing; a last input then is 1 in rows with a missing value.
     has_rare : bool
         Whether there were rarer categories, which are not kept.
+    is_embedded : bool
+        Whether the network turns categories into learned vectors. There is then one input: the
+        position of the category, from 1; one more for a missing value, if there were any in
+        training; and 0 for any other category.
 
     Examples
     --------
@@ -72,6 +81,7 @@ class Categorical(Column):
     categories: tuple[str, ...]
     has_missing: bool = False
     has_rare: bool = False
+    is_embedded: bool = False
 
     @classmethod
     def of(
@@ -83,17 +93,41 @@ class Categorical(Column):
         if not n_present or (are_identifiers(len(names), n_present) and not is_asked):
             why = "identifiers" if n_present else "no entries"
             raise NothingToLearn(why)
-        order = sorted(range(len(names)), key=lambda i: (-counts[i], names[i]))
-        kept = sorted(names[i] for i in order[:MOST_CATEGORIES])
-        has_rare = len(names) > len(kept)
-        notes = []
-        if has_rare:
-            says = f"has more categories than the {MOST_CATEGORIES} most frequent, which are kept"
-            notes.append(Note(entries.column, entries.origin.table, says))
-        return Found(cls(entries.column, tuple(kept), n_present < len(codes), has_rare), notes)
+        return Found(cls(entries.column, tuple(sorted(names)), n_present < len(codes)))
+
+    def limited(self, notes: list[Note], entries: Entries) -> Self:
+        if len(self.categories) <= MOST_CATEGORIES:
+            return self
+        counts = self._counts(entries)
+        order = sorted(range(len(counts)), key=lambda i: (-counts[i], self.categories[i]))
+        kept = tuple(self.categories[i] for i in sorted(order[:MOST_CATEGORIES]))
+        says = f"has more categories than the {MOST_CATEGORIES} most frequent, which are kept"
+        notes.append(Note(entries.column, entries.origin.table, says))
+        return replace(self, categories=kept, has_rare=True)
+
+    def embedded(self, entries: Entries) -> Self:
+        if len(self.categories) + self.has_missing <= MOST_ONE_HOT:
+            return self
+        counts = self._counts(entries)
+        kept = tuple(c for c, n in zip(self.categories, counts, strict=True) if n >= FEWEST)
+        has_rare = len(kept) < len(self.categories)
+        return replace(self, categories=kept, has_rare=has_rare, is_embedded=True)
+
+    @property
+    def embeddings(self) -> tuple[Embedded, ...]:
+        size = 1 + len(self.categories) + self.has_missing
+        return (Embedded(0, size, is_number=False),) if self.is_embedded else ()
+
+    def _counts(self, entries: Entries) -> Array:
+        """Return how many entries each category has."""
+        codes, names = entries.categories()
+        places = np.append(self.places(names), np.int32(-1))[codes]
+        return np.bincount(places[places >= 0], minlength=len(self.categories))
 
     @property
     def input_names(self) -> tuple[str, ...]:
+        if self.is_embedded:
+            return (self.name,)
         names = tuple(f"{self.name} = {category}" for category in self.categories)
         return (*names, f"{self.name} is missing") if self.has_missing else names
 
@@ -112,7 +146,8 @@ class Categorical(Column):
         if not self.has_missing:
             notes += missing_notes(entries, codes < 0)
         missing = len(self.categories) if self.has_missing else -1
-        return np.append(places, np.int32(missing))[codes]  # code −1 takes the last
+        found = np.append(places, np.int32(missing))[codes]  # code −1 takes the last
+        return (found + 1).astype(np.float32)[:, np.newaxis] if self.is_embedded else found
 
     def __str__(self) -> str:
         shown = ", ".join(self.categories[:3]) + ", …" * (len(self.categories) > 3)
@@ -123,7 +158,14 @@ class Categorical(Column):
 
     @classmethod
     def from_dict(cls, found: dict[str, Any]) -> Self:
-        types = {"name": str, "categories": tuple, "has_missing": bool, "has_rare": bool}
+        types = {
+            "name": str,
+            "categories": tuple,
+            "has_missing": bool,
+            "has_rare": bool,
+            "is_embedded": bool,
+        }
+        found = {"is_embedded": False} | found  # which older files lack
         parts = parts_of(found, "a categorical column", types)
         if not parts["categories"] or len(set(parts["categories"])) < len(parts["categories"]):
             raise InvalidDataError("must be at least one, each once", "categories", "a column")

@@ -16,6 +16,7 @@ from multilayer.errors import InvalidDataError
 __all__ = [
     "NOTHING",
     "Column",
+    "Embedded",
     "Found",
     "NothingToLearn",
     "are_identifiers",
@@ -44,6 +45,16 @@ class Found(NamedTuple):
     """What the entries show for certain about how the table is written: ``{"decimal": ","}``."""
     is_open: bool = False
     """Whether the entries are ambiguous, so that other columns decide what they mean."""
+
+
+class Embedded(NamedTuple):
+    """An input that a network turns into a learned vector: see `multilayer.Embeddings`."""
+
+    place: int
+    """Which one it is of the column's inputs, from 0."""
+    size: int
+    """The number of pieces, or of categories."""
+    is_number: bool
 
 
 class NothingToLearn(Exception):  # noqa: N818  # not an error: the column is ignored
@@ -106,6 +117,25 @@ class Column(ABC):
         InvalidDataError
             If they cannot be of this kind, although the user chose it.
         """
+
+    def limited(self, notes: list[Note], entries: Entries) -> "Column":
+        """Return the column as a network takes it without embeddings; by default as it is.
+
+        Whatever training entries lose by that is added to `notes`.
+        """
+        return self
+
+    def embedded(self, entries: Entries) -> "Column":
+        """Return the column for a network with embeddings, fitted to training entries.
+
+        By default it is the same: see `Architecture`'s `embeddings`.
+        """
+        return self
+
+    @property
+    def embeddings(self) -> tuple["Embedded", ...]:
+        """Which of its inputs the network turns into learned vectors."""
+        return ()
 
     @property
     @abstractmethod

@@ -6,6 +6,7 @@ from typing import Any, Self
 
 import numpy.typing as npt
 
+from multilayer.architecture import Embeddings
 from multilayer.caller import warn
 from multilayer.data import Table, read_table
 from multilayer.data.entries import Entries
@@ -18,6 +19,7 @@ from multilayer.model.encoded import EncodedTable
 from multilayer.model.ignored import Ignored
 from multilayer.model.inputs import Inputs, refuse_columns
 from multilayer.model.numeric import Numeric
+from multilayer.model.scaled import Scaled
 from multilayer.registry import Names, Registry
 
 __all__ = ["COLUMNS", "Columns"]
@@ -106,7 +108,14 @@ class Columns(Inputs):
         )
 
     @classmethod
-    def of(cls, X: Any, kinds: Mapping[str, str] | None = None, name: str = "X") -> Self:
+    def of(
+        cls,
+        X: Any,
+        kinds: Mapping[str, str] | None = None,
+        name: str = "X",
+        *,
+        embedded: bool = False,
+    ) -> Self:
         """Return the columns that fit a training table.
 
         By default a column is numeric if it holds numbers (also text in one notation), booleans,
@@ -125,6 +134,8 @@ class Columns(Inputs):
             ``"date: month first"`` if the entries leave it open.
         name : str
             The table's name in messages.
+        embedded : bool
+            Whether they are for a network that learns embeddings: see `embeddings`.
 
         Raises
         ------
@@ -146,10 +157,15 @@ class Columns(Inputs):
         for column, (kind, own) in asked.items():
             if results[column].is_open and shown:
                 results[column] = _found(table[column], kind, {**shown, **said, **own})
+        notes = [note for result in results.values() for note in result.notes]
+        found = []
         for result in results.values():
-            for note in result.notes:
-                warn(TableWarning(str(note), (note,)))
-        found = [result.column for result in results.values() if result.column is not None]
+            each = result.column
+            assert each is not None
+            entries = table[each.name]
+            found.append(each.embedded(entries) if embedded else each.limited(notes, entries))
+        for note in notes:
+            warn(TableWarning(str(note), (note,)))
         ignored = [c for c in found if isinstance(c, Ignored) and c.reason]
         if ignored:
             reasons = _listed(ignored)
@@ -159,6 +175,35 @@ class Columns(Inputs):
             msg = f"nothing can be learned from these columns of {table.name}, which are ignored: "
             warn(TableWarning(msg + reasons, ()))
         return cls(found, table.missing)
+
+    def numbers(self, name: str, X: Any) -> Array:
+        """Return a column of numbers or dates as float64, NaN if missing; dates in seconds.
+
+        Raises
+        ------
+        InvalidArgumentError
+            If there is no such column, or it holds neither.
+        """
+        column = next((column for column in self.columns if column.name == name), None)
+        if not isinstance(column, Scaled):
+            of = ", ".join(repr(each.name) for each in self.columns if isinstance(each, Scaled))
+            rule = f"must be a column of numbers or dates: {of or 'there is none'}"
+            raise InvalidArgumentError(rule, "time", got=repr(name))
+        return column.values(self.read(X)[name], [])
+
+    def embeddings(self, width: int, speed: float) -> Embeddings | None:
+        """Return which inputs a network is to turn into learned vectors; None if there are none."""
+        numbers: list[tuple[int, int]] = []
+        categories: list[tuple[int, int]] = []
+        start = 0
+        for column in self.columns:
+            for own in column.embeddings:
+                pairs = numbers if own.is_number else categories
+                pairs.append((start + own.place, own.size))
+            start += len(column.input_names)
+        if not numbers and not categories:
+            return None
+        return Embeddings(tuple(numbers), tuple(categories), width, speed)
 
     def encode(self, X: Any, name: str = "X") -> EncodedTable:
         """Return the network's inputs, which are encoded when they are read.

@@ -12,7 +12,7 @@ from multilayer.data.dates import iso_texts
 from multilayer.data.entries import Entries
 from multilayer.data.notes import Note
 from multilayer.errors import InvalidDataError
-from multilayer.model.column import NOTHING, Found, NothingToLearn, parts_of
+from multilayer.model.column import NOTHING, Embedded, Found, NothingToLearn, parts_of
 from multilayer.model.scaled import Scaled, center_and_scale, scaled_parts
 
 __all__ = ["CYCLES", "Date"]
@@ -20,8 +20,11 @@ __all__ = ["CYCLES", "Date"]
 Array = npt.NDArray[Any]
 
 ISO = DateFormat()
-CYCLES = {"day": 86400.0, "week": 604800.0, "year": 365.2425 * 86400.0}
-"""Periods in seconds; the year is the calendar's mean year."""
+YEAR = 365.2425 * 86400.0
+CYCLES = {"day": 86400.0, "week": 604800.0, "month": YEAR / 12, "year": YEAR}
+"""Periods in seconds; month and year are the calendar's mean ones."""
+PIECES = {"day": 24, "week": 7, "month": 30, "year": 24}
+"""The pieces of each cycle's piecewise linear function: hours, days, days, half months."""
 
 
 @dataclass(frozen=True)
@@ -32,6 +35,9 @@ class Date(Scaled):
     seconds that the training dates cover at least twice adds two inputs:
 
         sin(2π t/P),    cos(2π t/P)
+
+    Of a network with embeddings, each such cycle adds one input instead, the position in a number
+    of equal pieces, such as 24 of a day.
 
     A missing date has zeros, and an input that says so. Dates with a time zone are in UTC; others
     are in local time.
@@ -89,13 +95,24 @@ class Date(Scaled):
     def values(self, entries: Entries, notes: list[Note]) -> Array:
         return entries.dates(self.format, notes)
 
+    @property
+    def embeddings(self) -> tuple[Embedded, ...]:
+        of_cycles = enumerate((PIECES[cycle] for cycle in self.cycles if self.knots), start=1)
+        return (*super().embeddings, *(Embedded(i, m, is_number=True) for i, m in of_cycles))
+
     def _other_names(self) -> tuple[str, ...]:
+        if self.knots:
+            return tuple(f"{self.name}, {cycle}" for cycle in self.cycles)
         return tuple(f"{self.name}, {cycle} {f}" for cycle in self.cycles for f in ("sin", "cos"))
 
     def _fill_others(self, values: Array, is_missing: Array, out: Array) -> None:
         for i, cycle in enumerate(self.cycles):
             period = CYCLES[cycle]
-            phase = np.where(is_missing, 0.0, values) % period * (2 * np.pi / period)
+            place = np.where(is_missing, 0.0, values) % period
+            if self.knots:
+                out[:, i] = place * (PIECES[cycle] / period)
+                continue
+            phase = place * (2 * np.pi / period)
             out[:, 2 * i] = np.where(is_missing, 0.0, np.sin(phase))
             out[:, 2 * i + 1] = np.where(is_missing, 0.0, np.cos(phase))
 

@@ -37,6 +37,8 @@ class Values(Targets):
         The network's link function.
     notation : Notation, optional
         How the training targets were written, if they came as text.
+    limits : array of shape (2, n_targets), optional
+        The lowest and the highest value that is predicted for each target.
     """
 
     kind = "values"
@@ -51,6 +53,7 @@ class Values(Targets):
         scale: Array | None = None,
         output: str = "identity",
         notation: Notation | None = None,
+        limits: Array | None = None,
     ) -> None:
         self.notation = notation
         self.n_targets, self.n_each = n_targets, n_each
@@ -63,6 +66,12 @@ class Values(Targets):
             raise InvalidDataError(
                 f"mean and scale of Values must be given together, scale > 0; got {mean}, {scale}"
             )
+        self.limits = None
+        if limits is not None:
+            low, high = (vector(own, f"limits[{i}]") for i, own in enumerate(limits))
+            if (low > high).any():
+                raise InvalidDataError("must be the lowest and the highest", "limits", "Values")
+            self.limits = np.stack([low, high])
         self.output = output
         self.out_features = n_targets * n_each
 
@@ -83,6 +92,8 @@ class Values(Targets):
             scale, mean = (np.repeat(a, self.n_each) for a in (self.scale, self.mean))
             # In float64: next to a large mean, float32 would have no digits left for the outputs.
             values = scale * outputs + mean
+        if self.limits is not None:
+            values = np.clip(values, *np.repeat(self.limits, self.n_each, axis=1))
         return values[:, 0] if self.out_features == 1 else values
 
     def loss(self, label_smoothing: float = 0.0) -> Loss | None:
@@ -96,11 +107,13 @@ class Values(Targets):
             "mean": None if self.mean is None else self.mean.tolist(),
             "scale": None if self.scale is None else self.scale.tolist(),
             "notation": None if self.notation is None else asdict(self.notation),
+            "limits": None if self.limits is None else self.limits.tolist(),
         }
 
     @classmethod
     def from_dict(cls, found: dict[str, Any], architecture: Architecture) -> Self:
-        names = ("n_each", "mean", "scale", "notation")
+        names = ("n_each", "mean", "scale", "notation", "limits")
+        found = {"limits": None} | found  # which older files lack
         values = parts_of(found, "targets", dict.fromkeys(names, object))
         notation = values["notation"]
         n_each = checks.integer(values["n_each"], "n_each", cls.__name__)
@@ -111,4 +124,12 @@ class Values(Targets):
             scale=values["scale"],
             output=architecture.output,
             notation=None if notation is None else notation_from_dict(notation),
+            limits=_limits_from(values["limits"]),
         )
+
+
+def _limits_from(found: Any) -> Any:
+    """Return the limits that a file describes."""
+    if found is not None and not (isinstance(found, list) and len(found) == 2):
+        raise InvalidDataError("must be null or a pair of lists", "limits")
+    return found

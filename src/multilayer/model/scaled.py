@@ -1,9 +1,11 @@
 """Scaled: the robust scaling that columns of numbers and dates share."""
 
+import math
 from abc import abstractmethod
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, field, replace
+from itertools import pairwise
+from typing import Any, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -11,14 +13,16 @@ import numpy.typing as npt
 from multilayer.data.entries import Entries
 from multilayer.data.notes import Note
 from multilayer.errors import InvalidDataError
-from multilayer.model.column import Column, NothingToLearn, missing_notes, parts_of
+from multilayer.model.column import Column, Embedded, NothingToLearn, missing_notes, parts_of
 
-__all__ = ["FAR", "Scaled", "center_and_scale", "scaled_parts"]
+__all__ = ["FAR", "Scaled", "center_and_scale", "knots_of", "scaled_parts"]
 
 Array = npt.NDArray[Any]
 
 FAR = 1e100
 """Numbers are clipped at this many scales, whose square is still finite."""
+N_PIECES = 48
+"""The number of pieces of a piecewise linear function (Gorishniy et al. 2025, TabM, take 48)."""
 PIECE = 8192
 """How many numbers are scaled at a time, so that they stay in the cache."""
 
@@ -43,17 +47,30 @@ class Scaled(Column):
         is then 0.
     has_missing : bool
         Whether training values were missing; a last input then is 1 in rows with a missing value.
+    knots : tuple of float
+        Rising values, the knots of a piecewise linear function that the network learns; empty for
+        none. The input is then the position of a value among them: i at knot i, linear in between,
+        and 0 if the value is missing.
     """
 
     name: str
     median: float
     scale: float
     has_missing: bool = False
+    knots: tuple[float, ...] = field(default=(), kw_only=True)
 
     @property
     def input_names(self) -> tuple[str, ...]:
         names = (self.name, *self._other_names())
         return (*names, f"{self.name} is missing") if self.has_missing else names
+
+    def embedded(self, entries: Entries) -> Self:
+        values = self.values(entries, [])
+        return replace(self, knots=knots_of(values[~np.isnan(values)]))
+
+    @property
+    def embeddings(self) -> tuple[Embedded, ...]:
+        return (Embedded(0, len(self.knots) - 1, is_number=True),) if self.knots else ()
 
     def encode(self, entries: Entries, notes: list[Note]) -> Array:
         strays: list[Note] = []
@@ -61,7 +78,11 @@ class Scaled(Column):
         is_missing = np.isnan(values)
         notes += strays if strays or self.has_missing else missing_notes(entries, is_missing)
         inputs = np.empty((len(values), len(self.input_names)), np.float32)
-        _bend(values, self.median, self.scale, out=inputs[:, 0])
+        if self.knots:
+            inputs[:, 0] = np.interp(values, self.knots, np.arange(len(self.knots)))
+            inputs[is_missing, 0] = 0
+        else:
+            _bend(values, self.median, self.scale, out=inputs[:, 0])
         self._fill_others(values, is_missing, inputs[:, 1:])
         if self.has_missing:
             inputs[:, -1] = is_missing
@@ -77,6 +98,32 @@ class Scaled(Column):
 
     def _fill_others(self, values: Array, is_missing: Array, out: Array) -> None:
         """Write the inputs after the scaled value to the first columns of `out`."""
+
+
+def knots_of(values: Array) -> tuple[float, ...]:
+    """Return the knots of a column's piecewise linear function, at most `N_PIECES` + 1.
+
+    A value that is at least one of `N_PIECES` equal shares of all is a knot of its own; the others
+    are divided by the remaining knots into equal shares. Without that, a column in which most
+    values are 0 would have hardly any knots where its other values are.
+
+    Examples
+    --------
+    >>> knots_of(np.array([3.0, 1.0, 2.0, 2.0]))
+    (1.0, 2.0, 3.0)
+    >>> income = np.r_[np.zeros(900), np.arange(1.0, 101.0)]
+    >>> len(knots_of(income)), len(np.unique(np.quantile(income, np.linspace(0, 1, N_PIECES + 1))))
+    (49, 6)
+    """
+    different, counts = np.unique(values, return_counts=True)
+    if len(different) > N_PIECES + 1:
+        is_frequent = counts >= len(values) / N_PIECES
+        others = np.repeat(different[~is_frequent], counts[~is_frequent])
+        shares = np.linspace(0, 1, max(N_PIECES + 1 - is_frequent.sum(), 2))
+        different = np.union1d(different[is_frequent], np.quantile(others, shares))
+    if len(different) < 2:
+        return ()
+    return tuple(different.tolist())
 
 
 def center_and_scale(values: Array) -> tuple[float, float]:
@@ -113,8 +160,15 @@ def scaled_parts(found: Any, owner: str, types: Mapping[str, type]) -> dict[str,
     InvalidDataError
         If the file does not describe one.
     """
-    common = {"name": str, "median": float, "scale": float, "has_missing": bool}
+    common = {"name": str, "median": float, "scale": float, "has_missing": bool, "knots": list}
+    if isinstance(found, dict):
+        found = {"knots": []} | found  # which older files lack
     parts = parts_of(found, owner, common | dict(types))
+    knots = parts["knots"]
+    are_numbers = all(type(knot) is float and math.isfinite(knot) for knot in knots)
+    if not are_numbers or len(knots) == 1 or any(a >= b for a, b in pairwise(knots)):
+        raise InvalidDataError("must be empty, or two or more rising numbers", "knots", owner)
+    parts["knots"] = tuple(knots)
     if parts["scale"] < 0:
         got = f"{parts['scale']:g}"
         raise InvalidDataError("must be at least 0", "scale", "a column", got=got)

@@ -14,6 +14,9 @@ __all__ = ["Embedding"]
 
 Array = npt.NDArray[Any]
 
+SIZE = 0.3
+"""The standard deviation of the categories' first vectors."""
+
 
 class Embedding(Layer):
     """Numbers and categories as vectors; other inputs stay as they are, and come first.
@@ -59,7 +62,10 @@ class Embedding(Layer):
         return (self.V,)
 
     def draw(self, rng: np.random.Generator) -> Array:
-        """Return first vectors: of a size that gives numbers' vectors entries of about 1/2."""
+        """Return first vectors: of a size that gives numbers' vectors entries of about 1/2.
+
+        Category 0 starts at 0, and stays there if training does not see it.
+        """
         V = rng.normal(size=self.V.shape)
         n_numbers = len(self.embeddings.numbers)
         for rows in self.rows[:n_numbers]:
@@ -67,7 +73,8 @@ class Embedding(Layer):
             V[rows] *= 1 / (self.embeddings.speed * math.sqrt(rows.stop - rows.start - 1))
             V[rows.start] = rng.uniform(-0.5, 0.5, V.shape[1]) / self.embeddings.speed
         for rows in self.rows[n_numbers:]:
-            V[rows] *= 0.3
+            V[rows] *= SIZE
+            V[rows.start] = 0
         return V
 
     def codes(self, x: Array) -> list[Array]:

@@ -353,7 +353,9 @@ class Loop:
         """Validate, and record each member's metrics."""
         run = self.run
         if self.held_out is not None:
-            for k, (value, p) in self._evaluate(self.held_out).items():
+            found = self._evaluate(self.held_out)
+            run.outputs = {k: p for k, (_, p) in found.items()}
+            for k, (value, p) in found.items():
                 self._check_finite("validation_loss", value, k)
                 if math.isfinite(value):  # or the member has ended
                     metrics[k]["validation_loss"] = value

@@ -98,6 +98,9 @@ class Run:
         Whether the best epoch's weights are restored at the end, whatever ends the training.
     judges_start : bool
         Whether epochs are judged by a loss of the weights at their beginning.
+    outputs : dict of int to array
+        What each member computed for its validation samples at the end of the epoch: the argument
+        of its loss, which are logits if `Loss.takes_logits`.
     """
 
     def __init__(
@@ -124,6 +127,7 @@ class Run:
         self.is_ensemble = trainer.n_members > 0
         n_members = trainer.n_members or 1
         self.factors = np.ones(n_members)
+        self.outputs: dict[int, Any] = {}
         self.members = [Member(self, index) for index in range(n_members)]
         self.n_active = n_members
         self._candidate: Arrays = trainer.snapshot()

@@ -76,8 +76,11 @@ class Problem:
     def embedding(self, *, back):
         """Draw two plain inputs, two numbers and a category, a few of them out of range."""
         x = np.column_stack(
-            [self.normal(self.n, 2), self.rng.uniform(-1, self.k + 1, (self.n, 2))]
-            + [self.rng.integers(-1, self.k + 1, self.n)]
+            [
+                self.normal(self.n, 2),
+                self.rng.uniform(-1, self.k + 1, (self.n, 2)),
+                self.rng.integers(-1, self.k + 1, self.n),
+            ]
         ).astype(self.dtype)
         plain, inputs = np.array([0, 1]), np.zeros((3, 4), np.intp)
         sizes = [self.k + 1, self.k + 1, self.k]

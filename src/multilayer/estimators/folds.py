@@ -1,0 +1,125 @@
+"""Folds: which rows each member of an ensemble trains on, and which ones judge it."""
+
+import warnings
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from sklearn.model_selection import GroupKFold, StratifiedGroupKFold, StratifiedKFold
+
+from multilayer.errors import InvalidArgumentError, InvalidDataError
+
+__all__ = ["Split", "grouped_folds", "ordered_folds", "stratified_folds"]
+
+Array = npt.NDArray[Any]
+Split = tuple[Array, Array]
+"""The rows to train on, and those to judge by."""
+
+FIRST = 0.5
+"""The share of the rows, in order of time, that every member trains on."""
+
+
+def stratified_folds(strata: Array, n_folds: int, rng: np.random.RandomState) -> list[Split]:
+    """Return folds that have equal shares of each class, or of each range of values.
+
+    Parameters
+    ----------
+    strata : array of shape (n_samples,)
+        Classes as whole numbers, or real values. Values are divided by rank into groups of
+        `n_folds` neighbours, each of which goes to a fold of its own.
+    n_folds : int
+        From 2 to n_samples. A class with fewer rows is in as many folds as it has rows.
+    rng : numpy.random.RandomState
+
+    Examples
+    --------
+    >>> y = np.arange(12.0)
+    >>> folds = stratified_folds(y, 3, np.random.RandomState(0))
+    >>> [int(rows.size) for _, rows in folds]
+    [4, 4, 4]
+    >>> all(np.array_equal(np.sort(y[rows] // 3), range(4)) for _, rows in folds)
+    True
+    """
+    if strata.dtype.kind == "f":
+        places = np.empty(len(strata), np.intp)
+        places[np.argsort(strata, kind="stable")] = np.arange(len(strata))
+        fold = np.empty(len(strata), np.intp)
+        n_groups = -(-len(strata) // n_folds)
+        deals = np.concatenate([rng.permutation(n_folds) for _ in range(n_groups)])
+        fold = deals[places]
+        return [_split(fold == k) for k in range(n_folds)]
+    splitter = StratifiedKFold(n_folds, shuffle=True, random_state=rng)
+    with warnings.catch_warnings():  # about classes with fewer rows
+        warnings.simplefilter("ignore", UserWarning)
+        if np.bincount(strata).max() < n_folds:  # scikit-learn refuses
+            return stratified_folds(strata.astype(float), n_folds, rng)
+        return list(splitter.split(strata, strata))
+
+
+def grouped_folds(
+    groups: Any, strata: Array, n_folds: int, rng: np.random.RandomState
+) -> list[Split]:
+    """Return folds none of which divides a group; classes have shares as equal as groups allow.
+
+    Raises
+    ------
+    InvalidArgumentError, InvalidDataError
+        If there is not one group for each row, or there are fewer groups than two.
+    """
+    given = np.asarray(groups)
+    if given.shape != strata.shape:
+        rule = f"must hold the group of each of the {len(strata)} samples"
+        raise InvalidDataError(rule, "groups", "fit", got=f"shape {given.shape}")
+    _, codes = np.unique(given.astype(str) if given.dtype == object else given, return_inverse=True)
+    n_groups = int(codes.max()) + 1
+    if n_groups < 2:
+        raise InvalidArgumentError("must be at least two", "groups", "fit", got=n_groups)
+    n_folds = min(n_folds, n_groups)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)
+        if strata.dtype.kind == "f" or np.bincount(strata).max() < n_folds:
+            splitter: Any = GroupKFold(n_folds, shuffle=True, random_state=rng)
+        else:
+            splitter = StratifiedGroupKFold(n_folds, shuffle=True, random_state=rng)
+        return list(splitter.split(strata, strata, codes))
+
+
+def ordered_folds(time: Array, n_folds: int) -> list[Split]:
+    """Return folds of which each judges by rows that are later than all that it trains on.
+
+    The later half of the rows is cut into `n_folds` blocks of equal length. Member k is judged by
+    block k, and trains on everything before it. Rows of the same time stay together.
+
+    Parameters
+    ----------
+    time : array of float of shape (n_samples,)
+        NaN where it is missing; such rows judge no member, and train all.
+
+    Raises
+    ------
+    InvalidDataError
+        If there are not two different times.
+
+    Examples
+    --------
+    >>> folds = ordered_folds(np.arange(8.0), 2)
+    >>> [(training.tolist(), judging.tolist()) for training, judging in folds]
+    [([0, 1, 2, 3], [4, 5]), ([0, 1, 2, 3, 4, 5], [6, 7])]
+    """
+    known = np.sort(time[~np.isnan(time)])
+    if not len(known) or known[0] == known[-1]:
+        raise InvalidDataError("must have two different times at least", "time", "fit")
+    places = np.linspace(FIRST, 1, n_folds + 1)[:-1] * len(known)
+    starts = np.unique(known[places.astype(np.intp)])
+    starts = starts[starts > known[0]]
+    if not len(starts):
+        starts = known[known > known[0]][:1]
+    splits = []
+    for start, end in zip(starts, [*starts[1:], np.inf], strict=True):
+        is_judging = (time >= start) & (time < end)
+        splits.append((np.flatnonzero(~(time >= start)), np.flatnonzero(is_judging)))
+    return splits
+
+
+def _split(is_judging: Array) -> Split:
+    return np.flatnonzero(~is_judging), np.flatnonzero(is_judging)

@@ -1,0 +1,165 @@
+"""OutOfFold: judge the members of an ensemble together, each by the rows that it has not seen."""
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from multilayer.groups import join
+from multilayer.numpy.activations.outputs import log_softmax
+from multilayer.training import Callback, Run
+
+__all__ = ["OutOfFold", "best_temperature", "log_loss"]
+
+Array = npt.NDArray[Any]
+
+MOST_STEPS = 30
+LARGEST = 4.0
+"""The largest |log T|."""
+
+
+class OutOfFold(Callback):
+    """After each epoch, judges all rows by members that have not seen them; keeps the best epoch.
+
+    All members have the same epoch, since it is their mean that predicts. Of classes, an epoch is
+    judged by the log-loss that is left after one temperature for all (Berta et al. 2025: refine,
+    then calibrate). A single member's loss punishes an overconfidence that the mean does not have,
+    and would stop much earlier.
+
+    Parameters
+    ----------
+    held_out : sequence of K arrays
+        The rows that each member does not see.
+    targets : array of shape (n_samples,) or (n_samples, n_outputs)
+        As the loss takes them.
+    weight : array of shape (n_samples,), optional
+    loss : Loss
+    has_classes : bool
+        Whether outputs are the logits of classes; a single one is that of the second of two.
+    patience : int
+        Epochs without improvement that end the training.
+
+    Attributes
+    ----------
+    epoch : int
+        The best epoch, from 1.
+    value : float
+        Its loss.
+    temperature : float
+        T, by which its logits are divided; 1 for other than classes.
+    outputs : array of shape (n_samples, n_outputs)
+        Its out-of-fold outputs; NaN for rows that every member has seen.
+    curve : list of float
+        The loss of each epoch.
+    error : DivergenceError or None
+        What ended a member; there is no mean without it.
+    """
+
+    def __init__(
+        self,
+        held_out: Sequence[Array],
+        targets: Array,
+        weight: Array | None,
+        *,
+        loss: Any,
+        has_classes: bool,
+        patience: int,
+    ) -> None:
+        self.held_out, self.loss, self.patience = held_out, loss, patience
+        self.has_classes = has_classes
+        self.rows = np.sort(np.concatenate(held_out))
+        self.n_samples = len(targets)
+        self.targets = targets[self.rows]
+        self.weight = np.ones(len(self.rows)) if weight is None else weight[self.rows]
+        self.curve: list[float] = []
+        self.value, self.temperature, self.epoch = math.inf, 1.0, 0
+        self.error: Exception | None = None
+
+    def on_epoch_end(self, run: Run) -> None:
+        """Judge the epoch; stop if none has been better for too long, or a member has diverged."""
+        self.error = next((m.error for m in run.members if m.error is not None), None)
+        if self.error is not None:
+            run.stop("divergence")
+            return
+        width = next(iter(run.outputs.values())).shape[1]
+        outputs = np.full((self.n_samples, width), np.nan, np.float32)
+        for k, own in run.outputs.items():
+            outputs[self.held_out[k]] = own
+        value, temperature = self._judge(outputs[self.rows])
+        self.curve.append(value)
+        if value < self.value:
+            self.value, self.temperature, self.epoch = value, temperature, run.epoch
+            self.outputs, self._weights = outputs, run.trainer.snapshot()
+        elif run.epoch - self.epoch >= self.patience:
+            run.stop("early_stopping")
+
+    def on_train_end(self, run: Run) -> None:
+        """Restore the weights of the best epoch."""
+        if self.epoch:
+            run.trainer.set_state(join({"network": self._weights}))
+
+    def _judge(self, outputs: Array) -> tuple[float, float]:
+        """Return the loss, and the temperature."""
+        if not self.has_classes:
+            return float(self.loss.value_and_gradient(outputs, self.targets, self.weight)[0]), 1.0
+        log_p, y = _log_probabilities(outputs), self.targets.reshape(-1).astype(np.intp)
+        temperature = best_temperature(log_p, y, self.weight)
+        return log_loss(log_p / temperature, y, self.weight), temperature
+
+
+def best_temperature(logits: Array, y: Array, weight: Array) -> float:
+    """Return the T that minimises the log-loss of softmax(logits/T) (Guo et al. 2017).
+
+    With β = 1/T the loss is convex in β: its derivative is the weighted mean of E[z] − z_y, its
+    second derivative that of Var[z], over the probabilities at β. Newton's method finds the minimum
+    in a few steps. An extra share 1/(n + 1) of each target goes to all classes alike, as if one
+    more sample had any of them; otherwise T would be 0 for classes without a mistake.
+
+    Parameters
+    ----------
+    logits : array of shape (n_samples, n_classes)
+    y : array of int of shape (n_samples,)
+    weight : array of shape (n_samples,)
+
+    Examples
+    --------
+    >>> rng = np.random.default_rng(0)
+    >>> z = rng.normal(size=(20000, 3))
+    >>> p = np.exp(z) / np.exp(z).sum(axis=1, keepdims=True)
+    >>> y = (rng.random((20000, 1)) > p.cumsum(axis=1)).sum(axis=1)
+    >>> bool(abs(best_temperature(2 * z, y, np.ones(20000)) - 2) < 0.1)
+    True
+    """
+    z = logits.astype(np.float64)
+    share = 1 / (len(z) + 1)
+    wanted = (1 - share) * z[np.arange(len(z)), y] + share * z.mean(axis=1)
+    weight = weight / weight.sum()
+    low, high, beta = math.exp(-LARGEST), math.exp(LARGEST), 1.0
+    for _ in range(MOST_STEPS):
+        p = np.exp(log_softmax(beta * z))
+        mean = (p * z).sum(axis=1)
+        slope = float(weight @ (mean - wanted))
+        low, high = (low, beta) if slope > 0 else (beta, high)
+        curvature = float(weight @ ((p * z * z).sum(axis=1) - mean * mean))
+        new = beta - slope / curvature if curvature > 0 else math.nan
+        if not low < new < high:  # a step too far: halve the interval instead
+            new = math.sqrt(low * high)
+        if abs(new - beta) < 1e-4 * beta:
+            break
+        beta = new
+    return 1 / beta
+
+
+def log_loss(logits: Array, y: Array, weight: Array) -> float:
+    """Return the weighted mean of −log softmax(logits)_y."""
+    own = log_softmax(logits.astype(np.float64))[np.arange(len(y)), y]
+    return float(-(weight @ own) / weight.sum())
+
+
+def _log_probabilities(outputs: Array) -> Array:
+    """Return logits for each class, of which a single output is that of the second of two."""
+    if outputs.shape[1] > 1:
+        return outputs
+    return np.hstack([np.zeros_like(outputs), outputs])

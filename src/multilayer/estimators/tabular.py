@@ -1,0 +1,491 @@
+"""TabularClassifier and TabularRegressor: estimators for tables, with nothing to tune."""
+
+import math
+import time
+from dataclasses import KW_ONLY, dataclass, field
+from numbers import Integral
+from typing import Any, Self
+
+import numpy as np
+import numpy.typing as npt
+from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin, _fit_context
+from sklearn.metrics import accuracy_score, r2_score
+from sklearn.preprocessing import StandardScaler
+from sklearn.utils import check_random_state
+from sklearn.utils._param_validation import Interval, StrOptions
+from sklearn.utils.multiclass import check_classification_targets, unique_labels
+from sklearn.utils.validation import check_is_fitted
+
+from multilayer import checks
+from multilayer.architecture import Architecture
+from multilayer.errors import InvalidArgumentError, InvalidDataError
+from multilayer.estimators.fitted import Fitted
+from multilayer.estimators.folds import Split, grouped_folds, ordered_folds, stratified_folds
+from multilayer.estimators.information import described
+from multilayer.estimators.out_of_fold import OutOfFold
+from multilayer.estimators.parameters import POSITIVE, documented, says
+from multilayer.estimators.targets import numbers_of_targets, plain_targets
+from multilayer.estimators.validation import Checked, check_data, check_samples
+from multilayer.model import Classes, Targets, Values, mean_outputs, outputs_of
+from multilayer.numpy import Adam, Ensemble, FlatCosine, Loss, Plateau, Schedule, SquaredError
+from multilayer.randomness import Generators
+from multilayer.training import Callback, Run, train
+
+__all__ = ["TabularClassifier", "TabularRegressor"]
+
+Array = npt.NDArray[Any]
+
+# The recipe. docs/guide/tables.md says what each part is worth, and benchmarks/tables.py measures.
+HIDDEN = (128, 128)
+WIDTH = 8
+"""The length of embeddings."""
+SPEED = 15.0
+"""How much faster the embeddings of numbers learn: each of their pieces is seen rarely, and the
+layers above would overfit before the pieces have moved."""
+LEARNING_RATE = 2e-3
+N_EPOCHS = 40
+PATIENCE = 12
+LAST_LAYER = 0.1
+"""The size of the last layer's first weights, as a share of that of others: predictions start close
+to the mean."""
+STEPS = 40
+"""An epoch has about this many steps, if that makes batches between these sizes."""
+BATCH_SIZES = (32, 256)
+IN_MEMORY = 2**30
+"""Encoded samples of up to this many bytes are held in memory; others are encoded again for each
+batch."""
+
+
+@dataclass(eq=False, repr=False, kw_only=True)
+class _Parameters:
+    """The parameters that the classifier and the regressor share."""
+
+    # fmt: off
+    n_members: int = field(default=8, metadata=says(
+        "int", [Interval(Integral, 2, None, closed="left")], """
+        K, the number of networks and of folds: network k trains on all folds but the k-th. Fewer
+        if there are fewer than 2 K samples, or fewer groups."""))
+    columns: Any = field(default="auto", metadata=says(
+        "'auto' or dict", [StrOptions({"auto"}), dict], """
+        A dict sets the kind of some columns: ``{"zip": "categorical", "day": "date: day first",
+        "id": "ignored"}``. Others are found out: see `multilayer.model.Columns`."""))
+    time: Any = field(default=None, metadata=says("str or None", [str, None], """
+        The name of a column of dates or numbers. Members are then judged by rows that are later
+        than all that they train on, as predictions for the future will be; the last member trains
+        on nearly all rows, the first on half of them."""))
+    time_limit: Any = field(default=None, metadata=says("float or None", [None, *POSITIVE], """
+        The seconds that the training may take; it then has fewer epochs, in which the learning rate
+        still runs through its whole schedule. Results are not repeatable to the bit. Reading the
+        table comes on top."""))
+    random_state: Any = field(default=None, metadata=says(
+        "int, RandomState or None", ["random_state"], """
+        Draws folds, weights and the order of samples; an int makes them repeatable, on one machine
+        with one number of threads."""))
+    callbacks: Any = field(default=(), metadata=says(
+        "sequence of Callback", ["array-like", tuple, list], """
+        Objects that observe the training, such as `multilayer.training.Progress`."""))
+    # fmt: on
+
+
+class BaseTabular(Fitted, _Parameters, BaseEstimator):  # type: ignore[misc]
+    """What the two estimators for tables share."""
+
+    takes_embeddings = True
+    """Whether numbers and categories become inputs for learned embeddings."""
+
+    # Defined by the classifier and the regressor -------------------------------------------
+
+    def _targets_of(self, found: Checked) -> Targets:
+        """Return the meaning of the targets, or raise."""
+        raise NotImplementedError
+
+    def _loss_of(self, targets: Targets) -> Loss:
+        raise NotImplementedError
+
+    def _measure(self, y: Array, outputs: Array, weight: Array | None) -> float:
+        """Return the score of outputs for encoded targets."""
+        raise NotImplementedError
+
+    # Fitting -------------------------------------------------------------------------------
+
+    def _fit(self, X: Any, y: Any, sample_weight: Any, groups: Any) -> Self:
+        before = dict(self.__dict__)
+        try:
+            with checks.in_terms_of(type(self).__name__, {}):
+                self._train(X, y, sample_weight, groups)
+        except BaseException:  # nothing half fitted
+            self.__dict__.clear()
+            self.__dict__.update(before)
+            raise
+        return self
+
+    def _train(self, X: Any, y: Any, sample_weight: Any, groups: Any) -> None:
+        found = check_data(self, X, y, sample_weight, reset=True)
+        if len(found.y) < 2:
+            rule = "must be at least 2"
+            raise InvalidDataError(rule, "the number of samples", got=f"{len(found.y)} sample")
+        assert found.columns is not None
+        targets = self._targets_of(found)
+        encoded = targets.encode(found.y)
+        random_state = check_random_state(self.random_state)
+        splits = self._splits(X, found, encoded, groups, random_state)
+        n_members = len(splits)
+        samples: Any = found.X
+        if samples.shape[0] * samples.shape[1] * samples.dtype.itemsize <= IN_MEMORY:
+            samples = samples[:]
+
+        architecture = Architecture(
+            samples.shape[1],
+            HIDDEN,
+            targets.out_features,
+            output=targets.output,
+            embeddings=found.columns.embeddings(WIDTH, SPEED),
+        )
+        rng = np.random.default_rng(random_state.randint(2**31))
+        ensemble = Ensemble(architecture, n_members, initializer="he", rng=rng)
+        ensemble.network.last.W *= LAST_LAYER
+        loss = self._loss_of(targets)
+        trainer: Any = ensemble.trainer(
+            loss=loss, optimizer=Adam(LEARNING_RATE), rng=Generators(rng.spawn(n_members))
+        )
+        held_out = [judging for _, judging in splits]
+        judge = OutOfFold(
+            held_out,
+            encoded,
+            found.weight,
+            loss=loss,
+            has_classes=targets.has_one_class,
+            patience=PATIENCE,
+        )
+        schedule: Schedule = FlatCosine()
+        callbacks: list[Callback] = [judge, *self.callbacks]
+        if self.time_limit is not None:
+            schedule = deadline = _Deadline(self.time_limit, time.monotonic())
+            callbacks.append(_Limit(deadline))
+        n_rows = min(len(training) for training, _ in splits)
+        size = int(np.clip(n_rows // STEPS, *BATCH_SIZES))
+        train(
+            trainer,
+            (samples, encoded) if found.weight is None else (samples, encoded, found.weight),
+            n_epochs=N_EPOCHS,
+            batch_size=size,
+            schedule=schedule,
+            callbacks=callbacks,
+            rng=rng,
+            splits=splits,
+        )
+        if judge.error is not None:
+            raise judge.error
+        self._take(found, targets, encoded, ensemble, judge)
+
+    def _splits(
+        self, X: Any, found: Checked, encoded: Array, groups: Any, rng: np.random.RandomState
+    ) -> list[Split]:
+        """Return the rows that each member trains on, and those that judge it."""
+        n_folds = min(self.n_members, max(2, len(found.y) // 2))
+        if self.time is not None:
+            if groups is not None:
+                rule = "cannot be combined with time"
+                raise InvalidArgumentError(rule, "groups", "fit")
+            assert found.columns is not None
+            return ordered_folds(found.columns.numbers(self.time, X), n_folds)
+        strata = encoded if encoded.ndim == 1 else encoded[:, 0]
+        strata = strata.astype(np.intp if isinstance(self, ClassifierMixin) else np.float64)
+        if groups is not None:
+            return grouped_folds(groups, strata, n_folds, rng)
+        return stratified_folds(strata, n_folds, rng)
+
+    def _take(
+        self, found: Checked, targets: Targets, encoded: Array, net: Ensemble, judge: OutOfFold
+    ) -> None:
+        """Set the attributes of the fitted estimator."""
+        last = net.network.last
+        last.W /= judge.temperature
+        if last.b is not None:
+            last.b /= judge.temperature
+        self._net, self._targets, self._columns = net, targets, found.columns
+        if targets.classes is not None:
+            self.classes_ = targets.classes
+        self.n_iter_ = judge.epoch
+        self.temperature_ = judge.temperature
+        self.loss_curve_ = judge.curve
+        self.loss_ = judge.value
+        outputs = net.network.link.forward(judge.outputs / np.float32(judge.temperature))
+        outputs[np.isnan(judge.outputs)] = np.nan
+        self._keep_unseen(outputs)
+        weight = found.weight
+        scores = []
+        for rows in (judge.rows, *judge.held_out):
+            own = None if weight is None else weight[rows]
+            scores.append(self._measure(encoded[rows], outputs[rows], own))
+        self.oob_score_, self.oob_scores_ = scores[0], np.array(scores[1:])
+        self._data = described(found.X, found.y, self.n_features_in_)
+
+    def _keep_unseen(self, outputs: Array) -> None:
+        """Keep the out-of-fold predictions."""
+        raise NotImplementedError
+
+    # Predicting ----------------------------------------------------------------------------
+
+    def _outputs(self, X: Any) -> Array:
+        check_is_fitted(self)
+        inputs = check_samples(self, X, self._columns)
+        return outputs_of(self._net, inputs, self._targets)
+
+    # scikit-learn's protocol ---------------------------------------------------------------
+
+    def __sklearn_is_fitted__(self) -> bool:
+        return hasattr(self, "_net")
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.input_tags.allow_nan = True
+        tags.input_tags.string = True
+        tags.input_tags.categorical = True
+        return tags
+
+
+@documented
+@dataclass(eq=False, repr=False)
+class TabularClassifier(ClassifierMixin, BaseTabular):  # type: ignore[misc]
+    """Predicts classes from a table, with calibrated probabilities and nothing to tune.
+
+    K networks train as one, each on all folds of the samples but one. So every row trains K − 1 of
+    them and is judged by the other one. From these out-of-fold predictions follow the number of
+    epochs, the temperature that calibrates probabilities, and an honest score. Predictions are the
+    mean of the K networks' probabilities.
+
+    Numbers become learned piecewise linear functions, categories learned vectors: see
+    `multilayer.Embeddings`.
+
+    Parameters
+    ----------
+    {parameters}
+
+    Attributes
+    ----------
+    classes_ : array of shape (n_classes,)
+        The classes in order.
+    oob_decision_function_ : array of shape (n_samples, n_classes)
+        The probabilities by the network that has not seen the row.
+    oob_score_ : float
+        Their accuracy; `oob_scores_` holds that of each fold.
+    temperature_ : float
+        What the networks' logits were divided by.
+    n_iter_ : int
+        The best epoch, whose weights are kept.
+    loss_curve_ : list of float
+        The out-of-fold log-loss of each epoch; `loss_` is the best one.
+    columns_ : multilayer.model.Columns
+        What the columns of the table became.
+    networks_ : list of multilayer.numpy.MLP
+        The networks.
+
+    Raises
+    ------
+    ValueError, TypeError
+        From `fit`, if a parameter or a sample cannot be used; the message says which and where.
+
+    Examples
+    --------
+    >>> ages = np.random.default_rng(0).integers(18, 80, 400)
+    >>> jobs = np.array(["cook", "smith"])[ages % 2]
+    >>> table = {"age": ages, "job": jobs}
+    >>> y = np.where((ages > 40) & (jobs == "cook"), "yes", "no")
+    >>> model = TabularClassifier(random_state=0).fit(table, y)
+    >>> bool(model.oob_score_ > 0.9)
+    True
+    """
+
+    _: KW_ONLY
+    # fmt: off
+    class_weight: Any = field(default=None, metadata=says(
+        "dict, 'balanced' or None", [dict, StrOptions({"balanced"}), None], """
+        The weight of each class; ``'balanced'`` gives all classes the same total weight."""))
+    # fmt: on
+
+    @_fit_context(prefer_skip_nested_validation=True)  # type: ignore[untyped-decorator]
+    def fit(self, X: Any, y: Any, sample_weight: Any = None, *, groups: Any = None) -> Self:
+        """Train on a table and the class of each row.
+
+        Parameters
+        ----------
+        X : data frame, dict of columns or array-like of shape (n_samples, n_columns)
+            Numbers, text, categories, dates, booleans and missing values.
+        y : array-like of shape (n_samples,)
+        sample_weight : array-like of shape (n_samples,), optional
+            The weight of each sample, at least 0.
+        groups : array-like of shape (n_samples,), optional
+            What belongs together, such as the rows of one patient: a group is never divided between
+            training and judging.
+
+        Returns
+        -------
+        self
+        """
+        return self._fit(X, y, sample_weight, groups)
+
+    def predict(self, X: Any) -> Array:
+        """Return the most probable class of each row."""
+        outputs = self._outputs(X)
+        return self._targets.decode(outputs)
+
+    def predict_proba(self, X: Any) -> Array:
+        """Return the probability of each class, of shape (n_samples, n_classes)."""
+        outputs = self._outputs(X)
+        return self._targets.probabilities(outputs)
+
+    def predict_log_proba(self, X: Any) -> Array:
+        """Return the logarithm of `predict_proba`."""
+        return np.log(self.predict_proba(X))
+
+    def _targets_of(self, found: Checked) -> Targets:
+        if found.y.ndim != 1:
+            rule = "must be one class for each sample"
+            raise InvalidDataError(rule, "y", got=f"shape {found.y.shape}")
+        check_classification_targets(found.y)
+        return Classes(unique_labels(found.y))
+
+    def _loss_of(self, targets: Targets) -> Loss:
+        loss = targets.loss()
+        assert loss is not None
+        return loss
+
+    def _measure(self, y: Array, outputs: Array, weight: Array | None) -> float:
+        predicted = self._targets.encode(self._targets.decode(outputs))
+        return float(accuracy_score(y, predicted, sample_weight=weight))
+
+    def _keep_unseen(self, outputs: Array) -> None:
+        self.oob_decision_function_ = self._targets.probabilities(outputs)
+
+
+@documented
+@dataclass(eq=False, repr=False)
+class TabularRegressor(RegressorMixin, BaseTabular):  # type: ignore[misc]
+    """Predicts values from a table, with nothing to tune.
+
+    As `TabularClassifier`, for real values. They are scaled to zero mean and unit variance for the
+    networks; predictions are the mean over the networks, within the range of the training values.
+
+    Parameters
+    ----------
+    {parameters}
+
+    Attributes
+    ----------
+    oob_prediction_ : array of shape (n_samples,)
+        The prediction by the network that has not seen the row.
+    oob_score_ : float
+        Their R²; `oob_scores_` holds that of each fold.
+    n_iter_ : int
+        The best epoch, whose weights are kept.
+    loss_curve_ : list of float
+        The out-of-fold loss of each epoch, of scaled targets; `loss_` is the best one.
+    columns_ : multilayer.model.Columns
+        What the columns of the table became.
+    networks_ : list of multilayer.numpy.MLP
+        The networks.
+
+    Raises
+    ------
+    ValueError, TypeError
+        From `fit`, if a parameter or a sample cannot be used; the message says which and where.
+
+    Examples
+    --------
+    >>> rng = np.random.default_rng(0)
+    >>> table = {"size": rng.uniform(20, 200, 400), "town": rng.choice(["A", "B"], 400)}
+    >>> rent = 8 * table["size"] + 200 * (table["town"] == "B") + rng.normal(0, 20, 400)
+    >>> model = TabularRegressor(random_state=0).fit(table, rent)
+    >>> bool(model.oob_score_ > 0.9)
+    True
+    """
+
+    @_fit_context(prefer_skip_nested_validation=True)  # type: ignore[untyped-decorator]
+    def fit(self, X: Any, y: Any, sample_weight: Any = None, *, groups: Any = None) -> Self:
+        """Train on a table and the value of each row.
+
+        Parameters
+        ----------
+        X, sample_weight, groups
+            As in `TabularClassifier`.
+        y : array-like of shape (n_samples,)
+
+        Returns
+        -------
+        self
+        """
+        return self._fit(X, y, sample_weight, groups)
+
+    def predict(self, X: Any, return_std: bool = False) -> Any:
+        """Return the value of each row.
+
+        Parameters
+        ----------
+        X : data frame, dict of columns or array-like
+        return_std : bool
+            Whether to also return the standard deviation over the networks: see `MLPRegressor`.
+        """
+        if not return_std:
+            return self._targets.decode(self._outputs(X))
+        check_is_fitted(self)
+        each = self._net(check_samples(self, X, self._columns))
+        mean = mean_outputs(((slice(None), outputs) for outputs in each), each[0])
+        values = np.stack([self._targets.decode(outputs) for outputs in each])
+        return self._targets.decode(mean), values.std(axis=0, ddof=1)
+
+    def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
+        """Return R²."""
+        check_is_fitted(self)
+        y = plain_targets(y, "y", are_numbers=True)
+        y, _ = numbers_of_targets(y, "y", self._targets.notation)
+        return float(r2_score(y, self.predict(X), sample_weight=sample_weight))
+
+    def _targets_of(self, found: Checked) -> Targets:
+        if found.y.ndim != 1:
+            rule = "must be one value for each sample"
+            raise InvalidDataError(rule, "y", got=f"shape {found.y.shape}")
+        y = found.y[:, np.newaxis]
+        scaler = StandardScaler().fit(y, sample_weight=found.weight)
+        return Values(
+            1,
+            mean=scaler.mean_,
+            scale=scaler.scale_,
+            notation=found.notation,
+            limits=np.array([y.min(axis=0), y.max(axis=0)]),
+        )
+
+    def _loss_of(self, targets: Targets) -> Loss:
+        return SquaredError()
+
+    def _measure(self, y: Array, outputs: Array, weight: Array | None) -> float:
+        values = self._targets.decode(y), self._targets.decode(outputs)
+        return float(r2_score(*values, sample_weight=weight)) if len(y) > 1 else math.nan
+
+    def _keep_unseen(self, outputs: Array) -> None:
+        self.oob_prediction_ = self._targets.decode(outputs)
+
+
+@dataclass(frozen=True)
+class _Deadline(Schedule):
+    """The recipe's schedule, by epochs or by the time that has passed, whichever is further."""
+
+    seconds: float = math.inf
+    begun: float = 0.0
+
+    intervals = {"seconds": "(0, inf)", "begun": "(-inf, inf)"}
+
+    def factor(self, t: float, n_epochs: int, state: Plateau) -> float:
+        passed = (time.monotonic() - self.begun) / self.seconds
+        return FlatCosine().factor(min(max(t / n_epochs, passed), 1.0), 1, state)
+
+
+class _Limit(Callback):
+    """Ends a training at the deadline of its schedule."""
+
+    def __init__(self, deadline: _Deadline) -> None:
+        self.end = deadline.begun + deadline.seconds
+
+    def on_step_end(self, run: Run) -> None:
+        if time.monotonic() > self.end and run.epoch > 1:
+            run.stop("time_limit")
