@@ -15,7 +15,7 @@ __all__ = ["OutOfFold", "best_temperature", "log_loss"]
 
 Array = npt.NDArray[Any]
 
-MOST_STEPS = 30
+MOST_STEPS = 50
 LARGEST = 4.0
 """The largest |log T|."""
 
@@ -146,7 +146,7 @@ def best_temperature(logits: Array, y: Array, weight: Array) -> float:
         new = beta - slope / curvature if curvature > 0 else math.nan
         if not low < new < high:  # a step too far: halve the interval instead
             new = math.sqrt(low * high)
-        if abs(new - beta) < 1e-4 * beta:
+        if abs(new - beta) < 1e-6 * beta:
             break
         beta = new
     return 1 / beta

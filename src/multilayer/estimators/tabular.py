@@ -427,7 +427,8 @@ class TabularRegressor(RegressorMixin, BaseTabular):  # type: ignore[misc]
             Whether to also return the standard deviation over the networks: see `MLPRegressor`.
         """
         if not return_std:
-            return self._targets.decode(self._outputs(X))
+            outputs = self._outputs(X)
+            return self._targets.decode(outputs)
         check_is_fitted(self)
         each = self._net(check_samples(self, X, self._columns))
         mean = mean_outputs(((slice(None), outputs) for outputs in each), each[0])

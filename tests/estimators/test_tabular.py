@@ -1,0 +1,377 @@
+"""The estimators for tables: what they promise beyond an MLP with columns."""
+
+import warnings
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy.optimize import minimize_scalar
+from sklearn.base import clone
+from sklearn.datasets import load_breast_cancer, load_diabetes
+from sklearn.metrics import accuracy_score, log_loss, r2_score
+from sklearn.model_selection import cross_val_predict, cross_val_score, train_test_split
+from sklearn.utils.estimator_checks import parametrize_with_checks
+
+import multilayer
+from multilayer import TabularClassifier, TabularRegressor
+from multilayer.errors import InvalidArgumentError, InvalidDataError
+from multilayer.estimators.folds import grouped_folds, ordered_folds, stratified_folds
+from multilayer.estimators.out_of_fold import best_temperature
+from multilayer.model import Categorical, Numeric
+
+pytestmark = pytest.mark.filterwarnings("ignore::multilayer.data.TableWarning")
+
+
+def table(n=300, seed=0):
+    """Return a table with every kind of column, and classes and values that depend on it."""
+    rng = np.random.default_rng(seed)
+    age = rng.integers(18, 80, n).astype(float)
+    city = rng.choice([f"city {i:02d}" for i in range(20)], n)
+    job = rng.choice(["cook", "smith", "baker"], n)
+    day = pd.Timestamp("2024-01-01") + pd.to_timedelta(rng.integers(0, 800, n), "D")
+    effect = 0.05 * age + (job == "cook") + (np.char.find(city, "city 0") == 0)
+    y = effect + rng.normal(0, 0.3, n)
+    age[rng.random(n) < 0.1] = np.nan
+    frame = pd.DataFrame({"age": age, "city": city, "job": job, "day": day})
+    return frame, np.where(y > np.median(y), "high", "low"), 1000 + 100 * y
+
+
+@pytest.fixture(scope="module")
+def classifier():
+    X, y, _ = table()
+    return TabularClassifier(random_state=0).fit(X, y), X, y
+
+
+@pytest.fixture(scope="module")
+def regressor():
+    X, _, y = table()
+    return TabularRegressor(random_state=0).fit(X, y), X, y
+
+
+# What they are ---------------------------------------------------------------------------------
+
+
+@pytest.mark.filterwarnings("ignore")
+@parametrize_with_checks(
+    [TabularClassifier(n_members=2), TabularRegressor(n_members=2)],
+    expected_failed_checks=lambda _: {
+        "check_sample_weight_equivalence_on_dense_data": "knots and folds see no weights"
+    },
+)
+def test_checks_of_scikit_learn(estimator, check):
+    check(estimator)
+
+
+def test_they_learn_what_linear_models_do_and_more():
+    X, y = load_breast_cancer(return_X_y=True)
+    parts = train_test_split(X, y, random_state=0, stratify=y)
+    model = TabularClassifier(random_state=0).fit(parts[0], parts[2])
+    assert model.score(parts[1], parts[3]) > 0.94
+    X, y = load_diabetes(return_X_y=True)
+    parts = train_test_split(X, y, random_state=0)
+    model = TabularRegressor(random_state=0).fit(parts[0], parts[2])
+    assert model.score(parts[1], parts[3]) > 0.3
+
+
+def test_out_of_fold_predictions_are_those_of_the_member_that_saw_no_row(classifier, regressor):
+    """The network that judges a row is one of the members, and each judges its share."""
+    for (model, X, _), found in (
+        (classifier, classifier[0].oob_decision_function_),
+        (regressor, regressor[0].oob_prediction_),
+    ):
+        each = [
+            member.predict_proba(X) if found.ndim == 2 else member.predict(X)
+            for member in model.to_model().members
+        ]
+        apart = [np.abs(own - found).reshape(len(X), -1).max(axis=1) for own in each]
+        scale = np.abs(found).max()
+        judges = np.argmin(apart, axis=0)
+        assert np.min(apart, axis=0).max() < 1e-5 * scale
+        assert np.bincount(judges, minlength=8).min() >= len(X) // 8 - 1
+
+
+def test_the_scores_are_scikit_learns(classifier, regressor):
+    model, _, y = classifier
+    predicted = model.classes_[model.oob_decision_function_.argmax(axis=1)]
+    assert model.oob_score_ == accuracy_score(y, predicted)
+    assert model.loss_ == pytest.approx(log_loss(y, model.oob_decision_function_), rel=1e-5)
+    assert len(model.oob_scores_) == 8
+    assert model.oob_scores_.mean() == pytest.approx(model.oob_score_, abs=0.01)
+    model, _, y = regressor
+    assert model.oob_score_ == pytest.approx(r2_score(y, model.oob_prediction_), rel=1e-6)
+
+
+def test_an_out_of_fold_score_is_honest():
+    """Of noise nothing can be learned, and the score says so, whatever the members remember."""
+    rng = np.random.default_rng(0)
+    X, y = rng.normal(size=(200, 10)), rng.integers(2, size=200)
+    model = TabularClassifier(random_state=0).fit(X, y)
+    assert model.oob_score_ < 0.65
+    assert model.loss_ > 0.6  # log 2 = 0.69 is that of a fair coin
+
+
+def test_predictions_stay_in_the_range_of_training(regressor):
+    model, X, y = regressor
+    far = X.assign(age=1e6)
+    assert model.predict(far).max() <= y.max()
+    assert model.predict(far.assign(age=-1e6)).min() >= y.min()
+
+
+def test_the_mean_and_its_spread(regressor):
+    model, X, _ = regressor
+    mean, std = model.predict(X, return_std=True)
+    each = np.stack([member.predict(X) for member in model.to_model().members])
+    np.testing.assert_allclose(mean, each.mean(axis=0), rtol=1e-5)
+    np.testing.assert_allclose(std, each.std(axis=0, ddof=1), rtol=1e-3)
+
+
+def test_the_same_seed_gives_the_same_bits(classifier):
+    model, X, y = classifier
+    again = clone(model).fit(X, y)
+    assert (again.predict_proba(X) == model.predict_proba(X)).all()
+    assert (clone(model).set_params(random_state=1).fit(X, y).predict_proba(X)
+            != model.predict_proba(X)).any()  # fmt: skip
+
+
+def test_scikit_learns_tools():
+    X, y, _ = table(120)
+    model = TabularClassifier(n_members=2, random_state=0)
+    assert cross_val_score(model, X, y, cv=3).shape == (3,)
+    assert cross_val_predict(model, X, y, cv=3, method="predict_proba").shape == (120, 2)
+
+
+# Temperature -----------------------------------------------------------------------------------
+
+
+@given(
+    seed=st.integers(0, 2**32 - 1),
+    n=st.integers(5, 200),
+    n_classes=st.integers(2, 5),
+    size=st.floats(0.1, 30),
+)
+@settings(deadline=None, max_examples=60)
+def test_the_temperature_minimises_the_smoothed_log_loss(seed, n, n_classes, size):
+    rng = np.random.default_rng(seed)
+    z = size * rng.normal(size=(n, n_classes))
+    y, weight = rng.integers(n_classes, size=n), rng.uniform(0.1, 2, n)
+    share = 1 / (n + 1)
+    targets = share / n_classes + (1 - share) * np.eye(n_classes)[y]
+
+    def loss(log_t):
+        scaled = z / np.exp(log_t)
+        log_p = scaled - np.logaddexp.reduce(scaled, axis=1, keepdims=True)
+        return -(weight @ (targets * log_p).sum(axis=1)) / weight.sum()
+
+    best = minimize_scalar(loss, bounds=(-4, 4), method="bounded", options={"xatol": 1e-6})
+    found = loss(np.log(best_temperature(z, y, weight)))
+    assert found <= best.fun + 1e-6 * max(1, abs(best.fun))
+
+
+def test_classes_without_a_mistake_do_not_become_certain():
+    z = np.array([[5.0, 0.0], [0.0, 5.0]] * 50)
+    temperature = best_temperature(z, np.array([0, 1] * 50), np.ones(100))
+    p = 1 / (1 + np.exp(-5 / temperature))
+    assert 0.97 < p < 0.999
+
+
+# Folds -----------------------------------------------------------------------------------------
+
+
+def are_partitions(folds, n):
+    for training, judging in folds:
+        assert np.array_equal(np.sort(np.r_[training, judging]), np.arange(n))
+    return np.array_equal(np.sort(np.concatenate([own for _, own in folds])), np.arange(n))
+
+
+@given(n=st.integers(4, 100), n_folds=st.integers(2, 8), seed=st.integers(0, 99))
+@settings(deadline=None, max_examples=60)
+def test_folds_have_equal_shares(n, n_folds, seed):
+    n_folds = min(n_folds, n // 2)
+    rng = np.random.RandomState(seed)
+    values = rng.normal(size=n)
+    folds = stratified_folds(values, n_folds, rng)
+    assert are_partitions(folds, n)
+    assert np.ptp([len(own) for _, own in folds]) <= 1
+    ranks = np.argsort(np.argsort(values))
+    for _, own in folds:  # one of each group of neighbours
+        assert len(np.unique(ranks[own] // n_folds)) == len(own)
+    classes = rng.randint(3, size=n)
+    folds = stratified_folds(classes, n_folds, rng)
+    assert are_partitions(folds, n)
+    for label in np.unique(classes):
+        counts = [np.sum(classes[own] == label) for _, own in folds]
+        assert np.ptp(counts) <= 1
+
+
+def test_a_class_with_fewer_rows_than_folds_is_learned():
+    X, y, _ = table(200)
+    y = y.astype(object)
+    y[:3] = "rare"
+    model = TabularClassifier(random_state=0).fit(X, y)
+    assert list(model.classes_) == ["high", "low", "rare"]
+    assert np.isfinite(model.loss_)
+
+
+def test_groups_are_never_divided():
+    X, y, _ = table(200)
+    groups = np.repeat([f"patient {i}" for i in range(20)], 10)
+    for strata in (np.unique(y, return_inverse=True)[1], np.random.default_rng(0).normal(size=200)):
+        folds = grouped_folds(groups, strata, 8, np.random.RandomState(0))
+        assert are_partitions(folds, 200)
+        for training, judging in folds:
+            assert not set(groups[training]) & set(groups[judging])
+    model = TabularClassifier(random_state=0).fit(X, y, groups=groups)
+    assert len(model.networks_) == 8
+    model = TabularClassifier(random_state=0).fit(X, y, groups=np.arange(200) % 3)
+    assert len(model.networks_) == 3
+
+
+@given(
+    times=st.lists(st.one_of(st.integers(0, 30), st.none()), min_size=4, max_size=60),
+    n_folds=st.integers(2, 6),
+)
+@settings(deadline=None, max_examples=60)
+def test_later_rows_judge_earlier_ones(times, n_folds):
+    time = np.array([np.nan if t is None else t for t in times], dtype=float)
+    if len(np.unique(time[~np.isnan(time)])) < 2:
+        with pytest.raises(InvalidDataError, match="two different times"):
+            ordered_folds(time, n_folds)
+        return
+    folds = ordered_folds(time, n_folds)
+    assert 1 <= len(folds) <= n_folds
+    for training, judging in folds:
+        assert len(judging)
+        assert len(training)
+        assert np.nanmax(time[training]) < time[judging].min()
+    judged = np.concatenate([own for _, own in folds])
+    assert len(np.unique(judged)) == len(judged)
+
+
+def test_time_is_a_column():
+    X, _, y = table(200)
+    model = TabularRegressor(time="day", random_state=0).fit(X, y)
+    assert np.isnan(model.oob_prediction_).mean() == pytest.approx(0.5, abs=0.05)
+    earliest_half = X["day"].rank().to_numpy() < 95
+    assert np.isnan(model.oob_prediction_[earliest_half]).all()
+
+
+# Encodings -------------------------------------------------------------------------------------
+
+
+def test_what_the_columns_become(classifier):
+    model, _, _ = classifier
+    kinds = {column.name: column for column in model.columns_.columns}
+    assert isinstance(kinds["age"], Numeric)
+    assert len(kinds["age"].knots) == 49
+    assert isinstance(kinds["city"], Categorical)
+    assert kinds["city"].is_embedded
+    assert not kinds["job"].is_embedded
+    assert kinds["day"].input_names == ("day", "day, week", "day, month", "day, year")
+    embeddings = model.networks_[0].architecture.embeddings
+    assert [size for _, size in embeddings.numbers] == [48, 48, 7, 30, 24]
+    assert [size for _, size in embeddings.categories] == [21]
+
+
+@given(
+    values=st.lists(st.sampled_from([0.0, 1.0, 2.5, 7.0, np.nan]), min_size=2, max_size=50),
+)
+@settings(deadline=None, max_examples=60)
+def test_a_position_is_linear_between_knots(values):
+    from multilayer.data import read_table
+
+    entries = read_table({"a": np.array(values)})["a"]
+    values = np.array(values)
+    present = np.unique(values[~np.isnan(values)])
+    if len(present) < 2:
+        return
+    column = Numeric.of(entries, is_asked=True).column.embedded(entries)
+    assert column.knots == tuple(present)
+    found = column.encode(entries, [])[:, 0]
+    expected = np.searchsorted(present, values)
+    assert (found == np.where(np.isnan(values), 0, expected)).all()
+    between = read_table({"a": (present[:-1] + present[1:]) / 2})["a"]
+    np.testing.assert_allclose(column.encode(between, [])[:, 0], np.arange(len(present) - 1) + 0.5)
+
+
+def test_an_unseen_category_and_a_missing_value_are_taken(classifier):
+    model, X, _ = classifier
+    odd = X.head(4).assign(city=["Atlantis", None, "city 01", "city 02"], job=None)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        assert np.isfinite(model.predict_proba(odd)).all()
+
+
+# Files -----------------------------------------------------------------------------------------
+
+
+def test_a_file_predicts_the_same_bits(classifier, regressor, tmp_path):
+    for i, (model, X, _) in enumerate((classifier, regressor)):
+        path = tmp_path / f"{i}.safetensors"
+        model.save(path)
+        again = multilayer.load(path)
+        assert (again.predict(X) == model.predict(X)).all()
+        plain = {name: X[name].tolist() for name in X}
+        assert (again.predict(plain) == model.predict(X)).all()
+    again = multilayer.load(tmp_path / "0.safetensors")
+    assert (again.predict_proba(X) == classifier[0].predict_proba(X)).all()
+
+
+def test_a_file_is_small(classifier, tmp_path):
+    model, _, _ = classifier
+    model.save(tmp_path / "model.safetensors")
+    n_bytes = (tmp_path / "model.safetensors").stat().st_size
+    assert n_bytes < 4 * sum(net.n_parameters for net in model.networks_) + 40_000
+
+
+# Bad input -------------------------------------------------------------------------------------
+
+
+def test_bad_input_is_named_and_leaves_the_fit(classifier):
+    model, X, y = classifier
+    before = model.predict_proba(X)
+    bad = {
+        "one class": (X, np.full(len(y), "high"), {}),
+        "missing target": (X, np.where(np.arange(len(y)) == 3, None, y), {}),
+        "no rows": (X.head(0), y[:0], {}),
+        "one row": (X.head(1), y[:1], {}),
+        "lengths": (X, y[:-1], {}),
+        "empty columns": (X[["age"]].assign(age=np.nan), y, {}),
+        "groups": (X, y, {"groups": np.zeros(len(y))}),
+        "short groups": (X, y, {"groups": [1, 2]}),
+    }
+    for name, (samples, targets, more) in bad.items():
+        if name == "one class":
+            continue
+        with pytest.raises((ValueError, TypeError)):
+            model.fit(samples, targets, **more)
+        assert (model.predict_proba(X) == before).all(), name
+
+
+def test_messages():
+    X, y, _ = table(60)
+    with pytest.raises(InvalidArgumentError, match=r"time .*'age', 'day'; got 'city'"):
+        TabularClassifier(time="city").fit(X, y)
+    with pytest.raises(ValueError, match="n_members"):
+        TabularClassifier(n_members=1).fit(X, y)
+    with pytest.raises(InvalidDataError, match="groups of fit must hold the group of each of"):
+        TabularClassifier().fit(X, y, groups=[1, 2])
+    with pytest.raises(InvalidArgumentError, match="groups of fit must be at least two"):
+        TabularClassifier().fit(X, y, groups=np.zeros(60))
+    model = TabularClassifier(n_members=2).fit(X, y)
+    with pytest.raises(ValueError, match="job"):
+        model.predict(X.drop(columns="job"))
+
+
+def test_one_class_is_predicted():
+    X, _, _ = table(40)
+    model = TabularClassifier(n_members=2).fit(X, np.full(40, "high"))
+    assert set(model.predict(X)) == {"high"}
+    assert (model.predict_proba(X) == 1).all()
+
+
+def test_a_time_limit_is_kept():
+    X, y, _ = table(2000)
+    model = TabularClassifier(random_state=0, time_limit=1.0).fit(X, y)
+    assert model.score(X, y) > 0.7
