@@ -1,5 +1,6 @@
 """The estimators for tables: what they promise beyond an MLP with columns."""
 
+import pickle
 import warnings
 
 import numpy as np
@@ -267,11 +268,11 @@ def test_what_the_columns_become(classifier):
     assert len(kinds["age"].knots) == 49
     assert isinstance(kinds["city"], Categorical)
     assert kinds["city"].is_embedded
-    assert not kinds["job"].is_embedded
+    assert kinds["job"].is_embedded
     assert kinds["day"].input_names == ("day", "day, week", "day, month", "day, year")
     embeddings = model.networks_[0].architecture.embeddings
     assert [size for _, size in embeddings.numbers] == [48, 48, 7, 30, 24]
-    assert [size for _, size in embeddings.categories] == [21]
+    assert [size for _, size in embeddings.categories] == [21, 4]
 
 
 @given(
@@ -375,3 +376,26 @@ def test_a_time_limit_is_kept():
     X, y, _ = table(2000)
     model = TabularClassifier(random_state=0, time_limit=1.0).fit(X, y)
     assert model.score(X, y) > 0.7
+
+
+# Importances -----------------------------------------------------------------------------------
+
+
+def test_importances_name_what_matters_and_nothing_else():
+    rng = np.random.default_rng(0)
+    X = pd.DataFrame(rng.normal(size=(600, 3)), columns=["much", "some", "none"])
+    X["id"] = [f"row {i}" for i in range(600)]
+    y = 2 * X["much"] + X["some"] + rng.normal(0, 0.1, 600)
+    model = TabularRegressor(random_state=0).fit(X, y)
+    much, some, none, identifier = model.feature_importances_
+    # Shuffling a term c x adds 2 c² Var x to the squared error; that of the targets is 5.
+    assert much == pytest.approx(2 * 4 / 5, rel=0.25)
+    assert some == pytest.approx(2 * 1 / 5, rel=0.25)
+    assert abs(none) < 0.02
+    assert identifier == 0
+    assert (model.feature_importances_std_ < 0.1).all()
+    again = pickle.loads(pickle.dumps(model))
+    assert (again.feature_importances_ == model.feature_importances_).all()
+    fresh = pickle.loads(pickle.dumps(clone(model).fit(X, y)))
+    with pytest.raises(AttributeError, match="needs the training data"):
+        _ = fresh.feature_importances_

@@ -68,6 +68,7 @@ class OutOfFold(Callback):
         patience: int,
     ) -> None:
         self.held_out, self.loss, self.patience = held_out, loss, patience
+        self.all_targets = targets
         self.has_classes = has_classes
         self.rows = np.sort(np.concatenate(held_out))
         self.n_samples = len(targets)
@@ -99,6 +100,14 @@ class OutOfFold(Callback):
         """Restore the weights of the best epoch."""
         if self.epoch:
             run.trainer.set_state(join({"network": self._weights}))
+
+    def loss_of(self, logits: Array, rows: Array, weight: Array | None) -> float:
+        """Return the loss of calibrated logits for some rows."""
+        y = self.all_targets[rows]
+        own = np.ones(len(rows)) if weight is None else weight[rows]
+        if self.has_classes:
+            return log_loss(_log_probabilities(logits), y.reshape(-1).astype(np.intp), own)
+        return 2 * float(self.loss.value_and_gradient(logits, y, own)[0])
 
     def _judge(self, outputs: Array) -> tuple[float, float]:
         """Return the loss, and the temperature."""

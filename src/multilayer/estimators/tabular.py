@@ -3,6 +3,7 @@
 import math
 import time
 from dataclasses import KW_ONLY, dataclass, field
+from functools import partial
 from numbers import Integral
 from typing import Any, Self
 
@@ -21,6 +22,7 @@ from multilayer.architecture import Architecture
 from multilayer.errors import InvalidArgumentError, InvalidDataError
 from multilayer.estimators.fitted import Fitted
 from multilayer.estimators.folds import Split, grouped_folds, ordered_folds, stratified_folds
+from multilayer.estimators.importances import Unseen, importances_of
 from multilayer.estimators.information import described
 from multilayer.estimators.out_of_fold import OutOfFold
 from multilayer.estimators.parameters import POSITIVE, documented, says
@@ -51,6 +53,8 @@ to the mean."""
 STEPS = 40
 """An epoch has about this many steps, if that makes batches between these sizes."""
 BATCH_SIZES = (32, 256)
+REPEATS = 5
+"""How often a column is shuffled."""
 IN_MEMORY = 2**30
 """Encoded samples of up to this many bytes are held in memory; others are encoded again for each
 batch."""
@@ -177,6 +181,7 @@ class BaseTabular(Fitted, _Parameters, BaseEstimator):  # type: ignore[misc]
         if judge.error is not None:
             raise judge.error
         self._take(found, targets, encoded, ensemble, judge)
+        self._unseen = Unseen(samples, held_out, partial(judge.loss_of, weight=found.weight))
 
     def _splits(
         self, X: Any, found: Checked, encoded: Array, groups: Any, rng: np.random.RandomState
@@ -204,6 +209,7 @@ class BaseTabular(Fitted, _Parameters, BaseEstimator):  # type: ignore[misc]
         if last.b is not None:
             last.b /= judge.temperature
         self._net, self._targets, self._columns = net, targets, found.columns
+        self.__dict__.pop("_shuffled", None)
         if targets.classes is not None:
             self.classes_ = targets.classes
         self.n_iter_ = judge.epoch
@@ -225,6 +231,37 @@ class BaseTabular(Fitted, _Parameters, BaseEstimator):  # type: ignore[misc]
         """Keep the out-of-fold predictions."""
         raise NotImplementedError
 
+    @property
+    def feature_importances_(self) -> Array:
+        """How much each column of the table helps on rows that a network has not seen.
+
+        It is the mean rise of the out-of-fold loss, a log-loss or a mean squared error of scaled
+        targets, if the column is shuffled, which is done five times; `feature_importances_std_` is
+        the standard deviation. It is computed when it is first asked for, from the training data,
+        which neither files nor pickles hold. If two columns carry the same information, either may
+        look unimportant because of the other.
+        """
+        importances: Array = self._importances().mean(axis=1)
+        return importances
+
+    @property
+    def feature_importances_std_(self) -> Array:
+        """The standard deviation of `feature_importances_` over the shuffles."""
+        spread: Array = self._importances().std(axis=1, ddof=1)
+        return spread
+
+    def _importances(self) -> Array:
+        check_is_fitted(self)
+        if not hasattr(self, "_shuffled"):
+            if not hasattr(self, "_unseen"):
+                raise AttributeError(
+                    "feature_importances_ needs the training data, which a pickle does not hold: "
+                    "ask for it before"
+                )
+            rng, fitted = np.random.default_rng(0), (self._net, self._columns)
+            self._shuffled = importances_of(*fitted, self._unseen, REPEATS, rng)  # type: ignore[arg-type]
+        return self._shuffled
+
     # Predicting ----------------------------------------------------------------------------
 
     def _outputs(self, X: Any) -> Array:
@@ -236,6 +273,10 @@ class BaseTabular(Fitted, _Parameters, BaseEstimator):  # type: ignore[misc]
 
     def __sklearn_is_fitted__(self) -> bool:
         return hasattr(self, "_net")
+
+    def __getstate__(self) -> dict[str, Any]:
+        state: dict[str, Any] = super().__getstate__()
+        return {name: value for name, value in state.items() if name != "_unseen"}
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()

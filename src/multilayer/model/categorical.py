@@ -31,10 +31,11 @@ Array = npt.NDArray[Any]
 
 MOST_CATEGORIES = 256
 """How many categories are kept; rarer ones count as unseen."""
-FEWEST = 1
-"""Embedded categories with fewer training rows than this share what they learn."""
-MOST_ONE_HOT = 9
-"""Up to this many categories, missing values counted, stay one-hot beside embeddings (RealMLP)."""
+FEWEST = 5
+"""Embedded categories with fewer training rows than this share a vector, with unseen ones: so that
+training sees it, and rare ones are not learned by heart."""
+MOST_ONE_HOT = 2
+"""Up to this many categories, missing values counted, stay one-hot beside embeddings."""
 WHOLE = re.compile(r"\+?(-?)0*(\d+)(?:\.0*)?")
 """A whole number, however a program writes it."""
 WITH_POINT = re.compile(r"[+-]?\d+\.0+")
