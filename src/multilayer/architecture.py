@@ -292,8 +292,9 @@ class Architecture:
         if self.embeddings is not None:
             self.embeddings.check_places(self.in_features)
         if self.residual and not any(layer.residual for layer in self.hidden_layers):
+            behind = ", and not the first one, behind embeddings" if self.embeddings else ""
             raise InvalidArgumentError(
-                "needs a hidden layer that is as wide as its input",
+                f"needs a hidden layer that is as wide as its input{behind}",
                 "residual",
                 "Architecture",
                 got=f"widths {(self.in_features, *self.hidden_features)}",

@@ -45,7 +45,7 @@ class Embedding(Layer):
         self.V, self.embeddings, self.in_features = V, embeddings, in_features
         numbers, categories = embeddings.numbers, embeddings.categories
         places = [place for place, _ in (*numbers, *categories)]
-        self.plain = [place for place in range(in_features) if place not in places]
+        self.plain = sorted({*range(in_features)} - {*places})
         sizes = [m + 1 for _, m in numbers] + [n for _, n in categories]
         starts = np.cumsum([0, *sizes]).tolist()
         self.rows = [slice(*bounds) for bounds in pairwise(starts)]
