@@ -49,7 +49,7 @@ class Embedding(nn.Module):
         starts = list(accumulate([*(m + 1 for m in pieces), *sizes], initial=0))
         knots = range(max(pieces, default=0) + 1)
         indices = {
-            "plain": sorted({*range(in_features)} - {*numbers, *categories}),
+            "plain": embeddings.plain(in_features),
             "numbers": numbers,
             "pieces": pieces,
             "knots": knots,
