@@ -47,13 +47,13 @@ class Embedding(nn.Module):
         numbers, pieces = ([pair[i] for pair in embeddings.numbers] for i in (0, 1))
         categories, sizes = ([pair[i] for pair in embeddings.categories] for i in (0, 1))
         starts = list(accumulate([*(m + 1 for m in pieces), *sizes], initial=0))
-        knots = range(max(pieces, default=0) + 1)
+        entries = range(max(pieces, default=0) + 1)
         indices = {
             "plain": embeddings.plain(in_features),
             "numbers": numbers,
             "pieces": pieces,
-            "knots": knots,
-            "rows": [[starts[j] + min(i, m) for i in knots] for j, m in enumerate(pieces)],
+            "knots": [i - 1 for i in entries],
+            "rows": [[starts[j] + min(i, m) for i in entries] for j, m in enumerate(pieces)],
             "categories": categories,
             "largest": [n - 1 for n in sizes],
             "starts": starts[len(pieces) : -1],
@@ -82,7 +82,7 @@ class Embedding(nn.Module):
         found = [plain.expand(*self.weight.shape[:-2], *plain.shape[-2:])]
         if self.embeddings.numbers:
             t = x[..., self.numbers].clamp(min=0).minimum(self.pieces).unsqueeze(-1)
-            codes = (t - (self.knots - 1)).clamp(0, 1)
+            codes = (t - self.knots).clamp(0, 1)
             # n samples, j numbers, i rows of V of each, d entries of a vector
             e = torch.einsum("...nji,...jid->...njd", codes, self._vectors(self.rows))
             found.append(F.relu(self.embeddings.speed * e).flatten(-2))
