@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from multilayer.architecture import ACTIVATIONS, OUTPUTS, Architecture, HiddenLayer
+from multilayer.architecture import ACTIVATIONS, OUTPUTS, Architecture, Embeddings, HiddenLayer
 from multilayer.errors import (
     InvalidArgumentError,
     InvalidTypeError,
@@ -230,6 +230,99 @@ REFUSED = {
         "residual of Architecture needs a hidden layer that is as wide as its input; got widths "
         "(3, 4, 5)",
     ),
+    "residual of the layer behind embeddings alone": (
+        {"hidden_features": (3,), "residual": True, "embeddings": Embeddings([(0, 2)], width=1)},
+        InvalidArgumentError,
+        "residual of Architecture needs a hidden layer that is as wide as its input, and not the "
+        "first one, behind embeddings; got widths (3, 3)",
+    ),
+    "embeddings as a dict": (
+        {"embeddings": {"numbers": [(0, 2)]}},
+        InvalidTypeError,
+        "embeddings of Architecture must be Embeddings or None; got {'numbers': [(0, 2)]}",
+    ),
+    "embeddings without hidden layers": (
+        {"hidden_features": (), "embeddings": Embeddings([(0, 2)])},
+        InvalidArgumentError,
+        "embeddings of Architecture acts on hidden layers, and there are none; got "
+        "Embeddings(numbers=((0, 2),), categories=(), width=8, speed=1.0)",
+    ),
+    "embeddings of an input that is not there": (
+        {"embeddings": Embeddings([(0, 2)], [(3, 2)])},
+        InvalidArgumentError,
+        "embeddings of Architecture must be of places below in_features=3; got 3",
+    ),
+}
+
+# The same for Embeddings.
+EMBEDDINGS_REFUSED = {
+    "nothing": (
+        {},
+        InvalidArgumentError,
+        "numbers and categories of Embeddings must be of at least one input, and each of another; "
+        "got []",
+    ),
+    "a place twice": (
+        {"numbers": [(1, 2), (0, 1)], "categories": [(1, 3)]},
+        InvalidArgumentError,
+        "numbers and categories of Embeddings must be of at least one input, and each of another; "
+        "got [1, 0, 1]",
+    ),
+    "a negative place": (
+        {"numbers": [(-1, 2)]},
+        InvalidArgumentError,
+        "numbers[0][0] of Embeddings must be a non-negative integer; got -1",
+    ),
+    "True as a place": (
+        {"numbers": [(True, 2)]},
+        InvalidTypeError,
+        "numbers[0][0] of Embeddings must be a non-negative integer; got True",
+    ),
+    "no piece": (
+        {"numbers": [(0, 2), (1, 0)]},
+        InvalidArgumentError,
+        "numbers[1][1] of Embeddings must be a positive integer; got 0",
+    ),
+    "half a piece": (
+        {"numbers": [(0, 1.5)]},
+        InvalidTypeError,
+        "numbers[0][1] of Embeddings must be a positive integer; got 1.5",
+    ),
+    "no category": (
+        {"categories": [(0, 0)]},
+        InvalidArgumentError,
+        "categories[0][1] of Embeddings must be a positive integer; got 0",
+    ),
+    "a place without a size": (
+        {"categories": [(0,)]},
+        InvalidArgumentError,
+        "categories[0] of Embeddings must be a pair of a place and a size; got (0,)",
+    ),
+    "places alone": (
+        {"numbers": [0, 1]},
+        InvalidTypeError,
+        "numbers[0] of Embeddings must be a sequence; got 0",
+    ),
+    "a dict": (
+        {"numbers": {0: 3}},
+        InvalidTypeError,
+        "numbers of Embeddings must be a sequence; got {0: 3}",
+    ),
+    "vectors of no length": (
+        {"numbers": [(0, 2)], "width": 0},
+        InvalidArgumentError,
+        "width of Embeddings must be a positive integer; got 0",
+    ),
+    "no speed": (
+        {"numbers": [(0, 2)], "speed": 0.0},
+        InvalidArgumentError,
+        "speed of Embeddings must be a number in (0, inf); got 0",
+    ),
+    "speed as text": (
+        {"numbers": [(0, 2)], "speed": "4"},
+        InvalidTypeError,
+        "speed of Embeddings must be a number in (0, inf); got '4'",
+    ),
 }
 
 
@@ -243,6 +336,23 @@ def test_wrong_values_are_refused(case):
     assert str(caught.value) == message
     assert type(caught.value) is error_type
     assert isinstance(caught.value, builtin)
+
+
+@pytest.mark.parametrize("case", list(EMBEDDINGS_REFUSED))
+def test_wrong_embeddings_are_refused(case):
+    arguments, error_type, message = EMBEDDINGS_REFUSED[case]
+    with pytest.raises(MultilayerError) as caught:
+        Embeddings(**arguments)
+    assert str(caught.value) == message
+    assert type(caught.value) is error_type
+
+
+def test_embeddings_become_plain_values():
+    found = Embeddings(np.array([[2, 3], [0, 1]]), [[1, np.int8(4)]], width=np.int64(5), speed=2)
+    assert found == Embeddings(((2, 3), (0, 1)), ((1, 4),), 5, 2.0)
+    assert {type(n) for pair in (*found.numbers, *found.categories) for n in pair} == {int}
+    assert type(found.speed) is float
+    assert hash(found) == hash(Embeddings(((2, 3), (0, 1)), ((1, 4),), 5, 2.0))
 
 
 def test_widths_become_plain_integers():
@@ -351,6 +461,34 @@ def test_counts_the_perceptron():
     assert Architecture(7, (), 1, bias=False).n_parameters == 7
 
 
+def test_counts_embeddings_by_hand():
+    embeddings = Embeddings([(0, 48), (3, 1)], [(1, 5)], width=8)
+    architecture = Architecture(5, (6,), 2, embeddings=embeddings)
+    first = architecture.hidden_layers[0]
+    assert first.in_features == 2 + 3 * 8
+    assert first.operations == ("embeddings", "affine", "relu")
+    # (48 + 1) + (1 + 1) + 5 vectors of 8 numbers; then 26·6+6 + 6·2+2
+    assert architecture.n_parameters == 56 * 8 + 162 + 14
+    assert architecture.hidden_layers[1:] == ()
+
+
+def test_a_layer_behind_embeddings_has_no_shortcut():
+    embeddings = Embeddings([(0, 2)], width=3)
+    architecture = Architecture(2, (4, 4), 1, residual=True, embeddings=embeddings)
+    assert [layer.residual for layer in architecture.hidden_layers] == [False, True]
+    assert [layer.embeddings for layer in architecture.hidden_layers] == [embeddings, None]
+
+
+@st.composite
+def embeddings(draw, in_features):
+    """Draw embeddings of at least one input."""
+    places = draw(st.lists(st.integers(0, in_features - 1), min_size=1, unique=True))
+    pairs = [(place, draw(st.integers(1, 5))) for place in places]
+    n_numbers = draw(st.integers(0, len(pairs)))
+    width, speed = draw(st.integers(1, 4)), draw(st.floats(0.1, 10))
+    return Embeddings(pairs[:n_numbers], pairs[n_numbers:], width, speed)
+
+
 @st.composite
 def architectures(draw):
     """Any architecture: settings that need a hidden layer, or a square one, only where it is."""
@@ -368,7 +506,8 @@ def architectures(draw):
     if hidden:
         settings["dropout"] = draw(rate | st.lists(rate, **each).map(tuple))
         settings["normalization"] = draw(st.sampled_from([None, "batch", "layer"]))
-    widths = (in_features, *hidden)
+        settings["embeddings"] = draw(st.none() | embeddings(in_features))
+    widths = (None if settings.get("embeddings") else in_features, *hidden)
     if any(a == b for a, b in zip(widths, hidden, strict=False)):
         settings["residual"] = draw(st.booleans())
     return Architecture(in_features, hidden, draw(width), **settings)
@@ -382,7 +521,12 @@ def test_n_parameters_is_the_closed_form_and_what_is_built(architecture):
         *architecture.hidden_features,
         architecture.out_features,
     )
-    expected = sum(a * b for a, b in itertools.pairwise(widths))
+    expected = 0
+    if (found := architecture.embeddings) is not None:
+        sizes = [m + 1 for _, m in found.numbers] + [n for _, n in found.categories]
+        expected += sum(sizes) * found.width
+        widths = (widths[0] - len(sizes) + len(sizes) * found.width, *widths[1:])
+    expected += sum(a * b for a, b in itertools.pairwise(widths))
     if architecture.bias:
         # Batch normalisation subtracts the mean, and any bias with it: there is none before it.
         batch = architecture.normalization == "batch"
@@ -420,6 +564,16 @@ def test_json_has_one_key_a_field():
         "bias": True,
         "residual": False,
         "embeddings": None,
+    }
+
+
+def test_embeddings_are_an_object_in_json():
+    architecture = Architecture(3, (4,), 2, embeddings=Embeddings([(0, 2)], [(2, 3)], 4, 2.0))
+    assert json.loads(architecture.to_json())["embeddings"] == {
+        "numbers": [[0, 2]],
+        "categories": [[2, 3]],
+        "width": 4,
+        "speed": 2.0,
     }
 
 
@@ -476,6 +630,43 @@ DAMAGED = {
         "an Architecture must be a JSON object; the name 'out_features' appears twice in one JSON "
         "object",
     ),
+    **{
+        f"embeddings that are {embeddings}": (
+            '{"in_features": 3, "hidden_features": [4], "out_features": 2, '
+            f'"embeddings": {embeddings}}}',
+            error_type,
+            message,
+        )
+        for embeddings, error_type, message in [
+            (
+                "[[0, 2]]",
+                InvalidArgumentError,
+                "embeddings of an Architecture must be an object of categories, numbers, speed, "
+                "width",
+            ),
+            (
+                '{"numbers": [[0, 2]], "widht": 3}',
+                InvalidArgumentError,
+                "embeddings of an Architecture must be an object of categories, numbers, speed, "
+                "width",
+            ),
+            (
+                '{"numbers": [[0, 2, 3]]}',
+                InvalidArgumentError,
+                "numbers[0] of Embeddings must be a pair of a place and a size; got [0, 2, 3]",
+            ),
+            (
+                '{"numbers": [[0, 2]], "width": 8.0}',
+                InvalidTypeError,
+                "width of Embeddings must be a positive integer; got 8.0",
+            ),
+            (
+                '{"categories": [[7, 2]]}',
+                InvalidArgumentError,
+                "embeddings of Architecture must be of places below in_features=3; got 7",
+            ),
+        ]
+    },
 }
 
 
@@ -505,7 +696,9 @@ def test_json_with_a_number_of_too_many_digits_is_refused():
 @settings(derandomize=True, database=None, deadline=None, max_examples=200)
 @given(data=st.data())
 def test_json_cut_or_changed_anywhere_is_read_or_refused_by_the_packages_own_error(data):
-    text = Architecture(3, (4, 3), 2, dropout=(0.5, 0.0), normalization="batch").to_json()
+    embeddings = Embeddings([(0, 2)], [(2, 3)], width=4)
+    settings = {"dropout": (0.5, 0.0), "normalization": "batch", "embeddings": embeddings}
+    text = Architecture(3, (4, 3), 2, **settings).to_json()
     start = data.draw(st.integers(0, len(text)))
     stop = data.draw(st.integers(start, len(text)))
     damaged = text[:start] + data.draw(st.text(max_size=3)) + text[stop:]

@@ -105,12 +105,20 @@ class Embeddings:
                 place = checks.integer(values[0], f"{of}[0]", owner, minimum=0)
                 pairs.append((place, checks.integer(values[1], f"{of}[1]", owner)))
             object.__setattr__(self, name, tuple(pairs))
-        places = [place for place, _ in (*self.numbers, *self.categories)]
-        if not places or len(set(places)) < len(places):
+        if not self.places or len(set(self.places)) < len(self.places):
             rule = "must be of at least one input, and each of another"
-            raise InvalidArgumentError(rule, "numbers and categories", owner, got=places)
+            raise InvalidArgumentError(rule, "numbers and categories", owner, got=self.places)
         object.__setattr__(self, "width", checks.integer(self.width, "width", owner))
         object.__setattr__(self, "speed", checks.real(self.speed, "speed", owner, "(0, inf)"))
+
+    @property
+    def places(self) -> list[int]:
+        """The places of the embedded inputs, in the order of their vectors."""
+        return [place for place, _ in (*self.numbers, *self.categories)]
+
+    def plain(self, in_features: int) -> list[int]:
+        """Return the places of the other of `in_features` inputs, in their order."""
+        return sorted({*range(in_features)} - {*self.places})
 
     @property
     def n_vectors(self) -> int:
@@ -119,12 +127,11 @@ class Embeddings:
 
     def out_features(self, in_features: int) -> int:
         """Return how many numbers `in_features` inputs become."""
-        n_embedded = len(self.numbers) + len(self.categories)
-        return in_features + n_embedded * (self.width - 1)
+        return in_features + len(self.places) * (self.width - 1)
 
     def check_places(self, in_features: int) -> None:
         """Raise if there are fewer inputs than a place needs."""
-        if (largest := max(place for place, _ in (*self.numbers, *self.categories))) >= in_features:
+        if (largest := max(self.places)) >= in_features:
             rule = f"must be of places below in_features={in_features}"
             raise InvalidArgumentError(rule, "embeddings", "Architecture", got=largest)
 
@@ -292,8 +299,9 @@ class Architecture:
         if self.embeddings is not None:
             self.embeddings.check_places(self.in_features)
         if self.residual and not any(layer.residual for layer in self.hidden_layers):
+            behind = ", and not the first one, behind embeddings" if self.embeddings else ""
             raise InvalidArgumentError(
-                "needs a hidden layer that is as wide as its input",
+                f"needs a hidden layer that is as wide as its input{behind}",
                 "residual",
                 "Architecture",
                 got=f"widths {(self.in_features, *self.hidden_features)}",

@@ -64,6 +64,12 @@ def observe_architecture(**fields):
     return [*net(X).ravel(), value, *net.flatten(gradients)]
 
 
+def observe_embeddings(**fields):
+    return observe_architecture(
+        in_features=3, hidden_features=(3,), out_features=1, embeddings=Embeddings(**fields)
+    )
+
+
 def observe_optimizer(optimizer):
     """Observe where some steps lead."""
 
@@ -219,6 +225,7 @@ def observe_clip(function):
 
 OBSERVERS = {
     "Architecture": (Architecture, observe_architecture),
+    "Embeddings": (Embeddings, observe_embeddings),
     "MLP": (MLP, observe_mlp),
     "loss_and_gradients": (NET.loss_and_gradients, observe_loss_and_gradients),
     "fit": (fit, observe_fit),
@@ -240,6 +247,7 @@ for registry, kind in (
 
 BASES = {
     "Architecture": {"in_features": 3, "hidden_features": (3, 4), "out_features": 2},
+    "Embeddings": {"numbers": [(0, 2)], "categories": [(2, 2)], "width": 2},
     "MLP": {"architecture": Architecture(2, (3,), 2), "rng": np.random.default_rng(0)},
     "loss_and_gradients": {
         "X": np.random.default_rng(1).normal(size=(6, 2)),
@@ -277,6 +285,12 @@ CASES = {
         "bias": Case(False),
         "residual": Case(True),
         "embeddings": Case(Embeddings([(0, 2)])),
+    },
+    "Embeddings": {
+        "numbers": Case([(0, 3)]),
+        "categories": Case([(2, 3)]),
+        "width": Case(3),
+        "speed": Case(2.0),
     },
     "MLP": {
         "architecture": Case(Architecture(2, (3,), 2, activation="tanh")),

@@ -18,9 +18,10 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from multilayer import MLPClassifier, MLPRegressor
+from multilayer import Architecture, MLPClassifier, MLPRegressor
+from multilayer.architecture import Embeddings
 from multilayer.doctor import diagnose
-from multilayer.numpy import ACTIVATIONS, SGD, Adam, Loss
+from multilayer.numpy import ACTIVATIONS, MLP, SGD, Adam, Loss
 from multilayer.numpy.losses.classification import class_labels
 from multilayer.torch import MLP as TorchMLP
 
@@ -177,6 +178,35 @@ def test_unscaled_inputs():
     table, _ = load_wine(return_X_y=True, as_frame=True)
     unscaled = finding(diagnose(clf.fit(table, y), table, y), "unscaled_inputs")
     assert unscaled.evidence == expected | {"largest column": "proline"}
+
+
+def test_positions_and_categories_have_a_scale_of_their_own():
+    rng = np.random.default_rng(0)
+    X = np.column_stack(
+        [rng.uniform(0, 300, 200), rng.normal(size=200), rng.integers(50, size=200)]
+    )
+    y = rng.integers(2, size=200)
+    architecture = Architecture(3, (8,), 2, embeddings=Embeddings([(0, 300)], [(2, 50)]))
+    net = MLP(architecture, rng=rng)
+    assert "unscaled_inputs" not in diagnose(net, X, y).names
+    X[:, 1] *= 1000
+    evidence = finding(diagnose(net, X, y), "unscaled_inputs").evidence
+    assert (evidence["columns"], evidence["largest column"]) == (1, 1)
+    assert evidence["its standard deviation"] == pytest.approx(X[:, 1].std())
+    every = Architecture(2, (8,), 2, embeddings=Embeddings([(0, 300)], [(1, 50)]))
+    assert "unscaled_inputs" not in diagnose(MLP(every, rng=rng), X[:, [0, 2]], y).names
+
+
+def test_faults_of_the_layer_behind_embeddings():
+    rng = np.random.default_rng(0)
+    X, y = rng.uniform(0, 3, size=(200, 2)), rng.integers(2, size=200)
+    net = MLP(Architecture(2, (8,), 2, embeddings=Embeddings([(0, 3)])), rng=rng)
+    (W, b), _ = net.weights[1:]
+    b[:6] = -200
+    assert finding(diagnose(net, X, y), "dead_units").evidence == {"hidden 1": 6 / 8}
+    b[:] = 0
+    W[:] = W[0]
+    assert finding(diagnose(net, X, y), "initializer_misfit").evidence == {"hidden 1": 8}
 
 
 def test_inputs_that_are_too_small(digits, network):

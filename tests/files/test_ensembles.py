@@ -111,6 +111,16 @@ def test_a_file_of_version_4_opens_and_predicts_the_same():
     np.testing.assert_allclose(model.predict_proba(X)[:, 1], expected, rtol=1e-6)
 
 
+def test_a_file_of_version_5_opens_and_predicts_the_same():
+    """Made by the release before embeddings: two members, of ages and jobs."""
+    model = load_model(Path(__file__).parent / "version_5.model")
+    assert [net.dropout for net in model.net.architectures] == [0.0, (0.25, 0.5)]
+    X = {"age": [25, None, 90], "job": ["cook", "baker", "cook"]}
+    expected = [0.6983991861343384, 0.6984350681304932, 0.6863359212875366]
+    # float32, and another BLAS perhaps
+    np.testing.assert_allclose(model.predict_proba(X)[:, 1], expected, rtol=1e-6)
+
+
 # Files that lie ------------------------------------------------------------------------------
 
 

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from safetensors.numpy import load, save
 
 from multilayer import Architecture
+from multilayer.architecture import Embeddings
 from multilayer.errors import ModelFileError
 from multilayer.files import load_model, save_model
 from multilayer.model import Classes, Columns, Model, Numbers
@@ -49,9 +50,19 @@ def table(tmp_path_factory):
     return path.read_bytes()
 
 
-@pytest.fixture(scope="module", params=["numbers", "columns"])
-def either(request, small, table):
-    return {"numbers": small, "columns": table}[request.param]
+@pytest.fixture(scope="module")
+def embedded(tmp_path_factory):
+    """The bytes of a small model with embeddings."""
+    path = tmp_path_factory.mktemp("embedded") / "model"
+    embeddings = Embeddings(numbers=[(1, 2)], categories=[(0, 2)], width=2)
+    net = MLP(Architecture(2, (2,), 1, embeddings=embeddings), rng=np.random.default_rng(0))
+    save_model(path, net)
+    return path.read_bytes()
+
+
+@pytest.fixture(scope="module", params=["numbers", "columns", "embeddings"])
+def either(request, small, table, embedded):
+    return {"numbers": small, "columns": table, "embeddings": embedded}[request.param]
 
 
 @pytest.fixture(scope="module")
@@ -320,9 +331,9 @@ LIES = {
     "no format": (with_text("format", lambda _: None), "it is no model file of multilayer"),
     "older": (
         with_text("format_version", lambda _: "2"),
-        "its format version is 2; multilayer 0.1.0 reads versions 3, 4 and 5",
+        "its format version is 2; multilayer 0.1.0 reads versions 3, 4, 5 and 6",
     ),
-    "newer": (with_text("format_version", lambda _: "6"), "its format version is 6;"),
+    "newer": (with_text("format_version", lambda _: "7"), "its format version is 7;"),
     "no version": (with_text("format_version", lambda _: None), "its format version is None;"),
     "no architecture": (with_text("architecture", lambda _: None), "header has no architecture"),
     "architecture null": (with_text("architecture", lambda _: "null"), "must be a JSON object"),
@@ -341,6 +352,26 @@ LIES = {
     "10^6 layers": (
         with_field("architecture", hidden_features=[1] * 10**6),
         "hidden_features must be at most 10,000 widths; got 1,000,000",
+    ),
+    "10^12 pieces": (
+        with_field("architecture", embeddings={"numbers": [[0, 10**12]]}),
+        "must have shape (8000000000033,)",
+    ),
+    "10^3000 categories": (
+        with_field("architecture", embeddings={"categories": [[0, 10**3000]], "width": 10**3000}),
+        "cannot be read",
+    ),
+    "10^5 embeddings": (
+        with_field("architecture", embeddings={"numbers": [[j, 1] for j in range(10**5)]}),
+        "embeddings of Architecture must be of places below in_features=2; got 99999",
+    ),
+    "embeddings of one input": (
+        with_field("architecture", embeddings={"numbers": [[0, 1]] * 10**5}),
+        "numbers and categories of Embeddings must be of at least one input, and each of another",
+    ),
+    "embeddings a list": (
+        with_field("architecture", embeddings=[[0, 1]]),
+        "embeddings of an Architecture must be an object of categories, numbers, speed, width",
     ),
     "no normalisation": (with_field("architecture", normalization=None), "must have shape"),
     "inputs of no kind": (with_field("inputs", kind="words"), "kind of inputs must be one of num"),

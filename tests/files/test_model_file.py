@@ -9,6 +9,7 @@ import pytest
 
 import multilayer
 from multilayer import Architecture
+from multilayer.architecture import Embeddings
 from multilayer.data import TableWarning
 from multilayer.errors import InvalidArgumentError, InvalidDataError, InvalidTypeError
 from multilayer.files import load_model, save_model
@@ -45,6 +46,19 @@ def test_same_bits_come_back(path, kind, normalization, dtype):
         assert same(again.predict_proba(X), model.predict_proba(X))
     large = np.tile(X, (200, 1))  # a prediction of many rows goes another way
     assert again(large).tobytes() == model(large).tobytes()
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("n_members", [None, 3])
+def test_embeddings_come_back(path, n_members, dtype):
+    embeddings = Embeddings([(2, 300)], [(0, 5)], width=3, speed=1 / 3)
+    model = make_model(n_members=n_members, dtype=dtype, embeddings=embeddings, residual=True)
+    save_model(path, model)
+    again = load_model(path)
+    assert again.net.architecture == model.net.architecture
+    assert again.net.architecture.embeddings == embeddings
+    assert again.net.parameters.tobytes() == model.net.parameters.tobytes()
+    assert again(X).tobytes() == model(X).tobytes()
 
 
 @pytest.mark.parametrize("activation", ACTIVATIONS)

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from multilayer import Architecture
+from multilayer.architecture import Embeddings
 from multilayer.errors import (
     ExportError,
     InvalidArgumentError,
@@ -17,8 +18,9 @@ from multilayer.errors import (
 )
 from multilayer.files import export_onnx
 from multilayer.files.onnx_graph import FORMS
+from multilayer.files.onnx_model import content_of
 from multilayer.model import Classes, ClassGroups, Model, Numbers
-from multilayer.numpy import ACTIVATIONS, MLP, OUTPUTS
+from multilayer.numpy import ACTIVATIONS, MLP, OUTPUTS, Ensemble
 
 from .conftest import TARGETS, make_model
 
@@ -113,6 +115,61 @@ def test_a_target_of_one_class_among_several(path):
     found = predict(path, X)
     for i, expected in enumerate(model.predict_proba(X)):
         np.testing.assert_allclose(found[f"probabilities_{i}"], expected, atol=1e-6)
+
+
+EMBEDDINGS = {
+    "both": Embeddings([(4, 3), (0, 7)], [(2, 5), (5, 1)], width=3, speed=4.0),
+    "numbers": Embeddings(numbers=[(3, 40)], width=1),
+    "categories": Embeddings(categories=[(0, 5), (1, 2)], width=2),
+    "all inputs": Embeddings([(0, 2), (1, 2), (2, 2)], [(3, 4), (4, 2), (5, 6)], width=2),
+}
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("n_members", [None, 3])
+@pytest.mark.parametrize("case", EMBEDDINGS)
+def test_embeddings(path, case, n_members, dtype):
+    embeddings, rng = EMBEDDINGS[case], np.random.default_rng(0)
+    architecture = Architecture(6, (5, 4), 2, embeddings=embeddings, normalization="layer")
+    if n_members is None:
+        net = MLP(architecture, dtype=dtype, rng=rng)
+    else:
+        net = Ensemble(architecture, n_members, dtype=dtype, rng=rng)
+    assert export_onnx(path, net) <= 1e-5
+    X = rng.normal(size=(60, 6))
+    for place, size in (*embeddings.numbers, *embeddings.categories):
+        X[:, place] = rng.uniform(-1, size + 1, size=60)  # some of them out of range
+        X[:30, place] = np.round(X[:30, place])  # knots and categories
+        X[-1, place] = 1e30
+    X = X.astype(dtype)
+    found = predict(path, X)["outputs"]
+    np.testing.assert_allclose(found, Model(net)(X), rtol=1e-5, atol=1e-6)
+    for n in (0, 1):
+        assert predict(path, X[:n])["outputs"].shape == (n, 2)
+
+
+def test_embeddings_are_few_operations(path):
+    """However many inputs there are: one product for all numbers, one look-up for categories."""
+    n = 50
+    embeddings = Embeddings([(j, j + 1) for j in range(n)], [(n + j, j + 1) for j in range(n)])
+    export_onnx(path, MLP(Architecture(2 * n, (4,), 1, embeddings=embeddings)))
+    operations = [node.op_type for node in onnx.load(path).graph.node]
+    assert operations.count("MatMul") == 1
+    assert len(operations) < 30
+
+
+def test_a_wrong_row_of_an_embedding_is_noticed_on_writing(path, monkeypatch):
+    """The samples drawn for the check come to the last piece too."""
+    embeddings = Embeddings([(0, 30)], width=2)
+    net = MLP(Architecture(2, (4,), 1, embeddings=embeddings), rng=np.random.default_rng(0))
+    model = Model(net.copy())
+    net.weights[0][0][-1] += 1
+    monkeypatch.setattr(
+        "multilayer.files.onnx.content_of", lambda _, form: content_of(Model(net), form)
+    )
+    with pytest.raises(ExportError, match="what was exported differs from the model"):
+        export_onnx(path, model)
+    assert not path.exists()
 
 
 @pytest.mark.parametrize("scaled", [True, False])

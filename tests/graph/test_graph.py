@@ -13,6 +13,7 @@ import torch
 from networkx.algorithms.isomorphism import categorical_multiedge_match, categorical_node_match
 
 from multilayer import Architecture
+from multilayer.architecture import Embeddings
 from multilayer.errors import InvalidArgumentError, InvalidTypeError, UnknownNameError
 from multilayer.graph import Edge, Graph, Node, graph
 from multilayer.numpy import MLP
@@ -57,6 +58,24 @@ def test_a_small_net_drawn_by_hand():
     ]
     assert ends(found, "forward") == sorted(forward)
     assert ends(found, "backward") == sorted((b, a) for a, b in forward if a != "x")
+
+
+def test_embeddings_drawn_by_hand():
+    embeddings = Embeddings([(0, 3)], [(2, 2)], width=4)
+    found = graph(MLP(Architecture(3, (3,), 1, bias=False, embeddings=embeddings)))
+    assert [(node.kind, node.label, node.shape) for node in found.nodes[:5]] == [
+        ("input", "x", (1, 3)),
+        ("op", "embeddings", (1, 9)),
+        ("parameter", "V1", (6, 4)),
+        ("op", "affine", (1, 3)),
+        ("parameter", "W1", (3, 9)),
+    ]
+    forward = [("x", "embeddings"), ("V1", "embeddings"), ("embeddings", "affine")]
+    assert set(forward) <= set(ends(found, "forward"))
+    assert {(b, a) for a, b in forward[1:]} <= set(ends(found, "backward"))
+    assert ("embeddings", "x") not in ends(found, "backward")
+    of_torch = graph(TorchMLP(Architecture(3, (3,), 1, embeddings=embeddings)))
+    assert "hidden.0.0.weight" in {node.label for node in of_torch.nodes}
 
 
 def test_a_residual_block_drawn_by_hand():

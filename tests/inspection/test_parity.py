@@ -5,6 +5,7 @@ import pytest
 import torch
 
 from multilayer import Architecture
+from multilayer.architecture import Embeddings
 from multilayer.inspection import parity
 from multilayer.numpy import ACTIVATIONS, LOSSES, OPTIMIZERS, Quantile
 from multilayer.numpy.gradcheck import draw_targets
@@ -16,6 +17,7 @@ VARIANTS = {
     "layer": {"normalization": "layer"},
     "residual": {"residual": True},
     "no bias": {"bias": False},
+    "embeddings": {"embeddings": Embeddings([(2, 2)], [(0, 2)], width=3, speed=2.0)},
 }
 
 

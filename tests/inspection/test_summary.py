@@ -9,6 +9,7 @@ import torch
 from torch.utils.flop_counter import FlopCounterMode
 
 from multilayer import Architecture
+from multilayer.architecture import Embeddings
 from multilayer.errors import InvalidDataError, InvalidTypeError
 from multilayer.inspection import summary
 from multilayer.model import Model
@@ -24,6 +25,18 @@ ARCHITECTURES = [
     Architecture(4, (6, 6), 2, normalization="layer", bias=False, activation="identity"),
     Architecture(784, (32, 64, 128, 64), 10, activation="tanh"),
 ]
+
+
+def test_embeddings_are_counted_by_hand():
+    embeddings = Embeddings([(0, 10)], [(2, 4)], width=3)
+    rows = summary(Architecture(5, (6,), 2, embeddings=embeddings), input=(100, 5))
+    first = rows[0]
+    assert first.operations == "embeddings → affine → relu"
+    assert (first.in_features, first.out_features) == (3 + 2 * 3, 6)
+    assert first.n_parameters == (11 + 4) * 3 + 9 * 6 + 6
+    assert first.n_multiply_adds == 100 * 9 * 6
+    assert first.activation_bytes == 4 * 100 * (9 + 6 + 6)
+    assert summary(TorchMLP(Architecture(5, (6,), 2, embeddings=embeddings)), (100, 5)) == rows
 
 
 def test_counts_are_those_of_pytorchs_layers():

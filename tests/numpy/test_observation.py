@@ -5,12 +5,14 @@ import pytest
 import torch
 
 from multilayer import Architecture
+from multilayer.architecture import Embeddings
 from multilayer.errors import InvalidDataError, UnknownNameError
 from multilayer.numpy import MLP, observe
 from multilayer.numpy.observation import hidden_layers, outputs_after
 from multilayer.torch import MLP as TorchMLP
 
 RNG = np.random.default_rng(0)
+EMBEDDINGS = Embeddings([(3, 2)], [(1, 2)], width=3)
 X, Y = RNG.normal(size=(7, 4)), RNG.integers(0, 3, size=7)
 
 
@@ -22,6 +24,7 @@ X, Y = RNG.normal(size=(7, 4)), RNG.integers(0, 3, size=7)
         {"residual": True, "normalization": "layer"},
         {"normalization": "batch", "activation": "gelu"},
         {"output": "softmax"},
+        {"embeddings": EMBEDDINGS, "residual": True},
     ],
 )
 def test_activations_and_gradients_are_those_of_autograd(settings):
@@ -52,8 +55,9 @@ def test_activations_and_gradients_are_those_of_autograd(settings):
         np.testing.assert_allclose(layer.da, a.grad, **same)
     np.testing.assert_allclose(found[-1].z, logits.detach(), **same)
     np.testing.assert_allclose(found[-1].da, logits.grad, **same)
-    gradients = [dW for dW, _ in twin.gradients if dW.ndim == 2]
+    gradients = [m.weight.grad for m in twin.modules() if isinstance(m, torch.nn.Linear)]
     for layer, dW in zip(found, gradients, strict=True):
+        assert layer.W.shape == dW.shape
         np.testing.assert_allclose(layer.dW, dW, **same)
     np.testing.assert_array_equal(net.parameters, before.parameters)
     for name, array in net.state.items():
@@ -74,7 +78,13 @@ def test_what_fit_would_refuse_is_refused():
 
 @pytest.mark.parametrize(
     "settings",
-    [{}, {"normalization": "batch"}, {"residual": True, "activation": "tanh"}, {"dropout": 0.5}],
+    [
+        {},
+        {"normalization": "batch"},
+        {"residual": True, "activation": "tanh"},
+        {"dropout": 0.5},
+        {"embeddings": EMBEDDINGS},
+    ],
 )
 def test_each_hidden_layer_and_what_follows_it_are_the_network(settings):
     net = MLP(Architecture(4, (5, 5, 2), 3, **settings), dtype="float64",

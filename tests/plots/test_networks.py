@@ -9,6 +9,7 @@ from matplotlib.colors import to_hex
 from matplotlib.patches import Circle, FancyBboxPatch
 
 from multilayer import Architecture
+from multilayer.architecture import Embeddings
 from multilayer.errors import (
     InvalidArgumentError,
     InvalidTypeError,
@@ -78,6 +79,27 @@ class TestDiagram:
             np.sort(ax.collections[0].get_array()), np.sort(shown, axis=None), rtol=1e-6
         )
 
+    def test_embeddings_are_a_column_with_lines_from_their_inputs(self):
+        embeddings = Embeddings([(2, 5)], [(0, 3)], width=2)
+        net = network(3, 4, 1, embeddings=embeddings)
+        for each in (net, TorchMLP.from_numpy(net)):
+            ax = network_diagram(each)
+            assert texts(ax)[:3] == ["inputs\n3", "embeddings\n5", "hidden 1\n4, relu"]
+            centres = [patch.center for patch in ax.patches if isinstance(patch, Circle)]
+            columns = [sorted({x for x, _ in centres})[i] for i in range(3)]
+            units = [[c for c in centres if c[0] == x] for x in columns]
+            links, first = ax.collections[:2]
+            ends = [[tuple(end) for end in segment] for segment in links.get_segments()]
+            found = {(units[0].index(a), units[1].index(b)) for a, b in ends}
+            assert found == {(1, 0), (2, 1), (2, 2), (0, 3), (0, 4)}
+            assert len(ends) == 5
+            np.testing.assert_allclose(
+                np.sort(first.get_array()), np.sort(net.weights[1][0], axis=None), rtol=1e-6
+            )
+            assert first.get_clim()[1] == pytest.approx(
+                max(abs(W).max() for W, _ in net.weights[1:])
+            )
+
     def test_two_classes_with_one_output(self):
         model = Model(network(2, 1, output="sigmoid"), Classes(np.array(["no", "yes"])))
         assert texts(network_diagram(model))[-1] == "yes"
@@ -115,6 +137,15 @@ class TestFirstLayerWeights:
             first_layer_weights(network(6, 3, 1), image_shape=shape)
         assert (
             str(caught.value) == f"image_shape of first_layer_weights must be {told} for 6 inputs"
+        )
+
+    def test_behind_embeddings_there_are_no_images(self):
+        net = network(4, 3, 1, embeddings=Embeddings([(0, 2)]))
+        with pytest.raises(InvalidArgumentError) as caught:
+            first_layer_weights(net)
+        assert str(caught.value) == (
+            "model of first_layer_weights must be a network whose first layer sees the inputs "
+            "themselves, not embeddings"
         )
 
 

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from multilayer import Architecture
 from multilayer import numpy as scratch
+from multilayer.architecture import Embeddings
 from multilayer.errors import (
     DivergenceError,
     InvalidArgumentError,
@@ -83,6 +84,8 @@ LOSS_CASES = [
     (lambda k: Quantile((0.2, 0.8)), 4, "identity", lambda rng, n: rng.normal(size=(n, 2))),
     (lambda k: "poisson", 1, "exp", lambda rng, n: rng.poisson(1.0, size=n)),
 ]
+# Whatever the inputs are, they are positions and categories, some of them out of range.
+EMBEDDINGS = Embeddings(numbers=[(2, 3), (0, 1)], categories=[(3, 2)], width=2, speed=2.0)
 
 
 def generators(seed):
@@ -118,6 +121,7 @@ def trainings(draw):
         "residual": draw(st.booleans()) and hidden == (6, 6),
         "bias": draw(st.booleans()),
         "output": link,
+        "embeddings": EMBEDDINGS if hidden and draw(st.booleans()) else None,
     }
     seed = draw(st.integers(0, 2**31))
     rng = np.random.default_rng(seed)

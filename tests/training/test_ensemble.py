@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from threadpoolctl import threadpool_limits
 
 from multilayer import Architecture
+from multilayer.architecture import Embeddings
 from multilayer.errors import (
     DivergenceError,
     InvalidArgumentError,
@@ -89,6 +90,8 @@ SCHEDULES = [
     lambda k: Exponential(0.7 + 0.1 * k),
     lambda k: ReduceOnPlateau(patience=1, gamma=0.5) if k else None,
 ]
+# Whatever the inputs are, they are positions and categories, some of them out of range.
+EMBEDDINGS = Embeddings(numbers=[(2, 3), (0, 1)], categories=[(3, 2)], width=2, speed=2.0)
 
 
 @st.composite
@@ -108,6 +111,7 @@ def trainings(draw):
         "normalization": normalization if hidden else None,
         "residual": residual,
         "bias": draw(st.booleans()),
+        "embeddings": EMBEDDINGS if hidden and draw(st.booleans()) else None,
     }
     # Of the members with unlike rates, the second drops in its first layer alone.
     dropouts = [rates[0], (rates[1], *[0.0] * (len(hidden) - 1)), rates[2]]

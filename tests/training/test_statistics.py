@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from multilayer import Architecture, MLPClassifier
+from multilayer.architecture import Embeddings
 from multilayer.errors import InvalidArgumentError, InvalidDataError, UnknownNameError
 from multilayer.numpy import LBFGS, MLP, SGD, observe
 from multilayer.torch import MLP as TorchMLP
@@ -38,6 +39,22 @@ class Weights(Callback):
 
     def on_step_end(self, run):
         self.kept.append([np.array(W) for W, _ in run.net.weights if W.ndim == 2])
+
+
+@pytest.mark.parametrize("engine", ["numpy", "torch"])
+def test_behind_embeddings_its_weights_are_those_of_the_affine_layer(engine):
+    embeddings = Embeddings([(0, 2)], [(1, 2)], width=3)
+    net = MLP(Architecture(3, (8,), 2, embeddings=embeddings), rng=np.random.default_rng(1))
+    before = [W.copy() for W, _ in net.weights[1:]]
+    net = net if engine == "numpy" else TorchMLP.from_numpy(net)
+    watch = LayerStatistics(X, Y, every=100)
+    train(net, watch, n_epochs=1, batch_size=60)
+    assert watch.n_weights == (7 * 8, 8 * 2)
+    expected = [
+        np.linalg.norm(after - first) / np.linalg.norm(first)
+        for first, (after, _) in zip(before, net.weights[1:], strict=True)
+    ]
+    np.testing.assert_allclose(watch["update_ratio"][0], expected, rtol=1e-4)  # float32
 
 
 @pytest.mark.parametrize("engine", ["numpy", "torch"])

@@ -22,12 +22,18 @@ SMALL = 0.01
 
 
 def unscaled_inputs(case: Case) -> Iterator[Finding]:
-    """Find columns much larger than 1, or inputs that are all much smaller."""
-    size = _root_mean_square(case.training.X)
-    largest = float(size.max())
+    """Find columns much larger than 1, or inputs that are all much smaller.
+
+    Positions and categories, which become vectors, have a scale of their own.
+    """
+    columns = np.arange(case.net.architecture.in_features)
+    if (found := case.net.architecture.embeddings) is not None:
+        columns = np.delete(columns, found.places)
+    size = _root_mean_square(case.training.X[:, columns])
+    largest = float(size.max(initial=0))
     if SMALL <= largest <= LARGE or largest == 0:
         return
-    column, names = int(size.argmax()), case.model.inputs.input_names
+    column, names = int(columns[size.argmax()]), case.model.inputs.input_names
     values = case.training.X[:, column]
     evidence: Evidence = {
         "columns": int((size > LARGE).sum() if largest > LARGE else len(size)),

@@ -23,7 +23,7 @@ from multilayer.version import __version__
 
 __all__ = ["load_model", "save_model"]
 
-FORMAT = Format("multilayer", "model file", ("3", "4", "5"))
+FORMAT = Format("multilayer", "model file", ("3", "4", "5", "6"))
 STATE = "state."
 MAX_LAYERS = 10_000
 """A limit, since a layer's objects take some kilobytes even if it has hardly any weights; of an

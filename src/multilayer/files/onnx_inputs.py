@@ -19,12 +19,13 @@ Array = npt.NDArray[Any]
 
 
 class InputForm(ABC):
-    """The ONNX form of one kind of inputs, for a network of this dtype."""
+    """The ONNX form of one kind of inputs, those of a model."""
 
     inputs: Any
 
-    def __init__(self, inputs: Any, dtype: np.dtype[Any]) -> None:
-        self.inputs, self.dtype = inputs, dtype
+    def __init__(self, model: Model) -> None:
+        self.inputs, self.dtype = model.inputs, model.net.dtype
+        self.embeddings = model.net.architecture.embeddings
 
     @abstractmethod
     def ports(self) -> dict[str, tuple[np.dtype[Any], int]]:
@@ -73,6 +74,9 @@ class NumbersForm(InputForm):
 
     def draw(self, n_samples: int, rng: np.random.Generator) -> Array:
         x = rng.normal(size=(n_samples, self.inputs.in_features))
+        if (found := self.embeddings) is not None:
+            for place, size in (*found.numbers, *found.categories):
+                x[:, place] = rng.uniform(0, size, n_samples)
         x *= 1 if self.inputs.scale is None else self.inputs.scale
         x += 0 if self.inputs.mean is None else self.inputs.mean
         return x.astype(self.dtype)
@@ -83,9 +87,9 @@ class ColumnsForm(InputForm):
 
     inputs: Columns
 
-    def __init__(self, inputs: Columns, dtype: np.dtype[Any]) -> None:
-        super().__init__(inputs, dtype)
-        self.columns = [column for column in inputs.columns if column.input_names]
+    def __init__(self, model: Model) -> None:
+        super().__init__(model)
+        self.columns = [column for column in self.inputs.columns if column.input_names]
         for column in self.columns:
             if column.kind not in COLUMN_FORMS:
                 raise InvalidArgumentError(
@@ -143,4 +147,4 @@ def form_of(model: Model) -> InputForm:
         raise InvalidArgumentError(
             f"inputs of kind {kind!r} have no ONNX form; those that have: {known}"
         )
-    return INPUT_FORMS[kind](model.inputs, model.net.dtype)
+    return INPUT_FORMS[kind](model)

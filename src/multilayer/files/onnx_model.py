@@ -13,6 +13,7 @@ from multilayer.files.onnx_inputs import InputForm
 from multilayer.files.onnx_targets import TARGET_FORMS
 from multilayer.model import Model, softmax_sizes
 from multilayer.numpy import Ensemble
+from multilayer.numpy.embedding import Embedding
 from multilayer.numpy.layers import Affine, Layer
 from multilayer.numpy.normalization import BatchNorm, LayerNorm
 
@@ -80,6 +81,8 @@ def _network(g: Graph, model: Model, x: str) -> str:
     is_ensemble = isinstance(model.net, Ensemble)
     add = _layers if is_ensemble else _layer
     layers = iter(layer for layer in model.net.network.layers if layer.parameters)
+    if architecture.embeddings is not None:
+        x = _embedding(g, next(layers), x)
     for spec in architecture.hidden_layers:
         before, x = x, add(g, next(layers), x)
         if spec.normalization is not None:
@@ -102,6 +105,41 @@ def _mean(g: Graph, model: Model, x: str) -> str:
         part = g("LogSoftmax", g.columns(x, start, start := start + size), axis=-1)
         parts.append(g("ReduceLogSumExp", part, members, keepdims=0))
     return g("Sub", g("Concat", *parts, axis=1), math.log(len(model.members)))
+
+
+def _embedding(g: Graph, layer: Layer, x: str) -> str:
+    """Add embeddings, of one network or of K, from inputs of shape (n_samples, in_features)."""
+    assert isinstance(layer, Embedding)
+    numbers, categories = layer.embeddings.numbers, layer.embeddings.categories
+    *K, _, width = layer.V.shape
+    parts = []
+
+    def add(of_each: str, n_inputs: int) -> None:
+        parts.append(g("Reshape", of_each, np.array([*K, -1, n_inputs * width])))
+
+    if layer.plain:
+        plain = g("Gather", x, np.array(layer.plain), axis=1)
+        parts.append(g("Expand", plain, np.array([*K, 1, 1])) if K else plain)
+    if numbers:
+        # All codes at once, each with zeros at its end if others are longer: one batched product.
+        places, pieces = np.array(numbers).T[:, :, np.newaxis]
+        V = np.zeros((*K, len(numbers), pieces.max() + 1, width), g.dtype)
+        for j, rows in enumerate(layer.rows[: len(numbers)]):
+            V[..., j, : rows.stop - rows.start, :] = layer.embeddings.speed * layer.V[..., rows, :]
+        t = g("Min", g("Max", g("Gather", x, places, axis=1), 0.0), pieces.astype(g.dtype))
+        codes = g("Clip", g("Sub", t, np.arange(-1, pieces.max(), dtype=g.dtype)), 0.0, 1.0)
+        e = g("Max", g("MatMul", g("Transpose", codes, perm=[1, 0, 2]), V), 0.0)
+        order = [*range(len(K)), *(len(K) + i for i in (1, 0, 2))]
+        add(g("Transpose", e, perm=order), len(numbers))
+    if categories:
+        places, sizes = np.array(categories).T
+        first = [rows.start for rows in layer.rows[len(numbers) :]]
+        c = g("Max", g("Gather", x, places, axis=1), 0.0)
+        c = g.cast(g("Min", c, (sizes - 1).astype(g.dtype)), np.int64)
+        V = np.ascontiguousarray(layer.V[..., first[0] :, :])
+        c = g("Add", c, np.array(first) - first[0])
+        add(g("Gather", V, c, axis=len(K)), len(categories))
+    return g("Concat", *parts, axis=-1)
 
 
 def _layer(g: Graph, layer: Layer, x: str) -> str:

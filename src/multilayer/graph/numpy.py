@@ -3,12 +3,15 @@
 from multilayer.graph.parts import Edge, Node
 from multilayer.numpy import MLP
 from multilayer.numpy.blocks import Dropout, Residual
+from multilayer.numpy.embedding import Embedding
 from multilayer.numpy.layers import Activate, Affine, Layer, Stack
 from multilayer.numpy.normalization import BatchNorm, LayerNorm
 
 __all__ = ["walk_network"]
 
 INPUT = "x"
+NAMES = {BatchNorm: "γβ", LayerNorm: "γβ", Embedding: "V"}
+"""The letters of parameters; those of other layers are W and b."""
 
 
 def walk_network(net: MLP) -> tuple[tuple[Node, ...], tuple[Edge, ...]]:
@@ -56,9 +59,11 @@ class _Walk:
         else:
             if isinstance(layer, Affine):
                 self.width = len(layer.W)
+            elif isinstance(layer, Embedding):
+                self.width = layer.embeddings.out_features(layer.in_features)
             label = _label(layer, activation)
             self.operation(f"{self.number}.{label}", label)
-            names = "γβ" if isinstance(layer, (BatchNorm, LayerNorm)) else "Wb"
+            names = NAMES.get(type(layer), "Wb")
             for name, array in zip(names, layer.parameters, strict=False):
                 node = Node(f"{self.number}.{name}", "parameter", f"{name}{self.number}",
                             array.shape)  # fmt: skip
@@ -83,5 +88,10 @@ def _label(layer: Layer, activation: str) -> str:
         return activation
     if isinstance(layer, Dropout):
         return f"dropout {layer.rate:g}"
-    names = {Affine: "affine", BatchNorm: "batch norm", LayerNorm: "layer norm"}
-    return names.get(type(layer), type(layer).__name__)
+    labels = {
+        Affine: "affine",
+        Embedding: "embeddings",
+        BatchNorm: "batch norm",
+        LayerNorm: "layer norm",
+    }
+    return labels.get(type(layer), type(layer).__name__)

@@ -23,7 +23,7 @@ class LayerRow(NamedTuple):
     operations: str
     """Its operations, in order: ``affine → relu → dropout 0.2``."""
     in_features: int
-    """Number of inputs per sample."""
+    """Number of inputs of the affine map, per sample."""
     out_features: int
     """Number of outputs per sample."""
     n_parameters: int
@@ -125,9 +125,10 @@ def summary(
 ) -> Summary:
     """Return a row for each layer, in forward order, without running the network.
 
-    Multiply-adds count the matrix products, which are nearly all of the work; biases and
-    elementwise operations are left out. Activations are the arrays of shape (n_samples,
-    out_features) that a training step produces, one for each operation except the identity.
+    Multiply-adds count the matrix products, which are nearly all of the work; biases, elementwise
+    operations and the look-ups of embeddings are left out. Activations are the arrays of shape
+    (n_samples, out_features) that a training step produces, one for each operation except the
+    identity; that of embeddings has in_features columns.
 
     Parameters
     ----------
@@ -205,7 +206,11 @@ def _row(
     n_bytes: int,
 ) -> LayerRow:
     n_in, n_out = widths.in_features, widths.out_features
-    n_arrays = sum(operation != "identity" for operation in operations)
+    widths_of_arrays = [
+        n_in if operation == "embeddings" else n_out
+        for operation in operations
+        if operation != "identity"
+    ]
     return LayerRow(
         name=name,
         operations=" → ".join(operations),
@@ -215,7 +220,7 @@ def _row(
         output_shape=(n_samples, n_out),
         n_multiply_adds=n_samples * n_in * n_out,
         parameter_bytes=n_parameters * n_bytes,
-        activation_bytes=n_arrays * n_samples * n_out * n_bytes,
+        activation_bytes=sum(widths_of_arrays) * n_samples * n_bytes,
     )
 
 

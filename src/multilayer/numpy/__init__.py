@@ -9,6 +9,7 @@ the same, faster; and ``gradcheck.py`` checks the derivatives.
 from multilayer.numpy.activations import ACTIVATIONS, OUTPUTS, Activation, Elementwise
 from multilayer.numpy.blocks import Dropout, Residual
 from multilayer.numpy.clipping import Clip, clip_by_norm, clip_by_value
+from multilayer.numpy.embedding import Embedding
 from multilayer.numpy.ensemble import Ensemble
 from multilayer.numpy.gradcheck import GradientReport, check_gradients, smooth_problem
 from multilayer.numpy.initializers import (
@@ -98,6 +99,7 @@ __all__ = [
     "CrossEntropy",
     "Dropout",
     "Elementwise",
+    "Embedding",
     "Ensemble",
     "Exponential",
     "FlatCosine",

@@ -47,14 +47,13 @@ class Embedding(Layer):
     def __init__(self, V: Array, embeddings: Embeddings, in_features: int) -> None:
         self.V, self.embeddings, self.in_features = V, embeddings, in_features
         numbers, categories = embeddings.numbers, embeddings.categories
-        places = [place for place, _ in (*numbers, *categories)]
-        self.plain = [place for place in range(in_features) if place not in places]
+        self.plain = embeddings.plain(in_features)
         sizes = [m + 1 for _, m in numbers] + [n for _, n in categories]
         starts = np.cumsum([0, *sizes]).tolist()
         self.rows = [slice(*bounds) for bounds in pairwise(starts)]
         self.inputs = [
             (place, rows, j < len(numbers))
-            for j, (place, rows) in enumerate(zip(places, self.rows, strict=True))
+            for j, (place, rows) in enumerate(zip(embeddings.places, self.rows, strict=True))
         ]
 
     @property

@@ -10,8 +10,9 @@ import numpy.typing as npt
 from multilayer import checks
 from multilayer.architecture import Architecture
 from multilayer.errors import InvalidArgumentError, InvalidTypeError
-from multilayer.numpy.activations import Activation
+from multilayer.numpy.activations import ACTIVATIONS, Activation
 from multilayer.numpy.blocks import Residual
+from multilayer.numpy.embedding import Embedding
 from multilayer.numpy.initializers import Normal
 from multilayer.numpy.layers import Activate, Layer, Stack
 from multilayer.numpy.losses import LOSSES, Loss
@@ -285,6 +286,9 @@ def smooth_problem(
     for _ in range(MAX_DRAWS):
         net = MLP(architecture, dtype="float64", initializer=initializer, rng=rng)
         X = rng.normal(size=(n_samples, architecture.in_features))
+        if (found := architecture.embeddings) is not None:
+            for place, size in (*found.numbers, *found.categories):
+                X[:, place] = rng.uniform(0, size, n_samples)
         y = draw_targets(loss, n_samples, architecture.out_features, rng)
         if _distance_from_kinks(net, X, y, loss, seed) > margin:
             return net, X, y
@@ -330,3 +334,8 @@ def _pre_activations(layer: Layer, cache: Any) -> Iterator[tuple[Activation, Arr
         yield from _pre_activations(layer.inner, cache)
     elif isinstance(layer, Activate):
         yield layer.activation, cache[0]
+    elif isinstance(layer, Embedding):
+        codes, _ = cache
+        for k, (_, rows, is_number) in zip(codes, layer.inputs, strict=True):
+            if is_number:
+                yield ACTIVATIONS["relu"], k @ layer.V[rows]

@@ -66,7 +66,7 @@ class Network:
 
     @property
     def weight_slices(self) -> list[slice]:
-        """The places in θ of the affine layers' weights W; biases and γ, β are elsewhere."""
+        """The places in θ of the weights, W of affine layers and V of embeddings."""
         return [place for (place, shape), *_ in self._layout if len(shape) == 2]
 
     def pairs(self, vector: Array) -> list[Pair]:

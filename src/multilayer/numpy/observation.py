@@ -6,7 +6,7 @@ import numpy.typing as npt
 
 from multilayer import checks
 from multilayer.numpy.blocks import Residual
-from multilayer.numpy.layers import Activate, Stack
+from multilayer.numpy.layers import Activate, Affine, Stack
 from multilayer.numpy.losses import LOSSES, Loss
 from multilayer.numpy.mlp import MLP
 from multilayer.numpy.network import Network
@@ -44,7 +44,7 @@ class LayerObservation(NamedTuple):
     """∂J/∂a of a hidden layer; for the output layer, ∂J/∂z. J is a mean over samples, so each row
     has the factor 1/n_samples."""
     W: Array
-    """The weights, of shape (out_features, in_features)."""
+    """The affine layer's weights, of shape (out_features, in_features)."""
     dW: Array  # noqa: N815 - the mathematics' own name
     """∂J/∂W."""
 
@@ -106,8 +106,9 @@ def observe(
         da, block = d, network.hidden.layers[i]
         d, gradients = block.backward(da, caches[i])
         z, a, _ = layers[i]
-        name, W = f"hidden {i + 1}", block.parameters[0]
-        found.append(LayerObservation(name, z, a, da, W, gradients[0]))
+        affine = next(layer for layer in block.parts() if isinstance(layer, Affine))
+        dW = next(g for W, g in zip(block.parameters, gradients, strict=True) if W is affine.W)
+        found.append(LayerObservation(f"hidden {i + 1}", z, a, da, affine.W, dW))
     return found[::-1]
 
 

@@ -14,6 +14,7 @@ from multilayer.plots.style import BLACK, BLUE, GREY, ORANGE, one_axes
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.collections import LineCollection
 
 __all__ = ["network_diagram"]
 
@@ -35,8 +36,8 @@ def network_diagram(model: Any, *, max_units: int = 10, ax: "Axes | None" = None
 
     A line's colour and width show its weight: blue and dashed if negative, orange and solid if
     positive, wider if larger. All layers share one scale. Biases and normalisations are not drawn.
-    If a layer has more than `max_units` units, only the first and last are drawn, with dots between
-    them.
+    Grey lines lead from inputs to what embeddings make of them. If a layer has more than
+    `max_units` units, only the first and last are drawn, with dots between them.
 
     Parameters
     ----------
@@ -72,7 +73,9 @@ def network_diagram(model: Any, *, max_units: int = 10, ax: "Axes | None" = None
     found = model_of(model, owner)
     net = one_network(found.net, "model", owner)
     architecture = net.architecture
-    widths = (architecture.in_features, *architecture.hidden_features, architecture.out_features)
+    embeddings, n_inputs = architecture.embeddings, architecture.in_features
+    embedded = () if embeddings is None else (embeddings.out_features(n_inputs),)
+    widths = (n_inputs, *embedded, *architecture.hidden_features, architecture.out_features)
     shown = [_shown(width, max_units) for width in widths]
     places = [_places(width, units) for width, units in zip(widths, shown, strict=True)]
     top = max(float(each.max()) for each in places) + 1
@@ -84,15 +87,19 @@ def network_diagram(model: Any, *, max_units: int = 10, ax: "Axes | None" = None
     size = (INCHES * (left + columns[-1] + right) + 1.1, INCHES * (2 * top + 1.6))
     ax = one_axes(ax, owner, (float(size[0]), max(float(size[1]), 2.2)))
 
-    layers = [
-        W[np.ix_(shown[i + 1], shown[i])]
-        for i, W in enumerate(W for W, _ in net.weights if W.ndim == 2)
-    ]
-    largest = max(float(np.abs(W).max()) for W in layers) or 1.0
+    layers = [W for W, _ in net.weights if W.ndim == 2]
+    if embeddings is not None:  # lines only between what belongs together
+        sources = [*embeddings.plain(n_inputs), *np.repeat(embeddings.places, embeddings.width)]
+        layers[0] = np.where(np.equal.outer(sources, np.arange(n_inputs)), 0.0, np.nan)
+    layers = [W[np.ix_(shown[i + 1], shown[i])] for i, W in enumerate(layers)]
+    largest = max(float(np.abs(W).max()) for W in layers[len(embedded) :]) or 1.0
     for i, W in enumerate(layers):
-        _draw_weights(ax, W, columns[i : i + 2], places[i : i + 2], largest)
+        lines = _draw_weights(ax, W, columns[i : i + 2], places[i : i + 2], largest)
+        if i < len(embedded):
+            lines.set(array=None, color=GREY, linewidth=0.6)
     heads = [
         f"inputs\n{widths[0]:,}",
+        *(f"embeddings\n{width:,}" for width in embedded),
         *(
             f"hidden {i}\n{layer.out_features:,}, {layer.activation}"
             for i, layer in enumerate(architecture.hidden_layers, start=1)
@@ -131,11 +138,11 @@ def _places(width: int, units: Array) -> Array:
 
 def _draw_weights(
     ax: "Axes", W: Array, columns: Array, places: Sequence[Array], largest: float
-) -> None:
-    """Draw the lines of a layer, with the largest weights on top."""
+) -> "LineCollection":
+    """Draw the lines of a layer, with the largest weights on top; NaN is no line."""
     from matplotlib.collections import LineCollection
 
-    order = np.argsort(np.abs(W), axis=None)
+    order = np.argsort(np.abs(W), axis=None)[: W.size - np.isnan(W).sum()]  # NaN comes last
     to, source = np.unravel_index(order, W.shape)
     w = W[to, source].astype(np.float64)
     ends = np.empty((w.size, 2, 2))
@@ -151,6 +158,7 @@ def _draw_weights(
     lines.set_array(w)
     lines.set_clim(-largest, largest)
     ax.add_collection(lines)
+    return lines
 
 
 def _colours() -> Any:

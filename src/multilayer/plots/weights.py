@@ -67,6 +67,9 @@ def first_layer_weights(
     n = checks.integer(n, "n", owner)
     columns = checks.integer(columns, "columns", owner)
     net = one_network(model_of(model, owner).net, "model", owner)
+    if net.architecture.embeddings is not None:
+        rule = "must be a network whose first layer sees the inputs themselves, not embeddings"
+        raise InvalidArgumentError(rule, "model", owner)
     W = np.asarray(net.weights[0][0], np.float64)
     height, width = _image_shape(image_shape, W.shape[1])
     units = np.argsort(-np.linalg.norm(W, axis=1), kind="stable")[:n]

@@ -16,6 +16,7 @@ except ImportError as error:
 
 from multilayer.torch.activations import ACTIVATIONS, OUTPUTS
 from multilayer.torch.dataset import SampleDataset
+from multilayer.torch.embedding import Embedding
 from multilayer.torch.ensemble import Ensemble
 from multilayer.torch.ensemble_trainer import EnsembleTrainer
 from multilayer.torch.layers import Dropout, Residual
@@ -31,6 +32,7 @@ __all__ = [
     "OPTIMIZERS",
     "OUTPUTS",
     "Dropout",
+    "Embedding",
     "Ensemble",
     "EnsembleTrainer",
     "Lion",

@@ -18,6 +18,7 @@ from torch.optim import SGD, Adagrad, Adam, AdamW, NAdam, RMSprop
 from multilayer.numpy.losses import Loss
 from multilayer.torch import losses
 from multilayer.torch.activations import Exp
+from multilayer.torch.embedding import Embedding
 from multilayer.torch.layers import Dropout, Residual
 from multilayer.torch.module import Net
 from multilayer.torch.optimizers import Lion
@@ -41,6 +42,7 @@ OPTIMIZERS = (*FUSED, NAdam, RMSprop, Adagrad, Lion)
 """Optimizers whose steps can be recorded."""
 MODULES: set[type] = {
     Dropout,
+    Embedding,
     Exp,
     Residual,
     *(kind for kind in vars(nn).values() if isinstance(kind, type)),

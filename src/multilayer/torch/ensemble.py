@@ -142,8 +142,11 @@ class Ensemble(Net):
                 whole = torch.zeros(self.n_members, *p.shape, dtype=dtype, device=device)
                 setattr(module, name, nn.Parameter(whole))
             for name, buffer in list(module.named_buffers(recurse=False)):
-                kind = dtype if buffer.is_floating_point() else buffer.dtype
-                whole = torch.zeros(self.n_members, *buffer.shape, dtype=kind, device=device)
+                if buffer.is_meta:
+                    kind = dtype if buffer.is_floating_point() else buffer.dtype
+                    whole = torch.zeros(self.n_members, *buffer.shape, dtype=kind, device=device)
+                else:  # an embedding's indices, the same for all members
+                    whole = buffer.to(device)
                 setattr(module, name, whole)
 
     def extra_repr(self) -> str:

@@ -6,6 +6,7 @@ from torch.nn import functional as F
 
 from multilayer.architecture import HiddenLayer
 from multilayer.torch.activations import ACTIVATIONS
+from multilayer.torch.embedding import Embedding
 
 __all__ = ["Dropout", "Linears", "Residual", "draw_masks_from", "hidden_layer"]
 
@@ -134,12 +135,15 @@ class Residual(nn.Sequential):
 def hidden_layer(spec: HiddenLayer, rates: tuple[float, ...] | None = None) -> nn.Sequential:
     """Return linear → normalisation → activation → dropout, as a residual block if it is one.
 
-    With the dropout rates of K networks it is the layer of all of them, but for the shapes of its
-    parameters, which are still those of one.
+    Embeddings come before the first one. With the dropout rates of K networks it is the layer of
+    all of them, but for the shapes of its parameters, which are still those of one.
     """
     linear, batch, layer = ONE if rates is None else SEVERAL
     width = spec.out_features
-    modules: list[nn.Module] = [linear(spec.in_features, width, bias=spec.bias)]
+    modules: list[nn.Module] = []
+    if (found := spec.embeddings) is not None:
+        modules.append(Embedding(found, spec.in_features - found.out_features(0)))
+    modules.append(linear(spec.in_features, width, bias=spec.bias))
     if spec.normalization == "batch":
         modules.append(batch(width))
     elif spec.normalization == "layer":

@@ -15,6 +15,7 @@ from multilayer.numpy.mlp import MLP as NumpyMLP
 from multilayer.registry import resolve
 from multilayer.torch import capture
 from multilayer.torch.activations import OUTPUTS
+from multilayer.torch.embedding import Embedding
 from multilayer.torch.layers import hidden_layer
 from multilayer.torch.module import Net
 from multilayer.torch.trainer import Trainer
@@ -104,7 +105,7 @@ class MLP(Net):
         with torch.device("meta"):  # draws no weights
             net._assemble(architecture)
         net.load_state_dict(tensors, assign=True)
-        return net
+        return net.to(net.device)  # an embedding's indices, which are no part of `tensors`
 
     @classmethod
     def from_widths(
@@ -200,7 +201,7 @@ class MLP(Net):
     def _layers(self) -> Iterator[Any]:
         """Yield the modules that have parameters, in forward order."""
         for module in self.modules():
-            if isinstance(module, (nn.Linear, nn.BatchNorm1d, nn.LayerNorm)):
+            if isinstance(module, (Embedding, nn.Linear, nn.BatchNorm1d, nn.LayerNorm)):
                 yield module
 
     def _statistics(self) -> dict[str, torch.Tensor]:

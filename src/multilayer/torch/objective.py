@@ -8,6 +8,7 @@ from torch import nn
 
 from multilayer.numpy.losses import Loss
 from multilayer.torch import distributed
+from multilayer.torch.embedding import Embedding
 from multilayer.torch.losses import mean_loss
 from multilayer.torch.module import Net
 
@@ -48,7 +49,7 @@ class Objective(nn.Module):
 
     def _weights(self) -> Iterator[Tensor]:
         for module in self.net.modules():
-            if isinstance(module, nn.Linear):
+            if isinstance(module, (nn.Linear, Embedding)):
                 yield module.weight
 
 

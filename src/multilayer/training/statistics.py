@@ -183,5 +183,6 @@ class LayerStatistics(Callback):
 
 
 def _weights(net: Any) -> list[Array]:
-    """Return copies of the weights, without those of normalisations."""
-    return [np.array(W, dtype=np.float64) for W, _ in net.weights if W.ndim == 2]
+    """Return copies of the affine layers' weights."""
+    found = [np.array(W, dtype=np.float64) for W, _ in net.weights if W.ndim == 2]
+    return found if net.architecture.embeddings is None else found[1:]

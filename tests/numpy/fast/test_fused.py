@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from multilayer import Architecture, compiled
+from multilayer.architecture import Embeddings
 from multilayer.numpy import (
     MLP,
     NLL,
@@ -34,6 +35,7 @@ X = RNG.normal(size=(N, 4))
 LABELS = RNG.integers(3, size=N)
 VALUES = RNG.normal(size=(N, 3))
 SHARES = RNG.uniform(size=(N, 3))
+EMBEDDINGS = Embeddings([(3, 2), (0, 1)], [(1, 3)], width=3, speed=2.0)
 LOSSES = {
     "cross_entropy": (CrossEntropy(), LABELS, "identity"),
     "nll": (NLL(), LABELS, "log_softmax"),
@@ -60,11 +62,13 @@ def fused_and_readable(
     weight=None,
     order=None,
     dtype="float64",
+    embeddings=None,
 ):
     chosen, targets, output = LOSSES[loss]
     architecture = Architecture(
-        4, hidden, 3, activation=activation, output=output, dropout=dropout, bias=bias
-    )
+        4, hidden, 3, activation=activation, output=output, dropout=dropout, bias=bias,
+        embeddings=embeddings,
+    )  # fmt: skip
     nets = [MLP(architecture, dtype=dtype, rng=np.random.default_rng(k)) for k in range(K)]
     ensemble = Ensemble.of(nets)
     state = optimizer.initial_state(ensemble.parameters)
@@ -120,6 +124,10 @@ CASES = [
     {"clip": Clip(norm=0.2, value=0.05)},
     {"weight": RNG.uniform(size=N)},
     {"weight": RNG.uniform(size=(K, N)), "loss": "cross_entropy"},
+    {"embeddings": EMBEDDINGS, "l1": 0.01, "l2": 0.1, "clip": Clip(norm=0.5)},
+    {"embeddings": EMBEDDINGS, "hidden": (7,), "dropout": 0.4, "loss": "cross_entropy"},
+    {"embeddings": Embeddings(categories=[(0, 2), (1, 3)], width=2), "activation": "leaky_relu"},
+    {"embeddings": Embeddings([(j, 1) for j in range(4)], width=1), "optimizer": SGD(0.1)},
     {"order": RNG.permutation(N)},
     {"order": np.stack([RNG.permutation(N) for _ in range(K)]), "weight": RNG.uniform(size=(K, N))},
 ]

@@ -75,13 +75,10 @@ class Problem:
 
     def embedding(self, *, back):
         """Draw two plain inputs, two numbers and a category, a few of them out of range."""
-        x = np.column_stack(
-            [
-                self.normal(self.n, 2),
-                self.rng.uniform(-1, self.k + 1, (self.n, 2)),
-                self.rng.integers(-1, self.k + 1, self.n),
-            ]
-        ).astype(self.dtype)
+        numbers = self.rng.uniform(-1, self.k + 1, (self.n, 2))
+        categories = self.rng.integers(-1, self.k + 1, self.n)
+        x = np.column_stack([self.normal(self.n, 2), numbers, categories]).astype(self.dtype)
+        x[0, 2:] = 1e30  # more than an integer holds
         plain, inputs = np.array([0, 1]), np.zeros((3, 4), np.intp)
         sizes = [self.k + 1, self.k + 1, self.k]
         inputs[:] = np.column_stack([[2, 3, 4], np.cumsum([0, *sizes[:2]]), sizes, [1, 1, 0]])

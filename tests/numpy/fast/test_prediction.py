@@ -8,13 +8,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from multilayer import Architecture
+from multilayer.architecture import Embeddings
 from multilayer.data.images import ScaledImages
-from multilayer.numpy import MLP
+from multilayer.numpy import MLP, Ensemble
 from multilayer.numpy.activations import ACTIVATIONS
 from multilayer.numpy.fast import prediction
 from multilayer.numpy.fast.prediction import PIECE
 from multilayer.samples import LazySamples
 
+EMBEDDINGS = Embeddings([(4, 2), (1, 1)], [(2, 2)], width=3, speed=2.0)
 SIZES = [1, 3, PIECE, PIECE + 1, 3 * PIECE + 7]
 
 
@@ -37,7 +39,12 @@ def network(dtype="float64", **settings):
 @pytest.mark.parametrize("n_rows", SIZES)
 @pytest.mark.parametrize(
     "settings",
-    [{}, {"normalization": "batch", "residual": True, "dropout": 0.5}, {"bias": False}],
+    [
+        {},
+        {"normalization": "batch", "residual": True, "dropout": 0.5},
+        {"bias": False},
+        {"embeddings": EMBEDDINGS},
+    ],
     ids=str,
 )
 def test_networks(n_rows, settings, form, workers):
@@ -48,6 +55,15 @@ def test_networks(n_rows, settings, form, workers):
     np.testing.assert_allclose(net.features(X), features, rtol=1e-12, atol=1e-12)
     np.testing.assert_allclose(net.logits(X), logits, rtol=1e-12, atol=1e-12)
     np.testing.assert_allclose(net(X), logits, rtol=1e-12, atol=1e-12)
+
+
+@pytest.mark.parametrize("n_rows", SIZES)
+def test_ensembles_with_embeddings(n_rows, form, workers):
+    architecture = Architecture(6, (5,), 2, embeddings=EMBEDDINGS)
+    ensemble = Ensemble(architecture, 3, dtype="float64", rng=np.random.default_rng(0))
+    X = np.random.default_rng(2).normal(size=(n_rows, 6))
+    expected = [readable(net, X)[1] for net in ensemble]
+    np.testing.assert_allclose(ensemble(X), expected, rtol=1e-12, atol=1e-12)
 
 
 @pytest.mark.parametrize("activation", list(ACTIVATIONS))

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from multilayer import Architecture
+from multilayer.architecture import Embeddings
 from multilayer.compiled import numba
 from multilayer.errors import DivergenceError
 from multilayer.numpy import LBFGS, MLP, OPTIMIZERS, SGD, Adam, AdamW, Batch, take_step
@@ -24,6 +25,7 @@ from multilayer.training import Callback, Progress, fit
 
 N, N_IN = 23, 6
 STEPWISE = [name for name, cls in OPTIMIZERS.items() if cls.takes_steps]
+EMBEDDINGS = Embeddings([(4, 2), (1, 1)], [(2, 2)], width=3, speed=2.0)
 BOUNDS = [(0, 10), (10, 20), (20, 23)]
 
 
@@ -111,6 +113,8 @@ def test_activations(activation, form, workers):
         {"dropout": (0.0, 0.5, 0.2)},
         {"bias": False},
         {"bias": False, "normalization": "batch", "residual": True, "dropout": 0.1},
+        {"embeddings": EMBEDDINGS},
+        {"embeddings": EMBEDDINGS, "normalization": "batch", "residual": True, "dropout": 0.1},
     ],
     ids=str,
 )

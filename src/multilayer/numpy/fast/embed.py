@@ -36,14 +36,14 @@ def _embed(x: Array, V: Array, plain: Array, inputs: Array, speed: float, y: Arr
     width, start = V.shape[1], len(plain)
     y[:, :start] = x[:, plain]
     for place, first, size, is_number in inputs.tolist():
-        given, rows = x[:, place], V[first : first + size]
+        given, rows = np.clip(x[:, place], 0, size - 1), V[first : first + size]
         if is_number:
-            piece = np.clip(given.astype(np.intp), 0, size - 2)
-            share = np.clip(given - piece, 0, 1).astype(x.dtype)[:, np.newaxis]
+            piece = np.minimum(given.astype(np.intp), size - 2)
+            share = (given - piece).astype(x.dtype)[:, np.newaxis]
             e = np.cumsum(rows, axis=0)[piece] + share * rows[piece + 1]
             e = np.maximum(e * V.dtype.type(speed), 0)
         else:
-            e = rows[np.clip(given.astype(np.intp), 0, size - 1)]
+            e = rows[given.astype(np.intp)]
         y[:, start : start + width] = e
         start += width
 
@@ -53,7 +53,7 @@ def embed(x, V, plain, inputs, speed, y):  # type: ignore[no-untyped-def]
     """Write the plain inputs, and the vectors of the others, of one network."""
     kind = V.dtype.type
     width, n_plain = V.shape[1], plain.size
-    s, zero, one = kind(speed), kind(0), kind(1)
+    s, zero = kind(speed), kind(0)
     for r in range(x.shape[0]):
         for j in range(n_plain):
             y[r, j] = x[r, plain[j]]
@@ -66,15 +66,15 @@ def embed(x, V, plain, inputs, speed, y):  # type: ignore[no-untyped-def]
                 for d in range(width):
                     sums[i, d] = V[first + i, d] + (sums[i - 1, d] if i > 0 else zero)
             for r in range(x.shape[0]):
-                t = x[r, place]
-                piece = min(max(int(t), 0), size - 2)
-                share = min(max(kind(t - piece), zero), one)
+                t = min(max(x[r, place], zero), kind(size - 1))
+                piece = min(int(t), size - 2)
+                share = t - kind(piece)
                 whole, slope, out = sums[piece], V[first + piece + 1], y[r, start : start + width]
                 for d in range(width):
                     out[d] = max(s * (whole[d] + share * slope[d]), zero)
         else:
             for r in range(x.shape[0]):
-                vector = V[first + min(max(int(x[r, place]), 0), size - 1)]
+                vector = V[first + int(min(max(x[r, place], zero), kind(size - 1)))]
                 for d in range(width):
                     y[r, start + d] = vector[d]
 
@@ -85,17 +85,17 @@ def _embed_backward(
     width, start = dV.shape[1], len(plain)
     dV[:] = 0
     for place, first, size, is_number in inputs.tolist():
-        given, rows = x[:, place], dV[first : first + size]
+        given, rows = np.clip(x[:, place], 0, size - 1), dV[first : first + size]
         du = dy[:, start : start + width]
         if is_number:
             du = np.where(y[:, start : start + width] > 0, du * dV.dtype.type(speed), 0)
-            piece = np.clip(given.astype(np.intp), 0, size - 2)
-            share = np.clip(given - piece, 0, 1).astype(x.dtype)[:, np.newaxis]
+            piece = np.minimum(given.astype(np.intp), size - 2)
+            share = (given - piece).astype(x.dtype)[:, np.newaxis]
             np.add.at(rows, piece, du)
             rows[:] = np.cumsum(rows[::-1], axis=0)[::-1]
             np.add.at(rows, piece + 1, share * du)
         else:
-            np.add.at(rows, np.clip(given.astype(np.intp), 0, size - 1), du)
+            np.add.at(rows, given.astype(np.intp), du)
         start += width
 
 
@@ -104,7 +104,7 @@ def embed_backward(dy, y, x, plain, inputs, speed, dV):  # type: ignore[no-untyp
     """Write the gradient of the vectors' rows, of one network, from that of `embed`'s results."""
     kind = dV.dtype.type
     width, n_plain = dV.shape[1], plain.size
-    s, zero, one = kind(speed), kind(0), kind(1)
+    s, zero = kind(speed), kind(0)
     dV[:] = 0
     parts = np.zeros((dV.shape[0], width), dV.dtype)
     for j in range(inputs.shape[0]):
@@ -112,9 +112,9 @@ def embed_backward(dy, y, x, plain, inputs, speed, dV):  # type: ignore[no-untyp
         start = n_plain + j * width
         if inputs[j, 3]:
             for r in range(x.shape[0]):
-                t = x[r, place]
-                piece = min(max(int(t), 0), size - 2)
-                share = min(max(kind(t - piece), zero), one)
+                t = min(max(x[r, place], zero), kind(size - 1))
+                piece = min(int(t), size - 2)
+                share = t - kind(piece)
                 whole, part = dV[first + piece], parts[first + piece + 1]
                 slope, out = dy[r, start : start + width], y[r, start : start + width]
                 for d in range(width):
@@ -129,6 +129,6 @@ def embed_backward(dy, y, x, plain, inputs, speed, dV):  # type: ignore[no-untyp
                     dV[first + i, d] += parts[first + i, d]
         else:
             for r in range(x.shape[0]):
-                row = dV[first + min(max(int(x[r, place]), 0), size - 1)]
+                row = dV[first + int(min(max(x[r, place], zero), kind(size - 1)))]
                 for d in range(width):
                     row[d] += dy[r, start + d]
