@@ -7,6 +7,7 @@ import weakref
 import numpy as np
 import pandas as pd
 import pytest
+from scipy.sparse import csr_array
 from scipy.stats import loguniform
 from sklearn import model_selection as theirs
 from sklearn.datasets import load_diabetes, load_iris
@@ -15,7 +16,7 @@ from sklearn.experimental import enable_halving_search_cv  # noqa: F401
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import GroupKFold, KFold, StratifiedKFold, TimeSeriesSplit
 from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import MinMaxScaler, StandardScaler
+from sklearn.preprocessing import MinMaxScaler, OneHotEncoder, StandardScaler
 
 from multilayer import MLPClassifier, MLPRegressor
 from multilayer.errors import InvalidArgumentError
@@ -56,6 +57,9 @@ CASES = {
     "several scores": (CLASSIFIER, (X, Y), {"scoring": ["accuracy", "neg_log_loss"]}),
     "weights": (CLASSIFIER, (X, Y), {"params": {"sample_weight": np.linspace(0.5, 2, 150)}}),
     "pipeline": (make_pipeline(StandardScaler(), PCA(2), CLASSIFIER), (X, Y), {"cv": 3}),
+    "sparse": (CLASSIFIER, (csr_array(X), Y), {"cv": 3}),
+    "sparse by a step": (make_pipeline(OneHotEncoder(handle_unknown="ignore"), CLASSIFIER),
+                         (X.round(), Y), {"cv": 3}),
     "L-BFGS": (MLPClassifier((6,), solver="lbfgs", max_iter=5, random_state=0), (X, Y), {}),
     "another estimator": (LogisticRegression(), (X, Y), {}),
 }  # fmt: skip

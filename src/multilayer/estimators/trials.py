@@ -183,7 +183,8 @@ class _Shared:
     def take(self, part: Part, rows: Array) -> Part:
         """Return a fold's part as rows of all samples, or unchanged."""
         data = part.data
-        if self._X is None or data.weight is not None or len(rows) != data.n_samples:
+        is_plain = isinstance(data.X, np.ndarray) and data.weight is None
+        if self._X is None or not is_plain or len(rows) != data.n_samples:
             return part
         if self._X.dtype != data.X.dtype:
             self._X = np.asarray(self._X, dtype=data.X.dtype)
