@@ -190,6 +190,15 @@ def test_a_grid_of_several_shapes_and_of_steps():
     np.testing.assert_array_equal(found.predict(X), expected.predict(X))
 
 
+def test_candidates_some_of_whose_samples_are_sparse():
+    pipeline = make_pipeline(OneHotEncoder(handle_unknown="ignore"), CLASSIFIER)
+    space = {"onehotencoder__sparse_output": [True, False], "mlpclassifier__alpha": [1e-4, 1.0]}
+    arguments = {"cv": 3, "scoring": "neg_log_loss"}
+    found = MLPSearchCV(pipeline, space, n_iter=None, **arguments).fit(X.round(), Y)
+    expected = theirs.GridSearchCV(pipeline, space, **arguments).fit(X.round(), Y)
+    assert_same_search(found, expected)
+
+
 @pytest.mark.parametrize("cv", [GroupKFold(3), TimeSeriesSplit(3)], ids=str)
 def test_splitters_with_groups_and_in_time(cv):
     groups = {"groups": np.arange(120) % 10} if isinstance(cv, GroupKFold) else {}
