@@ -204,6 +204,22 @@ def test_the_score_says_how_well_unseen_rows_are_predicted():
         assert 0.3 < clf.oob_score_ < 0.7
 
 
+def test_the_score_has_the_weights_of_the_samples():
+    weight = np.linspace(0, 2, 150)
+    clf = MLPClassifier(n_members=5, resample="folds", **SETTINGS).fit(X, y, sample_weight=weight)
+    predicted = clf.oob_decision_function_.argmax(axis=1)
+    assert clf.oob_score_ == accuracy_score(y, predicted, sample_weight=weight)
+    assert clf.oob_score_ != accuracy_score(y, predicted)
+
+    weight = np.linspace(2, 0, len(y_values))
+    reg = MLPRegressor(n_members=4, resample="bootstrap", **SETTINGS)
+    reg.fit(X_values, y_values, sample_weight=weight)
+    judged = ~np.isnan(reg.oob_prediction_)
+    truth, predicted, weight = (a[judged] for a in (y_values, reg.oob_prediction_, weight))
+    expected = r2_score(truth, predicted, sample_weight=weight)
+    assert reg.oob_score_ == pytest.approx(expected, rel=1e-10)
+
+
 def test_without_rows_of_their_own_there_is_nothing_to_judge_by():
     clf = MLPClassifier(n_members=3, resample="folds", **SETTINGS).fit(X, y)
     clf.set_params(resample=None).fit(X, y)

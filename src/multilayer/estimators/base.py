@@ -324,7 +324,10 @@ class BaseMLP(Fitted, TransformerMixin, Parameters, BaseEstimator):  # type: ign
             outputs, self._n_drawn = unseen_outputs(part, reading.held_out, jobs, nets, sizes)
             are_judged = ~np.isnan(outputs[:, 0])
             predicted, y = self._keep_unseen(outputs, are_judged), part.targets[are_judged]
-            self.oob_score_ = float(settings.score(y, predicted)) if len(y) else math.nan
+            weight = None if part.weight is None else part.weight[are_judged]
+            can_judge = len(y) if weight is None else weight.any()
+            score = settings.score(y, predicted, sample_weight=weight) if can_judge else math.nan
+            self.oob_score_ = float(score)
         if (warning := warning_of_all([outcome.warning for outcome in trained])) is not None:
             warn(warning)
 
