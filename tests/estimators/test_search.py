@@ -56,6 +56,11 @@ CASES = {
     "groups": (CLASSIFIER, (X, Y), {"cv": GroupKFold(3), "groups": np.arange(150) % 7}),
     "several scores": (CLASSIFIER, (X, Y), {"scoring": ["accuracy", "neg_log_loss"]}),
     "weights": (CLASSIFIER, (X, Y), {"params": {"sample_weight": np.linspace(0.5, 2, 150)}}),
+    "weights of a step": (make_pipeline(StandardScaler(), CLASSIFIER), (X, Y),
+                          {"params": {"standardscaler__sample_weight": np.linspace(0, 2, 150)}}),
+    "weights of both": (make_pipeline(StandardScaler(), CLASSIFIER), (X, Y),
+                        {"params": {"standardscaler__sample_weight": np.linspace(0, 2, 150),
+                                    "mlpclassifier__sample_weight": np.linspace(0.5, 2, 150)}}),
     "pipeline": (make_pipeline(StandardScaler(), PCA(2), CLASSIFIER), (X, Y), {"cv": 3}),
     "sparse": (CLASSIFIER, (csr_array(X), Y), {"cv": 3}),
     "sparse by a step": (make_pipeline(OneHotEncoder(handle_unknown="ignore"), CLASSIFIER),
@@ -197,6 +202,18 @@ def test_candidates_some_of_whose_samples_are_sparse():
     found = MLPSearchCV(pipeline, space, n_iter=None, **arguments).fit(X.round(), Y)
     expected = theirs.GridSearchCV(pipeline, space, **arguments).fit(X.round(), Y)
     assert_same_search(found, expected)
+
+
+def test_arguments_of_other_steps_are_left_to_scikit_learn():
+    pipeline = make_pipeline(StandardScaler(), CLASSIFIER)
+    space = {"mlpclassifier__alpha": [1e-4, 1.0]}
+    arguments = {"cv": 3, "scoring": "neg_log_loss"}
+    for step, n_together in (("standardscaler", 0), ("mlpclassifier", 6)):
+        weight = {f"{step}__sample_weight": np.linspace(0.1, 2, 150)}
+        found = MLPSearchCV(pipeline, space, n_iter=None, **arguments).fit(X, Y, **weight)
+        expected = theirs.GridSearchCV(pipeline, space, **arguments).fit(X, Y, **weight)
+        assert_same_search(found, expected)
+        assert f"{6 - n_together} alone" in found.report()
 
 
 @pytest.mark.parametrize("cv", [GroupKFold(3), TimeSeriesSplit(3)], ids=str)

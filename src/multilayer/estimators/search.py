@@ -12,12 +12,11 @@ import numpy as np
 from sklearn.base import clone, is_classifier
 from sklearn.model_selection import ParameterGrid, ParameterSampler, check_cv
 from sklearn.model_selection._search import BaseSearchCV
-from sklearn.pipeline import Pipeline
 from sklearn.utils import indexable
 from sklearn.utils._param_validation import Interval
 
 from multilayer.errors import InvalidArgumentError
-from multilayer.estimators.trials import InTurn, Watch, trained
+from multilayer.estimators.trials import InTurn, Watch, prefix_of, trained
 from multilayer.training import Run
 
 __all__ = ["MLPSearchCV"]
@@ -216,8 +215,7 @@ class MLPSearchCV(BaseSearchCV):  # type: ignore[misc]
 
     def _epochs(self, candidates: Sequence[Mapping[str, Any]]) -> tuple[str, int]:
         """Return the name of the parameter that counts epochs, and its value."""
-        is_pipeline = isinstance(self.estimator, Pipeline)
-        name = f"{self.estimator.steps[-1][0]}__max_iter" if is_pipeline else "max_iter"
+        name = f"{prefix_of(self.estimator)}max_iter"
         n_epochs = self.estimator.get_params().get(name)
         if n_epochs is None or any(name in parameters for parameters in candidates):
             rule = f"needs an estimator with {name}, which is not itself searched"
