@@ -284,6 +284,51 @@ def test_halving_needs_epochs_of_its_own():
     )
 
 
+def several_metrics(estimator, X, y):
+    return {"accuracy": estimator.score(X, y), "other": 0.0}
+
+
+@pytest.mark.parametrize("refit", [False, lambda results: 0], ids=["none", "function"])
+def test_halving_by_several_metrics_needs_the_name_of_one(refit, monkeypatch):
+    arguments = {"n_iter": None, "halving": True, "cv": 3, "refit": refit}
+    said = f"refit of MLPSearchCV must name the metric that halving judges by, where there are \
+several; got {refit!r}"
+    space = {"alpha": [1e-4, 1e-2, 1.0]}
+    with pytest.raises(InvalidArgumentError) as error:
+        MLPSearchCV(CLASSIFIER, space, scoring=several_metrics, **arguments).fit(X, Y)
+    assert str(error.value) == said
+    monkeypatch.delattr(trials, "train_group")  # nothing is trained
+    with pytest.raises(InvalidArgumentError) as error:
+        MLPSearchCV(CLASSIFIER, space, scoring=["accuracy", "f1_macro"], **arguments).fit(X, Y)
+    assert str(error.value) == said
+
+
+@pytest.mark.parametrize("scoring", ["accuracy", several_metrics], ids=["one", "several"])
+def test_refit_may_name_the_metric_of_halving(scoring):
+    space = {"alpha": [1e-4, 1e-2, 1.0]}
+    arguments = {"n_iter": None, "halving": True, "cv": 3, "refit": "accuracy"}
+    found = MLPSearchCV(CLASSIFIER, space, scoring=scoring, **arguments).fit(X, Y)
+    expected = MLPSearchCV(CLASSIFIER, space, **arguments | {"refit": True}).fit(X, Y)
+    assert found.best_params_ == expected.best_params_
+    assert found.best_score_ == expected.best_score_
+
+
+@pytest.mark.parametrize(
+    ("space", "said"),
+    [
+        ({}, "at least one parameter to search; got {}"),
+        ([], "at least one parameter to search; got []"),
+        (SPACE | {"tol": []}, "values to try for each parameter; got none of tol"),
+        ([SPACE, SPACE | {"tol": []}], "values to try for each parameter; got none of tol"),
+    ],
+    ids=["dict", "list", "values", "values of one of several"],
+)
+def test_a_search_of_nothing(space, said):
+    with pytest.raises(InvalidArgumentError) as error:
+        MLPSearchCV(CLASSIFIER, space, cv=3).fit(X, Y)
+    assert str(error.value) == f"space of MLPSearchCV must hold {said}"
+
+
 def test_a_search_says_how_far_it_is(monkeypatch, capsys):
     monkeypatch.setattr("multilayer.estimators.search.PATIENCE", 0.0)
     space = {"alpha": [1e-4, 1e-2]}

@@ -192,26 +192,42 @@ class MLPSearchCV(BaseSearchCV):  # type: ignore[misc]
 
     def _run_search(self, evaluate_candidates: Evaluate) -> None:
         """Evaluate the candidates, in rounds if they are halved."""
-        if self.n_iter is None:
-            candidates = list(ParameterGrid(self.space))
-        else:
-            candidates = list(
-                ParameterSampler(self.space, self.n_iter, random_state=self.random_state)
-            )
+        candidates = self._candidates()
         if not self.halving:
             self._evaluate(candidates, evaluate_candidates)
             return
         name, all_epochs = self._epochs(candidates)
-        metric = self.refit if isinstance(self.refit, str) else "score"
+        rule = "must name the metric that halving judges by, where there are several"
+        unnamed = InvalidArgumentError(rule, "refit", type(self).__name__, got=repr(self.refit))
+        if isinstance(self.scoring, (list, tuple, dict)) and not isinstance(self.refit, str):
+            raise unnamed
         for number, n_epochs in enumerate(self._rounds(len(candidates), all_epochs)):
             candidates = [parameters | {name: n_epochs} for parameters in candidates]
             results = self._evaluate(
                 candidates, evaluate_candidates, iter=number, n_resources=n_epochs
             )
+            metric = self.refit if f"mean_test_{self.refit}" in results else "score"
+            if f"mean_test_{metric}" not in results:  # scoring is a function that returns several
+                raise unnamed
             scores = results[f"mean_test_{metric}"][-len(candidates) :]
             best = np.argsort(np.where(np.isnan(scores), -np.inf, scores), kind="stable")
             kept = best[-math.ceil(len(candidates) / self.factor) :]
             candidates = [candidates[i] for i in kept]
+
+    def _candidates(self) -> list[dict[str, Any]]:
+        """Return the parameters of each candidate."""
+        owner = type(self).__name__
+        if not self.space:
+            rule = "must hold at least one parameter to search"
+            raise InvalidArgumentError(rule, "space", owner, got=repr(self.space))
+        if self.n_iter is None:
+            return list(ParameterGrid(self.space))
+        sampler = ParameterSampler(self.space, self.n_iter, random_state=self.random_state)
+        for name, values in (item for own in sampler.param_distributions for item in own.items()):
+            if hasattr(values, "__len__") and not len(values):
+                rule = "must hold values to try for each parameter"
+                raise InvalidArgumentError(rule, "space", owner, got=f"none of {name}")
+        return list(sampler)
 
     def _epochs(self, candidates: Sequence[Mapping[str, Any]]) -> tuple[str, int]:
         """Return the name of the parameter that counts epochs, and its value."""
