@@ -10,6 +10,7 @@ import pytest
 from scipy.sparse import csr_array
 from scipy.stats import loguniform
 from sklearn import model_selection as theirs
+from sklearn.base import clone
 from sklearn.datasets import load_diabetes, load_iris
 from sklearn.decomposition import PCA
 from sklearn.experimental import enable_halving_search_cv  # noqa: F401
@@ -275,6 +276,28 @@ def test_halving_gives_scikit_learns_rounds():
         assert mine[name] == pytest.approx(score, rel=TOLERANCE)
 
 
+@pytest.mark.parametrize(
+    ("n_candidates", "n_epochs", "factor"),
+    [(9, 17, 3), (10, 12, 3), (8, 5, 2), (4, 1, 2), (2, 7, 3), (5, 30, 2), (27, 27, 3)],
+)
+def test_rounds_and_their_candidates_are_scikit_learns(n_candidates, n_epochs, factor):
+    mlp = MLPClassifier((2,), max_iter=n_epochs, random_state=0)
+    arguments = {"cv": 2, "scoring": "neg_log_loss", "random_state": 1, "factor": factor}
+    found = MLPSearchCV(mlp, SPACE, n_iter=n_candidates, halving=True, **arguments).fit(X, Y)
+    expected = theirs.HalvingRandomSearchCV(
+        mlp, SPACE, n_candidates=n_candidates, resource="max_iter", max_resources=n_epochs,
+        min_resources="exhaust", **arguments,
+    ).fit(X, Y)  # fmt: skip
+    rounds, counts = np.unique(found.cv_results_["iter"], return_counts=True)
+    assert counts.tolist() == expected.n_candidates_
+    assert len(rounds) == expected.n_iterations_
+    assert list(dict.fromkeys(found.cv_results_["n_resources"])) == expected.n_resources_
+    assert found.best_params_ == expected.best_params_
+    several = f" in {len(rounds)} rounds" if len(rounds) > 1 else ""
+    n_fits = 2 * sum(expected.n_candidates_)
+    assert found.report().startswith(f"{n_candidates} candidates{several} on 2 folds: {n_fits} fit")
+
+
 def test_halving_needs_epochs_of_its_own():
     search = MLPSearchCV(CLASSIFIER, {"max_iter": [2, 4]}, n_iter=None, halving=True)
     with pytest.raises(InvalidArgumentError) as error:
@@ -282,6 +305,10 @@ def test_halving_needs_epochs_of_its_own():
     assert str(error.value) == (
         "halving of MLPSearchCV needs an estimator with max_iter, which is not itself searched"
     )
+    search = MLPSearchCV(clone(CLASSIFIER).set_params(max_iter=0), SPACE, halving=True)
+    with pytest.raises(InvalidArgumentError) as error:
+        search.fit(X, Y)
+    assert str(error.value) == "max_iter of MLPClassifier must be a positive integer; got 0"
 
 
 def several_metrics(estimator, X, y):

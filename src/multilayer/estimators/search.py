@@ -4,7 +4,7 @@ import math
 import sys
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from numbers import Integral
 from typing import Any, ClassVar, Self
 
@@ -15,6 +15,7 @@ from sklearn.model_selection._search import BaseSearchCV
 from sklearn.utils import indexable
 from sklearn.utils._param_validation import Interval
 
+from multilayer import checks
 from multilayer.errors import InvalidArgumentError
 from multilayer.estimators.trials import InTurn, Watch, prefix_of, trained
 from multilayer.training import Run
@@ -48,8 +49,9 @@ class MLPSearchCV(BaseSearchCV):  # type: ignore[misc]
         As in ``RandomizedSearchCV``.
     halving : bool
         Whether to train all candidates for a few epochs, the best third of them for three times as
-        many, and so on up to ``max_iter``, as ``HalvingRandomSearchCV(resource="max_iter")`` does.
-        The best is then one of the last round.
+        many, and so on up to about ``max_iter``, as ``HalvingRandomSearchCV`` does with
+        ``resource="max_iter"``, ``max_resources=max_iter``, ``min_resources="exhaust"``. Each round
+        trains anew. The best is then one of the last round.
     factor : int
         With halving, the ratio of candidates, and of epochs, from one round to the next.
     random_state : int, RandomState or None
@@ -62,7 +64,7 @@ class MLPSearchCV(BaseSearchCV):  # type: ignore[misc]
     ----------
     cv_results_ : dict of str to array
         As in ``RandomizedSearchCV``; the time of fits trained as one is divided among them. With
-        halving also ``iter``, the round.
+        halving also ``iter``, the round, and ``n_resources``, its number of epochs.
     best_params_, best_score_, best_index_, best_estimator_, refit_time_, scorer_, n_splits_
         As in ``RandomizedSearchCV``.
 
@@ -183,8 +185,10 @@ class MLPSearchCV(BaseSearchCV):  # type: ignore[misc]
         """Return what was trained together, in a sentence or two."""
         n_fits = sum(self._n_together.values())
         alone = self._n_together[1] + self._n_together[0]
-        n_candidates = len(self.cv_results_["params"])
-        text = f"{n_candidates} candidates on {self.n_splits_} folds: {n_fits} fits"
+        each = self.cv_results_.get("iter", [0] * len(self.cv_results_["params"]))
+        first, *others = np.bincount(each)
+        rounds = f" in {len(others) + 1} rounds" if others else ""
+        text = f"{first} candidates{rounds} on {self.n_splits_} folds: {n_fits} fits"
         if n_fits > alone:
             most = max(self._n_together)
             text += f", of which {n_fits - alone} in lockstep (up to {most} networks as one)"
@@ -236,14 +240,14 @@ class MLPSearchCV(BaseSearchCV):  # type: ignore[misc]
         if n_epochs is None or any(name in parameters for parameters in candidates):
             rule = f"needs an estimator with {name}, which is not itself searched"
             raise InvalidArgumentError(rule, "halving", type(self).__name__)
-        return name, n_epochs
+        return name, checks.integer(n_epochs, name, type(self.estimator).__name__)
 
-    def _rounds(self, n_candidates: int, n_epochs: int) -> Iterator[int]:
-        """Return the number of epochs of each round."""
-        n_rounds = 1
-        while self.factor**n_rounds <= min(n_candidates, n_epochs):
-            n_rounds += 1
-        return (n_epochs // self.factor**i for i in reversed(range(n_rounds)))
+    def _rounds(self, n_candidates: int, n_epochs: int) -> list[int]:
+        """Return the number of epochs of each round, as scikit-learn counts them."""
+        n_rounds = 1 + math.floor(math.log(n_candidates, self.factor))
+        least = max(1, n_epochs // self.factor ** (n_rounds - 1))
+        n_rounds = min(n_rounds, 1 + math.floor(math.log(n_epochs // least, self.factor)))
+        return [least * self.factor**i for i in range(n_rounds)]
 
     @staticmethod
     def _select_best_index(refit: Any, refit_metric: str, results: Mapping[str, Any]) -> int:
