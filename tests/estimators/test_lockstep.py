@@ -12,7 +12,7 @@ from sklearn.datasets import load_digits, load_iris, make_multilabel_classificat
 from multilayer import MLPClassifier, MLPRegressor
 from multilayer.errors import InvalidDataError
 from multilayer.estimators.lockstep import groups_of, train_networks
-from multilayer.numpy import Adam, AdamW, SquaredError
+from multilayer.numpy import Adam, AdamW, Huber
 from multilayer.training import Callback
 
 pytestmark = [
@@ -246,7 +246,7 @@ def test_what_cannot_be_trained_together():
 
 
 @dataclass(frozen=True)
-class Named(SquaredError):
+class Named(Huber):
     """A loss that has no hash."""
 
     names: list[str] = field(default_factory=list)

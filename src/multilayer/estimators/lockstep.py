@@ -37,8 +37,8 @@ def train_networks(jobs: Sequence[Job]) -> list[Outcome | Exception]:
     several jobs share is held once, and what they do not is held one below the other.
 
     A job trains alone if its solver is L-BFGS or goes on with its state, as in `partial_fit`; if
-    PyTorch trains it; if it has callbacks or is verbose; if its loss or optimizer has no hash; or if
-    it has samples of one class.
+    PyTorch trains it; if it has callbacks or is verbose; if its loss or optimizer has no hash; or
+    if it has samples of one class.
 
     Returns
     -------
