@@ -1,5 +1,6 @@
 """Ensembles: a member is the network that it would be alone, and the prediction is their mean."""
 
+import os
 import pickle
 
 import numpy as np
@@ -16,6 +17,7 @@ from sklearn.utils.estimator_checks import parametrize_with_checks
 
 import multilayer
 from multilayer import MLPClassifier, MLPRegressor
+from multilayer.errors import InvalidArgumentError
 from multilayer.estimators import cross_validate
 from multilayer.files import export_onnx
 from multilayer.numpy import MLP, Ensemble, Quantile
@@ -232,6 +234,21 @@ def test_every_row_may_have_been_drawn():
     clf.fit(np.array([[0.0]]), [1])
     assert np.isnan(clf.oob_score_)
     assert clf.predict([[0.0]]) == [1]
+
+
+@pytest.mark.skipif(not hasattr(os, "sysconf"), reason="the system does not say")
+def test_members_for_which_there_is_no_memory_are_refused(monkeypatch):
+    machine = {"SC_PHYS_PAGES": 300, "SC_PAGE_SIZE": 4096}
+    monkeypatch.setattr(os, "sysconf", machine.get)
+    monkeypatch.delattr("multilayer.estimators.base.seeds_of")  # before anything is made
+    with pytest.raises(InvalidArgumentError) as error:
+        MLPClassifier(n_members=10**7, **SETTINGS).fit(X, y)
+    # (4 + 1)·8 + (8 + 1)·4 + (4 + 1)·3 = 91 numbers of 8 bytes, twice
+    most = 300 * 4096 // (30_000 + 91 * 8 * 2)
+    assert str(error.value) == (
+        f"n_members of MLPClassifier must be at most {most}, for which this machine has memory; "
+        "got 10000000"
+    )
 
 
 # Going on, and what an ensemble has not --------------------------------------------------------

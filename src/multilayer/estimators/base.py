@@ -25,6 +25,7 @@ from multilayer.estimators.lockstep import train_networks
 from multilayer.estimators.members import (
     bootstrap,
     check_members,
+    check_memory,
     folds_of,
     results_of,
     seeds_of,
@@ -225,6 +226,8 @@ class BaseMLP(Fitted, TransformerMixin, Parameters, BaseEstimator):  # type: ign
         settings = Settings.of(self, n_inputs, targets, loss, score, is_incremental=is_incremental)
         if not is_anew or is_incremental:
             check_members(self, len(self._pasts) if goes_on else 0)
+        owner = type(self).__name__
+        check_memory(self.n_members, settings.architecture, reading.dtype, owner)
         if not goes_on:
             self.__dict__.pop("seeds_", None)
             if self.n_members > 1 or self.resample is not None:
