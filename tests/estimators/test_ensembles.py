@@ -394,6 +394,18 @@ def test_pickles_clones_and_files(Estimator, data, tmp_path):
     assert export_onnx(tmp_path / "m.onnx", found) < 1e-5
 
 
+def test_what_is_loaded_has_the_deviation_in_its_members(tmp_path):
+    reg = MLPRegressor(n_members=3, **SETTINGS).fit(X_values, y_values)
+    reg.save(tmp_path / "m")
+    model = multilayer.load(tmp_path / "m")
+    mean, std = reg.predict(X_values, return_std=True)
+    members = [member.predict(X_values) for member in model.members]
+    np.testing.assert_array_equal(model.predict(X_values), mean)
+    np.testing.assert_allclose(np.std(members, axis=0, ddof=1), std, rtol=1e-8)
+    with pytest.raises(TypeError, match=r"Model\.predict\(\) .* 'return_std'$"):
+        model.predict(X_values, return_std=True)
+
+
 @pytest.mark.parametrize("resample", [None, "bootstrap", "folds"])
 def test_ensembles_are_cross_validated_like_any_estimator(resample):
     clf = MLPClassifier(n_members=3, resample=resample, **SETTINGS)
