@@ -1,5 +1,6 @@
 """Ensembles: a member is the network that it would be alone, and the prediction is their mean."""
 
+import os
 import pickle
 
 import numpy as np
@@ -16,6 +17,7 @@ from sklearn.utils.estimator_checks import parametrize_with_checks
 
 import multilayer
 from multilayer import MLPClassifier, MLPRegressor
+from multilayer.errors import InvalidArgumentError
 from multilayer.estimators import cross_validate
 from multilayer.files import export_onnx
 from multilayer.numpy import MLP, Ensemble, Quantile
@@ -204,6 +206,22 @@ def test_the_score_says_how_well_unseen_rows_are_predicted():
         assert 0.3 < clf.oob_score_ < 0.7
 
 
+def test_the_score_has_the_weights_of_the_samples():
+    weight = np.linspace(0, 2, 150)
+    clf = MLPClassifier(n_members=5, resample="folds", **SETTINGS).fit(X, y, sample_weight=weight)
+    predicted = clf.oob_decision_function_.argmax(axis=1)
+    assert clf.oob_score_ == accuracy_score(y, predicted, sample_weight=weight)
+    assert clf.oob_score_ != accuracy_score(y, predicted)
+
+    weight = np.linspace(2, 0, len(y_values))
+    reg = MLPRegressor(n_members=4, resample="bootstrap", **SETTINGS)
+    reg.fit(X_values, y_values, sample_weight=weight)
+    judged = ~np.isnan(reg.oob_prediction_)
+    truth, predicted, weight = (a[judged] for a in (y_values, reg.oob_prediction_, weight))
+    expected = r2_score(truth, predicted, sample_weight=weight)
+    assert reg.oob_score_ == pytest.approx(expected, rel=1e-10)
+
+
 def test_without_rows_of_their_own_there_is_nothing_to_judge_by():
     clf = MLPClassifier(n_members=3, resample="folds", **SETTINGS).fit(X, y)
     clf.set_params(resample=None).fit(X, y)
@@ -216,6 +234,21 @@ def test_every_row_may_have_been_drawn():
     clf.fit(np.array([[0.0]]), [1])
     assert np.isnan(clf.oob_score_)
     assert clf.predict([[0.0]]) == [1]
+
+
+@pytest.mark.skipif(not hasattr(os, "sysconf"), reason="the system does not say")
+def test_members_for_which_there_is_no_memory_are_refused(monkeypatch):
+    machine = {"SC_PHYS_PAGES": 300, "SC_PAGE_SIZE": 4096}
+    monkeypatch.setattr(os, "sysconf", machine.get)
+    monkeypatch.delattr("multilayer.estimators.base.seeds_of")  # before anything is made
+    with pytest.raises(InvalidArgumentError) as error:
+        MLPClassifier(n_members=10**7, **SETTINGS).fit(X, y)
+    # (4 + 1)·8 + (8 + 1)·4 + (4 + 1)·3 = 91 numbers of 8 bytes, twice
+    most = 300 * 4096 // (30_000 + 91 * 8 * 2)
+    assert str(error.value) == (
+        f"n_members of MLPClassifier must be at most {most}, for which this machine has memory; "
+        "got 10000000"
+    )
 
 
 # Going on, and what an ensemble has not --------------------------------------------------------
@@ -359,6 +392,18 @@ def test_pickles_clones_and_files(Estimator, data, tmp_path):
     assert model.information["training"]["n_members"] == 3
     found.export(tmp_path / "m.onnx")
     assert export_onnx(tmp_path / "m.onnx", found) < 1e-5
+
+
+def test_what_is_loaded_has_the_deviation_in_its_members(tmp_path):
+    reg = MLPRegressor(n_members=3, **SETTINGS).fit(X_values, y_values)
+    reg.save(tmp_path / "m")
+    model = multilayer.load(tmp_path / "m")
+    mean, std = reg.predict(X_values, return_std=True)
+    members = [member.predict(X_values) for member in model.members]
+    np.testing.assert_array_equal(model.predict(X_values), mean)
+    np.testing.assert_allclose(np.std(members, axis=0, ddof=1), std, rtol=1e-8)
+    with pytest.raises(TypeError, match=r"Model\.predict\(\) .* 'return_std'$"):
+        model.predict(X_values, return_std=True)
 
 
 @pytest.mark.parametrize("resample", [None, "bootstrap", "folds"])

@@ -1,5 +1,7 @@
 """Several fits trained as one: each outcome is that of the fit alone."""
 
+from dataclasses import dataclass, field
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -10,7 +12,7 @@ from sklearn.datasets import load_digits, load_iris, make_multilabel_classificat
 from multilayer import MLPClassifier, MLPRegressor
 from multilayer.errors import InvalidDataError
 from multilayer.estimators.lockstep import groups_of, train_networks
-from multilayer.numpy import Adam, AdamW
+from multilayer.numpy import Adam, AdamW, Huber
 from multilayer.training import Callback
 
 pytestmark = [
@@ -241,6 +243,21 @@ def test_what_cannot_be_trained_together():
     assert groups({"early_stopping": True}, {"early_stopping": "loss"}, {}) == [1, 1, 1]
     assert groups({"callbacks": [Callback()]}, {"verbose": True}) == [1, 1]
     assert groups({"learning_rate": "cosine"}, {"learning_rate": "cosine", "alpha": 1.0}) == [2]
+
+
+@dataclass(frozen=True)
+class Named(Huber):
+    """A loss that has no hash."""
+
+    names: list[str] = field(default_factory=list)
+
+
+def test_a_loss_without_a_hash_is_trained_alone():
+    estimators = fits("values", [ALL] * 3, [{"loss": Named()}, {"loss": Named()}, {}])
+    outcomes = train_networks(jobs_of(estimators))
+    assert [outcome.n_together for outcome in outcomes] == [1, 1, 1]
+    for outcome, (mlp, X, y) in zip(outcomes, estimators, strict=True):
+        assert_same(outcome, mlp.fit(X, y))
 
 
 def test_a_group_takes_no_more_memory_than_allowed(monkeypatch):

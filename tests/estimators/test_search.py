@@ -7,15 +7,17 @@ import weakref
 import numpy as np
 import pandas as pd
 import pytest
+from scipy.sparse import csr_array
 from scipy.stats import loguniform
 from sklearn import model_selection as theirs
+from sklearn.base import clone
 from sklearn.datasets import load_diabetes, load_iris
 from sklearn.decomposition import PCA
 from sklearn.experimental import enable_halving_search_cv  # noqa: F401
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import GroupKFold, KFold, StratifiedKFold, TimeSeriesSplit
 from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import MinMaxScaler, StandardScaler
+from sklearn.preprocessing import MinMaxScaler, OneHotEncoder, StandardScaler
 
 from multilayer import MLPClassifier, MLPRegressor
 from multilayer.errors import InvalidArgumentError
@@ -55,7 +57,15 @@ CASES = {
     "groups": (CLASSIFIER, (X, Y), {"cv": GroupKFold(3), "groups": np.arange(150) % 7}),
     "several scores": (CLASSIFIER, (X, Y), {"scoring": ["accuracy", "neg_log_loss"]}),
     "weights": (CLASSIFIER, (X, Y), {"params": {"sample_weight": np.linspace(0.5, 2, 150)}}),
+    "weights of a step": (make_pipeline(StandardScaler(), CLASSIFIER), (X, Y),
+                          {"params": {"standardscaler__sample_weight": np.linspace(0, 2, 150)}}),
+    "weights of both": (make_pipeline(StandardScaler(), CLASSIFIER), (X, Y),
+                        {"params": {"standardscaler__sample_weight": np.linspace(0, 2, 150),
+                                    "mlpclassifier__sample_weight": np.linspace(0.5, 2, 150)}}),
     "pipeline": (make_pipeline(StandardScaler(), PCA(2), CLASSIFIER), (X, Y), {"cv": 3}),
+    "sparse": (CLASSIFIER, (csr_array(X), Y), {"cv": 3}),
+    "sparse by a step": (make_pipeline(OneHotEncoder(handle_unknown="ignore"), CLASSIFIER),
+                         (X.round(), Y), {"cv": 3}),
     "L-BFGS": (MLPClassifier((6,), solver="lbfgs", max_iter=5, random_state=0), (X, Y), {}),
     "another estimator": (LogisticRegression(), (X, Y), {}),
 }  # fmt: skip
@@ -186,6 +196,27 @@ def test_a_grid_of_several_shapes_and_of_steps():
     np.testing.assert_array_equal(found.predict(X), expected.predict(X))
 
 
+def test_candidates_some_of_whose_samples_are_sparse():
+    pipeline = make_pipeline(OneHotEncoder(handle_unknown="ignore"), CLASSIFIER)
+    space = {"onehotencoder__sparse_output": [True, False], "mlpclassifier__alpha": [1e-4, 1.0]}
+    arguments = {"cv": 3, "scoring": "neg_log_loss"}
+    found = MLPSearchCV(pipeline, space, n_iter=None, **arguments).fit(X.round(), Y)
+    expected = theirs.GridSearchCV(pipeline, space, **arguments).fit(X.round(), Y)
+    assert_same_search(found, expected)
+
+
+def test_arguments_of_other_steps_are_left_to_scikit_learn():
+    pipeline = make_pipeline(StandardScaler(), CLASSIFIER)
+    space = {"mlpclassifier__alpha": [1e-4, 1.0]}
+    arguments = {"cv": 3, "scoring": "neg_log_loss"}
+    for step, n_together in (("standardscaler", 0), ("mlpclassifier", 6)):
+        weight = {f"{step}__sample_weight": np.linspace(0.1, 2, 150)}
+        found = MLPSearchCV(pipeline, space, n_iter=None, **arguments).fit(X, Y, **weight)
+        expected = theirs.GridSearchCV(pipeline, space, **arguments).fit(X, Y, **weight)
+        assert_same_search(found, expected)
+        assert f"{6 - n_together} alone" in found.report()
+
+
 @pytest.mark.parametrize("cv", [GroupKFold(3), TimeSeriesSplit(3)], ids=str)
 def test_splitters_with_groups_and_in_time(cv):
     groups = {"groups": np.arange(120) % 10} if isinstance(cv, GroupKFold) else {}
@@ -245,6 +276,28 @@ def test_halving_gives_scikit_learns_rounds():
         assert mine[name] == pytest.approx(score, rel=TOLERANCE)
 
 
+@pytest.mark.parametrize(
+    ("n_candidates", "n_epochs", "factor"),
+    [(9, 17, 3), (10, 12, 3), (8, 5, 2), (4, 1, 2), (2, 7, 3), (5, 30, 2), (27, 27, 3)],
+)
+def test_rounds_and_their_candidates_are_scikit_learns(n_candidates, n_epochs, factor):
+    mlp = MLPClassifier((2,), max_iter=n_epochs, random_state=0)
+    arguments = {"cv": 2, "scoring": "neg_log_loss", "random_state": 1, "factor": factor}
+    found = MLPSearchCV(mlp, SPACE, n_iter=n_candidates, halving=True, **arguments).fit(X, Y)
+    expected = theirs.HalvingRandomSearchCV(
+        mlp, SPACE, n_candidates=n_candidates, resource="max_iter", max_resources=n_epochs,
+        min_resources="exhaust", **arguments,
+    ).fit(X, Y)  # fmt: skip
+    rounds, counts = np.unique(found.cv_results_["iter"], return_counts=True)
+    assert counts.tolist() == expected.n_candidates_
+    assert len(rounds) == expected.n_iterations_
+    assert list(dict.fromkeys(found.cv_results_["n_resources"])) == expected.n_resources_
+    assert found.best_params_ == expected.best_params_
+    several = f" in {len(rounds)} rounds" if len(rounds) > 1 else ""
+    n_fits = 2 * sum(expected.n_candidates_)
+    assert found.report().startswith(f"{n_candidates} candidates{several} on 2 folds: {n_fits} fit")
+
+
 def test_halving_needs_epochs_of_its_own():
     search = MLPSearchCV(CLASSIFIER, {"max_iter": [2, 4]}, n_iter=None, halving=True)
     with pytest.raises(InvalidArgumentError) as error:
@@ -252,6 +305,55 @@ def test_halving_needs_epochs_of_its_own():
     assert str(error.value) == (
         "halving of MLPSearchCV needs an estimator with max_iter, which is not itself searched"
     )
+    search = MLPSearchCV(clone(CLASSIFIER).set_params(max_iter=0), SPACE, halving=True)
+    with pytest.raises(InvalidArgumentError) as error:
+        search.fit(X, Y)
+    assert str(error.value) == "max_iter of MLPClassifier must be a positive integer; got 0"
+
+
+def several_metrics(estimator, X, y):
+    return {"accuracy": estimator.score(X, y), "other": 0.0}
+
+
+@pytest.mark.parametrize("refit", [False, lambda results: 0], ids=["none", "function"])
+def test_halving_by_several_metrics_needs_the_name_of_one(refit, monkeypatch):
+    arguments = {"n_iter": None, "halving": True, "cv": 3, "refit": refit}
+    said = f"refit of MLPSearchCV must name the metric that halving judges by, where there are \
+several; got {refit!r}"
+    space = {"alpha": [1e-4, 1e-2, 1.0]}
+    with pytest.raises(InvalidArgumentError) as error:
+        MLPSearchCV(CLASSIFIER, space, scoring=several_metrics, **arguments).fit(X, Y)
+    assert str(error.value) == said
+    monkeypatch.delattr(trials, "train_group")  # nothing is trained
+    with pytest.raises(InvalidArgumentError) as error:
+        MLPSearchCV(CLASSIFIER, space, scoring=["accuracy", "f1_macro"], **arguments).fit(X, Y)
+    assert str(error.value) == said
+
+
+@pytest.mark.parametrize("scoring", ["accuracy", several_metrics], ids=["one", "several"])
+def test_refit_may_name_the_metric_of_halving(scoring):
+    space = {"alpha": [1e-4, 1e-2, 1.0]}
+    arguments = {"n_iter": None, "halving": True, "cv": 3, "refit": "accuracy"}
+    found = MLPSearchCV(CLASSIFIER, space, scoring=scoring, **arguments).fit(X, Y)
+    expected = MLPSearchCV(CLASSIFIER, space, **arguments | {"refit": True}).fit(X, Y)
+    assert found.best_params_ == expected.best_params_
+    assert found.best_score_ == expected.best_score_
+
+
+@pytest.mark.parametrize(
+    ("space", "said"),
+    [
+        ({}, "at least one parameter to search; got {}"),
+        ([], "at least one parameter to search; got []"),
+        (SPACE | {"tol": []}, "values to try for each parameter; got none of tol"),
+        ([SPACE, SPACE | {"tol": []}], "values to try for each parameter; got none of tol"),
+    ],
+    ids=["dict", "list", "values", "values of one of several"],
+)
+def test_a_search_of_nothing(space, said):
+    with pytest.raises(InvalidArgumentError) as error:
+        MLPSearchCV(CLASSIFIER, space, cv=3).fit(X, Y)
+    assert str(error.value) == f"space of MLPSearchCV must hold {said}"
 
 
 def test_a_search_says_how_far_it_is(monkeypatch, capsys):

@@ -25,6 +25,7 @@ from multilayer.estimators.lockstep import train_networks
 from multilayer.estimators.members import (
     bootstrap,
     check_members,
+    check_memory,
     folds_of,
     results_of,
     seeds_of,
@@ -227,6 +228,8 @@ class BaseMLP(Fitted, TransformerMixin, Parameters, BaseEstimator):  # type: ign
         settings = Settings.of(self, n_inputs, targets, loss, score, is_incremental=is_incremental)
         if not is_anew or is_incremental:
             check_members(self, len(self._pasts) if goes_on else 0)
+        owner = type(self).__name__
+        check_memory(self.n_members, settings.architecture, reading.dtype, owner)
         if not goes_on:
             self.__dict__.pop("seeds_", None)
             if self.n_members > 1 or self.resample is not None:
@@ -326,7 +329,10 @@ class BaseMLP(Fitted, TransformerMixin, Parameters, BaseEstimator):  # type: ign
             outputs, self._n_drawn = unseen_outputs(part, reading.held_out, jobs, nets, sizes)
             are_judged = ~np.isnan(outputs[:, 0])
             predicted, y = self._keep_unseen(outputs, are_judged), part.targets[are_judged]
-            self.oob_score_ = float(settings.score(y, predicted)) if len(y) else math.nan
+            weight = None if part.weight is None else part.weight[are_judged]
+            can_judge = len(y) if weight is None else weight.any()
+            score = settings.score(y, predicted, sample_weight=weight) if can_judge else math.nan
+            self.oob_score_ = float(score)
         if (warning := warning_of_all([outcome.warning for outcome in trained])) is not None:
             warn(warning)
 

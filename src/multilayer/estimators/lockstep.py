@@ -37,7 +37,8 @@ def train_networks(jobs: Sequence[Job]) -> list[Outcome | Exception]:
     several jobs share is held once, and what they do not is held one below the other.
 
     A job trains alone if its solver is L-BFGS or goes on with its state, as in `partial_fit`; if
-    PyTorch trains it; if it has callbacks or is verbose; or if it has samples of one class.
+    PyTorch trains it; if it has callbacks or is verbose; if its loss or optimizer has no hash; or
+    if it has samples of one class.
 
     Returns
     -------
@@ -56,7 +57,10 @@ def groups_of(jobs: Sequence[Job]) -> list[list[int]]:
     by_shape: dict[Any, list[int]] = {}
     for i, job in enumerate(jobs):
         key = _shape(job) if _can_be_member(job) else i
-        by_shape.setdefault(key, []).append(i)
+        try:
+            by_shape.setdefault(key, []).append(i)
+        except TypeError:  # a custom loss or optimizer may have no hash
+            by_shape[i] = [i]
     groups = []
     for members in by_shape.values():
         size = max(1, MEMORY // n_bytes(jobs[members[0]]))

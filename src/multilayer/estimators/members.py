@@ -1,6 +1,7 @@
 """The members of an estimator's ensemble: how they differ, and what they have in common."""
 
 import math
+import os
 from collections.abc import Iterator, Sequence
 from numbers import Integral
 from typing import Any
@@ -10,6 +11,7 @@ import numpy.typing as npt
 from sklearn.model_selection import KFold, StratifiedKFold
 from sklearn.utils import check_random_state
 
+from multilayer.architecture import Architecture
 from multilayer.errors import InvalidArgumentError
 from multilayer.estimators.fitting import Job, Outcome
 from multilayer.estimators.samples import Part
@@ -19,6 +21,7 @@ from multilayer.numpy import MLP
 __all__ = [
     "bootstrap",
     "check_members",
+    "check_memory",
     "folds_of",
     "results_of",
     "seeds_of",
@@ -29,6 +32,9 @@ __all__ = [
 Array = npt.NDArray[Any]
 
 MAX_SEED = np.iinfo(np.int32).max
+
+OBJECTS = 30_000
+"""Bytes that a member takes in training, as measured, beside its parameters."""
 
 
 def seeds_of(random_state: Any, n_members: int) -> list[int]:
@@ -67,6 +73,24 @@ def bootstrap(part: Part, seed: int) -> Part:
     """Return as many rows as the part has, drawn from it with replacement, in order."""
     n = part.n_samples
     return part.take(np.sort(np.random.default_rng(seed).integers(n, size=n)))
+
+
+def check_memory(n_members: int, architecture: Architecture, dtype: Any, owner: str) -> None:
+    """Raise if a machine that says how much memory it has, has too little for the members.
+
+    Raises
+    ------
+    InvalidArgumentError
+        The message says for how many there is memory.
+    """
+    if "SC_PHYS_PAGES" not in getattr(os, "sysconf_names", ()):
+        return
+    total = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    # Parameters are held in the member's own network and in the ensemble.
+    each = OBJECTS + 2 * architecture.n_parameters * np.dtype(dtype).itemsize
+    if n_members > (most := max(1, total // each)):
+        rule = f"must be at most {most:,}, for which this machine has memory"
+        raise InvalidArgumentError(rule, "n_members", owner, got=n_members)
 
 
 def check_members(parameters: Any, n_before: int) -> None:

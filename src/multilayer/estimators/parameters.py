@@ -169,7 +169,7 @@ estimators_samples_ : list of array
     The rows that each member has seen, if `resample` is set; those it has set aside, too.
 oob_score_ : float
     If `resample` is set, the score of the predictions by the members that have not seen a sample,
-    without sample weights.
+    with the sample weights of `fit`.
 loss_ : float
     The last epoch's training loss, penalty included.
 best_loss_ : float or None

@@ -76,14 +76,15 @@ class Pool:
 
 
 class _Stacked(LazySamples):
-    """Lazy samples, one below the other."""
+    """Samples one below the other, of which some are lazy."""
 
     def __init__(self, sources: Sequence[Any]) -> None:
         self._sources = sources
         self._starts = np.cumsum([0, *map(len, sources)])
         self.shape = (int(self._starts[-1]), sources[0].shape[1])
-        self.reads_in_parallel = all(X.reads_in_parallel for X in sources)
-        self.is_in_memory = all(X.is_in_memory for X in sources)
+        lazy = [X for X in sources if isinstance(X, LazySamples)]
+        self.reads_in_parallel = all(X.reads_in_parallel for X in lazy)
+        self.is_in_memory = all(X.is_in_memory for X in lazy)
 
     def __getitem__(self, rows: Any) -> Any:
         rows = np.arange(len(self))[rows]

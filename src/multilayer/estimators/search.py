@@ -4,7 +4,7 @@ import math
 import sys
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from numbers import Integral
 from typing import Any, ClassVar, Self
 
@@ -12,12 +12,12 @@ import numpy as np
 from sklearn.base import clone, is_classifier
 from sklearn.model_selection import ParameterGrid, ParameterSampler, check_cv
 from sklearn.model_selection._search import BaseSearchCV
-from sklearn.pipeline import Pipeline
 from sklearn.utils import indexable
 from sklearn.utils._param_validation import Interval
 
+from multilayer import checks
 from multilayer.errors import InvalidArgumentError
-from multilayer.estimators.trials import InTurn, Watch, trained
+from multilayer.estimators.trials import InTurn, Watch, prefix_of, trained
 from multilayer.training import Run
 
 __all__ = ["MLPSearchCV"]
@@ -49,8 +49,9 @@ class MLPSearchCV(BaseSearchCV):  # type: ignore[misc]
         As in ``RandomizedSearchCV``.
     halving : bool
         Whether to train all candidates for a few epochs, the best third of them for three times as
-        many, and so on up to ``max_iter``, as ``HalvingRandomSearchCV(resource="max_iter")`` does.
-        The best is then one of the last round.
+        many, and so on up to about ``max_iter``, as ``HalvingRandomSearchCV`` does with
+        ``resource="max_iter"``, ``max_resources=max_iter``, ``min_resources="exhaust"``. Each round
+        trains anew. The best is then one of the last round.
     factor : int
         With halving, the ratio of candidates, and of epochs, from one round to the next.
     random_state : int, RandomState or None
@@ -63,7 +64,7 @@ class MLPSearchCV(BaseSearchCV):  # type: ignore[misc]
     ----------
     cv_results_ : dict of str to array
         As in ``RandomizedSearchCV``; the time of fits trained as one is divided among them. With
-        halving also ``iter``, the round.
+        halving also ``iter``, the round, and ``n_resources``, its number of epochs.
     best_params_, best_score_, best_index_, best_estimator_, refit_time_, scorer_, n_splits_
         As in ``RandomizedSearchCV``.
 
@@ -184,8 +185,10 @@ class MLPSearchCV(BaseSearchCV):  # type: ignore[misc]
         """Return what was trained together, in a sentence or two."""
         n_fits = sum(self._n_together.values())
         alone = self._n_together[1] + self._n_together[0]
-        n_candidates = len(self.cv_results_["params"])
-        text = f"{n_candidates} candidates on {self.n_splits_} folds: {n_fits} fits"
+        each = self.cv_results_.get("iter", [0] * len(self.cv_results_["params"]))
+        first, *others = np.bincount(each)
+        rounds = f" in {len(others) + 1} rounds" if others else ""
+        text = f"{first} candidates{rounds} on {self.n_splits_} folds: {n_fits} fits"
         if n_fits > alone:
             most = max(self._n_together)
             text += f", of which {n_fits - alone} in lockstep (up to {most} networks as one)"
@@ -193,43 +196,58 @@ class MLPSearchCV(BaseSearchCV):  # type: ignore[misc]
 
     def _run_search(self, evaluate_candidates: Evaluate) -> None:
         """Evaluate the candidates, in rounds if they are halved."""
-        if self.n_iter is None:
-            candidates = list(ParameterGrid(self.space))
-        else:
-            candidates = list(
-                ParameterSampler(self.space, self.n_iter, random_state=self.random_state)
-            )
+        candidates = self._candidates()
         if not self.halving:
             self._evaluate(candidates, evaluate_candidates)
             return
         name, all_epochs = self._epochs(candidates)
-        metric = self.refit if isinstance(self.refit, str) else "score"
+        rule = "must name the metric that halving judges by, where there are several"
+        unnamed = InvalidArgumentError(rule, "refit", type(self).__name__, got=repr(self.refit))
+        if isinstance(self.scoring, (list, tuple, dict)) and not isinstance(self.refit, str):
+            raise unnamed
         for number, n_epochs in enumerate(self._rounds(len(candidates), all_epochs)):
             candidates = [parameters | {name: n_epochs} for parameters in candidates]
             results = self._evaluate(
                 candidates, evaluate_candidates, iter=number, n_resources=n_epochs
             )
+            metric = self.refit if f"mean_test_{self.refit}" in results else "score"
+            if f"mean_test_{metric}" not in results:  # scoring is a function that returns several
+                raise unnamed
             scores = results[f"mean_test_{metric}"][-len(candidates) :]
             best = np.argsort(np.where(np.isnan(scores), -np.inf, scores), kind="stable")
             kept = best[-math.ceil(len(candidates) / self.factor) :]
             candidates = [candidates[i] for i in kept]
 
+    def _candidates(self) -> list[dict[str, Any]]:
+        """Return the parameters of each candidate."""
+        owner = type(self).__name__
+        if not self.space:
+            rule = "must hold at least one parameter to search"
+            raise InvalidArgumentError(rule, "space", owner, got=repr(self.space))
+        if self.n_iter is None:
+            return list(ParameterGrid(self.space))
+        sampler = ParameterSampler(self.space, self.n_iter, random_state=self.random_state)
+        for name, values in (item for own in sampler.param_distributions for item in own.items()):
+            if hasattr(values, "__len__") and not len(values):
+                rule = "must hold values to try for each parameter"
+                raise InvalidArgumentError(rule, "space", owner, got=f"none of {name}")
+        return list(sampler)
+
     def _epochs(self, candidates: Sequence[Mapping[str, Any]]) -> tuple[str, int]:
         """Return the name of the parameter that counts epochs, and its value."""
-        is_pipeline = isinstance(self.estimator, Pipeline)
-        name = f"{self.estimator.steps[-1][0]}__max_iter" if is_pipeline else "max_iter"
+        name = f"{prefix_of(self.estimator)}max_iter"
         n_epochs = self.estimator.get_params().get(name)
         if n_epochs is None or any(name in parameters for parameters in candidates):
             rule = f"needs an estimator with {name}, which is not itself searched"
             raise InvalidArgumentError(rule, "halving", type(self).__name__)
-        return name, n_epochs
+        return name, checks.integer(n_epochs, name, type(self.estimator).__name__)
 
-    def _rounds(self, n_candidates: int, n_epochs: int) -> Iterator[int]:
-        """Return the number of epochs of each round."""
-        n_rounds = 1
-        while self.factor**n_rounds <= min(n_candidates, n_epochs):
-            n_rounds += 1
-        return (n_epochs // self.factor**i for i in reversed(range(n_rounds)))
+    def _rounds(self, n_candidates: int, n_epochs: int) -> list[int]:
+        """Return the number of epochs of each round, as scikit-learn counts them."""
+        n_rounds = 1 + math.floor(math.log(n_candidates, self.factor))
+        least = max(1, n_epochs // self.factor ** (n_rounds - 1))
+        n_rounds = min(n_rounds, 1 + math.floor(math.log(n_epochs // least, self.factor)))
+        return [least * self.factor**i for i in range(n_rounds)]
 
     @staticmethod
     def _select_best_index(refit: Any, refit_metric: str, results: Mapping[str, Any]) -> int:

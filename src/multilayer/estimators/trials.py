@@ -21,7 +21,7 @@ from multilayer.estimators.samples import Part
 from multilayer.samples import Data
 from multilayer.training import Callback
 
-__all__ = ["InTurn", "Trial", "Watch", "trained"]
+__all__ = ["InTurn", "Trial", "Watch", "prefix_of", "trained"]
 
 Array = npt.NDArray[Any]
 
@@ -112,8 +112,9 @@ def trained(
     """Train candidates on all folds: yield the trials of as many as memory allows, in order.
 
     A candidate that is neither an `MLPClassifier` nor an `MLPRegressor`, nor a pipeline that ends
-    in one, is left to scikit-learn. Samples are read once for each fold and whatever reading them
-    depends on. Plain numbers are held once: folds are rows of them.
+    in one, is left to scikit-learn, and so is a pipeline if `fit` has arguments for other steps.
+    Samples are read once for each fold and whatever reading them depends on. Plain numbers are held
+    once: folds are rows of them.
 
     Parameters
     ----------
@@ -133,7 +134,9 @@ def trained(
         for reader in readers:
             trial = Trial(clone(estimator).set_params(**clone(dict(parameters), safe=False)))
             trials.append(trial)
-            if _network_of(trial.estimator) is None:
+            prefix = prefix_of(trial.estimator)
+            are_its_own = all(name.startswith(prefix) for name in fit_params)
+            if _network_of(trial.estimator) is None or not are_its_own:
                 continue
             began = time.perf_counter()
             try:
@@ -183,7 +186,8 @@ class _Shared:
     def take(self, part: Part, rows: Array) -> Part:
         """Return a fold's part as rows of all samples, or unchanged."""
         data = part.data
-        if self._X is None or data.weight is not None or len(rows) != data.n_samples:
+        is_plain = isinstance(data.X, np.ndarray) and data.weight is None
+        if self._X is None or not is_plain or len(rows) != data.n_samples:
             return part
         if self._X.dtype != data.X.dtype:
             self._X = np.asarray(self._X, dtype=data.X.dtype)
@@ -227,8 +231,8 @@ class _Reader:
         X_train, y_train = _safe_split(estimator, X, y, rows)
         steps: list[Any] = []
         if isinstance(estimator, Pipeline):
-            name = f"{estimator.steps[-1][0]}__"
-            parameters = {key.removeprefix(name): value for key, value in parameters.items()}
+            n = len(prefix_of(estimator))
+            parameters = {name[n:]: value for name, value in parameters.items()}
             head = estimator[:-1]
             if len(head.steps):
                 X_train = head.fit_transform(X_train, y_train)
@@ -250,6 +254,11 @@ def _network_of(estimator: Any) -> Any:
     last = estimator.steps[-1][1] if isinstance(estimator, Pipeline) else estimator
     is_ours = isinstance(last, BaseMLP) and type(last).fit.__module__.startswith("multilayer.")
     return last if is_ours else None
+
+
+def prefix_of(estimator: Any) -> str:
+    """Return how the names of the last step's parameters begin in those of an estimator."""
+    return f"{estimator.steps[-1][0]}__" if isinstance(estimator, Pipeline) else ""
 
 
 def _key_of(estimator: Any, mlp: Any) -> Any:
