@@ -60,8 +60,6 @@ class MultilayerError(Exception):
         subject, such as a column or a file. Empty if the rule is the whole message.
     is_file : bool
         Whether it is a path, which has the same name for every caller.
-    is_file : bool
-        Whether it is a path, which has the same name for every caller.
     owner : str
         The class, function or command that takes the parameter; empty if it needs no mention.
     got : str

@@ -396,7 +396,7 @@ DAYS = pd.date_range("2022-01-03", periods=1000, freq="17h")
 def test_a_date_is_elapsed_time_and_phases():
     columns = Columns.of(pd.DataFrame({"when": DAYS}))
     (when,) = columns.columns
-    assert when.cycles == ("day", "week")  # less than two years
+    assert when.cycles == ("day", "week", "month")  # less than two years
     found = columns.encode(pd.DataFrame({"when": DAYS}))[:]
     assert columns.input_names[:3] == ("when", "when, day sin", "when, day cos")
     hours = DAYS.hour + DAYS.minute / 60
@@ -683,7 +683,7 @@ def test_columns_say_what_they_are():
     assert [str(column) for column in columns.columns] == [
         "numeric, median 25, scale 5; missing values",
         "2 categories: a, b; missing values",
-        "date, median 2024-01-01; phase in the week, the year",
+        "date, median 2024-01-01; phase in the week, the month, the year",
         "ignored: no entries",
     ]
     assert "<td>2 categories: a, b; missing values</td>" in columns._repr_html_()

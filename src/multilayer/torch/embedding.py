@@ -2,6 +2,7 @@
 
 import math
 from itertools import accumulate
+from typing import Any
 
 import torch
 from torch import nn
@@ -48,7 +49,7 @@ class Embedding(nn.Module):
         categories, sizes = ([pair[i] for pair in embeddings.categories] for i in (0, 1))
         starts = list(accumulate([*(m + 1 for m in pieces), *sizes], initial=0))
         entries = range(max(pieces, default=0) + 1)
-        indices = {
+        indices: dict[str, Any] = {
             "plain": embeddings.plain(in_features),
             "numbers": numbers,
             "pieces": pieces,
@@ -60,7 +61,7 @@ class Embedding(nn.Module):
         }
         for name, values in indices.items():
             # With their values, even where parameters are made without: no state_dict has them.
-            index = torch.tensor([*values], dtype=torch.long, device="cpu")
+            index = torch.tensor(list(values), dtype=torch.long, device="cpu")
             self.register_buffer(name, index, persistent=False)
         self.weight = nn.Parameter(torch.empty(embeddings.n_vectors, embeddings.width))
         self.reset_parameters()
