@@ -387,7 +387,6 @@ CASES = {
     "InverseScaling": {"power": Case(1.0), "rate": Case(2.0)},
     "Cosine": {"final": Case(0.1)},
     "OneCycle": {"rise": Case(0.5), "start": Case(0.5), "final": Case(0.1)},
-    "FlatCosine": {"rise": Case(0.5), "flat": Case(0.1)},
     "WarmUp": {"epochs": Case(2), "start": Case(0.5), "then": Case(Cosine())},
     "ReduceOnPlateau": {
         "gamma": Case(0.5, {"patience": 2}),

@@ -28,7 +28,6 @@ ROWS = {
     "cosine": Row(1, 0.5, 0),
     # From 3 to 10 the cosine comes down; 5 is two sevenths of the way, and (1 + cos(2π/7))/2 there.
     "one_cycle": Row(0.04, 4e-6 + (1 - 4e-6) * 0.8117449009293668, 4e-6),
-    "flat_cosine": Row(0, 1, 0),
     "warm_up": Row(0.1, 1, 1),
     "reduce_on_plateau": Row(1, 1, 1),  # no loss has been observed
 }

@@ -10,7 +10,6 @@ from multilayer.numpy import (
     Constant,
     Cosine,
     Exponential,
-    FlatCosine,
     InverseScaling,
     OneCycle,
     ReduceOnPlateau,
@@ -48,7 +47,6 @@ def test_every_schedule_has_a_test_here():
         Constant,
         Cosine,
         Exponential,
-        FlatCosine,
         InverseScaling,
         OneCycle,
         ReduceOnPlateau,
@@ -232,15 +230,3 @@ def test_inverse_scaling_in_closed_form(schedule, t, expected):
 def test_between_epochs_in_closed_form(schedule, t, expected):
     # Two or three roundings.
     np.testing.assert_allclose(schedule.factor(t, 10, Plateau()), expected, rtol=1e-15)
-
-
-def test_flat_cosine_equals_torch():
-    def make(optimizer):
-        rise = lr_scheduler.LinearLR(optimizer, start_factor=1e-9, total_iters=6)
-        flat = lr_scheduler.ConstantLR(optimizer, factor=1.0)
-        fall = lr_scheduler.CosineAnnealingLR(optimizer, T_max=12)
-        return lr_scheduler.SequentialLR(optimizer, [rise, flat, fall], milestones=[6, 12])
-
-    expected = torch_factors(make)
-    # PyTorch's rise cannot start at 0.
-    np.testing.assert_allclose(factors(FlatCosine(rise=0.25)), expected, rtol=1e-8, atol=1e-8)

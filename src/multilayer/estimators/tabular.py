@@ -29,7 +29,7 @@ from multilayer.estimators.parameters import POSITIVE, documented, says
 from multilayer.estimators.targets import numbers_of_targets, plain_targets
 from multilayer.estimators.validation import Checked, check_data, check_samples
 from multilayer.model import Classes, Targets, Values, mean_outputs, outputs_of
-from multilayer.numpy import Adam, Ensemble, FlatCosine, Loss, Plateau, Schedule, SquaredError
+from multilayer.numpy import Adam, Ensemble, Loss, SquaredError, WarmUp
 from multilayer.randomness import Generators
 from multilayer.training import Callback, Run, train
 
@@ -45,6 +45,8 @@ SPEED = 15.0
 """How much faster the embeddings of numbers learn: each of their pieces is seen rarely, and the
 layers above would overfit before the pieces have moved."""
 LEARNING_RATE = 2e-3
+WARM_UP = 8
+"""The epochs in which the learning rate rises to that."""
 N_EPOCHS = 40
 PATIENCE = 12
 LAST_LAYER = 0.1
@@ -78,9 +80,8 @@ class _Parameters:
         than all that they train on, as predictions for the future will be; the last member trains
         on nearly all rows, the first on half of them."""))
     time_limit: Any = field(default=None, metadata=says("float or None", [None, *POSITIVE], """
-        The seconds that the training may take; it then has fewer epochs, in which the learning rate
-        still runs through its whole schedule. Results are not repeatable to the bit. Reading the
-        table comes on top."""))
+        The seconds after which the training ends, with the best epoch so far. Reading the table
+        comes on top."""))
     random_state: Any = field(default=None, metadata=says(
         "int, RandomState or None", ["random_state"], """
         Draws folds, weights and the order of samples; an int makes them repeatable, on one machine
@@ -161,11 +162,9 @@ class BaseTabular(Fitted, _Parameters, BaseEstimator):  # type: ignore[misc]
             has_classes=targets.has_one_class,
             patience=PATIENCE,
         )
-        schedule: Schedule = FlatCosine()
         callbacks: list[Callback] = [judge, *self.callbacks]
         if self.time_limit is not None:
-            schedule = deadline = _Deadline(self.time_limit, time.monotonic())
-            callbacks.append(_Limit(deadline))
+            callbacks.insert(0, _TimeLimit(self.time_limit))
         n_rows = min(len(training) for training, _ in splits)
         size = int(np.clip(n_rows // STEPS, *BATCH_SIZES))
         train(
@@ -173,7 +172,7 @@ class BaseTabular(Fitted, _Parameters, BaseEstimator):  # type: ignore[misc]
             (samples, encoded) if found.weight is None else (samples, encoded, found.weight),
             n_epochs=N_EPOCHS,
             batch_size=size,
-            schedule=schedule,
+            schedule=WarmUp(WARM_UP, start=0.0),
             callbacks=callbacks,
             rng=rng,
             splits=splits,
@@ -508,26 +507,15 @@ class TabularRegressor(RegressorMixin, BaseTabular):  # type: ignore[misc]
         self.oob_prediction_ = self._targets.decode(outputs)
 
 
-@dataclass(frozen=True)
-class _Deadline(Schedule):
-    """The recipe's schedule, by epochs or by the time that has passed, whichever is further."""
+class _TimeLimit(Callback):
+    """Ends a training after some seconds, but not before its first epoch is over."""
 
-    seconds: float = math.inf
-    begun: float = 0.0
+    def __init__(self, seconds: float) -> None:
+        self.seconds = seconds
 
-    intervals = {"seconds": "(0, inf)", "begun": "(-inf, inf)"}
-
-    def factor(self, t: float, n_epochs: int, state: Plateau) -> float:
-        passed = (time.monotonic() - self.begun) / self.seconds
-        return FlatCosine().factor(min(max(t / n_epochs, passed), 1.0), 1, state)
-
-
-class _Limit(Callback):
-    """Ends a training at the deadline of its schedule."""
-
-    def __init__(self, deadline: _Deadline) -> None:
-        self.end = deadline.begun + deadline.seconds
+    def on_train_begin(self, run: Run) -> None:
+        self._begun = time.monotonic()
 
     def on_step_end(self, run: Run) -> None:
-        if time.monotonic() > self.end and run.epoch > 1:
+        if run.epoch > 1 and time.monotonic() - self._begun > self.seconds:
             run.stop("time_limit")

@@ -17,7 +17,6 @@ __all__ = [
     "Constant",
     "Cosine",
     "Exponential",
-    "FlatCosine",
     "InverseScaling",
     "OneCycle",
     "Plateau",
@@ -167,35 +166,6 @@ class OneCycle(Schedule):
 
 
 @dataclass(frozen=True)
-class FlatCosine(Schedule):
-    """Up at once, flat, and down along a cosine (Holzmüller et al. 2024, section 3: ``flat_cos``).
-
-    With s = t/T, the factor is s/rise while s < rise, then 1 until s = flat, and from there on
-    (1 + cos(π(s − flat)/(1 − flat)))/2.
-
-    Parameters
-    ----------
-    rise : float
-        The share of the time that the rise takes, in [0, 1).
-    flat : float
-        The share of the time after which the rate falls, in (0, 1).
-    """
-
-    rise: float = 0.05
-    flat: float = 0.5
-
-    intervals = {"rise": "[0, 1)", "flat": "(0, 1)"}
-
-    def factor(self, t: float, n_epochs: int, state: Plateau) -> float:
-        share = t / n_epochs
-        if share < self.rise:
-            return share / self.rise
-        if share < self.flat:
-            return 1.0
-        return _cosine(1.0, 0.0, (share - self.flat) / (1 - self.flat))
-
-
-@dataclass(frozen=True)
 class WarmUp(Schedule):
     """A straight line from `start` to 1 in the first epochs, then another schedule.
 
@@ -271,7 +241,6 @@ SCHEDULES: Registry[type[Schedule]] = Registry(
         "inverse_scaling": InverseScaling,
         "cosine": Cosine,
         "one_cycle": OneCycle,
-        "flat_cosine": FlatCosine,
         "warm_up": WarmUp,
         "reduce_on_plateau": ReduceOnPlateau,
     },
