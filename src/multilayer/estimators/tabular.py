@@ -48,7 +48,7 @@ LEARNING_RATE = 2e-3
 WARM_UP = 8
 """The epochs in which the learning rate rises to that."""
 N_EPOCHS = 40
-PATIENCE = 12
+PATIENCE = 8
 LAST_LAYER = 0.1
 """The size of the last layer's first weights, as a share of that of others: predictions start close
 to the mean."""
