@@ -1,6 +1,8 @@
 """`mlp tune`: a search over a table, its report, and the best model in a file."""
 
 import json
+import re
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -15,6 +17,9 @@ from multilayer.cli.main import app
 from multilayer.cli.reading import read
 from multilayer.cli.rows import Rows
 from multilayer.errors import InvalidArgumentError
+from multilayer.estimators import base
+from multilayer.estimators.trials import Watch
+from multilayer.training import Callback
 
 
 def run(*arguments):
@@ -95,6 +100,59 @@ def test_what_a_person_reads(trees, halving):
     said = result.stdout
     for text in ("the best configurations", "RMSE, folds", "in lockstep", "baseline"):
         assert text in said
+
+
+def test_notes_are_those_of_all_rows_and_the_search_says_when_it_begins_and_ends(tmp_path):
+    rng = np.random.default_rng(0)
+    n = 120
+    x = rng.normal(size=n)
+    pd.DataFrame(
+        {
+            "x": [f"{value:.2f}" if i % 20 else "n/k" for i, value in enumerate(x)],
+            "name": [f"n{i % 60}" for i in range(n)],
+            "kind": np.where(x > 0, "high", "low"),
+        }
+    ).to_csv(tmp_path / "t.csv", index=False)
+    result = run("tune", tmp_path / "t.csv", "--categorical", "name", *SMALL, "--json")
+    assert result.exit_code == 0, result.exception
+    began, ended, *said = result.stderr.splitlines()
+    assert began == "searching: 4 configurations on 3 folds of 96 rows"
+    assert re.fullmatch(r"searched for \d+\.\d s; training the best on all 96 rows", ended)
+    assert len(said) == 1
+    assert said[0].startswith("note: column 'x' has ")
+
+
+class Interrupting(Callback):
+    def on_epoch_end(self, run):
+        if run.epoch == 2:
+            raise KeyboardInterrupt
+
+
+def test_ctrl_c_in_the_search_leaves_nothing(trees, tmp_path, monkeypatch):
+    monkeypatch.setattr(Watch, "on_epoch_end", Interrupting.on_epoch_end, raising=False)
+    monkeypatch.setattr("multilayer.estimators.search._Line", lambda always: Watch())
+    monkeypatch.setattr(Watch, "clear", lambda self: None, raising=False)
+    result = run("tune", trees, "--target", "kind", *SMALL, "--save", tmp_path / "m")
+    assert result.exit_code == 130
+    assert result.stderr.splitlines()[1:] == [
+        "mlp: interrupted before the end of the search: nothing is chosen or saved"
+    ]
+    assert result.stdout == ""
+    assert not list(tmp_path.iterdir())
+
+
+def test_ctrl_c_in_the_last_training_keeps_the_best_epoch(trees, tmp_path, monkeypatch):
+    train = base.train_network
+
+    def interrupted(job):
+        return train(replace(job, settings=replace(job.settings, callbacks=(Interrupting(),))))
+
+    monkeypatch.setattr(base, "train_network", interrupted)
+    result = run("tune", trees, "--target", "kind", *SMALL, "--save", tmp_path / "m", "--json")
+    assert result.exit_code == 130
+    found = json.loads(result.stdout)
+    assert (found["stopped_by"], found["n_epochs"]) == ("interrupt", 2)
+    assert load(tmp_path / "m").information["history"]["stopped_by"] == "interrupt"
 
 
 def test_bad_options_are_refused_by_name(trees):

@@ -664,7 +664,7 @@ class Own(scratch.Optimizer):
         (
             {"schedule": ["cosine"] * 3},
             InvalidArgumentError,
-            "schedule of fit must be one schedule, or one for each of the 4 members; got 3",
+            "schedule of fit must be one for all members, or one for each of the 4; got 3 values",
         ),
         (
             {"rng": [np.random.default_rng(0)] * 3},

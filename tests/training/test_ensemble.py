@@ -524,7 +524,7 @@ ROWS = [(np.arange(30), np.arange(30, 60))] * 4
         (
             {"schedule": ["cosine"] * 3},
             InvalidArgumentError,
-            "schedule of fit must be one schedule, or one for each of the 4 members; got 3",
+            "schedule of fit must be one for all members, or one for each of the 4; got 3 values",
         ),
         (
             {"rng": [np.random.default_rng(0)] * 3},

@@ -1,5 +1,6 @@
 """``mlp tune``: search hyperparameters for a table in a file."""
 
+import time
 from typing import Annotated, Any
 
 import numpy as np
@@ -12,6 +13,7 @@ from multilayer.cli import options
 from multilayer.cli import train_table as tables
 from multilayer.cli.notes import note, notes
 from multilayer.cli.rows import Rows
+from multilayer.data import TableWarning
 from multilayer.errors import InvalidArgumentError, InvalidDataError
 
 __all__ = ["tune"]
@@ -71,27 +73,47 @@ def tune(
     search = _search(rows, kinds, trials, folds, epochs, seed, halving=halving)
     from sklearn.exceptions import ConvergenceWarning, FitFailedWarning
 
-    # A configuration that fails or has not converged has the score it deserves.
-    with notes(ConvergenceWarning, FitFailedWarning):
-        search.fit(rows.X_train, rows.y_train)
+    n_rows = f"{len(rows.y_train):,} rows"
+    _say(f"searching: {trials:,} configurations on {folds:,} folds of {n_rows}")
+    began = time.monotonic()
+    # A configuration that fails or has not converged has the score it deserves, and what a fold's
+    # columns hold is said of all rows.
+    try:
+        with notes(ConvergenceWarning, FitFailedWarning, TableWarning):
+            search.fit(rows.X_train, rows.y_train)
+    except KeyboardInterrupt:
+        _say("mlp: interrupted before the end of the search: nothing is chosen or saved")
+        raise typer.Exit(130) from None
     if not np.isfinite(search.best_score_):
         raise InvalidDataError("no configuration could be judged: see the notes above")
-    best = _best(search)
+    _say(f"searched for {time.monotonic() - began:.1f} s; training the best on all {n_rows}")
+    with notes(ConvergenceWarning):
+        estimator = search.estimator.set_params(**search.best_params_)
+        estimator.fit(rows.X_train, rows.y_train)
+    best, results = _best(search), search.cv_results_
     if not as_json:
         _print(search, best)
-    tables.report(
-        search.best_estimator_,
-        rows,
-        save,
-        as_json=as_json,
-        best=_plain(search.cv_results_["params"][best[0]]),
-        configurations=[
-            _plain(search.cv_results_["params"][i])
-            | {name: float(search.cv_results_[f"{name}_test_score"][i]) for name in ("mean", "std")}
-            for i in best
-        ],
-        search=search.report(),
-    )
+    if estimator.history_.best_epoch:  # otherwise nothing to show
+        tables.report(
+            estimator,
+            rows,
+            save,
+            as_json=as_json,
+            best=_plain(results["params"][best[0]]),
+            configurations=[
+                _plain(results["params"][i])
+                | {name: float(results[f"{name}_test_score"][i]) for name in ("mean", "std")}
+                for i in best
+            ],
+            search=search.report(),
+        )
+    if estimator.history_.stopped_by == "interrupt":
+        raise typer.Exit(130)
+
+
+def _say(text: str) -> None:
+    """Print a line on standard error, wherever it goes."""
+    Console(stderr=True).print(text, highlight=False, soft_wrap=True)
 
 
 def _search(
@@ -136,6 +158,7 @@ def _search(
         cv=splitter(folds, shuffle=True, random_state=seed),
         scoring=_NegativeLoss(rows.task, rows.y_train),
         halving=halving,
+        refit=False,
         random_state=seed,
     )
 
@@ -197,6 +220,7 @@ class _NegativeLoss:
 
         if self._classes is None:
             return -float(root_mean_squared_error(y, estimator.predict(X)))
-        p = np.zeros((len(y), len(self._classes)))
-        p[:, np.searchsorted(self._classes, estimator.classes_)] = estimator.predict_proba(X)
+        found = estimator.predict_proba(X)
+        p = np.zeros((len(y), len(self._classes)), found.dtype)
+        p[:, np.searchsorted(self._classes, estimator.classes_)] = found
         return -float(log_loss(y, p, labels=self._classes))

@@ -228,11 +228,11 @@ class _Reader:
             return self._known[key]
         X, y, rows = self._data
         parameters = _check_method_params(X, params=self._fit_params, indices=rows)
+        n = len(prefix_of(estimator))
+        parameters = {name[n:]: value for name, value in parameters.items()}
         X_train, y_train = _safe_split(estimator, X, y, rows)
         steps: list[Any] = []
         if isinstance(estimator, Pipeline):
-            n = len(prefix_of(estimator))
-            parameters = {name[n:]: value for name, value in parameters.items()}
             head = estimator[:-1]
             if len(head.steps):
                 X_train = head.fit_transform(X_train, y_train)

@@ -12,6 +12,7 @@ from multilayer.data.batches import Sampler
 from multilayer.data.split import split_validation
 from multilayer.errors import InvalidArgumentError, InvalidDataError, InvalidTypeError
 from multilayer.numpy.schedules import SCHEDULES, Schedule
+from multilayer.numpy.stacking import for_each
 from multilayer.randomness import Generators
 from multilayer.registry import Names, resolve
 from multilayer.samples import Data, Parts, check_weights
@@ -130,17 +131,12 @@ def check_orders(shuffle: Any, rows: Sequence[Array]) -> Any:
 
 
 def check_schedule(schedule: Any, n_members: int) -> Any:
-    """Return the schedule; of an ensemble, perhaps a list with one for each member."""
-    if isinstance(schedule, (list, tuple)) and n_members:
-        if len(schedule) != n_members:
-            rule = f"must be one schedule, or one for each of the {n_members} members"
-            raise InvalidArgumentError(rule, "schedule", "fit", got=len(schedule))
-        found = []
-        for k, one in enumerate(schedule):
-            with checks.in_terms_of("fit", {"schedule": f"schedule[{k}]"}):
-                found.append(None if one is None else resolve(one, SCHEDULES, Schedule))
-        return found
-    return None if schedule is None else resolve(schedule, SCHEDULES, Schedule)
+    """Return the schedule; of an ensemble, a list with one for each member."""
+
+    def check(own: Any) -> Schedule | None:
+        return None if own is None else resolve(own, SCHEDULES, Schedule)
+
+    return for_each(schedule, n_members, "schedule", "fit", check) if n_members else check(schedule)
 
 
 def check_metrics(metrics: Any, trainer: Trainer) -> list[dict[str, Metric]]:
