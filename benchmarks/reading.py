@@ -1,7 +1,7 @@
 """Measure the time to read and encode an entry of a table, and the memory of many categories.
 
-``python benchmarks/reading.py`` prints both; it needs pandas, polars and pyarrow. Memory is measured
-in a separate process for each way.
+``python benchmarks/reading.py`` prints both; it needs pandas, polars and pyarrow. Memory is
+measured in a separate process for each way.
 """
 
 import resource

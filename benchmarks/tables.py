@@ -8,7 +8,8 @@
 The tables are ``$MULTILAYER_DATA/tables/*.csv``, with the target last. A table is split five times,
 four to one (``StratifiedShuffleSplit`` or ``ShuffleSplit``, seed 0), the first of which are taken;
 of a training part, 10,000 rows at most (``RandomState(1000 + split).choice``). Models get the raw
-columns, whole. Everything runs on one thread.
+columns, whole. The seconds mean something if everything runs on one thread: set OMP_NUM_THREADS and
+OPENBLAS_NUM_THREADS to 1.
 
 Peers that are measured here: scikit-learn's histogram gradient boosting and linear model, and
 CatBoost where it is installed; with ``--peers`` those in a file with the columns model, data,
@@ -28,9 +29,6 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 from unittest.mock import patch
-
-for variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
-    os.environ[variable] = "1"
 
 import numpy as np
 import pandas as pd
@@ -55,7 +53,10 @@ REGRESSION = {
 }  # fmt: skip
 MOST_ROWS = 10_000
 OURS = "ours"
-COLUMNS = "model data task split n_train accuracy logloss rmse fit_s pred_s status".split()
+COLUMNS = [
+    "model", "data", "task", "split", "n_train", "accuracy", "logloss", "rmse", "fit_s", "pred_s",
+    "status",
+]  # fmt: skip
 
 
 # Data -------------------------------------------------------------------------------------------
@@ -83,6 +84,7 @@ def load(path: Path) -> tuple[pd.DataFrame, Any]:
 
 
 def splits(X: pd.DataFrame, y: Any, n: int) -> Iterator[tuple[int, Any, Any]]:
+    """Yield the number, the training rows and the test rows of each split."""
     kind = ShuffleSplit if y.dtype.kind == "f" else StratifiedShuffleSplit
     for i, (train, test) in enumerate(kind(5, test_size=0.2, random_state=0).split(X, y)):
         if i == n:
@@ -96,10 +98,12 @@ def splits(X: pd.DataFrame, y: Any, n: int) -> Iterator[tuple[int, Any, Any]]:
 
 
 def ours(is_regression: bool, seed: int) -> Any:
+    """Return our estimator, with its defaults."""
     return (TabularRegressor if is_regression else TabularClassifier)(random_state=seed)
 
 
-def linear(is_regression: bool, seed: int) -> Any:
+def linear(is_regression: bool, _: int) -> Any:
+    """Return scikit-learn's linear model on scaled numbers and one-hot categories."""
     numbers = make_pipeline(SimpleImputer(strategy="median"), StandardScaler())
     others = OneHotEncoder(handle_unknown="infrequent_if_exist", max_categories=200)
     encode = make_column_transformer(
@@ -110,6 +114,7 @@ def linear(is_regression: bool, seed: int) -> Any:
 
 
 def hgb(is_regression: bool, seed: int) -> Any:
+    """Return scikit-learn's gradient boosting."""
     kind = HistGradientBoostingRegressor if is_regression else HistGradientBoostingClassifier
     return kind(random_state=seed)
 
@@ -276,6 +281,7 @@ def _values(found: pd.DataFrame, column: str) -> pd.Series:
 
 
 def main() -> int:
+    """Measure what the arguments ask for, and write it."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -293,7 +299,7 @@ def main() -> int:
         return 0
     makers = {OURS: ours} | ({} if arguments.peers else PEERS)
     rows = []
-    for name, path in paths.items():
+    for path in paths.values():
         for model, make in makers.items():
             for row in measure(model, make, path, arguments.splits):
                 rows.append(row)
