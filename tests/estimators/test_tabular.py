@@ -413,3 +413,19 @@ def test_importances_name_what_matters_and_nothing_else():
     fresh = pickle.loads(pickle.dumps(clone(model).fit(X, y)))
     with pytest.raises(AttributeError, match="needs the training data"):
         _ = fresh.feature_importances_
+
+
+# In a notebook ---------------------------------------------------------------------------------
+
+
+def test_a_notebook_shows_scores_columns_and_importances(classifier):
+    model, X, y = classifier
+    fresh = clone(model)
+    assert "out-of-fold" not in fresh._repr_html_()
+    fresh.fit(X.rename(columns={"job": "<job>"}), y)
+    html = fresh._repr_html_()
+    assert f"out-of-fold accuracy {fresh.oob_score_:.3f}" in html
+    assert "<td>&lt;job&gt;</td>" in html
+    assert "<th>importance</th>" in html
+    unpickled = pickle.loads(pickle.dumps(clone(model).fit(X, y)))
+    assert "<th>importance</th>" not in unpickled._repr_html_()
