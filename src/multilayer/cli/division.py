@@ -75,7 +75,9 @@ class Division(NamedTuple):
             )
             raise InvalidDataError(rule, file)
         if len(np.unique(y[train])) < 2:
-            raise InvalidDataError(f"must leave two targets to train on; all are {y[train[0]]}", file)
+            raise InvalidDataError(
+                f"must leave two targets to train on; all are {y[train[0]]}", file
+            )
         return train, held_out
 
     def groups(self, table: Table) -> Array:
