@@ -164,7 +164,7 @@ def table(
         others = peers(rows, kinds, seed, trees=compare) if has_peers else ()
         report(estimator, rows, save, as_json=as_json, peers=others)
     elif is_interrupted:
-        raise KeyboardInterrupt
+        _say_interrupted()
     if is_interrupted:
         raise typer.Exit(130)
     if history.stopped_by == "divergence":
@@ -236,5 +236,14 @@ def _fit(estimator: Any, rows: Rows) -> None:
     from sklearn.exceptions import ConvergenceWarning
 
     grouped = {} if rows.groups is None else {"groups": rows.groups}
-    with notes(ConvergenceWarning):  # the ending is reported anyway
-        estimator.fit(rows.X_train, rows.y_train, **grouped)
+    try:
+        with notes(ConvergenceWarning):  # the ending is reported anyway
+            estimator.fit(rows.X_train, rows.y_train, **grouped)
+    except KeyboardInterrupt:
+        _say_interrupted()
+        raise typer.Exit(130) from None
+
+
+def _say_interrupted() -> None:
+    says = "mlp: interrupted before the first epoch was over: there is no model"
+    Console(stderr=True).print(says, highlight=False, soft_wrap=True)
