@@ -23,6 +23,7 @@ from multilayer.errors import InvalidArgumentError, InvalidDataError
 from multilayer.estimators.folds import grouped_folds, ordered_folds, stratified_folds
 from multilayer.estimators.out_of_fold import best_temperature
 from multilayer.model import Categorical, Numeric
+from multilayer.training import Callback
 
 pytestmark = pytest.mark.filterwarnings("ignore::multilayer.data.TableWarning")
 
@@ -446,3 +447,33 @@ def test_a_notebook_shows_scores_columns_and_importances(classifier):
     assert "<th>importance</th>" in html
     unpickled = pickle.loads(pickle.dumps(clone(model).fit(X, y)))
     assert "<th>importance</th>" not in unpickled._repr_html_()
+
+
+# Ctrl-C ----------------------------------------------------------------------------------------
+
+
+class Interrupt(Callback):
+    """Ctrl-C in an epoch."""
+
+    def __init__(self, epoch):
+        self.epoch = epoch
+
+    def on_step_end(self, run):
+        if run.epoch == self.epoch and run.step == 2:
+            raise KeyboardInterrupt
+
+
+def test_an_interrupted_fit_has_its_best_epoch_or_leaves_what_was_there(classifier):
+    _, X, y = classifier
+    model = TabularClassifier(random_state=0, n_members=2, callbacks=[Interrupt(4)])
+    with pytest.warns(UserWarning, match="interrupted by user"):
+        model.fit(X, y)
+    history = model.history_
+    assert (history.n_epochs, history.stopped_by) == (3, "interrupt")
+    assert history["validation_loss"] == model.loss_curve_
+    assert history.best_epoch == model.n_iter_ == 1 + np.argmin(model.loss_curve_)
+    assert model.loss_ == pytest.approx(log_loss(y, model.oob_decision_function_), rel=1e-5)
+    before = model.predict_proba(X)
+    with pytest.raises(KeyboardInterrupt):
+        model.set_params(callbacks=[Interrupt(1)]).fit(X, y)
+    assert (model.predict_proba(X) == before).all()

@@ -45,7 +45,7 @@ def baseline(rows: Rows) -> Any:
     return np.tile(counts / counts.sum(), (n, 1)), classes
 
 
-def peers(rows: Rows, kinds: dict[str, str], seed: int, *, trees: bool) -> Iterator[Any]:
+def peers(rows: Rows, kinds: dict[str, str], *, trees: bool) -> Iterator[Any]:
     """Yield name and predictions of a linear model and, if wanted, of boosted trees.
 
     One that fails is left out, with a note.
@@ -63,14 +63,14 @@ def peers(rows: Rows, kinds: dict[str, str], seed: int, *, trees: bool) -> Itera
                 warnings.catch_warnings(),
             ):
                 warnings.simplefilter("ignore")
-                predicted = fit(rows, columns, seed)
+                predicted = fit(rows, columns)
         except (ValueError, MemoryError) as error:
             note(f"no {label} to compare with: {str(error).partition(chr(10))[0]}")
         else:
             yield name, predicted
 
 
-def _linear(rows: Rows, columns: Columns, seed: int) -> Any:
+def _linear(rows: Rows, columns: Columns) -> Any:
     """Return the predictions of logistic or ridge regression on scaled and one-hot columns."""
     from sklearn.linear_model import LogisticRegression, Ridge
 
@@ -84,14 +84,14 @@ def _linear(rows: Rows, columns: Columns, seed: int) -> Any:
     return predicted_by(model, columns.encode(rows.X_test)[:])
 
 
-def _boosted(rows: Rows, columns: Columns, seed: int) -> Any:
+def _boosted(rows: Rows, columns: Columns) -> Any:
     """Return the predictions of scikit-learn's HistGradientBoosting."""
     from sklearn.ensemble import HistGradientBoostingClassifier as Classifier
     from sklearn.ensemble import HistGradientBoostingRegressor as Regressor
 
     X, are_codes = _for_trees(rows.X_train, columns)
     kind: Any = Classifier if rows.task == "classification" else Regressor
-    model = kind(categorical_features=are_codes, random_state=seed).fit(X, rows.y_train)
+    model = kind(categorical_features=are_codes, random_state=0).fit(X, rows.y_train)
     return predicted_by(model, _for_trees(rows.X_test, columns)[0])
 
 
@@ -102,8 +102,10 @@ def _for_trees(X: Table, columns: Columns) -> tuple[Array, Array]:
         if not column.input_names:
             continue
         entries = table[column.name]
-        is_number = isinstance(column, Numeric)
-        part: Any = column.values(entries, []) if is_number else column.encode(entries, [])
+        if isinstance(column, Numeric):
+            part = column.values(entries, [])
+        else:
+            part = column.encode(entries, [])
         parts.append(part.reshape(len(part), -1).astype(np.float64))
         is_code = isinstance(column, Categorical) and len(column.input_names) <= MOST_CODES
         are_codes += [is_code] * parts[-1].shape[1]

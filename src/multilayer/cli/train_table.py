@@ -4,6 +4,7 @@ from typing import Annotated, Any
 
 import typer
 from rich.console import Console
+from typer.core import TyperOption
 
 from multilayer import Architecture, checks
 from multilayer.cli import options
@@ -83,7 +84,7 @@ class TableCommand(Command):
         super().__init__(*arguments, **named)
         for model, names in OWN.items():
             for parameter in self.params:
-                if parameter.name in names:
+                if isinstance(parameter, TyperOption) and parameter.name in names:
                     parameter.rich_help_panel = f"Options of --model {model}"
 
 
@@ -161,7 +162,7 @@ def table(
     is_interrupted = history.stopped_by == "interrupt"
     if history.best_epoch:  # otherwise nothing to show
         has_peers = model == "tabular" and not is_interrupted
-        others = peers(rows, kinds, seed, trees=compare) if has_peers else ()
+        others = peers(rows, kinds, trees=compare) if has_peers else ()
         report(estimator, rows, save, as_json=as_json, peers=others)
     elif is_interrupted:
         _say_interrupted()
