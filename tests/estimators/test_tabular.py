@@ -299,6 +299,17 @@ def test_a_position_is_linear_between_knots(values):
     np.testing.assert_allclose(column.encode(between, [])[:, 0], np.arange(len(present) - 1) + 0.5)
 
 
+def test_a_column_of_rare_categories_alone_keeps_the_most_frequent():
+    rng = np.random.default_rng(0)
+    rare = [None] * 80 + ["a", "a", "a", "b", "c", "d"] + [None] * 14
+    X = pd.DataFrame({"rare": rare, "x": rng.normal(size=100)})
+    model = TabularRegressor(n_members=2, random_state=0).fit(X, X["x"])
+    column = model.columns_.columns[0]
+    assert column.categories == ("a",)
+    assert column.has_rare
+    assert np.isfinite(model.predict(X.assign(rare="new"))).all()
+
+
 def test_an_unseen_category_and_a_missing_value_are_taken(classifier):
     model, X, _ = classifier
     odd = X.head(4).assign(city=["Atlantis", None, "city 01", "city 02"], job=None)
@@ -402,3 +413,19 @@ def test_importances_name_what_matters_and_nothing_else():
     fresh = pickle.loads(pickle.dumps(clone(model).fit(X, y)))
     with pytest.raises(AttributeError, match="needs the training data"):
         _ = fresh.feature_importances_
+
+
+# In a notebook ---------------------------------------------------------------------------------
+
+
+def test_a_notebook_shows_scores_columns_and_importances(classifier):
+    model, X, y = classifier
+    fresh = clone(model)
+    assert "out-of-fold" not in fresh._repr_html_()
+    fresh.fit(X.rename(columns={"job": "<job>"}), y)
+    html = fresh._repr_html_()
+    assert f"out-of-fold accuracy {fresh.oob_score_:.3f}" in html
+    assert "<td>&lt;job&gt;</td>" in html
+    assert "<th>importance</th>" in html
+    unpickled = pickle.loads(pickle.dumps(clone(model).fit(X, y)))
+    assert "<th>importance</th>" not in unpickled._repr_html_()

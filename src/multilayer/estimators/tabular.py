@@ -22,6 +22,7 @@ from multilayer.architecture import Architecture
 from multilayer.errors import InvalidArgumentError, InvalidDataError
 from multilayer.estimators.fitted import Fitted
 from multilayer.estimators.folds import Split, grouped_folds, ordered_folds, stratified_folds
+from multilayer.estimators.html import tabular_html
 from multilayer.estimators.importances import Unseen, importances_of
 from multilayer.estimators.information import described
 from multilayer.estimators.out_of_fold import OutOfFold
@@ -272,6 +273,11 @@ class BaseTabular(Fitted, _Parameters, BaseEstimator):  # type: ignore[misc]
 
     def __sklearn_is_fitted__(self) -> bool:
         return hasattr(self, "_net")
+
+    def _html_repr(self) -> str:
+        """Return scikit-learn's table of the parameters; once fitted, also scores and columns."""
+        html: str = super()._html_repr()
+        return html + tabular_html(self) if hasattr(self, "_net") else html
 
     def __getstate__(self) -> dict[str, Any]:
         state: dict[str, Any] = super().__getstate__()
