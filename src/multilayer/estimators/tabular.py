@@ -38,7 +38,7 @@ __all__ = ["TabularClassifier", "TabularRegressor"]
 
 Array = npt.NDArray[Any]
 
-# The recipe. docs/guide/tables.md says what each part is worth, and benchmarks/tables.py measures.
+# The recipe. docs/guide/table.md gives the reasons; benchmarks/tables.py measures each part.
 HIDDEN = (128, 128)
 WIDTH = 8
 """The length of embeddings."""
