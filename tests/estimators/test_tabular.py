@@ -4,11 +4,13 @@ import pickle
 import warnings
 
 import numpy as np
+import onnxruntime
 import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.optimize import minimize_scalar
+from scipy.special import expit
 from sklearn.base import clone
 from sklearn.datasets import load_breast_cancer, load_diabetes
 from sklearn.metrics import accuracy_score, log_loss, r2_score
@@ -129,6 +131,21 @@ def test_the_mean_and_its_spread(regressor):
     assert inside.mean() > 0.5
     np.testing.assert_allclose(mean[inside], each.mean(axis=0)[inside], rtol=1e-5)
     np.testing.assert_allclose(std, each.std(axis=0, ddof=1), rtol=1e-3)
+
+
+def test_probabilities_are_those_of_the_mean_logits(classifier):
+    model, X, _ = classifier
+    each = np.stack([member.predict_proba(X) for member in model.to_model().members])
+    logits = np.log(each[..., 1] / each[..., 0]).mean(axis=0)
+    np.testing.assert_allclose(model.predict_proba(X)[:, 1], expit(logits), atol=1e-5)
+
+
+def test_onnx_takes_the_raw_columns(classifier, regressor, tmp_path):
+    for i, (model, X, _) in enumerate((classifier, regressor)):
+        path = tmp_path / f"{i}.onnx"
+        model.export(path, sample=X)
+        session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
+        assert [port.name for port in session.get_inputs()] == ["age", "city", "job", "day"]
 
 
 def test_the_same_seed_gives_the_same_bits(classifier):
