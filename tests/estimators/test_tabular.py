@@ -17,10 +17,11 @@ from sklearn.utils.estimator_checks import parametrize_with_checks
 
 import multilayer
 from multilayer import TabularClassifier, TabularRegressor
+from multilayer.data import TableWarning
 from multilayer.errors import InvalidArgumentError, InvalidDataError
 from multilayer.estimators.folds import grouped_folds, ordered_folds, stratified_folds
 from multilayer.estimators.out_of_fold import best_temperature
-from multilayer.model import Categorical, Numeric
+from multilayer.model import Categorical, Columns, Numeric
 
 pytestmark = pytest.mark.filterwarnings("ignore::multilayer.data.TableWarning")
 
@@ -299,6 +300,30 @@ def test_a_position_is_linear_between_knots(values):
     np.testing.assert_allclose(column.encode(between, [])[:, 0], np.arange(len(present) - 1) + 0.5)
 
 
+def test_duplicate_columns_are_ignored_and_named():
+    X, y, _ = table(60)
+    X = X.assign(age2=X["age"], job2=X["job"], day2=X["day"], other=X["age"].shift(1, fill_value=3))
+    with pytest.warns(TableWarning, match=r"'age2' \(the same as 'age'\); 'job2' .*'job'\)"):
+        model = TabularClassifier(n_members=2, random_state=0).fit(X, y)
+    assert model.columns_.needed == ("age", "city", "job", "day", "other")
+    without = X.drop(columns=["age2", "job2", "day2"])
+    alone = clone(model).fit(without, y)
+    assert (model.predict_proba(without) == alone.predict_proba(without)).all()
+    model = TabularClassifier(n_members=2, columns={"age2": "numeric"}).fit(X, y)
+    assert "age2" in model.columns_.needed  # the user wants it
+
+
+@pytest.mark.parametrize("size", [5e-324, 5e-322, 1e-310, 1e-300, 1e300])
+def test_numbers_of_any_size_have_finite_positions(size):
+    rng = np.random.default_rng(0)
+    values = np.append(rng.integers(0, 60, 100) * size, 1.0)
+    inputs = Columns.of({"a": values[:-1]}, embedded=True).encode({"a": values})[:]
+    assert np.isfinite(inputs).all()
+    assert (np.diff(inputs[np.argsort(values), 0]) >= 0).all()
+    inputs = Columns.of({"a": values}, embedded=True).encode({"a": values})[:]
+    assert np.isfinite(inputs).all()
+
+
 def test_an_unseen_category_and_a_missing_value_are_taken(classifier):
     model, X, _ = classifier
     odd = X.head(4).assign(city=["Atlantis", None, "city 01", "city 02"], job=None)
@@ -357,6 +382,8 @@ def test_messages():
     X, y, _ = table(60)
     with pytest.raises(InvalidArgumentError, match=r"time .*'age', 'day'; got 'city'"):
         TabularClassifier(time="city").fit(X, y)
+    with pytest.raises(InvalidArgumentError, match=r"time .*got 'day', which is ignored: one value"):
+        TabularClassifier(time="day").fit(X.assign(day="2024-01-01"), y)
     with pytest.raises(ValueError, match="n_members"):
         TabularClassifier(n_members=1).fit(X, y)
     with pytest.raises(InvalidDataError, match="groups of fit must hold the group of each of"):
