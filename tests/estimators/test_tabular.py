@@ -4,11 +4,13 @@ import pickle
 import warnings
 
 import numpy as np
+import onnxruntime
 import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.optimize import minimize_scalar
+from scipy.special import expit
 from sklearn.base import clone
 from sklearn.datasets import load_breast_cancer, load_diabetes
 from sklearn.metrics import accuracy_score, log_loss, r2_score
@@ -130,6 +132,21 @@ def test_the_mean_and_its_spread(regressor):
     assert inside.mean() > 0.5
     np.testing.assert_allclose(mean[inside], each.mean(axis=0)[inside], rtol=1e-5)
     np.testing.assert_allclose(std, each.std(axis=0, ddof=1), rtol=1e-3)
+
+
+def test_probabilities_are_those_of_the_mean_logits(classifier):
+    model, X, _ = classifier
+    each = np.stack([member.predict_proba(X) for member in model.to_model().members])
+    logits = np.log(each[..., 1] / each[..., 0]).mean(axis=0)
+    np.testing.assert_allclose(model.predict_proba(X)[:, 1], expit(logits), atol=1e-5)
+
+
+def test_onnx_takes_the_raw_columns(classifier, regressor, tmp_path):
+    for i, (model, X, _) in enumerate((classifier, regressor)):
+        path = tmp_path / f"{i}.onnx"
+        model.export(path, sample=X)
+        session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
+        assert [port.name for port in session.get_inputs()] == ["age", "city", "job", "day"]
 
 
 def test_the_same_seed_gives_the_same_bits(classifier):
@@ -324,6 +341,17 @@ def test_numbers_of_any_size_have_finite_positions(size):
     assert np.isfinite(inputs).all()
 
 
+def test_a_column_of_rare_categories_alone_keeps_the_most_frequent():
+    rng = np.random.default_rng(0)
+    rare = [None] * 80 + ["a", "a", "a", "b", "c", "d"] + [None] * 14
+    X = pd.DataFrame({"rare": rare, "x": rng.normal(size=100)})
+    model = TabularRegressor(n_members=2, random_state=0).fit(X, X["x"])
+    column = model.columns_.columns[0]
+    assert column.categories == ("a",)
+    assert column.has_rare
+    assert np.isfinite(model.predict(X.assign(rare="new"))).all()
+
+
 def test_an_unseen_category_and_a_missing_value_are_taken(classifier):
     model, X, _ = classifier
     odd = X.head(4).assign(city=["Atlantis", None, "city 01", "city 02"], job=None)
@@ -429,3 +457,19 @@ def test_importances_name_what_matters_and_nothing_else():
     fresh = pickle.loads(pickle.dumps(clone(model).fit(X, y)))
     with pytest.raises(AttributeError, match="needs the training data"):
         _ = fresh.feature_importances_
+
+
+# In a notebook ---------------------------------------------------------------------------------
+
+
+def test_a_notebook_shows_scores_columns_and_importances(classifier):
+    model, X, y = classifier
+    fresh = clone(model)
+    assert "out-of-fold" not in fresh._repr_html_()
+    fresh.fit(X.rename(columns={"job": "<job>"}), y)
+    html = fresh._repr_html_()
+    assert f"out-of-fold accuracy {fresh.oob_score_:.3f}" in html
+    assert "<td>&lt;job&gt;</td>" in html
+    assert "<th>importance</th>" in html
+    unpickled = pickle.loads(pickle.dumps(clone(model).fit(X, y)))
+    assert "<th>importance</th>" not in unpickled._repr_html_()

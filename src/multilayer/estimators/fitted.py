@@ -26,6 +26,8 @@ class Fitted:
     _net: MLP | Ensemble
     _columns: Columns | None
     _targets: Any
+    _mean_of = "outputs"
+    """Of which the prediction of several networks is the mean: see `Model`."""
     _n_drawn: Array
     """How often each member has seen each row."""
 
@@ -120,4 +122,4 @@ class Fitted:
         check_is_fitted(self)
         net = self._network()
         inputs = self._columns or Numbers(net.architecture.in_features, names=names)
-        return Model(net, self._targets, inputs, information_of(self))
+        return Model(net, self._targets, inputs, information_of(self), self._mean_of)

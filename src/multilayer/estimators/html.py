@@ -1,13 +1,14 @@
-"""A fitted estimator in a notebook: the table of its layers and its loss curve."""
+"""A fitted estimator in a notebook: its layers or its columns, and its loss curve."""
 
 from collections.abc import Sequence
+from html import escape
 from typing import Any
 
 import numpy as np
 
 from multilayer.training.curves import curves_html
 
-__all__ = ["fitted_html"]
+__all__ = ["fitted_html", "tabular_html"]
 
 
 def fitted_html(estimator: Any) -> str:
@@ -23,6 +24,37 @@ def fitted_html(estimator: Any) -> str:
     curves = {f"training loss{of}": losses, f"validation loss{of}": validation}
     layers = estimator.networks_[0].architecture._repr_html_()
     return f"<div>{layers}{curves_html(curves, mark=mark)}</div>"
+
+
+def tabular_html(estimator: Any) -> str:
+    """Return HTML with the scores, the loss of each epoch, and the columns with their importance.
+
+    Importances are not shown of an estimator from a pickle, which does not hold training data.
+    """
+    spread = estimator.oob_scores_.std(ddof=1)
+    name = "accuracy" if hasattr(estimator, "classes_") else "R²"
+    facts = [
+        f"out-of-fold {name} {estimator.oob_score_:.3f}, ± {spread:.3f} over "
+        f"{len(estimator.oob_scores_)} folds",
+        f"best of {len(estimator.loss_curve_)} epochs: {estimator.n_iter_}",
+    ]
+    if hasattr(estimator, "classes_"):
+        facts.append(f"log-loss {estimator.loss_:.4g}, temperature {estimator.temperature_:.3g}")
+    of = "log-loss" if hasattr(estimator, "classes_") else "loss"
+    best = estimator.n_iter_, "best"
+    curves = curves_html({f"out-of-fold {of}": estimator.loss_curve_}, mark=best)
+    means = getattr(estimator, "feature_importances_", None)
+    heads, columns = ["column", "taken as"], estimator.columns_.columns
+    cells = [[escape(column.name), escape(str(column))] for column in columns]
+    if means is not None:
+        heads.append("importance")
+        spreads = estimator.feature_importances_std_
+        for row, mean, std in zip(cells, means, spreads, strict=True):
+            row.append(f"{mean:.3g} ± {std:.1g}" if mean or std else "")
+    head = "".join(f"<th>{text}</th>" for text in heads)
+    body = "".join(f"<tr>{''.join(f'<td>{text}</td>' for text in row)}</tr>" for row in cells)
+    table = f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
+    return f"<div><p>{'; '.join(facts)}</p>{curves}{table}</div>"
 
 
 def _mean(curves: Sequence[Sequence[float]]) -> list[float]:

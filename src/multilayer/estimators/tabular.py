@@ -22,6 +22,7 @@ from multilayer.architecture import Architecture
 from multilayer.errors import InvalidArgumentError, InvalidDataError
 from multilayer.estimators.fitted import Fitted
 from multilayer.estimators.folds import Split, grouped_folds, ordered_folds, stratified_folds
+from multilayer.estimators.html import tabular_html
 from multilayer.estimators.importances import Unseen, importances_of
 from multilayer.estimators.information import described
 from multilayer.estimators.out_of_fold import OutOfFold
@@ -29,7 +30,7 @@ from multilayer.estimators.parameters import POSITIVE, documented, says
 from multilayer.estimators.targets import numbers_of_targets, plain_targets
 from multilayer.estimators.validation import Checked, check_data, check_samples
 from multilayer.model import Classes, Targets, Values, mean_outputs, outputs_of
-from multilayer.numpy import Adam, Ensemble, Loss, SquaredError, WarmUp
+from multilayer.numpy import Adam, Embedding, Ensemble, Loss, SquaredError, WarmUp
 from multilayer.randomness import Generators
 from multilayer.training import Callback, Run, train
 
@@ -95,6 +96,7 @@ class _Parameters:
 class BaseTabular(Fitted, _Parameters, BaseEstimator):  # type: ignore[misc]
     """What the two estimators for tables share."""
 
+    _mean_of = "logits"
     takes_embeddings = True
     """Whether numbers and categories become inputs for learned embeddings."""
 
@@ -149,6 +151,7 @@ class BaseTabular(Fitted, _Parameters, BaseEstimator):  # type: ignore[misc]
         rng = np.random.default_rng(random_state.randint(2**31))
         ensemble = Ensemble(architecture, n_members, initializer="he", rng=rng)
         ensemble.network.last.W *= LAST_LAYER
+        _forget_unseen(ensemble)
         loss = self._loss_of(targets)
         trainer: Any = ensemble.trainer(
             loss=loss, optimizer=Adam(LEARNING_RATE), rng=Generators(rng.spawn(n_members))
@@ -266,12 +269,17 @@ class BaseTabular(Fitted, _Parameters, BaseEstimator):  # type: ignore[misc]
     def _outputs(self, X: Any) -> Array:
         check_is_fitted(self)
         inputs = check_samples(self, X, self._columns)
-        return outputs_of(self._net, inputs, self._targets)
+        return outputs_of(self._net, inputs, self._targets, self._mean_of)
 
     # scikit-learn's protocol ---------------------------------------------------------------
 
     def __sklearn_is_fitted__(self) -> bool:
         return hasattr(self, "_net")
+
+    def _html_repr(self) -> str:
+        """Return scikit-learn's table of the parameters; once fitted, also scores and columns."""
+        html: str = super()._html_repr()
+        return html + tabular_html(self) if hasattr(self, "_net") else html
 
     def __getstate__(self) -> dict[str, Any]:
         state: dict[str, Any] = super().__getstate__()
@@ -293,7 +301,7 @@ class TabularClassifier(ClassifierMixin, BaseTabular):  # type: ignore[misc]
     K networks train as one, each on all folds of the samples but one. So every row trains K − 1 of
     them and is judged by the other one. From these out-of-fold predictions follow the number of
     epochs, the temperature that calibrates probabilities, and an honest score. Predictions are the
-    mean of the K networks' probabilities.
+    mean of the K networks' logits.
 
     Numbers become learned piecewise linear functions, categories learned vectors: see
     `multilayer.Embeddings`.
@@ -505,6 +513,15 @@ class TabularRegressor(RegressorMixin, BaseTabular):  # type: ignore[misc]
 
     def _keep_unseen(self, outputs: Array) -> None:
         self.oob_prediction_ = self._targets.decode(outputs)
+
+
+def _forget_unseen(ensemble: Ensemble) -> None:
+    """Let unseen categories begin, and stay if training has no rare ones, as vectors of 0."""
+    layer = ensemble.network.layers[0]
+    if isinstance(layer, Embedding):
+        for _, rows, is_number in layer.inputs:
+            if not is_number:
+                layer.V[:, rows.start] = 0
 
 
 class _TimeLimit(Callback):

@@ -18,6 +18,7 @@ from multilayer.errors import (
 from multilayer.files.versions import inputs_of_version_3, targets_of_version_3
 from multilayer.json_text import read_json
 from multilayer.model import Model, adopt, inputs_from_dict, targets_from_dict
+from multilayer.model.column import parts_of
 from multilayer.numpy import MLP, Ensemble
 from multilayer.version import __version__
 
@@ -73,8 +74,10 @@ def save_model(path: str | os.PathLike[str], model: Any) -> None:
     members = {}
     if isinstance(net, Ensemble):  # they differ in nothing but dropout
         del architecture["dropout"]
-        members = {"members": [member.dropout for member in net.architectures]}
-    if _n_layers(architecture, len(members.get("members", ()))) > MAX_LAYERS:
+        dropouts = [member.dropout for member in net.architectures]
+        members = {"members": {"dropout": dropouts, "mean_of": model.mean_of}}
+    n_members = len(net) if isinstance(net, Ensemble) else 0
+    if _n_layers(architecture, n_members) > MAX_LAYERS:
         raise InvalidArgumentError(
             f"a model file holds networks of at most {MAX_LAYERS:,} hidden layers"
         )
@@ -118,7 +121,12 @@ def load_model(path: str | os.PathLike[str]) -> Model:
 def _assemble(container: Container) -> Model:
     """Build the model; each array is read only after its shape is known to be right."""
     texts = container.texts
-    dropouts = _part(texts, "members") if "members" in texts else None
+    dropouts, mean_of = None, "outputs"
+    if "members" in texts:
+        dropouts = members = _part(texts, "members")
+        if texts["format_version"] not in ("3", "4", "5"):
+            parts = parts_of(members, "members", {"dropout": list, "mean_of": str})
+            dropouts, mean_of = parts["dropout"], parts["mean_of"]
     architectures = _architectures(_part(texts, "architecture"), dropouts)
     architecture = architectures[0]
     leading = () if dropouts is None else (len(architectures),)
@@ -151,6 +159,7 @@ def _assemble(container: Container) -> Model:
         None if targets is None else targets_from_dict(targets, architecture),
         inputs_from_dict(inputs, architecture.in_features, scaling),
         _part(texts, "information"),
+        mean_of,
     )
 
 

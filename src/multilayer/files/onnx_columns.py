@@ -11,7 +11,7 @@ from multilayer.data.notation import TIMES
 from multilayer.data.numerals import SCALES
 from multilayer.files.onnx_graph import Graph
 from multilayer.model import Categorical, Date, Numeric
-from multilayer.model.date import CYCLES
+from multilayer.model.date import CYCLES, PIECES
 from multilayer.model.scaled import FAR
 
 __all__ = ["COLUMN_FORMS", "ColumnForm"]
@@ -37,19 +37,25 @@ def _numeric(g: Graph, column: Numeric) -> str:
     """Add a column of numbers in float64, where NaN is missing."""
     x = column.name
     is_missing = g("IsNaN", x)
-    number = _bent(g, x, is_missing, column.median, column.scale)
-    return _with_missing(g, [number], is_missing, column.has_missing)
+    return _with_missing(g, [_value(g, x, is_missing, column)], is_missing, column.has_missing)
 
 
 def _date(g: Graph, column: Date) -> str:
     """Add a column of dates in seconds since 1970, where NaN is missing."""
     x = column.name
     is_missing = g("IsNaN", x)
-    inputs = [_bent(g, x, is_missing, column.median, column.scale)]
+    inputs = [_value(g, x, is_missing, column)]
     zero = np.array(0.0)
     for cycle in column.cycles:
         period = CYCLES[cycle]
-        phase = g("Mul", g("Mod", x, np.array(period), fmod=1), np.array(2 * np.pi / period))
+        place = g("Mod", x, np.array(period), fmod=1)
+        if column.knots:
+            # Of times before 1970, the remainder is negative.
+            place = g("Where", g("Less", place, zero), g("Add", place, np.array(period)), place)
+            place = g("Mul", place, np.array(PIECES[cycle] / period))
+            inputs.append(g.cast(g("Where", is_missing, zero, place), np.float32))
+            continue
+        phase = g("Mul", place, np.array(2 * np.pi / period))
         # cos x = sin(x + π/2): onnxruntime 1.20 has no cosine in float64.
         waves = (g("Sin", angle) for angle in (phase, g("Add", phase, np.array(np.pi / 2))))
         inputs += [g.cast(g("Where", is_missing, zero, wave), np.float32) for wave in waves]
@@ -59,7 +65,21 @@ def _date(g: Graph, column: Date) -> str:
 def _categorical(g: Graph, column: Categorical) -> str:
     """Add a column of strings, where an empty one is missing."""
     names = [*column.categories, ""] if column.has_missing else [*column.categories]
-    return g.cast(g("Equal", column.name, np.array([names], dtype=object)), np.float32)
+    is_each = g.cast(g("Equal", column.name, np.array([names], dtype=object)), np.float32)
+    if not column.is_embedded:
+        return is_each
+    return g("MatMul", is_each, np.arange(1, len(names) + 1, dtype=np.float32)[:, np.newaxis])
+
+
+def _value(g: Graph, x: str, is_missing: str, column: Numeric | Date) -> str:
+    """Add the scaled value, or its position among the knots."""
+    if not column.knots:
+        return _bent(g, x, is_missing, column.median, column.scale)
+    knots = np.array(column.knots)
+    shares = g("Div", g("Sub", x, knots[np.newaxis, :-1]), np.diff(knots)[np.newaxis])
+    pieces = g("Clip", shares, np.array(0.0), np.array(1.0))
+    position = g("ReduceSum", pieces, np.array([1]), keepdims=1)
+    return g.cast(g("Where", is_missing, np.array(0.0), position), np.float32)
 
 
 def _bent(g: Graph, x: str, is_missing: str, median: float, scale: float) -> str:

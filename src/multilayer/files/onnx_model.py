@@ -90,7 +90,10 @@ def _network(g: Graph, model: Model, x: str) -> str:
         x = FORMS[spec.activation](g, x)
         if spec.residual:
             x = g("Add", before, x)
-    x = FORMS[architecture.output](g, add(g, next(layers), x))
+    x = add(g, next(layers), x)
+    if is_ensemble and model.mean_of == "logits":
+        return FORMS[architecture.output](g, g("ReduceMean", x, np.array([0]), keepdims=0))
+    x = FORMS[architecture.output](g, x)
     return _mean(g, model, x) if is_ensemble else x
 
 

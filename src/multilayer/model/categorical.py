@@ -110,7 +110,8 @@ class Categorical(Column):
         if len(self.categories) + self.has_missing <= MOST_ONE_HOT:
             return self
         counts = self._counts(entries)
-        kept = tuple(c for c, n in zip(self.categories, counts, strict=True) if n >= FEWEST)
+        fewest = min(FEWEST, counts.max())  # at least the most frequent one is kept
+        kept = tuple(c for c, n in zip(self.categories, counts, strict=True) if n >= fewest)
         has_rare = len(kept) < len(self.categories)
         return replace(self, categories=kept, has_rare=has_rare, is_embedded=True)
 

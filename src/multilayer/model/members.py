@@ -17,10 +17,13 @@ Array = npt.NDArray[Any]
 N = TypeVar("N")
 
 
-def outputs_of(net: MLP | Ensemble, x: object, targets: Targets | None = None) -> Array:
+def outputs_of(
+    net: MLP | Ensemble, x: object, targets: Targets | None = None, mean_of: str = "outputs"
+) -> Array:
     """Return the outputs for encoded samples, of shape (n_samples, out_features).
 
-    Those of an ensemble are the mean over its members: see `mean_outputs`.
+    Those of an ensemble are the mean over its members: see `mean_outputs`. With
+    ``mean_of="logits"`` they are the link function's value for the mean of the members' logits.
 
     Examples
     --------
@@ -30,9 +33,12 @@ def outputs_of(net: MLP | Ensemble, x: object, targets: Targets | None = None) -
     >>> bool(np.allclose(outputs_of(ensemble, x), ensemble(x).mean(axis=0)))
     True
     """
-    outputs = net(x)
     if isinstance(net, MLP):
-        return outputs
+        return net(x)
+    if mean_of == "logits":
+        mean: Array = net.logits(x).mean(axis=0)
+        return net.network.link.forward(mean)
+    outputs = net(x)
     every = slice(None)
     return mean_outputs(((every, own) for own in outputs), outputs[0], softmax_sizes(net, targets))
 

@@ -61,10 +61,7 @@ class Embedding(Layer):
         return (self.V,)
 
     def draw(self, rng: np.random.Generator) -> Array:
-        """Return first vectors: of a size that gives numbers' vectors entries of about 1/2.
-
-        Category 0 starts at 0, and stays there if training does not see it.
-        """
+        """Return first vectors: of a size that gives numbers' vectors entries of about 1/2."""
         V = rng.normal(size=self.V.shape)
         n_numbers = len(self.embeddings.numbers)
         for rows in self.rows[:n_numbers]:
@@ -73,7 +70,6 @@ class Embedding(Layer):
             V[rows.start] = rng.uniform(-0.5, 0.5, V.shape[1]) / self.embeddings.speed
         for rows in self.rows[n_numbers:]:
             V[rows] *= SIZE
-            V[rows.start] = 0
         return V
 
     def codes(self, x: Array) -> list[Array]:
