@@ -279,6 +279,36 @@ def test_time_is_a_column():
     assert np.isnan(model.oob_prediction_[earliest_half]).all()
 
 
+@pytest.mark.parametrize("estimator", [TabularClassifier, TabularRegressor])
+def test_rows_without_weight_neither_train_nor_judge(estimator):
+    """As in a fit to the other rows alone, whose folds are the same; only encodings differ."""
+    X, labels, values = table(120)
+    y = labels if estimator is TabularClassifier else values
+    for more, name in (({}, None), ({"groups": np.arange(120) // 10}, None), ({}, "day")):
+        model = estimator(n_members=4, random_state=0, time=name)
+        weight = (np.arange(120) // 20 != 2).astype(float)  # whole folds of groups
+        if name:
+            weight = np.asarray(X["day"].rank(pct=True) < 0.7, float)  # the last folds
+        rows = weight > 0
+        model.fit(X, y, weight, **more)
+        found = model.__dict__.get("oob_decision_function_", model.__dict__.get("oob_prediction_"))
+        assert np.isnan(found[~rows]).all()
+        assert np.isfinite([model.oob_score_, model.loss_, *model.oob_scores_]).all()
+        own = {key: value[rows] for key, value in more.items()}
+        alone = clone(model).fit(X[rows], y[rows], **own)
+        assert model.oob_score_ == pytest.approx(alone.oob_score_, abs=0.1)
+        assert len(model.networks_) == len(alone.networks_)
+
+
+@pytest.mark.parametrize("size", [1e-300, 1e-30, 7.0, 1e300])
+def test_only_the_ratios_of_weights_count(size):
+    X, _, y = table(60)
+    weight = np.random.default_rng(0).uniform(0.5, 2, 60)
+    model = TabularRegressor(n_members=2, random_state=0).fit(X, y, weight)
+    scaled = clone(model).fit(X, y, size * weight)
+    np.testing.assert_allclose(scaled.predict(X), model.predict(X), rtol=1e-4)
+
+
 # Encodings -------------------------------------------------------------------------------------
 
 
@@ -410,7 +440,9 @@ def test_messages():
     X, y, _ = table(60)
     with pytest.raises(InvalidArgumentError, match=r"time .*'age', 'day'; got 'city'"):
         TabularClassifier(time="city").fit(X, y)
-    with pytest.raises(InvalidArgumentError, match=r"time .*got 'day', which is ignored: one value"):
+    with pytest.raises(
+        InvalidArgumentError, match=r"got 'day', which is ignored: one value"
+    ):
         TabularClassifier(time="day").fit(X.assign(day="2024-01-01"), y)
     with pytest.raises(ValueError, match="n_members"):
         TabularClassifier(n_members=1).fit(X, y)
@@ -421,6 +453,35 @@ def test_messages():
     model = TabularClassifier(n_members=2).fit(X, y)
     with pytest.raises(ValueError, match="job"):
         model.predict(X.drop(columns="job"))
+
+
+def test_what_folds_cannot_divide_is_named():
+    X, y, _ = table(60)
+    alone = r"y of fit must have two classes .* take more rows; got 'low' alone for network 0"
+    with pytest.raises(InvalidDataError, match=alone):
+        TabularClassifier(random_state=0).fit(X.head(20), ["high"] + ["low"] * 19)
+    with pytest.raises(InvalidDataError, match="take more rows, or other groups; got 'high' alone"):
+        TabularClassifier(random_state=0).fit(X, np.sort(y), groups=np.arange(60) // 30)
+    with pytest.raises(InvalidDataError, match="two classes among the rows"):
+        TabularClassifier(time="day").fit(X.sort_values("day"), np.sort(y))
+    with pytest.raises(InvalidDataError, match="with a weight must be at least 2; got 1 sample"):
+        TabularClassifier().fit(X, y, [0] * 59 + [1])
+
+
+@pytest.mark.parametrize(
+    "groups",
+    [
+        [1.0, np.nan] * 30,
+        ["a", None] * 30,
+        pd.array([1, None] * 30, dtype="Int64"),
+        pd.to_datetime(["2024-01-01", None] * 30),
+    ],
+)
+def test_missing_groups_are_named(groups):
+    X, y, _ = table(60)
+    rule = r"groups of fit must not have missing values: .*; got (nan|None|<NA>|NaT) at index 1"
+    with pytest.raises(InvalidDataError, match=rule):
+        TabularClassifier().fit(X, y, groups=groups)
 
 
 def test_one_class_is_predicted():
