@@ -24,6 +24,7 @@ from multilayer.errors import InvalidArgumentError, InvalidDataError
 from multilayer.estimators.folds import grouped_folds, ordered_folds, stratified_folds
 from multilayer.estimators.out_of_fold import best_temperature
 from multilayer.model import Categorical, Columns, Numeric
+from multilayer.training import Callback
 
 pytestmark = pytest.mark.filterwarnings("ignore::multilayer.data.TableWarning")
 
@@ -279,6 +280,35 @@ def test_time_is_a_column():
     assert np.isnan(model.oob_prediction_[earliest_half]).all()
 
 
+@pytest.mark.parametrize(
+    ("mean", "size"),
+    [(0, 1e-320), (0, 1e-200), (0, 1e200), (1e12, 1.0), (1e12, 0.01), (-1e16, 1e3)],
+)
+def test_targets_of_any_size_are_learned(mean, size):
+    x = np.random.default_rng(0).uniform(-1, 1, 200)
+    model = TabularRegressor(n_members=2, random_state=0).fit({"x": x}, mean + size * x)
+    assert model.oob_score_ > 0.9
+    learned = (model.predict({"x": x}) - mean) / size
+    assert np.corrcoef(learned, x)[0, 1] > 0.95
+
+
+@pytest.mark.parametrize("value", [0.0, 7.3, -1e12, 1e300, 5e-324])
+def test_a_constant_target_is_predicted(value):
+    X, _, _ = table(40)
+    model = TabularRegressor(n_members=2, random_state=0).fit(X, np.full(40, value))
+    assert (model.predict(X) == value).all()
+    assert model.oob_score_ == 1  # as of scikit-learn's r2_score
+
+
+def test_small_integers_do_not_overflow():
+    x = np.arange(256)
+    for dtype in (np.int8, np.uint8, bool):
+        y = x.astype(np.uint8).view(np.int8) if dtype == np.int8 else x.astype(dtype)
+        model = TabularRegressor(n_members=2, random_state=0).fit({"x": x}, y)
+        plain = clone(model).fit({"x": x}, y.astype(float))
+        assert (model.predict({"x": x}) == plain.predict({"x": x})).all()
+
+
 @pytest.mark.parametrize("estimator", [TabularClassifier, TabularRegressor])
 def test_rows_without_weight_neither_train_nor_judge(estimator):
     """As in a fit to the other rows alone, whose folds are the same; only encodings differ."""
@@ -440,10 +470,10 @@ def test_messages():
     X, y, _ = table(60)
     with pytest.raises(InvalidArgumentError, match=r"time .*'age', 'day'; got 'city'"):
         TabularClassifier(time="city").fit(X, y)
-    with pytest.raises(
-        InvalidArgumentError, match=r"got 'day', which is ignored: one value"
-    ):
+    with pytest.raises(InvalidArgumentError, match=r"got 'day', which is ignored: one value"):
         TabularClassifier(time="day").fit(X.assign(day="2024-01-01"), y)
+    with pytest.raises(InvalidDataError, match="y must have a range that float64 can hold; got va"):
+        TabularRegressor().fit(X, np.r_[1e308, -1e308, np.zeros(58)])
     with pytest.raises(ValueError, match="n_members"):
         TabularClassifier(n_members=1).fit(X, y)
     with pytest.raises(InvalidDataError, match="groups of fit must hold the group of each of"):
@@ -489,6 +519,34 @@ def test_one_class_is_predicted():
     model = TabularClassifier(n_members=2).fit(X, np.full(40, "high"))
     assert set(model.predict(X)) == {"high"}
     assert (model.predict_proba(X) == 1).all()
+
+
+class Interrupt(Callback):
+    """Presses Ctrl-C."""
+
+    def __init__(self, epoch):
+        self.epoch = epoch
+
+    def on_step_end(self, run):
+        if run.epoch == self.epoch:
+            raise KeyboardInterrupt
+
+
+def test_an_interrupted_fit_keeps_the_best_epoch_so_far_or_nothing():
+    X, y, _ = table(60)
+    model = TabularClassifier(n_members=2, random_state=0, callbacks=[Interrupt(1)])
+    with pytest.raises(KeyboardInterrupt):
+        model.fit(X, y)
+    assert not hasattr(model, "n_features_in_")
+    model.set_params(callbacks=[Interrupt(4)])
+    with pytest.warns(UserWarning, match=r"Training interrupted by user\."):
+        model.fit(X, y)
+    assert model.n_iter_ <= 3
+    before = model.predict_proba(X)
+    assert np.isfinite(before).all()
+    with pytest.raises(KeyboardInterrupt):
+        model.set_params(callbacks=[Interrupt(1)]).fit(X[["age", "day"]], y)
+    assert (model.predict_proba(X) == before).all()
 
 
 def test_a_time_limit_is_kept():

@@ -11,8 +11,6 @@ import numpy as np
 import numpy.typing as npt
 from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin, _fit_context
 from sklearn.metrics import accuracy_score, r2_score
-from sklearn.preprocessing import StandardScaler
-from sklearn.preprocessing import StandardScaler
 from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.multiclass import check_classification_targets, unique_labels
@@ -20,6 +18,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from multilayer import checks
 from multilayer.architecture import Architecture
+from multilayer.caller import warn
 from multilayer.errors import InvalidArgumentError, InvalidDataError
 from multilayer.estimators.fitted import Fitted
 from multilayer.estimators.folds import (
@@ -176,7 +175,7 @@ class BaseTabular(Fitted, _Parameters, BaseEstimator):  # type: ignore[misc]
             callbacks.insert(0, _TimeLimit(self.time_limit))
         n_rows = min(len(training) for training, _ in splits)
         size = int(np.clip(n_rows // STEPS, *BATCH_SIZES))
-        train(
+        histories = train(
             trainer,
             (samples, encoded) if found.weight is None else (samples, encoded, found.weight),
             n_epochs=N_EPOCHS,
@@ -188,6 +187,10 @@ class BaseTabular(Fitted, _Parameters, BaseEstimator):  # type: ignore[misc]
         )
         if judge.error is not None:
             raise judge.error
+        if not judge.epoch:  # interrupted before the first was over
+            raise KeyboardInterrupt
+        if histories[0].stopped_by == "interrupt":
+            warn(UserWarning("Training interrupted by user."))
         self._take(found, targets, encoded, ensemble, judge)
         self._unseen = Unseen(samples, held_out, partial(judge.loss_of, weight=found.weight))
 
@@ -521,22 +524,32 @@ class TabularRegressor(RegressorMixin, BaseTabular):  # type: ignore[misc]
         if found.y.ndim != 1:
             rule = "must be one value for each sample"
             raise InvalidDataError(rule, "y", got=f"shape {found.y.shape}")
-        y = found.y[:, np.newaxis]
-        scaler = StandardScaler().fit(y, sample_weight=found.weight)
+        y = found.y.astype(np.float64)
+        low, high = y.min(), y.max()
+        with np.errstate(over="ignore"):
+            spread = high - low or 1.0
+        if not np.isfinite(spread):
+            rule = "must have a range that float64 can hold"
+            raise InvalidDataError(rule, "y", got=f"values from {low:g} to {high:g}")
+        shares = (y - low) / spread  # whose squares neither overflow nor vanish
+        mean = np.average(shares, weights=found.weight)
+        std = np.sqrt(np.average((shares - mean) ** 2, weights=found.weight)) or 1.0
         return Values(
             1,
-            mean=scaler.mean_,
-            scale=scaler.scale_,
+            mean=[low + spread * mean],
+            scale=[spread * std],
             notation=found.notation,
-            limits=np.array([y.min(axis=0), y.max(axis=0)]),
+            limits=np.array([[low], [high]]),
         )
 
     def _loss_of(self, targets: Targets) -> Loss:
         return SquaredError()
 
     def _measure(self, y: Array, outputs: Array, weight: Array | None) -> float:
-        values = self._targets.decode(y), self._targets.decode(outputs)
-        return float(r2_score(*values, sample_weight=weight)) if len(y) > 1 else math.nan
+        if len(y) < 2:
+            return math.nan
+        predicted = self._targets.encode(self._targets.decode(outputs))
+        return float(r2_score(y, predicted, sample_weight=weight))
 
     def _keep_unseen(self, outputs: Array) -> None:
         self.oob_prediction_ = self._targets.decode(outputs)
