@@ -251,9 +251,7 @@ def test_the_truth_is_read_as_the_training_read_it(tmp_path):
     path, few, saved = tmp_path / "t.csv", tmp_path / "few.csv", tmp_path / "m"
     path.write_text("size;price\n" + "\n".join(lines) + "\n")
     few.write_text("size;price\n" + "\n".join(f"{s};12.000" for s in (12, 13, 14)) + "\n")
-    run = CliRunner().invoke(
-        app, ["train", "table", str(path), "--epochs", "40", "--save", str(saved), "--json"]
-    )
+    run = CliRunner().invoke(app, ["train", "table", str(path), "--save", str(saved), "--json"])
     assert json.loads(run.stdout)["task"] == "regression"
     model = load_model(saved)
     assert model.targets.notation.thousands == "."

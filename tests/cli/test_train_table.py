@@ -23,6 +23,9 @@ from multilayer.files import save_model
 from multilayer.model import Model
 from multilayer.numpy import MLP, Adam
 
+ONE = ("train", "table", "--model=mlp")
+"""Train one network, whose options make it fast."""
+
 
 def run(*arguments):
     return CliRunner().invoke(app, list(map(str, arguments)), env={"COLUMNS": "100"})
@@ -56,7 +59,7 @@ def trees(tmp_path_factory):
 
 def test_without_hidden_layers_the_model_is_linear(trees):
     saved = trees / "linear.safetensors"
-    result = run("train", "table", trees / "trees.csv", "--drop", "id", "--hidden", "",
+    result = run(*ONE, trees / "trees.csv", "--drop", "id", "--hidden", "",
                  "--epochs", "2", "--save", saved, "--json")  # fmt: skip
     assert result.exit_code == 0, result.exception
     assert load(saved).net.architecture.hidden_features == ()
@@ -66,7 +69,7 @@ def test_without_hidden_layers_the_model_is_linear(trees):
 def trained(trees):
     """The results of a training, and the file of its model."""
     saved = trees / "kind.safetensors"
-    result = run("train", "table", trees / "trees.csv", "--drop", "id", "--categorical", "district",
+    result = run(*ONE, trees / "trees.csv", "--drop", "id", "--categorical", "district",
                  "--hidden", "16", "--epochs", "30", "--save", saved, "--json")  # fmt: skip
     assert result.exit_code == 0, result.output
     return json.loads(result.stdout), saved
@@ -118,7 +121,7 @@ def test_values_are_predicted_in_their_own_units(tmp_path):
     data = load_diabetes(as_frame=True, scaled=False)
     data.frame.to_csv(tmp_path / "d.csv", index=False)
     saved = tmp_path / "m.safetensors"
-    result = run("train", "table", tmp_path / "d.csv", "--hidden", "16", "--save", saved, "--json")
+    result = run(*ONE, tmp_path / "d.csv", "--hidden", "16", "--save", saved, "--json")
     results = json.loads(result.stdout)
     assert results["task"] == "regression"
     y_train, y_test = train_test_split(data.target.to_numpy(), test_size=0.2, random_state=0)
@@ -136,7 +139,7 @@ def test_values_are_predicted_in_their_own_units(tmp_path):
 
 
 def test_what_is_printed_for_people(trees):
-    result = run("train", "table", trees / "trees.csv", "--drop", "id", "--hidden", "4",
+    result = run(*ONE, trees / "trees.csv", "--drop", "id", "--hidden", "4",
                  "--epochs", "3")  # fmt: skip
     assert result.exit_code == 0, result.output
     for part in ("kind: 2 classes", "log loss", "accuracy", "baseline", "hidden 1", "best of 3"):
@@ -176,7 +179,7 @@ def test_a_code_is_a_category_and_a_mark_among_numbers_is_missing(tmp_path):
     table = pd.DataFrame({"code": codes * 20, "size": ["1", "2", "NA"] * 20, "kind": kinds * 20})
     table.to_csv(tmp_path / "t.csv", index=False)
     saved = tmp_path / "m.safetensors"
-    job = ["train", "table", tmp_path / "t.csv", "--optimizer", "lbfgs", "--save", saved]
+    job = [*ONE, tmp_path / "t.csv", "--optimizer", "lbfgs", "--save", saved]
     assert run(*job).exit_code == 0
     code, size = load(saved).inputs.columns
     assert str(code) == "3 categories: 01, 02, NA"
@@ -201,7 +204,7 @@ def test_a_code_is_a_category_and_a_mark_among_numbers_is_missing(tmp_path):
 def test_what_the_target_is(tmp_path, column, expected):
     table = pd.DataFrame({"x": np.linspace(0, 1, len(column)), "y": list(column)})
     table.to_csv(tmp_path / "t.csv", index=False)
-    job = ["train", "table", tmp_path / "t.csv", "--hidden", "2", "--epochs", "1", "--json"]
+    job = [*ONE, tmp_path / "t.csv", "--hidden", "2", "--epochs", "1", "--json"]
     assert json.loads(run(*job).stdout)["task"] == expected
     if expected == "classification" and table["y"].dtype.kind in "if":
         assert json.loads(run(*job, "--task", "regression").stdout)["task"] == "regression"
@@ -224,11 +227,16 @@ def test_what_the_target_is(tmp_path, column, expected):
         (["--encoding", "klingon"], InvalidArgumentError, "--encoding of mlp train table must be"),
         (["--test", "1"], InvalidArgumentError, "--test of mlp train table must be a number in (0"),
         (["--seed", str(2**32)], InvalidArgumentError, "--seed of mlp train table must be below"),
-        (["--dropout", "1"], InvalidArgumentError, "--dropout of mlp train table must be"),
-        (["--optimizer", "adan"], UnknownNameError, "--optimizer of mlp train table must be one"),
-        (["--epochs", "0"], InvalidArgumentError, "--epochs of mlp train table must be a positive"),
-        (["--alpha", "-1"], InvalidArgumentError, "--alpha of mlp train table must be a number"),
-        (["--batch-size", "0"], InvalidArgumentError, "--batch-size of mlp train table must be"),
+        (["--model=mlp", "--dropout", "1"], InvalidArgumentError,
+         "--dropout of mlp train table must be"),
+        (["--model=mlp", "--optimizer", "adan"], UnknownNameError,
+         "--optimizer of mlp train table must be one"),
+        (["--model=mlp", "--epochs", "0"], InvalidArgumentError,
+         "--epochs of mlp train table must be a positive"),
+        (["--model=mlp", "--alpha", "-1"], InvalidArgumentError,
+         "--alpha of mlp train table must be a number"),
+        (["--model=mlp", "--batch-size", "0"], InvalidArgumentError,
+         "--batch-size of mlp train table must be"),
         (["--categorical", "no"], UnknownNameError, "--categorical of mlp train table must"),
         (["--drop", "height", "--drop", "leaf", "--drop", "id", "--drop", "district"],
          InvalidDataError, "there are none beside 'kind'"),
@@ -288,7 +296,7 @@ def test_fractions_are_no_classes(tmp_path):
 
 
 def test_lbfgs_takes_all_rows_and_no_dropout(trees):
-    job = ["train", "table", trees / "trees.csv", "--optimizer", "lbfgs", "--epochs", "3",
+    job = [*ONE, trees / "trees.csv", "--optimizer", "lbfgs", "--epochs", "3",
            "--drop", "id", "--hidden", "4"]  # fmt: skip
     assert json.loads(run(*job, "--json").stdout)["n_epochs"] == 3
     assert message(*job, "--batch-size", "7", error=InvalidArgumentError) == (
@@ -300,7 +308,7 @@ def test_lbfgs_takes_all_rows_and_no_dropout(trees):
 def test_a_training_that_diverges_has_exit_code_1(tmp_path):
     x = np.linspace(-3, 3, 400)
     pd.DataFrame({"x": x, "y": 100 * x**3}).to_csv(tmp_path / "t.csv", index=False)
-    job = ["train", "table", tmp_path / "t.csv", "--optimizer", "sgd", "--save",
+    job = [*ONE, tmp_path / "t.csv", "--optimizer", "sgd", "--save",
            tmp_path / "m.safetensors"]  # fmt: skip
     at_once = run(*job, "--learning-rate", "1e30")
     assert at_once.exit_code == 1
@@ -315,13 +323,13 @@ def test_what_is_noted_is_a_line_in_the_words_of_the_command(trees, trained, tmp
     )
     table["lot"] = [f"{1 + i % 9},{100 + i}" for i in range(60)]
     table.to_csv(tmp_path / "t.csv", index=False)
-    result = run("train", "table", tmp_path / "t.csv", "--target", "y", "--epochs", "1", "--json")
+    result = run(*ONE, tmp_path / "t.csv", "--target", "y", "--epochs", "1", "--json")
     lines = result.stderr.splitlines()
     assert lines == [
         "note: column 'mark' has 'Total' at row 59 below its header, which is not a number "
         "and is treated as missing; to change this, pass --categorical mark",
     ]
-    result = run("train", "table", tmp_path / "t.csv", "--target", "y", "--epochs", "1", "--json",
+    result = run(*ONE, tmp_path / "t.csv", "--target", "y", "--epochs", "1", "--json",
                  "--drop", "bore", "--drop", "mark")  # fmt: skip
     (line,) = result.stderr.splitlines()
     assert line.startswith("note: column 'lot' writes '")
@@ -345,7 +353,7 @@ def test_identifiers_and_empty_columns_end_no_run(tmp_path):
     )
     table.to_csv(tmp_path / "t.csv", index=False)
     saved = tmp_path / "m.safetensors"
-    result = run("train", "table", tmp_path / "t.csv", "--epochs", "2", "--save", saved)
+    result = run(*ONE, tmp_path / "t.csv", "--epochs", "2", "--save", saved)
     assert result.exit_code == 0, result.output
     notes = [line for line in result.stderr.splitlines() if line.startswith("note:")]
     assert notes == [
@@ -360,7 +368,7 @@ def test_identifiers_and_empty_columns_end_no_run(tmp_path):
 def test_rows_without_a_target_are_left_out_and_counted(tmp_path):
     table = pd.DataFrame({"x": range(60), "y": ["a", "b", None] * 20})
     table.to_csv(tmp_path / "t.csv", index=False)
-    result = run("train", "table", tmp_path / "t.csv", "--epochs", "1", "--json")
+    result = run(*ONE, tmp_path / "t.csv", "--epochs", "1", "--json")
     found = json.loads(result.stdout)
     assert found["n_train"] + found["n_test"] == 40
     assert "note: 20 of 60 rows have no 'y' and are dropped" in result.stderr
@@ -369,7 +377,7 @@ def test_rows_without_a_target_are_left_out_and_counted(tmp_path):
 def test_a_class_of_one_row_is_trained_on_and_whole_numbers_are_said_to_be_classes(tmp_path):
     table = pd.DataFrame({"x": range(60), "grade": [*([4, 5, 6] * 19), 4, 5, 7]})
     table.to_csv(tmp_path / "t.csv", index=False)
-    result = run("train", "table", tmp_path / "t.csv", "--epochs", "1", "--json")
+    result = run(*ONE, tmp_path / "t.csv", "--epochs", "1", "--json")
     assert result.exit_code == 0, result.output
     assert result.stderr == (
         "note: the 4 whole numbers of 'grade' are treated as classes; to predict them as numbers, "
@@ -380,7 +388,7 @@ def test_a_class_of_one_row_is_trained_on_and_whole_numbers_are_said_to_be_class
 def test_classes_that_differ_by_capitals_are_noted(tmp_path):
     table = pd.DataFrame({"x": range(60), "y": ["yes", "yes ", "no", "YES"] * 15})
     table.to_csv(tmp_path / "t.csv", index=False)
-    result = run("train", "table", tmp_path / "t.csv", "--epochs", "1", "--json")
+    result = run(*ONE, tmp_path / "t.csv", "--epochs", "1", "--json")
     assert result.stderr == "note: 2 classes of 'y' differ only in capitals: 'yes'\n"
 
 
@@ -390,7 +398,7 @@ def test_dialects_and_parquet_hold_the_same_table(trees, tmp_path):
     table.to_parquet(tmp_path / "b.parquet")
     job = ["--epochs", "2", "--json"]
     paths = trees / "trees.csv", tmp_path / "a.csv", tmp_path / "b.parquet"
-    found = [json.loads(run("train", "table", path, *job).stdout)["losses"] for path in paths]
+    found = [json.loads(run(*ONE, path, *job).stdout)["losses"] for path in paths]
     assert found[0] == found[1] == found[2]
 
 
@@ -401,7 +409,7 @@ def test_the_epoch_with_the_lowest_loss_is_kept(tmp_path):
     y = np.where(X[:, 0] + rng.normal(0, 1.5, 600) > 0, "a", "b")
     pd.DataFrame(X).assign(y=y).to_csv(tmp_path / "t.csv", index=False)
     saved = tmp_path / "m.safetensors"
-    result = run("train", "table", tmp_path / "t.csv", "--learning-rate", "0.01", "--dropout", "0",
+    result = run(*ONE, tmp_path / "t.csv", "--learning-rate", "0.01", "--dropout", "0",
                  "--json", "--save", saved)  # fmt: skip
     found = json.loads(result.stdout)
     losses = load(saved).information["history"]["metrics"]["validation_loss"]
@@ -435,7 +443,7 @@ def test_categorical_columns_are_what_is_written(tmp_path):
     table = pd.DataFrame({"zip": codes, "y": ["a", "b", "a"] * 20})
     table.to_csv(tmp_path / "t.csv", index=False)
     saved = tmp_path / "m.safetensors"
-    run("train", "table", tmp_path / "t.csv", "--categorical", "zip", "--hidden", "4", "--dropout",
+    run(*ONE, tmp_path / "t.csv", "--categorical", "zip", "--hidden", "4", "--dropout",
         "0", "--learning-rate", "0.1", "--save", saved)  # fmt: skip
     assert load(saved).inputs.columns[0].categories == ("02139", "10001", "2139")
     found = json.loads(run("predict", saved, tmp_path / "t.csv", "--json").stdout)
@@ -462,7 +470,7 @@ def test_what_is_no_better_than_the_baseline_is_said(tmp_path):
     rng = np.random.default_rng(0)
     table = pd.DataFrame({"x": rng.normal(size=60), "y": rng.integers(2, size=60)})
     table.to_csv(tmp_path / "t.csv", index=False)
-    noise = run("train", "table", tmp_path / "t.csv", "--learning-rate", "1", "--epochs", "5")
+    noise = run(*ONE, tmp_path / "t.csv", "--learning-rate", "1", "--epochs", "5")
     assert (
         "no better than the baseline; to find out why, --save the model and run mlp doctor"
         in noise.stdout
@@ -476,7 +484,7 @@ def test_ctrl_c_keeps_what_was_learned(tmp_path):
     table.assign(y=rng.integers(2, size=len(table))).to_csv(tmp_path / "t.csv", index=False)
     saved = tmp_path / "m.safetensors"
     job = subprocess.Popen(
-        [sys.executable, "-m", "multilayer", "train", "table", str(tmp_path / "t.csv"), "--epochs",
+        [sys.executable, "-m", "multilayer", *ONE, str(tmp_path / "t.csv"), "--epochs",
          "100000", "--batch-size", "8", "--save", str(saved)],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,

@@ -1,5 +1,7 @@
 """What the tests of situations share: a table in every form that it may have, and ``mlp``."""
 
+from functools import partial
+
 import numpy as np
 import pandas as pd
 import polars as pl
@@ -55,3 +57,9 @@ def mlp():
         return result
 
     return run
+
+
+@pytest.fixture
+def train(mlp):
+    """Return what trains one network on a table in a file, as quickly as its options say."""
+    return partial(mlp, "train", "table", "--model=mlp")

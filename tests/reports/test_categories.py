@@ -120,7 +120,7 @@ def test_booleans_and_ones_and_zeros(training):
             assert columns.encode({"a": [True, False]})[:].sum() == 1
 
 
-def test_files_that_were_appended(written, mlp, tmp_path):
+def test_files_that_were_appended(written, mlp, train, tmp_path):
     """A column with a gap is written as 7.0, and one without as 7."""
     lines = "".join(f"7.0,{i},a\n3.0,{i},b\n" for i in range(20))
     more = "".join(f"7,{i},a\n3,{i},b\nA,{i},b\n" for i in range(20))
@@ -128,7 +128,7 @@ def test_files_that_were_appended(written, mlp, tmp_path):
     columns = Columns.of(read_file(path).select(["code"]))
     assert columns.columns[0].categories == ("3", "7", "A")
     assert_same([7.0, "7", "3.0", "3", 7, "x"], [7, 7.0, 3, "3.0", "7.0", "x"])
-    mlp("train", "table", path, "--categorical", "code", "--epochs", "20", "--save", tmp_path / "m")
+    train(path, "--categorical", "code", "--epochs", "20", "--save", tmp_path / "m")
     rows = [
         mlp("predict", tmp_path / "m", written(f"x,code\n1,{seven}\n1,{three}\n", "p.csv")).stdout
         for seven, three in [("7", "3"), ("7.0", "3.0"), ("7.00", "3."), ("07", "+3")]
@@ -256,12 +256,12 @@ def test_words_that_are_categories_among_categories(forms, written, word):
     assert kept["country"].n_present == 1
 
 
-def test_namibia_is_learned_from_a_file(written, mlp, tmp_path):
+def test_namibia_is_learned_from_a_file(written, mlp, train, tmp_path):
     path = written(
         "country,x,y\n"
         + "".join(f"{c},{i},{c == 'NA'}\n" for i in range(30) for c in ("NA", "NL", ""))
     )
-    mlp("train", "table", path, "--optimizer", "lbfgs", "--hidden", "8", "--save", tmp_path / "m")
+    train(path, "--optimizer", "lbfgs", "--hidden", "8", "--save", tmp_path / "m")
     rows = mlp("predict", tmp_path / "m", written("country,x\nNA,1\nNL,1\n,1\n", "p.csv")).stdout
     assert [row.split(",")[0] for row in rows.splitlines()[1:]] == ["True", "False", "False"]
 

@@ -64,7 +64,7 @@ def test_days_in_every_form(forms, form):
 
 
 @pytest.mark.parametrize("mark", ["/", "-"])
-def test_days_of_which_nothing_shows_what_is_first(forms, written, mlp, mark):
+def test_days_of_which_nothing_shows_what_is_first(forms, written, train, mark):
     texts = [f"{d:02d}{mark}{m:02d}{mark}2023" for d in range(1, 13) for m in range(1, 13)]
     for X in forms({"day": texts, "x": [str(i) for i in range(144)]}).values():
         with pytest.warns(
@@ -83,10 +83,10 @@ def test_days_of_which_nothing_shows_what_is_first(forms, written, mlp, mark):
             )
             np.testing.assert_array_equal(columns.encode(X)[:], columns.encode(typed)[:])
     path = written("x,day,y\n" + "".join(f"{i},{t},{i % 7 / 7}\n" for i, t in enumerate(texts)))
-    told = mlp("train", "table", path, "--epochs", "1").stderr
+    told = train(path, "--epochs", "1").stderr
     assert "unclear whether day or month comes first: --day-first decides)" in told
     for option in ("--day-first", "--month-first"):
-        assert "note" not in mlp("train", "table", path, "--epochs", "1", option).stderr
+        assert "note" not in train(path, "--epochs", "1", option).stderr
     assert (
         Columns.of(read_file(path, date_order="month first")).columns[1].format.order
         == "month first"
@@ -378,7 +378,7 @@ def test_what_else_people_write(forms, texts, seconds):
 # All of it at once -------------------------------------------------------------------------
 
 
-def test_a_file_of_dates_is_learned_and_another_process_predicts_it(written, mlp, tmp_path):
+def test_a_file_of_dates_is_learned_and_another_process_predicts_it(written, mlp, train, tmp_path):
     rng = np.random.default_rng(3)
     days = pd.Timestamp("2022-01-01") + pd.to_timedelta(rng.integers(0, 700, 300), unit="D")
     frame = pd.DataFrame({
@@ -388,7 +388,7 @@ def test_a_file_of_dates_is_learned_and_another_process_predicts_it(written, mlp
         "y": ((days - days.min()).days + rng.normal(0, 5, 300)).round(1),
     })  # fmt: skip
     path = written(frame.to_csv(index=False, sep=";", decimal=","))
-    result = mlp("train", "table", path, "--optimizer", "lbfgs", "--save", tmp_path / "m")
+    result = train(path, "--optimizer", "lbfgs", "--save", tmp_path / "m")
     assert "note" not in result.stderr
     assert isinstance(multilayer.load(tmp_path / "m").inputs.columns[0], Date)
     first = str(mlp("predict", tmp_path / "m", path).stdout.splitlines()[1])

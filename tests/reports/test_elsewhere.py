@@ -263,11 +263,11 @@ def test_onnx_of_every_kind_of_column(column, tmp_path):
 @pytest.mark.parametrize(
     "classes", [["no", "yes"], ["b", "a", "c"], [10, 9], ["NA", "a,b"], [True, False]]
 )
-def test_names_and_order_of_classes_in_predictions(written, mlp, tmp_path, classes):
+def test_names_and_order_of_classes_in_predictions(written, mlp, train, tmp_path, classes):
     places = np.arange(N) % len(classes)
     frame = pd.DataFrame({"x": places + 0.1 * FRAME["x"], "y": [classes[i] for i in places]})
     path = written(frame.to_csv(index=False))
-    mlp("train", "table", path, "--optimizer", "lbfgs", "--hidden", "8", "--save", tmp_path / "m")
+    train(path, "--optimizer", "lbfgs", "--hidden", "8", "--save", tmp_path / "m")
     rows = list(csv.DictReader(io.StringIO(mlp("predict", tmp_path / "m", path).stdout)))
     names = [f"probability {name}" for name in sorted(classes)]
     assert list(rows[0]) == ["prediction", *names]

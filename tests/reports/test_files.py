@@ -35,7 +35,7 @@ PLAIN = {name: [str(row[i]) for row in ROWS] for i, name in enumerate(HEADER)}
 
 
 @pytest.fixture
-def check(written, mlp, tmp_path):
+def check(written, mlp, train, tmp_path):
     """Return what asserts that a file is the plain table, for Python, in training and later."""
 
     def check(content, *, says=""):
@@ -48,7 +48,7 @@ def check(written, mlp, tmp_path):
             found = read_file(path)
         assert {name: column for name, column in texts_of(found).items() if name in PLAIN} == PLAIN
         saved = tmp_path / "model"
-        result = mlp("train", "table", path, "--target", "y", "--epochs", "1", "--save", saved)
+        result = train(path, "--target", "y", "--epochs", "1", "--save", saved)
         assert says in result.stderr
         later = mlp("predict", saved, path)
         assert len(later.stdout.splitlines()) == N + 1
@@ -89,8 +89,8 @@ def test_a_byte_order_mark_and_quotes_in_the_header(check):
 
 
 @pytest.mark.parametrize("near", ["X", "kinds", "Kind", "x y", "x_"])
-def test_a_name_that_nearly_fits(written, mlp, tmp_path, near):
-    mlp("train", "table", written(lines()), "--epochs", "1", "--save", tmp_path / "m")
+def test_a_name_that_nearly_fits(written, mlp, train, tmp_path, near):
+    train(written(lines()), "--epochs", "1", "--save", tmp_path / "m")
     header = [near if near.lower().startswith(name[0]) else name for name in HEADER]
     path = written(lines(header=header), "p.csv")
     gone = next(name for name in HEADER if name not in header)
@@ -159,13 +159,13 @@ def test_separators_at_the_ends_of_lines(check, written, ends, where):
             assert Columns.of(found).needed == HEADER
 
 
-def test_empty_rows_and_columns_of_a_spreadsheet(written, mlp, tmp_path):
+def test_empty_rows_and_columns_of_a_spreadsheet(written, mlp, train, tmp_path):
     """Rows are left out in training, where they have no target; a prediction has all of them."""
     rows = [("", *row, "") for row in ROWS]
     rows[20:20] = rows[40:40] = [("",) * 6]
     content = ",,,,,\n" + lines(header=("", *HEADER, ""), rows=[*rows, ("",) * 6])
     path = written(content)
-    result = mlp("train", "table", path, "--target", "y", "--epochs", "1", "--save", tmp_path / "m")
+    result = train(path, "--target", "y", "--epochs", "1", "--save", tmp_path / "m")
     assert "3 of 63 rows have no 'y' and are dropped" in result.stderr
     assert "ignored: 'Unnamed: 0', 'Unnamed: 5' (no entries)" in result.stderr
     later = mlp("predict", tmp_path / "m", path)
@@ -174,7 +174,7 @@ def test_empty_rows_and_columns_of_a_spreadsheet(written, mlp, tmp_path):
         "column 'x' has 3 missing values, the first at row 21 below its header, but had none in"
         in later.stderr
     )
-    assert mlp("train", "table", path, "--epochs", "1").stdout.count("y: regression") == 1
+    assert train(path, "--epochs", "1").stdout.count("y: regression") == 1
 
 
 # Rows --------------------------------------------------------------------------------------
@@ -209,10 +209,10 @@ def test_another_header_in_the_middle_is_named(written):
     assert columns.columns[0].median == 29.5
 
 
-def test_units_below_the_header(written, mlp, tmp_path):
+def test_units_below_the_header(written, train, tmp_path):
     rows = [("cm", "[s]", "", "€"), *((i, i % 23, f"k{i % 3}", 2 * i + 1) for i in range(N))]
     path = written(lines(rows=rows))
-    result = mlp("train", "table", path, "--epochs", "1", "--save", tmp_path / "m")
+    result = train(path, "--epochs", "1", "--save", tmp_path / "m")
     assert "column 'y' has '€' at row 1 below its header, which is not a number" in result.stderr
     assert "1 of 61 rows have no 'y' and are dropped" in result.stderr
     table = read_file(path).select(["x", "z"])
@@ -224,14 +224,14 @@ def test_units_below_the_header(written, mlp, tmp_path):
 
 
 @pytest.mark.parametrize("separator", [",", ";"])
-def test_no_header(written, mlp, tmp_path, separator):
+def test_no_header(written, mlp, train, tmp_path, separator):
     path = written(lines(separator, header=None))
     says = "its first line looks like the others and is taken as a row: it has no header"
     with pytest.warns(TableWarning, match=says):
         table = read_file(path)
     assert table.columns == ("column 1", "column 2", "column 3", "column 4")
     assert len(table) == N
-    result = mlp("train", "table", path, "--epochs", "1", "--save", tmp_path / "m")
+    result = train(path, "--epochs", "1", "--save", tmp_path / "m")
     assert says in result.stderr
     assert "column 4: regression" in result.stdout
     assert len(mlp("predict", tmp_path / "m", path).stdout.splitlines()) == N + 1
@@ -364,21 +364,19 @@ def test_one_column_that_pandas_has_written(written, column):
     assert texts_of(read_file(written(content))) == {"a": column}
 
 
-def test_rows_without_a_target(written, mlp):
+def test_rows_without_a_target(written, train):
     rows = [(*row[:3], "" if i % 10 == 3 else row[3]) for i, row in enumerate(ROWS)]
-    result = mlp("train", "table", written(lines(rows=rows)), "--epochs", "1", "--json")
+    result = train(written(lines(rows=rows)), "--epochs", "1", "--json")
     assert "6 of 60 rows have no 'y' and are dropped" in result.stderr
     found = json.loads(result.stdout)
     assert found["n_train"] + found["n_test"] == 54
     rows = [(*row[:3], ["yes", "no", ""][i % 3]) for i, row in enumerate(ROWS)]
-    result = mlp("train", "table", written(lines(rows=rows)), "--epochs", "1")
+    result = train(written(lines(rows=rows)), "--epochs", "1")
     assert "20 of 60 rows have no 'y' and are dropped" in result.stderr
 
 
-def test_rows_that_are_too_short(written, mlp, tmp_path):
-    mlp(
-        "train",
-        "table",
+def test_rows_that_are_too_short(written, mlp, train, tmp_path):
+    train(
         written(lines()),
         "--target",
         "y",
@@ -415,10 +413,10 @@ def test_rows_that_are_too_long(written):
 
 @pytest.mark.parametrize("separator", [";", "\t", "|"])
 @pytest.mark.parametrize("decimal", [".", ","])
-def test_another_separator_when_predicting(written, mlp, tmp_path, separator, decimal):
+def test_another_separator_when_predicting(written, mlp, train, tmp_path, separator, decimal):
     rows = [(f"{x}.5", z, kind, y) for x, z, kind, y in ROWS]
     path = written(lines(rows=rows))
-    mlp("train", "table", path, "--target", "y", "--epochs", "1", "--save", tmp_path / "m")
+    train(path, "--target", "y", "--epochs", "1", "--save", tmp_path / "m")
     frame = pd.read_csv(path)
     expected = mlp("predict", tmp_path / "m", path).stdout
     other = written(frame.to_csv(index=False, sep=separator), "p.csv")

@@ -95,10 +95,10 @@ def test_one_infinite_number(convert, number):
     np.testing.assert_array_equal(found, [[0, 1], [0, 0]])
 
 
-def test_infinite_numbers_in_a_file(written, mlp, tmp_path):
+def test_infinite_numbers_in_a_file(written, mlp, train, tmp_path):
     rows = "".join(f"{i},{i % 7},{2 * i}\n" for i in range(60))
     path = written("a,b,y\ninf,1,3\n-Infinity,1,3\n1e999,1,3\n" + rows)
-    told = mlp("train", "table", path, "--epochs", "2", "--save", tmp_path / "m").stderr
+    told = train(path, "--epochs", "2", "--save", tmp_path / "m").stderr
     assert re.search(r"column 'a' has . entries that are not numbers, the first of them '", told)
     told = mlp("predict", tmp_path / "m", written("a,b\n1,2\n-inf,3\n∞,3\n", "p.csv")).stderr
     assert "column 'a' has 2 entries that are not numbers, the first of them '-inf'" in told

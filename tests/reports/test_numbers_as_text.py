@@ -314,24 +314,24 @@ def test_one_time_of_day_among_numbers_is_missing_and_named(forms):
             assert Columns.of(X).columns[0].median == 30
 
 
-def test_what_a_comma_means_is_told_or_asked_for(written, mlp, tmp_path):
+def test_what_a_comma_means_is_told_or_asked_for(written, train, tmp_path):
     """1,234 may be a number of four digits, or one with three decimals."""
     rows = "".join(f'"{1 + i},{100 + i}";{i}\n' for i in range(60))
     path = written("lot;y\n" + rows)
-    told = mlp("train", "table", path, "--epochs", "1", "--task", "regression").stderr
+    told = train(path, "--epochs", "1", "--task", "regression").stderr
     assert (
         "column 'lot' writes '1,100', which is read as 1100; to change this, pass --decimal ,"
         in told
     )
     for option in (["--decimal", ","], ["--decimal", "."]):
-        assert "read as" not in mlp("train", "table", path, "--epochs", "1", *option).stderr
+        assert "read as" not in train(path, "--epochs", "1", *option).stderr
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         table = read_file(path, decimal=",")
         assert Columns.of(table).columns[0].median == pytest.approx(30.6295)
 
 
-def test_a_file_in_every_notation_is_learned_and_predicted(written, mlp, tmp_path):
+def test_a_file_in_every_notation_is_learned_and_predicted(written, mlp, train, tmp_path):
     names = [
         "Indian rupees",
         "accountants' brackets",
@@ -345,7 +345,7 @@ def test_a_file_in_every_notation_is_learned_and_predicted(written, mlp, tmp_pat
     frame = pd.DataFrame(X).assign(target=inputs.sum(axis=1).round(4))
     frame = pd.concat([frame] * 3)
     path, saved = written(frame.to_csv(index=False, sep="\t")), tmp_path / "m.safetensors"
-    mlp("train", "table", path, "--optimizer", "lbfgs", "--hidden", "16", "--save", saved)
+    train(path, "--optimizer", "lbfgs", "--hidden", "16", "--save", saved)
     mlp("predict", saved, path, "--out", tmp_path / "p.csv")
     assert r2_score(frame["target"], pd.read_csv(tmp_path / "p.csv")["prediction"]) > 0.9
     assert "5 numeric" in repr(multilayer.load(saved).inputs)

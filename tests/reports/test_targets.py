@@ -38,10 +38,10 @@ def regressor(**settings):
     )  # fmt: skip
 
 
-def trained(mlp, written, target, *options, name="y", **how):
+def trained(train, written, target, *options, name="y", **how):
     """Return what training on the file of this target says, and its exit."""
     path = written(pd.DataFrame({"a": A, name: target}).to_csv(index=False))
-    return mlp("train", "table", path, "--optimizer", "lbfgs", "--hidden", "8", *options, **how)
+    return train(path, "--optimizer", "lbfgs", "--hidden", "8", *options, **how)
 
 
 # Gaps --------------------------------------------------------------------------------------
@@ -92,10 +92,10 @@ def test_gaps_among_numbers(dtype, Estimator):
         Estimator().fit(X, y)
 
 
-def test_na_is_a_class_where_it_is_text(written, mlp, tmp_path):
+def test_na_is_a_class_where_it_is_text(written, train, tmp_path):
     y = np.where(A > 0, "NA", "None")
     assert classifier().fit(X, y.tolist()).score(X, y) > 0.9
-    trained(mlp, written, y, "--save", tmp_path / "m")
+    trained(train, written, y, "--save", tmp_path / "m")
     assert multilayer.load(tmp_path / "m").targets.classes.tolist() == ["NA", "None"]
 
 
@@ -153,13 +153,13 @@ def test_masked_targets(shape, Estimator):
         Estimator().fit(X, y)
 
 
-def test_labels_that_differ_by_blanks_or_capitals(written, mlp, tmp_path):
+def test_labels_that_differ_by_blanks_or_capitals(written, train, tmp_path):
     y = np.where(A > 0, np.where(np.arange(N) % 2, "yes ", " yes"), "no")
-    result = trained(mlp, written, y, "--save", tmp_path / "m")
+    result = trained(train, written, y, "--save", tmp_path / "m")
     assert multilayer.load(tmp_path / "m").targets.classes.tolist() == ["no", "yes"]
     assert "capitals" not in result.stderr
     y = np.where(A > 0, np.where(np.arange(N) % 2, "Yes", "yes"), "no")
-    result = trained(mlp, written, y, "--save", tmp_path / "m")
+    result = trained(train, written, y, "--save", tmp_path / "m")
     assert "note: 2 classes of 'y' differ only in capitals: 'yes'" in result.stderr
     assert multilayer.load(tmp_path / "m").targets.classes.tolist() == ["Yes", "no", "yes"]
 
@@ -286,9 +286,9 @@ def test_texts_that_are_no_targets(columns, entry, message):
 
 
 @pytest.mark.parametrize("kind", WRITTEN)
-def test_targets_as_text_in_a_file(written, mlp, tmp_path, kind):
+def test_targets_as_text_in_a_file(written, mlp, train, tmp_path, kind):
     y = [WRITTEN[kind](each) for each in PRICES]
-    trained(mlp, written, y, "--save", tmp_path / "m")
+    trained(train, written, y, "--save", tmp_path / "m")
     path = written(pd.DataFrame(X).to_csv(index=False), "p.csv")
     mlp("predict", tmp_path / "m", path, "--out", tmp_path / "o.csv")
     predicted = pd.read_csv(tmp_path / "o.csv")["prediction"]
@@ -297,13 +297,13 @@ def test_targets_as_text_in_a_file(written, mlp, tmp_path, kind):
     assert mlp("doctor", tmp_path / "m", path, "--json").exit_code == 0
 
 
-def test_other_columns_show_the_decimal_mark_of_a_target(written, mlp):
+def test_other_columns_show_the_decimal_mark_of_a_target(written, train):
     rows = "".join(f"{i},5;{1 + i % 9},{100 + i}\n" for i in range(N))
-    result = mlp("train", "table", written("a;y\n" + rows), "--epochs", "1", "--json")
+    result = train(written("a;y\n" + rows), "--epochs", "1", "--json")
     assert json.loads(result.stdout)["baseline"]["rmse"] < 10
     assert "decimal" not in result.stderr
     rows = rows.replace(",5;", ";")
-    result = mlp("train", "table", written("a;y\n" + rows), "--epochs", "1", "--json")
+    result = train(written("a;y\n" + rows), "--epochs", "1", "--json")
     assert json.loads(result.stdout)["baseline"]["rmse"] > 1000
     assert (
         "column 'y' writes '1,100', which is read as 1100; to change this, pass --decimal ,"
@@ -361,14 +361,14 @@ STREETS = [f"{i} {['Oak', 'Main', 'Elm', 'Pine', 'Hill'][i % 5]} Street" for i i
         ([None] * N, "has no column that can be learned from: 'y' .no entries.$"),
     ],
 )
-def test_a_default_target_that_cannot_be_predicted(written, mlp, target, message):
-    result = trained(mlp, written, target, fails=True)
+def test_a_default_target_that_cannot_be_predicted(written, train, target, message):
+    result = trained(train, written, target, fails=True)
     assert re.search(message, str(result.exception))
     assert "\n" not in str(result.exception)
 
 
-def test_dates_as_whole_numbers_may_be_asked_for(written, mlp):
-    result = trained(mlp, written, DAYS.strftime("%Y%m%d"), "--task", "regression")
+def test_dates_as_whole_numbers_may_be_asked_for(written, train):
+    result = trained(train, written, DAYS.strftime("%Y%m%d"), "--task", "regression")
     assert "y: regression" in result.stdout
 
 
@@ -376,11 +376,11 @@ def test_dates_as_whole_numbers_may_be_asked_for(written, mlp):
 
 
 @pytest.mark.parametrize("n_classes", [2, 3])
-def test_a_class_with_one_row(written, mlp, tmp_path, n_classes):
+def test_a_class_with_one_row(written, train, tmp_path, n_classes):
     """It cannot be both in the rows to train on and in others, and is trained on."""
     y = np.where(A > 0, "b", "a") if n_classes == 3 else np.repeat("a", N)
     y[np.argmax(A)] = "rare"
-    result = trained(mlp, written, y, "--save", tmp_path / "m", "--json")
+    result = trained(train, written, y, "--save", tmp_path / "m", "--json")
     assert json.loads(result.stdout)["n_train"] == 64
     model = multilayer.load(tmp_path / "m")
     assert len(model.targets.classes) == n_classes
@@ -413,8 +413,8 @@ def test_targets_whose_squares_are_infinite(y, scale):
         regressor(scale_targets=scale).fit(X, A, X_val=X, y_val=y)
 
 
-def test_targets_of_1e300_in_a_file(written, mlp):
-    result = trained(mlp, written, [1e300, *A[1:]], fails=True)
+def test_targets_of_1e300_in_a_file(written, train):
+    result = trained(train, written, [1e300, *A[1:]], fails=True)
     assert str(result.exception) == "targets must be numbers whose squares are finite; got 1e+300"
 
 
@@ -424,11 +424,11 @@ def test_targets_of_other_sizes_are_learned(size):
     assert regressor().fit(X, size * (A + 1000)).score(X, size * (A + 1000)) > 0.9
 
 
-def test_constant_targets(written, mlp):
+def test_constant_targets(written, train):
     """The command line refuses what teaches nothing; an estimator predicts the constant."""
-    result = trained(mlp, written, [5.5] * N, fails=True)
+    result = trained(train, written, [5.5] * N, fails=True)
     assert "the target, must have several values; all are [5.5]" in str(result.exception)
-    result = trained(mlp, written, [5] * N, fails=True)
+    result = trained(train, written, [5] * N, fails=True)
     assert "the target, must have two classes at least; all are 5" in str(result.exception)
     np.testing.assert_allclose(regressor().fit(X, np.full(N, 5.5)).predict(X), 5.5, atol=0.1)
     assert classifier().fit(X, ["a"] * N).predict(X).tolist() == ["a"] * N

@@ -1,19 +1,18 @@
 """The training and test rows of a file, with their targets."""
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
-from multilayer import checks
+from multilayer.cli.division import Division
 from multilayer.cli.notes import note, noting
 from multilayer.data import Table
 from multilayer.data.entries import Entries
 from multilayer.data.notation import Notation
-from multilayer.data.split import are_alone, split_rows
 from multilayer.errors import InvalidArgumentError, InvalidDataError
 from multilayer.model import Targets
 from multilayer.model.numeric import read_numbers
@@ -28,8 +27,6 @@ MOST_CLASSES = 20
 """With more distinct whole numbers, the task is regression, unless --task is given."""
 TOO_MANY = 0.5
 """Texts with a larger share of distinct values are not classes."""
-LEAST_ROWS = 20
-"""Smallest number of training rows: a tenth of them, which must be two, decides when to stop."""
 
 
 class Rows(NamedTuple):
@@ -43,6 +40,8 @@ class Rows(NamedTuple):
     task: str
     notation: Notation | None = None
     """How the target's numbers are written."""
+    groups: Array | None = None
+    """The group of each training row."""
 
     @classmethod
     def of(
@@ -51,9 +50,8 @@ class Rows(NamedTuple):
         table: Table,
         target: str | None,
         task: str | None,
-        drop: Iterable[str],
-        test: float,
-        seed: int,
+        drop: Sequence[str],
+        division: Division,
     ) -> "Rows":
         """Return the rows for the arguments of ``mlp train table``.
 
@@ -62,14 +60,14 @@ class Rows(NamedTuple):
         InvalidDataError, InvalidArgumentError
             If the table has no such column, or cannot be learned from.
         """
-        test = checks.real(test, "test", "mlp", "(0, 1)")
         names = table.columns
         for name in drop:
             Names("--drop", names).check(name)
         target = Names("--target", names).check(target) if target else _last(table)
         if target in drop:
             raise InvalidArgumentError(f"cannot be {target!r}, which is dropped", "--target")
-        inputs = [name for name in names if name != target and name not in drop]
+        left_out = {target, division.check(names, target, drop), *drop}
+        inputs = [name for name in names if name not in left_out]
         if not inputs:
             rule = (
                 f"must have inputs beside the target; there are none beside {target!r} (--sep "
@@ -84,17 +82,27 @@ class Rows(NamedTuple):
             raise InvalidDataError(
                 f"{table[target].where}, the target, must have several values; all are {y[:1]}"
             )
-        train, held_out = _divided(file, y, task, test, seed)
+        train, held_out = division.of(file, table, y, task)
+        groups = None if division.group is None else division.groups(table)[train]
         X = table.select(inputs)
-        return cls(X.take(train), X.take(held_out), y[train], y[held_out], target, task, notation)
+        parts = X.take(train), X.take(held_out), y[train], y[held_out]
+        return cls(*parts, target, task, notation, groups)
 
-    def estimator(self, **parameters: Any) -> Any:
-        """Return an estimator for the task."""
+    def network(self, **parameters: Any) -> Any:
+        """Return an estimator of one network for the task."""
         from multilayer.estimators import MLPClassifier, MLPRegressor
 
         if self.task == "classification":
             return MLPClassifier(**parameters)
         return MLPRegressor(scale_targets=True, **parameters)
+
+    def tabular(self, **parameters: Any) -> Any:
+        """Return an estimator for tables for the task."""
+        from multilayer.estimators import TabularClassifier, TabularRegressor
+
+        return (TabularClassifier if self.task == "classification" else TabularRegressor)(
+            **parameters
+        )
 
 
 def _last(table: Table) -> str:
@@ -209,21 +217,3 @@ def _classes(entries: Entries, y: Array) -> Array:
             f"{n_classes:,} in {len(classes):,} rows, such as {classes[0].item()!r}"
         )
     return classes
-
-
-def _divided(file: Path, y: Array, task: str, test: float, seed: int) -> tuple[Array, Array]:
-    """Return the training and the test rows, with each class in both if it has enough rows."""
-    strata = kept = None
-    if task == "classification":
-        kept = are_alone(y)
-        n_classes = len(np.unique(y[~kept]))
-        strata = y if min(test, 1 - test) * np.count_nonzero(~kept) >= n_classes else None
-    rule = "cannot be divided to train and to test on"
-    train, held_out = split_rows(len(y), test, seed, strata, kept=kept, rule=rule, parameter=file)
-    if len(held_out) < 2 or len(train) < LEAST_ROWS:
-        rule = (
-            f"must leave {LEAST_ROWS} rows to train on and 2 to test on; with --test {test:g} it "
-            f"leaves {len(train)} and {len(held_out)}"
-        )
-        raise InvalidDataError(rule, file)
-    return train, held_out

@@ -13,8 +13,8 @@ from rich.table import Table
 from multilayer import Architecture, checks
 from multilayer.cli import options
 from multilayer.cli.command import Command
-from multilayer.cli.show_layers import ShowLayers
-from multilayer.cli.train_table import table
+from multilayer.cli.show_layers import NoteCompiling, ShowLayers
+from multilayer.cli.train_table import TableCommand, table
 from multilayer.data import fingerprint, load_digits, load_images
 from multilayer.errors import DivergenceError
 from multilayer.files import save_model
@@ -26,7 +26,7 @@ from multilayer.training.progress import shown
 __all__ = ["app"]
 
 app = typer.Typer(help="Train a network on a data set.")
-app.command("table", cls=Command)(table)
+app.command("table", cls=TableCommand)(table)
 
 MNIST_MEAN, MNIST_STD = 0.1307, 0.3081
 """Mean and standard deviation of the training pixels, scaled to [0, 1]."""
@@ -216,7 +216,7 @@ class _Job:
         if s.early_stopping:
             callbacks.append(EarlyStopping(options.PATIENCE))
         if self.rank == 0 and not s.as_json:
-            callbacks += [ShowLayers(), Progress()]
+            callbacks += [NoteCompiling(), ShowLayers(), Progress()]
         divergence = None
         try:
             fit(

@@ -10,9 +10,11 @@ from rich.table import Table as Grid
 
 from multilayer import checks
 from multilayer.cli import options
-from multilayer.cli import train_table as tables
+from multilayer.cli import table_options as tables
+from multilayer.cli.division import Division
 from multilayer.cli.notes import note, notes
 from multilayer.cli.rows import Rows
+from multilayer.cli.table_report import report
 from multilayer.data import TableWarning
 from multilayer.errors import InvalidArgumentError, InvalidDataError
 
@@ -66,7 +68,7 @@ def tune(
     options.check_file(save, "save")
     found = tables.read_table(file, separator, encoding, decimal, day_first, missing)
     kinds = tables.kinds_of(found, numeric=numeric, categorical=categorical, date=date)
-    rows = Rows.of(file, found, target, task, drop or [], test, seed)
+    rows = Rows.of(file, found, target, task, drop or [], Division(test, seed))
     if folds > len(rows.y_train):
         rule = f"must be at most {len(rows.y_train)}, the number of training rows"
         raise InvalidArgumentError(rule, "folds", got=folds)
@@ -94,7 +96,7 @@ def tune(
     if not as_json:
         _print(search, best)
     if estimator.history_.best_epoch:  # otherwise nothing to show
-        tables.report(
+        report(
             estimator,
             rows,
             save,
@@ -138,7 +140,7 @@ def _search(
         splitter = StratifiedKFold if counts.min() >= folds else KFold
         if splitter is KFold:
             note(f"a class has fewer than {folds} training rows: folds do not keep its share")
-    estimator = rows.estimator(
+    estimator = rows.network(
         columns=kinds or "auto",
         max_iter=epochs,
         early_stopping="loss",

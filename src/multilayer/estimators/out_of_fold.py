@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from multilayer.groups import join
 from multilayer.numpy.activations.outputs import log_softmax
-from multilayer.training import Callback, Run
+from multilayer.training import Callback, History, Run
 
 __all__ = ["OutOfFold", "best_temperature", "log_loss"]
 
@@ -67,6 +67,9 @@ class OutOfFold(Callback):
         The loss of each epoch.
     error : DivergenceError or None
         What ended a member; there is no mean without it.
+    history : History
+        The means over the members, with the common loss as ``validation_loss``, after the end; it
+        has no epoch if none was judged.
     """
 
     def __init__(
@@ -89,6 +92,7 @@ class OutOfFold(Callback):
         self.curve: list[float] = []
         self.value, self.temperature, self.epoch = math.inf, 1.0, 0
         self.error: Exception | None = None
+        self.history = History()
         self._average: Array | None = None
         self._latest: Array | None = None
         self._n_steps = 0
@@ -134,9 +138,15 @@ class OutOfFold(Callback):
             run.stop("early_stopping")
 
     def on_train_end(self, run: Run) -> None:
-        """Restore the weights of the best epoch."""
-        if self.epoch:
-            run.trainer.set_state(join({"network": self._weights}))
+        """Restore the weights of the best epoch; sum up the members' histories."""
+        if not self.epoch:
+            return
+        run.trainer.set_state(join({"network": self._weights}))
+        n_epochs, each = len(self.curve), run.history
+        means = {n: np.mean([own[n][:n_epochs] for own in each], axis=0).tolist() for n in each[0]}
+        self.history = History(means | {"validation_loss": self.curve})
+        self.history.best_epoch, self.history.stopped_by = self.epoch, each[0].stopped_by
+        self.history.settings = each[0].settings
 
     def loss_of(self, logits: Array, rows: Array, weight: Array | None) -> float:
         """Return the loss of calibrated logits for some rows."""

@@ -187,12 +187,13 @@ class BaseTabular(Fitted, _Parameters, BaseEstimator):  # type: ignore[misc]
         )
         if judge.error is not None:
             raise judge.error
-        if not judge.epoch:  # interrupted before the first was over
+        is_interrupted = histories[0].stopped_by == "interrupt"
+        if is_interrupted and not judge.epoch:  # no weights are worth keeping
             raise KeyboardInterrupt
-        if histories[0].stopped_by == "interrupt":
-            warn(UserWarning("Training interrupted by user."))
         self._take(found, targets, encoded, ensemble, judge)
         self._unseen = Unseen(samples, held_out, partial(judge.loss_of, weight=found.weight))
+        if is_interrupted:
+            warn(UserWarning("Training interrupted by user."))
 
     def _splits(
         self, X: Any, found: Checked, encoded: Array, groups: Any, rng: np.random.RandomState
@@ -244,7 +245,7 @@ class BaseTabular(Fitted, _Parameters, BaseEstimator):  # type: ignore[misc]
             self.classes_ = targets.classes
         self.n_iter_ = judge.epoch
         self.temperature_ = judge.temperature
-        self.loss_curve_ = judge.curve
+        self.history_, self.loss_curve_ = judge.history, judge.curve
         self.loss_ = judge.value
         outputs = net.network.link.forward(judge.outputs / np.float32(judge.temperature))
         outputs[np.isnan(judge.outputs)] = np.nan
@@ -353,6 +354,9 @@ class TabularClassifier(ClassifierMixin, BaseTabular):  # type: ignore[misc]
         The best epoch, whose weights are kept.
     loss_curve_ : list of float
         The out-of-fold log-loss of each epoch; `loss_` is the best one.
+    history_ : History
+        The metrics of each epoch, as means over the networks; the validation loss is that of
+        `loss_curve_`.
     columns_ : multilayer.model.Columns
         What the columns of the table became.
     networks_ : list of multilayer.numpy.MLP
@@ -459,6 +463,9 @@ class TabularRegressor(RegressorMixin, BaseTabular):  # type: ignore[misc]
         The best epoch, whose weights are kept.
     loss_curve_ : list of float
         The out-of-fold loss of each epoch, of scaled targets; `loss_` is the best one.
+    history_ : History
+        The metrics of each epoch, as means over the networks; the validation loss is that of
+        `loss_curve_`.
     columns_ : multilayer.model.Columns
         What the columns of the table became.
     networks_ : list of multilayer.numpy.MLP

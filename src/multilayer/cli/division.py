@@ -1,0 +1,129 @@
+"""Which rows of a table to train on, and which to test on."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from multilayer import checks
+from multilayer.cli.notes import note, notes
+from multilayer.data import Table, TableWarning
+from multilayer.data.split import are_alone, split_rows
+from multilayer.errors import InvalidArgumentError, InvalidDataError
+from multilayer.model import Columns, Date, Numeric
+from multilayer.registry import Names
+
+__all__ = ["Division"]
+
+Array = npt.NDArray[Any]
+
+LEAST_ROWS = 20
+"""Smallest number of training rows: a tenth of them, which must be two, decides when to stop."""
+
+
+class Division(NamedTuple):
+    """How to divide rows: at random, by group, or by time."""
+
+    test: float
+    """The share of rows to test on."""
+    seed: int
+    group: str | None = None
+    """The column whose groups stay together."""
+    time: str | None = None
+    """The column whose latest rows are for testing."""
+    kinds: Mapping[str, str] = {}
+    """The kinds of columns set by the options."""
+
+    def check(self, names: Sequence[str], target: str, drop: Sequence[str]) -> str | None:
+        """Return the name of the column that is no input, if there is one; or raise."""
+        checks.real(self.test, "test", "mlp", "(0, 1)")
+        for option, name in (("group", self.group), ("time", self.time)):
+            if name is not None and Names(f"--{option}", names).check(name) == target:
+                raise InvalidArgumentError(f"cannot be {target!r}, which is the target", option)
+        if self.group is not None and self.time is not None:
+            raise InvalidArgumentError("cannot be combined with --time", "group")
+        if self.time in drop:
+            raise InvalidArgumentError(f"cannot be {self.time!r}, which is dropped", "time")
+        return self.group
+
+    def of(self, file: Path, table: Table, y: Array, task: str) -> tuple[Array, Array]:
+        """Return the training and the test rows.
+
+        Raises
+        ------
+        InvalidDataError, InvalidArgumentError
+            If there are too few, or the columns do not divide them.
+        """
+        if self.group is not None:
+            train, held_out = self._by_group(table)
+        elif self.time is not None:
+            train, held_out = self._by_time(table)
+        else:
+            train, held_out = self._at_random(file, y, task)
+        if task == "classification":
+            is_known = np.isin(y[held_out], y[train])
+            if not is_known.all():
+                n = np.count_nonzero(~is_known)
+                note(f"{n:,} test rows have a class that no training row has, and are dropped")
+            held_out = held_out[is_known]
+        if len(held_out) < 2 or len(train) < LEAST_ROWS:
+            rule = (
+                f"must leave {LEAST_ROWS} rows to train on and 2 to test on; with --test "
+                f"{self.test:g} it leaves {len(train)} and {len(held_out)}"
+            )
+            raise InvalidDataError(rule, file)
+        if len(np.unique(y[train])) < 2:
+            raise InvalidDataError(
+                f"must leave two targets to train on; all are {y[train[0]]}", file
+            )
+        return train, held_out
+
+    def groups(self, table: Table) -> Array:
+        """Return the group of each row; rows without one are a group."""
+        assert self.group is not None
+        return np.array([str(entry) for entry in table[self.group].objects()])
+
+    def _at_random(self, file: Path, y: Array, task: str) -> tuple[Array, Array]:
+        """Divide at random, with each class in both parts if it has enough rows."""
+        strata = kept = None
+        if task == "classification":
+            kept = are_alone(y)
+            n_classes = len(np.unique(y[~kept]))
+            n_least = min(self.test, 1 - self.test) * np.count_nonzero(~kept)
+            strata = y if n_least >= n_classes else None
+        rule = "cannot be divided to train and to test on"
+        return split_rows(
+            len(y), self.test, self.seed, strata, kept=kept, rule=rule, parameter=file
+        )
+
+    def _by_group(self, table: Table) -> tuple[Array, Array]:
+        """Draw whole groups until there are enough test rows."""
+        _, codes = np.unique(self.groups(table), return_inverse=True)
+        sizes = np.bincount(codes)
+        if len(sizes) < 2:
+            raise InvalidArgumentError("must have two groups at least", "group", got=self.group)
+        order = np.random.default_rng(self.seed).permutation(len(sizes))
+        n_groups = 1 + np.searchsorted(np.cumsum(sizes[order]), self.test * len(codes))
+        is_held_out = np.isin(codes, order[: min(n_groups, len(sizes) - 1)])
+        return np.flatnonzero(~is_held_out), np.flatnonzero(is_held_out)
+
+    def _by_time(self, table: Table) -> tuple[Array, Array]:
+        """Hold out the latest rows; rows of the same time stay together."""
+        assert self.time is not None
+        own = {name: kind for name, kind in self.kinds.items() if name == self.time}
+        with notes(TableWarning):  # the model says what is open to doubt
+            columns = Columns.of(table.select([self.time]), own)
+        (column,) = columns.columns
+        if not isinstance(column, Numeric | Date):
+            rule = "must be a column of numbers or dates"
+            raise InvalidArgumentError(rule, "time", got=repr(self.time))
+        times = column.values(table[self.time], [])
+        known = np.unique(times[~np.isnan(times)], return_counts=True)
+        if len(known[0]) < 2:
+            raise InvalidArgumentError("must have two times at least", "time", got=self.time)
+        n_before = np.append(0, np.cumsum(known[1])[:-1])
+        start = np.searchsorted(n_before, (1 - self.test) * known[1].sum(), side="right") - 1
+        is_held_out = times >= known[0][max(start, 1)]
+        return np.flatnonzero(~is_held_out), np.flatnonzero(is_held_out)

@@ -1,0 +1,34 @@
+"""One network of a model file, for commands that look into a network."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from multilayer.cli.notes import note
+from multilayer.errors import InvalidArgumentError
+from multilayer.files import load_model
+from multilayer.model import Model
+
+__all__ = ["Member", "load_member"]
+
+Member = Annotated[
+    int | None, typer.Option(help="Which network of an ensemble, from 0; by default the first.")
+]
+
+
+def load_member(path: Path, member: int | None) -> Model:
+    """Return the model in a file; of an ensemble, that of one member.
+
+    Raises
+    ------
+    ModelFileError, InvalidArgumentError
+        If the file holds no model, or there is no such member.
+    """
+    model = load_model(path)
+    n = len(model.members)
+    if member is None and n > 1:
+        note(f"this is network 0 of an ensemble of {n}; --member names another one")
+    if not 0 <= (member or 0) < n:
+        raise InvalidArgumentError(f"must be from 0 to {n - 1}", "member", got=member)
+    return model.members[member or 0]

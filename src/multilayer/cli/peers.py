@@ -1,0 +1,110 @@
+"""What a model for a table is compared with, trained on the same rows and tested on the same."""
+
+import warnings
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from rich.console import Console
+
+from multilayer.cli.notes import note, notes
+from multilayer.cli.rows import Rows
+from multilayer.data import Table, TableWarning
+from multilayer.model import Categorical, Columns, Numeric
+
+__all__ = ["LABELS", "baseline", "peers", "predicted_by"]
+
+Array = npt.NDArray[Any]
+
+LABELS = {
+    "linear": "linear model",
+    "hist_gradient_boosting": "HistGradientBoosting",
+    "baseline": "baseline",
+}
+N_ITERATIONS = 100
+MOST_PRODUCTS = 10**9
+"""A linear model takes this many products in an iteration at most, which is a minute in all."""
+MOST_CODES = 255
+"""Up to so many categories are categories for scikit-learn's trees."""
+
+
+def predicted_by(estimator: Any, X: Any) -> Any:
+    """Return probabilities and classes, or values."""
+    if hasattr(estimator, "classes_"):
+        return estimator.predict_proba(X), estimator.classes_
+    return estimator.predict(X)
+
+
+def baseline(rows: Rows) -> Any:
+    """Return the best prediction for the test rows that ignores their inputs."""
+    n = len(rows.y_test)
+    if rows.task == "regression":
+        return np.full(n, rows.y_train.mean())
+    classes, counts = np.unique(rows.y_train, return_counts=True)
+    return np.tile(counts / counts.sum(), (n, 1)), classes
+
+
+def peers(rows: Rows, kinds: dict[str, str], seed: int, *, trees: bool) -> Iterator[Any]:
+    """Yield name and predictions of a linear model and, if wanted, of boosted trees.
+
+    One that fails is left out, with a note.
+    """
+    with notes(TableWarning):  # the model of the command has said it
+        columns = Columns.of(rows.X_train, kinds)
+    for name, fit in (("linear", _linear), ("hist_gradient_boosting", _boosted)):
+        if name != "linear" and not trees:
+            continue
+        label = LABELS[name]
+        try:
+            with (
+                Console(stderr=True).status(f"{label} …"),
+                notes(TableWarning),
+                warnings.catch_warnings(),
+            ):
+                warnings.simplefilter("ignore")
+                predicted = fit(rows, columns, seed)
+        except (ValueError, MemoryError) as error:
+            note(f"no {label} to compare with: {str(error).partition(chr(10))[0]}")
+        else:
+            yield name, predicted
+
+
+def _linear(rows: Rows, columns: Columns, seed: int) -> Any:
+    """Return the predictions of logistic or ridge regression on scaled and one-hot columns."""
+    from sklearn.linear_model import LogisticRegression, Ridge
+
+    X = columns.encode(rows.X_train)
+    model: Any = Ridge()
+    if rows.task == "classification":
+        model = LogisticRegression(max_iter=N_ITERATIONS)
+        if X.shape[0] * X.shape[1] * len(np.unique(rows.y_train)) > MOST_PRODUCTS:
+            raise ValueError("it would take too long")
+    model.fit(X[:], rows.y_train)
+    return predicted_by(model, columns.encode(rows.X_test)[:])
+
+
+def _boosted(rows: Rows, columns: Columns, seed: int) -> Any:
+    """Return the predictions of scikit-learn's HistGradientBoosting."""
+    from sklearn.ensemble import HistGradientBoostingClassifier as Classifier
+    from sklearn.ensemble import HistGradientBoostingRegressor as Regressor
+
+    X, are_codes = _for_trees(rows.X_train, columns)
+    kind: Any = Classifier if rows.task == "classification" else Regressor
+    model = kind(categorical_features=are_codes, random_state=seed).fit(X, rows.y_train)
+    return predicted_by(model, _for_trees(rows.X_test, columns)[0])
+
+
+def _for_trees(X: Table, columns: Columns) -> tuple[Array, Array]:
+    """Return numbers with NaN, codes of categories, and inputs of dates; and which are codes."""
+    table, parts, are_codes = columns.read(X), [], []
+    for column in columns.columns:
+        if not column.input_names:
+            continue
+        entries = table[column.name]
+        is_number = isinstance(column, Numeric)
+        part: Any = column.values(entries, []) if is_number else column.encode(entries, [])
+        parts.append(part.reshape(len(part), -1).astype(np.float64))
+        is_code = isinstance(column, Categorical) and len(column.input_names) <= MOST_CODES
+        are_codes += [is_code] * parts[-1].shape[1]
+    return np.hstack(parts), np.array(are_codes)

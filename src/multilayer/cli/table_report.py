@@ -1,0 +1,189 @@
+"""What is reported of a model that was trained on a table."""
+
+import json
+import math
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import typer
+from rich.console import Console
+from rich.table import Table as Grid
+
+from multilayer.cli.notes import notes
+from multilayer.cli.peers import LABELS as PEERS
+from multilayer.cli.peers import baseline, predicted_by
+from multilayer.cli.rows import Rows
+from multilayer.data import TableWarning
+from multilayer.files import save_model
+from multilayer.json_text import printable
+from multilayer.model import Columns
+from multilayer.training.progress import shown
+
+__all__ = ["report"]
+
+N_COLUMNS = 40
+"""Maximum number of columns to show; a table may have thousands."""
+LABELS = {"train": "train", "out_of_fold": "out of fold", "test": "test"} | PEERS
+"""What has scores, in the order shown."""
+
+
+def report(
+    estimator: Any,
+    rows: Rows,
+    save: Path | None,
+    *,
+    as_json: bool,
+    peers: Iterable[tuple[str, Any]] = (),
+    **others: Any,
+) -> None:
+    """Save the model, and print the results; as JSON together with others.
+
+    Peers are names with their predictions for the test rows.
+    """
+    with notes(TableWarning):  # new values in the test rows are no news
+        results = _results(estimator, rows)
+    if save is not None:  # before the peers, which take their time
+        model = estimator.to_model()
+        if rows.task == "regression":
+            model.targets.notation = rows.notation
+        model.information["metrics"] |= {f"test_{k}": v for k, v in results["test"].items()}
+        model.information["data"] |= {"target": results["target"]}
+        save_model(save, model)
+    results |= {name: _scores(rows, rows.y_test, predicted) for name, predicted in peers}
+    if as_json:
+        typer.echo(json.dumps(results | others))
+    else:
+        _print(results, estimator, save)
+
+
+def _results(estimator: Any, rows: Rows) -> dict[str, Any]:
+    """Return the scores on unseen and on test rows, those of the baseline, and the training."""
+    history = estimator.history_
+    losses = history["train_loss"]
+    return {
+        "task": rows.task,
+        "target": rows.target,
+        "n_train": len(rows.y_train),
+        "n_test": len(rows.y_test),
+        **_of_training(estimator, rows),
+        "test": _scores(rows, rows.y_test, predicted_by(estimator, rows.X_test)),
+        "baseline": _scores(rows, rows.y_test, baseline(rows)),
+        "n_inputs": estimator.columns_.in_features,
+        "n_members": len(estimator.networks_),
+        "n_parameters": sum(net.n_parameters for net in estimator.networks_),
+        "n_epochs": history.n_epochs,
+        "best_epoch": history.best_epoch,
+        "stopped_by": history.stopped_by,
+        "losses": [loss if math.isfinite(loss) else None for loss in losses],  # for JSON
+        "seconds": sum(history["seconds"]),
+    }
+
+
+def _of_training(estimator: Any, rows: Rows) -> dict[str, Any]:
+    """Return the scores on the training rows, by networks that have not seen them if possible."""
+    if not hasattr(estimator, "oob_scores_"):
+        return {"train": _scores(rows, rows.y_train, predicted_by(estimator, rows.X_train))}
+    classifies = rows.task == "classification"
+    unseen = estimator.oob_decision_function_ if classifies else estimator.oob_prediction_
+    judged = ~np.isnan(unseen.reshape(len(unseen), -1)[:, 0])
+    predicted = (unseen[judged], estimator.classes_) if classifies else unseen[judged]
+    folds = estimator.oob_scores_[np.isfinite(estimator.oob_scores_)]
+    return {
+        "out_of_fold": _scores(rows, rows.y_train[judged], predicted)
+        | {
+            "spread": float(folds.std(ddof=1)) if len(folds) > 1 else None,
+            "n": int(judged.sum()),
+        },
+        "temperature": estimator.temperature_,
+    }
+
+
+def _scores(rows: Rows, y: Any, predicted: Any) -> dict[str, Any]:
+    """Return loss and score: log loss and accuracy, or root mean squared error and R²."""
+    from sklearn.metrics import accuracy_score, log_loss, r2_score, root_mean_squared_error
+
+    if rows.task == "regression":
+        return {
+            "rmse": float(root_mean_squared_error(y, predicted)),
+            "r2": float(r2_score(y, predicted)),
+        }
+    probabilities, classes = predicted
+    return {
+        "log_loss": float(log_loss(y, probabilities, labels=classes)),
+        "accuracy": float(accuracy_score(y, classes[probabilities.argmax(axis=1)])),
+    }
+
+
+def _print(results: dict[str, Any], estimator: Any, save: Path | None) -> None:
+    console = Console(highlight=False)
+    _print_columns(console, estimator.columns_)
+    classifies = results["task"] == "classification"
+    kind = f"{len(estimator.classes_):,} classes" if classifies else "regression"
+    table = Grid("", title=f"{results['target']}: {kind}", title_justify="left")
+    for name in ("log loss", "accuracy") if classifies else ("RMSE", "R²"):
+        table.add_column(name, justify="right")
+    table.add_column("rows", justify="right")
+    n_rows = {"train": results["n_train"], "test": results["n_test"]}
+    for part in (part for part in LABELS if part in results):
+        loss, score, *others = results[part].values()
+        loss = shown(loss) if loss < 1000 else f"{loss:,.0f}"
+        of_score = "{:.1%}" if classifies else "{:z.3f}"
+        texts = [of_score.format(score)]
+        if others and others[0] is not None:
+            texts.append(of_score.format(others[0]))
+        n = n_rows.get(part, others[-1] if others else 0)
+        table.add_row(LABELS[part], loss, " ± ".join(texts), f"{n:,}" if n else "")
+    console.print(table)
+    for line in _lines(results):
+        console.print(line, soft_wrap=True)
+    loss, of_baseline = (next(iter(results[part].values())) for part in ("test", "baseline"))
+    if not loss < of_baseline:
+        told = "no better than the baseline"
+        told += "; to find out why, "
+        told += f"run mlp doctor {save} FILE" if save else "--save the model and run mlp doctor"
+        console.print(told, soft_wrap=True)
+    if save is not None:
+        console.print(f"model written to {save}", soft_wrap=True)
+
+
+def _lines(results: dict[str, Any]) -> Iterable[str]:
+    """Yield what the scores mean, and how the training went."""
+    classifies = results["task"] == "classification"
+    if "out_of_fold" in results:
+        yield (
+            "out of fold: each training row by the network that has not seen it; "
+            "± the deviation over folds"
+        )
+    if "linear" in results:
+        yield f"linear model: {'logistic' if classifies else 'ridge'} regression"
+    yield (
+        "baseline: the same prediction for every test row, "
+        f"{'the frequencies of the classes' if classifies else 'the mean'}"
+    )
+    n = results["n_members"]
+    yield (
+        f"{results['n_inputs']:,} inputs, {f'{n} networks of ' if n > 1 else ''}"
+        f"{results['n_parameters'] // n:,} parameters"
+    )
+    parts = [
+        f"best of {results['n_epochs']:,} epochs: {results['best_epoch']:,}",
+        f"stopped by {results['stopped_by'].replace('_', ' ')}",
+        f"{results['seconds']:.1f} s",
+    ]
+    if classifies and "temperature" in results:
+        parts.insert(1, f"temperature {results['temperature']:.2f}")
+    yield "; ".join(parts)
+
+
+def _print_columns(console: Console, columns: Columns) -> None:
+    """Print how each column is used; of many columns, only the first ones."""
+    grid = Grid("column", "taken as")
+    grid.add_column("inputs", justify="right")
+    for column in columns.columns[:N_COLUMNS]:
+        grid.add_row(printable(column.name), printable(str(column)), f"{len(column.input_names):,}")
+    console.print(grid)
+    n_more = len(columns.columns) - N_COLUMNS
+    if n_more > 0:
+        console.print(f"and {n_more:,} more columns; mlp show lists all of them for a saved model")
