@@ -19,10 +19,11 @@ from sklearn.utils.estimator_checks import parametrize_with_checks
 
 import multilayer
 from multilayer import TabularClassifier, TabularRegressor
+from multilayer.data import TableWarning
 from multilayer.errors import InvalidArgumentError, InvalidDataError
 from multilayer.estimators.folds import grouped_folds, ordered_folds, stratified_folds
 from multilayer.estimators.out_of_fold import best_temperature
-from multilayer.model import Categorical, Numeric
+from multilayer.model import Categorical, Columns, Numeric
 from multilayer.training import Callback
 
 pytestmark = pytest.mark.filterwarnings("ignore::multilayer.data.TableWarning")
@@ -279,6 +280,65 @@ def test_time_is_a_column():
     assert np.isnan(model.oob_prediction_[earliest_half]).all()
 
 
+@pytest.mark.parametrize(
+    ("mean", "size"),
+    [(0, 1e-320), (0, 1e-200), (0, 1e200), (1e12, 1.0), (1e12, 0.01), (-1e16, 1e3)],
+)
+def test_targets_of_any_size_are_learned(mean, size):
+    x = np.random.default_rng(0).uniform(-1, 1, 200)
+    model = TabularRegressor(n_members=2, random_state=0).fit({"x": x}, mean + size * x)
+    assert model.oob_score_ > 0.9
+    learned = (model.predict({"x": x}) - mean) / size
+    assert np.corrcoef(learned, x)[0, 1] > 0.95
+
+
+@pytest.mark.parametrize("value", [0.0, 7.3, -1e12, 1e300, 5e-324])
+def test_a_constant_target_is_predicted(value):
+    X, _, _ = table(40)
+    model = TabularRegressor(n_members=2, random_state=0).fit(X, np.full(40, value))
+    assert (model.predict(X) == value).all()
+    assert model.oob_score_ == 1  # as of scikit-learn's r2_score
+
+
+def test_small_integers_do_not_overflow():
+    x = np.arange(256)
+    for dtype in (np.int8, np.uint8, bool):
+        y = x.astype(np.uint8).view(np.int8) if dtype == np.int8 else x.astype(dtype)
+        model = TabularRegressor(n_members=2, random_state=0).fit({"x": x}, y)
+        plain = clone(model).fit({"x": x}, y.astype(float))
+        assert (model.predict({"x": x}) == plain.predict({"x": x})).all()
+
+
+@pytest.mark.parametrize("estimator", [TabularClassifier, TabularRegressor])
+def test_rows_without_weight_neither_train_nor_judge(estimator):
+    """As in a fit to the other rows alone, whose folds are the same; only encodings differ."""
+    X, labels, values = table(120)
+    y = labels if estimator is TabularClassifier else values
+    for more, name in (({}, None), ({"groups": np.arange(120) // 10}, None), ({}, "day")):
+        model = estimator(n_members=4, random_state=0, time=name)
+        weight = (np.arange(120) // 20 != 2).astype(float)  # whole folds of groups
+        if name:
+            weight = np.asarray(X["day"].rank(pct=True) < 0.7, float)  # the last folds
+        rows = weight > 0
+        model.fit(X, y, weight, **more)
+        found = model.__dict__.get("oob_decision_function_", model.__dict__.get("oob_prediction_"))
+        assert np.isnan(found[~rows]).all()
+        assert np.isfinite([model.oob_score_, model.loss_, *model.oob_scores_]).all()
+        own = {key: value[rows] for key, value in more.items()}
+        alone = clone(model).fit(X[rows], y[rows], **own)
+        assert model.oob_score_ == pytest.approx(alone.oob_score_, abs=0.1)
+        assert len(model.networks_) == len(alone.networks_)
+
+
+@pytest.mark.parametrize("size", [1e-300, 1e-30, 7.0, 1e300])
+def test_only_the_ratios_of_weights_count(size):
+    X, _, y = table(60)
+    weight = np.random.default_rng(0).uniform(0.5, 2, 60)
+    model = TabularRegressor(n_members=2, random_state=0).fit(X, y, weight)
+    scaled = clone(model).fit(X, y, size * weight)
+    np.testing.assert_allclose(scaled.predict(X), model.predict(X), rtol=1e-4)
+
+
 # Encodings -------------------------------------------------------------------------------------
 
 
@@ -315,6 +375,30 @@ def test_a_position_is_linear_between_knots(values):
     assert (found == np.where(np.isnan(values), 0, expected)).all()
     between = read_table({"a": (present[:-1] + present[1:]) / 2})["a"]
     np.testing.assert_allclose(column.encode(between, [])[:, 0], np.arange(len(present) - 1) + 0.5)
+
+
+def test_duplicate_columns_are_ignored_and_named():
+    X, y, _ = table(60)
+    X = X.assign(age2=X["age"], job2=X["job"], day2=X["day"], other=X["age"].shift(1, fill_value=3))
+    with pytest.warns(TableWarning, match=r"'age2' \(the same as 'age'\); 'job2' .*'job'\)"):
+        model = TabularClassifier(n_members=2, random_state=0).fit(X, y)
+    assert model.columns_.needed == ("age", "city", "job", "day", "other")
+    without = X.drop(columns=["age2", "job2", "day2"])
+    alone = clone(model).fit(without, y)
+    assert (model.predict_proba(without) == alone.predict_proba(without)).all()
+    model = TabularClassifier(n_members=2, columns={"age2": "numeric"}).fit(X, y)
+    assert "age2" in model.columns_.needed  # the user wants it
+
+
+@pytest.mark.parametrize("size", [5e-324, 5e-322, 1e-310, 1e-300, 1e300])
+def test_numbers_of_any_size_have_finite_positions(size):
+    rng = np.random.default_rng(0)
+    values = np.append(rng.integers(0, 60, 100) * size, 1.0)
+    inputs = Columns.of({"a": values[:-1]}, embedded=True).encode({"a": values})[:]
+    assert np.isfinite(inputs).all()
+    assert (np.diff(inputs[np.argsort(values), 0]) >= 0).all()
+    inputs = Columns.of({"a": values}, embedded=True).encode({"a": values})[:]
+    assert np.isfinite(inputs).all()
 
 
 def test_a_column_of_rare_categories_alone_keeps_the_most_frequent():
@@ -386,6 +470,10 @@ def test_messages():
     X, y, _ = table(60)
     with pytest.raises(InvalidArgumentError, match=r"time .*'age', 'day'; got 'city'"):
         TabularClassifier(time="city").fit(X, y)
+    with pytest.raises(InvalidArgumentError, match=r"got 'day', which is ignored: one value"):
+        TabularClassifier(time="day").fit(X.assign(day="2024-01-01"), y)
+    with pytest.raises(InvalidDataError, match="y must have a range that float64 can hold; got va"):
+        TabularRegressor().fit(X, np.r_[1e308, -1e308, np.zeros(58)])
     with pytest.raises(ValueError, match="n_members"):
         TabularClassifier(n_members=1).fit(X, y)
     with pytest.raises(InvalidDataError, match="groups of fit must hold the group of each of"):
@@ -397,11 +485,72 @@ def test_messages():
         model.predict(X.drop(columns="job"))
 
 
+def test_what_folds_cannot_divide_is_named():
+    X, y, _ = table(60)
+    alone = r"y of fit must have two classes .* take more rows; got 'low' alone for network 0"
+    with pytest.raises(InvalidDataError, match=alone):
+        TabularClassifier(random_state=0).fit(X.head(20), ["high"] + ["low"] * 19)
+    with pytest.raises(InvalidDataError, match="take more rows, or other groups; got 'high' alone"):
+        TabularClassifier(random_state=0).fit(X, np.sort(y), groups=np.arange(60) // 30)
+    with pytest.raises(InvalidDataError, match="two classes among the rows"):
+        TabularClassifier(time="day").fit(X.sort_values("day"), np.sort(y))
+    with pytest.raises(InvalidDataError, match="with a weight must be at least 2; got 1 sample"):
+        TabularClassifier().fit(X, y, [0] * 59 + [1])
+
+
+@pytest.mark.parametrize(
+    "groups",
+    [
+        [1.0, np.nan] * 30,
+        ["a", None] * 30,
+        pd.array([1, None] * 30, dtype="Int64"),
+        pd.to_datetime(["2024-01-01", None] * 30),
+    ],
+)
+def test_missing_groups_are_named(groups):
+    X, y, _ = table(60)
+    rule = r"groups of fit must not have missing values: .*; got (nan|None|<NA>|NaT) at index 1"
+    with pytest.raises(InvalidDataError, match=rule):
+        TabularClassifier().fit(X, y, groups=groups)
+
+
 def test_one_class_is_predicted():
     X, _, _ = table(40)
     model = TabularClassifier(n_members=2).fit(X, np.full(40, "high"))
     assert set(model.predict(X)) == {"high"}
     assert (model.predict_proba(X) == 1).all()
+
+
+class Interrupt(Callback):
+    """Presses Ctrl-C."""
+
+    def __init__(self, epoch):
+        self.epoch = epoch
+
+    def on_step_end(self, run):
+        if run.epoch == self.epoch:
+            raise KeyboardInterrupt
+
+
+def test_an_interrupted_fit_keeps_the_best_epoch_so_far_or_nothing():
+    X, y, _ = table(60)
+    model = TabularClassifier(n_members=2, random_state=0, callbacks=[Interrupt(1)])
+    with pytest.raises(KeyboardInterrupt):
+        model.fit(X, y)
+    assert not hasattr(model, "n_features_in_")
+    model.set_params(callbacks=[Interrupt(4)])
+    with pytest.warns(UserWarning, match=r"Training interrupted by user\."):
+        model.fit(X, y)
+    history = model.history_
+    assert (history.n_epochs, history.stopped_by) == (3, "interrupt")
+    assert history["validation_loss"] == model.loss_curve_
+    assert history.best_epoch == model.n_iter_ == 1 + np.argmin(model.loss_curve_)
+    assert model.loss_ == pytest.approx(log_loss(y, model.oob_decision_function_), rel=1e-5)
+    before = model.predict_proba(X)
+    assert np.isfinite(before).all()
+    with pytest.raises(KeyboardInterrupt):
+        model.set_params(callbacks=[Interrupt(1)]).fit(X[["age", "day"]], y)
+    assert (model.predict_proba(X) == before).all()
 
 
 def test_a_time_limit_is_kept():
@@ -447,33 +596,3 @@ def test_a_notebook_shows_scores_columns_and_importances(classifier):
     assert "<th>importance</th>" in html
     unpickled = pickle.loads(pickle.dumps(clone(model).fit(X, y)))
     assert "<th>importance</th>" not in unpickled._repr_html_()
-
-
-# Ctrl-C ----------------------------------------------------------------------------------------
-
-
-class Interrupt(Callback):
-    """Ctrl-C in an epoch."""
-
-    def __init__(self, epoch):
-        self.epoch = epoch
-
-    def on_step_end(self, run):
-        if run.epoch == self.epoch and run.step == 2:
-            raise KeyboardInterrupt
-
-
-def test_an_interrupted_fit_has_its_best_epoch_or_leaves_what_was_there(classifier):
-    _, X, y = classifier
-    model = TabularClassifier(random_state=0, n_members=2, callbacks=[Interrupt(4)])
-    with pytest.warns(UserWarning, match="interrupted by user"):
-        model.fit(X, y)
-    history = model.history_
-    assert (history.n_epochs, history.stopped_by) == (3, "interrupt")
-    assert history["validation_loss"] == model.loss_curve_
-    assert history.best_epoch == model.n_iter_ == 1 + np.argmin(model.loss_curve_)
-    assert model.loss_ == pytest.approx(log_loss(y, model.oob_decision_function_), rel=1e-5)
-    before = model.predict_proba(X)
-    with pytest.raises(KeyboardInterrupt):
-        model.set_params(callbacks=[Interrupt(1)]).fit(X, y)
-    assert (model.predict_proba(X) == before).all()

@@ -7,9 +7,10 @@ import numpy as np
 import numpy.typing as npt
 from sklearn.model_selection import GroupKFold, StratifiedGroupKFold, StratifiedKFold
 
+from multilayer.data.vectors import is_missing
 from multilayer.errors import InvalidArgumentError, InvalidDataError
 
-__all__ = ["Split", "grouped_folds", "ordered_folds", "stratified_folds"]
+__all__ = ["Split", "check_groups", "grouped_folds", "ordered_folds", "stratified_folds"]
 
 Array = npt.NDArray[Any]
 Split = tuple[Array, Array]
@@ -56,21 +57,38 @@ def stratified_folds(strata: Array, n_folds: int, rng: np.random.RandomState) ->
         return list(splitter.split(strata, strata))
 
 
+def check_groups(groups: Any, n_samples: int) -> Array:
+    """Return the number of each sample's group.
+
+    Raises
+    ------
+    InvalidDataError
+        If there is not one group for each sample.
+    """
+    given = np.asarray(groups)
+    if given.shape != (n_samples,):
+        rule = f"must hold the group of each of the {n_samples} samples"
+        raise InvalidDataError(rule, "groups", "fit", got=f"shape {given.shape}")
+    missing = np.array([is_missing(group) for group in given])
+    if missing.any():
+        rule = "must not have missing values: give each such sample a group of its own"
+        got = f"{given[missing][0]} at index {np.argmax(missing)}"
+        raise InvalidDataError(rule, "groups", "fit", got=got)
+    given = given.astype(str) if given.dtype == object else given
+    return np.unique(given, return_inverse=True)[1]
+
+
 def grouped_folds(
-    groups: Any, strata: Array, n_folds: int, rng: np.random.RandomState
+    groups: Array, strata: Array, n_folds: int, rng: np.random.RandomState
 ) -> list[Split]:
     """Return folds none of which divides a group; classes have shares as equal as groups allow.
 
     Raises
     ------
-    InvalidArgumentError, InvalidDataError
-        If there is not one group for each row, or there are fewer groups than two.
+    InvalidArgumentError
+        If there are fewer groups than two.
     """
-    given = np.asarray(groups)
-    if given.shape != strata.shape:
-        rule = f"must hold the group of each of the {len(strata)} samples"
-        raise InvalidDataError(rule, "groups", "fit", got=f"shape {given.shape}")
-    _, codes = np.unique(given.astype(str) if given.dtype == object else given, return_inverse=True)
+    codes = np.unique(groups, return_inverse=True)[1]
     n_groups = int(codes.max()) + 1
     if n_groups < 2:
         raise InvalidArgumentError("must be at least two", "groups", "fit", got=n_groups)

@@ -11,7 +11,6 @@ import numpy as np
 import numpy.typing as npt
 from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin, _fit_context
 from sklearn.metrics import accuracy_score, r2_score
-from sklearn.preprocessing import StandardScaler
 from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.multiclass import check_classification_targets, unique_labels
@@ -22,7 +21,13 @@ from multilayer.architecture import Architecture
 from multilayer.caller import warn
 from multilayer.errors import InvalidArgumentError, InvalidDataError
 from multilayer.estimators.fitted import Fitted
-from multilayer.estimators.folds import Split, grouped_folds, ordered_folds, stratified_folds
+from multilayer.estimators.folds import (
+    Split,
+    check_groups,
+    grouped_folds,
+    ordered_folds,
+    stratified_folds,
+)
 from multilayer.estimators.html import tabular_html
 from multilayer.estimators.importances import Unseen, importances_of
 from multilayer.estimators.information import described
@@ -39,7 +44,7 @@ __all__ = ["TabularClassifier", "TabularRegressor"]
 
 Array = npt.NDArray[Any]
 
-# The recipe. docs/guide/tables.md says what each part is worth, and benchmarks/tables.py measures.
+# The recipe. docs/guide/table.md gives the reasons; benchmarks/tables.py measures each part.
 HIDDEN = (128, 128)
 WIDTH = 8
 """The length of embeddings."""
@@ -129,9 +134,8 @@ class BaseTabular(Fitted, _Parameters, BaseEstimator):  # type: ignore[misc]
 
     def _train(self, X: Any, y: Any, sample_weight: Any, groups: Any) -> None:
         found = check_data(self, X, y, sample_weight, reset=True)
-        if len(found.y) < 2:
-            rule = "must be at least 2"
-            raise InvalidDataError(rule, "the number of samples", got=f"{len(found.y)} sample")
+        if found.weight is not None:  # only their ratios count, and float32 can hold these
+            found = found._replace(weight=found.weight / found.weight.max())
         assert found.columns is not None
         targets = self._targets_of(found)
         encoded = targets.encode(found.y)
@@ -194,19 +198,38 @@ class BaseTabular(Fitted, _Parameters, BaseEstimator):  # type: ignore[misc]
     def _splits(
         self, X: Any, found: Checked, encoded: Array, groups: Any, rng: np.random.RandomState
     ) -> list[Split]:
-        """Return the rows that each member trains on, and those that judge it."""
-        n_folds = min(self.n_members, max(2, len(found.y) // 2))
+        """Return the rows that each member trains on, and those that judge it.
+
+        Rows without weight do neither.
+        """
+        rows = np.arange(len(found.y))
+        if found.weight is not None:
+            rows = rows[found.weight.astype(np.float32) > 0]
+        if len(rows) < 2:
+            rule = "with a weight must be at least 2"
+            raise InvalidDataError(rule, "the number of samples", got=f"{len(rows)} sample")
+        n_folds = min(self.n_members, max(2, len(rows) // 2))
+        strata = encoded if encoded.ndim == 1 else encoded[:, 0]
+        strata = strata.astype(np.intp if isinstance(self, ClassifierMixin) else np.float64)
         if self.time is not None:
             if groups is not None:
                 rule = "cannot be combined with time"
                 raise InvalidArgumentError(rule, "groups", "fit")
             assert found.columns is not None
-            return ordered_folds(found.columns.numbers(self.time, X), n_folds)
-        strata = encoded if encoded.ndim == 1 else encoded[:, 0]
-        strata = strata.astype(np.intp if isinstance(self, ClassifierMixin) else np.float64)
-        if groups is not None:
-            return grouped_folds(groups, strata, n_folds, rng)
-        return stratified_folds(strata, n_folds, rng)
+            folds = ordered_folds(found.columns.numbers(self.time, X)[rows], n_folds)
+        elif groups is not None:
+            of_rows = check_groups(groups, len(found.y))[rows]
+            folds = grouped_folds(of_rows, strata[rows], n_folds, rng)
+        else:
+            folds = stratified_folds(strata[rows], n_folds, rng)
+        splits = [(rows[training], rows[judging]) for training, judging in folds]
+        for k, (training, _) in enumerate(splits):
+            if isinstance(self, ClassifierMixin) and np.ptp(strata[training]) == 0 < np.ptp(strata):
+                rule = "must have two classes among the rows that each network trains on; take more"
+                rule += " rows" if groups is None else " rows, or other groups"
+                got = f"{found.y[training[0]].item()!r} alone for network {k}"
+                raise InvalidDataError(rule, "y", "fit", got=got)
+        return splits
 
     def _take(
         self, found: Checked, targets: Targets, encoded: Array, net: Ensemble, judge: OutOfFold
@@ -321,7 +344,8 @@ class TabularClassifier(ClassifierMixin, BaseTabular):  # type: ignore[misc]
     classes_ : array of shape (n_classes,)
         The classes in order.
     oob_decision_function_ : array of shape (n_samples, n_classes)
-        The probabilities by the network that has not seen the row.
+        The probabilities by the network that has not seen the row; NaN if all have, or the row has
+        no weight.
     oob_score_ : float
         Their accuracy; `oob_scores_` holds that of each fold.
     temperature_ : float
@@ -431,9 +455,10 @@ class TabularRegressor(RegressorMixin, BaseTabular):  # type: ignore[misc]
     Attributes
     ----------
     oob_prediction_ : array of shape (n_samples,)
-        The prediction by the network that has not seen the row.
+        The prediction by the network that has not seen the row; NaN if all have, or the row has no
+        weight.
     oob_score_ : float
-        Their R²; `oob_scores_` holds that of each fold.
+        Their R²; `oob_scores_` holds that of each fold, NaN for one of a single row.
     n_iter_ : int
         The best epoch, whose weights are kept.
     loss_curve_ : list of float
@@ -506,22 +531,32 @@ class TabularRegressor(RegressorMixin, BaseTabular):  # type: ignore[misc]
         if found.y.ndim != 1:
             rule = "must be one value for each sample"
             raise InvalidDataError(rule, "y", got=f"shape {found.y.shape}")
-        y = found.y[:, np.newaxis]
-        scaler = StandardScaler().fit(y, sample_weight=found.weight)
+        y = found.y.astype(np.float64)
+        low, high = y.min(), y.max()
+        with np.errstate(over="ignore"):
+            spread = high - low or 1.0
+        if not np.isfinite(spread):
+            rule = "must have a range that float64 can hold"
+            raise InvalidDataError(rule, "y", got=f"values from {low:g} to {high:g}")
+        shares = (y - low) / spread  # whose squares neither overflow nor vanish
+        mean = np.average(shares, weights=found.weight)
+        std = np.sqrt(np.average((shares - mean) ** 2, weights=found.weight)) or 1.0
         return Values(
             1,
-            mean=scaler.mean_,
-            scale=scaler.scale_,
+            mean=[low + spread * mean],
+            scale=[spread * std],
             notation=found.notation,
-            limits=np.array([y.min(axis=0), y.max(axis=0)]),
+            limits=np.array([[low], [high]]),
         )
 
     def _loss_of(self, targets: Targets) -> Loss:
         return SquaredError()
 
     def _measure(self, y: Array, outputs: Array, weight: Array | None) -> float:
-        values = self._targets.decode(y), self._targets.decode(outputs)
-        return float(r2_score(*values, sample_weight=weight)) if len(y) > 1 else math.nan
+        if len(y) < 2:
+            return math.nan
+        predicted = self._targets.encode(self._targets.decode(outputs))
+        return float(r2_score(y, predicted, sample_weight=weight))
 
     def _keep_unseen(self, outputs: Array) -> None:
         self.oob_prediction_ = self._targets.decode(outputs)

@@ -1,6 +1,8 @@
 """Columns: a table's columns as a network's inputs."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import replace
 from html import escape
 from typing import Any, Self
 
@@ -122,7 +124,7 @@ class Columns(Inputs):
         durations or times of day; a date if it holds dates; and else categorical. A column from
         which nothing can be learned is ignored: one with no or hardly any entries, with one value,
         or with identifiers: texts that are nearly all distinct, or whole numbers that are, under a
-        name such as ``id``.
+        name such as ``id``; and if `embedded`, with the same entries as an earlier one.
 
         Parameters
         ----------
@@ -158,12 +160,14 @@ class Columns(Inputs):
             if results[column].is_open and shown:
                 results[column] = _found(table[column], kind, {**shown, **said, **own})
         notes = [note for result in results.values() for note in result.notes]
-        found = []
+        found: list[Column] = []
         for result in results.values():
             each = result.column
             assert each is not None
             entries = table[each.name]
             found.append(each.embedded(entries) if embedded else each.limited(notes, entries))
+        if embedded:
+            found = _without_twins(found, table, {} if kinds is None else kinds)
         for note in notes:
             warn(TableWarning(str(note), (note,)))
         ignored = [c for c in found if isinstance(c, Ignored) and c.reason]
@@ -188,7 +192,8 @@ class Columns(Inputs):
         if not isinstance(column, Scaled):
             of = ", ".join(repr(each.name) for each in self.columns if isinstance(each, Scaled))
             rule = f"must be a column of numbers or dates: {of or 'there is none'}"
-            raise InvalidArgumentError(rule, "time", got=repr(name))
+            got = repr(name) if column is None else f"{name!r}, which is {column}"
+            raise InvalidArgumentError(rule, "time", got=got)
         return column.values(self.read(X)[name], [])
 
     def embeddings(self, width: int, speed: float) -> Embeddings | None:
@@ -323,6 +328,22 @@ def _found(entries: Entries, asked: type[Column] | None, said: Mapping[str, str]
     except NothingToLearn as why:
         return Found(Ignored(entries.column, str(why)), is_open=why.is_open)
     raise InvalidDataError(f"must be of a kind among {', '.join(COLUMNS)}", entries.where)
+
+
+def _without_twins(columns: Sequence[Column], table: Table, kinds: Collection[str]) -> list[Column]:
+    """Return columns, ignoring those with the inputs of an earlier one, unless `kinds` has them."""
+    alike = Counter(replace(column, name="") for column in columns)
+    first: dict[Any, str] = {}
+    found = []
+    for column in columns:
+        nameless = replace(column, name="")
+        if column.input_names and alike[nameless] > 1:
+            inputs = column.encode(table[column.name], [])
+            twin = first.setdefault((nameless, inputs.tobytes()), column.name)
+            if twin != column.name and column.name not in kinds:
+                column = Ignored(column.name, f"the same as {twin!r}")
+        found.append(column)
+    return found
 
 
 def _check_entries(entries: Entries) -> None:

@@ -1,4 +1,4 @@
-"""Date: a column of dates, as elapsed time and phases of the day, the week and the year."""
+"""Date: a column of dates, as elapsed time and phases of the day, week, month and year."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
@@ -29,7 +29,7 @@ PIECES = {"day": 24, "week": 7, "month": 30, "year": 24}
 
 @dataclass(frozen=True)
 class Date(Scaled):
-    """A column of dates: elapsed time, and the phases of the day, the week and the year.
+    """A column of dates: elapsed time, and the phases of the day, the week, the month and the year.
 
     The time t, in seconds since the start of 1970, is scaled as in `Scaled`. Each cycle of P
     seconds that the training dates cover at least twice adds two inputs:
@@ -46,7 +46,7 @@ class Date(Scaled):
     ----------
     name, median, scale, has_missing
         See `Scaled`; in seconds since 1970.
-    cycles : tuple of {"day", "week", "year"}
+    cycles : tuple of {"day", "week", "month", "year"}
         The cycles whose phases are inputs.
     format : DateFormat
         How dates are written, if they come as text.

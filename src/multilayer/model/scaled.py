@@ -23,6 +23,8 @@ FAR = 1e100
 """Numbers are clipped at this many scales, whose square is still finite."""
 N_PIECES = 48
 """The number of pieces of a piecewise linear function (Gorishniy et al. 2025, TabM, take 48)."""
+TINY = float(np.finfo(np.float64).tiny)
+"""Knots are further apart than this; the slope between them is finite."""
 PIECE = 8192
 """How many numbers are scaled at a time, so that they stay in the cache."""
 
@@ -123,7 +125,9 @@ def knots_of(values: Array) -> tuple[float, ...]:
         different = np.union1d(different[is_frequent], np.quantile(others, shares))
     if len(different) < 2:
         return ()
-    return tuple(different.tolist())
+    is_apart = different[1:] > different[:-1] + TINY
+    different = different[np.append(True, is_apart)]
+    return tuple(different.tolist()) if len(different) > 1 else ()
 
 
 def center_and_scale(values: Array) -> tuple[float, float]:
