@@ -165,6 +165,18 @@ def test_scikit_learns_tools():
     assert cross_val_predict(model, X, y, cv=3, method="predict_proba").shape == (120, 2)
 
 
+def test_log_probabilities_are_finite():
+    rng = np.random.default_rng(0)
+    x = np.sign(rng.normal(size=2000)) + rng.normal(0, 0.01, 2000)
+    for y in (x > 0, np.where(x > 0, np.where(x > 1, "c", "b"), "a")):
+        model = TabularClassifier(n_members=2, random_state=0).fit({"x": x}, y)
+        p, log_p = model.predict_proba({"x": x}), model.predict_log_proba({"x": x})
+        assert np.isfinite(log_p).all()
+        np.testing.assert_allclose(np.exp(log_p), p, atol=1e-6)
+    model.fit({"x": x}, ["one"] * 2000)
+    assert (model.predict_log_proba({"x": x}) == 0).all()
+
+
 # Temperature -----------------------------------------------------------------------------------
 
 

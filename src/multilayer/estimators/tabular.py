@@ -31,12 +31,13 @@ from multilayer.estimators.folds import (
 from multilayer.estimators.html import tabular_html
 from multilayer.estimators.importances import Unseen, importances_of
 from multilayer.estimators.information import described
-from multilayer.estimators.out_of_fold import OutOfFold
+from multilayer.estimators.out_of_fold import OutOfFold, logits_of_classes
 from multilayer.estimators.parameters import POSITIVE, documented, says
 from multilayer.estimators.targets import numbers_of_targets, plain_targets
 from multilayer.estimators.validation import Checked, check_data, check_samples
 from multilayer.model import Classes, Targets, Values, mean_outputs, outputs_of
 from multilayer.numpy import Adam, Embedding, Ensemble, Loss, SquaredError, WarmUp
+from multilayer.numpy.activations.outputs import log_softmax
 from multilayer.randomness import Generators
 from multilayer.training import Callback, Run, train
 
@@ -417,8 +418,11 @@ class TabularClassifier(ClassifierMixin, BaseTabular):  # type: ignore[misc]
         return self._targets.probabilities(outputs)
 
     def predict_log_proba(self, X: Any) -> Array:
-        """Return the logarithm of `predict_proba`."""
-        return np.log(self.predict_proba(X))
+        """Return the logarithm of `predict_proba`, finite also where a probability rounds to 0."""
+        check_is_fitted(self)
+        logits = self._net.logits(check_samples(self, X, self._columns)).mean(axis=0)
+        one_class = len(self.classes_) == 1
+        return np.zeros_like(logits) if one_class else log_softmax(logits_of_classes(logits))
 
     def _targets_of(self, found: Checked) -> Targets:
         if found.y.ndim != 1:
