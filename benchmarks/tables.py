@@ -234,7 +234,6 @@ WITHOUT: dict[str, Callable[[], Any]] = {
     "averaged weights": lambda: patch.object(out_of_fold, "DECAY", 0.0),
     "the slow rise of the rate (1 epoch)": lambda: patch.object(tabular_base, "WARM_UP", 1),
     "the temperature": lambda: patch.object(out_of_fold, "best_temperature", lambda *_: 1.0),
-    "the small last layer": lambda: patch.object(tabular_base, "LAST_LAYER", 1.0),
     "eight members (4)": ExitStack,
 }
 

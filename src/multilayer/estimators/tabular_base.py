@@ -52,9 +52,6 @@ WARM_UP = 8
 """The epochs in which the learning rate rises to that."""
 N_EPOCHS = 40
 PATIENCE = 8
-LAST_LAYER = 0.1
-"""The size of the last layer's first weights, as a share of that of others: predictions start close
-to the mean."""
 STEPS = 40
 """An epoch has about this many steps, if that makes batches between these sizes."""
 BATCH_SIZES = (32, 256)
@@ -83,8 +80,8 @@ class _Parameters:
         than all that they train on, as predictions for the future will be; the last member trains
         on nearly all rows, the first on half of them."""))
     time_limit: Any = field(default=None, metadata=says("float or None", [None, *POSITIVE], """
-        The seconds after which the training ends, with the best epoch so far. Reading the table
-        comes on top."""))
+        The seconds after which the training ends, with the best epoch so far; the first one is
+        always finished. Reading the table comes on top."""))
     random_state: Any = field(default=None, metadata=says(
         "int, RandomState or None", ["random_state"], """
         Draws folds, weights and the order of samples; an int makes them repeatable, on one machine
@@ -151,7 +148,6 @@ class BaseTabular(Fitted, _Parameters, BaseEstimator):  # type: ignore[misc]
         )
         rng = np.random.default_rng(random_state.randint(2**31))
         ensemble = Ensemble(architecture, n_members, initializer="he", rng=rng)
-        ensemble.network.last.W *= LAST_LAYER
         _forget_unseen(ensemble)
         loss = self._loss_of(targets)
         trainer: Any = ensemble.trainer(
@@ -202,8 +198,8 @@ class BaseTabular(Fitted, _Parameters, BaseEstimator):  # type: ignore[misc]
         if found.weight is not None:
             rows = rows[found.weight.astype(np.float32) > 0]
         if len(rows) < 2:
-            rule = "with a weight must be at least 2"
-            raise InvalidDataError(rule, "the number of samples", got=f"{len(rows)} sample")
+            name = "the number of samples" + " with a weight" * (len(rows) < len(found.y))
+            raise InvalidDataError("must be at least 2", name, got=f"{len(rows)} sample")
         n_folds = min(self.n_members, max(2, len(rows) // 2))
         strata = encoded if encoded.ndim == 1 else encoded[:, 0]
         strata = strata.astype(np.intp if isinstance(self, ClassifierMixin) else np.float64)
