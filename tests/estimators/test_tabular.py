@@ -323,22 +323,25 @@ def test_small_integers_do_not_overflow():
 
 @pytest.mark.parametrize("estimator", [TabularClassifier, TabularRegressor])
 def test_rows_without_weight_neither_train_nor_judge(estimator):
-    """As in a fit to the other rows alone, whose folds are the same; only encodings differ."""
-    X, labels, values = table(120)
+    """Their targets are the opposite of the truth: whoever learned from them would be worse."""
+    X, labels, values = table(240)
     y = labels if estimator is TabularClassifier else values
-    for more, name in (({}, None), ({"groups": np.arange(120) // 10}, None), ({}, "day")):
+    opposite = np.where(labels == "low", "high", "low")
+    opposite = opposite if estimator is TabularClassifier else 2 * values.mean() - values
+    for more, name in (({}, None), ({"groups": np.arange(240) // 20}, None), ({}, "day")):
         model = estimator(n_members=4, random_state=0, time=name)
-        weight = (np.arange(120) // 20 != 2).astype(float)  # whole folds of groups
+        weight = (np.arange(240) // 40 % 2 == 0).astype(float)  # whole folds of groups
         if name:
             weight = np.asarray(X["day"].rank(pct=True) < 0.7, float)  # the last folds
         rows = weight > 0
-        model.fit(X, y, weight, **more)
+        model.fit(X, np.where(rows, y, opposite), weight, **more)
         found = model.__dict__.get("oob_decision_function_", model.__dict__.get("oob_prediction_"))
         assert np.isnan(found[~rows]).all()
         assert np.isfinite([model.oob_score_, model.loss_, *model.oob_scores_]).all()
         own = {key: value[rows] for key, value in more.items()}
         alone = clone(model).fit(X[rows], y[rows], **own)
-        assert model.oob_score_ == pytest.approx(alone.oob_score_, abs=0.1)
+        least = 0.7 if estimator is TabularClassifier else 0.2  # of others' opposites: below 0.5, 0
+        assert min(model.oob_score_, alone.oob_score_) > least
         assert len(model.networks_) == len(alone.networks_)
 
 
