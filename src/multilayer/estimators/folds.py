@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from sklearn.model_selection import GroupKFold, StratifiedGroupKFold, StratifiedKFold
+from sklearn.model_selection import GroupKFold, StratifiedGroupKFold
 
 from multilayer.data.vectors import is_missing
 from multilayer.errors import InvalidArgumentError, InvalidDataError
@@ -26,8 +26,8 @@ def stratified_folds(strata: Array, n_folds: int, rng: np.random.RandomState) ->
     Parameters
     ----------
     strata : array of shape (n_samples,)
-        Classes as whole numbers, or real values. Values are divided by rank into groups of
-        `n_folds` neighbours, each of which goes to a fold of its own.
+        Classes as whole numbers, or real values. Rows are dealt out in order: of each `n_folds`
+        neighbours, each goes to a fold of its own.
     n_folds : int
         From 2 to n_samples. A class with fewer rows is in as many folds as it has rows.
     rng : numpy.random.RandomState
@@ -41,20 +41,16 @@ def stratified_folds(strata: Array, n_folds: int, rng: np.random.RandomState) ->
     >>> all(np.array_equal(np.sort(y[rows] // 3), range(4)) for _, rows in folds)
     True
     """
+    n = len(strata)
+    order = np.lexsort((rng.random_sample(n), strata))
+    n_rounds = -(-n // n_folds)
     if strata.dtype.kind == "f":
-        places = np.empty(len(strata), np.intp)
-        places[np.argsort(strata, kind="stable")] = np.arange(len(strata))
-        fold = np.empty(len(strata), np.intp)
-        n_groups = -(-len(strata) // n_folds)
-        deals = np.concatenate([rng.permutation(n_folds) for _ in range(n_groups)])
-        fold = deals[places]
-        return [_split(fold == k) for k in range(n_folds)]
-    splitter = StratifiedKFold(n_folds, shuffle=True, random_state=rng)
-    with warnings.catch_warnings():  # about classes with fewer rows
-        warnings.simplefilter("ignore", UserWarning)
-        if np.bincount(strata).max() < n_folds:  # scikit-learn refuses
-            return stratified_folds(strata.astype(float), n_folds, rng)
-        return list(splitter.split(strata, strata))
+        deals = np.concatenate([rng.permutation(n_folds) for _ in range(n_rounds)])
+    else:  # in the same order each time, so that each class is dealt out evenly
+        deals = np.tile(rng.permutation(n_folds), n_rounds)
+    fold = np.empty(n, np.intp)
+    fold[order] = deals[:n]
+    return [_split(fold == k) for k in range(n_folds)]
 
 
 def check_groups(groups: Any, n_samples: int) -> Array:
