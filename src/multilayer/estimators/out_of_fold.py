@@ -14,7 +14,7 @@ from multilayer.groups import join
 from multilayer.numpy.activations.outputs import log_softmax
 from multilayer.training import Callback, History, Run
 
-__all__ = ["OutOfFold", "best_temperature", "log_loss"]
+__all__ = ["OutOfFold", "best_temperature", "log_loss", "logits_of_classes"]
 
 Array = npt.NDArray[Any]
 
@@ -153,14 +153,14 @@ class OutOfFold(Callback):
         y = self.all_targets[rows]
         own = np.ones(len(rows)) if weight is None else weight[rows]
         if self.has_classes:
-            return log_loss(_log_probabilities(logits), y.reshape(-1).astype(np.intp), own)
+            return log_loss(logits_of_classes(logits), y.reshape(-1).astype(np.intp), own)
         return 2 * float(self.loss.value_and_gradient(logits, y, own)[0])
 
     def _judge(self, outputs: Array) -> tuple[float, float]:
         """Return the loss, and the temperature."""
         if not self.has_classes:
             return float(self.loss.value_and_gradient(outputs, self.targets, self.weight)[0]), 1.0
-        log_p, y = _log_probabilities(outputs), self.targets.reshape(-1).astype(np.intp)
+        log_p, y = logits_of_classes(outputs), self.targets.reshape(-1).astype(np.intp)
         temperature = best_temperature(log_p, y, self.weight)
         return log_loss(log_p / temperature, y, self.weight), temperature
 
@@ -214,7 +214,7 @@ def log_loss(logits: Array, y: Array, weight: Array) -> float:
     return float(-(weight @ own) / weight.sum())
 
 
-def _log_probabilities(outputs: Array) -> Array:
+def logits_of_classes(outputs: Array) -> Array:
     """Return logits for each class, of which a single output is that of the second of two."""
     if outputs.shape[1] > 1:
         return outputs

@@ -1,325 +1,30 @@
 """TabularClassifier and TabularRegressor: estimators for tables, with nothing to tune."""
 
 import math
-import time
 from dataclasses import KW_ONLY, dataclass, field
-from functools import partial
-from numbers import Integral
 from typing import Any, Self
 
 import numpy as np
 import numpy.typing as npt
-from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin, _fit_context
+from sklearn.base import ClassifierMixin, RegressorMixin, _fit_context
 from sklearn.metrics import accuracy_score, r2_score
-from sklearn.utils import check_random_state
-from sklearn.utils._param_validation import Interval, StrOptions
+from sklearn.utils._param_validation import StrOptions
 from sklearn.utils.multiclass import check_classification_targets, unique_labels
 from sklearn.utils.validation import check_is_fitted
 
-from multilayer import checks
-from multilayer.architecture import Architecture
-from multilayer.caller import warn
-from multilayer.errors import InvalidArgumentError, InvalidDataError
-from multilayer.estimators.fitted import Fitted
-from multilayer.estimators.folds import (
-    Split,
-    check_groups,
-    grouped_folds,
-    ordered_folds,
-    stratified_folds,
-)
-from multilayer.estimators.html import tabular_html
-from multilayer.estimators.importances import Unseen, importances_of
-from multilayer.estimators.information import described
-from multilayer.estimators.out_of_fold import OutOfFold
-from multilayer.estimators.parameters import POSITIVE, documented, says
+from multilayer.errors import InvalidDataError
+from multilayer.estimators.out_of_fold import logits_of_classes
+from multilayer.estimators.parameters import documented, says
+from multilayer.estimators.tabular_base import BaseTabular
 from multilayer.estimators.targets import numbers_of_targets, plain_targets
-from multilayer.estimators.validation import Checked, check_data, check_samples
-from multilayer.model import Classes, Targets, Values, mean_outputs, outputs_of
-from multilayer.numpy import Adam, Embedding, Ensemble, Loss, SquaredError, WarmUp
-from multilayer.randomness import Generators
-from multilayer.training import Callback, Run, train
+from multilayer.estimators.validation import Checked, check_samples
+from multilayer.model import Classes, Targets, Values, mean_outputs
+from multilayer.numpy import Loss, SquaredError
+from multilayer.numpy.activations.outputs import log_softmax
 
 __all__ = ["TabularClassifier", "TabularRegressor"]
 
 Array = npt.NDArray[Any]
-
-# The recipe. docs/guide/table.md gives the reasons; benchmarks/tables.py measures each part.
-HIDDEN = (128, 128)
-WIDTH = 8
-"""The length of embeddings."""
-SPEED = 15.0
-"""How much faster the embeddings of numbers learn: each of their pieces is seen rarely, and the
-layers above would overfit before the pieces have moved."""
-LEARNING_RATE = 2e-3
-WARM_UP = 8
-"""The epochs in which the learning rate rises to that."""
-N_EPOCHS = 40
-PATIENCE = 8
-LAST_LAYER = 0.1
-"""The size of the last layer's first weights, as a share of that of others: predictions start close
-to the mean."""
-STEPS = 40
-"""An epoch has about this many steps, if that makes batches between these sizes."""
-BATCH_SIZES = (32, 256)
-REPEATS = 5
-"""How often a column is shuffled."""
-IN_MEMORY = 2**30
-"""Encoded samples of up to this many bytes are held in memory; others are encoded again for each
-batch."""
-
-
-@dataclass(eq=False, repr=False, kw_only=True)
-class _Parameters:
-    """The parameters that the classifier and the regressor share."""
-
-    # fmt: off
-    n_members: int = field(default=8, metadata=says(
-        "int", [Interval(Integral, 2, None, closed="left")], """
-        K, the number of networks and of folds: network k trains on all folds but the k-th. Fewer
-        if there are fewer than 2 K samples, or fewer groups."""))
-    columns: Any = field(default="auto", metadata=says(
-        "'auto' or dict", [StrOptions({"auto"}), dict], """
-        A dict sets the kind of some columns: ``{"zip": "categorical", "day": "date: day first",
-        "id": "ignored"}``. Others are found out: see `multilayer.model.Columns`."""))
-    time: Any = field(default=None, metadata=says("str or None", [str, None], """
-        The name of a column of dates or numbers. Members are then judged by rows that are later
-        than all that they train on, as predictions for the future will be; the last member trains
-        on nearly all rows, the first on half of them."""))
-    time_limit: Any = field(default=None, metadata=says("float or None", [None, *POSITIVE], """
-        The seconds after which the training ends, with the best epoch so far. Reading the table
-        comes on top."""))
-    random_state: Any = field(default=None, metadata=says(
-        "int, RandomState or None", ["random_state"], """
-        Draws folds, weights and the order of samples; an int makes them repeatable, on one machine
-        with one number of threads."""))
-    callbacks: Any = field(default=(), metadata=says(
-        "sequence of Callback", ["array-like", tuple, list], """
-        Objects that observe the training, such as `multilayer.training.Progress`."""))
-    # fmt: on
-
-
-class BaseTabular(Fitted, _Parameters, BaseEstimator):  # type: ignore[misc]
-    """What the two estimators for tables share."""
-
-    _mean_of = "logits"
-    takes_embeddings = True
-    """Whether numbers and categories become inputs for learned embeddings."""
-
-    # Defined by the classifier and the regressor -------------------------------------------
-
-    def _targets_of(self, found: Checked) -> Targets:
-        """Return the meaning of the targets, or raise."""
-        raise NotImplementedError
-
-    def _loss_of(self, targets: Targets) -> Loss:
-        raise NotImplementedError
-
-    def _measure(self, y: Array, outputs: Array, weight: Array | None) -> float:
-        """Return the score of outputs for encoded targets."""
-        raise NotImplementedError
-
-    # Fitting -------------------------------------------------------------------------------
-
-    def _fit(self, X: Any, y: Any, sample_weight: Any, groups: Any) -> Self:
-        before = dict(self.__dict__)
-        try:
-            with checks.in_terms_of(type(self).__name__, {}):
-                self._train(X, y, sample_weight, groups)
-        except BaseException:  # nothing half fitted
-            self.__dict__.clear()
-            self.__dict__.update(before)
-            raise
-        return self
-
-    def _train(self, X: Any, y: Any, sample_weight: Any, groups: Any) -> None:
-        found = check_data(self, X, y, sample_weight, reset=True)
-        if found.weight is not None:  # only their ratios count, and float32 can hold these
-            found = found._replace(weight=found.weight / found.weight.max())
-        assert found.columns is not None
-        targets = self._targets_of(found)
-        encoded = targets.encode(found.y)
-        random_state = check_random_state(self.random_state)
-        splits = self._splits(X, found, encoded, groups, random_state)
-        n_members = len(splits)
-        samples: Any = found.X
-        if samples.shape[0] * samples.shape[1] * samples.dtype.itemsize <= IN_MEMORY:
-            samples = samples[:]
-
-        architecture = Architecture(
-            samples.shape[1],
-            HIDDEN,
-            targets.out_features,
-            output=targets.output,
-            embeddings=found.columns.embeddings(WIDTH, SPEED),
-        )
-        rng = np.random.default_rng(random_state.randint(2**31))
-        ensemble = Ensemble(architecture, n_members, initializer="he", rng=rng)
-        ensemble.network.last.W *= LAST_LAYER
-        _forget_unseen(ensemble)
-        loss = self._loss_of(targets)
-        trainer: Any = ensemble.trainer(
-            loss=loss, optimizer=Adam(LEARNING_RATE), rng=Generators(rng.spawn(n_members))
-        )
-        held_out = [judging for _, judging in splits]
-        judge = OutOfFold(
-            held_out,
-            encoded,
-            found.weight,
-            loss=loss,
-            has_classes=targets.has_one_class,
-            patience=PATIENCE,
-        )
-        callbacks: list[Callback] = [judge, *self.callbacks]
-        if self.time_limit is not None:
-            callbacks.insert(0, _TimeLimit(self.time_limit))
-        n_rows = min(len(training) for training, _ in splits)
-        size = int(np.clip(n_rows // STEPS, *BATCH_SIZES))
-        histories = train(
-            trainer,
-            (samples, encoded) if found.weight is None else (samples, encoded, found.weight),
-            n_epochs=N_EPOCHS,
-            batch_size=size,
-            schedule=WarmUp(WARM_UP, start=0.0),
-            callbacks=callbacks,
-            rng=rng,
-            splits=splits,
-        )
-        if judge.error is not None:
-            raise judge.error
-        is_interrupted = histories[0].stopped_by == "interrupt"
-        if is_interrupted and not judge.epoch:  # no weights are worth keeping
-            raise KeyboardInterrupt
-        self._take(found, targets, encoded, ensemble, judge)
-        self._unseen = Unseen(samples, held_out, partial(judge.loss_of, weight=found.weight))
-        if is_interrupted:
-            warn(UserWarning("Training interrupted by user."))
-
-    def _splits(
-        self, X: Any, found: Checked, encoded: Array, groups: Any, rng: np.random.RandomState
-    ) -> list[Split]:
-        """Return the rows that each member trains on, and those that judge it.
-
-        Rows without weight do neither.
-        """
-        rows = np.arange(len(found.y))
-        if found.weight is not None:
-            rows = rows[found.weight.astype(np.float32) > 0]
-        if len(rows) < 2:
-            rule = "with a weight must be at least 2"
-            raise InvalidDataError(rule, "the number of samples", got=f"{len(rows)} sample")
-        n_folds = min(self.n_members, max(2, len(rows) // 2))
-        strata = encoded if encoded.ndim == 1 else encoded[:, 0]
-        strata = strata.astype(np.intp if isinstance(self, ClassifierMixin) else np.float64)
-        if self.time is not None:
-            if groups is not None:
-                rule = "cannot be combined with time"
-                raise InvalidArgumentError(rule, "groups", "fit")
-            assert found.columns is not None
-            folds = ordered_folds(found.columns.numbers(self.time, X)[rows], n_folds)
-        elif groups is not None:
-            of_rows = check_groups(groups, len(found.y))[rows]
-            folds = grouped_folds(of_rows, strata[rows], n_folds, rng)
-        else:
-            folds = stratified_folds(strata[rows], n_folds, rng)
-        splits = [(rows[training], rows[judging]) for training, judging in folds]
-        for k, (training, _) in enumerate(splits):
-            if isinstance(self, ClassifierMixin) and np.ptp(strata[training]) == 0 < np.ptp(strata):
-                rule = "must have two classes among the rows that each network trains on; take more"
-                rule += " rows" if groups is None else " rows, or other groups"
-                got = f"{found.y[training[0]].item()!r} alone for network {k}"
-                raise InvalidDataError(rule, "y", "fit", got=got)
-        return splits
-
-    def _take(
-        self, found: Checked, targets: Targets, encoded: Array, net: Ensemble, judge: OutOfFold
-    ) -> None:
-        """Set the attributes of the fitted estimator."""
-        last = net.network.last
-        last.W /= judge.temperature
-        if last.b is not None:
-            last.b /= judge.temperature
-        self._net, self._targets, self._columns = net, targets, found.columns
-        self.__dict__.pop("_shuffled", None)
-        if targets.classes is not None:
-            self.classes_ = targets.classes
-        self.n_iter_ = judge.epoch
-        self.temperature_ = judge.temperature
-        self.history_, self.loss_curve_ = judge.history, judge.curve
-        self.loss_ = judge.value
-        outputs = net.network.link.forward(judge.outputs / np.float32(judge.temperature))
-        outputs[np.isnan(judge.outputs)] = np.nan
-        self._keep_unseen(outputs)
-        weight = found.weight
-        scores = []
-        for rows in (judge.rows, *judge.held_out):
-            own = None if weight is None else weight[rows]
-            scores.append(self._measure(encoded[rows], outputs[rows], own))
-        self.oob_score_, self.oob_scores_ = scores[0], np.array(scores[1:])
-        self._data = described(found.X, found.y, self.n_features_in_)
-
-    def _keep_unseen(self, outputs: Array) -> None:
-        """Keep the out-of-fold predictions."""
-        raise NotImplementedError
-
-    @property
-    def feature_importances_(self) -> Array:
-        """How much each column of the table helps on rows that a network has not seen.
-
-        It is the mean rise of the out-of-fold loss, a log-loss or a mean squared error of scaled
-        targets, if the column is shuffled, which is done five times; `feature_importances_std_` is
-        the standard deviation. It is computed when it is first asked for, from the training data,
-        which neither files nor pickles hold. If two columns carry the same information, either may
-        look unimportant because of the other.
-        """
-        importances: Array = self._importances().mean(axis=1)
-        return importances
-
-    @property
-    def feature_importances_std_(self) -> Array:
-        """The standard deviation of `feature_importances_` over the shuffles."""
-        spread: Array = self._importances().std(axis=1, ddof=1)
-        return spread
-
-    def _importances(self) -> Array:
-        check_is_fitted(self)
-        if not hasattr(self, "_shuffled"):
-            if not hasattr(self, "_unseen"):
-                raise AttributeError(
-                    "feature_importances_ needs the training data, which a pickle does not hold: "
-                    "ask for it before"
-                )
-            rng, fitted = np.random.default_rng(0), (self._net, self._columns)
-            self._shuffled = importances_of(*fitted, self._unseen, REPEATS, rng)  # type: ignore[arg-type]
-        return self._shuffled
-
-    # Predicting ----------------------------------------------------------------------------
-
-    def _outputs(self, X: Any) -> Array:
-        check_is_fitted(self)
-        inputs = check_samples(self, X, self._columns)
-        return outputs_of(self._net, inputs, self._targets, self._mean_of)
-
-    # scikit-learn's protocol ---------------------------------------------------------------
-
-    def __sklearn_is_fitted__(self) -> bool:
-        return hasattr(self, "_net")
-
-    def _html_repr(self) -> str:
-        """Return scikit-learn's table of the parameters; once fitted, also scores and columns."""
-        html: str = super()._html_repr()
-        return html + tabular_html(self) if hasattr(self, "_net") else html
-
-    def __getstate__(self) -> dict[str, Any]:
-        state: dict[str, Any] = super().__getstate__()
-        return {name: value for name, value in state.items() if name != "_unseen"}
-
-    def __sklearn_tags__(self) -> Any:
-        tags = super().__sklearn_tags__()
-        tags.input_tags.allow_nan = True
-        tags.input_tags.string = True
-        tags.input_tags.categorical = True
-        return tags
 
 
 @documented
@@ -417,8 +122,11 @@ class TabularClassifier(ClassifierMixin, BaseTabular):  # type: ignore[misc]
         return self._targets.probabilities(outputs)
 
     def predict_log_proba(self, X: Any) -> Array:
-        """Return the logarithm of `predict_proba`."""
-        return np.log(self.predict_proba(X))
+        """Return the logarithm of `predict_proba`, finite also where a probability rounds to 0."""
+        check_is_fitted(self)
+        logits = self._net.logits(check_samples(self, X, self._columns)).mean(axis=0)
+        one_class = len(self.classes_) == 1
+        return np.zeros_like(logits) if one_class else log_softmax(logits_of_classes(logits))
 
     def _targets_of(self, found: Checked) -> Targets:
         if found.y.ndim != 1:
@@ -543,8 +251,8 @@ class TabularRegressor(RegressorMixin, BaseTabular):  # type: ignore[misc]
         std = np.sqrt(np.average((shares - mean) ** 2, weights=found.weight)) or 1.0
         return Values(
             1,
-            mean=[low + spread * mean],
-            scale=[spread * std],
+            mean=np.array([low + spread * mean]),
+            scale=np.array([spread * std]),
             notation=found.notation,
             limits=np.array([[low], [high]]),
         )
@@ -560,26 +268,3 @@ class TabularRegressor(RegressorMixin, BaseTabular):  # type: ignore[misc]
 
     def _keep_unseen(self, outputs: Array) -> None:
         self.oob_prediction_ = self._targets.decode(outputs)
-
-
-def _forget_unseen(ensemble: Ensemble) -> None:
-    """Let unseen categories begin, and stay if training has no rare ones, as vectors of 0."""
-    layer = ensemble.network.layers[0]
-    if isinstance(layer, Embedding):
-        for _, rows, is_number in layer.inputs:
-            if not is_number:
-                layer.V[:, rows.start] = 0
-
-
-class _TimeLimit(Callback):
-    """Ends a training after some seconds, but not before its first epoch is over."""
-
-    def __init__(self, seconds: float) -> None:
-        self.seconds = seconds
-
-    def on_train_begin(self, run: Run) -> None:
-        self._begun = time.monotonic()
-
-    def on_step_end(self, run: Run) -> None:
-        if run.epoch > 1 and time.monotonic() - self._begun > self.seconds:
-            run.stop("time_limit")

@@ -96,7 +96,8 @@ class Numeric(Scaled):
         return entries.numbers(self.notation, notes)
 
     def __str__(self) -> str:
-        parts = [f"numeric, median {self.median:.6g}, scale {self.scale:.6g}", str(self.notation)]
+        size = f"{len(self.knots)} knots" if self.knots else f"scale {self.scale:.6g}"
+        parts = [f"numeric, median {self.median:.6g}, {size}", str(self.notation)]
         parts += ["missing values"] if self.has_missing else []
         return "; ".join(part for part in parts if part)
 

@@ -132,10 +132,10 @@ def _dense(layer: Affine, passes: Passes, form: Form) -> Forward:
     return forward
 
 
-def _embedding(layer: Embedding, form: Form) -> Forward:
+def _embedding(layer: Embedding, run: Callable[..., None]) -> Forward:
     """Return a function of x that computes the vectors of embedded inputs."""
     (plain_inputs, embedded), speed = description_of(layer), layer.embeddings.speed
-    width, run = layer.embeddings.out_features(layer.in_features), form(embed)
+    width = layer.embeddings.out_features(layer.in_features)
     *networks, _, _ = layer.V.shape
 
     def forward(x: Array) -> Array:
@@ -155,8 +155,8 @@ def _other(layer: Layer, form: Form) -> Forward:
         return lambda x: x + _forward(inner, x)
     if isinstance(layer, Activate):
         return layer.activation.forward
-    if isinstance(layer, Embedding):
-        return _embedding(layer, form)
+    if isinstance(layer, Embedding) and form is not plain:  # of few rows, codes are faster
+        return _embedding(layer, form(embed))
     return lambda x: layer.forward(x)[0]
 
 
