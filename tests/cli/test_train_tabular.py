@@ -238,7 +238,9 @@ def test_one_group_or_one_time_divides_nothing(tmp_path):
     table = pd.DataFrame({"x": range(100), "g": 1, "kind": ["a", "b"] * 50})
     table.to_csv(path, index=False)
     for option, error in (("--group", InvalidArgumentError), ("--time", InvalidDataError)):
-        assert isinstance(run("train", "table", path, option, "g").exception, error)
+        result = run("train", "table", path, option, "g")
+        assert isinstance(result.exception, error)
+    assert result.exception.__notes__ == ["pass --numeric g, or --date g with --day-first"]
 
 
 def test_a_peer_that_fails_is_left_out(trees, monkeypatch):

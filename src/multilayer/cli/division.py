@@ -113,9 +113,12 @@ class Division(NamedTuple):
         """Hold out the latest rows; rows of the same time stay together."""
         assert self.time is not None
         own = {name: kind for name, kind in self.kinds.items() if name == self.time}
-        with notes(TableWarning):  # the model says what is open to doubt
-            columns = Columns.of(table.select([self.time]), own)
-        (column,) = columns.columns
+        try:
+            with notes(TableWarning):  # the model says what is open to doubt
+                (column,) = Columns.of(table.select([self.time]), own).columns
+        except InvalidDataError as error:
+            error.add_note(f"pass --numeric {self.time}, or --date {self.time} with --day-first")
+            raise
         if not isinstance(column, Numeric | Date):
             rule = "must be a column of numbers or dates"
             raise InvalidArgumentError(rule, "time", got=repr(self.time))
