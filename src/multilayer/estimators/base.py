@@ -47,7 +47,6 @@ from multilayer.model import (
     Columns,
     Targets,
     features_of,
-    outputs_of,
 )
 from multilayer.numpy import MLP, Ensemble, Loss
 from multilayer.samples import Data
@@ -137,17 +136,6 @@ class BaseMLP(Fitted, TransformerMixin, Parameters, BaseEstimator):  # type: ign
         raise NotImplementedError
 
     # Fitting -------------------------------------------------------------------------------
-
-    @contextmanager
-    def _all_or_nothing(self) -> Iterator[None]:
-        """Restore the estimator if the code inside fails."""
-        before = dict(self.__dict__)
-        try:
-            yield
-        except BaseException:
-            self.__dict__.clear()
-            self.__dict__.update(before)
-            raise
 
     def _fit(
         self,
@@ -343,10 +331,6 @@ class BaseMLP(Fitted, TransformerMixin, Parameters, BaseEstimator):  # type: ign
         check_is_fitted(self)
         return as_samples(check_samples(self, X, self._columns))
 
-    def _outputs(self, X: Any) -> Array:
-        inputs = self._inputs(X)
-        return outputs_of(self._network(), inputs, self._targets)
-
     def transform(self, X: Any) -> Array:
         """Return ψ(x), the last hidden layer's output: the learned features, of all members.
 
@@ -375,9 +359,6 @@ class BaseMLP(Fitted, TransformerMixin, Parameters, BaseEstimator):  # type: ign
         return np.array([f"{type(self).__name__.lower()}{i}" for i in range(width)], dtype=object)
 
     # scikit-learn's protocol ---------------------------------------------------------------
-
-    def __sklearn_is_fitted__(self) -> bool:
-        return hasattr(self, "_net")
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()

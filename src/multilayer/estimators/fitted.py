@@ -1,6 +1,8 @@
 """What a fitted estimator holds: its networks, and the model that it saves and exports."""
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -10,7 +12,7 @@ from sklearn.utils.validation import check_is_fitted
 from multilayer.estimators.information import information_of
 from multilayer.estimators.weights import take_weights, views_of
 from multilayer.files import export_onnx, save_model
-from multilayer.model import Columns, Model, Numbers
+from multilayer.model import Columns, Model, Numbers, mean_outputs, outputs_of
 from multilayer.numpy import MLP, Ensemble
 
 __all__ = ["Fitted"]
@@ -42,6 +44,40 @@ class Fitted:
         if take_weights(self._net, self.coefs_, self.intercepts_):
             self.coefs_, self.intercepts_ = views_of(self._net)
         return self._net
+
+    @contextmanager
+    def _all_or_nothing(self) -> Iterator[None]:
+        """Restore the estimator if the code inside fails."""
+        before = dict(self.__dict__)
+        try:
+            yield
+        except BaseException:
+            self.__dict__.clear()
+            self.__dict__.update(before)
+            raise
+
+    def __sklearn_is_fitted__(self) -> bool:
+        return hasattr(self, "_net")
+
+    # Predicting ----------------------------------------------------------------------------
+
+    def _inputs(self, X: Any) -> Any:
+        """Check samples to predict, and return them as the network's inputs."""
+        raise NotImplementedError
+
+    def _outputs(self, X: Any) -> Array:
+        inputs = self._inputs(X)
+        return outputs_of(self._network(), inputs, self._targets, self._mean_of)
+
+    def _mean_and_std(self, X: Any) -> tuple[Array, Array]:
+        """Return the mean of several networks' values, and their standard deviation."""
+        inputs = self._inputs(X)
+        each = self._network()(inputs)
+        mean = mean_outputs(((slice(None), outputs) for outputs in each), each[0])
+        values = np.stack([self._targets.decode(outputs) for outputs in each])
+        return self._targets.decode(mean), values.std(axis=0, ddof=1)
+
+    # Networks ------------------------------------------------------------------------------
 
     @property
     def network_(self) -> MLP:

@@ -19,7 +19,7 @@ from multilayer.estimators.parameters import ACTIVATION, WIDTHS, documented, say
 from multilayer.estimators.settings import check_takes_steps
 from multilayer.estimators.targets import numbers_of_targets, plain_targets
 from multilayer.estimators.validation import Checked
-from multilayer.model import Targets, Values, mean_outputs
+from multilayer.model import Targets, Values
 from multilayer.numpy import LOSSES, Loss, Poisson, Quantile
 from multilayer.registry import Names, resolve
 
@@ -151,11 +151,7 @@ class MLPRegressor(RegressorMixin, BaseMLP):  # type: ignore[misc]
         if not self._is_ensemble:
             rule = "needs several members: set n_members"
             raise InvalidArgumentError(rule, "return_std", "predict")
-        inputs = self._inputs(X)
-        each = self._network()(inputs)
-        mean = mean_outputs(((slice(None), outputs) for outputs in each), each[0])
-        values = np.stack([self._targets.decode(outputs) for outputs in each])
-        return self._targets.decode(mean), values.std(axis=0, ddof=1)
+        return self._mean_and_std(X)
 
     def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
         """Return R²; for several quantiles the mean of their D² (share of pinball loss explained).

@@ -17,8 +17,8 @@ from multilayer.estimators.out_of_fold import logits_of_classes
 from multilayer.estimators.parameters import documented, says
 from multilayer.estimators.tabular_base import BaseTabular
 from multilayer.estimators.targets import numbers_of_targets, plain_targets
-from multilayer.estimators.validation import Checked, check_samples
-from multilayer.model import Classes, Targets, Values, mean_outputs
+from multilayer.estimators.validation import Checked
+from multilayer.model import Classes, Targets, Values
 from multilayer.numpy import Loss, SquaredError
 from multilayer.numpy.activations.outputs import log_softmax
 
@@ -123,8 +123,8 @@ class TabularClassifier(ClassifierMixin, BaseTabular):  # type: ignore[misc]
 
     def predict_log_proba(self, X: Any) -> Array:
         """Return the logarithm of `predict_proba`, finite also where a probability rounds to 0."""
-        check_is_fitted(self)
-        logits = self._net.logits(check_samples(self, X, self._columns)).mean(axis=0)
+        inputs = self._inputs(X)
+        logits = self._net.logits(inputs).mean(axis=0)
         one_class = len(self.classes_) == 1
         return np.zeros_like(logits) if one_class else log_softmax(logits_of_classes(logits))
 
@@ -222,11 +222,7 @@ class TabularRegressor(RegressorMixin, BaseTabular):  # type: ignore[misc]
         if not return_std:
             outputs = self._outputs(X)
             return self._targets.decode(outputs)
-        check_is_fitted(self)
-        each = self._net(check_samples(self, X, self._columns))
-        mean = mean_outputs(((slice(None), outputs) for outputs in each), each[0])
-        values = np.stack([self._targets.decode(outputs) for outputs in each])
-        return self._targets.decode(mean), values.std(axis=0, ddof=1)
+        return self._mean_and_std(X)
 
     def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
         """Return R²."""

@@ -31,7 +31,7 @@ from multilayer.estimators.information import described
 from multilayer.estimators.out_of_fold import OutOfFold
 from multilayer.estimators.parameters import POSITIVE, says
 from multilayer.estimators.validation import Checked, check_data, check_samples
-from multilayer.model import Targets, outputs_of
+from multilayer.model import Targets
 from multilayer.numpy import Adam, Embedding, Ensemble, Loss, WarmUp
 from multilayer.randomness import Generators
 from multilayer.training import Callback, Run, train
@@ -115,14 +115,8 @@ class BaseTabular(Fitted, _Parameters, BaseEstimator):  # type: ignore[misc]
     # Fitting -------------------------------------------------------------------------------
 
     def _fit(self, X: Any, y: Any, sample_weight: Any, groups: Any) -> Self:
-        before = dict(self.__dict__)
-        try:
-            with checks.in_terms_of(type(self).__name__, {}):
-                self._train(X, y, sample_weight, groups)
-        except BaseException:  # nothing half fitted
-            self.__dict__.clear()
-            self.__dict__.update(before)
-            raise
+        with self._all_or_nothing(), checks.in_terms_of(type(self).__name__, {}):
+            self._train(X, y, sample_weight, groups)
         return self
 
     def _train(self, X: Any, y: Any, sample_weight: Any, groups: Any) -> None:
@@ -287,15 +281,11 @@ class BaseTabular(Fitted, _Parameters, BaseEstimator):  # type: ignore[misc]
 
     # Predicting ----------------------------------------------------------------------------
 
-    def _outputs(self, X: Any) -> Array:
+    def _inputs(self, X: Any) -> Any:
         check_is_fitted(self)
-        inputs = check_samples(self, X, self._columns)
-        return outputs_of(self._net, inputs, self._targets, self._mean_of)
+        return check_samples(self, X, self._columns)
 
     # scikit-learn's protocol ---------------------------------------------------------------
-
-    def __sklearn_is_fitted__(self) -> bool:
-        return hasattr(self, "_net")
 
     def _html_repr(self) -> str:
         """Return scikit-learn's table of the parameters; once fitted, also scores and columns."""
