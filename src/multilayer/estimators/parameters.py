@@ -4,7 +4,7 @@ import inspect
 from dataclasses import dataclass, field, fields
 from numbers import Integral, Real
 from textwrap import indent
-from typing import Any, TypeVar
+from typing import Any, ClassVar, TypeVar
 
 import numpy as np
 from sklearn.utils._param_validation import Interval, Options, StrOptions
@@ -37,6 +37,47 @@ def says(kind: str, allowed: list[Any], text: str) -> dict[str, Any]:
     return {"kind": kind, "allowed": allowed, "text": inspect.cleandoc(text)}
 
 
+ATTRIBUTES = """\
+coefs_, intercepts_ : list of array
+    Weights of shape (in, out) and biases of each affine layer. Writing to them, or replacing them,
+    changes the network. Several members have none: see `networks_`.
+networks_ : list of multilayer.numpy.MLP
+    The members' networks.
+seeds_ : list of int
+    The ``random_state`` of each member, if there are several, or `resample` is set.
+estimators_samples_ : list of array
+    The rows that each member has seen, if `resample` is set; those it has set aside, too.
+oob_score_ : float
+    If `resample` is set, the score of the predictions by the members that have not seen a sample,
+    with the sample weights of `fit`.
+loss_ : float
+    The last epoch's training loss, penalty included.
+best_loss_ : float or None
+    The minimum of `loss_curve_`; None with early stopping.
+loss_curve_ : list of float
+    The training loss of each epoch.
+validation_scores_, validation_loss_curve_ : list of float or None
+    The values of each epoch, if there are validation samples.
+best_validation_score_ : float or None
+    The score of the kept weights; None without early stopping.
+n_iter_ : int
+    The number of epochs of the last fit.
+t_ : int
+    The number of samples trained on.
+n_layers_, n_outputs_ : int
+    The number of layers, counting inputs and outputs; the number of outputs.
+out_activation_ : str
+    The link function of the outputs.
+n_features_in_, feature_names_in_
+    As in all of scikit-learn's estimators.
+columns_ : multilayer.model.Columns or None
+    What the columns of a table became; None if samples are plain numbers.
+history_ : History
+    The history of the last fit, epoch by epoch.
+network_ : multilayer.numpy.MLP
+    The network itself, if there is one."""
+
+
 # fmt: off
 WIDTHS = says("int or sequence of int", ["array-like", *AT_LEAST_ONE], """
     The width of each hidden layer; ``()`` for a linear model.""")
@@ -49,6 +90,8 @@ ACTIVATION = says("str or sequence of str", [str, "array-like"], """
 @dataclass(eq=False, repr=False, kw_only=True)
 class Parameters:
     """The keyword parameters that the classifier and the regressor share."""
+
+    _attributes: ClassVar[str] = ATTRIBUTES
 
     solver: Any = field(default="adam", metadata=says(
         "str, Optimizer or LBFGS", [str, Optimizer, LBFGS], """
@@ -157,49 +200,11 @@ class Parameters:
 # fmt: on
 
 
-ATTRIBUTES = """\
-coefs_, intercepts_ : list of array
-    Weights of shape (in, out) and biases of each affine layer. Writing to them, or replacing them,
-    changes the network. Several members have none: see `networks_`.
-networks_ : list of multilayer.numpy.MLP
-    The members' networks.
-seeds_ : list of int
-    The ``random_state`` of each member, if there are several, or `resample` is set.
-estimators_samples_ : list of array
-    The rows that each member has seen, if `resample` is set; those it has set aside, too.
-oob_score_ : float
-    If `resample` is set, the score of the predictions by the members that have not seen a sample,
-    with the sample weights of `fit`.
-loss_ : float
-    The last epoch's training loss, penalty included.
-best_loss_ : float or None
-    The minimum of `loss_curve_`; None with early stopping.
-loss_curve_ : list of float
-    The training loss of each epoch.
-validation_scores_, validation_loss_curve_ : list of float or None
-    The values of each epoch, if there are validation samples.
-best_validation_score_ : float or None
-    The score of the kept weights; None without early stopping.
-n_iter_ : int
-    The number of epochs of the last fit.
-t_ : int
-    The number of samples trained on.
-n_layers_, n_outputs_ : int
-    The number of layers, counting inputs and outputs; the number of outputs.
-out_activation_ : str
-    The link function of the outputs.
-n_features_in_, feature_names_in_
-    As in all of scikit-learn's estimators.
-columns_ : multilayer.model.Columns or None
-    What the columns of a table became; None if samples are plain numbers.
-history_ : History
-    The history of the last fit, epoch by epoch.
-network_ : multilayer.numpy.MLP
-    The network itself, if there is one."""
-
-
 def documented(cls: T) -> T:
-    """Give a dataclass's parameters to scikit-learn's checks, and fill in its docstring."""
+    """Give a dataclass's parameters to scikit-learn's checks, and fill in its docstring.
+
+    Its `_attributes` are those of fitted estimators that it shares with others.
+    """
     said: dict[str, Any] = {each.name: each.metadata for each in fields(cls)}
     entries = [
         f"{name} : {said[name]['kind']}, default={parameter.default!r}\n"
@@ -207,7 +212,8 @@ def documented(cls: T) -> T:
         for name, parameter in inspect.signature(cls).parameters.items()
     ]
     document: Any = cls.__doc__
-    for mark, text in (("{parameters}", "\n".join(entries)), ("{attributes}", ATTRIBUTES)):
+    attributes: str = cls._attributes  # type: ignore[attr-defined]
+    for mark, text in (("{parameters}", "\n".join(entries)), ("{attributes}", attributes)):
         document = document.replace(f"    {mark}", indent(text, "    "))
     cls.__doc__ = document
     cls._parameter_constraints = {  # type: ignore[attr-defined]

@@ -55,17 +55,7 @@ class TabularClassifier(ClassifierMixin, BaseTabular):  # type: ignore[misc]
         Their accuracy; `oob_scores_` holds that of each fold.
     temperature_ : float
         What the networks' logits were divided by.
-    n_iter_ : int
-        The best epoch, whose weights are kept.
-    loss_curve_ : list of float
-        The out-of-fold log-loss of each epoch; `loss_` is the best one.
-    history_ : History
-        The metrics of each epoch, as means over the networks; the validation loss is that of
-        `loss_curve_`.
-    columns_ : multilayer.model.Columns
-        What the columns of the table became.
-    networks_ : list of multilayer.numpy.MLP
-        The networks.
+    {attributes}
 
     Raises
     ------
@@ -167,17 +157,7 @@ class TabularRegressor(RegressorMixin, BaseTabular):  # type: ignore[misc]
         weight.
     oob_score_ : float
         Their R²; `oob_scores_` holds that of each fold, NaN for one of a single row.
-    n_iter_ : int
-        The best epoch, whose weights are kept.
-    loss_curve_ : list of float
-        The out-of-fold loss of each epoch, of scaled targets; `loss_` is the best one.
-    history_ : History
-        The metrics of each epoch, as means over the networks; the validation loss is that of
-        `loss_curve_`.
-    columns_ : multilayer.model.Columns
-        What the columns of the table became.
-    networks_ : list of multilayer.numpy.MLP
-        The networks.
+    {attributes}
 
     Raises
     ------

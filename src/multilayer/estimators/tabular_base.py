@@ -4,7 +4,7 @@ import time
 from dataclasses import dataclass, field
 from functools import partial
 from numbers import Integral
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -45,8 +45,8 @@ HIDDEN = (128, 128)
 WIDTH = 8
 """The length of embeddings."""
 SPEED = 15.0
-"""How much faster the embeddings of numbers learn: each of their pieces is seen rarely, and the
-layers above would overfit before the pieces have moved."""
+"""How much faster the embeddings of numbers learn: only the rows within a piece show what its slope
+should be, and the layers above would overfit before the slopes have got there."""
 LEARNING_RATE = 2e-3
 WARM_UP = 8
 """The epochs in which the learning rate rises to that."""
@@ -62,9 +62,26 @@ IN_MEMORY = 2**30
 batch."""
 
 
+ATTRIBUTES = """\
+n_iter_ : int
+    The best epoch, whose weights are kept.
+loss_curve_ : list of float
+    The out-of-fold loss of each epoch: the log-loss of classes, or that of scaled targets; `loss_`
+    is the best one.
+history_ : History
+    The metrics of each epoch, as means over the networks; the validation loss is that of
+    `loss_curve_`.
+columns_ : multilayer.model.Columns
+    What the columns of the table became.
+networks_ : list of multilayer.numpy.MLP
+    The networks."""
+
+
 @dataclass(eq=False, repr=False, kw_only=True)
 class _Parameters:
     """The parameters that the classifier and the regressor share."""
+
+    _attributes: ClassVar[str] = ATTRIBUTES
 
     # fmt: off
     n_members: int = field(default=8, metadata=says(
