@@ -273,7 +273,7 @@ def _values(found: pd.DataFrame, column: str) -> pd.Series:
     found = found.set_index(["data", "split"])
     if column == "error":
         accuracy = pd.to_numeric(found.accuracy)
-        # A half is added to the wrong ones, so that a table without any has a logarithm.
+        # At least so large that a table without a mistake has a logarithm.
         error = (1 - accuracy).clip(lower=0.002)
         return pd.to_numeric(found.rmse).where(found.task == "regression", error)
     return pd.to_numeric(found[column]).dropna()

@@ -84,8 +84,7 @@ def grouped_folds(
     InvalidArgumentError
         If there are fewer groups than two.
     """
-    codes = np.unique(groups, return_inverse=True)[1]
-    n_groups = int(codes.max()) + 1
+    n_groups = len(np.unique(groups))
     if n_groups < 2:
         raise InvalidArgumentError("must be at least two", "groups", "fit", got=n_groups)
     n_folds = min(n_folds, n_groups)
@@ -95,7 +94,7 @@ def grouped_folds(
             splitter: Any = GroupKFold(n_folds, shuffle=True, random_state=rng)
         else:
             splitter = StratifiedGroupKFold(n_folds, shuffle=True, random_state=rng)
-        return list(splitter.split(strata, strata, codes))
+        return list(splitter.split(strata, strata, groups))
 
 
 def ordered_folds(time: Array, n_folds: int) -> list[Split]:

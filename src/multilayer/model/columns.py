@@ -151,7 +151,8 @@ class Columns(Inputs):
             If something is open to doubt, or columns are ignored.
         """
         table = read_table(X, name)
-        asked = _asked(table, {} if kinds is None else kinds)
+        kinds = {} if kinds is None else kinds
+        asked = _asked(table, kinds)
         general = {"decimal": table.decimal, "date_order": table.date_order}
         said = {name: each for name, each in general.items() if each is not None}
         results = {c: _found(table[c], kind, {**said, **own}) for c, (kind, own) in asked.items()}
@@ -167,7 +168,7 @@ class Columns(Inputs):
             entries = table[each.name]
             found.append(each.embedded(entries) if embedded else each.limited(notes, entries))
         if embedded:
-            found = _without_twins(found, table, {} if kinds is None else kinds)
+            found = _without_twins(found, table, kinds)
         for note in notes:
             warn(TableWarning(str(note), (note,)))
         ignored = [c for c in found if isinstance(c, Ignored) and c.reason]

@@ -10,7 +10,7 @@ import numpy.typing as npt
 from multilayer.architecture import Embeddings
 from multilayer.numpy.layers import Gradients, Layer
 
-__all__ = ["Embedding"]
+__all__ = ["SIZE", "Embedding"]
 
 Array = npt.NDArray[Any]
 

@@ -9,6 +9,7 @@ from torch import nn
 from torch.nn import functional as F
 
 from multilayer.architecture import Embeddings
+from multilayer.numpy.embedding import SIZE
 
 __all__ = ["Embedding"]
 
@@ -75,7 +76,7 @@ class Embedding(nn.Module):
             self.weight[start].uniform_(-0.5, 0.5).div_(speed)
             self.weight[start + 1 : start + m + 1].div_(speed * math.sqrt(m))
             start += m + 1
-        self.weight[start:].mul_(0.3)
+        self.weight[start:].mul_(SIZE)
 
     def forward(self, x: Tensor) -> Tensor:
         """Return the vectors, of shape (n, out), or (K, n, out) for x of (n, in) or (K, n, in)."""

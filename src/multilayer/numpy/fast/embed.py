@@ -59,9 +59,9 @@ def embed(x, V, plain, inputs, speed, y):  # type: ignore[no-untyped-def]
             y[r, j] = x[r, plain[j]]
     sums = np.empty((V.shape[0], width), V.dtype)
     for j in range(inputs.shape[0]):
-        place, first, size = inputs[j, 0], inputs[j, 1], inputs[j, 2]
+        place, first, size = inputs[j, PLACE], inputs[j, START], inputs[j, SIZE]
         start = n_plain + j * width
-        if inputs[j, 3]:
+        if inputs[j, IS_NUMBER]:
             for i in range(size):
                 for d in range(width):
                     sums[i, d] = V[first + i, d] + (sums[i - 1, d] if i > 0 else zero)
@@ -108,9 +108,9 @@ def embed_backward(dy, y, x, plain, inputs, speed, dV):  # type: ignore[no-untyp
     dV[:] = 0
     parts = np.zeros((dV.shape[0], width), dV.dtype)
     for j in range(inputs.shape[0]):
-        place, first, size = inputs[j, 0], inputs[j, 1], inputs[j, 2]
+        place, first, size = inputs[j, PLACE], inputs[j, START], inputs[j, SIZE]
         start = n_plain + j * width
-        if inputs[j, 3]:
+        if inputs[j, IS_NUMBER]:
             for r in range(x.shape[0]):
                 t = min(max(x[r, place], zero), kind(size - 1))
                 piece = min(int(t), size - 2)

@@ -197,6 +197,7 @@ def take_steps(  # type: ignore[no-untyped-def]
     """Take a step of every member on its rows at these positions of its order."""
     n = stop - start
     n_embedded = layers[0, WEIGHT]  # the embeddings' parameters come first
+    width = (layers[0, IN] - plain.size) // max(embedded.shape[0], 1)
     for m in range(theta.shape[0]):
         if m == 0 or orders.shape[0] > 1:
             rows = orders[m, start:stop]
@@ -226,7 +227,6 @@ def take_steps(  # type: ignore[no-untyped-def]
         member = slice(m, m + 1)
         parameters = theta[m]
         if n_embedded:
-            width = (layers[0, IN] - plain.size) // embedded.shape[0]
             V = parameters[:n_embedded].reshape(-1, width)
             embed_inputs(given, V, plain, embedded, speed, x)
         else:
@@ -248,7 +248,7 @@ def take_steps(  # type: ignore[no-untyped-def]
             n_embedded > 0,
         )  # fmt: skip
         if n_embedded:
-            dV = g[:n_embedded].reshape(-1, (layers[0, IN] - plain.size) // embedded.shape[0])
+            dV = g[:n_embedded].reshape(-1, width)
             dx = slopes[0, : n * layers[0, IN]].reshape(n, layers[0, IN])
             embed_backward(dx, x, given, plain, embedded, speed, dV)
         if l1[m] > 0 or l2[m] > 0:
