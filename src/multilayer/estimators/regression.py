@@ -69,10 +69,10 @@ def values_of(
 ) -> Values:
     """Return the form that the targets of a new network have for a loss.
 
-    Scaled targets are (y − mean)/deviation. The losses of regression keep their minimum where it
-    was, if targets and predictions are scaled alike; for Huber's, δ then counts deviations. Counts
-    and rates are only divided by their mean, which divides their deviance by it, too; so a
-    network whose logits begin around 0 begins around the mean rate, whatever the unit.
+    Scaled targets are (y − mean)/deviation. To scale targets and predictions alike multiplies the
+    losses of regression by a factor, and so changes nothing about what is best; Huber's δ then
+    counts deviations. Counts and rates stay ≥ 0: they are divided by their mean, and so is their
+    deviance. A network whose logits begin around 0 then begins at the mean rate, whatever the unit.
 
     Parameters
     ----------
