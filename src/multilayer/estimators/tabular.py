@@ -79,7 +79,6 @@ class TabularClassifier(ClassifierMixin, BaseTabular):  # type: ignore[misc]
     True
     """
 
-    _mean_of = "logits"
     _score_name = "accuracy"
 
     _: KW_ONLY
@@ -154,8 +153,8 @@ class TabularRegressor(RegressorMixin, BaseTabular):  # type: ignore[misc]
 
     As `TabularClassifier`, for real values, of one target or of several. They are scaled to zero
     mean and unit variance for the networks, or counts to a mean of 1; predictions are the mean over
-    the networks, within the range of the training values. Of rates, too, it is the mean, not that
-    of their logarithms: with the latter, totals would come out too small.
+    the networks, within the range of the training values. Of rates it is the arithmetic mean: with
+    the geometric one, that of the logits, totals would come out too small.
 
     Parameters
     ----------
@@ -247,6 +246,10 @@ class TabularRegressor(RegressorMixin, BaseTabular):  # type: ignore[misc]
         predicted = np.stack(encoded, axis=-1).reshape(len(y), -1)
         _, score = score_of(self._loss)
         return float(score(y, predicted, sample_weight=weight))
+
+    @property
+    def _mean_of(self) -> str:  # type: ignore[override]
+        return "outputs" if self._targets.output == "exp" else "logits"
 
     @property
     def _score_name(self) -> str:

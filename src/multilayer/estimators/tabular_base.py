@@ -112,6 +112,7 @@ class _Parameters:
 class BaseTabular(Fitted, _Parameters, BaseEstimator):  # type: ignore[misc]
     """What the two estimators for tables share."""
 
+    _mean_of = "logits"
     takes_embeddings = True
     """Whether numbers and categories become inputs for learned embeddings."""
     _score_name: Any
