@@ -400,21 +400,33 @@ def test_a_class_with_one_row_is_refused_where_scikit_learn_refuses_it():
         classifier(early_stopping=True).fit(X, y)
 
 
-@pytest.mark.parametrize("scale", [True, False])
-@pytest.mark.parametrize(
-    "y",
-    [[1e300, *A[1:]], [-1e200, *A[1:]], np.full(N, 1e300), 1e160 * A, ["1e300", *map(str, A[1:])]],
-)
-def test_targets_whose_squares_are_infinite(y, scale):
+HUGE = [
+    [1e300, *A[1:]], [-1e200, *A[1:]], np.full(N, 1e300), 1e160 * A, ["1e300", *map(str, A[1:])]
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("y", HUGE)
+def test_targets_whose_squares_are_infinite(y):
     message = r"^targets must be numbers whose squares are finite; got \d"
     with pytest.raises(InvalidDataError, match=message):
-        regressor(scale_targets=scale).fit(X, y)
-    with pytest.raises(InvalidDataError, match=message):
-        regressor(scale_targets=scale).fit(X, A, X_val=X, y_val=y)
+        regressor(scale_targets=False).fit(X, y)
+    for scale in (True, False):
+        with pytest.raises(InvalidDataError, match=message):
+            regressor(scale_targets=scale).fit(X, A, X_val=X, y_val=y)
 
 
-def test_targets_of_1e300_in_a_file(written, train):
-    result = trained(train, written, [1e300, *A[1:]], fails=True)
+@pytest.mark.parametrize("y", HUGE)
+def test_scaled_targets_may_be_of_any_size(y):
+    y = np.array(y, dtype=float)
+    predicted = regressor(scale_targets=True).fit(X, y).predict(X)
+    size = np.abs(y).max()
+    np.testing.assert_allclose(predicted / size, y / size, atol=0.1)
+
+
+@pytest.mark.parametrize("model", ["mlp", "tabular"])
+def test_targets_of_1e300_in_a_file(written, mlp, model):
+    path = written(pd.DataFrame({"a": A, "y": [1e300, *A[1:]]}).to_csv(index=False))
+    result = mlp("train", "table", "--model", model, path, fails=True)
     assert str(result.exception) == "targets must be numbers whose squares are finite; got 1e+300"
 
 

@@ -78,10 +78,8 @@ class Rows(NamedTuple):
         table, y = with_target(table, y, target)
         if task == "classification":
             y = _classes(table[target], y)
-        elif len(np.unique(y)) < 2:
-            raise InvalidDataError(
-                f"{table[target].where}, the target, must have several values; all are {y[:1]}"
-            )
+        else:
+            _check_values(table[target], y)
         train, held_out = division.of(file, table, y, task)
         groups = None if division.group is None else division.groups(table)[train]
         X = table.select(inputs)
@@ -189,6 +187,17 @@ def with_target(table: Table, y: Array, target: str) -> tuple[Table, Array]:
 def _is_there(y: Array) -> Array:
     """Return which targets are not missing."""
     return ~np.isnan(y) if y.dtype.kind == "f" else np.array([each is not None for each in y])
+
+
+def _check_values(entries: Entries, y: Array) -> None:
+    """Raise if all values are the same, or so large that they have no mean squared error."""
+    from multilayer.estimators.regression import check_squares
+
+    if len(np.unique(y)) < 2:
+        raise InvalidDataError(
+            f"{entries.where}, the target, must have several values; all are {y[:1]}"
+        )
+    check_squares(y)
 
 
 def _classes(entries: Entries, y: Array) -> Array:

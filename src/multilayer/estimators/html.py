@@ -32,9 +32,8 @@ def tabular_html(estimator: Any) -> str:
     Importances are not shown of an estimator from a pickle, which does not hold training data.
     """
     spread = estimator.oob_scores_.std(ddof=1)
-    name = "accuracy" if hasattr(estimator, "classes_") else "R²"
     facts = [
-        f"out-of-fold {name} {estimator.oob_score_:.3f}, ± {spread:.3f} over "
+        f"out-of-fold {estimator._score_name} {estimator.oob_score_:.3f}, ± {spread:.3f} over "
         f"{len(estimator.oob_scores_)} folds",
         f"best of {len(estimator.loss_curve_)} epochs: {estimator.n_iter_}",
     ]

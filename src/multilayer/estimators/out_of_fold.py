@@ -154,7 +154,7 @@ class OutOfFold(Callback):
         own = np.ones(len(rows)) if weight is None else weight[rows]
         if self.has_classes:
             return log_loss(logits_of_classes(logits), y.reshape(-1).astype(np.intp), own)
-        return 2 * float(self.loss.value_and_gradient(logits, y, own)[0])
+        return float(self.loss.value_and_gradient(logits, y, own)[0])
 
     def _judge(self, outputs: Array) -> tuple[float, float]:
         """Return the loss, and the temperature."""

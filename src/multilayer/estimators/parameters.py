@@ -9,10 +9,10 @@ from typing import Any, ClassVar, TypeVar
 import numpy as np
 from sklearn.utils._param_validation import Interval, Options, StrOptions
 
-from multilayer.numpy import LBFGS, Optimizer, Schedule
+from multilayer.numpy import LBFGS, Loss, Optimizer, Schedule
 from multilayer.training import Callback
 
-__all__ = ["ACTIVATION", "SHARE", "WIDTHS", "Parameters", "documented", "says"]
+__all__ = ["ACTIVATION", "LOSS", "SHARE", "WIDTHS", "Parameters", "documented", "says"]
 
 T = TypeVar("T", bound=type)
 
@@ -79,12 +79,17 @@ network_ : multilayer.numpy.MLP
 
 
 # fmt: off
+LOSS = says("str or Loss", [str, Loss], """
+    ``'squared_error'``, ``'poisson'`` (for targets ≥ 0, such as counts; the output is exp),
+    ``'absolute_error'``, ``'huber'``, ``'quantile'`` (the median), or an object such as
+    ``multilayer.numpy.Quantile((0.1, 0.5, 0.9))``, which predicts one column per quantile. If
+    targets are scaled, Huber's δ counts their standard deviations.""")
 WIDTHS = says("int or sequence of int", ["array-like", *AT_LEAST_ONE], """
     The width of each hidden layer; ``()`` for a linear model.""")
 ACTIVATION = says("str or sequence of str", [str, "array-like"], """
     One name for all hidden layers, or one for each: scikit-learn's ``'identity'``,
     ``'logistic'``, ``'tanh'``, ``'relu'``, or any of ``multilayer.numpy.ACTIVATIONS``.""")
-"""The metadata of the positional parameters; in the regressor they follow its loss."""
+"""The metadata of the positional parameters; in the regressor the loss comes first."""
 
 
 @dataclass(eq=False, repr=False, kw_only=True)

@@ -2,26 +2,30 @@
 
 from collections.abc import Callable
 from dataclasses import KW_ONLY, dataclass, field
-from functools import partial
 from typing import Any, Self
 
-import numpy as np
 import numpy.typing as npt
 from sklearn.base import RegressorMixin, _fit_context
-from sklearn.metrics import d2_pinball_score, r2_score
-from sklearn.preprocessing import StandardScaler
+from sklearn.metrics import r2_score
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
 from multilayer.errors import InvalidArgumentError, InvalidDataError
 from multilayer.estimators.base import BaseMLP
-from multilayer.estimators.parameters import ACTIVATION, WIDTHS, documented, says
+from multilayer.estimators.parameters import ACTIVATION, LOSS, WIDTHS, documented, says
+from multilayer.estimators.regression import (
+    check_squares,
+    form_of,
+    resolved_loss,
+    score_of,
+    standardisation,
+    values_of,
+)
 from multilayer.estimators.settings import check_takes_steps
 from multilayer.estimators.targets import numbers_of_targets, plain_targets
 from multilayer.estimators.validation import Checked
-from multilayer.model import Targets, Values
-from multilayer.numpy import LOSSES, Loss, Poisson, Quantile
-from multilayer.registry import Names, resolve
+from multilayer.model import Targets
+from multilayer.numpy import Loss, Poisson
 
 __all__ = ["MLPRegressor"]
 
@@ -63,16 +67,13 @@ class MLPRegressor(RegressorMixin, BaseMLP):  # type: ignore[misc]
     """
 
     # fmt: off
-    loss: Any = field(default="squared_error", metadata=says("str or Loss", [str, Loss], """
-        ``'squared_error'``, ``'poisson'`` (for targets ≥ 0, such as counts; the output is exp),
-        ``'absolute_error'``, ``'huber'``, ``'quantile'`` (the median), or an object such as
-        ``multilayer.numpy.Quantile((0.1, 0.5, 0.9))``, which predicts one column per quantile."""))
+    loss: Any = field(default="squared_error", metadata=LOSS)
     hidden_layer_sizes: Any = field(default=(100,), metadata=WIDTHS)
     activation: Any = field(default="relu", metadata=ACTIVATION)
     _: KW_ONLY
     scale_targets: bool = field(default=False, metadata=says("bool", ["boolean"], """
-        Whether to scale the targets to zero mean and unit variance for the network, and its
-        predictions back."""))
+        Whether to scale the targets to zero mean and unit variance for the network, or counts to a
+        mean of 1, and its predictions back."""))
     # fmt: on
 
     @_fit_context(prefer_skip_nested_validation=True)  # type: ignore[untyped-decorator]
@@ -154,7 +155,10 @@ class MLPRegressor(RegressorMixin, BaseMLP):  # type: ignore[misc]
         return self._mean_and_std(X)
 
     def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
-        """Return R²; for several quantiles the mean of their D² (share of pinball loss explained).
+        """Return R², or D² for absolute errors and quantiles (the share of their loss explained).
+
+        It is the mean over several targets or quantiles. Counts have R², as in scikit-learn's
+        MLPRegressor.
 
         Parameters
         ----------
@@ -168,28 +172,13 @@ class MLPRegressor(RegressorMixin, BaseMLP):  # type: ignore[misc]
         return float(_score_of(self._loss)(y, self.predict(X), sample_weight=sample_weight))
 
     def _targets_of(self, found: Checked) -> Targets:
-        _check_squares(found.y)
-        n_targets, n_each, output = self._form_of(found.y)
-        mean = scale = None
-        if self.scale_targets:
-            if output == "exp":
-                rule = "cannot be combined with loss 'poisson', whose values are ≥ 0"
-                raise InvalidArgumentError(rule, "scale_targets")
-            y = found.y.reshape(len(found.y), -1)
-            scaler = StandardScaler().fit(y, sample_weight=found.weight)
-            mean, scale = scaler.mean_, scaler.scale_
-        return Values(
-            n_targets,
-            n_each=n_each,
-            mean=mean,
-            scale=scale,
-            output=output,
-            notation=found.notation,
-        )
+        scaling = standardisation if self.scale_targets else None
+        targets = values_of(self._resolved_loss(), found, scaling)
+        check_squares(targets.encode(found.y))
+        return targets
 
     def _check_targets(self, y: Array, targets: Any, *, is_training: bool) -> None:
-        _check_squares(y)
-        n_targets, n_each, output = self._form_of(y)
+        n_targets, n_each, output = form_of(self._resolved_loss(), y)
         for name, before, now in (
             ("targets", targets.n_targets, n_targets),
             ("outputs for each", targets.n_each, n_each),
@@ -201,13 +190,7 @@ class MLPRegressor(RegressorMixin, BaseMLP):  # type: ignore[misc]
                     f"must be as in the fit before, {before!r}, for a network that is gone on with"
                 )
                 raise InvalidDataError(rule, name, got=repr(now))
-
-    def _form_of(self, y: Array) -> tuple[int, int, str]:
-        """Return the number of targets, the number of outputs for each, and the link function."""
-        loss = self._resolved_loss()
-        n_each = len(loss.quantiles) if isinstance(loss, Quantile) else 1
-        output = "exp" if isinstance(loss, Poisson) else "identity"
-        return (1 if y.ndim == 1 else y.shape[1]), n_each, output
+        check_squares(targets.encode(y))
 
     def _keep_unseen(self, outputs: Array, are_judged: Array) -> Array:
         self.oob_prediction_ = self._targets.decode(outputs)
@@ -218,42 +201,9 @@ class MLPRegressor(RegressorMixin, BaseMLP):  # type: ignore[misc]
         return loss, _score_of(loss)
 
     def _resolved_loss(self) -> Loss:
-        names = Names("loss", [name for name in LOSSES if LOSSES[name].task == "regression"])
-        if isinstance(self.loss, str):
-            names.check(self.loss, type(self).__name__)
-        loss = resolve(self.loss, LOSSES, Loss)
-        if loss.task != "regression":
-            rule = f"must be one of {', '.join(names)}"
-            raise InvalidArgumentError(rule, "loss", "MLPRegressor", got=repr(loss.name))
-        return loss
-
-
-def _check_squares(y: Array) -> None:
-    """Raise if targets are so large that their squares are infinite."""
-    with np.errstate(over="ignore"):  # reported below
-        if not np.isfinite(np.square(y, dtype=np.float64).sum()):
-            rule = "must be numbers whose squares are finite"
-            raise InvalidDataError(rule, "targets", got=f"{np.abs(y).max():g}")
+        return resolved_loss(self.loss, type(self).__name__)
 
 
 def _score_of(loss: Loss) -> Callable[..., float]:
-    """Return the score of targets and predictions: R², or the mean D² of several quantiles."""
-    if isinstance(loss, Quantile) and len(loss.quantiles) > 1:
-        return partial(_mean_d2, loss.quantiles)
-    return r2_score
-
-
-def _mean_d2(
-    quantiles: tuple[float, ...], y: Any, prediction: Array, sample_weight: Any = None
-) -> float:
-    """Return the mean D² of the quantiles' columns."""
-    y = np.asarray(y).reshape(len(prediction), -1)
-    by_quantile = prediction.reshape(len(y), y.shape[1], len(quantiles))
-    return float(
-        np.mean(
-            [
-                d2_pinball_score(y, by_quantile[:, :, j], alpha=tau, sample_weight=sample_weight)
-                for j, tau in enumerate(quantiles)
-            ]
-        )
-    )
+    """Return the score that fits a loss; for counts R², by which scikit-learn's stops early."""
+    return r2_score if isinstance(loss, Poisson) else score_of(loss)[1]

@@ -7,19 +7,25 @@ from typing import Any, Self
 import numpy as np
 import numpy.typing as npt
 from sklearn.base import ClassifierMixin, RegressorMixin, _fit_context
-from sklearn.metrics import accuracy_score, r2_score
+from sklearn.metrics import accuracy_score
 from sklearn.utils._param_validation import StrOptions
 from sklearn.utils.multiclass import check_classification_targets, unique_labels
 from sklearn.utils.validation import check_is_fitted
 
 from multilayer.errors import InvalidDataError
 from multilayer.estimators.out_of_fold import logits_of_classes
-from multilayer.estimators.parameters import documented, says
+from multilayer.estimators.parameters import LOSS, documented, says
+from multilayer.estimators.regression import (
+    mean_and_deviation,
+    resolved_loss,
+    score_of,
+    values_of,
+)
 from multilayer.estimators.tabular_base import BaseTabular
 from multilayer.estimators.targets import numbers_of_targets, plain_targets
 from multilayer.estimators.validation import Checked
-from multilayer.model import Classes, Targets, Values
-from multilayer.numpy import Loss, SquaredError
+from multilayer.model import Classes, Targets
+from multilayer.numpy import Loss
 from multilayer.numpy.activations.outputs import log_softmax
 
 __all__ = ["TabularClassifier", "TabularRegressor"]
@@ -72,6 +78,8 @@ class TabularClassifier(ClassifierMixin, BaseTabular):  # type: ignore[misc]
     >>> bool(model.oob_score_ > 0.9)
     True
     """
+
+    _score_name = "accuracy"
 
     _: KW_ONLY
     # fmt: off
@@ -141,10 +149,12 @@ class TabularClassifier(ClassifierMixin, BaseTabular):  # type: ignore[misc]
 @documented
 @dataclass(eq=False, repr=False)
 class TabularRegressor(RegressorMixin, BaseTabular):  # type: ignore[misc]
-    """Predicts values from a table, with nothing to tune.
+    """Predicts values, counts or quantiles from a table, with nothing to tune.
 
-    As `TabularClassifier`, for real values. They are scaled to zero mean and unit variance for the
-    networks; predictions are the mean over the networks, within the range of the training values.
+    As `TabularClassifier`, for real values, of one target or of several. They are scaled to zero
+    mean and unit variance for the networks, or counts to a mean of 1; predictions are the mean over
+    the networks, within the range of the training values. Of rates it is the arithmetic mean: with
+    the geometric one, that of the logits, totals would come out too small.
 
     Parameters
     ----------
@@ -152,11 +162,12 @@ class TabularRegressor(RegressorMixin, BaseTabular):  # type: ignore[misc]
 
     Attributes
     ----------
-    oob_prediction_ : array of shape (n_samples,)
+    oob_prediction_ : array of shape (n_samples,) or (n_samples, n_outputs)
         The prediction by the network that has not seen the row; NaN if all have, or the row has no
         weight.
     oob_score_ : float
-        Their R²; `oob_scores_` holds that of each fold, NaN for one of a single row.
+        Their score, as `score` computes it; `oob_scores_` holds that of each fold, NaN for one of a
+        single row.
     {attributes}
 
     Raises
@@ -174,6 +185,9 @@ class TabularRegressor(RegressorMixin, BaseTabular):  # type: ignore[misc]
     True
     """
 
+    _: KW_ONLY
+    loss: Any = field(default="squared_error", metadata=LOSS)
+
     @_fit_context(prefer_skip_nested_validation=True)  # type: ignore[untyped-decorator]
     def fit(self, X: Any, y: Any, sample_weight: Any = None, *, groups: Any = None) -> Self:
         """Train on a table and the value of each row.
@@ -182,7 +196,7 @@ class TabularRegressor(RegressorMixin, BaseTabular):  # type: ignore[misc]
         ----------
         X, sample_weight, groups
             As in `TabularClassifier`.
-        y : array-like of shape (n_samples,)
+        y : array-like of shape (n_samples,) or (n_samples, n_targets)
 
         Returns
         -------
@@ -191,7 +205,7 @@ class TabularRegressor(RegressorMixin, BaseTabular):  # type: ignore[misc]
         return self._fit(X, y, sample_weight, groups)
 
     def predict(self, X: Any, return_std: bool = False) -> Any:
-        """Return the value of each row.
+        """Return the values of each row: a vector for one output, else a column per output.
 
         Parameters
         ----------
@@ -205,42 +219,47 @@ class TabularRegressor(RegressorMixin, BaseTabular):  # type: ignore[misc]
         return self._mean_and_std(X)
 
     def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
-        """Return R²."""
+        """Return the share of the loss of a constant that predictions explain.
+
+        It is R²; or D² for absolute errors, quantiles (of which it is the mean) and counts, the
+        share of their absolute error, pinball loss or Poisson deviance. Of several targets it is
+        the mean.
+        """
         check_is_fitted(self)
         y = plain_targets(y, "y", are_numbers=True)
         y, _ = numbers_of_targets(y, "y", self._targets.notation)
-        return float(r2_score(y, self.predict(X), sample_weight=sample_weight))
+        _, score = score_of(self._loss)
+        return float(score(y, self.predict(X), sample_weight=sample_weight))
 
     def _targets_of(self, found: Checked) -> Targets:
-        if found.y.ndim != 1:
-            rule = "must be one value for each sample"
-            raise InvalidDataError(rule, "y", got=f"shape {found.y.shape}")
-        y = found.y.astype(np.float64)
-        low, high = y.min(), y.max()
-        with np.errstate(over="ignore"):
-            spread = high - low or 1.0
-        if not np.isfinite(spread):
-            rule = "must have a range that float64 can hold"
-            raise InvalidDataError(rule, "y", got=f"values from {low:g} to {high:g}")
-        shares = (y - low) / spread  # whose squares neither overflow nor vanish
-        mean = np.average(shares, weights=found.weight)
-        std = np.sqrt(np.average((shares - mean) ** 2, weights=found.weight)) or 1.0
-        return Values(
-            1,
-            mean=np.array([low + spread * mean]),
-            scale=np.array([spread * std]),
-            notation=found.notation,
-            limits=np.array([[low], [high]]),
-        )
+        loss = resolved_loss(self.loss, type(self).__name__)
+        return values_of(loss, found, mean_and_deviation, has_limits=True)
 
     def _loss_of(self, targets: Targets) -> Loss:
-        return SquaredError()
+        return resolved_loss(self.loss, type(self).__name__)
 
     def _measure(self, y: Array, outputs: Array, weight: Array | None) -> float:
         if len(y) < 2:
             return math.nan
-        predicted = self._targets.encode(self._targets.decode(outputs))
-        return float(r2_score(y, predicted, sample_weight=weight))
+        values = self._targets.decode(outputs).reshape(len(y), -1, self._targets.n_each)
+        encoded = [self._targets.encode(each) for each in np.moveaxis(values, -1, 0)]
+        predicted = np.stack(encoded, axis=-1).reshape(len(y), -1)
+        _, score = score_of(self._loss)
+        return float(score(y, predicted, sample_weight=weight))
+
+    @property
+    def _mean_of(self) -> str:  # type: ignore[override]
+        return "outputs" if self._targets.output == "exp" else "logits"
+
+    @property
+    def _score_name(self) -> str:
+        name, _ = score_of(self._loss)
+        return name
 
     def _keep_unseen(self, outputs: Array) -> None:
         self.oob_prediction_ = self._targets.decode(outputs)
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.target_tags.multi_output = True
+        return tags

@@ -66,8 +66,8 @@ ATTRIBUTES = """\
 n_iter_ : int
     The best epoch, whose weights are kept.
 loss_curve_ : list of float
-    The out-of-fold loss of each epoch: the log-loss of classes, or that of scaled targets; `loss_`
-    is the best one.
+    The out-of-fold loss of each epoch: the log-loss of classes; or that of scaled targets, summed
+    over several, of which squared errors have a factor of ½. `loss_` is the best one.
 history_ : History
     The metrics of each epoch, as means over the networks; the validation loss is that of
     `loss_curve_`.
@@ -115,6 +115,9 @@ class BaseTabular(Fitted, _Parameters, BaseEstimator):  # type: ignore[misc]
     _mean_of = "logits"
     takes_embeddings = True
     """Whether numbers and categories become inputs for learned embeddings."""
+    _score_name: Any
+    """What is shown as the name of the score."""
+    _loss: Loss
 
     # Defined by the classifier and the regressor -------------------------------------------
 
@@ -212,7 +215,8 @@ class BaseTabular(Fitted, _Parameters, BaseEstimator):  # type: ignore[misc]
             name = "the number of samples" + " with a weight" * (len(rows) < len(found.y))
             raise InvalidDataError("must be at least 2", name, got=f"{len(rows)} sample")
         n_folds = min(self.n_members, max(2, len(rows) // 2))
-        strata = encoded if encoded.ndim == 1 else encoded[:, 0]
+        # Of several targets the sum, which has parts of about the same size, since they are scaled.
+        strata = encoded if encoded.ndim == 1 else encoded.sum(axis=1)
         strata = strata.astype(np.intp if isinstance(self, ClassifierMixin) else np.float64)
         if self.time is not None:
             if groups is not None:
@@ -249,7 +253,7 @@ class BaseTabular(Fitted, _Parameters, BaseEstimator):  # type: ignore[misc]
         self.n_iter_ = judge.epoch
         self.temperature_ = judge.temperature
         self.history_, self.loss_curve_ = judge.history, judge.curve
-        self.loss_ = judge.value
+        self._loss, self.loss_ = judge.loss, judge.value
         outputs = net.network.link.forward(judge.outputs / np.float32(judge.temperature))
         outputs[np.isnan(judge.outputs)] = np.nan
         self._keep_unseen(outputs)
@@ -269,11 +273,10 @@ class BaseTabular(Fitted, _Parameters, BaseEstimator):  # type: ignore[misc]
     def feature_importances_(self) -> Array:
         """How much each column of the table helps on rows that a network has not seen.
 
-        It is the mean rise of the out-of-fold loss, a log-loss or a mean squared error of scaled
-        targets, if the column is shuffled, which is done five times; `feature_importances_std_` is
-        the standard deviation. It is computed when it is first asked for, from the training data,
-        which neither files nor pickles hold. If two columns carry the same information, either may
-        look unimportant because of the other.
+        It is the mean rise of the out-of-fold loss, as in `loss_`, if the column is shuffled, which
+        is done five times; `feature_importances_std_` is the standard deviation. It is computed
+        when it is first asked for, from the training data, which neither files nor pickles hold. If
+        two columns carry the same information, either may look unimportant because of the other.
         """
         importances: Array = self._importances().mean(axis=1)
         return importances

@@ -1,0 +1,237 @@
+"""What the estimators for regression share: a loss by name, its form of targets, its score."""
+
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from sklearn.metrics import (
+    d2_absolute_error_score,
+    d2_pinball_score,
+    mean_poisson_deviance,
+    r2_score,
+)
+from sklearn.preprocessing import StandardScaler
+
+from multilayer.errors import InvalidArgumentError, InvalidDataError
+from multilayer.estimators.validation import Checked
+from multilayer.model import Values
+from multilayer.numpy import LOSSES, AbsoluteError, Loss, Poisson, Quantile
+from multilayer.registry import Names, resolve
+
+__all__ = [
+    "check_squares",
+    "form_of",
+    "mean_and_deviation",
+    "resolved_loss",
+    "score_of",
+    "standardisation",
+    "values_of",
+]
+
+Array = npt.NDArray[Any]
+Score = Callable[..., float]
+Scaling = Callable[[Array, Array | None], tuple[Array, Array]]
+"""From targets of shape (n_samples, n_targets) and weights to their means and deviations."""
+
+
+def resolved_loss(loss: Any, owner: str) -> Loss:
+    """Return a loss for regression from its name, or the object itself.
+
+    Raises
+    ------
+    InvalidArgumentError
+        If there is no such loss, or it is one for classes; it names `owner`, an estimator.
+    """
+    names = Names("loss", [name for name in LOSSES if LOSSES[name].task == "regression"])
+    if isinstance(loss, str):
+        names.check(loss, owner)
+    found = resolve(loss, LOSSES, Loss)
+    if found.task != "regression":
+        rule = f"must be one of {', '.join(names)}"
+        raise InvalidArgumentError(rule, "loss", owner, got=repr(found.name))
+    return found
+
+
+# The form of targets -----------------------------------------------------------------------
+
+
+def form_of(loss: Loss, y: Array) -> tuple[int, int, str]:
+    """Return the number of targets, the number of outputs for each, and the link function."""
+    n_each = len(loss.quantiles) if isinstance(loss, Quantile) else 1
+    output = "exp" if isinstance(loss, Poisson) else "identity"
+    return (1 if y.ndim == 1 else y.shape[1]), n_each, output
+
+
+def values_of(
+    loss: Loss, found: Checked, scaling: Scaling | None, *, has_limits: bool = False
+) -> Values:
+    """Return the form that the targets of a new network have for a loss.
+
+    Scaled targets are (y − mean)/deviation. To scale targets and predictions alike multiplies the
+    losses of regression by a factor, and so changes nothing about what is best; Huber's δ then
+    counts deviations. Counts and rates stay ≥ 0: they are divided by their mean, and so is their
+    deviance. A network whose logits begin around 0 then begins at the mean rate, whatever the unit.
+
+    Parameters
+    ----------
+    loss : Loss
+    found : Checked
+    scaling : callable, optional
+        `mean_and_deviation` or `standardisation`; without it, targets stay as they are.
+    has_limits : bool
+        Whether predictions stay within the range of the targets.
+
+    Raises
+    ------
+    InvalidDataError
+        If the loss cannot take the targets, or float64 not their range.
+    """
+    n_targets, n_each, output = form_of(loss, found.y)
+    y = found.y.astype(np.float64).reshape(-1, n_targets)
+    mean = scale = None
+    if scaling is not None:
+        loss.targets(y, len(y), n_targets * n_each, np.float64)  # raises in the user's own units
+        mean, scale = scaling(y, found.weight)
+        if output == "exp":
+            if not (mean > 0).all():
+                rule = f"must be above 0 in a row with a weight, for loss {loss.name!r}"
+                raise InvalidDataError(rule, _name_of(y, int(np.argmin(mean > 0))))
+            mean, scale = np.zeros(n_targets), mean
+    limits = np.stack([y.min(axis=0), y.max(axis=0)]) if has_limits else None
+    return Values(
+        n_targets,
+        n_each=n_each,
+        mean=mean,
+        scale=scale,
+        output=output,
+        notation=found.notation,
+        limits=limits,
+    )
+
+
+def mean_and_deviation(y: Array, weight: Array | None) -> tuple[Array, Array]:
+    """Return the mean and the standard deviation of each column, of numbers of any size.
+
+    Parameters
+    ----------
+    y : array of shape (n_samples, n_targets)
+    weight : array of shape (n_samples,), optional
+
+    Returns
+    -------
+    mean, deviation : array of shape (n_targets,)
+        The deviation of a constant is 1.
+
+    Raises
+    ------
+    InvalidDataError
+        If the range of a column is infinite.
+
+    Examples
+    --------
+    >>> mean, deviation = mean_and_deviation(np.array([[1e200], [3e200]]), None)
+    >>> mean.tolist(), deviation.tolist()
+    ([2e+200], [1e+200])
+    """
+    weight = None if weight is None else weight / weight.max()
+    found = []
+    for j, column in enumerate(y.T):
+        low, high = column.min(), column.max()
+        with np.errstate(over="ignore"):
+            spread = high - low or 1.0
+        if not np.isfinite(spread):
+            rule, got = (
+                "must have a range that float64 can hold",
+                f"values from {low:g} to {high:g}",
+            )
+            raise InvalidDataError(rule, _name_of(y, j), got=got)
+        shares = (column - low) / spread  # whose squares neither overflow nor vanish
+        mean = np.average(shares, weights=weight)
+        deviation = np.sqrt(np.average((shares - mean) ** 2, weights=weight)) or 1.0
+        found.append((low + spread * mean, spread * deviation))
+    means, deviations = np.array(found).T
+    return means, deviations
+
+
+def standardisation(y: Array, weight: Array | None) -> tuple[Array, Array]:
+    """Return `mean_and_deviation`, to the bit those of scikit-learn's StandardScaler if it can."""
+    robust = mean_and_deviation(y, weight)
+    with np.errstate(all="ignore"):  # what has gone wrong is replaced
+        scaler = StandardScaler().fit(y, sample_weight=weight)
+        # It takes a deviation of 1 for columns that are constant in its own arithmetic.
+        is_usual = np.isfinite(scaler.var_) & (scaler.scale_ == np.sqrt(scaler.var_))
+    theirs = (scaler.mean_, scaler.scale_)
+    mean, deviation = (np.where(is_usual, a, b) for a, b in zip(theirs, robust, strict=True))
+    return mean, deviation
+
+
+def _name_of(y: Array, column: int) -> str:
+    return f"y[:, {column}]" if y.shape[1] > 1 else "y"
+
+
+def check_squares(y: Array) -> None:
+    """Raise if targets are so large that their squares are infinite."""
+    with np.errstate(over="ignore"):  # reported below
+        if not np.isfinite(np.square(y, dtype=np.float64).sum()):
+            rule = "must be numbers whose squares are finite"
+            raise InvalidDataError(rule, "targets", got=f"{np.abs(y).max():g}")
+
+
+# Scores ------------------------------------------------------------------------------------
+
+
+def score_of(loss: Loss) -> tuple[str, Score]:
+    """Return the name and the function of the score that fits a loss.
+
+    It is the share of the loss of the best constant that predictions explain: D² of the pinball
+    loss (the mean of several quantiles), of absolute errors and of the Poisson deviance; and for
+    any other loss R², that of squares. Of several targets it is the mean.
+
+    Examples
+    --------
+    >>> name, score = score_of(Quantile((0.1, 0.9)))
+    >>> name, round(score([1.0, 2.0, 3.0], np.array([[1.0, 3.0]] * 3)), 2)
+    ('D²', 0.0)
+    """
+    if isinstance(loss, Quantile):
+        return "D²", partial(_d2_of_quantiles, loss.quantiles)
+    if isinstance(loss, AbsoluteError):
+        return "D²", d2_absolute_error_score
+    if isinstance(loss, Poisson):
+        return "D²", _d2_of_rates
+    return "R²", r2_score
+
+
+def _d2_of_quantiles(
+    quantiles: tuple[float, ...], y: Any, prediction: Array, sample_weight: Any = None
+) -> float:
+    """Return the mean D² of the quantiles' columns."""
+    y = np.asarray(y).reshape(len(prediction), -1)
+    by_quantile = prediction.reshape(len(y), y.shape[1], len(quantiles))
+    return float(
+        np.mean(
+            [
+                d2_pinball_score(y, by_quantile[:, :, j], alpha=tau, sample_weight=sample_weight)
+                for j, tau in enumerate(quantiles)
+            ]
+        )
+    )
+
+
+def _d2_of_rates(y: Any, prediction: Array, sample_weight: Any = None) -> float:
+    """Return the mean D² of rates, each as scikit-learn's ``d2_tweedie_score`` with power 1.
+
+    Where there is no deviance to explain, it is 1 or 0, as R² is; rates may have rounded to 0.
+    """
+    y = np.asarray(y).reshape(len(prediction), -1)
+    rates = np.maximum(prediction.reshape(y.shape), np.finfo(np.float32).tiny)
+    deviance = partial(mean_poisson_deviance, sample_weight=sample_weight)
+    scores = []
+    for own, rate in zip(y.T, rates.T, strict=True):
+        mean = np.average(own, weights=sample_weight)
+        to_explain = deviance(own, np.full(len(own), mean)) if mean > 0 else 0.0
+        left = deviance(own, rate)
+        scores.append(1 - left / to_explain if to_explain > 0 else float(left == 0))
+    return float(np.mean(scores))
