@@ -2,12 +2,15 @@
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, Self
 
-__all__ = ["Evidence", "Finding", "in_words", "severity_of"]
+from multilayer.data import TableWarning
+
+__all__ = ["Evidence", "Finding", "FindingWarning", "in_words", "severity_of"]
 
 Evidence = Mapping[str, float | str]
 """Measurements by name; a value may also be the name of a class or column."""
+SEVERITIES = ("wrong", "warning")
 
 
 @dataclass(frozen=True)
@@ -39,10 +42,35 @@ class Finding:
         """Return the fields as a dict, ready for JSON."""
         return asdict(self)
 
+    @classmethod
+    def from_dict(cls, found: Mapping[str, Any]) -> Self | None:
+        """Return what `to_dict` described; None if it describes no finding, as a file may not."""
+        texts = [found.get(name) for name in ("name", "severity", "meaning", "advice")]
+        evidence = found.get("evidence")
+        is_one = all(isinstance(each, str) for each in texts) and isinstance(evidence, Mapping)
+        if not is_one or found["severity"] not in SEVERITIES:
+            return None
+        if not all(isinstance(each, (int, float, str)) for each in evidence.values()):
+            return None
+        return cls(*texts[:2], evidence, *texts[2:])
+
+
+class FindingWarning(TableWarning):
+    """A warning about a finding that was made while an estimator was fitted to a table.
+
+    Attributes
+    ----------
+    finding : Finding
+    """
+
+    def __init__(self, finding: Finding) -> None:
+        super().__init__(f"{finding.meaning} {finding.advice}", ())
+        self.finding = finding
+
 
 def severity_of(is_wrong: bool) -> str:
     """Return the severity as a string."""
-    return "wrong" if is_wrong else "warning"
+    return SEVERITIES[not is_wrong]
 
 
 def in_words(evidence: Evidence) -> str:
