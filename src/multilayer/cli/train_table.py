@@ -62,7 +62,11 @@ Time = Annotated[
     typer.Option(metavar="COLUMN", help="Validate and test on rows later than those trained on."),
 ]
 TimeLimit = Annotated[
-    float | None, typer.Option(metavar="SECONDS", help="The time that the training may take, with fewer networks if need be.")
+    float | None,
+    typer.Option(
+        metavar="SECONDS",
+        help="The time that the training may take; there are fewer networks if need be.",
+    ),
 ]
 Compare = Annotated[
     bool, typer.Option("--compare", help="Also train scikit-learn's HistGradientBoosting.")

@@ -45,14 +45,17 @@ class Finding:
     @classmethod
     def from_dict(cls, found: Mapping[str, Any]) -> Self | None:
         """Return what `to_dict` described; None if it describes no finding, as a file may not."""
-        texts = [found.get(name) for name in ("name", "severity", "meaning", "advice")]
-        evidence = found.get("evidence")
-        is_one = all(isinstance(each, str) for each in texts) and isinstance(evidence, Mapping)
-        if not is_one or found["severity"] not in SEVERITIES:
-            return None
-        if not all(isinstance(each, (int, float, str)) for each in evidence.values()):
-            return None
-        return cls(*texts[:2], evidence, *texts[2:])
+        texts: dict[str, Any] = {
+            name: found.get(name) for name in ("name", "severity", "meaning", "advice")
+        }
+        evidence: Any = found.get("evidence")
+        is_one = (
+            all(isinstance(text, str) for text in texts.values())
+            and texts["severity"] in SEVERITIES
+            and isinstance(evidence, dict)
+            and all(isinstance(value, (int, float, str)) for value in evidence.values())
+        )
+        return cls(evidence=evidence, **texts) if is_one else None
 
 
 class FindingWarning(TableWarning):
@@ -70,7 +73,7 @@ class FindingWarning(TableWarning):
 
 def severity_of(is_wrong: bool) -> str:
     """Return the severity as a string."""
-    return SEVERITIES[not is_wrong]
+    return "wrong" if is_wrong else "warning"
 
 
 def in_words(evidence: Evidence) -> str:

@@ -30,8 +30,9 @@ MAX_ROWS = 20_000
 MANY_COPIES = 0.05
 """The share of rows that are copies from which on a score is too good."""
 BY_CHANCE = 1.2
-"""If rows are alike by chance, then many more are alike in all columns but one; of copies, hardly
-any. This is the largest ratio of the two numbers."""
+"""If rows are alike by chance, then many more pairs are alike in all columns but one; of copies,
+hardly any. This is the largest ratio of the two numbers; it misses copies where one column alone
+tells rows apart."""
 
 
 def findings_of(judge: OutOfFold, samples: Any, columns: Columns) -> Iterator[Finding]:
@@ -110,7 +111,7 @@ def _leaks(
             yield Finding(
                 "leak",
                 "warning",
-                {"column": name, "unexplained": left} | losses,
+                {"column": name, "unexplained": left, **losses},
                 f"It looks as if column {name!r} gave the target away: alone, it leaves "
                 f"{left:.2%} of the target's variance unexplained, and the out-of-fold loss is "
                 f"{losses['out-of-fold loss'] / losses['baseline loss']:.2%} of the baseline's.",
@@ -142,11 +143,12 @@ def _copies(judge: OutOfFold, samples: Any, columns: Columns) -> Iterator[Findin
     for place in _categories(columns):
         is_rare |= x[:, place] == 0
     total[is_rare] = np.random.default_rng(0).integers(2**63, size=is_rare.sum(), dtype=np.uint64)
-    n_copies = _n_in_several(total, fold)
+    n_copies, n_pairs = _alike(total, fold)
     if n_copies <= MANY_COPIES * len(rows):
         return
     for part, i in [(y, -1), *parts]:
-        if _n_in_several(total - _hashes(part, i), fold) > BY_CHANCE * n_copies:
+        _, n_but_one = _alike(total - _hashes(part, i), fold)
+        if n_but_one > BY_CHANCE * n_pairs:
             return
     yield Finding(
         "copies",
@@ -171,12 +173,13 @@ def _hashes(part: Array, number: int) -> Array:
     return found
 
 
-def _n_in_several(codes: Array, fold: Array) -> int:
-    """Return how many rows have a code that also occurs in another fold."""
+def _alike(codes: Array, fold: Array) -> tuple[int, int]:
+    """Return how many rows have a code that also occurs in another fold, and in how many pairs."""
     order = np.argsort(codes)
     starts = np.flatnonzero(np.r_[True, np.diff(codes[order]) != 0])
     low, high = (f.reduceat(fold[order], starts) for f in (np.minimum, np.maximum))
-    return int(np.diff(np.r_[starts, len(codes)])[low < high].sum())
+    sizes = np.diff(np.r_[starts, len(codes)])[low < high]
+    return int(sizes.sum()), int((sizes * (sizes - 1)).sum()) // 2
 
 
 def _rows(samples: Any, rows: Array) -> Array:

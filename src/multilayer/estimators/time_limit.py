@@ -11,6 +11,8 @@ ENOUGH = 8
 """The epochs that all networks should have; rather, fewer networks are trained."""
 JUDGING = 1.2
 """How much longer an epoch takes than its steps."""
+STALLED = 3
+"""A loss that was lowest so many epochs ago falls no longer."""
 N_STEPS = 8
 """How many steps are timed,"""
 SHARE = 0.02
@@ -68,18 +70,15 @@ class TimeLimit(Callback):
         if n_members == n_asked and not is_cut:
             return None
         networks = f"{n_members} of {n_asked}" if n_members < n_asked else f"{n_members}"
-        is_falling = best_epoch == n_epochs
-        ending = "the loss was still falling" if is_falling else "the loss fell no more"
-        epochs = f", for {n_epochs} epochs, and {ending}" if is_cut else ""
-        could_be_better = n_members < n_asked or is_falling
+        epochs = f", for {n_epochs} epochs" if is_cut else ""
+        if is_cut and n_epochs - best_epoch < STALLED:
+            epochs += ", and the loss was still falling"
         return Finding(
             "time_limit",
             "warning",
             {"seconds": self.seconds, "networks": networks, "epochs": n_epochs},
             f"In the time_limit of {self.seconds:g} s, {networks} networks were trained{epochs}.",
-            "With more time, the model could be better."
-            if could_be_better
-            else "More time would change little.",
+            "With more time, the model could be better.",
         )
 
 
