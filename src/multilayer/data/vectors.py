@@ -64,11 +64,11 @@ def entries_of(values: Any, column: str, origin: Origin) -> Entries:
         return _of_array(values, column, origin)
     if isinstance(values, (list, tuple)):
         return _of_objects(list(values), column, origin)
-    if isinstance(values, (str, bytes)) or not hasattr(values, "__len__"):
-        rule = f"must be a vector; for one row, write {{{column!r}: [{reprlib.repr(values)}], …}}"
+    if isinstance(values, (str, bytes, Mapping, Set)) or not hasattr(values, "__len__"):
+        rule = "must be a vector"
+        if values is None or isinstance(values, (str, bytes, Real, *TEXTS)):
+            rule += f"; for one row, write {{{column!r}: [{reprlib.repr(values)}], …}}"
         raise InvalidDataError(rule, name, origin.table, got=type(values).__name__)
-    if isinstance(values, (Mapping, Set)):
-        raise InvalidDataError("must be a vector", name, origin.table, got=type(values).__name__)
     with forks.imports:
         import narwhals as nw  # prediction from NumPy and Python vectors needs NumPy alone
 

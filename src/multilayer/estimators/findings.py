@@ -1,7 +1,8 @@
 """Findings: what the out-of-fold predictions of a fit show about its table."""
 
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -133,21 +134,22 @@ def _copies(judge: OutOfFold, samples: Any, columns: Columns) -> Iterator[Findin
     for k, rows in enumerate(judge.held_out):
         fold[rows] = k
     rows, fold = judge.rows, fold[judge.rows]
-    x = samples[rows]
-    parts = [(x[:, places], i) for i, (_, places) in enumerate(_places(columns))]
     y = judge.targets.reshape(len(rows), -1)
-    total = _hashes(y, -1)
-    for part, i in parts:
-        total += _hashes(part, i)
+    parts: list[Callable[[], Array]] = [lambda: y]  # made when they are needed
+    for _, places in _places(columns):
+        parts.append(partial(_of_column, samples, rows, places))
+    total = np.zeros(len(rows), np.uint64)
+    for i, part in enumerate(parts):
+        total += _hashes(part(), i)
     is_rare = np.zeros(len(rows), bool)
     for place in _categories(columns):
-        is_rare |= x[:, place] == 0
+        is_rare |= samples[rows, place] == 0
     total[is_rare] = np.random.default_rng(0).integers(2**63, size=is_rare.sum(), dtype=np.uint64)
     n_copies, n_pairs = _alike(total, fold)
     if n_copies <= MANY_COPIES * len(rows):
         return
-    for part, i in [(y, -1), *parts]:
-        _, n_but_one = _alike(total - _hashes(part, i), fold)
+    for i, part in enumerate(parts):
+        _, n_but_one = _alike(total - _hashes(part(), i), fold)
         if n_but_one > BY_CHANCE * n_pairs:
             return
     yield Finding(
@@ -162,15 +164,21 @@ def _copies(judge: OutOfFold, samples: Any, columns: Columns) -> Iterator[Findin
 
 
 def _hashes(part: Array, number: int) -> Array:
-    """Return a hash of each row of a column's inputs."""
+    """Return a hash of each row of a column's inputs (splitmix64; Steele, Lea and Flood 2014)."""
     bits = np.ascontiguousarray(part, np.float64).view(np.uint64)
-    rng = np.random.default_rng(number + 1)
+    rng = np.random.default_rng(number)
     found = np.zeros(len(part), np.uint64)
     for own in bits.T:
-        mixed = (own ^ rng.integers(2**63, dtype=np.uint64)) * np.uint64(0x9E3779B97F4A7C15)
-        mixed ^= mixed >> np.uint64(32)
-        found += mixed * np.uint64(0xD6E8FEB86659FD93)
+        z = own ^ rng.integers(2**63, dtype=np.uint64)
+        z = (z ^ (z >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+        z = (z ^ (z >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+        found += z ^ (z >> np.uint64(31))
     return found
+
+
+def _of_column(samples: Any, rows: Array, places: slice) -> Array:
+    part: Array = samples[rows, places]
+    return part
 
 
 def _alike(codes: Array, fold: Array) -> tuple[int, int]:

@@ -57,7 +57,7 @@ class TimeLimit(Callback):
         Examples
         --------
         >>> TimeLimit(60.0).n_members(8, 1.0), TimeLimit(60.0).n_members(8, 15.0)
-        (8, 4)
+        (8, 3)
         """
         share = self.left / (ENOUGH * JUDGING * epoch)
         return n_members if share >= 1 else max(2, 1 + int((n_members - 1) * share))
