@@ -30,7 +30,7 @@ MAX_ROWS = 20_000
 """Enough rows to know such a share."""
 MANY_COPIES = 0.05
 """The share of rows that are copies from which on a score is too good."""
-BY_CHANCE = 1.2
+BY_CHANCE = 1.1
 """If rows are alike by chance, then many more pairs are alike in all columns but one; of copies,
 hardly any. This is the largest ratio of the two numbers; it misses copies where one column alone
 tells rows apart."""
