@@ -154,6 +154,27 @@ def test_every_command_takes_the_file(trees, trained, tmp_path):
     assert load(saved).information["metrics"]["test_accuracy"] == results["test"]["accuracy"]
 
 
+def test_findings_are_reported_and_go_with_the_file(trees, tmp_path):
+    _, table = trees
+    path, saved = tmp_path / "t.csv", tmp_path / "m.safetensors"
+    table.assign(felled=np.where(table["kind"] == "tall", "yes", "no"))[
+        ["felled", *table.columns]
+    ].to_csv(path, index=False)
+    shown = run("train", "table", path, "--members", "2", "--save", saved)
+    assert shown.exit_code == 0, shown.output
+    says = "leak: It looks as if column 'felled' gave the target away"
+    assert says in shown.stdout
+    assert "felled" not in shown.stderr
+    result = run("train", "table", path, "--members", "2", "--json")
+    (finding,) = json.loads(result.stdout)["findings"]
+    assert (finding["name"], finding["evidence"]["column"]) == ("leak", "felled")
+    assert result.stderr == ""
+    result = run("doctor", saved, path, "--json")
+    assert finding in json.loads(result.stdout)["findings"]
+    assert result.exit_code == 0
+    assert "gave the target away" in run("show", saved).stdout
+
+
 # Groups and time -------------------------------------------------------------------------------
 
 
@@ -224,6 +245,7 @@ def test_a_class_that_appears_later_is_noted(tmp_path):
         (["--group", "kind"], InvalidArgumentError, "cannot be 'kind', which is the target"),
         (["--group", "laef"], UnknownNameError, "did you mean 'leaf'?"),
         (["--time", "leaf"], InvalidArgumentError, "--time of mlp train table must be a column of"),
+        (["--time", "leaf", "--categorical", "leaf"], InvalidArgumentError, "--time of mlp train"),
         (["--time", "year", "--drop", "year"], InvalidArgumentError, "'year', which is dropped"),
     ],
 )  # fmt: skip

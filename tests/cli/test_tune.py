@@ -17,7 +17,7 @@ from multilayer.cli.division import Division
 from multilayer.cli.main import app
 from multilayer.cli.reading import read
 from multilayer.cli.rows import Rows
-from multilayer.errors import InvalidArgumentError
+from multilayer.errors import InvalidArgumentError, InvalidDataError
 from multilayer.estimators import base
 from multilayer.estimators.trials import Watch
 from multilayer.training import Callback
@@ -179,6 +179,18 @@ def test_a_class_that_a_fold_lacks_is_scored_all_the_same(tmp_path):
     found = json.loads(result.stdout)
     assert all(np.isfinite(one["mean"]) for one in found["configurations"])
     assert "Traceback" not in result.output
+
+
+def test_a_search_of_which_every_fit_fails_says_why(tmp_path):
+    """In each fold, too many names are distinct, and there is nothing else."""
+    names = [f"n{i if i < 90 else 0}" for i in range(100)]
+    pd.DataFrame({"name": names, "kind": ["a", "b"] * 50}).to_csv(tmp_path / "t.csv", index=False)
+    result = run("tune", tmp_path / "t.csv", "--trials", "2", "--folds", "2", "--test", "0.1")
+    assert isinstance(result.exception, InvalidDataError)
+    assert str(result.exception) == (
+        f"no configuration could be trained: {tmp_path / 't.csv'} has no column that can be "
+        "learned from: 'name' (identifiers)"
+    )
 
 
 def test_more_folds_than_rows_are_refused(tmp_path):

@@ -260,9 +260,9 @@ def test_any_column_has_categories(values):
         ([1, 2], InvalidDataError, r"of shape \(n_samples, n_columns\); got \(2,\)"),
         ({"a": [1], "b": [1, 2]}, InvalidDataError, "columns of one length; got {'a': 1, 'b': 2}"),
         ({"a": np.ones((2, 2))}, InvalidDataError, r"column 'a' of X must be a vector; got .*2, 2"),
-        ({"a": "xyz"}, InvalidDataError, "column 'a' of X must be a vector; got str"),
-        ({"a": 3}, InvalidDataError, "column 'a' of X must be a vector; got int"),
-        ({"a": None}, InvalidDataError, "column 'a' of X must be a vector; got NoneType"),
+        ({"a": "xyz"}, InvalidDataError, r"vector; for one row, write {'a': \['xyz'\], …}; got"),
+        ({"a": 3}, InvalidDataError, r"vector; for one row, write {'a': \[3\], …}; got int"),
+        ({"a": None}, InvalidDataError, r"write {'a': \[None\], …}; got NoneType"),
         ({"a": {0: 1.5}}, InvalidDataError, "column 'a' of X must be a vector; got dict"),
         ({1: [1], "1": [2]}, InvalidDataError, "a name of its own for each column; got '1' twice"),
         (

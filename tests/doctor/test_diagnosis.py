@@ -14,7 +14,7 @@ import pytest
 import torch
 from rich.console import Console
 from scipy.sparse import csr_array
-from sklearn.datasets import load_iris
+from sklearn.datasets import load_iris, load_wine
 from sklearn.exceptions import ConvergenceWarning, NotFittedError
 from sklearn.feature_extraction.text import CountVectorizer
 from sklearn.neural_network import MLPClassifier as TheirClassifier
@@ -530,3 +530,17 @@ def test_a_child_looks_at_rates_though_a_thread_of_its_parent_does(
     may_end.set()
     thread.join()
     assert found == look()
+
+
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+def test_an_ensemble_is_examined_member_by_member_also_at_the_end_of_a_pipeline():
+    X, y = load_wine(return_X_y=True)
+    clf = MLPClassifier((8,), n_members=3, max_iter=30, learning_rate_init=0.01, random_state=0)
+    found = diagnose(clf.fit(X, y), X, y)
+    assert "unscaled_inputs" in found.names
+    assert found[found.names.index("unscaled_inputs")].evidence["networks"] == "3 of 3"
+    pipeline = make_pipeline(StandardScaler(), clf).fit(X, y)
+    assert "unscaled_inputs" not in diagnose(pipeline, X, y).names
+    alone = [diagnose(member, StandardScaler().fit_transform(X), y).names
+             for member in clf.to_model().members]  # fmt: skip
+    assert set(diagnose(pipeline, X, y).names) <= {name for names in alone for name in names}

@@ -125,8 +125,9 @@ def targets_of(name, rng):
     }.get(name) or (LOSSES[name](), np.floor(values) if name == "poisson" else values, 2)
 
 
+@pytest.mark.parametrize("is_weighted", [False, True])
 @pytest.mark.parametrize("name", LOSSES)
-def test_no_constant_has_a_smaller_loss(name):
+def test_no_constant_has_a_smaller_loss(name, is_weighted):
     rng = np.random.default_rng(0)
     loss, y, width = targets_of(name, rng)
 
@@ -134,9 +135,11 @@ def test_no_constant_has_a_smaller_loss(name):
         p = np.tile(constant, (len(y), 1))
         if name == "nll":  # log-probabilities, of which any constant makes some
             p = p - np.logaddexp.reduce(p, axis=1, keepdims=True)
-        return loss.value_and_gradient(p, loss.targets(y, len(y), width, np.float64))[0]
+        targets = loss.targets(y, len(y), width, np.float64)
+        return loss.value_and_gradient(p, targets, weight)[0]
 
-    found = mean_loss(constant_logits(loss, y, width))
+    weight = rng.uniform(0.1, 2, len(y)) if is_weighted else None
+    found = mean_loss(constant_logits(loss, y, width, weight))
     starts = [np.zeros(width), rng.normal(size=width)]
     least = min(optimize.minimize(mean_loss, x, method="Powell", tol=1e-8).fun for x in starts)
     # The median is not quite huber's constant; all others are exact, the search to its tolerance.

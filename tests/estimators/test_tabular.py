@@ -487,6 +487,12 @@ def test_messages():
         TabularClassifier(time="city").fit(X, y)
     with pytest.raises(InvalidArgumentError, match=r"got 'day', which is ignored: one value"):
         TabularClassifier(time="day").fit(X.assign(day="2024-01-01"), y)
+    with pytest.raises(InvalidArgumentError, match=r"not ignored: 'age'; got 'day', .* columns="):
+        TabularClassifier(time="day", columns={"day": "ignored"}).fit(X, y)
+    with pytest.raises(
+        InvalidDataError, match=r"must be a vector; for .* \{'age': \[3\], …\}; got"
+    ):
+        TabularClassifier().fit({"age": 3, "job": "cook"}, ["high"])
     with pytest.raises(InvalidDataError, match="y must have a range that float64 can hold; got va"):
         TabularRegressor().fit(X, np.r_[1e308, -1e308, np.zeros(58)])
     with pytest.raises(ValueError, match="n_members"):
@@ -509,6 +515,8 @@ def test_what_folds_cannot_divide_is_named():
         TabularClassifier(random_state=0).fit(X, np.sort(y), groups=np.arange(60) // 30)
     with pytest.raises(InvalidDataError, match="two classes among the rows"):
         TabularClassifier(time="day").fit(X.sort_values("day"), np.sort(y))
+    with pytest.raises(InvalidDataError, match=r"a weight: .* and class_weight; got 'low' alone"):
+        TabularClassifier(class_weight={"high": 0}).fit(X, y)
     with pytest.raises(InvalidDataError, match="with a weight must be at least 2; got 1 sample"):
         TabularClassifier().fit(X, y, [0] * 59 + [1])
 
@@ -566,12 +574,6 @@ def test_an_interrupted_fit_keeps_the_best_epoch_so_far_or_nothing():
     with pytest.raises(KeyboardInterrupt):
         model.set_params(callbacks=[Interrupt(1)]).fit(X[["age", "day"]], y)
     assert (model.predict_proba(X) == before).all()
-
-
-def test_a_time_limit_is_kept():
-    X, y, _ = table(2000)
-    model = TabularClassifier(random_state=0, time_limit=1.0).fit(X, y)
-    assert model.score(X, y) > 0.7
 
 
 # Importances -----------------------------------------------------------------------------------

@@ -9,7 +9,6 @@ from sklearn.exceptions import NotFittedError
 from sklearn.linear_model import LogisticRegression
 
 from multilayer import Architecture, MLPClassifier
-from multilayer.doctor import diagnose
 from multilayer.errors import InvalidTypeError
 from multilayer.files import export_onnx, load_model, save_model
 from multilayer.graph import graph
@@ -88,7 +87,6 @@ def test_an_ensemble_is_a_model_and_its_own_network():
 @pytest.mark.parametrize(
     ("look", "argument"),
     [
-        (lambda model: diagnose(model, X, X[:, 0] > 0), "net_or_estimator of diagnose"),
         (summary, "net_or_architecture of summary"),
         (graph, "net_or_tensor of graph"),
         (first_layer_weights, "model of first_layer_weights"),

@@ -296,7 +296,7 @@ def test_one_row_as_a_dict_in_a_list(fitted):
     (found,) = fitted.predict([row])
     assert found == pytest.approx(3.5, abs=0.5)
     assert fitted.predict((row, row)).tolist() == pytest.approx([found] * 2)
-    with pytest.raises(InvalidDataError, match=r"^column 'c' of X must be a vector; got str$"):
+    with pytest.raises(InvalidDataError, match=r"for one row, write \{'c': \['u'\], …\}; got str$"):
         fitted.predict(row)
     with pytest.raises(InvalidDataError, match=r"missing: b; beyond them: d$"):
         fitted.predict([{"a": 1, "c": "u", "d": 5}])

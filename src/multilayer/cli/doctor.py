@@ -6,12 +6,18 @@ import typer
 from rich.console import Console
 
 from multilayer.cli import options
-from multilayer.cli.member import Member, load_member
+from multilayer.cli.member import load_member
 from multilayer.cli.notes import notes
 from multilayer.cli.samples import ModelFile, SampleFile, Target, read_samples
 from multilayer.doctor import diagnose
+from multilayer.files import load_model
 
 __all__ = ["doctor"]
+
+OneMember = Annotated[
+    int | None,
+    typer.Option("--member", help="One network of an ensemble, from 0; by default, all of them."),
+]
 
 
 def doctor(
@@ -21,7 +27,7 @@ def doctor(
     data_dir: options.DataDir = None,
     separator: options.Separator = None,
     encoding: options.Encoding = None,
-    member: Member = None,
+    member: OneMember = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
     """Report what is wrong with a model, with the evidence and what to change.
@@ -30,7 +36,7 @@ def doctor(
     The exit code is 0 if nothing is wrong (there may be warnings), 1 if something is, and 2 for an
     invalid argument.
     """
-    found = load_member(model, member)
+    found = load_model(model) if member is None else load_member(model, member)
     given = read_samples(
         data,
         found,

@@ -16,6 +16,7 @@ from multilayer.cli.peers import LABELS as PEERS
 from multilayer.cli.peers import baseline, predicted_by
 from multilayer.cli.rows import Rows
 from multilayer.data import TableWarning
+from multilayer.doctor.diagnosis import STYLES
 from multilayer.files import save_model
 from multilayer.json_text import printable
 from multilayer.model import Columns
@@ -78,6 +79,7 @@ def _results(estimator: Any, rows: Rows) -> dict[str, Any]:
         "stopped_by": history.stopped_by,
         "losses": [loss if math.isfinite(loss) else None for loss in losses],  # for JSON
         "seconds": sum(history["seconds"]),
+        "findings": [finding.to_dict() for finding in getattr(estimator, "findings_", ())],
     }
 
 
@@ -138,6 +140,9 @@ def _print(results: dict[str, Any], estimator: Any, save: Path | None) -> None:
     console.print(table)
     for line in _lines(results):
         console.print(line, soft_wrap=True)
+    for finding in results["findings"]:
+        line = f"{finding['name']}: {finding['meaning']} {finding['advice']}"
+        console.print(printable(line), style=STYLES[finding["severity"]], soft_wrap=True)
     loss, of_baseline = (next(iter(results[part].values())) for part in ("test", "baseline"))
     if not loss < of_baseline:
         told = "no better than the baseline"

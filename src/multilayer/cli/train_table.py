@@ -62,7 +62,11 @@ Time = Annotated[
     typer.Option(metavar="COLUMN", help="Validate and test on rows later than those trained on."),
 ]
 TimeLimit = Annotated[
-    float | None, typer.Option(metavar="SECONDS", help="The time that the training may take.")
+    float | None,
+    typer.Option(
+        metavar="SECONDS",
+        help="The time that the training may take; there are fewer networks if need be.",
+    ),
 ]
 Compare = Annotated[
     bool, typer.Option("--compare", help="Also train scikit-learn's HistGradientBoosting.")
@@ -236,9 +240,11 @@ def _fit(estimator: Any, rows: Rows) -> None:
     """Train; groups are for estimators that take them."""
     from sklearn.exceptions import ConvergenceWarning
 
+    from multilayer.doctor import FindingWarning
+
     grouped = {} if rows.groups is None else {"groups": rows.groups}
     try:
-        with notes(ConvergenceWarning):  # the ending is reported anyway
+        with notes(ConvergenceWarning, FindingWarning):  # both are reported anyway
             estimator.fit(rows.X_train, rows.y_train, **grouped)
     except KeyboardInterrupt:
         _say_interrupted()

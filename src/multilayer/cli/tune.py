@@ -16,7 +16,7 @@ from multilayer.cli.notes import note, notes
 from multilayer.cli.rows import Rows
 from multilayer.cli.table_report import report
 from multilayer.data import TableWarning
-from multilayer.errors import InvalidArgumentError, InvalidDataError
+from multilayer.errors import InvalidArgumentError, InvalidDataError, MultilayerError
 
 __all__ = ["tune"]
 
@@ -86,6 +86,11 @@ def tune(
     except KeyboardInterrupt:
         _say("mlp: interrupted before the end of the search: nothing is chosen or saved")
         raise typer.Exit(130) from None
+    except ValueError as error:
+        if isinstance(error, MultilayerError) or not str(error).strip().startswith("All the"):
+            raise
+        last = str(error).strip().splitlines()[-1].partition(": ")[2]  # of the tracebacks
+        raise InvalidDataError(f"no configuration could be trained: {last}") from error
     if not np.isfinite(search.best_score_):
         raise InvalidDataError("no configuration could be judged: see the notes above")
     _say(f"searched for {time.monotonic() - began:.1f} s; training the best on all {n_rows}")

@@ -23,12 +23,12 @@ class Note(NamedTuple):
 
 
 class TableWarning(UserWarning):
-    """A warning about what was decided about a table's columns and is open to doubt.
+    """A warning about a table: mostly, what was decided about its columns and is open to doubt.
 
     Attributes
     ----------
     notes : tuple of Note
-        One for each column concerned.
+        One for each column of which something was decided.
     """
 
     def __init__(self, message: str, notes: tuple[Note, ...]) -> None:

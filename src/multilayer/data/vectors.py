@@ -3,6 +3,7 @@
 import datetime
 import enum
 import pathlib
+import reprlib
 import uuid
 from collections.abc import Iterable, Mapping, Set
 from contextlib import suppress
@@ -64,7 +65,10 @@ def entries_of(values: Any, column: str, origin: Origin) -> Entries:
     if isinstance(values, (list, tuple)):
         return _of_objects(list(values), column, origin)
     if isinstance(values, (str, bytes, Mapping, Set)) or not hasattr(values, "__len__"):
-        raise InvalidDataError("must be a vector", name, origin.table, got=type(values).__name__)
+        rule = "must be a vector"
+        if values is None or isinstance(values, (str, bytes, Real, *TEXTS)):
+            rule += f"; for one row, write {{{column!r}: [{reprlib.repr(values)}], …}}"
+        raise InvalidDataError(rule, name, origin.table, got=type(values).__name__)
     with forks.imports:
         import narwhals as nw  # prediction from NumPy and Python vectors needs NumPy alone
 

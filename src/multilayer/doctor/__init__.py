@@ -2,6 +2,6 @@
 
 from multilayer.doctor.diagnose import diagnose
 from multilayer.doctor.diagnosis import Diagnosis
-from multilayer.doctor.finding import Finding
+from multilayer.doctor.finding import Finding, FindingWarning
 
-__all__ = ["Diagnosis", "Finding", "diagnose"]
+__all__ = ["Diagnosis", "Finding", "FindingWarning", "diagnose"]

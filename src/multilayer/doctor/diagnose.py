@@ -1,6 +1,7 @@
 """`diagnose`: run all checks on one network."""
 
-from collections.abc import Callable, Iterator, Mapping, Sized
+from collections.abc import Callable, Iterator, Mapping, Sequence, Sized
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -19,7 +20,13 @@ from multilayer.doctor.learning_rate import (
     learning_rate_too_low,
 )
 from multilayer.doctor.link import link_applied_twice
-from multilayer.doctor.patient import admit, network_of, subject_of
+from multilayer.doctor.patient import (
+    admit,
+    findings_of_fit,
+    members_of,
+    network_of,
+    subject_of,
+)
 from multilayer.doctor.scaling import unscaled_inputs, unscaled_targets
 from multilayer.doctor.units import dead_units, saturated_units
 from multilayer.doctor.weights import initializer_misfit, non_finite_weights
@@ -69,9 +76,10 @@ def diagnose(
 
     Parameters
     ----------
-    net_or_estimator : MLP, MLPClassifier, MLPRegressor, Model or Pipeline
+    net_or_estimator : MLP, Ensemble, estimator, Model or Pipeline
         A network of either engine; a fitted estimator; what `multilayer.load` returns; or a
-        scikit-learn pipeline that ends in one of these.
+        scikit-learn pipeline that ends in one of these. Of an ensemble, each network is examined,
+        and what half of them have is reported; of an estimator for tables, also its `findings_`.
     X : array of shape (n_samples, in_features)
         Training samples, or some of them, in the form the model takes for prediction. If there are
         more than 4,000, that many are used, evenly spaced.
@@ -117,6 +125,15 @@ def diagnose(
     ()
     """
     net = network_of(net_or_estimator)
+    if getattr(net, "n_members", 0):
+        settings = {"loss": loss, "history": history, "validation": validation}
+        each = [
+            diagnose(member, X, y, optimizer=optimizer, **settings)
+            for member in members_of(net_or_estimator)
+        ]
+        found = [*findings_of_fit(net_or_estimator), *_of_members(each)]
+        found.sort(key=_is_warning)
+        return Diagnosis(repr(net), tuple(found), each[0].unchecked)
     bad = tuple(non_finite_weights(net))
     if bad:
         return Diagnosis(subject_of(net), bad, {"everything else": "finite weights"})
@@ -124,8 +141,28 @@ def diagnose(
     with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
         case, subject = _case(net_or_estimator, X, y, loss, history, validation, optimizer)
         findings = [finding for check in CHECKS for finding in check(case)]
-    findings.sort(key=lambda finding: finding.severity != "wrong")  # stable
+    findings.sort(key=_is_warning)  # stable
     return Diagnosis(subject, tuple(findings), _unchecked(case))
+
+
+def _is_warning(finding: Finding) -> bool:
+    return finding.severity == "warning"
+
+
+def _of_members(each: Sequence[Diagnosis]) -> Iterator[Finding]:
+    """Yield what was found in members, once, with the evidence of the first that it was found in.
+
+    What is true of a few alone has little effect on the mean.
+    """
+    found: dict[str, list[Finding]] = {}
+    for diagnosis in each:
+        for name in dict.fromkeys(diagnosis.names):
+            found.setdefault(name, []).append(next(f for f in diagnosis if f.name == name))
+    for first, *others in found.values():
+        n = 1 + len(others)
+        if n >= len(each) / 2:
+            evidence = {"networks": f"{n} of {len(each)}", **first.evidence}
+            yield replace(first, evidence=evidence)
 
 
 def _case(

@@ -2,12 +2,15 @@
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, Self
 
-__all__ = ["Evidence", "Finding", "in_words", "severity_of"]
+from multilayer.data import TableWarning
+
+__all__ = ["Evidence", "Finding", "FindingWarning", "in_words", "severity_of"]
 
 Evidence = Mapping[str, float | str]
 """Measurements by name; a value may also be the name of a class or column."""
+SEVERITIES = ("wrong", "warning")
 
 
 @dataclass(frozen=True)
@@ -38,6 +41,34 @@ class Finding:
     def to_dict(self) -> dict[str, Any]:
         """Return the fields as a dict, ready for JSON."""
         return asdict(self)
+
+    @classmethod
+    def from_dict(cls, found: Mapping[str, Any]) -> Self | None:
+        """Return what `to_dict` described; None if it describes no finding, as a file may not."""
+        texts: dict[str, Any] = {
+            name: found.get(name) for name in ("name", "severity", "meaning", "advice")
+        }
+        evidence: Any = found.get("evidence")
+        is_one = (
+            all(isinstance(text, str) for text in texts.values())
+            and texts["severity"] in SEVERITIES
+            and isinstance(evidence, dict)
+            and all(isinstance(value, (int, float, str)) for value in evidence.values())
+        )
+        return cls(evidence=evidence, **texts) if is_one else None
+
+
+class FindingWarning(TableWarning):
+    """A warning about a finding that was made while an estimator was fitted to a table.
+
+    Attributes
+    ----------
+    finding : Finding
+    """
+
+    def __init__(self, finding: Finding) -> None:
+        super().__init__(f"{finding.meaning} {finding.advice}", ())
+        self.finding = finding
 
 
 def severity_of(is_wrong: bool) -> str:

@@ -5,12 +5,13 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from multilayer.doctor.finding import Finding
 from multilayer.errors import InvalidArgumentError, InvalidTypeError
 from multilayer.model import Model, loss_of_output, model_in, network_in, one_network
 from multilayer.numpy import LOSSES, MLP, Loss
 from multilayer.registry import rebuild, resolve
 
-__all__ = ["Patient", "admit", "network_of", "subject_of"]
+__all__ = ["Patient", "admit", "findings_of_fit", "members_of", "network_of", "subject_of"]
 
 
 class Patient(NamedTuple):
@@ -37,7 +38,7 @@ class Patient(NamedTuple):
 
 
 def network_of(given: Any) -> Any:
-    """Return the network, of either engine, that was given to `diagnose`.
+    """Return the network, or the ensemble, of either engine, that was given to `diagnose`.
 
     Raises
     ------
@@ -47,7 +48,7 @@ def network_of(given: Any) -> Any:
     found = _last(given)
     net = network_in(found)
     if net is not None:
-        return one_network(net, "net_or_estimator", "diagnose")
+        return net
     got = type(found).__name__
     if isinstance(found, (str, Path)):
         got += ": read a model's file with multilayer.load first"
@@ -55,6 +56,30 @@ def network_of(given: Any) -> Any:
         got += ": the order is diagnose(net_or_estimator, X, y)"
     rule = "must be an MLP of either engine, an estimator, a Model or a pipeline that ends in one"
     raise InvalidTypeError(rule, "net_or_estimator", "diagnose", got=got)
+
+
+def members_of(given: Any) -> list[Any]:
+    """Return each network of an ensemble in the form in which the ensemble was given."""
+    last = _last(given)
+    model = model_in(last)
+    assert model is not None  # `network_of` has rejected everything else
+    told = model.information.get("history")
+    each: list[Any] = []
+    for k, member in enumerate(model.members):
+        if isinstance(told, list) and k < len(told):  # its own
+            member = replace(member, information=model.information | {"history": told[k]})
+        each.append(member)
+    if last is given:
+        return each
+    return [type(given)([*given.steps[:-1], ("model", member)]) for member in each]
+
+
+def findings_of_fit(given: Any) -> list[Finding]:
+    """Return what the fit of an estimator for tables found, from it or its file."""
+    model = model_in(_last(given))
+    assert model is not None
+    told = [v for v in _part(model.information, "findings").values() if isinstance(v, dict)]
+    return [found for each in told if (found := Finding.from_dict(each)) is not None]
 
 
 def subject_of(net: Any) -> str:

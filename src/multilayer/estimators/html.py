@@ -27,7 +27,7 @@ def fitted_html(estimator: Any) -> str:
 
 
 def tabular_html(estimator: Any) -> str:
-    """Return HTML with the scores, the loss of each epoch, and the columns with their importance.
+    """Return HTML with scores, findings, the loss of each epoch, and columns with importances.
 
     Importances are not shown of an estimator from a pickle, which does not hold training data.
     """
@@ -53,7 +53,12 @@ def tabular_html(estimator: Any) -> str:
     head = "".join(f"<th>{text}</th>" for text in heads)
     body = "".join(f"<tr>{''.join(f'<td>{text}</td>' for text in row)}</tr>" for row in cells)
     table = f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
-    return f"<div><p>{'; '.join(facts)}</p>{curves}{table}</div>"
+    found = "".join(
+        f"<p><b>{escape(finding.severity)}: {escape(finding.name)}</b>. {escape(finding.meaning)} "
+        f"{escape(finding.advice)}</p>"
+        for finding in estimator.findings_
+    )
+    return f"<div><p>{'; '.join(facts)}</p>{found}{curves}{table}</div>"
 
 
 def _mean(curves: Sequence[Sequence[float]]) -> list[float]:

@@ -25,13 +25,17 @@ def information_of(estimator: Any) -> dict[str, Any]:
         if value is not None and math.isfinite(value):
             metrics[name.strip("_")] = value
     parameters = estimator.get_params(deep=False)
-    return {
+    told = {
         "estimator": type(estimator).__name__,
         "training": {name: _plain(value) for name, value in parameters.items()},
         "metrics": metrics,
         "history": _told(getattr(estimator, "history_", None)),
         "data": getattr(estimator, "_data", None),
     }
+    findings = getattr(estimator, "findings_", ())
+    if findings:
+        told["findings"] = {str(i): finding.to_dict() for i, finding in enumerate(findings)}
+    return told
 
 
 def described(X: Any, y: Any, n_features: int) -> dict[str, Any]:

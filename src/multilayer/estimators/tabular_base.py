@@ -1,6 +1,7 @@
 """BaseTabular: the recipe that the estimators for tables share, from a table to its networks."""
 
-import time
+import math
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
 from numbers import Integral
@@ -16,7 +17,9 @@ from sklearn.utils.validation import check_is_fitted
 from multilayer import checks
 from multilayer.architecture import Architecture
 from multilayer.caller import warn
+from multilayer.doctor import FindingWarning
 from multilayer.errors import InvalidArgumentError, InvalidDataError
+from multilayer.estimators.findings import findings_of
 from multilayer.estimators.fitted import Fitted
 from multilayer.estimators.folds import (
     Split,
@@ -30,11 +33,12 @@ from multilayer.estimators.importances import Unseen, importances_of
 from multilayer.estimators.information import described
 from multilayer.estimators.out_of_fold import OutOfFold
 from multilayer.estimators.parameters import POSITIVE, says
+from multilayer.estimators.time_limit import Stopwatch, TimeLimit
 from multilayer.estimators.validation import Checked, check_data, check_samples
 from multilayer.model import Targets
 from multilayer.numpy import Adam, Embedding, Ensemble, Loss, WarmUp
 from multilayer.randomness import Generators
-from multilayer.training import Callback, Run, train
+from multilayer.training import Callback, train
 
 __all__ = ["BaseTabular"]
 
@@ -73,6 +77,10 @@ history_ : History
     `loss_curve_`.
 columns_ : multilayer.model.Columns
     What the columns of the table became.
+findings_ : list of multilayer.doctor.Finding
+    What to know before the score is believed, each also a `FindingWarning`: a column that gives the
+    target away (``"leak"``), rows that are copies of others (``"copies"``), targets of which
+    nothing was learned (``"nothing_learned"``), or what the limit of time cost (``"time_limit"``).
 networks_ : list of multilayer.numpy.MLP
     The networks."""
 
@@ -97,8 +105,9 @@ class _Parameters:
         than all that they train on, as predictions for the future will be; the last member trains
         on nearly all rows, the first on half of them."""))
     time_limit: Any = field(default=None, metadata=says("float or None", [None, *POSITIVE], """
-        The seconds after which the training ends, with the best epoch so far; the first one is
-        always finished. Reading the table comes on top."""))
+        The seconds that `fit` may take. If there is no time for some epochs of all networks, fewer
+        are trained, at least two; at the end of the time, the best epoch so far is kept. Only the
+        first epoch is always finished. `findings_` says what the limit cost."""))
     random_state: Any = field(default=None, metadata=says(
         "int, RandomState or None", ["random_state"], """
         Draws folds, weights and the order of samples; an int makes them repeatable, on one machine
@@ -140,19 +149,16 @@ class BaseTabular(Fitted, _Parameters, BaseEstimator):  # type: ignore[misc]
         return self
 
     def _train(self, X: Any, y: Any, sample_weight: Any, groups: Any) -> None:
+        limit = None if self.time_limit is None else TimeLimit(self.time_limit)
         found = check_data(self, X, y, sample_weight, reset=True)
         if found.weight is not None:  # only their ratios count, and float32 can hold these
             found = found._replace(weight=found.weight / found.weight.max())
         assert found.columns is not None
         targets = self._targets_of(found)
         encoded = targets.encode(found.y)
-        random_state = check_random_state(self.random_state)
-        splits = self._splits(X, found, encoded, groups, random_state)
-        n_members = len(splits)
         samples: Any = found.X
         if samples.shape[0] * samples.shape[1] * samples.dtype.itemsize <= IN_MEMORY:
             samples = samples[:]
-
         architecture = Architecture(
             samples.shape[1],
             HIDDEN,
@@ -160,13 +166,17 @@ class BaseTabular(Fitted, _Parameters, BaseEstimator):  # type: ignore[misc]
             output=targets.output,
             embeddings=found.columns.embeddings(WIDTH, SPEED),
         )
-        rng = np.random.default_rng(random_state.randint(2**31))
-        ensemble = Ensemble(architecture, n_members, initializer="he", rng=rng)
-        _forget_unseen(ensemble)
+        data = (samples, encoded) if found.weight is None else (samples, encoded, found.weight)
         loss = self._loss_of(targets)
-        trainer: Any = ensemble.trainer(
-            loss=loss, optimizer=Adam(LEARNING_RATE), rng=Generators(rng.spawn(n_members))
-        )
+        deal = partial(self._splits, X, found, encoded, groups)
+        run = partial(_run, architecture, loss, data)
+
+        n_members = self.n_members
+        if limit is not None and n_members > 2:
+            n_members = _members_in_time(limit, deal, run, n_members)
+        random_state = check_random_state(self.random_state)
+        splits = deal(n_members, random_state)
+        rng = np.random.default_rng(random_state.randint(2**31))
         held_out = [judging for _, judging in splits]
         judge = OutOfFold(
             held_out,
@@ -176,33 +186,36 @@ class BaseTabular(Fitted, _Parameters, BaseEstimator):  # type: ignore[misc]
             has_classes=targets.has_one_class,
             patience=PATIENCE,
         )
-        callbacks: list[Callback] = [judge, *self.callbacks]
-        if self.time_limit is not None:
-            callbacks.insert(0, _TimeLimit(self.time_limit))
-        n_rows = min(len(training) for training, _ in splits)
-        size = int(np.clip(n_rows // STEPS, *BATCH_SIZES))
-        histories = train(
-            trainer,
-            (samples, encoded) if found.weight is None else (samples, encoded, found.weight),
-            n_epochs=N_EPOCHS,
-            batch_size=size,
-            schedule=WarmUp(WARM_UP, start=0.0),
-            callbacks=callbacks,
-            rng=rng,
-            splits=splits,
-        )
+        callbacks = [*([] if limit is None else [limit]), judge, *self.callbacks]
+        ensemble, stopped_by = run(splits, callbacks, rng)
         if judge.error is not None:
             raise judge.error
-        is_interrupted = histories[0].stopped_by == "interrupt"
+        is_interrupted = stopped_by == "interrupt"
         if is_interrupted and not judge.epoch:  # no weights are worth keeping
             raise KeyboardInterrupt
         self._take(found, targets, encoded, ensemble, judge)
         self._unseen = Unseen(samples, held_out, partial(judge.loss_of, weight=found.weight))
         if is_interrupted:
             warn(UserWarning("Training interrupted by user."))
+        self.findings_ = list(findings_of(judge, samples, found.columns))
+        if limit is not None:
+            n_asked = len(splits) if n_members == self.n_members else self.n_members
+            history = judge.history
+            cost = limit.finding(
+                len(splits), n_asked, history.n_epochs, judge.epoch, history.stopped_by
+            )
+            self.findings_ += [] if cost is None else [cost]
+        for finding in self.findings_:
+            warn(FindingWarning(finding))
 
     def _splits(
-        self, X: Any, found: Checked, encoded: Array, groups: Any, rng: np.random.RandomState
+        self,
+        X: Any,
+        found: Checked,
+        encoded: Array,
+        groups: Any,
+        n_members: int,
+        rng: np.random.RandomState,
     ) -> list[Split]:
         """Return the rows that each member trains on, and those that judge it.
 
@@ -214,10 +227,15 @@ class BaseTabular(Fitted, _Parameters, BaseEstimator):  # type: ignore[misc]
         if len(rows) < 2:
             name = "the number of samples" + " with a weight" * (len(rows) < len(found.y))
             raise InvalidDataError("must be at least 2", name, got=f"{len(rows)} sample")
-        n_folds = min(self.n_members, max(2, len(rows) // 2))
         # Of several targets the sum, which has parts of about the same size, since they are scaled.
         strata = encoded if encoded.ndim == 1 else encoded.sum(axis=1)
-        strata = strata.astype(np.intp if isinstance(self, ClassifierMixin) else np.float64)
+        is_classifier = isinstance(self, ClassifierMixin)
+        strata = strata.astype(np.intp if is_classifier else np.float64)
+        if is_classifier and np.ptp(strata[rows]) == 0 < np.ptp(strata):
+            rule = "must have two classes among the rows with a weight: see sample_weight"
+            rule += " and class_weight"
+            raise InvalidDataError(rule, "y", "fit", got=f"{found.y[rows[0]].item()!r} alone")
+        n_folds = min(n_members, max(2, len(rows) // 2))
         if self.time is not None:
             if groups is not None:
                 rule = "cannot be combined with time"
@@ -231,7 +249,7 @@ class BaseTabular(Fitted, _Parameters, BaseEstimator):  # type: ignore[misc]
             folds = stratified_folds(strata[rows], n_folds, rng)
         splits = [(rows[training], rows[judging]) for training, judging in folds]
         for k, (training, _) in enumerate(splits):
-            if isinstance(self, ClassifierMixin) and np.ptp(strata[training]) == 0 < np.ptp(strata):
+            if is_classifier and np.ptp(strata[training]) == 0 < np.ptp(strata):
                 rule = "must have two classes among the rows that each network trains on; take more"
                 rule += " rows" if groups is None else " rows, or other groups"
                 got = f"{found.y[training[0]].item()!r} alone for network {k}"
@@ -333,15 +351,46 @@ def _forget_unseen(ensemble: Ensemble) -> None:
                 layer.V[:, rows.start] = 0
 
 
-class _TimeLimit(Callback):
-    """Ends a training after some seconds, but not before its first epoch is over."""
+def _run(
+    architecture: Architecture,
+    loss: Loss,
+    data: tuple[Any, ...],
+    splits: list[Split],
+    callbacks: list[Callback],
+    rng: np.random.Generator,
+) -> tuple[Ensemble, str]:
+    """Train a network for each split; return them, and what ended the training."""
+    ensemble = Ensemble(architecture, len(splits), initializer="he", rng=rng)
+    _forget_unseen(ensemble)
+    generators = Generators(rng.spawn(len(splits)))
+    trainer: Any = ensemble.trainer(loss=loss, optimizer=Adam(LEARNING_RATE), rng=generators)
+    histories = train(
+        trainer,
+        data,
+        n_epochs=N_EPOCHS,
+        batch_size=_batch_size(splits),
+        schedule=WarmUp(WARM_UP, start=0.0),
+        callbacks=callbacks,
+        rng=rng,
+        splits=splits,
+    )
+    return ensemble, histories[0].stopped_by
 
-    def __init__(self, seconds: float) -> None:
-        self.seconds = seconds
 
-    def on_train_begin(self, run: Run) -> None:
-        self._begun = time.monotonic()
+def _batch_size(splits: list[Split]) -> int:
+    n_rows = min(len(training) for training, _ in splits)
+    return int(np.clip(n_rows // STEPS, *BATCH_SIZES))
 
-    def on_step_end(self, run: Run) -> None:
-        if run.epoch > 1 and time.monotonic() - self._begun > self.seconds:
-            run.stop("time_limit")
+
+def _members_in_time(
+    limit: TimeLimit, deal: Callable[..., list[Split]], run: Callable[..., Any], n_members: int
+) -> int:
+    """Return how many networks to train, by a few steps with all of them."""
+    splits = deal(n_members, np.random.RandomState(0))
+    watch = Stopwatch(limit.seconds)
+    _, stopped_by = run(splits, [watch], np.random.default_rng(0))
+    if stopped_by == "interrupt":
+        raise KeyboardInterrupt
+    n_steps = math.ceil(max(len(training) for training, _ in splits) / _batch_size(splits))
+    n_in_time = limit.n_members(len(splits), n_steps * watch.seconds)
+    return n_members if n_in_time == len(splits) else n_in_time

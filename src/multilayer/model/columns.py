@@ -192,8 +192,10 @@ class Columns(Inputs):
         column = next((column for column in self.columns if column.name == name), None)
         if not isinstance(column, Scaled):
             of = ", ".join(repr(each.name) for each in self.columns if isinstance(each, Scaled))
-            rule = f"must be a column of numbers or dates: {of or 'there is none'}"
+            rule = f"must be a column of numbers or dates, not ignored: {of or 'there is none'}"
             got = repr(name) if column is None else f"{name!r}, which is {column}"
+            if isinstance(column, Ignored) and not column.reason:
+                got += " by columns="
             raise InvalidArgumentError(rule, "time", got=got)
         return column.values(self.read(X)[name], [])
 

@@ -1,0 +1,112 @@
+"""TimeLimit: what is trained in a given time, and what that cost."""
+
+import time
+
+from multilayer.doctor import Finding
+from multilayer.training import Callback, Run
+
+__all__ = ["Stopwatch", "TimeLimit"]
+
+ENOUGH = 8
+"""The epochs that all networks should have; rather, fewer networks are trained."""
+JUDGING = 1.2
+"""How much longer an epoch takes than its steps."""
+STALLED = 3
+"""A loss that was lowest so many epochs ago falls no longer."""
+N_STEPS = 8
+"""How many steps are timed,"""
+SHARE = 0.02
+"""unless they take this share of the limit."""
+
+
+class TimeLimit(Callback):
+    """Ends a training some seconds after it was made, but not before its first epoch is over.
+
+    Parameters
+    ----------
+    seconds : float
+    """
+
+    def __init__(self, seconds: float) -> None:
+        self.seconds = seconds
+        self._begun = time.monotonic()
+
+    @property
+    def left(self) -> float:
+        """The seconds that are left."""
+        return self.seconds - (time.monotonic() - self._begun)
+
+    def on_step_end(self, run: Run) -> None:
+        """Stop if the time is over."""
+        if run.epoch > 1 and self.left < 0:
+            run.stop("time_limit")
+
+    def n_members(self, n_members: int, epoch: float) -> int:
+        """Return how many networks can be trained for `ENOUGH` epochs; 2 at least.
+
+        Each of K trains on K − 1 of K parts of the rows, so that an epoch takes a time
+        proportional to K − 1.
+
+        Parameters
+        ----------
+        n_members : int
+            How many there are to be.
+        epoch : float
+            The seconds that an epoch of so many takes.
+
+        Examples
+        --------
+        >>> TimeLimit(60.0).n_members(8, 1.0), TimeLimit(60.0).n_members(8, 15.0)
+        (8, 3)
+        """
+        share = self.left / (ENOUGH * JUDGING * epoch)
+        return n_members if share >= 1 else max(2, 1 + int((n_members - 1) * share))
+
+    def finding(
+        self, n_members: int, n_asked: int, n_epochs: int, best_epoch: int, stopped_by: str
+    ) -> Finding | None:
+        """Return what the limit cost; None if nothing."""
+        is_cut = stopped_by == "time_limit"
+        if n_members == n_asked and not is_cut:
+            return None
+        networks = f"{n_members} of {n_asked}" if n_members < n_asked else f"{n_members}"
+        epochs = f", for {n_epochs} epochs" if is_cut else ""
+        if is_cut and n_epochs - best_epoch < STALLED:
+            epochs += ", and the loss was still falling"
+        return Finding(
+            "time_limit",
+            "warning",
+            {"seconds": self.seconds, "networks": networks, "epochs": n_epochs},
+            f"In the time_limit of {self.seconds:g} s, {networks} networks were trained{epochs}.",
+            "With more time, the model could be better.",
+        )
+
+
+class Stopwatch(Callback):
+    """Times some steps of a training, and ends it; the first step, which may compile, is left out.
+
+    Parameters
+    ----------
+    limit : float
+        The seconds within which the whole training is to be over.
+
+    Attributes
+    ----------
+    seconds : float
+        The time of a step.
+    """
+
+    def __init__(self, limit: float) -> None:
+        self._most = SHARE * limit
+        self._n_steps = -1
+
+    def on_step_end(self, run: Run) -> None:
+        """Look at the clock."""
+        now = time.monotonic()
+        self._n_steps += 1
+        if self._n_steps == 0:
+            self._begun = now
+            return
+        self.seconds = (now - self._begun) / self._n_steps
+        if self._n_steps >= N_STEPS or now - self._begun > self._most:
+            run.stop("stopwatch")

@@ -1,0 +1,259 @@
+"""What a fit of a table finds out: leaks, copies, noise, and what a limit of time cost."""
+
+import json
+import pickle
+import warnings
+
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.base import clone
+from sklearn.datasets import load_breast_cancer, load_diabetes, load_iris, load_wine
+from sklearn.dummy import DummyClassifier
+from sklearn.metrics import log_loss, r2_score
+
+import multilayer
+from multilayer import TabularClassifier, TabularRegressor
+from multilayer.data import TableWarning
+from multilayer.doctor import FindingWarning, diagnose
+from multilayer.training import Callback
+
+pytestmark = pytest.mark.filterwarnings("ignore::multilayer.data.TableWarning")
+
+
+def names(model):
+    return [finding.name for finding in model.findings_]
+
+
+def people(n=600, seed=0):
+    """Return a table, classes and values that depend on it with noise."""
+    rng = np.random.default_rng(seed)
+    age, job = rng.uniform(18, 80, n), rng.choice(["cook", "smith", "baker"], n)
+    y = 0.05 * age + (job == "cook") + rng.normal(0, 0.7, n)
+    return pd.DataFrame({"age": age, "job": job}), np.where(y > 2.7, "high", "low"), y
+
+
+def fitted(estimator, X, y, **more):
+    return estimator(n_members=3, random_state=0).fit(X, y, **more)
+
+
+# Leaks -----------------------------------------------------------------------------------------
+
+
+def test_a_column_that_gives_classes_away():
+    X, y, _ = people(2000)
+    rng = np.random.default_rng(1)
+    q = 0.002  # the share of wrong entries
+    y = np.where(rng.random(2000) < 0.5, "yes", "no")
+    X["paid"] = np.where((y == "yes") == (rng.random(2000) > q), "on time", None)
+    model = fitted(TabularClassifier, X, y)
+    (finding,) = model.findings_
+    assert finding.name == "leak"
+    assert finding.evidence["column"] == "paid"
+    # Of rows with like entries, two have unlike classes with the probability 2 q (1 − q).
+    assert finding.evidence["unexplained"] == pytest.approx(4 * q * (1 - q), abs=0.006)
+    assert "columns={'paid': 'ignored'}" in finding.advice
+    assert names(fitted(TabularClassifier, X.drop(columns="paid"), y)) == ["nothing_learned"]
+
+
+def test_a_column_that_gives_values_away_whatever_the_function():
+    X, _, _ = people(3000)
+    rng = np.random.default_rng(1)
+    x = rng.uniform(0, 1, 3000)
+    wave, noise = np.sin(9 * x), 0.08
+    X["claim"] = x
+    model = fitted(TabularRegressor, X, wave + rng.normal(0, noise, 3000))
+    (finding,) = model.findings_
+    assert finding.evidence["column"] == "claim"
+    expected = noise**2 / (wave.var() + noise**2)
+    assert finding.evidence["unexplained"] == pytest.approx(expected, rel=0.1)
+    left = 1 - r2_score(wave, model.oob_prediction_)
+    assert finding.evidence["out-of-fold loss"] < 0.1 * finding.evidence["baseline loss"]
+    assert left < 0.1
+
+
+def test_a_date_gives_away_what_changes_slowly():
+    rng = np.random.default_rng(0)
+    day = pd.Timestamp("2022-01-01") + pd.to_timedelta(rng.permutation(1500), "D")
+    season = np.sin(2 * np.pi * day.day_of_year / 365) + 0.02 * rng.normal(size=1500)
+    X = pd.DataFrame({"day": day, "x": rng.normal(size=1500)})
+    model = fitted(TabularRegressor, X, season)
+    assert [each.evidence["column"] for each in model.findings_] == ["day"]
+    assert "time=" in model.findings_[0].advice
+
+
+def test_strong_features_and_single_columns_are_no_leaks():
+    X, _, y = people(1500)
+    X["strong"] = y + np.random.default_rng(1).normal(0, 0.3 * y.std(), 1500)
+    assert names(fitted(TabularRegressor, X, y)) == []
+    assert names(fitted(TabularRegressor, {"x": y}, 3 * y)) == []  # there is nothing else
+
+
+@pytest.mark.parametrize("load", [load_breast_cancer, load_wine, load_iris, load_diabetes])
+def test_real_tables_raise_no_alarm(load):
+    X, y = load(return_X_y=True)
+    estimator = TabularRegressor if load is load_diabetes else TabularClassifier
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", FindingWarning)
+        assert names(estimator(random_state=0).fit(X, y)) == []
+
+
+# Copies ----------------------------------------------------------------------------------------
+
+
+def test_copies_in_other_folds_are_counted():
+    X, y, _ = people(500)
+    X["size"] = np.random.default_rng(1).normal(size=500)
+    rows = np.r_[np.arange(500), np.arange(100)]
+    X, y = X.iloc[rows].reset_index(drop=True), y[rows]
+    model = fitted(TabularClassifier, X, y)
+    (finding,) = model.findings_
+    assert finding.name == "copies"
+    most = X.assign(y=y).duplicated(keep=False).sum()
+    assert 0.5 * most < finding.evidence["rows"] <= most  # a third of the pairs are in one fold
+    assert names(fitted(TabularClassifier, X, y, groups=rows)) == []
+    other = np.where((np.arange(600) >= 500) == (y == "high"), "low", "high")
+    assert "copies" not in names(fitted(TabularClassifier, X, other))  # with other targets
+
+
+def test_rows_that_are_alike_by_chance_are_no_copies():
+    rng = np.random.default_rng(0)
+    X = pd.DataFrame({f"c{i}": rng.choice(["a", "b", "c"], 400) for i in range(4)})
+    y = np.where((X["c0"] == "a") & (X["c1"] != "b"), "yes", "no")
+    assert X.assign(y=y).duplicated(keep=False).mean() > 0.5
+    assert "copies" not in names(fitted(TabularClassifier, X, y))
+
+
+def test_rare_categories_are_not_alike():
+    rng = np.random.default_rng(0)
+    codes = np.array([f"code {i // 2}" for i in range(300)])
+    X = pd.DataFrame({"code": codes, "size": rng.permutation(codes)})
+    y = np.where(np.arange(300) % 4 < 2, "yes", "no")
+    assert "copies" not in names(fitted(TabularClassifier, X, y))
+
+
+# Noise -----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("is_weighted", [False, True])
+def test_noise_is_found_and_its_losses_are_scikit_learns(is_weighted):
+    rng = np.random.default_rng(3)
+    X, y = rng.normal(size=(300, 4)), rng.choice(["a", "b", "c"], 300, p=[0.6, 0.3, 0.1])
+    weight = rng.uniform(0.2, 3, 300) if is_weighted else None
+    with pytest.warns(FindingWarning, match="no better than chance: their loss is"):
+        model = TabularClassifier(random_state=0).fit(X, y, weight)
+    (finding,) = model.findings_
+    assert (finding.name, finding.severity) == ("nothing_learned", "wrong")
+    dummy = DummyClassifier(strategy="prior").fit(X, y, weight)
+    expected = log_loss(y, dummy.predict_proba(X), sample_weight=weight)
+    assert finding.evidence["baseline loss"] == pytest.approx(expected, rel=1e-6)
+    expected = log_loss(y, model.oob_decision_function_, sample_weight=weight)
+    assert finding.evidence["out-of-fold loss"] == pytest.approx(expected, rel=1e-4)
+
+
+def test_a_weak_relation_is_not_noise():
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(2000, 5))
+    v = 0.3 * X[:, 0] + rng.normal(size=2000)
+    assert names(fitted(TabularRegressor, X, v)) == []
+    assert names(fitted(TabularClassifier, X, v > 1.5)) == []
+    assert names(fitted(TabularRegressor, X, rng.normal(size=2000))) == ["nothing_learned"]
+
+
+def test_a_constant_target_is_no_finding():
+    X, _, _ = people(60)
+    assert names(fitted(TabularRegressor, X, np.full(60, 3.0))) == []
+    assert names(fitted(TabularClassifier, X, np.full(60, "high"))) == []
+
+
+# Limits of time --------------------------------------------------------------------------------
+
+
+def test_a_limit_that_is_far_changes_no_bit():
+    X, y, _ = people(200)
+    model = TabularClassifier(random_state=0).fit(X, y)
+    limited = clone(model).set_params(time_limit=1e6).fit(X, y)
+    assert (limited.predict_proba(X) == model.predict_proba(X)).all()
+    assert names(limited) == []
+
+
+def test_a_short_limit_takes_fewer_networks_and_says_so():
+    X, y, _ = people(400)
+    model = TabularClassifier(random_state=0, time_limit=1e-6)
+    with pytest.warns(FindingWarning, match=r"In the time_limit of 1e-06 s, 2 of 8 networks were"):
+        model.fit(X, y)
+    assert len(model.networks_) == 2
+    assert model.history_.stopped_by == "time_limit"
+    assert names(model)[-1] == "time_limit"
+    assert model.findings_[-1].evidence == {
+        "seconds": 1e-6, "networks": "2 of 8", "epochs": model.history_.n_epochs
+    }  # fmt: skip
+
+
+def test_the_time_of_a_step_decides_on_the_number_of_networks(monkeypatch):
+    """A clock by which a step takes 1 s, and all else nothing."""
+    seconds = [0.0]
+
+    class Tick(Callback):
+        def on_step_end(self, run):
+            seconds[0] += len(run.members) / 8
+
+    monkeypatch.setattr("multilayer.estimators.time_limit.time.monotonic", lambda: seconds[0])
+    watch = multilayer.estimators.time_limit.Stopwatch.on_step_end
+
+    def ticking(self, run):
+        Tick().on_step_end(run)
+        watch(self, run)
+
+    monkeypatch.setattr("multilayer.estimators.time_limit.Stopwatch.on_step_end", ticking)
+    X, y, _ = people(400)  # of which each of 8 networks trains on 350, in 11 steps
+    for limit, n_members in ((2000, 8), (60, 4)):
+        model = TabularClassifier(random_state=0, time_limit=limit, callbacks=[Tick()])
+        seconds[0] = 0.0
+        model.fit(X, y)
+        assert len(model.networks_) == n_members
+    # 4 networks take 10 steps of half a second; 11 steps of 8 networks were timed.
+    assert 8 <= model.history_.n_epochs <= 12
+
+
+# Where they are shown --------------------------------------------------------------------------
+
+
+def test_they_are_in_the_notebook_the_file_and_the_diagnosis(tmp_path):
+    X, y, _ = people(600)
+    X["<paid>"] = np.where(y == "high", "on time", "late")
+    with pytest.warns(FindingWarning) as caught:
+        model = fitted(TabularClassifier, X, y)
+    assert [w.message.finding for w in caught] == model.findings_
+    assert issubclass(FindingWarning, TableWarning)
+    assert "column &#x27;&lt;paid&gt;&#x27; gave the target away" in model._repr_html_()
+    assert pickle.loads(pickle.dumps(model)).findings_ == model.findings_
+    model.save(tmp_path / "m.safetensors")
+    for given in (model, multilayer.load(tmp_path / "m.safetensors")):
+        diagnosis = diagnose(given, X, y)
+        assert diagnosis[:] == tuple(model.findings_)
+        assert diagnosis.subject.startswith("Ensemble(3 × MLP(")
+        assert json.loads(diagnosis.to_json())["findings"][0]["name"] == "leak"
+
+
+@pytest.mark.parametrize(
+    "told",
+    [3, {"0": 3}, {"0": {"name": "leak"}}, {"0": {"name": "a", "severity": "b", "evidence": {},
+     "meaning": "c", "advice": "d"}}],
+)  # fmt: skip
+def test_what_is_no_finding_in_a_file_is_left_out(told):
+    X, y, _ = people(100)
+    model = fitted(TabularClassifier, X, y).to_model()
+    model.information["findings"] = told
+    assert "leak" not in diagnose(model, X, y).names
+
+
+def test_what_half_of_the_networks_have_is_found_once():
+    X, y, _ = people(300)
+    model = fitted(TabularClassifier, X, y).to_model()
+    model.net.parameters[:2] = np.nan
+    (finding,) = diagnose(model, X, y)
+    assert finding.name == "non_finite_weights"
+    assert finding.evidence["networks"] == "2 of 3"
+    model.net.parameters[1] = model.net.parameters[2]
+    assert "non_finite_weights" not in diagnose(model, X, y).names
