@@ -15,7 +15,7 @@ from multilayer.groups import Arrays, join, part_of
 from multilayer.numpy.losses import LOSSES
 from multilayer.numpy.optimizers import OPTIMIZERS
 from multilayer.numpy.schedules import Schedule
-from multilayer.randomness import Generators, generator_state, set_generator_state
+from multilayer.randomness import Generators, as_bytes, current_state, set_generator_state
 from multilayer.registry import describe
 from multilayer.samples import Data, Parts
 from multilayer.training.engine import Trainer
@@ -257,7 +257,7 @@ class Loop:
         under_way = self.run.is_under_way  # then its order is drawn again
         epoch = {
             "losses": np.array(self._losses),
-            "drawn_from": self._drawn_from if under_way else generator_state(self.rng),
+            "drawn_from": as_bytes(self._drawn_from if under_way else current_state(self.rng)),
         }
         numbers = {
             "run": run,
@@ -276,13 +276,13 @@ class Loop:
         self._started = time.perf_counter() - numbers["seconds"]
         losses = arrays["epoch.losses"]
         self._losses = losses.tolist() if losses.ndim == 1 else list(losses)
-        self._drawn_from = arrays["epoch.drawn_from"]
-        set_generator_state(self.rng, self._drawn_from)
+        set_generator_state(self.rng, arrays["epoch.drawn_from"])
+        self._drawn_from = current_state(self.rng)
         self._drawn, self._is_over = None, bool(self.run.stopped_by)
 
     def _begin_epoch(self) -> None:
         self.run.begin_epoch()
-        self._drawn, self._drawn_from = None, generator_state(self.rng)
+        self._drawn, self._drawn_from = None, current_state(self.rng)
         self._losses.clear()
         self._started = time.perf_counter()
 
@@ -323,19 +323,19 @@ class Loop:
 
     def _settle_all(self) -> None:
         """Wait for the losses; raise if a weight is not finite, which losses may not show."""
-        is_finite = np.broadcast_to(self.settle(), len(self.run.members))
+        is_finite = np.atleast_1d(self.settle())
         for k in list(self._members):
             self._check_finite("a weight", 0.0 if is_finite[k] else math.inf, k)
 
     def _means(self, masses: Any) -> dict[int, dict[str, float]]:
         """Return each member's mean loss over the epoch so far, and its last learning rate."""
         run, n_steps = self.run, len(self._losses)
-        losses = np.reshape(self._losses, (n_steps, -1)).T
-        rates = np.broadcast_to(run.learning_rate, len(run.members))
+        losses = np.transpose(self._losses).tolist() if run.is_ensemble else [self._losses]
+        rates = np.atleast_1d(run.learning_rate)
         means = {}
         for k in self._members:
             mass = (masses[k] if isinstance(masses[0], list) else masses)[:n_steps]
-            total = math.fsum(map(operator.mul, losses[k].tolist(), mass))
+            total = math.fsum(map(operator.mul, losses[k], mass))
             mean = total / (math.fsum(mass) or 1.0)  # 0 if no sample so far has a weight
             means[k] = {"train_loss": mean, "learning_rate": float(rates[k])}
         return means
