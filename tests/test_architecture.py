@@ -10,7 +10,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from multilayer.architecture import ACTIVATIONS, OUTPUTS, Architecture, Embeddings, HiddenLayer
+from multilayer.architecture import ACTIVATIONS, OUTPUTS, Architecture, HiddenLayer
+from multilayer.embeddings import Embeddings
 from multilayer.errors import (
     InvalidArgumentError,
     InvalidTypeError,

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 from multilayer.version import __version__
 
 if TYPE_CHECKING:
-    from multilayer.architecture import Architecture, Embeddings
+    from multilayer.architecture import Architecture
+    from multilayer.embeddings import Embeddings
     from multilayer.errors import MultilayerError
     from multilayer.estimators import (
         MLPClassifier,
@@ -35,7 +36,7 @@ __all__ = [
 
 _HOMES = {
     "Architecture": "multilayer.architecture.Architecture",
-    "Embeddings": "multilayer.architecture.Embeddings",
+    "Embeddings": "multilayer.embeddings.Embeddings",
     "MLPClassifier": "multilayer.estimators.MLPClassifier",
     "MLPRegressor": "multilayer.estimators.MLPRegressor",
     "MultilayerError": "multilayer.errors.MultilayerError",

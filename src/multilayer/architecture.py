@@ -7,6 +7,7 @@ from html import escape
 from typing import Any, NamedTuple, Self
 
 from multilayer import checks
+from multilayer.embeddings import Embeddings
 from multilayer.errors import InvalidArgumentError, InvalidTypeError
 from multilayer.json_text import read_json
 from multilayer.registry import Names
@@ -16,7 +17,6 @@ __all__ = [
     "NORMALIZATIONS",
     "OUTPUTS",
     "Architecture",
-    "Embeddings",
     "HiddenLayer",
 ]
 
@@ -43,97 +43,6 @@ ACTIVATIONS = Names(
 )
 OUTPUTS = Names("output", ["identity", "sigmoid", "softmax", "log_softmax", "exp"])
 NORMALIZATIONS = Names("normalization", ["batch", "layer"])
-
-
-@dataclass(frozen=True)
-class Embeddings:
-    r"""Inputs that a network turns into learned vectors before its first affine layer.
-
-    A *number* is given as a position :math:`t ∈ [0, m]` among m + 1 knots: knot i has position i,
-    and between two knots t is linear. It becomes a vector that is piecewise linear in t (Gorishniy
-    et al. 2022, section 3.2), with a ReLU:
-
-    .. math::
-        e(t) = \max\Big(0, s \big(v_0 + \sum_{i=1}^m \min(\max(t - i + 1, 0), 1)\, v_i\big)\Big)
-
-    A *category* is given as a whole number c from 0 to n − 1, and becomes the vector :math:`v_c`.
-    Other inputs stay as they are, and come first, in their order; then follow the numbers' vectors,
-    then those of the categories.
-
-    Each v is a row of the layer's one weight matrix, and learned. An optimizer such as Adam, whose
-    steps do not depend on the gradient's size, moves the numbers' vectors s times as fast as other
-    parameters.
-
-    Parameters
-    ----------
-    numbers : sequence of (int, int)
-        The place of an input, and its number of pieces m ≥ 1.
-    categories : sequence of (int, int)
-        The place of an input, and its number of categories n ≥ 1.
-    width : int
-        The length of the vectors.
-    speed : float
-        s > 0.
-
-    Raises
-    ------
-    InvalidArgumentError, InvalidTypeError
-        If a value is not allowed, or a place occurs twice.
-
-    Examples
-    --------
-    >>> embeddings = Embeddings(numbers=[(0, 48)], categories=[(2, 5)], width=8)
-    >>> Architecture(3, (16,), 1, embeddings=embeddings).hidden_layers[0].in_features
-    17
-    """
-
-    numbers: tuple[tuple[int, int], ...] = ()
-    categories: tuple[tuple[int, int], ...] = ()
-    width: int = 8
-    speed: float = 1.0
-
-    def __post_init__(self) -> None:
-        owner = "Embeddings"
-        for name in ("numbers", "categories"):
-            pairs = []
-            for i, pair in enumerate(_sequence(getattr(self, name), name, owner)):
-                of = f"{name}[{i}]"
-                values = _sequence(pair, of, owner)
-                if len(values) != 2:
-                    rule = "must be a pair of a place and a size"
-                    raise InvalidArgumentError(rule, of, owner, got=repr(pair))
-                place = checks.integer(values[0], f"{of}[0]", owner, minimum=0)
-                pairs.append((place, checks.integer(values[1], f"{of}[1]", owner)))
-            object.__setattr__(self, name, tuple(pairs))
-        if not self.places or len(set(self.places)) < len(self.places):
-            rule = "must be of at least one input, and each of another"
-            raise InvalidArgumentError(rule, "numbers and categories", owner, got=self.places)
-        object.__setattr__(self, "width", checks.integer(self.width, "width", owner))
-        object.__setattr__(self, "speed", checks.real(self.speed, "speed", owner, "(0, inf)"))
-
-    @property
-    def places(self) -> list[int]:
-        """The places of the embedded inputs, in the order of their vectors."""
-        return [place for place, _ in (*self.numbers, *self.categories)]
-
-    def plain(self, in_features: int) -> list[int]:
-        """Return the places of the other of `in_features` inputs, in their order."""
-        return sorted({*range(in_features)} - {*self.places})
-
-    @property
-    def n_vectors(self) -> int:
-        """The number of learned vectors v."""
-        return sum(m + 1 for _, m in self.numbers) + sum(n for _, n in self.categories)
-
-    def out_features(self, in_features: int) -> int:
-        """Return how many numbers `in_features` inputs become."""
-        return in_features + len(self.places) * (self.width - 1)
-
-    def check_places(self, in_features: int) -> None:
-        """Raise if there are fewer inputs than a place needs."""
-        if (largest := max(self.places)) >= in_features:
-            rule = f"must be of places below in_features={in_features}"
-            raise InvalidArgumentError(rule, "embeddings", "Architecture", got=largest)
 
 
 class HiddenLayer(NamedTuple):
@@ -242,11 +151,12 @@ class Architecture:
 
     def __post_init__(self) -> None:
         owner = "Architecture"
+        widths = checks.sequence(self.hidden_features, "hidden_features", owner)
         checked: dict[str, Any] = {
             "in_features": checks.integer(self.in_features, "in_features", owner),
             "hidden_features": tuple(
                 checks.integer(width, f"hidden_features[{i}]", owner)
-                for i, width in enumerate(_sequence(self.hidden_features, "hidden_features"))
+                for i, width in enumerate(widths)
             ),
             "out_features": checks.integer(self.out_features, "out_features", owner),
             "output": OUTPUTS.check(self.output, owner),
@@ -256,13 +166,13 @@ class Architecture:
         if isinstance(self.activation, str):
             checked["activation"] = ACTIVATIONS.check(self.activation, owner)
         elif isinstance(self.activation, Iterable):
-            names = _sequence(self.activation, "activation")
+            names = checks.sequence(self.activation, "activation", owner)
             checked["activation"] = tuple(ACTIVATIONS.check(name, owner) for name in names)
         else:
             rule = f"must be one of {', '.join(ACTIVATIONS)}, or a sequence of them"
             raise InvalidTypeError(rule, "activation", "Architecture", got=repr(self.activation))
         if isinstance(self.dropout, Iterable) and not isinstance(self.dropout, str):
-            rates = _sequence(self.dropout, "dropout")
+            rates = checks.sequence(self.dropout, "dropout", owner)
             checked["dropout"] = tuple(
                 checks.real(rate, f"dropout[{i}]", owner, "[0, 1)") for i, rate in enumerate(rates)
             )
@@ -415,13 +325,3 @@ class Architecture:
                 raise InvalidArgumentError(rule, "embeddings", "an Architecture")
             values = values | {"embeddings": Embeddings(**embeddings)}
         return cls(**values)
-
-
-def _sequence(values: object, parameter: str, owner: str = "Architecture") -> list[Any]:
-    """Return `values` as a list, if it is a sequence and not a string."""
-    try:
-        if not isinstance(values, (str, set, frozenset, dict)):
-            return list(values)  # type: ignore[call-overload]
-    except TypeError:
-        pass
-    raise InvalidTypeError("must be a sequence", parameter, owner, got=repr(values))

@@ -37,6 +37,7 @@ __all__ = [
     "sample_matrix",
     "sample_weights",
     "samples",
+    "sequence",
     "vector",
 ]
 
@@ -88,6 +89,16 @@ def flag(value: object, parameter: str, owner: str) -> bool:
     if not isinstance(value, (bool, np.bool_)):
         raise InvalidTypeError("must be True or False", parameter, owner, got=repr(value))
     return bool(value)
+
+
+def sequence(values: object, parameter: str, owner: str) -> list[Any]:
+    """Return `values` as a list, if it is a sequence and not a string."""
+    try:
+        if not isinstance(values, (str, set, frozenset, dict)):
+            return list(values)  # type: ignore[call-overload]
+    except TypeError:
+        pass
+    raise InvalidTypeError("must be a sequence", parameter, owner, got=repr(values))
 
 
 def random_generator(value: object, owner: str, name: str = "rng") -> np.random.Generator:

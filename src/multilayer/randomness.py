@@ -1,4 +1,4 @@
-"""The state of a random generator as an array of bytes, to be saved and restored."""
+"""The state of a random generator: kept, or as an array of bytes to be saved and restored."""
 
 import json
 from typing import Any
@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["Generators", "generator_state", "set_generator_state"]
+__all__ = ["Generators", "as_bytes", "current_state", "generator_state", "set_generator_state"]
 
 Bytes = npt.NDArray[np.uint8]
 
@@ -33,6 +33,18 @@ class Generators(tuple[np.random.Generator, ...]):
         return numbers
 
 
+def current_state(rng: np.random.Generator | Generators) -> Any:
+    """Return a copy of the state of a generator's bit generator, or of several."""
+    if isinstance(rng, Generators):
+        return [one.bit_generator.state for one in rng]
+    return rng.bit_generator.state
+
+
+def as_bytes(state: Any) -> Bytes:
+    """Return what `current_state` returned as bytes of JSON."""
+    return np.frombuffer(json.dumps(state, default=_as_list).encode(), dtype=np.uint8)
+
+
 def generator_state(rng: np.random.Generator | Generators) -> Bytes:
     """Return the state of a generator's bit generator, or of several, as bytes of JSON.
 
@@ -45,13 +57,7 @@ def generator_state(rng: np.random.Generator | Generators) -> Bytes:
     >>> bool(rng.random() == first)
     True
     """
-    state: Any = (
-        [one.bit_generator.state for one in rng]
-        if isinstance(rng, Generators)
-        else rng.bit_generator.state
-    )
-    text = json.dumps(state, default=_as_list)
-    return np.frombuffer(text.encode(), dtype=np.uint8)
+    return as_bytes(current_state(rng))
 
 
 def set_generator_state(rng: np.random.Generator | Generators, state: Bytes) -> None:

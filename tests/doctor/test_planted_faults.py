@@ -19,8 +19,8 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from multilayer import Architecture, MLPClassifier, MLPRegressor
-from multilayer.architecture import Embeddings
 from multilayer.doctor import diagnose
+from multilayer.embeddings import Embeddings
 from multilayer.numpy import ACTIVATIONS, MLP, SGD, Adam, Loss
 from multilayer.numpy.losses.classification import class_labels
 from multilayer.torch import MLP as TorchMLP

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from safetensors.numpy import load, save
 
 from multilayer import Architecture
-from multilayer.architecture import Embeddings
+from multilayer.embeddings import Embeddings
 from multilayer.errors import ModelFileError
 from multilayer.files import load_model, save_model
 from multilayer.model import Classes, Columns, Model, Numbers

@@ -9,8 +9,8 @@ import pytest
 
 import multilayer
 from multilayer import Architecture
-from multilayer.architecture import Embeddings
 from multilayer.data import TableWarning
+from multilayer.embeddings import Embeddings
 from multilayer.errors import InvalidArgumentError, InvalidDataError, InvalidTypeError
 from multilayer.files import load_model, save_model
 from multilayer.model import Classes, ClassGroups, Columns, Model, Numbers

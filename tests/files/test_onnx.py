@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from multilayer import Architecture
-from multilayer.architecture import Embeddings
+from multilayer.embeddings import Embeddings
 from multilayer.errors import (
     ExportError,
     InvalidArgumentError,

@@ -13,7 +13,7 @@ import torch
 from networkx.algorithms.isomorphism import categorical_multiedge_match, categorical_node_match
 
 from multilayer import Architecture
-from multilayer.architecture import Embeddings
+from multilayer.embeddings import Embeddings
 from multilayer.errors import InvalidArgumentError, InvalidTypeError, UnknownNameError
 from multilayer.graph import Edge, Graph, Node, graph
 from multilayer.numpy import MLP

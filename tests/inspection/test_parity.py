@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from multilayer import Architecture
-from multilayer.architecture import Embeddings
+from multilayer.embeddings import Embeddings
 from multilayer.inspection import parity
 from multilayer.numpy import ACTIVATIONS, LOSSES, OPTIMIZERS, Quantile
 from multilayer.numpy.gradcheck import draw_targets

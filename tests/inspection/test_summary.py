@@ -9,7 +9,7 @@ import torch
 from torch.utils.flop_counter import FlopCounterMode
 
 from multilayer import Architecture
-from multilayer.architecture import Embeddings
+from multilayer.embeddings import Embeddings
 from multilayer.errors import InvalidDataError, InvalidTypeError
 from multilayer.inspection import summary
 from multilayer.model import Model

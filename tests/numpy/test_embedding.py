@@ -9,7 +9,7 @@ from scipy import stats
 from sklearn.preprocessing import OneHotEncoder
 
 from multilayer import Architecture
-from multilayer.architecture import Embeddings
+from multilayer.embeddings import Embeddings
 from multilayer.numpy import MLP, Affine, Embedding, Ensemble, check_gradients, smooth_problem
 from multilayer.numpy.fast.embed import description_of, embed, embed_backward
 from multilayer.training import fit

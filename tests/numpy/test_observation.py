@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from multilayer import Architecture
-from multilayer.architecture import Embeddings
+from multilayer.embeddings import Embeddings
 from multilayer.errors import InvalidDataError, UnknownNameError
 from multilayer.numpy import MLP, observe
 from multilayer.numpy.observation import hidden_layers, outputs_after

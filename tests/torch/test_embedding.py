@@ -9,7 +9,7 @@ from scipy import stats
 
 from multilayer import Architecture
 from multilayer import numpy as scratch
-from multilayer.architecture import Embeddings
+from multilayer.embeddings import Embeddings
 from multilayer.torch import MLP, Embedding, Ensemble
 from multilayer.training import fit
 

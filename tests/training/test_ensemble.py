@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from threadpoolctl import threadpool_limits
 
 from multilayer import Architecture
-from multilayer.architecture import Embeddings
+from multilayer.embeddings import Embeddings
 from multilayer.errors import (
     DivergenceError,
     InvalidArgumentError,

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from multilayer import Architecture, MLPClassifier
-from multilayer.architecture import Embeddings
+from multilayer.embeddings import Embeddings
 from multilayer.errors import InvalidArgumentError, InvalidDataError, UnknownNameError
 from multilayer.numpy import LBFGS, MLP, SGD, observe
 from multilayer.torch import MLP as TorchMLP

@@ -1,23 +1,18 @@
 """``mlp gradcheck``: check every derivative against central differences."""
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
+from functools import partial
 from typing import Annotated, Any, cast
 
 import numpy as np
 import typer
-from rich.console import Console
-from rich.progress import track
-from rich.table import Table
 
 from multilayer import Architecture, checks
-from multilayer.cli import options
+from multilayer.cli.grid import VARIANTS, Grid
 from multilayer.numpy import (
-    ACTIVATIONS,
-    LOSSES,
     CrossEntropy,
     Loss,
-    Quantile,
     check_gradients,
     smooth_problem,
 )
@@ -29,14 +24,6 @@ WIDTH = 4
 N_OUTPUTS = 3
 MARGIN = 1e-2
 """Distance from kinks, larger than any finite difference."""
-
-VARIANTS: dict[str, dict[str, Any]] = {
-    "plain": {},
-    "dropout": {"dropout": 0.25},
-    "batch norm": {"normalization": "batch"},
-    "layer norm": {"normalization": "layer"},
-    "residual": {"residual": True},
-}
 
 
 def gradcheck(
@@ -58,52 +45,25 @@ def gradcheck(
     largest relative errors.
     """
     tolerance = checks.real(tolerance, "tolerance", "mlp", "(0, inf)")
-    activations = [_known(ACTIVATIONS, name) for name in activation or ACTIVATIONS]
-    losses = [_known(LOSSES, name) for name in loss or LOSSES]
-    console = Console(stderr=True)
-    pairs = [(a, each) for a in activations for each in losses]
-    errors = {}
-    n_checks = 0
-    for pair in track(
-        pairs, "checking", console=console, disable=not console.is_terminal, transient=True
-    ):
-        errors[pair], n = _largest_error(*pair, seed=seed)
-        n_checks += n
-    worst = float(np.max(list(errors.values())))
+    grid = Grid(activation, loss, partial(_errors, seed=seed), "checking")
+    worst = grid.largest
     passed = worst <= tolerance
     if as_json:
-        rows: dict[str, dict[str, float]] = {}
-        for (a, each), error in errors.items():
-            rows.setdefault(a, {})[each] = error
-        typer.echo(
-            json.dumps(
-                {
-                    "passed": passed,
-                    "max_relative_error": worst,
-                    "tolerance": tolerance,
-                    "errors": rows,
-                }
-            )
-        )
+        report = {"passed": passed, "max_relative_error": worst, "tolerance": tolerance}
+        typer.echo(json.dumps(report | {"errors": grid.found}))
     else:
-        _print_table(activations, losses, errors, tolerance)
+        grid.print("Largest relative error", tolerance)
         verdict = "all passed" if passed else "FAILED"
         typer.echo(
-            f"{verdict}: {n_checks} networks, largest relative error {worst:.1e} "
+            f"{verdict}: {grid.n_networks} networks, largest relative error {worst:.1e} "
             f"(tolerance {tolerance:.0e})"
         )
     if not passed:
         raise typer.Exit(1)
 
 
-def _known(registry: Mapping[str, object], name: str) -> str:
-    registry[name]  # raises for an unknown name
-    return name
-
-
-def _cases(loss_name: str) -> Iterator[tuple[Loss, str, dict[str, Any]]]:
+def _cases(loss_name: str, loss: Loss) -> Iterator[tuple[Loss, str, dict[str, Any]]]:
     """Yield a loss, an output that fits it, and the settings of a network."""
-    loss = Quantile((0.1, 0.5, 0.9)) if loss_name == "quantile" else LOSSES[loss_name]()
     for settings in VARIANTS.values():
         yield loss, loss.outputs[0], settings
     for output in loss.outputs[1:]:
@@ -112,11 +72,11 @@ def _cases(loss_name: str) -> Iterator[tuple[Loss, str, dict[str, Any]]]:
         yield CrossEntropy(label_smoothing=0.1), "identity", {}
 
 
-def _largest_error(activation: str, loss_name: str, *, seed: int) -> tuple[float, int]:
-    """Return the largest relative error over all cases, and the number of networks."""
+def _errors(activation: str, loss_name: str, loss: Loss, *, seed: int) -> list[float]:
+    """Return the largest relative error in each network."""
     rng = np.random.default_rng(seed)
     errors = []
-    for loss, output, settings in _cases(loss_name):
+    for chosen, output, settings in _cases(loss_name, loss):
         architecture = Architecture(
             in_features=3,
             hidden_features=(WIDTH, WIDTH),
@@ -125,32 +85,12 @@ def _largest_error(activation: str, loss_name: str, *, seed: int) -> tuple[float
             output=output,
             **settings,
         )
-        net, X, y = smooth_problem(architecture, loss, rng, n_samples=N_SAMPLES, margin=MARGIN)
+        net, X, y = smooth_problem(architecture, chosen, rng, n_samples=N_SAMPLES, margin=MARGIN)
         for extras in (
             {},
             {"sample_weight": rng.uniform(0.5, 2, N_SAMPLES)},
             {"l1": 0.01, "l2": 0.1, "sample_weight": rng.uniform(0.5, 2, N_SAMPLES)},
         ):
-            report = check_gradients(net, X, y, loss=loss, **cast("dict[str, Any]", extras))
+            report = check_gradients(net, X, y, loss=chosen, **cast("dict[str, Any]", extras))
             errors.append(report.max_relative_error)
-    return float(np.max(errors)), len(errors)
-
-
-def _print_table(
-    activations: list[str],
-    losses: list[str],
-    errors: dict[tuple[str, str], float],
-    tolerance: float,
-) -> None:
-    table = Table(title="Largest relative error", box=None, collapse_padding=True, pad_edge=False)
-    table.add_column("", no_wrap=True)
-    for loss in losses:
-        table.add_column(loss.replace("_", "\n"), justify="right")
-    for activation in activations:
-        cells = []
-        for loss in losses:
-            error = errors[activation, loss]
-            style = "green" if error <= tolerance else "bold red"
-            cells.append(f"[{style}]{options.short(error)}[/]")
-        table.add_row(activation, *cells)
-    Console().print(table)
+    return errors

@@ -44,7 +44,6 @@ __all__ = [
     "read_optimizer",
     "read_separator",
     "read_widths",
-    "short",
 ]
 
 VALIDATION_SHARE = 0.1
@@ -178,8 +177,3 @@ def check_checkpoint(folder: Path | None, resume: bool) -> None:
             f"there is a checkpoint in {folder}: go on from it with --resume, or give another "
             "--checkpoint"
         )
-
-
-def short(error: float) -> str:
-    """Return an error in short form, for large tables: 2e-7."""
-    return f"{error:.0e}".replace("e-0", "e-")

@@ -6,25 +6,14 @@ from typing import Annotated, Any
 
 import numpy as np
 import typer
-from rich.console import Console
-from rich.progress import track
-from rich.table import Table
 
 from multilayer import Architecture, checks
-from multilayer.cli import options
+from multilayer.cli.grid import VARIANTS, Grid
 from multilayer.inspection import parity as parity_of
-from multilayer.numpy import ACTIVATIONS, LOSSES, OPTIMIZERS, Loss, Quantile
+from multilayer.numpy import OPTIMIZERS, Loss
 from multilayer.numpy.gradcheck import draw_targets
 
 __all__ = ["parity"]
-
-VARIANTS: dict[str, dict[str, Any]] = {
-    "plain": {},
-    "dropout": {"dropout": 0.25},
-    "batch norm": {"normalization": "batch"},
-    "layer norm": {"normalization": "layer"},
-    "residual": {"residual": True},
-}
 
 
 def parity(
@@ -47,59 +36,40 @@ def parity(
     """
     checks.integer(steps, "steps", "mlp")
     checks.real(tolerance, "tolerance", "mlp", "(0, inf)")
-    activations, losses, optimizers = (
-        [ACTIVATIONS.names.check(name) for name in activation or ACTIVATIONS],
-        [LOSSES.names.check(name) for name in loss or LOSSES],
-        [
-            OPTIMIZERS.names.check(name)
-            for name in optimizer or [o for o, cls in OPTIMIZERS.items() if cls.takes_steps]
-        ],
-    )
-    console = Console(stderr=True)
-    rows = [(a, name) for a in activations for name in losses]
-    worst: dict[tuple[str, str], float] = {}
-    n_pairs = 0
+    optimizers = [
+        OPTIMIZERS.names.check(name)
+        for name in optimizer or [o for o, cls in OPTIMIZERS.items() if cls.takes_steps]
+    ]
     rng = np.random.default_rng(0)
-    for row in track(
-        rows, "comparing", console=console, disable=not console.is_terminal, transient=True
-    ):
-        differences = [
+
+    def differences(a: str, _: str, kind: Loss) -> list[float]:
+        return [
             parity_of(architecture, X, y, loss=kind, optimizer=name, n_steps=steps, l2=0.01).largest
             for name in optimizers
-            for architecture, X, y, kind in _cases(*row, rng)
+            for architecture, X, y in _cases(a, kind, rng)
         ]
-        worst[row] = float(np.max(differences))
-        n_pairs += len(differences)
-    largest = float(np.max(list(worst.values())))
+
+    grid = Grid(activation, loss, differences, "comparing")
+    largest = grid.largest
     passed = largest <= tolerance
     if as_json:
-        by_activation: dict[str, dict[str, float]] = {}
-        for (a, name), difference in worst.items():
-            by_activation.setdefault(a, {})[name] = difference
-        report = {"passed": passed, "largest_difference": largest, "n_pairs": n_pairs}
-        typer.echo(json.dumps(report | {"tolerance": tolerance, "differences": by_activation}))
+        report = {"passed": passed, "largest_difference": largest, "n_pairs": grid.n_networks}
+        typer.echo(json.dumps(report | {"tolerance": tolerance, "differences": grid.found}))
     else:
-        table = Table(title="Largest difference", box=None, collapse_padding=True, pad_edge=False)
-        table.add_column("", no_wrap=True)
-        for name in losses:
-            table.add_column(name.replace("_", "\n"), justify="right")
-        for a in activations:
-            table.add_row(a, *(options.short(worst[a, name]) for name in losses))
-        Console().print(table)
+        grid.print("Largest difference", tolerance)
         verdict = "the engines agree" if passed else "the engines DISAGREE"
         typer.echo(
-            f"{verdict}: {n_pairs:,} pairs of networks, {steps} steps each, largest difference "
-            f"{largest:.1e} (tolerance {tolerance:.0e})"
+            f"{verdict}: {grid.n_networks:,} pairs of networks, {steps} steps each, largest "
+            f"difference {largest:.1e} (tolerance {tolerance:.0e})"
         )
     if not passed:
         raise typer.Exit(1)
 
 
 def _cases(
-    activation: str, loss_name: str, rng: np.random.Generator
-) -> Iterator[tuple[Architecture, Any, Any, Loss]]:
+    activation: str, loss: Loss, rng: np.random.Generator
+) -> Iterator[tuple[Architecture, Any, Any]]:
     """Yield networks with a batch of samples and targets."""
-    loss = Quantile((0.1, 0.5, 0.9)) if loss_name == "quantile" else LOSSES[loss_name]()
     for name, settings in VARIANTS.items():
         # Batch normalisation removes any constant added before it. After identities, the gradient
         # of an earlier layer's β is therefore zero up to rounding, which an optimizer's sign or
@@ -108,4 +78,4 @@ def _cases(
         architecture = Architecture(
             3, (4,) * depth, 3, activation=activation, output=loss.outputs[0], **settings
         )
-        yield architecture, rng.normal(size=(8, 3)), draw_targets(loss, 8, 3, rng), loss
+        yield architecture, rng.normal(size=(8, 3)), draw_targets(loss, 8, 3, rng)

@@ -12,8 +12,7 @@ from multilayer import checks
 from multilayer.architecture import Architecture
 from multilayer.data.batches import Batches
 from multilayer.errors import DivergenceError, InvalidArgumentError
-from multilayer.numpy.blocks import Dropout, Residual
-from multilayer.numpy.layers import Layer, Stack
+from multilayer.numpy.blocks import Dropout, with_caches
 from multilayer.numpy.losses import LOSSES, Loss
 from multilayer.numpy.mlp import MLP
 from multilayer.numpy.optimizers import Optimizer, resolve_optimizer
@@ -215,18 +214,9 @@ def _share_masks(ours: MLP, theirs: "TorchMLP", X: Any, rng: np.random.Generator
 
     network = ours.network
     caches = network.forward(X, training=True, rng=rng).caches
-    masks = list(_masks(network.hidden, caches))
+    masks = [
+        cache for layer, cache in with_caches(network.hidden, caches) if isinstance(layer, Dropout)
+    ]
     layers = [module for module in theirs.modules() if isinstance(module, TorchDropout)]
     for layer, mask in zip(layers, masks, strict=True):
         layer.mask = torch.from_numpy(mask)
-
-
-def _masks(layer: Layer, cache: Any) -> Iterator[Array]:
-    """Yield the scaled masks of a forward pass, in forward order."""
-    if isinstance(layer, Stack):
-        for inner, of_inner in zip(layer.layers, cache, strict=True):
-            yield from _masks(inner, of_inner)
-    elif isinstance(layer, Residual):
-        yield from _masks(layer.inner, cache)
-    elif isinstance(layer, Dropout):
-        yield cache

@@ -8,11 +8,11 @@ from typing import Any, Self
 
 import numpy.typing as npt
 
-from multilayer.architecture import Embeddings
 from multilayer.caller import warn
 from multilayer.data import Table, read_table
 from multilayer.data.entries import Entries
 from multilayer.data.notes import Note, TableWarning
+from multilayer.embeddings import Embeddings
 from multilayer.errors import InvalidArgumentError, InvalidDataError, InvalidTypeError
 from multilayer.model.categorical import Categorical
 from multilayer.model.column import NOTHING, Column, Found, NothingToLearn, parts_of

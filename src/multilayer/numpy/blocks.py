@@ -1,5 +1,6 @@
 """Dropout and residual blocks."""
 
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -10,7 +11,7 @@ from multilayer.errors import InvalidArgumentError
 from multilayer.numpy.layers import Gradients, Layer, Stack
 from multilayer.randomness import Generators
 
-__all__ = ["Dropout", "Residual"]
+__all__ = ["Dropout", "Residual", "with_caches"]
 
 Array = npt.NDArray[Any]
 
@@ -91,3 +92,14 @@ class Residual(Layer):
 
     def update_state(self, cache: list[Any]) -> None:
         self.inner.update_state(cache)
+
+
+def with_caches(layer: Layer, cache: Any) -> Iterator[tuple[Layer, Any]]:
+    """Yield each of a layer's parts, in forward order, with its cache of a forward pass."""
+    if isinstance(layer, Residual):
+        layer = layer.inner
+    if isinstance(layer, Stack):
+        for inner, own in zip(layer.layers, cache, strict=True):
+            yield from with_caches(inner, own)
+    else:
+        yield layer, cache

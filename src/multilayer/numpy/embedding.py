@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from multilayer.architecture import Embeddings
+from multilayer.embeddings import Embeddings
 from multilayer.numpy.layers import Gradients, Layer
 
 __all__ = ["SIZE", "Embedding"]

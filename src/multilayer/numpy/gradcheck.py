@@ -11,10 +11,10 @@ from multilayer import checks
 from multilayer.architecture import Architecture
 from multilayer.errors import InvalidArgumentError, InvalidTypeError
 from multilayer.numpy.activations import ACTIVATIONS, Activation
-from multilayer.numpy.blocks import Residual
+from multilayer.numpy.blocks import with_caches
 from multilayer.numpy.embedding import Embedding
 from multilayer.numpy.initializers import Normal
-from multilayer.numpy.layers import Activate, Layer, Stack
+from multilayer.numpy.layers import Activate, Layer
 from multilayer.numpy.losses import LOSSES, Loss
 from multilayer.numpy.mlp import MLP
 from multilayer.numpy.objective import Objective
@@ -315,8 +315,9 @@ def _distance_from_kinks(net: MLP, X: Array, y: Array, loss: Loss, seed: int) ->
     for training in (False, True):
         rng = np.random.default_rng(seed)
         forward = net.network.forward(X, training=training, rng=rng)
-        for activation, z in _pre_activations(net.network.hidden, forward.caches):
-            distances += [float(np.abs(z - kink).min()) for kink in activation.kinks]
+        for layer, cache in with_caches(net.network.hidden, forward.caches):
+            for activation, z in _pre_activations(layer, cache):
+                distances += [float(np.abs(z - kink).min()) for kink in activation.kinks]
         if loss.task == "regression" and not loss.takes_logits:
             outputs = net.network.link.forward(forward.logits)
             residuals = outputs.reshape(len(X), y.shape[1], -1) - y[:, :, np.newaxis]
@@ -326,13 +327,8 @@ def _distance_from_kinks(net: MLP, X: Array, y: Array, loss: Loss, seed: int) ->
 
 
 def _pre_activations(layer: Layer, cache: Any) -> Iterator[tuple[Activation, Array]]:
-    """Yield each activation of a forward pass with its z."""
-    if isinstance(layer, Stack):
-        for inner, of_inner in zip(layer.layers, cache, strict=True):
-            yield from _pre_activations(inner, of_inner)
-    elif isinstance(layer, Residual):
-        yield from _pre_activations(layer.inner, cache)
-    elif isinstance(layer, Activate):
+    """Yield a layer's activations in a forward pass, if any, each with its z."""
+    if isinstance(layer, Activate):
         yield layer.activation, cache[0]
     elif isinstance(layer, Embedding):
         codes, _ = cache

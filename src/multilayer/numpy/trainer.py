@@ -66,11 +66,11 @@ class Trainer:
         *,
         loss: str | Loss,
         optimizer: str | Optimizer | LBFGS,
-        l1: float,
-        l2: float,
-        clip_norm: float | None,
-        clip_value: float | None,
-        rng: np.random.Generator | None,
+        l1: float = 0.0,
+        l2: float = 0.0,
+        clip_norm: float | None = None,
+        clip_value: float | None = None,
+        rng: np.random.Generator | None = None,
     ) -> None:
         self.net = net
         self.loss = resolve(loss, LOSSES, Loss)

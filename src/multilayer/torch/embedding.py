@@ -8,7 +8,7 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from multilayer.architecture import Embeddings
+from multilayer.embeddings import Embeddings
 from multilayer.numpy.embedding import SIZE
 
 __all__ = ["Embedding"]

@@ -10,18 +10,19 @@ import numpy as np
 
 from multilayer.data.batches import Batches, Lockstep
 from multilayer.data.fingerprint import fingerprint
-from multilayer.errors import DivergenceError, InvalidArgumentError
+from multilayer.errors import InvalidArgumentError
 from multilayer.groups import Arrays, join, part_of
 from multilayer.numpy.losses import LOSSES
 from multilayer.numpy.optimizers import OPTIMIZERS
 from multilayer.numpy.schedules import Schedule
-from multilayer.randomness import Generators, generator_state, set_generator_state
+from multilayer.randomness import Generators, as_bytes, current_state, set_generator_state
 from multilayer.registry import describe
 from multilayer.samples import Data, Parts
 from multilayer.training.engine import Trainer
 from multilayer.training.metrics import Metric
 from multilayer.training.run import Run
 from multilayer.training.schedules import Schedules
+from multilayer.training.validation import Validation
 
 __all__ = ["Loop"]
 
@@ -108,11 +109,12 @@ class Loop:
         rng: np.random.Generator | Generators | None = None,
     ) -> None:
         self.trainer, self.training, self.batches = trainer, training, batches
-        self.held_out = held_out
-        n_members = trainer.n_members or 1
-        is_one = metrics is None or isinstance(metrics, Mapping)
-        self.metrics: list[Any] = [metrics or {}] * n_members if is_one else list(metrics or ())
-        self._members = list(range(n_members))  # those that take steps
+        of_each: Any = trainer
+        losses = of_each.losses if trainer.n_members else [trainer.loss]
+        optimizers = of_each.optimizers if trainer.n_members else [trainer.optimizer]
+        self._parts = list(zip(losses, optimizers, strict=True))
+        self.validation = Validation(held_out, metrics, losses)
+        self._members = list(range(len(losses)))  # those that take steps
         self.rng: Any = np.random.default_rng() if rng is None else rng
         self.run = Run(
             trainer,
@@ -162,7 +164,7 @@ class Loop:
 
     def _check_last_step(self, rows: Any, members: Sequence[int]) -> None:
         """Check the last step of members that end, which nothing else does without validation."""
-        if self.held_out is not None:
+        if self.validation.data is not None:
             return
         is_each = isinstance(rows, list)
         last = Parts(self.training, rows) if is_each else self.training.part(rows)
@@ -219,8 +221,8 @@ class Loop:
         """Write into the histories how their networks are trained."""
         start, stop = self.batches.bounds[0]
         sizes = np.broadcast_to(np.subtract(stop, start), len(self.run.members)).tolist()
-        for member, size, loss, optimizer in zip(
-            self.run.members, sizes, *self._parts(), strict=True
+        for member, size, (loss, optimizer) in zip(
+            self.run.members, sizes, self._parts, strict=True
         ):
             member.history.settings = {
                 "loss": describe(loss, LOSSES),
@@ -229,31 +231,20 @@ class Loop:
                 "monitor": self.run.monitor,
             }
 
-    def _parts(self) -> tuple[Sequence[Any], Sequence[Any]]:
-        """Return the loss and the optimizer of each member."""
-        trainer: Any = self.trainer
-        if self.run.is_ensemble:
-            return trainer.losses, trainer.optimizers
-        return [trainer.loss], [trainer.optimizer]
-
     def description(self) -> dict[str, Any]:
         """Return what is trained, on what, and how, by name, as values for JSON."""
-        held_out: Any = self.held_out
-        own_rows: tuple[Any, ...] = ()
-        if isinstance(held_out, Parts):
-            held_out, own_rows = held_out.data, held_out.rows
         return self.trainer.description() | {
             "n_epochs": self.run.n_epochs,
             "batch_size": self.batch_size,
             "shuffle": self.batches.shuffle,
             "schedule": repr(self.schedules),
-            "validation": self.held_out is not None,
-            "metrics": list(self.metrics[0]),
+            "validation": self.validation.data is not None,
+            "metrics": list(self.validation.metrics[0]),
             "monitor": self.run.monitor,
             # What follows from the arguments comes last: differences are listed in this order.
             "n_samples": self.batches.n_samples,
             "data": fingerprint(*self.training, *self.batches.member_rows),
-            "validation_data": None if held_out is None else fingerprint(*held_out, *own_rows),
+            "validation_data": self.validation.fingerprint(),
         }
 
     def state(self) -> tuple[dict[str, Any], Arrays]:
@@ -266,7 +257,7 @@ class Loop:
         under_way = self.run.is_under_way  # then its order is drawn again
         epoch = {
             "losses": np.array(self._losses),
-            "drawn_from": self._drawn_from if under_way else generator_state(self.rng),
+            "drawn_from": as_bytes(self._drawn_from if under_way else current_state(self.rng)),
         }
         numbers = {
             "run": run,
@@ -285,13 +276,13 @@ class Loop:
         self._started = time.perf_counter() - numbers["seconds"]
         losses = arrays["epoch.losses"]
         self._losses = losses.tolist() if losses.ndim == 1 else list(losses)
-        self._drawn_from = arrays["epoch.drawn_from"]
-        set_generator_state(self.rng, self._drawn_from)
+        set_generator_state(self.rng, arrays["epoch.drawn_from"])
+        self._drawn_from = current_state(self.rng)
         self._drawn, self._is_over = None, bool(self.run.stopped_by)
 
     def _begin_epoch(self) -> None:
         self.run.begin_epoch()
-        self._drawn, self._drawn_from = None, generator_state(self.rng)
+        self._drawn, self._drawn_from = None, current_state(self.rng)
         self._losses.clear()
         self._started = time.perf_counter()
 
@@ -332,19 +323,19 @@ class Loop:
 
     def _settle_all(self) -> None:
         """Wait for the losses; raise if a weight is not finite, which losses may not show."""
-        is_finite = np.broadcast_to(self.settle(), len(self.run.members))
+        is_finite = np.atleast_1d(self.settle())
         for k in list(self._members):
             self._check_finite("a weight", 0.0 if is_finite[k] else math.inf, k)
 
     def _means(self, masses: Any) -> dict[int, dict[str, float]]:
         """Return each member's mean loss over the epoch so far, and its last learning rate."""
         run, n_steps = self.run, len(self._losses)
-        losses = np.reshape(self._losses, (n_steps, -1)).T
-        rates = np.broadcast_to(run.learning_rate, len(run.members))
+        losses = np.transpose(self._losses).tolist() if run.is_ensemble else [self._losses]
+        rates = np.atleast_1d(run.learning_rate)
         means = {}
         for k in self._members:
             mass = (masses[k] if isinstance(masses[0], list) else masses)[:n_steps]
-            total = math.fsum(map(operator.mul, losses[k].tolist(), mass))
+            total = math.fsum(map(operator.mul, losses[k], mass))
             mean = total / (math.fsum(mass) or 1.0)  # 0 if no sample so far has a weight
             means[k] = {"train_loss": mean, "learning_rate": float(rates[k])}
         return means
@@ -352,14 +343,14 @@ class Loop:
     def _end_epoch(self, metrics: dict[int, dict[str, float]]) -> None:
         """Validate, and record each member's metrics."""
         run = self.run
-        if self.held_out is not None:
-            found = self._evaluate(self.held_out)
+        if self.validation.data is not None:
+            found = self._evaluate(self.validation.data)
             run.outputs = {k: p for k, (_, p) in found.items()}
             for k, (value, p) in found.items():
                 self._check_finite("validation_loss", value, k)
                 if math.isfinite(value):  # or the member has ended
                     metrics[k]["validation_loss"] = value
-                    metrics[k] |= self._measure(k, p)
+                    metrics[k] |= self.validation.measure(k, p)
         seconds = time.perf_counter() - self._started
         metrics = {k: metrics[k] | {"seconds": seconds} for k in self._members}
         run.record(metrics)
@@ -384,28 +375,9 @@ class Loop:
 
     def try_metrics(self) -> None:
         """Measure once before the first step, so that a metric that fails does so now."""
-        if self.held_out is not None and any(self.metrics):
-            for k, (_, p) in self._evaluate(self.held_out).items():
-                self._measure(k, p)
-
-    def _measure(self, k: int, p: Any) -> dict[str, float]:
-        held_out = self.held_out
-        assert held_out is not None
-        if isinstance(held_out, Parts):
-            targets = held_out.data.targets[held_out.rows[k]]
-        else:
-            targets = held_out.targets
-        loss = self._parts()[0][k]
-        truth, prediction = loss.truth(np.asarray(targets)), loss.predict(p)
-        measured = {}
-        for name, metric in self.metrics[k].items():
-            try:
-                measured[f"validation_{name}"] = float(metric(truth, prediction))
-            except (TypeError, ValueError) as error:
-                raise InvalidArgumentError(
-                    f"metric {name!r} cannot be measured: {error}"
-                ) from error
-        return measured
+        if self.validation.data is not None and any(self.validation.metrics):
+            for k, (_, p) in self._evaluate(self.validation.data).items():
+                self.validation.measure(k, p)
 
     def _check_finite(self, name: str, value: float, k: int = 0, step: int | None = None) -> None:
         """End a member whose loss or weights are not finite; raise if no member is left."""
@@ -413,20 +385,10 @@ class Loop:
             return
         run = self.run
         step = step or run.step
-        learning_rate = float(np.broadcast_to(run.learning_rate, len(run.members))[k])
-        rate = "" if math.isnan(learning_rate) else f" (learning rate {learning_rate:g})"
-        where = f" became {value} in epoch {run.epoch}, step {step}{rate}. Try a smaller "
-        where += "learning rate, clip_norm=1, or inputs scaled to zero mean and unit variance"
-        place: Any = {"epoch": run.epoch, "step": step, "learning_rate": learning_rate}
-        error = DivergenceError(f"{name}{where}", **place)
         if run.is_ensemble:
-            member = run.members[k]
-            member.stop("divergence")
-            member.stopped_by = "divergence"  # even if it was about to end
-            member.error = error
+            run.members[k].diverge(run.divergence(name, value, k, step))
             self._leave_out([k])
             if any(member.stopped_by != "divergence" for member in run.members):
                 return
-            of = f" of member {k}, the last that had not diverged,"
-            error = DivergenceError(f"{name}{of}{where}", **place)
-        raise error
+            name += f" of member {k}, the last that had not diverged,"
+        raise run.divergence(name, value, k, step)

@@ -61,6 +61,11 @@ class Member:
             self.stopped_by = reason
             self._run.n_active -= 1
 
+    def diverge(self, error: DivergenceError) -> None:
+        """Stop it because of this error, even if it was about to end."""
+        self.stop("divergence")
+        self.stopped_by, self.error = "divergence", error
+
 
 class Run:
     """A training under way.
@@ -186,6 +191,18 @@ class Run:
         if math.isnan(than):
             return not math.isnan(value)
         return value > than + by if self.higher_is_better else value < than - by
+
+    def divergence(self, what: str, value: float, k: int, step: int) -> DivergenceError:
+        """Return the error that `what` of member k became infinite or NaN in this step."""
+        learning_rate = float(np.broadcast_to(self.learning_rate, len(self.members))[k])
+        rate = "" if math.isnan(learning_rate) else f" (learning rate {learning_rate:g})"
+        return DivergenceError(
+            f"{what} became {value} in epoch {self.epoch}, step {step}{rate}. Try a smaller "
+            "learning rate, clip_norm=1, or inputs scaled to zero mean and unit variance",
+            epoch=self.epoch,
+            step=step,
+            learning_rate=learning_rate,
+        )
 
     def begin_epoch(self) -> None:
         """Begin the next epoch; keep the weights to which its training loss will belong."""

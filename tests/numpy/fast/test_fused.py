@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from multilayer import Architecture, compiled
-from multilayer.architecture import Embeddings
+from multilayer.embeddings import Embeddings
 from multilayer.numpy import (
     MLP,
     NLL,

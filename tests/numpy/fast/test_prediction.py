@@ -8,8 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from multilayer import Architecture
-from multilayer.architecture import Embeddings
 from multilayer.data.images import ScaledImages
+from multilayer.embeddings import Embeddings
 from multilayer.numpy import MLP, Ensemble
 from multilayer.numpy.activations import ACTIVATIONS
 from multilayer.numpy.fast import prediction

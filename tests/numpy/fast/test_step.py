@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from multilayer import Architecture
-from multilayer.architecture import Embeddings
 from multilayer.compiled import numba
+from multilayer.embeddings import Embeddings
 from multilayer.errors import DivergenceError
 from multilayer.numpy import LBFGS, MLP, OPTIMIZERS, SGD, Adam, AdamW, Batch, take_step
 from multilayer.numpy.activations import ACTIVATIONS

@@ -9,6 +9,7 @@ does nothing but the arithmetic:
 - ``source.py``: where the rows of a batch come from;
 - ``workers.py``: threads, each with its part of a batch: how many, and as long as they pay;
 - ``step.py``: the training step made of these;
+- ``fused.py``: that of K networks in compiled code, one network after the other;
 - ``prediction.py``: the forward pass alone.
 
 The project's `docs/performance.md` says what each of them was expected to gain, and what it gained.

@@ -212,7 +212,7 @@ def adam(parameters, gradients, m, v, n_parts, start, stop, settings):  # type: 
 
 def numbers_of(value: Any, n_networks: int) -> Array:
     """Return a number for each network: the same for all, or K of them in any shape."""
-    return np.broadcast_to(np.ravel(value), n_networks).astype(np.float64)
+    return np.full(n_networks, np.ravel(value), np.float64)
 
 
 def settings_of(optimizer: Optimizer, n_networks: int) -> Array:

@@ -1,0 +1,263 @@
+"""The compiled loops of a step of K networks: forward, loss, backward, penalty, clip, update.
+
+One member after the other. Products are BLAS's, and passes are the kernels of this folder. This
+module needs numba: see `fused`.
+"""
+
+import numba
+import numpy as np
+from numba.np.linalg import ensure_blas
+
+from multilayer.numpy.fast import blas, criteria, embed, passes, thin, updates
+from multilayer.numpy.fast.thin import WIDEST
+
+__all__ = [
+    "BIAS",
+    "BINARY_CROSS_ENTROPY",
+    "CROSS_ENTROPY",
+    "DROP",
+    "IDENTITY",
+    "IN",
+    "LEAKY_RELU",
+    "OUT",
+    "PASS",
+    "RELU",
+    "SQUARED_ERROR",
+    "WEIGHT",
+    "Y",
+    "Z",
+    "take_steps",
+]
+
+ensure_blas()  # type: ignore[no-untyped-call]
+blas.find_again()  # numba takes SciPy's
+
+_compile = numba.njit(nogil=True, error_model="numpy", cache=True)
+_reassociate = numba.njit(
+    nogil=True, error_model="numpy", cache=True, fastmath={"reassoc", "contract", "nsz"}
+)
+
+add_bias = _compile(passes.add_bias.loops)
+sum_columns = _compile(passes.sum_columns.loops)
+relu_forward = _compile(passes.relu_forward.loops)
+relu_backward = _compile(passes.relu_backward.loops)
+leaky_relu_forward = _compile(passes.leaky_relu_forward.loops)
+leaky_relu_backward = _compile(passes.leaky_relu_backward.loops)
+dropout = _compile(passes.dropout.loops)
+cross_entropy = _compile(criteria.cross_entropy.loops)
+binary_cross_entropy = _compile(criteria.binary_cross_entropy.loops)
+squared_error = _compile(criteria.squared_error.loops)
+thin_forward = _reassociate(thin.thin_forward.loops)
+thin_backward = _reassociate(thin.thin_backward.loops)
+embed_inputs = _compile(embed.embed.loops)
+embed_backward = _compile(embed.embed_backward.loops)
+add_penalty = _compile(updates.add_penalty.loops)
+sgd = _compile(updates.sgd.loops)
+adam = _compile(updates.adam.loops)
+
+IDENTITY, RELU, LEAKY_RELU = range(3)
+CROSS_ENTROPY, BINARY_CROSS_ENTROPY, SQUARED_ERROR = range(3)
+WEIGHT, BIAS, IN, OUT, PASS, DROP, Z, Y = range(8)
+"""Columns of a network's description, a row for each affine layer: where its W and b begin in the
+vector of parameters (no bias: −1), its shape, its pass, which dropout follows (none: −1), and where
+its z and its output begin in the work array."""
+
+
+@_compile
+def _gather(X, rows, out):  # type: ignore[no-untyped-def]
+    for i in range(rows.size):
+        row, target = X[rows[i]], out[i]
+        for j in range(row.size):
+            target[j] = row[j]
+
+
+@_compile
+def _forward(layers, theta, x, work, uniforms, rates, no_bias):  # type: ignore[no-untyped-def]
+    """Take one member's samples through its layers."""
+    n = x.shape[0]
+    uniform_from = 0
+    for s in range(layers.shape[0]):
+        layer = layers[s]
+        n_in, n_out = layer[IN], layer[OUT]
+        W = theta[layer[WEIGHT] : layer[WEIGHT] + n_out * n_in].reshape(n_out, n_in)
+        b = no_bias[0, :n_out] if layer[BIAS] < 0 else theta[layer[BIAS] : layer[BIAS] + n_out]
+        bs = b.reshape(1, n_out)
+        z = work[layer[Z] : layer[Z] + n * n_out].reshape(n, n_out)
+        zs = z.reshape(1, n, n_out)
+        if s == layers.shape[0] - 1 and s > 0 and n_out <= WIDEST:
+            thin_forward(x.reshape(1, n, n_in), W.reshape(1, n_out, n_in), bs, zs)
+            return
+        np.dot(x, W.T, z)
+        if layer[PASS] == RELU:
+            relu_forward(zs, bs)
+        elif layer[PASS] == LEAKY_RELU:
+            leaky_relu_forward(zs, bs)
+        else:
+            add_bias(zs, bs)
+        x = z
+        if layer[DROP] >= 0:
+            x = work[layer[Y] : layer[Y] + n * n_out].reshape(n, n_out)
+            uniform = uniforms[uniform_from : uniform_from + n * n_out].reshape(1, n, n_out)
+            drop = layer[DROP]
+            dropout(zs, uniform, rates[drop : drop + 1], x.reshape(1, n, n_out))
+            uniform_from += n * n_out
+
+
+@_compile
+def _backward(  # type: ignore[no-untyped-def]
+    layers, theta, x, work, uniforms, rates, no_bias, slopes, gradient, has_embeddings
+):
+    """Take the gradient of one member's logits, which has replaced them, back to its parameters.
+
+    With embeddings, that of the first layer's inputs stays in the first row of `slopes`.
+    """
+    n = x.shape[0]
+    last = layers.shape[0] - 1
+    dy = work[layers[last, Z] : layers[last, Z] + n * layers[last, OUT]]
+    uniform_to = 0
+    for s in range(layers.shape[0]):
+        if layers[s, DROP] >= 0:
+            uniform_to += n * layers[s, OUT]
+    for s in range(last, -1, -1):
+        layer = layers[s]
+        n_in, n_out = layer[IN], layer[OUT]
+        W = theta[layer[WEIGHT] : layer[WEIGHT] + n_out * n_in].reshape(n_out, n_in)
+        dW = gradient[layer[WEIGHT] : layer[WEIGHT] + n_out * n_in].reshape(n_out, n_in)
+        b_from = layer[BIAS]
+        db = no_bias[1, :n_out] if b_from < 0 else gradient[b_from : b_from + n_out]
+        dbs = db.reshape(1, n_out)
+        dz = dy.reshape(n, n_out)
+        dzs = dz.reshape(1, n, n_out)
+        source = x
+        if s > 0:
+            start = layers[s - 1, Y]
+            source = work[start : start + n * n_in].reshape(n, n_in)
+        dx = slopes[s % 2, : n * n_in].reshape(n, n_in)
+        if s == last and s > 0 and n_out <= WIDEST:
+            Ws, dWs = W.reshape(1, n_out, n_in), dW.reshape(1, n_out, n_in)
+            sources, dxs = source.reshape(1, n, n_in), dx.reshape(1, n, n_in)
+            thin_backward(dzs, sources, Ws, dWs, dbs, dxs)
+        else:
+            if layer[DROP] >= 0:
+                uniform_to -= n * n_out
+                uniform = uniforms[uniform_to : uniform_to + n * n_out].reshape(1, n, n_out)
+                drop = layer[DROP]
+                dropout(dzs, uniform, rates[drop : drop + 1], dzs)
+            a = work[layer[Z] : layer[Z] + n * n_out].reshape(1, n, n_out)
+            if layer[PASS] == RELU:
+                relu_backward(dzs, a, dbs)
+            elif layer[PASS] == LEAKY_RELU:
+                leaky_relu_backward(dzs, a, dbs)
+            else:
+                sum_columns(dzs, a, dbs)
+            np.dot(dz.T, source, dW)
+            if s > 0 or has_embeddings:
+                np.dot(dz, W, dx)
+        dy = slopes[s % 2, : n * n_in]
+
+
+@_compile
+def _clip(gradient, norm, value):  # type: ignore[no-untyped-def]
+    kind = gradient.dtype.type
+    if value < np.inf:
+        limit = kind(value)
+        for i in range(gradient.size):
+            gradient[i] = min(max(gradient[i], -limit), limit)
+    if norm < np.inf:
+        largest = 0.0
+        for i in range(gradient.size):
+            largest = max(largest, abs(gradient[i]))
+        if 0 < largest < np.inf:  # squares of the others do not overflow or vanish
+            square = 0.0
+            for i in range(gradient.size):
+                square += (gradient[i] / largest) ** 2
+            length = largest * np.sqrt(square)
+            if length > norm:
+                factor = kind(norm / length)
+                for i in range(gradient.size):
+                    gradient[i] *= factor
+
+
+@_compile
+def take_steps(  # type: ignore[no-untyped-def]
+    layers, penalized, criterion, X, labels, values, weights, orders, start, stop,
+    theta, first, second, steps, uniforms, dropout_rates, rates, l1, l2, norms, limits,
+    is_adam, nesterov, settings, plain, embedded, speed, work, slopes, gradient, given, x, label,
+    value, share, no_bias, losses,
+):  # fmt: skip
+    """Take a step of every member on its rows at these positions of its order."""
+    n = stop - start
+    n_embedded = layers[0, WEIGHT]  # the embeddings' parameters come first
+    width = (layers[0, IN] - plain.size) // max(embedded.shape[0], 1)
+    for m in range(theta.shape[0]):
+        if m == 0 or orders.shape[0] > 1:
+            rows = orders[m, start:stop]
+            _gather(X, rows, given)
+            if labels.size:
+                for i in range(n):
+                    label[0, i] = labels[rows[i]]
+            else:
+                _gather(values, rows, value[0])
+        if weights.shape[0] == 0:
+            share[0, :] = 1 / n
+        else:
+            own = weights[m % weights.shape[0]]
+            rows = orders[m % orders.shape[0], start:stop]
+            largest = share.dtype.type(0)
+            for i in range(n):
+                largest = max(largest, own[rows[i]])
+            if largest <= 0:
+                losses[m] = 0
+                continue
+            total = share.dtype.type(0)
+            for i in range(n):
+                share[0, i] = own[rows[i]] / largest
+                total += share[0, i]
+            for i in range(n):
+                share[0, i] /= total
+        member = slice(m, m + 1)
+        parameters = theta[m]
+        if n_embedded:
+            V = parameters[:n_embedded].reshape(-1, width)
+            embed_inputs(given, V, plain, embedded, speed, x)
+        else:
+            x = given
+        _forward(layers, parameters, x, work, uniforms[m], dropout_rates[m], no_bias)
+        last = layers[layers.shape[0] - 1]
+        z = work[last[Z] : last[Z] + n * last[OUT]].reshape(1, n, last[OUT])
+        if criterion == CROSS_ENTROPY:
+            cross_entropy(z, label, share, losses[member])
+        elif criterion == BINARY_CROSS_ENTROPY:
+            binary_cross_entropy(z, value, share, losses[member])
+        else:
+            squared_error(z, value, share, losses[member])
+        if not np.isfinite(losses[m]):
+            continue
+        g = gradient[0, 0]
+        _backward(
+            layers, parameters, x, work, uniforms[m], dropout_rates[m], no_bias, slopes, g,
+            n_embedded > 0,
+        )  # fmt: skip
+        if n_embedded:
+            dV = g[:n_embedded].reshape(-1, width)
+            dx = slopes[0, : n * layers[0, IN]].reshape(n, layers[0, IN])
+            embed_backward(dx, x, given, plain, embedded, speed, dV)
+        if l1[m] > 0 or l2[m] > 0:
+            for lo, hi in penalized:
+                add_penalty(
+                    gradient[0], theta[member], lo, hi, l1[member], l2[member], losses[member]
+                )
+        _clip(g, norms[m], limits[m])
+        steps[m] += 1
+        settings[m, 0] = rates[m]
+        size = theta.shape[1]
+        if is_adam:
+            settings[m, 1] = steps[m]
+            adam(
+                theta[member], gradient, first[member], second[member], 1, 0, size,
+                settings[member],
+            )  # fmt: skip
+        else:
+            sgd(
+                theta[member], gradient, first[member], 1, 0, size, settings[member], nesterov
+            )  # fmt: skip
