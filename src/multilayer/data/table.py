@@ -200,14 +200,14 @@ def read_table(
 
 def names_of_frame(X: Any) -> list[Any]:
     """Return the names of a frame's columns, whatever library made it."""
-    if hasattr(X, "column_names"):  # pyarrow's `columns` are the columns themselves
+    if hasattr(type(X), "column_names"):  # pyarrow's `columns` are the columns themselves
         return list(X.column_names)
-    return list(X.schema.names if hasattr(X, "to_struct_array") else X.columns)
+    return list(X.schema.names if hasattr(type(X), "to_struct_array") else X.columns)
 
 
 def without_index(X: Any) -> Any:
     """Return a pyarrow table without the columns that hold the index of a pandas frame."""
-    if not hasattr(X, "to_struct_array") or b"pandas" not in (X.schema.metadata or {}):
+    if not hasattr(type(X), "to_struct_array") or b"pandas" not in (X.schema.metadata or {}):
         return X
     metadata = X.schema.metadata
     index = json.loads(metadata[b"pandas"]).get("index_columns", [])

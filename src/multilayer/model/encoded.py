@@ -1,6 +1,7 @@
 """EncodedTable: a table as a network's inputs, made when a batch needs them."""
 
 from collections.abc import Sequence
+from itertools import accumulate
 from typing import Any
 
 import numpy as np
@@ -66,11 +67,11 @@ class EncodedTable(LazySamples):
     dtype = np.dtype(np.float32)
 
     def __init__(self, parts: Sequence[Array], widths: Sequence[int]) -> None:
-        starts = np.cumsum([0, *widths])
+        *starts, in_features = accumulate(widths, initial=0)
         n_rows = len(parts[0])
-        self.shape = (n_rows, int(starts[-1]))
+        self.shape = (n_rows, in_features)
         places, numbers, ones = [np.empty(0, np.intp)], [np.empty((n_rows, 0), np.float32)], []
-        for part, start, width in zip(parts, starts, widths, strict=False):
+        for part, start, width in zip(parts, starts, widths, strict=True):
             if part.ndim == 2:
                 numbers.append(part)
                 places.append(np.arange(start, start + width))

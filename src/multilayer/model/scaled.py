@@ -4,6 +4,7 @@ import math
 from abc import abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from itertools import pairwise
 from typing import Any, Self
 
@@ -12,6 +13,7 @@ import numpy.typing as npt
 
 from multilayer.data.entries import Entries
 from multilayer.data.notes import Note
+from multilayer.data.row import Entry
 from multilayer.errors import InvalidDataError
 from multilayer.model.column import Column, Embedded, NothingToLearn, missing_notes, parts_of
 
@@ -80,19 +82,40 @@ class Scaled(Column):
         is_missing = np.isnan(values)
         notes += strays if strays or self.has_missing else missing_notes(entries, is_missing)
         inputs = np.empty((len(values), len(self.input_names)), np.float32)
-        if self.knots:
-            inputs[:, 0] = np.interp(values, self.knots, np.arange(len(self.knots)))
-            inputs[is_missing, 0] = 0
-        else:
-            _bend(values, self.median, self.scale, out=inputs[:, 0])
-        self._fill_others(values, is_missing, inputs[:, 1:])
-        if self.has_missing:
-            inputs[:, -1] = is_missing
+        self._fill(values, is_missing, inputs)
         return inputs
+
+    def encode_entry(self, entry: Entry, out: Array) -> bool:
+        value = math.nan if entry is None else self._value(entry)
+        if value is None or (math.isnan(value) and not self.has_missing):
+            return False
+        values = np.array([value])
+        self._fill(values, np.isnan(values), out[np.newaxis])
+        return True
+
+    def _fill(self, values: Array, is_missing: Array, out: Array) -> None:
+        """Write the inputs of values, of which NaN are missing."""
+        if self.knots:
+            out[:, 0] = np.interp(values, *self._points)
+            out[is_missing, 0] = 0
+        else:
+            _bend(values, self.median, self.scale, out=out[:, 0])
+        self._fill_others(values, is_missing, out[:, 1:])
+        if self.has_missing:
+            out[:, -1] = is_missing
+
+    @cached_property
+    def _points(self) -> tuple[Array, Array]:
+        """The knots, and their positions."""
+        return np.array(self.knots), np.arange(float(len(self.knots)))
 
     @abstractmethod
     def values(self, entries: Entries, notes: list[Note]) -> Array:
         """Return entries as float64, with NaN if missing; add to `notes` what counts as missing."""
+
+    def _value(self, entry: str | float) -> float | None:
+        """Return a plain entry as in `values`; None if only that can read it, or has to say so."""
+        return None
 
     def _other_names(self) -> tuple[str, ...]:
         """Return the names of the inputs after the scaled value."""
