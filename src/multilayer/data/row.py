@@ -56,16 +56,18 @@ def plain_row(X: Any, names: Sequence[str]) -> dict[str, Any] | None:
         if X.ndim != 2 or X.shape != (1, len(names)) or X.dtype.kind not in "biufO":
             return None
         return _row_of(names, list(X[0]))
-    pandas = sys.modules.get("pandas")  # whoever has such a frame has imported it
-    if pandas is None or not isinstance(X, pandas.DataFrame) or len(X) != 1:
+    pandas: Any = sys.modules.get("pandas")  # whoever has such a frame has imported it
+    if not isinstance(X, getattr(pandas, "DataFrame", ())) or len(X) != 1:
         return None
-    dtypes = X.dtypes.tolist()
-    kinds = (pandas.StringDtype, pandas.CategoricalDtype)
-    entries = [_of_pandas(X.iat[0, i], dtype, kinds) for i, dtype in enumerate(dtypes)]
+    kinds, get = (pandas.StringDtype, pandas.CategoricalDtype), X.iat
+    entries = [
+        entry if type(entry := get[0, i]) is str else _of_pandas(entry, dtype, kinds)
+        for i, dtype in enumerate(X.dtypes.tolist())
+    ]
     return _row_of(X.columns.tolist(), entries)
 
 
-def _is_vector_of_one(column: object) -> bool:
+def _is_vector_of_one(column: Any) -> bool:
     if type(column) is np.ndarray:
         return column.shape == (1,) and column.dtype.kind in "biufO"
     return type(column) in (list, tuple) and len(column) == 1
@@ -91,11 +93,14 @@ def _plain(entry: Any) -> Any:
 
 
 def _of_pandas(entry: Any, dtype: Any, kinds: tuple[type, ...]) -> Any:
-    """Return an entry of a column of pandas, or `OTHER` if its type alone says what it is."""
+    """Return an entry that is no text, or `OTHER` if the column's type makes something else of it.
+
+    Of categories, numbers are names.
+    """
     if isinstance(dtype, np.dtype):
         if dtype.kind == "f":
             return dtype.type(entry)  # pandas may return Python's
         return entry if dtype.kind in "biuO" else OTHER
-    if isinstance(dtype, kinds):  # categories that are numbers are names
-        return entry if type(entry) is str or is_missing(entry) else OTHER
+    if isinstance(dtype, kinds):
+        return entry if is_missing(entry) else OTHER
     return entry if dtype.name in NULLABLE else OTHER

@@ -202,7 +202,8 @@ def names_of_frame(X: Any) -> list[Any]:
     """Return the names of a frame's columns, whatever library made it."""
     if hasattr(type(X), "column_names"):  # pyarrow's `columns` are the columns themselves
         return list(X.column_names)
-    return list(X.schema.names if hasattr(type(X), "to_struct_array") else X.columns)
+    names = X.schema.names if hasattr(type(X), "to_struct_array") else X.columns
+    return names.tolist() if hasattr(names, "tolist") else list(names)  # pandas' is faster
 
 
 def without_index(X: Any) -> Any:

@@ -245,9 +245,9 @@ def _checked_table(estimator: Any, X: Any, columns: Columns | None, name: str) -
     by_scikit_learn = not (is_mapping or isinstance(X, Table))
     if is_frame and by_scikit_learn:
         found = names_of_frame(X)
-        by_scikit_learn = not _has_odd_names(found)
-        if by_scikit_learn and columns is not None and _has_those(found, columns):
+        if columns is not None and _has_those(found, columns):
             return X, True
+        by_scikit_learn = not _has_odd_names(found)
     if by_scikit_learn:
         validate_data(estimator, X, reset=columns is None, skip_check_array=True)
     return X, by_scikit_learn
@@ -276,7 +276,8 @@ def _has_odd_names(names: list[Any]) -> bool:
 
 def _has_those(names: list[Any], columns: Columns) -> bool:
     """Return whether a frame has the columns in order; ignored ones may be missing."""
-    return names == [name for name in columns.names if name in columns.needed or name in names]
+    kept = {*columns.needed, *names}
+    return names == [name for name in columns.names if name in kept]
 
 
 def _check_targets(X: Any, y: Any, *, estimator: Any, **settings: Any) -> tuple[Any, Any]:

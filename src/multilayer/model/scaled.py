@@ -82,27 +82,30 @@ class Scaled(Column):
         is_missing = np.isnan(values)
         notes += strays if strays or self.has_missing else missing_notes(entries, is_missing)
         inputs = np.empty((len(values), len(self.input_names)), np.float32)
-        self._fill(values, is_missing, inputs)
+        if self.knots:
+            inputs[:, 0] = np.interp(values, *self._points)
+            inputs[is_missing, 0] = 0
+        else:
+            _bend(values, self.median, self.scale, out=inputs[:, 0])
+        self._fill_others(values, is_missing, inputs[:, 1:])
+        if self.has_missing:
+            inputs[:, -1] = is_missing
         return inputs
 
     def encode_entry(self, entry: Entry, out: Array) -> bool:
         value = math.nan if entry is None else self._value(entry)
         if value is None or (math.isnan(value) and not self.has_missing):
             return False
-        values = np.array([value])
-        self._fill(values, np.isnan(values), out[np.newaxis])
-        return True
-
-    def _fill(self, values: Array, is_missing: Array, out: Array) -> None:
-        """Write the inputs of values, of which NaN are missing."""
-        if self.knots:
-            out[:, 0] = np.interp(values, *self._points)
-            out[is_missing, 0] = 0
-        else:
-            _bend(values, self.median, self.scale, out=out[:, 0])
-        self._fill_others(values, is_missing, out[:, 1:])
+        if self.knots and not math.isnan(value):
+            out[0] = np.interp(value, *self._points)
+        elif not self.knots:
+            _bend(np.array([value]), self.median, self.scale, out=out[:1])
+        if self._other_names():
+            values = np.array([value])
+            self._fill_others(values, np.isnan(values), out[np.newaxis, 1:])
         if self.has_missing:
-            out[:, -1] = is_missing
+            out[-1] = math.isnan(value)
+        return True
 
     @cached_property
     def _points(self) -> tuple[Array, Array]:

@@ -41,6 +41,7 @@ def embed_few(layer: Embedding) -> Callable[[Array], Array]:
     embeddings, V, plain = layer.embeddings, layer.V, np.array(layer.plain, np.intp)
     places = np.array(embeddings.places, np.intp)
     n_numbers, width = len(embeddings.numbers), embeddings.width
+    n_outputs = embeddings.out_features(layer.in_features)
     sizes = np.array([rows.stop - rows.start for rows in layer.rows], np.intp)
     rows_of_numbers = layer.rows[:n_numbers]
     of_pieces = np.repeat(places[:n_numbers], sizes[:n_numbers])
@@ -55,7 +56,7 @@ def embed_few(layer: Embedding) -> Callable[[Array], Array]:
     members = tuple(np.ix_(*map(range, (*networks, 1, 1)))[: len(networks)])
 
     def forward(x: Array) -> Array:
-        y = np.empty((*networks, x.shape[-2], embeddings.out_features(layer.in_features)), V.dtype)
+        y = np.empty((*networks, x.shape[-2], n_outputs), V.dtype)
         y[..., : len(plain)] = x[..., plain]
         start = len(plain)
         codes = np.minimum(np.maximum(x[..., of_pieces] - pieces, 0), 1)
