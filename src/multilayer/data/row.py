@@ -57,7 +57,8 @@ def plain_row(X: Any, names: Sequence[str]) -> dict[str, Any] | None:
             return None
         return _row_of(names, list(X[0]))
     pandas: Any = sys.modules.get("pandas")  # whoever has such a frame has imported it
-    if not isinstance(X, getattr(pandas, "DataFrame", ())) or len(X) != 1:
+    is_frame = isinstance(X, getattr(pandas, "DataFrame", ()))
+    if not is_frame or len(X) != 1:
         return None
     kinds, get = (pandas.StringDtype, pandas.CategoricalDtype), X.iat
     entries = [
