@@ -2,6 +2,7 @@
 
 import datetime
 import warnings
+from dataclasses import dataclass
 from decimal import Decimal
 
 import numpy as np
@@ -12,10 +13,10 @@ from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
 from multilayer import TabularClassifier
-from multilayer.data import read_table
+from multilayer.data import Notation, read_table
 from multilayer.data.row import OTHER, plain_row
 from multilayer.errors import InvalidDataError
-from multilayer.model import Columns, columns
+from multilayer.model import Column, Columns, columns
 
 UTC = datetime.UTC
 some = settings(
@@ -243,9 +244,41 @@ def test_a_usual_row_needs_no_typed_columns(people, make, age, job, monkeypatch)
     assert outcome(people, X) == expected
 
 
+@dataclass(frozen=True)
+class Sine(Column):
+    """A kind that reads typed entries alone."""
+
+    kind = "sine"
+    name: str
+    input_names = ("sine",)
+
+    of = from_dict = None
+
+    def encode(self, entries, notes):
+        return np.sin(entries.numbers(Notation(), notes))[:, np.newaxis].astype(np.float32)
+
+    def __str__(self):
+        return "sine"
+
+
+@pytest.mark.parametrize("make", [dict, pd.DataFrame])
+def test_a_kind_of_ones_own_need_not_be_quick(people, make):
+    found = Columns([people.columns[0], Sine("wind"), *people.columns[1:]])
+    X = make(ROW | {"wind": [0.5]})
+    assert outcome(found, X) == outcome(found, read_table(X))
+    assert found.encode(X)[:][0, found.input_names.index("sine")] == np.float32(np.sin(0.5))
+
+
 def test_what_is_no_plain_entry_is_marked():
     row = plain_row({"a": [1.5], "b": [Decimal("1.5")], "c": [2**60], "d": [pd.NA]}, ())
     assert row == {"a": 1.5, "b": OTHER, "c": OTHER, "d": None}
+
+
+def test_a_column_may_have_the_name_of_a_method_of_lazy_frames():
+    X = pd.DataFrame({"collect": np.arange(40), "b": np.arange(40) % 3})
+    model = TabularClassifier(random_state=0).fit(X, X["b"] > 1)
+    assert model.feature_names_in_.tolist() == ["collect", "b"]
+    assert model.predict(X.iloc[[0]]).shape == (1,)
 
 
 def test_an_estimator_takes_a_row_in_any_form():

@@ -153,9 +153,10 @@ class Categorical(Column):
         return (found + 1).astype(np.float32)[:, np.newaxis] if self.is_embedded else found
 
     def encode_entry(self, entry: Entry, out: Array) -> bool:
-        name = (
-            cleaned(entry) if isinstance(entry, str) else "" if entry is None else category(entry)
-        )
+        if isinstance(entry, str):
+            name = cleaned(entry)
+        else:
+            name = "" if entry is None else category(entry)
         place = self._known.get(name) if name else len(self.categories)
         if place is None or not (name or self.has_missing):
             return False

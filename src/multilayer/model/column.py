@@ -166,7 +166,8 @@ class Column(ABC):
     def encode_entry(self, entry: Entry, out: Array) -> bool:
         """Write the inputs of a single plain entry, if nothing is to be said of it.
 
-        It is a quick way for a single row, with the bits of `encode`. By default nothing is quick.
+        It is a quick way for a single row, with the bits of `encode`, and by default there is none.
+        A class that inherits both, and changes one, changes the other too.
 
         Parameters
         ----------

@@ -96,10 +96,10 @@ class Scaled(Column):
         value = math.nan if entry is None else self._value(entry)
         if value is None or (math.isnan(value) and not self.has_missing):
             return False
-        if self.knots and not math.isnan(value):
-            out[0] = np.interp(value, *self._points)
-        elif not self.knots:
+        if not self.knots:
             _bend(np.array([value]), self.median, self.scale, out=out[:1])
+        elif not math.isnan(value):
+            out[0] = np.interp(value, *self._points)
         if self._other_names():
             values = np.array([value])
             self._fill_others(values, np.isnan(values), out[np.newaxis, 1:])
@@ -117,7 +117,7 @@ class Scaled(Column):
         """Return entries as float64, with NaN if missing; add to `notes` what counts as missing."""
 
     def _value(self, entry: str | float) -> float | None:
-        """Return a plain entry as in `values`; None if only that can read it, or has to say so."""
+        """Return what `values` makes of a plain entry; None if it may say something of it."""
         return None
 
     def _other_names(self) -> tuple[str, ...]:
