@@ -1,7 +1,7 @@
-"""Measure the time to read and encode an entry of a table, and the memory of many categories.
+"""Measure the time to read and encode an entry of a table, and to predict a row; and memory.
 
-``python benchmarks/reading.py`` prints both; it needs pandas, polars and pyarrow. Memory is
-measured in a separate process for each way.
+``python benchmarks/reading.py`` prints them, and the memory of many categories; it needs pandas,
+polars and pyarrow. Memory is measured in a separate process for each way.
 """
 
 import resource
@@ -9,6 +9,8 @@ import subprocess
 import sys
 import time
 import warnings
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -18,13 +20,17 @@ import pyarrow as pa
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder
 
-from multilayer import MLPClassifier
+from multilayer import MLPClassifier, TabularClassifier
 from multilayer.model import Columns
 
 N = 10**6
 REPEATS = 15
 LIMITS = {"numbers": 20, "categories": 60, "texts": 150}
 """The nanoseconds that reading and encoding an entry may take."""
+ROWS = 2000
+"""How many times a row is predicted."""
+LIMIT_OF_A_ROW = 300
+"""The microseconds that the prediction of a row may take."""
 WAYS = ("columns", "columns, early stopping", "one-hot, sparse", "one-hot, sparse, early stopping")
 """Ways to train on and predict 150,000 rows with ten columns of 1,000 categories."""
 
@@ -69,6 +75,54 @@ def time_entries() -> None:
         print(f"{name:28} {min(seconds) / N * 1e9:6.1f} {LIMITS[kind]:6}")
 
 
+def time_rows() -> None:
+    """Print the microseconds to predict one row of a table of 6 numbers and 8 categories.
+
+    Beside the model's, there is the time in which pandas hands over names, types and entries.
+    """
+    rng = np.random.default_rng(0)
+    whole = {f"n{j}": rng.integers(0, 1000, 4000) for j in range(6)}
+    texts = {f"c{j}": rng.choice([f"w{i}" for i in range(2 + 3 * j)], 4000) for j in range(8)}
+    X = pd.DataFrame(whole | texts)
+    y = (X["n0"] > 500) & (X["c1"] != "w0")
+    models: dict[str, Any] = {
+        "TabularClassifier": TabularClassifier(random_state=0),
+        "MLPClassifier": MLPClassifier((64,), columns="auto", max_iter=3, random_state=0),
+    }
+    row = X.iloc[[0]]
+    categories = X.astype(dict.fromkeys(texts, "category")).iloc[[0]]
+    forms: dict[str, Any] = {
+        "dict of lists": row.to_dict("list"),
+        "pandas": row,
+        "pandas, categories": categories,
+        "polars": pl.from_pandas(row),
+    }
+    print(f"\n{'predict a row of 14 columns':38} {'µs':>6} {'least':>6} {'limit':>6}")
+    for name, model in models.items():
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of so few iterations
+            model.fit(X, y)
+        for form, one in forms.items():
+            _print_calls(f"{name}, {form}", partial(model.predict_proba, one))
+    _print_calls("pandas alone", partial(_handed_over, row))
+
+
+def _handed_over(frame: pd.DataFrame) -> tuple[list[Any], ...]:
+    entries = [frame.iat[0, i] for i in range(frame.shape[1])]
+    return frame.columns.tolist(), frame.dtypes.tolist(), entries
+
+
+def _print_calls(name: str, call: Callable[[], Any]) -> None:
+    """Print the median and the least microseconds of a call."""
+    seconds = []
+    for _ in range(ROWS):
+        start = time.perf_counter()
+        call()
+        seconds.append(time.perf_counter() - start)
+    median, least = np.median(seconds) * 1e6, min(seconds) * 1e6
+    print(f"{name:38} {median:6.0f} {least:6.0f} {LIMIT_OF_A_ROW:6}")
+
+
 def train(way: str) -> None:
     """Train and predict in one of the ways; print the process's peak memory and the seconds."""
     warnings.simplefilter("ignore")
@@ -107,6 +161,7 @@ if __name__ == "__main__":
 
         print(describe(), "\n")
         time_entries()
+        time_rows()
         print(
             f"\n{'150,000 rows, 10 × 1,000 categories':34} {'GB':>5} {'before':>7} {'seconds':>8}"
         )

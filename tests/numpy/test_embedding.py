@@ -11,7 +11,7 @@ from sklearn.preprocessing import OneHotEncoder
 from multilayer import Architecture
 from multilayer.embeddings import Embeddings
 from multilayer.numpy import MLP, Affine, Embedding, Ensemble, check_gradients, smooth_problem
-from multilayer.numpy.fast.embed import description_of, embed, embed_backward
+from multilayer.numpy.fast.embed import description_of, embed, embed_backward, embed_few
 from multilayer.training import fit
 
 
@@ -115,6 +115,7 @@ def test_it_interpolates_and_looks_up_and_so_do_the_fast_passes(problem):
     assert y.dtype == dtype
     assert y.shape == (len(x), layer.embeddings.out_features(layer.in_features))
     np.testing.assert_allclose(y, expected(layer, x), rtol=tolerance, atol=tolerance)
+    np.testing.assert_array_equal(embed_few(layer)(x), y)
     dx, (dV,) = layer.backward(dy, cache)
     assert dx is None
     assert dV.dtype == dtype
@@ -160,6 +161,7 @@ def test_each_of_several_networks_has_its_own_vectors(is_shared):
     x = np.stack([samples(BOTH, 6, 12, rng) for _ in range(3)])
     inputs = x[0] if is_shared else x
     y, cache = layer.forward(inputs)
+    np.testing.assert_array_equal(embed_few(layer)(inputs), y)
     dy = rng.normal(size=y.shape)
     _, (dV,) = layer.backward(dy, cache)
     for k in range(3):

@@ -187,7 +187,7 @@ def read_table(
     elif isinstance(X, (np.ndarray, list, tuple)):
         pairs = _of_rows(X, name, names)
     else:
-        pairs = _of_frame(X, name, names)
+        pairs = _of_frame(X, name, names, skip)
     origin = Origin(name)
     columns: dict[str, Entries] = {}
     for column, values in pairs:
@@ -200,14 +200,15 @@ def read_table(
 
 def names_of_frame(X: Any) -> list[Any]:
     """Return the names of a frame's columns, whatever library made it."""
-    if hasattr(X, "column_names"):  # pyarrow's `columns` are the columns themselves
+    if hasattr(type(X), "column_names"):  # pyarrow's `columns` are the columns themselves
         return list(X.column_names)
-    return list(X.schema.names if hasattr(X, "to_struct_array") else X.columns)
+    names = X.schema.names if hasattr(type(X), "to_struct_array") else X.columns
+    return names.tolist() if hasattr(names, "tolist") else list(names)  # pandas' is faster
 
 
 def without_index(X: Any) -> Any:
     """Return a pyarrow table without the columns that hold the index of a pandas frame."""
-    if not hasattr(X, "to_struct_array") or b"pandas" not in (X.schema.metadata or {}):
+    if not hasattr(type(X), "to_struct_array") or b"pandas" not in (X.schema.metadata or {}):
         return X
     metadata = X.schema.metadata
     index = json.loads(metadata[b"pandas"]).get("index_columns", [])
@@ -246,8 +247,10 @@ def _named(columns: list[Any], name: str, names: Sequence[str] | None) -> list[t
     return list(zip(names, columns, strict=True))
 
 
-def _of_frame(X: Any, name: str, names: Sequence[str] | None) -> list[tuple[str, Any]]:
-    """Return a frame's columns."""
+def _of_frame(
+    X: Any, name: str, names: Sequence[str] | None, skip: Collection[str]
+) -> list[tuple[str, Any]]:
+    """Return a frame's columns but for some: to take one out of a frame is slow."""
     with forks.imports:
         import narwhals as nw  # prediction from vectors needs NumPy alone
 
@@ -266,8 +269,9 @@ def _of_frame(X: Any, name: str, names: Sequence[str] | None) -> list[tuple[str,
     except nw.exceptions.DuplicateError as error:
         found = names_of_frame(X)
         raise _twice(name, max(found, key=found.count)) from error
-    columns = [frame[:, i] for i in range(len(frame.columns))]
-    return _with_text(list(frame.columns), columns, name, names)
+    places = list(range(len(frame.columns)))
+    pairs = _with_text(list(frame.columns), places, name, names)
+    return [(column, frame[:, i]) for column, i in pairs if column not in skip]
 
 
 def _with_text(

@@ -129,7 +129,10 @@ def check_data(
 def check_samples(estimator: Any, X: Any, columns: Columns | None) -> Any:
     """Check samples to predict, and return the network's inputs."""
     if columns is not None:
-        return columns.encode(_table_of(estimator, X, columns))
+        X, _ = _checked_table(estimator, X, columns, "X")
+        inputs = columns.encode(X)
+        _check_rows(inputs, "X")
+        return inputs
     return _validated(estimator, X, reset=False)
 
 
@@ -202,7 +205,7 @@ def _validated(
         raise ValueError(f"{said}{place}{text[end:]}") from error
 
 
-def _table_of(estimator: Any, X: Any, columns: Columns | None, name: str = "X") -> Table:
+def _table_of(estimator: Any, X: Any, columns: Columns | None, name: str) -> Table:
     """Return samples as a table with the expected columns.
 
     Parameters
@@ -220,8 +223,19 @@ def _table_of(estimator: Any, X: Any, columns: Columns | None, name: str = "X") 
     ValueError, TypeError
         If `X` is not a table, or has other columns.
     """
-    if hasattr(X, "collect"):  # a lazy frame: refused before it computes anything
-        return read_table(X, name)
+    X, by_scikit_learn = _checked_table(estimator, X, columns, name)
+    table = read_table(X, name) if columns is None else columns.read(X, name)
+    if columns is None and not by_scikit_learn:
+        estimator.feature_names_in_ = np.array(table.columns, dtype=object)
+        estimator.n_features_in_ = table.shape[1]
+    _check_rows(table, name)
+    return table
+
+
+def _checked_table(estimator: Any, X: Any, columns: Columns | None, name: str) -> tuple[Any, bool]:
+    """Return what `read_table` reads, checked as in `_table_of`; and whether by scikit-learn."""
+    if hasattr(type(X), "collect"):  # a lazy frame: refused before it computes anything
+        return read_table(X, name), False
     X = without_index(X)
     is_frame, is_mapping = hasattr(X, "columns"), _is_of_mappings(X)
     if not (is_frame or is_mapping or isinstance(X, np.ma.MaskedArray)):  # whose mask it would drop
@@ -230,18 +244,21 @@ def _table_of(estimator: Any, X: Any, columns: Columns | None, name: str = "X") 
     # scikit-learn only handles names that are text and distinct.
     by_scikit_learn = not (is_mapping or isinstance(X, Table))
     if is_frame and by_scikit_learn:
-        by_scikit_learn = not _has_odd_names(names_of_frame(X))
-    if by_scikit_learn and (columns is None or not _has_those(X, columns)):
+        found = names_of_frame(X)
+        if columns is not None and _has_those(found, columns):
+            return X, True
+        by_scikit_learn = not _has_odd_names(found)
+    if by_scikit_learn:
         validate_data(estimator, X, reset=columns is None, skip_check_array=True)
-    table = read_table(X, name) if columns is None else columns.read(X, name)
-    if columns is None and not by_scikit_learn:
-        estimator.feature_names_in_ = np.array(table.columns, dtype=object)
-        estimator.n_features_in_ = table.shape[1]
-    if not len(table):
+    return X, by_scikit_learn
+
+
+def _check_rows(X: Any, name: str) -> None:
+    """Raise if there are no rows, with scikit-learn's message."""
+    if not len(X):
         raise InvalidDataError(
             f"Found array with 0 sample(s) in {name} while a minimum of 1 is required."
         )
-    return table
 
 
 def _is_of_mappings(X: Any) -> bool:
@@ -257,12 +274,10 @@ def _has_odd_names(names: list[Any]) -> bool:
     return not (are_texts or are_numbered(names)) or len(set(names)) < len(names)
 
 
-def _has_those(X: Any, columns: Columns) -> bool:
+def _has_those(names: list[Any], columns: Columns) -> bool:
     """Return whether a frame has the columns in order; ignored ones may be missing."""
-    if not hasattr(X, "columns"):
-        return False
-    found = names_of_frame(X)
-    return found == [c.name for c in columns.columns if c.input_names or c.name in found]
+    kept = {*columns.needed, *names}
+    return names == [name for name in columns.names if name in kept]
 
 
 def _check_targets(X: Any, y: Any, *, estimator: Any, **settings: Any) -> tuple[Any, Any]:

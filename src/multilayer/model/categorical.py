@@ -10,9 +10,10 @@ import numpy as np
 import numpy.typing as npt
 
 from multilayer.data.dates import moment
-from multilayer.data.entries import Entries, category
+from multilayer.data.entries import Entries, category, cleaned
 from multilayer.data.notes import Note
 from multilayer.data.numerals import clock, plain
+from multilayer.data.row import Entry
 from multilayer.errors import InvalidDataError
 from multilayer.model.column import (
     NOTHING,
@@ -150,6 +151,20 @@ class Categorical(Column):
         missing = len(self.categories) if self.has_missing else -1
         found = np.append(places, np.int32(missing))[codes]  # code −1 takes the last
         return (found + 1).astype(np.float32)[:, np.newaxis] if self.is_embedded else found
+
+    def encode_entry(self, entry: Entry, out: Array) -> bool:
+        if isinstance(entry, str):
+            name = cleaned(entry)
+        else:
+            name = "" if entry is None else category(entry)
+        place = self._known.get(name) if name else len(self.categories)
+        if place is None or not (name or self.has_missing):
+            return False
+        if self.is_embedded:
+            out[0] = place + 1
+        else:
+            out[place] = 1
+        return True
 
     def __str__(self) -> str:
         shown = ", ".join(self.categories[:3]) + ", …" * (len(self.categories) > 3)

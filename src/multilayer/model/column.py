@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from multilayer.data.entries import Entries
 from multilayer.data.notes import Note
+from multilayer.data.row import Entry
 from multilayer.errors import InvalidDataError
 
 __all__ = [
@@ -20,6 +21,7 @@ __all__ = [
     "Found",
     "NothingToLearn",
     "are_identifiers",
+    "check_entries",
     "missing_notes",
     "parts_of",
 ]
@@ -32,6 +34,9 @@ MANY = 20
 """Categories that are nearly all distinct are identifiers if there are at least this many."""
 DIFFERENT = 0.9
 """The share of distinct entries above which they are."""
+FEW = 10
+HARDLY_ANY = 0.01
+"""A column has hardly any entries if they are fewer than `FEW` and than this share of the rows."""
 
 
 class Found(NamedTuple):
@@ -158,6 +163,25 @@ class Column(ABC):
             If they are not of this kind; the message names the column and the row.
         """
 
+    def encode_entry(self, entry: Entry, out: Array) -> bool:
+        """Write the inputs of a single plain entry, if nothing is to be said of it.
+
+        It is a quick way for a single row, with the bits of `encode`, and by default there is none.
+        A class that inherits both, and changes one, changes the other too.
+
+        Parameters
+        ----------
+        entry : str, number, boolean or None
+        out : array of float32, of shape (n_inputs,)
+            Zeros.
+
+        Returns
+        -------
+        is_written : bool
+            If not, `encode` must read the entry.
+        """
+        return False
+
     @abstractmethod
     def __str__(self) -> str:
         """Describe the column in one line: ``numeric, median 30``."""
@@ -176,6 +200,22 @@ class Column(ABC):
         InvalidDataError
             If `found` does not describe a column of this kind.
         """
+
+
+def check_entries(entries: Entries) -> None:
+    """Raise if there is nothing to learn, whatever the kind of column."""
+    n, n_present = len(entries), entries.n_present
+    why = ""
+    if not n_present:
+        why = "no entries"
+    elif not entries.is_usable:
+        why = entries.what
+    elif n_present < FEW and n_present < HARDLY_ANY * n:
+        why = "hardly any entries"
+    elif n_present == n > 1 and entries.is_constant:
+        why = "one value"
+    if why:
+        raise NothingToLearn(why)
 
 
 def are_identifiers(n_different: int, n_present: int) -> bool:

@@ -3,19 +3,23 @@
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
+from functools import cached_property
 from html import escape
+from itertools import accumulate, pairwise, starmap
 from typing import Any, Self
 
+import numpy as np
 import numpy.typing as npt
 
 from multilayer.caller import warn
 from multilayer.data import Table, read_table
 from multilayer.data.entries import Entries
 from multilayer.data.notes import Note, TableWarning
+from multilayer.data.row import OTHER, plain_row
 from multilayer.embeddings import Embeddings
 from multilayer.errors import InvalidArgumentError, InvalidDataError, InvalidTypeError
 from multilayer.model.categorical import Categorical
-from multilayer.model.column import NOTHING, Column, Found, NothingToLearn, parts_of
+from multilayer.model.column import NOTHING, Column, Found, NothingToLearn, check_entries, parts_of
 from multilayer.model.date import Date
 from multilayer.model.encoded import EncodedTable
 from multilayer.model.ignored import Ignored
@@ -33,10 +37,6 @@ COLUMNS: Registry[type[Column]] = Registry(
     {kind.kind: kind for kind in (Ignored, Categorical, Numeric, Date)},
 )
 """The kinds of columns; entries are matched with the last one first."""
-
-FEW = 10
-HARDLY_ANY = 0.01
-"""A column has hardly any entries if they are fewer than `FEW` and than this share of the rows."""
 
 
 class Columns(Inputs):
@@ -203,12 +203,10 @@ class Columns(Inputs):
         """Return which inputs a network is to turn into learned vectors; None if there are none."""
         numbers: list[tuple[int, int]] = []
         categories: list[tuple[int, int]] = []
-        start = 0
-        for column in self.columns:
+        for column, places in self._used:
             for own in column.embeddings:
                 pairs = numbers if own.is_number else categories
-                pairs.append((start + own.place, own.size))
-            start += len(column.input_names)
+                pairs.append((places.start + own.place, own.size))
         if not numbers and not categories:
             return None
         return Embeddings(tuple(numbers), tuple(categories), width, speed)
@@ -236,21 +234,40 @@ class Columns(Inputs):
             If there are categories that training did not see, or other entries among numbers or
             dates.
         """
-        table = self.read(X, name)
-        notes: list[Note] = []
-        used = [column for column in self.columns if column.input_names]
-        parts = [column.encode(table[column.name], notes) for column in used]
-        for note in notes:
-            warn(TableWarning(str(note), (note,)))
-        return EncodedTable(parts, [len(column.input_names) for column in used])
+        row = None if self.missing else plain_row(X, self.names)
+        if row is None or row.keys() - self._unused != set(self.needed):
+            return _encoded(self.read(X, name), [column for column, _ in self._used])
+        inputs, others = np.zeros((1, self.in_features), np.float32), []
+        are_open = np.zeros(self.in_features, bool)
+        for column, places in self._used:
+            entry = row[column.name]
+            if entry is OTHER or not column.encode_entry(entry, inputs[0, places]):
+                others.append(column)
+                are_open[places] = True
+        if others:
+            skip = set(self.names) - {column.name for column in others}
+            table = read_table(X, name, self.names, skip=skip)
+            inputs[:, are_open] = _encoded(table, others)[:]
+        return EncodedTable([inputs], [self.in_features])
 
     def read(self, X: Any, name: str = "X") -> Table:
         """Return the columns of a table that make inputs; raise as `encode` does."""
-        unused = set(self.names) - set(self.needed)
-        table = read_table(X, name, self.names, skip=unused)
-        if set(table.columns) - unused != set(self.needed):
+        table = read_table(X, name, self.names, skip=self._unused)
+        if set(table.columns) - self._unused != set(self.needed):
             refuse_columns(table.name, self.needed, table.columns, "")
         return table.select(self.needed).without(self.missing)
+
+    @cached_property
+    def _unused(self) -> frozenset[str]:
+        return frozenset(self.names) - set(self.needed)
+
+    @cached_property
+    def _used(self) -> list[tuple[Column, slice]]:
+        """The columns that make inputs, and which these are."""
+        ends = list(accumulate(len(column.input_names) for column in self.columns))
+        places = starmap(slice, pairwise([0, *ends]))
+        pairs = zip(self.columns, places, strict=True)
+        return [(column, own) for column, own in pairs if own.start < own.stop]
 
     def from_table(self, table: Table, notes: list[Note]) -> Table:
         return table
@@ -275,6 +292,15 @@ class Columns(Inputs):
         if arrays:
             raise InvalidDataError(f"inputs of kind columns have no {', '.join(arrays)}")
         return cls([column_from_dict(column) for column in parts["columns"]], parts["missing"])
+
+
+def _encoded(table: Table, columns: Sequence[Column]) -> EncodedTable:
+    """Return the inputs that these columns make of a table; warn of what is to be said of it."""
+    notes: list[Note] = []
+    parts = [column.encode(table[column.name], notes) for column in columns]
+    for note in notes:
+        warn(TableWarning(str(note), (note,)))
+    return EncodedTable(parts, [len(column.input_names) for column in columns])
 
 
 def column_from_dict(found: Any) -> Column:
@@ -322,7 +348,7 @@ def _found(entries: Entries, asked: type[Column] | None, said: Mapping[str, str]
     notes: list[Note] = []
     try:
         if asked is None:
-            _check_entries(entries)
+            check_entries(entries)
         for kind in [asked] if asked is not None else reversed([*COLUMNS.values()]):
             found = kind.of(entries, said, is_asked=asked is not None)
             notes += found.notes
@@ -347,22 +373,6 @@ def _without_twins(columns: Sequence[Column], table: Table, kinds: Collection[st
                 column = Ignored(column.name, f"the same as {twin!r}")
         found.append(column)
     return found
-
-
-def _check_entries(entries: Entries) -> None:
-    """Raise if there is nothing to learn, whatever the kind of column."""
-    n, n_present = len(entries), entries.n_present
-    why = ""
-    if not n_present:
-        why = "no entries"
-    elif not entries.is_usable:
-        why = entries.what
-    elif n_present < FEW and n_present < HARDLY_ANY * n:
-        why = "hardly any entries"
-    elif n_present == n > 1 and entries.is_constant:
-        why = "one value"
-    if why:
-        raise NothingToLearn(why)
 
 
 def _shown(results: Iterable[Found]) -> dict[str, str]:

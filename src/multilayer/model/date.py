@@ -1,5 +1,6 @@
 """Date: a column of dates, as elapsed time and phases of the day, week, month and year."""
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
 from typing import Any, ClassVar, Self
@@ -9,7 +10,7 @@ import numpy.typing as npt
 
 from multilayer.data.date_format import DateFormat, DateFormatFound
 from multilayer.data.dates import iso_texts
-from multilayer.data.entries import Entries
+from multilayer.data.entries import Entries, cleaned
 from multilayer.data.notes import Note
 from multilayer.errors import InvalidDataError
 from multilayer.model.column import NOTHING, Embedded, Found, NothingToLearn, parts_of
@@ -94,6 +95,15 @@ class Date(Scaled):
 
     def values(self, entries: Entries, notes: list[Note]) -> Array:
         return entries.dates(self.format, notes)
+
+    def _value(self, entry: str | float) -> float | None:
+        if not isinstance(entry, str):
+            return None
+        text = cleaned(entry)
+        if not text:
+            return math.nan
+        seconds, others = self.format.dates([text])
+        return None if others else float(seconds[0])
 
     @property
     def embeddings(self) -> tuple[Embedded, ...]:

@@ -1,6 +1,7 @@
 """EncodedTable: a table as a network's inputs, made when a batch needs them."""
 
 from collections.abc import Sequence
+from itertools import accumulate
 from typing import Any
 
 import numpy as np
@@ -66,18 +67,20 @@ class EncodedTable(LazySamples):
     dtype = np.dtype(np.float32)
 
     def __init__(self, parts: Sequence[Array], widths: Sequence[int]) -> None:
-        starts = np.cumsum([0, *widths])
+        *starts, in_features = accumulate(widths, initial=0)
         n_rows = len(parts[0])
-        self.shape = (n_rows, int(starts[-1]))
-        places, numbers, ones = [np.empty(0, np.intp)], [np.empty((n_rows, 0), np.float32)], []
-        for part, start, width in zip(parts, starts, widths, strict=False):
+        self.shape = (n_rows, in_features)
+        places, numbers = [np.empty(0, np.intp)], [np.empty((n_rows, 0), np.float32)]
+        ones = [np.empty((n_rows, 0), np.int32)]
+        for part, start, width in zip(parts, starts, widths, strict=True):
             if part.ndim == 2:
                 numbers.append(part)
                 places.append(np.arange(start, start + width))
             else:
-                ones.append(np.where(part < 0, -1, part + start).astype(np.int32))
-        self._numbers, self._places = np.hstack(numbers), np.concatenate(places)
-        self._ones = np.column_stack([np.empty((n_rows, 0), np.int32), *ones])
+                own = np.where(part < 0, -1, part + start).astype(np.int32)
+                ones.append(own[:, np.newaxis])
+        self._numbers, self._places = np.concatenate(numbers, axis=1), np.concatenate(places)
+        self._ones = np.concatenate(ones, axis=1)
 
     def __getitem__(self, rows: Any) -> Array:
         out = np.empty((len(np.arange(len(self))[rows]), self.shape[1]), np.float32)

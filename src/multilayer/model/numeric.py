@@ -1,5 +1,6 @@
 """Numeric: a column of numbers, scaled robustly."""
 
+import math
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
@@ -8,7 +9,7 @@ from typing import Any, ClassVar, Self
 import numpy as np
 import numpy.typing as npt
 
-from multilayer.data.entries import Entries
+from multilayer.data.entries import Entries, cleaned
 from multilayer.data.notation import MARKS, Notation, NotationFound
 from multilayer.data.notes import Note
 from multilayer.data.numerals import SCALES
@@ -94,6 +95,13 @@ class Numeric(Scaled):
 
     def values(self, entries: Entries, notes: list[Note]) -> Array:
         return entries.numbers(self.notation, notes)
+
+    def _value(self, entry: str | float) -> float | None:
+        if isinstance(entry, str):
+            text = cleaned(entry)
+            return self.notation.number(text) if text else math.nan
+        is_bare = self.notation.scale in ("", "multiple") and self.notation.unit != "%"
+        return float(entry) if is_bare and math.isfinite(entry) else None
 
     def __str__(self) -> str:
         size = f"{len(self.knots)} knots" if self.knots else f"scale {self.scale:.6g}"

@@ -4,6 +4,7 @@ import math
 from abc import abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from itertools import pairwise
 from typing import Any, Self
 
@@ -12,6 +13,7 @@ import numpy.typing as npt
 
 from multilayer.data.entries import Entries
 from multilayer.data.notes import Note
+from multilayer.data.row import Entry
 from multilayer.errors import InvalidDataError
 from multilayer.model.column import Column, Embedded, NothingToLearn, missing_notes, parts_of
 
@@ -81,7 +83,7 @@ class Scaled(Column):
         notes += strays if strays or self.has_missing else missing_notes(entries, is_missing)
         inputs = np.empty((len(values), len(self.input_names)), np.float32)
         if self.knots:
-            inputs[:, 0] = np.interp(values, self.knots, np.arange(len(self.knots)))
+            inputs[:, 0] = np.interp(values, *self._points)
             inputs[is_missing, 0] = 0
         else:
             _bend(values, self.median, self.scale, out=inputs[:, 0])
@@ -90,9 +92,33 @@ class Scaled(Column):
             inputs[:, -1] = is_missing
         return inputs
 
+    def encode_entry(self, entry: Entry, out: Array) -> bool:
+        value = math.nan if entry is None else self._value(entry)
+        if value is None or (math.isnan(value) and not self.has_missing):
+            return False
+        if not self.knots:
+            _bend(np.array([value]), self.median, self.scale, out=out[:1])
+        elif not math.isnan(value):
+            out[0] = np.interp(value, *self._points)
+        if self._other_names():
+            values = np.array([value])
+            self._fill_others(values, np.isnan(values), out[np.newaxis, 1:])
+        if self.has_missing:
+            out[-1] = math.isnan(value)
+        return True
+
+    @cached_property
+    def _points(self) -> tuple[Array, Array]:
+        """The knots, and their positions."""
+        return np.array(self.knots), np.arange(float(len(self.knots)))
+
     @abstractmethod
     def values(self, entries: Entries, notes: list[Note]) -> Array:
         """Return entries as float64, with NaN if missing; add to `notes` what counts as missing."""
+
+    def _value(self, entry: str | float) -> float | None:
+        """Return what `values` makes of a plain entry; None if it may say something of it."""
+        return None
 
     def _other_names(self) -> tuple[str, ...]:
         """Return the names of the inputs after the scaled value."""

@@ -6,6 +6,7 @@ i + 1 in part, f du, and whole to all rows up to i; those are summed afterwards,
 to the first.
 """
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -14,7 +15,7 @@ import numpy.typing as npt
 from multilayer.compiled import kernel
 from multilayer.numpy.embedding import Embedding
 
-__all__ = ["description_of", "embed", "embed_backward"]
+__all__ = ["description_of", "embed", "embed_backward", "embed_few"]
 
 Array = npt.NDArray[Any]
 
@@ -30,6 +31,48 @@ def description_of(layer: Embedding) -> tuple[Array, Array]:
         for place, rows, is_number in layer.inputs
     ]
     return np.array(layer.plain, np.intp), np.array(inputs, np.intp)
+
+
+def embed_few(layer: Embedding) -> Callable[[Array], Array]:
+    """Return a function of x that computes the layer's forward pass for few rows, to the same bits.
+
+    All codes of numbers are made at once, and vectors of categories are taken as they are.
+    """
+    embeddings, V, plain = layer.embeddings, layer.V, np.array(layer.plain, np.intp)
+    places = np.array(embeddings.places, np.intp)
+    n_numbers, width = len(embeddings.numbers), embeddings.width
+    n_outputs = embeddings.out_features(layer.in_features)
+    sizes = np.array([rows.stop - rows.start for rows in layer.rows], np.intp)
+    rows_of_numbers = layer.rows[:n_numbers]
+    of_pieces = np.repeat(places[:n_numbers], sizes[:n_numbers])
+    pieces = np.concatenate(
+        [np.empty(0, V.dtype)]
+        + [np.arange(-1, size - 1, dtype=V.dtype) for size in sizes[:n_numbers]]
+    )
+    firsts = [rows.start for rows in rows_of_numbers]
+    of_categories, most = places[n_numbers:], (sizes[n_numbers:] - 1).astype(V.dtype)
+    starts = np.array([rows.start for rows in layer.rows[n_numbers:]], np.intp)
+    *networks, _, _ = V.shape
+    members = tuple(np.ix_(*map(range, (*networks, 1, 1)))[: len(networks)])
+
+    def forward(x: Array) -> Array:
+        y = np.empty((*networks, x.shape[-2], n_outputs), V.dtype)
+        y[..., : len(plain)] = x[..., plain]
+        start = len(plain)
+        codes = np.minimum(np.maximum(x[..., of_pieces] - pieces, 0), 1)
+        codes[..., firsts] = 1
+        for rows in rows_of_numbers:
+            own = np.ascontiguousarray(codes[..., rows])  # the strides would change last bits
+            np.matmul(own, V[..., rows, :], out=y[..., start : start + width])
+            start += width
+        e = y[..., len(plain) : start]
+        e *= embeddings.speed
+        np.maximum(e, 0, out=e)
+        found = np.minimum(np.maximum(x[..., of_categories], 0), most).astype(np.intp) + starts
+        y[..., start:] = V[(*members, found)].reshape(*y.shape[:-1], -1)
+        return y
+
+    return forward
 
 
 def _embed(x: Array, V: Array, plain: Array, inputs: Array, speed: float, y: Array) -> None:

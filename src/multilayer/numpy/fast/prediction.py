@@ -17,7 +17,7 @@ from multilayer.numpy.activations.rectifiers import Identity
 from multilayer.numpy.blocks import Dropout, Residual
 from multilayer.numpy.embedding import Embedding
 from multilayer.numpy.fast.blas import n_threads
-from multilayer.numpy.fast.embed import description_of, embed
+from multilayer.numpy.fast.embed import description_of, embed, embed_few
 from multilayer.numpy.fast.passes import PASSES, Form, Passes, bias_of, fastest, plain
 from multilayer.numpy.fast.plan import stacked, stages_of
 from multilayer.numpy.fast.workers import Workers, n_rewarding
@@ -155,8 +155,8 @@ def _other(layer: Layer, form: Form) -> Forward:
         return lambda x: x + _forward(inner, x)
     if isinstance(layer, Activate):
         return layer.activation.forward
-    if isinstance(layer, Embedding) and form is not plain:  # of few rows, codes are faster
-        return _embedding(layer, form(embed))
+    if isinstance(layer, Embedding):
+        return embed_few(layer) if form is plain else _embedding(layer, form(embed))
     return lambda x: layer.forward(x)[0]
 
 

@@ -1,0 +1,182 @@
+"""Entries: the base class of a column's typed entries, and where a column comes from."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any, ClassVar, Self
+
+import numpy as np
+import numpy.typing as npt
+
+from multilayer.data.date_format import DateFormat, DateFormatFound
+from multilayer.data.notation import Notation, NotationFound
+from multilayer.data.notes import Note
+from multilayer.errors import InvalidDataError
+
+__all__ = ["Entries", "Origin", "UnusableEntries"]
+
+Array = npt.NDArray[Any]
+
+
+@dataclass(frozen=True)
+class Origin:
+    """What messages call a table and its rows.
+
+    Parameters
+    ----------
+    table : str
+        ``"X"``, or a file's name.
+    is_file : bool
+        Whether rows are lines of a file, below a header.
+    rows : array of int, optional
+        The numbers of these rows in a larger table, counted from 0.
+    """
+
+    table: str = "X"
+    is_file: bool = False
+    rows: Array | None = None
+
+    def row(self, index: int) -> str:
+        """Return what messages call a row: ``row 3``, counted from 0, or from 1 in a file."""
+        number = index if self.rows is None else int(self.rows[index])
+        return f"row {number + 1:,} below its header" if self.is_file else f"row {number}"
+
+    def part(self, rows: Array) -> "Origin":
+        """Return the origin of some of the rows."""
+        return replace(self, rows=rows if self.rows is None else self.rows[rows])
+
+
+class Entries:
+    """A column's entries.
+
+    Attributes
+    ----------
+    column : str
+        The column's name.
+    origin : Origin
+        The table that the column belongs to.
+    what : str
+        What the entries are, in messages.
+    is_usable : bool
+        Whether any kind of column can use them.
+    """
+
+    what: ClassVar[str]
+    is_usable: ClassVar[bool] = True
+
+    def __init__(self, column: str, origin: Origin) -> None:
+        self.column, self.origin = column, origin
+
+    def __len__(self) -> int:
+        raise NotImplementedError
+
+    @property
+    def where(self) -> str:
+        """What messages call the column."""
+        return f"column {self.column!r} of {self.origin.table}"
+
+    @property
+    def n_present(self) -> int:
+        """How many entries are not missing."""
+        raise NotImplementedError
+
+    @property
+    def is_constant(self) -> bool:
+        """Whether all entries that are not missing are the same."""
+        raise NotImplementedError
+
+    def take(self, rows: Array, origin: Origin) -> "Entries":
+        """Return some of the rows, with their origin."""
+        raise NotImplementedError
+
+    def without(self, missing: Sequence[str]) -> "Entries":
+        """Return the entries with these texts, and the numbers that they denote, missing."""
+        return self
+
+    def find_notation(
+        self, decimal: str | None = None, *, is_asked: bool = False
+    ) -> NotationFound | None:
+        """Return how numbers are written, or None if the entries are not numbers."""
+        return None
+
+    def find_date_format(
+        self, order: str | None = None, *, is_asked: bool = False
+    ) -> DateFormatFound | None:
+        """Return how dates are written, or None if the entries are not dates."""
+        return None
+
+    def numbers(self, notation: Notation, notes: list[Note]) -> Array:
+        """Return the entries as float64, NaN if missing.
+
+        What is not a finite number becomes missing, and a note in `notes` says so.
+
+        Raises
+        ------
+        InvalidDataError
+            If there is something, but no number at all: it is then another column.
+        """
+        raise self._mismatch("numbers")
+
+    def dates(self, form: DateFormat, notes: list[Note]) -> Array:
+        """Return the entries as seconds since 1970, NaN if missing; otherwise as `numbers`."""
+        raise self._mismatch("dates")
+
+    def categories(self) -> tuple[Array, list[str]]:
+        """Return each entry's position among the categories, −1 if missing; and the categories."""
+        raise self._mismatch("numbers, text, dates or booleans")
+
+    def objects(self) -> Array:
+        """Return the entries as Python objects, None if missing, to show them."""
+        codes, names = self.categories()
+        return np.array([*names, None], dtype=object)[codes]
+
+    def _strays(self, rows: Array, first: str, wanted: str) -> Note:
+        """Return a note on entries that are not what is wanted, and become missing."""
+        row = self.origin.row(int(rows[0]))
+        a_wanted = f"a {wanted.removesuffix('s')}"
+        if len(rows) == 1:
+            says = f"has {first!r} at {row}, which is not {a_wanted} and is treated as missing"
+        else:
+            says = (
+                f"has {len(rows):,} entries that are not {wanted}, the first of them {first!r} at "
+                f"{row}; they are treated as missing"
+            )
+        return Note(self.column, self.origin.table, says)
+
+    def _mismatch(self, wanted: str, got: str = "") -> InvalidDataError:
+        column = f"column {self.column!r}"
+        return InvalidDataError(
+            f"must hold {wanted}", column, self.origin.table, got=got or self.what
+        )
+
+
+class UnusableEntries(Entries):
+    """What no network can use: lists, bytes, complex numbers.
+
+    Parameters
+    ----------
+    n_rows : int
+    what : str
+        What they are.
+    """
+
+    is_usable = False
+
+    def __init__(self, column: str, origin: Origin, n_rows: int, what: str) -> None:
+        super().__init__(column, origin)
+        self._n_rows = n_rows
+        self.what = what  # type: ignore[misc]  # differs between objects
+
+    def __len__(self) -> int:
+        return self._n_rows
+
+    @property
+    def n_present(self) -> int:
+        return self._n_rows
+
+    @property
+    def is_constant(self) -> bool:
+        return False
+
+    def take(self, rows: Array, origin: Origin) -> Self:
+        n_rows = len(np.arange(len(self))[rows])
+        return type(self)(self.column, origin, n_rows, self.what)

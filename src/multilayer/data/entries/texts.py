@@ -1,0 +1,162 @@
+"""TextEntries: a column of texts, each distinct one once."""
+
+import unicodedata
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from typing import Any, Self
+
+import numpy as np
+import numpy.typing as npt
+
+from multilayer.data.date_format import DateFormat, DateFormatFound, find_date_format
+from multilayer.data.entries.base import Entries, Origin
+from multilayer.data.entries.numbers import numbers_among
+from multilayer.data.notation import Notation, NotationFound, find_notation
+from multilayer.data.notes import Note
+from multilayer.data.numerals import numeral, plain
+
+__all__ = ["TextEntries", "cleaned"]
+
+Array = npt.NDArray[Any]
+
+
+class TextEntries(Entries):
+    """Texts: each distinct one once, and the position of each row's text among them.
+
+    Texts have no surrounding blanks, and their characters are in Unicode's normal form C: what
+    looks the same is the same. An empty text is missing.
+
+    Parameters
+    ----------
+    codes : array of int32, of shape (n_rows,)
+        −1 for missing values.
+    texts : sequence of str
+    is_category : bool
+        Whether a library calls them categories: plain numbers among them are then names.
+    """
+
+    what = "text"
+
+    def __init__(
+        self,
+        column: str,
+        origin: Origin,
+        codes: Array,
+        texts: Sequence[str],
+        *,
+        is_category: bool = False,
+    ) -> None:
+        super().__init__(column, origin)
+        self.codes, self.texts, self.counts = _tidied(codes, texts)
+        self.is_category = is_category
+        self._found: dict[Any, Any] = {}
+        """What has been read from the distinct texts: training reads them several times."""
+
+    def __len__(self) -> int:
+        return len(self.codes)
+
+    @property
+    def n_present(self) -> int:
+        return int(self.counts.sum())
+
+    @property
+    def is_constant(self) -> bool:
+        return len(self.texts) < 2
+
+    def take(self, rows: Array, origin: Origin) -> Self:
+        return type(self)(
+            self.column, origin, self.codes[rows], self.texts, is_category=self.is_category
+        )
+
+    def without(self, missing: Sequence[str]) -> Self:
+        known, numbers = set(missing), numbers_among(missing)
+        texts = [
+            "" if text in known or (numbers and _number_in(text) in numbers) else text
+            for text in self.texts
+        ]
+        if texts == self.texts:
+            return self
+        return type(self)(self.column, self.origin, self.codes, texts, is_category=self.is_category)
+
+    def find_notation(
+        self, decimal: str | None = None, *, is_asked: bool = False
+    ) -> NotationFound | None:
+        if self.is_category and not is_asked and all(map(plain, self.texts)):
+            return None
+        how = decimal, is_asked
+        if how not in self._found:
+            found = find_notation(self.texts, self.counts, decimal, is_asked=is_asked)
+            self._found[how] = found
+        return self._found[how]
+
+    def find_date_format(
+        self, order: str | None = None, *, is_asked: bool = False
+    ) -> DateFormatFound | None:
+        return find_date_format(self.texts, self.counts, order, is_asked=is_asked)
+
+    def numbers(self, notation: Notation, notes: list[Note]) -> Array:
+        return self._read(notation, notation.numbers, "numbers", notes)
+
+    def dates(self, form: DateFormat, notes: list[Note]) -> Array:
+        return self._read(form, form.dates, "dates", notes)
+
+    def categories(self) -> tuple[Array, list[str]]:
+        return self.codes, self.texts
+
+    def _read(
+        self,
+        form: Notation | DateFormat,
+        read: Callable[[Sequence[str]], tuple[Array, list[int]]],
+        wanted: str,
+        notes: list[Note],
+    ) -> Array:
+        """Return each row's value."""
+        bare = replace(form, missing=())  # marks of missing values are known after a first look
+        if bare not in self._found:
+            self._found[bare] = read(self.texts)
+        values, others = self._found[bare]
+        others = [i for i in others if self.texts[i] not in form.missing]
+        if others:
+            rows = np.flatnonzero(np.isin(self.codes, others))
+            first = self.texts[self.codes[rows[0]]]
+            if np.isnan(values).all():
+                raise self._mismatch(wanted, f"{first!r} at {self.origin.row(int(rows[0]))}")
+            notes.append(self._strays(rows, first, wanted))
+        return np.append(values, np.nan)[self.codes]  # the last for −1
+
+
+def cleaned(text: str) -> str:
+    """Return a text without surrounding blanks, in Unicode's normal form C."""
+    text = text.strip()
+    if (
+        len(text) > 2 and text.startswith('="') and text.endswith('"')
+    ):  # what programs write to make Excel keep zeros
+        text = text[2:-1].strip()
+    return text if text.isascii() else unicodedata.normalize("NFC", text)
+
+
+def _tidied(codes: Array, texts: Sequence[str]) -> tuple[Array, list[str], Array]:
+    """Return codes of tidy texts that all occur, these texts, and how often each occurs."""
+    counts = np.bincount(codes + 1, minlength=len(texts) + 1)[1:]
+    tidy: dict[str, int] = {}
+    places = np.full(len(texts) + 1, -1, np.int32)  # the last for −1
+    for i, (text, count) in enumerate(zip(texts, counts.tolist(), strict=True)):
+        if count and (clean := cleaned(text)):
+            places[i] = tidy.setdefault(clean, len(tidy))
+    kept = list(tidy)
+    if kept != list(texts):
+        codes = places[codes]
+        counts = np.bincount(codes + 1, minlength=len(kept) + 1)[1:]
+    return codes, kept, counts
+
+
+def _number_in(text: str) -> float | None:
+    """Return the number in a text, whatever its decimal mark and unit, or None."""
+    found = numeral(text)
+    if found is None or found.qualifier or found.factor != 1:
+        return None
+    try:
+        number = float(found.body.replace(",", ".") + found.exponent)
+    except ValueError:  # with thousands separators
+        return None
+    return -number if found.is_negative else number
