@@ -43,7 +43,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import LabelEncoder, OneHotEncoder, StandardScaler
 
 from multilayer import TabularClassifier, TabularRegressor
-from multilayer.estimators import out_of_fold, tabular, tabular_base
+from multilayer.estimators import out_of_fold, recipe, tabular
 from multilayer.model import categorical, date, scaled
 
 RESULTS = Path(__file__).parent / "results"
@@ -225,14 +225,15 @@ WITHOUT: dict[str, Callable[[], Any]] = {
     "embeddings (scaled numbers, one-hot categories)": _without_embeddings,
     "knots at frequent values": lambda: patch.object(scaled, "knots_of", _quantiles),
     "48 pieces (16)": lambda: patch.object(scaled, "N_PIECES", 16),
-    "the speed of numbers (1)": lambda: patch.object(tabular_base, "SPEED", 1.0),
+    "the speed of numbers (1)": lambda: patch.object(recipe, "SPEED", 1.0),
     "vectors for few categories (one-hot up to 9)": lambda: patch.object(
         categorical, "MOST_ONE_HOT", 9
     ),
     "the shared vector of rare categories": lambda: patch.object(categorical, "FEWEST", 1),
+    "first vectors from targets": lambda: patch.object(recipe, "FREQUENT", 10**9),
     "the cycles of dates": lambda: patch.object(date, "CYCLES", {}),
     "averaged weights": lambda: patch.object(out_of_fold, "DECAY", 0.0),
-    "the slow rise of the rate (1 epoch)": lambda: patch.object(tabular_base, "WARM_UP", 1),
+    "the slow rise of the rate (1 epoch)": lambda: patch.object(recipe, "WARM_UP", 1),
     "the temperature": lambda: patch.object(out_of_fold, "best_temperature", lambda *_: 1.0),
     "eight members (4)": ExitStack,
 }
