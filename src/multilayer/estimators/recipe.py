@@ -15,7 +15,7 @@ from multilayer.numpy import Adam, Embedding, Ensemble, Loss, WarmUp
 from multilayer.randomness import Generators
 from multilayer.training import Callback, train
 
-__all__ = ["architecture_of", "members_in_time", "run"]
+__all__ = ["architecture_of", "members_in_time", "run", "set_first_vectors"]
 
 Array = npt.NDArray[Any]
 
@@ -62,7 +62,7 @@ def run(
 ) -> tuple[Ensemble, str]:
     """Train a network for each split; return them, and what ended the training."""
     ensemble = Ensemble(architecture, len(splits), initializer="he", rng=rng)
-    _set_first_vectors(ensemble, data, splits)
+    set_first_vectors(ensemble, data, splits)
     generators = Generators(rng.spawn(len(splits)))
     trainer: Any = ensemble.trainer(loss=loss, optimizer=Adam(LEARNING_RATE), rng=generators)
     histories = train(
@@ -97,7 +97,7 @@ def members_in_time(
     return n_members if n_in_time == len(splits) else n_in_time
 
 
-def _set_first_vectors(ensemble: Ensemble, data: tuple[Any, ...], splits: list[Split]) -> None:
+def set_first_vectors(ensemble: Ensemble, data: tuple[Any, ...], splits: list[Split]) -> None:
     """Let frequent categories begin with what their targets are on average, in each network's rows.
 
     With the means t̄ of a category's targets, each scaled to mean 0 and deviation 1, the first
