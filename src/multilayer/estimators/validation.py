@@ -107,7 +107,7 @@ def check_data(
     table = None
     if estimator.columns is not None:
         table = _table_of(estimator, X, columns, names[0])
-        settings["is_encoded"] = True
+        settings["is_table"] = True
     if are_numbers:
         y, notation = numbers_of_targets(y, names[1], notation, table)
     given = X if table is None else table
@@ -155,7 +155,7 @@ def _validated(
     estimator: Any,
     *data: Any,
     reset: bool,
-    is_encoded: bool = False,
+    is_table: bool = False,
     names: tuple[str, str] = ("X", "y"),
     **settings: Any,
 ) -> Any:
@@ -168,7 +168,7 @@ def _validated(
     *data : X, or X and y
     reset : bool
         Whether to take the number and names of features from `X`.
-    is_encoded : bool
+    is_table : bool
         Whether X is a table, for `Columns` to encode; then only the targets are checked.
     names : tuple of str
         Their names in messages.
@@ -181,7 +181,7 @@ def _validated(
         scikit-learn's; with row and column if an entry is not finite or not a number.
     """
     check = partial(_check_targets, estimator=estimator)
-    if not is_encoded:
+    if not is_table:
         of_samples = {"accept_sparse": "csr", "dtype": DTYPES}
         check = partial(validate_data, estimator, reset=reset, **of_samples)
     try:
