@@ -260,13 +260,12 @@ EMBEDDINGS_REFUSED = {
     "nothing": (
         {},
         InvalidArgumentError,
-        "numbers and categories of Embeddings must be of at least one input, and each of another; "
-        "got []",
+        "numbers and categories of Embeddings must name at least one input, and none twice; got []",
     ),
     "a place twice": (
         {"numbers": [(1, 2), (0, 1)], "categories": [(1, 3)]},
         InvalidArgumentError,
-        "numbers and categories of Embeddings must be of at least one input, and each of another; "
+        "numbers and categories of Embeddings must name at least one input, and none twice; "
         "got [1, 0, 1]",
     ),
     "a negative place": (

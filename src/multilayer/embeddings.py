@@ -70,7 +70,7 @@ class Embeddings:
                 pairs.append((place, checks.integer(values[1], f"{of}[1]", owner)))
             object.__setattr__(self, name, tuple(pairs))
         if not self.places or len(set(self.places)) < len(self.places):
-            rule = "must be of at least one input, and each of another"
+            rule = "must name at least one input, and none twice"
             raise InvalidArgumentError(rule, "numbers and categories", owner, got=self.places)
         object.__setattr__(self, "width", checks.integer(self.width, "width", owner))
         object.__setattr__(self, "speed", checks.real(self.speed, "speed", owner, "(0, inf)"))

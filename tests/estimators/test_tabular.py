@@ -13,13 +13,15 @@ from scipy.optimize import minimize_scalar
 from scipy.special import expit
 from sklearn.base import clone
 from sklearn.datasets import load_breast_cancer, load_diabetes
-from sklearn.metrics import accuracy_score, log_loss, r2_score
+from sklearn.metrics import accuracy_score, log_loss, r2_score, roc_auc_score
 from sklearn.model_selection import cross_val_predict, cross_val_score, train_test_split
+from sklearn.utils import compute_sample_weight
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
 import multilayer
 from multilayer import Architecture, Embeddings, TabularClassifier, TabularRegressor
 from multilayer.data import TableWarning
+from multilayer.doctor import FindingWarning
 from multilayer.errors import InvalidArgumentError, InvalidDataError
 from multilayer.estimators import recipe
 from multilayer.estimators.folds import grouped_folds, ordered_folds, stratified_folds
@@ -363,9 +365,27 @@ def test_rows_without_weight_do_not_shape_the_encodings():
     y = (job == "cook") * 2 + x
     weight = np.repeat([1.0, 0.0], [200, 100])
     X = pd.DataFrame({"x": np.where(weight > 0, x, 1e6), "job": np.where(weight > 0, job, "ghost")})
-    columns = TabularRegressor(n_members=2, random_state=0).fit(X, y, weight).columns_.columns
+    with pytest.warns(TableWarning, match="'ghost' at row 200"):
+        model = TabularRegressor(n_members=2, random_state=0).fit(X, y, weight)
+    columns = model.columns_.columns
     assert max(columns[0].knots) < 10
     assert columns[1].categories == ("baker", "cook", "smith")
+
+
+@pytest.mark.parametrize("way", ["class_weight", "sample_weight"])
+def test_weights_do_not_carry_targets_into_the_encodings(way):
+    """If they decided which categories are rare, the others would be those with a positive row."""
+    rng = np.random.default_rng(0)
+    X = {"c": rng.integers(0, 700, 2000).astype(str)}
+    y = rng.random(2000) < 0.03
+    weight = compute_sample_weight("balanced", y) if way == "sample_weight" else None
+    model = TabularClassifier(
+        class_weight="balanced" if weight is None else None, columns={"c": "categorical"}
+    )
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", FindingWarning)  # that nothing is learned is true
+        model.set_params(random_state=0).fit(X, y, weight)
+    assert roc_auc_score(y, model.oob_decision_function_[:, 1]) < 0.65
 
 
 # First vectors ---------------------------------------------------------------------------------
@@ -376,7 +396,7 @@ def test_frequent_categories_begin_with_the_means_of_their_targets(form):
     """As pandas computes them, in the rows of each network."""
     rng = np.random.default_rng(0)
     n, width = 600, recipe.WIDTH
-    code = np.r_[rng.integers(1, 5, n - 30), np.full(30, 5)]  # 0 is unseen, 5 rare
+    code = rng.permutation(np.r_[rng.integers(1, 5, n - 30), np.full(30, 5)])  # 5 is rare
     weight = rng.uniform(0.5, 2, n)
     classes = rng.integers(0, 3, n)
     targets = {
@@ -403,19 +423,28 @@ def test_frequent_categories_begin_with_the_means_of_their_targets(form):
         assert (V[1:, columns.shape[1] :] == old[1:, columns.shape[1] :]).all()
 
 
+def test_categories_that_only_judge_a_network_have_vectors_of_zero():
+    """As new ones will have: so rows of new groups are judged as they will be predicted."""
+    rng = np.random.default_rng(0)
+    store = np.repeat(np.arange(20), 20)
+    X = {"store": store.astype(str), "x": rng.normal(size=400)}
+    y = X["x"] + rng.normal(size=20)[store]
+    model = TabularRegressor(n_members=4, columns={"store": "categorical"}, random_state=0)
+    model.fit(X, y, groups=store)
+    _, vectors, _ = model.networks_[0].network.layers[0].inputs[-1]
+    is_zero = np.array(
+        [(net.network.layers[0].V[vectors] == 0).all(axis=1) for net in model.networks_]
+    )
+    assert (is_zero[:, 1:].sum(axis=0) == 1).all()  # each is held out from one network
+    assert is_zero[:, 0].all()
+
+
 # Encodings -------------------------------------------------------------------------------------
 
 
-@given(
-    values=st.lists(st.floats(-100, 100), min_size=2, max_size=120, unique=True),
-    seed=st.integers(0, 99),
-)
-def test_a_weight_is_a_number_of_rows(values, seed):
-    counts = np.random.default_rng(seed).integers(1, 6, len(values))
-    values = np.array(values)
-    repeated = np.repeat(values, counts)
-    assert knots_of(values, counts.astype(float)) == knots_of(repeated)
-    assert set(knots_of(repeated)) <= set(values)
+@given(values=st.lists(st.floats(-100, 100), min_size=2, max_size=120, unique=True))
+def test_knots_are_values_of_the_column(values):
+    assert set(knots_of(np.array(values))) <= set(values)
 
 
 def test_what_the_columns_become(classifier):

@@ -367,7 +367,7 @@ LIES = {
     ),
     "embeddings of one input": (
         with_field("architecture", embeddings={"numbers": [[0, 1]] * 10**5}),
-        "numbers and categories of Embeddings must be of at least one input, and each of another",
+        "numbers and categories of Embeddings must name at least one input, and none twice",
     ),
     "embeddings a list": (
         with_field("architecture", embeddings=[[0, 1]]),

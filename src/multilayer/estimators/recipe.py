@@ -1,7 +1,5 @@
 """The recipe for tables: a network for each fold, and how all are trained."""
 
-import math
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -9,13 +7,12 @@ import numpy.typing as npt
 
 from multilayer.architecture import Architecture
 from multilayer.estimators.folds import Split
-from multilayer.estimators.time_limit import Stopwatch, TimeLimit
 from multilayer.model import Columns, Targets
 from multilayer.numpy import Adam, Embedding, Ensemble, Loss, WarmUp
 from multilayer.randomness import Generators
 from multilayer.training import Callback, train
 
-__all__ = ["architecture_of", "members_in_time", "run", "set_first_vectors"]
+__all__ = ["architecture_of", "batch_size", "run", "set_first_vectors"]
 
 Array = npt.NDArray[Any]
 
@@ -69,7 +66,7 @@ def run(
         trainer,
         data,
         n_epochs=N_EPOCHS,
-        batch_size=_batch_size(splits),
+        batch_size=batch_size(splits),
         schedule=WarmUp(WARM_UP, start=0.0),
         callbacks=callbacks,
         rng=rng,
@@ -78,23 +75,10 @@ def run(
     return ensemble, histories[0].stopped_by
 
 
-def _batch_size(splits: list[Split]) -> int:
+def batch_size(splits: list[Split]) -> int:
+    """Return the number of rows in a step."""
     n_rows = min(len(training) for training, _ in splits)
     return int(np.clip(n_rows // STEPS, *BATCH_SIZES))
-
-
-def members_in_time(
-    limit: TimeLimit, deal: Callable[..., list[Split]], run: Callable[..., Any], n_members: int
-) -> int:
-    """Return how many networks to train, by a few steps with all of them."""
-    splits = deal(n_members, np.random.RandomState(0))
-    watch = Stopwatch(limit.seconds)
-    _, stopped_by = run(splits, [watch], np.random.default_rng(0))
-    if stopped_by == "interrupt":
-        raise KeyboardInterrupt
-    n_steps = math.ceil(max(len(training) for training, _ in splits) / _batch_size(splits))
-    n_in_time = limit.n_members(len(splits), n_steps * watch.seconds)
-    return n_members if n_in_time == len(splits) else n_in_time
 
 
 def set_first_vectors(ensemble: Ensemble, data: tuple[Any, ...], splits: list[Split]) -> None:
@@ -102,28 +86,30 @@ def set_first_vectors(ensemble: Ensemble, data: tuple[Any, ...], splits: list[Sp
 
     With the means t̄ of a category's targets, each scaled to mean 0 and deviation 1, the first
     entries of its vector are 2 t̄: so it need not wait for gradients to bring them there, a few rows
-    at a time. (Micci-Barreca 2001 makes such means inputs.) Unseen categories begin with 0, and
-    stay there if training has no rare ones.
+    at a time. (Micci-Barreca 2001 makes such means inputs.) Of more targets, or classes, than a
+    vector has entries, there are no means.
+
+    Position 0, of rare and unseen categories, begins with 0. Without a row in training it stays
+    there, and so do categories that only occur in the rows that judge a network: for it, they are
+    as new as those of new rows.
     """
     layer = ensemble.network.layers[0]
     if not isinstance(layer, Embedding):
         return
     samples, targets, *weights = data
     weight = weights[0] if weights else np.ones(len(targets))
-    if targets.ndim == 1:  # classes
-        targets = targets[:, np.newaxis] == np.arange(targets.max() + 1)
-    for place, vectors, is_number in layer.inputs:
-        if is_number:
-            continue
-        layer.V[:, vectors.start] = 0
-        if targets.shape[1] > WIDTH:
-            continue
-        code = _column(samples, place)
+    inputs = [(place, rows) for place, rows, is_number in layer.inputs if not is_number]
+    codes = _codes(samples, [place for place, _ in inputs])
+    n_means = targets.shape[1] if targets.ndim == 2 else int(targets.max()) + 1
+    if n_means <= WIDTH and targets.ndim == 1:  # classes
+        targets = targets[:, np.newaxis] == np.arange(n_means)
+    for (_, vectors), code in zip(inputs, codes.T, strict=True):
         for V, (rows, _) in zip(layer.V[:, vectors], splits, strict=True):
             counts = np.bincount(code[rows], minlength=len(V))
-            means = _means(code[rows], targets[rows].astype(np.float64), weight[rows], len(V))
-            is_frequent = counts >= FREQUENT
-            V[is_frequent, : targets.shape[1]] = 2 * means[is_frequent]
+            V[0], V[counts == 0] = 0, 0
+            if n_means <= WIDTH:
+                means = _means(code[rows], targets[rows], weight[rows], len(V))
+                V[counts >= FREQUENT, :n_means] = 2 * means[counts >= FREQUENT]
 
 
 def _means(code: Array, targets: Array, weight: Array, size: int) -> Array:
@@ -135,8 +121,8 @@ def _means(code: Array, targets: Array, weight: Array, size: int) -> Array:
     return np.divide(sums, total, out=np.zeros_like(sums), where=total > 0)
 
 
-def _column(samples: Any, place: int) -> Array:
-    """Return an input of all samples, as whole numbers."""
+def _codes(samples: Any, places: list[int]) -> Array:
+    """Return some inputs of all samples, as whole numbers."""
     starts = range(0, len(samples), PIECE)
-    pieces = [samples[start : start + PIECE][:, place] for start in starts]
+    pieces = [samples[start : start + PIECE][:, places] for start in starts]
     return np.concatenate(pieces).astype(np.intp)

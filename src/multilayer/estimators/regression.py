@@ -12,7 +12,6 @@ from sklearn.metrics import (
     mean_poisson_deviance,
     r2_score,
 )
-from sklearn.preprocessing import StandardScaler
 
 from multilayer.errors import InvalidArgumentError, InvalidDataError
 from multilayer.estimators.validation import Checked
@@ -26,14 +25,11 @@ __all__ = [
     "mean_and_deviation",
     "resolved_loss",
     "score_of",
-    "standardisation",
     "values_of",
 ]
 
 Array = npt.NDArray[Any]
 Score = Callable[..., float]
-Scaling = Callable[[Array, Array | None], tuple[Array, Array]]
-"""From targets of shape (n_samples, n_targets) and weights to their means and deviations."""
 
 
 def resolved_loss(loss: Any, owner: str) -> Loss:
@@ -64,22 +60,21 @@ def form_of(loss: Loss, y: Array) -> tuple[int, int, str]:
     return (1 if y.ndim == 1 else y.shape[1]), n_each, output
 
 
-def values_of(
-    loss: Loss, found: Checked, scaling: Scaling | None, *, has_limits: bool = False
-) -> Values:
-    """Return the form that the targets of a new network have for a loss.
+def values_of(loss: Loss, found: Checked, *, is_scaled: bool, has_limits: bool = False) -> Values:
+    """Return how a new network sees the targets, given its loss.
 
-    Scaled targets are (y − mean)/deviation. To scale targets and predictions alike multiplies the
-    losses of regression by a factor, and so changes nothing about what is best; Huber's δ then
-    counts deviations. Counts and rates stay ≥ 0: they are divided by their mean, and so is their
-    deviance. A network whose logits begin around 0 then begins at the mean rate, whatever the unit.
+    Scaled targets are (y − mean)/deviation. To scale targets and predictions alike multiplies
+    squared errors, absolute errors and those of quantiles by a factor, and so changes nothing about
+    what is best. Huber's δ then counts deviations, and a loss of one's own gets scaled targets.
+    Counts and rates stay ≥ 0: they are divided by their mean, and so is their deviance. A network
+    whose logits begin around 0 then begins at the mean rate, whatever the unit.
 
     Parameters
     ----------
     loss : Loss
     found : Checked
-    scaling : callable, optional
-        `mean_and_deviation` or `standardisation`; without it, targets stay as they are.
+    is_scaled : bool
+        Otherwise targets stay as they are.
     has_limits : bool
         Whether predictions stay within the range of the targets.
 
@@ -91,15 +86,18 @@ def values_of(
     n_targets, n_each, output = form_of(loss, found.y)
     y = found.y.astype(np.float64).reshape(-1, n_targets)
     mean = scale = None
-    if scaling is not None:
+    if is_scaled:
         loss.targets(y, len(y), n_targets * n_each, np.float64)  # raises in the user's own units
-        mean, scale = scaling(y, found.weight)
+        mean, scale = mean_and_deviation(y, found.weight)
         if output == "exp":
             if not (mean > 0).all():
                 rule = f"must be above 0 in a row with a weight, for loss {loss.name!r}"
                 raise InvalidDataError(rule, _name_of(y, int(np.argmin(mean > 0))))
             mean, scale = np.zeros(n_targets), mean
-    limits = np.stack([y.min(axis=0), y.max(axis=0)]) if has_limits else None
+    limits = None
+    if has_limits:
+        used = y if found.weight is None else y[found.weight > 0]
+        limits = np.stack([used.min(axis=0), used.max(axis=0)])
     return Values(
         n_targets,
         n_each=n_each,
@@ -153,18 +151,6 @@ def mean_and_deviation(y: Array, weight: Array | None) -> tuple[Array, Array]:
         found.append((low + spread * mean, spread * deviation))
     means, deviations = np.array(found).T
     return means, deviations
-
-
-def standardisation(y: Array, weight: Array | None) -> tuple[Array, Array]:
-    """Return `mean_and_deviation`, to the bit those of scikit-learn's StandardScaler if it can."""
-    robust = mean_and_deviation(y, weight)
-    with np.errstate(all="ignore"):  # what has gone wrong is replaced
-        scaler = StandardScaler().fit(y, sample_weight=weight)
-        # It takes a deviation of 1 for columns that are constant in its own arithmetic.
-        is_usual = np.isfinite(scaler.var_) & (scaler.scale_ == np.sqrt(scaler.var_))
-    theirs = (scaler.mean_, scaler.scale_)
-    mean, deviation = (np.where(is_usual, a, b) for a, b in zip(theirs, robust, strict=True))
-    return mean, deviation
 
 
 def _name_of(y: Array, column: int) -> str:

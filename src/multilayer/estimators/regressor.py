@@ -18,7 +18,6 @@ from multilayer.estimators.regression import (
     form_of,
     resolved_loss,
     score_of,
-    standardisation,
     values_of,
 )
 from multilayer.estimators.settings import check_takes_steps
@@ -172,8 +171,7 @@ class MLPRegressor(RegressorMixin, BaseMLP):  # type: ignore[misc]
         return float(_score_of(self._loss)(y, self.predict(X), sample_weight=sample_weight))
 
     def _targets_of(self, found: Checked) -> Targets:
-        scaling = standardisation if self.scale_targets else None
-        targets = values_of(self._resolved_loss(), found, scaling)
+        targets = values_of(self._resolved_loss(), found, is_scaled=self.scale_targets)
         check_squares(targets.encode(found.y))
         return targets
 

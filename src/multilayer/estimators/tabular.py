@@ -16,7 +16,6 @@ from multilayer.errors import InvalidDataError
 from multilayer.estimators.out_of_fold import logits_of_classes
 from multilayer.estimators.parameters import LOSS, documented, says
 from multilayer.estimators.regression import (
-    mean_and_deviation,
     resolved_loss,
     score_of,
     values_of,
@@ -233,7 +232,7 @@ class TabularRegressor(RegressorMixin, BaseTabular):  # type: ignore[misc]
 
     def _targets_of(self, found: Checked) -> Targets:
         loss = resolved_loss(self.loss, type(self).__name__)
-        return values_of(loss, found, mean_and_deviation, has_limits=True)
+        return values_of(loss, found, is_scaled=True, has_limits=True)
 
     def _loss_of(self, targets: Targets) -> Loss:
         return resolved_loss(self.loss, type(self).__name__)

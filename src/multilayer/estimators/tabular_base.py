@@ -30,8 +30,8 @@ from multilayer.estimators.importances import Unseen, importances_of
 from multilayer.estimators.information import described
 from multilayer.estimators.out_of_fold import OutOfFold
 from multilayer.estimators.parameters import POSITIVE, says
-from multilayer.estimators.recipe import PATIENCE, architecture_of, members_in_time, run
-from multilayer.estimators.time_limit import TimeLimit
+from multilayer.estimators.recipe import PATIENCE, architecture_of, batch_size, run
+from multilayer.estimators.time_limit import TimeLimit, members_in_time
 from multilayer.estimators.validation import Checked, check_data, check_samples
 from multilayer.model import Targets
 from multilayer.numpy import Ensemble, Loss
@@ -147,7 +147,9 @@ class BaseTabular(Fitted, _Parameters, BaseEstimator):  # type: ignore[misc]
 
         n_members = self.n_members
         if limit is not None and n_members > 2:
-            n_members = members_in_time(limit, deal, train, n_members)
+            trial = deal(n_members, np.random.RandomState(0))
+            n_in_time = members_in_time(limit, trial, train, batch_size(trial))
+            n_members = n_in_time if n_in_time < len(trial) else n_members
         random_state = check_random_state(self.random_state)
         splits = deal(n_members, random_state)
         rng = np.random.default_rng(random_state.randint(2**31))

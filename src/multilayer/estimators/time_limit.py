@@ -1,11 +1,17 @@
 """TimeLimit: what is trained in a given time, and what that cost."""
 
+import math
 import time
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
 
 from multilayer.doctor import Finding
+from multilayer.estimators.folds import Split
 from multilayer.training import Callback, Run
 
-__all__ = ["Stopwatch", "TimeLimit"]
+__all__ = ["TimeLimit", "members_in_time"]
 
 ENOUGH = 8
 """The epochs that all networks should have; rather, fewer networks are trained."""
@@ -82,7 +88,33 @@ class TimeLimit(Callback):
         )
 
 
-class Stopwatch(Callback):
+def members_in_time(
+    limit: TimeLimit,
+    splits: list[Split],
+    train: Callable[..., tuple[Any, str]],
+    batch_size: int,
+) -> int:
+    """Return how many networks to train, judging by the time of a few steps with all of them.
+
+    Parameters
+    ----------
+    limit : TimeLimit
+    splits : list of pairs of arrays
+        The rows that each network would train on, and those that would judge it.
+    train : callable
+        Takes splits, callbacks and a generator; returns networks, and what ended the training.
+    batch_size : int
+        The number of rows in a step.
+    """
+    watch = _Stopwatch(limit.seconds)
+    _, stopped_by = train(splits, [watch], np.random.default_rng(0))
+    if stopped_by == "interrupt":
+        raise KeyboardInterrupt
+    n_steps = math.ceil(max(len(training) for training, _ in splits) / batch_size)
+    return limit.n_members(len(splits), n_steps * watch.seconds)
+
+
+class _Stopwatch(Callback):
     """Times some steps of a training, and ends it; the first step, which may compile, is left out.
 
     Parameters

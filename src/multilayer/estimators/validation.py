@@ -123,7 +123,10 @@ def check_data(
         if columns is None:
             kinds = None if estimator.columns == "auto" else estimator.columns
             embedded = estimator.takes_embeddings
-            columns = Columns.of(table, kinds, names[0], embedded=embedded, weight=weight)
+            # Rows without a weight shape no encoding. How large a weight is must not matter: those
+            # of classes know the target, and would show in how rare categories are encoded.
+            used = table if weight is None else table.take(np.flatnonzero(weight))
+            columns = Columns.of(used, kinds, names[0], embedded=embedded)
         X = columns.encode(table, names[0])
     return Checked(X, y, weight, columns, notation, is_sparse)
 

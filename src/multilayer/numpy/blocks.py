@@ -96,7 +96,7 @@ class Residual(Layer):
 
 def with_caches(layer: Layer, cache: Any) -> Iterator[tuple[Layer, Any]]:
     """Yield each of a layer's parts, in forward order, with its cache of a forward pass."""
-    if isinstance(layer, Residual):
+    while isinstance(layer, Residual):
         layer = layer.inner
     if isinstance(layer, Stack):
         for inner, own in zip(layer.layers, cache, strict=True):

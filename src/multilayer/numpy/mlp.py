@@ -22,6 +22,7 @@ from multilayer.numpy.layers import Affine, Layer
 from multilayer.numpy.losses import LOSSES, Loss
 from multilayer.numpy.network import Network, Pair
 from multilayer.numpy.objective import Batch, Objective
+from multilayer.numpy.optimizers import LBFGS, Optimizer
 from multilayer.numpy.trainer import Trainer, checked_samples
 from multilayer.numpy.weights import check_pairs, check_state
 from multilayer.registry import resolve
@@ -307,9 +308,28 @@ class MLP:
         )
         return value, self.network.pairs(gradient)
 
-    def trainer(self, **settings: Any) -> Trainer:
+    def trainer(
+        self,
+        *,
+        loss: str | Loss,
+        optimizer: str | Optimizer | LBFGS,
+        l1: float = 0.0,
+        l2: float = 0.0,
+        clip_norm: float | None = None,
+        clip_value: float | None = None,
+        rng: np.random.Generator | None = None,
+    ) -> Trainer:
         """Return the `Trainer` with which `multilayer.training.fit` trains this network."""
-        return Trainer(self, **settings)
+        return Trainer(
+            self,
+            loss=loss,
+            optimizer=optimizer,
+            l1=l1,
+            l2=l2,
+            clip_norm=clip_norm,
+            clip_value=clip_value,
+            rng=rng,
+        )
 
     def batch(self, X: object, y: object, sample_weight: object, loss: Loss) -> Batch:
         """Return samples, targets and weights as `take_step` takes them, checked.
