@@ -324,8 +324,8 @@ def test_deviations_of_constants():
 
 
 def test_rows_without_weight_set_no_limits():
-    X, rng = table(60)
-    y, weight = rng.normal(size=60), np.ones(60)
+    X, rng = table(200)
+    y, weight = mean_of(X) + rng.normal(0, 0.1, 200), np.ones(200)
     y[0], weight[0] = 1e6, 0
     model = TabularRegressor(n_members=2, random_state=0).fit(X, y, weight)
     assert model.to_model().targets.limits.max() == y[1:].max()

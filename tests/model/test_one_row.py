@@ -16,7 +16,7 @@ from multilayer import TabularClassifier
 from multilayer.data import Notation, read_table
 from multilayer.data.row import OTHER, plain_row
 from multilayer.errors import InvalidDataError
-from multilayer.model import Column, Columns, columns
+from multilayer.model import Column, Columns, Numeric, columns
 
 UTC = datetime.UTC
 some = settings(
@@ -267,6 +267,17 @@ def test_a_kind_of_ones_own_need_not_be_quick(people, make):
     X = make(ROW | {"wind": [0.5]})
     assert outcome(found, X) == outcome(found, read_table(X))
     assert found.encode(X)[:][0, found.input_names.index("sine")] == np.float32(np.sin(0.5))
+
+
+class Doubled(Numeric):
+    def values(self, entries, notes):
+        return 2 * super().values(entries, notes)
+
+
+def test_a_kind_that_changes_what_it_inherits_is_not_quick():
+    found = Columns([Doubled("wind", 0.0, 1.0)])
+    of_two = found.encode({"wind": [0.5, 0.5]})[:]
+    assert (found.encode({"wind": [0.5]})[:] == of_two[:1]).all()
 
 
 def test_what_is_no_plain_entry_is_marked():

@@ -100,6 +100,12 @@ class Column(ABC):
 
     name: str
 
+    def __init_subclass__(cls, **settings: Any) -> None:
+        super().__init_subclass__(**settings)
+        own = vars(cls)
+        if ("encode" in own or "values" in own) and not ("encode_entry" in own or "_value" in own):
+            cls.encode_entry = Column.encode_entry  # type: ignore[method-assign]
+
     @classmethod
     @abstractmethod
     def of(
@@ -167,7 +173,7 @@ class Column(ABC):
         """Write the inputs of a single plain entry, if nothing is to be said of it.
 
         It is a quick way for a single row, with the bits of `encode`, and by default there is none.
-        A class that inherits both, and changes one, changes the other too.
+        A class that changes `encode` or `values` alone has none either.
 
         Parameters
         ----------
