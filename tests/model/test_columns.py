@@ -772,3 +772,21 @@ def test_every_kind_of_column_keeps_its_contract(kind):
     assert told.pop("kind") == kind
     assert type(column).from_dict(told) == column
     assert str(column)
+
+
+def test_rare_categories_are_nothing_to_speak_of_unless_most_are():
+    jobs = np.repeat(["cook", "smith", "baker"], [40, 40, 2])
+    job = Columns.of({"job": jobs}, embedded=True)
+    assert job.columns[0].has_rare
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        for new in (["baker"], ["ghost"], ["ghost"] * 20, ["ghost"] * 30 + ["cook"] * 30):
+            job.encode({"job": new})
+    with pytest.warns(TableWarning, match="rare or not seen in training, such as 'ghost' at row 1"):
+        job.encode({"job": ["cook"] + ["ghost"] * 30})
+
+
+def test_infinite_numbers_are_not_called_categories():
+    with pytest.warns(TableWarning) as found:
+        Columns.of({"x": [1.0, np.inf, 2.0, 3.0]})
+    assert "categorical" not in str(found[0].message)

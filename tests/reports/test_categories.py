@@ -306,7 +306,7 @@ def test_more_categories_than_are_kept(forms):
         assert len(columns.columns[0].categories) == 256
         assert not columns.encode({"a": ["w399", "w000"]})[:][0].any()  # known to be rare
         with pytest.warns(TableWarning, match="not seen in training, such as 'w999' at row 0"):
-            columns.encode({"a": ["w999"]})
+            columns.encode({"a": ["w999"] * 30})
 
 
 @pytest.mark.parametrize("convert", [pd.DataFrame, pl.DataFrame, dict])

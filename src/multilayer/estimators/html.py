@@ -31,10 +31,11 @@ def tabular_html(estimator: Any) -> str:
 
     Importances are not shown of an estimator from a pickle, which does not hold training data.
     """
-    spread = estimator.oob_scores_.std(ddof=1)
+    scores = estimator.oob_scores_
+    error = scores.std(ddof=1) / np.sqrt(len(scores))
     facts = [
-        f"out-of-fold {estimator._score_name} {estimator.oob_score_:.3f}, ± {spread:.3f} over "
-        f"{len(estimator.oob_scores_)} folds",
+        f"out-of-fold {estimator._score_name} {estimator.oob_score_:.3f} ± {error:.3f}, the "
+        f"standard error, from {len(scores)} folds",
         f"best of {len(estimator.loss_curve_)} epochs: {estimator.n_iter_}",
     ]
     if hasattr(estimator, "classes_"):

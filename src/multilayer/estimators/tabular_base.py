@@ -210,7 +210,7 @@ class BaseTabular(Fitted, _Parameters, BaseEstimator):  # type: ignore[misc]
         if is_classifier and np.ptp(strata[rows]) == 0 < np.ptp(strata):
             rule = "must have two classes among the rows with a weight: see sample_weight"
             rule += " and class_weight"
-            raise InvalidDataError(rule, "y", "fit", got=f"{found.y[rows[0]].item()!r} alone")
+            raise InvalidDataError(rule, "y", "fit", got=f"{_shown(found.y[rows[0]])} alone")
         n_folds = min(n_members, max(2, len(rows) // 2))
         if self.time is not None:
             if groups is not None:
@@ -228,7 +228,7 @@ class BaseTabular(Fitted, _Parameters, BaseEstimator):  # type: ignore[misc]
             if is_classifier and np.ptp(strata[training]) == 0 < np.ptp(strata):
                 rule = "must have two classes among the rows that each network trains on; take more"
                 rule += " rows" if groups is None else " rows, or other groups"
-                got = f"{found.y[training[0]].item()!r} alone for network {k}"
+                got = f"{_shown(found.y[training[0]])} alone for network {k}"
                 raise InvalidDataError(rule, "y", "fit", got=got)
         return splits
 
@@ -316,3 +316,8 @@ class BaseTabular(Fitted, _Parameters, BaseEstimator):  # type: ignore[misc]
         tags.input_tags.string = True
         tags.input_tags.categorical = True
         return tags
+
+
+def _shown(target: Any) -> str:
+    """Return a target as messages show it: NumPy's scalars without their type."""
+    return repr(target.item() if isinstance(target, np.generic) else target)

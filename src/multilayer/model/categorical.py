@@ -32,6 +32,8 @@ Array = npt.NDArray[Any]
 
 MOST_CATEGORIES = 256
 """How many categories are kept; rarer ones count as unseen."""
+MANY = 20
+"""More rows than this, and than half of them, with categories that are rare or new are too many."""
 FEWEST = 5
 """Embedded categories with fewer training rows than this share a vector, with unseen ones: so that
 training sees it, and rare ones are not learned by heart."""
@@ -138,12 +140,13 @@ class Categorical(Column):
         codes, names = entries.categories()
         places = self.places(names)
         unknown = np.flatnonzero(places < 0)
-        if len(unknown) and (not self.has_rare or len(unknown) == len(names)):
-            rows = np.flatnonzero(np.isin(codes, unknown))
-            row = entries.origin.row(int(rows[0]))
+        rows = np.flatnonzero(np.isin(codes, unknown)) if len(unknown) else unknown
+        # Rare ones are nothing to speak of, unless most are.
+        if len(rows) > (max(MANY, len(codes) / 2) if self.has_rare else 0):
+            which = "rare or not seen in training" if self.has_rare else "not seen in training"
             says = (
-                f"has categories not seen in training, such as {names[codes[rows[0]]]!r} at "
-                f"{row}; known ones include {self.categories[0]!r}"
+                f"has categories {which}, such as {names[codes[rows[0]]]!r} at "
+                f"{entries.origin.row(int(rows[0]))}; known ones include {self.categories[0]!r}"
             )
             notes.append(Note(self.name, entries.origin.table, says))
         if not self.has_missing:

@@ -82,7 +82,8 @@ class Numeric(Scaled):
             return Found(notes=notes)
         strays: list[Note] = []
         numbers = entries.numbers(found.notation, strays)
-        notes += [note._replace(otherwise="categorical") for note in strays]
+        otherwise = "categorical" if entries.what == "text" else ""  # not for infinite numbers
+        notes += [note._replace(otherwise=otherwise) for note in strays]
         present = numbers[~np.isnan(numbers)]
         if not is_asked and _are_identifiers(entries.column, present, len(numbers)):
             why = "identifiers"

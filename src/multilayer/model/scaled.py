@@ -129,7 +129,7 @@ class Scaled(Column):
 
 
 def knots_of(values: Array) -> tuple[float, ...]:
-    """Return the knots of a column's piecewise linear function, at most `N_PIECES` + 1 values.
+    """Return the knots of a column's piecewise linear function, at most `N_PIECES` + 1.
 
     A value that is at least one of `N_PIECES` equal shares of all is a knot of its own; the others
     are divided by the remaining knots into equal shares. Without that, a column in which most
@@ -146,10 +146,9 @@ def knots_of(values: Array) -> tuple[float, ...]:
     different, counts = np.unique(values, return_counts=True)
     if len(different) > N_PIECES + 1:
         is_frequent = counts >= len(values) / N_PIECES
+        others = np.repeat(different[~is_frequent], counts[~is_frequent])
         shares = np.linspace(0, 1, max(N_PIECES + 1 - is_frequent.sum(), 2))
-        rest, weights = different[~is_frequent], counts[~is_frequent]
-        others = np.quantile(rest, shares, weights=weights, method="inverted_cdf")
-        different = np.union1d(different[is_frequent], others)
+        different = np.union1d(different[is_frequent], np.quantile(others, shares))
     if len(different) < 2:
         return ()
     is_apart = different[1:] > different[:-1] + TINY
