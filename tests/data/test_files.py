@@ -122,6 +122,22 @@ def test_parquet_is_read(tmp_path, monkeypatch):
             "taken as a row: it has no h",
         ),
         (
+            "2024-01-05,7\n2024-02-01,8\n",
+            {"column 1": ["2024-01-05", "2024-02-01"], "column 2": ["7", "8"]},
+            "taken as a row: it has no h",
+        ),
+        (
+            "x,x,o\no,x,o\nx,o,x\n",
+            {"column 1": ["x", "o", "x"], "column 2": ["x", "x", "o"], "column 3": ["o", "o", "x"]},
+            "taken as a row: it has no h",
+        ),
+        (
+            "place,2024-01-05,2024-02-01\nAT,7,8\n",
+            {"place": ["AT"], "2024-01-05": ["7"], "2024-02-01": ["8"]},
+            None,
+        ),
+        ("2024-01-05,2024-02-01\n7,8\n", {"2024-01-05": ["7"], "2024-02-01": ["8"]}, None),
+        (
             "a,b\n1,2\n3\n",
             {"a": ["1", "3"], "b": ["2", None]},
             "a row has fewer cells than its heade",

@@ -6,6 +6,7 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from itertools import islice
+from operator import or_
 from typing import NamedTuple, TextIO
 
 from multilayer.data.dates import moment
@@ -267,19 +268,21 @@ def _has_names(rows: list[list[str]], width: int) -> bool:
 
 
 def _is_row(names: list[str], rows: list[list[str]]) -> bool:
-    """Return whether what should be names is a row: numbers, dates, and texts that occur again."""
+    """Return whether what should be names is a row: numbers, dates, and texts that occur again.
+
+    Of texts alone it is one if two are the same, as no names are.
+    """
     columns = [[row[i].strip() for row in rows if i < len(row)] for i in range(len(names))]
     cells = [name.strip() for name in names]
     if len(cells) > 2 and cells == [str(i) for i in range(len(cells))]:  # a frame without names
         return False
-    has_values = [
+    are_values = [
         plain(cell) or (_is_date(cell) and any(map(_is_date, column)))
         for cell, column in zip(cells, columns, strict=True)
     ]
-    return any(has_values) and all(
-        has_value or cell in column
-        for has_value, cell, column in zip(has_values, cells, columns, strict=True)
-    )
+    occur = [cell in column for cell, column in zip(cells, columns, strict=True)]
+    is_like_rows = all(map(or_, are_values, occur))
+    return is_like_rows and (any(are_values) or len(set(cells)) < len(cells))
 
 
 def _is_date(text: str) -> bool:
