@@ -86,3 +86,7 @@ def test_what_cannot_be_used_in_one_part_cannot_be_used():
     found = joined([1, 2], [[1], [2]])
     assert not found.is_usable
     assert len(found) == 4
+
+
+def test_tables_without_columns():
+    assert Table.join([read_table(pd.DataFrame(index=[0, 1]))] * 2, "X").shape == (0, 0)

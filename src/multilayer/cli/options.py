@@ -85,7 +85,7 @@ Device = Annotated[str, typer.Option(help="For torch: auto, cpu, cuda:0, …")]
 TableFile = Annotated[
     list[Path],
     typer.Argument(
-        metavar="FILE...",
+        metavar="FILE",
         help="A CSV, Parquet, Arrow or JSON lines file, compressed or not; several with the same "
         "columns; a folder of them; a pattern such as 'data/*.csv'; or - for standard input.",
     ),

@@ -26,9 +26,10 @@ def read(
         As `multilayer.data.read_file`, which gets the arguments `how`.
     """
     separator = options.read_separator(separator)
-    source = files if isinstance(files, Path) or len(files) > 1 else files[0]
+    first, *others = [files] if isinstance(files, Path) else files
+    source = [first, *others] if others else first
     try:
-        with notes(), Console(stderr=True).status("reading …"):
+        with notes(), Console(stderr=True).status(f"reading {first} …"):
             return read_file(source, separator=separator, encoding=encoding, **how)
     except InvalidDataError as error:
         if SKIP in error.others:

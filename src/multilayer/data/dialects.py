@@ -111,7 +111,9 @@ def opened(content: bytes, encoding: str) -> io.TextIOWrapper:
 def cells(
     lines: Iterable[str], separator: str, *, is_whole: bool = True
 ) -> Iterator[tuple[int, list[str]]]:
-    """Yield the number of each line, from 1, and its cells; quotes join several lines to the last.
+    """Yield the number of each line, counted from 1, and its cells.
+
+    Quotes join several lines, which then have the number of the last.
 
     An empty line has no cells, and a line ``""`` has an empty one. A beginning of a text ends
     before a cell that is too long.

@@ -81,10 +81,11 @@ def _files(source: Source) -> tuple[Path | str, ...]:
         found, place = [each for each in matches if each.is_file()], str(path)
     else:
         return (path,)
-    found = [each for each in found if not each.name.startswith(HIDDEN)]
-    if not found:
-        raise InvalidDataError(f"there is no file {place}")
-    return tuple(sorted(found, key=_in_natural_order))
+    shown = [each for each in found if not each.name.startswith(HIDDEN)]
+    if not shown:
+        but = f" but {found[0].name}, whose name marks it as no data" if found else ""
+        raise InvalidDataError(f"there is no file {place}{but}")
+    return tuple(sorted(shown, key=_in_natural_order))
 
 
 def _inside(folder: Path) -> list[Path]:

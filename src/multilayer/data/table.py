@@ -77,7 +77,8 @@ class Table:
     ) -> None:
         self._entries = {entries.column: entries for entries in columns}
         self.columns = tuple(self._entries)
-        self.name = next((e.origin.table for e in self._entries.values()), "X")
+        self._origin = next((e.origin for e in self._entries.values()), Origin())
+        self.name = self._origin.table
         self.decimal, self.date_order, self.missing = decimal, date_order, missing
         lengths = {name: len(entries) for name, entries in self._entries.items()}
         if len(set(lengths.values())) > 1:
@@ -113,9 +114,8 @@ class Table:
             if set(table.columns) != set(first.columns):
                 raise _other_columns(first, table, "" if are_files else f"part {number} of ")
         starts = accumulate((len(table) for table in tables), initial=0)
-        origins = [next(iter(table._entries.values())).origin for table in tables]
-        parts = tuple(zip(starts, origins, strict=False)) if are_files else ()
-        origin = Origin(name, parts=parts)
+        parts = zip(starts, (table._origin for table in tables), strict=False)
+        origin = Origin(name, parts=tuple(parts) if are_files else ())
         return first.with_columns(
             joined([table[column] for table in tables], origin) for column in first.columns
         )
