@@ -88,9 +88,7 @@ def test_what_is_not_there_is_named(folder):
         read_file(folder / "x*.csv")
     with pytest.raises(InvalidDataError, match=r"^there is no file .*/part-12\.csv$"):
         read_file([folder / "part-0.csv", folder / "part-12.csv"])
-    with pytest.raises(
-        InvalidDataError, match=r"/_\* but _SUCCESS, whose name marks it"
-    ):
+    with pytest.raises(InvalidDataError, match=r"/_\* but _SUCCESS, whose name marks it"):
         read_file(folder / "_*")
     (folder / "new").mkdir()
     with pytest.raises(InvalidDataError, match=r"^there is no file in .*/new$"):
