@@ -194,7 +194,9 @@ def test_tables_that_cannot_be_used(folder, text, message):
 def test_data_that_is_not_there(folder):
     result = run(folder / "good.safetensors", "digit")
     assert isinstance(result.exception, InvalidDataError)
-    expected = "DATA must be a CSV or Parquet file or one of digits, mnist; there is no file digit"
+    expected = (
+        "DATA must be a file of a table, a folder or one of digits, mnist; there is no file digit"
+    )
     assert str(result.exception) == expected
 
 

@@ -369,6 +369,11 @@ def test_rows_without_a_target_are_left_out_and_counted(tmp_path):
     table = pd.DataFrame({"x": range(60), "y": ["a", "b", None] * 20})
     table.to_csv(tmp_path / "t.csv", index=False)
     result = run(*ONE, tmp_path / "t.csv", "--epochs", "1", "--json")
+    assert str(result.exception) == (
+        f"{tmp_path / 't.csv'} has no 'y' in 20 of 60 rows, the first of them row 3 below its "
+        "header; to leave such rows out, pass --bad-rows skip"
+    )
+    result = run(*ONE, tmp_path / "t.csv", "--epochs", "1", "--json", "--bad-rows", "skip")
     found = json.loads(result.stdout)
     assert found["n_train"] + found["n_test"] == 40
     assert "note: 20 of 60 rows have no 'y' and are dropped" in result.stderr

@@ -179,7 +179,7 @@ def test_findings_are_reported_and_go_with_the_file(trees, tmp_path):
 
 
 def rows_of(path, **how):
-    return Rows.of(path, read(path, None, None), "kind", None, [], Division(0.2, 0, **how))
+    return Rows.of(read(path, None, None), "kind", None, [], Division(0.2, 0, **how))
 
 
 def test_groups_stay_together_and_are_no_input(trees):
@@ -216,7 +216,7 @@ def test_the_latest_rows_are_the_test(trees):
 def test_rows_of_one_time_stay_together(tmp_path, days, share, n_test):
     path = tmp_path / "t.csv"
     pd.DataFrame({"day": days, "x": range(100), "kind": ["a", "b"] * 50}).to_csv(path, index=False)
-    found = Rows.of(path, read(path, None, None), None, None, [], Division(share, 0, time="day"))
+    found = Rows.of(read(path, None, None), None, None, [], Division(share, 0, time="day"))
     assert len(found.y_test) == n_test
 
 

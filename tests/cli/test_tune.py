@@ -58,7 +58,7 @@ def tuned(trees):
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 def test_the_best_is_that_of_scikit_learns_search(trees, tuned):
     results, _ = tuned
-    rows = Rows.of(trees, read(trees, None, None), "kind", None, [], Division(0.2, 0))
+    rows = Rows.of(read(trees, None, None), "kind", None, [], Division(0.2, 0))
     estimator = MLPClassifier(
         columns="auto", max_iter=5, early_stopping="loss", n_iter_no_change=15,
         random_state=0,
@@ -85,7 +85,7 @@ def test_the_best_is_that_of_scikit_learns_search(trees, tuned):
 
 def test_the_saved_model_has_the_score_of_the_report(trees, tuned):
     results, saved = tuned
-    rows = Rows.of(trees, read(trees, None, None), "kind", None, [], Division(0.2, 0))
+    rows = Rows.of(read(trees, None, None), "kind", None, [], Division(0.2, 0))
     model = load(saved)
     assert log_loss(rows.y_test, model.predict_proba(rows.X_test)) == pytest.approx(
         results["test"]["log_loss"], rel=1e-5

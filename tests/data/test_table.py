@@ -255,7 +255,17 @@ def test_any_column_has_categories(values):
     ("table", "error", "message"),
     [
         (3, InvalidTypeError, "X must be a data frame in memory, a mapping or rows; got int"),
-        (pl.LazyFrame(RAW), InvalidTypeError, r"rows; got LazyFrame: call its collect\(\)"),
+        (
+            pl.LazyFrame(RAW).select("none"),
+            InvalidDataError,
+            "X cannot be read into memory: .*none",
+        ),
+        (iter([]), InvalidDataError, "X must yield tables; it ends before the first"),
+        (
+            iter([{"a": [1], "b": [2]}, {"b": [3], "c": [4]}]),
+            InvalidDataError,
+            r"part 2 of X must have the columns of the first \(a, b\); missing: a; beyond them: c$",
+        ),
         (pd.Series([1]), InvalidTypeError, "a mapping or rows; got Series"),
         ([1, 2], InvalidDataError, r"of shape \(n_samples, n_columns\); got \(2,\)"),
         ({"a": [1], "b": [1, 2]}, InvalidDataError, "columns of one length; got {'a': 1, 'b': 2}"),

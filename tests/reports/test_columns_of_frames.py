@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 import polars as pl
 import pyarrow as pa
+import pyarrow.dataset as ds
 import pytest
 from pyarrow import parquet
 from sklearn.model_selection import GridSearchCV, cross_val_score, train_test_split
@@ -17,7 +18,7 @@ from sklearn.preprocessing import FunctionTransformer
 import multilayer
 from multilayer import MLPRegressor
 from multilayer.data import TableWarning, read_file, read_table
-from multilayer.errors import InvalidDataError, InvalidTypeError
+from multilayer.errors import InvalidDataError
 from multilayer.model import Columns
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
@@ -251,7 +252,8 @@ TABLES = {
         promote_options="default",  # of one row with None alone the type is null
     ),
     "batch of pyarrow": lambda frame: pa.Table.from_pandas(frame).to_batches()[0],
-    "a lazy frame, collected": lambda frame: pl.from_pandas(frame).lazy().collect(),
+    "a lazy frame": lambda frame: pl.from_pandas(frame).lazy(),
+    "a pyarrow Dataset": lambda frame: ds.dataset(pa.table(frame)),
     "dict of lists": lambda frame: frame.to_dict("list"),
     "dict of arrays": lambda frame: {name: frame[name].to_numpy() for name in frame},
     "dict of series": lambda frame: {name: frame[name] for name in frame},
@@ -281,6 +283,13 @@ def test_tables_of_every_library(fitted, name, tmp_path):
     fitted.export(tmp_path / "m.onnx", sample=convert(FRAME))
 
 
+def test_an_iterator_of_frames(fitted):
+    parts = FRAME[:50], pl.from_pandas(FRAME[50:60]), pa.table(FRAME[60:])
+    model = regressor().fit(iter(parts), Y)
+    for X in (FRAME, iter(parts)):
+        np.testing.assert_array_equal(model.predict(X), fitted.predict(FRAME))
+
+
 @pytest.mark.parametrize("name", ["pandas", "polars", "pyarrow", "records", "Table"])
 def test_tables_are_divided_by_scikit_learn(name):
     X = TABLES[name](FRAME)
@@ -302,24 +311,6 @@ def test_one_row_as_a_dict_in_a_list(fitted):
         fitted.predict([{"a": 1, "c": "u", "d": 5}])
     with pytest.warns(TableWarning, match="'b' of X has a missing value at row 1"):
         fitted.predict([row, {"a": 1, "c": "u"}])
-
-
-@pytest.mark.parametrize("call", ["fit", "validate", "predict", "partial_fit", "Columns", "load"])
-def test_a_lazy_frame_is_refused_with_what_to_call(fitted, call, tmp_path):
-    lazy = pl.from_pandas(FRAME).lazy()
-    fitted.save(tmp_path / "m")
-    calls = {
-        "fit": lambda: regressor().fit(lazy, Y),
-        "validate": lambda: regressor().fit(FRAME, Y, X_val=lazy, y_val=Y),
-        "predict": lambda: fitted.predict(lazy),
-        "partial_fit": lambda: regressor(solver="adam", scale_targets=False).partial_fit(lazy, Y),
-        "Columns": lambda: Columns.of(lazy),
-        "load": lambda: multilayer.load(tmp_path / "m").predict(lazy),
-    }
-    with pytest.raises(
-        InvalidTypeError, match=r"in memory, .* got LazyFrame: call its collect\(\)$"
-    ):
-        calls[call]()
 
 
 def test_sparse_columns_of_pandas():

@@ -212,7 +212,7 @@ def test_another_header_in_the_middle_is_named(written):
 def test_units_below_the_header(written, train, tmp_path):
     rows = [("cm", "[s]", "", "€"), *((i, i % 23, f"k{i % 3}", 2 * i + 1) for i in range(N))]
     path = written(lines(rows=rows))
-    result = train(path, "--epochs", "1", "--save", tmp_path / "m")
+    result = train(path, "--epochs", "1", "--save", tmp_path / "m", "--bad-rows", "skip")
     assert "column 'y' has '€' at row 1 below its header, which is not a number" in result.stderr
     assert "1 of 61 rows have no 'y' and are dropped" in result.stderr
     table = read_file(path).select(["x", "z"])
@@ -304,11 +304,8 @@ def packed(write):
 
 
 OTHERS = {
-    "JSON records": json.dumps([{"x": 1, "y": 2}]),
-    "JSON, indented": json.dumps([{"x": 1, "y": 2}], indent=2),
     "JSON columns": json.dumps({"x": [1], "y": [2]}, indent=1),
     "JSON rows": json.dumps([[1, 2], [3, 4]]),
-    "JSON lines": '{"x": 1, "y": 2}\n{"x": 3, "y": 4}\n',
     "GeoJSON": ' \n{ "type": "FeatureCollection", "features": [] }',
     "HTML": "\n<!DOCTYPE html>\n<html><body>Sign in, please</body></html>",
     "HTML, a part": "<table><tr><td>1</td></tr></table>",
@@ -320,7 +317,6 @@ OTHERS = {
     "SQLite": b"SQLite format 3\x00\x10\x00",
     "NumPy": packed(lambda file: np.save(file, np.ones((3, 2)))),
     "a pickle": packed(lambda file: pd.DataFrame({"a": [1]}).to_pickle(file)),
-    "Arrow": packed(lambda file: pd.DataFrame({"a": [1]}).to_feather(file)),
     "RTF": r"{\rtf1\ansi a,b}",
     "ARFF": "@relation trees\n@attribute height numeric\n@data\n1\n",
 }
@@ -329,9 +325,10 @@ OTHERS = {
 @pytest.mark.parametrize("name", OTHERS)
 def test_something_else_that_is_called_csv(written, mlp, name):
     path = written(OTHERS[name], "table.csv")
-    with pytest.raises(InvalidDataError, match=r"table\.csv is (not a table but HTML or JSON: |a)"):
+    refused = r"table\.csv (is (not a table but HTML or XML: |a)|must have (one JSON|no nested))"
+    with pytest.raises(InvalidDataError, match=refused):
         read_file(path)
-    assert "table.csv is" in str(mlp("train", "table", path, fails=True).exception)
+    assert "table.csv " in str(mlp("train", "table", path, fails=True).exception)
 
 
 def test_names_that_begin_like_markup(written):
@@ -366,12 +363,13 @@ def test_one_column_that_pandas_has_written(written, column):
 
 def test_rows_without_a_target(written, train):
     rows = [(*row[:3], "" if i % 10 == 3 else row[3]) for i, row in enumerate(ROWS)]
-    result = train(written(lines(rows=rows)), "--epochs", "1", "--json")
-    assert "6 of 60 rows have no 'y' and are dropped" in result.stderr
+    result = train(written(lines(rows=rows)), "--epochs", "1", "--json", "--bad-rows", "skip")
+    says = "6 of 60 rows have no 'y' and are dropped, the first of them row 4 below its header"
+    assert says in result.stderr
     found = json.loads(result.stdout)
     assert found["n_train"] + found["n_test"] == 54
     rows = [(*row[:3], ["yes", "no", ""][i % 3]) for i, row in enumerate(ROWS)]
-    result = train(written(lines(rows=rows)), "--epochs", "1")
+    result = train(written(lines(rows=rows)), "--epochs", "1", "--bad-rows", "skip")
     assert "20 of 60 rows have no 'y' and are dropped" in result.stderr
 
 
@@ -405,9 +403,8 @@ def test_rows_that_are_too_short(written, mlp, train, tmp_path):
 
 def test_rows_that_are_too_long(written):
     path = written(lines(rows=[*ROWS, (1, 2, 3, 4, 5)]))
-    with pytest.raises(
-        InvalidDataError, match="must have 4 cells in each row, as in its header; row 61 b"
-    ):
+    message = "must have 4 cells in each row, as in its header; line 62 has 5; to leave such rows"
+    with pytest.raises(InvalidDataError, match=message):
         read_file(path)
 
 

@@ -1,7 +1,6 @@
 """Which rows of a table to train on, and which to test on."""
 
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -48,7 +47,7 @@ class Division(NamedTuple):
             raise InvalidArgumentError(f"cannot be {self.time!r}, which is dropped", "time")
         return self.group
 
-    def of(self, file: Path, table: Table, y: Array, task: str) -> tuple[Array, Array]:
+    def of(self, table: Table, y: Array, task: str) -> tuple[Array, Array]:
         """Return the training and the test rows.
 
         Raises
@@ -61,7 +60,7 @@ class Division(NamedTuple):
         elif self.time is not None:
             train, held_out = self._by_time(table)
         else:
-            train, held_out = self._at_random(file, y, task)
+            train, held_out = self._at_random(table.name, y, task)
         if task == "classification":
             is_known = np.isin(y[held_out], y[train])
             if not is_known.all():
@@ -73,10 +72,10 @@ class Division(NamedTuple):
                 f"must leave {LEAST_ROWS} rows to train on and 2 to test on; with --test "
                 f"{self.test:g} it leaves {len(train)} and {len(held_out)}"
             )
-            raise InvalidDataError(rule, file)
+            raise InvalidDataError(rule, table.name)
         if len(np.unique(y[train])) < 2:
             raise InvalidDataError(
-                f"must leave two targets to train on; all are {y[train[0]]}", file
+                f"must leave two targets to train on; all are {y[train[0]]}", table.name
             )
         return train, held_out
 
@@ -85,7 +84,7 @@ class Division(NamedTuple):
         assert self.group is not None
         return np.array([str(entry) for entry in table[self.group].objects()])
 
-    def _at_random(self, file: Path, y: Array, task: str) -> tuple[Array, Array]:
+    def _at_random(self, name: str, y: Array, task: str) -> tuple[Array, Array]:
         """Divide at random, with each class in both parts if it has enough rows."""
         strata = kept = None
         if task == "classification":
@@ -95,7 +94,7 @@ class Division(NamedTuple):
             strata = y if n_least >= n_classes else None
         rule = "cannot be divided to train and to test on"
         return split_rows(
-            len(y), self.test, self.seed, strata, kept=kept, rule=rule, parameter=file
+            len(y), self.test, self.seed, strata, kept=kept, rule=rule, parameter=name
         )
 
     def _by_group(self, table: Table) -> tuple[Array, Array]:

@@ -8,6 +8,7 @@ import typer
 
 from multilayer import training
 from multilayer.architecture import ACTIVATIONS
+from multilayer.data.files import MOST_BAD_ROWS
 from multilayer.errors import InvalidArgumentError
 from multilayer.numpy import OPTIMIZERS, SCHEDULES
 from multilayer.registry import Names
@@ -15,6 +16,7 @@ from multilayer.registry import Names
 __all__ = [
     "L2",
     "Activation",
+    "BadRows",
     "BatchSize",
     "Checkpoint",
     "DataDir",
@@ -81,7 +83,19 @@ Seed = Annotated[int, typer.Option(help="Seed for weights, sample order and mask
 Engine = Annotated[str, typer.Option(help="numpy (from scratch) or torch.")]
 Device = Annotated[str, typer.Option(help="For torch: auto, cpu, cuda:0, …")]
 TableFile = Annotated[
-    Path, typer.Argument(metavar="FILE", help="A CSV or Parquet file, compressed or not.")
+    list[Path],
+    typer.Argument(
+        metavar="FILE",
+        help="A CSV, Parquet, Arrow or JSON lines file, compressed or not; several with the same "
+        "columns; a folder of them; a pattern such as 'data/*.csv'; or - for standard input.",
+    ),
+]
+BadRows = Annotated[
+    str | None,
+    typer.Option(
+        help="skip or fail: what to do if rows have too many cells, or no target. By default fail "
+        f"if more than {MOST_BAD_ROWS:.0%} have."
+    ),
 ]
 Separator = Annotated[
     str | None,

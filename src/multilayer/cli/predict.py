@@ -30,16 +30,16 @@ def predict(
     encoding: options.Encoding = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
-    """Predict each row of a CSV or Parquet file, as CSV: classes with probabilities, or values.
+    """Predict each row of a table in files, as CSV: classes with probabilities, or values.
 
     A model that knows its input names uses these columns and ignores others, such as the
     target; any other model uses all columns.
     """
     options.check_file(out, "out")
     found = load_model(model)
-    table = read(data, separator, encoding)
+    table = read(data, separator, encoding, bad_rows="fail")
     with notes():
-        columns = _predictions(found, inputs_of(table, found, data))
+        columns = _predictions(found, inputs_of(table, found))
     if as_json:
         text = json.dumps(columns) + "\n"
     else:

@@ -2,7 +2,6 @@
 
 from collections import Counter
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -12,6 +11,7 @@ from multilayer.cli.division import Division
 from multilayer.cli.notes import note, noting
 from multilayer.data import Table
 from multilayer.data.entries import Entries
+from multilayer.data.files import are_too_many
 from multilayer.data.notation import Notation
 from multilayer.errors import InvalidArgumentError, InvalidDataError
 from multilayer.model import Targets
@@ -46,12 +46,12 @@ class Rows(NamedTuple):
     @classmethod
     def of(
         cls,
-        file: Path,
         table: Table,
         target: str | None,
         task: str | None,
         drop: Sequence[str],
         division: Division,
+        bad_rows: str | None = None,
     ) -> "Rows":
         """Return the rows for the arguments of ``mlp train table``.
 
@@ -73,14 +73,14 @@ class Rows(NamedTuple):
                 f"must have inputs beside the target; there are none beside {target!r} (--sep "
                 "names what separates columns)"
             )
-            raise InvalidDataError(rule, file)
+            raise InvalidDataError(rule, table.name)
         y, task, notation = _targets(table, target, task)
-        table, y = with_target(table, y, target)
+        table, y = with_target(table, y, target, bad_rows)
         if task == "classification":
             y = _classes(table[target], y)
         else:
             _check_values(table[target], y)
-        train, held_out = division.of(file, table, y, task)
+        train, held_out = division.of(table, y, task)
         groups = None if division.group is None else division.groups(table)[train]
         X = table.select(inputs)
         parts = X.take(train), X.take(held_out), y[train], y[held_out]
@@ -171,17 +171,39 @@ def _are_dates(entries: Entries) -> bool:
     return entries.find_date_format() is not None
 
 
-def with_target(table: Table, y: Array, target: str) -> tuple[Table, Array]:
-    """Return the rows that have a target, and print a note on the others."""
-    kept = np.flatnonzero(_is_there(y))
-    if len(kept) == len(y):
+def with_target(
+    table: Table, y: Array, target: str, bad_rows: str | None = "skip"
+) -> tuple[Table, Array]:
+    """Return the rows that have a target, and print a note on the others.
+
+    Raises
+    ------
+    InvalidDataError
+        If none has one, or more rows than `bad_rows` allows have none; empty rows do not count.
+    """
+    is_there = _is_there(y)
+    if is_there.all():
         return table, y
-    if not len(kept):
+    if not is_there.any():
         raise InvalidDataError(
             f"{table[target].where}, the target, must have entries; all are missing"
         )
-    note(f"{len(y) - len(kept):,} of {len(y):,} rows have no {target!r} and are dropped")
+    without = np.flatnonzero(~is_there)
+    first = table[target].origin.row(int(without[0]))
+    n_of = f"{len(without):,} of {len(y):,} rows"
+    if are_too_many(_n_filled(table.take(without)), len(y), bad_rows):
+        hint = "" if bad_rows else "; to leave such rows out, pass --bad-rows skip"
+        rule = f"has no {target!r} in {n_of}, the first of them {first}{hint}"
+        raise InvalidDataError(rule, table.name)
+    note(f"{n_of} have no {target!r} and are dropped, the first of them {first}")
+    kept = np.flatnonzero(is_there)
     return table.take(kept), y[kept]
+
+
+def _n_filled(table: Table) -> int:
+    """Return how many rows have any entry."""
+    usable = table.select(name for name in table.columns if table[name].is_usable)
+    return sum(any(entry is not None for entry in row) for row in np.asarray(usable))
 
 
 def _is_there(y: Array) -> Array:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
+from glob import has_magic
 from pathlib import Path
 from typing import Annotated, Any, NamedTuple
 
@@ -30,7 +31,11 @@ BUNDLED = ("digits", "mnist")
 ModelFile = Annotated[Path, typer.Argument(metavar="MODEL", help="A file written by --save.")]
 SampleFile = Annotated[
     str,
-    typer.Argument(metavar="DATA", help="A CSV or Parquet file, digits, or mnist."),
+    typer.Argument(
+        metavar="DATA",
+        help="A file of a table, as for mlp train table; a folder of such files or a pattern; - "
+        "for standard input; digits, or mnist.",
+    ),
 ]
 Target = Annotated[
     str | None,
@@ -85,12 +90,12 @@ def read_samples(
     """
     if data in BUNDLED:
         return _images(data, data_dir)
-    if not Path(data).exists():
+    if not (data == "-" or has_magic(data) or Path(data).exists()):
         words = ", ".join(BUNDLED)
-        rule = f"must be a CSV or Parquet file or one of {words}; there is no file {data}"
+        rule = f"must be a file of a table, a folder or one of {words}; there is no file {data}"
         raise InvalidDataError(rule, "DATA")
-    table = read(Path(data), separator, encoding)
-    return _table(Path(data), table, target, model)
+    table = read(Path(data), separator, encoding, bad_rows="skip")
+    return _table(table, target, model)
 
 
 def _images(name: str, data_dir: Path | None) -> Samples:
@@ -103,11 +108,11 @@ def _images(name: str, data_dir: Path | None) -> Samples:
     return Samples(images.X_train.pixels, images.y_train, (images.X_test.pixels, images.y_test))
 
 
-def _table(path: Path, table: Table, target: str | None, model: Model) -> Samples:
+def _table(table: Table, target: str | None, model: Model) -> Samples:
     """Return a file's columns and target in the form that the model takes."""
     if table.shape[1] < 2:
         rule = "must have inputs and a target"
-        raise InvalidDataError(rule, path, got=f"{table.shape[1]} column")
+        raise InvalidDataError(rule, table.name, got=f"{table.shape[1]} column")
     names = table.columns
     inputs = model.inputs.names
     left, guess = [name for name in names if name not in (inputs or names)], ""
@@ -128,10 +133,10 @@ def _table(path: Path, table: Table, target: str | None, model: Model) -> Sample
     with _telling(guess):
         table, y = with_target(table, truth(table[target], model.targets), target)
         rest = table.select([name for name in names if name != target])
-        return Samples(inputs_of(rest, model, path), y, None, guess)
+        return Samples(inputs_of(rest, model), y, None, guess)
 
 
-def inputs_of(table: Table, model: Model, path: Path) -> Any:
+def inputs_of(table: Table, model: Model) -> Any:
     """Return the model's input columns, in the form it takes; all if it knows no names.
 
     Raises
@@ -146,7 +151,7 @@ def inputs_of(table: Table, model: Model, path: Path) -> Any:
             f"must have all inputs of the model; missing: {', '.join(absent)}; found: "
             f"{', '.join(table.columns)}"
         )
-        raise InvalidDataError(rule, path)
+        raise InvalidDataError(rule, table.name)
     with noting() as said:
         used = table.select([name for name in names if name in table.columns])
         return model.inputs.from_table(used, said)

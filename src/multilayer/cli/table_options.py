@@ -62,18 +62,20 @@ Test = Annotated[float, typer.Option(help="The share of rows to test on, in (0, 
 
 
 def read_table(
-    file: Path,
+    files: list[Path],
     separator: str | None,
     encoding: str | None,
     decimal: str | None,
     day_first: bool | None,
     missing: list[str] | None,
+    bad_rows: str | None,
 ) -> Table:
-    """Return the table in a file, read as the options say."""
+    """Return the table in some files, read as the options say."""
     if decimal not in (None, ".", ","):
         raise InvalidArgumentError("must be . or ,", "decimal", got=repr(decimal))
     order = {None: None, True: "day first", False: "month first"}[day_first]
-    return read(file, separator, encoding, decimal=decimal, date_order=order, missing=missing or ())
+    how = {"decimal": decimal, "date_order": order, "missing": missing or (), "bad_rows": bad_rows}
+    return read(files, separator, encoding, **how)
 
 
 def kinds_of(table: Table, **asked: list[str] | None) -> dict[str, str]:

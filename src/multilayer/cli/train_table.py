@@ -94,7 +94,7 @@ class TableCommand(Command):
 
 def table(
     context: typer.Context,
-    file: options.TableFile,
+    files: options.TableFile,
     target: tables.Target = None,
     task: tables.Task = None,
     drop: tables.Drop = None,
@@ -106,6 +106,7 @@ def table(
     day_first: tables.DateOrder = None,
     missing: tables.Missing = None,
     encoding: options.Encoding = None,
+    bad_rows: options.BadRows = None,
     test: tables.Test = 0.2,
     seed: options.Seed = 0,
     model: Kind = "tabular",
@@ -128,7 +129,7 @@ def table(
     save: options.Save = None,
     as_json: options.Json = False,
 ) -> None:
-    """Train on a raw table: a CSV file in any dialect, or a Parquet file.
+    """Train on a raw table: CSV in any dialect, Parquet, Arrow or JSON lines, in one file or many.
 
     The kind of each column is detected and shown; columns with nothing to learn from are left
     out. Options with a COLUMN may be repeated, but for --group and --time. Some rows are held out
@@ -155,10 +156,10 @@ def table(
             batch_size, alpha, engine, device,
         )  # fmt: skip
         settings["callbacks"] = () if as_json else (NoteCompiling(), ShowLayers(), Progress())
-    found = tables.read_table(file, separator, encoding, decimal, day_first, missing)
+    found = tables.read_table(files, separator, encoding, decimal, day_first, missing, bad_rows)
     kinds = tables.kinds_of(found, numeric=numeric, categorical=categorical, date=date)
     division = Division(test, seed, group, time, kinds)
-    rows = Rows.of(file, found, target, task, drop or [], division)
+    rows = Rows.of(found, target, task, drop or [], division, bad_rows)
     make = rows.tabular if model == "tabular" else rows.network
     estimator = make(columns=kinds or "auto", random_state=seed, **settings)
     _fit(estimator, rows)

@@ -35,7 +35,7 @@ Halving = Annotated[
 
 
 def tune(
-    file: options.TableFile,
+    files: options.TableFile,
     target: tables.Target = None,
     task: tables.Task = None,
     drop: tables.Drop = None,
@@ -47,6 +47,7 @@ def tune(
     day_first: tables.DateOrder = None,
     missing: tables.Missing = None,
     encoding: options.Encoding = None,
+    bad_rows: options.BadRows = None,
     test: tables.Test = 0.2,
     trials: Trials = 30,
     folds: Folds = 5,
@@ -66,9 +67,9 @@ def tune(
     for name, value, least in (("trials", trials, 1), ("folds", folds, 2), ("epochs", epochs, 1)):
         checks.integer(value, name, "mlp", minimum=least)
     options.check_file(save, "save")
-    found = tables.read_table(file, separator, encoding, decimal, day_first, missing)
+    found = tables.read_table(files, separator, encoding, decimal, day_first, missing, bad_rows)
     kinds = tables.kinds_of(found, numeric=numeric, categorical=categorical, date=date)
-    rows = Rows.of(file, found, target, task, drop or [], Division(test, seed))
+    rows = Rows.of(found, target, task, drop or [], Division(test, seed), bad_rows)
     if folds > len(rows.y_train):
         rule = f"must be at most {len(rows.y_train)}, the number of training rows"
         raise InvalidArgumentError(rule, "folds", got=folds)

@@ -6,8 +6,10 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from itertools import islice
+from operator import or_
 from typing import NamedTuple, TextIO
 
+from multilayer.data.dates import moment
 from multilayer.data.numerals import is_missing_mark, plain
 from multilayer.errors import InvalidArgumentError, InvalidDataError
 
@@ -106,8 +108,12 @@ def opened(content: bytes, encoding: str) -> io.TextIOWrapper:
     return text
 
 
-def cells(lines: Iterable[str], separator: str, *, is_whole: bool = True) -> Iterator[list[str]]:
-    """Yield the cells of each line; quotes join several lines.
+def cells(
+    lines: Iterable[str], separator: str, *, is_whole: bool = True
+) -> Iterator[tuple[int, list[str]]]:
+    """Yield the number of each line, counted from 1, and its cells.
+
+    Quotes join several lines, which then have the number of the last.
 
     An empty line has no cells, and a line ``""`` has an empty one. A beginning of a text ends
     before a cell that is too long.
@@ -122,7 +128,7 @@ def cells(lines: Iterable[str], separator: str, *, is_whole: bool = True) -> Ite
     n_before = 0
     try:
         for row in reader:
-            yield row
+            yield reader.line_num, row
             n_before = reader.line_num
     except csv.Error as error:
         if not is_whole:
@@ -150,7 +156,7 @@ def find_dialect(text: TextIO, separator: str | None, path: object) -> Dialect:
     that gives the most cells. The header is the first line with that many cells. It is the line
     above if that has one cell less, because rows have names, or if only one of the two ends in
     separators. Lines above the header are skipped, and so are titles and comments with as many
-    cells. A first line of numbers alone is a row, unless they are 0, 1, 2, ….
+    cells. A first line of numbers and dates alone is a row, unless they are 0, 1, 2, ….
 
     Raises
     ------
@@ -163,7 +169,7 @@ def find_dialect(text: TextIO, separator: str | None, path: object) -> Dialect:
     separator, n_told = separator or (told and told[1]), int(told is not None)
     filled = {}
     for each in [separator] if separator else SEPARATORS:
-        sample = list(cells(lines, each, is_whole=False))
+        sample = [row for _, row in cells(lines, each, is_whole=False)]
         sample = sample if is_whole else sample[:-1]  # the last may be cut off
         filled[each] = [
             (i, row) for i, row in enumerate(sample) if i >= n_told and not is_blank(row)
@@ -264,12 +270,22 @@ def _has_names(rows: list[list[str]], width: int) -> bool:
 
 
 def _is_row(names: list[str], rows: list[list[str]]) -> bool:
-    """Return whether what should be names is a row: numbers, and texts that occur again."""
-    texts = [{row[i].strip() for row in rows if i < len(row)} for i in range(len(names))]
+    """Return whether what should be names is a row: numbers, dates, and texts that occur again.
+
+    Of texts alone it is one if two are the same, as no names are.
+    """
+    columns = [[row[i].strip() for row in rows if i < len(row)] for i in range(len(names))]
     cells = [name.strip() for name in names]
     if len(cells) > 2 and cells == [str(i) for i in range(len(cells))]:  # a frame without names
         return False
-    has_numbers = any(map(plain, cells))
-    return has_numbers and all(
-        plain(cell) or cell in found for cell, found in zip(cells, texts, strict=True)
-    )
+    are_values = [
+        plain(cell) or (_is_date(cell) and any(map(_is_date, column)))
+        for cell, column in zip(cells, columns, strict=True)
+    ]
+    occur = [cell in column for cell, column in zip(cells, columns, strict=True)]
+    is_like_rows = all(map(or_, are_values, occur))
+    return is_like_rows and (any(are_values) or len(set(cells)) < len(cells))
+
+
+def _is_date(text: str) -> bool:
+    return moment(text) is not None

@@ -1,85 +1,51 @@
-"""Tables in files: CSV in its dialects, and Parquet."""
+"""Tables in files: one or several, in any format, from a folder or from standard input."""
 
-import bz2
-import csv
-import gzip
-import lzma
-import os
-import re
-import zlib
 from collections.abc import Iterable, Iterator, Sequence
-from itertools import islice
-from pathlib import Path
-from typing import Any
 
-import numpy as np
-import numpy.typing as npt
-
-from multilayer import forks
 from multilayer.caller import warn
-from multilayer.data.dialects import (
-    Dialect,
-    cells,
-    find_dialect,
-    find_encoding,
-    is_blank,
-    named,
-    opened,
-)
-from multilayer.data.entries import Origin, TextEntries
+from multilayer.data.formats import read_content
 from multilayer.data.notes import TableWarning
-from multilayer.data.table import Table, read_table
-from multilayer.errors import InvalidDataError, MissingPackageError
+from multilayer.data.reading import Read, shown
+from multilayer.data.sources import Source, content_of, find_sources
+from multilayer.data.table import Table
+from multilayer.errors import InvalidDataError
+from multilayer.registry import Names
 
-__all__ = ["read_file"]
+__all__ = ["MOST_BAD_ROWS", "SKIP", "are_too_many", "read_file"]
 
-Array = npt.NDArray[Any]
-
-COMPRESSED = {b"\x1f\x8b": gzip.decompress, b"BZh": bz2.decompress, b"\xfd7zXZ": lzma.decompress}
-"""The first bytes of compressed files, and what decompresses them."""
-PARQUET = b"PAR1"
-OTHERS = {
-    b"PK\x03\x04": "a workbook or an archive",
-    b"\xd0\xcf\x11\xe0": "a workbook or an archive",
-    b"%PDF": "a PDF document",
-    b"{\\rtf": "an RTF document",
-    b"\x89PNG": "a picture",
-    b"\xff\xd8\xff": "a picture",
-    b"SQLite format 3": "an SQLite database",
-    b"ARROW1": "an Arrow file",
-    b"\x93NUMPY": "a NumPy array",
-    b"\x89HDF": "an HDF5 file",
-    b"\x28\xb5\x2f\xfd": "compressed with zstd",
-    b"\x80\x04": "a Python pickle",
-    b"\x80\x05": "a Python pickle",
-    b"@relation": "an ARFF file",
-    b"@RELATION": "an ARFF file",
-}
-"""The first bytes of files that are something else."""
-MARKUP = re.compile(r"\s*(?:<(?:!doctype|html|\?xml|table)|\{\s*[\"}]|\[\s*[\[{])", re.IGNORECASE)
-MOST_LINES = 10
-"""More lines than this in one cell that look like rows mean that a quote is misplaced."""
-BLOCK = 10_000
-"""Rows to process at a time; equal texts are stored once."""
+BAD_ROWS = Names("bad_rows", ["skip", "fail"])
+MOST_BAD_ROWS = 0.01
+"""The share of rows that may be skipped, unless the user says otherwise."""
+SKIP = "bad_rows='skip'"
+"""What messages say is to be passed; a command has an option instead."""
 
 
 def read_file(
-    path: str | os.PathLike[str],
+    source: Source | Iterable[Source],
     *,
     separator: str | None = None,
     decimal: str | None = None,
     encoding: str | None = None,
     date_order: str | None = None,
     missing: Sequence[str] = (),
+    bad_rows: str | None = None,
 ) -> Table:
-    r"""Read a table from a CSV or a Parquet file, which may be compressed with gzip, bz2 or xz.
+    r"""Read a table from a file, or from several with the same columns.
 
-    Every cell of a CSV file is read as text, and all cells of a column decide what it holds:
-    ``02139`` stays a code, and ``NA`` a category, unless it is among numbers.
+    A file may be CSV in any dialect, Parquet, Arrow or Feather, or JSON with an object in each
+    line (or a list of objects), and it may be compressed with gzip, bz2, xz or zstd. What it is
+    shows in its first bytes; its name does not matter.
+
+    Every cell of a CSV file is read as text, and all cells of a column, in all files, decide what
+    it holds: ``02139`` stays a code, and ``NA`` a category, unless it is among numbers.
 
     Parameters
     ----------
-    path : path
+    source : path, or iterable of paths
+        A file; a folder, for all files in it; a pattern such as ``"data/*.parquet"``, in which
+        ``**`` stands for folders in folders; ``"-"`` for standard input; or several of these.
+        Files of a folder or pattern are read in the order of their names, part-2 before part-10,
+        and those whose names begin with ``.`` or ``_``, such as ``_SUCCESS``, are left out.
     separator : str, optional
         What separates cells; by default whichever fits of comma, semicolon, tab and ``|``.
     decimal : {".", ","}, optional
@@ -90,13 +56,17 @@ def read_file(
         The order of dates such as 5/1/2024, if a column leaves it open.
     missing : sequence of str
         Texts that mark missing values, in any column; empty cells always do.
+    bad_rows : {"skip", "fail"}, optional
+        What to do if rows have more cells than the header: leave them out, or raise. By default
+        raise if they are more than 1 % of all rows. Cells that are missing at the end of a row are
+        missing values.
 
     Raises
     ------
     InvalidDataError, InvalidArgumentError
-        If there is no such file, or it is not a table; the message names the line.
+        If there is no such file, or it is not a table; the message names the file, and the line.
     MissingPackageError
-        If it is a Parquet file and pyarrow is not installed.
+        If it can only be read by pyarrow, and that is not installed.
 
     Warns
     -----
@@ -106,177 +76,59 @@ def read_file(
     Examples
     --------
     >>> import tempfile
-    >>> path = Path(tempfile.mkdtemp()) / "homes.csv"
-    >>> _ = path.write_text("area;kind\n70,5;flat\n120;house\n")
-    >>> homes = read_file(path)
+    >>> from pathlib import Path
+    >>> folder = Path(tempfile.mkdtemp())
+    >>> _ = (folder / "homes-1.csv").write_text("area;kind\n70,5;flat\n120;house\n")
+    >>> _ = (folder / "homes-2.jsonl").write_text('{"kind": "loft", "area": 80}\n')
+    >>> homes = read_file(folder)
     >>> homes, homes["area"].find_notation().notation.decimal
-    (Table(2 rows: area, kind), ',')
+    (Table(3 rows: area, kind), ',')
     """
-    path = Path(path)
-    content = _decompressed(_content(path), path)
-    if content.startswith(PARQUET):
-        table = _parquet(content, path)
-    else:
-        table = Table(_columns(content, path, separator, encoding))
+    if bad_rows is not None:
+        BAD_ROWS.check(bad_rows)
+    name, paths = find_sources(source)
+    found = [read_content(content_of(path), path, separator, encoding) for path in paths]
+    tables = [each.table for each in found]
+    table = tables[0] if len(tables) == 1 else Table.join(tables, name, are_files=True)
+    _refuse_broken(found, bad_rows)
     if not len(table):
-        raise InvalidDataError("has a header but no rows", path)
-    entries = [table[name] for name in table.columns]
+        raise InvalidDataError("has a header but no rows", paths[0] if len(paths) == 1 else name)
+    for remark in _remarks(found):
+        warn(TableWarning(remark, ()))
+    entries = [table[column] for column in table.columns]
     return Table(entries, decimal=decimal, date_order=date_order).without(missing)
 
 
-def _content(path: Path) -> bytes:
-    try:
-        return path.read_bytes()
-    except FileNotFoundError as error:
-        raise InvalidDataError(f"there is no file {path}") from error
-    except OSError as error:
-        what = "is a folder; give a file" if path.is_dir() else f"cannot be read: {error.strerror}"
-        raise InvalidDataError(what, path) from error
+def are_too_many(n_bad: int, n_rows: int, bad_rows: str | None) -> bool:
+    """Return whether so many of some rows cannot be used that all of them are refused."""
+    most = {"skip": 1.0, "fail": 0.0, None: MOST_BAD_ROWS}[bad_rows]
+    return n_bad > most * n_rows
 
 
-def _decompressed(content: bytes, path: Path) -> bytes:
-    for mark, decompress in COMPRESSED.items():
-        if content.startswith(mark):
-            try:
-                return decompress(content)
-            except (OSError, EOFError, ValueError, lzma.LZMAError, zlib.error) as error:
-                rule = f"is compressed, but damaged or cut short: {error}"
-                raise InvalidDataError(rule, path) from error
-    return content
+def _refuse_broken(found: Sequence[Read], bad_rows: str | None) -> None:
+    """Raise if too many rows are broken."""
+    n_broken = sum(len(each.broken) for each in found)
+    n_rows = n_broken + sum(len(each.table) for each in found)
+    if not are_too_many(n_broken, n_rows, bad_rows):
+        return
+    first = next(each for each in found if each.broken)
+    rule = (
+        f"must have {first.table.shape[1]} cells in each row, as in its header; "
+        f"{shown(first.broken)}"
+    )
+    if n_broken > 1:
+        rule += f" ({n_broken:,} of {n_rows:,} rows{' in all files' * (len(found) > 1)})"
+    if bad_rows is None:
+        rule += f"; to leave such rows out, pass {{{SKIP}}}"
+    raise InvalidDataError(rule, first.table.name, others=[SKIP])
 
 
-def _parquet(content: bytes, path: Path) -> Table:
-    try:
-        with forks.imports:
-            from pyarrow import ArrowException, BufferReader, parquet
-    except ImportError as error:
-        raise MissingPackageError('reading Parquet needs pyarrow: pip install "pyarrow"') from error
-    try:
-        found = parquet.read_table(BufferReader(content))
-    except (ArrowException, OSError) as error:
-        raise InvalidDataError(f"must be a Parquet file: {error}", path) from error
-    return read_table(found, str(path))
-
-
-def _columns(
-    content: bytes, path: Path, separator: str | None, asked: str | None
-) -> list[TextEntries]:
-    """Return the columns of a CSV file, and warn about what is open to doubt."""
-    for mark, what in OTHERS.items():
-        if content.startswith(mark):
-            raise InvalidDataError(f"is {what}: save its table as CSV and give that", path)
-    encoding = find_encoding(content, asked, path)
-    if MARKUP.match(beginning := opened(content, encoding).read(1_000)):
-        rule = f"is not a table but HTML or JSON: {beginning.lstrip()[:20]!r}"
-        raise InvalidDataError(rule, path)
-    remarks = []
-    if not (asked or encoding.startswith("utf")):
-        remarks.append(
-            f"it is not UTF-8 and is read as {encoding}; if that is wrong, give its encoding"
-        )
-    try:
-        dialect = find_dialect(opened(content, encoding), separator, path)
-        remarks = [*dialect.remarks, *remarks]
-        columns = _entries(opened(content, encoding), dialect, path, remarks)
-    except csv.Error as error:
-        rule = f"must be a CSV file: {error} (a quote that is never closed?)"
-        raise InvalidDataError(rule, path) from error
-    for remark in remarks:
-        warn(TableWarning(f"{path}: {remark}", ()))
-    return columns
-
-
-def _entries(
-    lines: Iterable[str], dialect: Dialect, path: Path, remarks: list[str]
-) -> list[TextEntries]:
-    """Return the columns' entries, with each distinct text stored once."""
-    places = [_Places() for _ in dialect.names]
-    codes: list[list[Array]] = [[np.empty(0, np.int32)] for _ in dialect.names]
-    rows = _rows(lines, dialect, path, remarks)
-    while block := list(islice(rows, BLOCK)):
-        for column, known, found in zip(zip(*block, strict=True), places, codes, strict=True):
-            found.append(np.fromiter(map(known.__getitem__, column), np.int32, len(block)))
-    texts = [list(places.pop(0)) for _ in dialect.names]  # one by one: dicts are large
-    origin = Origin(str(path), is_file=True)
-    columns = []
-    for name, kept, found in zip(dialect.names, texts, codes, strict=True):
-        _check_quotes(name, kept, dialect, path)
-        columns.append(TextEntries(name, origin, np.concatenate(found), kept))
-    return columns
-
-
-class _Places(dict[str, int]):
-    """The position of each distinct text, in order of appearance."""
-
-    def __missing__(self, text: str) -> int:
-        return self.setdefault(text, len(self))
-
-
-def _rows(
-    lines: Iterable[str], dialect: Dialect, path: Path, remarks: list[str]
-) -> Iterator[list[str]]:
-    """Yield the rows below the header, all with its number of cells; then add remarks.
-
-    An empty line is a row only in a file with one column. If the header is repeated, files were
-    concatenated.
-    """
-    names, n_rows = dialect.names, 0
-    short: list[int] = []
-    again: list[int] = []
-    for row in _filled(islice(cells(lines, dialect.separator), dialect.n_above, None), len(names)):
-        if len(names) > 1 and row[0].strip() in (names[0], "") and named(row) == names:
-            again.append(n_rows)
-            continue
-        n_rows += 1
-        if len(row) == len(names):
-            yield row
-        elif len(row) < len(names):
-            short.append(n_rows)
-            yield row + [""] * (len(names) - len(row))
-        elif is_blank(row[len(names) :]):
-            yield row[: len(names)]
-        else:
-            rule = (
-                f"must have {len(names)} cells in each row, as in its header; row {n_rows:,} "
-                f"below it has {len(row)}"
-            )
-            raise InvalidDataError(rule, path)
-    if short:
-        rows_have = "a row has" if len(short) == 1 else f"{len(short):,} rows have"
-        remarks.append(
-            f"{rows_have} fewer cells than its header, row {short[0]:,} below it"
-            f"{' first' * (len(short) > 1)}; the rest are taken as missing"
-        )
-    if again:
-        times = "" if len(again) == 1 else f" {len(again):,} times, first"
-        remarks.append(f"its header is repeated{times} below row {again[0]:,}, and skipped there")
-
-
-def _filled(rows: Iterable[list[str]], n_columns: int) -> Iterator[list[str]]:
-    """Yield rows but not empty lines; with one column, those before a row are missing values."""
-    n_empty = 0
-    for row in rows:
-        if n_columns > 1:
-            if len(row) > 1 or not is_blank(row):
-                yield row
-        elif row:
-            yield from [[""]] * n_empty
-            yield row
-            n_empty = 0
-        else:
-            n_empty += 1
-
-
-def _check_quotes(name: str, texts: Iterable[str], dialect: Dialect, path: Path) -> None:
-    """Raise if a quote that is closed too late has made many lines one cell."""
-    n_separators = max(len(dialect.names) - 1, 1)
-    for text in texts:
-        if "\n" not in text:
-            continue
-        n_lines = sum(line.count(dialect.separator) == n_separators for line in text.splitlines())
-        if n_lines > MOST_LINES:
-            rule = (
-                f"must not have {n_lines:,} lines in one cell; column {name!r} has: a quote "
-                f"before {text[:20]!r} is never closed, or closed too late"
-            )
-            raise InvalidDataError(rule, path)
+def _remarks(found: Sequence[Read]) -> Iterator[str]:
+    """Yield what is open to doubt, once for all files of which it is true."""
+    names: dict[str, list[str]] = {}
+    for each in found:
+        for remark in each.remarks:
+            names.setdefault(remark, []).append(each.table.name)
+    for remark, (first, *others) in names.items():
+        more = f" and {len(others):,} more" if others else ""
+        yield f"{first}{more}: {remark}"

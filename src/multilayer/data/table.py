@@ -1,18 +1,26 @@
 """Table: columns by name, each typed once, whatever library they came from."""
 
 import json
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from itertools import accumulate
 from typing import Any, overload
 
 import numpy as np
 import numpy.typing as npt
 
 from multilayer import forks
-from multilayer.data.entries import Entries, Origin
+from multilayer.data.entries import Entries, Origin, joined
 from multilayer.data.vectors import entries_of
 from multilayer.errors import InvalidDataError, InvalidTypeError
 
-__all__ = ["Table", "are_numbered", "names_of_frame", "read_table", "without_index"]
+__all__ = [
+    "Table",
+    "are_numbered",
+    "in_memory",
+    "names_of_frame",
+    "read_table",
+    "without_index",
+]
 
 Array = npt.NDArray[Any]
 
@@ -69,12 +77,48 @@ class Table:
     ) -> None:
         self._entries = {entries.column: entries for entries in columns}
         self.columns = tuple(self._entries)
-        self.name = next((e.origin.table for e in self._entries.values()), "X")
+        self._origin = next((e.origin for e in self._entries.values()), Origin())
+        self.name = self._origin.table
         self.decimal, self.date_order, self.missing = decimal, date_order, missing
         lengths = {name: len(entries) for name, entries in self._entries.items()}
         if len(set(lengths.values())) > 1:
             raise InvalidDataError("must have columns of one length", self.name, got=lengths)
         self.shape = (next(iter(lengths.values()), 0), len(lengths))
+
+    @classmethod
+    def join(cls, tables: Sequence["Table"], name: str, *, are_files: bool = False) -> "Table":
+        """Return the rows of several tables, one below the other.
+
+        Parameters
+        ----------
+        tables : sequence of Table
+            At least one, all with the columns of the first, in any order.
+        name : str
+            What messages call the table.
+        are_files : bool
+            Whether messages about a row name its own table, and count within it.
+
+        Raises
+        ------
+        InvalidDataError
+            If a table has other columns than the first; the message names both.
+
+        Examples
+        --------
+        >>> few, more = read_table({"a": [1], "b": ["x"]}), read_table({"b": ["y"], "a": [0.5]})
+        >>> Table.join([few, more], "both")["a"].values
+        array([1. , 0.5])
+        """
+        first, *others = tables
+        for number, table in enumerate(others, 2):
+            if set(table.columns) != set(first.columns):
+                raise _other_columns(first, table, "" if are_files else f"part {number} of ")
+        starts = accumulate((len(table) for table in tables), initial=0)
+        parts = zip(starts, (table._origin for table in tables), strict=False)
+        origin = Origin(name, parts=tuple(parts) if are_files else ())
+        return first.with_columns(
+            joined([table[column] for table in tables], origin) for column in first.columns
+        )
 
     def __len__(self) -> int:
         """Return the number of rows."""
@@ -152,9 +196,10 @@ def read_table(
     Parameters
     ----------
     X : data frame, mapping or array-like of shape (n_samples, n_columns)
-        A frame of pandas, polars, pyarrow or another library that narwhals knows; a mapping of
-        names to vectors; or rows, which may be mappings. If columns are numbered 0, 1, …, they are
-        taken as those of rows; other names become strings.
+        A frame of pandas, polars, pyarrow or another library that narwhals knows; a lazy frame,
+        which is collected; a pyarrow Dataset; an iterator of tables with the same columns; a
+        mapping of names to vectors; or rows, which may be mappings. If columns are numbered
+        0, 1, …, they are taken as those of rows; other names become strings.
     name : str
         What messages call it.
     names : sequence of str, optional
@@ -165,8 +210,9 @@ def read_table(
     Raises
     ------
     InvalidDataError
-        If two columns have the same name or different lengths, if one is not a vector, or if there
-        are not as many as `names`.
+        If two columns have the same name or different lengths, if one is not a vector, if there
+        are not as many as `names`, or if the tables of an iterator have other columns than the
+        first.
     InvalidTypeError
         If it is not a table.
 
@@ -178,6 +224,7 @@ def read_table(
     >>> table["job"].categories()
     (array([ 0, -1], dtype=int32), ['baker'])
     """
+    X = in_memory(X, name, names, skip=skip)
     if isinstance(X, Table):
         return X
     if isinstance(X, (list, tuple)) and X and all(isinstance(row, Mapping) for row in X):
@@ -196,6 +243,31 @@ def read_table(
         if column not in skip:
             columns[column] = entries_of(values, column, origin)
     return Table(columns.values())
+
+
+def in_memory(
+    X: object, name: str, names: Sequence[str] | None = None, *, skip: Collection[str] = ()
+) -> Any:
+    """Return a lazy frame, a pyarrow Dataset or an iterator as a table; all else as it is."""
+    if isinstance(X, Iterator):
+        tables = [read_table(part, name, names, skip=skip) for part in X]
+        if not tables:
+            raise InvalidDataError("must yield tables; it ends before the first", name)
+        return Table.join(tables, name)
+    made: Any = X
+    is_dataset = type(X).__module__.startswith("pyarrow") and hasattr(X, "to_table")
+    if not (is_dataset or hasattr(type(X), "collect")):
+        return X
+    try:
+        if is_dataset:
+            return made.to_table()
+        with forks.imports:
+            import narwhals as nw
+
+        return nw.from_native(made).collect().to_native()
+    except Exception as error:  # of any library, about any step of a query
+        what = str(error).partition("\n")[0]  # polars adds the whole plan
+        raise InvalidDataError(f"cannot be read into memory: {what}", name) from error
 
 
 def names_of_frame(X: Any) -> list[Any]:
@@ -218,6 +290,18 @@ def without_index(X: Any) -> Any:
 def are_numbered(names: list[Any]) -> bool:
     """Return whether columns are numbered 0, 1, …, as in pandas if they have no names."""
     return all(type(name) is int for name in names) and names == [*range(len(names))]
+
+
+def _other_columns(first: Table, table: Table, place: str) -> InvalidDataError:
+    """Return an error that names the missing and the unexpected columns."""
+    missing = [name for name in first.columns if name not in table.columns]
+    extra = [name for name in table.columns if name not in first.columns]
+    before = f"the first ({', '.join(first.columns)})" if place else first.name
+    return InvalidDataError(
+        f"must have the columns of {before}; missing: {', '.join(missing) or 'none'}; beyond them: "
+        f"{', '.join(extra) or 'none'}",
+        f"{place}{table.name}",
+    )
 
 
 def _twice(table: str, column: str) -> InvalidDataError:
@@ -263,9 +347,8 @@ def _of_frame(
     try:
         frame = nw.from_native(X, eager_only=True)
     except TypeError as error:
-        got = type(X).__name__ + (": call its collect()" if hasattr(X, "collect") else "")
         rule = "must be a data frame in memory, a mapping or rows"
-        raise InvalidTypeError(rule, name, got=got) from error
+        raise InvalidTypeError(rule, name, got=type(X).__name__) from error
     except nw.exceptions.DuplicateError as error:
         found = names_of_frame(X)
         raise _twice(name, max(found, key=found.count)) from error

@@ -19,7 +19,7 @@ from multilayer import checks
 from multilayer.caller import warn
 from multilayer.data import Table, read_table
 from multilayer.data.notation import Notation
-from multilayer.data.table import are_numbered, names_of_frame, without_index
+from multilayer.data.table import are_numbered, in_memory, names_of_frame, without_index
 from multilayer.errors import InvalidArgumentError, InvalidDataError
 from multilayer.estimators.targets import numbers_of_targets, plain_targets
 from multilayer.model import Columns
@@ -239,9 +239,7 @@ def _table_of(estimator: Any, X: Any, columns: Columns | None, name: str) -> Tab
 
 def _checked_table(estimator: Any, X: Any, columns: Columns | None, name: str) -> tuple[Any, bool]:
     """Return what `read_table` reads, checked as in `_table_of`; and whether by scikit-learn."""
-    if hasattr(type(X), "collect"):  # a lazy frame: refused before it computes anything
-        return read_table(X, name), False
-    X = without_index(X)
+    X = without_index(in_memory(X, name))
     is_frame, is_mapping = hasattr(X, "columns"), _is_of_mappings(X)
     if not (is_frame or is_mapping or isinstance(X, np.ma.MaskedArray)):  # whose mask it would drop
         kind = None if isinstance(X, np.ndarray) else object  # rows of numbers and text

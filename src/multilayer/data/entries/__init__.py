@@ -6,6 +6,7 @@ Wherever a column came from, it can be read as numbers, dates or categories. A k
 
 from multilayer.data.entries.base import Entries, Origin, UnusableEntries
 from multilayer.data.entries.dates import DateEntries
+from multilayer.data.entries.joined import joined
 from multilayer.data.entries.numbers import LARGEST, NumberEntries, category
 from multilayer.data.entries.texts import TextEntries, cleaned
 
@@ -19,4 +20,5 @@ __all__ = [
     "UnusableEntries",
     "category",
     "cleaned",
+    "joined",
 ]

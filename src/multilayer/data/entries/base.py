@@ -1,7 +1,9 @@
 """Entries: the base class of a column's typed entries, and where a column comes from."""
 
+from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from operator import itemgetter
 from typing import Any, ClassVar, Self
 
 import numpy as np
@@ -29,15 +31,21 @@ class Origin:
         Whether rows are lines of a file, below a header.
     rows : array of int, optional
         The numbers of these rows in a larger table, counted from 0.
+    parts : tuple of (int, Origin)
+        If it is made of several files: the first row and the origin of each.
     """
 
     table: str = "X"
     is_file: bool = False
     rows: Array | None = None
+    parts: tuple[tuple[int, "Origin"], ...] = ()
 
     def row(self, index: int) -> str:
         """Return what messages call a row: ``row 3``, counted from 0, or from 1 in a file."""
         number = index if self.rows is None else int(self.rows[index])
+        if self.parts:
+            start, part = self.parts[bisect_right(self.parts, number, key=itemgetter(0)) - 1]
+            return f"{part.row(number - start)} in {part.table}"
         return f"row {number + 1:,} below its header" if self.is_file else f"row {number}"
 
     def part(self, rows: Array) -> "Origin":

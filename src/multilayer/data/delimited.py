@@ -1,0 +1,173 @@
+"""Tables in CSV files, whatever their dialect."""
+
+import csv
+from collections.abc import Iterable, Iterator
+from itertools import islice
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from multilayer.data.dialects import (
+    Dialect,
+    cells,
+    find_dialect,
+    is_blank,
+    named,
+    opened,
+)
+from multilayer.data.entries import Origin, TextEntries
+from multilayer.data.reading import BrokenRow, Read, shown
+from multilayer.data.table import Table
+from multilayer.errors import InvalidDataError
+
+__all__ = ["read_delimited"]
+
+Array = npt.NDArray[Any]
+
+MOST_LINES = 10
+"""More lines than this in one cell that look like rows mean that a quote is misplaced."""
+BLOCK = 10_000
+"""Rows to process at a time; equal texts are stored once."""
+
+
+def read_delimited(
+    content: bytes, encoding: str, path: object, separator: str | None = None
+) -> Read:
+    """Return the table in a CSV file, given its bytes.
+
+    Parameters
+    ----------
+    content : bytes
+    encoding : str
+    path : path or str
+        What messages call the file.
+    separator : str, optional
+        What separates cells, if it is known.
+
+    Raises
+    ------
+    InvalidDataError
+        If it is not a table.
+    """
+    try:
+        dialect = find_dialect(opened(content, encoding), separator, path)
+        rows = _Rows(opened(content, encoding), dialect)
+        columns = _entries(rows, dialect, path)
+    except csv.Error as error:
+        rule = f"must be a CSV file: {error} (a quote that is never closed?)"
+        raise InvalidDataError(rule, path) from error
+    return Read(Table(columns), (*dialect.remarks, *rows.remarks()), tuple(rows.broken))
+
+
+def _entries(rows: "_Rows", dialect: Dialect, path: object) -> list[TextEntries]:
+    """Return the columns' entries, with each distinct text stored once."""
+    places = [_Places() for _ in dialect.names]
+    codes: list[list[Array]] = [[np.empty(0, np.int32)] for _ in dialect.names]
+    each = iter(rows)
+    while block := list(islice(each, BLOCK)):
+        for column, known, found in zip(zip(*block, strict=True), places, codes, strict=True):
+            found.append(np.fromiter(map(known.__getitem__, column), np.int32, len(block)))
+    texts = [list(places.pop(0)) for _ in dialect.names]  # one by one: dicts are large
+    origin = Origin(str(path), is_file=True, rows=rows.numbers())
+    columns = []
+    for name, kept, found in zip(dialect.names, texts, codes, strict=True):
+        _check_quotes(name, kept, dialect, path)
+        columns.append(TextEntries(name, origin, np.concatenate(found), kept))
+    return columns
+
+
+class _Places(dict[str, int]):
+    """The position of each distinct text, in order of appearance."""
+
+    def __missing__(self, text: str) -> int:
+        return self.setdefault(text, len(self))
+
+
+class _Rows:
+    """The rows below the header, all with its number of cells; and what is to be said of them.
+
+    An empty line is a row only in a file with one column. If the header is repeated, files were
+    concatenated. Cells that are missing at the end of a row are empty; a row with more cells than
+    the header is broken, and left out.
+    """
+
+    def __init__(self, lines: Iterable[str], dialect: Dialect) -> None:
+        self.lines, self.dialect = lines, dialect
+        self.n_rows = 0
+        self.broken: list[BrokenRow] = []
+        self._left_out: list[int] = []
+        self._short: list[int] = []
+        self._again: list[int] = []
+
+    def __iter__(self) -> Iterator[list[str]]:
+        """Yield the rows."""
+        names, n_columns = self.dialect.names, len(self.dialect.names)
+        rows = islice(cells(self.lines, self.dialect.separator), self.dialect.n_above, None)
+        for line, row in _filled(rows, n_columns):
+            if n_columns > 1 and row[0].strip() in (names[0], "") and named(row) == names:
+                self._again.append(self.n_rows)
+                continue
+            self.n_rows += 1
+            if len(row) == n_columns:
+                yield row
+            elif len(row) < n_columns:
+                self._short.append(self.n_rows)
+                yield row + [""] * (n_columns - len(row))
+            elif is_blank(row[n_columns:]):
+                yield row[:n_columns]
+            else:
+                self._left_out.append(self.n_rows - 1)
+                self.broken.append(BrokenRow(line, len(row)))
+
+    def numbers(self) -> Array | None:
+        """Return the numbers of the rows in the file, counted from 0, if any is left out."""
+        return np.delete(np.arange(self.n_rows), self._left_out) if self._left_out else None
+
+    def remarks(self) -> Iterator[str]:
+        """Yield what is open to doubt."""
+        short, again, broken = self._short, self._again, self.broken
+        if short:
+            rows_have = "a row has" if len(short) == 1 else f"{len(short):,} rows have"
+            yield (
+                f"{rows_have} fewer cells than its header, row {short[0]:,} below it"
+                f"{' first' * (len(short) > 1)}; the rest are taken as missing"
+            )
+        if again:
+            times = "" if len(again) == 1 else f" {len(again):,} times, first"
+            yield f"its header is repeated{times} below row {again[0]:,}, and skipped there"
+        if broken:
+            rows_are = "a row is" if len(broken) == 1 else f"{len(broken):,} rows are"
+            yield f"{rows_are} left out, with more cells than its header: {shown(broken)}"
+
+
+def _filled(
+    rows: Iterable[tuple[int, list[str]]], n_columns: int
+) -> Iterator[tuple[int, list[str]]]:
+    """Yield rows but not empty lines; with one column, those before a row are missing values."""
+    n_empty = 0
+    for line, row in rows:
+        if n_columns > 1:
+            if len(row) > 1 or not is_blank(row):
+                yield line, row
+        elif row:
+            yield from [(line, [""])] * n_empty
+            yield line, row
+            n_empty = 0
+        else:
+            n_empty += 1
+
+
+def _check_quotes(name: str, texts: Iterable[str], dialect: Dialect, path: object) -> None:
+    """Raise if a quote that is closed too late has made many lines one cell."""
+    n_separators = max(len(dialect.names) - 1, 1)
+    for text in texts:
+        if "\n" not in text:
+            continue
+        n_lines = sum(line.count(dialect.separator) == n_separators for line in text.splitlines())
+        if n_lines > MOST_LINES:
+            rule = (
+                f"must not have {n_lines:,} lines in one cell; column {name!r} has: a quote "
+                f"before {text[:20]!r} is never closed, or closed too late"
+            )
+            raise InvalidDataError(rule, path)

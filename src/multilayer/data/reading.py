@@ -1,0 +1,34 @@
+"""What is found in one file: a table, what is open to doubt, and the rows that are broken."""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from multilayer.data.table import Table
+
+__all__ = ["BrokenRow", "Read", "shown"]
+
+N_SHOWN = 3
+
+
+class BrokenRow(NamedTuple):
+    """A row that has more cells than its header."""
+
+    line: int
+    """The number of its last line in the file, counted from 1."""
+    n_cells: int
+
+
+class Read(NamedTuple):
+    """What is found in one file."""
+
+    table: Table
+    remarks: tuple[str, ...] = ()
+    """What was decided and is open to doubt."""
+    broken: tuple[BrokenRow, ...] = ()
+    """Rows that are not in the table."""
+
+
+def shown(broken: Sequence[BrokenRow]) -> str:
+    """Return what messages say of broken rows: the first few of them."""
+    said = [f"line {row.line:,} has {row.n_cells}" for row in broken[:N_SHOWN]]
+    return ", ".join([*said, *["…"] * (len(broken) > N_SHOWN)])

@@ -1,0 +1,107 @@
+"""Sources: which files make up a table, in which order, and what they hold."""
+
+import os
+import re
+import sys
+from collections.abc import Iterable
+from glob import glob, has_magic
+from pathlib import Path
+from typing import NamedTuple
+
+from multilayer.errors import InvalidArgumentError, InvalidDataError, InvalidTypeError
+
+__all__ = ["STANDARD_INPUT", "Source", "Sources", "content_of", "find_sources"]
+
+STANDARD_INPUT = "standard input"
+HIDDEN = (".", "_")
+"""What the names of files begin with that are no data, such as ``_SUCCESS``."""
+
+Source = str | os.PathLike[str]
+
+
+class Sources(NamedTuple):
+    """The files of one table."""
+
+    name: str
+    """What messages call them all."""
+    paths: tuple[Path | str, ...]
+    """In order; `STANDARD_INPUT` is no path."""
+
+
+def find_sources(source: Source | Iterable[Source]) -> Sources:
+    """Return the files that a path, folder or pattern names, or several of these.
+
+    Those of a folder or pattern are in the order of their names, part-2 before part-10.
+
+    Raises
+    ------
+    InvalidDataError
+        If there is no file, or a folder has folders in it.
+    InvalidTypeError
+        If it is something else.
+    """
+    if isinstance(source, (str, os.PathLike)):
+        return Sources(_name(source), _files(source))
+    if not isinstance(source, Iterable) or isinstance(source, bytes):
+        rule = "must be a path, a folder, a pattern, or a list of these"
+        raise InvalidTypeError(rule, "source", "read_file", got=type(source).__name__)
+    each = list(source)
+    if not each:
+        raise InvalidArgumentError("must name a file; the list is empty", "source", "read_file")
+    paths = [path for one in each for path in find_sources(one).paths]
+    more = f" and {len(each) - 1} more" if len(each) > 1 else ""
+    return Sources(_name(each[0]) + more, tuple(paths))
+
+
+def content_of(path: Path | str) -> bytes:
+    """Return what is in a file, or comes from standard input."""
+    if isinstance(path, str):
+        return sys.stdin.buffer.read()
+    try:
+        return path.read_bytes()
+    except FileNotFoundError as error:
+        raise InvalidDataError(f"there is no file {path}") from error
+    except OSError as error:
+        raise InvalidDataError(f"cannot be read: {error.strerror}", path) from error
+
+
+def _name(source: Source) -> str:
+    return STANDARD_INPUT if str(source) == "-" else str(Path(source))
+
+
+def _files(source: Source) -> tuple[Path | str, ...]:
+    """Return the files of one path, folder or pattern."""
+    if str(source) == "-":
+        return (STANDARD_INPUT,)
+    path = Path(source)
+    if path.is_dir():
+        found, place = _inside(path), f"in {path}"
+    elif has_magic(str(path)) and not path.exists():
+        matches = map(Path, glob(str(path), recursive=True))
+        found, place = [each for each in matches if each.is_file()], str(path)
+    else:
+        return (path,)
+    shown = [each for each in found if not each.name.startswith(HIDDEN)]
+    if not shown:
+        but = f" but {found[0].name}, whose name marks it as no data" if found else ""
+        raise InvalidDataError(f"there is no file {place}{but}")
+    return tuple(sorted(shown, key=_in_natural_order))
+
+
+def _inside(folder: Path) -> list[Path]:
+    """Return the files in a folder."""
+    try:
+        found = list(folder.iterdir())
+    except OSError as error:
+        raise InvalidDataError(f"cannot be read: {error.strerror}", folder) from error
+    folders = [each for each in found if each.is_dir() and not each.name.startswith(HIDDEN)]
+    if folders:
+        rule = f"has folders in it, such as {min(folders).name}; to read the files in all of them"
+        raise InvalidDataError(f"{rule}, give '{folder / '**' / '*'}'", folder)
+    return [each for each in found if each.is_file()]
+
+
+def _in_natural_order(path: Path) -> list[tuple[int, str]]:
+    """Return a key by which part-2 comes before part-10."""
+    parts = re.split(r"(\d+)", str(path))
+    return [(int(part or 0), part) if i % 2 else (0, part) for i, part in enumerate(parts)]
