@@ -18,8 +18,8 @@ N_RESAMPLES = 1_000
 MOST_DRAWS = 10**8
 """Of many samples there are fewer resamples, which is some seconds, but 200 at least."""
 FEWEST_RESAMPLES = 200
-PIECE = 2**21
-"""How many weights are drawn at a time."""
+PIECE = 2**17
+"""How many weights are drawn at a time, so that they stay in the cache."""
 
 
 class Estimate(NamedTuple):
@@ -82,7 +82,8 @@ def _weights(n_samples: int, groups: Array | None, seed: int) -> Iterator[Array]
     left = min(N_RESAMPLES, max(MOST_DRAWS // n_samples, FEWEST_RESAMPLES))
     while left:
         size = min(left, max(PIECE // n_samples, 1))
-        places = rng.integers(n_units, size=(n_units, size)) * size + np.arange(size)
+        drawn = rng.integers(n_units, size=(size, n_units))  # in this order, whatever the size
+        places = drawn * size + np.arange(size)[:, None]
         counts = np.bincount(places.ravel(), minlength=n_units * size).reshape(n_units, size)
         weight = counts.astype(np.float64)
         yield weight if groups is None else weight[groups]

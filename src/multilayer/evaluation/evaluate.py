@@ -1,43 +1,32 @@
 """evaluate: judge a model by new samples."""
 
 import warnings
-from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from multilayer import checks
-from multilayer.data import Table, TableWarning, read_table
-from multilayer.errors import InvalidArgumentError, InvalidDataError, MultilayerError
+from multilayer.data import TableWarning
+from multilayer.errors import InvalidArgumentError
 from multilayer.evaluation.bootstrap import estimates
 from multilayer.evaluation.classes import ClassTask
+from multilayer.evaluation.comparisons import compared, simple_models
 from multilayer.evaluation.evaluation import Evaluation
+from multilayer.evaluation.judging import judged
 from multilayer.evaluation.measures import Measure
 from multilayer.evaluation.results import Calibration, ClassScore, Peer
-from multilayer.evaluation.simple import baseline, folds_of, linear
-from multilayer.evaluation.slices import LEAST, Slice, parts_of, slices
+from multilayer.evaluation.samples import OWNER, samples_of
 from multilayer.evaluation.task import Task
 from multilayer.evaluation.values import ValueTask
 from multilayer.evaluation.words import meaning_of
 from multilayer.files import load_model
-from multilayer.model import (
-    Columns,
-    Model,
-    adopt,
-    loss_of_data,
-    loss_of_output,
-    of_outputs,
-    recorded_loss,
-)
-from multilayer.numpy import Loss, Quantile
+from multilayer.model import adopt
 from multilayer.registry import Names
 
 __all__ = ["evaluate"]
 
 Array = npt.NDArray[Any]
 
-OWNER = "evaluate"
 MOST_CLASSES = 20
 """Of more classes there is no confusion matrix."""
 
@@ -99,33 +88,22 @@ def evaluate(
     True
     """
     found = adopt(model, OWNER, load_model)
-    table = _table_of(X, found)
-    y, kept = _present(y)
-    if len(y) < 2:
-        raise InvalidDataError("must have two targets at least", "y", OWNER, got=str(len(y)))
-    codes, name = _codes(groups, table, len(kept))
-    rows = np.flatnonzero(kept)
-    if len(rows) < len(kept):
-        X, codes = _taken(X, rows, len(kept)), None if codes is None else codes[rows]
-        table = None if table is None else table.take(rows)
-    if codes is not None:
-        _, codes = np.unique(codes, return_inverse=True)
-    samples = X if table is None or found.inputs.names is None else _inputs(found, table)
-    task, predicted = _judged(found, samples, y)
+    samples = samples_of(X, y, groups, found)
     if by is not None:
-        if table is None:
+        if samples.table is None:
             raise InvalidArgumentError("needs a table with names of columns", "by", OWNER)
-        Names("by", table.columns).check(by, OWNER)
+        Names("by", samples.table.columns).check(by, OWNER)
+    task, predicted = judged(found, samples.X, samples.y)
+    notes: list[str] = []
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", TableWarning)  # the model's columns have said it
-        notes: list[str] = []
-        peers = _peers(task, found, samples, codes, seed, notes)
-        compared = _slices(task, predicted, table, found, codes, by, name)
+        peers = simple_models(task, found, samples, seed, notes)
+        slices = compared(task, predicted, peers.get("linear"), found, samples, by)
     measures = task.measures(predicted) | {"bias": task.bias_of(predicted)}
     for peer, others in peers.items():
         own = task.measures(others)[task.main]
         measures[f"gain over {peer}"] = _difference(own, measures[task.main])
-    values = estimates(measures, len(y), codes, seed)
+    values = estimates(measures, len(samples.y), samples.groups, seed)
     gains = {peer: values.pop(f"gain over {peer}") for peer in peers}
     bias, bins = values.pop("bias"), task.reliability(predicted)
     is_probability = isinstance(task, ClassTask)
@@ -145,9 +123,9 @@ def evaluate(
     return Evaluation(
         subject=repr(found),
         task=task.name,
-        n_samples=len(y),
-        n_without_target=len(kept) - len(y),
-        n_groups=None if codes is None else int(codes.max()) + 1,
+        n_samples=len(samples.y),
+        n_without_target=samples.n_without_target,
+        n_groups=None if samples.groups is None else int(samples.groups.max()) + 1,
         metrics=values,
         main=task.main,
         width=task.width if isinstance(task, ValueTask) else None,
@@ -157,187 +135,9 @@ def evaluate(
         classes=classes,
         confusion=confusion,
         error=task.error,
-        slices=tuple(compared),
+        slices=tuple(slices),
         notes=tuple(notes),
     )
-
-
-# Samples -----------------------------------------------------------------------------------
-
-
-def _table_of(X: Any, model: Model) -> Table | None:
-    """Return samples as a table if their columns have names."""
-    if not (isinstance(X, (Table, Mapping)) or hasattr(X, "columns")):
-        return None
-    return read_table(X).without(model.inputs.missing)
-
-
-def _inputs(model: Model, table: Table) -> Any:
-    """Return the model's columns of a table, in the form it takes."""
-    names = model.inputs.names
-    assert names is not None
-    absent = [name for name in model.inputs.needed if name not in table.columns]
-    if absent:
-        rule = f"must have all inputs of the model; missing: {', '.join(absent)}"
-        raise InvalidDataError(rule, table.name, got=", ".join(table.columns))
-    return model.inputs.from_table(table.select([n for n in names if n in table.columns]), [])
-
-
-def _present(y: Any) -> tuple[Array, Array]:
-    """Return the targets that are there, and where they are."""
-    y = checks.array(y, f"y of {OWNER}")
-    if y.ndim == 2 and y.shape[1] == 1:
-        y = y[:, 0]
-    if y.ndim != 1:
-        rule = "must be a vector, one target a sample"
-        raise InvalidDataError(rule, "y", OWNER, got=f"shape {y.shape}")
-    if y.dtype.kind == "f":
-        kept = ~np.isnan(y)
-    else:
-        kept = np.array([each is not None and each == each for each in y.tolist()], dtype=bool)
-    return y[kept], kept
-
-
-def _taken(X: Any, rows: Array, n: int) -> Any:
-    """Return some of the samples."""
-    if isinstance(X, Mapping) or hasattr(X, "columns"):
-        return read_table(X).take(rows)
-    X = X if hasattr(X, "shape") else checks.array(X, f"X of {OWNER}")
-    if len(X) != n:
-        raise InvalidDataError(f"must have {n} samples, as y has", "X", OWNER, got=len(X))
-    return X[rows]
-
-
-def _codes(groups: Any, table: Table | None, n: int) -> tuple[Array | None, str | None]:
-    """Return the group of each sample as a number, and the name of the column."""
-    if groups is None:
-        return None, None
-    name = None
-    if isinstance(groups, str):
-        if table is None:
-            rule = "must be an array, or a column of a table"
-            raise InvalidArgumentError(rule, "groups", OWNER, got=repr(groups))
-        name = Names("groups", table.columns).check(groups, OWNER)
-        codes, _ = table[name].categories()  # rows without a group are one, of code −1
-    else:
-        _, codes = np.unique(checks.array(groups, f"groups of {OWNER}"), return_inverse=True)
-    if codes.shape != (n,):
-        rule = f"must have shape ({n},), one group a sample"
-        raise InvalidDataError(rule, "groups", OWNER, got=codes.shape)
-    if len(np.unique(codes)) < 2:
-        raise InvalidDataError("must have two groups at least", "groups", OWNER)
-    return codes, name
-
-
-# Predictions -------------------------------------------------------------------------------
-
-
-def _judged(model: Model, X: Any, y: Array) -> tuple[Task, Array]:
-    """Return how the targets are judged, and the predictions for them."""
-    outputs, targets = model(X), model.targets
-    if len(outputs) != len(y):
-        raise InvalidDataError(f"must have {len(outputs)} targets, as X has samples", "y", OWNER,
-                               got=len(y))  # fmt: skip
-    if not np.isfinite(outputs).all():
-        raise InvalidDataError("must predict finite numbers for all samples", "model", OWNER)
-    loss = _loss_of(model, y)
-    if targets is not None and (targets.task == "multilabel" or isinstance(targets.classes, list)):
-        raise InvalidArgumentError("must have one target", "model", OWNER, got=repr(targets))
-    if (loss.task if targets is None else targets.task) == "regression":
-        predicted = outputs if targets is None else targets.decode(outputs)
-        predicted = predicted.reshape(len(y), -1).astype(np.float64)
-        n_wanted = len(loss.quantiles) if isinstance(loss, Quantile) else 1
-        if predicted.shape[1] != n_wanted:
-            rule = "must predict one value a sample, or quantiles of a recorded loss"
-            raise InvalidArgumentError(rule, "model", OWNER, got=f"{predicted.shape[1]} outputs")
-        return ValueTask(checks.finite_array(y, "y", np.float64), loss), predicted
-    if targets is None:
-        classes, p = of_outputs(model.net, outputs, OWNER)
-    else:
-        classes, p = targets.classes, targets.probabilities(outputs)
-    task = ClassTask(y, classes, float(np.finfo(outputs.dtype).eps))
-    return task, task.known(p)
-
-
-def _loss_of(model: Model, y: Array) -> Loss:
-    """Return the loss that a model was trained with; if it is not recorded, the likely one."""
-    history = model.information.get("history")
-    history = history[0] if isinstance(history, list) and history else history
-    settings = history.get("settings") if isinstance(history, dict) else None
-    training = model.information.get("training")
-    recorded = recorded_loss(
-        settings if isinstance(settings, dict) else {},
-        training if isinstance(training, dict) else {},
-    )
-    if recorded is not None:
-        return recorded
-    own = None if model.targets is None else model.targets.loss()
-    architecture = model.net.architecture
-    return own or loss_of_output(architecture.output) or loss_of_data(y, architecture.out_features)
-
-
-# Comparisons -------------------------------------------------------------------------------
-
-
-def _peers(
-    task: Task, model: Model, X: Any, groups: Array | None, seed: int, notes: list[str]
-) -> dict[str, Array]:
-    """Return the predictions of simple models by name."""
-    folds = folds_of(task, groups, seed)
-    if not folds:
-        notes.append("too few samples to fit a baseline and a linear model to five folds")
-        return {}
-    found = {"baseline": baseline(task, folds)}
-    try:
-        found["linear"] = linear(task, _features(model, X), folds, seed)
-    except (ValueError, MemoryError) as error:
-        notes.append(f"no linear model to compare with: {str(error).partition(chr(10))[0]}")
-    return found
-
-
-def _features(model: Model, X: Any) -> Array:
-    """Return inputs for a linear model: a table's columns as such, or standardised numbers."""
-    if isinstance(model.inputs, Columns):
-        table = model.inputs.read(X)
-        return Columns.of(table, _kinds(model.inputs, table)).encode(table)[:]
-    x = checks.sample_matrix(model.inputs.encode(X), model.inputs.in_features, np.float64)
-    deviation = x.std(axis=0)
-    return (x - x.mean(axis=0)) / np.where(deviation > 0, deviation, 1)
-
-
-def _kinds(columns: Columns, table: Table) -> dict[str, str]:
-    """Return the kinds that the model has found the columns to be of."""
-    return {c.name: c.kind for c in columns.columns if c.input_names and c.name in table.columns}
-
-
-def _slices(
-    task: Task,
-    predicted: Array,
-    table: Table | None,
-    model: Model,
-    groups: Array | None,
-    by: str | None,
-    grouped_by: str | None,
-) -> list[Slice]:
-    """Return the slices of the table's columns, compared."""
-    if table is None or len(task.y) < 2 * LEAST:
-        return []
-    inputs = model.inputs
-    kinds = _kinds(inputs, table) if isinstance(inputs, Columns) else {}
-    names = [by] if by is not None else [n for n in table.columns if n != grouped_by]
-    if by is not None and by == grouped_by:
-        groups = None  # the question is about these groups, not about others like them
-    parts = []
-    for name in names:
-        own = table.select([name])
-        try:
-            columns = Columns.of(own, {n: kind for n, kind in kinds.items() if n == name})
-        except MultilayerError:  # nothing to learn from it, as from identifiers
-            if by is None:
-                continue
-            columns = Columns.of(own, {name: "categorical"})
-        parts += list(parts_of(own, columns, groups))
-    return slices(parts, task.errors(predicted), groups)
 
 
 def _difference(a: Measure, b: Measure) -> Measure:

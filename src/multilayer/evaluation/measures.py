@@ -98,7 +98,7 @@ def area(happened: Array, score: Array) -> Measure:
         if len(starts) < len(ranked):
             yes, no = (np.add.reduceat(own, starts, axis=0) for own in (yes, no))
         below = np.cumsum(no, axis=0)
-        pairs = np.vecdot(yes, below - no / 2, axis=0)
+        pairs = (yes * (below - no / 2)).sum(axis=0)
         with np.errstate(divide="ignore", invalid="ignore"):
             return pairs / (yes.sum(axis=0) * below[-1])
 

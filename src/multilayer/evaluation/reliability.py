@@ -58,7 +58,7 @@ class Reliability(NamedTuple):
         return cls._of(np.searchsorted(inner, predicted), predicted, y, len(inner) + 1)
 
     @classmethod
-    def _of(cls, bins: Array, predicted: Array, observed: Array, size: int) -> Self:
+    def _of(cls, bins: npt.NDArray[np.intp], predicted: Array, observed: Array, size: int) -> Self:
         n = np.bincount(bins, minlength=size)
         with np.errstate(invalid="ignore"):  # 0/0 in an empty bin
             means = [np.bincount(bins, own, size) / n for own in (predicted, observed)]

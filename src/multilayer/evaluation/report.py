@@ -10,7 +10,7 @@ from multilayer.evaluation.bootstrap import Estimate
 from multilayer.evaluation.results import Calibration, ClassScore, Peer
 from multilayer.evaluation.simple import N_FOLDS
 from multilayer.evaluation.slices import Slice
-from multilayer.evaluation.words import number, share
+from multilayer.evaluation.words import decimal, number, share
 from multilayer.json_text import listed, printable
 
 __all__ = ["calibration", "classes", "lines_of", "metrics", "slices"]
@@ -30,6 +30,8 @@ LABELS = {
     "r2": "R²",
 }
 SHARES = ("accuracy", "balanced_accuracy", "coverage")
+OF_ONE = ("auc", "brier", "r2")
+"""At most about 1, whatever the targets."""
 N_SLICES = 5
 N_BY = 20
 """The number of slices of one column."""
@@ -44,7 +46,7 @@ def metrics(title: str, own: Mapping[str, Estimate], peers: Mapping[str, Peer]) 
     for name in ("model", "95 % interval", *peers):
         grid.add_column(name, justify="right")
     for name, each in own.items():
-        shown = share if name in SHARES else number
+        shown = share if name in SHARES else decimal if name in OF_ONE else number
         others = [shown(peer.metrics[name]) for peer in peers.values()]
         grid.add_row(LABELS[name], shown(each.value), _interval(each, shown), *others)
     return grid
@@ -122,13 +124,13 @@ def slices(found: Sequence[Slice], error: str, *, are_shares: bool) -> Iterator[
     if rows:
         title = f"{error} by {rows[0].column}" if is_one else f"{error} in the worst groups"
         grid = Grid("group", title=printable(title), title_justify="left")
-        for name in ("rows", error, "interval", "other rows"):
+        for name in ("rows", error, "interval", "other rows", "linear model"):
             grid.add_column(name, justify="right")
         for each in rows:
             name = printable(each.value if is_one else f"{each.column}: {each.value}")
             limits = f"{shown(each.low)} to {shown(each.high)}"
-            cells = (f"{each.n:,}", shown(each.error), limits, shown(each.rest))
-            grid.add_row(Text(name, style="yellow" if each.is_worse else ""), *cells)
+            cells = (shown(each.error), limits, shown(each.rest), shown(each.linear))
+            grid.add_row(Text(name, style="yellow" if each.is_worse else ""), f"{each.n:,}", *cells)
         yield grid
     n = f"{len(worse):,}" if worse else "none"
     yield (

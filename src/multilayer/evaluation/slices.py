@@ -36,6 +36,8 @@ class Slice(NamedTuple):
     """The mean error in all other samples."""
     p_value: float
     """The probability that any slice is so much worse by chance."""
+    linear: float | None = None
+    """The mean error of a linear model in the slice: it shows whether these samples are hard."""
 
     @property
     def is_worse(self) -> bool:
@@ -44,7 +46,10 @@ class Slice(NamedTuple):
 
 
 def slices(
-    parts: list[tuple[str, str, Array]], errors: Array, groups: Array | None = None
+    parts: list[tuple[str, str, Array]],
+    errors: Array,
+    groups: Array | None = None,
+    linear: Array | None = None,
 ) -> list[Slice]:
     r"""Return the slices, those that are worse than the rest beyond chance first.
 
@@ -66,6 +71,8 @@ def slices(
     errors : array of shape (n_samples,)
     groups : array of shape (n_samples,), optional
         The group of each sample as a number from 0.
+    linear : array of shape (n_samples,), optional
+        The errors of a linear model.
 
     Examples
     --------
@@ -96,6 +103,7 @@ def slices(
             Slice(
                 column, value, n, mean, max(mean - reach, 0.0), mean + reach, float(rest.mean()),
                 min(p * len(parts), 1.0),
+                None if linear is None else float(linear[rows].mean()),
             )
         )  # fmt: skip
     return sorted(found, key=lambda each: (not each.is_worse, each.rest - each.error))

@@ -10,7 +10,7 @@ from multilayer.evaluation.classes import ClassTask
 from multilayer.evaluation.task import Task
 from multilayer.evaluation.values import ValueTask
 
-__all__ = ["meaning_of", "number", "share"]
+__all__ = ["decimal", "meaning_of", "number", "share"]
 
 Array = npt.NDArray[np.float64]
 
@@ -23,6 +23,11 @@ def number(value: float | None) -> str:
     if size >= 1e7 or 0 < size < 1e-4:
         return f"{value:.3e}"
     return f"{value:,.0f}" if size >= 1000 else f"{value:z.4g}" if size >= 1 else f"{value:z.4f}"
+
+
+def decimal(value: float | None) -> str:
+    """Return a number around 1 to read, with four decimals; – for None."""
+    return "–" if value is None else f"{value:z.4f}"
 
 
 def share(value: float | None) -> str:
