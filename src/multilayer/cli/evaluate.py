@@ -9,7 +9,7 @@ from rich.console import Console
 from multilayer import evaluation
 from multilayer.cli import options, samples
 from multilayer.cli import table_options as tables
-from multilayer.cli.notes import notes
+from multilayer.cli.notes import note, notes
 from multilayer.cli.reading import read
 from multilayer.cli.rows import truth
 from multilayer.files import load_model
@@ -27,7 +27,7 @@ Group = Annotated[
 ]
 By = Annotated[
     str | None,
-    typer.Option(metavar="COLUMN", help="Compare the rows by this column alone."),
+    typer.Option(metavar="COLUMN", help="Compare groups of rows by this column alone."),
 ]
 
 
@@ -55,7 +55,9 @@ def evaluate(
     for option, name in (("--group", group), ("--by", by)):
         if name is not None:
             Names(option, [each for each in table.columns if each != target]).check(name)
-    with samples.telling(guess), notes():
+    if guess:
+        note(guess)
+    with notes():
         table = table.without(found.inputs.missing)
         y = truth(table[target], found.targets)
         X: Any = table.select(name for name in table.columns if name != target)

@@ -24,7 +24,6 @@ __all__ = [
     "inputs_of",
     "read_samples",
     "target_of",
-    "telling",
 ]
 
 BUNDLED = ("digits", "mnist")
@@ -37,8 +36,8 @@ SampleFile = Annotated[
 Target = Annotated[
     str | None,
     typer.Option(
-        help="The target column in the file; by default the only one that is not an input of the "
-        "model, or else the last."
+        help="The target column in the file; by default the one that the model was trained on, "
+        "or else the only one that is not an input of the model, or the last."
     ),
 ]
 
@@ -54,12 +53,11 @@ class Samples(NamedTuple):
 
     def telling(self) -> AbstractContextManager[None]:
         """Add the guess to errors, since it may have caused them."""
-        return telling(self.guess)
+        return _telling(self.guess)
 
 
 @contextmanager
-def telling(guess: str) -> Iterator[None]:
-    """Add a guess to errors, since it may have caused them."""
+def _telling(guess: str) -> Iterator[None]:
     try:
         yield
     except MultilayerError as error:
@@ -110,7 +108,7 @@ def _table(path: Path, table: Table, target: str | None, model: Model) -> Sample
     """Return a file's columns and target in the form that the model takes."""
     target, guess = target_of(path, table, target, model)
     table = table.without(model.inputs.missing)
-    with telling(guess):
+    with _telling(guess):
         table, y = with_target(table, truth(table[target], model.targets), target)
         rest = table.select([name for name in table.columns if name != target])
         return Samples(inputs_of(rest, model, path), y, None, guess)
@@ -132,6 +130,12 @@ def target_of(path: Path, table: Table, target: str | None, model: Model) -> tup
     told = model.information.get("data")
     if target is None and isinstance(told, dict) and isinstance(told.get("target"), str):
         target = told["target"]
+        if target not in names:
+            rule = (
+                f"must have the column {target!r}, the model's target; pass --target if it has "
+                "another name here"
+            )
+            raise InvalidDataError(rule, path, got=", ".join(names))
     if target is not None:
         Names("--target", names).check(target)
         if target in (inputs or ()):

@@ -66,6 +66,7 @@ def compared(
     names = [by] if by is not None else [n for n in table.columns if n != samples.grouped_by]
     if by is not None and by == samples.grouped_by:
         groups = None  # the question is about these groups, not about others like them
+        kinds[by] = "categorical"
     parts = []
     for name in names:
         own = table.select([name])

@@ -36,8 +36,8 @@ N_SLICES = 5
 N_BY = 20
 """The number of slices of one column."""
 N_CLASSES = 20
-N_CONFUSED = 10
-"""A confusion matrix of more classes does not fit into a terminal."""
+N_LETTERS, PADDING = 60, 6
+"""A confusion matrix of wider columns does not fit into a terminal."""
 
 
 def metrics(title: str, own: Mapping[str, Estimate], peers: Mapping[str, Peer]) -> Grid:
@@ -56,12 +56,14 @@ def lines_of(peers: Mapping[str, Peer], main: str) -> Iterator[str]:
     """Yield what each simple model is, and whether the model is better."""
     label = LABELS[main]
     for name, peer in peers.items():
-        low, high = peer.gain.low, peer.gain.high
-        if low is None or high is None or low <= 0 <= high:
-            verdict = f"the model's {label} may as well be the same"
-        else:
-            verdict = f"the model's {label} is {'lower' if low > 0 else 'higher, which is worse'}"
-        told = f" (by {number(peer.gain.value)}, {_interval(peer.gain, number)})"
+        gain = peer.gain
+        verdict = f"the model's {label} may as well be the same"
+        if gain.low is not None and gain.low > 0:
+            verdict = f"the model's {label} is lower"
+        elif gain.value is not None and gain.high is not None and gain.high < 0:
+            verdict = f"the model's {label} is higher, which is worse"
+            gain = Estimate(-gain.value, -gain.high, None if gain.low is None else -gain.low)
+        told = f" (by {number(gain.value)}; {_interval(gain, number)})"
         yield f"{name}: {peer.what}, fitted to these rows, {N_FOLDS}-fold; {verdict}{told}"
 
 
@@ -74,7 +76,8 @@ def classes(scores: Sequence[ClassScore], confusion: list[list[int]] | None) -> 
     grid = Grid("class")
     for name in ("rows", "predicted", "precision", "recall"):
         grid.add_column(name, justify="right")
-    confused = confusion if confusion is not None and len(scores) <= N_CONFUSED else None
+    is_narrow = sum(len(each.name) + PADDING for each in scores) <= N_LETTERS
+    confused = confusion if is_narrow else None
     for each in scores if confused is not None else ():
         grid.add_column(f"as {printable(each.name)}", justify="right")
     for k, each in enumerate(scores[:N_CLASSES]):
