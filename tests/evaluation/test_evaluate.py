@@ -265,6 +265,7 @@ def test_what_cannot_be_judged_is_refused(classifier):
         ({"y": y[:50]}, InvalidDataError, "must have 60 targets, as X has samples; got 50"),
         ({"y": [None] * 60}, InvalidDataError, "must have two targets at least; got 0"),
         ({"y": np.zeros((60, 2))}, InvalidDataError, r"must be a vector, .* got shape \(60, 2\)"),
+        ({"y": [1] * 60}, InvalidDataError, "must hold some of the model's classes, a, b; got 1"),
         ({"by": "plce"}, InvalidArgumentError, "did you mean 'place'"),
         ({"groups": "plce"}, InvalidArgumentError, "did you mean 'place'"),
         ({"groups": [1] * 60}, InvalidDataError, "must have two groups at least"),
@@ -291,3 +292,9 @@ def test_columns_without_names_cannot_be_named():
     for name in ("by", "groups"):
         with pytest.raises(InvalidArgumentError, match=r"a table with|column of a table"):
             evaluate(net, np.zeros((9, 2)), np.zeros(9), **{name: "a"})
+
+
+def test_values_whose_squares_overflow_are_refused():
+    net = MLP(Architecture(2, (), 1))
+    with pytest.raises(InvalidDataError, match="squares are finite; got 1e"):
+        evaluate(net, np.zeros((9, 2)), np.full(9, 1e200))

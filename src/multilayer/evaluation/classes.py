@@ -9,6 +9,7 @@ from multilayer.errors import InvalidDataError
 from multilayer.evaluation.measures import Measure, area, mean, mean_recall
 from multilayer.evaluation.reliability import Reliability
 from multilayer.evaluation.task import Task
+from multilayer.json_text import listed
 
 __all__ = ["ClassTask"]
 
@@ -49,10 +50,10 @@ class ClassTask(Task):
     def __init__(self, y: Array, known: Array, smallest: float) -> None:
         places = {each: i for i, each in enumerate(known.tolist())}
         self.n_known = len(places)
-        if not isinstance(next(iter(places)), str) and y.dtype.kind == "U":
-            rule = f"must hold the model's classes {', '.join(map(str, places))}"
-            raise InvalidDataError(rule, "y", got=repr(y[0].item()))
         found = y.tolist()
+        if places.keys().isdisjoint(found):
+            rule = f"must hold some of the model's classes, {listed(places)}"
+            raise InvalidDataError(rule, "y", got=repr(found[0]))
         for each in sorted(set(found) - places.keys(), key=str):
             places[each] = len(places)
         self.classes = list(places)

@@ -103,7 +103,9 @@ def evaluate(
     for peer, others in peers.items():
         own = task.measures(others)[task.main]
         measures[f"gain over {peer}"] = _difference(own, measures[task.main])
-    values = estimates(measures, len(samples.y), samples.groups, seed)
+    values = estimates(
+        measures, len(samples.y), samples.groups, seed, cost=max(task.n_outputs() // 2, 1)
+    )
     gains = {peer: values.pop(f"gain over {peer}") for peer in peers}
     bias, bins = values.pop("bias"), task.reliability(predicted)
     is_probability = isinstance(task, ClassTask)

@@ -88,18 +88,26 @@ def area(happened: Array, score: Array) -> Measure:
     one half (Hanley & McNeil 1982). NaN if all samples of a resample are alike.
     """
     order = np.argsort(score, kind="stable")
-    ranked, happened = score[order], happened[order, None].astype(np.float64)
-    starts = np.flatnonzero(np.r_[True, np.diff(ranked) != 0])
+    ranked, yes = score[order], np.flatnonzero(happened[order])
+    # The samples before the equals of an event, and up to the last one of them.
+    first, last = (np.searchsorted(ranked, ranked[yes], side) for side in ("left", "right"))
+    first_yes, last_yes = (np.searchsorted(yes, own) for own in (first, last))
 
     def of(weight: Array) -> Array:
         weight = weight[order]
-        yes = weight * happened
-        no = weight - yes
-        if len(starts) < len(ranked):
-            yes, no = (np.add.reduceat(own, starts, axis=0) for own in (yes, no))
-        below = np.cumsum(no, axis=0)
-        pairs = (yes * (below - no / 2)).sum(axis=0)
+        own = weight[yes]
+        count, of_events = _counted(weight), _counted(own)
+        # Twice the weight of what did not happen below each event, with half of its equals.
+        below = count[first] + count[last] - of_events[first_yes] - of_events[last_yes]
+        n_yes = of_events[-1]
         with np.errstate(divide="ignore", invalid="ignore"):
-            return pairs / (yes.sum(axis=0) * below[-1])
+            return (own * below).sum(axis=0) / (2 * n_yes * (count[-1] - n_yes))
 
     return of
+
+
+def _counted(weight: Array) -> Array:
+    """Return the sums of the weights before each sample, and of all, of shape (n + 1, …)."""
+    count = np.zeros((len(weight) + 1, weight.shape[1]))
+    np.cumsum(weight, axis=0, out=count[1:])
+    return count

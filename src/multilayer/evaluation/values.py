@@ -56,6 +56,10 @@ class ValueTask(Task):
             row = int(np.argmax(y < 0))
             rule, got = "must be at least 0, for a model of rates", f"{y[row]:g} at index {row}"
             raise InvalidDataError(rule, "y", got=got)
+        with np.errstate(over="ignore"):  # reported here
+            if not np.isfinite(np.square(y).sum()):
+                rule = "must be numbers whose squares are finite"
+                raise InvalidDataError(rule, "y", got=f"{np.abs(y).max():g}")
         self.is_median = isinstance(loss, (AbsoluteError, Huber)) or self.levels == (0.5,)
         if self.is_rate:
             self.main, self.error = "deviance", "mean deviance"
