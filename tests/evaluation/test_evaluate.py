@@ -163,6 +163,16 @@ def test_probabilities_that_are_too_sure():
     assert found.calibration.error < 3 * found.calibration.by_chance
 
 
+def test_names_in_brackets_are_no_styles():
+    X = pd.DataFrame({"x": np.linspace(-1, 1, 120), "[b]": np.repeat(["[red]", "b\x1b[2J"], 60)})
+    y = np.where(X["x"] > 0, "[bold]", "no")
+    clf = MLPClassifier((4,), columns="auto", max_iter=5, random_state=0).fit(X, y)
+    text = str(evaluate(clf, X, y, by="[b]"))
+    for part in ("as [bold]", "by [b]", "[red]", r"b\x1b[2J"):
+        assert part in text
+    assert "\x1b" not in text
+
+
 # Values ------------------------------------------------------------------------------------
 
 

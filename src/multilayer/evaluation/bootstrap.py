@@ -43,6 +43,7 @@ def estimates(
     A resample draws n samples with replacement; the interval of 95 % lies between the quantiles
     0.025 and 0.975 of a measure's values on 1,000 resamples (Efron & Tibshirani 1993, chapter 13),
     or on fewer, but at least 200, of more than 30,000 samples. All measures see the same resamples.
+    If all samples are right, all resamples are: the interval then has no width, and says nothing.
 
     Parameters
     ----------

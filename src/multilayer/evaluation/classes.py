@@ -6,6 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from multilayer.errors import InvalidDataError
+from multilayer.evaluation.linear import linear_model
 from multilayer.evaluation.measures import Measure, area, mean, mean_recall
 from multilayer.evaluation.reliability import Reliability
 from multilayer.evaluation.task import Task
@@ -14,8 +15,6 @@ from multilayer.json_text import listed
 __all__ = ["ClassTask"]
 
 Array = npt.NDArray[Any]
-
-N_ITERATIONS = 100
 
 
 class ClassTask(Task):
@@ -96,14 +95,12 @@ class ClassTask(Task):
         return np.bincount(y, minlength=len(self.classes)) / len(y)
 
     def linear_of(self, x: Array, y: Array, x_new: Array) -> Array:
-        from sklearn.linear_model import LogisticRegression
-
         found = np.zeros((len(x_new), len(self.classes)))
         there = np.unique(y)
         if len(there) < 2:
             found[:, there] = 1
         else:
-            model = LogisticRegression(max_iter=N_ITERATIONS).fit(x, y)
+            model = linear_model(self.name).fit(x, y)
             found[:, there] = model.predict_proba(x_new)
         return found
 

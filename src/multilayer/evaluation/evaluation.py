@@ -2,6 +2,7 @@
 
 import io
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -116,11 +117,19 @@ class Evaluation:
     __repr__ = __str__
 
     def __rich_console__(self, console: "Console", options: "ConsoleOptions") -> "RenderResult":
+        from rich.text import Text
+
+        for part in self._report():
+            # As it is: what is in brackets in a name is no style.
+            yield Text(printable(part)) if isinstance(part, str) else part
+
+    def _report(self) -> Iterator[Any]:
+        """Yield tables and lines."""
         from multilayer.evaluation import report
 
         kind = f"{len(self.classes):,} classes" if self.classes else "regression"
         of = "rows" if self.n_groups is None else f"{self.n_groups:,} groups"
-        yield printable(self.subject)
+        yield self.subject
         yield report.metrics(f"{kind}, {self.n_samples:,} rows", self.metrics, self._peers)
         yield f"intervals: bootstrap over {of}"
         yield from report.lines_of(self._peers, self.main)
@@ -132,7 +141,7 @@ class Evaluation:
             yield from report.classes(self.classes, self.confusion)
         yield from report.calibration(self.calibration)
         yield from report.slices(self.slices, self.error, are_shares=bool(self.classes))
-        yield from (printable(f"note: {note}") for note in self.notes)
+        yield from (f"note: {note}" for note in self.notes)
 
     @property
     def _peers(self) -> dict[str, Peer]:

@@ -25,7 +25,7 @@ def judged(model: Model, X: Any, y: Array) -> tuple[Task, Array]:
     if not np.isfinite(outputs).all():
         raise InvalidDataError("must predict finite numbers for all samples", "model", OWNER)
     loss = _loss_of(model, y)
-    if targets is not None and (targets.task == "multilabel" or isinstance(targets.classes, list)):
+    if targets is not None and targets.task != "regression" and not targets.has_one_class:
         raise InvalidArgumentError("must have one target", "model", OWNER, got=repr(targets))
     if (loss.task if targets is None else targets.task) == "regression":
         predicted = outputs if targets is None else targets.decode(outputs)

@@ -79,12 +79,12 @@ def classes(scores: Sequence[ClassScore], confusion: list[list[int]] | None) -> 
     is_narrow = sum(len(each.name) + PADDING for each in scores) <= N_LETTERS
     confused = confusion if is_narrow else None
     for each in scores if confused is not None else ():
-        grid.add_column(f"as {printable(each.name)}", justify="right")
+        grid.add_column(_plain(f"as {each.name}"), justify="right")
     for k, each in enumerate(scores[:N_CLASSES]):
         row = confused[k] if confused is not None else ()
         shares = share(each.precision), share(each.recall)
         grid.add_row(
-            printable(each.name), f"{each.n:,}", f"{each.n_predicted:,}", *shares, *map(str, row)
+            _plain(each.name), f"{each.n:,}", f"{each.n_predicted:,}", *shares, *map(str, row)
         )
     yield grid
     if len(scores) > N_CLASSES:
@@ -92,7 +92,7 @@ def classes(scores: Sequence[ClassScore], confusion: list[list[int]] | None) -> 
     unknown = [f"{each.name!r} ({each.n:,})" for each in scores if not each.is_known]
     if unknown:
         told = "the model does not know these classes, whose rows count as errors: "
-        yield Text(printable(told + listed(unknown)), style="yellow")
+        yield _plain(told + listed(unknown), "yellow")
 
 
 def calibration(found: Calibration) -> Iterator[Any]:
@@ -101,7 +101,7 @@ def calibration(found: Calibration) -> Iterator[Any]:
     shown = share if found.error is not None or is_level else number
     grid = Grid(title="calibration", title_justify="left")
     for name in (found.of, "values below" if is_level else "observed", "rows"):
-        grid.add_column(printable(name), justify="right")
+        grid.add_column(_plain(name), justify="right")
     for n, predicted, observed in zip(*found.bins, strict=True):
         if n:
             grid.add_row(shown(float(predicted)), shown(float(observed)), f"{n:,}")
@@ -126,14 +126,14 @@ def slices(found: Sequence[Slice], error: str, *, are_shares: bool) -> Iterator[
     rows = found[:N_BY] if is_one else worse[:N_SLICES]
     if rows:
         title = f"{error} by {rows[0].column}" if is_one else f"{error} in the worst groups"
-        grid = Grid("group", title=printable(title), title_justify="left")
+        grid = Grid("group", title=_plain(title), title_justify="left")
         for name in ("rows", error, "interval", "other rows", "linear model"):
             grid.add_column(name, justify="right")
         for each in rows:
-            name = printable(each.value if is_one else f"{each.column}: {each.value}")
+            name = each.value if is_one else f"{each.column}: {each.value}"
             limits = f"{shown(each.low)} to {shown(each.high)}"
             cells = (shown(each.error), limits, shown(each.rest), shown(each.linear))
-            grid.add_row(Text(name, style="yellow" if each.is_worse else ""), f"{each.n:,}", *cells)
+            grid.add_row(_plain(name, "yellow" if each.is_worse else ""), f"{each.n:,}", *cells)
         yield grid
     n = f"{len(worse):,}" if worse else "none"
     yield (
@@ -141,3 +141,8 @@ def slices(found: Sequence[Slice], error: str, *, are_shares: bool) -> Iterator[
         f"{'is' if len(worse) == 1 else 'are'} worse than the other rows by more than chance; the "
         "intervals hold for all groups at once"
     )
+
+
+def _plain(text: str, style: str = "") -> Text:
+    """Return a text as it is: what is in brackets is no style."""
+    return Text(printable(text), style=style)

@@ -6,6 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from multilayer.errors import InvalidDataError
+from multilayer.evaluation.linear import linear_model
 from multilayer.evaluation.measures import Measure, mean, median, r_squared, root
 from multilayer.evaluation.reliability import Reliability
 from multilayer.evaluation.task import Task
@@ -123,13 +124,13 @@ class ValueTask(Task):
         return np.atleast_1d(np.median(y) if self.is_median else y.mean())
 
     def linear_of(self, x: Array, y: Array, x_new: Array) -> Array:
-        from sklearn.linear_model import PoissonRegressor, Ridge
-
         if self.is_rate:
+            from sklearn.linear_model import PoissonRegressor
+
             mean = y.mean() or 1.0
             model = PoissonRegressor(alpha=1 / len(y), max_iter=N_ITERATIONS).fit(x, y / mean)
             return (mean * model.predict(x_new))[:, None]
-        model = Ridge().fit(x, y)
+        model = linear_model(self.name).fit(x, y)
         found = np.asarray(model.predict(x_new), dtype=np.float64)[:, None]
         return found + np.quantile(y - model.predict(x), self.levels) if self.levels else found
 

@@ -16,13 +16,20 @@ Array = npt.NDArray[np.float64]
 
 
 def number(value: float | None) -> str:
-    """Return a number to read: 0.1234, 12.34, or 12,345; – for None."""
+    """Return a number to read, with about four digits; – for None.
+
+    Examples
+    --------
+    >>> [number(value) for value in (0.12345, 12.5, 123456.7, -1e-9)]
+    ['0.1235', '12.50', '123,457', '-1.000e-09']
+    """
     if value is None:
         return "–"
     size = abs(value)
     if size >= 1e7 or 0 < size < 1e-4:
         return f"{value:.3e}"
-    return f"{value:,.0f}" if size >= 1000 else f"{value:z.4g}" if size >= 1 else f"{value:z.4f}"
+    n_decimals = 4 if size < 1 else max(4 - len(str(int(size))), 0)
+    return f"{value:z,.{n_decimals}f}"
 
 
 def decimal(value: float | None) -> str:
