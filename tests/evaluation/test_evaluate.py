@@ -132,6 +132,8 @@ def test_samples_without_a_target_are_left_out(classifier):
     found = evaluate(classifier, X, y, groups=np.arange(400) // 2)
     assert (found.n_samples, found.n_without_target, found.n_groups) == (299, 101, 199)
     assert found.metrics["accuracy"].value == classifier.score(X[kept], y[kept].astype(str))
+    values = evaluate(MLP(Architecture(1, (), 1)), [[1.0]] * 4, [1.0, None, 2.0, 3.0])
+    assert (values.n_samples, values.n_without_target) == (3, 1)
 
 
 def test_more_classes():

@@ -34,6 +34,7 @@ def judged(model: Model, X: Any, y: Array) -> tuple[Task, Array]:
         if predicted.shape[1] != n_wanted:
             rule = "must predict one value a sample, or quantiles of a recorded loss"
             raise InvalidArgumentError(rule, "model", OWNER, got=f"{predicted.shape[1]} outputs")
+        y = np.array(y.tolist()) if y.dtype == object else y  # there was a None in it
         return ValueTask(checks.finite_array(y, "y", np.float64), loss), predicted
     if targets is None:
         classes, p = of_outputs(model.net, outputs, OWNER)

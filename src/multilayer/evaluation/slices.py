@@ -101,11 +101,17 @@ def slices(
         mean = float(own.mean())
         found.append(
             Slice(
-                column, value, n, mean, max(mean - reach, 0.0), mean + reach, float(rest.mean()),
-                min(p * len(parts), 1.0),
-                None if linear is None else float(linear[rows].mean()),
+                column,
+                value,
+                n=n,
+                error=mean,
+                low=max(mean - reach, float(errors.min())),
+                high=min(mean + reach, float(errors.max())),
+                rest=float(rest.mean()),
+                p_value=min(p * len(parts), 1.0),
+                linear=None if linear is None else float(linear[rows].mean()),
             )
-        )  # fmt: skip
+        )
     return sorted(found, key=lambda each: (not each.is_worse, each.rest - each.error))
 
 
