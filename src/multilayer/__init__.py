@@ -47,8 +47,8 @@ _HOMES = {
 
 
 _ROOMS = (
-    "data", "doctor", "estimators", "files", "graph", "inspection", "model", "numpy", "plots",
-    "torch", "training",
+    "data", "doctor", "estimators", "evaluation", "files", "graph", "inspection", "model", "numpy",
+    "plots", "torch", "training",
 )  # fmt: skip
 
 

@@ -12,6 +12,7 @@ from multilayer.cli import (
     activations,
     data,
     doctor,
+    evaluate,
     export,
     gradcheck,
     graph,
@@ -40,6 +41,7 @@ app.command("tune", cls=Command)(tune.tune)
 app.add_typer(plot.app, name="plot")
 app.command("show", cls=Command)(show.show)
 app.command("predict", cls=Command)(predict.predict)
+app.command("evaluate", cls=Command)(evaluate.evaluate)
 app.command("doctor", cls=Command)(doctor.doctor)
 app.command("export", cls=Command)(export.export)
 app.command("data", cls=Command)(data.data)

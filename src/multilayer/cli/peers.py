@@ -11,6 +11,7 @@ from rich.console import Console
 from multilayer.cli.notes import note, notes
 from multilayer.cli.rows import Rows
 from multilayer.data import Table, TableWarning
+from multilayer.evaluation.linear import linear_model
 from multilayer.model import Categorical, Columns, Numeric
 
 __all__ = ["LABELS", "baseline", "peers", "predicted_by"]
@@ -22,7 +23,6 @@ LABELS = {
     "hist_gradient_boosting": "HistGradientBoosting",
     "baseline": "baseline",
 }
-N_ITERATIONS = 100
 MOST_PRODUCTS = 10**9
 """A linear model takes this many products in an iteration at most, which is a minute in all."""
 MOST_CODES = 255
@@ -72,15 +72,11 @@ def peers(rows: Rows, kinds: dict[str, str], *, trees: bool) -> Iterator[Any]:
 
 def _linear(rows: Rows, columns: Columns) -> Any:
     """Return the predictions of logistic or ridge regression on scaled and one-hot columns."""
-    from sklearn.linear_model import LogisticRegression, Ridge
-
     X = columns.encode(rows.X_train)
-    model: Any = Ridge()
-    if rows.task == "classification":
-        model = LogisticRegression(max_iter=N_ITERATIONS)
-        if X.shape[0] * X.shape[1] * len(np.unique(rows.y_train)) > MOST_PRODUCTS:
-            raise ValueError("it would take too long")
-    model.fit(X[:], rows.y_train)
+    is_slow = X.shape[0] * X.shape[1] * len(np.unique(rows.y_train)) > MOST_PRODUCTS
+    if rows.task == "classification" and is_slow:
+        raise ValueError("it would take too long")
+    model = linear_model(rows.task).fit(X[:], rows.y_train)
     return predicted_by(model, columns.encode(rows.X_test)[:])
 
 

@@ -24,6 +24,7 @@ __all__ = [
     "Target",
     "inputs_of",
     "read_samples",
+    "target_of",
 ]
 
 BUNDLED = ("digits", "mnist")
@@ -40,8 +41,8 @@ SampleFile = Annotated[
 Target = Annotated[
     str | None,
     typer.Option(
-        help="The target column in the file; by default the only one that is not an input of the "
-        "model, or else the last."
+        help="The target column in the file; by default the one that the model was trained on, "
+        "or else the only one that is not an input of the model, or the last."
     ),
 ]
 
@@ -110,30 +111,46 @@ def _images(name: str, data_dir: Path | None) -> Samples:
 
 def _table(table: Table, target: str | None, model: Model) -> Samples:
     """Return a file's columns and target in the form that the model takes."""
+    target, guess = target_of(table, target, model)
+    table = table.without(model.inputs.missing)
+    with _telling(guess):
+        table, y = with_target(table, truth(table[target], model.targets), target)
+        rest = table.select([name for name in table.columns if name != target])
+        return Samples(inputs_of(rest, model), y, None, guess)
+
+
+def target_of(table: Table, target: str | None, model: Model) -> tuple[str, str]:
+    """Return the name of the target, given by the option or the model, and a note if it is a guess.
+
+    Raises
+    ------
+    InvalidDataError, UnknownNameError, InvalidArgumentError
+        If there is no such column beside inputs.
+    """
     if table.shape[1] < 2:
         rule = "must have inputs and a target"
         raise InvalidDataError(rule, table.name, got=f"{table.shape[1]} column")
-    names = table.columns
-    inputs = model.inputs.names
-    left, guess = [name for name in names if name not in (inputs or names)], ""
+    names, inputs = table.columns, model.inputs.names
+    left = [name for name in names if name not in (inputs or names)]
     told = model.information.get("data")
-    if target is None and isinstance(told, dict) and told.get("target") in names:
+    if target is None and isinstance(told, dict) and isinstance(told.get("target"), str):
         target = told["target"]
+        if target not in names:
+            rule = (
+                f"must have the column {target!r}, the model's target; pass --target if it has "
+                "another name here"
+            )
+            raise InvalidDataError(rule, table.name, got=", ".join(names))
     if target is not None:
         Names("--target", names).check(target)
         if target in (inputs or ()):
             rule = f"cannot be {target!r}, which is an input of the model"
             raise InvalidDataError(rule, "--target")
-    elif len(left) == 1:
-        target = left[0]
-    else:
-        target = names[-1]
-        guess = f"the last column, {target}, is used as the target; to change this, pass --target"
-    table = table.without(model.inputs.missing)
-    with _telling(guess):
-        table, y = with_target(table, truth(table[target], model.targets), target)
-        rest = table.select([name for name in names if name != target])
-        return Samples(inputs_of(rest, model), y, None, guess)
+        return target, ""
+    if len(left) == 1:
+        return left[0], ""
+    last = names[-1]
+    return last, f"the last column, {last}, is used as the target; to change this, pass --target"
 
 
 def inputs_of(table: Table, model: Model) -> Any:

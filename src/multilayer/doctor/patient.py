@@ -7,9 +7,16 @@ from typing import Any, NamedTuple
 
 from multilayer.doctor.finding import Finding
 from multilayer.errors import InvalidArgumentError, InvalidTypeError
-from multilayer.model import Model, loss_of_output, model_in, network_in, one_network
+from multilayer.model import (
+    Model,
+    loss_of_output,
+    model_in,
+    network_in,
+    one_network,
+    recorded_loss,
+)
 from multilayer.numpy import LOSSES, MLP, Loss
-from multilayer.registry import rebuild, resolve
+from multilayer.registry import resolve
 
 __all__ = ["Patient", "admit", "findings_of_fit", "members_of", "network_of", "subject_of"]
 
@@ -135,13 +142,13 @@ def _part(information: Mapping[str, Any], name: str) -> Mapping[str, Any]:
 
 def _loss_of(last: Any, model: Model, settings: Mapping[str, Any]) -> Loss | None:
     """Return the recorded training loss, or else the loss that belongs to the outputs."""
-    told = rebuild(settings.get("loss"), LOSSES) or getattr(last, "loss", None)
+    targets, training = model.targets, _part(model.information, "training")
+    if (recorded := recorded_loss(settings, training)) is not None:
+        return recorded
+    told = getattr(last, "loss", None)
     if isinstance(told, Loss):
         return told
-    targets, training = model.targets, _part(model.information, "training")
     told = training.get("loss")
-    if isinstance(told, str) and told in LOSSES:
-        return LOSSES[told]()
     smoothing = training.get("label_smoothing", 0.0)
     if told is None:
         if targets is None:

@@ -10,7 +10,7 @@ from multilayer.model.encoded import EncodedTable
 from multilayer.model.ignored import Ignored
 from multilayer.model.inputs import Inputs, Numbers
 from multilayer.model.kinds import INPUTS, TARGETS, inputs_from_dict, targets_from_dict
-from multilayer.model.losses import loss_of_data, loss_of_output
+from multilayer.model.losses import loss_of_data, loss_of_output, recorded_loss
 from multilayer.model.members import (
     features_of,
     mean_outputs,
@@ -20,6 +20,7 @@ from multilayer.model.members import (
 )
 from multilayer.model.model import Model
 from multilayer.model.numeric import Numeric
+from multilayer.model.probabilities import Prediction, of_outputs
 from multilayer.model.regression import Values
 from multilayer.model.targets import Targets
 
@@ -42,6 +43,7 @@ __all__ = [
     "NothingToLearn",
     "Numbers",
     "Numeric",
+    "Prediction",
     "Targets",
     "Values",
     "adopt",
@@ -52,8 +54,10 @@ __all__ = [
     "mean_outputs",
     "model_in",
     "network_in",
+    "of_outputs",
     "one_network",
     "outputs_of",
+    "recorded_loss",
     "softmax_sizes",
     "targets_from_dict",
 ]

@@ -1,12 +1,14 @@
 """The loss that belongs to a network, by its link function or its targets."""
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy.typing as npt
 
-from multilayer.numpy import BinaryCrossEntropy, CrossEntropy, Loss, Poisson, SquaredError
+from multilayer.numpy import LOSSES, BinaryCrossEntropy, CrossEntropy, Loss, Poisson, SquaredError
+from multilayer.registry import rebuild
 
-__all__ = ["loss_of_data", "loss_of_output"]
+__all__ = ["loss_of_data", "loss_of_output", "recorded_loss"]
 
 
 def loss_of_output(output: str, label_smoothing: float = 0.0) -> Loss | None:
@@ -32,3 +34,25 @@ def loss_of_data(y: npt.NDArray[Any], out_features: int) -> Loss:
     """
     are_classes = y.ndim == 1 and y.dtype.kind in "biu" and out_features > 1
     return CrossEntropy() if are_classes else SquaredError()
+
+
+def recorded_loss(settings: Mapping[str, Any], training: Mapping[str, Any]) -> Loss | None:
+    """Return the loss that a model was trained with, if its information tells it.
+
+    Parameters
+    ----------
+    settings : mapping
+        Those of its history.
+    training : mapping
+        The parameters of its estimator.
+
+    Examples
+    --------
+    >>> recorded_loss({"loss": {"name": "quantile", "quantiles": [0.1, 0.9]}}, {})
+    Quantile(quantiles=(0.1, 0.9))
+    """
+    told = rebuild(settings.get("loss"), LOSSES)
+    if told is not None:
+        return told
+    name = training.get("loss")
+    return LOSSES[name]() if isinstance(name, str) and name in LOSSES else None

@@ -8,6 +8,7 @@ from sklearn.calibration import CalibrationDisplay
 
 from multilayer import checks
 from multilayer.errors import InvalidArgumentError, InvalidDataError
+from multilayer.evaluation.reliability import Reliability
 from multilayer.plots.models import class_places, class_probabilities, samples_of
 from multilayer.plots.style import BLACK, BLUE, GREY, one_axes
 
@@ -25,8 +26,7 @@ class ReliabilityDisplay(CalibrationDisplay):  # type: ignore[misc]
     Attributes
     ----------
     expected_calibration_error : float
-        :math:`\sum_b \frac{n_b}{N} |\text{observed}_b - \text{predicted}_b|` over the bins b, with
-        the share of positives and the mean probability in each (Guo et al. 2017, eq. 3).
+        As in `multilayer.evaluation.Reliability`.
 
     References
     ----------
@@ -100,16 +100,12 @@ class ReliabilityDisplay(CalibrationDisplay):  # type: ignore[misc]
             rule = "must be 0 and 1, and y_prob probabilities of [0, 1]"
             raise InvalidArgumentError(rule, "y_true", owner)
         p = p.clip(0, 1)
+        found = Reliability.of_probabilities(p, truth, n_bins)
+        there = found.n > 0
+        display = cls(found.observed[there], found.predicted[there], p, estimator_name="observed")
+        display.expected_calibration_error = found.error
         edges = np.linspace(0, 1, n_bins + 1)
-        bins = np.searchsorted(edges[1:-1], p)
-        n_each = np.bincount(bins, minlength=n_bins)
-        there = n_each > 0
-        observed = np.bincount(bins, truth, n_bins)[there] / n_each[there]
-        predicted = np.bincount(bins, p, n_bins)[there] / n_each[there]
-        display = cls(observed, predicted, p, estimator_name="observed")
-        share = n_each / len(p)
-        display.expected_calibration_error = float(share[there] @ np.abs(observed - predicted))
-        display._draw(one_axes(ax, owner, (4.8, 4.8)), share, edges)
+        display._draw(one_axes(ax, owner, (4.8, 4.8)), found.n / len(p), edges)
         return display
 
     def _draw(self, ax: "Axes", share: Array, edges: Array) -> None:

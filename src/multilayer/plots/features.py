@@ -7,14 +7,13 @@ import numpy.typing as npt
 
 from multilayer import checks
 from multilayer.errors import InvalidArgumentError, InvalidDataError
-from multilayer.model import one_network
+from multilayer.model import of_outputs, one_network
 from multilayer.numpy.observation import hidden_layers, outputs_after
 from multilayer.plots.boundaries import RESOLUTION, draw_points, draw_regions, margins
 from multilayer.plots.models import (
     class_places,
     class_probabilities,
     model_of,
-    of_outputs,
     plane_grid,
     samples_of,
 )

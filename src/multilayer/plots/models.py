@@ -15,17 +15,14 @@ from multilayer.errors import (
     MissingPackageError,
 )
 from multilayer.files import load_model
-from multilayer.model import Model, adopt, model_in
-from multilayer.numpy import MLP, OUTPUTS, Ensemble
+from multilayer.model import Model, Prediction, adopt, model_in, of_outputs
 
 __all__ = [
     "Plane",
-    "Prediction",
     "class_places",
     "class_probabilities",
     "column_names",
     "model_of",
-    "of_outputs",
     "opened",
     "plane_grid",
     "predicted_values",
@@ -35,15 +32,6 @@ __all__ = [
 Array = npt.NDArray[Any]
 
 MODELS = "must be a network, a Model, an estimator or a function of samples"
-
-
-class Prediction(NamedTuple):
-    """The probability of each class for some samples."""
-
-    classes: Array
-    """The class of each column, of shape (n_classes,)."""
-    probabilities: Array
-    """Rows that add up to 1, of shape (n_samples, n_classes)."""
 
 
 class Plane(NamedTuple):
@@ -227,27 +215,6 @@ def _with_names(estimator: Any, X: Any, owner: str) -> Any:
             f'{owner} needs pandas, since the model was fitted to a table: pip install "pandas"'
         ) from error
     return pd.DataFrame(X, columns=names)
-
-
-def of_outputs(net: MLP | Ensemble, outputs: Array, owner: str) -> Prediction:
-    """Return the class probabilities for a network's outputs."""
-    output = net.architecture.output
-    if output == "exp" or (output == "sigmoid" and outputs.shape[1] > 1):
-        raise InvalidArgumentError(
-            "must tell classes apart",
-            "model",
-            owner,
-            got=f"a network with output {output!r} and {outputs.shape[1]} outputs",
-        )
-    outputs = outputs.astype(np.float64)
-    if output == "log_softmax":
-        outputs = np.exp(outputs)
-    elif output == "identity":
-        link = "softmax" if outputs.shape[1] > 1 else "sigmoid"
-        outputs = OUTPUTS[link].forward(outputs)
-    if outputs.shape[1] == 1:
-        outputs = np.hstack([1 - outputs, outputs])
-    return Prediction(np.arange(outputs.shape[1]), outputs)
 
 
 def _of_function(values: Array, n_samples: int, owner: str) -> Prediction:

@@ -1,0 +1,111 @@
+"""Samples as they are given to `evaluate`."""
+
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from multilayer import checks
+from multilayer.data import Table, read_table
+from multilayer.errors import InvalidArgumentError, InvalidDataError
+from multilayer.model import Model
+from multilayer.registry import Names
+
+__all__ = ["OWNER", "Samples", "samples_of"]
+
+Array = npt.NDArray[Any]
+
+OWNER = "evaluate"
+
+
+class Samples(NamedTuple):
+    """The samples that have a target."""
+
+    X: Any
+    """In the form that the model takes."""
+    y: Array
+    table: Table | None
+    """All columns; None if they have no names."""
+    groups: Array | None
+    """The group of each sample as a number from 0."""
+    grouped_by: str | None
+    """The column of the groups."""
+    n_without_target: int
+
+
+def samples_of(X: Any, y: Any, groups: Any, model: Model) -> Samples:
+    """Return the samples that have a target.
+
+    Raises
+    ------
+    InvalidArgumentError, InvalidDataError, InvalidTypeError
+        If they do not suit the model, or each other.
+    """
+    y = checks.array(y, f"y of {OWNER}")
+    if y.ndim == 2 and y.shape[1] == 1:
+        y = y[:, 0]
+    if y.ndim != 1:
+        rule = "must be a vector, one target a sample"
+        raise InvalidDataError(rule, "y", OWNER, got=f"shape {y.shape}")
+    table = _table_of(X, model)
+    if table is None:
+        X = X if hasattr(X, "shape") else checks.array(X, f"X of {OWNER}")
+    n = X.shape[0] if table is None else len(table)
+    if n != len(y):
+        raise InvalidDataError(f"must have {n} targets, as X has samples", "y", OWNER, got=len(y))
+    codes, column = _codes(groups, table, n)
+    kept = np.flatnonzero(_is_there(y))
+    if len(kept) < 2:
+        raise InvalidDataError("must have two targets at least", "y", OWNER, got=len(kept))
+    if len(kept) < n:
+        y, codes = y[kept], None if codes is None else codes[kept]
+        X, table = (X[kept], None) if table is None else (X, table.take(kept))
+    if codes is not None:
+        names, codes = np.unique(codes, return_inverse=True)
+        if len(names) < 2:
+            raise InvalidDataError("must have two groups at least", "groups", OWNER)
+    if table is not None:
+        X = _inputs(model, table)
+    return Samples(X, y, table, codes, column, n - len(y))
+
+
+def _table_of(X: Any, model: Model) -> Table | None:
+    """Return samples as a table if their columns have names."""
+    if not (isinstance(X, (Table, Mapping)) or hasattr(X, "columns")):
+        return None
+    return read_table(X).without(model.inputs.missing)
+
+
+def _is_there(y: Array) -> Array:
+    """Return which targets are not missing."""
+    if y.dtype.kind == "f":
+        return ~np.isnan(y)
+    return np.array([each is not None and each == each for each in y.tolist()], dtype=bool)
+
+
+def _inputs(model: Model, table: Table) -> Any:
+    """Return the model's columns of a table, in the form it takes; all if it knows no names."""
+    names = model.inputs.names or table.columns
+    absent = [name for name in model.inputs.needed if name not in table.columns]
+    if absent:
+        rule = f"must have all inputs of the model; missing: {', '.join(absent)}"
+        raise InvalidDataError(rule, table.name, got=", ".join(table.columns))
+    return model.inputs.from_table(table.select([n for n in names if n in table.columns]), [])
+
+
+def _codes(groups: Any, table: Table | None, n: int) -> tuple[Array | None, str | None]:
+    """Return the group of each sample as a number, and the name of the column."""
+    if groups is None:
+        return None, None
+    if isinstance(groups, str):
+        if table is None:
+            rule = "must be an array, or a column of a table"
+            raise InvalidArgumentError(rule, "groups", OWNER, got=repr(groups))
+        name = Names("groups", table.columns).check(groups, OWNER)
+        return table[name].categories()[0], name  # rows without a group are one, of code −1
+    found = checks.array(groups, f"groups of {OWNER}")
+    if found.shape != (n,):
+        rule = f"must have shape ({n},), one group a sample"
+        raise InvalidDataError(rule, "groups", OWNER, got=found.shape)
+    return np.unique(found, return_inverse=True)[1], None

@@ -1,0 +1,77 @@
+"""Task: how predictions of a kind of target are judged."""
+
+from abc import ABC, abstractmethod
+from typing import Any, ClassVar
+
+import numpy.typing as npt
+
+from multilayer.evaluation.measures import Measure
+from multilayer.evaluation.reliability import Reliability
+
+__all__ = ["Task"]
+
+Array = npt.NDArray[Any]
+
+
+class Task(ABC):
+    """The true targets of samples, and how predictions for them are judged.
+
+    Predictions are arrays with a row for each sample: probabilities of the classes, or values.
+
+    Attributes
+    ----------
+    name : {"classification", "regression"}
+    main : str
+        The measure by which models are compared; lower is better.
+    error : str
+        What `errors` are.
+    bias : str
+        What `bias_of` measures.
+    calibration : str
+        What the bins of `reliability` hold.
+    baseline, linear : str
+        The simple models.
+    y : array of shape (n_samples,)
+        The targets: positions of classes, or values.
+    """
+
+    name: ClassVar[str]
+    main: str
+    error: str
+    bias: str
+    calibration: str
+    baseline: str
+    linear: str
+    y: Array
+
+    @abstractmethod
+    def measures(self, predicted: Array) -> dict[str, Measure]:
+        """Return the measures of predictions by name."""
+
+    @abstractmethod
+    def errors(self, predicted: Array) -> Array:
+        """Return the error of each prediction, whose means are compared among groups."""
+
+    @abstractmethod
+    def bias_of(self, predicted: Array) -> Measure:
+        """Return by how much predictions are too sure, or too high."""
+
+    @abstractmethod
+    def reliability(self, predicted: Array) -> Reliability:
+        """Return predictions in bins, against what was observed."""
+
+    @abstractmethod
+    def baseline_of(self, y: Array) -> Array:
+        """Return the best prediction for new samples that ignores inputs, of shape (n_columns,)."""
+
+    @abstractmethod
+    def linear_of(self, x: Array, y: Array, x_new: Array) -> Array:
+        """Return the predictions of a linear model, fitted to x and y, for new samples."""
+
+    def n_outputs(self) -> int:
+        """Return how many outputs a linear model has, by which its time is estimated."""
+        return 1
+
+    def strata(self) -> Array | None:
+        """Return what is to be alike in all folds."""
+        return None
