@@ -101,16 +101,29 @@ def _gain(slope: Array, outputs: Array, share: Array) -> float:
 
     It is a score test, for which it does not matter whether the outputs are too sure. With the
     slopes gᵢ of the loss at the baseline and the shares sᵢ of the weights, a small step towards the
-    outputs oᵢ lowers the loss by T = −Σ sᵢ (gᵢ − ḡ)·oᵢ. If rows and outputs have nothing to do with
-    each other, any other order of the outputs is as likely. Over all orders T has the mean 0 and,
-    with cᵢ = sᵢ (gᵢ − ḡ), the variance tr(Σ cᵢcᵢᵀ · Σ (oᵢ − ō)(oᵢ − ō)ᵀ) / (n − 1) (Hoeffding 1951,
+    outputs oᵢ lowers the loss by T = −Σ sᵢ (gᵢ − ḡ)·(oᵢ − ō), with weighted means ḡ and ō. If
+    targets and outputs have nothing to do with each other, any other order of the outputs is as
+    likely. Over all orders T has the mean 0 and, with aᵢ = sᵢ (gᵢ − ḡ), the variance
+    tr(Σ aᵢaᵢᵀ · Σ (oᵢ − m)(oᵢ − m)ᵀ) / (n − 1), where m is the plain mean (Hoeffding 1951,
     theorem 2). Unlike the spread of the rows' gains, it stays small if few rows gain much.
+
+    Weights may belong to the targets, as those of classes do, and stay where they are; or to the
+    outputs, as those of a survey do, and move along. The larger of the two variances counts.
     """
-    c = share[:, np.newaxis] * (slope - share @ slope)
-    outputs = outputs - outputs.mean(axis=0)
-    gain = -float((c * outputs).sum())
-    variance = float(((c.T @ c) * (outputs.T @ outputs)).sum()) / max(1, len(c) - 1)
+    weighted_slope, weighted_outputs = (
+        share[:, np.newaxis] * (own - share @ own) for own in (slope, outputs)
+    )
+    gain = -float((weighted_slope * outputs).sum())
+    pairs = (weighted_slope, outputs), (weighted_outputs, slope)
+    variance = max(_variance(fixed, moving) for fixed, moving in pairs)
     return gain / math.sqrt(variance) if variance > 0 else 0.0
+
+
+def _variance(fixed: Array, moving: Array) -> float:
+    """Return the variance of Σ fixedᵢ·movingᵢ over all orders of the latter; Σ fixedᵢ is 0."""
+    moving = moving - moving.mean(axis=0)
+    traces = (fixed.T @ fixed) * (moving.T @ moving)
+    return float(traces.sum()) / max(1, len(fixed) - 1)
 
 
 def _leaks(
