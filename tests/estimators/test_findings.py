@@ -309,7 +309,7 @@ def test_noise_is_found_and_its_losses_are_scikit_learns(is_weighted):
     X, group = rng.normal(size=(300, 4)), np.arange(300) % 2
     y = np.where((X[:, 0] > 0.5) == (group == 0), "a", "b")
     weight = rng.uniform(0.2, 3, 300) if is_weighted else None
-    with pytest.warns(FindingWarning, match="no better than chance: their loss is"):
+    with pytest.warns(FindingWarning, match="cannot be distinguished from chance: their loss is"):
         model = TabularClassifier(n_members=2, random_state=0).fit(X, y, weight, groups=group)
     (finding,) = model.findings_
     assert (finding.name, finding.severity) == ("nothing_learned", "wrong")

@@ -87,7 +87,7 @@ def _of_losses(judge: OutOfFold, samples: Any, columns: Columns) -> Iterator[Fin
             "nothing_learned",
             "wrong",
             losses | {"gain in standard errors": gain},
-            "The out-of-fold predictions are no better than chance: their loss is "
+            "The out-of-fold predictions cannot be distinguished from chance: their loss is "
             f"{value:.4g}, and that of the baseline, which ignores all columns, {baseline:.4g}.",
             "Check that the targets belong to these rows, and whether any column can have to do "
             "with them. With few rows, a weak relation cannot be seen.",
