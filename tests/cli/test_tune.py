@@ -193,6 +193,20 @@ def test_a_search_of_which_every_fit_fails_says_why(tmp_path):
     )
 
 
+@pytest.mark.parametrize(
+    ("error", "says"),
+    [(RuntimeError(), "RuntimeError"), (ValueError("All the\nrest: gone"), "All the\nrest: gone")],
+)
+def test_the_reason_is_what_the_first_fit_raised(trees, monkeypatch, error, says):
+    def read(self, *data, **parameters):
+        raise error
+
+    monkeypatch.setattr(base.BaseMLP, "_read", read)
+    result = run("tune", trees, "--target", "kind", *SMALL)
+    assert isinstance(result.exception, InvalidDataError)
+    assert str(result.exception) == f"no configuration could be trained: {says}"
+
+
 def test_more_folds_than_rows_are_refused(tmp_path):
     pd.DataFrame({"x": range(40), "y": np.arange(40) / 7}).to_csv(tmp_path / "t.csv", index=False)
     result = run("tune", tmp_path / "t.csv", "--folds", "33", "--task", "regression")

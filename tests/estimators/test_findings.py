@@ -1,12 +1,16 @@
 """What a fit of a table finds out: leaks, copies, noise, and what a limit of time cost."""
 
+import copy
 import json
 import pickle
 import warnings
+from functools import partial
 
 import numpy as np
 import pandas as pd
 import pytest
+from scipy.special import log_softmax
+from scipy.stats import permutation_test
 from sklearn.base import clone
 from sklearn.datasets import load_breast_cancer, load_diabetes, load_iris, load_wine
 from sklearn.dummy import DummyClassifier
@@ -14,8 +18,13 @@ from sklearn.metrics import log_loss, r2_score
 
 import multilayer
 from multilayer import TabularClassifier, TabularRegressor
-from multilayer.data import TableWarning
-from multilayer.doctor import FindingWarning, diagnose
+from multilayer.data import Note, TableWarning
+from multilayer.doctor import Finding, FindingWarning, diagnose
+from multilayer.estimators.findings import findings_of
+from multilayer.estimators.folds import ordered_folds, stratified_folds
+from multilayer.estimators.out_of_fold import OutOfFold
+from multilayer.model import Columns
+from multilayer.numpy import CrossEntropy, SquaredError
 from multilayer.training import Callback
 
 pytestmark = pytest.mark.filterwarnings("ignore::multilayer.data.TableWarning")
@@ -37,6 +46,24 @@ def fitted(estimator, X, y, **more):
     return estimator(n_members=3, random_state=0).fit(X, y, **more)
 
 
+def found(table, targets, outputs, loss, *, weight=None, splits=None, **more):
+    """Return what is found out from hand-made out-of-fold outputs for a table."""
+    columns = Columns.of(pd.DataFrame(table), embedded=True)
+    if splits is None:
+        splits = stratified_folds(np.zeros(len(targets), int), 4, np.random.RandomState(0))
+    judge = OutOfFold(
+        [judging for _, judging in splits],
+        targets,
+        weight,
+        loss=loss,
+        has_classes=loss.task == "classification",
+        patience=1,
+    )
+    judge.outputs = outputs
+    samples = columns.encode(table)[:]
+    return list(findings_of(judge, samples, columns, splits, **more))
+
+
 # Leaks -----------------------------------------------------------------------------------------
 
 
@@ -53,7 +80,7 @@ def test_a_column_that_gives_classes_away():
     # Of rows with like entries, two have unlike classes with the probability 2 q (1 − q).
     assert finding.evidence["unexplained"] == pytest.approx(4 * q * (1 - q), abs=0.006)
     assert "columns={'paid': 'ignored'}" in finding.advice
-    assert names(fitted(TabularClassifier, X.drop(columns="paid"), y)) == ["nothing_learned"]
+    assert "leak" not in names(fitted(TabularClassifier, X.drop(columns="paid"), y))
 
 
 def test_a_column_that_gives_values_away_whatever_the_function():
@@ -87,6 +114,33 @@ def test_strong_features_and_single_columns_are_no_leaks():
     X["strong"] = y + np.random.default_rng(1).normal(0, 0.3 * y.std(), 1500)
     assert names(fitted(TabularRegressor, X, y)) == []
     assert names(fitted(TabularRegressor, {"x": y}, 3 * y)) == []  # there is nothing else
+
+
+@pytest.mark.parametrize("is_class", [True, False])
+def test_few_rows_that_differ_from_all_others_are_no_leak(is_class):
+    """There are so few that hardly any is among the rows that are looked at."""
+    n = 100_000
+    for seed in range(12):
+        rng = np.random.default_rng(seed)
+        y = np.zeros(n, int)
+        y[rng.choice(n, 5, replace=False)] = 1
+        outputs = np.eye(2)[y] * 20 if is_class else y[:, np.newaxis] * 0.99
+        loss, targets = (
+            (CrossEntropy(), y) if is_class else (SquaredError(), 1.0 * y[:, np.newaxis])
+        )
+        table = {"a": rng.normal(size=n), "b": rng.normal(size=n)}
+        assert found(table, targets, outputs, loss) == []
+
+
+def test_a_leak_needs_a_hundred_rows():
+    """The one place where the class changes is too large a share of fewer."""
+    for n, expected in ((90, []), (120, ["leak"])):
+        y, rng = np.arange(n) % 2, np.random.default_rng(0)
+        table = {"a": y + 0.9 * rng.random(n), "b": rng.normal(size=n)}
+        each = found(table, y, 9 * np.eye(2)[y], CrossEntropy())
+        assert [finding.name for finding in each] == expected
+        for finding in each:
+            assert finding.evidence["unexplained"] == pytest.approx(1 / (n - 1) / 0.5)
 
 
 @pytest.mark.parametrize("load", [load_breast_cancer, load_wine, load_iris, load_diabetes])
@@ -125,25 +179,141 @@ def test_rows_that_are_alike_by_chance_are_no_copies():
 
 
 def test_rare_categories_are_not_alike():
+    """Each size is there twice, with two codes that occur once, or with the frequent one."""
+    n = 300
+    code = np.array([f"code {i}" if i % 3 else "frequent" for i in range(n)])
+    size = np.random.default_rng(0).normal(size=n // 2)
+    table = pd.DataFrame({"code": code, "size": np.tile(size, 2)})
+    columns = Columns.of(table, {"code": "categorical"}, embedded=True)
+    inputs = columns.encode(table)[:]
+    (place,) = (i for i, name in enumerate(columns.input_names) if name.startswith("code"))
+    assert (inputs[:, place] == 0).sum() == 200
+    y = np.tile(np.arange(n // 2) % 2, 2)
+    outputs = np.zeros((n, 2))
+    (finding,) = (own for own in found(table, y, outputs, CrossEntropy()) if own.name == "copies")
+    assert 50 < finding.evidence["rows"] <= 100  # all that have the frequent code
+
+
+def in_training(table, y, splits):
+    """Return how many rows judge a network that has trained on a copy of them."""
+    rows = [tuple(row) for row in table.assign(y=y).to_numpy()]
+    return sum(
+        sum(rows[i] in {rows[j] for j in training} for i in judging) for training, judging in splits
+    )
+
+
+def test_copies_are_rows_that_their_judge_has_trained_on():
     rng = np.random.default_rng(0)
-    codes = np.array([f"code {i // 2}" for i in range(300)])
-    X = pd.DataFrame({"code": codes, "size": rng.permutation(codes)})
-    y = np.where(np.arange(300) % 4 < 2, "yes", "no")
-    assert "copies" not in names(fitted(TabularClassifier, X, y))
+    X = pd.DataFrame({"size": rng.normal(size=300), "n": rng.integers(9, size=300)})
+    X = X.iloc[np.r_[np.arange(300), rng.choice(300, 90, replace=False)]].reset_index(drop=True)
+    y = (X["n"] % 2).to_numpy()
+    day = np.r_[rng.permutation(300), 300 + rng.permutation(90)].astype(float)
+    folds = stratified_folds(y, 4, np.random.RandomState(0))
+    blocks = ordered_folds(day, 4)
+    outputs = rng.normal(size=(390, 2))
+    for table, splits, time in ((X, folds, None), (X.assign(day=day), blocks, "day")):
+        each = found(table, y, outputs, CrossEntropy(), splits=splits, time=time)
+        (finding,) = (own for own in each if own.name == "copies")
+        n_copies = in_training(X, y, splits)
+        n_judged = sum(len(judging) for _, judging in splits)
+        assert finding.evidence == {"rows": n_copies, "share": n_copies / n_judged}
+        assert ("groups=" in finding.advice) == (time is None)
+
+
+def test_copies_are_found_with_a_loss_of_ones_own():
+    class Own(SquaredError):  # noqa: N818  # squared error is no exception
+        name = "own"
+
+    rng = np.random.default_rng(0)
+    x = np.tile(rng.normal(size=100), 2)
+    outputs = rng.normal(size=(200, 1))
+    each = found({"x": x, "z": x**2}, x[:, np.newaxis], outputs, Own())
+    assert [finding.name for finding in each] == ["copies"]
+
+
+@pytest.mark.parametrize("n_columns", [1, 6])
+def test_coarse_columns_that_determine_each_other_are_no_copies(n_columns):
+    rng = np.random.default_rng(0)
+    n, n_values = 1000, 40 if n_columns == 1 else 3
+    table, y = {}, 0
+    for i in range(n_columns):
+        code = rng.integers(n_values, size=n)
+        table |= {f"code {i}": code, f"of {i}": rng.permutation(n_values)[code] ** 1.5}
+        y = y + code
+    each = found(table, y % 2, 9.0 * np.eye(2)[y % 2], CrossEntropy())
+    assert "copies" not in [finding.name for finding in each]
 
 
 # Noise -----------------------------------------------------------------------------------------
 
 
+@pytest.mark.parametrize("seed", [2, 5])
+@pytest.mark.parametrize("is_class", [True, False])
+def test_the_gain_is_compared_with_all_orders_of_the_outputs(is_class, seed):
+    n, h = 6, 1e-5
+    rng = np.random.default_rng(seed)
+    outputs, weight = rng.normal(size=(n, 3)), rng.uniform(0.2, 3, n)
+    y = np.array([0, 1, 2, 0, 0, 1]) if is_class else rng.normal(size=(n, 3))
+    share = weight / weight.sum()
+
+    def loss(p, share=share):
+        each = -log_softmax(p, axis=1)[np.arange(n), y] if is_class else ((p - y) ** 2 / 2).sum(1)
+        return share @ each
+
+    baseline = np.log(np.bincount(y, share)) if is_class else share @ y
+
+    def gain(order, *, weights_move):
+        order = order.astype(int)
+        step, own = (outputs - share @ outputs)[order], share[order] if weights_move else share
+        return (loss(baseline - h * step, own) - loss(baseline + h * step, own)) / (2 * h)
+
+    each = [
+        permutation_test(
+            (np.arange(n),),
+            partial(gain, weights_move=weights_move),
+            permutation_type="pairings",
+            n_resamples=np.inf,
+        )
+        for weights_move in (False, True)
+    ]
+    assert [len(null.null_distribution) for null in each] == [720, 720]
+    table = {"a": rng.normal(size=n), "b": rng.normal(size=n)}
+    criterion = CrossEntropy() if is_class else SquaredError()
+    splits = stratified_folds(np.zeros(n, int), 2, np.random.RandomState(0))
+    (finding,) = found(table, y, outputs, criterion, weight=weight, splits=splits)
+    expected = each[0].statistic / max(null.null_distribution.std() for null in each)
+    assert all(abs(null.null_distribution.mean()) < 1e-9 for null in each)  # rounding of quotients
+    assert finding.evidence["gain in standard errors"] == pytest.approx(expected, rel=1e-5)
+
+
+def test_few_rows_that_decide_are_enough():
+    rng = np.random.default_rng(0)
+    n = 1500
+    table = {"a": rng.normal(size=n), "b": rng.normal(size=n)}
+    y = np.zeros(n, int)
+    y[:3] = 1
+    assert found(table, y, np.array([[4.0, -4.0], [-1.0, 1.0]])[y], CrossEntropy()) == []
+    x = rng.normal(size=n)
+    v = np.exp(2 * x + rng.normal(size=n))[:, np.newaxis]
+    v /= v.std()
+    p = 0.1 * np.exp(x)[:, np.newaxis]
+    assert found(table, v, p, SquaredError()) == []
+    (finding,) = found(table, v, rng.permutation(p), SquaredError())
+    assert (finding.name, finding.severity) == ("nothing_learned", "wrong")
+
+
 @pytest.mark.parametrize("is_weighted", [False, True])
 def test_noise_is_found_and_its_losses_are_scikit_learns(is_weighted):
+    """Each network learns the reverse of what it is judged by, so that chance decides nothing."""
     rng = np.random.default_rng(3)
-    X, y = rng.normal(size=(300, 4)), rng.choice(["a", "b", "c"], 300, p=[0.6, 0.3, 0.1])
+    X, group = rng.normal(size=(300, 4)), np.arange(300) % 2
+    y = np.where((X[:, 0] > 0.5) == (group == 0), "a", "b")
     weight = rng.uniform(0.2, 3, 300) if is_weighted else None
-    with pytest.warns(FindingWarning, match="no better than chance: their loss is"):
-        model = TabularClassifier(random_state=0).fit(X, y, weight)
+    with pytest.warns(FindingWarning, match="cannot be distinguished from chance: their loss is"):
+        model = TabularClassifier(n_members=2, random_state=0).fit(X, y, weight, groups=group)
     (finding,) = model.findings_
     assert (finding.name, finding.severity) == ("nothing_learned", "wrong")
+    assert finding.evidence["gain in standard errors"] < 0
     dummy = DummyClassifier(strategy="prior").fit(X, y, weight)
     expected = log_loss(y, dummy.predict_proba(X), sample_weight=weight)
     assert finding.evidence["baseline loss"] == pytest.approx(expected, rel=1e-6)
@@ -157,7 +327,6 @@ def test_a_weak_relation_is_not_noise():
     v = 0.3 * X[:, 0] + rng.normal(size=2000)
     assert names(fitted(TabularRegressor, X, v)) == []
     assert names(fitted(TabularClassifier, X, v > 1.5)) == []
-    assert names(fitted(TabularRegressor, X, rng.normal(size=2000))) == ["nothing_learned"]
 
 
 def test_a_constant_target_is_no_finding():
@@ -188,6 +357,13 @@ def test_a_short_limit_takes_fewer_networks_and_says_so():
     assert model.findings_[-1].evidence == {
         "seconds": 1e-6, "networks": "2 of 8", "epochs": model.history_.n_epochs
     }  # fmt: skip
+
+
+def test_a_limit_does_not_miss_networks_that_groups_do_not_allow():
+    X, y, _ = people(400)
+    model = TabularClassifier(random_state=0, time_limit=1e-6)
+    with pytest.warns(FindingWarning, match=r"2 of 5 networks were trained"):
+        model.fit(X, y, groups=np.arange(400) % 5)
 
 
 def test_the_time_of_a_step_decides_on_the_number_of_networks(monkeypatch):
@@ -229,6 +405,8 @@ def test_they_are_in_the_notebook_the_file_and_the_diagnosis(tmp_path):
     assert "column &#x27;&lt;paid&gt;&#x27; gave the target away" in model._repr_html_()
     assert pickle.loads(pickle.dumps(model)).findings_ == model.findings_
     model.save(tmp_path / "m.safetensors")
+    information = multilayer.load(tmp_path / "m.safetensors").information
+    assert information["findings"] == [finding.to_dict() for finding in model.findings_]
     for given in (model, multilayer.load(tmp_path / "m.safetensors")):
         diagnosis = diagnose(given, X, y)
         assert diagnosis[:] == tuple(model.findings_)
@@ -238,8 +416,8 @@ def test_they_are_in_the_notebook_the_file_and_the_diagnosis(tmp_path):
 
 @pytest.mark.parametrize(
     "told",
-    [3, {"0": 3}, {"0": {"name": "leak"}}, {"0": {"name": "a", "severity": "b", "evidence": {},
-     "meaning": "c", "advice": "d"}}],
+    [3, {"name": "leak"}, [3], [{"name": "leak"}], [{"name": "leak", "severity": "b",
+     "evidence": {}, "meaning": "c", "advice": "d"}]],
 )  # fmt: skip
 def test_what_is_no_finding_in_a_file_is_left_out(told):
     X, y, _ = people(100)
@@ -257,3 +435,19 @@ def test_what_half_of_the_networks_have_is_found_once():
     assert finding.evidence["networks"] == "2 of 3"
     model.net.parameters[1] = model.net.parameters[2]
     assert "non_finite_weights" not in diagnose(model, X, y).names
+
+
+@pytest.mark.parametrize("again", [copy.copy, lambda e: pickle.loads(pickle.dumps(e))])
+@pytest.mark.parametrize(
+    "warning",
+    [
+        TableWarning("a table", (Note("age", "X", "is full", "categorical"),)),
+        FindingWarning(Finding("leak", "warning", {"column": "age"}, "It leaks.", "Mend it.")),
+    ],
+)
+def test_warnings_survive_pickle_and_copy(warning, again):
+    """As from a process of a pool."""
+    same = again(warning)
+    assert type(same) is type(warning)
+    assert str(same) == str(warning)
+    assert vars(same) == vars(warning)

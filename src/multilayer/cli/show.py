@@ -127,7 +127,9 @@ def _history_rows(told: Any) -> list[tuple[str, str]] | None:
 
 
 def _entries(name: str, value: Any) -> Iterator[tuple[str, Any]]:
-    """Yield the values of nested JSON objects, with names such as ``losses.train``."""
+    """Yield the values of nested JSON objects, such as ``losses.train`` or ``0.name``."""
+    if isinstance(value, list) and any(isinstance(entry, dict) for entry in value):
+        value = {str(i): entry for i, entry in enumerate(value)}
     if not isinstance(value, dict):
         yield name, value
         return

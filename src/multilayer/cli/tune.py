@@ -87,11 +87,12 @@ def tune(
     except KeyboardInterrupt:
         _say("mlp: interrupted before the end of the search: nothing is chosen or saved")
         raise typer.Exit(130) from None
-    except ValueError as error:
-        if isinstance(error, MultilayerError) or not str(error).strip().startswith("All the"):
-            raise
-        last = str(error).strip().splitlines()[-1].partition(": ")[2]  # of the tracebacks
-        raise InvalidDataError(f"no configuration could be trained: {last}") from error
+    except MultilayerError:
+        raise
+    except ValueError as error:  # every fit has failed
+        reason = _first_failure(search, rows) or error
+        says = str(reason) or type(reason).__name__
+        raise InvalidDataError(f"no configuration could be trained: {says}") from reason
     if not np.isfinite(search.best_score_):
         raise InvalidDataError("no configuration could be judged: see the notes above")
     _say(f"searched for {time.monotonic() - began:.1f} s; training the best on all {n_rows}")
@@ -169,6 +170,16 @@ def _search(
         refit=False,
         random_state=seed,
     )
+
+
+def _first_failure(search: Any, rows: Rows) -> Exception | None:
+    """Return what the first fit that fails raises; scikit-learn holds it as text alone."""
+    try:
+        with notes(Warning):
+            search.set_params(error_score="raise").fit(rows.X_train, rows.y_train)
+    except Exception as error:
+        return error
+    return None
 
 
 def _best(search: Any) -> list[int]:

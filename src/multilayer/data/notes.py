@@ -1,6 +1,6 @@
 """Notes: what was decided about a table and is open to doubt, given in a warning."""
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 __all__ = ["Note", "TableWarning"]
 
@@ -34,3 +34,6 @@ class TableWarning(UserWarning):
     def __init__(self, message: str, notes: tuple[Note, ...]) -> None:
         super().__init__(message)
         self.notes = notes
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), (str(self), self.notes)

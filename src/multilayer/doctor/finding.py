@@ -43,8 +43,10 @@ class Finding:
         return asdict(self)
 
     @classmethod
-    def from_dict(cls, found: Mapping[str, Any]) -> Self | None:
+    def from_dict(cls, found: Any) -> Self | None:
         """Return what `to_dict` described; None if it describes no finding, as a file may not."""
+        if not isinstance(found, dict):
+            return None
         texts: dict[str, Any] = {
             name: found.get(name) for name in ("name", "severity", "meaning", "advice")
         }
@@ -69,6 +71,9 @@ class FindingWarning(TableWarning):
     def __init__(self, finding: Finding) -> None:
         super().__init__(f"{finding.meaning} {finding.advice}", ())
         self.finding = finding
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), (self.finding,)
 
 
 def severity_of(is_wrong: bool) -> str:

@@ -85,8 +85,9 @@ def findings_of_fit(given: Any) -> list[Finding]:
     """Return what the fit of an estimator for tables found, from it or its file."""
     model = model_in(_last(given))
     assert model is not None
-    told = [v for v in _part(model.information, "findings").values() if isinstance(v, dict)]
-    return [found for each in told if (found := Finding.from_dict(each)) is not None]
+    told = model.information.get("findings")
+    found = map(Finding.from_dict, told if isinstance(told, list) else [])
+    return [each for each in found if each is not None]
 
 
 def subject_of(net: Any) -> str:

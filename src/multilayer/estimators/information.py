@@ -34,7 +34,7 @@ def information_of(estimator: Any) -> dict[str, Any]:
     }
     findings = getattr(estimator, "findings_", ())
     if findings:
-        told["findings"] = {str(i): finding.to_dict() for i, finding in enumerate(findings)}
+        told["findings"] = [finding.to_dict() for finding in findings]
     return told
 
 

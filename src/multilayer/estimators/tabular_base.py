@@ -173,9 +173,11 @@ class BaseTabular(Fitted, _Parameters, BaseEstimator):  # type: ignore[misc]
         self._unseen = Unseen(samples, held_out, partial(judge.loss_of, weight=found.weight))
         if is_interrupted:
             warn(UserWarning("Training interrupted by user."))
-        self.findings_ = list(findings_of(judge, samples, found.columns))
+        self.findings_ = list(findings_of(judge, samples, found.columns, splits, self.time))
         if limit is not None:
-            n_asked = len(splits) if n_members == self.n_members else self.n_members
+            n_asked = len(splits)
+            if n_members < self.n_members:  # as many as the rows and groups allow
+                n_asked = len(deal(self.n_members, np.random.RandomState(0)))
             history = judge.history
             cost = limit.finding(
                 len(splits), n_asked, history.n_epochs, judge.epoch, history.stopped_by

@@ -20,9 +20,9 @@ JUDGING = 1.2
 STALLED = 3
 """A loss that was lowest so many epochs ago falls no longer."""
 N_STEPS = 8
-"""How many steps are timed,"""
+"""How many steps are timed."""
 SHARE = 0.02
-"""unless they take this share of the limit."""
+"""The share of the limit after which the timing ends, however few the steps."""
 
 
 class TimeLimit(Callback):
