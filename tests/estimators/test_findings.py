@@ -375,13 +375,13 @@ def test_the_time_of_a_step_decides_on_the_number_of_networks(monkeypatch):
             seconds[0] += len(run.members) / 8
 
     monkeypatch.setattr("multilayer.estimators.time_limit.time.monotonic", lambda: seconds[0])
-    watch = multilayer.estimators.time_limit.Stopwatch.on_step_end
+    watch = multilayer.estimators.time_limit._Stopwatch.on_step_end
 
     def ticking(self, run):
         Tick().on_step_end(run)
         watch(self, run)
 
-    monkeypatch.setattr("multilayer.estimators.time_limit.Stopwatch.on_step_end", ticking)
+    monkeypatch.setattr("multilayer.estimators.time_limit._Stopwatch.on_step_end", ticking)
     X, y, _ = people(400)  # of which each of 8 networks trains on 350, in 11 steps
     for limit, n_members in ((2000, 8), (60, 4)):
         model = TabularClassifier(random_state=0, time_limit=limit, callbacks=[Tick()])

@@ -146,10 +146,12 @@ class BaseTabular(Fitted, _Parameters, BaseEstimator):  # type: ignore[misc]
         train = partial(run, architecture_of(found.columns, targets), loss, data)
 
         n_members = self.n_members
+        n_asked = 0  # as many as rows and groups allow
         if limit is not None and n_members > 2:
             trial = deal(n_members, np.random.RandomState(0))
+            n_asked = len(trial)
             n_in_time = members_in_time(limit, trial, train, batch_size(trial))
-            n_members = n_in_time if n_in_time < len(trial) else n_members
+            n_members = n_in_time if n_in_time < n_asked else n_members
         random_state = check_random_state(self.random_state)
         splits = deal(n_members, random_state)
         rng = np.random.default_rng(random_state.randint(2**31))
@@ -175,12 +177,13 @@ class BaseTabular(Fitted, _Parameters, BaseEstimator):  # type: ignore[misc]
             warn(UserWarning("Training interrupted by user."))
         self.findings_ = list(findings_of(judge, samples, found.columns, splits, self.time))
         if limit is not None:
-            n_asked = len(splits)
-            if n_members < self.n_members:  # as many as the rows and groups allow
-                n_asked = len(deal(self.n_members, np.random.RandomState(0)))
             history = judge.history
             cost = limit.finding(
-                len(splits), n_asked, history.n_epochs, judge.epoch, history.stopped_by
+                len(splits),
+                max(n_asked, len(splits)),
+                history.n_epochs,
+                judge.epoch,
+                history.stopped_by,
             )
             self.findings_ += [] if cost is None else [cost]
         for finding in self.findings_:
