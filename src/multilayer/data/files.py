@@ -3,11 +3,14 @@
 import bz2
 import csv
 import gzip
+import io
 import lzma
 import os
 import re
 import zlib
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from functools import partial
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -19,6 +22,7 @@ from multilayer import forks
 from multilayer.caller import warn
 from multilayer.data.dialects import (
     Dialect,
+    Opens,
     cells,
     find_dialect,
     find_encoding,
@@ -26,17 +30,26 @@ from multilayer.data.dialects import (
     named,
     opened,
 )
-from multilayer.data.entries import Origin, TextEntries
+from multilayer.data.entries import Entries, Origin, TextEntries
 from multilayer.data.notes import TableWarning
 from multilayer.data.table import Table, read_table
 from multilayer.errors import InvalidDataError, MissingPackageError
 
-__all__ = ["read_file"]
+__all__ = [
+    "COMPRESSED",
+    "PARQUET",
+    "checked_reading",
+    "csv_columns",
+    "csv_dialect",
+    "csv_rows",
+    "import_parquet",
+    "read_file",
+]
 
 Array = npt.NDArray[Any]
 
-COMPRESSED = {b"\x1f\x8b": gzip.decompress, b"BZh": bz2.decompress, b"\xfd7zXZ": lzma.decompress}
-"""The first bytes of compressed files, and what decompresses them."""
+COMPRESSED: dict[bytes, Any] = {b"\x1f\x8b": gzip.open, b"BZh": bz2.open, b"\xfd7zXZ": lzma.open}
+"""The first bytes of compressed files, and what opens them."""
 PARQUET = b"PAR1"
 OTHERS = {
     b"PK\x03\x04": "a workbook or an archive",
@@ -117,7 +130,7 @@ def read_file(
     if content.startswith(PARQUET):
         table = _parquet(content, path)
     else:
-        table = Table(_columns(content, path, separator, encoding))
+        table = Table(_columns(partial(io.BytesIO, content), path, separator, encoding))
     if not len(table):
         raise InvalidDataError("has a header but no rows", path)
     entries = [table[name] for name in table.columns]
@@ -125,80 +138,126 @@ def read_file(
 
 
 def _content(path: Path) -> bytes:
-    try:
+    with checked_reading(path):
         return path.read_bytes()
+
+
+@contextmanager
+def checked_reading(path: Path) -> Iterator[None]:
+    """Say what is wrong with a file that cannot be read, or not be decompressed.
+
+    Raises
+    ------
+    InvalidDataError
+        The message names the file.
+    """
+    try:
+        yield
+    except (EOFError, gzip.BadGzipFile, lzma.LZMAError, zlib.error) as error:
+        rule = f"is compressed, but damaged or cut short: {error}"
+        raise InvalidDataError(rule, path) from error
     except FileNotFoundError as error:
         raise InvalidDataError(f"there is no file {path}") from error
     except OSError as error:
+        if error.errno is None:  # bz2's
+            rule = f"is compressed, but damaged or cut short: {error}"
+            raise InvalidDataError(rule, path) from error
         what = "is a folder; give a file" if path.is_dir() else f"cannot be read: {error.strerror}"
         raise InvalidDataError(what, path) from error
 
 
 def _decompressed(content: bytes, path: Path) -> bytes:
-    for mark, decompress in COMPRESSED.items():
+    for mark, opens in COMPRESSED.items():
         if content.startswith(mark):
-            try:
-                return decompress(content)
-            except (OSError, EOFError, ValueError, lzma.LZMAError, zlib.error) as error:
-                rule = f"is compressed, but damaged or cut short: {error}"
-                raise InvalidDataError(rule, path) from error
+            with checked_reading(path), opens(io.BytesIO(content)) as file:
+                found: bytes = file.read()
+                return found
     return content
 
 
-def _parquet(content: bytes, path: Path) -> Table:
+def import_parquet() -> tuple[Any, Any]:
+    """Return pyarrow and its module for Parquet files."""
     try:
         with forks.imports:
-            from pyarrow import ArrowException, BufferReader, parquet
+            import pyarrow
+            from pyarrow import parquet
     except ImportError as error:
         raise MissingPackageError('reading Parquet needs pyarrow: pip install "pyarrow"') from error
+    return pyarrow, parquet
+
+
+def _parquet(content: bytes, path: Path) -> Table:
+    pyarrow, parquet = import_parquet()
     try:
-        found = parquet.read_table(BufferReader(content))
-    except (ArrowException, OSError) as error:
+        found = parquet.read_table(pyarrow.BufferReader(content))
+    except (pyarrow.ArrowException, OSError) as error:
         raise InvalidDataError(f"must be a Parquet file: {error}", path) from error
     return read_table(found, str(path))
 
 
-def _columns(
-    content: bytes, path: Path, separator: str | None, asked: str | None
-) -> list[TextEntries]:
+def _columns(opens: Opens, path: Path, separator: str | None, asked: str | None) -> list[Entries]:
     """Return the columns of a CSV file, and warn about what is open to doubt."""
-    for mark, what in OTHERS.items():
-        if content.startswith(mark):
-            raise InvalidDataError(f"is {what}: save its table as CSV and give that", path)
-    encoding = find_encoding(content, asked, path)
-    if MARKUP.match(beginning := opened(content, encoding).read(1_000)):
-        rule = f"is not a table but HTML or JSON: {beginning.lstrip()[:20]!r}"
-        raise InvalidDataError(rule, path)
-    remarks = []
-    if not (asked or encoding.startswith("utf")):
-        remarks.append(
-            f"it is not UTF-8 and is read as {encoding}; if that is wrong, give its encoding"
-        )
-    try:
-        dialect = find_dialect(opened(content, encoding), separator, path)
-        remarks = [*dialect.remarks, *remarks]
-        columns = _entries(opened(content, encoding), dialect, path, remarks)
-    except csv.Error as error:
-        rule = f"must be a CSV file: {error} (a quote that is never closed?)"
-        raise InvalidDataError(rule, path) from error
+    encoding, dialect = csv_dialect(opens, path, separator, asked)
+    remarks = list(dialect.remarks)
+    with opened(opens, encoding) as text:
+        rows = csv_rows(text, dialect, path, remarks)
+        columns = csv_columns(rows, dialect, path, Origin(str(path), is_file=True))
     for remark in remarks:
         warn(TableWarning(f"{path}: {remark}", ()))
     return columns
 
 
-def _entries(
-    lines: Iterable[str], dialect: Dialect, path: Path, remarks: list[str]
-) -> list[TextEntries]:
-    """Return the columns' entries, with each distinct text stored once."""
+def csv_dialect(
+    opens: Opens, path: Path, separator: str | None, asked: str | None
+) -> tuple[str, Dialect]:
+    """Return a CSV file's encoding and how it is written, with remarks on both.
+
+    Raises
+    ------
+    InvalidDataError, InvalidArgumentError
+        If it is not a CSV file, or not in the encoding asked for.
+    """
+    with opens() as file:
+        first = file.read(100)
+    for mark, what in OTHERS.items():
+        if first.startswith(mark):
+            raise InvalidDataError(f"is {what}: save its table as CSV and give that", path)
+    encoding = find_encoding(opens, asked, path)
+    with opened(opens, encoding) as text:
+        if MARKUP.match(beginning := text.read(1_000)):
+            rule = f"is not a table but HTML or JSON: {beginning.lstrip()[:20]!r}"
+            raise InvalidDataError(rule, path)
+    remarks = []
+    if not (asked or encoding.startswith("utf")):
+        remarks.append(
+            f"it is not UTF-8 and is read as {encoding}; if that is wrong, give its encoding"
+        )
+    with opened(opens, encoding) as text, _csv_errors(path):
+        dialect = find_dialect(text, separator, path)
+    return encoding, dialect._replace(remarks=(*dialect.remarks, *remarks))
+
+
+@contextmanager
+def _csv_errors(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except csv.Error as error:
+        rule = f"must be a CSV file: {error} (a quote that is never closed?)"
+        raise InvalidDataError(rule, path) from error
+
+
+def csv_columns(
+    rows: Iterable[list[str]], dialect: Dialect, path: Path, origin: Origin
+) -> list[Entries]:
+    """Return the columns of rows, with each distinct text stored once."""
     places = [_Places() for _ in dialect.names]
     codes: list[list[Array]] = [[np.empty(0, np.int32)] for _ in dialect.names]
-    rows = _rows(lines, dialect, path, remarks)
+    rows = iter(rows)
     while block := list(islice(rows, BLOCK)):
         for column, known, found in zip(zip(*block, strict=True), places, codes, strict=True):
             found.append(np.fromiter(map(known.__getitem__, column), np.int32, len(block)))
     texts = [list(places.pop(0)) for _ in dialect.names]  # one by one: dicts are large
-    origin = Origin(str(path), is_file=True)
-    columns = []
+    columns: list[Entries] = []
     for name, kept, found in zip(dialect.names, texts, codes, strict=True):
         _check_quotes(name, kept, dialect, path)
         columns.append(TextEntries(name, origin, np.concatenate(found), kept))
@@ -212,7 +271,7 @@ class _Places(dict[str, int]):
         return self.setdefault(text, len(self))
 
 
-def _rows(
+def csv_rows(
     lines: Iterable[str], dialect: Dialect, path: Path, remarks: list[str]
 ) -> Iterator[list[str]]:
     """Yield the rows below the header, all with its number of cells; then add remarks.
@@ -223,7 +282,7 @@ def _rows(
     names, n_rows = dialect.names, 0
     short: list[int] = []
     again: list[int] = []
-    for row in _filled(islice(cells(lines, dialect.separator), dialect.n_above, None), len(names)):
+    for row in _filled(_cells(lines, dialect, path), len(names)):
         if len(names) > 1 and row[0].strip() in (names[0], "") and named(row) == names:
             again.append(n_rows)
             continue
@@ -250,6 +309,11 @@ def _rows(
     if again:
         times = "" if len(again) == 1 else f" {len(again):,} times, first"
         remarks.append(f"its header is repeated{times} below row {again[0]:,}, and skipped there")
+
+
+def _cells(lines: Iterable[str], dialect: Dialect, path: Path) -> Iterator[list[str]]:
+    with _csv_errors(path):
+        yield from islice(cells(lines, dialect.separator), dialect.n_above, None)
 
 
 def _filled(rows: Iterable[list[str]], n_columns: int) -> Iterator[list[str]]:

@@ -29,11 +29,14 @@ class Origin:
         Whether rows are lines of a file, below a header.
     rows : array of int, optional
         The numbers of these rows in a larger table, counted from 0.
+    is_continued : bool
+        Whether these rows follow others, which have shown that the table is what it should be.
     """
 
     table: str = "X"
     is_file: bool = False
     rows: Array | None = None
+    is_continued: bool = False
 
     def row(self, index: int) -> str:
         """Return what messages call a row: ``row 3``, counted from 0, or from 1 in a file."""
