@@ -4,12 +4,13 @@ import shlex
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Self
 
 from rich.console import Console
 
 from multilayer.data import Note, TableWarning
 
-__all__ = ["line_of", "note", "notes", "noting"]
+__all__ = ["BlockNotes", "line_of", "note", "notes", "noting"]
 
 
 HINTS = {
@@ -49,6 +50,56 @@ def notes(*silent: type[Warning]) -> Iterator[None]:
         lines = [line for warning in heard for line in _lines(warning.message)]
         for line in dict.fromkeys(lines):
             note(line)
+
+
+class BlockNotes:
+    """Prints notes and warnings on a table that comes in blocks, as a context.
+
+    Those on a column are printed for the first block that has any; at the end, one line says which
+    columns had more.
+
+    Attributes
+    ----------
+    said : list of Note
+        Notes that are printed next time, besides warnings.
+    """
+
+    def __enter__(self) -> Self:
+        self.said: list[Note] = []
+        self._columns: set[str] = set()
+        self._again: dict[str, None] = {}
+        self._lines: set[str] = set()
+        self._catching = warnings.catch_warnings(record=True)
+        caught = self._catching.__enter__()
+        assert caught is not None  # it records
+        self._caught = caught
+        warnings.simplefilter("always")
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.tell()
+        self._catching.__exit__()
+        if self._again:
+            names = ", ".join(map(repr, self._again))
+            note(f"blocks of later rows have more to be said of the columns {names}")
+
+    def tell(self) -> None:
+        """Print what is new since the last block."""
+        messages = [each.message for each in self._caught]
+        self._caught.clear()
+        found = [each for m in messages if isinstance(m, TableWarning) for each in m.notes]
+        found += self.said
+        self.said.clear()
+        self._again |= dict.fromkeys(n.column for n in found if n.column in self._columns)
+        lines = [line_of(each) for each in found if each.column not in self._columns]
+        self._columns |= {each.column for each in found}
+        for message in messages:
+            is_told = isinstance(message, DeprecationWarning) or getattr(message, "notes", ())
+            lines += [] if is_told else _lines(message)
+        for line in lines:
+            if line not in self._lines:
+                self._lines.add(line)
+                note(line)
 
 
 def _lines(message: Warning | str) -> list[str]:
