@@ -8,8 +8,9 @@
 The tables are ``$MULTILAYER_DATA/tables/*.csv``, with the target last. A table is split five times,
 four to one (``StratifiedShuffleSplit`` or ``ShuffleSplit``, seed 0), the first of which are taken;
 of a training part, 10,000 rows at most (``RandomState(1000 + split).choice``). Models get the raw
-columns, whole. The seconds mean something if everything runs on one thread: set OMP_NUM_THREADS and
-OPENBLAS_NUM_THREADS to 1.
+columns, whole. The seconds are the processor's, all threads together; set OMP_NUM_THREADS and
+OPENBLAS_NUM_THREADS to 1. Of the first split, our model is also written as a safetensors file and
+as ONNX, which is checked with test rows: the largest difference, and kilobytes.
 
 Peers that are measured here: scikit-learn's histogram gradient boosting and linear model, and
 CatBoost where it is installed; with ``--peers`` those in a file with the columns model, data,
@@ -27,6 +28,7 @@ import warnings
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 from unittest.mock import patch
 
@@ -43,7 +45,8 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import LabelEncoder, OneHotEncoder, StandardScaler
 
 from multilayer import TabularClassifier, TabularRegressor
-from multilayer.estimators import out_of_fold, tabular, tabular_base
+from multilayer.estimators import out_of_fold, recipe, tabular
+from multilayer.files import export_onnx
 from multilayer.model import categorical, date, scaled
 
 RESULTS = Path(__file__).parent / "results"
@@ -55,7 +58,7 @@ MOST_ROWS = 10_000
 OURS = "ours"
 COLUMNS = [
     "model", "data", "task", "split", "n_train", "accuracy", "logloss", "rmse", "fit_s", "pred_s",
-    "status",
+    "onnx_difference", "file_kb", "status",
 ]  # fmt: skip
 
 
@@ -133,14 +136,14 @@ def measure(name: str, make: Callable[[bool, int], Any], path: Path, n_splits: i
         model = make(is_regression, i)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            begun = time.perf_counter()
+            begun = time.process_time()
             try:
                 model.fit(X.iloc[train], y[train])
             except ValueError as error:  # such as too many categories for a peer
                 yield row | {"status": f"{type(error).__name__}: {error}"[:80]}
                 return
-            row["fit_s"] = round(time.perf_counter() - begun, 3)
-            begun = time.perf_counter()
+            row["fit_s"] = round(time.process_time() - begun, 3)
+            begun = time.process_time()
             if is_regression:
                 row["rmse"] = root_mean_squared_error(y[test], model.predict(X.iloc[test]))
             else:
@@ -148,8 +151,19 @@ def measure(name: str, make: Callable[[bool, int], Any], path: Path, n_splits: i
                 p = np.clip(p / p.sum(axis=1, keepdims=True), 1e-15, 1)
                 row["accuracy"] = accuracy_score(y[test], p.argmax(axis=1))
                 row["logloss"] = log_loss(y[test], p, labels=np.arange(p.shape[1]))
-            row["pred_s"] = round(time.perf_counter() - begun, 4)
+            row["pred_s"] = round(time.process_time() - begun, 4)
+            if name == OURS and i == 0:
+                row |= written(model, X.iloc[test[:1000]])
         yield row
+
+
+def written(model: Any, sample: pd.DataFrame) -> dict[str, float]:
+    """Write a model as ONNX, which raises if predictions differ, and as a file of our own."""
+    with TemporaryDirectory() as folder:
+        path = Path(folder) / "model"
+        difference = export_onnx(path, model, sample=sample)
+        model.save(path)
+        return {"onnx_difference": difference, "file_kb": path.stat().st_size // 1024}
 
 
 # Reports ----------------------------------------------------------------------------------------
@@ -164,6 +178,7 @@ def compared(found: pd.DataFrame) -> tuple[list[str], pd.DataFrame]:
     titles = {"error": "Error (RMSE in regression)", "logloss": "Log-loss", "fit_s": "Seconds"}
     lines: list[str] = []
     aggregates = {}
+    files = found[found.model == OURS][["data", "onnx_difference", "file_kb"]]
     for column, title in titles.items():
         wide = found.pivot_table(index=["data", "split"], columns="model", values=column)
         wide = wide.dropna().groupby("data").mean()
@@ -180,6 +195,9 @@ def compared(found: pd.DataFrame) -> tuple[list[str], pd.DataFrame]:
             f"{column}: largest ratio": ratio.max(),
             f"{column}: times best": ratio.eq(1).sum(),
         }
+    files = files.replace("", np.nan).dropna().set_index("data")
+    lines += ["\n## Files of our model, and the largest difference of ONNX\n"]
+    lines += [files.to_markdown(floatfmt=".2g")]
     return lines, pd.DataFrame(aggregates).round(3)
 
 
@@ -225,14 +243,15 @@ WITHOUT: dict[str, Callable[[], Any]] = {
     "embeddings (scaled numbers, one-hot categories)": _without_embeddings,
     "knots at frequent values": lambda: patch.object(scaled, "knots_of", _quantiles),
     "48 pieces (16)": lambda: patch.object(scaled, "N_PIECES", 16),
-    "the speed of numbers (1)": lambda: patch.object(tabular_base, "SPEED", 1.0),
+    "the speed of numbers (1)": lambda: patch.object(recipe, "SPEED", 1.0),
     "vectors for few categories (one-hot up to 9)": lambda: patch.object(
         categorical, "MOST_ONE_HOT", 9
     ),
     "the shared vector of rare categories": lambda: patch.object(categorical, "FEWEST", 1),
+    "first vectors from targets": lambda: patch.object(recipe, "FREQUENT", 10**9),
     "the cycles of dates": lambda: patch.object(date, "CYCLES", {}),
     "averaged weights": lambda: patch.object(out_of_fold, "DECAY", 0.0),
-    "the slow rise of the rate (1 epoch)": lambda: patch.object(tabular_base, "WARM_UP", 1),
+    "the slow rise of the rate (1 epoch)": lambda: patch.object(recipe, "WARM_UP", 1),
     "the temperature": lambda: patch.object(out_of_fold, "best_temperature", lambda *_: 1.0),
     "eight members (4)": ExitStack,
 }

@@ -86,10 +86,12 @@ def test_an_ensemble_is_shown_predicts_and_is_exported(tmp_path):
     assert run("export", path).exit_code == 0
     assert (tmp_path / "m.onnx").exists()
     (tmp_path / "targets.csv").write_text("a,b,c,y\n1,2,3,no\n-1,0,2,yes\n")
-    told = run("doctor", path, tmp_path / "targets.csv")
-    assert told.stderr.startswith("note: this is network 0 of an ensemble of 3; --member names")
-    own = run("doctor", path, tmp_path / "targets.csv", "--member", "0")
-    assert (own.stdout, own.stderr) == (told.stdout, "")
+    of_all = json.loads(run("doctor", path, tmp_path / "targets.csv", "--json").stdout)
+    assert "of 3" in of_all["findings"][0]["evidence"]["networks"]
+    of_one = json.loads(
+        run("doctor", path, tmp_path / "targets.csv", "--member", "0", "--json").stdout
+    )
+    assert not any("networks" in finding["evidence"] for finding in of_one["findings"])
     result = run("doctor", path, tmp_path / "targets.csv", "--member", "3")
     assert str(result.exception) == "--member of mlp doctor must be from 0 to 2; got 3"
 

@@ -18,12 +18,15 @@ from sklearn.model_selection import cross_val_predict, cross_val_score, train_te
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
 import multilayer
-from multilayer import TabularClassifier, TabularRegressor
+from multilayer import Architecture, Embeddings, TabularClassifier, TabularRegressor
 from multilayer.data import TableWarning
 from multilayer.errors import InvalidArgumentError, InvalidDataError
+from multilayer.estimators import recipe
 from multilayer.estimators.folds import grouped_folds, ordered_folds, stratified_folds
 from multilayer.estimators.out_of_fold import best_temperature
 from multilayer.model import Categorical, Columns, Numeric
+from multilayer.model.scaled import knots_of
+from multilayer.numpy import Ensemble
 from multilayer.training import Callback
 
 pytestmark = pytest.mark.filterwarnings("ignore::multilayer.data.TableWarning")
@@ -62,7 +65,7 @@ def regressor():
 @parametrize_with_checks(
     [TabularClassifier(n_members=2), TabularRegressor(n_members=2)],
     expected_failed_checks=lambda _: {
-        "check_sample_weight_equivalence_on_dense_data": "knots and folds see no weights"
+        "check_sample_weight_equivalence_on_dense_data": "folds and batches see no weights"
     },
 )
 def test_checks_of_scikit_learn(estimator, check):
@@ -354,20 +357,79 @@ def test_only_the_ratios_of_weights_count(size):
     np.testing.assert_allclose(scaled.predict(X), model.predict(X), rtol=1e-4)
 
 
+def test_rows_without_weight_do_not_shape_the_encodings():
+    rng = np.random.default_rng(0)
+    x, job = rng.normal(size=300), rng.choice(["cook", "smith", "baker"], 300)
+    y = (job == "cook") * 2 + x
+    weight = np.repeat([1.0, 0.0], [200, 100])
+    X = pd.DataFrame({"x": np.where(weight > 0, x, 1e6), "job": np.where(weight > 0, job, "ghost")})
+    columns = TabularRegressor(n_members=2, random_state=0).fit(X, y, weight).columns_.columns
+    assert max(columns[0].knots) < 10
+    assert columns[1].categories == ("baker", "cook", "smith")
+
+
+# First vectors ---------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("form", ["values", "two classes", "three classes"])
+def test_frequent_categories_begin_with_the_means_of_their_targets(form):
+    """As pandas computes them, in the rows of each network."""
+    rng = np.random.default_rng(0)
+    n, width = 600, recipe.WIDTH
+    code = np.r_[rng.integers(1, 5, n - 30), np.full(30, 5)]  # 0 is unseen, 5 rare
+    weight = rng.uniform(0.5, 2, n)
+    classes = rng.integers(0, 3, n)
+    targets = {
+        "values": rng.normal(size=(n, 2)) + code[:, np.newaxis],
+        "two classes": (rng.random((n, 1)) < 0.1 * code[:, np.newaxis]).astype(np.float32),
+        "three classes": np.where(rng.random(n) < 0.5, code % 3, classes),
+    }[form]
+    embeddings = Embeddings(categories=[(0, 6)], width=width)
+    splits = [(np.arange(50, n), np.arange(50)), (np.arange(n - 50), np.arange(n - 50, n))]
+    ensemble = Ensemble(Architecture(1, (4,), 2, embeddings=embeddings), 2)
+    drawn = ensemble.network.layers[0].V.copy()
+    data = (code[:, np.newaxis].astype(np.float32), targets, weight)
+    recipe.set_first_vectors(ensemble, data, splits)
+    columns = pd.get_dummies(targets).to_numpy(float) if targets.ndim == 1 else targets
+    for V, old, (rows, _) in zip(ensemble.network.layers[0].V, drawn, splits, strict=True):
+        assert (V[0] == 0).all()
+        assert (V[5] == old[5]).all()
+        for j, own in enumerate(columns.T):
+            frame = pd.DataFrame({"c": code[rows], "t": own[rows], "w": weight[rows]})
+            frame["t"] -= np.average(frame.t, weights=frame.w)
+            frame["t"] /= np.sqrt(np.average(frame.t**2, weights=frame.w))
+            means = frame.groupby("c").apply(lambda of: np.average(of.t, weights=of.w))
+            np.testing.assert_allclose(V[1:5, j], 2 * means[[1, 2, 3, 4]], rtol=1e-5)
+        assert (V[1:, columns.shape[1] :] == old[1:, columns.shape[1] :]).all()
+
+
 # Encodings -------------------------------------------------------------------------------------
+
+
+@given(
+    values=st.lists(st.floats(-100, 100), min_size=2, max_size=120, unique=True),
+    seed=st.integers(0, 99),
+)
+def test_a_weight_is_a_number_of_rows(values, seed):
+    counts = np.random.default_rng(seed).integers(1, 6, len(values))
+    values = np.array(values)
+    repeated = np.repeat(values, counts)
+    assert knots_of(values, counts.astype(float)) == knots_of(repeated)
+    assert set(knots_of(repeated)) <= set(values)
 
 
 def test_what_the_columns_become(classifier):
     model, _, _ = classifier
     kinds = {column.name: column for column in model.columns_.columns}
     assert isinstance(kinds["age"], Numeric)
-    assert len(kinds["age"].knots) == 49
+    n_knots = len(kinds["age"].knots)
+    assert 40 < n_knots <= 49
     assert isinstance(kinds["city"], Categorical)
     assert kinds["city"].is_embedded
     assert kinds["job"].is_embedded
     assert kinds["day"].input_names == ("day", "day, week", "day, month", "day, year")
     embeddings = model.networks_[0].architecture.embeddings
-    assert [size for _, size in embeddings.numbers] == [48, 48, 7, 30, 24]
+    assert [size for _, size in embeddings.numbers] == [n_knots - 1, 48, 7, 30, 24]
     assert [size for _, size in embeddings.categories] == [21, 4]
 
 

@@ -1,7 +1,5 @@
-"""BaseTabular: the recipe that the estimators for tables share, from a table to its networks."""
+"""BaseTabular: what the estimators for tables share, from a table to its networks."""
 
-import math
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
 from numbers import Integral
@@ -15,7 +13,6 @@ from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted
 
 from multilayer import checks
-from multilayer.architecture import Architecture
 from multilayer.caller import warn
 from multilayer.doctor import FindingWarning
 from multilayer.errors import InvalidArgumentError, InvalidDataError
@@ -33,32 +30,16 @@ from multilayer.estimators.importances import Unseen, importances_of
 from multilayer.estimators.information import described
 from multilayer.estimators.out_of_fold import OutOfFold
 from multilayer.estimators.parameters import POSITIVE, says
-from multilayer.estimators.time_limit import Stopwatch, TimeLimit
+from multilayer.estimators.recipe import PATIENCE, architecture_of, members_in_time, run
+from multilayer.estimators.time_limit import TimeLimit
 from multilayer.estimators.validation import Checked, check_data, check_samples
 from multilayer.model import Targets
-from multilayer.numpy import Adam, Embedding, Ensemble, Loss, WarmUp
-from multilayer.randomness import Generators
-from multilayer.training import Callback, train
+from multilayer.numpy import Ensemble, Loss
 
 __all__ = ["BaseTabular"]
 
 Array = npt.NDArray[Any]
 
-# The recipe. docs/guide/table.md gives the reasons; benchmarks/tables.py measures each part.
-HIDDEN = (128, 128)
-WIDTH = 8
-"""The length of embeddings."""
-SPEED = 15.0
-"""How much faster the embeddings of numbers learn: only the rows within a piece show what its slope
-should be, and the layers above would overfit before the slopes have got there."""
-LEARNING_RATE = 2e-3
-WARM_UP = 8
-"""The epochs in which the learning rate rises to that."""
-N_EPOCHS = 40
-PATIENCE = 8
-STEPS = 40
-"""An epoch has about this many steps, if that makes batches between these sizes."""
-BATCH_SIZES = (32, 256)
 REPEATS = 5
 """How often a column is shuffled."""
 IN_MEMORY = 2**30
@@ -159,21 +140,14 @@ class BaseTabular(Fitted, _Parameters, BaseEstimator):  # type: ignore[misc]
         samples: Any = found.X
         if samples.shape[0] * samples.shape[1] * samples.dtype.itemsize <= IN_MEMORY:
             samples = samples[:]
-        architecture = Architecture(
-            samples.shape[1],
-            HIDDEN,
-            targets.out_features,
-            output=targets.output,
-            embeddings=found.columns.embeddings(WIDTH, SPEED),
-        )
         data = (samples, encoded) if found.weight is None else (samples, encoded, found.weight)
         loss = self._loss_of(targets)
         deal = partial(self._splits, X, found, encoded, groups)
-        run = partial(_run, architecture, loss, data)
+        train = partial(run, architecture_of(found.columns, targets), loss, data)
 
         n_members = self.n_members
         if limit is not None and n_members > 2:
-            n_members = _members_in_time(limit, deal, run, n_members)
+            n_members = members_in_time(limit, deal, train, n_members)
         random_state = check_random_state(self.random_state)
         splits = deal(n_members, random_state)
         rng = np.random.default_rng(random_state.randint(2**31))
@@ -187,7 +161,7 @@ class BaseTabular(Fitted, _Parameters, BaseEstimator):  # type: ignore[misc]
             patience=PATIENCE,
         )
         callbacks = [*([] if limit is None else [limit]), judge, *self.callbacks]
-        ensemble, stopped_by = run(splits, callbacks, rng)
+        ensemble, stopped_by = train(splits, callbacks, rng)
         if judge.error is not None:
             raise judge.error
         is_interrupted = stopped_by == "interrupt"
@@ -340,57 +314,3 @@ class BaseTabular(Fitted, _Parameters, BaseEstimator):  # type: ignore[misc]
         tags.input_tags.string = True
         tags.input_tags.categorical = True
         return tags
-
-
-def _forget_unseen(ensemble: Ensemble) -> None:
-    """Let unseen categories begin, and stay if training has no rare ones, as vectors of 0."""
-    layer = ensemble.network.layers[0]
-    if isinstance(layer, Embedding):
-        for _, rows, is_number in layer.inputs:
-            if not is_number:
-                layer.V[:, rows.start] = 0
-
-
-def _run(
-    architecture: Architecture,
-    loss: Loss,
-    data: tuple[Any, ...],
-    splits: list[Split],
-    callbacks: list[Callback],
-    rng: np.random.Generator,
-) -> tuple[Ensemble, str]:
-    """Train a network for each split; return them, and what ended the training."""
-    ensemble = Ensemble(architecture, len(splits), initializer="he", rng=rng)
-    _forget_unseen(ensemble)
-    generators = Generators(rng.spawn(len(splits)))
-    trainer: Any = ensemble.trainer(loss=loss, optimizer=Adam(LEARNING_RATE), rng=generators)
-    histories = train(
-        trainer,
-        data,
-        n_epochs=N_EPOCHS,
-        batch_size=_batch_size(splits),
-        schedule=WarmUp(WARM_UP, start=0.0),
-        callbacks=callbacks,
-        rng=rng,
-        splits=splits,
-    )
-    return ensemble, histories[0].stopped_by
-
-
-def _batch_size(splits: list[Split]) -> int:
-    n_rows = min(len(training) for training, _ in splits)
-    return int(np.clip(n_rows // STEPS, *BATCH_SIZES))
-
-
-def _members_in_time(
-    limit: TimeLimit, deal: Callable[..., list[Split]], run: Callable[..., Any], n_members: int
-) -> int:
-    """Return how many networks to train, by a few steps with all of them."""
-    splits = deal(n_members, np.random.RandomState(0))
-    watch = Stopwatch(limit.seconds)
-    _, stopped_by = run(splits, [watch], np.random.default_rng(0))
-    if stopped_by == "interrupt":
-        raise KeyboardInterrupt
-    n_steps = math.ceil(max(len(training) for training, _ in splits) / _batch_size(splits))
-    n_in_time = limit.n_members(len(splits), n_steps * watch.seconds)
-    return n_members if n_in_time == len(splits) else n_in_time

@@ -107,15 +107,11 @@ def check_data(
     table = None
     if estimator.columns is not None:
         table = _table_of(estimator, X, columns, names[0])
-        if columns is None:
-            kinds = None if estimator.columns == "auto" else estimator.columns
-            embedded = estimator.takes_embeddings
-            columns = Columns.of(table, kinds, names[0], embedded=embedded)
-        X = columns.encode(table, names[0])
         settings["is_encoded"] = True
     if are_numbers:
         y, notation = numbers_of_targets(y, names[1], notation, table)
-    X, y = _validated(estimator, X, y, reset=reset, names=names, **settings)
+    given = X if table is None else table
+    X, y = _validated(estimator, given, y, reset=reset, names=names, **settings)
     is_sparse = issparse(y)
     y = y.toarray() if is_sparse else y
     if y.ndim == 2 and y.shape[1] == 1:
@@ -123,6 +119,12 @@ def check_data(
         y = y.ravel()
     class_weight = getattr(estimator, "class_weight", None)
     weight = _weights(X, y, sample_weight, class_weight, f"sample_weight{suffix}")
+    if table is not None:
+        if columns is None:
+            kinds = None if estimator.columns == "auto" else estimator.columns
+            embedded = estimator.takes_embeddings
+            columns = Columns.of(table, kinds, names[0], embedded=embedded, weight=weight)
+        X = columns.encode(table, names[0])
     return Checked(X, y, weight, columns, notation, is_sparse)
 
 
@@ -167,7 +169,7 @@ def _validated(
     reset : bool
         Whether to take the number and names of features from `X`.
     is_encoded : bool
-        Whether `Columns` has already encoded X; then only the targets are checked.
+        Whether X is a table, for `Columns` to encode; then only the targets are checked.
     names : tuple of str
         Their names in messages.
     **settings
@@ -281,7 +283,7 @@ def _has_those(names: list[Any], columns: Columns) -> bool:
 
 
 def _check_targets(X: Any, y: Any, *, estimator: Any, **settings: Any) -> tuple[Any, Any]:
-    """Return encoded inputs unchanged, and the targets, checked."""
+    """Return a table unchanged, and the targets, checked."""
     if y is None:
         raise ValueError(
             f"{type(estimator).__name__} requires y to be passed, but the target y is None"

@@ -107,10 +107,10 @@ class Categorical(Column):
         notes.append(Note(entries.column, entries.origin.table, says))
         return replace(self, categories=kept, has_rare=True)
 
-    def embedded(self, entries: Entries) -> Self:
+    def embedded(self, entries: Entries, weight: Array | None = None) -> Self:
         if len(self.categories) + self.has_missing <= MOST_ONE_HOT:
             return self
-        counts = self._counts(entries)
+        counts = self._counts(entries, weight)
         fewest = min(FEWEST, counts.max())  # at least the most frequent one is kept
         kept = tuple(c for c, n in zip(self.categories, counts, strict=True) if n >= fewest)
         has_rare = len(kept) < len(self.categories)
@@ -121,11 +121,12 @@ class Categorical(Column):
         size = 1 + len(self.categories) + self.has_missing
         return (Embedded(0, size, is_number=False),) if self.is_embedded else ()
 
-    def _counts(self, entries: Entries) -> Array:
-        """Return how many entries each category has."""
+    def _counts(self, entries: Entries, weight: Array | None = None) -> Array:
+        """Return how many entries each category has, or their weight."""
         codes, names = entries.categories()
         places = np.append(self.places(names), np.int32(-1))[codes]
-        return np.bincount(places[places >= 0], minlength=len(self.categories))
+        own = None if weight is None else weight[places >= 0]
+        return np.bincount(places[places >= 0], own, len(self.categories))
 
     @property
     def input_names(self) -> tuple[str, ...]:

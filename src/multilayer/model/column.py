@@ -130,10 +130,11 @@ class Column(ABC):
         """
         return self
 
-    def embedded(self, entries: Entries) -> "Column":
+    def embedded(self, entries: Entries, weight: Array | None = None) -> "Column":
         """Return the column for a network with embeddings, fitted to training entries.
 
-        By default it is the same: see `Architecture`'s `embeddings`.
+        By default it is the same: see `Architecture`'s `embeddings`. Weights have a mean of 1 over
+        the rows that have one.
         """
         return self
 

@@ -117,6 +117,7 @@ class Columns(Inputs):
         name: str = "X",
         *,
         embedded: bool = False,
+        weight: Array | None = None,
     ) -> Self:
         """Return the columns that fit a training table.
 
@@ -138,6 +139,9 @@ class Columns(Inputs):
             The table's name in messages.
         embedded : bool
             Whether they are for a network that learns embeddings: see `embeddings`.
+        weight : array of shape (n_rows,), optional
+            How much each row counts for the knots of embedded numbers, and for whether an embedded
+            category is rare. Only ratios matter.
 
         Raises
         ------
@@ -161,12 +165,16 @@ class Columns(Inputs):
             if results[column].is_open and shown:
                 results[column] = _found(table[column], kind, {**shown, **said, **own})
         notes = [note for result in results.values() for note in result.notes]
+        if weight is not None:
+            weight = weight / weight[weight > 0].mean()
         found: list[Column] = []
         for result in results.values():
             each = result.column
             assert each is not None
             entries = table[each.name]
-            found.append(each.embedded(entries) if embedded else each.limited(notes, entries))
+            found.append(
+                each.embedded(entries, weight) if embedded else each.limited(notes, entries)
+            )
         if embedded:
             found = _without_twins(found, table, kinds)
         for note in notes:

@@ -68,9 +68,13 @@ class Scaled(Column):
         names = (self.name, *self._other_names())
         return (*names, f"{self.name} is missing") if self.has_missing else names
 
-    def embedded(self, entries: Entries) -> Self:
+    def embedded(self, entries: Entries, weight: Array | None = None) -> Self:
         values = self.values(entries, [])
-        return replace(self, knots=knots_of(values[~np.isnan(values)]))
+        counts = ~np.isnan(values)
+        if weight is not None:
+            counts &= weight > 0
+        own = None if weight is None else weight[counts]
+        return replace(self, knots=knots_of(values[counts], own))
 
     @property
     def embeddings(self) -> tuple[Embedded, ...]:
@@ -128,12 +132,18 @@ class Scaled(Column):
         """Write the inputs after the scaled value to the first columns of `out`."""
 
 
-def knots_of(values: Array) -> tuple[float, ...]:
-    """Return the knots of a column's piecewise linear function, at most `N_PIECES` + 1.
+def knots_of(values: Array, weight: Array | None = None) -> tuple[float, ...]:
+    """Return the knots of a column's piecewise linear function, at most `N_PIECES` + 1 values.
 
     A value that is at least one of `N_PIECES` equal shares of all is a knot of its own; the others
     are divided by the remaining knots into equal shares. Without that, a column in which most
     values are 0 would have hardly any knots where its other values are.
+
+    Parameters
+    ----------
+    values : array of shape (n,)
+    weight : array of shape (n,), optional
+        How much each value counts, above 0.
 
     Examples
     --------
@@ -143,12 +153,14 @@ def knots_of(values: Array) -> tuple[float, ...]:
     >>> len(knots_of(income)), len(np.unique(np.quantile(income, np.linspace(0, 1, N_PIECES + 1))))
     (49, 6)
     """
-    different, counts = np.unique(values, return_counts=True)
+    different, places = np.unique(values, return_inverse=True)
     if len(different) > N_PIECES + 1:
-        is_frequent = counts >= len(values) / N_PIECES
-        others = np.repeat(different[~is_frequent], counts[~is_frequent])
+        counts = np.bincount(places, weight)
+        is_frequent = counts >= counts.sum() / N_PIECES
         shares = np.linspace(0, 1, max(N_PIECES + 1 - is_frequent.sum(), 2))
-        different = np.union1d(different[is_frequent], np.quantile(others, shares))
+        own = {"weights": counts[~is_frequent], "method": "inverted_cdf"}
+        others = np.quantile(different[~is_frequent], shares, **own)
+        different = np.union1d(different[is_frequent], others)
     if len(different) < 2:
         return ()
     is_apart = different[1:] > different[:-1] + TINY

@@ -1,0 +1,142 @@
+"""The recipe for tables: a network for each fold, and how all are trained."""
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from multilayer.architecture import Architecture
+from multilayer.estimators.folds import Split
+from multilayer.estimators.time_limit import Stopwatch, TimeLimit
+from multilayer.model import Columns, Targets
+from multilayer.numpy import Adam, Embedding, Ensemble, Loss, WarmUp
+from multilayer.randomness import Generators
+from multilayer.training import Callback, train
+
+__all__ = ["architecture_of", "members_in_time", "run", "set_first_vectors"]
+
+Array = npt.NDArray[Any]
+
+# docs/guide/table.md gives the reasons; benchmarks/tables.py measures each part.
+HIDDEN = (128, 128)
+WIDTH = 8
+"""The length of embeddings."""
+SPEED = 15.0
+"""How much faster the embeddings of numbers learn: only the rows within a piece show what its slope
+should be, and the layers above would overfit before the slopes have got there."""
+LEARNING_RATE = 2e-3
+WARM_UP = 8
+"""The epochs in which the learning rate rises to that."""
+N_EPOCHS = 40
+PATIENCE = 8
+STEPS = 40
+"""An epoch has about this many steps, if that makes batches between these sizes."""
+BATCH_SIZES = (32, 256)
+FREQUENT = 50
+"""Categories with at least so many rows begin with the mean of their targets. In fewer rows, it
+would tell the network too much about each of them."""
+PIECE = 65_536
+"""How many samples are looked at at a time."""
+
+
+def architecture_of(columns: Columns, targets: Targets) -> Architecture:
+    """Return what each network is."""
+    return Architecture(
+        columns.in_features,
+        HIDDEN,
+        targets.out_features,
+        output=targets.output,
+        embeddings=columns.embeddings(WIDTH, SPEED),
+    )
+
+
+def run(
+    architecture: Architecture,
+    loss: Loss,
+    data: tuple[Any, ...],
+    splits: list[Split],
+    callbacks: list[Callback],
+    rng: np.random.Generator,
+) -> tuple[Ensemble, str]:
+    """Train a network for each split; return them, and what ended the training."""
+    ensemble = Ensemble(architecture, len(splits), initializer="he", rng=rng)
+    set_first_vectors(ensemble, data, splits)
+    generators = Generators(rng.spawn(len(splits)))
+    trainer: Any = ensemble.trainer(loss=loss, optimizer=Adam(LEARNING_RATE), rng=generators)
+    histories = train(
+        trainer,
+        data,
+        n_epochs=N_EPOCHS,
+        batch_size=_batch_size(splits),
+        schedule=WarmUp(WARM_UP, start=0.0),
+        callbacks=callbacks,
+        rng=rng,
+        splits=splits,
+    )
+    return ensemble, histories[0].stopped_by
+
+
+def _batch_size(splits: list[Split]) -> int:
+    n_rows = min(len(training) for training, _ in splits)
+    return int(np.clip(n_rows // STEPS, *BATCH_SIZES))
+
+
+def members_in_time(
+    limit: TimeLimit, deal: Callable[..., list[Split]], run: Callable[..., Any], n_members: int
+) -> int:
+    """Return how many networks to train, by a few steps with all of them."""
+    splits = deal(n_members, np.random.RandomState(0))
+    watch = Stopwatch(limit.seconds)
+    _, stopped_by = run(splits, [watch], np.random.default_rng(0))
+    if stopped_by == "interrupt":
+        raise KeyboardInterrupt
+    n_steps = math.ceil(max(len(training) for training, _ in splits) / _batch_size(splits))
+    n_in_time = limit.n_members(len(splits), n_steps * watch.seconds)
+    return n_members if n_in_time == len(splits) else n_in_time
+
+
+def set_first_vectors(ensemble: Ensemble, data: tuple[Any, ...], splits: list[Split]) -> None:
+    """Let frequent categories begin with what their targets are on average, in each network's rows.
+
+    With the means t̄ of a category's targets, each scaled to mean 0 and deviation 1, the first
+    entries of its vector are 2 t̄: so it need not wait for gradients to bring them there, a few rows
+    at a time. (Micci-Barreca 2001 makes such means inputs.) Unseen categories begin with 0, and
+    stay there if training has no rare ones.
+    """
+    layer = ensemble.network.layers[0]
+    if not isinstance(layer, Embedding):
+        return
+    samples, targets, *weights = data
+    weight = weights[0] if weights else np.ones(len(targets))
+    if targets.ndim == 1:  # classes
+        targets = targets[:, np.newaxis] == np.arange(targets.max() + 1)
+    for place, vectors, is_number in layer.inputs:
+        if is_number:
+            continue
+        layer.V[:, vectors.start] = 0
+        if targets.shape[1] > WIDTH:
+            continue
+        code = _column(samples, place)
+        for V, (rows, _) in zip(layer.V[:, vectors], splits, strict=True):
+            counts = np.bincount(code[rows], minlength=len(V))
+            means = _means(code[rows], targets[rows].astype(np.float64), weight[rows], len(V))
+            is_frequent = counts >= FREQUENT
+            V[is_frequent, : targets.shape[1]] = 2 * means[is_frequent]
+
+
+def _means(code: Array, targets: Array, weight: Array, size: int) -> Array:
+    """Return the mean of each category's scaled targets, of shape (size, n_targets)."""
+    targets = targets - np.average(targets, axis=0, weights=weight)
+    deviation = np.sqrt(np.average(targets**2, axis=0, weights=weight))
+    sums = np.stack([np.bincount(code, weight * own, size) for own in targets.T], axis=1)
+    total = np.bincount(code, weight, size)[:, np.newaxis] * deviation
+    return np.divide(sums, total, out=np.zeros_like(sums), where=total > 0)
+
+
+def _column(samples: Any, place: int) -> Array:
+    """Return an input of all samples, as whole numbers."""
+    starts = range(0, len(samples), PIECE)
+    pieces = [samples[start : start + PIECE][:, place] for start in starts]
+    return np.concatenate(pieces).astype(np.intp)
