@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from multilayer.caller import warn
-from multilayer.data import Notation, Table, read_table
+from multilayer.data import Table, read_table
 from multilayer.data.entries import Entries
 from multilayer.data.notes import Note, TableWarning
 from multilayer.data.row import OTHER, plain_row
@@ -276,11 +276,6 @@ class Columns(Inputs):
         places = starmap(slice, pairwise([0, *ends]))
         pairs = zip(self.columns, places, strict=True)
         return [(column, own) for column, own in pairs if own.start < own.stop]
-
-    def from_table(
-        self, table: Table, notes: list[Note], notations: dict[str, Notation] | None = None
-    ) -> Table:
-        return table  # each column knows its notation
 
     def describe(self) -> Iterable[tuple[str, str]]:
         return ((column.name, str(column)) for column in self.columns)

@@ -62,7 +62,7 @@ class Inputs(ABC):
     def from_table(
         self, table: Table, notes: list[Note], notations: dict[str, Notation] | None = None
     ) -> Any:
-        """Return a table with the needed columns as samples for `encode`; by default, numbers.
+        """Return a table with the needed columns as samples for `encode`: itself, or numbers.
 
         Parameters
         ----------
@@ -73,6 +73,8 @@ class Inputs(ABC):
             How each column writes its numbers, if that is known, and else found and added to it: so
             all blocks of a table are read like the first one.
         """
+        if self.takes_tables:
+            return table
         decimal, columns = table.shown_decimal(), []
         notations = {} if notations is None else notations
         for name in table.columns:
