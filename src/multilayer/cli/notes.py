@@ -4,13 +4,13 @@ import shlex
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Self
+from typing import Any, Self
 
 from rich.console import Console
 
 from multilayer.data import Note, TableWarning
 
-__all__ = ["BlockNotes", "line_of", "note", "notes", "noting"]
+__all__ = ["BlockNotes", "line_of", "note", "notes", "noting", "says_of"]
 
 
 HINTS = {
@@ -76,9 +76,9 @@ class BlockNotes:
         warnings.simplefilter("always")
         return self
 
-    def __exit__(self, *error: object) -> None:
+    def __exit__(self, *error: Any) -> None:
         self.tell()
-        self._catching.__exit__()
+        self._catching.__exit__(*error)
         if self._again:
             names = ", ".join(map(repr, self._again))
             note(f"blocks of later rows have more to be said of the columns {names}")
@@ -94,8 +94,10 @@ class BlockNotes:
         lines = [line_of(each) for each in found if each.column not in self._columns]
         self._columns |= {each.column for each in found}
         for message in messages:
-            is_told = isinstance(message, DeprecationWarning) or getattr(message, "notes", ())
-            lines += [] if is_told else _lines(message)
+            if isinstance(message, DeprecationWarning):
+                continue
+            if not isinstance(message, TableWarning) or not message.notes:
+                lines += _lines(message)
         for line in lines:
             if line not in self._lines:
                 self._lines.add(line)
@@ -114,6 +116,10 @@ def _lines(message: Warning | str) -> list[str]:
 
 def line_of(said: Note) -> str:
     """Return a note on a column, with the option that changes the decision."""
+    return f"column {said.column!r} {says_of(said)}"
+
+
+def says_of(said: Note) -> str:
+    """Return what follows the column's name in a note on it."""
     hint = HINTS.get(said.otherwise, f"--{said.otherwise} {shlex.quote(said.column)}")
-    says = f"column {said.column!r} {said.says}"
-    return f"{says}; to change this, pass {hint}" if said.otherwise else says
+    return f"{said.says}; to change this, pass {hint}" if said.otherwise else said.says

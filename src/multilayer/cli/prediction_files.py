@@ -49,9 +49,7 @@ def _csv(blocks: Blocks) -> Iterator[str]:
 
 def _json_lines(blocks: Blocks) -> Iterator[str]:
     for block in blocks:
-        yield "".join(
-            json.dumps(dict(zip(block, row, strict=True))) + "\n" for row in _rows(block)
-        )
+        yield "".join(json.dumps(dict(zip(block, row, strict=True))) + "\n" for row in _rows(block))
 
 
 def _json(blocks: Blocks) -> Iterator[str]:
