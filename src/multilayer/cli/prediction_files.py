@@ -4,6 +4,7 @@ import csv
 import io
 import json
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from typing import IO, Any
 
@@ -75,14 +76,14 @@ FORMS: dict[str, Callable[[Blocks], Iterator[str]]] = {
 def write_parquet(blocks: Blocks, file: IO[bytes]) -> None:
     """Write blocks of columns as a Parquet file, each as a row group."""
     pyarrow, parquet = import_parquet()
-    writer = None
-    for block in blocks:
-        table = pyarrow.table({name: _vector(pyarrow, values) for name, values in block.items()})
-        if writer is None:
-            writer = parquet.ParquetWriter(file, table.schema)
-        writer.write_table(table)
-    if writer is not None:
-        writer.close()
+    with ExitStack() as stack:
+        writer = None
+        for block in blocks:
+            columns = {name: _vector(pyarrow, values) for name, values in block.items()}
+            table = pyarrow.table(columns)
+            if writer is None:
+                writer = stack.enter_context(parquet.ParquetWriter(file, table.schema))
+            writer.write_table(table)
 
 
 def _vector(pyarrow: Any, values: Array) -> Any:
