@@ -362,7 +362,7 @@ def test_identifiers_and_empty_columns_end_no_run(tmp_path):
         f"note: nothing can be learned from these columns of {tmp_path / 't.csv'}, which are "
         "ignored: 'id', 'name' (identifiers); 'empty' (no entries)"
     ]
-    assert "ignored: identifiers" in result.stdout
+    assert "left out: identifiers" in result.stdout
     table[["age"]].to_csv(tmp_path / "new.csv", index=False)
     assert run("predict", saved, tmp_path / "new.csv").exit_code == 0
 

@@ -5,6 +5,7 @@ import json
 import numpy as np
 import pandas as pd
 import pytest
+from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import Ridge
 from sklearn.metrics import r2_score, root_mean_squared_error
 from typer.testing import CliRunner
@@ -67,7 +68,7 @@ def test_one_network_is_the_estimator_with_weights(homes):
         hidden_layer_sizes=4, dropout=0.1, solver=Adam(), max_iter=5, early_stopping="loss",
         n_iter_no_change=15, columns="auto", scale_targets=True, random_state=0,
     )  # fmt: skip
-    with pytest.warns(UserWarning):
+    with pytest.warns(ConvergenceWarning):
         reg.fit(rows.X_train, rows.y_train, sample_weight=rows.weight_train)
     found = json.loads(result.stdout)
     assert found["losses"] == reg.loss_curve_

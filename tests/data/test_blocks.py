@@ -38,7 +38,8 @@ def check_same(path, n_rows=100, **how):
     blocks = list(read_blocks(path, n_rows, **how))
     assert [len(block) for block in blocks] == [100] * 9 + [103]
     for name in whole.columns:
-        assert sum((entries(block, name) for block in blocks), []) == entries(whole, name)
+        found = [each for block in blocks for each in entries(block, name)]
+        assert found == entries(whole, name)
     row = blocks[3][whole.columns[0]].origin.row(5)
     assert row == whole[whole.columns[0]].origin.row(305)
 
