@@ -130,7 +130,7 @@ def test_a_column_is_noted_once(folder, tmp_path):
     assert result.stderr.splitlines() == [
         "note: column 'kind' has categories not seen in training, such as 'new' at row 4 below its "
         "header; known ones include 'a'",
-        "note: blocks of later rows have more to be said of the columns 'kind'",
+        "note: later rows have more such entries in 'kind'",
     ]
 
 

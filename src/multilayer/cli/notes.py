@@ -81,7 +81,7 @@ class BlockNotes:
         self._catching.__exit__(*error)
         if self._again:
             names = ", ".join(map(repr, self._again))
-            note(f"blocks of later rows have more to be said of the columns {names}")
+            note(f"later rows have more such entries in {names}")
 
     def tell(self) -> None:
         """Print what is new since the last block."""

@@ -158,7 +158,8 @@ class Column(ABC):
         """What becomes of the column: ``2 inputs``, ``embedded: 48 pieces``, ``left out``."""
         if self.embeddings:
             sizes = ", ".join(f"{own.size:,}" for own in self.embeddings)
-            return f"embedded: {sizes} {'pieces' if self.embeddings[0].is_number else 'vectors'}"
+            what = "piece" if self.embeddings[0].is_number else "vector"
+            return f"embedded: {sizes} {what}{'s' * (sizes != '1')}"
         n = len(self.input_names)
         return f"{n:,} input{'s' * (n > 1)}" if n else "left out"
 
