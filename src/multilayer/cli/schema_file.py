@@ -134,7 +134,7 @@ def _comments(column: Described) -> list[str]:
         f"{column.missing_share:.1%} missing, {column.n_distinct:,} distinct | {column.becomes}"
     )
     examples = "; ".join(column.examples)
-    return [f"{examples or 'no entries'} | {shares}", *column.notes]
+    return [f"{examples or 'no examples'} | {shares}", *column.notes]
 
 
 def _key(name: str) -> str:
