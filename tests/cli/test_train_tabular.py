@@ -117,7 +117,8 @@ def test_what_is_printed(trees):
     assert result.exit_code == 0, result.output
     said = " ".join(result.stdout.replace("│", "").split())
     for part in (
-        "leaf 3 categories: broad, needle, scale 1 ",
+        "leaf categorical",
+        "3 embedded: 4 vectors",
         "kind: 2 classes",
         "out of fold: each training row by the network that has not seen it",
         "linear model: logistic regression",

@@ -52,7 +52,7 @@ def test_arrow_files_and_streams(tmp_path, monkeypatch, write):
     with pytest.raises(InvalidDataError, match=r"cut must be an Arrow (file|stream): "):
         read_file(cut)
     monkeypatch.setitem(sys.modules, "pyarrow", None)
-    with pytest.raises(MissingPackageError, match='reading Arrow needs pyarrow: pip install "pya'):
+    with pytest.raises(MissingPackageError, match='Arrow needs pyarrow: pip install "pya'):
         read_file(path)
 
 
@@ -60,7 +60,7 @@ def test_zstd_without_pyarrow(tmp_path, monkeypatch):
     path = tmp_path / "t.csv"
     path.write_bytes(pa.compress(b"a,b\n1,2\n", "zstd", asbytes=True))
     monkeypatch.setitem(sys.modules, "pyarrow", None)
-    with pytest.raises(MissingPackageError, match='reading zstd needs pyarrow: pip install "pya'):
+    with pytest.raises(MissingPackageError, match='zstd needs pyarrow: pip install "pya'):
         read_file(path)
 
 

@@ -19,6 +19,7 @@ from multilayer.cli import (
     parity,
     plot,
     predict,
+    schema,
     show,
     train,
     tune,
@@ -40,6 +41,7 @@ app.add_typer(train.app, name="train")
 app.command("tune", cls=Command)(tune.tune)
 app.add_typer(plot.app, name="plot")
 app.command("show", cls=Command)(show.show)
+app.command("schema", cls=Command)(schema.schema)
 app.command("predict", cls=Command)(predict.predict)
 app.command("evaluate", cls=Command)(evaluate.evaluate)
 app.command("doctor", cls=Command)(doctor.doctor)

@@ -4,12 +4,13 @@ import shlex
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any, Self
 
 from rich.console import Console
 
 from multilayer.data import Note, TableWarning
 
-__all__ = ["line_of", "note", "notes", "noting"]
+__all__ = ["BlockNotes", "line_of", "note", "notes", "noting", "says_of"]
 
 
 HINTS = {
@@ -51,6 +52,58 @@ def notes(*silent: type[Warning]) -> Iterator[None]:
             note(line)
 
 
+class BlockNotes:
+    """Prints notes and warnings on a table that comes in blocks, as a context.
+
+    Those on a column are printed for the first block that has any; at the end, one line says which
+    columns had more.
+
+    Attributes
+    ----------
+    said : list of Note
+        Notes that are printed next time, besides warnings.
+    """
+
+    def __enter__(self) -> Self:
+        self.said: list[Note] = []
+        self._columns: set[str] = set()
+        self._again: dict[str, None] = {}
+        self._lines: set[str] = set()
+        self._catching = warnings.catch_warnings(record=True)
+        caught = self._catching.__enter__()
+        assert caught is not None  # it records
+        self._caught = caught
+        warnings.simplefilter("always")
+        return self
+
+    def __exit__(self, *error: Any) -> None:
+        self.tell()
+        self._catching.__exit__(*error)
+        if self._again:
+            names = ", ".join(map(repr, self._again))
+            note(f"later rows have more such entries in {names}")
+
+    def tell(self) -> None:
+        """Print what is new since the last block."""
+        messages = [each.message for each in self._caught]
+        self._caught.clear()
+        found = [each for m in messages if isinstance(m, TableWarning) for each in m.notes]
+        found += self.said
+        self.said.clear()
+        self._again |= dict.fromkeys(n.column for n in found if n.column in self._columns)
+        lines = [line_of(each) for each in found if each.column not in self._columns]
+        self._columns |= {each.column for each in found}
+        for message in messages:
+            if isinstance(message, DeprecationWarning):
+                continue
+            if not isinstance(message, TableWarning) or not message.notes:
+                lines += _lines(message)
+        for line in lines:
+            if line not in self._lines:
+                self._lines.add(line)
+                note(line)
+
+
 def _lines(message: Warning | str) -> list[str]:
     """Return the lines of a warning."""
     if isinstance(message, TableWarning) and message.notes:
@@ -63,6 +116,10 @@ def _lines(message: Warning | str) -> list[str]:
 
 def line_of(said: Note) -> str:
     """Return a note on a column, with the option that changes the decision."""
+    return f"column {said.column!r} {says_of(said)}"
+
+
+def says_of(said: Note) -> str:
+    """Return what follows the column's name in a note on it."""
     hint = HINTS.get(said.otherwise, f"--{said.otherwise} {shlex.quote(said.column)}")
-    says = f"column {said.column!r} {said.says}"
-    return f"{says}; to change this, pass {hint}" if said.otherwise else says
+    return f"{said.says}; to change this, pass {hint}" if said.otherwise else said.says

@@ -40,8 +40,9 @@ def baseline(rows: Rows) -> Any:
     """Return the best prediction for the test rows that ignores their inputs."""
     n = len(rows.y_test)
     if rows.task == "regression":
-        return np.full(n, rows.y_train.mean())
-    classes, counts = np.unique(rows.y_train, return_counts=True)
+        return np.full(n, np.average(rows.y_train, weights=rows.weight_train))
+    classes, codes = np.unique(rows.y_train, return_inverse=True)
+    counts = np.bincount(codes, rows.weight_train)
     return np.tile(counts / counts.sum(), (n, 1)), classes
 
 
@@ -51,7 +52,9 @@ def peers(rows: Rows, kinds: dict[str, str], *, trees: bool) -> Iterator[Any]:
     One that fails is left out, with a note.
     """
     with notes(TableWarning):  # the model of the command has said it
-        columns = Columns.of(rows.X_train, kinds)
+        weight = rows.weight_train
+        X = rows.X_train if weight is None else rows.X_train.take(np.flatnonzero(weight))
+        columns = Columns.of(X, kinds)
     for name, fit in (("linear", _linear), ("hist_gradient_boosting", _boosted)):
         if name != "linear" and not trees:
             continue
@@ -76,7 +79,8 @@ def _linear(rows: Rows, columns: Columns) -> Any:
     is_slow = X.shape[0] * X.shape[1] * len(np.unique(rows.y_train)) > MOST_PRODUCTS
     if rows.task == "classification" and is_slow:
         raise ValueError("it would take too long")
-    model = linear_model(rows.task).fit(X[:], rows.y_train)
+    model = linear_model(rows.task)
+    model.fit(X[:], rows.y_train, rows.weight_train)
     return predicted_by(model, columns.encode(rows.X_test)[:])
 
 
@@ -87,7 +91,8 @@ def _boosted(rows: Rows, columns: Columns) -> Any:
 
     X, are_codes = _for_trees(rows.X_train, columns)
     kind: Any = Classifier if rows.task == "classification" else Regressor
-    model = kind(categorical_features=are_codes, random_state=0).fit(X, rows.y_train)
+    model = kind(categorical_features=are_codes, random_state=0)
+    model.fit(X, rows.y_train, rows.weight_train)
     return predicted_by(model, _for_trees(rows.X_test, columns)[0])
 
 

@@ -1,69 +1,154 @@
-"""``mlp predict``: predict the rows of a file."""
+"""``mlp predict``: predict the rows of a file, however many."""
 
-import csv
-import io
-import json
 import sys
+import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Any
 
+import numpy as np
+import numpy.typing as npt
 import typer
+from rich.console import Console
 
 from multilayer.atomic import replacing
 from multilayer.cli import options
-from multilayer.cli.notes import notes
-from multilayer.cli.reading import read
-from multilayer.cli.samples import ModelFile, inputs_of
+from multilayer.cli.notes import BlockNotes
+from multilayer.cli.prediction_files import FORMS, form_of, write_parquet
+from multilayer.cli.samples import ModelFile, columns_for
+from multilayer.data import Table, read_blocks
+from multilayer.data.entries import Entries, NumberEntries
+from multilayer.errors import InvalidArgumentError
 from multilayer.files import load_model
 from multilayer.model import Model
+from multilayer.registry import Names
 
 __all__ = ["predict"]
 
-Out = Annotated[Path | None, typer.Option(help="Write this CSV file instead of printing the rows.")]
+Array = npt.NDArray[Any]
+Block = dict[str, Array]
+"""Columns by name, of some rows."""
+
+N_ROWS = 50_000
+N_ENTRIES = 2**21
+"""Rows, and entries, that are read at a time."""
+PATIENCE = 2.0
+"""Seconds after which progress is shown."""
+
+Out = Annotated[
+    Path | None,
+    typer.Option(
+        "--out",
+        "-o",
+        help="Write this file instead of printing the rows: Parquet if its name ends in .parquet, "
+        "JSON lines if in .jsonl, or else CSV.",
+    ),
+]
+Keep = Annotated[
+    list[str] | None,
+    typer.Option(
+        metavar="COLUMN",
+        help="Carry a column, such as an identifier, over to the output; may be repeated.",
+    ),
+]
+AsJson = Annotated[
+    bool, typer.Option("--json", help="Print one JSON object, which is whole in memory.")
+]
 
 
 def predict(
     model: ModelFile,
     data: options.TableFile,
     out: Out = None,
+    keep: Keep = None,
     separator: options.Separator = None,
     encoding: options.Encoding = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+    as_json: AsJson = False,
 ) -> None:
-    """Predict each row of a table in files, as CSV: classes with probabilities, or values.
+    """Predict each row of a table in files: classes with probabilities, or values.
 
     A model that knows its input names uses these columns and ignores others, such as the
-    target; any other model uses all columns.
+    target; any other model uses all columns. The file is read, and the output written, in blocks of
+    rows: neither need fit into memory.
     """
     options.check_file(out, "out")
+    form = form_of(out, as_json=as_json)
     found = load_model(model)
-    table = read(data, separator, encoding, bad_rows="fail")
-    with notes():
-        columns = _predictions(found, inputs_of(table, found))
-    if as_json:
-        text = json.dumps(columns) + "\n"
-    else:
-        rows = io.StringIO()
-        writer = csv.writer(rows, lineterminator="\n")
-        writer.writerow(columns)
-        writer.writerows(zip(*columns.values(), strict=True))
-        text = rows.getvalue()
-    if out is None:
-        sys.stdout.write(text)
-    else:
+    stdout = sys.stdout  # which a display of progress replaces
+    with BlockNotes() as notes:
+        tables = read_blocks(
+            data, _n_rows(found), separator=options.read_separator(separator), encoding=encoding
+        )
+        blocks = _predicted(found, tables, list(dict.fromkeys(keep or ())), notes)
+        if out is not None or not stdout.isatty():
+            blocks = _with_progress(blocks)
+        if out is None:
+            for text in FORMS[form](blocks):
+                stdout.write(text)
+            return
         with replacing(out) as file:
-            file.write(text.encode())
+            if form == "parquet":
+                write_parquet(blocks, file)
+            else:
+                file.writelines(text.encode() for text in FORMS[form](blocks))
 
 
-def _predictions(model: Model, X: Any) -> dict[str, list[Any]]:
+def _n_rows(model: Model) -> int:
+    """Return how many rows to read at a time, such that predictions have the bits of all at once.
+
+    The network computes some rows at a time; blocks hold a multiple of that.
+    """
+    inputs = model.inputs
+    piece = model.net.predictor.piece(inputs.in_features)
+    n_columns = len(inputs.names) if inputs.names else inputs.in_features
+    return max(2, min(N_ROWS, N_ENTRIES // n_columns) // piece) * piece
+
+
+def _predicted(
+    model: Model, tables: Iterator[Table], keep: list[str], notes: BlockNotes
+) -> Iterator[Block]:
+    """Yield the predictions for blocks of rows, beside the columns to keep."""
+    notations: dict[str, Any] = {}
+    for table in tables:
+        names = Names("--keep", table.columns)
+        kept = {name: _values(table[names.check(name)]) for name in keep}
+        used = columns_for(table, model)
+        predictions = _predictions(model, model.inputs.from_table(used, notes.said, notations))
+        if both := kept.keys() & predictions.keys():
+            rule = f"cannot be {min(both)!r}, which is a column of predictions"
+            raise InvalidArgumentError(rule, "keep")
+        notes.tell()
+        yield kept | predictions
+
+
+def _values(entries: Entries) -> Array:
+    """Return a column as numbers, with missing ones masked, or as texts, None if missing."""
+    if isinstance(entries, NumberEntries):
+        return np.ma.MaskedArray(entries.values, entries.is_missing)
+    return entries.objects()
+
+
+def _predictions(model: Model, X: Any) -> Block:
     """Return columns by name: the prediction for each row, and the probability of each class."""
     outputs, targets = model(X), model.targets
     predicted = outputs if targets is None else targets.decode(outputs)
     if predicted.ndim == 1:
-        columns = {"prediction": predicted.tolist()}
+        columns = {"prediction": predicted}
     else:
-        columns = {f"prediction {i}": each.tolist() for i, each in enumerate(predicted.T)}
+        columns = {f"prediction {i}": each for i, each in enumerate(predicted.T)}
     if targets is not None and targets.has_one_class:
         for name, each in zip(targets.classes, targets.probabilities(outputs).T, strict=True):
-            columns[f"probability {name}"] = each.tolist()
+            columns[f"probability {name}"] = each
     return columns
+
+
+def _with_progress(blocks: Iterator[Block]) -> Iterator[Block]:
+    """Yield blocks; after a while, show in a terminal how many rows there were, and how fast."""
+    began, n_rows = time.monotonic(), 0
+    with Console(stderr=True).status("predicting …") as status:
+        for block in blocks:
+            yield block
+            n_rows += len(next(iter(block.values())))
+            seconds = time.monotonic() - began
+            if seconds > PATIENCE:
+                status.update(f"{n_rows:,} rows predicted, {n_rows / seconds:,.0f} a second …")

@@ -42,6 +42,9 @@ class Rows(NamedTuple):
     """How the target's numbers are written."""
     groups: Array | None = None
     """The group of each training row."""
+    weight_train: Array | None = None
+    weight_test: Array | None = None
+    """How much each row counts."""
 
     @classmethod
     def of(
@@ -52,6 +55,7 @@ class Rows(NamedTuple):
         drop: Sequence[str],
         division: Division,
         bad_rows: str | None = None,
+        weight: str | None = None,
     ) -> "Rows":
         """Return the rows for the arguments of ``mlp train table``.
 
@@ -66,7 +70,9 @@ class Rows(NamedTuple):
         target = Names("--target", names).check(target) if target else _last(table)
         if target in drop:
             raise InvalidArgumentError(f"cannot be {target!r}, which is dropped", "--target")
-        left_out = {target, division.check(names, target, drop), *drop}
+        if weight is not None and Names("--weight", names).check(weight) == target:
+            raise InvalidArgumentError(f"cannot be {target!r}, which is the target", "weight")
+        left_out = {target, weight, division.check(names, target, drop), *drop}
         inputs = [name for name in names if name not in left_out]
         if not inputs:
             rule = (
@@ -84,7 +90,15 @@ class Rows(NamedTuple):
         groups = None if division.group is None else division.groups(table)[train]
         X = table.select(inputs)
         parts = X.take(train), X.take(held_out), y[train], y[held_out]
-        return cls(*parts, target, task, notation, groups)
+        weights: tuple[Array | None, Array | None] = (None, None)
+        if weight is not None:
+            w = _weights(table[weight])
+            weights = w[train], w[held_out]
+            for own, what in zip(weights, ("train", "test"), strict=True):
+                if not own.any():
+                    rule = f"must not be 0 for all rows to {what} on"
+                    raise InvalidDataError(rule, table[weight].where)
+        return cls(*parts, target, task, notation, groups, *weights)
 
     def network(self, **parameters: Any) -> Any:
         """Return an estimator of one network for the task."""
@@ -101,6 +115,22 @@ class Rows(NamedTuple):
         return (TabularClassifier if self.task == "classification" else TabularRegressor)(
             **parameters
         )
+
+
+def _weights(entries: Entries) -> Array:
+    """Return how much each row counts."""
+    with noting() as said:
+        weights, _ = read_numbers(entries, said)
+    wrong = np.flatnonzero(~(weights >= 0))
+    if len(wrong):
+        got = entries.objects()[wrong[0]]
+        raise InvalidDataError(
+            "must hold numbers of at least 0, the rows' weights",
+            entries.where,
+            got=f"{'a missing value' if got is None else repr(got)} at "
+            f"{entries.origin.row(int(wrong[0]))}",
+        )
+    return weights
 
 
 def _last(table: Table) -> str:

@@ -22,6 +22,7 @@ __all__ = [
     "SampleFile",
     "Samples",
     "Target",
+    "columns_for",
     "inputs_of",
     "read_samples",
     "target_of",
@@ -161,6 +162,18 @@ def inputs_of(table: Table, model: Model) -> Any:
     InvalidDataError
         If a column is missing, or is not numeric although the model needs numbers.
     """
+    with noting() as said:
+        return model.inputs.from_table(columns_for(table, model), said)
+
+
+def columns_for(table: Table, model: Model) -> Table:
+    """Return the model's input columns; all if it knows no names.
+
+    Raises
+    ------
+    InvalidDataError
+        If a column is missing.
+    """
     names = model.inputs.names or table.columns
     absent = [name for name in model.inputs.needed if name not in table.columns]
     if absent:
@@ -169,6 +182,4 @@ def inputs_of(table: Table, model: Model) -> Any:
             f"{', '.join(table.columns)}"
         )
         raise InvalidDataError(rule, table.name)
-    with noting() as said:
-        used = table.select([name for name in names if name in table.columns])
-        return model.inputs.from_table(used, said)
+    return table.select([name for name in names if name in table.columns])

@@ -1,15 +1,18 @@
 """The options that describe a table in a file, for the commands that train on one."""
 
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any, NamedTuple
 
 import typer
 
 from multilayer import checks
+from multilayer.cli.notes import note
 from multilayer.cli.reading import read
 from multilayer.cli.rows import MOST_CLASSES
+from multilayer.cli.schema_file import read_schema
 from multilayer.data import Table
-from multilayer.errors import InvalidArgumentError
+from multilayer.errors import InvalidArgumentError, InvalidDataError
 from multilayer.registry import Names
 
 __all__ = [
@@ -20,12 +23,14 @@ __all__ = [
     "Drop",
     "Missing",
     "Numeric",
+    "Said",
+    "SchemaFile",
     "Target",
     "Task",
     "Test",
     "check_seed",
-    "kinds_of",
-    "read_table",
+    "date_order",
+    "read_described",
 ]
 
 Target = Annotated[str | None, typer.Option(help="The column to predict; by default the last one.")]
@@ -58,27 +63,99 @@ Missing = Annotated[
     list[str] | None,
     typer.Option("--na", metavar="TEXT", help="A text that means a missing value, in any column."),
 ]
+SchemaFile = Annotated[
+    Path | None,
+    typer.Option(
+        "--schema",
+        metavar="FILE",
+        help="What the columns are, in a file written by mlp schema; other options win over it.",
+    ),
+]
 Test = Annotated[float, typer.Option(help="The share of rows to test on, in (0, 1).")]
 
 
-def read_table(
+class Said(NamedTuple):
+    """What a schema file and the options say of a table."""
+
+    kinds: dict[str, str]
+    """The kinds of columns; an option wins over the file."""
+    by_option: frozenset[str]
+    """The columns whose kind an option sets."""
+    general: dict[str, Any]
+    """The values of the other keys: see `schema_file.GENERAL`."""
+
+    def kinds_for(self, inputs: Sequence[str]) -> dict[str, str]:
+        """Return the kinds of the inputs; the file may have others, such as the target's."""
+        return {
+            name: kind
+            for name, kind in self.kinds.items()
+            if name in inputs or name in self.by_option
+        }
+
+
+def date_order(day_first: bool | None) -> str | None:
+    """Return the order of dates that an option names."""
+    return {None: None, True: "day first", False: "month first"}[day_first]
+
+
+def read_described(
     files: list[Path],
-    separator: str | None,
-    encoding: str | None,
-    decimal: str | None,
-    day_first: bool | None,
-    missing: list[str] | None,
-    bad_rows: str | None,
-) -> Table:
-    """Return the table in some files, read as the options say."""
-    if decimal not in (None, ".", ","):
-        raise InvalidArgumentError("must be . or ,", "decimal", got=repr(decimal))
-    order = {None: None, True: "day first", False: "month first"}[day_first]
-    how = {"decimal": decimal, "date_order": order, "missing": missing or (), "bad_rows": bad_rows}
-    return read(files, separator, encoding, **how)
+    schema: Path | None,
+    general: dict[str, Any],
+    kinds: dict[str, list[str] | None],
+    drop: Sequence[str] = (),
+) -> tuple[Table, Said]:
+    """Return the table in some files, read as a schema file and the options say, and what they say.
+
+    An option wins over the file, with a note.
+
+    Parameters
+    ----------
+    files : list of path
+    schema : path, optional
+    general : dict
+        The options that are keys of a schema, None where not given.
+    kinds : dict of str to list of str
+        The columns of each kind.
+    drop : sequence of str
+        Columns that are left out.
+
+    Raises
+    ------
+    InvalidDataError, InvalidArgumentError
+        If one of the files cannot be read, or they do not fit; the message says why.
+    """
+    found = None if schema is None else read_schema(schema)
+    general = dict(general)
+    for key, value in ({} if found is None else found.general).items():
+        if key not in general:
+            raise InvalidDataError("is only for mlp train table", f"{key} of {schema}")
+        if general[key] is None:
+            general[key] = value
+        elif general[key] != value:
+            note(f"{key} is {general[key]!r}, as an option says, and not {value!r} of {schema}")
+    if general["decimal"] not in (None, ".", ","):
+        raise InvalidArgumentError("must be . or ,", "decimal", got=repr(general["decimal"]))
+    names = ("decimal", "date_order", "missing", "bad_rows")
+    how = {name: general[name] for name in names if general.get(name) is not None}
+    table = read(files, general["separator"], general["encoding"], **how)
+    asked = _kinds_of(table, kinds)
+    if found is None:
+        return table, Said(asked, frozenset(asked), general)
+    found.check_columns(table.columns)
+    for name, kind in asked.items():
+        if found.kinds.get(name, kind).partition(":")[0] != kind:
+            note(
+                f"column {name!r} is {kind}, as an option says, and not {found.kinds[name]} of "
+                f"{schema}"
+            )
+    known = {*found.kinds, *asked, *drop, *map(str, general.values())}
+    if others := [repr(name) for name in table.columns if name not in known]:
+        note(f"not in {schema}, and found out: {', '.join(others)}")
+    return table, Said({**found.kinds, **asked}, frozenset(asked), general)
 
 
-def kinds_of(table: Table, **asked: list[str] | None) -> dict[str, str]:
+def _kinds_of(table: Table, asked: dict[str, list[str] | None]) -> dict[str, str]:
     """Return the kinds of columns set by the options."""
     kinds: dict[str, str] = {}
     for kind, names in asked.items():

@@ -2,7 +2,7 @@
 
 import json
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +11,7 @@ import typer
 from rich.console import Console
 from rich.table import Table as Grid
 
+from multilayer.cli.columns import Described
 from multilayer.cli.notes import notes
 from multilayer.cli.peers import LABELS as PEERS
 from multilayer.cli.peers import baseline, predicted_by
@@ -19,10 +20,9 @@ from multilayer.data import TableWarning
 from multilayer.doctor.diagnosis import STYLES
 from multilayer.files import save_model
 from multilayer.json_text import printable
-from multilayer.model import Columns
 from multilayer.training.progress import shown
 
-__all__ = ["report"]
+__all__ = ["N_COLUMNS", "report"]
 
 N_COLUMNS = 40
 """Maximum number of columns to show; a table may have thousands."""
@@ -33,6 +33,7 @@ LABELS = {"train": "train", "out_of_fold": "out of fold", "test": "test"} | PEER
 def report(
     estimator: Any,
     rows: Rows,
+    columns: Sequence[Described],
     save: Path | None,
     *,
     as_json: bool,
@@ -45,6 +46,7 @@ def report(
     """
     with notes(TableWarning):  # new values in the test rows are no news
         results = _results(estimator, rows)
+        results["columns"] = [each._asdict() for each in columns]
     if save is not None:  # before the peers, which take their time
         model = estimator.to_model()
         if rows.task == "regression":
@@ -52,7 +54,9 @@ def report(
         model.information["metrics"] |= {f"test_{k}": v for k, v in results["test"].items()}
         model.information["data"] |= {"target": results["target"]}
         save_model(save, model)
-    results |= {name: _scores(rows, rows.y_test, predicted) for name, predicted in peers}
+    results |= {
+        name: _scores(rows, rows.y_test, predicted, rows.weight_test) for name, predicted in peers
+    }
     if as_json:
         typer.echo(json.dumps(results | others))
     else:
@@ -69,8 +73,8 @@ def _results(estimator: Any, rows: Rows) -> dict[str, Any]:
         "n_train": len(rows.y_train),
         "n_test": len(rows.y_test),
         **_of_training(estimator, rows),
-        "test": _scores(rows, rows.y_test, predicted_by(estimator, rows.X_test)),
-        "baseline": _scores(rows, rows.y_test, baseline(rows)),
+        "test": _scores(rows, rows.y_test, predicted_by(estimator, rows.X_test), rows.weight_test),
+        "baseline": _scores(rows, rows.y_test, baseline(rows), rows.weight_test),
         "n_inputs": estimator.columns_.in_features,
         "n_members": len(estimator.networks_),
         "n_parameters": sum(net.n_parameters for net in estimator.networks_),
@@ -86,14 +90,16 @@ def _results(estimator: Any, rows: Rows) -> dict[str, Any]:
 def _of_training(estimator: Any, rows: Rows) -> dict[str, Any]:
     """Return the scores on the training rows, by networks that have not seen them if possible."""
     if not hasattr(estimator, "oob_scores_"):
-        return {"train": _scores(rows, rows.y_train, predicted_by(estimator, rows.X_train))}
+        predicted = predicted_by(estimator, rows.X_train)
+        return {"train": _scores(rows, rows.y_train, predicted, rows.weight_train)}
     classifies = rows.task == "classification"
     unseen = estimator.oob_decision_function_ if classifies else estimator.oob_prediction_
     judged = ~np.isnan(unseen.reshape(len(unseen), -1)[:, 0])
     predicted = (unseen[judged], estimator.classes_) if classifies else unseen[judged]
+    weight = None if rows.weight_train is None else rows.weight_train[judged]
     folds = estimator.oob_scores_[np.isfinite(estimator.oob_scores_)]
     return {
-        "out_of_fold": _scores(rows, rows.y_train[judged], predicted)
+        "out_of_fold": _scores(rows, rows.y_train[judged], predicted, weight)
         | {
             "spread": float(folds.std(ddof=1)) if len(folds) > 1 else None,
             "n": int(judged.sum()),
@@ -102,25 +108,25 @@ def _of_training(estimator: Any, rows: Rows) -> dict[str, Any]:
     }
 
 
-def _scores(rows: Rows, y: Any, predicted: Any) -> dict[str, Any]:
+def _scores(rows: Rows, y: Any, predicted: Any, weight: Any) -> dict[str, Any]:
     """Return loss and score: log loss and accuracy, or root mean squared error and R²."""
+    weighted = {"sample_weight": weight}
     from sklearn.metrics import accuracy_score, log_loss, r2_score, root_mean_squared_error
 
     if rows.task == "regression":
         return {
-            "rmse": float(root_mean_squared_error(y, predicted)),
-            "r2": float(r2_score(y, predicted)),
+            "rmse": float(root_mean_squared_error(y, predicted, **weighted)),
+            "r2": float(r2_score(y, predicted, **weighted)),
         }
     probabilities, classes = predicted
     return {
-        "log_loss": float(log_loss(y, probabilities, labels=classes)),
-        "accuracy": float(accuracy_score(y, classes[probabilities.argmax(axis=1)])),
+        "log_loss": float(log_loss(y, probabilities, labels=classes, **weighted)),
+        "accuracy": float(accuracy_score(y, classes[probabilities.argmax(axis=1)], **weighted)),
     }
 
 
 def _print(results: dict[str, Any], estimator: Any, save: Path | None) -> None:
     console = Console(highlight=False)
-    _print_columns(console, estimator.columns_)
     classifies = results["task"] == "classification"
     kind = f"{len(estimator.classes_):,} classes" if classifies else "regression"
     table = Grid("", title=f"{results['target']}: {kind}", title_justify="left")
@@ -180,15 +186,3 @@ def _lines(results: dict[str, Any]) -> Iterable[str]:
     if classifies and "temperature" in results:
         parts.insert(1, f"temperature {results['temperature']:.2f}")
     yield "; ".join(parts)
-
-
-def _print_columns(console: Console, columns: Columns) -> None:
-    """Print how each column is used; of many columns, only the first ones."""
-    grid = Grid("column", "taken as")
-    grid.add_column("inputs", justify="right")
-    for column in columns.columns[:N_COLUMNS]:
-        grid.add_row(printable(column.name), printable(str(column)), f"{len(column.input_names):,}")
-    console.print(grid)
-    n_more = len(columns.columns) - N_COLUMNS
-    if n_more > 0:
-        console.print(f"and {n_more:,} more columns; mlp show lists all of them for a saved model")

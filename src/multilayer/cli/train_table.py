@@ -9,13 +9,14 @@ from typer.core import TyperOption
 from multilayer import Architecture, checks
 from multilayer.cli import options
 from multilayer.cli import table_options as tables
+from multilayer.cli.columns import describe_columns, print_columns
 from multilayer.cli.command import Command
 from multilayer.cli.division import Division
 from multilayer.cli.notes import notes
 from multilayer.cli.peers import peers
 from multilayer.cli.rows import Rows
 from multilayer.cli.show_layers import NoteCompiling, ShowLayers
-from multilayer.cli.table_report import report
+from multilayer.cli.table_report import N_COLUMNS, report
 from multilayer.errors import InvalidArgumentError
 from multilayer.registry import Names
 from multilayer.training import Progress
@@ -61,6 +62,12 @@ Time = Annotated[
     str | None,
     typer.Option(metavar="COLUMN", help="Validate and test on rows later than those trained on."),
 ]
+Weight = Annotated[
+    str | None,
+    typer.Option(
+        metavar="COLUMN", help="How much each row counts, at least 0; the column is not an input."
+    ),
+]
 TimeLimit = Annotated[
     float | None,
     typer.Option(
@@ -95,6 +102,7 @@ class TableCommand(Command):
 def table(
     context: typer.Context,
     files: options.TableFile,
+    schema: tables.SchemaFile = None,
     target: tables.Target = None,
     task: tables.Task = None,
     drop: tables.Drop = None,
@@ -113,6 +121,7 @@ def table(
     members: Members = 8,
     group: Group = None,
     time: Time = None,
+    weight: Weight = None,
     time_limit: TimeLimit = None,
     compare: Compare = False,
     hidden: options.Hidden = "128,64",
@@ -132,10 +141,10 @@ def table(
     """Train on a raw table: CSV in any dialect, Parquet, Arrow or JSON lines, in one file or many.
 
     The kind of each column is detected and shown; columns with nothing to learn from are left
-    out. Options with a COLUMN may be repeated, but for --group and --time. Some rows are held out
-    for testing, and a linear model is tested on them too. Of the others, each network trains on
-    all but one fold, which validates it. With --model mlp a tenth of them decides when to stop and
-    which epoch's weights are best.
+    out. Options with a COLUMN may be repeated, but for --group, --time and --weight. Some rows are
+    held out for testing, and a linear model is tested on them too. Of the others, each network
+    trains on all but one fold, which validates it. With --model mlp a tenth of them decides when to
+    stop and which epoch's weights are best.
     """
     _check_model(context, model)
     tables.check_seed(seed)
@@ -144,7 +153,6 @@ def table(
     if model == "tabular":
         settings = {
             "n_members": checks.integer(members, "members", "mlp", minimum=2),
-            "time": time,
             "time_limit": time_limit,
             "callbacks": () if as_json else (NoteCompiling(), Progress()),
         }
@@ -156,10 +164,43 @@ def table(
             batch_size, alpha, engine, device,
         )  # fmt: skip
         settings["callbacks"] = () if as_json else (NoteCompiling(), ShowLayers(), Progress())
-    found = tables.read_table(files, separator, encoding, decimal, day_first, missing, bad_rows)
-    kinds = tables.kinds_of(found, numeric=numeric, categorical=categorical, date=date)
-    division = Division(test, seed, group, time, kinds)
-    rows = Rows.of(found, target, task, drop or [], division, bad_rows)
+    general: dict[str, Any] = {
+        "separator": separator,
+        "encoding": encoding,
+        "decimal": decimal,
+        "date_order": tables.date_order(day_first),
+        "missing": missing,
+        "bad_rows": bad_rows,
+        "target": target,
+        "task": task,
+        "group": group,
+        "time": time,
+        "weight": weight,
+    }
+    asked = {"numeric": numeric, "categorical": categorical, "date": date}
+    found, said = tables.read_described(files, schema, general, asked, drop or [])
+    general = said.general
+    for name in ("group", "time"):
+        if general[name] is not None and model == "mlp":  # by the schema
+            raise InvalidArgumentError("needs --model tabular", name)
+    if model == "tabular":
+        settings["time"] = general["time"]
+    division = Division(test, seed, general["group"], general["time"], said.kinds)
+    rows = Rows.of(
+        found,
+        general["target"],
+        general["task"],
+        drop or [],
+        division,
+        general["bad_rows"],
+        general["weight"],
+    )
+    kinds = said.kinds_for(rows.X_train.columns)
+    columns = describe_columns(
+        rows.X_train, kinds, embedded=model == "tabular", weight=rows.weight_train
+    )
+    if not as_json:
+        print_columns(columns, N_COLUMNS)
     make = rows.tabular if model == "tabular" else rows.network
     estimator = make(columns=kinds or "auto", random_state=seed, **settings)
     _fit(estimator, rows)
@@ -168,7 +209,7 @@ def table(
     if history.best_epoch:  # otherwise nothing to show
         has_peers = model == "tabular" and not is_interrupted
         others = peers(rows, kinds, trees=compare) if has_peers else ()
-        report(estimator, rows, save, as_json=as_json, peers=others)
+        report(estimator, rows, columns, save, as_json=as_json, peers=others)
     elif is_interrupted:
         _say_interrupted()
     if is_interrupted:
@@ -238,15 +279,17 @@ def _network(
 
 
 def _fit(estimator: Any, rows: Rows) -> None:
-    """Train; groups are for estimators that take them."""
+    """Train; groups are only for estimators that take them."""
     from sklearn.exceptions import ConvergenceWarning
 
     from multilayer.doctor import FindingWarning
 
-    grouped = {} if rows.groups is None else {"groups": rows.groups}
+    others = {} if rows.groups is None else {"groups": rows.groups}
+    if rows.weight_train is not None:
+        others["sample_weight"] = rows.weight_train
     try:
         with notes(ConvergenceWarning, FindingWarning):  # both are reported anyway
-            estimator.fit(rows.X_train, rows.y_train, **grouped)
+            estimator.fit(rows.X_train, rows.y_train, **others)
     except KeyboardInterrupt:
         _say_interrupted()
         raise typer.Exit(130) from None

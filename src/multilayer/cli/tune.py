@@ -11,10 +11,11 @@ from rich.table import Table as Grid
 from multilayer import checks
 from multilayer.cli import options
 from multilayer.cli import table_options as tables
+from multilayer.cli.columns import describe_columns, print_columns
 from multilayer.cli.division import Division
 from multilayer.cli.notes import note, notes
 from multilayer.cli.rows import Rows
-from multilayer.cli.table_report import report
+from multilayer.cli.table_report import N_COLUMNS, report
 from multilayer.data import TableWarning
 from multilayer.errors import InvalidArgumentError, InvalidDataError, MultilayerError
 
@@ -36,6 +37,7 @@ Halving = Annotated[
 
 def tune(
     files: options.TableFile,
+    schema: tables.SchemaFile = None,
     target: tables.Target = None,
     task: tables.Task = None,
     drop: tables.Drop = None,
@@ -67,9 +69,25 @@ def tune(
     for name, value, least in (("trials", trials, 1), ("folds", folds, 2), ("epochs", epochs, 1)):
         checks.integer(value, name, "mlp", minimum=least)
     options.check_file(save, "save")
-    found = tables.read_table(files, separator, encoding, decimal, day_first, missing, bad_rows)
-    kinds = tables.kinds_of(found, numeric=numeric, categorical=categorical, date=date)
-    rows = Rows.of(found, target, task, drop or [], Division(test, seed), bad_rows)
+    general = {
+        "separator": separator,
+        "encoding": encoding,
+        "decimal": decimal,
+        "date_order": tables.date_order(day_first),
+        "missing": missing,
+        "bad_rows": bad_rows,
+        "target": target,
+        "task": task,
+    }
+    asked = {"numeric": numeric, "categorical": categorical, "date": date}
+    found, said = tables.read_described(files, schema, general, asked, drop or [])
+    target, task = said.general["target"], said.general["task"]
+    division = Division(test, seed)
+    rows = Rows.of(found, target, task, drop or [], division, said.general["bad_rows"])
+    kinds = said.kinds_for(rows.X_train.columns)
+    columns = describe_columns(rows.X_train, kinds, embedded=False)
+    if not as_json:
+        print_columns(columns, N_COLUMNS)
     if folds > len(rows.y_train):
         rule = f"must be at most {len(rows.y_train)}, the number of training rows"
         raise InvalidArgumentError(rule, "folds", got=folds)
@@ -106,6 +124,7 @@ def tune(
         report(
             estimator,
             rows,
+            columns,
             save,
             as_json=as_json,
             best=_plain(results["params"][best[0]]),

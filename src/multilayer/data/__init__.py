@@ -2,6 +2,7 @@
 
 from multilayer.data import toy
 from multilayer.data.batches import Batches
+from multilayer.data.blocks import read_blocks
 from multilayer.data.date_format import DateFormat
 from multilayer.data.digits import Digits, load_digits
 from multilayer.data.entries import Entries
@@ -41,6 +42,7 @@ __all__ = [
     "fingerprint",
     "load_digits",
     "load_images",
+    "read_blocks",
     "read_file",
     "read_idx",
     "read_table",

@@ -2,6 +2,7 @@
 
 import csv
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from itertools import islice
 from typing import Any
 
@@ -10,6 +11,7 @@ import numpy.typing as npt
 
 from multilayer.data.dialects import (
     Dialect,
+    Opens,
     cells,
     find_dialect,
     is_blank,
@@ -21,7 +23,7 @@ from multilayer.data.reading import BrokenRow, Read, shown
 from multilayer.data.table import Table
 from multilayer.errors import InvalidDataError
 
-__all__ = ["read_delimited"]
+__all__ = ["Rows", "csv_errors", "entries_of", "read_delimited", "texts_of"]
 
 Array = npt.NDArray[Any]
 
@@ -31,14 +33,13 @@ BLOCK = 10_000
 """Rows to process at a time; equal texts are stored once."""
 
 
-def read_delimited(
-    content: bytes, encoding: str, path: object, separator: str | None = None
-) -> Read:
-    """Return the table in a CSV file, given its bytes.
+def read_delimited(opens: Opens, encoding: str, path: object, separator: str | None = None) -> Read:
+    """Return the table in a CSV file.
 
     Parameters
     ----------
-    content : bytes
+    opens : callable
+        Opens the file.
     encoding : str
     path : path or str
         What messages call the file.
@@ -50,18 +51,36 @@ def read_delimited(
     InvalidDataError
         If it is not a table.
     """
-    try:
-        dialect = find_dialect(opened(content, encoding), separator, path)
-        rows = _Rows(opened(content, encoding), dialect)
-        columns = _entries(rows, dialect, path)
-    except csv.Error as error:
-        rule = f"must be a CSV file: {error} (a quote that is never closed?)"
-        raise InvalidDataError(rule, path) from error
+    with csv_errors(path):
+        with opened(opens, encoding) as text:
+            dialect = find_dialect(text, separator, path)
+        with opened(opens, encoding) as text:
+            rows = Rows(text, dialect)
+            found = texts_of(rows, dialect, path)
+    columns = entries_of(found, dialect, Origin(str(path), is_file=True, rows=rows.numbers()))
     return Read(Table(columns), (*dialect.remarks, *rows.remarks()), tuple(rows.broken))
 
 
-def _entries(rows: "_Rows", dialect: Dialect, path: object) -> list[TextEntries]:
-    """Return the columns' entries, with each distinct text stored once."""
+@contextmanager
+def csv_errors(path: object) -> Iterator[None]:
+    """Say what is wrong with a file that the csv module cannot read.
+
+    Raises
+    ------
+    InvalidDataError
+        The message names the file.
+    """
+    try:
+        yield
+    except csv.Error as error:
+        rule = f"must be a CSV file: {error} (a quote that is never closed?)"
+        raise InvalidDataError(rule, path) from error
+
+
+def texts_of(
+    rows: Iterable[list[str]], dialect: Dialect, path: object
+) -> list[tuple[Array, list[str]]]:
+    """Return the distinct texts of each column of some rows, and where they are."""
     places = [_Places() for _ in dialect.names]
     codes: list[list[Array]] = [[np.empty(0, np.int32)] for _ in dialect.names]
     each = iter(rows)
@@ -69,12 +88,17 @@ def _entries(rows: "_Rows", dialect: Dialect, path: object) -> list[TextEntries]
         for column, known, found in zip(zip(*block, strict=True), places, codes, strict=True):
             found.append(np.fromiter(map(known.__getitem__, column), np.int32, len(block)))
     texts = [list(places.pop(0)) for _ in dialect.names]  # one by one: dicts are large
-    origin = Origin(str(path), is_file=True, rows=rows.numbers())
-    columns = []
-    for name, kept, found in zip(dialect.names, texts, codes, strict=True):
+    for name, kept in zip(dialect.names, texts, strict=True):
         _check_quotes(name, kept, dialect, path)
-        columns.append(TextEntries(name, origin, np.concatenate(found), kept))
-    return columns
+    return [(np.concatenate(found), kept) for found, kept in zip(codes, texts, strict=True)]
+
+
+def entries_of(
+    texts: Iterable[tuple[Array, list[str]]], dialect: Dialect, origin: Origin
+) -> list[TextEntries]:
+    """Return columns of texts."""
+    pairs = zip(dialect.names, texts, strict=True)
+    return [TextEntries(name, origin, codes, kept) for name, (codes, kept) in pairs]
 
 
 class _Places(dict[str, int]):
@@ -84,7 +108,7 @@ class _Places(dict[str, int]):
         return self.setdefault(text, len(self))
 
 
-class _Rows:
+class Rows:
     """The rows below the header, all with its number of cells; and what is to be said of them.
 
     An empty line is a row only in a file with one column. If the header is repeated, files were

@@ -1,19 +1,32 @@
 """Dialects of CSV: how a file is encoded, what separates its cells, where its table begins."""
 
+import codecs
 import csv
 import io
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from itertools import islice
 from operator import or_
-from typing import NamedTuple, TextIO
+from typing import IO, NamedTuple, TextIO
 
 from multilayer.data.dates import moment
 from multilayer.data.numerals import is_missing_mark, plain
 from multilayer.errors import InvalidArgumentError, InvalidDataError
 
-__all__ = ["Dialect", "cells", "find_dialect", "find_encoding", "is_blank", "named", "opened"]
+__all__ = [
+    "Dialect",
+    "Opens",
+    "cells",
+    "find_dialect",
+    "find_encoding",
+    "is_blank",
+    "named",
+    "opened",
+]
+
+Opens = Callable[[], IO[bytes]]
+"""Opens a file's content, from its beginning, as often as it is called."""
 
 MARKS = {
     b"\xef\xbb\xbf": "utf-8",
@@ -44,7 +57,7 @@ class Dialect(NamedTuple):
     """What was decided and is open to doubt."""
 
 
-def find_encoding(content: bytes, asked: str | None, path: object) -> str:
+def find_encoding(opens: Opens, asked: str | None, path: object) -> str:
     """Return a file's encoding: the one given, that of its first bytes, or one that fits it all.
 
     Raises
@@ -54,19 +67,22 @@ def find_encoding(content: bytes, asked: str | None, path: object) -> str:
     InvalidDataError
         If the file is not text in this encoding.
     """
-    known = asked or next((name for mark, name in MARKS.items() if content.startswith(mark)), None)
+    with opens() as file:
+        first = file.read(100)
+    known = asked or next((name for mark, name in MARKS.items() if first.startswith(mark)), None)
     names = [known] if known else ["utf-8", "cp1252", "latin-1"]
-    if known is None and b"\0" in content[:100]:  # UTF-16 without its mark, or not text at all
-        names.insert(0, "utf-16-le" if content[1:2] == b"\0" else "utf-16-be")
+    if known is None and b"\0" in first:  # UTF-16 without its mark, or not text at all
+        names.insert(0, "utf-16-le" if first[1:2] == b"\0" else "utf-16-be")
     for name in names:
         try:
-            _check_text(opened(content, name), path)
+            with opened(opens, name) as text:
+                _check_text(text, path)
         except LookupError as error:
             rule = "must be one that Python knows, such as utf-8, cp1252"
             raise InvalidArgumentError(rule, "encoding", got=repr(name)) from error
         except UnicodeError as error:
             if known:
-                rule = f"must be text in {name}: {_placed(error, content, name)}"
+                rule = f"must be text in {name}: {_placed(error, opens, name)}"
                 raise InvalidDataError(rule, path) from error
         else:
             return name
@@ -85,26 +101,37 @@ def _check_text(text: TextIO, path: object) -> None:
         line += part.count("\n")
 
 
-def _placed(error: UnicodeError, content: bytes, encoding: str) -> str:
+def _placed(error: UnicodeError, opens: Opens, encoding: str) -> str:
     """Return an error's text, with its line and its position in the whole file."""
+    decoder, line, n_read = codecs.getincrementaldecoder(encoding)(), 1, 0
     try:
-        content.decode(encoding)
+        with opens() as file:
+            while part := file.read(PART):
+                n_read += len(part)
+                line += decoder.decode(part).count("\n")
+        decoder.decode(b"", final=True)
     except UnicodeDecodeError as found:
-        line = content[: found.start].decode(encoding, "ignore").count("\n") + 1
-        return f"line {line:,}: {found}"
+        line += found.object[: found.start].decode(encoding, "ignore").count("\n")
+        place = n_read - len(found.object) + found.start
+        return f"line {line:,}: " + re.sub(r"position \d+(-\d+)?", f"position {place}", str(found))
     except UnicodeError:  # it has no position, such as a missing mark
         pass
     return str(error)
 
 
-def opened(content: bytes, encoding: str) -> io.TextIOWrapper:
+def opened(opens: Opens, encoding: str) -> io.TextIOWrapper:
     """Return a file's text, without a mark of its encoding, to be read in parts.
 
     All of it at once would take as much memory as the file again, or up to four times as much.
     """
-    text = io.TextIOWrapper(io.BytesIO(content), encoding, newline="")
-    if text.read(1) != "\ufeff":
-        text.seek(0)
+    codecs.lookup(encoding)  # raises before anything is open
+    text = io.TextIOWrapper(opens(), encoding, newline="")
+    try:
+        if text.read(1) != "\ufeff":
+            text.seek(0)
+    except BaseException:
+        text.close()
+        raise
     return text
 
 

@@ -1,16 +1,27 @@
 """Sources: which files make up a table, in which order, and what they hold."""
 
+import gzip
+import lzma
 import os
 import re
 import sys
-from collections.abc import Iterable
+import zlib
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from glob import glob, has_magic
 from pathlib import Path
 from typing import NamedTuple
 
 from multilayer.errors import InvalidArgumentError, InvalidDataError, InvalidTypeError
 
-__all__ = ["STANDARD_INPUT", "Source", "Sources", "content_of", "find_sources"]
+__all__ = [
+    "STANDARD_INPUT",
+    "Source",
+    "Sources",
+    "checked_reading",
+    "content_of",
+    "find_sources",
+]
 
 STANDARD_INPUT = "standard input"
 HIDDEN = (".", "_")
@@ -57,11 +68,30 @@ def content_of(path: Path | str) -> bytes:
     """Return what is in a file, or comes from standard input."""
     if isinstance(path, str):
         return sys.stdin.buffer.read()
-    try:
+    with checked_reading(path):
         return path.read_bytes()
+
+
+@contextmanager
+def checked_reading(path: object) -> Iterator[None]:
+    """Say what is wrong with a file that cannot be read, or not be decompressed.
+
+    Raises
+    ------
+    InvalidDataError
+        The message names the file.
+    """
+    try:
+        yield
+    except (EOFError, gzip.BadGzipFile, lzma.LZMAError, zlib.error) as error:
+        rule = f"is compressed, but damaged or cut short: {error}"
+        raise InvalidDataError(rule, path) from error
     except FileNotFoundError as error:
         raise InvalidDataError(f"there is no file {path}") from error
     except OSError as error:
+        if error.errno is None:  # bz2's and pyarrow's
+            rule = f"is compressed, but damaged or cut short: {error}"
+            raise InvalidDataError(rule, path) from error
         raise InvalidDataError(f"cannot be read: {error.strerror}", path) from error
 
 

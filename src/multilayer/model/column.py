@@ -149,6 +149,26 @@ class Column(ABC):
         return ()
 
     @property
+    def way(self) -> str:
+        """Its kind, with an option if the entries need one: ``numeric: decimal comma``."""
+        return self.kind
+
+    @property
+    def reads(self) -> str:
+        """How entries are written, if that is unusual."""
+        return ""
+
+    @property
+    def becomes(self) -> str:
+        """What becomes of the column: ``2 inputs``, ``embedded: 48 pieces``, ``left out``."""
+        if self.embeddings:
+            sizes = ", ".join(f"{own.size:,}" for own in self.embeddings)
+            what = "piece" if self.embeddings[0].is_number else "vector"
+            return f"embedded: {sizes} {what}{'s' * (sizes != '1')}"
+        n = len(self.input_names)
+        return f"{n:,} input{'s' * (n > 1)}" if n else "left out"
+
+    @property
     @abstractmethod
     def input_names(self) -> tuple[str, ...]:
         """The names of its inputs."""

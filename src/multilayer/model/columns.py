@@ -269,9 +269,6 @@ class Columns(Inputs):
         pairs = zip(self.columns, places, strict=True)
         return [(column, own) for column, own in pairs if own.start < own.stop]
 
-    def from_table(self, table: Table, notes: list[Note]) -> Table:
-        return table
-
     def describe(self) -> Iterable[tuple[str, str]]:
         return ((column.name, str(column)) for column in self.columns)
 

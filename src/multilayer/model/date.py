@@ -93,6 +93,14 @@ class Date(Scaled):
         column = cls(entries.column, *scaling, len(present) < len(seconds), cycles, form)
         return Found(column, notes, {"date_order": found.shows} if found.shows else {})
 
+    @property
+    def way(self) -> str:
+        return f"{self.kind}: {self.format.order}" if self.format.order else self.kind
+
+    @property
+    def reads(self) -> str:
+        return str(self.format)
+
     def values(self, entries: Entries, notes: list[Note]) -> Array:
         return entries.dates(self.format, notes)
 

@@ -40,6 +40,10 @@ class Ignored(Column):
         return Found(cls(entries.column) if is_asked else None)
 
     @property
+    def becomes(self) -> str:
+        return f"left out: {self.reason}" if self.reason else "left out"
+
+    @property
     def input_names(self) -> tuple[str, ...]:
         return ()
 

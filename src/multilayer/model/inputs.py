@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from multilayer import checks
-from multilayer.data import Table
+from multilayer.data import Notation, Table
 from multilayer.data.notes import Note
 from multilayer.errors import InvalidDataError
 from multilayer.json_text import listed
@@ -59,14 +59,29 @@ class Inputs(ABC):
     def encode(self, X: Any) -> Any:
         """Return the network's inputs, of shape (n_samples, in_features)."""
 
-    def from_table(self, table: Table, notes: list[Note]) -> Any:
-        """Return a table with the needed columns as samples for `encode`; by default, numbers.
+    def from_table(
+        self, table: Table, notes: list[Note], notations: dict[str, Notation] | None = None
+    ) -> Any:
+        """Return a table with the needed columns as samples for `encode`: itself, or numbers.
 
-        Whatever is open to doubt is added to `notes`.
+        Parameters
+        ----------
+        table : Table
+        notes : list of Note
+            Whatever is open to doubt is added to it.
+        notations : dict of str to Notation, optional
+            How each column writes its numbers, if that is known, and else found and added to it: so
+            all blocks of a table are read like the first one.
         """
-        decimal = table.shown_decimal()
-        columns = (read_numbers(table[n], notes, None, decimal)[0] for n in table.columns)
-        return np.column_stack(list(columns))
+        if self.takes_tables:
+            return table
+        decimal, columns = table.shown_decimal(), []
+        notations = {} if notations is None else notations
+        for name in table.columns:
+            numbers, notation = read_numbers(table[name], notes, notations.get(name), decimal)
+            notations[name] = notation
+            columns.append(numbers)
+        return np.column_stack(columns)
 
     @abstractmethod
     def describe(self) -> Iterable[tuple[str, str]]:

@@ -94,6 +94,16 @@ class Numeric(Scaled):
         shows = {"decimal": found.shows} if found.shows else {}
         return Found(column, notes, shows, found.is_open)
 
+    @property
+    def way(self) -> str:
+        if self.notation.decimal == ",":
+            return f"{self.kind}: decimal comma"
+        return f"{self.kind}: decimal point" if self.notation.thousands == "," else self.kind
+
+    @property
+    def reads(self) -> str:
+        return str(self.notation)
+
     def values(self, entries: Entries, notes: list[Note]) -> Array:
         return entries.numbers(self.notation, notes)
 

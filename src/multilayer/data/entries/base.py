@@ -33,12 +33,15 @@ class Origin:
         The numbers of these rows in a larger table, counted from 0.
     parts : tuple of (int, Origin)
         If it is made of several files: the first row and the origin of each.
+    is_continued : bool
+        Whether these rows follow others, which have shown that the table is what it should be.
     """
 
     table: str = "X"
     is_file: bool = False
     rows: Array | None = None
     parts: tuple[tuple[int, "Origin"], ...] = ()
+    is_continued: bool = False
 
     def row(self, index: int) -> str:
         """Return what messages call a row: ``row 3``, counted from 0, or from 1 in a file."""

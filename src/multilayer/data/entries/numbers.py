@@ -141,7 +141,8 @@ class NumberEntries(Entries):
         if form.missing:
             others = others[[category(value) not in form.missing for value in numbers[others]]]
         if len(others):
-            if np.isnan(seconds).all() and numbers[others].any():  # zeros are missing dates
+            are_dates = self.origin.is_continued or not np.isnan(seconds).all()
+            if not are_dates and numbers[others].any():  # zeros are missing dates
                 raise self._mismatch("dates")
             notes.append(self._strays(others, category(numbers[others[0]]), "dates"))
         return seconds

@@ -119,7 +119,7 @@ class TextEntries(Entries):
         if others:
             rows = np.flatnonzero(np.isin(self.codes, others))
             first = self.texts[self.codes[rows[0]]]
-            if np.isnan(values).all():
+            if np.isnan(values).all() and not self.origin.is_continued:
                 raise self._mismatch(wanted, f"{first!r} at {self.origin.row(int(rows[0]))}")
             notes.append(self._strays(rows, first, wanted))
         return np.append(values, np.nan)[self.codes]  # the last for −1

@@ -64,14 +64,23 @@ class Predictor:
         """Return the last layer's values of checked samples, before the link function."""
         return self._compute(x, self._network.last.W.shape[-2], slice(None))
 
+    def piece(self, in_features: int) -> int:
+        """Return how many rows are computed at a time.
+
+        Samples in blocks of a multiple of it, of which none is a single piece, have the same bits
+        as all at once.
+        """
+        itemsize = self._network.parameters.dtype.itemsize
+        length = min(PIECE, max(1, PIECE_BYTES // (in_features * itemsize)))
+        return max(1, length // math.prod(self._networks))
+
     def _stages(self, form: Form) -> list[Forward]:
         network = self._network
         return [*_stages(network.hidden, form), _dense(network.last, PASSES[Identity], form)]
 
     def _compute(self, x: Array | LazySamples, width: int, stages: slice) -> Array:
         n_rows, dtype = x.shape[-2], self._network.parameters.dtype
-        length = min(PIECE, max(1, PIECE_BYTES // (x.shape[-1] * dtype.itemsize)))
-        length = max(1, length // math.prod(self._networks))
+        length = self.piece(x.shape[-1])
         if n_rows <= length:
             with np.errstate(invalid="ignore"):  # BLAS may set the flag for unused lanes
                 return _forward(self._few[stages], np.asarray(x, dtype=dtype))

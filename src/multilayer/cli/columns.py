@@ -1,0 +1,129 @@
+"""What was decided for each column of a table, to be shown."""
+
+import warnings
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+from rich.console import Console
+from rich.table import Table as Grid
+
+from multilayer.cli.notes import says_of
+from multilayer.data import Note, Table, TableWarning
+from multilayer.data.entries import Entries
+from multilayer.json_text import printable
+from multilayer.model import Column, Columns
+from multilayer.model.scaled import Scaled
+
+__all__ = ["Described", "describe_columns", "print_columns"]
+
+N_EXAMPLES = 3
+N_LOOKED_AT = 1000
+"""Entries among which there should be so many different examples."""
+LONGEST = 24
+"""Characters of an example."""
+
+
+class Described(NamedTuple):
+    """A column, what it was taken for, and what becomes of it."""
+
+    name: str
+    kind: str
+    way: str
+    """Its kind as `Columns.of` takes it, such as ``numeric: decimal comma``."""
+    reads: str
+    """How its entries are written, if that is unusual."""
+    examples: tuple[str, ...]
+    missing_share: float
+    n_distinct: int
+    becomes: str
+    """What becomes of it, such as ``embedded: 48 pieces``."""
+    n_inputs: int
+    notes: tuple[str, ...]
+    """What is open to doubt."""
+
+
+def describe_columns(
+    table: Table,
+    kinds: Mapping[str, str],
+    *,
+    embedded: bool,
+    weight: Any = None,
+) -> list[Described]:
+    """Return what `Columns.of` decides for each column of a table, from rows with a weight.
+
+    Raises
+    ------
+    InvalidArgumentError, InvalidDataError
+        As `Columns.of`.
+    """
+    if weight is not None:
+        table = table.take(np.flatnonzero(weight))
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        columns = Columns.of(table, kinds, table.name, embedded=embedded)
+    notes = [
+        note
+        for each in caught
+        if isinstance(each.message, TableWarning)
+        for note in each.message.notes
+    ]
+    return [_described(column, table[column.name], notes) for column in columns.columns]
+
+
+def _described(column: Column, entries: Entries, notes: Sequence[Note]) -> Described:
+    examples, n_distinct = _examples(entries)
+    if isinstance(column, Scaled):  # texts that mark missing values count as missing
+        n_missing = int(np.count_nonzero(np.isnan(column.values(entries, []))))
+    else:
+        n_missing = len(entries) - entries.n_present
+    return Described(
+        column.name,
+        column.kind,
+        column.way,
+        column.reads,
+        examples,
+        n_missing / max(len(entries), 1),
+        n_distinct,
+        column.becomes,
+        len(column.input_names),
+        tuple(says_of(note) for note in notes if note.column == column.name),
+    )
+
+
+def _examples(entries: Entries) -> tuple[tuple[str, ...], int]:
+    """Return some different entries, the first ones, and how many there are."""
+    if not entries.is_usable:
+        return (), 0
+    codes, names = entries.categories()
+    first = codes[np.flatnonzero(codes >= 0)[:N_LOOKED_AT]]
+    shown = [names[code] for code in dict.fromkeys(first.tolist())][:N_EXAMPLES]
+    short = (text if len(text) <= LONGEST else f"{text[:LONGEST]}…" for text in shown)
+    return tuple(short), len(names)
+
+
+def print_columns(columns: Sequence[Described], most: int | None = None) -> None:
+    """Print a table of columns; of many, only the first ones if there is a limit."""
+    console = Console(highlight=False)
+    grid = Grid("column", "kind", "examples")
+    for name in ("missing", "distinct"):
+        grid.add_column(name, justify="right")
+    grid.add_column("becomes")
+    for each in columns[:most]:
+        cells = (
+            each.name,
+            "; ".join(filter(None, (each.kind, each.reads))),
+            "; ".join(each.examples),
+            f"{each.missing_share:.1%}" if each.missing_share else "",
+            f"{each.n_distinct:,}",
+            each.becomes,
+        )
+        grid.add_row(*map(_plain, cells))
+    console.print(grid)
+    n_more = 0 if most is None else len(columns) - most
+    if n_more > 0:
+        console.print(f"and {n_more:,} more columns; mlp schema lists all of them")
+
+
+def _plain(text: str) -> str:
+    return printable(text).replace("[", "\\[")
