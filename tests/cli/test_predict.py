@@ -189,3 +189,13 @@ def test_memory_does_not_grow_with_the_rows(folder, tmp_path, form, monkeypatch)
         tracemalloc.stop()
         assert result.exit_code == 0, result.output
     assert peaks[2] < 1.5 * peaks[1]
+
+
+def test_what_is_read_is_not_overwritten(folder):
+    before = (folder / "t.csv").read_bytes()
+    for path in (folder / "t.csv", folder / "m.model"):
+        error = raised("predict", folder / "m.model", folder / "t.csv", "--out", path)
+        assert str(error) == f"--out of mlp predict must not be a file that is read; got {path}"
+    error = raised("train", "table", folder / "t.csv", "--save", folder / "t.csv")
+    assert "--save of mlp train table must not be a file that is read" in str(error)
+    assert (folder / "t.csv").read_bytes() == before

@@ -81,7 +81,8 @@ def test_it_is_the_estimator(parts, trained):
     own = results["out_of_fold"]
     assert own["log_loss"] == pytest.approx(model.loss_, rel=1e-5)
     assert own["accuracy"] == model.oob_score_
-    assert own["spread"] == pytest.approx(np.std(model.oob_scores_, ddof=1), rel=1e-12)
+    error = np.std(model.oob_scores_, ddof=1) / np.sqrt(len(model.oob_scores_))
+    assert own["standard_error"] == pytest.approx(error, rel=1e-12)
     assert (results["best_epoch"], results["temperature"]) == (model.n_iter_, model.temperature_)
     assert results["n_members"] == 4
 

@@ -1,6 +1,7 @@
 """The options that commands share, and functions that parse them."""
 
 import os
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -166,12 +167,24 @@ def check_engine(engine: str, device: str) -> None:
         raise InvalidArgumentError(rule, "device", got=device)
 
 
-def check_file(path: Path | None, parameter: str) -> None:
-    """Raise before the work, not after it, if its result cannot be written."""
+def check_file(path: Path | None, parameter: str, sources: Iterable[Path] = ()) -> None:
+    """Raise before the work, not after it, if its result cannot be written, or is one of its files.
+
+    Parameters
+    ----------
+    path : path, optional
+        The file to write.
+    parameter : str
+        The option that names it.
+    sources : iterable of path
+        The files that are read: a model, tables.
+    """
     if path is None:
         return
     path = path.resolve()
-    if path.exists() and not path.is_file():
+    if path.exists() and any(each.exists() and path.samefile(each) for each in sources):
+        rule = f"must not be a file that is read; got {path}"
+    elif path.exists() and not path.is_file():
         rule = f"must name a file; {path} is something else"
     elif not path.parent.is_dir():
         rule = f"must name a file in a folder that exists; there is no {path.parent}"

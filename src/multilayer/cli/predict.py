@@ -71,7 +71,7 @@ def predict(
     target; any other model uses all columns. The file is read, and the output written, in blocks of
     rows: neither need fit into memory.
     """
-    options.check_file(out, "out")
+    options.check_file(out, "out", [model, *data])
     form = form_of(out, as_json=as_json)
     found = load_model(model)
     stdout = sys.stdout  # which a display of progress replaces

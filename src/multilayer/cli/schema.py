@@ -44,7 +44,7 @@ def schema(
     mlp train table and mlp tune take the file written by --out with --schema. What a model was
     trained with is in the model: see mlp show.
     """
-    options.check_file(out, "out")
+    options.check_file(out, "out", files)
     general = {
         "separator": separator,
         "encoding": encoding,

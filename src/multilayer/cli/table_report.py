@@ -28,6 +28,12 @@ N_COLUMNS = 40
 """Maximum number of columns to show; a table may have thousands."""
 LABELS = {"train": "train", "out_of_fold": "out of fold", "test": "test"} | PEERS
 """What has scores, in the order shown."""
+ADVICE = {
+    "leak": "If it is not known when a prediction is made, leave it out with --drop. If rows with "
+    "like values belong together, pass --group or --time. Otherwise all is well.",
+    "copies": "Leave the copies out, or pass --group.",
+}
+"""What findings advise, in terms of options."""
 
 
 def report(
@@ -97,11 +103,13 @@ def _of_training(estimator: Any, rows: Rows) -> dict[str, Any]:
     judged = ~np.isnan(unseen.reshape(len(unseen), -1)[:, 0])
     predicted = (unseen[judged], estimator.classes_) if classifies else unseen[judged]
     weight = None if rows.weight_train is None else rows.weight_train[judged]
+    from scipy.stats import sem
+
     folds = estimator.oob_scores_[np.isfinite(estimator.oob_scores_)]
     return {
         "out_of_fold": _scores(rows, rows.y_train[judged], predicted, weight)
         | {
-            "spread": float(folds.std(ddof=1)) if len(folds) > 1 else None,
+            "standard_error": float(sem(folds)) if len(folds) > 1 else None,
             "n": int(judged.sum()),
         },
         "temperature": estimator.temperature_,
@@ -147,7 +155,8 @@ def _print(results: dict[str, Any], estimator: Any, save: Path | None) -> None:
     for line in _lines(results):
         console.print(line, soft_wrap=True)
     for finding in results["findings"]:
-        line = f"{finding['name']}: {finding['meaning']} {finding['advice']}"
+        advice = ADVICE.get(finding["name"], finding["advice"])
+        line = f"{finding['name']}: {finding['meaning']} {advice}"
         console.print(printable(line), style=STYLES[finding["severity"]], soft_wrap=True)
     loss, of_baseline = (next(iter(results[part].values())) for part in ("test", "baseline"))
     if not loss < of_baseline:
@@ -165,7 +174,7 @@ def _lines(results: dict[str, Any]) -> Iterable[str]:
     if "out_of_fold" in results:
         yield (
             "out of fold: each training row by the network that has not seen it; "
-            "± the deviation over folds"
+            "± the standard error"
         )
     if "linear" in results:
         yield f"linear model: {'logistic' if classifies else 'ridge'} regression"

@@ -148,7 +148,7 @@ def table(
     """
     _check_model(context, model)
     tables.check_seed(seed)
-    options.check_file(save, "save")
+    options.check_file(save, "save", files)
     settings: dict[str, Any]
     if model == "tabular":
         settings = {
