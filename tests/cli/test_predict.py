@@ -191,11 +191,40 @@ def test_memory_does_not_grow_with_the_rows(folder, tmp_path, form, monkeypatch)
     assert peaks[2] < 1.5 * peaks[1]
 
 
+def test_a_name_that_promises_another_format_is_refused(folder, tmp_path):
+    for name in ("o.csv.gz", "o.xlsx", "o.json"):
+        error = raised("predict", folder / "m.model", folder / "t.csv", "--out", tmp_path / name)
+        assert "must end in .csv, .parquet or .jsonl" in str(error)
+    assert not list(tmp_path.iterdir())
+
+
 def test_what_is_read_is_not_overwritten(folder):
     before = (folder / "t.csv").read_bytes()
     for path in (folder / "t.csv", folder / "m.model"):
         error = raised("predict", folder / "m.model", folder / "t.csv", "--out", path)
-        assert str(error) == f"--out of mlp predict must not be a file that is read; got {path}"
+        assert (
+            str(error)
+            == f"--out of mlp predict must not be among the files that are read; got {path}"
+        )
     error = raised("train", "table", folder / "t.csv", "--save", folder / "t.csv")
-    assert "--save of mlp train table must not be a file that is read" in str(error)
+    assert "--save of mlp train table must not be among the files that are read" in str(error)
     assert (folder / "t.csv").read_bytes() == before
+
+
+def test_nor_is_what_a_folder_or_a_pattern_reads(folder, tmp_path):
+    (tmp_path / "in").mkdir()
+    part = tmp_path / "in" / "part-1.csv"
+    part.write_bytes((folder / "t.csv").read_bytes())
+    for source in (tmp_path / "in", tmp_path / "in" / "*.csv"):
+        for out in (part, tmp_path / "in" / "new.csv"):  # which the next command would read
+            error = raised("predict", folder / "m.model", source, "--out", out)
+            assert "must not be among the files that are read" in str(error)
+        error = raised("train", "table", source, "--save", part)
+        assert "must not be among the files that are read" in str(error)
+        error = raised("schema", source, "--out", part)
+        assert "must not be among the files that are read" in str(error)
+    schema = tmp_path / "s.toml"
+    schema.write_text("")
+    error = raised("train", "table", part, "--schema", schema, "--save", schema)
+    assert "must not be among the files that are read" in str(error)
+    assert part.read_bytes() == (folder / "t.csv").read_bytes()

@@ -1,7 +1,9 @@
 """The options that commands share, and functions that parse them."""
 
 import os
+import sys
 from collections.abc import Iterable
+from fnmatch import fnmatch
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -182,8 +184,8 @@ def check_file(path: Path | None, parameter: str, sources: Iterable[Path] = ()) 
     if path is None:
         return
     path = path.resolve()
-    if path.exists() and any(each.exists() and path.samefile(each) for each in sources):
-        rule = f"must not be a file that is read; got {path}"
+    if any(_is_read(path, source) for source in sources):
+        rule = f"must not be among the files that are read; got {path}"
     elif path.exists() and not path.is_file():
         rule = f"must name a file; {path} is something else"
     elif not path.parent.is_dir():
@@ -193,6 +195,20 @@ def check_file(path: Path | None, parameter: str, sources: Iterable[Path] = ()) 
     else:
         return
     raise InvalidArgumentError(rule, parameter)
+
+
+def _is_read(path: Path, source: Path) -> bool:
+    """Return whether a file is read, or would be by the next command, with a source of a table."""
+    if str(source) == "-":
+        try:
+            return path.exists() and os.path.samestat(os.fstat(sys.stdin.fileno()), path.stat())
+        except (OSError, ValueError):  # standard input is no file
+            return False
+    if source.is_dir():
+        return path.is_relative_to(source.resolve())
+    if source.exists():
+        return path.exists() and path.samefile(source)
+    return fnmatch(str(path), str(source.absolute()))
 
 
 def check_checkpoint(folder: Path | None, resume: bool) -> None:

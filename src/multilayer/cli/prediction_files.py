@@ -19,17 +19,25 @@ Array = npt.NDArray[Any]
 Blocks = Iterable[dict[str, Array]]
 
 
+UNWRITTEN = (".gz", ".bz2", ".xz", ".zst", ".xlsx", ".xls", ".json", ".feather", ".arrow")
+"""Names that promise what is not written; any other is CSV."""
+
+
 def form_of(path: Path | None, *, as_json: bool) -> str:
     """Return the form of the output: by the file's name, or JSON if that is wanted.
 
     Raises
     ------
     InvalidArgumentError
-        If both say something else.
+        If both say something else, or the name says what is not written.
     MissingPackageError
         If it is Parquet, and pyarrow is not installed.
     """
-    form = {".parquet": "parquet", ".jsonl": "jsonl"}.get("" if path is None else path.suffix, "")
+    suffix = "" if path is None else path.suffix.lower()
+    if suffix in UNWRITTEN:
+        rule = f"must end in .csv, .parquet or .jsonl; {suffix} is not written"
+        raise InvalidArgumentError(rule, "out", got=path)
+    form = {".parquet": "parquet", ".jsonl": "jsonl"}.get(suffix, "")
     if form and as_json:
         rule = f"must have another name than {path}, which says {form}, with --json"
         raise InvalidArgumentError(rule, "out")

@@ -148,7 +148,7 @@ def table(
     """
     _check_model(context, model)
     tables.check_seed(seed)
-    options.check_file(save, "save", files)
+    options.check_file(save, "save", [*files, *([schema] if schema else [])])
     settings: dict[str, Any]
     if model == "tabular":
         settings = {

@@ -68,7 +68,7 @@ def tune(
     tables.check_seed(seed)
     for name, value, least in (("trials", trials, 1), ("folds", folds, 2), ("epochs", epochs, 1)):
         checks.integer(value, name, "mlp", minimum=least)
-    options.check_file(save, "save", files)
+    options.check_file(save, "save", [*files, *([schema] if schema else [])])
     general = {
         "separator": separator,
         "encoding": encoding,
