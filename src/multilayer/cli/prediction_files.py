@@ -34,7 +34,7 @@ def form_of(path: Path | None, *, as_json: bool) -> str:
         If it is Parquet, and pyarrow is not installed.
     """
     suffix = "" if path is None else path.suffix.lower()
-    if suffix in UNWRITTEN:
+    if suffix in UNWRITTEN and not (as_json and suffix == ".json"):
         rule = f"must end in .csv, .parquet or .jsonl; {suffix} is not written"
         raise InvalidArgumentError(rule, "out", got=path)
     form = {".parquet": "parquet", ".jsonl": "jsonl"}.get(suffix, "")
