@@ -121,3 +121,14 @@ def test_a_table_that_lacks_an_input_is_refused(folder, tmp_path):
     result = run("evaluate", folder / "homes.model", tmp_path / "less.csv")
     assert isinstance(result.exception, InvalidDataError)
     assert "must have all inputs of the model; missing: kind" in str(result.exception)
+
+
+def test_a_column_without_groups_to_compare_is_named(folder, tmp_path):
+    table = pd.read_csv(folder / "new.csv").assign(city="Bonn")
+    table.to_csv(tmp_path / "new.csv", index=False)
+    run_it = ("evaluate", folder / "homes.model", tmp_path / "new.csv", "--json")
+    result = run(*run_it, "--by", "city")
+    assert result.exit_code == 0, result.output
+    assert "column 'city' has no groups to compare" in json.loads(result.stdout)["notes"][-1]
+    error = run(*run_it, "--group", "city").exception
+    assert str(error) == "--group of mlp evaluate must have two groups at least"

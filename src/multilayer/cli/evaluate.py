@@ -6,7 +6,7 @@ from typing import Annotated, Any
 import typer
 from rich.console import Console
 
-from multilayer import evaluation
+from multilayer import checks, evaluation
 from multilayer.cli import options, samples
 from multilayer.cli import table_options as tables
 from multilayer.cli.notes import note, notes
@@ -57,7 +57,8 @@ def evaluate(
             Names(option, [each for each in table.columns if each != target]).check(name)
     if guess:
         note(guess)
-    with notes():
+    names = {"y": f"column {target!r}", "groups": "--group"}
+    with notes(), checks.in_terms_of("mlp evaluate", names):
         table = table.without(found.inputs.missing)
         y = truth(table[target], found.targets)
         X: Any = table.select(name for name in table.columns if name != target)

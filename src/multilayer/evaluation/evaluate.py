@@ -16,6 +16,7 @@ from multilayer.evaluation.judging import judged
 from multilayer.evaluation.measures import Measure
 from multilayer.evaluation.results import Calibration, ClassScore, Peer
 from multilayer.evaluation.samples import OWNER, samples_of
+from multilayer.evaluation.slices import LEAST
 from multilayer.evaluation.task import Task
 from multilayer.evaluation.values import ValueTask
 from multilayer.evaluation.words import meaning_of
@@ -99,6 +100,8 @@ def evaluate(
         warnings.simplefilter("ignore", TableWarning)  # the model's columns have said it
         peers = simple_models(task, found, samples, seed, notes)
         slices = compared(task, predicted, peers.get("linear"), found, samples, by)
+    if by is not None and not slices:
+        notes.append(f"column {by!r} has no groups to compare, of {LEAST} rows at least each")
     measures = task.measures(predicted) | {"bias": task.bias_of(predicted)}
     for peer, others in peers.items():
         own = task.measures(others)[task.main]
