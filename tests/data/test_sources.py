@@ -249,3 +249,12 @@ def test_a_table_in_several_files_is_the_table(
     assert texts_of(found) == {
         name: [" ".join([text]).strip() or None for text in table[name]] for name in NAMES
     }
+
+
+def test_files_with_unlike_decimal_marks_are_refused(tmp_path):
+    (tmp_path / "a.csv").write_text("x,y\n" + "".join(f"{i}.25,1\n" for i in range(30)))
+    (tmp_path / "b.csv").write_text("x;y\n" + "".join(f"{i},75;1\n" for i in range(30)))
+    with pytest.raises(InvalidDataError, match="'x' must have the same decimal mark in all files"):
+        read_file(tmp_path)
+    (tmp_path / "b.csv").write_text("x;y\n" + "".join(f"{i};1,5\n" for i in range(30)))
+    assert len(read_file(tmp_path)) == 60  # marks of other columns are their own

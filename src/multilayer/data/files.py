@@ -89,6 +89,8 @@ def read_file(
     name, paths = find_sources(source)
     found = [read_content(content_of(path), path, separator, encoding) for path in paths]
     tables = [each.table for each in found]
+    if len(tables) > 1:
+        _check_decimals(tables)
     table = tables[0] if len(tables) == 1 else Table.join(tables, name, are_files=True)
     _refuse_broken(found, bad_rows)
     if not len(table):
@@ -103,6 +105,20 @@ def are_too_many(n_bad: int, n_rows: int, bad_rows: str | None) -> bool:
     """Return whether so many of some rows cannot be used that all of them are refused."""
     most = {"skip": 1.0, "fail": 0.0, None: MOST_BAD_ROWS}[bad_rows]
     return n_bad > most * n_rows
+
+
+def _check_decimals(tables: Sequence[Table]) -> None:
+    """Raise if a column has decimal points in one file, and decimal commas in another."""
+    for column in tables[0].columns:
+        first: dict[str, str] = {}
+        for table in tables:
+            found = table[column].find_notation() if column in table.columns else None
+            if found is not None and found.shows:
+                first.setdefault(found.shows, table.name)
+        if len(first) > 1:
+            rule = "must have the same decimal mark in all files"
+            got = f"points in {first['.']}, commas in {first[',']}"
+            raise InvalidDataError(rule, f"column {column!r}", got=got)
 
 
 def _refuse_broken(found: Sequence[Read], bad_rows: str | None) -> None:
