@@ -145,7 +145,7 @@ def _leaks(
     rng = np.random.default_rng(0)
     n = len(judge.rows)
     part = np.sort(rng.choice(n, MAX_ROWS, replace=False)) if n > MAX_ROWS else np.arange(n)
-    x, y = _rows(samples, judge.rows[part]), judge.targets[part].reshape(len(part), -1)
+    x, y = samples[judge.rows[part]], judge.targets[part].reshape(len(part), -1)
     if judge.has_classes:
         _, counts = np.unique(y, return_counts=True)
         variance = 1 - float(np.square(counts / len(y)).sum())
@@ -153,7 +153,8 @@ def _leaks(
         variance = float(y.var(axis=0).sum())
     if not variance > 0:  # of many rows, only those of a rare class, or a rare value, differ
         return
-    for name, places in _places(columns):
+    for column, places in columns.used:
+        name = column.name
         order = np.lexsort((rng.random(len(x)), *x[:, places].T[::-1]))
         step = np.diff(y[order], axis=0)
         differences = 2 * (step != 0) if judge.has_classes else np.square(step)
@@ -183,7 +184,7 @@ def _copies(
     if isinstance(samples, LazySamples):  # too many to compare
         return
     n = len(samples)
-    places = [places for name, places in _places(columns) if name != time]
+    places = [places for column, places in columns.used if column.name != time]
     total = _hashes(judge.all_targets.reshape(n, -1), len(places))
     for i, own in enumerate(places):
         total += _hashes(samples[:, own], i)
@@ -234,23 +235,7 @@ def _alike(codes: Array) -> tuple[int, int]:
     return len(sizes), int((sizes * (sizes - 1)).sum()) // 2
 
 
-def _rows(samples: Any, rows: Array) -> Array:
-    found: Array = samples.subset(rows)[:] if isinstance(samples, LazySamples) else samples[rows]
-    return found
-
-
-def _places(columns: Columns) -> Iterator[tuple[str, slice]]:
-    """Yield the columns that make inputs, with the places of these."""
-    start = 0
-    for column in columns.columns:
-        places = slice(start, start := start + len(column.input_names))
-        if places.stop > places.start:
-            yield column.name, places
-
-
 def _categories(columns: Columns) -> Iterator[int]:
     """Yield the places of categories that become vectors, of which 0 is any rare one."""
-    start = 0
-    for column in columns.columns:
-        yield from (start + own.place for own in column.embeddings if not own.is_number)
-        start += len(column.input_names)
+    for column, places in columns.used:
+        yield from (places.start + own.place for own in column.embeddings if not own.is_number)

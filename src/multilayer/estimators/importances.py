@@ -8,7 +8,6 @@ import numpy.typing as npt
 
 from multilayer.model import Columns
 from multilayer.numpy import Ensemble
-from multilayer.samples import LazySamples
 
 __all__ = ["Unseen", "importances_of"]
 
@@ -48,8 +47,7 @@ def importances_of(
     for rows in unseen.held_out:
         n = max(2, round(share * len(rows)))
         chosen = np.sort(rng.choice(rows, min(n, len(rows)), replace=False))
-        X = unseen.samples
-        parts.append((chosen, X.subset(chosen)[:] if isinstance(X, LazySamples) else X[chosen]))
+        parts.append((chosen, unseen.samples[chosen]))
     all_rows = np.concatenate([rows for rows, _ in parts])
     members = list(net)
 
@@ -65,9 +63,7 @@ def importances_of(
 
     before = loss(None)
     found = np.zeros((len(columns.columns), n_repeats))
-    start = 0
-    for i, column in enumerate(columns.columns):
-        places = slice(start, start := start + len(column.input_names))
-        if places.stop > places.start:
-            found[i] = [loss(places) - before for _ in range(n_repeats)]
+    for column, places in columns.used:
+        own = [loss(places) - before for _ in range(n_repeats)]
+        found[columns.names.index(column.name)] = own
     return found

@@ -203,7 +203,7 @@ class Columns(Inputs):
         """Return which inputs a network is to turn into learned vectors; None if there are none."""
         numbers: list[tuple[int, int]] = []
         categories: list[tuple[int, int]] = []
-        for column, places in self._used:
+        for column, places in self.used:
             for own in column.embeddings:
                 pairs = numbers if own.is_number else categories
                 pairs.append((places.start + own.place, own.size))
@@ -236,10 +236,10 @@ class Columns(Inputs):
         """
         row = None if self.missing else plain_row(X, self.names)
         if row is None or row.keys() - self._unused != set(self.needed):
-            return _encoded(self.read(X, name), [column for column, _ in self._used])
+            return _encoded(self.read(X, name), [column for column, _ in self.used])
         inputs, others = np.zeros((1, self.in_features), np.float32), []
         are_open = np.zeros(self.in_features, bool)
-        for column, places in self._used:
+        for column, places in self.used:
             entry = row[column.name]
             if entry is OTHER or not column.encode_entry(entry, inputs[0, places]):
                 others.append(column)
@@ -262,7 +262,7 @@ class Columns(Inputs):
         return frozenset(self.names) - set(self.needed)
 
     @cached_property
-    def _used(self) -> list[tuple[Column, slice]]:
+    def used(self) -> list[tuple[Column, slice]]:
         """The columns that make inputs, and which these are."""
         ends = list(accumulate(len(column.input_names) for column in self.columns))
         places = starmap(slice, pairwise([0, *ends]))
