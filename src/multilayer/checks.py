@@ -26,6 +26,7 @@ from multilayer.samples import LazySamples
 __all__ = [
     "array",
     "finite_array",
+    "finite_squares",
     "flag",
     "in_terms_of",
     "integer",
@@ -152,6 +153,14 @@ def in_terms_of(owner: str, names: Mapping[str, str]) -> Iterator[None]:
             error.owner = f"{names[error.owner]} of {owner}"
         error.others = {own: names.get(shown, shown) for own, shown in error.others.items()}
         raise
+
+
+def finite_squares(values: npt.NDArray[Any], name: str) -> None:
+    """Raise if values are so large that the sum of their squares is infinite."""
+    with np.errstate(over="ignore"):  # reported below
+        if not np.isfinite(np.square(values, dtype=np.float64).sum()):
+            rule = "must be numbers whose squares are finite"
+            raise InvalidDataError(rule, name, got=f"{np.abs(values).max():g}")
 
 
 def finite_array(values: object, what: str, dtype: npt.DTypeLike) -> Array:

@@ -244,7 +244,7 @@ def test_a_network_with_named_inputs_takes_its_columns_of_a_table():
     found = evaluate(model, X, y, by="other")
     assert found.metrics["rmse"].value == pytest.approx(0, abs=1e-12)
     assert {each.column for each in found.slices} == {"other"}
-    with pytest.raises(InvalidDataError, match="missing: a; got b, other"):
+    with pytest.raises(InvalidDataError, match="missing: a; found: b, other"):
         evaluate(model, X[["b", "other"]], y)
 
 

@@ -57,8 +57,7 @@ def describe_columns(
     InvalidArgumentError, InvalidDataError
         As `Columns.of`.
     """
-    if weight is not None:
-        table = table.take(np.flatnonzero(weight))
+    table = table.weighted(weight)
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         columns = Columns.of(table, kinds, table.name, embedded=embedded)

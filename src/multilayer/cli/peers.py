@@ -52,9 +52,7 @@ def peers(rows: Rows, kinds: dict[str, str], *, trees: bool) -> Iterator[Any]:
     One that fails is left out, with a note.
     """
     with notes(TableWarning):  # the model of the command has said it
-        weight = rows.weight_train
-        X = rows.X_train if weight is None else rows.X_train.take(np.flatnonzero(weight))
-        columns = Columns.of(X, kinds)
+        columns = Columns.of(rows.X_train.weighted(rows.weight_train), kinds)
     for name, fit in (("linear", _linear), ("hist_gradient_boosting", _boosted)):
         if name != "linear" and not trees:
             continue

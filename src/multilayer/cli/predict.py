@@ -15,7 +15,7 @@ from multilayer.atomic import replacing
 from multilayer.cli import options
 from multilayer.cli.notes import BlockNotes
 from multilayer.cli.prediction_files import FORMS, form_of, write_parquet
-from multilayer.cli.samples import ModelFile, columns_for
+from multilayer.cli.samples import ModelFile
 from multilayer.data import Table, read_blocks
 from multilayer.data.entries import Entries, NumberEntries
 from multilayer.errors import InvalidArgumentError
@@ -112,7 +112,7 @@ def _predicted(
     for table in tables:
         names = Names("--keep", table.columns)
         kept = {name: _values(table[names.check(name)]) for name in keep}
-        used = columns_for(table, model)
+        used = model.inputs.columns_of(table)
         predictions = _predictions(model, model.inputs.from_table(used, notes.said, notations))
         if both := kept.keys() & predictions.keys():
             rule = f"cannot be {min(both)!r}, which is a column of predictions"

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from multilayer import checks
 from multilayer.cli.division import Division
 from multilayer.cli.notes import note, noting
 from multilayer.data import Table
@@ -14,6 +15,7 @@ from multilayer.data.entries import Entries
 from multilayer.data.files import are_too_many
 from multilayer.data.notation import Notation
 from multilayer.errors import InvalidArgumentError, InvalidDataError
+from multilayer.evaluation.samples import are_there
 from multilayer.model import Targets
 from multilayer.model.numeric import read_numbers
 from multilayer.registry import Names
@@ -211,7 +213,7 @@ def with_target(
     InvalidDataError
         If none has one, or more rows than `bad_rows` allows have none; empty rows do not count.
     """
-    is_there = _is_there(y)
+    is_there = are_there(y)
     if is_there.all():
         return table, y
     if not is_there.any():
@@ -236,20 +238,13 @@ def _n_filled(table: Table) -> int:
     return sum(any(entry is not None for entry in row) for row in np.asarray(usable))
 
 
-def _is_there(y: Array) -> Array:
-    """Return which targets are not missing."""
-    return ~np.isnan(y) if y.dtype.kind == "f" else np.array([each is not None for each in y])
-
-
 def _check_values(entries: Entries, y: Array) -> None:
     """Raise if all values are the same, or so large that they have no mean squared error."""
-    from multilayer.estimators.regression import check_squares
-
     if len(np.unique(y)) < 2:
         raise InvalidDataError(
             f"{entries.where}, the target, must have several values; all are {y[:1]}"
         )
-    check_squares(y)
+    checks.finite_squares(y, "targets")
 
 
 def _classes(entries: Entries, y: Array) -> Array:

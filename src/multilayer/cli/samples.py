@@ -22,7 +22,6 @@ __all__ = [
     "SampleFile",
     "Samples",
     "Target",
-    "columns_for",
     "inputs_of",
     "read_samples",
     "target_of",
@@ -163,23 +162,4 @@ def inputs_of(table: Table, model: Model) -> Any:
         If a column is missing, or is not numeric although the model needs numbers.
     """
     with noting() as said:
-        return model.inputs.from_table(columns_for(table, model), said)
-
-
-def columns_for(table: Table, model: Model) -> Table:
-    """Return the model's input columns; all if it knows no names.
-
-    Raises
-    ------
-    InvalidDataError
-        If a column is missing.
-    """
-    names = model.inputs.names or table.columns
-    absent = [name for name in model.inputs.needed if name not in table.columns]
-    if absent:
-        rule = (
-            f"must have all inputs of the model; missing: {', '.join(absent)}; found: "
-            f"{', '.join(table.columns)}"
-        )
-        raise InvalidDataError(rule, table.name)
-    return table.select([name for name in names if name in table.columns])
+        return model.inputs.from_table(model.inputs.columns_of(table), said)

@@ -155,6 +155,10 @@ class Table:
             parts.append(entries.take(rows, origins[key]))
         return self.with_columns(parts)
 
+    def weighted(self, weight: Array | None) -> "Table":
+        """Return the rows whose weight is not 0; all if there are no weights."""
+        return self if weight is None else self.take(np.flatnonzero(weight))
+
     def select(self, names: Iterable[str]) -> "Table":
         """Return some of the columns."""
         return self.with_columns([self._entries[name] for name in names])

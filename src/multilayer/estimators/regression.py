@@ -20,7 +20,6 @@ from multilayer.numpy import LOSSES, AbsoluteError, Loss, Poisson, Quantile
 from multilayer.registry import Names, resolve
 
 __all__ = [
-    "check_squares",
     "form_of",
     "mean_and_deviation",
     "resolved_loss",
@@ -155,14 +154,6 @@ def mean_and_deviation(y: Array, weight: Array | None) -> tuple[Array, Array]:
 
 def _name_of(y: Array, column: int) -> str:
     return f"y[:, {column}]" if y.shape[1] > 1 else "y"
-
-
-def check_squares(y: Array) -> None:
-    """Raise if targets are so large that their squares are infinite."""
-    with np.errstate(over="ignore"):  # reported below
-        if not np.isfinite(np.square(y, dtype=np.float64).sum()):
-            rule = "must be numbers whose squares are finite"
-            raise InvalidDataError(rule, "targets", got=f"{np.abs(y).max():g}")
 
 
 # Scores ------------------------------------------------------------------------------------

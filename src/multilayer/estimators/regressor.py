@@ -10,11 +10,11 @@ from sklearn.metrics import r2_score
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
+from multilayer import checks
 from multilayer.errors import InvalidArgumentError, InvalidDataError
 from multilayer.estimators.base import BaseMLP
 from multilayer.estimators.parameters import ACTIVATION, LOSS, WIDTHS, documented, says
 from multilayer.estimators.regression import (
-    check_squares,
     form_of,
     resolved_loss,
     score_of,
@@ -172,7 +172,7 @@ class MLPRegressor(RegressorMixin, BaseMLP):  # type: ignore[misc]
 
     def _targets_of(self, found: Checked) -> Targets:
         targets = values_of(self._resolved_loss(), found, is_scaled=self.scale_targets)
-        check_squares(targets.encode(found.y))
+        checks.finite_squares(targets.encode(found.y), "targets")
         return targets
 
     def _check_targets(self, y: Array, targets: Any, *, is_training: bool) -> None:
@@ -188,7 +188,7 @@ class MLPRegressor(RegressorMixin, BaseMLP):  # type: ignore[misc]
                     f"must be as in the fit before, {before!r}, for a network that is gone on with"
                 )
                 raise InvalidDataError(rule, name, got=repr(now))
-        check_squares(targets.encode(y))
+        checks.finite_squares(targets.encode(y), "targets")
 
     def _keep_unseen(self, outputs: Array, are_judged: Array) -> Array:
         self.oob_prediction_ = self._targets.decode(outputs)

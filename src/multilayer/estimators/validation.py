@@ -125,8 +125,7 @@ def check_data(
             embedded = estimator.takes_embeddings
             # Rows without a weight shape no encoding. How large a weight is must not matter: those
             # of classes know the target, and would show in how rare categories are encoded.
-            used = table if weight is None else table.take(np.flatnonzero(weight))
-            columns = Columns.of(used, kinds, names[0], embedded=embedded)
+            columns = Columns.of(table.weighted(weight), kinds, names[0], embedded=embedded)
         X = columns.encode(table, names[0])
     return Checked(X, y, weight, columns, notation, is_sparse)
 

@@ -8,11 +8,12 @@ import numpy.typing as npt
 
 from multilayer import checks
 from multilayer.data import Table, read_table
+from multilayer.data.vectors import is_missing
 from multilayer.errors import InvalidArgumentError, InvalidDataError
 from multilayer.model import Model
 from multilayer.registry import Names
 
-__all__ = ["OWNER", "Samples", "samples_of"]
+__all__ = ["OWNER", "Samples", "are_there", "samples_of"]
 
 Array = npt.NDArray[Any]
 
@@ -55,7 +56,7 @@ def samples_of(X: Any, y: Any, groups: Any, model: Model) -> Samples:
     if n != len(y):
         raise InvalidDataError(f"must have {n} targets, as X has samples", "y", OWNER, got=len(y))
     codes, column = _codes(groups, table, n)
-    kept = np.flatnonzero(_is_there(y))
+    kept = np.flatnonzero(are_there(y))
     if len(kept) < 2:
         raise InvalidDataError("must have two targets at least", "y", OWNER, got=len(kept))
     if len(kept) < n:
@@ -66,7 +67,7 @@ def samples_of(X: Any, y: Any, groups: Any, model: Model) -> Samples:
         if len(names) < 2:
             raise InvalidDataError("must have two groups at least", "groups", OWNER)
     if table is not None:
-        X = _inputs(model, table)
+        X = model.inputs.from_table(model.inputs.columns_of(table), [])
     return Samples(X, y, table, codes, column, n - len(y))
 
 
@@ -77,21 +78,11 @@ def _table_of(X: Any, model: Model) -> Table | None:
     return read_table(X).without(model.inputs.missing)
 
 
-def _is_there(y: Array) -> Array:
+def are_there(y: Array) -> Array:
     """Return which targets are not missing."""
     if y.dtype.kind == "f":
         return ~np.isnan(y)
-    return np.array([each is not None and each == each for each in y.tolist()], dtype=bool)
-
-
-def _inputs(model: Model, table: Table) -> Any:
-    """Return the model's columns of a table, in the form it takes; all if it knows no names."""
-    names = model.inputs.names or table.columns
-    absent = [name for name in model.inputs.needed if name not in table.columns]
-    if absent:
-        rule = f"must have all inputs of the model; missing: {', '.join(absent)}"
-        raise InvalidDataError(rule, table.name, got=", ".join(table.columns))
-    return model.inputs.from_table(table.select([n for n in names if n in table.columns]), [])
+    return np.array([not is_missing(each) for each in y.tolist()], dtype=bool)
 
 
 def _codes(groups: Any, table: Table | None, n: int) -> tuple[Array | None, str | None]:

@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from multilayer import checks
 from multilayer.errors import InvalidDataError
 from multilayer.evaluation.linear import linear_model
 from multilayer.evaluation.measures import Measure, mean, median, r_squared, root
@@ -57,10 +58,7 @@ class ValueTask(Task):
             row = int(np.argmax(y < 0))
             rule, got = "must be at least 0, for a model of rates", f"{y[row]:g} at index {row}"
             raise InvalidDataError(rule, "y", got=got)
-        with np.errstate(over="ignore"):  # reported here
-            if not np.isfinite(np.square(y).sum()):
-                rule = "must be numbers whose squares are finite"
-                raise InvalidDataError(rule, "y", got=f"{np.abs(y).max():g}")
+        checks.finite_squares(y, "y")
         self.is_median = isinstance(loss, (AbsoluteError, Huber)) or self.levels == (0.5,)
         if self.is_rate:
             self.main, self.error = "deviance", "mean deviance"

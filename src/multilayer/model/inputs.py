@@ -59,6 +59,24 @@ class Inputs(ABC):
     def encode(self, X: Any) -> Any:
         """Return the network's inputs, of shape (n_samples, in_features)."""
 
+    def columns_of(self, table: Table) -> Table:
+        """Return the columns of a table that raw samples have; all if they have no names.
+
+        Raises
+        ------
+        InvalidDataError
+            If one that is needed is missing.
+        """
+        names = self.names or table.columns
+        absent = [name for name in self.needed if name not in table.columns]
+        if absent:
+            rule = (
+                f"must have all inputs of the model; missing: {', '.join(absent)}; found: "
+                f"{', '.join(table.columns)}"
+            )
+            raise InvalidDataError(rule, table.name)
+        return table.select([name for name in names if name in table.columns])
+
     def from_table(
         self, table: Table, notes: list[Note], notations: dict[str, Notation] | None = None
     ) -> Any:
