@@ -6,15 +6,21 @@ import numpy as np
 import numpy.typing as npt
 
 from multilayer.errors import InvalidDataError
+from multilayer.evaluation.bootstrap import Estimate
 from multilayer.evaluation.linear import linear_model
 from multilayer.evaluation.measures import Measure, area, mean, mean_recall
 from multilayer.evaluation.reliability import Reliability
+from multilayer.evaluation.results import ClassScore
 from multilayer.evaluation.task import Task
+from multilayer.evaluation.words import sentence, share
 from multilayer.json_text import listed
 
 __all__ = ["ClassTask"]
 
 Array = npt.NDArray[Any]
+
+MOST_CLASSES = 20
+"""Of more classes there is no confusion matrix."""
 
 
 class ClassTask(Task):
@@ -40,6 +46,7 @@ class ClassTask(Task):
     """
 
     name = "classification"
+    has_probabilities = True
     main = "log_loss"
     error = "error rate"
     bias = "overconfidence"
@@ -85,6 +92,15 @@ class ClassTask(Task):
     def bias_of(self, predicted: Array) -> Measure:
         return mean(predicted.max(axis=1) - (predicted.argmax(axis=1) == self.y))
 
+    def meaning(self, predicted: Array, bias: Estimate) -> str:
+        claimed = float(predicted.max(axis=1).mean())
+        assert bias.value is not None
+        return sentence(
+            "The probabilities are", bias, ("too sure", "not sure enough"), share,
+            f"they expect {share(claimed)} of the predictions to be right, and "
+            f"{share(claimed - bias.value)} are",
+        )  # fmt: skip
+
     def reliability(self, predicted: Array) -> Reliability:
         if len(self.classes) == 2:
             return Reliability.of_probabilities(predicted[:, 1], self.y.astype(np.float64))
@@ -109,6 +125,24 @@ class ClassTask(Task):
 
     def strata(self) -> Array | None:
         return self.y
+
+    def scores(self, predicted: Array) -> tuple[tuple[ClassScore, ...], list[list[int]] | None]:
+        confusion = self.confusion(predicted)
+        right, n, n_predicted = (
+            each.tolist() for each in (confusion.diagonal(), confusion.sum(1), confusion.sum(0))
+        )
+        scores = tuple(
+            ClassScore(
+                str(name),
+                n[k],
+                n_predicted[k],
+                right[k] / n_predicted[k] if n_predicted[k] else None,
+                right[k] / n[k] if n[k] else None,
+                k < self.n_known,
+            )
+            for k, name in enumerate(self.classes)
+        )
+        return scores, confusion.tolist() if len(self.classes) <= MOST_CLASSES else None
 
     def confusion(self, predicted: Array) -> Array:
         """Return how many samples of each class (rows) are predicted as each (columns)."""

@@ -9,17 +9,14 @@ import numpy.typing as npt
 from multilayer.data import TableWarning
 from multilayer.errors import InvalidArgumentError
 from multilayer.evaluation.bootstrap import estimates
-from multilayer.evaluation.classes import ClassTask
 from multilayer.evaluation.comparisons import compared, simple_models
 from multilayer.evaluation.evaluation import Evaluation
 from multilayer.evaluation.judging import judged
 from multilayer.evaluation.measures import Measure
-from multilayer.evaluation.results import Calibration, ClassScore, Peer
+from multilayer.evaluation.results import Calibration, Peer
 from multilayer.evaluation.samples import OWNER, samples_of
 from multilayer.evaluation.slices import LEAST
 from multilayer.evaluation.task import Task
-from multilayer.evaluation.values import ValueTask
-from multilayer.evaluation.words import meaning_of
 from multilayer.files import load_model
 from multilayer.model import adopt
 from multilayer.registry import Names
@@ -27,9 +24,6 @@ from multilayer.registry import Names
 __all__ = ["evaluate"]
 
 Array = npt.NDArray[Any]
-
-MOST_CLASSES = 20
-"""Of more classes there is no confusion matrix."""
 
 
 def evaluate(
@@ -111,16 +105,15 @@ def evaluate(
     )
     gains = {peer: values.pop(f"gain over {peer}") for peer in peers}
     bias, bins = values.pop("bias"), task.reliability(predicted)
-    is_probability = isinstance(task, ClassTask)
     calibration = Calibration(
         task.calibration,
         bins,
         bias,
-        meaning_of(task, predicted, bias),
-        bins.error if is_probability else None,
-        bins.by_chance if is_probability else None,
+        "" if None in bias else task.meaning(predicted, bias),
+        bins.error if task.has_probabilities else None,
+        bins.by_chance if task.has_probabilities else None,
     )
-    classes, confusion = _classes(task, predicted)
+    classes, confusion = task.scores(predicted)
     both = {
         peer: Peer(getattr(task, peer), _values(task, others), gains[peer])
         for peer, others in peers.items()
@@ -133,7 +126,7 @@ def evaluate(
         n_groups=None if samples.groups is None else int(samples.groups.max()) + 1,
         metrics=values,
         main=task.main,
-        width=task.width if isinstance(task, ValueTask) else None,
+        width=task.width,
         baseline=both.get("baseline"),
         linear=both.get("linear"),
         calibration=calibration,
@@ -154,25 +147,3 @@ def _values(task: Task, predicted: Array) -> dict[str, float | None]:
     ones = np.ones((len(predicted), 1))
     found = {name: float(of(ones)[0]) for name, of in task.measures(predicted).items()}
     return {name: None if np.isnan(value) else value for name, value in found.items()}
-
-
-def _classes(task: Task, predicted: Array) -> tuple[tuple[ClassScore, ...], list[list[int]] | None]:
-    """Return how each class is predicted, and the confusion matrix."""
-    if not isinstance(task, ClassTask):
-        return (), None
-    confusion = task.confusion(predicted)
-    right, n, n_predicted = (
-        each.tolist() for each in (confusion.diagonal(), confusion.sum(1), confusion.sum(0))
-    )
-    scores = tuple(
-        ClassScore(
-            str(name),
-            n[k],
-            n_predicted[k],
-            right[k] / n_predicted[k] if n_predicted[k] else None,
-            right[k] / n[k] if n[k] else None,
-            k < task.n_known,
-        )
-        for k, name in enumerate(task.classes)
-    )
-    return scores, confusion.tolist() if len(task.classes) <= MOST_CLASSES else None

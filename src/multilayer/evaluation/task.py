@@ -5,8 +5,10 @@ from typing import Any, ClassVar
 
 import numpy.typing as npt
 
+from multilayer.evaluation.bootstrap import Estimate
 from multilayer.evaluation.measures import Measure
 from multilayer.evaluation.reliability import Reliability
+from multilayer.evaluation.results import ClassScore
 
 __all__ = ["Task"]
 
@@ -21,6 +23,10 @@ class Task(ABC):
     Attributes
     ----------
     name : {"classification", "regression"}
+    has_probabilities : bool
+        Whether the bins of `reliability` hold probabilities.
+    width : float or None
+        The share of samples that should lie between the outer of several quantiles.
     main : str
         The measure by which models are compared; lower is better.
     error : str
@@ -36,6 +42,8 @@ class Task(ABC):
     """
 
     name: ClassVar[str]
+    has_probabilities: ClassVar[bool] = False
+    width: float | None = None
     main: str
     error: str
     bias: str
@@ -59,6 +67,14 @@ class Task(ABC):
     @abstractmethod
     def reliability(self, predicted: Array) -> Reliability:
         """Return predictions in bins, against what was observed."""
+
+    @abstractmethod
+    def meaning(self, predicted: Array, bias: Estimate) -> str:
+        """Return the bias in a sentence; it has a value and an interval."""
+
+    def scores(self, predicted: Array) -> tuple[tuple[ClassScore, ...], list[list[int]] | None]:
+        """Return how each class is predicted, and the confusion matrix; of values there is none."""
+        return (), None
 
     @abstractmethod
     def baseline_of(self, y: Array) -> Array:

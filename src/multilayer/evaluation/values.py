@@ -7,10 +7,12 @@ import numpy.typing as npt
 
 from multilayer import checks
 from multilayer.errors import InvalidDataError
+from multilayer.evaluation.bootstrap import Estimate
 from multilayer.evaluation.linear import linear_model
 from multilayer.evaluation.measures import Measure, mean, median, r_squared, root
 from multilayer.evaluation.reliability import Reliability
 from multilayer.evaluation.task import Task
+from multilayer.evaluation.words import number, sentence, share
 from multilayer.numpy import AbsoluteError, Huber, Loss, Poisson, Quantile
 
 __all__ = ["ValueTask"]
@@ -108,6 +110,26 @@ class ValueTask(Task):
         if self.levels:
             return mean(self.levels[0] - (self.y <= predicted[:, 0]))
         return mean(predicted[:, 0] - self.y)
+
+    def meaning(self, predicted: Array, bias: Estimate) -> str:
+        assert bias.value is not None
+        if self.width:
+            return sentence(
+                "The interval between the outer quantiles is", bias, ("too narrow", "too wide"),
+                share, f"it should hold {share(self.width)} of the values, and holds "
+                f"{share(self.width - bias.value)}",
+            )  # fmt: skip
+        if self.levels:
+            level = self.levels[0]
+            return sentence(
+                "The quantile is", bias, ("too low", "too high"), share,
+                f"{share(level)} of the values should lie below it, and "
+                f"{share(level - bias.value)} do",
+            )  # fmt: skip
+        return sentence(
+            "The predictions are", bias, ("too high", "too low"), number,
+            "the mean of their differences from the values",
+        )  # fmt: skip
 
     def reliability(self, predicted: Array) -> Reliability:
         if not self.levels:

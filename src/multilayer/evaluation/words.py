@@ -2,17 +2,9 @@
 
 from collections.abc import Callable
 
-import numpy as np
-import numpy.typing as npt
-
 from multilayer.evaluation.bootstrap import Estimate
-from multilayer.evaluation.classes import ClassTask
-from multilayer.evaluation.task import Task
-from multilayer.evaluation.values import ValueTask
 
-__all__ = ["decimal", "meaning_of", "number", "share"]
-
-Array = npt.NDArray[np.float64]
+__all__ = ["decimal", "number", "sentence", "share"]
 
 
 def number(value: float | None) -> str:
@@ -42,50 +34,33 @@ def share(value: float | None) -> str:
     return "–" if value is None else f"{value:z.1%}"
 
 
-def meaning_of(task: Task, predicted: Array, bias: Estimate) -> str:
-    """Return in a sentence whether predictions are too sure, too narrow, or too high."""
-    if bias.value is None or bias.low is None or bias.high is None:
-        return ""
-    sign = 1 if bias.low > 0 else -1 if bias.high < 0 else 0
-    if isinstance(task, ClassTask):
-        claimed = float(predicted.max(axis=1).mean())
-        return _sentence(
-            "The probabilities are", sign, ("too sure", "not sure enough"), bias, share,
-            f"they expect {share(claimed)} of the predictions to be right, and "
-            f"{share(claimed - bias.value)} are",
-        )  # fmt: skip
-    assert isinstance(task, ValueTask)
-    if task.width:
-        return _sentence(
-            "The interval between the outer quantiles is", sign, ("too narrow", "too wide"), bias,
-            share, f"it should hold {share(task.width)} of the values, and holds "
-            f"{share(task.width - bias.value)}",
-        )  # fmt: skip
-    if task.levels:
-        level = task.levels[0]
-        return _sentence(
-            "The quantile is", sign, ("too low", "too high"), bias, share,
-            f"{share(level)} of the values should lie below it, and {share(level - bias.value)} do",
-        )  # fmt: skip
-    return _sentence(
-        "The predictions are", sign, ("too high", "too low"), bias, number,
-        "the mean of their differences from the values",
-    )  # fmt: skip
-
-
-def _sentence(
+def sentence(
     subject: str,
-    sign: int,
-    words: tuple[str, str],
     bias: Estimate,
+    words: tuple[str, str],
     shown: Callable[[float | None], str],
     why: str,
 ) -> str:
-    """Return subject, verdict, interval and reason."""
+    """Return in a sentence whether a bias is above 0, below, or neither by more than chance.
+
+    Parameters
+    ----------
+    subject : str
+        With the verb, such as ``"The quantile is"``.
+    bias : Estimate
+        With its interval.
+    words : tuple of str
+        What it is if the bias is above 0, and below.
+    shown : callable
+        Returns a number as text.
+    why : str
+        The reason, which follows the verdict.
+    """
     value, low, high = bias
     assert value is not None
     assert low is not None
     assert high is not None
+    sign = 1 if low > 0 else -1 if high < 0 else 0
     if not sign:
         limits = f"[{shown(low)}, {shown(high)}]"
         return f"{subject} neither {words[0]} nor {words[1]} by more than chance {limits}: {why}."
