@@ -13,7 +13,6 @@ from multilayer.data import Note, Table, TableWarning
 from multilayer.data.entries import Entries
 from multilayer.json_text import printable
 from multilayer.model import Column, Columns
-from multilayer.model.scaled import Scaled
 
 __all__ = ["Described", "describe_columns", "print_columns"]
 
@@ -72,17 +71,13 @@ def describe_columns(
 
 def _described(column: Column, entries: Entries, notes: Sequence[Note]) -> Described:
     examples, n_distinct = _examples(entries)
-    if isinstance(column, Scaled):  # texts that mark missing values count as missing
-        n_missing = int(np.count_nonzero(np.isnan(column.values(entries, []))))
-    else:
-        n_missing = len(entries) - entries.n_present
     return Described(
         column.name,
         column.kind,
         column.way,
         column.reads,
         examples,
-        n_missing / max(len(entries), 1),
+        column.n_missing(entries) / max(len(entries), 1),
         n_distinct,
         column.becomes,
         len(column.input_names),

@@ -169,7 +169,7 @@ def check_engine(engine: str, device: str) -> None:
         raise InvalidArgumentError(rule, "device", got=device)
 
 
-def check_file(path: Path | None, parameter: str, sources: Iterable[Path] = ()) -> None:
+def check_file(path: Path | None, parameter: str, sources: Iterable[Path | None] = ()) -> None:
     """Raise before the work, not after it, if its result cannot be written, or is one of its files.
 
     Parameters
@@ -178,13 +178,13 @@ def check_file(path: Path | None, parameter: str, sources: Iterable[Path] = ()) 
         The file to write.
     parameter : str
         The option that names it.
-    sources : iterable of path
-        The files that are read: a model, tables.
+    sources : iterable of path or None
+        The files that are read, where they are given: a model, tables, a schema.
     """
     if path is None:
         return
     path = path.resolve()
-    if any(_is_read(path, source) for source in sources):
+    if any(source is not None and _is_read(path, source) for source in sources):
         rule = f"must not be among the files that are read; got {path}"
     elif path.exists() and not path.is_file():
         rule = f"must name a file; {path} is something else"

@@ -45,16 +45,10 @@ def schema(
     trained with is in the model: see mlp show.
     """
     options.check_file(out, "out", files)
-    general = {
-        "separator": separator,
-        "encoding": encoding,
-        "decimal": decimal,
-        "date_order": tables.date_order(day_first),
-        "missing": missing,
-        "target": target,
-    }
-    kinds = {"numeric": numeric, "categorical": categorical, "date": date}
-    table, said = tables.read_described(files, None, general, kinds)
+    table, said = tables.read_described(
+        files, numeric=numeric, categorical=categorical, date=date, day_first=day_first,
+        separator=separator, encoding=encoding, decimal=decimal, missing=missing, target=target,
+    )  # fmt: skip
     names = table.columns
     if target is not None:
         Names("--target", names).check(target)
@@ -65,7 +59,7 @@ def schema(
     columns = describe_columns(inputs, own, embedded=True)
     if out is not None:
         with replacing(out) as written_file:
-            written_file.write(written(table.name, general, columns).encode())
+            written_file.write(written(table.name, said.general, columns).encode())
     if as_json:
         typer.echo(json.dumps({"columns": [each._asdict() for each in columns]}))
         return

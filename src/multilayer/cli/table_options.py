@@ -29,7 +29,6 @@ __all__ = [
     "Task",
     "Test",
     "check_seed",
-    "date_order",
     "read_described",
 ]
 
@@ -93,17 +92,17 @@ class Said(NamedTuple):
         }
 
 
-def date_order(day_first: bool | None) -> str | None:
-    """Return the order of dates that an option names."""
-    return {None: None, True: "day first", False: "month first"}[day_first]
-
-
 def read_described(
     files: list[Path],
-    schema: Path | None,
-    general: dict[str, Any],
-    kinds: dict[str, list[str] | None],
-    drop: Sequence[str] = (),
+    schema: Path | None = None,
+    drop: Sequence[str] | None = None,
+    *,
+    numeric: list[str] | None,
+    categorical: list[str] | None,
+    date: list[str] | None,
+    day_first: bool | None,
+    bad_rows: str | None = None,
+    **general: Any,
 ) -> tuple[Table, Said]:
     """Return the table in some files, read as a schema file and the options say, and what they say.
 
@@ -113,12 +112,12 @@ def read_described(
     ----------
     files : list of path
     schema : path, optional
-    general : dict
-        The options that are keys of a schema, None where not given.
-    kinds : dict of str to list of str
-        The columns of each kind.
-    drop : sequence of str
+    drop : sequence of str, optional
         Columns that are left out.
+    numeric, categorical, date, day_first, bad_rows
+        The options of these names.
+    **general
+        The other options that are keys of a schema; None where not given.
 
     Raises
     ------
@@ -126,7 +125,7 @@ def read_described(
         If one of the files cannot be read, or they do not fit; the message says why.
     """
     found = None if schema is None else read_schema(schema)
-    general = dict(general)
+    general["date_order"] = {None: None, True: "day first", False: "month first"}[day_first]
     for key, value in ({} if found is None else found.general).items():
         if key not in general:
             raise InvalidDataError("is only for mlp train table", f"{key} of {schema}")
@@ -136,10 +135,10 @@ def read_described(
             note(f"{key} is {general[key]!r}, as an option says, and not {value!r} of {schema}")
     if general["decimal"] not in (None, ".", ","):
         raise InvalidArgumentError("must be . or ,", "decimal", got=repr(general["decimal"]))
-    names = ("decimal", "date_order", "missing", "bad_rows")
-    how = {name: general[name] for name in names if general.get(name) is not None}
+    how = {name: general[name] for name in ("decimal", "date_order")}
+    how |= {"missing": general["missing"] or (), "bad_rows": bad_rows}
     table = read(files, general["separator"], general["encoding"], **how)
-    asked = _kinds_of(table, kinds)
+    asked = _kinds_of(table, {"numeric": numeric, "categorical": categorical, "date": date})
     if found is None:
         return table, Said(asked, frozenset(asked), general)
     found.check_columns(table.columns)
@@ -149,7 +148,7 @@ def read_described(
                 f"column {name!r} is {kind}, as an option says, and not {found.kinds[name]} of "
                 f"{schema}"
             )
-    known = {*found.kinds, *asked, *drop, *map(str, general.values())}
+    known = {*found.kinds, *asked, *(drop or ()), *map(str, general.values())}
     if others := [repr(name) for name in table.columns if name not in known]:
         note(f"not in {schema}, and found out: {', '.join(others)}")
     return table, Said({**found.kinds, **asked}, frozenset(asked), general)

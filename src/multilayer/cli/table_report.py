@@ -11,18 +11,19 @@ import typer
 from rich.console import Console
 from rich.table import Table as Grid
 
-from multilayer.cli.columns import Described
+from multilayer.cli.columns import Described, describe_columns, print_columns
 from multilayer.cli.notes import notes
 from multilayer.cli.peers import LABELS as PEERS
 from multilayer.cli.peers import baseline, predicted_by
 from multilayer.cli.rows import Rows
+from multilayer.cli.table_options import Said
 from multilayer.data import TableWarning
 from multilayer.doctor.diagnosis import STYLES
 from multilayer.files import save_model
 from multilayer.json_text import printable
 from multilayer.training.progress import shown
 
-__all__ = ["N_COLUMNS", "report"]
+__all__ = ["described", "report"]
 
 N_COLUMNS = 40
 """Maximum number of columns to show; a table may have thousands."""
@@ -34,6 +35,29 @@ ADVICE = {
     "copies": "Leave the copies out, or pass --group.",
 }
 """What findings advise, in terms of options."""
+
+
+def described(
+    rows: Rows, said: Said, *, embedded: bool, is_quiet: bool
+) -> tuple[dict[str, str], list[Described]]:
+    """Return the kinds that are given, and what becomes of each column; print that before training.
+
+    Parameters
+    ----------
+    rows : Rows
+    said : Said
+        What a schema file and the options say.
+    embedded : bool
+        Whether the columns are for a network that learns embeddings.
+    is_quiet : bool
+        Whether to print nothing.
+    """
+    kinds = said.kinds_for(rows.X_train.columns)
+    weight = rows.weight_train
+    columns = describe_columns(rows.X_train, kinds, embedded=embedded, weight=weight)
+    if not is_quiet:
+        print_columns(columns, N_COLUMNS)
+    return kinds, columns
 
 
 def report(

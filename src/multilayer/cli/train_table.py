@@ -9,14 +9,13 @@ from typer.core import TyperOption
 from multilayer import Architecture, checks
 from multilayer.cli import options
 from multilayer.cli import table_options as tables
-from multilayer.cli.columns import describe_columns, print_columns
 from multilayer.cli.command import Command
 from multilayer.cli.division import Division
 from multilayer.cli.notes import notes
 from multilayer.cli.peers import peers
 from multilayer.cli.rows import Rows
 from multilayer.cli.show_layers import NoteCompiling, ShowLayers
-from multilayer.cli.table_report import N_COLUMNS, report
+from multilayer.cli.table_report import described, report
 from multilayer.errors import InvalidArgumentError
 from multilayer.registry import Names
 from multilayer.training import Progress
@@ -148,7 +147,7 @@ def table(
     """
     _check_model(context, model)
     tables.check_seed(seed)
-    options.check_file(save, "save", [*files, *([schema] if schema else [])])
+    options.check_file(save, "save", [*files, schema])
     settings: dict[str, Any]
     if model == "tabular":
         settings = {
@@ -164,21 +163,12 @@ def table(
             batch_size, alpha, engine, device,
         )  # fmt: skip
         settings["callbacks"] = () if as_json else (NoteCompiling(), ShowLayers(), Progress())
-    general: dict[str, Any] = {
-        "separator": separator,
-        "encoding": encoding,
-        "decimal": decimal,
-        "date_order": tables.date_order(day_first),
-        "missing": missing,
-        "bad_rows": bad_rows,
-        "target": target,
-        "task": task,
-        "group": group,
-        "time": time,
-        "weight": weight,
-    }
-    asked = {"numeric": numeric, "categorical": categorical, "date": date}
-    found, said = tables.read_described(files, schema, general, asked, drop or [])
+    found, said = tables.read_described(
+        files, schema, drop, numeric=numeric, categorical=categorical, date=date,
+        day_first=day_first, bad_rows=bad_rows, separator=separator, encoding=encoding,
+        decimal=decimal, missing=missing, target=target, task=task, group=group, time=time,
+        weight=weight,
+    )  # fmt: skip
     general = said.general
     for name in ("group", "time"):
         if general[name] is not None and model == "mlp":  # by the schema
@@ -192,15 +182,10 @@ def table(
         general["task"],
         drop or [],
         division,
-        general["bad_rows"],
+        bad_rows,
         general["weight"],
     )
-    kinds = said.kinds_for(rows.X_train.columns)
-    columns = describe_columns(
-        rows.X_train, kinds, embedded=model == "tabular", weight=rows.weight_train
-    )
-    if not as_json:
-        print_columns(columns, N_COLUMNS)
+    kinds, columns = described(rows, said, embedded=model == "tabular", is_quiet=as_json)
     make = rows.tabular if model == "tabular" else rows.network
     estimator = make(columns=kinds or "auto", random_state=seed, **settings)
     _fit(estimator, rows)

@@ -11,11 +11,10 @@ from rich.table import Table as Grid
 from multilayer import checks
 from multilayer.cli import options
 from multilayer.cli import table_options as tables
-from multilayer.cli.columns import describe_columns, print_columns
 from multilayer.cli.division import Division
 from multilayer.cli.notes import note, notes
 from multilayer.cli.rows import Rows
-from multilayer.cli.table_report import N_COLUMNS, report
+from multilayer.cli.table_report import described, report
 from multilayer.data import TableWarning
 from multilayer.errors import InvalidArgumentError, InvalidDataError, MultilayerError
 
@@ -68,26 +67,16 @@ def tune(
     tables.check_seed(seed)
     for name, value, least in (("trials", trials, 1), ("folds", folds, 2), ("epochs", epochs, 1)):
         checks.integer(value, name, "mlp", minimum=least)
-    options.check_file(save, "save", [*files, *([schema] if schema else [])])
-    general = {
-        "separator": separator,
-        "encoding": encoding,
-        "decimal": decimal,
-        "date_order": tables.date_order(day_first),
-        "missing": missing,
-        "bad_rows": bad_rows,
-        "target": target,
-        "task": task,
-    }
-    asked = {"numeric": numeric, "categorical": categorical, "date": date}
-    found, said = tables.read_described(files, schema, general, asked, drop or [])
+    options.check_file(save, "save", [*files, schema])
+    found, said = tables.read_described(
+        files, schema, drop, numeric=numeric, categorical=categorical, date=date,
+        day_first=day_first, bad_rows=bad_rows, separator=separator, encoding=encoding,
+        decimal=decimal, missing=missing, target=target, task=task,
+    )  # fmt: skip
     target, task = said.general["target"], said.general["task"]
     division = Division(test, seed)
-    rows = Rows.of(found, target, task, drop or [], division, said.general["bad_rows"])
-    kinds = said.kinds_for(rows.X_train.columns)
-    columns = describe_columns(rows.X_train, kinds, embedded=False)
-    if not as_json:
-        print_columns(columns, N_COLUMNS)
+    rows = Rows.of(found, target, task, drop or [], division, bad_rows)
+    kinds, columns = described(rows, said, embedded=False, is_quiet=as_json)
     if folds > len(rows.y_train):
         rule = f"must be at most {len(rows.y_train)}, the number of training rows"
         raise InvalidArgumentError(rule, "folds", got=folds)

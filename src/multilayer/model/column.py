@@ -189,6 +189,10 @@ class Column(ABC):
             If they are not of this kind; the message names the column and the row.
         """
 
+    def n_missing(self, entries: Entries) -> int:
+        """Return how many entries it takes for missing."""
+        return len(entries) - entries.n_present
+
     def encode_entry(self, entry: Entry, out: Array) -> bool:
         """Write the inputs of a single plain entry, if nothing is to be said of it.
 

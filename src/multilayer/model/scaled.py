@@ -107,6 +107,9 @@ class Scaled(Column):
             out[-1] = math.isnan(value)
         return True
 
+    def n_missing(self, entries: Entries) -> int:  # also texts that mark missing values
+        return int(np.count_nonzero(np.isnan(self.values(entries, []))))
+
     @cached_property
     def _points(self) -> tuple[Array, Array]:
         """The knots, and their positions."""
