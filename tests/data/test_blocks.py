@@ -130,3 +130,19 @@ def test_a_stray_text_alone_in_a_later_block_is_a_missing_value(tmp_path, form):
     notation, notes = first["a"].find_notation(is_asked=True).notation, []
     assert np.isnan(later["a"].numbers(notation, notes)).all()
     assert "'what' at row" in notes[0].says
+
+
+@pytest.mark.parametrize("form", ["csv", "jsonl", "parquet", "feather"])
+def test_blocks_know_whether_others_came_before(tmp_path, form):
+    frame = pd.DataFrame({"a": np.arange(50.0)})
+    for name in ("1", "2"):
+        path = tmp_path / f"{name}.{form}"
+        if form == "csv":
+            frame.to_csv(path, index=False)
+        elif form == "jsonl":
+            frame.to_json(path, orient="records", lines=True)
+        else:
+            getattr(frame, f"to_{form}")(path)
+    origins = [table["a"].origin for table in read_blocks(tmp_path, 20)]
+    assert [origin.is_continued for origin in origins] == [False, True, True, True]
+    assert [origin.rows[0] for origin in origins] == [0, 20, 0, 20]

@@ -1,10 +1,8 @@
 """Blocks: a table in files that is never whole in memory."""
 
-import io
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
-from functools import partial
-from itertools import islice
+from itertools import islice, pairwise
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -16,25 +14,16 @@ from multilayer.data.delimited import Rows, csv_errors, entries_of, texts_of
 from multilayer.data.dialects import Dialect, Opens, find_dialect, opened
 from multilayer.data.entries import Entries, Origin
 from multilayer.data.formats import (
-    BINARY,
-    COMPRESSED,
-    JSON,
     PARQUET,
-    STREAMED,
     encoding_remark,
+    format_of,
     import_pyarrow,
-    read_content,
-    text_encoding,
+    opens_of,
+    read_as,
 )
 from multilayer.data.notes import TableWarning
-from multilayer.data.reading import shown
-from multilayer.data.sources import (
-    STANDARD_INPUT,
-    Source,
-    checked_reading,
-    content_of,
-    find_sources,
-)
+from multilayer.data.reading import Read, rule_of
+from multilayer.data.sources import Source, checked_reading, find_sources
 from multilayer.data.table import Table, read_table
 from multilayer.errors import InvalidDataError
 
@@ -98,18 +87,18 @@ def read_blocks(
     """
     checks.integer(n_rows, "n_rows", "read_blocks")
     first, *others = find_sources(source).paths
-    begun = _opened_file(first, n_rows, separator, encoding, is_continued=False)
+    begun = _blocks_of(first, n_rows, separator, encoding, is_continued=False)
 
     def blocks() -> Iterator[Sequence[Entries]]:
         yield from begun
         for path in others:
-            yield from _opened_file(path, n_rows, separator, encoding, is_continued=True)
+            yield from _blocks_of(path, n_rows, separator, encoding, is_continued=True)
 
     tables = (Table(entries, decimal=decimal, date_order=date_order) for entries in blocks())
     return (table.without(missing) for table in tables)
 
 
-def _opened_file(
+def _blocks_of(
     path: Path | str,
     n_rows: int,
     separator: str | None,
@@ -118,58 +107,32 @@ def _opened_file(
     is_continued: bool,
 ) -> Iterator[Sequence[Entries]]:
     """Return the blocks of a file, which is open and is a table."""
-    opens, first = _opener(path)
+    opens = opens_of(path, in_memory=False)
     origin = Origin(str(path), is_continued=is_continued)
-    if first.startswith(PARQUET):
-        return _of_parquet(path, opens, n_rows, origin)
-    if not first.startswith(tuple(BINARY)):
-        with checked_reading(path):
-            known = text_encoding(opens, encoding, path)
-            with opened(opens, known) as text:
-                is_json = JSON.match(text.read(1_000))
-            if not is_json:
-                with csv_errors(path), opened(opens, known) as text:
-                    dialect = find_dialect(text, separator, path)
-                remarks = (*dialect.remarks, *encoding_remark(known, encoding))
-                dialect = dialect._replace(remarks=remarks)
-                return _of_csv(opens, known, dialect, path, n_rows, origin)
-    with opens() as file:
-        found = read_content(file.read(), path, separator, encoding)
-    return _of_table(found.table, found.remarks, n_rows, origin)
-
-
-def _opener(path: Path | str) -> tuple[Opens, bytes]:
-    """Return what opens a file, decompressed, and its first bytes."""
-    opens: Callable[[], Any] = partial(Path(path).open, "rb")
-    if path == STANDARD_INPUT:
-        opens = partial(io.BytesIO, content_of(path))
     with checked_reading(path):
-        with opens() as file:
-            first = file.read(100)
-        mark = next((mark for mark in COMPRESSED if first.startswith(mark)), None)
-        if mark is None:
-            return opens, first
-        if path == STANDARD_INPUT or mark not in STREAMED:
-            with opens() as file, COMPRESSED[mark](file) as content:
-                opens = partial(io.BytesIO, content.read())
-        else:
-            opens = partial(COMPRESSED[mark], path, "rb")
-        with opens() as file:
-            return opens, file.read(100)
+        form = format_of(opens, encoding, path)
+        if form.mark == PARQUET:
+            return _of_parquet(path, opens, n_rows, origin)
+        if form.mark or form.is_json:
+            found = read_as(form, opens, path, separator, encoding)
+            return _of_table(found, n_rows, origin)
+        with csv_errors(path), opened(opens, form.encoding) as text:
+            dialect = find_dialect(text, separator, path)
+    remarks = (*dialect.remarks, *encoding_remark(form.encoding, encoding))
+    dialect = dialect._replace(remarks=remarks)
+    return _of_csv(opens, form.encoding, dialect, path, n_rows, origin)
 
 
-def _of_table(
-    table: Table, remarks: Iterable[str], n_rows: int, origin: Origin
-) -> Iterator[Sequence[Entries]]:
-    """Yield the blocks of a table."""
+def _of_table(found: Read, n_rows: int, origin: Origin) -> Iterator[Sequence[Entries]]:
+    """Yield the blocks of a table in memory."""
+    table = found.table
     if not len(table):
         raise InvalidDataError("has a header but no rows", origin.table)
-    n_blocks = max(1, len(table) // n_rows)
-    for i in range(n_blocks):
-        stop = len(table) if i == n_blocks - 1 else (i + 1) * n_rows
-        part = table.take(np.arange(i * n_rows, stop))
-        yield [part[name] for name in part.columns]
-    for remark in remarks:
+    starts = range(0, max(len(table) - n_rows, 0) + 1, n_rows)
+    for start, stop in pairwise([*starts, len(table)]):
+        at = _at(origin, start, stop - start, is_file=False)
+        yield [table[name].take(np.arange(start, stop), at) for name in table.columns]
+    for remark in found.remarks:
         warn(TableWarning(f"{origin.table}: {remark}", ()))
 
 
@@ -195,8 +158,7 @@ def _of_csv(
 
 def _refuse_broken(rows: Rows, dialect: Dialect, path: Path | str) -> None:
     if rows.broken:
-        rule = f"must have {len(dialect.names)} cells in each row, as in its header; "
-        raise InvalidDataError(rule + shown(rows.broken), path)
+        raise InvalidDataError(rule_of(len(dialect.names), rows.broken), path)
 
 
 def _of_parquet(

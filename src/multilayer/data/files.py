@@ -3,10 +3,10 @@
 from collections.abc import Iterable, Iterator, Sequence
 
 from multilayer.caller import warn
-from multilayer.data.formats import read_content
+from multilayer.data.formats import read_one
 from multilayer.data.notes import TableWarning
-from multilayer.data.reading import Read, shown
-from multilayer.data.sources import Source, content_of, find_sources
+from multilayer.data.reading import Read, rule_of
+from multilayer.data.sources import Source, find_sources
 from multilayer.data.table import Table
 from multilayer.errors import InvalidDataError
 from multilayer.registry import Names
@@ -87,7 +87,7 @@ def read_file(
     if bad_rows is not None:
         BAD_ROWS.check(bad_rows)
     name, paths = find_sources(source)
-    found = [read_content(content_of(path), path, separator, encoding) for path in paths]
+    found = [read_one(path, separator, encoding) for path in paths]
     tables = [each.table for each in found]
     if len(tables) > 1:
         _check_decimals(tables)
@@ -128,10 +128,7 @@ def _refuse_broken(found: Sequence[Read], bad_rows: str | None) -> None:
     if not are_too_many(n_broken, n_rows, bad_rows):
         return
     first = next(each for each in found if each.broken)
-    rule = (
-        f"must have {first.table.shape[1]} cells in each row, as in its header; "
-        f"{shown(first.broken)}"
-    )
+    rule = rule_of(first.table.shape[1], first.broken)
     if n_broken > 1:
         rule += f" ({n_broken:,} of {n_rows:,} rows{' in all files' * (len(found) > 1)})"
     if bad_rows is None:

@@ -5,30 +5,31 @@ import gzip
 import io
 import lzma
 import re
+import sys
 from collections.abc import Callable
 from functools import partial
 from importlib import import_module
-from typing import Any
+from pathlib import Path
+from typing import Any, NamedTuple
 
 from multilayer import forks
 from multilayer.data.delimited import read_delimited
 from multilayer.data.dialects import Opens, find_encoding, opened
 from multilayer.data.json_rows import read_json_rows
 from multilayer.data.reading import Read
-from multilayer.data.sources import checked_reading
+from multilayer.data.sources import STANDARD_INPUT, checked_reading
 from multilayer.data.table import read_table
 from multilayer.errors import InvalidDataError, MissingPackageError
 
 __all__ = [
-    "BINARY",
-    "COMPRESSED",
-    "JSON",
     "PARQUET",
-    "STREAMED",
+    "Format",
     "encoding_remark",
+    "format_of",
     "import_pyarrow",
-    "read_content",
-    "text_encoding",
+    "opens_of",
+    "read_as",
+    "read_one",
 ]
 
 
@@ -97,18 +98,86 @@ OTHERS = {
     b"@RELATION": "an ARFF file",
 }
 """The first bytes of files that are something else."""
+MOST_MARKS = 100
+"""Bytes at the beginning of a file that tell its format."""
 HTML = re.compile(r"\s*<(?:!doctype|html|\?xml|table)", re.IGNORECASE)
 JSON = re.compile(r"\s*(?:\{\s*[\"}]|\[\s*[\[{])")
 
 
-def read_content(content: bytes, path: object, separator: str | None, encoding: str | None) -> Read:
-    """Return the table in a file, given its bytes.
+class Format(NamedTuple):
+    """How a file is written."""
+
+    mark: bytes
+    """Its first bytes, if it is binary, and in `BINARY`."""
+    encoding: str = ""
+    """If it is text."""
+    is_json: bool = False
+
+
+def opens_of(path: Path | str, *, in_memory: bool) -> Opens:
+    """Return what opens a file, or standard input, decompressed, as often as it is called.
 
     Parameters
     ----------
-    content : bytes
-    path : path or str
-        What messages call the file.
+    path : path, or `STANDARD_INPUT`
+    in_memory : bool
+        Whether to read all of it now. Standard input is, and what cannot be read again from its
+        beginning.
+
+    Raises
+    ------
+    InvalidDataError
+        If it cannot be read, or is damaged.
+    """
+    in_memory = in_memory or path == STANDARD_INPUT
+    opens: Opens = partial(Path(path).open, "rb")  # type: ignore[assignment]
+    with checked_reading(path):
+        if in_memory:
+            is_file = path != STANDARD_INPUT
+            content = Path(path).read_bytes() if is_file else sys.stdin.buffer.read()
+            opens = partial(io.BytesIO, content)
+        with opens() as file:
+            first = file.read(MOST_MARKS)
+        mark = next((mark for mark in COMPRESSED if first.startswith(mark)), None)
+        if mark is None:
+            return opens
+        if mark in STREAMED and not in_memory:
+            return partial(COMPRESSED[mark], path, "rb")
+        with opens() as file, COMPRESSED[mark](file) as unpacked:
+            return partial(io.BytesIO, unpacked.read())
+
+
+def format_of(opens: Opens, encoding: str | None, path: object) -> Format:
+    """Return how a file is written, by its beginning, and by all of it for the encoding of text.
+
+    Raises
+    ------
+    InvalidDataError, InvalidArgumentError
+        If it is no table, or not in the encoding asked for.
+    """
+    with opens() as file:
+        first = file.read(MOST_MARKS)
+    for mark in BINARY:
+        if first.startswith(mark):
+            return Format(mark)
+    for mark, what in OTHERS.items():
+        if first.startswith(mark):
+            raise InvalidDataError(f"is {what}: save its table as CSV and give that", path)
+    known = find_encoding(opens, encoding, path)
+    with opened(opens, known) as text:
+        beginning = text.read(1_000)
+    if HTML.match(beginning):
+        rule = f"is not a table but HTML or XML: {beginning.lstrip()[:20]!r}"
+        raise InvalidDataError(rule, path)
+    return Format(b"", known, JSON.match(beginning) is not None)
+
+
+def read_one(path: Path | str, separator: str | None, encoding: str | None) -> Read:
+    """Return the table in a file.
+
+    Parameters
+    ----------
+    path : path, or `STANDARD_INPUT`
     separator, encoding : str, optional
         Of a text file, if they are known.
 
@@ -119,47 +188,30 @@ def read_content(content: bytes, path: object, separator: str | None, encoding: 
     MissingPackageError
         If it can only be read by pyarrow, and that is not installed.
     """
-    content = _decompressed(content, path)
-    for mark, (what, read) in BINARY.items():
-        if content.startswith(mark):
-            try:
-                found = read(content)
-            except (ValueError, OSError) as error:
-                raise InvalidDataError(f"must be {what}: {error}", path) from error
-            return Read(read_table(found, str(path)))
-    opens = partial(io.BytesIO, content)
-    known = text_encoding(opens, encoding, path)
-    with opened(opens, known) as text:
-        is_json = JSON.match(text.read(1_000))
-    if is_json:
-        with opened(opens, known) as text:
+    opens = opens_of(path, in_memory=True)
+    return read_as(format_of(opens, encoding, path), opens, path, separator, encoding)
+
+
+def read_as(
+    form: Format, opens: Opens, path: object, separator: str | None, encoding: str | None
+) -> Read:
+    """Return the table in a file of a known format; otherwise as `read_one`."""
+    if form.mark:
+        what, read = BINARY[form.mark]
+        with opens() as file:
+            content = file.read()
+        try:
+            found = read(content)
+        except (ValueError, OSError) as error:
+            raise InvalidDataError(f"must be {what}: {error}", path) from error
+        return Read(read_table(found, str(path)))
+    if form.is_json:
+        with opened(opens, form.encoding) as text:
             found = Read(read_json_rows(text, path))
     else:
-        found = read_delimited(opens, known, path, separator)
-    remark = encoding_remark(known, encoding)
+        found = read_delimited(opens, form.encoding, path, separator)
+    remark = encoding_remark(form.encoding, encoding)
     return found._replace(remarks=(*found.remarks, *remark))
-
-
-def text_encoding(opens: Opens, asked: str | None, path: object) -> str:
-    """Return the encoding of a file of text.
-
-    Raises
-    ------
-    InvalidDataError, InvalidArgumentError
-        If it is not text, or no table, or not in the encoding asked for.
-    """
-    with opens() as file:
-        first = file.read(100)
-    for mark, what in OTHERS.items():
-        if first.startswith(mark):
-            raise InvalidDataError(f"is {what}: save its table as CSV and give that", path)
-    known = find_encoding(opens, asked, path)
-    with opened(opens, known) as text:
-        beginning = text.read(1_000)
-    if HTML.match(beginning):
-        rule = f"is not a table but HTML or XML: {beginning.lstrip()[:20]!r}"
-        raise InvalidDataError(rule, path)
-    return known
 
 
 def encoding_remark(known: str, asked: str | None) -> list[str]:
@@ -167,12 +219,3 @@ def encoding_remark(known: str, asked: str | None) -> list[str]:
     if asked or known.startswith("utf"):
         return []
     return [f"it is not UTF-8 and is read as {known}; if that is wrong, give its encoding"]
-
-
-def _decompressed(content: bytes, path: object) -> bytes:
-    for mark, opens in COMPRESSED.items():
-        if content.startswith(mark):
-            with checked_reading(path), opens(io.BytesIO(content)) as file:
-                found: bytes = file.read()
-                return found
-    return content

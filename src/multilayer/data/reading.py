@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 from multilayer.data.table import Table
 
-__all__ = ["BrokenRow", "Read", "shown"]
+__all__ = ["BrokenRow", "Read", "rule_of", "shown"]
 
 N_SHOWN = 3
 
@@ -26,6 +26,11 @@ class Read(NamedTuple):
     """What was decided and is open to doubt."""
     broken: tuple[BrokenRow, ...] = ()
     """Rows that are not in the table."""
+
+
+def rule_of(n_columns: int, broken: Sequence[BrokenRow]) -> str:
+    """Return what an error says of broken rows."""
+    return f"must have {n_columns} cells in each row, as in its header; {shown(broken)}"
 
 
 def shown(broken: Sequence[BrokenRow]) -> str:

@@ -1,10 +1,9 @@
-"""Sources: which files make up a table, in which order, and what they hold."""
+"""Sources: which files make up a table, in which order; and what is said if one cannot be read."""
 
 import gzip
 import lzma
 import os
 import re
-import sys
 import zlib
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -19,7 +18,6 @@ __all__ = [
     "Source",
     "Sources",
     "checked_reading",
-    "content_of",
     "find_sources",
 ]
 
@@ -62,14 +60,6 @@ def find_sources(source: Source | Iterable[Source]) -> Sources:
     paths = [path for one in each for path in find_sources(one).paths]
     more = f" and {len(each) - 1} more" if len(each) > 1 else ""
     return Sources(_name(each[0]) + more, tuple(paths))
-
-
-def content_of(path: Path | str) -> bytes:
-    """Return what is in a file, or comes from standard input."""
-    if isinstance(path, str):
-        return sys.stdin.buffer.read()
-    with checked_reading(path):
-        return path.read_bytes()
 
 
 @contextmanager
