@@ -9,7 +9,7 @@ import numpy as np
 import typer
 
 from multilayer import Architecture, checks
-from multilayer.cli.grid import VARIANTS, Grid
+from multilayer.cli.grid import VARIANTS, check_all
 from multilayer.numpy import (
     CrossEntropy,
     Loss,
@@ -45,7 +45,7 @@ def gradcheck(
     largest relative errors.
     """
     tolerance = checks.real(tolerance, "tolerance", "mlp", "(0, inf)")
-    grid = Grid(activation, loss, partial(_errors, seed=seed), "checking")
+    grid = check_all(activation, loss, partial(_errors, seed=seed), "checking")
     worst = grid.largest
     passed = worst <= tolerance
     if as_json:

@@ -8,7 +8,7 @@ import numpy as np
 import typer
 
 from multilayer import Architecture, checks
-from multilayer.cli.grid import VARIANTS, Grid
+from multilayer.cli.grid import VARIANTS, check_all
 from multilayer.inspection import parity as parity_of
 from multilayer.numpy import OPTIMIZERS, Loss
 from multilayer.numpy.gradcheck import draw_targets
@@ -49,7 +49,7 @@ def parity(
             for architecture, X, y in _cases(a, kind, rng)
         ]
 
-    grid = Grid(activation, loss, differences, "comparing")
+    grid = check_all(activation, loss, differences, "comparing")
     largest = grid.largest
     passed = largest <= tolerance
     if as_json:
