@@ -20,6 +20,7 @@ from multilayer.data.notation import Notation
 from multilayer.data.notes import Note, TableWarning
 from multilayer.data.sparse import SparseSamples
 from multilayer.data.split import split_validation
+from multilayer.data.stream import Stream
 from multilayer.data.table import Table, read_table
 
 __all__ = [
@@ -37,6 +38,7 @@ __all__ = [
     "RadialBasisFeatures",
     "ScaledImages",
     "SparseSamples",
+    "Stream",
     "Table",
     "TableWarning",
     "fingerprint",

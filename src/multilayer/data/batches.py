@@ -2,15 +2,16 @@
 
 from collections.abc import Iterator, Sequence
 from itertools import pairwise
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 import numpy.typing as npt
 
 from multilayer import checks
 from multilayer.errors import InvalidDataError
+from multilayer.samples import Data
 
-__all__ = ["DEFAULT_BATCH_SIZE", "Batches", "Lockstep", "Sampler"]
+__all__ = ["DEFAULT_BATCH_SIZE", "Batches", "Epoch", "Lockstep", "Part", "Sampler", "starts_of"]
 
 DEFAULT_BATCH_SIZE = 32
 
@@ -26,6 +27,25 @@ class Sampler(Protocol):
     def __len__(self) -> int: ...
 
     def __iter__(self) -> Iterator[int]: ...
+
+
+class Part(NamedTuple):
+    """A part of an epoch: all of it, if the samples are in memory."""
+
+    batches: "Batches | Lockstep"
+    order: Array | None
+    """The order of its samples, and the mass of each batch: see `Batches.epoch`."""
+    masses: list[Any]
+    data: Data | None = None
+    """Its samples; None for those with which the training began."""
+
+
+class Epoch(NamedTuple):
+    """An epoch, drawn."""
+
+    n_steps: list[int]
+    """The number of its steps, or those of each network, if they differ."""
+    parts: Iterator[Part]
 
 
 class Batches:
@@ -81,14 +101,21 @@ class Batches:
         n_rows = n_samples if isinstance(shuffle, bool) else len(shuffle)
         if n_rows == 0:
             raise InvalidDataError("an epoch of Batches must have samples; got none")
-        starts = list(range(0, n_rows, batch_size))
-        if len(starts) > 1 and n_rows - starts[-1] < least:
-            starts.pop()
-        self.bounds = list(pairwise([*starts, n_rows]))
+        self.bounds = list(pairwise([*starts_of(n_rows, batch_size, least), n_rows]))
 
     def __len__(self) -> int:
         """Return the number of batches in an epoch."""
         return len(self.bounds)
+
+    @property
+    def size(self) -> int:
+        """The number of samples in a full batch."""
+        start, stop = self.bounds[0]
+        return stop - start
+
+    def draw(self, rng: np.random.Generator) -> Epoch:
+        """Return the next epoch."""
+        return Epoch(self.n_steps, iter([Part(self, *self.epoch(rng))]))
 
     def epoch(self, rng: np.random.Generator) -> tuple[Array | None, list[float]]:
         """Return the order of an epoch, and the mass of each batch.
@@ -143,7 +170,7 @@ class Lockstep:
     n_samples : int
         Number of samples in all.
     rows : sequence of K arrays
-        Each network's rows, which may repeat.
+        Each network's rows, which may repeat; one without rows takes no steps.
     weight : array of shape (n_samples,) or (K, n_samples), optional
         Sample weights.
     batch_size, shuffle, least
@@ -184,12 +211,14 @@ class Lockstep:
                 shuffle=orders[k],
                 least=least,
             )
+            if len(own)
+            else None
             for k, own in enumerate(rows)
         ]
-        n_steps = max(map(len, self._batches))
-        bounds = np.zeros((n_steps, len(rows), 2), dtype=int)
+        bounds = np.zeros((max(self.n_steps), len(rows), 2), dtype=int)
         for k, batches in enumerate(self._batches):
-            bounds[: len(batches), k] = batches.bounds
+            if batches is not None:
+                bounds[: len(batches), k] = batches.bounds
         self.bounds: list[tuple[Any, Any]] = [
             tuple(step[0].tolist()) if (step == step[0]).all() else (step[:, 0], step[:, 1])
             for step in bounds
@@ -200,9 +229,18 @@ class Lockstep:
         return len(self.bounds)
 
     @property
+    def size(self) -> Array:
+        """The number of samples in a full batch of each network."""
+        return np.array([0 if own is None else own.size for own in self._batches])
+
+    @property
     def n_steps(self) -> list[int]:
         """The number of steps in an epoch of each network."""
-        return [len(batches) for batches in self._batches]
+        return [0 if own is None else len(own) for own in self._batches]
+
+    def draw(self, rngs: Sequence[np.random.Generator]) -> Epoch:
+        """Return the next epoch."""
+        return Epoch(self.n_steps, iter([Part(self, *self.epoch(rngs))]))
 
     def epoch(self, rngs: Sequence[np.random.Generator]) -> tuple[Array, list[list[float]]]:
         """Return the orders of an epoch, and the masses of each network's batches.
@@ -211,9 +249,9 @@ class Lockstep:
         network; what follows the rows of a smaller one is not used.
         """
         orders = np.zeros((len(self.member_rows), max(map(len, self.member_rows))), dtype=np.intp)
-        masses = []
+        masses: list[list[float]] = []
         for k, (batches, rng) in enumerate(zip(self._batches, rngs, strict=True)):
-            order, mass = batches.epoch(rng)
+            order, mass = (None, []) if batches is None else batches.epoch(rng)
             own = self.member_rows[k]
             orders[k, : len(own)] = own if order is None else own[order]
             masses.append(mass)
@@ -223,6 +261,14 @@ class Lockstep:
         """Return each network's row numbers in its last batch up to a step."""
         found = []
         for order, batches in zip(orders, self._batches, strict=True):
-            start, stop = batches.bounds[min(number, len(batches) - 1)]
+            start, stop = (0, 0)
+            if batches is not None:
+                start, stop = batches.bounds[min(number, len(batches) - 1)]
             found.append(order[start:stop].copy())
         return found
+
+
+def starts_of(n_rows: int, batch_size: int, least: int) -> range:
+    """Return where batches start; one at the end with fewer rows than `least` joins the last."""
+    starts = range(0, n_rows, batch_size)
+    return starts[:-1] if len(starts) > 1 and n_rows - starts[-1] < least else starts

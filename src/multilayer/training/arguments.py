@@ -10,6 +10,8 @@ import numpy.typing as npt
 from multilayer import checks
 from multilayer.data.batches import Sampler
 from multilayer.data.split import split_validation
+from multilayer.data.stream import Stream
+from multilayer.data.streamed import Streamed
 from multilayer.errors import InvalidArgumentError, InvalidDataError, InvalidTypeError
 from multilayer.numpy.schedules import SCHEDULES, Schedule
 from multilayer.numpy.stacking import for_each
@@ -37,6 +39,7 @@ __all__ = [
     "mask_generator",
     "split_data",
     "split_each",
+    "streamed",
 ]
 
 Array = npt.NDArray[Any]
@@ -203,6 +206,37 @@ def check_splits(
     has_validation = any(map(len, held_out))
     _check_weights(data, rows, held_out if has_validation else [None] * n_members)
     return data, rows, Parts(data, held_out) if has_validation else None
+
+
+def streamed(
+    trainer: Trainer,
+    stream: Stream,
+    validation: object,
+    splits: Any,
+    generator: Any,
+    **how: Any,
+) -> tuple[Streamed, Data | Parts | None]:
+    """Return the batches of a stream, and the samples to validate on, if any."""
+    if validation is not None and not isinstance(validation, (tuple, list)):
+        rule = "must be samples of their own beside a stream: a tuple (X, y)"
+        raise InvalidArgumentError(rule, "validation", "fit", got=repr(validation))
+    if not isinstance(how["shuffle"], bool):
+        rule = "must be True or False for a stream, which draws its own order"
+        raise InvalidArgumentError(rule, "shuffle", "fit", got=type(how["shuffle"]).__name__)
+    check, n_members = trainer.check, trainer.n_members
+    held_out = None if validation is None else check_data(trainer, validation, "validation")
+    if splits is None:
+        how["n_members"] = n_members if isinstance(generator, Generators) else 0
+        return Streamed(stream, check, **how), held_out
+    pairs = list(splits)
+    if held_out is None or len(pairs) != n_members:
+        rule = "must be a pair (slots, rows of {validation}) for each member"
+        raise InvalidArgumentError(rule, "splits", "fit", others=["validation"])
+    trains_on = np.zeros((n_members, stream.counts.shape[1]), bool)
+    for own, (slots, _) in zip(trains_on, pairs, strict=True):
+        own[slots] = True
+    parts = Parts(held_out, [rows for _, rows in pairs])
+    return Streamed(stream, check, trains_on=trains_on, n_members=n_members, **how), parts
 
 
 def split_each(

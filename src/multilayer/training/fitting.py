@@ -8,6 +8,7 @@ import numpy as np
 
 from multilayer import checks
 from multilayer.data.batches import DEFAULT_BATCH_SIZE, Batches, Lockstep, Sampler
+from multilayer.data.stream import Stream
 from multilayer.errors import DivergenceError, InvalidArgumentError, InvalidTypeError
 from multilayer.randomness import Generators
 from multilayer.training.arguments import (
@@ -26,6 +27,7 @@ from multilayer.training.arguments import (
     mask_generator,
     split_data,
     split_each,
+    streamed,
 )
 from multilayer.training.callbacks import Callback
 from multilayer.training.checkpoint import Checkpoint
@@ -39,7 +41,7 @@ __all__ = ["fit", "train"]
 
 def fit(
     net: Net,
-    data: tuple[object, ...],
+    data: tuple[object, ...] | Stream,
     *,
     loss: Any,
     optimizer: Any = "adam",
@@ -72,10 +74,11 @@ def fit(
     ----------
     net : MLP or Ensemble
         The network, of either engine; it is trained in place, from its present weights.
-    data : tuple (X, y) or (X, y, sample_weight)
+    data : tuple (X, y) or (X, y, sample_weight), or Stream
         Samples of shape (n_samples, in_features), their targets, and non-negative weights. The loss
         is the weighted mean over a batch. Members of an ensemble have the same samples, and may
-        have their own weights, of shape (K, n_samples).
+        have their own weights, of shape (K, n_samples). Samples too many for memory are a
+        `multilayer.data.Stream`.
     loss : str or Loss
         A name in ``multilayer.numpy.LOSSES``, or a loss with its parameters.
     optimizer : str, Optimizer or LBFGS
@@ -89,7 +92,7 @@ def fit(
         numbers for each epoch, such as a sampler of ``torch.utils.data``.
     validation : float or tuple (X, y) or (X, y, sample_weight), optional
         A share of the samples to set aside, drawn at random, and stratified by class if there are
-        classes; or separate samples.
+        classes; or separate samples, as they must be beside a stream.
     metrics : sequence of str, or mapping of str to callable, optional
         Names in ``METRICS``, or functions of (y, prediction), measured on the validation samples,
         without their weights. By default accuracy, for classes and labels; if a sample has several
@@ -119,7 +122,9 @@ def fit(
     splits : iterable of K pairs (training rows, validation rows), optional
         For an ensemble: the rows of each member, such as the folds of ``cv.split(X, y)``. Rows may
         repeat, as in a bootstrap. Validation rows are None if there are none. If `rng` is a single
-        generator, each member draws its order as it would alone with that generator.
+        generator, each member draws its order as it would alone with that generator. Beside a
+        stream, training rows are given by the slots in which the stream has them, and validation
+        rows are those of `validation`.
     **options
         Options of one engine only: `multilayer.torch.Trainer` has precision, accumulate, ema and
         compile.
@@ -215,7 +220,7 @@ def fit(
 
 def train(
     trainer: Trainer,
-    data: tuple[object, ...],
+    data: tuple[object, ...] | Stream,
     *,
     n_epochs: int = 100,
     batch_size: int | None = None,
@@ -268,37 +273,43 @@ def train(
         rule = "are measured on validation samples; {validation} is None"
         raise InvalidArgumentError(rule, "metrics", "fit", others=["validation"])
     chosen_checkpoint = check_checkpoint(checkpoint, resume, trainer, shuffle)
-    checked = check_data(trainer, data, "data")
+    checked = data if isinstance(data, Stream) else check_data(trainer, data, "data")
     keeper = None
     if chosen_checkpoint is not None:  # before anything is drawn
         keeper = Keeper(chosen_checkpoint, generator, resume=resume, is_given=rng is not None)
-    rows: Any = None
-    held_out: Any = None
     if splits is not None:
         generator = each_its_own(trainer, generator)
-        training, rows, held_out = check_splits(trainer, checked, splits, validation)
-    elif isinstance(generator, Generators):
-        training, rows, held_out = split_each(trainer, checked, validation, generator)
-    else:
-        training, held_out = split_data(trainer, checked, validation, generator)
-
-    least = 2 if trainer.net.architecture.normalization == "batch" else 1
     if batch_size is None:
         batch_size = DEFAULT_BATCH_SIZE
-    n_samples = training.n_samples if rows is None else min(map(len, rows))
-    if min(checks.integer(batch_size, "batch_size", "fit"), n_samples) < least:
-        rule = "must give batches of at least 2 samples to batch normalisation"
-        got = f"{batch_size} of {n_samples} samples"
-        raise InvalidArgumentError(rule, "batch_size", "fit", got=got)
-    size = batch_size if takes_steps else n_samples
-    batches: Any = None
-    if rows is None:
-        batches = Batches(n_samples, training.weight, batch_size=size, shuffle=shuffle, least=least)
+    size = checks.integer(batch_size, "batch_size", "fit")
+    least = 2 if trainer.net.architecture.normalization == "batch" else 1
+    how: dict[str, Any] = {"shuffle": shuffle, "least": least}
+    batches: Any
+    held_out: Any
+    training: Any = checked
+    if isinstance(checked, Stream):
+        if not takes_steps:
+            rule = "cannot be a stream for L-BFGS, which takes all samples at once"
+            raise InvalidArgumentError(rule, "data", "fit")
+        _check_size(size, checked.n_samples, least)
+        how["batch_size"] = size
+        batches, held_out = streamed(trainer, checked, validation, splits, generator, **how)
     else:
-        batches = Lockstep(
-            training.n_samples, rows, training.weight,
-            batch_size=size, shuffle=check_orders(shuffle, rows), least=least,
-        )  # fmt: skip
+        rows: Any = None
+        if splits is not None:
+            training, rows, held_out = check_splits(trainer, checked, splits, validation)
+        elif isinstance(generator, Generators):
+            training, rows, held_out = split_each(trainer, checked, validation, generator)
+        else:
+            training, held_out = split_data(trainer, checked, validation, generator)
+        n_samples = training.n_samples if rows is None else min(map(len, rows))
+        _check_size(size, n_samples, least)
+        how["batch_size"] = size if takes_steps else n_samples
+        if rows is None:
+            batches = Batches(n_samples, training.weight, **how)
+        else:
+            how["shuffle"] = check_orders(shuffle, rows)
+            batches = Lockstep(training.n_samples, rows, training.weight, **how)
     monitor, higher = choose_monitor(monitor, found_metrics[0], held_out is not None)
     loop = Loop(
         trainer,
@@ -317,6 +328,13 @@ def train(
     keeper.begin(loop, callbacks)
     with keeper:
         return _drain(loop, callbacks, keeper)
+
+
+def _check_size(batch_size: int, n_samples: int, least: int) -> None:
+    if min(batch_size, n_samples) < least:
+        rule = "must give batches of at least 2 samples to batch normalisation"
+        got = f"{batch_size} of {n_samples} samples"
+        raise InvalidArgumentError(rule, "batch_size", "fit", got=got)
 
 
 def _drain(loop: Loop, callbacks: Sequence[Callback], keeper: Keeper | None) -> Any:

@@ -10,6 +10,8 @@ import numpy as np
 
 from multilayer.data.batches import Batches, Lockstep
 from multilayer.data.fingerprint import fingerprint
+from multilayer.data.stream import Stream
+from multilayer.data.streamed import Streamed
 from multilayer.errors import InvalidArgumentError
 from multilayer.groups import Arrays, join, part_of
 from multilayer.numpy.losses import LOSSES
@@ -18,6 +20,7 @@ from multilayer.numpy.schedules import Schedule
 from multilayer.randomness import Generators, as_bytes, current_state, set_generator_state
 from multilayer.registry import describe
 from multilayer.samples import Data, Parts
+from multilayer.training.course import Course
 from multilayer.training.engine import Trainer
 from multilayer.training.metrics import Metric
 from multilayer.training.run import Run
@@ -45,9 +48,9 @@ class Loop:
     ----------
     trainer : Trainer
         Takes the steps.
-    training : Data
+    training : Data or Stream
         The checked samples to train on: see ``trainer.check``.
-    batches : Batches
+    batches : Batches, Lockstep or Streamed
         Which of them each step takes.
     n_epochs : int
         The largest number of epochs.
@@ -97,8 +100,8 @@ class Loop:
     def __init__(
         self,
         trainer: Trainer,
-        training: Data,
-        batches: Batches | Lockstep,
+        training: Data | Stream,
+        batches: Batches | Lockstep | Streamed,
         *,
         n_epochs: int,
         held_out: Data | Parts | None = None,
@@ -119,7 +122,7 @@ class Loop:
         self.run = Run(
             trainer,
             n_epochs=n_epochs,
-            n_steps=len(batches),
+            n_steps=max(batches.n_steps),
             monitor=monitor,
             higher_is_better=higher_is_better,
         )
@@ -128,8 +131,8 @@ class Loop:
         # Of the epoch under way:
         self._losses: list[Any] = []
         self._n_late = 0  # steps whose losses a device is still computing
-        self._drawn: Any = None  # its order, and the masses of its batches
-        self._drawn_from: Any = None  # the generator's state before it drew the order
+        self._course: Course | None = None
+        self._drawn_from: Any = None  # the generator's state before it was drawn
         self._started = 0.0
         self._is_over = False
 
@@ -139,36 +142,29 @@ class Loop:
             raise InvalidArgumentError("a Loop over L-BFGS has no steps: call its minimize, or fit")
         if self._is_over:
             return
-        trainer.begin(self.training, self.batch_size)
-        last_batch = None
+        if isinstance(self.training, Data):  # otherwise with each part
+            trainer.begin(self.training, self.batch_size)
         while run.n_complete < run.n_epochs:
             if not run.is_under_way:
                 self._begin_epoch()
-            if self._drawn is None:
-                self._drawn = self.batches.epoch(self.rng)
-            order, masses = self._drawn
-            yield from self._steps(order)
+            yield from self._steps()
             self._settle_all()
-            last_batch = self.batches.rows(order, run.step - 1)
-            self._end_epoch(self._means(masses))
+            self._end_epoch(self._means())
             yield run
             if not run.n_active:
                 break
             if ended := [k for k in self._members if run.members[k].stopped_by]:
-                self._check_last_step(last_batch, ended)
+                self._check_last_step(ended)
                 self._leave_out_stopped()
         self._is_over = True
-        if last_batch is not None:
-            self._check_last_step(last_batch, self._members)
+        self._check_last_step(self._members)
         run.stop("n_epochs")
 
-    def _check_last_step(self, rows: Any, members: Sequence[int]) -> None:
+    def _check_last_step(self, members: Sequence[int]) -> None:
         """Check the last step of members that end, which nothing else does without validation."""
-        if self.validation.data is not None:
+        if self.validation.data is not None or self._course is None:
             return
-        is_each = isinstance(rows, list)
-        last = Parts(self.training, rows) if is_each else self.training.part(rows)
-        found = self._evaluate(last)
+        found = self._evaluate(self._course.last_samples(self.run.step, self.training))
         for k in list(members):
             if k in found:
                 self._check_finite("train_loss", found[k][0], k)
@@ -193,13 +189,13 @@ class Loop:
             return bool(run.stopped_by)
 
         self._begin_epoch()
-        run.stop(self.trainer.minimize(self.training, run.n_epochs, after_iteration))
+        data: Any = self.training
+        run.stop(self.trainer.minimize(data, run.n_epochs, after_iteration))
 
     @property
     def batch_size(self) -> int:
         """The number of samples in a full batch."""
-        start, stop = self.batches.bounds[0]
-        return int(np.max(np.subtract(stop, start)))
+        return int(np.max(self.batches.size))
 
     def settle(self) -> Any:
         """Wait for losses that are still being computed; return whether all weights are finite.
@@ -219,8 +215,7 @@ class Loop:
 
     def _note_settings(self) -> None:
         """Write into the histories how their networks are trained."""
-        start, stop = self.batches.bounds[0]
-        sizes = np.broadcast_to(np.subtract(stop, start), len(self.run.members)).tolist()
+        sizes = np.broadcast_to(self.batches.size, len(self.run.members)).tolist()
         for member, size, (loss, optimizer) in zip(
             self.run.members, sizes, self._parts, strict=True
         ):
@@ -278,39 +273,49 @@ class Loop:
         self._losses = losses.tolist() if losses.ndim == 1 else list(losses)
         set_generator_state(self.rng, arrays["epoch.drawn_from"])
         self._drawn_from = current_state(self.rng)
-        self._drawn, self._is_over = None, bool(self.run.stopped_by)
+        self._course = None
+        self._is_over = bool(self.run.stopped_by)
 
     def _begin_epoch(self) -> None:
         self.run.begin_epoch()
-        self._drawn, self._drawn_from = None, current_state(self.rng)
+        self._course, self._drawn_from = None, current_state(self.rng)
         self._losses.clear()
         self._started = time.perf_counter()
 
-    def _steps(self, order: Any) -> Iterator[Run]:
+    def _steps(self) -> Iterator[Run]:
         """Take the steps that are left in an epoch."""
-        run, step = self.run, self.trainer.step
-        base_rate: Any = self.trainer.learning_rate
-        scheduled = self.schedules.factor(self.batches.n_steps)
-        factors, is_ensemble = run.factors, run.is_ensemble
-        self.trainer.begin_epoch(order)
-        for start, stop in self.batches.bounds[run.step :]:
-            rate = base_rate * (factors if is_ensemble else factors.item())
-            if scheduled is not None:
-                rate *= scheduled()
-            loss = step(start, stop, rate)
-            if is_ensemble:  # the last rate of a member without a step is that of its last step
-                rate = np.where(stop > start, rate, run.learning_rate)
-            run.learning_rate = rate
-            run.step += 1
-            if loss is not None:
-                self._note(loss)
-            else:
-                self._n_late += 1
-                if self._n_late == LATE:
-                    self.settle()
-            yield run
-            if not run.n_active:
-                break
+        run, trainer = self.run, self.trainer
+        if self._course is None:
+            self._course = Course(self.batches.draw(self.rng))
+        course, begun = self._course, None
+        run.n_steps = max(course.n_steps)
+        base_rate: Any = trainer.learning_rate
+        scheduled = self.schedules.factor(course.n_steps)
+        factors, is_ensemble, step = run.factors, run.is_ensemble, trainer.step
+        while (part := course.part_of(run.step)) is not None:
+            if part.data is not None and part is not begun:
+                self.settle()
+                trainer.begin(part.data, self.batch_size)
+            begun = part
+            trainer.begin_epoch(part.order)
+            for start, stop in part.batches.bounds[run.step - course.n_before :]:
+                rate = base_rate * (factors if is_ensemble else factors.item())
+                if scheduled is not None:
+                    rate *= scheduled()
+                loss = step(start, stop, rate)
+                if is_ensemble:  # the last rate of a member without a step is that of its last one
+                    rate = np.where(stop > start, rate, run.learning_rate)
+                run.learning_rate = rate
+                run.step += 1
+                if loss is not None:
+                    self._note(loss)
+                else:
+                    self._n_late += 1
+                    if self._n_late == LATE:
+                        self.settle()
+                yield run
+                if not run.n_active:
+                    return
 
     def _note(self, loss: Any) -> None:
         self._losses.append(loss)
@@ -327,11 +332,12 @@ class Loop:
         for k in list(self._members):
             self._check_finite("a weight", 0.0 if is_finite[k] else math.inf, k)
 
-    def _means(self, masses: Any) -> dict[int, dict[str, float]]:
+    def _means(self) -> dict[int, dict[str, float]]:
         """Return each member's mean loss over the epoch so far, and its last learning rate."""
         run, n_steps = self.run, len(self._losses)
         losses = np.transpose(self._losses).tolist() if run.is_ensemble else [self._losses]
         rates = np.atleast_1d(run.learning_rate)
+        masses = [] if self._course is None else self._course.masses
         means = {}
         for k in self._members:
             mass = (masses[k] if isinstance(masses[0], list) else masses)[:n_steps]
