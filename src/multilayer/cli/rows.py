@@ -17,7 +17,7 @@ from multilayer.data.notation import Notation
 from multilayer.errors import InvalidArgumentError, InvalidDataError
 from multilayer.evaluation.samples import are_there
 from multilayer.model import Targets
-from multilayer.model.numeric import read_numbers
+from multilayer.model.numeric import read_numbers, read_weights
 from multilayer.registry import Names
 
 __all__ = ["MOST_CLASSES", "Rows", "truth", "with_target"]
@@ -94,7 +94,8 @@ class Rows(NamedTuple):
         parts = X.take(train), X.take(held_out), y[train], y[held_out]
         weights: tuple[Array | None, Array | None] = (None, None)
         if weight is not None:
-            w = _weights(table[weight])
+            with noting() as said:
+                w = read_weights(table[weight], said)
             weights = w[train], w[held_out]
             for own, what in zip(weights, ("train", "test"), strict=True):
                 if not own.any():
@@ -117,22 +118,6 @@ class Rows(NamedTuple):
         return (TabularClassifier if self.task == "classification" else TabularRegressor)(
             **parameters
         )
-
-
-def _weights(entries: Entries) -> Array:
-    """Return how much each row counts."""
-    with noting() as said:
-        weights, _ = read_numbers(entries, said)
-    wrong = np.flatnonzero(~(weights >= 0))
-    if len(wrong):
-        got = entries.objects()[wrong[0]]
-        raise InvalidDataError(
-            "must hold numbers of at least 0, the rows' weights",
-            entries.where,
-            got=f"{'a missing value' if got is None else repr(got)} at "
-            f"{entries.origin.row(int(wrong[0]))}",
-        )
-    return weights
 
 
 def _last(table: Table) -> str:

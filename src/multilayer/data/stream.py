@@ -181,6 +181,7 @@ class Stream:
 
     def _read(self, spans: Sequence[tuple[int, int]]) -> Array:
         found = np.empty((sum(stop - start for start, stop in spans), self._width), np.float32)
+        spans = [(start, stop) for start, stop in spans if start < stop]
         begin = 0
         try:
             with self._path.open("rb", buffering=0) as file:

@@ -10,7 +10,7 @@ from sklearn.model_selection import GroupKFold, StratifiedGroupKFold
 from multilayer.data.vectors import is_missing
 from multilayer.errors import InvalidArgumentError, InvalidDataError
 
-__all__ = ["Split", "check_groups", "grouped_folds", "ordered_folds", "stratified_folds"]
+__all__ = ["Split", "check_groups", "grouped_folds", "ordered_folds", "ordered_starts", "stratified_folds"]
 
 Array = npt.NDArray[Any]
 Split = tuple[Array, Array]
@@ -119,19 +119,23 @@ def ordered_folds(time: Array, n_folds: int) -> list[Split]:
     >>> [(training.tolist(), judging.tolist()) for training, judging in folds]
     [([0, 1, 2, 3], [4, 5]), ([0, 1, 2, 3, 4, 5], [6, 7])]
     """
+    starts = ordered_starts(time, n_folds)
+    splits = []
+    for start, end in zip(starts, [*starts[1:], np.inf], strict=True):
+        is_judging = (time >= start) & (time < end)
+        splits.append((np.flatnonzero(~(time >= start)), np.flatnonzero(is_judging)))
+    return splits
+
+
+def ordered_starts(time: Array, n_folds: int) -> Array:
+    """Return the times at which the blocks of `ordered_folds` start."""
     known = np.sort(time[~np.isnan(time)])
     if not len(known) or known[0] == known[-1]:
         raise InvalidDataError("must have two different times at least", "time", "fit")
     places = np.linspace(FIRST, 1, n_folds + 1)[:-1] * len(known)
     starts = np.unique(known[places.astype(np.intp)])
     starts = starts[starts > known[0]]
-    if not len(starts):
-        starts = known[known > known[0]][:1]
-    splits = []
-    for start, end in zip(starts, [*starts[1:], np.inf], strict=True):
-        is_judging = (time >= start) & (time < end)
-        splits.append((np.flatnonzero(~(time >= start)), np.flatnonzero(is_judging)))
-    return splits
+    return starts if len(starts) else known[known > known[0]][:1]
 
 
 def _split(is_judging: Array) -> Split:

@@ -6,6 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from multilayer.architecture import Architecture
+from multilayer.data import Stream
 from multilayer.estimators.folds import Split
 from multilayer.model import Columns, Targets
 from multilayer.numpy import Adam, Embedding, Ensemble, Loss, WarmUp
@@ -56,21 +57,42 @@ def run(
     splits: list[Split],
     callbacks: list[Callback],
     rng: np.random.Generator,
+    beyond: tuple[Stream, Array] | None = None,
 ) -> tuple[Ensemble, str]:
-    """Train a network for each split; return them, and what ended the training."""
+    """Train a network for each split; return them, and what ended the training.
+
+    Parameters
+    ----------
+    architecture, loss
+        See `architecture_of`.
+    data : tuple of arrays
+        Inputs, encoded targets, and weights if there are any.
+    splits : list of pairs of arrays
+        The rows that each network trains on, and those that judge it.
+    callbacks : list of Callback
+    rng : numpy.random.Generator
+    beyond : pair of Stream and array of bool of shape (K, n_slots), optional
+        If the data are but a sample that judges: all rows, and which slots each network trains on.
+    """
     ensemble = Ensemble(architecture, len(splits), initializer="he", rng=rng)
     set_first_vectors(ensemble, data, splits)
     generators = Generators(rng.spawn(len(splits)))
     trainer: Any = ensemble.trainer(loss=loss, optimizer=Adam(LEARNING_RATE), rng=generators)
+    if beyond is None:
+        what: dict[str, Any] = {"data": data, "splits": splits}
+    else:
+        stream, trains_on = beyond
+        slots = map(np.flatnonzero, trains_on)
+        pairs = [(own, judging) for own, (_, judging) in zip(slots, splits, strict=True)]
+        what = {"data": stream, "validation": data, "splits": pairs}
     histories = train(
         trainer,
-        data,
         n_epochs=N_EPOCHS,
         batch_size=batch_size(splits),
         schedule=WarmUp(WARM_UP, start=0.0),
         callbacks=callbacks,
         rng=rng,
-        splits=splits,
+        **what,
     )
     return ensemble, histories[0].stopped_by
 

@@ -88,25 +88,38 @@ class TabularClassifier(ClassifierMixin, BaseTabular):  # type: ignore[misc]
     # fmt: on
 
     @_fit_context(prefer_skip_nested_validation=True)  # type: ignore[untyped-decorator]
-    def fit(self, X: Any, y: Any, sample_weight: Any = None, *, groups: Any = None) -> Self:
+    def fit(
+        self,
+        X: Any,
+        y: Any = None,
+        sample_weight: Any = None,
+        *,
+        target: str | None = None,
+        groups: Any = None,
+    ) -> Self:
         """Train on a table and the class of each row.
 
         Parameters
         ----------
-        X : data frame, dict of columns or array-like of shape (n_samples, n_columns)
-            Numbers, text, categories, dates, booleans and missing values.
+        X : data frame, dict of columns, array-like of shape (n_samples, n_columns), path or Blocks
+            Numbers, text, categories, dates, booleans and missing values. A path, a pattern such as
+            ``"data/*.parquet"``, a list of these, or what `multilayer.data.read_blocks` returns may
+            have more rows than memory holds: networks are then trained on all of them, and judged
+            by a sample.
         y : array-like of shape (n_samples,)
-        sample_weight : array-like of shape (n_samples,), optional
-            The weight of each sample, at least 0.
-        groups : array-like of shape (n_samples,), optional
+        sample_weight : array-like of shape (n_samples,) or str, optional
+            The weight of each sample, at least 0; with `target`, the name of a column.
+        target : str, optional
+            The column of X that holds the classes, in place of `y`.
+        groups : array-like of shape (n_samples,) or str, optional
             What belongs together, such as the rows of one patient: a group is never divided between
-            training and judging.
+            training and judging. With `target`, the name of a column.
 
         Returns
         -------
         self
         """
-        return self._fit(X, y, sample_weight, groups)
+        return self._fit(X, y, sample_weight, groups, target)
 
     def predict(self, X: Any) -> Array:
         """Return the most probable class of each row."""
@@ -188,12 +201,20 @@ class TabularRegressor(RegressorMixin, BaseTabular):  # type: ignore[misc]
     loss: Any = field(default="squared_error", metadata=LOSS)
 
     @_fit_context(prefer_skip_nested_validation=True)  # type: ignore[untyped-decorator]
-    def fit(self, X: Any, y: Any, sample_weight: Any = None, *, groups: Any = None) -> Self:
+    def fit(
+        self,
+        X: Any,
+        y: Any = None,
+        sample_weight: Any = None,
+        *,
+        target: str | None = None,
+        groups: Any = None,
+    ) -> Self:
         """Train on a table and the value of each row.
 
         Parameters
         ----------
-        X, sample_weight, groups
+        X, sample_weight, target, groups
             As in `TabularClassifier`.
         y : array-like of shape (n_samples,) or (n_samples, n_targets)
 
@@ -201,7 +222,7 @@ class TabularRegressor(RegressorMixin, BaseTabular):  # type: ignore[misc]
         -------
         self
         """
-        return self._fit(X, y, sample_weight, groups)
+        return self._fit(X, y, sample_weight, groups, target)
 
     def predict(self, X: Any, return_std: bool = False) -> Any:
         """Return the values of each row: a vector for one output, else a column per output.

@@ -3,17 +3,20 @@
 from dataclasses import dataclass, field
 from functools import partial
 from numbers import Integral
+from os import PathLike
 from typing import Any, ClassVar, Self
 
 import numpy as np
 import numpy.typing as npt
 from sklearn.base import BaseEstimator, ClassifierMixin
-from sklearn.utils import check_random_state
+from sklearn.utils import check_random_state, compute_sample_weight
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted
 
 from multilayer import checks
 from multilayer.caller import warn
+from multilayer.data import read_table
+from multilayer.data.large import LargeTable, is_in_files, open_table
 from multilayer.doctor import FindingWarning
 from multilayer.errors import InvalidArgumentError, InvalidDataError
 from multilayer.estimators.findings import findings_of
@@ -31,6 +34,8 @@ from multilayer.estimators.information import described
 from multilayer.estimators.out_of_fold import OutOfFold
 from multilayer.estimators.parameters import POSITIVE, says
 from multilayer.estimators.recipe import PATIENCE, architecture_of, batch_size, run
+from multilayer.estimators.roles import Roles
+from multilayer.estimators.streaming import Beyond, RowWeights
 from multilayer.estimators.time_limit import TimeLimit, members_in_time
 from multilayer.estimators.validation import Checked, check_data, check_samples
 from multilayer.model import Targets
@@ -89,6 +94,11 @@ class _Parameters:
         The seconds that `fit` may take. If there is no time for some epochs of all networks, fewer
         are trained, at least two; at the end of the time, the best epoch so far is kept. Only the
         first epoch is always finished. `findings_` says what the limit cost."""))
+    cache: Any = field(default=None, metadata=says(
+        "path or None", [str, PathLike, None], """
+        A folder for the encoded rows of a table that is too large for memory, of four bytes per
+        input. They stay there, and are not made again while the files, and what their columns are,
+        stay the same. By default they are in a temporary folder during `fit`."""))
     random_state: Any = field(default=None, metadata=says(
         "int, RandomState or None", ["random_state"], """
         Draws folds, weights and the order of samples; an int makes them repeatable, on one machine
@@ -124,25 +134,64 @@ class BaseTabular(Fitted, _Parameters, BaseEstimator):  # type: ignore[misc]
 
     # Fitting -------------------------------------------------------------------------------
 
-    def _fit(self, X: Any, y: Any, sample_weight: Any, groups: Any) -> Self:
+    def _fit(self, X: Any, y: Any, sample_weight: Any, groups: Any, target: Any) -> Self:
         with self._all_or_nothing(), checks.in_terms_of(type(self).__name__, {}):
-            self._train(X, y, sample_weight, groups)
+            limit = None if self.time_limit is None else TimeLimit(self.time_limit)
+            if target is None and not is_in_files(X):
+                self._train(X, y, sample_weight, groups, limit)
+            else:
+                self._train_table(X, y, sample_weight, groups, target, limit)
         return self
 
-    def _train(self, X: Any, y: Any, sample_weight: Any, groups: Any) -> None:
-        limit = None if self.time_limit is None else TimeLimit(self.time_limit)
-        found = check_data(self, X, y, sample_weight, reset=True)
+    def _train_table(
+        self, X: Any, y: Any, weight: Any, groups: Any, target: Any, limit: TimeLimit | None
+    ) -> None:
+        """Train on a table that has targets, weights and groups among its columns."""
+        if y is not None:
+            rule = "cannot be given beside {target}, the column that holds it"
+            raise InvalidArgumentError(rule, "y", "fit", others=["target"])
+        if target is None:
+            raise InvalidArgumentError("must name a column of the files", "target", "fit", got=None)
+        are_classes = isinstance(self, ClassifierMixin)
+        table: Any = open_table(X, [target] if are_classes else []) if is_in_files(X) else X
+        table = table if isinstance(table, LargeTable) else read_table(table)
+        roles = Roles.of(table, target, weight, groups, are_numbers=not are_classes)
+        if is_in_files(X):
+            table = roles.with_target(table)
+        if isinstance(table, LargeTable):
+            beyond = Beyond(table, roles, self.time, self.cache)
+            self._train(*roles.parts_of(table.sample), limit, beyond)
+        else:
+            self._train(*roles.parts_of(table), limit)
+
+    def _train(
+        self,
+        X: Any,
+        y: Any,
+        sample_weight: Any,
+        groups: Any,
+        limit: TimeLimit | None,
+        beyond: Beyond | None = None,
+    ) -> None:
+        tallies = None if beyond is None else beyond.table.tallies
+        found = check_data(self, X, y, sample_weight, reset=True, tallies=tallies)
+        largest = 1.0
         if found.weight is not None:  # only their ratios count, and float32 can hold these
-            found = found._replace(weight=found.weight / found.weight.max())
+            largest = float(found.weight.max())
+            found = found._replace(weight=found.weight / largest)
         assert found.columns is not None
         targets = self._targets_of(found)
+        if beyond is not None:
+            targets = targets.of_all(beyond.table.tallies[beyond.roles.target].counts)
         encoded = targets.encode(found.y)
         samples: Any = found.X
         if samples.shape[0] * samples.shape[1] * samples.dtype.itemsize <= IN_MEMORY:
             samples = samples[:]
         data = (samples, encoded) if found.weight is None else (samples, encoded, found.weight)
         loss = self._loss_of(targets)
-        deal = partial(self._splits, X, found, encoded, groups)
+        deal: Any = partial(self._splits, X, found, encoded, groups)
+        if beyond is not None:
+            deal = partial(beyond.splits, found.columns, found.weight)
         train = partial(run, architecture_of(found.columns, targets), loss, data)
 
         n_members = self.n_members
@@ -150,7 +199,8 @@ class BaseTabular(Fitted, _Parameters, BaseEstimator):  # type: ignore[misc]
         if limit is not None and n_members > 2:
             trial = deal(n_members, np.random.RandomState(0))
             n_asked = len(trial)
-            n_in_time = members_in_time(limit, trial, train, batch_size(trial))
+            share = 1.0 if beyond is None else beyond.epoch_share
+            n_in_time = members_in_time(limit, trial, train, batch_size(trial), share)
             n_members = n_in_time if n_in_time < n_asked else n_members
         random_state = check_random_state(self.random_state)
         splits = deal(n_members, random_state)
@@ -165,7 +215,12 @@ class BaseTabular(Fitted, _Parameters, BaseEstimator):  # type: ignore[misc]
             patience=PATIENCE,
         )
         callbacks = [*([] if limit is None else [limit]), judge, *self.callbacks]
-        ensemble, stopped_by = train(splits, callbacks, rng)
+        if beyond is None:
+            ensemble, stopped_by = train(splits, callbacks, rng)
+        else:
+            weights = self._row_weights(found, largest)
+            with beyond.encoded(found.columns, targets, len(splits), weights) as rows:
+                ensemble, stopped_by = train(splits, callbacks, rng, rows)
         if judge.error is not None:
             raise judge.error
         is_interrupted = stopped_by == "interrupt"
@@ -236,6 +291,17 @@ class BaseTabular(Fitted, _Parameters, BaseEstimator):  # type: ignore[misc]
                 got = f"{_shown(found.y[training[0]])} alone for network {k}"
                 raise InvalidDataError(rule, "y", "fit", got=got)
         return splits
+
+    def _row_weights(self, found: Checked, largest: float) -> RowWeights | None:
+        """Return how the rows of a table too large for memory count, given those of a sample."""
+        if found.weight is None:
+            return None
+        class_weight = getattr(self, "class_weight", None)
+        if class_weight is None:
+            return RowWeights(None, largest)
+        classes, first = np.unique(found.y, return_index=True)
+        own = compute_sample_weight(class_weight, found.y)[first]
+        return RowWeights(dict(zip(classes.tolist(), own.tolist(), strict=True)), largest)
 
     def _take(
         self, found: Checked, targets: Targets, encoded: Array, net: Ensemble, judge: OutOfFold

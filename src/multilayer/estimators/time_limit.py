@@ -93,6 +93,7 @@ def members_in_time(
     splits: list[Split],
     train: Callable[..., tuple[Any, str]],
     batch_size: int,
+    share: float = 1.0,
 ) -> int:
     """Return how many networks to train, judging by the time of a few steps with all of them.
 
@@ -105,12 +106,15 @@ def members_in_time(
         Takes splits, callbacks and a generator; returns networks, and what ended the training.
     batch_size : int
         The number of rows in a step.
+    share : float
+        How many times as many rows an epoch has as the splits.
     """
     watch = _Stopwatch(limit.seconds)
     _, stopped_by = train(splits, [watch], np.random.default_rng(0))
     if stopped_by == "interrupt":
         raise KeyboardInterrupt
-    n_steps = math.ceil(max(len(training) for training, _ in splits) / batch_size)
+    n_rows = share * max(len(training) for training, _ in splits)
+    n_steps = math.ceil(n_rows / batch_size)
     return limit.n_members(len(splits), n_steps * watch.seconds)
 
 

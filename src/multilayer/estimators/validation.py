@@ -19,6 +19,7 @@ from multilayer import checks
 from multilayer.caller import warn
 from multilayer.data import Table, read_table
 from multilayer.data.notation import Notation
+from multilayer.data.tally import Tally
 from multilayer.data.table import are_numbered, in_memory, names_of_frame, without_index
 from multilayer.errors import InvalidArgumentError, InvalidDataError
 from multilayer.estimators.targets import numbers_of_targets, plain_targets
@@ -74,6 +75,7 @@ def check_data(
     *,
     reset: bool,
     suffix: str = "",
+    tallies: Mapping[str, Tally] | None = None,
 ) -> Checked:
     """Check samples, targets and weights for training or validation.
 
@@ -91,6 +93,8 @@ def check_data(
         Whether to take the number and names of features from `X`.
     suffix : str
         What `fit` adds to the names of the data.
+    tallies : mapping of str to Tally, optional
+        What each column holds in all rows of a table of which X is a sample.
 
     Raises
     ------
@@ -125,7 +129,9 @@ def check_data(
             embedded = estimator.takes_embeddings
             # Rows without a weight shape no encoding. How large a weight is must not matter: those
             # of classes know the target, and would show in how rare categories are encoded.
-            columns = Columns.of(table.weighted(weight), kinds, names[0], embedded=embedded)
+            columns = Columns.of(
+                table.weighted(weight), kinds, names[0], embedded=embedded, tallies=tallies
+            )
         X = columns.encode(table, names[0])
     return Checked(X, y, weight, columns, notation, is_sparse)
 

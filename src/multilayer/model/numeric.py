@@ -17,7 +17,7 @@ from multilayer.errors import InvalidDataError
 from multilayer.model.column import NOTHING, Found, NothingToLearn, are_identifiers, parts_of
 from multilayer.model.scaled import Scaled, center_and_scale, scaled_parts
 
-__all__ = ["Numeric", "notation_from_dict", "read_numbers"]
+__all__ = ["Numeric", "notation_from_dict", "read_numbers", "read_weights"]
 
 Array = npt.NDArray[Any]
 
@@ -151,6 +151,27 @@ def read_numbers(
             for says, kind in (found.doubts if found else ())
         ]
     return entries.numbers(notation, notes), notation
+
+
+def read_weights(entries: Entries, notes: list[Note]) -> Array:
+    """Return entries as the weights of their rows.
+
+    Raises
+    ------
+    InvalidDataError
+        If one is missing or below 0; the message names the row.
+    """
+    weights, _ = read_numbers(entries, notes)
+    wrong = np.flatnonzero(~(weights >= 0))
+    if len(wrong):
+        got = entries.objects()[wrong[0]]
+        raise InvalidDataError(
+            "must hold numbers of at least 0, the rows' weights",
+            entries.where,
+            got=f"{'a missing value' if got is None else repr(got)} at "
+            f"{entries.origin.row(int(wrong[0]))}",
+        )
+    return weights
 
 
 def _are_different(entries: Entries) -> bool:

@@ -96,6 +96,11 @@ class Values(Targets):
             values = np.clip(values, *np.repeat(self.limits, self.n_each, axis=1))
         return values[:, 0] if self.out_features == 1 else values
 
+    def widen(self, y: Array) -> None:
+        if self.limits is not None:
+            rows = np.concatenate([self.limits, y.reshape(len(y), self.n_targets)])
+            self.limits = np.stack([rows.min(axis=0), rows.max(axis=0)])
+
     def loss(self, label_smoothing: float = 0.0) -> Loss | None:
         if self.n_each > 1:  # the quantiles' levels are not known here
             return None

@@ -1,6 +1,7 @@
 """Targets: the base class of the kinds of targets, which give outputs their meaning."""
 
 from abc import ABC, abstractmethod
+from collections.abc import Iterable
 from typing import Any, ClassVar, Self
 
 import numpy.typing as npt
@@ -82,6 +83,19 @@ class Targets(ABC):
         Whatever is open to doubt is added to `notes`.
         """
         return read_numbers(entries, notes, self.notation)[0]
+
+    def of_all(self, names: Iterable[str]) -> Self:
+        """Return the targets of a table of which these were made of a sample.
+
+        Parameters
+        ----------
+        names : iterable of str
+            What all rows have in the column of the targets, as `Entries.categories` names it.
+        """
+        return self
+
+    def widen(self, y: Array) -> None:
+        """Let predictions reach these targets too, if they have limits."""
 
     @abstractmethod
     def __str__(self) -> str:

@@ -1,0 +1,135 @@
+"""LargeTable: a table in files of which a sample is in memory, and all rows can be gone through."""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from os import PathLike
+from typing import Any, Self
+
+import numpy as np
+import numpy.typing as npt
+
+from multilayer.data.blocks import Blocks, read_blocks
+from multilayer.data.files import read_file
+from multilayer.data.sources import Source
+from multilayer.data.survey import Survey
+from multilayer.data.table import Table
+from multilayer.data.tally import Tally
+
+__all__ = ["LargeTable", "is_in_files", "open_table"]
+
+Array = npt.NDArray[Any]
+
+IN_MEMORY = 2**27
+"""Files of up to this many bytes are read whole."""
+N_ENTRIES = 2**23
+"""About how many entries a sample has: with 20 columns, 420,000 rows, of which a quantile is known
+to within 0.1 % of the rows."""
+LEAST_ROWS = 2**14
+"""A sample has at least so many rows, however many columns there are."""
+SEED = 0
+"""Draws the sample: it is the same in each run, in each process and for each model."""
+
+
+class LargeTable:
+    """A table that is too large for memory.
+
+    Parameters
+    ----------
+    blocks : Blocks
+        The table, as `read_blocks` returns it.
+    survey : Survey
+        What one pass over it found.
+    left_out : callable, optional
+        Returns which of some rows do not belong to it, given them as a table, and their places.
+
+    Attributes
+    ----------
+    name : str
+        What messages call the table.
+    sample : Table
+        A sample of its rows.
+    places : array of int
+        Their places: see `Survey`.
+    tallies : mapping of str to Tally
+        What all rows hold, by column.
+    n_rows : int
+        The number of rows; of which some may be left out.
+    """
+
+    def __init__(
+        self,
+        blocks: Blocks,
+        survey: Survey,
+        left_out: Callable[[Table, Array], Array] | None = None,
+    ) -> None:
+        self.blocks, self._survey, self._left_out = blocks, survey, left_out
+        self.sample, self.places = survey.sample, survey.places
+        self.name, self.columns = self.sample.name, self.sample.columns
+        self.tallies: Mapping[str, Tally] = survey.tallies
+        self.n_rows = survey.n_rows
+        if left_out is not None:
+            kept = np.flatnonzero(~left_out(self.sample, self.places))
+            self.sample, self.places = self.sample.take(kept), self.places[kept]
+
+    def __repr__(self) -> str:
+        return f"LargeTable({self.n_rows:,} rows: {', '.join(self.columns)})"
+
+    def __len__(self) -> int:
+        """Return the number of rows."""
+        return self.n_rows
+
+    def without(self, left_out: Callable[[Table, Array], Array]) -> Self:
+        """Return the table without some more of its rows."""
+        before = self._left_out
+        if before is None:
+            return type(self)(self.blocks, self._survey, left_out)
+
+        def both(table: Table, places: Array) -> Array:
+            return before(table, places) | left_out(table, places)
+
+        return type(self)(self.blocks, self._survey, both)
+
+    def parts(self) -> Iterator[tuple[Array, Table]]:
+        """Yield all rows in blocks, read now, each with the places of its rows."""
+        for place, table in self.blocks.numbered():
+            places = np.arange(place, place + len(table))
+            if self._left_out is not None:
+                kept = np.flatnonzero(~self._left_out(table, places))
+                table, places = table.take(kept), places[kept]
+            yield places, table
+
+
+def is_in_files(X: object) -> bool:
+    """Return whether something names files: a path, a list of paths, or what reads them."""
+    if isinstance(X, (list, tuple)):
+        return bool(X) and all(isinstance(each, (str, PathLike)) for each in X)
+    return isinstance(X, (str, PathLike, Blocks, LargeTable))
+
+
+def open_table(
+    source: Source | Iterable[Source] | Blocks | LargeTable, counted: Iterable[str] = (), **how: Any
+) -> Table | LargeTable:
+    """Return a table in files: whole, or if it is too large for memory, a sample with the rest.
+
+    Parameters
+    ----------
+    source : path, iterable of paths, Blocks or LargeTable
+        Paths as `read_file` takes them.
+    counted : iterable of str
+        Columns of numbers of which each different one is counted, as of texts.
+    **how
+        Arguments of `read_file`.
+
+    Raises
+    ------
+    InvalidDataError, InvalidArgumentError, MissingPackageError
+        As `read_file`.
+    """
+    if isinstance(source, LargeTable):
+        return source
+    blocks = source if isinstance(source, Blocks) else read_blocks(source, **how)
+    if not isinstance(source, Blocks) and (blocks.n_bytes or 0) <= IN_MEMORY:
+        return read_file(source, **how)
+    most_rows = max(N_ENTRIES // len(blocks.columns), LEAST_ROWS)
+    known = [name for name in counted if name in blocks.columns]
+    survey = Survey.of(blocks.numbered(), most_rows=most_rows, seed=SEED, counted=known)
+    return survey.sample if survey.is_whole else LargeTable(blocks, survey)
