@@ -78,7 +78,7 @@ def test_texts_that_mean_a_missing_value(tmp_path, frame):
 
 def test_what_is_said_of_a_file_comes_at_its_end(tmp_path):
     (tmp_path / "t.csv").write_text("a,b\n" + "1,2\n" * 30 + "3\n")
-    blocks = read_blocks(tmp_path / "t.csv", 10)
+    blocks = iter(read_blocks(tmp_path / "t.csv", 10))
     assert [len(next(blocks)) for _ in range(2)] == [10, 10]
     assert len(next(blocks)) == 11
     with pytest.warns(TableWarning, match="a row has fewer cells than its header, row 31 below"):
@@ -104,7 +104,7 @@ def test_what_is_wrong_with_the_file_is_raised_by_the_call(tmp_path):
 def test_what_is_wrong_with_a_row_is_raised_at_its_block(tmp_path):
     path = tmp_path / "t.csv"
     path.write_text("a,b\n" + "1,2\n" * 30 + "1,2,3\n")
-    blocks = read_blocks(path, 10)
+    blocks = iter(read_blocks(path, 10, bad_rows="fail"))
     next(blocks)
     with pytest.raises(InvalidDataError, match="line 32 has 3"):
         list(blocks)

@@ -11,7 +11,7 @@ import typer
 
 from multilayer import training
 from multilayer.architecture import ACTIVATIONS
-from multilayer.data.files import MOST_BAD_ROWS
+from multilayer.data.reading import MOST_BAD_ROWS
 from multilayer.errors import InvalidArgumentError
 from multilayer.numpy import OPTIMIZERS, SCHEDULES
 from multilayer.registry import Names

@@ -2,7 +2,7 @@
 
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -77,7 +77,11 @@ def predict(
     stdout = sys.stdout  # which a display of progress replaces
     with BlockNotes() as notes:
         tables = read_blocks(
-            data, _n_rows(found), separator=options.read_separator(separator), encoding=encoding
+            data,
+            _n_rows(found),
+            separator=options.read_separator(separator),
+            encoding=encoding,
+            bad_rows="fail",
         )
         blocks = _predicted(found, tables, list(dict.fromkeys(keep or ())), notes)
         if out is not None or not stdout.isatty():
@@ -105,7 +109,7 @@ def _n_rows(model: Model) -> int:
 
 
 def _predicted(
-    model: Model, tables: Iterator[Table], keep: list[str], notes: BlockNotes
+    model: Model, tables: Iterable[Table], keep: list[str], notes: BlockNotes
 ) -> Iterator[Block]:
     """Yield the predictions for blocks of rows, beside the columns to keep."""
     notations: dict[str, Any] = {}

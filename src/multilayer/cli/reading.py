@@ -9,7 +9,7 @@ from rich.console import Console
 from multilayer.cli import options
 from multilayer.cli.notes import notes
 from multilayer.data import Table, read_file
-from multilayer.data.files import SKIP
+from multilayer.data.reading import SKIP
 from multilayer.errors import InvalidDataError
 
 __all__ = ["read"]

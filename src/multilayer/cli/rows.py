@@ -12,8 +12,8 @@ from multilayer.cli.division import Division
 from multilayer.cli.notes import note, noting
 from multilayer.data import Table
 from multilayer.data.entries import Entries
-from multilayer.data.files import are_too_many
 from multilayer.data.notation import Notation
+from multilayer.data.reading import are_too_many
 from multilayer.errors import InvalidArgumentError, InvalidDataError
 from multilayer.evaluation.samples import are_there
 from multilayer.model import Targets

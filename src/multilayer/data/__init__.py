@@ -2,7 +2,7 @@
 
 from multilayer.data import toy
 from multilayer.data.batches import Batches
-from multilayer.data.blocks import read_blocks
+from multilayer.data.blocks import Blocks, read_blocks
 from multilayer.data.date_format import DateFormat
 from multilayer.data.digits import Digits, load_digits
 from multilayer.data.entries import Entries
@@ -26,6 +26,7 @@ from multilayer.data.table import Table, read_table
 __all__ = [
     "IMAGE_SETS",
     "Batches",
+    "Blocks",
     "DateFormat",
     "Digits",
     "Entries",

@@ -1,6 +1,7 @@
 """Tables in CSV files, whatever their dialect."""
 
 import csv
+from array import array
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from itertools import islice
@@ -19,7 +20,7 @@ from multilayer.data.dialects import (
     opened,
 )
 from multilayer.data.entries import Origin, TextEntries
-from multilayer.data.reading import BrokenRow, Read, shown
+from multilayer.data.reading import BrokenRow, Read, Tally, shown
 from multilayer.data.table import Table
 from multilayer.errors import InvalidDataError
 
@@ -57,8 +58,9 @@ def read_delimited(opens: Opens, encoding: str, path: object, separator: str | N
         with opened(opens, encoding) as text:
             rows = Rows(text, dialect)
             found = texts_of(rows, dialect, path)
-    columns = entries_of(found, dialect, Origin(str(path), is_file=True, rows=rows.numbers()))
-    return Read(Table(columns), (*dialect.remarks, *rows.remarks()), tuple(rows.broken))
+    numbers = rows.numbers(0, len(found[0][0])) if rows.broken.n else None
+    columns = entries_of(found, dialect, Origin(str(path), is_file=True, rows=numbers))
+    return Read(Table(columns), (*dialect.remarks, *rows.remarks()), rows.broken)
 
 
 @contextmanager
@@ -119,10 +121,11 @@ class Rows:
     def __init__(self, lines: Iterable[str], dialect: Dialect) -> None:
         self.lines, self.dialect = lines, dialect
         self.n_rows = 0
-        self.broken: list[BrokenRow] = []
-        self._left_out: list[int] = []
-        self._short: list[int] = []
-        self._again: list[int] = []
+        self.broken: Tally[BrokenRow] = Tally()
+        self._n_before = array("q")
+        """How many rows were kept before each broken one."""
+        self._short: Tally[int] = Tally()
+        self._again: Tally[int] = Tally()
 
     def __iter__(self) -> Iterator[list[str]]:
         """Yield the rows."""
@@ -130,38 +133,39 @@ class Rows:
         rows = islice(cells(self.lines, self.dialect.separator), self.dialect.n_above, None)
         for line, row in _filled(rows, n_columns):
             if n_columns > 1 and row[0].strip() in (names[0], "") and named(row) == names:
-                self._again.append(self.n_rows)
+                self._again.add(self.n_rows)
                 continue
             self.n_rows += 1
             if len(row) == n_columns:
                 yield row
             elif len(row) < n_columns:
-                self._short.append(self.n_rows)
+                self._short.add(self.n_rows)
                 yield row + [""] * (n_columns - len(row))
             elif is_blank(row[n_columns:]):
                 yield row[:n_columns]
             else:
-                self._left_out.append(self.n_rows - 1)
-                self.broken.append(BrokenRow(line, len(row)))
+                self.broken.add(BrokenRow(line, len(row)))
+                self._n_before.append(self.n_rows - self.broken.n)
 
-    def numbers(self) -> Array | None:
-        """Return the numbers of the rows in the file, counted from 0, if any is left out."""
-        return np.delete(np.arange(self.n_rows), self._left_out) if self._left_out else None
+    def numbers(self, start: int, stop: int) -> Array:
+        """Return the numbers in the file, counted from 0, of some of the rows that are yielded."""
+        kept = np.arange(start, stop)
+        return kept + np.searchsorted(np.array(self._n_before), kept, side="right")
 
     def remarks(self) -> Iterator[str]:
         """Yield what is open to doubt."""
         short, again, broken = self._short, self._again, self.broken
-        if short:
-            rows_have = "a row has" if len(short) == 1 else f"{len(short):,} rows have"
+        if short.n:
+            rows_have = "a row has" if short.n == 1 else f"{short.n:,} rows have"
             yield (
-                f"{rows_have} fewer cells than its header, row {short[0]:,} below it"
-                f"{' first' * (len(short) > 1)}; the rest are taken as missing"
+                f"{rows_have} fewer cells than its header, row {short.first[0]:,} below it"
+                f"{' first' * (short.n > 1)}; the rest are taken as missing"
             )
-        if again:
-            times = "" if len(again) == 1 else f" {len(again):,} times, first"
-            yield f"its header is repeated{times} below row {again[0]:,}, and skipped there"
-        if broken:
-            rows_are = "a row is" if len(broken) == 1 else f"{len(broken):,} rows are"
+        if again.n:
+            times = "" if again.n == 1 else f" {again.n:,} times, first"
+            yield f"its header is repeated{times} below row {again.first[0]:,}, and skipped there"
+        if broken.n:
+            rows_are = "a row is" if broken.n == 1 else f"{broken.n:,} rows are"
             yield f"{rows_are} left out, with more cells than its header: {shown(broken)}"
 
 

@@ -5,19 +5,12 @@ from collections.abc import Iterable, Iterator, Sequence
 from multilayer.caller import warn
 from multilayer.data.formats import read_one
 from multilayer.data.notes import TableWarning
-from multilayer.data.reading import Read, rule_of
+from multilayer.data.reading import BAD_ROWS, Read, refuse_broken
 from multilayer.data.sources import Source, find_sources
 from multilayer.data.table import Table
 from multilayer.errors import InvalidDataError
-from multilayer.registry import Names
 
-__all__ = ["MOST_BAD_ROWS", "SKIP", "are_too_many", "read_file"]
-
-BAD_ROWS = Names("bad_rows", ["skip", "fail"])
-MOST_BAD_ROWS = 0.01
-"""The share of rows that may be skipped, unless the user says otherwise."""
-SKIP = "bad_rows='skip'"
-"""What messages say is to be passed; a command has an option instead."""
+__all__ = ["read_file"]
 
 
 def read_file(
@@ -92,19 +85,13 @@ def read_file(
     if len(tables) > 1:
         _check_decimals(tables)
     table = tables[0] if len(tables) == 1 else Table.join(tables, name, are_files=True)
-    _refuse_broken(found, bad_rows)
+    refuse_broken([each.counted for each in found], bad_rows)
     if not len(table):
         raise InvalidDataError("has a header but no rows", paths[0] if len(paths) == 1 else name)
     for remark in _remarks(found):
         warn(TableWarning(remark, ()))
     entries = [table[column] for column in table.columns]
     return Table(entries, decimal=decimal, date_order=date_order).without(missing)
-
-
-def are_too_many(n_bad: int, n_rows: int, bad_rows: str | None) -> bool:
-    """Return whether so many of some rows cannot be used that all of them are refused."""
-    most = {"skip": 1.0, "fail": 0.0, None: MOST_BAD_ROWS}[bad_rows]
-    return n_bad > most * n_rows
 
 
 def _check_decimals(tables: Sequence[Table]) -> None:
@@ -119,21 +106,6 @@ def _check_decimals(tables: Sequence[Table]) -> None:
             rule = "must have the same decimal mark in all files"
             got = f"points in {first['.']}, commas in {first[',']}"
             raise InvalidDataError(rule, f"column {column!r}", got=got)
-
-
-def _refuse_broken(found: Sequence[Read], bad_rows: str | None) -> None:
-    """Raise if too many rows are broken."""
-    n_broken = sum(len(each.broken) for each in found)
-    n_rows = n_broken + sum(len(each.table) for each in found)
-    if not are_too_many(n_broken, n_rows, bad_rows):
-        return
-    first = next(each for each in found if each.broken)
-    rule = rule_of(first.table.shape[1], first.broken)
-    if n_broken > 1:
-        rule += f" ({n_broken:,} of {n_rows:,} rows{' in all files' * (len(found) > 1)})"
-    if bad_rows is None:
-        rule += f"; to leave such rows out, pass {{{SKIP}}}"
-    raise InvalidDataError(rule, first.table.name, others=[SKIP])
 
 
 def _remarks(found: Sequence[Read]) -> Iterator[str]:

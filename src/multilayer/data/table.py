@@ -16,6 +16,7 @@ from multilayer.errors import InvalidDataError, InvalidTypeError
 __all__ = [
     "Table",
     "are_numbered",
+    "check_columns",
     "in_memory",
     "names_of_frame",
     "read_table",
@@ -111,8 +112,7 @@ class Table:
         """
         first, *others = tables
         for number, table in enumerate(others, 2):
-            if set(table.columns) != set(first.columns):
-                raise _other_columns(first, table, "" if are_files else f"part {number} of ")
+            check_columns(table, first.columns, first.name, 0 if are_files else number)
         starts = accumulate((len(table) for table in tables), initial=0)
         parts = zip(starts, (table._origin for table in tables), strict=False)
         origin = Origin(name, parts=tuple(parts) if are_files else ())
@@ -296,15 +296,33 @@ def are_numbered(names: list[Any]) -> bool:
     return all(type(name) is int for name in names) and names == [*range(len(names))]
 
 
-def _other_columns(first: Table, table: Table, place: str) -> InvalidDataError:
-    """Return an error that names the missing and the unexpected columns."""
-    missing = [name for name in first.columns if name not in table.columns]
-    extra = [name for name in table.columns if name not in first.columns]
-    before = f"the first ({', '.join(first.columns)})" if place else first.name
-    return InvalidDataError(
+def check_columns(table: Table, columns: Sequence[str], first: str, part: int = 0) -> None:
+    """Raise if a table has other columns than the first; their order does not matter.
+
+    Parameters
+    ----------
+    table : Table
+    columns : sequence of str
+        Those of the first.
+    first : str
+        The first one's name.
+    part : int
+        Which one the table is, counted from 1, if they have the same name.
+
+    Raises
+    ------
+    InvalidDataError
+        The message names the missing and the unexpected columns.
+    """
+    if set(table.columns) == set(columns):
+        return
+    missing = [name for name in columns if name not in table.columns]
+    extra = [name for name in table.columns if name not in columns]
+    before = f"the first ({', '.join(columns)})" if part else first
+    raise InvalidDataError(
         f"must have the columns of {before}; missing: {', '.join(missing) or 'none'}; beyond them: "
         f"{', '.join(extra) or 'none'}",
-        f"{place}{table.name}",
+        f"part {part} of {table.name}" if part else table.name,
     )
 
 

@@ -2,6 +2,7 @@
 
 from bisect import bisect_right
 from collections.abc import Sequence
+from copy import copy
 from dataclasses import dataclass, replace
 from operator import itemgetter
 from typing import Any, ClassVar, Self
@@ -98,6 +99,12 @@ class Entries:
     def take(self, rows: Array, origin: Origin) -> "Entries":
         """Return some of the rows, with their origin."""
         raise NotImplementedError
+
+    def at(self, origin: Origin) -> Self:
+        """Return the same entries, with another origin."""
+        found = copy(self)
+        found.origin = origin
+        return found
 
     def without(self, missing: Sequence[str]) -> "Entries":
         """Return the entries with these texts, and the numbers that they denote, missing."""
