@@ -11,6 +11,7 @@ from rich.table import Table as Grid
 from multilayer.cli.notes import says_of
 from multilayer.data import Note, Table, TableWarning
 from multilayer.data.entries import Entries
+from multilayer.data.tally import Tally
 from multilayer.json_text import printable
 from multilayer.model import Column, Columns
 
@@ -48,8 +49,11 @@ def describe_columns(
     *,
     embedded: bool,
     weight: Any = None,
+    tallies: Mapping[str, Tally] | None = None,
 ) -> list[Described]:
     """Return what `Columns.of` decides for each column of a table, from rows with a weight.
+
+    Of a sample, `tallies` say what all rows hold.
 
     Raises
     ------
@@ -59,7 +63,7 @@ def describe_columns(
     table = table.weighted(weight)
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
-        columns = Columns.of(table, kinds, table.name, embedded=embedded)
+        columns = Columns.of(table, kinds, table.name, embedded=embedded, tallies=tallies)
     notes = [
         note
         for each in caught

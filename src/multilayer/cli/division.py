@@ -1,6 +1,6 @@
 """Which rows of a table to train on, and which to test on."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -79,6 +79,28 @@ class Division(NamedTuple):
             )
         return train, held_out
 
+    def tested(self, table: Table, places: Any, held_out: Array) -> Callable[[Table, Array], Array]:
+        """Return what says of any rows whether they are to be tested on, like these of a sample.
+
+        Parameters
+        ----------
+        table : Table
+            The sample.
+        places : array of int
+            The places of its rows.
+        held_out : array of int
+            The rows of it that are tested on.
+        """
+        if self.group is not None:
+            names = np.unique(self.groups(table)[held_out])
+            return lambda part, _: np.isin(self.groups(part), names)
+        if self.time is not None:
+            column = self._time_column(table)
+            start = column.values(table[self.time], [])[held_out].min()
+            return lambda part, _: column.values(part[column.name], []) >= start
+        chosen = np.sort(places[held_out])
+        return lambda _, own: np.isin(own, chosen)
+
     def groups(self, table: Table) -> Array:
         """Return the group of each row; rows without one are a group."""
         assert self.group is not None
@@ -111,6 +133,18 @@ class Division(NamedTuple):
     def _by_time(self, table: Table) -> tuple[Array, Array]:
         """Hold out the latest rows; rows of the same time stay together."""
         assert self.time is not None
+        times = self._time_column(table).values(table[self.time], [])
+        known = np.unique(times[~np.isnan(times)], return_counts=True)
+        if len(known[0]) < 2:
+            raise InvalidArgumentError("must have two times at least", "time", got=self.time)
+        n_before = np.append(0, np.cumsum(known[1])[:-1])
+        start = np.searchsorted(n_before, (1 - self.test) * known[1].sum(), side="right") - 1
+        is_held_out = times >= known[0][max(start, 1)]
+        return np.flatnonzero(~is_held_out), np.flatnonzero(is_held_out)
+
+    def _time_column(self, table: Table) -> Numeric | Date:
+        """Return the column of times."""
+        assert self.time is not None
         own = {name: kind for name, kind in self.kinds.items() if name == self.time}
         try:
             with notes(TableWarning):  # the model says what is open to doubt
@@ -121,11 +155,4 @@ class Division(NamedTuple):
         if not isinstance(column, Numeric | Date):
             rule = "must be a column of numbers or dates"
             raise InvalidArgumentError(rule, "time", got=repr(self.time))
-        times = column.values(table[self.time], [])
-        known = np.unique(times[~np.isnan(times)], return_counts=True)
-        if len(known[0]) < 2:
-            raise InvalidArgumentError("must have two times at least", "time", got=self.time)
-        n_before = np.append(0, np.cumsum(known[1])[:-1])
-        start = np.searchsorted(n_before, (1 - self.test) * known[1].sum(), side="right") - 1
-        is_held_out = times >= known[0][max(start, 1)]
-        return np.flatnonzero(~is_held_out), np.flatnonzero(is_held_out)
+        return column

@@ -1,18 +1,24 @@
 """Read the files given to a command."""
 
-from collections.abc import Sequence
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from rich.console import Console
 
 from multilayer.cli import options
-from multilayer.cli.notes import notes
-from multilayer.data import Table, read_file
+from multilayer.cli.notes import note, notes
+from multilayer.data import Table, read_blocks, read_file
+from multilayer.data.large import IN_MEMORY, LargeTable, open_table
 from multilayer.data.reading import SKIP
 from multilayer.errors import InvalidDataError
 
-__all__ = ["read"]
+__all__ = ["read", "read_any", "sampled"]
+
+PATIENCE = 2.0
+"""Seconds after which progress is shown."""
 
 
 def read(
@@ -25,12 +31,83 @@ def read(
     InvalidDataError, InvalidArgumentError, MissingPackageError
         As `multilayer.data.read_file`, which gets the arguments `how`.
     """
-    separator = options.read_separator(separator)
-    first, *others = [files] if isinstance(files, Path) else files
-    source = [first, *others] if others else first
+    how |= {"separator": options.read_separator(separator), "encoding": encoding}
+    with _reading(files) as source:
+        return read_file(source, **how)
+
+
+def read_any(
+    files: Sequence[Path],
+    separator: str | None,
+    encoding: str | None,
+    target: str | None,
+    *,
+    are_classes: bool,
+    **how: Any,
+) -> Table | LargeTable:
+    """Return the table in some files, or if it is too large for memory, a sample with the rest.
+
+    Raises
+    ------
+    InvalidDataError, InvalidArgumentError, MissingPackageError
+        As `multilayer.data.large.open_table`, which gets the arguments.
+    """
+    how |= {"separator": options.read_separator(separator), "encoding": encoding}
+    with _reading(files) as source:
+        blocks = read_blocks(source, **how)
+        if blocks.n_bytes <= IN_MEMORY:
+            return read_file(source, **how)
+    with _reading(None):
+        return open_table(Watched(blocks), target, are_classes=are_classes)
+
+
+def sampled(table: Table | LargeTable) -> Table:
+    """Return a table, or its sample if it is too large for memory, with a note on that."""
+    if isinstance(table, Table):
+        return table
+    n, n_rows = len(table.sample), table.n_rows
+    note(f"{table.name} is too large for memory: {n:,} of its {n_rows:,} rows are looked at")
+    return table.sample
+
+
+class Watched:
+    """A table in blocks; in a terminal it shows how many rows were read.
+
+    Parameters
+    ----------
+    blocks : Blocks
+    """
+
+    def __init__(self, blocks: Any) -> None:
+        self._blocks = blocks
+        self.columns, self.n_bytes = blocks.columns, blocks.n_bytes
+        self.fingerprint = blocks.fingerprint
+
+    def numbered(self) -> Iterator[tuple[int, Table]]:
+        """Yield what the blocks yield."""
+        began, n_rows = time.monotonic(), 0
+        with Console(stderr=True).status(f"reading {self._blocks.name} …") as status:
+            for place, table in self._blocks.numbered():
+                yield place, table
+                n_rows += len(table)
+                seconds = time.monotonic() - began
+                if seconds > PATIENCE:
+                    told = f"{n_rows:,} rows, {n_rows / seconds:,.0f} a second"
+                    status.update(f"reading {self._blocks.name}: {told} …")
+
+
+@contextmanager
+def _reading(files: Path | Sequence[Path] | None) -> Iterator[Any]:
+    """Print notes, name the option that leaves out broken rows, and, given files, show them."""
+    each = [] if files is None else [files] if isinstance(files, Path) else list(files)
+    source: Any = each[0] if len(each) == 1 else each
     try:
-        with notes(), Console(stderr=True).status(f"reading {first} …"):
-            return read_file(source, separator=separator, encoding=encoding, **how)
+        with notes():
+            if not each:
+                yield None
+                return
+            with Console(stderr=True).status(f"reading {each[0]} …"):
+                yield source
     except InvalidDataError as error:
         if SKIP in error.others:
             error.others[SKIP] = "--bad-rows skip"

@@ -12,6 +12,7 @@ from multilayer.cli.division import Division
 from multilayer.cli.notes import note, noting
 from multilayer.data import Table
 from multilayer.data.entries import Entries
+from multilayer.data.large import LargeTable
 from multilayer.data.notation import Notation
 from multilayer.data.reading import are_too_many
 from multilayer.errors import InvalidArgumentError, InvalidDataError
@@ -47,11 +48,16 @@ class Rows(NamedTuple):
     weight_train: Array | None = None
     weight_test: Array | None = None
     """How much each row counts."""
+    large: LargeTable | None = None
+    """All training rows, of a table too large for memory; the others here are of a sample."""
+    weight: str | None = None
+    group: str | None = None
+    """The columns of weights and of groups."""
 
     @classmethod
     def of(
         cls,
-        table: Table,
+        given: Table | LargeTable,
         target: str | None,
         task: str | None,
         drop: Sequence[str],
@@ -66,6 +72,8 @@ class Rows(NamedTuple):
         InvalidDataError, InvalidArgumentError
             If the table has no such column, or cannot be learned from.
         """
+        large = given if isinstance(given, LargeTable) else None
+        table = given.sample if isinstance(given, LargeTable) else given
         names = table.columns
         for name in drop:
             Names("--drop", names).check(name)
@@ -83,12 +91,18 @@ class Rows(NamedTuple):
             )
             raise InvalidDataError(rule, table.name)
         y, task, notation = _targets(table, target, task)
+        places = None if large is None else large.places[are_there(y)]
         table, y = with_target(table, y, target, bad_rows)
         if task == "classification":
             y = _classes(table[target], y)
         else:
             _check_values(table[target], y)
         train, held_out = division.of(table, y, task)
+        if large is not None:
+            tested = division.tested(table, places, held_out)
+            train = np.flatnonzero(~tested(table, places))
+            roles = [name for name in (target, weight, division.group) if name is not None]
+            large = large.without(tested).select([*inputs, *roles])
         groups = None if division.group is None else division.groups(table)[train]
         X = table.select(inputs)
         parts = X.take(train), X.take(held_out), y[train], y[held_out]
@@ -101,7 +115,13 @@ class Rows(NamedTuple):
                 if not own.any():
                     rule = f"must not be 0 for all rows to {what} on"
                     raise InvalidDataError(rule, table[weight].where)
-        return cls(*parts, target, task, notation, groups, *weights)
+        return cls(*parts, target, task, notation, groups, *weights, large, weight, division.group)
+
+    @property
+    def n_train(self) -> int:
+        """The number of rows to train on."""
+        n_train = len(self.y_train)
+        return n_train if self.large is None else self.large.n_rows - len(self.y_test)
 
     def network(self, **parameters: Any) -> Any:
         """Return an estimator of one network for the task."""

@@ -12,6 +12,7 @@ from multilayer.cli import table_options as tables
 from multilayer.cli.columns import describe_columns, print_columns
 from multilayer.cli.notes import note
 from multilayer.cli.schema_file import written
+from multilayer.cli.reading import sampled
 from multilayer.registry import Names
 
 __all__ = ["schema"]
@@ -45,10 +46,11 @@ def schema(
     trained with is in the model: see mlp show.
     """
     options.check_file(out, "out", files)
-    table, said = tables.read_described(
+    found, said = tables.read_described(
         files, numeric=numeric, categorical=categorical, date=date, day_first=day_first,
         separator=separator, encoding=encoding, decimal=decimal, missing=missing, target=target,
     )  # fmt: skip
+    table = sampled(found)
     names = table.columns
     if target is not None:
         Names("--target", names).check(target)

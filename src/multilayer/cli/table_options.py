@@ -8,10 +8,11 @@ import typer
 
 from multilayer import checks
 from multilayer.cli.notes import note
-from multilayer.cli.reading import read
+from multilayer.cli.reading import read_any
 from multilayer.cli.rows import MOST_CLASSES
 from multilayer.cli.schema_file import read_schema
 from multilayer.data import Table
+from multilayer.data.large import LargeTable
 from multilayer.errors import InvalidArgumentError, InvalidDataError
 from multilayer.registry import Names
 
@@ -103,10 +104,10 @@ def read_described(
     day_first: bool | None,
     bad_rows: str | None = None,
     **general: Any,
-) -> tuple[Table, Said]:
+) -> tuple[Table | LargeTable, Said]:
     """Return the table in some files, read as a schema file and the options say, and what they say.
 
-    An option wins over the file, with a note.
+    Of one that is too large for memory there is a sample. An option wins over the file, with a note.
 
     Parameters
     ----------
@@ -137,7 +138,14 @@ def read_described(
         raise InvalidArgumentError("must be . or ,", "decimal", got=repr(general["decimal"]))
     how = {name: general[name] for name in ("decimal", "date_order")}
     how |= {"missing": general["missing"] or (), "bad_rows": bad_rows}
-    table = read(files, general["separator"], general["encoding"], **how)
+    table = read_any(
+        files,
+        general["separator"],
+        general["encoding"],
+        general.get("target"),
+        are_classes=general.get("task") != "regression",
+        **how,
+    )
     asked = _kinds_of(table, {"numeric": numeric, "categorical": categorical, "date": date})
     if found is None:
         return table, Said(asked, frozenset(asked), general)
@@ -154,7 +162,7 @@ def read_described(
     return table, Said({**found.kinds, **asked}, frozenset(asked), general)
 
 
-def _kinds_of(table: Table, asked: dict[str, list[str] | None]) -> dict[str, str]:
+def _kinds_of(table: Table | LargeTable, asked: dict[str, list[str] | None]) -> dict[str, str]:
     """Return the kinds of columns set by the options."""
     kinds: dict[str, str] = {}
     for kind, names in asked.items():

@@ -54,7 +54,10 @@ def described(
     """
     kinds = said.kinds_for(rows.X_train.columns)
     weight = rows.weight_train
-    columns = describe_columns(rows.X_train, kinds, embedded=embedded, weight=weight)
+    tallies = None if rows.large is None else rows.large.tallies
+    columns = describe_columns(
+        rows.X_train, kinds, embedded=embedded, weight=weight, tallies=tallies
+    )
     if not is_quiet:
         print_columns(columns, N_COLUMNS)
     return kinds, columns
@@ -100,7 +103,7 @@ def _results(estimator: Any, rows: Rows) -> dict[str, Any]:
     return {
         "task": rows.task,
         "target": rows.target,
-        "n_train": len(rows.y_train),
+        "n_train": rows.n_train,
         "n_test": len(rows.y_test),
         **_of_training(estimator, rows),
         "test": _scores(rows, rows.y_test, predicted_by(estimator, rows.X_test), rows.weight_test),

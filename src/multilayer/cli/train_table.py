@@ -16,6 +16,7 @@ from multilayer.cli.peers import peers
 from multilayer.cli.rows import Rows
 from multilayer.cli.show_layers import NoteCompiling, ShowLayers
 from multilayer.cli.table_report import described, report
+from multilayer.data.large import LargeTable
 from multilayer.errors import InvalidArgumentError
 from multilayer.registry import Names
 from multilayer.training import Progress
@@ -173,6 +174,9 @@ def table(
     for name in ("group", "time"):
         if general[name] is not None and model == "mlp":  # by the schema
             raise InvalidArgumentError("needs --model tabular", name)
+    if isinstance(found, LargeTable) and model == "mlp":
+        rule = f"must be tabular, since {found.name} is too large for memory"
+        raise InvalidArgumentError(rule, "model", got=model)
     if model == "tabular":
         settings["time"] = general["time"]
     division = Division(test, seed, general["group"], general["time"], said.kinds)
@@ -269,12 +273,17 @@ def _fit(estimator: Any, rows: Rows) -> None:
 
     from multilayer.doctor import FindingWarning
 
-    others = {} if rows.groups is None else {"groups": rows.groups}
-    if rows.weight_train is not None:
-        others["sample_weight"] = rows.weight_train
+    X, others = rows.X_train, {"y": rows.y_train}
+    if rows.large is None:
+        others |= {} if rows.groups is None else {"groups": rows.groups}
+        if rows.weight_train is not None:
+            others["sample_weight"] = rows.weight_train
+    else:
+        X, others = rows.large, {"target": rows.target}
+        others |= {"sample_weight": rows.weight, "groups": rows.group}
     try:
         with notes(ConvergenceWarning, FindingWarning):  # both are reported anyway
-            estimator.fit(rows.X_train, rows.y_train, **others)
+            estimator.fit(X, **others)
     except KeyboardInterrupt:
         _say_interrupted()
         raise typer.Exit(130) from None

@@ -15,6 +15,7 @@ from multilayer.cli.division import Division
 from multilayer.cli.notes import note, notes
 from multilayer.cli.rows import Rows
 from multilayer.cli.table_report import described, report
+from multilayer.cli.reading import sampled
 from multilayer.data import TableWarning
 from multilayer.errors import InvalidArgumentError, InvalidDataError, MultilayerError
 
@@ -75,7 +76,7 @@ def tune(
     )  # fmt: skip
     target, task = said.general["target"], said.general["task"]
     division = Division(test, seed)
-    rows = Rows.of(found, target, task, drop or [], division, bad_rows)
+    rows = Rows.of(sampled(found), target, task, drop or [], division, bad_rows)
     kinds, columns = described(rows, said, embedded=False, is_quiet=as_json)
     if folds > len(rows.y_train):
         rule = f"must be at most {len(rows.y_train)}, the number of training rows"

@@ -1,6 +1,7 @@
 """LargeTable: a table in files of which a sample is in memory, and all rows can be gone through."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from copy import copy
 from os import PathLike
 from typing import Any, Self
 
@@ -86,7 +87,14 @@ class LargeTable:
         def both(table: Table, places: Array) -> Array:
             return before(table, places) | left_out(table, places)
 
-        return type(self)(self.blocks, self._survey, both)
+        return type(self)(self.blocks, self._survey, both).select(self.columns)
+
+    def select(self, names: Iterable[str]) -> Self:
+        """Return the table with some of its columns alone."""
+        chosen = copy(self)
+        chosen.columns = tuple(names)
+        chosen.sample = self.sample.select(chosen.columns)
+        return chosen
 
     def parts(self) -> Iterator[tuple[Array, Table]]:
         """Yield all rows in blocks, read now, each with the places of its rows."""
@@ -95,7 +103,7 @@ class LargeTable:
             if self._left_out is not None:
                 kept = np.flatnonzero(~self._left_out(table, places))
                 table, places = table.take(kept), places[kept]
-            yield places, table
+            yield places, table.select(self.columns)
 
 
 def is_in_files(X: object) -> bool:
@@ -106,7 +114,11 @@ def is_in_files(X: object) -> bool:
 
 
 def open_table(
-    source: Source | Iterable[Source] | Blocks | LargeTable, counted: Iterable[str] = (), **how: Any
+    source: Source | Iterable[Source] | Blocks | LargeTable,
+    target: str | None = None,
+    *,
+    are_classes: bool = True,
+    **how: Any,
 ) -> Table | LargeTable:
     """Return a table in files: whole, or if it is too large for memory, a sample with the rest.
 
@@ -114,8 +126,10 @@ def open_table(
     ----------
     source : path, iterable of paths, Blocks or LargeTable
         Paths as `read_file` takes them.
-    counted : iterable of str
-        Columns of numbers of which each different one is counted, as of texts.
+    target : str, optional
+        The column to be predicted; by default the last one.
+    are_classes : bool
+        Whether it may hold classes: then each different number in it is counted, as texts are.
     **how
         Arguments of `read_file`.
 
@@ -126,10 +140,12 @@ def open_table(
     """
     if isinstance(source, LargeTable):
         return source
-    blocks = source if isinstance(source, Blocks) else read_blocks(source, **how)
-    if not isinstance(source, Blocks) and (blocks.n_bytes or 0) <= IN_MEMORY:
-        return read_file(source, **how)
+    blocks: Any = source
+    if not hasattr(source, "numbered"):
+        blocks = read_blocks(source, **how)
+        if blocks.n_bytes <= IN_MEMORY:
+            return read_file(source, **how)
     most_rows = max(N_ENTRIES // len(blocks.columns), LEAST_ROWS)
-    known = [name for name in counted if name in blocks.columns]
-    survey = Survey.of(blocks.numbered(), most_rows=most_rows, seed=SEED, counted=known)
+    counted = [target or blocks.columns[-1]] if are_classes else []
+    survey = Survey.of(blocks.numbered(), most_rows=most_rows, seed=SEED, counted=counted)
     return survey.sample if survey.is_whole else LargeTable(blocks, survey)

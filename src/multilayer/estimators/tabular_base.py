@@ -15,7 +15,6 @@ from sklearn.utils.validation import check_is_fitted
 
 from multilayer import checks
 from multilayer.caller import warn
-from multilayer.data import read_table
 from multilayer.data.large import LargeTable, is_in_files, open_table
 from multilayer.doctor import FindingWarning
 from multilayer.errors import InvalidArgumentError, InvalidDataError
@@ -34,7 +33,7 @@ from multilayer.estimators.information import described
 from multilayer.estimators.out_of_fold import OutOfFold
 from multilayer.estimators.parameters import POSITIVE, says
 from multilayer.estimators.recipe import PATIENCE, architecture_of, batch_size, run
-from multilayer.estimators.roles import Roles
+from multilayer.estimators.roles import Roles, divided
 from multilayer.estimators.streaming import Beyond, RowWeights
 from multilayer.estimators.time_limit import TimeLimit, members_in_time
 from multilayer.estimators.validation import Checked, check_data, check_samples
@@ -152,17 +151,16 @@ class BaseTabular(Fitted, _Parameters, BaseEstimator):  # type: ignore[misc]
             raise InvalidArgumentError(rule, "y", "fit", others=["target"])
         if target is None:
             raise InvalidArgumentError("must name a column of the files", "target", "fit", got=None)
+        if not is_in_files(X):
+            return self._train(*divided(X, target, weight, groups), limit)
         are_classes = isinstance(self, ClassifierMixin)
-        table: Any = open_table(X, [target] if are_classes else []) if is_in_files(X) else X
-        table = table if isinstance(table, LargeTable) else read_table(table)
-        roles = Roles.of(table, target, weight, groups, are_numbers=not are_classes)
-        if is_in_files(X):
-            table = roles.with_target(table)
+        found = open_table(X, target, are_classes=are_classes)
+        roles = Roles.of(found, target, weight, groups, are_classes=are_classes)
+        table = roles.with_target(found)
         if isinstance(table, LargeTable):
             beyond = Beyond(table, roles, self.time, self.cache)
-            self._train(*roles.parts_of(table.sample), limit, beyond)
-        else:
-            self._train(*roles.parts_of(table), limit)
+            return self._train(*roles.parts_of(table.sample), limit, beyond)
+        return self._train(*roles.parts_of(table), limit)
 
     def _train(
         self,
