@@ -10,7 +10,14 @@ from sklearn.model_selection import GroupKFold, StratifiedGroupKFold
 from multilayer.data.vectors import is_missing
 from multilayer.errors import InvalidArgumentError, InvalidDataError
 
-__all__ = ["Split", "check_groups", "grouped_folds", "ordered_folds", "ordered_starts", "stratified_folds"]
+__all__ = [
+    "Split",
+    "check_groups",
+    "grouped_folds",
+    "ordered_folds",
+    "ordered_starts",
+    "stratified_folds",
+]
 
 Array = npt.NDArray[Any]
 Split = tuple[Array, Array]

@@ -121,11 +121,11 @@ class Beyond:
     def _by_time(self, columns: Columns, n_members: int) -> Slots:
         assert self.time is not None
         time = self.time
-        starts = ordered_starts(columns.numbers(time, self.table.sample), n_members)
+        starts = ordered_starts(columns.numbers(time, self.roles.inputs_of(self.table.sample)), n_members)
         n = len(starts)
 
         def of(table: Table, places: Array) -> Array:
-            times = columns.numbers(time, table)
+            times = columns.numbers(time, self.roles.inputs_of(table))
             return np.where(np.isnan(times), 0, np.searchsorted(starts, times, side="right"))
 
         is_before = np.arange(n + 1) <= np.arange(n)[:, np.newaxis]
@@ -191,7 +191,7 @@ class Beyond:
     ) -> str:
         """Return what the encoded rows depend on."""
         said = [
-            __version__, self.table.blocks.fingerprint(), self.roles, self.time, columns.to_dict(),
+            __version__, self.table.blocks.fingerprint(), repr(self.roles), self.time, columns.to_dict(),
             targets.to_dict(), slots.trains_on.tolist(), repr(weights),
         ]  # fmt: skip
         digest = hashlib.blake2b(json.dumps(said).encode(), digest_size=16)

@@ -1,0 +1,241 @@
+"""Measure training on tables that are larger than memory: its speed, and that its memory is flat.
+
+    python benchmarks/stream.py make FOLDER 50_000_000    # files of Parquet, a million rows each
+    python benchmarks/stream.py memory FOLDER             # peak memory with 1, 10 and 30 parts of it
+    python benchmarks/stream.py speed FOLDER              # rows a second: streamed, and in memory
+    python benchmarks/stream.py whole FOLDER              # train on all rows, and predict them
+
+Each measurement is a process of its own, so that its peak memory is its own. What is printed is
+JSON. The time of the first part includes that of compiling; so the speed is that of a second fit.
+"""
+
+import argparse
+import json
+import os
+import resource
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from machine import describe
+
+N_NUMBERS = 17
+PER_FILE = 10**6
+LEVELS = 24
+
+
+def make(folder: Path, n_rows: int) -> None:
+    """Write files with numbers, whole numbers, categories and missing values, and two classes."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for number, start in enumerate(range(0, n_rows, PER_FILE)):
+        rng = np.random.default_rng(number)
+        n = min(PER_FILE, n_rows - start)
+        X = rng.standard_normal((N_NUMBERS, n), dtype=np.float32)
+        X[0, rng.random(n) < 0.02] = np.nan
+        level = rng.integers(LEVELS, size=n)
+        count = rng.poisson(3, n)
+        z = X[1] * X[2] + np.sin(2 * X[3]) + (level % 5 - 2) / 2 + np.log1p(count) - 1
+        y = z + rng.standard_normal(n) > 0
+        names = np.array([f"level {i}" for i in range(LEVELS)])
+        columns: dict[str, Any] = {f"x{i}": pa.array(own) for i, own in enumerate(X)}
+        columns |= {"level": names[level], "count": count, "y": np.where(y, "yes", "no")}
+        pq.write_table(pa.table(columns), folder / f"part-{number:05}.parquet")
+
+
+def files_of(folder: Path, n: int | None = None) -> list[str]:
+    """Return the first files of a folder."""
+    return [str(path) for path in sorted(folder.glob("*.parquet"))[:n]]
+
+
+def child(what: str, files: list[str]) -> dict[str, Any]:
+    """Return what a process of its own measures."""
+    command = [sys.executable, __file__, "child", what, *files]
+    done = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True)
+    return json.loads(done.stdout)
+
+
+def measured(what: str, files: list[str]) -> dict[str, Any]:
+    """Return the time and the peak memory of one task in this process."""
+    began = time.perf_counter()
+    found = TASKS[what](files)
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**10
+    return found | {"seconds": time.perf_counter() - began, "peak_MiB": round(peak)}
+
+
+def fit(files: list[str], **how: Any) -> dict[str, Any]:
+    """Train the estimator for tables for a short time."""
+    from multilayer.estimators import TabularClassifier
+
+    model = TabularClassifier(random_state=0, **how).fit(files, target="y")
+    history = model.history_
+    return {
+        "accuracy_out_of_fold": model.oob_score_,
+        "epochs": history.n_epochs,
+        "training_seconds": sum(history["seconds"]),
+        "stopped_by": history.stopped_by,
+    }
+
+
+def survey(files: list[str]) -> dict[str, Any]:
+    """Go over all rows once, to find out what they hold."""
+    from multilayer.data.large import open_table
+
+    return {"rows": len(open_table(files, "y"))}
+
+
+def encode(files: list[str]) -> dict[str, Any]:
+    """Read and encode all rows; nothing is written."""
+    from multilayer.data import read_blocks
+    from multilayer.model import Columns
+
+    blocks = read_blocks(files)
+    columns, began, n_cells = None, 0.0, 0
+    for table in blocks:
+        inputs = table.select([name for name in table.columns if name != "y"])
+        if columns is None:
+            columns = Columns.of(inputs, embedded=True)
+            columns.encode(inputs)[:]
+            began = time.perf_counter()
+            continue
+        columns.encode(inputs)[:]
+        n_cells += len(inputs) * len(inputs.columns)
+    return {"cells_per_second": n_cells / (time.perf_counter() - began)}
+
+
+def streamed(files: list[str]) -> dict[str, Any]:
+    """Return the rows a second of a training on a stream, and in memory, side by side."""
+    from multilayer import Architecture
+    from multilayer.data import Stream, read_blocks
+    from multilayer.model import Columns
+    from multilayer.numpy import MLP
+    from multilayer.training import fit as train
+
+    columns: Any = None
+    kept = []
+
+    def parts() -> Any:
+        nonlocal columns
+        for table in read_blocks(files):
+            inputs = table.select([name for name in table.columns if name != "y"])
+            columns = columns or Columns.of(inputs)
+            X = columns.encode(inputs)[:]
+            y = np.array(table["y"].categories()[0] == 0, int)
+            kept.append((X, y))
+            yield kept[-1]
+
+    with tempfile.TemporaryDirectory() as folder:
+        stream = Stream.write(folder, parts())
+        X, y = (np.concatenate(own) for own in zip(*kept, strict=True))
+        found: dict[str, Any] = {"rows": len(X), "inputs": X.shape[1]}
+        for widths in ((128, 128), (32,)):
+            architecture = Architecture(X.shape[1], widths, 2)
+            for turn in range(3):
+                for name, data in (("memory", (X, y)), ("stream", stream)):
+                    net = MLP(architecture, rng=np.random.default_rng(0), dtype="float32")
+                    history = train(net, data, loss="cross_entropy", batch_size=256, n_epochs=1)
+                    if turn:
+                        own = found.setdefault(f"{name} {widths}", [])
+                        own.append(round(len(X) / history["seconds"][0]))
+            found[f"torch {widths}"] = usual_loop(files, columns, widths)
+    return found
+
+
+def usual_loop(files: list[str], columns: Any, widths: tuple[int, ...]) -> int:
+    """Return the rows a second of PyTorch's usual loop over the same files.
+
+    An IterableDataset yields the rows of a file's record batches, a DataLoader makes batches of
+    them, and autograd takes a step on each.
+    """
+    import torch
+    from torch import nn
+    from torch.utils.data import DataLoader, IterableDataset
+
+    names = [name for name in columns.needed if name != "level"]
+
+    class Rows(IterableDataset):  # type: ignore[type-arg]
+        def __iter__(self) -> Any:
+            for path in files[:1]:
+                for batch in pq.ParquetFile(path).iter_batches(columns=[*names, "y"]):
+                    X = np.column_stack([np.nan_to_num(batch[name]) for name in names])
+                    y = np.array(batch["y"]) == "yes"
+                    for x, label in zip(X.astype(np.float32), y.astype(int), strict=True):
+                        yield x, label
+
+    sizes = (len(names), *widths)
+    layers: list[nn.Module] = []
+    for before, after in zip(sizes, sizes[1:], strict=False):
+        layers += [nn.Linear(before, after), nn.ReLU()]
+    net = nn.Sequential(*layers, nn.Linear(widths[-1], 2))
+    optimizer = torch.optim.Adam(net.parameters())
+    began, n = time.perf_counter(), 0
+    for X, y in DataLoader(Rows(), batch_size=256):
+        optimizer.zero_grad()
+        nn.functional.cross_entropy(net(X), y).backward()
+        optimizer.step()
+        n += len(X)
+    return round(n / (time.perf_counter() - began))
+
+
+def predict(files: list[str]) -> dict[str, Any]:
+    """Train briefly on one file, and predict all of them with the command."""
+    from multilayer.estimators import TabularClassifier
+
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder)
+        model = TabularClassifier(n_members=2, time_limit=60, random_state=0)
+        model.fit(files[:1], target="y").save(path / "model.safetensors")
+        mlp = Path(sys.executable).with_name("mlp")
+        command = [mlp, "predict", path / "model.safetensors", *files, "-o", path / "out.parquet"]
+        began = time.perf_counter()
+        subprocess.run(command, check=True, stderr=subprocess.DEVNULL)
+        peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 2**10
+        n_rows = pq.ParquetFile(path / "out.parquet").metadata.num_rows
+    seconds = time.perf_counter() - began
+    return {"rows": n_rows, "predict_seconds": seconds, "predict_peak_MiB": round(peak)}
+
+
+TASKS: dict[str, Any] = {
+    "survey": survey,
+    "encode": encode,
+    "fit": lambda files: fit(files, n_members=2, time_limit=30),
+    "whole": lambda files: fit(files, n_members=2),
+    "streamed": streamed,
+    "predict": predict,
+}
+
+
+def main() -> None:
+    """Run what the command line asks for."""
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("task", choices=["make", "memory", "speed", "whole", "child"])
+    parser.add_argument("rest", nargs="+")
+    given = parser.parse_args()
+    if given.task == "child":
+        print(json.dumps(measured(given.rest[0], given.rest[1:])))
+        return
+    folder = Path(given.rest[0])
+    if given.task == "make":
+        make(folder, int(given.rest[1]))
+        return
+    print(json.dumps(describe() | {"threads": os.environ.get("OMP_NUM_THREADS", "all")}))
+    if given.task == "memory":
+        for n in (1, 10, 30):
+            for what in ("fit", "predict"):
+                print(n, what, json.dumps(child(what, files_of(folder, n))), flush=True)
+    elif given.task == "speed":
+        for what in ("survey", "encode", "streamed"):
+            print(what, json.dumps(child(what, files_of(folder, 3))), flush=True)
+    else:
+        for what in ("whole", "predict"):
+            print(what, json.dumps(child(what, files_of(folder))), flush=True)
+
+
+if __name__ == "__main__":
+    main()
