@@ -20,7 +20,9 @@ from multilayer.data.notation import Notation
 from multilayer.data.notes import Note, TableWarning
 from multilayer.data.sparse import SparseSamples
 from multilayer.data.split import split_validation
+from multilayer.data.survey import Survey
 from multilayer.data.table import Table, read_table
+from multilayer.data.tally import Tally
 
 __all__ = [
     "IMAGE_SETS",
@@ -37,8 +39,10 @@ __all__ = [
     "RadialBasisFeatures",
     "ScaledImages",
     "SparseSamples",
+    "Survey",
     "Table",
     "TableWarning",
+    "Tally",
     "fingerprint",
     "load_digits",
     "load_images",

@@ -18,6 +18,7 @@ __all__ = [
     "are_numbered",
     "in_memory",
     "names_of_frame",
+    "other_columns",
     "read_table",
     "without_index",
 ]
@@ -112,7 +113,7 @@ class Table:
         first, *others = tables
         for number, table in enumerate(others, 2):
             if set(table.columns) != set(first.columns):
-                raise _other_columns(first, table, "" if are_files else f"part {number} of ")
+                raise other_columns(first, table, "" if are_files else f"part {number} of ")
         starts = accumulate((len(table) for table in tables), initial=0)
         parts = zip(starts, (table._origin for table in tables), strict=False)
         origin = Origin(name, parts=tuple(parts) if are_files else ())
@@ -296,7 +297,7 @@ def are_numbered(names: list[Any]) -> bool:
     return all(type(name) is int for name in names) and names == [*range(len(names))]
 
 
-def _other_columns(first: Table, table: Table, place: str) -> InvalidDataError:
+def other_columns(first: Table, table: Table, place: str = "") -> InvalidDataError:
     """Return an error that names the missing and the unexpected columns."""
     missing = [name for name in first.columns if name not in table.columns]
     extra = [name for name in table.columns if name not in first.columns]
