@@ -21,7 +21,9 @@ from multilayer.data.notes import Note, TableWarning
 from multilayer.data.sparse import SparseSamples
 from multilayer.data.split import split_validation
 from multilayer.data.stream import Stream
+from multilayer.data.survey import Survey
 from multilayer.data.table import Table, read_table
+from multilayer.data.tally import Tally
 
 __all__ = [
     "IMAGE_SETS",
@@ -40,8 +42,10 @@ __all__ = [
     "ScaledImages",
     "SparseSamples",
     "Stream",
+    "Survey",
     "Table",
     "TableWarning",
+    "Tally",
     "fingerprint",
     "load_digits",
     "load_images",

@@ -12,6 +12,7 @@ from multilayer.doctor.measures import constant_logits
 from multilayer.estimators.folds import Split
 from multilayer.estimators.out_of_fold import OutOfFold
 from multilayer.model import Columns
+from multilayer.randomness import hashed
 from multilayer.samples import LazySamples
 
 __all__ = ["findings_of"]
@@ -217,15 +218,10 @@ def _copies(
 
 
 def _hashes(part: Array, number: int) -> Array:
-    """Return a hash of each row of a column's inputs (splitmix64; Steele, Lea and Flood 2014)."""
-    bits = np.ascontiguousarray(part, np.float64).view(np.uint64)
-    rng = np.random.default_rng(number)
+    """Return a hash of each row of a column's inputs."""
     found = np.zeros(len(part), np.uint64)
-    for own in bits.T:
-        z = own ^ rng.integers(2**63, dtype=np.uint64)
-        z = (z ^ (z >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-        z = (z ^ (z >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-        found += z ^ (z >> np.uint64(31))
+    for place, own in enumerate(np.ascontiguousarray(part.T, np.float64)):
+        found += hashed(own, (number, place))
     return found
 
 

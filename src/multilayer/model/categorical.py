@@ -9,6 +9,7 @@ from typing import Any, ClassVar, Self
 import numpy as np
 import numpy.typing as npt
 
+from multilayer.data import Tally
 from multilayer.data.dates import moment
 from multilayer.data.entries import Entries, category, cleaned
 from multilayer.data.notes import Note
@@ -94,28 +95,39 @@ class Categorical(Column):
         codes, names = _merged(*entries.categories())
         counts = np.bincount(codes + 1, minlength=len(names) + 1)[1:]
         n_present = int(counts.sum())
-        if not n_present or (are_identifiers(len(names), n_present) and not is_asked):
-            why = "identifiers" if n_present else "no entries"
+        if not n_present:
+            why = "no entries"
             raise NothingToLearn(why)
-        return Found(cls(entries.column, tuple(sorted(names)), n_present < len(codes)))
+        found = Found(cls(entries.column, tuple(sorted(names)), n_present < len(codes)))
+        if are_identifiers(len(names), n_present) and not is_asked:
+            why = "identifiers"
+            raise NothingToLearn(why, otherwise=found)
+        return found
 
-    def limited(self, notes: list[Note], entries: Entries) -> Self:
+    def of_all(self, tally: Tally) -> Self:
+        has_missing = self.has_missing or tally.n_present < len(tally)
+        counted = tally.counted()  # else the sample knows as much as there is to know
+        _, names = _merged(np.empty(0, np.int32), counted[0] if counted else self.categories)
+        categories, has_rare = tuple(sorted(names)), tally.n_missed > 0
+        return replace(self, categories=categories, has_missing=has_missing, has_rare=has_rare)
+
+    def limited(self, notes: list[Note], entries: Entries, tally: Tally | None = None) -> Self:
         if len(self.categories) <= MOST_CATEGORIES:
             return self
-        counts = self._counts(entries)
+        counts = self._counts(entries, tally)
         order = sorted(range(len(counts)), key=lambda i: (-counts[i], self.categories[i]))
         kept = tuple(self.categories[i] for i in sorted(order[:MOST_CATEGORIES]))
         says = f"has more categories than the {MOST_CATEGORIES} most frequent, which are kept"
         notes.append(Note(entries.column, entries.origin.table, says))
         return replace(self, categories=kept, has_rare=True)
 
-    def embedded(self, entries: Entries) -> Self:
+    def embedded(self, entries: Entries, tally: Tally | None = None) -> Self:
         if len(self.categories) + self.has_missing <= MOST_ONE_HOT:
             return self
-        counts = self._counts(entries)
+        counts = self._counts(entries, tally)
         fewest = min(FEWEST, counts.max())  # at least the most frequent one is kept
         kept = tuple(c for c, n in zip(self.categories, counts, strict=True) if n >= fewest)
-        has_rare = len(kept) < len(self.categories)
+        has_rare = self.has_rare or len(kept) < len(self.categories)
         return replace(self, categories=kept, has_rare=has_rare, is_embedded=True)
 
     @property
@@ -123,11 +135,15 @@ class Categorical(Column):
         size = 1 + len(self.categories) + self.has_missing
         return (Embedded(0, size, is_number=False),) if self.is_embedded else ()
 
-    def _counts(self, entries: Entries) -> Array:
-        """Return how many entries each category has."""
-        codes, names = entries.categories()
-        places = np.append(self.places(names), np.int32(-1))[codes]
-        return np.bincount(places[places >= 0], minlength=len(self.categories))
+    def _counts(self, entries: Entries, tally: Tally | None) -> Array:
+        """Return how many entries each category has: of all rows, if they are counted."""
+        counted = None if tally is None else tally.counted()
+        names, counts = counted or entries.counted()
+        places = self.places(names)
+        is_known = places >= 0
+        found = np.zeros(len(self.categories), np.int64)
+        np.add.at(found, places[is_known], counts[is_known])
+        return found
 
     @property
     def input_names(self) -> tuple[str, ...]:

@@ -9,6 +9,7 @@ from typing import Any, ClassVar, NamedTuple, Self
 import numpy as np
 import numpy.typing as npt
 
+from multilayer.data import Tally
 from multilayer.data.entries import Entries
 from multilayer.data.notes import Note
 from multilayer.data.row import Entry
@@ -71,11 +72,13 @@ class NothingToLearn(Exception):  # noqa: N818  # not an error: the column is ig
         The reason, such as ``"identifiers"``.
     is_open : bool
         Whether the column could be used if other columns showed how it is written.
+    otherwise : Found, optional
+        What it is if its entries are nearly all distinct only because they are a sample.
     """
 
-    def __init__(self, why: str, *, is_open: bool = False) -> None:
+    def __init__(self, why: str, *, is_open: bool = False, otherwise: Found | None = None) -> None:
         super().__init__(why)
-        self.is_open = is_open
+        self.is_open, self.otherwise = is_open, otherwise
 
 
 @dataclass(frozen=True)
@@ -129,17 +132,26 @@ class Column(ABC):
             If they cannot be of this kind, although the user chose it.
         """
 
-    def limited(self, notes: list[Note], entries: Entries) -> "Column":
-        """Return the column as a network takes it without embeddings; by default as it is.
+    def of_all(self, tally: Tally) -> "Column":
+        """Return the column for all rows, of which those that `of` saw are a sample.
 
-        Whatever training entries lose by that is added to `notes`.
+        By default it is the same.
         """
         return self
 
-    def embedded(self, entries: Entries) -> "Column":
+    def limited(self, notes: list[Note], entries: Entries, tally: Tally | None = None) -> "Column":
+        """Return the column as a network takes it without embeddings; by default as it is.
+
+        Whatever training entries lose by that is added to `notes`. If they are a sample, there is a
+        `tally` of all.
+        """
+        return self
+
+    def embedded(self, entries: Entries, tally: Tally | None = None) -> "Column":
         """Return the column for a network with embeddings, fitted to training entries.
 
-        By default it is the same: see `Architecture`'s `embeddings`.
+        By default it is the same: see `Architecture`'s `embeddings`. If the entries are a sample,
+        there is a `tally` of all.
         """
         return self
 
@@ -232,17 +244,21 @@ class Column(ABC):
         """
 
 
-def check_entries(entries: Entries) -> None:
-    """Raise if there is nothing to learn, whatever the kind of column."""
-    n, n_present = len(entries), entries.n_present
+def check_entries(entries: Entries, tally: Tally | None = None) -> None:
+    """Raise if there is nothing to learn, whatever the kind of column.
+
+    If the entries are a sample, there is a `tally` of all.
+    """
+    all_rows = entries if tally is None else tally
+    n, n_present = len(all_rows), all_rows.n_present
     why = ""
     if not n_present:
         why = "no entries"
-    elif not entries.is_usable:
-        why = entries.what
-    elif n_present < FEW and n_present < HARDLY_ANY * n:
+    elif not all_rows.is_usable:
+        why = all_rows.what
+    elif not entries.n_present or (n_present < FEW and n_present < HARDLY_ANY * n):
         why = "hardly any entries"
-    elif n_present == n > 1 and entries.is_constant:
+    elif n_present == n > 1 and all_rows.is_constant:
         why = "one value"
     if why:
         raise NothingToLearn(why)

@@ -12,31 +12,21 @@ import numpy as np
 import numpy.typing as npt
 
 from multilayer.caller import warn
-from multilayer.data import Table, read_table
-from multilayer.data.entries import Entries
+from multilayer.data import Table, Tally, read_table
 from multilayer.data.notes import Note, TableWarning
 from multilayer.data.row import OTHER, plain_row
 from multilayer.embeddings import Embeddings
 from multilayer.errors import InvalidArgumentError, InvalidDataError, InvalidTypeError
-from multilayer.model.categorical import Categorical
-from multilayer.model.column import NOTHING, Column, Found, NothingToLearn, check_entries, parts_of
-from multilayer.model.date import Date
+from multilayer.model.column import Column, parts_of
 from multilayer.model.encoded import EncodedTable
 from multilayer.model.ignored import Ignored
 from multilayer.model.inputs import Inputs, refuse_columns
-from multilayer.model.numeric import Numeric
+from multilayer.model.matching import COLUMNS, matched
 from multilayer.model.scaled import Scaled
-from multilayer.registry import Names, Registry
 
 __all__ = ["COLUMNS", "Columns"]
 
 Array = npt.NDArray[Any]
-
-COLUMNS: Registry[type[Column]] = Registry(
-    Names("kind of column", []),
-    {kind.kind: kind for kind in (Ignored, Categorical, Numeric, Date)},
-)
-"""The kinds of columns; entries are matched with the last one first."""
 
 
 class Columns(Inputs):
@@ -117,6 +107,7 @@ class Columns(Inputs):
         name: str = "X",
         *,
         embedded: bool = False,
+        tallies: Mapping[str, Tally] | None = None,
     ) -> Self:
         """Return the columns that fit a training table.
 
@@ -138,6 +129,12 @@ class Columns(Inputs):
             The table's name in messages.
         embedded : bool
             Whether they are for a network that learns embeddings: see `embeddings`.
+        tallies : mapping of str to Tally, optional
+            What all rows hold, if `X` is a sample of them: see `multilayer.data.Survey`. They tell
+            which columns are to be ignored, where values are missing, and how many rows each
+            category has. All else is decided by the sample. That is enough: of n rows, a quantile
+            is one of all rows whose share differs by a standard error of at most 0.5/√n, which is
+            0.0016 for 100,000.
 
         Raises
         ------
@@ -152,21 +149,19 @@ class Columns(Inputs):
         """
         table = read_table(X, name)
         kinds = {} if kinds is None else kinds
-        asked = _asked(table, kinds)
-        general = {"decimal": table.decimal, "date_order": table.date_order}
-        said = {name: each for name, each in general.items() if each is not None}
-        results = {c: _found(table[c], kind, {**said, **own}) for c, (kind, own) in asked.items()}
-        shown = _shown(results.values())
-        for column, (kind, own) in asked.items():
-            if results[column].is_open and shown:
-                results[column] = _found(table[column], kind, {**shown, **said, **own})
-        notes = [note for result in results.values() for note in result.notes]
+        all_rows = {c: tally for c, tally in (tallies or {}).items() if len(tally) > len(table)}
+        results = matched(table, kinds, all_rows)
+        notes = [note for result in results for note in result.notes]
         found: list[Column] = []
-        for result in results.values():
-            each = result.column
-            assert each is not None
-            entries = table[each.name]
-            found.append(each.embedded(entries) if embedded else each.limited(notes, entries))
+        for each in results:
+            column = each.column
+            assert column is not None
+            entries, tally = table[column.name], all_rows.get(column.name)
+            found.append(
+                column.embedded(entries, tally)
+                if embedded
+                else column.limited(notes, entries, tally)
+            )
         if embedded:
             found = _without_twins(found, table, kinds)
         for note in notes:
@@ -315,47 +310,6 @@ def column_from_dict(found: Any) -> Column:
     return COLUMNS[kind].from_dict({name: value for name, value in found.items() if name != "kind"})
 
 
-def _asked(
-    table: Table, kinds: Mapping[str, str]
-) -> dict[str, tuple[type[Column] | None, Mapping[str, str]]]:
-    """Return each column's given kind, if any, and what its option says."""
-    if not isinstance(kinds, Mapping):
-        raise InvalidTypeError("must be a mapping", "kinds", "Columns.of", got=type(kinds).__name__)
-    asked: dict[str, tuple[type[Column] | None, Mapping[str, str]]] = dict.fromkeys(
-        table.columns, (None, NOTHING)
-    )
-    ways = [way for kind, cls in COLUMNS.items() for way in (kind, *_with_options(kind, cls))]
-    for column, way in kinds.items():
-        if column not in asked:
-            raise InvalidArgumentError(
-                f"kinds are given of column {column!r}; {table.name} has {', '.join(table.columns)}"
-            )
-        kind, _, option = Names(f"column {column!r}", ways).check(way).partition(": ")
-        cls = COLUMNS[kind]
-        asked[column] = cls, cls.options[option] if option else NOTHING
-    return asked
-
-
-def _with_options(kind: str, cls: type[Column]) -> Iterable[str]:
-    return (f"{kind}: {option}" for option in cls.options)
-
-
-def _found(entries: Entries, asked: type[Column] | None, said: Mapping[str, str]) -> Found:
-    """Return the column for training entries, of the given kind if there is one."""
-    notes: list[Note] = []
-    try:
-        if asked is None:
-            check_entries(entries)
-        for kind in [asked] if asked is not None else reversed([*COLUMNS.values()]):
-            found = kind.of(entries, said, is_asked=asked is not None)
-            notes += found.notes
-            if found.column is not None:
-                return found._replace(notes=notes)
-    except NothingToLearn as why:
-        return Found(Ignored(entries.column, str(why)), is_open=why.is_open)
-    raise InvalidDataError(f"must be of a kind among {', '.join(COLUMNS)}", entries.where)
-
-
 def _without_twins(columns: Sequence[Column], table: Table, kinds: Collection[str]) -> list[Column]:
     """Return columns, ignoring those with the inputs of an earlier one, unless `kinds` has them."""
     alike = Counter(replace(column, name="") for column in columns)
@@ -370,15 +324,6 @@ def _without_twins(columns: Sequence[Column], table: Table, kinds: Collection[st
                 column = Ignored(column.name, f"the same as {twin!r}")
         found.append(column)
     return found
-
-
-def _shown(results: Iterable[Found]) -> dict[str, str]:
-    """Return what some columns show for certain about all, without contradiction."""
-    found: dict[str, set[str]] = {}
-    for result in results:
-        for name, value in result.shows.items():
-            found.setdefault(name, set()).add(value)
-    return {name: values.pop() for name, values in found.items() if len(values) == 1}
 
 
 def _listed(ignored: Sequence[Ignored]) -> str:

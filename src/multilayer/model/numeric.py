@@ -85,14 +85,15 @@ class Numeric(Scaled):
         otherwise = "categorical" if entries.what == "text" else ""  # not for infinite numbers
         notes += [note._replace(otherwise=otherwise) for note in strays]
         present = numbers[~np.isnan(numbers)]
+        scaling = center_and_scale(present)
+        notation = replace(found.notation, missing=found.others)
+        column = cls(entries.column, *scaling, len(present) < len(numbers), notation)
+        shows = {"decimal": found.shows} if found.shows else {}
+        result = Found(column, notes, shows, found.is_open)
         if not is_asked and _are_identifiers(entries.column, present, len(numbers)):
             why = "identifiers"
-            raise NothingToLearn(why)
-        notation = replace(found.notation, missing=found.others)
-        has_missing = len(present) < len(numbers)
-        column = cls(entries.column, *center_and_scale(present), has_missing, notation)
-        shows = {"decimal": found.shows} if found.shows else {}
-        return Found(column, notes, shows, found.is_open)
+            raise NothingToLearn(why, otherwise=result)
+        return result
 
     @property
     def way(self) -> str:

@@ -11,6 +11,7 @@ from typing import Any, Self
 import numpy as np
 import numpy.typing as npt
 
+from multilayer.data import Tally
 from multilayer.data.entries import Entries
 from multilayer.data.notes import Note
 from multilayer.data.row import Entry
@@ -68,7 +69,11 @@ class Scaled(Column):
         names = (self.name, *self._other_names())
         return (*names, f"{self.name} is missing") if self.has_missing else names
 
-    def embedded(self, entries: Entries) -> Self:
+    def of_all(self, tally: Tally) -> Self:
+        has_missing = tally.n_present < len(tally) or self.n_missing(tally.different()) > 0
+        return replace(self, has_missing=self.has_missing or has_missing)
+
+    def embedded(self, entries: Entries, tally: Tally | None = None) -> Self:
         values = self.values(entries, [])
         return replace(self, knots=knots_of(values[~np.isnan(values)]))
 

@@ -142,6 +142,11 @@ class Entries:
         """Return each entry's position among the categories, −1 if missing; and the categories."""
         raise self._mismatch("numbers, text, dates or booleans")
 
+    def counted(self) -> tuple[list[str], Array]:
+        """Return the categories, and how many entries each has."""
+        codes, names = self.categories()
+        return names, np.bincount(codes[codes >= 0], minlength=len(names))
+
     def objects(self) -> Array:
         """Return the entries as Python objects, None if missing, to show them."""
         codes, names = self.categories()

@@ -107,4 +107,5 @@ def _texts(parts: Sequence[Entries], column: str, origin: Origin) -> TextEntries
         known = [places.setdefault(name, len(places)) for name in names]
         codes.append(np.array([*known, -1], np.int32)[own])
         is_category |= isinstance(part, TextEntries) and part.is_category
-    return TextEntries(column, origin, np.concatenate(codes), list(places), is_category=is_category)
+    all_codes, texts = np.concatenate(codes), list(places)
+    return TextEntries(column, origin, all_codes, texts, is_category=is_category, are_tidy=True)

@@ -68,8 +68,13 @@ class NumberEntries(Entries):
         return len(self) - int(np.count_nonzero(self.is_missing))
 
     @property
+    def present(self) -> Array:
+        """The values that are not missing."""
+        return self.values[~self.is_missing]
+
+    @property
     def is_constant(self) -> bool:
-        present = self._present()
+        present = self.present
         return not len(present) or bool((present == present[0]).all())
 
     def take(self, rows: Array, origin: Origin) -> Self:
@@ -95,7 +100,7 @@ class NumberEntries(Entries):
     def find_notation(
         self, decimal: str | None = None, *, is_asked: bool = False
     ) -> NotationFound | None:
-        present = self._present()
+        present = self.present
         is_whole = self.values.dtype.kind in "iu" and len(present)
         if is_whole and not is_asked and not -LARGEST <= present.min() <= present.max() <= LARGEST:
             return None  # numbers that float64 cannot tell apart are codes
@@ -105,7 +110,7 @@ class NumberEntries(Entries):
     def find_date_format(
         self, order: str | None = None, *, is_asked: bool = False
     ) -> DateFormatFound | None:
-        present = self._present()
+        present = self.present
         some = compact_dates(sample(present).astype(np.float64))
         if self.are_times or 2 * np.count_nonzero(np.isnan(some)) >= max(len(some), 1):
             return None
@@ -148,7 +153,7 @@ class NumberEntries(Entries):
         return seconds
 
     def categories(self) -> tuple[Array, list[str]]:
-        values, places = np.unique(self._present(), return_inverse=True)
+        values, places = np.unique(self.present, return_inverse=True)
         codes = np.full(len(self), -1, np.int32)
         codes[~self.is_missing] = places
         if self.are_times:
@@ -159,9 +164,6 @@ class NumberEntries(Entries):
         objects = self.values.astype(object)
         objects[self.is_missing] = None
         return objects
-
-    def _present(self) -> Array:
-        return self.values[~self.is_missing]
 
     def _floats(self) -> Array:
         numbers: Array = self.values.astype(np.float64, copy=False)

@@ -33,6 +33,8 @@ class TextEntries(Entries):
     texts : sequence of str
     is_category : bool
         Whether a library calls them categories: plain numbers among them are then names.
+    are_tidy : bool
+        Whether the texts are those of other entries, so that only some may not occur.
     """
 
     what = "text"
@@ -45,9 +47,11 @@ class TextEntries(Entries):
         texts: Sequence[str],
         *,
         is_category: bool = False,
+        are_tidy: bool = False,
     ) -> None:
         super().__init__(column, origin)
-        self.codes, self.texts, self.counts = _tidied(codes, texts)
+        tidied = _occurring if are_tidy else _tidied
+        self.codes, self.texts, self.counts = tidied(codes, texts)
         self.is_category = is_category
         self._found: dict[Any, Any] = {}
         """What has been read from the distinct texts: training reads them several times."""
@@ -64,8 +68,9 @@ class TextEntries(Entries):
         return len(self.texts) < 2
 
     def take(self, rows: Array, origin: Origin) -> Self:
+        codes, is_category = self.codes[rows], self.is_category
         return type(self)(
-            self.column, origin, self.codes[rows], self.texts, is_category=self.is_category
+            self.column, origin, codes, self.texts, is_category=is_category, are_tidy=True
         )
 
     def without(self, missing: Sequence[str]) -> Self:
@@ -102,6 +107,9 @@ class TextEntries(Entries):
 
     def categories(self) -> tuple[Array, list[str]]:
         return self.codes, self.texts
+
+    def counted(self) -> tuple[list[str], Array]:
+        return self.texts, self.counts
 
     def _read(
         self,
@@ -148,6 +156,17 @@ def _tidied(codes: Array, texts: Sequence[str]) -> tuple[Array, list[str], Array
         codes = places[codes]
         counts = np.bincount(codes + 1, minlength=len(kept) + 1)[1:]
     return codes, kept, counts
+
+
+def _occurring(codes: Array, texts: Sequence[str]) -> tuple[Array, list[str], Array]:
+    """Return as `_tidied` does, of texts that are tidy."""
+    counts = np.bincount(codes + 1, minlength=len(texts) + 1)[1:]
+    kept = np.flatnonzero(counts)
+    if len(kept) == len(texts):
+        return codes, list(texts), counts
+    places = np.full(len(texts) + 1, -1, np.int32)  # the last for −1
+    places[kept] = np.arange(len(kept))
+    return places[codes], [texts[i] for i in kept.tolist()], counts[kept]
 
 
 def _number_in(text: str) -> float | None:

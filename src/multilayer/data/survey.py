@@ -1,0 +1,253 @@
+"""Survey: what a table holds that is read once, in blocks: a sample of its rows, and tallies."""
+
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass, replace
+from operator import itemgetter
+from typing import Any, Self
+
+import numpy as np
+import numpy.typing as npt
+
+from multilayer import checks
+from multilayer.data.entries import Entries, Origin, TextEntries
+from multilayer.data.table import Table, check_columns
+from multilayer.data.tally import Tally
+from multilayer.errors import InvalidArgumentError, InvalidDataError
+from multilayer.randomness import hashed
+
+__all__ = ["Survey"]
+
+Array = npt.NDArray[Any]
+
+MANY = 256
+"""So many parts of a sample are joined to one."""
+
+
+@dataclass(frozen=True)
+class Survey:
+    """What one pass over a table in blocks finds out: a sample of its rows, and tallies of all.
+
+    The sample has the rows whose places have the smallest hashes. So it is a uniform sample without
+    replacement, whatever the order and the size of the blocks, and whoever reads them. A column
+    with numbers in one file and text in another is text, as in `Table.join`.
+
+    Parameters
+    ----------
+    sample : Table
+        Some of the rows, in the order of their places; all if there are no more than `most_rows`.
+    places : array of int64, of shape (len(sample),)
+        Their places.
+    tallies : dict of str to Tally
+        What all rows hold, by column.
+    files : dict of int to Origin
+        The files that the rows come from, by the places of their first rows.
+    most_rows, seed : int
+        See `of`.
+
+    Examples
+    --------
+    >>> from multilayer.data import read_table
+    >>> blocks = [(0, read_table({"a": [3, 1, 4]})), (3, read_table({"a": [1, None]}))]
+    >>> survey = Survey.of(blocks, most_rows=2, seed=0)
+    >>> survey.sample, survey.n_rows, survey.is_whole
+    (Table(2 rows: a), 5, False)
+    >>> a = survey.tallies["a"]
+    >>> a.n_present, a.least, a.greatest
+    (4, 1, 4)
+    """
+
+    sample: Table
+    places: Array
+    tallies: Mapping[str, Tally]
+    files: Mapping[int, Origin]
+    most_rows: int
+    seed: int
+
+    @classmethod
+    def of(
+        cls,
+        blocks: Iterable[tuple[int, Table]],
+        *,
+        most_rows: int,
+        seed: int,
+        counted: Collection[str] = (),
+    ) -> Self:
+        """Return the survey of a table in blocks.
+
+        It holds at most twice `most_rows` rows at any time, besides the block that is read.
+
+        Parameters
+        ----------
+        blocks : iterable of pairs of int and Table
+            Each block's place, and the block. A row's place is its number among all rows, from 0;
+            if they come from several files, 2⁴⁰ times the number of the file plus its number there.
+            The rows of a block have the block's place and those after it.
+        most_rows : int
+            How many rows the sample has at most.
+        seed : int
+            Draws the sample.
+        counted : collection of str
+            Columns of which numbers and dates are counted like texts, since they are categories.
+
+        Raises
+        ------
+        InvalidArgumentError, InvalidTypeError
+            If `most_rows` is not positive, or `seed` is negative.
+        InvalidDataError
+            If there is no block, or one has other columns than the first; the message names both.
+        """
+        checks.integer(most_rows, "most_rows", "Survey.of")
+        checks.integer(seed, "seed", "Survey.of", minimum=0)
+        pool: _Pool | None = None
+        tallies: dict[str, Tally] = {}
+        for place, table in blocks:
+            if pool is None:
+                pool = _Pool(table, most_rows, seed)
+                tallies = {name: Tally(name, name in counted) for name in table.columns}
+            pool.add(place, table)
+            for name, tally in tallies.items():
+                tally.add(table[name])
+        if pool is None:
+            raise InvalidDataError("must yield tables; it ends before the first", "blocks")
+        return cls(*pool.sample(), tallies, pool.files, most_rows, seed)
+
+    @property
+    def n_rows(self) -> int:
+        """How many rows there are."""
+        return max(map(len, self.tallies.values()), default=0)
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether the sample has all rows."""
+        return len(self.sample) == self.n_rows
+
+    def merge(self, other: "Survey") -> Self:
+        """Return the survey of the rows of both, as if one pass had seen them.
+
+        Raises
+        ------
+        InvalidArgumentError
+            If `most_rows`, `seed` or the columns that are counted differ.
+        InvalidDataError
+            If both have seen the same row, or the columns differ.
+        """
+        if self._settings != other._settings:
+            rule = "must have the same most_rows, seed and counted columns"
+            raise InvalidArgumentError(rule, "surveys that are merged")
+        pool = _Pool(self.sample, self.most_rows, self.seed)
+        for survey in (self, other):
+            pool.hold(survey.places, survey.sample, survey.files)
+        if len(np.intersect1d(self.places, other.places, assume_unique=True)):
+            raise InvalidDataError("must have seen other rows", "a survey that is merged")
+        tallies = {name: own.merge(other.tallies[name]) for name, own in self.tallies.items()}
+        return type(self)(*pool.sample(), tallies, pool.files, self.most_rows, self.seed)
+
+    @property
+    def _settings(self) -> tuple[int, int, set[str]]:
+        counted = {name for name, tally in self.tallies.items() if tally.counts_all}
+        return self.most_rows, self.seed, counted
+
+
+class _Pool:
+    """The rows with the smallest hashes so far: `most_rows` of them, and at most as many again.
+
+    Parameters
+    ----------
+    first : Table
+        One with the columns that all must have.
+    """
+
+    def __init__(self, first: Table, most_rows: int, seed: int) -> None:
+        self.first = first.take(np.arange(0))
+        self.most_rows, self.seed = most_rows, seed
+        self.limit = np.uint64(2**64 - 1)
+        """Rows with larger hashes are not in the sample."""
+        self.parts: list[tuple[Array, Table]] = []
+        self.files: dict[int, Origin] = {}
+        """The files of all rows, by the places of their first rows."""
+
+    def add(self, place: int, table: Table) -> None:
+        """Add the rows of a block."""
+        files = _files(table, place) if len(table) else {}
+        self.hold(np.arange(place, place + len(table)), table, files)
+
+    def hold(self, places: Array, table: Table, files: Mapping[int, Origin]) -> None:
+        """Hold those of some rows that may be in the sample."""
+        check_columns(table, self.first.columns, self.first.name)
+        self.files |= files
+        hashes = hashed(places, self.seed)
+        rows = np.flatnonzero(hashes <= self.limit)
+        n_held = sum(len(held) for held, _ in self.parts)
+        if n_held + len(rows) > 2 * self.most_rows:
+            self._lower(hashes[rows])
+            rows = rows[hashes[rows] <= self.limit]
+        if len(rows):
+            self.parts.append((places[rows], table.take(rows)))
+        if len(self.parts) > MANY:
+            self.parts = [self._joined()]
+
+    def sample(self) -> tuple[Table, Array]:
+        """Return the sample, in the order of places, and these."""
+        self._lower(np.empty(0, np.uint64))
+        places, table = self._joined()
+        order = np.argsort(places)
+        origin = self._origin(places[order])
+        columns = [_in_order(table[name].take(order, origin)) for name in self.first.columns]
+        return self.first.with_columns(columns), places[order]
+
+    def _origin(self, places: Array) -> Origin:
+        """Return the origin of rows from these places."""
+        files = sorted(self.files.items(), key=itemgetter(0))
+        if len(files) == 1:
+            start, file = files[0]
+            return file.part(places - start)
+        names = list(dict.fromkeys(file.table for _, file in files)) or [self.first.name]
+        more = f" and {len(names) - 1:,} more" if len(names) > 1 else ""
+        return Origin(f"{names[0]}{more}", rows=places, parts=tuple(files))
+
+    def _lower(self, more: Array) -> None:
+        """Lower the limit to the largest hash in the sample, given the hashes of more rows."""
+        held = [hashed(places, self.seed) for places, _ in self.parts]
+        hashes = np.concatenate([*held, more])
+        if len(hashes) <= self.most_rows:
+            return
+        self.limit = np.partition(hashes, self.most_rows - 1)[self.most_rows - 1]
+        for i, own in enumerate(held):
+            places, table = self.parts[i]
+            kept = np.flatnonzero(own <= self.limit)
+            self.parts[i] = places[kept], table.take(kept)
+        self.parts = [self._joined()]
+
+    def _joined(self) -> tuple[Array, Table]:
+        """Return all rows that are held as one part, whatever the order in which they came."""
+        parts = sorted(self.parts, key=lambda part: part[0].min(initial=0))
+        places = np.concatenate([np.empty(0, np.int64), *(places for places, _ in parts)])
+        tables = [table for _, table in parts] or [self.first]
+        return places, Table.join(tables, self.first.name)
+
+
+def _files(table: Table, place: int) -> dict[int, Origin]:
+    """Return the file of the rows of a block, by the place of its first row."""
+    origin = table[table.columns[0]].origin
+    if origin.parts or (origin.rows is not None and (np.diff(origin.rows) != 1).any()):
+        return {place: origin}
+    start = 0 if origin.rows is None else int(origin.rows[0])
+    return {place - start: replace(origin, rows=None, is_continued=False)}
+
+
+def _in_order(entries: Entries) -> Entries:
+    """Return entries whose texts are in the order of appearance, as in a table that is read."""
+    if not isinstance(entries, TextEntries):
+        return entries
+    _, first = np.unique(entries.codes[entries.codes >= 0], return_index=True)
+    order = np.argsort(first)
+    places = np.full(len(order) + 1, -1, np.int32)  # the last for −1
+    places[order] = np.arange(len(order))
+    return TextEntries(
+        entries.column,
+        entries.origin,
+        places[entries.codes],
+        [entries.texts[i] for i in order.tolist()],
+        is_category=entries.is_category,
+        are_tidy=True,
+    )
