@@ -1,7 +1,7 @@
 """Measure training on tables that are larger than memory: its speed, and that its memory is flat.
 
     python benchmarks/stream.py make FOLDER 50_000_000    # files of Parquet, a million rows each
-    python benchmarks/stream.py memory FOLDER             # peak memory with 1, 10 and 30 parts of it
+    python benchmarks/stream.py memory FOLDER             # peak memory with more and more of it
     python benchmarks/stream.py speed FOLDER              # rows a second: streamed, and in memory
     python benchmarks/stream.py whole FOLDER              # train on all rows, and predict them
 
@@ -17,6 +17,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -165,19 +166,18 @@ def usual_loop(files: list[str], columns: Any, widths: tuple[int, ...]) -> int:
                 for batch in pq.ParquetFile(path).iter_batches(columns=[*names, "y"]):
                     X = np.column_stack([np.nan_to_num(batch[name]) for name in names])
                     y = np.array(batch["y"]) == "yes"
-                    for x, label in zip(X.astype(np.float32), y.astype(int), strict=True):
-                        yield x, label
+                    yield from zip(X.astype(np.float32), y.astype(int), strict=True)
 
     sizes = (len(names), *widths)
     layers: list[nn.Module] = []
-    for before, after in zip(sizes, sizes[1:], strict=False):
+    for before, after in pairwise(sizes):
         layers += [nn.Linear(before, after), nn.ReLU()]
     net = nn.Sequential(*layers, nn.Linear(widths[-1], 2))
     optimizer = torch.optim.Adam(net.parameters())
     began, n = time.perf_counter(), 0
     for X, y in DataLoader(Rows(), batch_size=256):
         optimizer.zero_grad()
-        nn.functional.cross_entropy(net(X), y).backward()
+        torch.autograd.backward(nn.functional.cross_entropy(net(X), y))
         optimizer.step()
         n += len(X)
     return round(n / (time.perf_counter() - began))
@@ -192,11 +192,12 @@ def predict(files: list[str]) -> dict[str, Any]:
         model = TabularClassifier(n_members=2, time_limit=60, random_state=0)
         model.fit(files[:1], target="y").save(path / "model.safetensors")
         mlp = Path(sys.executable).with_name("mlp")
-        command = [mlp, "predict", path / "model.safetensors", *files, "-o", path / "out.parquet"]
+        out = path / "out.parquet"
+        command = [str(mlp), "predict", str(path / "model.safetensors"), *files, "-o", str(out)]
         began = time.perf_counter()
         subprocess.run(command, check=True, stderr=subprocess.DEVNULL)
         peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 2**10
-        n_rows = pq.ParquetFile(path / "out.parquet").metadata.num_rows
+        n_rows = pq.ParquetFile(out).metadata.num_rows
     seconds = time.perf_counter() - began
     return {"rows": n_rows, "predict_seconds": seconds, "predict_peak_MiB": round(peak)}
 
@@ -226,7 +227,7 @@ def main() -> None:
         return
     print(json.dumps(describe() | {"threads": os.environ.get("OMP_NUM_THREADS", "all")}))
     if given.task == "memory":
-        for n in (1, 10, 30):
+        for n in (2, 20, 60):
             for what in ("fit", "predict"):
                 print(n, what, json.dumps(child(what, files_of(folder, n))), flush=True)
     elif given.task == "speed":

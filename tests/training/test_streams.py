@@ -196,9 +196,7 @@ def test_a_run_is_not_resumed_on_another_stream(tmp_path):
         fit(network(), written(tmp_path / "b", X + 1, Y), rng=None, resume=True, **how)
 
 
-@given(
-    st.integers(1, 60), st.integers(1, 4), st.integers(1, 3), st.booleans(), st.integers(1, 20)
-)
+@given(st.integers(1, 60), st.integers(1, 4), st.integers(1, 3), st.booleans(), st.integers(1, 20))
 @settings(max_examples=40, deadline=None)
 def test_what_is_read_is_what_was_written(tmp_path_factory, n, d, t, has_weight, length):
     rng = np.random.default_rng(n)
@@ -292,5 +290,5 @@ def test_a_stream_of_a_later_version_says_what_to_do(tmp_path):
     header["__metadata__"]["format_version"] = "9"
     new = json.dumps(header).encode()
     path.write_bytes(len(new).to_bytes(8, "little") + new + content[8 + length :])
-    with pytest.raises(ModelFileError, match="format version is 9.*delete the folder"):
+    with pytest.raises(ModelFileError, match=r"format version is 9.*delete the folder"):
         Stream(tmp_path)

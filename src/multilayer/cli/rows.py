@@ -91,7 +91,8 @@ class Rows(NamedTuple):
             )
             raise InvalidDataError(rule, table.name)
         y, task, notation = _targets(table, target, task)
-        places = None if large is None else large.places[are_there(y)]
+        places = np.arange(len(y)) if large is None else large.places
+        places = places[are_there(y)]
         table, y = with_target(table, y, target, bad_rows)
         if task == "classification":
             y = _classes(table[target], y)

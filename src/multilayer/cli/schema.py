@@ -11,8 +11,8 @@ from multilayer.cli import options
 from multilayer.cli import table_options as tables
 from multilayer.cli.columns import describe_columns, print_columns
 from multilayer.cli.notes import note
-from multilayer.cli.schema_file import written
 from multilayer.cli.reading import sampled
+from multilayer.cli.schema_file import written
 from multilayer.registry import Names
 
 __all__ = ["schema"]

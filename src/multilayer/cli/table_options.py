@@ -107,7 +107,8 @@ def read_described(
 ) -> tuple[Table | LargeTable, Said]:
     """Return the table in some files, read as a schema file and the options say, and what they say.
 
-    Of one that is too large for memory there is a sample. An option wins over the file, with a note.
+    Of one that is too large for memory, a sample is in memory. An option wins over the file, with a
+    note.
 
     Parameters
     ----------

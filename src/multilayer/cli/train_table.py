@@ -273,7 +273,8 @@ def _fit(estimator: Any, rows: Rows) -> None:
 
     from multilayer.doctor import FindingWarning
 
-    X, others = rows.X_train, {"y": rows.y_train}
+    X: Any = rows.X_train
+    others: dict[str, Any] = {"y": rows.y_train}
     if rows.large is None:
         others |= {} if rows.groups is None else {"groups": rows.groups}
         if rows.weight_train is not None:

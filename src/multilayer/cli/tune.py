@@ -13,9 +13,9 @@ from multilayer.cli import options
 from multilayer.cli import table_options as tables
 from multilayer.cli.division import Division
 from multilayer.cli.notes import note, notes
+from multilayer.cli.reading import sampled
 from multilayer.cli.rows import Rows
 from multilayer.cli.table_report import described, report
-from multilayer.cli.reading import sampled
 from multilayer.data import TableWarning
 from multilayer.errors import InvalidArgumentError, InvalidDataError, MultilayerError
 

@@ -1,6 +1,6 @@
 """LargeTable: a table in files of which a sample is in memory, and all rows can be gone through."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator
 from copy import copy
 from os import PathLike
 from typing import Any, Self
@@ -10,10 +10,8 @@ import numpy.typing as npt
 
 from multilayer.data.blocks import Blocks, read_blocks
 from multilayer.data.files import read_file
-from multilayer.data.sources import Source
 from multilayer.data.survey import Survey
 from multilayer.data.table import Table
-from multilayer.data.tally import Tally
 
 __all__ = ["LargeTable", "is_in_files", "open_table"]
 
@@ -65,7 +63,7 @@ class LargeTable:
         self.blocks, self._survey, self._left_out = blocks, survey, left_out
         self.sample, self.places = survey.sample, survey.places
         self.name, self.columns = self.sample.name, self.sample.columns
-        self.tallies: Mapping[str, Tally] = survey.tallies
+        self.tallies = survey.tallies
         self.n_rows = survey.n_rows
         if left_out is not None:
             kept = np.flatnonzero(~left_out(self.sample, self.places))
@@ -114,7 +112,7 @@ def is_in_files(X: object) -> bool:
 
 
 def open_table(
-    source: Source | Iterable[Source] | Blocks | LargeTable,
+    source: Any,
     target: str | None = None,
     *,
     are_classes: bool = True,
@@ -124,7 +122,7 @@ def open_table(
 
     Parameters
     ----------
-    source : path, iterable of paths, Blocks or LargeTable
+    source : path, iterable of paths, LargeTable, or what has blocks as `Blocks` has them
         Paths as `read_file` takes them.
     target : str, optional
         The column to be predicted; by default the last one.

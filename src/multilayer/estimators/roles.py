@@ -7,8 +7,8 @@ import numpy.typing as npt
 
 from multilayer.caller import warn
 from multilayer.data import Notation, Note, Table, TableWarning, read_table
-from multilayer.data.reading import are_too_many
 from multilayer.data.large import LargeTable
+from multilayer.data.reading import are_too_many
 from multilayer.errors import InvalidArgumentError, InvalidDataError
 from multilayer.model.numeric import read_numbers, read_weights
 from multilayer.registry import Names
@@ -84,7 +84,7 @@ class Roles(NamedTuple):
         lacking = self.lack_target(seen)
         if not lacking.any() and seen is table:
             return table
-        if n := np.count_nonzero(lacking):
+        if n := int(np.count_nonzero(lacking)):
             first = seen[self.target].origin.row(int(np.argmax(lacking)))
             of = "" if seen is table else " of a sample"
             says = f"has no {self.target!r} in {n:,} of {len(seen):,} rows{of}, such as {first}"
@@ -107,7 +107,9 @@ def divided(X: Any, target: str, weight: Any, groups: Any) -> tuple[Table, Any, 
     table = read_table(X)
     used = _check(table, target, weight, groups)
     inputs = table.select([name for name in table.columns if name not in used])
-    return inputs, *(None if name is None else X[name] for name in (target, weight, groups))
+    parts = (None if name is None else X[name] for name in (target, weight, groups))
+    y, own_weight, own_groups = parts
+    return inputs, y, own_weight, own_groups
 
 
 def _check(table: Table | LargeTable, target: Any, weight: Any, groups: Any) -> list[str]:

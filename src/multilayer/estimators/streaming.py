@@ -121,11 +121,15 @@ class Beyond:
     def _by_time(self, columns: Columns, n_members: int) -> Slots:
         assert self.time is not None
         time = self.time
-        starts = ordered_starts(columns.numbers(time, self.roles.inputs_of(self.table.sample)), n_members)
+
+        def times_of(table: Table) -> Array:
+            return columns.numbers(time, self.roles.inputs_of(table))
+
+        starts = ordered_starts(times_of(self.table.sample), n_members)
         n = len(starts)
 
-        def of(table: Table, places: Array) -> Array:
-            times = columns.numbers(time, self.roles.inputs_of(table))
+        def of(table: Table, _: Array) -> Array:
+            times = times_of(table)
             return np.where(np.isnan(times), 0, np.searchsorted(starts, times, side="right"))
 
         is_before = np.arange(n + 1) <= np.arange(n)[:, np.newaxis]
@@ -142,7 +146,7 @@ class Beyond:
             slots[name] = int(np.argmin(sizes))
             sizes[slots[name]] += n
 
-        def of(table: Table, places: Array) -> Array:
+        def of(table: Table, _: Array) -> Array:
             codes, names = table[column].categories()
             if (codes < 0).any():
                 row = table[column].origin.row(int(np.argmax(codes < 0)))
@@ -191,8 +195,8 @@ class Beyond:
     ) -> str:
         """Return what the encoded rows depend on."""
         said = [
-            __version__, self.table.blocks.fingerprint(), repr(self.roles), self.time, columns.to_dict(),
-            targets.to_dict(), slots.trains_on.tolist(), repr(weights),
+            __version__, self.table.blocks.fingerprint(), self.time, columns.to_dict(),
+            targets.to_dict(), slots.trains_on.tolist(), repr([self.roles, weights]),
         ]  # fmt: skip
         digest = hashlib.blake2b(json.dumps(said).encode(), digest_size=16)
         digest.update(np.ascontiguousarray(self.table.places).tobytes())  # also of what is left out

@@ -19,8 +19,8 @@ from multilayer import checks
 from multilayer.caller import warn
 from multilayer.data import Table, read_table
 from multilayer.data.notation import Notation
-from multilayer.data.tally import Tally
 from multilayer.data.table import are_numbered, in_memory, names_of_frame, without_index
+from multilayer.data.tally import Tally
 from multilayer.errors import InvalidArgumentError, InvalidDataError
 from multilayer.estimators.targets import numbers_of_targets, plain_targets
 from multilayer.model import Columns

@@ -94,7 +94,7 @@ class Targets(ABC):
         """
         return self
 
-    def widen(self, y: Array) -> None:
+    def widen(self, y: Array) -> None:  # noqa: B027  # most kinds have no limits
         """Let predictions reach these targets too, if they have limits."""
 
     @abstractmethod
