@@ -131,8 +131,7 @@ class ParquetReader(Reader):
         self._library = import_pyarrow("Parquet", "parquet")
         with self._errors("must be a Parquet file"), self._opened() as file:
             metadata = file.metadata
-            none = file.schema_arrow.empty_table()
-        self.columns = read_table(none, origin.table).columns
+            self.columns = read_table(file.schema_arrow.empty_table(), origin.table).columns
         sizes = [metadata.row_group(i).num_rows for i in range(metadata.num_row_groups)]
         self._starts = [*accumulate(sizes, initial=0)]
         self._n_rows = self._starts[-1]
@@ -201,7 +200,8 @@ class ParquetReader(Reader):
             if isinstance(error, OSError) and error.errno is not None:
                 with checked_reading(self._origin.table):
                     raise
-            raise InvalidDataError(f"{rule}: {error}", self._origin.table) from error
+            what = str(error).partition("\n")[0]
+            raise InvalidDataError(f"{rule}: {what}", self._origin.table) from error
 
 
 class TableReader(Reader):

@@ -138,6 +138,8 @@ def cleaned(text: str) -> str:
 def _tidied(codes: Array, texts: Sequence[str]) -> tuple[Array, list[str], Array]:
     """Return codes of tidy texts that all occur, these texts, and how often each occurs."""
     counts = np.bincount(codes + 1, minlength=len(texts) + 1)[1:]
+    if _are_tidy(texts) and counts.all():
+        return codes, list(texts), counts
     tidy: dict[str, int] = {}
     places = np.full(len(texts) + 1, -1, np.int32)  # the last for −1
     for i, (text, count) in enumerate(zip(texts, counts.tolist(), strict=True)):
@@ -148,6 +150,18 @@ def _tidied(codes: Array, texts: Sequence[str]) -> tuple[Array, list[str], Array
         codes = places[codes]
         counts = np.bincount(codes + 1, minlength=len(kept) + 1)[1:]
     return codes, kept, counts
+
+
+def _are_tidy(texts: Sequence[str]) -> bool:
+    """Return whether texts are plainly tidy: distinct, in ASCII, not empty and without blanks."""
+    whole = "".join(texts)
+    return (
+        whole.isascii()
+        and len(whole.split(maxsplit=1)) == 1
+        and '="' not in whole
+        and all(texts)
+        and len(set(texts)) == len(texts)
+    )
 
 
 def _number_in(text: str) -> float | None:
