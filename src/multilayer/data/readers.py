@@ -104,7 +104,9 @@ class CsvReader(Reader):
                 stop = start + len(block)
                 if share.has(i):
                     at = self._at(rows.numbers(start, stop), is_file=True)
-                    yield start, entries_of(texts_of(block, dialect, name), dialect, at)
+                    texts = texts_of(block, dialect, name)
+                    block.clear()  # rows take more memory than the columns made of them
+                    yield start, entries_of(texts, dialect, at)
                 start = stop
             self._refuse_at_once()
 
