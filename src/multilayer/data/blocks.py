@@ -104,6 +104,7 @@ class Blocks:
                     yield number * PLACES + start, alike.fitted(table).without(how.missing)
             counted.append(reader.counted)
             self._tell(f"{reader.counted.name}: {remark}" for remark in reader.remarks())
+            del reader  # which may hold all of the file
         refuse_broken(counted, how.bad_rows)
         if self._share == Share() and all(each.n_rows == each.broken.n for each in counted):
             name = counted[0].name if len(counted) == 1 else self.name

@@ -4,7 +4,7 @@ import csv
 from array import array
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from itertools import islice
+from itertools import count, filterfalse, islice
 from typing import Any
 
 import numpy as np
@@ -80,14 +80,16 @@ def csv_errors(path: object) -> Iterator[None]:
 
 
 def texts_of(
-    rows: Iterable[list[str]], dialect: Dialect, path: object
+    rows: Iterable[tuple[str, ...]], dialect: Dialect, path: object
 ) -> list[tuple[Array, list[str]]]:
     """Return the distinct texts of each column of some rows, and where they are."""
-    places = [_Places() for _ in dialect.names]
+    places: list[dict[str, int]] = [{} for _ in dialect.names]  # in order of appearance
     codes: list[list[Array]] = [[np.empty(0, np.int32)] for _ in dialect.names]
     each = iter(rows)
     while block := list(islice(each, BLOCK)):
         for column, known, found in zip(zip(*block, strict=True), places, codes, strict=True):
+            new = filterfalse(known.__contains__, dict.fromkeys(column))
+            known.update(zip(new, count(len(known))))
             found.append(np.fromiter(map(known.__getitem__, column), np.int32, len(block)))
     texts = [list(places.pop(0)) for _ in dialect.names]  # one by one: dicts are large
     for name, kept in zip(dialect.names, texts, strict=True):
@@ -101,13 +103,6 @@ def entries_of(
     """Return columns of texts."""
     pairs = zip(dialect.names, texts, strict=True)
     return [TextEntries(name, origin, codes, kept) for name, (codes, kept) in pairs]
-
-
-class _Places(dict[str, int]):
-    """The position of each distinct text, in order of appearance."""
-
-    def __missing__(self, text: str) -> int:
-        return self.setdefault(text, len(self))
 
 
 class Rows:
@@ -127,8 +122,8 @@ class Rows:
         self._short: Tally[int] = Tally()
         self._again: Tally[int] = Tally()
 
-    def __iter__(self) -> Iterator[list[str]]:
-        """Yield the rows."""
+    def __iter__(self) -> Iterator[tuple[str, ...]]:
+        """Yield the rows: as tuples, which Python's search for circles soon leaves alone."""
         names, n_columns = self.dialect.names, len(self.dialect.names)
         rows = islice(cells(self.lines, self.dialect.separator), self.dialect.n_above, None)
         for line, row in _filled(rows, n_columns):
@@ -137,12 +132,12 @@ class Rows:
                 continue
             self.n_rows += 1
             if len(row) == n_columns:
-                yield row
+                yield tuple(row)
             elif len(row) < n_columns:
                 self._short.add(self.n_rows)
-                yield row + [""] * (n_columns - len(row))
+                yield (*row, *[""] * (n_columns - len(row)))
             elif is_blank(row[n_columns:]):
-                yield row[:n_columns]
+                yield tuple(row[:n_columns])
             else:
                 self.broken.add(BrokenRow(line, len(row)))
                 self._n_before.append(self.n_rows - self.broken.n)

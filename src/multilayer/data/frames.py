@@ -12,6 +12,7 @@ from multilayer.data.table import Table
 from multilayer.errors import InvalidDataError
 
 __all__ = ["Frames", "find_frames"]
+
 PATHS = (str, os.PathLike)
 
 

@@ -12,6 +12,7 @@ import numpy.typing as npt
 
 from multilayer.data.evidence import FEW, TOLERANCE, are_few, probe
 from multilayer.data.numerals import (
+    PLAIN,
     SCALES,
     Numeral,
     clock,
@@ -116,15 +117,25 @@ class Notation:
 
     def numbers(self, texts: Iterable[str]) -> tuple[Array, list[int]]:
         """Return numbers, NaN if missing; and the positions of what is not a number."""
-        found = [self.number(text) for text in texts]
-        others = [i for i, number in enumerate(found) if number is None]
-        return np.array(found, dtype=np.float64), others  # None becomes NaN
+        number, is_plain = self.number, PLAIN.fullmatch
+        if self.decimal == "." and not self.scale:  # as programs write them, often many
+            found = [float(text) if is_plain(text) else number(text) for text in texts]
+        else:
+            found = [number(text) for text in texts]
+        numbers = np.array(found, dtype=np.float64)  # None becomes NaN
+        numbers[np.isinf(numbers)] = np.nan
+        others = [i for i in np.flatnonzero(np.isnan(numbers)).tolist() if not _is_nan(found[i])]
+        return numbers, others
 
     def _worth(self, unit: str) -> float | None:
         """Return the factor of a number in this unit, or None if the unit is a foreign one."""
         if self.scale and unit:
             return SCALES[self.scale].get(unit)
         return 1.0 if unit in ("", self.unit) and self.scale in ("", "multiple") else None
+
+
+def _is_nan(number: float | None) -> bool:
+    return number is not None and math.isnan(number)
 
 
 def _finite(number: float) -> float | None:

@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 __all__ = [
     "MISSING_MARKS",
+    "PLAIN",
     "SCALES",
     "Numeral",
     "clock",
@@ -85,6 +86,7 @@ CURRENCIES = (
     r"|AUD|NZD|SEK|NOK|DKK|PLN|CZK|HUF|BRL|MXN|ZAR|RUB|TRY|KRW"
 )
 PLAIN = re.compile(r"([+-]?)(\d+(?:\.\d*)?|\.\d+)([eE][+-]?\d+)?", re.ASCII)
+"""A number as programs write it."""
 NUMERAL = re.compile(
     rf"""
     (?P<qualifier>[<>≤≥~≈]|<=|>=)?\s*

@@ -104,7 +104,9 @@ class CsvReader(Reader):
                 stop = start + len(block)
                 if share.has(i):
                     at = self._at(rows.numbers(start, stop), is_file=True)
-                    yield start, entries_of(texts_of(block, dialect, name), dialect, at)
+                    texts = texts_of(block, dialect, name)
+                    block.clear()  # rows take more memory than the columns made of them
+                    yield start, entries_of(texts, dialect, at)
                 start = stop
             self._refuse_at_once()
 
@@ -131,8 +133,7 @@ class ParquetReader(Reader):
         self._library = import_pyarrow("Parquet", "parquet")
         with self._errors("must be a Parquet file"), self._opened() as file:
             metadata = file.metadata
-            none = file.schema_arrow.empty_table()
-        self.columns = read_table(none, origin.table).columns
+            self.columns = read_table(file.schema_arrow.empty_table(), origin.table).columns
         sizes = [metadata.row_group(i).num_rows for i in range(metadata.num_row_groups)]
         self._starts = [*accumulate(sizes, initial=0)]
         self._n_rows = self._starts[-1]
@@ -201,7 +202,8 @@ class ParquetReader(Reader):
             if isinstance(error, OSError) and error.errno is not None:
                 with checked_reading(self._origin.table):
                     raise
-            raise InvalidDataError(f"{rule}: {error}", self._origin.table) from error
+            what = str(error).partition("\n")[0]
+            raise InvalidDataError(f"{rule}: {what}", self._origin.table) from error
 
 
 class TableReader(Reader):

@@ -287,8 +287,11 @@ def without_index(X: Any) -> Any:
     if not hasattr(type(X), "to_struct_array") or b"pandas" not in (X.schema.metadata or {}):
         return X
     metadata = X.schema.metadata
-    index = json.loads(metadata[b"pandas"]).get("index_columns", [])
-    return X.drop_columns([name for name in index if name in X.column_names])
+    try:
+        index = json.loads(metadata[b"pandas"])["index_columns"]
+        return X.drop_columns([name for name in index if name in X.column_names])
+    except (ValueError, TypeError, LookupError):  # nothing that pandas writes
+        return X
 
 
 def are_numbered(names: list[Any]) -> bool:
@@ -297,15 +300,13 @@ def are_numbered(names: list[Any]) -> bool:
 
 
 def check_columns(table: Table, columns: Sequence[str], first: str, part: int = 0) -> None:
-    """Raise if a table has other columns than the first; their order does not matter.
+    """Raise if a table has other columns than the first one, in any order.
 
     Parameters
     ----------
     table : Table
-    columns : sequence of str
-        Those of the first.
-    first : str
-        The first one's name.
+    columns, first
+        The first one's columns and name.
     part : int
         Which one the table is, counted from 1, if they have the same name.
 

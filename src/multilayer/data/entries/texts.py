@@ -146,6 +146,8 @@ def cleaned(text: str) -> str:
 def _tidied(codes: Array, texts: Sequence[str]) -> tuple[Array, list[str], Array]:
     """Return codes of tidy texts that all occur, these texts, and how often each occurs."""
     counts = np.bincount(codes + 1, minlength=len(texts) + 1)[1:]
+    if _are_tidy(texts) and counts.all():
+        return codes, list(texts), counts
     tidy: dict[str, int] = {}
     places = np.full(len(texts) + 1, -1, np.int32)  # the last for −1
     for i, (text, count) in enumerate(zip(texts, counts.tolist(), strict=True)):
@@ -167,6 +169,18 @@ def _occurring(codes: Array, texts: Sequence[str]) -> tuple[Array, list[str], Ar
     places = np.full(len(texts) + 1, -1, np.int32)  # the last for −1
     places[kept] = np.arange(len(kept))
     return places[codes], [texts[i] for i in kept.tolist()], counts[kept]
+
+
+def _are_tidy(texts: Sequence[str]) -> bool:
+    """Return whether texts are plainly tidy: distinct, in ASCII, not empty and without blanks."""
+    whole = "".join(texts)
+    return (
+        whole.isascii()
+        and len(whole.split(maxsplit=1)) == 1
+        and '="' not in whole
+        and all(texts)
+        and len(set(texts)) == len(texts)
+    )
 
 
 def _number_in(text: str) -> float | None:
