@@ -695,11 +695,12 @@ def test_bad_arguments_name_member_and_parameter_and_change_nothing(arguments, e
     assert_same(tensors(ensemble), before)
 
 
-def test_several_processes_are_refused(monkeypatch):
+def test_checkpoints_of_several_processes_are_refused(monkeypatch, tmp_path):
     monkeypatch.setattr(distributed, "shard", lambda: (0, 2))
+    monkeypatch.setattr(distributed, "agree", lambda net, seeds: None)
     with pytest.raises(InvalidArgumentError) as caught:
-        quick(ensemble_of())
-    assert str(caught.value) == "an Ensemble cannot be trained in several processes"
+        quick(ensemble_of(), checkpoint=tmp_path)
+    assert str(caught.value) == "checkpoint of fit cannot be combined with several processes"
 
 
 @pytest.mark.parametrize(
