@@ -72,12 +72,11 @@ class EnsembleTrainer(Members):
         return super().description() | {"device": self._ensemble.device.type}
 
     def begin(self, data: Data, batch_size: int | None = None) -> None:
-        """Set the samples for the steps.
+        """Set the samples for the steps; in the middle of a training, those that follow.
 
         Each rank needs only its own samples, if the order says where they are: see `begin_epoch`.
         """
         self._data = together(data)
-        self._late.clear()  # those of a training that was abandoned
         draw_masks_from(self._generators, self._ensemble)
 
     def begin_epoch(self, order: Array | None) -> None:
@@ -191,6 +190,7 @@ class EnsembleTrainer(Members):
         self._write_back()
         self._release()
         draw_masks_from(None, self._ensemble)
+        self._late.clear()  # those of a training that was abandoned
         self._ensemble.eval()
 
     def _stepping(self, optimizer: object) -> Optimizer:

@@ -148,12 +148,11 @@ class Trainer:
         }  # fmt: skip
 
     def begin(self, data: Data, batch_size: int | None = None) -> None:
-        """Set the samples for the steps.
+        """Set the samples for the steps; in the middle of a training, those that follow.
 
         Each rank needs only its own samples, if the order says where they are: see `begin_epoch`.
         """
         self._data = together(data)
-        self._late.clear()  # those of a training that was abandoned
         draw_masks_from(self._generator, self.net)
         self._captured = None  # recorded steps read the samples before
         X = data[0]
@@ -290,6 +289,7 @@ class Trainer:
         if self._average is not None:
             self.net.load_state_dict(self._validated.state_dict())
         draw_masks_from(None, self.net)
+        self._late.clear()  # those of a training that was abandoned
         self._captured = None  # frees memory of the device
         self.net.eval()
 
