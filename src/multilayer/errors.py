@@ -10,6 +10,7 @@ What scikit-learn checks for the estimators raises its own ValueErrors and TypeE
     │   └── InvalidDataError                  samples, targets or weights that cannot be used
     ├── InvalidTypeError (TypeError)          a value of the wrong type
     ├── DivergenceError (ArithmeticError)     the loss became infinite or NaN while training
+    ├── LostRankError (RuntimeError)          another process of a training ended, or is silent
     ├── ModelFileError (ValueError)           a model file that cannot be read
     ├── ExportError (RuntimeError)            an exported file that computes something else
     └── MissingPackageError (ImportError)     an optional package that is not installed
@@ -29,6 +30,7 @@ __all__ = [
     "InvalidArgumentError",
     "InvalidDataError",
     "InvalidTypeError",
+    "LostRankError",
     "MissingPackageError",
     "ModelFileError",
     "MultilayerError",
@@ -166,6 +168,10 @@ class DivergenceError(MultilayerError, ArithmeticError):
         self.epoch = epoch
         self.step = step
         self.learning_rate = learning_rate
+
+
+class LostRankError(MultilayerError, RuntimeError):
+    """Another process of a training ended, or does not answer; the message names it if it can."""
 
 
 class ModelFileError(MultilayerError, ValueError):

@@ -17,7 +17,7 @@ from torch.utils._pytree import tree_leaves
 
 from multilayer import Architecture
 from multilayer.errors import DivergenceError
-from multilayer.numpy import LOSSES, OPTIMIZERS, SGD, Huber, Lion, Quantile
+from multilayer.numpy import LOSSES, OPTIMIZERS, SGD, Adam, Huber, Lion, Quantile
 from multilayer.samples import LazySamples
 from multilayer.torch import ACTIVATIONS, MLP, Trainer, capture
 from multilayer.torch.placement import place, together
@@ -593,6 +593,41 @@ def test_lbfgs_takes_no_steps(graphs):
 def test_losses_of_ones_own(graphs):
     graphs.setitem(capture.losses.LOSSES._entries, "huber", lambda loss, p, y: (p - y).sum(dim=1))
     assert not make_trainer(loss="huber")._can_capture()
+
+
+@pytest.mark.parametrize("lazy", [(), (1,), (0, 2)], ids=str)
+def test_samples_may_be_followed_by_others_on_the_way(graphs, lazy):
+    """Each part is recorded anew, unless it is lazy; state and late losses survive."""
+    X, y = problem(n_samples=240)
+    rate = 2.0**-10  # the same in float32
+
+    def steps(parts):
+        net = make_net(dropout=0.4)
+        trainer = make_trainer(net, optimizer=Adam(rate), ema=0.5, clip_norm=1.0)
+        for i, part in enumerate(parts):
+            samples = Whole(X[part]) if i in lazy and len(parts) > 1 else X[part]
+            trainer.begin(trainer.check(samples, y[part], None))
+            trainer.begin_epoch(np.arange(len(part)))
+            for start in range(0, len(part), 16):
+                assert trainer.step(start, start + 16, rate) is None
+        return {"losses": np.array(trainer.settle()[0])} | numbers(trainer)
+
+    mine = steps(np.split(np.arange(240), 3))
+    assert Tapes.n_recorded == 3 - len(lazy)
+    assert len(mine["losses"]) == 15
+    graphs.setattr(capture, "Captured", lambda step, parameters, recorder: step)
+    for name, value in steps([np.arange(240)]).items():
+        # The fused kernel, which follows the first part that is not lazy, rounds differently.
+        np.testing.assert_allclose(mine[name], value, rtol=1e-4, atol=1e-6, err_msg=name)
+
+
+def test_losses_of_a_training_that_was_broken_off_are_forgotten(graphs):
+    trainer = make_trainer()
+    trainer.begin(trainer.check(*problem(), None))
+    trainer.begin_epoch(None)
+    trainer.step(0, 16, 1e-3)
+    trainer.finish()
+    assert trainer.settle() == ([], True)
 
 
 def test_memory_is_given_back_at_the_end(graphs):

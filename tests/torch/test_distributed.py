@@ -1,86 +1,115 @@
-"""Several processes as one: the same losses, exact metrics, and no hang when one dies."""
+"""Processes that train together: none is left waiting when another ends or is silent."""
 
-import json
-import os
-import subprocess
-import sys
+import re
 import time
+from datetime import timedelta
 
 import pytest
 
-SCRIPT = """
-import json, os, sys
+from multilayer.errors import InvalidArgumentError, LostRankError
+from multilayer.torch import distributed
+
+TRAIN = """
+import os, sys, time
+from datetime import timedelta
 import numpy as np
 from multilayer import Architecture
-from multilayer.data import load_digits
 from multilayer.torch import MLP, distributed, find_device
 from multilayer.training import Callback, fit
 
-class DieOnRank1(Callback):
+def no_more():
+    raise ValueError("no more")
+
+ENDS = {
+    "kill": lambda: os.kill(os.getpid(), 9),
+    "raise": no_more,
+    "sleep": lambda: time.sleep(60),
+}
+
+class EndRank1(Callback):
     def on_epoch_end(self, run):
         if run.epoch == 2 and os.environ["RANK"] == "1":
-            os._exit(9)
+            ENDS[sys.argv[1]]()
 
-if distributed.is_launched():
-    distributed.start(find_device("cpu"))
-rank, n_ranks = distributed.shard()
-digits = load_digits()
-X, y = digits.X_train[:301], digits.y_train[:301]
-weight = np.random.default_rng(2).uniform(0.5, 2, size=301)
-net = MLP(Architecture(64, (16,), 10, normalization="layer"), dtype="float64",
-          initializer="he", rng=np.random.default_rng(0))
-history = fit(net, (X, y, weight), loss="cross_entropy", optimizer="adam", n_epochs=3,
-              batch_size=64, l2=0.01, l1=0.001, validation=0.3, rng=np.random.default_rng(1),
-              callbacks=[DieOnRank1()] if "die" in sys.argv else [])
-if rank == 0:
-    print(json.dumps([history["train_loss"], history["validation_loss"],
-                      history["validation_accuracy"], net.weights[0][0].ravel().tolist()]))
+if sys.argv[1] == "sleep":
+    distributed.TIMEOUT = timedelta(seconds=3)
+distributed.start(find_device("cpu"))
+net = MLP(Architecture(3, (5,), 1), rng=np.random.default_rng(0))
+fit(net, (np.ones((50, 3)), np.ones(50)), loss="squared_error", n_epochs=3,
+    rng=np.random.default_rng(1), callbacks=[EndRank1()])
+print("done")
+"""
+
+WAIT = """
+import sys, time
+from datetime import timedelta
+from multilayer.torch import distributed, find_device
+
+distributed.TIMEOUT = timedelta(seconds=3)
+distributed.start(find_device("cpu"))
+rank, _ = distributed.shard()
+if sys.argv[1:]:  # rank 0 waits, in vain
+    time.sleep(60 * (rank > 0))
+    distributed.wait_for_others(float(sys.argv[1]))
+time.sleep(4 * (rank == 1))
+for turn in range(2):
+    distributed.wait_for_others(1)
+    if turn == rank:
+        print(rank, flush=True)
 distributed.stop()
 """
 
 
-def run(tmp_path, n_processes, *arguments):
-    path = tmp_path / "job.py"
-    path.write_text(SCRIPT)
-    launch = [sys.executable]
-    if n_processes:
-        launch += ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node"]
-        launch += [str(n_processes)]
-    return subprocess.run(
-        [*launch, str(path), *arguments],
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=240,
-        env=os.environ | {"OMP_NUM_THREADS": "1"},
-    )
-
-
-def test_two_and_three_processes_tell_the_story_of_one(tmp_path):
-    alone, two, three = (
-        json.loads(run(tmp_path, n).stdout.strip().splitlines()[-1]) for n in (0, 2, 3)
-    )
-    for several in (two, three):
-        for mine, other in zip(several, alone, strict=True):
-            assert mine == pytest.approx(other, abs=1e-6)
-
-
-def test_a_rank_that_dies_ends_the_job_with_an_error(tmp_path):
+@pytest.mark.parametrize(
+    ("end", "exit_code", "said"),
+    [("kill", "-9", ""), ("raise", "1", "ValueError: no more")],
+)
+def test_a_rank_that_dies_ends_the_job_with_its_name(launch, end, exit_code, said):
     started = time.monotonic()
-    result = run(tmp_path, 2, "die")
+    result = launch(TRAIN, 2, end)
     assert result.returncode != 0
-    assert result.stdout.strip() == ""  # rank 0 did not end as if nothing had happened
+    assert result.stdout == ""  # rank 0 did not end as if nothing had happened
     assert time.monotonic() - started < 120
+    _, first = result.stderr.split("Root Cause (first observed failure):")
+    assert re.search(rf"rank +: 1 .*exitcode +: {exit_code} ", first, re.DOTALL)
+    assert said in result.stderr
+    assert "gloo" not in result.stderr
 
 
-def test_batch_normalisation_is_refused(tmp_path):
-    path = tmp_path / "job.py"
-    path.write_text(SCRIPT.replace('"layer"', '"batch"'))
-    result = subprocess.run(
-        [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2",
-         str(path)],
-        capture_output=True, text=True, check=False, timeout=240,
-        env=os.environ | {"OMP_NUM_THREADS": "1"},
-    )  # fmt: skip
+def test_a_rank_that_is_silent_is_named_by_the_others(launch):
+    result = launch(TRAIN, 2, "sleep")
     assert result.returncode != 0
-    assert "normalization 'batch' cannot be trained in several processes" in result.stderr
+    assert "LostRankError: rank 1 did not answer for 3 s" in result.stderr
+    assert "gloo" not in result.stderr
+
+
+def test_ranks_wait_for_each_other_longer_than_for_an_exchange(launch):
+    result = launch(WAIT, 2)
+    assert result.stdout.split() == ["0", "1"], result.stderr
+
+
+def test_a_rank_that_does_not_come_is_named(launch):
+    result = launch(WAIT, 3, "0.05")
+    assert result.returncode != 0
+    assert "LostRankError: ranks 1, 2 did not come within 0.05 minutes" in result.stderr
+
+
+def test_one_process_waits_for_nobody():
+    distributed.wait_for_others(1)
+
+
+def test_only_ranks_that_were_joined_can_wait(monkeypatch):
+    monkeypatch.setattr(distributed, "shard", lambda: (0, 2))
+    with pytest.raises(InvalidArgumentError) as caught:
+        distributed.wait_for_others(1)
+    assert str(caught.value) == "wait_for_others is for ranks that distributed.start has joined"
+
+
+def test_an_exchange_that_breaks_off_says_so(monkeypatch):
+    monkeypatch.setattr(distributed, "PATIENCE", timedelta(0))
+    with pytest.raises(LostRankError) as caught, distributed._in_touch():
+        raise RuntimeError("Connection closed by peer")
+    assert str(caught.value) == (
+        "another process of this training ended, and it cannot go on without; torchrun reports "
+        "which one, and what that one printed says why"
+    )

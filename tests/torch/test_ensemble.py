@@ -37,7 +37,7 @@ from multilayer.numpy import (
     RMSprop,
 )
 from multilayer.samples import LazySamples
-from multilayer.torch import MLP, Ensemble, distributed, losses
+from multilayer.torch import MLP, Ensemble, capture, distributed, losses
 from multilayer.torch.updates import FORMULAS, Update
 from multilayer.training import Callback, Checkpoint, EarlyStopping, fit
 from multilayer.training.fitting import train
@@ -340,6 +340,40 @@ def test_a_loss_that_is_not_finite_does_not_change_its_member():
         if name.startswith("optimizer"):
             np.testing.assert_array_equal(array[1], state[name][1])
             assert (array[0] != state[name][0]).any()
+
+
+@pytest.mark.parametrize("is_late", [False, True])
+def test_samples_may_be_followed_by_others_on_the_way(monkeypatch, is_late):
+    """Optimizers, members that have ended, and losses that a device still computes survive."""
+    if is_late:
+        monkeypatch.setattr(capture, "DEVICE", "cpu")
+    # In each step member 0 has a batch of its own.
+    bounds = [(np.array([start, start]), np.array([start + 3, start + 4])) for start in (0, 4, 8)]
+
+    def train_on(parts):
+        ensemble = ensemble_of(2, Architecture(4, (8,), 2, dropout=0.3))
+        trainer = ensemble.trainer(
+            loss="cross_entropy", optimizer="adam", rng=np.random.default_rng(0)
+        )
+        losses = []
+        for rows, steps in parts:
+            trainer.begin(trainer.check(X[rows], Y[rows], None))
+            trainer.begin_epoch(None)
+            for start, stop in steps:
+                losses.append(trainer.step(start, stop, np.full(2, 0.01)))
+                if len(losses) == 5:
+                    trainer.keep([1])
+        if is_late:
+            assert losses == [None] * 9
+            losses, _ = trainer.settle()
+        trainer.finish()
+        return losses, tensors(ensemble)
+
+    mine, weights = train_on([(np.arange(i, i + 12), bounds) for i in (0, 12, 24)])
+    whole = [(start + i, stop + i) for i in (0, 12, 24) for start, stop in bounds]
+    others, expected = train_on([(np.arange(36), whole)])
+    np.testing.assert_array_equal(mine, others)
+    assert_same(weights, expected)
 
 
 def test_if_all_diverge_it_is_an_error_and_the_first_weights_are_back():
@@ -695,11 +729,12 @@ def test_bad_arguments_name_member_and_parameter_and_change_nothing(arguments, e
     assert_same(tensors(ensemble), before)
 
 
-def test_several_processes_are_refused(monkeypatch):
+def test_checkpoints_of_several_processes_are_refused(monkeypatch, tmp_path):
     monkeypatch.setattr(distributed, "shard", lambda: (0, 2))
+    monkeypatch.setattr(distributed, "agree", lambda net, seeds: None)
     with pytest.raises(InvalidArgumentError) as caught:
-        quick(ensemble_of())
-    assert str(caught.value) == "an Ensemble cannot be trained in several processes"
+        quick(ensemble_of(), checkpoint=tmp_path)
+    assert str(caught.value) == "checkpoint of fit cannot be combined with several processes"
 
 
 @pytest.mark.parametrize(

@@ -445,7 +445,7 @@ def test_wrong_arguments(settings, message):
 
 def test_several_processes_are_refused(monkeypatch, tmp_path):
     monkeypatch.setattr(distributed, "shard", lambda: (0, 2))
-    monkeypatch.setattr(distributed, "DistributedDataParallel", lambda module: module)
+    monkeypatch.setattr(distributed, "agree", lambda net, seeds: None)
     with pytest.raises(InvalidArgumentError) as caught:
         run("torch", checkpoint=tmp_path / "a", validation=None)
     assert str(caught.value) == "checkpoint of fit cannot be combined with several processes"

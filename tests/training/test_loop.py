@@ -150,6 +150,15 @@ def test_one_that_is_broken_off_and_iterated_again_sees_each_row_once(engine):
     assert broken.run.history["train_loss"] == whole.run.history["train_loss"]
 
 
+def test_losses_that_a_device_still_computes_outlast_a_break(monkeypatch):
+    loop = make(TorchMLP, n_epochs=1)
+    monkeypatch.setattr(loop.trainer, "_waits", False)  # as on a GPU
+    for _ in zip(range(3), loop, strict=False):
+        pass
+    drain(loop)
+    assert len(loop._losses) == loop.run.step
+
+
 def test_losses_of_an_abandoned_training_are_not_those_of_the_next(monkeypatch):
     loop = make(TorchMLP, n_epochs=1)
     monkeypatch.setattr(loop.trainer, "_waits", False)  # as on a GPU

@@ -1,39 +1,56 @@
 """Training in several processes, on one or more machines, started by `torchrun`.
 
-Every rank draws the same order of samples and takes its own rows of each batch;
-DistributedDataParallel adds the gradients over ranks, so a step is the same as that of a single
-process on the whole batch.
+Every rank draws the same order of samples and takes its own rows of each batch; the gradients of
+all ranks are added, so a step is the same as that of a single process on the whole batch.
 """
 
 import os
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from datetime import timedelta
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import torch
-from torch import distributed, nn
-from torch.nn.parallel import DistributedDataParallel
+from torch import distributed
 
-from multilayer.architecture import Architecture
-from multilayer.errors import InvalidArgumentError
+from multilayer.errors import InvalidArgumentError, LostRankError
+from multilayer.torch.module import Net
 
 __all__ = [
+    "agree",
     "gather_rows",
     "is_launched",
     "local_device",
-    "mean_over_ranks",
+    "own_places",
     "shard",
     "start",
     "stop",
     "sum_over_ranks",
-    "synchronized",
+    "wait_for_others",
 ]
 
 Array = npt.NDArray[Any]
+Tensor = torch.Tensor
 
 TIMEOUT = timedelta(seconds=60)
-"""How long a rank waits for the others; after that it gives up, as one may have died."""
+"""How long a rank waits for the others; after that it gives up, as one may have died.
+
+With NCCL, PyTorch then ends the process itself.
+"""
+PATIENCE = timedelta(seconds=2)
+"""How long a rank that lost another waits before it ends.
+
+Meanwhile torchrun notices which process ended first, reports it, and ends the others; and ranks
+that are still alive can say so.
+"""
+
+_store: Any = None
+"""Where ranks that `start` brought together leave notes; None in a single process."""
+_n_waits = 0
+"""How often they have waited for each other, which is the name of a note."""
 
 
 def is_launched() -> bool:
@@ -50,14 +67,23 @@ def local_device(device: str) -> str:
 
 def start(device: torch.device) -> None:
     """Join the other ranks given by torchrun's environment, with NCCL on GPUs or gloo on CPUs."""
+    global _store, _n_waits
     backend = "nccl" if device.type == "cuda" else "gloo"
     if device.type == "cuda":
         torch.cuda.set_device(device)
-    distributed.init_process_group(backend, timeout=TIMEOUT)
+    meeting = distributed.rendezvous("env://", timeout=TIMEOUT)  # type: ignore[attr-defined]
+    store, rank, n_ranks = next(meeting)
+    _store = distributed.PrefixStore("multilayer", store)  # type: ignore[attr-defined]
+    _n_waits = 0
+    distributed.init_process_group(
+        backend, store=store, rank=rank, world_size=n_ranks, timeout=TIMEOUT
+    )
 
 
 def stop() -> None:
     """Leave the other ranks."""
+    global _store
+    _store = None
     if distributed.is_initialized():
         distributed.destroy_process_group()
 
@@ -69,46 +95,155 @@ def shard() -> tuple[int, int]:
     return 0, 1
 
 
-def synchronized(module: nn.Module, architecture: Architecture) -> nn.Module:
-    """Return a module whose gradients are averaged over ranks; in one process, the module itself.
+def own_places(start: int, stop: int) -> slice:
+    """Return which of these positions are this rank's; in one process, all of them.
+
+    Examples
+    --------
+    >>> own_places(10, 15)
+    slice(10, 15, 1)
+    """
+    rank, n_ranks = shard()
+    return slice(start + rank, stop, n_ranks)
+
+
+def agree(net: Net, seeds: Sequence[int]) -> None:
+    """Prepare a training in which all ranks take the same steps; in one process, do nothing.
+
+    All get the weights of rank 0: PyTorch's own initial weights differ from process to process, and
+    only equal ones stay equal.
+
+    Parameters
+    ----------
+    net : Net
+        The network to train, or an ensemble.
+    seeds : sequence of int
+        Numbers drawn by the training's generator, which also draws the order of the samples.
 
     Raises
     ------
     InvalidArgumentError
-        If the network uses statistics of the batch, since each rank sees only a part of it.
+        If the generators of the ranks differ, or the network uses statistics of the batch, since
+        each rank sees only a part of it.
+    LostRankError
+        If another rank does not answer.
     """
-    if shard()[1] == 1:
-        return module
-    if architecture.normalization == "batch":
+    _, n_ranks = shard()
+    if n_ranks == 1:
+        return
+    if net.architecture.normalization == "batch":
         raise InvalidArgumentError(
             "normalization 'batch' cannot be trained in several processes; use 'layer'"
         )
-    return DistributedDataParallel(module)
+    if any(drawn != seeds for drawn in _gather(seeds)):
+        rule = "must be a generator with the same seed in every process"
+        raise InvalidArgumentError(rule, "rng", "fit")
+    with _in_touch():
+        for tensor in net.state_dict().values():
+            distributed.broadcast(tensor, 0)
 
 
-def sum_over_ranks(tensor: torch.Tensor) -> torch.Tensor:
-    """Return the sum of all ranks' tensors; in one process, the tensor itself."""
+def sum_over_ranks(tensors: Sequence[Tensor]) -> None:
+    """Replace tensors by their sums over all ranks, in one exchange; in one process, do nothing.
+
+    Raises
+    ------
+    LostRankError
+        If another rank does not answer.
+    """
     if shard()[1] == 1:
-        return tensor
-    total = tensor.detach().clone()
-    distributed.all_reduce(total)
-    return total
-
-
-def mean_over_ranks(tensor: torch.Tensor) -> torch.Tensor:
-    """Return the mean of all ranks' tensors; in one process, the tensor itself."""
-    n_ranks = shard()[1]
-    return tensor if n_ranks == 1 else sum_over_ranks(tensor) / n_ranks
+        return
+    whole = torch.cat([tensor.flatten() for tensor in tensors])
+    with _in_touch():
+        distributed.all_reduce(whole)
+    sums = torch.split(whole, [tensor.numel() for tensor in tensors])
+    for tensor, total in zip(tensors, sums, strict=True):
+        tensor.copy_(total.view_as(tensor))
 
 
 def gather_rows(rows: Array, n_rows: int) -> Array:
-    """Return all n_rows rows on every rank, when rank r of w has the rows r, r + w, r + 2w, …."""
+    """Return all rows on every rank, when rank r of w has the rows r, r + w, r + 2w, ….
+
+    Parameters
+    ----------
+    rows : array of shape (…, own rows, width)
+        This rank's.
+    n_rows : int
+        The number of rows of all ranks.
+
+    Raises
+    ------
+    LostRankError
+        If another rank does not answer.
+    """
     _, n_ranks = shard()
     if n_ranks == 1:
         return rows
-    parts: list[Any] = [None] * n_ranks
-    distributed.all_gather_object(parts, rows)
-    whole = np.empty((n_rows, *rows.shape[1:]), dtype=rows.dtype)
-    for rank, part in enumerate(parts):
-        whole[rank::n_ranks] = part
+    whole = np.empty((*rows.shape[:-2], n_rows, rows.shape[-1]), dtype=rows.dtype)
+    for rank, part in enumerate(_gather(rows)):
+        whole[..., rank::n_ranks, :] = part
     return whole
+
+
+def wait_for_others(minutes: float) -> None:
+    """Wait until every rank has called this; for work that may take one far longer than another.
+
+    Raises
+    ------
+    InvalidArgumentError
+        If there are other ranks, but not from `start`.
+    LostRankError
+        If a rank does not come within this time.
+    """
+    global _n_waits
+    _n_waits += 1
+    if _store is None and shard()[1] > 1:
+        raise InvalidArgumentError("wait_for_others is for ranks that distributed.start has joined")
+    if missing := _missing(f"wait {_n_waits}", timedelta(minutes=minutes)):
+        raise LostRankError(f"{_named(missing)} did not come within {minutes:g} minutes")
+
+
+def _gather(value: Any) -> list[Any]:
+    """Return every rank's value."""
+    values: list[Any] = [None] * shard()[1]
+    with _in_touch():
+        distributed.all_gather_object(values, value)
+    return values
+
+
+@contextmanager
+def _in_touch() -> Iterator[None]:
+    """Raise an error that says what became of the others, if an exchange inside fails."""
+    began = time.monotonic()
+    try:
+        yield
+    except RuntimeError:
+        if time.monotonic() - began < TIMEOUT.total_seconds():
+            # Nobody can tell whose end it was: those beside it fail first, then those beside them.
+            time.sleep(PATIENCE.total_seconds())
+            raise LostRankError(
+                "another process of this training ended, and it cannot go on without; torchrun "
+                "reports which one, and what that one printed says why"
+            ) from None
+        names = _named(_missing("roll call", PATIENCE)) or "another process of this training"
+        seconds = TIMEOUT.total_seconds()
+        raise LostRankError(f"{names} did not answer for {seconds:g} s") from None
+
+
+def _missing(occasion: str, patience: timedelta) -> list[int]:
+    """Tell the others that this rank is here, and return the ranks that do not say so in time."""
+    if _store is None:
+        return []
+    rank, n_ranks = shard()
+    names = [f"{occasion} {r}" for r in range(n_ranks)]
+    try:
+        _store.set(names[rank], "here")
+        _store.wait(names, patience)
+    except RuntimeError:
+        return [r for r, name in enumerate(names) if not _store.check([name])]
+    return []
+
+
+def _named(ranks: Sequence[int]) -> str:
+    """Return the names of ranks, as a message has them."""
+    return f"rank{'s' * (len(ranks) > 1)} {', '.join(map(str, ranks))}" if ranks else ""

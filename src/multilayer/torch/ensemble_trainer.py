@@ -43,11 +43,13 @@ class EnsembleTrainer(Members):
     engine = "torch"
 
     def __init__(self, net: Any, **settings: Any) -> None:
-        if distributed.shard()[1] > 1:
-            raise InvalidArgumentError("an Ensemble cannot be trained in several processes")
         super().__init__(net, **settings)
+        self.shard = distributed.shard()
         seeds = [int(own.integers(2**62)) for own in self.generators]
-        self._generators = [torch.Generator(net.device).manual_seed(seed) for seed in seeds]
+        distributed.agree(net, [] if settings.get("rng") is None else seeds)
+        self._generators = [
+            torch.Generator(net.device).manual_seed(seed + self.shard[0]) for seed in seeds
+        ]
         self._waits = net.device.type != capture.DEVICE  # a GPU works asynchronously
         self._late: list[Tensor] = []
         self._whole = self._group(list(range(self.n_members)), net)
@@ -70,13 +72,19 @@ class EnsembleTrainer(Members):
         return super().description() | {"device": self._ensemble.device.type}
 
     def begin(self, data: Data, batch_size: int | None = None) -> None:
-        """Set the samples for the steps."""
+        """Set the samples for the steps; in the middle of a training, those that follow.
+
+        Each rank needs only its own samples, if the order says where they are: see `begin_epoch`.
+        """
         self._data = together(data)
-        self._late.clear()  # those of a training that was abandoned
         draw_masks_from(self._generators, self._ensemble)
 
     def begin_epoch(self, order: Array | None) -> None:
-        """Set the order of the next epoch's samples: of shape (n,), or (K, n) for each its own."""
+        """Set the order of the next epoch's samples: of shape (n,), or (K, n) for each its own.
+
+        With several ranks, each takes every w-th position of a batch, from its own number on, and
+        does not look at the others.
+        """
         self._order = None if order is None else as_index(self._data[0], order)
 
     def step(self, start: Any, stop: Any, learning_rate: Array) -> Array | None:
@@ -85,7 +93,8 @@ class EnsembleTrainer(Members):
         Positions are two numbers, or two arrays of shape (K,); where they are equal, a member takes
         no step. Return the losses before the step, penalty included, of shape (K,), with 0 for
         members that took none; on a GPU, return None without waiting, and `settle` returns them
-        later. A member whose loss is infinite or NaN is not changed, unless it is on a GPU.
+        later. A member whose loss is infinite or NaN is not changed, unless it is on a GPU. With
+        several ranks, each takes its part of the batches.
         """
         net = self._ensemble
         rates = with_tensors(np.asarray(learning_rate)[:, np.newaxis], net.device)
@@ -141,7 +150,16 @@ class EnsembleTrainer(Members):
         return module_arrays(self.net)
 
     def state(self) -> dict[str, Array]:
-        """Return a copy of everything the next step depends on, as arrays by name."""
+        """Return a copy of everything the next step depends on, as arrays by name.
+
+        Raises
+        ------
+        InvalidArgumentError
+            If there are several processes.
+        """
+        if self.shard[1] > 1:
+            rule = "cannot be combined with several processes"
+            raise InvalidArgumentError(rule, "checkpoint", "fit")
         generators = [generator.get_state().numpy() for generator in self._generators]
         return join(
             {
@@ -172,6 +190,7 @@ class EnsembleTrainer(Members):
         self._write_back()
         self._release()
         draw_masks_from(None, self._ensemble)
+        self._late.clear()  # those of a training that was abandoned
         self._ensemble.eval()
 
     def _stepping(self, optimizer: object) -> Optimizer:
@@ -234,10 +253,13 @@ class EnsembleTrainer(Members):
         if not group.net.training:  # an evaluation may have come in between
             group.net.train()
         group.net.zero_grad()
-        losses = group.objective(*batch, 1.0)
+        losses = group.objective(*batch, 1 / self.shard[1])
         losses.sum().backward()  # each member's parameters act on its own loss alone
         losses = losses.detach()
-        clip_each(list(group.net.parameters()), group.clip)
+        parameters = list(group.net.parameters())
+        gradients = [p.grad for p in parameters if p.grad is not None]
+        distributed.sum_over_ranks([*gradients, losses])
+        clip_each(parameters, group.clip)
         wrong = ~losses.isfinite() if self._waits else None
         if wrong is None or not wrong.any():
             group.update.take(rates)
@@ -249,15 +271,15 @@ class EnsembleTrainer(Members):
         return losses
 
     def _batch(self, group: "_Group", start: int, stop: int) -> tuple[Tensor, Tensor, Tensor]:
-        """Return samples, targets and shares of the members' batches."""
+        """Return samples, targets and shares of the members' batches: this rank's part of each."""
         (X, targets, weight), order, net = self._data, self._order, group.net
-        rows: Any = slice(start, stop)
+        rows: Any = distributed.own_places(start, stop)
         if order is not None:
-            rows = order[start:stop] if order.ndim == 1 else order[group.members, start:stop]
+            rows = order[rows] if order.ndim == 1 else order[group.members, rows]
         if isinstance(X, Tensor) or getattr(rows, "ndim", 1) == 1:
             x = X[rows]
         else:  # lazy samples
-            x = X[rows.ravel()].reshape(*rows.shape, -1)
+            x = X[rows.ravel()].reshape(*rows.shape, X.shape[1])
         x, y = to_device(x, net), to_device(targets[rows], net)
         if x.ndim == 2:
             y = y.expand(net.n_members, *y.shape)
@@ -266,7 +288,7 @@ class EnsembleTrainer(Members):
             weight = own.gather(1, torch.as_tensor(rows)) if x.ndim == 3 else own[:, rows]
         elif weight is not None:
             weight = weight[rows]
-        share = shares(None if weight is None else to_device(weight, net), x)
+        share = shares(None if weight is None else to_device(weight, net), x, stop - start)
         return x, y, share
 
 

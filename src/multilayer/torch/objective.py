@@ -18,28 +18,22 @@ Tensor = torch.Tensor
 
 
 class Objective(nn.Module):
-    """The loss as one module, for DistributedDataParallel and torch.compile.
-
-    DistributedDataParallel averages gradients over ranks, but the samples' losses must be added: so
-    they are multiplied by the number of ranks.
+    """The loss as one module, for torch.compile.
 
     The penalties are numbers, or tensors of shape (K,) for K networks, whose losses are (K,).
     """
 
-    def __init__(self, net: Net, loss: Loss, l1: Any, l2: Any, n_ranks: int = 1) -> None:
+    def __init__(self, net: Net, loss: Loss, l1: Any, l2: Any) -> None:
         super().__init__()
         self.net = net
         self.loss = loss
         self.l1 = l1
         self.l2 = l2
-        self.n_ranks = n_ranks
 
     def forward(self, X: Tensor, targets: Tensor, share: Tensor, part: float) -> Tensor:
         """Return the loss of samples with these shares, plus this part of the penalty."""
         p = self.net.logits(X) if self.loss.takes_logits else self.net(X)
         value = mean_loss(self.loss, p.to(share.dtype), targets, share)
-        if self.n_ranks > 1:
-            value = self.n_ranks * value
         for W in self._weights():
             if isinstance(self.l2, Tensor) or self.l2:
                 value = value + part * 0.5 * self.l2 * W.square().sum(dim=(-2, -1))
@@ -53,17 +47,16 @@ class Objective(nn.Module):
                 yield module.weight
 
 
-def shares(weight: Tensor | None, like: Tensor, *, over_ranks: bool = False) -> Tensor:
-    """Return each sample's share wᵢ/Σw of the mean, over this batch or over those of all ranks.
+def shares(weight: Tensor | None, like: Tensor, n_whole: int | None = None) -> Tensor:
+    """Return each sample's share wᵢ/Σw of the mean over a batch.
 
-    `like` are the samples, of shape (…, n, in_features).
+    `like` are the samples, of shape (…, n, in_features): the batch, or this rank's part of one that
+    has `n_whole` samples.
     """
+    n = like.shape[-2]
     if weight is None:
-        n = like.shape[-2]
-        if not (over_ranks and distributed.shard()[1] > 1):
-            return like.new_full((n,), 1 / max(n, 1))
-        weight = like.new_ones(n)
+        return like.new_full((n,), 1 / max(n if n_whole is None else n_whole, 1))
     total = weight.sum(dim=-1, keepdim=True)
-    if over_ranks:
-        total = distributed.sum_over_ranks(total)
+    if n_whole is not None:
+        distributed.sum_over_ranks([total])
     return weight / torch.where(total > 0, total, torch.ones_like(total))

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Callable
 from dataclasses import asdict
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -105,16 +106,17 @@ class Trainer:
         self._precision = Precision(precision, net.device)
         self.shard = distributed.shard()
         self._set_optimizer(optimizer)
-        seed = int(checks.random_generator(rng, "fit").integers(2**62)) + self.shard[0]
-        self._generator = torch.Generator(net.device).manual_seed(seed)  # draws dropout masks
+        seed = int(checks.random_generator(rng, "fit").integers(2**62))
+        distributed.agree(net, [] if rng is None else [seed])
+        self._generator = torch.Generator(net.device)  # draws dropout masks, on each rank others
+        self._generator.manual_seed(seed + self.shard[0])
         self._average: RunningAverage | None = None
         if ema is not None:
             self._average = RunningAverage(net, checks.real(ema, "ema", "fit", "(0, 1)"))
         self._captured: capture.Captured | None = None
         self._waits = net.device.type != capture.DEVICE  # a GPU works asynchronously
         self._late: list[Tensor] = []
-        objective = Objective(net, self.loss, l1, l2, self.shard[1])
-        self._objective: Any = distributed.synchronized(objective, net.architecture)
+        self._objective: Any = Objective(net, self.loss, l1, l2)
         self._is_to_compile = checks.flag(compile, "compile", "fit")
         self._settings = {
             "l1": l1, "l2": l2, "clip_norm": self.clip.norm, "clip_value": self.clip.value,
@@ -146,11 +148,13 @@ class Trainer:
         }  # fmt: skip
 
     def begin(self, data: Data, batch_size: int | None = None) -> None:
-        """Set the samples for the steps."""
+        """Set the samples for the steps; in the middle of a training, those that follow.
+
+        Each rank needs only its own samples, if the order says where they are: see `begin_epoch`.
+        """
         self._data = together(data)
         draw_masks_from(self._generator, self.net)
-        self._captured = None
-        self._late.clear()  # those of a training that was abandoned
+        self._captured = None  # recorded steps read the samples before
         X = data[0]
         if isinstance(X, Tensor) and X.device == self.net.device and self._can_capture():
             capture.make_capturable(self._torch_optimizer)
@@ -162,7 +166,11 @@ class Trainer:
         self._compile()
 
     def begin_epoch(self, order: Array | None) -> None:
-        """Set the order of the next epoch's samples; None keeps the given one."""
+        """Set the order of the next epoch's samples; None keeps the given one.
+
+        With several ranks, each takes every w-th position of a batch, from its own number on, and
+        does not look at the others.
+        """
         if order is None and self._captured is not None:
             order = np.arange(len(self._data[0]))
         self._order = None if order is None else as_index(self._data[0], order)
@@ -173,15 +181,17 @@ class Trainer:
         Return the loss before the step, penalty included. On a GPU, return None without waiting;
         `settle` returns the loss later. With several ranks, each takes its part of the batch.
         """
-        rank, n_ranks = self.shard
-        places = slice(start + rank, stop, n_ranks)
+        places = distributed.own_places(start, stop)
         rows: Any = places if self._order is None else self._order[places]
         assert self.learning_rate is not None
         factor = learning_rate / self.learning_rate
         self._rates.multiply(factor, in_place=self._captured is not None)
         if not self.net.training:  # an evaluation may have come in between
             self.net.train()
-        loss = self._step_on(rows) if self._captured is None else self._captured(rows)
+        if self._captured is not None:
+            loss = self._captured(rows)
+        else:
+            loss = self._step_on(rows, stop - start)
         if self._waits:
             return loss.item()
         self._late.append(loss)
@@ -200,10 +210,16 @@ class Trainer:
     def minimize(
         self, data: Data, n_iterations: int, after_iteration: Callable[[float], bool]
     ) -> str:
-        """Run L-BFGS on all samples; return why it stopped: see `LBFGS.minimize`."""
+        """Run L-BFGS on all samples; return why it stopped: see `LBFGS.minimize`.
+
+        With several ranks, each takes its part of the samples.
+        """
         self._compile()
+        backward = partial(self._backward, n_whole=data.n_samples)
+        if self.shard[1] > 1:
+            data = data.part(np.arange(data.n_samples)[distributed.own_places(0, data.n_samples)])
         return minimize(
-            self.optimizer, self.net, together(data), self._backward, n_iterations, after_iteration
+            self.optimizer, self.net, together(data), backward, n_iterations, after_iteration
         )
 
     def evaluate(self, data: Data) -> tuple[float, Array]:
@@ -273,6 +289,7 @@ class Trainer:
         if self._average is not None:
             self.net.load_state_dict(self._validated.state_dict())
         draw_masks_from(None, self.net)
+        self._late.clear()  # those of a training that was abandoned
         self._captured = None  # frees memory of the device
         self.net.eval()
 
@@ -315,15 +332,17 @@ class Trainer:
             and capture.can_capture(self.net, self.loss, self._torch_optimizer)
         )
 
-    def _step_on(self, rows: Any) -> Tensor:
-        """Take an optimizer step on these rows; return the loss before it.
+    def _step_on(self, rows: Any, n_whole: int | None = None) -> Tensor:
+        """Take an optimizer step on these rows, of a batch that has `n_whole` on all ranks.
+
+        Return the loss before it.
 
         A CUDA graph records this: on a GPU, nothing in here may read a number from the device or
         copy one to it.
         """
         X, targets, weight = self._data
         batch = Data(X[rows], targets[rows], None if weight is None else weight[rows])
-        value = self._backward(batch)
+        value = self._backward(batch, n_whole)
         if self._waits and not torch.isfinite(value):
             return value
         self._precision.unscale(self._torch_optimizer)
@@ -333,17 +352,20 @@ class Trainer:
             self._average.update(self.net)
         return value
 
-    def _backward(self, batch: Data) -> Tensor:
+    def _backward(self, batch: Data, n_whole: int | None) -> Tensor:
         """Return the loss of the batch, and leave its gradient in the parameters' ``grad``."""
         X, targets = to_device(batch[0], self.net), to_device(batch[1], self.net)
         weight = None if batch[2] is None else to_device(batch[2], self.net)
-        share = shares(weight, X, over_ranks=True)
+        share = shares(weight, X, n_whole)
         n_parts = min(self.accumulate, max(len(X), 1))
         self.net.zero_grad()
         losses = []
         for part in zip(*(t.tensor_split(n_parts) for t in (X, targets, share)), strict=True):
             with self._precision.autocast():
-                loss = self._objective(*part, 1 / n_parts)
+                loss = self._objective(*part, 1 / (n_parts * self.shard[1]))
             self._precision.backward(loss)
             losses.append(loss.detach())
-        return distributed.mean_over_ranks(sum(losses[1:], losses[0]))
+        value = sum(losses[1:], losses[0])
+        gradients = [p.grad for p in self.net.parameters() if p.grad is not None]
+        distributed.sum_over_ranks([*gradients, value])
+        return value

@@ -60,7 +60,10 @@ class Trainer(Protocol):
         """Return what it trains, and how, by name, as values for JSON."""
 
     def begin(self, data: Data, batch_size: int) -> None:
-        """Take the samples to train on, and the size of a full batch."""
+        """Take the samples to train on, and the size of a full batch.
+
+        In the middle of a training, they are the samples of the steps that follow.
+        """
 
     def begin_epoch(self, order: Array | None) -> None:
         """Take the order of the next epoch's samples; None leaves them as they came."""
