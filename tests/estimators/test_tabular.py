@@ -15,8 +15,7 @@ from sklearn.base import clone
 from sklearn.datasets import load_breast_cancer, load_diabetes
 from sklearn.metrics import accuracy_score, log_loss, r2_score, roc_auc_score
 from sklearn.model_selection import cross_val_predict, cross_val_score, train_test_split
-from sklearn.utils import compute_sample_weight
-from sklearn.utils import estimator_checks
+from sklearn.utils import compute_sample_weight, estimator_checks
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
 import multilayer
@@ -77,7 +76,7 @@ def test_checks_of_scikit_learn(estimator, check, monkeypatch):
     """
 
     def close(actual, desired, **how):
-        assert_allclose(actual, desired, **{**how, "rtol": 1e-5, "atol": 1e-5})
+        np.testing.assert_allclose(actual, desired, **{**how, "rtol": 1e-5, "atol": 1e-5})
 
     if "invariance" in check.func.__name__:
         monkeypatch.setattr(estimator_checks, "assert_allclose", close)
