@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from multilayer.data import Survey, Table, read_blocks, read_table
+from multilayer.data import Survey, Table, TableWarning, read_blocks, read_table
 from multilayer.errors import InvalidArgumentError, InvalidDataError
 from multilayer.randomness import hashed
 
@@ -61,7 +61,7 @@ def test_hashes_of_different_numbers_differ():
 # The sample --------------------------------------------------------------------------------
 
 
-@settings(max_examples=30)
+@settings(max_examples=30, deadline=None)
 @given(st.lists(st.integers(1, 200)), st.integers(1, 600), st.integers(0, 3))
 def test_a_sample_does_not_depend_on_blocks(sizes, most_rows, seed):
     survey = Survey.of(cut(FRAME, sizes), most_rows=most_rows, seed=seed)
@@ -123,7 +123,7 @@ def test_few_rows_are_held():
 # Merging -----------------------------------------------------------------------------------
 
 
-@settings(max_examples=30)
+@settings(max_examples=30, deadline=None)
 @given(st.data(), st.integers(1, 600))
 def test_surveys_merge_to_the_survey_of_all(data, most_rows):
     blocks = cut(FRAME, [100] * 5)
@@ -192,6 +192,23 @@ def test_rows_are_named_as_in_their_files(files):
     assert survey.sample.take(np.array([12]))["text"].origin.row(0) == origin.row(12)
     alone = of_files(files[1]).sample["number"].origin
     assert (alone.table, alone.row(2)) == (str(files[1]), "row 3 below its header")
+
+
+def test_rows_behind_those_that_are_left_out_keep_their_names(files, tmp_path):
+    path = tmp_path / "broken.csv"
+    broken = {3, 25}
+    lines = [f"{i},x" + ",,1" * (i in broken) for i in range(60)]
+    path.write_text("\n".join(["number,text", *lines]) + "\n")
+    FRAME[["number", "text"]][:5].to_csv(files[0], index=False)
+    with pytest.warns(TableWarning, match="2 rows are left out"):
+        first, *blocks = read_blocks([files[0], path], 10, bad_rows="skip").numbered()
+    survey = Survey.of([first, *blocks], most_rows=30, seed=0)
+    one, other = (Survey.of(part, most_rows=30, seed=0) for part in (blocks[:1], blocks[1:]))
+    for found in (survey, one.merge(other), other):
+        for i, number in enumerate(found.sample["number"].objects()):
+            name = found.sample["number"].origin.row(i)
+            if "0.csv" not in name:
+                assert name.startswith(f"row {int(number) + 1} below its header")
 
 
 def test_rows_without_numbers_in_a_row_keep_their_names(files):

@@ -31,7 +31,7 @@ from multilayer.data.sources import STANDARD_INPUT, Sources, checked_reading, fi
 from multilayer.data.table import Table
 from multilayer.errors import InvalidArgumentError, InvalidDataError
 
-__all__ = ["Blocks", "read_blocks"]
+__all__ = ["PLACES", "Blocks", "read_blocks"]
 
 PLACES = 2**40
 """More rows than any file has."""

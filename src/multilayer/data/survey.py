@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from multilayer import checks
+from multilayer.data.blocks import PLACES
 from multilayer.data.entries import Entries, Origin, TextEntries
 from multilayer.data.table import Table, check_columns
 from multilayer.data.tally import Tally
@@ -40,7 +41,7 @@ class Survey:
     tallies : dict of str to Tally
         What all rows hold, by column.
     files : dict of int to Origin
-        The files that the rows come from, by the places of their first rows.
+        The files that the rows come from, by their places.
     most_rows, seed : int
         See `of`.
 
@@ -136,7 +137,7 @@ class Survey:
             raise InvalidArgumentError(rule, "surveys that are merged")
         pool = _Pool(self.sample, self.most_rows, self.seed)
         for survey in (self, other):
-            pool.hold(survey.places, survey.sample, survey.files)
+            pool.hold(survey._rows, survey.sample, survey.files)
         if len(np.intersect1d(self.places, other.places, assume_unique=True)):
             raise InvalidDataError("must have seen other rows", "a survey that is merged")
         tallies = {name: own.merge(other.tallies[name]) for name, own in self.tallies.items()}
@@ -146,6 +147,13 @@ class Survey:
     def _settings(self) -> tuple[int, int, set[str]]:
         counted = {name for name, tally in self.tallies.items() if tally.counts_all}
         return self.most_rows, self.seed, counted
+
+    @property
+    def _rows(self) -> Array:
+        """As `_Pool` holds them."""
+        numbers: Any = self.sample[self.sample.columns[0]].origin.rows
+        start = next(iter(self.files)) if len(self.files) == 1 else 0
+        return np.stack([self.places, start + numbers])
 
 
 class _Pool:
@@ -163,76 +171,72 @@ class _Pool:
         self.limit = np.uint64(2**64 - 1)
         """Rows with larger hashes are not in the sample."""
         self.parts: list[tuple[Array, Table]] = []
+        """The rows' places, and their numbers in their file after its place, of shape (2, n_rows);
+        and the rows. The numbers differ from the places if rows of the file are left out."""
         self.files: dict[int, Origin] = {}
-        """The files of all rows, by the places of their first rows."""
+        """The files of all rows, by their places."""
 
     def add(self, place: int, table: Table) -> None:
         """Add the rows of a block."""
-        files = _files(table, place) if len(table) else {}
-        self.hold(np.arange(place, place + len(table)), table, files)
+        origin = table[table.columns[0]].origin
+        start = place - place % PLACES
+        places = np.arange(place, place + len(table))
+        numbers = places if origin.rows is None else start + origin.rows
+        files = {start: replace(origin, rows=None, is_continued=False)}
+        self.hold(np.stack([places, numbers]), table, files)
 
-    def hold(self, places: Array, table: Table, files: Mapping[int, Origin]) -> None:
+    def hold(self, rows: Array, table: Table, files: Mapping[int, Origin]) -> None:
         """Hold those of some rows that may be in the sample."""
         check_columns(table, self.first.columns, self.first.name)
         self.files |= files
-        hashes = hashed(places, self.seed)
-        rows = np.flatnonzero(hashes <= self.limit)
-        n_held = sum(len(held) for held, _ in self.parts)
-        if n_held + len(rows) > 2 * self.most_rows:
-            self._lower(hashes[rows])
-            rows = rows[hashes[rows] <= self.limit]
-        if len(rows):
-            self.parts.append((places[rows], table.take(rows)))
+        hashes = hashed(rows[0], self.seed)
+        kept = np.flatnonzero(hashes <= self.limit)
+        n_held = sum(len(held) for _, held in self.parts)
+        if n_held + len(kept) > 2 * self.most_rows:
+            self._lower(hashes[kept])
+            kept = kept[hashes[kept] <= self.limit]
+        if len(kept):
+            self.parts.append((rows[:, kept], table.take(kept)))
         if len(self.parts) > MANY:
             self.parts = [self._joined()]
 
     def sample(self) -> tuple[Table, Array]:
         """Return the sample, in the order of places, and these."""
         self._lower(np.empty(0, np.uint64))
-        places, table = self._joined()
+        (places, numbers), table = self._joined()
         order = np.argsort(places)
-        origin = self._origin(places[order])
+        origin = self._origin(numbers[order])
         columns = [_in_order(table[name].take(order, origin)) for name in self.first.columns]
         return self.first.with_columns(columns), places[order]
 
-    def _origin(self, places: Array) -> Origin:
-        """Return the origin of rows from these places."""
+    def _origin(self, numbers: Array) -> Origin:
+        """Return the origin of rows with these numbers."""
         files = sorted(self.files.items(), key=itemgetter(0))
         if len(files) == 1:
             start, file = files[0]
-            return file.part(places - start)
-        names = list(dict.fromkeys(file.table for _, file in files)) or [self.first.name]
-        more = f" and {len(names) - 1:,} more" if len(names) > 1 else ""
-        return Origin(f"{names[0]}{more}", rows=places, parts=tuple(files))
+            return file.part(numbers - start)
+        names = [file.table for _, file in files]
+        return Origin(f"{names[0]} and {len(names) - 1:,} more", rows=numbers, parts=tuple(files))
 
     def _lower(self, more: Array) -> None:
         """Lower the limit to the largest hash in the sample, given the hashes of more rows."""
-        held = [hashed(places, self.seed) for places, _ in self.parts]
+        held = [hashed(rows[0], self.seed) for rows, _ in self.parts]
         hashes = np.concatenate([*held, more])
         if len(hashes) <= self.most_rows:
             return
         self.limit = np.partition(hashes, self.most_rows - 1)[self.most_rows - 1]
         for i, own in enumerate(held):
-            places, table = self.parts[i]
+            rows, table = self.parts[i]
             kept = np.flatnonzero(own <= self.limit)
-            self.parts[i] = places[kept], table.take(kept)
+            self.parts[i] = rows[:, kept], table.take(kept)
         self.parts = [self._joined()]
 
     def _joined(self) -> tuple[Array, Table]:
         """Return all rows that are held as one part, whatever the order in which they came."""
-        parts = sorted(self.parts, key=lambda part: part[0].min(initial=0))
-        places = np.concatenate([np.empty(0, np.int64), *(places for places, _ in parts)])
+        parts = sorted(self.parts, key=lambda part: part[0][0].min(initial=0))
+        rows = np.concatenate([np.empty((2, 0), np.int64), *(rows for rows, _ in parts)], axis=1)
         tables = [table for _, table in parts] or [self.first]
-        return places, Table.join(tables, self.first.name)
-
-
-def _files(table: Table, place: int) -> dict[int, Origin]:
-    """Return the file of the rows of a block, by the place of its first row."""
-    origin = table[table.columns[0]].origin
-    if origin.parts or (origin.rows is not None and (np.diff(origin.rows) != 1).any()):
-        return {place: origin}
-    start = 0 if origin.rows is None else int(origin.rows[0])
-    return {place - start: replace(origin, rows=None, is_continued=False)}
+        return rows, Table.join(tables, self.first.name)
 
 
 def _in_order(entries: Entries) -> Entries:
