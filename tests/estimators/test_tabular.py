@@ -79,7 +79,8 @@ def test_checks_of_scikit_learn(estimator, check, monkeypatch):
         np.testing.assert_allclose(actual, desired, **{**how, "rtol": 1e-5, "atol": 1e-5})
 
     if "invariance" in check.func.__name__:
-        monkeypatch.setattr(estimator_checks, "assert_allclose", close)
+        for name in ("assert_allclose", "assert_allclose_dense_sparse"):
+            monkeypatch.setattr(estimator_checks, name, close)
     check(estimator)
 
 

@@ -176,7 +176,7 @@ def _are_tidy(texts: Sequence[str]) -> bool:
     whole = "".join(texts)
     return (
         whole.isascii()
-        and len(whole.split(maxsplit=1)) == 1
+        and whole.split(maxsplit=1) == [whole]
         and '="' not in whole
         and all(texts)
         and len(set(texts)) == len(texts)
