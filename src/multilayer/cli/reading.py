@@ -2,7 +2,6 @@
 
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +12,7 @@ from multilayer.cli.notes import note, notes
 from multilayer.data import Table, read_blocks, read_file
 from multilayer.data.large import IN_MEMORY, LargeTable, open_table
 from multilayer.data.reading import SKIP
+from multilayer.data.sources import size_of
 from multilayer.errors import InvalidDataError
 
 __all__ = ["read", "read_any", "sampled"]
@@ -24,25 +24,25 @@ PATIENCE = 2.0
 def read(
     files: Path | Sequence[Path], separator: str | None, encoding: str | None, **how: Any
 ) -> Table:
-    """Return the table in some files, and print notes and progress.
+    """Return the table in some files, or a sample of one that is too large for memory.
+
+    Notes and progress are printed.
 
     Raises
     ------
     InvalidDataError, InvalidArgumentError, MissingPackageError
         As `multilayer.data.read_file`, which gets the arguments `how`.
     """
-    how |= {"separator": options.read_separator(separator), "encoding": encoding}
-    with _reading(files) as source:
-        return read_file(source, **how)
+    how |= {"separator": separator, "encoding": encoding}
+    return sampled(read_any(files, None, are_classes=False, **how))
 
 
 def read_any(
-    files: Sequence[Path],
-    separator: str | None,
-    encoding: str | None,
+    files: Path | Sequence[Path],
     target: str | None,
     *,
     are_classes: bool,
+    separator: str | None,
     **how: Any,
 ) -> Table | LargeTable:
     """Return the table in some files, or if it is too large for memory, a sample with the rest.
@@ -52,13 +52,20 @@ def read_any(
     InvalidDataError, InvalidArgumentError, MissingPackageError
         As `multilayer.data.large.open_table`, which gets the arguments.
     """
-    how |= {"separator": options.read_separator(separator), "encoding": encoding}
-    with _reading(files) as source:
-        blocks = read_blocks(source, **how)
-        if blocks.n_bytes <= IN_MEMORY:
-            return read_file(source, **how)
-    with _reading(None):
-        return open_table(Watched(blocks), target, are_classes=are_classes)
+    how["separator"] = options.read_separator(separator)
+    first, *others = [files] if isinstance(files, Path) else files
+    source = [first, *others] if others else first
+    try:
+        with notes():
+            if size_of(source) > IN_MEMORY:
+                watched = Watched(read_blocks(source, **how))
+                return open_table(watched, target, are_classes=are_classes)
+            with Console(stderr=True).status(f"reading {first} …"):
+                return read_file(source, **how)
+    except InvalidDataError as error:
+        if SKIP in error.others:
+            error.others[SKIP] = "--bad-rows skip"
+        raise
 
 
 def sampled(table: Table | LargeTable) -> Table:
@@ -94,21 +101,3 @@ class Watched:
                 if seconds > PATIENCE:
                     told = f"{n_rows:,} rows, {n_rows / seconds:,.0f} a second"
                     status.update(f"reading {self._blocks.name}: {told} …")
-
-
-@contextmanager
-def _reading(files: Path | Sequence[Path] | None) -> Iterator[Any]:
-    """Print notes, name the option that leaves out broken rows, and, given files, show them."""
-    each = [] if files is None else [files] if isinstance(files, Path) else list(files)
-    source: Any = each[0] if len(each) == 1 else each
-    try:
-        with notes():
-            if not each:
-                yield None
-                return
-            with Console(stderr=True).status(f"reading {each[0]} …"):
-                yield source
-    except InvalidDataError as error:
-        if SKIP in error.others:
-            error.others[SKIP] = "--bad-rows skip"
-        raise

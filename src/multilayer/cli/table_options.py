@@ -141,10 +141,10 @@ def read_described(
     how |= {"missing": general["missing"] or (), "bad_rows": bad_rows}
     table = read_any(
         files,
-        general["separator"],
-        general["encoding"],
         general.get("target"),
         are_classes=general.get("task") != "regression",
+        separator=general["separator"],
+        encoding=general["encoding"],
         **how,
     )
     asked = _kinds_of(table, {"numeric": numeric, "categorical": categorical, "date": date})
