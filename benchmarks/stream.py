@@ -4,6 +4,7 @@
     python benchmarks/stream.py memory FOLDER             # peak memory with more and more of it
     python benchmarks/stream.py speed FOLDER              # rows a second: streamed, and in memory
     python benchmarks/stream.py whole FOLDER              # train on all rows, and predict them
+    python benchmarks/stream.py seeds FOLDER              # losses with five seeds, and in memory
 
 Each measurement is a process of its own, so that its peak memory is its own. What is printed is
 JSON. The time of the first part includes that of compiling; so the speed is that of a second fit.
@@ -183,6 +184,33 @@ def usual_loop(files: list[str], columns: Any, widths: tuple[int, ...]) -> int:
     return round(n / (time.perf_counter() - began))
 
 
+def seeds(files: list[str]) -> dict[str, Any]:
+    """Return the log-loss on new rows with five seeds, trained in memory, and on a stream.
+
+    So that a small table is too large for memory, the limits are lowered.
+    """
+    from sklearn.metrics import log_loss
+
+    from multilayer.data import large, stream, streamed
+    from multilayer.estimators import TabularClassifier
+
+    train, test = (pq.read_table(files[0]).slice(start, 60_000) for start in (0, 60_000))
+    found: dict[str, Any] = {"memory": [], "stream": []}
+    with tempfile.TemporaryDirectory() as folder:
+        for number in range(4):
+            part = train.slice(number * 15_000, 15_000)
+            pq.write_table(part, Path(folder, f"{number}.parquet"))
+        large.N_ENTRIES, stream.BLOCK_BYTES, streamed.PART_BYTES = 2**18, 2**13, 2**20
+        for seed in range(5):
+            for name, limit in (("memory", 2**30), ("stream", 0)):
+                large.IN_MEMORY = limit
+                model = TabularClassifier(n_members=4, random_state=seed)
+                model.fit(files_of(Path(folder)), target="y")
+                p = model.predict_proba(test.drop_columns(["y"]))
+                found[name].append(round(log_loss(test["y"].to_pylist(), p), 4))
+    return found
+
+
 def model_of(files: list[str]) -> dict[str, Any]:
     """Train briefly on the first file, and save the model."""
     from multilayer.estimators import TabularClassifier
@@ -220,6 +248,7 @@ TASKS: dict[str, Any] = {
     "fit": lambda files: fit(files, n_members=2, time_limit=30),
     "whole": lambda files: fit(files, n_members=2),
     "streamed": streamed,
+    "seeds": seeds,
     "model": model_of,
 }
 
@@ -227,7 +256,7 @@ TASKS: dict[str, Any] = {
 def main() -> None:
     """Run what the command line asks for."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("task", choices=["make", "memory", "speed", "whole", "child"])
+    parser.add_argument("task", choices=["make", "memory", "speed", "whole", "seeds", "child"])
     parser.add_argument("rest", nargs="+")
     given = parser.parse_args()
     if given.task == "child":
@@ -246,6 +275,8 @@ def main() -> None:
     elif given.task == "speed":
         for what in ("survey", "encode", "streamed"):
             print(what, json.dumps(child(what, files_of(folder, 3))), flush=True)
+    elif given.task == "seeds":
+        print(json.dumps(child("seeds", files_of(folder, 1))))
     else:
         print("fit", json.dumps(child("whole", files_of(folder))), flush=True)
         print("predict", json.dumps(predict(files_of(folder))), flush=True)
