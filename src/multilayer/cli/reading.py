@@ -1,7 +1,7 @@
 """Read the files given to a command."""
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -10,8 +10,8 @@ from rich.console import Console
 
 from multilayer.cli import options
 from multilayer.cli.notes import note, notes
-from multilayer.data import Table, read_blocks, read_file
-from multilayer.data.large import IN_MEMORY, LargeTable, open_table
+from multilayer.data import Table, large, read_blocks, read_file
+from multilayer.data.large import LargeTable, open_table
 from multilayer.data.reading import SKIP
 from multilayer.errors import InvalidDataError
 
@@ -40,12 +40,12 @@ def read_any(
     files: Sequence[Path],
     separator: str | None,
     encoding: str | None,
-    target: str | None,
-    *,
-    are_classes: bool,
+    counted: Collection[str | None] = (),
     **how: Any,
 ) -> Table | LargeTable:
     """Return the table in some files, or if it is too large for memory, a sample with the rest.
+
+    Of the columns `counted`, see `open_table`, None stands for the last one.
 
     Raises
     ------
@@ -55,10 +55,10 @@ def read_any(
     how |= {"separator": options.read_separator(separator), "encoding": encoding}
     with _reading(files) as source:
         blocks = read_blocks(source, **how)
-        if blocks.n_bytes <= IN_MEMORY:
+        if blocks.n_bytes <= large.IN_MEMORY:
             return read_file(source, **how)
     with _reading(None):
-        return open_table(Watched(blocks), target, are_classes=are_classes)
+        return open_table(Watched(blocks), [name or blocks.columns[-1] for name in counted])
 
 
 def sampled(table: Table | LargeTable) -> Table:

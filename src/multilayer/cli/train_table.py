@@ -11,7 +11,7 @@ from multilayer.cli import options
 from multilayer.cli import table_options as tables
 from multilayer.cli.command import Command
 from multilayer.cli.division import Division
-from multilayer.cli.notes import notes
+from multilayer.cli.notes import note, notes
 from multilayer.cli.peers import peers
 from multilayer.cli.rows import Rows
 from multilayer.cli.show_layers import NoteCompiling, ShowLayers
@@ -177,6 +177,10 @@ def table(
     if isinstance(found, LargeTable) and model == "mlp":
         rule = f"must be tabular, since {found.name} is too large for memory"
         raise InvalidArgumentError(rule, "model", got=model)
+    if isinstance(found, LargeTable):
+        n, n_rows = len(found.sample), found.n_rows
+        says = f"its {n_rows:,} rows are trained on from the disk, and judged by a sample of {n:,}"
+        note(f"{found.name} is too large for memory: {says}")
     if model == "tabular":
         settings["time"] = general["time"]
     division = Division(test, seed, general["group"], general["time"], said.kinds)

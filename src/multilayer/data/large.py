@@ -1,6 +1,6 @@
 """LargeTable: a table in files of which a sample is in memory, and all rows can be gone through."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from copy import copy
 from os import PathLike
 from typing import Any, Self
@@ -79,11 +79,10 @@ class LargeTable:
     def without(self, left_out: Callable[[Table, Array], Array]) -> Self:
         """Return the table without some more of its rows."""
         before = self._left_out
-        if before is None:
-            return type(self)(self.blocks, self._survey, left_out)
 
         def both(table: Table, places: Array) -> Array:
-            return before(table, places) | left_out(table, places)
+            found = left_out(table, places)
+            return found if before is None else before(table, places) | found
 
         return type(self)(self.blocks, self._survey, both).select(self.columns)
 
@@ -111,23 +110,15 @@ def is_in_files(X: object) -> bool:
     return isinstance(X, (str, PathLike, Blocks, LargeTable))
 
 
-def open_table(
-    source: Any,
-    target: str | None = None,
-    *,
-    are_classes: bool = True,
-    **how: Any,
-) -> Table | LargeTable:
+def open_table(source: Any, counted: Collection[str] = (), **how: Any) -> Table | LargeTable:
     """Return a table in files: whole, or if it is too large for memory, a sample with the rest.
 
     Parameters
     ----------
     source : path, iterable of paths, LargeTable, or what has blocks as `Blocks` has them
         Paths as `read_file` takes them.
-    target : str, optional
-        The column to be predicted; by default the last one.
-    are_classes : bool
-        Whether it may hold classes: then each different number in it is counted, as texts are.
+    counted : collection of str
+        Columns whose numbers are names, of classes or of groups, so that each one is counted.
     **how
         Arguments of `read_file`.
 
@@ -144,6 +135,5 @@ def open_table(
         if blocks.n_bytes <= IN_MEMORY:
             return read_file(source, **how)
     most_rows = max(N_ENTRIES // len(blocks.columns), LEAST_ROWS)
-    counted = [target or blocks.columns[-1]] if are_classes else []
     survey = Survey.of(blocks.numbered(), most_rows=most_rows, seed=SEED, counted=counted)
     return survey.sample if survey.is_whole else LargeTable(blocks, survey)

@@ -109,11 +109,12 @@ class Stream:
         try:
             with self._path.open("rb") as file:
                 self._start = _skip_header(file, self.n_samples, self._width)
-                size = os.fstat(file.fileno()).st_size
+                found = os.fstat(file.fileno())
         except (OSError, ValueError) as error:
             raise ModelFileError(f"{self._path} cannot be read: {error}") from error
-        if size < self._start + self.n_samples * self._width * 4:
-            raise ModelFileError(f"{self._path} is cut short: {size:,} bytes")
+        if found.st_size < self._start + self.n_samples * self._width * 4:
+            raise ModelFileError(f"{self._path} is cut short: {found.st_size:,} bytes")
+        self._stamp = found.st_ino, found.st_mtime_ns
 
     def __repr__(self) -> str:
         return f"Stream({self.n_samples} samples of {self.in_features} features)"
@@ -166,7 +167,7 @@ class Stream:
         Raises
         ------
         InvalidDataError
-            If the file has become shorter, or cannot be read.
+            If the file is no longer what it was, or cannot be read.
         """
         found = self._read(spans)
         ends = np.cumsum([self.in_features, self._n_targets, self._has_weight])
@@ -185,6 +186,9 @@ class Stream:
         begin = 0
         try:
             with self._path.open("rb", buffering=0) as file:
+                now = os.fstat(file.fileno())
+                if (now.st_ino, now.st_mtime_ns) != self._stamp:
+                    raise InvalidDataError("has changed since it was opened", self._path)
                 for start, stop in spans:
                     out = found[begin : begin + stop - start]
                     file.seek(self._start + start * self._width * 4)

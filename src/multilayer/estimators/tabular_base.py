@@ -9,13 +9,15 @@ from typing import Any, ClassVar, Self
 import numpy as np
 import numpy.typing as npt
 from sklearn.base import BaseEstimator, ClassifierMixin
-from sklearn.utils import check_random_state, compute_sample_weight
+from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted
 
 from multilayer import checks
 from multilayer.caller import warn
+from multilayer.data import read_table
 from multilayer.data.large import LargeTable, is_in_files, open_table
+from multilayer.data.table import in_memory
 from multilayer.doctor import FindingWarning
 from multilayer.errors import InvalidArgumentError, InvalidDataError
 from multilayer.estimators.findings import findings_of
@@ -33,7 +35,7 @@ from multilayer.estimators.information import described
 from multilayer.estimators.out_of_fold import OutOfFold
 from multilayer.estimators.parameters import POSITIVE, says
 from multilayer.estimators.recipe import PATIENCE, architecture_of, batch_size, run
-from multilayer.estimators.roles import Roles, divided
+from multilayer.estimators.roles import Roles, divided, has_columns
 from multilayer.estimators.streaming import Beyond, RowWeights
 from multilayer.estimators.time_limit import TimeLimit, members_in_time
 from multilayer.estimators.validation import Checked, check_data, check_samples
@@ -146,15 +148,20 @@ class BaseTabular(Fitted, _Parameters, BaseEstimator):  # type: ignore[misc]
         self, X: Any, y: Any, weight: Any, groups: Any, target: Any, limit: TimeLimit | None
     ) -> None:
         """Train on a table that has targets, weights and groups among its columns."""
+        if target is None:
+            raise InvalidArgumentError("must name a column of the files", "target", "fit", got=None)
         if y is not None:
             rule = "cannot be given beside {target}, the column that holds it"
             raise InvalidArgumentError(rule, "y", "fit", others=["target"])
-        if target is None:
-            raise InvalidArgumentError("must name a column of the files", "target", "fit", got=None)
-        if not is_in_files(X):
-            return self._train(*divided(X, target, weight, groups), limit)
         are_classes = isinstance(self, ClassifierMixin)
-        found = open_table(X, target, are_classes=are_classes)
+        if is_in_files(X):
+            named = [target, groups] if are_classes else [groups]
+            found = open_table(X, [name for name in named if isinstance(name, str)])
+        else:
+            X = in_memory(X, "X")
+            if has_columns(X):
+                return self._train(*divided(X, target, weight, groups), limit)
+            found = read_table(X)
         roles = Roles.of(found, target, weight, groups, are_classes=are_classes)
         table = roles.with_target(found)
         if isinstance(table, LargeTable):
@@ -180,16 +187,15 @@ class BaseTabular(Fitted, _Parameters, BaseEstimator):  # type: ignore[misc]
         assert found.columns is not None
         targets = self._targets_of(found)
         if beyond is not None:
-            targets = targets.of_all(beyond.table.tallies[beyond.roles.target].counts)
-        encoded = targets.encode(found.y)
+            roles = beyond.roles
+            targets = targets.with_classes(roles.classes_in(beyond.table.tallies[roles.target]))
+        encoded, n_samples = targets.encode(found.y), len(found.y)
         samples: Any = found.X
         if samples.shape[0] * samples.shape[1] * samples.dtype.itemsize <= IN_MEMORY:
             samples = samples[:]
         data = (samples, encoded) if found.weight is None else (samples, encoded, found.weight)
         loss = self._loss_of(targets)
-        deal: Any = partial(self._splits, X, found, encoded, groups)
-        if beyond is not None:
-            deal = partial(beyond.splits, found.columns, found.weight)
+        deal = partial(self._splits, X, found, encoded, groups, beyond)
         train = partial(run, architecture_of(found.columns, targets), loss, data)
 
         n_members = self.n_members
@@ -216,15 +222,20 @@ class BaseTabular(Fitted, _Parameters, BaseEstimator):  # type: ignore[misc]
         if beyond is None:
             ensemble, stopped_by = train(splits, callbacks, rng)
         else:
-            weights = self._row_weights(found, largest)
-            with beyond.encoded(found.columns, targets, len(splits), weights) as rows:
+            weights = None
+            if found.weight is not None:
+                by_class = getattr(self, "class_weight", None)
+                weights = RowWeights.of(by_class, found.y, targets.classes, largest)
+            with beyond.encoded(found.columns, targets, weights) as rows:
                 ensemble, stopped_by = train(splits, callbacks, rng, rows)
+                n_samples = rows[0].n_samples
         if judge.error is not None:
             raise judge.error
         is_interrupted = stopped_by == "interrupt"
         if is_interrupted and not judge.epoch:  # no weights are worth keeping
             raise KeyboardInterrupt
         self._take(found, targets, encoded, ensemble, judge)
+        self._data["n_samples"] = n_samples
         self._unseen = Unseen(samples, held_out, partial(judge.loss_of, weight=found.weight))
         if is_interrupted:
             warn(UserWarning("Training interrupted by user."))
@@ -248,6 +259,7 @@ class BaseTabular(Fitted, _Parameters, BaseEstimator):  # type: ignore[misc]
         found: Checked,
         encoded: Array,
         groups: Any,
+        beyond: Beyond | None,
         n_members: int,
         rng: np.random.RandomState,
     ) -> list[Split]:
@@ -270,11 +282,12 @@ class BaseTabular(Fitted, _Parameters, BaseEstimator):  # type: ignore[misc]
             rule += " and class_weight"
             raise InvalidDataError(rule, "y", "fit", got=f"{_shown(found.y[rows[0]])} alone")
         n_folds = min(n_members, max(2, len(rows) // 2))
+        assert found.columns is not None
+        if self.time is not None and groups is not None:
+            raise InvalidArgumentError("cannot be combined with time", "groups", "fit")
+        if beyond is not None:  # networks may have classes that the sample lacks
+            return beyond.deal(found.columns, rows, n_folds)
         if self.time is not None:
-            if groups is not None:
-                rule = "cannot be combined with time"
-                raise InvalidArgumentError(rule, "groups", "fit")
-            assert found.columns is not None
             folds = ordered_folds(found.columns.numbers(self.time, X)[rows], n_folds)
         elif groups is not None:
             of_rows = check_groups(groups, len(found.y))[rows]
@@ -289,17 +302,6 @@ class BaseTabular(Fitted, _Parameters, BaseEstimator):  # type: ignore[misc]
                 got = f"{_shown(found.y[training[0]])} alone for network {k}"
                 raise InvalidDataError(rule, "y", "fit", got=got)
         return splits
-
-    def _row_weights(self, found: Checked, largest: float) -> RowWeights | None:
-        """Return how the rows of a table too large for memory count, given those of a sample."""
-        if found.weight is None:
-            return None
-        class_weight = getattr(self, "class_weight", None)
-        if class_weight is None:
-            return RowWeights(None, largest)
-        classes, first = np.unique(found.y, return_index=True)
-        own = compute_sample_weight(class_weight, found.y)[first]
-        return RowWeights(dict(zip(classes.tolist(), own.tolist(), strict=True)), largest)
 
     def _take(
         self, found: Checked, targets: Targets, encoded: Array, net: Ensemble, judge: OutOfFold
