@@ -4,6 +4,7 @@
     python benchmarks/stream.py memory FOLDER             # peak memory with more and more of it
     python benchmarks/stream.py speed FOLDER              # rows a second: streamed, and in memory
     python benchmarks/stream.py whole FOLDER              # train on all rows, and predict them
+    python benchmarks/stream.py seeds FOLDER              # losses with five seeds, and in memory
 
 Each measurement is a process of its own, so that its peak memory is its own. What is printed is
 JSON. The time of the first part includes that of compiling; so the speed is that of a second fit.
@@ -183,23 +184,62 @@ def usual_loop(files: list[str], columns: Any, widths: tuple[int, ...]) -> int:
     return round(n / (time.perf_counter() - began))
 
 
-def predict(files: list[str]) -> dict[str, Any]:
-    """Train briefly on one file, and predict all of them with the command."""
+def seeds(files: list[str]) -> dict[str, Any]:
+    """Return the log-loss on new rows with five seeds, trained in memory, and on a stream.
+
+    So that a small table is too large for memory, the limits are lowered.
+    """
+    from sklearn.metrics import log_loss
+
+    from multilayer.data import large, stream, streamed
     from multilayer.estimators import TabularClassifier
 
+    train, test = (pq.read_table(files[0]).slice(start, 60_000) for start in (0, 60_000))
+    found: dict[str, Any] = {"memory": [], "stream": []}
     with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder)
-        model = TabularClassifier(n_members=2, time_limit=60, random_state=0)
-        model.fit(files[:1], target="y").save(path / "model.safetensors")
+        for number in range(4):
+            part = train.slice(number * 15_000, 15_000)
+            pq.write_table(part, Path(folder, f"{number}.parquet"))
+        large.N_ENTRIES, stream.BLOCK_BYTES, streamed.PART_BYTES = 2**18, 2**13, 2**20
+        for seed in range(5):
+            for name, limit in (("memory", 2**30), ("stream", 0)):
+                large.IN_MEMORY = limit
+                model = TabularClassifier(n_members=4, random_state=seed)
+                model.fit(files_of(Path(folder)), target="y")
+                p = model.predict_proba(test.drop_columns(["y"]))
+                found[name].append(round(log_loss(test["y"].to_pylist(), p), 4))
+    return found
+
+
+def model_of(files: list[str]) -> dict[str, Any]:
+    """Train briefly on the first file, and save the model."""
+    from multilayer.estimators import TabularClassifier
+
+    *files, path = files
+    TabularClassifier(n_members=2, time_limit=60).fit(files[:1], target="y").save(path)
+    return {}
+
+
+WATCH = """
+import resource, subprocess, sys
+subprocess.run(sys.argv[1:], check=True, stderr=subprocess.DEVNULL)
+print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)
+"""
+"""A small process that starts another one: a child's peak begins with what its parent holds."""
+
+
+def predict(files: list[str]) -> dict[str, Any]:
+    """Predict files with the command."""
+    with tempfile.TemporaryDirectory() as folder:
+        model, out = Path(folder, "model.safetensors"), Path(folder, "out.parquet")
+        child("model", [*files, str(model)])
         mlp = Path(sys.executable).with_name("mlp")
-        out = path / "out.parquet"
-        command = [str(mlp), "predict", str(path / "model.safetensors"), *files, "-o", str(out)]
+        command = [sys.executable, "-c", WATCH, mlp, "predict", model, *files, "-o", out]
         began = time.perf_counter()
-        subprocess.run(command, check=True, stderr=subprocess.DEVNULL)
-        peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 2**10
+        done = subprocess.run([*map(str, command)], check=True, stdout=subprocess.PIPE)
+        seconds = time.perf_counter() - began
         n_rows = pq.ParquetFile(out).metadata.num_rows
-    seconds = time.perf_counter() - began
-    return {"rows": n_rows, "predict_seconds": seconds, "predict_peak_MiB": round(peak)}
+    return {"rows": n_rows, "seconds": seconds, "peak_MiB": round(int(done.stdout) / 2**10)}
 
 
 TASKS: dict[str, Any] = {
@@ -208,14 +248,15 @@ TASKS: dict[str, Any] = {
     "fit": lambda files: fit(files, n_members=2, time_limit=30),
     "whole": lambda files: fit(files, n_members=2),
     "streamed": streamed,
-    "predict": predict,
+    "seeds": seeds,
+    "model": model_of,
 }
 
 
 def main() -> None:
     """Run what the command line asks for."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("task", choices=["make", "memory", "speed", "whole", "child"])
+    parser.add_argument("task", choices=["make", "memory", "speed", "whole", "seeds", "child"])
     parser.add_argument("rest", nargs="+")
     given = parser.parse_args()
     if given.task == "child":
@@ -228,14 +269,17 @@ def main() -> None:
     print(json.dumps(describe() | {"threads": os.environ.get("OMP_NUM_THREADS", "all")}))
     if given.task == "memory":
         for n in (2, 20, 60):
-            for what in ("fit", "predict"):
-                print(n, what, json.dumps(child(what, files_of(folder, n))), flush=True)
+            files = files_of(folder, n)
+            print(n, "fit", json.dumps(child("fit", files)), flush=True)
+            print(n, "predict", json.dumps(predict(files)), flush=True)
     elif given.task == "speed":
         for what in ("survey", "encode", "streamed"):
             print(what, json.dumps(child(what, files_of(folder, 3))), flush=True)
+    elif given.task == "seeds":
+        print(json.dumps(child("seeds", files_of(folder, 1))))
     else:
-        for what in ("whole", "predict"):
-            print(what, json.dumps(child(what, files_of(folder))), flush=True)
+        print("fit", json.dumps(child("whole", files_of(folder))), flush=True)
+        print("predict", json.dumps(predict(files_of(folder))), flush=True)
 
 
 if __name__ == "__main__":

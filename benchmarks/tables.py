@@ -48,6 +48,7 @@ from multilayer import TabularClassifier, TabularRegressor
 from multilayer.estimators import out_of_fold, recipe, tabular
 from multilayer.files import export_onnx
 from multilayer.model import categorical, date, scaled
+from multilayer.numpy import Constant
 
 RESULTS = Path(__file__).parent / "results"
 REGRESSION = {
@@ -251,7 +252,7 @@ WITHOUT: dict[str, Callable[[], Any]] = {
     "first vectors from targets": lambda: patch.object(recipe, "FREQUENT", 10**9),
     "the cycles of dates": lambda: patch.object(date, "CYCLES", {}),
     "averaged weights": lambda: patch.object(out_of_fold, "DECAY", 0.0),
-    "the slow rise of the rate (1 epoch)": lambda: patch.object(recipe, "WARM_UP", 1),
+    "the rise of the rate": lambda: patch.object(recipe, "WarmUp", lambda *_, **__: Constant()),
     "the temperature": lambda: patch.object(out_of_fold, "best_temperature", lambda *_: 1.0),
     "eight members (4)": ExitStack,
 }

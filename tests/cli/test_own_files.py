@@ -106,3 +106,11 @@ def test_rows_without_a_target(tmp_path):
     table.loc[9] = None
     table.to_csv(path, index=False)
     assert "3 of 120 rows have no 'rent' and are dropped" in run(*TRAIN, path).stderr
+
+
+def test_train_takes_files_without_the_word_table(folder):
+    words = (folder / "*", "--target", "rent", "--model", "mlp", "--epochs", "2", "--json")
+    whole, short = (json.loads(run("train", *word, *words).stdout) for word in (["table"], []))
+    assert whole["test"] == pytest.approx(short["test"], rel=1e-6)
+    assert "there is no file" in str(run("train", "nothing.csv").exception)
+    assert "No such command 'dgits'" in run("train", "dgits").output

@@ -140,8 +140,8 @@ def test_weights_and_columns_that_are_dropped(write, seen, tmp_path):
     result = run("train", "table", *write(KINDS, "parquet"), "--target", "kind", "--members", 3,
                  "--weight", "weight", "--drop", "leaf", "--save", tmp_path / "m.mlp")  # fmt: skip
     assert result.exit_code == 0, result.output
-    says = f"note: {tmp_path / '0.parquet'} and 1 more is too large for memory: its 1,500 rows are "
-    says += "trained on from the disk, and judged by a sample of 600\n"
+    says = f"note: {tmp_path / '0.parquet'} and 1 more is too large for memory: a sample of 480 "
+    says += "rows shows its columns, and judges what is trained on all\n"
     assert result.stderr.startswith(says)
     weight = seen["trained"].weight
     expected = np.sort(KINDS["weight"])

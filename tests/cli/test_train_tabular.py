@@ -294,7 +294,7 @@ def test_ctrl_c(trees, tmp_path, monkeypatch, model, epoch):
         assert "stopped by interrupt" in result.stdout
         assert "linear" not in result.stdout
         assert load(saved).information["history"]["stopped_by"] == "interrupt"
-        assert "note: Training interrupted by user." in result.stderr
+        assert "interrupted: Ctrl-C ended the training in epoch 3; " in result.stdout
     else:
         says = "mlp: interrupted before the first epoch was over: there is no model"
         assert result.stderr.splitlines()[-1] == says

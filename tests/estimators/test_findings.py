@@ -1,4 +1,4 @@
-"""What a fit of a table finds out: leaks, copies, noise, and what a limit of time cost."""
+"""What a fit of a table finds out: leaks, copies, noise, odd targets, and what ended it early."""
 
 import copy
 import json
@@ -61,7 +61,7 @@ def found(table, targets, outputs, loss, *, weight=None, splits=None, **more):
     )
     judge.outputs = outputs
     samples = columns.encode(table)[:]
-    return list(findings_of(judge, samples, columns, splits, **more))
+    return list(findings_of(judge, samples, columns, splits, targets, **more))
 
 
 # Leaks -----------------------------------------------------------------------------------------
@@ -129,7 +129,7 @@ def test_few_rows_that_differ_from_all_others_are_no_leak(is_class):
             (CrossEntropy(), y) if is_class else (SquaredError(), 1.0 * y[:, np.newaxis])
         )
         table = {"a": rng.normal(size=n), "b": rng.normal(size=n)}
-        assert found(table, targets, outputs, loss) == []
+        assert "leak" not in [own.name for own in found(table, targets, outputs, loss)]
 
 
 def test_a_leak_needs_a_hundred_rows():
@@ -280,7 +280,8 @@ def test_the_gain_is_compared_with_all_orders_of_the_outputs(is_class, seed):
     table = {"a": rng.normal(size=n), "b": rng.normal(size=n)}
     criterion = CrossEntropy() if is_class else SquaredError()
     splits = stratified_folds(np.zeros(n, int), 2, np.random.RandomState(0))
-    (finding,) = found(table, y, outputs, criterion, weight=weight, splits=splits)
+    each_finding = found(table, y, outputs, criterion, weight=weight, splits=splits)
+    (finding,) = (own for own in each_finding if own.name == "nothing_learned")
     expected = each[0].statistic / max(null.null_distribution.std() for null in each)
     assert all(abs(null.null_distribution.mean()) < 1e-9 for null in each)  # rounding of quotients
     assert finding.evidence["gain in standard errors"] == pytest.approx(expected, rel=1e-5)
@@ -329,10 +330,104 @@ def test_a_weak_relation_is_not_noise():
     assert names(fitted(TabularClassifier, X, v > 1.5)) == []
 
 
-def test_a_constant_target_is_no_finding():
+# Targets ---------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("estimator", "value", "shown"),
+    [
+        (TabularRegressor, 3.0, "3.0"),
+        (TabularRegressor, 7, "7"),
+        (TabularClassifier, "high", "'high'"),
+        (TabularClassifier, True, "True"),
+    ],
+)
+def test_a_constant_target(estimator, value, shown):
     X, _, _ = people(60)
-    assert names(fitted(TabularRegressor, X, np.full(60, 3.0))) == []
-    assert names(fitted(TabularClassifier, X, np.full(60, "high"))) == []
+    with pytest.warns(FindingWarning, match=f"The target is {shown} in all rows: there is nothing"):
+        model = fitted(estimator, X, np.full(60, value))
+    (finding,) = model.findings_
+    assert (finding.name, finding.severity) == ("constant_target", "wrong")
+    assert finding.evidence == {"target": 0, "value": shown}
+
+
+def test_one_constant_target_of_several():
+    X, _, y = people(60)
+    model = fitted(TabularRegressor, X, np.column_stack([y, np.full(60, -2.5)]))
+    finding = model.findings_[0]
+    assert (finding.name, finding.evidence) == ("constant_target", {"target": 1, "value": "-2.5"})
+    assert finding.meaning.startswith("y[:, 1] is -2.5 in all rows: ")
+
+
+def test_a_target_that_differs_in_rows_without_weight_alone():
+    X, _, y = people(60)
+    weight = np.arange(60) % 3 > 0
+    with pytest.warns(FindingWarning, match=r"The target is 4\.0 in all rows with a weight: "):
+        model = fitted(TabularRegressor, X, np.where(weight, 4.0, y), sample_weight=1.0 * weight)
+    assert names(model) == ["constant_target"]
+    rare = np.where(np.arange(60) == 1, 5.0, 4.0)  # a row that counts
+    assert "constant_target" not in names(fitted(TabularRegressor, X, rare, sample_weight=weight))
+
+
+def test_a_class_of_one_row_cannot_be_predicted_out_of_fold():
+    X, y, _ = people(200)
+    y[3] = "odd"
+    with pytest.warns(FindingWarning, match="Out-of-fold predictions of class 'odd' cannot be ri"):
+        model = fitted(TabularClassifier, X, y)
+    assert names(model) == ["unseen_class"]
+    assert model.findings_[0].evidence == {"classes": "'odd'", "rows": 1}
+    assert model.classes_[model.oob_decision_function_[3].argmax()] != "odd"
+    y[4] = "odd"  # the two are in different folds
+    assert names(fitted(TabularClassifier, X, y)) == []
+
+
+def test_a_class_of_one_group():
+    X, y, _ = people(200)
+    group = np.arange(200) // 10
+    y[group == 5] = "odd"
+    (finding,) = fitted(TabularClassifier, X, y, groups=group).findings_
+    assert (finding.name, finding.evidence["rows"]) == ("unseen_class", 10)
+
+
+def test_a_class_that_comes_last_in_time():
+    X, y, _ = people(200)
+    X["day"] = np.arange(200)
+    y[-5:] = "new"
+    model = TabularClassifier(n_members=3, time="day", random_state=0).fit(X, y)
+    assert [each.evidence for each in model.findings_] == [{"classes": "'new'", "rows": 5}]
+    y = people(200)[1]
+    y[:5] = "old"  # trains all and judges none
+    model = TabularClassifier(n_members=3, time="day", random_state=0).fit(X, y)
+    assert names(model) == []
+
+
+def test_many_classes_of_one_row_are_counted():
+    X, y, _ = people(200)
+    y = y.astype(object)
+    y[:8] = [f"odd {i}" for i in range(8)]
+    (finding,) = fitted(TabularClassifier, X, y).findings_
+    listed = "'odd 0', 'odd 1', 'odd 2', 'odd 3', 'odd 4' and 3 more"
+    assert finding.evidence == {"classes": listed, "rows": 8}
+    assert f"of classes {listed} cannot" in finding.meaning
+
+
+# Interruptions ---------------------------------------------------------------------------------
+
+
+def test_an_interruption_says_how_far_the_training_was():
+    class Interrupt(Callback):
+        def on_step_end(self, run):
+            if run.epoch == 5:
+                raise KeyboardInterrupt
+
+    X, y, _ = people(200)
+    model = TabularClassifier(n_members=2, random_state=0, callbacks=[Interrupt()])
+    with pytest.warns(FindingWarning, match=r"Ctrl-C ended the training in epoch 5; the networks"):
+        model.fit(X, y)
+    finding = model.findings_[-1]
+    assert (finding.name, finding.severity) == ("interrupted", "warning")
+    assert finding.evidence == {"epochs": 4, "best epoch": 1 + np.argmin(model.loss_curve_)}
+    assert f"are those of epoch {model.n_iter_}, the best so far." in finding.meaning
 
 
 # Limits of time --------------------------------------------------------------------------------

@@ -31,6 +31,7 @@ from multilayer.data import (
     tally,
 )
 from multilayer.data.stream import StreamWriter
+from multilayer.doctor import FindingWarning
 from multilayer.errors import InvalidArgumentError, InvalidDataError
 from multilayer.estimators import recipe, streaming, tabular_base
 from multilayer.files import load_model
@@ -723,7 +724,8 @@ def test_tables_from_which_nothing_is_to_be_learned(write):
         classifier().fit(write(CLASSES[["class"]]), target="class")
     with pytest.raises(InvalidDataError, match="has no column that can be learned from: 'a' "):
         classifier().fit(write(CLASSES[["class"]].assign(a=1)), target="class")
-    one = classifier().fit(write(CLASSES.assign(**{"class": "all"})), target="class")
+    with pytest.warns(FindingWarning, match="The target is 'all' in all rows"):
+        one = classifier().fit(write(CLASSES.assign(**{"class": "all"})), target="class")
     assert one.classes_.tolist() == ["all"]
     with pytest.raises(InvalidDataError, match="must hold numbers; got"):
         regressor().fit(write(VALUES), target="job")

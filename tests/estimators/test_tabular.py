@@ -667,7 +667,7 @@ def test_an_interrupted_fit_keeps_the_best_epoch_so_far_or_nothing():
         model.fit(X, y)
     assert not hasattr(model, "n_features_in_")
     model.set_params(callbacks=[Interrupt(4)])
-    with pytest.warns(UserWarning, match=r"Training interrupted by user\."):
+    with pytest.warns(FindingWarning, match="Ctrl-C ended the training in epoch 4"):
         model.fit(X, y)
     history = model.history_
     assert (history.n_epochs, history.stopped_by) == (3, "interrupt")

@@ -302,3 +302,28 @@ def test_an_estimator_takes_a_row_in_any_form():
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", "X does not have valid feature names")
             np.testing.assert_array_equal(model.predict_proba(form), expected)
+
+
+@pytest.mark.filterwarnings("ignore:X does not have valid feature names")
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda X: X[["job", "age"]],
+        lambda X: X[["age"]],
+        lambda X: X.assign(z=1),
+        lambda X: X.set_axis(["age", "jobs"], axis=1),
+        lambda X: X.set_axis(["age", "age"], axis=1),
+        lambda X: X.to_numpy(dtype=object)[:, :1],
+        lambda X: X.to_dict("list") | {"z": [1] * len(X)},
+    ],
+)
+def test_an_estimator_refuses_a_row_as_it_refuses_many(change):
+    rng = np.random.default_rng(0)
+    X = pd.DataFrame({"age": rng.integers(18, 80, 60), "job": rng.choice(["cook", "smith"], 60)})
+    model = TabularClassifier(n_members=2, random_state=0).fit(X, X["age"] > 40)
+    said = []
+    for part in (X[:1], X[:5]):
+        with pytest.raises(ValueError, match=r"\S") as error:
+            model.predict(change(part))
+        said.append(str(error.value))
+    assert said[0] == said[1]

@@ -2,7 +2,6 @@
 
 import time
 from collections.abc import Collection, Iterator, Sequence
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +12,7 @@ from multilayer.cli.notes import note, notes
 from multilayer.data import Table, large, read_blocks, read_file
 from multilayer.data.large import LargeTable, open_table
 from multilayer.data.reading import SKIP
+from multilayer.data.sources import size_of
 from multilayer.errors import InvalidDataError
 
 __all__ = ["read", "read_any", "sampled"]
@@ -24,23 +24,24 @@ PATIENCE = 2.0
 def read(
     files: Path | Sequence[Path], separator: str | None, encoding: str | None, **how: Any
 ) -> Table:
-    """Return the table in some files, and print notes and progress.
+    """Return the table in some files, or a sample of one that is too large for memory.
+
+    Notes and progress are printed.
 
     Raises
     ------
     InvalidDataError, InvalidArgumentError, MissingPackageError
         As `multilayer.data.read_file`, which gets the arguments `how`.
     """
-    how |= {"separator": options.read_separator(separator), "encoding": encoding}
-    with _reading(files) as source:
-        return read_file(source, **how)
+    how |= {"separator": separator, "encoding": encoding}
+    return sampled(read_any(files, **how))
 
 
 def read_any(
-    files: Sequence[Path],
-    separator: str | None,
-    encoding: str | None,
+    files: Path | Sequence[Path],
     counted: Collection[str | None] = (),
+    *,
+    separator: str | None,
     **how: Any,
 ) -> Table | LargeTable:
     """Return the table in some files, or if it is too large for memory, a sample with the rest.
@@ -52,13 +53,21 @@ def read_any(
     InvalidDataError, InvalidArgumentError, MissingPackageError
         As `multilayer.data.large.open_table`, which gets the arguments.
     """
-    how |= {"separator": options.read_separator(separator), "encoding": encoding}
-    with _reading(files) as source:
-        blocks = read_blocks(source, **how)
-        if blocks.n_bytes <= large.IN_MEMORY:
-            return read_file(source, **how)
-    with _reading(None):
-        return open_table(Watched(blocks), [name or blocks.columns[-1] for name in counted])
+    how["separator"] = options.read_separator(separator)
+    first, *others = [files] if isinstance(files, Path) else files
+    source = [first, *others] if others else first
+    try:
+        with notes():
+            if size_of(source) > large.IN_MEMORY:
+                blocks = read_blocks(source, **how)
+                names = [name or blocks.columns[-1] for name in counted]
+                return open_table(Watched(blocks), names)
+            with Console(stderr=True).status(f"reading {first} …"):
+                return read_file(source, **how)
+    except InvalidDataError as error:
+        if SKIP in error.others:
+            error.others[SKIP] = "--bad-rows skip"
+        raise
 
 
 def sampled(table: Table | LargeTable) -> Table:
@@ -94,21 +103,3 @@ class Watched:
                 if seconds > PATIENCE:
                     told = f"{n_rows:,} rows, {n_rows / seconds:,.0f} a second"
                     status.update(f"reading {self._blocks.name}: {told} …")
-
-
-@contextmanager
-def _reading(files: Path | Sequence[Path] | None) -> Iterator[Any]:
-    """Print notes, name the option that leaves out broken rows, and, given files, show them."""
-    each = [] if files is None else [files] if isinstance(files, Path) else list(files)
-    source: Any = each[0] if len(each) == 1 else each
-    try:
-        with notes():
-            if not each:
-                yield None
-                return
-            with Console(stderr=True).status(f"reading {each[0]} …"):
-                yield source
-    except InvalidDataError as error:
-        if SKIP in error.others:
-            error.others[SKIP] = "--bad-rows skip"
-        raise

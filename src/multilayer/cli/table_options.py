@@ -142,7 +142,9 @@ def read_described(
     counted = [] if general.get("task") == "regression" else [general.get("target")]
     if general.get("group") is not None:
         counted.append(general["group"])
-    table = read_any(files, general["separator"], general["encoding"], counted, **how)
+    table = read_any(
+        files, counted, separator=general["separator"], encoding=general["encoding"], **how
+    )
     asked = _kinds_of(table, {"numeric": numeric, "categorical": categorical, "date": date})
     if found is None:
         return table, Said(asked, frozenset(asked), general)

@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.table import Table as Grid
 
 from multilayer.cli.columns import Described, describe_columns, print_columns
-from multilayer.cli.notes import notes
+from multilayer.cli.notes import note, notes
 from multilayer.cli.peers import LABELS as PEERS
 from multilayer.cli.peers import baseline, predicted_by
 from multilayer.cli.rows import Rows
@@ -59,6 +59,10 @@ def described(
         rows.X_train, kinds, embedded=embedded, weight=weight, tallies=tallies
     )
     if not is_quiet:
+        if rows.large is not None:
+            n, name = len(rows.X_train), rows.large.name
+            says = f"a sample of {n:,} rows shows its columns, and judges what is trained on all"
+            note(f"{name} is too large for memory: {says}")
         print_columns(columns, N_COLUMNS)
     return kinds, columns
 

@@ -14,7 +14,7 @@ from multilayer import Architecture, checks
 from multilayer.cli import options
 from multilayer.cli.command import Command
 from multilayer.cli.show_layers import NoteCompiling, ShowLayers
-from multilayer.cli.train_table import TableCommand, table
+from multilayer.cli.train_table import TableCommand, TrainGroup, table
 from multilayer.data import fingerprint, load_digits, load_images
 from multilayer.errors import DivergenceError
 from multilayer.files import save_model
@@ -25,7 +25,8 @@ from multilayer.training.progress import shown
 
 __all__ = ["app"]
 
-app = typer.Typer(help="Train a network on a data set.")
+HELP = "Train on a data set; or on a table in files: mlp train FILE."
+app = typer.Typer(cls=TrainGroup, help=HELP)
 app.command("table", cls=TableCommand)(table)
 
 MNIST_MEAN, MNIST_STD = 0.1307, 0.3081

@@ -1,17 +1,18 @@
 """``mlp train table``: train a classifier or regressor on a table in a file."""
 
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 from rich.console import Console
-from typer.core import TyperOption
+from typer.core import TyperGroup, TyperOption
 
 from multilayer import Architecture, checks
 from multilayer.cli import options
 from multilayer.cli import table_options as tables
 from multilayer.cli.command import Command
 from multilayer.cli.division import Division
-from multilayer.cli.notes import note, notes
+from multilayer.cli.notes import notes
 from multilayer.cli.peers import peers
 from multilayer.cli.rows import Rows
 from multilayer.cli.show_layers import NoteCompiling, ShowLayers
@@ -21,7 +22,7 @@ from multilayer.errors import InvalidArgumentError
 from multilayer.registry import Names
 from multilayer.training import Progress
 
-__all__ = ["TableCommand", "table"]
+__all__ = ["TableCommand", "TrainGroup", "table"]
 
 MODELS = Names("model", ["tabular", "mlp"])
 OWN = {
@@ -86,6 +87,20 @@ Dropout = Annotated[
     ),
 ]
 BatchSize = Annotated[int | None, typer.Option(help="Rows per step; 200 by default.")]
+
+
+class TrainGroup(TyperGroup):
+    """The commands of ``mlp train``; if a file is named in place of one, it is a table's."""
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        """Return the command that the arguments name, and the other arguments."""
+        if args and args[0] not in self.commands and _names_file(args[0]):
+            args = ["table", *args]
+        return super().resolve_command(ctx, args)
+
+
+def _names_file(text: str) -> bool:
+    return text == "-" or Path(text).exists() or not set(text).isdisjoint("./\\*?[")
 
 
 class TableCommand(Command):
@@ -177,10 +192,6 @@ def table(
     if isinstance(found, LargeTable) and model == "mlp":
         rule = f"must be tabular, since {found.name} is too large for memory"
         raise InvalidArgumentError(rule, "model", got=model)
-    if isinstance(found, LargeTable):
-        n, n_rows = len(found.sample), found.n_rows
-        says = f"its {n_rows:,} rows are trained on from the disk, and judged by a sample of {n:,}"
-        note(f"{found.name} is too large for memory: {says}")
     if model == "tabular":
         settings["time"] = general["time"]
     division = Division(test, seed, general["group"], general["time"], said.kinds)

@@ -10,6 +10,7 @@ import numpy.typing as npt
 
 from multilayer.data.blocks import Blocks, read_blocks
 from multilayer.data.files import read_file
+from multilayer.data.sources import size_of
 from multilayer.data.survey import Survey
 from multilayer.data.table import Table
 
@@ -129,11 +130,9 @@ def open_table(source: Any, counted: Collection[str] = (), **how: Any) -> Table 
     """
     if isinstance(source, LargeTable):
         return source
-    blocks: Any = source
-    if not hasattr(source, "numbered"):
-        blocks = read_blocks(source, **how)
-        if blocks.n_bytes <= IN_MEMORY:
-            return read_file(source, **how)
+    if not hasattr(source, "numbered") and size_of(source) <= IN_MEMORY:
+        return read_file(source, **how)
+    blocks = source if hasattr(source, "numbered") else read_blocks(source, **how)
     most_rows = max(N_ENTRIES // len(blocks.columns), LEAST_ROWS)
     survey = Survey.of(blocks.numbered(), most_rows=most_rows, seed=SEED, counted=counted)
     return survey.sample if survey.is_whole else LargeTable(blocks, survey)

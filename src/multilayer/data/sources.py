@@ -19,6 +19,7 @@ __all__ = [
     "Sources",
     "checked_reading",
     "find_sources",
+    "size_of",
 ]
 
 STANDARD_INPUT = "standard input"
@@ -60,6 +61,22 @@ def find_sources(source: Source | Iterable[Source]) -> Sources:
     paths = [path for one in each for path in find_sources(one).paths]
     more = f" and {len(each) - 1} more" if len(each) > 1 else ""
     return Sources(_name(each[0]) + more, tuple(paths))
+
+
+def size_of(source: Source | Iterable[Source]) -> int:
+    """Return how many bytes the files of a table have; standard input counts as none.
+
+    Raises
+    ------
+    InvalidDataError, InvalidTypeError
+        As `find_sources`, or if a file is not there.
+    """
+    total = 0
+    for path in find_sources(source).paths:
+        if isinstance(path, Path):
+            with checked_reading(path):
+                total += path.stat().st_size
+    return total
 
 
 @contextmanager

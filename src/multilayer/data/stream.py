@@ -153,10 +153,6 @@ class Stream:
         """The numbers of samples, and of all numbers of a sample."""
         return self.n_samples, self._width
 
-    def __iter__(self) -> Iterator[Any]:
-        """Yield what identifies it: all its numbers, as rows that can be read."""
-        yield self
-
     def __getitem__(self, rows: Array) -> Array:
         """Return all numbers of some rows, read now."""
         return self._read([(int(row), int(row) + 1) for row in rows])

@@ -11,6 +11,7 @@ from multilayer.doctor import Finding
 from multilayer.doctor.measures import constant_logits
 from multilayer.estimators.folds import Split
 from multilayer.estimators.out_of_fold import OutOfFold
+from multilayer.estimators.targets import shown
 from multilayer.model import Columns
 from multilayer.randomness import hashed
 from multilayer.samples import LazySamples
@@ -29,6 +30,8 @@ UNEXPLAINED = 0.02
 features leave more: of the price of a diamond, its weight leaves 12 %."""
 MAX_ROWS = 20_000
 """Enough rows to know such a share."""
+MOST_NAMES = 5
+"""So many classes are named, and others counted."""
 MANY_COPIES = 0.05
 """The share of rows that are copies from which on a score is too good."""
 MOST_DISTINCT = 0.5
@@ -45,6 +48,7 @@ def findings_of(
     samples: Any,
     columns: Columns,
     splits: Sequence[Split],
+    y: Array,
     time: str | None = None,
 ) -> Iterator[Finding]:
     """Yield what is to be known before the out-of-fold score is believed.
@@ -61,11 +65,33 @@ def findings_of(
         What they are made of.
     splits : sequence of pairs of arrays
         The rows that each network trained on, and those that judged it.
+    y : array of shape (n_samples,) or (n_samples, n_targets)
+        The targets in the user's own terms.
     time : str, optional
         The column by which they were divided, in which copies differ.
     """
+    yield from _constant_targets(splits, y)
     yield from _of_losses(judge, samples, columns)
+    yield from _unseen_classes(judge, splits, y)
     yield from _copies(judge, samples, columns, splits, time)
+    yield from _interruption(judge)
+
+
+def _constant_targets(splits: Sequence[Split], y: Array) -> Iterator[Finding]:
+    """Find targets that are the same in all rows with a weight."""
+    used = np.unique(np.concatenate([rows for split in splits for rows in split]))
+    where = "all rows" if len(used) == len(y) else "all rows with a weight"
+    for j, target in enumerate(y[used].reshape(len(used), -1).T):
+        if (target == target[0]).all():
+            name, value = f"y[:, {j}]" if y.ndim > 1 else "The target", shown(target[0])
+            yield Finding(
+                "constant_target",
+                "wrong",
+                {"target": j, "value": value},
+                f"{name} is {value} in {where}: there is nothing to learn, and its score says "
+                "nothing.",
+                "Check that it is what is to be predicted.",
+            )
 
 
 def _of_losses(judge: OutOfFold, samples: Any, columns: Columns) -> Iterator[Finding]:
@@ -79,7 +105,7 @@ def _of_losses(judge: OutOfFold, samples: Any, columns: Columns) -> Iterator[Fin
     of_baseline, slope = loss.per_sample(np.tile(constant, (len(outputs), 1)), targets)
     share = weight / weight.sum()
     value, baseline = float(share @ own), float(share @ of_baseline)
-    if not baseline > 1e-9:  # a constant target
+    if not baseline > 1e-9:  # a constant target: see `_constant_targets`
         return
     losses = {"out-of-fold loss": value, "baseline loss": baseline}
     gain = _gain(slope, outputs, share)
@@ -174,6 +200,31 @@ def _leaks(
             )
 
 
+def _unseen_classes(judge: OutOfFold, splits: Sequence[Split], y: Array) -> Iterator[Finding]:
+    """Find classes that none of the networks judged by their rows has trained on."""
+    if not judge.has_classes:
+        return
+    code = judge.all_targets.reshape(-1).astype(np.intp)
+    n_judged, n_seen = np.zeros((2, code.max() + 1), np.intp)
+    for training, judging in splits:
+        counts = np.bincount(code[judging], minlength=len(n_judged))
+        n_judged += counts
+        n_seen += counts * (np.bincount(code[training], minlength=len(n_judged)) > 0)
+    unseen = np.flatnonzero((n_judged > 0) & (n_seen == 0))
+    if len(unseen):
+        names = [shown(y[np.argmax(code == own)]) for own in unseen[:MOST_NAMES]]
+        more = f" and {len(unseen) - len(names)} more" * (len(unseen) > len(names))
+        listed = ", ".join(names) + more
+        yield Finding(
+            "unseen_class",
+            "warning",
+            {"classes": listed, "rows": int(n_judged[unseen].sum())},
+            f"Out-of-fold predictions of {'classes' if len(unseen) > 1 else 'class'} {listed} "
+            "cannot be right: no network that is judged by such a row has trained on another one.",
+            "Take more rows of such a class, join it with another class, or leave it out.",
+        )
+
+
 def _copies(
     judge: OutOfFold, samples: Any, columns: Columns, splits: Sequence[Split], time: str | None
 ) -> Iterator[Finding]:
@@ -215,6 +266,20 @@ def _copies(
         "be copies.",
         "Leave the copies out, or pass groups=." if time is None else "Leave the copies out.",
     )
+
+
+def _interruption(judge: OutOfFold) -> Iterator[Finding]:
+    """Say in which epoch Ctrl-C ended the training."""
+    n_epochs = judge.history.n_epochs
+    if judge.history.stopped_by == "interrupt":
+        yield Finding(
+            "interrupted",
+            "warning",
+            {"epochs": n_epochs, "best epoch": judge.epoch},
+            f"Ctrl-C ended the training in epoch {n_epochs + 1}; the networks are those of epoch "
+            f"{judge.epoch}, the best so far.",
+            "With more time, the model could be better.",
+        )
 
 
 def _hashes(part: Array, number: int) -> Array:

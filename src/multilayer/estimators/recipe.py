@@ -25,8 +25,9 @@ SPEED = 15.0
 """How much faster the embeddings of numbers learn: only the rows within a piece show what its slope
 should be, and the layers above would overfit before the slopes have got there."""
 LEARNING_RATE = 2e-3
-WARM_UP = 8
-"""The epochs in which the learning rate rises to that."""
+WARM_UP = 1
+"""The epochs in which the learning rate rises to that. Adam's first steps are as long as any, and
+on some tables they lead astray."""
 N_EPOCHS = 40
 PATIENCE = 8
 STEPS = 40

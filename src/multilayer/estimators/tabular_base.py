@@ -37,6 +37,7 @@ from multilayer.estimators.parameters import POSITIVE, says
 from multilayer.estimators.recipe import PATIENCE, architecture_of, batch_size, run
 from multilayer.estimators.roles import Roles, divided, has_columns
 from multilayer.estimators.streaming import Beyond, RowWeights
+from multilayer.estimators.targets import shown
 from multilayer.estimators.time_limit import TimeLimit, members_in_time
 from multilayer.estimators.validation import Checked, check_data, check_samples
 from multilayer.model import Targets
@@ -65,9 +66,12 @@ history_ : History
 columns_ : multilayer.model.Columns
     What the columns of the table became.
 findings_ : list of multilayer.doctor.Finding
-    What to know before the score is believed, each also a `FindingWarning`: a column that gives the
-    target away (``"leak"``), rows that are copies of others (``"copies"``), targets of which
-    nothing was learned (``"nothing_learned"``), or what the limit of time cost (``"time_limit"``).
+    What to know before the score is believed, each also a `FindingWarning`: a target that is the
+    same in all rows (``"constant_target"``), targets of which nothing was learned
+    (``"nothing_learned"``), a column that gives the target away (``"leak"``), classes that no
+    network has both trained on and been judged by (``"unseen_class"``), rows that are copies of
+    others (``"copies"``), the end of the training by Ctrl-C (``"interrupted"``), or what the limit
+    of time cost (``"time_limit"``).
 networks_ : list of multilayer.numpy.MLP
     The networks."""
 
@@ -231,15 +235,14 @@ class BaseTabular(Fitted, _Parameters, BaseEstimator):  # type: ignore[misc]
                 n_samples = rows[0].n_samples
         if judge.error is not None:
             raise judge.error
-        is_interrupted = stopped_by == "interrupt"
-        if is_interrupted and not judge.epoch:  # no weights are worth keeping
+        if stopped_by == "interrupt" and not judge.epoch:  # no weights are worth keeping
             raise KeyboardInterrupt
         self._take(found, targets, encoded, ensemble, judge)
         self._data["n_samples"] = n_samples
         self._unseen = Unseen(samples, held_out, partial(judge.loss_of, weight=found.weight))
-        if is_interrupted:
-            warn(UserWarning("Training interrupted by user."))
-        self.findings_ = list(findings_of(judge, samples, found.columns, splits, self.time))
+        self.findings_ = list(
+            findings_of(judge, samples, found.columns, splits, found.y, self.time)
+        )
         if limit is not None:
             history = judge.history
             cost = limit.finding(
@@ -280,7 +283,7 @@ class BaseTabular(Fitted, _Parameters, BaseEstimator):  # type: ignore[misc]
         if is_classifier and np.ptp(strata[rows]) == 0 < np.ptp(strata):
             rule = "must have two classes among the rows with a weight: see sample_weight"
             rule += " and class_weight"
-            raise InvalidDataError(rule, "y", "fit", got=f"{_shown(found.y[rows[0]])} alone")
+            raise InvalidDataError(rule, "y", "fit", got=f"{shown(found.y[rows[0]])} alone")
         n_folds = min(n_members, max(2, len(rows) // 2))
         assert found.columns is not None
         if self.time is not None and groups is not None:
@@ -299,7 +302,7 @@ class BaseTabular(Fitted, _Parameters, BaseEstimator):  # type: ignore[misc]
             if is_classifier and np.ptp(strata[training]) == 0 < np.ptp(strata):
                 rule = "must have two classes among the rows that each network trains on; take more"
                 rule += " rows" if groups is None else " rows, or other groups"
-                got = f"{_shown(found.y[training[0]])} alone for network {k}"
+                got = f"{shown(found.y[training[0]])} alone for network {k}"
                 raise InvalidDataError(rule, "y", "fit", got=got)
         return splits
 
@@ -387,8 +390,3 @@ class BaseTabular(Fitted, _Parameters, BaseEstimator):  # type: ignore[misc]
         tags.input_tags.string = True
         tags.input_tags.categorical = True
         return tags
-
-
-def _shown(target: Any) -> str:
-    """Return a target as messages show it: NumPy's scalars without their type."""
-    return repr(target.item() if isinstance(target, np.generic) else target)

@@ -16,7 +16,7 @@ from multilayer.data.notation import Notation, find_notation
 from multilayer.data.vectors import is_missing
 from multilayer.errors import InvalidDataError
 
-__all__ = ["numbers_of_targets", "plain_targets"]
+__all__ = ["numbers_of_targets", "plain_targets", "shown"]
 
 
 def plain_targets(y: Any, name: str, *, are_numbers: bool) -> Any:
@@ -134,3 +134,8 @@ def numbers_of_targets(
         got = f"{texts[numbers.index(None)]!r} at {checks.place(index)}"
         raise InvalidDataError("must hold numbers", name, got=got)
     return np.array(numbers, dtype=np.float64).reshape(values.shape), notation
+
+
+def shown(target: Any) -> str:
+    """Return a target as messages show it: NumPy's scalars without their type."""
+    return repr(target.item() if isinstance(target, np.generic) else target)

@@ -138,12 +138,15 @@ def check_data(
 
 def check_samples(estimator: Any, X: Any, columns: Columns | None) -> Any:
     """Check samples to predict, and return the network's inputs."""
-    if columns is not None:
-        X, _ = _checked_table(estimator, X, columns, "X")
-        inputs = columns.encode(X)
-        _check_rows(inputs, "X")
-        return inputs
-    return _validated(estimator, X, reset=False)
+    if columns is None:
+        return _validated(estimator, X, reset=False)
+    row = None if isinstance(X, np.ndarray) else columns.row(X)
+    if row is not None and _has_those([*row], columns):  # a row with all the right names
+        return columns.encode_row(row, X)
+    X, _ = _checked_table(estimator, X, columns, "X")
+    inputs = columns.encode(X)
+    _check_rows(inputs, "X")
+    return inputs
 
 
 def are_given(X_val: Any, y_val: Any, sample_weight_val: Any) -> bool:

@@ -206,8 +206,8 @@ class Columns(Inputs):
             return None
         return Embeddings(tuple(numbers), tuple(categories), width, speed)
 
-    def encode(self, X: Any, name: str = "X") -> EncodedTable:
-        """Return the network's inputs, which are encoded when they are read.
+    def encode(self, X: Any, name: str = "X") -> EncodedTable | Array:
+        """Return the network's inputs, which are encoded when they are read; of a row, at once.
 
         Columns without names are matched by position.
 
@@ -229,9 +229,20 @@ class Columns(Inputs):
             If there are categories that training did not see, or other entries among numbers or
             dates.
         """
+        row = self.row(X)
+        if row is not None:
+            return self.encode_row(row, X, name)
+        return _encoded(self.read(X, name), [column for column, _ in self.used])
+
+    def row(self, X: Any) -> dict[str, Any] | None:
+        """Return the entries of a single row of a usual form, which `encode_row` takes; or None."""
         row = None if self.missing else plain_row(X, self.names)
         if row is None or row.keys() - self._unused != set(self.needed):
-            return _encoded(self.read(X, name), [column for column, _ in self.used])
+            return None
+        return row
+
+    def encode_row(self, row: Mapping[str, Any], X: Any, name: str = "X") -> Array:
+        """Return the inputs of X, of which `row` has the entries, as `encode` does."""
         inputs, others = np.zeros((1, self.in_features), np.float32), []
         are_open = np.zeros(self.in_features, bool)
         for column, places in self.used:
@@ -243,7 +254,7 @@ class Columns(Inputs):
             skip = set(self.names) - {column.name for column in others}
             table = read_table(X, name, self.names, skip=skip)
             inputs[:, are_open] = _encoded(table, others)[:]
-        return EncodedTable([inputs], [self.in_features])
+        return inputs
 
     def read(self, X: Any, name: str = "X") -> Table:
         """Return the columns of a table that make inputs; raise as `encode` does."""

@@ -111,7 +111,8 @@ class Loop:
         schedule: Schedule | Sequence[Schedule | None] | None = None,
         rng: np.random.Generator | Generators | None = None,
     ) -> None:
-        self.trainer, self.training, self.batches = trainer, training, batches
+        self.trainer, self.batches = trainer, batches
+        self.training: Any = training
         of_each: Any = trainer
         losses = of_each.losses if trainer.n_members else [trainer.loss]
         optimizers = of_each.optimizers if trainer.n_members else [trainer.optimizer]
@@ -189,8 +190,7 @@ class Loop:
             return bool(run.stopped_by)
 
         self._begin_epoch()
-        data: Any = self.training
-        run.stop(self.trainer.minimize(data, run.n_epochs, after_iteration))
+        run.stop(self.trainer.minimize(self.training, run.n_epochs, after_iteration))
 
     @property
     def batch_size(self) -> int:
@@ -228,6 +228,7 @@ class Loop:
 
     def description(self) -> dict[str, Any]:
         """Return what is trained, on what, and how, by name, as values for JSON."""
+        arrays = self.training if isinstance(self.training, Data) else [self.training]
         return self.trainer.description() | {
             "n_epochs": self.run.n_epochs,
             "batch_size": self.batch_size,
@@ -238,7 +239,7 @@ class Loop:
             "monitor": self.run.monitor,
             # What follows from the arguments comes last: differences are listed in this order.
             "n_samples": self.batches.n_samples,
-            "data": fingerprint(*self.training, *self.batches.member_rows),
+            "data": fingerprint(*arrays, *self.batches.member_rows),
             "validation_data": self.validation.fingerprint(),
         }
 

@@ -49,7 +49,7 @@ def embed_few(layer: Embedding) -> Callable[[Array], Array]:
         [np.empty(0, V.dtype)]
         + [np.arange(-1, size - 1, dtype=V.dtype) for size in sizes[:n_numbers]]
     )
-    firsts = [rows.start for rows in rows_of_numbers]
+    firsts = np.array([rows.start for rows in rows_of_numbers], np.intp)
     of_categories, most = places[n_numbers:], (sizes[n_numbers:] - 1).astype(V.dtype)
     starts = np.array([rows.start for rows in layer.rows[n_numbers:]], np.intp)
     *networks, _, _ = V.shape
@@ -57,9 +57,9 @@ def embed_few(layer: Embedding) -> Callable[[Array], Array]:
 
     def forward(x: Array) -> Array:
         y = np.empty((*networks, x.shape[-2], n_outputs), V.dtype)
-        y[..., : len(plain)] = x[..., plain]
+        y[..., : len(plain)] = x.take(plain, axis=-1)
         start = len(plain)
-        codes = np.minimum(np.maximum(x[..., of_pieces] - pieces, 0), 1)
+        codes = np.minimum(np.maximum(x.take(of_pieces, axis=-1) - pieces, 0), 1)
         codes[..., firsts] = 1
         for rows in rows_of_numbers:
             own = np.ascontiguousarray(codes[..., rows])  # the strides would change last bits
@@ -68,7 +68,8 @@ def embed_few(layer: Embedding) -> Callable[[Array], Array]:
         e = y[..., len(plain) : start]
         e *= embeddings.speed
         np.maximum(e, 0, out=e)
-        found = np.minimum(np.maximum(x[..., of_categories], 0), most).astype(np.intp) + starts
+        given = np.maximum(x.take(of_categories, axis=-1), 0)
+        found = np.minimum(given, most).astype(np.intp) + starts
         y[..., start:] = V[(*members, found)].reshape(*y.shape[:-1], -1)
         return y
 
