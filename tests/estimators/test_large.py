@@ -244,6 +244,19 @@ def test_a_class_in_the_last_file_alone(write, trainings, convert, rare, classes
     assert (rows.y == np.searchsorted(classes, own["class"].to_numpy())).all()
 
 
+@pytest.mark.filterwarnings("ignore::multilayer.doctor.FindingWarning")
+@pytest.mark.parametrize("in_sample", [0, 1])
+def test_nothing_false_is_found_of_a_class_that_is_rare_in_the_sample(write, trainings, in_sample):
+    """The sample has it at most once, so that its judge sees no other; all rows have it thrice."""
+    rare = [LAST, BEFORE, sample_rows(write(CLASSES))[5]][: 2 + in_sample]
+    own = CLASSES.assign(**{"class": "high"})
+    own.loc[rare, "class"] = "low"
+    model = classifier().fit(write(own), target="class")
+    assert not {each.name for each in model.findings_} & {"constant_target", "unseen_class"}
+    rows, _ = trainings.check()
+    assert np.flatnonzero(rows.y).tolist() == sorted(rare)
+
+
 @pytest.mark.parametrize("form", ["parquet", "csv"])
 def test_booleans_are_classes(write, form):
     own = CLASSES.assign(**{"class": CLASSES["class"] == "low"})

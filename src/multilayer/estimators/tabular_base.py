@@ -182,7 +182,10 @@ class BaseTabular(Fitted, _Parameters, BaseEstimator):  # type: ignore[misc]
         limit: TimeLimit | None,
         beyond: Beyond | None = None,
     ) -> None:
-        tallies = None if beyond is None else beyond.table.tallies
+        tallies = tally = None
+        if beyond is not None:
+            tallies, roles = beyond.table.tallies, beyond.roles
+            tally = tallies[roles.target]
         found = check_data(self, X, y, sample_weight, reset=True, tallies=tallies)
         largest = 1.0
         if found.weight is not None:  # only their ratios count, and float32 can hold these
@@ -190,9 +193,8 @@ class BaseTabular(Fitted, _Parameters, BaseEstimator):  # type: ignore[misc]
             found = found._replace(weight=found.weight / largest)
         assert found.columns is not None
         targets = self._targets_of(found)
-        if beyond is not None:
-            roles = beyond.roles
-            targets = targets.with_classes(roles.classes_in(beyond.table.tallies[roles.target]))
+        if tally is not None:
+            targets = targets.with_classes(roles.classes_in(tally))
         encoded, n_samples = targets.encode(found.y), len(found.y)
         samples: Any = found.X
         if samples.shape[0] * samples.shape[1] * samples.dtype.itemsize <= IN_MEMORY:
@@ -241,7 +243,7 @@ class BaseTabular(Fitted, _Parameters, BaseEstimator):  # type: ignore[misc]
         self._data["n_samples"] = n_samples
         self._unseen = Unseen(samples, held_out, partial(judge.loss_of, weight=found.weight))
         self.findings_ = list(
-            findings_of(judge, samples, found.columns, splits, found.y, self.time)
+            findings_of(judge, samples, found.columns, splits, found.y, self.time, tally)
         )
         if limit is not None:
             history = judge.history
