@@ -1,4 +1,4 @@
-"""LargeTable: a table in files of which a sample is in memory, and all rows can be gone through."""
+"""LargeTable: a table in files, of which a sample is in memory and all rows can be read again."""
 
 from collections.abc import Callable, Collection, Iterable, Iterator
 from copy import copy
@@ -21,8 +21,8 @@ Array = npt.NDArray[Any]
 IN_MEMORY = 2**27
 """Files of up to this many bytes are read whole."""
 N_ENTRIES = 2**23
-"""About how many entries a sample has: with 20 columns, 420,000 rows, of which a quantile is known
-to within 0.1 % of the rows."""
+"""About how many entries a sample has. With 20 columns, these are 420,000 rows, whose quantiles are
+those of all rows to within 0.1 % of the rows."""
 LEAST_ROWS = 2**14
 """A sample has at least so many rows, however many columns there are."""
 SEED = 0
@@ -39,7 +39,7 @@ class LargeTable:
     survey : Survey
         What one pass over it found.
     left_out : callable, optional
-        Returns which of some rows do not belong to it, given them as a table, and their places.
+        Given some rows as a table, and their places, it returns which ones to leave out.
 
     Attributes
     ----------
@@ -52,7 +52,7 @@ class LargeTable:
     tallies : mapping of str to Tally
         What all rows hold, by column.
     n_rows : int
-        The number of rows; of which some may be left out.
+        The number of rows, including those that are left out.
     """
 
     def __init__(
@@ -78,7 +78,7 @@ class LargeTable:
         return self.n_rows
 
     def without(self, left_out: Callable[[Table, Array], Array]) -> Self:
-        """Return the table without some more of its rows."""
+        """Return the table without further rows: see the parameter `left_out`."""
         before = self._left_out
 
         def both(table: Table, places: Array) -> Array:
@@ -95,7 +95,7 @@ class LargeTable:
         return chosen
 
     def parts(self) -> Iterator[tuple[Array, Table]]:
-        """Yield all rows in blocks, read now, each with the places of its rows."""
+        """Read all rows anew, and yield them in blocks, each with the places of its rows."""
         for place, table in self.blocks.numbered():
             places = np.arange(place, place + len(table))
             if self._left_out is not None:

@@ -1,4 +1,4 @@
-"""Stream: samples too many for memory, encoded in a folder, to be read in parts."""
+"""Stream: more samples than memory holds, in a file that is read in parts."""
 
 import json
 import os
@@ -38,11 +38,11 @@ class Rows(NamedTuple):
     weight: Array | None = None
     """Of shape (n,)."""
     slots: Array | None = None
-    """A small number for each sample, by which networks divide them among each other."""
+    """A small number for each sample, by which networks are told which ones to train on."""
 
 
 class Stream:
-    """Samples too many for memory: a file of float32 numbers, which `fit` reads in parts.
+    """More samples than memory holds: float32 numbers in a file that `fit` reads in parts.
 
     An epoch takes blocks of neighbouring rows in a random order. Several hundred blocks at a time
     are in memory, shuffled as a whole, while the next ones are being read. The folder holds
@@ -65,9 +65,9 @@ class Stream:
     block : int
         The number of rows in a block; the last one may have fewer.
     about : dict
-        What the writer has to say, as values for JSON.
+        What else was written about it, as values for JSON.
     arrays : dict of str to array
-        What it has to say, as arrays.
+        What else was written about it, as arrays.
 
     Raises
     ------
@@ -230,7 +230,7 @@ class StreamWriter:
         Raises
         ------
         InvalidDataError, InvalidTypeError
-            If they are not like those before.
+            If they do not match those before.
         """
         X = checks.array(rows.X, "X")
         y = checks.array(rows.y, "y")
@@ -273,14 +273,14 @@ class StreamWriter:
     def finish(
         self, about: Mapping[str, Any] | None = None, arrays: Mapping[str, Array] | None = None
     ) -> None:
-        """Give the stream its name, now that it is whole.
+        """Complete the stream, which only now takes its place in the folder.
 
         Parameters
         ----------
         about : mapping, optional
-            What else there is to say, as values for JSON.
+            What else to write about it, as values for JSON.
         arrays : mapping of str to array, optional
-            What else there is to say, as arrays.
+            What else to write about it, as arrays.
 
         Raises
         ------

@@ -21,7 +21,7 @@ Array = npt.NDArray[Any]
 
 
 class Roles(NamedTuple):
-    """The columns of a table that are no inputs."""
+    """The columns of a table that are not inputs."""
 
     target: str
     weight: str | None = None
@@ -149,7 +149,7 @@ def has_columns(X: Any) -> bool:
 
 
 def divided(X: Any, target: str, weight: Any, groups: Any) -> tuple[Table, Any, Any, Any]:
-    """Return inputs, targets, weights and groups of a table in memory, of which these are columns.
+    """Return inputs, targets, weights and groups of a frame or mapping that has them as columns.
 
     Raises
     ------
@@ -165,7 +165,7 @@ def divided(X: Any, target: str, weight: Any, groups: Any) -> tuple[Table, Any, 
 
 
 def _check(table: Table | LargeTable, target: Any, weight: Any, groups: Any) -> list[str]:
-    """Return the names of the columns that are no inputs."""
+    """Return the names of the columns that are not inputs."""
     said = {"target": target, "sample_weight": weight, "groups": groups}
     given = {parameter: name for parameter, name in said.items() if name is not None}
     for parameter, name in given.items():

@@ -1,4 +1,4 @@
-"""Streaming: a table too large for memory, of which networks train on rows encoded on disk."""
+"""Streaming: a table too large for memory, whose rows are encoded on disk for training."""
 
 import hashlib
 import json
@@ -86,18 +86,17 @@ class RowWeights(NamedTuple):
 
 
 class Beyond:
-    """The rows of a large table beyond the sample that is in memory.
+    """All rows of a large table, of which only a sample is in memory.
 
     Parameters
     ----------
     table : LargeTable
     roles : Roles
-        The columns that are no inputs.
+        The columns that are not inputs.
     time : str or None
-        The column in whose order networks are judged.
+        The column of times, if later rows are to judge.
     cache : path or None
-        The folder for the encoded rows, which stay there for the next time; None for one that is
-        deleted.
+        The folder for the encoded rows, where they stay for the next fit; None for a temporary one.
     """
 
     def __init__(
@@ -109,7 +108,7 @@ class Beyond:
 
     @property
     def epoch_share(self) -> float:
-        """How many times as many rows an epoch has as the sample."""
+        """How many rows an epoch has for each row of the sample."""
         return min(self.table.n_rows, EPOCH_ROWS) / len(self.table.sample)
 
     def deal(self, columns: Columns, rows: Array, n_members: int) -> list[Split]:
@@ -219,7 +218,7 @@ class Beyond:
                 shutil.rmtree(folder, ignore_errors=True)
 
     def _known(self, folder: Path, key: str) -> Stream | None:
-        """Return what the cache holds, if it is this."""
+        """Return the stream in the cache, if it is the one with this key."""
         if self.table.blocks.fingerprint() is None:  # what is not in files may have changed
             return None
         try:
@@ -297,7 +296,7 @@ def _check(encoded: Array, targets: Targets, entries: Entries) -> None:
 
 @contextmanager
 def _each_note_once() -> Iterator[None]:
-    """Say what is to be said of a column once, though many blocks say it."""
+    """Warn of each column once, even if many blocks do."""
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         yield

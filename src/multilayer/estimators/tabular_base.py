@@ -101,9 +101,9 @@ class _Parameters:
         first epoch is always finished. `findings_` says what the limit cost."""))
     cache: Any = field(default=None, metadata=says(
         "path or None", [str, PathLike, None], """
-        A folder for the encoded rows of a table that is too large for memory, of four bytes per
-        input. They stay there, and are not made again while the files, and what their columns are,
-        stay the same. By default they are in a temporary folder during `fit`."""))
+        A folder for the encoded rows of one table too large for memory, at four bytes per input.
+        They stay there for later fits, as long as the files, and what their columns become, are
+        the same. By default they are in a temporary folder while `fit` runs."""))
     random_state: Any = field(default=None, metadata=says(
         "int, RandomState or None", ["random_state"], """
         Draws folds, weights and the order of samples; an int makes them repeatable, on one machine
