@@ -681,6 +681,12 @@ def test_arguments_that_are_refused(write, parameters, data, message):
     [
         ("weight", -1.0, "column 'weight' of {last} must hold numbers of at least 0, the rows' "
          "weights; got -1.0 at row 496"),
+        (
+            "weight",
+            5e18,
+            "column 'weight' of {last} must hold weights of at most 1e+18 times the largest in a "
+            "sample; got 5e+18 at row 496",
+        ),
         ("weight", np.nan, "column 'weight' of {last} must hold numbers of at least 0, the rows' "
          "weights; got a missing value at row 496"),
         ("group", np.nan, "column 'group' of {last} must not have missing values: give each such "
@@ -744,6 +750,24 @@ def test_tables_from_which_nothing_is_to_be_learned(write):
         regressor().fit(write(VALUES), target="job")
     with pytest.raises(InvalidArgumentError, match="groups of fit must be at least two"):
         classifier().fit(write(CLASSES.assign(group=1)), target="class", groups="group")
+
+
+@pytest.mark.parametrize("is_large", [False, True])
+def test_dates_are_no_classes(write, monkeypatch, is_large):
+    files = write(CLASSES)
+    monkeypatch.setattr(large, "IN_MEMORY", 0 if is_large else 2**20)
+    with pytest.raises(InvalidDataError, match=r"column 'day' of .* must hold names or whole "
+                       "numbers to be predicted as classes; got dates"):  # fmt: skip
+        classifier().fit(files, target="day")
+
+
+def test_a_cache_that_cannot_be_a_folder(write, tmp_path):
+    path = tmp_path / "file"
+    path.touch()
+    for cache in (path, path / "inside"):
+        with pytest.raises(InvalidArgumentError) as error:
+            classifier(cache=cache).fit(write(CLASSES), target="class")
+        assert str(error.value).startswith("cache must be a folder, or a path at which to make one")
 
 
 @pytest.mark.parametrize("change", ["rewrite", "remove"])

@@ -8,7 +8,7 @@ import numpy.typing as npt
 
 from multilayer.caller import warn
 from multilayer.data import Notation, Note, Table, TableWarning, Tally, read_table
-from multilayer.data.entries import Entries, Origin, TextEntries
+from multilayer.data.entries import DateEntries, Entries, Origin, TextEntries
 from multilayer.data.large import LargeTable
 from multilayer.data.reading import are_too_many
 from multilayer.errors import InvalidArgumentError, InvalidDataError
@@ -44,13 +44,16 @@ class Roles(NamedTuple):
         InvalidArgumentError
             If there is no such column, two are the same, or no input is left.
         InvalidDataError
-            If targets or weights must be numbers, and are not.
+            If targets or weights must be numbers and are not, or classes are dates.
         """
         _check(table, target, weight, groups)
         seen = table.sample if isinstance(table, LargeTable) else table
         roles = cls(target, weight, groups, are_classes)
         decimal = seen.decimal or roles.inputs_of(seen).shown_decimal()
         found = seen[target].find_notation(decimal)
+        if are_classes and isinstance(seen[target], DateEntries):
+            rule = "must hold names or whole numbers to be predicted as classes"
+            raise InvalidDataError(rule, seen[target].where, got=seen[target].what)
         is_number = found is not None and found.notation and not found.notation.is_boolean
         if is_number or not are_classes:
             roles = roles._replace(notation=_notation(seen[target], decimal))

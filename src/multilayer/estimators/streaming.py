@@ -36,6 +36,9 @@ EPOCH_ROWS = 2**21
 are judged often enough to stop in time."""
 GIB = 2**30
 LARGEST = float(np.sqrt(np.finfo(np.float32).max))
+"""Targets up to this size have squares in float32."""
+MOST_TIMES = 1e18
+"""float32 holds the sum of many weights that are at most so many times 1."""
 SEED = 1
 """Deals rows to slots: the same row has the same one in each run and each process. It must not be
 the sample's."""
@@ -76,9 +79,21 @@ class RowWeights(NamedTuple):
         return cls(by_class, largest)
 
     def weights(self, table: Table, roles: Roles) -> Array:
-        """Return the weight of each row."""
+        """Return the weight of each row.
+
+        Raises
+        ------
+        InvalidDataError
+            If one is too large, in proportion to those of the sample; the message names the row.
+        """
         weight = roles.weights_of(table)
-        weight = np.ones(len(table)) if weight is None else weight
+        if weight is None:
+            weight = np.ones(len(table))
+        elif (are_large := weight > MOST_TIMES * self.largest).any():
+            row, entries = int(np.argmax(are_large)), table[str(roles.weight)]
+            got = f"{weight[row]:g} at {entries.origin.row(row)}"
+            rule = f"must hold weights of at most {MOST_TIMES:g} times the largest in a sample"
+            raise InvalidDataError(rule, entries.where, got=got)
         if self.by_class is not None:
             classes, own = np.unique(roles.targets_of(table), return_inverse=True)
             weight = weight * np.array([self.by_class[each] for each in classes.tolist()])[own]
@@ -241,8 +256,13 @@ class Beyond:
         return digest.hexdigest()
 
     def _check_space(self, folder: Path, width: int) -> None:
-        """Raise if the rows do not fit on the disk."""
-        folder.mkdir(parents=True, exist_ok=True)
+        """Raise if there can be no such folder, or the rows do not fit on its disk."""
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            rule = "must be a folder, or a path at which to make one"
+            got = f"{folder}: {error.strerror}"
+            raise InvalidArgumentError(rule, "cache", got=got) from error
         wanted, free = 4 * width * self.table.n_rows, shutil.disk_usage(folder).free
         if wanted > free:
             rule = f"must be a folder with room for the encoded rows, {wanted / GIB:,.1f} GiB"
