@@ -104,7 +104,8 @@ class Division(NamedTuple):
     def groups(self, table: Table) -> Array:
         """Return the group of each row; rows without one are a group."""
         assert self.group is not None
-        return np.array([str(entry) for entry in table[self.group].objects()])
+        codes, names = table[self.group].categories()  # the same for 7 and 7.0
+        return np.array([*names, "None"])[codes]
 
     def _at_random(self, name: str, y: Array, task: str) -> tuple[Array, Array]:
         """Divide at random, with each class in both parts if it has enough rows."""

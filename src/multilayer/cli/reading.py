@@ -1,7 +1,7 @@
 """Read the files given to a command."""
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -9,8 +9,8 @@ from rich.console import Console
 
 from multilayer.cli import options
 from multilayer.cli.notes import note, notes
-from multilayer.data import Table, read_blocks, read_file
-from multilayer.data.large import IN_MEMORY, LargeTable, open_table
+from multilayer.data import Table, large, read_blocks, read_file
+from multilayer.data.large import LargeTable, open_table
 from multilayer.data.reading import SKIP
 from multilayer.data.sources import size_of
 from multilayer.errors import InvalidDataError
@@ -34,18 +34,19 @@ def read(
         As `multilayer.data.read_file`, which gets the arguments `how`.
     """
     how |= {"separator": separator, "encoding": encoding}
-    return sampled(read_any(files, None, are_classes=False, **how))
+    return sampled(read_any(files, **how))
 
 
 def read_any(
     files: Path | Sequence[Path],
-    target: str | None,
+    counted: Collection[str | None] = (),
     *,
-    are_classes: bool,
     separator: str | None,
     **how: Any,
 ) -> Table | LargeTable:
     """Return the table in some files, or if it is too large for memory, a sample with the rest.
+
+    Of the columns `counted`, see `open_table`, None stands for the last one.
 
     Raises
     ------
@@ -57,9 +58,10 @@ def read_any(
     source = [first, *others] if others else first
     try:
         with notes():
-            if size_of(source) > IN_MEMORY:
-                watched = Watched(read_blocks(source, **how))
-                return open_table(watched, target, are_classes=are_classes)
+            if size_of(source) > large.IN_MEMORY:
+                blocks = read_blocks(source, **how)
+                names = [name or blocks.columns[-1] for name in counted]
+                return open_table(Watched(blocks), names)
             with Console(stderr=True).status(f"reading {first} …"):
                 return read_file(source, **how)
     except InvalidDataError as error:

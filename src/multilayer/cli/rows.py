@@ -9,8 +9,8 @@ import numpy.typing as npt
 
 from multilayer import checks
 from multilayer.cli.division import Division
-from multilayer.cli.notes import note, noting
-from multilayer.data import Table
+from multilayer.cli.notes import note, notes, noting
+from multilayer.data import Table, TableWarning
 from multilayer.data.entries import Entries
 from multilayer.data.large import LargeTable
 from multilayer.data.notation import Notation
@@ -102,8 +102,9 @@ class Rows(NamedTuple):
         if large is not None:
             tested = division.tested(table, places, held_out)
             train = np.flatnonzero(~tested(table, places))
+            large = _with_target(large.without(tested), target, task)
             roles = [name for name in (target, weight, division.group) if name is not None]
-            large = large.without(tested).select([*inputs, *roles])
+            large = large.select([*inputs, *roles])
         groups = None if division.group is None else division.groups(table)[train]
         X = table.select(inputs)
         parts = X.take(train), X.take(held_out), y[train], y[held_out]
@@ -117,12 +118,6 @@ class Rows(NamedTuple):
                     rule = f"must not be 0 for all rows to {what} on"
                     raise InvalidDataError(rule, table[weight].where)
         return cls(*parts, target, task, notation, groups, *weights, large, weight, division.group)
-
-    @property
-    def n_train(self) -> int:
-        """The number of rows to train on."""
-        n_train = len(self.y_train)
-        return n_train if self.large is None else self.large.n_rows - len(self.y_test)
 
     def network(self, **parameters: Any) -> Any:
         """Return an estimator of one network for the task."""
@@ -236,6 +231,15 @@ def with_target(
     note(f"{n_of} have no {target!r} and are dropped, the first of them {first}")
     kept = np.flatnonzero(is_there)
     return table.take(kept), y[kept]
+
+
+def _with_target(large: LargeTable, target: str, task: str) -> LargeTable:
+    """Return the rows that have a target, however many; of the others, a note has told."""
+    from multilayer.estimators.roles import Roles
+
+    with notes(TableWarning):  # the estimator says what is open to doubt
+        roles = Roles.of(large, target, None, None, are_classes=task == "classification")
+    return large.without(roles.lack_target)
 
 
 def _n_filled(table: Table) -> int:

@@ -139,13 +139,11 @@ def read_described(
         raise InvalidArgumentError("must be . or ,", "decimal", got=repr(general["decimal"]))
     how = {name: general[name] for name in ("decimal", "date_order")}
     how |= {"missing": general["missing"] or (), "bad_rows": bad_rows}
+    counted = [] if general.get("task") == "regression" else [general.get("target")]
+    if general.get("group") is not None:
+        counted.append(general["group"])
     table = read_any(
-        files,
-        general.get("target"),
-        are_classes=general.get("task") != "regression",
-        separator=general["separator"],
-        encoding=general["encoding"],
-        **how,
+        files, counted, separator=general["separator"], encoding=general["encoding"], **how
     )
     asked = _kinds_of(table, {"numeric": numeric, "categorical": categorical, "date": date})
     if found is None:

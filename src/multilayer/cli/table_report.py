@@ -61,7 +61,8 @@ def described(
     if not is_quiet:
         if rows.large is not None:
             n, name = len(rows.X_train), rows.large.name
-            note(f"{name} is too large for memory: columns are shown by a sample of {n:,} rows")
+            says = f"a sample of {n:,} rows shows its columns, and judges what is trained on all"
+            note(f"{name} is too large for memory: {says}")
         print_columns(columns, N_COLUMNS)
     return kinds, columns
 
@@ -106,7 +107,7 @@ def _results(estimator: Any, rows: Rows) -> dict[str, Any]:
     return {
         "task": rows.task,
         "target": rows.target,
-        "n_train": rows.n_train,
+        "n_train": len(rows.y_train) if rows.large is None else _n_trained(estimator),
         "n_test": len(rows.y_test),
         **_of_training(estimator, rows),
         "test": _scores(rows, rows.y_test, predicted_by(estimator, rows.X_test), rows.weight_test),
@@ -121,6 +122,12 @@ def _results(estimator: Any, rows: Rows) -> dict[str, Any]:
         "seconds": sum(history["seconds"]),
         "findings": [finding.to_dict() for finding in getattr(estimator, "findings_", ())],
     }
+
+
+def _n_trained(estimator: Any) -> int:
+    """Return how many rows an estimator was trained on."""
+    n_samples: int = estimator.to_model().information["data"]["n_samples"]
+    return n_samples
 
 
 def _of_training(estimator: Any, rows: Rows) -> dict[str, Any]:

@@ -1,6 +1,6 @@
-"""LargeTable: a table in files of which a sample is in memory, and all rows can be gone through."""
+"""LargeTable: a table in files, of which a sample is in memory and all rows can be read again."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from copy import copy
 from os import PathLike
 from typing import Any, Self
@@ -21,8 +21,8 @@ Array = npt.NDArray[Any]
 IN_MEMORY = 2**27
 """Files of up to this many bytes are read whole."""
 N_ENTRIES = 2**23
-"""About how many entries a sample has: with 20 columns, 420,000 rows, of which a quantile is known
-to within 0.1 % of the rows."""
+"""About how many entries a sample has. With 20 columns, these are 420,000 rows, whose quantiles are
+those of all rows to within 0.1 % of the rows."""
 LEAST_ROWS = 2**14
 """A sample has at least so many rows, however many columns there are."""
 SEED = 0
@@ -39,7 +39,7 @@ class LargeTable:
     survey : Survey
         What one pass over it found.
     left_out : callable, optional
-        Returns which of some rows do not belong to it, given them as a table, and their places.
+        Given some rows as a table, and their places, it returns which ones to leave out.
 
     Attributes
     ----------
@@ -52,7 +52,7 @@ class LargeTable:
     tallies : mapping of str to Tally
         What all rows hold, by column.
     n_rows : int
-        The number of rows; of which some may be left out.
+        The number of rows, including those that are left out.
     """
 
     def __init__(
@@ -78,13 +78,12 @@ class LargeTable:
         return self.n_rows
 
     def without(self, left_out: Callable[[Table, Array], Array]) -> Self:
-        """Return the table without some more of its rows."""
+        """Return the table without further rows: see the parameter `left_out`."""
         before = self._left_out
-        if before is None:
-            return type(self)(self.blocks, self._survey, left_out)
 
         def both(table: Table, places: Array) -> Array:
-            return before(table, places) | left_out(table, places)
+            found = left_out(table, places)
+            return found if before is None else before(table, places) | found
 
         return type(self)(self.blocks, self._survey, both).select(self.columns)
 
@@ -96,7 +95,7 @@ class LargeTable:
         return chosen
 
     def parts(self) -> Iterator[tuple[Array, Table]]:
-        """Yield all rows in blocks, read now, each with the places of its rows."""
+        """Read all rows anew, and yield them in blocks, each with the places of its rows."""
         for place, table in self.blocks.numbered():
             places = np.arange(place, place + len(table))
             if self._left_out is not None:
@@ -112,23 +111,15 @@ def is_in_files(X: object) -> bool:
     return isinstance(X, (str, PathLike, Blocks, LargeTable))
 
 
-def open_table(
-    source: Any,
-    target: str | None = None,
-    *,
-    are_classes: bool = True,
-    **how: Any,
-) -> Table | LargeTable:
+def open_table(source: Any, counted: Collection[str] = (), **how: Any) -> Table | LargeTable:
     """Return a table in files: whole, or if it is too large for memory, a sample with the rest.
 
     Parameters
     ----------
     source : path, iterable of paths, LargeTable, or what has blocks as `Blocks` has them
         Paths as `read_file` takes them.
-    target : str, optional
-        The column to be predicted; by default the last one.
-    are_classes : bool
-        Whether it may hold classes: then each different number in it is counted, as texts are.
+    counted : collection of str
+        Columns whose numbers are names, of classes or of groups, so that each one is counted.
     **how
         Arguments of `read_file`.
 
@@ -143,6 +134,5 @@ def open_table(
         return read_file(source, **how)
     blocks = source if hasattr(source, "numbered") else read_blocks(source, **how)
     most_rows = max(N_ENTRIES // len(blocks.columns), LEAST_ROWS)
-    counted = [target or blocks.columns[-1]] if are_classes else []
     survey = Survey.of(blocks.numbered(), most_rows=most_rows, seed=SEED, counted=counted)
     return survey.sample if survey.is_whole else LargeTable(blocks, survey)

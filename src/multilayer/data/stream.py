@@ -1,4 +1,4 @@
-"""Stream: samples too many for memory, encoded in a folder, to be read in parts."""
+"""Stream: more samples than memory holds, in a file that is read in parts."""
 
 import json
 import os
@@ -38,11 +38,11 @@ class Rows(NamedTuple):
     weight: Array | None = None
     """Of shape (n,)."""
     slots: Array | None = None
-    """A small number for each sample, by which networks divide them among each other."""
+    """A small number for each sample, by which networks are told which ones to train on."""
 
 
 class Stream:
-    """Samples too many for memory: a file of float32 numbers, which `fit` reads in parts.
+    """More samples than memory holds: float32 numbers in a file that `fit` reads in parts.
 
     An epoch takes blocks of neighbouring rows in a random order. Several hundred blocks at a time
     are in memory, shuffled as a whole, while the next ones are being read. The folder holds
@@ -65,9 +65,9 @@ class Stream:
     block : int
         The number of rows in a block; the last one may have fewer.
     about : dict
-        What the writer has to say, as values for JSON.
+        What else was written about it, as values for JSON.
     arrays : dict of str to array
-        What it has to say, as arrays.
+        What else was written about it, as arrays.
 
     Raises
     ------
@@ -109,11 +109,12 @@ class Stream:
         try:
             with self._path.open("rb") as file:
                 self._start = _skip_header(file, self.n_samples, self._width)
-                size = os.fstat(file.fileno()).st_size
+                found = os.fstat(file.fileno())
         except (OSError, ValueError) as error:
             raise ModelFileError(f"{self._path} cannot be read: {error}") from error
-        if size < self._start + self.n_samples * self._width * 4:
-            raise ModelFileError(f"{self._path} is cut short: {size:,} bytes")
+        if found.st_size < self._start + self.n_samples * self._width * 4:
+            raise ModelFileError(f"{self._path} is cut short: {found.st_size:,} bytes")
+        self._stamp = found.st_ino, found.st_mtime_ns
 
     def __repr__(self) -> str:
         return f"Stream({self.n_samples} samples of {self.in_features} features)"
@@ -162,7 +163,7 @@ class Stream:
         Raises
         ------
         InvalidDataError
-            If the file has become shorter, or cannot be read.
+            If the file is no longer what it was, or cannot be read.
         """
         found = self._read(spans)
         ends = np.cumsum([self.in_features, self._n_targets, self._has_weight])
@@ -181,6 +182,9 @@ class Stream:
         begin = 0
         try:
             with self._path.open("rb", buffering=0) as file:
+                now = os.fstat(file.fileno())
+                if (now.st_ino, now.st_mtime_ns) != self._stamp:
+                    raise InvalidDataError("has changed since it was opened", self._path)
                 for start, stop in spans:
                     out = found[begin : begin + stop - start]
                     file.seek(self._start + start * self._width * 4)
@@ -226,7 +230,7 @@ class StreamWriter:
         Raises
         ------
         InvalidDataError, InvalidTypeError
-            If they are not like those before.
+            If they do not match those before.
         """
         X = checks.array(rows.X, "X")
         y = checks.array(rows.y, "y")
@@ -269,14 +273,14 @@ class StreamWriter:
     def finish(
         self, about: Mapping[str, Any] | None = None, arrays: Mapping[str, Array] | None = None
     ) -> None:
-        """Give the stream its name, now that it is whole.
+        """Complete the stream, which only now takes its place in the folder.
 
         Parameters
         ----------
         about : mapping, optional
-            What else there is to say, as values for JSON.
+            What else to write about it, as values for JSON.
         arrays : mapping of str to array, optional
-            What else there is to say, as arrays.
+            What else to write about it, as arrays.
 
         Raises
         ------

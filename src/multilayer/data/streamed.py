@@ -19,7 +19,7 @@ __all__ = ["Streamed"]
 Array = npt.NDArray[Any]
 
 PART_BYTES = 2**25
-"""Bytes of samples that are in memory, and as many are being read."""
+"""Bytes of a part; at any time one is in memory, and the next is being read."""
 
 
 class _Piece(NamedTuple):
@@ -46,7 +46,7 @@ class Streamed:
         Whether each epoch takes blocks of rows in a new order, and shuffles each part; otherwise
         parts are in order, and batches are those of `Batches`.
     least : int
-        A last batch of a part with fewer samples joins the one before.
+        If the last batch of a part has fewer samples, it joins the one before.
     trains_on : array of bool of shape (K, n_slots), optional
         Of K networks, the slots that each one takes; all by default.
     n_members : int
@@ -55,7 +55,7 @@ class Streamed:
     Raises
     ------
     InvalidArgumentError
-        If networks that take different slots are not to shuffle.
+        If networks take different slots, and `shuffle` is False.
     """
 
     member_rows: tuple[Array, ...] = ()

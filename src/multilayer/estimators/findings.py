@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from multilayer.data import Tally
 from multilayer.doctor import Finding
 from multilayer.doctor.measures import constant_logits
 from multilayer.estimators.folds import Split
@@ -50,6 +51,7 @@ def findings_of(
     splits: Sequence[Split],
     y: Array,
     time: str | None = None,
+    tally: Tally | None = None,
 ) -> Iterator[Finding]:
     """Yield what is to be known before the out-of-fold score is believed.
 
@@ -69,10 +71,14 @@ def findings_of(
         The targets in the user's own terms.
     time : str, optional
         The column by which they were divided, in which copies differ.
+    tally : Tally, optional
+        What all rows hold as targets, if these are a sample of them.
     """
-    yield from _constant_targets(splits, y)
+    if tally is None or tally.is_constant:
+        yield from _constant_targets(splits, y)
     yield from _of_losses(judge, samples, columns)
-    yield from _unseen_classes(judge, splits, y)
+    if tally is None:  # of a class that is rare in a sample, networks train on other rows
+        yield from _unseen_classes(judge, splits, y)
     yield from _copies(judge, samples, columns, splits, time)
     yield from _interruption(judge)
 

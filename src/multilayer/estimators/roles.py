@@ -1,33 +1,37 @@
 """Roles: which columns of a table are targets, weights and groups."""
 
+from collections.abc import Mapping
 from typing import Any, NamedTuple, Self
 
 import numpy as np
 import numpy.typing as npt
 
 from multilayer.caller import warn
-from multilayer.data import Notation, Note, Table, TableWarning, read_table
+from multilayer.data import Notation, Note, Table, TableWarning, Tally, read_table
+from multilayer.data.entries import DateEntries, Entries, Origin, TextEntries
 from multilayer.data.large import LargeTable
 from multilayer.data.reading import are_too_many
 from multilayer.errors import InvalidArgumentError, InvalidDataError
 from multilayer.model.numeric import read_numbers, read_weights
 from multilayer.registry import Names
 
-__all__ = ["Roles", "divided"]
+__all__ = ["Roles", "divided", "has_columns"]
 
 Array = npt.NDArray[Any]
 
 
 class Roles(NamedTuple):
-    """The columns of a table that are no inputs."""
+    """The columns of a table that are not inputs."""
 
     target: str
     weight: str | None = None
     groups: str | None = None
-    notation: Notation | None = None
-    """How targets are written; None if they are names of classes."""
     are_classes: bool = False
     """Whether targets are classes, even if they are numbers."""
+    notation: Notation | None = None
+    """How targets are written; None if they are names of classes."""
+    weight_notation: Notation | None = None
+    """How weights are written."""
 
     @classmethod
     def of(
@@ -40,12 +44,22 @@ class Roles(NamedTuple):
         InvalidArgumentError
             If there is no such column, two are the same, or no input is left.
         InvalidDataError
-            If targets must be numbers, and are not.
+            If targets or weights must be numbers and are not, or classes are dates.
         """
         _check(table, target, weight, groups)
         seen = table.sample if isinstance(table, LargeTable) else table
-        notation = _notation(seen, target, are_classes=are_classes)
-        return cls(target, weight, groups, notation, are_classes)
+        roles = cls(target, weight, groups, are_classes)
+        decimal = seen.decimal or roles.inputs_of(seen).shown_decimal()
+        found = seen[target].find_notation(decimal)
+        if are_classes and isinstance(seen[target], DateEntries):
+            rule = "must hold names or whole numbers to be predicted as classes"
+            raise InvalidDataError(rule, seen[target].where, got=seen[target].what)
+        is_number = found is not None and found.notation and not found.notation.is_boolean
+        if is_number or not are_classes:
+            roles = roles._replace(notation=_notation(seen[target], decimal))
+        if weight is not None:
+            roles = roles._replace(weight_notation=_notation(seen[weight], decimal))
+        return roles
 
     def inputs_of(self, table: Table) -> Table:
         """Return the other columns."""
@@ -53,19 +67,55 @@ class Roles(NamedTuple):
 
     def parts_of(self, table: Table) -> tuple[Table, Array, Array | None, Array | None]:
         """Return inputs, targets, weights and groups of rows from files."""
-        weight = None if self.weight is None else read_weights(table[self.weight], [])
         groups = None if self.groups is None else table[self.groups].objects()
-        return self.inputs_of(table), self._targets_of(table), weight, groups
+        return self.inputs_of(table), self.targets_of(table), self.weights_of(table), groups
 
-    def _targets_of(self, table: Table) -> Array:
-        """Return numbers to be predicted; or classes, as whole numbers or texts."""
+    def targets_of(self, table: Table) -> Array:
+        """Return numbers to be predicted; or classes, as whole numbers or texts.
+
+        Raises
+        ------
+        InvalidDataError
+            If a class is a number that is not whole; the message names the row.
+        """
         entries = table[self.target]
         if self.notation is None:
-            return np.array([str(each) for each in entries.objects()])
+            codes, names = entries.categories()
+            return np.array(names, str)[codes]
         numbers = entries.numbers(self.notation, [])
-        return numbers.astype(np.int64) if self.are_classes else numbers
+        if not self.are_classes:
+            return numbers
+        are_whole = numbers == np.rint(numbers)
+        if not are_whole.all():
+            row = int(np.argmin(are_whole))
+            rule = "must hold names or whole numbers to be predicted as classes"
+            got = f"{numbers[row]:g} at {entries.origin.row(row)}"
+            raise InvalidDataError(rule, entries.where, got=got)
+        return numbers.astype(np.int64)
 
-    def lack_target(self, table: Table) -> Array:
+    def classes_in(self, tally: Tally) -> Array:
+        """Return the classes that were counted, without what is no class."""
+        names = list(tally.counts)
+        if self.notation is None:
+            return np.array(names, str)
+        codes = np.arange(len(names), dtype=np.int32)
+        entries = TextEntries(self.target, Origin(is_continued=True), codes, names)
+        numbers = entries.numbers(self.notation, [])
+        return numbers[numbers == np.rint(numbers)].astype(np.int64)
+
+    def weights_of(self, table: Table) -> Array | None:
+        """Return the weight of each row, if there are any.
+
+        Raises
+        ------
+        InvalidDataError
+            If one is missing or below 0; the message names the row.
+        """
+        if self.weight is None:
+            return None
+        return read_weights(table[self.weight], [], self.weight_notation)
+
+    def lack_target(self, table: Table, _: object = None) -> Array:
         """Return which rows have no target."""
         entries = table[self.target]
         if self.notation is not None:
@@ -92,12 +142,17 @@ class Roles(NamedTuple):
                 raise InvalidDataError(f"{says}: leave such rows out", table.name)
             warn(TableWarning(f"{table.name} {says}; they are left out", ()))
         if isinstance(table, LargeTable):
-            return table.without(lambda part, _: self.lack_target(part))
+            return table.without(self.lack_target)
         return table.take(np.flatnonzero(~lacking))
 
 
+def has_columns(X: Any) -> bool:
+    """Return whether X gives its columns by name, each in a type of its own."""
+    return isinstance(X, Mapping) or (hasattr(X, "columns") and not isinstance(X, Table))
+
+
 def divided(X: Any, target: str, weight: Any, groups: Any) -> tuple[Table, Any, Any, Any]:
-    """Return inputs, targets, weights and groups of a table in memory, of which these are columns.
+    """Return inputs, targets, weights and groups of a frame or mapping that has them as columns.
 
     Raises
     ------
@@ -113,7 +168,7 @@ def divided(X: Any, target: str, weight: Any, groups: Any) -> tuple[Table, Any, 
 
 
 def _check(table: Table | LargeTable, target: Any, weight: Any, groups: Any) -> list[str]:
-    """Return the names of the columns that are no inputs."""
+    """Return the names of the columns that are not inputs."""
     said = {"target": target, "sample_weight": weight, "groups": groups}
     given = {parameter: name for parameter, name in said.items() if name is not None}
     for parameter, name in given.items():
@@ -131,21 +186,10 @@ def _check(table: Table | LargeTable, target: Any, weight: Any, groups: Any) -> 
     return names
 
 
-def _notation(table: Table, target: str, *, are_classes: bool) -> Notation | None:
-    """Return how targets are written: as numbers, of which those of classes are whole; or None."""
-    entries = table[target]
-    found = entries.find_notation(table.decimal)
-    if not are_classes:
-        said: list[Note] = []
-        notation = read_numbers(entries, said, found and found.notation, table.decimal)[1]
-        for note in said:
-            warn(TableWarning(str(note), (note,)))
-        return notation
-    if found is None or found.notation is None or found.notation.is_boolean:
-        return None
-    numbers = entries.numbers(found.notation, [])
-    present = numbers[~np.isnan(numbers)]
-    if (present != np.rint(present)).any():
-        rule = "must hold names or whole numbers to be predicted as classes"
-        raise InvalidDataError(rule, entries.where)
-    return found.notation
+def _notation(entries: Entries, decimal: str | None) -> Notation:
+    """Return how numbers are written; warn of what is open to doubt."""
+    said: list[Note] = []
+    _, notation = read_numbers(entries, said, decimal=decimal)
+    for note in said:
+        warn(TableWarning(str(note), (note,)))
+    return notation

@@ -1,4 +1,4 @@
-"""Streaming: a table too large for memory, of which networks train on rows encoded on disk."""
+"""Streaming: a table too large for memory, whose rows are encoded on disk for training."""
 
 import hashlib
 import json
@@ -9,13 +9,14 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from os import PathLike
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Self
 
 import numpy as np
 import numpy.typing as npt
+from sklearn.utils import compute_sample_weight
 
 from multilayer.caller import warn
-from multilayer.data import Note, Stream, Table, TableWarning
+from multilayer.data import Stream, Table, TableWarning
 from multilayer.data.entries import Entries
 from multilayer.data.large import LargeTable
 from multilayer.data.stream import Rows, StreamWriter
@@ -23,7 +24,6 @@ from multilayer.errors import InvalidArgumentError, InvalidDataError, ModelFileE
 from multilayer.estimators.folds import Split, ordered_starts
 from multilayer.estimators.roles import Roles
 from multilayer.model import Columns, Targets
-from multilayer.model.numeric import read_weights
 from multilayer.randomness import hashed
 from multilayer.version import __version__
 
@@ -34,6 +34,11 @@ Array = npt.NDArray[Any]
 EPOCH_ROWS = 2**21
 """The most rows of an epoch: of more rows, each epoch takes some blocks at random, so that networks
 are judged often enough to stop in time."""
+GIB = 2**30
+LARGEST = float(np.sqrt(np.finfo(np.float32).max))
+"""Targets up to this size have squares in float32."""
+MOST_TIMES = 1e18
+"""float32 holds the sum of many weights that are at most so many times 1."""
 SEED = 1
 """Deals rows to slots: the same row has the same one in each run and each process. It must not be
 the sample's."""
@@ -48,6 +53,8 @@ class Slots(NamedTuple):
     """Which slots each network trains on, of shape (K, n_slots)."""
     judged_by: Array
     """Which slots judge it."""
+    starts: tuple[float, ...] = ()
+    """The times at which slots start, if they are spans of time."""
 
 
 class RowWeights(NamedTuple):
@@ -58,74 +65,117 @@ class RowWeights(NamedTuple):
     largest: float
     """What all weights are divided by."""
 
-    def of(self, table: Table, roles: Roles, targets: Targets) -> Array:
-        """Return the weight of each row."""
-        weight = np.ones(len(table))
-        if roles.weight is not None:
-            weight *= read_weights(table[roles.weight], [])
+    @classmethod
+    def of(cls, class_weight: Any, y: Array, classes: Any, largest: float) -> Self:
+        """Return how rows count, given the parameter, the targets of a sample, and all classes."""
+        if class_weight is None:
+            return cls(None, largest)
+        seen, first = np.unique(y, return_index=True)
+        own = compute_sample_weight(class_weight, y)[first].tolist()
+        by_class = dict(zip(seen.tolist(), own, strict=True))
+        for each in classes.tolist():  # of which the sample may lack some, all of them rare
+            other = max(own) if class_weight == "balanced" else class_weight.get(each, 1.0)
+            by_class.setdefault(each, other)
+        return cls(by_class, largest)
+
+    def weights(self, table: Table, roles: Roles) -> Array:
+        """Return the weight of each row.
+
+        Raises
+        ------
+        InvalidDataError
+            If one is too large, in proportion to those of the sample; the message names the row.
+        """
+        weight = roles.weights_of(table)
+        if weight is None:
+            weight = np.ones(len(table))
+        elif (are_large := weight > MOST_TIMES * self.largest).any():
+            row, entries = int(np.argmax(are_large)), table[str(roles.weight)]
+            got = f"{weight[row]:g} at {entries.origin.row(row)}"
+            rule = f"must hold weights of at most {MOST_TIMES:g} times the largest in a sample"
+            raise InvalidDataError(rule, entries.where, got=got)
         if self.by_class is not None:
-            classes = _targets_of(table[roles.target], targets, [])
-            rarest = max(self.by_class.values())  # of classes that the sample lacks
-            weight *= [self.by_class.get(each, rarest) for each in classes.tolist()]
+            classes, own = np.unique(roles.targets_of(table), return_inverse=True)
+            weight = weight * np.array([self.by_class[each] for each in classes.tolist()])[own]
         return weight / self.largest
 
 
 class Beyond:
-    """The rows of a large table beyond the sample that is in memory.
+    """All rows of a large table, of which only a sample is in memory.
 
     Parameters
     ----------
     table : LargeTable
     roles : Roles
-        The columns that are no inputs.
+        The columns that are not inputs.
     time : str or None
-        The column in whose order networks are judged.
+        The column of times, if later rows are to judge.
     cache : path or None
-        The folder for the encoded rows, which stay there for the next time; None for one that is
-        deleted.
+        The folder for the encoded rows, where they stay for the next fit; None for a temporary one.
     """
 
     def __init__(
         self, table: LargeTable, roles: Roles, time: str | None, cache: str | PathLike[str] | None
     ) -> None:
-        self.table, self.roles, self.time = table, roles, time
+        self.table, self.roles, self._time = table, roles, time
         self._cache = None if cache is None else Path(cache)
+        self._slots: Slots | None = None
 
     @property
     def epoch_share(self) -> float:
-        """How many times as many rows an epoch has as the sample."""
+        """How many rows an epoch has for each row of the sample."""
         return min(self.table.n_rows, EPOCH_ROWS) / len(self.table.sample)
 
-    def splits(
-        self, columns: Columns, weight: Array | None, n_members: int, _: object = None
-    ) -> list[Split]:
-        """Return the rows of the sample that each network trains on, and those that judge it."""
-        table, places = self.table.sample, self.table.places
-        slots = self._slots(columns, n_members)
-        own = slots.of(table, places)
-        counts = np.ones(len(own), bool) if weight is None else weight.astype(np.float32) > 0
-        return [
-            (np.flatnonzero(trains[own] & counts), np.flatnonzero(judges[own] & counts))
+    def deal(self, columns: Columns, rows: Array, n_members: int) -> list[Split]:
+        """Divide all rows among networks, as `encoded` will do.
+
+        Parameters
+        ----------
+        columns : Columns
+        rows : array of int
+            The rows of the sample that count.
+        n_members : int
+            How many networks there are to be; there are fewer if the sample has no rows for one.
+
+        Returns
+        -------
+        splits : list of pairs of arrays
+            The rows of the sample that each network trains on, and those that judge it.
+
+        Raises
+        ------
+        InvalidArgumentError, InvalidDataError
+            If there are too few groups or times.
+        """
+        sample, places = self.table.sample.take(rows), self.table.places[rows]
+        if self._time is not None:
+            slots = self._by_time(columns, self._time, sample, n_members)
+        elif self.roles.groups is not None:
+            slots = self._by_groups(self.roles.groups, n_members)
+        else:
+            is_own = np.eye(n_members, dtype=bool)
+            slots = Slots(lambda _, places: _dealt(places, n_members), ~is_own, is_own)
+        own = slots.of(sample, places)
+        splits = [
+            (rows[trains[own]], rows[judges[own]])
             for trains, judges in zip(slots.trains_on, slots.judged_by, strict=True)
         ]
+        have = [bool(len(training) and len(judging)) for training, judging in splits]
+        if self.roles.groups is not None and sum(have) < 2:
+            rule = "must be at least two, none of which is nearly all of the table"
+            raise InvalidArgumentError(rule, "groups", "fit")
+        self._slots = slots._replace(
+            trains_on=slots.trains_on[have], judged_by=slots.judged_by[have]
+        )
+        return [split for split, is_kept in zip(splits, have, strict=True) if is_kept]
 
-    def _slots(self, columns: Columns, n_members: int) -> Slots:
-        """Return how rows are divided among networks."""
-        if self.time is not None:
-            return self._by_time(columns, n_members)
-        if self.roles.groups is not None:
-            return self._by_groups(self.roles.groups, n_members)
-        is_own = np.eye(n_members, dtype=bool)
-        return Slots(lambda _, places: _dealt(places, n_members), ~is_own, is_own)
-
-    def _by_time(self, columns: Columns, n_members: int) -> Slots:
-        assert self.time is not None
-        time = self.time
+    def _by_time(self, columns: Columns, time: str, sample: Table, n_members: int) -> Slots:
+        """Let spans of time judge, of about as many rows each: see `ordered_folds`."""
 
         def times_of(table: Table) -> Array:
             return columns.numbers(time, self.roles.inputs_of(table))
 
-        starts = ordered_starts(times_of(self.table.sample), n_members)
+        starts = ordered_starts(times_of(sample), n_members)
         n = len(starts)
 
         def of(table: Table, _: Array) -> Array:
@@ -133,14 +183,13 @@ class Beyond:
             return np.where(np.isnan(times), 0, np.searchsorted(starts, times, side="right"))
 
         is_before = np.arange(n + 1) <= np.arange(n)[:, np.newaxis]
-        return Slots(of, is_before, np.eye(n, n + 1, 1, dtype=bool))
+        return Slots(of, is_before, np.eye(n, n + 1, 1, dtype=bool), tuple(starts.tolist()))
 
     def _by_groups(self, column: str, n_members: int) -> Slots:
         """Deal groups, the largest ones first, each to the slot that has the fewest rows."""
         tally = self.table.tallies[column]
-        if len(tally.counts) < 2:
-            raise InvalidArgumentError("must be at least two", "groups", "fit")
-        sizes = [0] * min(n_members, len(tally.counts))
+        n_groups = len(tally.counts) + tally.n_missed  # more than n_members, if some are missed
+        sizes = [0] * max(min(n_members, n_groups), 1)
         slots: dict[str, int] = {}
         for name, n in sorted(tally.counts.items(), key=lambda pair: (-pair[1], pair[0])):
             slots[name] = int(np.argmin(sizes))
@@ -160,14 +209,15 @@ class Beyond:
 
     @contextmanager
     def encoded(
-        self, columns: Columns, targets: Targets, n_members: int, weights: RowWeights | None
+        self, columns: Columns, targets: Targets, weights: RowWeights | None
     ) -> Iterator[tuple[Stream, Array]]:
-        """Encode all rows, unless the cache has them.
+        """Encode all rows that have a weight, unless the cache has them.
 
-        Yield them as a stream, and which slots each network trains on. Predictions of `targets` may
-        reach all targets that are met.
+        Yield them as a stream, divided as they were last dealt, and which slots each network trains
+        on. Predictions of `targets` may then reach the least and the greatest of all targets.
         """
-        slots = self._slots(columns, n_members)
+        slots = self._slots
+        assert slots is not None
         folder = self._cache or Path(tempfile.mkdtemp(prefix="multilayer-"))
         try:
             key = self._key(columns, targets, slots, weights)
@@ -183,33 +233,41 @@ class Beyond:
                 shutil.rmtree(folder, ignore_errors=True)
 
     def _known(self, folder: Path, key: str) -> Stream | None:
-        """Return what the cache holds, if it is this."""
+        """Return the stream in the cache, if it is the one with this key."""
+        if self.table.blocks.fingerprint() is None:  # what is not in files may have changed
+            return None
         try:
             stream = Stream(folder, EPOCH_ROWS)
         except ModelFileError:  # nothing, or damaged, or not written to its end: it is made again
             return None
-        return stream if stream.about["key"] == key else None
+        return stream if stream.about.get("key") == key else None
 
     def _key(
         self, columns: Columns, targets: Targets, slots: Slots, weights: RowWeights | None
     ) -> str:
         """Return what the encoded rows depend on."""
         said = [
-            __version__, self.table.blocks.fingerprint(), self.time, columns.to_dict(),
-            targets.to_dict(), slots.trains_on.tolist(), repr([self.roles, weights]),
+            __version__, self.table.blocks.fingerprint(), self._time, columns.to_dict(),
+            targets.to_dict(), slots.trains_on.tolist(), slots.starts,
+            repr([self.roles, weights]),
         ]  # fmt: skip
         digest = hashlib.blake2b(json.dumps(said).encode(), digest_size=16)
         digest.update(np.ascontiguousarray(self.table.places).tobytes())  # also of what is left out
         return digest.hexdigest()
 
     def _check_space(self, folder: Path, width: int) -> None:
-        """Raise if the rows do not fit on the disk."""
-        folder.mkdir(parents=True, exist_ok=True)
+        """Raise if there can be no such folder, or the rows do not fit on its disk."""
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            rule = "must be a folder, or a path at which to make one"
+            got = f"{folder}: {error.strerror}"
+            raise InvalidArgumentError(rule, "cache", got=got) from error
         wanted, free = 4 * width * self.table.n_rows, shutil.disk_usage(folder).free
         if wanted > free:
-            rule = f"must be a folder with room for the encoded rows, {wanted / 2**30:,.1f} GiB"
-            got = f"{folder}, with {free / 2**30:,.1f} GiB"
-            raise InvalidArgumentError(rule, "cache", "fit", got=got)
+            rule = f"must be a folder with room for the encoded rows, {wanted / GIB:,.1f} GiB"
+            got = f"{folder}, with {free / GIB:,.1f} GiB"
+            raise InvalidArgumentError(rule, "cache", got=got)
 
     def _encode(
         self,
@@ -220,46 +278,48 @@ class Beyond:
         weights: RowWeights | None,
         key: str,
     ) -> None:
-        """Write the rows that have a weight."""
-        extremes = []
-        with StreamWriter(folder) as writer, _each_note_once() as notes:
+        extremes: list[float] = []
+        with StreamWriter(folder) as writer, _each_note_once():
             for each in self.table.parts():
                 places, table = each
                 weight = None
                 if weights is not None:
-                    weight = weights.of(table, self.roles, targets)
-                    kept = np.flatnonzero(weight > 0)
+                    weight = weights.weights(table, self.roles)
+                    kept = np.flatnonzero(weight.astype(np.float32) > 0)
                     places, table, weight = places[kept], table.take(kept), weight[kept]
                 if not len(places):
                     continue
-                y = _targets_of(table[self.roles.target], targets, notes)
+                y = self.roles.targets_of(table)
                 if targets.classes is None:
                     extremes += [y.min(), y.max()]
+                encoded = targets.encode(y)
+                _check(encoded, targets, table[self.roles.target])
                 X = columns.encode(self.roles.inputs_of(table))[:]
-                writer.add(Rows(X, targets.encode(y), weight, slots.of(table, places)))
+                writer.add(Rows(X, encoded, weight, slots.of(table, places)))
             ends = np.array([min(extremes), max(extremes)] if extremes else [], np.float64)
             writer.finish({"key": key}, {"extremes": ends})
 
 
-def _targets_of(entries: Entries, targets: Targets, notes: list[Note]) -> Array:
-    """Return the targets of rows, none of which is missing."""
-    y = targets.from_entries(entries, notes)
-    if y.dtype == object:
-        return np.array(y.tolist())
-    if y.dtype.kind == "f" and np.isnan(y).any():
-        row = int(np.argmax(np.isnan(y)))
-        got = f"{entries.objects()[row]!r} at {entries.origin.row(row)}"
-        raise InvalidDataError("must hold finite numbers, the targets", entries.where, got=got)
-    return y
+def _check(encoded: Array, targets: Targets, entries: Entries) -> None:
+    """Raise if no loss takes these targets, as it would later, without a place."""
+    are_counts = targets.output == "exp"
+    rules = {
+        "must hold targets whose squares are finite in float32": np.abs(encoded) > LARGEST,
+        "must hold counts, at least 0, for this loss": are_counts & (encoded < 0),
+    }
+    for rule, wrong in rules.items():
+        if wrong.any():
+            row = int(np.argmax(wrong.reshape(len(encoded), -1).any(axis=1)))
+            got = f"{entries.objects()[row]!r} at {entries.origin.row(row)}"
+            raise InvalidDataError(rule, entries.where, got=got)
 
 
 @contextmanager
-def _each_note_once() -> Iterator[list[Note]]:
-    """Say what is to be said of a column once, though many blocks say it."""
-    notes: list[Note] = []
+def _each_note_once() -> Iterator[None]:
+    """Warn of each column once, even if many blocks do."""
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
-        yield notes
+        yield
     said: set[Any] = set()
     for each in caught:
         message = each.message

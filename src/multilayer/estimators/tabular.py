@@ -105,12 +105,12 @@ class TabularClassifier(ClassifierMixin, BaseTabular):  # type: ignore[misc]
             Numbers, text, categories, dates, booleans and missing values. A path, a pattern such as
             ``"data/*.parquet"``, a list of these, or what `multilayer.data.read_blocks` returns may
             have more rows than memory holds: networks are then trained on all of them, and judged
-            by a sample.
+            by a sample, to which the out-of-fold predictions belong.
         y : array-like of shape (n_samples,)
         sample_weight : array-like of shape (n_samples,) or str, optional
             The weight of each sample, at least 0; with `target`, the name of a column.
         target : str, optional
-            The column of X that holds the classes, in place of `y`.
+            The column of X that holds the classes, in place of `y`. Files need it.
         groups : array-like of shape (n_samples,) or str, optional
             What belongs together, such as the rows of one patient: a group is never divided between
             training and judging. With `target`, the name of a column.

@@ -9,13 +9,15 @@ from typing import Any, ClassVar, Self
 import numpy as np
 import numpy.typing as npt
 from sklearn.base import BaseEstimator, ClassifierMixin
-from sklearn.utils import check_random_state, compute_sample_weight
+from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted
 
 from multilayer import checks
 from multilayer.caller import warn
+from multilayer.data import read_table
 from multilayer.data.large import LargeTable, is_in_files, open_table
+from multilayer.data.table import in_memory
 from multilayer.doctor import FindingWarning
 from multilayer.errors import InvalidArgumentError, InvalidDataError
 from multilayer.estimators.findings import findings_of
@@ -33,7 +35,7 @@ from multilayer.estimators.information import described
 from multilayer.estimators.out_of_fold import OutOfFold
 from multilayer.estimators.parameters import POSITIVE, says
 from multilayer.estimators.recipe import PATIENCE, architecture_of, batch_size, run
-from multilayer.estimators.roles import Roles, divided
+from multilayer.estimators.roles import Roles, divided, has_columns
 from multilayer.estimators.streaming import Beyond, RowWeights
 from multilayer.estimators.targets import shown
 from multilayer.estimators.time_limit import TimeLimit, members_in_time
@@ -99,9 +101,9 @@ class _Parameters:
         first epoch is always finished. `findings_` says what the limit cost."""))
     cache: Any = field(default=None, metadata=says(
         "path or None", [str, PathLike, None], """
-        A folder for the encoded rows of a table that is too large for memory, of four bytes per
-        input. They stay there, and are not made again while the files, and what their columns are,
-        stay the same. By default they are in a temporary folder during `fit`."""))
+        A folder for the encoded rows of one table too large for memory, at four bytes per input.
+        They stay there for later fits, as long as the files, and what their columns become, are
+        the same. By default they are in a temporary folder while `fit` runs."""))
     random_state: Any = field(default=None, metadata=says(
         "int, RandomState or None", ["random_state"], """
         Draws folds, weights and the order of samples; an int makes them repeatable, on one machine
@@ -150,15 +152,20 @@ class BaseTabular(Fitted, _Parameters, BaseEstimator):  # type: ignore[misc]
         self, X: Any, y: Any, weight: Any, groups: Any, target: Any, limit: TimeLimit | None
     ) -> None:
         """Train on a table that has targets, weights and groups among its columns."""
+        if target is None:
+            raise InvalidArgumentError("must name a column of the files", "target", "fit", got=None)
         if y is not None:
             rule = "cannot be given beside {target}, the column that holds it"
             raise InvalidArgumentError(rule, "y", "fit", others=["target"])
-        if target is None:
-            raise InvalidArgumentError("must name a column of the files", "target", "fit", got=None)
-        if not is_in_files(X):
-            return self._train(*divided(X, target, weight, groups), limit)
         are_classes = isinstance(self, ClassifierMixin)
-        found = open_table(X, target, are_classes=are_classes)
+        if is_in_files(X):
+            named = [target, groups] if are_classes else [groups]
+            found = open_table(X, [name for name in named if isinstance(name, str)])
+        else:
+            X = in_memory(X, "X")
+            if has_columns(X):
+                return self._train(*divided(X, target, weight, groups), limit)
+            found = read_table(X)
         roles = Roles.of(found, target, weight, groups, are_classes=are_classes)
         table = roles.with_target(found)
         if isinstance(table, LargeTable):
@@ -175,7 +182,10 @@ class BaseTabular(Fitted, _Parameters, BaseEstimator):  # type: ignore[misc]
         limit: TimeLimit | None,
         beyond: Beyond | None = None,
     ) -> None:
-        tallies = None if beyond is None else beyond.table.tallies
+        tallies = tally = None
+        if beyond is not None:
+            tallies, roles = beyond.table.tallies, beyond.roles
+            tally = tallies[roles.target]
         found = check_data(self, X, y, sample_weight, reset=True, tallies=tallies)
         largest = 1.0
         if found.weight is not None:  # only their ratios count, and float32 can hold these
@@ -183,17 +193,15 @@ class BaseTabular(Fitted, _Parameters, BaseEstimator):  # type: ignore[misc]
             found = found._replace(weight=found.weight / largest)
         assert found.columns is not None
         targets = self._targets_of(found)
-        if beyond is not None:
-            targets = targets.of_all(beyond.table.tallies[beyond.roles.target].counts)
-        encoded = targets.encode(found.y)
+        if tally is not None:
+            targets = targets.with_classes(roles.classes_in(tally))
+        encoded, n_samples = targets.encode(found.y), len(found.y)
         samples: Any = found.X
         if samples.shape[0] * samples.shape[1] * samples.dtype.itemsize <= IN_MEMORY:
             samples = samples[:]
         data = (samples, encoded) if found.weight is None else (samples, encoded, found.weight)
         loss = self._loss_of(targets)
-        deal: Any = partial(self._splits, X, found, encoded, groups)
-        if beyond is not None:
-            deal = partial(beyond.splits, found.columns, found.weight)
+        deal = partial(self._splits, X, found, encoded, groups, beyond)
         train = partial(run, architecture_of(found.columns, targets), loss, data)
 
         n_members = self.n_members
@@ -220,17 +228,22 @@ class BaseTabular(Fitted, _Parameters, BaseEstimator):  # type: ignore[misc]
         if beyond is None:
             ensemble, stopped_by = train(splits, callbacks, rng)
         else:
-            weights = self._row_weights(found, largest)
-            with beyond.encoded(found.columns, targets, len(splits), weights) as rows:
+            weights = None
+            if found.weight is not None:
+                by_class = getattr(self, "class_weight", None)
+                weights = RowWeights.of(by_class, found.y, targets.classes, largest)
+            with beyond.encoded(found.columns, targets, weights) as rows:
                 ensemble, stopped_by = train(splits, callbacks, rng, rows)
+                n_samples = rows[0].n_samples
         if judge.error is not None:
             raise judge.error
         if stopped_by == "interrupt" and not judge.epoch:  # no weights are worth keeping
             raise KeyboardInterrupt
         self._take(found, targets, encoded, ensemble, judge)
+        self._data["n_samples"] = n_samples
         self._unseen = Unseen(samples, held_out, partial(judge.loss_of, weight=found.weight))
         self.findings_ = list(
-            findings_of(judge, samples, found.columns, splits, found.y, self.time)
+            findings_of(judge, samples, found.columns, splits, found.y, self.time, tally)
         )
         if limit is not None:
             history = judge.history
@@ -251,6 +264,7 @@ class BaseTabular(Fitted, _Parameters, BaseEstimator):  # type: ignore[misc]
         found: Checked,
         encoded: Array,
         groups: Any,
+        beyond: Beyond | None,
         n_members: int,
         rng: np.random.RandomState,
     ) -> list[Split]:
@@ -273,11 +287,12 @@ class BaseTabular(Fitted, _Parameters, BaseEstimator):  # type: ignore[misc]
             rule += " and class_weight"
             raise InvalidDataError(rule, "y", "fit", got=f"{shown(found.y[rows[0]])} alone")
         n_folds = min(n_members, max(2, len(rows) // 2))
+        assert found.columns is not None
+        if self.time is not None and groups is not None:
+            raise InvalidArgumentError("cannot be combined with time", "groups", "fit")
+        if beyond is not None:  # networks may have classes that the sample lacks
+            return beyond.deal(found.columns, rows, n_folds)
         if self.time is not None:
-            if groups is not None:
-                rule = "cannot be combined with time"
-                raise InvalidArgumentError(rule, "groups", "fit")
-            assert found.columns is not None
             folds = ordered_folds(found.columns.numbers(self.time, X)[rows], n_folds)
         elif groups is not None:
             of_rows = check_groups(groups, len(found.y))[rows]
@@ -292,17 +307,6 @@ class BaseTabular(Fitted, _Parameters, BaseEstimator):  # type: ignore[misc]
                 got = f"{shown(found.y[training[0]])} alone for network {k}"
                 raise InvalidDataError(rule, "y", "fit", got=got)
         return splits
-
-    def _row_weights(self, found: Checked, largest: float) -> RowWeights | None:
-        """Return how the rows of a table too large for memory count, given those of a sample."""
-        if found.weight is None:
-            return None
-        class_weight = getattr(self, "class_weight", None)
-        if class_weight is None:
-            return RowWeights(None, largest)
-        classes, first = np.unique(found.y, return_index=True)
-        own = compute_sample_weight(class_weight, found.y)[first]
-        return RowWeights(dict(zip(classes.tolist(), own.tolist(), strict=True)), largest)
 
     def _take(
         self, found: Checked, targets: Targets, encoded: Array, net: Ensemble, judge: OutOfFold

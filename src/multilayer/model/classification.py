@@ -1,13 +1,13 @@
 """Targets of classification: classes, groups of classes, and labels."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Any, Self
 
 import numpy as np
 import numpy.typing as npt
 
 from multilayer.architecture import Architecture
-from multilayer.data.entries import Entries, category
+from multilayer.data.entries import Entries
 from multilayer.data.notes import Note
 from multilayer.errors import InvalidDataError
 from multilayer.json_text import listed
@@ -109,11 +109,8 @@ class Classes(Targets):
     def loss(self, label_smoothing: float = 0.0) -> Loss:
         return (BinaryCrossEntropy if self.is_binary else CrossEntropy)(label_smoothing)
 
-    def of_all(self, names: Iterable[str]) -> Self:
-        classes = self.classes
-        known = set(map(category, classes.tolist()) if classes.dtype.kind in "biuf" else classes)
-        others = [classes.dtype.type(name) for name in names if name not in known]
-        return type(self)(np.unique([*classes.tolist(), *others])) if others else self
+    def with_classes(self, classes: Array) -> Self:
+        return type(self)(np.union1d(self.classes, classes))
 
     def from_entries(self, entries: Entries, notes: list[Note]) -> Array:
         if self.classes.dtype.kind in "iuf":

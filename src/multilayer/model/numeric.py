@@ -154,15 +154,15 @@ def read_numbers(
     return entries.numbers(notation, notes), notation
 
 
-def read_weights(entries: Entries, notes: list[Note]) -> Array:
-    """Return entries as the weights of their rows.
+def read_weights(entries: Entries, notes: list[Note], notation: Notation | None = None) -> Array:
+    """Return entries as the weights of their rows, read as `read_numbers` does.
 
     Raises
     ------
     InvalidDataError
         If one is missing or below 0; the message names the row.
     """
-    weights, _ = read_numbers(entries, notes)
+    weights, _ = read_numbers(entries, notes, notation)
     wrong = np.flatnonzero(~(weights >= 0))
     if len(wrong):
         got = entries.objects()[wrong[0]]

@@ -1,7 +1,6 @@
 """Targets: the base class of the kinds of targets, which give outputs their meaning."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable
 from typing import Any, ClassVar, Self
 
 import numpy.typing as npt
@@ -84,14 +83,8 @@ class Targets(ABC):
         """
         return read_numbers(entries, notes, self.notation)[0]
 
-    def of_all(self, names: Iterable[str]) -> Self:
-        """Return the targets of a table of which these were made of a sample.
-
-        Parameters
-        ----------
-        names : iterable of str
-            What all rows have in the column of the targets, as `Entries.categories` names it.
-        """
+    def with_classes(self, classes: Array) -> Self:
+        """Return targets that may also be one of these classes, if they are classes at all."""
         return self
 
     def widen(self, y: Array) -> None:  # noqa: B027  # most kinds have no limits

@@ -45,7 +45,7 @@ class Course:
         return self.part
 
     def last_samples(self, step: int, training: Any) -> Data | Parts:
-        """Return the samples of the last step, of which there were so many; or each network's."""
+        """Return the samples of the latest of so many steps, or those of each network."""
         assert self.part is not None
         batches, order, _, data = self.part
         rows: Any = batches.rows(order, step - self.n_before - 1)  # type: ignore[arg-type]
@@ -53,7 +53,7 @@ class Course:
         return Parts(data, rows) if isinstance(rows, list) else data.part(rows)
 
     def _add(self, masses: list[Any]) -> None:
-        """Add the masses of a part; those of steps that a network does not take are 0."""
+        """Add the masses of a part; where a network takes no step, they are 0."""
         if not self.masses or not isinstance(masses[0], list):
             self.masses = self.masses + masses
             return
