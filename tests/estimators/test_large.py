@@ -419,6 +419,15 @@ def test_missing_targets(write, trainings):
         classifier().fit(write(own), target="class")
 
 
+def test_missing_targets_that_the_sample_lacks_are_told_too(write, trainings):
+    own = CLASSES.astype({"class": object})
+    own.loc[LAST, "class"] = None
+    with pytest.warns(TableWarning, match=r"has no 'class' in 1 of 1,500 rows; they are left out"):
+        classifier().fit(write(own), target="class")
+    rows, _ = trainings.check()
+    assert len(rows.y) == N - 1
+
+
 # The cache ---------------------------------------------------------------------------------
 
 

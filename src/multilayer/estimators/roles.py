@@ -142,6 +142,10 @@ class Roles(NamedTuple):
                 raise InvalidDataError(f"{says}: leave such rows out", table.name)
             warn(TableWarning(f"{table.name} {says}; they are left out", ()))
         if isinstance(table, LargeTable):
+            tally = table.tallies[self.target]
+            if not n and (n := tally.n_rows - tally.n_present):
+                says = f"has no {self.target!r} in {n:,} of {tally.n_rows:,} rows"
+                warn(TableWarning(f"{table.name} {says}; they are left out", ()))
             return table.without(self.lack_target)
         return table.take(np.flatnonzero(~lacking))
 

@@ -166,9 +166,8 @@ class Loop:
         if self.validation.data is not None or self._course is None:
             return
         found = self._evaluate(self._course.last_samples(self.run.step, self.training))
-        for k in list(members):
-            if k in found:
-                self._check_finite("train_loss", found[k][0], k)
+        for k in [k for k in members if k in found]:
+            self._check_finite("train_loss", found[k][0], k)
 
     def minimize(self, visit: Callable[[Run], None]) -> None:
         """Train by L-BFGS: an epoch is one of its iterations.
