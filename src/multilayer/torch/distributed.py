@@ -7,7 +7,7 @@ all ranks are added, so a step is the same as that of a single process on the wh
 import os
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import timedelta
 from typing import Any
 
@@ -17,6 +17,7 @@ import torch
 from torch import distributed
 
 from multilayer.errors import InvalidArgumentError, LostRankError
+from multilayer.ranks import Ranks
 from multilayer.torch.module import Net
 
 __all__ = [
@@ -25,6 +26,7 @@ __all__ = [
     "is_launched",
     "local_device",
     "own_places",
+    "ranks",
     "shard",
     "start",
     "stop",
@@ -47,10 +49,10 @@ Meanwhile torchrun notices which process ended first, reports it, and ends the o
 that are still alive can say so.
 """
 
-_store: Any = None
-"""Where ranks that `start` brought together leave notes; None in a single process."""
-_n_waits = 0
-"""How often they have waited for each other, which is the name of a note."""
+GLANCE = 1.0
+"""The longest that a rank waits in one go, in seconds."""
+PASS = timedelta(days=2)
+"""How long a pass over a table may take one rank longer than another."""
 
 
 def is_launched() -> bool:
@@ -67,23 +69,14 @@ def local_device(device: str) -> str:
 
 def start(device: torch.device) -> None:
     """Join the other ranks given by torchrun's environment, with NCCL on GPUs or gloo on CPUs."""
-    global _store, _n_waits
     backend = "nccl" if device.type == "cuda" else "gloo"
     if device.type == "cuda":
         torch.cuda.set_device(device)
-    meeting = distributed.rendezvous("env://", timeout=TIMEOUT)  # type: ignore[attr-defined]
-    store, rank, n_ranks = next(meeting)
-    _store = distributed.PrefixStore("multilayer", store)  # type: ignore[attr-defined]
-    _n_waits = 0
-    distributed.init_process_group(
-        backend, store=store, rank=rank, world_size=n_ranks, timeout=TIMEOUT
-    )
+    distributed.init_process_group(backend, timeout=TIMEOUT)
 
 
 def stop() -> None:
     """Leave the other ranks."""
-    global _store
-    _store = None
     if distributed.is_initialized():
         distributed.destroy_process_group()
 
@@ -93,6 +86,11 @@ def shard() -> tuple[int, int]:
     if distributed.is_available() and distributed.is_initialized():
         return distributed.get_rank(), distributed.get_world_size()
     return 0, 1
+
+
+def ranks() -> Ranks:
+    """Return the processes that train together, whoever has joined them."""
+    return Ranks(*shard(), _gather, lambda: wait_for_others(PASS / timedelta(minutes=1)))
 
 
 def own_places(start: int, stop: int) -> slice:
@@ -190,22 +188,22 @@ def wait_for_others(minutes: float) -> None:
 
     Raises
     ------
-    InvalidArgumentError
-        If there are other ranks, but not from `start`.
     LostRankError
         If a rank does not come within this time.
     """
-    global _n_waits
-    _n_waits += 1
-    if _store is None and shard()[1] > 1:
-        raise InvalidArgumentError("wait_for_others is for ranks that distributed.start has joined")
-    if missing := _missing(f"wait {_n_waits}", timedelta(minutes=minutes)):
+    rank, n_ranks = shard()
+    if n_ranks == 1:
+        return
+    turn = _store().add(f"turn of {rank}", 1)
+    if missing := _missing(f"turn {turn}", timedelta(minutes=minutes)):
         raise LostRankError(f"{_named(missing)} did not come within {minutes:g} minutes")
 
 
 def _gather(value: Any) -> list[Any]:
     """Return every rank's value."""
-    values: list[Any] = [None] * shard()[1]
+    values: list[Any] = [value] * shard()[1]
+    if len(values) == 1:
+        return values
     with _in_touch():
         distributed.all_gather_object(values, value)
     return values
@@ -218,7 +216,8 @@ def _in_touch() -> Iterator[None]:
     try:
         yield
     except RuntimeError:
-        if time.monotonic() - began < TIMEOUT.total_seconds():
+        seconds = time.monotonic() - began
+        if seconds < TIMEOUT.total_seconds():
             # Nobody can tell whose end it was: those beside it fail first, then those beside them.
             time.sleep(PATIENCE.total_seconds())
             raise LostRankError(
@@ -226,22 +225,32 @@ def _in_touch() -> Iterator[None]:
                 "reports which one, and what that one printed says why"
             ) from None
         names = _named(_missing("roll call", PATIENCE)) or "another process of this training"
-        seconds = TIMEOUT.total_seconds()
-        raise LostRankError(f"{names} did not answer for {seconds:g} s") from None
+        raise LostRankError(f"{names} did not answer for {seconds:.0f} s") from None
 
 
 def _missing(occasion: str, patience: timedelta) -> list[int]:
     """Tell the others that this rank is here, and return the ranks that do not say so in time."""
-    if _store is None:
-        return []
     rank, n_ranks = shard()
-    names = [f"{occasion} {r}" for r in range(n_ranks)]
+    names = [f"{occasion}: {r}" for r in range(n_ranks)]
+    store, end = _store(), time.monotonic() + patience.total_seconds()
     try:
-        _store.set(names[rank], "here")
-        _store.wait(names, patience)
-    except RuntimeError:
-        return [r for r, name in enumerate(names) if not _store.check([name])]
+        store.set(names[rank], "here")
+        while missing := [r for r, name in enumerate(names) if not store.check([name])]:
+            left = end - time.monotonic()
+            if left <= 0:
+                return missing
+            # In between, Python sees Ctrl-C, and other threads the store.
+            with suppress(RuntimeError):
+                store.wait([names[missing[0]]], timedelta(seconds=min(left, GLANCE)))
+    except RuntimeError:  # the store has ended with its process: the next exchange will say so
+        pass
     return []
+
+
+def _store() -> Any:
+    """Return where ranks leave notes for each other."""
+    whole = distributed.distributed_c10d._get_default_store()
+    return distributed.PrefixStore("multilayer", whole)  # type: ignore[attr-defined]
 
 
 def _named(ranks: Sequence[int]) -> str:
