@@ -2,6 +2,8 @@
 
 from collections.abc import Callable, Collection, Iterable, Iterator
 from copy import copy
+from functools import reduce
+from itertools import chain
 from os import PathLike
 from typing import Any, Self
 
@@ -13,6 +15,8 @@ from multilayer.data.files import read_file
 from multilayer.data.sources import size_of
 from multilayer.data.survey import Survey
 from multilayer.data.table import Table
+from multilayer.errors import InvalidDataError
+from multilayer.ranks import ALONE, Ranks
 
 __all__ = ["LargeTable", "is_in_files", "open_table"]
 
@@ -35,11 +39,13 @@ class LargeTable:
     Parameters
     ----------
     blocks : Blocks
-        The table, as `read_blocks` returns it.
+        The table, as `read_blocks` returns it; in several processes, this one's part.
     survey : Survey
-        What one pass over it found.
+        What one pass over all of it found.
     left_out : callable, optional
         Given some rows as a table, and their places, it returns which ones to leave out.
+    ranks : Ranks
+        The processes that have a part each.
 
     Attributes
     ----------
@@ -60,8 +66,10 @@ class LargeTable:
         blocks: Blocks,
         survey: Survey,
         left_out: Callable[[Table, Array], Array] | None = None,
+        ranks: Ranks = ALONE,
     ) -> None:
         self.blocks, self._survey, self._left_out = blocks, survey, left_out
+        self.ranks = ranks
         self.sample, self.places = survey.sample, survey.places
         self.name, self.columns = self.sample.name, self.sample.columns
         self.tallies = survey.tallies
@@ -85,7 +93,7 @@ class LargeTable:
             found = left_out(table, places)
             return found if before is None else before(table, places) | found
 
-        return type(self)(self.blocks, self._survey, both).select(self.columns)
+        return type(self)(self.blocks, self._survey, both, self.ranks).select(self.columns)
 
     def select(self, names: Iterable[str]) -> Self:
         """Return the table with some of its columns alone."""
@@ -95,7 +103,10 @@ class LargeTable:
         return chosen
 
     def parts(self) -> Iterator[tuple[Array, Table]]:
-        """Read all rows anew, and yield them in blocks, each with the places of its rows."""
+        """Read all rows anew, and yield them in blocks, each with the places of its rows.
+
+        In several processes, they are those of this one's part.
+        """
         for place, table in self.blocks.numbered():
             places = np.arange(place, place + len(table))
             if self._left_out is not None:
@@ -111,7 +122,9 @@ def is_in_files(X: object) -> bool:
     return isinstance(X, (str, PathLike, Blocks, LargeTable))
 
 
-def open_table(source: Any, counted: Collection[str] = (), **how: Any) -> Table | LargeTable:
+def open_table(
+    source: Any, counted: Collection[str] = (), *, ranks: Ranks = ALONE, **how: Any
+) -> Table | LargeTable:
     """Return a table in files: whole, or if it is too large for memory, a sample with the rest.
 
     Parameters
@@ -120,13 +133,16 @@ def open_table(source: Any, counted: Collection[str] = (), **how: Any) -> Table 
         Paths as `read_file` takes them.
     counted : collection of str
         Columns whose numbers are names, of classes or of groups, so that each one is counted.
+    ranks : Ranks
+        The processes that do this together: each reads its part of a large table, and all get the
+        same sample.
     **how
         Arguments of `read_file`.
 
     Raises
     ------
     InvalidDataError, InvalidArgumentError, MissingPackageError
-        As `read_file`.
+        As `read_file`; or if there are more processes than parts.
     """
     if isinstance(source, LargeTable):
         return source
@@ -134,5 +150,23 @@ def open_table(source: Any, counted: Collection[str] = (), **how: Any) -> Table 
         return read_file(source, **how)
     blocks = source if hasattr(source, "numbered") else read_blocks(source, **how)
     most_rows = max(N_ENTRIES // len(blocks.columns), LEAST_ROWS)
-    survey = Survey.of(blocks.numbered(), most_rows=most_rows, seed=SEED, counted=counted)
-    return survey.sample if survey.is_whole else LargeTable(blocks, survey)
+    sampling: dict[str, Any] = {"most_rows": most_rows, "seed": SEED, "counted": counted}
+    if ranks.n_ranks > 1:
+        blocks = blocks.part(ranks.rank, ranks.n_ranks)
+        survey = _joined(blocks, ranks, **sampling)
+    else:
+        survey = Survey.of(blocks.numbered(), **sampling)
+    return survey.sample if survey.is_whole else LargeTable(blocks, survey, ranks=ranks)
+
+
+def _joined(part: Blocks, ranks: Ranks, **sampling: Any) -> Survey:
+    """Return the survey of all rows, of which each rank has a part."""
+    numbered = part.numbered()
+    first = next(numbered, None)
+    own = None if first is None else Survey.of(chain([first], numbered), **sampling)
+    found = ranks.gather_late(own)
+    if lacking := [rank for rank, each in enumerate(found) if each is None]:
+        rule = f"must have files or row groups for each of {ranks.n_ranks} processes; there are "
+        rule += "none for rank " + ", ".join(map(str, lacking))
+        raise InvalidDataError(rule, part.name)
+    return reduce(Survey.merge, found)

@@ -14,6 +14,7 @@ import numpy.typing as npt
 from multilayer import checks
 from multilayer.container import Format, reading, write
 from multilayer.errors import InvalidDataError, InvalidTypeError, ModelFileError
+from multilayer.ranks import ALONE, Ranks
 
 __all__ = ["Rows", "Stream", "StreamWriter"]
 
@@ -56,6 +57,8 @@ class Stream:
     most_rows : int, optional
         The number of rows in an epoch, if there are more: each epoch then takes some of the blocks,
         drawn at random.
+    ranks : Ranks
+        The processes of which each has such a stream, of its own samples; `most_rows` is of all.
 
     Attributes
     ----------
@@ -94,8 +97,13 @@ class Stream:
     True
     """
 
-    def __init__(self, folder: str | os.PathLike[str], most_rows: int | None = None) -> None:
-        self.folder = Path(folder)
+    def __init__(
+        self,
+        folder: str | os.PathLike[str],
+        most_rows: int | None = None,
+        ranks: Ranks = ALONE,
+    ) -> None:
+        self.folder, self.ranks = Path(folder), ranks
         self.most_rows = most_rows and checks.integer(most_rows, "most_rows", "Stream")
         with _described(self.folder) as (about, arrays):
             self.counts = arrays.pop("counts").astype(np.int64)

@@ -14,7 +14,7 @@ from multilayer.errors import InvalidArgumentError
 from multilayer.randomness import Generators
 from multilayer.samples import Data
 
-__all__ = ["Streamed"]
+__all__ = ["Piece", "Streamed"]
 
 Array = npt.NDArray[Any]
 
@@ -22,13 +22,13 @@ PART_BYTES = 2**25
 """Bytes of a part; at any time one is in memory, and the next is being read."""
 
 
-class _Piece(NamedTuple):
+class Piece(NamedTuple):
     """A part of an epoch, not yet read."""
 
     spans: list[tuple[int, int]]
     """The positions of its rows in the file."""
-    n_steps: list[int]
-    """The number of steps, of each network."""
+    counts: Array
+    """How many rows each network takes, of shape (K,); or (n_ranks, K), of each rank's part."""
 
 
 class Streamed:
@@ -81,10 +81,13 @@ class Streamed:
         self._trains_on = np.ones((max(n_members, 1), n_slots), bool)
         if trains_on is not None:
             self._trains_on = trains_on
+        self._counts = stream.counts @ self._trains_on[:, :n_slots].T  # of each network's rows
         self._n_blocks = n_blocks
         if stream.most_rows is not None:
             self._n_blocks = min(n_blocks, -(-stream.most_rows // stream.block))
-        self._n_rows = max(PART_BYTES // (4 * stream.shape[1]), stream.block)  # of a part
+        n_rows = max(PART_BYTES // (4 * stream.shape[1]), stream.block)
+        self._n_parts = -(-self._n_blocks * stream.block // n_rows)
+        self._n_rows = n_rows
 
     @property
     def size(self) -> int:
@@ -94,59 +97,61 @@ class Streamed:
     @property
     def n_steps(self) -> list[int]:
         """About how many steps an epoch has, of each network: that depends on its blocks."""
-        counts = self.stream.counts.sum(axis=0) * self._n_blocks / len(self.stream.counts)
-        return self._steps_of(counts)
+        return self._steps_of(self._counts.sum(axis=0) * self._n_blocks // len(self._counts))
 
     def draw(self, rng: Any) -> Epoch:
         """Return the next epoch."""
-        pieces = list(self._in_blocks(rng) if self.shuffle else self._in_order())
-        n_steps = np.sum([piece.n_steps for piece in pieces], axis=0)
+        pieces = self._pieces(rng)
+        n_steps = np.sum([self._steps_of(piece.counts) for piece in pieces], axis=0)
         return Epoch(n_steps.tolist(), self._parts(pieces, rng))
 
-    def _in_blocks(self, rng: Any) -> Iterator[_Piece]:
+    def _pieces(self, rng: Any) -> list[Piece]:
+        return list(self._in_blocks(rng) if self.shuffle else self._in_order())
+
+    def _in_blocks(self, rng: Any) -> Iterator[Piece]:
         """Yield parts made of random blocks, all of about the same size."""
         first = rng[0] if isinstance(rng, Generators) else rng
-        counts, size, n = self.stream.counts, self.stream.block, self.n_samples
-        blocks = first.permutation(len(counts))[: self._n_blocks]
-        n_parts = -(-len(blocks) * size // self._n_rows)
-        for own in np.array_split(blocks, min(n_parts, len(blocks))):
+        size, n = self.stream.block, self.stream.n_samples
+        blocks = first.permutation(len(self._counts))[: self._n_blocks]
+        for own in np.array_split(blocks, self._n_parts):
             own.sort()
             spans = [(start, min(start + size, n)) for start in (own * size).tolist()]
-            yield _Piece(spans, self._steps_of(counts[own].sum(axis=0)))
+            yield Piece(spans, self._counts[own].sum(axis=0))
 
-    def _in_order(self) -> Iterator[_Piece]:
+    def _in_order(self) -> Iterator[Piece]:
         """Yield parts of neighbouring rows; all but the last have full batches alone."""
         n_rows = max(self._n_rows // self._batch_size, 1) * self._batch_size
         starts = starts_of(self.n_samples, n_rows, max(self._least, self._batch_size))
         for start, stop in pairwise([*starts, self.n_samples]):
-            n_steps = len(starts_of(stop - start, self._batch_size, self._least))
-            yield _Piece([(start, stop)], [n_steps] * len(self._trains_on))
+            yield Piece([(start, stop)], np.full(len(self._trains_on), stop - start))
 
     def _steps_of(self, counts: Array) -> list[int]:
-        """Return the number of steps of each network, given the number of rows in each slot."""
-        n_rows = (self._trains_on @ counts).astype(int).tolist()
-        return [len(starts_of(n, self._batch_size, self._least)) for n in n_rows]
+        """Return the number of steps of each network, given the number of its rows."""
+        return [len(starts_of(int(n), self._batch_size, self._least)) for n in counts]
 
-    def _parts(self, pieces: Sequence[_Piece], rng: Any) -> Iterator[Part]:
+    def _parts(self, pieces: Sequence[Piece], rng: Any) -> Iterator[Part]:
         with ThreadPoolExecutor(1, "multilayer-stream") as reader:
             coming = [reader.submit(self.stream.read, pieces[0].spans)]
-            for _, after in zip_longest(pieces, pieces[1:]):
+            for piece, after in zip_longest(pieces, pieces[1:]):
                 rows = coming.pop().result()
                 if after is not None:
                     coming.append(reader.submit(self.stream.read, after.spans))
-                yield self._part(rows, rng)
+                yield self._part(rows, piece, rng)
 
-    def _part(self, rows: Rows, rng: Any) -> Part:
+    def _part(self, rows: Rows, piece: Piece, rng: Any) -> Part:
         """Return the batches of some rows in memory."""
         data = self._check(rows.X, rows.y, rows.weight)
         how: dict[str, Any] = {"batch_size": self._batch_size, "least": self._least}
         how["shuffle"] = self.shuffle
         batches: Any
         if self._n_members:
-            slots = np.zeros(data.n_samples, np.intp) if rows.slots is None else rows.slots
-            own = [np.flatnonzero(takes[slots]) for takes in self._trains_on]
-            batches = Lockstep(data.n_samples, own, data.weight, **how)
+            batches = Lockstep(data.n_samples, self._own_rows(rows), data.weight, **how)
         else:
             batches = Batches(data.n_samples, data.weight, **how)
         order, masses = batches.epoch(rng)
         return Part(batches, order, masses, data)
+
+    def _own_rows(self, rows: Rows) -> list[Array]:
+        """Return the rows that each network takes."""
+        slots = np.zeros(len(rows.X), np.intp) if rows.slots is None else rows.slots
+        return [np.flatnonzero(takes[slots]) for takes in self._trains_on]

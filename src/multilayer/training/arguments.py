@@ -9,6 +9,7 @@ import numpy.typing as npt
 
 from multilayer import checks
 from multilayer.data.batches import Sampler
+from multilayer.data.divided import StreamedInRanks
 from multilayer.data.split import split_validation
 from multilayer.data.stream import Stream
 from multilayer.data.streamed import Streamed
@@ -225,6 +226,10 @@ def streamed(
         raise InvalidArgumentError(rule, "shuffle", "fit", got=type(how["shuffle"]).__name__)
     check, n_members = trainer.check, trainer.n_members
     held_out = None if validation is None else check_data(trainer, validation, "validation")
+    is_divided = stream.ranks.n_ranks > 1
+    if splits is None and is_divided:
+        rule = "must be given for a stream of which each process has a part"
+        raise InvalidArgumentError(rule, "splits", "fit")
     if splits is None:
         how["n_members"] = n_members if isinstance(generator, Generators) else 0
         return Streamed(stream, check, **how), held_out
@@ -232,11 +237,14 @@ def streamed(
     if held_out is None or len(pairs) != n_members:
         rule = "must be a pair (slots, rows of {validation}) for each member"
         raise InvalidArgumentError(rule, "splits", "fit", others=["validation"])
-    trains_on = np.zeros((n_members, stream.counts.shape[1]), bool)
+    # A part of the stream may lack the last slots.
+    n_slots = max(stream.counts.shape[1], *(1 + max(slots, default=-1) for slots, _ in pairs))
+    trains_on = np.zeros((n_members, n_slots), bool)
     for own, (slots, _) in zip(trains_on, pairs, strict=True):
         own[slots] = True
     parts = Parts(held_out, [rows for _, rows in pairs])
-    return Streamed(stream, check, trains_on=trains_on, n_members=n_members, **how), parts
+    kind = StreamedInRanks if is_divided else Streamed
+    return kind(stream, check, trains_on=trains_on, n_members=n_members, **how), parts
 
 
 def split_each(
