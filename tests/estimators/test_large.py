@@ -107,7 +107,7 @@ class Trainings:
         self.streams, self.trains_on, self.judging, self.training = [], [], [], []
         own = tabular_base.run
 
-        def run(architecture, loss, data, splits, callbacks, rng, beyond):
+        def run(engine, architecture, loss, data, splits, callbacks, rng, beyond):
             stream, trains_on = beyond
             rows = stream.read([(0, stream.n_samples)])
             place = {each.tobytes(): i for i, each in enumerate(rows.X)}
@@ -120,7 +120,7 @@ class Trainings:
             ]
             self.training.append([training for training, _ in each])
             self.judging.append([judging for _, judging in each])
-            return own(architecture, loss, data, splits, callbacks, rng, beyond)
+            return own(engine, architecture, loss, data, splits, callbacks, rng, beyond)
 
         monkeypatch.setattr(tabular_base, "run", run)
 

@@ -5,6 +5,7 @@ What is judged is the moving average of the weights.
 
 import math
 from collections.abc import Sequence
+from copy import deepcopy
 from typing import Any
 
 import numpy as np
@@ -93,26 +94,26 @@ class OutOfFold(Callback):
         self.value, self.temperature, self.epoch = math.inf, 1.0, 0
         self.error: Exception | None = None
         self.history = History()
-        self._average: Array | None = None
-        self._latest: Array | None = None
+        self._average: list[Any] = []  # of arrays, or of tensors
+        self._latest: list[Any] = []
         self._n_steps = 0
 
     def on_step_end(self, run: Run) -> None:
         """Move the average; put it in the weights' place at the end of an epoch."""
-        weights = run.net.parameters
         self._n_steps += 1
         is_last = run.step == run.n_steps or bool(run.stopped_by)
-        if self._average is None:
-            self._average = weights.copy()
+        if not self._average:
+            self._average = deepcopy(run.net.arrays)
         elif self._n_steps % EVERY == 0 or is_last:
             t = self._n_steps
             kept = min(DECAY, (1 + t) / (10 + t)) ** EVERY
-            change = weights - self._average
-            change *= 1 - kept
-            self._average += change
+            for average, weights in zip(self._average, run.net.arrays, strict=True):
+                change = weights - average
+                change *= 1 - kept
+                average += change
         if is_last:
-            self._latest = weights.copy()
-            weights[:] = self._average
+            self._latest = deepcopy(run.net.arrays)
+            _copy(self._average, run.net.arrays)
 
     def on_epoch_end(self, run: Run) -> None:
         """Judge the epoch; stop if none has been better for too long, or a member has diverged."""
@@ -121,8 +122,8 @@ class OutOfFold(Callback):
             run.stop("divergence")
             return
         self._judge_epoch(run)
-        if self._latest is not None:
-            run.net.parameters[:] = self._latest
+        if self._latest:
+            _copy(self._latest, run.net.arrays)
 
     def _judge_epoch(self, run: Run) -> None:
         width = next(iter(run.outputs.values())).shape[1]
@@ -163,6 +164,11 @@ class OutOfFold(Callback):
         log_p, y = logits_of_classes(outputs), self.targets.reshape(-1).astype(np.intp)
         temperature = best_temperature(log_p, y, self.weight)
         return log_loss(log_p / temperature, y, self.weight), temperature
+
+
+def _copy(source: list[Any], target: list[Any]) -> None:
+    for values, own in zip(source, target, strict=True):
+        own[:] = values
 
 
 def best_temperature(logits: Array, y: Array, weight: Array) -> float:

@@ -12,7 +12,17 @@ from sklearn.utils._param_validation import Interval, Options, StrOptions
 from multilayer.numpy import LBFGS, Loss, Optimizer, Schedule
 from multilayer.training import Callback
 
-__all__ = ["ACTIVATION", "LOSS", "SHARE", "WIDTHS", "Parameters", "documented", "says"]
+__all__ = [
+    "ACTIVATION",
+    "DEVICE",
+    "ENGINES",
+    "LOSS",
+    "SHARE",
+    "WIDTHS",
+    "Parameters",
+    "documented",
+    "says",
+]
 
 T = TypeVar("T", bound=type)
 
@@ -86,6 +96,9 @@ LOSS = says("str or Loss", [str, Loss], """
     targets are scaled, Huber's δ counts their standard deviations.""")
 WIDTHS = says("int or sequence of int", ["array-like", *AT_LEAST_ONE], """
     The width of each hidden layer; ``()`` for a linear model.""")
+ENGINES = [StrOptions({"auto", "numpy", "torch"})]
+DEVICE = says("str", [str], """
+    Where PyTorch trains: ``'cpu'``, ``'cuda:0'``, …; ``'auto'`` takes a GPU if there is one.""")
 ACTIVATION = says("str or sequence of str", [str, "array-like"], """
     One name for all hidden layers, or one for each: scikit-learn's ``'identity'``,
     ``'logistic'``, ``'tanh'``, ``'relu'``, or any of ``multilayer.numpy.ACTIVATIONS``.""")
@@ -180,12 +193,10 @@ class Parameters:
         "Callback or sequence of Callback", ["array-like", tuple, list, Callback], """
         Objects that observe the training and may stop it: see `multilayer.training.Callback`."""))
     engine: str = field(default="auto", metadata=says(
-        "{'auto', 'numpy', 'torch'}", [StrOptions({"auto", "numpy", "torch"})], """
+        "{'auto', 'numpy', 'torch'}", ENGINES, """
         The engine that trains: ``'auto'`` takes PyTorch if `device` or `precision` needs it. The
         NumPy engine always predicts."""))
-    device: Any = field(default="auto", metadata=says("str", [str], """
-        Where PyTorch trains: ``'cpu'``, ``'cuda:0'``, …; ``'auto'`` takes a GPU if there is
-        one."""))
+    device: Any = field(default="auto", metadata=DEVICE)
     precision: Any = field(default=None, metadata=says(
         "{'bfloat16', 'float16'} or None", [None, StrOptions({"bfloat16", "float16"})], """
         The type of PyTorch's matrix products in mixed precision."""))

@@ -7,6 +7,7 @@ import numpy.typing as npt
 
 from multilayer.architecture import Architecture
 from multilayer.data import Stream
+from multilayer.estimators.engines import Engine, Together
 from multilayer.estimators.folds import Split
 from multilayer.model import Columns, Targets
 from multilayer.numpy import Adam, Embedding, Ensemble, Loss, WarmUp
@@ -52,6 +53,7 @@ def architecture_of(columns: Columns, targets: Targets) -> Architecture:
 
 
 def run(
+    engine: Engine,
     architecture: Architecture,
     loss: Loss,
     data: tuple[Any, ...],
@@ -64,6 +66,7 @@ def run(
 
     Parameters
     ----------
+    engine : Engine
     architecture, loss
         See `architecture_of`.
     data : tuple of arrays
@@ -78,7 +81,8 @@ def run(
     ensemble = Ensemble(architecture, len(splits), initializer="he", rng=rng)
     set_first_vectors(ensemble, data, splits)
     generators = Generators(rng.spawn(len(splits)))
-    trainer: Any = ensemble.trainer(loss=loss, optimizer=Adam(LEARNING_RATE), rng=generators)
+    work = engine.twin(ensemble)
+    trainer: Any = work.trainer(loss=loss, optimizer=Adam(LEARNING_RATE), rng=generators)
     if beyond is None:
         what: dict[str, Any] = {"data": data, "splits": splits}
     else:
@@ -86,15 +90,18 @@ def run(
         slots = map(np.flatnonzero, trains_on)
         pairs = [(own, judging) for own, (_, judging) in zip(slots, splits, strict=True)]
         what = {"data": stream, "validation": data, "splits": pairs}
-    histories = train(
-        trainer,
-        n_epochs=N_EPOCHS,
-        batch_size=batch_size(splits),
-        schedule=WarmUp(WARM_UP, start=0.0),
-        callbacks=callbacks,
-        rng=rng,
-        **what,
-    )
+    with Together(engine.ranks) as together:
+        histories = train(
+            trainer,
+            n_epochs=N_EPOCHS,
+            batch_size=batch_size(splits),
+            schedule=WarmUp(WARM_UP, start=0.0),
+            callbacks=[together, *callbacks],
+            rng=rng,
+            **what,
+        )
+    if work is not ensemble:
+        ensemble = work.to_numpy()
     return ensemble, histories[0].stopped_by
 
 

@@ -14,7 +14,7 @@ from multilayer.numpy.optimizers import resolve_optimizer
 from multilayer.registry import Names
 from multilayer.training import Callback
 
-__all__ = ["NAMES", "Settings", "check_same_network", "check_takes_steps"]
+__all__ = ["NAMES", "Settings", "check_same_network", "check_takes_steps", "uses_torch"]
 
 NAMES = {
     **{each.name: each.name for each in fields(Parameters)},
@@ -130,7 +130,7 @@ class Settings:
             "monitor": MONITORS[p.early_stopping],
             "patience": p.n_iter_no_change if p.early_stopping or takes_steps else math.inf,
             "callbacks": (p.callbacks,) if isinstance(p.callbacks, Callback) else (*p.callbacks,),
-            "with_torch": _uses_torch(p),
+            "with_torch": uses_torch(p),
         }
         as_given = {f.name: getattr(p, f.name) for f in fields(cls) if f.name not in made}
         return cls(**made, **as_given)
@@ -171,6 +171,15 @@ def check_takes_steps(estimator: Any) -> bool:
             "stochastic."
         )
     return True
+
+
+def uses_torch(p: Any) -> bool:
+    """Return whether PyTorch trains: if it is named, or a device or precision needs it."""
+    needing = ["device"] if p.device not in ("auto", "cpu") else []
+    needing += ["precision"] if getattr(p, "precision", None) is not None else []
+    if p.engine == "numpy":
+        _refuse(p, needing, "engine 'numpy'")
+    return p.engine == "torch" or bool(needing)
 
 
 def _architecture(p: Any, in_features: int, targets: Targets) -> Architecture:
@@ -244,15 +253,6 @@ def _schedule(p: Any, optimizer: Any, *, is_incremental: bool) -> str | Schedule
     if p.solver not in SOLVERS:
         _refuse(p, ["learning_rate"], f"solver {p.solver!r}: only 'sgd' has {rate!r}")
     return rate if p.solver == "sgd" else None
-
-
-def _uses_torch(p: Any) -> bool:
-    """Return whether PyTorch trains: if it is named, or a device or precision needs it."""
-    needing = ["device"] if p.device not in ("auto", "cpu") else []
-    needing += ["precision"] if p.precision is not None else []
-    if p.engine == "numpy":
-        _refuse(p, needing, "engine 'numpy'")
-    return p.engine == "torch" or bool(needing)
 
 
 def _changed(p: Any, names: Iterable[str]) -> dict[str, Any]:

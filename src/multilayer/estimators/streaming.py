@@ -112,6 +112,7 @@ class Beyond:
         The column of times, if later rows are to judge.
     cache : path or None
         The folder for the encoded rows, where they stay for the next fit; None for a temporary one.
+        Of several processes, each has a folder in it.
     """
 
     def __init__(
@@ -119,6 +120,9 @@ class Beyond:
     ) -> None:
         self.table, self.roles, self._time = table, roles, time
         self._cache = None if cache is None else Path(cache)
+        ranks = table.ranks
+        if self._cache is not None and ranks.n_ranks > 1:
+            self._cache /= f"rank {ranks.rank} of {ranks.n_ranks}"
         self._slots: Slots | None = None
 
     @property
@@ -211,7 +215,7 @@ class Beyond:
     def encoded(
         self, columns: Columns, targets: Targets, weights: RowWeights | None
     ) -> Iterator[tuple[Stream, Array]]:
-        """Encode all rows that have a weight, unless the cache has them.
+        """Encode all rows that have a weight, unless the cache has them; or those of this rank.
 
         Yield them as a stream, divided as they were last dealt, and which slots each network trains
         on. Predictions of `targets` may then reach the least and the greatest of all targets.
@@ -225,19 +229,23 @@ class Beyond:
             if stream is None:
                 self._check_space(folder, columns.in_features + targets.out_features + 2)
                 self._encode(folder, columns, targets, slots, weights, key)
-                stream = Stream(folder, EPOCH_ROWS)
-            targets.widen(stream.arrays["extremes"])
+                stream = self._stream(folder)
+            extremes = self.table.ranks.gather_late(stream.arrays["extremes"])
+            targets.widen(np.concatenate(extremes))
             yield stream, slots.trains_on
         finally:
             if self._cache is None:
                 shutil.rmtree(folder, ignore_errors=True)
+
+    def _stream(self, folder: Path) -> Stream:
+        return Stream(folder, EPOCH_ROWS, self.table.ranks)
 
     def _known(self, folder: Path, key: str) -> Stream | None:
         """Return the stream in the cache, if it is the one with this key."""
         if self.table.blocks.fingerprint() is None:  # what is not in files may have changed
             return None
         try:
-            stream = Stream(folder, EPOCH_ROWS)
+            stream = self._stream(folder)
         except ModelFileError:  # nothing, or damaged, or not written to its end: it is made again
             return None
         return stream if stream.about.get("key") == key else None
@@ -249,7 +257,7 @@ class Beyond:
         said = [
             __version__, self.table.blocks.fingerprint(), self._time, columns.to_dict(),
             targets.to_dict(), slots.trains_on.tolist(), slots.starts,
-            repr([self.roles, weights]),
+            repr([self.roles, weights]), self.table.ranks.rank, self.table.ranks.n_ranks,
         ]  # fmt: skip
         digest = hashlib.blake2b(json.dumps(said).encode(), digest_size=16)
         digest.update(np.ascontiguousarray(self.table.places).tobytes())  # also of what is left out
@@ -263,7 +271,8 @@ class Beyond:
             rule = "must be a folder, or a path at which to make one"
             got = f"{folder}: {error.strerror}"
             raise InvalidArgumentError(rule, "cache", got=got) from error
-        wanted, free = 4 * width * self.table.n_rows, shutil.disk_usage(folder).free
+        n_rows = self.table.n_rows // self.table.ranks.n_ranks
+        wanted, free = 4 * width * n_rows, shutil.disk_usage(folder).free
         if wanted > free:
             rule = f"must be a folder with room for the encoded rows, {wanted / GIB:,.1f} GiB"
             got = f"{folder}, with {free / GIB:,.1f} GiB"

@@ -1,16 +1,12 @@
 """BaseTabular: what the estimators for tables share, from a table to its networks."""
 
-from dataclasses import dataclass, field
 from functools import partial
-from numbers import Integral
-from os import PathLike
-from typing import Any, ClassVar, Self
+from typing import Any, Self
 
 import numpy as np
 import numpy.typing as npt
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.utils import check_random_state
-from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted
 
 from multilayer import checks
@@ -20,6 +16,7 @@ from multilayer.data.large import LargeTable, is_in_files, open_table
 from multilayer.data.table import in_memory
 from multilayer.doctor import FindingWarning
 from multilayer.errors import InvalidArgumentError, InvalidDataError
+from multilayer.estimators.engines import Engine
 from multilayer.estimators.findings import findings_of
 from multilayer.estimators.fitted import Fitted
 from multilayer.estimators.folds import (
@@ -33,10 +30,10 @@ from multilayer.estimators.html import tabular_html
 from multilayer.estimators.importances import Unseen, importances_of
 from multilayer.estimators.information import described
 from multilayer.estimators.out_of_fold import OutOfFold
-from multilayer.estimators.parameters import POSITIVE, says
 from multilayer.estimators.recipe import PATIENCE, architecture_of, batch_size, run
 from multilayer.estimators.roles import Roles, divided, has_columns
 from multilayer.estimators.streaming import Beyond, RowWeights
+from multilayer.estimators.tabular_parameters import TabularParameters
 from multilayer.estimators.targets import shown
 from multilayer.estimators.time_limit import TimeLimit, members_in_time
 from multilayer.estimators.validation import Checked, check_data, check_samples
@@ -54,67 +51,7 @@ IN_MEMORY = 2**30
 batch."""
 
 
-ATTRIBUTES = """\
-n_iter_ : int
-    The best epoch, whose weights are kept.
-loss_curve_ : list of float
-    The out-of-fold loss of each epoch: the log-loss of classes; or that of scaled targets, summed
-    over several, of which squared errors have a factor of ½. `loss_` is the best one.
-history_ : History
-    The metrics of each epoch, as means over the networks; the validation loss is that of
-    `loss_curve_`.
-columns_ : multilayer.model.Columns
-    What the columns of the table became.
-findings_ : list of multilayer.doctor.Finding
-    What to know before the score is believed, each also a `FindingWarning`: a target that is the
-    same in all rows (``"constant_target"``), targets of which nothing was learned
-    (``"nothing_learned"``), a column that gives the target away (``"leak"``), classes that no
-    network has both trained on and been judged by (``"unseen_class"``), rows that are copies of
-    others (``"copies"``), the end of the training by Ctrl-C (``"interrupted"``), or what the limit
-    of time cost (``"time_limit"``).
-networks_ : list of multilayer.numpy.MLP
-    The networks."""
-
-
-@dataclass(eq=False, repr=False, kw_only=True)
-class _Parameters:
-    """The parameters that the classifier and the regressor share."""
-
-    _attributes: ClassVar[str] = ATTRIBUTES
-
-    # fmt: off
-    n_members: int = field(default=8, metadata=says(
-        "int", [Interval(Integral, 2, None, closed="left")], """
-        K, the number of networks and of folds: network k trains on all folds but the k-th. Fewer
-        if there are fewer than 2 K samples, or fewer groups."""))
-    columns: Any = field(default="auto", metadata=says(
-        "'auto' or dict", [StrOptions({"auto"}), dict], """
-        A dict sets the kind of some columns: ``{"zip": "categorical", "day": "date: day first",
-        "id": "ignored"}``. Others are found out: see `multilayer.model.Columns`."""))
-    time: Any = field(default=None, metadata=says("str or None", [str, None], """
-        The name of a column of dates or numbers. Members are then judged by rows that are later
-        than all that they train on, as predictions for the future will be; the last member trains
-        on nearly all rows, the first on half of them."""))
-    time_limit: Any = field(default=None, metadata=says("float or None", [None, *POSITIVE], """
-        The seconds that `fit` may take. If there is no time for some epochs of all networks, fewer
-        are trained, at least two; at the end of the time, the best epoch so far is kept. Only the
-        first epoch is always finished. `findings_` says what the limit cost."""))
-    cache: Any = field(default=None, metadata=says(
-        "path or None", [str, PathLike, None], """
-        A folder for the encoded rows of one table too large for memory, at four bytes per input.
-        They stay there for later fits, as long as the files, and what their columns become, are
-        the same. By default they are in a temporary folder while `fit` runs."""))
-    random_state: Any = field(default=None, metadata=says(
-        "int, RandomState or None", ["random_state"], """
-        Draws folds, weights and the order of samples; an int makes them repeatable, on one machine
-        with one number of threads."""))
-    callbacks: Any = field(default=(), metadata=says(
-        "sequence of Callback", ["array-like", tuple, list], """
-        Objects that observe the training, such as `multilayer.training.Progress`."""))
-    # fmt: on
-
-
-class BaseTabular(Fitted, _Parameters, BaseEstimator):  # type: ignore[misc]
+class BaseTabular(Fitted, TabularParameters, BaseEstimator):  # type: ignore[misc]
     """What the two estimators for tables share."""
 
     _mean_of = "logits"
@@ -141,7 +78,9 @@ class BaseTabular(Fitted, _Parameters, BaseEstimator):  # type: ignore[misc]
 
     def _fit(self, X: Any, y: Any, sample_weight: Any, groups: Any, target: Any) -> Self:
         with self._all_or_nothing(), checks.in_terms_of(type(self).__name__, {}):
-            limit = None if self.time_limit is None else TimeLimit(self.time_limit)
+            limit = None
+            if self.time_limit is not None:
+                limit = TimeLimit(self.time_limit, self._engine.ranks)
             if target is None and not is_in_files(X):
                 self._train(X, y, sample_weight, groups, limit)
             else:
@@ -160,7 +99,8 @@ class BaseTabular(Fitted, _Parameters, BaseEstimator):  # type: ignore[misc]
         are_classes = isinstance(self, ClassifierMixin)
         if is_in_files(X):
             named = [target, groups] if are_classes else [groups]
-            found = open_table(X, [name for name in named if isinstance(name, str)])
+            counted = [name for name in named if isinstance(name, str)]
+            found = open_table(X, counted, ranks=self._engine.ranks)
         else:
             X = in_memory(X, "X")
             if has_columns(X):
@@ -200,9 +140,10 @@ class BaseTabular(Fitted, _Parameters, BaseEstimator):  # type: ignore[misc]
         if samples.shape[0] * samples.shape[1] * samples.dtype.itemsize <= IN_MEMORY:
             samples = samples[:]
         data = (samples, encoded) if found.weight is None else (samples, encoded, found.weight)
-        loss = self._loss_of(targets)
+        engine, loss = self._engine, self._loss_of(targets)
+        engine.check_same(*data)
         deal = partial(self._splits, X, found, encoded, groups, beyond)
-        train = partial(run, architecture_of(found.columns, targets), loss, data)
+        train = partial(run, engine, architecture_of(found.columns, targets), loss, data)
 
         n_members = self.n_members
         n_asked = 0  # as many as rows and groups allow
@@ -212,7 +153,7 @@ class BaseTabular(Fitted, _Parameters, BaseEstimator):  # type: ignore[misc]
             share = 1.0 if beyond is None else beyond.epoch_share
             n_in_time = members_in_time(limit, trial, train, batch_size(trial), share)
             n_members = n_in_time if n_in_time < n_asked else n_members
-        random_state = check_random_state(self.random_state)
+        random_state = engine.ranks.first(check_random_state(self.random_state))
         splits = deal(n_members, random_state)
         rng = np.random.default_rng(random_state.randint(2**31))
         held_out = [judging for _, judging in splits]
@@ -234,7 +175,7 @@ class BaseTabular(Fitted, _Parameters, BaseEstimator):  # type: ignore[misc]
                 weights = RowWeights.of(by_class, found.y, targets.classes, largest)
             with beyond.encoded(found.columns, targets, weights) as rows:
                 ensemble, stopped_by = train(splits, callbacks, rng, rows)
-                n_samples = rows[0].n_samples
+                n_samples = sum(engine.ranks.gather(rows[0].n_samples))
         if judge.error is not None:
             raise judge.error
         if stopped_by == "interrupt" and not judge.epoch:  # no weights are worth keeping
@@ -257,6 +198,10 @@ class BaseTabular(Fitted, _Parameters, BaseEstimator):  # type: ignore[misc]
             self.findings_ += [] if cost is None else [cost]
         for finding in self.findings_:
             warn(FindingWarning(finding))
+
+    @property
+    def _engine(self) -> Engine:
+        return Engine.of(self)
 
     def _splits(
         self,

@@ -8,7 +8,9 @@ from typing import Any
 import numpy as np
 
 from multilayer.doctor import Finding
+from multilayer.estimators.engines import is_time_to_agree
 from multilayer.estimators.folds import Split
+from multilayer.ranks import ALONE, Ranks
 from multilayer.training import Callback, Run
 
 __all__ = ["TimeLimit", "members_in_time"]
@@ -31,20 +33,22 @@ class TimeLimit(Callback):
     Parameters
     ----------
     seconds : float
+    ranks : Ranks
+        The processes that train; the clock is that of the first.
     """
 
-    def __init__(self, seconds: float) -> None:
-        self.seconds = seconds
+    def __init__(self, seconds: float, ranks: Ranks = ALONE) -> None:
+        self.seconds, self.ranks = seconds, ranks
         self._begun = time.monotonic()
 
     @property
     def left(self) -> float:
         """The seconds that are left."""
-        return self.seconds - (time.monotonic() - self._begun)
+        return self.ranks.first(self.seconds - (time.monotonic() - self._begun))
 
     def on_step_end(self, run: Run) -> None:
         """Stop if the time is over."""
-        if run.epoch > 1 and self.left < 0:
+        if run.epoch > 1 and is_time_to_agree(run, self.ranks) and self.left < 0:
             run.stop("time_limit")
 
     def n_members(self, n_members: int, epoch: float) -> int:
@@ -109,13 +113,13 @@ def members_in_time(
     share : float
         How many times as many rows an epoch has as the splits.
     """
-    watch = _Stopwatch(limit.seconds)
+    watch = _Stopwatch(limit)
     _, stopped_by = train(splits, [watch], np.random.default_rng(0))
     if stopped_by == "interrupt":
         raise KeyboardInterrupt
     n_rows = share * max(len(training) for training, _ in splits)
     n_steps = math.ceil(n_rows / batch_size)
-    return limit.n_members(len(splits), n_steps * watch.seconds)
+    return limit.n_members(len(splits), n_steps * limit.ranks.first(watch.seconds))
 
 
 class _Stopwatch(Callback):
@@ -123,8 +127,8 @@ class _Stopwatch(Callback):
 
     Parameters
     ----------
-    limit : float
-        The seconds within which the whole training is to be over.
+    limit : TimeLimit
+        That within which the whole training is to be over.
 
     Attributes
     ----------
@@ -132,8 +136,8 @@ class _Stopwatch(Callback):
         The time of a step.
     """
 
-    def __init__(self, limit: float) -> None:
-        self._most = SHARE * limit
+    def __init__(self, limit: TimeLimit) -> None:
+        self._most, self._ranks = SHARE * limit.seconds, limit.ranks
         self._n_steps = -1
 
     def on_step_end(self, run: Run) -> None:
@@ -144,5 +148,6 @@ class _Stopwatch(Callback):
             self._begun = now
             return
         self.seconds = (now - self._begun) / self._n_steps
-        if self._n_steps >= N_STEPS or now - self._begun > self._most:
+        is_late = self._ranks.first(now - self._begun > self._most)
+        if self._n_steps >= N_STEPS or is_late:
             run.stop("stopwatch")

@@ -156,6 +156,11 @@ class Ensemble:
         return self.network.parameters
 
     @property
+    def arrays(self) -> list[Array]:
+        """What holds all parameters, each with an axis for members in front: here `parameters`."""
+        return [self.parameters]
+
+    @property
     def state(self) -> dict[str, Array]:
         """Running statistics of batch normalisation, with an axis for members in front."""
         return self.network.state

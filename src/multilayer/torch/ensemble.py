@@ -178,6 +178,11 @@ class Ensemble(Net):
         return self.hidden(x if is_flat else x.flatten(1))
 
     @property
+    def arrays(self) -> list[torch.Tensor]:
+        """What holds all parameters, each with an axis for members in front, without gradients."""
+        return [p.detach() for p in self.parameters()]
+
+    @property
     def state(self) -> dict[str, Array]:
         """Copies of the running statistics, with an axis of members in front."""
         states = [net.state for net in self]
