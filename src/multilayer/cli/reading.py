@@ -3,7 +3,7 @@
 import time
 from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 from rich.console import Console
 
@@ -14,6 +14,7 @@ from multilayer.data.large import LargeTable, open_table
 from multilayer.data.reading import SKIP
 from multilayer.data.sources import size_of
 from multilayer.errors import InvalidDataError
+from multilayer.ranks import ALONE, Ranks
 
 __all__ = ["read", "read_any", "sampled"]
 
@@ -42,6 +43,7 @@ def read_any(
     counted: Collection[str | None] = (),
     *,
     separator: str | None,
+    ranks: Ranks = ALONE,
     **how: Any,
 ) -> Table | LargeTable:
     """Return the table in some files, or if it is too large for memory, a sample with the rest.
@@ -61,7 +63,7 @@ def read_any(
             if size_of(source) > large.IN_MEMORY:
                 blocks = read_blocks(source, **how)
                 names = [name or blocks.columns[-1] for name in counted]
-                return open_table(Watched(blocks), names)
+                return open_table(Watched(blocks), names, ranks=ranks)
             with Console(stderr=True).status(f"reading {first} …"):
                 return read_file(source, **how)
     except InvalidDataError as error:
@@ -89,8 +91,12 @@ class Watched:
 
     def __init__(self, blocks: Any) -> None:
         self._blocks = blocks
-        self.columns, self.n_bytes = blocks.columns, blocks.n_bytes
+        self.name, self.columns, self.n_bytes = blocks.name, blocks.columns, blocks.n_bytes
         self.fingerprint = blocks.fingerprint
+
+    def part(self, rank: int, n_parts: int) -> Self:
+        """Return the part of one of several processes."""
+        return type(self)(self._blocks.part(rank, n_parts))
 
     def numbered(self) -> Iterator[tuple[int, Table]]:
         """Yield what the blocks yield."""

@@ -14,6 +14,7 @@ from multilayer.cli.schema_file import read_schema
 from multilayer.data import Table
 from multilayer.data.large import LargeTable
 from multilayer.errors import InvalidArgumentError, InvalidDataError
+from multilayer.ranks import ALONE, Ranks
 from multilayer.registry import Names
 
 __all__ = [
@@ -103,6 +104,7 @@ def read_described(
     date: list[str] | None,
     day_first: bool | None,
     bad_rows: str | None = None,
+    ranks: Ranks = ALONE,
     **general: Any,
 ) -> tuple[Table | LargeTable, Said]:
     """Return the table in some files, read as a schema file and the options say, and what they say.
@@ -118,6 +120,8 @@ def read_described(
         Columns that are left out.
     numeric, categorical, date, day_first, bad_rows
         The options of these names.
+    ranks : Ranks
+        The processes that read it together.
     **general
         The other options that are keys of a schema; None where not given.
 
@@ -143,7 +147,12 @@ def read_described(
     if general.get("group") is not None:
         counted.append(general["group"])
     table = read_any(
-        files, counted, separator=general["separator"], encoding=general["encoding"], **how
+        files,
+        counted,
+        separator=general["separator"],
+        encoding=general["encoding"],
+        ranks=ranks,
+        **how,
     )
     asked = _kinds_of(table, {"numeric": numeric, "categorical": categorical, "date": date})
     if found is None:

@@ -13,6 +13,7 @@ from rich.table import Table
 from multilayer import Architecture, checks
 from multilayer.cli import options
 from multilayer.cli.command import Command
+from multilayer.cli.ranks import joined
 from multilayer.cli.show_layers import NoteCompiling, ShowLayers
 from multilayer.cli.train_table import TableCommand, TrainGroup, table
 from multilayer.data import fingerprint, load_digits, load_images
@@ -173,26 +174,18 @@ class _Job:
 
     def __init__(self, settings: _Settings) -> None:
         self.settings = settings
-        self.rank = 0
         checks.integer(settings.seed, "seed", "mlp", minimum=0)
         options.check_engine(settings.engine, settings.device)
         options.check_file(settings.save, "save")
         options.check_checkpoint(settings.checkpoint, settings.resume)
 
     def __enter__(self) -> "_Job":
-        if self.settings.engine == "torch":
-            from multilayer.torch import distributed, find_device
-
-            if distributed.is_launched():
-                distributed.start(find_device(distributed.local_device(self.settings.device)))
-                self.rank, _ = distributed.shard()
+        self._joined = joined(self.settings.engine, self.settings.device)
+        self.rank = self._joined.__enter__().rank
         return self
 
-    def __exit__(self, *error: object) -> None:
-        if self.settings.engine == "torch":
-            from multilayer.torch import distributed
-
-            distributed.stop()
+    def __exit__(self, *error: Any) -> None:
+        self._joined.__exit__(*error)
 
     def run(self, data: _Data) -> None:
         """Train, test, save and report."""

@@ -14,6 +14,7 @@ from multilayer.cli.command import Command
 from multilayer.cli.division import Division
 from multilayer.cli.notes import notes
 from multilayer.cli.peers import peers
+from multilayer.cli.ranks import joined
 from multilayer.cli.rows import Rows
 from multilayer.cli.show_layers import NoteCompiling, ShowLayers
 from multilayer.cli.table_report import described, report
@@ -37,8 +38,6 @@ OWN = {
         "epochs",
         "batch_size",
         "alpha",
-        "engine",
-        "device",
     ),
 }
 """The options that one model alone has."""
@@ -164,6 +163,7 @@ def table(
     _check_model(context, model)
     tables.check_seed(seed)
     options.check_file(save, "save", [*files, schema])
+    options.check_engine(engine, device)
     settings: dict[str, Any]
     if model == "tabular":
         settings = {
@@ -176,12 +176,18 @@ def table(
     else:
         settings = _network(
             hidden, activation, normalization, dropout, optimizer, learning_rate, epochs,
-            batch_size, alpha, engine, device,
+            batch_size, alpha,
         )  # fmt: skip
         settings["callbacks"] = () if as_json else (NoteCompiling(), ShowLayers(), Progress())
+    settings |= {"engine": engine, "device": device}
+    ranks = context.with_resource(joined(engine, device))
+    if ranks.n_ranks > 1 and model == "mlp":
+        raise InvalidArgumentError("must be tabular in several processes", "model", got=model)
+    if ranks.rank:
+        settings["callbacks"] = ()
     found, said = tables.read_described(
         files, schema, drop, numeric=numeric, categorical=categorical, date=date,
-        day_first=day_first, bad_rows=bad_rows, separator=separator, encoding=encoding,
+        day_first=day_first, bad_rows=bad_rows, ranks=ranks, separator=separator, encoding=encoding,
         decimal=decimal, missing=missing, target=target, task=task, group=group, time=time,
         weight=weight,
     )  # fmt: skip
@@ -210,12 +216,13 @@ def table(
     _fit(estimator, rows)
     history = estimator.history_
     is_interrupted = history.stopped_by == "interrupt"
-    if history.best_epoch:  # otherwise nothing to show
+    if ranks.rank == 0 and history.best_epoch:  # otherwise nothing to show
         has_peers = model == "tabular" and not is_interrupted
         others = peers(rows, kinds, trees=compare) if has_peers else ()
         report(estimator, rows, columns, save, as_json=as_json, peers=others)
     elif is_interrupted:
         _say_interrupted()
+    ranks.wait()  # a process that ends with an error ends the others
     if is_interrupted:
         raise typer.Exit(130)
     if history.stopped_by == "divergence":
@@ -247,15 +254,12 @@ def _network(
     epochs: int,
     batch_size: int | None,
     alpha: float,
-    engine: str,
-    device: str,
 ) -> dict[str, Any]:
     """Return the settings of one network, or raise before the file is read."""
     checks.integer(epochs, "epochs", "mlp")
     checks.real(alpha, "alpha", "mlp", "[0, inf)")
     if batch_size is not None:
         checks.integer(batch_size, "batch_size", "mlp")
-    options.check_engine(engine, device)
     solver = options.read_optimizer(optimizer, learning_rate)
     if not solver.takes_steps and batch_size is not None:
         rule = "cannot be combined with --optimizer lbfgs, which takes all rows"
@@ -277,8 +281,6 @@ def _network(
         "alpha": alpha,
         "early_stopping": "loss",
         "n_iter_no_change": options.PATIENCE,
-        "engine": engine,
-        "device": device,
     }
 
 
