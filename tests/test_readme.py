@@ -61,7 +61,10 @@ def folder(tmp_path_factory):
     rng = np.random.default_rng(0)
     houses = pd.DataFrame({"area": rng.uniform(40, 200, 60), "kind": ["flat", "house", None] * 20})
     houses.to_csv(folder / "new.csv", index=False)
-    houses.assign(price=3 * houses["area"]).to_csv(folder / "houses.csv", index=False)
+    priced = houses.assign(price=3 * houses["area"])
+    priced.to_csv(folder / "houses.csv", index=False)
+    (folder / "homes").mkdir()
+    priced.to_parquet(folder / "homes" / "1.parquet")
     for name in ("digits", "houses"):
         writes = next(c for c in COMMANDS if f"--save {name}.safetensors" in c)
         result = run(writes, folder)

@@ -113,7 +113,7 @@ def test_few_rows_are_held():
         for i in range(100):
             yield i * 50, read_table({"a": np.arange(50)})
             gc.collect()
-            held.append(sum(len(each) for each in gc.get_objects() if isinstance(each, Table)))
+            held.append(sum(len(each) for each in gc.get_objects() if type(each) is Table))
 
     survey = Survey.of(blocks(), most_rows=60, seed=0)
     assert len(survey.sample) == 60
