@@ -12,7 +12,7 @@ from multilayer.playground import server
 from multilayer.playground.server import application
 
 BASE = "http://127.0.0.1:8765"
-OWN = {"origin": BASE}
+OWN = {"host": "127.0.0.1:8765", "origin": BASE}
 SETTINGS = {
     "data": {
         "kind": "moons",
@@ -93,7 +93,7 @@ def test_a_name_is_refused_even_if_all_interfaces_are_bound():
 
 @pytest.mark.parametrize("origin", [None, "null", "http://evil.example", "http://127.0.0.1:1"])
 def test_a_foreign_origin_is_refused(client, origin):
-    headers = {} if origin is None else {"origin": origin}
+    headers = OWN | {"origin": origin} if origin else {"host": OWN["host"]}
     with pytest.raises(WebSocketDisconnect), client.websocket_connect("/session", headers=headers):
         pass
 

@@ -76,6 +76,7 @@ class Session:
         self._selected: Select | None = None
         self._is_seen, self._is_changed = True, False
         self._sent = self._heard = time.monotonic()
+        self._next_frame = 0.0
 
     def start(self) -> None:
         """Start the thread."""
@@ -133,7 +134,7 @@ class Session:
         elif self._speed is not None:
             wait = min(max(self._due - now, 0.0), REST)
         if self._is_changed and self._is_seen:
-            wait = min(wait, max(self._sent + FRAME - now, 0.0))
+            wait = min(wait, max(self._next_frame - now, 0.0))
         if self._checkup.is_under_way:
             wait = min(wait, FRAME)
         try:
@@ -247,6 +248,8 @@ class Session:
         if training is None or not self._is_playing or not self._is_watched:
             return
         until = time.monotonic() + STRETCH
+        if self._is_changed and self._is_seen:
+            until = min(until, self._next_frame)
         while self._is_playing and (now := time.monotonic()) < until:
             if self._speed is not None:
                 if now < self._due:
@@ -266,7 +269,7 @@ class Session:
             assert self._training is not None
             best = self._training.history.best_epoch
             back = f"of epoch {best}" if best else "of the start"
-            self._say("diverged", reason=f"{error}. The weights are those {back} again")
+            self._say("paused", reason=f"{error}. The weights are those {back} again")
 
     # What it shows -----------------------------------------------------------------------------
 
@@ -279,7 +282,7 @@ class Session:
         if findings is not None:
             self._say("findings", findings=findings)
         now = time.monotonic()
-        if not self._is_changed or not self._is_seen or now - self._sent < FRAME:
+        if not self._is_changed or not self._is_seen or now < self._next_frame:
             return
         self._is_changed = self._is_seen = False
         run, history = training.loop.run, training.history
@@ -302,6 +305,7 @@ class Session:
         }
         self._send(values, arrays | {"curve": training.points})
         self._sent = time.monotonic()
+        self._next_frame = now + max(FRAME, 2 * (self._sent - now))
 
     def _say_recipes(self, training: Training) -> None:
         self._say("recipes", recipes=recipes(training))

@@ -57,6 +57,8 @@ export class Controls {
 
   row(name, label, ...parts) {
     const row = element("label", { className: "control" });
+    // An output can have a label too, so the label says which of its parts it is for.
+    row.htmlFor = parts.at(-1).id = `${this.root.id}-${name}`;
     row.append(element("span", { textContent: label }), ...parts);
     this.root.append(row);
     this.rows[name] = row;

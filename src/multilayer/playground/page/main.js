@@ -137,10 +137,8 @@ const handlers = {
   },
 
   paused(message) {
-    tell(message.reason);
-  },
-
-  diverged(message) {
+    isPlaying = false;
+    showPlaying();
     tell(message.reason);
   },
 

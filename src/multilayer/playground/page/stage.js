@@ -143,15 +143,17 @@ export class Stage {
     const room = this.root.parentElement.clientWidth;
     const size = room < 500 ? 34 : room < 1000 ? 44 : 54;
     const column = Math.max(room / n, 88);
-    const gap = size + (room < 500 ? 8 : 12);
-    const most = Math.max(...this.units.map((units) => units.length), 4);
+    // Below several outputs stand their names.
+    const gaps = this.units.map((units, layer) => size + (layer === n - 1 && units.length > 1 ? 22 : room < 500 ? 8 : 12));
+    const tall = Math.max(...this.units.map((units, layer) => units.length * gaps[layer]), 4 * gaps[0]);
     this.size = size;
     this.root.style.width = `${Math.max(room, column * n)}px`;
-    this.root.style.height = `${HEAD + most * gap + FOOT}px`;
+    this.root.style.height = `${HEAD + tall + FOOT}px`;
     this.centres = this.units.map((units, layer) => {
       const x = (layer + 0.5) * column;
       this.heads[layer].style.left = `${x}px`;
-      const top = HEAD + ((most - units.length) * gap) / 2;
+      const gap = gaps[layer];
+      const top = HEAD + (tall - units.length * gap) / 2;
       Object.assign(this.feet[layer].style, { left: `${x}px`, top: `${top + units.length * gap}px` });
       return units.map((each, i) => {
         const y = top + (i + 0.5) * gap;
