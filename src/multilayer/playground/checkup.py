@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from multilayer.doctor import diagnose
+from multilayer.doctor.finding import in_words
 from multilayer.errors import MultilayerError
 from multilayer.playground.training import Training
 
@@ -71,13 +72,7 @@ class Checkup:
             with np.errstate(all="ignore"):
                 found = diagnose(**case)
             self._result = [
-                {
-                    "name": each.name,
-                    "severity": each.severity,
-                    "meaning": each.meaning,
-                    "advice": each.advice,
-                }
-                for each in found
+                each.to_dict() | {"evidence": in_words(each.evidence)} for each in found
             ]
         except MultilayerError:  # of samples that cannot be judged, such as a single one
             self._result = []

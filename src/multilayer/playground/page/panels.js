@@ -37,16 +37,17 @@ export function showUnit(root, unit, built) {
 
 export function showFindings(root, findings) {
   if (!findings.length) {
+    delete root.dataset.key;
     root.replaceChildren(element("p", "fine", "Nothing is wrong."));
     return;
   }
-  const key = JSON.stringify(findings);
+  const key = findings.map(({ name }) => name).join();
   if (root.dataset.key === key) return; // read aloud once
   root.dataset.key = key;
   root.replaceChildren(
-    ...findings.map(({ name, severity, meaning, advice }) => {
+    ...findings.map(({ name, severity, evidence, meaning, advice }) => {
       const item = element("div", `finding ${severity}`);
-      item.append(element("h3", "", name.replaceAll("_", " ")), element("p", "", meaning), element("p", "advice", advice));
+      item.append(element("h3", "", name.replaceAll("_", " ")), element("p", "hint", evidence), element("p", "", meaning), element("p", "advice", advice));
       return item;
     }),
   );

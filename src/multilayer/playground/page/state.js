@@ -9,7 +9,7 @@ export const DEFAULTS = {
   initializer: "glorot",
   loss: null,
   optimizer: "adam",
-  learning_rate: 0.01,
+  learning_rate: 0.05,
   batch_size: 32,
   l1: 0,
   l2: 0,
