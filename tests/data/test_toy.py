@@ -7,7 +7,7 @@ from sklearn.datasets import make_circles, make_moons
 from multilayer.data import toy
 from multilayer.errors import InvalidArgumentError, InvalidTypeError, UnknownNameError
 
-ALL = {**toy.PLANE_SETS, "curve": toy.curve}
+ALL = {**toy.PLANE_SETS, "blobs": toy.blobs, "plane": toy.plane, "curve": toy.curve}
 
 
 def furthest(points, shape):
@@ -47,11 +47,27 @@ def test_xor_has_as_many_samples_in_each_corner():
     assert corners.tolist() == [[-1, -1, 0], [-1, 1, 1], [1, -1, 1], [1, 1, 0]]
 
 
+def test_blobs_are_around_the_corners_of_an_equilateral_triangle():
+    X, y = toy.blobs(7, noise=0.0, rng=np.random.default_rng(0))
+    assert np.bincount(y).tolist() == [3, 2, 2]
+    corners = np.array([X[y == label][0] for label in range(3)])
+    sides = np.linalg.norm(corners - np.roll(corners, 1, axis=0), axis=1)
+    assert sides == pytest.approx([np.sqrt(3)] * 3)
+    assert corners.sum(axis=0) == pytest.approx([0, 0], abs=1e-12)  # rounding
+
+
+def test_a_line_fits_the_plane():
+    X, y = toy.plane(50, noise=0.0, rng=np.random.default_rng(0))
+    found, *_ = np.linalg.lstsq(np.column_stack([X, np.ones(50)]), y)
+    assert found == pytest.approx([0.5, 0.5, 0], abs=1e-12)  # rounding
+    assert np.abs(X).max() <= 1
+
+
 @pytest.mark.parametrize("name", ALL)
 def test_noise_has_the_standard_deviation_that_is_asked_for(name):
     draw = ALL[name]
     clean, with_noise = (draw(2000, noise, np.random.default_rng(0)) for noise in (0.0, 0.2))
-    column = 1 if name == "curve" else 0
+    column = 1 if name in ("plane", "curve") else 0
     added = np.asarray(with_noise[column]) - np.asarray(clean[column])
     assert added.std() == pytest.approx(0.2, rel=0.05)  # of 2000 draws: 1.6 %, times three
 

@@ -17,6 +17,7 @@ from multilayer.cli import (
     gradcheck,
     graph,
     parity,
+    playground,
     plot,
     predict,
     schema,
@@ -41,6 +42,7 @@ app.add_typer(train.app, name="train")
 app.command("tune", cls=Command)(tune.tune)
 app.add_typer(plot.app, name="plot")
 app.command("show", cls=Command)(show.show)
+app.command("playground", cls=Command)(playground.playground)
 app.command("schema", cls=Command)(schema.schema)
 app.command("predict", cls=Command)(predict.predict)
 app.command("evaluate", cls=Command)(evaluate.evaluate)

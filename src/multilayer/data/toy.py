@@ -1,6 +1,6 @@
-"""Small synthetic data sets that can be pictured: four with two classes in the plane, and a curve.
+"""Small synthetic data sets that can be pictured: classes in the plane, a plane, and a curve.
 
-The classes are equally large, except that class 0 gets an odd sample, and come in random order.
+Classes are equally large, but for the first ones if they cannot be, and come in random order.
 Coordinates are centred near 0 and about 1 in size, so that a network takes them as they are.
 `noise` is the standard deviation of what is added to each coordinate.
 """
@@ -14,7 +14,7 @@ import numpy.typing as npt
 from multilayer import checks
 from multilayer.registry import Names, Registry
 
-__all__ = ["PLANE_SETS", "circles", "curve", "moons", "spirals", "xor"]
+__all__ = ["PLANE_SETS", "blobs", "circles", "curve", "moons", "plane", "spirals", "xor"]
 
 Array = npt.NDArray[Any]
 
@@ -53,7 +53,7 @@ def circles(
     >>> bool(np.allclose(radius, np.where(y == 0, 1.0, 0.5)))
     True
     """
-    return _two_classes(_circle, n_samples, noise, rng, "circles")
+    return _classes(_circle, 2, n_samples, noise, rng, "circles")
 
 
 def moons(
@@ -71,7 +71,7 @@ def moons(
     >>> X.shape, np.bincount(y)
     ((5, 2), array([3, 2]))
     """
-    return _two_classes(_moon, n_samples, noise, rng, "moons")
+    return _classes(_moon, 2, n_samples, noise, rng, "moons")
 
 
 def xor(
@@ -89,7 +89,7 @@ def xor(
     >>> bool(((X[:, 0] * X[:, 1] < 0) == y).all())
     True
     """
-    return _two_classes(_corners, n_samples, noise, rng, "xor")
+    return _classes(_corners, 2, n_samples, noise, rng, "xor")
 
 
 def spirals(
@@ -109,7 +109,60 @@ def spirals(
     >>> bool(0.1 <= radius.min() and radius.max() <= 1.3)
     True
     """
-    return _two_classes(_spiral, n_samples, noise, rng, "spirals")
+    return _classes(_spiral, 2, n_samples, noise, rng, "spirals")
+
+
+def blobs(
+    n_samples: int = 200, noise: float = 0.3, rng: np.random.Generator | None = None
+) -> tuple[Array, Array]:
+    """Return three round clouds around the corners of a triangle, at the distance 1 from 0.
+
+    Three straight lines separate them; the classes are 0, 1 and 2.
+
+    Parameters, results and errors are as in `circles`, but for `n_samples`, at least 3.
+
+    Examples
+    --------
+    >>> X, y = blobs(7, noise=0.0, rng=np.random.default_rng(0))
+    >>> np.bincount(y), bool(np.allclose(np.hypot(X[:, 0], X[:, 1]), 1))
+    (array([3, 2, 2]), True)
+    """
+    return _classes(_corner, 3, n_samples, noise, rng, "blobs")
+
+
+def plane(
+    n_samples: int = 200, noise: float = 0.1, rng: np.random.Generator | None = None
+) -> tuple[Array, Array]:
+    """Return samples of the plane y = (x₁ + x₂)/2 over the square [−1, 1]².
+
+    Parameters
+    ----------
+    n_samples : int
+        Number of samples.
+    noise : float
+        Standard deviation of the noise, added to y.
+    rng : numpy.random.Generator, optional
+        Draws X, uniformly, and the noise.
+
+    Returns
+    -------
+    X : array of shape (n_samples, 2)
+    y : array of shape (n_samples,)
+
+    Raises
+    ------
+    InvalidArgumentError, InvalidTypeError
+        As in `circles`.
+
+    Examples
+    --------
+    >>> X, y = plane(5, noise=0.0, rng=np.random.default_rng(0))
+    >>> bool(np.allclose(y, X.mean(axis=1)))
+    True
+    """
+    n_samples, noise, rng = _checked(n_samples, noise, rng, "plane")
+    X = rng.uniform(-1, 1, (n_samples, 2))
+    return X, X.mean(axis=1) + noise * rng.normal(size=n_samples)
 
 
 def curve(
@@ -142,9 +195,7 @@ def curve(
     >>> bool(np.allclose(y, np.sin(3 * X[:, 0]) + X[:, 0] / 2))
     True
     """
-    n_samples = checks.integer(n_samples, "n_samples", "curve")
-    noise = checks.real(noise, "noise", "curve", "[0, inf)")
-    rng = checks.random_generator(rng, "curve")
+    n_samples, noise, rng = _checked(n_samples, noise, rng, "curve")
     x = np.sort(rng.uniform(-2, 2, n_samples))
     y = np.sin(3 * x) + x / 2
     return x[:, None], y + noise * rng.normal(size=n_samples)
@@ -178,21 +229,35 @@ def _spiral(label: int, n: int, rng: np.random.Generator) -> Array:
     return (0.1 + 1.2 * share)[:, None] * np.column_stack([np.cos(angle), np.sin(angle)])
 
 
-def _two_classes(
+def _corner(label: int, n: int, _: np.random.Generator) -> Array:
+    angle = np.full(n, np.pi / 2 + 2 * np.pi * label / 3)
+    return np.column_stack([np.cos(angle), np.sin(angle)])
+
+
+def _classes(
     draw: Callable[[int, int, np.random.Generator], Array],
+    n_classes: int,
     n_samples: int,
     noise: float,
     rng: np.random.Generator | None,
     owner: str,
 ) -> tuple[Array, Array]:
-    """Return samples of both classes, with noise, shuffled."""
-    n_samples = checks.integer(n_samples, "n_samples", owner, minimum=2)
-    noise = checks.real(noise, "noise", owner, "[0, inf)")
-    rng = checks.random_generator(rng, owner)
-    y = np.arange(n_samples) % 2
+    """Return samples of all classes, with noise, shuffled."""
+    n_samples, noise, rng = _checked(n_samples, noise, rng, owner, minimum=n_classes)
+    y = np.arange(n_samples) % n_classes
     X = np.empty((n_samples, 2))
-    for label in (0, 1):
+    for label in range(n_classes):
         X[y == label] = draw(label, int((y == label).sum()), rng)
     X += noise * rng.normal(size=X.shape)
     order = rng.permutation(n_samples)
     return X[order], y[order]
+
+
+def _checked(
+    n_samples: object, noise: object, rng: object, owner: str, minimum: int = 1
+) -> tuple[int, float, np.random.Generator]:
+    return (
+        checks.integer(n_samples, "n_samples", owner, minimum=minimum),
+        checks.real(noise, "noise", owner, "[0, inf)"),
+        checks.random_generator(rng, owner),
+    )

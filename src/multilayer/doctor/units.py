@@ -10,7 +10,7 @@ from multilayer.doctor.case import Case
 from multilayer.doctor.finding import Finding, severity_of
 from multilayer.numpy import ACTIVATIONS, Elementwise
 
-__all__ = ["dead_units", "saturated_units"]
+__all__ = ["are_dead", "are_saturated", "dead_units", "saturated_units", "slopes_of"]
 
 Array = npt.NDArray[Any]
 
@@ -32,7 +32,7 @@ FAR = 10.0
 
 def dead_units(case: Case) -> Iterator[Finding]:
     """Find layers where many units have slope 0 for every sample and cannot recover."""
-    shares = _shares(case, False, lambda slope: (slope <= DEAD_SLOPE).all(axis=0))
+    shares = _shares(case, False, are_dead)
     if shares:
         yield Finding(
             "dead_units",
@@ -50,7 +50,7 @@ def saturated_units(case: Case) -> Iterator[Finding]:
 
     Glorot & Bengio 2010, section 3, show how this happens and what it costs.
     """
-    shares = _shares(case, True, lambda slope: (slope <= SATURATED_SLOPE).mean(axis=0) >= MOST)
+    shares = _shares(case, True, are_saturated)
     if shares:
         yield Finding(
             "saturated_units",
@@ -61,6 +61,16 @@ def saturated_units(case: Case) -> Iterator[Finding]:
             "Scale the inputs, start with smaller weights (initializer 'glorot') and a lower "
             "learning rate, or use normalization='batch' or 'layer'.",
         )
+
+
+def are_dead(slope: Array) -> Array:
+    """Return which units have slope 0 for every sample; slopes are of shape (samples, units)."""
+    return np.all(slope <= DEAD_SLOPE, axis=0)
+
+
+def are_saturated(slope: Array) -> Array:
+    """Return which units have a low slope for nearly all samples."""
+    return np.asarray((slope <= SATURATED_SLOPE).mean(axis=0) >= MOST)
 
 
 def _shares(case: Case, two_sided: bool, are_so: Callable[[Array], Any]) -> dict[str, float]:
@@ -80,15 +90,31 @@ def _shares(case: Case, two_sided: bool, are_so: Callable[[Array], Any]) -> dict
 def _slopes(case: Case) -> Iterator[tuple[str, Array, bool]]:
     """Yield each hidden layer's name, its slopes, and whether its activation is flat on both sides.
 
-    Slopes are |σ'(z)| as a fraction of the steepest. Activations that mix features, such as
-    softmax, are left out: their units have no slope of their own.
+    Activations that mix features, such as softmax, are left out: their units have no slope of their
+    own.
     """
     for spec, layer in zip(case.net.architecture.hidden_layers, case.layers, strict=False):
-        activation = ACTIVATIONS[spec.activation]
-        if not isinstance(activation, Elementwise):
-            continue
-        grid = np.linspace(-FAR, FAR, 401)
-        on_grid = np.abs(activation.derivative(grid, activation.forward(grid)))
-        steepest = on_grid.max()
-        slope = np.abs(activation.derivative(layer.z, layer.a)) / steepest
-        yield layer.name, slope, bool(max(on_grid[0], on_grid[-1]) < SATURATED_SLOPE * steepest)
+        found = slopes_of(spec.activation, layer.z, layer.a)
+        if found is not None:
+            yield layer.name, *found
+
+
+def slopes_of(activation: str, z: Array, a: Array) -> tuple[Array, bool] | None:
+    """Return a layer's slopes, and whether its activation is flat on both sides.
+
+    Slopes are |σ'(z)| as a fraction of the steepest. None if the activation mixes features.
+
+    Examples
+    --------
+    >>> z = np.array([[-1.0, 3.0]])
+    >>> slopes_of("relu", z, np.maximum(z, 0))
+    (array([[0., 1.]]), False)
+    """
+    function = ACTIVATIONS[activation]
+    if not isinstance(function, Elementwise):
+        return None
+    grid = np.linspace(-FAR, FAR, 401)
+    on_grid = np.abs(function.derivative(grid, function.forward(grid)))
+    steepest = on_grid.max()
+    slope = np.abs(function.derivative(z, a)) / steepest
+    return slope, bool(max(on_grid[0], on_grid[-1]) < SATURATED_SLOPE * steepest)

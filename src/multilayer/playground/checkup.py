@@ -1,0 +1,80 @@
+"""Checkup: the doctor's findings on a training under way, from a thread beside it."""
+
+import threading
+import time
+from copy import deepcopy
+from typing import Any
+
+import numpy as np
+
+from multilayer.doctor import diagnose
+from multilayer.doctor.finding import in_words
+from multilayer.errors import MultilayerError
+from multilayer.playground.training import Training
+
+__all__ = ["Checkup"]
+
+EVERY = 3.0
+"""Seconds between two examinations, at least."""
+RESTS = 4.0
+"""It rests this many times as long as it works."""
+FIRST = 20
+"""Epochs before the first one: a training that has just begun is not ill."""
+MOST = 1_000
+"""Samples that are looked at."""
+
+
+class Checkup:
+    """Examines a training now and then, and once more when it pauses."""
+
+    def __init__(self) -> None:
+        self._thread: threading.Thread | None = None
+        self._result: list[dict[str, Any]] | None = None
+        self._next = 0.0
+        self._examined = 0, 0
+
+    @property
+    def is_under_way(self) -> bool:
+        """Whether an examination is going on, or has just ended."""
+        return self._thread is not None
+
+    def look(self, training: Training, *, is_playing: bool) -> list[dict[str, Any]] | None:
+        """Return the findings that have come in since the last look, if any."""
+        if self._thread is not None:
+            if self._thread.is_alive():
+                return None
+            self._thread, found = None, self._result
+            return found
+        run = training.loop.run
+        now = time.monotonic()
+        place = run.epoch, run.step
+        if run.n_complete < FIRST or place == self._examined or (is_playing and now < self._next):
+            return None
+        self._examined = place
+        samples, every = training.samples, training.targets
+        held_out = samples.held_out[:MOST]
+        case = {
+            "net_or_estimator": training.net.copy(),
+            "X": samples.X[samples.rows[:MOST]],
+            "y": every[samples.rows[:MOST]],
+            "loss": training.loss,
+            "history": deepcopy(training.history),
+            "optimizer": training.optimizer,
+            "validation": (samples.X[held_out], every[held_out]) if len(held_out) else None,
+        }
+        self._thread = threading.Thread(target=self._examine, args=(case,), daemon=True)
+        self._thread.start()
+        return None
+
+    def _examine(self, case: dict[str, Any]) -> None:
+        started = time.monotonic()
+        try:
+            with np.errstate(all="ignore"):
+                found = diagnose(**case)
+            self._result = [
+                each.to_dict() | {"evidence": in_words(each.evidence)} for each in found
+            ]
+        except MultilayerError:  # of samples that cannot be judged, such as a single one
+            self._result = []
+        now = time.monotonic()
+        self._next = now + max(EVERY, RESTS * (now - started))

@@ -1,0 +1,228 @@
+"""Data sets: the samples that a session trains on, and how they are looked at."""
+
+import io
+import tempfile
+import warnings
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from multilayer.data import Note, Table, TableWarning, read_file, toy
+from multilayer.errors import InvalidDataError
+from multilayer.model import Classes, Columns, Inputs, Numbers, Targets, Values
+from multilayer.model.numeric import read_numbers
+from multilayer.playground.settings import DataSettings
+from multilayer.playground.view import View
+from multilayer.registry import Names
+
+__all__ = ["SETS", "Samples", "read_csv", "samples_of"]
+
+Array = npt.NDArray[Any]
+
+SETS: dict[str, Callable[..., tuple[Array, Array]]] = {
+    **toy.PLANE_SETS,
+    "blobs": toy.blobs,
+    "plane": toy.plane,
+    "curve": toy.curve,
+}
+"""The data sets that are drawn, by name."""
+REACH = 1.5
+"""Of points drawn by hand, on each side of 0: `page/state.js` has it too."""
+MAX_NUMBERS = 20_000_000
+"""Of all inputs of all rows."""
+MOST_CLASSES = 20
+"""Whole numbers of more kinds than these are values."""
+
+
+@dataclass(frozen=True, eq=False)
+class Samples:
+    """The samples of a session, encoded as its network takes them.
+
+    Attributes
+    ----------
+    X : array of shape (n_samples, in_features)
+    y : array of shape (n_samples,)
+        Classes, or values, as they were given.
+    encoded : array
+        The targets as a loss takes them.
+    rows, held_out : array of int
+        Those to train on, and those to validate on.
+    inputs : Inputs
+    targets : Targets
+    view : View
+    columns : tuple of str
+        The columns of the table that they come from; empty if they do not come from one.
+    target : str
+        The one that is predicted.
+    notes : tuple of str
+        What was doubtful in the table.
+    """
+
+    X: Array
+    y: Array
+    encoded: Array
+    rows: Array
+    held_out: Array
+    inputs: Inputs
+    targets: Targets
+    view: View
+    columns: tuple[str, ...] = ()
+    target: str = "class"
+    notes: tuple[str, ...] = ()
+
+    @property
+    def codes(self) -> Array:
+        """Each sample's class as a number, or its value: what a picture shows."""
+        if self.targets.task == "classification":
+            return np.searchsorted(self.targets.classes, self.y)
+        return self.y
+
+    def to_csv(self) -> str:
+        """Return the samples as the text of a CSV file."""
+        names = self.inputs.names or tuple(f"x{i + 1}" for i in range(self.X.shape[1]))
+        out = io.StringIO()
+        out.write(",".join([*names, self.target]) + "\n")
+        for x, y in zip(self.X.tolist(), self.y.tolist(), strict=True):
+            out.write(",".join(f"{value:.9g}" for value in x) + f",{y}\n")
+        return out.getvalue()
+
+
+def samples_of(said: DataSettings, table: Table | None) -> Samples:
+    """Return the samples that the settings describe.
+
+    Raises
+    ------
+    InvalidDataError, InvalidArgumentError, InvalidTypeError
+        If they cannot be learned from.
+    """
+    if said.kind == "table":
+        if table is None:
+            raise InvalidDataError("there is no table yet: paste one, or drop a file")
+        return _of_table(said, table)
+    rng = np.random.default_rng(said.seed)
+    if said.kind == "points":
+        X, y = _drawn(said)
+    else:
+        X, y = SETS[said.kind](said.n_samples, noise=said.noise, rng=rng)
+    is_class = y.dtype.kind == "i"
+    targets: Targets = Classes(np.unique(y)) if is_class else Values(1)
+    X = X.astype(np.float32)
+    return Samples(
+        X,
+        y,
+        targets.encode(y),
+        *_split(len(y), said.validation, rng),
+        Numbers(X.shape[1]),
+        targets,
+        View.of_drawn(X, REACH if said.kind == "points" else None),
+        target="class" if is_class else "y",
+    )
+
+
+def _drawn(said: DataSettings) -> tuple[Array, Array]:
+    """Return the points that were drawn by hand."""
+    drawn = np.array(said.points, dtype=float).reshape(-1, 3)
+    y = drawn[:, 2].astype(np.int64)
+    if len(np.unique(y)) < 2:
+        raise InvalidDataError(
+            "draw points of at least two classes: there is nothing to tell apart"
+        )
+    return drawn[:, :2], y
+
+
+def _split(n_samples: int, share: float, rng: np.random.Generator) -> tuple[Array, Array]:
+    """Return the rows to train on, of which there is one at least, and those to validate on."""
+    order = rng.permutation(n_samples)
+    n_held_out = min(int(share * n_samples), n_samples - 1)
+    return order[n_held_out:], order[:n_held_out]
+
+
+def read_csv(content: bytes) -> tuple[Table, tuple[str, ...]]:
+    """Return the table in a file's content, and what was doubtful.
+
+    Raises
+    ------
+    InvalidDataError
+        If it is none; the message says where.
+    """
+    with tempfile.TemporaryDirectory() as folder, warnings.catch_warnings(record=True) as said:
+        warnings.simplefilter("always")
+        path = Path(folder) / "table"
+        path.write_bytes(content)
+        try:
+            table = read_file(path)
+        except InvalidDataError as error:
+            raise InvalidDataError(str(error).replace(str(path), "the table")) from error
+    return table, _in_words(said)
+
+
+def _in_words(said: list[warnings.WarningMessage]) -> tuple[str, ...]:
+    return tuple(str(each.message) for each in said if isinstance(each.message, TableWarning))
+
+
+def _of_table(said: DataSettings, table: Table) -> Samples:
+    target = Names("target", table.columns).check(said.target or table.columns[-1])
+    others = [name for name in table.columns if name != target]
+    if not others:
+        raise InvalidDataError(f"the table has no column beside the target, {target!r}")
+    y, is_there, targets = _targets(table, target)
+    places = np.flatnonzero(is_there)
+    table, y = table.select(others).take(places), y[is_there]
+    with warnings.catch_warnings(record=True) as doubts:
+        warnings.simplefilter("always")
+        columns = Columns.of(table, name="the table")
+        n_numbers = len(table) * columns.in_features
+        if n_numbers > MAX_NUMBERS:
+            rule = (
+                f"makes {columns.in_features:,} inputs of {len(table):,} rows: at most "
+                f"{MAX_NUMBERS:,} numbers can be held. Leave out rows, or columns of text"
+            )
+            raise InvalidDataError(rule, "the table")
+        X = np.asarray(columns.encode(table)[:], dtype=np.float32)
+    return Samples(
+        X,
+        y,
+        targets.encode(y),
+        *_split(len(y), said.validation, np.random.default_rng(said.seed)),
+        columns,
+        targets,
+        View.of_table(X, columns.input_names, said.shown),
+        (*others, target),
+        target,
+        _in_words(doubts),
+    )
+
+
+def _targets(table: Table, name: str) -> tuple[Array, Array, Targets]:
+    """Return a column's entries as targets, which rows have one, and what they are.
+
+    Texts, and few whole numbers, are classes; other numbers are values.
+    """
+    entries, notes = table[name], list[Note]()
+    found = entries.find_notation(table.decimal)
+    notation = None if found is None else found.notation
+    if notation is None or notation.is_boolean:
+        texts = entries.objects()
+        is_there = np.array([each is not None for each in texts])
+        y = np.array([str(each) for each in texts])
+    else:
+        y, _ = read_numbers(entries, notes, decimal=table.decimal)
+        is_there = ~np.isnan(y)
+    present = y[is_there]
+    kinds = np.unique(present)
+    if len(kinds) < 2:
+        raise InvalidDataError(f"{entries.where}, the target, must have two values at least")
+    if y.dtype.kind == "f":
+        if len(kinds) > MOST_CLASSES or (kinds != np.rint(kinds)).any():
+            scaled = Values(1, mean=np.array([present.mean()]), scale=np.array([present.std()]))
+            return y, is_there, scaled
+        y = np.where(is_there, y, 0).astype(np.int64)
+        kinds = kinds.astype(np.int64)
+    elif len(kinds) > MOST_CLASSES:
+        rule = f"must have at most {MOST_CLASSES} classes"
+        raise InvalidDataError(f"{entries.where}, the target, {rule}; it has {len(kinds):,}")
+    return y, is_there, Classes(kinds)

@@ -1,0 +1,79 @@
+// Okabe and Ito's colours, which colour-blind readers can tell apart, on paper light or dark.
+
+const hex = (text) => [1, 3, 5].map((i) => parseInt(text.slice(i, i + 2), 16));
+const css = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
+const N_CLASSES = 8; // in `style.css`, for each theme
+
+let classes = [];
+let rgb = [];
+let paper = [255, 255, 255];
+const ramps = { full: new Uint8ClampedArray(256 * 3), pale: new Uint8ClampedArray(256 * 3) };
+const STRENGTHS = { full: 0.94, pale: 0.55 }; // pale lies under points
+
+export const classColour = (i) => classes[i % N_CLASSES];
+export const ink = () => css("--ink");
+export const faint = () => css("--faint");
+export const positive = () => css("--positive");
+export const negative = () => css("--negative");
+
+// Negative through paper to positive, for bytes from 0 to 255.
+export function readTheme() {
+  paper = hex(css("--picture"));
+  classes = Array.from({ length: N_CLASSES }, (_, i) => css(`--class-${i}`));
+  rgb = classes.map(hex);
+  const ends = [hex(css("--negative")), hex(css("--positive"))];
+  for (const [name, ramp] of Object.entries(ramps)) {
+    for (let i = 0; i < 256; i++) {
+      const t = (i - 127.5) / 127.5;
+      const strength = STRENGTHS[name] * Math.abs(t) ** 0.8;
+      for (let k = 0; k < 3; k++) ramp[3 * i + k] = paper[k] + strength * (ends[+(t > 0)][k] - paper[k]);
+    }
+  }
+}
+
+// Draw bytes, of a picture of height × width, into image data of the same size.
+export function paintValues(pixels, bytes, offset, isPale) {
+  const ramp = isPale ? ramps.pale : ramps.full;
+  for (let i = 0, n = pixels.length / 4; i < n; i++) {
+    const from = 3 * bytes[offset + i];
+    pixels[4 * i] = ramp[from];
+    pixels[4 * i + 1] = ramp[from + 1];
+    pixels[4 * i + 2] = ramp[from + 2];
+    pixels[4 * i + 3] = 255;
+  }
+}
+
+// Draw the probabilities of several classes: the mixture of their colours, paler where unsure.
+export function paintClasses(pixels, bytes, nClasses, asRegions) {
+  const n = pixels.length / 4;
+  for (let i = 0; i < n; i++) {
+    let best = 0, red = 0, green = 0, blue = 0;
+    let winner = 0;
+    for (let c = 0; c < nClasses; c++) {
+      const p = bytes[c * n + i] / 255;
+      const own = rgb[c % N_CLASSES];
+      if (p > best) [best, winner] = [p, c];
+      red += p * own[0];
+      green += p * own[1];
+      blue += p * own[2];
+    }
+    if (asRegions) [red, green, blue] = rgb[winner % N_CLASSES];
+    const sure = asRegions ? 0.5 : 0.08 + 0.5 * Math.max(0, (best - 1 / nClasses) / (1 - 1 / nClasses));
+    pixels[4 * i] = paper[0] + sure * (red - paper[0]);
+    pixels[4 * i + 1] = paper[1] + sure * (green - paper[1]);
+    pixels[4 * i + 2] = paper[2] + sure * (blue - paper[2]);
+    pixels[4 * i + 3] = 255;
+  }
+}
+
+// A canvas's context in CSS pixels, cleared.
+export function fresh(canvas) {
+  const { clientWidth: width, clientHeight: height } = canvas;
+  const ratio = window.devicePixelRatio || 1;
+  const [w, h] = [Math.round(width * ratio), Math.round(height * ratio)];
+  if (canvas.width !== w || canvas.height !== h) Object.assign(canvas, { width: w, height: h });
+  const context = canvas.getContext("2d");
+  context.setTransform(ratio, 0, 0, ratio, 0, 0);
+  context.clearRect(0, 0, width, height);
+  return { context, width, height };
+}

@@ -1,0 +1,179 @@
+"""Pictures: what a network computes over the plane, as numbers that the page draws."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from multilayer.doctor.units import are_dead, are_saturated, slopes_of
+from multilayer.numpy import ACTIVATIONS, MLP
+from multilayer.numpy.observation import HiddenLayer, hidden_layers, outputs_after
+from multilayer.playground.data_sets import Samples
+from multilayer.playground.training import Training
+
+__all__ = ["SHOWN", "Pictures", "look_into"]
+
+Array = npt.NDArray[Any]
+
+SHOWN = 8
+"""Units of a layer that are drawn."""
+SIDES = (96, 48, 24)
+SMALL = 24
+"""The side of a unit's picture, or up to twice as many."""
+LINE = 240
+"""Points of a curve."""
+MOST = 200_000_000
+"""Products in one picture, of about 0.1 s: larger networks have coarser ones."""
+N_OBSERVED = 1_000
+"""Samples by which units are judged, and gradients computed."""
+FINE, DEAD, SATURATED = 0, 1, 2
+
+
+class Pictures:
+    """Draws networks of one shape, on the same samples.
+
+    Parameters
+    ----------
+    samples : Samples
+    n_parameters : int
+        The network's.
+    """
+
+    def __init__(self, samples: Samples, n_parameters: int) -> None:
+        self.samples = samples
+        self.is_line = len(samples.view.basis) == 1
+        fits = [side for side in SIDES if side**2 * n_parameters <= MOST]
+        self.side = LINE if self.is_line else (fits or SIDES[-1:])[0]
+        self.grid = samples.view.grid(self.side)
+        self.observed = samples.X[_some(samples.rows)]
+        values = samples.codes
+        self.low, self.high = float(values.min()), float(values.max())
+
+    def of(self, net: MLP) -> dict[str, Array]:
+        """Return the output and the first units of each layer over the plane, and their weights.
+
+        Returns
+        -------
+        dict of str to array
+            ``output``: of each class its probability, or the values, of shape (n, side, side) as
+            bytes; over a line, the values themselves. ``units k`` and ``state k``: the units of
+            hidden layer k, from −1 to 1 as bytes, and whether they are fine, dead or saturated.
+            ``W k`` and ``b k``: the weights between the units that are shown.
+        """
+        with np.errstate(all="ignore"):  # a network that diverges is shown until it is stopped
+            layers = hidden_layers(net, self.grid)
+            last = layers[-1].output if layers else self.grid
+            found = {"output": self._output(outputs_after(net, len(layers), last))}
+            for k, layer in enumerate(layers, start=1):
+                found[f"units {k}"] = self._units(layer.output[:, :SHOWN])
+            found |= self._states(net)
+        n_inputs = net.architecture.in_features
+        widths = [n_inputs, *net.architecture.hidden_features, net.architecture.out_features]
+        for k, (W, b) in enumerate(_affine(net)):
+            n_out, n_in = (min(SHOWN, width) for width in (widths[k + 1], widths[k]))
+            found[f"W {k + 1}"] = W[:n_out, :n_in]
+            found[f"b {k + 1}"] = np.zeros(n_out) if b is None else b[:n_out]
+        return found
+
+    def _output(self, outputs: Array) -> Array:
+        targets = self.samples.targets
+        if targets.task == "regression":
+            values = targets.decode(outputs)[np.newaxis]
+            if self.is_line:
+                return values
+            return self._square(_bytes((values - self.low) / ((self.high - self.low) or 1.0)))
+        shares = targets.probabilities(outputs).T
+        return shares if self.is_line else self._square(_bytes(shares))
+
+    def _units(self, a: Array) -> Array:
+        """Return pictures of units, which share a scale."""
+        largest = float(np.abs(a).max())
+        scaled = a.T / (largest if 0 < largest < np.inf else 1.0)
+        if self.is_line:
+            return _bytes((scaled[:, ::4] + 1) / 2)[:, np.newaxis]
+        step = max(1, self.side // (SMALL + SMALL // 3))
+        return self._square(_bytes((scaled + 1) / 2))[:, ::step, ::step]
+
+    def _square(self, values: Array) -> Array:
+        return values.reshape(-1, self.side, self.side)
+
+    def _states(self, net: MLP) -> Iterator[tuple[str, Array]]:
+        """Yield for each hidden layer which of its units are dead or saturated."""
+        layers: list[HiddenLayer] = hidden_layers(net, self.observed)
+        for k, (spec, layer) in enumerate(zip(net.architecture.hidden_layers, layers, strict=True)):
+            found = slopes_of(spec.activation, layer.z[:, :SHOWN], layer.a[:, :SHOWN])
+            state = np.zeros(min(SHOWN, layer.z.shape[1]), dtype=np.uint8)
+            if found is not None:
+                slope, is_two_sided = found
+                which = are_saturated(slope) if is_two_sided else are_dead(slope)
+                state[which] = SATURATED if is_two_sided else DEAD
+            yield f"state {k + 1}", state
+
+
+def look_into(training: Training, layer: int, unit: int) -> dict[str, Any] | None:
+    """Return one unit's numbers: its weights and bias, and the loss's gradient in each.
+
+    Parameters
+    ----------
+    training : Training
+    layer, unit : int
+        Of a hidden layer, from 1, or of the output, behind the last one; the unit from 0.
+
+    Returns
+    -------
+    dict or None
+        None if there is no such unit.
+    """
+    net, samples = training.net, training.samples
+    hidden = net.architecture.hidden_layers
+    pairs = _affine(net)
+    if not 1 <= layer <= len(pairs) or not 0 <= unit < len(pairs[layer - 1][0]):
+        return None
+    rows = _some(samples.rows)
+    settings = training.settings
+    with np.errstate(all="ignore"):
+        _, gradients = net.loss_and_gradients(
+            samples.X[rows],
+            training.targets[rows],
+            loss=training.loss,
+            l1=settings.l1,
+            l2=settings.l2,
+            training=False,
+        )
+    W, b = pairs[layer - 1]
+    dW, db = _of_affine(net, gradients)[layer - 1]
+    is_hidden = layer <= len(hidden)
+    function = hidden[layer - 1].activation if is_hidden else net.architecture.output
+    return {
+        "layer": layer,
+        "unit": unit,
+        "weights": W[unit, :SHOWN].tolist(),
+        "weight_gradients": dW[unit, :SHOWN].tolist(),
+        "n_weights": W.shape[1],
+        "bias": None if b is None else float(b[unit]),
+        "bias_gradient": None if db is None else float(db[unit]),
+        "function": function,
+        "formula": ACTIVATIONS[function].formula if is_hidden else "",
+        "normalization": settings.normalization if is_hidden else None,
+    }
+
+
+def _affine(net: MLP) -> list[tuple[Array, Array | None]]:
+    return _of_affine(net, net.weights)
+
+
+def _of_affine(net: MLP, pairs: list[Any]) -> list[Any]:
+    """Return the pairs of affine layers: a hidden one may be followed by a normalisation's."""
+    each = 2 if net.architecture.normalization else 1
+    return pairs[::each]
+
+
+def _some(rows: Array) -> Array:
+    """Return some rows, evenly spaced."""
+    return rows[:: -(-len(rows) // N_OBSERVED)]
+
+
+def _bytes(shares: Array) -> Array:
+    """Return numbers between 0 and 1 as bytes."""
+    return np.rint(255 * np.clip(np.nan_to_num(shares), 0, 1)).astype(np.uint8)

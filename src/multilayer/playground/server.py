@@ -1,0 +1,190 @@
+"""Server: the page, and one session for each websocket, on this machine alone."""
+
+import asyncio
+import ipaddress
+import threading
+from concurrent.futures import CancelledError, TimeoutError  # noqa: A004
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from starlette.applications import Starlette
+from starlette.responses import PlainTextResponse
+from starlette.routing import Mount, WebSocketRoute
+from starlette.staticfiles import StaticFiles
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from starlette.websockets import WebSocket, WebSocketDisconnect
+
+from multilayer.errors import MultilayerError
+from multilayer.playground.messages import MAX_FILE, MAX_HEAD, Command, parse
+from multilayer.playground.session import FORGOTTEN, Ended, Session
+from multilayer.playground.structure import greeting
+from multilayer.playground.training import warm_up
+from multilayer.playground.wire import pack
+
+__all__ = ["MAX_BYTES", "application"]
+
+PAGE = Path(__file__).parent / "page"
+MAX_BYTES = MAX_FILE + MAX_HEAD + 1
+"""Of one message."""
+MAX_SESSIONS = 32
+REFUSED, GOING_AWAY, BUSY = 1008, 1001, 1013
+"""Codes of RFC 6455, section 7.4."""
+MAX_REASON = 120
+"""Bytes of a reason in a close frame."""
+FULL = 0.02
+"""Seconds to wait if a session has not yet read what was said."""
+HEADERS = {
+    b"content-security-policy": b"default-src 'self'; img-src 'self' blob:; object-src 'none'; "
+    b"base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
+    b"x-content-type-options": b"nosniff",
+    b"referrer-policy": b"no-referrer",
+    b"cache-control": b"no-cache",
+}
+
+
+def application(host: str = "127.0.0.1") -> ASGIApp:
+    """Return the ASGI application.
+
+    Parameters
+    ----------
+    host : str
+        The address it is bound to. Requests are answered if their ``Host`` is this one, or a name
+        of the loopback interface; if it stands for all interfaces, any IP address.
+    """
+    routes = [
+        WebSocketRoute("/session", _Sessions().serve),
+        Mount("/", StaticFiles(directory=PAGE, html=True)),
+    ]
+    return _OwnPagesOnly(Starlette(routes=routes), host)
+
+
+class _OwnPagesOnly:
+    """Refuses what another page, or a name that was bent to this machine, asks for.
+
+    A page of another site may send requests to this machine, but cannot change their ``Origin``;
+    and after DNS rebinding they carry that site's name as ``Host``.
+    """
+
+    def __init__(self, inner: ASGIApp, host: str) -> None:
+        self.inner = inner
+        self.names = {"localhost", "127.0.0.1", "::1", host}
+        self.is_open = host in ("0.0.0.0", "::")
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "lifespan":
+            await self.inner(scope, receive, send)
+            return
+        headers = dict(scope["headers"])
+        host, origin = (headers.get(name, b"").decode("latin-1") for name in (b"host", b"origin"))
+        is_socket = scope["type"] == "websocket"
+        # Browsers send an Origin with every websocket, and none with a plain request.
+        if not self._is_own(host) or (
+            (is_socket or origin) and origin not in (f"http://{host}", f"https://{host}")
+        ):
+            if is_socket:
+                await send({"type": "websocket.close", "code": REFUSED})
+            else:
+                answer = PlainTextResponse("This is not a page of the playground.", 403)
+                await answer(scope, receive, send)
+            return
+
+        async def send_with_headers(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                message["headers"] = [*message["headers"], *HEADERS.items()]
+            await send(message)
+
+        await self.inner(scope, receive, send_with_headers)
+
+    def _is_own(self, host: str) -> bool:
+        try:
+            name = urlsplit(f"//{host}").hostname or ""
+        except ValueError:
+            return False
+        if name in self.names:
+            return True
+        try:
+            return self.is_open and bool(ipaddress.ip_address(name))
+        except ValueError:
+            return False
+
+
+class _Sessions:
+    """The sessions of one server."""
+
+    def __init__(self) -> None:
+        self.open: set[Session] = set()
+        self.is_warm = False
+
+    async def serve(self, socket: WebSocket) -> None:
+        """Pass messages between a page and its session, until one of them ends."""
+        await socket.accept()
+        if len(self.open) >= MAX_SESSIONS:
+            await _refuse(socket, f"there are {MAX_SESSIONS} sessions already", BUSY)
+            return
+        loop = asyncio.get_running_loop()
+        over: asyncio.Future[str] = loop.create_future()
+
+        def send(message: bytes) -> None:
+            """Send from the session's thread, which waits for it."""
+            sending = asyncio.run_coroutine_threadsafe(socket.send_bytes(message), loop)
+            try:
+                sending.result(FORGOTTEN)
+            except (RuntimeError, WebSocketDisconnect, CancelledError, TimeoutError) as error:
+                sending.cancel()
+                raise Ended from error
+
+        def on_end(reason: str) -> None:
+            def tell() -> None:
+                if not over.done():
+                    over.set_result(reason)
+
+            if not loop.is_closed():
+                loop.call_soon_threadsafe(tell)
+
+        session = Session(send, on_end)
+        self.open.add(session)
+        values, arrays = greeting()
+        await socket.send_bytes(pack({"type": "greeting", **values}, arrays))
+        session.start()
+        listening = asyncio.ensure_future(self._listen(socket, session))
+        try:
+            await asyncio.wait({listening, over}, return_when=asyncio.FIRST_COMPLETED)
+            if listening.done() and (fault := listening.result()):
+                await _refuse(socket, fault, REFUSED)
+            elif over.done() and over.result():
+                await _refuse(socket, over.result(), GOING_AWAY)
+        finally:
+            listening.cancel()
+            session.end()
+            self.open.discard(session)
+
+    async def _listen(self, socket: WebSocket, session: Session) -> str:
+        """Tell a session what its page says; return what was wrong with it, or nothing."""
+        while True:
+            try:
+                event: dict[str, Any] = dict(await socket.receive())
+            except (RuntimeError, WebSocketDisconnect):
+                return ""
+            if event["type"] == "websocket.disconnect":
+                return ""
+            said = event.get("text")
+            try:
+                message = parse(event["bytes"] if said is None else said)
+            except MultilayerError as error:
+                return str(error)
+            while not session.tell(message):
+                await asyncio.sleep(FULL)
+            if not self.is_warm and message == Command("seen"):  # the first picture is there
+                self.is_warm = True
+                threading.Thread(target=warm_up, daemon=True).start()
+
+
+async def _refuse(socket: WebSocket, reason: str, code: int) -> None:
+    """Close a connection with a reason, which a page is told in full."""
+    try:
+        await socket.send_bytes(pack({"type": "ended", "reason": reason}, {}))
+        short = reason.encode()[:MAX_REASON].decode(errors="ignore")
+        await socket.close(code, short)
+    except (RuntimeError, WebSocketDisconnect):
+        pass  # the page is gone

@@ -1,0 +1,359 @@
+"""Session: one training in a thread of its own, which obeys the page and shows it what it does."""
+
+import queue
+import tempfile
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from multilayer.errors import DivergenceError, InvalidArgumentError, MultilayerError
+from multilayer.files import load_model, save_model
+from multilayer.model import Model
+from multilayer.numpy import MLP
+from multilayer.playground.checkup import Checkup
+from multilayer.playground.data_sets import Samples, read_csv, samples_of
+from multilayer.playground.messages import Change, Command, File, Message, Select, Speed
+from multilayer.playground.pictures import Pictures, look_into
+from multilayer.playground.recipes import recipes
+from multilayer.playground.settings import Settings
+from multilayer.playground.structure import structure_of
+from multilayer.playground.training import Training
+from multilayer.playground.wire import pack
+
+if TYPE_CHECKING:
+    from multilayer.data import Table
+
+__all__ = ["Ended", "Session"]
+
+FRAME = 1 / 30
+"""Seconds between two frames, at least."""
+STRETCH = 0.02
+"""Seconds of training between two looks at what the page says."""
+REST = 0.25
+"""Seconds to wait for the page while nothing is to be done."""
+UNSEEN, FORGOTTEN = 5.0, 900.0
+"""Seconds after which a training pauses whose last frame was not seen, and a session ends."""
+INBOX = 64
+"""Messages that wait; the page's next ones wait in the connection."""
+Send = Callable[[bytes], None]
+
+
+class Ended(Exception):  # noqa: N818 - it is no error
+    """The page is gone, or the session was ended."""
+
+
+class Session:
+    """A training in a thread of its own.
+
+    It sends a frame when the page has seen the one before, so a slow page gets fewer of them, and
+    nothing is ever queued. If a frame is not seen for 5 seconds, as by a hidden page, the training
+    stands still until it is.
+
+    Parameters
+    ----------
+    send : callable
+        Takes a message of bytes, waits until it is on its way, and raises `Ended` if it cannot be.
+    on_end : callable
+        Takes the reason, once the session is over.
+    """
+
+    def __init__(self, send: Send, on_end: Callable[[str], None]) -> None:
+        self._send_bytes, self._on_end = send, on_end
+        self._inbox: queue.Queue[Message] = queue.Queue(INBOX)
+        self._is_over = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="playground session", daemon=True)
+        self._table: Table | None = None
+        self._table_notes: tuple[str, ...] = ()
+        self._samples: Samples | None = None
+        self._training: Training | None = None
+        self._checkup = Checkup()
+        self._is_playing = False
+        self._speed: float | None = None
+        self._due = 0.0  # when the next step may be taken
+        self._selected: Select | None = None
+        self._is_seen, self._is_changed = True, False
+        self._sent = self._heard = time.monotonic()
+        self._next_frame = 0.0
+
+    def start(self) -> None:
+        """Start the thread."""
+        self._thread.start()
+
+    def tell(self, message: Message) -> bool:
+        """Pass on what the page says; return False if too much is waiting."""
+        try:
+            self._inbox.put_nowait(message)
+        except queue.Full:
+            return False
+        return True
+
+    def end(self) -> None:
+        """End the session, which may take as long as what it is doing."""
+        self._is_over.set()
+
+    def join(self, timeout: float | None = None) -> None:
+        """Wait until the thread has ended."""
+        self._thread.join(timeout)
+
+    def _run(self) -> None:
+        reason = ""
+        try:
+            while not self._is_over.is_set():
+                self._obey_all()
+                self._train()
+                self._show()
+                if time.monotonic() - self._heard > FORGOTTEN:
+                    reason = f"nobody has watched for {FORGOTTEN / 60:.0f} minutes"
+                    break
+        except Ended:
+            pass
+        except Exception as error:  # a session ends alone
+            reason = f"this session failed: {type(error).__name__}: {error}"
+            raise
+        finally:
+            self._is_over.set()
+            if self._training is not None:
+                self._training.finish()
+            self._on_end(reason)
+
+    @property
+    def _is_watched(self) -> bool:
+        return self._is_seen or time.monotonic() - self._sent < UNSEEN
+
+    # What the page says ------------------------------------------------------------------------
+
+    def _obey_all(self) -> None:
+        """Do what the page says; wait for it if there is nothing else to do."""
+        now = time.monotonic()
+        wait = 0.0
+        if not (self._is_playing and self._is_watched):
+            wait = REST
+        elif self._speed is not None:
+            wait = min(max(self._due - now, 0.0), REST)
+        if self._is_changed and self._is_seen:
+            wait = min(wait, max(self._next_frame - now, 0.0))
+        if self._checkup.is_under_way:
+            wait = min(wait, FRAME)
+        try:
+            message = self._inbox.get(timeout=wait) if wait else self._inbox.get_nowait()
+            while True:
+                self._heard = time.monotonic()
+                try:
+                    self._obey(message)
+                except MultilayerError as error:
+                    self._say("refused", reason=str(error))
+                message = self._inbox.get_nowait()
+        except queue.Empty:
+            pass
+
+    def _obey(self, message: Message) -> None:
+        match message:
+            case Command("seen"):
+                self._is_seen = True
+            case Change(settings):
+                self._change(settings)
+            case Speed(steps):
+                self._speed, self._due = steps, 0.0
+            case Select():
+                self._selected, self._is_changed = message, True
+            case File("table", _, content):
+                self._open_table(content)
+            case File(_, _, content):
+                self._open_model(content)
+            case Command(name) if self._training is not None:
+                self._command(name, self._training)
+
+    def _command(self, name: str, training: Training) -> None:
+        if name == "reset":
+            self._is_playing = False
+            self._begin(training.settings)
+        elif name in ("step", "epoch"):
+            self._is_playing = False
+            self._advance(training.step if name == "step" else training.epoch)
+        elif name == "save":
+            self._send({"type": "file", "name": "model.safetensors"}, _model_file(training))
+        elif name == "samples":
+            text = training.samples.to_csv().encode()
+            self._send({"type": "file", "name": "samples.csv"}, text)
+        else:
+            self._is_playing, self._is_changed = name == "play", True
+            self._due = 0.0
+            self._say_recipes(training)
+
+    def _change(self, settings: Settings) -> None:
+        training = self._training
+        if training is not None and settings.fixed == training.settings.fixed:
+            training.change(settings)
+            self._is_changed = True
+            self._say_recipes(training)
+        else:
+            self._begin(settings)
+
+    def _open_table(self, content: bytes) -> None:
+        training = self._training
+        if training is None:
+            raise InvalidArgumentError("choose settings before a table")
+        before = self._table, self._table_notes
+        self._table, self._table_notes = read_csv(content)
+        data = replace(training.settings.data, kind="table", target="", shown=(), points=())
+        try:
+            self._begin(replace(training.settings, data=data, loss=None), is_new_table=True)
+        except MultilayerError:
+            self._table, self._table_notes = before
+            raise
+
+    def _open_model(self, content: bytes) -> None:
+        """Go on with a model file: with its settings if it is from here, else with its shape."""
+        training = self._training
+        if training is None:
+            raise InvalidArgumentError("choose settings before a model")
+        model = _model_in(content)
+        told = model.information.get("playground")
+        if told is not None:
+            settings = Settings.of(told)
+        else:
+            settings = _with_shape_of(model, training.settings)
+        self._begin(settings, model)
+
+    def _begin(
+        self, settings: Settings, model: Model | None = None, *, is_new_table: bool = False
+    ) -> None:
+        """Start a training anew; if its settings cannot be used, leave everything as it is."""
+        before = self._training
+        is_same = before is not None and before.settings.data == settings.data
+        if is_same and not is_new_table and self._samples is not None:
+            samples = self._samples
+        else:
+            samples = samples_of(settings.data, self._table)
+        training = Training(settings, samples, model)
+        if before is not None:
+            before.finish()
+        self._training, self._samples = training, samples
+        self._pictures = Pictures(samples, training.net.n_parameters)
+        self._checkup = Checkup()
+        is_asked = model is None and not is_new_table
+        notes = (*self._table_notes, *samples.notes) if samples.columns else ()
+        values, arrays = structure_of(training)
+        self._send({"type": "built", "adopt": not is_asked, "notes": notes, **values}, arrays)
+        self._is_changed = True
+
+    # What it does ------------------------------------------------------------------------------
+
+    def _train(self) -> None:
+        """Take steps for a short while."""
+        training = self._training
+        if training is None or not self._is_playing or not self._is_watched:
+            return
+        until = time.monotonic() + STRETCH
+        if self._is_changed and self._is_seen:
+            until = min(until, self._next_frame)
+        while self._is_playing and (now := time.monotonic()) < until:
+            if self._speed is not None:
+                if now < self._due:
+                    return
+                self._due = max(self._due, now - FRAME) + 1 / self._speed
+            self._advance(training.step)
+
+    def _advance(self, go: Callable[[], bool]) -> None:
+        """Take a step, or an epoch; pause if there are no more, or the training diverges."""
+        self._is_changed = True
+        try:
+            if not go():
+                self._is_playing = False
+                self._say("paused", reason="this is the last epoch of a session")
+        except DivergenceError as error:
+            self._is_playing = False
+            assert self._training is not None
+            best = self._training.history.best_epoch
+            back = f"of epoch {best}" if best else "of the start"
+            self._say("paused", reason=f"{error}. The weights are those {back} again")
+
+    # What it shows -----------------------------------------------------------------------------
+
+    def _show(self) -> None:
+        """Send a frame, if something has changed and the last one was seen; and findings."""
+        training = self._training
+        if training is None:
+            return
+        findings = self._checkup.look(training, is_playing=self._is_playing)
+        if findings is not None:
+            self._say("findings", findings=findings)
+        now = time.monotonic()
+        if not self._is_changed or not self._is_seen or now < self._next_frame:
+            return
+        self._is_changed = self._is_seen = False
+        run, history = training.loop.run, training.history
+        net: MLP = training.net
+        arrays = self._pictures.of(net)
+        selected = self._selected
+        values = {
+            "type": "frame",
+            "is_playing": self._is_playing,
+            "epoch": run.epoch,
+            "n_complete": run.n_complete,
+            "step": run.step if run.is_under_way else 0,
+            "n_steps": run.n_steps,
+            "loss": float(run.loss),
+            "learning_rate": training.settings.learning_rate,
+            "train_loss": history.get("train_loss", [None])[-1],
+            "validation_loss": history.get("validation_loss", [None])[-1],
+            "scores": list(training.scores),
+            "unit": selected and look_into(training, selected.layer, selected.unit),
+        }
+        self._send(values, arrays | {"curve": training.points})
+        self._sent = time.monotonic()
+        self._next_frame = now + max(FRAME, 2 * (self._sent - now))
+
+    def _say_recipes(self, training: Training) -> None:
+        self._say("recipes", recipes=recipes(training))
+
+    def _say(self, kind: str, **values: Any) -> None:
+        self._send({"type": kind, **values}, {})
+
+    def _send(self, values: dict[str, Any], arrays: Any) -> None:
+        """Send values with arrays, or with the content of a file."""
+        content = b"" if isinstance(arrays, dict) else arrays
+        self._send_bytes(pack(values, arrays if isinstance(arrays, dict) else {}) + content)
+
+
+def _model_file(training: Training) -> bytes:
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "model.safetensors"
+        save_model(path, training.to_model())
+        return path.read_bytes()
+
+
+def _model_in(content: bytes) -> Model:
+    """Return the model in a file's content, of a single network."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "model.safetensors"
+        path.write_bytes(content)
+        try:
+            model = load_model(path)
+        except MultilayerError as error:
+            raise InvalidArgumentError(str(error).replace(str(path), "the model file")) from error
+    if not isinstance(model.net, MLP):
+        raise InvalidArgumentError(
+            "the model file holds an ensemble; the playground has one network"
+        )
+    return model
+
+
+def _with_shape_of(model: Model, settings: Settings) -> Settings:
+    """Return the settings with the hidden layers of a model."""
+    architecture = model.net.architecture
+    layers = architecture.hidden_layers
+    if isinstance(architecture.dropout, tuple):
+        raise InvalidArgumentError(
+            "the model has a dropout of its own in each layer; the playground one"
+        )
+    return replace(
+        settings,
+        hidden=architecture.hidden_features,
+        activation=tuple(layer.activation for layer in layers),
+        dropout=architecture.dropout,
+        normalization=architecture.normalization,
+    )

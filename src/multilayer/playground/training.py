@@ -1,0 +1,287 @@
+"""Training: a network and its loop, taken step by step."""
+
+import json
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from multilayer.architecture import Architecture
+from multilayer.data import Batches
+from multilayer.errors import DivergenceError, InvalidArgumentError, InvalidDataError
+from multilayer.model import Model, Targets
+from multilayer.numpy import LOSSES, MLP, OPTIMIZERS, Loss, Optimizer
+from multilayer.playground.data_sets import Samples
+from multilayer.playground.settings import Settings
+from multilayer.training import METRICS, History, Loop, Metric
+from multilayer.training.validation import Validation
+
+__all__ = ["MAX_PARAMETERS", "Training", "architecture_of", "loss_of", "warm_up"]
+
+Array = npt.NDArray[Any]
+
+MAX_PARAMETERS = 1_000_000
+MAX_EPOCHS = 100_000
+POINTS = 400
+"""Of a curve: when there are twice as many, every other one is left out."""
+
+
+def _share_right(y: Array, prediction: Array) -> float:
+    """Return the share of classes that are right, also if they were fitted as 0 and 1."""
+    if prediction.ndim == 2:
+        y, prediction = y.argmax(axis=1), prediction.argmax(axis=1)
+    elif prediction.dtype.kind == "f":
+        prediction = prediction > 0.5
+    return float((y == prediction).mean())
+
+
+SCORES = {
+    "classification": {"accuracy": Metric(_share_right, higher_is_better=True)},
+    "regression": {"r2": METRICS["r2"]},
+}
+
+
+def architecture_of(settings: Settings, samples: Samples) -> Architecture:
+    """Return the architecture that the settings describe, unless it is too large.
+
+    Raises
+    ------
+    InvalidArgumentError
+        If two settings contradict each other, or the network is too large.
+    """
+    targets = samples.targets
+    architecture = Architecture(
+        samples.X.shape[1],
+        settings.hidden,
+        targets.out_features,
+        activation=settings.activation,
+        output=targets.output,
+        dropout=settings.dropout,
+        normalization=settings.normalization,
+    )
+    if architecture.n_parameters > MAX_PARAMETERS:
+        raise InvalidArgumentError(
+            f"the network must have at most {MAX_PARAMETERS:,} parameters; it would have "
+            f"{architecture.n_parameters:,}"
+        )
+    return architecture
+
+
+def loss_of(settings: Settings, targets: Targets) -> Loss:
+    """Return the loss of the settings, or else the one that belongs to the targets.
+
+    Raises
+    ------
+    InvalidArgumentError
+        If it is for targets of another kind.
+    """
+    own = targets.loss()
+    assert own is not None
+    is_class = targets.task == "classification"
+    allowed = (
+        ("cross_entropy", "squared_error")
+        if is_class
+        else ("squared_error", "absolute_error", "huber")
+    )
+    name = settings.loss
+    if name is None or (name == "cross_entropy" and is_class):
+        return own
+    if name not in allowed:
+        what = "classes" if is_class else "values"
+        rule = f"must be one of {', '.join(allowed)} for {what}"
+        raise InvalidArgumentError(rule, "loss", got=repr(name))
+    return LOSSES[name]()
+
+
+class Training:
+    """A network in training, as `multilayer.training.fit` trains it, with the same bits.
+
+    Parameters
+    ----------
+    settings : Settings
+    samples : Samples
+    model : Model, optional
+        A network with the same architecture, from whose weights to begin.
+
+    Attributes
+    ----------
+    net : MLP
+    loop : Loop
+    curve : list of (epoch, training loss, validation loss, training score, validation score)
+        NaN for what is not measured.
+    scores : tuple of float
+        Accuracy, or R², of the training and of the validation samples at the last epoch's end.
+    """
+
+    def __init__(self, settings: Settings, samples: Samples, model: Model | None = None) -> None:
+        self.settings, self.samples = settings, samples
+        rng = np.random.default_rng(settings.seed)
+        architecture = architecture_of(settings, samples)
+        self.net = MLP(architecture, initializer=settings.initializer, rng=rng)
+        if model is not None:
+            self._take_weights(model.net)
+        self._rng, self._masks = rng, rng.spawn(1)[0]
+        self.loss = loss_of(settings, samples.targets)
+        self.metrics = SCORES[samples.targets.task]
+        self._begin()
+        self.curve: list[tuple[float, ...]] = []
+        self.scores = np.nan, np.nan
+        self._stride = 1  # epochs between two points of the curve
+
+    def _take_weights(self, net: Any) -> None:
+        if net.architecture != self.net.architecture:
+            raise InvalidDataError(
+                f"the model's network, {net!r}, does not fit these samples and settings, which "
+                f"need {self.net!r}"
+            )
+        self.net.parameters[:] = net.parameters
+        self.net.set_state({**net.state})
+
+    def _begin(self) -> None:
+        settings, samples = self.settings, self.samples
+        self.trainer = self.net.trainer(
+            loss=self.loss,
+            optimizer=self.optimizer,
+            l1=settings.l1,
+            l2=settings.l2,
+            rng=self._masks,
+        )
+        y = self.targets
+        self.training = self.trainer.check(samples.X[samples.rows], y[samples.rows], None)
+        held_out = None
+        if len(samples.held_out):
+            held_out = self.trainer.check(samples.X[samples.held_out], y[samples.held_out], None)
+        least = 2 if settings.normalization == "batch" else 1
+        n_samples = self.training.n_samples
+        if min(settings.batch_size, n_samples) < least:
+            rule = "must be at least 2, and so must be the samples, for batch normalisation"
+            raise InvalidArgumentError(rule, "batch_size", got=settings.batch_size)
+        self.loop = Loop(
+            self.trainer,
+            self.training,
+            Batches(n_samples, batch_size=settings.batch_size, least=least),
+            n_epochs=MAX_EPOCHS,
+            held_out=held_out,
+            metrics=self.metrics if len(samples.held_out) > 1 else None,
+            monitor="train_loss" if held_out is None else "validation_loss",
+            rng=self._rng,
+        )
+        self._moments = iter(self.loop)
+
+    @property
+    def optimizer(self) -> Optimizer:
+        """The optimizer, with the rate of the settings."""
+        made: Any = OPTIMIZERS[self.settings.optimizer]
+        return made(learning_rate=self.settings.learning_rate)
+
+    @property
+    def targets(self) -> Array:
+        """The targets of all samples, as the loss takes them."""
+        found = self.samples.encoded
+        if self.loss.task == "regression" and found.ndim == 1:  # classes as 0 and 1
+            return np.eye(self.samples.targets.out_features)[found]
+        return found
+
+    @property
+    def history(self) -> History:
+        """What was measured in each epoch."""
+        found: History = self.loop.run.history
+        return found
+
+    def step(self) -> bool:
+        """Take one step, and end the epoch after its last one; return whether one was taken.
+
+        Raises
+        ------
+        DivergenceError
+            If the training diverges; the weights are then those of the best epoch again.
+        """
+        run = self.loop.run
+        try:
+            # An overflow becomes an infinite loss, which is reported with epoch and step.
+            with np.errstate(over="ignore", invalid="ignore"):
+                if next(self._moments, None) is None:
+                    return False
+                if run.is_under_way and run.step == run.n_steps:
+                    next(self._moments)
+                    self._note_epoch()
+        except DivergenceError:
+            self._go_back()
+            raise
+        return True
+
+    def epoch(self) -> bool:
+        """Take steps to the end of the epoch; return whether there were any."""
+        while self.step():
+            if not self.loop.run.is_under_way:
+                return True
+        return False
+
+    def change(self, settings: Settings) -> None:
+        """Go on with another rate, or other penalties, from the next step on."""
+        state = self.loop.state()
+        self.trainer.finish()
+        self.settings = settings
+        self._begin()
+        self.loop.set_state(*state)
+
+    def _go_back(self) -> None:
+        """Go on from the best epoch's weights, with an optimizer that remembers nothing."""
+        run = self.loop.run
+        run.restore_best(run.members)
+        numbers, arrays = self.loop.state()
+        if run.is_under_way:  # its losses are not finite: it begins anew
+            numbers["run"] |= {"epoch": run.epoch - 1, "step": 0, "is_under_way": False}
+        self.trainer.finish()
+        self._begin()
+        kept = {name: a for name, a in arrays.items() if not name.startswith("trainer.optimizer.")}
+        self.loop.set_state(numbers, kept)
+
+    def _note_epoch(self) -> None:
+        """Add a point to the curve."""
+        history, epoch = self.history, self.loop.run.epoch
+        (name,) = self.metrics
+        held_out = [history.get(f"validation_{of}", [np.nan])[-1] for of in ("loss", name)]
+        self.scores = self.score(), held_out[1]
+        if epoch % self._stride:
+            return
+        self.curve.append((epoch, history["train_loss"][-1], held_out[0], *self.scores))
+        if len(self.curve) == 2 * POINTS:
+            self.curve = self.curve[1::2]
+            self._stride *= 2
+
+    def score(self) -> float:
+        """Return the accuracy, or R², of the training samples; NaN if there is one alone."""
+        if self.training.n_samples < 2:
+            return np.nan
+        _, p = self.trainer.evaluate(self.training)
+        (score,) = Validation(self.training, self.metrics, [self.loss]).measure(0, p).values()
+        return score
+
+    @property
+    def points(self) -> Array:
+        """The curve as an array of shape (n_points, 5)."""
+        return np.array(self.curve, dtype=np.float32).reshape(-1, 5)
+
+    def to_model(self) -> Model:
+        """Return the network with its inputs and targets, and the settings in its information."""
+        samples = self.samples
+        information = {
+            "playground": self.settings.to_dict(),
+            "history": json.loads(self.history.to_json()),
+        }
+        return Model(self.net, samples.targets, samples.inputs, information)
+
+    def finish(self) -> None:
+        """Release what the engine holds."""
+        self.trainer.finish()
+
+
+def warm_up() -> None:
+    """Load and compile what a step needs, so that the first one does not wait for it."""
+    net = MLP(Architecture(2, (4, 4), 1, output="sigmoid"), rng=np.random.default_rng(0))
+    trainer = net.trainer(loss="binary_cross_entropy", optimizer="adam")
+    training = trainer.check(np.zeros((2, 2)), [[0], [1]], None)
+    for _ in Loop(trainer, training, Batches(2, batch_size=2), n_epochs=1):
+        pass
+    trainer.finish()

@@ -1,0 +1,110 @@
+"""View: where a picture of inputs of any number lies, and where samples lie in it."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Self
+
+import numpy as np
+import numpy.typing as npt
+
+from multilayer.errors import InvalidArgumentError
+from multilayer.registry import Names
+
+__all__ = ["View"]
+
+Array = npt.NDArray[Any]
+
+MARGIN = 0.12
+"""Of the samples' extent, on each side."""
+
+
+@dataclass(frozen=True, eq=False)
+class View:
+    """A line or a plane in the space of inputs, x = origin + position · basis.
+
+    Attributes
+    ----------
+    origin : array of shape (in_features,)
+    basis : array of shape (1 or 2, in_features)
+        Orthonormal.
+    low, high : array of shape (1 or 2,)
+        The positions at the picture's edges.
+    names : tuple of str
+        Of the axes.
+    is_to_scale : bool
+        Whether positions are the inputs themselves.
+    """
+
+    origin: Array
+    basis: Array
+    low: Array
+    high: Array
+    names: tuple[str, ...]
+    is_to_scale: bool = True
+
+    @classmethod
+    def of_drawn(cls, X: Array, reach: float | None = None) -> Self:
+        """Return the square around samples in the plane, or the interval around those on a line.
+
+        `reach` is its size on each side of 0, by default that of the samples and a margin.
+        """
+        n = X.shape[1]
+        if reach is None:
+            reach = float(np.abs(X).max()) * (1 + MARGIN) or 1.0
+        basis = np.eye(n, dtype=np.float32)
+        names = ("x₁", "x₂")[:n] if n > 1 else ("x",)
+        return cls(np.zeros(n, np.float32), basis, np.full(n, -reach), np.full(n, reach), names)
+
+    @classmethod
+    def of_table(cls, X: Array, input_names: Sequence[str], shown: Sequence[str]) -> Self:
+        """Return the plane of two inputs through the mean, or that of two principal components.
+
+        Parameters
+        ----------
+        X : array of shape (n_samples, in_features)
+        input_names : sequence of str
+        shown : sequence of str
+            The names of two inputs; none for the principal components.
+        """
+        n = X.shape[1]
+        origin = X.mean(axis=0)
+        names = tuple(shown)
+        if n == 1:
+            basis, names, origin = np.eye(1), tuple(input_names), np.zeros(1)
+        elif names:
+            if len(set(names)) != 2:
+                raise InvalidArgumentError("must be two different inputs, or none", "shown")
+            known = Names("shown", input_names)
+            places = [list(input_names).index(known.check(name)) for name in names]
+            basis = np.eye(n)[places]
+            origin = np.where(basis.any(axis=0), 0, origin)
+        else:
+            basis = np.linalg.svd(_some(X - origin), full_matrices=False)[2][:2]
+            if len(basis) < 2:  # of a single row
+                basis = np.eye(n)[:2]
+            names = "first principal component", "second principal component"
+        basis, origin = basis.astype(np.float32), origin.astype(np.float32)
+        positions = (X - origin) @ basis.T
+        low, high = positions.min(axis=0), positions.max(axis=0)
+        span = np.where(high > low, high - low, 1.0)
+        return cls(origin, basis, low - MARGIN * span, high + MARGIN * span, names, False)
+
+    def positions(self, X: Array) -> Array:
+        """Return where samples lie, of shape (n_samples, 1 or 2), between 0 and 1 if inside."""
+        return ((X - self.origin) @ self.basis.T - self.low) / (self.high - self.low)
+
+    def grid(self, side: int) -> Array:
+        """Return the inputs at the points of a grid, row after row, the highest one first."""
+        steps = (np.arange(side) + 0.5) / side
+        axes = [low + steps * (high - low) for low, high in zip(self.low, self.high, strict=True)]
+        if len(axes) == 1:
+            places = axes[0][:, np.newaxis]
+        else:
+            down, right = np.meshgrid(axes[1][::-1], axes[0], indexing="ij")
+            places = np.column_stack([right.ravel(), down.ravel()])
+        return (self.origin + places @ self.basis).astype(np.float32)
+
+
+def _some(X: Array) -> Array:
+    """Return at most 5,000 rows, evenly spaced."""
+    return X[:: max(1, len(X) // 5_000)]

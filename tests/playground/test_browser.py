@@ -1,0 +1,257 @@
+"""The page, in Debian's Chromium."""
+
+import re
+import shutil
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+from multilayer import load
+from multilayer.data import toy
+
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
+pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="needs Chromium: apt-get install chromium")
+FLAGS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+FOCUSED = """() => (({ id, dataset }) => dataset.key || dataset.name || dataset.kind || id)(
+    document.activeElement)"""
+PATIENCE = 60_000  # milliseconds, on a machine that does much else
+FAST = "speed=max&hidden=6&activation=tanh"
+
+
+@pytest.fixture(scope="module")
+def address():
+    command = [sys.executable, "-m", "multilayer", "playground", "--no-open", "--port", "0"]
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as server:
+        try:
+            yield re.search(r"http://\S+", server.stderr.readline())[0]
+        finally:
+            server.terminate()
+            assert server.stderr.read() == ""  # nothing failed on the way
+
+
+@pytest.fixture(scope="module")
+def browser():
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def open_page(browser, address):
+    """Return a function that opens the page; no page may have logged an error."""
+    contexts, faults = [], []
+
+    def open_at(hash_="", width=1400, height=1000, **options):
+        size = {"width": width, "height": height}
+        context = browser.new_context(viewport=size, accept_downloads=True, **options)
+        contexts.append(context)
+        context.set_default_timeout(PATIENCE)
+        page = context.new_page()
+        page.on("pageerror", lambda error: faults.append(str(error)))
+        page.on("console", lambda said: said.type == "error" and faults.append(said.text))
+        page.goto(f"{address}#{hash_}")
+        shows(page, "#read-step", " of ")
+        return page
+
+    yield open_at
+    for context in contexts:
+        context.close()
+    assert not faults
+
+
+def shows(page, place, text):
+    from playwright.sync_api import expect
+
+    expect(page.locator(place)).to_contain_text(text, timeout=PATIENCE)
+
+
+def test_a_network_learns(open_page):
+    page = open_page(f"{FAST}&data=moons")
+    assert page.locator("#read-epoch").inner_text() == "0"
+    page.click("#play")
+    shows(page, "#read-score", re.compile(r"(9\d|100)\.\d % / (9\d|100)\.\d %"))
+    page.click("#play")
+    shows(page, "#findings", re.compile(r"Nothing is wrong|→|.{30}"))
+
+
+def test_the_picture_is_that_of_the_classes(open_page):
+    page = open_page(f"{FAST}&data=blobs&noise=0.1")
+    page.click("#play")
+    shows(page, "#read-score", "100.0 %")
+    colour = page.evaluate(
+        """() => {
+            const canvas = document.getElementById("plot");
+            const at = (x, y) => [...canvas.getContext("2d")
+                .getImageData(x * canvas.width, y * canvas.height, 1, 1).data];
+            return [at(0.45, 0.05), at(0.05, 0.9), at(0.95, 0.9)];
+        }"""
+    )
+    (orange, blue, green) = np.array(colour)[:, :3]
+    assert orange[2] == orange.min()
+    assert blue[2] == blue.max()
+    assert green[1] == green.max()
+
+
+def test_step_epoch_and_reset_with_the_keyboard_alone(open_page):
+    page = open_page(f"{FAST}&data=moons&n=100")
+    page.keyboard.press("s")
+    shows(page, "#read-step", "1 of ")
+    page.keyboard.press("e")
+    shows(page, "#read-epoch", "1")
+    page.keyboard.press(" ")
+    shows(page, "#read-epoch", re.compile(r"\d\d"))
+    page.keyboard.press("r")
+    shows(page, "#read-epoch", re.compile("^0$"))
+    seen = set()  # every control is reached by Tab
+    for _ in range(90):
+        page.keyboard.press("Tab")
+        seen.add(page.evaluate(FOCUSED))
+    wanted = (
+        "play step speed moons noise optimizer learning_rate l2 plot regions copy-link save theme"
+    )
+    assert {*wanted.split(), "0a", "0+", "u1-0", "u2-0"} <= seen
+
+
+def test_the_link_brings_everything_back(open_page, address):
+    page = open_page("data=xor&n=100&noise=0.2")
+    page.click("#more-layers")
+    page.get_by_label("Activation of hidden layer 3").select_option("relu")
+    page.get_by_label("One unit fewer in hidden layer 1").click()
+    page.locator("[data-name=optimizer]").select_option("sgd")
+    page.locator("[data-name=learning_rate]").press("ArrowRight")
+    page.locator("[data-name=l2]").press("ArrowRight")
+    shows(page, "#recipes", "(7, 8, 8)")
+    link = page.url
+    assert "hidden=7,8,8" in link
+    again = open_page(link.partition("#")[2])
+    shows(again, "#recipes", "(7, 8, 8)")
+    texts = [each.locator("#recipes").text_content() for each in (page, again)]
+    assert texts[0] == texts[1]
+    assert again.url == link
+
+
+def test_a_broken_link_opens_with_defaults(open_page):
+    page = open_page("data=nonsense&hidden=a,9999999&rate=-3&optimizer=%3Cscript%3E&points=1;2,x")
+    shows(page, "#parameters", "parameters")
+
+
+def test_a_model_file_comes_back(open_page, tmp_path):
+    page = open_page(f"{FAST}&data=circles&n=200&noise=0.05")
+    page.click("#play")
+    shows(page, "#read-score", re.compile(r"100\.0 %"))
+    page.click("#play")
+    page.wait_for_timeout(300)
+    with page.expect_download() as download:
+        page.click("#save")
+    file = tmp_path / "model.safetensors"
+    download.value.save_as(file)
+    model = load(file)
+    X, y = toy.circles(200, 0.05, np.random.default_rng(0))
+    assert (model.predict(X) == y).mean() > 0.97
+    other = open_page("data=moons")
+    other.locator("#open-model").set_input_files(file)
+    shows(other, "#parameters", f"{model.net.n_parameters} parameters")
+    assert "data=circles" in other.url
+    with other.expect_download() as download:
+        other.click("#save")
+    download.value.save_as(file)
+    assert np.array_equal(load(file)(X), model(X))
+
+
+def test_points_are_drawn_with_mouse_and_keyboard(open_page):
+    page = open_page("data=moons")
+    page.get_by_role("radio", name="Draw").click()
+    box = page.locator("#plot").bounding_box()
+    for i in range(4):
+        page.mouse.click(box["x"] + 40 + 20 * i, box["y"] + 60)
+    page.get_by_role("radio", name="class 1").click()
+    page.locator("#plot").focus()
+    for _ in range(3):
+        page.keyboard.press("ArrowDown")
+        page.keyboard.press("Enter")
+    shows(page, "#legend", re.compile(r"[567] to train on"))
+    again = open_page(page.url.partition("#")[2])
+    shows(again, "#legend", re.compile(r"[567] to train on"))
+
+
+def test_a_pasted_table_is_learned(open_page):
+    page = open_page(FAST)
+    page.get_by_role("radio", name="Table").click()
+    rng = np.random.default_rng(0)
+    rows = [
+        f"{a:.2f},{b:.2f},{c:.2f},{'yes' if a + b > 0 else 'no'}"
+        for a, b, c in rng.normal(size=(150, 3))
+    ]
+    page.fill("#csv", "\n".join(["a,b,c,answer", *rows]))
+    page.click("#read-csv")
+    shows(page, "#axis-across", "first principal component")
+    page.select_option("#across", "a")
+    shows(page, "#axis-across", re.compile("^a$"))
+    page.click("#play")
+    shows(page, "#read-score", re.compile(r"9\d\.\d % /|100"))
+    page.fill("#csv", "a,b\n")
+    page.click("#read-csv")
+    shows(page, "#banner", "has a header but no rows")
+
+
+def test_divergence_is_told(open_page):
+    from playwright.sync_api import expect
+
+    page = open_page("data=plane&optimizer=sgd&rate=100&activation=identity,identity&speed=max")
+    page.click("#play")
+    shows(page, "#banner", "Try a smaller learning rate")
+    expect(page.locator("#play")).to_have_attribute("aria-pressed", "false")
+
+
+def test_a_unit_shows_its_numbers(open_page):
+    page = open_page("data=moons")
+    page.get_by_role("button", name="hidden layer 2, unit 1").click()
+    shows(page, "#unit", "Hidden layer 2, unit 1")
+    assert page.locator("#unit tbody tr").count() == 9  # eight weights and the bias
+
+
+def test_two_tabs_and_a_reload(open_page):
+    one, two = open_page("data=moons"), open_page("data=circles")
+    one.click("#epoch")
+    shows(one, "#read-epoch", "1")
+    assert two.locator("#read-epoch").inner_text() == "0"
+    one.click("#play")
+    one.reload()
+    shows(one, "#read-step", " of ")
+    assert "data=moons" in one.url
+
+
+@pytest.mark.parametrize("width", [390, 700, 1080, 1440, 2560])
+def test_no_width_scrolls_sideways(open_page, width):
+    page = open_page("hidden=8,8,8,8,8,8&activation=relu", width=width, height=900)
+    assert page.evaluate("document.documentElement.scrollWidth") == width
+    small = page.evaluate(
+        """() => [...document.querySelectorAll("button")]
+            .filter((each) => each.offsetParent && each.offsetHeight < 24).length"""
+    )
+    assert small == 0
+
+
+@pytest.mark.parametrize("hash_", ["", "data=points", "data=table"])
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_axe_finds_nothing(open_page, hash_, scheme):
+    from axe_playwright_python.sync_playwright import Axe
+
+    page = open_page(hash_, color_scheme=scheme, bypass_csp=True)
+    page.get_by_role("button", name="hidden layer 1, unit 1").click()
+    shows(page, "#unit", "Hidden layer 1, unit 1")
+    found = Axe().run(page)
+    assert found.violations_count == 0, found.generate_report()

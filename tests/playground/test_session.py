@@ -1,0 +1,255 @@
+"""A session without a server: what it sends for what it is told."""
+
+import json
+import queue
+import threading
+import time
+
+import numpy as np
+import pytest
+
+from multilayer.files import load_model
+from multilayer.playground import session as module
+from multilayer.playground.messages import Change, Command, File, Select, Speed
+from multilayer.playground.session import Session
+from multilayer.playground.settings import Settings
+from multilayer.playground.wire import pack
+
+DATA = {
+    "kind": "moons",
+    "n_samples": 60,
+    "noise": 0.1,
+    "seed": 0,
+    "validation": 0.2,
+    "points": [],
+    "target": "",
+    "shown": [],
+}
+SETTINGS = {
+    "data": DATA,
+    "hidden": [4],
+    "activation": ["tanh"],
+    "normalization": None,
+    "dropout": 0.0,
+    "initializer": "glorot",
+    "loss": None,
+    "optimizer": "adam",
+    "learning_rate": 0.01,
+    "batch_size": 16,
+    "l1": 0.0,
+    "l2": 0.0,
+    "seed": 0,
+}
+PATIENCE = 60  # seconds, on a machine that does much else
+
+
+def settings_of(data=(), **others):
+    return Change(Settings.of(SETTINGS | others | {"data": DATA | dict(data)}))
+
+
+class Page:
+    """The other end of a session; it sees frames only when it is asked for the next one."""
+
+    def __init__(self):
+        self.messages, self.reasons = queue.Queue(), queue.Queue()
+        self.session = Session(self.messages.put, self.reasons.put)
+        self.session.start()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *error):
+        self.session.end()
+        self.session.join(PATIENCE)
+
+    def say(self, message):
+        until = time.monotonic() + PATIENCE
+        while not self.session.tell(message):
+            assert time.monotonic() < until
+            time.sleep(0.01)
+
+    def hear(self, *kinds):
+        """Return the next message of these kinds; acknowledge frames on the way."""
+        while True:
+            raw = self.messages.get(timeout=PATIENCE)
+            (length,) = np.frombuffer(raw, "<u4", 1)
+            found = json.loads(raw[4 : 4 + length]) | {"rest": raw[4 + length :]}
+            if found["type"] == "frame":
+                self.say(Command("seen"))
+            if found["type"] in kinds:
+                return found
+
+    def until(self, is_so):
+        """Return the first frame of which this is true."""
+        while not is_so(frame := self.hear("frame")):
+            pass
+        return frame
+
+
+@pytest.fixture
+def page():
+    with Page() as page:
+        yield page
+
+
+def test_the_first_picture_comes_before_anything_is_trained(page):
+    page.say(settings_of())
+    built = page.hear("built")
+    assert built["widths"] == [2, 4, 1]
+    assert built["classes"] == ["class 0", "class 1"]
+    frame = page.hear("frame")
+    assert (frame["n_complete"], frame["is_playing"], frame["train_loss"]) == (0, False, None)
+
+
+def test_step_epoch_play_pause_reset(page):
+    page.say(settings_of())
+    page.say(Command("step"))
+    frame = page.until(lambda frame: frame["step"] == 1)
+    assert (frame["epoch"], frame["n_steps"]) == (1, 3)
+    page.say(Command("epoch"))
+    page.until(lambda frame: frame["n_complete"] == 1)
+    page.say(Command("play"))
+    page.until(lambda frame: frame["is_playing"] and frame["n_complete"] > 5)
+    page.say(Command("pause"))
+    page.until(lambda frame: not frame["is_playing"])
+    page.say(Command("reset"))
+    page.until(lambda frame: frame["n_complete"] == 0)
+
+
+def test_speed_is_kept(page):
+    page.say(settings_of())
+    page.say(Speed(0.1))
+    page.say(Command("play"))
+    page.until(lambda frame: frame["step"] == 1)
+    page.say(Speed(None))
+    page.until(lambda frame: frame["n_complete"] > 20)
+
+
+def test_a_rate_acts_at_once_and_a_shape_builds_anew(page):
+    page.say(settings_of())
+    page.say(Command("epoch"))
+    page.until(lambda frame: frame["n_complete"] == 1)
+    page.say(settings_of(learning_rate=0.5))
+    recipes = page.hear("recipes", "built")
+    assert "learning_rate=0.5" in recipes["recipes"]["python"]
+    page.say(settings_of(hidden=[5]))
+    assert page.hear("built")["widths"] == [2, 5, 1]
+    page.until(lambda frame: frame["n_complete"] == 0)
+
+
+def test_what_cannot_be_is_refused_and_leaves_the_training_as_it_is(page):
+    page.say(settings_of())
+    page.say(settings_of(loss="huber"))
+    reason = "loss must be one of cross_entropy, squared_error for classes; got 'huber'"
+    assert page.hear("refused")["reason"] == reason
+    page.say(Command("step"))
+    page.until(lambda frame: frame["step"] == 1)
+
+
+def test_divergence_pauses_and_says_why(page):
+    page.say(
+        settings_of(
+            data={"kind": "plane"}, optimizer="sgd", learning_rate=100.0, activation=["identity"]
+        )
+    )
+    page.say(Command("play"))
+    reason = page.hear("paused")["reason"]
+    assert "Try a smaller learning rate" in reason
+    assert reason.endswith("The weights are those of the start again")
+    frame = page.until(lambda frame: not frame["is_playing"])
+    assert frame["n_complete"] == 0
+
+
+def test_a_unit_is_looked_into(page):
+    page.say(settings_of())
+    page.say(Select(1, 2))
+    frame = page.until(lambda frame: frame["unit"])
+    assert frame["unit"]["function"] == "tanh"
+    assert len(frame["unit"]["weights"]) == 2
+
+
+def test_a_model_is_saved_and_opened(page, tmp_path):
+    page.say(settings_of(hidden=[3]))
+    page.say(Command("epoch"))
+    page.say(Command("save"))
+    file = page.hear("file")
+    page.say(settings_of())
+    page.hear("built")
+    page.say(File("model", "m", file["rest"]))
+    built = page.hear("built")
+    assert built["adopt"]
+    assert built["settings"]["hidden"] == [3]
+    page.say(Command("save"))
+    again = page.hear("file")
+    for name, content in (("first", file["rest"]), ("second", again["rest"])):
+        (tmp_path / name).write_bytes(content)
+    first, second = (load_model(tmp_path / name).net for name in ("first", "second"))
+    assert np.array_equal(first.parameters, second.parameters)
+    page.say(File("model", "m", b"no model"))
+    assert "the model file" in page.hear("refused")["reason"]
+
+
+def test_a_table_becomes_the_data(page):
+    page.say(settings_of())
+    page.hear("built")
+    rows = "".join(f"{i % 9},{i % 4},{'no' if i % 2 else 'yes'}\n" for i in range(40))
+    page.say(File("table", "t", ("a,b,c\n" + rows).encode()))
+    built = page.hear("built")
+    assert (built["columns"], built["target"]) == (["a", "b", "c"], "c")
+    assert built["settings"]["data"]["kind"] == "table"
+    page.say(File("table", "t", b""))
+    assert page.hear("refused")["reason"]
+    page.say(Command("samples"))
+    assert page.hear("file")["name"] == "samples.csv"
+
+
+def test_findings_come_in_words(page):
+    page.say(settings_of(hidden=[], activation=[], data={"kind": "circles", "noise": 0.0}))
+    page.say(Speed(None))
+    page.say(Command("play"))
+    found = page.hear("findings")["findings"]
+    names = [each["name"] for each in found]
+    assert {"underfitting", "chance_level"} & set(names)
+    assert all(each["advice"] for each in found)
+
+
+def test_a_page_that_sees_nothing_gets_one_frame_and_the_training_waits(page, monkeypatch):
+    monkeypatch.setattr(module, "UNSEEN", 0.2)
+    page.say(settings_of())
+    page.say(Command("play"))
+    kinds = []
+    until = time.monotonic() + 1.5
+    while time.monotonic() < until:
+        try:
+            raw = page.messages.get(timeout=0.1)
+        except queue.Empty:
+            continue
+        kinds.append(json.loads(raw[4 : 4 + np.frombuffer(raw, "<u4", 1)[0]])["type"])
+    assert kinds.count("frame") == 1
+    training = page.session._training
+    place = training.loop.run.epoch, training.loop.run.step
+    time.sleep(0.3)
+    assert (training.loop.run.epoch, training.loop.run.step) == place
+    page.say(Command("seen"))
+    page.until(lambda frame: frame["epoch"] > place[0])
+
+
+def test_a_session_that_nobody_watches_ends(monkeypatch):
+    monkeypatch.setattr(module, "FORGOTTEN", 0.1)
+    with Page() as page:
+        assert page.reasons.get(timeout=PATIENCE).startswith("nobody has watched for")
+
+
+def test_sessions_leave_no_thread():
+    with Page() as page:
+        page.say(settings_of())
+        page.hear("built")
+    assert not [each for each in threading.enumerate() if each.name == "playground session"]
+
+
+def test_arrays_are_aligned_and_numbers_that_json_lacks_are_null():
+    packed = pack({"a": float("nan"), "b": [float("inf"), 1]}, {"x": np.zeros(3, np.uint8)})
+    assert len(packed) % 4 == 0
+    length = int(np.frombuffer(packed, "<u4", 1)[0])
+    found = json.loads(packed[4 : 4 + length])
+    assert found == {"a": None, "b": [None, 1], "arrays": [["x", "u1", [3], 0]]}

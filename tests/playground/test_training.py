@@ -1,0 +1,290 @@
+from collections import deque
+
+import numpy as np
+import pytest
+from sklearn.metrics import accuracy_score
+
+from multilayer.data import read_table
+from multilayer.errors import DivergenceError, InvalidArgumentError, InvalidDataError
+from multilayer.files import load_model, save_model
+from multilayer.playground.data_sets import SETS, read_csv, samples_of
+from multilayer.playground.pictures import Pictures, look_into
+from multilayer.playground.recipes import recipes
+from multilayer.playground.settings import Settings
+from multilayer.playground.training import Training
+
+DATA = {
+    "kind": "spirals",
+    "n_samples": 200,
+    "noise": 0.0,
+    "seed": 1,
+    "validation": 0.2,
+    "points": [],
+    "target": "",
+    "shown": [],
+}
+SETTINGS = {
+    "data": DATA,
+    "hidden": [8, 8],
+    "activation": ["tanh", "tanh"],
+    "normalization": None,
+    "dropout": 0.0,
+    "initializer": "glorot",
+    "loss": None,
+    "optimizer": "adam",
+    "learning_rate": 0.02,
+    "batch_size": 16,
+    "l1": 0.0,
+    "l2": 0.0,
+    "seed": 3,
+}
+POINTS = [[0.1 * i, (-1) ** i * 0.5, i % 3] for i in range(-9, 9)]
+
+
+def settings_of(data=(), **others):
+    return Settings.of(SETTINGS | others | {"data": DATA | dict(data)})
+
+
+def training_of(table=None, model=None, **settings):
+    found = settings_of(**settings)
+    return Training(found, samples_of(found.data, table), model)
+
+
+def test_a_spiral_is_learned():
+    training = training_of()
+    for _ in range(200):
+        training.epoch()
+    own, held_out = training.scores
+    assert own > 0.95
+    assert held_out > 0.9
+    samples = training.samples
+    predicted = training.to_model().predict(samples.X[samples.held_out])
+    assert held_out == pytest.approx(accuracy_score(samples.y[samples.held_out], predicted))
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {},
+        {"data": {"kind": "blobs"}, "l1": 1e-3, "l2": 1e-2, "optimizer": "sgd"},
+        {"data": {"kind": "blobs"}, "loss": "squared_error"},
+        {"data": {"kind": "xor"}, "loss": "squared_error", "dropout": 0.2, "batch_size": 7},
+        {"data": {"kind": "curve", "validation": 0}, "normalization": "batch"},
+        {"data": {"kind": "plane"}, "loss": "huber", "hidden": [], "activation": []},
+        {"data": {"kind": "points", "points": POINTS}},
+    ],
+)
+def test_the_program_trains_the_same_bits(settings, tmp_path, monkeypatch):
+    training = training_of(**settings)
+    for _ in range(3):
+        training.epoch()
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "samples.csv").write_text(training.samples.to_csv())
+    found = {}
+    exec(recipes(training)["python"], found)
+    assert np.array_equal(found["net"].parameters, training.net.parameters)
+    assert found["history"]["train_loss"] == training.history["train_loss"]
+
+
+def test_the_estimator_and_the_command_say_the_settings():
+    said = recipes(training_of(l2=0.01))
+    assert said["estimator"] == (
+        'MLPClassifier(hidden_layer_sizes=(8, 8), activation="tanh", '
+        "solver=Adam(learning_rate=0.02), batch_size=16, alpha=0.16, max_iter=1, random_state=3)"
+    )
+    assert said["command"].startswith("mlp train samples.csv --target class --model mlp")
+
+
+def test_steps_end_in_the_epoch_that_epochs_do():
+    steps, epochs = training_of(), training_of()
+    epochs.epoch()
+    for _ in range(epochs.loop.run.n_steps):
+        assert steps.step()
+    assert not steps.loop.run.is_under_way
+    assert np.array_equal(steps.net.parameters, epochs.net.parameters)
+
+
+def test_a_rate_changed_in_the_middle_of_an_epoch_leaves_the_rest_as_it_is():
+    changed, plain = training_of(dropout=0.1), training_of(dropout=0.1)
+    for training in (changed, plain):
+        training.epoch()
+        training.step()
+    changed.change(changed.settings)  # to the same: then nothing may differ
+    for training in (changed, plain):
+        training.epoch()
+    assert np.array_equal(changed.net.parameters, plain.net.parameters)
+    changed.change(settings_of(dropout=0.1, learning_rate=1e-6))
+    before = changed.net.parameters.copy()
+    changed.step()
+    assert np.abs(changed.net.parameters - before).max() < 1e-5  # Adam moves by about the rate
+
+
+def test_a_penalty_acts_at_once():
+    training = training_of()
+    training.epoch()
+    training.change(settings_of(l2=10.0))
+    loss = training.loop.run.loss
+    training.step()
+    norm = sum(float((W**2).sum()) for W, _ in training.net.weights)
+    assert training.loop.run.loss - loss > norm  # the penalty is 5 ‖W‖², of weights yet larger
+
+
+def test_divergence_goes_back_to_good_weights_and_can_be_left():
+    training = training_of(data={"kind": "plane"}, activation=["relu", "relu"], optimizer="sgd")
+    for _ in range(3):
+        training.epoch()
+    best = training.history["validation_loss"][training.history.best_epoch - 1]
+    training.change(settings_of(data={"kind": "plane"}, activation=["relu", "relu"],
+                                optimizer="sgd", learning_rate=100.0))  # fmt: skip
+    with pytest.raises(DivergenceError, match="Try a smaller learning rate"):
+        deque(iter(training.epoch, False))
+    samples = training.samples
+    residual = training.net(samples.X[samples.held_out])[:, 0] - samples.y[samples.held_out]
+    # a mean in float32 of 40 terms
+    assert 0.5 * (residual**2).mean() == pytest.approx(best, rel=1e-4)
+    training.change(settings_of(data={"kind": "plane"}, activation=["relu", "relu"],
+                                optimizer="sgd", learning_rate=0.01))  # fmt: skip
+    training.epoch()
+    assert np.isfinite(training.net.parameters).all()
+    assert np.isfinite(training.history["train_loss"][-1])
+
+
+def test_a_curve_has_a_bounded_number_of_points(monkeypatch):
+    monkeypatch.setattr("multilayer.playground.training.POINTS", 4)
+    training = training_of(data={"n_samples": 20}, hidden=[2], activation=["relu"])
+    for _ in range(33):
+        training.epoch()
+    assert len(training.curve) < 8
+    assert [point[0] for point in training.curve] == [8.0, 16.0, 24.0, 32.0]
+
+
+@pytest.mark.parametrize("kind", SETS)
+def test_pictures_of_all_data_sets(kind):
+    training = training_of(data={"kind": kind, "noise": 0.1})
+    arrays = Pictures(training.samples, training.net.n_parameters).of(training.net)
+    side = (96, 96)
+    expected = {"blobs": (3, *side), "plane": (1, *side), "curve": (1, 240)}.get(kind, (2, *side))
+    assert arrays["output"].shape == expected
+    assert arrays["W 2"].shape == (8, 8)
+    if kind == "xor":  # the top left corner of the picture is at the top left of the plane
+        view = training.samples.view
+        corner = [[view.low[0] * (1 - 1 / 96), view.high[1] * (1 - 1 / 96)]]
+        p = float(training.net(corner)[0, 0])
+        assert arrays["output"][1, 0, 0] == pytest.approx(255 * p, abs=0.51)  # rounded to a byte
+
+
+def test_large_networks_have_coarser_pictures():
+    training = training_of(hidden=[300, 300], activation=["relu", "relu"])
+    pictures = Pictures(training.samples, training.net.n_parameters)
+    assert pictures.of(training.net)["output"].shape == (2, 24, 24)
+
+
+def test_dead_units_are_seen():
+    training = training_of(activation=["relu", "relu"])
+    training.net.weights[0][1][:3] = -1e6
+    arrays = Pictures(training.samples, training.net.n_parameters).of(training.net)
+    assert arrays["state 1"].tolist()[:3] == [1, 1, 1]
+
+
+def test_a_unit_has_the_gradients_of_central_differences():
+    training = training_of(hidden=[3, 4], activation=["tanh", "sigmoid"], normalization="layer")
+    found = look_into(training, 2, 1)
+    rows = training.samples.rows
+    X, y = training.samples.X[rows], training.targets[rows]
+    twin = training.net.copy("float64")
+    losses = []
+    for sign in (1, -1):
+        twin.weights[2][0][1, 0] += sign * 1e-5
+        losses.append(twin.loss_and_gradients(X, y, loss=training.loss, training=False)[0])
+        twin.weights[2][0][1, 0] -= sign * 1e-5
+    # the difference is exact to 1e-9; the gradient was computed in float32
+    assert found["weight_gradients"][0] == pytest.approx((losses[0] - losses[1]) / 2e-5, abs=1e-6)
+    assert found["weights"][0] == training.net.weights[2][0][1, 0]
+    assert look_into(training, 9, 0) is None
+    assert look_into(training, 1, 3) is None
+
+
+def test_a_model_file_goes_on_where_it_was(tmp_path):
+    training = training_of()
+    training.epoch()
+    save_model(tmp_path / "m", training.to_model())
+    model = load_model(tmp_path / "m")
+    settings = Settings.of(model.information["playground"])
+    again = Training(settings, samples_of(settings.data, None), model)
+    assert settings == training.settings
+    assert np.array_equal(again.net.parameters, training.net.parameters)
+    with pytest.raises(InvalidDataError, match="does not fit these samples and settings"):
+        training_of(hidden=[4], activation=["relu"], model=model)
+
+
+CSV = "height;weight;colour;kind\n" + "".join(
+    f"{i % 7},5;{i * 0.1:.1f};{'red' if i % 2 else 'blue'};{'cat' if i % 3 else 'dog'}\n"
+    for i in range(60)
+).replace(".", ",")
+
+
+def test_a_table_is_trained_on_all_its_columns():
+    table, _ = read_csv(CSV.encode())
+    training = training_of(table, data={"kind": "table"})
+    samples = training.samples
+    assert samples.inputs.input_names == ("height", "weight", "colour = blue", "colour = red")
+    assert samples.target == "kind"
+    assert samples.targets.classes.tolist() == ["cat", "dog"]
+    assert samples.view.names == ("first principal component", "second principal component")
+    training.epoch()
+    # The model takes the raw table.
+    rows = table.select(["height", "weight", "colour"])
+    assert set(training.to_model().predict(rows)) <= {"cat", "dog"}
+    shown = training_of(
+        table, data={"kind": "table", "target": "weight", "shown": ["height", "kind = cat"]}
+    )
+    assert shown.samples.targets.task == "regression"
+    assert shown.samples.view.names == ("height", "kind = cat")
+    arrays = Pictures(shown.samples, shown.net.n_parameters).of(shown.net)
+    assert arrays["output"].shape == (1, 96, 96)
+
+
+def test_principal_components_are_those_of_scikit_learn():
+    from sklearn.decomposition import PCA
+
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(80, 5)) * [3, 2, 1, 0.5, 0.1]
+    table = read_table({**{f"c{i}": X[:, i] for i in range(5)}, "y": X[:, 0] + 0.001 * X[:, 1]})
+    samples = samples_of(settings_of(data={"kind": "table"}).data, table)
+    axes = PCA(2).fit(samples.X).components_
+    # up to sign, in float32
+    assert np.abs(np.sum(axes * samples.view.basis, axis=1)) == pytest.approx([1, 1], abs=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        (
+            {"hidden": [1000, 1000], "activation": ["relu", "relu"]},
+            "the network must have at most 1,000,000 parameters; it would have 1,005,001",
+        ),
+        (
+            {"loss": "huber"},
+            "loss must be one of cross_entropy, squared_error for classes; got 'huber'",
+        ),
+        (
+            {"data": {"kind": "points", "points": POINTS[::3]}},
+            "draw points of at least two classes: there is nothing to tell apart",
+        ),
+        ({"data": {"kind": "table"}}, "there is no table yet: paste one, or drop a file"),
+        (
+            {"normalization": "batch", "batch_size": 1},
+            "batch_size must be at least 2, and so must be the samples, for batch normalisation; "
+            "got 1",
+        ),
+    ],
+)
+def test_what_cannot_be_trained_is_said(settings, message):
+    with pytest.raises(InvalidArgumentError) as caught:
+        training_of(**settings)
+    assert str(caught.value) == message
+
+
+def test_a_broken_table_is_named_as_the_page_knows_it():
+    with pytest.raises(InvalidDataError, match="the table has a header but no rows"):
+        read_csv(b"a,b\n")
