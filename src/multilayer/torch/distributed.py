@@ -7,7 +7,7 @@ all ranks are added, so a step is the same as that of a single process on the wh
 import os
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from datetime import timedelta
 from typing import Any
 
