@@ -1,11 +1,13 @@
 """What the tests of the PyTorch engine share."""
 
+import json
 import os
 import subprocess
 import sys
 
 import pytest
 import torch
+from filelock import FileLock
 
 
 @pytest.fixture(autouse=True)
@@ -16,6 +18,28 @@ def repeatable():
     torch.manual_seed(0)
     yield
     torch.set_num_threads(before)
+
+
+@pytest.fixture(scope="session")
+def once(tmp_path_factory, worker_id):
+    """Return a function that makes something once, though tests run in several processes.
+
+    It takes a name, and a function that is given a folder and returns values for JSON; it returns
+    these values and the folder.
+    """
+    base = tmp_path_factory.getbasetemp()
+    base = base if worker_id == "master" else base.parent
+
+    def run(name, make):
+        folder = base / name
+        made = folder / "made.json"
+        with FileLock(base / f"{name}.lock"):
+            if not made.exists():
+                folder.mkdir(exist_ok=True)
+                made.write_text(json.dumps(make(folder)))
+            return json.loads(made.read_text()), folder
+
+    return run
 
 
 @pytest.fixture(scope="module")

@@ -196,20 +196,29 @@ main.run()
 
 
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory):
-    return tmp_path_factory.mktemp("tables")
+def trained(launch, once):
+    """What each rank of one, two and three found, and the folder of the tables."""
+
+    def make(folder):
+        found = []
+        for n in (1, 2, 3):
+            result = launch(START + TRAIN, n if n > 1 else 0, str(folder))
+            assert result.returncode == 0, result.stderr
+            found.append(json.loads(result.stdout.splitlines()[-1]))
+            assert len(found[-1]) == n
+        return found
+
+    return once("tables in ranks", make)
 
 
-@pytest.fixture(scope="module")
-def results(launch, folder):
-    """What each rank of one, two and three found."""
-    found = {}
-    for n in (1, 2, 3):
-        result = launch(START + TRAIN, n if n > 1 else 0, str(folder))
-        assert result.returncode == 0, result.stderr
-        found[n] = json.loads(result.stdout.splitlines()[-1])
-        assert len(found[n]) == n
-    return found
+@pytest.fixture
+def results(trained):
+    return dict(enumerate(trained[0], 1))
+
+
+@pytest.fixture
+def folder(trained):
+    return trained[1]
 
 
 def compare(mine, other, **close):

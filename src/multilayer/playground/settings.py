@@ -90,7 +90,7 @@ def _point(value: object, name: str, owner: str) -> tuple[float, float, int]:
     return place(x, name, owner), place(y, name, owner), of_class(label, name, owner)
 
 
-SEED = whole(0, 2**32 - 1)
+_SEED = whole(0, 2**32 - 1)
 
 
 class Checked:
@@ -152,7 +152,7 @@ class DataSettings(Checked):
         "kind": _one_of(DATA_KINDS),
         "n_samples": whole(4, MAX_SAMPLES),
         "noise": real("[0, 2]"),
-        "seed": SEED,
+        "seed": _SEED,
         "validation": real("[0, 0.9]"),
         "points": _each(_point, MAX_POINTS),
         "target": _text,
@@ -214,7 +214,7 @@ class Settings(Checked):
         "batch_size": whole(1, MAX_SAMPLES),
         "l1": real("[0, 10]"),
         "l2": real("[0, 10]"),
-        "seed": SEED,
+        "seed": _SEED,
     }
 
     @property
