@@ -127,7 +127,12 @@ class _Sessions:
 
         def send(message: bytes) -> None:
             """Send from the session's thread, which waits for it."""
-            sending = asyncio.run_coroutine_threadsafe(socket.send_bytes(message), loop)
+            sends = socket.send_bytes(message)
+            try:
+                sending = asyncio.run_coroutine_threadsafe(sends, loop)
+            except RuntimeError as error:  # the server has ended
+                sends.close()
+                raise Ended from error
             try:
                 sending.result(FORGOTTEN)
             except (RuntimeError, WebSocketDisconnect, CancelledError, TimeoutError) as error:
