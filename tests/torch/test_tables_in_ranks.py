@@ -197,11 +197,11 @@ main.run()
 
 @pytest.fixture(scope="module")
 def trained(launch, once):
-    """What each rank of one, two and three found, and the folder of the tables."""
+    """What each rank of one and of two found, and the folder of the tables."""
 
     def make(folder):
         found = []
-        for n in (1, 2, 3):
+        for n in (1, 2):  # three ranks: in test_ranks.py, for a network and for ensembles
             result = launch(START + TRAIN, n if n > 1 else 0, str(folder))
             assert result.returncode == 0, result.stderr
             found.append(json.loads(result.stdout.splitlines()[-1]))
@@ -226,40 +226,35 @@ def compare(mine, other, **close):
         np.testing.assert_allclose(value, its, **close)
 
 
-@pytest.mark.parametrize("n", [2, 3])
 @pytest.mark.parametrize("name", ["stream", "weights"])
-def test_the_steps_are_those_of_one_process_with_all_rows(results, n, name):
+def test_the_steps_are_those_of_one_process_with_all_rows(results, name):
     (alone,) = results[1]
-    for found in results[n]:
+    for found in results[2]:
         compare(found[name], alone[name], rtol=1e-10, atol=1e-10)  # sums in another order
 
 
-@pytest.mark.parametrize("n", [2, 3])
 @pytest.mark.parametrize("name", ["classes", "weights of rows", "groups", "time", "in memory"])
-def test_models_of_files_are_those_of_one_process(results, n, name):
+def test_models_of_files_are_those_of_one_process(results, name):
     (alone,) = results[1]
-    for found in results[n]:
-        assert found[name] == results[n][0][name]  # to the last bit
+    for found in results[2]:
+        assert found[name] == results[2][0][name]  # to the last bit
         # The digits of float32, after some steps of Adam.
         compare(found[name], alone[name], rtol=2e-3, atol=2e-4)
 
 
-@pytest.mark.parametrize("n", [2, 3])
-def test_each_rank_has_a_folder_in_the_cache_and_finds_it_again(results, n):
-    assert [found["cache"] for found in results[n]] == [[n, True]] * n
+def test_each_rank_has_a_folder_in_the_cache_and_finds_it_again(results):
+    assert [found["cache"] for found in results[2]] == [[2, True]] * 2
 
 
 def test_what_ranks_cannot_share_is_refused_by_all(results):
-    for n in (2, 3):
-        for found in results[n]:
-            assert found["refused"] == (
-                "X of fit must be the same in every process: each takes its share of the batches"
-            )
-            lacking = ", ".join(map(str, range(1, n)))
-            assert found["too many"] == (
-                f"/one.parquet must have files or row groups for each of {n} processes; there are "
-                f"none for rank {lacking}"
-            )
+    for found in results[2]:
+        assert found["refused"] == (
+            "X of fit must be the same in every process: each takes its share of the batches"
+        )
+        assert found["too many"] == (
+            "/one.parquet must have files or row groups for each of 2 processes; there are none "
+            "for rank 1"
+        )
 
 
 def test_ranks_end_after_the_same_step(launch, folder):
