@@ -1,8 +1,5 @@
 """Engine: what trains the networks of a table: NumPy or PyTorch, in one process or in several."""
 
-import signal
-import threading
-from types import FrameType
 from typing import Any, NamedTuple, Self
 
 from multilayer.data import fingerprint
@@ -11,6 +8,7 @@ from multilayer.estimators.settings import uses_torch
 from multilayer.numpy import Ensemble
 from multilayer.ranks import ALONE, Ranks
 from multilayer.training import Callback, Run
+from multilayer.training.interrupts import Interrupts
 
 __all__ = ["Engine", "Together", "is_time_to_agree"]
 
@@ -73,29 +71,22 @@ class Together(Callback):
     """
 
     def __init__(self, ranks: Ranks) -> None:
-        self._ranks, self._is_interrupted = ranks, False
+        self._ranks = ranks
+        self._interrupts = Interrupts(is_patient=True)  # torchrun passes on what all have heard
 
     def on_step_end(self, run: Run) -> None:
         """Raise KeyboardInterrupt if any process was interrupted."""
-        if is_time_to_agree(run, self._ranks) and any(self._ranks.gather(self._is_interrupted)):
+        has_come = self._interrupts.has_come
+        if is_time_to_agree(run, self._ranks) and any(self._ranks.gather(has_come)):
             raise KeyboardInterrupt
 
     def __enter__(self) -> Self:
-        self._listens = (
-            self._ranks.n_ranks > 1
-            and threading.current_thread() is threading.main_thread()
-            and signal.getsignal(signal.SIGINT) is signal.default_int_handler
-        )
-        if self._listens:
-            signal.signal(signal.SIGINT, self._interrupt)
+        if self._ranks.n_ranks > 1:
+            self._interrupts.__enter__()
         return self
 
     def __exit__(self, *error: object) -> None:
-        if self._listens:
-            signal.signal(signal.SIGINT, signal.default_int_handler)
-
-    def _interrupt(self, number: int, frame: FrameType | None) -> None:
-        self._is_interrupted = True
+        self._interrupts.__exit__(*error)
 
 
 def is_time_to_agree(run: Run, ranks: Ranks) -> bool:

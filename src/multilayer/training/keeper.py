@@ -1,12 +1,8 @@
 """Keeper: writes a checkpoint when it is time, and resumes a training from one."""
 
 import json
-import os
-import signal
-import threading
 import time
 from collections.abc import Sequence
-from types import FrameType
 from typing import Any, Protocol, Self
 
 import numpy as np
@@ -15,6 +11,7 @@ from multilayer.errors import InvalidArgumentError, ModelFileError
 from multilayer.randomness import generator_state, set_generator_state
 from multilayer.training.callbacks import Callback
 from multilayer.training.checkpoint import Checkpoint, Kept
+from multilayer.training.interrupts import Interrupts
 from multilayer.training.run import Run
 
 __all__ = ["Keeper"]
@@ -63,7 +60,7 @@ class Keeper:
     ) -> None:
         self.checkpoint = checkpoint
         self._start = generator_state(rng)
-        self._listens = self._is_interrupted = False
+        self._interrupts = Interrupts()
         self._kept = checkpoint.read()
         if self._kept is None:
             return
@@ -131,7 +128,7 @@ class Keeper:
         is_over = run.n_complete == run.n_epochs
         if run.stopped_by or is_over:  # a checkpoint has nothing to resume here
             return
-        if self._is_interrupted:
+        if self._interrupts.has_come:
             self.write()
             raise KeyboardInterrupt
         if time.monotonic() - self._written >= self.checkpoint.seconds:
@@ -146,24 +143,11 @@ class Keeper:
         self._written = time.monotonic()
 
     def __enter__(self) -> Self:
-        self._listens = (
-            threading.current_thread() is threading.main_thread()
-            and signal.getsignal(signal.SIGINT) is signal.default_int_handler
-        )
-        self._process = os.getpid()
-        if self._listens:
-            signal.signal(signal.SIGINT, self._interrupt)
+        self._interrupts.__enter__()
         return self
 
     def __exit__(self, *error: object) -> None:
-        if self._listens:
-            signal.signal(signal.SIGINT, signal.default_int_handler)
-
-    def _interrupt(self, number: int, frame: FrameType | None) -> None:
-        # A child forked meanwhile has this handler too, but its own work to interrupt.
-        if self._is_interrupted or os.getpid() != self._process:
-            raise KeyboardInterrupt
-        self._is_interrupted = True
+        self._interrupts.__exit__(*error)
 
     def _check_same(self, kept: dict[str, Any]) -> None:
         """Raise if the training is not the one that was saved."""
