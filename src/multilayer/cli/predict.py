@@ -1,7 +1,6 @@
 """``mlp predict``: predict the rows of a file, however many."""
 
 import sys
-import time
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Annotated, Any
@@ -9,12 +8,12 @@ from typing import Annotated, Any
 import numpy as np
 import numpy.typing as npt
 import typer
-from rich.console import Console
 
 from multilayer.atomic import replacing
 from multilayer.cli import options
 from multilayer.cli.notes import BlockNotes
 from multilayer.cli.prediction_files import FORMS, form_of, write_parquet
+from multilayer.cli.reading import with_progress
 from multilayer.cli.samples import ModelFile
 from multilayer.data import Table, read_blocks
 from multilayer.data.entries import Entries, NumberEntries
@@ -32,8 +31,6 @@ Block = dict[str, Array]
 N_ROWS = 50_000
 N_ENTRIES = 2**21
 """Rows, and entries, that are read at a time."""
-PATIENCE = 2.0
-"""Seconds after which progress is shown."""
 
 Out = Annotated[
     Path | None,
@@ -85,7 +82,7 @@ def predict(
         )
         blocks = _predicted(found, tables, list(dict.fromkeys(keep or ())), notes)
         if out is not None or not stdout.isatty():
-            blocks = _with_progress(blocks)
+            blocks = with_progress(blocks, _size, "predicting")
         if out is None:
             for text in FORMS[form](blocks):
                 stdout.write(text)
@@ -106,6 +103,11 @@ def _n_rows(model: Model) -> int:
     piece = model.net.predictor.piece(inputs.in_features)
     n_columns = len(inputs.names) if inputs.names else inputs.in_features
     return max(2, min(N_ROWS, N_ENTRIES // n_columns) // piece) * piece
+
+
+def _size(block: Block) -> int:
+    """Return the number of rows."""
+    return len(next(iter(block.values())))
 
 
 def _predicted(
@@ -144,15 +146,3 @@ def _predictions(model: Model, X: Any) -> Block:
         for name, each in zip(targets.classes, targets.probabilities(outputs).T, strict=True):
             columns[f"probability {name}"] = each
     return columns
-
-
-def _with_progress(blocks: Iterator[Block]) -> Iterator[Block]:
-    """Yield blocks; after a while, show in a terminal how many rows there were, and how fast."""
-    began, n_rows = time.monotonic(), 0
-    with Console(stderr=True).status("predicting …") as status:
-        for block in blocks:
-            yield block
-            n_rows += len(next(iter(block.values())))
-            seconds = time.monotonic() - began
-            if seconds > PATIENCE:
-                status.update(f"{n_rows:,} rows predicted, {n_rows / seconds:,.0f} a second …")

@@ -1,22 +1,23 @@
 """Read the files given to a command."""
 
 import time
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Self, TypeVar
 
 from rich.console import Console
 
 from multilayer.cli import options
 from multilayer.cli.notes import note, notes
-from multilayer.data import Table, large, read_blocks, read_file
-from multilayer.data.large import LargeTable, open_table
+from multilayer.data import Table, read_blocks, read_file
+from multilayer.data.large import LargeTable, is_large, open_table
 from multilayer.data.reading import SKIP
-from multilayer.data.sources import size_of
 from multilayer.errors import InvalidDataError
 from multilayer.ranks import ALONE, Ranks
 
-__all__ = ["read", "read_any", "sampled"]
+__all__ = ["read", "read_any", "sampled", "with_progress"]
+
+T = TypeVar("T")
 
 PATIENCE = 2.0
 """Seconds after which progress is shown."""
@@ -60,7 +61,7 @@ def read_any(
     source = [first, *others] if others else first
     try:
         with notes():
-            if size_of(source) > large.IN_MEMORY:
+            if is_large(source):
                 blocks = read_blocks(source, **how)
                 names = [name or blocks.columns[-1] for name in counted]
                 return open_table(Watched(blocks), names, ranks=ranks)
@@ -100,12 +101,17 @@ class Watched:
 
     def numbered(self) -> Iterator[tuple[int, Table]]:
         """Yield what the blocks yield."""
-        began, n_rows = time.monotonic(), 0
-        with Console(stderr=True).status(f"reading {self._blocks.name} …") as status:
-            for place, table in self._blocks.numbered():
-                yield place, table
-                n_rows += len(table)
-                seconds = time.monotonic() - began
-                if seconds > PATIENCE:
-                    told = f"{n_rows:,} rows, {n_rows / seconds:,.0f} a second"
-                    status.update(f"reading {self._blocks.name}: {told} …")
+        doing = f"reading {self._blocks.name}"
+        return with_progress(self._blocks.numbered(), lambda block: len(block[1]), doing)
+
+
+def with_progress(items: Iterable[T], n_rows_of: Callable[[T], int], doing: str) -> Iterator[T]:
+    """Yield items; after a while, show in a terminal how many rows they had, and how fast."""
+    began, n_rows = time.monotonic(), 0
+    with Console(stderr=True).status(f"{doing} …") as status:
+        for item in items:
+            yield item
+            n_rows += n_rows_of(item)
+            seconds = time.monotonic() - began
+            if seconds > PATIENCE:
+                status.update(f"{doing}: {n_rows:,} rows, {n_rows / seconds:,.0f} a second …")

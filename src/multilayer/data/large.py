@@ -12,13 +12,13 @@ import numpy.typing as npt
 
 from multilayer.data.blocks import Blocks, read_blocks
 from multilayer.data.files import read_file
-from multilayer.data.sources import size_of
+from multilayer.data.sources import Source, size_of
 from multilayer.data.survey import Survey
 from multilayer.data.table import Table
 from multilayer.errors import InvalidDataError
 from multilayer.ranks import ALONE, Ranks
 
-__all__ = ["LargeTable", "is_in_files", "open_table"]
+__all__ = ["LargeTable", "is_in_files", "is_large", "open_table"]
 
 Array = npt.NDArray[Any]
 
@@ -122,6 +122,11 @@ def is_in_files(X: object) -> bool:
     return isinstance(X, (str, PathLike, Blocks, LargeTable))
 
 
+def is_large(source: Source | Iterable[Source]) -> bool:
+    """Return whether files have too many bytes to be read whole."""
+    return size_of(source) > IN_MEMORY
+
+
 def open_table(
     source: Any, counted: Collection[str] = (), *, ranks: Ranks = ALONE, **how: Any
 ) -> Table | LargeTable:
@@ -146,9 +151,10 @@ def open_table(
     """
     if isinstance(source, LargeTable):
         return source
-    if not hasattr(source, "numbered") and size_of(source) <= IN_MEMORY:
+    has_blocks = hasattr(source, "numbered")
+    if not (has_blocks or is_large(source)):
         return read_file(source, **how)
-    blocks = source if hasattr(source, "numbered") else read_blocks(source, **how)
+    blocks = source if has_blocks else read_blocks(source, **how)
     most_rows = max(N_ENTRIES // len(blocks.columns), LEAST_ROWS)
     sampling: dict[str, Any] = {"most_rows": most_rows, "seed": SEED, "counted": counted}
     if ranks.n_ranks > 1:
