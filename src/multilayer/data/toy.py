@@ -135,24 +135,7 @@ def plane(
 ) -> tuple[Array, Array]:
     """Return samples of the plane y = (x₁ + x₂)/2 over the square [−1, 1]².
 
-    Parameters
-    ----------
-    n_samples : int
-        Number of samples.
-    noise : float
-        Standard deviation of the noise, added to y.
-    rng : numpy.random.Generator, optional
-        Draws X, uniformly, and the noise.
-
-    Returns
-    -------
-    X : array of shape (n_samples, 2)
-    y : array of shape (n_samples,)
-
-    Raises
-    ------
-    InvalidArgumentError, InvalidTypeError
-        As in `circles`.
+    Parameters, results and errors are as in `curve`, but for X, of shape (n_samples, 2).
 
     Examples
     --------
