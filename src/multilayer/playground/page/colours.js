@@ -1,9 +1,9 @@
 // Okabe and Ito's colours, which colour-blind readers can tell apart, on paper light or dark.
 
-const hex = (text) => [1, 3, 5].map((i) => parseInt(text.slice(i, i + 2), 16));
-const css = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
-const N_CLASSES = 8; // in `style.css`, for each theme
+const N_CLASSES = 8; // in `style.css`
+const NAMES = ["ink", "faint", "picture", "positive", "negative"];
 
+let named = {}; // as "rgb(…)"
 let classes = [];
 let rgb = [];
 let paper = [255, 255, 255];
@@ -11,17 +11,33 @@ const ramps = { full: new Uint8ClampedArray(256 * 3), pale: new Uint8ClampedArra
 const STRENGTHS = { full: 0.94, pale: 0.55 }; // pale lies under points
 
 export const classColour = (i) => classes[i % N_CLASSES];
-export const ink = () => css("--ink");
-export const faint = () => css("--faint");
-export const positive = () => css("--positive");
-export const negative = () => css("--negative");
+export const ink = () => named.ink;
+export const faint = () => named.faint;
+export const picture = () => named.picture;
+export const positive = () => named.positive;
+export const negative = () => named.negative;
+
+const numbers = (colour) => colour.match(/\d+/g).slice(0, 3).map(Number);
+
+// What variables stand for in this theme, which only a property that takes a colour tells.
+function cssColours(names) {
+  const probe = document.body.appendChild(document.createElement("i"));
+  const found = names.map((name) => {
+    probe.style.color = `var(--${name})`;
+    return getComputedStyle(probe).color;
+  });
+  probe.remove();
+  return found;
+}
 
 // Negative through paper to positive, for bytes from 0 to 255.
 export function readTheme() {
-  paper = hex(css("--picture"));
-  classes = Array.from({ length: N_CLASSES }, (_, i) => css(`--class-${i}`));
-  rgb = classes.map(hex);
-  const ends = [hex(css("--negative")), hex(css("--positive"))];
+  const found = cssColours(NAMES);
+  named = Object.fromEntries(NAMES.map((name, i) => [name, found[i]]));
+  classes = cssColours(Array.from({ length: N_CLASSES }, (_, i) => `class-${i}`));
+  rgb = classes.map(numbers);
+  paper = numbers(named.picture);
+  const ends = [named.negative, named.positive].map(numbers);
   for (const [name, ramp] of Object.entries(ramps)) {
     for (let i = 0; i < 256; i++) {
       const t = (i - 127.5) / 127.5;

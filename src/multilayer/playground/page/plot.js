@@ -1,6 +1,6 @@
 // The output over the plane, or over a line, with the samples on it.
 
-import { classColour, faint, fresh, ink, negative, paintClasses, paintValues, positive } from "./colours.js";
+import { classColour, faint, fresh, ink, negative, paintClasses, paintValues, picture, positive } from "./colours.js";
 import { REACH } from "./state.js";
 
 export class Plot {
@@ -74,7 +74,7 @@ export class Plot {
     if (this.built?.task !== "regression" || this.drawsPoints) return this.colourOf(code);
     const [low, high] = this.built.values;
     const share = Math.abs((2 * (code - low)) / (high - low || 1) - 1);
-    return `color-mix(in srgb, ${this.colourOf(code)} ${Math.round(100 * share)}%, ${getComputedStyle(this.canvas).getPropertyValue("--picture")})`;
+    return `color-mix(in srgb, ${this.colourOf(code)} ${Math.round(100 * share)}%, ${picture()})`;
   }
 
   drawImage(context, width, height) {
