@@ -1,6 +1,7 @@
 import contextlib
 import json
 import random
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -10,31 +11,8 @@ from multilayer.errors import MultilayerError
 from multilayer.playground.messages import MAX_FILE, MAX_TEXT, Change, Command, File, Speed, parse
 from multilayer.playground.settings import Settings
 
-DATA = {
-    "kind": "moons",
-    "n_samples": 100,
-    "noise": 0.1,
-    "seed": 0,
-    "validation": 0.2,
-    "points": [],
-    "target": "",
-    "shown": [],
-}
-SETTINGS = {
-    "data": DATA,
-    "hidden": [4],
-    "activation": ["tanh"],
-    "normalization": None,
-    "dropout": 0.0,
-    "initializer": "glorot",
-    "loss": None,
-    "optimizer": "adam",
-    "learning_rate": 0.01,
-    "batch_size": 16,
-    "l1": 0.0,
-    "l2": 0.0,
-    "seed": 0,
-}
+SETTINGS = json.loads(Path(__file__).with_name("settings.json").read_text())
+DATA = SETTINGS["data"]
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
     lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),

@@ -2,6 +2,7 @@
 
 import json
 import random
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -13,30 +14,9 @@ from multilayer.playground.server import application
 
 BASE = "http://127.0.0.1:8765"
 OWN = {"host": "127.0.0.1:8765", "origin": BASE}
-SETTINGS = {
-    "data": {
-        "kind": "moons",
-        "n_samples": 40,
-        "noise": 0.1,
-        "seed": 0,
-        "validation": 0.2,
-        "points": [],
-        "target": "",
-        "shown": [],
-    },
-    "hidden": [3],
-    "activation": ["tanh"],
-    "normalization": None,
-    "dropout": 0.0,
-    "initializer": "glorot",
-    "loss": None,
-    "optimizer": "adam",
-    "learning_rate": 0.01,
-    "batch_size": 16,
-    "l1": 0.0,
-    "l2": 0.0,
-    "seed": 0,
-}
+SETTINGS = json.loads(Path(__file__).with_name("settings.json").read_text())
+SETTINGS["hidden"] = [3]
+SETTINGS["data"]["n_samples"] = 40
 
 
 @pytest.fixture

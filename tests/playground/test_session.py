@@ -4,6 +4,7 @@ import json
 import queue
 import threading
 import time
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -15,31 +16,9 @@ from multilayer.playground.session import Session
 from multilayer.playground.settings import Settings
 from multilayer.playground.wire import pack
 
-DATA = {
-    "kind": "moons",
-    "n_samples": 60,
-    "noise": 0.1,
-    "seed": 0,
-    "validation": 0.2,
-    "points": [],
-    "target": "",
-    "shown": [],
-}
-SETTINGS = {
-    "data": DATA,
-    "hidden": [4],
-    "activation": ["tanh"],
-    "normalization": None,
-    "dropout": 0.0,
-    "initializer": "glorot",
-    "loss": None,
-    "optimizer": "adam",
-    "learning_rate": 0.01,
-    "batch_size": 16,
-    "l1": 0.0,
-    "l2": 0.0,
-    "seed": 0,
-}
+SETTINGS = json.loads(Path(__file__).with_name("settings.json").read_text())
+DATA = SETTINGS["data"]
+DATA["n_samples"] = 60
 PATIENCE = 60  # seconds, on a machine that does much else
 
 

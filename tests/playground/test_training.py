@@ -1,4 +1,6 @@
+import json
 from collections import deque
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -13,31 +15,10 @@ from multilayer.playground.recipes import recipes
 from multilayer.playground.settings import Settings
 from multilayer.playground.training import Training
 
-DATA = {
-    "kind": "spirals",
-    "n_samples": 200,
-    "noise": 0.0,
-    "seed": 1,
-    "validation": 0.2,
-    "points": [],
-    "target": "",
-    "shown": [],
-}
-SETTINGS = {
-    "data": DATA,
-    "hidden": [8, 8],
-    "activation": ["tanh", "tanh"],
-    "normalization": None,
-    "dropout": 0.0,
-    "initializer": "glorot",
-    "loss": None,
-    "optimizer": "adam",
-    "learning_rate": 0.02,
-    "batch_size": 16,
-    "l1": 0.0,
-    "l2": 0.0,
-    "seed": 3,
-}
+SETTINGS = json.loads(Path(__file__).with_name("settings.json").read_text())
+SETTINGS |= {"hidden": [8, 8], "activation": ["tanh", "tanh"], "learning_rate": 0.02, "seed": 3}
+DATA = SETTINGS["data"]
+DATA |= {"kind": "spirals", "n_samples": 200, "noise": 0.0, "seed": 1}
 POINTS = [[0.1 * i, (-1) ** i * 0.5, i % 3] for i in range(-9, 9)]
 
 
