@@ -20,7 +20,7 @@ from multilayer.data.dialects import (
     opened,
 )
 from multilayer.data.entries import Origin, TextEntries
-from multilayer.data.reading import BrokenRow, Read, Tally, shown
+from multilayer.data.reading import BrokenRow, FirstFew, Read, shown
 from multilayer.data.table import Table
 from multilayer.errors import InvalidDataError
 
@@ -116,11 +116,11 @@ class Rows:
     def __init__(self, lines: Iterable[str], dialect: Dialect) -> None:
         self.lines, self.dialect = lines, dialect
         self.n_rows = 0
-        self.broken: Tally[BrokenRow] = Tally()
+        self.broken: FirstFew[BrokenRow] = FirstFew()
         self._n_before = array("q")
         """How many rows were kept before each broken one."""
-        self._short: Tally[int] = Tally()
-        self._again: Tally[int] = Tally()
+        self._short: FirstFew[int] = FirstFew()
+        self._again: FirstFew[int] = FirstFew()
 
     def __iter__(self) -> Iterator[tuple[str, ...]]:
         """Yield the rows: as tuples, which Python's search for circles soon leaves alone."""

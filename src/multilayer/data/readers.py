@@ -15,7 +15,7 @@ from multilayer.data.delimited import Rows, csv_errors, entries_of, texts_of
 from multilayer.data.dialects import Dialect, Opens, opened
 from multilayer.data.entries import Entries, Origin
 from multilayer.data.formats import import_pyarrow
-from multilayer.data.reading import Counted, Read, Tally, refuse_broken
+from multilayer.data.reading import Counted, FirstFew, Read, refuse_broken
 from multilayer.data.sources import checked_reading
 from multilayer.data.table import Table, read_table
 from multilayer.errors import InvalidDataError
@@ -65,7 +65,7 @@ class Reader(ABC):
     @property
     def counted(self) -> Counted:
         """How many rows there were, in all shares."""
-        return Counted(self._origin.table, len(self.columns), self._n_rows, Tally())
+        return Counted(self._origin.table, len(self.columns), self._n_rows, FirstFew())
 
     def remarks(self) -> Iterable[str]:
         """Yield what is open to doubt, after the last block."""

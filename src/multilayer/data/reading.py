@@ -13,8 +13,8 @@ __all__ = [
     "SKIP",
     "BrokenRow",
     "Counted",
+    "FirstFew",
     "Read",
-    "Tally",
     "are_too_many",
     "refuse_broken",
     "shown",
@@ -38,7 +38,7 @@ class BrokenRow(NamedTuple):
     n_cells: int
 
 
-class Tally(Generic[T]):
+class FirstFew(Generic[T]):
     """How many there were of something, and the first few, however many there are.
 
     Attributes
@@ -65,7 +65,7 @@ class Counted(NamedTuple):
     n_columns: int
     n_rows: int
     """Of all rows, also the broken ones."""
-    broken: Tally[BrokenRow]
+    broken: FirstFew[BrokenRow]
 
 
 class Read(NamedTuple):
@@ -74,7 +74,7 @@ class Read(NamedTuple):
     table: Table
     remarks: tuple[str, ...] = ()
     """What was decided and is open to doubt."""
-    broken: Tally[BrokenRow] = Tally()
+    broken: FirstFew[BrokenRow] = FirstFew()
     """Rows that are not in the table."""
 
     @property
@@ -121,7 +121,7 @@ def refuse_broken(found: Sequence[Counted], bad_rows: str | None, *, is_whole: b
     raise InvalidDataError(rule, first.name, others=[SKIP])
 
 
-def shown(broken: Tally[BrokenRow]) -> str:
+def shown(broken: FirstFew[BrokenRow]) -> str:
     """Return what messages say of broken rows: the first few of them."""
     said = [f"line {row.line:,} has {row.n_cells}" for row in broken.first]
     return ", ".join([*said, *["…"] * (broken.n > len(said))])
