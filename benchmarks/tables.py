@@ -57,6 +57,12 @@ REGRESSION = {
 }  # fmt: skip
 MOST_ROWS = 10_000
 OURS = "ours"
+LABELS = {
+    "catboost": "CatBoost",
+    "hgb": "histogram gradient boosting",
+    "sk_mlp_es": "scikit-learn's MLP",
+}
+"""How the picture names other models."""
 COLUMNS = [
     "model", "data", "task", "split", "n_train", "accuracy", "logloss", "rmse", "fit_s", "pred_s",
     "onnx_difference", "file_kb", "status",
@@ -215,7 +221,7 @@ def draw(aggregates: pd.DataFrame) -> Figure:
             aggregates["error: mean rank"].sort_values(ascending=False).index
         )
         colours = ["#0072B2" if name == OURS else "#BBBBBB" for name in ranks.index]
-        ax.barh(ranks.index, ranks, color=colours)
+        ax.barh([LABELS.get(name, name) for name in ranks.index], ranks, color=colours)
         ax.bar_label(ax.containers[0], fmt="%.2f", padding=3, fontsize=9)
         ax.set(title=title, xlim=(0, ranks.max() * 1.15))
         ax.spines[["top", "right"]].set_visible(False)
