@@ -1,9 +1,6 @@
 """The page, in Debian's Chromium."""
 
 import re
-import shutil
-import subprocess
-import sys
 
 import numpy as np
 import pytest
@@ -11,74 +8,12 @@ import pytest
 from multilayer import load
 from multilayer.data import toy
 
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
-pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="needs Chromium: apt-get install chromium")
-FLAGS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
 FOCUSED = """() => (({ id, dataset }) => dataset.key || dataset.name || dataset.kind || id)(
     document.activeElement)"""
-PATIENCE = 60_000  # milliseconds, on a machine that does much else
 FAST = "speed=max&hidden=6&activation=tanh"
 
 
-@pytest.fixture(scope="module")
-def address():
-    command = [sys.executable, "-m", "multilayer", "playground", "--no-open", "--port", "0"]
-    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as server:
-        try:
-            yield re.search(r"http://\S+", server.stderr.readline())[0]
-        finally:
-            server.terminate()
-            assert server.stderr.read() == ""  # nothing failed on the way
-
-
-@pytest.fixture(scope="module")
-def browser():
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
-        yield browser
-        browser.close()
-
-
-@pytest.fixture
-def open_page(browser, address):
-    """Return a function that opens the page; no page may have logged an error."""
-    contexts, faults = [], []
-
-    def open_at(hash_="", width=1400, height=1000, **options):
-        size = {"width": width, "height": height}
-        context = browser.new_context(viewport=size, accept_downloads=True, **options)
-        contexts.append(context)
-        context.set_default_timeout(PATIENCE)
-        page = context.new_page()
-        page.on("pageerror", lambda error: faults.append(str(error)))
-        page.on("console", lambda said: said.type == "error" and faults.append(said.text))
-        page.goto(f"{address}#{hash_}")
-        shows(page, "#read-step", " of ")
-        return page
-
-    yield open_at
-    for context in contexts:
-        context.close()
-    assert not faults
-
-
-def shows(page, place, text):
-    from playwright.sync_api import expect
-
-    expect(page.locator(place)).to_contain_text(text, timeout=PATIENCE)
-
-
-def test_a_network_learns(open_page):
+def test_a_network_learns(open_page, shows):
     page = open_page(f"{FAST}&data=moons")
     assert page.locator("#read-epoch").inner_text() == "0"
     page.click("#play")
@@ -87,7 +22,7 @@ def test_a_network_learns(open_page):
     shows(page, "#findings", re.compile(r"Nothing is wrong|→|.{30}"))
 
 
-def test_the_picture_is_that_of_the_classes(open_page):
+def test_the_picture_is_that_of_the_classes(open_page, shows):
     page = open_page(f"{FAST}&data=blobs&noise=0.1")
     page.click("#play")
     shows(page, "#read-score", "100.0 %")
@@ -105,7 +40,7 @@ def test_the_picture_is_that_of_the_classes(open_page):
     assert green[1] == green.max()
 
 
-def test_step_epoch_and_reset_with_the_keyboard_alone(open_page):
+def test_step_epoch_and_reset_with_the_keyboard_alone(open_page, shows):
     page = open_page(f"{FAST}&data=moons&n=100")
     page.keyboard.press("s")
     shows(page, "#read-step", "1 of ")
@@ -125,7 +60,7 @@ def test_step_epoch_and_reset_with_the_keyboard_alone(open_page):
     assert {*wanted.split(), "0a", "0+", "u1-0", "u2-0"} <= seen
 
 
-def test_the_link_brings_everything_back(open_page, address):
+def test_the_link_brings_everything_back(open_page, shows, address):
     page = open_page("data=xor&n=100&noise=0.2")
     page.click("#more-layers")
     page.get_by_label("Activation of hidden layer 3").select_option("relu")
@@ -143,12 +78,12 @@ def test_the_link_brings_everything_back(open_page, address):
     assert again.url == link
 
 
-def test_a_broken_link_opens_with_defaults(open_page):
+def test_a_broken_link_opens_with_defaults(open_page, shows):
     page = open_page("data=nonsense&hidden=a,9999999&rate=-3&optimizer=%3Cscript%3E&points=1;2,x")
     shows(page, "#parameters", "parameters")
 
 
-def test_a_model_file_comes_back(open_page, tmp_path):
+def test_a_model_file_comes_back(open_page, shows, tmp_path):
     page = open_page(f"{FAST}&data=circles&n=200&noise=0.05")
     page.click("#play")
     shows(page, "#read-score", re.compile(r"100\.0 %"))
@@ -171,7 +106,7 @@ def test_a_model_file_comes_back(open_page, tmp_path):
     assert np.array_equal(load(file)(X), model(X))
 
 
-def test_points_are_drawn_with_mouse_and_keyboard(open_page):
+def test_points_are_drawn_with_mouse_and_keyboard(open_page, shows):
     page = open_page("data=moons")
     page.get_by_role("radio", name="Draw").click()
     box = page.locator("#plot").bounding_box()
@@ -187,7 +122,7 @@ def test_points_are_drawn_with_mouse_and_keyboard(open_page):
     shows(again, "#legend", re.compile(r"[567] to train on"))
 
 
-def test_a_pasted_table_is_learned(open_page):
+def test_a_pasted_table_is_learned(open_page, shows):
     page = open_page(FAST)
     page.get_by_role("radio", name="Table").click()
     rng = np.random.default_rng(0)
@@ -207,7 +142,7 @@ def test_a_pasted_table_is_learned(open_page):
     shows(page, "#banner", "has a header but no rows")
 
 
-def test_divergence_is_told(open_page):
+def test_divergence_is_told(open_page, shows):
     from playwright.sync_api import expect
 
     page = open_page("data=plane&optimizer=sgd&rate=100&activation=identity,identity&speed=max")
@@ -216,14 +151,14 @@ def test_divergence_is_told(open_page):
     expect(page.locator("#play")).to_have_attribute("aria-pressed", "false")
 
 
-def test_a_unit_shows_its_numbers(open_page):
+def test_a_unit_shows_its_numbers(open_page, shows):
     page = open_page("data=moons")
     page.get_by_role("button", name="hidden layer 2, unit 1").click()
     shows(page, "#unit", "Hidden layer 2, unit 1")
     assert page.locator("#unit tbody tr").count() == 9  # eight weights and the bias
 
 
-def test_two_tabs_and_a_reload(open_page):
+def test_two_tabs_and_a_reload(open_page, shows):
     one, two = open_page("data=moons"), open_page("data=circles")
     one.click("#epoch")
     shows(one, "#read-epoch", "1")
@@ -247,7 +182,7 @@ def test_no_width_scrolls_sideways(open_page, width):
 
 @pytest.mark.parametrize("hash_", ["", "data=points", "data=table"])
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_axe_finds_nothing(open_page, hash_, scheme):
+def test_axe_finds_nothing(open_page, shows, hash_, scheme):
     from axe_playwright_python.sync_playwright import Axe
 
     page = open_page(hash_, color_scheme=scheme, bypass_csp=True)

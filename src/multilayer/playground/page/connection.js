@@ -17,9 +17,9 @@ export function unpack(buffer) {
 }
 
 export class Connection {
-  // `handlers` has a function for each type of message.
-  constructor(handlers) {
-    this.handlers = handlers;
+  // `onMessage` takes the type of a message, and the message.
+  constructor(onMessage) {
+    this.onMessage = onMessage;
     this.open();
   }
 
@@ -28,7 +28,7 @@ export class Connection {
     this.socket = new WebSocket(`ws${location.protocol === "https:" ? "s" : ""}://${location.host}/session`);
     this.socket.binaryType = "arraybuffer";
     this.socket.onmessage = ({ data }) => this.hear(unpack(data));
-    this.socket.onclose = () => this.handlers.closed(this.reason || "the server has ended");
+    this.socket.onclose = () => this.onMessage("closed", this.reason || "the server has ended");
   }
 
   hear(message) {
@@ -37,11 +37,11 @@ export class Connection {
     } else if (message.type === "frame") {
       // A hidden page draws nothing, so it gets no further frame, and the training waits.
       requestAnimationFrame(() => {
-        this.handlers.frame(message);
+        this.onMessage("frame", message);
         this.say("seen");
       });
     } else {
-      this.handlers[message.type](message);
+      this.onMessage(message.type, message);
     }
   }
 

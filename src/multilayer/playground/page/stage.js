@@ -1,12 +1,11 @@
 // The network, layer by layer: each unit with a picture of what it computes, edges by weight.
 
 import { fresh, negative, paintValues, positive } from "./colours.js";
+import { element } from "./dom.js";
 
 const STATES = ["", "dead", "saturated"];
 const HEAD = 74; // pixels above the units, for a layer's own controls
 const FOOT = 26; // below them, for what is not shown
-
-const element = (kind, className, text = "") => Object.assign(document.createElement(kind), { className, textContent: text });
 
 export class Stage {
   // `onChange` takes hidden widths and activations; `onSelect` a layer and a unit.
@@ -132,8 +131,10 @@ export class Stage {
     paint(canvas, side, side, bytes, 0);
   }
 
-  repaintInputs() {
+  // Draw everything anew, in other colours.
+  repaint() {
     this.units[0]?.forEach((each, axis) => each.picture && this.paintInput(each.picture, axis));
+    if (this.frame) this.update(this.frame);
   }
 
   // Give every layer a column, and every unit a place in it.

@@ -1,22 +1,33 @@
 // Loss and score by epoch: training solid, validation dashed.
 
-import { faint, fresh, ink, negative, positive } from "./colours.js";
+import { faint, fresh, ink, negative, positive } from "../colours.js";
+import { $ } from "../dom.js";
 
 const FONT = "11px system-ui, sans-serif";
 const shown = (value) => (Math.abs(value) >= 0.01 || value === 0 ? value.toFixed(2) : value.toExponential(0));
 
 export class Curves {
-  constructor(loss, score) {
-    this.charts = [[loss, 1, 2, false], [score, 3, 4, true]];
+  constructor() {
+    this.charts = [[$("loss-curve"), 1, 2, false], [$("score-curve"), 3, 4, true]];
     this.curve = null;
     this.isShare = true;
     const watch = new ResizeObserver(() => this.draw());
     for (const [canvas] of this.charts) watch.observe(canvas);
   }
 
-  update(curve, isShare) {
-    this.curve = curve;
-    this.isShare = isShare;
+  built({ score }) {
+    this.isShare = score === "accuracy";
+    $("score-title").textContent = this.isShare ? "Accuracy" : "R²";
+    this.curve = null;
+    this.draw();
+  }
+
+  frame({ arrays }) {
+    this.curve = arrays.curve;
+    this.draw();
+  }
+
+  theme() {
     this.draw();
   }
 

@@ -1,0 +1,136 @@
+// The app: the settings, what the server says, and the cards, each of which hears of both.
+//
+// A card is an object with a method for each thing that it wants to hear: what the server sends
+// (`greeting`, `built`, `frame`, `recipes`, `findings`, `refused`, `paused`, `file`, `closed`); that
+// the settings changed here (`settings`), or the colours (`theme`); and what cards pass to each other
+// (`select`, `point`, `drawn`).
+
+import { $ } from "./dom.js";
+import { Connection } from "./connection.js";
+import { fitLayers, fromAddress, keepKnown, toAddress } from "./state.js";
+
+const UNTIL_THEN = { table: { kind: "spirals", target: "", shown: [] }, points: { kind: "xor" } };
+
+export class App {
+  constructor() {
+    this.known = null; // what the server offers
+    this.built = null; // what the session is about
+    this.cards = [];
+    this.written = location.hash.slice(1);
+    Object.assign(this, fromAddress(this.written)); // settings, speed
+    this.waiting = 0;
+    addEventListener("hashchange", () => this.read());
+  }
+
+  start(cards) {
+    this.cards = cards;
+    this.connection = new Connection((type, message) => this.hear(type, message));
+  }
+
+  // Pass something on to all cards.
+  pass(type, message = null) {
+    for (const card of this.cards) card[type]?.(message);
+  }
+
+  say(type, values) {
+    this.connection.say(type, values);
+  }
+
+  sendFile(type, file) {
+    this.connection.sendFile(type, file);
+  }
+
+  // From the server ------------------------------------------------------------------------------
+
+  hear(type, message) {
+    if (type === "greeting") this.known = message;
+    if (type === "built") {
+      this.built = message;
+      if (message.adopt) this.settings = message.settings;
+    }
+    if (type === "frame" && !this.built) return;
+    this.pass(type, message);
+    if (type === "greeting") this.begin();
+    if (type === "built") {
+      if (message.adopt) this.write();
+      this.show();
+      this.tell("");
+    }
+    if (type === "refused" || type === "paused") this.tell(message.reason);
+    if (type === "closed") {
+      this.tell(`This session has ended: ${message}.`, "Start again", () => this.connection.open());
+    }
+  }
+
+  // Ask for the training of the settings; until its data are there, for another one.
+  begin() {
+    keepKnown(this.settings, this.known);
+    this.show();
+    this.tell("");
+    const { settings } = this;
+    const { kind, points } = settings.data;
+    if (kind === "table") this.tell("This link is about a table: paste it, or drop its file, to go on.");
+    const isThere = kind === "points" ? new Set(points.map((p) => p[2])).size > 1 : kind !== "table";
+    const data = isThere ? settings.data : { ...settings.data, ...UNTIL_THEN[kind] };
+    this.say("settings", { settings: { ...settings, data } });
+    this.say("speed", { steps: this.speed });
+  }
+
+  // To the server --------------------------------------------------------------------------------
+
+  change(name, value) {
+    this.set({ ...this.settings, [name]: value });
+  }
+
+  changeData(name, value) {
+    this.set({ ...this.settings, data: { ...this.settings.data, [name]: value } });
+  }
+
+  // Change settings; `isAsked` is false where the server could not use them yet.
+  set(settings, isAsked = true) {
+    this.settings = settings;
+    fitLayers(settings);
+    this.write();
+    this.show();
+    if (!isAsked) return;
+    // Many changes in one moment, as of a slider that is dragged, are one message.
+    cancelAnimationFrame(this.waiting);
+    this.waiting = requestAnimationFrame(() => this.say("settings", { settings: this.settings }));
+  }
+
+  setSpeed(speed) {
+    this.speed = speed;
+    this.write();
+    this.say("speed", { steps: speed });
+  }
+
+  // The address ----------------------------------------------------------------------------------
+
+  write() {
+    this.written = toAddress(this.settings, this.speed);
+    history.replaceState(null, "", this.written ? `#${this.written}` : location.pathname);
+  }
+
+  read() {
+    const now = location.hash.slice(1);
+    if (now === this.written) return;
+    this.written = now;
+    Object.assign(this, fromAddress(now));
+    if (this.known) this.begin();
+  }
+
+  // The screen -----------------------------------------------------------------------------------
+
+  show() {
+    if (this.known) this.pass("settings", this.settings);
+  }
+
+  // Show a text above everything, or none; with a button that does something about it.
+  tell(text, action = "", onAction = null) {
+    $("banner").hidden = !text;
+    $("banner").firstElementChild.textContent = text;
+    $("banner-action").hidden = !action;
+    $("banner-action").textContent = action;
+    $("banner-action").onclick = onAction;
+  }
+}

@@ -1,0 +1,158 @@
+// Data: a small set, points drawn by hand, or a table.
+
+import { Controls } from "../controls.js";
+import { classColour } from "../colours.js";
+import { $, arrows, element, mark } from "../dom.js";
+import { NOISE } from "../state.js";
+
+const TITLES = { points: ["Draw", "✎"], table: ["Table", "▦"] };
+const VALUES = ["plane", "curve"]; // the sets that are not of classes
+const N_DRAWN_CLASSES = 4;
+const SIDE = 88; // of a thumbnail, in pixels
+
+export class Data {
+  constructor(app) {
+    this.app = app;
+    this.drawnClass = 0;
+    this.controls = new Controls($("data-controls"), (name, value) => app.changeData(name, value));
+    for (const name of ["noise", "n_samples", "validation"]) this.controls.slider(name);
+    this.controls.seed("seed", "Seed of the data");
+    this.offerClasses();
+    $("undo").onclick = () => this.draw(app.settings.data.points.slice(0, -1));
+    $("clear").onclick = () => this.draw([]);
+    $("read-csv").onclick = () => app.sendFile("table", new Blob([$("csv").value]));
+    $("csv-file").onchange = () => {
+      if ($("csv-file").files.length) app.sendFile("table", $("csv-file").files[0]);
+      $("csv-file").value = "";
+    };
+    $("target").onchange = () => {
+      const { settings } = app;
+      app.set({ ...settings, loss: null, data: { ...settings.data, target: $("target").value, shown: [] } });
+    };
+    $("across").onchange = $("up").onchange = () => this.look();
+  }
+
+  greeting({ kinds }) {
+    const sets = $("sets");
+    if (!sets.children.length) {
+      for (const kind of kinds) sets.append(this.set(kind));
+      arrows(sets);
+    }
+    this.theme();
+  }
+
+  set(kind) {
+    const radio = element("button", "set");
+    radio.setAttribute("role", "radio");
+    radio.dataset.kind = kind;
+    const [title, sign] = TITLES[kind] ?? [kind, ""];
+    const picture = sign ? element("span", "sign", sign) : element("canvas");
+    picture.setAttribute("aria-hidden", "true");
+    radio.append(picture, element("span", "", title));
+    radio.onclick = () => this.choose(kind);
+    return radio;
+  }
+
+  choose(kind) {
+    const { app } = this;
+    const data = { ...app.settings.data, kind, noise: NOISE[kind] ?? app.settings.data.noise };
+    if (kind !== "table") Object.assign(data, { target: "", shown: [] });
+    if (kind !== "points") data.points = [];
+    const isThere = kind !== "points" && (kind !== "table" || app.built?.columns.length > 0);
+    app.set({ ...app.settings, data, loss: null }, isThere);
+    if (kind === "points") app.pass("drawn", data.points);
+  }
+
+  settings({ data }) {
+    this.controls.show(data);
+    for (const name of ["noise", "n_samples"]) this.controls.toggle(name, data.kind in NOISE);
+    $("drawing").hidden = data.kind !== "points";
+    $("table").hidden = data.kind !== "table";
+    mark($("sets"), (radio) => radio.dataset.kind === data.kind);
+    this.showColumns();
+  }
+
+  built({ notes }) {
+    $("notes").replaceChildren(...notes.map((note) => element("li", "", note)));
+  }
+
+  theme() {
+    if (!this.app.known) return;
+    for (const radio of $("sets").children) {
+      const canvas = radio.querySelector("canvas");
+      if (canvas) this.paint(canvas, radio.dataset.kind);
+    }
+  }
+
+  paint(canvas, kind) {
+    const { data } = this.app.known.arrays[`thumbnail ${kind}`];
+    Object.assign(canvas, { width: SIDE, height: SIDE });
+    const context = canvas.getContext("2d");
+    const isValue = VALUES.includes(kind);
+    for (let i = 0; i < data.length; i += 3) {
+      const value = data[i + 2];
+      context.fillStyle = classColour(isValue ? +(value > 0) : value);
+      context.globalAlpha = isValue ? 0.35 + 0.65 * Math.min(1, Math.abs(value)) : 1;
+      context.beginPath();
+      context.arc((SIDE / 2) * (1 + 0.88 * data[i]), (SIDE / 2) * (1 - 0.88 * data[i + 1]), 3.4, 0, 7);
+      context.fill();
+    }
+  }
+
+  // Points drawn by hand -------------------------------------------------------------------------
+
+  offerClasses() {
+    const group = $("classes");
+    const show = () => mark(group, (each) => each === group.children[this.drawnClass]);
+    for (let i = 0; i < N_DRAWN_CLASSES; i++) {
+      const radio = element("button", "dot", `class ${i}`);
+      radio.setAttribute("role", "radio");
+      radio.style.setProperty("--dot", `var(--class-${i})`);
+      radio.onclick = () => {
+        this.drawnClass = i;
+        show();
+      };
+      group.append(radio);
+    }
+    arrows(group);
+    show();
+  }
+
+  point([x, y]) {
+    this.draw([...this.app.settings.data.points, [x, y, this.drawnClass]]);
+  }
+
+  draw(all) {
+    const { app } = this;
+    const points = all.slice(-app.known.limits.MAX_POINTS);
+    const isThere = new Set(points.map((p) => p[2])).size > 1;
+    app.set({ ...app.settings, data: { ...app.settings.data, points } }, isThere);
+    app.pass("drawn", points);
+  }
+
+  // The columns of a table -----------------------------------------------------------------------
+
+  showColumns() {
+    const { built, settings: { data } } = this.app;
+    const has = data.kind === "table" && built?.columns.length > 0;
+    $("columns").hidden = !has;
+    if (!has) return;
+    const fill = (select, names, value) => {
+      select.replaceChildren(...names.map(([text, own]) => new Option(text, own)));
+      select.value = value;
+    };
+    fill($("target"), built.columns.map((name) => [name, name]), built.target);
+    const inputs = built.inputs.map((name) => [name, name]);
+    fill($("across"), [["principal components", ""], ...inputs], data.shown[0] ?? "");
+    fill($("up"), inputs, data.shown[1] ?? inputs[0][0]);
+    $("across").disabled = inputs.length < 2;
+    $("up").disabled = inputs.length < 2 || !data.shown.length;
+  }
+
+  look() {
+    const across = $("across").value;
+    let up = $("up").value;
+    if (across === up) up = this.app.built.inputs.find((name) => name !== across);
+    this.app.changeData("shown", across ? [across, up] : []);
+  }
+}

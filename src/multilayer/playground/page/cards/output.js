@@ -1,0 +1,59 @@
+// Output: what the network says over the plane, or the line, with the samples on it.
+
+import { classColour } from "../colours.js";
+import { $, count, dot, element } from "../dom.js";
+import { Plot } from "../plot.js";
+
+export class Output {
+  constructor(app) {
+    this.app = app;
+    this.plot = new Plot($("plot"), (x, y) => app.pass("point", [x, y]));
+    $("regions").onchange = () => {
+      this.plot.asRegions = $("regions").checked;
+      this.plot.draw();
+    };
+  }
+
+  settings({ data }) {
+    this.plot.drawsPoints = data.kind === "points";
+    $("plot").classList.toggle("drawing", this.plot.drawsPoints);
+  }
+
+  built(built) {
+    this.plot.show(built);
+    const { data } = this.app.settings;
+    if (data.kind === "points" && built.settings.data.kind !== "points") this.drawn(data.points); // not yet learned
+    const [across, up] = this.axes(built);
+    $("axis-across").textContent = across;
+    $("axis-up").textContent = up;
+    $("regions").parentElement.hidden = built.task === "regression" || built.axes.length < 2;
+    const n = built.n_samples[0] + built.n_samples[1];
+    $("plot").setAttribute("aria-label", `The network’s output over ${built.axes.join(" and ")}, with ${n} samples`);
+    this.showLegend(built);
+  }
+
+  axes({ axes, target, is_to_scale, low, high }) {
+    const texts = axes.map((name, i) => (is_to_scale ? `${name} from ${low[i].toFixed(1)} to ${high[i].toFixed(1)}`.replaceAll("-", "−") : name));
+    return [texts[0], texts[1] ?? target];
+  }
+
+  showLegend({ classes, n_samples: [n, nHeldOut] }) {
+    const parts = classes.map((name, i) => dot(classColour(i), name));
+    parts.push(element("span", "", `● ${count(n)} to train on`));
+    if (nHeldOut) parts.push(element("span", "", `◆ ${count(nHeldOut)} to validate on`));
+    $("legend").replaceChildren(...parts);
+  }
+
+  frame(frame) {
+    this.plot.update(frame);
+  }
+
+  drawn(points) {
+    this.plot.showDrawn(points);
+  }
+
+  theme() {
+    this.plot.draw();
+    if (this.app.built) this.showLegend(this.app.built);
+  }
+}

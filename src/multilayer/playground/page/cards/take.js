@@ -1,0 +1,48 @@
+// Take it with you: the link, the model file, the samples, and the recipes in Python.
+
+import { $, copy, download, element } from "../dom.js";
+
+const TITLES = {
+  python: "Python: this training, to the same bits",
+  estimator: "Python: an estimator with these settings",
+  command: "Command: on the samples, saved as CSV",
+};
+
+export class Take {
+  constructor(app) {
+    this.app = app;
+    $("copy-link").onclick = () => copy(location.href, $("copy-link"));
+    $("save").onclick = () => app.say("save");
+    $("save-samples").onclick = () => app.say("samples");
+    $("open-model").onchange = () => {
+      if ($("open-model").files.length) app.sendFile("model", $("open-model").files[0]);
+      $("open-model").value = "";
+    };
+  }
+
+  file({ name, rest }) {
+    download(new Blob([rest]), name);
+  }
+
+  built({ recipes }) {
+    this.recipes({ recipes });
+  }
+
+  recipes({ recipes }) {
+    const open = new Set([...$("recipes").querySelectorAll("details[open]")].map((each) => each.dataset.name));
+    const parts = Object.entries(recipes).map(([name, text]) => {
+      const details = element("details");
+      details.dataset.name = name;
+      details.open = open.has(name);
+      const code = element("pre");
+      code.append(element("code", "", text));
+      code.tabIndex = 0;
+      const button = element("button", "", "Copy");
+      button.setAttribute("aria-label", `Copy ${name}`);
+      button.onclick = () => copy(text, button);
+      details.append(element("summary", "", TITLES[name]), code, button);
+      return details;
+    });
+    $("recipes").replaceChildren(...parts);
+  }
+}

@@ -1,0 +1,66 @@
+// The header: play, pause, steps, speed, and the numbers of the training.
+
+import { slider } from "../controls.js";
+import { $, count, number } from "../dom.js";
+
+const SPEEDS = [1, 3, 10, 30, 100, 300, 1000, 3000, null];
+const KEYS = { " ": "play", s: "step", e: "epoch", r: "reset" };
+const words = (speed) => (speed === null ? "as fast as it can" : `${count(speed)} steps/s`);
+
+export class Transport {
+  constructor(app) {
+    this.app = app;
+    this.isPlaying = false;
+    this.setSpeed = slider($("speed"), $("speed-value"), SPEEDS, words, (speed) => app.setSpeed(speed));
+    $("play").onclick = () => {
+      this.show(!this.isPlaying);
+      app.say(this.isPlaying ? "play" : "pause");
+    };
+    for (const name of ["step", "epoch", "reset"]) $(name).onclick = () => app.say(name);
+    addEventListener("keydown", (event) => this.key(event));
+  }
+
+  key(event) {
+    if (event.ctrlKey || event.metaKey || event.altKey || event.target.closest("input, select, textarea, button, summary")) return;
+    const button = KEYS[event.key.toLowerCase()];
+    if (!button) return;
+    event.preventDefault();
+    $(button).click();
+  }
+
+  show(isPlaying) {
+    this.isPlaying = isPlaying;
+    $("play").setAttribute("aria-pressed", isPlaying);
+    $("play").setAttribute("aria-label", isPlaying ? "Pause" : "Play");
+    document.body.classList.toggle("playing", isPlaying);
+  }
+
+  settings() {
+    this.setSpeed(this.app.speed);
+  }
+
+  built({ score }) {
+    $("score-name").textContent = score === "accuracy" ? "Accuracy" : "R²";
+  }
+
+  frame(frame) {
+    this.show(frame.is_playing);
+    $("read-epoch").textContent = count(frame.n_complete);
+    $("read-step").textContent = `${frame.step} of ${frame.n_steps}`;
+    $("read-train").textContent = number(frame.train_loss);
+    $("read-validation").textContent = number(frame.validation_loss);
+    const isShare = this.app.built.score === "accuracy";
+    const scores = frame.scores.filter((score) => score !== null);
+    const texts = scores.map((score) => (isShare ? `${(100 * score).toFixed(1)} %` : score.toFixed(3)));
+    $("read-score").textContent = texts.length ? texts.join(" / ") : "–";
+    $("read-score").title = texts.length > 1 ? "training / validation" : "training";
+  }
+
+  paused() {
+    this.show(false);
+  }
+
+  closed() {
+    this.show(false);
+  }
+}
