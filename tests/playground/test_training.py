@@ -53,6 +53,11 @@ def test_a_spiral_is_learned():
         {"data": {"kind": "curve", "validation": 0}, "normalization": "batch"},
         {"data": {"kind": "plane"}, "loss": "huber", "hidden": [], "activation": []},
         {"data": {"kind": "points", "points": POINTS}},
+        {"data": {"kind": "formula", "formula": "x² + y² < 1 and x > 0"}},
+        {"data": {"kind": "formula", "formula": "1000*abs(sin(3x))", "noise": 0.1}},
+        {"data": {"kind": "iris"}},
+        {"data": {"kind": "iris", "target": "petal width (cm)"}, "loss": "absolute_error"},
+        {"data": {"kind": "digits"}, "batch_size": 100},
     ],
 )
 def test_the_program_trains_the_same_bits(settings, tmp_path, monkeypatch):
