@@ -51,8 +51,9 @@ export class Curves {
   }
 
   // Above the chart stands what is under the pointer.
-  point({ root, data, cursor: { idx } }, isScore) {
-    const [epoch, ...values] = data.map((column) => column[idx ?? -1] ?? null);
+  point({ root, data, cursor }, isScore) {
+    const place = cursor?.idx ?? -1; // at first there is no cursor
+    const [epoch, ...values] = data.map((column) => column[place] ?? null);
     const texts = values.filter((value) => value !== null).map((value) => (isScore && this.isShare ? `${(100 * value).toFixed(1)} %` : number(value)));
     root.closest("figure").querySelector("output").textContent = epoch === null ? "" : `epoch ${count(epoch)}: ${texts.join(" / ")}`;
   }
