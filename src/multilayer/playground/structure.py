@@ -9,7 +9,7 @@ import numpy.typing as npt
 from multilayer.architecture import ACTIVATIONS, NORMALIZATIONS
 from multilayer.data import toy
 from multilayer.model import Columns
-from multilayer.numpy import INITIALIZERS, OPTIMIZERS
+from multilayer.numpy import INITIALIZERS, OPTIMIZERS, SCHEDULES
 from multilayer.playground import settings as limits
 from multilayer.playground.bundled import SIDE, digits, iris
 from multilayer.playground.data_sets import SETS
@@ -56,6 +56,7 @@ def greeting() -> tuple[dict[str, Any], dict[str, Array]]:
         "optimizers": rates,
         "initializers": list(INITIALIZERS),
         "normalizations": list(NORMALIZATIONS),
+        "schedules": [name for name in SCHEDULES.names if name != "constant"],
         "losses": list(LOSSES),
         "kinds": list(DATA_KINDS),
         "formulas": FORMULAS,
