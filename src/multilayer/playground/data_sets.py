@@ -135,7 +135,7 @@ def samples_of(said: DataSettings, table: Table | None) -> Samples:
         Numbers(X.shape[1]),
         targets,
         view,
-        target="class" if is_class else "y",
+        target="digit" if said.kind == "digits" else "class" if is_class else "y",
         side=SIDE if said.kind == "digits" else 0,
     )
 

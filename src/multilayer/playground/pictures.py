@@ -17,7 +17,7 @@ __all__ = ["SHOWN", "Pictures", "look_into"]
 
 Array = npt.NDArray[Any]
 
-SHOWN = 8
+SHOWN = 10
 """Units of a layer that are drawn."""
 SIDES = (96, 48, 24)
 SMALL = 24

@@ -25,8 +25,8 @@ Array = npt.NDArray[Any]
 MOST_POINTS = 1_500
 """Samples that are drawn."""
 THUMBNAIL = 120
-PICTURED = 19
-"""The image that stands for the digits, a nine."""
+PICTURED = 13
+"""The image that stands for the digits, a three."""
 EXAMPLES = 100
 """Images that can be shown instead of a drawn one."""
 FORMULAS = (
