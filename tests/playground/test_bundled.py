@@ -58,11 +58,14 @@ def test_digits_are_scikit_learns():
 def test_the_first_layer_is_pictured_by_its_weights():
     training = training_of({"kind": "digits"}, hidden=[12, 4], activation=["relu", "tanh"])
     found = Pictures(training.samples, training.net.n_parameters).of(training.net)
-    W = training.net.weights[0][0][:8]
-    assert found["units 1"].shape == (8, 8, 8)
+    W = training.net.weights[0][0][:10]
+    assert found["units 1"].shape == (10, 8, 8)
     assert found["units 2"].shape[1] > 8
-    expected = W.reshape(8, 8, 8) / np.abs(W).max()
+    expected = W.reshape(10, 8, 8) / np.abs(W).max()
     assert found["units 1"] / 127.5 - 1 == pytest.approx(expected, abs=1 / 255 + 1e-6)
+    training = training_of({"kind": "digits"}, hidden=[], activation=[])
+    found = Pictures(training.samples, training.net.n_parameters).of(training.net)
+    assert found["units 1"].shape == (10, 8, 8)
 
 
 def test_a_drawn_digit_is_moved_to_the_middle_and_to_full_height():
@@ -109,6 +112,7 @@ def test_values_of_a_formula_are_learned_on_their_own_scale():
     assert samples.encoded.std() == pytest.approx(1)
     assert samples.targets.decode(samples.encoded) == pytest.approx(samples.y)
     assert samples.y == pytest.approx(1000 + 500 * samples.X.prod(axis=1), rel=1e-5)  # float32
+    assert (samples.view.names, samples.target) == (("x", "y"), "z")
 
 
 def test_a_formula_is_refused_by_its_own_name():

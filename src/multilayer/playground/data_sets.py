@@ -110,23 +110,24 @@ def samples_of(said: DataSettings, table: Table | None) -> Samples:
     if said.kind == "iris":
         return _of_table(said, iris())
     rng = np.random.default_rng(said.seed)
-    if said.kind == "points":
-        X, y = _drawn(said)
-    elif said.kind == "digits":
-        X, y = digits()
-    elif said.kind == "formula":
-        X, y = toy.formula(said.formula, said.n_samples, said.noise, rng)
-    else:
-        X, y = SETS[said.kind](said.n_samples, noise=said.noise, rng=rng)
+    reach, axes, side = None, ("x₁", "x₂"), 0
+    match said.kind:
+        case "points":
+            (X, y), reach = _drawn(said), REACH
+        case "formula":
+            X, y = toy.formula(said.formula, said.n_samples, said.noise, rng)
+            axes = "x", "y"
+        case "digits":
+            (X, y), side = digits(), SIDE
+        case _:
+            X, y = SETS[said.kind](said.n_samples, noise=said.noise, rng=rng)
     is_class = y.dtype.kind == "i"
     targets: Targets = Classes(np.unique(y)) if is_class else Values(1)
-    if said.kind == "formula" and not is_class:
+    if said.kind == "formula" and not is_class:  # which may be of any size
         targets = _scaled(y)
     X = X.astype(np.float32)
-    if said.kind == "digits":
-        view = View.of_table(X, (), ())
-    else:
-        view = View.of_drawn(X, REACH if said.kind == "points" else None)
+    view = View.of_table(X, (), ()) if side else View.of_drawn(X, reach, axes)
+    value = "z" if "y" in view.names else "y"
     return Samples(
         X,
         y,
@@ -135,8 +136,8 @@ def samples_of(said: DataSettings, table: Table | None) -> Samples:
         Numbers(X.shape[1]),
         targets,
         view,
-        target="digit" if said.kind == "digits" else "class" if is_class else "y",
-        side=SIDE if said.kind == "digits" else 0,
+        target="digit" if side else "class" if is_class else value,
+        side=side,
     )
 
 

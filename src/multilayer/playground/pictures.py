@@ -60,7 +60,8 @@ class Pictures:
             ``output``: of each class its probability, or the values, of shape (n, side, side) as
             bytes; over a line, the values themselves. ``units k`` and ``state k``: the units of
             hidden layer k, from −1 to 1 as bytes, and whether they are fine, dead or saturated.
-            If the samples are images, the first layer's units are those of their weights.
+            If the samples are images, the units of the first layer, which may be the output, are
+            shown by their weights instead.
             ``W k`` and ``b k``: the weights between the units that are shown.
         """
         with np.errstate(all="ignore"):  # a network that diverges is shown until it is stopped
@@ -69,7 +70,7 @@ class Pictures:
             found = {"output": self._output(outputs_after(net, len(layers), last))}
             for k, layer in enumerate(layers, start=1):
                 found[f"units {k}"] = self._units(layer.output[:, :SHOWN])
-            if layers and self.samples.side:
+            if self.samples.side:
                 found["units 1"] = self._weights(net)
             found |= self._states(net)
         n_inputs = net.architecture.in_features

@@ -92,7 +92,7 @@ export class Stage {
     }
     const hasPicture = !isInput || isImage || (built.is_to_scale && built.axes.length > 1);
     if (hasPicture) {
-      const canvas = element("canvas", built.side && layer < 2 && layer < last ? "pixels" : "");
+      const canvas = element("canvas", built.side && layer < 2 ? "pixels" : "");
       button.prepend(canvas);
       button.picture = canvas;
       if (isInput) this.paintInput(canvas, index);
@@ -178,7 +178,8 @@ export class Stage {
     if (this.built.side) this.paintInput(this.units[0][0].picture, 0);
     for (let layer = 1; layer <= last; layer++) {
       const isOutput = layer === last;
-      const pictures = frame.arrays[isOutput ? "output" : `units ${layer}`];
+      const isOfWeights = layer === 1 && this.built.side > 0;
+      const pictures = frame.arrays[isOutput && !isOfWeights ? "output" : `units ${layer}`];
       const states = frame.arrays[`state ${layer}`];
       this.units[layer].forEach((button, i) => {
         // Of two classes, the one output is the probability of the second.

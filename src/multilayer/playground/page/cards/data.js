@@ -61,7 +61,7 @@ export class Data {
     const { app } = this;
     const data = { ...app.settings.data, kind, noise: NOISE[kind] ?? app.settings.data.noise, target: "", shown: [] };
     if (kind !== "points") data.points = [];
-    if (kind !== "formula") data.formula = DEFAULTS.data.formula;
+    data.formula = (kind === "formula" && $("formula").value) || DEFAULTS.data.formula; // the last one is still in its field
     const isThere = kind !== "points" && (kind !== "table" || this.hasTable);
     app.set({ ...app.settings, data, loss: null }, isThere);
     if (kind === "points") app.pass("drawn", data.points);
@@ -71,7 +71,7 @@ export class Data {
     this.controls.show(data);
     for (const name of ["noise", "n_samples"]) this.controls.toggle(name, data.kind in NOISE);
     $("by-formula").hidden = data.kind !== "formula";
-    if ($("formula").value !== data.formula && document.activeElement !== $("formula")) $("formula").value = data.formula;
+    if (data.kind === "formula" && document.activeElement !== $("formula")) $("formula").value = data.formula;
     $("drawing").hidden = data.kind !== "points";
     $("table").hidden = data.kind !== "table";
     mark($("sets"), (radio) => radio.dataset.kind === data.kind);

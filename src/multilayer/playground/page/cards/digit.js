@@ -23,7 +23,6 @@ export class Digit {
     for (const type of ["pointerup", "pointercancel"]) canvas.addEventListener(type, () => (this.last = null));
     canvas.addEventListener("keydown", (event) => this.key(event));
     canvas.addEventListener("blur", () => this.point(null));
-    new ResizeObserver(() => this.draw()).observe(canvas);
     $("clear-digit").onclick = () => this.take(new Float32Array(SIDE * SIDE));
     $("sample-digit").onclick = () => this.next();
   }
@@ -39,7 +38,8 @@ export class Digit {
 
   built(built) {
     $("digit").hidden = !built.side;
-    if (built.side && this.image.some(Boolean)) this.ask();
+    this.draw();
+    if (built.side && this.image.some(Boolean)) this.ask(); // also of a new session
   }
 
   frame({ answer }) {
