@@ -185,6 +185,7 @@ def test_a_condition_is_unknown_where_its_parts_leave_it_open():
         ("x^2 + ^ y", 'at character 7: "^" cannot stand here; is there a * or a + missing?'),
         ("1 + sin x", "at character 5: sin is a function; write sin(…)"),
         ("x(y + 1)", "at character 1: x is no function; write x*(…)"),
+        ("1 + π(y + 1)", "at character 5: pi is no function; write pi*(…)"),
         ("(x+1)(y)", "at character 1: an operator is missing before a bracket; write (…)*(…)"),
         ("y = x", 'at character 3: there is a "="; write < or > for two classes, or what y is to '
          "be, alone"),
@@ -221,7 +222,7 @@ def test_nothing_else_is_evaluated(text):
         Formula(text)
 
 
-@given(st.text(max_size=MAX_LENGTH + 1) | st.text("xy0129.+-*/^()<>=,einpsadot ", max_size=60))
+@given(st.text(max_size=MAX_LENGTH + 1) | st.text("xy0129.+-*/^()<>=,einpsadot π²", max_size=60))
 def test_any_text_is_a_formula_or_refused(text):
     with suppress(InvalidArgumentError):
         assert Formula(text)(*POINTS).shape == (40,)

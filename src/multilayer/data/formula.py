@@ -159,7 +159,7 @@ class Formula:
             said, place = token.group(), token.start()
             is_name = token["name"] is not None
             if is_name:
-                self._check_name(said, token)
+                self._check_name(said, place, token.end())
             elif not token["number"] and said not in SIGNS:
                 instead = INSTEAD.get(said, "it has no meaning here")
                 self._refuse(place, f'there is a "{said}"; {instead}')
@@ -171,17 +171,14 @@ class Formula:
             end, is_number = token.end(), token["number"] is not None
         return written
 
-    def _check_name(self, name: str, token: re.Match[str]) -> None:
-        """Refuse an unknown name, and one that is no function before a bracket or the reverse."""
-        place, is_called = token.start(), self.text[token.end() :].lstrip().startswith("(")
+    def _check_name(self, name: str, place: int, end: int) -> None:
+        """Refuse an unknown name, and a function without a bracket."""
         if name not in NAMES:
             nearest = get_close_matches(name.lower(), NAMES, n=1)
             known = f"did you mean {nearest[0]}?" if nearest else f"there are {', '.join(NAMES)}"
             self._refuse(place, f'there is no "{name}"; {known}')
-        if name in FUNCTIONS and not is_called:
+        if name in FUNCTIONS and not self.text[end:].lstrip().startswith("("):
             self._refuse(place, f"{name} is a function; write {name}(…)")
-        if is_called and name not in FUNCTIONS and name not in WORDS:
-            self._refuse(place, f"{name} is no function; write {name}*(…)")
 
     def _parse(self, written: str) -> ast.expr:
         too_deep = InvalidArgumentError(
@@ -243,6 +240,8 @@ class Formula:
                 return OPERATORS[type(op)](*sides)
             case ast.UnaryOp(op, inner) if type(op) in OPERATORS:
                 return OPERATORS[type(op)](self._number(inner, named))
+            case ast.Call(ast.Name(name)) if name not in FUNCTIONS:
+                self._refuse(node, f"{name} is no function; write {name}*(…)")
             case ast.Call(ast.Name(name), given, []):
                 values = [self._number(each, named) for each in given]
                 if name in OF_SEVERAL and len(values) > 1:
