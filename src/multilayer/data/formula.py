@@ -208,7 +208,7 @@ class Formula:
             self._refuse(len(self.text.rstrip()), "it ends too early")
         token = TOKEN.match(self.text, place)
         assert token is not None
-        self._refuse(place, f'"{token.group()}" cannot stand here; is there a * or a + missing?')
+        self._refuse(place, f'from "{token.group()}" on it cannot be read; is a * or a + missing?')
 
     def _refuse(self, place: int | ast.expr, why: str) -> NoReturn:
         if isinstance(place, ast.expr):
