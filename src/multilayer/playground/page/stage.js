@@ -90,7 +90,7 @@ export class Stage {
       button.append(label);
       button.name = names[index];
     }
-    const hasPicture = !isInput || isImage || (built.is_to_scale && built.axes.length > 1);
+    const hasPicture = !isInput || isImage || Boolean(built.arrays.inputs);
     if (hasPicture) {
       const canvas = element("canvas", built.side && layer < 2 ? "pixels" : "");
       button.prepend(canvas);
@@ -130,12 +130,8 @@ export class Stage {
   paintInput(canvas, axis) {
     const own = this.built.side;
     if (own) return paintInk(canvas, own, Float32Array.from(this.frame?.arrays.drawn?.data ?? new Uint8Array(own * own), (byte) => byte / 255));
-    const side = 24;
-    const bytes = new Uint8Array(side * side);
-    for (let i = 0; i < side; i++) {
-      for (let j = 0; j < side; j++) bytes[side * i + j] = (255 * (axis ? side - 1 - i : j)) / (side - 1);
-    }
-    paint(canvas, side, side, bytes, 0);
+    const { shape: [, rows, columns], data } = this.built.arrays.inputs;
+    paint(canvas, columns, rows, data, axis * rows * columns);
   }
 
   // Draw everything anew, in other colours.
