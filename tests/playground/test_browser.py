@@ -198,6 +198,12 @@ def test_a_unit_shows_its_numbers(open_page, shows):
     page.get_by_role("button", name="hidden layer 2, unit 1").click()
     shows(page, "#unit", "Hidden layer 2, unit 1")
     assert page.locator("#unit tbody tr").count() == 9  # eight weights and the bias
+    output = page.locator("#plot").screenshot()
+    page.hover("[data-key=u1-0]")
+    shows(page, "#output-title", "hidden layer 1, unit 1")
+    assert page.locator("#plot").screenshot() != output
+    page.hover("#plot")
+    shows(page, "#output-title", "output")
 
 
 def test_two_tabs_and_a_reload(open_page, shows):

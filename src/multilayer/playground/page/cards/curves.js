@@ -46,13 +46,14 @@ export class Curves {
         { ...axis, size: 40, space: 26, values: (_, ticks) => ticks.map((t) => this.tick(t, isScore)) },
       ],
       series: [{}, { ...line, stroke: positive }, { ...line, stroke: negative, dash: [5, 3] }],
-      hooks: { setCursor: [(chart) => this.point(chart, isScore)] },
+      hooks: { setCursor: [(chart) => this.readOut(chart, isScore)] },
     };
   }
 
   // Above the chart stands what is under the pointer.
-  point({ root, data, cursor: { idx } }, isScore) {
-    const [epoch, ...values] = data.map((column) => column[idx ?? -1] ?? null);
+  readOut({ root, data, cursor }, isScore) {
+    const place = cursor?.idx ?? -1; // at first there is no cursor
+    const [epoch, ...values] = data.map((column) => column[place] ?? null);
     const texts = values.filter((value) => value !== null).map((value) => (isScore && this.isShare ? `${(100 * value).toFixed(1)} %` : number(value)));
     root.closest("figure").querySelector("output").textContent = epoch === null ? "" : `epoch ${count(epoch)}: ${texts.join(" / ")}`;
   }
