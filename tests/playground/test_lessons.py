@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from multilayer import playground
-from multilayer.errors import DivergenceError, UnknownNameError
+from multilayer.errors import DivergenceError
 from multilayer.playground.data_sets import samples_of
 from multilayer.playground.lessons import LESSONS
 from multilayer.playground.settings import Settings
@@ -20,7 +20,8 @@ PAGE = Path(playground.__file__).with_name("page")
 CHAPTERS = Path(__file__).parents[2] / "docs" / "tutorial"
 FILES = {name: json.loads((PAGE / "lessons" / f"{name}.json").read_text()) for name in LESSONS}
 STEPS = [(name, i) for name, lesson in FILES.items() for i in range(len(lesson["steps"]))]
-SEEDS = {"every": 3, "most": 5, "some": 8}  # how many are tried
+FIELDS = {"settings", "task", "predict", "do", "observe", "question", "claims"}
+SEEDS = {"every": 3, "most": 3, "some": 8}  # how many are tried
 
 STATE = (PAGE / "state.js").read_text()
 DEFAULTS = re.search(r"DEFAULTS = (\{.*?\n\});", STATE, re.DOTALL)[1]
@@ -30,7 +31,7 @@ PATHS = {word: json.loads(f"[{path}]") for word, path in PATHS}
 
 
 def settings_of(*addresses, seed):
-    """Return the settings in addresses, each of which goes over the one before, as the page does."""
+    """Return the settings in addresses, each of which goes over the one before."""
     said = {k: v for text in addresses for k, v in parse_qsl(text, keep_blank_values=True)}
     settings = json.loads(json.dumps(DEFAULTS)) | {"seed": seed}
     for word, text in said.items():
@@ -95,8 +96,10 @@ def gradient_ratio(training):
     """Return the size of the first layer's gradient, in terms of the output layer's."""
     rows = training.samples.rows
     X, y = training.samples.X[rows], training.targets[rows]
-    gradients = training.net.loss_and_gradients(X, y, loss=training.loss, training=False)[1]
-    first, output = (np.sqrt((np.asarray(dW) ** 2).mean()) for dW, _ in gradients[:: len(gradients) - 1])
+    gradients = training.net.copy().loss_and_gradients(X, y, loss=training.loss, training=True)[1]
+    first, output = (
+        np.sqrt((np.asarray(dW) ** 2).mean()) for dW, _ in gradients[:: len(gradients) - 1]
+    )
     return first / output
 
 
@@ -112,6 +115,7 @@ MEASURES = {
     "kinks": kinks,
     "gradient_ratio": gradient_ratio,
     "small_weights": lambda training: (np.abs(training.net.weights[0][0]) < 0.02).mean(),
+    "idle_units": lambda training: (np.abs(training.net.weights[0][0]).max(axis=1) < 0.02).mean(),
     "largest_weight": lambda training: np.abs(training.net.weights[0][0]).max(),
 }
 
@@ -128,6 +132,30 @@ def value_of(claim, lesson, step, seed):
     return value
 
 
+def test_the_files_are_those_of_the_index_and_well_formed():
+    assert {path.stem for path in (PAGE / "lessons").iterdir()} == {*LESSONS, "index"}
+    for name, lesson in FILES.items():
+        assert set(lesson) == {"title", "minutes", "chapter", "settings", "hide", "steps"}, name
+        assert 5 <= lesson["minutes"] <= 10
+        for step in lesson["steps"]:
+            assert set(step) == FIELDS, name
+            question = step["question"]
+            assert set(question) == {"text", "choices", "answer", "why"}
+            assert 1 <= question["answer"] <= len(question["choices"]) == 3
+            assert len(step["predict"]["choices"]) == 3
+        answers = {step["question"]["answer"] for step in lesson["steps"]}
+        assert len(answers) > 1, f"{name}: the answer is always in the same place"
+
+
+def test_a_lesson_and_its_chapter_know_each_other():
+    for name, lesson in FILES.items():
+        number = lesson["chapter"].partition(".")[0]
+        (chapter,) = CHAPTERS.glob(f"{number:0>2}_*.md")
+        text = chapter.read_text()
+        assert f"# {lesson['chapter']}\n" in text
+        assert f"mlp playground --lesson {name}`" in text
+
+
 @pytest.mark.parametrize(("name", "i"), STEPS)
 def test_what_a_lesson_claims_is_true(name, i):
     lesson = FILES[name]
@@ -136,9 +164,25 @@ def test_what_a_lesson_claims_is_true(name, i):
     for claim in step["claims"]:
         of_seeds = claim.get("in", "every")
         values = [value_of(claim, lesson, step, seed) for seed in range(SEEDS[of_seeds])]
-        print(name, i, claim, np.round(np.array(values, float), 3))
         low, high = claim.get("at_least", -np.inf), claim.get("at_most", np.inf)
         if of_seeds == "most":
             values = [np.median(values)]
         holds = [low <= value <= high for value in values]
         assert any(holds) if of_seeds == "some" else all(holds), (claim, values)
+
+
+def test_the_page_reads_each_lesson_and_sets_it_up(open_page):
+    """As the claims were tested here."""
+    found = open_page().evaluate(
+        """async (names) => {
+            const { lessonOf, settingsAt } = await import("./lesson_file.js");
+            const lessons = await Promise.all(names.map(lessonOf)); // checks them
+            return lessons.map((each) => each.steps.map((_, i) => settingsAt(each, i).settings));
+        }""",
+        list(LESSONS),
+    )
+    for name, steps in zip(LESSONS, found, strict=True):
+        lesson = FILES[name]
+        for said, step in zip(steps, lesson["steps"], strict=True):
+            own = settings_of(lesson["settings"], step["settings"], seed=0)
+            assert Settings.of(said) == own, name

@@ -22,7 +22,8 @@ Host = Annotated[
     str, typer.Option(help="The address to bind to. With another one, others can use it too.")
 ]
 Lesson = Annotated[
-    str | None, typer.Option(help="Open the page at this lesson, such as xor; a wrong name shows all.")
+    str | None,
+    typer.Option(help="Open the page at this lesson, such as xor; a wrong name shows all."),
 ]
 Open = Annotated[bool, typer.Option("--open/--no-open", help="Open the page in the browser.")]
 

@@ -1,6 +1,6 @@
 // The file of a lesson, as it is fetched or opened: what must be in it, and what is wrong with it.
 
-import { isWord, SETTING_WORDS } from "./state.js";
+import { fromAddress, isWord, SETTING_WORDS } from "./state.js";
 
 const MAX_BYTES = 200_000;
 
@@ -77,3 +77,10 @@ async function get(path) {
 export const lessonNames = () => (fetched.names ??= get("index.json").then(JSON.parse));
 
 export const lessonOf = (name) => (fetched[`${name}.json`] ??= get(`${name}.json`).then((content) => read(content, `${name}.json`)));
+
+// The settings and the speed of a step, whose own words go over those of the lesson.
+export function settingsAt({ settings = "", steps }, step) {
+  const words = new URLSearchParams(settings);
+  for (const [key, value] of new URLSearchParams(steps[step].settings ?? "")) words.set(key, value);
+  return fromAddress(words.toString());
+}

@@ -54,7 +54,7 @@ export class Stage {
     const of = `hidden layer ${index + 1}`;
     const stepper = element("div", "stepper");
     stepper.setAttribute("role", "group");
-    stepper.dataset.hide = "hidden";
+    Object.assign(stepper.dataset, { hide: "hidden", part: "Layers and units" });
     stepper.setAttribute("aria-label", `Units of ${of}`);
     for (const [sign, step, word] of [["−", -1, "fewer"], ["+", 1, "more"]]) {
       const button = element("button", "", sign);

@@ -1,8 +1,8 @@
 // A lesson: step by step, what to predict, to do and to watch, and a question at the end of each.
 
 import { $, element } from "../dom.js";
-import { lessonNames, lessonOf, readFile } from "../lesson_file.js";
-import { fromAddress, keepKnown } from "../state.js";
+import { lessonNames, lessonOf, readFile, settingsAt } from "../lesson_file.js";
+import { keepKnown } from "../state.js";
 
 // How far the learner has come in each lesson: known to this browser alone.
 const progress = {
@@ -105,7 +105,7 @@ export class Lesson {
   // A step ---------------------------------------------------------------------------------------
 
   forget() {
-    Object.assign(this, { predicted: "", isAsked: false });
+    Object.assign(this, { hasPredicted: false, isAsked: false });
     document.body.classList.remove("lesson-ready");
   }
 
@@ -122,7 +122,7 @@ export class Lesson {
     count.append(bar);
     $("lesson-body").replaceChildren(count, element("p", "", task));
     $("lesson-back").hidden = step === 0;
-    this.add("Predict", predict.text, [this.choices(predict.choices, (chosen) => this.predict(chosen))], "predict");
+    this.add("Your prediction", predict.text, [this.choices(predict.choices, (chosen) => this.predict(chosen))], "predict");
     $("lesson-title").focus({ preventScroll: true });
     $("lesson").scrollTop = 0;
     if (isSetUp) this.setUp();
@@ -130,9 +130,7 @@ export class Lesson {
   }
 
   setUp() {
-    const words = new URLSearchParams(this.lesson.settings ?? "");
-    for (const [key, value] of new URLSearchParams(this.lesson.steps[this.step].settings ?? "")) words.set(key, value);
-    const { settings, speed } = fromAddress(words.toString());
+    const { settings, speed } = settingsAt(this.lesson, this.step);
     const { app } = this;
     keepKnown(settings, app.known);
     app.setSpeed(speed);
@@ -161,9 +159,8 @@ export class Lesson {
 
   predict(chosen) {
     for (const each of chosen.parentElement.children) each.setAttribute("aria-pressed", each === chosen);
-    const isFirst = !this.predicted;
-    this.predicted = chosen.textContent;
-    if (!isFirst) return;
+    if (this.hasPredicted) return; // and thinks again
+    this.hasPredicted = true;
     const step = this.lesson.steps[this.step];
     this.play = button("▶ Play", () => $("play").click(), "strong");
     const watch = element("p", "", ` ${step.observe}`);
@@ -175,10 +172,11 @@ export class Lesson {
   }
 
   frame({ n_complete: n, step, is_playing: isPlaying }) {
-    if (!this.predicted) return;
+    if (!this.hasPredicted) return;
     this.play.textContent = isPlaying ? "❚❚ Pause" : "▶ Play";
     if (this.isAsked || !(n || step)) return;
     this.isAsked = true;
+    $("lesson-body").querySelector(".predict").classList.add("is-past");
     document.body.classList.remove("lesson-ready");
     const { question } = this.lesson.steps[this.step];
     this.reply = element("p", "lesson-reply");
@@ -197,8 +195,7 @@ export class Lesson {
     for (const each of chosen.parentElement.children) each.onclick = null;
     this.reply.textContent = why;
     this.reply.classList.add("why");
-    const before = element("p", "hint", `You predicted: “${this.predicted}”.`);
-    this.asked.append(before, this.step + 1 < this.lesson.steps.length ? this.further() : this.end());
+    this.asked.append(this.step + 1 < this.lesson.steps.length ? this.further() : this.end());
     this.asked.scrollIntoView({ block: "nearest" });
   }
 
