@@ -4,6 +4,7 @@ import { App } from "./app.js";
 import { Classroom } from "./cards/classroom.js";
 import { Curves } from "./cards/curves.js";
 import { Data } from "./cards/data.js";
+import { Digit } from "./cards/digit.js";
 import { Doctor } from "./cards/doctor.js";
 import { Inside } from "./cards/inside.js";
 import { Lesson } from "./cards/lesson.js";
@@ -18,7 +19,7 @@ import { watchTheme } from "./theme.js";
 
 const app = new App();
 watchTheme(() => app.pass("theme"));
-app.start([Transport, Data, Training, Network, Inside, Output, Numbers, Curves, Doctor, Take, Classroom, Lesson].map((Card) => new Card(app)));
+app.start([Transport, Data, Training, Network, Inside, Output, Digit, Numbers, Curves, Doctor, Take, Classroom, Lesson].map((Card) => new Card(app)));
 
 $("banner-close").onclick = () => app.tell("");
 
