@@ -17,7 +17,7 @@ export class App {
     this.built = null; // what the session is about
     this.cards = [];
     this.written = location.hash.slice(1);
-    Object.assign(this, fromAddress(this.written)); // settings, speed
+    Object.assign(this, fromAddress(this.written)); // settings, speed, lesson, hide
     this.waiting = 0;
     addEventListener("hashchange", () => this.read());
   }
@@ -109,7 +109,7 @@ export class App {
   // The address ----------------------------------------------------------------------------------
 
   write() {
-    this.written = toAddress(this.settings, this.speed);
+    this.written = toAddress(this);
     history.replaceState(null, "", this.written ? `#${this.written}` : location.pathname);
   }
 

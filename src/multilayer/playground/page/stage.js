@@ -55,6 +55,7 @@ export class Stage {
     const of = `hidden layer ${index + 1}`;
     const stepper = element("div", "stepper");
     stepper.setAttribute("role", "group");
+    Object.assign(stepper.dataset, { hide: "hidden", part: "Layers and units" });
     stepper.setAttribute("aria-label", `Units of ${of}`);
     for (const [sign, step, word] of [["−", -1, "fewer"], ["+", 1, "more"]]) {
       const button = element("button", "", sign);
@@ -72,6 +73,7 @@ export class Stage {
     const select = element("select", "");
     select.setAttribute("aria-label", `Activation of ${of}`);
     select.dataset.key = `${index}a`;
+    Object.assign(select.dataset, { hide: "activation", part: "Activations" });
     for (const name of activations) select.append(new Option(name, name, false, name === activation[index]));
     select.onchange = () => this.onChange(hidden, activation.map((a, i) => (i === index ? select.value : a)));
     head.append(stepper, select);

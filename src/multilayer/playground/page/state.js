@@ -1,4 +1,4 @@
-// The settings, and how they are written into the page's address.
+// The settings, the lesson and what is hidden, and how they are written into the page's address.
 
 export const DEFAULTS = {
   data: { kind: "spirals", n_samples: 400, noise: 0.03, seed: 0, validation: 0.3, formula: "y > sin(3*x)", points: [], features: ["x1", "x2"], target: "", shown: [] },
@@ -85,14 +85,24 @@ const set = (settings, path, value) => {
   inner[path.at(-1)] = value;
 };
 
+const WORD = /^[a-z0-9_-]{1,40}$/;
+const listed = (text) => [...new Set(list(text))].filter((word) => WORD.test(word)).slice(0, 60);
+
+export const isWord = (text) => typeof text === "string" && WORD.test(text);
+export const SETTING_WORDS = [...Object.keys(PARTS), "speed"];
+// The word for a setting, by its path, as ["data", "noise"].
+export const wordOf = (path) => Object.keys(PARTS).find((key) => PARTS[key][0].join() === path.join());
+
 // Only what differs from the defaults is written.
-export function toAddress(settings, speed) {
+export function toAddress({ settings, speed, lesson = "", hide = [] }) {
   const words = new URLSearchParams();
   for (const [key, [path, write]] of Object.entries(PARTS)) {
     const value = get(settings, path);
     if (JSON.stringify(value) !== JSON.stringify(get(DEFAULTS, path))) words.set(key, write(value));
   }
   if (speed !== DEFAULT_SPEED) words.set("speed", speed ?? "max");
+  if (lesson) words.set("lesson", lesson);
+  if (hide.length) words.set("hide", hide.join());
   return words.toString().replaceAll("%2C", ",").replaceAll("%3B", ";");
 }
 
@@ -104,7 +114,13 @@ export function fromAddress(text) {
   }
   fitLayers(settings);
   const speed = words.get("speed");
-  return { settings, speed: speed === "max" ? null : number(speed ?? "", 0.1, 1e6, DEFAULT_SPEED) };
+  return {
+    settings,
+    speed: speed === "max" ? null : number(speed ?? "", 0.1, 1e6, DEFAULT_SPEED),
+    lesson: listed(words.get("lesson") ?? "")[0] ?? "",
+    hide: listed(words.get("hide") ?? ""), // cards and controls: words that are none do nothing
+    saysSettings: [...words.keys()].some((key) => Object.hasOwn(PARTS, key)),
+  };
 }
 
 // Every hidden layer has an activation; without any, nothing can be dropped or normalised.
