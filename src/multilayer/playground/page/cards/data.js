@@ -62,7 +62,7 @@ export class Data {
   // What the network is given of a point: one input at least.
   feature(name, label) {
     const button = element("button", "", label);
-    button.dataset.name = name;
+    button.dataset.feature = name;
     button.onclick = () => {
       const { settings: { data }, known } = this.app;
       const chosen = known.features.map(([each]) => each).filter((each) => data.features.includes(each) !== (each === name));
@@ -89,7 +89,7 @@ export class Data {
     $("drawing").hidden = data.kind !== "points";
     $("table").hidden = data.kind !== "table";
     $("features").hidden = !isPlane(data.kind);
-    for (const button of $("features").querySelectorAll("button")) button.setAttribute("aria-pressed", data.features.includes(button.dataset.name));
+    for (const button of $("features").querySelectorAll("button")) button.setAttribute("aria-pressed", data.features.includes(button.dataset.feature));
     mark($("sets"), (radio) => radio.dataset.kind === data.kind);
     this.showColumns();
   }
