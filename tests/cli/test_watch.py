@@ -88,6 +88,10 @@ def test_a_folder_that_is_none_is_named(tmp_path):
     result = run("playground", "--follow", "nowhere", folder=tmp_path)
     assert result.returncode == 2
     assert result.stderr == "mlp: --follow of mlp playground must be a folder; got nowhere\n"
+    result = run("playground", "--follow", ".", "--lesson", "xor", folder=tmp_path)
+    assert result.returncode == 2
+    says = "mlp: --lesson of mlp playground cannot be combined with --follow\n"
+    assert result.stderr == says
 
 
 @pytest.mark.skipif(not os.path.isdir("/proc"), reason="needs a folder that nobody can write to")
@@ -96,8 +100,8 @@ def test_a_folder_that_cannot_be_written_to_is_told_and_the_training_goes_on(tmp
         "train", "digits", "--hidden", "4", "--epochs", "2", "--record", "/proc/a", folder=tmp_path
     )
     assert result.returncode == 0
-    says = "note: the training goes on, but cannot be recorded in /proc/a: no such file or directory"
-    assert result.stderr.splitlines()[-1] == says
+    says = "note: the training goes on, but cannot be recorded in /proc/a: "
+    assert result.stderr.splitlines()[-1] == f"{says}no such file or directory"
     assert "final loss" in result.stdout
 
 

@@ -11,6 +11,7 @@ from rich.console import Console
 from multilayer.cli.serving import address_of, bound, server_for
 from multilayer.errors import InvalidArgumentError
 from multilayer.playground.follow import Follower
+from multilayer.playground.lessons import LESSONS
 
 __all__ = ["playground"]
 
@@ -20,6 +21,10 @@ LOOPBACK = ("127.0.0.1", "localhost", "::1")
 Port = Annotated[int, typer.Option(help="The port to serve on; 0 for any that is free.")]
 Host = Annotated[
     str, typer.Option(help="The address to bind to. With another one, others can use it too.")
+]
+Lesson = Annotated[
+    str | None,
+    typer.Option(help="Open the page at this lesson, such as xor; a wrong name shows all."),
 ]
 Open = Annotated[bool, typer.Option("--open/--no-open", help="Open the page in the browser.")]
 Follow = Annotated[
@@ -35,25 +40,25 @@ Follow = Annotated[
 def playground(
     port: Port = PORT,
     host: Host = "127.0.0.1",
-    open_page: Open = True,
+    lesson: Lesson = None,
     follow: Follow = None,
+    open_page: Open = True,
 ) -> None:
     """Open a page on which a network learns before your eyes, on your own data.
 
     It trains with this package, on this machine, until Ctrl-C ends it.
     """
+    if follow is not None and lesson is not None:
+        raise InvalidArgumentError("cannot be combined with --follow", "lesson")
     if follow is not None and not follow.is_dir():
         raise InvalidArgumentError("must be a folder", "follow", got=str(follow))
     server = server_for("mlp playground", host, None if follow is None else Follower(follow))
     console = Console(stderr=True, highlight=False)
+    place = "" if lesson is None else f"#lesson={LESSONS.check(lesson)}"
     with bound(host, port) as listening:
-        address = address_of(host, listening)
-        if follow is None:
-            said = f"The playground is at {address}"
-        else:
-            address += "follow.html"
-            said = f"The trainings in {follow} are at {address}"
-        console.print(f"{said} (Ctrl-C ends it)", soft_wrap=True)
+        address = address_of(host, listening) + (place if follow is None else "follow.html")
+        shown = "playground is" if follow is None else f"trainings in {follow} are"
+        console.print(f"The {shown} at {address} (Ctrl-C ends it)", soft_wrap=True)
         if host not in LOOPBACK:
             note = "Whoever can reach this address can use it: bind to 127.0.0.1 to prevent that."
             console.print(note, soft_wrap=True)

@@ -13,7 +13,7 @@ from multilayer.model import Model, Targets
 from multilayer.numpy import LOSSES, MLP, OPTIMIZERS, SCHEDULES, Loss, Optimizer, Plateau, Schedule
 from multilayer.playground.data_sets import Samples
 from multilayer.playground.settings import MAX_EPOCHS, Settings
-from multilayer.training import METRICS, History, Loop, Metric
+from multilayer.training import METRICS, Callback, EarlyStopping, History, Loop, Metric
 from multilayer.training.validation import Validation
 
 __all__ = ["MAX_PARAMETERS", "Training", "architecture_of", "loss_of", "warm_up"]
@@ -21,6 +21,8 @@ __all__ = ["MAX_PARAMETERS", "Training", "architecture_of", "loss_of", "warm_up"
 Array = npt.NDArray[Any]
 
 MAX_PARAMETERS = 1_000_000
+ENDS = ("n_epochs", "early_stopping")
+"""Reasons for an end that other settings may move."""
 POINTS = 400
 """Of a curve: when there are twice as many, every other one is left out."""
 
@@ -185,6 +187,10 @@ class Training:
             rng=self._rng,
         )
         self._moments = iter(self.loop)
+        self._stopping = Callback()
+        if settings.patience is not None:
+            self._stopping = EarlyStopping(settings.patience)
+            self._stopping.on_train_begin(self.loop.run)
 
     @property
     def optimizer(self) -> Optimizer:
@@ -198,6 +204,12 @@ class Training:
         found = self.samples.encoded
         if self.loss.task == "regression" and found.ndim == 1:  # classes as 0 and 1
             return np.eye(self.samples.targets.out_features)[found]
+        return found
+
+    @property
+    def stopped_by(self) -> str:
+        """Why the training has ended: see `History`; empty if it has not."""
+        found: str = self.loop.run.stopped_by
         return found
 
     @property
@@ -219,6 +231,8 @@ class Training:
             # An overflow becomes an infinite loss, which is reported with epoch and step.
             with np.errstate(over="ignore", invalid="ignore"):
                 if next(self._moments, None) is None:
+                    if run.keep_best:  # as `EarlyStopping` asks, whatever ends the training
+                        run.restore_best(run.members)
                     return False
                 if run.is_under_way and run.step == run.n_steps:
                     next(self._moments)
@@ -238,13 +252,16 @@ class Training:
     def change(self, settings: Settings) -> None:
         """Go on with another rate, schedule, end or penalties, from the next step on."""
         numbers, arrays = self.loop.state()
+        stopping = None if self.stopped_by else self._stopping.state()
         for member in numbers["run"]["members"]:
-            if member["stopped_by"] == "n_epochs":  # the end may have moved
+            if member["stopped_by"] in ENDS:  # the end may have moved
                 member["stopped_by"] = ""
         self.trainer.finish()
         self.settings = settings
         self._begin()
         self.loop.set_state(numbers, arrays)
+        if stopping and settings.patience is not None:
+            self._stopping.set_state(stopping)
 
     def _go_back(self) -> None:
         """Go on from the best epoch's weights, with an optimizer that remembers nothing."""
@@ -259,7 +276,8 @@ class Training:
         self.loop.set_state(numbers, kept)
 
     def _note_epoch(self) -> None:
-        """Add a point to the curve."""
+        """Add a point to the curve, and stop if nothing improves."""
+        self._stopping.on_epoch_end(self.loop.run)
         history, epoch = self.history, self.loop.run.epoch
         (name,) = self.metrics
         held_out = [history.get(f"validation_{of}", [np.nan])[-1] for of in ("loss", name)]
