@@ -6,9 +6,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from multilayer.doctor.units import are_dead, are_saturated, slopes_of
 from multilayer.numpy import ACTIVATIONS, MLP
 from multilayer.numpy.observation import HiddenLayer, hidden_layers, outputs_after
+from multilayer.numpy.units import are_dead, are_saturated, slopes_of
 from multilayer.playground.bundled import like_a_digit
 from multilayer.playground.data_sets import Samples
 from multilayer.playground.training import Training
