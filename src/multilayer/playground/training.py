@@ -10,9 +10,9 @@ from multilayer.architecture import Architecture
 from multilayer.data import Batches
 from multilayer.errors import DivergenceError, InvalidArgumentError, InvalidDataError
 from multilayer.model import Model, Targets
-from multilayer.numpy import LOSSES, MLP, OPTIMIZERS, Loss, Optimizer
+from multilayer.numpy import LOSSES, MLP, OPTIMIZERS, SCHEDULES, Loss, Optimizer, Plateau, Schedule
 from multilayer.playground.data_sets import Samples
-from multilayer.playground.settings import Settings
+from multilayer.playground.settings import MAX_EPOCHS, Settings
 from multilayer.training import METRICS, History, Loop, Metric
 from multilayer.training.validation import Validation
 
@@ -21,7 +21,6 @@ __all__ = ["MAX_PARAMETERS", "Training", "architecture_of", "loss_of", "warm_up"
 Array = npt.NDArray[Any]
 
 MAX_PARAMETERS = 1_000_000
-MAX_EPOCHS = 100_000
 POINTS = 400
 """Of a curve: when there are twice as many, every other one is left out."""
 
@@ -93,6 +92,24 @@ def loss_of(settings: Settings, targets: Targets) -> Loss:
     return LOSSES[name]()
 
 
+def schedule_of(settings: Settings) -> Schedule | None:
+    """Return the schedule of the settings.
+
+    Raises
+    ------
+    InvalidArgumentError
+        If it depends on the number of epochs, and there is none.
+    """
+    if settings.schedule is None:
+        return None
+    schedule = SCHEDULES[settings.schedule]()
+    early, late = (schedule.factor(1.0, n, Plateau()) for n in (10, 100))
+    if early != late and settings.epochs is None:
+        rule = f"must be a number: the schedule {settings.schedule!r} depends on it"
+        raise InvalidArgumentError(rule, "epochs")
+    return schedule
+
+
 class Training:
     """A network in training, as `multilayer.training.fit` trains it, with the same bits.
 
@@ -160,7 +177,8 @@ class Training:
             self.trainer,
             self.training,
             Batches(n_samples, batch_size=settings.batch_size, least=least),
-            n_epochs=MAX_EPOCHS,
+            n_epochs=settings.epochs or MAX_EPOCHS,
+            schedule=schedule_of(settings),
             held_out=held_out,
             metrics=self.metrics if len(samples.held_out) > 1 else None,
             monitor="train_loss" if held_out is None else "validation_loss",
@@ -218,12 +236,15 @@ class Training:
         return False
 
     def change(self, settings: Settings) -> None:
-        """Go on with another rate, or other penalties, from the next step on."""
-        state = self.loop.state()
+        """Go on with another rate, schedule, end or penalties, from the next step on."""
+        numbers, arrays = self.loop.state()
+        for member in numbers["run"]["members"]:
+            if member["stopped_by"] == "n_epochs":  # the end may have moved
+                member["stopped_by"] = ""
         self.trainer.finish()
         self.settings = settings
         self._begin()
-        self.loop.set_state(*state)
+        self.loop.set_state(numbers, arrays)
 
     def _go_back(self) -> None:
         """Go on from the best epoch's weights, with an optimizer that remembers nothing."""

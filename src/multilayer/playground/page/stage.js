@@ -8,9 +8,10 @@ const HEAD = 74; // pixels above the units, for a layer's own controls
 const FOOT = 26; // below them, for what is not shown
 
 export class Stage {
-  // `onChange` takes hidden widths and activations; `onSelect` a layer and a unit.
-  constructor(root, edges, onChange, onSelect) {
-    Object.assign(this, { root, edges, onChange, onSelect });
+  // `onChange` takes hidden widths and activations; `onSelect` a layer and a unit, and so does
+  // `onLook`, for the unit that is pointed at, or null.
+  constructor(root, edges, onChange, onSelect, onLook) {
+    Object.assign(this, { root, edges, onChange, onSelect, onLook });
     this.units = []; // by layer: the buttons of the units that are shown
     this.selected = null;
     this.frame = null;
@@ -101,6 +102,8 @@ export class Stage {
       button.said = isHidden ? `hidden layer ${layer}, unit ${index + 1}` : `output ${button.name}`;
       button.setAttribute("aria-label", button.said);
       button.onclick = () => this.select(layer, index);
+      button.onpointerenter = button.onfocus = () => this.onLook({ layer, unit: index, name: button.said });
+      button.onpointerleave = button.onblur = () => this.onLook(null);
     }
     this.root.append(button);
     return button;

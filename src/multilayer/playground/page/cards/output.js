@@ -8,10 +8,12 @@ export class Output {
   constructor(app) {
     this.app = app;
     this.plot = new Plot($("plot"), (x, y) => app.pass("point", [x, y]));
-    $("regions").onchange = () => {
-      this.plot.asRegions = $("regions").checked;
-      this.plot.draw();
-    };
+    for (const [id, name] of [["regions", "asRegions"], ["held-out", "showsHeldOut"]]) {
+      $(id).onchange = () => {
+        this.plot[name] = $(id).checked;
+        this.plot.draw();
+      };
+    }
   }
 
   settings({ data }) {
@@ -26,6 +28,7 @@ export class Output {
     const [across, up] = this.axes(built);
     $("axis-across").textContent = across;
     $("axis-up").textContent = up;
+    $("held-out").parentElement.hidden = !built.n_samples[1];
     $("regions").parentElement.hidden = built.task === "regression" || built.axes.length < 2;
     const n = built.n_samples[0] + built.n_samples[1];
     $("plot").setAttribute("aria-label", `The network’s output over ${built.axes.join(" and ")}, with ${n} samples`);
@@ -46,6 +49,14 @@ export class Output {
 
   frame(frame) {
     this.plot.update(frame);
+  }
+
+  // Show a unit in place of the output, while it is pointed at.
+  look(unit) {
+    const isHidden = unit !== null && unit.layer < this.app.built.widths.length - 1;
+    this.plot.unit = isHidden ? unit : null;
+    $("output-title").textContent = isHidden ? unit.name : "output";
+    this.plot.draw();
   }
 
   drawn(points) {
