@@ -8,7 +8,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from multilayer.errors import MultilayerError
-from multilayer.playground.messages import MAX_FILE, MAX_TEXT, Change, Command, File, Speed, parse
+from multilayer.playground.messages import (
+    MAX_FILE,
+    MAX_TEXT,
+    Ask,
+    Change,
+    Command,
+    File,
+    Speed,
+    parse,
+)
 from multilayer.playground.settings import Settings
 
 SETTINGS = json.loads(Path(__file__).with_name("settings.json").read_text())
@@ -31,6 +40,8 @@ def test_settings_come_back_as_they_were():
 def test_commands_speed_and_files():
     assert parse('{"type": "play"}') == Command("play")
     assert parse('{"type": "speed", "steps": null}') == Speed(None)
+    assert parse('{"type": "ask", "image": null}') == Ask(None)
+    assert parse(json.dumps({"type": "ask", "image": [0.5] * 64})) == Ask((0.5,) * 64)
     assert parse(b'{"type": "model", "name": "m"}\n\x00\n') == File("model", "m", b"\x00\n")
 
 
@@ -43,6 +54,14 @@ def test_commands_speed_and_files():
         (
             '{"type": "speed", "steps": 0}',
             "steps of a message must be a number in [0.1, 1e6]; got 0",
+        ),
+        (
+            '{"type": "ask", "image": [0, 1]}',
+            "image of a message must be a list of 64 entries; got 2 of them",
+        ),
+        (
+            json.dumps({"type": "ask", "image": [0] * 63 + [1.5]}),
+            "image[63] of a message must be a number in [0, 1]; got 1.5",
         ),
         (" " * (MAX_TEXT + 1), "a message must have at most 200,000 characters; got 200,001"),
         (b"no line", "a file must begin with a line of JSON"),

@@ -6,18 +6,39 @@ from typing import Any
 
 from multilayer.errors import InvalidArgumentError
 from multilayer.json_text import read_json
-from multilayer.playground.settings import MAX_LAYERS, MAX_WIDTH, Settings, or_none, real, whole
+from multilayer.playground.settings import (
+    MAX_LAYERS,
+    MAX_WIDTH,
+    Settings,
+    listed,
+    or_none,
+    real,
+    whole,
+)
 from multilayer.registry import Names
 
-__all__ = ["MAX_FILE", "MAX_TEXT", "Change", "Command", "File", "Select", "Speed", "parse"]
+__all__ = [
+    "MAX_FILE",
+    "MAX_TEXT",
+    "PIXELS",
+    "Ask",
+    "Change",
+    "Command",
+    "File",
+    "Select",
+    "Speed",
+    "parse",
+]
 
 MAX_TEXT = 200_000
 """Characters of a message; drawn points, the longest, take 50 each at most."""
 MAX_FILE = 20 * 2**20
 """Bytes of a table or a model file."""
 MAX_HEAD = 1_000
+PIXELS = 64
+"""Of a drawn digit."""
 COMMANDS = ("play", "pause", "step", "epoch", "reset", "seen", "save", "samples")
-KINDS = Names("type", [*COMMANDS, "settings", "speed", "select"])
+KINDS = Names("type", [*COMMANDS, "settings", "speed", "select", "ask"])
 FILES = Names("type", ["table", "model"])
 
 
@@ -51,6 +72,13 @@ class Select:
 
 
 @dataclass(frozen=True)
+class Ask:
+    """A drawn image, row after row, from 0 to 1: what is it? None for no question."""
+
+    image: tuple[float, ...] | None
+
+
+@dataclass(frozen=True)
 class File:
     """A table or a model file."""
 
@@ -59,7 +87,7 @@ class File:
     content: bytes
 
 
-Message = Command | Change | Speed | Select | File
+Message = Command | Change | Speed | Select | Ask | File
 
 
 def parse(said: str | bytes) -> Message:
@@ -82,7 +110,7 @@ def parse(said: str | bytes) -> Message:
     Traceback (most recent call last):
     ...
     multilayer.errors.UnknownNameError: type of a message must be one of play, pause, step, epoch,
-    reset, seen, save, samples, settings, speed, select; got 'halt'
+    reset, seen, save, samples, settings, speed, select, ask; got 'halt'
     """
     if isinstance(said, bytes):
         return _file(said)
@@ -101,6 +129,10 @@ def parse(said: str | bytes) -> Message:
     if kind == "speed":
         _fields(found, ("steps",))
         return Speed(or_none(real("[0.1, 1e6]"))(found["steps"], "steps", owner))
+    if kind == "ask":
+        _fields(found, ("image",))
+        pixels = listed(real("[0, 1]"), PIXELS, PIXELS)
+        return Ask(or_none(pixels)(found["image"], "image", owner))
     _fields(found, ("layer", "unit"))
     return Select(
         whole(0, MAX_LAYERS + 1)(found["layer"], "layer", owner),

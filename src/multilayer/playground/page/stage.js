@@ -1,6 +1,6 @@
 // The network, layer by layer: each unit with a picture of what it computes, edges by weight.
 
-import { fresh, negative, paintValues, positive } from "./colours.js";
+import { faint, fresh, negative, paintInk, paintValues, positive } from "./colours.js";
 import { element } from "./dom.js";
 
 const STATES = ["", "dead", "saturated"];
@@ -42,8 +42,9 @@ export class Stage {
     }
     this.root.append(head);
     this.heads.push(head);
-    const n = Math.min(width, built.shown);
-    const foot = element("span", "layer-foot", width > n ? `+ ${(width - n).toLocaleString("en")} more` : "");
+    const isImage = layer === 0 && built.side > 0;
+    const n = isImage ? 1 : Math.min(width, built.shown);
+    const foot = element("span", "layer-foot", isImage ? `${built.side} × ${built.side} pixels` : width > n ? `+ ${(width - n).toLocaleString("en")} more` : "");
     this.root.append(foot);
     this.feet.push(foot);
     return Array.from({ length: n }, (_, i) => this.unit(layer, i, isHidden));
@@ -81,16 +82,17 @@ export class Stage {
     const isInput = layer === 0;
     const button = element(isInput ? "div" : "button", `unit${isInput ? " input" : ""}`);
     const last = built.widths.length - 1;
-    if (isInput || layer === last) {
+    const isImage = isInput && built.side > 0;
+    if ((isInput && !isImage) || layer === last) {
       const names = isInput ? built.inputs : built.classes.length > 2 ? built.classes : [built.classes.at(-1) ?? built.target];
       const label = element("span", "unit-label", names[index] ?? "");
       label.title = label.textContent;
       button.append(label);
       button.name = names[index];
     }
-    const hasPicture = !isInput || (built.is_to_scale && built.axes.length > 1);
+    const hasPicture = !isInput || isImage || (built.is_to_scale && built.axes.length > 1);
     if (hasPicture) {
-      const canvas = element("canvas", "");
+      const canvas = element("canvas", built.side && layer < 2 ? "pixels" : "");
       button.prepend(canvas);
       button.picture = canvas;
       if (isInput) this.paintInput(canvas, index);
@@ -126,6 +128,8 @@ export class Stage {
   }
 
   paintInput(canvas, axis) {
+    const own = this.built.side;
+    if (own) return paintInk(canvas, own, Float32Array.from(this.frame?.arrays.drawn?.data ?? new Uint8Array(own * own), (byte) => byte / 255));
     const side = 24;
     const bytes = new Uint8Array(side * side);
     for (let i = 0; i < side; i++) {
@@ -171,9 +175,11 @@ export class Stage {
   update(frame) {
     this.frame = frame;
     const last = this.units.length - 1;
+    if (this.built.side) this.paintInput(this.units[0][0].picture, 0);
     for (let layer = 1; layer <= last; layer++) {
       const isOutput = layer === last;
-      const pictures = frame.arrays[isOutput ? "output" : `units ${layer}`];
+      const isOfWeights = layer === 1 && this.built.side > 0;
+      const pictures = frame.arrays[isOutput && !isOfWeights ? "output" : `units ${layer}`];
       const states = frame.arrays[`state ${layer}`];
       this.units[layer].forEach((button, i) => {
         // Of two classes, the one output is the probability of the second.
@@ -220,16 +226,17 @@ export class Stage {
     for (let layer = 1; layer < this.centres.length; layer++) {
       const { shape, data } = this.frame.arrays[`W ${layer}`];
       const [nOut, nIn] = shape;
+      const isImage = layer === 1 && this.built.side > 0; // each edge is 64 weights, which the unit shows
       let largest = 1e-9;
       for (const w of data) largest = Math.max(largest, Math.abs(w));
       for (let i = 0; i < nOut; i++) {
         const [x1, y1] = this.centres[layer][i];
-        for (let j = 0; j < nIn; j++) {
+        for (let j = 0; j < this.centres[layer - 1].length; j++) {
           const [x0, y0] = this.centres[layer - 1][j];
           const w = data[i * nIn + j];
-          const share = Math.abs(w) / largest;
+          const share = isImage ? 0.2 : Math.abs(w) / largest;
           const isOwn = this.selected?.[0] === layer && this.selected[1] === i;
-          context.strokeStyle = colours[+(w > 0)];
+          context.strokeStyle = isImage ? faint() : colours[+(w > 0)];
           context.globalAlpha = isOwn ? 0.95 : 0.15 + 0.6 * share;
           context.lineWidth = 0.6 + 5 * share * Math.min(1, Math.sqrt(largest));
           context.beginPath();
