@@ -14,6 +14,7 @@ from multilayer.playground import session as module
 from multilayer.playground.messages import Ask, Change, Command, File, Select, Speed
 from multilayer.playground.session import Session
 from multilayer.playground.settings import Settings
+from multilayer.playground.turns import Turns
 from multilayer.playground.wire import pack
 
 SETTINGS = json.loads(Path(__file__).with_name("settings.json").read_text())
@@ -93,6 +94,18 @@ def test_step_epoch_play_pause_reset(page):
     page.until(lambda frame: not frame["is_playing"])
     page.say(Command("reset"))
     page.until(lambda frame: frame["n_complete"] == 0)
+
+
+def test_a_long_epoch_can_be_paused(page):
+    page.say(settings_of(data={"n_samples": 5000}, batch_size=1))
+    page.say(Command("epoch"))
+    page.until(lambda frame: frame["is_playing"] and frame["step"] > 0)
+    page.say(Command("pause"))
+    frame = page.until(lambda frame: not frame["is_playing"])
+    assert frame["n_complete"] == 0
+    assert 0 < frame["step"] < frame["n_steps"] == 4000
+    page.say(Command("epoch"))
+    page.until(lambda frame: not frame["is_playing"] and frame["n_complete"] == 1)
 
 
 def test_speed_is_kept(page):
@@ -237,6 +250,30 @@ def test_a_page_that_sees_nothing_gets_one_frame_and_the_training_waits(page, mo
     assert (training.loop.run.epoch, training.loop.run.step) == place
     page.say(Command("seen"))
     page.until(lambda frame: frame["epoch"] > place[0])
+
+
+def test_a_page_that_does_not_read_keeps_no_turn_from_others(monkeypatch):
+    monkeypatch.setattr(module, "TURNS", Turns(1))
+    is_stuck, go_on = threading.Event(), threading.Event()
+
+    def send(message):
+        if b'"is_playing": true' in message:
+            is_stuck.set()
+            assert go_on.wait(PATIENCE)
+
+    stuck = Session(send, lambda reason: None)
+    stuck.start()
+    for said in (settings_of(), Speed(None), Command("play")):
+        assert stuck.tell(said)
+    assert is_stuck.wait(PATIENCE)
+    with Page() as page:
+        page.say(settings_of())
+        page.say(Speed(None))
+        page.say(Command("play"))
+        page.until(lambda frame: frame["n_complete"] > 5)
+    stuck.end()
+    go_on.set()
+    stuck.join(PATIENCE)
 
 
 def test_a_session_that_nobody_watches_ends(monkeypatch):

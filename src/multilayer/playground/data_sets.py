@@ -1,18 +1,20 @@
 """Data sets: the samples that a session trains on, and how they are looked at."""
 
 import io
-import tempfile
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from multilayer.data import Note, Table, TableWarning, read_file, toy
+from multilayer.data import Note, Table, TableWarning, toy
+from multilayer.data.delimited import csv_errors, read_delimited
+from multilayer.data.dialects import Opens, find_dialect, opened
+from multilayer.data.formats import COMPRESSED, encoding_remark, format_of
+from multilayer.data.reading import refuse_broken
 from multilayer.errors import InvalidArgumentError, InvalidDataError
 from multilayer.model import Classes, Columns, Inputs, Numbers, Targets, Values
 from multilayer.model.numeric import read_numbers
@@ -36,7 +38,10 @@ SETS: dict[str, Callable[..., tuple[Array, Array]]] = {
 REACH = 1.5
 """Of points drawn by hand, on each side of 0: `page/state.js` has it too."""
 MAX_NUMBERS = 20_000_000
-"""Of all inputs of all rows."""
+"""Of all inputs of all rows, and of the cells of a table."""
+MAX_COLUMNS = 2_000
+TABLE = "the table"
+"""What messages call a table, which has no name."""
 MOST_CLASSES = 20
 """Whole numbers of more kinds than these are values."""
 
@@ -184,22 +189,47 @@ def _split(n_samples: int, share: float, rng: np.random.Generator) -> tuple[Arra
 
 
 def read_csv(content: bytes) -> tuple[Table, tuple[str, ...]]:
-    """Return the table in a file's content, and what was doubtful.
+    r"""Return the table in the content of a CSV file, and what was doubtful.
+
+    Files of other formats are refused, and compressed ones: their few bytes may stand for any
+    number of rows.
 
     Raises
     ------
     InvalidDataError
-        If it is none; the message says where.
+        If it is none, or too large; the message says where.
+
+    Examples
+    --------
+    >>> read_csv(b"a;b\n1,5;x\n2,5;y\n")
+    (Table(2 rows: a, b), ())
     """
-    with tempfile.TemporaryDirectory() as folder, warnings.catch_warnings(record=True) as said:
+    opens = partial(io.BytesIO, content)
+    with warnings.catch_warnings(record=True) as said:
         warnings.simplefilter("always")
-        path = Path(folder) / "table"
-        path.write_bytes(content)
-        try:
-            table = read_file(path)
-        except InvalidDataError as error:
-            raise InvalidDataError(str(error).replace(str(path), "the table")) from error
-    return table, _in_words(said)
+        is_packed = content.startswith(tuple(COMPRESSED))
+        form = None if is_packed else format_of(opens, None, TABLE)
+        if form is None or form.mark or form.is_json:
+            raise InvalidDataError("must be a CSV file, and not compressed", TABLE)
+        _check_size(content, opens, form.encoding)
+        found = read_delimited(opens, form.encoding, TABLE)
+        refuse_broken([found.counted], None)
+    if not len(found.table):
+        raise InvalidDataError("has a header but no rows", TABLE)
+    return found.table, (*found.remarks, *encoding_remark(form.encoding, None), *_in_words(said))
+
+
+def _check_size(content: bytes, opens: Opens, encoding: str) -> None:
+    """Raise if a table has too many columns, or cells, of which a short row lacks most."""
+    with csv_errors(TABLE), opened(opens, encoding) as text:
+        n_columns = len(find_dialect(text, None, TABLE).names)
+    if n_columns > MAX_COLUMNS:
+        rule = f"must have at most {MAX_COLUMNS:,} columns"
+        raise InvalidDataError(rule, TABLE, got=f"{n_columns:,}")
+    n_cells = n_columns * content.count(b"\n")
+    if n_cells > MAX_NUMBERS:
+        rule = f"must have at most {MAX_NUMBERS:,} cells"
+        raise InvalidDataError(rule, TABLE, got=f"{n_cells:,}")
 
 
 def _in_words(said: list[warnings.WarningMessage]) -> tuple[str, ...]:
@@ -216,14 +246,14 @@ def _of_table(said: DataSettings, table: Table) -> Samples:
     table, y = table.select(others).take(places), y[is_there]
     with warnings.catch_warnings(record=True) as doubts:
         warnings.simplefilter("always")
-        columns = Columns.of(table, name="the table")
+        columns = Columns.of(table, name=TABLE)
         n_numbers = len(table) * columns.in_features
         if n_numbers > MAX_NUMBERS:
             rule = (
                 f"makes {columns.in_features:,} inputs of {len(table):,} rows: at most "
                 f"{MAX_NUMBERS:,} numbers can be held. Leave out rows, or columns of text"
             )
-            raise InvalidDataError(rule, "the table")
+            raise InvalidDataError(rule, TABLE)
         X = np.asarray(columns.encode(table)[:], dtype=np.float32)
     view = View.of_table(X, columns.input_names, said.shown)
     return Samples(

@@ -5,6 +5,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable
+from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -23,6 +24,7 @@ from multilayer.playground.recipes import recipes
 from multilayer.playground.settings import Settings
 from multilayer.playground.structure import structure_of
 from multilayer.playground.training import Training
+from multilayer.playground.turns import TURNS
 from multilayer.playground.wire import pack
 
 if TYPE_CHECKING:
@@ -33,13 +35,15 @@ __all__ = ["Ended", "Session"]
 FRAME = 1 / 30
 """Seconds between two frames, at least."""
 STRETCH = 0.02
-"""Seconds of training between two looks at what the page says."""
+"""Seconds of training between two looks at what the page says; fewer if other sessions wait."""
+LEAST_STRETCH = 0.003
+"""About as long as a frame takes."""
 REST = 0.25
 """Seconds to wait for the page while nothing is to be done."""
 UNSEEN, FORGOTTEN = 5.0, 900.0
 """Seconds after which a training pauses whose last frame was not seen, and a session ends."""
-INBOX = 64
-"""Messages that wait; the page's next ones wait in the connection."""
+INBOX = 8
+"""Messages that wait, each of which may be a file; the next ones wait in the connection."""
 Send = Callable[[bytes], None]
 
 
@@ -72,7 +76,7 @@ class Session:
         self._samples: Samples | None = None
         self._training: Training | None = None
         self._checkup = Checkup()
-        self._is_playing = False
+        self._is_playing = self._is_last_epoch = False
         self._speed: float | None = None
         self._due = 0.0  # when the next step may be taken
         self._selected: Select | None = None
@@ -80,6 +84,7 @@ class Session:
         self._is_seen, self._is_changed = True, False
         self._sent = self._heard = time.monotonic()
         self._next_frame = 0.0
+        self._outbox: list[bytes] = []
 
     def start(self) -> None:
         """Start the thread."""
@@ -106,8 +111,12 @@ class Session:
         try:
             while not self._is_over.is_set():
                 self._obey_all()
-                self._train()
-                self._show()
+                self._find()
+                # What is done without playing is short, and a person waits for it.
+                with TURNS.take() if self._trains else nullcontext():
+                    self._train()
+                    self._show()
+                self._post()
                 if time.monotonic() - self._heard > FORGOTTEN:
                     reason = f"nobody has watched for {FORGOTTEN / 60:.0f} minutes"
                     break
@@ -126,15 +135,19 @@ class Session:
     def _is_watched(self) -> bool:
         return self._is_seen or time.monotonic() - self._sent < UNSEEN
 
+    @property
+    def _trains(self) -> bool:
+        return self._training is not None and self._is_playing and self._is_watched
+
     # What the page says ------------------------------------------------------------------------
 
     def _obey_all(self) -> None:
         """Do what the page says; wait for it if there is nothing else to do."""
         now = time.monotonic()
         wait = 0.0
-        if not (self._is_playing and self._is_watched):
+        if not self._trains:
             wait = REST
-        elif self._speed is not None:
+        elif self._speed is not None and not self._is_last_epoch:
             wait = min(max(self._due - now, 0.0), REST)
         if self._is_changed and self._is_seen:
             wait = min(wait, max(self._next_frame - now, 0.0))
@@ -142,12 +155,13 @@ class Session:
             wait = min(wait, FRAME)
         try:
             message = self._inbox.get(timeout=wait) if wait else self._inbox.get_nowait()
-            while True:
+            while not self._is_over.is_set():
                 self._heard = time.monotonic()
                 try:
                     self._obey(message)
                 except MultilayerError as error:
                     self._say("refused", reason=str(error), parameter=error.parameter)
+                self._post()
                 message = self._inbox.get_nowait()
         except queue.Empty:
             pass
@@ -175,9 +189,11 @@ class Session:
         if name == "reset":
             self._is_playing = False
             self._begin(training.settings)
-        elif name in ("step", "epoch"):
+        elif name == "step":
             self._is_playing = False
-            self._advance(training.step if name == "step" else training.epoch)
+            self._advance(training)
+        elif name == "epoch":
+            self._is_playing = self._is_last_epoch = True
         elif name == "save":
             self._send({"type": "file", "name": "model.safetensors"}, _model_file(training))
         elif name == "samples":
@@ -185,7 +201,7 @@ class Session:
             self._send({"type": "file", "name": "samples.csv"}, text)
         else:
             self._is_playing, self._is_changed = name == "play", True
-            self._due = 0.0
+            self._is_last_epoch, self._due = False, 0.0
             self._say_recipes(training)
 
     def _change(self, settings: Settings) -> None:
@@ -250,46 +266,52 @@ class Session:
     def _train(self) -> None:
         """Take steps for a short while."""
         training = self._training
-        if training is None or not self._is_playing or not self._is_watched:
+        if training is None or not self._trains:
             return
-        until = time.monotonic() + STRETCH
+        until = time.monotonic() + max(LEAST_STRETCH, STRETCH / (1 + TURNS.n_waiting))
         if self._is_changed and self._is_seen:
             until = min(until, self._next_frame)
         while self._is_playing and (now := time.monotonic()) < until:
+            if self._is_last_epoch:
+                self._advance(training)
+                self._is_playing &= training.loop.run.is_under_way
+                continue
             if self._speed is not None:
                 if now < self._due:
                     return
                 self._due = max(self._due, now - FRAME) + 1 / self._speed
-            self._advance(training.step)
+            self._advance(training)
 
-    def _advance(self, go: Callable[[], bool]) -> None:
-        """Take a step, or an epoch; pause if there are no more, or the training diverges."""
+    def _advance(self, training: Training) -> None:
+        """Take a step; pause if there are no more, or the training diverges."""
         self._is_changed = True
         try:
-            if not go():
+            if not training.step():
                 self._is_playing = False
                 training = self._training
                 assert training is not None
                 self._say("finished", reason=_end_of(training))
         except DivergenceError as error:
             self._is_playing = False
-            assert self._training is not None
-            best = self._training.history.best_epoch
+            best = training.history.best_epoch
             back = f"of epoch {best}" if best else "of the start"
             self._say("paused", reason=f"{error}. The weights are those {back} again")
 
     # What it shows -----------------------------------------------------------------------------
 
-    def _show(self) -> None:
-        """Send a frame, if something has changed and the last one was seen; and findings."""
-        training = self._training
-        if training is None:
+    def _find(self) -> None:
+        """Send the doctor's findings, if there are new ones."""
+        if self._training is None:
             return
-        findings = self._checkup.look(training, is_playing=self._is_playing)
+        findings = self._checkup.look(self._training, is_playing=self._is_playing)
         if findings is not None:
             self._say("findings", findings=findings)
-        now = time.monotonic()
-        if not self._is_changed or not self._is_seen or now < self._next_frame:
+
+    def _show(self) -> None:
+        """Send a frame, if something has changed and the last one was seen."""
+        training, now = self._training, time.monotonic()
+        is_due = self._is_changed and self._is_seen and now >= self._next_frame
+        if training is None or not is_due:
             return
         self._is_changed = self._is_seen = False
         run, history = training.loop.run, training.history
@@ -327,7 +349,13 @@ class Session:
     def _send(self, values: dict[str, Any], arrays: Any) -> None:
         """Send values with arrays, or with the content of a file."""
         content = b"" if isinstance(arrays, dict) else arrays
-        self._send_bytes(pack(values, arrays if isinstance(arrays, dict) else {}) + content)
+        self._outbox.append(pack(values, arrays if isinstance(arrays, dict) else {}) + content)
+
+    def _post(self) -> None:
+        """Hand what is to be sent to the connection; a page that does not read keeps us waiting."""
+        for message in self._outbox:
+            self._send_bytes(message)
+        self._outbox.clear()
 
 
 def _end_of(training: Training) -> str:
