@@ -15,12 +15,14 @@ from multilayer.model import Model
 from multilayer.numpy import MLP
 from multilayer.playground.checkup import Checkup
 from multilayer.playground.data_sets import Samples, read_csv, samples_of
-from multilayer.playground.messages import Change, Command, File, Message, Select, Speed
-from multilayer.playground.pictures import Pictures, look_into
+from multilayer.playground.inside import look_into
+from multilayer.playground.messages import Change, Command, Edit, File, Message, Select, Speed, Walk
+from multilayer.playground.pictures import Pictures
 from multilayer.playground.recipes import recipes
 from multilayer.playground.settings import Settings
 from multilayer.playground.structure import structure_of
 from multilayer.playground.training import Training
+from multilayer.playground.walk import walk_through
 from multilayer.playground.wire import pack
 
 if TYPE_CHECKING:
@@ -74,6 +76,7 @@ class Session:
         self._speed: float | None = None
         self._due = 0.0  # when the next step may be taken
         self._selected: Select | None = None
+        self._sample = 0  # whose numbers a unit's formulas show
         self._is_seen, self._is_changed = True, False
         self._sent = self._heard = time.monotonic()
         self._next_frame = 0.0
@@ -159,6 +162,8 @@ class Session:
                 self._speed, self._due = steps, 0.0
             case Select():
                 self._selected, self._is_changed = message, True
+            case Edit() | Walk() if self._training is not None:
+                self._look(message, self._training)
             case File("table", _, content):
                 self._open_table(content)
             case File(_, _, content):
@@ -181,6 +186,16 @@ class Session:
         else:
             self._is_playing, self._is_changed = name == "play", True
             self._due = 0.0
+            self._say_recipes(training)
+
+    def _look(self, message: Edit | Walk, training: Training) -> None:
+        """Set a weight by hand, or send a walk through one sample."""
+        self._is_changed = True
+        if isinstance(message, Walk):
+            self._say("walk", **walk_through(training, message.sample))
+            self._sample = message.sample
+        else:
+            training.edit(message.layer, message.unit, message.source, message.value)
             self._say_recipes(training)
 
     def _change(self, settings: Settings) -> None:
@@ -233,6 +248,7 @@ class Session:
             before.finish()
         self._training, self._samples = training, samples
         self._pictures = Pictures(samples, training.net.n_parameters)
+        self._sample = 0
         self._checkup = Checkup()
         is_asked = model is None and not is_new_table
         notes = (*self._table_notes, *samples.notes) if samples.columns else ()
@@ -301,14 +317,14 @@ class Session:
             "train_loss": history.get("train_loss", [None])[-1],
             "validation_loss": history.get("validation_loss", [None])[-1],
             "scores": list(training.scores),
-            "unit": selected and look_into(training, selected.layer, selected.unit),
+            "unit": selected and look_into(training, selected.layer, selected.unit, self._sample),
         }
         self._send(values, arrays | {"curve": training.points})
         self._sent = time.monotonic()
         self._next_frame = now + max(FRAME, 2 * (self._sent - now))
 
     def _say_recipes(self, training: Training) -> None:
-        self._say("recipes", recipes=recipes(training))
+        self._say("recipes", recipes=recipes(training), is_repeatable=training.is_repeatable)
 
     def _say(self, kind: str, **values: Any) -> None:
         self._send({"type": kind, **values}, {})

@@ -19,8 +19,6 @@ __all__ = ["greeting", "structure_of"]
 
 Array = npt.NDArray[Any]
 
-MOST_POINTS = 1_500
-"""Samples that are drawn."""
 THUMBNAIL = 120
 
 
@@ -56,7 +54,7 @@ def structure_of(training: Training) -> tuple[dict[str, Any], dict[str, Array]]:
     samples, net, view = training.samples, training.net, training.samples.view
     targets = samples.targets
     is_class = targets.task == "classification"
-    shown = np.concatenate([_some(samples.rows), _some(samples.held_out)])
+    shown = samples.shown
     places = view.positions(samples.X[shown])
     if places.shape[1] == 1:
         places = np.column_stack([places, np.zeros(len(places))])
@@ -82,6 +80,7 @@ def structure_of(training: Training) -> tuple[dict[str, Any], dict[str, Array]]:
         "n_parameters": net.n_parameters,
         "n_samples": [len(samples.rows), len(samples.held_out)],
         "recipes": recipes(training),
+        "is_repeatable": training.is_repeatable,
     }
     return values, {"points": np.column_stack([places, codes[shown], is_held_out])}
 
@@ -91,7 +90,3 @@ def _class_names(training: Training) -> list[str]:
     samples = training.samples
     classes: Array = samples.targets.classes
     return [str(c) if classes.dtype.kind == "U" else f"{samples.target} {c}" for c in classes]
-
-
-def _some(rows: Array) -> Array:
-    return rows[:: -(-len(rows) // MOST_POINTS) or 1]

@@ -1,9 +1,9 @@
 // The app: the settings, what the server says, and the cards, each of which hears of both.
 //
 // A card is an object with a method for each thing that it wants to hear: what the server sends
-// (`greeting`, `built`, `frame`, `recipes`, `findings`, `refused`, `paused`, `file`, `closed`); that
+// (`greeting`, `built`, `frame`, `recipes`, `findings`, `walk`, `refused`, `paused`, `file`, `closed`); that
 // the settings changed here (`settings`), or the colours (`theme`); and what cards pass to each other
-// (`select`, `point`, `drawn`).
+// (`select`, `weight`, `sample`, `lit`, `point`, `drawn`).
 
 import { $ } from "./dom.js";
 import { Connection } from "./connection.js";

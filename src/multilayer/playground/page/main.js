@@ -10,12 +10,13 @@ import { Output } from "./cards/output.js";
 import { Take } from "./cards/take.js";
 import { Training } from "./cards/training.js";
 import { Transport } from "./cards/transport.js";
+import { Walk } from "./cards/walk.js";
 import { $ } from "./dom.js";
 import { watchTheme } from "./theme.js";
 
 const app = new App();
 watchTheme(() => app.pass("theme"));
-app.start([Transport, Data, Training, Network, Inside, Output, Curves, Doctor, Take].map((Card) => new Card(app)));
+app.start([Transport, Data, Training, Network, Inside, Output, Curves, Doctor, Walk, Take].map((Card) => new Card(app)));
 
 $("banner-close").onclick = () => app.tell("");
 

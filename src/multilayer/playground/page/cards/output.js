@@ -7,7 +7,11 @@ import { Plot } from "../plot.js";
 export class Output {
   constructor(app) {
     this.app = app;
-    this.plot = new Plot($("plot"), (x, y) => app.pass("point", [x, y]));
+    this.plot = new Plot(
+      $("plot"),
+      (x, y) => app.pass("point", [x, y]),
+      (sample) => app.pass("sample", sample),
+    );
     $("regions").onchange = () => {
       this.plot.asRegions = $("regions").checked;
       this.plot.draw();
@@ -46,6 +50,15 @@ export class Output {
 
   frame(frame) {
     this.plot.update(frame);
+  }
+
+  // Ring the sample of a walk.
+  walk({ sample }) {
+    this.plot.ring(sample);
+  }
+
+  lit(step) {
+    if (!step) this.plot.ring(null);
   }
 
   drawn(points) {
