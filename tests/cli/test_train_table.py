@@ -233,6 +233,8 @@ def test_what_the_target_is(tmp_path, column, expected):
          "--dropout of mlp train table must be"),
         (["--model=mlp", "--optimizer", "adan"], UnknownNameError,
          "--optimizer of mlp train table must be one"),
+        (["--model=mlp", "--schedule", "cosinus"], UnknownNameError,
+         "--schedule of mlp train table must be one"),
         (["--model=mlp", "--epochs", "0"], InvalidArgumentError,
          "--epochs of mlp train table must be a positive"),
         (["--model=mlp", "--alpha", "-1"], InvalidArgumentError,

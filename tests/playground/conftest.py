@@ -54,7 +54,7 @@ def open_page(browser, address):
         contexts.append(context)
         context.set_default_timeout(PATIENCE)
         page = context.new_page()
-        page.on("pageerror", lambda error: faults.append(str(error)))
+        page.on("pageerror", lambda error: faults.append(error.stack))
         page.on("console", lambda said: said.type == "error" and faults.append(said.text))
         page.goto(f"{address}#{hash_}")
         expect_text(page, "#read-step", " of ")

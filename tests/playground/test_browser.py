@@ -2,6 +2,7 @@
 
 import re
 
+import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 
@@ -142,6 +143,47 @@ def test_a_pasted_table_is_learned(open_page, shows):
     shows(page, "#banner", "has a header but no rows")
 
 
+def test_a_file_is_dropped_anywhere(open_page, shows):
+    page = open_page(FAST)
+    data = page.evaluate_handle(
+        """() => {
+            const data = new DataTransfer();
+            data.items.add(new File(["a,kind\\n1,x\\n2,x\\n8,y\\n9,y\\n"], "animals.csv"));
+            return data;
+        }"""
+    )
+    page.dispatch_event("main", "dragover", {"dataTransfer": data})
+    assert page.locator("#drop").is_visible()
+    page.dispatch_event("main", "drop", {"dataTransfer": data})
+    shows(page, "#axis-across", "a")
+    assert page.locator("#drop").is_hidden()
+    assert page.locator("#target").input_value() == "kind"
+
+
+def test_a_training_ends_with_its_schedule(open_page, shows, tmp_path):
+    page = open_page(FAST + "&data=plane")
+    page.locator("[data-name=epochs]").fill("0")
+    shows(page, "#settings-controls", "5 epochs")
+    page.locator("[data-name=schedule]").select_option("cosine")
+    page.click("#play")
+    shows(page, "#banner", "its last epoch")
+    shows(page, "#read-epoch", re.compile("^5$"))
+    assert float(page.locator("#read-rate").inner_text().replace("−", "-")) < 1e-3
+    assert 'schedule="cosine"' in page.locator("#recipes").text_content()
+    assert "schedule=cosine&epochs=5" in page.url
+    page.click("#as-numbers summary")
+    cells = page.locator("#as-numbers td").all_inner_texts()[1:]
+    assert len(cells) == 25
+    samples = [float(cell.replace("−", "-")) for cell in cells]
+    assert samples[4] > samples[20]  # z grows to the upper right
+    with page.expect_download() as download:
+        page.click("#save-picture")
+    download.value.save_as(tmp_path / "picture.png")
+    pixels = plt.imread(tmp_path / "picture.png")
+    assert pixels.shape[1] > 1500
+    assert len(np.unique(pixels.reshape(-1, pixels.shape[2]), axis=0)) > 100
+
+
 def test_divergence_is_told(open_page, shows):
     from playwright.sync_api import expect
 
@@ -156,6 +198,12 @@ def test_a_unit_shows_its_numbers(open_page, shows):
     page.get_by_role("button", name="hidden layer 2, unit 1").click()
     shows(page, "#unit", "Hidden layer 2, unit 1")
     assert page.locator("#unit tbody tr").count() == 9  # eight weights and the bias
+    output = page.locator("#plot").screenshot()
+    page.hover("[data-key=u1-0]")
+    shows(page, "#output-title", "hidden layer 1, unit 1")
+    assert page.locator("#plot").screenshot() != output
+    page.hover("#plot")
+    shows(page, "#output-title", "output")
 
 
 def test_two_tabs_and_a_reload(open_page, shows):

@@ -54,6 +54,8 @@ def test_a_spiral_is_learned():
         {"data": {"kind": "curve", "validation": 0}, "normalization": "batch"},
         {"data": {"kind": "plane"}, "loss": "huber", "hidden": [], "activation": []},
         {"data": {"kind": "points", "points": POINTS}},
+        {"schedule": "cosine", "epochs": 3},
+        {"schedule": "exponential"},
     ],
 )
 def test_the_program_trains_the_same_bits(settings, tmp_path, monkeypatch):
@@ -75,6 +77,9 @@ def test_the_estimator_and_the_command_say_the_settings():
         "solver=Adam(learning_rate=0.02), batch_size=16, alpha=0.16, max_iter=1, random_state=3)"
     )
     assert said["command"].startswith("mlp train samples.csv --target class --model mlp")
+    said = recipes(training_of(schedule="one_cycle", epochs=50))
+    assert 'learning_rate="one_cycle", max_iter=50' in said["estimator"]
+    assert "--schedule one_cycle --epochs 50" in said["command"]
 
 
 def test_steps_end_in_the_epoch_that_epochs_do():
@@ -99,6 +104,33 @@ def test_a_rate_changed_in_the_middle_of_an_epoch_leaves_the_rest_as_it_is():
     before = changed.net.parameters.copy()
     changed.step()
     assert np.abs(changed.net.parameters - before).max() < 1e-5  # Adam moves by about the rate
+
+
+def test_a_training_ends_and_goes_on_when_its_end_is_moved():
+    training = training_of(epochs=2)
+    assert training.epoch()
+    assert training.epoch()
+    assert not training.epoch()
+    training.change(settings_of(epochs=3))
+    assert training.epoch()
+    assert not training.step()
+    training.change(settings_of(epochs=1))  # which is over
+    assert not training.step()
+
+
+def test_a_schedule_acts_at_once():
+    training = training_of(epochs=2, schedule="cosine")
+    training.epoch()
+    training.step()
+    n_steps = training.loop.run.n_steps
+    share = (1 + 0 / n_steps) / 2  # the first step of the second epoch
+    halfway = 0.02 * 0.5 * (1 + np.cos(np.pi * share))
+    assert training.loop.run.learning_rate == pytest.approx(halfway)
+    training.change(settings_of())
+    training.step()
+    assert training.loop.run.learning_rate == 0.02
+    with pytest.raises(InvalidArgumentError, match="the schedule 'cosine' depends on it"):
+        training_of(schedule="cosine")
 
 
 def test_a_penalty_acts_at_once():
@@ -246,7 +278,9 @@ def test_back_to_the_start_is_what_the_settings_say():
     training.change(settings_of(l2=0.1))  # before the first step
     assert training.is_repeatable
     training.step()
-    training.change(settings_of(l2=0.2))
+    training.change(settings_of(l2=0.1, epochs=7))
+    assert training.is_repeatable
+    training.change(settings_of(l2=0.2, epochs=7))
     assert not training.is_repeatable
     assert Training(training.settings, training.samples).is_repeatable
 

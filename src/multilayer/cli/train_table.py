@@ -20,6 +20,7 @@ from multilayer.cli.show_layers import NoteCompiling, ShowLayers
 from multilayer.cli.table_report import described, report
 from multilayer.data.large import LargeTable
 from multilayer.errors import InvalidArgumentError
+from multilayer.numpy import SCHEDULES
 from multilayer.registry import Names
 from multilayer.training import Progress
 
@@ -35,6 +36,7 @@ OWN = {
         "dropout",
         "optimizer",
         "learning_rate",
+        "schedule",
         "epochs",
         "batch_size",
         "alpha",
@@ -49,6 +51,9 @@ Kind = Annotated[
         help="tabular: networks that validate each other, with nothing to tune; or mlp: one "
         "network, with settings."
     ),
+]
+Schedule = Annotated[
+    str, typer.Option(help=f"Of the learning rate: one of {', '.join(SCHEDULES)}.")
 ]
 Members = Annotated[int, typer.Option(help="Number of networks, each with its own fold.")]
 Group = Annotated[
@@ -144,6 +149,7 @@ def table(
     dropout: Dropout = None,
     optimizer: options.Optimizer = "adam",
     learning_rate: options.LearningRate = None,
+    schedule: Schedule = "constant",
     epochs: options.Epochs = 200,
     batch_size: BatchSize = None,
     alpha: Alpha = 1e-4,
@@ -175,8 +181,8 @@ def table(
             checks.real(time_limit, "time_limit", "mlp", "(0, inf)")
     else:
         settings = _network(
-            hidden, activation, normalization, dropout, optimizer, learning_rate, epochs,
-            batch_size, alpha,
+            hidden, activation, normalization, dropout, optimizer, learning_rate, schedule,
+            epochs, batch_size, alpha,
         )  # fmt: skip
         settings["callbacks"] = () if as_json else (NoteCompiling(), ShowLayers(), Progress())
     settings |= {"engine": engine, "device": device}
@@ -251,6 +257,7 @@ def _network(
     dropout: float | None,
     optimizer: str,
     learning_rate: float | None,
+    schedule: str,
     epochs: int,
     batch_size: int | None,
     alpha: float,
@@ -260,6 +267,7 @@ def _network(
     checks.real(alpha, "alpha", "mlp", "[0, inf)")
     if batch_size is not None:
         checks.integer(batch_size, "batch_size", "mlp")
+    SCHEDULES.names.check(schedule, "mlp")
     solver = options.read_optimizer(optimizer, learning_rate)
     if not solver.takes_steps and batch_size is not None:
         rule = "cannot be combined with --optimizer lbfgs, which takes all rows"
@@ -276,6 +284,7 @@ def _network(
     return layers | {
         "hidden_layer_sizes": widths,
         "solver": solver,
+        "learning_rate": schedule,
         "max_iter": epochs,
         "batch_size": batch_size or "auto",
         "alpha": alpha,

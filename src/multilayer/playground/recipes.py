@@ -56,7 +56,8 @@ def _program(training: Training) -> str:
             if value
         ),
         *(["validation=(X[held_out], y[held_out])"] if len(samples.held_out) else []),
-        f"n_epochs={max(training.history.n_epochs, 1)}",
+        *([f'schedule="{settings.schedule}"'] if settings.schedule else []),
+        f"n_epochs={_epochs(training)}",
         "rng=rng",
     ]
     names = ["MLP", type(training.optimizer).__name__]
@@ -78,6 +79,11 @@ def _program(training: Training) -> str:
             "",
         ]
     )
+
+
+def _epochs(training: Training) -> int:
+    """Return how many epochs there are to be, or else have been."""
+    return training.settings.epochs or max(training.history.n_epochs, 1)
 
 
 def _encoding(training: Training) -> list[str]:
@@ -129,7 +135,9 @@ def _estimator(training: Training) -> str:
         said["loss"] = settings.loss
     if samples.columns:
         said["columns"] = "auto"
-    said |= {"max_iter": max(training.history.n_epochs, 1), "random_state": settings.seed}
+    if settings.schedule:
+        said["learning_rate"] = settings.schedule
+    said |= {"max_iter": _epochs(training), "random_state": settings.seed}
     arguments = "".join(f", {name}={_shown(value)}" for name, value in said.items())
     name = "MLPClassifier" if is_class else "MLPRegressor"
     return f"{name}(hidden_layer_sizes={settings.hidden}{arguments})"
@@ -156,7 +164,8 @@ def _command(training: Training) -> str:
         "alpha": f"{settings.l2 * settings.batch_size:g}",
         "dropout": f"{settings.dropout:g}",
         "normalization": settings.normalization,
-        "epochs": max(training.history.n_epochs, 1),
+        "schedule": settings.schedule,
+        "epochs": _epochs(training),
         "seed": settings.seed,
     }
     words = [

@@ -279,7 +279,7 @@ class Session:
         try:
             if not go():
                 self._is_playing = False
-                self._say("paused", reason="this is the last epoch of a session")
+                self._say("finished")
         except DivergenceError as error:
             self._is_playing = False
             assert self._training is not None
@@ -313,7 +313,7 @@ class Session:
             "step": run.step if run.is_under_way else 0,
             "n_steps": run.n_steps,
             "loss": float(run.loss),
-            "learning_rate": training.settings.learning_rate,
+            "learning_rate": float(run.learning_rate),
             "train_loss": history.get("train_loss", [None])[-1],
             "validation_loss": history.get("validation_loss", [None])[-1],
             "scores": list(training.scores),

@@ -7,13 +7,14 @@ from typing import Any, Self
 from multilayer import checks
 from multilayer.architecture import ACTIVATIONS, NORMALIZATIONS
 from multilayer.errors import InvalidArgumentError, InvalidTypeError
-from multilayer.numpy import INITIALIZERS, OPTIMIZERS
+from multilayer.numpy import INITIALIZERS, OPTIMIZERS, SCHEDULES
 from multilayer.registry import Names
 
 __all__ = [
     "DATA_KINDS",
     "LOSSES",
     "MAX_CLASSES",
+    "MAX_EPOCHS",
     "MAX_LAYERS",
     "MAX_POINTS",
     "MAX_WIDTH",
@@ -27,6 +28,7 @@ __all__ = [
 
 MAX_LAYERS, MAX_WIDTH = 12, 1_000
 MAX_SAMPLES, MAX_POINTS, MAX_CLASSES = 5_000, 2_000, 8
+MAX_EPOCHS = 100_000
 MAX_NAME = 200
 """Characters in the name of a column."""
 TOY = ("circles", "moons", "xor", "spirals", "blobs", "plane", "curve")
@@ -34,6 +36,7 @@ DATA_KINDS = Names("kind", [*TOY, "points", "table"])
 LOSSES = Names("loss", ["cross_entropy", "squared_error", "absolute_error", "huber"])
 STEPPING = Names("optimizer", [name for name, cls in OPTIMIZERS.items() if cls.takes_steps])
 """The optimizers that take steps, which one can watch."""
+LIVE = ("learning_rate", "schedule", "epochs", "l1", "l2")
 Check = Callable[[object, str, str], Any]
 
 
@@ -175,8 +178,10 @@ class Settings(Checked):
         As in `multilayer.Architecture` and `multilayer.numpy.MLP`.
     loss : str or None
         One of ``LOSSES``; None for the one that belongs to the targets.
-    optimizer, learning_rate, batch_size, l1, l2, seed
+    optimizer, learning_rate, schedule, batch_size, l1, l2, seed
         As in `multilayer.training.fit`.
+    epochs : int or None
+        How many there are; None for no end. Some schedules need one.
 
     Examples
     --------
@@ -184,7 +189,7 @@ class Settings(Checked):
     Traceback (most recent call last):
     ...
     multilayer.errors.InvalidArgumentError: Settings must have data, activation, normalization,
-    dropout, initializer, loss, optimizer, learning_rate, batch_size, l1, l2, seed
+    dropout, initializer, loss, optimizer, learning_rate, schedule, epochs, batch_size, l1, l2, seed
     """
 
     data: DataSettings
@@ -196,6 +201,8 @@ class Settings(Checked):
     loss: str | None
     optimizer: str
     learning_rate: float
+    schedule: str | None
+    epochs: int | None
     batch_size: int
     l1: float
     l2: float
@@ -211,6 +218,8 @@ class Settings(Checked):
         "loss": or_none(_one_of(LOSSES)),
         "optimizer": _one_of(STEPPING),
         "learning_rate": real("[1e-6, 100]"),
+        "schedule": or_none(_one_of(SCHEDULES.names)),
+        "epochs": or_none(whole(1, MAX_EPOCHS)),
         "batch_size": whole(1, MAX_SAMPLES),
         "l1": real("[0, 10]"),
         "l2": real("[0, 10]"),
@@ -218,9 +227,9 @@ class Settings(Checked):
     }
 
     @property
-    def live(self) -> dict[str, float]:
-        """What may change during a training: the rate and the penalties."""
-        return {name: getattr(self, name) for name in ("learning_rate", "l1", "l2")}
+    def live(self) -> dict[str, Any]:
+        """What may change during a training: the rate, its schedule, the end, the penalties."""
+        return {name: getattr(self, name) for name in LIVE}
 
     @property
     def fixed(self) -> dict[str, Any]:

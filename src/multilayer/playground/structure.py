@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from multilayer.architecture import ACTIVATIONS, NORMALIZATIONS
-from multilayer.numpy import INITIALIZERS, OPTIMIZERS
+from multilayer.numpy import INITIALIZERS, OPTIMIZERS, SCHEDULES
 from multilayer.playground import settings as limits
 from multilayer.playground.data_sets import SETS
 from multilayer.playground.pictures import SHOWN
@@ -33,6 +33,7 @@ def greeting() -> tuple[dict[str, Any], dict[str, Array]]:
         "optimizers": rates,
         "initializers": list(INITIALIZERS),
         "normalizations": list(NORMALIZATIONS),
+        "schedules": [name for name in SCHEDULES.names if name != "constant"],
         "losses": list(LOSSES),
         "kinds": list(DATA_KINDS),
         "limits": {

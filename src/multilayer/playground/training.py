@@ -10,10 +10,10 @@ from multilayer.architecture import Architecture
 from multilayer.data import Batches
 from multilayer.errors import DivergenceError, InvalidArgumentError, InvalidDataError
 from multilayer.model import Model, Targets
-from multilayer.numpy import LOSSES, MLP, OPTIMIZERS, Loss, Optimizer
+from multilayer.numpy import LOSSES, MLP, OPTIMIZERS, SCHEDULES, Loss, Optimizer, Plateau, Schedule
 from multilayer.numpy.network import Pair
 from multilayer.playground.data_sets import Samples
-from multilayer.playground.settings import Settings
+from multilayer.playground.settings import MAX_EPOCHS, Settings
 from multilayer.training import METRICS, History, Loop, Metric
 from multilayer.training.validation import Validation
 
@@ -22,7 +22,6 @@ __all__ = ["MAX_PARAMETERS", "Training", "affine_pairs", "architecture_of", "los
 Array = npt.NDArray[Any]
 
 MAX_PARAMETERS = 1_000_000
-MAX_EPOCHS = 100_000
 POINTS = 400
 """Of a curve: when there are twice as many, every other one is left out."""
 
@@ -100,6 +99,24 @@ def loss_of(settings: Settings, targets: Targets) -> Loss:
     return LOSSES[name]()
 
 
+def schedule_of(settings: Settings) -> Schedule | None:
+    """Return the schedule of the settings.
+
+    Raises
+    ------
+    InvalidArgumentError
+        If it depends on the number of epochs, and there is none.
+    """
+    if settings.schedule is None:
+        return None
+    schedule = SCHEDULES[settings.schedule]()
+    early, late = (schedule.factor(1.0, n, Plateau()) for n in (10, 100))
+    if early != late and settings.epochs is None:
+        rule = f"must be a number: the schedule {settings.schedule!r} depends on it"
+        raise InvalidArgumentError(rule, "epochs")
+    return schedule
+
+
 class Training:
     """A network in training, as `multilayer.training.fit` trains it, with the same bits.
 
@@ -171,7 +188,8 @@ class Training:
             self.trainer,
             self.training,
             Batches(n_samples, batch_size=settings.batch_size, least=least),
-            n_epochs=MAX_EPOCHS,
+            n_epochs=settings.epochs or MAX_EPOCHS,
+            schedule=schedule_of(settings),
             held_out=held_out,
             metrics=self.metrics if len(samples.held_out) > 1 else None,
             monitor="train_loss" if held_out is None else "validation_loss",
@@ -229,13 +247,18 @@ class Training:
         return False
 
     def change(self, settings: Settings) -> None:
-        """Go on with another rate, or other penalties, from the next step on."""
-        self.is_repeatable &= self.loop.run.epoch == 0
-        state = self.loop.state()
+        """Go on with another rate, schedule, end or penalties, from the next step on."""
+        has_begun = self.loop.run.epoch > 0
+        if has_begun and _steps_of(settings) != _steps_of(self.settings):
+            self.is_repeatable = False
+        numbers, arrays = self.loop.state()
+        for member in numbers["run"]["members"]:
+            if member["stopped_by"] == "n_epochs":  # the end may have moved
+                member["stopped_by"] = ""
         self.trainer.finish()
         self.settings = settings
         self._begin()
-        self.loop.set_state(*state)
+        self.loop.set_state(numbers, arrays)
 
     def edit(self, layer: int, unit: int, source: int | None, value: float) -> None:
         """Set one weight by hand; the optimizer keeps what it remembers.
@@ -334,6 +357,11 @@ class Training:
     def finish(self) -> None:
         """Release what the engine holds."""
         self.trainer.finish()
+
+
+def _steps_of(settings: Settings) -> dict[str, Any]:
+    """Return those live settings on which each step depends: the end does not, without schedule."""
+    return settings.live | ({} if settings.schedule else {"epochs": None})
 
 
 def warm_up() -> None:

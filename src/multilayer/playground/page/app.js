@@ -1,9 +1,9 @@
 // The app: the settings, what the server says, and the cards, each of which hears of both.
 //
 // A card is an object with a method for each thing that it wants to hear: what the server sends
-// (`greeting`, `built`, `frame`, `recipes`, `findings`, `walk`, `refused`, `paused`, `file`, `closed`); that
-// the settings changed here (`settings`), or the colours (`theme`); and what cards pass to each other
-// (`select`, `weight`, `sample`, `lit`, `point`, `drawn`).
+// (`greeting`, `built`, `frame`, `recipes`, `findings`, `walk`, `refused`, `paused`, `finished`, `file`,
+// `closed`); that the settings changed here (`settings`), or the colours (`theme`); and what cards
+// pass to each other (`select`, `look`, `weight`, `sample`, `lit`, `point`, `drawn`).
 
 import { $ } from "./dom.js";
 import { Connection } from "./connection.js";
@@ -57,8 +57,9 @@ export class App {
       this.tell("");
     }
     if (type === "refused" || type === "paused") this.tell(message.reason);
+    if (type === "finished") this.tell("The training has reached its last epoch.", { isFine: true });
     if (type === "closed") {
-      this.tell(`This session has ended: ${message}.`, "Start again", () => this.connection.open());
+      this.tell(`This session has ended: ${message}.`, { action: "Start again", onAction: () => this.connection.open() });
     }
   }
 
@@ -126,8 +127,9 @@ export class App {
   }
 
   // Show a text above everything, or none; with a button that does something about it.
-  tell(text, action = "", onAction = null) {
+  tell(text, { isFine = false, action = "", onAction = null } = {}) {
     $("banner").hidden = !text;
+    $("banner").classList.toggle("fine", isFine);
     $("banner").firstElementChild.textContent = text;
     $("banner-action").hidden = !action;
     $("banner-action").textContent = action;

@@ -21,7 +21,7 @@ export const accent = () => named.accent;
 const numbers = (colour) => colour.match(/\d+/g).slice(0, 3).map(Number);
 
 // What variables stand for in this theme, which only a property that takes a colour tells.
-function cssColours(names) {
+export function cssColours(names) {
   const probe = document.body.appendChild(document.createElement("i"));
   const found = names.map((name) => {
     probe.style.color = `var(--${name})`;

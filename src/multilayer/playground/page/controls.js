@@ -37,6 +37,7 @@ const words = (name) => name.replaceAll("_", " ");
 
 const SLIDERS = {
   learning_rate: ["Learning rate", decades(-4, 1), shown],
+  epochs: ["Stop after", [5, 10, 20, 30, 50, 100, 200, 300, 500, 1000, 2000, 5000, null], (v) => (v === null ? "no end" : `${v.toLocaleString("en")} epochs`)],
   batch_size: ["Batch size", [1, 2, 4, 8, 16, 32, 64, 128, 256, 512], String],
   l1: ["L1 penalty", [0, ...decades(-5, 0)], shown],
   l2: ["L2 penalty", [0, ...decades(-5, 0)], shown],

@@ -6,6 +6,7 @@ import { Data } from "./cards/data.js";
 import { Doctor } from "./cards/doctor.js";
 import { Inside } from "./cards/inside.js";
 import { Network } from "./cards/network.js";
+import { Numbers } from "./cards/numbers.js";
 import { Output } from "./cards/output.js";
 import { Take } from "./cards/take.js";
 import { Training } from "./cards/training.js";
@@ -16,7 +17,7 @@ import { watchTheme } from "./theme.js";
 
 const app = new App();
 watchTheme(() => app.pass("theme"));
-app.start([Transport, Data, Training, Network, Inside, Output, Curves, Doctor, Walk, Take].map((Card) => new Card(app)));
+app.start([Transport, Data, Training, Network, Inside, Output, Numbers, Curves, Doctor, Walk, Take].map((Card) => new Card(app)));
 
 $("banner-close").onclick = () => app.tell("");
 

@@ -13,6 +13,8 @@ export class Plot {
     this.image = document.createElement("canvas");
     this.built = this.frame = this.cursor = null;
     this.asRegions = false;
+    this.showsHeldOut = true;
+    this.unit = null; // a hidden layer and unit to show in place of the output
     this.drawsPoints = false;
     this.points = []; // x, y between 0 and 1, class or value, whether held out
     canvas.addEventListener("pointerdown", (event) => this.click(event));
@@ -56,7 +58,7 @@ export class Plot {
     if (this.isLine) return this.drawLine(context, width, height);
     if (this.frame) this.drawImage(context, width, height);
     this.drawZero(context, width, height);
-    for (const point of this.points) {
+    for (const point of this.shownPoints()) {
       this.drawPoint(context, ...this.placeOf(point, width, height), this.fill(point[2]), point[3]);
     }
     this.drawRing(context, width, height);
@@ -73,6 +75,10 @@ export class Plot {
     }
   }
 
+  shownPoints() {
+    return this.showsHeldOut ? this.points : this.points.filter(([, , , isHeldOut]) => !isHeldOut);
+  }
+
   fill(code) {
     if (this.built?.task !== "regression" || this.drawsPoints) return this.colourOf(code);
     const [low, high] = this.built.values;
@@ -81,12 +87,14 @@ export class Plot {
   }
 
   drawImage(context, width, height) {
-    const { shape, data } = this.frame.arrays.output;
+    const { shape, data } = this.frame.arrays[this.unit ? `units ${this.unit.layer}` : "output"];
     const [n, rows, columns] = shape;
     Object.assign(this.image, { width: columns, height: rows });
     const inner = this.image.getContext("2d");
     const pixels = inner.createImageData(columns, rows);
-    if (this.built.task === "regression") {
+    if (this.unit) {
+      paintValues(pixels.data, data, this.unit.unit * rows * columns, true);
+    } else if (this.built.task === "regression") {
       paintValues(pixels.data, data, 0, true);
     } else if (n === 2) {
       const own = data.subarray(rows * columns);
@@ -182,12 +190,13 @@ export class Plot {
     context.lineTo(width, place(0));
     context.stroke();
     context.setLineDash([]);
-    for (const point of this.points) {
+    for (const point of this.shownPoints()) {
       const colour = isRegression ? negative() : this.fill(point[2]);
       this.drawPoint(context, ...this.placeOf(point, width, height), colour, point[3]);
     }
     this.drawRing(context, width, height);
     if (!this.frame) return;
+    if (this.unit) return this.drawUnit(context, width, height);
     const { shape: [n, columns], data } = this.frame.arrays.output;
     for (let c = 0; c < n; c++) {
       context.beginPath();
@@ -196,6 +205,17 @@ export class Plot {
       context.lineWidth = 3;
       context.stroke();
     }
+  }
+
+  // Over a line: a unit, from −1 to 1 of the largest in its layer.
+  drawUnit(context, width, height) {
+    const { shape, data } = this.frame.arrays[`units ${this.unit.layer}`];
+    const columns = shape.at(-1);
+    context.beginPath();
+    for (let i = 0; i < columns; i++) context.lineTo(((i + 0.5) / columns) * width, (1 - data[this.unit.unit * columns + i] / 255) * height);
+    context.strokeStyle = ink();
+    context.lineWidth = 3;
+    context.stroke();
   }
 
   click(event) {

@@ -10,9 +10,9 @@ const FOOT = 26; // below them, for what is not shown
 
 export class Stage {
   // `onChange` takes hidden widths and activations; `onSelect` a unit { layer, unit }, and the
-  // `input` whose weight was clicked, if it was one.
-  constructor(root, canvas, onChange, onSelect) {
-    Object.assign(this, { root, canvas, onChange, onSelect });
+  // `input` whose weight was clicked, if it was one; `onLook` the unit that is pointed at, or null.
+  constructor(root, canvas, onChange, onSelect, onLook) {
+    Object.assign(this, { root, canvas, onChange, onSelect, onLook });
     this.edges = new Edges(canvas);
     this.units = []; // by layer: the buttons of the units that are shown
     this.selected = null;
@@ -114,6 +114,8 @@ export class Stage {
       button.said = isHidden ? `hidden layer ${layer}, unit ${index + 1}` : `output ${button.name}`;
       button.setAttribute("aria-label", button.said);
       button.onclick = () => this.select(layer, index);
+      button.onpointerenter = button.onfocus = () => this.onLook({ layer, unit: index, name: button.said });
+      button.onpointerleave = button.onblur = () => this.onLook(null);
     }
     this.root.append(button);
     return button;

@@ -10,6 +10,8 @@ export const DEFAULTS = {
   loss: null,
   optimizer: "adam",
   learning_rate: 0.05,
+  schedule: null,
+  epochs: null,
   batch_size: 32,
   l1: 0,
   l2: 0,
@@ -55,6 +57,8 @@ const PARTS = {
   loss: name(["loss"]),
   optimizer: name(["optimizer"]),
   rate: plain(["learning_rate"], 1e-6, 100),
+  schedule: name(["schedule"]),
+  epochs: [["epochs"], (v) => String(v ?? "none"), (t, d) => number(t, 1, 100_000, d, true)],
   batch: plain(["batch_size"], 1, 5000, true),
   l1: plain(["l1"], 0, 10),
   l2: plain(["l2"], 0, 10),
@@ -114,6 +118,7 @@ export function keepKnown(settings, known) {
   check(["initializer"], known.initializers);
   check(["optimizer"], Object.keys(known.optimizers));
   check(["normalization"], [null, ...known.normalizations]);
+  check(["schedule"], [null, ...known.schedules]);
   check(["loss"], [null, ...known.losses]);
   settings.activation = settings.activation.map((a) => (known.activations.includes(a) ? a : "tanh"));
 }

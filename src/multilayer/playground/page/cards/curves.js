@@ -1,18 +1,72 @@
 // Loss and score by epoch: training solid, validation dashed.
 
-import { faint, fresh, ink, negative, positive } from "../colours.js";
-import { $ } from "../dom.js";
+import { faint, ink, negative, positive } from "../colours.js";
+import { $, count, number } from "../dom.js";
+import uPlot from "../vendor/uplot/uPlot.esm.js";
 
 const FONT = "11px system-ui, sans-serif";
-const shown = (value) => (Math.abs(value) >= 0.01 || value === 0 ? value.toFixed(2) : value.toExponential(0));
+// In the curve's rows: training and validation.
+const CHARTS = [
+  { id: "loss-curve", columns: [1, 2] },
+  { id: "score-curve", columns: [3, 4] },
+];
 
 export class Curves {
   constructor() {
-    this.charts = [[$("loss-curve"), 1, 2, false], [$("score-curve"), 3, 4, true]];
     this.curve = null;
     this.isShare = true;
-    const watch = new ResizeObserver(() => this.draw());
-    for (const [canvas] of this.charts) watch.observe(canvas);
+    $("log-loss").onchange = () => this.make();
+    this.make();
+    const watch = new ResizeObserver(() => this.fit());
+    for (const { id } of CHARTS) watch.observe($(id));
+  }
+
+  make() {
+    this.charts?.forEach((chart) => chart.destroy());
+    this.charts = CHARTS.map(({ id }, i) => new uPlot(this.options(id, i), [[], [], []], $(id)));
+    this.fit();
+    this.draw();
+  }
+
+  options(id, i) {
+    const isScore = i === 1;
+    const axis = { stroke: ink, grid: { stroke: faint, width: 1 }, ticks: { show: false }, font: FONT, gap: 3 };
+    const line = { width: 2, points: { show: false }, spanGaps: true };
+    return {
+      width: 100,
+      height: 100,
+      legend: { show: false },
+      cursor: { drag: { x: false, y: false }, y: false, points: { size: 6 } },
+      scales: {
+        x: { time: false },
+        y: isScore ? { range: (_, low, high) => this.range(low, high) } : { distr: $("log-loss").checked ? 3 : 1 },
+      },
+      axes: [
+        { ...axis, size: 20, grid: { show: false }, values: (_, ticks) => ticks.map((t) => (Number.isInteger(t) ? count(t) : "")) },
+        { ...axis, size: 40, space: 26, values: (_, ticks) => ticks.map((t) => this.tick(t, isScore)) },
+      ],
+      series: [{}, { ...line, stroke: positive }, { ...line, stroke: negative, dash: [5, 3] }],
+      hooks: { setCursor: [(chart) => this.readOut(chart, isScore)] },
+    };
+  }
+
+  // Above the chart stands what is under the pointer.
+  readOut({ root, data, cursor }, isScore) {
+    const place = cursor?.idx ?? -1; // at first there is no cursor
+    const [epoch, ...values] = data.map((column) => column[place] ?? null);
+    const texts = values.filter((value) => value !== null).map((value) => (isScore && this.isShare ? `${(100 * value).toFixed(1)} %` : number(value)));
+    root.closest("figure").querySelector("output").textContent = epoch === null ? "" : `epoch ${count(epoch)}: ${texts.join(" / ")}`;
+  }
+
+  tick(value, isScore) {
+    if (value === null) return "";
+    if (isScore && this.isShare) return `${Math.round(100 * value)} %`;
+    return Math.abs(value) >= 0.01 || value === 0 ? String(Number(value.toPrecision(2))) : value.toExponential(0);
+  }
+
+  // A score is shown up to 1: an accuracy from one half, R² from 0 unless it is less.
+  range(low, high) {
+    return [Math.max(Math.min(low ?? 1, this.isShare ? 0.5 : 0), -1), Math.max(high ?? 1, 1)];
   }
 
   built({ score }) {
@@ -28,62 +82,20 @@ export class Curves {
   }
 
   theme() {
-    this.draw();
+    for (const chart of this.charts) chart.redraw();
+  }
+
+  fit() {
+    this.charts.forEach((chart, i) => {
+      const { clientWidth: width, clientHeight: height } = $(CHARTS[i].id);
+      if (width) chart.setSize({ width, height });
+    });
   }
 
   draw() {
-    for (const [canvas, own, heldOut, isScore] of this.charts) {
-      this.drawOne(fresh(canvas), own, heldOut, isScore);
-    }
-  }
-
-  drawOne({ context, width, height }, own, heldOut, isScore) {
-    if (!this.curve || !width) return;
-    const { shape: [n, k], data } = this.curve;
-    const at = (i, column) => data[i * k + column];
-    let [low, high] = [isScore && this.isShare ? 0.5 : 0, isScore ? 1 : 0];
-    for (let i = 0; i < n; i++) {
-      for (const value of [at(i, own), at(i, heldOut)]) {
-        if (!Number.isFinite(value)) continue;
-        high = Math.max(high, value);
-        low = Math.min(low, value);
-      }
-    }
-    if (isScore) low = Math.max(low, -1);
-    high = high > low ? high : low + 1;
-    const last = n ? at(n - 1, 0) : 1;
-    const box = { left: 34, top: 6, right: width - 6, bottom: height - 18 };
-    const x = (epoch) => box.left + ((epoch - 0) / Math.max(last, 1)) * (box.right - box.left);
-    const y = (value) => box.bottom - ((Math.max(value, low) - low) / (high - low)) * (box.bottom - box.top);
-    context.font = FONT;
-    context.fillStyle = ink();
-    context.strokeStyle = faint();
-    context.lineWidth = 1;
-    context.textAlign = "right";
-    context.textBaseline = "middle";
-    for (const share of [0, 0.5, 1]) {
-      const value = low + share * (high - low);
-      const place = Math.round(y(value)) + 0.5;
-      context.beginPath();
-      context.moveTo(box.left, place);
-      context.lineTo(box.right, place);
-      context.stroke();
-      context.fillText(shown(value), box.left - 5, place);
-    }
-    context.textBaseline = "top";
-    context.fillText(n ? `epoch ${Math.round(last).toLocaleString("en")}` : "epoch 0", box.right, box.bottom + 4);
-    for (const [column, colour, dash] of [[own, positive(), []], [heldOut, negative(), [5, 3]]]) {
-      context.strokeStyle = colour;
-      context.lineWidth = 2;
-      context.lineJoin = "round";
-      context.setLineDash(dash);
-      context.beginPath();
-      for (let i = 0; i < n; i++) {
-        const value = at(i, column);
-        if (Number.isFinite(value)) context.lineTo(x(at(i, 0)), y(value));
-      }
-      context.stroke();
-    }
-    context.setLineDash([]);
+    const { shape: [n, k], data } = this.curve ?? { shape: [0, 5], data: [] };
+    const column = (j) => Array.from({ length: n }, (_, i) => (Number.isFinite(data[i * k + j]) ? data[i * k + j] : null));
+    const epochs = column(0);
+    this.charts.forEach((chart, i) => chart.setData([epochs, ...CHARTS[i].columns.map(column)]));
   }
 }

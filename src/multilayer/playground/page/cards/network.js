@@ -11,6 +11,7 @@ export class Network {
       $("edges"),
       (hidden, activation) => app.set({ ...app.settings, hidden, activation }),
       (chosen) => app.pass("select", chosen),
+      (unit) => app.pass("look", unit),
     );
     $("more-layers").onclick = () => this.setWidths([...app.settings.hidden, app.settings.hidden.at(-1) ?? 4]);
     $("fewer-layers").onclick = () => this.setWidths(app.settings.hidden.slice(0, -1));

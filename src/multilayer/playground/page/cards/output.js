@@ -12,10 +12,12 @@ export class Output {
       (x, y) => app.pass("point", [x, y]),
       (sample) => app.pass("sample", sample),
     );
-    $("regions").onchange = () => {
-      this.plot.asRegions = $("regions").checked;
-      this.plot.draw();
-    };
+    for (const [id, name] of [["regions", "asRegions"], ["held-out", "showsHeldOut"]]) {
+      $(id).onchange = () => {
+        this.plot[name] = $(id).checked;
+        this.plot.draw();
+      };
+    }
   }
 
   settings({ data }) {
@@ -30,6 +32,7 @@ export class Output {
     const [across, up] = this.axes(built);
     $("axis-across").textContent = across;
     $("axis-up").textContent = up;
+    $("held-out").parentElement.hidden = !built.n_samples[1];
     $("regions").parentElement.hidden = built.task === "regression" || built.axes.length < 2;
     const n = built.n_samples[0] + built.n_samples[1];
     $("plot").setAttribute("aria-label", `The network’s output over ${built.axes.join(" and ")}, with ${n} samples`);
@@ -59,6 +62,14 @@ export class Output {
 
   lit(step) {
     if (!step) this.plot.ring(null);
+  }
+
+  // Show a unit in place of the output, while it is pointed at.
+  look(unit) {
+    const isHidden = unit !== null && unit.layer < this.app.built.widths.length - 1;
+    this.plot.unit = isHidden ? unit : null;
+    $("output-title").textContent = isHidden ? unit.name : "output";
+    this.plot.draw();
   }
 
   drawn(points) {

@@ -1,6 +1,7 @@
 // Take it with you: the link, the model file, the samples, and the recipes in Python.
 
 import { $, copy, download, element } from "../dom.js";
+import { draw } from "../picture.js";
 
 const TITLES = {
   python: "Python: this training, to the same bits",
@@ -13,11 +14,19 @@ export class Take {
     this.app = app;
     $("copy-link").onclick = () => copy(location.href, $("copy-link"));
     $("save").onclick = () => app.say("save");
+    $("save-picture").onclick = () => this.savePicture();
     $("save-samples").onclick = () => app.say("samples");
     $("open-model").onchange = () => {
       if ($("open-model").files.length) app.sendFile("model", $("open-model").files[0]);
       $("open-model").value = "";
     };
+  }
+
+  // Below the picture stands what the numbers above the page say.
+  savePicture() {
+    const numbers = [...document.querySelectorAll(".readouts > div:not([hidden])")];
+    const line = numbers.map((each) => [...each.children].map(({ textContent }) => textContent).join(" ")).join("   ·   ");
+    draw([line, this.estimator]).toBlob((blob) => download(blob, "playground.png"));
   }
 
   file({ name, rest }) {
@@ -30,6 +39,7 @@ export class Take {
 
   recipes({ recipes, is_repeatable: isRepeatable }) {
     $("different").hidden = isRepeatable;
+    this.estimator = recipes.estimator;
     const open = new Set([...$("recipes").querySelectorAll("details[open]")].map((each) => each.dataset.name));
     const parts = Object.entries(recipes).map(([name, text]) => {
       const details = element("details");

@@ -5,6 +5,7 @@ import { $ } from "../dom.js";
 
 // Where small networks can take a larger rate than an optimizer's default.
 const RATES = { sgd: 0.1, lion: 1e-3 };
+const EPOCHS = 200;
 const LOSSES = {
   classification: [null, "cross_entropy", "squared_error"],
   regression: [null, "squared_error", "absolute_error", "huber"],
@@ -16,11 +17,13 @@ export class Training {
     this.controls = new Controls($("settings-controls"), (name, value) => this.change(name, value));
   }
 
-  greeting({ optimizers, normalizations, initializers }) {
+  greeting({ optimizers, schedules, normalizations, initializers }) {
     const { controls } = this;
     if (controls.setters.optimizer) return; // a new session of the same page
     controls.choice("optimizer", "Optimizer", Object.keys(optimizers));
     controls.slider("learning_rate");
+    controls.choice("schedule", "Schedule", [null, ...schedules], "constant");
+    controls.slider("epochs");
     controls.slider("batch_size");
     this.offerLosses = controls.choice("loss", "Loss", [null], "the default");
     controls.slider("l1");
@@ -35,6 +38,8 @@ export class Training {
     const { app } = this;
     const changed = { ...app.settings, [name]: value };
     if (name === "optimizer") changed.learning_rate = Math.max(app.known.optimizers[value], RATES[value] ?? 0.01);
+    // Most schedules are for a training of some length.
+    if (name === "schedule" && value) changed.epochs ??= EPOCHS;
     app.set(changed);
   }
 

@@ -35,8 +35,9 @@ export class Transport {
     document.body.classList.toggle("playing", isPlaying);
   }
 
-  settings() {
+  settings({ schedule }) {
     this.setSpeed(this.app.speed);
+    $("rate").hidden = !schedule;
   }
 
   built({ score }) {
@@ -49,6 +50,7 @@ export class Transport {
     $("read-step").textContent = `${frame.step} of ${frame.n_steps}`;
     $("read-train").textContent = number(frame.train_loss);
     $("read-validation").textContent = number(frame.validation_loss);
+    $("read-rate").textContent = number(frame.learning_rate);
     const isShare = this.app.built.score === "accuracy";
     const scores = frame.scores.filter((score) => score !== null);
     const texts = scores.map((score) => (isShare ? `${(100 * score).toFixed(1)} %` : score.toFixed(3)));
@@ -57,6 +59,10 @@ export class Transport {
   }
 
   paused() {
+    this.show(false);
+  }
+
+  finished() {
     this.show(false);
   }
 
