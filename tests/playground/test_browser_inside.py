@@ -57,7 +57,7 @@ def test_a_weight_is_clicked_and_edited(open_page, shows):
     expect(page.locator("#different")).to_be_hidden()
     page.keyboard.type("2.5")
     page.keyboard.press("Enter")
-    shows(page, "#different", "the model file holds the weights")
+    shows(page, "#different", "weights were set by hand")
     shows(page, "#unit .formula:nth-of-type(3)", re.compile(r"= ?2\.5⋅"))
     assert page.locator("#unit b").inner_text() != before
     page.keyboard.press("ArrowUp")

@@ -16,6 +16,7 @@ from torch.nn import functional as F
 from multilayer import Architecture
 from multilayer.numpy import ACTIVATIONS, LOSSES, MLP
 from multilayer.playground.data_sets import read_csv, samples_of
+from multilayer.playground.inside import look_into
 from multilayer.playground.settings import Settings
 from multilayer.playground.training import Training
 from multilayer.playground.walk import typesetting, walk_through
@@ -157,9 +158,9 @@ def check_numbers(steps, found, gradients):
             assert step.weights == pytest.approx(row[:8].tolist(), rel=1e-9, abs=1e-12)
             assert step.value == pytest.approx(found["du", step.layer, step.unit], abs=1e-12)
         elif step.kind == "update":
-            row = gradients[step.layer][step.unit, :8].abs()
             largest = max(float(g[:8, :8].abs().max()) for g in gradients.values())
-            assert float(row.max()) == pytest.approx(largest)
+            found_there = gradients[step.layer][step.unit, step.input].abs().item()
+            assert found_there == pytest.approx(largest)
         else:
             unit = None if step.kind == "loss" else step.unit
             assert step.value == pytest.approx(
@@ -272,6 +273,16 @@ def test_the_sample_is_the_one_that_is_shown():
         (loss,) = (step["value"] for step in walk["steps"] if step["kind"] == "loss")
         y = np.searchsorted(training.samples.targets.classes, training.samples.y[row])
         assert loss == pytest.approx(-math.log(p[y]), rel=1e-4)
+
+
+def test_a_unit_is_looked_into_as_in_the_walk():
+    training = training_of(hidden=[2, 3], activation=["relu", "tanh"], normalization="layer")
+    steps = walk_through(training, 5)["steps"]
+    for layer, unit in ((1, 1), (2, 0), (3, 0)):
+        found = look_into(training, layer, unit, 5)
+        own = [s for s in steps if (s["layer"], s["unit"], s["is_back"]) == (layer, unit, False)]
+        assert found["rules"] == [s["rule"] for s in own if s["kind"] != "loss"]
+        assert len(found["numbers"]) == len(found["rules"])
 
 
 def test_what_a_walk_leaves_out_is_said():

@@ -1,7 +1,7 @@
 // Okabe and Ito's colours, which colour-blind readers can tell apart, on paper light or dark.
 
 const N_CLASSES = 8; // in `style.css`
-const NAMES = ["ink", "faint", "picture", "positive", "negative", "accent"];
+const NAMES = ["ink", "faint", "picture", "positive", "negative"];
 
 let named = {}; // as "rgb(…)"
 let classes = [];
@@ -16,7 +16,6 @@ export const faint = () => named.faint;
 export const picture = () => named.picture;
 export const positive = () => named.positive;
 export const negative = () => named.negative;
-export const accent = () => named.accent;
 
 const numbers = (colour) => colour.match(/\d+/g).slice(0, 3).map(Number);
 

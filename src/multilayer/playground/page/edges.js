@@ -1,6 +1,6 @@
 // The edges of the network: one curve for each weight that is shown.
 
-import { accent, fresh, negative, positive } from "./colours.js";
+import { fresh, ink, negative, positive } from "./colours.js";
 
 const NEAR = 9; // pixels from a curve within which it is meant
 
@@ -45,19 +45,21 @@ export class Edges {
     const { context } = fresh(this.canvas);
     if (!this.weights || !this.centres) return;
     const largest = this.weights.map((each) => (each ? each.data.reduce((most, w) => Math.max(most, Math.abs(w)), 1e-9) : 0));
+    const colourOf = (edge) => (this.weight(edge) > 0 ? positive() : negative());
     this.each((edge) => {
       const w = this.weight(edge);
       const share = Math.abs(w) / largest[edge.layer];
-      context.strokeStyle = w > 0 ? positive() : negative();
+      context.strokeStyle = colourOf(edge);
       context.globalAlpha = strengthOf(edge) ?? 0.15 + 0.6 * share;
       context.lineWidth = 0.6 + 5 * share * Math.min(1, Math.sqrt(largest[edge.layer]));
       this.curve(context, edge);
     });
     context.globalAlpha = 1;
     if (!pointed) return;
-    context.lineWidth = 4;
-    context.strokeStyle = accent();
-    this.curve(context, pointed);
+    for (const [colour, width] of [[ink(), 7], [colourOf(pointed), 3.5]]) {
+      Object.assign(context, { strokeStyle: colour, lineWidth: width });
+      this.curve(context, pointed);
+    }
   }
 
   curve(context, { layer, unit, input }) {

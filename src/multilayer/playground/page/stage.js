@@ -202,7 +202,7 @@ export class Stage {
   strengthOf({ layer, unit, input }) {
     const { lit, selected } = this;
     if (lit) {
-      const isIn = lit.edges === "in" && layer === lit.layer && unit === lit.unit;
+      const isIn = lit.edges === "in" && layer === lit.layer && unit === lit.unit && (lit.input ?? input) === input;
       const isOut = lit.edges === "out" && layer === lit.layer + 1 && input === lit.unit;
       return isIn || isOut ? 1 : 0.07;
     }

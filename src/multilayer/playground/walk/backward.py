@@ -203,5 +203,6 @@ class Backward(Stepper):
             "this is the weight that would change most. Training takes the mean over a batch.",
             value,
             edges="in",
+            input=i,
             is_back=True,
         )

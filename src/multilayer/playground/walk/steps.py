@@ -37,6 +37,8 @@ class Step:
         The gradients in the unit's weights that are shown, of ``dW``.
     edges : str
         Which weights take part: those into the unit (``in``), out of it (``out``), or none.
+    input : int or None
+        Of ``update``, which of the weights into the unit it is about.
     is_back : bool
         Whether it is on the way back.
     """
@@ -50,6 +52,7 @@ class Step:
     value: float
     weights: tuple[float, ...] = ()
     edges: str = ""
+    input: int | None = None
     is_back: bool = False
 
 

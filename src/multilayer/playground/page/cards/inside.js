@@ -11,6 +11,7 @@ const shown = (value) => String(Number(value.toPrecision(5)));
 export class Inside {
   constructor(app) {
     this.app = app;
+    this.hint = $("unit").firstElementChild;
     this.wanted = null; // the input whose weight is to have the focus
     this.rows = [];
     this.key = "";
@@ -28,7 +29,11 @@ export class Inside {
   }
 
   frame({ unit, is_playing: isPlaying }) {
-    if (!unit) return;
+    if (!unit) {
+      this.key = "";
+      if (!this.hint.isConnected) $("unit").replaceChildren(this.hint);
+      return;
+    }
     const isNew = this.key !== this.keyOf(unit);
     if (isNew) this.build(unit);
     unit.weights.forEach((w, i) => this.fill(this.rows[i], w, unit.weight_gradients[i]));
