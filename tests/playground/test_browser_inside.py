@@ -76,7 +76,7 @@ def test_a_weight_is_clicked_and_edited(open_page, shows):
 def test_a_sample_is_walked_through(open_page, shows):
     from playwright.sync_api import expect
 
-    page = open_page("data=moons&n=40&noise=0.1&hidden=3,9&activation=tanh,relu&validation=0")
+    page = open_page("data=moons&n=40&noise=0.1&hidden=3,9&activation=tanh,relu&batch=8")
     rng = np.random.default_rng(0)
     X, _ = toy.moons(40, 0.1, rng)
     reach = np.abs(X).max() * 1.12
@@ -107,6 +107,10 @@ def test_a_sample_is_walked_through(open_page, shows):
     shows(page, "#walk-age", "the training is now at epoch 1, step 1")
     page.click("#walk-anew")
     shows(page, "#walk-age", "The weights are those of epoch 1, step 1.")
+    page.click("[data-key=u1-0]")
+    page.get_by_label("bias", exact=True).fill("1")
+    page.keyboard.press("Enter")
+    shows(page, "#walk-age", "epoch 1, step 1; a weight was edited since.")
     page.click("#walk-end")
     expect(page.locator("#walk-hint")).to_be_visible()
     assert page.locator(".unit.pale").count() == 0
@@ -141,11 +145,11 @@ def test_all_formulas_can_be_typeset(open_page):
     assert page.evaluate(RENDER, sorted(tex)) == []
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_axe_finds_nothing_in_a_walk(open_page, shows, scheme):
+@pytest.mark.parametrize(("scheme", "width"), [("light", 1400), ("dark", 390)])
+def test_axe_finds_nothing_in_a_walk(open_page, shows, scheme, width):
     from axe_playwright_python.sync_playwright import Axe
 
-    page = open_page("data=moons&l2=0.1", color_scheme=scheme, bypass_csp=True)
+    page = open_page("data=moons&l2=0.1", width=width, color_scheme=scheme, bypass_csp=True)
     page.get_by_role("button", name="hidden layer 1, unit 1").click()
     page.click("#sample-after")
     shows(page, "#walk-notes", "The penalties are left out")
@@ -153,5 +157,6 @@ def test_axe_finds_nothing_in_a_walk(open_page, shows, scheme):
     for _ in range(4):
         page.keyboard.press("ArrowRight")
     shows(page, "#walk-count", "5 of ")
+    assert page.evaluate("document.documentElement.scrollWidth") == width
     found = Axe().run(page)
     assert found.violations_count == 0, found.generate_report()

@@ -312,6 +312,7 @@ class Session:
             "n_complete": run.n_complete,
             "step": run.step if run.is_under_way else 0,
             "n_steps": run.n_steps,
+            "n_edits": training.n_edits,
             "loss": float(run.loss),
             "learning_rate": float(run.learning_rate),
             "train_loss": history.get("train_loss", [None])[-1],

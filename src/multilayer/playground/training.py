@@ -135,6 +135,8 @@ class Training:
         NaN for what is not measured.
     scores : tuple of float
         Accuracy, or R², of the training and of the validation samples at the last epoch's end.
+    n_edits : int
+        How many times a weight was set by hand.
     is_repeatable : bool
         Whether the settings alone lead here: no weight was set by hand or came from a file, and
         nothing was changed on the way.
@@ -151,7 +153,7 @@ class Training:
         self.loss = loss_of(settings, samples.targets)
         self.metrics = SCORES[samples.targets.task]
         self._begin()
-        self.is_repeatable = model is None
+        self.n_edits, self.is_repeatable = 0, model is None
         self.curve: list[tuple[float, ...]] = []
         self.scores = np.nan, np.nan
         self._stride = 1  # epochs between two points of the curve
@@ -294,6 +296,7 @@ class Training:
             )
         else:
             b[unit] = value
+        self.n_edits += 1
         self.is_repeatable = False
         if self.loop.run.judges_start:
             self._begin_epoch_anew()

@@ -32,7 +32,7 @@ def walk_through(training: Training, sample: int) -> dict[str, Any]:
     -------
     dict
         ``steps``, each as the fields of a `Step`; ``notes``, sentences on what the walk leaves out;
-        ``sample``, its first ``inputs``, ``epoch`` and ``step``: of what, and when.
+        ``sample``, its first ``inputs``, ``epoch``, ``step`` and ``n_edits``: of what, and when.
 
     Raises
     ------
@@ -53,6 +53,7 @@ def walk_through(training: Training, sample: int) -> dict[str, Any]:
         "inputs": chain.layers[0].x[:SHOWN].tolist(),
         "epoch": run.epoch,
         "step": run.step if run.is_under_way else 0,
+        "n_edits": training.n_edits,
         "notes": list(_notes(training)),
         "steps": [asdict(step) for step in steps],
     }

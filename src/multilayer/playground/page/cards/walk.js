@@ -26,7 +26,7 @@ export class Walk {
   }
 
   key(event) {
-    if (!this.steps || event.target.tagName === "INPUT" || event.ctrlKey || event.metaKey || event.altKey) return;
+    if (!this.steps || event.target.matches("input, .formulas") || event.ctrlKey || event.metaKey || event.altKey) return;
     const id = { ArrowLeft: "walk-back", ArrowRight: "walk-next", Home: "walk-first", End: "walk-last" }[event.key];
     if (!id) return;
     event.preventDefault();
@@ -126,11 +126,13 @@ export class Walk {
   }
 
   // How much training there has been since the numbers of the walk were taken.
-  showAge({ epoch, step }) {
+  showAge({ epoch, step, n_edits: nEdits }) {
     const { moment } = this;
-    const at = ({ epoch: e, step: s }) => (e ? `epoch ${count(e)}${s ? `, step ${count(s)}` : ""}` : "the start");
-    const isOld = epoch !== moment.epoch || step !== moment.step;
-    $("walk-age").textContent = `The weights are those of ${at(moment)}${isOld ? `; the training is now at ${at({ epoch, step })}` : ""}.`;
-    $("walk-anew").hidden = !isOld;
+    const at = ({ epoch: e, step: s }) => `epoch ${count(e)}${s ? `, step ${count(s)}` : ""}`;
+    const later = [];
+    if (epoch !== moment.epoch || step !== moment.step) later.push(`the training is now at ${at({ epoch, step })}`);
+    if (nEdits !== moment.n_edits) later.push("a weight was edited since");
+    $("walk-age").textContent = `${[`The weights are those of ${at(moment)}`, ...later].join("; ")}.`;
+    $("walk-anew").hidden = !later.length;
   }
 }
