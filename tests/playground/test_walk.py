@@ -242,6 +242,20 @@ def test_walks_of_any_shape(widths, activation, normalization, case, seed):
     assert sum(step.kind == "dW" for step in steps) == shown
 
 
+@pytest.mark.parametrize(
+    ("n_inputs", "normalization", "words"),
+    [
+        (1, None, "multiplies its input by its weight, and adds its bias"),
+        (2, None, "multiplies each of its 2 inputs by a weight, sums, and adds its bias"),
+        (1, "batch", "multiplies its input by its weight"),
+        (2, "batch", "multiplies each of its 2 inputs by a weight, and sums"),
+    ],
+)
+def test_a_sum_in_words(n_inputs, normalization, words):
+    steps, _ = walk_of((n_inputs, 2, 1), "tanh", normalization, "huber", "identity", 0)
+    assert steps[0].words == f"Unit 1 of hidden layer 1 {words}."
+
+
 def test_the_order_is_there_and_back():
     steps, _ = walk_of((2, 2, 1), "tanh", None, "binary_cross_entropy", "sigmoid", 0)
     told = [(step.kind, step.layer, step.unit) for step in steps]

@@ -1,4 +1,4 @@
-r"""Backward: the steps from the loss to the gradient in every weight."""
+"""Backward: the steps from the loss to the gradient in every weight."""
 
 import numpy as np
 

@@ -1,4 +1,4 @@
-r"""Course: all steps of a walk, in the order in which they are taken."""
+"""Course: all steps of a walk, in the order in which they are taken."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict

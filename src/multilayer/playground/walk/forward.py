@@ -1,4 +1,4 @@
-r"""Forward: the steps from the inputs to the loss."""
+"""Forward: the steps from the inputs to the loss."""
 
 import numpy as np
 
@@ -19,17 +19,25 @@ class Forward(Stepper):
         kind = "u" if layer.normalized else "z"
         n, value, left = len(layer.x), float(layer.u[j]), self.at(kind, k, j)
         summed = products(zip(layer.W[j], layer.x, strict=True))
-        b, shift, words = "", "", "and sums"
+        if n > 1:
+            rule = rf"\sum_{{k=1}}^{{{n}}} {self.weight(k, j)} {self.input(k)}"
+            words = [f"multiplies each of its {n} inputs by a weight", "sums"]
+        else:
+            rule = f"{self.weight(k, j, 0)} {self.input(k, 0)}"
+            words = ["multiplies its input by its weight"]
         if layer.b is not None:
-            b, shift = f" + {self.at('b', k, j)}", f" + {signed(float(layer.b[j]))}"
-            words = "sums, and adds its bias"
+            rule += f" + {self.at('b', k, j)}"
+            summed += f" + {signed(float(layer.b[j]))}"
+            words.append("adds its bias")
+        *before, end = words
+        told = f"{', '.join(before)}, and {end}" if before else end
         return Step(
             kind,
             k,
             j,
-            rf"{left} = \sum_{{k=1}}^{{{n}}} {self.weight(k, j)} {self.input(k)}{b}",
-            f"{left} = {summed}{shift} = {number(value)}",
-            f"{self.unit(k, j)} multiplies each of its {n} inputs by a weight, {words}.",
+            f"{left} = {rule}",
+            f"{left} = {summed} = {number(value)}",
+            f"{self.unit(k, j)} {told}.",
             value,
             edges="in",
         )
@@ -44,7 +52,7 @@ class Forward(Stepper):
         words = {
             "batch": "mean μ and deviation s are running averages over the batches so far",
             "layer": f"mean μ and deviation s are those of the layer’s {len(layer.u)} units",
-        }[self.normalization or ""]
+        }[self.normalization]
         return Step(
             "z",
             k,
@@ -52,7 +60,7 @@ class Forward(Stepper):
             rf"{left} = \gamma\, \hat u + \beta,\quad \hat u = "
             rf"\frac{{{self.at('u', k, j)} - \mu}}{{s}}",
             rf"{left} = {signed(gamma)} \cdot {difference} + {signed(beta)} = {number(value)}",
-            f"{(self.normalization or '').capitalize()} normalisation: {words}.",
+            f"{self.normalization.capitalize()} normalisation: {words}.",
             value,
         )
 

@@ -1,4 +1,4 @@
-r"""How a loss and its derivative are written in a walk, and the same with numbers in it."""
+"""How a loss and its derivative are written in a walk, and the same with numbers in it."""
 
 from collections.abc import Callable, Iterable
 from typing import Any, NamedTuple

@@ -1,4 +1,4 @@
-r"""Steps: what a walk consists of, and how its quantities are called."""
+"""Steps: what a walk consists of, and how its quantities are called."""
 
 import re
 from collections.abc import Iterable
@@ -71,7 +71,7 @@ class Stepper:
 
     def __init__(self, chain: Chain, normalization: str | None, *, is_regression: bool) -> None:
         self.chain, self.layers = chain, chain.layers
-        self.normalization = normalization
+        self.normalization = normalization or ""
         self.is_regression = is_regression
         self.last = len(chain.layers)
 
@@ -106,9 +106,10 @@ class Stepper:
         is_one = k == self.last and len(self.layers[-1].z) == 1
         return f"w{layer}_{{{of_input}}}" if is_one else f"w{layer}_{{{unit},{of_input}}}"
 
-    def input(self, k: int) -> str:
-        """Return input k of a layer as TeX."""
-        return "x_{k}" if k == 1 else f"a^{{({k - 1})}}_{{k}}"
+    def input(self, k: int, i: int | None = None) -> str:
+        """Return a layer's input i, or k, as TeX."""
+        index = "k" if i is None else str(i + 1)
+        return f"x_{{{index}}}" if k == 1 else f"a^{{({k - 1})}}_{{{index}}}"
 
     def indexed(self, rule: str, j: int = 0) -> str:
         """Return a loss's rule, or its slope for output j, with the names of this walk."""

@@ -1,4 +1,4 @@
-r"""Typesetting: formulas in plain text, and numbers, as TeX.
+"""Typesetting: formulas in plain text, and numbers, as TeX.
 
 The plain text is what `formula` and `derivative_formula` of the registries hold, so that each
 formula has one home.
