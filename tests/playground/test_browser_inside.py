@@ -76,7 +76,7 @@ def test_a_weight_is_clicked_and_edited(open_page, shows):
 def test_a_sample_is_walked_through(open_page, shows):
     from playwright.sync_api import expect
 
-    page = open_page("data=moons&n=40&noise=0.1&hidden=3,9&activation=tanh,relu&batch=8")
+    page = open_page("data=moons&n=40&noise=0.1&hidden=3,12&activation=tanh,relu&batch=8")
     rng = np.random.default_rng(0)
     X, _ = toy.moons(40, 0.1, rng)
     reach = np.abs(X).max() * 1.12
@@ -87,7 +87,7 @@ def test_a_sample_is_walked_through(open_page, shows):
     shows(page, "#walk-count", re.compile("^1 of "))
     shows(page, "#walk-words", "Unit 1 of hidden layer 1 multiplies each of its 2 inputs")
     expect(page.locator(".unit.lit")).to_have_attribute("data-key", "u1-0")
-    assert page.locator(".unit.pale").count() == 11
+    assert page.locator(".unit.pale").count() == 13
     page.locator("#walk-next").focus()
     page.keyboard.press("ArrowRight")
     shows(page, "#walk-words", "passes z through tanh")

@@ -11,6 +11,7 @@ from multilayer.errors import MultilayerError
 from multilayer.playground.messages import (
     MAX_FILE,
     MAX_TEXT,
+    Ask,
     Change,
     Command,
     Edit,
@@ -44,6 +45,8 @@ def test_commands_speed_and_files():
     edit = '{"type": "edit", "layer": 2, "unit": 1, "input": null, "value": -0.5}'
     assert parse(edit) == Edit(2, 1, None, -0.5)
     assert parse('{"type": "walk", "sample": 3}') == Walk(3)
+    assert parse('{"type": "ask", "image": null}') == Ask(None)
+    assert parse(json.dumps({"type": "ask", "image": [0.5] * 64})) == Ask((0.5,) * 64)
     assert parse(b'{"type": "model", "name": "m"}\n\x00\n') == File("model", "m", b"\x00\n")
 
 
@@ -72,6 +75,14 @@ def test_commands_speed_and_files():
         (
             '{"type": "select", "layer": 0, "unit": 0}',
             "layer of a message must be a positive integer; got 0",
+        ),
+        (
+            '{"type": "ask", "image": [0, 1]}',
+            "image of a message must be a list of 64 entries; got 2 of them",
+        ),
+        (
+            json.dumps({"type": "ask", "image": [0] * 63 + [1.5]}),
+            "image[63] of a message must be a number in [0, 1]; got 1.5",
         ),
         (" " * (MAX_TEXT + 1), "a message must have at most 200,000 characters; got 200,001"),
         (b"no line", "a file must begin with a line of JSON"),

@@ -11,7 +11,16 @@ import pytest
 
 from multilayer.files import load_model
 from multilayer.playground import session as module
-from multilayer.playground.messages import Change, Command, Edit, File, Select, Speed, Walk
+from multilayer.playground.messages import (
+    Ask,
+    Change,
+    Command,
+    Edit,
+    File,
+    Select,
+    Speed,
+    Walk,
+)
 from multilayer.playground.session import Session
 from multilayer.playground.settings import Settings
 from multilayer.playground.wire import pack
@@ -212,6 +221,32 @@ def test_a_table_becomes_the_data(page):
     assert page.hear("refused")["reason"]
     page.say(Command("samples"))
     assert page.hear("file")["name"] == "samples.csv"
+
+
+def test_a_drawn_digit_is_answered_in_each_frame(page):
+    page.say(settings_of(data={"kind": "digits"}))
+    assert page.hear("built")["side"] == 8
+    assert page.hear("frame")["answer"] is None
+    page.say(Ask((0.0, 1.0) * 32))
+    answer = page.until(lambda frame: frame["answer"])["answer"]
+    assert len(answer) == 10
+    assert sum(answer) == pytest.approx(1, abs=1e-5)  # float32
+    page.say(Command("epoch"))
+    later = page.until(lambda frame: frame["n_complete"] == 1)["answer"]
+    assert later != answer
+    page.say(Ask(None))
+    page.until(lambda frame: frame["answer"] is None)
+    page.say(Ask((0.0, 1.0) * 32))
+    page.say(settings_of())  # of other data there is nothing to say
+    page.hear("built")
+    assert page.hear("frame")["answer"] is None
+
+
+def test_a_formula_is_refused_as_such(page):
+    page.say(settings_of(data={"kind": "formula", "formula": "y > sen(x)"}))
+    refused = page.hear("refused")
+    assert refused["parameter"] == "formula"
+    assert refused["reason"].endswith('at character 5: there is no "sen"; did you mean sin?')
 
 
 def test_findings_come_in_words(page):

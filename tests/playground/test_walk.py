@@ -17,6 +17,7 @@ from multilayer import Architecture
 from multilayer.numpy import ACTIVATIONS, LOSSES, MLP
 from multilayer.playground.data_sets import read_csv, samples_of
 from multilayer.playground.inside import look_into
+from multilayer.playground.pictures import SHOWN
 from multilayer.playground.settings import Settings
 from multilayer.playground.training import Training
 from multilayer.playground.walk import typesetting, walk_through
@@ -155,10 +156,10 @@ def check_numbers(steps, found, gradients):
     for step in steps:
         if step.kind == "dW":
             row = gradients[step.layer][step.unit]
-            assert step.weights == pytest.approx(row[:8].tolist(), rel=1e-9, abs=1e-12)
+            assert step.weights == pytest.approx(row[:SHOWN].tolist(), rel=1e-9, abs=1e-12)
             assert step.value == pytest.approx(found["du", step.layer, step.unit], abs=1e-12)
         elif step.kind == "update":
-            largest = max(float(g[:8, :8].abs().max()) for g in gradients.values())
+            largest = max(float(g[:SHOWN, :SHOWN].abs().max()) for g in gradients.values())
             found_there = gradients[step.layer][step.unit, step.input].abs().item()
             assert found_there == pytest.approx(largest)
         else:
@@ -219,14 +220,14 @@ def walk_of(widths, activation, normalization, loss, output, seed):
 @pytest.mark.parametrize(("loss", "output", "n_out"), CASES)
 @pytest.mark.parametrize("activation", ACTIVATIONS)
 def test_every_number_is_that_of_autograd(activation, loss, output, n_out, normalization, in_full):
-    steps, oracle = walk_of((2, 3, 9, n_out), activation, normalization, loss, output, 1)
+    steps, oracle = walk_of((2, 3, 12, n_out), activation, normalization, loss, output, 1)
     check_numbers(steps, *oracle)
     assert check_arithmetic(steps) > 40
 
 
 @settings(max_examples=20)
 @given(
-    st.lists(st.integers(1, 12), min_size=1, max_size=4),
+    st.lists(st.integers(1, 14), min_size=1, max_size=4),
     st.sampled_from(list(ACTIVATIONS)),
     st.sampled_from([None, "batch", "layer"]),
     st.sampled_from(CASES),
@@ -238,7 +239,7 @@ def test_walks_of_any_shape(widths, activation, normalization, case, seed):
         normalization = None
     steps, oracle = walk_of((*widths, n_out), activation, normalization, loss, output, seed)
     check_numbers(steps, *oracle)
-    shown = sum(min(8, n) for n in (*widths[1:], n_out))
+    shown = sum(min(SHOWN, n) for n in (*widths[1:], n_out))
     assert sum(step.kind == "dW" for step in steps) == shown
 
 

@@ -15,6 +15,7 @@ from multilayer.data import Note, Table, TableWarning, read_file, toy
 from multilayer.errors import InvalidDataError
 from multilayer.model import Classes, Columns, Inputs, Numbers, Targets, Values
 from multilayer.model.numeric import read_numbers
+from multilayer.playground.bundled import SIDE, digits, iris
 from multilayer.playground.settings import DataSettings
 from multilayer.playground.view import View
 from multilayer.registry import Names
@@ -62,6 +63,8 @@ class Samples:
         The one that is predicted.
     notes : tuple of str
         What was doubtful in the table.
+    side : int
+        How many pixels high and wide the images are that it consists of; 0 if it has none.
     """
 
     X: Array
@@ -75,6 +78,7 @@ class Samples:
     columns: tuple[str, ...] = ()
     target: str = "class"
     notes: tuple[str, ...] = ()
+    side: int = 0
 
     @property
     def codes(self) -> Array:
@@ -114,14 +118,27 @@ def samples_of(said: DataSettings, table: Table | None) -> Samples:
         if table is None:
             raise InvalidDataError("there is no table yet: paste one, or drop a file")
         return _of_table(said, table)
+    if said.kind == "iris":
+        return _of_table(said, iris())
     rng = np.random.default_rng(said.seed)
-    if said.kind == "points":
-        X, y = _drawn(said)
-    else:
-        X, y = SETS[said.kind](said.n_samples, noise=said.noise, rng=rng)
+    reach, axes, side = None, ("x₁", "x₂"), 0
+    match said.kind:
+        case "points":
+            (X, y), reach = _drawn(said), REACH
+        case "formula":
+            X, y = toy.formula(said.formula, said.n_samples, said.noise, rng)
+            axes = "x", "y"
+        case "digits":
+            (X, y), side = digits(), SIDE
+        case _:
+            X, y = SETS[said.kind](said.n_samples, noise=said.noise, rng=rng)
     is_class = y.dtype.kind == "i"
     targets: Targets = Classes(np.unique(y)) if is_class else Values(1)
+    if said.kind == "formula" and not is_class:  # which may be of any size
+        targets = _scaled(y)
     X = X.astype(np.float32)
+    view = View.of_table(X, (), ()) if side else View.of_drawn(X, reach, axes)
+    value = "z" if "y" in view.names else "y"
     return Samples(
         X,
         y,
@@ -129,9 +146,15 @@ def samples_of(said: DataSettings, table: Table | None) -> Samples:
         *_split(len(y), said.validation, rng),
         Numbers(X.shape[1]),
         targets,
-        View.of_drawn(X, REACH if said.kind == "points" else None),
-        target="class" if is_class else "y",
+        view,
+        target="digit" if side else "class" if is_class else value,
+        side=side,
     )
+
+
+def _scaled(y: Array) -> Values:
+    """Return the values as targets of mean 0 and standard deviation 1."""
+    return Values(1, mean=np.array([y.mean()]), scale=np.array([y.std()]))
 
 
 def _drawn(said: DataSettings) -> tuple[Array, Array]:
@@ -229,8 +252,7 @@ def _targets(table: Table, name: str) -> tuple[Array, Array, Targets]:
         raise InvalidDataError(f"{entries.where}, the target, must have two values at least")
     if y.dtype.kind == "f":
         if len(kinds) > MOST_CLASSES or (kinds != np.rint(kinds)).any():
-            scaled = Values(1, mean=np.array([present.mean()]), scale=np.array([present.std()]))
-            return y, is_there, scaled
+            return y, is_there, _scaled(present)
         y = np.where(is_there, y, 0).astype(np.int64)
         kinds = kinds.astype(np.int64)
     elif len(kinds) > MOST_CLASSES:

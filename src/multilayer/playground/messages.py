@@ -6,12 +6,22 @@ from typing import Any
 
 from multilayer.errors import InvalidArgumentError
 from multilayer.json_text import read_json
-from multilayer.playground.settings import MAX_LAYERS, MAX_WIDTH, Settings, or_none, real, whole
+from multilayer.playground.settings import (
+    MAX_LAYERS,
+    MAX_WIDTH,
+    Settings,
+    listed,
+    or_none,
+    real,
+    whole,
+)
 from multilayer.registry import Names
 
 __all__ = [
     "MAX_FILE",
     "MAX_TEXT",
+    "PIXELS",
+    "Ask",
     "Change",
     "Command",
     "Edit",
@@ -30,8 +40,10 @@ MAX_HEAD = 1_000
 MAX_SAMPLE, MAX_INPUT = 1_000_000, 1_000_000
 WEIGHT = "[-1e6, 1e6]"
 """What a weight may be set to."""
+PIXELS = 64
+"""Of a drawn digit."""
 COMMANDS = ("play", "pause", "step", "epoch", "reset", "seen", "save", "samples")
-KINDS = Names("type", [*COMMANDS, "settings", "speed", "select", "edit", "walk"])
+KINDS = Names("type", [*COMMANDS, "settings", "speed", "select", "ask", "edit", "walk"])
 FILES = Names("type", ["table", "model"])
 
 
@@ -65,6 +77,13 @@ class Select:
 
 
 @dataclass(frozen=True)
+class Ask:
+    """A drawn image, row after row, from 0 to 1: what is it? None for no question."""
+
+    image: tuple[float, ...] | None
+
+
+@dataclass(frozen=True)
 class Edit:
     """A weight that is set by hand: of a unit, as in `Select`, and an input; None for the bias."""
 
@@ -90,7 +109,7 @@ class File:
     content: bytes
 
 
-Message = Command | Change | Speed | Select | Edit | Walk | File
+Message = Command | Change | Speed | Select | Ask | Edit | Walk | File
 
 
 def parse(said: str | bytes) -> Message:
@@ -113,7 +132,7 @@ def parse(said: str | bytes) -> Message:
     Traceback (most recent call last):
     ...
     multilayer.errors.UnknownNameError: type of a message must be one of play, pause, step, epoch,
-    reset, seen, save, samples, settings, speed, select, edit, walk; got 'halt'
+    reset, seen, save, samples, settings, speed, select, ask, edit, walk; got 'halt'
     """
     if isinstance(said, bytes):
         return _file(said)
@@ -132,6 +151,10 @@ def parse(said: str | bytes) -> Message:
     if kind == "speed":
         _fields(found, ("steps",))
         return Speed(or_none(real("[0.1, 1e6]"))(found["steps"], "steps", owner))
+    if kind == "ask":
+        _fields(found, ("image",))
+        pixels = listed(real("[0, 1]"), PIXELS, PIXELS)
+        return Ask(or_none(pixels)(found["image"], "image", owner))
     if kind == "walk":
         _fields(found, ("sample",))
         return Walk(whole(0, MAX_SAMPLE)(found["sample"], "sample", owner))

@@ -9,6 +9,7 @@ import numpy.typing as npt
 from multilayer.doctor.units import are_dead, are_saturated, slopes_of
 from multilayer.numpy import MLP
 from multilayer.numpy.observation import HiddenLayer, hidden_layers, outputs_after
+from multilayer.playground.bundled import like_a_digit
 from multilayer.playground.data_sets import Samples
 from multilayer.playground.training import affine_pairs
 
@@ -16,7 +17,7 @@ __all__ = ["SHOWN", "Pictures", "observed"]
 
 Array = npt.NDArray[Any]
 
-SHOWN = 8
+SHOWN = 10
 """Units of a layer that are drawn."""
 SIDES = (96, 48, 24)
 SMALL = 24
@@ -59,6 +60,8 @@ class Pictures:
             ``output``: of each class its probability, or the values, of shape (n, side, side) as
             bytes; over a line, the values themselves. ``units k`` and ``state k``: the units of
             hidden layer k, from −1 to 1 as bytes, and whether they are fine, dead or saturated.
+            If the samples are images, the units of the first layer, which may be the output, are
+            shown by their weights instead.
             ``W k`` and ``b k``: the weights between the units that are shown.
         """
         with np.errstate(all="ignore"):  # a network that diverges is shown until it is stopped
@@ -67,6 +70,8 @@ class Pictures:
             found = {"output": self._output(outputs_after(net, len(layers), last))}
             for k, layer in enumerate(layers, start=1):
                 found[f"units {k}"] = self._units(layer.output[:, :SHOWN])
+            if self.samples.side:
+                found["units 1"] = self._weights(net)
             found |= self._states(net)
         n_inputs = net.architecture.in_features
         widths = [n_inputs, *net.architecture.hidden_features, net.architecture.out_features]
@@ -75,6 +80,27 @@ class Pictures:
             found[f"W {k + 1}"] = W[:n_out, :n_in]
             found[f"b {k + 1}"] = np.zeros(n_out) if b is None else b[:n_out]
         return found
+
+    def read(self, net: MLP, drawn: Array) -> tuple[Array, Array]:
+        """Return what a network takes a drawn image for, if the samples are images.
+
+        Parameters
+        ----------
+        net : MLP
+        drawn : array of shape (side * side,)
+            From 0 to 1.
+
+        Returns
+        -------
+        probabilities : array of shape (n_classes,)
+        given : array of shape (side, side)
+            The image that the network was given, made like the samples, as bytes.
+        """
+        side = self.samples.side
+        given = like_a_digit(drawn.reshape(side, side))
+        with np.errstate(all="ignore"):
+            outputs = outputs_after(net, 0, given.reshape(1, -1).astype(np.float32))
+            return self.samples.targets.probabilities(outputs)[0], _bytes(given)
 
     def _output(self, outputs: Array) -> Array:
         targets = self.samples.targets
@@ -88,12 +114,17 @@ class Pictures:
 
     def _units(self, a: Array) -> Array:
         """Return pictures of units, which share a scale."""
-        largest = float(np.abs(a).max())
-        scaled = a.T / (largest if 0 < largest < np.inf else 1.0)
+        scaled = _scaled(a.T)
         if self.is_line:
             return _bytes((scaled[:, ::4] + 1) / 2)[:, np.newaxis]
         step = max(1, self.side // (SMALL + SMALL // 3))
         return self._square(_bytes((scaled + 1) / 2))[:, ::step, ::step]
+
+    def _weights(self, net: MLP) -> Array:
+        """Return the weights of the first layer's units as images, which share a scale."""
+        side = self.samples.side
+        W, _ = net.weights[0]
+        return _bytes((_scaled(W[:SHOWN]) + 1) / 2).reshape(-1, side, side)
 
     def _square(self, values: Array) -> Array:
         return values.reshape(-1, self.side, self.side)
@@ -115,6 +146,12 @@ def observed(samples: Samples) -> Array:
     """Return the rows of some training samples, evenly spaced."""
     rows = samples.rows
     return rows[:: -(-len(rows) // N_OBSERVED)]
+
+
+def _scaled(values: Array) -> Array:
+    """Return values divided by the largest in size."""
+    largest = float(np.abs(values).max())
+    return values / (largest if 0 < largest < np.inf else 1.0)
 
 
 def _bytes(shares: Array) -> Array:

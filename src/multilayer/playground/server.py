@@ -4,6 +4,7 @@ import asyncio
 import ipaddress
 import threading
 from concurrent.futures import CancelledError, TimeoutError  # noqa: A004
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -18,7 +19,7 @@ from starlette.websockets import WebSocket, WebSocketDisconnect
 from multilayer.errors import MultilayerError
 from multilayer.playground.messages import MAX_FILE, MAX_HEAD, Command, parse
 from multilayer.playground.session import FORGOTTEN, Ended, Session
-from multilayer.playground.structure import greeting
+from multilayer.playground.structure import bundled_thumbnails, greeting
 from multilayer.playground.training import warm_up
 from multilayer.playground.wire import pack
 
@@ -166,6 +167,7 @@ class _Sessions:
 
     async def _listen(self, socket: WebSocket, session: Session) -> str:
         """Tell a session what its page says; return what was wrong with it, or nothing."""
+        showing: asyncio.Future[None] | None = None
         while True:
             try:
                 event: dict[str, Any] = dict(await socket.receive())
@@ -180,9 +182,18 @@ class _Sessions:
                 return str(error)
             while not session.tell(message):
                 await asyncio.sleep(FULL)
-            if not self.is_warm and message == Command("seen"):  # the first picture is there
-                self.is_warm = True
-                threading.Thread(target=warm_up, daemon=True).start()
+            if message == Command("seen") and showing is None:  # the first picture is there
+                showing = asyncio.ensure_future(_show_bundled(socket))
+                if not self.is_warm:
+                    self.is_warm = True
+                    threading.Thread(target=warm_up, daemon=True).start()
+
+
+async def _show_bundled(socket: WebSocket) -> None:
+    """Send the thumbnails that take a while, as scikit-learn must be loaded."""
+    arrays = await asyncio.to_thread(bundled_thumbnails)
+    with suppress(RuntimeError, WebSocketDisconnect):  # the page is gone
+        await socket.send_bytes(pack({"type": "thumbnails"}, arrays))
 
 
 async def _refuse(socket: WebSocket, reason: str, code: int) -> None:

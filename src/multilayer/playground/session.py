@@ -9,6 +9,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from multilayer.errors import DivergenceError, InvalidArgumentError, MultilayerError
 from multilayer.files import load_model, save_model
 from multilayer.model import Model
@@ -16,7 +18,17 @@ from multilayer.numpy import MLP
 from multilayer.playground.checkup import Checkup
 from multilayer.playground.data_sets import Samples, read_csv, samples_of
 from multilayer.playground.inside import look_into
-from multilayer.playground.messages import Change, Command, Edit, File, Message, Select, Speed, Walk
+from multilayer.playground.messages import (
+    Ask,
+    Change,
+    Command,
+    Edit,
+    File,
+    Message,
+    Select,
+    Speed,
+    Walk,
+)
 from multilayer.playground.pictures import Pictures
 from multilayer.playground.recipes import recipes
 from multilayer.playground.settings import Settings
@@ -77,6 +89,7 @@ class Session:
         self._due = 0.0  # when the next step may be taken
         self._selected: Select | None = None
         self._sample = 0  # whose numbers a unit's formulas show
+        self._asked = Ask(None)
         self._is_seen, self._is_changed = True, False
         self._sent = self._heard = time.monotonic()
         self._next_frame = 0.0
@@ -147,7 +160,7 @@ class Session:
                 try:
                     self._obey(message)
                 except MultilayerError as error:
-                    self._say("refused", reason=str(error))
+                    self._say("refused", reason=str(error), parameter=error.parameter)
                 message = self._inbox.get_nowait()
         except queue.Empty:
             pass
@@ -164,6 +177,8 @@ class Session:
                 self._selected, self._is_changed = message, True
             case Edit() | Walk() if self._training is not None:
                 self._look(message, self._training)
+            case Ask():
+                self._asked, self._is_changed = message, True
             case File("table", _, content):
                 self._open_table(content)
             case File(_, _, content):
@@ -251,7 +266,7 @@ class Session:
         self._sample = 0
         self._checkup = Checkup()
         is_asked = model is None and not is_new_table
-        notes = (*self._table_notes, *samples.notes) if samples.columns else ()
+        notes = (*self._table_notes, *samples.notes) if settings.data.kind == "table" else ()
         values, arrays = structure_of(training)
         self._send({"type": "built", "adopt": not is_asked, "notes": notes, **values}, arrays)
         self._is_changed = True
@@ -304,7 +319,10 @@ class Session:
         run, history = training.loop.run, training.history
         net: MLP = training.net
         arrays = self._pictures.of(net)
-        selected = self._selected
+        selected, drawn, answer = self._selected, self._asked.image, None
+        if drawn is not None and training.samples.side:
+            shares, arrays["drawn"] = self._pictures.read(net, np.array(drawn))
+            answer = shares.tolist()
         values = {
             "type": "frame",
             "is_playing": self._is_playing,
@@ -319,6 +337,7 @@ class Session:
             "validation_loss": history.get("validation_loss", [None])[-1],
             "scores": list(training.scores),
             "unit": selected and look_into(training, selected.layer, selected.unit, self._sample),
+            "answer": answer,
         }
         self._send(values, arrays | {"curve": training.points})
         self._sent = time.monotonic()

@@ -21,6 +21,7 @@ __all__ = [
     "STEPPING",
     "DataSettings",
     "Settings",
+    "listed",
     "or_none",
     "real",
     "whole",
@@ -30,9 +31,9 @@ MAX_LAYERS, MAX_WIDTH = 12, 1_000
 MAX_SAMPLES, MAX_POINTS, MAX_CLASSES = 5_000, 2_000, 8
 MAX_EPOCHS = 100_000
 MAX_NAME = 200
-"""Characters in the name of a column."""
+"""Characters in the name of a column, and in a formula."""
 TOY = ("circles", "moons", "xor", "spirals", "blobs", "plane", "curve")
-DATA_KINDS = Names("kind", [*TOY, "points", "table"])
+DATA_KINDS = Names("kind", [*TOY, "formula", "iris", "digits", "points", "table"])
 LOSSES = Names("loss", ["cross_entropy", "squared_error", "absolute_error", "huber"])
 STEPPING = Names("optimizer", [name for name, cls in OPTIMIZERS.items() if cls.takes_steps])
 """The optimizers that take steps, which one can watch."""
@@ -73,7 +74,7 @@ def _text(value: object, name: str, owner: str) -> str:
     return value
 
 
-def _each(check: Check, most: int, least: int = 0) -> Check:
+def listed(check: Check, most: int, least: int = 0) -> Check:
     """Return the check of a list, each of whose entries passes `check`."""
 
     def check_all(value: object, name: str, owner: str) -> tuple[Any, ...]:
@@ -87,7 +88,7 @@ def _each(check: Check, most: int, least: int = 0) -> Check:
 
 
 def _point(value: object, name: str, owner: str) -> tuple[float, float, int]:
-    x, y, label = _each(lambda each, *_: each, 3, 3)(value, name, owner)
+    x, y, label = listed(lambda each, *_: each, 3, 3)(value, name, owner)
     place = real("[-1000, 1000]")
     of_class = whole(0, MAX_CLASSES - 1)
     return place(x, name, owner), place(y, name, owner), of_class(label, name, owner)
@@ -129,11 +130,13 @@ class DataSettings(Checked):
     Attributes
     ----------
     kind : str
-        One of ``DATA_KINDS``: a small data set, points drawn by hand, or a table.
+        One of ``DATA_KINDS``: a small data set, points drawn by hand, or a table, as iris is one.
     n_samples, noise, seed
         How many samples a data set has, their noise, and what draws them and the split.
     validation : float
         The share of the samples to validate on.
+    formula : str
+        What ``toy.formula`` takes.
     points : tuple of (x, y, class)
         Those drawn by hand.
     target : str
@@ -147,6 +150,7 @@ class DataSettings(Checked):
     noise: float
     seed: int
     validation: float
+    formula: str
     points: tuple[tuple[float, float, int], ...]
     target: str
     shown: tuple[str, ...]
@@ -157,9 +161,10 @@ class DataSettings(Checked):
         "noise": real("[0, 2]"),
         "seed": _SEED,
         "validation": real("[0, 0.9]"),
-        "points": _each(_point, MAX_POINTS),
+        "formula": _text,
+        "points": listed(_point, MAX_POINTS),
         "target": _text,
-        "shown": _each(_text, 2),
+        "shown": listed(_text, 2),
     }
 
 
@@ -210,8 +215,8 @@ class Settings(Checked):
 
     _checks = {
         "data": lambda value, *_: DataSettings.of(value),
-        "hidden": _each(whole(1, MAX_WIDTH), MAX_LAYERS),
-        "activation": _each(_one_of(ACTIVATIONS), MAX_LAYERS),
+        "hidden": listed(whole(1, MAX_WIDTH), MAX_LAYERS),
+        "activation": listed(_one_of(ACTIVATIONS), MAX_LAYERS),
         "normalization": or_none(_one_of(NORMALIZATIONS)),
         "dropout": real("[0, 0.95]"),
         "initializer": _one_of(INITIALIZERS.names),

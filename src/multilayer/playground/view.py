@@ -43,17 +43,20 @@ class View:
     is_to_scale: bool = True
 
     @classmethod
-    def of_drawn(cls, X: Array, reach: float | None = None) -> Self:
+    def of_drawn(
+        cls, X: Array, reach: float | None = None, names: tuple[str, str] = ("x₁", "x₂")
+    ) -> Self:
         """Return the square around samples in the plane, or the interval around those on a line.
 
-        `reach` is its size on each side of 0, by default that of the samples and a margin.
+        `reach` is its size on each side of 0, by default that of the samples and a margin; `names`
+        are those of the plane's axes.
         """
         n = X.shape[1]
         if reach is None:
             reach = float(np.abs(X).max()) * (1 + MARGIN) or 1.0
         basis = np.eye(n, dtype=np.float32)
-        names = ("x₁", "x₂")[:n] if n > 1 else ("x",)
-        return cls(np.zeros(n, np.float32), basis, np.full(n, -reach), np.full(n, reach), names)
+        sides = np.full(n, -reach), np.full(n, reach)
+        return cls(np.zeros(n, np.float32), basis, *sides, names if n > 1 else ("x",))
 
     @classmethod
     def of_table(cls, X: Array, input_names: Sequence[str], shown: Sequence[str]) -> Self:

@@ -56,7 +56,8 @@ export class App {
       this.show();
       this.tell("");
     }
-    if (type === "refused" || type === "paused") this.tell(message.reason);
+    // What is wrong with a formula is said below it.
+    if ((type === "refused" && message.parameter !== "formula") || type === "paused") this.tell(message.reason);
     if (type === "finished") this.tell("The training has reached its last epoch.", { isFine: true });
     if (type === "closed") {
       this.tell(`This session has ended: ${message}.`, { action: "Start again", onAction: () => this.connection.open() });

@@ -1,6 +1,6 @@
 // The edges of the network: one curve for each weight that is shown.
 
-import { fresh, ink, negative, positive } from "./colours.js";
+import { faint, fresh, ink, negative, positive } from "./colours.js";
 
 const NEAR = 9; // pixels from a curve within which it is meant
 
@@ -18,8 +18,15 @@ export class Edges {
     Object.assign(this, { centres, half });
   }
 
-  update(arrays) {
+  // `isImage` says that the first layer's inputs are pixels: there each unit has one edge, which
+  // stands for all of its weights.
+  update(arrays, isImage) {
+    this.isImage = isImage;
     this.weights = this.centres.map((_, layer) => arrays[`W ${layer}`] ?? null);
+  }
+
+  standsForMany({ layer }) {
+    return layer === 1 && this.isImage;
   }
 
   // Where the edges into a layer begin and end.
@@ -35,7 +42,7 @@ export class Edges {
   // Call a function with each weight that is drawn.
   each(call) {
     for (let layer = 1; layer < this.weights.length; layer++) {
-      const [nOut, nIn] = this.weights[layer].shape;
+      const [nOut, nIn] = [this.centres[layer].length, this.centres[layer - 1].length];
       for (let unit = 0; unit < nOut; unit++) for (let input = 0; input < nIn; input++) call({ layer, unit, input });
     }
   }
@@ -45,17 +52,16 @@ export class Edges {
     const { context } = fresh(this.canvas);
     if (!this.weights || !this.centres) return;
     const largest = this.weights.map((each) => (each ? each.data.reduce((most, w) => Math.max(most, Math.abs(w)), 1e-9) : 0));
-    const colourOf = (edge) => (this.weight(edge) > 0 ? positive() : negative());
+    const colourOf = (edge) => (this.standsForMany(edge) ? faint() : this.weight(edge) > 0 ? positive() : negative());
     this.each((edge) => {
-      const w = this.weight(edge);
-      const share = Math.abs(w) / largest[edge.layer];
+      const share = this.standsForMany(edge) ? 0.2 : Math.abs(this.weight(edge)) / largest[edge.layer];
       context.strokeStyle = colourOf(edge);
       context.globalAlpha = strengthOf(edge) ?? 0.15 + 0.6 * share;
       context.lineWidth = 0.6 + 5 * share * Math.min(1, Math.sqrt(largest[edge.layer]));
       this.curve(context, edge);
     });
     context.globalAlpha = 1;
-    if (!pointed) return;
+    if (!pointed || this.standsForMany(pointed)) return;
     for (const [colour, width] of [[ink(), 7], [colourOf(pointed), 3.5]]) {
       Object.assign(context, { strokeStyle: colour, lineWidth: width });
       this.curve(context, pointed);
@@ -76,7 +82,7 @@ export class Edges {
   nearest(x, y) {
     if (!this.weights) return null;
     const layer = this.centres.findIndex((_, k) => k > 0 && x >= this.span(k)[0] && x <= this.span(k)[1]);
-    if (layer < 1) return null;
+    if (layer < 1 || this.standsForMany({ layer })) return null;
     const [from, to] = this.span(layer);
     const t = alongCurve((x - from) / (to - from));
     let [best, least] = [null, NEAR];

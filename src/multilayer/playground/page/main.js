@@ -3,6 +3,7 @@
 import { App } from "./app.js";
 import { Curves } from "./cards/curves.js";
 import { Data } from "./cards/data.js";
+import { Digit } from "./cards/digit.js";
 import { Doctor } from "./cards/doctor.js";
 import { Inside } from "./cards/inside.js";
 import { Network } from "./cards/network.js";
@@ -17,7 +18,7 @@ import { watchTheme } from "./theme.js";
 
 const app = new App();
 watchTheme(() => app.pass("theme"));
-app.start([Transport, Data, Training, Network, Inside, Output, Numbers, Curves, Doctor, Walk, Take].map((Card) => new Card(app)));
+app.start([Transport, Data, Training, Network, Inside, Output, Digit, Numbers, Curves, Doctor, Walk, Take].map((Card) => new Card(app)));
 
 $("banner-close").onclick = () => app.tell("");
 

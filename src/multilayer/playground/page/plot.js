@@ -75,7 +75,13 @@ export class Plot {
     }
   }
 
+  // Whether it shows a unit's weights, which lie over the pixels of an image.
+  get isOfWeights() {
+    return this.unit?.layer === 1 && this.built.side > 0;
+  }
+
   shownPoints() {
+    if (this.isOfWeights) return [];
     return this.showsHeldOut ? this.points : this.points.filter(([, , , isHeldOut]) => !isHeldOut);
   }
 
@@ -103,7 +109,7 @@ export class Plot {
       paintClasses(pixels.data, data, n, this.asRegions);
     }
     inner.putImageData(pixels, 0, 0);
-    context.imageSmoothingEnabled = true;
+    context.imageSmoothingEnabled = !this.isOfWeights;
     context.imageSmoothingQuality = "high";
     context.drawImage(this.image, 0, 0, width, height);
   }

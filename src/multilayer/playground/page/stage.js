@@ -1,6 +1,6 @@
 // The network, layer by layer: each unit with a picture of what it computes, edges by weight.
 
-import { fresh, paintValues, positive } from "./colours.js";
+import { fresh, paintInk, paintValues, positive } from "./colours.js";
 import { element, number } from "./dom.js";
 import { Edges, isSame } from "./edges.js";
 
@@ -54,8 +54,9 @@ export class Stage {
     }
     this.root.append(head);
     this.heads.push(head);
-    const n = Math.min(width, built.shown);
-    const foot = element("span", "layer-foot", width > n ? `+ ${(width - n).toLocaleString("en")} more` : "");
+    const isImage = layer === 0 && built.side > 0;
+    const n = isImage ? 1 : Math.min(width, built.shown);
+    const foot = element("span", "layer-foot", isImage ? `${built.side} × ${built.side} pixels` : width > n ? `+ ${(width - n).toLocaleString("en")} more` : "");
     this.root.append(foot);
     this.feet.push(foot);
     return Array.from({ length: n }, (_, i) => this.unit(layer, i, isHidden));
@@ -93,16 +94,17 @@ export class Stage {
     const isInput = layer === 0;
     const button = element(isInput ? "div" : "button", `unit${isInput ? " input" : ""}`);
     const last = built.widths.length - 1;
-    if (isInput || layer === last) {
+    const isImage = isInput && built.side > 0;
+    if ((isInput && !isImage) || layer === last) {
       const names = isInput ? built.inputs : built.classes.length > 2 ? built.classes : [built.classes.at(-1) ?? built.target];
       const label = element("span", "unit-label", names[index] ?? "");
       label.title = label.textContent;
       button.append(label);
       button.name = names[index];
     }
-    const hasPicture = !isInput || (built.is_to_scale && built.axes.length > 1);
+    const hasPicture = !isInput || isImage || (built.is_to_scale && built.axes.length > 1);
     if (hasPicture) {
-      const canvas = element("canvas", "");
+      const canvas = element("canvas", built.side && layer < 2 ? "pixels" : "");
       button.prepend(canvas);
       button.picture = canvas;
       if (isInput) this.paintInput(canvas, index);
@@ -202,7 +204,8 @@ export class Stage {
   strengthOf({ layer, unit, input }) {
     const { lit, selected } = this;
     if (lit) {
-      const isIn = lit.edges === "in" && layer === lit.layer && unit === lit.unit && (lit.input ?? input) === input;
+      const isMeant = lit.input === null || lit.input === input || this.edges.standsForMany({ layer });
+      const isIn = lit.edges === "in" && layer === lit.layer && unit === lit.unit && isMeant;
       const isOut = lit.edges === "out" && layer === lit.layer + 1 && input === lit.unit;
       return isIn || isOut ? 1 : 0.07;
     }
@@ -214,6 +217,8 @@ export class Stage {
   }
 
   paintInput(canvas, axis) {
+    const own = this.built.side;
+    if (own) return paintInk(canvas, own, Float32Array.from(this.frame?.arrays.drawn?.data ?? new Uint8Array(own * own), (byte) => byte / 255));
     const side = 24;
     const bytes = new Uint8Array(side * side);
     for (let i = 0; i < side; i++) {
@@ -260,11 +265,13 @@ export class Stage {
 
   update(frame) {
     this.frame = frame;
-    this.edges.update(frame.arrays);
+    this.edges.update(frame.arrays, this.built.side > 0);
     const last = this.units.length - 1;
+    if (this.built.side) this.paintInput(this.units[0][0].picture, 0);
     for (let layer = 1; layer <= last; layer++) {
       const isOutput = layer === last;
-      const pictures = frame.arrays[isOutput ? "output" : `units ${layer}`];
+      const isOfWeights = layer === 1 && this.built.side > 0;
+      const pictures = frame.arrays[isOutput && !isOfWeights ? "output" : `units ${layer}`];
       const states = frame.arrays[`state ${layer}`];
       this.units[layer].forEach((button, i) => {
         // Of two classes, the one output is the probability of the second.

@@ -1,7 +1,7 @@
 // The settings, and how they are written into the page's address.
 
 export const DEFAULTS = {
-  data: { kind: "spirals", n_samples: 400, noise: 0.03, seed: 0, validation: 0.3, points: [], target: "", shown: [] },
+  data: { kind: "spirals", n_samples: 400, noise: 0.03, seed: 0, validation: 0.3, formula: "y > sin(3*x)", points: [], target: "", shown: [] },
   hidden: [8, 8],
   activation: ["tanh", "tanh"],
   normalization: null,
@@ -18,7 +18,7 @@ export const DEFAULTS = {
   seed: 0,
 };
 export const DEFAULT_SPEED = 300;
-export const NOISE = { circles: 0.1, moons: 0.1, xor: 0.3, spirals: 0.03, blobs: 0.3, plane: 0.1, curve: 0.1 };
+export const NOISE = { circles: 0.1, moons: 0.1, xor: 0.3, spirals: 0.03, blobs: 0.3, plane: 0.1, curve: 0.1, formula: 0 };
 export const REACH = 1.5; // of drawn points, on each side of 0
 
 const number = (text, low, high, fallback, whole = false) => {
@@ -39,6 +39,7 @@ const PARTS = {
   noise: plain(["data", "noise"], 0, 2),
   draw: plain(["data", "seed"], 0, 2 ** 32 - 1, true),
   validation: plain(["data", "validation"], 0, 0.9),
+  formula: [["data", "formula"], (v) => v, (t) => t.slice(0, 200)],
   target: [["data", "target"], (v) => v, (t) => t.slice(0, 200)],
   shown: [["data", "shown"], (v) => JSON.stringify(v), (t, d) => readShown(t, d)],
   points: [

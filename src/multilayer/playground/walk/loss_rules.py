@@ -7,15 +7,13 @@ import numpy as np
 import numpy.typing as npt
 
 from multilayer.numpy import Huber
+from multilayer.playground.pictures import SHOWN
 from multilayer.playground.walk.chain import Chain
 from multilayer.playground.walk.typesetting import number, signed
 
 __all__ = ["LossRule", "rule_of", "targets_of"]
 
 Array = npt.NDArray[Any]
-
-MOST = 8
-"""Terms of a sum that are written out."""
 
 
 class LossRule(NamedTuple):
@@ -61,8 +59,8 @@ def _of_right_class(chain: Chain) -> str:
 
 def _sum(terms: Iterable[str]) -> str:
     listed = list(terms)
-    dots = r" + \dots" if len(listed) > MOST else ""
-    return " + ".join(listed[:MOST]) + dots
+    dots = r" + \dots" if len(listed) > SHOWN else ""
+    return " + ".join(listed[:SHOWN]) + dots
 
 
 def _pairs(chain: Chain) -> list[tuple[float, float]]:
