@@ -10,7 +10,7 @@ export class Output {
     this.plot = new Plot(
       $("plot"),
       (x, y) => app.pass("point", [x, y]),
-      (sample) => app.pass("sample", sample),
+      (sample) => app.pass("pick", sample),
     );
     for (const [id, name] of [["regions", "asRegions"], ["held-out", "showsHeldOut"]]) {
       $(id).onchange = () => {

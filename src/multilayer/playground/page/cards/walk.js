@@ -42,7 +42,7 @@ export class Walk {
   }
 
   // A sample was clicked in the output picture.
-  sample(sample) {
+  pick(sample) {
     this.choose(sample);
   }
 
@@ -52,7 +52,7 @@ export class Walk {
 
   end() {
     if (this.steps && $("walk-open").contains(document.activeElement)) $("sample-after").focus();
-    this.steps = this.step = null;
+    this.steps = null;
     $("walk-open").hidden = true;
     $("walk-hint").hidden = false;
     this.app.pass("lit", null);
@@ -77,7 +77,7 @@ export class Walk {
     const told = inputs.slice(0, 2).map((x, i) => `${built.inputs[i]} = ${number(x)}`);
     if (built.widths[0] > 2) told.push("…");
     const answer = built.task === "regression" ? `${built.target} = ${number(code)}` : built.classes[code];
-    return `${isHeldOut ? "◆ Validation" : "● Training"} sample ${count(sample + 1)}: ${told.join(", ")}; ${answer}`;
+    return `${isHeldOut ? "◆ Validation" : "● Training"} sample ${count(sample + 1)}: ${built.side ? "" : `${told.join(", ")}; `}${answer}`;
   }
 
   go(place) {
