@@ -14,6 +14,7 @@ from multilayer.playground.inside import look_into
 from multilayer.playground.pictures import Pictures
 from multilayer.playground.recipes import recipes
 from multilayer.playground.settings import Settings
+from multilayer.playground.structure import structure_of
 from multilayer.playground.training import Training
 
 SETTINGS = json.loads(Path(__file__).with_name("settings.json").read_text())
@@ -61,11 +62,14 @@ def test_a_spiral_is_learned():
         {"data": {"kind": "digits"}, "batch_size": 100},
         {"schedule": "cosine", "epochs": 3},
         {"schedule": "exponential"},
+        {"patience": 2, "epochs": 3},
+        {"data": {"features": ["x1^2", "x1x2", "sin_x2"], "kind": "xor"}},
+        {"data": {"kind": "points", "points": POINTS, "features": ["x2", "x2^2", "x1x2"]}},
     ],
 )
 def test_the_program_trains_the_same_bits(settings, tmp_path, monkeypatch):
     training = training_of(**settings)
-    for _ in range(3):
+    for _ in range(4 if "epochs" in settings else 3):  # to the very end, if there is one
         training.epoch()
     monkeypatch.chdir(tmp_path)
     (tmp_path / "samples.csv").write_text(training.samples.to_csv())
@@ -121,6 +125,47 @@ def test_a_training_ends_and_goes_on_when_its_end_is_moved():
     assert not training.step()
     training.change(settings_of(epochs=1))  # which is over
     assert not training.step()
+
+
+def test_a_training_without_gain_ends_with_its_best_weights():
+    # Noise alone: the validation loss rises soon.
+    told = {"data": {"kind": "xor", "noise": 2.0, "n_samples": 60}, "hidden": [30, 30]}
+    training = training_of(**told, patience=4)
+    deque(iter(training.epoch, False))
+    history, losses = training.history, training.history["validation_loss"]
+    assert training.stopped_by == "early_stopping"
+    assert history.n_epochs == np.argmin(losses) + 1 + 4
+    samples = training.samples
+    loss, _ = training.net.loss_and_gradients(
+        samples.X[samples.held_out], training.targets[samples.held_out], loss=training.loss,
+        training=False,
+    )  # fmt: skip
+    assert loss == pytest.approx(min(losses), rel=1e-4)
+    training.change(settings_of(**told, patience=5))
+    assert training.epoch()
+    assert "early_stopping" in recipes(training)["estimator"]
+
+
+def test_features_are_computed_from_the_points():
+    training = training_of(data={"kind": "xor", "features": ["x1x2"], "noise": 0.0},
+                           hidden=[], activation=[])  # fmt: skip
+    samples = training.samples
+    assert samples.X.shape == (200, 1)
+    X, _ = SETS["xor"](200, noise=0.0, rng=np.random.default_rng(1))
+    np.testing.assert_allclose(samples.X[:, 0], X[:, 0] * X[:, 1], rtol=1e-6)
+    for _ in range(60):
+        training.epoch()
+    assert training.scores[1] > 0.95  # with this input, one unit can do xor
+    low, high = samples.view.low, samples.view.high
+    places = low + samples.places * (high - low)
+    np.testing.assert_allclose(places, X, atol=1e-5)
+    picture = Pictures(samples, 2).of(training.net)["output"][1].astype(float)
+    np.testing.assert_allclose(picture, picture[::-1, ::-1], atol=1)  # x₁x₂ = (−x₁)(−x₂)
+    values, arrays = structure_of(training)
+    assert values["inputs"] == ["x₁x₂"]
+    assert arrays["inputs"].shape == (1, 24, 24)
+    with pytest.raises(InvalidArgumentError, match="are for points of the plane"):
+        training_of(data={"kind": "curve", "features": ["x1x2"]})
 
 
 def test_a_schedule_acts_at_once():

@@ -21,10 +21,19 @@ Port = Annotated[int, typer.Option(help="The port to serve on; 0 for any that is
 Host = Annotated[
     str, typer.Option(help="The address to bind to. With another one, others can use it too.")
 ]
+Lesson = Annotated[
+    str | None,
+    typer.Option(help="Open the page at this lesson, such as xor; a wrong name shows all."),
+]
 Open = Annotated[bool, typer.Option("--open/--no-open", help="Open the page in the browser.")]
 
 
-def playground(port: Port = PORT, host: Host = "127.0.0.1", open_page: Open = True) -> None:
+def playground(
+    port: Port = PORT,
+    host: Host = "127.0.0.1",
+    lesson: Lesson = None,
+    open_page: Open = True,
+) -> None:
     """Open a page on which a network learns before your eyes, on your own data.
 
     It trains with this package, on this machine, until Ctrl-C ends it.
@@ -33,15 +42,17 @@ def playground(port: Port = PORT, host: Host = "127.0.0.1", open_page: Open = Tr
         import uvicorn
         import websockets  # noqa: F401 - uvicorn needs it for sessions
 
+        from multilayer.playground.lessons import LESSONS
         from multilayer.playground.server import MAX_BYTES, application
     except ImportError as error:
         raise MissingPackageError(
             'mlp playground needs more packages: pip install "multilayer[playground]"'
         ) from error
+    place = "" if lesson is None else f"#lesson={LESSONS.check(lesson)}"
     console = Console(stderr=True, highlight=False)
     with _bound(host, port) as listening:
         shown = f"[{host}]" if ":" in host else host
-        address = f"http://{shown}:{listening.getsockname()[1]}/"
+        address = f"http://{shown}:{listening.getsockname()[1]}/{place}"
         console.print(f"The playground is at {address} (Ctrl-C ends it)", soft_wrap=True)
         if host not in LOOPBACK:
             note = "Whoever can reach this address can use it: bind to 127.0.0.1 to prevent that."

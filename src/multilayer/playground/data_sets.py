@@ -4,7 +4,8 @@ import io
 import tempfile
 import warnings
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -12,11 +13,12 @@ import numpy as np
 import numpy.typing as npt
 
 from multilayer.data import Note, Table, TableWarning, read_file, toy
-from multilayer.errors import InvalidDataError
+from multilayer.errors import InvalidArgumentError, InvalidDataError
 from multilayer.model import Classes, Columns, Inputs, Numbers, Targets, Values
 from multilayer.model.numeric import read_numbers
 from multilayer.playground.bundled import SIDE, digits, iris
-from multilayer.playground.settings import DataSettings
+from multilayer.playground.features import FEATURES, features_of
+from multilayer.playground.settings import PLAIN, DataSettings
 from multilayer.playground.view import View
 from multilayer.registry import Names
 
@@ -57,6 +59,8 @@ class Samples:
     inputs : Inputs
     targets : Targets
     view : View
+    places : array of shape (n_samples, 1 or 2)
+        Where the samples lie in it, between 0 and 1 if inside.
     columns : tuple of str
         The columns of the table that they come from; empty if they do not come from one.
     target : str
@@ -65,6 +69,8 @@ class Samples:
         What was doubtful in the table.
     side : int
         How many pixels high and wide the images are that it consists of; 0 if it has none.
+    labels : tuple of str
+        What the inputs are called, if not as in `inputs` or `view`.
     """
 
     X: Array
@@ -75,10 +81,12 @@ class Samples:
     inputs: Inputs
     targets: Targets
     view: View
+    places: Array
     columns: tuple[str, ...] = ()
     target: str = "class"
     notes: tuple[str, ...] = ()
     side: int = 0
+    labels: tuple[str, ...] = ()
 
     @property
     def codes(self) -> Array:
@@ -136,17 +144,28 @@ def samples_of(said: DataSettings, table: Table | None) -> Samples:
     targets: Targets = Classes(np.unique(y)) if is_class else Values(1)
     if said.kind == "formula" and not is_class:  # which may be of any size
         targets = _scaled(y)
-    X = X.astype(np.float32)
-    view = View.of_table(X, (), ()) if side else View.of_drawn(X, reach, axes)
+    points = X.astype(np.float32)
+    view = View.of_table(points, (), ()) if side else View.of_drawn(points, reach, axes)
     value = "z" if "y" in view.names else "y"
+    names: tuple[str, ...] | None = None
+    labels: tuple[str, ...] = ()
+    if said.features != PLAIN:
+        if X.shape[1] != 2:
+            raise InvalidArgumentError("are for points of the plane", "features")
+        names, labels = said.features, tuple(FEATURES[name].label for name in said.features)
+        view = replace(view, features=partial(features_of, said.features))
+        X = features_of(said.features, X)
+    X = X.astype(np.float32)
     return Samples(
         X,
         y,
         targets.encode(y),
         *_split(len(y), said.validation, rng),
-        Numbers(X.shape[1]),
+        Numbers(X.shape[1], names=names),
         targets,
         view,
+        view.positions(points),
+        labels=labels,
         target="digit" if side else "class" if is_class else value,
         side=side,
     )
@@ -217,6 +236,7 @@ def _of_table(said: DataSettings, table: Table) -> Samples:
             )
             raise InvalidDataError(rule, "the table")
         X = np.asarray(columns.encode(table)[:], dtype=np.float32)
+    view = View.of_table(X, columns.input_names, said.shown)
     return Samples(
         X,
         y,
@@ -224,7 +244,8 @@ def _of_table(said: DataSettings, table: Table) -> Samples:
         *_split(len(y), said.validation, np.random.default_rng(said.seed)),
         columns,
         targets,
-        View.of_table(X, columns.input_names, said.shown),
+        view,
+        view.positions(X),
         (*others, target),
         target,
         _in_words(doubts),

@@ -13,7 +13,7 @@ from multilayer.playground.bundled import like_a_digit
 from multilayer.playground.data_sets import Samples
 from multilayer.playground.training import affine_pairs
 
-__all__ = ["SHOWN", "Pictures", "observed"]
+__all__ = ["SHOWN", "SMALL", "Pictures", "as_bytes", "observed"]
 
 Array = npt.NDArray[Any]
 
@@ -100,7 +100,7 @@ class Pictures:
         given = like_a_digit(drawn.reshape(side, side))
         with np.errstate(all="ignore"):
             outputs = outputs_after(net, 0, given.reshape(1, -1).astype(np.float32))
-            return self.samples.targets.probabilities(outputs)[0], _bytes(given)
+            return self.samples.targets.probabilities(outputs)[0], as_bytes(given)
 
     def _output(self, outputs: Array) -> Array:
         targets = self.samples.targets
@@ -108,23 +108,23 @@ class Pictures:
             values = targets.decode(outputs)[np.newaxis]
             if self.is_line:
                 return values
-            return self._square(_bytes((values - self.low) / ((self.high - self.low) or 1.0)))
+            return self._square(as_bytes((values - self.low) / ((self.high - self.low) or 1.0)))
         shares = targets.probabilities(outputs).T
-        return shares if self.is_line else self._square(_bytes(shares))
+        return shares if self.is_line else self._square(as_bytes(shares))
 
     def _units(self, a: Array) -> Array:
         """Return pictures of units, which share a scale."""
         scaled = _scaled(a.T)
         if self.is_line:
-            return _bytes((scaled[:, ::4] + 1) / 2)[:, np.newaxis]
+            return as_bytes((scaled[:, ::4] + 1) / 2)[:, np.newaxis]
         step = max(1, self.side // (SMALL + SMALL // 3))
-        return self._square(_bytes((scaled + 1) / 2))[:, ::step, ::step]
+        return self._square(as_bytes((scaled + 1) / 2))[:, ::step, ::step]
 
     def _weights(self, net: MLP) -> Array:
         """Return the weights of the first layer's units as images, which share a scale."""
         side = self.samples.side
         W, _ = net.weights[0]
-        return _bytes((_scaled(W[:SHOWN]) + 1) / 2).reshape(-1, side, side)
+        return as_bytes((_scaled(W[:SHOWN]) + 1) / 2).reshape(-1, side, side)
 
     def _square(self, values: Array) -> Array:
         return values.reshape(-1, self.side, self.side)
@@ -154,6 +154,6 @@ def _scaled(values: Array) -> Array:
     return values / (largest if 0 < largest < np.inf else 1.0)
 
 
-def _bytes(shares: Array) -> Array:
+def as_bytes(shares: Array) -> Array:
     """Return numbers between 0 and 1 as bytes."""
     return np.rint(255 * np.clip(np.nan_to_num(shares), 0, 1)).astype(np.uint8)

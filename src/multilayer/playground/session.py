@@ -294,7 +294,9 @@ class Session:
         try:
             if not go():
                 self._is_playing = False
-                self._say("finished")
+                training = self._training
+                assert training is not None
+                self._say("finished", reason=_end_of(training))
         except DivergenceError as error:
             self._is_playing = False
             assert self._training is not None
@@ -353,6 +355,16 @@ class Session:
         """Send values with arrays, or with the content of a file."""
         content = b"" if isinstance(arrays, dict) else arrays
         self._send_bytes(pack(values, arrays if isinstance(arrays, dict) else {}) + content)
+
+
+def _end_of(training: Training) -> str:
+    """Return why a training has ended, in words."""
+    patience = training.settings.patience
+    why = f"Nothing has improved for {patience} epochs."
+    if training.stopped_by == "n_epochs":
+        why = "The training has reached its last epoch."
+    best = training.history.best_epoch
+    return f"{why} The weights are those of epoch {best}, the best." if patience else why
 
 
 def _model_file(training: Training) -> bytes:

@@ -13,7 +13,8 @@ from multilayer.numpy import INITIALIZERS, OPTIMIZERS, SCHEDULES
 from multilayer.playground import settings as limits
 from multilayer.playground.bundled import SIDE, digits, iris
 from multilayer.playground.data_sets import SETS
-from multilayer.playground.pictures import SHOWN
+from multilayer.playground.features import FEATURES
+from multilayer.playground.pictures import SHOWN, SMALL, as_bytes
 from multilayer.playground.recipes import recipes
 from multilayer.playground.settings import DATA_KINDS, LOSSES, STEPPING
 from multilayer.playground.training import Training
@@ -58,6 +59,7 @@ def greeting() -> tuple[dict[str, Any], dict[str, Array]]:
         "losses": list(LOSSES),
         "kinds": list(DATA_KINDS),
         "formulas": FORMULAS,
+        "features": [(name, feature.label) for name, feature in FEATURES.items()],
         "limits": {
             name: getattr(limits, name)
             for name in ("MAX_LAYERS", "MAX_WIDTH", "MAX_POINTS", "MAX_SAMPLES", "MAX_CLASSES")
@@ -97,7 +99,7 @@ def structure_of(training: Training) -> tuple[dict[str, Any], dict[str, Array]]:
     targets = samples.targets
     is_class = targets.task == "classification"
     shown = samples.shown
-    places = view.positions(samples.X[shown])
+    places = samples.places[shown]
     if places.shape[1] == 1:
         places = np.column_stack([places, np.zeros(len(places))])
     is_held_out = np.isin(shown, samples.held_out)
@@ -126,6 +128,10 @@ def structure_of(training: Training) -> tuple[dict[str, Any], dict[str, Array]]:
         "is_repeatable": training.is_repeatable,
     }
     arrays = {"points": np.column_stack([places, codes[shown], is_held_out])}
+    if view.is_to_scale and len(view.basis) == 2:
+        inputs = view.grid(SMALL)
+        shares = (inputs / np.abs(inputs).max(axis=0) + 1) / 2
+        arrays["inputs"] = as_bytes(shares).T.reshape(-1, SMALL, SMALL)
     if samples.side:
         rows = samples.held_out if len(samples.held_out) else samples.rows
         arrays["examples"] = samples.X[rows[:EXAMPLES]].reshape(-1, samples.side, samples.side)
@@ -137,7 +143,8 @@ def _input_names(training: Training) -> list[str]:
     samples = training.samples
     if side := samples.side:
         return [f"row {i // side + 1}, column {i % side + 1}" for i in range(side**2)]
-    return [str(name) for name in (samples.inputs.input_names or samples.view.names)[:200]]
+    names = samples.labels or samples.inputs.input_names or samples.view.names
+    return [str(name) for name in names[:200]]
 
 
 def _class_names(training: Training) -> list[str]:

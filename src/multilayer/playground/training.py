@@ -14,7 +14,7 @@ from multilayer.numpy import LOSSES, MLP, OPTIMIZERS, SCHEDULES, Loss, Optimizer
 from multilayer.numpy.network import Pair
 from multilayer.playground.data_sets import Samples
 from multilayer.playground.settings import MAX_EPOCHS, Settings
-from multilayer.training import METRICS, History, Loop, Metric
+from multilayer.training import METRICS, Callback, EarlyStopping, History, Loop, Metric
 from multilayer.training.validation import Validation
 
 __all__ = ["MAX_PARAMETERS", "Training", "affine_pairs", "architecture_of", "loss_of", "warm_up"]
@@ -22,6 +22,8 @@ __all__ = ["MAX_PARAMETERS", "Training", "affine_pairs", "architecture_of", "los
 Array = npt.NDArray[Any]
 
 MAX_PARAMETERS = 1_000_000
+ENDS = ("n_epochs", "early_stopping")
+"""Reasons for an end that other settings may move."""
 POINTS = 400
 """Of a curve: when there are twice as many, every other one is left out."""
 
@@ -198,6 +200,10 @@ class Training:
             rng=self._rng,
         )
         self._moments = iter(self.loop)
+        self._stopping = Callback()
+        if settings.patience is not None:
+            self._stopping = EarlyStopping(settings.patience)
+            self._stopping.on_train_begin(self.loop.run)
 
     @property
     def optimizer(self) -> Optimizer:
@@ -211,6 +217,12 @@ class Training:
         found = self.samples.encoded
         if self.loss.task == "regression" and found.ndim == 1:  # classes as 0 and 1
             return np.eye(self.samples.targets.out_features)[found]
+        return found
+
+    @property
+    def stopped_by(self) -> str:
+        """Why the training has ended: see `History`; empty if it has not."""
+        found: str = self.loop.run.stopped_by
         return found
 
     @property
@@ -232,6 +244,8 @@ class Training:
             # An overflow becomes an infinite loss, which is reported with epoch and step.
             with np.errstate(over="ignore", invalid="ignore"):
                 if next(self._moments, None) is None:
+                    if run.keep_best:  # as `EarlyStopping` asks, whatever ends the training
+                        run.restore_best(run.members)
                     return False
                 if run.is_under_way and run.step == run.n_steps:
                     next(self._moments)
@@ -254,13 +268,16 @@ class Training:
         if has_begun and _steps_of(settings) != _steps_of(self.settings):
             self.is_repeatable = False
         numbers, arrays = self.loop.state()
+        stopping = None if self.stopped_by else self._stopping.state()
         for member in numbers["run"]["members"]:
-            if member["stopped_by"] == "n_epochs":  # the end may have moved
+            if member["stopped_by"] in ENDS:  # the end may have moved
                 member["stopped_by"] = ""
         self.trainer.finish()
         self.settings = settings
         self._begin()
         self.loop.set_state(numbers, arrays)
+        if stopping and settings.patience is not None:
+            self._stopping.set_state(stopping)
 
     def edit(self, layer: int, unit: int, source: int | None, value: float) -> None:
         """Set one weight by hand; the optimizer keeps what it remembers.
@@ -323,7 +340,8 @@ class Training:
         self.loop.set_state(numbers, arrays)
 
     def _note_epoch(self) -> None:
-        """Add a point to the curve."""
+        """Add a point to the curve, and stop if nothing improves."""
+        self._stopping.on_epoch_end(self.loop.run)
         history, epoch = self.history, self.loop.run.epoch
         (name,) = self.metrics
         held_out = [history.get(f"validation_{of}", [np.nan])[-1] for of in ("loss", name)]

@@ -17,7 +17,7 @@ export class App {
     this.built = null; // what the session is about
     this.cards = [];
     this.written = location.hash.slice(1);
-    Object.assign(this, fromAddress(this.written)); // settings, speed
+    Object.assign(this, fromAddress(this.written)); // settings, speed, lesson, hide
     this.waiting = 0;
     addEventListener("hashchange", () => this.read());
   }
@@ -58,7 +58,7 @@ export class App {
     }
     // What is wrong with a formula is said below it.
     if ((type === "refused" && message.parameter !== "formula") || type === "paused") this.tell(message.reason);
-    if (type === "finished") this.tell("The training has reached its last epoch.", { isFine: true });
+    if (type === "finished") this.tell(message.reason, { isFine: true });
     if (type === "closed") {
       this.tell(`This session has ended: ${message}.`, { action: "Start again", onAction: () => this.connection.open() });
     }
@@ -109,7 +109,7 @@ export class App {
   // The address ----------------------------------------------------------------------------------
 
   write() {
-    this.written = toAddress(this.settings, this.speed);
+    this.written = toAddress(this);
     history.replaceState(null, "", this.written ? `#${this.written}` : location.pathname);
   }
 

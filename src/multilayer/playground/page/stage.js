@@ -67,6 +67,7 @@ export class Stage {
     const of = `hidden layer ${index + 1}`;
     const stepper = element("div", "stepper");
     stepper.setAttribute("role", "group");
+    Object.assign(stepper.dataset, { hide: "hidden", part: "Layers and units" });
     stepper.setAttribute("aria-label", `Units of ${of}`);
     for (const [sign, step, word] of [["−", -1, "fewer"], ["+", 1, "more"]]) {
       const button = element("button", "", sign);
@@ -84,6 +85,7 @@ export class Stage {
     const select = element("select", "");
     select.setAttribute("aria-label", `Activation of ${of}`);
     select.dataset.key = `${index}a`;
+    Object.assign(select.dataset, { hide: "activation", part: "Activations" });
     for (const name of activations) select.append(new Option(name, name, false, name === activation[index]));
     select.onchange = () => this.onChange(hidden, activation.map((a, i) => (i === index ? select.value : a)));
     head.append(stepper, select);
@@ -102,7 +104,7 @@ export class Stage {
       button.append(label);
       button.name = names[index];
     }
-    const hasPicture = !isInput || isImage || (built.is_to_scale && built.axes.length > 1);
+    const hasPicture = !isInput || isImage || Boolean(built.arrays.inputs);
     if (hasPicture) {
       const canvas = element("canvas", built.side && layer < 2 ? "pixels" : "");
       button.prepend(canvas);
@@ -219,12 +221,8 @@ export class Stage {
   paintInput(canvas, axis) {
     const own = this.built.side;
     if (own) return paintInk(canvas, own, Float32Array.from(this.frame?.arrays.drawn?.data ?? new Uint8Array(own * own), (byte) => byte / 255));
-    const side = 24;
-    const bytes = new Uint8Array(side * side);
-    for (let i = 0; i < side; i++) {
-      for (let j = 0; j < side; j++) bytes[side * i + j] = (255 * (axis ? side - 1 - i : j)) / (side - 1);
-    }
-    paint(canvas, side, side, bytes, 0);
+    const { shape: [, rows, columns], data } = this.built.arrays.inputs;
+    paint(canvas, columns, rows, data, axis * rows * columns);
   }
 
   // Draw everything anew, in other colours.
