@@ -10,7 +10,8 @@ from multilayer.data import read_table
 from multilayer.errors import DivergenceError, InvalidArgumentError, InvalidDataError
 from multilayer.files import load_model, save_model
 from multilayer.playground.data_sets import SETS, read_csv, samples_of
-from multilayer.playground.pictures import Pictures, look_into
+from multilayer.playground.inside import look_into
+from multilayer.playground.pictures import Pictures
 from multilayer.playground.recipes import recipes
 from multilayer.playground.settings import Settings
 from multilayer.playground.structure import structure_of
@@ -251,7 +252,7 @@ def test_dead_units_are_seen():
 
 def test_a_unit_has_the_gradients_of_central_differences():
     training = training_of(hidden=[3, 4], activation=["tanh", "sigmoid"], normalization="layer")
-    found = look_into(training, 2, 1)
+    found = look_into(training, 2, 1, 0)
     rows = training.samples.rows
     X, y = training.samples.X[rows], training.targets[rows]
     twin = training.net.copy("float64")
@@ -263,8 +264,75 @@ def test_a_unit_has_the_gradients_of_central_differences():
     # the difference is exact to 1e-9; the gradient was computed in float32
     assert found["weight_gradients"][0] == pytest.approx((losses[0] - losses[1]) / 2e-5, abs=1e-6)
     assert found["weights"][0] == training.net.weights[2][0][1, 0]
-    assert look_into(training, 9, 0) is None
-    assert look_into(training, 1, 3) is None
+    assert look_into(training, 9, 0, 0) is None
+    assert look_into(training, 1, 3, 0) is None
+
+
+def test_a_weight_is_edited_and_everything_else_goes_on():
+    edited, plain = training_of(normalization="batch"), training_of(normalization="batch")
+    for training in (edited, plain):
+        training.epoch()
+        training.step()
+    edited.edit(2, 3, 1, float(edited.net.weights[2][0][3, 1]))  # to what it is
+    for training in (edited, plain):
+        training.epoch()
+    assert np.array_equal(edited.net.parameters, plain.net.parameters)
+    assert (edited.is_repeatable, plain.is_repeatable) == (False, True)
+    assert recipes(edited)["python"].startswith("# From the start")
+    edited.edit(3, 0, None, 0.25)
+    assert edited.net.weights[-1][1].tolist() == [0.25]
+    before = edited.net.parameters.copy()
+    edited.step()  # with Adam's memory of before: no weight moves by more than a few rates
+    assert 0 < np.abs(edited.net.parameters - before).max() < 0.1
+
+
+@pytest.mark.parametrize(
+    ("place", "message"),
+    [
+        ((4, 0, 0), "layer must be at most 3; got 4"),
+        ((1, 8, 0), "unit must be less than 8; got 8"),
+        ((1, 0, 2), "input must be less than 2; got 2"),
+    ],
+)
+def test_a_weight_that_is_not_there_cannot_be_edited(place, message):
+    training = training_of()
+    before = training.net.parameters.copy()
+    with pytest.raises(InvalidArgumentError) as caught:
+        training.edit(*place, 1.0)
+    assert str(caught.value) == message
+    assert np.array_equal(training.net.parameters, before)
+    assert training.is_repeatable
+
+
+def test_best_weights_are_those_to_which_the_loss_belongs():
+    # Without validation samples an epoch is judged by the loss at its beginning.
+    training = training_of(data={"validation": 0}, optimizer="sgd", learning_rate=1e-6)
+    training.epoch()
+    training.step()
+    training.edit(3, 0, None, 5.0)  # worse: the loss grows by about 2
+    assert training.loop.run.step == 0
+    good = training.net.parameters.copy()
+    good[-1] = 0
+    for _ in range(2):
+        training.epoch()
+    losses = training.history["train_loss"]
+    assert losses[1] > losses[0] + 1
+    run = training.loop.run
+    run.restore_best(run.members)
+    assert training.net.parameters == pytest.approx(good, abs=1e-4)  # steps of 1e-6 times slopes
+
+
+def test_back_to_the_start_is_what_the_settings_say():
+    training = training_of()
+    assert training.is_repeatable
+    training.change(settings_of(l2=0.1))  # before the first step
+    assert training.is_repeatable
+    training.step()
+    training.change(settings_of(l2=0.1, epochs=7))
+    assert training.is_repeatable
+    training.change(settings_of(l2=0.2, epochs=7))
+    assert not training.is_repeatable
+    assert Training(training.settings, training.samples).is_repeatable
 
 
 def test_a_model_file_goes_on_where_it_was(tmp_path):

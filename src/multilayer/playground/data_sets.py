@@ -42,6 +42,8 @@ MAX_NUMBERS = 20_000_000
 MAX_COLUMNS = 2_000
 TABLE = "the table"
 """What messages call a table, which has no name."""
+MOST_DRAWN = 1_500
+"""Samples to train on that are drawn, and as many to validate on."""
 MOST_CLASSES = 20
 """Whole numbers of more kinds than these are values."""
 
@@ -98,6 +100,11 @@ class Samples:
             return np.searchsorted(self.targets.classes, self.y)
         return self.y
 
+    @property
+    def shown(self) -> Array:
+        """The rows that are drawn: of the samples to train on, and of those to validate on."""
+        return np.concatenate([_some(self.rows), _some(self.held_out)])
+
     def to_csv(self) -> str:
         """Return the samples as the text of a CSV file."""
         names = self.inputs.names or tuple(f"x{i + 1}" for i in range(self.X.shape[1]))
@@ -106,6 +113,10 @@ class Samples:
         for x, y in zip(self.X.tolist(), self.y.tolist(), strict=True):
             out.write(",".join(f"{value:.9g}" for value in x) + f",{y}\n")
         return out.getvalue()
+
+
+def _some(rows: Array) -> Array:
+    return rows[:: -(-len(rows) // MOST_DRAWN) or 1]
 
 
 def samples_of(said: DataSettings, table: Table | None) -> Samples:

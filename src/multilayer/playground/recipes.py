@@ -14,6 +14,8 @@ from multilayer.registry import describe
 
 __all__ = ["recipes"]
 
+DIFFERENT = "From the start, and with the settings of now: weights or settings changed on the way."
+
 
 def recipes(training: Training) -> dict[str, str]:
     """Return, by name, texts that do what a session does.
@@ -21,7 +23,8 @@ def recipes(training: Training) -> dict[str, str]:
     Returns
     -------
     dict of str to str
-        ``python``: a program that trains the same network, to the same bits, but for a table;
+        ``python``: a program that trains the same network, but for a table; to the same bits,
+        if the training is repeatable;
         ``estimator``: an estimator with these settings; ``command``: one of `mlp` for a file.
     """
     found = {"estimator": _estimator(training), "command": _command(training)}
@@ -65,6 +68,7 @@ def _program(training: Training) -> str:
     ]
     return "\n".join(
         [
+            *([] if training.is_repeatable else [f"# {DIFFERENT}"]),
             "import numpy as np",
             *sorted(imports),
             "",

@@ -23,8 +23,6 @@ __all__ = ["bundled_thumbnails", "greeting", "structure_of"]
 
 Array = npt.NDArray[Any]
 
-MOST_POINTS = 1_500
-"""Samples that are drawn."""
 THUMBNAIL = 120
 PICTURED = 13
 """The image that stands for the digits, a three."""
@@ -100,7 +98,7 @@ def structure_of(training: Training) -> tuple[dict[str, Any], dict[str, Array]]:
     samples, net, view = training.samples, training.net, training.samples.view
     targets = samples.targets
     is_class = targets.task == "classification"
-    shown = np.concatenate([_some(samples.rows), _some(samples.held_out)])
+    shown = samples.shown
     places = samples.places[shown]
     if places.shape[1] == 1:
         places = np.column_stack([places, np.zeros(len(places))])
@@ -127,6 +125,7 @@ def structure_of(training: Training) -> tuple[dict[str, Any], dict[str, Array]]:
         "n_parameters": net.n_parameters,
         "n_samples": [len(samples.rows), len(samples.held_out)],
         "recipes": recipes(training),
+        "is_repeatable": training.is_repeatable,
     }
     arrays = {"points": np.column_stack([places, codes[shown], is_held_out])}
     if view.is_to_scale and len(view.basis) == 2:
@@ -153,7 +152,3 @@ def _class_names(training: Training) -> list[str]:
     samples = training.samples
     classes: Array = samples.targets.classes
     return [str(c) if classes.dtype.kind == "U" else f"{samples.target} {c}" for c in classes]
-
-
-def _some(rows: Array) -> Array:
-    return rows[:: -(-len(rows) // MOST_POINTS) or 1]

@@ -1,9 +1,9 @@
 // The app: the settings, what the server says, and the cards, each of which hears of both.
 //
 // A card is an object with a method for each thing that it wants to hear: what the server sends
-// (`greeting`, `built`, `frame`, `recipes`, `findings`, `refused`, `paused`, `finished`, `file`,
+// (`greeting`, `built`, `frame`, `recipes`, `findings`, `walk`, `refused`, `paused`, `finished`, `file`,
 // `closed`); that the settings changed here (`settings`), or the colours (`theme`); and what cards
-// pass to each other (`select`, `look`, `point`, `drawn`).
+// pass to each other (`select`, `look`, `weight`, `pick`, `lit`, `point`, `drawn`).
 
 import { $ } from "./dom.js";
 import { Connection } from "./connection.js";

@@ -14,12 +14,13 @@ import { Output } from "./cards/output.js";
 import { Take } from "./cards/take.js";
 import { Training } from "./cards/training.js";
 import { Transport } from "./cards/transport.js";
+import { Walk } from "./cards/walk.js";
 import { $ } from "./dom.js";
 import { watchTheme } from "./theme.js";
 
 const app = new App();
 watchTheme(() => app.pass("theme"));
-app.start([Transport, Data, Training, Network, Inside, Output, Digit, Numbers, Curves, Doctor, Take, Classroom, Lesson].map((Card) => new Card(app)));
+app.start([Transport, Data, Training, Network, Inside, Output, Digit, Numbers, Curves, Doctor, Walk, Take, Classroom, Lesson].map((Card) => new Card(app)));
 
 $("banner-close").onclick = () => app.tell("");
 

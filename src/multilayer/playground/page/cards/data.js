@@ -32,7 +32,7 @@ export class Data {
       const { settings } = app;
       app.set({ ...settings, loss: null, data: { ...settings.data, target: $("target").value, shown: [] } });
     };
-    $("across").onchange = $("up").onchange = () => this.look();
+    $("across").onchange = $("up").onchange = () => this.chooseAxes();
   }
 
   greeting({ kinds, formulas, features }) {
@@ -205,7 +205,7 @@ export class Data {
     $("up").disabled = inputs.length < 2 || !data.shown.length;
   }
 
-  look() {
+  chooseAxes() {
     const across = $("across").value;
     let up = $("up").value;
     if (across === up) up = this.app.built.inputs.find((name) => name !== across);
