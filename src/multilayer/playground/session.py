@@ -12,7 +12,6 @@ import numpy as np
 
 from multilayer.errors import DivergenceError, InvalidArgumentError, MultilayerError
 from multilayer.model import Model
-from multilayer.numpy import MLP
 from multilayer.playground.checkup import Checkup
 from multilayer.playground.data_sets import Samples, read_csv, samples_of
 from multilayer.playground.inside import look_into
@@ -39,6 +38,7 @@ from multilayer.playground.wire import pack
 
 if TYPE_CHECKING:
     from multilayer.data import Table
+    from multilayer.numpy import MLP
 
 __all__ = ["Ended", "Session"]
 
