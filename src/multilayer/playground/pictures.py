@@ -105,7 +105,7 @@ class Pictures:
             return self.samples.targets.probabilities(outputs)[0], _bytes(given)
 
     def _over_the_grid(self, net: MLP) -> list[Array]:
-        """Return the first units of each hidden layer at each point of the grid, and the outputs."""
+        """Return the first units of each hidden layer over the grid, and the outputs."""
         pieces = []
         n_rows = max(1, PIECE // max(net.architecture.hidden_features, default=1))
         for start in range(0, len(self.grid), n_rows):
