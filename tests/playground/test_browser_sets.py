@@ -149,3 +149,22 @@ def test_axe_finds_nothing_and_nothing_scrolls_sideways(open_page, shows, hash_,
     found = Axe().run(page)
     assert found.violations_count == 0, found.generate_report()
     assert page.evaluate("document.documentElement.scrollWidth") == width
+
+
+def test_a_product_of_inputs_makes_xor_a_matter_of_one_unit(open_page, shows):
+    page = open_page("speed=max&data=xor&noise=0&hidden=&activation=")
+    inputs = page.locator("#features")
+    inputs.get_by_role("button", name="x₁x₂").click()
+    for name in ("x₁", "x₂"):
+        inputs.get_by_role("button", name=name, exact=True).click()
+    shows(page, "#parameters", "2 parameters")
+    assert "inputs=x1x2" in page.url
+    inputs.get_by_role("button", name="x₁x₂").click()  # one input must stay
+    assert "inputs=x1x2" in page.url
+    page.click("#play")
+    shows(page, "#read-score", re.compile(r"(9[5-9]|100)\.\d % / (9[5-9]|100)"))
+    assert "np.column_stack([X[:, 0] * X[:, 1]])" in page.locator("#recipes").text_content()
+    page.get_by_role("radio", name="curve").click()
+    shows(page, "#axis-up", "y")
+    assert inputs.is_hidden()
+    assert "inputs" not in page.url

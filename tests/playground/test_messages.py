@@ -13,8 +13,10 @@ from multilayer.playground.messages import (
     Ask,
     Change,
     Command,
+    Edit,
     File,
     Speed,
+    Walk,
     parse,
 )
 from multilayer.playground.settings import Settings
@@ -39,6 +41,9 @@ def test_settings_come_back_as_they_were():
 def test_commands_speed_and_files():
     assert parse('{"type": "play"}') == Command("play")
     assert parse('{"type": "speed", "steps": null}') == Speed(None)
+    edit = '{"type": "edit", "layer": 2, "unit": 1, "input": null, "value": -0.5}'
+    assert parse(edit) == Edit(2, 1, None, -0.5)
+    assert parse('{"type": "walk", "sample": 3}') == Walk(3)
     assert parse('{"type": "ask", "image": null}') == Ask(None)
     assert parse(json.dumps({"type": "ask", "image": [0.5] * 64})) == Ask((0.5,) * 64)
     assert parse(b'{"type": "model", "name": "m"}\n\x00\n') == File("model", "m", b"\x00\n")
@@ -53,6 +58,22 @@ def test_commands_speed_and_files():
         (
             '{"type": "speed", "steps": 0}',
             "steps of a message must be a number in [0.1, 1e6]; got 0",
+        ),
+        (
+            '{"type": "edit", "layer": 1, "unit": 0, "input": null, "value": 1e7}',
+            "value of a message must be a number in [-1e6, 1e6]; got 1e+07",
+        ),
+        (
+            '{"type": "edit", "layer": 1, "unit": 0, "value": 1}',
+            'a message must have layer, unit, input, value; got ["layer", "unit", "value"]',
+        ),
+        (
+            '{"type": "walk", "sample": -1}',
+            "sample of a message must be a non-negative integer; got -1",
+        ),
+        (
+            '{"type": "select", "layer": 0, "unit": 0}',
+            "layer of a message must be a positive integer; got 0",
         ),
         (
             '{"type": "ask", "image": [0, 1]}',

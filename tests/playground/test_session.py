@@ -11,7 +11,16 @@ import pytest
 
 from multilayer.files import load_model
 from multilayer.playground import session as module
-from multilayer.playground.messages import Ask, Change, Command, File, Select, Speed
+from multilayer.playground.messages import (
+    Ask,
+    Change,
+    Command,
+    Edit,
+    File,
+    Select,
+    Speed,
+    Walk,
+)
 from multilayer.playground.session import Session
 from multilayer.playground.settings import Settings
 from multilayer.playground.turns import Turns
@@ -156,8 +165,40 @@ def test_a_unit_is_looked_into(page):
     page.say(settings_of())
     page.say(Select(1, 2))
     frame = page.until(lambda frame: frame["unit"])
-    assert frame["unit"]["function"] == "tanh"
+    assert r"\operatorname{tanh}" in frame["unit"]["rules"][-1]
     assert len(frame["unit"]["weights"]) == 2
+
+
+def test_a_weight_is_edited_while_it_plays(page):
+    page.say(settings_of(optimizer="sgd", learning_rate=1e-6))
+    page.say(Select(1, 2))
+    page.say(Command("play"))
+    page.until(lambda frame: frame["n_complete"] > 2)
+    page.say(Edit(1, 2, 0, -7.5))
+    assert page.hear("recipes")["is_repeatable"] is False
+    frame = page.until(lambda frame: frame["unit"]["weights"][0] < -7)
+    assert frame["unit"]["weights"][0] == pytest.approx(-7.5, abs=0.01)  # steps of 1e-6 and slopes
+    page.say(Edit(1, 2, 9, 0.0))
+    assert page.hear("refused")["reason"] == "input must be less than 2; got 9"
+    page.say(Command("reset"))
+    assert page.hear("built")["is_repeatable"]
+    page.until(lambda frame: frame["n_complete"] == 0 and frame["unit"]["weights"][0] > -7)
+
+
+def test_a_walk_is_that_of_its_moment(page):
+    page.say(settings_of())
+    page.say(Walk(4))
+    walk = page.hear("walk")
+    assert (walk["sample"], walk["epoch"], walk["step"]) == (4, 0, 0)
+    assert [step["kind"] for step in walk["steps"][:2]] == ["z", "a"]
+    page.say(Walk(60))
+    reason = "sample must be one of the 60 samples that are shown; got 60"
+    assert page.hear("refused")["reason"] == reason
+    page.say(Select(1, 0))
+    frame = page.until(lambda frame: frame["unit"])
+    assert frame["unit"]["sample"] == 4
+    page.say(settings_of(data={"n_samples": 4}))  # in which there is no sample 4
+    page.until(lambda frame: frame["unit"]["sample"] == 0)
 
 
 def test_a_model_is_saved_and_opened(page, tmp_path):

@@ -3,7 +3,7 @@
 import io
 import warnings
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
@@ -15,11 +15,12 @@ from multilayer.data.delimited import csv_errors, read_delimited
 from multilayer.data.dialects import Opens, find_dialect, opened
 from multilayer.data.formats import COMPRESSED, encoding_remark, format_of
 from multilayer.data.reading import refuse_broken
-from multilayer.errors import InvalidDataError
+from multilayer.errors import InvalidArgumentError, InvalidDataError
 from multilayer.model import Classes, Columns, Inputs, Numbers, Targets, Values
 from multilayer.model.numeric import read_numbers
 from multilayer.playground.bundled import SIDE, digits, iris
-from multilayer.playground.settings import DataSettings
+from multilayer.playground.features import FEATURES, features_of
+from multilayer.playground.settings import PLAIN, DataSettings
 from multilayer.playground.view import View
 from multilayer.registry import Names
 
@@ -41,6 +42,8 @@ MAX_NUMBERS = 20_000_000
 MAX_COLUMNS = 2_000
 TABLE = "the table"
 """What messages call a table, which has no name."""
+MOST_DRAWN = 1_500
+"""Samples to train on that are drawn, and as many to validate on."""
 MOST_CLASSES = 20
 """Whole numbers of more kinds than these are values."""
 
@@ -61,6 +64,8 @@ class Samples:
     inputs : Inputs
     targets : Targets
     view : View
+    places : array of shape (n_samples, 1 or 2)
+        Where the samples lie in it, between 0 and 1 if inside.
     columns : tuple of str
         The columns of the table that they come from; empty if they do not come from one.
     target : str
@@ -69,6 +74,8 @@ class Samples:
         What was doubtful in the table.
     side : int
         How many pixels high and wide the images are that it consists of; 0 if it has none.
+    labels : tuple of str
+        What the inputs are called, if not as in `inputs` or `view`.
     """
 
     X: Array
@@ -79,10 +86,12 @@ class Samples:
     inputs: Inputs
     targets: Targets
     view: View
+    places: Array
     columns: tuple[str, ...] = ()
     target: str = "class"
     notes: tuple[str, ...] = ()
     side: int = 0
+    labels: tuple[str, ...] = ()
 
     @property
     def codes(self) -> Array:
@@ -90,6 +99,11 @@ class Samples:
         if self.targets.task == "classification":
             return np.searchsorted(self.targets.classes, self.y)
         return self.y
+
+    @property
+    def shown(self) -> Array:
+        """The rows that are drawn: of the samples to train on, and of those to validate on."""
+        return np.concatenate([_some(self.rows), _some(self.held_out)])
 
     def to_csv(self) -> str:
         """Return the samples as the text of a CSV file."""
@@ -99,6 +113,10 @@ class Samples:
         for x, y in zip(self.X.tolist(), self.y.tolist(), strict=True):
             out.write(",".join(f"{value:.9g}" for value in x) + f",{y}\n")
         return out.getvalue()
+
+
+def _some(rows: Array) -> Array:
+    return rows[:: -(-len(rows) // MOST_DRAWN) or 1]
 
 
 def samples_of(said: DataSettings, table: Table | None) -> Samples:
@@ -131,17 +149,28 @@ def samples_of(said: DataSettings, table: Table | None) -> Samples:
     targets: Targets = Classes(np.unique(y)) if is_class else Values(1)
     if said.kind == "formula" and not is_class:  # which may be of any size
         targets = _scaled(y)
-    X = X.astype(np.float32)
-    view = View.of_table(X, (), ()) if side else View.of_drawn(X, reach, axes)
+    points = X.astype(np.float32)
+    view = View.of_table(points, (), ()) if side else View.of_drawn(points, reach, axes)
     value = "z" if "y" in view.names else "y"
+    names: tuple[str, ...] | None = None
+    labels: tuple[str, ...] = ()
+    if said.features != PLAIN:
+        if X.shape[1] != 2:
+            raise InvalidArgumentError("are for points of the plane", "features")
+        names, labels = said.features, tuple(FEATURES[name].label for name in said.features)
+        view = replace(view, features=partial(features_of, said.features))
+        X = features_of(said.features, X)
+    X = X.astype(np.float32)
     return Samples(
         X,
         y,
         targets.encode(y),
         *_split(len(y), said.validation, rng),
-        Numbers(X.shape[1]),
+        Numbers(X.shape[1], names=names),
         targets,
         view,
+        view.positions(points),
+        labels=labels,
         target="digit" if side else "class" if is_class else value,
         side=side,
     )
@@ -237,6 +266,7 @@ def _of_table(said: DataSettings, table: Table) -> Samples:
             )
             raise InvalidDataError(rule, TABLE)
         X = np.asarray(columns.encode(table)[:], dtype=np.float32)
+    view = View.of_table(X, columns.input_names, said.shown)
     return Samples(
         X,
         y,
@@ -244,7 +274,8 @@ def _of_table(said: DataSettings, table: Table) -> Samples:
         *_split(len(y), said.validation, np.random.default_rng(said.seed)),
         columns,
         targets,
-        View.of_table(X, columns.input_names, said.shown),
+        view,
+        view.positions(X),
         (*others, target),
         target,
         _in_words(doubts),

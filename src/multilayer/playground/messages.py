@@ -24,9 +24,11 @@ __all__ = [
     "Ask",
     "Change",
     "Command",
+    "Edit",
     "File",
     "Select",
     "Speed",
+    "Walk",
     "parse",
 ]
 
@@ -35,10 +37,13 @@ MAX_TEXT = 200_000
 MAX_FILE = 20 * 2**20
 """Bytes of a table or a model file."""
 MAX_HEAD = 1_000
+MAX_SAMPLE, MAX_INPUT = 1_000_000, 1_000_000
+WEIGHT = "[-1e6, 1e6]"
+"""What a weight may be set to."""
 PIXELS = 64
 """Of a drawn digit."""
 COMMANDS = ("play", "pause", "step", "epoch", "reset", "seen", "save", "samples")
-KINDS = Names("type", [*COMMANDS, "settings", "speed", "select", "ask"])
+KINDS = Names("type", [*COMMANDS, "settings", "speed", "select", "ask", "edit", "walk"])
 FILES = Names("type", ["table", "model"])
 
 
@@ -79,6 +84,23 @@ class Ask:
 
 
 @dataclass(frozen=True)
+class Edit:
+    """A weight that is set by hand: of a unit, as in `Select`, and an input; None for the bias."""
+
+    layer: int
+    unit: int
+    source: int | None
+    value: float
+
+
+@dataclass(frozen=True)
+class Walk:
+    """The sample to walk through: its number among those that are drawn."""
+
+    sample: int
+
+
+@dataclass(frozen=True)
 class File:
     """A table or a model file."""
 
@@ -87,7 +109,7 @@ class File:
     content: bytes
 
 
-Message = Command | Change | Speed | Select | Ask | File
+Message = Command | Change | Speed | Select | Ask | Edit | Walk | File
 
 
 def parse(said: str | bytes) -> Message:
@@ -110,7 +132,7 @@ def parse(said: str | bytes) -> Message:
     Traceback (most recent call last):
     ...
     multilayer.errors.UnknownNameError: type of a message must be one of play, pause, step, epoch,
-    reset, seen, save, samples, settings, speed, select, ask; got 'halt'
+    reset, seen, save, samples, settings, speed, select, ask, edit, walk; got 'halt'
     """
     if isinstance(said, bytes):
         return _file(said)
@@ -133,11 +155,16 @@ def parse(said: str | bytes) -> Message:
         _fields(found, ("image",))
         pixels = listed(real("[0, 1]"), PIXELS, PIXELS)
         return Ask(or_none(pixels)(found["image"], "image", owner))
-    _fields(found, ("layer", "unit"))
-    return Select(
-        whole(0, MAX_LAYERS + 1)(found["layer"], "layer", owner),
-        whole(0, MAX_WIDTH)(found["unit"], "unit", owner),
-    )
+    if kind == "walk":
+        _fields(found, ("sample",))
+        return Walk(whole(0, MAX_SAMPLE)(found["sample"], "sample", owner))
+    _fields(found, ("layer", "unit", *(("input", "value") if kind == "edit" else ())))
+    layer = whole(1, MAX_LAYERS + 1)(found["layer"], "layer", owner)
+    unit = whole(0, MAX_WIDTH)(found["unit"], "unit", owner)
+    if kind == "select":
+        return Select(layer, unit)
+    source = or_none(whole(0, MAX_INPUT))(found["input"], "input", owner)
+    return Edit(layer, unit, source, real(WEIGHT)(found["value"], "value", owner))
 
 
 def _file(said: bytes) -> File:

@@ -6,14 +6,14 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from multilayer.doctor.units import are_dead, are_saturated, slopes_of
-from multilayer.numpy import ACTIVATIONS, MLP
+from multilayer.numpy import MLP
 from multilayer.numpy.observation import HiddenLayer, hidden_layers, outputs_after
+from multilayer.numpy.units import are_dead, are_saturated, slopes_of
 from multilayer.playground.bundled import like_a_digit
 from multilayer.playground.data_sets import Samples
-from multilayer.playground.training import Training
+from multilayer.playground.training import affine_pairs
 
-__all__ = ["SHOWN", "Pictures", "look_into"]
+__all__ = ["SHOWN", "SMALL", "Pictures", "as_bytes", "observed"]
 
 Array = npt.NDArray[Any]
 
@@ -50,7 +50,7 @@ class Pictures:
         fits = [side for side in SIDES if side**2 * n_parameters <= MOST]
         self.side = LINE if self.is_line else (fits or SIDES[-1:])[0]
         self.grid = samples.view.grid(self.side)
-        self.observed = samples.X[_some(samples.rows)]
+        self.observed = samples.X[observed(samples)]
         values = samples.codes
         self.low, self.high = float(values.min()), float(values.max())
 
@@ -77,7 +77,7 @@ class Pictures:
             found |= self._states(net)
         n_inputs = net.architecture.in_features
         widths = [n_inputs, *net.architecture.hidden_features, net.architecture.out_features]
-        for k, (W, b) in enumerate(_affine(net)):
+        for k, (W, b) in enumerate(affine_pairs(net)):
             n_out, n_in = (min(SHOWN, width) for width in (widths[k + 1], widths[k]))
             found[f"W {k + 1}"] = W[:n_out, :n_in]
             found[f"b {k + 1}"] = np.zeros(n_out) if b is None else b[:n_out]
@@ -102,7 +102,7 @@ class Pictures:
         given = like_a_digit(drawn.reshape(side, side))
         with np.errstate(all="ignore"):
             outputs = outputs_after(net, 0, given.reshape(1, -1).astype(np.float32))
-            return self.samples.targets.probabilities(outputs)[0], _bytes(given)
+            return self.samples.targets.probabilities(outputs)[0], as_bytes(given)
 
     def _over_the_grid(self, net: MLP) -> list[Array]:
         """Return the first units of each hidden layer over the grid, and the outputs."""
@@ -122,23 +122,23 @@ class Pictures:
             values = targets.decode(outputs)[np.newaxis]
             if self.is_line:
                 return values
-            return self._square(_bytes((values - self.low) / ((self.high - self.low) or 1.0)))
+            return self._square(as_bytes((values - self.low) / ((self.high - self.low) or 1.0)))
         shares = targets.probabilities(outputs).T
-        return shares if self.is_line else self._square(_bytes(shares))
+        return shares if self.is_line else self._square(as_bytes(shares))
 
     def _units(self, a: Array) -> Array:
         """Return pictures of units, which share a scale."""
         scaled = _scaled(a.T)
         if self.is_line:
-            return _bytes((scaled[:, ::4] + 1) / 2)[:, np.newaxis]
+            return as_bytes((scaled[:, ::4] + 1) / 2)[:, np.newaxis]
         step = max(1, self.side // (SMALL + SMALL // 3))
-        return _bytes((self._square(scaled)[:, ::step, ::step] + 1) / 2)
+        return as_bytes((self._square(scaled)[:, ::step, ::step] + 1) / 2)
 
     def _weights(self, net: MLP) -> Array:
         """Return the weights of the first layer's units as images, which share a scale."""
         side = self.samples.side
         W, _ = net.weights[0]
-        return _bytes((_scaled(W[:SHOWN]) + 1) / 2).reshape(-1, side, side)
+        return as_bytes((_scaled(W[:SHOWN]) + 1) / 2).reshape(-1, side, side)
 
     def _square(self, values: Array) -> Array:
         return values.reshape(-1, self.side, self.side)
@@ -156,66 +156,9 @@ class Pictures:
             yield f"state {k + 1}", state
 
 
-def look_into(training: Training, layer: int, unit: int) -> dict[str, Any] | None:
-    """Return one unit's numbers: its weights and bias, and the loss's gradient in each.
-
-    Parameters
-    ----------
-    training : Training
-    layer, unit : int
-        Of a hidden layer, from 1, or of the output, behind the last one; the unit from 0.
-
-    Returns
-    -------
-    dict or None
-        None if there is no such unit.
-    """
-    net, samples = training.net, training.samples
-    hidden = net.architecture.hidden_layers
-    pairs = _affine(net)
-    if not 1 <= layer <= len(pairs) or not 0 <= unit < len(pairs[layer - 1][0]):
-        return None
-    rows = _some(samples.rows)
-    settings = training.settings
-    with np.errstate(all="ignore"):
-        _, gradients = net.loss_and_gradients(
-            samples.X[rows],
-            training.targets[rows],
-            loss=training.loss,
-            l1=settings.l1,
-            l2=settings.l2,
-            training=False,
-        )
-    W, b = pairs[layer - 1]
-    dW, db = _of_affine(net, gradients)[layer - 1]
-    is_hidden = layer <= len(hidden)
-    function = hidden[layer - 1].activation if is_hidden else net.architecture.output
-    return {
-        "layer": layer,
-        "unit": unit,
-        "weights": W[unit, :SHOWN].tolist(),
-        "weight_gradients": dW[unit, :SHOWN].tolist(),
-        "n_weights": W.shape[1],
-        "bias": None if b is None else float(b[unit]),
-        "bias_gradient": None if db is None else float(db[unit]),
-        "function": function,
-        "formula": ACTIVATIONS[function].formula if is_hidden else "",
-        "normalization": settings.normalization if is_hidden else None,
-    }
-
-
-def _affine(net: MLP) -> list[tuple[Array, Array | None]]:
-    return _of_affine(net, net.weights)
-
-
-def _of_affine(net: MLP, pairs: list[Any]) -> list[Any]:
-    """Return the pairs of affine layers: a hidden one may be followed by a normalisation's."""
-    each = 2 if net.architecture.normalization else 1
-    return pairs[::each]
-
-
-def _some(rows: Array) -> Array:
-    """Return some rows, evenly spaced."""
+def observed(samples: Samples) -> Array:
+    """Return the rows of some training samples, evenly spaced."""
+    rows = samples.rows
     return rows[:: -(-len(rows) // N_OBSERVED)]
 
 
@@ -225,6 +168,6 @@ def _scaled(values: Array) -> Array:
     return values / (largest if 0 < largest < np.inf else 1.0)
 
 
-def _bytes(shares: Array) -> Array:
+def as_bytes(shares: Array) -> Array:
     """Return numbers between 0 and 1 as bytes."""
     return np.rint(255 * np.clip(np.nan_to_num(shares), 0, 1)).astype(np.uint8)

@@ -7,10 +7,14 @@ from typing import Any
 from multilayer.numpy import OPTIMIZERS
 from multilayer.playground.bundled import iris
 from multilayer.playground.data_sets import Samples
+from multilayer.playground.features import FEATURES
+from multilayer.playground.settings import PLAIN
 from multilayer.playground.training import Training
 from multilayer.registry import describe
 
 __all__ = ["recipes"]
+
+DIFFERENT = "From the start, and with the settings of now: weights or settings changed on the way."
 
 
 def recipes(training: Training) -> dict[str, str]:
@@ -19,7 +23,8 @@ def recipes(training: Training) -> dict[str, str]:
     Returns
     -------
     dict of str to str
-        ``python``: a program that trains the same network, to the same bits, but for a table;
+        ``python``: a program that trains the same network, but for a table; to the same bits,
+        if the training is repeatable;
         ``estimator``: an estimator with these settings; ``command``: one of `mlp` for a file.
     """
     found = {"estimator": _estimator(training), "command": _command(training)}
@@ -32,6 +37,9 @@ def _program(training: Training) -> str:
     settings, samples = training.settings, training.samples
     architecture = training.net.architecture
     imports, lines = _data(training)
+    if settings.data.features != PLAIN and settings.data.kind != "points":  # whose file has them
+        columns = ", ".join(FEATURES[name].python for name in settings.data.features)
+        lines.append(f"X = np.column_stack([{columns}])")
     lines += [
         "order = rng.permutation(len(X))",
         f"rows, held_out = order[{len(samples.held_out)}:], order[:{len(samples.held_out)}]",
@@ -50,15 +58,17 @@ def _program(training: Training) -> str:
         *(["validation=(X[held_out], y[held_out])"] if len(samples.held_out) else []),
         *([f'schedule="{settings.schedule}"'] if settings.schedule else []),
         f"n_epochs={_epochs(training)}",
+        *([f"callbacks=[EarlyStopping({settings.patience})]"] if settings.patience else []),
         "rng=rng",
     ]
     imports += [
         "from multilayer import Architecture",
         f"from multilayer.numpy import MLP, {type(training.optimizer).__name__}",
-        "from multilayer.training import fit",
+        f"from multilayer.training import {'EarlyStopping, ' if settings.patience else ''}fit",
     ]
     return "\n".join(
         [
+            *([] if training.is_repeatable else [f"# {DIFFERENT}"]),
             "import numpy as np",
             *sorted(imports),
             "",
@@ -81,7 +91,7 @@ def _data(training: Training) -> tuple[list[str], list[str]]:
     if data.kind == "points":  # the page saves them
         return [], [
             'table = np.loadtxt("samples.csv", delimiter=",", skiprows=1)',
-            "X, y = table[:, :2], table[:, 2].astype(int)",
+            "X, y = table[:, :-1], table[:, -1].astype(int)",
             seeded,
         ]
     if data.kind == "iris":
@@ -169,6 +179,9 @@ def _estimator(training: Training) -> str:
         said["columns"] = "auto"
     if settings.schedule:
         said["learning_rate"] = settings.schedule
+    if settings.patience and len(samples.held_out):
+        said |= {"early_stopping": "loss", "validation_fraction": settings.data.validation}
+        said["n_iter_no_change"] = settings.patience
     said |= {"max_iter": _epochs(training), "random_state": settings.seed}
     arguments = "".join(f", {name}={_shown(value)}" for name, value in said.items())
     name = "MLPClassifier" if is_class else "MLPRegressor"

@@ -10,13 +10,15 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from starlette.applications import Starlette
-from starlette.responses import PlainTextResponse
-from starlette.routing import Mount, WebSocketRoute
+from starlette.requests import Request
+from starlette.responses import JSONResponse, PlainTextResponse
+from starlette.routing import BaseRoute, Mount, Route, WebSocketRoute
 from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from multilayer.errors import MultilayerError
+from multilayer.playground.follow import Follower
 from multilayer.playground.messages import MAX_FILE, MAX_HEAD, Command, parse
 from multilayer.playground.session import FORGOTTEN, Ended, Session
 from multilayer.playground.structure import bundled_thumbnails, greeting
@@ -46,7 +48,7 @@ HEADERS = {
 }
 
 
-def application(host: str = "127.0.0.1") -> ASGIApp:
+def application(host: str = "127.0.0.1", follower: Follower | None = None) -> ASGIApp:
     """Return the ASGI application.
 
     Parameters
@@ -54,11 +56,17 @@ def application(host: str = "127.0.0.1") -> ASGIApp:
     host : str
         The address it is bound to. Requests are answered if their ``Host`` is this one, or a name
         of the loopback interface; if it stands for all interfaces, any IP address.
+    follower : Follower, optional
+        Reads the trainings that ``follow.html`` shows.
     """
-    routes = [
-        WebSocketRoute("/session", _Sessions().serve),
-        Mount("/", StaticFiles(directory=PAGE, html=True)),
-    ]
+    routes: list[BaseRoute] = [WebSocketRoute("/session", _Sessions().serve)]
+    if follower is not None:
+
+        def runs(request: Request) -> JSONResponse:  # in a thread of its own
+            return JSONResponse(follower.look(request.query_params.getlist("show")))
+
+        routes.append(Route("/runs", runs))
+    routes.append(Mount("/", StaticFiles(directory=PAGE, html=True)))
     return _OwnPagesOnly(Starlette(routes=routes), host)
 
 

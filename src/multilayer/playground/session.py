@@ -1,34 +1,44 @@
 """Session: one training in a thread of its own, which obeys the page and shows it what it does."""
 
 import queue
-import tempfile
 import threading
 import time
 from collections.abc import Callable
 from contextlib import nullcontext
 from dataclasses import replace
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from multilayer.errors import DivergenceError, InvalidArgumentError, MultilayerError
-from multilayer.files import load_model, save_model
 from multilayer.model import Model
-from multilayer.numpy import MLP
 from multilayer.playground.checkup import Checkup
 from multilayer.playground.data_sets import Samples, read_csv, samples_of
-from multilayer.playground.messages import Ask, Change, Command, File, Message, Select, Speed
-from multilayer.playground.pictures import Pictures, look_into
+from multilayer.playground.inside import look_into
+from multilayer.playground.messages import (
+    Ask,
+    Change,
+    Command,
+    Edit,
+    File,
+    Message,
+    Select,
+    Speed,
+    Walk,
+)
+from multilayer.playground.model_files import model_file, model_in, with_shape_of
+from multilayer.playground.pictures import Pictures
 from multilayer.playground.recipes import recipes
 from multilayer.playground.settings import Settings
 from multilayer.playground.structure import structure_of
 from multilayer.playground.training import Training
 from multilayer.playground.turns import TURNS
+from multilayer.playground.walk import walk_through
 from multilayer.playground.wire import pack
 
 if TYPE_CHECKING:
     from multilayer.data import Table
+    from multilayer.numpy import MLP
 
 __all__ = ["Ended", "Session"]
 
@@ -80,6 +90,7 @@ class Session:
         self._speed: float | None = None
         self._due = 0.0  # when the next step may be taken
         self._selected: Select | None = None
+        self._sample = 0  # whose numbers a unit's formulas show
         self._asked = Ask(None)
         self._is_seen, self._is_changed = True, False
         self._sent = self._heard = time.monotonic()
@@ -176,6 +187,8 @@ class Session:
                 self._speed, self._due = steps, 0.0
             case Select():
                 self._selected, self._is_changed = message, True
+            case Edit() | Walk() if self._training is not None:
+                self._look(message, self._training)
             case Ask():
                 self._asked, self._is_changed = message, True
             case File("table", _, content):
@@ -195,13 +208,23 @@ class Session:
         elif name == "epoch":
             self._is_playing = self._is_last_epoch = True
         elif name == "save":
-            self._send({"type": "file", "name": "model.safetensors"}, _model_file(training))
+            self._send({"type": "file", "name": "model.safetensors"}, model_file(training))
         elif name == "samples":
             text = training.samples.to_csv().encode()
             self._send({"type": "file", "name": "samples.csv"}, text)
         else:
             self._is_playing, self._is_changed = name == "play", True
             self._is_last_epoch, self._due = False, 0.0
+            self._say_recipes(training)
+
+    def _look(self, message: Edit | Walk, training: Training) -> None:
+        """Set a weight by hand, or send a walk through one sample."""
+        self._is_changed = True
+        if isinstance(message, Walk):
+            self._say("walk", **walk_through(training, message.sample))
+            self._sample = message.sample
+        else:
+            training.edit(message.layer, message.unit, message.source, message.value)
             self._say_recipes(training)
 
     def _change(self, settings: Settings) -> None:
@@ -231,12 +254,12 @@ class Session:
         training = self._training
         if training is None:
             raise InvalidArgumentError("choose settings before a model")
-        model = _model_in(content)
+        model = model_in(content)
         told = model.information.get("playground")
         if told is not None:
             settings = Settings.of(told)
         else:
-            settings = _with_shape_of(model, training.settings)
+            settings = with_shape_of(model, training.settings)
         self._begin(settings, model)
 
     def _begin(
@@ -254,6 +277,7 @@ class Session:
             before.finish()
         self._training, self._samples = training, samples
         self._pictures = Pictures(samples, training.net.n_parameters)
+        self._sample = 0
         self._checkup = Checkup()
         is_asked = model is None and not is_new_table
         notes = (*self._table_notes, *samples.notes) if settings.data.kind == "table" else ()
@@ -288,7 +312,7 @@ class Session:
         try:
             if not training.step():
                 self._is_playing = False
-                self._say("finished")
+                self._say("finished", reason=_end_of(training))
         except DivergenceError as error:
             self._is_playing = False
             best = training.history.best_epoch
@@ -326,12 +350,13 @@ class Session:
             "n_complete": run.n_complete,
             "step": run.step if run.is_under_way else 0,
             "n_steps": run.n_steps,
+            "n_edits": training.n_edits,
             "loss": float(run.loss),
             "learning_rate": float(run.learning_rate),
             "train_loss": history.get("train_loss", [None])[-1],
             "validation_loss": history.get("validation_loss", [None])[-1],
             "scores": list(training.scores),
-            "unit": selected and look_into(training, selected.layer, selected.unit),
+            "unit": selected and look_into(training, selected.layer, selected.unit, self._sample),
             "answer": answer,
         }
         self._send(values, arrays | {"curve": training.points})
@@ -339,7 +364,7 @@ class Session:
         self._next_frame = now + max(FRAME, 2 * (self._sent - now))
 
     def _say_recipes(self, training: Training) -> None:
-        self._say("recipes", recipes=recipes(training))
+        self._say("recipes", recipes=recipes(training), is_repeatable=training.is_repeatable)
 
     def _say(self, kind: str, **values: Any) -> None:
         self._send({"type": kind, **values}, {})
@@ -356,41 +381,11 @@ class Session:
         self._outbox.clear()
 
 
-def _model_file(training: Training) -> bytes:
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "model.safetensors"
-        save_model(path, training.to_model())
-        return path.read_bytes()
-
-
-def _model_in(content: bytes) -> Model:
-    """Return the model in a file's content, of a single network."""
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "model.safetensors"
-        path.write_bytes(content)
-        try:
-            model = load_model(path)
-        except MultilayerError as error:
-            raise InvalidArgumentError(str(error).replace(str(path), "the model file")) from error
-    if not isinstance(model.net, MLP):
-        raise InvalidArgumentError(
-            "the model file holds an ensemble; the playground has one network"
-        )
-    return model
-
-
-def _with_shape_of(model: Model, settings: Settings) -> Settings:
-    """Return the settings with the hidden layers of a model."""
-    architecture = model.net.architecture
-    layers = architecture.hidden_layers
-    if isinstance(architecture.dropout, tuple):
-        raise InvalidArgumentError(
-            "the model has a dropout of its own in each layer; the playground one"
-        )
-    return replace(
-        settings,
-        hidden=architecture.hidden_features,
-        activation=tuple(layer.activation for layer in layers),
-        dropout=architecture.dropout,
-        normalization=architecture.normalization,
-    )
+def _end_of(training: Training) -> str:
+    """Return why a training has ended, in words."""
+    patience = training.settings.patience
+    why = f"Nothing has improved for {patience} epochs."
+    if training.stopped_by == "n_epochs":
+        why = "The training has reached its last epoch."
+    best = training.history.best_epoch
+    return f"{why} The weights are those of epoch {best}, the best." if patience else why

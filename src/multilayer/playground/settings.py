@@ -8,6 +8,7 @@ from multilayer import checks
 from multilayer.architecture import ACTIVATIONS, NORMALIZATIONS
 from multilayer.errors import InvalidArgumentError, InvalidTypeError
 from multilayer.numpy import INITIALIZERS, OPTIMIZERS, SCHEDULES
+from multilayer.playground.features import NAMES
 from multilayer.registry import Names
 
 __all__ = [
@@ -18,6 +19,7 @@ __all__ = [
     "MAX_LAYERS",
     "MAX_POINTS",
     "MAX_WIDTH",
+    "PLAIN",
     "STEPPING",
     "DataSettings",
     "Settings",
@@ -30,6 +32,8 @@ __all__ = [
 MAX_LAYERS, MAX_WIDTH = 12, 1_000
 MAX_SAMPLES, MAX_POINTS, MAX_CLASSES = 5_000, 2_000, 8
 MAX_EPOCHS = 100_000
+PLAIN = ("x1", "x2")
+"""The features of a point that are the point itself."""
 MAX_NAME = 200
 """Characters in the name of a column, and in a formula."""
 TOY = ("circles", "moons", "xor", "spirals", "blobs", "plane", "curve")
@@ -37,7 +41,7 @@ DATA_KINDS = Names("kind", [*TOY, "formula", "iris", "digits", "points", "table"
 LOSSES = Names("loss", ["cross_entropy", "squared_error", "absolute_error", "huber"])
 STEPPING = Names("optimizer", [name for name, cls in OPTIMIZERS.items() if cls.takes_steps])
 """The optimizers that take steps, which one can watch."""
-LIVE = ("learning_rate", "schedule", "epochs", "l1", "l2")
+LIVE = ("learning_rate", "schedule", "epochs", "patience", "l1", "l2")
 Check = Callable[[object, str, str], Any]
 
 
@@ -141,6 +145,8 @@ class DataSettings(Checked):
         Those drawn by hand.
     target : str
         The column of a table to predict; the last one if it is empty.
+    features : tuple of str
+        What the network is given of points of the plane; names in ``FEATURES``.
     shown : tuple of str
         The two inputs of a table that the picture shows; none for two principal components.
     """
@@ -153,6 +159,7 @@ class DataSettings(Checked):
     formula: str
     points: tuple[tuple[float, float, int], ...]
     target: str
+    features: tuple[str, ...]
     shown: tuple[str, ...]
 
     _checks = {
@@ -164,6 +171,7 @@ class DataSettings(Checked):
         "formula": _text,
         "points": listed(_point, MAX_POINTS),
         "target": _text,
+        "features": listed(_one_of(NAMES), len(NAMES), 1),
         "shown": listed(_text, 2),
     }
 
@@ -187,6 +195,8 @@ class Settings(Checked):
         As in `multilayer.training.fit`.
     epochs : int or None
         How many there are; None for no end. Some schedules need one.
+    patience : int or None
+        The epochs without improvement that end the training: see `EarlyStopping`.
 
     Examples
     --------
@@ -194,7 +204,8 @@ class Settings(Checked):
     Traceback (most recent call last):
     ...
     multilayer.errors.InvalidArgumentError: Settings must have data, activation, normalization,
-    dropout, initializer, loss, optimizer, learning_rate, schedule, epochs, batch_size, l1, l2, seed
+    dropout, initializer, loss, optimizer, learning_rate, schedule, epochs, patience,
+    batch_size, l1, l2, seed
     """
 
     data: DataSettings
@@ -208,6 +219,7 @@ class Settings(Checked):
     learning_rate: float
     schedule: str | None
     epochs: int | None
+    patience: int | None
     batch_size: int
     l1: float
     l2: float
@@ -225,6 +237,7 @@ class Settings(Checked):
         "learning_rate": real("[1e-6, 100]"),
         "schedule": or_none(_one_of(SCHEDULES.names)),
         "epochs": or_none(whole(1, MAX_EPOCHS)),
+        "patience": or_none(whole(1, MAX_EPOCHS)),
         "batch_size": whole(1, MAX_SAMPLES),
         "l1": real("[0, 10]"),
         "l2": real("[0, 10]"),

@@ -13,7 +13,8 @@ from multilayer.numpy import INITIALIZERS, OPTIMIZERS, SCHEDULES
 from multilayer.playground import settings as limits
 from multilayer.playground.bundled import SIDE, digits, iris
 from multilayer.playground.data_sets import SETS
-from multilayer.playground.pictures import SHOWN
+from multilayer.playground.features import FEATURES
+from multilayer.playground.pictures import SHOWN, SMALL, as_bytes
 from multilayer.playground.recipes import recipes
 from multilayer.playground.settings import DATA_KINDS, LOSSES, STEPPING
 from multilayer.playground.training import Training
@@ -22,8 +23,6 @@ __all__ = ["bundled_thumbnails", "greeting", "structure_of"]
 
 Array = npt.NDArray[Any]
 
-MOST_POINTS = 1_500
-"""Samples that are drawn."""
 THUMBNAIL = 120
 PICTURED = 13
 """The image that stands for the digits, a three."""
@@ -60,6 +59,7 @@ def greeting() -> tuple[dict[str, Any], dict[str, Array]]:
         "losses": list(LOSSES),
         "kinds": list(DATA_KINDS),
         "formulas": FORMULAS,
+        "features": [(name, feature.label) for name, feature in FEATURES.items()],
         "limits": {
             name: getattr(limits, name)
             for name in ("MAX_LAYERS", "MAX_WIDTH", "MAX_POINTS", "MAX_SAMPLES", "MAX_CLASSES")
@@ -98,8 +98,8 @@ def structure_of(training: Training) -> tuple[dict[str, Any], dict[str, Array]]:
     samples, net, view = training.samples, training.net, training.samples.view
     targets = samples.targets
     is_class = targets.task == "classification"
-    shown = np.concatenate([_some(samples.rows), _some(samples.held_out)])
-    places = view.positions(samples.X[shown])
+    shown = samples.shown
+    places = samples.places[shown]
     if places.shape[1] == 1:
         places = np.column_stack([places, np.zeros(len(places))])
     is_held_out = np.isin(shown, samples.held_out)
@@ -125,8 +125,13 @@ def structure_of(training: Training) -> tuple[dict[str, Any], dict[str, Array]]:
         "n_parameters": net.n_parameters,
         "n_samples": [len(samples.rows), len(samples.held_out)],
         "recipes": recipes(training),
+        "is_repeatable": training.is_repeatable,
     }
     arrays = {"points": np.column_stack([places, codes[shown], is_held_out])}
+    if view.is_to_scale and len(view.basis) == 2:
+        inputs = view.grid(SMALL)
+        shares = (inputs / np.abs(inputs).max(axis=0) + 1) / 2
+        arrays["inputs"] = as_bytes(shares).T.reshape(-1, SMALL, SMALL)
     if samples.side:
         rows = samples.held_out if len(samples.held_out) else samples.rows
         arrays["examples"] = samples.X[rows[:EXAMPLES]].reshape(-1, samples.side, samples.side)
@@ -138,7 +143,8 @@ def _input_names(training: Training) -> list[str]:
     samples = training.samples
     if side := samples.side:
         return [f"row {i // side + 1}, column {i % side + 1}" for i in range(side**2)]
-    return [str(name) for name in (samples.inputs.input_names or samples.view.names)[:200]]
+    names = samples.labels or samples.inputs.input_names or samples.view.names
+    return [str(name) for name in names[:200]]
 
 
 def _class_names(training: Training) -> list[str]:
@@ -146,7 +152,3 @@ def _class_names(training: Training) -> list[str]:
     samples = training.samples
     classes: Array = samples.targets.classes
     return [str(c) if classes.dtype.kind == "U" else f"{samples.target} {c}" for c in classes]
-
-
-def _some(rows: Array) -> Array:
-    return rows[:: -(-len(rows) // MOST_POINTS) or 1]

@@ -1,6 +1,6 @@
 """View: where a picture of inputs of any number lies, and where samples lie in it."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Self
 
@@ -33,6 +33,8 @@ class View:
         Of the axes.
     is_to_scale : bool
         Whether positions are the inputs themselves.
+    features : callable, optional
+        Turns the points of the picture into the network's inputs, if they are not the same.
     """
 
     origin: Array
@@ -41,6 +43,7 @@ class View:
     high: Array
     names: tuple[str, ...]
     is_to_scale: bool = True
+    features: Callable[[Array], Array] | None = None
 
     @classmethod
     def of_drawn(
@@ -93,7 +96,7 @@ class View:
         return cls(origin, basis, low - MARGIN * span, high + MARGIN * span, names, False)
 
     def positions(self, X: Array) -> Array:
-        """Return where samples lie, of shape (n_samples, 1 or 2), between 0 and 1 if inside."""
+        """Return where points lie, of shape (n_samples, 1 or 2), between 0 and 1 if inside."""
         return ((X - self.origin) @ self.basis.T - self.low) / (self.high - self.low)
 
     def grid(self, side: int) -> Array:
@@ -105,7 +108,8 @@ class View:
         else:
             down, right = np.meshgrid(axes[1][::-1], axes[0], indexing="ij")
             places = np.column_stack([right.ravel(), down.ravel()])
-        return (self.origin + places @ self.basis).astype(np.float32)
+        points = (self.origin + places @ self.basis).astype(np.float32)
+        return points if self.features is None else self.features(points)
 
 
 def _some(X: Array) -> Array:

@@ -8,6 +8,7 @@ import { DEFAULTS, NOISE } from "../state.js";
 const TITLES = { points: ["Draw", "✎"], table: ["Table", "▦"] };
 const VALUES = ["plane", "curve"]; // the sets that are not of classes
 const N_DRAWN_CLASSES = 4;
+const isPlane = (kind) => !["curve", "table", "iris", "digits"].includes(kind);
 const SIDE = 88; // of a thumbnail, in pixels
 
 export class Data {
@@ -31,15 +32,16 @@ export class Data {
       const { settings } = app;
       app.set({ ...settings, loss: null, data: { ...settings.data, target: $("target").value, shown: [] } });
     };
-    $("across").onchange = $("up").onchange = () => this.look();
+    $("across").onchange = $("up").onchange = () => this.chooseAxes();
   }
 
-  greeting({ kinds, formulas }) {
+  greeting({ kinds, formulas, features }) {
     const sets = $("sets");
     this.hasTable = false;
     $("formulas").replaceChildren(...formulas.map((each) => new Option(each)));
     if (!sets.children.length) {
       for (const kind of kinds) sets.append(this.set(kind));
+      for (const [name, label] of features) $("features").append(this.feature(name, label));
       arrows(sets);
     }
     this.theme();
@@ -57,9 +59,21 @@ export class Data {
     return radio;
   }
 
+  // What the network is given of a point: one input at least.
+  feature(name, label) {
+    const button = element("button", "", label);
+    button.dataset.feature = name;
+    button.onclick = () => {
+      const { settings: { data }, known } = this.app;
+      const chosen = known.features.map(([each]) => each).filter((each) => data.features.includes(each) !== (each === name));
+      if (chosen.length) this.app.changeData("features", chosen);
+    };
+    return button;
+  }
+
   choose(kind) {
     const { app } = this;
-    const data = { ...app.settings.data, kind, noise: NOISE[kind] ?? app.settings.data.noise, target: "", shown: [] };
+    const data = { ...app.settings.data, kind, noise: NOISE[kind] ?? app.settings.data.noise, features: isPlane(kind) ? app.settings.data.features : DEFAULTS.data.features, target: "", shown: [] };
     if (kind !== "points") data.points = [];
     data.formula = (kind === "formula" && $("formula").value) || DEFAULTS.data.formula; // the last one is still in its field
     const isThere = kind !== "points" && (kind !== "table" || this.hasTable);
@@ -74,6 +88,8 @@ export class Data {
     if (data.kind === "formula" && document.activeElement !== $("formula")) $("formula").value = data.formula;
     $("drawing").hidden = data.kind !== "points";
     $("table").hidden = data.kind !== "table";
+    $("features").hidden = !isPlane(data.kind);
+    for (const button of $("features").querySelectorAll("button")) button.setAttribute("aria-pressed", data.features.includes(button.dataset.feature));
     mark($("sets"), (radio) => radio.dataset.kind === data.kind);
     this.showColumns();
   }
@@ -189,7 +205,7 @@ export class Data {
     $("up").disabled = inputs.length < 2 || !data.shown.length;
   }
 
-  look() {
+  chooseAxes() {
     const across = $("across").value;
     let up = $("up").value;
     if (across === up) up = this.app.built.inputs.find((name) => name !== across);

@@ -22,7 +22,7 @@ export class Digit {
     canvas.addEventListener("pointermove", (event) => this.move(event));
     for (const type of ["pointerup", "pointercancel"]) canvas.addEventListener(type, () => (this.last = null));
     canvas.addEventListener("keydown", (event) => this.key(event));
-    canvas.addEventListener("blur", () => this.point(null));
+    canvas.addEventListener("blur", () => this.moveTo(null));
     $("clear-digit").onclick = () => this.take(new Float32Array(SIDE * SIDE));
     $("sample-digit").onclick = () => this.next();
   }
@@ -101,11 +101,11 @@ export class Digit {
     const [x, y] = this.cursor ?? [3, 3];
     if (event.key in moves) {
       const [dx, dy] = moves[event.key];
-      this.point(this.cursor ? [Math.min(Math.max(x + dx, 0), SIDE - 1), Math.min(Math.max(y + dy, 0), SIDE - 1)] : [x, y]);
+      this.moveTo(this.cursor ? [Math.min(Math.max(x + dx, 0), SIDE - 1), Math.min(Math.max(y + dy, 0), SIDE - 1)] : [x, y]);
     } else if (event.key === " ") {
       const i = SIDE * y + x;
       this.image[i] = this.image[i] < 0.5 ? 1 : 0;
-      this.point([x, y]);
+      this.moveTo([x, y]);
       this.take(this.image);
     } else {
       return;
@@ -114,7 +114,7 @@ export class Digit {
     event.stopPropagation();
   }
 
-  point(cursor) {
+  moveTo(cursor) {
     this.cursor = cursor;
     this.draw();
   }
