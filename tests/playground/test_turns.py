@@ -42,16 +42,15 @@ def test_so_many_work_at_once_and_no_more(n):
 
     def work():
         nonlocal at_once, most
-        for _ in range(20):
-            with turns.take():
-                with lock:
-                    at_once += 1
-                    most = max(most, at_once)
-                together.wait(PATIENCE)  # until n are here
-                with lock:
-                    at_once -= 1
+        with turns.take():
+            with lock:
+                at_once += 1
+                most = max(most, at_once)
+            together.wait(PATIENCE)  # until n are here
+            with lock:
+                at_once -= 1
 
-    threads = [threading.Thread(target=work) for _ in range(3 * n)]
+    threads = [threading.Thread(target=work) for _ in range(20 * n)]
     for thread in threads:
         thread.start()
     for thread in threads:

@@ -26,6 +26,9 @@ LINE = 240
 """Points of a curve."""
 MOST = 200_000_000
 """Products in one picture, of about 0.1 s: larger networks have coarser ones."""
+PIECE = 2**14
+"""Numbers of a layer to compute at a time, in 64 KiB: the system zeroes larger pieces of memory
+anew each time, which took as long as the picture."""
 N_OBSERVED = 1_000
 """Samples by which units are judged, and gradients computed."""
 FINE, DEAD, SATURATED = 0, 1, 2
@@ -65,11 +68,10 @@ class Pictures:
             ``W k`` and ``b k``: the weights between the units that are shown.
         """
         with np.errstate(all="ignore"):  # a network that diverges is shown until it is stopped
-            layers = hidden_layers(net, self.grid)
-            last = layers[-1].output if layers else self.grid
-            found = {"output": self._output(outputs_after(net, len(layers), last))}
-            for k, layer in enumerate(layers, start=1):
-                found[f"units {k}"] = self._units(layer.output[:, :SHOWN])
+            *layers, outputs = self._over_the_grid(net)
+            found = {"output": self._output(outputs)}
+            for k, units in enumerate(layers, start=1):
+                found[f"units {k}"] = self._units(units)
             if self.samples.side:
                 found["units 1"] = self._weights(net)
             found |= self._states(net)
@@ -102,6 +104,18 @@ class Pictures:
             outputs = outputs_after(net, 0, given.reshape(1, -1).astype(np.float32))
             return self.samples.targets.probabilities(outputs)[0], as_bytes(given)
 
+    def _over_the_grid(self, net: MLP) -> list[Array]:
+        """Return the first units of each hidden layer over the grid, and the outputs."""
+        pieces = []
+        n_rows = max(1, PIECE // max(net.architecture.hidden_features, default=1))
+        for start in range(0, len(self.grid), n_rows):
+            rows = self.grid[start : start + n_rows]
+            layers = hidden_layers(net, rows)
+            last = layers[-1].output if layers else rows
+            shown = [layer.output[:, :SHOWN].copy() for layer in layers]
+            pieces.append([*shown, outputs_after(net, len(layers), last)])
+        return [np.concatenate(parts) for parts in zip(*pieces, strict=True)]
+
     def _output(self, outputs: Array) -> Array:
         targets = self.samples.targets
         if targets.task == "regression":
@@ -118,7 +132,7 @@ class Pictures:
         if self.is_line:
             return as_bytes((scaled[:, ::4] + 1) / 2)[:, np.newaxis]
         step = max(1, self.side // (SMALL + SMALL // 3))
-        return self._square(as_bytes((scaled + 1) / 2))[:, ::step, ::step]
+        return as_bytes((self._square(scaled)[:, ::step, ::step] + 1) / 2)
 
     def _weights(self, net: MLP) -> Array:
         """Return the weights of the first layer's units as images, which share a scale."""
