@@ -127,6 +127,18 @@ def test_a_training_ends_and_goes_on_when_its_end_is_moved():
     assert not training.step()
 
 
+def test_a_refused_change_leaves_a_training_under_way_as_it_is():
+    changed, plain = (training_of(schedule="cosine", epochs=5) for _ in range(2))
+    for training in (changed, plain):
+        training.step()
+    with pytest.raises(InvalidArgumentError, match="epochs must be a number"):
+        changed.change(settings_of(schedule="cosine", epochs=None))
+    for training in (changed, plain):
+        training.epoch()
+    assert changed.settings == plain.settings
+    assert np.array_equal(changed.net.parameters, plain.net.parameters)
+
+
 def test_a_training_without_gain_ends_with_its_best_weights():
     # Noise alone: the validation loss rises soon.
     told = {"data": {"kind": "xor", "noise": 2.0, "n_samples": 60}, "hidden": [30, 30]}

@@ -263,7 +263,14 @@ class Training:
         return False
 
     def change(self, settings: Settings) -> None:
-        """Go on with another rate, schedule, end or penalties, from the next step on."""
+        """Go on with another rate, schedule, end or penalties, from the next step on.
+
+        Raises
+        ------
+        InvalidArgumentError
+            If the schedule needs an end, and there is none; the training stays as it is.
+        """
+        schedule_of(settings)
         has_begun = self.loop.run.epoch > 0
         if has_begun and _steps_of(settings) != _steps_of(self.settings):
             self.is_repeatable = False
