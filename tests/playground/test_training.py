@@ -153,6 +153,9 @@ def test_a_training_without_gain_ends_with_its_best_weights():
         training=False,
     )  # fmt: skip
     assert loss == pytest.approx(min(losses), rel=1e-4)
+    assert training.is_repeatable
+    training.change(settings_of(**told, patience=4, epochs=1000))
+    assert not training.is_repeatable  # without that end, it would not be at its best weights
     training.change(settings_of(**told, patience=5))
     assert training.epoch()
     assert "early_stopping" in recipes(training)["estimator"]

@@ -272,7 +272,9 @@ class Training:
         """
         schedule_of(settings)
         has_begun = self.loop.run.epoch > 0
-        if has_begun and _steps_of(settings) != _steps_of(self.settings):
+        is_other = _steps_of(settings) != _steps_of(self.settings)
+        is_back = bool(self.stopped_by) and self.loop.run.keep_best  # at the best weights
+        if has_begun and (is_other or is_back):
             self.is_repeatable = False
         numbers, arrays = self.loop.state()
         stopping = None if self.stopped_by else self._stopping.state()
