@@ -1,5 +1,6 @@
 """The server without a browser."""
 
+import asyncio
 import json
 import random
 from pathlib import Path
@@ -63,6 +64,11 @@ def test_a_foreign_host_is_refused(client, host):
 @pytest.mark.parametrize("host", ["localhost:1", "127.0.0.1", "[::1]:80"])
 def test_the_names_of_this_machine_are_answered(client, host):
     assert client.get("/", headers={"host": host}).status_code == 200
+
+
+def test_the_case_of_a_name_does_not_matter():
+    with TestClient(application("MyHost"), base_url=BASE) as client:
+        assert client.get("/", headers={"host": "myhost:80"}).status_code == 200
 
 
 def test_a_name_is_refused_even_if_all_interfaces_are_bound():
@@ -130,3 +136,19 @@ def test_there_are_only_so_many_sessions(client, monkeypatch):
         begin(one)
         with client.websocket_connect("/session", headers=OWN) as two:
             assert hear(two, "ended")["reason"] == "there are 1 sessions already"
+
+
+def test_a_page_that_goes_before_it_is_greeted_leaves_no_session():
+    class Gone:
+        async def accept(self):
+            pass
+
+        async def send_bytes(self, message):
+            raise WebSocketDisconnect(1006)
+
+        async def receive(self):
+            return {"type": "websocket.disconnect"}
+
+    sessions = server._Sessions()
+    asyncio.run(sessions.serve(Gone()))
+    assert not sessions.open

@@ -79,7 +79,7 @@ class _OwnPagesOnly:
 
     def __init__(self, inner: ASGIApp, host: str) -> None:
         self.inner = inner
-        self.names = {"localhost", "127.0.0.1", "::1", host}
+        self.names = {"localhost", "127.0.0.1", "::1", host.lower()}  # as `hostname` returns it
         self.is_open = host in ("0.0.0.0", "::")
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -160,16 +160,18 @@ class _Sessions:
 
         session = Session(send, on_end)
         self.open.add(session)
-        values, arrays = greeting()
-        await socket.send_bytes(pack({"type": "greeting", **values}, arrays))
-        session.start()
         listening = asyncio.ensure_future(self._listen(socket, session))
         try:
+            values, arrays = greeting()
+            await socket.send_bytes(pack({"type": "greeting", **values}, arrays))
+            session.start()
             await asyncio.wait({listening, over}, return_when=asyncio.FIRST_COMPLETED)
             if listening.done() and (fault := listening.result()):
                 await _refuse(socket, fault, REFUSED)
             elif over.done() and over.result():
                 await _refuse(socket, over.result(), GOING_AWAY)
+        except WebSocketDisconnect:
+            pass  # the page was gone before it was greeted
         finally:
             listening.cancel()
             session.end()
