@@ -1,3 +1,4 @@
+import csv
 import json
 from collections import deque
 from pathlib import Path
@@ -429,6 +430,15 @@ def test_what_cannot_be_trained_is_said(settings, message):
     with pytest.raises(InvalidArgumentError) as caught:
         training_of(**settings)
     assert str(caught.value) == message
+
+
+def test_a_table_is_saved_as_its_network_takes_it():
+    table, _ = read_csv(b'size,colour,kind\n1,red,"a, b"\n2,blue,c\n3,red,"a, b"\n4,blue,c\n')
+    samples = training_of(table, data={"kind": "table"}).samples
+    head, *rows = csv.reader(samples.to_csv().splitlines())
+    assert head == ["size", "colour = blue", "colour = red", "kind"]
+    assert np.array(rows)[:, :3].astype(float) == pytest.approx(samples.X)
+    assert [row[3] for row in rows] == ["a, b", "c", "a, b", "c"]
 
 
 def test_a_broken_table_is_named_as_the_page_knows_it():

@@ -1,5 +1,6 @@
 """Data sets: the samples that a session trains on, and how they are looked at."""
 
+import csv
 import io
 import warnings
 from collections.abc import Callable
@@ -106,12 +107,13 @@ class Samples:
         return np.concatenate([_some(self.rows), _some(self.held_out)])
 
     def to_csv(self) -> str:
-        """Return the samples as the text of a CSV file."""
-        names = self.inputs.names or tuple(f"x{i + 1}" for i in range(self.X.shape[1]))
+        """Return the samples as the text of a CSV file, encoded as the network takes them."""
+        names = self.inputs.input_names or [f"x{i + 1}" for i in range(self.X.shape[1])]
         out = io.StringIO()
-        out.write(",".join([*names, self.target]) + "\n")
+        rows = csv.writer(out, lineterminator="\n")
+        rows.writerow([*names, self.target])
         for x, y in zip(self.X.tolist(), self.y.tolist(), strict=True):
-            out.write(",".join(f"{value:.9g}" for value in x) + f",{y}\n")
+            rows.writerow([*(f"{value:.9g}" for value in x), y])
         return out.getvalue()
 
 
