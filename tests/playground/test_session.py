@@ -223,7 +223,7 @@ def test_a_model_is_saved_and_opened(page, tmp_path):
 
 
 def test_a_table_becomes_the_data(page):
-    page.say(settings_of())
+    page.say(settings_of(data={"kind": "xor", "features": ["x1x2"]}))
     page.hear("built")
     rows = "".join(f"{i % 9},{i % 4},{'no' if i % 2 else 'yes'}\n" for i in range(40))
     page.say(File("table", "t", ("a,b,c\n" + rows).encode()))

@@ -181,6 +181,8 @@ def test_features_are_computed_from_the_points():
     assert values["inputs"] == ["x₁x₂"]
     assert arrays["inputs"].shape == (1, 24, 24)
     with pytest.raises(InvalidArgumentError, match="are for points of the plane"):
+        training_of(data={"kind": "iris", "features": ["x1x2"]})
+    with pytest.raises(InvalidArgumentError, match="are for points of the plane"):
         training_of(data={"kind": "curve", "features": ["x1x2"]})
 
 

@@ -45,6 +45,8 @@ TABLE = "the table"
 """What messages call a table, which has no name."""
 MOST_DRAWN = 1_500
 """Samples to train on that are drawn, and as many to validate on."""
+ARE_FOR = "are for points of the plane"
+"""What a message says of features."""
 MOST_CLASSES = 20
 """Whole numbers of more kinds than these are values."""
 
@@ -158,7 +160,7 @@ def samples_of(said: DataSettings, table: Table | None) -> Samples:
     labels: tuple[str, ...] = ()
     if said.features != PLAIN:
         if X.shape[1] != 2:
-            raise InvalidArgumentError("are for points of the plane", "features")
+            raise InvalidArgumentError(ARE_FOR, "features")
         names, labels = said.features, tuple(FEATURES[name].label for name in said.features)
         view = replace(view, features=partial(features_of, said.features))
         X = features_of(said.features, X)
@@ -250,6 +252,8 @@ def _in_words(said: list[warnings.WarningMessage]) -> tuple[str, ...]:
 
 
 def _of_table(said: DataSettings, table: Table) -> Samples:
+    if said.features != PLAIN:
+        raise InvalidArgumentError(ARE_FOR, "features")
     target = Names("target", table.columns).check(said.target or table.columns[-1])
     others = [name for name in table.columns if name != target]
     if not others:

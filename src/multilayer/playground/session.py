@@ -29,7 +29,7 @@ from multilayer.playground.messages import (
 from multilayer.playground.model_files import model_file, model_in, with_shape_of
 from multilayer.playground.pictures import Pictures
 from multilayer.playground.recipes import recipes
-from multilayer.playground.settings import Settings
+from multilayer.playground.settings import PLAIN, Settings
 from multilayer.playground.structure import structure_of
 from multilayer.playground.training import Training
 from multilayer.playground.turns import TURNS
@@ -242,7 +242,9 @@ class Session:
             raise InvalidArgumentError("choose settings before a table")
         before = self._table, self._table_notes
         self._table, self._table_notes = read_csv(content)
-        data = replace(training.settings.data, kind="table", target="", shown=(), points=())
+        data = replace(
+            training.settings.data, kind="table", target="", features=PLAIN, shown=(), points=()
+        )
         try:
             self._begin(replace(training.settings, data=data, loss=None), is_new_table=True)
         except MultilayerError:

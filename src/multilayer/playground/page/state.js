@@ -21,6 +21,8 @@ export const DEFAULTS = {
 export const DEFAULT_SPEED = 300;
 export const NOISE = { circles: 0.1, moons: 0.1, xor: 0.3, spirals: 0.03, blobs: 0.3, plane: 0.1, curve: 0.1, formula: 0 };
 export const REACH = 1.5; // of drawn points, on each side of 0
+// Whether its samples are points, of which the network can be given features.
+export const isPlane = (kind) => !["curve", "table", "iris", "digits"].includes(kind);
 
 const number = (text, low, high, fallback, whole = false) => {
   const value = text === "" ? NaN : Number(text);
@@ -141,7 +143,7 @@ export function keepKnown(settings, known) {
   check(["normalization"], [null, ...known.normalizations]);
   const { data } = settings;
   data.features = data.features.filter((name) => known.features.some(([each]) => each === name));
-  if (!data.features.length) data.features = [...DEFAULTS.data.features];
+  if (!data.features.length || !isPlane(data.kind)) data.features = [...DEFAULTS.data.features];
   check(["schedule"], [null, ...known.schedules]);
   check(["loss"], [null, ...known.losses]);
   settings.activation = settings.activation.map((a) => (known.activations.includes(a) ? a : "tanh"));

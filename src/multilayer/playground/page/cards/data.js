@@ -3,12 +3,11 @@
 import { Controls } from "../controls.js";
 import { classColour, paintInk } from "../colours.js";
 import { $, arrows, element, mark } from "../dom.js";
-import { DEFAULTS, NOISE } from "../state.js";
+import { DEFAULTS, isPlane, NOISE } from "../state.js";
 
 const TITLES = { points: ["Draw", "✎"], table: ["Table", "▦"] };
 const VALUES = ["plane", "curve"]; // the sets that are not of classes
 const N_DRAWN_CLASSES = 4;
-const isPlane = (kind) => !["curve", "table", "iris", "digits"].includes(kind);
 const SIDE = 88; // of a thumbnail, in pixels
 
 export class Data {
