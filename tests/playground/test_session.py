@@ -204,6 +204,7 @@ def test_a_walk_is_that_of_its_moment(page):
 def test_a_model_is_saved_and_opened(page, tmp_path):
     page.say(settings_of(hidden=[3]))
     page.say(Command("epoch"))
+    page.until(lambda frame: frame["n_complete"] == 1)
     page.say(Command("save"))
     file = page.hear("file")
     page.say(settings_of())

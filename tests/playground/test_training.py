@@ -7,11 +7,20 @@ import numpy as np
 import pytest
 from sklearn.metrics import accuracy_score
 
+from multilayer import Architecture
 from multilayer.data import read_table
-from multilayer.errors import DivergenceError, InvalidArgumentError, InvalidDataError
+from multilayer.errors import (
+    DivergenceError,
+    InvalidArgumentError,
+    InvalidDataError,
+    InvalidTypeError,
+)
 from multilayer.files import load_model, save_model
+from multilayer.model import Classes, Model, Numbers
+from multilayer.numpy import MLP
 from multilayer.playground.data_sets import SETS, read_csv, samples_of
 from multilayer.playground.inside import look_into
+from multilayer.playground.model_files import with_shape_of
 from multilayer.playground.pictures import Pictures
 from multilayer.playground.recipes import recipes
 from multilayer.playground.settings import Settings
@@ -364,6 +373,13 @@ def test_a_model_file_goes_on_where_it_was(tmp_path):
     assert np.array_equal(again.net.parameters, training.net.parameters)
     with pytest.raises(InvalidDataError, match="does not fit these samples and settings"):
         training_of(hidden=[4], activation=["relu"], model=model)
+
+
+def test_a_model_that_the_page_could_not_describe_is_refused():
+    net = MLP(Architecture(2, (3,) * 13, 1, output="sigmoid"), rng=np.random.default_rng(0))
+    model = Model(net, Classes(np.arange(2)), Numbers(2))
+    with pytest.raises(InvalidTypeError, match="hidden of Settings must be a list of 0 to 12"):
+        with_shape_of(model, settings_of())
 
 
 CSV = "height;weight;colour;kind\n" + "".join(

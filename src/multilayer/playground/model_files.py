@@ -1,7 +1,6 @@
 """Model files: those that a session gives, and those that it opens."""
 
 import tempfile
-from dataclasses import replace
 from pathlib import Path
 
 from multilayer.errors import InvalidArgumentError, MultilayerError
@@ -39,17 +38,23 @@ def model_in(content: bytes) -> Model:
 
 
 def with_shape_of(model: Model, settings: Settings) -> Settings:
-    """Return the settings with the hidden layers of a model."""
+    """Return the settings with the hidden layers of a model.
+
+    Raises
+    ------
+    InvalidArgumentError, InvalidTypeError
+        If the page could not say them, as of a network with too many layers.
+    """
     architecture = model.net.architecture
     layers = architecture.hidden_layers
     if isinstance(architecture.dropout, tuple):
         raise InvalidArgumentError(
             "the model has a dropout of its own in each layer; the playground one"
         )
-    return replace(
-        settings,
-        hidden=architecture.hidden_features,
-        activation=tuple(layer.activation for layer in layers),
-        dropout=architecture.dropout,
-        normalization=architecture.normalization,
-    )
+    shape = {
+        "hidden": architecture.hidden_features,
+        "activation": tuple(layer.activation for layer in layers),
+        "dropout": architecture.dropout,
+        "normalization": architecture.normalization,
+    }
+    return Settings.of(settings.to_dict() | shape)

@@ -82,9 +82,11 @@ def listed(check: Check, most: int, least: int = 0) -> Check:
     """Return the check of a list, each of whose entries passes `check`."""
 
     def check_all(value: object, name: str, owner: str) -> tuple[Any, ...]:
-        if not isinstance(value, list) or not least <= len(value) <= most:
+        if not isinstance(value, (list, tuple)) or not least <= len(value) <= most:
             span = str(most) if least == most else f"{least} to {most:,}"
-            got = f"{len(value):,} of them" if isinstance(value, list) else type(value).__name__
+            got = type(value).__name__
+            if isinstance(value, (list, tuple)):
+                got = f"{len(value):,} of them"
             raise InvalidTypeError(f"must be a list of {span} entries", name, owner, got=got)
         return tuple(check(each, f"{name}[{i}]", owner) for i, each in enumerate(value))
 
