@@ -20,6 +20,7 @@ export class Connection {
   // `onMessage` takes the type of a message, and the message.
   constructor(onMessage) {
     this.onMessage = onMessage;
+    this.frame = null; // the one that is to be drawn
     this.open();
   }
 
@@ -36,11 +37,14 @@ export class Connection {
       this.reason = message.reason;
     } else if (message.type === "frame") {
       // A hidden page draws nothing, so it gets no further frame, and the training waits.
+      this.frame = message;
       requestAnimationFrame(() => {
-        this.onMessage("frame", message);
+        if (this.frame) this.onMessage("frame", this.frame);
+        this.frame = null;
         this.say("seen");
       });
     } else {
+      if (message.type === "built") this.frame = null; // of the network before
       this.onMessage(message.type, message);
     }
   }
