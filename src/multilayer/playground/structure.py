@@ -10,13 +10,20 @@ from multilayer.architecture import ACTIVATIONS, NORMALIZATIONS
 from multilayer.data import toy
 from multilayer.model import Columns
 from multilayer.numpy import INITIALIZERS, OPTIMIZERS, SCHEDULES
-from multilayer.playground import settings as limits
 from multilayer.playground.bundled import SIDE, digits, iris
 from multilayer.playground.data_sets import SETS
 from multilayer.playground.features import FEATURES
+from multilayer.playground.messages import MAX_FILE
 from multilayer.playground.pictures import SHOWN, SMALL, as_bytes
 from multilayer.playground.recipes import recipes
-from multilayer.playground.settings import DATA_KINDS, LOSSES, STEPPING
+from multilayer.playground.settings import (
+    DATA_KINDS,
+    LOSSES,
+    MAX_LAYERS,
+    MAX_POINTS,
+    MAX_WIDTH,
+    STEPPING,
+)
 from multilayer.playground.training import Training
 
 __all__ = ["bundled_thumbnails", "greeting", "structure_of"]
@@ -61,8 +68,10 @@ def greeting() -> tuple[dict[str, Any], dict[str, Array]]:
         "formulas": FORMULAS,
         "features": [(name, feature.label) for name, feature in FEATURES.items()],
         "limits": {
-            name: getattr(limits, name)
-            for name in ("MAX_LAYERS", "MAX_WIDTH", "MAX_POINTS", "MAX_SAMPLES", "MAX_CLASSES")
+            "MAX_LAYERS": MAX_LAYERS,
+            "MAX_WIDTH": MAX_WIDTH,
+            "MAX_POINTS": MAX_POINTS,
+            "MAX_FILE": MAX_FILE,
         },
     }
     rng = np.random.default_rng(0)

@@ -5,7 +5,7 @@
 // `closed`); that the settings changed here (`settings`), or the colours (`theme`); and what cards
 // pass to each other (`select`, `look`, `weight`, `pick`, `lit`, `point`, `drawn`).
 
-import { $ } from "./dom.js";
+import { $, count } from "./dom.js";
 import { Connection } from "./connection.js";
 import { fitLayers, fromAddress, keepKnown, toAddress } from "./state.js";
 
@@ -36,8 +36,11 @@ export class App {
     this.connection.say(type, values);
   }
 
+  // A larger file would end the session.
   sendFile(type, file) {
-    this.connection.sendFile(type, file);
+    const most = this.known?.limits.MAX_FILE;
+    if (file.size > most) this.tell(`This file is too large: it has ${count(Math.ceil(file.size / 2 ** 20))} MB, and at most ${most / 2 ** 20} MB can be read.`);
+    else this.connection.sendFile(type, file);
   }
 
   // From the server ------------------------------------------------------------------------------

@@ -53,8 +53,8 @@ export class Connection {
     if (this.socket.readyState === WebSocket.OPEN) this.socket.send(JSON.stringify({ type, ...values }));
   }
 
-  async sendFile(type, file) {
+  sendFile(type, file) {
     const head = JSON.stringify({ type, name: (file.name || "").slice(0, 100) }) + "\n";
-    this.socket.send(new Blob([head, file]));
+    if (this.socket.readyState === WebSocket.OPEN) this.socket.send(new Blob([head, file]));
   }
 }

@@ -28,27 +28,28 @@ export class Stage {
     new ResizeObserver(() => this.place()).observe(root.parentElement);
   }
 
-  build(built, activations) {
-    this.built = built;
+  // `activations` are those that can be chosen, `most` is how many units a layer can have.
+  build(built, activations, most) {
+    Object.assign(this, { built, activations, most });
     this.frame = null;
     const focused = document.activeElement?.dataset?.key;
     this.lit = this.pointed = this.focused = this.edges.weights = null;
     for (const each of [...this.root.children]) if (each !== this.canvas) each.remove();
     this.heads = [];
     this.feet = [];
-    this.units = built.widths.map((width, layer) => this.layer(layer, width, activations));
+    this.units = built.widths.map((width, layer) => this.layer(layer, width));
     this.root.append(this.tip, this.badge);
     this.place();
     if (focused) this.root.querySelector(`[data-key="${focused}"]`)?.focus();
     this.mark();
   }
 
-  layer(layer, width, activations) {
+  layer(layer, width) {
     const { built } = this;
     const isHidden = layer > 0 && layer < built.widths.length - 1;
     const head = element("div", "layer-head");
     if (isHidden) {
-      this.fillHead(head, layer - 1, activations);
+      this.fillHead(head, layer - 1);
     } else {
       head.append(element("span", "layer-name", layer ? "output" : "inputs"));
     }
@@ -62,7 +63,8 @@ export class Stage {
     return Array.from({ length: n }, (_, i) => this.unit(layer, i, isHidden));
   }
 
-  fillHead(head, index, activations) {
+  fillHead(head, index) {
+    const { activations, most } = this;
     const { hidden, activation } = this.built.settings;
     const of = `hidden layer ${index + 1}`;
     const stepper = element("div", "stepper");
@@ -73,7 +75,7 @@ export class Stage {
       const button = element("button", "", sign);
       button.setAttribute("aria-label", `One unit ${word} in ${of}`);
       button.dataset.key = `${index}${sign}`;
-      button.disabled = hidden[index] + step < 1;
+      button.disabled = hidden[index] + step < 1 || hidden[index] + step > most;
       button.onclick = () => {
         const widths = [...hidden];
         widths[index] += step;

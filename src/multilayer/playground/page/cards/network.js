@@ -29,7 +29,7 @@ export class Network {
 
   built(built) {
     $("parameters").textContent = `${count(built.n_parameters)} parameters`;
-    this.stage.build(built, this.app.known.activations);
+    this.stage.build(built, this.app.known.activations, this.app.known.limits.MAX_WIDTH);
   }
 
   frame(frame) {
