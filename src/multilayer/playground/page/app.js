@@ -57,7 +57,8 @@ export class App {
     if (type === "built") {
       if (message.adopt) this.write();
       this.show();
-      this.tell("");
+      // Until a table or points are there, another set is shown, and it is said what to do.
+      if (message.settings.data.kind === this.settings.data.kind) this.tell("");
     }
     // What is wrong with a formula is said below it.
     if ((type === "refused" && message.parameter !== "formula") || type === "paused") this.tell(message.reason);

@@ -228,9 +228,10 @@ export class Plot {
     const box = this.canvas.getBoundingClientRect();
     const [x, y] = [event.clientX - box.left, event.clientY - box.top];
     if (this.drawsPoints) return this.add([x / box.width, 1 - y / box.height]);
+    const shown = new Set(this.shownPoints());
     const distances = this.points.map((point) => {
       const [px, py] = this.placeOf(point, box.width, box.height);
-      return Math.hypot(px - x, py - y);
+      return shown.has(point) ? Math.hypot(px - x, py - y) : Infinity;
     });
     const least = Math.min(...distances);
     if (least < NEAR) this.onSample(distances.indexOf(least));

@@ -21,7 +21,7 @@ export class Transport {
   }
 
   key(event) {
-    if (event.ctrlKey || event.metaKey || event.altKey || event.target.closest("input, select, textarea, button, summary")) return;
+    if (event.ctrlKey || event.metaKey || event.altKey || event.target.closest("input, select, textarea, button, summary, dialog")) return;
     const button = KEYS[event.key.toLowerCase()];
     if (!button) return;
     event.preventDefault();
