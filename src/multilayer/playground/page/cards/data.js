@@ -173,7 +173,9 @@ export class Data {
     show();
   }
 
-  point([x, y]) {
+  // To the hundredth, as in the address: so a link leads to the same points.
+  point(place) {
+    const [x, y] = place.map((value) => Math.round(100 * value) / 100);
     this.draw([...this.app.settings.data.points, [x, y, this.drawnClass]]);
   }
 
