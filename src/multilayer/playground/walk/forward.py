@@ -83,7 +83,7 @@ class Forward(Stepper):
             words = f"{self.unit(k, j)} passes z through {layer.function}."
         rule = typeset(formula)
         if layer.function == "identity":
-            numbers, words = "", f"{self.unit(k, j)} says z as it is."
+            numbers, words = "", f"{self.unit(k, j)} passes z on as it is."
         return Step(
             "a",
             k,

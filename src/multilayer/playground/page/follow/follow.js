@@ -34,7 +34,7 @@ async function ask() {
   try {
     const query = new URLSearchParams(shown.map((name) => ["show", name]));
     const answer = await fetch(`runs?${query}`);
-    if (answer.status === 404) return tell("This server follows no trainings: begin it with mlp playground --follow DIR.");
+    if (answer.status === 404) return tell("This server follows no trainings: start it with mlp playground --follow DIR.");
     if (!answer.ok) throw new Error(answer.statusText);
     news = await answer.json();
     tell("");
@@ -42,7 +42,7 @@ async function ask() {
     else hear();
     showRuns();
   } catch {
-    tell("The server has ended. What it told last stays here; to go on: mlp playground --follow DIR.");
+    tell("The server has ended. What it last reported stays here; to go on, run mlp playground --follow DIR.");
     wait *= 3;
   }
   timer = setTimeout(ask, isDue ? 0 : wait);

@@ -67,7 +67,7 @@ export function showFindings(own) {
     item.append(element("h3", "", words(name)), element("p", "hint", evidence), element("p", "", meaning), element("p", "advice", advice));
     return item;
   });
-  $("findings").replaceChildren(...(parts.length ? parts : [element("p", "hint", "Nothing to say by what is recorded. mlp doctor examines the model itself.")]));
+  $("findings").replaceChildren(...(parts.length ? parts : [element("p", "hint", "What is recorded shows nothing wrong. mlp doctor examines the model itself.")]));
 }
 
 // The last value of each curve, and how far each training is.
