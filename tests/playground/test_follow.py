@@ -261,3 +261,17 @@ def test_the_server_tells_the_page_and_no_other(tmp_path):
 def test_a_server_that_follows_nothing_says_so():
     with TestClient(application(), base_url=BASE) as client:
         assert client.get("/runs").status_code == 404
+
+
+def test_a_record_that_could_not_be_read_is_read_once_it_can_be(tmp_path, whole):
+    path = tmp_path / "record-1.jsonl"
+    path.write_bytes(b"".join(whole))
+    record = Record(path)
+    record.read(2**20)
+    away = path.rename(tmp_path / "away")  # with the same inode
+    record.read(2**20)
+    assert record.fault == "cannot be read: no such file or directory"
+    away.rename(path)
+    record.read(2**20)
+    assert not record.fault
+    assert record.summary()["epoch"] == 3

@@ -122,6 +122,7 @@ class Record:
                 file.seek(self._place)
                 new = file.read(most)
         except OSError as error:
+            self._begin(-1)  # so that it is read anew, once it can be
             self.fault = f"cannot be read: {(error.strerror or str(error)).lower()}"
             return 0
         self._place += len(new)
