@@ -19,6 +19,7 @@ from multilayer.registry import Names
 
 __all__ = [
     "MAX_FILE",
+    "MAX_HEAD",
     "MAX_TEXT",
     "PIXELS",
     "Ask",
@@ -26,6 +27,7 @@ __all__ = [
     "Command",
     "Edit",
     "File",
+    "Message",
     "Select",
     "Speed",
     "Walk",

@@ -40,7 +40,7 @@ if TYPE_CHECKING:
     from multilayer.data import Table
     from multilayer.numpy import MLP
 
-__all__ = ["Ended", "Session"]
+__all__ = ["FORGOTTEN", "Ended", "Session"]
 
 FRAME = 1 / 30
 """Seconds between two frames, at least."""

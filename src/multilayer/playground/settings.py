@@ -14,7 +14,6 @@ from multilayer.registry import Names
 __all__ = [
     "DATA_KINDS",
     "LOSSES",
-    "MAX_CLASSES",
     "MAX_EPOCHS",
     "MAX_LAYERS",
     "MAX_POINTS",
