@@ -190,7 +190,7 @@ def test_divergence_is_told(open_page, shows):
     page = open_page("data=plane&optimizer=sgd&rate=100&activation=identity,identity&speed=max")
     page.click("#play")
     shows(page, "#banner", "Try a smaller learning rate")
-    expect(page.locator("#play")).to_have_attribute("aria-pressed", "false")
+    expect(page.locator("#play")).to_have_attribute("aria-label", "Play")
 
 
 def test_a_unit_shows_its_numbers(open_page, shows):

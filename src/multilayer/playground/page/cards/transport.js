@@ -30,7 +30,6 @@ export class Transport {
 
   show(isPlaying) {
     this.isPlaying = isPlaying;
-    $("play").setAttribute("aria-pressed", isPlaying);
     $("play").setAttribute("aria-label", isPlaying ? "Pause" : "Play");
     document.body.classList.toggle("playing", isPlaying);
   }
