@@ -317,9 +317,7 @@ class Session:
                 self._say("finished", reason=_end_of(training))
         except DivergenceError as error:
             self._is_playing = False
-            best = training.history.best_epoch
-            back = f"of epoch {best}" if best else "of the start"
-            self._say("paused", reason=f"{error}. The weights are those {back} again")
+            self._say("paused", reason=f"{error}. The weights are {_best_of(training)} again")
 
     # What it shows -----------------------------------------------------------------------------
 
@@ -389,5 +387,10 @@ def _end_of(training: Training) -> str:
     why = f"Nothing has improved for {patience} epochs."
     if training.stopped_by == "n_epochs":
         why = "The training has reached its last epoch."
+    return f"{why} The weights are {_best_of(training)}, the best." if patience else why
+
+
+def _best_of(training: Training) -> str:
+    """Return which weights the best ones are, in words."""
     best = training.history.best_epoch
-    return f"{why} The weights are those of epoch {best}, the best." if patience else why
+    return f"those of epoch {best}" if best else "those of the start"
