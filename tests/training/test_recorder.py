@@ -234,6 +234,23 @@ def test_a_network_that_cannot_be_observed_is_trained_all_the_same(tmp_path):
     assert not any("layers" in line for line in lines)
 
 
+def test_a_network_that_can_no_longer_be_observed_is_trained_to_the_end(tmp_path):
+    class Own(TorchMLP):
+        n_looks = 0
+
+        def to_numpy(self):
+            self.n_looks += 1
+            if self.n_looks > 1:
+                raise NotImplementedError
+            return super().to_numpy()
+
+    history = train(Own(Architecture(3, (8,), 2), rng=np.random.default_rng(0)), Recorder(tmp_path))
+    first, *lines = lines_of(tmp_path)
+    assert len(first["layer_names"]) == 2
+    assert sum("metrics" in line for line in lines) == history.n_epochs
+    assert not any("layers" in line for line in lines)
+
+
 def test_an_estimator_takes_it_and_can_be_pickled(tmp_path):
     clf = MLPClassifier((4,), max_iter=3, tol=1e-9, callbacks=Recorder(tmp_path), random_state=0)
     with warnings.catch_warnings(action="ignore"):

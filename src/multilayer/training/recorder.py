@@ -154,9 +154,13 @@ class _UnderWay:
     def on_epoch_end(self, run: Run) -> None:
         self.file.add(_epoch(run, run.epoch))
         if self.layers is not None:
-            found = self.layers.look(run)
+            try:
+                found = self.layers.look(run)
+            except Exception:  # of parts of somebody's own: see `_Layers.of`
+                self.layers, found = None, {}
             if found:
                 self.file.add({"layers": found, "epoch": run.epoch})
+        if self.layers is not None:
             self.layers.expect(run)
         if self.file.is_due:
             self.file.write()
