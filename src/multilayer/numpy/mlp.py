@@ -22,7 +22,6 @@ from multilayer.numpy.layers import Affine, Layer
 from multilayer.numpy.losses import LOSSES, Loss
 from multilayer.numpy.network import Network, Pair
 from multilayer.numpy.objective import Batch, Objective
-from multilayer.numpy.optimizers import LBFGS, Optimizer
 from multilayer.numpy.sensitivity import input_gradients, jacobian
 from multilayer.numpy.trainer import Trainer, checked_samples
 from multilayer.numpy.weights import check_pairs, check_state
@@ -63,8 +62,8 @@ class MLP:
     (1, 1)
     """
 
-    options = ()
-    """The parameters of `fit` that only this engine has: none."""
+    options = ("adversary",)
+    """The further parameters that `fit` takes for a network of this engine."""
 
     def __init__(
         self,
@@ -355,28 +354,9 @@ class MLP:
         x = np.ascontiguousarray(self._samples(X)[:], dtype=self.dtype)
         return jacobian(self.network, x, of_logits=checks.flag(of_logits, "of_logits", "jacobian"))
 
-    def trainer(
-        self,
-        *,
-        loss: str | Loss,
-        optimizer: str | Optimizer | LBFGS,
-        l1: float = 0.0,
-        l2: float = 0.0,
-        clip_norm: float | None = None,
-        clip_value: float | None = None,
-        rng: np.random.Generator | None = None,
-    ) -> Trainer:
+    def trainer(self, **settings: Any) -> Trainer:
         """Return the `Trainer` with which `multilayer.training.fit` trains this network."""
-        return Trainer(
-            self,
-            loss=loss,
-            optimizer=optimizer,
-            l1=l1,
-            l2=l2,
-            clip_norm=clip_norm,
-            clip_value=clip_value,
-            rng=rng,
-        )
+        return Trainer(self, **settings)
 
     def batch(self, X: object, y: object, sample_weight: object, loss: Loss) -> Batch:
         """Return samples, targets and weights as `take_step` takes them, checked.

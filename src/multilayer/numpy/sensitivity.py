@@ -8,7 +8,7 @@ from multilayer.numpy.losses.base import Loss
 from multilayer.numpy.network import Network, Pass
 from multilayer.numpy.objective import Batch
 
-__all__ = ["input_gradients", "jacobian"]
+__all__ = ["input_gradients", "jacobian", "to_inputs"]
 
 CHUNK = 4096
 """How many samples go forward and back at once."""
@@ -31,7 +31,7 @@ def input_gradients(network: Network, batch: Batch, loss: Loss) -> Array:
         else:
             p = network.link.forward(passed.logits)
             dz = network.link.backward(loss.per_sample(p, targets)[1], passed.logits, p)
-        found[rows] = _to_inputs(network, dz, passed)
+        found[rows] = to_inputs(network, dz, passed)
     return found
 
 
@@ -50,11 +50,11 @@ def jacobian(network: Network, x: Array, *, of_logits: bool) -> Array:
             dp = np.zeros_like(p)
             dp[:, k] = 1
             dz = dp if of_logits else network.link.backward(dp, passed.logits, p)
-            found[rows, k] = _to_inputs(network, dz, passed)
+            found[rows, k] = to_inputs(network, dz, passed)
     return found
 
 
-def _to_inputs(network: Network, dz: Array, passed: Pass) -> Array:
+def to_inputs(network: Network, dz: Array, passed: Pass) -> Array:
     """Go back from dz, of the logits, to dx."""
     dx, _ = network.last.backward(dz, passed.features)
     assert dx is not None
