@@ -3,12 +3,12 @@
 import json
 import math
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from multilayer.errors import InvalidArgumentError
 
-__all__ = ["listed", "printable", "read_json"]
+__all__ = ["finite", "listed", "printable", "read_json"]
 
 MAX_DEPTH = 100
 N_LISTED = 10
@@ -39,7 +39,7 @@ def read_json(text: str) -> Any:
     """
     try:
         value = json.loads(
-            text, object_pairs_hook=_object, parse_constant=_refused, parse_float=_finite
+            text, object_pairs_hook=_object, parse_constant=_refused, parse_float=_number
         )
     except InvalidArgumentError:
         raise
@@ -72,9 +72,24 @@ def _refused(text: str) -> Any:
     raise InvalidArgumentError(f"numbers in JSON must be finite; got {text}")
 
 
-def _finite(text: str) -> float:
+def _number(text: str) -> float:
     number = float(text)
     return number if math.isfinite(number) else _refused(text)
+
+
+def finite(value: Any) -> Any:
+    """Return a value with None for infinity and NaN, which JSON does not have.
+
+    Examples
+    --------
+    >>> finite({"losses": [0.5, math.inf]})
+    {'losses': [0.5, None]}
+    """
+    if isinstance(value, Mapping):
+        return {name: finite(each) for name, each in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [finite(each) for each in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def printable(text: str) -> str:

@@ -41,3 +41,18 @@ def test_a_missing_extra_is_named(package):
     assert result.returncode == 2
     says = 'mlp: mlp playground needs more packages: pip install "multilayer[playground]"\n'
     assert result.stderr == says
+
+
+def test_a_lesson_is_part_of_the_address():
+    command = [*COMMAND, "--port", "0", "--lesson", "xor"]
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as server:
+        said = server.stderr.readline()
+        server.terminate()
+    assert "/#lesson=xor (Ctrl-C ends it)" in said
+
+
+def test_a_wrong_lesson_is_told_which_there_are():
+    result = run("--lesson", "xr")
+    assert result.returncode == 2
+    assert "--lesson of mlp playground must be one of line, xor, units, " in result.stderr
+    assert "got 'xr', did you mean 'xor'?" in result.stderr

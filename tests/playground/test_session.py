@@ -11,9 +11,19 @@ import pytest
 
 from multilayer.files import load_model
 from multilayer.playground import session as module
-from multilayer.playground.messages import Change, Command, File, Select, Speed
+from multilayer.playground.messages import (
+    Ask,
+    Change,
+    Command,
+    Edit,
+    File,
+    Select,
+    Speed,
+    Walk,
+)
 from multilayer.playground.session import Session
 from multilayer.playground.settings import Settings
+from multilayer.playground.turns import Turns
 from multilayer.playground.wire import pack
 
 SETTINGS = json.loads(Path(__file__).with_name("settings.json").read_text())
@@ -95,6 +105,18 @@ def test_step_epoch_play_pause_reset(page):
     page.until(lambda frame: frame["n_complete"] == 0)
 
 
+def test_a_long_epoch_can_be_paused(page):
+    page.say(settings_of(data={"n_samples": 5000}, batch_size=1))
+    page.say(Command("epoch"))
+    page.until(lambda frame: frame["is_playing"] and frame["step"] > 0)
+    page.say(Command("pause"))
+    frame = page.until(lambda frame: not frame["is_playing"])
+    assert frame["n_complete"] == 0
+    assert 0 < frame["step"] < frame["n_steps"] == 4000
+    page.say(Command("epoch"))
+    page.until(lambda frame: not frame["is_playing"] and frame["n_complete"] == 1)
+
+
 def test_speed_is_kept(page):
     page.say(settings_of())
     page.say(Speed(0.1))
@@ -143,8 +165,40 @@ def test_a_unit_is_looked_into(page):
     page.say(settings_of())
     page.say(Select(1, 2))
     frame = page.until(lambda frame: frame["unit"])
-    assert frame["unit"]["function"] == "tanh"
+    assert r"\operatorname{tanh}" in frame["unit"]["rules"][-1]
     assert len(frame["unit"]["weights"]) == 2
+
+
+def test_a_weight_is_edited_while_it_plays(page):
+    page.say(settings_of(optimizer="sgd", learning_rate=1e-6))
+    page.say(Select(1, 2))
+    page.say(Command("play"))
+    page.until(lambda frame: frame["n_complete"] > 2)
+    page.say(Edit(1, 2, 0, -7.5))
+    assert page.hear("recipes")["is_repeatable"] is False
+    frame = page.until(lambda frame: frame["unit"]["weights"][0] < -7)
+    assert frame["unit"]["weights"][0] == pytest.approx(-7.5, abs=0.01)  # steps of 1e-6 and slopes
+    page.say(Edit(1, 2, 9, 0.0))
+    assert page.hear("refused")["reason"] == "input must be less than 2; got 9"
+    page.say(Command("reset"))
+    assert page.hear("built")["is_repeatable"]
+    page.until(lambda frame: frame["n_complete"] == 0 and frame["unit"]["weights"][0] > -7)
+
+
+def test_a_walk_is_that_of_its_moment(page):
+    page.say(settings_of())
+    page.say(Walk(4))
+    walk = page.hear("walk")
+    assert (walk["sample"], walk["epoch"], walk["step"]) == (4, 0, 0)
+    assert [step["kind"] for step in walk["steps"][:2]] == ["z", "a"]
+    page.say(Walk(60))
+    reason = "sample must be one of the 60 samples that are shown; got 60"
+    assert page.hear("refused")["reason"] == reason
+    page.say(Select(1, 0))
+    frame = page.until(lambda frame: frame["unit"])
+    assert frame["unit"]["sample"] == 4
+    page.say(settings_of(data={"n_samples": 4}))  # in which there is no sample 4
+    page.until(lambda frame: frame["unit"]["sample"] == 0)
 
 
 def test_a_model_is_saved_and_opened(page, tmp_path):
@@ -182,6 +236,32 @@ def test_a_table_becomes_the_data(page):
     assert page.hear("file")["name"] == "samples.csv"
 
 
+def test_a_drawn_digit_is_answered_in_each_frame(page):
+    page.say(settings_of(data={"kind": "digits"}))
+    assert page.hear("built")["side"] == 8
+    assert page.hear("frame")["answer"] is None
+    page.say(Ask((0.0, 1.0) * 32))
+    answer = page.until(lambda frame: frame["answer"])["answer"]
+    assert len(answer) == 10
+    assert sum(answer) == pytest.approx(1, abs=1e-5)  # float32
+    page.say(Command("epoch"))
+    later = page.until(lambda frame: frame["n_complete"] == 1)["answer"]
+    assert later != answer
+    page.say(Ask(None))
+    page.until(lambda frame: frame["answer"] is None)
+    page.say(Ask((0.0, 1.0) * 32))
+    page.say(settings_of())  # of other data there is nothing to say
+    page.hear("built")
+    assert page.hear("frame")["answer"] is None
+
+
+def test_a_formula_is_refused_as_such(page):
+    page.say(settings_of(data={"kind": "formula", "formula": "y > sen(x)"}))
+    refused = page.hear("refused")
+    assert refused["parameter"] == "formula"
+    assert refused["reason"].endswith('at character 5: there is no "sen"; did you mean sin?')
+
+
 def test_findings_come_in_words(page):
     page.say(settings_of(hidden=[], activation=[], data={"kind": "circles", "noise": 0.0}))
     page.say(Speed(None))
@@ -211,6 +291,30 @@ def test_a_page_that_sees_nothing_gets_one_frame_and_the_training_waits(page, mo
     assert (training.loop.run.epoch, training.loop.run.step) == place
     page.say(Command("seen"))
     page.until(lambda frame: frame["epoch"] > place[0])
+
+
+def test_a_page_that_does_not_read_keeps_no_turn_from_others(monkeypatch):
+    monkeypatch.setattr(module, "TURNS", Turns(1))
+    is_stuck, go_on = threading.Event(), threading.Event()
+
+    def send(message):
+        if b'"is_playing": true' in message:
+            is_stuck.set()
+            assert go_on.wait(PATIENCE)
+
+    stuck = Session(send, lambda reason: None)
+    stuck.start()
+    for said in (settings_of(), Speed(None), Command("play")):
+        assert stuck.tell(said)
+    assert is_stuck.wait(PATIENCE)
+    with Page() as page:
+        page.say(settings_of())
+        page.say(Speed(None))
+        page.say(Command("play"))
+        page.until(lambda frame: frame["n_complete"] > 5)
+    stuck.end()
+    go_on.set()
+    stuck.join(PATIENCE)
 
 
 def test_a_session_that_nobody_watches_ends(monkeypatch):

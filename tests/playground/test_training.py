@@ -10,9 +10,11 @@ from multilayer.data import read_table
 from multilayer.errors import DivergenceError, InvalidArgumentError, InvalidDataError
 from multilayer.files import load_model, save_model
 from multilayer.playground.data_sets import SETS, read_csv, samples_of
-from multilayer.playground.pictures import Pictures, look_into
+from multilayer.playground.inside import look_into
+from multilayer.playground.pictures import Pictures
 from multilayer.playground.recipes import recipes
 from multilayer.playground.settings import Settings
+from multilayer.playground.structure import structure_of
 from multilayer.playground.training import Training
 
 SETTINGS = json.loads(Path(__file__).with_name("settings.json").read_text())
@@ -53,13 +55,21 @@ def test_a_spiral_is_learned():
         {"data": {"kind": "curve", "validation": 0}, "normalization": "batch"},
         {"data": {"kind": "plane"}, "loss": "huber", "hidden": [], "activation": []},
         {"data": {"kind": "points", "points": POINTS}},
+        {"data": {"kind": "formula", "formula": "x² + y² < 1 and x > 0"}},
+        {"data": {"kind": "formula", "formula": "1000*abs(sin(3x))", "noise": 0.1}},
+        {"data": {"kind": "iris"}},
+        {"data": {"kind": "iris", "target": "petal width (cm)"}, "loss": "absolute_error"},
+        {"data": {"kind": "digits"}, "batch_size": 100},
         {"schedule": "cosine", "epochs": 3},
         {"schedule": "exponential"},
+        {"patience": 2, "epochs": 3},
+        {"data": {"features": ["x1^2", "x1x2", "sin_x2"], "kind": "xor"}},
+        {"data": {"kind": "points", "points": POINTS, "features": ["x2", "x2^2", "x1x2"]}},
     ],
 )
 def test_the_program_trains_the_same_bits(settings, tmp_path, monkeypatch):
     training = training_of(**settings)
-    for _ in range(3):
+    for _ in range(4 if "epochs" in settings else 3):  # to the very end, if there is one
         training.epoch()
     monkeypatch.chdir(tmp_path)
     (tmp_path / "samples.csv").write_text(training.samples.to_csv())
@@ -115,6 +125,47 @@ def test_a_training_ends_and_goes_on_when_its_end_is_moved():
     assert not training.step()
     training.change(settings_of(epochs=1))  # which is over
     assert not training.step()
+
+
+def test_a_training_without_gain_ends_with_its_best_weights():
+    # Noise alone: the validation loss rises soon.
+    told = {"data": {"kind": "xor", "noise": 2.0, "n_samples": 60}, "hidden": [30, 30]}
+    training = training_of(**told, patience=4)
+    deque(iter(training.epoch, False))
+    history, losses = training.history, training.history["validation_loss"]
+    assert training.stopped_by == "early_stopping"
+    assert history.n_epochs == np.argmin(losses) + 1 + 4
+    samples = training.samples
+    loss, _ = training.net.loss_and_gradients(
+        samples.X[samples.held_out], training.targets[samples.held_out], loss=training.loss,
+        training=False,
+    )  # fmt: skip
+    assert loss == pytest.approx(min(losses), rel=1e-4)
+    training.change(settings_of(**told, patience=5))
+    assert training.epoch()
+    assert "early_stopping" in recipes(training)["estimator"]
+
+
+def test_features_are_computed_from_the_points():
+    training = training_of(data={"kind": "xor", "features": ["x1x2"], "noise": 0.0},
+                           hidden=[], activation=[])  # fmt: skip
+    samples = training.samples
+    assert samples.X.shape == (200, 1)
+    X, _ = SETS["xor"](200, noise=0.0, rng=np.random.default_rng(1))
+    np.testing.assert_allclose(samples.X[:, 0], X[:, 0] * X[:, 1], rtol=1e-6)
+    for _ in range(60):
+        training.epoch()
+    assert training.scores[1] > 0.95  # with this input, one unit can do xor
+    low, high = samples.view.low, samples.view.high
+    places = low + samples.places * (high - low)
+    np.testing.assert_allclose(places, X, atol=1e-5)
+    picture = Pictures(samples, 2).of(training.net)["output"][1].astype(float)
+    np.testing.assert_allclose(picture, picture[::-1, ::-1], atol=1)  # x₁x₂ = (−x₁)(−x₂)
+    values, arrays = structure_of(training)
+    assert values["inputs"] == ["x₁x₂"]
+    assert arrays["inputs"].shape == (1, 24, 24)
+    with pytest.raises(InvalidArgumentError, match="are for points of the plane"):
+        training_of(data={"kind": "curve", "features": ["x1x2"]})
 
 
 def test_a_schedule_acts_at_once():
@@ -201,7 +252,7 @@ def test_dead_units_are_seen():
 
 def test_a_unit_has_the_gradients_of_central_differences():
     training = training_of(hidden=[3, 4], activation=["tanh", "sigmoid"], normalization="layer")
-    found = look_into(training, 2, 1)
+    found = look_into(training, 2, 1, 0)
     rows = training.samples.rows
     X, y = training.samples.X[rows], training.targets[rows]
     twin = training.net.copy("float64")
@@ -213,8 +264,75 @@ def test_a_unit_has_the_gradients_of_central_differences():
     # the difference is exact to 1e-9; the gradient was computed in float32
     assert found["weight_gradients"][0] == pytest.approx((losses[0] - losses[1]) / 2e-5, abs=1e-6)
     assert found["weights"][0] == training.net.weights[2][0][1, 0]
-    assert look_into(training, 9, 0) is None
-    assert look_into(training, 1, 3) is None
+    assert look_into(training, 9, 0, 0) is None
+    assert look_into(training, 1, 3, 0) is None
+
+
+def test_a_weight_is_edited_and_everything_else_goes_on():
+    edited, plain = training_of(normalization="batch"), training_of(normalization="batch")
+    for training in (edited, plain):
+        training.epoch()
+        training.step()
+    edited.edit(2, 3, 1, float(edited.net.weights[2][0][3, 1]))  # to what it is
+    for training in (edited, plain):
+        training.epoch()
+    assert np.array_equal(edited.net.parameters, plain.net.parameters)
+    assert (edited.is_repeatable, plain.is_repeatable) == (False, True)
+    assert recipes(edited)["python"].startswith("# From the start")
+    edited.edit(3, 0, None, 0.25)
+    assert edited.net.weights[-1][1].tolist() == [0.25]
+    before = edited.net.parameters.copy()
+    edited.step()  # with Adam's memory of before: no weight moves by more than a few rates
+    assert 0 < np.abs(edited.net.parameters - before).max() < 0.1
+
+
+@pytest.mark.parametrize(
+    ("place", "message"),
+    [
+        ((4, 0, 0), "layer must be at most 3; got 4"),
+        ((1, 8, 0), "unit must be less than 8; got 8"),
+        ((1, 0, 2), "input must be less than 2; got 2"),
+    ],
+)
+def test_a_weight_that_is_not_there_cannot_be_edited(place, message):
+    training = training_of()
+    before = training.net.parameters.copy()
+    with pytest.raises(InvalidArgumentError) as caught:
+        training.edit(*place, 1.0)
+    assert str(caught.value) == message
+    assert np.array_equal(training.net.parameters, before)
+    assert training.is_repeatable
+
+
+def test_best_weights_are_those_to_which_the_loss_belongs():
+    # Without validation samples an epoch is judged by the loss at its beginning.
+    training = training_of(data={"validation": 0}, optimizer="sgd", learning_rate=1e-6)
+    training.epoch()
+    training.step()
+    training.edit(3, 0, None, 5.0)  # worse: the loss grows by about 2
+    assert training.loop.run.step == 0
+    good = training.net.parameters.copy()
+    good[-1] = 0
+    for _ in range(2):
+        training.epoch()
+    losses = training.history["train_loss"]
+    assert losses[1] > losses[0] + 1
+    run = training.loop.run
+    run.restore_best(run.members)
+    assert training.net.parameters == pytest.approx(good, abs=1e-4)  # steps of 1e-6 times slopes
+
+
+def test_back_to_the_start_is_what_the_settings_say():
+    training = training_of()
+    assert training.is_repeatable
+    training.change(settings_of(l2=0.1))  # before the first step
+    assert training.is_repeatable
+    training.step()
+    training.change(settings_of(l2=0.1, epochs=7))
+    assert training.is_repeatable
+    training.change(settings_of(l2=0.2, epochs=7))
+    assert not training.is_repeatable
+    assert Training(training.settings, training.samples).is_repeatable
 
 
 def test_a_model_file_goes_on_where_it_was(tmp_path):

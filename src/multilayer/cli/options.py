@@ -36,12 +36,14 @@ __all__ = [
     "NTrain",
     "Normalization",
     "Optimizer",
+    "Record",
     "Resume",
     "Save",
     "Schedule",
     "Seed",
     "Separator",
     "TableFile",
+    "Watch",
     "check_checkpoint",
     "check_engine",
     "check_file",
@@ -121,6 +123,22 @@ Checkpoint = Annotated[
 ]
 Resume = Annotated[
     bool, typer.Option("--resume", help="Continue from the checkpoint, if there is one.")
+]
+Record = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="DIR",
+        help="Record the training in this folder: mlp playground --follow DIR shows it, live or "
+        "later.",
+    ),
+]
+Watch = Annotated[
+    bool,
+    typer.Option(
+        "--watch",
+        help="Record the training, in a folder of its own in runs/ if --record names none, and "
+        "show it live in the browser.",
+    ),
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object and no progress.")]
 

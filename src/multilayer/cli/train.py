@@ -2,6 +2,7 @@
 
 import json
 import math
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -13,9 +14,11 @@ from rich.table import Table
 from multilayer import Architecture, checks
 from multilayer.cli import options
 from multilayer.cli.command import Command
+from multilayer.cli.notes import notes
 from multilayer.cli.ranks import joined
 from multilayer.cli.show_layers import NoteCompiling, ShowLayers
 from multilayer.cli.train_table import TableCommand, TrainGroup, table
+from multilayer.cli.watch import recording
 from multilayer.data import fingerprint, load_digits, load_images
 from multilayer.errors import DivergenceError
 from multilayer.files import save_model
@@ -34,7 +37,7 @@ MNIST_MEAN, MNIST_STD = 0.1307, 0.3081
 """Mean and standard deviation of the training pixels, scaled to [0, 1]."""
 GUESS = math.log(10)
 """The loss of guessing among ten classes."""
-NOT_TOLD = ("device", "save", "checkpoint", "resume", "as_json")
+NOT_TOLD = ("device", "save", "checkpoint", "resume", "record", "watch", "as_json")
 """Settings that do not describe the model."""
 IN_HISTORY = ("losses", "n_epochs", "best_epoch", "stopped_by")
 """Results that are part of the history."""
@@ -69,6 +72,8 @@ class _Settings(NamedTuple):
     save: Path | None
     checkpoint: Path | None
     resume: bool
+    record: Path | None
+    watch: bool
     as_json: bool
 
 
@@ -97,6 +102,8 @@ def digits(
     save: options.Save = None,
     checkpoint: options.Checkpoint = None,
     resume: options.Resume = False,
+    record: options.Record = None,
+    watch: options.Watch = False,
     as_json: options.Json = False,
 ) -> None:
     """Train on scikit-learn's handwritten digits, and test on held-out images.
@@ -107,7 +114,8 @@ def digits(
         learning_rate = 3e-3
     settings = _Settings(
         hidden, activation, normalization, dropout, optimizer, learning_rate, schedule, epochs,
-        batch_size, l2, early_stopping, seed, engine, device, save, checkpoint, resume, as_json,
+        batch_size, l2, early_stopping, seed, engine, device, save, checkpoint, resume, record,
+        watch, as_json,
     )  # fmt: skip
     with _Job(settings) as job:
         data = load_digits()
@@ -136,6 +144,8 @@ def mnist(
     save: options.Save = None,
     checkpoint: options.Checkpoint = None,
     resume: options.Resume = False,
+    record: options.Record = None,
+    watch: options.Watch = False,
     as_json: options.Json = False,
 ) -> None:
     """Train on MNIST's handwritten digits, read from disk batch by batch.
@@ -147,7 +157,8 @@ def mnist(
         batch_size = 128
     settings = _Settings(
         hidden, activation, normalization, dropout, optimizer, learning_rate, schedule, epochs,
-        batch_size, l2, early_stopping, seed, engine, device, save, checkpoint, resume, as_json,
+        batch_size, l2, early_stopping, seed, engine, device, save, checkpoint, resume, record,
+        watch, as_json,
     )  # fmt: skip
     with _Job(settings) as job:
         images = load_images("mnist", data_dir=data_dir)
@@ -188,7 +199,17 @@ class _Job:
         self._joined.__exit__(*error)
 
     def run(self, data: _Data) -> None:
-        """Train, test, save and report."""
+        """Train, test, save and report; meanwhile, show it if it is to be watched."""
+        s, is_first = self.settings, self.rank == 0
+        with (
+            recording(
+                data.name, s.record if is_first else None, watch=s.watch and is_first
+            ) as recorders,
+            notes(),
+        ):
+            self._run(data, recorders)
+
+    def _run(self, data: _Data, recorders: Sequence[Callback]) -> None:
         s = self.settings
         rng = np.random.default_rng(s.seed)
         architecture = Architecture(
@@ -205,8 +226,8 @@ class _Job:
         if schedule is None and optimizer.takes_steps:
             schedule = "cosine"
         net = self._network(architecture, rng)
-        watch = _Watch()
-        callbacks: list[Callback] = [watch]
+        keep = _KeepRun()
+        callbacks: list[Callback] = [keep, *recorders]
         if s.early_stopping:
             callbacks.append(EarlyStopping(options.PATIENCE))
         if self.rank == 0 and not s.as_json:
@@ -230,10 +251,10 @@ class _Job:
             )
         except DivergenceError as error:
             divergence = error
-        history = watch.run.history
+        history = keep.run.history
         if divergence is not None and not history.best_epoch:
             raise divergence
-        if history.stopped_by == "interrupt" and not watch.has_trained:
+        if history.stopped_by == "interrupt" and not keep.has_trained:
             raise typer.Exit(130)  # nothing to show
         seconds = sum(history.get("seconds", []))
         n_seen = history.n_epochs * len(data.X_train)
@@ -258,7 +279,7 @@ class _Job:
                 note = f"saved in {s.checkpoint}; to continue, run the same command with --resume"
                 Console(stderr=True).print(note, highlight=False, soft_wrap=True)
             raise typer.Exit(130)
-        _raise_if_diverged(divergence, watch.run, results["train_loss"])
+        _raise_if_diverged(divergence, keep.run, results["train_loss"])
 
     def _network(self, architecture: Architecture, rng: np.random.Generator) -> Any:
         if self.settings.engine == "numpy":
@@ -321,7 +342,7 @@ def _results(net: Any, X: Any, y: Any, part: str) -> dict[str, Any]:
     return {f"{part}_loss": loss, f"{part}_accuracy": accuracy}
 
 
-class _Watch(Callback):
+class _KeepRun(Callback):
     """Keep the run, since `fit` does not return the history after an error."""
 
     def on_train_begin(self, run: Run) -> None:

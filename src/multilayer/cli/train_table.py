@@ -18,6 +18,7 @@ from multilayer.cli.ranks import joined
 from multilayer.cli.rows import Rows
 from multilayer.cli.show_layers import NoteCompiling, ShowLayers
 from multilayer.cli.table_report import described, report
+from multilayer.cli.watch import recording
 from multilayer.data.large import LargeTable
 from multilayer.errors import InvalidArgumentError
 from multilayer.numpy import SCHEDULES
@@ -156,6 +157,8 @@ def table(
     engine: options.Engine = "numpy",
     device: options.Device = "auto",
     save: options.Save = None,
+    record: options.Record = None,
+    watch: options.Watch = False,
     as_json: options.Json = False,
 ) -> None:
     """Train on a raw table: CSV in any dialect, Parquet, Arrow or JSON lines, in one file or many.
@@ -175,7 +178,7 @@ def table(
         settings = {
             "n_members": checks.integer(members, "members", "mlp", minimum=2),
             "time_limit": time_limit,
-            "callbacks": () if as_json else (NoteCompiling(), Progress()),
+            "callbacks": [] if as_json else [NoteCompiling(), Progress()],
         }
         if time_limit is not None:
             checks.real(time_limit, "time_limit", "mlp", "(0, inf)")
@@ -184,13 +187,16 @@ def table(
             hidden, activation, normalization, dropout, optimizer, learning_rate, schedule,
             epochs, batch_size, alpha,
         )  # fmt: skip
-        settings["callbacks"] = () if as_json else (NoteCompiling(), ShowLayers(), Progress())
+        settings["callbacks"] = [] if as_json else [NoteCompiling(), ShowLayers(), Progress()]
     settings |= {"engine": engine, "device": device}
     ranks = context.with_resource(joined(engine, device))
     if ranks.n_ranks > 1 and model == "mlp":
         raise InvalidArgumentError("must be tabular in several processes", "model", got=model)
     if ranks.rank:
-        settings["callbacks"] = ()
+        settings["callbacks"] = []
+    else:
+        name = files[0].stem if files[0].stem.strip("-*?[]") else "table"
+        settings["callbacks"] += context.with_resource(recording(name, record, watch=watch))
     found, said = tables.read_described(
         files, schema, drop, numeric=numeric, categorical=categorical, date=date,
         day_first=day_first, bad_rows=bad_rows, ranks=ranks, separator=separator, encoding=encoding,

@@ -22,6 +22,7 @@ from multilayer.data.table import read_table
 from multilayer.errors import InvalidDataError, MissingPackageError
 
 __all__ = [
+    "COMPRESSED",
     "PARQUET",
     "Format",
     "encoding_remark",

@@ -3,6 +3,8 @@
 Classes are equally large, but for the first ones if they cannot be, and come in random order.
 Coordinates are centred near 0 and about 1 in size, so that a network takes them as they are.
 `noise` is the standard deviation of what is added to each coordinate.
+
+`formula` makes a data set of a formula that is typed.
 """
 
 from collections.abc import Callable
@@ -12,11 +14,18 @@ import numpy as np
 import numpy.typing as npt
 
 from multilayer import checks
+from multilayer.data.formula import UNKNOWN, Formula
+from multilayer.errors import InvalidDataError
 from multilayer.registry import Names, Registry
 
-__all__ = ["PLANE_SETS", "blobs", "circles", "curve", "moons", "plane", "spirals", "xor"]
+__all__ = ["PLANE_SETS", "blobs", "circles", "curve", "formula", "moons", "plane", "spirals", "xor"]
 
 Array = npt.NDArray[Any]
+
+REACH = 1.5
+"""The points of a formula lie between −1.5 and 1.5."""
+LEAST = 0.1
+"""The share of them at which it must have a value."""
 
 
 def circles(
@@ -182,6 +191,83 @@ def curve(
     x = np.sort(rng.uniform(-2, 2, n_samples))
     y = np.sin(3 * x) + x / 2
     return x[:, None], y + noise * rng.normal(size=n_samples)
+
+
+def formula(
+    text: str, n_samples: int = 200, noise: float = 0.1, rng: np.random.Generator | None = None
+) -> tuple[Array, Array]:
+    """Return samples of what a formula says: two classes, a surface, or a curve.
+
+    A condition, such as ``y > sin(3*x)`` or ``x^2 + y^2 < 1 and x > 0``, makes two classes in the
+    plane: 1 where it is true, 0 elsewhere. An expression in x and y, such as ``sin(3*x) * y``, is a
+    surface over the plane, and one in x alone, such as ``abs(sin(3*x))``, a curve. x and y are
+    drawn uniformly from [−1.5, 1.5].
+
+    There are the operators ``+ - * / % ^``, comparisons, which can be chained, ``and``, ``or`` and
+    ``not``, the constants ``pi`` and ``e``, and the functions ``sin``, ``cos``, ``tan``, ``asin``,
+    ``acos``, ``atan``, ``sinh``, ``cosh``, ``tanh``, ``exp``, ``log``, ``sqrt``, ``abs``, ``sign``,
+    ``floor``, ``min`` and ``max``. Nothing else is evaluated.
+
+    Parameters
+    ----------
+    text : str
+        The formula, of at most 200 characters.
+    n_samples : int
+        Number of points that are drawn, at least 2. Those are left out where the formula has no
+        finite value, such as the logarithm of a negative number.
+    noise : float
+        Standard deviation of the noise, which is added to the coordinates of points in classes, and
+        to the values of a surface or a curve.
+    rng : numpy.random.Generator, optional
+        Draws the samples; by default it is seeded by the system.
+
+    Returns
+    -------
+    X : array of shape (n, 2), or (n, 1) for a curve, which is in the order of x
+        n is `n_samples`, less the points that were left out.
+    y : array of shape (n,)
+        The classes, 0 and 1, or the values.
+
+    Raises
+    ------
+    InvalidArgumentError, InvalidTypeError
+        If the formula cannot be read, with the place and what was expected there; or if another
+        argument has the wrong type, or is out of range.
+    InvalidDataError
+        If nine tenths of the points have no value, or all of them the same.
+
+    Examples
+    --------
+    >>> X, y = formula("x^2 + y^2 < 1 and x > 0", noise=0.0, rng=np.random.default_rng(0))
+    >>> bool(np.array_equal(y, (np.hypot(*X.T) < 1) & (X[:, 0] > 0)))
+    True
+    >>> X, y = formula("sqrt(x)", 100, rng=np.random.default_rng(0))
+    >>> X.shape, bool(X.min() > 0)
+    ((56, 1), True)
+    """
+    function = Formula(text)
+    n_samples, noise, rng = _checked(n_samples, noise, rng, "formula", minimum=2)
+    is_curve = not function.is_condition and function.variables <= {"x"}
+    X = rng.uniform(-REACH, REACH, (n_samples, 1 if is_curve else 2))
+    if is_curve:
+        X.sort(axis=0)
+    values = function(X[:, 0], X[:, -1])
+    if function.is_condition:
+        is_there = values != UNKNOWN
+    else:  # infinite in float32 too, in which networks compute
+        is_there = np.abs(values) <= np.finfo(np.float32).max
+    X, values = X[is_there], values[is_there]
+    if len(X) < max(2, LEAST * n_samples):
+        rule = f"has a finite value at only {len(X):,} of {n_samples:,} points"
+        raise InvalidDataError(f"{rule}, x and y between -{REACH} and {REACH}", "formula")
+    spread, largest = np.ptp(values), np.abs(values).max()
+    if spread <= 1e-9 * largest:  # but for rounding, as sin(x)^2 + cos(x)^2 has it
+        said = ("false", "true")[int(values[0])] if function.is_condition else f"{values[0]:.6g}"
+        rule = f"is {said} at all {len(X):,} points, x and y between -{REACH} and {REACH}"
+        raise InvalidDataError(f"{rule}: there is nothing to learn", "formula")
+    if function.is_condition:
+        return X + noise * rng.normal(size=X.shape), values.astype(np.int64)
+    return X, values + noise * rng.normal(size=len(X))
 
 
 PLANE_SETS: Registry[Callable[..., tuple[Array, Array]]] = Registry(

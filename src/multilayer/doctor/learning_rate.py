@@ -10,7 +10,7 @@ from multilayer.doctor.case import Case
 from multilayer.doctor.finding import Finding
 from multilayer.doctor.measures import constant_loss
 
-__all__ = ["learning_rate_too_high", "learning_rate_too_low"]
+__all__ = ["learning_rate_too_high", "learning_rate_too_low", "too_high_by"]
 
 Array = npt.NDArray[Any]
 
@@ -41,19 +41,7 @@ def learning_rate_too_high(case: Case) -> Iterator[Finding]:
     if not case.takes_steps:
         return
     losses = case.history.get("train_loss", np.empty(0))
-    evidence: dict[str, float] = {}
-    if len(losses) and not np.isfinite(losses).all():
-        evidence = {"epochs that diverged": int((~np.isfinite(losses)).sum())}
-    elif len(losses) > 1 and losses[0] > 0:
-        rises = np.diff(losses) > JUMP * losses[0]
-        if losses[-1] > (1 + JUMP) * losses[0] or (
-            len(losses) >= LEAST_EPOCHS and rises.mean() >= JUMPS
-        ):
-            evidence = {
-                "first loss": float(losses[0]),
-                "last loss": float(losses[-1]),
-                "share of epochs that jump up": float(rises.mean()),
-            }
+    evidence = _restless(losses)
     if evidence or not len(losses):
         test, rate = case.range_test, case.learning_rate
         if test is not None and rate >= test.diverged_at:
@@ -61,15 +49,43 @@ def learning_rate_too_high(case: Case) -> Iterator[Finding]:
         elif test is not None and rate < test.suggestion and np.isfinite(losses).all():
             evidence = {}  # dropout or small batches make the loss jump, not the rate
     if evidence:
-        yield Finding(
-            "learning_rate_too_high",
-            "wrong",
-            evidence | _suggestion(case),
-            "The steps are so large that they jump across valleys of the loss instead of going "
-            "down into them.",
-            "Divide the learning rate by 3 to 10, or clip gradients with clip_norm; "
-            "multilayer.inspection.lr_finder shows which rates work.",
-        )
+        yield _too_high(evidence | _suggestion(case))
+
+
+def too_high_by(losses: Array) -> Iterator[Finding]:
+    """Find the same by the training losses alone; a rise, once there are enough of them."""
+    is_known = len(losses) >= LEAST_EPOCHS or not np.isfinite(losses).all()
+    if is_known and (evidence := _restless(losses)):
+        yield _too_high(evidence)
+
+
+def _restless(losses: Array) -> dict[str, float]:
+    """Return how a training loss diverged, rose or jumped; empty if it did not."""
+    if not np.isfinite(losses).all():
+        return {"epochs that diverged": int((~np.isfinite(losses)).sum())}
+    if len(losses) > 1 and losses[0] > 0:
+        rises = np.diff(losses) > JUMP * losses[0]
+        if losses[-1] > (1 + JUMP) * losses[0] or (
+            len(losses) >= LEAST_EPOCHS and rises.mean() >= JUMPS
+        ):
+            return {
+                "first loss": float(losses[0]),
+                "last loss": float(losses[-1]),
+                "share of epochs that jump up": float(rises.mean()),
+            }
+    return {}
+
+
+def _too_high(evidence: dict[str, float]) -> Finding:
+    return Finding(
+        "learning_rate_too_high",
+        "wrong",
+        evidence,
+        "The steps are so large that they jump across valleys of the loss instead of going "
+        "down into them.",
+        "Divide the learning rate by 3 to 10, or clip gradients with clip_norm; "
+        "multilayer.inspection.lr_finder shows which rates work.",
+    )
 
 
 def learning_rate_too_low(case: Case) -> Iterator[Finding]:

@@ -1,7 +1,6 @@
 """Evaluation: what a model is worth on new samples, for people and programs."""
 
 import io
-import math
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -10,7 +9,7 @@ from multilayer.evaluation.bootstrap import Estimate
 from multilayer.evaluation.reliability import Reliability
 from multilayer.evaluation.results import Calibration, ClassScore, Peer
 from multilayer.evaluation.slices import Slice
-from multilayer.json_text import printable
+from multilayer.json_text import finite, printable
 
 if TYPE_CHECKING:
     from rich.console import Console, ConsoleOptions, RenderResult
@@ -95,7 +94,7 @@ class Evaluation:
             name: None if peer is None else {**vars(peer), "gain": peer.gain._asdict()}
             for name, peer in (("baseline", self.baseline), ("linear", self.linear))
         }
-        return _finite(
+        return finite(
             vars(self)
             | peers
             | {
@@ -147,11 +146,3 @@ class Evaluation:
     def _peers(self) -> dict[str, Peer]:
         peers = {"linear model": self.linear, "baseline": self.baseline}
         return {name: peer for name, peer in peers.items() if peer is not None}
-
-
-def _finite(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {name: _finite(each) for name, each in value.items()}
-    if isinstance(value, list):
-        return [_finite(each) for each in value]
-    return None if isinstance(value, float) and not math.isfinite(value) else value

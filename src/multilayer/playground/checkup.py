@@ -22,6 +22,8 @@ FIRST = 20
 """Epochs before the first one: a training that has just begun is not ill."""
 MOST = 1_000
 """Samples that are looked at."""
+ALONE = threading.Lock()
+"""One session is examined at a time, so that many of them leave time for their trainings."""
 
 
 class Checkup:
@@ -69,7 +71,7 @@ class Checkup:
     def _examine(self, case: dict[str, Any]) -> None:
         started = time.monotonic()
         try:
-            with np.errstate(all="ignore"):
+            with ALONE, np.errstate(all="ignore"):
                 found = diagnose(**case)
             self._result = [
                 each.to_dict() | {"evidence": in_words(each.evidence)} for each in found

@@ -1,21 +1,26 @@
 """Data sets: the samples that a session trains on, and how they are looked at."""
 
 import io
-import tempfile
 import warnings
 from collections.abc import Callable
-from dataclasses import dataclass
-from pathlib import Path
+from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from multilayer.data import Note, Table, TableWarning, read_file, toy
-from multilayer.errors import InvalidDataError
+from multilayer.data import Note, Table, TableWarning, toy
+from multilayer.data.delimited import csv_errors, read_delimited
+from multilayer.data.dialects import Opens, find_dialect, opened
+from multilayer.data.formats import COMPRESSED, encoding_remark, format_of
+from multilayer.data.reading import refuse_broken
+from multilayer.errors import InvalidArgumentError, InvalidDataError
 from multilayer.model import Classes, Columns, Inputs, Numbers, Targets, Values
 from multilayer.model.numeric import read_numbers
-from multilayer.playground.settings import DataSettings
+from multilayer.playground.bundled import SIDE, digits, iris
+from multilayer.playground.features import FEATURES, features_of
+from multilayer.playground.settings import PLAIN, DataSettings
 from multilayer.playground.view import View
 from multilayer.registry import Names
 
@@ -33,7 +38,12 @@ SETS: dict[str, Callable[..., tuple[Array, Array]]] = {
 REACH = 1.5
 """Of points drawn by hand, on each side of 0: `page/state.js` has it too."""
 MAX_NUMBERS = 20_000_000
-"""Of all inputs of all rows."""
+"""Of all inputs of all rows, and of the cells of a table."""
+MAX_COLUMNS = 2_000
+TABLE = "the table"
+"""What messages call a table, which has no name."""
+MOST_DRAWN = 1_500
+"""Samples to train on that are drawn, and as many to validate on."""
 MOST_CLASSES = 20
 """Whole numbers of more kinds than these are values."""
 
@@ -54,12 +64,18 @@ class Samples:
     inputs : Inputs
     targets : Targets
     view : View
+    places : array of shape (n_samples, 1 or 2)
+        Where the samples lie in it, between 0 and 1 if inside.
     columns : tuple of str
         The columns of the table that they come from; empty if they do not come from one.
     target : str
         The one that is predicted.
     notes : tuple of str
         What was doubtful in the table.
+    side : int
+        How many pixels high and wide the images are that it consists of; 0 if it has none.
+    labels : tuple of str
+        What the inputs are called, if not as in `inputs` or `view`.
     """
 
     X: Array
@@ -70,9 +86,12 @@ class Samples:
     inputs: Inputs
     targets: Targets
     view: View
+    places: Array
     columns: tuple[str, ...] = ()
     target: str = "class"
     notes: tuple[str, ...] = ()
+    side: int = 0
+    labels: tuple[str, ...] = ()
 
     @property
     def codes(self) -> Array:
@@ -80,6 +99,11 @@ class Samples:
         if self.targets.task == "classification":
             return np.searchsorted(self.targets.classes, self.y)
         return self.y
+
+    @property
+    def shown(self) -> Array:
+        """The rows that are drawn: of the samples to train on, and of those to validate on."""
+        return np.concatenate([_some(self.rows), _some(self.held_out)])
 
     def to_csv(self) -> str:
         """Return the samples as the text of a CSV file."""
@@ -89,6 +113,10 @@ class Samples:
         for x, y in zip(self.X.tolist(), self.y.tolist(), strict=True):
             out.write(",".join(f"{value:.9g}" for value in x) + f",{y}\n")
         return out.getvalue()
+
+
+def _some(rows: Array) -> Array:
+    return rows[:: -(-len(rows) // MOST_DRAWN) or 1]
 
 
 def samples_of(said: DataSettings, table: Table | None) -> Samples:
@@ -103,24 +131,54 @@ def samples_of(said: DataSettings, table: Table | None) -> Samples:
         if table is None:
             raise InvalidDataError("there is no table yet: paste one, or drop a file")
         return _of_table(said, table)
+    if said.kind == "iris":
+        return _of_table(said, iris())
     rng = np.random.default_rng(said.seed)
-    if said.kind == "points":
-        X, y = _drawn(said)
-    else:
-        X, y = SETS[said.kind](said.n_samples, noise=said.noise, rng=rng)
+    reach, axes, side = None, ("x₁", "x₂"), 0
+    match said.kind:
+        case "points":
+            (X, y), reach = _drawn(said), REACH
+        case "formula":
+            X, y = toy.formula(said.formula, said.n_samples, said.noise, rng)
+            axes = "x", "y"
+        case "digits":
+            (X, y), side = digits(), SIDE
+        case _:
+            X, y = SETS[said.kind](said.n_samples, noise=said.noise, rng=rng)
     is_class = y.dtype.kind == "i"
     targets: Targets = Classes(np.unique(y)) if is_class else Values(1)
+    if said.kind == "formula" and not is_class:  # which may be of any size
+        targets = _scaled(y)
+    points = X.astype(np.float32)
+    view = View.of_table(points, (), ()) if side else View.of_drawn(points, reach, axes)
+    value = "z" if "y" in view.names else "y"
+    names: tuple[str, ...] | None = None
+    labels: tuple[str, ...] = ()
+    if said.features != PLAIN:
+        if X.shape[1] != 2:
+            raise InvalidArgumentError("are for points of the plane", "features")
+        names, labels = said.features, tuple(FEATURES[name].label for name in said.features)
+        view = replace(view, features=partial(features_of, said.features))
+        X = features_of(said.features, X)
     X = X.astype(np.float32)
     return Samples(
         X,
         y,
         targets.encode(y),
         *_split(len(y), said.validation, rng),
-        Numbers(X.shape[1]),
+        Numbers(X.shape[1], names=names),
         targets,
-        View.of_drawn(X, REACH if said.kind == "points" else None),
-        target="class" if is_class else "y",
+        view,
+        view.positions(points),
+        labels=labels,
+        target="digit" if side else "class" if is_class else value,
+        side=side,
     )
+
+
+def _scaled(y: Array) -> Values:
+    """Return the values as targets of mean 0 and standard deviation 1."""
+    return Values(1, mean=np.array([y.mean()]), scale=np.array([y.std()]))
 
 
 def _drawn(said: DataSettings) -> tuple[Array, Array]:
@@ -142,22 +200,47 @@ def _split(n_samples: int, share: float, rng: np.random.Generator) -> tuple[Arra
 
 
 def read_csv(content: bytes) -> tuple[Table, tuple[str, ...]]:
-    """Return the table in a file's content, and what was doubtful.
+    r"""Return the table in the content of a CSV file, and what was doubtful.
+
+    Files of other formats are refused, and compressed ones: their few bytes may stand for any
+    number of rows.
 
     Raises
     ------
     InvalidDataError
-        If it is none; the message says where.
+        If it is none, or too large; the message says where.
+
+    Examples
+    --------
+    >>> read_csv(b"a;b\n1,5;x\n2,5;y\n")
+    (Table(2 rows: a, b), ())
     """
-    with tempfile.TemporaryDirectory() as folder, warnings.catch_warnings(record=True) as said:
+    opens = partial(io.BytesIO, content)
+    with warnings.catch_warnings(record=True) as said:
         warnings.simplefilter("always")
-        path = Path(folder) / "table"
-        path.write_bytes(content)
-        try:
-            table = read_file(path)
-        except InvalidDataError as error:
-            raise InvalidDataError(str(error).replace(str(path), "the table")) from error
-    return table, _in_words(said)
+        is_packed = content.startswith(tuple(COMPRESSED))
+        form = None if is_packed else format_of(opens, None, TABLE)
+        if form is None or form.mark or form.is_json:
+            raise InvalidDataError("must be a CSV file, and not compressed", TABLE)
+        _check_size(content, opens, form.encoding)
+        found = read_delimited(opens, form.encoding, TABLE)
+        refuse_broken([found.counted], None)
+    if not len(found.table):
+        raise InvalidDataError("has a header but no rows", TABLE)
+    return found.table, (*found.remarks, *encoding_remark(form.encoding, None), *_in_words(said))
+
+
+def _check_size(content: bytes, opens: Opens, encoding: str) -> None:
+    """Raise if a table has too many columns, or cells, of which a short row lacks most."""
+    with csv_errors(TABLE), opened(opens, encoding) as text:
+        n_columns = len(find_dialect(text, None, TABLE).names)
+    if n_columns > MAX_COLUMNS:
+        rule = f"must have at most {MAX_COLUMNS:,} columns"
+        raise InvalidDataError(rule, TABLE, got=f"{n_columns:,}")
+    n_cells = n_columns * content.count(b"\n")
+    if n_cells > MAX_NUMBERS:
+        rule = f"must have at most {MAX_NUMBERS:,} cells"
+        raise InvalidDataError(rule, TABLE, got=f"{n_cells:,}")
 
 
 def _in_words(said: list[warnings.WarningMessage]) -> tuple[str, ...]:
@@ -174,15 +257,16 @@ def _of_table(said: DataSettings, table: Table) -> Samples:
     table, y = table.select(others).take(places), y[is_there]
     with warnings.catch_warnings(record=True) as doubts:
         warnings.simplefilter("always")
-        columns = Columns.of(table, name="the table")
+        columns = Columns.of(table, name=TABLE)
         n_numbers = len(table) * columns.in_features
         if n_numbers > MAX_NUMBERS:
             rule = (
                 f"makes {columns.in_features:,} inputs of {len(table):,} rows: at most "
                 f"{MAX_NUMBERS:,} numbers can be held. Leave out rows, or columns of text"
             )
-            raise InvalidDataError(rule, "the table")
+            raise InvalidDataError(rule, TABLE)
         X = np.asarray(columns.encode(table)[:], dtype=np.float32)
+    view = View.of_table(X, columns.input_names, said.shown)
     return Samples(
         X,
         y,
@@ -190,7 +274,8 @@ def _of_table(said: DataSettings, table: Table) -> Samples:
         *_split(len(y), said.validation, np.random.default_rng(said.seed)),
         columns,
         targets,
-        View.of_table(X, columns.input_names, said.shown),
+        view,
+        view.positions(X),
         (*others, target),
         target,
         _in_words(doubts),
@@ -218,8 +303,7 @@ def _targets(table: Table, name: str) -> tuple[Array, Array, Targets]:
         raise InvalidDataError(f"{entries.where}, the target, must have two values at least")
     if y.dtype.kind == "f":
         if len(kinds) > MOST_CLASSES or (kinds != np.rint(kinds)).any():
-            scaled = Values(1, mean=np.array([present.mean()]), scale=np.array([present.std()]))
-            return y, is_there, scaled
+            return y, is_there, _scaled(present)
         y = np.where(is_there, y, 0).astype(np.int64)
         kinds = kinds.astype(np.int64)
     elif len(kinds) > MOST_CLASSES:

@@ -6,18 +6,44 @@ from typing import Any
 
 from multilayer.errors import InvalidArgumentError
 from multilayer.json_text import read_json
-from multilayer.playground.settings import MAX_LAYERS, MAX_WIDTH, Settings, or_none, real, whole
+from multilayer.playground.settings import (
+    MAX_LAYERS,
+    MAX_WIDTH,
+    Settings,
+    listed,
+    or_none,
+    real,
+    whole,
+)
 from multilayer.registry import Names
 
-__all__ = ["MAX_FILE", "MAX_TEXT", "Change", "Command", "File", "Select", "Speed", "parse"]
+__all__ = [
+    "MAX_FILE",
+    "MAX_TEXT",
+    "PIXELS",
+    "Ask",
+    "Change",
+    "Command",
+    "Edit",
+    "File",
+    "Select",
+    "Speed",
+    "Walk",
+    "parse",
+]
 
 MAX_TEXT = 200_000
 """Characters of a message; drawn points, the longest, take 50 each at most."""
 MAX_FILE = 20 * 2**20
 """Bytes of a table or a model file."""
 MAX_HEAD = 1_000
+MAX_SAMPLE, MAX_INPUT = 1_000_000, 1_000_000
+WEIGHT = "[-1e6, 1e6]"
+"""What a weight may be set to."""
+PIXELS = 64
+"""Of a drawn digit."""
 COMMANDS = ("play", "pause", "step", "epoch", "reset", "seen", "save", "samples")
-KINDS = Names("type", [*COMMANDS, "settings", "speed", "select"])
+KINDS = Names("type", [*COMMANDS, "settings", "speed", "select", "ask", "edit", "walk"])
 FILES = Names("type", ["table", "model"])
 
 
@@ -51,6 +77,30 @@ class Select:
 
 
 @dataclass(frozen=True)
+class Ask:
+    """A drawn image, row after row, from 0 to 1: what is it? None for no question."""
+
+    image: tuple[float, ...] | None
+
+
+@dataclass(frozen=True)
+class Edit:
+    """A weight that is set by hand: of a unit, as in `Select`, and an input; None for the bias."""
+
+    layer: int
+    unit: int
+    source: int | None
+    value: float
+
+
+@dataclass(frozen=True)
+class Walk:
+    """The sample to walk through: its number among those that are drawn."""
+
+    sample: int
+
+
+@dataclass(frozen=True)
 class File:
     """A table or a model file."""
 
@@ -59,7 +109,7 @@ class File:
     content: bytes
 
 
-Message = Command | Change | Speed | Select | File
+Message = Command | Change | Speed | Select | Ask | Edit | Walk | File
 
 
 def parse(said: str | bytes) -> Message:
@@ -82,7 +132,7 @@ def parse(said: str | bytes) -> Message:
     Traceback (most recent call last):
     ...
     multilayer.errors.UnknownNameError: type of a message must be one of play, pause, step, epoch,
-    reset, seen, save, samples, settings, speed, select; got 'halt'
+    reset, seen, save, samples, settings, speed, select, ask, edit, walk; got 'halt'
     """
     if isinstance(said, bytes):
         return _file(said)
@@ -101,11 +151,20 @@ def parse(said: str | bytes) -> Message:
     if kind == "speed":
         _fields(found, ("steps",))
         return Speed(or_none(real("[0.1, 1e6]"))(found["steps"], "steps", owner))
-    _fields(found, ("layer", "unit"))
-    return Select(
-        whole(0, MAX_LAYERS + 1)(found["layer"], "layer", owner),
-        whole(0, MAX_WIDTH)(found["unit"], "unit", owner),
-    )
+    if kind == "ask":
+        _fields(found, ("image",))
+        pixels = listed(real("[0, 1]"), PIXELS, PIXELS)
+        return Ask(or_none(pixels)(found["image"], "image", owner))
+    if kind == "walk":
+        _fields(found, ("sample",))
+        return Walk(whole(0, MAX_SAMPLE)(found["sample"], "sample", owner))
+    _fields(found, ("layer", "unit", *(("input", "value") if kind == "edit" else ())))
+    layer = whole(1, MAX_LAYERS + 1)(found["layer"], "layer", owner)
+    unit = whole(0, MAX_WIDTH)(found["unit"], "unit", owner)
+    if kind == "select":
+        return Select(layer, unit)
+    source = or_none(whole(0, MAX_INPUT))(found["input"], "input", owner)
+    return Edit(layer, unit, source, real(WEIGHT)(found["value"], "value", owner))
 
 
 def _file(said: bytes) -> File:

@@ -6,17 +6,18 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from multilayer.doctor.units import are_dead, are_saturated, slopes_of
-from multilayer.numpy import ACTIVATIONS, MLP
+from multilayer.numpy import MLP
 from multilayer.numpy.observation import HiddenLayer, hidden_layers, outputs_after
+from multilayer.numpy.units import are_dead, are_saturated, slopes_of
+from multilayer.playground.bundled import like_a_digit
 from multilayer.playground.data_sets import Samples
-from multilayer.playground.training import Training
+from multilayer.playground.training import affine_pairs
 
-__all__ = ["SHOWN", "Pictures", "look_into"]
+__all__ = ["SHOWN", "SMALL", "Pictures", "as_bytes", "observed"]
 
 Array = npt.NDArray[Any]
 
-SHOWN = 8
+SHOWN = 10
 """Units of a layer that are drawn."""
 SIDES = (96, 48, 24)
 SMALL = 24
@@ -25,6 +26,9 @@ LINE = 240
 """Points of a curve."""
 MOST = 200_000_000
 """Products in one picture, of about 0.1 s: larger networks have coarser ones."""
+PIECE = 2**14
+"""Numbers of a layer to compute at a time, in 64 KiB: the system zeroes larger pieces of memory
+anew each time, which took as long as the picture."""
 N_OBSERVED = 1_000
 """Samples by which units are judged, and gradients computed."""
 FINE, DEAD, SATURATED = 0, 1, 2
@@ -46,7 +50,7 @@ class Pictures:
         fits = [side for side in SIDES if side**2 * n_parameters <= MOST]
         self.side = LINE if self.is_line else (fits or SIDES[-1:])[0]
         self.grid = samples.view.grid(self.side)
-        self.observed = samples.X[_some(samples.rows)]
+        self.observed = samples.X[observed(samples)]
         values = samples.codes
         self.low, self.high = float(values.min()), float(values.max())
 
@@ -59,22 +63,58 @@ class Pictures:
             ``output``: of each class its probability, or the values, of shape (n, side, side) as
             bytes; over a line, the values themselves. ``units k`` and ``state k``: the units of
             hidden layer k, from −1 to 1 as bytes, and whether they are fine, dead or saturated.
+            If the samples are images, the units of the first layer, which may be the output, are
+            shown by their weights instead.
             ``W k`` and ``b k``: the weights between the units that are shown.
         """
         with np.errstate(all="ignore"):  # a network that diverges is shown until it is stopped
-            layers = hidden_layers(net, self.grid)
-            last = layers[-1].output if layers else self.grid
-            found = {"output": self._output(outputs_after(net, len(layers), last))}
-            for k, layer in enumerate(layers, start=1):
-                found[f"units {k}"] = self._units(layer.output[:, :SHOWN])
+            *layers, outputs = self._over_the_grid(net)
+            found = {"output": self._output(outputs)}
+            for k, units in enumerate(layers, start=1):
+                found[f"units {k}"] = self._units(units)
+            if self.samples.side:
+                found["units 1"] = self._weights(net)
             found |= self._states(net)
         n_inputs = net.architecture.in_features
         widths = [n_inputs, *net.architecture.hidden_features, net.architecture.out_features]
-        for k, (W, b) in enumerate(_affine(net)):
+        for k, (W, b) in enumerate(affine_pairs(net)):
             n_out, n_in = (min(SHOWN, width) for width in (widths[k + 1], widths[k]))
             found[f"W {k + 1}"] = W[:n_out, :n_in]
             found[f"b {k + 1}"] = np.zeros(n_out) if b is None else b[:n_out]
         return found
+
+    def read(self, net: MLP, drawn: Array) -> tuple[Array, Array]:
+        """Return what a network takes a drawn image for, if the samples are images.
+
+        Parameters
+        ----------
+        net : MLP
+        drawn : array of shape (side * side,)
+            From 0 to 1.
+
+        Returns
+        -------
+        probabilities : array of shape (n_classes,)
+        given : array of shape (side, side)
+            The image that the network was given, made like the samples, as bytes.
+        """
+        side = self.samples.side
+        given = like_a_digit(drawn.reshape(side, side))
+        with np.errstate(all="ignore"):
+            outputs = outputs_after(net, 0, given.reshape(1, -1).astype(np.float32))
+            return self.samples.targets.probabilities(outputs)[0], as_bytes(given)
+
+    def _over_the_grid(self, net: MLP) -> list[Array]:
+        """Return the first units of each hidden layer over the grid, and the outputs."""
+        pieces = []
+        n_rows = max(1, PIECE // max(net.architecture.hidden_features, default=1))
+        for start in range(0, len(self.grid), n_rows):
+            rows = self.grid[start : start + n_rows]
+            layers = hidden_layers(net, rows)
+            last = layers[-1].output if layers else rows
+            shown = [layer.output[:, :SHOWN].copy() for layer in layers]
+            pieces.append([*shown, outputs_after(net, len(layers), last)])
+        return [np.concatenate(parts) for parts in zip(*pieces, strict=True)]
 
     def _output(self, outputs: Array) -> Array:
         targets = self.samples.targets
@@ -82,18 +122,23 @@ class Pictures:
             values = targets.decode(outputs)[np.newaxis]
             if self.is_line:
                 return values
-            return self._square(_bytes((values - self.low) / ((self.high - self.low) or 1.0)))
+            return self._square(as_bytes((values - self.low) / ((self.high - self.low) or 1.0)))
         shares = targets.probabilities(outputs).T
-        return shares if self.is_line else self._square(_bytes(shares))
+        return shares if self.is_line else self._square(as_bytes(shares))
 
     def _units(self, a: Array) -> Array:
         """Return pictures of units, which share a scale."""
-        largest = float(np.abs(a).max())
-        scaled = a.T / (largest if 0 < largest < np.inf else 1.0)
+        scaled = _scaled(a.T)
         if self.is_line:
-            return _bytes((scaled[:, ::4] + 1) / 2)[:, np.newaxis]
+            return as_bytes((scaled[:, ::4] + 1) / 2)[:, np.newaxis]
         step = max(1, self.side // (SMALL + SMALL // 3))
-        return self._square(_bytes((scaled + 1) / 2))[:, ::step, ::step]
+        return as_bytes((self._square(scaled)[:, ::step, ::step] + 1) / 2)
+
+    def _weights(self, net: MLP) -> Array:
+        """Return the weights of the first layer's units as images, which share a scale."""
+        side = self.samples.side
+        W, _ = net.weights[0]
+        return as_bytes((_scaled(W[:SHOWN]) + 1) / 2).reshape(-1, side, side)
 
     def _square(self, values: Array) -> Array:
         return values.reshape(-1, self.side, self.side)
@@ -111,69 +156,18 @@ class Pictures:
             yield f"state {k + 1}", state
 
 
-def look_into(training: Training, layer: int, unit: int) -> dict[str, Any] | None:
-    """Return one unit's numbers: its weights and bias, and the loss's gradient in each.
-
-    Parameters
-    ----------
-    training : Training
-    layer, unit : int
-        Of a hidden layer, from 1, or of the output, behind the last one; the unit from 0.
-
-    Returns
-    -------
-    dict or None
-        None if there is no such unit.
-    """
-    net, samples = training.net, training.samples
-    hidden = net.architecture.hidden_layers
-    pairs = _affine(net)
-    if not 1 <= layer <= len(pairs) or not 0 <= unit < len(pairs[layer - 1][0]):
-        return None
-    rows = _some(samples.rows)
-    settings = training.settings
-    with np.errstate(all="ignore"):
-        _, gradients = net.loss_and_gradients(
-            samples.X[rows],
-            training.targets[rows],
-            loss=training.loss,
-            l1=settings.l1,
-            l2=settings.l2,
-            training=False,
-        )
-    W, b = pairs[layer - 1]
-    dW, db = _of_affine(net, gradients)[layer - 1]
-    is_hidden = layer <= len(hidden)
-    function = hidden[layer - 1].activation if is_hidden else net.architecture.output
-    return {
-        "layer": layer,
-        "unit": unit,
-        "weights": W[unit, :SHOWN].tolist(),
-        "weight_gradients": dW[unit, :SHOWN].tolist(),
-        "n_weights": W.shape[1],
-        "bias": None if b is None else float(b[unit]),
-        "bias_gradient": None if db is None else float(db[unit]),
-        "function": function,
-        "formula": ACTIVATIONS[function].formula if is_hidden else "",
-        "normalization": settings.normalization if is_hidden else None,
-    }
-
-
-def _affine(net: MLP) -> list[tuple[Array, Array | None]]:
-    return _of_affine(net, net.weights)
-
-
-def _of_affine(net: MLP, pairs: list[Any]) -> list[Any]:
-    """Return the pairs of affine layers: a hidden one may be followed by a normalisation's."""
-    each = 2 if net.architecture.normalization else 1
-    return pairs[::each]
-
-
-def _some(rows: Array) -> Array:
-    """Return some rows, evenly spaced."""
+def observed(samples: Samples) -> Array:
+    """Return the rows of some training samples, evenly spaced."""
+    rows = samples.rows
     return rows[:: -(-len(rows) // N_OBSERVED)]
 
 
-def _bytes(shares: Array) -> Array:
+def _scaled(values: Array) -> Array:
+    """Return values divided by the largest in size."""
+    largest = float(np.abs(values).max())
+    return values / (largest if 0 < largest < np.inf else 1.0)
+
+
+def as_bytes(shares: Array) -> Array:
     """Return numbers between 0 and 1 as bytes."""
     return np.rint(255 * np.clip(np.nan_to_num(shares), 0, 1)).astype(np.uint8)

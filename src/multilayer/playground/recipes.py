@@ -1,13 +1,20 @@
 """Recipes: the Python and the command that train the same network."""
 
+import json
 import shlex
 from typing import Any
 
 from multilayer.numpy import OPTIMIZERS
+from multilayer.playground.bundled import iris
+from multilayer.playground.data_sets import Samples
+from multilayer.playground.features import FEATURES
+from multilayer.playground.settings import PLAIN
 from multilayer.playground.training import Training
 from multilayer.registry import describe
 
 __all__ = ["recipes"]
+
+DIFFERENT = "From the start, and with the settings of now: weights or settings changed on the way."
 
 
 def recipes(training: Training) -> dict[str, str]:
@@ -16,27 +23,23 @@ def recipes(training: Training) -> dict[str, str]:
     Returns
     -------
     dict of str to str
-        ``python``: a program that trains the same network, to the same bits, but for tables;
+        ``python``: a program that trains the same network, but for a table; to the same bits,
+        if the training is repeatable;
         ``estimator``: an estimator with these settings; ``command``: one of `mlp` for a file.
     """
     found = {"estimator": _estimator(training), "command": _command(training)}
-    return {"python": _program(training)} | found if not training.samples.columns else found
+    is_table = training.settings.data.kind == "table"
+    return found if is_table else {"python": _program(training)} | found
 
 
 def _program(training: Training) -> str:
     """Return a program that trains the network as the session does."""
     settings, samples = training.settings, training.samples
-    data, architecture = settings.data, training.net.architecture
-    seeded = f"np.random.default_rng({data.seed})"
-    if data.kind == "points":  # the page saves them
-        lines = [
-            'table = np.loadtxt("samples.csv", delimiter=",", skiprows=1)',
-            "X, y = table[:, :2], table[:, 2].astype(int)",
-            f"rng = {seeded}",
-        ]
-    else:
-        noise = f"{data.n_samples}, noise={data.noise:g}"
-        lines = [f"rng = {seeded}", f"X, y = toy.{data.kind}({noise}, rng=rng)"]
+    architecture = training.net.architecture
+    imports, lines = _data(training)
+    if settings.data.features != PLAIN and settings.data.kind != "points":  # whose file has them
+        columns = ", ".join(FEATURES[name].python for name in settings.data.features)
+        lines.append(f"X = np.column_stack([{columns}])")
     lines += [
         "order = rng.permutation(len(X))",
         f"rows, held_out = order[{len(samples.held_out)}:], order[:{len(samples.held_out)}]",
@@ -55,16 +58,19 @@ def _program(training: Training) -> str:
         *(["validation=(X[held_out], y[held_out])"] if len(samples.held_out) else []),
         *([f'schedule="{settings.schedule}"'] if settings.schedule else []),
         f"n_epochs={_epochs(training)}",
+        *([f"callbacks=[EarlyStopping({settings.patience})]"] if settings.patience else []),
         "rng=rng",
     ]
-    names = ["MLP", type(training.optimizer).__name__]
+    imports += [
+        "from multilayer import Architecture",
+        f"from multilayer.numpy import MLP, {type(training.optimizer).__name__}",
+        f"from multilayer.training import {'EarlyStopping, ' if settings.patience else ''}fit",
+    ]
     return "\n".join(
         [
+            *([] if training.is_repeatable else [f"# {DIFFERENT}"]),
             "import numpy as np",
-            "from multilayer import Architecture",
-            *([] if data.kind == "points" else ["from multilayer.data import toy"]),
-            f"from multilayer.numpy import {', '.join(names)}",
-            "from multilayer.training import fit",
+            *sorted(imports),
             "",
             *lines,
             f"rng = np.random.default_rng({settings.seed})",
@@ -77,16 +83,56 @@ def _program(training: Training) -> str:
     )
 
 
+def _data(training: Training) -> tuple[list[str], list[str]]:
+    """Return the imports and the lines for X, y, and the generator that splits them."""
+    data = training.settings.data
+    seeded = f"rng = np.random.default_rng({data.seed})"
+    drawn = f"{data.n_samples}, noise={data.noise:g}, rng=rng)"
+    if data.kind == "points":  # the page saves them
+        return [], [
+            'table = np.loadtxt("samples.csv", delimiter=",", skiprows=1)',
+            "X, y = table[:, :-1], table[:, -1].astype(int)",
+            seeded,
+        ]
+    if data.kind == "iris":
+        imports, lines = _iris(training.samples)
+        return imports, [*lines, seeded]
+    if data.kind == "digits":
+        imports = ["from sklearn.datasets import load_digits"]
+        return imports, ["X, y = load_digits(return_X_y=True)", "X = X / 16", seeded]
+    text = f"{json.dumps(data.formula, ensure_ascii=False)}, " if data.kind == "formula" else ""
+    return ["from multilayer.data import toy"], [seeded, f"X, y = toy.{data.kind}({text}{drawn}"]
+
+
+def _iris(samples: Samples) -> tuple[list[str], list[str]]:
+    """Return the imports and the lines that encode iris as a table's columns are."""
+    *inputs, target = samples.columns
+    place = iris().columns.index(target)
+    is_species = place == len(inputs)
+    return [
+        "from multilayer.data import read_table",
+        "from multilayer.model import Columns",
+        "from sklearn.datasets import load_iris",
+    ], [
+        "iris = load_iris()",
+        "columns = dict(zip(iris.feature_names, iris.data.T))",
+        'columns["species"] = iris.target_names[iris.target]',
+        f"table = read_table(columns).select({json.dumps(inputs)})",
+        "X = np.asarray(Columns.of(table).encode(table)[:], dtype=np.float32)",
+        f"y = iris.{'target' if is_species else f'data[:, {place}]'}",
+    ]
+
+
 def _epochs(training: Training) -> int:
     """Return how many epochs there are to be, or else have been."""
     return training.settings.epochs or max(training.history.n_epochs, 1)
 
 
 def _encoding(training: Training) -> list[str]:
-    """Return the lines that turn classes into what the loss takes."""
+    """Return the lines that turn classes, or values, into what the loss takes."""
     targets, kind = training.samples.targets, training.settings.data.kind
     if targets.task == "regression":
-        return []
+        return ["y = (y - y.mean()) / y.std()"] if kind in ("formula", "iris") else []
     lines = ["y = np.unique(y, return_inverse=True)[1]"] if kind == "points" else []
     if len(targets.classes) == 2:
         return [*lines, "y = y[:, None]"]
@@ -133,6 +179,9 @@ def _estimator(training: Training) -> str:
         said["columns"] = "auto"
     if settings.schedule:
         said["learning_rate"] = settings.schedule
+    if settings.patience and len(samples.held_out):
+        said |= {"early_stopping": "loss", "validation_fraction": settings.data.validation}
+        said["n_iter_no_change"] = settings.patience
     said |= {"max_iter": _epochs(training), "random_state": settings.seed}
     arguments = "".join(f", {name}={_shown(value)}" for name, value in said.items())
     name = "MLPClassifier" if is_class else "MLPRegressor"

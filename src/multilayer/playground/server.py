@@ -4,21 +4,24 @@ import asyncio
 import ipaddress
 import threading
 from concurrent.futures import CancelledError, TimeoutError  # noqa: A004
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
 from starlette.applications import Starlette
-from starlette.responses import PlainTextResponse
-from starlette.routing import Mount, WebSocketRoute
+from starlette.requests import Request
+from starlette.responses import JSONResponse, PlainTextResponse
+from starlette.routing import BaseRoute, Mount, Route, WebSocketRoute
 from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from multilayer.errors import MultilayerError
+from multilayer.playground.follow import Follower
 from multilayer.playground.messages import MAX_FILE, MAX_HEAD, Command, parse
 from multilayer.playground.session import FORGOTTEN, Ended, Session
-from multilayer.playground.structure import greeting
+from multilayer.playground.structure import bundled_thumbnails, greeting
 from multilayer.playground.training import warm_up
 from multilayer.playground.wire import pack
 
@@ -30,6 +33,8 @@ MAX_BYTES = MAX_FILE + MAX_HEAD + 1
 MAX_SESSIONS = 32
 REFUSED, GOING_AWAY, BUSY = 1008, 1001, 1013
 """Codes of RFC 6455, section 7.4."""
+MAX_TOLD = 1_000
+"""Characters of a reason, which may quote what came."""
 MAX_REASON = 120
 """Bytes of a reason in a close frame."""
 FULL = 0.02
@@ -43,7 +48,7 @@ HEADERS = {
 }
 
 
-def application(host: str = "127.0.0.1") -> ASGIApp:
+def application(host: str = "127.0.0.1", follower: Follower | None = None) -> ASGIApp:
     """Return the ASGI application.
 
     Parameters
@@ -51,11 +56,17 @@ def application(host: str = "127.0.0.1") -> ASGIApp:
     host : str
         The address it is bound to. Requests are answered if their ``Host`` is this one, or a name
         of the loopback interface; if it stands for all interfaces, any IP address.
+    follower : Follower, optional
+        Reads the trainings that ``follow.html`` shows.
     """
-    routes = [
-        WebSocketRoute("/session", _Sessions().serve),
-        Mount("/", StaticFiles(directory=PAGE, html=True)),
-    ]
+    routes: list[BaseRoute] = [WebSocketRoute("/session", _Sessions().serve)]
+    if follower is not None:
+
+        def runs(request: Request) -> JSONResponse:  # in a thread of its own
+            return JSONResponse(follower.look(request.query_params.getlist("show")))
+
+        routes.append(Route("/runs", runs))
+    routes.append(Mount("/", StaticFiles(directory=PAGE, html=True)))
     return _OwnPagesOnly(Starlette(routes=routes), host)
 
 
@@ -166,6 +177,7 @@ class _Sessions:
 
     async def _listen(self, socket: WebSocket, session: Session) -> str:
         """Tell a session what its page says; return what was wrong with it, or nothing."""
+        showing: asyncio.Future[None] | None = None
         while True:
             try:
                 event: dict[str, Any] = dict(await socket.receive())
@@ -180,13 +192,23 @@ class _Sessions:
                 return str(error)
             while not session.tell(message):
                 await asyncio.sleep(FULL)
-            if not self.is_warm and message == Command("seen"):  # the first picture is there
-                self.is_warm = True
-                threading.Thread(target=warm_up, daemon=True).start()
+            if message == Command("seen") and showing is None:  # the first picture is there
+                showing = asyncio.ensure_future(_show_bundled(socket))
+                if not self.is_warm:
+                    self.is_warm = True
+                    threading.Thread(target=warm_up, daemon=True).start()
+
+
+async def _show_bundled(socket: WebSocket) -> None:
+    """Send the thumbnails that take a while, as scikit-learn must be loaded."""
+    arrays = await asyncio.to_thread(bundled_thumbnails)
+    with suppress(RuntimeError, WebSocketDisconnect):  # the page is gone
+        await socket.send_bytes(pack({"type": "thumbnails"}, arrays))
 
 
 async def _refuse(socket: WebSocket, reason: str, code: int) -> None:
-    """Close a connection with a reason, which a page is told in full."""
+    """Close a connection with a reason."""
+    reason = reason[:MAX_TOLD]
     try:
         await socket.send_bytes(pack({"type": "ended", "reason": reason}, {}))
         short = reason.encode()[:MAX_REASON].decode(errors="ignore")

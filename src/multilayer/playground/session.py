@@ -1,43 +1,59 @@
 """Session: one training in a thread of its own, which obeys the page and shows it what it does."""
 
 import queue
-import tempfile
 import threading
 import time
 from collections.abc import Callable
+from contextlib import nullcontext
 from dataclasses import replace
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from multilayer.errors import DivergenceError, InvalidArgumentError, MultilayerError
-from multilayer.files import load_model, save_model
 from multilayer.model import Model
-from multilayer.numpy import MLP
 from multilayer.playground.checkup import Checkup
 from multilayer.playground.data_sets import Samples, read_csv, samples_of
-from multilayer.playground.messages import Change, Command, File, Message, Select, Speed
-from multilayer.playground.pictures import Pictures, look_into
+from multilayer.playground.inside import look_into
+from multilayer.playground.messages import (
+    Ask,
+    Change,
+    Command,
+    Edit,
+    File,
+    Message,
+    Select,
+    Speed,
+    Walk,
+)
+from multilayer.playground.model_files import model_file, model_in, with_shape_of
+from multilayer.playground.pictures import Pictures
 from multilayer.playground.recipes import recipes
 from multilayer.playground.settings import Settings
 from multilayer.playground.structure import structure_of
 from multilayer.playground.training import Training
+from multilayer.playground.turns import TURNS
+from multilayer.playground.walk import walk_through
 from multilayer.playground.wire import pack
 
 if TYPE_CHECKING:
     from multilayer.data import Table
+    from multilayer.numpy import MLP
 
 __all__ = ["Ended", "Session"]
 
 FRAME = 1 / 30
 """Seconds between two frames, at least."""
 STRETCH = 0.02
-"""Seconds of training between two looks at what the page says."""
+"""Seconds of training between two looks at what the page says; fewer if other sessions wait."""
+LEAST_STRETCH = 0.003
+"""About as long as a frame takes."""
 REST = 0.25
 """Seconds to wait for the page while nothing is to be done."""
 UNSEEN, FORGOTTEN = 5.0, 900.0
 """Seconds after which a training pauses whose last frame was not seen, and a session ends."""
-INBOX = 64
-"""Messages that wait; the page's next ones wait in the connection."""
+INBOX = 8
+"""Messages that wait, each of which may be a file; the next ones wait in the connection."""
 Send = Callable[[bytes], None]
 
 
@@ -70,13 +86,16 @@ class Session:
         self._samples: Samples | None = None
         self._training: Training | None = None
         self._checkup = Checkup()
-        self._is_playing = False
+        self._is_playing = self._is_last_epoch = False
         self._speed: float | None = None
         self._due = 0.0  # when the next step may be taken
         self._selected: Select | None = None
+        self._sample = 0  # whose numbers a unit's formulas show
+        self._asked = Ask(None)
         self._is_seen, self._is_changed = True, False
         self._sent = self._heard = time.monotonic()
         self._next_frame = 0.0
+        self._outbox: list[bytes] = []
 
     def start(self) -> None:
         """Start the thread."""
@@ -103,8 +122,12 @@ class Session:
         try:
             while not self._is_over.is_set():
                 self._obey_all()
-                self._train()
-                self._show()
+                self._find()
+                # What is done without playing is short, and a person waits for it.
+                with TURNS.take() if self._trains else nullcontext():
+                    self._train()
+                    self._show()
+                self._post()
                 if time.monotonic() - self._heard > FORGOTTEN:
                     reason = f"nobody has watched for {FORGOTTEN / 60:.0f} minutes"
                     break
@@ -123,15 +146,19 @@ class Session:
     def _is_watched(self) -> bool:
         return self._is_seen or time.monotonic() - self._sent < UNSEEN
 
+    @property
+    def _trains(self) -> bool:
+        return self._training is not None and self._is_playing and self._is_watched
+
     # What the page says ------------------------------------------------------------------------
 
     def _obey_all(self) -> None:
         """Do what the page says; wait for it if there is nothing else to do."""
         now = time.monotonic()
         wait = 0.0
-        if not (self._is_playing and self._is_watched):
+        if not self._trains:
             wait = REST
-        elif self._speed is not None:
+        elif self._speed is not None and not self._is_last_epoch:
             wait = min(max(self._due - now, 0.0), REST)
         if self._is_changed and self._is_seen:
             wait = min(wait, max(self._next_frame - now, 0.0))
@@ -139,12 +166,13 @@ class Session:
             wait = min(wait, FRAME)
         try:
             message = self._inbox.get(timeout=wait) if wait else self._inbox.get_nowait()
-            while True:
+            while not self._is_over.is_set():
                 self._heard = time.monotonic()
                 try:
                     self._obey(message)
                 except MultilayerError as error:
-                    self._say("refused", reason=str(error))
+                    self._say("refused", reason=str(error), parameter=error.parameter)
+                self._post()
                 message = self._inbox.get_nowait()
         except queue.Empty:
             pass
@@ -159,6 +187,10 @@ class Session:
                 self._speed, self._due = steps, 0.0
             case Select():
                 self._selected, self._is_changed = message, True
+            case Edit() | Walk() if self._training is not None:
+                self._look(message, self._training)
+            case Ask():
+                self._asked, self._is_changed = message, True
             case File("table", _, content):
                 self._open_table(content)
             case File(_, _, content):
@@ -170,17 +202,29 @@ class Session:
         if name == "reset":
             self._is_playing = False
             self._begin(training.settings)
-        elif name in ("step", "epoch"):
+        elif name == "step":
             self._is_playing = False
-            self._advance(training.step if name == "step" else training.epoch)
+            self._advance(training)
+        elif name == "epoch":
+            self._is_playing = self._is_last_epoch = True
         elif name == "save":
-            self._send({"type": "file", "name": "model.safetensors"}, _model_file(training))
+            self._send({"type": "file", "name": "model.safetensors"}, model_file(training))
         elif name == "samples":
             text = training.samples.to_csv().encode()
             self._send({"type": "file", "name": "samples.csv"}, text)
         else:
             self._is_playing, self._is_changed = name == "play", True
-            self._due = 0.0
+            self._is_last_epoch, self._due = False, 0.0
+            self._say_recipes(training)
+
+    def _look(self, message: Edit | Walk, training: Training) -> None:
+        """Set a weight by hand, or send a walk through one sample."""
+        self._is_changed = True
+        if isinstance(message, Walk):
+            self._say("walk", **walk_through(training, message.sample))
+            self._sample = message.sample
+        else:
+            training.edit(message.layer, message.unit, message.source, message.value)
             self._say_recipes(training)
 
     def _change(self, settings: Settings) -> None:
@@ -210,12 +254,12 @@ class Session:
         training = self._training
         if training is None:
             raise InvalidArgumentError("choose settings before a model")
-        model = _model_in(content)
+        model = model_in(content)
         told = model.information.get("playground")
         if told is not None:
             settings = Settings.of(told)
         else:
-            settings = _with_shape_of(model, training.settings)
+            settings = with_shape_of(model, training.settings)
         self._begin(settings, model)
 
     def _begin(
@@ -233,9 +277,10 @@ class Session:
             before.finish()
         self._training, self._samples = training, samples
         self._pictures = Pictures(samples, training.net.n_parameters)
+        self._sample = 0
         self._checkup = Checkup()
         is_asked = model is None and not is_new_table
-        notes = (*self._table_notes, *samples.notes) if samples.columns else ()
+        notes = (*self._table_notes, *samples.notes) if settings.data.kind == "table" else ()
         values, arrays = structure_of(training)
         self._send({"type": "built", "adopt": not is_asked, "notes": notes, **values}, arrays)
         self._is_changed = True
@@ -245,50 +290,59 @@ class Session:
     def _train(self) -> None:
         """Take steps for a short while."""
         training = self._training
-        if training is None or not self._is_playing or not self._is_watched:
+        if training is None or not self._trains:
             return
-        until = time.monotonic() + STRETCH
+        until = time.monotonic() + max(LEAST_STRETCH, STRETCH / (1 + TURNS.n_waiting))
         if self._is_changed and self._is_seen:
             until = min(until, self._next_frame)
         while self._is_playing and (now := time.monotonic()) < until:
+            if self._is_last_epoch:
+                self._advance(training)
+                self._is_playing &= training.loop.run.is_under_way
+                continue
             if self._speed is not None:
                 if now < self._due:
                     return
                 self._due = max(self._due, now - FRAME) + 1 / self._speed
-            self._advance(training.step)
+            self._advance(training)
 
-    def _advance(self, go: Callable[[], bool]) -> None:
-        """Take a step, or an epoch; pause if there are no more, or the training diverges."""
+    def _advance(self, training: Training) -> None:
+        """Take a step; pause if there are no more, or the training diverges."""
         self._is_changed = True
         try:
-            if not go():
+            if not training.step():
                 self._is_playing = False
-                self._say("finished")
+                self._say("finished", reason=_end_of(training))
         except DivergenceError as error:
             self._is_playing = False
-            assert self._training is not None
-            best = self._training.history.best_epoch
+            best = training.history.best_epoch
             back = f"of epoch {best}" if best else "of the start"
             self._say("paused", reason=f"{error}. The weights are those {back} again")
 
     # What it shows -----------------------------------------------------------------------------
 
-    def _show(self) -> None:
-        """Send a frame, if something has changed and the last one was seen; and findings."""
-        training = self._training
-        if training is None:
+    def _find(self) -> None:
+        """Send the doctor's findings, if there are new ones."""
+        if self._training is None:
             return
-        findings = self._checkup.look(training, is_playing=self._is_playing)
+        findings = self._checkup.look(self._training, is_playing=self._is_playing)
         if findings is not None:
             self._say("findings", findings=findings)
-        now = time.monotonic()
-        if not self._is_changed or not self._is_seen or now < self._next_frame:
+
+    def _show(self) -> None:
+        """Send a frame, if something has changed and the last one was seen."""
+        training, now = self._training, time.monotonic()
+        is_due = self._is_changed and self._is_seen and now >= self._next_frame
+        if training is None or not is_due:
             return
         self._is_changed = self._is_seen = False
         run, history = training.loop.run, training.history
         net: MLP = training.net
         arrays = self._pictures.of(net)
-        selected = self._selected
+        selected, drawn, answer = self._selected, self._asked.image, None
+        if drawn is not None and training.samples.side:
+            shares, arrays["drawn"] = self._pictures.read(net, np.array(drawn))
+            answer = shares.tolist()
         values = {
             "type": "frame",
             "is_playing": self._is_playing,
@@ -296,19 +350,21 @@ class Session:
             "n_complete": run.n_complete,
             "step": run.step if run.is_under_way else 0,
             "n_steps": run.n_steps,
+            "n_edits": training.n_edits,
             "loss": float(run.loss),
             "learning_rate": float(run.learning_rate),
             "train_loss": history.get("train_loss", [None])[-1],
             "validation_loss": history.get("validation_loss", [None])[-1],
             "scores": list(training.scores),
-            "unit": selected and look_into(training, selected.layer, selected.unit),
+            "unit": selected and look_into(training, selected.layer, selected.unit, self._sample),
+            "answer": answer,
         }
         self._send(values, arrays | {"curve": training.points})
         self._sent = time.monotonic()
         self._next_frame = now + max(FRAME, 2 * (self._sent - now))
 
     def _say_recipes(self, training: Training) -> None:
-        self._say("recipes", recipes=recipes(training))
+        self._say("recipes", recipes=recipes(training), is_repeatable=training.is_repeatable)
 
     def _say(self, kind: str, **values: Any) -> None:
         self._send({"type": kind, **values}, {})
@@ -316,44 +372,20 @@ class Session:
     def _send(self, values: dict[str, Any], arrays: Any) -> None:
         """Send values with arrays, or with the content of a file."""
         content = b"" if isinstance(arrays, dict) else arrays
-        self._send_bytes(pack(values, arrays if isinstance(arrays, dict) else {}) + content)
+        self._outbox.append(pack(values, arrays if isinstance(arrays, dict) else {}) + content)
+
+    def _post(self) -> None:
+        """Hand what is to be sent to the connection; a page that does not read keeps us waiting."""
+        for message in self._outbox:
+            self._send_bytes(message)
+        self._outbox.clear()
 
 
-def _model_file(training: Training) -> bytes:
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "model.safetensors"
-        save_model(path, training.to_model())
-        return path.read_bytes()
-
-
-def _model_in(content: bytes) -> Model:
-    """Return the model in a file's content, of a single network."""
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "model.safetensors"
-        path.write_bytes(content)
-        try:
-            model = load_model(path)
-        except MultilayerError as error:
-            raise InvalidArgumentError(str(error).replace(str(path), "the model file")) from error
-    if not isinstance(model.net, MLP):
-        raise InvalidArgumentError(
-            "the model file holds an ensemble; the playground has one network"
-        )
-    return model
-
-
-def _with_shape_of(model: Model, settings: Settings) -> Settings:
-    """Return the settings with the hidden layers of a model."""
-    architecture = model.net.architecture
-    layers = architecture.hidden_layers
-    if isinstance(architecture.dropout, tuple):
-        raise InvalidArgumentError(
-            "the model has a dropout of its own in each layer; the playground one"
-        )
-    return replace(
-        settings,
-        hidden=architecture.hidden_features,
-        activation=tuple(layer.activation for layer in layers),
-        dropout=architecture.dropout,
-        normalization=architecture.normalization,
-    )
+def _end_of(training: Training) -> str:
+    """Return why a training has ended, in words."""
+    patience = training.settings.patience
+    why = f"Nothing has improved for {patience} epochs."
+    if training.stopped_by == "n_epochs":
+        why = "The training has reached its last epoch."
+    best = training.history.best_epoch
+    return f"{why} The weights are those of epoch {best}, the best." if patience else why

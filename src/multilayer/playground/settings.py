@@ -8,6 +8,7 @@ from multilayer import checks
 from multilayer.architecture import ACTIVATIONS, NORMALIZATIONS
 from multilayer.errors import InvalidArgumentError, InvalidTypeError
 from multilayer.numpy import INITIALIZERS, OPTIMIZERS, SCHEDULES
+from multilayer.playground.features import NAMES
 from multilayer.registry import Names
 
 __all__ = [
@@ -18,9 +19,11 @@ __all__ = [
     "MAX_LAYERS",
     "MAX_POINTS",
     "MAX_WIDTH",
+    "PLAIN",
     "STEPPING",
     "DataSettings",
     "Settings",
+    "listed",
     "or_none",
     "real",
     "whole",
@@ -29,14 +32,16 @@ __all__ = [
 MAX_LAYERS, MAX_WIDTH = 12, 1_000
 MAX_SAMPLES, MAX_POINTS, MAX_CLASSES = 5_000, 2_000, 8
 MAX_EPOCHS = 100_000
+PLAIN = ("x1", "x2")
+"""The features of a point that are the point itself."""
 MAX_NAME = 200
-"""Characters in the name of a column."""
+"""Characters in the name of a column, and in a formula."""
 TOY = ("circles", "moons", "xor", "spirals", "blobs", "plane", "curve")
-DATA_KINDS = Names("kind", [*TOY, "points", "table"])
+DATA_KINDS = Names("kind", [*TOY, "formula", "iris", "digits", "points", "table"])
 LOSSES = Names("loss", ["cross_entropy", "squared_error", "absolute_error", "huber"])
 STEPPING = Names("optimizer", [name for name, cls in OPTIMIZERS.items() if cls.takes_steps])
 """The optimizers that take steps, which one can watch."""
-LIVE = ("learning_rate", "schedule", "epochs", "l1", "l2")
+LIVE = ("learning_rate", "schedule", "epochs", "patience", "l1", "l2")
 Check = Callable[[object, str, str], Any]
 
 
@@ -73,7 +78,7 @@ def _text(value: object, name: str, owner: str) -> str:
     return value
 
 
-def _each(check: Check, most: int, least: int = 0) -> Check:
+def listed(check: Check, most: int, least: int = 0) -> Check:
     """Return the check of a list, each of whose entries passes `check`."""
 
     def check_all(value: object, name: str, owner: str) -> tuple[Any, ...]:
@@ -87,7 +92,7 @@ def _each(check: Check, most: int, least: int = 0) -> Check:
 
 
 def _point(value: object, name: str, owner: str) -> tuple[float, float, int]:
-    x, y, label = _each(lambda each, *_: each, 3, 3)(value, name, owner)
+    x, y, label = listed(lambda each, *_: each, 3, 3)(value, name, owner)
     place = real("[-1000, 1000]")
     of_class = whole(0, MAX_CLASSES - 1)
     return place(x, name, owner), place(y, name, owner), of_class(label, name, owner)
@@ -129,15 +134,19 @@ class DataSettings(Checked):
     Attributes
     ----------
     kind : str
-        One of ``DATA_KINDS``: a small data set, points drawn by hand, or a table.
+        One of ``DATA_KINDS``: a small data set, points drawn by hand, or a table, as iris is one.
     n_samples, noise, seed
         How many samples a data set has, their noise, and what draws them and the split.
     validation : float
         The share of the samples to validate on.
+    formula : str
+        What ``toy.formula`` takes.
     points : tuple of (x, y, class)
         Those drawn by hand.
     target : str
         The column of a table to predict; the last one if it is empty.
+    features : tuple of str
+        What the network is given of points of the plane; names in ``FEATURES``.
     shown : tuple of str
         The two inputs of a table that the picture shows; none for two principal components.
     """
@@ -147,8 +156,10 @@ class DataSettings(Checked):
     noise: float
     seed: int
     validation: float
+    formula: str
     points: tuple[tuple[float, float, int], ...]
     target: str
+    features: tuple[str, ...]
     shown: tuple[str, ...]
 
     _checks = {
@@ -157,9 +168,11 @@ class DataSettings(Checked):
         "noise": real("[0, 2]"),
         "seed": _SEED,
         "validation": real("[0, 0.9]"),
-        "points": _each(_point, MAX_POINTS),
+        "formula": _text,
+        "points": listed(_point, MAX_POINTS),
         "target": _text,
-        "shown": _each(_text, 2),
+        "features": listed(_one_of(NAMES), len(NAMES), 1),
+        "shown": listed(_text, 2),
     }
 
 
@@ -182,6 +195,8 @@ class Settings(Checked):
         As in `multilayer.training.fit`.
     epochs : int or None
         How many there are; None for no end. Some schedules need one.
+    patience : int or None
+        The epochs without improvement that end the training: see `EarlyStopping`.
 
     Examples
     --------
@@ -189,7 +204,8 @@ class Settings(Checked):
     Traceback (most recent call last):
     ...
     multilayer.errors.InvalidArgumentError: Settings must have data, activation, normalization,
-    dropout, initializer, loss, optimizer, learning_rate, schedule, epochs, batch_size, l1, l2, seed
+    dropout, initializer, loss, optimizer, learning_rate, schedule, epochs, patience,
+    batch_size, l1, l2, seed
     """
 
     data: DataSettings
@@ -203,6 +219,7 @@ class Settings(Checked):
     learning_rate: float
     schedule: str | None
     epochs: int | None
+    patience: int | None
     batch_size: int
     l1: float
     l2: float
@@ -210,8 +227,8 @@ class Settings(Checked):
 
     _checks = {
         "data": lambda value, *_: DataSettings.of(value),
-        "hidden": _each(whole(1, MAX_WIDTH), MAX_LAYERS),
-        "activation": _each(_one_of(ACTIVATIONS), MAX_LAYERS),
+        "hidden": listed(whole(1, MAX_WIDTH), MAX_LAYERS),
+        "activation": listed(_one_of(ACTIVATIONS), MAX_LAYERS),
         "normalization": or_none(_one_of(NORMALIZATIONS)),
         "dropout": real("[0, 0.95]"),
         "initializer": _one_of(INITIALIZERS.names),
@@ -220,6 +237,7 @@ class Settings(Checked):
         "learning_rate": real("[1e-6, 100]"),
         "schedule": or_none(_one_of(SCHEDULES.names)),
         "epochs": or_none(whole(1, MAX_EPOCHS)),
+        "patience": or_none(whole(1, MAX_EPOCHS)),
         "batch_size": whole(1, MAX_SAMPLES),
         "l1": real("[0, 10]"),
         "l2": real("[0, 10]"),

@@ -7,25 +7,45 @@ import numpy as np
 import numpy.typing as npt
 
 from multilayer.architecture import ACTIVATIONS, NORMALIZATIONS
+from multilayer.data import toy
+from multilayer.model import Columns
 from multilayer.numpy import INITIALIZERS, OPTIMIZERS, SCHEDULES
 from multilayer.playground import settings as limits
+from multilayer.playground.bundled import SIDE, digits, iris
 from multilayer.playground.data_sets import SETS
-from multilayer.playground.pictures import SHOWN
+from multilayer.playground.features import FEATURES
+from multilayer.playground.pictures import SHOWN, SMALL, as_bytes
 from multilayer.playground.recipes import recipes
 from multilayer.playground.settings import DATA_KINDS, LOSSES, STEPPING
 from multilayer.playground.training import Training
 
-__all__ = ["greeting", "structure_of"]
+__all__ = ["bundled_thumbnails", "greeting", "structure_of"]
 
 Array = npt.NDArray[Any]
 
-MOST_POINTS = 1_500
-"""Samples that are drawn."""
 THUMBNAIL = 120
+PICTURED = 13
+"""The image that stands for the digits, a three."""
+EXAMPLES = 100
+"""Images that can be shown instead of a drawn one."""
+FORMULAS = (
+    "y > sin(3*x)",
+    "x^2 + y^2 < 1",
+    "x*y > 0",
+    "0 < y < x",
+    "x^2 + y^2 < 1 and x > 0",
+    "abs(x) + abs(y) < 1",
+    "sin(4*x) * sin(4*y) > 0",
+    "sin(3*x) * y",
+    "exp(-x^2 - y^2)",
+    "abs(sin(3*x))",
+    "floor(2*x)",
+)
+"""Formulas that the page suggests."""
 
 
 def greeting() -> tuple[dict[str, Any], dict[str, Array]]:
-    """Return the names that the controls offer, and a picture of each data set."""
+    """Return the names that the controls offer, and a picture of each data set that is drawn."""
     rates = {
         name: next(f.default for f in fields(OPTIMIZERS[name]) if f.name == "learning_rate")
         for name in STEPPING
@@ -38,18 +58,39 @@ def greeting() -> tuple[dict[str, Any], dict[str, Array]]:
         "schedules": [name for name in SCHEDULES.names if name != "constant"],
         "losses": list(LOSSES),
         "kinds": list(DATA_KINDS),
+        "formulas": FORMULAS,
+        "features": [(name, feature.label) for name, feature in FEATURES.items()],
         "limits": {
             name: getattr(limits, name)
             for name in ("MAX_LAYERS", "MAX_WIDTH", "MAX_POINTS", "MAX_SAMPLES", "MAX_CLASSES")
         },
     }
-    drawn = {}
+    rng = np.random.default_rng(0)
+    X, y = toy.formula(FORMULAS[0], THUMBNAIL, 0.0, rng)
+    drawn = {"thumbnail formula": _thumbnail(X, y)}
     for name, draw in SETS.items():
         X, y = draw(THUMBNAIL, rng=np.random.default_rng(0))
         # A curve is pictured with its values above the line.
         places = np.column_stack([X, y]) if X.shape[1] == 1 else X
-        drawn[f"thumbnail {name}"] = np.column_stack([places / np.abs(places).max(), y])
+        drawn[f"thumbnail {name}"] = _thumbnail(places, y)
     return values, drawn
+
+
+def bundled_thumbnails() -> dict[str, Array]:
+    """Return pictures of iris and of the digits, which scikit-learn takes a while to load."""
+    table = iris()
+    petals = table.select(table.columns[2:4])
+    codes, _ = table["species"].categories()
+    images, _ = digits()
+    return {
+        "thumbnail iris": _thumbnail(np.asarray(Columns.of(petals).encode(petals)[:]), codes),
+        "thumbnail digits": images[PICTURED].reshape(SIDE, SIDE),
+    }
+
+
+def _thumbnail(places: Array, y: Array) -> Array:
+    """Return places between −1 and 1, with classes or values."""
+    return np.column_stack([places / np.abs(places).max(), y])
 
 
 def structure_of(training: Training) -> tuple[dict[str, Any], dict[str, Array]]:
@@ -57,20 +98,20 @@ def structure_of(training: Training) -> tuple[dict[str, Any], dict[str, Array]]:
     samples, net, view = training.samples, training.net, training.samples.view
     targets = samples.targets
     is_class = targets.task == "classification"
-    shown = np.concatenate([_some(samples.rows), _some(samples.held_out)])
-    places = view.positions(samples.X[shown])
+    shown = samples.shown
+    places = samples.places[shown]
     if places.shape[1] == 1:
         places = np.column_stack([places, np.zeros(len(places))])
     is_held_out = np.isin(shown, samples.held_out)
     codes = samples.codes
-    names = samples.inputs.input_names or view.names
+    names = _input_names(training)
     values = {
         "settings": training.settings.to_dict(),
         "task": targets.task,
         "classes": _class_names(training) if is_class else [],
         "columns": list(samples.columns),
         "target": samples.target,
-        "inputs": [str(name) for name in names[: 200 if samples.columns else None]],
+        "inputs": names,
         "axes": list(view.names),
         "low": view.low.tolist(),
         "high": view.high.tolist(),
@@ -80,11 +121,30 @@ def structure_of(training: Training) -> tuple[dict[str, Any], dict[str, Array]]:
         "score": next(iter(training.metrics)),
         "widths": [samples.X.shape[1], *net.architecture.hidden_features, targets.out_features],
         "shown": SHOWN,
+        "side": samples.side,
         "n_parameters": net.n_parameters,
         "n_samples": [len(samples.rows), len(samples.held_out)],
         "recipes": recipes(training),
+        "is_repeatable": training.is_repeatable,
     }
-    return values, {"points": np.column_stack([places, codes[shown], is_held_out])}
+    arrays = {"points": np.column_stack([places, codes[shown], is_held_out])}
+    if view.is_to_scale and len(view.basis) == 2:
+        inputs = view.grid(SMALL)
+        shares = (inputs / np.abs(inputs).max(axis=0) + 1) / 2
+        arrays["inputs"] = as_bytes(shares).T.reshape(-1, SMALL, SMALL)
+    if samples.side:
+        rows = samples.held_out if len(samples.held_out) else samples.rows
+        arrays["examples"] = samples.X[rows[:EXAMPLES]].reshape(-1, samples.side, samples.side)
+    return values, arrays
+
+
+def _input_names(training: Training) -> list[str]:
+    """Return the names of the inputs, as far as the page shows them."""
+    samples = training.samples
+    if side := samples.side:
+        return [f"row {i // side + 1}, column {i % side + 1}" for i in range(side**2)]
+    names = samples.labels or samples.inputs.input_names or samples.view.names
+    return [str(name) for name in names[:200]]
 
 
 def _class_names(training: Training) -> list[str]:
@@ -92,7 +152,3 @@ def _class_names(training: Training) -> list[str]:
     samples = training.samples
     classes: Array = samples.targets.classes
     return [str(c) if classes.dtype.kind == "U" else f"{samples.target} {c}" for c in classes]
-
-
-def _some(rows: Array) -> Array:
-    return rows[:: -(-len(rows) // MOST_POINTS) or 1]

@@ -11,16 +11,19 @@ from multilayer.data import Batches
 from multilayer.errors import DivergenceError, InvalidArgumentError, InvalidDataError
 from multilayer.model import Model, Targets
 from multilayer.numpy import LOSSES, MLP, OPTIMIZERS, SCHEDULES, Loss, Optimizer, Plateau, Schedule
+from multilayer.numpy.network import Pair
 from multilayer.playground.data_sets import Samples
 from multilayer.playground.settings import MAX_EPOCHS, Settings
-from multilayer.training import METRICS, History, Loop, Metric
+from multilayer.training import METRICS, Callback, EarlyStopping, History, Loop, Metric
 from multilayer.training.validation import Validation
 
-__all__ = ["MAX_PARAMETERS", "Training", "architecture_of", "loss_of", "warm_up"]
+__all__ = ["MAX_PARAMETERS", "Training", "affine_pairs", "architecture_of", "loss_of", "warm_up"]
 
 Array = npt.NDArray[Any]
 
 MAX_PARAMETERS = 1_000_000
+ENDS = ("n_epochs", "early_stopping")
+"""Reasons for an end that other settings may move."""
 POINTS = 400
 """Of a curve: when there are twice as many, every other one is left out."""
 
@@ -64,6 +67,12 @@ def architecture_of(settings: Settings, samples: Samples) -> Architecture:
             f"{architecture.n_parameters:,}"
         )
     return architecture
+
+
+def affine_pairs(net: MLP, gradients: list[Pair] | None = None) -> list[Pair]:
+    """Return W and b of each affine layer, or the gradients in them, without normalisations."""
+    pairs = net.weights if gradients is None else gradients
+    return pairs[:: 2 if net.architecture.normalization else 1]
 
 
 def loss_of(settings: Settings, targets: Targets) -> Loss:
@@ -128,6 +137,11 @@ class Training:
         NaN for what is not measured.
     scores : tuple of float
         Accuracy, or R², of the training and of the validation samples at the last epoch's end.
+    n_edits : int
+        How many times a weight was set by hand.
+    is_repeatable : bool
+        Whether the settings alone lead here: no weight was set by hand or came from a file, and
+        nothing was changed on the way.
     """
 
     def __init__(self, settings: Settings, samples: Samples, model: Model | None = None) -> None:
@@ -141,6 +155,7 @@ class Training:
         self.loss = loss_of(settings, samples.targets)
         self.metrics = SCORES[samples.targets.task]
         self._begin()
+        self.n_edits, self.is_repeatable = 0, model is None
         self.curve: list[tuple[float, ...]] = []
         self.scores = np.nan, np.nan
         self._stride = 1  # epochs between two points of the curve
@@ -185,6 +200,10 @@ class Training:
             rng=self._rng,
         )
         self._moments = iter(self.loop)
+        self._stopping = Callback()
+        if settings.patience is not None:
+            self._stopping = EarlyStopping(settings.patience)
+            self._stopping.on_train_begin(self.loop.run)
 
     @property
     def optimizer(self) -> Optimizer:
@@ -198,6 +217,12 @@ class Training:
         found = self.samples.encoded
         if self.loss.task == "regression" and found.ndim == 1:  # classes as 0 and 1
             return np.eye(self.samples.targets.out_features)[found]
+        return found
+
+    @property
+    def stopped_by(self) -> str:
+        """Why the training has ended: see `History`; empty if it has not."""
+        found: str = self.loop.run.stopped_by
         return found
 
     @property
@@ -219,6 +244,8 @@ class Training:
             # An overflow becomes an infinite loss, which is reported with epoch and step.
             with np.errstate(over="ignore", invalid="ignore"):
                 if next(self._moments, None) is None:
+                    if run.keep_best:  # as `EarlyStopping` asks, whatever ends the training
+                        run.restore_best(run.members)
                     return False
                 if run.is_under_way and run.step == run.n_steps:
                     next(self._moments)
@@ -237,29 +264,84 @@ class Training:
 
     def change(self, settings: Settings) -> None:
         """Go on with another rate, schedule, end or penalties, from the next step on."""
+        has_begun = self.loop.run.epoch > 0
+        if has_begun and _steps_of(settings) != _steps_of(self.settings):
+            self.is_repeatable = False
         numbers, arrays = self.loop.state()
+        stopping = None if self.stopped_by else self._stopping.state()
         for member in numbers["run"]["members"]:
-            if member["stopped_by"] == "n_epochs":  # the end may have moved
+            if member["stopped_by"] in ENDS:  # the end may have moved
                 member["stopped_by"] = ""
         self.trainer.finish()
         self.settings = settings
         self._begin()
         self.loop.set_state(numbers, arrays)
+        if stopping and settings.patience is not None:
+            self._stopping.set_state(stopping)
+
+    def edit(self, layer: int, unit: int, source: int | None, value: float) -> None:
+        """Set one weight by hand; the optimizer keeps what it remembers.
+
+        If epochs are judged by the loss at their beginning, the one under way begins anew: the mean
+        of its losses would belong neither to the weights before nor to those after.
+
+        Parameters
+        ----------
+        layer, unit : int
+            Of a hidden layer, from 1, or of the output, behind the last one; the unit from 0.
+        source : int or None
+            The input that the weight multiplies; None for the bias.
+        value : float
+
+        Raises
+        ------
+        InvalidArgumentError
+            If there is no such weight.
+        """
+        pairs = affine_pairs(self.net)
+        if layer > len(pairs):
+            raise InvalidArgumentError(f"must be at most {len(pairs)}", "layer", got=layer)
+        W, b = pairs[layer - 1]
+        for name, place, n in (("unit", unit, W.shape[0]), ("input", source or 0, W.shape[1])):
+            if place >= n:
+                raise InvalidArgumentError(f"must be less than {n}", name, got=place)
+        if source is not None:
+            W[unit, source] = value
+        elif b is None:
+            raise InvalidArgumentError(
+                "has no bias in front of batch normalisation", "layer", got=layer
+            )
+        else:
+            b[unit] = value
+        self.n_edits += 1
+        self.is_repeatable = False
+        if self.loop.run.judges_start:
+            self._begin_epoch_anew()
 
     def _go_back(self) -> None:
         """Go on from the best epoch's weights, with an optimizer that remembers nothing."""
         run = self.loop.run
         run.restore_best(run.members)
+        self.is_repeatable = False
+        self._begin_epoch_anew(keep_optimizer=False)
+
+    def _begin_epoch_anew(self, *, keep_optimizer: bool = True) -> None:
+        """Go on from these weights with the first step of the epoch under way, if there is one."""
+        run = self.loop.run
         numbers, arrays = self.loop.state()
-        if run.is_under_way:  # its losses are not finite: it begins anew
+        if run.is_under_way:
             numbers["run"] |= {"epoch": run.epoch - 1, "step": 0, "is_under_way": False}
+        if not keep_optimizer:
+            arrays = {
+                name: a for name, a in arrays.items() if not name.startswith("trainer.optimizer.")
+            }
         self.trainer.finish()
         self._begin()
-        kept = {name: a for name, a in arrays.items() if not name.startswith("trainer.optimizer.")}
-        self.loop.set_state(numbers, kept)
+        self.loop.set_state(numbers, arrays)
 
     def _note_epoch(self) -> None:
-        """Add a point to the curve."""
+        """Add a point to the curve, and stop if nothing improves."""
+        self._stopping.on_epoch_end(self.loop.run)
         history, epoch = self.history, self.loop.run.epoch
         (name,) = self.metrics
         held_out = [history.get(f"validation_{of}", [np.nan])[-1] for of in ("loss", name)]
@@ -296,6 +378,11 @@ class Training:
     def finish(self) -> None:
         """Release what the engine holds."""
         self.trainer.finish()
+
+
+def _steps_of(settings: Settings) -> dict[str, Any]:
+    """Return those live settings on which each step depends: the end does not, without schedule."""
+    return settings.live | ({} if settings.schedule else {"epochs": None})
 
 
 def warm_up() -> None:

@@ -1,6 +1,6 @@
 """View: where a picture of inputs of any number lies, and where samples lie in it."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Self
 
@@ -33,6 +33,8 @@ class View:
         Of the axes.
     is_to_scale : bool
         Whether positions are the inputs themselves.
+    features : callable, optional
+        Turns the points of the picture into the network's inputs, if they are not the same.
     """
 
     origin: Array
@@ -41,19 +43,23 @@ class View:
     high: Array
     names: tuple[str, ...]
     is_to_scale: bool = True
+    features: Callable[[Array], Array] | None = None
 
     @classmethod
-    def of_drawn(cls, X: Array, reach: float | None = None) -> Self:
+    def of_drawn(
+        cls, X: Array, reach: float | None = None, names: tuple[str, str] = ("x₁", "x₂")
+    ) -> Self:
         """Return the square around samples in the plane, or the interval around those on a line.
 
-        `reach` is its size on each side of 0, by default that of the samples and a margin.
+        `reach` is its size on each side of 0, by default that of the samples and a margin; `names`
+        are those of the plane's axes.
         """
         n = X.shape[1]
         if reach is None:
             reach = float(np.abs(X).max()) * (1 + MARGIN) or 1.0
         basis = np.eye(n, dtype=np.float32)
-        names = ("x₁", "x₂")[:n] if n > 1 else ("x",)
-        return cls(np.zeros(n, np.float32), basis, np.full(n, -reach), np.full(n, reach), names)
+        sides = np.full(n, -reach), np.full(n, reach)
+        return cls(np.zeros(n, np.float32), basis, *sides, names if n > 1 else ("x",))
 
     @classmethod
     def of_table(cls, X: Array, input_names: Sequence[str], shown: Sequence[str]) -> Self:
@@ -90,7 +96,7 @@ class View:
         return cls(origin, basis, low - MARGIN * span, high + MARGIN * span, names, False)
 
     def positions(self, X: Array) -> Array:
-        """Return where samples lie, of shape (n_samples, 1 or 2), between 0 and 1 if inside."""
+        """Return where points lie, of shape (n_samples, 1 or 2), between 0 and 1 if inside."""
         return ((X - self.origin) @ self.basis.T - self.low) / (self.high - self.low)
 
     def grid(self, side: int) -> Array:
@@ -102,9 +108,11 @@ class View:
         else:
             down, right = np.meshgrid(axes[1][::-1], axes[0], indexing="ij")
             places = np.column_stack([right.ravel(), down.ravel()])
-        return (self.origin + places @ self.basis).astype(np.float32)
+        points = (self.origin + places @ self.basis).astype(np.float32)
+        return points if self.features is None else self.features(points)
 
 
 def _some(X: Array) -> Array:
-    """Return at most 5,000 rows, evenly spaced."""
-    return X[:: max(1, len(X) // 5_000)]
+    """Return at most 5,000 rows, evenly spaced, and fewer of many inputs: 1,000,000 numbers."""
+    most = max(2, min(5_000, 1_000_000 // X.shape[1]))
+    return X[:: -(-len(X) // most)]

@@ -8,6 +8,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from multilayer.json_text import finite
+
 __all__ = ["pack"]
 
 KINDS = {np.dtype(np.float32): "f4", np.dtype(np.uint8): "u1"}
@@ -40,17 +42,6 @@ def pack(values: Mapping[str, Any], arrays: Mapping[str, npt.NDArray[Any]]) -> b
         table.append([name, KINDS[piece.dtype], piece.shape, place])
         pieces.append(content)
         place += len(content)
-    head = json.dumps({**_finite(values), "arrays": table}, allow_nan=False).encode()
+    head = json.dumps({**finite(values), "arrays": table}, allow_nan=False).encode()
     head += b" " * (-len(head) % ALIGN)
     return b"".join([struct.pack("<I", len(head)), head, *pieces])
-
-
-def _finite(value: Any) -> Any:
-    """Return a value with None for numbers that JSON does not have."""
-    if isinstance(value, Mapping):
-        return {name: _finite(each) for name, each in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [_finite(each) for each in value]
-    if isinstance(value, float) and not np.isfinite(value):
-        return None
-    return value

@@ -19,7 +19,9 @@ LABELS = {
     "activation_mean": "mean of the activations",
     "activation_std": "standard deviation of the activations",
     "zeros": "share of activations that are 0",
-    "dead": "share of units that are 0 for every sample",
+    "dead": "share of dead units: slope 0 for every sample",
+    "saturated": "share of saturated units",
+    "weight_norm": "norm of the weights ‖W‖",
     "gradient_norm": "norm of the gradient ‖∂J/∂W‖",
     "update_ratio": "update over weights ‖ΔW‖/‖W‖",
 }
@@ -98,7 +100,7 @@ def layer_statistics(
     # A gradient of 0 has no logarithm and leaves a break in the line.
     if name in LOGARITHMIC and (values > 0).any():
         ax.set_yscale("log")
-    if name in ("zeros", "dead"):
+    if name in ("zeros", "dead", "saturated"):
         ax.set_ylim(-0.03, 1.03)
     return ax
 

@@ -7,6 +7,7 @@ from multilayer.training.history import History
 from multilayer.training.loop import Loop
 from multilayer.training.metrics import METRICS, Metric
 from multilayer.training.progress import Progress
+from multilayer.training.recorder import Recorder
 from multilayer.training.run import Run
 from multilayer.training.statistics import LayerStatistics
 
@@ -20,6 +21,7 @@ __all__ = [
     "Loop",
     "Metric",
     "Progress",
+    "Recorder",
     "Run",
     "fit",
     "train",

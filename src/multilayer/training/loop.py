@@ -122,6 +122,7 @@ class Loop:
         self.rng: Any = np.random.default_rng() if rng is None else rng
         self.run = Run(
             trainer,
+            training,
             n_epochs=n_epochs,
             n_steps=max(batches.n_steps),
             monitor=monitor,
@@ -214,10 +215,9 @@ class Loop:
 
     def _note_settings(self) -> None:
         """Write into the histories how their networks are trained."""
-        sizes = np.broadcast_to(self.batches.size, len(self.run.members)).tolist()
-        for member, size, (loss, optimizer) in zip(
-            self.run.members, sizes, self._parts, strict=True
-        ):
+        members = self.run.members
+        sizes = np.broadcast_to(self.batches.size, len(members)).tolist()
+        for member, size, (loss, optimizer) in zip(members, sizes, self._parts, strict=True):
             member.history.settings = {
                 "loss": describe(loss, LOSSES),
                 "optimizer": describe(optimizer, OPTIMIZERS),

@@ -74,6 +74,8 @@ class Run:
     ----------
     trainer : Trainer
         What takes the steps.
+    training : Data or Stream
+        The checked samples to train on.
     members : list of Member
         The networks in training, each with its own history and its own end: one, or an ensemble's.
     is_ensemble : bool
@@ -111,6 +113,7 @@ class Run:
     def __init__(
         self,
         trainer: Trainer,
+        training: Any,
         *,
         n_epochs: int,
         n_steps: int,
@@ -118,6 +121,7 @@ class Run:
         higher_is_better: bool,
     ) -> None:
         self.trainer = trainer
+        self.training = training
         self.n_epochs = n_epochs
         self.n_steps = n_steps
         self.epoch = 0

@@ -7,10 +7,9 @@ import numpy.typing as npt
 
 from multilayer import checks
 from multilayer.errors import InvalidTypeError
-from multilayer.model import adopt
-from multilayer.numpy import LayerObservation, observe
 from multilayer.registry import Names
 from multilayer.training.callbacks import Callback
+from multilayer.training.layers import MEASURES, LayerObserver
 from multilayer.training.run import Run
 
 __all__ = ["QUANTILES", "STATISTICS", "LayerStatistics"]
@@ -19,19 +18,7 @@ Array = npt.NDArray[Any]
 
 QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
 """The quantiles by which a distribution is described."""
-STATISTICS = Names(
-    "statistic",
-    [
-        "activations",
-        "gradients",
-        "activation_mean",
-        "activation_std",
-        "zeros",
-        "dead",
-        "gradient_norm",
-        "update_ratio",
-    ],
-)
+STATISTICS = Names("statistic", ["activations", "gradients", *MEASURES])
 
 
 class LayerStatistics(Callback):
@@ -47,10 +34,15 @@ class LayerStatistics(Callback):
     ``activation_mean`` the mean of :math:`a_l`
     ``activation_std``  its standard deviation
     ``zeros``           the share of its entries that are 0
-    ``dead``            the share of units that are 0 for every sample
+    ``dead``            the share of units with the same output, and slope 0, for every sample
+    ``saturated``       the share of units on the flat ends of their activation for nearly all
+    ``weight_norm``     :math:`‖W_l‖`
     ``gradient_norm``   :math:`‖∂J/∂W_l‖`, without penalty
     ``update_ratio``    :math:`‖ΔW_l‖/‖W_l‖` of the last step
     =================== ============================================================
+
+    An activation that is flat on one side, such as relu, has dead units; one that is flat on both,
+    such as tanh, has saturated ones. The output layer has neither.
 
     Parameters
     ----------
@@ -127,21 +119,21 @@ class LayerStatistics(Callback):
         if run.is_ensemble:
             rule = "follows the layers of one network; train one of the ensemble's by itself"
             raise InvalidTypeError(rule, "LayerStatistics", got=repr(run.net))
-        self._loss: Any = run.trainer.loss
-        layers = self._observe(run.net)
+        self._observer = LayerObserver(self.X, self.y, run.trainer.loss)
+        layers = self._observer.observe(run.net)
         self.layers = tuple(layer.name for layer in layers)
         self.n_weights = tuple(layer.W.size for layer in layers)
         self.steps = []
         self._values = {name: [] for name in STATISTICS}
-        self._before: list[Array] = _weights(run.net)
+        self._observer.expect_step(run.net)
 
     def on_step_end(self, run: Run) -> None:
         """Observe the layers, if it is time."""
         step = (run.epoch - 1) * run.n_steps + run.step
         if self._is_due(step):
             self._record(run.net, step)
-        # A copy is made only before a step that is observed.
-        self._before = _weights(run.net) if self._is_due(step + 1) else []
+        if self._is_due(step + 1):
+            self._observer.expect_step(run.net)
 
     def on_epoch_end(self, run: Run) -> None:
         """Observe the layers after an iteration of L-BFGS, which takes no steps."""
@@ -158,31 +150,12 @@ class LayerStatistics(Callback):
     def _is_due(self, step: int) -> bool:
         return step == 1 or step % self.every == 0
 
-    def _observe(self, net: Any) -> list[LayerObservation]:
-        twin: Any = adopt(net, "LayerStatistics").net
-        return observe(twin, self.X, self.y, loss=self._loss)
-
     def _record(self, net: Any, step: int) -> None:
-        layers = self._observe(net)
+        layers = self._observer.observe(net)
         found: dict[str, Any] = {
-            "activations": [np.quantile(layer.a, QUANTILES) for layer in layers],
-            "gradients": [np.quantile(np.abs(layer.da), QUANTILES) for layer in layers],
-            "activation_mean": [layer.a.mean() for layer in layers],
-            "activation_std": [layer.a.std() for layer in layers],
-            "zeros": [(layer.a == 0).mean() for layer in layers],
-            "dead": [(layer.a == 0).all(axis=0).mean() for layer in layers],
-            "gradient_norm": [np.linalg.norm(layer.dW) for layer in layers],
-            "update_ratio": [
-                np.linalg.norm(after - before) / np.linalg.norm(before) if before.any() else np.nan
-                for after, before in zip(_weights(net), self._before, strict=True)
-            ],
+            "activations": [np.quantile(layer.a, QUANTILES).tolist() for layer in layers],
+            "gradients": [np.quantile(np.abs(layer.da), QUANTILES).tolist() for layer in layers],
         }
         self.steps.append(step)
-        for name, values in found.items():
-            self._values[name].append(np.asarray(values, dtype=np.float64).tolist())
-
-
-def _weights(net: Any) -> list[Array]:
-    """Return copies of the affine layers' weights."""
-    found = [np.array(W, dtype=np.float64) for W, _ in net.weights if W.ndim == 2]
-    return found if net.architecture.embeddings is None else found[1:]
+        for name, values in (found | self._observer.measure(net, layers)).items():
+            self._values[name].append(values)

@@ -1,9 +1,9 @@
 // The app: the settings, what the server says, and the cards, each of which hears of both.
 //
 // A card is an object with a method for each thing that it wants to hear: what the server sends
-// (`greeting`, `built`, `frame`, `recipes`, `findings`, `refused`, `paused`, `finished`, `file`,
+// (`greeting`, `built`, `frame`, `recipes`, `findings`, `walk`, `refused`, `paused`, `finished`, `file`,
 // `closed`); that the settings changed here (`settings`), or the colours (`theme`); and what cards
-// pass to each other (`select`, `look`, `point`, `drawn`).
+// pass to each other (`select`, `look`, `weight`, `pick`, `lit`, `point`, `drawn`).
 
 import { $ } from "./dom.js";
 import { Connection } from "./connection.js";
@@ -17,7 +17,7 @@ export class App {
     this.built = null; // what the session is about
     this.cards = [];
     this.written = location.hash.slice(1);
-    Object.assign(this, fromAddress(this.written)); // settings, speed
+    Object.assign(this, fromAddress(this.written)); // settings, speed, lesson, hide
     this.waiting = 0;
     addEventListener("hashchange", () => this.read());
   }
@@ -56,8 +56,9 @@ export class App {
       this.show();
       this.tell("");
     }
-    if (type === "refused" || type === "paused") this.tell(message.reason);
-    if (type === "finished") this.tell("The training has reached its last epoch.", { isFine: true });
+    // What is wrong with a formula is said below it.
+    if ((type === "refused" && message.parameter !== "formula") || type === "paused") this.tell(message.reason);
+    if (type === "finished") this.tell(message.reason, { isFine: true });
     if (type === "closed") {
       this.tell(`This session has ended: ${message}.`, { action: "Start again", onAction: () => this.connection.open() });
     }
@@ -108,7 +109,7 @@ export class App {
   // The address ----------------------------------------------------------------------------------
 
   write() {
-    this.written = toAddress(this.settings, this.speed);
+    this.written = toAddress(this);
     history.replaceState(null, "", this.written ? `#${this.written}` : location.pathname);
   }
 

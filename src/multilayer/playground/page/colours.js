@@ -1,6 +1,6 @@
 // Okabe and Ito's colours, which colour-blind readers can tell apart, on paper light or dark.
 
-const N_CLASSES = 8; // in `style.css`
+const N_CLASSES = 10; // in `style.css`
 const NAMES = ["ink", "faint", "picture", "positive", "negative"];
 
 let named = {}; // as "rgb(…)"
@@ -80,6 +80,19 @@ export function paintClasses(pixels, bytes, nClasses, asRegions) {
     pixels[4 * i + 2] = paper[2] + sure * (blue - paper[2]);
     pixels[4 * i + 3] = 255;
   }
+}
+
+// Draw an image of shares of ink, from 0 to 1, into a canvas of as many pixels.
+export function paintInk(canvas, side, shares) {
+  Object.assign(canvas, { width: side, height: side });
+  const context = canvas.getContext("2d");
+  const image = context.createImageData(side, side);
+  const own = numbers(named.ink);
+  shares.forEach((share, i) => {
+    for (let k = 0; k < 3; k++) image.data[4 * i + k] = paper[k] + share * (own[k] - paper[k]);
+    image.data[4 * i + 3] = 255;
+  });
+  context.putImageData(image, 0, 0);
 }
 
 // A canvas's context in CSS pixels, cleared.

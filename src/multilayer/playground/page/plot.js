@@ -3,11 +3,13 @@
 import { classColour, faint, fresh, ink, negative, paintClasses, paintValues, picture, positive } from "./colours.js";
 import { REACH } from "./state.js";
 
+const NEAR = 14; // pixels from a sample within which it is meant
+
 export class Plot {
-  // `onPoint` takes the place of a point that is drawn.
-  constructor(canvas, onPoint) {
-    this.canvas = canvas;
-    this.onPoint = onPoint;
+  // `onPoint` takes the place of a point that is drawn; `onSample` the number of one that is clicked.
+  constructor(canvas, onPoint, onSample) {
+    Object.assign(this, { canvas, onPoint, onSample });
+    this.ringed = null; // the number of the sample that is marked
     this.image = document.createElement("canvas");
     this.built = this.frame = this.cursor = null;
     this.asRegions = false;
@@ -23,7 +25,7 @@ export class Plot {
 
   show(built) {
     this.built = built;
-    this.frame = null;
+    this.frame = this.ringed = null;
     const { data } = built.arrays.points;
     this.points = [];
     for (let i = 0; i < data.length; i += 4) this.points.push(data.subarray(i, i + 4));
@@ -56,9 +58,10 @@ export class Plot {
     if (this.isLine) return this.drawLine(context, width, height);
     if (this.frame) this.drawImage(context, width, height);
     this.drawZero(context, width, height);
-    for (const [x, y, code, isHeldOut] of this.shownPoints()) {
-      this.drawPoint(context, x * width, (1 - y) * height, this.fill(code), isHeldOut);
+    for (const point of this.shownPoints()) {
+      this.drawPoint(context, ...this.placeOf(point, width, height), this.fill(point[2]), point[3]);
     }
+    this.drawRing(context, width, height);
     if (this.cursor) {
       const [x, y] = [this.cursor[0] * width, (1 - this.cursor[1]) * height];
       context.strokeStyle = ink();
@@ -72,7 +75,13 @@ export class Plot {
     }
   }
 
+  // Whether it shows a unit's weights, which lie over the pixels of an image.
+  get isOfWeights() {
+    return this.unit?.layer === 1 && this.built.side > 0;
+  }
+
   shownPoints() {
+    if (this.isOfWeights) return [];
     return this.showsHeldOut ? this.points : this.points.filter(([, , , isHeldOut]) => !isHeldOut);
   }
 
@@ -100,7 +109,7 @@ export class Plot {
       paintClasses(pixels.data, data, n, this.asRegions);
     }
     inner.putImageData(pixels, 0, 0);
-    context.imageSmoothingEnabled = true;
+    context.imageSmoothingEnabled = !this.isOfWeights;
     context.imageSmoothingQuality = "high";
     context.drawImage(this.image, 0, 0, width, height);
   }
@@ -142,12 +151,43 @@ export class Plot {
     context.stroke();
   }
 
+  // Where a point is drawn; over a line, at its value, or at its class.
+  placeOf([x, y, code], width, height) {
+    if (!this.isLine) return [x * width, (1 - y) * height];
+    const [low, high] = this.range();
+    const value = this.built.task === "regression" ? code : code / Math.max(1, this.built.classes.length - 1);
+    return [x * width, (1 - (value - low) / (high - low)) * height];
+  }
+
+  // The values at the lower and the upper edge, over a line.
+  range() {
+    const [least, most] = this.built.task === "regression" ? this.built.values : [0, 1];
+    const margin = 0.15 * (most - least || 1);
+    return [least - margin, most + margin];
+  }
+
+  ring(sample) {
+    this.ringed = sample;
+    this.draw();
+  }
+
+  drawRing(context, width, height) {
+    const point = this.points[this.ringed];
+    if (!point) return;
+    const [x, y] = this.placeOf(point, width, height);
+    for (const [colour, line] of [[picture(), 6], [ink(), 2.5]]) {
+      context.strokeStyle = colour;
+      context.lineWidth = line;
+      context.beginPath();
+      context.arc(x, y, 10, 0, 7);
+      context.stroke();
+    }
+  }
+
   // Over a line: values, or the probability of each class, as curves.
   drawLine(context, width, height) {
     const isRegression = this.built.task === "regression";
-    const [least, most] = isRegression ? this.built.values : [0, 1];
-    const margin = 0.15 * (most - least || 1);
-    const [low, high] = [least - margin, most + margin];
+    const [low, high] = this.range();
     const place = (value) => (1 - (value - low) / (high - low)) * height;
     context.strokeStyle = faint();
     context.setLineDash([2, 4]);
@@ -156,10 +196,11 @@ export class Plot {
     context.lineTo(width, place(0));
     context.stroke();
     context.setLineDash([]);
-    for (const [x, , code, isHeldOut] of this.shownPoints()) {
-      const y = isRegression ? code : code / Math.max(1, this.built.classes.length - 1);
-      this.drawPoint(context, x * width, place(y), isRegression ? negative() : this.fill(code), isHeldOut);
+    for (const point of this.shownPoints()) {
+      const colour = isRegression ? negative() : this.fill(point[2]);
+      this.drawPoint(context, ...this.placeOf(point, width, height), colour, point[3]);
     }
+    this.drawRing(context, width, height);
     if (!this.frame) return;
     if (this.unit) return this.drawUnit(context, width, height);
     const { shape: [n, columns], data } = this.frame.arrays.output;
@@ -184,9 +225,15 @@ export class Plot {
   }
 
   click(event) {
-    if (!this.drawsPoints) return;
     const box = this.canvas.getBoundingClientRect();
-    this.add([(event.clientX - box.left) / box.width, 1 - (event.clientY - box.top) / box.height]);
+    const [x, y] = [event.clientX - box.left, event.clientY - box.top];
+    if (this.drawsPoints) return this.add([x / box.width, 1 - y / box.height]);
+    const distances = this.points.map((point) => {
+      const [px, py] = this.placeOf(point, box.width, box.height);
+      return Math.hypot(px - x, py - y);
+    });
+    const least = Math.min(...distances);
+    if (least < NEAR) this.onSample(distances.indexOf(least));
   }
 
   add([x, y]) {

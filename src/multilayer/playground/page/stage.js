@@ -1,20 +1,30 @@
 // The network, layer by layer: each unit with a picture of what it computes, edges by weight.
 
-import { fresh, negative, paintValues, positive } from "./colours.js";
-import { element } from "./dom.js";
+import { fresh, paintInk, paintValues, positive } from "./colours.js";
+import { element, number } from "./dom.js";
+import { Edges, isSame } from "./edges.js";
 
 const STATES = ["", "dead", "saturated"];
 const HEAD = 74; // pixels above the units, for a layer's own controls
 const FOOT = 26; // below them, for what is not shown
 
 export class Stage {
-  // `onChange` takes hidden widths and activations; `onSelect` a layer and a unit, and so does
-  // `onLook`, for the unit that is pointed at, or null.
-  constructor(root, edges, onChange, onSelect, onLook) {
-    Object.assign(this, { root, edges, onChange, onSelect, onLook });
+  // `onChange` takes hidden widths and activations; `onSelect` a unit { layer, unit }, and the
+  // `input` whose weight was clicked, if it was one; `onLook` the unit that is pointed at, or null.
+  constructor(root, canvas, onChange, onSelect, onLook) {
+    Object.assign(this, { root, canvas, onChange, onSelect, onLook });
+    this.edges = new Edges(canvas);
     this.units = []; // by layer: the buttons of the units that are shown
     this.selected = null;
+    this.pointed = this.focused = null; // the weight under the pointer, and that whose row is edited
+    this.lit = null; // the step of a walk
     this.frame = null;
+    this.tip = element("span", "weight-name");
+    this.badge = element("span", "step-value");
+    for (const each of [this.tip, this.badge]) each.setAttribute("aria-hidden", "true");
+    root.addEventListener("pointermove", (event) => this.hover(event));
+    root.addEventListener("pointerleave", () => this.point(null));
+    root.addEventListener("click", (event) => this.click(event));
     new ResizeObserver(() => this.place()).observe(root.parentElement);
   }
 
@@ -22,10 +32,12 @@ export class Stage {
     this.built = built;
     this.frame = null;
     const focused = document.activeElement?.dataset?.key;
-    for (const each of [...this.root.children]) if (each !== this.edges) each.remove();
+    this.lit = this.pointed = this.focused = this.edges.weights = null;
+    for (const each of [...this.root.children]) if (each !== this.canvas) each.remove();
     this.heads = [];
     this.feet = [];
     this.units = built.widths.map((width, layer) => this.layer(layer, width, activations));
+    this.root.append(this.tip, this.badge);
     this.place();
     if (focused) this.root.querySelector(`[data-key="${focused}"]`)?.focus();
     this.mark();
@@ -42,8 +54,9 @@ export class Stage {
     }
     this.root.append(head);
     this.heads.push(head);
-    const n = Math.min(width, built.shown);
-    const foot = element("span", "layer-foot", width > n ? `+ ${(width - n).toLocaleString("en")} more` : "");
+    const isImage = layer === 0 && built.side > 0;
+    const n = isImage ? 1 : Math.min(width, built.shown);
+    const foot = element("span", "layer-foot", isImage ? `${built.side} × ${built.side} pixels` : width > n ? `+ ${(width - n).toLocaleString("en")} more` : "");
     this.root.append(foot);
     this.feet.push(foot);
     return Array.from({ length: n }, (_, i) => this.unit(layer, i, isHidden));
@@ -54,6 +67,7 @@ export class Stage {
     const of = `hidden layer ${index + 1}`;
     const stepper = element("div", "stepper");
     stepper.setAttribute("role", "group");
+    Object.assign(stepper.dataset, { hide: "hidden", part: "Layers and units" });
     stepper.setAttribute("aria-label", `Units of ${of}`);
     for (const [sign, step, word] of [["−", -1, "fewer"], ["+", 1, "more"]]) {
       const button = element("button", "", sign);
@@ -71,6 +85,7 @@ export class Stage {
     const select = element("select", "");
     select.setAttribute("aria-label", `Activation of ${of}`);
     select.dataset.key = `${index}a`;
+    Object.assign(select.dataset, { hide: "activation", part: "Activations" });
     for (const name of activations) select.append(new Option(name, name, false, name === activation[index]));
     select.onchange = () => this.onChange(hidden, activation.map((a, i) => (i === index ? select.value : a)));
     head.append(stepper, select);
@@ -81,16 +96,17 @@ export class Stage {
     const isInput = layer === 0;
     const button = element(isInput ? "div" : "button", `unit${isInput ? " input" : ""}`);
     const last = built.widths.length - 1;
-    if (isInput || layer === last) {
+    const isImage = isInput && built.side > 0;
+    if ((isInput && !isImage) || layer === last) {
       const names = isInput ? built.inputs : built.classes.length > 2 ? built.classes : [built.classes.at(-1) ?? built.target];
       const label = element("span", "unit-label", names[index] ?? "");
       label.title = label.textContent;
       button.append(label);
       button.name = names[index];
     }
-    const hasPicture = !isInput || (built.is_to_scale && built.axes.length > 1);
+    const hasPicture = !isInput || isImage || Boolean(built.arrays.inputs);
     if (hasPicture) {
-      const canvas = element("canvas", "");
+      const canvas = element("canvas", built.side && layer < 2 ? "pixels" : "");
       button.prepend(canvas);
       button.picture = canvas;
       if (isInput) this.paintInput(canvas, index);
@@ -109,29 +125,104 @@ export class Stage {
     return button;
   }
 
-  select(layer, unit) {
-    this.selected = [layer, unit];
+  select(layer, unit, input = null) {
+    this.selected = { layer, unit };
     this.mark();
-    this.onSelect(layer, unit);
+    this.drawEdges();
+    this.onSelect({ layer, unit, input });
   }
 
   mark() {
     this.units.forEach((units, layer) =>
       units.forEach((each, unit) => {
-        const is = this.selected?.[0] === layer && this.selected[1] === unit;
+        const is = this.selected?.layer === layer && this.selected.unit === unit;
         each.classList.toggle("selected", is);
         if (each.tagName === "BUTTON") each.setAttribute("aria-pressed", is);
+        const isLit = this.lit?.layer === layer && this.lit.unit === unit;
+        each.classList.toggle("lit", isLit);
+        each.classList.toggle("pale", Boolean(this.lit) && layer > 0 && !isLit && !this.lit.reached.has(`${layer},${unit}`));
       }),
     );
+    this.showBadge();
+  }
+
+  // A weight under the pointer, and what it is called.
+
+  hover(event) {
+    const box = this.root.getBoundingClientRect();
+    const isOver = event.target === this.root || event.target === this.canvas;
+    const edge = isOver ? this.edges.nearest(event.clientX - box.left, event.clientY - box.top) : null;
+    this.point(edge);
+    if (edge) Object.assign(this.tip.style, { left: `${event.clientX - box.left}px`, top: `${event.clientY - box.top}px` });
+  }
+
+  point(edge) {
+    this.root.classList.toggle("on-weight", Boolean(edge));
+    this.tip.hidden = !edge;
+    if (!isSame(edge, this.pointed)) {
+      this.pointed = edge;
+      this.drawEdges();
+    }
+    if (edge && this.edges.weights) this.tip.textContent = this.nameOf(edge);
+  }
+
+  // Mark the weight that is edited.
+  focus(edge) {
+    this.focused = edge;
+    this.drawEdges();
+  }
+
+  nameOf({ layer, unit, input }) {
+    const value = number(this.edges.weight({ layer, unit, input }));
+    return `w = ${value} from ${this.named(layer - 1, input)} to ${this.named(layer, unit)}`;
+  }
+
+  named(layer, unit) {
+    const button = this.units[layer][unit];
+    return layer ? button.said : button.name ?? `input ${unit + 1}`;
+  }
+
+  click(event) {
+    this.hover(event);
+    if (this.pointed) this.select(this.pointed.layer, this.pointed.unit, this.pointed.input);
+  }
+
+  // Light up what a step of a walk is about; `reached` are the units that it has been to.
+  light(step) {
+    this.lit = step;
+    this.mark();
+    this.drawEdges();
+  }
+
+  showBadge() {
+    const { lit, badge } = this;
+    const place = lit && this.centres?.[lit.layer]?.[lit.unit];
+    badge.hidden = !place;
+    if (!place) return;
+    badge.textContent = lit.text;
+    Object.assign(badge.style, { left: `${place[0]}px`, top: `${place[1] - this.size / 2}px` });
+  }
+
+  strengthOf({ layer, unit, input }) {
+    const { lit, selected } = this;
+    if (lit) {
+      const isMeant = lit.input === null || lit.input === input || this.edges.standsForMany({ layer });
+      const isIn = lit.edges === "in" && layer === lit.layer && unit === lit.unit && isMeant;
+      const isOut = lit.edges === "out" && layer === lit.layer + 1 && input === lit.unit;
+      return isIn || isOut ? 1 : 0.07;
+    }
+    return selected?.layer === layer && selected.unit === unit ? 0.95 : null;
+  }
+
+  drawEdges() {
+    this.edges.draw((edge) => this.strengthOf(edge), this.pointed ?? this.focused);
   }
 
   paintInput(canvas, axis) {
-    const side = 24;
-    const bytes = new Uint8Array(side * side);
-    for (let i = 0; i < side; i++) {
-      for (let j = 0; j < side; j++) bytes[side * i + j] = (255 * (axis ? side - 1 - i : j)) / (side - 1);
-    }
-    paint(canvas, side, side, bytes, 0);
+    const own = this.built.side;
+    if (own) return paintInk(canvas, own, Float32Array.from(this.frame?.arrays.drawn?.data ?? new Uint8Array(own * own), (byte) => byte / 255));
+    const { shape: [, rows, columns], data } = this.built.arrays.inputs;
+    paint(canvas, columns, rows, data, axis * rows * columns);
   }
 
   // Draw everything anew, in other colours.
@@ -165,15 +256,20 @@ export class Stage {
         return [x, y];
       });
     });
+    this.edges.place(this.centres, size / 2);
+    this.showBadge();
     this.drawEdges();
   }
 
   update(frame) {
     this.frame = frame;
+    this.edges.update(frame.arrays, this.built.side > 0);
     const last = this.units.length - 1;
+    if (this.built.side) this.paintInput(this.units[0][0].picture, 0);
     for (let layer = 1; layer <= last; layer++) {
       const isOutput = layer === last;
-      const pictures = frame.arrays[isOutput ? "output" : `units ${layer}`];
+      const isOfWeights = layer === 1 && this.built.side > 0;
+      const pictures = frame.arrays[isOutput && !isOfWeights ? "output" : `units ${layer}`];
       const states = frame.arrays[`state ${layer}`];
       this.units[layer].forEach((button, i) => {
         // Of two classes, the one output is the probability of the second.
@@ -210,38 +306,6 @@ export class Stage {
       context.lineTo((i / (columns - 1)) * width, (0.96 - 0.92 * share) * height);
     }
     context.stroke();
-  }
-
-  drawEdges() {
-    const { context } = fresh(this.edges);
-    if (!this.frame || !this.centres) return;
-    const half = this.size / 2;
-    const colours = [negative(), positive()];
-    for (let layer = 1; layer < this.centres.length; layer++) {
-      const { shape, data } = this.frame.arrays[`W ${layer}`];
-      const [nOut, nIn] = shape;
-      let largest = 1e-9;
-      for (const w of data) largest = Math.max(largest, Math.abs(w));
-      for (let i = 0; i < nOut; i++) {
-        const [x1, y1] = this.centres[layer][i];
-        for (let j = 0; j < nIn; j++) {
-          const [x0, y0] = this.centres[layer - 1][j];
-          const w = data[i * nIn + j];
-          const share = Math.abs(w) / largest;
-          const isOwn = this.selected?.[0] === layer && this.selected[1] === i;
-          context.strokeStyle = colours[+(w > 0)];
-          context.globalAlpha = isOwn ? 0.95 : 0.15 + 0.6 * share;
-          context.lineWidth = 0.6 + 5 * share * Math.min(1, Math.sqrt(largest));
-          context.beginPath();
-          const [from, to] = [x0 + half, x1 - half];
-          const middle = (from + to) / 2;
-          context.moveTo(from, y0);
-          context.bezierCurveTo(middle, y0, middle, y1, to, y1);
-          context.stroke();
-        }
-      }
-    }
-    context.globalAlpha = 1;
   }
 }
 

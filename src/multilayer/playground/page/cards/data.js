@@ -1,13 +1,14 @@
-// Data: a small set, points drawn by hand, or a table.
+// Data: a small set, a formula, points drawn by hand, or a table.
 
 import { Controls } from "../controls.js";
-import { classColour } from "../colours.js";
+import { classColour, paintInk } from "../colours.js";
 import { $, arrows, element, mark } from "../dom.js";
-import { NOISE } from "../state.js";
+import { DEFAULTS, NOISE } from "../state.js";
 
 const TITLES = { points: ["Draw", "✎"], table: ["Table", "▦"] };
 const VALUES = ["plane", "curve"]; // the sets that are not of classes
 const N_DRAWN_CLASSES = 4;
+const isPlane = (kind) => !["curve", "table", "iris", "digits"].includes(kind);
 const SIDE = 88; // of a thumbnail, in pixels
 
 export class Data {
@@ -20,6 +21,8 @@ export class Data {
     this.offerClasses();
     $("undo").onclick = () => this.draw(app.settings.data.points.slice(0, -1));
     $("clear").onclick = () => this.draw([]);
+    $("formula").onchange = () => this.say();
+    $("formula").oninput = () => app.known.formulas.includes($("formula").value) && this.say(); // chosen
     $("read-csv").onclick = () => app.sendFile("table", new Blob([$("csv").value]));
     $("csv-file").onchange = () => {
       if ($("csv-file").files.length) app.sendFile("table", $("csv-file").files[0]);
@@ -29,13 +32,16 @@ export class Data {
       const { settings } = app;
       app.set({ ...settings, loss: null, data: { ...settings.data, target: $("target").value, shown: [] } });
     };
-    $("across").onchange = $("up").onchange = () => this.look();
+    $("across").onchange = $("up").onchange = () => this.chooseAxes();
   }
 
-  greeting({ kinds }) {
+  greeting({ kinds, formulas, features }) {
     const sets = $("sets");
+    this.hasTable = false;
+    $("formulas").replaceChildren(...formulas.map((each) => new Option(each)));
     if (!sets.children.length) {
       for (const kind of kinds) sets.append(this.set(kind));
+      for (const [name, label] of features) $("features").append(this.feature(name, label));
       arrows(sets);
     }
     this.theme();
@@ -53,12 +59,24 @@ export class Data {
     return radio;
   }
 
+  // What the network is given of a point: one input at least.
+  feature(name, label) {
+    const button = element("button", "", label);
+    button.dataset.feature = name;
+    button.onclick = () => {
+      const { settings: { data }, known } = this.app;
+      const chosen = known.features.map(([each]) => each).filter((each) => data.features.includes(each) !== (each === name));
+      if (chosen.length) this.app.changeData("features", chosen);
+    };
+    return button;
+  }
+
   choose(kind) {
     const { app } = this;
-    const data = { ...app.settings.data, kind, noise: NOISE[kind] ?? app.settings.data.noise };
-    if (kind !== "table") Object.assign(data, { target: "", shown: [] });
+    const data = { ...app.settings.data, kind, noise: NOISE[kind] ?? app.settings.data.noise, features: isPlane(kind) ? app.settings.data.features : DEFAULTS.data.features, target: "", shown: [] };
     if (kind !== "points") data.points = [];
-    const isThere = kind !== "points" && (kind !== "table" || app.built?.columns.length > 0);
+    data.formula = (kind === "formula" && $("formula").value) || DEFAULTS.data.formula; // the last one is still in its field
+    const isThere = kind !== "points" && (kind !== "table" || this.hasTable);
     app.set({ ...app.settings, data, loss: null }, isThere);
     if (kind === "points") app.pass("drawn", data.points);
   }
@@ -66,14 +84,34 @@ export class Data {
   settings({ data }) {
     this.controls.show(data);
     for (const name of ["noise", "n_samples"]) this.controls.toggle(name, data.kind in NOISE);
+    $("by-formula").hidden = data.kind !== "formula";
+    if (data.kind === "formula" && document.activeElement !== $("formula")) $("formula").value = data.formula;
     $("drawing").hidden = data.kind !== "points";
     $("table").hidden = data.kind !== "table";
+    $("features").hidden = !isPlane(data.kind);
+    for (const button of $("features").querySelectorAll("button")) button.setAttribute("aria-pressed", data.features.includes(button.dataset.feature));
     mark($("sets"), (radio) => radio.dataset.kind === data.kind);
     this.showColumns();
   }
 
-  built({ notes }) {
+  built({ notes, settings }) {
+    if (settings.data.kind === "table") this.hasTable = true;
+    if (settings.data.kind === this.app.settings.data.kind) this.blame("");
     $("notes").replaceChildren(...notes.map((note) => element("li", "", note)));
+  }
+
+  refused({ reason, parameter }) {
+    if (parameter !== "formula") return;
+    this.blame(reason);
+    const { built, settings } = this.app;
+    // A link with a wrong formula: show something until it is right.
+    if (!built) this.app.say("settings", { settings: { ...settings, loss: null, data: { ...settings.data, kind: "spirals" } } });
+  }
+
+  // The pictures that the server needs a while for.
+  thumbnails({ arrays }) {
+    Object.assign(this.app.known.arrays, arrays);
+    this.theme();
   }
 
   theme() {
@@ -85,7 +123,11 @@ export class Data {
   }
 
   paint(canvas, kind) {
-    const { data } = this.app.known.arrays[`thumbnail ${kind}`];
+    const picture = this.app.known.arrays[`thumbnail ${kind}`];
+    if (!picture) return;
+    const { data, shape } = picture;
+    canvas.classList.toggle("pixels", kind === "digits");
+    if (kind === "digits") return paintInk(canvas, shape[0], data);
     Object.assign(canvas, { width: SIDE, height: SIDE });
     const context = canvas.getContext("2d");
     const isValue = VALUES.includes(kind);
@@ -97,6 +139,20 @@ export class Data {
       context.arc((SIDE / 2) * (1 + 0.88 * data[i]), (SIDE / 2) * (1 - 0.88 * data[i + 1]), 3.4, 0, 7);
       context.fill();
     }
+  }
+
+  // A formula ------------------------------------------------------------------------------------
+
+  say() {
+    if ($("formula").value === this.app.settings.data.formula) return;
+    const { settings } = this.app;
+    this.app.set({ ...settings, loss: null, data: { ...settings.data, formula: $("formula").value } });
+  }
+
+  // Show what is wrong with the formula, or that nothing is.
+  blame(reason) {
+    $("formula-fault").textContent = reason.replace("formula", "Formula");
+    $("formula").setAttribute("aria-invalid", Boolean(reason));
   }
 
   // Points drawn by hand -------------------------------------------------------------------------
@@ -134,7 +190,7 @@ export class Data {
 
   showColumns() {
     const { built, settings: { data } } = this.app;
-    const has = data.kind === "table" && built?.columns.length > 0;
+    const has = built?.columns.length > 0 && built.settings.data.kind === data.kind;
     $("columns").hidden = !has;
     if (!has) return;
     const fill = (select, names, value) => {
@@ -149,7 +205,7 @@ export class Data {
     $("up").disabled = inputs.length < 2 || !data.shown.length;
   }
 
-  look() {
+  chooseAxes() {
     const across = $("across").value;
     let up = $("up").value;
     if (across === up) up = this.app.built.inputs.find((name) => name !== across);

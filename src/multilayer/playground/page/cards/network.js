@@ -10,7 +10,7 @@ export class Network {
       $("stage"),
       $("edges"),
       (hidden, activation) => app.set({ ...app.settings, hidden, activation }),
-      (layer, unit) => app.pass("select", { layer, unit }),
+      (chosen) => app.pass("select", chosen),
       (unit) => app.pass("look", unit),
     );
     $("more-layers").onclick = () => this.setWidths([...app.settings.hidden, app.settings.hidden.at(-1) ?? 4]);
@@ -36,8 +36,13 @@ export class Network {
     this.stage.update(frame);
   }
 
-  select({ layer, unit }) {
-    this.app.say("select", { layer, unit });
+  // The weight whose row has the focus, and the step of a walk.
+  weight(edge) {
+    this.stage.focus(edge);
+  }
+
+  lit(step) {
+    this.stage.light(step);
   }
 
   theme() {

@@ -7,7 +7,11 @@ import { Plot } from "../plot.js";
 export class Output {
   constructor(app) {
     this.app = app;
-    this.plot = new Plot($("plot"), (x, y) => app.pass("point", [x, y]));
+    this.plot = new Plot(
+      $("plot"),
+      (x, y) => app.pass("point", [x, y]),
+      (sample) => app.pass("pick", sample),
+    );
     for (const [id, name] of [["regions", "asRegions"], ["held-out", "showsHeldOut"]]) {
       $(id).onchange = () => {
         this.plot[name] = $(id).checked;
@@ -49,6 +53,15 @@ export class Output {
 
   frame(frame) {
     this.plot.update(frame);
+  }
+
+  // Ring the sample of a walk.
+  walk({ sample }) {
+    this.plot.ring(sample);
+  }
+
+  lit(step) {
+    if (!step) this.plot.ring(null);
   }
 
   // Show a unit in place of the output, while it is pointed at.

@@ -33,11 +33,12 @@ export class Take {
     download(new Blob([rest]), name);
   }
 
-  built({ recipes }) {
-    this.recipes({ recipes });
+  built(built) {
+    this.recipes(built);
   }
 
-  recipes({ recipes }) {
+  recipes({ recipes, is_repeatable: isRepeatable }) {
+    $("different").hidden = isRepeatable;
     this.estimator = recipes.estimator;
     const open = new Set([...$("recipes").querySelectorAll("details[open]")].map((each) => each.dataset.name));
     const parts = Object.entries(recipes).map(([name, text]) => {
@@ -50,7 +51,7 @@ export class Take {
       const button = element("button", "", "Copy");
       button.setAttribute("aria-label", `Copy ${name}`);
       button.onclick = () => copy(text, button);
-      details.append(element("summary", "", TITLES[name]), code, button);
+      details.append(element("summary", "", isRepeatable ? TITLES[name] : TITLES[name].replace("this training, to the same bits", "from the start, with the settings of now")), code, button);
       return details;
     });
     $("recipes").replaceChildren(...parts);

@@ -24,6 +24,7 @@ export class Training {
     controls.slider("learning_rate");
     controls.choice("schedule", "Schedule", [null, ...schedules], "constant");
     controls.slider("epochs");
+    controls.slider("patience");
     controls.slider("batch_size");
     this.offerLosses = controls.choice("loss", "Loss", [null], "the default");
     controls.slider("l1");

@@ -53,7 +53,7 @@ export class Transport {
     $("read-rate").textContent = number(frame.learning_rate);
     const isShare = this.app.built.score === "accuracy";
     const scores = frame.scores.filter((score) => score !== null);
-    const texts = scores.map((score) => (isShare ? `${(100 * score).toFixed(1)} %` : score.toFixed(3)));
+    const texts = scores.map((score) => (isShare ? `${(100 * score).toFixed(1)} %` : number(score)));
     $("read-score").textContent = texts.length ? texts.join(" / ") : "–";
     $("read-score").title = texts.length > 1 ? "training / validation" : "training";
   }

@@ -1,0 +1,76 @@
+"""Serving the page: a socket that listens, its address, and a server for it."""
+
+import contextlib
+import socket
+from collections.abc import Iterator
+from typing import Any
+
+from multilayer.errors import InvalidArgumentError, MissingPackageError
+
+__all__ = ["address_of", "bound", "server_for"]
+
+
+def server_for(what: str, host: str, follower: Any = None) -> Any:
+    """Return a server of the playground, whose ``run(sockets=[…])`` serves until it is told to end.
+
+    Parameters
+    ----------
+    what : str
+        What needs it, for messages.
+    host : str
+        The address it is bound to.
+    follower : Follower, optional
+        Reads trainings that are recorded.
+
+    Raises
+    ------
+    MissingPackageError
+        If the extra is not installed.
+    """
+    try:
+        import uvicorn
+        import websockets  # noqa: F401 - uvicorn needs it for sessions
+
+        from multilayer.playground.server import MAX_BYTES, application
+    except ImportError as error:
+        raise MissingPackageError(
+            f'{what} needs more packages: pip install "multilayer[playground]"'
+        ) from error
+    settings: dict[str, Any] = {
+        "ws": "websockets-sansio",
+        "ws_max_size": MAX_BYTES,
+        "ws_per_message_deflate": False,
+        "log_level": "warning",
+        "timeout_graceful_shutdown": 2,
+    }
+    return uvicorn.Server(uvicorn.Config(application(host, follower), **settings))
+
+
+def address_of(host: str, listening: socket.socket) -> str:
+    """Return the address of the page, for a browser."""
+    shown = f"[{host}]" if ":" in host else host
+    return f"http://{shown}:{listening.getsockname()[1]}/"
+
+
+@contextlib.contextmanager
+def bound(host: str, port: int) -> Iterator[socket.socket]:
+    """Yield a socket that listens there.
+
+    Raises
+    ------
+    InvalidArgumentError
+        If there can be none.
+    """
+    if not 0 <= port <= 65_535:
+        raise InvalidArgumentError("must be between 0 and 65,535", "port", got=port)
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with socket.socket(family, socket.SOCK_STREAM) as listening:
+        listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            listening.bind((host, port))
+        except OSError as error:
+            reason = (error.strerror or str(error)).lower()
+            rule = f"cannot be served on at {host}: {reason}; name another one, or 0 for any"
+            raise InvalidArgumentError(rule, "port", got=port) from error
+        listening.listen(128)
+        yield listening

@@ -1,0 +1,119 @@
+"""Follow: the trainings that are recorded in a folder, those that begin later too."""
+
+import os
+import threading
+import time
+from collections.abc import Collection, Iterator
+from pathlib import Path
+from typing import Any
+
+from multilayer.doctor.finding import in_words
+from multilayer.doctor.in_training import findings_of
+from multilayer.json_text import printable
+from multilayer.playground.records import Record
+from multilayer.training.recorder import RECORDS
+
+__all__ = ["Follower"]
+
+DEPTH = 3
+"""Folders below the one that is followed."""
+MOST_ENTRIES = 20_000
+"""Files and folders that are looked at."""
+MOST_RECORDS = 200
+"""Of more, the last ones are followed."""
+MOST_AT_ONCE = 2**22
+"""Bytes that are read before the page is answered: the others are read for its next question."""
+MOST_SHOWN = 8
+
+
+class Follower:
+    """Reads what is recorded in a folder, as often as it is asked.
+
+    Parameters
+    ----------
+    folder : path
+        A training's, or one with folders of trainings; it need not exist yet.
+
+    Attributes
+    ----------
+    asked : float
+        When it was last asked, by `time.monotonic`.
+    """
+
+    def __init__(self, folder: str | os.PathLike[str]) -> None:
+        self.folder = Path(folder)
+        self.asked = -float("inf")
+        self._records: dict[str, Record] = {}
+        self._lock = threading.Lock()
+
+    def look(self, shown: Collection[str] = ()) -> dict[str, Any]:
+        """Return the trainings, as values for JSON; all that is known of those that are shown.
+
+        Parameters
+        ----------
+        shown : collection of str
+            Their names, of which the first eight count.
+        """
+        with self._lock:
+            self._read()
+            records = {n: r for n, r in self._records.items() if r.about and not r.fault}
+            chosen = [name for name in list(shown)[:MOST_SHOWN] if name in records]
+            self.asked = time.monotonic()
+            return {
+                "folder": printable(str(self.folder)),
+                "runs": [{"name": n, **r.summary()} for n, r in sorted(records.items())],
+                "shown": {name: _details(records[name]) for name in chosen},
+                "passed_over": [
+                    {"name": name, "reason": record.fault}
+                    for name, record in sorted(self._records.items())
+                    if record.fault
+                ],
+            }
+
+    def _read(self) -> None:
+        """Read what is new in all records, the last ones first."""
+        found = sorted(self._found(), key=lambda each: each[1], reverse=True)[:MOST_RECORDS]
+        known, self._records = self._records, {}
+        left = MOST_AT_ONCE
+        for path, _ in found:
+            name = self._name(path)
+            record = self._records[name] = known.get(name) or Record(path)
+            left -= record.read(left) if left > 0 else 0
+
+    def _found(self) -> Iterator[tuple[Path, float]]:
+        """Yield the files that may be records, and when they were written to."""
+        folders, left = [(self.folder, 0)], MOST_ENTRIES
+        for folder, depth in folders:  # which grows: the nearest ones come first
+            try:
+                with os.scandir(folder) as entries:
+                    for entry in entries:
+                        left -= 1
+                        if left < 0:
+                            return
+                        path = Path(entry.path)
+                        if entry.is_dir(follow_symlinks=False):
+                            if depth < DEPTH and not entry.name.startswith("."):
+                                folders.append((path, depth + 1))
+                        # Whatever is no plain file, such as a pipe, might never be read to its end.
+                        elif path.match(RECORDS) and entry.is_file(follow_symlinks=False):
+                            yield path, entry.stat().st_mtime
+            except OSError:  # it is not there yet, or may not be looked into
+                continue
+
+    def _name(self, path: Path) -> str:
+        """Return the folder, and which of its records it is if it is not the first one."""
+        folder = path.parent.relative_to(self.folder).as_posix()
+        folder = (self.folder.resolve().name or "/") if folder == "." else folder
+        number = path.stem.partition("-")[2]
+        return printable(folder if number == "1" else f"{folder} ({number})")
+
+
+def _details(record: Record) -> dict[str, Any]:
+    found = findings_of(
+        record.losses(),
+        dead=record.last_of("dead"),
+        saturated=record.last_of("saturated"),
+        has_diverged=record.summary()["stopped_by"] == "divergence",
+    )
+    findings = [each.to_dict() | {"evidence": in_words(each.evidence)} for each in found]
+    return record.details() | {"findings": findings}

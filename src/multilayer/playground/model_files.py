@@ -1,0 +1,55 @@
+"""Model files: those that a session gives, and those that it opens."""
+
+import tempfile
+from dataclasses import replace
+from pathlib import Path
+
+from multilayer.errors import InvalidArgumentError, MultilayerError
+from multilayer.files import load_model, save_model
+from multilayer.model import Model
+from multilayer.numpy import MLP
+from multilayer.playground.settings import Settings
+from multilayer.playground.training import Training
+
+__all__ = ["model_file", "model_in", "with_shape_of"]
+
+
+def model_file(training: Training) -> bytes:
+    """Return the content of a file with a session's model."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "model.safetensors"
+        save_model(path, training.to_model())
+        return path.read_bytes()
+
+
+def model_in(content: bytes) -> Model:
+    """Return the model in a file's content, of a single network."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "model.safetensors"
+        path.write_bytes(content)
+        try:
+            model = load_model(path)
+        except MultilayerError as error:
+            raise InvalidArgumentError(str(error).replace(str(path), "the model file")) from error
+    if not isinstance(model.net, MLP):
+        raise InvalidArgumentError(
+            "the model file holds an ensemble; the playground has one network"
+        )
+    return model
+
+
+def with_shape_of(model: Model, settings: Settings) -> Settings:
+    """Return the settings with the hidden layers of a model."""
+    architecture = model.net.architecture
+    layers = architecture.hidden_layers
+    if isinstance(architecture.dropout, tuple):
+        raise InvalidArgumentError(
+            "the model has a dropout of its own in each layer; the playground one"
+        )
+    return replace(
+        settings,
+        hidden=architecture.hidden_features,
+        activation=tuple(layer.activation for layer in layers),
+        dropout=architecture.dropout,
+        normalization=architecture.normalization,
+    )

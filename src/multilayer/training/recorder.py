@@ -1,0 +1,345 @@
+"""Recorder: writes how a training goes into a folder, for whoever follows it."""
+
+import json
+import os
+import sys
+import time
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from multilayer.caller import warn
+from multilayer.errors import InvalidArgumentError, InvalidTypeError
+from multilayer.json_text import finite
+from multilayer.training.callbacks import Callback
+from multilayer.training.layers import LayerObserver, some_samples
+from multilayer.training.run import Run
+
+__all__ = ["FORMAT", "MIDDLE", "RECORDS", "Recorder"]
+
+FORMAT: dict[str, Any] = {"format": "multilayer record", "version": 1}
+"""How the first line of a record begins."""
+RECORDS = "record-*.jsonl"
+"""The names of records in a folder."""
+N_SAMPLES = 256
+"""Samples on which the layers are observed: a share of one half is known to ± 6 %."""
+EVERY = 1.0
+"""Seconds between two writes, at least."""
+SOONEST, LATEST = 0.1, 2.0
+"""Seconds between two looks at the layers: in between, a hundredth of the time so far."""
+SHARE, GRACE = 0.02, 10.0
+"""The largest share of time spent on looking at the layers, of a training that is so many seconds
+longer: a short one is worth a few more looks."""
+MIDDLE = (0.1, 0.5, 0.9)
+"""Of an ensemble, the quantiles over its members that are written for each metric."""
+
+
+class Recorder(Callback):
+    r"""Writes losses, metrics and what the layers do into a folder, while a network trains.
+
+    ``mlp playground --follow FOLDER`` shows it live. Each training has a file of its own in the
+    folder, ``record-1.jsonl`` and so on, of one JSON object a line; a training that is resumed goes
+    on with the last one. Lines are only appended, at most once a second, and each is whole:
+
+    ============= ==================================================================
+    ``"format"``  the beginning: when it was, the network, how it is trained, its
+                  number of epochs, and of those that are over if it is resumed
+    ``"metrics"`` an epoch's values in the history; of an ensemble, the 10, 50 and
+                  90 % quantiles over the members that have trained in it
+    ``"layers"``  what `LayerStatistics` records of each layer, but for quantiles,
+                  after the epoch's last step; see below
+    ``"step"``    the last step's loss, in epochs that take longer
+    ``"ended"``   when and why it ended, and the best epoch
+    ============= ==================================================================
+
+    A resumed training writes the epochs that are over once more. What is infinite or NaN is
+    ``null``.
+
+    The layers are observed on 256 of the training samples, evenly spaced: ten times a second at
+    first, later every two seconds, and seldom enough to take 2 % of the time. They are not if the
+    network is an ensemble, or has parts of your own that the engine from scratch does not have. A
+    folder that cannot be written to is warned of once; the training goes on. In several processes,
+    pass it to `fit` in one of them.
+
+    Parameters
+    ----------
+    folder : path
+        Created if it does not exist.
+
+    Raises
+    ------
+    InvalidArgumentError, InvalidTypeError
+        If `folder` is not a path, or is something other than a folder.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from multilayer import Architecture
+    >>> from multilayer.numpy import MLP
+    >>> from multilayer.training import fit
+    >>> X, y = np.eye(4), np.array([0, 1, 0, 1])
+    >>> net = MLP(Architecture(4, (8,), 2), rng=np.random.default_rng(0))
+    >>> folder = Path(tempfile.mkdtemp())
+    >>> history = fit(net, (X, y), loss="cross_entropy", n_epochs=3, callbacks=[Recorder(folder)])
+    >>> text = (folder / "record-1.jsonl").read_text()
+    >>> lines = [json.loads(line) for line in text.splitlines()]
+    >>> [line["epoch"] for line in lines if "metrics" in line]
+    [1, 2, 3]
+    >>> lines[-1]["stopped_by"]
+    'n_epochs'
+    """
+
+    # Between trainings it holds nothing that cannot be copied or pickled with an estimator.
+    _under_way: "_UnderWay | None" = None
+
+    def __init__(self, folder: str | os.PathLike[str]) -> None:
+        if not isinstance(folder, (str, os.PathLike)):
+            raise InvalidTypeError("must be a path", "folder", "Recorder", got=repr(folder))
+        self.folder = Path(folder)
+        if self.folder.exists() and not self.folder.is_dir():
+            rule = f"must be a folder; {self.folder} is something else"
+            raise InvalidArgumentError(rule, "folder", "Recorder")
+
+    def __repr__(self) -> str:
+        return f"Recorder({str(self.folder)!r})"
+
+    def on_train_begin(self, run: Run) -> None:
+        """Describe the training, and write the epochs that are over if it is resumed."""
+        self._under_way = _UnderWay(run, self.folder)
+
+    def on_step_end(self, run: Run) -> None:
+        """Write the loss, if the epoch takes long."""
+        if self._under_way is not None:
+            self._under_way.on_step_end(run)
+
+    def on_epoch_end(self, run: Run) -> None:
+        """Write the epoch's metrics and, if it is time, what the layers do."""
+        if self._under_way is not None:
+            self._under_way.on_epoch_end(run)
+
+    def on_train_end(self, run: Run) -> None:
+        """Write how it ended."""
+        ending, self._under_way = self._under_way, None
+        if ending is not None:
+            ending.file.add(_end(run))
+            ending.file.write()
+
+
+class _UnderWay:
+    """A training that is recorded."""
+
+    def __init__(self, run: Run, folder: Path) -> None:
+        self.file = _File(folder, is_new=not run.epoch)
+        self.layers = None if run.is_ensemble else _Layers.of(run)
+        self.file.add(_beginning(run, () if self.layers is None else self.layers.names))
+        for epoch in range(1, run.n_complete + 1):
+            self.file.add(_epoch(run, epoch))
+        self.file.write()
+        if self.layers is not None:
+            self.layers.expect(run)
+
+    def on_step_end(self, run: Run) -> None:
+        if self.layers is not None:
+            self.layers.expect(run)
+        if self.file.is_due:
+            losses = np.ravel(run.loss)[run.active if run.is_ensemble else [0]].tolist()
+            place = {"epoch": run.epoch, "n_steps": run.n_steps}
+            self.file.add({"step": run.step, **place, "loss": _summary(losses)})
+            self.file.write()
+
+    def on_epoch_end(self, run: Run) -> None:
+        self.file.add(_epoch(run, run.epoch))
+        if self.layers is not None:
+            found = self.layers.look(run)
+            if found:
+                self.file.add({"layers": found, "epoch": run.epoch})
+            self.layers.expect(run)
+        if self.file.is_due:
+            self.file.write()
+
+
+class _Layers:
+    """Looks at the layers after the last step of some epochs."""
+
+    def __init__(self, observer: LayerObserver, names: Sequence[str]) -> None:
+        self._observer, self.names = observer, tuple(names)
+        self._is_expected = False
+        self._next = self._spent = 0.0
+        self._began = time.monotonic()
+
+    @classmethod
+    def of(cls, run: Run) -> "_Layers | None":
+        """Return what looks at a network's layers; None if that is not possible."""
+        # A network, a loss or samples of somebody's own may fail to do anything that the package's
+        # do. Whatever it is, it must not keep them from being trained.
+        try:
+            observer = LayerObserver(*some_samples(run.training, N_SAMPLES), run.trainer.loss)
+            with np.errstate(all="ignore"):
+                layers = observer.observe(run.net)
+        except Exception:
+            return None
+        return cls(observer, [layer.name for layer in layers])
+
+    def expect(self, run: Run) -> None:
+        """Keep the weights if the next step is an epoch's last one, and it is time to look."""
+        done = run.step if run.is_under_way else 0
+        if self._is_expected or done != run.n_steps - 1:
+            return
+        began = time.monotonic()
+        if began >= self._next or run.n_complete == run.n_epochs - 1:
+            self._observer.expect_step(run.net)
+            self._is_expected = True
+            self._spent += time.monotonic() - began
+
+    def look(self, run: Run) -> dict[str, list[float]]:
+        """Return what the layers do, if that was expected; otherwise nothing."""
+        if not self._is_expected:
+            return {}
+        began = time.monotonic()
+        with np.errstate(all="ignore"):
+            found = self._observer.measure(run.net, self._observer.observe(run.net))
+        ended = time.monotonic()
+        self._spent += ended - began
+        rest = min(max((ended - self._began) / 100, SOONEST), LATEST)
+        self._next = max(ended + rest, self._began + self._spent / SHARE - GRACE)
+        self._is_expected = False
+        return found
+
+
+def _beginning(run: Run, layers: Sequence[str]) -> dict[str, Any]:
+    """Return the first line: the training, in words and numbers."""
+    architecture, how = run.net.architecture, run.trainer.description()
+    settings = run.members[0].history.settings
+    told = [name for name in ("engine", "device", "dtype", "l1", "l2") if name in how]
+    return {
+        **FORMAT,
+        "began": _now(),
+        "n_complete": run.n_complete,
+        "n_epochs": run.n_epochs,
+        "n_steps": run.n_steps,
+        "n_members": len(run.members) if run.is_ensemble else 0,
+        "n_samples": run.training.n_samples,
+        "n_parameters": architecture.n_parameters,
+        "widths": [
+            architecture.in_features,
+            *architecture.hidden_features,
+            architecture.out_features,
+        ],
+        "activations": [layer.activation for layer in architecture.hidden_layers],
+        "output": architecture.output,
+        "layer_names": list(layers),
+        "loss": settings["loss"],
+        "optimizer": settings["optimizer"],
+        "batch_size": settings["batch_size"],
+        "monitor": run.monitor,
+        **{name: how[name] for name in told},
+    }
+
+
+def _epoch(run: Run, epoch: int) -> dict[str, Any]:
+    """Return the line of an epoch that is over."""
+    found: dict[str, list[float]] = {}
+    for member in run.members:
+        for name, column in member.history.items():
+            if epoch <= len(column):
+                found.setdefault(name, []).append(column[epoch - 1])
+    return {"metrics": {name: _summary(each) for name, each in found.items()}, "epoch": epoch}
+
+
+def _summary(values: list[float]) -> float | list[float] | None:
+    """Return a single value, or quantiles of those of an ensemble's members."""
+    if len(values) < 2:
+        return values[0] if values else None
+    with np.errstate(invalid="ignore"):
+        return [float(value) for value in np.quantile(values, MIDDLE)]
+
+
+def _end(run: Run) -> dict[str, Any]:
+    """Return the last line: when and why it ended."""
+    reasons = Counter(member.stopped_by for member in run.members)
+    error = sys.exception() if run.stopped_by in ("", "divergence") else None
+    return {
+        "ended": _now(),
+        "stopped_by": run.stopped_by,
+        "n_complete": run.n_complete,
+        "best_epoch": None if run.is_ensemble else run.history.best_epoch,
+        "members": dict(reasons) if run.is_ensemble else None,
+        "error": None if error is None else str(error) or type(error).__name__,
+    }
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="seconds")
+
+
+def _number(path: Path) -> int:
+    """Return the number of a record; 0 if its name has none."""
+    number = path.stem.partition("-")[2]
+    return int(number) if number.isdecimal() and number.isascii() else 0
+
+
+class _File:
+    """The file of one training; it warns once if it cannot be written to, and then stays as it is.
+
+    Parameters
+    ----------
+    folder : path
+    is_new : bool
+        Whether to begin another file; otherwise the last one is gone on with.
+    """
+
+    def __init__(self, folder: Path, *, is_new: bool) -> None:
+        self._folder, self._is_new = folder, is_new
+        self._path: Path | None = None
+        self._has_failed = False
+        self._lines: list[str] = []
+        self._next = 0.0
+
+    @property
+    def is_due(self) -> bool:
+        """Whether the last write is long enough ago."""
+        return time.monotonic() >= self._next
+
+    def add(self, line: Mapping[str, Any]) -> None:
+        """Add a line to those that are written next."""
+        self._lines.append(json.dumps(finite(line), allow_nan=False) + "\n")
+
+    def write(self) -> None:
+        """Append the lines, all at once."""
+        lines, self._lines = self._lines, []
+        self._next = time.monotonic() + EVERY
+        if self._has_failed:
+            return
+        try:
+            if self._path is None:
+                self._path = self._begun()
+            with self._path.open("ab", buffering=0) as file:
+                file.write("".join(lines).encode())
+        except OSError as error:
+            self._has_failed = True
+            why = (error.strerror or str(error)).lower()
+            warn(f"the training goes on, but cannot be recorded in {self._folder}: {why}")
+
+    def _begun(self) -> Path:
+        """Return the file, which no other training writes to."""
+        self._folder.mkdir(parents=True, exist_ok=True)
+        n = max(map(_number, self._folder.glob(RECORDS)), default=0)
+        if n and not self._is_new:
+            path = self._folder / f"record-{n}.jsonl"
+            with path.open("ab+") as file:
+                file.seek(max(file.tell() - 1, 0))
+                if file.read() not in (b"", b"\n"):  # it was killed in the middle of a line
+                    file.write(b"\n")
+            return path
+        while True:
+            n += 1
+            path = self._folder / f"record-{n}.jsonl"
+            try:
+                path.touch(exist_ok=False)
+            except FileExistsError:  # another one has begun at the same time
+                continue
+            return path
