@@ -1,6 +1,7 @@
 """Training: a network and its loop, taken step by step."""
 
 import json
+from importlib import import_module
 from typing import Any
 
 import numpy as np
@@ -386,10 +387,12 @@ def _steps_of(settings: Settings) -> dict[str, Any]:
 
 
 def warm_up() -> None:
-    """Load and compile what a step needs, so that the first one does not wait for it."""
+    """Load and compile what a first epoch, R² and the doctor need, so that they need not wait."""
     net = MLP(Architecture(2, (4, 4), 1, output="sigmoid"), rng=np.random.default_rng(0))
     trainer = net.trainer(loss="binary_cross_entropy", optimizer="adam")
     training = trainer.check(np.zeros((2, 2)), [[0], [1]], None)
-    for _ in Loop(trainer, training, Batches(2, batch_size=2), n_epochs=1):
+    for _ in Loop(trainer, training, Batches(2, batch_size=2), n_epochs=1, held_out=training):
         pass
     trainer.finish()
+    for name in ("metrics", "neighbors"):
+        import_module(f"sklearn.{name}")
