@@ -5,6 +5,7 @@ import queue
 import threading
 import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -73,6 +74,16 @@ class Page:
         while not is_so(frame := self.hear("frame")):
             pass
         return frame
+
+
+def test_a_first_training_that_compiles_says_so(monkeypatch):
+    monkeypatch.setattr(module, "add_up", SimpleNamespace(is_ready=False))
+    with Page() as page:
+        page.say(settings_of())
+        page.hear("built")
+        page.say(Command("step"))
+        page.hear("preparing")
+        page.until(lambda frame: frame["step"] == 1)
 
 
 @pytest.fixture

@@ -12,6 +12,7 @@ import numpy as np
 
 from multilayer.errors import DivergenceError, InvalidArgumentError, MultilayerError
 from multilayer.model import Model
+from multilayer.numpy.fast.updates import add_up
 from multilayer.playground.checkup import Checkup
 from multilayer.playground.data_sets import Samples, read_csv, samples_of
 from multilayer.playground.inside import look_into
@@ -199,6 +200,8 @@ class Session:
                 self._command(name, self._training)
 
     def _command(self, name: str, training: Training) -> None:
+        if name in ("play", "step", "epoch") and not add_up.is_ready:
+            self._say("preparing")
         if name == "reset":
             self._is_playing = False
             self._begin(training.settings)
