@@ -5,7 +5,6 @@ import queue
 import threading
 import time
 from pathlib import Path
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -77,7 +76,7 @@ class Page:
 
 
 def test_a_first_training_that_compiles_says_so(monkeypatch):
-    monkeypatch.setattr(module, "add_up", SimpleNamespace(is_ready=False))
+    monkeypatch.setattr(module, "WARM", threading.Event())
     with Page() as page:
         page.say(settings_of())
         page.hear("built")

@@ -12,7 +12,6 @@ import numpy as np
 
 from multilayer.errors import DivergenceError, InvalidArgumentError, MultilayerError
 from multilayer.model import Model
-from multilayer.numpy.fast.updates import add_up
 from multilayer.playground.checkup import Checkup
 from multilayer.playground.data_sets import Samples, read_csv, samples_of
 from multilayer.playground.inside import look_into
@@ -32,7 +31,7 @@ from multilayer.playground.pictures import Pictures
 from multilayer.playground.recipes import recipes
 from multilayer.playground.settings import Settings
 from multilayer.playground.structure import structure_of
-from multilayer.playground.training import Training
+from multilayer.playground.training import WARM, Training
 from multilayer.playground.turns import TURNS
 from multilayer.playground.walk import walk_through
 from multilayer.playground.wire import pack
@@ -200,7 +199,7 @@ class Session:
                 self._command(name, self._training)
 
     def _command(self, name: str, training: Training) -> None:
-        if name in ("play", "step", "epoch") and not add_up.is_ready:
+        if name in ("play", "step", "epoch") and not WARM.is_set():
             self._say("preparing")
         if name == "reset":
             self._is_playing = False

@@ -2,6 +2,7 @@
 
 import json
 from importlib import import_module
+from threading import Event
 from typing import Any
 
 import numpy as np
@@ -18,11 +19,21 @@ from multilayer.playground.settings import MAX_EPOCHS, Settings
 from multilayer.training import METRICS, Callback, EarlyStopping, History, Loop, Metric
 from multilayer.training.validation import Validation
 
-__all__ = ["MAX_PARAMETERS", "Training", "affine_pairs", "architecture_of", "loss_of", "warm_up"]
+__all__ = [
+    "MAX_PARAMETERS",
+    "WARM",
+    "Training",
+    "affine_pairs",
+    "architecture_of",
+    "loss_of",
+    "warm_up",
+]
 
 Array = npt.NDArray[Any]
 
 MAX_PARAMETERS = 1_000_000
+WARM = Event()
+"""Whether what `warm_up` loads is there."""
 ENDS = ("n_epochs", "early_stopping")
 """Reasons for an end that other settings may move."""
 POINTS = 400
@@ -396,3 +407,4 @@ def warm_up() -> None:
     trainer.finish()
     for name in ("metrics", "neighbors"):
         import_module(f"sklearn.{name}")
+    WARM.set()

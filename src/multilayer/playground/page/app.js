@@ -9,7 +9,7 @@ import { $ } from "./dom.js";
 import { Connection } from "./connection.js";
 import { fitLayers, fromAddress, keepKnown, toAddress } from "./state.js";
 
-const PREPARING = "The first training on this machine compiles its passes, which takes a few seconds.";
+const PREPARING = "The first training loads and compiles what it needs, which can take some seconds.";
 const UNTIL_THEN = { table: { kind: "spirals", target: "", shown: [] }, points: { kind: "xor" } };
 
 export class App {
