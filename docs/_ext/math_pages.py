@@ -55,6 +55,11 @@ def kinds() -> dict[str, Kind]:
             dict(engine.OPTIMIZERS)
             | {f.__name__: f for f in (engine.clip_by_norm, engine.clip_by_value)},
         ),
+        "adversaries": Kind(
+            "Adversaries",
+            "multilayer.numpy.adversaries",
+            {cls.__name__: cls for cls in (engine.Adversarial, engine.VirtualAdversarial)},
+        ),
         "schedules": Kind("Schedules", "multilayer.numpy.schedules", dict(engine.SCHEDULES)),
     }
 

@@ -33,7 +33,7 @@ from multilayer.numpy.schedules import Plateau
 from multilayer.training import EarlyStopping, Progress, fit
 
 WITHOUT_EFFECT = {
-    ("fit", "options"): "handed on to the engine's trainer; this engine has none",
+    ("fit", "options"): "handed on to the engine's trainer: tests/oracle/test_adversaries.py",
     ("fit", "checkpoint"): "acts on what is left after a crash: tests/training/test_checkpoint.py",
     ("fit", "resume"): "a training that goes on shall end as if it had not: tests there, too",
     ("fit", "splits"): "is for ensembles: tests/training/test_ensemble.py",

@@ -20,8 +20,17 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from multilayer import MLPClassifier, MLPRegressor
-from multilayer.errors import ModelFileError
-from multilayer.numpy import LBFGS, SGD, Adam, Cosine, Huber, Quantile
+from multilayer.errors import InvalidArgumentError, ModelFileError
+from multilayer.numpy import (
+    LBFGS,
+    SGD,
+    Adam,
+    Adversarial,
+    Cosine,
+    Huber,
+    Quantile,
+    VirtualAdversarial,
+)
 from multilayer.training import Callback, fit
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
@@ -61,6 +70,8 @@ def regressor(**parameters):
         {"label_smoothing": 0.2},
         {"solver": "adamw"},  # decays weights, which adam does not
         {"solver": Adam(0.001, beta_1=0.5)},
+        {"adversary": Adversarial(0.1)},
+        {"adversary": VirtualAdversarial(0.5)},
         {"learning_rate": "cosine"},
         {"learning_rate": Cosine(final=0.5)},
         {"learning_rate": "one_cycle", "solver": "sgd"},
@@ -86,6 +97,8 @@ def test_each_has_an_effect(parameters, engine):
         {"loss": Quantile((0.1, 0.9))},
         {"loss": "poisson"},
         {"scale_targets": True},
+        {"adversary": Adversarial(0.1, n_steps=2)},
+        {"adversary": VirtualAdversarial(0.5)},
     ],
     ids=str,
 )
@@ -97,6 +110,23 @@ def test_both_engines_train_the_same_regressor(parameters):
     # Float64, some tens of steps.
     np.testing.assert_allclose(*(m.predict(X_values) for m in models), rtol=1e-6)
     np.testing.assert_allclose(*(m.loss_curve_ for m in models), rtol=1e-6)
+
+
+def test_members_with_an_adversary_are_those_that_train_alone():
+    several = classifier(n_members=2, adversary=VirtualAdversarial(0.5)).fit(X, y)
+    each = [
+        classifier(random_state=seed, adversary=VirtualAdversarial(0.5)).fit(X, y)
+        for seed in several.seeds_
+    ]
+    mean = np.mean([alone.predict_proba(X) for alone in each], axis=0)
+    np.testing.assert_allclose(several.predict_proba(X), mean, rtol=1e-12)
+
+
+def test_an_adversary_refuses_what_has_no_gradient():
+    with pytest.raises(InvalidArgumentError, match=r"adversary .* cannot be combined with L-BFGS"):
+        classifier(solver="lbfgs", adversary=Adversarial(0.1)).fit(X, y)
+    with pytest.raises(ValueError, match="adversary"):
+        classifier(adversary="strong").fit(X, y)
 
 
 @pytest.mark.parametrize("engine", ["numpy", "torch"])

@@ -10,8 +10,10 @@ from sklearn.preprocessing import OneHotEncoder
 
 from multilayer import Architecture
 from multilayer.embeddings import Embeddings
+from multilayer.errors import InvalidDataError
 from multilayer.numpy import MLP, Affine, Embedding, Ensemble, check_gradients, smooth_problem
 from multilayer.numpy.fast.embed import description_of, embed, embed_backward, embed_few
+from multilayer.torch import MLP as TorchMLP
 from multilayer.training import fit
 
 
@@ -272,3 +274,13 @@ def test_members_of_an_ensemble_predict_as_they_do_alone():
     X = samples(BOTH, 6, 12, np.random.default_rng(1))
     for k, net in enumerate(ensemble):
         np.testing.assert_allclose(ensemble(X)[k], net(X), atol=1e-14)
+
+
+def test_categories_have_no_gradient():
+    embeddings = Embeddings(categories=((0, 3),), width=2)
+    net = MLP(Architecture(2, (3,), 1, embeddings=embeddings), dtype="float64")
+    for each in (net, TorchMLP.from_numpy(net)):
+        with pytest.raises(InvalidDataError, match="embeds categories"):
+            each.jacobian([[1, 0.5]])
+        with pytest.raises(InvalidDataError, match="embeds categories"):
+            each.input_gradients([[1, 0.5]], [0.0], loss="squared_error")

@@ -4,6 +4,8 @@ The twin (see conftest.py) is made of PyTorch's modules and holds the network's 
 compared is the loss that a user sees, penalty included, and every parameter's gradient.
 """
 
+from functools import partial
+
 import numpy as np
 import pytest
 import torch
@@ -19,6 +21,7 @@ from multilayer.numpy import (
     Quantile,
     SquaredError,
 )
+from multilayer.torch import MLP as TorchMLP
 from multilayer.training import fit
 
 # A gradient is a chain of products and of sums over at most 60 terms, each rounded at 1.1e-16. The
@@ -196,6 +199,72 @@ def test_dropout_rates_by_layer_and_none_in_prediction(assert_agrees):
     y = np.zeros((N_SAMPLES, 3))
     assert_agrees(net, samples(), y, SquaredError(), seed=9)
     assert_agrees(net, samples(), y, SquaredError(), seed=9, training=False)
+
+
+def _summed(output, x):
+    return output(x).sum(dim=0)
+
+
+@pytest.fixture
+def assert_input_gradients_agree(torch_twin):
+    """Compare the gradients in the inputs with autograd's, for both engines."""
+
+    def compare(net, X, y, loss):
+        x = torch.tensor(X, requires_grad=True)
+        twin = torch_twin(net).eval()
+        for norm, (mean, variance) in zip(twin.batch_norms(), running_pairs(net), strict=True):
+            norm.running_mean.copy_(torch.from_numpy(mean))
+            norm.running_var.copy_(torch.from_numpy(variance))
+        (expected,) = torch.autograd.grad(twin.objective(x, y, loss), x)
+        expected = len(X) * expected.numpy()  # of a mean
+        np.testing.assert_allclose(net.input_gradients(X, y, loss=loss), expected, **CLOSE)
+        other = TorchMLP.from_numpy(net)
+        np.testing.assert_allclose(other.input_gradients(X, y, loss=loss), expected, **CLOSE)
+        for of_logits, output in ((True, twin.logits), (False, twin)):
+            # Of the sum over samples: each depends on its own inputs alone.
+            sums = torch.autograd.functional.jacobian(partial(_summed, output), torch.tensor(X))
+            expected = sums.transpose(0, 1).numpy()
+            for each in (net, other):
+                found = each.jacobian(X, of_logits=of_logits)
+                np.testing.assert_allclose(found, expected, **CLOSE)
+
+    return compare
+
+
+@pytest.mark.parametrize("kind", ["three layers", "residual batch", "residual layer"])
+@pytest.mark.parametrize("activation", list(ACTIVATIONS))
+def test_input_gradients_of_every_activation(activation, kind, assert_input_gradients_agree):
+    net = network(kind, activation=activation, output="softmax")
+    rng = np.random.default_rng(7)
+    net.set_state({name: rng.uniform(0.2, 2, size=v.shape) for name, v in net.state.items()})
+    assert_input_gradients_agree(net, samples(), rng.integers(3, size=9), CrossEntropy())
+
+
+@pytest.mark.parametrize("kind", ["linear", "one layer", "residual batch"])
+@pytest.mark.parametrize(("name", "output"), LOSS_OUTPUTS)
+def test_input_gradients_of_every_loss(
+    name, output, kind, assert_input_gradients_agree, draw_targets
+):
+    loss = LOSSES[name]()
+    net = network(kind, activation="tanh", output=output)
+    y = draw_targets(loss, N_SAMPLES, 3, np.random.default_rng(3))
+    assert_input_gradients_agree(net, samples(), y, loss)
+
+
+def test_input_gradients_of_more_samples_than_go_at_once(monkeypatch):
+    net, X, y = network("batch"), samples(), np.zeros((N_SAMPLES, 3))
+    whole = net.input_gradients(X, y, loss="squared_error"), net.jacobian(X)
+    monkeypatch.setattr("multilayer.numpy.sensitivity.CHUNK", 4)
+    monkeypatch.setattr("multilayer.torch.sensitivity.CHUNK", 4)
+    for each in (net, TorchMLP.from_numpy(net)):
+        parts = each.input_gradients(X, y, loss="squared_error"), each.jacobian(X)
+        for one, other in zip(parts, whole, strict=True):
+            np.testing.assert_allclose(one, other, **CLOSE)
+
+
+def test_dropout_is_off_in_the_gradients_in_the_inputs(assert_input_gradients_agree):
+    net = network("three layers", activation="tanh", dropout=0.5)
+    assert_input_gradients_agree(net, samples(), np.zeros((N_SAMPLES, 3)), SquaredError())
 
 
 @pytest.mark.parametrize("rate", [0.1, 0.5, 0.9])

@@ -75,6 +75,16 @@ class Page:
         return frame
 
 
+def test_a_first_training_that_compiles_says_so(monkeypatch):
+    monkeypatch.setattr(module, "WARM", threading.Event())
+    with Page() as page:
+        page.say(settings_of())
+        page.hear("built")
+        page.say(Command("step"))
+        page.hear("preparing")
+        page.until(lambda frame: frame["step"] == 1)
+
+
 @pytest.fixture
 def page():
     with Page() as page:

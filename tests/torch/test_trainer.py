@@ -154,7 +154,7 @@ def test_options_of_the_other_engine_are_refused(digits):
     with pytest.raises(InvalidTypeError) as caught:
         fit(ours, digits, loss="cross_entropy", ema=0.9)
     assert str(caught.value) == (
-        "fit has no parameter 'ema' (options of this network's engine: none)"
+        "fit has no parameter 'ema' (options of this network's engine: adversary)"
     )
     with pytest.raises(InvalidTypeError) as caught:
         fit(pair()[1], digits, loss="cross_entropy", emma=0.9)

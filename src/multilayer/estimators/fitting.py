@@ -130,6 +130,7 @@ def train_network(job: Job) -> Outcome:
         l2=training.l2,
         clip_norm=settings.clip_norm,
         clip_value=settings.clip_value,
+        adversary=settings.adversary,
         rng=training.masks,
         **({"precision": settings.precision} if settings.with_torch else {}),
     )

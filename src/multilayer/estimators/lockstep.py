@@ -37,8 +37,8 @@ def train_networks(jobs: Sequence[Job]) -> list[Outcome | Exception]:
     several jobs share is held once, and what they do not is held one below the other.
 
     A job trains alone if its solver is L-BFGS or goes on with its state, as in `partial_fit`; if
-    PyTorch trains it; if it has callbacks or is verbose; if its loss or optimizer has no hash; or
-    if it has samples of one class.
+    PyTorch trains it; if it has callbacks or an adversary, or is verbose; if its loss or optimizer
+    has no hash; or if it has samples of one class.
 
     Returns
     -------
@@ -154,6 +154,7 @@ def _can_be_member(job: Job) -> bool:
         and not settings.with_torch
         and not settings.is_incremental
         and not settings.callbacks
+        and settings.adversary is None
         and not settings.verbose
         and settings.precision is None
         and not (settings.targets.has_one_class and len(np.unique(job.training.targets)) == 1)

@@ -9,7 +9,7 @@ from typing import Any, ClassVar, TypeVar
 import numpy as np
 from sklearn.utils._param_validation import Interval, Options, StrOptions
 
-from multilayer.numpy import LBFGS, Loss, Optimizer, Schedule
+from multilayer.numpy import LBFGS, Adversary, Loss, Optimizer, Schedule
 from multilayer.training import Callback
 
 __all__ = [
@@ -180,6 +180,11 @@ class Parameters:
         The maximum norm of the gradient."""))
     clip_value: Any = field(default=None, metadata=says("float or None", [None, *POSITIVE], """
         The maximum size of the gradient's entries, which are clipped before the norm."""))
+    adversary: Any = field(default=None, metadata=says(
+        "Adversarial, VirtualAdversarial or None", [None, Adversary], """
+        What moves samples to where they are hardest, so that training is on those too: see
+        `multilayer.numpy.VirtualAdversarial`, whose distances are in the units in which the
+        network is given its inputs."""))
     columns: Any = field(default=None, metadata=says(
         "'auto', dict or None", [None, StrOptions({"auto"}), dict], """
         With ``'auto'``, samples may be a raw table of numbers, text, categories, dates, booleans
@@ -203,7 +208,7 @@ class Parameters:
     n_members: int = field(default=1, metadata=says("int", AT_LEAST_ONE, """
         The number of networks, which differ in their seeds; predictions are the mean over them, of
         probabilities or of values. They train as one where they can: on the NumPy engine, with a
-        solver that takes steps, and without callbacks. Member k is the network that
+        solver that takes steps, and without callbacks or adversary. Member k is the network that
         ``random_state=seeds_[k]`` makes alone, however many there are. Of several, the attributes
         that tell of a training, from `loss_` to `history_`, are lists with an entry for each;
         `n_iter_` is the largest."""))

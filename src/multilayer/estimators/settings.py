@@ -9,7 +9,17 @@ from multilayer.architecture import ACTIVATIONS, Architecture
 from multilayer.errors import InvalidArgumentError
 from multilayer.estimators.parameters import Parameters
 from multilayer.model import Targets
-from multilayer.numpy import LBFGS, OPTIMIZERS, SCHEDULES, SGD, Adam, Loss, Optimizer, Schedule
+from multilayer.numpy import (
+    LBFGS,
+    OPTIMIZERS,
+    SCHEDULES,
+    SGD,
+    Adam,
+    Adversary,
+    Loss,
+    Optimizer,
+    Schedule,
+)
 from multilayer.numpy.optimizers import resolve_optimizer
 from multilayer.registry import Names
 from multilayer.training import Callback
@@ -88,6 +98,7 @@ class Settings:
     validation_fraction: float
     clip_norm: float | None
     clip_value: float | None
+    adversary: Adversary | None
     device: str
     precision: str | None
 

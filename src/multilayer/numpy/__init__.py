@@ -7,6 +7,7 @@ the same, faster; and ``gradcheck.py`` checks the derivatives.
 """
 
 from multilayer.numpy.activations import ACTIVATIONS, OUTPUTS, Activation, Elementwise
+from multilayer.numpy.adversaries import Adversarial, Adversary, VirtualAdversarial
 from multilayer.numpy.blocks import Dropout, Residual
 from multilayer.numpy.clipping import Clip, clip_by_norm, clip_by_value
 from multilayer.numpy.embedding import Embedding
@@ -88,6 +89,8 @@ __all__ = [
     "Adagrad",
     "Adam",
     "AdamW",
+    "Adversarial",
+    "Adversary",
     "Affine",
     "Batch",
     "BatchNorm",
@@ -133,6 +136,7 @@ __all__ = [
     "SquaredError",
     "Stack",
     "Step",
+    "VirtualAdversarial",
     "WarmUp",
     "Zeros",
     "check_gradients",

@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from multilayer.architecture import Architecture, HiddenLayer
+from multilayer.errors import InvalidArgumentError
 from multilayer.numpy.activations import ACTIVATIONS, OUTPUTS
 from multilayer.numpy.blocks import Dropout, Residual
 from multilayer.numpy.embedding import Embedding
@@ -15,10 +16,11 @@ from multilayer.numpy.layers import Activate, Affine, Layer, Stack
 from multilayer.numpy.network import Network
 from multilayer.numpy.normalization import BatchNorm, LayerNorm
 
-__all__ = ["assemble", "members_of"]
+__all__ = ["assemble", "checked_dtype", "members_of"]
 
 Array = npt.NDArray[Any]
 
+DTYPES = ("float32", "float64")
 NORMALIZATIONS = {"batch": BatchNorm, "layer": LayerNorm}
 
 
@@ -95,3 +97,15 @@ def _hidden_layer(spec: HiddenLayer, dropout: Any, carve: _Carver) -> Layer:
     if np.any(dropout):
         layers.append(Dropout(dropout))
     return Residual(Stack(layers)) if spec.residual else Stack(layers)
+
+
+def checked_dtype(dtype: object, owner: str) -> np.dtype[Any]:
+    """Return the NumPy dtype, if networks can have it."""
+    try:
+        found = None if dtype is None else np.dtype(dtype)  # type: ignore[call-overload]
+    except TypeError:
+        found = None
+    if found is None or found not in [np.dtype(name) for name in DTYPES]:
+        rule = f"must be one of {', '.join(DTYPES)}"
+        raise InvalidArgumentError(rule, "dtype", owner, got=repr(dtype))
+    return found

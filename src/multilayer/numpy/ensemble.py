@@ -10,12 +10,12 @@ import numpy.typing as npt
 from multilayer import checks
 from multilayer.architecture import Architecture
 from multilayer.errors import InvalidArgumentError, InvalidTypeError
-from multilayer.numpy.assembly import assemble, members_of
+from multilayer.numpy.assembly import assemble, checked_dtype, members_of
 from multilayer.numpy.ensemble_trainer import EnsembleTrainer
 from multilayer.numpy.fast.prediction import Predictor
 from multilayer.numpy.initializers import Initializer
 from multilayer.numpy.layers import Activate
-from multilayer.numpy.mlp import MLP, checked_dtype
+from multilayer.numpy.mlp import MLP
 from multilayer.numpy.stacking import check_activation
 from multilayer.randomness import Generators
 

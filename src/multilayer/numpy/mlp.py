@@ -14,7 +14,7 @@ import numpy.typing as npt
 from multilayer import checks
 from multilayer.architecture import Architecture
 from multilayer.errors import InvalidArgumentError, InvalidDataError, InvalidTypeError
-from multilayer.numpy.assembly import assemble
+from multilayer.numpy.assembly import assemble, checked_dtype
 from multilayer.numpy.embedding import Embedding
 from multilayer.numpy.fast.prediction import Predictor
 from multilayer.numpy.initializers import INITIALIZERS, Initializer, Zeros
@@ -22,17 +22,15 @@ from multilayer.numpy.layers import Affine, Layer
 from multilayer.numpy.losses import LOSSES, Loss
 from multilayer.numpy.network import Network, Pair
 from multilayer.numpy.objective import Batch, Objective
-from multilayer.numpy.optimizers import LBFGS, Optimizer
+from multilayer.numpy.sensitivity import input_gradients, jacobian
 from multilayer.numpy.trainer import Trainer, checked_samples
 from multilayer.numpy.weights import check_pairs, check_state
 from multilayer.registry import resolve
 from multilayer.samples import LazySamples
 
-__all__ = ["MLP", "checked_dtype"]
+__all__ = ["MLP"]
 
 Array = npt.NDArray[Any]
-
-DTYPES = ("float32", "float64")
 
 
 class MLP:
@@ -64,8 +62,8 @@ class MLP:
     (1, 1)
     """
 
-    options = ()
-    """The parameters of `fit` that only this engine has: none."""
+    options = ("adversary",)
+    """The further parameters that `fit` takes for a network of this engine."""
 
     def __init__(
         self,
@@ -308,28 +306,57 @@ class MLP:
         )
         return value, self.network.pairs(gradient)
 
-    def trainer(
-        self,
-        *,
-        loss: str | Loss,
-        optimizer: str | Optimizer | LBFGS,
-        l1: float = 0.0,
-        l2: float = 0.0,
-        clip_norm: float | None = None,
-        clip_value: float | None = None,
-        rng: np.random.Generator | None = None,
-    ) -> Trainer:
+    def input_gradients(self, X: object, y: object, *, loss: str | Loss) -> Array:
+        r"""Return the gradient of each sample's loss in its own inputs, of X's shape.
+
+        .. math:: g_i = \frac{∂ℓ(f(x_i), y_i)}{∂x_i}
+
+        The network predicts: nothing is dropped, and batch normalisation uses its running
+        statistics. A penalty does not depend on the inputs.
+
+        Parameters
+        ----------
+        X, y, loss
+            As in `loss_and_gradients`.
+
+        Raises
+        ------
+        InvalidDataError, InvalidArgumentError, InvalidTypeError
+            If an argument cannot be used, or the network embeds categories.
+
+        Examples
+        --------
+        >>> net = MLP(Architecture(2, (), 1))
+        >>> net.parameters[:] = 2, -1, 0  # f(x) = 2 x₁ − x₂, so g = (f(x) − y) (2, −1)
+        >>> net.input_gradients([[1.0, 1.0]], [0.0], loss="squared_error")
+        array([[ 2., -1.]], dtype=float32)
+        """
+        chosen = resolve(loss, LOSSES, Loss)
+        return input_gradients(self.network, self.batch(X, y, None, chosen), chosen)
+
+    def jacobian(self, X: object, *, of_logits: bool = False) -> Array:
+        r"""Return the derivative of each output in each input, or of each logit.
+
+        .. math:: J_{ikj} = \frac{∂f_k(x_i)}{∂x_{ij}}
+
+        The network predicts, as in `input_gradients`. The way back through it is taken once for
+        each output.
+
+        Returns
+        -------
+        array of shape (n_samples, out_features, in_features)
+
+        Raises
+        ------
+        InvalidDataError, InvalidTypeError
+            If X are not samples for this network, or the network embeds categories.
+        """
+        x = np.ascontiguousarray(self._samples(X)[:], dtype=self.dtype)
+        return jacobian(self.network, x, of_logits=checks.flag(of_logits, "of_logits", "jacobian"))
+
+    def trainer(self, **settings: Any) -> Trainer:
         """Return the `Trainer` with which `multilayer.training.fit` trains this network."""
-        return Trainer(
-            self,
-            loss=loss,
-            optimizer=optimizer,
-            l1=l1,
-            l2=l2,
-            clip_norm=clip_norm,
-            clip_value=clip_value,
-            rng=rng,
-        )
+        return Trainer(self, **settings)
 
     def batch(self, X: object, y: object, sample_weight: object, loss: Loss) -> Batch:
         """Return samples, targets and weights as `take_step` takes them, checked.
@@ -344,15 +371,3 @@ class MLP:
 
     def _samples(self, X: object) -> Array | LazySamples:
         return checks.samples(X, self.architecture.in_features, self.dtype)
-
-
-def checked_dtype(dtype: object, owner: str) -> np.dtype[Any]:
-    """Return the NumPy dtype, if networks can have it."""
-    try:
-        found = None if dtype is None else np.dtype(dtype)  # type: ignore[call-overload]
-    except TypeError:
-        found = None
-    if found is None or found not in [np.dtype(name) for name in DTYPES]:
-        rule = f"must be one of {', '.join(DTYPES)}"
-        raise InvalidArgumentError(rule, "dtype", owner, got=repr(dtype))
-    return found

@@ -9,8 +9,10 @@ import numpy.typing as npt
 
 from multilayer import checks
 from multilayer.architecture import Architecture
-from multilayer.errors import InvalidArgumentError
+from multilayer.errors import InvalidArgumentError, InvalidTypeError
 from multilayer.groups import join, part_of
+from multilayer.numpy.adversarial_step import AdversarialStep
+from multilayer.numpy.adversaries import Adversary
 from multilayer.numpy.clipping import Clip
 from multilayer.numpy.fast.prediction import Predictor
 from multilayer.numpy.fast.step import Step
@@ -25,6 +27,7 @@ from multilayer.samples import Data
 __all__ = [
     "Trainer",
     "check_deterministic",
+    "checked_adversary",
     "checked_clip",
     "checked_penalties",
     "checked_samples",
@@ -71,6 +74,7 @@ class Trainer:
         clip_norm: float | None = None,
         clip_value: float | None = None,
         rng: np.random.Generator | None = None,
+        adversary: Adversary | None = None,
     ) -> None:
         self.net = net
         self.loss = resolve(loss, LOSSES, Loss)
@@ -80,12 +84,14 @@ class Trainer:
         self.objective = Objective(self.loss, *checked_penalties(l1, l2))
         self.clip = checked_clip(clip_norm, clip_value)
         self.rng = checks.random_generator(rng, "fit")
+        self.adversary = checked_adversary(adversary, self.loss)
+        self._directions = None if adversary is None else self.rng.spawn(1)[0]
         self.optimizer_state: State = {}
         if isinstance(self.optimizer, Optimizer):
             self.optimizer_state = self.optimizer.initial_state(net.network.parameters)
         else:
-            check_deterministic(net.architecture, self.clip)
-        self._step: Step | None = None
+            check_deterministic(net.architecture, self.clip, self.adversary)
+        self._step: Step | AdversarialStep | None = None
 
     def check(self, X: object, y: object, weight: object) -> Data:
         """Check samples, targets and weights for the other methods; lazy samples stay lazy."""
@@ -102,6 +108,7 @@ class Trainer:
             "l2": self.objective.l2,
             "clip_norm": self.clip.norm,
             "clip_value": self.clip.value,
+            "adversary": repr(self.adversary),
         }
 
     def begin(self, data: Data, batch_size: int | None = None) -> None:
@@ -110,16 +117,19 @@ class Trainer:
         The number of threads depends on the rows of a full batch, or else of all samples.
         """
         self.finish()
-        self._step = Step(
-            self.net.network,
-            self.objective,
-            optimizer=self.optimizer if self.optimizer.takes_steps else None,
-            state=self.optimizer_state,
-            clip=self.clip,
-            rng=self.rng,
-            data=data,
-            batch_size=batch_size,
-        )
+        what: dict[str, Any] = {
+            "optimizer": self.optimizer if self.optimizer.takes_steps else None,
+            "state": self.optimizer_state,
+            "clip": self.clip,
+            "rng": self.rng,
+            "data": data,
+        }
+        network, objective = self.net.network, self.objective
+        if self.adversary is None:
+            self._step = Step(network, objective, **what, batch_size=batch_size)
+        else:
+            what |= {"adversary": self.adversary, "directions": self._directions}
+            self._step = AdversarialStep(network, objective, **what)
 
     def begin_epoch(self, order: Array | None) -> None:
         """Set the order of the next epoch's samples; None keeps the given one."""
@@ -150,7 +160,7 @@ class Trainer:
         net = self.net.network
         self.begin(data)
         step = self._step
-        assert step is not None
+        assert isinstance(step, Step)
         accepted = net.parameters.copy()
 
         def objective(parameters: Array) -> tuple[float, Array]:
@@ -185,15 +195,17 @@ class Trainer:
     def state(self) -> dict[str, Array]:
         """Return a copy of everything the next step depends on, as arrays by name.
 
-        It is the state of the network, of the optimizer, and of the generator of dropout masks.
+        It is the state of the network, of the optimizer, and of the generators of dropout masks and
+        of an adversary's directions.
         """
-        return join(
-            {
-                "network": self.snapshot(),
-                "optimizer": {name: np.array(v) for name, v in self.optimizer_state.items()},
-                "masks": {"generator": generator_state(self.rng)},
-            }
-        )
+        found = {
+            "network": self.snapshot(),
+            "optimizer": {name: np.array(v) for name, v in self.optimizer_state.items()},
+            "masks": {"generator": generator_state(self.rng)},
+        }
+        if self._directions is not None:
+            found["directions"] = {"generator": generator_state(self._directions)}
+        return join(found)
 
     def set_state(self, state: dict[str, Array]) -> None:
         """Restore what `state` returned, in a trainer with the same arguments.
@@ -213,6 +225,9 @@ class Trainer:
                     self.optimizer_state[name] = optimizer[name].item()
         if masks := part_of(state, "masks"):
             set_generator_state(self.rng, masks["generator"])
+        if directions := part_of(state, "directions"):
+            assert self._directions is not None
+            set_generator_state(self._directions, directions["generator"])
 
     def finish(self) -> None:
         """Release threads and work arrays at the end."""
@@ -249,12 +264,26 @@ def checked_clip(norm: object, value: object) -> Clip:
     )
 
 
-def check_deterministic(architecture: Architecture, clip: Clip) -> None:
+def checked_adversary(adversary: object, loss: Loss) -> Adversary | None:
+    """Return the adversary of `fit`, if it can be combined with the loss."""
+    if adversary is None:
+        return None
+    if not isinstance(adversary, Adversary):
+        rule = "must be an Adversary, such as VirtualAdversarial(1.0)"
+        raise InvalidTypeError(rule, "adversary", "fit", got=repr(adversary))
+    adversary.check_loss(loss)
+    return adversary
+
+
+def check_deterministic(
+    architecture: Architecture, clip: Clip, adversary: Adversary | None = None
+) -> None:
     """Raise for what L-BFGS cannot do: its line search needs a fixed loss and its gradient."""
     refused = {
         "dropout": any(layer.dropout for layer in architecture.hidden_layers),
         "clip_norm": clip.norm is not None,
         "clip_value": clip.value is not None,
+        "adversary": adversary is not None,
     }
     for name, given in refused.items():
         if given:

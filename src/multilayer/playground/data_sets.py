@@ -2,8 +2,10 @@
 
 import csv
 import io
+import threading
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
@@ -41,6 +43,7 @@ REACH = 1.5
 MAX_NUMBERS = 20_000_000
 """Of all inputs of all rows, and of the cells of a table."""
 MAX_COLUMNS = 2_000
+NOTING = threading.Lock()
 TABLE = "the table"
 """What messages call a table, which has no name."""
 MOST_DRAWN = 1_500
@@ -220,8 +223,7 @@ def read_csv(content: bytes) -> tuple[Table, tuple[str, ...]]:
     (Table(2 rows: a, b), ())
     """
     opens = partial(io.BytesIO, content)
-    with warnings.catch_warnings(record=True) as said:
-        warnings.simplefilter("always")
+    with _noting() as said:
         is_packed = content.startswith(tuple(COMPRESSED))
         form = None if is_packed else format_of(opens, None, TABLE)
         if form is None or form.mark or form.is_json:
@@ -247,6 +249,14 @@ def _check_size(content: bytes, opens: Opens, encoding: str) -> None:
         raise InvalidDataError(rule, TABLE, got=f"{n_cells:,}")
 
 
+@contextmanager
+def _noting() -> Iterator[list[warnings.WarningMessage]]:
+    """Collect warnings; Python has one list for all threads, so one session does so at a time."""
+    with NOTING, warnings.catch_warnings(record=True) as said:
+        warnings.simplefilter("always")
+        yield said
+
+
 def _in_words(said: list[warnings.WarningMessage]) -> tuple[str, ...]:
     return tuple(str(each.message) for each in said if isinstance(each.message, TableWarning))
 
@@ -261,8 +271,7 @@ def _of_table(said: DataSettings, table: Table) -> Samples:
     y, is_there, targets = _targets(table, target)
     places = np.flatnonzero(is_there)
     table, y = table.select(others).take(places), y[is_there]
-    with warnings.catch_warnings(record=True) as doubts:
-        warnings.simplefilter("always")
+    with _noting() as doubts:
         columns = Columns.of(table, name=TABLE)
         n_numbers = len(table) * columns.in_features
         if n_numbers > MAX_NUMBERS:

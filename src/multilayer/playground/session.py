@@ -31,7 +31,7 @@ from multilayer.playground.pictures import Pictures
 from multilayer.playground.recipes import recipes
 from multilayer.playground.settings import PLAIN, Settings
 from multilayer.playground.structure import structure_of
-from multilayer.playground.training import Training
+from multilayer.playground.training import WARM, Training
 from multilayer.playground.turns import TURNS
 from multilayer.playground.walk import walk_through
 from multilayer.playground.wire import pack
@@ -199,6 +199,8 @@ class Session:
                 self._command(name, self._training)
 
     def _command(self, name: str, training: Training) -> None:
+        if name in ("play", "step", "epoch") and not WARM.is_set():
+            self._say("preparing")
         if name == "reset":
             self._is_playing = False
             self._begin(training.settings)

@@ -1,6 +1,8 @@
 """Training: a network and its loop, taken step by step."""
 
 import json
+from importlib import import_module
+from threading import Event
 from typing import Any
 
 import numpy as np
@@ -9,19 +11,26 @@ import numpy.typing as npt
 from multilayer.architecture import Architecture
 from multilayer.data import Batches
 from multilayer.errors import DivergenceError, InvalidArgumentError, InvalidDataError
-from multilayer.model import Model, Targets
-from multilayer.numpy import LOSSES, MLP, OPTIMIZERS, SCHEDULES, Loss, Optimizer, Plateau, Schedule
+from multilayer.model import Model
+from multilayer.numpy import MLP, OPTIMIZERS, Optimizer
 from multilayer.numpy.network import Pair
 from multilayer.playground.data_sets import Samples
+from multilayer.playground.described import architecture_of, loss_of, schedule_of
 from multilayer.playground.settings import MAX_EPOCHS, Settings
 from multilayer.training import METRICS, Callback, EarlyStopping, History, Loop, Metric
 from multilayer.training.validation import Validation
 
-__all__ = ["MAX_PARAMETERS", "Training", "affine_pairs", "architecture_of", "loss_of", "warm_up"]
+__all__ = [
+    "WARM",
+    "Training",
+    "affine_pairs",
+    "warm_up",
+]
 
 Array = npt.NDArray[Any]
 
-MAX_PARAMETERS = 1_000_000
+WARM = Event()
+"""Whether what `warm_up` loads is there."""
 ENDS = ("n_epochs", "early_stopping")
 """Reasons for an end that other settings may move."""
 POINTS = 400
@@ -43,80 +52,10 @@ SCORES = {
 }
 
 
-def architecture_of(settings: Settings, samples: Samples) -> Architecture:
-    """Return the architecture that the settings describe, unless it is too large.
-
-    Raises
-    ------
-    InvalidArgumentError
-        If two settings contradict each other, or the network is too large.
-    """
-    targets = samples.targets
-    architecture = Architecture(
-        samples.X.shape[1],
-        settings.hidden,
-        targets.out_features,
-        activation=settings.activation,
-        output=targets.output,
-        dropout=settings.dropout,
-        normalization=settings.normalization,
-    )
-    if architecture.n_parameters > MAX_PARAMETERS:
-        raise InvalidArgumentError(
-            f"the network must have at most {MAX_PARAMETERS:,} parameters; it would have "
-            f"{architecture.n_parameters:,}"
-        )
-    return architecture
-
-
 def affine_pairs(net: MLP, gradients: list[Pair] | None = None) -> list[Pair]:
     """Return W and b of each affine layer, or the gradients in them, without normalisations."""
     pairs = net.weights if gradients is None else gradients
     return pairs[:: 2 if net.architecture.normalization else 1]
-
-
-def loss_of(settings: Settings, targets: Targets) -> Loss:
-    """Return the loss of the settings, or else the one that belongs to the targets.
-
-    Raises
-    ------
-    InvalidArgumentError
-        If it is for targets of another kind.
-    """
-    own = targets.loss()
-    assert own is not None
-    is_class = targets.task == "classification"
-    allowed = (
-        ("cross_entropy", "squared_error")
-        if is_class
-        else ("squared_error", "absolute_error", "huber")
-    )
-    name = settings.loss
-    if name is None or (name == "cross_entropy" and is_class):
-        return own
-    if name not in allowed:
-        what = "classes" if is_class else "values"
-        rule = f"must be one of {', '.join(allowed)} for {what}"
-        raise InvalidArgumentError(rule, "loss", got=repr(name))
-    return LOSSES[name]()
-
-
-def schedule_of(settings: Settings) -> Schedule | None:
-    """Return the schedule of the settings.
-
-    Raises
-    ------
-    InvalidArgumentError
-        If it depends on the number of epochs, and there is none.
-    """
-    if settings.schedule is None:
-        return None
-    schedule = SCHEDULES[settings.schedule]()
-    early, late = (schedule.factor(1.0, n, Plateau()) for n in (10, 100))
-    if early != late and settings.epochs is None:
-        rule = f"must be a number: the schedule {settings.schedule!r} depends on it"
-        raise InvalidArgumentError(rule, "epochs")
-    return schedule
 
 
 class Training:
@@ -395,10 +334,13 @@ def _steps_of(settings: Settings) -> dict[str, Any]:
 
 
 def warm_up() -> None:
-    """Load and compile what a step needs, so that the first one does not wait for it."""
+    """Load and compile what a first epoch, R² and the doctor need, so that they need not wait."""
     net = MLP(Architecture(2, (4, 4), 1, output="sigmoid"), rng=np.random.default_rng(0))
     trainer = net.trainer(loss="binary_cross_entropy", optimizer="adam")
     training = trainer.check(np.zeros((2, 2)), [[0], [1]], None)
-    for _ in Loop(trainer, training, Batches(2, batch_size=2), n_epochs=1):
+    for _ in Loop(trainer, training, Batches(2, batch_size=2), n_epochs=1, held_out=training):
         pass
     trainer.finish()
+    for name in ("metrics", "neighbors"):
+        import_module(f"sklearn.{name}")
+    WARM.set()

@@ -8,16 +8,20 @@ import numpy.typing as npt
 import torch
 from torch import nn
 
+from multilayer import checks
 from multilayer.architecture import Architecture
 from multilayer.errors import InvalidArgumentError, InvalidTypeError
 from multilayer.numpy.initializers import INITIALIZERS, Initializer
+from multilayer.numpy.losses import LOSSES, Loss
 from multilayer.numpy.mlp import MLP as NumpyMLP
+from multilayer.numpy.trainer import checked_samples
 from multilayer.registry import resolve
-from multilayer.torch import capture
+from multilayer.torch import capture, sensitivity
 from multilayer.torch.activations import OUTPUTS
 from multilayer.torch.embedding import Embedding
 from multilayer.torch.layers import hidden_layer
 from multilayer.torch.module import Net
+from multilayer.torch.placement import on_host
 from multilayer.torch.trainer import Trainer
 
 __all__ = ["MLP", "find_device"]
@@ -60,7 +64,7 @@ class MLP(Net):
     torch.Size([5, 10])
     """
 
-    options = ("precision", "accumulate", "ema", "compile")
+    options = ("precision", "accumulate", "ema", "compile", "adversary")
     """The further parameters that `fit` takes for this engine: see `Trainer`."""
 
     def __init__(
@@ -193,6 +197,34 @@ class MLP(Net):
         twin.set_state(state)
         for name, tensor in self._statistics().items():
             tensor.copy_(torch.from_numpy(twin.state[name]))
+
+    def input_gradients(self, X: object, y: object, *, loss: str | Loss) -> Array:
+        r"""Return the gradient of each sample's loss in its own inputs, of X's shape.
+
+        .. math:: g_i = \frac{∂ℓ(f(x_i), y_i)}{∂x_i}
+
+        See `multilayer.numpy.MLP.input_gradients`: the arguments, the mode and the numbers are the
+        same. Afterwards the network is in prediction mode.
+
+        Examples
+        --------
+        >>> net = MLP(Architecture(2, (), 1))
+        >>> net.set_weights([([[2, -1]], [0])])  # f(x) = 2 x₁ − x₂, so g = (f(x) − y) (2, −1)
+        >>> net.input_gradients([[1.0, 1.0]], [0.0], loss="squared_error")
+        array([[ 2., -1.]], dtype=float32)
+        """
+        chosen = resolve(loss, LOSSES, Loss)
+        samples = checked_samples(self, on_host(X), on_host(y), None, chosen)
+        return sensitivity.input_gradients(self, samples, chosen)
+
+    def jacobian(self, X: object, *, of_logits: bool = False) -> Array:
+        """Return ∂f_k/∂x_j, of shape (n_samples, out_features, in_features), or that of the logits.
+
+        See `multilayer.numpy.MLP.jacobian`.
+        """
+        of_logits = checks.flag(of_logits, "of_logits", "jacobian")
+        x = checks.samples(on_host(X), self.architecture.in_features, self.dtype)
+        return sensitivity.jacobian(self, x, of_logits=of_logits)
 
     def trainer(self, **settings: Any) -> Trainer:
         """Return the `Trainer` with which `multilayer.training.fit` trains this network."""

@@ -13,17 +13,21 @@ import torch
 from multilayer import checks
 from multilayer.errors import InvalidArgumentError
 from multilayer.groups import join, part_of
+from multilayer.numpy.adversaries import Adversary
 from multilayer.numpy.losses import LOSSES, Loss
 from multilayer.numpy.optimizers import LBFGS, Optimizer, resolve_optimizer
 from multilayer.numpy.trainer import (
     check_deterministic,
+    checked_adversary,
     checked_clip,
     checked_penalties,
     checked_samples,
 )
+from multilayer.randomness import generator_state, set_generator_state
 from multilayer.registry import resolve
 from multilayer.samples import Data
 from multilayer.torch import capture, distributed
+from multilayer.torch.adversaries import adversarial_loss, draw_directions
 from multilayer.torch.average import RunningAverage
 from multilayer.torch.layers import draw_masks_from
 from multilayer.torch.lbfgs import minimize
@@ -67,6 +71,8 @@ class Trainer:
         network has its weights in the end.
     compile : bool
         Whether to compile the loss with `torch.compile`.
+    adversary : Adversary, optional
+        As in `multilayer.numpy.Trainer`.
 
     Notes
     -----
@@ -96,6 +102,7 @@ class Trainer:
         accumulate: int = 1,
         ema: float | None = None,
         compile: bool = False,  # noqa: A002 - PyTorch's own word
+        adversary: Adversary | None = None,
     ) -> None:
         self.net = net
         self.loss = resolve(loss, LOSSES, Loss)
@@ -105,8 +112,14 @@ class Trainer:
         self.accumulate = checks.integer(accumulate, "accumulate", "fit")
         self._precision = Precision(precision, net.device)
         self.shard = distributed.shard()
+        self.adversary = checked_adversary(adversary, self.loss)
+        if adversary is not None and precision == "float16":
+            rule = "cannot be combined with float16, in which gradients in the inputs vanish"
+            raise InvalidArgumentError(rule, "adversary", "fit")
         self._set_optimizer(optimizer)
-        seed = int(checks.random_generator(rng, "fit").integers(2**62))
+        generator = checks.random_generator(rng, "fit")
+        self._directions = None if adversary is None else generator.spawn(1)[0]
+        seed = int(generator.integers(2**62))
         distributed.agree(net, [] if rng is None else [seed])
         self._generator = torch.Generator(net.device)  # draws dropout masks, on each rank others
         self._generator.manual_seed(seed + self.shard[0])
@@ -121,7 +134,7 @@ class Trainer:
         self._settings = {
             "l1": l1, "l2": l2, "clip_norm": self.clip.norm, "clip_value": self.clip.value,
             "precision": precision, "accumulate": self.accumulate, "ema": ema,
-            "compile": self._is_to_compile,
+            "compile": self._is_to_compile, "adversary": repr(adversary),
         }  # fmt: skip
 
     def check(self, X: object, y: object, weight: object) -> Data:
@@ -255,6 +268,8 @@ class Trainer:
             "scaler": self._precision.arrays(),
             "masks": {"generator": self._generator.get_state().numpy()},
         }
+        if self._directions is not None:
+            found["directions"] = {"generator": generator_state(self._directions)}
         if self.learning_rate is not None:
             found["optimizer"] = optimizer_arrays(self._torch_optimizer)
         if self._average is not None:
@@ -277,6 +292,9 @@ class Trainer:
             # Before the first step the optimizer's group is empty, and so has no name.
             if self.learning_rate is not None:
                 set_optimizer_arrays(self._torch_optimizer, part_of(state, "optimizer"))
+        if directions := part_of(state, "directions"):
+            assert self._directions is not None
+            set_generator_state(self._directions, directions["generator"])
         if average := part_of(state, "average"):
             assert self._average is not None
             set_module_arrays(self._average.net, average)
@@ -307,7 +325,7 @@ class Trainer:
         else:
             self.optimizer = resolve_optimizer(optimizer)
             if not self.optimizer.takes_steps:
-                check_deterministic(self.net.architecture, self.clip)
+                check_deterministic(self.net.architecture, self.clip, self.adversary)
                 self.learning_rate: float | None = None
                 return
             self._torch_optimizer = make_optimizer(self.optimizer, self.net.parameters())
@@ -328,6 +346,7 @@ class Trainer:
             self.learning_rate is not None
             and self.shard[1] == 1
             and not self._precision.scales
+            and self.adversary is None  # whose directions the host draws
             and self._torch_optimizer is not self.optimizer  # the user's own is not changed
             and capture.can_capture(self.net, self.loss, self._torch_optimizer)
         )
@@ -358,11 +377,18 @@ class Trainer:
         weight = None if batch[2] is None else to_device(batch[2], self.net)
         share = shares(weight, X, n_whole)
         n_parts = min(self.accumulate, max(len(X), 1))
+        part_of_penalty = 1 / (n_parts * self.shard[1])
+        tensors = [X, targets, share]
+        if self._directions is not None:
+            tensors.append(draw_directions(self._directions, X, n_whole))
         self.net.zero_grad()
         losses = []
-        for part in zip(*(t.tensor_split(n_parts) for t in (X, targets, share)), strict=True):
+        for part in zip(*(t.tensor_split(n_parts) for t in tensors), strict=True):
             with self._precision.autocast():
-                loss = self._objective(*part, 1 / (n_parts * self.shard[1]))
+                if self.adversary is None:
+                    loss = self._objective(*part, part_of_penalty)
+                else:
+                    loss = adversarial_loss(self.adversary, self._objective, part, part_of_penalty)
             self._precision.backward(loss)
             losses.append(loss.detach())
         value = sum(losses[1:], losses[0])

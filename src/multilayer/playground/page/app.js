@@ -9,6 +9,7 @@ import { $, count } from "./dom.js";
 import { Connection } from "./connection.js";
 import { fitLayers, fromAddress, keepKnown, toAddress } from "./state.js";
 
+const PREPARING = "The first training loads and compiles what it needs, which can take some seconds.";
 const UNTIL_THEN = { table: { kind: "spirals", target: "", shown: [] }, points: { kind: "xor" } };
 
 export class App {
@@ -19,6 +20,7 @@ export class App {
     this.written = location.hash.slice(1);
     Object.assign(this, fromAddress(this.written)); // settings, speed, lesson, hide
     this.waiting = 0;
+    this.isPreparing = false; // whether the first step is compiled
     addEventListener("hashchange", () => this.read());
   }
 
@@ -62,6 +64,14 @@ export class App {
     }
     // What is wrong with a formula is said below it.
     if ((type === "refused" && message.parameter !== "formula") || type === "paused") this.tell(message.reason);
+    if (type === "preparing") {
+      this.tell(PREPARING, { isFine: true });
+      this.isPreparing = true;
+    }
+    if (type === "frame" && this.isPreparing && (message.step || message.n_complete)) {
+      this.tell("");
+      this.isPreparing = false;
+    }
     if (type === "finished") this.tell(message.reason, { isFine: true });
     if (type === "closed") {
       this.tell(`This session has ended: ${message}.`, { action: "Start again", onAction: () => this.connection.open() });

@@ -1,0 +1,224 @@
+r"""Adversaries: training on the samples that would hurt most, close to the true ones.
+
+Each adds a second loss to the objective, of samples x + r that it makes of those of the batch with
+a gradient in the inputs. r is a constant when the loss is differentiated in θ: the network learns
+to be right at x + r, not to make r small.
+"""
+
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+
+from multilayer import checks
+from multilayer.errors import InvalidArgumentError
+from multilayer.numpy.activations import OUTPUTS
+from multilayer.numpy.activations.base import Array
+from multilayer.numpy.losses import BinaryCrossEntropy, CrossEntropy, Loss, SquaredError
+from multilayer.numpy.network import Network, Pass
+from multilayer.numpy.objective import Batch, Objective
+from multilayer.numpy.sensitivity import to_inputs
+
+__all__ = ["Adversarial", "Adversary", "VirtualAdversarial", "divergence_of"]
+
+Step = tuple[Any, Array, Pass]
+
+SMALL = 0.01
+"""Of ε: how far from x the virtual adversary measures the curvature. Nearer, float32 rounds."""
+
+
+class Adversary:
+    """Makes samples of a batch's own, and a loss of them."""
+
+    def check_loss(self, loss: Loss) -> None:
+        """Raise if it cannot be combined with this loss."""
+
+    def value_and_gradient(
+        self,
+        objective: Objective,
+        network: Network,
+        batch: Batch,
+        directions: np.random.Generator,
+        **mode: Any,
+    ) -> Step:
+        """Return what `Objective.value_and_gradient` does, with the adversary's loss.
+
+        The forward pass is that of the true samples: they alone move running statistics.
+
+        Parameters
+        ----------
+        objective, network, batch
+        directions : numpy.random.Generator
+            Draws the directions in which to begin.
+        **mode
+            `training` and `rng`: see `Layer.forward`.
+        """
+        raise NotImplementedError
+
+
+@dataclass(frozen=True)
+class Adversarial(Adversary):
+    r"""Half of the loss is that of samples moved uphill (Goodfellow et al. 2015, section 5).
+
+    .. math:: \tilde J = (1 - w)\, J(x) + w\, J(x + r), \qquad
+              r = ε \operatorname{sign} \frac{∂ℓ}{∂x}.
+
+    With several steps, each of ε/n from where the last one led (Kurakin et al. 2017, eq. 2), r
+    follows a curved loss; no entry of it is ever larger than ε.
+
+    Parameters
+    ----------
+    epsilon : float
+        ε > 0, the most by which an input changes, in the units of the inputs.
+    weight : float
+        w in (0, 1].
+    n_steps : int
+        1 is the fast gradient sign method.
+
+    Examples
+    --------
+    >>> Adversarial(0.1)
+    Adversarial(epsilon=0.1, weight=0.5, n_steps=1)
+    """
+
+    epsilon: float
+    weight: float = 0.5
+    n_steps: int = 1
+
+    def __post_init__(self) -> None:
+        _check(self, weight="(0, 1]")
+
+    def value_and_gradient(
+        self,
+        objective: Objective,
+        network: Network,
+        batch: Batch,
+        directions: np.random.Generator,
+        **mode: Any,
+    ) -> Step:
+        value, gradient, passed = objective.value_and_gradient(network, batch, **mode)
+        _, dz = objective.loss_and_dz(network, passed.logits, batch)
+        length = batch.x.dtype.type(self.epsilon / self.n_steps)
+        x = batch.x + length * np.sign(to_inputs(network, dz, passed))
+        for _ in range(self.n_steps - 1):
+            near = network.forward(x, **mode)
+            _, dz = objective.loss_and_dz(network, near.logits, batch)
+            x += length * np.sign(to_inputs(network, dz, near))
+        hurt, uphill, _ = objective.value_and_gradient(network, batch._replace(x=x), **mode)
+        w = self.weight
+        return (1 - w) * value + w * hurt, (1 - w) * gradient + w * uphill, passed
+
+
+@dataclass(frozen=True)
+class VirtualAdversarial(Adversary):
+    r"""Adds how far the prediction can be moved within a distance ε (Miyato et al. 2018).
+
+    .. math:: J̃ = J + w\, \frac1n \sum_i D\big[f(x_i), f(x_i + r_i)\big], \qquad
+              r_i = \arg\max_{‖r‖_2 ≤ ε} D\big[f(x_i), f(x_i + r)\big]
+
+    (their eqs. 5 to 8). D is the Kullback-Leibler divergence of the predicted distributions, and
+    ½ ‖f(x) − f(x + r)‖² for real values; the first f(x) is held constant. No targets are needed,
+    hence "virtual". Near r = 0, D is ½ rᵀHr, so that the best r has the direction of H's first
+    eigenvector, which the power method finds: from a random unit vector d, with a small ξ,
+
+    .. math:: d ← \frac{g}{‖g‖_2}, \qquad g = \frac{∂}{∂r} D\big[f(x), f(x + r)\big]_{r = ξd} ≈ ξHd
+
+    (eqs. 9 to 12), and r = εd. For the gradient of D in the logits of f(x + r), see
+    `divergence_of`.
+
+    Parameters
+    ----------
+    epsilon : float
+        ε > 0, a distance in the units of the inputs.
+    weight : float
+        w > 0, their λ.
+    n_steps : int
+        Steps of the power method; one is enough (section 3.3).
+
+    Examples
+    --------
+    >>> VirtualAdversarial(2.1)
+    VirtualAdversarial(epsilon=2.1, weight=1.0, n_steps=1)
+    """
+
+    epsilon: float
+    weight: float = 1.0
+    n_steps: int = 1
+
+    def __post_init__(self) -> None:
+        _check(self, weight="(0, inf)")
+
+    def check_loss(self, loss: Loss) -> None:
+        divergence_of(loss)
+
+    def value_and_gradient(
+        self,
+        objective: Objective,
+        network: Network,
+        batch: Batch,
+        directions: np.random.Generator,
+        **mode: Any,
+    ) -> Step:
+        value, gradient, passed = objective.value_and_gradient(network, batch, **mode)
+        divergence = Objective(divergence_of(objective.loss))
+        fixed = _prediction(divergence.loss, network, passed.logits)
+        still = batch._replace(targets=fixed)
+        x, dtype = batch.x, batch.x.dtype.type
+        d = _unit(directions.standard_normal(x.shape, dtype=x.dtype))
+        for _ in range(self.n_steps):
+            near = network.forward(x + dtype(SMALL * self.epsilon) * d, **mode)
+            _, dz = divergence.loss_and_dz(network, near.logits, still)
+            d = _unit(to_inputs(network, dz, near))
+        far = network.forward(x + dtype(self.epsilon) * d, **mode)
+        moved, dz = divergence.loss_and_dz(network, far.logits, still)
+        least, _ = divergence.loss_and_dz(network, passed.logits, still)  # D[f, f] of this loss
+        value += self.weight * (moved - least)
+        gradient += dtype(self.weight) * network.backward(dz, far)
+        return value, gradient, passed
+
+
+def divergence_of(loss: Loss) -> Loss:
+    """Return the loss that, with predictions as targets, is D but for a constant.
+
+    For classes Σ p log(p/q) is the cross-entropy of q and the distribution p, less the entropy of
+    p, which is constant: its gradient in the logits is q − p. So it is for each label by itself.
+    For real values it is the squared error.
+
+    Raises
+    ------
+    InvalidArgumentError
+        If it is the loss of several questions, or of quantiles.
+    """
+    if loss.name in ("grouped_cross_entropy", "quantile"):
+        rule = (
+            f"cannot be combined with the loss {loss.name!r}, whose outputs are no one prediction"
+        )
+        raise InvalidArgumentError(rule, "adversary", "fit")
+    if loss.task == "classification":
+        return CrossEntropy()
+    return BinaryCrossEntropy() if loss.task == "multilabel" else SquaredError()
+
+
+def _prediction(divergence: Loss, network: Network, z: Array) -> Array:
+    """Return the distribution, or the values, that logits stand for."""
+    if isinstance(divergence, CrossEntropy):
+        return OUTPUTS["softmax"].forward(z)
+    if isinstance(divergence, BinaryCrossEntropy):
+        return OUTPUTS["sigmoid"].forward(z)
+    return network.link.forward(z)
+
+
+def _unit(d: Array) -> Array:
+    """Return each row with norm 1; a row of zeros stays one."""
+    largest = np.abs(d).max(axis=-1, keepdims=True)  # whose squares would vanish in float32
+    d = d / np.where(largest > 0, largest, 1)
+    norm = np.sqrt(np.vecdot(d, d))[..., np.newaxis]
+    return np.asarray(d / np.where(norm > 0, norm, 1))
+
+
+def _check(adversary: Any, weight: Literal["(0, 1]", "(0, inf)"]) -> None:
+    owner = type(adversary).__name__
+    for name, interval in (("epsilon", "(0, inf)"), ("weight", weight)):
+        value = checks.real(getattr(adversary, name), name, owner, interval)
+        object.__setattr__(adversary, name, value)
+    object.__setattr__(adversary, "n_steps", checks.integer(adversary.n_steps, "n_steps", owner))

@@ -1,0 +1,66 @@
+"""Sensitivity: the derivatives of a loss, and of the outputs, in the inputs."""
+
+import numpy as np
+
+from multilayer.errors import InvalidDataError
+from multilayer.numpy.activations.base import Array
+from multilayer.numpy.losses.base import Loss
+from multilayer.numpy.network import Network, Pass
+from multilayer.numpy.objective import Batch
+
+__all__ = ["input_gradients", "jacobian", "to_inputs"]
+
+CHUNK = 4096
+"""How many samples go forward and back at once."""
+
+
+def input_gradients(network: Network, batch: Batch, loss: Loss) -> Array:
+    """Return ∂ℓᵢ/∂xᵢ of each sample's loss, of x's shape; see `MLP.input_gradients`.
+
+    The backward pass is that of training, taken one layer further: the first layer's dx = dz W,
+    which training leaves out. The samples do not see each other, so their rows are computed
+    together, from dℓᵢ/dzᵢ without the 1/n of a mean.
+    """
+    found = np.empty_like(batch.x)
+    for start in range(0, len(batch.x), CHUNK):
+        rows = slice(start, start + CHUNK)
+        passed = network.forward(batch.x[rows])
+        targets = batch.targets[rows]
+        if loss.takes_logits:
+            _, dz = loss.per_sample(passed.logits, targets)
+        else:
+            p = network.link.forward(passed.logits)
+            dz = network.link.backward(loss.per_sample(p, targets)[1], passed.logits, p)
+        found[rows] = to_inputs(network, dz, passed)
+    return found
+
+
+def jacobian(network: Network, x: Array, *, of_logits: bool) -> Array:
+    """Return ∂f_k/∂x_j of each sample, of shape (n_samples, out_features, in_features).
+
+    Row k is what the backward pass makes of the unit vector e_k; see `MLP.jacobian`.
+    """
+    n_outputs = network.last.W.shape[0]
+    found = np.empty((len(x), n_outputs, x.shape[1]), dtype=x.dtype)
+    for start in range(0, len(x), CHUNK):
+        rows = slice(start, start + CHUNK)
+        passed = network.forward(x[rows])
+        p = network.link.forward(passed.logits)
+        for k in range(n_outputs):
+            dp = np.zeros_like(p)
+            dp[:, k] = 1
+            dz = dp if of_logits else network.link.backward(dp, passed.logits, p)
+            found[rows, k] = to_inputs(network, dz, passed)
+    return found
+
+
+def to_inputs(network: Network, dz: Array, passed: Pass) -> Array:
+    """Go back from dz, of the logits, to dx."""
+    dx, _ = network.last.backward(dz, passed.features)
+    assert dx is not None
+    dx, _ = network.hidden.backward(dx, passed.caches)
+    if dx is None:
+        raise InvalidDataError(
+            "must be numbers alone: a network that embeds categories has no gradient in them", "X"
+        )
+    return dx
