@@ -115,15 +115,20 @@ def test_a_training_is_watched_until_it_is_interrupted(tmp_path):
         stderr=subprocess.PIPE,
         text=True,
     ) as training:
-        said = training.stderr.readline()
-        address = re.fullmatch(r"The training can be watched at (http://\S+/follow.html)\n", said)[
-            1
-        ]
-        found = ask_until(address, lambda found: found["runs"] and found["runs"][0]["epoch"] > 2)
-        (name,) = (each["name"] for each in found["runs"])
-        assert re.fullmatch(r"digits-\d{4}-\d\d-\d\d-\d{6}", name)
-        training.send_signal(signal.SIGINT)
-        _, rest = training.communicate(timeout=60)
+        try:
+            said = training.stderr.readline()
+            address = re.fullmatch(
+                r"The training can be watched at (http://\S+/follow.html)\n", said
+            )[1]
+            found = ask_until(
+                address, lambda found: found["runs"] and found["runs"][0]["epoch"] > 2
+            )
+            (name,) = (each["name"] for each in found["runs"])
+            assert re.fullmatch(r"digits-\d{4}-\d\d-\d\d-\d{6}", name)
+            training.send_signal(signal.SIGINT)
+            _, rest = training.communicate(timeout=60)
+        finally:
+            training.kill()
     assert training.returncode == 130
     again = f"To look at the training again: mlp playground --follow runs/{name}"
     assert rest.splitlines()[-1] == again

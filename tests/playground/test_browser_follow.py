@@ -7,6 +7,7 @@ import stat
 import subprocess
 import sys
 import time
+from contextlib import contextmanager
 
 import numpy as np
 import pytest
@@ -21,6 +22,16 @@ X = np.random.default_rng(0).normal(size=(90, 2)).astype(np.float32)
 Y = (X[:, 0] * X[:, 1] > 0).astype(int)
 ENDS = "The server has ended"
 PATIENCE = 60_000  # milliseconds
+
+
+@contextmanager
+def ending(command):
+    """Start a server that ends with the test, however that ends."""
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as server:
+        try:
+            yield server
+        finally:
+            server.terminate()
 
 
 @pytest.fixture
@@ -56,7 +67,7 @@ def test_trainings_are_followed_as_they_go(tmp_path, open_at, shows):
     from playwright.sync_api import expect
 
     command = [*COMMAND, "playground", "--no-open", "--port", "0", "--follow", str(tmp_path)]
-    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as server:
+    with ending(command) as server:
         page = open_at(re.search(r"http://\S+", server.stderr.readline())[0])
         shows(page, "#no-runs", "None is recorded here yet")
         training = subprocess.Popen([*COMMAND, *LONG, "--record", str(tmp_path / "long")],
