@@ -31,7 +31,8 @@ def address():
             assert server.stderr.read() == ""  # nothing failed on the way
 
 
-@pytest.fixture(scope="session")
+# Playwright's event loop runs as long as this does, and other files have loops of their own.
+@pytest.fixture(scope="module")
 def browser():
     if CHROMIUM is None:
         pytest.skip("needs Chromium: apt-get install chromium")

@@ -22,7 +22,7 @@ from multilayer.playground.settings import Settings
 
 SETTINGS = json.loads(Path(__file__).with_name("settings.json").read_text())
 SETTINGS["data"] |= {"n_samples": 40}
-N_MESSAGES, N_OBEYED, N_FILES, N_SENT = 10_000, 120, 40, 40
+N_MESSAGES, N_OBEYED, N_FILES, N_SENT = 10_000, 60, 30, 40
 MEMORY = 500 * 2**20
 """Bytes that all this may take, more than two files of the largest size."""
 BASE = "http://127.0.0.1:8765"
