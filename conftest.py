@@ -1,5 +1,6 @@
 """What all tests and doctests share."""
 
+import gc
 import os
 import pickle
 import signal
@@ -23,6 +24,7 @@ class Child:
     """A process that is forked here and calls a function, for so many seconds at most."""
 
     def __init__(self, call, seconds=60):
+        gc.collect()  # trainings that earlier tests left hold the threads of BLAS
         reads, writes = os.pipe()
         self.pid = os.fork()
         if self.pid == 0:

@@ -160,7 +160,7 @@ def test_options_of_the_other_engine_are_refused(digits):
         fit(pair()[1], digits, loss="cross_entropy", emma=0.9)
     assert str(caught.value) == (
         "fit has no parameter 'emma' (options of this network's engine: precision, "
-        "accumulate, ema, compile)"
+        "accumulate, ema, compile, adversary)"
     )
 
 
