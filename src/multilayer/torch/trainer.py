@@ -72,7 +72,7 @@ class Trainer:
     compile : bool
         Whether to compile the loss with `torch.compile`.
     adversary : Adversary, optional
-        As in `multilayer.numpy.Trainer`.
+        What moves samples uphill: see `multilayer.numpy.VirtualAdversarial`.
 
     Notes
     -----
