@@ -51,6 +51,7 @@ class Client:
 
     def __init__(self, socket: ClientConnection) -> None:
         self.socket = socket
+        self.place = 0  # how many steps the last frame has shown
 
     @classmethod
     @contextlib.asynccontextmanager
@@ -73,6 +74,7 @@ class Client:
             length = int.from_bytes(raw[:4], "little")
             found: dict[str, Any] = json.loads(raw[4 : 4 + length])
             if found["type"] == "frame":
+                self.place = int(found["n_complete"] * found["n_steps"] + found["step"])
                 await self.say("seen")
             if found["type"] in ("ended", "refused"):
                 raise RuntimeError(found["reason"])
@@ -97,34 +99,25 @@ class Client:
         """Play; return frames and steps a second."""
         await self.say("speed", steps=speed)
         await self.say("play")
-        while not (first := await self.hear())["is_playing"]:
+        while not (await self.hear())["is_playing"]:
             pass
-        start = time.monotonic()
-        n, last = 0, first
+        start, first, n = time.monotonic(), self.place, 0
         while time.monotonic() < start + seconds:
-            last = await self.hear()
+            await self.hear()
             n += 1
-        taken = time.monotonic() - start
+        taken, last = time.monotonic() - start, self.place
         await self.say("pause")
         while (await self.hear())["is_playing"]:
             pass
-        return n / taken, (_place(last) - _place(first)) / taken
+        return n / taken, (last - first) / taken
 
     async def step(self) -> float:
         """Take one step; return the seconds until a frame shows it."""
-        start = time.perf_counter()
+        start, before = time.perf_counter(), self.place
         await self.say("step")
-        # The frame before may not have been seen, as after other changes: then it shows nothing.
-        before = getattr(self, "_last", -1)
-        while (place := _place(await self.hear())) == before:
-            pass
-        self._last = place
+        while self.place == before:  # as in a frame of something else that has changed
+            await self.hear()
         return time.perf_counter() - start
-
-
-def _place(frame: dict[str, Any]) -> int:
-    """Return how many steps were taken."""
-    return int(frame["n_complete"] * frame["n_steps"] + frame["step"])
 
 
 def _digits() -> bytes:
@@ -181,8 +174,8 @@ async def first(rounds: int) -> list[dict[str, Any]]:
                     await client.say("speed", steps=None)
                     start = time.perf_counter()
                     await client.say("play")
-                    while _place(await client.hear()) == 0:
-                        pass
+                    while client.place == 0:
+                        await client.hear()
                     steps.append(time.perf_counter() - start)
         seconds = {"first picture, s": _middle(pictures), "first play, s": _middle(steps)}
         found.append({"kernels": name, **seconds})
