@@ -55,14 +55,24 @@ CASES = [
 ]
 
 
+@pytest.fixture
+def drawn(draw_targets):
+    """Return a function that makes a network, its loss, samples, targets, and weights, if any."""
+
+    def make(name, settings, weighted):
+        net, loss, rng = network(**settings), LOSSES[name](), np.random.default_rng(3)
+        y = draw_targets(loss, N_SAMPLES, net.architecture.out_features, rng)
+        weight = rng.uniform(0.1, 2, size=N_SAMPLES) if weighted else None
+        return net, loss, samples(), y, weight
+
+    return make
+
+
 @pytest.mark.parametrize("weighted", [False, True], ids=["", "weighted"])
 @pytest.mark.parametrize("n_steps", [1, 3])
 @pytest.mark.parametrize(("name", "settings"), CASES)
-def test_adversarial(name, settings, n_steps, weighted, torch_twin, draw_targets):
-    net, loss, X = network(**settings), LOSSES[name](), samples()
-    rng = np.random.default_rng(3)
-    y = draw_targets(loss, N_SAMPLES, net.architecture.out_features, rng)
-    weight = rng.uniform(0.1, 2, size=N_SAMPLES) if weighted else None
+def test_adversarial(name, settings, n_steps, weighted, torch_twin, drawn):
+    net, loss, X, y, weight = drawn(name, settings, weighted)
     adversary = Adversarial(0.3, weight=0.4, n_steps=n_steps)
     value, gradient = found(adversary, net, X, y, loss, weight, l2=0.1)
 
@@ -79,9 +89,8 @@ def test_adversarial(name, settings, n_steps, weighted, torch_twin, draw_targets
 def kullback_leibler(name, z, q):
     """D between the distributions, or values, of logits, one for each sample."""
     if name == "cross_entropy":
-        return F.kl_div(q.log_softmax(1), z.log_softmax(1), log_target=True, reduction="none").sum(
-            1
-        )
+        two = q.log_softmax(1), z.log_softmax(1)
+        return F.kl_div(*two, log_target=True, reduction="none").sum(1)
     if name == "binary_cross_entropy":
         two = [torch.stack([F.logsigmoid(-each), F.logsigmoid(each)]) for each in (q, z)]
         return F.kl_div(*two, log_target=True, reduction="none").sum(dim=(0, 2))
@@ -91,19 +100,14 @@ def kullback_leibler(name, z, q):
 @pytest.mark.parametrize("weighted", [False, True], ids=["", "weighted"])
 @pytest.mark.parametrize("n_steps", [1, 2])
 @pytest.mark.parametrize(("name", "settings"), CASES)
-def test_virtual_adversarial(name, settings, n_steps, weighted, torch_twin, draw_targets):
-    net, loss, X = network(**settings), LOSSES[name](), samples()
-    rng = np.random.default_rng(3)
-    y = draw_targets(loss, N_SAMPLES, net.architecture.out_features, rng)
-    weight = rng.uniform(0.1, 2, size=N_SAMPLES) if weighted else None
+def test_virtual_adversarial(name, settings, n_steps, weighted, torch_twin, drawn):
+    net, loss, X, y, weight = drawn(name, settings, weighted)
     adversary = VirtualAdversarial(0.5, weight=0.7, n_steps=n_steps)
     value, gradient = found(adversary, net, X, y, loss, weight)
 
     twin = torch_twin(net).train()
-    share = torch.tensor(
-        np.full(N_SAMPLES, 1 / N_SAMPLES) if weight is None else weight / weight.sum()
-    )
-    x = torch.tensor(X)
+    weights = np.ones(N_SAMPLES) if weight is None else weight
+    share, x = torch.tensor(weights / weights.sum()), torch.tensor(X)
     fixed = twin.logits(x).detach()
     d = F.normalize(torch.tensor(np.random.default_rng(5).standard_normal(X.shape)))
     for _ in range(n_steps):

@@ -6,7 +6,7 @@ to be right at x + r, not to make r small.
 """
 
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -21,14 +21,49 @@ from multilayer.numpy.sensitivity import to_inputs
 
 __all__ = ["Adversarial", "Adversary", "VirtualAdversarial", "divergence_of"]
 
-Step = tuple[Any, Array, Pass]
-
 SMALL = 0.01
 """Of ε: how far from x the virtual adversary measures the curvature. Nearer, float32 rounds."""
 
+LINKS = {"cross_entropy": "softmax", "binary_cross_entropy": "sigmoid"}
+"""What turns logits into the distribution that a divergence has for its targets."""
 
+
+@dataclass(frozen=True)
 class Adversary:
-    """Makes samples of a batch's own, and a loss of them."""
+    r"""Moves the samples of a batch, x to x + r, and adds the loss of those that are moved.
+
+    .. math:: \tilde J = v\, J + w\, J_{\text{moved}}
+
+    with v = 1 unless a subclass has another `own_weight`.
+
+    Parameters
+    ----------
+    epsilon : float
+        ε > 0: how far, in the units of the inputs.
+    weight : float
+        w.
+    n_steps : int
+        How often a gradient in the inputs is taken to find r.
+    """
+
+    epsilon: float
+    weight: float = 1.0
+    n_steps: int = 1
+
+    weights: ClassVar[str] = "(0, inf)"
+    """The interval of `weight`."""
+
+    def __post_init__(self) -> None:
+        owner = type(self).__name__
+        for name, interval in (("epsilon", "(0, inf)"), ("weight", self.weights)):
+            value = checks.real(getattr(self, name), name, owner, interval)
+            object.__setattr__(self, name, value)
+        object.__setattr__(self, "n_steps", checks.integer(self.n_steps, "n_steps", owner))
+
+    @property
+    def own_weight(self) -> float:
+        """v, the weight of the samples as they are."""
+        return 1.0
 
     def check_loss(self, loss: Loss) -> None:
         """Raise if it cannot be combined with this loss."""
@@ -40,10 +75,10 @@ class Adversary:
         batch: Batch,
         directions: np.random.Generator,
         **mode: Any,
-    ) -> Step:
+    ) -> tuple[Any, Array, Pass]:
         """Return what `Objective.value_and_gradient` does, with the adversary's loss.
 
-        The forward pass is that of the true samples: they alone move running statistics.
+        The forward pass is that of the samples as they are: they alone move running statistics.
 
         Parameters
         ----------
@@ -52,6 +87,24 @@ class Adversary:
             Draws the directions in which to begin.
         **mode
             `training` and `rng`: see `Layer.forward`.
+        """
+        value, gradient, passed = objective.value_and_gradient(network, batch, **mode)
+        moved, uphill = self.of_moved(objective, network, batch, passed, directions, **mode)
+        v, w = self.own_weight, self.weight
+        return v * value + w * moved, v * gradient + w * uphill, passed
+
+    def of_moved(
+        self,
+        objective: Objective,
+        network: Network,
+        batch: Batch,
+        passed: Pass,
+        directions: np.random.Generator,
+        **mode: Any,
+    ) -> tuple[Any, Array]:
+        """Return the loss of the samples that are moved, and its gradient with respect to θ.
+
+        `passed` is the forward pass of the samples as they are.
         """
         raise NotImplementedError
 
@@ -81,32 +134,32 @@ class Adversarial(Adversary):
     Adversarial(epsilon=0.1, weight=0.5, n_steps=1)
     """
 
-    epsilon: float
     weight: float = 0.5
-    n_steps: int = 1
 
-    def __post_init__(self) -> None:
-        _check(self, weight="(0, 1]")
+    weights = "(0, 1]"
 
-    def value_and_gradient(
+    @property
+    def own_weight(self) -> float:
+        return 1 - self.weight
+
+    def of_moved(
         self,
         objective: Objective,
         network: Network,
         batch: Batch,
+        passed: Pass,
         directions: np.random.Generator,
         **mode: Any,
-    ) -> Step:
-        value, gradient, passed = objective.value_and_gradient(network, batch, **mode)
-        _, dz = objective.loss_and_dz(network, passed.logits, batch)
-        length = batch.x.dtype.type(self.epsilon / self.n_steps)
-        x = batch.x + length * np.sign(to_inputs(network, dz, passed))
-        for _ in range(self.n_steps - 1):
-            near = network.forward(x, **mode)
+    ) -> tuple[Any, Array]:
+        x, near = batch.x, passed
+        length = x.dtype.type(self.epsilon / self.n_steps)
+        for step in range(self.n_steps):
+            if step > 0:
+                near = network.forward(x, **mode)
             _, dz = objective.loss_and_dz(network, near.logits, batch)
-            x += length * np.sign(to_inputs(network, dz, near))
-        hurt, uphill, _ = objective.value_and_gradient(network, batch._replace(x=x), **mode)
-        w = self.weight
-        return (1 - w) * value + w * hurt, (1 - w) * gradient + w * uphill, passed
+            x = x + length * np.sign(to_inputs(network, dz, near))
+        value, gradient, _ = objective.value_and_gradient(network, batch._replace(x=x), **mode)
+        return value, gradient
 
 
 @dataclass(frozen=True)
@@ -141,28 +194,20 @@ class VirtualAdversarial(Adversary):
     VirtualAdversarial(epsilon=2.1, weight=1.0, n_steps=1)
     """
 
-    epsilon: float
-    weight: float = 1.0
-    n_steps: int = 1
-
-    def __post_init__(self) -> None:
-        _check(self, weight="(0, inf)")
-
     def check_loss(self, loss: Loss) -> None:
         divergence_of(loss)
 
-    def value_and_gradient(
+    def of_moved(
         self,
         objective: Objective,
         network: Network,
         batch: Batch,
+        passed: Pass,
         directions: np.random.Generator,
         **mode: Any,
-    ) -> Step:
-        value, gradient, passed = objective.value_and_gradient(network, batch, **mode)
+    ) -> tuple[Any, Array]:
         divergence = Objective(divergence_of(objective.loss))
-        fixed = _prediction(divergence.loss, network, passed.logits)
-        still = batch._replace(targets=fixed)
+        still = batch._replace(targets=_prediction(divergence.loss, network, passed.logits))
         x, dtype = batch.x, batch.x.dtype.type
         d = _unit(directions.standard_normal(x.shape, dtype=x.dtype))
         for _ in range(self.n_steps):
@@ -172,9 +217,7 @@ class VirtualAdversarial(Adversary):
         far = network.forward(x + dtype(self.epsilon) * d, **mode)
         moved, dz = divergence.loss_and_dz(network, far.logits, still)
         least, _ = divergence.loss_and_dz(network, passed.logits, still)  # D[f, f] of this loss
-        value += self.weight * (moved - least)
-        gradient += dtype(self.weight) * network.backward(dz, far)
-        return value, gradient, passed
+        return moved - least, network.backward(dz, far)
 
 
 def divergence_of(loss: Loss) -> Loss:
@@ -201,11 +244,8 @@ def divergence_of(loss: Loss) -> Loss:
 
 def _prediction(divergence: Loss, network: Network, z: Array) -> Array:
     """Return the distribution, or the values, that logits stand for."""
-    if isinstance(divergence, CrossEntropy):
-        return OUTPUTS["softmax"].forward(z)
-    if isinstance(divergence, BinaryCrossEntropy):
-        return OUTPUTS["sigmoid"].forward(z)
-    return network.link.forward(z)
+    link = LINKS.get(divergence.name)
+    return (network.link if link is None else OUTPUTS[link]).forward(z)
 
 
 def _unit(d: Array) -> Array:
@@ -214,11 +254,3 @@ def _unit(d: Array) -> Array:
     d = d / np.where(largest > 0, largest, 1)
     norm = np.sqrt(np.vecdot(d, d))[..., np.newaxis]
     return np.asarray(d / np.where(norm > 0, norm, 1))
-
-
-def _check(adversary: Any, weight: Literal["(0, 1]", "(0, inf)"]) -> None:
-    owner = type(adversary).__name__
-    for name, interval in (("epsilon", "(0, inf)"), ("weight", weight)):
-        value = checks.real(getattr(adversary, name), name, owner, interval)
-        object.__setattr__(adversary, name, value)
-    object.__setattr__(adversary, "n_steps", checks.integer(adversary.n_steps, "n_steps", owner))

@@ -6,7 +6,7 @@ from multilayer.errors import InvalidDataError
 from multilayer.numpy.activations.base import Array
 from multilayer.numpy.losses.base import Loss
 from multilayer.numpy.network import Network, Pass
-from multilayer.numpy.objective import Batch
+from multilayer.numpy.objective import Batch, Objective
 
 __all__ = ["input_gradients", "jacobian", "to_inputs"]
 
@@ -19,19 +19,15 @@ def input_gradients(network: Network, batch: Batch, loss: Loss) -> Array:
 
     The backward pass is that of training, taken one layer further: the first layer's dx = dz W,
     which training leaves out. The samples do not see each other, so their rows are computed
-    together, from dℓᵢ/dzᵢ without the 1/n of a mean.
+    together; n undoes the 1/n of a mean.
     """
-    found = np.empty_like(batch.x)
+    found, objective = np.empty_like(batch.x), Objective(loss)
     for start in range(0, len(batch.x), CHUNK):
         rows = slice(start, start + CHUNK)
-        passed = network.forward(batch.x[rows])
-        targets = batch.targets[rows]
-        if loss.takes_logits:
-            _, dz = loss.per_sample(passed.logits, targets)
-        else:
-            p = network.link.forward(passed.logits)
-            dz = network.link.backward(loss.per_sample(p, targets)[1], passed.logits, p)
-        found[rows] = to_inputs(network, dz, passed)
+        part = Batch(batch.x[rows], batch.targets[rows])
+        passed = network.forward(part.x)
+        _, dz = objective.loss_and_dz(network, passed.logits, part)
+        found[rows] = to_inputs(network, len(part.x) * dz, passed)
     return found
 
 

@@ -10,12 +10,14 @@ from torch import nn
 from torch.nn import functional as F
 
 from multilayer.numpy.adversaries import (
+    LINKS,
     SMALL,
     Adversarial,
     VirtualAdversarial,
     divergence_of,
 )
 from multilayer.torch import distributed
+from multilayer.torch.activations import OUTPUTS
 from multilayer.torch.losses import mean_loss
 from multilayer.torch.module import Net
 
@@ -33,18 +35,16 @@ def adversarial_loss(
     ----------
     adversary : Adversarial or VirtualAdversarial
     objective : Objective
-    samples : X, targets, shares, directions
-        The directions, of X's shape, are those in which the virtual adversary begins.
+    samples : X, targets, shares, and for `VirtualAdversarial` directions
+        These are of X's shape, and where it begins.
     part : float
         Of the penalty.
     """
-    X, targets, share, directions = samples
+    X, targets, share, *directions = samples
     if isinstance(adversary, Adversarial):
         return _uphill(adversary, objective, X, targets, share, part)
-    assert isinstance(adversary, VirtualAdversarial)
-    return objective(X, targets, share, part) + adversary.weight * _virtual(
-        adversary, objective, X, share, directions
-    )
+    value = objective(X, targets, share, part)
+    return value + adversary.weight * _virtual(adversary, objective, X, share, *directions)
 
 
 def draw_directions(rng: np.random.Generator, X: Tensor, n_whole: int | None) -> Tensor:
@@ -86,8 +86,8 @@ def _virtual(
     with _still_statistics(net):
         with torch.no_grad():
             z = takes(x).to(share.dtype)
-            link = {"cross_entropy": nn.Softmax(dim=-1), "binary_cross_entropy": nn.Sigmoid()}
-            fixed = link.get(divergence.name, nn.Identity())(z)
+            link = OUTPUTS[LINKS.get(divergence.name, "identity")]()
+            fixed = link(z)
             least = mean_loss(divergence, z, fixed, share)
         d = F.normalize(directions, dim=-1)
         for _ in range(adversary.n_steps):

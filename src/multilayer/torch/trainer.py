@@ -13,7 +13,7 @@ import torch
 from multilayer import checks
 from multilayer.errors import InvalidArgumentError
 from multilayer.groups import join, part_of
-from multilayer.numpy.adversaries import Adversary
+from multilayer.numpy.adversaries import Adversary, VirtualAdversarial
 from multilayer.numpy.losses import LOSSES, Loss
 from multilayer.numpy.optimizers import LBFGS, Optimizer, resolve_optimizer
 from multilayer.numpy.trainer import (
@@ -379,7 +379,7 @@ class Trainer:
         n_parts = min(self.accumulate, max(len(X), 1))
         part_of_penalty = 1 / (n_parts * self.shard[1])
         tensors = [X, targets, share]
-        if self._directions is not None:
+        if self._directions is not None and isinstance(self.adversary, VirtualAdversarial):
             tensors.append(draw_directions(self._directions, X, n_whole))
         self.net.zero_grad()
         losses = []
