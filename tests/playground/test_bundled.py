@@ -94,7 +94,8 @@ def test_the_digits_themselves_stay_nearly_as_they_are():
 def test_an_image_is_read_as_the_model_reads_it():
     training = training_of({"kind": "digits"}, hidden=[16], batch_size=50)
     for _ in range(20):
-        training.epoch()
+        while training.step() and training.loop.run.is_under_way:
+            pass
     pictures = Pictures(training.samples, training.net.n_parameters)
     image = training.samples.X[3]
     shares, given = pictures.read(training.net, image)

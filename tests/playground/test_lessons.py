@@ -60,7 +60,8 @@ def trained(epochs, *addresses, seed):
     training = Training(settings, samples_of(settings.data, None))
     try:
         for _ in range(epochs):
-            training.epoch()
+            while training.step() and training.loop.run.is_under_way:
+                pass
     except DivergenceError:
         return None
     return training

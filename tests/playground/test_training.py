@@ -1,6 +1,7 @@
 import csv
 import json
 from collections import deque
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -43,10 +44,18 @@ def training_of(table=None, model=None, **settings):
     return Training(found, samples_of(found.data, table), model)
 
 
+def epoch(training):
+    """Take steps to the end of the epoch; return whether there were any."""
+    while training.step():
+        if not training.loop.run.is_under_way:
+            return True
+    return False
+
+
 def test_a_spiral_is_learned():
     training = training_of()
     for _ in range(200):
-        training.epoch()
+        epoch(training)
     own, held_out = training.scores
     assert own > 0.95
     assert held_out > 0.9
@@ -80,7 +89,7 @@ def test_a_spiral_is_learned():
 def test_the_program_trains_the_same_bits(settings, tmp_path, monkeypatch):
     training = training_of(**settings)
     for _ in range(4 if "epochs" in settings else 3):  # to the very end, if there is one
-        training.epoch()
+        epoch(training)
     monkeypatch.chdir(tmp_path)
     (tmp_path / "samples.csv").write_text(training.samples.to_csv())
     found = {}
@@ -103,7 +112,7 @@ def test_the_estimator_and_the_command_say_the_settings():
 
 def test_steps_end_in_the_epoch_that_epochs_do():
     steps, epochs = training_of(), training_of()
-    epochs.epoch()
+    epoch(epochs)
     for _ in range(epochs.loop.run.n_steps):
         assert steps.step()
     assert not steps.loop.run.is_under_way
@@ -113,11 +122,11 @@ def test_steps_end_in_the_epoch_that_epochs_do():
 def test_a_rate_changed_in_the_middle_of_an_epoch_leaves_the_rest_as_it_is():
     changed, plain = training_of(dropout=0.1), training_of(dropout=0.1)
     for training in (changed, plain):
-        training.epoch()
+        epoch(training)
         training.step()
     changed.change(changed.settings)  # to the same: then nothing may differ
     for training in (changed, plain):
-        training.epoch()
+        epoch(training)
     assert np.array_equal(changed.net.parameters, plain.net.parameters)
     changed.change(settings_of(dropout=0.1, learning_rate=1e-6))
     before = changed.net.parameters.copy()
@@ -127,11 +136,11 @@ def test_a_rate_changed_in_the_middle_of_an_epoch_leaves_the_rest_as_it_is():
 
 def test_a_training_ends_and_goes_on_when_its_end_is_moved():
     training = training_of(epochs=2)
-    assert training.epoch()
-    assert training.epoch()
-    assert not training.epoch()
+    assert epoch(training)
+    assert epoch(training)
+    assert not epoch(training)
     training.change(settings_of(epochs=3))
-    assert training.epoch()
+    assert epoch(training)
     assert not training.step()
     training.change(settings_of(epochs=1))  # which is over
     assert not training.step()
@@ -144,7 +153,7 @@ def test_a_refused_change_leaves_a_training_under_way_as_it_is():
     with pytest.raises(InvalidArgumentError, match="epochs must be a number"):
         changed.change(settings_of(schedule="cosine", epochs=None))
     for training in (changed, plain):
-        training.epoch()
+        epoch(training)
     assert changed.settings == plain.settings
     assert np.array_equal(changed.net.parameters, plain.net.parameters)
 
@@ -153,7 +162,7 @@ def test_a_training_without_gain_ends_with_its_best_weights():
     # Noise alone: the validation loss rises soon.
     told = {"data": {"kind": "xor", "noise": 2.0, "n_samples": 60}, "hidden": [30, 30]}
     training = training_of(**told, patience=4)
-    deque(iter(training.epoch, False))
+    deque(iter(partial(epoch, training), False))
     history, losses = training.history, training.history["validation_loss"]
     assert training.stopped_by == "early_stopping"
     assert history.n_epochs == np.argmin(losses) + 1 + 4
@@ -167,7 +176,7 @@ def test_a_training_without_gain_ends_with_its_best_weights():
     training.change(settings_of(**told, patience=4, epochs=1000))
     assert not training.is_repeatable  # without that end, it would not be at its best weights
     training.change(settings_of(**told, patience=5))
-    assert training.epoch()
+    assert epoch(training)
     assert "early_stopping" in recipes(training)["estimator"]
 
 
@@ -179,7 +188,7 @@ def test_features_are_computed_from_the_points():
     X, _ = SETS["xor"](200, noise=0.0, rng=np.random.default_rng(1))
     np.testing.assert_allclose(samples.X[:, 0], X[:, 0] * X[:, 1], rtol=1e-6)
     for _ in range(60):
-        training.epoch()
+        epoch(training)
     assert training.scores[1] > 0.95  # with this input, one unit can do xor
     low, high = samples.view.low, samples.view.high
     places = low + samples.places * (high - low)
@@ -197,7 +206,7 @@ def test_features_are_computed_from_the_points():
 
 def test_a_schedule_acts_at_once():
     training = training_of(epochs=2, schedule="cosine")
-    training.epoch()
+    epoch(training)
     training.step()
     n_steps = training.loop.run.n_steps
     share = (1 + 0 / n_steps) / 2  # the first step of the second epoch
@@ -212,7 +221,7 @@ def test_a_schedule_acts_at_once():
 
 def test_a_penalty_acts_at_once():
     training = training_of()
-    training.epoch()
+    epoch(training)
     training.change(settings_of(l2=10.0))
     loss = training.loop.run.loss
     training.step()
@@ -223,19 +232,19 @@ def test_a_penalty_acts_at_once():
 def test_divergence_goes_back_to_good_weights_and_can_be_left():
     training = training_of(data={"kind": "plane"}, activation=["relu", "relu"], optimizer="sgd")
     for _ in range(3):
-        training.epoch()
+        epoch(training)
     best = training.history["validation_loss"][training.history.best_epoch - 1]
     training.change(settings_of(data={"kind": "plane"}, activation=["relu", "relu"],
                                 optimizer="sgd", learning_rate=100.0))  # fmt: skip
     with pytest.raises(DivergenceError, match="Try a smaller learning rate"):
-        deque(iter(training.epoch, False))
+        deque(iter(partial(epoch, training), False))
     samples = training.samples
     residual = training.net(samples.X[samples.held_out])[:, 0] - samples.y[samples.held_out]
     # a mean in float32 of 40 terms
     assert 0.5 * (residual**2).mean() == pytest.approx(best, rel=1e-4)
     training.change(settings_of(data={"kind": "plane"}, activation=["relu", "relu"],
                                 optimizer="sgd", learning_rate=0.01))  # fmt: skip
-    training.epoch()
+    epoch(training)
     assert np.isfinite(training.net.parameters).all()
     assert np.isfinite(training.history["train_loss"][-1])
 
@@ -244,7 +253,7 @@ def test_a_curve_has_a_bounded_number_of_points(monkeypatch):
     monkeypatch.setattr("multilayer.playground.training.POINTS", 4)
     training = training_of(data={"n_samples": 20}, hidden=[2], activation=["relu"])
     for _ in range(33):
-        training.epoch()
+        epoch(training)
     assert len(training.curve) < 8
     assert [point[0] for point in training.curve] == [8.0, 16.0, 24.0, 32.0]
 
@@ -298,11 +307,11 @@ def test_a_unit_has_the_gradients_of_central_differences():
 def test_a_weight_is_edited_and_everything_else_goes_on():
     edited, plain = training_of(normalization="batch"), training_of(normalization="batch")
     for training in (edited, plain):
-        training.epoch()
+        epoch(training)
         training.step()
     edited.edit(2, 3, 1, float(edited.net.weights[2][0][3, 1]))  # to what it is
     for training in (edited, plain):
-        training.epoch()
+        epoch(training)
     assert np.array_equal(edited.net.parameters, plain.net.parameters)
     assert (edited.is_repeatable, plain.is_repeatable) == (False, True)
     assert recipes(edited)["python"].startswith("# From the start")
@@ -334,14 +343,14 @@ def test_a_weight_that_is_not_there_cannot_be_edited(place, message):
 def test_best_weights_are_those_to_which_the_loss_belongs():
     # Without validation samples an epoch is judged by the loss at its beginning.
     training = training_of(data={"validation": 0}, optimizer="sgd", learning_rate=1e-6)
-    training.epoch()
+    epoch(training)
     training.step()
     training.edit(3, 0, None, 5.0)  # worse: the loss grows by about 2
     assert training.loop.run.step == 0
     good = training.net.parameters.copy()
     good[-1] = 0
     for _ in range(2):
-        training.epoch()
+        epoch(training)
     losses = training.history["train_loss"]
     assert losses[1] > losses[0] + 1
     run = training.loop.run
@@ -364,7 +373,7 @@ def test_back_to_the_start_is_what_the_settings_say():
 
 def test_a_model_file_goes_on_where_it_was(tmp_path):
     training = training_of()
-    training.epoch()
+    epoch(training)
     save_model(tmp_path / "m", training.to_model())
     model = load_model(tmp_path / "m")
     settings = Settings.of(model.information["playground"])
@@ -396,7 +405,7 @@ def test_a_table_is_trained_on_all_its_columns():
     assert samples.target == "kind"
     assert samples.targets.classes.tolist() == ["cat", "dog"]
     assert samples.view.names == ("first principal component", "second principal component")
-    training.epoch()
+    epoch(training)
     # The model takes the raw table.
     rows = table.select(["height", "weight", "colour"])
     assert set(training.to_model().predict(rows)) <= {"cat", "dog"}

@@ -194,13 +194,6 @@ class Training:
             raise
         return True
 
-    def epoch(self) -> bool:
-        """Take steps to the end of the epoch; return whether there were any."""
-        while self.step():
-            if not self.loop.run.is_under_way:
-                return True
-        return False
-
     def change(self, settings: Settings) -> None:
         """Go on with another rate, schedule, end or penalties, from the next step on.
 

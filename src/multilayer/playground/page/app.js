@@ -1,9 +1,10 @@
 // The app: the settings, what the server says, and the cards, each of which hears of both.
 //
-// A card is an object with a method for each thing that it wants to hear: what the server sends
-// (`greeting`, `built`, `frame`, `recipes`, `findings`, `walk`, `refused`, `paused`, `finished`, `file`,
-// `closed`); that the settings changed here (`settings`), or the colours (`theme`); and what cards
-// pass to each other (`select`, `look`, `weight`, `pick`, `lit`, `point`, `drawn`).
+// A card is an object with a method for each thing that it wants to hear, `onFrame` for a frame:
+// what the server sends (`greeting`, `built`, `frame`, `recipes`, `findings`, `walk`, `refused`,
+// `paused`, `finished`, `file`, `thumbnails`, `closed`); that the settings changed here (`settings`),
+// or the colours (`theme`); and what cards pass to each other (`select`, `look`, `weight`, `pick`,
+// `lit`, `point`, `drawn`, `lessonFile`, `lessonHides`).
 
 import { $, count } from "./dom.js";
 import { Connection } from "./connection.js";
@@ -31,7 +32,8 @@ export class App {
 
   // Pass something on to all cards.
   pass(type, message = null) {
-    for (const card of this.cards) card[type]?.(message);
+    const method = `on${type[0].toUpperCase()}${type.slice(1)}`;
+    for (const card of this.cards) card[method]?.(message);
   }
 
   say(type, values) {

@@ -1,5 +1,7 @@
 // Controls: labelled sliders over listed values, choices, and numbers.
 
+import { count, words } from "./dom.js";
+
 const element = (kind, properties = {}) => Object.assign(document.createElement(kind), properties);
 
 const range = (from, to, step) =>
@@ -33,11 +35,10 @@ export function slider(input, output, values, write, onInput) {
 
 const shown = (value) => (value === 0 ? "0" : value < 0.001 ? value.toExponential(0) : String(value));
 const percent = (value) => `${Math.round(100 * value)} %`;
-const words = (name) => name.replaceAll("_", " ");
 
 const SLIDERS = {
   learning_rate: ["Learning rate", decades(-4, 1), shown],
-  epochs: ["Stop after", [5, 10, 20, 30, 50, 100, 200, 300, 500, 1000, 2000, 5000, null], (v) => (v === null ? "no end" : `${v.toLocaleString("en")} epochs`)],
+  epochs: ["Stop after", [5, 10, 20, 30, 50, 100, 200, 300, 500, 1000, 2000, 5000, null], (v) => (v === null ? "no end" : `${count(v)} epochs`)],
   patience: ["Stop early", [3, 5, 10, 20, 50, 100, 200, 500, null], (v) => (v === null ? "never" : `${v} epochs without gain`)],
   batch_size: ["Batch size", [1, 2, 4, 8, 16, 32, 64, 128, 256, 512], String],
   l1: ["L1 penalty", [0, ...decades(-5, 0)], shown],

@@ -4,7 +4,10 @@ export const $ = (id) => document.getElementById(id);
 
 export const element = (kind, className = "", text = "") => Object.assign(document.createElement(kind), { className, textContent: text });
 
-const minus = (text) => text.replaceAll("-", "−");
+export const minus = (text) => text.replaceAll("-", "−");
+
+// A name of the package, as words.
+export const words = (name) => name.replaceAll("_", " ");
 
 // A number with three decimals, or with a power of ten.
 export function number(value) {
@@ -13,6 +16,13 @@ export function number(value) {
 }
 
 export const count = (value) => value.toLocaleString("en");
+
+// What the doctor has found: what it saw, what that means, and what to change.
+export function finding({ name, severity, evidence, meaning, advice }) {
+  const item = element("div", `finding ${severity}`);
+  item.append(element("h3", "", words(name)), element("p", "hint", evidence), element("p", "", meaning), element("p", "advice", advice));
+  return item;
+}
 
 // A text behind a disc of a colour.
 export function dot(colour, text) {

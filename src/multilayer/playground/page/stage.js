@@ -1,7 +1,7 @@
 // The network, layer by layer: each unit with a picture of what it computes, edges by weight.
 
 import { fresh, paintInk, paintValues, positive } from "./colours.js";
-import { element, number } from "./dom.js";
+import { count, element, number } from "./dom.js";
 import { Edges, isSame } from "./edges.js";
 
 const STATES = ["", "dead", "saturated"];
@@ -57,7 +57,7 @@ export class Stage {
     this.heads.push(head);
     const isImage = layer === 0 && built.side > 0;
     const n = isImage ? 1 : Math.min(width, built.shown);
-    const foot = element("span", "layer-foot", isImage ? `${built.side} × ${built.side} pixels` : width > n ? `+ ${(width - n).toLocaleString("en")} more` : "");
+    const foot = element("span", "layer-foot", isImage ? `${built.side} × ${built.side} pixels` : width > n ? `+ ${count(width - n)} more` : "");
     this.root.append(foot);
     this.feet.push(foot);
     return Array.from({ length: n }, (_, i) => this.unit(layer, i, isHidden));
@@ -82,7 +82,7 @@ export class Stage {
         this.onChange(widths, activation);
       };
       stepper.append(button);
-      if (step < 0) stepper.append(element("span", "", hidden[index].toLocaleString("en")));
+      if (step < 0) stepper.append(element("span", "", count(hidden[index])));
     }
     const select = element("select", "");
     select.setAttribute("aria-label", `Activation of ${of}`);

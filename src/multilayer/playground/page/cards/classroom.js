@@ -28,16 +28,16 @@ export class Classroom {
     $("class-parts").onchange = () => this.showLink();
   }
 
-  greeting() {
+  onGreeting() {
     nameAll();
     this.hide();
   }
 
-  settings() {
+  onSettings() {
     this.hide();
   }
 
-  lessonHides(words) {
+  onLessonHides(words) {
     this.ofLesson = words;
     this.hide();
   }

@@ -69,19 +69,19 @@ export class Curves {
     return [Math.max(Math.min(low ?? 1, this.isShare ? 0.5 : 0), -1), Math.max(high ?? 1, 1)];
   }
 
-  built({ score }) {
+  onBuilt({ score }) {
     this.isShare = score === "accuracy";
     $("score-title").textContent = this.isShare ? "Accuracy" : "R²";
     this.curve = null;
     this.draw();
   }
 
-  frame({ arrays }) {
+  onFrame({ arrays }) {
     this.curve = arrays.curve;
     this.draw();
   }
 
-  theme() {
+  onTheme() {
     for (const chart of this.charts) chart.redraw();
   }
 

@@ -34,7 +34,7 @@ export class Data {
     $("across").onchange = $("up").onchange = () => this.chooseAxes();
   }
 
-  greeting({ kinds, formulas, features }) {
+  onGreeting({ kinds, formulas, features }) {
     const sets = $("sets");
     this.hasTable = false;
     $("formulas").replaceChildren(...formulas.map((each) => new Option(each)));
@@ -43,7 +43,7 @@ export class Data {
       for (const [name, label] of features) $("features").append(this.feature(name, label));
       arrows(sets);
     }
-    this.theme();
+    this.onTheme();
   }
 
   set(kind) {
@@ -80,7 +80,7 @@ export class Data {
     if (kind === "points") app.pass("drawn", data.points);
   }
 
-  settings({ data }) {
+  onSettings({ data }) {
     this.controls.show(data);
     for (const name of ["noise", "n_samples"]) this.controls.toggle(name, data.kind in NOISE);
     $("by-formula").hidden = data.kind !== "formula";
@@ -93,13 +93,13 @@ export class Data {
     this.showColumns();
   }
 
-  built({ notes, settings }) {
+  onBuilt({ notes, settings }) {
     if (settings.data.kind === "table") this.hasTable = true;
     if (settings.data.kind === this.app.settings.data.kind) this.blame("");
     $("notes").replaceChildren(...notes.map((note) => element("li", "", note)));
   }
 
-  refused({ reason, parameter }) {
+  onRefused({ reason, parameter }) {
     if (parameter !== "formula") return;
     this.blame(reason);
     const { built, settings } = this.app;
@@ -108,12 +108,12 @@ export class Data {
   }
 
   // The pictures that the server needs a while for.
-  thumbnails({ arrays }) {
+  onThumbnails({ arrays }) {
     Object.assign(this.app.known.arrays, arrays);
-    this.theme();
+    this.onTheme();
   }
 
-  theme() {
+  onTheme() {
     if (!this.app.known) return;
     for (const radio of $("sets").children) {
       const canvas = radio.querySelector("canvas");
@@ -174,7 +174,7 @@ export class Data {
   }
 
   // To the hundredth, as in the address: so a link leads to the same points.
-  point(place) {
+  onPoint(place) {
     const [x, y] = place.map((value) => Math.round(100 * value) / 100);
     this.draw([...this.app.settings.data.points, [x, y, this.drawnClass]]);
   }

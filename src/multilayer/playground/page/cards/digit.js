@@ -36,13 +36,13 @@ export class Digit {
     return { row, fill, share };
   }
 
-  built(built) {
+  onBuilt(built) {
     $("digit").hidden = !built.side;
     this.draw();
     if (built.side && this.image.some(Boolean)) this.ask(); // also of a new session
   }
 
-  frame({ answer }) {
+  onFrame({ answer }) {
     if (!this.app.built.side) return;
     const best = answer && answer.indexOf(Math.max(...answer));
     this.bars.forEach(({ row, fill, share }, i) => {
@@ -54,7 +54,7 @@ export class Digit {
     if ($("digit-said").textContent !== said) $("digit-said").textContent = said; // read aloud once
   }
 
-  theme() {
+  onTheme() {
     this.draw();
   }
 

@@ -18,17 +18,17 @@ export class Inside {
     this.typesetAt = 0;
   }
 
-  select({ layer, unit, input }) {
+  onSelect({ layer, unit, input }) {
     this.app.say("select", { layer, unit });
     this.wanted = input === null ? null : { layer, unit, input };
     if (this.key === this.keyOf({ layer, unit })) this.focus();
   }
 
-  built() {
+  onBuilt() {
     this.key = "";
   }
 
-  frame({ unit, is_playing: isPlaying }) {
+  onFrame({ unit, is_playing: isPlaying }) {
     if (!unit) {
       this.key = "";
       if (!this.hint.isConnected) $("unit").replaceChildren(this.hint);

@@ -32,13 +32,13 @@ export class Lesson {
     $("lessons-open").onclick = () => this.offer();
     $("lessons-close").onclick = () => $("lessons-dialog").close();
     $("open-lesson").onchange = () => {
-      if ($("open-lesson").files.length) this.lessonFile($("open-lesson").files[0]);
+      if ($("open-lesson").files.length) this.onLessonFile($("open-lesson").files[0]);
       $("open-lesson").value = "";
     };
   }
 
   // Where the address names another lesson than the one that is open.
-  settings() {
+  onSettings() {
     const { lesson, saysSettings } = this.app;
     if (lesson === this.name) return;
     if (lesson) this.openNamed(lesson, !saysSettings);
@@ -57,7 +57,7 @@ export class Lesson {
     }
   }
 
-  async lessonFile(file) {
+  async onLessonFile(file) {
     try {
       this.open("", await readFile(file), true);
     } catch (error) {
@@ -171,7 +171,7 @@ export class Lesson {
     document.body.classList.add("lesson-ready");
   }
 
-  frame({ n_complete: n, step, is_playing: isPlaying }) {
+  onFrame({ n_complete: n, step, is_playing: isPlaying }) {
     if (!this.hasPredicted) return;
     this.play.textContent = isPlaying ? "❚❚ Pause" : "▶ Play";
     if (this.isAsked || !(n || step)) return;

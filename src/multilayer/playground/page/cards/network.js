@@ -21,31 +21,31 @@ export class Network {
     this.app.change("hidden", hidden);
   }
 
-  settings({ hidden }) {
+  onSettings({ hidden }) {
     $("n-layers").textContent = hidden.length === 1 ? "1 hidden layer" : `${hidden.length} hidden layers`;
     $("fewer-layers").disabled = !hidden.length;
     $("more-layers").disabled = hidden.length >= this.app.known.limits.MAX_LAYERS;
   }
 
-  built(built) {
+  onBuilt(built) {
     $("parameters").textContent = `${count(built.n_parameters)} parameters`;
     this.stage.build(built, this.app.known.activations, this.app.known.limits.MAX_WIDTH);
   }
 
-  frame(frame) {
+  onFrame(frame) {
     this.stage.update(frame);
   }
 
   // The weight whose row has the focus, and the step of a walk.
-  weight(edge) {
+  onWeight(edge) {
     this.stage.focus(edge);
   }
 
-  lit(step) {
+  onLit(step) {
     this.stage.light(step);
   }
 
-  theme() {
+  onTheme() {
     this.stage.repaint();
   }
 }

@@ -1,12 +1,12 @@
 // The output's picture as a table of numbers, for those who cannot see it.
 
-import { $, element } from "../dom.js";
+import { $, element, minus } from "../dom.js";
 
 const N_PLACES = 5; // along each axis
 const EVERY = 1000; // milliseconds, at least: a table that flickers cannot be read
 
 const percent = (share) => `${Math.round(100 * share)} %`;
-const short = (value) => value.toFixed(2).replaceAll("-", "−");
+const short = (value) => minus(value.toFixed(2));
 
 export class Numbers {
   constructor(app) {
@@ -15,12 +15,12 @@ export class Numbers {
     $("as-numbers").ontoggle = () => this.show();
   }
 
-  built() {
+  onBuilt() {
     this.output = null;
     this.last = 0;
   }
 
-  frame({ arrays, is_playing }) {
+  onFrame({ arrays, is_playing }) {
     this.output = arrays.output;
     const now = performance.now();
     if (is_playing && now - this.last < EVERY) return;

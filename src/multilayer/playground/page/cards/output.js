@@ -1,7 +1,7 @@
 // Output: what the network says over the plane, or the line, with the samples on it.
 
 import { classColour } from "../colours.js";
-import { $, count, dot, element } from "../dom.js";
+import { $, count, dot, element, minus } from "../dom.js";
 import { Plot } from "../plot.js";
 
 export class Output {
@@ -20,15 +20,15 @@ export class Output {
     }
   }
 
-  settings({ data }) {
+  onSettings({ data }) {
     this.plot.drawsPoints = data.kind === "points";
     $("plot").classList.toggle("drawing", this.plot.drawsPoints);
   }
 
-  built(built) {
+  onBuilt(built) {
     this.plot.show(built);
     const { data } = this.app.settings;
-    if (data.kind === "points" && built.settings.data.kind !== "points") this.drawn(data.points); // not yet learned
+    if (data.kind === "points" && built.settings.data.kind !== "points") this.onDrawn(data.points); // not yet learned
     const [across, up] = this.axes(built);
     $("axis-across").textContent = across;
     $("axis-up").textContent = up;
@@ -40,7 +40,7 @@ export class Output {
   }
 
   axes({ axes, target, is_to_scale, low, high }) {
-    const texts = axes.map((name, i) => (is_to_scale ? `${name} from ${low[i].toFixed(1)} to ${high[i].toFixed(1)}`.replaceAll("-", "−") : name));
+    const texts = axes.map((name, i) => (is_to_scale ? minus(`${name} from ${low[i].toFixed(1)} to ${high[i].toFixed(1)}`) : name));
     return [texts[0], texts[1] ?? target];
   }
 
@@ -51,32 +51,32 @@ export class Output {
     $("legend").replaceChildren(...parts);
   }
 
-  frame(frame) {
+  onFrame(frame) {
     this.plot.update(frame);
   }
 
   // Ring the sample of a walk.
-  walk({ sample }) {
+  onWalk({ sample }) {
     this.plot.ring(sample);
   }
 
-  lit(step) {
+  onLit(step) {
     if (!step) this.plot.ring(null);
   }
 
   // Show a unit in place of the output, while it is pointed at.
-  look(unit) {
+  onLook(unit) {
     const isHidden = unit !== null && unit.layer < this.app.built.widths.length - 1;
     this.plot.unit = isHidden ? unit : null;
     $("output-title").textContent = isHidden ? unit.name : "output";
     this.plot.draw();
   }
 
-  drawn(points) {
+  onDrawn(points) {
     this.plot.showDrawn(points);
   }
 
-  theme() {
+  onTheme() {
     this.plot.draw();
     if (this.app.built) this.showLegend(this.app.built);
   }

@@ -29,15 +29,15 @@ export class Take {
     draw([line, this.estimator]).toBlob((blob) => download(blob, "playground.png"));
   }
 
-  file({ name, rest }) {
+  onFile({ name, rest }) {
     download(new Blob([rest]), name);
   }
 
-  built(built) {
-    this.recipes(built);
+  onBuilt(built) {
+    this.onRecipes(built);
   }
 
-  recipes({ recipes, is_repeatable: isRepeatable }) {
+  onRecipes({ recipes, is_repeatable: isRepeatable }) {
     $("different").hidden = isRepeatable;
     this.estimator = recipes.estimator;
     const open = new Set([...$("recipes").querySelectorAll("details[open]")].map((each) => each.dataset.name));

@@ -17,7 +17,7 @@ export class Training {
     this.controls = new Controls($("settings-controls"), (name, value) => this.change(name, value));
   }
 
-  greeting({ optimizers, schedules, normalizations, initializers }) {
+  onGreeting({ optimizers, schedules, normalizations, initializers }) {
     const { controls } = this;
     if (controls.setters.optimizer) return; // a new session of the same page
     controls.choice("optimizer", "Optimizer", Object.keys(optimizers));
@@ -44,7 +44,7 @@ export class Training {
     app.set(changed);
   }
 
-  settings(settings) {
+  onSettings(settings) {
     this.offerLosses(LOSSES[this.app.built?.task ?? "classification"]);
     this.controls.show(settings);
     for (const name of ["dropout", "normalization"]) this.controls.toggle(name, settings.hidden.length > 0);

@@ -34,16 +34,16 @@ export class Transport {
     document.body.classList.toggle("playing", isPlaying);
   }
 
-  settings({ schedule }) {
+  onSettings({ schedule }) {
     this.setSpeed(this.app.speed);
     $("rate").hidden = !schedule;
   }
 
-  built({ score }) {
+  onBuilt({ score }) {
     $("score-name").textContent = score === "accuracy" ? "Accuracy" : "R²";
   }
 
-  frame(frame) {
+  onFrame(frame) {
     this.show(frame.is_playing);
     $("read-epoch").textContent = count(frame.n_complete);
     $("read-step").textContent = `${frame.step} of ${frame.n_steps}`;
@@ -57,15 +57,15 @@ export class Transport {
     $("read-score").title = texts.length > 1 ? "training / validation" : "training";
   }
 
-  paused() {
+  onPaused() {
     this.show(false);
   }
 
-  finished() {
+  onFinished() {
     this.show(false);
   }
 
-  closed() {
+  onClosed() {
     this.show(false);
   }
 }

@@ -42,11 +42,11 @@ export class Walk {
   }
 
   // A sample was clicked in the output picture.
-  pick(sample) {
+  onPick(sample) {
     this.choose(sample);
   }
 
-  built() {
+  onBuilt() {
     this.end();
   }
 
@@ -58,7 +58,7 @@ export class Walk {
     this.app.pass("lit", null);
   }
 
-  walk(walk) {
+  onWalk(walk) {
     const isSame = this.steps && this.chosen === walk.sample; // the same sample, with other weights
     const place = isSame ? this.place : 0;
     Object.assign(this, { steps: walk.steps, chosen: walk.sample, moment: walk });
@@ -121,7 +121,7 @@ export class Walk {
     return new Set(before.map(({ layer, unit }) => `${layer},${unit}`));
   }
 
-  frame(frame) {
+  onFrame(frame) {
     if (this.steps) this.showAge(frame);
   }
 

@@ -2,12 +2,11 @@
 
 import uPlot from "../vendor/uplot/uPlot.esm.js";
 import { faint, ink } from "../colours.js";
-import { $, element, number } from "../dom.js";
+import { $, count, element, minus, number, words } from "../dom.js";
 
 const FONT = "12px system-ui, sans-serif";
 const DASH = [6, 4];
 const HIDDEN = ["seconds", "train_loss", "validation_loss", "learning_rate"];
-const words = (name) => name.replaceAll("_", " ");
 const capital = (text) => text[0].toUpperCase() + text.slice(1);
 
 export class Charts {
@@ -133,7 +132,7 @@ class Chart {
   // The values under the pointer.
   read({ cursor: { idx }, data }) {
     const told = idx == null ? [] : this.middles.map((i, k) => [this.curves[k][0], data[i]?.[idx]]).filter(([, value]) => value != null);
-    this.readout.textContent = told.length ? `epoch ${data[0][idx].toLocaleString("en")}: ${told.map(([label, value]) => `${label} ${number(value)}`).join(" · ")}` : "";
+    this.readout.textContent = told.length ? `epoch ${count(data[0][idx])}: ${told.map(([label, value]) => `${label} ${number(value)}`).join(" · ")}` : "";
   }
 }
 
@@ -142,7 +141,7 @@ function short(value, step) {
   const decimals = Math.max(0, Math.ceil(-Math.log10(step) - 1e-9));
   const isPlain = value === 0 || (Math.abs(value) >= 1e-3 && Math.abs(value) < 1e5);
   const text = !isPlain ? value.toExponential(0) : step ? String(Number(value.toFixed(Math.min(decimals + 1, 9)))) : String(value);
-  return text.replaceAll("-", "−");
+  return minus(text);
 }
 
 const translucent = (colour) => colour.replace("rgb(", "rgba(").replace(")", ", 0.18)");

@@ -1,7 +1,7 @@
 // The page of trainings: asks once a second what is new, and passes it to its parts.
 
 import { classColour } from "../colours.js";
-import { $, count, element, number } from "../dom.js";
+import { $, count, element, number, words } from "../dom.js";
 import { watchTheme } from "../theme.js";
 import { Charts } from "./charts.js";
 import { Layers } from "./layers.js";
@@ -105,7 +105,7 @@ function showRuns() {
     box.checked = shown.includes(run.name);
     box.disabled = !box.checked && shown.length >= MOST_SHOWN;
     item.style.setProperty("--run", box.checked ? colour(run.name) : "transparent");
-    const text = `epoch ${count(run.epoch)} of ${count(run.n_epochs)}, ${run.monitor.replaceAll("_", " ")} ${number(run.value)}, ${state(run)}`;
+    const text = `epoch ${count(run.epoch)} of ${count(run.n_epochs)}, ${words(run.monitor)} ${number(run.value)}, ${state(run)}`;
     if (small.textContent !== text) small.textContent = text;
   }
   $("no-runs").hidden = runs.length > 0;

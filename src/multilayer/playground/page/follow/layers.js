@@ -1,7 +1,7 @@
 // What the layers of one training do, over its epochs: a row of small pictures for each layer.
 
 import { faint, fresh, negative, positive } from "../colours.js";
-import { $, element, number } from "../dom.js";
+import { $, count, element, number } from "../dom.js";
 
 const percent = (value) => (value === null ? "–" : `${Math.round(100 * value)} %`);
 const PICTURES = [
@@ -21,7 +21,7 @@ export class Layers {
   show(_, own) {
     const names = own?.about.layer_names ?? [];
     const n = own?.layer_epochs.length ?? 0;
-    $("layers-of").textContent = n ? `${own.name}, epochs ${own.layer_epochs[0].toLocaleString("en")} to ${own.layer_epochs[n - 1].toLocaleString("en")}` : "";
+    $("layers-of").textContent = n ? `${own.name}, epochs ${count(own.layer_epochs[0])} to ${count(own.layer_epochs[n - 1])}` : "";
     $("no-layers").hidden = !own || n > 0;
     $("no-layers").textContent = names.length ? "They are looked at after the first epoch." : "They are not recorded for an ensemble, nor for a network with custom parts.";
     this.own = n ? own : null;

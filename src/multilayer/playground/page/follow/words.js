@@ -1,9 +1,8 @@
 // What is told in words: the training, its findings, and the numbers.
 
-import { $, count, dot, element, number } from "../dom.js";
+import { $, count, dot, element, finding, number, words } from "../dom.js";
 
 const SILENT = 60; // seconds without news of a training under way
-const words = (name) => name.replaceAll("_", " ");
 const when = (text) => {
   const time = new Date(text);
   return Number.isNaN(time.valueOf()) ? text : time.toLocaleString("en-GB", { dateStyle: "medium", timeStyle: "medium" });
@@ -62,11 +61,7 @@ export function showFindings(own) {
   const key = own ? `${own.name}\n${JSON.stringify(findings.map(({ name, severity }) => [name, severity]))}` : "";
   if ($("findings").dataset.key === key) return; // read aloud once
   $("findings").dataset.key = key;
-  const parts = findings.map(({ name, severity, evidence, meaning, advice }) => {
-    const item = element("div", `finding ${severity}`);
-    item.append(element("h3", "", words(name)), element("p", "hint", evidence), element("p", "", meaning), element("p", "advice", advice));
-    return item;
-  });
+  const parts = findings.map(finding);
   $("findings").replaceChildren(...(parts.length ? parts : [element("p", "hint", "What is recorded shows nothing wrong. mlp doctor examines the model itself.")]));
 }
 
