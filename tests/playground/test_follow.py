@@ -197,6 +197,18 @@ def test_many_records_are_followed_up_to_a_limit(tmp_path, whole, monkeypatch):
     assert len(Follower(tmp_path).look()["runs"]) == 3
 
 
+def test_folders_of_the_same_name_are_told_apart(tmp_path, whole):
+    folder = tmp_path / "runs"
+    for path in (folder, folder / "runs"):
+        path.mkdir()
+        (path / "record-1.jsonl").write_bytes(b"".join(whole))
+    follower = Follower(folder)
+    for _ in range(2):
+        found = follower.look(["runs", "runs/record-1.jsonl"])
+        assert [run["name"] for run in found["runs"]] == ["runs", "runs/record-1.jsonl"]
+        assert len(found["shown"]) == 2
+
+
 def test_the_doctor_says_what_the_record_shows(tmp_path, whole):
     layers = {"epoch": 4, "layers": {"dead": [0.9, 0.0], "saturated": [0.0, 0.0]}}
     end = {"ended": "now", "stopped_by": "divergence", "n_complete": 3, "error": "it diverged"}

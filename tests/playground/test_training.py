@@ -180,6 +180,29 @@ def test_a_training_without_gain_ends_with_its_best_weights():
     assert "early_stopping" in recipes(training)["estimator"]
 
 
+@pytest.mark.parametrize("validation", [0.2, 0.0])
+def test_a_weight_that_is_edited_at_the_end_stays(validation):
+    training = training_of(data={"validation": validation}, epochs=2, patience=5)
+    deque(iter(partial(epoch, training), False))
+    training.edit(1, 0, 0, 3.0)
+    assert not training.step()
+    assert training.net.weights[0][0][0, 0] == 3.0
+
+
+def test_what_a_recipe_leaves_out_is_said():
+    told = {"l1": 0.1, "loss": "squared_error", "patience": 7}
+    said = recipes(training_of(**told))
+    assert said["estimator"].endswith("\n# without the L1 penalty, the loss squared_error")
+    assert said["command"].endswith(
+        "\n# without the L1 penalty, the loss squared_error, early stopping after 7 epochs"
+    )
+    said = recipes(training_of(loss="cross_entropy"))
+    assert "# without" not in said["estimator"] + said["command"]
+    curve = recipes(training_of(data={"kind": "curve"}, loss="huber", l2=0.1))
+    assert "# without" not in curve["estimator"]
+    assert curve["command"].endswith("# without the loss huber")
+
+
 def test_features_are_computed_from_the_points():
     training = training_of(data={"kind": "xor", "features": ["x1x2"], "noise": 0.0},
                            hidden=[], activation=[])  # fmt: skip

@@ -4,6 +4,7 @@ import os
 import threading
 import time
 from collections.abc import Collection, Iterator
+from fnmatch import fnmatch
 from pathlib import Path
 from typing import Any
 
@@ -73,11 +74,16 @@ class Follower:
     def _read(self) -> None:
         """Read what is new in all records, the last ones first."""
         found = sorted(self._found(), key=lambda each: each[1], reverse=True)[:MOST_RECORDS]
-        known, self._records = self._records, {}
-        left = MOST_AT_ONCE
-        for path, _ in found:
+        known = {record.path: record for record in self._records.values()}
+        records = {path: known.get(path) or Record(path) for path, _ in found}
+        self._records = {}
+        for path in sorted(records):
             name = self._name(path)
-            record = self._records[name] = known.get(name) or Record(path)
+            if name in self._records:  # such as that of runs/ and of runs/runs/
+                name = printable(path.relative_to(self.folder).as_posix())
+            self._records[name] = records[path]
+        left = MOST_AT_ONCE
+        for record in records.values():
             left -= record.read(left) if left > 0 else 0
 
     def _found(self) -> Iterator[tuple[Path, float]]:
@@ -90,13 +96,12 @@ class Follower:
                         left -= 1
                         if left < 0:
                             return
-                        path = Path(entry.path)
                         if entry.is_dir(follow_symlinks=False):
                             if depth < DEPTH and not entry.name.startswith("."):
-                                folders.append((path, depth + 1))
+                                folders.append((Path(entry.path), depth + 1))
                         # Whatever is no plain file, such as a pipe, might never be read to its end.
-                        elif path.match(RECORDS) and entry.is_file(follow_symlinks=False):
-                            yield path, entry.stat().st_mtime
+                        elif fnmatch(entry.name, RECORDS) and entry.is_file(follow_symlinks=False):
+                            yield Path(entry.path), entry.stat().st_mtime
             except OSError:  # it is not there yet, or may not be looked into
                 continue
 

@@ -185,7 +185,25 @@ def _estimator(training: Training) -> str:
     said |= {"max_iter": _epochs(training), "random_state": settings.seed}
     arguments = "".join(f", {name}={_shown(value)}" for name, value in said.items())
     name = "MLPClassifier" if is_class else "MLPRegressor"
-    return f"{name}(hidden_layer_sizes={settings.hidden}{arguments})"
+    text = f"{name}(hidden_layer_sizes={settings.hidden}{arguments})"
+    left_out = [
+        *(["the L1 penalty"] if settings.l1 else []),
+        *(_other_loss(training) if is_class else []),
+        *(["early stopping"] if settings.patience and not len(samples.held_out) else []),
+    ]
+    return _without(text, left_out)
+
+
+def _other_loss(training: Training) -> list[str]:
+    """Return the loss in words, if it is not the one that belongs to the targets."""
+    own = training.samples.targets.loss()
+    assert own is not None
+    return [] if training.loss.name == own.name else [f"the loss {training.loss.name}"]
+
+
+def _without(text: str, left_out: list[str]) -> str:
+    """Add what a recipe has no word for."""
+    return f"{text}\n# without {', '.join(left_out)}" if left_out else text
 
 
 def _shown(value: Any) -> str:
@@ -218,4 +236,9 @@ def _command(training: Training) -> str:
     ]
     if not settings.hidden:
         words = [word for word in words if not word.startswith(("--activation", "--dropout"))]
-    return " ".join(["mlp train samples.csv", *words])
+    left_out = [
+        *(["the L1 penalty"] if settings.l1 else []),
+        *_other_loss(training),
+        *([f"early stopping after {settings.patience} epochs"] if settings.patience else []),
+    ]
+    return _without(" ".join(["mlp train samples.csv", *words]), left_out)

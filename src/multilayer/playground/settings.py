@@ -16,6 +16,7 @@ __all__ = [
     "LOSSES",
     "MAX_EPOCHS",
     "MAX_LAYERS",
+    "MAX_NAME",
     "MAX_POINTS",
     "MAX_WIDTH",
     "PLAIN",

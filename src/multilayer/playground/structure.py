@@ -20,6 +20,7 @@ from multilayer.playground.settings import (
     DATA_KINDS,
     LOSSES,
     MAX_LAYERS,
+    MAX_NAME,
     MAX_POINTS,
     MAX_WIDTH,
     STEPPING,
@@ -72,6 +73,7 @@ def greeting() -> tuple[dict[str, Any], dict[str, Array]]:
             "MAX_WIDTH": MAX_WIDTH,
             "MAX_POINTS": MAX_POINTS,
             "MAX_FILE": MAX_FILE,
+            "MAX_NAME": MAX_NAME,
         },
     }
     rng = np.random.default_rng(0)

@@ -139,6 +139,7 @@ class Training:
             rng=self._rng,
         )
         self._moments = iter(self.loop)
+        self._is_at_end = False
         self._stopping = Callback()
         if settings.patience is not None:
             self._stopping = EarlyStopping(settings.patience)
@@ -183,8 +184,9 @@ class Training:
             # An overflow becomes an infinite loss, which is reported with epoch and step.
             with np.errstate(over="ignore", invalid="ignore"):
                 if next(self._moments, None) is None:
-                    if run.keep_best:  # as `EarlyStopping` asks, whatever ends the training
+                    if run.keep_best and not self._is_at_end:  # as `EarlyStopping` asks
                         run.restore_best(run.members)
+                    self._is_at_end = True  # weights edited from now on stay
                     return False
                 if run.is_under_way and run.step == run.n_steps:
                     next(self._moments)
@@ -277,8 +279,10 @@ class Training:
                 name: a for name, a in arrays.items() if not name.startswith("trainer.optimizer.")
             }
         self.trainer.finish()
+        is_at_end = self._is_at_end
         self._begin()
         self.loop.set_state(numbers, arrays)
+        self._is_at_end = is_at_end
 
     def _note_epoch(self) -> None:
         """Add a point to the curve, and stop if nothing improves."""
@@ -328,6 +332,13 @@ def _steps_of(settings: Settings) -> dict[str, Any]:
 
 def warm_up() -> None:
     """Load and compile what a first epoch, R² and the doctor need, so that they need not wait."""
+    try:
+        _load()
+    finally:
+        WARM.set()  # also if that failed: a training then fails by itself, and says why
+
+
+def _load() -> None:
     net = MLP(Architecture(2, (4, 4), 1, output="sigmoid"), rng=np.random.default_rng(0))
     trainer = net.trainer(loss="binary_cross_entropy", optimizer="adam")
     training = trainer.check(np.zeros((2, 2)), [[0], [1]], None)
@@ -336,4 +347,3 @@ def warm_up() -> None:
     trainer.finish()
     for name in ("metrics", "neighbors"):
         import_module(f"sklearn.{name}")
-    WARM.set()

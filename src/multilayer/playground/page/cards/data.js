@@ -194,7 +194,9 @@ export class Data {
     const has = built?.columns.length > 0 && built.settings.data.kind === data.kind;
     $("columns").hidden = !has;
     if (!has) return;
-    const fill = (select, names, value) => {
+    const { MAX_NAME: most } = this.app.known.limits; // a longer name is not understood
+    const fill = (select, all, value) => {
+      const names = all.filter(([, own]) => own.length <= most);
       select.replaceChildren(...names.map(([text, own]) => new Option(text, own)));
       select.value = value;
     };
