@@ -3,7 +3,6 @@
 import json
 import math
 import re
-from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -24,26 +23,10 @@ from multilayer.playground.walk import typesetting, walk_through
 from multilayer.playground.walk.chain import chain_of
 from multilayer.playground.walk.course import steps_of
 from multilayer.playground.walk.typesetting import number, typeset
+from multilayer.torch.activations import ACTIVATIONS as MODULES
 
 SETTINGS = json.loads(Path(__file__).with_name("settings.json").read_text())
-FUNCTIONS = {
-    "identity": lambda z: z,
-    "relu": F.relu,
-    "leaky_relu": F.leaky_relu,
-    "elu": F.elu,
-    "selu": F.selu,
-    "gelu": F.gelu,
-    "gelu_tanh": partial(F.gelu, approximate="tanh"),
-    "silu": F.silu,
-    "mish": F.mish,
-    "softplus": F.softplus,
-    "softsign": F.softsign,
-    "sigmoid": torch.sigmoid,
-    "tanh": torch.tanh,
-    "hard_tanh": F.hardtanh,
-    "softmax": partial(F.softmax, dim=-1),
-    "log_softmax": partial(F.log_softmax, dim=-1),
-}
+FUNCTIONS = {name: module() for name, module in MODULES.items()}
 OF_LOSS = {
     "binary_cross_entropy": lambda z, p, y: F.binary_cross_entropy_with_logits(
         z, y, reduction="sum"
