@@ -1,6 +1,7 @@
 """What the page must know of a session before its first frame, and of the playground at all."""
 
 from dataclasses import fields
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -52,6 +53,7 @@ FORMULAS = (
 """Formulas that the page suggests."""
 
 
+@cache
 def greeting() -> tuple[dict[str, Any], dict[str, Array]]:
     """Return the names that the controls offer, and a picture of each data set that is drawn."""
     rates = {
@@ -87,6 +89,7 @@ def greeting() -> tuple[dict[str, Any], dict[str, Array]]:
     return values, drawn
 
 
+@cache
 def bundled_thumbnails() -> dict[str, Array]:
     """Return pictures of iris and of the digits, which scikit-learn takes a while to load."""
     table = iris()
