@@ -15,6 +15,15 @@ export function number(value) {
   return minus(Math.abs(value) >= 1e4 || (value && Math.abs(value) < 1e-3) ? value.toExponential(2) : value.toFixed(3));
 }
 
+// A number at a tick: with as many decimals as the step between two has; 0 stands for a
+// logarithmic axis.
+export function atTick(value, step) {
+  const decimals = Math.max(0, Math.ceil(-Math.log10(step) - 1e-9));
+  const isPlain = value === 0 || (Math.abs(value) >= 1e-3 && Math.abs(value) < 1e5);
+  const text = !isPlain ? value.toExponential(0) : step ? String(Number(value.toFixed(Math.min(decimals + 1, 9)))) : String(value);
+  return minus(text);
+}
+
 export const count = (value) => value.toLocaleString("en");
 
 // What the doctor has found: what it saw, what that means, and what to change.

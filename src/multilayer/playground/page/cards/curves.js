@@ -1,7 +1,7 @@
 // Loss and score by epoch: training solid, validation dashed.
 
 import { faint, ink, negative, positive } from "../colours.js";
-import { $, count, number } from "../dom.js";
+import { $, atTick, count, number } from "../dom.js";
 import uPlot from "../vendor/uplot/uPlot.esm.js";
 
 const FONT = "11px system-ui, sans-serif";
@@ -43,7 +43,7 @@ export class Curves {
       },
       axes: [
         { ...axis, size: 20, grid: { show: false }, values: (_, ticks) => ticks.map((t) => (Number.isInteger(t) ? count(t) : "")) },
-        { ...axis, size: 40, space: 26, values: (_, ticks) => ticks.map((t) => this.tick(t, isScore)) },
+        { ...axis, size: 40, space: 26, values: (_, ticks, __, ___, step) => ticks.map((t) => this.tick(t, isScore, step)) },
       ],
       series: [{}, { ...line, stroke: positive }, { ...line, stroke: negative, dash: [5, 3] }],
       hooks: { setCursor: [(chart) => this.readOut(chart, isScore)] },
@@ -58,10 +58,10 @@ export class Curves {
     root.closest("figure").querySelector("output").textContent = epoch === null ? "" : `epoch ${count(epoch)}: ${texts.join(" / ")}`;
   }
 
-  tick(value, isScore) {
+  tick(value, isScore, step) {
     if (value === null) return "";
     if (isScore && this.isShare) return `${Math.round(100 * value)} %`;
-    return Math.abs(value) >= 0.01 || value === 0 ? String(Number(value.toPrecision(2))) : value.toExponential(0);
+    return atTick(value, !isScore && $("log-loss").checked ? 0 : step);
   }
 
   // A score is shown up to 1: an accuracy from one half, R² from 0 unless it is less.

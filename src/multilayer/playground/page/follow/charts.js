@@ -2,7 +2,7 @@
 
 import uPlot from "../vendor/uplot/uPlot.esm.js";
 import { faint, ink } from "../colours.js";
-import { $, count, element, minus, number, words } from "../dom.js";
+import { $, atTick, count, element, number, words } from "../dom.js";
 
 const FONT = "12px system-ui, sans-serif";
 const DASH = [6, 4];
@@ -118,7 +118,7 @@ class Chart {
       scales: { x: { time: false }, y: this.isLog() ? { distr: 3 } : {} },
       axes: [
         { ...axis, size: 26, incrs: [1, 2, 5, 10, 20, 50, 100, 200, 500, 1e3, 2e3, 5e3, 1e4, 2e4, 5e4, 1e5, 2e5, 5e5, 1e6] },
-        { ...axis, size: 62, values: (_, ticks, __, ___, step) => ticks.map((tick) => (tick === null ? "" : short(tick, this.isLog() ? 0 : step))) },
+        { ...axis, size: 62, values: (_, ticks, __, ___, step) => ticks.map((tick) => (tick === null ? "" : atTick(tick, this.isLog() ? 0 : step))) },
       ],
       legend: { show: false },
       cursor: { points: { size: 7 }, drag: { x: false, y: false } },
@@ -134,14 +134,6 @@ class Chart {
     const told = idx == null ? [] : this.middles.map((i, k) => [this.curves[k][0], data[i]?.[idx]]).filter(([, value]) => value != null);
     this.readout.textContent = told.length ? `epoch ${count(data[0][idx])}: ${told.map(([label, value]) => `${label} ${number(value)}`).join(" · ")}` : "";
   }
-}
-
-// A number at a tick: with as many decimals as the step between two ticks has.
-function short(value, step) {
-  const decimals = Math.max(0, Math.ceil(-Math.log10(step) - 1e-9));
-  const isPlain = value === 0 || (Math.abs(value) >= 1e-3 && Math.abs(value) < 1e5);
-  const text = !isPlain ? value.toExponential(0) : step ? String(Number(value.toFixed(Math.min(decimals + 1, 9)))) : String(value);
-  return minus(text);
 }
 
 const translucent = (colour) => colour.replace("rgb(", "rgba(").replace(")", ", 0.18)");
