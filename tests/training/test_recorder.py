@@ -158,6 +158,17 @@ def test_a_resumed_training_goes_on_in_the_same_file_and_holds_each_epoch_once(t
     assert not (folder / "record-2.jsonl").exists()
 
 
+def test_a_resumed_training_does_not_go_on_in_the_record_of_another(tmp_path):
+    kept = {"checkpoint": Checkpoint(tmp_path / "checkpoint", seconds=0), "resume": True}
+    train(network(), Recorder(tmp_path / "b"), batch_size=30)
+    before = (tmp_path / "b" / "record-1.jsonl").read_text()
+    with pytest.raises(RuntimeError, match="power"):
+        train(network(), [Recorder(tmp_path / "a"), Stop((3, 2))], n_epochs=5, **kept)
+    history = train(network(), [Recorder(tmp_path / "b")], n_epochs=5, **kept)
+    assert (tmp_path / "b" / "record-1.jsonl").read_text() == before
+    assert curves_of(lines_of(tmp_path / "b", 2)) == dict(history)
+
+
 def test_another_training_has_a_file_of_its_own(tmp_path):
     for _ in range(2):
         train(network(), Recorder(tmp_path))

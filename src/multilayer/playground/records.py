@@ -8,12 +8,10 @@ from typing import Any
 from multilayer.errors import InvalidArgumentError
 from multilayer.json_text import printable, read_json
 from multilayer.training.layers import MEASURES
-from multilayer.training.recorder import FORMAT, MIDDLE
+from multilayer.training.recorder import FORMAT, MIDDLE, MOST_LINE
 
 __all__ = ["Record", "Series"]
 
-MOST_LINE = 2**18
-"""Bytes of a line; a longer one is none of ours."""
 MOST_NAMES, MOST_LAYERS, MOST_WORDS = 64, 256, 300
 """Metrics, layers, and characters of a text, that are read of a line."""
 POINTS, LAYER_POINTS = 500, 150

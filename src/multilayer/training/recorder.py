@@ -14,15 +14,19 @@ import numpy as np
 
 from multilayer.caller import warn
 from multilayer.errors import InvalidArgumentError, InvalidTypeError
-from multilayer.json_text import finite
+from multilayer.json_text import finite, read_json
 from multilayer.training.callbacks import Callback
 from multilayer.training.layers import LayerObserver, some_samples
 from multilayer.training.run import Run
 
-__all__ = ["FORMAT", "MIDDLE", "RECORDS", "Recorder"]
+__all__ = ["FORMAT", "MIDDLE", "MOST_LINE", "RECORDS", "Recorder"]
 
 FORMAT: dict[str, Any] = {"format": "multilayer record", "version": 1}
 """How the first line of a record begins."""
+SAME = ("widths", "activations", "output", "loss", "optimizer", "batch_size", "n_samples")
+"""What a training and the one that it resumes have alike in their first lines."""
+MOST_LINE = 2**18
+"""Bytes of a line; a longer one is none of ours."""
 RECORDS = "record-*.jsonl"
 """The names of records in a folder."""
 N_SAMPLES = 256
@@ -43,7 +47,8 @@ class Recorder(Callback):
 
     ``mlp playground --follow FOLDER`` shows it live. Each training has a file of its own in the
     folder, ``record-1.jsonl`` and so on, of one JSON object a line; a training that is resumed goes
-    on with the last one. Lines are only appended, at most once a second, and each is whole:
+    on with the last one, if that is of such a training. Lines are only appended, at most once a
+    second, and each is whole:
 
     ============= ==================================================================
     ``"format"``  the beginning: when it was, the network, how it is trained, its
@@ -133,9 +138,10 @@ class _UnderWay:
     """A training that is recorded."""
 
     def __init__(self, run: Run, folder: Path) -> None:
-        self.file = _File(folder, is_new=not run.epoch)
         self.layers = None if run.is_ensemble else _Layers.of(run)
-        self.file.add(_beginning(run, () if self.layers is None else self.layers.names))
+        beginning = _beginning(run, () if self.layers is None else self.layers.names)
+        self.file = _File(folder, resumed=beginning if run.epoch else None)
+        self.file.add(beginning)
         for epoch in range(1, run.n_complete + 1):
             self.file.add(_epoch(run, epoch))
         self.file.write()
@@ -286,18 +292,31 @@ def _number(path: Path) -> int:
     return int(number) if number.isdecimal() and number.isascii() else 0
 
 
+def _is_of(path: Path, beginning: Mapping[str, Any]) -> bool:
+    """Return whether a record is of a training with this first line, or with none yet."""
+    with path.open("rb") as file:
+        line = file.readline(MOST_LINE)
+    try:
+        own = json.loads(json.dumps(finite(beginning)))  # lists for tuples
+        told = read_json(line.decode()) if line.strip() else own
+        return all(told[name] == own[name] for name in SAME)
+    except (InvalidArgumentError, UnicodeDecodeError, LookupError, TypeError):
+        return False
+
+
 class _File:
     """The file of one training; it warns once if it cannot be written to, and then stays as it is.
 
     Parameters
     ----------
     folder : path
-    is_new : bool
-        Whether to begin another file; otherwise the last one is gone on with.
+    resumed : dict, optional
+        The first line of a training that is resumed, which goes on with the last file if that is
+        the record of such a training; by default another one is begun.
     """
 
-    def __init__(self, folder: Path, *, is_new: bool) -> None:
-        self._folder, self._is_new = folder, is_new
+    def __init__(self, folder: Path, *, resumed: Mapping[str, Any] | None) -> None:
+        self._folder, self._resumed = folder, resumed
         self._path: Path | None = None
         self._has_failed = False
         self._lines: list[str] = []
@@ -332,8 +351,8 @@ class _File:
         """Return the file, which no other training writes to."""
         self._folder.mkdir(parents=True, exist_ok=True)
         n = max(map(_number, self._folder.glob(RECORDS)), default=0)
-        if n and not self._is_new:
-            path = self._folder / f"record-{n}.jsonl"
+        path = self._folder / f"record-{n}.jsonl"
+        if n and self._resumed is not None and _is_of(path, self._resumed):
             with path.open("ab+") as file:
                 file.seek(max(file.tell() - 1, 0))
                 if file.read() not in (b"", b"\n"):  # it was killed in the middle of a line
