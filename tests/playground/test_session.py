@@ -116,7 +116,11 @@ def test_step_epoch_play_pause_reset(page):
 
 
 def test_a_long_epoch_can_be_paused(page):
-    page.say(settings_of(data={"n_samples": 5000}, batch_size=1))
+    page.say(
+        settings_of(
+            data={"n_samples": 5000}, hidden=[128] * 4, activation=["tanh"] * 4, batch_size=1
+        )
+    )
     page.say(Command("epoch"))
     page.until(lambda frame: frame["is_playing"] and frame["step"] > 0)
     page.say(Command("pause"))

@@ -44,6 +44,7 @@ HEADERS = {
     b"base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
     b"x-content-type-options": b"nosniff",
     b"referrer-policy": b"no-referrer",
+    b"cross-origin-resource-policy": b"same-origin",
     b"cache-control": b"no-cache",
 }
 

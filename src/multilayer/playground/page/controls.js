@@ -16,6 +16,7 @@ const decades = (low, high) => {
 export function slider(input, output, values, write, onInput) {
   let own = values;
   Object.assign(input, { min: 0, step: 1 });
+  output.ariaLive = "off"; // the slider's own text is spoken
   const tell = () => {
     const text = write(own[input.valueAsNumber]);
     output.textContent = text;

@@ -2,11 +2,12 @@
 
 import { readTheme } from "./colours.js";
 import { $ } from "./dom.js";
+import { keep, recall } from "./memory.js";
 
 export function watchTheme(onChange) {
   const root = document.documentElement;
   const dark = matchMedia("(prefers-color-scheme: dark)");
-  const kept = localStorage.getItem("theme");
+  const kept = recall("theme", null);
   if (kept) root.dataset.theme = kept;
   const show = () => {
     readTheme();
@@ -16,7 +17,7 @@ export function watchTheme(onChange) {
   $("theme").onclick = () => {
     const now = root.dataset.theme ?? (dark.matches ? "dark" : "light");
     root.dataset.theme = now === "dark" ? "light" : "dark";
-    localStorage.setItem("theme", root.dataset.theme);
+    keep("theme", root.dataset.theme);
     show();
   };
   readTheme();

@@ -2,15 +2,16 @@
 
 import { $, element } from "../dom.js";
 import { lessonNames, lessonOf, readFile, settingsAt } from "../lesson_file.js";
+import { keep, recall } from "../memory.js";
 import { keepKnown } from "../state.js";
 
 // How far the learner has come in each lesson: known to this browser alone.
 const progress = {
-  all: () => JSON.parse(localStorage.getItem("lessons") ?? "{}"),
+  all: () => recall("lessons", {}),
   of: (name) => progress.all()[name] ?? { step: 0, isDone: false },
   keep: (name, changes) => {
     if (!name) return; // a file of one's own
-    localStorage.setItem("lessons", JSON.stringify({ ...progress.all(), [name]: { ...progress.of(name), ...changes } }));
+    keep("lessons", { ...progress.all(), [name]: { ...progress.of(name), ...changes } });
   },
 };
 

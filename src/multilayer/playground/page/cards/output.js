@@ -23,6 +23,7 @@ export class Output {
   onSettings({ data }) {
     this.plot.drawsPoints = data.kind === "points";
     $("plot").classList.toggle("drawing", this.plot.drawsPoints);
+    $("plot").setAttribute("role", this.plot.drawsPoints ? "application" : "img"); // while one draws, it takes keys
   }
 
   onBuilt(built) {

@@ -3,6 +3,7 @@
 import uPlot from "../vendor/uplot/uPlot.esm.js";
 import { faint, ink } from "../colours.js";
 import { $, atTick, count, element, number, words } from "../dom.js";
+import { keep, recall } from "../memory.js";
 
 const FONT = "12px system-ui, sans-serif";
 const DASH = [6, 4];
@@ -12,10 +13,10 @@ const capital = (text) => text[0].toUpperCase() + text.slice(1);
 export class Charts {
   constructor() {
     const log = $("log");
-    log.checked = localStorage.getItem("log") === "yes";
+    log.checked = recall("log", false);
     this.loss = new Chart($("loss-chart"), "Loss by epoch", () => log.checked);
     log.onchange = () => {
-      localStorage.setItem("log", log.checked ? "yes" : "no");
+      keep("log", log.checked);
       this.loss.build();
     };
     this.others = new Map();
