@@ -41,6 +41,13 @@ class Generators(tuple[np.random.Generator, ...]):
                 rng.random(out=own, dtype=dtype)
         return numbers
 
+    def standard_normal(self, *, dtype: Any, out: Any, where: Any = None) -> Any:
+        """Draw normal numbers into `out`, of shape (K, …), as `random` does uniform ones."""
+        for k, (rng, own) in enumerate(zip(self, out, strict=True)):
+            if where is None or where[k]:
+                rng.standard_normal(out=own, dtype=dtype)
+        return out
+
 
 def current_state(rng: np.random.Generator | Generators) -> Any:
     """Return a copy of the state of a generator's bit generator, or of several."""

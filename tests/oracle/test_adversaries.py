@@ -140,7 +140,7 @@ def test_the_power_method_finds_the_direction_that_hurts_most():
         (lambda: Adversarial(0), "epsilon of Adversarial must be"),
         (lambda: Adversarial(0.1, weight=2), "weight of Adversarial must be"),
         (lambda: VirtualAdversarial(1, n_steps=0), "n_steps of VirtualAdversarial must be"),
-        (lambda: VirtualAdversarial(1).check_loss(Quantile((0.1, 0.9))), "cannot be combined"),
+        (lambda: VirtualAdversarial(1).judge(Quantile((0.1, 0.9))), "cannot be combined"),
     ],
 )
 def test_what_cannot_be(make, message):

@@ -5,6 +5,7 @@ a gradient in the inputs. r is a constant when the loss is differentiated in θ:
 to be right at x + r, not to make r small.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -19,7 +20,7 @@ from multilayer.numpy.network import Network, Pass
 from multilayer.numpy.objective import Batch, Objective
 from multilayer.numpy.sensitivity import to_inputs
 
-__all__ = ["Adversarial", "Adversary", "VirtualAdversarial", "divergence_of"]
+__all__ = ["Adversarial", "Adversary", "VirtualAdversarial", "divergence_of", "prediction"]
 
 SMALL = 0.01
 """Of ε: how far from x the virtual adversary measures the curvature. Nearer, float32 rounds."""
@@ -52,6 +53,8 @@ class Adversary:
 
     weights: ClassVar[str] = "(0, inf)"
     """The interval of `weight`."""
+    is_virtual: ClassVar[bool]
+    """Whether the moved samples are judged by the prediction for x, and not by the targets."""
 
     def __post_init__(self) -> None:
         owner = type(self).__name__
@@ -65,15 +68,34 @@ class Adversary:
         """v, the weight of the samples as they are."""
         return 1.0
 
-    def check_loss(self, loss: Loss) -> None:
-        """Raise if it cannot be combined with this loss."""
+    @property
+    def n_near(self) -> int:
+        """How often `move` calls `uphill`."""
+        raise NotImplementedError
+
+    def move(self, x: Array, first: Array, uphill: Callable[[Array], Array]) -> Array:
+        """Return x + r.
+
+        Parameters
+        ----------
+        x : array of shape (n_samples, in_features)
+        first : array of x's shape
+            Where to begin: a virtual adversary gets normal random numbers, another one ∂J/∂x.
+        uphill : callable
+            Takes samples near x, and returns the gradient in them of what they are judged by.
+        """
+        raise NotImplementedError
+
+    def judge(self, loss: Loss) -> Loss:
+        """Return the loss of samples that are moved, for that of the samples as they are."""
+        return divergence_of(loss) if self.is_virtual else loss
 
     def value_and_gradient(
         self,
         objective: Objective,
         network: Network,
         batch: Batch,
-        directions: np.random.Generator,
+        directions: Any,
         **mode: Any,
     ) -> tuple[Any, Array, Pass]:
         """Return what `Objective.value_and_gradient` does, with the adversary's loss.
@@ -84,29 +106,35 @@ class Adversary:
         ----------
         objective, network, batch
         directions : numpy.random.Generator
-            Draws the directions in which to begin.
+            Draws the directions in which a virtual adversary begins.
         **mode
             `training` and `rng`: see `Layer.forward`.
         """
-        value, gradient, passed = objective.value_and_gradient(network, batch, **mode)
-        moved, uphill = self.of_moved(objective, network, batch, passed, directions, **mode)
+        judge, targets, least = Objective(self.judge(objective.loss)), batch.targets, 0.0
+        own = network.forward(batch.x, **mode)
+        value, dz = objective.loss_and_dz(network, own.logits, batch)
+        if self.is_virtual:
+            targets = prediction(judge.loss, network, own.logits)
+            first = directions.standard_normal(batch.x.shape, dtype=batch.x.dtype)
+        else:
+            first = to_inputs(network, dz, own)
+        judged = batch._replace(targets=targets)
+        if self.is_virtual:  # the least value of a cross-entropy is not 0
+            least, _ = judge.loss_and_dz(network, own.logits, judged)
+
+        def uphill(x: Array) -> Array:
+            near = network.forward(x, **mode)
+            return to_inputs(network, judge.loss_and_dz(network, near.logits, judged)[1], near)
+
+        far = network.forward(self.move(batch.x, first, uphill), **mode)
+        moved, dz_far = judge.loss_and_dz(network, far.logits, judged)
         v, w = self.own_weight, self.weight
-        return v * value + w * moved, v * gradient + w * uphill, passed
-
-    def of_moved(
-        self,
-        objective: Objective,
-        network: Network,
-        batch: Batch,
-        passed: Pass,
-        directions: np.random.Generator,
-        **mode: Any,
-    ) -> tuple[Any, Array]:
-        """Return the loss of the samples that are moved, and its gradient with respect to θ.
-
-        `passed` is the forward pass of the samples as they are.
-        """
-        raise NotImplementedError
+        total = v * value + w * (moved - least)
+        gradient = v * network.backward(dz, own) + w * network.backward(dz_far, far)
+        if np.any(objective.l1) or np.any(objective.l2):
+            total = total + objective.penalty(network)
+            objective.add_penalty_gradient(network, gradient)
+        return total, gradient, own
 
 
 @dataclass(frozen=True)
@@ -137,29 +165,21 @@ class Adversarial(Adversary):
     weight: float = 0.5
 
     weights = "(0, 1]"
+    is_virtual = False
 
     @property
     def own_weight(self) -> float:
         return 1 - self.weight
 
-    def of_moved(
-        self,
-        objective: Objective,
-        network: Network,
-        batch: Batch,
-        passed: Pass,
-        directions: np.random.Generator,
-        **mode: Any,
-    ) -> tuple[Any, Array]:
-        x, near = batch.x, passed
+    @property
+    def n_near(self) -> int:
+        return self.n_steps - 1  # the first gradient is that of the samples as they are
+
+    def move(self, x: Array, first: Array, uphill: Callable[[Array], Array]) -> Array:
         length = x.dtype.type(self.epsilon / self.n_steps)
         for step in range(self.n_steps):
-            if step > 0:
-                near = network.forward(x, **mode)
-            _, dz = objective.loss_and_dz(network, near.logits, batch)
-            x = x + length * np.sign(to_inputs(network, dz, near))
-        value, gradient, _ = objective.value_and_gradient(network, batch._replace(x=x), **mode)
-        return value, gradient
+            x = x + length * np.sign(first if step == 0 else uphill(x))
+        return x
 
 
 @dataclass(frozen=True)
@@ -194,30 +214,18 @@ class VirtualAdversarial(Adversary):
     VirtualAdversarial(epsilon=2.1, weight=1.0, n_steps=1)
     """
 
-    def check_loss(self, loss: Loss) -> None:
-        divergence_of(loss)
+    is_virtual = True
 
-    def of_moved(
-        self,
-        objective: Objective,
-        network: Network,
-        batch: Batch,
-        passed: Pass,
-        directions: np.random.Generator,
-        **mode: Any,
-    ) -> tuple[Any, Array]:
-        divergence = Objective(divergence_of(objective.loss))
-        still = batch._replace(targets=_prediction(divergence.loss, network, passed.logits))
-        x, dtype = batch.x, batch.x.dtype.type
-        d = _unit(directions.standard_normal(x.shape, dtype=x.dtype))
+    @property
+    def n_near(self) -> int:
+        return self.n_steps
+
+    def move(self, x: Array, first: Array, uphill: Callable[[Array], Array]) -> Array:
+        dtype = x.dtype.type
+        d = _unit(first)
         for _ in range(self.n_steps):
-            near = network.forward(x + dtype(SMALL * self.epsilon) * d, **mode)
-            _, dz = divergence.loss_and_dz(network, near.logits, still)
-            d = _unit(to_inputs(network, dz, near))
-        far = network.forward(x + dtype(self.epsilon) * d, **mode)
-        moved, dz = divergence.loss_and_dz(network, far.logits, still)
-        least, _ = divergence.loss_and_dz(network, passed.logits, still)  # D[f, f] of this loss
-        return moved - least, network.backward(dz, far)
+            d = _unit(uphill(x + dtype(SMALL * self.epsilon) * d))
+        return x + dtype(self.epsilon) * d
 
 
 def divergence_of(loss: Loss) -> Loss:
@@ -242,9 +250,9 @@ def divergence_of(loss: Loss) -> Loss:
     return BinaryCrossEntropy() if loss.task == "multilabel" else SquaredError()
 
 
-def _prediction(divergence: Loss, network: Network, z: Array) -> Array:
+def prediction(judge: Loss, network: Network, z: Array) -> Array:
     """Return the distribution, or the values, that logits stand for."""
-    link = LINKS.get(divergence.name)
+    link = LINKS.get(judge.name)
     return (network.link if link is None else OUTPUTS[link]).forward(z)
 
 

@@ -11,7 +11,6 @@ from multilayer import checks
 from multilayer.architecture import Architecture
 from multilayer.errors import InvalidArgumentError, InvalidTypeError
 from multilayer.groups import join, part_of
-from multilayer.numpy.adversarial_step import AdversarialStep
 from multilayer.numpy.adversaries import Adversary
 from multilayer.numpy.clipping import Clip
 from multilayer.numpy.fast.prediction import Predictor
@@ -84,14 +83,14 @@ class Trainer:
         self.objective = Objective(self.loss, *checked_penalties(l1, l2))
         self.clip = checked_clip(clip_norm, clip_value)
         self.rng = checks.random_generator(rng, "fit")
-        self.adversary = checked_adversary(adversary, self.loss)
+        self.adversary = checked_adversary(adversary, self.loss, net.architecture)
         self._directions = None if adversary is None else self.rng.spawn(1)[0]
         self.optimizer_state: State = {}
         if isinstance(self.optimizer, Optimizer):
             self.optimizer_state = self.optimizer.initial_state(net.network.parameters)
         else:
             check_deterministic(net.architecture, self.clip, self.adversary)
-        self._step: Step | AdversarialStep | None = None
+        self._step: Step | None = None
 
     def check(self, X: object, y: object, weight: object) -> Data:
         """Check samples, targets and weights for the other methods; lazy samples stay lazy."""
@@ -117,19 +116,18 @@ class Trainer:
         The number of threads depends on the rows of a full batch, or else of all samples.
         """
         self.finish()
-        what: dict[str, Any] = {
-            "optimizer": self.optimizer if self.optimizer.takes_steps else None,
-            "state": self.optimizer_state,
-            "clip": self.clip,
-            "rng": self.rng,
-            "data": data,
-        }
-        network, objective = self.net.network, self.objective
-        if self.adversary is None:
-            self._step = Step(network, objective, **what, batch_size=batch_size)
-        else:
-            what |= {"adversary": self.adversary, "directions": self._directions}
-            self._step = AdversarialStep(network, objective, **what)
+        self._step = Step(
+            self.net.network,
+            self.objective,
+            optimizer=self.optimizer if self.optimizer.takes_steps else None,
+            state=self.optimizer_state,
+            clip=self.clip,
+            rng=self.rng,
+            adversary=self.adversary,
+            directions=self._directions,
+            data=data,
+            batch_size=batch_size,
+        )
 
     def begin_epoch(self, order: Array | None) -> None:
         """Set the order of the next epoch's samples; None keeps the given one."""
@@ -264,14 +262,19 @@ def checked_clip(norm: object, value: object) -> Clip:
     )
 
 
-def checked_adversary(adversary: object, loss: Loss) -> Adversary | None:
-    """Return the adversary of `fit`, if it can be combined with the loss."""
+def checked_adversary(
+    adversary: object, loss: Loss, architecture: Architecture
+) -> Adversary | None:
+    """Return the adversary of `fit`, if it can be combined with the loss and the network."""
     if adversary is None:
         return None
     if not isinstance(adversary, Adversary):
         rule = "must be an Adversary, such as VirtualAdversarial(1.0)"
         raise InvalidTypeError(rule, "adversary", "fit", got=repr(adversary))
-    adversary.check_loss(loss)
+    if architecture.embeddings is not None:
+        rule = "cannot be combined with embeddings: there is no gradient in a category"
+        raise InvalidArgumentError(rule, "adversary", "fit")
+    adversary.judge(loss)
     return adversary
 
 

@@ -112,7 +112,7 @@ class Trainer:
         self.accumulate = checks.integer(accumulate, "accumulate", "fit")
         self._precision = Precision(precision, net.device)
         self.shard = distributed.shard()
-        self.adversary = checked_adversary(adversary, self.loss)
+        self.adversary = checked_adversary(adversary, self.loss, net.architecture)
         if adversary is not None and precision == "float16":
             rule = "cannot be combined with float16, in which gradients in the inputs vanish"
             raise InvalidArgumentError(rule, "adversary", "fit")

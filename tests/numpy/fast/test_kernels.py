@@ -119,6 +119,13 @@ ARGUMENTS = {
         p.targets(lambda s: p.between_0_and_1(*s, p.k))
     ),
     "criteria.squared_error": lambda p: p.criterion(p.targets(lambda s: p.normal(*s, p.k))),
+    "normalize.normalize": lambda p: (
+        *(p.matrix(), p.vector(), 0.1, p.matrix(), p.vector(), p.vector(), p.vector()),
+        p.matrix(),
+    ),
+    "normalize.normalize_backward": lambda p: (
+        *(p.matrix(), p.matrix(), p.vector(), p.vector(), p.vector(), p.vector()),
+    ),
     "thin.thin_forward": lambda p: p.thin(back=False),
     "thin.thin_backward": lambda p: p.thin(back=True),
     "embed.embed": lambda p: p.embedding(back=False),

@@ -9,6 +9,7 @@ stack of matrices. The kernels always have this axis: see ``passes.py``.
 """
 
 from collections.abc import Iterator
+from itertools import repeat
 from typing import Any, Protocol
 
 import numpy as np
@@ -19,15 +20,19 @@ from multilayer.numpy.activations.rectifiers import Identity
 from multilayer.numpy.blocks import Dropout, Residual
 from multilayer.numpy.embedding import Embedding
 from multilayer.numpy.fast.criteria import Criterion
+from multilayer.numpy.fast.normalize import normalize, normalize_backward
 from multilayer.numpy.fast.passes import PASSES, Passes, bias_of, dropout, fastest, passes_of
 from multilayer.numpy.fast.thin import WIDEST, thin_backward, thin_forward
 from multilayer.numpy.fast.updates import numbers_of
 from multilayer.numpy.layers import Activate, Affine, Layer, Stack
 from multilayer.numpy.network import Network, Pair
+from multilayer.numpy.normalization import BatchNorm, Normalized, check_batch
 
 __all__ = ["Plan", "dropout_widths", "stacked", "stages_of"]
 
 Array = npt.NDArray[Any]
+Places = tuple[Array | None, Array | None]
+"""Where the gradients of a layer's parameters go; None for those that are not needed."""
 
 NARROW = 8
 """With this many times more inputs than outputs it pays to compute dWᵀ = xᵀ dz instead of dW.
@@ -44,18 +49,20 @@ BLAS does not rearrange small operands, and then takes about twice the time for 
 that is transposed (measured, see docs/performance.md)."""
 
 
-def stages_of(layer: Layer) -> list[tuple[Layer, Passes]]:
+def stages_of(
+    layer: Layer, heads: tuple[type[Layer], ...] = (Affine,)
+) -> list[tuple[Layer, Passes]]:
     """Return a layer's parts in forward order, with stacks flattened.
 
-    An affine layer comes with the passes of the activation after it, if that has any, and the
-    activation is then not a stage of its own.
+    A layer of the kinds in `heads` comes with the passes of the activation after it, if that has
+    any, and the activation is then not a stage of its own.
     """
     stages: list[tuple[Layer, Passes]] = []
     alone = PASSES[Identity]
     for part in _opened(layer):
         before, behind = stages[-1] if stages else (None, None)
         passes = passes_of(part.activation) if isinstance(part, Activate) else None
-        if passes is not None and isinstance(before, Affine) and behind is alone:
+        if passes is not None and isinstance(before, heads) and behind is alone:
             stages[-1] = before, passes
         else:
             stages.append((part, alone))
@@ -97,12 +104,12 @@ class _Affine:
     one's vector: so these are copied, before or after a pass.
     """
 
-    def __init__(self, layer: Affine, gradients: Pair, n_rows: int, need_dx: bool) -> None:
+    def __init__(self, layer: Affine, gradients: Places, n_rows: int, need_dx: bool) -> None:
         *networks, out_features, in_features = layer.W.shape
         dtype = layer.W.dtype
         self.product = np.matmul if networks else np.dot
         self.W, self.b = layer.W, bias_of(layer.W, layer.b)
-        self.dW, db = gradients  # the gradient of a missing bias goes nowhere
+        self.dW, db = gradients  # without a place, dW is not computed, and db goes nowhere
         self.db = np.empty_like(self.b) if db is None else db
         self.b_copy = np.empty_like(self.b) if networks else None
         self.bs = stacked(self.b, 2) if self.b_copy is None else self.b_copy
@@ -124,7 +131,7 @@ class _Dense(_Affine):
         self.WT = self.W.mT.copy() if self.is_small else self.W.mT
         is_narrow = NARROW * out_features <= in_features
         shape = (*networks, in_features, out_features)
-        self.dWT = np.empty(shape, self.W.dtype) if is_narrow else None
+        self.dWT = np.empty(shape, self.W.dtype) if is_narrow and self.dW is not None else None
         self.forward_pass, self.backward_pass = passes.forward(fastest), passes.backward.fastest
 
     def forward(self, x: Array) -> Array:
@@ -144,7 +151,9 @@ class _Dense(_Affine):
         self.backward_pass(self.dys, self.zs, self.dbs)
         if self.db_copy is not None:
             self.db[:] = self.db_copy
-        if self.dWT is None:
+        if self.dW is None:
+            pass
+        elif self.dWT is None:
             self.product(dy.mT, self.x, out=self.dW)
         else:
             self.product(self.x.mT, dy, out=self.dWT)
@@ -159,10 +168,12 @@ class _Thin(_Affine):
     def __init__(self, *arguments: Any) -> None:
         super().__init__(*arguments)
         self.forward_pass, self.backward_pass = thin_forward.fastest, thin_backward.fastest
+        # The kernel writes dW, wanted or not.
+        self.out_dW = np.empty_like(self.W) if self.dW is None else self.dW
         self.W_copy = np.empty_like(self.W) if self.b_copy is not None else None
         self.Ws = stacked(self.W) if self.W_copy is None else self.W_copy
         self.dW_copy = np.empty_like(self.W) if self.b_copy is not None else None
-        self.dWs = stacked(self.dW) if self.dW_copy is None else self.dW_copy
+        self.dWs = stacked(self.out_dW) if self.dW_copy is None else self.dW_copy
         assert self.dx is not None
         self.dxs = stacked(self.dx)
         self.x: Array | None = None
@@ -182,7 +193,7 @@ class _Thin(_Affine):
         self.backward_pass(self.dys, self.xs, self.Ws, self.dWs, self.dbs, self.dxs)
         if self.db_copy is not None and self.dW_copy is not None:
             self.db[:] = self.db_copy
-            self.dW[:] = self.dW_copy
+            self.out_dW[:] = self.dW_copy
         return self.dx
 
 
@@ -221,12 +232,53 @@ class _Drop:
         return dy
 
 
+class _Normalize:
+    """a = σ(γ x̂ + β), batch normalisation with the activation after it."""
+
+    def __init__(self, layer: BatchNorm, passes: Passes, gradients: Places, n_rows: int) -> None:
+        check_batch(n_rows)
+        self.layer = layer
+        *networks, width = layer.gamma.shape
+        dtype = layer.gamma.dtype
+        self.dgamma, self.dbeta = (
+            np.empty_like(layer.gamma) if g is None else g for g in gradients
+        )
+        self.x_hat, self.y = np.empty((2, *networks, n_rows, width), dtype)
+        self.mean, self.variance, self.inverse_std = np.empty((3, *networks, width), dtype)
+        self.forward_pass, self.backward_pass = passes.forward(fastest), passes.backward.fastest
+        self.sums = np.empty((2, len(stacked(self.mean, 2)), width), dtype)
+
+    def forward(self, x: Array) -> Array:
+        layer, y = self.layer, stacked(self.y)
+        normalize.fastest(
+            stacked(x), np.ascontiguousarray(stacked(layer.gamma, 2)), layer.epsilon,
+            stacked(self.x_hat), stacked(self.mean, 2), stacked(self.variance, 2),
+            stacked(self.inverse_std, 2), y,
+        )  # fmt: skip
+        self.forward_pass(y, np.ascontiguousarray(stacked(layer.beta, 2)))
+        return self.y
+
+    def backward(self, dy: Array) -> Array:
+        dys, (dgamma, dbeta) = stacked(dy), self.sums
+        self.backward_pass(dys, stacked(self.y), dbeta)
+        normalize_backward.fastest(
+            dys, stacked(self.x_hat), np.ascontiguousarray(stacked(self.layer.gamma, 2)),
+            stacked(self.inverse_std, 2), dgamma, dbeta,
+        )  # fmt: skip
+        stacked(self.dgamma, 2)[:], stacked(self.dbeta, 2)[:] = dgamma, dbeta
+        return dy
+
+    def update_state(self) -> None:
+        found = Normalized(self.x_hat, self.inverse_std, self.mean, self.variance)
+        self.layer.update_state(found)
+
+
 class _Readable:
     """Any other layer, through its own `forward` and `backward`."""
 
-    def __init__(self, layer: Layer, pairs: Iterator[Pair]) -> None:
+    def __init__(self, layer: Layer, pairs: Iterator[Places]) -> None:
         self.layer = layer
-        self.gradients = [g for g in next(pairs) if g is not None] if layer.parameters else []
+        self.gradients = next(pairs)[: len(layer.parameters)] if layer.parameters else ()
 
     def forward(self, x: Array) -> Array:
         y, self.cache = self.layer.forward(x, training=True)
@@ -235,8 +287,12 @@ class _Readable:
     def backward(self, dy: Array) -> Array | None:
         dx, found = self.layer.backward(dy, self.cache)
         for array, gradient in zip(self.gradients, found, strict=True):
-            array[:] = gradient
+            if array is not None:
+                array[:] = gradient
         return None if dx is None else _like(dy, dx)
+
+    def update_state(self) -> None:
+        self.layer.update_state(self.cache)
 
 
 class _Skip:
@@ -261,31 +317,37 @@ class Plan:
     Parameters
     ----------
     network : Network
-    gradients : list of (dW, db)
-        The arrays for the gradients, one pair for each layer with parameters.
+    gradients : list of (dW, db), optional
+        The arrays for the gradients, one pair for each layer with parameters. Without them, only
+        the gradient in the inputs is computed.
     uniforms : list of array of shape (n_rows, width) or (K, n_rows, width)
         The numbers that decide what each dropout layer drops, drawn before each pass.
     criterion : callable
         See ``criteria.py``.
     n_rows : int
         The number of rows of a pass.
+    need_dx : bool
+        Whether `backward` returns the gradient in the inputs.
     """
 
     def __init__(
         self,
         network: Network,
-        gradients: list[Pair],
+        gradients: list[Pair] | None,
         uniforms: list[Array],
         criterion: Criterion,
         n_rows: int,
+        *,
+        need_dx: bool = False,
     ) -> None:
-        self._pairs, self._uniforms = iter(gradients), iter(uniforms)
+        self._pairs: Iterator[Places] = iter(gradients or repeat((None, None)))
+        self._uniforms = iter(uniforms)
         self.n_rows, self.dtype = n_rows, network.parameters.dtype
         self.networks = network.parameters.shape[:-1]
         self.values = np.empty(self.networks or (1,))
         self.criterion = criterion
-        self._has_input = False
-        self._readable: list[_Readable] = []
+        self._has_input = need_dx
+        self._with_state: list[_Readable | _Normalize] = []
         self.stages = self._stages(network.hidden)
         last = network.last
         if self.stages and last.W.shape[-2] <= WIDEST:
@@ -304,18 +366,28 @@ class Plan:
         shares : array of shape (K, n_rows) or (1, n_rows)
             The weight of each row's loss.
         """
-        logits = _forward(self.stages, x)
-        self.criterion(self.logits, targets, shares, self.values)
-        _backward(self.stages, logits)
+        self.forward(x)
+        self.backward(targets, shares)
         return self.values
+
+    def forward(self, x: Array) -> None:
+        """Leave the logits of the rows in `logits`, of shape (K, n_rows, out_features)."""
+        self._top = _forward(self.stages, x)
+
+    def backward(self, targets: Array, shares: Array) -> Array | None:
+        """Leave the loss in `values`; return its gradient in x, if needed. Logits are lost."""
+        self.criterion(self.logits, targets, shares, self.values)
+        dx: Array | None = _backward(self.stages, self._top)
+        return dx
 
     def update_state(self) -> None:
         """Update the layers' state with the statistics of the last pass."""
-        for stage in self._readable:
-            stage.layer.update_state(stage.cache)
+        for stage in self._with_state:
+            stage.update_state()
 
     def _stages(self, layer: Layer) -> list[_Stage]:
-        return [self._stage(part, passes) for part, passes in stages_of(layer)]
+        parts = stages_of(layer, (Affine, BatchNorm))
+        return [self._stage(part, passes) for part, passes in parts]
 
     def _stage(self, layer: Layer, passes: Passes) -> _Stage:
         if isinstance(layer, Affine):
@@ -330,8 +402,13 @@ class Plan:
             return _Drop(layer, next(self._uniforms), self.dtype)
         if isinstance(layer, Embedding):
             self._has_input = True
-        self._readable.append(_Readable(layer, self._pairs))
-        return self._readable[-1]
+        stage: _Readable | _Normalize
+        if isinstance(layer, BatchNorm):
+            stage = _Normalize(layer, passes, next(self._pairs), self.n_rows)
+        else:
+            stage = _Readable(layer, self._pairs)
+        self._with_state.append(stage)
+        return stage
 
 
 def _forward(stages: list[_Stage], x: Array) -> Array:

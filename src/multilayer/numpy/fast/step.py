@@ -14,8 +14,10 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from multilayer.numpy.adversaries import Adversary
 from multilayer.numpy.blocks import Dropout
 from multilayer.numpy.clipping import Clip
+from multilayer.numpy.fast.adversary import AdversarialPlan, n_gradients, n_passes
 from multilayer.numpy.fast.criteria import criterion_of
 from multilayer.numpy.fast.plan import Plan, dropout_widths
 from multilayer.numpy.fast.source import Source
@@ -27,7 +29,7 @@ from multilayer.numpy.fast.updates import (
     update_of,
 )
 from multilayer.numpy.fast.workers import ROWS, Workers, n_parts
-from multilayer.numpy.network import Network
+from multilayer.numpy.network import Network, Pair
 from multilayer.numpy.objective import Objective
 from multilayer.numpy.optimizers.base import Optimizer, State
 from multilayer.randomness import Generators
@@ -54,7 +56,7 @@ class _Rows(NamedTuple):
     stop: int
     x: Array
     shares: Array
-    plan: Plan
+    plan: Plan | AdversarialPlan
 
 
 class _Part(NamedTuple):
@@ -64,7 +66,7 @@ class _Part(NamedTuple):
     stop: int
     penalized: list[tuple[int, int]]
     n_gradients: int
-    """The number of workers with a gradient, each of its own rows."""
+    """The number of gradients: of each worker's own rows, and of those that an adversary moves."""
     penalties: Array
     """Those of the part's weights."""
 
@@ -75,7 +77,9 @@ class _Batch(NamedTuple):
     shares: Array
     """Each row's share of the mean, of shape (1, n_rows), or (K, n_rows) if networks differ."""
     uniforms: list[Array]
-    """The numbers that decide what each dropout layer drops."""
+    """The numbers that decide what each dropout layer drops, in each pass."""
+    normals: Array | None
+    """The numbers that a virtual adversary begins with."""
     rows: list[_Rows]
     parts: list[_Part]
 
@@ -95,6 +99,9 @@ class Step:
     clip : Clip
     rng : numpy.random.Generator or Generators
         Draws the dropout masks of the whole batch, in forward order, however the work is divided.
+    adversary : Adversary, optional
+    directions : numpy.random.Generator or Generators, optional
+        Draws the numbers that a virtual adversary begins with.
     data : tuple (X, targets, weight)
         Checked samples.
     batch_size : int, optional
@@ -115,6 +122,8 @@ class Step:
         state: State,
         clip: Clip,
         rng: np.random.Generator | Generators,
+        adversary: Adversary | None = None,
+        directions: np.random.Generator | Generators | None = None,
         data: tuple[Array | LazySamples, Array, Array | None],
         batch_size: int | None = None,
         workers: Workers | None = None,
@@ -122,6 +131,7 @@ class Step:
     ) -> None:
         self.network, self.objective = network, objective
         self.state, self.clip, self.rng = state, clip, rng
+        self.adversary, self.directions = adversary, directions
         self.source = Source(*data, reorders=reorders)
         self._in_features = data[0].shape[-1]
         parameters = network.parameters
@@ -140,17 +150,19 @@ class Step:
             numbers_of(layer.rate, n_networks) > 0
             for layer in network.layers
             if isinstance(layer, Dropout)
-        ]
+        ] * n_passes(adversary)
         self._by_rows = all(layer.by_rows for layer in network.layers)
         self._piece = len(data[1])
         if self._by_rows:
             row_bytes = self._in_features * parameters.itemsize
             self._piece = min(self._piece, PIECE, max(ROWS, PIECE_BYTES // row_bytes))
-        self._n_operations = n_operations(network)
+        self._n_operations = n_operations(network) * n_passes(adversary)
         self._workers = workers or Workers.for_batches(
             batch_size or self._piece, self._n_operations, by_rows=self._by_rows
         )
-        self._gradients = np.zeros((self._workers.n, *self._theta.shape), parameters.dtype)
+        self._n_gradients = n_gradients(adversary)
+        n_all = self._workers.n * self._n_gradients
+        self._gradients = np.zeros((n_all, *self._theta.shape), parameters.dtype)
         self._batches: dict[int, _Batch] = {}
 
     def begin_epoch(self, order: Array | None) -> None:
@@ -247,6 +259,13 @@ class Step:
                 self.rng.random(out=uniform, dtype=np.float32, where=where)
             else:
                 self.rng.random(out=uniform, dtype=np.float32)
+        if batch.normals is not None:
+            normals, draws = batch.normals, self.directions
+            if isinstance(draws, Generators):
+                takes = None if is_empty is None else ~is_empty
+                draws.standard_normal(out=normals, dtype=normals.dtype, where=takes)
+            elif draws is not None:
+                draws.standard_normal(out=normals, dtype=normals.dtype)
         self._start = start
         values = self._workers.map(self._pass_rows, batch.rows)
         if len(values) == 1:
@@ -286,16 +305,22 @@ class Step:
         n_networks, size = self._theta.shape
         n_shares = 1 if self.source.weight is None else n_networks
         shares = np.full((n_shares, n_rows), 1 / n_rows, dtype)
-        uniforms = [
-            np.zeros((*lead, n_rows, width), np.float32) for width in dropout_widths(network)
-        ]
+        widths = dropout_widths(network) * n_passes(self.adversary)
+        uniforms = [np.zeros((*lead, n_rows, width), np.float32) for width in widths]
+        normals = None
+        if self.adversary is not None and self.adversary.is_virtual:
+            normals = np.zeros((*lead, n_rows, self._in_features), dtype)
         own = lead if self.source.has_own else ()
-        rows = []
-        for (start, stop), gradient in zip(_cuts(n_rows, n), self._gradients[:n], strict=True):
+        n_each, rows = self._n_gradients, []
+        gradients = [network.pairs(g if lead else g[0]) for g in self._gradients[: n * n_each]]
+        for part, (start, stop) in enumerate(_cuts(n_rows, n)):
             cut = slice(start, stop)
-            uniforms_of_rows = [uniform[..., cut, :] for uniform in uniforms]
-            pairs = network.pairs(gradient if lead else gradient[0])
-            plan = Plan(network, pairs, uniforms_of_rows, self.criterion, stop - start)
+            plan = self._plan(
+                gradients[n_each * part : n_each * (part + 1)],
+                [uniform[..., cut, :] for uniform in uniforms],
+                None if normals is None else normals[..., cut, :],
+                stop - start,
+            )
             x = np.empty((*own, stop - start, self._in_features), dtype)
             rows.append(_Rows(start, stop, x, shares[:, cut], plan))
         weights = network.weight_slices if self._has_penalty else []
@@ -304,9 +329,25 @@ class Step:
         for start, stop in _cuts(size, n if n_networks * size >= LONG else 1, ALIGN):
             inside = [(max(start, w.start), min(stop, w.stop)) for w in weights]
             penalized = [(lo, hi) for lo, hi in inside if lo < hi]
-            parts.append(_Part(start, stop, penalized, n, np.zeros(n_networks)))
-        batch = self._batches[n_rows] = _Batch(shares, uniforms, rows, parts)
+            parts.append(_Part(start, stop, penalized, n * n_each, np.zeros(n_networks)))
+        batch = self._batches[n_rows] = _Batch(shares, uniforms, normals, rows, parts)
         return batch
+
+    def _plan(
+        self,
+        gradients: list[list[Pair]],
+        uniforms: list[Array],
+        normals: Array | None,
+        n_rows: int,
+    ) -> Plan | AdversarialPlan:
+        """Return the passes of a worker's rows."""
+        network, criterion = self.network, self.criterion
+        if self.adversary is None:
+            return Plan(network, gradients[0], uniforms, criterion, n_rows)
+        return AdversarialPlan(
+            network, gradients, uniforms, normals, criterion, n_rows, self.adversary,
+            self.objective.loss,
+        )  # fmt: skip
 
 
 def n_operations(network: Network) -> int:
