@@ -12,7 +12,7 @@ from sklearn.datasets import load_digits, load_iris, make_multilabel_classificat
 from multilayer import MLPClassifier, MLPRegressor
 from multilayer.errors import InvalidDataError
 from multilayer.estimators.lockstep import groups_of, train_networks
-from multilayer.numpy import Adam, AdamW, Huber
+from multilayer.numpy import Adam, AdamW, Huber, VirtualAdversarial
 from multilayer.training import Callback
 
 pytestmark = [
@@ -90,8 +90,11 @@ def assert_same(outcome, alone, tolerance=TOLERANCE):
     assert outcome.history.n_epochs == alone.n_iter_
     assert outcome.history.stopped_by == alone.history_.stopped_by
     assert outcome.past.t == alone.t_
-    generator = outcome.past.solver_state["masks.generator"]
-    assert generator.tobytes() == alone._pasts[0].solver_state["masks.generator"].tobytes()
+    own, others = outcome.past.solver_state, alone._pasts[0].solver_state
+    assert set(own) == set(others)
+    for name in own:
+        if name.endswith(".generator"):
+            assert own[name].tobytes() == others[name].tobytes()
 
 
 # Of these rates, training is well-conditioned. With 0.1, momentum and inputs that are not scaled, a
@@ -164,10 +167,11 @@ ALL = np.arange(90)
         {"learning_rate": "reduce_on_plateau"},
         {"class_weight": "balanced", "early_stopping": True},
         {"label_smoothing": 0.1},
+        {"adversary": VirtualAdversarial(0.5), "activation": "tanh"},
     ],
     ids=str,
 )
-def test_schedules_weights_and_smoothing(shared):
+def test_schedules_weights_smoothing_and_adversaries(shared):
     rng = np.random.default_rng(0)
     rows = [np.sort(rng.permutation(150)[:90]) for _ in range(3)]
     several = [{"max_iter": 25, "alpha": 10.0**-k} | shared for k in range(3)]
@@ -238,6 +242,8 @@ def test_what_cannot_be_trained_together():
     assert groups({}, {"hidden_layer_sizes": (9,)}, {}) == [1, 2]
     assert groups({"batch_size": 10}, {}, {"max_iter": 10}) == [1, 1, 1]
     assert groups({"solver": "lbfgs"}, {"solver": "lbfgs"}) == [1, 1]
+    near, far = ({"adversary": VirtualAdversarial(epsilon)} for epsilon in (0.1, 0.5))
+    assert groups({}, near, far, near) == [1, 1, 2]
     assert groups({"solver": Adam(0.1)}, {"solver": Adam(0.2)}, {"solver": AdamW(0.1)}) == [1, 2]
     assert groups({"nesterovs_momentum": False, "solver": "sgd"}, {"solver": "sgd"}) == [1, 1]
     assert groups({"early_stopping": True}, {"early_stopping": "loss"}, {}) == [1, 1, 1]

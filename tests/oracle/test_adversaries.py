@@ -7,9 +7,10 @@ import torch.nn.functional as F
 
 from multilayer import Architecture
 from multilayer.errors import InvalidArgumentError, InvalidTypeError
-from multilayer.numpy import LOSSES, MLP, Adversarial, Ensemble, Quantile, VirtualAdversarial
+from multilayer.numpy import LOSSES, MLP, Adversarial, Quantile, VirtualAdversarial
 from multilayer.numpy.objective import Objective
 from multilayer.torch import MLP as TorchMLP
+from multilayer.torch import Ensemble as TorchEnsemble
 from multilayer.training import Callback, Checkpoint, fit
 
 # As in test_gradients.py; a unit vector adds a division by a norm.
@@ -203,6 +204,6 @@ def test_what_fit_refuses(options, error, message):
         net = make(Architecture(IN_FEATURES, (5,), 3))
         with pytest.raises(error, match=message):
             fit(net, (samples(), [0] * N_SAMPLES), loss="cross_entropy", **options)
-    nets = Ensemble(Architecture(IN_FEATURES, (5,), 3), 2)
+    nets = TorchEnsemble(Architecture(IN_FEATURES, (5,), 3), 2)
     with pytest.raises(InvalidTypeError, match="no parameter 'adversary'"):
         fit(nets, (samples(), [0] * N_SAMPLES), loss="cross_entropy", adversary=Adversarial(1))

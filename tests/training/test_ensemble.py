@@ -25,6 +25,7 @@ from multilayer.numpy import (
     Adagrad,
     Adam,
     AdamW,
+    Adversarial,
     AMSGrad,
     BinaryCrossEntropy,
     Cosine,
@@ -40,6 +41,7 @@ from multilayer.numpy import (
     Quantile,
     ReduceOnPlateau,
     RMSprop,
+    VirtualAdversarial,
 )
 from multilayer.numpy.activations import Tanh
 from multilayer.samples import LazySamples
@@ -152,6 +154,7 @@ def trainings(draw):
         "own_order": draw(st.booleans()),
         "seed": seed,
         "callbacks": draw(st.sampled_from([lambda: (), lambda: [EarlyStopping(2)]])),
+        "adversary": None,
     }
 
 
@@ -173,6 +176,7 @@ def train_together(t, dtype="float64"):
         validation=t["validation"],
         callbacks=t["callbacks"](),
         rng=rng,
+        adversary=t["adversary"],
     )
     return ensemble, histories
 
@@ -193,7 +197,9 @@ def train_alone(t, k, dtype="float64"):
     # With one generator for all, masks of member k are those of its k-th child.
     masks = rng.spawn(1)[0] if t["own_order"] else rng.spawn(N_MEMBERS)[k]
     trainer = net.trainer(
-        **{name: t[name](k) for name in PER_MEMBER if name != "schedule"}, rng=masks
+        **{name: t[name](k) for name in PER_MEMBER if name != "schedule"},
+        rng=masks,
+        adversary=t["adversary"],
     )
     from multilayer.training.fitting import train
 
@@ -216,7 +222,10 @@ def test_each_member_equals_the_same_network_trained_alone(t):
         alone = [train_alone(t, k) for k in range(N_MEMBERS)]
     except (InvalidDataError, DivergenceError):  # no valid training: other tests
         return
-    ensemble, histories = train_together(t)
+    assert_members_equal(alone, *train_together(t))
+
+
+def assert_members_equal(alone, ensemble, histories):
     for k, (net, history) in enumerate(alone):
         member = ensemble[k]
         np.testing.assert_allclose(
@@ -232,6 +241,48 @@ def test_each_member_equals_the_same_network_trained_alone(t):
         assert histories[k].best_epoch == history.best_epoch
         assert histories[k].stopped_by == history.stopped_by
         assert histories[k].settings == history.settings
+
+
+@pytest.mark.parametrize("normalization", [None, "batch"])
+@pytest.mark.parametrize("own", [False, True], ids=["shared rows", "own rows"])
+@pytest.mark.parametrize(
+    "adversary",
+    [Adversarial(0.1), Adversarial(0.2, weight=1, n_steps=2), VirtualAdversarial(0.5, n_steps=2)],
+    ids=str,
+)
+def test_with_an_adversary_too(adversary, own, normalization):
+    # Its directions are unit vectors or signs, which rounding could turn where a gradient vanishes:
+    # so these are smooth networks, whose gradients do not.
+    rng = np.random.default_rng(3)
+    X = rng.normal(size=(40, 4))
+    weight = rng.uniform(0.5, 2, size=(N_MEMBERS, 40))
+    weight[1, 17:25] = 0  # all of the third batch
+    common = {"activation": "tanh", "normalization": normalization}
+    t = {
+        "architectures": [Architecture(4, (7, 6), 3, dropout=d, **common) for d in (0, 0.2, 0.5)],
+        "data": (X, rng.integers(3, size=40)),
+        "weight": weight if own else None,
+        "splits": [(np.arange(k, 40 - k), np.arange(9)) for k in range(N_MEMBERS)] if own else None,
+        "validation": None,
+        "loss": lambda k: CrossEntropy(0.1 * k),
+        "optimizer": lambda k: Adam(0.01 * (k + 1), epsilon=1e-5),
+        "schedule": lambda k: Cosine(),
+        "l1": lambda k: 1e-3 * k,
+        "l2": lambda k: 0.01 * k,
+        "clip_norm": lambda k: 2.0 if k else None,
+        "clip_value": lambda k: None,
+        "batch_size": 8,
+        "n_epochs": 6,
+        "shuffle": not own,
+        "own_order": own,
+        "seed": 1,
+        "callbacks": list,
+        "adversary": adversary,
+    }
+    alone = [train_alone(t, k) for k in range(N_MEMBERS)]
+    assert_members_equal(alone, *train_together(t))
+    plain, _ = train_alone(t | {"adversary": None}, 0)
+    assert np.abs(plain.parameters - alone[0][0].parameters).max() > 1e-4
 
 
 # Ends -------------------------------------------------------------------------------------------

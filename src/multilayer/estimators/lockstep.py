@@ -33,12 +33,12 @@ def train_networks(jobs: Sequence[Job]) -> list[Outcome | Exception]:
     Jobs train together if they differ only in numbers: in weights, samples, rates, penalties,
     dropout, tolerances, and what their optimizer and loss are parametrised by. They must have the
     same shape of network, layers with dropout, type of numbers, size of batches, maximum number of
-    epochs, kind of optimizer and loss, and way to judge epochs. Samples need not be the same: what
-    several jobs share is held once, and what they do not is held one below the other.
+    epochs, kind of optimizer and loss, adversary, and way to judge epochs. Samples need not be the
+    same: what several jobs share is held once, and what they do not is held one below the other.
 
     A job trains alone if its solver is L-BFGS or goes on with its state, as in `partial_fit`; if
-    PyTorch trains it; if it has callbacks or an adversary, or is verbose; if its loss or optimizer
-    has no hash; or if it has samples of one class.
+    PyTorch trains it; if it has callbacks, or is verbose; if its loss or optimizer has no hash; or
+    if it has samples of one class.
 
     Returns
     -------
@@ -116,6 +116,7 @@ def _train_as_one(jobs: Sequence[Job], callbacks: Sequence[Callback]) -> list[Ou
         l2=[training.l2 for training in trainings],
         clip_norm=[own.clip_norm for own in settings],
         clip_value=[own.clip_value for own in settings],
+        adversary=settings[0].adversary,
         rng=masks,
     )
     with suppress(DivergenceError):  # of all: each has its own
@@ -139,6 +140,8 @@ def _train_as_one(jobs: Sequence[Job], callbacks: Sequence[Callback]) -> list[Ou
         own = {f"optimizer.{name}": np.array(array[k]) for name, array in state.items()}
         own["optimizer.step"] = own["optimizer.step"].reshape(())
         own["masks.generator"] = generator_state(masks[k])
+        if trainer.directions is not None:
+            own["directions.generator"] = generator_state(trainer.directions[k])
         try:
             outcome = training.outcome(training.convergence.member.error, own)
             outcomes.append(outcome._replace(n_together=len(jobs)))
@@ -154,7 +157,6 @@ def _can_be_member(job: Job) -> bool:
         and not settings.with_torch
         and not settings.is_incremental
         and not settings.callbacks
-        and settings.adversary is None
         and not settings.verbose
         and settings.precision is None
         and not (settings.targets.has_one_class and len(np.unique(job.training.targets)) == 1)
@@ -181,6 +183,7 @@ def _shape(job: Job) -> tuple[Any, ...]:
         job.held_out is None,
         _kind(settings.loss),
         _kind(settings.optimizer),
+        settings.adversary,
     )
 
 

@@ -12,8 +12,10 @@ from multilayer import forks
 from multilayer.architecture import Architecture
 from multilayer.compiled import numba
 from multilayer.groups import join, part_of
+from multilayer.numpy.adversaries import Adversary
 from multilayer.numpy.assembly import assemble, members_of
 from multilayer.numpy.clipping import Clip
+from multilayer.numpy.fast.adversary import n_passes
 from multilayer.numpy.fast.blas import n_threads
 from multilayer.numpy.fast.prediction import Predictor
 from multilayer.numpy.fast.step import Step, n_operations
@@ -27,6 +29,7 @@ from multilayer.numpy.stacking import (
     numbers_for_each,
     part_of_stack,
 )
+from multilayer.numpy.trainer import checked_adversary
 from multilayer.randomness import Generators, generator_state, set_generator_state
 from multilayer.samples import Data, Guarded, LazySamples, Parts
 
@@ -69,8 +72,12 @@ class EnsembleTrainer(Members):
 
     engine = "numpy"
 
-    def __init__(self, net: Net, **settings: Any) -> None:
+    def __init__(self, net: Net, *, adversary: Adversary | None = None, **settings: Any) -> None:
         super().__init__(net, **settings)
+        self.adversary = checked_adversary(adversary, self.losses[0], net.architecture)
+        self.directions: Generators | None = None
+        if adversary is not None:
+            self.directions = Generators(own.spawn(1)[0] for own in self.generators)
         check_state(self.optimizer, self.optimizers, self.n_members)
         self._whole_state = self.optimizer.initial_state(net.network.parameters)
         # The members that take steps: all, or copies of some.
@@ -87,6 +94,10 @@ class EnsembleTrainer(Members):
         """The ensemble, up to date."""
         self._write_back()
         return self._ensemble
+
+    def description(self) -> dict[str, Any]:
+        """Return what it trains and how, by name, as values for JSON."""
+        return super().description() | {"adversary": repr(self.adversary)}
 
     def check(self, X: object, y: object, weight: object) -> Data:
         """Check samples, targets and weights; weights may have the shape (K, n_samples)."""
@@ -200,13 +211,14 @@ class EnsembleTrainer(Members):
 
     def state(self) -> dict[str, Array]:
         """Return a copy of everything the next step depends on, as arrays by name."""
-        return join(
-            {
-                "network": self.snapshot(),
-                "optimizer": {name: np.array(v) for name, v in self._whole_state.items()},
-                "masks": {"generator": generator_state(self.generators)},
-            }
-        )
+        found = {
+            "network": self.snapshot(),
+            "optimizer": {name: np.array(v) for name, v in self._whole_state.items()},
+            "masks": {"generator": generator_state(self.generators)},
+        }
+        if self.directions is not None:
+            found["directions"] = {"generator": generator_state(self.directions)}
+        return join(found)
 
     def set_state(self, state: dict[str, Array]) -> None:
         """Restore what `state` returned, in a trainer with the same arguments.
@@ -223,6 +235,9 @@ class EnsembleTrainer(Members):
                 array[:] = optimizer[name]
         if masks := part_of(state, "masks"):
             set_generator_state(self.generators, masks["generator"])
+        if directions := part_of(state, "directions"):
+            assert self.directions is not None
+            set_generator_state(self.directions, directions["generator"])
         self._read()
 
     def finish(self) -> None:
@@ -287,10 +302,15 @@ class EnsembleTrainer(Members):
         """Divide the members among threads, if that pays."""
         n_members, data = len(self._members), self._data
         assert data is not None
-        self._is_fused = numba() is not None and _fused().fits(
-            self._network, Objective(self.loss), self.optimizer, data.X, data.targets
+        self._is_fused = (
+            self.adversary is None
+            and numba() is not None
+            and _fused().fits(
+                self._network, Objective(self.loss), self.optimizer, data.X, data.targets
+            )
         )
-        available = n_rewarding(self._batch_size * n_operations(self._network), n_threads())
+        work = self._batch_size * n_operations(self._network) * n_passes(self.adversary)
+        available = n_rewarding(work, n_threads())
         n = min(available, n_members)
         by_rows = all(layer.by_rows for layer in self._network.layers)
         is_uneven = n < available or -(-n_members // n) * n > UNEVEN * n_members
@@ -344,6 +364,8 @@ class EnsembleTrainer(Members):
                 network,
                 objective,
                 **settings,
+                adversary=self.adversary,
+                directions=self.directions and Generators(self.directions[k] for k in members),
                 batch_size=self._batch_size,
                 workers=None if self._divides_rows else ALONE,
                 reorders=(first, last) in self._bounds,

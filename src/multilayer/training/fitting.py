@@ -126,8 +126,8 @@ def fit(
         stream, training rows are given by the slots in which the stream has them, and validation
         rows are those of `validation`.
     **options
-        Of a network by itself, ``adversary``: an `Adversarial` or `VirtualAdversarial` of
-        `multilayer.numpy`, which also trains on samples that it makes. Of PyTorch's engine also
+        ``adversary``: an `Adversarial` or `VirtualAdversarial` of `multilayer.numpy`, which also
+        trains on samples that it makes (not for an ensemble in PyTorch). Of PyTorch's engine also
         precision, accumulate, ema and compile: see `multilayer.torch.Trainer`.
 
     Returns
