@@ -16,7 +16,7 @@ import numpy.typing as npt
 
 from multilayer.numpy.activations.base import Activation
 from multilayer.numpy.activations.rectifiers import Identity
-from multilayer.numpy.blocks import Dropout, Residual
+from multilayer.numpy.blocks import Dropout, GaussianNoise, RandomLayer, Residual
 from multilayer.numpy.embedding import Embedding
 from multilayer.numpy.fast.criteria import Criterion
 from multilayer.numpy.fast.passes import PASSES, Passes, bias_of, dropout, fastest, passes_of
@@ -25,7 +25,7 @@ from multilayer.numpy.fast.updates import numbers_of
 from multilayer.numpy.layers import Activate, Affine, Layer, Stack
 from multilayer.numpy.network import Network, Pair
 
-__all__ = ["Plan", "dropout_widths", "stacked", "stages_of"]
+__all__ = ["Plan", "random_layers", "stacked", "stages_of"]
 
 Array = npt.NDArray[Any]
 
@@ -44,15 +44,18 @@ BLAS does not rearrange small operands, and then takes about twice the time for 
 that is transposed (measured, see docs/performance.md)."""
 
 
-def stages_of(layer: Layer) -> list[tuple[Layer, Passes]]:
+def stages_of(layer: Layer, *, training: bool = True) -> list[tuple[Layer, Passes]]:
     """Return a layer's parts in forward order, with stacks flattened.
 
     An affine layer comes with the passes of the activation after it, if that has any, and the
-    activation is then not a stage of its own.
+    activation is then not a stage of its own. In prediction, layers that only act in training are
+    left out.
     """
     stages: list[tuple[Layer, Passes]] = []
     alone = PASSES[Identity]
     for part in _opened(layer):
+        if isinstance(part, RandomLayer) and not training:
+            continue
         before, behind = stages[-1] if stages else (None, None)
         passes = passes_of(part.activation) if isinstance(part, Activate) else None
         if passes is not None and isinstance(before, Affine) and behind is alone:
@@ -68,15 +71,15 @@ def _opened(layer: Layer) -> list[Layer]:
     return [part for inner in layer.layers for part in _opened(inner)]
 
 
-def dropout_widths(network: Network) -> list[int]:
-    """Return the width of each dropout layer, in forward order."""
-    widths, width = [], 0
+def random_layers(network: Network, in_features: int) -> list[tuple[RandomLayer, int]]:
+    """Return the layers that draw numbers, in forward order, each with its width."""
+    found, width = [], in_features
     for layer in network.layers:
         if isinstance(layer, Affine):
             width = layer.W.shape[-2]
-        elif isinstance(layer, Dropout):
-            widths.append(width)
-    return widths
+        elif isinstance(layer, RandomLayer):
+            found.append((layer, width))
+    return found
 
 
 class _Stage(Protocol):
@@ -221,6 +224,21 @@ class _Drop:
         return dy
 
 
+class _Noise:
+    """y = x + σ n, with numbers n drawn before the pass."""
+
+    def __init__(self, layer: GaussianNoise, normal: Array, dtype: npt.DTypeLike) -> None:
+        self.std, self.normal = layer.std, normal
+        self.y = np.empty(normal.shape, dtype)
+
+    def forward(self, x: Array) -> Array:
+        np.multiply(self.std, self.normal, out=self.y)
+        return np.add(x, self.y, out=self.y)
+
+    def backward(self, dy: Array) -> Array:
+        return dy
+
+
 class _Readable:
     """Any other layer, through its own `forward` and `backward`."""
 
@@ -263,8 +281,8 @@ class Plan:
     network : Network
     gradients : list of (dW, db)
         The arrays for the gradients, one pair for each layer with parameters.
-    uniforms : list of array of shape (n_rows, width) or (K, n_rows, width)
-        The numbers that decide what each dropout layer drops, drawn before each pass.
+    drawn : list of array of shape (n_rows, width) or (K, n_rows, width)
+        The numbers of each layer that draws some, drawn before each pass.
     criterion : callable
         See ``criteria.py``.
     n_rows : int
@@ -275,11 +293,11 @@ class Plan:
         self,
         network: Network,
         gradients: list[Pair],
-        uniforms: list[Array],
+        drawn: list[Array],
         criterion: Criterion,
         n_rows: int,
     ) -> None:
-        self._pairs, self._uniforms = iter(gradients), iter(uniforms)
+        self._pairs, self._drawn = iter(gradients), iter(drawn)
         self.n_rows, self.dtype = n_rows, network.parameters.dtype
         self.networks = network.parameters.shape[:-1]
         self.values = np.empty(self.networks or (1,))
@@ -327,7 +345,9 @@ class Plan:
         if isinstance(layer, Activate):
             return _Activation(layer.activation)
         if isinstance(layer, Dropout):
-            return _Drop(layer, next(self._uniforms), self.dtype)
+            return _Drop(layer, next(self._drawn), self.dtype)
+        if isinstance(layer, GaussianNoise):
+            return _Noise(layer, next(self._drawn), self.dtype)
         if isinstance(layer, Embedding):
             self._has_input = True
         self._readable.append(_Readable(layer, self._pairs))

@@ -14,10 +14,9 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from multilayer.numpy.blocks import Dropout
 from multilayer.numpy.clipping import Clip
 from multilayer.numpy.fast.criteria import criterion_of
-from multilayer.numpy.fast.plan import Plan, dropout_widths
+from multilayer.numpy.fast.plan import Plan, random_layers
 from multilayer.numpy.fast.source import Source
 from multilayer.numpy.fast.updates import (
     add_penalty,
@@ -74,8 +73,8 @@ class _Batch(NamedTuple):
 
     shares: Array
     """Each row's share of the mean, of shape (1, n_rows), or (K, n_rows) if networks differ."""
-    uniforms: list[Array]
-    """The numbers that decide what each dropout layer drops."""
+    drawn: list[Array]
+    """The numbers of each layer that draws some."""
     rows: list[_Rows]
     parts: list[_Part]
 
@@ -94,7 +93,7 @@ class Step:
         The optimizer's state, which it changes.
     clip : Clip
     rng : numpy.random.Generator or Generators
-        Draws the dropout masks of the whole batch, in forward order, however the work is divided.
+        Draws masks and noise of the whole batch, in forward order, however the work is divided.
     data : tuple (X, targets, weight)
         Checked samples.
     batch_size : int, optional
@@ -136,11 +135,7 @@ class Step:
             self._update, by_parts = update_of(optimizer, parameters, state)
             self._updates_parts = by_parts and clip.norm is None and clip.value is None
         self._has_state = bool(network.state)
-        self._drops = [
-            numbers_of(layer.rate, n_networks) > 0
-            for layer in network.layers
-            if isinstance(layer, Dropout)
-        ]
+        self._random_layers = random_layers(network, self._in_features)
         self._by_rows = all(layer.by_rows for layer in network.layers)
         self._piece = len(data[1])
         if self._by_rows:
@@ -239,14 +234,11 @@ class Step:
     def _pass(self, batch: _Batch, start: int, is_empty: Array | None = None) -> Any:
         """Run forward and backward; return the loss without penalty.
 
-        Networks whose samples all have weight 0 draw no masks, as they take no step.
+        Networks whose samples all have weight 0 draw nothing, as they take no step.
         """
-        for uniform, drops in zip(batch.uniforms, self._drops, strict=True):
-            if isinstance(self.rng, Generators):
-                where = drops if is_empty is None else drops & ~is_empty
-                self.rng.random(out=uniform, dtype=np.float32, where=where)
-            else:
-                self.rng.random(out=uniform, dtype=np.float32)
+        where = None if is_empty is None else ~is_empty
+        for (layer, _), numbers in zip(self._random_layers, batch.drawn, strict=True):
+            layer.draw(self.rng, numbers, where)
         self._start = start
         values = self._workers.map(self._pass_rows, batch.rows)
         if len(values) == 1:
@@ -286,16 +278,14 @@ class Step:
         n_networks, size = self._theta.shape
         n_shares = 1 if self.source.weight is None else n_networks
         shares = np.full((n_shares, n_rows), 1 / n_rows, dtype)
-        uniforms = [
-            np.zeros((*lead, n_rows, width), np.float32) for width in dropout_widths(network)
-        ]
+        drawn = [np.zeros((*lead, n_rows, width), np.float32) for _, width in self._random_layers]
         own = lead if self.source.has_own else ()
         rows = []
         for (start, stop), gradient in zip(_cuts(n_rows, n), self._gradients[:n], strict=True):
             cut = slice(start, stop)
-            uniforms_of_rows = [uniform[..., cut, :] for uniform in uniforms]
+            drawn_of_rows = [numbers[..., cut, :] for numbers in drawn]
             pairs = network.pairs(gradient if lead else gradient[0])
-            plan = Plan(network, pairs, uniforms_of_rows, self.criterion, stop - start)
+            plan = Plan(network, pairs, drawn_of_rows, self.criterion, stop - start)
             x = np.empty((*own, stop - start, self._in_features), dtype)
             rows.append(_Rows(start, stop, x, shares[:, cut], plan))
         weights = network.weight_slices if self._has_penalty else []
@@ -305,7 +295,7 @@ class Step:
             inside = [(max(start, w.start), min(stop, w.stop)) for w in weights]
             penalized = [(lo, hi) for lo, hi in inside if lo < hi]
             parts.append(_Part(start, stop, penalized, n, np.zeros(n_networks)))
-        batch = self._batches[n_rows] = _Batch(shares, uniforms, rows, parts)
+        batch = self._batches[n_rows] = _Batch(shares, drawn, rows, parts)
         return batch
 
 
