@@ -13,6 +13,8 @@ from multilayer.numpy.gradcheck import draw_targets
 VARIANTS = {
     "plain": {},
     "dropout": {"dropout": 0.25},
+    "noise": {"noise": (0.3, 0.1, 0.2), "normalization": "batch", "dropout": 0.25},
+    "noise of the hidden layers": {"noise": (0, 0.1, 0), "residual": True},
     "batch": {"normalization": "batch"},
     "layer": {"normalization": "layer"},
     "residual": {"residual": True},
