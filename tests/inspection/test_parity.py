@@ -7,7 +7,7 @@ import torch
 from multilayer import Architecture
 from multilayer.embeddings import Embeddings
 from multilayer.inspection import parity
-from multilayer.numpy import ACTIVATIONS, LOSSES, OPTIMIZERS, Quantile
+from multilayer.numpy import ACTIVATIONS, LOSSES, OPTIMIZERS, SGD, Quantile
 from multilayer.numpy.gradcheck import draw_targets
 
 VARIANTS = {
@@ -55,6 +55,12 @@ def test_every_optimizer_and_network(optimizer, variant):
                    l1=0.001)  # fmt: skip
     assert found.passed
     assert found.tolerance == 1e-10
+
+
+def test_noise_for_200_steps():
+    """A smooth network with a small rate, which does not multiply the rounding of early steps."""
+    found = report("tanh", "cross_entropy", SGD(0.01), "noise", n_steps=200)
+    assert found.largest <= 1e-10
 
 
 def test_every_output():
