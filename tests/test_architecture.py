@@ -27,7 +27,7 @@ ACTIVATION_NAMES = (
 OUTPUT_NAMES = "identity, sigmoid, softmax, log_softmax, exp"
 FIELDS = (
     "in_features, hidden_features, out_features, activation, output, dropout, normalization, bias, "
-    "residual, embeddings"
+    "residual, embeddings, noise"
 )
 
 # Names of the tests, the arguments beside in_features 3, hidden_features (4, 4) and out_features 2,
@@ -187,6 +187,38 @@ REFUSED = {
         {"dropout": (0.1,)},
         InvalidArgumentError,
         "dropout of Architecture must be one value, or one for each of the 2 hidden layers; got 1",
+    ),
+    "negative noise": (
+        {"noise": -0.1},
+        InvalidArgumentError,
+        "noise of Architecture must be a number in [0, inf); got -0.1",
+    ),
+    "infinite noise": (
+        {"noise": float("inf")},
+        InvalidArgumentError,
+        "noise of Architecture must be a number in [0, inf); got inf",
+    ),
+    "noise as text": (
+        {"noise": "0.3"},
+        InvalidTypeError,
+        "noise of Architecture must be a number in [0, inf); got '0.3'",
+    ),
+    "noise of one layer": (
+        {"noise": (0, 0.1, None)},
+        InvalidTypeError,
+        "noise[2] of Architecture must be a number in [0, inf); got None",
+    ),
+    "noise of hidden layers alone": (
+        {"noise": (0.1, 0.2)},
+        InvalidArgumentError,
+        "noise of Architecture must be one value, or one for the inputs and each of the 2 hidden "
+        "layers; got 2",
+    ),
+    "noise on embedded inputs": (
+        {"noise": 0.1, "embeddings": Embeddings([(0, 2)])},
+        InvalidArgumentError,
+        "noise of Architecture must be a sequence that begins with 0: inputs that are embedded "
+        "take none; got 0.1",
     ),
     "unknown normalization": (
         {"normalization": "Batch"},
@@ -388,6 +420,8 @@ def test_other_settings_become_plain_values():
     assert type(Architecture(3, (4,), 2, dropout=Fraction(1, 4)).dropout) is float
     assert type(Architecture(3, (4,), 2, dropout=np.float32(0.25)).dropout) is float
     assert type(Architecture(3, (4,), 2, dropout=0).dropout) is float
+    assert Architecture(3, (4,), 2, noise=np.array([1, 0])).noise == (1.0, 0.0)
+    assert type(Architecture(3, (4,), 2, noise=1).noise) is float
 
 
 def test_defaults():
@@ -403,6 +437,7 @@ def test_defaults():
         "bias": True,
         "residual": False,
         "embeddings": None,
+        "noise": 0.0,
     }
 
 
@@ -430,6 +465,22 @@ def test_one_value_for_all_is_the_same_as_one_for_each():
     each = Architecture(3, (4, 5), 2, activation=("tanh", "tanh"), dropout=(0.5, 0.5))
     assert each == Architecture(3, (4, 5), 2, activation="tanh", dropout=0.5)
     assert hash(each) == hash(Architecture(3, (4, 5), 2, activation="tanh", dropout=0.5))
+    assert Architecture(3, (4, 5), 2, noise=[0.1] * 3) == Architecture(3, (4, 5), 2, noise=0.1)
+    assert Architecture(3, (), 2, noise=[0.1]) == Architecture(3, (), 2, noise=0.1)
+
+
+def test_noise_is_on_the_inputs_and_before_each_activation():
+    for noise, inputs, hidden in ((0.3, 0.3, [0.3, 0.3]), ((0.3, 0, 0.1), 0.3, [0, 0.1])):
+        architecture = Architecture(3, (4, 5), 2, normalization="batch", noise=noise)
+        assert architecture.input_noise == inputs
+        assert [layer.noise for layer in architecture.hidden_layers] == hidden
+    assert architecture.operations == (
+        ("noise 0.3", "affine", "batch norm", "relu"),
+        ("affine", "batch norm", "noise 0.1", "relu"),
+        ("affine", "identity"),
+    )
+    assert Architecture(3, (), 2, noise=0.3).operations == (("noise 0.3", "affine", "identity"),)
+    assert "noise 0.3 → affine → batch norm" in architecture._repr_html_()
 
 
 def test_hidden_layers_resolve_each_setting():
@@ -507,6 +558,12 @@ def architectures(draw):
         settings["dropout"] = draw(rate | st.lists(rate, **each).map(tuple))
         settings["normalization"] = draw(st.sampled_from([None, "batch", "layer"]))
         settings["embeddings"] = draw(st.none() | embeddings(in_features))
+    std = st.floats(0, 1e6)
+    stds = draw(st.lists(std, min_size=len(hidden) + 1, max_size=len(hidden) + 1))
+    if settings.get("embeddings"):
+        settings["noise"] = (0.0, *stds[1:])
+    else:
+        settings["noise"] = draw(st.just(tuple(stds)) | std)
     widths = (None if settings.get("embeddings") else in_features, *hidden)
     if any(a == b for a, b in zip(widths, hidden, strict=False)):
         settings["residual"] = draw(st.booleans())
@@ -564,6 +621,7 @@ def test_json_has_one_key_a_field():
         "bias": True,
         "residual": False,
         "embeddings": None,
+        "noise": 0.0,
     }
 
 
@@ -698,6 +756,7 @@ def test_json_with_a_number_of_too_many_digits_is_refused():
 def test_json_cut_or_changed_anywhere_is_read_or_refused_by_the_packages_own_error(data):
     embeddings = Embeddings([(0, 2)], [(2, 3)], width=4)
     settings = {"dropout": (0.5, 0.0), "normalization": "batch", "embeddings": embeddings}
+    settings["noise"] = (0.0, 0.1, 0.2)
     text = Architecture(3, (4, 3), 2, **settings).to_json()
     start = data.draw(st.integers(0, len(text)))
     stop = data.draw(st.integers(start, len(text)))

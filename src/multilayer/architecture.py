@@ -46,7 +46,7 @@ NORMALIZATIONS = Names("normalization", ["batch", "layer"])
 
 
 class HiddenLayer(NamedTuple):
-    """One hidden layer with its own settings: affine → normalisation → activation → dropout."""
+    """One hidden layer: affine → normalisation → noise → activation → dropout."""
 
     in_features: int
     out_features: int
@@ -58,6 +58,8 @@ class HiddenLayer(NamedTuple):
     """Whether the layer's input is added to its output."""
     embeddings: Embeddings | None = None
     """What comes before the affine map, whose `in_features` are then their results."""
+    noise: float = 0.0
+    """The standard deviation of what training adds to the activation's input."""
 
     @property
     def n_parameters(self) -> int:
@@ -73,6 +75,8 @@ class HiddenLayer(NamedTuple):
         found = ["embeddings", "affine"] if self.embeddings else ["affine"]
         if self.normalization:
             found.append(f"{self.normalization} norm")
+        if self.noise:
+            found.append(f"noise {self.noise:g}")
         found.append(self.activation)
         if self.dropout:
             found.append(f"dropout {self.dropout:g}")
@@ -105,7 +109,7 @@ class Architecture:
         The number of outputs: classes, or target values.
     activation : str or sequence of str
         One name, or one for each hidden layer: see ``ACTIVATIONS``. A sequence of equal values
-        becomes that value, here and in `dropout`, so that equal networks compare equal.
+        becomes that value, here, in `dropout` and in `noise`, so that equal networks compare equal.
     output : str
         The link function, applied to the last layer's logits: see ``OUTPUTS``.
     dropout : float or sequence of float
@@ -121,12 +125,17 @@ class Architecture:
         first one behind embeddings.
     embeddings : Embeddings, optional
         Which inputs become learned vectors.
+    noise : float or sequence of float
+        The standard deviation of the Gaussian noise that training adds to the inputs, and in each
+        hidden layer to what its activation takes: one for all of them, or one for the inputs and
+        then one for each hidden layer, such as ``(0.3, 0, 0)`` for the inputs alone. Inputs that
+        are embedded take none. See `multilayer.numpy.GaussianNoise`.
 
     Raises
     ------
     InvalidArgumentError, InvalidTypeError
-        If a value is not allowed, or a setting for hidden layers other than the activation is given
-        without any.
+        If a value is not allowed, or a setting that acts on hidden layers alone, other than the
+        activation, is given without any.
 
     Examples
     --------
@@ -148,6 +157,7 @@ class Architecture:
     bias: bool = True
     residual: bool = False
     embeddings: Embeddings | None = None
+    noise: float | tuple[float, ...] = 0.0
 
     def __post_init__(self) -> None:
         owner = "Architecture"
@@ -162,6 +172,8 @@ class Architecture:
             "output": OUTPUTS.check(self.output, owner),
             "bias": checks.flag(self.bias, "bias", owner),
             "residual": checks.flag(self.residual, "residual", owner),
+            "dropout": _one_or_several(self.dropout, "dropout", "[0, 1)"),
+            "noise": _one_or_several(self.noise, "noise", "[0, inf)"),
         }
         if isinstance(self.activation, str):
             checked["activation"] = ACTIVATIONS.check(self.activation, owner)
@@ -171,13 +183,6 @@ class Architecture:
         else:
             rule = f"must be one of {', '.join(ACTIVATIONS)}, or a sequence of them"
             raise InvalidTypeError(rule, "activation", "Architecture", got=repr(self.activation))
-        if isinstance(self.dropout, Iterable) and not isinstance(self.dropout, str):
-            rates = checks.sequence(self.dropout, "dropout", owner)
-            checked["dropout"] = tuple(
-                checks.real(rate, f"dropout[{i}]", owner, "[0, 1)") for i, rate in enumerate(rates)
-            )
-        else:
-            checked["dropout"] = checks.real(self.dropout, "dropout", owner, "[0, 1)")
         if self.normalization is not None:
             checked["normalization"] = NORMALIZATIONS.check(self.normalization, owner)
         if self.embeddings is not None and not isinstance(self.embeddings, Embeddings):
@@ -190,10 +195,10 @@ class Architecture:
     def _check_agreement(self) -> None:
         """Raise if two settings contradict each other, or one would have no effect."""
         n_hidden = len(self.hidden_features)
-        for name in ("activation", "dropout"):
+        for name, first in (("activation", ""), ("dropout", ""), ("noise", "the inputs and ")):
             values = getattr(self, name)
-            if isinstance(values, tuple) and len(values) != n_hidden:
-                rule = f"must be one value, or one for each of the {n_hidden} hidden layers"
+            if isinstance(values, tuple) and len(values) != n_hidden + bool(first):
+                rule = f"must be one value, or one for {first}each of the {n_hidden} hidden layers"
                 raise InvalidArgumentError(rule, name, "Architecture", got=len(values))
             if isinstance(values, tuple) and len(set(values)) == 1:
                 object.__setattr__(self, name, values[0])
@@ -208,6 +213,9 @@ class Architecture:
                     )
         if self.embeddings is not None:
             self.embeddings.check_places(self.in_features)
+            if self.input_noise:
+                rule = "must be a sequence that begins with 0: inputs that are embedded take none"
+                raise InvalidArgumentError(rule, "noise", "Architecture", got=self.noise)
         if self.residual and not any(layer.residual for layer in self.hidden_layers):
             behind = ", and not the first one, behind embeddings" if self.embeddings else ""
             raise InvalidArgumentError(
@@ -218,6 +226,11 @@ class Architecture:
             )
 
     @property
+    def input_noise(self) -> float:
+        """The standard deviation of the noise that training adds to the inputs."""
+        return self.noise[0] if isinstance(self.noise, tuple) else self.noise
+
+    @property
     def hidden_layers(self) -> tuple[HiddenLayer, ...]:
         """The hidden layers in order, each with its own settings."""
         n_hidden = len(self.hidden_features)
@@ -225,6 +238,7 @@ class Architecture:
         if isinstance(activations, str):
             activations = (activations,) * n_hidden
         rates = self.dropout if isinstance(self.dropout, tuple) else (self.dropout,) * n_hidden
+        noises = self.noise[1:] if isinstance(self.noise, tuple) else (self.noise,) * n_hidden
         first = self.in_features
         if self.embeddings is not None:
             first = self.embeddings.out_features(first)
@@ -239,16 +253,29 @@ class Architecture:
                 dropout=rate,
                 residual=self.residual and n_in == n_out and embeddings is None,
                 embeddings=embeddings,
+                noise=noise,
             )
-            for n_in, n_out, activation, rate, embeddings in zip(
+            for n_in, n_out, activation, rate, embeddings, noise in zip(
                 (first, *self.hidden_features),
                 self.hidden_features,
                 activations,
                 rates,
                 all_embeddings,
+                noises,
                 strict=False,
             )
         )
+
+    @property
+    def operations(self) -> tuple[tuple[str, ...], ...]:
+        """The operations of each layer, in order: of the hidden layers, then of the output's.
+
+        Noise on the inputs is the first of the first layer.
+        """
+        found = [*(layer.operations for layer in self.hidden_layers), ("affine", self.output)]
+        if self.input_noise:
+            found[0] = (f"noise {self.input_noise:g}", *found[0])
+        return tuple(found)
 
     @property
     def n_parameters(self) -> int:
@@ -259,14 +286,16 @@ class Architecture:
 
     def _repr_html_(self) -> str:
         """Let notebooks show the layers as a table."""
+        *of_hidden, of_output = self.operations
         layers = [
-            (f"hidden {i}", layer.operations, layer.out_features, layer.in_features,
-             layer.n_parameters)
-            for i, layer in enumerate(self.hidden_layers, start=1)
-        ]  # fmt: skip
+            (f"hidden {i}", operations, layer.out_features, layer.in_features, layer.n_parameters)
+            for i, (operations, layer) in enumerate(
+                zip(of_hidden, self.hidden_layers, strict=True), start=1
+            )
+        ]
         last_in = (self.in_features, *self.hidden_features)[-1]
         n_last = self.n_parameters - sum(layer[-1] for layer in layers)
-        layers.append(("output", ("affine", self.output), self.out_features, last_in, n_last))
+        layers.append(("output", of_output, self.out_features, last_in, n_last))
         rows = "".join(
             f"<tr><td>{name}</td><td>{escape(' → '.join(operations))}</td>"
             f"<td>{n_out:,} × {n_in:,}</td><td>{n_parameters:,}</td></tr>"
@@ -325,3 +354,14 @@ class Architecture:
                 raise InvalidArgumentError(rule, "embeddings", "an Architecture")
             values = values | {"embeddings": Embeddings(**embeddings)}
         return cls(**values)
+
+
+def _one_or_several(value: Any, name: str, interval: str) -> float | tuple[float, ...]:
+    """Return a number, or a sequence of them as a tuple, checked."""
+    owner = "Architecture"
+    if isinstance(value, Iterable) and not isinstance(value, str):
+        values = checks.sequence(value, name, owner)
+        return tuple(
+            checks.real(one, f"{name}[{i}]", owner, interval) for i, one in enumerate(values)
+        )
+    return checks.real(value, name, owner, interval)

@@ -1,7 +1,7 @@
 """Random generators: their state, kept or as bytes to be saved and restored; and random hashes."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -23,30 +23,23 @@ Bytes = npt.NDArray[np.uint8]
 class Generators(tuple[np.random.Generator, ...]):
     """K generators as one: each draws the numbers of its own network."""
 
-    def random(
-        self,
-        shape: tuple[int, ...] | None = None,
-        *,
-        dtype: Any,
-        out: Any = None,
-        where: Any = None,
-    ) -> Any:
-        """Return uniform numbers of shape (K, …); those of network k are drawn by generator k.
+    def random(self, *, dtype: Any, out: Array, where: Any = None) -> None:
+        """Fill `out`, of shape (K, …), with uniform numbers; generator k draws those of network k.
 
-        Networks of which `where` is false draw none; theirs are 0, or stay what they are in `out`.
+        Networks of which `where` is false draw none, and theirs stay what they are.
         """
-        numbers = np.zeros(shape or (), dtype) if out is None else out
-        for k, (rng, own) in enumerate(zip(self, numbers, strict=True)):
-            if where is None or where[k]:
-                rng.random(out=own, dtype=dtype)
-        return numbers
+        for rng, own in self._drawing(out, where):
+            rng.random(out=own, dtype=dtype)
 
-    def standard_normal(self, *, dtype: Any, out: Any, where: Any = None) -> Any:
-        """Draw normal numbers into `out`, of shape (K, …), as `random` does uniform ones."""
-        for k, (rng, own) in enumerate(zip(self, out, strict=True)):
+    def standard_normal(self, *, dtype: Any, out: Array, where: Any = None) -> None:
+        """Fill `out` with normal numbers, as `random` does with uniform ones."""
+        for rng, own in self._drawing(out, where):
+            rng.standard_normal(out=own, dtype=dtype)
+
+    def _drawing(self, out: Array, where: Any) -> Iterator[tuple[np.random.Generator, Array]]:
+        for k, pair in enumerate(zip(self, out, strict=True)):
             if where is None or where[k]:
-                rng.standard_normal(out=own, dtype=dtype)
-        return out
+                yield pair
 
 
 def current_state(rng: np.random.Generator | Generators) -> Any:

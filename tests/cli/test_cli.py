@@ -89,10 +89,11 @@ def test_saved_model_knows_raw_digits(trained):
 
 
 def test_what_a_person_reads():
-    result = mlp("train", "digits", "--epochs", "3", "--dropout", "0.1", "--hidden", "20")
+    result = mlp("train", "digits", "--epochs", "3", "--dropout", "0.1", "--hidden", "20",
+                 "--noise", "0.3,0")  # fmt: skip
     assert result.returncode == 0, result.stderr
-    for text in ("1,510 parameters", "affine → relu → dropout 0.1", "20 × 64", "1,300", "test",
-                 "samples per second"):  # fmt: skip
+    for text in ("1,510 parameters", "noise 0.3 → affine → relu → dropout 0.1", "20 × 64", "1,300",
+                 "test", "samples per second"):  # fmt: skip
         assert text in result.stdout
     assert "epoch 3/3: train loss" in result.stderr
 
@@ -161,6 +162,10 @@ ONE_FOR_EACH = "must be one value, or one for each of the 2 hidden layers; got 3
         ("--dropout 1", "must be a number in [0, 1); got 1"),
         ("--dropout 0.1 --optimizer lbfgs",
          "cannot be combined with L-BFGS, whose line search it would mislead"),
+        ("--noise 0.3,0", "must be one value, or one for the inputs and each of the 2 hidden "
+         "layers; got 2"),
+        ("--noise loud", "must be numbers such as 0.3 or 0.3,0,0; got 'loud'"),
+        ("--noise -1", "must be a number in [0, inf); got -1"),
         ("--learning-rate -1", "must be a number in (0, inf); got -1"),
         ("--schedule cosin", f"must be one of {', '.join(SCHEDULES)}; got 'cosin', did you mean "
          "'cosine'?"),

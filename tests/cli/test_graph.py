@@ -31,10 +31,12 @@ def test_default_is_graphviz_source_of_the_net_for_digits():
 def test_every_option_reaches_the_network(engine, network):
     result = run("--in", "6", "--hidden", "6,5", "--out", "3", "--activation", "relu,tanh",
                  "--output", "softmax", "--normalization", "layer", "--dropout", "0.2",
-                 "--residual", "--engine", engine, "--format", "json")  # fmt: skip
+                 "--noise", "0,0.1,0", "--residual", "--engine", engine,
+                 "--format", "json")  # fmt: skip
     assert result.exit_code == 0, result.exception
     architecture = Architecture(6, (6, 5), 3, activation=("relu", "tanh"), output="softmax",
-                                normalization="layer", dropout=0.2, residual=True)  # fmt: skip
+                                normalization="layer", dropout=0.2, residual=True,
+                                noise=(0, 0.1, 0))  # fmt: skip
     assert json.loads(result.stdout) == graph(network(architecture)).to_dict()
 
 

@@ -70,7 +70,8 @@ def trained(trees):
     """The results of a training, and the file of its model."""
     saved = trees / "kind.safetensors"
     result = run(*ONE, trees / "trees.csv", "--drop", "id", "--categorical", "district",
-                 "--hidden", "16", "--epochs", "30", "--save", saved, "--json")  # fmt: skip
+                 "--hidden", "16", "--epochs", "30", "--noise", "0.1,0", "--save", saved,
+                 "--json")  # fmt: skip
     assert result.exit_code == 0, result.output
     return json.loads(result.stdout), saved
 
@@ -85,7 +86,7 @@ def test_it_is_the_estimator_with_columns(trees, trained):
     )
     clf = MLPClassifier(
         (16,), dropout=0.1, solver=Adam(), max_iter=30, early_stopping=True, n_iter_no_change=15,
-        columns={"district": "categorical"}, random_state=0,
+        columns={"district": "categorical"}, random_state=0, noise=(0.1, 0),
     )  # fmt: skip
     clf.set_params(early_stopping="loss").fit(X_train, y_train)
     assert results["losses"] == clf.loss_curve_
@@ -231,6 +232,9 @@ def test_what_the_target_is(tmp_path, column, expected):
         (["--seed", str(2**32)], InvalidArgumentError, "--seed of mlp train table must be below"),
         (["--model=mlp", "--dropout", "1"], InvalidArgumentError,
          "--dropout of mlp train table must be"),
+        (["--model=mlp", "--noise", "-1"], InvalidArgumentError,
+         "--noise of mlp train table must be"),
+        (["--noise", "0.1"], InvalidArgumentError, "--noise of mlp train table needs --model mlp"),
         (["--model=mlp", "--optimizer", "adan"], UnknownNameError,
          "--optimizer of mlp train table must be one"),
         (["--model=mlp", "--schedule", "cosinus"], UnknownNameError,

@@ -285,6 +285,7 @@ CASES = {
         "bias": Case(False),
         "residual": Case(True),
         "embeddings": Case(Embeddings([(0, 2)])),
+        "noise": Case(0.5),
     },
     "Embeddings": {
         "numbers": Case([(0, 3)]),

@@ -59,6 +59,9 @@ def regressor(**parameters):
     [
         {"dropout": 0.3},
         {"dropout": (0.0, 0.5)},
+        {"noise": 0.3},
+        {"noise": (0.3, 0.0, 0.0)},
+        {"noise": [0.0, 0.0, 0.3]},
         {"normalization": "batch"},
         {"normalization": "layer"},
         {"activation": ("tanh", "gelu")},
@@ -403,6 +406,9 @@ BAD = {
     "dropout with lbfgs": (
         {"solver": "lbfgs", "dropout": 0.1}, ValueError,
         "dropout of MLPClassifier cannot be combined with L-BFGS"),
+    "noise with lbfgs": (
+        {"solver": "lbfgs", "noise": 0.1}, ValueError,
+        "noise of MLPClassifier cannot be combined with L-BFGS"),
     "clipping with lbfgs": (
         {"solver": LBFGS(), "clip_norm": 1.0}, ValueError,
         "clip_norm of MLPClassifier cannot be combined with L-BFGS"),
@@ -424,6 +430,10 @@ BAD = {
         {"activation": ("relu",) * 3}, ValueError,
         "activation of MLPClassifier must be one value"),
     "dropout of 1": ({"dropout": 1.0}, ValueError, "The 'dropout' parameter of MLPClassifier"),
+    "negative noise": ({"noise": -0.1}, ValueError, "The 'noise' parameter of MLPClassifier"),
+    "noise of the hidden layers alone": (
+        {"noise": (0.1, 0.2)}, ValueError,
+        "noise of MLPClassifier must be one value, or one for the inputs and each of the 2 hidden"),
     "no callback": ({"callbacks": [3]}, TypeError, "callbacks of MLPClassifier must be"),
     "no hidden units": (
         {"hidden_layer_sizes": (3, 0)}, ValueError,

@@ -119,6 +119,7 @@ SHARED = st.fixed_dictionaries(
         "hidden_layer_sizes": st.sampled_from([(7,), (5, 4), ()]),
         "normalization": st.sampled_from([None, "batch", "layer"]),
         "n_iter_no_change": st.sampled_from([1, 3]),
+        "noise": st.sampled_from([0.0, 0.2]),
     }
 )
 
@@ -239,6 +240,7 @@ def test_what_cannot_be_trained_together():
 
     assert groups({}, {"alpha": 1.0}, {"tol": 0.1}) == [3]
     assert groups({}, {"dropout": 0.5}, {"dropout": 0.2}) == [1, 2]
+    assert groups({"noise": 0.5}, {"noise": 0.2}, {"noise": 0.2}) == [1, 2]
     assert groups({}, {"hidden_layer_sizes": (9,)}, {}) == [1, 2]
     assert groups({"batch_size": 10}, {}, {"max_iter": 10}) == [1, 1, 1]
     assert groups({"solver": "lbfgs"}, {"solver": "lbfgs"}) == [1, 1]

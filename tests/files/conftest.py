@@ -53,7 +53,8 @@ def path(tmp_path):
 @pytest.fixture
 def model():
     information = {"metrics": {"accuracy": 0.5}, "data": {"fingerprint": "00ff"}}
-    made = make_model(TARGETS["classes"], normalization="batch", residual=True, dropout=(0, 0.5))
+    made = make_model(TARGETS["classes"], normalization="batch", residual=True, dropout=(0, 0.5),
+                      noise=(0.3, 0, 0.1))  # fmt: skip
     made.information.update(information)
     return made
 

@@ -81,7 +81,7 @@ def test_one_member_predicts_as_it_does_alone():
 @pytest.mark.parametrize("normalization", [None, "batch", "layer"])
 @pytest.mark.parametrize("kind", TARGETS)
 def test_same_bits_come_back(tmp_path, kind, normalization, dtype):
-    settings = {"normalization": normalization, "dtype": dtype, "residual": True}
+    settings = {"normalization": normalization, "dtype": dtype, "residual": True, "noise": 0.1}
     dropout = [0.0, 0.25, (0.0, 0.5)]
     model = make_model(TARGETS[kind], n_members=3, dropout=dropout, **settings)
     save_model(tmp_path / "m", model)
@@ -216,7 +216,7 @@ def samples(model, n):
 @pytest.mark.parametrize("normalization", [None, "batch", "layer"])
 @pytest.mark.parametrize("kind", TARGETS)
 def test_one_graph_predicts_the_same(tmp_path, kind, normalization, dtype):
-    settings = {"normalization": normalization, "dtype": dtype, "residual": True}
+    settings = {"normalization": normalization, "dtype": dtype, "residual": True, "noise": 0.1}
     model = make_model(TARGETS[kind], n_members=3, dropout=[0.0, 0.5, 0.1], **settings)
     path = tmp_path / "m.onnx"
     assert export_onnx(path, model) <= 1e-5

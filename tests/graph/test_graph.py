@@ -94,6 +94,18 @@ def test_a_residual_block_drawn_by_hand():
     assert sum(edge.kind == "forward" for edge in found.edges) == 10 + 10 + 2
 
 
+def test_noise_drawn_by_hand():
+    found = graph(MLP(Architecture(4, (3,), 2, noise=(0.3, 0.1))))
+    assert [node.id for node in found.nodes if node.kind == "op"] == [
+        "0.noise 0.3", "1.affine", "1.noise 0.1", "1.relu", "2.affine", "output"
+    ]  # fmt: skip
+    assert [node.shape for node in found.nodes][1] == (1, 4)
+    forward, backward = ends(found, "forward"), ends(found, "backward")
+    assert {("x", "noise 0.3"), ("noise 0.3", "affine"), ("affine", "noise 0.1")} <= set(forward)
+    assert ("noise 0.1", "affine") in backward
+    assert "noise 0.3" not in {end for edge in backward for end in edge}
+
+
 def test_without_a_gradient_to_ask_for_none_goes_into_the_input():
     # The first block is residual: its input is the network's.
     found = graph(MLP(Architecture(3, (3,), 1, residual=True)))

@@ -7,12 +7,14 @@ import torch
 from multilayer import Architecture
 from multilayer.embeddings import Embeddings
 from multilayer.inspection import parity
-from multilayer.numpy import ACTIVATIONS, LOSSES, OPTIMIZERS, Quantile
+from multilayer.numpy import ACTIVATIONS, LOSSES, OPTIMIZERS, SGD, Quantile
 from multilayer.numpy.gradcheck import draw_targets
 
 VARIANTS = {
     "plain": {},
     "dropout": {"dropout": 0.25},
+    "noise": {"noise": (0.3, 0.1, 0.2), "normalization": "batch", "dropout": 0.25},
+    "noise of the hidden layers": {"noise": (0, 0.1, 0), "residual": True},
     "batch": {"normalization": "batch"},
     "layer": {"normalization": "layer"},
     "residual": {"residual": True},
@@ -53,6 +55,12 @@ def test_every_optimizer_and_network(optimizer, variant):
                    l1=0.001)  # fmt: skip
     assert found.passed
     assert found.tolerance == 1e-10
+
+
+def test_noise_for_200_steps():
+    """A smooth network with a small rate, which does not multiply the rounding of early steps."""
+    found = report("tanh", "cross_entropy", SGD(0.01), "noise", n_steps=200)
+    assert found.largest <= 1e-10
 
 
 def test_every_output():

@@ -22,6 +22,8 @@ EVERYTHING = Architecture(7, (5, 5), 3, activation=("relu", "tanh"), normalizati
 ARCHITECTURES = [
     EVERYTHING,
     Architecture(4, (), 1),
+    Architecture(4, (), 3, noise=0.1),
+    Architecture(4, (4, 6), 3, noise=0.1, normalization="batch", residual=True),
     Architecture(4, (6, 6), 2, normalization="layer", bias=False, activation="identity"),
     Architecture(784, (32, 64, 128, 64), 10, activation="tanh"),
 ]

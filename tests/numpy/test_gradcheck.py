@@ -36,6 +36,7 @@ VARIANTS = {
     "layer": {"normalization": "layer"},
     "residual": {"residual": True},
     "dropout": {"dropout": 0.25},
+    "noise": {"noise": 0.25},
 }
 EXTRAS = {"none": False, "weights and penalties": True}
 

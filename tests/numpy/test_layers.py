@@ -2,15 +2,17 @@
 
 import numpy as np
 import pytest
+from scipy import stats
 
 from multilayer import Architecture
-from multilayer.errors import InvalidDataError
+from multilayer.errors import InvalidArgumentError, InvalidDataError, MultilayerError
 from multilayer.numpy import (
     ACTIVATIONS,
     Activate,
     Affine,
     BatchNorm,
     Dropout,
+    GaussianNoise,
     LayerNorm,
     Residual,
     Stack,
@@ -36,6 +38,7 @@ LAYERS = {
     "batch norm": batch_norm,
     "layer norm": lambda rng: LayerNorm(rng.normal(size=WIDTH), rng.normal(size=WIDTH)),
     "dropout": lambda rng: Dropout(0.5),
+    "noise": lambda rng: GaussianNoise(0.5),
     "stack": lambda rng: Stack([affine(rng), batch_norm(rng), Activate(ACTIVATIONS["gelu"])]),
     "empty stack": lambda rng: Stack([]),
     "residual": lambda rng: Residual(Stack([affine(rng), Activate(ACTIVATIONS["tanh"])])),
@@ -173,6 +176,53 @@ def test_dropout_does_nothing_in_prediction(rng):
     dx, gradients = Dropout(0.5).backward(x, cache)
     np.testing.assert_array_equal(dx, x)
     assert gradients == ()
+
+
+@pytest.mark.parametrize("std", [0.01, 1.0, 30.0])
+def test_noise_is_normal_independent_and_new_each_time(rng, std):
+    x = rng.uniform(-1, 1, size=(400, 50))
+    layer = GaussianNoise(std)
+    first, second = (layer.forward(x, training=True, rng=rng)[0] - x for _ in range(2))
+    # A test that is true to its level raises a false alarm once in a million seeds; this is one.
+    assert stats.kstest(first.ravel(), "norm", args=(0, std)).pvalue > 1e-6
+    pairs = {"batches": (first, second), "rows": (first[1:], first[:-1]),
+             "features": (first[:, 1:], first[:, :-1])}  # fmt: skip
+    for name, (one, other) in pairs.items():
+        assert stats.pearsonr(one.ravel(), other.ravel()).pvalue > 1e-6, name
+
+
+def test_noise_passes_gradients_on_and_is_none_in_prediction(rng):
+    x, dy = rng.normal(size=(2, 3, WIDTH))
+    layer = GaussianNoise(0.5)
+    _, cache = layer.forward(x, training=True, rng=rng)
+    dx, gradients = layer.backward(dy, cache)
+    np.testing.assert_array_equal(dx, dy)
+    assert gradients == ()
+    np.testing.assert_array_equal(layer.forward(x, rng=rng)[0], x)
+
+
+def test_networks_of_either_dtype_draw_the_same_noise(rng):
+    x = rng.normal(size=(9, WIDTH))
+    wide, narrow = (
+        forward(GaussianNoise(0.5), x.astype(dtype))[0] for dtype in (np.float64, np.float32)
+    )
+    assert (wide.dtype, narrow.dtype) == (np.float64, np.float32)
+    np.testing.assert_allclose(narrow, wide, rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize("kind", [Dropout, GaussianNoise])
+def test_what_draws_needs_a_generator_in_training(kind):
+    with pytest.raises(InvalidArgumentError) as caught:
+        kind(0.5).forward(np.zeros((2, 3)), training=True)
+    assert str(caught.value) == (
+        f"rng of {kind.__name__} must be a numpy.random.Generator while training; got None"
+    )
+
+
+@pytest.mark.parametrize("std", [-0.1, float("nan"), float("inf"), "0.1", True, None])
+def test_noise_has_a_standard_deviation(std):
+    with pytest.raises(MultilayerError, match=r"^std of GaussianNoise must be a number in \[0, in"):
+        GaussianNoise(std)
 
 
 def test_a_residual_block_adds_its_input(rng):

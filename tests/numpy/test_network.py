@@ -545,13 +545,14 @@ def test_dropout_is_off_in_prediction(build, rng):
     assert value == plain.loss_and_gradients(X, y, loss="squared_error")[0]
 
 
-def test_dropout_needs_a_generator_to_train(build, refusal):
-    net = build(dropout=(0.5,))
+@pytest.mark.parametrize("settings", [{"dropout": (0.5,)}, {"noise": (0.5, 0)}])
+def test_what_draws_needs_a_generator_to_train(build, refusal, settings):
+    net = build(**settings)
     X, y = np.ones((2, 3)), np.zeros((2, 2))
     said = refusal(InvalidArgumentError, net.loss_and_gradients, X, y, loss="squared_error")
     assert said == (
-        "rng of loss_and_gradients must be a numpy.random.Generator for a network with dropout, "
-        "or training False; got None"
+        "rng of loss_and_gradients must be a numpy.random.Generator for a network with dropout "
+        "or noise, or training False; got None"
     )
 
 

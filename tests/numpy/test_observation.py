@@ -25,6 +25,7 @@ X, Y = RNG.normal(size=(7, 4)), RNG.integers(0, 3, size=7)
         {"normalization": "batch", "activation": "gelu"},
         {"output": "softmax"},
         {"embeddings": EMBEDDINGS, "residual": True},
+        {"noise": 0.5, "residual": True},
     ],
 )
 def test_activations_and_gradients_are_those_of_autograd(settings):
@@ -35,7 +36,7 @@ def test_activations_and_gradients_are_those_of_autograd(settings):
 
     twin = TorchMLP.from_numpy(net).eval()
     kept = []
-    for block in twin.hidden:
+    for block in (layer for layer in twin.hidden if isinstance(layer, torch.nn.Sequential)):
         place = next(
             i for i, module in enumerate(block) if "activations" in type(module).__module__
             or type(module).__module__.startswith("torch.nn.modules.activation")
@@ -83,6 +84,7 @@ def test_what_fit_would_refuse_is_refused():
         {"normalization": "batch"},
         {"residual": True, "activation": "tanh"},
         {"dropout": 0.5},
+        {"noise": 0.5},
         {"embeddings": EMBEDDINGS},
     ],
 )
@@ -105,7 +107,7 @@ def test_each_hidden_layer_and_what_follows_it_are_the_network(settings):
 
 
 def test_without_hidden_layers_the_inputs_are_followed_by_the_output():
-    net = MLP(Architecture(4, (), 2), dtype="float64", rng=np.random.default_rng(1))
+    net = MLP(Architecture(4, (), 2, noise=0.5), dtype="float64", rng=np.random.default_rng(1))
     assert hidden_layers(net, X) == []
     np.testing.assert_allclose(outputs_after(net, 0, X), net(X))
     with pytest.raises(InvalidDataError, match="X must have 4 features"):

@@ -96,8 +96,16 @@ def weighted_mean(values, weight=None):
     return (weight * values).sum() / weight.sum()
 
 
+def noisy(x, std, rng):
+    """Add noise, drawn as the engine draws it; in prediction there is no generator."""
+    if not std or rng is None:
+        return x
+    normal = rng.standard_normal(tuple(x.shape), dtype=np.float32)
+    return x + torch.from_numpy(np.float32(std) * normal)
+
+
 class TorchLayer(nn.Module):
-    """One hidden layer: affine, normalisation, activation, dropout, and the way around them."""
+    """One hidden layer: affine, normalisation, noise, activation, dropout, and the way around."""
 
     def __init__(self, spec):
         super().__init__()
@@ -109,7 +117,8 @@ class TorchLayer(nn.Module):
         self.spec = spec
 
     def forward(self, x, mask_rng=None):
-        a = TORCH_ACTIVATIONS[self.spec.activation](self.norm(self.linear(x)))
+        z = noisy(self.norm(self.linear(x)), self.spec.noise, mask_rng)
+        a = TORCH_ACTIVATIONS[self.spec.activation](z)
         if self.spec.dropout and mask_rng is not None:
             kept = mask_rng.random(tuple(a.shape), dtype=np.float32) >= self.spec.dropout
             a = a * torch.from_numpy(kept) / (1 - self.spec.dropout)
@@ -121,7 +130,7 @@ class TorchTwin(nn.Module):
 
     def __init__(self, net):
         super().__init__()
-        architecture = net.architecture
+        self.architecture = architecture = net.architecture
         self.output = TORCH_OUTPUTS[architecture.output]
         self.hidden = nn.ModuleList([TorchLayer(spec) for spec in architecture.hidden_layers])
         last_width = (architecture.in_features, *architecture.hidden_features)[-1]
@@ -135,7 +144,7 @@ class TorchTwin(nn.Module):
                 parameter.copy_(torch.from_numpy(array.astype(np.float64)))
 
     def logits(self, x, mask_rng=None):
-        x = torch.as_tensor(x, dtype=torch.float64)
+        x = noisy(torch.as_tensor(x, dtype=torch.float64), self.architecture.input_noise, mask_rng)
         for layer in self.hidden:
             x = layer(x, mask_rng)
         return self.last(x)

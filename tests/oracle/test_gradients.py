@@ -201,6 +201,21 @@ def test_dropout_rates_by_layer_and_none_in_prediction(assert_agrees):
     assert_agrees(net, samples(), y, SquaredError(), seed=9, training=False)
 
 
+@pytest.mark.parametrize("kind", KINDS)
+def test_noise_with_the_same_numbers(kind, assert_agrees):
+    net = network(kind, activation="gelu", noise=0.4)
+    y = np.random.default_rng(8).integers(3, size=N_SAMPLES)
+    for seed in range(3):
+        assert_agrees(net, samples(), y, CrossEntropy(), l2=0.1, seed=seed)
+    assert_agrees(net, samples(), y, CrossEntropy(), seed=9, training=False)
+
+
+@pytest.mark.parametrize("noise", [(0.3, 0, 0, 0), (0, 0.3, 0, 0.2)])
+def test_noise_by_layer_beside_dropout(noise, assert_agrees):
+    net = network("three layers", activation="tanh", noise=noise, dropout=(0.5, 0.0, 0.2))
+    assert_agrees(net, samples(), np.zeros((N_SAMPLES, 3)), SquaredError(), seed=9)
+
+
 def _summed(output, x):
     return output(x).sum(dim=0)
 
@@ -262,8 +277,9 @@ def test_input_gradients_of_more_samples_than_go_at_once(monkeypatch):
             np.testing.assert_allclose(one, other, **CLOSE)
 
 
-def test_dropout_is_off_in_the_gradients_in_the_inputs(assert_input_gradients_agree):
-    net = network("three layers", activation="tanh", dropout=0.5)
+@pytest.mark.parametrize("settings", [{"dropout": 0.5}, {"noise": 0.5}], ids=str)
+def test_nothing_is_random_in_the_gradients_in_the_inputs(settings, assert_input_gradients_agree):
+    net = network("three layers", activation="tanh", **settings)
     assert_input_gradients_agree(net, samples(), np.zeros((N_SAMPLES, 3)), SquaredError())
 
 
@@ -279,6 +295,31 @@ def test_dropout_keeps_the_expected_value(rate):
     )
     # The variance of an output is rate/(1 - rate); five standard deviations of 20,000 draws' mean.
     assert abs(mean_of_outputs - 1) < 5 * np.sqrt(rate / (1 - rate) / len(X))
+
+
+@pytest.mark.parametrize("std", [0.2, 1.0])
+def test_noise_on_the_inputs_of_a_linear_network_is_ridge_regression(std):
+    """In the mean over the noise, the gradient is that of the penalty λ₂ = σ²."""
+    net, X = network("linear"), samples()
+    y = np.random.default_rng(10).normal(size=(N_SAMPLES, 3))
+    _, expected = net.loss_and_gradients(X, y, loss="squared_error", l2=std**2)
+    noisy = network("linear", noise=std)
+    noisy.parameters[:] = net.parameters
+    n = 5000  # copies of each sample, so that one batch is the mean of as many draws
+    rng = np.random.default_rng(11)
+    batches = [
+        noisy.flatten(
+            noisy.loss_and_gradients(
+                np.tile(X, (n, 1)), np.tile(y, (n, 1)), loss="squared_error", rng=rng
+            )[1]
+        )
+        for _ in range(12)
+    ]
+    mean, error = np.mean(batches, axis=0), np.std(batches, axis=0, ddof=1) / np.sqrt(12)
+    # Student's t of 11 degrees of freedom exceeds 9 once in 400,000; there are 15 entries.
+    assert (np.abs(mean - net.flatten(expected)) < 9 * error).all()
+    plain = net.flatten(net.loss_and_gradients(X, y, loss="squared_error")[1])
+    assert (np.abs(mean - plain) > 20 * error).any()
 
 
 @pytest.mark.parametrize("kind", DEEP)

@@ -414,6 +414,15 @@ def test_a_model_that_the_page_could_not_describe_is_refused():
         with_shape_of(model, settings_of())
 
 
+def test_a_model_with_noise_is_refused():
+    architecture = Architecture(2, (3,), 1, output="sigmoid", noise=(0, 0.1))
+    model = Model(MLP(architecture), Classes(np.arange(2)), Numbers(2))
+    with pytest.raises(
+        InvalidArgumentError, match="the model is trained with noise; the playground"
+    ):
+        with_shape_of(model, settings_of())
+
+
 CSV = "height;weight;colour;kind\n" + "".join(
     f"{i % 7},5;{i * 0.1:.1f};{'red' if i % 2 else 'blue'};{'cat' if i % 3 else 'dog'}\n"
     for i in range(60)

@@ -178,7 +178,7 @@ def assert_same(mine, other):
 
 
 EVERYTHING = {
-    "network": {"normalization": "batch", "dropout": 0.3, "residual": True},
+    "network": {"normalization": "batch", "dropout": 0.3, "residual": True, "noise": 0.1},
     "schedule": "cosine",
     "weighted": True,
     "l1": 1e-3,

@@ -15,7 +15,7 @@ from multilayer.numpy import MLP as NumpyMLP
 from multilayer.torch import ACTIVATIONS, LOSSES, MLP, OPTIMIZERS, OUTPUTS
 
 RICH = Architecture(3, (5, 5), 2, activation=("tanh", "gelu"), normalization="batch",
-                    dropout=0.3, residual=True, output="log_softmax")  # fmt: skip
+                    dropout=0.3, residual=True, output="log_softmax", noise=0.1)  # fmt: skip
 
 
 def test_from_widths_has_the_known_counts():
@@ -28,7 +28,7 @@ def test_from_widths_has_the_known_counts():
 def test_printing_shows_the_layers():
     text = str(MLP(RICH))
     for part in ("Linear(in_features=3, out_features=5", "BatchNorm1d(5", "Tanh()", "Dropout(0.3)",
-                 "Residual(", "GELU", "LogSoftmax(dim=-1)"):  # fmt: skip
+                 "GaussianNoise(0.1)", "Residual(", "GELU", "LogSoftmax(dim=-1)"):  # fmt: skip
         assert part in text
 
 

@@ -12,7 +12,7 @@ from multilayer.training import train
 
 RNG = np.random.default_rng(0)
 X, Y = RNG.normal(size=(40, 6)).astype(np.float32), RNG.integers(3, size=40)
-WHOLE = {"normalization": "batch", "dropout": 0.3}
+WHOLE = {"normalization": "batch", "dropout": 0.3, "noise": 0.1}
 
 
 def make_trainer(seed, optimizer="adam", **options):

@@ -127,10 +127,11 @@ def test_mixed_precision_trains_and_keeps_parameters_in_float32(digits):
     assert history["train_loss"][-1] < 0.3 * history["train_loss"][0]
 
 
-def test_dropout_masks_come_from_the_generator(digits):
+@pytest.mark.parametrize("settings", [{"dropout": 0.5}, {"noise": (0.5, 0)}, {"noise": (0, 0.5)}])
+def test_masks_and_noise_come_from_the_generator(digits, settings):
     def train(seed, torch_seed):
         torch.manual_seed(torch_seed)
-        net = MLP(Architecture(64, (16,), 10, dropout=0.5), initializer="he",
+        net = MLP(Architecture(64, (16,), 10, **settings), initializer="he",
                   rng=np.random.default_rng(0))  # fmt: skip
         before = torch.random.get_rng_state()
         fit(net, digits, loss="cross_entropy", n_epochs=2, rng=np.random.default_rng(seed))

@@ -153,12 +153,16 @@ def test_message_and_untouched_network(name):
     np.testing.assert_array_equal(net.parameters, before)
 
 
-def test_lbfgs_refuses_dropout():
-    net = MLP(Architecture(2, (4,), 2, dropout=0.5))
+@pytest.mark.parametrize(
+    ("name", "settings"),
+    [("dropout", {"dropout": 0.5}), ("noise", {"noise": (0.5, 0)}), ("noise", {"noise": (0, 0.5)})],
+)
+def test_lbfgs_refuses_what_is_random(name, settings):
+    net = MLP(Architecture(2, (4,), 2, **settings))
     with pytest.raises(MultilayerError) as caught:
         fit(net, (X, Y), loss="cross_entropy", optimizer="lbfgs")
     assert str(caught.value) == (
-        "dropout cannot be combined with L-BFGS, whose line search it would mislead"
+        f"{name} cannot be combined with L-BFGS, whose line search it would mislead"
     )
 
 

@@ -123,6 +123,7 @@ def test_each_optimizer(tmp_path, engine, optimizer):
     "settings",
     [
         {"schedule": "one_cycle", "network": {"normalization": "batch", "dropout": 0.3}},
+        {"shuffle": True, "network": {"noise": 0.3, "dropout": 0.1}},
         {"schedule": WarmUp(2, then=ReduceOnPlateau(0.5, patience=1))},
         {"validation": None, "l1": 1e-3, "l2": 0.1, "clip_norm": 0.1},  # judged by its own losses
         {"shuffle": False, "monitor": "validation_accuracy"},

@@ -115,6 +115,9 @@ def trainings(draw):
         "bias": draw(st.booleans()),
         "embeddings": EMBEDDINGS if hidden and draw(st.booleans()) else None,
     }
+    if draw(st.booleans()):
+        of_inputs = 0.0 if common["embeddings"] else 0.2
+        common["noise"] = (of_inputs, *(0.1 * (i % 2 == 0) for i in range(len(hidden))))
     # Of the members with unlike rates, the second drops in its first layer alone.
     dropouts = [rates[0], (rates[1], *[0.0] * (len(hidden) - 1)), rates[2]]
     architectures = [

@@ -34,13 +34,15 @@ def gradcheck(
     tolerance: Annotated[
         float, typer.Option(help="The largest relative error that passes.")
     ] = 1e-6,
-    seed: Annotated[int, typer.Option(min=0, help="Seed for networks, samples and masks.")] = 0,
+    seed: Annotated[
+        int, typer.Option(min=0, help="Seed for networks, samples, masks and noise.")
+    ] = 0,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
     """Check every hand-derived gradient against central differences, in float64.
 
-    For each activation and loss, the network has two hidden layers of 4 units: plain, with
-    dropout, with batch or layer normalisation, or with residual blocks. It is checked with each
+    For each activation and loss, the network has two hidden layers of 4 units: plain, with dropout
+    or noise, with batch or layer normalisation, or with residual blocks. It is checked with each
     output that fits the loss, with and without sample weights and penalties. The table shows the
     largest relative errors.
     """

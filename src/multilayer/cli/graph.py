@@ -29,6 +29,7 @@ def graph(
     output: Annotated[str, typer.Option(help=f"One of {', '.join(OUTPUTS)}.")] = "identity",
     normalization: options.Normalization = None,
     dropout: options.Dropout = 0.0,
+    noise: options.Noise = "0",
     residual: Annotated[
         bool, typer.Option("--residual", help="Add a layer's input to its output if widths match.")
     ] = False,
@@ -55,6 +56,7 @@ def graph(
         output=output,
         normalization=normalization,
         dropout=dropout,
+        noise=options.read_noise(noise),
         residual=residual,
     )
     found = graph_of(_network(architecture, engine))

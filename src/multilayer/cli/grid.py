@@ -15,6 +15,7 @@ __all__ = ["VARIANTS", "Grid", "check_all"]
 VARIANTS: dict[str, dict[str, Any]] = {
     "plain": {},
     "dropout": {"dropout": 0.25},
+    "noise": {"noise": 0.25},
     "batch norm": {"normalization": "batch"},
     "layer norm": {"normalization": "layer"},
     "residual": {"residual": True},

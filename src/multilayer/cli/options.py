@@ -34,6 +34,7 @@ __all__ = [
     "LearningRate",
     "NTest",
     "NTrain",
+    "Noise",
     "Normalization",
     "Optimizer",
     "Record",
@@ -48,6 +49,7 @@ __all__ = [
     "check_engine",
     "check_file",
     "read_activation",
+    "read_noise",
     "read_optimizer",
     "read_separator",
     "read_widths",
@@ -63,6 +65,13 @@ Activation = Annotated[
 ]
 Normalization = Annotated[str | None, typer.Option(help="batch or layer; none by default.")]
 Dropout = Annotated[float, typer.Option(help="Probability of dropping a hidden unit.")]
+Noise = Annotated[
+    str,
+    typer.Option(
+        help="Standard deviation of what training adds to the inputs and before each activation; "
+        "or one for the inputs and one per hidden layer: 0.3,0,0."
+    ),
+]
 Optimizer = Annotated[str, typer.Option(help=f"One of {', '.join(OPTIMIZERS)}.")]
 LearningRate = Annotated[
     float | None, typer.Option(help="By default the optimizer's own; 3e-3 for adam on digits.")
@@ -84,7 +93,7 @@ EarlyStopping = Annotated[
         f"not fallen for {PATIENCE} epochs, and keep the best weights.",
     ),
 ]
-Seed = Annotated[int, typer.Option(help="Seed for weights, sample order and masks.")]
+Seed = Annotated[int, typer.Option(help="Seed for weights, sample order, masks and noise.")]
 Engine = Annotated[str, typer.Option(help="numpy (from scratch) or torch.")]
 Device = Annotated[str, typer.Option(help="For torch: auto, cpu, cuda:0, …")]
 TableFile = Annotated[
@@ -157,6 +166,16 @@ def read_activation(text: str) -> str | tuple[str, ...]:
     """Read ``relu`` or ``relu,tanh``."""
     names = tuple(ACTIVATIONS.check(name.strip()) for name in text.split(","))
     return names if len(names) > 1 else names[0]
+
+
+def read_noise(text: str) -> float | tuple[float, ...]:
+    """Read ``0.3`` or ``0.3,0,0``."""
+    try:
+        values = tuple(float(part) for part in text.split(","))
+    except ValueError:
+        rule = "must be numbers such as 0.3 or 0.3,0,0"
+        raise InvalidArgumentError(rule, "noise", got=repr(text)) from None
+    return values if len(values) > 1 else values[0]
 
 
 def read_separator(text: str | None) -> str | None:

@@ -30,8 +30,8 @@ def parity(
 ) -> None:
     """Run the same networks through both engines, in float64, and compare all they compute.
 
-    The networks cover every activation, loss and optimizer, with dropout (sharing its masks),
-    batch or layer normalisation, or residual blocks. Outputs, loss, every gradient, and the
+    The networks cover every activation, loss and optimizer, with dropout or noise (the same in
+    both), batch or layer normalisation, or residual blocks. Outputs, loss, every gradient, and the
     weights after some steps are compared. The table shows the largest differences.
     """
     checks.integer(steps, "steps", "mlp")

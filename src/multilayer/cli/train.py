@@ -59,6 +59,7 @@ class _Settings(NamedTuple):
     activation: str
     normalization: str | None
     dropout: float
+    noise: str
     optimizer: str
     learning_rate: float | None
     schedule: str | None
@@ -89,6 +90,7 @@ def digits(
     activation: options.Activation = "relu",
     normalization: options.Normalization = None,
     dropout: options.Dropout = 0.0,
+    noise: options.Noise = "0",
     optimizer: options.Optimizer = "adam",
     learning_rate: options.LearningRate = None,
     schedule: options.Schedule = None,
@@ -113,9 +115,9 @@ def digits(
     if learning_rate is None and optimizer == "adam":
         learning_rate = 3e-3
     settings = _Settings(
-        hidden, activation, normalization, dropout, optimizer, learning_rate, schedule, epochs,
-        batch_size, l2, early_stopping, seed, engine, device, save, checkpoint, resume, record,
-        watch, as_json,
+        hidden, activation, normalization, dropout, noise, optimizer, learning_rate, schedule,
+        epochs, batch_size, l2, early_stopping, seed, engine, device, save, checkpoint, resume,
+        record, watch, as_json,
     )  # fmt: skip
     with _Job(settings) as job:
         data = load_digits()
@@ -128,6 +130,7 @@ def mnist(
     activation: options.Activation = "relu",
     normalization: options.Normalization = None,
     dropout: options.Dropout = 0.1,
+    noise: options.Noise = "0",
     optimizer: options.Optimizer = "adam",
     learning_rate: options.LearningRate = None,
     schedule: options.Schedule = None,
@@ -156,9 +159,9 @@ def mnist(
     if batch_size is None and optimizer != "lbfgs":
         batch_size = 128
     settings = _Settings(
-        hidden, activation, normalization, dropout, optimizer, learning_rate, schedule, epochs,
-        batch_size, l2, early_stopping, seed, engine, device, save, checkpoint, resume, record,
-        watch, as_json,
+        hidden, activation, normalization, dropout, noise, optimizer, learning_rate, schedule,
+        epochs, batch_size, l2, early_stopping, seed, engine, device, save, checkpoint, resume,
+        record, watch, as_json,
     )  # fmt: skip
     with _Job(settings) as job:
         images = load_images("mnist", data_dir=data_dir)
@@ -219,6 +222,7 @@ class _Job:
             activation=options.read_activation(s.activation),
             normalization=s.normalization,
             dropout=s.dropout,
+            noise=options.read_noise(s.noise),
             output="softmax",
         )
         optimizer = options.read_optimizer(s.optimizer, s.learning_rate)

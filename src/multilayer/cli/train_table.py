@@ -35,6 +35,7 @@ OWN = {
         "activation",
         "normalization",
         "dropout",
+        "noise",
         "optimizer",
         "learning_rate",
         "schedule",
@@ -148,6 +149,7 @@ def table(
     activation: options.Activation = "relu",
     normalization: options.Normalization = None,
     dropout: Dropout = None,
+    noise: options.Noise = "0",
     optimizer: options.Optimizer = "adam",
     learning_rate: options.LearningRate = None,
     schedule: Schedule = "constant",
@@ -184,8 +186,8 @@ def table(
             checks.real(time_limit, "time_limit", "mlp", "(0, inf)")
     else:
         settings = _network(
-            hidden, activation, normalization, dropout, optimizer, learning_rate, schedule,
-            epochs, batch_size, alpha,
+            hidden, activation, normalization, dropout, noise, optimizer, learning_rate,
+            schedule, epochs, batch_size, alpha,
         )  # fmt: skip
         settings["callbacks"] = [] if as_json else [NoteCompiling(), ShowLayers(), Progress()]
     settings |= {"engine": engine, "device": device}
@@ -261,6 +263,7 @@ def _network(
     activation: str,
     normalization: str | None,
     dropout: float | None,
+    noise: str,
     optimizer: str,
     learning_rate: float | None,
     schedule: str,
@@ -285,6 +288,7 @@ def _network(
         "activation": options.read_activation(activation),
         "normalization": normalization,
         "dropout": dropout,
+        "noise": options.read_noise(noise),
     }
     Architecture(1, widths, 1, **layers)  # raises if the settings do not describe a network
     return layers | {

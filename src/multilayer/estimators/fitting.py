@@ -180,7 +180,7 @@ class Training:
     batch_size : int
     l2 : float
     masks, rng : numpy.random.Generator
-        Draws dropout masks, and whatever else `train` draws.
+        Draws dropout masks and noise, and whatever else `train` draws.
     order : iterable or bool
         The order of each epoch, as `train` takes it.
     schedule : str, Schedule or None

@@ -173,6 +173,11 @@ class Parameters:
         "float or sequence of float", [*SHARE, "array-like"], """
         The probability of dropping a hidden unit in training, one for all layers or one for
         each."""))
+    noise: Any = field(default=0.0, metadata=says(
+        "float or sequence of float", [*NOT_NEGATIVE, "array-like"], """
+        The standard deviation of the noise that training adds to the inputs and before each
+        activation: one for all of them, or one for the inputs and then one for each hidden layer,
+        so that ``(0.3, 0, 0)`` is noise on the inputs of a network with two."""))
     normalization: Any = field(default=None, metadata=says(
         "{'batch', 'layer'} or None", [None, StrOptions({"batch", "layer"})], """
         The normalisation between each hidden layer's affine map and its activation."""))

@@ -195,7 +195,7 @@ def uses_torch(p: Any) -> bool:
 
 def _architecture(p: Any, in_features: int, targets: Targets) -> Architecture:
     """Return the network that the parameters describe."""
-    sizes, dropout = p.hidden_layer_sizes, p.dropout
+    sizes = p.hidden_layer_sizes
     known = Names("activation", [*ACTIVATIONS, *SYNONYMS])
     is_one = isinstance(p.activation, str)
     words = [p.activation] if is_one else p.activation
@@ -207,8 +207,9 @@ def _architecture(p: Any, in_features: int, targets: Targets) -> Architecture:
         targets.out_features,
         activation=activations[0] if is_one else activations,
         output=targets.output,
-        dropout=tuple(dropout) if hasattr(dropout, "__iter__") else dropout,
+        dropout=p.dropout,
         normalization=p.normalization,
+        noise=p.noise,
     )
 
 

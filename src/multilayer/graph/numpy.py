@@ -2,7 +2,7 @@
 
 from multilayer.graph.parts import Edge, Node
 from multilayer.numpy import MLP
-from multilayer.numpy.blocks import Dropout, Residual
+from multilayer.numpy.blocks import Dropout, GaussianNoise, Residual
 from multilayer.numpy.embedding import Embedding
 from multilayer.numpy.layers import Activate, Affine, Layer, Stack
 from multilayer.numpy.normalization import BatchNorm, LayerNorm
@@ -27,7 +27,10 @@ def walk_network(net: MLP) -> tuple[tuple[Node, ...], tuple[Edge, ...]]:
     [('1.affine', '1.W'), ('1.affine', '1.b'), ('output', '1.affine')]
     """
     walk = _Walk(net.architecture.in_features)
-    for block, spec in zip(net.network.hidden.layers, net.architecture.hidden_layers, strict=True):
+    blocks = list(net.network.hidden.layers)
+    if net.architecture.input_noise:
+        walk.noisy_input(blocks.pop(0))
+    for block, spec in zip(blocks, net.architecture.hidden_layers, strict=True):
         walk.number += 1
         walk.add(block, spec.activation)
     walk.number += 1
@@ -45,6 +48,12 @@ class _Walk:
         self.number = 0
         self.width = in_features
         self.end = INPUT  # the node whose value the next operation takes
+        self.inputs = {INPUT}  # where no gradient goes
+
+    def noisy_input(self, noise: Layer) -> None:
+        """Add noise on the inputs."""
+        self.add(noise, "")
+        self.inputs.add(self.end)
 
     def add(self, layer: Layer, activation: str) -> None:
         """Add a layer; stacks and residual blocks are expanded."""
@@ -77,9 +86,9 @@ class _Walk:
         self.end = name
 
     def _connect(self, source: str, target: str) -> None:
-        """Connect two nodes, with a gradient back unless the source is the input."""
+        """Connect two nodes, with a gradient back unless the source is the inputs."""
         self.edges.append(Edge(source, target, "forward"))
-        if source != INPUT:
+        if source not in self.inputs:
             self.edges.append(Edge(target, source, "backward"))
 
 
@@ -88,6 +97,8 @@ def _label(layer: Layer, activation: str) -> str:
         return activation
     if isinstance(layer, Dropout):
         return f"dropout {layer.rate:g}"
+    if isinstance(layer, GaussianNoise):
+        return f"noise {layer.std:g}"
     labels = {
         Affine: "affine",
         Embedding: "embeddings",

@@ -12,7 +12,7 @@ from multilayer import checks
 from multilayer.architecture import Architecture
 from multilayer.data.batches import Batches
 from multilayer.errors import DivergenceError, InvalidArgumentError
-from multilayer.numpy.blocks import Dropout, with_caches
+from multilayer.numpy.blocks import RandomLayer, with_caches
 from multilayer.numpy.losses import LOSSES, Loss
 from multilayer.numpy.mlp import MLP
 from multilayer.numpy.optimizers import Optimizer, resolve_optimizer
@@ -81,8 +81,8 @@ def parity(
 ) -> ParityReport:
     """Run the same network through both engines, step by step, and compare everything they compute.
 
-    Both start from the same weights. In each step they get the same batch and the same dropout
-    masks.
+    Both start from the same weights. In each step they get the same batch, dropout masks and
+    noise.
 
     Parameters
     ----------
@@ -100,7 +100,7 @@ def parity(
     dtype : {"float64", "float32"}
         In float32, rounding alone causes differences near 1e-6.
     seed : int
-        Seed for weights and masks.
+        Seed for weights, masks and noise.
     tolerance : float
         The largest difference that passes.
 
@@ -138,9 +138,9 @@ def parity(
     theirs.set_weights(ours.weights)
 
     settings: dict[str, Any] = {"loss": chosen_loss, "optimizer": chosen, "l1": l1, "l2": l2}
-    mask_seed = seed + 1
+    drawn_seed = seed + 1
     trainers: list[Any] = [
-        ours.trainer(**settings, rng=np.random.default_rng(mask_seed)),
+        ours.trainer(**settings, rng=np.random.default_rng(drawn_seed)),
         theirs.trainer(**settings),
     ]
     mine, others = (trainer.check(X, y, sample_weight) for trainer in trainers)
@@ -149,8 +149,8 @@ def parity(
         Loop(trainer, data, batches, n_epochs=n_steps)
         for trainer, data in zip(trainers, (mine, others), strict=True)
     )
-    # A second generator with the same seed draws the same masks for PyTorch's layers.
-    twin = np.random.default_rng(mask_seed)
+    # A second generator with the same seed draws the same for PyTorch's layers.
+    twin = np.random.default_rng(drawn_seed)
 
     found = [Difference("outputs", _outputs(ours, theirs, mine.X, others.X))]
     _, gradients = ours.loss_and_gradients(
@@ -160,13 +160,13 @@ def parity(
         l1=l1,
         l2=l2,
         sample_weight=sample_weight,
-        rng=np.random.default_rng(mask_seed),
+        rng=np.random.default_rng(drawn_seed),
     )
     try:
-        _share_masks(ours, theirs, mine.X, twin)
+        _share_drawn(ours, theirs, mine.X, twin)
         for run, other in zip(*loops, strict=True):
             if not run.is_under_way:  # the next step belongs to the next epoch
-                _share_masks(ours, theirs, mine.X, twin)
+                _share_drawn(ours, theirs, mine.X, twin)
                 continue
             if run.epoch in (1, n_steps):
                 found.append(Difference(f"loss of step {run.epoch}", abs(run.loss - other.loss)))
@@ -206,17 +206,19 @@ def _pairwise(quantity: str, ours: list[Any], theirs: list[Any]) -> Iterator[Dif
                 yield Difference(f"{quantity} {i}.{letter}", _largest(mine, other))
 
 
-def _share_masks(ours: MLP, theirs: "TorchMLP", X: Any, rng: np.random.Generator) -> None:
-    """Draw the masks the NumPy engine is about to draw, and set them in PyTorch's layers."""
+def _share_drawn(ours: MLP, theirs: "TorchMLP", X: Any, rng: np.random.Generator) -> None:
+    """Draw what the NumPy engine is about to draw, and give it to PyTorch's layers."""
     import torch
 
-    from multilayer.torch import Dropout as TorchDropout
+    from multilayer.torch import RandomLayer as TorchRandomLayer
 
     network = ours.network
     caches = network.forward(X, training=True, rng=rng).caches
-    masks = [
-        cache for layer, cache in with_caches(network.hidden, caches) if isinstance(layer, Dropout)
+    drawn = [
+        cache
+        for layer, cache in with_caches(network.hidden, caches)
+        if isinstance(layer, RandomLayer)
     ]
-    layers = [module for module in theirs.modules() if isinstance(module, TorchDropout)]
-    for layer, mask in zip(layers, masks, strict=True):
-        layer.mask = torch.from_numpy(mask)
+    layers = [module for module in theirs.modules() if isinstance(module, TorchRandomLayer)]
+    for layer, cache in zip(layers, drawn, strict=True):
+        layer.given = torch.from_numpy(cache)

@@ -109,7 +109,7 @@ def lr_finder(
     batch_size : int
         Samples per step, as in the training: good rates depend on it.
     rng : numpy.random.Generator, optional
-        Draws the order of samples and the dropout masks.
+        Draws the order of samples, dropout masks and noise.
 
     Returns
     -------

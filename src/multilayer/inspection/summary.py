@@ -128,7 +128,7 @@ def summary(
     Multiply-adds count the matrix products, which are nearly all of the work; biases, elementwise
     operations and the look-ups of embeddings are left out. Activations are the arrays of shape
     (n_samples, out_features) that a training step produces, one for each operation except the
-    identity; that of embeddings has in_features columns.
+    identity; those of embeddings and of noise on the inputs have in_features columns.
 
     Parameters
     ----------
@@ -172,15 +172,16 @@ def summary(
     architecture, n_bytes = _described(net_or_architecture)
     n_samples = _n_samples(input, architecture.in_features)
     rows = []
-    for i, layer in enumerate(architecture.hidden_layers, start=1):
-        rows.append(
-            _row(f"hidden {i}", layer.operations, layer, layer.n_parameters, n_samples, n_bytes)
-        )
+    *of_hidden, of_output = architecture.operations
+    for i, (operations, layer) in enumerate(
+        zip(of_hidden, architecture.hidden_layers, strict=True), start=1
+    ):
+        rows.append(_row(f"hidden {i}", operations, layer, layer.n_parameters, n_samples, n_bytes))
     last = _Widths(
         (architecture.in_features, *architecture.hidden_features)[-1], architecture.out_features
     )
     n_last = architecture.n_parameters - sum(row.n_parameters for row in rows)
-    rows.append(_row("output", ("affine", architecture.output), last, n_last, n_samples, n_bytes))
+    rows.append(_row("output", of_output, last, n_last, n_samples, n_bytes))
     return Summary(tuple(rows))
 
 
@@ -206,11 +207,8 @@ def _row(
     n_bytes: int,
 ) -> LayerRow:
     n_in, n_out = widths.in_features, widths.out_features
-    widths_of_arrays = [
-        n_in if operation == "embeddings" else n_out
-        for operation in operations
-        if operation != "identity"
-    ]
+    affine = operations.index("affine")
+    n_wide = sum(operation != "identity" for operation in operations[affine:])
     return LayerRow(
         name=name,
         operations=" → ".join(operations),
@@ -220,7 +218,7 @@ def _row(
         output_shape=(n_samples, n_out),
         n_multiply_adds=n_samples * n_in * n_out,
         parameter_bytes=n_parameters * n_bytes,
-        activation_bytes=sum(widths_of_arrays) * n_samples * n_bytes,
+        activation_bytes=(affine * n_in + n_wide * n_out) * n_samples * n_bytes,
     )
 
 

@@ -8,7 +8,7 @@ the same, faster; and ``gradcheck.py`` checks the derivatives.
 
 from multilayer.numpy.activations import ACTIVATIONS, OUTPUTS, Activation, Elementwise
 from multilayer.numpy.adversaries import Adversarial, Adversary, VirtualAdversarial
-from multilayer.numpy.blocks import Dropout, Residual
+from multilayer.numpy.blocks import Dropout, GaussianNoise, Residual
 from multilayer.numpy.clipping import Clip, clip_by_norm, clip_by_value
 from multilayer.numpy.embedding import Embedding
 from multilayer.numpy.ensemble import Ensemble
@@ -104,6 +104,7 @@ __all__ = [
     "Embedding",
     "Ensemble",
     "Exponential",
+    "GaussianNoise",
     "Glorot",
     "GradientReport",
     "GroupedCrossEntropy",

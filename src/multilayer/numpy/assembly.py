@@ -10,7 +10,7 @@ import numpy.typing as npt
 from multilayer.architecture import Architecture, HiddenLayer
 from multilayer.errors import InvalidArgumentError
 from multilayer.numpy.activations import ACTIVATIONS, OUTPUTS
-from multilayer.numpy.blocks import Dropout, Residual
+from multilayer.numpy.blocks import Dropout, GaussianNoise, Residual
 from multilayer.numpy.embedding import Embedding
 from multilayer.numpy.layers import Activate, Affine, Layer, Stack
 from multilayer.numpy.network import Network
@@ -49,7 +49,8 @@ def assemble(architecture: Architecture | Sequence[Architecture], parameters: Ar
     all_of_them = [architecture] if isinstance(architecture, Architecture) else architecture
     one, carve = all_of_them[0], _Carver(parameters)
     rates = zip(*([layer.dropout for layer in a.hidden_layers] for a in all_of_them), strict=True)
-    hidden = [
+    hidden: list[Layer] = [GaussianNoise(one.input_noise)] if one.input_noise else []
+    hidden += [
         _hidden_layer(layer, _rate(rate), carve)
         for layer, rate in zip(one.hidden_layers, rates, strict=True)
     ]
@@ -84,7 +85,7 @@ def _affine(in_features: int, out_features: int, bias: bool, carve: _Carver) -> 
 
 
 def _hidden_layer(spec: HiddenLayer, dropout: Any, carve: _Carver) -> Layer:
-    """Build affine → normalisation → activation → dropout, as a residual block if it is one."""
+    """Build affine → normalisation → noise → activation → dropout, maybe as a residual block."""
     width = spec.out_features
     layers: list[Layer] = []
     if (found := spec.embeddings) is not None:
@@ -93,6 +94,8 @@ def _hidden_layer(spec: HiddenLayer, dropout: Any, carve: _Carver) -> Layer:
     layers.append(_affine(spec.in_features, width, spec.bias, carve))
     if spec.normalization is not None:
         layers.append(NORMALIZATIONS[spec.normalization](carve(width), carve(width)))
+    if spec.noise:
+        layers.append(GaussianNoise(spec.noise))
     layers.append(Activate(ACTIVATIONS[spec.activation]))
     if np.any(dropout):
         layers.append(Dropout(dropout))

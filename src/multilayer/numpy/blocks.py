@@ -1,4 +1,4 @@
-"""Dropout and residual blocks."""
+"""Dropout, noise and residual blocks."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -11,12 +11,49 @@ from multilayer.errors import InvalidArgumentError
 from multilayer.numpy.layers import Gradients, Layer, Stack
 from multilayer.randomness import Generators
 
-__all__ = ["Dropout", "Residual", "with_caches"]
+__all__ = ["Dropout", "GaussianNoise", "RandomLayer", "Residual", "draw_normal", "with_caches"]
 
 Array = npt.NDArray[Any]
 
 
-class Dropout(Layer):
+class RandomLayer(Layer):
+    """A layer that draws numbers for each batch in training; in prediction y = x.
+
+    The numbers are float32, so that networks of either dtype draw the same.
+    """
+
+    def draw(self, rng: Any, out: Array, where: Any = None) -> None:
+        """Fill `out`, of x's shape, with a batch's numbers.
+
+        Parameters
+        ----------
+        rng : numpy.random.Generator, or Generators of K networks
+        out : array of float32
+        where : array of bool, of shape (K,), optional
+            Which of K networks draw.
+        """
+        raise NotImplementedError
+
+    def apply(self, x: Array, drawn: Array) -> tuple[Array, Array]:
+        """Return y and what the numbers have done to x, which is the cache."""
+        raise NotImplementedError
+
+    def forward(
+        self, x: Array, *, training: bool = False, rng: Any = None
+    ) -> tuple[Array, Array | None]:
+        if not training:
+            return x, None
+        if rng is None:
+            rule = "must be a numpy.random.Generator while training"
+            raise InvalidArgumentError(rule, "rng", type(self).__name__, got="None")
+        # K networks may have the same x, but not the same numbers.
+        lead = (len(rng),) if isinstance(rng, Generators) else x.shape[:-2]
+        drawn = np.zeros((*lead, *x.shape[-2:]), np.float32)
+        self.draw(rng, drawn)
+        return self.apply(x, drawn)
+
+
+class Dropout(RandomLayer):
     """y = x m/(1 − rate), with a mask m of zeros and ones, drawn anew for each batch.
 
     A unit is dropped (m = 0) with probability `rate`, independently for every sample. Dividing by
@@ -34,20 +71,15 @@ class Dropout(Layer):
         is_one = not isinstance(rate, np.ndarray)
         self.rate = checks.real(rate, "rate", "Dropout", "[0, 1)") if is_one else rate
 
-    def forward(
-        self, x: Array, *, training: bool = False, rng: Any = None
-    ) -> tuple[Array, Array | None]:
-        if not training:
-            return x, None
-        if rng is None:
-            rule = "must be a numpy.random.Generator while training"
-            raise InvalidArgumentError(rule, "rng", "Dropout", got="None")
+    def draw(self, rng: Any, out: Array, where: Any = None) -> None:
         if isinstance(rng, Generators):  # those without dropout here draw nothing
             drops = np.broadcast_to(np.ravel(self.rate) > 0, len(rng))
-            uniform = rng.random(x.shape, dtype=np.float32, where=drops)
+            rng.random(out=out, dtype=np.float32, where=drops if where is None else drops & where)
         else:
-            uniform = rng.random(x.shape, dtype=np.float32)
-        kept = uniform >= self.rate
+            rng.random(out=out, dtype=np.float32)
+
+    def apply(self, x: Array, drawn: Array) -> tuple[Array, Array]:
+        kept = drawn >= self.rate
         scaled_mask = kept / np.asarray(1 - self.rate, x.dtype)
         return x * scaled_mask, scaled_mask
 
@@ -55,6 +87,51 @@ class Dropout(Layer):
         self, dy: Array, cache: Array | None, *, need_dx: bool = True
     ) -> tuple[Array | None, Gradients]:
         return dy if cache is None else dy * cache, ()
+
+
+class GaussianNoise(RandomLayer):
+    r"""y = x + σ n, with standard normal numbers n, drawn anew for each batch.
+
+    The noise is a constant of the batch: dx = dy. Its mean is 0, and prediction has none.
+
+    Noise on the inputs acts, to second order in σ, as a penalty on the derivatives of the network
+    in them (Bishop 1995). For the squared error of a linear network it is exactly that of ridge
+    regression,
+
+    .. math:: E\left[\tfrac12 ‖W (x + σ n) + b - y‖^2\right]
+              = \tfrac12 ‖W x + b - y‖^2 + \tfrac{σ^2}{2} ‖W‖^2 .
+
+    In hidden layers it is added before the activation, behind a normalisation if there is one, as
+    in the noisy path of ladder networks (Rasmus et al. 2015, algorithm 1); there γ and β come after
+    it, here before.
+
+    Parameters
+    ----------
+    std : float
+        σ ≥ 0.
+
+    Examples
+    --------
+    >>> layer = GaussianNoise(0.1)
+    >>> y, _ = layer.forward(np.zeros((1000, 5)), training=True, rng=np.random.default_rng(0))
+    >>> bool(abs(y.std() - 0.1) < 0.01)
+    True
+    """
+
+    def __init__(self, std: float) -> None:
+        self.std = checks.real(std, "std", "GaussianNoise", "[0, inf)")
+
+    def draw(self, rng: Any, out: Array, where: Any = None) -> None:
+        draw_normal(rng, out, where)
+
+    def apply(self, x: Array, drawn: Array) -> tuple[Array, Array]:
+        noise = np.asarray(self.std * drawn, x.dtype)
+        return x + noise, noise
+
+    def backward(
+        self, dy: Array, cache: Array | None, *, need_dx: bool = True
+    ) -> tuple[Array | None, Gradients]:
+        return dy, ()
 
 
 class Residual(Layer):
@@ -92,6 +169,14 @@ class Residual(Layer):
 
     def update_state(self, cache: list[Any]) -> None:
         self.inner.update_state(cache)
+
+
+def draw_normal(rng: Any, out: Array, where: Any = None) -> None:
+    """Fill `out` with normal numbers: for the arguments see `RandomLayer.draw`."""
+    if isinstance(rng, Generators):
+        rng.standard_normal(out=out, dtype=out.dtype, where=where)
+    else:
+        rng.standard_normal(out=out, dtype=out.dtype)
 
 
 def with_caches(layer: Layer, cache: Any) -> Iterator[tuple[Layer, Any]]:

@@ -112,7 +112,7 @@ def check_gradients(
     X, y, loss, l1, l2, sample_weight, training
         As in `MLP.loss_and_gradients`.
     seed : int
-        Draws the dropout masks, the same ones at every evaluation, and the entries to check.
+        Draws dropout masks and noise, the same at every evaluation, and the entries to check.
     max_entries : int, optional
         How many entries of each parameter array to check, drawn at random; all by default. Each
         takes two evaluations of the loss.
@@ -161,7 +161,7 @@ def check_gradients(
     objective = Objective(chosen, l1, l2)
 
     def value() -> float:
-        """Return the loss at the current parameters, with the same masks each time."""
+        """Return the loss at the current parameters, with the same masks and noise each time."""
         rng = np.random.default_rng(seed)
         return objective.value(twin.network, batch, training=training, rng=rng)
 
@@ -265,7 +265,7 @@ def smooth_problem(
     margin : float
         The smallest distance allowed between a kink and pre-activations, residuals and weights.
     seed : int
-        Draws the dropout masks, as in `check_gradients`.
+        Draws dropout masks and noise, as in `check_gradients`.
 
     Returns
     -------

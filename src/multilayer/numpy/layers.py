@@ -35,9 +35,9 @@ class Layer:
         x : array of shape (n_samples, in_features)
             Inputs; they are not changed.
         training : bool
-            Whether dropout drops and batch normalisation takes the batch's statistics.
+            Whether there are dropout and noise, and the batch's statistics in batch normalisation.
         rng : numpy.random.Generator, optional
-            Draws the masks; dropout needs it when training.
+            Draws masks and noise; the layers that have them need it when training.
         """
         raise NotImplementedError
 

@@ -38,7 +38,7 @@ class Members:
     clips : list of Clip
         Each member's.
     generators : Generators
-        Draws each member's dropout masks.
+        Draws each member's dropout masks and noise.
     """
 
     engine: ClassVar[str]

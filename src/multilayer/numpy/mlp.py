@@ -15,6 +15,7 @@ from multilayer import checks
 from multilayer.architecture import Architecture
 from multilayer.errors import InvalidArgumentError, InvalidDataError, InvalidTypeError
 from multilayer.numpy.assembly import assemble, checked_dtype
+from multilayer.numpy.blocks import RandomLayer
 from multilayer.numpy.embedding import Embedding
 from multilayer.numpy.fast.prediction import Predictor
 from multilayer.numpy.initializers import INITIALIZERS, Initializer, Zeros
@@ -273,9 +274,9 @@ class MLP:
         sample_weight : array of shape (n_samples,), optional
             Non-negative weights; the loss is the weighted mean.
         training : bool
-            Whether dropout drops and batch normalisation takes the batch's statistics.
+            Whether there are dropout and noise, and the batch's statistics in batch normalisation.
         rng : numpy.random.Generator, optional
-            Draws the dropout masks; needed if there is dropout and `training` is true.
+            Draws dropout masks and noise; needed if there are any and `training` is true.
 
         Returns
         -------
@@ -288,8 +289,12 @@ class MLP:
         InvalidDataError, InvalidArgumentError, InvalidTypeError
             If an argument cannot be used. The network is never changed.
         """
-        if training and rng is None and any(h.dropout for h in self.architecture.hidden_layers):
-            rule = "must be a numpy.random.Generator for a network with dropout, or training False"
+        is_random = any(isinstance(layer, RandomLayer) for layer in self.network.layers)
+        if training and rng is None and is_random:
+            rule = (
+                "must be a numpy.random.Generator for a network with dropout or noise, or training "
+                "False"
+            )
             raise InvalidArgumentError(rule, "rng", "loss_and_gradients", got="None")
         if rng is not None:
             rng = checks.random_generator(rng, "loss_and_gradients")

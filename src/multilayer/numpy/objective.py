@@ -123,12 +123,12 @@ def take_step(
     clip : Clip, optional
         Limits g's entries, and then its norm.
     rng : numpy.random.Generator, optional
-        Draws the masks; dropout needs it.
+        Draws masks and noise, if there are any.
 
     Returns
     -------
     value : float or array of shape (K,)
-        J before the step, with dropout and penalty.
+        J before the step, with dropout, noise and penalty.
 
     Examples
     --------

@@ -5,8 +5,8 @@ from typing import Any, NamedTuple
 import numpy.typing as npt
 
 from multilayer import checks
-from multilayer.numpy.blocks import Residual
-from multilayer.numpy.layers import Activate, Affine, Stack
+from multilayer.numpy.blocks import GaussianNoise, with_caches
+from multilayer.numpy.layers import Activate, Affine, Layer, Stack
 from multilayer.numpy.losses import LOSSES, Loss
 from multilayer.numpy.mlp import MLP
 from multilayer.numpy.network import Network
@@ -54,8 +54,8 @@ def observe(
 ) -> list[LayerObservation]:
     r"""Return what each layer computes for some samples, and the loss's gradients there.
 
-    The network predicts: nothing is dropped, batch normalisation uses its running statistics, and
-    nothing changes. The gradients are those of the loss without penalty,
+    The network predicts: nothing is dropped, no noise added, batch normalisation uses its running
+    statistics, and nothing changes. The gradients are those of the loss without penalty,
 
     .. math:: da_l = \frac{∂J}{∂a_l}, \qquad dW_l = \frac{∂J}{∂W_l}.
 
@@ -100,11 +100,11 @@ def observe(
     a, W = network.link.forward(z), network.last.W
     found = [LayerObservation("output", z, a, dz, W, of_last[0])]
     layers = _hidden_layers(network, caches, features)
-    for i in reversed(range(len(layers))):
+    for i, (block, of_block) in reversed([*enumerate(_blocks(network, caches))]):
         # Nothing is dropped, and what a residual block adds does not depend on a: the gradient in
         # the block's output is that in a.
-        da, block = d, network.hidden.layers[i]
-        d, gradients = block.backward(da, caches[i])
+        da = d
+        d, gradients = block.backward(da, of_block)
         z, a, _ = layers[i]
         affine = next(layer for layer in block.parts() if isinstance(layer, Affine))
         dW = next(g for W, g in zip(block.parameters, gradients, strict=True) if W is affine.W)
@@ -153,7 +153,8 @@ def outputs_after(net: MLP, n: int, a: object) -> Array:
         If the layer cannot put out such numbers.
     """
     network = net.network
-    features, _ = Stack(network.hidden.layers[n:]).forward(_samples(net, a, n))
+    blocks = [layer for layer in network.hidden.layers if not isinstance(layer, GaussianNoise)]
+    features, _ = Stack(blocks[n:]).forward(_samples(net, a, n))
     return network.link.forward(network.last.forward(features)[0])
 
 
@@ -163,17 +164,19 @@ def _samples(net: MLP, X: object, n: int) -> Array:
     return checks.sample_matrix(X, widths[n], net.dtype)
 
 
+def _blocks(network: Network, caches: list[Any]) -> list[tuple[Layer, Any]]:
+    """Return the hidden layers, each with its cache, without what training does to the inputs."""
+    pairs = zip(network.hidden.layers, caches, strict=True)
+    return [pair for pair in pairs if not isinstance(pair[0], GaussianNoise)]
+
+
 def _hidden_layers(network: Network, caches: list[Any], features: Array) -> list[HiddenLayer]:
     """Read a forward pass from its caches; a block's first, the affine layer's, is its input."""
-    outputs = [*(of_block[0] for of_block in caches[1:]), features][: len(caches)]
+    blocks = _blocks(network, caches)
+    outputs = [*(of_block[0] for _, of_block in blocks[1:]), features]
     found = []
-    for block, of_block, output in zip(network.hidden.layers, caches, outputs, strict=True):
-        inner = block.inner if isinstance(block, Residual) else block
-        assert isinstance(inner, Stack)
-        z, a = next(
-            cache
-            for layer, cache in zip(inner.layers, of_block, strict=True)
-            if isinstance(layer, Activate)
-        )
+    for (block, of_block), output in zip(blocks, outputs, strict=False):
+        parts = with_caches(block, of_block)
+        z, a = next(cache for layer, cache in parts if isinstance(layer, Activate))
         found.append(HiddenLayer(z, a, output))
     return found

@@ -193,8 +193,8 @@ class Trainer:
     def state(self) -> dict[str, Array]:
         """Return a copy of everything the next step depends on, as arrays by name.
 
-        It is the state of the network, of the optimizer, and of the generators of dropout masks and
-        of an adversary's directions.
+        It is the state of the network, of the optimizer, and of the generators of dropout masks
+        and noise, and of an adversary's directions.
         """
         found = {
             "network": self.snapshot(),
@@ -284,6 +284,7 @@ def check_deterministic(
     """Raise for what L-BFGS cannot do: its line search needs a fixed loss and its gradient."""
     refused = {
         "dropout": any(layer.dropout for layer in architecture.hidden_layers),
+        "noise": bool(np.any(architecture.noise)),
         "clip_norm": clip.norm is not None,
         "clip_value": clip.value is not None,
         "adversary": adversary is not None,

@@ -3,6 +3,8 @@
 import tempfile
 from pathlib import Path
 
+import numpy as np
+
 from multilayer.errors import InvalidArgumentError, MultilayerError
 from multilayer.files import load_model, save_model
 from multilayer.model import Model
@@ -51,6 +53,8 @@ def with_shape_of(model: Model, settings: Settings) -> Settings:
         raise InvalidArgumentError(
             "the model has a dropout of its own in each layer; the playground one"
         )
+    if np.any(architecture.noise):
+        raise InvalidArgumentError("the model is trained with noise; the playground has none")
     shape = {
         "hidden": architecture.hidden_features,
         "activation": tuple(layer.activation for layer in layers),

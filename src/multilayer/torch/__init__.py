@@ -19,7 +19,7 @@ from multilayer.torch.dataset import SampleDataset
 from multilayer.torch.embedding import Embedding
 from multilayer.torch.ensemble import Ensemble
 from multilayer.torch.ensemble_trainer import EnsembleTrainer
-from multilayer.torch.layers import Dropout, Residual
+from multilayer.torch.layers import Dropout, GaussianNoise, RandomLayer, Residual
 from multilayer.torch.losses import LOSSES
 from multilayer.torch.network import MLP, find_device
 from multilayer.torch.optimizers import OPTIMIZERS, Lion
@@ -35,7 +35,9 @@ __all__ = [
     "Embedding",
     "Ensemble",
     "EnsembleTrainer",
+    "GaussianNoise",
     "Lion",
+    "RandomLayer",
     "Residual",
     "SampleDataset",
     "Trainer",

@@ -19,7 +19,7 @@ from multilayer.numpy.losses import Loss
 from multilayer.torch import losses
 from multilayer.torch.activations import Exp
 from multilayer.torch.embedding import Embedding
-from multilayer.torch.layers import Dropout, Residual
+from multilayer.torch.layers import Dropout, GaussianNoise, Residual
 from multilayer.torch.module import Net
 from multilayer.torch.optimizers import Lion
 
@@ -44,6 +44,7 @@ MODULES: set[type] = {
     Dropout,
     Embedding,
     Exp,
+    GaussianNoise,
     Residual,
     *(kind for kind in vars(nn).values() if isinstance(kind, type)),
 }

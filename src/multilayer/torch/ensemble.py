@@ -14,7 +14,7 @@ from multilayer.numpy.ensemble import Ensemble as NumpyEnsemble
 from multilayer.numpy.initializers import Initializer
 from multilayer.torch.activations import OUTPUTS
 from multilayer.torch.ensemble_trainer import EnsembleTrainer
-from multilayer.torch.layers import Linears, hidden_layer
+from multilayer.torch.layers import Linears, hidden_layers
 from multilayer.torch.module import Net
 from multilayer.torch.network import DTYPES, MLP, find_device
 
@@ -129,12 +129,9 @@ class Ensemble(Net):
         self.architectures, self.architecture = tuple(architectures), architectures[0]
         self.n_members = len(architectures)
         one = self.architecture
-        rates = zip(
-            *([layer.dropout for layer in a.hidden_layers] for a in architectures), strict=True
-        )
         last_width = (one.in_features, *one.hidden_features)[-1]
         with torch.device("meta"):  # modules of one network, without memory
-            self.hidden = nn.Sequential(*map(hidden_layer, one.hidden_layers, rates))
+            self.hidden = hidden_layers(one, architectures)
             self.last = Linears(last_width, one.out_features, bias=one.bias)
             self.output = OUTPUTS[one.output]()
         for module in list(self.modules()):

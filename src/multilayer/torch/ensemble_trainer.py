@@ -15,7 +15,7 @@ from multilayer.numpy.optimizers import Optimizer
 from multilayer.numpy.stacking import numbers_for_each, part_of_stack
 from multilayer.samples import Data, Parts
 from multilayer.torch import capture, distributed
-from multilayer.torch.layers import draw_masks_from
+from multilayer.torch.layers import draw_from
 from multilayer.torch.losses import mean_loss
 from multilayer.torch.objective import Objective, shares
 from multilayer.torch.placement import as_index, on_host, place, to_device, together, whole
@@ -77,7 +77,7 @@ class EnsembleTrainer(Members):
         Each rank needs only its own samples, if the order says where they are: see `begin_epoch`.
         """
         self._data = together(data)
-        draw_masks_from(self._generators, self._ensemble)
+        draw_from(self._generators, self._ensemble)
 
     def begin_epoch(self, order: Array | None) -> None:
         """Set the order of the next epoch's samples: of shape (n,), or (K, n) for each its own.
@@ -189,7 +189,7 @@ class EnsembleTrainer(Members):
         """Leave the networks in prediction mode; from now on all members take steps again."""
         self._write_back()
         self._release()
-        draw_masks_from(None, self._ensemble)
+        draw_from(None, self._ensemble)
         self._late.clear()  # those of a training that was abandoned
         self._ensemble.eval()
 
@@ -214,7 +214,7 @@ class EnsembleTrainer(Members):
         members = list(members)
         if net is None:
             net = self._ensemble.part(members)
-            draw_masks_from([self._generators[k] for k in members], net)
+            draw_from([self._generators[k] for k in members], net)
         like = net.device, net.last.weight.dtype
         own = [(*self.penalties[k], self.clips[k].norm, self.clips[k].value) for k in members]
         numbers = (

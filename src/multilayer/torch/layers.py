@@ -1,14 +1,24 @@
 """Hidden layers as modules, and the parts that PyTorch lacks."""
 
+from collections.abc import Sequence
+
 import torch
 from torch import nn
 from torch.nn import functional as F
 
-from multilayer.architecture import HiddenLayer
+from multilayer.architecture import Architecture, HiddenLayer
 from multilayer.torch.activations import ACTIVATIONS
 from multilayer.torch.embedding import Embedding
 
-__all__ = ["Dropout", "Linears", "Residual", "draw_masks_from", "hidden_layer"]
+__all__ = [
+    "Dropout",
+    "GaussianNoise",
+    "Linears",
+    "RandomLayer",
+    "Residual",
+    "draw_from",
+    "hidden_layers",
+]
 
 
 class Linears(nn.Linear):
@@ -60,35 +70,42 @@ class LayerNorms(nn.LayerNorm):
         return torch.addcmul(self.bias.unsqueeze(1), normal, self.weight.unsqueeze(1))
 
 
-class Dropout(nn.Module):
-    """Inverted dropout whose mask may be given, so that two engines can share it.
+class RandomLayer(nn.Module):
+    """A module that draws numbers in training, which may be given, so that two engines share them.
+
+    Attributes
+    ----------
+    given : torch.Tensor or None
+        Dropout's factors, or the noise; None draws them anew for each batch.
+    generator : torch.Generator, list of K or None
+        Draws them, for K networks each its own; None takes PyTorch's global generator.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.given: torch.Tensor | None = None
+        self.generator: torch.Generator | list[torch.Generator] | None = None
+
+
+class Dropout(RandomLayer):
+    """Inverted dropout: in training, units are 0 or multiplied by 1/(1 − rate).
 
     Parameters
     ----------
     rate : float, or tuple of K
         The probability of dropping a unit; of K networks, which may differ in it, each one's.
-
-    Attributes
-    ----------
-    mask : torch.Tensor or None
-        The factors of the inputs in training: 0 or 1/(1 − rate), of the input's shape; None draws
-        them anew for each batch.
-    generator : torch.Generator, list of K or None
-        Draws the masks, for K networks each its own; None takes PyTorch's global generator.
     """
 
     def __init__(self, rate: float | tuple[float, ...]) -> None:
         super().__init__()
         self.rate = rate
-        self.mask: torch.Tensor | None = None
-        self.generator: torch.Generator | list[torch.Generator] | None = None
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """Return x, with units dropped in training."""
         if not self.training:
             return x
-        if self.mask is not None:
-            return x * self.mask
+        if self.given is not None:
+            return x * self.given
         if isinstance(self.rate, tuple):
             return x * self._masks(x, self.rate)
         if self.generator is None:
@@ -114,12 +131,45 @@ class Dropout(nn.Module):
         return f"{self.rate:g}"
 
 
-def draw_masks_from(
-    generator: torch.Generator | list[torch.Generator] | None, net: nn.Module
-) -> None:
-    """Make dropout layers draw their masks from this generator, or those of K networks from K."""
+class GaussianNoise(RandomLayer):
+    """Adds normal numbers of a standard deviation σ in training.
+
+    Parameters
+    ----------
+    std : float
+        σ ≥ 0.
+    n_networks : int
+        K, if it is a layer of K networks: they may have the same x, but not the same noise.
+    """
+
+    def __init__(self, std: float, n_networks: int = 0) -> None:
+        super().__init__()
+        self.std, self.n_networks = std, n_networks
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """Return x, with noise in training; of K networks, of shape (K, n, features) then."""
+        if not self.training:
+            return x
+        if self.given is not None:
+            return x + self.given
+        lead = (self.n_networks,) if self.n_networks else ()
+        normal = torch.empty((*lead, *x.shape[-2:]), device=x.device)
+        if isinstance(self.generator, list):
+            for own, generator in zip(normal, self.generator, strict=True):
+                own.normal_(generator=generator)
+        else:
+            normal.normal_(generator=self.generator)
+        return x + (self.std * normal).to(x.dtype)
+
+    def extra_repr(self) -> str:
+        """Return the text in the brackets of the repr."""
+        return f"{self.std:g}"
+
+
+def draw_from(generator: torch.Generator | list[torch.Generator] | None, net: nn.Module) -> None:
+    """Make layers draw masks and noise from this generator, or those of K networks from K."""
     for module in net.modules():
-        if isinstance(module, Dropout):
+        if isinstance(module, RandomLayer):
             module.generator = generator
 
 
@@ -132,13 +182,30 @@ class Residual(nn.Sequential):
         return x + inner
 
 
-def hidden_layer(spec: HiddenLayer, rates: tuple[float, ...] | None = None) -> nn.Sequential:
-    """Return linear → normalisation → activation → dropout, as a residual block if it is one.
+def hidden_layers(
+    architecture: Architecture, members: Sequence[Architecture] = ()
+) -> nn.Sequential:
+    """Return the noise on the inputs, if there is any, and the hidden layers.
+
+    With the architectures of K members they are the layers of all of them, but for the shapes of
+    their parameters, which are still those of one.
+    """
+    modules: list[nn.Module] = []
+    if architecture.input_noise:
+        modules.append(GaussianNoise(architecture.input_noise, len(members)))
+    of_members = [member.hidden_layers for member in members]
+    for i, spec in enumerate(architecture.hidden_layers):
+        modules.append(_hidden_layer(spec, tuple(layers[i].dropout for layers in of_members)))
+    return nn.Sequential(*modules)
+
+
+def _hidden_layer(spec: HiddenLayer, rates: tuple[float, ...]) -> nn.Sequential:
+    """Return linear → normalisation → noise → activation → dropout; a residual block if it is one.
 
     Embeddings come before the first one. With the dropout rates of K networks it is the layer of
-    all of them, but for the shapes of its parameters, which are still those of one.
+    all of them.
     """
-    linear, batch, layer = ONE if rates is None else SEVERAL
+    linear, batch, layer = SEVERAL if rates else ONE
     width = spec.out_features
     modules: list[nn.Module] = []
     if (found := spec.embeddings) is not None:
@@ -148,6 +215,8 @@ def hidden_layer(spec: HiddenLayer, rates: tuple[float, ...] | None = None) -> n
         modules.append(batch(width))
     elif spec.normalization == "layer":
         modules.append(layer(width))
+    if spec.noise:
+        modules.append(GaussianNoise(spec.noise, len(rates)))
     modules.append(ACTIVATIONS[spec.activation]())
     if any(rates or (spec.dropout,)):
         modules.append(Dropout(rates or spec.dropout))

@@ -19,7 +19,7 @@ from multilayer.registry import resolve
 from multilayer.torch import capture, sensitivity
 from multilayer.torch.activations import OUTPUTS
 from multilayer.torch.embedding import Embedding
-from multilayer.torch.layers import hidden_layer
+from multilayer.torch.layers import hidden_layers
 from multilayer.torch.module import Net
 from multilayer.torch.placement import on_host
 from multilayer.torch.trainer import Trainer
@@ -96,7 +96,7 @@ class MLP(Net):
     def _assemble(self, architecture: Architecture) -> None:
         self.architecture = architecture
         self.flatten = nn.Flatten()
-        self.hidden = nn.Sequential(*map(hidden_layer, architecture.hidden_layers))
+        self.hidden = hidden_layers(architecture)
         last_width = (architecture.in_features, *architecture.hidden_features)[-1]
         self.last = nn.Linear(last_width, architecture.out_features, bias=architecture.bias)
         self.output = OUTPUTS[architecture.output]()

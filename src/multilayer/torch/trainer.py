@@ -29,7 +29,7 @@ from multilayer.samples import Data
 from multilayer.torch import capture, distributed
 from multilayer.torch.adversaries import adversarial_loss, draw_directions
 from multilayer.torch.average import RunningAverage
-from multilayer.torch.layers import draw_masks_from
+from multilayer.torch.layers import draw_from
 from multilayer.torch.lbfgs import minimize
 from multilayer.torch.losses import mean_loss
 from multilayer.torch.module import Net
@@ -121,7 +121,7 @@ class Trainer:
         self._directions = None if adversary is None else generator.spawn(1)[0]
         seed = int(generator.integers(2**62))
         distributed.agree(net, [] if rng is None else [seed])
-        self._generator = torch.Generator(net.device)  # draws dropout masks, on each rank others
+        self._generator = torch.Generator(net.device)  # draws masks and noise, on each rank others
         self._generator.manual_seed(seed + self.shard[0])
         self._average: RunningAverage | None = None
         if ema is not None:
@@ -166,7 +166,7 @@ class Trainer:
         Each rank needs only its own samples, if the order says where they are: see `begin_epoch`.
         """
         self._data = together(data)
-        draw_masks_from(self._generator, self.net)
+        draw_from(self._generator, self.net)
         self._captured = None  # recorded steps read the samples before
         X = data[0]
         if isinstance(X, Tensor) and X.device == self.net.device and self._can_capture():
@@ -251,7 +251,7 @@ class Trainer:
         """Return a copy of everything the next step depends on, as arrays by name.
 
         It is the state of the network and its average, of the optimizer, of the scaler for float16,
-        and of the generator of dropout masks.
+        and of the generator of dropout masks and noise.
 
         Raises
         ------
@@ -306,7 +306,7 @@ class Trainer:
         """Give the network its final weights, and leave it in prediction mode."""
         if self._average is not None:
             self.net.load_state_dict(self._validated.state_dict())
-        draw_masks_from(None, self.net)
+        draw_from(None, self.net)
         self._late.clear()  # those of a training that was abandoned
         self._captured = None  # frees memory of the device
         self.net.eval()

@@ -115,7 +115,7 @@ def check_generator(net: Net, rng: Any) -> Any:
 
 
 def mask_generator(net: Net, generator: Any) -> Any:
-    """Return the generator of dropout masks; of an ensemble, one for each member."""
+    """Return the generator of dropout masks and noise; of an ensemble, one for each member."""
     if isinstance(generator, Generators):
         return Generators(rng.spawn(1)[0] for rng in generator)
     n_members = getattr(net, "n_members", 0)

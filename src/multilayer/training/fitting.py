@@ -110,9 +110,9 @@ def fit(
     callbacks : sequence of Callback
         `EarlyStopping`, `Progress`, or your own.
     rng : numpy.random.Generator, or sequence of K, optional
-        Draws the validation split, the order and dropout. The same seed gives the same bits. Of an
-        ensemble, one generator gives all members the same rows in the same order, which is fastest,
-        and each its own dropout; with K, each member draws as it would alone.
+        Draws the validation split, the order, dropout and noise. The same seed gives the same bits.
+        Of an ensemble, one generator gives all members the same rows in the same order, which is
+        fastest, and each its own dropout and noise; with K, each member draws as it would alone.
     checkpoint : path or Checkpoint, optional
         A folder in which to save the training, once a minute, so that it can be resumed if it is
         killed; a `Checkpoint` sets another interval. An existing one is never overwritten.
@@ -197,7 +197,7 @@ def fit(
         l2=l2,
         clip_norm=clip_norm,
         clip_value=clip_value,
-        # masks have their own generator, so that the order is the same for any engine
+        # masks and noise have their own generator, so that the order is the same for any engine
         rng=mask_generator(net, generator),
         **options,
     )

@@ -25,8 +25,8 @@ class LayerStatistics(Callback):
     r"""Records every few steps what each layer computes for some samples, and how it learns.
 
     The samples stay the same, so that only the network changes. They are observed as `observe`
-    does, without dropout; a PyTorch network is observed through its NumPy twin. For each of
-    :math:`l = 1, …, L + 1` layers, the output layer last, there are
+    does, without dropout or noise; a PyTorch network is observed through its NumPy twin. For each
+    of :math:`l = 1, …, L + 1` layers, the output layer last, there are
 
     =================== ============================================================
     ``activations``     the 5, 25, 50, 75 and 95 % quantiles of :math:`a_l`

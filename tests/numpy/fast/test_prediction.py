@@ -44,6 +44,7 @@ def network(dtype="float64", **settings):
         {"normalization": "batch", "residual": True, "dropout": 0.5},
         {"bias": False},
         {"embeddings": EMBEDDINGS},
+        {"noise": 0.5, "normalization": "layer"},
     ],
     ids=str,
 )

@@ -115,6 +115,9 @@ def test_activations(activation, form, workers):
         {"bias": False, "normalization": "batch", "residual": True, "dropout": 0.1},
         {"embeddings": EMBEDDINGS},
         {"embeddings": EMBEDDINGS, "normalization": "batch", "residual": True, "dropout": 0.1},
+        {"noise": 0.3, "residual": True},
+        {"noise": (0, 0.1, 0, 0.2), "normalization": "batch", "dropout": 0.1},
+        {"noise": (0, 0.1, 0, 0.2), "embeddings": EMBEDDINGS, "residual": True},
     ],
     ids=str,
 )
@@ -126,6 +129,7 @@ def test_networks(settings, dtype, form, workers):
 def test_without_hidden_layers(form, workers):
     assert_same_training(Architecture(N_IN, (), 2), "cross_entropy", SGD(0.1))
     assert_same_training(Architecture(N_IN, (), 1), "squared_error", SGD(0.1))
+    assert_same_training(Architecture(N_IN, (), 2, noise=0.3), "cross_entropy", SGD(0.1))
 
 
 @pytest.mark.parametrize(

@@ -33,7 +33,7 @@ class AdversarialPlan:
     network : Network
     gradients : list of list of (dW, db)
         The arrays of each of `n_gradients`.
-    uniforms : list of array
+    drawn : list of array
         As for `Plan`, for each of `n_passes` one after the other.
     normals : array of shape (n_rows, in_features) or (K, n_rows, in_features), optional
         The numbers that a virtual adversary begins with, drawn before each step.
@@ -49,7 +49,7 @@ class AdversarialPlan:
         self,
         network: Network,
         gradients: list[list[Pair]],
-        uniforms: list[Array],
+        drawn: list[Array],
         normals: Array | None,
         criterion: Criterion,
         n_rows: int,
@@ -60,8 +60,8 @@ class AdversarialPlan:
         self.judge, self.judging = adversary.judge(loss), criterion
         if adversary.is_virtual:
             self.judging = plain_criterion(self.judge, network.link)
-        n = len(uniforms) // n_passes(adversary)
-        of_pass = iter([uniforms[n * i : n * (i + 1)] for i in range(n_passes(adversary))])
+        n = len(drawn) // n_passes(adversary)
+        of_pass = iter([drawn[n * i : n * (i + 1)] for i in range(n_passes(adversary))])
         of_own = gradients[0] if adversary.own_weight else None
         self.own = Plan(
             network, of_own, next(of_pass), criterion, n_rows, need_dx=not adversary.is_virtual

@@ -17,7 +17,7 @@ import numpy.typing as npt
 
 from multilayer.numpy.activations.base import Activation
 from multilayer.numpy.activations.rectifiers import Identity
-from multilayer.numpy.blocks import Dropout, Residual
+from multilayer.numpy.blocks import Dropout, GaussianNoise, RandomLayer, Residual
 from multilayer.numpy.embedding import Embedding
 from multilayer.numpy.fast.criteria import Criterion
 from multilayer.numpy.fast.normalize import normalize, normalize_backward
@@ -28,7 +28,7 @@ from multilayer.numpy.layers import Activate, Affine, Layer, Stack
 from multilayer.numpy.network import Network, Pair
 from multilayer.numpy.normalization import BatchNorm, Normalized, check_batch
 
-__all__ = ["Plan", "dropout_widths", "stacked", "stages_of"]
+__all__ = ["Plan", "random_layers", "stacked", "stages_of"]
 
 Array = npt.NDArray[Any]
 Places = tuple[Array | None, Array | None]
@@ -50,16 +50,19 @@ that is transposed (measured, see docs/performance.md)."""
 
 
 def stages_of(
-    layer: Layer, heads: tuple[type[Layer], ...] = (Affine,)
+    layer: Layer, heads: tuple[type[Layer], ...] = (Affine,), *, training: bool = True
 ) -> list[tuple[Layer, Passes]]:
     """Return a layer's parts in forward order, with stacks flattened.
 
     A layer of the kinds in `heads` comes with the passes of the activation after it, if that has
-    any, and the activation is then not a stage of its own.
+    any, and the activation is then not a stage of its own. In prediction, layers that only act in
+    training are left out.
     """
     stages: list[tuple[Layer, Passes]] = []
     alone = PASSES[Identity]
     for part in _opened(layer):
+        if isinstance(part, RandomLayer) and not training:
+            continue
         before, behind = stages[-1] if stages else (None, None)
         passes = passes_of(part.activation) if isinstance(part, Activate) else None
         if passes is not None and isinstance(before, heads) and behind is alone:
@@ -75,15 +78,15 @@ def _opened(layer: Layer) -> list[Layer]:
     return [part for inner in layer.layers for part in _opened(inner)]
 
 
-def dropout_widths(network: Network) -> list[int]:
-    """Return the width of each dropout layer, in forward order."""
-    widths, width = [], 0
+def random_layers(network: Network, in_features: int) -> list[tuple[RandomLayer, int]]:
+    """Return the layers that draw numbers, in forward order, each with its width."""
+    found, width = [], in_features
     for layer in network.layers:
         if isinstance(layer, Affine):
             width = layer.W.shape[-2]
-        elif isinstance(layer, Dropout):
-            widths.append(width)
-    return widths
+        elif isinstance(layer, RandomLayer):
+            found.append((layer, width))
+    return found
 
 
 class _Stage(Protocol):
@@ -273,6 +276,21 @@ class _Normalize:
         self.layer.update_state(found)
 
 
+class _Noise:
+    """y = x + σ n, with numbers n drawn before the pass."""
+
+    def __init__(self, layer: GaussianNoise, normal: Array, dtype: npt.DTypeLike) -> None:
+        self.std, self.normal = layer.std, normal
+        self.y = np.empty(normal.shape, dtype)
+
+    def forward(self, x: Array) -> Array:
+        np.multiply(self.std, self.normal, out=self.y)
+        return np.add(x, self.y, out=self.y)
+
+    def backward(self, dy: Array) -> Array:
+        return dy
+
+
 class _Readable:
     """Any other layer, through its own `forward` and `backward`."""
 
@@ -320,8 +338,8 @@ class Plan:
     gradients : list of (dW, db), optional
         The arrays for the gradients, one pair for each layer with parameters. Without them, only
         the gradient in the inputs is computed.
-    uniforms : list of array of shape (n_rows, width) or (K, n_rows, width)
-        The numbers that decide what each dropout layer drops, drawn before each pass.
+    drawn : list of array of shape (n_rows, width) or (K, n_rows, width)
+        The numbers of each layer that draws some, drawn before each pass.
     criterion : callable
         See ``criteria.py``.
     n_rows : int
@@ -334,14 +352,14 @@ class Plan:
         self,
         network: Network,
         gradients: list[Pair] | None,
-        uniforms: list[Array],
+        drawn: list[Array],
         criterion: Criterion,
         n_rows: int,
         *,
         need_dx: bool = False,
     ) -> None:
         self._pairs: Iterator[Places] = iter(gradients or repeat((None, None)))
-        self._uniforms = iter(uniforms)
+        self._drawn = iter(drawn)
         self.n_rows, self.dtype = n_rows, network.parameters.dtype
         self.networks = network.parameters.shape[:-1]
         self.values = np.empty(self.networks or (1,))
@@ -399,7 +417,9 @@ class Plan:
         if isinstance(layer, Activate):
             return _Activation(layer.activation)
         if isinstance(layer, Dropout):
-            return _Drop(layer, next(self._uniforms), self.dtype)
+            return _Drop(layer, next(self._drawn), self.dtype)
+        if isinstance(layer, GaussianNoise):
+            return _Noise(layer, next(self._drawn), self.dtype)
         if isinstance(layer, Embedding):
             self._has_input = True
         stage: _Readable | _Normalize

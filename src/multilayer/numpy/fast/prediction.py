@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from multilayer.numpy.activations.rectifiers import Identity
-from multilayer.numpy.blocks import Dropout, Residual
+from multilayer.numpy.blocks import Residual
 from multilayer.numpy.embedding import Embedding
 from multilayer.numpy.fast.blas import n_threads
 from multilayer.numpy.fast.embed import description_of, embed, embed_few
@@ -122,8 +122,7 @@ def _stages(layer: Layer, form: Form) -> list[Forward]:
     """Return a layer's forward pass in prediction mode, as stages."""
     return [
         _dense(part, passes, form) if isinstance(part, Affine) else _other(part, form)
-        for part, passes in stages_of(layer)
-        if not isinstance(part, Dropout)
+        for part, passes in stages_of(layer, training=False)
     ]
 
 

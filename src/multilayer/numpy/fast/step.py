@@ -15,11 +15,11 @@ import numpy as np
 import numpy.typing as npt
 
 from multilayer.numpy.adversaries import Adversary
-from multilayer.numpy.blocks import Dropout
+from multilayer.numpy.blocks import draw_normal
 from multilayer.numpy.clipping import Clip
 from multilayer.numpy.fast.adversary import AdversarialPlan, n_gradients, n_passes
 from multilayer.numpy.fast.criteria import criterion_of
-from multilayer.numpy.fast.plan import Plan, dropout_widths
+from multilayer.numpy.fast.plan import Plan, random_layers
 from multilayer.numpy.fast.source import Source
 from multilayer.numpy.fast.updates import (
     add_penalty,
@@ -76,8 +76,8 @@ class _Batch(NamedTuple):
 
     shares: Array
     """Each row's share of the mean, of shape (1, n_rows), or (K, n_rows) if networks differ."""
-    uniforms: list[Array]
-    """The numbers that decide what each dropout layer drops, in each pass."""
+    drawn: list[Array]
+    """The numbers of each layer that draws some, in each pass."""
     normals: Array | None
     """The numbers that a virtual adversary begins with."""
     rows: list[_Rows]
@@ -98,7 +98,7 @@ class Step:
         The optimizer's state, which it changes.
     clip : Clip
     rng : numpy.random.Generator or Generators
-        Draws the dropout masks of the whole batch, in forward order, however the work is divided.
+        Draws masks and noise of the whole batch, in forward order, however the work is divided.
     adversary : Adversary, optional
     directions : numpy.random.Generator or Generators, optional
         Draws the numbers that a virtual adversary begins with.
@@ -146,11 +146,7 @@ class Step:
             self._update, by_parts = update_of(optimizer, parameters, state)
             self._updates_parts = by_parts and clip.norm is None and clip.value is None
         self._has_state = bool(network.state)
-        self._drops = [
-            numbers_of(layer.rate, n_networks) > 0
-            for layer in network.layers
-            if isinstance(layer, Dropout)
-        ] * n_passes(adversary)
+        self._random_layers = random_layers(network, self._in_features) * n_passes(adversary)
         self._by_rows = all(layer.by_rows for layer in network.layers)
         self._piece = len(data[1])
         if self._by_rows:
@@ -251,21 +247,13 @@ class Step:
     def _pass(self, batch: _Batch, start: int, is_empty: Array | None = None) -> Any:
         """Run forward and backward; return the loss without penalty.
 
-        Networks whose samples all have weight 0 draw no masks, as they take no step.
+        Networks whose samples all have weight 0 draw nothing, as they take no step.
         """
-        for uniform, drops in zip(batch.uniforms, self._drops, strict=True):
-            if isinstance(self.rng, Generators):
-                where = drops if is_empty is None else drops & ~is_empty
-                self.rng.random(out=uniform, dtype=np.float32, where=where)
-            else:
-                self.rng.random(out=uniform, dtype=np.float32)
+        where = None if is_empty is None else ~is_empty
+        for (layer, _), numbers in zip(self._random_layers, batch.drawn, strict=True):
+            layer.draw(self.rng, numbers, where)
         if batch.normals is not None:
-            normals, draws = batch.normals, self.directions
-            if isinstance(draws, Generators):
-                takes = None if is_empty is None else ~is_empty
-                draws.standard_normal(out=normals, dtype=normals.dtype, where=takes)
-            elif draws is not None:
-                draws.standard_normal(out=normals, dtype=normals.dtype)
+            draw_normal(self.directions, batch.normals, where)
         self._start = start
         values = self._workers.map(self._pass_rows, batch.rows)
         if len(values) == 1:
@@ -305,8 +293,7 @@ class Step:
         n_networks, size = self._theta.shape
         n_shares = 1 if self.source.weight is None else n_networks
         shares = np.full((n_shares, n_rows), 1 / n_rows, dtype)
-        widths = dropout_widths(network) * n_passes(self.adversary)
-        uniforms = [np.zeros((*lead, n_rows, width), np.float32) for width in widths]
+        drawn = [np.zeros((*lead, n_rows, width), np.float32) for _, width in self._random_layers]
         normals = None
         if self.adversary is not None and self.adversary.is_virtual:
             normals = np.zeros((*lead, n_rows, self._in_features), dtype)
@@ -317,7 +304,7 @@ class Step:
             cut = slice(start, stop)
             plan = self._plan(
                 gradients[n_each * part : n_each * (part + 1)],
-                [uniform[..., cut, :] for uniform in uniforms],
+                [numbers[..., cut, :] for numbers in drawn],
                 None if normals is None else normals[..., cut, :],
                 stop - start,
             )
@@ -330,22 +317,22 @@ class Step:
             inside = [(max(start, w.start), min(stop, w.stop)) for w in weights]
             penalized = [(lo, hi) for lo, hi in inside if lo < hi]
             parts.append(_Part(start, stop, penalized, n * n_each, np.zeros(n_networks)))
-        batch = self._batches[n_rows] = _Batch(shares, uniforms, normals, rows, parts)
+        batch = self._batches[n_rows] = _Batch(shares, drawn, normals, rows, parts)
         return batch
 
     def _plan(
         self,
         gradients: list[list[Pair]],
-        uniforms: list[Array],
+        drawn: list[Array],
         normals: Array | None,
         n_rows: int,
     ) -> Plan | AdversarialPlan:
         """Return the passes of a worker's rows."""
         network, criterion = self.network, self.criterion
         if self.adversary is None:
-            return Plan(network, gradients[0], uniforms, criterion, n_rows)
+            return Plan(network, gradients[0], drawn, criterion, n_rows)
         return AdversarialPlan(
-            network, gradients, uniforms, normals, criterion, n_rows, self.adversary,
+            network, gradients, drawn, normals, criterion, n_rows, self.adversary,
             self.objective.loss,
         )  # fmt: skip
 
