@@ -5,7 +5,9 @@ does nothing but the arithmetic:
 
 - ``passes.py``, ``criteria.py``, ``updates.py``: the work between the matrix products, each part as
   one compiled pass over memory, next to its plain NumPy form;
-- ``plan.py``: a forward and backward pass over some rows, in arrays that are made once;
+- ``stages.py``, ``normalize.py``: layers, with the arrays that they write to;
+- ``plan.py``: a forward and backward pass over some rows, made of stages;
+- ``adversary.py``: the passes of a step with an adversary, each a plan;
 - ``source.py``: where the rows of a batch come from;
 - ``workers.py``: threads, each with its part of a batch: how many, and as long as they pay;
 - ``step.py``: the training step made of these;

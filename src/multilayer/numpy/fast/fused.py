@@ -34,7 +34,7 @@ from multilayer.numpy.fast.fused_loops import (
     Z,
 )
 from multilayer.numpy.fast.passes import PASSES
-from multilayer.numpy.fast.plan import stages_of
+from multilayer.numpy.fast.stages import stages_of
 from multilayer.numpy.fast.updates import numbers_of, settings_of
 from multilayer.numpy.layers import Affine
 from multilayer.numpy.losses import NLL, BinaryCrossEntropy, CrossEntropy, SquaredError

@@ -1,4 +1,4 @@
-"""Batch normalisation of a batch as two compiled passes: see `BatchNorm` for the equations."""
+"""Normalize: batch normalisation as a stage, in compiled passes; for equations see `BatchNorm`."""
 
 from typing import Any
 
@@ -6,8 +6,11 @@ import numpy as np
 import numpy.typing as npt
 
 from multilayer.compiled import kernel
+from multilayer.numpy.fast.passes import Passes, fastest
+from multilayer.numpy.fast.stages import Places, stacked
+from multilayer.numpy.normalization import BatchNorm, Normalized, check_batch
 
-__all__ = ["normalize", "normalize_backward"]
+__all__ = ["Normalize", "normalize", "normalize_backward"]
 
 Array = npt.NDArray[Any]
 
@@ -83,3 +86,44 @@ def normalize_backward(dys, x_hats, gammas, inverse_stds, dgammas, dbetas):  # t
             for j in range(dy.shape[1]):
                 slope = dy[i, j] - share * (dbeta[j] + x_hat[i, j] * dgamma[j])
                 dy[i, j] = gamma[j] * inverse_std[j] * slope
+
+
+class Normalize:
+    """a = σ(γ x̂ + β), batch normalisation with the activation after it."""
+
+    def __init__(self, layer: BatchNorm, passes: Passes, gradients: Places, n_rows: int) -> None:
+        check_batch(n_rows)
+        self.layer = layer
+        *networks, width = layer.gamma.shape
+        dtype = layer.gamma.dtype
+        self.dgamma, self.dbeta = (
+            np.empty_like(layer.gamma) if g is None else g for g in gradients
+        )
+        self.x_hat, self.y = np.empty((2, *networks, n_rows, width), dtype)
+        self.mean, self.variance, self.inverse_std = np.empty((3, *networks, width), dtype)
+        self.forward_pass, self.backward_pass = passes.forward(fastest), passes.backward.fastest
+        self.sums = np.empty((2, len(stacked(self.mean, 2)), width), dtype)
+
+    def forward(self, x: Array) -> Array:
+        layer, y = self.layer, stacked(self.y)
+        normalize.fastest(
+            stacked(x), np.ascontiguousarray(stacked(layer.gamma, 2)), layer.epsilon,
+            stacked(self.x_hat), stacked(self.mean, 2), stacked(self.variance, 2),
+            stacked(self.inverse_std, 2), y,
+        )  # fmt: skip
+        self.forward_pass(y, np.ascontiguousarray(stacked(layer.beta, 2)))
+        return self.y
+
+    def backward(self, dy: Array) -> Array:
+        dys, (dgamma, dbeta) = stacked(dy), self.sums
+        self.backward_pass(dys, stacked(self.y), dbeta)
+        normalize_backward.fastest(
+            dys, stacked(self.x_hat), np.ascontiguousarray(stacked(self.layer.gamma, 2)),
+            stacked(self.inverse_std, 2), dgamma, dbeta,
+        )  # fmt: skip
+        stacked(self.dgamma, 2)[:], stacked(self.dbeta, 2)[:] = dgamma, dbeta
+        return dy
+
+    def update_state(self) -> None:
+        found = Normalized(self.x_hat, self.inverse_std, self.mean, self.variance)
+        self.layer.update_state(found)

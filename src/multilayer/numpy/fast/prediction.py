@@ -19,7 +19,7 @@ from multilayer.numpy.embedding import Embedding
 from multilayer.numpy.fast.blas import n_threads
 from multilayer.numpy.fast.embed import description_of, embed, embed_few
 from multilayer.numpy.fast.passes import PASSES, Form, Passes, bias_of, fastest, plain
-from multilayer.numpy.fast.plan import stacked, stages_of
+from multilayer.numpy.fast.stages import stacked, stages_of
 from multilayer.numpy.fast.workers import Workers, n_rewarding
 from multilayer.numpy.layers import Activate, Affine, Layer
 from multilayer.numpy.network import Network
