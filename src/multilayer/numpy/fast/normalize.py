@@ -7,7 +7,7 @@ import numpy.typing as npt
 
 from multilayer.compiled import kernel
 from multilayer.numpy.fast.passes import Passes, fastest
-from multilayer.numpy.fast.stages import Places, stacked
+from multilayer.numpy.fast.stages import Places, Stage, stacked
 from multilayer.numpy.normalization import BatchNorm, Normalized, check_batch
 
 __all__ = ["Normalize", "normalize", "normalize_backward"]
@@ -88,7 +88,7 @@ def normalize_backward(dys, x_hats, gammas, inverse_stds, dgammas, dbetas):  # t
                 dy[i, j] = gamma[j] * inverse_std[j] * slope
 
 
-class Normalize:
+class Normalize(Stage):
     """a = σ(γ x̂ + β), batch normalisation with the activation after it."""
 
     def __init__(self, layer: BatchNorm, passes: Passes, gradients: Places, n_rows: int) -> None:

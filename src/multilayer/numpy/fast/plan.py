@@ -78,7 +78,6 @@ class Plan:
         self.values = np.empty(self.networks or (1,))
         self.criterion = criterion
         self._has_input = need_dx
-        self._with_state: list[Readable | Normalize] = []
         self.stages = self._stages(network.hidden)
         last = network.last
         if self.stages and last.W.shape[-2] <= WIDEST:
@@ -113,7 +112,7 @@ class Plan:
 
     def update_state(self) -> None:
         """Update the layers' state with the statistics of the last pass."""
-        for stage in self._with_state:
+        for stage in self.stages:
             stage.update_state()
 
     def _stages(self, layer: Layer) -> list[Stage]:
@@ -135,13 +134,9 @@ class Plan:
             return Noise(layer, next(self._drawn), self.dtype)
         if isinstance(layer, Embedding):
             self._has_input = True
-        stage: Readable | Normalize
         if isinstance(layer, BatchNorm):
-            stage = Normalize(layer, passes, next(self._pairs), self.n_rows)
-        else:
-            stage = Readable(layer, self._pairs)
-        self._with_state.append(stage)
-        return stage
+            return Normalize(layer, passes, next(self._pairs), self.n_rows)
+        return Readable(layer, self._pairs)
 
 
 def random_layers(network: Network, in_features: int) -> list[tuple[RandomLayer, int]]:

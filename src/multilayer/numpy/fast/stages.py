@@ -5,7 +5,7 @@ parameters go into views of one vector.
 """
 
 from collections.abc import Iterator
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -82,12 +82,19 @@ def _opened(layer: Layer) -> list[Layer]:
     return [part for inner in layer.layers for part in _opened(inner)]
 
 
-class Stage(Protocol):
+class Stage:
     """A part of a forward pass, and of the way back."""
 
-    def forward(self, x: Array) -> Array: ...
+    def forward(self, x: Array) -> Array:
+        """Return the stage's result, in an array of its own."""
+        raise NotImplementedError
 
-    def backward(self, dy: Array) -> Array | None: ...
+    def backward(self, dy: Array) -> Array | None:
+        """Return the gradient in x, unless it is not needed; dy may be overwritten."""
+        raise NotImplementedError
+
+    def update_state(self) -> None:
+        """Take the batch's statistics into the layer's state, if any."""
 
 
 def stacked(array: Array, n_axes: int = 3) -> Array:
@@ -95,7 +102,7 @@ def stacked(array: Array, n_axes: int = 3) -> Array:
     return array if array.ndim == n_axes else array[np.newaxis]
 
 
-class _Affine:
+class _Affine(Stage):
     """z = x Wᵀ + b, with arrays for z and for the gradients.
 
     Kernels need arrays without gaps, which those of K networks are not, one after another in each
@@ -195,7 +202,7 @@ class Thin(_Affine):
         return self.dx
 
 
-class Custom:
+class Custom(Stage):
     """a = σ(z), through its own `forward` and `backward`."""
 
     def __init__(self, activation: Activation) -> None:
@@ -210,7 +217,7 @@ class Custom:
         return _like(dy, self.activation.backward(dy, self.z, self.a))
 
 
-class Drop:
+class Drop(Stage):
     """y = x m/(1 − rate), where m is 1 if a uniform number is at least the rate, else 0."""
 
     def __init__(self, layer: Dropout, uniform: Array, dtype: npt.DTypeLike) -> None:
@@ -230,7 +237,7 @@ class Drop:
         return dy
 
 
-class Noise:
+class Noise(Stage):
     """y = x + σ n, with numbers n drawn before the pass."""
 
     def __init__(self, layer: GaussianNoise, normal: Array, dtype: npt.DTypeLike) -> None:
@@ -245,7 +252,7 @@ class Noise:
         return dy
 
 
-class Readable:
+class Readable(Stage):
     """Any other layer, through its own `forward` and `backward`."""
 
     def __init__(self, layer: Layer, pairs: Iterator[Places]) -> None:
@@ -267,7 +274,7 @@ class Readable:
         self.layer.update_state(self.cache)
 
 
-class Skip:
+class Skip(Stage):
     """y = x + f(x), where f is the inner stages: dx = dy + df."""
 
     def __init__(self, inner: list[Stage], shape: tuple[int, ...], dtype: npt.DTypeLike) -> None:
@@ -281,6 +288,10 @@ class Skip:
         self.dy[:] = dy  # the inner stages may overwrite theirs
         dx = backward(self.inner, dy)
         return None if dx is None else np.add(dx, self.dy, out=self.dy)
+
+    def update_state(self) -> None:
+        for stage in self.inner:
+            stage.update_state()
 
 
 def forward(stages: list[Stage], x: Array) -> Array:
