@@ -65,6 +65,8 @@ class _Settings(NamedTuple):
     epochs: int
     batch_size: int | None
     l2: float
+    max_norm: float | None
+    ema: float | None
     early_stopping: bool
     seed: int
     engine: str
@@ -95,6 +97,8 @@ def digits(
     epochs: options.Epochs = 50,
     batch_size: options.BatchSize = None,
     l2: options.L2 = 3e-3,
+    max_norm: options.MaxNorm = None,
+    ema: options.Ema = None,
     early_stopping: options.EarlyStopping = False,
     seed: options.Seed = 0,
     engine: options.Engine = "numpy",
@@ -114,8 +118,8 @@ def digits(
         learning_rate = 3e-3
     settings = _Settings(
         hidden, activation, normalization, dropout, optimizer, learning_rate, schedule, epochs,
-        batch_size, l2, early_stopping, seed, engine, device, save, checkpoint, resume, record,
-        watch, as_json,
+        batch_size, l2, max_norm, ema, early_stopping, seed, engine, device, save, checkpoint,
+        resume, record, watch, as_json,
     )  # fmt: skip
     with _Job(settings) as job:
         data = load_digits()
@@ -134,6 +138,8 @@ def mnist(
     epochs: options.Epochs = 10,
     batch_size: options.BatchSize = None,
     l2: options.L2 = 0.0,
+    max_norm: options.MaxNorm = None,
+    ema: options.Ema = None,
     early_stopping: options.EarlyStopping = False,
     n_train: options.NTrain = 60_000,
     n_test: options.NTest = 10_000,
@@ -157,8 +163,8 @@ def mnist(
         batch_size = 128
     settings = _Settings(
         hidden, activation, normalization, dropout, optimizer, learning_rate, schedule, epochs,
-        batch_size, l2, early_stopping, seed, engine, device, save, checkpoint, resume, record,
-        watch, as_json,
+        batch_size, l2, max_norm, ema, early_stopping, seed, engine, device, save, checkpoint,
+        resume, record, watch, as_json,
     )  # fmt: skip
     with _Job(settings) as job:
         images = load_images("mnist", data_dir=data_dir)
@@ -244,6 +250,8 @@ class _Job:
                 validation=options.VALIDATION_SHARE if s.early_stopping else None,
                 schedule=schedule,
                 l2=s.l2,
+                max_norm=s.max_norm,
+                ema=s.ema,
                 callbacks=callbacks,
                 rng=rng,
                 checkpoint=s.checkpoint,

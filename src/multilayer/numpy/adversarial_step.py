@@ -6,8 +6,10 @@ import numpy as np
 
 from multilayer.numpy.activations.base import Array
 from multilayer.numpy.adversaries import Adversary
+from multilayer.numpy.average import RunningAverage
 from multilayer.numpy.clipping import Clip
 from multilayer.numpy.fast.source import Source
+from multilayer.numpy.max_norm import limit_norms
 from multilayer.numpy.network import Network
 from multilayer.numpy.objective import Batch, Objective
 from multilayer.numpy.optimizers.base import Optimizer, State
@@ -23,7 +25,7 @@ class AdversarialStep:
 
     Parameters
     ----------
-    network, objective, optimizer, state, clip, rng
+    network, objective, optimizer, state, clip, rng, max_norm, average
         As for `Step`.
     adversary : Adversary
     directions : numpy.random.Generator
@@ -44,10 +46,13 @@ class AdversarialStep:
         clip: Clip,
         rng: np.random.Generator,
         data: Data,
+        max_norm: float | None,
+        average: RunningAverage | None,
     ) -> None:
         self.network, self.objective, self.adversary = network, objective, adversary
         self.optimizer, self.state, self.clip = optimizer, state, clip
         self.rng, self.directions = rng, directions
+        self.max_norm, self.average = max_norm, average
         self.source = Source(*data)
         self._width = data.X.shape[1]
 
@@ -80,6 +85,10 @@ class AdversarialStep:
             self.network.parameters, self.clip(gradient), self.state, learning_rate
         )
         self.network.update_state(passed)
+        if self.max_norm is not None:
+            limit_norms(self.network, self.max_norm)
+        if self.average is not None:
+            self.average.update(self.network)
         return float(value)
 
     def finish(self) -> None:

@@ -1,5 +1,7 @@
 """Hidden layers as modules, and the parts that PyTorch lacks."""
 
+from typing import Any
+
 import torch
 from torch import nn
 from torch.nn import functional as F
@@ -8,7 +10,7 @@ from multilayer.architecture import HiddenLayer
 from multilayer.torch.activations import ACTIVATIONS
 from multilayer.torch.embedding import Embedding
 
-__all__ = ["Dropout", "Linears", "Residual", "draw_masks_from", "hidden_layer"]
+__all__ = ["Dropout", "Linears", "Residual", "draw_masks_from", "hidden_layer", "limit_norms"]
 
 
 class Linears(nn.Linear):
@@ -121,6 +123,20 @@ def draw_masks_from(
     for module in net.modules():
         if isinstance(module, Dropout):
             module.generator = generator
+
+
+@torch.no_grad()
+def limit_norms(net: nn.Module, max_norm: Any) -> None:
+    """Scale each unit's incoming weights down to this norm, as `multilayer.numpy.limit_norms`.
+
+    Of K networks, whose weights have the shape (K, out, in), it is a number or of shape (K, 1).
+    """
+    if isinstance(max_norm, torch.Tensor):
+        max_norm = max_norm.unsqueeze(-1)
+    for module in net.modules():
+        if isinstance(module, nn.Linear):
+            norms = torch.linalg.vector_norm(module.weight, dim=-1, keepdim=True)
+            module.weight.mul_((max_norm / norms).clamp(max=1.0))
 
 
 class Residual(nn.Sequential):

@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from multilayer.numpy.average import RunningAverage
 from multilayer.numpy.blocks import Dropout
 from multilayer.numpy.clipping import Clip
 from multilayer.numpy.fast.criteria import criterion_of
@@ -23,6 +24,8 @@ from multilayer.numpy.fast.updates import (
     add_penalty,
     add_up,
     clip_in_place,
+    limit_in_place,
+    matrices_of,
     numbers_of,
     update_of,
 )
@@ -93,6 +96,10 @@ class Step:
     state : dict
         The optimizer's state, which it changes.
     clip : Clip
+    max_norm : float, array of shape (K, 1) or None
+        The largest norm of a unit's incoming weights: see `multilayer.numpy.limit_norms`.
+    average : RunningAverage, optional
+        What includes the network of each step, if there is one network.
     rng : numpy.random.Generator or Generators
         Draws the dropout masks of the whole batch, in forward order, however the work is divided.
     data : tuple (X, targets, weight)
@@ -114,6 +121,8 @@ class Step:
         optimizer: Optimizer | None,
         state: State,
         clip: Clip,
+        max_norm: Any,
+        average: RunningAverage | None = None,
         rng: np.random.Generator | Generators,
         data: tuple[Array | LazySamples, Array, Array | None],
         batch_size: int | None = None,
@@ -135,6 +144,10 @@ class Step:
         if optimizer is not None:
             self._update, by_parts = update_of(optimizer, parameters, state)
             self._updates_parts = by_parts and clip.norm is None and clip.value is None
+        self._max_norms = None
+        if max_norm is not None:
+            self._max_norms, self._matrices = numbers_of(max_norm, n_networks), matrices_of(network)
+        self._average = average
         self._has_state = bool(network.state)
         self._drops = [
             numbers_of(layer.rate, n_networks) > 0
@@ -204,6 +217,10 @@ class Step:
             self._update(self._gradients, 1, 0, self._theta.shape[1], self._rate)
         for rows in batch.rows if self._has_state else ():
             rows.plan.update_state()
+        if self._max_norms is not None:
+            limit_in_place.fastest(self._theta, self._matrices, self._max_norms)
+        if self._average is not None:
+            self._average.update(self.network)
 
     def _changing(self) -> list[Array]:
         """Return everything that a step of K networks changes, each with an axis for them."""
