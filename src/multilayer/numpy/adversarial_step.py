@@ -88,7 +88,7 @@ class AdversarialStep:
         if self.max_norm is not None:
             limit_norms(self.network, self.max_norm)
         if self.average is not None:
-            self.average.update(self.network)
+            self.average.update()
         return float(value)
 
     def finish(self) -> None:

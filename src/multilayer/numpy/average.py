@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from multilayer import checks
 from multilayer.compiled import kernel
 from multilayer.numpy.network import Network
 from multilayer.numpy.state import network_arrays, set_network_arrays
@@ -47,6 +48,11 @@ class RunningAverage:
     decay : float
         d, in (0, 1).
 
+    Raises
+    ------
+    InvalidArgumentError, InvalidTypeError
+        If `decay` is not such a number.
+
     Attributes
     ----------
     net : MLP
@@ -62,24 +68,24 @@ class RunningAverage:
     >>> average = RunningAverage(net, 0.5)
     >>> for w in (4.0, 2.0, 2.0):
     ...     net.parameters[:] = w
-    ...     average.update(net.network)
+    ...     average.update()
     >>> average.net.parameters
     array([2.5, 2.5], dtype=float32)
     """
 
     def __init__(self, net: Any, decay: float) -> None:
         self.net: Any = net.copy()
-        self.decay = decay
+        self.decay = checks.real(decay, "decay", "RunningAverage", "(0, 1)")
         self.has_begun = False
+        # Training changes the network's arrays in place.
+        averages, values = self._arrays_of(self.net.network), self._arrays_of(net.network)
+        self._pairs = list(zip(averages, values, strict=True))
 
-    def update(self, network: Network) -> None:
-        """Include the weights after a step in the average."""
-        own = self.net.network
+    def update(self) -> None:
+        """Include the network's weights, as they are after a step, in the average."""
         decay = self.decay if self.has_begun else 0.0
-        move.fastest(own.parameters, network.parameters, decay)
-        values = network.state
-        for name, average in own.state.items():
-            move.fastest(average, values[name], decay)
+        for averages, values in self._pairs:
+            move.fastest(averages, values, decay)
         self.has_begun = True
 
     def arrays(self) -> dict[str, Array]:
@@ -90,3 +96,7 @@ class RunningAverage:
         """Restore what `arrays` returned."""
         set_network_arrays(self.net.network, arrays)
         self.has_begun = bool(arrays["has_begun"])
+
+    @staticmethod
+    def _arrays_of(network: Network) -> list[Array]:
+        return [network.parameters, *network.state.values()]

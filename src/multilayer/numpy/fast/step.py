@@ -99,7 +99,7 @@ class Step:
     max_norm : float, array of shape (K, 1) or None
         The largest norm of a unit's incoming weights: see `multilayer.numpy.limit_norms`.
     average : RunningAverage, optional
-        What includes the network of each step, if there is one network.
+        That of the network, if there is one, which includes each step.
     rng : numpy.random.Generator or Generators
         Draws the dropout masks of the whole batch, in forward order, however the work is divided.
     data : tuple (X, targets, weight)
@@ -220,7 +220,7 @@ class Step:
         if self._max_norms is not None:
             limit_in_place.fastest(self._theta, self._matrices, self._max_norms)
         if self._average is not None:
-            self._average.update(self.network)
+            self._average.update()
 
     def _changing(self) -> list[Array]:
         """Return everything that a step of K networks changes, each with an axis for them."""
