@@ -6,7 +6,6 @@ import numpy as np
 
 from multilayer.numpy.activations.base import Array
 from multilayer.numpy.adversaries import Adversary
-from multilayer.numpy.average import RunningAverage
 from multilayer.numpy.clipping import Clip
 from multilayer.numpy.fast.source import Source
 from multilayer.numpy.max_norm import limit_norms
@@ -25,7 +24,7 @@ class AdversarialStep:
 
     Parameters
     ----------
-    network, objective, optimizer, state, clip, rng, max_norm, average
+    network, objective, optimizer, state, clip, rng, max_norm
         As for `Step`.
     adversary : Adversary
     directions : numpy.random.Generator
@@ -47,12 +46,10 @@ class AdversarialStep:
         rng: np.random.Generator,
         data: Data,
         max_norm: float | None,
-        average: RunningAverage | None,
     ) -> None:
         self.network, self.objective, self.adversary = network, objective, adversary
-        self.optimizer, self.state, self.clip = optimizer, state, clip
+        self.optimizer, self.state, self.clip, self.max_norm = optimizer, state, clip, max_norm
         self.rng, self.directions = rng, directions
-        self.max_norm, self.average = max_norm, average
         self.source = Source(*data)
         self._width = data.X.shape[1]
 
@@ -87,8 +84,6 @@ class AdversarialStep:
         self.network.update_state(passed)
         if self.max_norm is not None:
             limit_norms(self.network, self.max_norm)
-        if self.average is not None:
-            self.average.update()
         return float(value)
 
     def finish(self) -> None:

@@ -48,17 +48,17 @@ class RunningAverage:
     decay : float
         d, in (0, 1).
 
-    Raises
-    ------
-    InvalidArgumentError, InvalidTypeError
-        If `decay` is not such a number.
-
     Attributes
     ----------
     net : MLP
         The network of averages, which starts with the weights of the first `update`.
     has_begun : bool
         Whether there has been an update.
+
+    Raises
+    ------
+    InvalidArgumentError, InvalidTypeError
+        If `decay` is not such a number.
 
     Examples
     --------

@@ -136,7 +136,6 @@ class Trainer:
             "rng": self.rng,
             "data": data,
             "max_norm": self.max_norm,
-            "average": self._average,
         }
         network, objective = self.net.network, self.objective
         if self.adversary is None:
@@ -157,7 +156,13 @@ class Trainer:
         their weights are 0, nothing is changed.
         """
         assert self._step is not None
-        return self._step.take(start, stop, learning_rate)
+        if self._average is None:
+            return self._step.take(start, stop, learning_rate)
+        before = self.optimizer_state["step"]
+        loss = self._step.take(start, stop, learning_rate)
+        if self.optimizer_state["step"] != before:
+            self._average.update()
+        return loss
 
     def settle(self) -> tuple[list[float], bool]:
         """Return the losses that `step` did not, so none, and whether all weights are finite."""

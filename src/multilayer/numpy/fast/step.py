@@ -14,7 +14,6 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from multilayer.numpy.average import RunningAverage
 from multilayer.numpy.blocks import Dropout
 from multilayer.numpy.clipping import Clip
 from multilayer.numpy.fast.criteria import criterion_of
@@ -98,8 +97,6 @@ class Step:
     clip : Clip
     max_norm : float, array of shape (K, 1) or None
         The largest norm of a unit's incoming weights: see `multilayer.numpy.limit_norms`.
-    average : RunningAverage, optional
-        That of the network, if there is one, which includes each step.
     rng : numpy.random.Generator or Generators
         Draws the dropout masks of the whole batch, in forward order, however the work is divided.
     data : tuple (X, targets, weight)
@@ -122,7 +119,6 @@ class Step:
         state: State,
         clip: Clip,
         max_norm: Any,
-        average: RunningAverage | None = None,
         rng: np.random.Generator | Generators,
         data: tuple[Array | LazySamples, Array, Array | None],
         batch_size: int | None = None,
@@ -147,7 +143,6 @@ class Step:
         self._max_norms = None
         if max_norm is not None:
             self._max_norms, self._matrices = numbers_of(max_norm, n_networks), matrices_of(network)
-        self._average = average
         self._has_state = bool(network.state)
         self._drops = [
             numbers_of(layer.rate, n_networks) > 0
@@ -219,8 +214,6 @@ class Step:
             rows.plan.update_state()
         if self._max_norms is not None:
             limit_in_place.fastest(self._theta, self._matrices, self._max_norms)
-        if self._average is not None:
-            self._average.update()
 
     def _changing(self) -> list[Array]:
         """Return everything that a step of K networks changes, each with an axis for them."""
