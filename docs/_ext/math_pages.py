@@ -53,7 +53,15 @@ def kinds() -> dict[str, Kind]:
             "Optimizers",
             "multilayer.numpy.optimizers",
             dict(engine.OPTIMIZERS)
-            | {f.__name__: f for f in (engine.clip_by_norm, engine.clip_by_value)},
+            | {
+                part.__name__: part
+                for part in (
+                    engine.clip_by_norm,
+                    engine.clip_by_value,
+                    engine.limit_norms,
+                    engine.RunningAverage,
+                )
+            },
         ),
         "adversaries": Kind(
             "Adversaries",

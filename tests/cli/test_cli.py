@@ -105,6 +105,7 @@ def test_what_a_person_reads():
         ["--hidden", "30,20", "--activation", "tanh,gelu", "--normalization", "layer"],
         ["--optimizer", "lbfgs"],
         ["--optimizer", "lion", "--learning-rate", "1e-3", "--batch-size", "100"],
+        ["--max-norm", "3", "--ema", "0.98", "--hidden", "20"],
         ["--early-stopping", "--l2", "0", "--seed", "3", "--schedule", "reduce_on_plateau"],
     ],
 )
@@ -171,6 +172,10 @@ ONE_FOR_EACH = "must be one value, or one for each of the 2 hidden layers; got 3
          "'cosine'?"),
         ("--seed -1", "must be a non-negative integer; got -1"),
         ("--l2 nan", "must be a number in [0, inf); got nan"),
+        ("--max-norm 0", "must be a number in (0, inf); got 0"),
+        ("--ema 1", "must be a number in (0, 1); got 1"),
+        ("--ema 0.9 --optimizer lbfgs",
+         "cannot be combined with L-BFGS, which takes no steps of a batch"),
         ("--save /no/such/folder/m",
          "must name a file in a folder that exists; there is no /no/such/folder"),
         ("--save /", "must name a file; / is something else"),

@@ -73,6 +73,8 @@ def regressor(**parameters):
         {"label_smoothing": 0.2},
         {"solver": "adamw"},  # decays weights, which adam does not
         {"solver": Adam(0.001, beta_1=0.5)},
+        {"max_norm": 0.5},
+        {"ema": 0.9},
         {"adversary": Adversarial(0.1)},
         {"adversary": VirtualAdversarial(0.5)},
         {"learning_rate": "cosine"},
@@ -100,6 +102,7 @@ def test_each_has_an_effect(parameters, engine):
         {"loss": Quantile((0.1, 0.9))},
         {"loss": "poisson"},
         {"scale_targets": True},
+        {"max_norm": 0.5, "ema": 0.9},
         {"adversary": Adversarial(0.1, n_steps=2)},
         {"adversary": VirtualAdversarial(0.5)},
     ],
@@ -115,14 +118,23 @@ def test_both_engines_train_the_same_regressor(parameters):
     np.testing.assert_allclose(*(m.loss_curve_ for m in models), rtol=1e-6)
 
 
-def test_members_with_an_adversary_are_those_that_train_alone():
-    several = classifier(n_members=2, adversary=VirtualAdversarial(0.5)).fit(X, y)
-    each = [
-        classifier(random_state=seed, adversary=VirtualAdversarial(0.5)).fit(X, y)
-        for seed in several.seeds_
-    ]
+@pytest.mark.parametrize(
+    "parameters", [{"adversary": VirtualAdversarial(0.5)}, {"ema": 0.9}, {"max_norm": 0.5}], ids=str
+)
+def test_members_are_those_that_train_alone(parameters):
+    several = classifier(n_members=2, **parameters).fit(X, y)
+    each = [classifier(random_state=seed, **parameters).fit(X, y) for seed in several.seeds_]
     mean = np.mean([alone.predict_proba(X) for alone in each], axis=0)
     np.testing.assert_allclose(several.predict_proba(X), mean, rtol=1e-12)
+
+
+def test_an_average_is_refused_where_it_would_begin_anew():
+    with pytest.raises(InvalidArgumentError) as caught:
+        classifier(ema=0.9).partial_fit(X, y, classes=np.unique(y))
+    assert str(caught.value) == (
+        "ema of MLPClassifier cannot be combined with partial_fit, which would begin with it anew "
+        "each time; got 0.9"
+    )
 
 
 def test_an_adversary_refuses_what_has_no_gradient():
@@ -412,6 +424,13 @@ BAD = {
     "clipping with lbfgs": (
         {"solver": LBFGS(), "clip_norm": 1.0}, ValueError,
         "clip_norm of MLPClassifier cannot be combined with L-BFGS"),
+    "a maximum norm with lbfgs": (
+        {"solver": "lbfgs", "max_norm": 1.0}, ValueError,
+        "max_norm of MLPClassifier cannot be combined with L-BFGS"),
+    "an average with lbfgs": (
+        {"solver": "lbfgs", "ema": 0.9}, ValueError,
+        "ema of MLPClassifier cannot be combined with L-BFGS"),
+    "an average of all time": ({"ema": 1.0}, ValueError, "ema"),
     "a schedule with lbfgs": (
         {"solver": "lbfgs", "learning_rate": "cosine"}, ValueError,
         "learning_rate of MLPClassifier cannot be 'cosine' with L-BFGS"),

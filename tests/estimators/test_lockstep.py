@@ -106,6 +106,7 @@ NUMBERS = st.fixed_dictionaries(
         "tol": st.sampled_from([1e-4, 0.05]),
         "dropout": st.sampled_from([0.0, 0.2]),
         "clip_norm": st.sampled_from([None, 1.0]),
+        "max_norm": st.sampled_from([None, 0.7]),
     }
 )
 """What members of a group may differ in."""

@@ -160,6 +160,7 @@ def test_both_engines_take_the_same_steps(name, settings, adversary, draw_target
     before = net.parameters.copy()
     histories = [
         fit(each, (X, y), loss=loss, optimizer="sgd", n_epochs=2, batch_size=8, adversary=adversary,
+            max_norm=0.9, ema=0.8,
             validation=0.2, l2=0.01, clip_norm=5.0, rng=np.random.default_rng(7))
         for each in (net, other)
     ]  # fmt: skip

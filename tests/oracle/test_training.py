@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import torch
 from torch.optim import lr_scheduler
+from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from multilayer import Architecture
 from multilayer.numpy import (
@@ -19,6 +20,7 @@ from multilayer.numpy import (
     RMSprop,
     Step,
 )
+from multilayer.torch import MLP as TorchMLP
 from multilayer.training import fit
 
 # Some 30 steps, each of which adds a gradient's rounding (1e-13 at most) to the weights; a smooth
@@ -78,6 +80,7 @@ def train_in_torch(
     l1=0.0,
     l2=0.0,
     before_step=lambda twin: None,
+    after_step=lambda twin: None,
     after_epoch=lambda loss: None,
 ):
     """The loop that everyone writes; returns each epoch's mean of its samples' losses."""
@@ -96,6 +99,7 @@ def train_in_torch(
             value.backward()
             before_step(twin)
             optimizer.step()
+            after_step(twin)
             mass = len(X[rows]) if of_batch is None else float(np.sum(of_batch))
             sum_of_losses += value.item() * mass
             sum_of_weights += mass
@@ -214,6 +218,61 @@ def test_gradients_are_clipped_by_value_before_norm(torch_twin, draw_targets):
     clipping = {"clip_value": 0.2, "clip_norm": 0.5}
     history = fit(net, data, loss=loss, optimizer=MOMENTUM[0], **settings, **clipping)
     assert_same(net, history, twin, expected)
+
+
+def limit(twin, c):
+    """What torch.renorm does, but for the 1e-7 that it adds to the norm."""
+    with torch.no_grad():
+        for W in twin.affine_weights():
+            is_long = torch.linalg.vector_norm(W, dim=1, keepdim=True) > c
+            W.copy_(torch.where(is_long, c * torch.nn.functional.normalize(W, dim=1), W))
+
+
+# With batch normalisation, higher rates and smaller batches, a rounding grows by five digits.
+SLOW = {
+    "momentum": (
+        SGD(0.01, momentum=0.9),
+        lambda parameters: torch.optim.SGD(parameters, lr=0.01, momentum=0.9),
+    ),
+    "adam": (Adam(0.003), lambda parameters: torch.optim.Adam(parameters, lr=0.003)),
+}
+
+
+@pytest.mark.parametrize("engine", ["numpy", "torch"])
+@pytest.mark.parametrize("optimizers", SLOW.values(), ids=SLOW)
+@pytest.mark.parametrize("settings", [{}, WITH_BATCH_NORM, {"normalization": "layer"}], ids=str)
+@pytest.mark.parametrize(
+    "options", [{"max_norm": 0.8}, {"ema": 0.97}, {"max_norm": 0.8, "ema": 0.97}], ids=str
+)
+def test_limited_norms_and_averaged_weights(
+    options, settings, optimizers, engine, torch_twin, draw_targets
+):
+    """Over 200 steps: the average is of constrained weights, statistics included."""
+    loss, start = LOSSES["cross_entropy"](), network(**settings)
+    net = start if engine == "numpy" else TorchMLP.from_numpy(start)
+    data, twin = samples(loss, draw_targets, 64), torch_twin(start)
+    steps = {"n_epochs": 50, "batch_size": 16}
+    average = AveragedModel(
+        twin, multi_avg_fn=get_ema_multi_avg_fn(options.get("ema", 0.5)), use_buffers=True
+    )
+
+    def after_step(twin):
+        if "max_norm" in options:
+            limit(twin, options["max_norm"])
+        average.update_parameters(twin)
+
+    train = optimizers[1], data, loss
+    expected = train_in_torch(twin, *train, after_step=after_step, **steps)
+    history = fit(net, data, loss=loss, optimizer=optimizers[0], shuffle=False, **steps, **options)
+    trained = average.module if "ema" in options else twin
+    assert_same(net, history, trained, expected)
+    for norm, i in zip(trained.batch_norms(), range(0, 4, 2), strict=False):
+        found = list(net.state.values())[i : i + 2]
+        np.testing.assert_allclose(found[0], norm.running_mean, **CLOSE)
+        np.testing.assert_allclose(found[1], norm.running_var, **CLOSE)
+    if "max_norm" in options:
+        longest = [torch.linalg.vector_norm(W.detach(), dim=1).max() for W in twin.affine_weights()]
+        assert max(longest) == pytest.approx(0.8)  # or it limits nothing
 
 
 @pytest.mark.parametrize(

@@ -185,6 +185,7 @@ EVERYTHING = {
     "l2": 1e-2,
     "clip_norm": 0.5,
     "clip_value": 0.1,
+    "max_norm": 0.5,
 }
 
 

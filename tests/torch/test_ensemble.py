@@ -151,6 +151,7 @@ def trainings(draw):
         "l2": draw(st.sampled_from([lambda k: 0.01, lambda k: 0.05 * k])),
         "clip_norm": draw(st.sampled_from([lambda k: None, lambda k: 0.5 * k if k else None])),
         "clip_value": draw(st.sampled_from([lambda k: None, lambda k: 0.1 * (k + 1)])),
+        "max_norm": draw(st.sampled_from([lambda k: None, lambda k: 0.5 * k if k else None])),
         "batch_size": draw(st.sampled_from([8, 16, 100] if has_batches else [5, 8, 16, 100])),
         "n_epochs": draw(st.integers(1, 20 if normalization is None else 5)),
         "shuffle": draw(st.booleans()),
@@ -161,7 +162,7 @@ def trainings(draw):
 
 
 MLP_OPTIONS = {"precision": "bfloat16", "accumulate": 2, "ema": 0.9, "compile": True}
-PER_MEMBER = ("loss", "optimizer", "l1", "l2", "clip_norm", "clip_value")
+PER_MEMBER = ("loss", "optimizer", "l1", "l2", "clip_norm", "clip_value", "max_norm")
 SAME = ("batch_size", "n_epochs", "shuffle")
 
 
@@ -670,6 +671,11 @@ class Own(scratch.Optimizer):
             "clip_norm[2] of fit must be a number in (0, inf); got 0",
         ),
         (
+            {"max_norm": [1, None, -1, 1]},
+            InvalidArgumentError,
+            "max_norm[2] of fit must be a number in (0, inf); got -1",
+        ),
+        (
             {"optimizer": [SGD(), SGD(), Adam(), SGD()]},
             InvalidArgumentError,
             "optimizer[2] of fit must be of one class for all members; of member 0 it is "
@@ -717,7 +723,7 @@ class Own(scratch.Optimizer):
             (
                 {name: value},
                 InvalidTypeError,
-                f"fit has no parameter {name!r} (options of this network's engine: none)",
+                f"fit has no parameter {name!r} (options of an Ensemble: none)",
             )
             for name, value in MLP_OPTIONS.items()
         ),

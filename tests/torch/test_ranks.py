@@ -57,7 +57,7 @@ def train(name, net, *data, **settings):
 
 # A last batch has a single row, 1 = 100 mod 11 = 45 mod 11: fewer than there are ranks.
 train("weights", make(Ensemble, 3, normalization="layer"), X, labels, rng.random(N),
-      loss="cross_entropy", l2=[0, 0.01, 0.02], l1=0.001, clip_norm=[0.1, 1, None])
+      loss="cross_entropy", l2=[0, 0.01, 0.02], l1=0.001, clip_norm=[0.1, 1, None], max_norm=0.4)
 own = rng.random((K, N)) * (np.arange(N) % 3 > 0)
 train("own weights", make(Ensemble, 3), X, labels, own, loss="cross_entropy", splits=folds,
       shuffle=False, batch_size=2)
@@ -71,7 +71,7 @@ train("lazy", make(Ensemble, 3), Lazy(), labels, loss="cross_entropy", splits=fo
 train("ends", make(Ensemble, 2), X, values, loss="squared_error", splits=folds, n_epochs=40,
       optimizer=[SGD(0.1), SGD(1e300), SGD(0.3)], callbacks=[EarlyStopping(3)])
 train("one", make(MLP, 3), X, labels, own[0], loss="cross_entropy", l1=0.01, l2=0.01, accumulate=3,
-      ema=0.9, clip_norm=0.1, validation=0.2)
+      ema=0.9, clip_norm=0.1, max_norm=0.4, validation=0.2)
 train("one unweighted", make(MLP, 2, embeddings=found_embeddings), X, values, loss="squared_error",
       accumulate=4, l2=0.1, batch_size=33)
 train("L-BFGS", make(MLP, 3), X, labels, own[0], loss="cross_entropy", l2=0.01, optimizer="lbfgs",

@@ -153,9 +153,9 @@ def test_divergence_is_reported_and_the_weights_stay_finite(digits):
 def test_options_of_the_other_engine_are_refused(digits):
     ours, _ = pair()
     with pytest.raises(InvalidTypeError) as caught:
-        fit(ours, digits, loss="cross_entropy", ema=0.9)
+        fit(ours, digits, loss="cross_entropy", accumulate=2)
     assert str(caught.value) == (
-        "fit has no parameter 'ema' (options of this network's engine: adversary)"
+        "fit has no parameter 'accumulate' (options of this network's engine: ema, adversary)"
     )
     with pytest.raises(InvalidTypeError) as caught:
         fit(pair()[1], digits, loss="cross_entropy", emma=0.9)

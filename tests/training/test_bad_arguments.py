@@ -38,6 +38,9 @@ CASES = {
     "negative penalty": ({"l2": -1.0}, "l2 of fit must be a number in [0, inf); got -1"),
     "NaN penalty": ({"l1": np.nan}, "l1 of fit must be a number in [0, inf); got nan"),
     "clip at zero": ({"clip_norm": 0}, "clip_norm of fit must be a number in (0, inf); got 0"),
+    "norms of nothing": ({"max_norm": 0}, "max_norm of fit must be a number in (0, inf); got 0"),
+    "average of all time": ({"ema": 1.0}, "ema of fit must be a number in (0, 1); got 1"),
+    "no average": ({"ema": 0.0}, "ema of fit must be a number in (0, 1); got 0"),
     "shuffle": (
         {"shuffle": "yes"},
         "shuffle of fit must be True, False or a sampler of row numbers; got 'yes'",
@@ -100,6 +103,14 @@ CASES = {
     "L-BFGS with clipping": (
         {"optimizer": "lbfgs", "clip_norm": 1.0},
         "clip_norm cannot be combined with L-BFGS, whose line search it would mislead",
+    ),
+    "L-BFGS with a maximum norm": (
+        {"optimizer": "lbfgs", "max_norm": 1.0},
+        "max_norm cannot be combined with L-BFGS, whose line search it would mislead",
+    ),
+    "L-BFGS with an average": (
+        {"optimizer": "lbfgs", "ema": 0.9},
+        "ema cannot be combined with L-BFGS, which takes no steps of a batch",
     ),
     "loss of another output": (
         {"loss": "nll"},

@@ -151,6 +151,7 @@ def trainings(draw):
         "l2": draw(st.sampled_from([lambda k: 0.01, lambda k: 0.05 * k])),
         "clip_norm": draw(st.sampled_from([lambda k: None, lambda k: 0.5 * k if k else None])),
         "clip_value": draw(st.sampled_from([lambda k: None, lambda k: 0.1 * (k + 1)])),
+        "max_norm": draw(st.sampled_from([lambda k: None, lambda k: 0.5 * k if k else None])),
         "batch_size": draw(st.sampled_from([5, 8, 16, 100])),
         "n_epochs": draw(st.integers(1, 20)),
         "shuffle": draw(st.booleans()),
@@ -161,7 +162,7 @@ def trainings(draw):
     }
 
 
-PER_MEMBER = ("loss", "optimizer", "schedule", "l1", "l2", "clip_norm", "clip_value")
+PER_MEMBER = ("loss", "optimizer", "schedule", "l1", "l2", "clip_norm", "clip_value", "max_norm")
 SAME = ("batch_size", "n_epochs", "shuffle")
 
 
@@ -274,6 +275,7 @@ def test_with_an_adversary_too(adversary, own, normalization):
         "l2": lambda k: 0.01 * k,
         "clip_norm": lambda k: 2.0 if k else None,
         "clip_value": lambda k: None,
+        "max_norm": lambda k: 1.5 if k else None,
         "batch_size": 8,
         "n_epochs": 6,
         "shuffle": not own,
@@ -545,6 +547,12 @@ ROWS = [(np.arange(30), np.arange(30, 60))] * 4
         ),
         ({"l2": [0.1, 0.2, -1, 0]}, InvalidArgumentError, "l2[2] of fit must be a number in"),
         ({"clip_norm": [1, 1, 1, 0]}, InvalidArgumentError, "clip_norm[3] of fit must be"),
+        ({"max_norm": [1, 1, 1, 0]}, InvalidArgumentError, "max_norm[3] of fit must be"),
+        (
+            {"ema": 0.9},
+            InvalidTypeError,
+            "fit has no parameter 'ema' (options of an Ensemble: none)",
+        ),
         (
             {"schedule": ["cosine", "cosin", None, None]},
             InvalidArgumentError,

@@ -26,12 +26,14 @@ __all__ = [
     "Device",
     "Dropout",
     "EarlyStopping",
+    "Ema",
     "Encoding",
     "Engine",
     "Epochs",
     "Hidden",
     "Json",
     "LearningRate",
+    "MaxNorm",
     "NTest",
     "NTrain",
     "Noise",
@@ -85,6 +87,17 @@ BatchSize = Annotated[
     typer.Option(help="Images per step; 32 on digits, 128 on mnist, all with lbfgs."),
 ]
 L2 = Annotated[float, typer.Option(help="Penalty λ/2 ‖W‖² on the weights.")]
+MaxNorm = Annotated[
+    float | None,
+    typer.Option(help="Keep the norm of each unit's incoming weights within this; 3 is usual."),
+]
+Ema = Annotated[
+    float | None,
+    typer.Option(
+        help="Average the weights over the steps with this decay, such as 0.999; the average is "
+        "what is validated and saved."
+    ),
+]
 EarlyStopping = Annotated[
     bool,
     typer.Option(

@@ -66,6 +66,8 @@ class _Settings(NamedTuple):
     epochs: int
     batch_size: int | None
     l2: float
+    max_norm: float | None
+    ema: float | None
     early_stopping: bool
     seed: int
     engine: str
@@ -97,6 +99,8 @@ def digits(
     epochs: options.Epochs = 50,
     batch_size: options.BatchSize = None,
     l2: options.L2 = 3e-3,
+    max_norm: options.MaxNorm = None,
+    ema: options.Ema = None,
     early_stopping: options.EarlyStopping = False,
     seed: options.Seed = 0,
     engine: options.Engine = "numpy",
@@ -116,8 +120,8 @@ def digits(
         learning_rate = 3e-3
     settings = _Settings(
         hidden, activation, normalization, dropout, noise, optimizer, learning_rate, schedule,
-        epochs, batch_size, l2, early_stopping, seed, engine, device, save, checkpoint, resume,
-        record, watch, as_json,
+        epochs, batch_size, l2, max_norm, ema, early_stopping, seed, engine, device, save,
+        checkpoint, resume, record, watch, as_json,
     )  # fmt: skip
     with _Job(settings) as job:
         data = load_digits()
@@ -137,6 +141,8 @@ def mnist(
     epochs: options.Epochs = 10,
     batch_size: options.BatchSize = None,
     l2: options.L2 = 0.0,
+    max_norm: options.MaxNorm = None,
+    ema: options.Ema = None,
     early_stopping: options.EarlyStopping = False,
     n_train: options.NTrain = 60_000,
     n_test: options.NTest = 10_000,
@@ -160,8 +166,8 @@ def mnist(
         batch_size = 128
     settings = _Settings(
         hidden, activation, normalization, dropout, noise, optimizer, learning_rate, schedule,
-        epochs, batch_size, l2, early_stopping, seed, engine, device, save, checkpoint, resume,
-        record, watch, as_json,
+        epochs, batch_size, l2, max_norm, ema, early_stopping, seed, engine, device, save,
+        checkpoint, resume, record, watch, as_json,
     )  # fmt: skip
     with _Job(settings) as job:
         images = load_images("mnist", data_dir=data_dir)
@@ -248,6 +254,8 @@ class _Job:
                 validation=options.VALIDATION_SHARE if s.early_stopping else None,
                 schedule=schedule,
                 l2=s.l2,
+                max_norm=s.max_norm,
+                ema=s.ema,
                 callbacks=callbacks,
                 rng=rng,
                 checkpoint=s.checkpoint,

@@ -130,6 +130,8 @@ def train_network(job: Job) -> Outcome:
         l2=training.l2,
         clip_norm=settings.clip_norm,
         clip_value=settings.clip_value,
+        max_norm=settings.max_norm,
+        ema=settings.ema,
         adversary=settings.adversary,
         rng=training.masks,
         **({"precision": settings.precision} if settings.with_torch else {}),

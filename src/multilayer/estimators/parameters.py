@@ -185,6 +185,12 @@ class Parameters:
         The maximum norm of the gradient."""))
     clip_value: Any = field(default=None, metadata=says("float or None", [None, *POSITIVE], """
         The maximum size of the gradient's entries, which are clipped before the norm."""))
+    max_norm: Any = field(default=None, metadata=says("float or None", [None, *POSITIVE], """
+        The maximum norm of each unit's incoming weights: see `multilayer.numpy.limit_norms`."""))
+    ema: Any = field(default=None, metadata=says(
+        "float or None", [None, Interval(Real, 0, 1, closed="neither")], """
+        The decay of a running average of the weights after each step, which is what is validated
+        and what predicts: see `multilayer.numpy.RunningAverage`. Not for `partial_fit`."""))
     adversary: Any = field(default=None, metadata=says(
         "Adversarial, VirtualAdversarial or None", [None, Adversary], """
         What moves samples to where they are hardest, so that training is on those too: see
@@ -213,7 +219,7 @@ class Parameters:
     n_members: int = field(default=1, metadata=says("int", AT_LEAST_ONE, """
         The number of networks, which differ in their seeds; predictions are the mean over them, of
         probabilities or of values. They train as one where they can: on the NumPy engine, with a
-        solver that takes steps, and without callbacks. Member k is the network that
+        solver that takes steps, and without callbacks or `ema`. Member k is the network that
         ``random_state=seeds_[k]`` makes alone, however many there are. Of several, the attributes
         that tell of a training, from `loss_` to `history_`, are lists with an entry for each;
         `n_iter_` is the largest."""))

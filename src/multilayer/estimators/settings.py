@@ -98,6 +98,8 @@ class Settings:
     validation_fraction: float
     clip_norm: float | None
     clip_value: float | None
+    max_norm: float | None
+    ema: float | None
     adversary: Adversary | None
     device: str
     precision: str | None
@@ -125,6 +127,9 @@ class Settings:
             raise InvalidArgumentError(
                 f"partial_fit does not support early_stopping={p.early_stopping!r}"
             )
+        if is_incremental and p.ema is not None:
+            rule = "cannot be combined with partial_fit, which would begin with it anew each time"
+            raise InvalidArgumentError(rule, "ema", type(p).__name__, got=repr(p.ema))
         optimizer: Any = _optimizer(p)
         takes_steps = optimizer.takes_steps
         if p.precision is not None and not takes_steps:

@@ -8,6 +8,7 @@ the same, faster; and ``gradcheck.py`` checks the derivatives.
 
 from multilayer.numpy.activations import ACTIVATIONS, OUTPUTS, Activation, Elementwise
 from multilayer.numpy.adversaries import Adversarial, Adversary, VirtualAdversarial
+from multilayer.numpy.average import RunningAverage
 from multilayer.numpy.blocks import Dropout, GaussianNoise, Residual
 from multilayer.numpy.clipping import Clip, clip_by_norm, clip_by_value
 from multilayer.numpy.embedding import Embedding
@@ -39,6 +40,7 @@ from multilayer.numpy.losses import (
     Quantile,
     SquaredError,
 )
+from multilayer.numpy.max_norm import limit_norms
 from multilayer.numpy.mlp import MLP
 from multilayer.numpy.network import Network
 from multilayer.numpy.normalization import BatchNorm, LayerNorm
@@ -132,6 +134,7 @@ __all__ = [
     "RMSprop",
     "ReduceOnPlateau",
     "Residual",
+    "RunningAverage",
     "Schedule",
     "ScikitLearn",
     "SquaredError",
@@ -143,6 +146,7 @@ __all__ = [
     "check_gradients",
     "clip_by_norm",
     "clip_by_value",
+    "limit_norms",
     "observe",
     "smooth_problem",
     "take_step",

@@ -8,7 +8,7 @@ import numpy.typing as npt
 
 from multilayer import checks
 
-__all__ = ["Clip", "clip_by_norm", "clip_by_value"]
+__all__ = ["Clip", "clip_by_norm", "clip_by_value", "shortened"]
 
 Array = npt.NDArray[Any]
 
@@ -23,7 +23,7 @@ def clip_by_norm(gradient: Array, max_norm: float) -> Array:
     >>> clip_by_norm(np.array([3.0, 4.0]), 1.0)
     array([0.6, 0.8])
     """
-    return _shortened(gradient, checks.real(max_norm, "max_norm", "clip_by_norm", "(0, inf)"))
+    return shortened(gradient, checks.real(max_norm, "max_norm", "clip_by_norm", "(0, inf)"))
 
 
 def clip_by_value(gradient: Array, max_value: float) -> Array:
@@ -38,19 +38,23 @@ def clip_by_value(gradient: Array, max_value: float) -> Array:
     return np.clip(gradient, -max_value, max_value)
 
 
-def _shortened(gradient: Array, max_norm: Any) -> Array:
-    largest = np.abs(gradient).max(axis=-1, keepdims=True)
+def shortened(vectors: Array, max_norm: Any) -> Array:
+    """Return vectors, along the last axis, with a norm of at most `max_norm`.
+
+    Those that are short enough, or not finite, are as they were; if all are, so is the array.
+    """
+    largest = np.abs(vectors).max(axis=-1, keepdims=True)
     is_usable = (largest > 0) & np.isfinite(largest)
     if not is_usable.any():
-        return gradient
-    # Divide by the largest entry first: squares overflow or vanish where the gradient does not.
-    scaled = gradient / np.where(is_usable, largest, 1)
+        return vectors
+    # Divide by the largest entry first: squares overflow or vanish where the entries do not.
+    scaled = vectors / np.where(is_usable, largest, 1)
     norm = np.sqrt(np.vecdot(scaled, scaled)[..., np.newaxis].astype(np.float64))
     is_long = is_usable & (norm * largest > max_norm)
     if not is_long.any():
-        return gradient
-    factor = (max_norm / np.where(is_usable, norm, 1)).astype(gradient.dtype)
-    return np.where(is_long, scaled * factor, gradient)
+        return vectors
+    factor = (max_norm / np.where(is_usable, norm, 1)).astype(vectors.dtype)
+    return np.where(is_long, scaled * factor, vectors)
 
 
 @dataclass(frozen=True)
@@ -67,4 +71,4 @@ class Clip:
         """Return the gradient, clipped."""
         if self.value is not None:
             gradient = np.clip(gradient, -self.value, self.value)
-        return gradient if self.norm is None else _shortened(gradient, self.norm)
+        return gradient if self.norm is None else shortened(gradient, self.norm)

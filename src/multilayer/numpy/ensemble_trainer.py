@@ -29,6 +29,7 @@ from multilayer.numpy.stacking import (
     numbers_for_each,
     part_of_stack,
 )
+from multilayer.numpy.state import network_arrays, set_network_arrays
 from multilayer.numpy.trainer import checked_adversary
 from multilayer.randomness import Generators, generator_state, set_generator_state
 from multilayer.samples import Data, Guarded, LazySamples, Parts
@@ -205,9 +206,7 @@ class EnsembleTrainer(Members):
 
     def snapshot(self) -> dict[str, Array]:
         """Return a copy of all members' parameters and states."""
-        network = self.net.network
-        state = {name: array.copy() for name, array in network.state.items()}
-        return state | {"parameters": network.parameters.copy()}
+        return network_arrays(self.net.network)
 
     def state(self) -> dict[str, Array]:
         """Return a copy of everything the next step depends on, as arrays by name."""
@@ -227,9 +226,7 @@ class EnsembleTrainer(Members):
         """
         self._write_back()
         if network := part_of(state, "network"):
-            self._ensemble.network.parameters[:] = network["parameters"]
-            for name, array in self._ensemble.network.state.items():
-                array[:] = network[name]
+            set_network_arrays(self._ensemble.network, network)
         if optimizer := part_of(state, "optimizer"):
             for name, array in self._whole_state.items():
                 array[:] = optimizer[name]
@@ -353,6 +350,7 @@ class EnsembleTrainer(Members):
             "optimizer": part_of_stack(self.optimizer, members),
             "state": {name: array[own] for name, array in self.optimizer_state.items()},
             "clip": Clip(norm, value),
+            "max_norm": numbers_for_each([self.max_norms[k] for k in members]),
             "rng": Generators([self.generators[k] for k in members]),
             "data": (data.X, data.targets, weight),
         }

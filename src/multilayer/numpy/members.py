@@ -12,7 +12,12 @@ from multilayer.numpy.clipping import Clip
 from multilayer.numpy.losses import LOSSES, Loss
 from multilayer.numpy.optimizers import Optimizer, resolve_optimizer
 from multilayer.numpy.stacking import for_each, stacked
-from multilayer.numpy.trainer import checked_clip, checked_penalties, checked_samples
+from multilayer.numpy.trainer import (
+    checked_clip,
+    checked_max_norm,
+    checked_penalties,
+    checked_samples,
+)
 from multilayer.randomness import Generators
 from multilayer.registry import resolve
 from multilayer.samples import Data
@@ -37,6 +42,8 @@ class Members:
         Each member's.
     clips : list of Clip
         Each member's.
+    max_norms : list of float or None
+        Each member's.
     generators : Generators
         Draws each member's dropout masks and noise.
     """
@@ -53,6 +60,7 @@ class Members:
         l2: Any = 0.0,
         clip_norm: Any = None,
         clip_value: Any = None,
+        max_norm: Any = None,
         rng: Generators | np.random.Generator | None = None,
     ) -> None:
         self._ensemble = net
@@ -70,6 +78,7 @@ class Members:
         norms = self._each(clip_norm, "clip_norm", lambda own: checked_clip(own, None).norm)
         values = self._each(clip_value, "clip_value", lambda own: checked_clip(None, own).value)
         self.clips = list(map(Clip, norms, values))
+        self.max_norms: list[float | None] = self._each(max_norm, "max_norm", checked_max_norm)
         if not isinstance(rng, Generators):
             rng = Generators(checks.random_generator(rng, "fit").spawn(self.n_members))
         self.generators = rng
@@ -86,6 +95,7 @@ class Members:
             "optimizer": repr(self.optimizers),
             "penalties": repr(self.penalties),
             "clips": repr(self.clips),
+            "max_norms": self.max_norms,
         }
 
     def minimize(

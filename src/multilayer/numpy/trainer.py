@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import asdict
-from typing import Any, Protocol
+from typing import Any, Protocol, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -12,6 +12,7 @@ from multilayer.architecture import Architecture
 from multilayer.errors import InvalidArgumentError, InvalidTypeError
 from multilayer.groups import join, part_of
 from multilayer.numpy.adversaries import Adversary
+from multilayer.numpy.average import RunningAverage
 from multilayer.numpy.clipping import Clip
 from multilayer.numpy.fast.prediction import Predictor
 from multilayer.numpy.fast.step import Step
@@ -19,15 +20,18 @@ from multilayer.numpy.losses import LOSSES, Loss
 from multilayer.numpy.network import Network
 from multilayer.numpy.objective import Objective
 from multilayer.numpy.optimizers import LBFGS, Optimizer, State, resolve_optimizer
+from multilayer.numpy.state import network_arrays, set_network_arrays
 from multilayer.randomness import generator_state, set_generator_state
 from multilayer.registry import resolve
 from multilayer.samples import Data
 
 __all__ = [
     "Trainer",
-    "check_deterministic",
+    "check_lbfgs",
     "checked_adversary",
     "checked_clip",
+    "checked_ema",
+    "checked_max_norm",
     "checked_penalties",
     "checked_samples",
 ]
@@ -42,6 +46,8 @@ class Net(Protocol):
     dtype: np.dtype[Any]
     network: Network
     predictor: Predictor
+
+    def copy(self) -> Self: ...
 
 
 class Trainer:
@@ -74,6 +80,8 @@ class Trainer:
         clip_value: float | None = None,
         rng: np.random.Generator | None = None,
         adversary: Adversary | None = None,
+        max_norm: float | None = None,
+        ema: float | None = None,
     ) -> None:
         self.net = net
         self.loss = resolve(loss, LOSSES, Loss)
@@ -82,6 +90,7 @@ class Trainer:
         self.learning_rate: float | None = getattr(self.optimizer, "learning_rate", None)
         self.objective = Objective(self.loss, *checked_penalties(l1, l2))
         self.clip = checked_clip(clip_norm, clip_value)
+        self.max_norm, self._ema = checked_max_norm(max_norm), checked_ema(ema)
         self.rng = checks.random_generator(rng, "fit")
         self.adversary = checked_adversary(adversary, self.loss, net.architecture)
         self._directions = None if adversary is None else self.rng.spawn(1)[0]
@@ -89,7 +98,8 @@ class Trainer:
         if isinstance(self.optimizer, Optimizer):
             self.optimizer_state = self.optimizer.initial_state(net.network.parameters)
         else:
-            check_deterministic(net.architecture, self.clip, self.adversary)
+            check_lbfgs(net.architecture, self.clip, self.adversary, self.max_norm, self._ema)
+        self._average = None if self._ema is None else RunningAverage(net, self._ema)
         self._step: Step | None = None
 
     def check(self, X: object, y: object, weight: object) -> Data:
@@ -107,7 +117,9 @@ class Trainer:
             "l2": self.objective.l2,
             "clip_norm": self.clip.norm,
             "clip_value": self.clip.value,
+            "max_norm": self.max_norm,
             "adversary": repr(self.adversary),
+            "ema": self._ema,
         }
 
     def begin(self, data: Data, batch_size: int | None = None) -> None:
@@ -115,13 +127,14 @@ class Trainer:
 
         The number of threads depends on the rows of a full batch, or else of all samples.
         """
-        self.finish()
+        self._release()
         self._step = Step(
             self.net.network,
             self.objective,
             optimizer=self.optimizer if self.optimizer.takes_steps else None,
             state=self.optimizer_state,
             clip=self.clip,
+            max_norm=self.max_norm,
             rng=self.rng,
             adversary=self.adversary,
             directions=self._directions,
@@ -141,7 +154,13 @@ class Trainer:
         their weights are 0, nothing is changed.
         """
         assert self._step is not None
-        return self._step.take(start, stop, learning_rate)
+        if self._average is None:
+            return self._step.take(start, stop, learning_rate)
+        before = self.optimizer_state["step"]
+        loss = self._step.take(start, stop, learning_rate)
+        if self.optimizer_state["step"] != before:
+            self._average.update()
+        return loss
 
     def settle(self) -> tuple[list[float], bool]:
         """Return the losses that `step` did not, so none, and whether all weights are finite."""
@@ -181,28 +200,30 @@ class Trainer:
     def evaluate(self, data: Data) -> tuple[float, Array]:
         """Return the loss without penalty, in prediction mode, and the loss's argument."""
         X, targets, weight = data
-        z = self.net.predictor.logits(X)
-        p = z if self.loss.takes_logits else self.net.network.link.forward(z)
+        net = self._validated
+        z = net.predictor.logits(X)
+        p = z if self.loss.takes_logits else net.network.link.forward(z)
         return self.loss.value_and_gradient(p, targets, weight)[0], p
 
     def snapshot(self) -> dict[str, Array]:
-        """Return a copy of the network's parameters and state."""
-        state = {name: array.copy() for name, array in self.net.network.state.items()}
-        return state | {"parameters": self.net.network.parameters.copy()}
+        """Return a copy of what is validated: parameters and state, or their averages."""
+        return network_arrays(self._validated.network)
 
     def state(self) -> dict[str, Array]:
         """Return a copy of everything the next step depends on, as arrays by name.
 
-        It is the state of the network, of the optimizer, and of the generators of dropout masks
-        and noise, and of an adversary's directions.
+        It is the state of the network and its average, of the optimizer, and of the generators of
+        dropout masks and noise, and of an adversary's directions.
         """
         found = {
-            "network": self.snapshot(),
+            "network": network_arrays(self.net.network),
             "optimizer": {name: np.array(v) for name, v in self.optimizer_state.items()},
             "masks": {"generator": generator_state(self.rng)},
         }
         if self._directions is not None:
             found["directions"] = {"generator": generator_state(self._directions)}
+        if self._average is not None:
+            found["average"] = self._average.arrays()
         return join(found)
 
     def set_state(self, state: dict[str, Array]) -> None:
@@ -212,9 +233,7 @@ class Trainer:
         snapshot.
         """
         if network := part_of(state, "network"):
-            self.net.network.parameters[:] = network["parameters"]
-            for name, array in self.net.network.state.items():
-                array[:] = network[name]
+            set_network_arrays(self.net.network, network)
         if optimizer := part_of(state, "optimizer"):
             for name, value in self.optimizer_state.items():
                 if isinstance(value, np.ndarray):
@@ -226,9 +245,23 @@ class Trainer:
         if directions := part_of(state, "directions"):
             assert self._directions is not None
             set_generator_state(self._directions, directions["generator"])
+        if average := part_of(state, "average"):
+            assert self._average is not None
+            self._average.set_arrays(average)
 
     def finish(self) -> None:
-        """Release threads and work arrays at the end."""
+        """Release threads and work arrays, and give the network its final weights."""
+        self._release()
+        if self._average is not None:
+            set_network_arrays(self.net.network, self.snapshot())
+
+    @property
+    def _validated(self) -> Net:
+        """The network that is validated: the one in training, or its running average."""
+        return self.net if self._average is None else self._average.net
+
+    def _release(self) -> None:
+        """Release threads and work arrays."""
         step, self._step = self._step, None
         if step is not None:
             step.finish()
@@ -262,6 +295,16 @@ def checked_clip(norm: object, value: object) -> Clip:
     )
 
 
+def checked_max_norm(max_norm: object) -> float | None:
+    """Return the bound on the norms of weights of `fit`, checked."""
+    return None if max_norm is None else checks.real(max_norm, "max_norm", "fit", "(0, inf)")
+
+
+def checked_ema(ema: object) -> float | None:
+    """Return the decay of the running average of `fit`, checked."""
+    return None if ema is None else checks.real(ema, "ema", "fit", "(0, 1)")
+
+
 def checked_adversary(
     adversary: object, loss: Loss, architecture: Architecture
 ) -> Adversary | None:
@@ -278,8 +321,12 @@ def checked_adversary(
     return adversary
 
 
-def check_deterministic(
-    architecture: Architecture, clip: Clip, adversary: Adversary | None = None
+def check_lbfgs(
+    architecture: Architecture,
+    clip: Clip,
+    adversary: Adversary | None,
+    max_norm: float | None,
+    ema: float | None,
 ) -> None:
     """Raise for what L-BFGS cannot do: its line search needs a fixed loss and its gradient."""
     refused = {
@@ -288,8 +335,12 @@ def check_deterministic(
         "clip_norm": clip.norm is not None,
         "clip_value": clip.value is not None,
         "adversary": adversary is not None,
+        "max_norm": max_norm is not None,
     }
     for name, given in refused.items():
         if given:
             rule = "cannot be combined with L-BFGS, whose line search it would mislead"
             raise InvalidArgumentError(rule, name)
+    if ema is not None:
+        rule = "cannot be combined with L-BFGS, which takes no steps of a batch"
+        raise InvalidArgumentError(rule, "ema")

@@ -2,13 +2,19 @@
 
 from copy import deepcopy
 from itertools import chain
+from typing import Any
 
+import numpy as np
+import numpy.typing as npt
 import torch
 from torch.optim.swa_utils import get_ema_multi_avg_fn
 
 from multilayer.torch.module import Net
+from multilayer.torch.state import module_arrays, set_module_arrays
 
 __all__ = ["RunningAverage"]
+
+Array = npt.NDArray[Any]
 
 
 class RunningAverage:
@@ -55,3 +61,12 @@ class RunningAverage:
                 None,
             )
         self.has_begun = True
+
+    def arrays(self) -> dict[str, Array]:
+        """Return copies of the averages by name, and whether they have begun."""
+        return module_arrays(self.net) | {"has_begun": np.array(self.has_begun)}
+
+    def set_arrays(self, arrays: dict[str, Array]) -> None:
+        """Restore what `arrays` returned."""
+        set_module_arrays(self.net, {k: v for k, v in arrays.items() if k != "has_begun"})
+        self.has_begun = bool(arrays["has_begun"])

@@ -15,7 +15,7 @@ from multilayer.numpy.optimizers import Optimizer
 from multilayer.numpy.stacking import numbers_for_each, part_of_stack
 from multilayer.samples import Data, Parts
 from multilayer.torch import capture, distributed
-from multilayer.torch.layers import draw_from
+from multilayer.torch.layers import draw_from, limit_norms
 from multilayer.torch.losses import mean_loss
 from multilayer.torch.objective import Objective, shares
 from multilayer.torch.placement import as_index, on_host, place, to_device, together, whole
@@ -216,11 +216,14 @@ class EnsembleTrainer(Members):
             net = self._ensemble.part(members)
             draw_from([self._generators[k] for k in members], net)
         like = net.device, net.last.weight.dtype
-        own = [(*self.penalties[k], self.clips[k].norm, self.clips[k].value) for k in members]
+        own = [
+            (*self.penalties[k], self.clips[k].norm, self.clips[k].value, self.max_norms[k])
+            for k in members
+        ]
         numbers = (
             with_tensors(numbers_for_each(column), *like) for column in zip(*own, strict=True)
         )
-        l1, l2, norm, value = numbers
+        l1, l2, norm, value, max_norm = numbers
         l1, l2 = (v[:, 0] if isinstance(v, Tensor) else v for v in (l1, l2))
         return _Group(
             members,
@@ -228,6 +231,7 @@ class EnsembleTrainer(Members):
             Objective(net, with_tensors(part_of_stack(self.loss, members), *like), l1, l2),
             Update(part_of_stack(self.optimizer, members), list(net.parameters())),
             Clip(norm, value),
+            max_norm,
         )
 
     def _groups(self, start: Any, stop: Any) -> Iterator[tuple["_Group", int, int]]:
@@ -262,10 +266,10 @@ class EnsembleTrainer(Members):
         clip_each(parameters, group.clip)
         wrong = ~losses.isfinite() if self._waits else None
         if wrong is None or not wrong.any():
-            group.update.take(rates)
+            group.take(rates)
             return losses
         kept = {name: tensor[wrong] for name, tensor in group.tensors.items()}
-        group.update.take(rates)
+        group.take(rates)
         for name, tensor in group.tensors.items():
             tensor[wrong] = kept[name]
         return losses
@@ -296,16 +300,29 @@ class _Group:
     """Some members as one network, with what their steps need: all of them, or copies of some."""
 
     def __init__(
-        self, members: list[int], net: Any, objective: Objective, update: Update, clip: Clip
+        self,
+        members: list[int],
+        net: Any,
+        objective: Objective,
+        update: Update,
+        clip: Clip,
+        max_norm: Any,
     ) -> None:
         self.members, self.net = members, net
         self.objective, self.update, self.clip = objective, update, clip
+        self.max_norm = max_norm
         self.index = torch.tensor(members, device=net.device)
 
     @property
     def tensors(self) -> dict[str, Tensor]:
         """Everything that steps change, by name, each with an axis of members in front."""
         return {**self.net.state_dict(), **self.update.tensors}
+
+    def take(self, rates: Tensor) -> None:
+        """Take a step with the parameters' gradients, and keep the weights within their norm."""
+        self.update.take(rates)
+        if self.max_norm is not None:
+            limit_norms(self.net, self.max_norm)
 
     def read(self, group: "_Group") -> None:
         """Copy what belongs to these members from another group, which has them too."""

@@ -1,6 +1,7 @@
 """Hidden layers as modules, and the parts that PyTorch lacks."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import torch
 from torch import nn
@@ -18,6 +19,7 @@ __all__ = [
     "Residual",
     "draw_from",
     "hidden_layers",
+    "limit_norms",
 ]
 
 
@@ -171,6 +173,20 @@ def draw_from(generator: torch.Generator | list[torch.Generator] | None, net: nn
     for module in net.modules():
         if isinstance(module, RandomLayer):
             module.generator = generator
+
+
+@torch.no_grad()
+def limit_norms(net: nn.Module, max_norm: Any) -> None:
+    """Scale each unit's incoming weights down to this norm, as `multilayer.numpy.limit_norms`.
+
+    Of K networks, whose weights have the shape (K, out, in), it is a number or of shape (K, 1).
+    """
+    if isinstance(max_norm, torch.Tensor):
+        max_norm = max_norm.unsqueeze(-1)
+    for module in net.modules():
+        if isinstance(module, nn.Linear):
+            norms = torch.linalg.vector_norm(module.weight, dim=-1, keepdim=True)
+            module.weight.mul_((max_norm / norms).clamp(max=1.0))
 
 
 class Residual(nn.Sequential):

@@ -17,9 +17,11 @@ from multilayer.numpy.adversaries import Adversary, VirtualAdversarial
 from multilayer.numpy.losses import LOSSES, Loss
 from multilayer.numpy.optimizers import LBFGS, Optimizer, resolve_optimizer
 from multilayer.numpy.trainer import (
-    check_deterministic,
+    check_lbfgs,
     checked_adversary,
     checked_clip,
+    checked_ema,
+    checked_max_norm,
     checked_penalties,
     checked_samples,
 )
@@ -29,7 +31,7 @@ from multilayer.samples import Data
 from multilayer.torch import capture, distributed
 from multilayer.torch.adversaries import adversarial_loss, draw_directions
 from multilayer.torch.average import RunningAverage
-from multilayer.torch.layers import draw_from
+from multilayer.torch.layers import draw_from, limit_norms
 from multilayer.torch.lbfgs import minimize
 from multilayer.torch.losses import mean_loss
 from multilayer.torch.module import Net
@@ -58,7 +60,7 @@ class Trainer:
     ----------
     net : MLP
         The network.
-    loss, l1, l2, clip_norm, clip_value, rng
+    loss, l1, l2, clip_norm, clip_value, max_norm, rng, ema, adversary
         As in `multilayer.training.fit`.
     optimizer : str, Optimizer, LBFGS or torch.optim.Optimizer
         One of PyTorch's must have been made with the network's own parameters.
@@ -66,13 +68,8 @@ class Trainer:
         The type of matrix products in mixed precision; parameters keep theirs.
     accumulate : int
         The number of parts in which a batch is computed, to save memory; the step is the same.
-    ema : float, optional
-        The decay, in (0, 1), of a running average of the weights. The average is validated, and the
-        network has its weights in the end.
     compile : bool
         Whether to compile the loss with `torch.compile`.
-    adversary : Adversary, optional
-        What moves samples uphill: see `multilayer.numpy.VirtualAdversarial`.
 
     Notes
     -----
@@ -103,12 +100,13 @@ class Trainer:
         ema: float | None = None,
         compile: bool = False,  # noqa: A002 - PyTorch's own word
         adversary: Adversary | None = None,
+        max_norm: float | None = None,
     ) -> None:
         self.net = net
         self.loss = resolve(loss, LOSSES, Loss)
         self.loss.check_architecture(net.architecture)
         l1, l2 = checked_penalties(l1, l2)
-        self.clip = checked_clip(clip_norm, clip_value)
+        self.clip, self.max_norm = checked_clip(clip_norm, clip_value), checked_max_norm(max_norm)
         self.accumulate = checks.integer(accumulate, "accumulate", "fit")
         self._precision = Precision(precision, net.device)
         self.shard = distributed.shard()
@@ -116,16 +114,17 @@ class Trainer:
         if adversary is not None and precision == "float16":
             rule = "cannot be combined with float16, in which gradients in the inputs vanish"
             raise InvalidArgumentError(rule, "adversary", "fit")
+        ema = checked_ema(ema)
         self._set_optimizer(optimizer)
+        if self.learning_rate is None:
+            check_lbfgs(net.architecture, self.clip, adversary, self.max_norm, ema)
         generator = checks.random_generator(rng, "fit")
         self._directions = None if adversary is None else generator.spawn(1)[0]
         seed = int(generator.integers(2**62))
         distributed.agree(net, [] if rng is None else [seed])
         self._generator = torch.Generator(net.device)  # draws masks and noise, on each rank others
         self._generator.manual_seed(seed + self.shard[0])
-        self._average: RunningAverage | None = None
-        if ema is not None:
-            self._average = RunningAverage(net, checks.real(ema, "ema", "fit", "(0, 1)"))
+        self._average = None if ema is None else RunningAverage(net, ema)
         self._captured: capture.Captured | None = None
         self._waits = net.device.type != capture.DEVICE  # a GPU works asynchronously
         self._late: list[Tensor] = []
@@ -133,8 +132,8 @@ class Trainer:
         self._is_to_compile = checks.flag(compile, "compile", "fit")
         self._settings = {
             "l1": l1, "l2": l2, "clip_norm": self.clip.norm, "clip_value": self.clip.value,
-            "precision": precision, "accumulate": self.accumulate, "ema": ema,
-            "compile": self._is_to_compile, "adversary": repr(adversary),
+            "max_norm": self.max_norm, "precision": precision, "accumulate": self.accumulate,
+            "ema": ema, "compile": self._is_to_compile, "adversary": repr(adversary),
         }  # fmt: skip
 
     def check(self, X: object, y: object, weight: object) -> Data:
@@ -273,8 +272,7 @@ class Trainer:
         if self.learning_rate is not None:
             found["optimizer"] = optimizer_arrays(self._torch_optimizer)
         if self._average is not None:
-            found["average"] = module_arrays(self._average.net)
-            found["average_has"] = {"begun": np.array(self._average.has_begun)}
+            found["average"] = self._average.arrays()
         return join(found)
 
     def set_state(self, state: dict[str, Array]) -> None:
@@ -297,8 +295,7 @@ class Trainer:
             set_generator_state(self._directions, directions["generator"])
         if average := part_of(state, "average"):
             assert self._average is not None
-            set_module_arrays(self._average.net, average)
-            self._average.has_begun = bool(state["average_has.begun"])
+            self._average.set_arrays(average)
         if self._captured is not None:
             self._captured.forget()
 
@@ -325,7 +322,6 @@ class Trainer:
         else:
             self.optimizer = resolve_optimizer(optimizer)
             if not self.optimizer.takes_steps:
-                check_deterministic(self.net.architecture, self.clip, self.adversary)
                 self.learning_rate: float | None = None
                 return
             self._torch_optimizer = make_optimizer(self.optimizer, self.net.parameters())
@@ -367,6 +363,8 @@ class Trainer:
         self._precision.unscale(self._torch_optimizer)
         clip_gradients(self.net.parameters(), self.clip)
         self._precision.step(self._torch_optimizer)
+        if self.max_norm is not None:
+            limit_norms(self.net, self.max_norm)
         if self._average is not None:
             self._average.update(self.net)
         return value

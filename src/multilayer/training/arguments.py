@@ -48,12 +48,11 @@ Array = npt.NDArray[Any]
 
 def check_options(options: dict[str, Any], net: Net) -> None:
     """Raise for an argument that this engine does not know."""
+    whose = "an Ensemble" if getattr(net, "n_members", 0) else "this network's engine"
     for name in options:
         if name not in net.options:
             known = ", ".join(net.options) or "none"
-            raise InvalidTypeError(
-                f"fit has no parameter {name!r} (options of this network's engine: {known})"
-            )
+            raise InvalidTypeError(f"fit has no parameter {name!r} (options of {whose}: {known})")
 
 
 def check_callbacks(callbacks: object) -> tuple[Callback, ...]:

@@ -56,6 +56,7 @@ def fit(
     l2: Any = 0.0,
     clip_norm: Any = None,
     clip_value: Any = None,
+    max_norm: Any = None,
     callbacks: Sequence[Callback] = (),
     rng: np.random.Generator | Sequence[np.random.Generator] | None = None,
     checkpoint: str | PathLike[str] | Checkpoint | None = None,
@@ -66,9 +67,9 @@ def fit(
     """Train a network: forward, loss, backward, update, batch after batch, epoch after epoch.
 
     An `Ensemble` of K networks is trained as one. Then `loss`, `optimizer`, `schedule`, `l1`, `l2`,
-    `clip_norm` and `clip_value` are given for all members, or as a sequence of K; losses and
-    optimizers of one class may differ in their numbers. Each member has its own history, best
-    weights and end, and equals the same network trained alone.
+    `clip_norm`, `clip_value` and `max_norm` are given for all members, or as a sequence of K;
+    losses and optimizers of one class may differ in their numbers. Each member has its own history,
+    best weights and end, and equals the same network trained alone.
 
     Parameters
     ----------
@@ -107,6 +108,9 @@ def fit(
     clip_norm, clip_value : float, optional
         The largest norm of the gradient, and the largest size of its entries, which is applied
         first.
+    max_norm : float, optional
+        The largest norm of a unit's incoming weights, in hidden layers and the last; after each
+        step, longer ones are scaled down to it: see `multilayer.numpy.limit_norms`.
     callbacks : sequence of Callback
         `EarlyStopping`, `Progress`, or your own.
     rng : numpy.random.Generator, or sequence of K, optional
@@ -126,9 +130,12 @@ def fit(
         stream, training rows are given by the slots in which the stream has them, and validation
         rows are those of `validation`.
     **options
-        ``adversary``: an `Adversarial` or `VirtualAdversarial` of `multilayer.numpy`, which also
-        trains on samples that it makes (not for an ensemble in PyTorch). Of PyTorch's engine also
-        precision, accumulate, ema and compile: see `multilayer.torch.Trainer`.
+        ``ema``: the decay, in (0, 1), of a running average of a network's weights, which is what is
+        validated and what the network has in the end (see `multilayer.numpy.RunningAverage`; not
+        for an ensemble). ``adversary``: an `Adversarial` or `VirtualAdversarial` of
+        `multilayer.numpy`, which also trains on samples that it makes (not for an ensemble in
+        PyTorch). Of PyTorch's engine also precision, accumulate and compile: see
+        `multilayer.torch.Trainer`.
 
     Returns
     -------
@@ -197,6 +204,7 @@ def fit(
         l2=l2,
         clip_norm=clip_norm,
         clip_value=clip_value,
+        max_norm=max_norm,
         # masks and noise have their own generator, so that the order is the same for any engine
         rng=mask_generator(net, generator),
         **options,

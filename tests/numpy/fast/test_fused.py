@@ -18,6 +18,7 @@ from multilayer.numpy import (
     Ensemble,
     Objective,
     SquaredError,
+    limit_norms,
     take_step,
 )
 from multilayer.numpy.assembly import members_of
@@ -59,6 +60,7 @@ def fused_and_readable(
     l1=0.0,
     l2=0.0,
     clip=UNCLIPPED,
+    max_norm=None,
     weight=None,
     order=None,
     dtype="float64",
@@ -84,6 +86,7 @@ def fused_and_readable(
         optimizer=optimizer,
         state=state,
         clip=clip,
+        max_norm=max_norm,
         rng=Generators(rngs),
         data=(x, targets, weight),
     )
@@ -102,6 +105,8 @@ def fused_and_readable(
                 net.network, objective, optimizer, alone[k], batch, learning_rates[k],
                 clip=clip, rng=masks[k],
             )  # fmt: skip
+            if max_norm is not None:
+                limit_norms(net.network, np.broadcast_to(np.ravel(max_norm), K)[k])
             assert losses[k] == pytest.approx(value, rel=1e-5 if dtype == "float32" else 1e-10)
     return ensemble, nets
 
@@ -122,6 +127,9 @@ CASES = [
     {"l1": 0.01, "l2": 0.1},
     {"clip": Clip(norm=0.1)},
     {"clip": Clip(norm=0.2, value=0.05)},
+    {"max_norm": 0.5},
+    {"max_norm": rates([0.3, 1.0, 1e9]), "dropout": 0.4, "bias": False},
+    {"max_norm": 0.4, "embeddings": EMBEDDINGS, "optimizer": SGD(0.1)},
     {"weight": RNG.uniform(size=N)},
     {"weight": RNG.uniform(size=(K, N)), "loss": "cross_entropy"},
     {"embeddings": EMBEDDINGS, "l1": 0.01, "l2": 0.1, "clip": Clip(norm=0.5)},
@@ -155,6 +163,7 @@ def test_the_norm_of_a_gradient_neither_overflows_nor_vanishes(extreme):
         optimizer=sgd,
         state=sgd.initial_state(ensemble.parameters),
         clip=Clip(norm=extreme / 2),
+        max_norm=None,
         rng=Generators([np.random.default_rng(0)]),
         data=(np.array([[0.0]]), np.array([[extreme if extreme < 1 else 1e150]]), None),
     )
@@ -196,6 +205,7 @@ def test_members_are_views_of_the_ensemble_it_changes():
         optimizer=sgd,
         state=sgd.initial_state(part.parameters),
         clip=Clip(),
+        max_norm=None,
         rng=Generators([np.random.default_rng(k) for k in range(2)]),
         data=(X, VALUES, None),
     )

@@ -142,6 +142,12 @@ ARGUMENTS = {
         vectors=2,
         step=(p.rng.integers(1, 9, size=p.networks),),
     ),
+    "updates.limit_in_place": lambda p: (
+        p.vector(3 + p.n * p.k),
+        np.array([[1, 1, 2], [3, p.n, p.k]]),
+        p.numbers(0.1, 2 * p.k**0.5 + 1),  # of some rows
+    ),
+    "average.move": lambda p: (p.normal(p.k), p.normal(p.k), p.rng.uniform()),
     "source.gather": lambda p: (p.normal(p.n, p.k), p.rng.integers(p.n, size=5), p.normal(5, p.k)),
     "encoded.fill": lambda p: (
         p.normal(p.n, 3).astype(np.float32),

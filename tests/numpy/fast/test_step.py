@@ -11,7 +11,7 @@ from multilayer import Architecture
 from multilayer.compiled import numba
 from multilayer.embeddings import Embeddings
 from multilayer.errors import DivergenceError
-from multilayer.numpy import LBFGS, MLP, OPTIMIZERS, SGD, Adam, AdamW, Batch, take_step
+from multilayer.numpy import LBFGS, MLP, OPTIMIZERS, SGD, Adam, AdamW, Batch, limit_norms, take_step
 from multilayer.numpy.activations import ACTIVATIONS
 from multilayer.numpy.activations.base import Activation
 from multilayer.numpy.fast import blas
@@ -53,6 +53,8 @@ def readable(net, trainer, data, order, rate, n_epochs=2):
                     clip=trainer.clip, rng=trainer.rng,
                 )
             )  # fmt: skip
+            if trainer.max_norm is not None:
+                limit_norms(net.network, trainer.max_norm)
     return losses
 
 
@@ -165,6 +167,7 @@ def test_losses(loss, output, weighted, out_features, form, workers):
         {"l1": 0.01, "l2": 0.1},
         {"clip_norm": 0.05},
         {"clip_value": 0.01, "clip_norm": 0.02, "l2": 0.1},
+        {"max_norm": 0.5},
     ],
     ids=str,
 )
@@ -173,11 +176,19 @@ def test_optimizers_penalties_and_clipping(optimizer, more, form, workers):
     assert_same_training(architecture, "cross_entropy", optimizer, **more)
 
 
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("settings", [{}, {"bias": False}, {"embeddings": EMBEDDINGS}], ids=str)
+def test_max_norm(settings, dtype, form, workers):
+    architecture = Architecture(N_IN, (8, 5), 3, activation="tanh", **settings)
+    assert_same_training(architecture, "cross_entropy", SGD(0.1), dtype=dtype, max_norm=0.4)
+
+
 def test_a_long_vector_is_updated_in_parts(workers, monkeypatch):
     monkeypatch.setattr(step_module, "LONG", 1)
     architecture = Architecture(N_IN, (20, 20), 3)
     for optimizer, more in itertools.product(
-        (SGD(0.1, 0.9), AdamW(), "nadam"), ({}, {"l1": 0.01, "l2": 0.1}, {"clip_norm": 0.05})
+        (SGD(0.1, 0.9), AdamW(), "nadam"),
+        ({}, {"l1": 0.01, "l2": 0.1}, {"clip_norm": 0.05, "max_norm": 0.5}),
     ):
         assert_same_training(architecture, "cross_entropy", optimizer, **more)
 
@@ -291,12 +302,13 @@ def test_one_thread_alone_gives_the_same_bits(workers, monkeypatch):
 @pytest.mark.skipif(numba() is None, reason="the plain forms of the kernels make arrays")
 @pytest.mark.parametrize("n_rows", [64, 512])
 @pytest.mark.parametrize("optimizer", [SGD(0.01, 0.9), Adam()], ids=["sgd", "adam"])
-def test_a_step_makes_no_arrays(n_rows, optimizer):
+@pytest.mark.parametrize("more", [{}, {"max_norm": 0.1, "ema": 0.9}], ids=str)
+def test_a_step_makes_no_arrays(n_rows, optimizer, more):
     rng = np.random.default_rng(0)
     X = rng.normal(size=(8 * n_rows, 200)).astype(np.float32)
     y = rng.integers(10, size=len(X))
     net = MLP(Architecture(200, (100, 100), 10), rng=rng)
-    trainer = net.trainer(loss="cross_entropy", optimizer=optimizer, l2=1e-3)
+    trainer = net.trainer(loss="cross_entropy", optimizer=optimizer, l2=1e-3, **more)
     trainer.begin(trainer.check(X, y, None))
     try:
         trainer.begin_epoch(rng.permutation(len(X)))

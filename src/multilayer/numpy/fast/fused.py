@@ -35,7 +35,7 @@ from multilayer.numpy.fast.fused_loops import (
 )
 from multilayer.numpy.fast.passes import PASSES
 from multilayer.numpy.fast.stages import stages_of
-from multilayer.numpy.fast.updates import numbers_of, settings_of
+from multilayer.numpy.fast.updates import matrices_of, numbers_of, settings_of
 from multilayer.numpy.layers import Affine
 from multilayer.numpy.losses import NLL, BinaryCrossEntropy, CrossEntropy, SquaredError
 from multilayer.numpy.network import Network
@@ -88,6 +88,7 @@ class FusedStep:
         optimizer: Any,
         state: State,
         clip: Clip,
+        max_norm: Any,
         rng: Generators,
         data: tuple[Array, Array, Array | None],
     ) -> None:
@@ -123,6 +124,8 @@ class FusedStep:
             numbers_of(np.inf if limit is None else limit, n_members)
             for limit in (clip.norm, clip.value)
         )
+        self.matrices = matrices_of(network)
+        self.max_norms = numbers_of(np.inf if max_norm is None else max_norm, n_members)
         self.is_adam = not isinstance(optimizer, SGD)
         self.nesterov = bool(getattr(optimizer, "nesterov", False))
         self.settings = settings_of(optimizer, n_members)
@@ -166,8 +169,8 @@ class FusedStep:
             layers, self.penalized, self.criterion, self.X, self.labels, self.values,
             self.weights, self.orders, start, stop, self.theta, self.first, self.second,
             self.steps, uniforms, self.dropout_rates, self.rates, self.l1, self.l2, self.norms,
-            self.limits, self.is_adam, self.nesterov, self.settings, *self.embeddings, *work,
-            self.losses,
+            self.limits, self.matrices, self.max_norms, self.is_adam, self.nesterov, self.settings,
+            *self.embeddings, *work, self.losses,
         )  # fmt: skip
         self.state["step"][:, 0] = self.steps
         return self.losses

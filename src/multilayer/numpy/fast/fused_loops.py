@@ -54,6 +54,7 @@ embed_backward = _compile(embed.embed_backward.loops)
 add_penalty = _compile(updates.add_penalty.loops)
 sgd = _compile(updates.sgd.loops)
 adam = _compile(updates.adam.loops)
+limit_in_place = _reassociate(updates.limit_in_place.loops)
 
 IDENTITY, RELU, LEAKY_RELU = range(3)
 CROSS_ENTROPY, BINARY_CROSS_ENTROPY, SQUARED_ERROR = range(3)
@@ -182,8 +183,8 @@ def _clip(gradient, norm, value):  # type: ignore[no-untyped-def]
 def take_steps(  # type: ignore[no-untyped-def]
     layers, penalized, criterion, X, labels, values, weights, orders, start, stop,
     theta, first, second, steps, uniforms, dropout_rates, rates, l1, l2, norms, limits,
-    is_adam, nesterov, settings, plain, embedded, speed, work, slopes, gradient, given, x, label,
-    value, share, no_bias, losses,
+    matrices, max_norms, is_adam, nesterov, settings, plain, embedded, speed, work, slopes,
+    gradient, given, x, label, value, share, no_bias, losses,
 ):  # fmt: skip
     """Take a step of every member on its rows at these positions of its order."""
     n = stop - start
@@ -261,3 +262,5 @@ def take_steps(  # type: ignore[no-untyped-def]
             sgd(
                 theta[member], gradient, first[member], 1, 0, size, settings[member], nesterov
             )  # fmt: skip
+        if max_norms[m] < np.inf:
+            limit_in_place(theta[member], matrices, max_norms[member])

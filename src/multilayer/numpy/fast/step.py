@@ -25,6 +25,8 @@ from multilayer.numpy.fast.updates import (
     add_penalty,
     add_up,
     clip_in_place,
+    limit_in_place,
+    matrices_of,
     numbers_of,
     update_of,
 )
@@ -97,6 +99,8 @@ class Step:
     state : dict
         The optimizer's state, which it changes.
     clip : Clip
+    max_norm : float, array of shape (K, 1) or None
+        The largest norm of a unit's incoming weights: see `multilayer.numpy.limit_norms`.
     rng : numpy.random.Generator or Generators
         Draws masks and noise of the whole batch, in forward order, however the work is divided.
     adversary : Adversary, optional
@@ -121,6 +125,7 @@ class Step:
         optimizer: Optimizer | None,
         state: State,
         clip: Clip,
+        max_norm: Any,
         rng: np.random.Generator | Generators,
         adversary: Adversary | None = None,
         directions: np.random.Generator | Generators | None = None,
@@ -145,6 +150,9 @@ class Step:
         if optimizer is not None:
             self._update, by_parts = update_of(optimizer, parameters, state)
             self._updates_parts = by_parts and clip.norm is None and clip.value is None
+        self._max_norms = None
+        if max_norm is not None:
+            self._max_norms, self._matrices = numbers_of(max_norm, n_networks), matrices_of(network)
         self._has_state = bool(network.state)
         self._random_layers = random_layers(network, self._in_features) * n_passes(adversary)
         self._by_rows = all(layer.by_rows for layer in network.layers)
@@ -212,6 +220,8 @@ class Step:
             self._update(self._gradients, 1, 0, self._theta.shape[1], self._rate)
         for rows in batch.rows if self._has_state else ():
             rows.plan.update_state()
+        if self._max_norms is not None:
+            limit_in_place.fastest(self._theta, self._matrices, self._max_norms)
 
     def _changing(self) -> list[Array]:
         """Return everything that a step of K networks changes, each with an axis for them."""

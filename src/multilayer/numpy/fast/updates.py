@@ -14,7 +14,10 @@ import numpy as np
 import numpy.typing as npt
 
 from multilayer.compiled import kernel
-from multilayer.numpy.clipping import Clip
+from multilayer.numpy.clipping import Clip, shortened
+from multilayer.numpy.embedding import Embedding
+from multilayer.numpy.layers import Affine
+from multilayer.numpy.network import Network
 from multilayer.numpy.optimizers import SGD, Adam, AdamW, Optimizer, State
 
 __all__ = [
@@ -22,6 +25,8 @@ __all__ = [
     "add_penalty",
     "add_up",
     "clip_in_place",
+    "limit_in_place",
+    "matrices_of",
     "numbers_of",
     "settings_of",
     "update_of",
@@ -92,6 +97,53 @@ def clip_in_place(gradients: Array, clip: Clip) -> None:
             gradient[:] = Clip(norm=norm.item())(gradient)
         elif math.sqrt(square) > norm:
             gradient *= norm.item() / math.sqrt(square)
+
+
+def matrices_of(network: Network) -> Array:
+    """Return where each affine layer's W begins in θ, and its shape, as rows (start, out, in)."""
+    layers = [layer for layer in network.layers if isinstance(layer, (Affine, Embedding))]
+    return np.array(
+        [
+            (place.start, *layer.W.shape[-2:])
+            for place, layer in zip(network.weight_slices, layers, strict=True)
+            if isinstance(layer, Affine)
+        ]
+    )
+
+
+def _limit(parameters: Array, matrices: Array, max_norms: Array) -> None:
+    for start, n_out, n_in in matrices.tolist():
+        W = parameters[:, start : start + n_out * n_in].reshape(-1, n_out, n_in)
+        W[:] = shortened(W, max_norms[:, np.newaxis, np.newaxis])
+
+
+@kernel(plain=_limit, reassociate=True)
+def limit_in_place(parameters, matrices, max_norms):  # type: ignore[no-untyped-def]
+    """Compute w ← w min(1, c/‖w‖) for each row w of these matrices, as `limit_norms` does."""
+    for k in range(parameters.shape[0]):
+        longest = max_norms[k]
+        for m in range(matrices.shape[0]):
+            start, n_out, n_in = matrices[m, 0], matrices[m, 1], matrices[m, 2]
+            for begin in range(start, start + n_out * n_in, n_in):
+                w = parameters[k, begin : begin + n_in]
+                square = 0.0
+                for i in range(n_in):
+                    square += np.float64(w[i]) * np.float64(w[i])
+                norm, largest = np.sqrt(square), 1.0
+                if norm == np.inf:  # the squares overflow
+                    square, largest = 0.0, 0.0
+                    for i in range(n_in):
+                        largest = max(largest, abs(np.float64(w[i])))
+                    for i in range(n_in):
+                        square += (w[i] / largest) ** 2
+                    norm = np.sqrt(square)
+                if norm * largest > longest and largest < np.inf:
+                    if largest != 1:
+                        for i in range(n_in):
+                            w[i] /= largest
+                    factor = w.dtype.type(longest / norm)
+                    for i in range(n_in):
+                        w[i] *= factor
 
 
 def _plain(optimizer: Optimizer, parameters: Array, state: State) -> Update:

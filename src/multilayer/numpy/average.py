@@ -1,0 +1,102 @@
+"""RunningAverage: a second network, whose weights follow those of the one in training."""
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from multilayer import checks
+from multilayer.compiled import kernel
+from multilayer.numpy.network import Network
+from multilayer.numpy.state import network_arrays, set_network_arrays
+
+__all__ = ["RunningAverage", "move"]
+
+Array = npt.NDArray[Any]
+
+
+def _move(averages: Array, values: Array, decay: float) -> None:
+    averages -= values
+    averages *= averages.dtype.type(decay)
+    averages += values
+
+
+@kernel(plain=_move)
+def move(averages, values, decay):  # type: ignore[no-untyped-def]
+    """Compute a ← w + d (a − w) in place; with d = 0, a becomes w to the last bit."""
+    keep = averages.dtype.type(decay)
+    for i in range(averages.size):
+        averages[i] = values[i] + keep * (averages[i] - values[i])
+
+
+class RunningAverage:
+    r"""The exponential moving average of a network's weights, step by step.
+
+    .. math:: a ← d a + (1 − d) w
+
+    after each step, with the weights θ and the running statistics of batch normalisation for w; the
+    first time a ← w. Weights of the last 1/(1 − d) steps count most, so the average has much less
+    of the noise of single steps, as if the learning rate had been lowered (Polyak and Juditsky
+    1992, who take the plain mean; Morales-Brotons et al. 2024 compare it with learning-rate decay).
+    `multilayer.training.fit` trains with it as ``ema=``: the average is what is validated, and what
+    training leaves in the network.
+
+    Parameters
+    ----------
+    net : MLP
+        The network in training.
+    decay : float
+        d, in (0, 1).
+
+    Attributes
+    ----------
+    net : MLP
+        The network of averages, which starts with the weights of the first `update`.
+    has_begun : bool
+        Whether there has been an update.
+
+    Raises
+    ------
+    InvalidArgumentError, InvalidTypeError
+        If `decay` is not such a number.
+
+    Examples
+    --------
+    >>> from multilayer import Architecture
+    >>> from multilayer.numpy import MLP
+    >>> net = MLP(Architecture(1, (), 1), initializer="zeros")
+    >>> average = RunningAverage(net, 0.5)
+    >>> for w in (4.0, 2.0, 2.0):
+    ...     net.parameters[:] = w
+    ...     average.update()
+    >>> average.net.parameters
+    array([2.5, 2.5], dtype=float32)
+    """
+
+    def __init__(self, net: Any, decay: float) -> None:
+        self.net: Any = net.copy()
+        self.decay = checks.real(decay, "decay", "RunningAverage", "(0, 1)")
+        self.has_begun = False
+        # Training changes the network's arrays in place.
+        averages, values = self._arrays_of(self.net.network), self._arrays_of(net.network)
+        self._pairs = list(zip(averages, values, strict=True))
+
+    def update(self) -> None:
+        """Include the network's weights, as they are after a step, in the average."""
+        decay = self.decay if self.has_begun else 0.0
+        for averages, values in self._pairs:
+            move.fastest(averages, values, decay)
+        self.has_begun = True
+
+    def arrays(self) -> dict[str, Array]:
+        """Return copies of the averages by name, and whether they have begun."""
+        return network_arrays(self.net.network) | {"has_begun": np.array(self.has_begun)}
+
+    def set_arrays(self, arrays: dict[str, Array]) -> None:
+        """Restore what `arrays` returned."""
+        set_network_arrays(self.net.network, arrays)
+        self.has_begun = bool(arrays["has_begun"])
+
+    @staticmethod
+    def _arrays_of(network: Network) -> list[Array]:
+        return [network.parameters, *network.state.values()]
