@@ -112,8 +112,8 @@ def miscalibrated(case: Case) -> Iterator[Finding]:
         "Stop early, use l2 or label smoothing, or calibrate with "
         "sklearn.calibration.CalibratedClassifierCV."
         if is_sure
-        else "Train longer, use less l2, alpha, dropout or label smoothing, or calibrate with "
-        "sklearn.calibration.CalibratedClassifierCV.",
+        else "Train longer, use less l2, alpha, dropout, noise or label smoothing, or calibrate "
+        "with sklearn.calibration.CalibratedClassifierCV.",
     )
 
 

@@ -131,5 +131,5 @@ def underfitting(case: Case) -> Iterator[Finding]:
             "On its own training samples, the network does worse than simple models do on samples "
             "they have not seen: it could learn much more from these inputs.",
             "Train for more epochs, with a higher learning rate, with more units, or with less "
-            "l2, alpha and dropout.",
+            "l2, alpha, dropout and noise.",
         )

@@ -32,9 +32,10 @@ def train_networks(jobs: Sequence[Job]) -> list[Outcome | Exception]:
 
     Jobs train together if they differ only in numbers: in weights, samples, rates, penalties,
     dropout, tolerances, and what their optimizer and loss are parametrised by. They must have the
-    same shape of network, layers with dropout, type of numbers, size of batches, maximum number of
-    epochs, kind of optimizer and loss, adversary, and way to judge epochs. Samples need not be the
-    same: what several jobs share is held once, and what they do not is held one below the other.
+    same shape of network, layers with dropout, noise, type of numbers, size of batches, maximum
+    number of epochs, kind of optimizer and loss, adversary, and way to judge epochs. Samples need
+    not be the same: what several jobs share is held once, and what they do not is held one below
+    the other.
 
     A job trains alone if its solver is L-BFGS or goes on with its state, as in `partial_fit`; if
     PyTorch trains it; if it has callbacks or an average of its weights, or is verbose; if its loss
