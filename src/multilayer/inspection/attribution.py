@@ -14,9 +14,6 @@ __all__ = ["Attributions", "integrated_gradients"]
 
 Array = npt.NDArray[Any]
 
-CHUNK = 256
-"""How many samples are looked at at once, each with its derivatives of all outputs."""
-
 
 @dataclass(frozen=True, eq=False)
 class Attributions:
@@ -120,24 +117,25 @@ def integrated_gradients(
     f = twin.net.logits if of_logits else twin.net
     ends = f(x)
     chosen = ends.argmax(axis=1) if output is None else _places(output, ends.shape, owner)
-    nodes, weights = np.polynomial.legendre.leggauss(n_steps)  # on [−1, 1]
-    values = np.empty_like(x)
-    for first in range(0, len(x), CHUNK):
-        rows = slice(first, first + CHUNK)
-        near, way, k = start[rows], x[rows] - start[rows], chosen[rows]
-        each = np.arange(len(k))
-        mean = np.zeros_like(way)
-        for t, weight in zip((nodes + 1) / 2, weights / 2, strict=True):
-            mean += weight * twin.net.jacobian(near + t * way, of_logits=of_logits)[each, k]
-        values[rows] = way * mean
     every = np.arange(len(x))
-    return Attributions(values, chosen, ends[every, chosen], f(start)[every, chosen])
+    one_hot = np.zeros_like(ends)
+    one_hot[every, chosen] = 1
+
+    def dz(z: Array, rows: slice) -> Array:
+        link = twin.net.network.link
+        return one_hot[rows] if of_logits else link.backward(one_hot[rows], z, link.forward(z))
+
+    nodes, weights = np.polynomial.legendre.leggauss(n_steps)  # on [−1, 1]
+    way, mean = x - start, np.zeros_like(x)
+    for t, weight in zip((nodes + 1) / 2, weights / 2, strict=True):
+        mean += weight * twin.gradient(start + t * way, dz)
+    return Attributions(way * mean, chosen, ends[every, chosen], f(start)[every, chosen])
 
 
 def _rows(baseline: object, shape: tuple[int, ...], owner: str) -> Array:
     """Return the baseline as one row, or as one for each sample."""
     n, in_features = shape
-    found = checks.finite_array(baseline, f"baseline of {owner}", np.float64)
+    found = checks.finite_array(baseline, "baseline", np.float64)
     if found.size == 1:
         return np.full((1, in_features), found.item())
     if found.size not in (in_features, n * in_features):

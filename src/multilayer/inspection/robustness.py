@@ -11,7 +11,7 @@ from multilayer import checks
 from multilayer.errors import InvalidArgumentError, InvalidDataError
 from multilayer.inspection.twin import Twin
 from multilayer.model import Prediction, class_places, class_prediction
-from multilayer.numpy import BinaryCrossEntropy, CrossEntropy, Loss
+from multilayer.numpy import OUTPUTS
 
 __all__ = ["AdversarialExamples", "adversarial_accuracy", "deepfool"]
 
@@ -122,6 +122,9 @@ def adversarial_accuracy(
     rightly both as it is and after the move. A better attack may find more: the result is an upper
     bound of the accuracy under any such change.
 
+    The sign is taken of the gradient divided by 1 − p of the true class, so that it stays where a
+    prediction is so sure that the gradient itself rounds to 0.
+
     Parameters
     ----------
     model : MLP, Model or estimator
@@ -156,7 +159,7 @@ def adversarial_accuracy(
     """
     owner = "adversarial_accuracy"
     n_steps = checks.integer(n_steps, "n_steps", owner)
-    lengths = checks.finite_array(epsilons, f"epsilons of {owner}", np.float64)
+    lengths = checks.finite_array(epsilons, "epsilons", np.float64)
     if lengths.ndim != 1 or (lengths < 0).any():
         rule = "must be a vector of numbers of at least 0"
         raise InvalidDataError(rule, "epsilons", owner, got=repr(epsilons))
@@ -168,14 +171,21 @@ def adversarial_accuracy(
     if not is_right.any():
         return np.zeros(len(lengths))
     x, truth = x[is_right], truth[is_right]
-    is_one = twin.net.architecture.out_features == 1
-    loss: Loss = BinaryCrossEntropy() if is_one else CrossEntropy()
-    targets = truth[:, np.newaxis] if is_one else truth
+
+    def dz(z: Array, rows: slice) -> Array:
+        """Return ∂ℓ/∂z divided by 1 − p of the true class, which rounds to 0 where it is near 1."""
+        others, k = _for_each_class(z).copy(), truth[rows]
+        every = np.arange(len(z))
+        others[every, k] = -np.inf
+        found = OUTPUTS["softmax"].forward(others)
+        found[every, k] = -1
+        return found[:, -z.shape[1] :]
+
     shares = np.empty(len(lengths))
     for i, length in enumerate(lengths):
         moved = x
         for _ in range(n_steps):
-            uphill = np.sign(twin.net.input_gradients(moved, targets, loss=loss))
+            uphill = np.sign(twin.gradient(moved, dz))
             moved = moved + length / n_steps * uphill * twin.slopes
         shares[i] = (_logits(twin, moved).argmax(axis=1) == truth).mean()
     return shares * is_right.mean()
@@ -219,12 +229,16 @@ def _step(z: Array, jacobian: Array, start: Array) -> Array:
 
 
 def _logits(twin: Twin, x: Array) -> Array:
-    """Return a logit for each class: a single one is that of the second, beside 0."""
-    z = twin.net.logits(x)
-    return np.pad(z, ((0, 0), (1, 0))) if z.shape[1] == 1 else z
+    return _for_each_class(twin.net.logits(x))
 
 
 def _jacobian(twin: Twin, x: Array) -> Array:
     """Return the derivatives of `_logits` in the raw samples."""
-    found = twin.net.jacobian(x, of_logits=True) * twin.slopes
-    return np.pad(found, ((0, 0), (1, 0), (0, 0))) if found.shape[1] == 1 else found
+    return _for_each_class(twin.net.jacobian(x, of_logits=True) * twin.slopes)
+
+
+def _for_each_class(of_logits: Array) -> Array:
+    """Return values for each class: those of a single logit are the second's, beside 0."""
+    if of_logits.shape[1] > 1:
+        return of_logits
+    return np.concatenate([np.zeros_like(of_logits), of_logits], axis=1)

@@ -1,5 +1,6 @@
 """A network's twin: what looks at derivatives works on a copy, in terms of raw samples."""
 
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any, NamedTuple, Self
 
@@ -10,18 +11,18 @@ from multilayer import checks
 from multilayer.errors import InvalidArgumentError
 from multilayer.model import Model, adopt, one_network
 from multilayer.numpy import MLP
+from multilayer.numpy.sensitivity import to_inputs
 
 __all__ = ["Twin"]
 
 Array = npt.NDArray[Any]
 
+CHUNK = 1024
+"""How many samples go forward and back at once."""
+
 
 class Twin(NamedTuple):
-    """A network of either engine as one of the engine from scratch, in float64.
-
-    In float32, the gradient of a loss rounds to 0 where a prediction is sure: the network would
-    look as if nothing could change its mind.
-    """
+    """A network of either engine as one of the engine from scratch, in float64."""
 
     model: Model
     net: MLP
@@ -53,3 +54,22 @@ class Twin(NamedTuple):
         """Return the network's inputs for raw samples, of shape (n_samples, in_features)."""
         n = self.model.inputs.in_features
         return checks.sample_matrix(self.model.inputs.encode(X), n, np.float64)
+
+    def gradient(self, x: Array, dz: Callable[[Array, slice], Array]) -> Array:
+        """Return the gradient in the network's inputs of a function of the logits.
+
+        Parameters
+        ----------
+        x : array of shape (n_samples, in_features)
+            The network's inputs.
+        dz : callable
+            A function of the logits of some samples, and of which these are, that returns the
+            function's derivatives in them.
+        """
+        found = np.empty_like(x)
+        network = self.net.network
+        for start in range(0, len(x), CHUNK):
+            rows = slice(start, start + CHUNK)
+            passed = network.forward(x[rows])
+            found[rows] = to_inputs(network, dz(passed.logits, rows), passed)
+        return found
