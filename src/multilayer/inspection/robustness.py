@@ -83,6 +83,11 @@ def deepfool(
         If the model does not tell two classes apart at least, is not one network on numbers, or an
         argument does not fit it.
 
+    Notes
+    -----
+    The paper's algorithm takes its steps from x + r, and applies the factor 1 + η at the end; its
+    authors' program does it as here, which does not stall on a boundary.
+
     Examples
     --------
     >>> from multilayer import Architecture
