@@ -50,9 +50,11 @@ def test_a_picture_of_a_model_and_a_table(folder, command, model):
 def test_images_are_bundled(tmp_path):
     job = ["train", "digits", "--epochs", "1", "--save", str(tmp_path / "d.safetensors")]
     assert CliRunner().invoke(app, job).exit_code == 0
-    picture = tmp_path / "wrong.svg"
-    result = run("wrong", tmp_path / "d.safetensors", "digits", "--n", 3, "--save", picture)
-    assert result.exit_code == 0, result.exception
+    for command in ("wrong", "saliency", "adversarial", "robustness"):
+        picture = tmp_path / f"{command}.svg"
+        result = run(command, tmp_path / "d.safetensors", "digits", "--n", 3, "--save", picture)
+        assert result.exit_code == 0, result.exception
+        assert "<svg" in picture.read_text()
 
 
 def test_what_does_not_fit_is_named(folder, tmp_path):
@@ -60,6 +62,8 @@ def test_what_does_not_fit_is_named(folder, tmp_path):
     model = folder / "classes.safetensors"
     result = run("residuals", model, folder / "iris.csv", "--save", picture)
     assert "model of residuals must predict values" in str(result.exception)
+    result = run("robustness", model, folder / "iris.csv", "--save", picture)
+    assert "models of robustness must take numbers as they are" in str(result.exception)
     result = run("confusion", model, folder / "none.csv", "--save", picture)
     assert "no file" in str(result.exception)
     pd.read_csv(folder / "iris.csv").assign(more=1).to_csv(tmp_path / "more.csv", index=False)

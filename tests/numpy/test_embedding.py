@@ -201,7 +201,8 @@ def test_gradients_of_networks_are_differences(loss, variant):
     net, X, y = smooth_problem(architecture, loss, np.random.default_rng(0))
     report = check_gradients(net, X, y, loss=loss, l1=0.01, l2=0.1)
     assert report.passed, report
-    assert report.parameters[0].shape == (embeddings.n_vectors, 2)
+    assert report.arrays[0].shape == (embeddings.n_vectors, 2)
+    assert "X" not in [line.name for line in report.arrays]
 
 
 def test_a_wrong_gradient_is_found(monkeypatch):

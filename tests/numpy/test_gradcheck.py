@@ -24,7 +24,7 @@ from multilayer.numpy import (
 from multilayer.numpy.activations.base import Tanh
 from multilayer.numpy.activations.outputs import Softmax
 from multilayer.numpy.blocks import Residual
-from multilayer.numpy.gradcheck import ParameterCheck
+from multilayer.numpy.gradcheck import ArrayCheck
 from multilayer.numpy.layers import Affine
 from multilayer.numpy.normalization import BatchNorm, LayerNorm
 
@@ -92,16 +92,16 @@ def check(problem, **settings):
 
 def failing(report):
     """Return the names of the arrays whose gradient is wrong."""
-    return [c.name for c in report.parameters if not c.max_relative_error <= report.tolerance]
+    return [c.name for c in report.arrays if not c.max_relative_error <= report.tolerance]
 
 
 def test_the_problem_itself_passes(problem):
     report = check(problem)
     assert report.passed
-    assert [c.name for c in report.parameters] == [
+    assert [c.name for c in report.arrays] == [
         *("0.W", "0.b", "1.γ", "1.β"),
         *("2.W", "2.b", "3.γ", "3.β"),
-        *("4.W", "4.b"),
+        *("4.W", "4.b", "X"),
     ]
 
 
@@ -110,7 +110,7 @@ def test_a_wrong_derivative_is_caught_below_the_activation_only(problem, monkeyp
     report = check(problem)
     assert not report.passed
     # The output layer lies above every activation: its gradient is right.
-    assert failing(report) == ["0.W", "0.b", "1.γ", "1.β", "2.W", "2.b", "3.γ", "3.β"]
+    assert failing(report) == ["0.W", "0.b", "1.γ", "1.β", "2.W", "2.b", "3.γ", "3.β", "X"]
 
 
 @pytest.mark.parametrize("factor", [0.5, 1.001, -1.0, 1 + 1e-5])
@@ -128,6 +128,19 @@ def test_a_gradient_off_by_a_factor_is_caught(problem, monkeypatch, factor):
     assert report.max_relative_error == pytest.approx(expected, rel=0.01)
 
 
+@pytest.mark.parametrize("training", [True, False])
+def test_a_wrong_gradient_in_the_inputs_is_caught_there_alone(problem, monkeypatch, training):
+    right = Affine.backward
+
+    def wrong(self, dy, cache, *, need_dx=True):
+        dx, gradients = right(self, dy, cache, need_dx=need_dx)
+        is_first = self.W.shape == (4, 3)
+        return dx * 1.001 if is_first and dx is not None else dx, gradients
+
+    monkeypatch.setattr(Affine, "backward", wrong)
+    assert failing(check(problem, training=training)) == ["X"]
+
+
 def test_a_missing_bias_gradient_is_caught(problem, monkeypatch):
     right = Affine.backward
 
@@ -139,7 +152,7 @@ def test_a_missing_bias_gradient_is_caught(problem, monkeypatch):
     report = check(problem)
     assert failing(report) == ["0.b", "2.b", "4.b"]
     assert report.max_relative_error == 1  # all of it is missing
-    wrong_line = report.parameters[-1]
+    wrong_line = report.arrays[-2]  # above X
     assert wrong_line.analytic == 0
     assert wrong_line.numeric != 0
 
@@ -156,7 +169,7 @@ def test_the_report_names_the_array_and_the_index_of_one_wrong_entry(problem, mo
     monkeypatch.setattr(Affine, "backward", wrong)
     report = check(problem)
     assert failing(report) == ["2.W"]
-    line = report.parameters[4]
+    line = report.arrays[4]
     assert (line.name, line.shape, line.index) == ("2.W", (5, 4), (3, 1))
     assert line.analytic - line.numeric == pytest.approx(0.5, rel=1e-6)
     text = str(report)
@@ -187,7 +200,7 @@ def test_a_forgotten_mean_in_layer_norm_is_caught(problem, monkeypatch):
         return dx, ((dy * cache.x_hat).sum(axis=0), dy.sum(axis=0))
 
     monkeypatch.setattr(LayerNorm, "backward", wrong)
-    assert failing(check(problem)) == ["0.W", "0.b", "1.γ", "1.β", "2.W", "2.b"]
+    assert failing(check(problem)) == ["0.W", "0.b", "1.γ", "1.β", "2.W", "2.b", "X"]
 
 
 def test_running_statistics_taken_for_the_batchs_own_are_caught(rng, monkeypatch):
@@ -213,14 +226,14 @@ def test_a_forgotten_shortcut_is_caught(rng, monkeypatch):
         "backward",
         lambda self, dy, cache, *, need_dx=True: self.inner.backward(dy, cache, need_dx=need_dx),
     )
-    assert failing(check_gradients(net, X, y, loss="squared_error")) == ["0.W", "0.b"]
+    assert failing(check_gradients(net, X, y, loss="squared_error")) == ["0.W", "0.b", "X"]
 
 
 def test_a_softmax_taken_for_elementwise_is_caught(rng, monkeypatch):
     architecture = Architecture(3, (4,), 2, activation="softmax")
     net, X, y = smooth_problem(architecture, "squared_error", rng)
     monkeypatch.setattr(Softmax, "backward", lambda self, da, z, a: da * a * (1 - a))
-    assert failing(check_gradients(net, X, y, loss="squared_error")) == ["0.W", "0.b"]
+    assert failing(check_gradients(net, X, y, loss="squared_error")) == ["0.W", "0.b", "X"]
 
 
 def test_a_loss_whose_gradient_has_the_wrong_sign_is_caught(problem):
@@ -231,7 +244,7 @@ def test_a_loss_whose_gradient_has_the_wrong_sign_is_caught(problem):
 
     net, X, y = problem
     report = check_gradients(net, X, y, loss=ReversedSquaredError())
-    assert len(failing(report)) == len(report.parameters)
+    assert len(failing(report)) == len(report.arrays)
     assert report.max_relative_error == pytest.approx(2, rel=1e-6)
 
 
@@ -265,7 +278,7 @@ def test_max_entries_bounds_the_work(rng, monkeypatch):
     )
     net = MLP(Architecture(3, (4,), 2, activation="tanh"), rng=rng)
     X, y = rng.normal(size=(5, 3)), rng.normal(size=(5, 2))
-    for max_entries, n_entries in ((None, 12 + 4 + 8 + 2), (3, 3 + 3 + 3 + 2), (1, 4), (99, 26)):
+    for max_entries, n_entries in ((None, 26 + 15), (3, 3 + 3 + 3 + 2 + 3), (1, 5), (99, 41)):
         evaluations.clear()
         report = check_gradients(net, X, y, loss="squared_error", max_entries=max_entries)
         assert report.passed
@@ -275,7 +288,7 @@ def test_max_entries_bounds_the_work(rng, monkeypatch):
 def test_the_seed_draws_the_entries(problem):
     def entries(seed):
         report = check(problem, max_entries=1, seed=seed)
-        return [line.index for line in report.parameters]
+        return [line.index for line in report.arrays]
 
     assert entries(0) == entries(0)
     assert len({tuple(entries(seed)) for seed in range(5)}) > 1
@@ -291,15 +304,15 @@ def test_the_tolerance_decides(problem):
 def test_a_report_in_full():
     report = GradientReport(
         (
-            ParameterCheck("0.W", (4, 3), 2.5e-9, (1, 2), 0.5, 0.50000001),
-            ParameterCheck("0.b", (4,), 0.25, (3,), -1.0, -0.75),
+            ArrayCheck("0.W", (4, 3), 2.5e-9, (1, 2), 0.5, 0.50000001),
+            ArrayCheck("0.b", (4,), 0.25, (3,), -1.0, -0.75),
         ),
         tolerance=1e-6,
     )
     assert report.max_relative_error == 0.25
     assert not report.passed
     assert str(report).splitlines() == [
-        "parameter   shape         largest relative error  where",
+        "array       shape         largest relative error  where",
         "0.W         (4, 3)        2.5e-09                 "
         "[1, 2]: +5.00000000e-01 against +5.00000010e-01",
         "0.b         (4,)          2.5e-01                 "
@@ -318,7 +331,7 @@ def test_a_network_whose_gradient_vanishes_passes():
 def test_a_network_without_biases_has_no_line_for_them(rng):
     net = MLP(Architecture(2, (3,), 1, bias=False, activation="tanh"), rng=rng)
     report = check_gradients(net, [[1.0, 2.0]], [0.0], loss="squared_error")
-    assert [line.name for line in report.parameters] == ["0.W", "1.W"]
+    assert [line.name for line in report.arrays] == ["0.W", "1.W", "X"]
 
 
 @pytest.mark.parametrize(

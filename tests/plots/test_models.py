@@ -18,10 +18,9 @@ from multilayer.errors import (
     MissingPackageError,
 )
 from multilayer.files import save_model
-from multilayer.model import Classes, Columns, Model, Numbers, Values
+from multilayer.model import Classes, Columns, Model, Numbers, Values, class_places
 from multilayer.numpy import MLP
 from multilayer.plots.models import (
-    class_places,
     class_probabilities,
     column_names,
     model_of,

@@ -1,5 +1,6 @@
 """``mlp plot confusion, reliability, …``: pictures of a model file and samples."""
 
+import math
 from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any
@@ -13,7 +14,16 @@ from multilayer.cli.notes import notes
 from multilayer.cli.samples import BUNDLED, ModelFile, SampleFile, Target, read_samples
 from multilayer.files import load_model
 
-__all__ = ["confusion", "importance", "reliability", "residuals", "wrong"]
+__all__ = [
+    "adversarial",
+    "confusion",
+    "importance",
+    "reliability",
+    "residuals",
+    "robustness",
+    "saliency",
+    "wrong",
+]
 
 Picture = Callable[[Any, Any, Any], Any]
 """A function of model, samples and targets that draws a picture and returns its Axes."""
@@ -54,26 +64,53 @@ importance = _command(
 )
 
 
-def wrong(
-    model: ModelFile,
-    data: SampleFile,
-    target: Target = None,
-    n: Annotated[int, typer.Option("--n", help="Number of samples.")] = 12,
-    data_dir: options.DataDir = None,
-    separator: options.Separator = None,
-    encoding: options.Encoding = None,
-    save: plot_output.Save = None,
-    show: plot_output.Show = False,
-) -> None:
-    """Draw the samples with the worst predictions, with their true and predicted classes."""
+def _command_with_n(picture: Callable[..., Any], told: str, default: int) -> Callable[..., None]:
+    """Return the command that draws some samples: by a `Picture` that also takes their number."""
 
-    def draw(found: Any, X: Any, y: Any) -> Any:
-        side = round(found.inputs.in_features**0.5)
-        images = X.reshape(len(X), side, side) if data in BUNDLED else None
-        return plots.most_wrong(found, X, y, n=n, images=images)
+    def command(
+        model: ModelFile,
+        data: SampleFile,
+        target: Target = None,
+        n: Annotated[int, typer.Option("--n", help="Number of samples.")] = default,
+        data_dir: options.DataDir = None,
+        separator: options.Separator = None,
+        encoding: options.Encoding = None,
+        save: plot_output.Save = None,
+        show: plot_output.Show = False,
+    ) -> None:
+        def draw(found: Any, X: Any, y: Any) -> Any:
+            if data in BUNDLED:
+                side = math.isqrt(found.inputs.in_features)
+                X = X.reshape(len(X), side, side)
+            return picture(found, X, y, n)
 
-    given = {"target": target, "data_dir": data_dir, "separator": separator, "encoding": encoding}
-    _draw(draw, model, data, given, save, show)
+        given = {"target": target, "data_dir": data_dir, "separator": separator}
+        _draw(draw, model, data, given | {"encoding": encoding}, save, show)
+
+    command.__doc__ = told
+    return command
+
+
+wrong = _command_with_n(
+    lambda model, X, y, n: plots.most_wrong(model, X, y, n=n),
+    "Draw the samples with the worst predictions, with their true and predicted classes.",
+    12,
+)
+saliency = _command_with_n(
+    lambda model, X, _, n: plots.saliency(model, X, n=n),
+    "Draw which pixels the predictions of images depend on.",
+    5,
+)
+adversarial = _command_with_n(
+    lambda model, X, y, n: plots.adversarial_examples(model, X, y, n=n),
+    "Draw images that are predicted rightly, and the small change that makes them wrong.",
+    5,
+)
+robustness = _command_with_n(
+    lambda model, X, y, n: plots.robustness(model, X[:n], y[:n]),
+    "Draw the accuracy on samples that are moved a little, to where the loss is larger.",
+    500,
+)
 
 
 def _draw(

@@ -20,7 +20,12 @@ from multilayer.model.members import (
 )
 from multilayer.model.model import Model
 from multilayer.model.numeric import Numeric
-from multilayer.model.probabilities import Prediction, of_outputs
+from multilayer.model.probabilities import (
+    Prediction,
+    class_places,
+    class_prediction,
+    of_outputs,
+)
 from multilayer.model.regression import Values
 from multilayer.model.targets import Targets
 
@@ -47,6 +52,8 @@ __all__ = [
     "Targets",
     "Values",
     "adopt",
+    "class_places",
+    "class_prediction",
     "features_of",
     "inputs_from_dict",
     "loss_of_data",

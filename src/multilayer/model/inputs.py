@@ -33,7 +33,7 @@ class Inputs(ABC):
     takes_tables : bool
         Whether raw samples are a table whose columns may be of several kinds.
     is_affine : bool
-        Whether inputs are an affine function of raw samples, so that planes stay planes.
+        Whether each input is an affine function of its own raw number, so that planes stay planes.
     in_features : int
         The number of the network's inputs.
     names : tuple of str or None

@@ -1,14 +1,16 @@
-"""The probabilities of classes from the outputs of a network whose targets are not known."""
+"""The probabilities of classes, also of a network whose targets are not known; true classes."""
 
 from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
-from multilayer.errors import InvalidArgumentError
+from multilayer import checks
+from multilayer.errors import InvalidArgumentError, InvalidDataError
+from multilayer.model.model import Model
 from multilayer.numpy import MLP, OUTPUTS, Ensemble
 
-__all__ = ["Prediction", "of_outputs"]
+__all__ = ["Prediction", "class_places", "class_prediction", "of_outputs"]
 
 Array = npt.NDArray[Any]
 
@@ -50,3 +52,43 @@ def of_outputs(net: MLP | Ensemble, outputs: Array, owner: str) -> Prediction:
     if outputs.shape[1] == 1:
         outputs = np.hstack([1 - outputs, outputs])
     return Prediction(np.arange(outputs.shape[1]), outputs)
+
+
+def class_prediction(model: Model, X: Any, owner: str) -> Prediction:
+    """Return the class probabilities of a model; without targets, its classes are numbers.
+
+    Raises
+    ------
+    InvalidArgumentError
+        If it does not tell classes apart; the message names `owner`.
+    """
+    if model.targets is None:
+        return of_outputs(model.net, model(X), owner)
+    if not model.targets.has_one_class:
+        kind = type(model.targets).__name__
+        rule = "must tell classes apart"
+        raise InvalidArgumentError(rule, "model", owner, got=f"a Model of {kind}")
+    return Prediction(model.targets.classes, np.asarray(model.predict_proba(X)))
+
+
+def class_places(y: Any, classes: Array, n_samples: int, owner: str) -> Array:
+    """Return the position of each sample's class in `classes`, of shape (n_samples,).
+
+    Raises
+    ------
+    InvalidDataError
+        If there is not exactly one class per sample, or the model does not know a class.
+    """
+    found = checks.array(y, f"y of {owner}")
+    if found.shape == (n_samples, 1):
+        found = found[:, 0]
+    if found.shape != (n_samples,):
+        rule = f"must have shape ({n_samples},), one class a sample"
+        raise InvalidDataError(rule, "y", owner, got=found.shape)
+    places = found[:, None] == classes[None, :]
+    if not places.any(axis=1).all():
+        row = int(np.argmin(places.any(axis=1)))
+        shown = ", ".join(map(str, classes))
+        rule = f"must hold the model's classes {shown}"
+        raise InvalidDataError(rule, "y", owner, got=f"{found[row]} at index {row}")
+    return np.asarray(places.argmax(axis=1))

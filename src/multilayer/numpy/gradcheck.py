@@ -17,10 +17,11 @@ from multilayer.numpy.initializers import Normal
 from multilayer.numpy.layers import Activate, Layer
 from multilayer.numpy.losses import LOSSES, Loss
 from multilayer.numpy.mlp import MLP
-from multilayer.numpy.objective import Objective
+from multilayer.numpy.objective import Batch, Objective
+from multilayer.numpy.sensitivity import to_inputs
 from multilayer.registry import resolve
 
-__all__ = ["GradientReport", "ParameterCheck", "check_gradients", "smooth_problem"]
+__all__ = ["ArrayCheck", "GradientReport", "check_gradients", "smooth_problem"]
 
 Array = npt.NDArray[Any]
 
@@ -35,8 +36,8 @@ SMALL = 1e-3
 
 
 @dataclass(frozen=True)
-class ParameterCheck:
-    """How well one parameter array's gradient agrees with central differences."""
+class ArrayCheck:
+    """How well the gradient in one array agrees with central differences."""
 
     name: str
     shape: tuple[int, ...]
@@ -49,15 +50,15 @@ class ParameterCheck:
 
 @dataclass(frozen=True)
 class GradientReport:
-    """The result of `check_gradients`: a line for each parameter array."""
+    """The result of `check_gradients`: a line for each array of parameters, and one for X."""
 
-    parameters: tuple[ParameterCheck, ...]
+    arrays: tuple[ArrayCheck, ...]
     tolerance: float
 
     @property
     def max_relative_error(self) -> float:
         """The largest error of all."""
-        return float(np.max([check.max_relative_error for check in self.parameters]))  # NaN wins
+        return float(np.max([check.max_relative_error for check in self.arrays]))  # NaN wins
 
     @property
     def passed(self) -> bool:
@@ -65,8 +66,8 @@ class GradientReport:
         return self.max_relative_error <= self.tolerance
 
     def __str__(self) -> str:
-        lines = [f"{'parameter':<12}{'shape':<14}{'largest relative error':<24}where"]
-        for check in self.parameters:
+        lines = [f"{'array':<12}{'shape':<14}{'largest relative error':<24}where"]
+        for check in self.arrays:
             where = f"{list(check.index)}: {check.analytic:+.8e} against {check.numeric:+.8e}"
             lines.append(
                 f"{check.name:<12}{check.shape!s:<14}{check.max_relative_error:<24.1e}{where}"
@@ -93,9 +94,10 @@ def check_gradients(
     max_entries: int | None = None,
     tolerance: float = 1e-6,
 ) -> GradientReport:
-    r"""Compare the hand-derived gradient with central differences, in float64.
+    r"""Compare the hand-derived gradients with central differences, in float64.
 
-    For every parameter :math:`θ_k`, with :math:`h_k = ε^{1/3} \max(1, |θ_k|)`,
+    For every parameter :math:`θ_k`, and for every entry of X alike, with
+    :math:`h_k = ε^{1/3} \max(1, |θ_k|)`,
 
     .. math:: n_k = \frac{J(θ + h_k e_k) - J(θ - h_k e_k)}{2 h_k}, \qquad
               \text{error} = \frac{|g_k - n_k|}{\max(|g_k|, |n_k|, 10^{-3} \max_l |g_l|)}.
@@ -114,8 +116,8 @@ def check_gradients(
     seed : int
         Draws dropout masks and noise, the same at every evaluation, and the entries to check.
     max_entries : int, optional
-        How many entries of each parameter array to check, drawn at random; all by default. Each
-        takes two evaluations of the loss.
+        How many entries of each array to check, drawn at random; all by default. Each takes two
+        evaluations of the loss.
     tolerance : float
         The largest error that passes.
 
@@ -124,6 +126,9 @@ def check_gradients(
     A difference across a kink, such as that of relu at 0, is not a derivative. If a pre-activation,
     residual or weight happens to lie within about 1e-5 of one, an error says nothing;
     `smooth_problem` draws networks and data for which none does.
+
+    The gradient in X is the one that moves the samples of an `Adversary`. A network that embeds
+    categories has none, and its report no line for it.
 
     Examples
     --------
@@ -145,20 +150,19 @@ def check_gradients(
         max_entries = checks.integer(max_entries, "max_entries", "check_gradients")
     twin = net.copy(dtype="float64")
 
+    mode: dict[str, Any] = {"training": training, "rng": np.random.default_rng(seed)}
     _, pairs = twin.loss_and_gradients(
-        X,
-        y,
-        loss=loss,
-        l1=l1,
-        l2=l2,
-        sample_weight=sample_weight,
-        training=training,
-        rng=np.random.default_rng(seed),
+        X, y, loss=loss, l1=l1, l2=l2, sample_weight=sample_weight, **mode
     )
     gradients = [array for pair in pairs for array in pair if array is not None]
     chosen = resolve(loss, LOSSES, Loss)
     batch = twin.batch(X, y, sample_weight, chosen)
+    batch = batch._replace(x=batch.x.copy())  # which the differences change
     objective = Objective(chosen, l1, l2)
+    arrays = [*_named_arrays(twin)]
+    if twin.architecture.embeddings is None:
+        arrays.append(("X", batch.x))
+        gradients.append(_gradient_in_x(twin, objective, batch, training=training, seed=seed))
 
     def value() -> float:
         """Return the loss at the current parameters, with the same masks and noise each time."""
@@ -169,11 +173,11 @@ def check_gradients(
     floor = max(SMALL * largest, float(np.finfo(np.float64).tiny))
     draw = np.random.default_rng(seed)
     found = []
-    for (name, theta), gradient in zip(_named_arrays(twin), gradients, strict=True):
+    for (name, theta), gradient in zip(arrays, gradients, strict=True):
         entries = np.arange(theta.size)
         if max_entries is not None and max_entries < theta.size:
             entries = np.sort(draw.choice(theta.size, max_entries, replace=False))
-        flat = theta.reshape(-1)  # a view: writing to it changes the network
+        flat = theta.reshape(-1)  # a view: writing to it changes the network, or the samples
         analytic = gradient.reshape(-1)[entries]
         numeric = np.empty_like(analytic)
         errors = np.empty_like(analytic)
@@ -186,7 +190,7 @@ def check_gradients(
                     numeric[i], errors[i] = other, error
         worst = int(np.argmax(errors))
         found.append(
-            ParameterCheck(
+            ArrayCheck(
                 name=name,
                 shape=theta.shape,
                 max_relative_error=float(errors[worst]),
@@ -196,6 +200,16 @@ def check_gradients(
             )
         )
     return GradientReport(tuple(found), tolerance)
+
+
+def _gradient_in_x(
+    net: MLP, objective: Objective, batch: Batch, *, training: bool, seed: int
+) -> Array:
+    """Return ∂J/∂x, in the same mode and with the same masks as the gradient in θ."""
+    rng = np.random.default_rng(seed)
+    passed = net.network.forward(batch.x, training=training, rng=rng)
+    _, dz = objective.loss_and_dz(net.network, passed.logits, batch)
+    return to_inputs(net.network, dz, passed)
 
 
 def _relative_error(analytic: float, numeric: float, floor: float) -> float:

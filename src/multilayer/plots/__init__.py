@@ -8,11 +8,13 @@ from multilayer.plots.approximation import approximation
 from multilayer.plots.boundaries import decision_boundaries, decision_boundary
 from multilayer.plots.features import hidden_units, learned_features
 from multilayer.plots.fixed import fixed_features
+from multilayer.plots.fooling import adversarial_examples, robustness
 from multilayer.plots.geometry import hyperplane
 from multilayer.plots.graph import computation_graph
 from multilayer.plots.history import history
 from multilayer.plots.images import first_samples
 from multilayer.plots.layers import gradient_flow, layer_statistics
+from multilayer.plots.looking import saliency
 from multilayer.plots.lr_finder import lr_finder
 from multilayer.plots.mistakes import most_wrong
 from multilayer.plots.network import network_diagram
@@ -31,6 +33,7 @@ __all__ = [
     "ReliabilityDisplay",
     "ResidualsDisplay",
     "activations",
+    "adversarial_examples",
     "approximation",
     "computation_graph",
     "confusion_matrix",
@@ -51,6 +54,8 @@ __all__ = [
     "network_diagram",
     "reliability",
     "residuals",
+    "robustness",
+    "saliency",
     "search",
     "why_relu",
 ]

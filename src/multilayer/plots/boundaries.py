@@ -8,7 +8,8 @@ import numpy.typing as npt
 
 from multilayer import checks
 from multilayer.errors import InvalidArgumentError, InvalidTypeError
-from multilayer.plots.models import Plane, class_places, class_probabilities, plane_grid
+from multilayer.model import class_places
+from multilayer.plots.models import Plane, class_probabilities, plane_grid
 from multilayer.plots.style import COLOURS, MARKERS, diverging, many_axes, one_axes, short_names
 
 if TYPE_CHECKING:

@@ -9,7 +9,8 @@ from sklearn.calibration import CalibrationDisplay
 from multilayer import checks
 from multilayer.errors import InvalidArgumentError, InvalidDataError
 from multilayer.evaluation.reliability import Reliability
-from multilayer.plots.models import class_places, class_probabilities, samples_of
+from multilayer.model import class_places
+from multilayer.plots.models import class_probabilities, samples_of
 from multilayer.plots.style import BLACK, BLUE, GREY, one_axes
 
 if TYPE_CHECKING:

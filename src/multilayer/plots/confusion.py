@@ -5,7 +5,8 @@ from typing import TYPE_CHECKING, Any, Self
 import numpy as np
 from sklearn.metrics import ConfusionMatrixDisplay
 
-from multilayer.plots.models import class_places, class_probabilities, samples_of
+from multilayer.model import class_places
+from multilayer.plots.models import class_probabilities, samples_of
 from multilayer.plots.style import one_axes, short_names
 from multilayer.registry import Names
 

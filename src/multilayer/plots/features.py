@@ -7,11 +7,10 @@ import numpy.typing as npt
 
 from multilayer import checks
 from multilayer.errors import InvalidArgumentError, InvalidDataError
-from multilayer.model import of_outputs, one_network
+from multilayer.model import class_places, of_outputs, one_network
 from multilayer.numpy.observation import hidden_layers, outputs_after
 from multilayer.plots.boundaries import RESOLUTION, draw_points, draw_regions, margins
 from multilayer.plots.models import (
-    class_places,
     class_probabilities,
     model_of,
     plane_grid,

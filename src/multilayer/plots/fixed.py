@@ -10,10 +10,11 @@ import numpy.typing as npt
 from multilayer import checks
 from multilayer.data import FeatureMap, FourierFeatures, RadialBasisFeatures, toy
 from multilayer.errors import InvalidArgumentError, InvalidTypeError
+from multilayer.model import class_places
 from multilayer.numpy import MLP
 from multilayer.plots.boundaries import draw_points, draw_regions, margins
 from multilayer.plots.fitting import classifier
-from multilayer.plots.models import class_places, plane_grid
+from multilayer.plots.models import plane_grid
 from multilayer.plots.style import many_axes
 
 __all__ = ["fixed_features"]

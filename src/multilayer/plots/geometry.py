@@ -9,9 +9,9 @@ import numpy.typing as npt
 from multilayer import checks
 from multilayer.errors import InvalidArgumentError, InvalidDataError
 from multilayer.inspection import Hyperplane, decision_hyperplane
-from multilayer.model import one_network
+from multilayer.model import class_places, one_network
 from multilayer.plots.boundaries import draw_points
-from multilayer.plots.models import class_places, model_of
+from multilayer.plots.models import model_of
 from multilayer.plots.style import BLACK, BLUE, GREEN, GREY, ORANGE, one_axes
 
 if TYPE_CHECKING:

@@ -4,15 +4,18 @@ import math
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import numpy.typing as npt
 
 from multilayer import checks
 from multilayer.errors import InvalidDataError
-from multilayer.plots.style import one_axes
+from multilayer.plots.style import GREY, one_axes
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-__all__ = ["first_samples"]
+__all__ = ["draw_image", "first_samples", "images_of"]
+
+Array = npt.NDArray[Any]
 
 GAP = 2
 """Pixels between two images."""
@@ -90,3 +93,29 @@ def first_samples(
     ax.imshow(canvas, cmap="gray_r", interpolation="nearest")
     ax.set_axis_off()
     return ax
+
+
+def images_of(X: object, owner: str) -> Array:
+    """Return samples as images, of shape (n_samples, height, width); flattened ones are squares.
+
+    Raises
+    ------
+    InvalidDataError, InvalidTypeError
+        If they are no images of numbers.
+    """
+    found = checks.finite_array(X, f"X of {owner}", np.float64)
+    side = math.isqrt(found.shape[-1]) if found.ndim == 2 else 0
+    if len(found) and found.ndim == 2 and side**2 == found.shape[1] > 0:
+        return found.reshape(len(found), side, side)
+    if not found.size or found.ndim != 3:
+        rule = "must have shape (n_samples, height, width), or as many features as a square has"
+        raise InvalidDataError(rule, "X", owner, got=f"shape {found.shape}")
+    return found
+
+
+def draw_image(ax: "Axes", image: Array, low: float, high: float, cmap: Any = "gray_r") -> None:
+    """Draw an image alone in its Axes, in a frame without ticks; by default, `high` is black."""
+    ax.imshow(image, cmap=cmap, vmin=low, vmax=high, interpolation="nearest")
+    ax.set(xticks=[], yticks=[])
+    for spine in ax.spines.values():
+        spine.set(visible=True, color=GREY, linewidth=0.6)

@@ -9,7 +9,8 @@ import numpy.typing as npt
 
 from multilayer import checks
 from multilayer.errors import InvalidDataError
-from multilayer.plots.models import class_places, class_probabilities
+from multilayer.model import class_places
+from multilayer.plots.models import class_probabilities
 from multilayer.plots.style import one_axes
 
 if TYPE_CHECKING:

@@ -15,11 +15,10 @@ from multilayer.errors import (
     MissingPackageError,
 )
 from multilayer.files import load_model
-from multilayer.model import Model, Prediction, adopt, model_in, of_outputs
+from multilayer.model import Model, Prediction, adopt, class_prediction, model_in
 
 __all__ = [
     "Plane",
-    "class_places",
     "class_probabilities",
     "column_names",
     "model_of",
@@ -74,13 +73,7 @@ def class_probabilities(model: Any, X: Any, owner: str) -> Prediction:
     """
     model = _with_targets(opened(model))
     if isinstance(model, Model):
-        if model.targets is None:
-            return of_outputs(model.net, model(X), owner)
-        if not model.targets.has_one_class:
-            kind = type(model.targets).__name__
-            rule = "must tell classes apart"
-            raise InvalidArgumentError(rule, "model", owner, got=f"a Model of {kind}")
-        return Prediction(model.targets.classes, np.asarray(model.predict_proba(X)))
+        return class_prediction(model, X, owner)
     if hasattr(model, "predict_proba"):
         classes = model.classes_
         if isinstance(classes, list):
@@ -167,29 +160,6 @@ def column_names(model: Any) -> Sequence[str] | None:
 def samples_of(X: Any, owner: str) -> Any:
     """Return lists as an array, but keep tables, since a model may need their column names."""
     return X if hasattr(X, "shape") else checks.array(X, f"X of {owner}")
-
-
-def class_places(y: Any, classes: Array, n_samples: int, owner: str) -> Array:
-    """Return the position of each sample's class in `classes`, of shape (n_samples,).
-
-    Raises
-    ------
-    InvalidDataError
-        If there is not exactly one class per sample, or the model does not know a class.
-    """
-    found = checks.array(y, f"y of {owner}")
-    if found.shape == (n_samples, 1):
-        found = found[:, 0]
-    if found.shape != (n_samples,):
-        rule = f"must have shape ({n_samples},), one class a sample"
-        raise InvalidDataError(rule, "y", owner, got=found.shape)
-    places = found[:, None] == classes[None, :]
-    if not places.any(axis=1).all():
-        row = int(np.argmin(places.any(axis=1)))
-        shown = ", ".join(map(str, classes))
-        rule = f"must hold the model's classes {shown}"
-        raise InvalidDataError(rule, "y", owner, got=f"{found[row]} at index {row}")
-    return np.asarray(places.argmax(axis=1))
 
 
 def plane_grid(low: Array, high: Array, resolution: int) -> Plane:

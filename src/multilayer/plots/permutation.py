@@ -12,9 +12,8 @@ from multilayer import checks
 from multilayer.data import Table, read_table
 from multilayer.data.entries import Origin
 from multilayer.errors import InvalidDataError, InvalidTypeError, MissingPackageError
-from multilayer.model import model_in
+from multilayer.model import class_places, model_in
 from multilayer.plots.models import (
-    class_places,
     class_probabilities,
     column_names,
     opened,
