@@ -37,8 +37,8 @@ def train_networks(jobs: Sequence[Job]) -> list[Outcome | Exception]:
     several jobs share is held once, and what they do not is held one below the other.
 
     A job trains alone if its solver is L-BFGS or goes on with its state, as in `partial_fit`; if
-    PyTorch trains it; if it has callbacks, an average of its weights or an adversary, or is
-    verbose; if its loss or optimizer has no hash; or if it has samples of one class.
+    PyTorch trains it; if it has callbacks or an adversary, or is verbose; if its loss or optimizer
+    has no hash; or if it has samples of one class.
 
     Returns
     -------
@@ -117,6 +117,7 @@ def _train_as_one(jobs: Sequence[Job], callbacks: Sequence[Callback]) -> list[Ou
         clip_norm=[own.clip_norm for own in settings],
         clip_value=[own.clip_value for own in settings],
         max_norm=[own.max_norm for own in settings],
+        ema=[own.ema for own in settings],
         rng=masks,
     )
     with suppress(DivergenceError):  # of all: each has its own
@@ -155,7 +156,6 @@ def _can_be_member(job: Job) -> bool:
         and not settings.with_torch
         and not settings.is_incremental
         and not settings.callbacks
-        and settings.ema is None
         and settings.adversary is None
         and not settings.verbose
         and settings.precision is None

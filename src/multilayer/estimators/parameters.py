@@ -214,10 +214,10 @@ class Parameters:
     n_members: int = field(default=1, metadata=says("int", AT_LEAST_ONE, """
         The number of networks, which differ in their seeds; predictions are the mean over them, of
         probabilities or of values. They train as one where they can: on the NumPy engine, with a
-        solver that takes steps, and without callbacks, `ema` or adversary. Member k is the network
-        that ``random_state=seeds_[k]`` makes alone, however many there are. Of several, the
-        attributes that tell of a training, from `loss_` to `history_`, are lists with an entry for
-        each; `n_iter_` is the largest."""))
+        solver that takes steps, and without callbacks or adversary. Member k is the network that
+        ``random_state=seeds_[k]`` makes alone, however many there are. Of several, the attributes
+        that tell of a training, from `loss_` to `history_`, are lists with an entry for each;
+        `n_iter_` is the largest."""))
     resample: Any = field(default=None, metadata=says(
         "{'bootstrap', 'folds'} or None", [None, StrOptions({"bootstrap", "folds"})], """
         The rows that each member trains on: all; as many as there are, drawn with replacement; or

@@ -1,6 +1,6 @@
 """EnsembleTrainer: K networks with their losses and optimizers, driven by the training loop."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from importlib import import_module
 from itertools import groupby, pairwise
 from typing import Any, NamedTuple, Protocol
@@ -12,12 +12,13 @@ from multilayer import forks
 from multilayer.architecture import Architecture
 from multilayer.compiled import numba
 from multilayer.groups import join, part_of
-from multilayer.numpy.assembly import assemble, members_of
+from multilayer.numpy.assembly import copies_of, members_of
+from multilayer.numpy.average import RunningAverages
 from multilayer.numpy.clipping import Clip
 from multilayer.numpy.fast.blas import n_threads
 from multilayer.numpy.fast.prediction import Predictor
 from multilayer.numpy.fast.step import Step, n_operations
-from multilayer.numpy.fast.workers import Workers, n_rewarding
+from multilayer.numpy.fast.workers import ALONE, Workers, n_rewarding
 from multilayer.numpy.members import Members
 from multilayer.numpy.network import Network
 from multilayer.numpy.objective import Objective
@@ -27,7 +28,7 @@ from multilayer.numpy.stacking import (
     numbers_for_each,
     part_of_stack,
 )
-from multilayer.numpy.state import network_arrays, set_network_arrays
+from multilayer.numpy.state import network_arrays, set_members, set_network_arrays
 from multilayer.randomness import Generators, generator_state, set_generator_state
 from multilayer.samples import Data, Guarded, LazySamples, Parts
 
@@ -77,7 +78,13 @@ class EnsembleTrainer(Members):
         # The members that take steps: all, or copies of some.
         self._members = list(range(self.n_members))
         self._network, self.optimizer_state = net.network, self._whole_state
-        self._predictor = Predictor(self._network)
+        self._whole_average: RunningAverages | None = None
+        if (decays := self.decays) is not None:
+            averages = copies_of(net.network, net.architectures, self._members)
+            has_begun = np.zeros(self.n_members, bool)
+            self._whole_average = RunningAverages(net.network, averages, decays, has_begun)
+        self._average = self._whole_average
+        self._predictor = Predictor(self._validated)
         self._data: Data | None = None
         self._order: Array | None = None
         self._steps: dict[tuple[int, int], Any] = {}
@@ -121,11 +128,17 @@ class EnsembleTrainer(Members):
         is_whole = len(self._members) == self.n_members
         rates = learning_rate if is_whole else learning_rate[self._members]
         losses = np.zeros(len(self._members))
+        average, counts = self._average, self.optimizer_state["step"]
+        before = counts.copy()
 
         def take(pieces: list[_Piece]) -> None:
             for first, last, begin, end in pieces:
                 step = self._steps.get((first, last)) or self._make_step(first, last)
                 losses[first:last] = step.take(begin, end, rates[first:last])
+                if average is not None:
+                    moved = np.flatnonzero(counts[first:last] != before[first:last])
+                    for k in moved.tolist():
+                        average.update(first + k)
 
         assert self._workers is not None
         self._workers.map(take, self._pieces(start, stop))
@@ -165,7 +178,7 @@ class EnsembleTrainer(Members):
             rows = np.zeros((len(members), most), dtype=np.intp)  # the shorter ones repeat row 0
             for row, k in zip(rows, members, strict=True):
                 row[: len(parts.rows[k])] = parts.rows[k]
-            network = members_of(self._network, self._architectures(), own)
+            network = members_of(self._validated, self._architectures(), own)
             x = X.subset(rows[0]) if isinstance(X, LazySamples) else X[rows]
             z = Predictor(network).logits(x)
             for k, logits in zip(members, z, strict=True):
@@ -194,18 +207,21 @@ class EnsembleTrainer(Members):
         self._read()
 
     def snapshot(self) -> dict[str, Array]:
-        """Return a copy of all members' parameters and states."""
-        return network_arrays(self.net.network)
+        """Return a copy of what is validated: all members' parameters and states, or averages."""
+        self._write_back()
+        whole = self._whole_average
+        return network_arrays(self._ensemble.network if whole is None else whole.network)
 
     def state(self) -> dict[str, Array]:
         """Return a copy of everything the next step depends on, as arrays by name."""
-        return join(
-            {
-                "network": self.snapshot(),
-                "optimizer": {name: np.array(v) for name, v in self._whole_state.items()},
-                "masks": {"generator": generator_state(self.generators)},
-            }
-        )
+        found = {
+            "network": network_arrays(self.net.network),
+            "optimizer": {name: np.array(v) for name, v in self._whole_state.items()},
+            "masks": {"generator": generator_state(self.generators)},
+        }
+        if self._whole_average is not None:
+            found["average"] = self._whole_average.arrays()
+        return join(found)
 
     def set_state(self, state: dict[str, Array]) -> None:
         """Restore what `state` returned, in a trainer with the same arguments.
@@ -220,15 +236,24 @@ class EnsembleTrainer(Members):
                 array[:] = optimizer[name]
         if masks := part_of(state, "masks"):
             set_generator_state(self.generators, masks["generator"])
+        if average := part_of(state, "average"):
+            assert self._whole_average is not None
+            self._whole_average.set_arrays(average)
         self._read()
 
     def finish(self) -> None:
-        """Release threads and work arrays at the end; from then on all members take steps again."""
-        self._write_back()
+        """Release threads and work arrays, and give the networks their final weights.
+
+        From then on all members take steps again.
+        """
         self._release()
+        final = self.snapshot()
+        if self._whole_average is not None:
+            set_network_arrays(self._ensemble.network, final)
         self._members = list(range(self.n_members))
         self._network, self.optimizer_state = self._ensemble.network, self._whole_state
-        self._predictor = Predictor(self._network)
+        self._average = self._whole_average
+        self._predictor = Predictor(self._validated)
 
     # The members that take steps -------------------------------------------------------------
 
@@ -241,6 +266,11 @@ class EnsembleTrainer(Members):
         check_last_axes(loss, lambda own: loss.per_sample(own, targets)[0], p, "loss", "fit")
         check_last_axes(loss, lambda own: loss.per_sample(own, targets)[1], p, "loss", "fit")
 
+    @property
+    def _validated(self) -> Network:
+        """What is validated: the networks in training, or their running averages."""
+        return self._network if self._average is None else self._average.network
+
     def _architectures(self) -> list[Architecture]:
         return [self._ensemble.architectures[k] for k in self._members]
 
@@ -248,10 +278,10 @@ class EnsembleTrainer(Members):
         """Copy what the steps have changed to the ensemble, if they work on a copy."""
         if len(self._members) == self.n_members:
             return
-        whole = self._ensemble.network
-        whole.parameters[self._members] = self._network.parameters
-        for name, array in whole.state.items():
-            array[self._members] = self._network.state[name]
+        set_members(self._ensemble.network, self._members, self._network)
+        if self._whole_average is not None and self._average is not None:
+            set_members(self._whole_average.network, self._members, self._average.network)
+            self._whole_average.has_begun[self._members] = self._average.has_begun
         for name, array in self._whole_state.items():
             array[self._members] = self.optimizer_state[name]
 
@@ -259,12 +289,14 @@ class EnsembleTrainer(Members):
         """Let steps work on copies of the members that take them, close together in memory."""
         if len(self._members) == self.n_members:
             return
-        whole = self._ensemble.network
+        architectures = self._ensemble.architectures
         self._release()
-        self._network = assemble(self._architectures(), whole.parameters[self._members])
-        self._predictor = Predictor(self._network)
-        for name, array in self._network.state.items():
-            array[:] = whole.state[name][self._members]
+        self._network = copies_of(self._ensemble.network, architectures, self._members)
+        if (whole := self._whole_average) is not None:
+            averages = copies_of(whole.network, architectures, self._members)
+            own = whole.decays[self._members], whole.has_begun[self._members]
+            self._average = RunningAverages(self._network, averages, *own)
+        self._predictor = Predictor(self._validated)
         self.optimizer_state = {
             name: array[self._members] for name, array in self._whole_state.items()
         }
@@ -359,18 +391,3 @@ def _fused() -> Any:
     """Return the module that needs numba, imported when it is first used."""
     with forks.imports:
         return import_module("multilayer.numpy.fast.fused")
-
-
-class _Alone:
-    """The threads of a step that is itself the part of one thread."""
-
-    n = 1
-
-    def map(self, work: Callable[[Any], Any], parts: Sequence[Any]) -> list[Any]:
-        return [work(part) for part in parts]
-
-    def stop(self) -> None:
-        pass
-
-
-ALONE: Any = _Alone()

@@ -57,6 +57,7 @@ def fit(
     clip_norm: Any = None,
     clip_value: Any = None,
     max_norm: Any = None,
+    ema: Any = None,
     callbacks: Sequence[Callback] = (),
     rng: np.random.Generator | Sequence[np.random.Generator] | None = None,
     checkpoint: str | PathLike[str] | Checkpoint | None = None,
@@ -67,9 +68,9 @@ def fit(
     """Train a network: forward, loss, backward, update, batch after batch, epoch after epoch.
 
     An `Ensemble` of K networks is trained as one. Then `loss`, `optimizer`, `schedule`, `l1`, `l2`,
-    `clip_norm`, `clip_value` and `max_norm` are given for all members, or as a sequence of K;
-    losses and optimizers of one class may differ in their numbers. Each member has its own history,
-    best weights and end, and equals the same network trained alone.
+    `clip_norm`, `clip_value`, `max_norm` and `ema` are given for all members, or as a sequence of
+    K; losses and optimizers of one class may differ in their numbers. Each member has its own
+    history, best weights and end, and equals the same network trained alone.
 
     Parameters
     ----------
@@ -111,6 +112,9 @@ def fit(
     max_norm : float, optional
         The largest norm of a unit's incoming weights, in hidden layers and the last; after each
         step, longer ones are scaled down to it: see `multilayer.numpy.limit_norms`.
+    ema : float, optional
+        The decay, in (0, 1), of a running average of the weights, which is what is validated and
+        what the network has in the end: see `multilayer.numpy.RunningAverage`.
     callbacks : sequence of Callback
         `EarlyStopping`, `Progress`, or your own.
     rng : numpy.random.Generator, or sequence of K, optional
@@ -130,11 +134,9 @@ def fit(
         stream, training rows are given by the slots in which the stream has them, and validation
         rows are those of `validation`.
     **options
-        Of a network by itself, ``ema``: the decay, in (0, 1), of a running average of its weights,
-        which is what is validated and what the network has in the end (see
-        `multilayer.numpy.RunningAverage`); and ``adversary``: an `Adversarial` or
-        `VirtualAdversarial` of `multilayer.numpy`, which also trains on samples that it makes. Of
-        PyTorch's engine also precision, accumulate and compile: see `multilayer.torch.Trainer`.
+        Of a network by itself, ``adversary``: an `Adversarial` or `VirtualAdversarial` of
+        `multilayer.numpy`, which also trains on samples that it makes. Of PyTorch's engine also
+        precision, accumulate and compile: see `multilayer.torch.Trainer`.
 
     Returns
     -------
@@ -204,6 +206,7 @@ def fit(
         clip_norm=clip_norm,
         clip_value=clip_value,
         max_norm=max_norm,
+        ema=ema,
         # masks have their own generator, so that the order is the same for any engine
         rng=mask_generator(net, generator),
         **options,
