@@ -326,6 +326,7 @@ CASES = {
         "clip_norm": Case(1e-3, {"optimizer": SGD(0.1)}),
         "clip_value": Case(1e-3, {"optimizer": SGD(0.1)}),
         "max_norm": Case(0.5),
+        "ema": Case(0.9),
         "callbacks": Case([EarlyStopping(patience=2)], LONG),
         "rng": Case(1),
     },

@@ -107,6 +107,7 @@ NUMBERS = st.fixed_dictionaries(
         "dropout": st.sampled_from([0.0, 0.2]),
         "clip_norm": st.sampled_from([None, 1.0]),
         "max_norm": st.sampled_from([None, 0.7]),
+        "ema": st.sampled_from([None, 0.9]),
     }
 )
 """What members of a group may differ in."""

@@ -152,6 +152,7 @@ def trainings(draw):
         "clip_norm": draw(st.sampled_from([lambda k: None, lambda k: 0.5 * k if k else None])),
         "clip_value": draw(st.sampled_from([lambda k: None, lambda k: 0.1 * (k + 1)])),
         "max_norm": draw(st.sampled_from([lambda k: None, lambda k: 0.5 * k if k else None])),
+        "ema": draw(st.sampled_from([lambda k: None, lambda k: 1 - 0.2 * k if k else None])),
         "batch_size": draw(st.sampled_from([8, 16, 100] if has_batches else [5, 8, 16, 100])),
         "n_epochs": draw(st.integers(1, 20 if normalization is None else 5)),
         "shuffle": draw(st.booleans()),
@@ -161,8 +162,8 @@ def trainings(draw):
     }
 
 
-MLP_OPTIONS = {"precision": "bfloat16", "accumulate": 2, "ema": 0.9, "compile": True}
-PER_MEMBER = ("loss", "optimizer", "l1", "l2", "clip_norm", "clip_value", "max_norm")
+MLP_OPTIONS = {"precision": "bfloat16", "accumulate": 2, "compile": True}
+PER_MEMBER = ("loss", "optimizer", "l1", "l2", "clip_norm", "clip_value", "max_norm", "ema")
 SAME = ("batch_size", "n_epochs", "shuffle")
 
 
@@ -435,6 +436,7 @@ def test_a_resumed_training_ends_with_the_same_bits(tmp_path, after, own, optimi
         rngs = [np.random.default_rng(k) for k in range(4)] if own else np.random.default_rng(5)
         validation = None if own else 0.2
         given = {"splits": splits, "validation": validation, "rng": rngs, "optimizer": optimizer}
+        given |= {"max_norm": 0.8, "ema": [0.9, None, 0.5, 0.8] if own else None}
         return ensemble, quick(ensemble, **given, **more)
 
     ends = StopAt({1: 2})

@@ -57,7 +57,8 @@ def train(name, net, *data, **settings):
 
 # A last batch has a single row, 1 = 100 mod 11 = 45 mod 11: fewer than there are ranks.
 train("weights", make(Ensemble, 3, normalization="layer"), X, labels, rng.random(N),
-      loss="cross_entropy", l2=[0, 0.01, 0.02], l1=0.001, clip_norm=[0.1, 1, None], max_norm=0.4)
+      loss="cross_entropy", l2=[0, 0.01, 0.02], l1=0.001, clip_norm=[0.1, 1, None], max_norm=0.4,
+      ema=[0.9, None, 0.8])
 own = rng.random((K, N)) * (np.arange(N) % 3 > 0)
 train("own weights", make(Ensemble, 3), X, labels, own, loss="cross_entropy", splits=folds,
       shuffle=False, batch_size=2)

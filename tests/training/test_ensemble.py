@@ -152,6 +152,7 @@ def trainings(draw):
         "clip_norm": draw(st.sampled_from([lambda k: None, lambda k: 0.5 * k if k else None])),
         "clip_value": draw(st.sampled_from([lambda k: None, lambda k: 0.1 * (k + 1)])),
         "max_norm": draw(st.sampled_from([lambda k: None, lambda k: 0.5 * k if k else None])),
+        "ema": draw(st.sampled_from([lambda k: None, lambda k: 1 - 0.2 * k if k else None])),
         "batch_size": draw(st.sampled_from([5, 8, 16, 100])),
         "n_epochs": draw(st.integers(1, 20)),
         "shuffle": draw(st.booleans()),
@@ -162,7 +163,17 @@ def trainings(draw):
     }
 
 
-PER_MEMBER = ("loss", "optimizer", "schedule", "l1", "l2", "clip_norm", "clip_value", "max_norm")
+PER_MEMBER = (
+    "loss",
+    "optimizer",
+    "schedule",
+    "l1",
+    "l2",
+    "clip_norm",
+    "clip_value",
+    "max_norm",
+    "ema",
+)
 SAME = ("batch_size", "n_epochs", "shuffle")
 
 
@@ -276,6 +287,7 @@ def test_with_an_adversary_too(adversary, own, normalization):
         "clip_norm": lambda k: 2.0 if k else None,
         "clip_value": lambda k: None,
         "max_norm": lambda k: 1.5 if k else None,
+        "ema": lambda k: 0.9 if k else None,
         "batch_size": 8,
         "n_epochs": 6,
         "shuffle": not own,
@@ -405,6 +417,8 @@ def test_a_resumed_training_ends_with_the_same_bits(tmp_path, after, own):
         "validation": None if own else 0.2,
         "schedule": [None, Cosine(), ReduceOnPlateau(patience=1), None],
         "rng": None,
+        "max_norm": 0.8,
+        "ema": [0.9, None, 0.5, 0.8] if own else None,
     }
 
     def run(**more):
@@ -548,11 +562,7 @@ ROWS = [(np.arange(30), np.arange(30, 60))] * 4
         ({"l2": [0.1, 0.2, -1, 0]}, InvalidArgumentError, "l2[2] of fit must be a number in"),
         ({"clip_norm": [1, 1, 1, 0]}, InvalidArgumentError, "clip_norm[3] of fit must be"),
         ({"max_norm": [1, 1, 1, 0]}, InvalidArgumentError, "max_norm[3] of fit must be"),
-        (
-            {"ema": 0.9},
-            InvalidTypeError,
-            "fit has no parameter 'ema' (options of an Ensemble: none)",
-        ),
+        ({"ema": [0.9, 1.0, None, None]}, InvalidArgumentError, "ema[1] of fit must be a number"),
         (
             {"schedule": ["cosine", "cosin", None, None]},
             InvalidArgumentError,

@@ -71,7 +71,7 @@ def test_without_a_shuffle_the_bits_are_those_of_samples_in_memory(
     tmp_path, engine, n_members, batch_size
 ):
     how = {"loss": "cross_entropy", "n_epochs": 3, "batch_size": batch_size, "shuffle": False}
-    how |= {"max_norm": 0.6} if n_members else {"max_norm": 0.6, "ema": 0.9}
+    how |= {"max_norm": 0.6, "ema": 0.9}
     nets = [network(engine, n_members, dropout=0.1) for _ in range(2)]
     in_memory, found = (
         fit(net, data, rng=np.random.default_rng(2), validation=(X[:50], Y[:50]), **how)

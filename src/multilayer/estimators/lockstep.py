@@ -38,8 +38,8 @@ def train_networks(jobs: Sequence[Job]) -> list[Outcome | Exception]:
     the other.
 
     A job trains alone if its solver is L-BFGS or goes on with its state, as in `partial_fit`; if
-    PyTorch trains it; if it has callbacks or an average of its weights, or is verbose; if its loss
-    or optimizer has no hash; or if it has samples of one class.
+    PyTorch trains it; if it has callbacks, or is verbose; if its loss or optimizer has no hash; or
+    if it has samples of one class.
 
     Returns
     -------
@@ -119,6 +119,7 @@ def _train_as_one(jobs: Sequence[Job], callbacks: Sequence[Callback]) -> list[Ou
         clip_value=[own.clip_value for own in settings],
         adversary=settings[0].adversary,
         max_norm=[own.max_norm for own in settings],
+        ema=[own.ema for own in settings],
         rng=masks,
     )
     with suppress(DivergenceError):  # of all: each has its own
@@ -159,7 +160,6 @@ def _can_be_member(job: Job) -> bool:
         and not settings.with_torch
         and not settings.is_incremental
         and not settings.callbacks
-        and settings.ema is None
         and not settings.verbose
         and settings.precision is None
         and not (settings.targets.has_one_class and len(np.unique(job.training.targets)) == 1)

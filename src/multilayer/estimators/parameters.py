@@ -219,7 +219,7 @@ class Parameters:
     n_members: int = field(default=1, metadata=says("int", AT_LEAST_ONE, """
         The number of networks, which differ in their seeds; predictions are the mean over them, of
         probabilities or of values. They train as one where they can: on the NumPy engine, with a
-        solver that takes steps, and without callbacks or `ema`. Member k is the network that
+        solver that takes steps, and without callbacks. Member k is the network that
         ``random_state=seeds_[k]`` makes alone, however many there are. Of several, the attributes
         that tell of a training, from `loss_` to `history_`, are lists with an entry for each;
         `n_iter_` is the largest."""))

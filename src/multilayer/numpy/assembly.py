@@ -16,7 +16,7 @@ from multilayer.numpy.layers import Activate, Affine, Layer, Stack
 from multilayer.numpy.network import Network
 from multilayer.numpy.normalization import BatchNorm, LayerNorm
 
-__all__ = ["assemble", "checked_dtype", "members_of"]
+__all__ = ["assemble", "checked_dtype", "copies_of", "members_of"]
 
 Array = npt.NDArray[Any]
 
@@ -69,6 +69,17 @@ def members_of(
     for layer, source in zip(layers, sources, strict=True):
         for name, array in source.state.items():
             setattr(layer, name, array[members])
+    return part
+
+
+def copies_of(
+    network: Network, architectures: Sequence[Architecture], members: Sequence[int]
+) -> Network:
+    """Return copies of some of K networks as a network, close together in memory."""
+    rows = list(members)
+    part = assemble([architectures[k] for k in rows], network.parameters[rows])
+    for name, array in part.state.items():
+        array[:] = network.state[name][rows]
     return part
 
 

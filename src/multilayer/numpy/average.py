@@ -10,7 +10,7 @@ from multilayer.compiled import kernel
 from multilayer.numpy.network import Network
 from multilayer.numpy.state import network_arrays, set_network_arrays
 
-__all__ = ["RunningAverage", "move"]
+__all__ = ["RunningAverage", "RunningAverages", "move"]
 
 Array = npt.NDArray[Any]
 
@@ -78,8 +78,7 @@ class RunningAverage:
         self.decay = checks.real(decay, "decay", "RunningAverage", "(0, 1)")
         self.has_begun = False
         # Training changes the network's arrays in place.
-        averages, values = self._arrays_of(self.net.network), self._arrays_of(net.network)
-        self._pairs = list(zip(averages, values, strict=True))
+        self._pairs = _pairs(self.net.network, net.network)
 
     def update(self) -> None:
         """Include the network's weights, as they are after a step, in the average."""
@@ -97,6 +96,47 @@ class RunningAverage:
         set_network_arrays(self.net.network, arrays)
         self.has_begun = bool(arrays["has_begun"])
 
-    @staticmethod
-    def _arrays_of(network: Network) -> list[Array]:
-        return [network.parameters, *network.state.values()]
+
+class RunningAverages:
+    """The running averages of K networks, each with its own decay.
+
+    Parameters
+    ----------
+    network : Network
+        The networks in training.
+    averages : Network
+        Those of the averages.
+    decays : array of shape (K,)
+        In [0, 1); with 0, the average is the network itself.
+    has_begun : array of bool of shape (K,)
+        Which have had an update.
+    """
+
+    def __init__(
+        self, network: Network, averages: Network, decays: Array, has_begun: Array
+    ) -> None:
+        self.network, self.decays, self.has_begun = averages, decays, has_begun
+        self._pairs = _pairs(averages, network)
+
+    def update(self, k: int) -> None:
+        """Include the weights of network k, as they are after a step, in its average."""
+        decay = self.decays[k].item() if self.has_begun[k] else 0.0
+        for averages, values in self._pairs:
+            move.fastest(averages[k], values[k], decay)
+        self.has_begun[k] = True
+
+    def arrays(self) -> dict[str, Array]:
+        """Return copies of the averages by name, and which have begun."""
+        return network_arrays(self.network) | {"has_begun": self.has_begun.copy()}
+
+    def set_arrays(self, arrays: dict[str, Array]) -> None:
+        """Restore what `arrays` returned."""
+        set_network_arrays(self.network, arrays)
+        self.has_begun[:] = arrays["has_begun"]
+
+
+def _pairs(averages: Network, values: Network) -> list[tuple[Array, Array]]:
+    """Return the arrays of two networks side by side: parameters and running statistics."""
+    theirs = values.state
+    statistics = [(array, theirs[name]) for name, array in averages.state.items()]
+    return [(averages.parameters, values.parameters), *statistics]

@@ -1,6 +1,6 @@
 """EnsembleTrainer: K networks with their losses and optimizers, driven by the training loop."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from importlib import import_module
 from itertools import groupby, pairwise
 from typing import Any, NamedTuple, Protocol
@@ -13,23 +13,24 @@ from multilayer.architecture import Architecture
 from multilayer.compiled import numba
 from multilayer.groups import join, part_of
 from multilayer.numpy.adversaries import Adversary
-from multilayer.numpy.assembly import assemble, members_of
+from multilayer.numpy.assembly import copies_of, members_of
+from multilayer.numpy.average import RunningAverages
 from multilayer.numpy.clipping import Clip
 from multilayer.numpy.fast.adversary import n_passes
 from multilayer.numpy.fast.blas import n_threads
 from multilayer.numpy.fast.prediction import Predictor
 from multilayer.numpy.fast.step import Step, n_operations
-from multilayer.numpy.fast.workers import Workers, n_rewarding
+from multilayer.numpy.fast.workers import ALONE, Workers, n_rewarding
 from multilayer.numpy.members import Members
 from multilayer.numpy.network import Network
 from multilayer.numpy.objective import Objective
 from multilayer.numpy.stacking import (
-    check_last_axes,
+    check_loss,
     check_state,
     numbers_for_each,
     part_of_stack,
 )
-from multilayer.numpy.state import network_arrays, set_network_arrays
+from multilayer.numpy.state import network_arrays, set_members, set_network_arrays
 from multilayer.numpy.trainer import checked_adversary
 from multilayer.randomness import Generators, generator_state, set_generator_state
 from multilayer.samples import Data, Guarded, LazySamples, Parts
@@ -84,7 +85,13 @@ class EnsembleTrainer(Members):
         # The members that take steps: all, or copies of some.
         self._members = list(range(self.n_members))
         self._network, self.optimizer_state = net.network, self._whole_state
-        self._predictor = Predictor(self._network)
+        self._whole_average: RunningAverages | None = None
+        if (decays := self.decays) is not None:
+            averages = copies_of(net.network, net.architectures, self._members)
+            has_begun = np.zeros(self.n_members, bool)
+            self._whole_average = RunningAverages(net.network, averages, decays, has_begun)
+        self._average = self._whole_average
+        self._predictor = Predictor(self._validated)
         self._data: Data | None = None
         self._order: Array | None = None
         self._steps: dict[tuple[int, int], Any] = {}
@@ -103,7 +110,8 @@ class EnsembleTrainer(Members):
     def check(self, X: object, y: object, weight: object) -> Data:
         """Check samples, targets and weights; weights may have the shape (K, n_samples)."""
         data = self._checked(X, y, weight)
-        self._check_loss(data)
+        width = self._ensemble.architecture.out_features
+        check_loss(self.losses[0], data.targets[:3], width, self._ensemble.dtype)
         return data
 
     def begin(self, data: Data, batch_size: int) -> None:
@@ -132,11 +140,17 @@ class EnsembleTrainer(Members):
         is_whole = len(self._members) == self.n_members
         rates = learning_rate if is_whole else learning_rate[self._members]
         losses = np.zeros(len(self._members))
+        average, counts = self._average, self.optimizer_state["step"]
+        before = counts.copy()
 
         def take(pieces: list[_Piece]) -> None:
             for first, last, begin, end in pieces:
                 step = self._steps.get((first, last)) or self._make_step(first, last)
                 losses[first:last] = step.take(begin, end, rates[first:last])
+                if average is not None:
+                    moved = np.flatnonzero(counts[first:last] != before[first:last])
+                    for k in moved.tolist():
+                        average.update(first + k)
 
         assert self._workers is not None
         self._workers.map(take, self._pieces(start, stop))
@@ -176,7 +190,7 @@ class EnsembleTrainer(Members):
             rows = np.zeros((len(members), most), dtype=np.intp)  # the shorter ones repeat row 0
             for row, k in zip(rows, members, strict=True):
                 row[: len(parts.rows[k])] = parts.rows[k]
-            network = members_of(self._network, self._architectures(), own)
+            network = members_of(self._validated, self._architectures(), own)
             x = X.subset(rows[0]) if isinstance(X, LazySamples) else X[rows]
             z = Predictor(network).logits(x)
             for k, logits in zip(members, z, strict=True):
@@ -205,18 +219,22 @@ class EnsembleTrainer(Members):
         self._read()
 
     def snapshot(self) -> dict[str, Array]:
-        """Return a copy of all members' parameters and states."""
-        return network_arrays(self.net.network)
+        """Return a copy of what is validated: all members' parameters and states, or averages."""
+        self._write_back()
+        whole = self._whole_average
+        return network_arrays(self._ensemble.network if whole is None else whole.network)
 
     def state(self) -> dict[str, Array]:
         """Return a copy of everything the next step depends on, as arrays by name."""
         found = {
-            "network": self.snapshot(),
+            "network": network_arrays(self.net.network),
             "optimizer": {name: np.array(v) for name, v in self._whole_state.items()},
             "masks": {"generator": generator_state(self.generators)},
         }
         if self.directions is not None:
             found["directions"] = {"generator": generator_state(self.directions)}
+        if self._whole_average is not None:
+            found["average"] = self._whole_average.arrays()
         return join(found)
 
     def set_state(self, state: dict[str, Array]) -> None:
@@ -235,26 +253,31 @@ class EnsembleTrainer(Members):
         if directions := part_of(state, "directions"):
             assert self.directions is not None
             set_generator_state(self.directions, directions["generator"])
+        if average := part_of(state, "average"):
+            assert self._whole_average is not None
+            self._whole_average.set_arrays(average)
         self._read()
 
     def finish(self) -> None:
-        """Release threads and work arrays at the end; from then on all members take steps again."""
-        self._write_back()
+        """Release threads and work arrays, and give the networks their final weights.
+
+        From then on all members take steps again.
+        """
         self._release()
+        final = self.snapshot()
+        if self._whole_average is not None:
+            set_network_arrays(self._ensemble.network, final)
         self._members = list(range(self.n_members))
         self._network, self.optimizer_state = self._ensemble.network, self._whole_state
-        self._predictor = Predictor(self._network)
+        self._average = self._whole_average
+        self._predictor = Predictor(self._validated)
 
     # The members that take steps -------------------------------------------------------------
 
-    def _check_loss(self, data: Data) -> None:
-        """Raise if a custom loss does not work on the last axes."""
-        loss, targets = self.losses[0], data.targets[:3]
-        width = self._ensemble.architecture.out_features
-        p = np.linspace(0.1, 0.9, len(targets) * width).reshape(len(targets), width)
-        p = p.astype(self._ensemble.dtype)
-        check_last_axes(loss, lambda own: loss.per_sample(own, targets)[0], p, "loss", "fit")
-        check_last_axes(loss, lambda own: loss.per_sample(own, targets)[1], p, "loss", "fit")
+    @property
+    def _validated(self) -> Network:
+        """What is validated: the networks in training, or their running averages."""
+        return self._network if self._average is None else self._average.network
 
     def _architectures(self) -> list[Architecture]:
         return [self._ensemble.architectures[k] for k in self._members]
@@ -263,10 +286,10 @@ class EnsembleTrainer(Members):
         """Copy what the steps have changed to the ensemble, if they work on a copy."""
         if len(self._members) == self.n_members:
             return
-        whole = self._ensemble.network
-        whole.parameters[self._members] = self._network.parameters
-        for name, array in whole.state.items():
-            array[self._members] = self._network.state[name]
+        set_members(self._ensemble.network, self._members, self._network)
+        if self._whole_average is not None and self._average is not None:
+            set_members(self._whole_average.network, self._members, self._average.network)
+            self._whole_average.has_begun[self._members] = self._average.has_begun
         for name, array in self._whole_state.items():
             array[self._members] = self.optimizer_state[name]
 
@@ -274,12 +297,14 @@ class EnsembleTrainer(Members):
         """Let steps work on copies of the members that take them, close together in memory."""
         if len(self._members) == self.n_members:
             return
-        whole = self._ensemble.network
+        architectures = self._ensemble.architectures
         self._release()
-        self._network = assemble(self._architectures(), whole.parameters[self._members])
-        self._predictor = Predictor(self._network)
-        for name, array in self._network.state.items():
-            array[:] = whole.state[name][self._members]
+        self._network = copies_of(self._ensemble.network, architectures, self._members)
+        if (whole := self._whole_average) is not None:
+            averages = copies_of(whole.network, architectures, self._members)
+            own = whole.decays[self._members], whole.has_begun[self._members]
+            self._average = RunningAverages(self._network, averages, *own)
+        self._predictor = Predictor(self._validated)
         self.optimizer_state = {
             name: array[self._members] for name, array in self._whole_state.items()
         }
@@ -381,18 +406,3 @@ def _fused() -> Any:
     """Return the module that needs numba, imported when it is first used."""
     with forks.imports:
         return import_module("multilayer.numpy.fast.fused")
-
-
-class _Alone:
-    """The threads of a step that is itself the part of one thread."""
-
-    n = 1
-
-    def map(self, work: Callable[[Any], Any], parts: Sequence[Any]) -> list[Any]:
-        return [work(part) for part in parts]
-
-    def stop(self) -> None:
-        pass
-
-
-ALONE: Any = _Alone()

@@ -5,6 +5,7 @@ from dataclasses import asdict
 from typing import Any, ClassVar
 
 import numpy as np
+import numpy.typing as npt
 
 from multilayer import checks
 from multilayer.errors import InvalidArgumentError, InvalidDataError
@@ -14,6 +15,7 @@ from multilayer.numpy.optimizers import Optimizer, resolve_optimizer
 from multilayer.numpy.stacking import for_each, stacked
 from multilayer.numpy.trainer import (
     checked_clip,
+    checked_ema,
     checked_max_norm,
     checked_penalties,
     checked_samples,
@@ -23,6 +25,8 @@ from multilayer.registry import resolve
 from multilayer.samples import Data
 
 __all__ = ["Members"]
+
+Array = npt.NDArray[Any]
 
 
 class Members:
@@ -42,7 +46,7 @@ class Members:
         Each member's.
     clips : list of Clip
         Each member's.
-    max_norms : list of float or None
+    max_norms, emas : list of float or None
         Each member's.
     generators : Generators
         Draws each member's dropout masks and noise.
@@ -61,6 +65,7 @@ class Members:
         clip_norm: Any = None,
         clip_value: Any = None,
         max_norm: Any = None,
+        ema: Any = None,
         rng: Generators | np.random.Generator | None = None,
     ) -> None:
         self._ensemble = net
@@ -79,6 +84,7 @@ class Members:
         values = self._each(clip_value, "clip_value", lambda own: checked_clip(None, own).value)
         self.clips = list(map(Clip, norms, values))
         self.max_norms: list[float | None] = self._each(max_norm, "max_norm", checked_max_norm)
+        self.emas: list[float | None] = self._each(ema, "ema", checked_ema)
         if not isinstance(rng, Generators):
             rng = Generators(checks.random_generator(rng, "fit").spawn(self.n_members))
         self.generators = rng
@@ -96,7 +102,15 @@ class Members:
             "penalties": repr(self.penalties),
             "clips": repr(self.clips),
             "max_norms": self.max_norms,
+            "emas": self.emas,
         }
+
+    @property
+    def decays(self) -> Array | None:
+        """The decays of the members' averages, of shape (K,), 0 for those without; None if none."""
+        if all(ema is None for ema in self.emas):
+            return None
+        return np.array([ema or 0.0 for ema in self.emas])
 
     def minimize(
         self, data: Data, n_iterations: int, after_iteration: Callable[[float], bool]

@@ -63,7 +63,7 @@ class MLP:
     (1, 1)
     """
 
-    options = ("ema", "adversary")
+    options = ("adversary",)
     """The further parameters that `fit` takes for a network of this engine."""
 
     def __init__(

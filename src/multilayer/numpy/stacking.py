@@ -13,7 +13,7 @@ from multilayer.errors import InvalidArgumentError
 
 __all__ = [
     "check_activation",
-    "check_last_axes",
+    "check_loss",
     "check_state",
     "for_each",
     "numbers_for_each",
@@ -101,7 +101,7 @@ def stacked(parts: Sequence[T], n_axes: int, parameter: str, owner: str) -> T:
     return whole
 
 
-def check_last_axes(
+def _check_last_axes(
     part: object, function: Callable[[Array], Any], one: Array, parameter: str, owner: str
 ) -> None:
     """Raise if a custom activation or loss cannot take several networks' arrays at once.
@@ -140,7 +140,14 @@ def check_activation(activation: Any) -> None:
         return activation.backward(np.cos(z), z, activation.forward(z))
 
     for function in (activation.forward, back):
-        check_last_axes(activation, function, tried, "activation", "Ensemble")
+        _check_last_axes(activation, function, tried, "activation", "Ensemble")
+
+
+def check_loss(loss: Any, targets: Array, width: int, dtype: Any) -> None:
+    """Raise if a custom loss cannot take several networks' outputs, of this width, at once."""
+    p = np.linspace(0.1, 0.9, len(targets) * width).reshape(len(targets), width).astype(dtype)
+    for i in (0, 1):
+        _check_last_axes(loss, lambda own, i=i: loss.per_sample(own, targets)[i], p, "loss", "fit")
 
 
 def check_state(whole: Any, optimizers: Sequence[Any], n_members: int) -> None:

@@ -123,7 +123,7 @@ class EnsembleTrainer(Members):
 
     def evaluate(self, data: Data | Parts) -> dict[int, tuple[float, Array]]:
         """Return the loss without penalty, in prediction mode, and its argument, by member."""
-        net, found = self._active.net, {}
+        net, found = self._active.validated, {}
         logits = self.loss.takes_logits
         shared = None if isinstance(data, Parts) else predict(net, data.X, logits=logits)
         for position, k in enumerate(self._active.members):
@@ -146,8 +146,9 @@ class EnsembleTrainer(Members):
         self._active.read(self._whole)
 
     def snapshot(self) -> dict[str, Array]:
-        """Return a copy of all members' parameters and states."""
-        return module_arrays(self.net)
+        """Return a copy of what is validated: all members' parameters and states, or averages."""
+        self._write_back()
+        return module_arrays(self._whole.validated)
 
     def state(self) -> dict[str, Array]:
         """Return a copy of everything the next step depends on, as arrays by name.
@@ -163,9 +164,10 @@ class EnsembleTrainer(Members):
         generators = [generator.get_state().numpy() for generator in self._generators]
         return join(
             {
-                "network": self.snapshot(),
+                "network": module_arrays(self.net),
                 "optimizer": as_arrays(self._whole.update.tensors),
                 "masks": {"generators": np.stack(generators)},
+                "average": as_arrays(self._whole.averages),
             }
         )
 
@@ -183,12 +185,20 @@ class EnsembleTrainer(Members):
         if masks := part_of(state, "masks"):
             for generator, own in zip(self._generators, masks["generators"], strict=True):
                 generator.set_state(torch.from_numpy(own.copy()))
+        if average := part_of(state, "average"):
+            for name, tensor in self._whole.averages.items():
+                tensor.copy_(torch.tensor(average[name]))
         self._active.read(self._whole)
 
     def finish(self) -> None:
-        """Leave the networks in prediction mode; from now on all members take steps again."""
+        """Give the networks their final weights, and leave them in prediction mode.
+
+        From now on all members take steps again.
+        """
         self._write_back()
         self._release()
+        if self._whole.average is not None:
+            self._ensemble.load_state_dict(self._whole.average.state_dict())
         draw_from(None, self._ensemble)
         self._late.clear()  # those of a training that was abandoned
         self._ensemble.eval()
@@ -232,6 +242,7 @@ class EnsembleTrainer(Members):
             Update(part_of_stack(self.optimizer, members), list(net.parameters())),
             Clip(norm, value),
             max_norm,
+            None if self.decays is None else self.decays[members],
         )
 
     def _groups(self, start: Any, stop: Any) -> Iterator[tuple["_Group", int, int]]:
@@ -307,22 +318,55 @@ class _Group:
         update: Update,
         clip: Clip,
         max_norm: Any,
+        decays: Array | None,
     ) -> None:
         self.members, self.net = members, net
         self.objective, self.update, self.clip = objective, update, clip
         self.max_norm = max_norm
+        self.average: Any = None
+        if decays is not None:
+            self.average = net.part(range(len(members)))
+            self._decays = torch.tensor(decays, device=net.device, dtype=net.last.weight.dtype)
+            self._has_begun = torch.zeros_like(self._decays)
         self.index = torch.tensor(members, device=net.device)
 
     @property
     def tensors(self) -> dict[str, Tensor]:
         """Everything that steps change, by name, each with an axis of members in front."""
-        return {**self.net.state_dict(), **self.update.tensors}
+        averages = {f"average.{name}": tensor for name, tensor in self.averages.items()}
+        return {**self.net.state_dict(), **self.update.tensors, **averages}
+
+    @property
+    def averages(self) -> dict[str, Tensor]:
+        """The averages of the weights by name, and which have begun; nothing if there are none."""
+        if self.average is None:
+            return {}
+        return {**self.average.state_dict(), "has_begun": self._has_begun}
+
+    @property
+    def validated(self) -> Any:
+        """What is validated: the networks in training, or their running averages."""
+        return self.net if self.average is None else self.average
 
     def take(self, rates: Tensor) -> None:
         """Take a step with the parameters' gradients, and keep the weights within their norm."""
         self.update.take(rates)
         if self.max_norm is not None:
             limit_norms(self.net, self.max_norm)
+        if self.average is not None:
+            self._move(self._decays * self._has_begun)
+
+    def _move(self, decays: Tensor) -> None:
+        """Include the weights in the averages: a ← w + d (a − w)."""
+        values = self.net.state_dict()
+        for name, average in self.average.state_dict().items():
+            value = values[name]
+            if average.is_floating_point():
+                keep = decays.view(-1, *[1] * (average.ndim - 1))
+                average.sub_(value).mul_(keep).add_(value)
+            else:  # a count, which has no average
+                average.copy_(value)
+        self._has_begun.fill_(1)
 
     def read(self, group: "_Group") -> None:
         """Copy what belongs to these members from another group, which has them too."""

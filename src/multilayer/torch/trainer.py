@@ -60,7 +60,7 @@ class Trainer:
     ----------
     net : MLP
         The network.
-    loss, l1, l2, clip_norm, clip_value, max_norm, rng, ema, adversary
+    loss, l1, l2, clip_norm, clip_value, max_norm, ema, rng, adversary
         As in `multilayer.training.fit`.
     optimizer : str, Optimizer, LBFGS or torch.optim.Optimizer
         One of PyTorch's must have been made with the network's own parameters.

@@ -34,6 +34,7 @@ __all__ = [
     "check_orders",
     "check_schedule",
     "check_shuffle",
+    "check_size",
     "check_splits",
     "choose_monitor",
     "each_its_own",
@@ -327,3 +328,11 @@ def choose_monitor(
         )
         raise InvalidArgumentError(rule, "monitor", "fit")
     return chosen, metric.higher_is_better
+
+
+def check_size(batch_size: int, n_samples: int, least: int) -> None:
+    """Raise if a batch would have fewer samples than batch normalisation needs."""
+    if min(batch_size, n_samples) < least:
+        rule = "must give batches of at least 2 samples to batch normalisation"
+        got = f"{batch_size} of {n_samples} samples"
+        raise InvalidArgumentError(rule, "batch_size", "fit", got=got)

@@ -21,6 +21,7 @@ from multilayer.training.arguments import (
     check_orders,
     check_schedule,
     check_shuffle,
+    check_size,
     check_splits,
     choose_monitor,
     each_its_own,
@@ -57,6 +58,7 @@ def fit(
     clip_norm: Any = None,
     clip_value: Any = None,
     max_norm: Any = None,
+    ema: Any = None,
     callbacks: Sequence[Callback] = (),
     rng: np.random.Generator | Sequence[np.random.Generator] | None = None,
     checkpoint: str | PathLike[str] | Checkpoint | None = None,
@@ -67,9 +69,9 @@ def fit(
     """Train a network: forward, loss, backward, update, batch after batch, epoch after epoch.
 
     An `Ensemble` of K networks is trained as one. Then `loss`, `optimizer`, `schedule`, `l1`, `l2`,
-    `clip_norm`, `clip_value` and `max_norm` are given for all members, or as a sequence of K;
-    losses and optimizers of one class may differ in their numbers. Each member has its own history,
-    best weights and end, and equals the same network trained alone.
+    `clip_norm`, `clip_value`, `max_norm` and `ema` are given for all members, or as a sequence of
+    K; losses and optimizers of one class may differ in their numbers. Each member has its own
+    history, best weights and end, and equals the same network trained alone.
 
     Parameters
     ----------
@@ -111,6 +113,9 @@ def fit(
     max_norm : float, optional
         The largest norm of a unit's incoming weights, in hidden layers and the last; after each
         step, longer ones are scaled down to it: see `multilayer.numpy.limit_norms`.
+    ema : float, optional
+        The decay, in (0, 1), of a running average of the weights, which is what is validated and
+        what the network has in the end: see `multilayer.numpy.RunningAverage`.
     callbacks : sequence of Callback
         `EarlyStopping`, `Progress`, or your own.
     rng : numpy.random.Generator, or sequence of K, optional
@@ -130,12 +135,9 @@ def fit(
         stream, training rows are given by the slots in which the stream has them, and validation
         rows are those of `validation`.
     **options
-        ``ema``: the decay, in (0, 1), of a running average of a network's weights, which is what is
-        validated and what the network has in the end (see `multilayer.numpy.RunningAverage`; not
-        for an ensemble). ``adversary``: an `Adversarial` or `VirtualAdversarial` of
-        `multilayer.numpy`, which also trains on samples that it makes (not for an ensemble in
-        PyTorch). Of PyTorch's engine also precision, accumulate and compile: see
-        `multilayer.torch.Trainer`.
+        ``adversary``: an `Adversarial` or `VirtualAdversarial` of `multilayer.numpy`, which also
+        trains on samples that it makes (not for an ensemble in PyTorch). Of PyTorch's engine also
+        precision, accumulate and compile: see `multilayer.torch.Trainer`.
 
     Returns
     -------
@@ -205,6 +207,7 @@ def fit(
         clip_norm=clip_norm,
         clip_value=clip_value,
         max_norm=max_norm,
+        ema=ema,
         # masks and noise have their own generator, so that the order is the same for any engine
         rng=mask_generator(net, generator),
         **options,
@@ -300,7 +303,7 @@ def train(
         if not takes_steps:
             rule = "cannot be a stream for L-BFGS, which takes all samples at once"
             raise InvalidArgumentError(rule, "data", "fit")
-        _check_size(size, checked.n_samples, least)
+        check_size(size, checked.n_samples, least)
         how["batch_size"] = size
         batches, held_out = streamed(trainer, checked, validation, splits, generator, **how)
     else:
@@ -312,7 +315,7 @@ def train(
         else:
             training, held_out = split_data(trainer, checked, validation, generator)
         n_samples = training.n_samples if rows is None else min(map(len, rows))
-        _check_size(size, n_samples, least)
+        check_size(size, n_samples, least)
         how["batch_size"] = size if takes_steps else n_samples
         if rows is None:
             batches = Batches(n_samples, training.weight, **how)
@@ -337,13 +340,6 @@ def train(
     keeper.begin(loop, callbacks)
     with keeper:
         return _drain(loop, callbacks, keeper)
-
-
-def _check_size(batch_size: int, n_samples: int, least: int) -> None:
-    if min(batch_size, n_samples) < least:
-        rule = "must give batches of at least 2 samples to batch normalisation"
-        got = f"{batch_size} of {n_samples} samples"
-        raise InvalidArgumentError(rule, "batch_size", "fit", got=got)
 
 
 def _drain(loop: Loop, callbacks: Sequence[Callback], keeper: Keeper | None) -> Any:

@@ -19,7 +19,7 @@ import numpy as np
 
 from multilayer.numpy.fast.blas import limit_this_thread, n_threads, single_threaded
 
-__all__ = ["Workers", "n_parts", "n_rewarding"]
+__all__ = ["ALONE", "Workers", "n_parts", "n_rewarding"]
 
 P = TypeVar("P")
 R = TypeVar("R")
@@ -200,3 +200,18 @@ class _Helper:
                 self.call = None  # a waiting thread keeps nothing alive
                 self.worked = time.thread_time() - started
                 self.done.release()
+
+
+class _Alone:
+    """The threads of a step that is itself the part of one thread."""
+
+    n = 1
+
+    def map(self, work: Callable[[Any], Any], parts: Sequence[Any]) -> list[Any]:
+        return [work(part) for part in parts]
+
+    def stop(self) -> None:
+        pass
+
+
+ALONE: Any = _Alone()
