@@ -48,8 +48,9 @@ class AdversarialStep:
         max_norm: float | None,
     ) -> None:
         self.network, self.objective, self.adversary = network, objective, adversary
-        self.optimizer, self.state, self.clip, self.max_norm = optimizer, state, clip, max_norm
+        self.optimizer, self.state, self.clip = optimizer, state, clip
         self.rng, self.directions = rng, directions
+        self.max_norm = max_norm
         self.source = Source(*data)
         self._width = data.X.shape[1]
 
