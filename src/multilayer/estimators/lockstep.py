@@ -11,9 +11,8 @@ import numpy.typing as npt
 from multilayer.errors import DivergenceError, MultilayerError
 from multilayer.estimators.fitting import Job, Outcome, Training, train_network
 from multilayer.estimators.samples import Pool
-from multilayer.groups import part_of
 from multilayer.numpy import Ensemble
-from multilayer.randomness import Generators, generator_state
+from multilayer.randomness import Generators
 from multilayer.training import Callback, train
 
 __all__ = ["MEMORY", "groups_of", "n_bytes", "train_group", "train_networks"]
@@ -110,7 +109,6 @@ def _train_as_one(jobs: Sequence[Job], callbacks: Sequence[Callback]) -> list[Ou
     ]
     X, targets, _ = pool.data()
     ensemble = Ensemble.of([training.net for training in trainings])
-    masks = Generators(training.masks for training in trainings)
     trainer: Any = ensemble.trainer(
         loss=[own.loss for own in settings],
         optimizer=[own.optimizer for own in settings],
@@ -120,7 +118,7 @@ def _train_as_one(jobs: Sequence[Job], callbacks: Sequence[Callback]) -> list[Ou
         adversary=settings[0].adversary,
         max_norm=[own.max_norm for own in settings],
         ema=[own.ema for own in settings],
-        rng=masks,
+        rng=Generators(training.masks for training in trainings),
     )
     with suppress(DivergenceError):  # of all: each has its own
         train(
@@ -136,17 +134,11 @@ def _train_as_one(jobs: Sequence[Job], callbacks: Sequence[Callback]) -> list[Ou
             metrics=[training.metrics for training in trainings] if first.metrics else None,
             monitor=first.monitor,
         )
-    state = part_of(trainer.state(), "optimizer")
     outcomes: list[Outcome | Exception] = []
     for k, training in enumerate(trainings):
         training.take(ensemble[k])
-        own = {f"optimizer.{name}": np.array(array[k]) for name, array in state.items()}
-        own["optimizer.step"] = own["optimizer.step"].reshape(())
-        own["masks.generator"] = generator_state(masks[k])
-        if trainer.directions is not None:
-            own["directions.generator"] = generator_state(trainer.directions[k])
         try:
-            outcome = training.outcome(training.convergence.member.error, own)
+            outcome = training.outcome(training.convergence.member.error, trainer.state_of(k))
             outcomes.append(outcome._replace(n_together=len(jobs)))
         except MultilayerError as error:
             outcomes.append(error)

@@ -21,6 +21,7 @@ from multilayer.numpy.fast.blas import n_threads
 from multilayer.numpy.fast.prediction import Predictor
 from multilayer.numpy.fast.step import Step, n_operations
 from multilayer.numpy.fast.workers import ALONE, Workers, n_rewarding
+from multilayer.numpy.judging import judge, judge_parts
 from multilayer.numpy.members import Members
 from multilayer.numpy.network import Network
 from multilayer.numpy.objective import Objective
@@ -39,8 +40,6 @@ __all__ = ["EnsembleTrainer"]
 
 Array = npt.NDArray[Any]
 
-AT_ONCE = 2**25
-"""Bytes of samples evaluated at a time, if members have their own."""
 UNEVEN = 1.25
 """Members are divided among threads if the thread with the most has at most this share of the
 average; otherwise the rows of a batch are."""
@@ -169,47 +168,14 @@ class EnsembleTrainer(Members):
     def evaluate(self, data: Data | Parts) -> dict[int, tuple[float, Array]]:
         """Return the loss without penalty, in prediction mode, and its argument, by member."""
         if isinstance(data, Parts):
-            return self._evaluate_parts(data)
+            return judge_parts(
+                self._validated, self._architectures(), self.loss, self._members, data
+            )
         weight = data.weight
         if weight is not None and weight.ndim == 2:
             weight = weight[self._members]
-        return self._judge(self._members, self._predictor.logits(data.X), data.targets, weight)
-
-    def _evaluate_parts(self, parts: Parts) -> dict[int, tuple[float, Array]]:
-        """Evaluate each member on rows of its own: at a time, as many as need little room."""
-        X = parts.data.X
-        found: dict[int, tuple[float, Array]] = {}
-        sizes = [len(parts.rows[k]) for k in self._members]
-        if isinstance(X, LazySamples):
-            n_at_once = 1
-        else:
-            n_at_once = max(1, AT_ONCE // (max(sizes) * X.shape[1] * X.itemsize))
-        for first in range(0, len(self._members), n_at_once):
-            own = slice(first, first + n_at_once)
-            members, most = self._members[own], max(sizes[own])
-            rows = np.zeros((len(members), most), dtype=np.intp)  # the shorter ones repeat row 0
-            for row, k in zip(rows, members, strict=True):
-                row[: len(parts.rows[k])] = parts.rows[k]
-            network = members_of(self._validated, self._architectures(), own)
-            x = X.subset(rows[0]) if isinstance(X, LazySamples) else X[rows]
-            z = Predictor(network).logits(x)
-            for k, logits in zip(members, z, strict=True):
-                part = parts.data.of_member(k)
-                chosen = parts.rows[k]
-                weight = None if part.weight is None else part.weight[chosen]
-                found |= self._judge(
-                    [k], logits[np.newaxis, : len(chosen)], part.targets[chosen], weight
-                )
-        return found
-
-    def _judge(
-        self, members: list[int], z: Array, targets: Array, weight: Array | None
-    ) -> dict[int, tuple[float, Array]]:
-        """Return the losses of some members' logits, and the losses' arguments."""
-        loss = part_of_stack(self.loss, members)
-        p = z if loss.takes_logits else self._network.link.forward(z)
-        values, _ = loss.value_and_gradient(p, targets, weight)
-        return {k: (float(value), own) for k, value, own in zip(members, values, p, strict=True)}
+        z = self._predictor.logits(data.X)
+        return judge(self._validated, self.loss, self._members, z, data.targets, weight)
 
     def keep(self, members: Sequence[int]) -> None:
         """Let only these members take steps from now on."""
@@ -235,6 +201,18 @@ class EnsembleTrainer(Members):
             found["directions"] = {"generator": generator_state(self.directions)}
         if self._whole_average is not None:
             found["average"] = self._whole_average.arrays()
+        return join(found)
+
+    def state_of(self, k: int) -> dict[str, Array]:
+        """Return the state of member k without its network, as a `Trainer` of it alone has it."""
+        steps = {name: np.array(array[k]) for name, array in self._whole_state.items()}
+        steps["step"] = steps["step"].reshape(())
+        found = {"optimizer": steps, "masks": {"generator": generator_state(self.generators[k])}}
+        if self.directions is not None:
+            found["directions"] = {"generator": generator_state(self.directions[k])}
+        if self.emas[k] is not None and self._whole_average is not None:
+            averages = self._whole_average.arrays()
+            found["average"] = {name: np.array(array[k]) for name, array in averages.items()}
         return join(found)
 
     def set_state(self, state: dict[str, Array]) -> None:

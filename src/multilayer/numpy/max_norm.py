@@ -19,8 +19,8 @@ def limit_norms(network: Network, max_norm: float) -> None:
     keep their bits. Biases and normalisations are not constrained, nor are embeddings, whose rows
     are what inputs become, not the weights of a unit.
 
-    It follows the update of each step: `multilayer.training.fit` does this with ``max_norm=``. A
-    layer before a normalisation computes the same with shorter weights, but its gradient is
+    It follows the update of each step: `multilayer.training.fit` does this with ``max_norm=``.
+    Before batch normalisation, a unit computes the same with shorter weights, but its gradient is
     larger, so it learns faster.
 
     Parameters

@@ -146,8 +146,15 @@ def check_activation(activation: Any) -> None:
 def check_loss(loss: Any, targets: Array, width: int, dtype: Any) -> None:
     """Raise if a custom loss cannot take several networks' outputs, of this width, at once."""
     p = np.linspace(0.1, 0.9, len(targets) * width).reshape(len(targets), width).astype(dtype)
-    for i in (0, 1):
-        _check_last_axes(loss, lambda own, i=i: loss.per_sample(own, targets)[i], p, "loss", "fit")
+
+    def values(own: Array) -> Any:
+        return loss.per_sample(own, targets)[0]
+
+    def gradients(own: Array) -> Any:
+        return loss.per_sample(own, targets)[1]
+
+    for function in (values, gradients):
+        _check_last_axes(loss, function, p, "loss", "fit")
 
 
 def check_state(whole: Any, optimizers: Sequence[Any], n_members: int) -> None:

@@ -78,10 +78,10 @@ class Trainer:
         l2: float = 0.0,
         clip_norm: float | None = None,
         clip_value: float | None = None,
-        rng: np.random.Generator | None = None,
-        adversary: Adversary | None = None,
         max_norm: float | None = None,
         ema: float | None = None,
+        rng: np.random.Generator | None = None,
+        adversary: Adversary | None = None,
     ) -> None:
         self.net = net
         self.loss = resolve(loss, LOSSES, Loss)

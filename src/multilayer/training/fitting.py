@@ -108,8 +108,7 @@ def fit(
     l1, l2 : float
         Penalty λ₁ Σ|W| + λ₂/2 ‖W‖² on weights, not on biases; part of the training loss.
     clip_norm, clip_value : float, optional
-        The largest norm of the gradient, and the largest size of its entries, which is applied
-        first.
+        The largest norm of the gradient; the largest size of its entries, which is applied first.
     max_norm : float, optional
         The largest norm of a unit's incoming weights, in hidden layers and the last; after each
         step, longer ones are scaled down to it: see `multilayer.numpy.limit_norms`.
