@@ -13,11 +13,19 @@ import torch
 EXAMPLES = Path(__file__).parents[1] / "examples"
 
 
+QUICK = {"mnist_record": ("--seeds", "2", "--epochs", "1", "--images", "500")}
+
+
 @pytest.mark.parametrize("path", sorted(EXAMPLES.glob("*.py")), ids=lambda path: path.stem)
 def test_example_runs(path: Path) -> None:
     if path.stem.startswith("mnist") and "MULTILAYER_DATA" not in os.environ:
         pytest.skip("MNIST's files are not at hand")
-    result = subprocess.run([sys.executable, path], capture_output=True, text=True, check=False)
+    result = subprocess.run(
+        [sys.executable, path, *QUICK.get(path.stem, ())],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
     assert result.returncode == 0, result.stderr
     assert result.stdout
 

@@ -4,8 +4,11 @@ import itertools
 import json
 import os
 import re
+import runpy
 import subprocess
 import sys
+from dataclasses import astuple, replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -14,7 +17,7 @@ from sklearn import datasets
 from multilayer.cli import gradcheck
 from multilayer.cli.main import app, run
 from multilayer.data import ImageData, ScaledImages
-from multilayer.errors import DivergenceError, InvalidArgumentError
+from multilayer.errors import DivergenceError, InvalidArgumentError, InvalidTypeError
 from multilayer.files import load_model
 from multilayer.numpy import ACTIVATIONS, LOSSES, OPTIMIZERS, SCHEDULES
 from multilayer.training import Callback
@@ -223,17 +226,77 @@ def test_what_the_system_refuses_is_said_in_plain_words():
     assert result.stderr.endswith(expected)
 
 
-@pytest.mark.parametrize(("option", "n"), [("--n-train", 5), ("--n-test", 4)])
-def test_too_many_images_are_counted(option, n, monkeypatch):
-    images = [ScaledImages(np.zeros((n, 28, 28), np.uint8)) for n in (4, 3)]
+@pytest.fixture
+def few_images(monkeypatch):
+    """Let MNIST be four images, and three to test on."""
+    pixels = np.random.default_rng(0).integers(256, size=(7, 28, 28)).astype(np.uint8)
+    images = [ScaledImages(part) for part in (pixels[:4], pixels[4:])]
     data = ImageData(images[0], np.arange(4), images[1], np.arange(3), ("",) * 10, "mnist")
     monkeypatch.setattr("multilayer.cli.train.load_images", lambda name, data_dir: data)
+
+
+@pytest.mark.parametrize(("option", "n"), [("--n-train", 5), ("--n-test", 4)])
+@pytest.mark.usefixtures("few_images")
+def test_too_many_images_are_counted(option, n):
     arguments = {"--n-train": "4", "--n-test": "3"} | {option: str(n)}
     with pytest.raises(InvalidArgumentError) as caught:
         app(["train", "mnist", *itertools.chain(*arguments.items())], standalone_mode=False)
     assert str(caught.value) == (
         f"{option} of mlp train mnist must be at most {n - 1}, the samples; got {n}"
     )
+
+
+class EnoughError(Exception):
+    """Ends a command where the test has seen enough."""
+
+
+@pytest.mark.usefixtures("few_images")
+def test_a_recipe_stands_for_the_options_that_are_not_given(monkeypatch):
+    calls = []
+
+    def trained(net, data, **how):
+        calls.append((net.architecture, how))
+        raise EnoughError
+
+    monkeypatch.setattr("multilayer.cli.train.fit", trained)
+    start = ["train", "mnist", "--n-train", "4", "--n-test", "3"]
+    for more in (["--recipe", "record"], ["--recipe", "record", "--epochs", "3"], []):
+        with pytest.raises(EnoughError):
+            app(start + more, standalone_mode=False)
+    (net, how), (_, shorter), (plain, others) = calls
+    example = runpy.run_path(str(Path(__file__).parents[2] / "examples" / "mnist_record.py"))
+    assert net == replace(example["ARCHITECTURE"], output="softmax")
+    for name, value in example["HOW"].items():
+        if name == "adversary":
+            assert type(how[name]) is type(value)
+            assert astuple(how[name]) == pytest.approx(astuple(value))
+        else:
+            assert how[name] == value
+    assert (how["n_epochs"], shorter["n_epochs"]) == (example["N_EPOCHS"], 3)
+    assert shorter["adversary"] == how["adversary"]
+    assert (plain.hidden_features, others["adversary"]) == ((256, 128), None)
+
+
+@pytest.mark.parametrize(
+    ("text", "rule"),
+    [
+        ("virtual", "fgsm:ε or virtual:ε"),
+        ("swift:1", "fgsm:ε or virtual:ε"),
+        ("fgsm:", "fgsm:ε or virtual:ε"),
+        ("fgsm:x", "fgsm:ε or virtual:ε"),
+        ("virtual:1:2:3:4", "fgsm:ε or virtual:ε"),
+        ("virtual:-1", r"a number in \(0, inf\); got -1"),
+        ("virtual:[1]", "must be a number"),
+        ("fgsm:0.1:2", r"a number in \(0, 1\]; got 2"),
+        ("fgsm:0.1:1:1.5", "a positive integer; got 1.5"),
+    ],
+)
+@pytest.mark.usefixtures("few_images")
+def test_an_adversary_is_read_or_refused(text, rule):
+    arguments = ["train", "mnist", "--n-train", "4", "--n-test", "3", "--adversary", text]
+    with pytest.raises((InvalidArgumentError, InvalidTypeError), match=rule) as caught:
+        app(arguments, standalone_mode=False)
+    assert str(caught.value).startswith("--adversary of mlp train mnist must be")
 
 
 def test_divergence_gets_one_line_and_code_1():

@@ -1,24 +1,29 @@
 """The options that commands share, and functions that parse them."""
 
+import json
 import os
 import sys
 from collections.abc import Iterable
+from dataclasses import replace
 from fnmatch import fnmatch
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from multilayer import training
+from multilayer import checks, training
 from multilayer.architecture import ACTIVATIONS
+from multilayer.cli.recipes import RECIPES
 from multilayer.data.reading import MOST_BAD_ROWS
 from multilayer.errors import InvalidArgumentError
-from multilayer.numpy import OPTIMIZERS, SCHEDULES
+from multilayer.numpy import OPTIMIZERS, SCHEDULES, Adversarial, VirtualAdversarial
+from multilayer.numpy.adversaries import Adversary as AnyAdversary
 from multilayer.registry import Names
 
 __all__ = [
     "L2",
     "Activation",
+    "Adversary",
     "BadRows",
     "BatchSize",
     "Checkpoint",
@@ -39,6 +44,7 @@ __all__ = [
     "Noise",
     "Normalization",
     "Optimizer",
+    "Recipe",
     "Record",
     "Resume",
     "Save",
@@ -96,6 +102,21 @@ Ema = Annotated[
     typer.Option(
         help="Average the weights over the steps with this decay, such as 0.999; the average is "
         "what is validated and saved."
+    ),
+]
+Adversary = Annotated[
+    str | None,
+    typer.Option(
+        help="Train on images that are moved, too: fgsm:0.1, each pixel by at most 0.1; or "
+        "virtual:2.1, all of them together, as a length. Pixels go from 0 to 1. A further number "
+        "is the weight, one more the steps: virtual:2.1:2:1."
+    ),
+]
+Recipe = Annotated[
+    str | None,
+    typer.Option(
+        help=f"Settings that belong together, for the options that are not given: "
+        f"{', '.join(RECIPES)}."
     ),
 ]
 EarlyStopping = Annotated[
@@ -189,6 +210,28 @@ def read_noise(text: str) -> float | tuple[float, ...]:
         rule = "must be numbers such as 0.3 or 0.3,0,0"
         raise InvalidArgumentError(rule, "noise", got=repr(text)) from None
     return values if len(values) > 1 else values[0]
+
+
+def read_adversary(text: str | None, pixel: float) -> AnyAdversary | None:
+    """Read ``virtual:2.1``, ``virtual:2.1:2`` or ``virtual:2.1:2:1``; ε is in pixels of this size.
+
+    `pixel` is how much an input changes from a black pixel to a white one.
+    """
+    if text is None:
+        return None
+    name, *numbers = text.split(":")
+    names = ("epsilon", "weight", "n_steps")
+    try:
+        kind = {"fgsm": Adversarial, "virtual": VirtualAdversarial}[name]
+        values = {n: json.loads(v) for n, v in zip(names, numbers, strict=False)}
+        if not values or len(numbers) > len(names):
+            raise KeyError
+    except (KeyError, json.JSONDecodeError):
+        rule = "must be fgsm:ε or virtual:ε, such as virtual:2.1, with a weight and steps if wanted"
+        raise InvalidArgumentError(rule, "adversary", got=repr(text)) from None
+    with checks.in_terms_of("mlp", dict.fromkeys(names, "adversary")):
+        found = kind(**values)
+    return replace(found, epsilon=found.epsilon * pixel)
 
 
 def read_separator(text: str | None) -> str | None:

@@ -16,6 +16,7 @@ from multilayer.cli import options
 from multilayer.cli.command import Command
 from multilayer.cli.notes import notes
 from multilayer.cli.ranks import joined
+from multilayer.cli.recipes import with_recipe
 from multilayer.cli.show_layers import NoteCompiling, ShowLayers
 from multilayer.cli.train_table import TableCommand, TrainGroup, table
 from multilayer.cli.watch import recording
@@ -68,6 +69,7 @@ class _Settings(NamedTuple):
     l2: float
     max_norm: float | None
     ema: float | None
+    adversary: str | None
     early_stopping: bool
     seed: int
     engine: str
@@ -120,8 +122,8 @@ def digits(
         learning_rate = 3e-3
     settings = _Settings(
         hidden, activation, normalization, dropout, noise, optimizer, learning_rate, schedule,
-        epochs, batch_size, l2, max_norm, ema, early_stopping, seed, engine, device, save,
-        checkpoint, resume, record, watch, as_json,
+        epochs, batch_size, l2, max_norm, ema, None, early_stopping, seed, engine, device,
+        save, checkpoint, resume, record, watch, as_json,
     )  # fmt: skip
     with _Job(settings) as job:
         data = load_digits()
@@ -130,6 +132,8 @@ def digits(
 
 @app.command(cls=Command)
 def mnist(
+    context: typer.Context,
+    recipe: options.Recipe = None,
     hidden: options.Hidden = "256,128",
     activation: options.Activation = "relu",
     normalization: options.Normalization = None,
@@ -143,6 +147,7 @@ def mnist(
     l2: options.L2 = 0.0,
     max_norm: options.MaxNorm = None,
     ema: options.Ema = None,
+    adversary: options.Adversary = None,
     early_stopping: options.EarlyStopping = False,
     n_train: options.NTrain = 60_000,
     n_test: options.NTest = 10_000,
@@ -162,20 +167,20 @@ def mnist(
     There are 60,000 training images of 28 × 28 pixels, and 10,000 test images. The files are
     searched in --data-dir, $MULTILAYER_DATA and the cache, and otherwise downloaded.
     """
-    if batch_size is None and optimizer != "lbfgs":
-        batch_size = 128
     settings = _Settings(
         hidden, activation, normalization, dropout, noise, optimizer, learning_rate, schedule,
-        epochs, batch_size, l2, max_norm, ema, early_stopping, seed, engine, device, save,
-        checkpoint, resume, record, watch, as_json,
+        epochs, batch_size, l2, max_norm, ema, adversary, early_stopping, seed, engine, device,
+        save, checkpoint, resume, record, watch, as_json,
     )  # fmt: skip
+    settings = with_recipe(settings, recipe, context)
+    if settings.batch_size is None and optimizer != "lbfgs":
+        settings = settings._replace(batch_size=128)
     with _Job(settings) as job:
         images = load_images("mnist", data_dir=data_dir)
         with checks.in_terms_of("mlp", {"n": "n_train"}):
             X_train = images.X_train.scaled(MNIST_MEAN, MNIST_STD).take(n_train)
         with checks.in_terms_of("mlp", {"n": "n_test"}):
             X_test = images.X_test.scaled(MNIST_MEAN, MNIST_STD).take(n_test)
-        width = X_train.shape[1]
         job.run(
             _Data(
                 "mnist",
@@ -183,8 +188,8 @@ def mnist(
                 images.y_train[:n_train],
                 X_test,
                 images.y_test[:n_test],
-                np.full(width, 255 * MNIST_MEAN),
-                np.full(width, 255 * MNIST_STD),
+                np.full(784, 255 * MNIST_MEAN),
+                np.full(784, 255 * MNIST_STD),
             )
         )
 
@@ -256,6 +261,7 @@ class _Job:
                 l2=s.l2,
                 max_norm=s.max_norm,
                 ema=s.ema,
+                adversary=options.read_adversary(s.adversary, 255 / data.scale.max()),
                 callbacks=callbacks,
                 rng=rng,
                 checkpoint=s.checkpoint,
