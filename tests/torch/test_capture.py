@@ -466,7 +466,7 @@ def step_on_meta(graphs, net, **settings):
 def test_a_step_with_each_optimizer_never_waits_for_the_device(graphs, optimizer):
     net = make_net(normalization="batch", dropout=0.3)
     step_on_meta(graphs, net, optimizer=optimizer, l1=0.1, l2=0.1, clip_norm=1.0, clip_value=1.0,
-                 accumulate=2, ema=0.9)  # fmt: skip
+                 accumulate=2, max_norm=1.0, ema=0.9)  # fmt: skip
 
 
 @pytest.mark.parametrize("loss", LOSSES)

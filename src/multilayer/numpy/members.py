@@ -30,7 +30,7 @@ Array = npt.NDArray[Any]
 
 
 class Members:
-    """The losses, optimizers, penalties, limits and generators of K networks.
+    """The losses, optimizers, penalties, limits, averages and generators of K networks.
 
     Arguments are those of `multilayer.training.fit`: each for all members, or a sequence of K.
 
