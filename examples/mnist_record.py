@@ -26,7 +26,7 @@ from multilayer.data import load_images
 from multilayer.numpy import Adam, Ensemble, VirtualAdversarial
 from multilayer.training import Progress, fit
 
-ARCHITECTURE = Architecture(784, (1200, 600, 300, 150), 10, normalization="batch")
+ARCHITECTURE = Architecture(784, (1200, 600, 300, 150), 10, normalization="batch", output="softmax")
 MEAN, STD = 0.1307, 0.3081  # of the training pixels, which go from 0 to 1
 HOW: dict[str, Any] = {
     "loss": "cross_entropy",
