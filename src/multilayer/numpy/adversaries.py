@@ -5,7 +5,7 @@ a gradient in the inputs. r is a constant when the loss is differentiated in θ:
 to be right at x + r, not to make r small.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Generator
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -21,6 +21,8 @@ from multilayer.numpy.objective import Batch, Objective
 from multilayer.numpy.sensitivity import to_inputs
 
 __all__ = ["Adversarial", "Adversary", "VirtualAdversarial", "divergence_of", "prediction"]
+
+Moves = Generator[Array, Array, Array]
 
 SMALL = 0.01
 """Of ε: how far from x the virtual adversary measures the curvature. Nearer, float32 rounds."""
@@ -70,19 +72,17 @@ class Adversary:
 
     @property
     def n_near(self) -> int:
-        """How often `move` calls `uphill`."""
+        """How often `move` yields."""
         raise NotImplementedError
 
-    def move(self, x: Array, first: Array, uphill: Callable[[Array], Array]) -> Array:
-        """Return x + r.
+    def move(self, x: Array, first: Array) -> Moves:
+        """Return x + r; on the way, yield samples near x, and be sent the gradient in them.
 
         Parameters
         ----------
         x : array of shape (n_samples, in_features)
         first : array of x's shape
             Where to begin: a virtual adversary gets normal random numbers, another one ∂J/∂x.
-        uphill : callable
-            Takes samples near x, and returns the gradient in them of what they are judged by.
         """
         raise NotImplementedError
 
@@ -126,7 +126,7 @@ class Adversary:
             near = network.forward(x, **mode)
             return to_inputs(network, judge.loss_and_dz(network, near.logits, judged)[1], near)
 
-        far = network.forward(self.move(batch.x, first, uphill), **mode)
+        far = network.forward(_moved(self.move(batch.x, first), uphill), **mode)
         moved, dz_far = judge.loss_and_dz(network, far.logits, judged)
         v, w = self.own_weight, self.weight
         total = v * value + w * (moved - least)
@@ -175,10 +175,11 @@ class Adversarial(Adversary):
     def n_near(self) -> int:
         return self.n_steps - 1  # the first gradient is that of the samples as they are
 
-    def move(self, x: Array, first: Array, uphill: Callable[[Array], Array]) -> Array:
+    def move(self, x: Array, first: Array) -> Moves:
         length = x.dtype.type(self.epsilon / self.n_steps)
-        for step in range(self.n_steps):
-            x = x + length * np.sign(first if step == 0 else uphill(x))
+        x = x + length * np.sign(first)
+        for _ in range(self.n_near):
+            x = x + length * np.sign((yield x))
         return x
 
 
@@ -220,11 +221,11 @@ class VirtualAdversarial(Adversary):
     def n_near(self) -> int:
         return self.n_steps
 
-    def move(self, x: Array, first: Array, uphill: Callable[[Array], Array]) -> Array:
+    def move(self, x: Array, first: Array) -> Moves:
         dtype = x.dtype.type
         d = _unit(first)
-        for _ in range(self.n_steps):
-            d = _unit(uphill(x + dtype(SMALL * self.epsilon) * d))
+        for _ in range(self.n_near):
+            d = _unit((yield x + dtype(SMALL * self.epsilon) * d))
         return x + dtype(self.epsilon) * d
 
 
@@ -254,6 +255,16 @@ def prediction(judge: Loss, network: Network, z: Array) -> Array:
     """Return the distribution, or the values, that logits stand for."""
     link = LINKS.get(judge.name)
     return (network.link if link is None else OUTPUTS[link]).forward(z)
+
+
+def _moved(moves: Moves, uphill: Callable[[Array], Array]) -> Array:
+    """Send `Adversary.move` the gradients that it asks for; return x + r."""
+    try:
+        near = next(moves)
+        while True:
+            near = moves.send(uphill(near))
+    except StopIteration as end:
+        return np.asarray(end.value)
 
 
 def _unit(d: Array) -> Array:

@@ -7,10 +7,10 @@ import numpy as np
 from multilayer.errors import InvalidDataError
 from multilayer.numpy.layers import Array, Gradients, Layer
 
-__all__ = ["BatchNorm", "LayerNorm", "Normalized", "check_batch"]
+__all__ = ["BatchNorm", "LayerNorm", "check_batch"]
 
 
-class Normalized(NamedTuple):
+class _Normalized(NamedTuple):
     """What the backward pass needs: x̂, 1/s, and in training the batch's moments."""
 
     x_hat: Array
@@ -68,20 +68,20 @@ class BatchNorm(Layer):
 
     def forward(
         self, x: Array, *, training: bool = False, rng: np.random.Generator | None = None
-    ) -> tuple[Array, Normalized]:
+    ) -> tuple[Array, _Normalized]:
         if training:
             check_batch(x.shape[-2])
             mean, variance = x.mean(axis=-2), x.var(axis=-2)
             inverse_std = 1 / np.sqrt(variance + self.epsilon)
             x_hat = (x - _row(mean)) * _row(inverse_std)
             y = _row(self.gamma) * x_hat + _row(self.beta)
-            return y, Normalized(x_hat, _row(inverse_std), mean, variance)
+            return y, _Normalized(x_hat, _row(inverse_std), mean, variance)
         inverse_std = 1 / np.sqrt(self.running_variance + self.epsilon)
         x_hat = (x - _row(self.running_mean)) * _row(inverse_std)
-        return _row(self.gamma) * x_hat + _row(self.beta), Normalized(x_hat, _row(inverse_std))
+        return _row(self.gamma) * x_hat + _row(self.beta), _Normalized(x_hat, _row(inverse_std))
 
     def backward(
-        self, dy: Array, cache: Normalized, *, need_dx: bool = True
+        self, dy: Array, cache: _Normalized, *, need_dx: bool = True
     ) -> tuple[Array | None, Gradients]:
         x_hat = cache.x_hat
         dx_hat = dy * _row(self.gamma)
@@ -90,12 +90,15 @@ class BatchNorm(Layer):
             dx_hat = dx_hat - dx_hat.mean(axis=-2, keepdims=True) - through_scale
         return dx_hat * cache.inverse_std, ((dy * x_hat).sum(axis=-2), dy.sum(axis=-2))
 
-    def update_state(self, cache: Normalized) -> None:
+    def update_state(self, cache: _Normalized) -> None:
         if cache.mean is None or cache.variance is None:
             return
-        n_samples = cache.x_hat.shape[-2]
-        unbiased = cache.variance * (n_samples / (n_samples - 1))
-        self.running_mean += self.momentum * (cache.mean - self.running_mean)
+        self.average(cache.mean, cache.variance, cache.x_hat.shape[-2])
+
+    def average(self, mean: Array, variance: Array, n_samples: int) -> None:
+        """Take the moments of a batch into the running averages."""
+        unbiased = variance * (n_samples / (n_samples - 1))
+        self.running_mean += self.momentum * (mean - self.running_mean)
         self.running_variance += self.momentum * (unbiased - self.running_variance)
 
 
@@ -127,14 +130,14 @@ class LayerNorm(Layer):
 
     def forward(
         self, x: Array, *, training: bool = False, rng: np.random.Generator | None = None
-    ) -> tuple[Array, Normalized]:
+    ) -> tuple[Array, _Normalized]:
         mean, variance = x.mean(axis=-1, keepdims=True), x.var(axis=-1, keepdims=True)
         inverse_std = 1 / np.sqrt(variance + self.epsilon)
         x_hat = (x - mean) * inverse_std
-        return _row(self.gamma) * x_hat + _row(self.beta), Normalized(x_hat, inverse_std)
+        return _row(self.gamma) * x_hat + _row(self.beta), _Normalized(x_hat, inverse_std)
 
     def backward(
-        self, dy: Array, cache: Normalized, *, need_dx: bool = True
+        self, dy: Array, cache: _Normalized, *, need_dx: bool = True
     ) -> tuple[Array | None, Gradients]:
         x_hat = cache.x_hat
         dx_hat = dy * _row(self.gamma)

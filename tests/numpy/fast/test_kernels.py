@@ -119,12 +119,13 @@ ARGUMENTS = {
         p.targets(lambda s: p.between_0_and_1(*s, p.k))
     ),
     "criteria.squared_error": lambda p: p.criterion(p.targets(lambda s: p.normal(*s, p.k))),
+    "normalize.moments": lambda p: (p.matrix(), p.vector(), p.vector()),
     "normalize.normalize": lambda p: (
-        *(p.matrix(), p.vector(), 0.1, p.matrix(), p.vector(), p.vector(), p.vector()),
-        p.matrix(),
+        *(p.matrix(), p.vector(), p.vector(), p.vector(), p.matrix(), p.matrix()),
     ),
+    "normalize.sum_products": lambda p: (p.matrix(), p.matrix(), p.vector()),
     "normalize.normalize_backward": lambda p: (
-        *(p.matrix(), p.matrix(), p.vector(), p.vector(), p.vector(), p.vector()),
+        *(p.matrix(), p.matrix(), p.vector(), p.vector(), p.vector(), 3 * p.n),
     ),
     "thin.thin_forward": lambda p: p.thin(back=False),
     "thin.thin_backward": lambda p: p.thin(back=True),

@@ -3,6 +3,7 @@
 import itertools
 import threading
 import tracemalloc
+from functools import partial
 
 import numpy as np
 import pytest
@@ -11,7 +12,19 @@ from multilayer import Architecture
 from multilayer.compiled import numba
 from multilayer.embeddings import Embeddings
 from multilayer.errors import DivergenceError
-from multilayer.numpy import LBFGS, MLP, OPTIMIZERS, SGD, Adam, AdamW, Batch, limit_norms, take_step
+from multilayer.numpy import (
+    LBFGS,
+    MLP,
+    OPTIMIZERS,
+    SGD,
+    Adam,
+    AdamW,
+    Adversarial,
+    Batch,
+    VirtualAdversarial,
+    limit_norms,
+    take_step,
+)
 from multilayer.numpy.activations import ACTIVATIONS
 from multilayer.numpy.activations.base import Activation
 from multilayer.numpy.fast import blas
@@ -47,8 +60,9 @@ def readable(net, trainer, data, order, rate, n_epochs=2):
         for start, stop in BOUNDS:
             rows = order[start:stop]
             batch = Batch(X[rows], targets[rows], None if weight is None else weight[rows])
+            take = take_step if trainer.adversary is None else partial(adversarial_step, trainer)
             losses.append(
-                take_step(
+                take(
                     net.network, trainer.objective, trainer.optimizer, state, batch, rate,
                     clip=trainer.clip, rng=trainer.rng,
                 )
@@ -56,6 +70,16 @@ def readable(net, trainer, data, order, rate, n_epochs=2):
             if trainer.max_norm is not None:
                 limit_norms(net.network, trainer.max_norm)
     return losses
+
+
+def adversarial_step(trainer, network, objective, optimizer, state, batch, rate, *, clip, rng):
+    """Take a step by what defines it, which `oracle/test_adversaries.py` compares with autograd."""
+    value, gradient, passed = trainer.adversary.value_and_gradient(
+        objective, network, batch, trainer._directions, training=True, rng=rng
+    )
+    optimizer.update(network.parameters, clip(gradient), state, rate)
+    network.update_state(passed)
+    return value
 
 
 def fast(trainer, data, order, rate, n_epochs=2):
@@ -126,6 +150,29 @@ def test_activations(activation, form, workers):
 def test_networks(settings, dtype, form, workers):
     architecture = Architecture(N_IN, (N_IN, N_IN, 9), 2, activation="tanh", **settings)
     assert_same_training(architecture, "cross_entropy", SGD(0.05), dtype=dtype)
+
+
+@pytest.mark.parametrize(
+    "adversary",
+    [Adversarial(0.2), Adversarial(0.2, weight=1, n_steps=3), VirtualAdversarial(0.5, n_steps=2)],
+    ids=str,
+)
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {},
+        {"normalization": "batch", "dropout": 0.2},
+        {"normalization": "layer", "noise": 0.1},
+        {"normalization": "batch", "residual": True},
+    ],
+    ids=str,
+)
+def test_adversaries(adversary, settings, form, workers):
+    architecture = Architecture(N_IN, (N_IN, N_IN, 9), 3, activation="tanh", **settings)
+    how = {"adversary": adversary, "l2": 0.01, "clip_norm": 1.0}
+    assert_same_training(architecture, "cross_entropy", SGD(0.05), weighted=True, **how)
+    linear = Architecture(N_IN, (), 1)
+    assert_same_training(linear, "squared_error", SGD(0.05), adversary=adversary)
 
 
 def test_without_hidden_layers(form, workers):
@@ -342,7 +389,7 @@ def test_small_work_stays_on_one_thread():
         (2, 16, {}, 1, True),  # too few to cut, and few cores: one thread
         (8, 32, {}, 1, False),  # two workers would leave six of eight cores without work
         (8, 64, {}, 4, True),
-        (2, 64, {"normalization": "batch"}, 1, False),  # needs the whole batch
+        (2, 64, {"normalization": "batch"}, 2, True),  # they wait for each other
     ],
 )
 def test_who_shares_a_step(n_threads, batch_size, settings, n_workers, blas_alone, monkeypatch):

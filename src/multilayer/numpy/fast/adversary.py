@@ -6,7 +6,10 @@ import numpy.typing as npt
 
 from multilayer.numpy.adversaries import Adversary, prediction
 from multilayer.numpy.fast.criteria import Criterion, plain_criterion
+from multilayer.numpy.fast.normalize import Measured
 from multilayer.numpy.fast.plan import Plan
+from multilayer.numpy.fast.stages import Turns
+from multilayer.numpy.layers import Layer
 from multilayer.numpy.losses import Loss
 from multilayer.numpy.network import Network, Pair
 
@@ -43,6 +46,10 @@ class AdversarialPlan:
     adversary : Adversary
     loss : Loss
         That of the samples as they are.
+    measured : list of dict of Measured
+        As for `Plan`, for each pass.
+    part : int
+        The number of this worker.
     """
 
     def __init__(
@@ -55,27 +62,43 @@ class AdversarialPlan:
         n_rows: int,
         adversary: Adversary,
         loss: Loss,
+        *,
+        measured: list[dict[Layer, Measured]],
+        part: int,
     ) -> None:
         self.network, self.adversary, self.normals = network, adversary, normals
         self.judge, self.judging = adversary.judge(loss), criterion
         if adversary.is_virtual:
             self.judging = plain_criterion(self.judge, network.link)
         n = len(drawn) // n_passes(adversary)
-        of_pass = iter([drawn[n * i : n * (i + 1)] for i in range(n_passes(adversary))])
+
+        def plan(i: int, of_pass: list[Pair] | None, kind: Criterion, need_dx: bool) -> Plan:
+            own = drawn[n * i : n * (i + 1)]
+            return Plan(
+                network, of_pass, own, kind, n_rows, need_dx=need_dx, measured=measured[i],
+                part=part,
+            )  # fmt: skip
+
         of_own = gradients[0] if adversary.own_weight else None
-        self.own = Plan(
-            network, of_own, next(of_pass), criterion, n_rows, need_dx=not adversary.is_virtual
-        )
-        self.near = [
-            Plan(network, None, next(of_pass), self.judging, n_rows, need_dx=True)
-            for _ in range(adversary.n_near)
-        ]
-        self.far = Plan(network, gradients[-1], next(of_pass), self.judging, n_rows)
+        self.own = plan(0, of_own, criterion, not adversary.is_virtual)
+        self.near = [plan(1 + i, None, self.judging, True) for i in range(adversary.n_near)]
+        self.far = plan(1 + adversary.n_near, gradients[-1], self.judging, False)
+
+    @property
+    def values(self) -> Array:
+        """The loss of the rows: see `Plan.run`."""
+        return self.far.values
 
     def run(self, x: Array, targets: Array, shares: Array) -> Array:
         """Return the loss and leave the gradients in their arrays: see `Plan.run`."""
+        for _ in self.run_in_turns(x, targets, shares):
+            pass  # nobody to wait for
+        return self.values
+
+    def run_in_turns(self, x: Array, targets: Array, shares: Array) -> Turns:
+        """Do what `run` does: see `Plan.run_in_turns`."""
         v, w = (shares.dtype.type(f) for f in (self.adversary.own_weight, self.adversary.weight))
-        self.own.forward(x)
+        yield from self.own.forward_in_turns(x)
         judged, least = targets, None
         if self.adversary.is_virtual:
             z = self.own.logits
@@ -83,27 +106,23 @@ class AdversarialPlan:
             self.judging(z.copy(), judged, w * shares, self.far.values)
             least = self.far.values.copy()
         # With no weight of its own, the pass is only there for its gradient in x.
-        dx = self.own.backward(targets, v * shares if v else shares)
-        near = iter(self.near)
-
-        def uphill(x: Array) -> Array:
-            plan = next(near)
-            plan.forward(x)
-            return _found(plan.backward(judged, shares))
-
-        first = _found(dx if self.normals is None else self.normals)
-        values = self.far.run(self.adversary.move(x, first, uphill), judged, w * shares)
+        dx = yield from self.own.backward_in_turns(targets, v * shares if v else shares)
+        first = dx if self.normals is None else self.normals
+        moves, plans = self.adversary.move(x, first), iter(self.near)
+        try:
+            near = next(moves)
+            while True:
+                plan = next(plans)
+                yield from plan.forward_in_turns(near)
+                near = moves.send((yield from plan.backward_in_turns(judged, shares)))
+        except StopIteration as end:
+            x = end.value
+        yield from self.far.run_in_turns(x, judged, w * shares)
         if least is not None:
-            values -= least
+            self.far.values -= least
         if v:
-            values += self.own.values
-        return values
+            self.far.values += self.own.values
 
     def update_state(self) -> None:
         """Update the layers' state with the statistics of the samples as they are."""
         self.own.update_state()
-
-
-def _found(dx: Array | None) -> Array:
-    assert dx is not None  # the trainer refuses networks that embed categories
-    return dx

@@ -7,6 +7,7 @@ For K networks trained as one, every array has one more axis in front, and produ
 stack of matrices. The kernels always have this axis: see ``passes.py``.
 """
 
+from collections.abc import Mapping
 from itertools import repeat
 from typing import Any
 
@@ -17,7 +18,7 @@ from multilayer.numpy.activations.rectifiers import Identity
 from multilayer.numpy.blocks import Dropout, GaussianNoise, RandomLayer, Residual
 from multilayer.numpy.embedding import Embedding
 from multilayer.numpy.fast.criteria import Criterion
-from multilayer.numpy.fast.normalize import Normalize
+from multilayer.numpy.fast.normalize import Measured, Normalize
 from multilayer.numpy.fast.passes import PASSES, Passes
 from multilayer.numpy.fast.stages import (
     Custom,
@@ -28,8 +29,11 @@ from multilayer.numpy.fast.stages import (
     Skip,
     Stage,
     Thin,
+    Turns,
     backward,
+    backward_in_turns,
     forward,
+    forward_in_turns,
     stages_of,
 )
 from multilayer.numpy.fast.thin import WIDEST
@@ -37,7 +41,7 @@ from multilayer.numpy.layers import Activate, Affine, Layer
 from multilayer.numpy.network import Network, Pair
 from multilayer.numpy.normalization import BatchNorm
 
-__all__ = ["Plan", "random_layers"]
+__all__ = ["Plan", "measured_by", "random_layers"]
 
 Array = npt.NDArray[Any]
 
@@ -59,6 +63,10 @@ class Plan:
         The number of rows of a pass.
     need_dx : bool
         Whether `backward` returns the gradient in the inputs.
+    measured : dict of Measured
+        What workers share for each `BatchNorm`; by default those of a single worker.
+    part : int
+        The number of this worker.
     """
 
     def __init__(
@@ -70,6 +78,8 @@ class Plan:
         n_rows: int,
         *,
         need_dx: bool = False,
+        measured: Mapping[Layer, Measured] | None = None,
+        part: int = 0,
     ) -> None:
         self._pairs = iter(gradients or repeat((None, None)))
         self._drawn = iter(drawn)
@@ -78,6 +88,8 @@ class Plan:
         self.values = np.empty(self.networks or (1,))
         self.criterion = criterion
         self._has_input = need_dx
+        self._measured = measured or measured_by(network, [n_rows])
+        self._part = part
         self.stages = self._stages(network.hidden)
         last = network.last
         if self.stages and last.W.shape[-2] <= WIDEST:
@@ -100,6 +112,12 @@ class Plan:
         self.backward(targets, shares)
         return self.values
 
+    def run_in_turns(self, x: Array, targets: Array, shares: Array) -> Turns:
+        """Do what `run` does, and yield where all workers must have come before it goes on."""
+        yield from self.forward_in_turns(x)
+        yield from self.backward_in_turns(targets, shares)
+        return self.values
+
     def forward(self, x: Array) -> None:
         """Leave the logits of the rows in `logits`, of shape (K, n_rows, out_features)."""
         self._top = forward(self.stages, x)
@@ -109,6 +127,15 @@ class Plan:
         self.criterion(self.logits, targets, shares, self.values)
         dx: Array | None = backward(self.stages, self._top)
         return dx
+
+    def forward_in_turns(self, x: Array) -> Turns:
+        """Do what `forward` does, likewise."""
+        self._top = yield from forward_in_turns(self.stages, x)
+
+    def backward_in_turns(self, targets: Array, shares: Array) -> Turns:
+        """Do what `backward` does, likewise."""
+        self.criterion(self.logits, targets, shares, self.values)
+        return (yield from backward_in_turns(self.stages, self._top))
 
     def update_state(self) -> None:
         """Update the layers' state with the statistics of the last pass."""
@@ -135,8 +162,15 @@ class Plan:
         if isinstance(layer, Embedding):
             self._has_input = True
         if isinstance(layer, BatchNorm):
-            return Normalize(layer, passes, next(self._pairs), self.n_rows)
+            measured = self._measured[layer]
+            return Normalize(layer, passes, next(self._pairs), self.n_rows, measured, self._part)
         return Readable(layer, self._pairs)
+
+
+def measured_by(network: Network, sizes: list[int]) -> dict[Layer, Measured]:
+    """Return what workers with so many rows share, for each `BatchNorm`."""
+    layers = [layer for layer in network.layers if isinstance(layer, BatchNorm)]
+    return {layer: Measured(layer, sizes) for layer in layers}
 
 
 def random_layers(network: Network, in_features: int) -> list[tuple[RandomLayer, int]]:

@@ -4,7 +4,7 @@
 parameters go into views of one vector.
 """
 
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from typing import Any
 
 import numpy as np
@@ -28,8 +28,11 @@ __all__ = [
     "Skip",
     "Stage",
     "Thin",
+    "Turns",
     "backward",
+    "backward_in_turns",
     "forward",
+    "forward_in_turns",
     "stacked",
     "stages_of",
 ]
@@ -37,6 +40,8 @@ __all__ = [
 Array = npt.NDArray[Any]
 Places = tuple[Array | None, Array | None]
 """Where the gradients of a layer's parameters go; None for those that are not needed."""
+
+Turns = Generator[None, None, Any]
 
 NARROW = 8
 """With this many times more inputs than outputs it pays to compute dWᵀ = xᵀ dz instead of dW.
@@ -92,6 +97,16 @@ class Stage:
     def backward(self, dy: Array) -> Array | None:
         """Return the gradient in x, unless it is not needed; dy may be overwritten."""
         raise NotImplementedError
+
+    def forward_in_turns(self, x: Array) -> Turns:
+        """Do what `forward` does, and yield where all workers must have come before it goes on."""
+        return self.forward(x)
+        yield
+
+    def backward_in_turns(self, dy: Array) -> Turns:
+        """Do what `backward` does, likewise."""
+        return self.backward(dy)
+        yield
 
     def update_state(self) -> None:
         """Take the batch's statistics into the layer's state, if any."""
@@ -289,6 +304,14 @@ class Skip(Stage):
         dx = backward(self.inner, dy)
         return None if dx is None else np.add(dx, self.dy, out=self.dy)
 
+    def forward_in_turns(self, x: Array) -> Turns:
+        return np.add(x, (yield from forward_in_turns(self.inner, x)), out=self.y)
+
+    def backward_in_turns(self, dy: Array) -> Turns:
+        self.dy[:] = dy
+        dx = yield from backward_in_turns(self.inner, dy)
+        return None if dx is None else np.add(dx, self.dy, out=self.dy)
+
     def update_state(self) -> None:
         for stage in self.inner:
             stage.update_state()
@@ -305,6 +328,20 @@ def backward(stages: list[Stage], dy: Any) -> Any:
     """Take dy, of the last stage's result, back through all stages."""
     for stage in reversed(stages):  # only the first may return None
         dy = stage.backward(dy)
+    return dy
+
+
+def forward_in_turns(stages: list[Stage], x: Array) -> Turns:
+    """Take x through all stages: see `Stage.forward_in_turns`."""
+    for stage in stages:
+        x = yield from stage.forward_in_turns(x)
+    return x
+
+
+def backward_in_turns(stages: list[Stage], dy: Any) -> Turns:
+    """Take dy back through all stages, likewise."""
+    for stage in reversed(stages):
+        dy = yield from stage.backward_in_turns(dy)
     return dy
 
 

@@ -19,8 +19,10 @@ from multilayer.numpy.blocks import draw_normal
 from multilayer.numpy.clipping import Clip
 from multilayer.numpy.fast.adversary import AdversarialPlan, n_gradients, n_passes
 from multilayer.numpy.fast.criteria import criterion_of
-from multilayer.numpy.fast.plan import Plan, random_layers
+from multilayer.numpy.fast.normalize import Measured
+from multilayer.numpy.fast.plan import Plan, measured_by, random_layers
 from multilayer.numpy.fast.source import Source
+from multilayer.numpy.fast.stages import Turns
 from multilayer.numpy.fast.updates import (
     add_penalty,
     add_up,
@@ -31,7 +33,9 @@ from multilayer.numpy.fast.updates import (
     update_of,
 )
 from multilayer.numpy.fast.workers import ROWS, Workers, n_parts
+from multilayer.numpy.layers import Layer
 from multilayer.numpy.network import Network, Pair
+from multilayer.numpy.normalization import BatchNorm
 from multilayer.numpy.objective import Objective
 from multilayer.numpy.optimizers.base import Optimizer, State
 from multilayer.randomness import Generators
@@ -47,6 +51,7 @@ PIECE_BYTES = 2**25
 """The maximum size of these samples; of wide ones, fewer are taken at a time."""
 LONG = 200_000
 """From this many parameters on, several threads update them."""
+OVER = object()
 ALIGN = 16
 """Parts of the parameter vector begin at multiples of this: a cache line of float32."""
 
@@ -156,13 +161,16 @@ class Step:
         self._has_state = bool(network.state)
         self._random_layers = random_layers(network, self._in_features) * n_passes(adversary)
         self._by_rows = all(layer.by_rows for layer in network.layers)
+        # Workers can wait for each other's statistics of a batch, but not in a layer of one's own.
+        kinds = [layer for layer in network.layers if not layer.by_rows]
+        self._divides = all(isinstance(layer, BatchNorm) for layer in kinds)
         self._piece = len(data[1])
         if self._by_rows:
             row_bytes = self._in_features * parameters.itemsize
             self._piece = min(self._piece, PIECE, max(ROWS, PIECE_BYTES // row_bytes))
         self._n_operations = n_operations(network) * n_passes(adversary)
         self._workers = workers or Workers.for_batches(
-            batch_size or self._piece, self._n_operations, by_rows=self._by_rows
+            batch_size or self._piece, self._n_operations, by_rows=self._divides
         )
         self._n_gradients = n_gradients(adversary)
         n_all = self._workers.n * self._n_gradients
@@ -218,7 +226,8 @@ class Step:
             self._workers.map(self._add_up_part, batch.parts)
             clip_in_place(self._gradients[0], self.clip)
             self._update(self._gradients, 1, 0, self._theta.shape[1], self._rate)
-        for rows in batch.rows if self._has_state else ():
+        # The workers' statistics are the same, of the whole batch.
+        for rows in batch.rows[: None if self._by_rows else 1] if self._has_state else ():
             rows.plan.update_state()
         if self._max_norms is not None:
             limit_in_place.fastest(self._theta, self._matrices, self._max_norms)
@@ -265,7 +274,10 @@ class Step:
         if batch.normals is not None:
             draw_normal(self.directions, batch.normals, where)
         self._start = start
-        values = self._workers.map(self._pass_rows, batch.rows)
+        if self._by_rows or len(batch.rows) == 1:
+            values = self._workers.map(self._pass_rows, batch.rows)
+        else:
+            values = self._pass_in_turns(batch.rows)
         if len(values) == 1:
             return values[0].item() if self._is_one else values[0].copy()
         total = sum(values[1:], values[0])
@@ -273,9 +285,23 @@ class Step:
 
     def _pass_rows(self, rows: _Rows) -> Array:
         """Run a worker's rows forward and backward; return their loss."""
+        return rows.plan.run(*self._arguments(rows))
+
+    def _pass_in_turns(self, rows: list[_Rows]) -> list[Array]:
+        """Do this for all workers, which wait for each other before each normalisation."""
+        runs = [self._in_turns_of(each) for each in rows]
+        while not any(self._workers.map(_is_over, runs)):
+            pass
+        return [each.plan.values for each in rows]
+
+    def _in_turns_of(self, rows: _Rows) -> Turns:
+        yield from rows.plan.run_in_turns(*self._arguments(rows))
+
+    def _arguments(self, rows: _Rows) -> tuple[Array, Array, Array]:
+        """Return a worker's samples, with their targets and shares."""
         start, stop = self._start + rows.start, self._start + rows.stop
         x = self.source.samples(start, stop, rows.x)
-        return rows.plan.run(x, self.source.targets_of(start, stop), rows.shares)
+        return x, self.source.targets_of(start, stop), rows.shares
 
     def _add_up_part(self, part: _Part) -> None:
         """Add up the gradients of a part of the vector, with the penalty's."""
@@ -298,7 +324,7 @@ class Step:
     def _prepare(self, n_rows: int) -> _Batch:
         """Make and keep the arrays for batches of this many rows."""
         network, dtype = self.network, self._gradients.dtype
-        n = n_parts(n_rows, self._n_operations, self._workers.n) if self._by_rows else 1
+        n = n_parts(n_rows, self._n_operations, self._workers.n) if self._divides else 1
         lead = network.parameters.shape[:-1]
         n_networks, size = self._theta.shape
         n_shares = 1 if self.source.weight is None else n_networks
@@ -310,14 +336,17 @@ class Step:
         own = lead if self.source.has_own else ()
         n_each, rows = self._n_gradients, []
         gradients = [network.pairs(g if lead else g[0]) for g in self._gradients[: n * n_each]]
-        for part, (start, stop) in enumerate(_cuts(n_rows, n)):
+        cuts = _cuts(n_rows, n)
+        sizes = [stop - start for start, stop in cuts]
+        measured = [measured_by(network, sizes) for _ in range(n_passes(self.adversary))]
+        for part, (start, stop) in enumerate(cuts):
             cut = slice(start, stop)
-            plan = self._plan(
+            arrays = (
                 gradients[n_each * part : n_each * (part + 1)],
                 [numbers[..., cut, :] for numbers in drawn],
                 None if normals is None else normals[..., cut, :],
-                stop - start,
             )
+            plan = self._plan(*arrays, stop - start, measured, part)
             x = np.empty((*own, stop - start, self._in_features), dtype)
             rows.append(_Rows(start, stop, x, shares[:, cut], plan))
         weights = network.weight_slices if self._has_penalty else []
@@ -336,15 +365,24 @@ class Step:
         drawn: list[Array],
         normals: Array | None,
         n_rows: int,
+        measured: list[dict[Layer, Measured]],
+        part: int,
     ) -> Plan | AdversarialPlan:
         """Return the passes of a worker's rows."""
         network, criterion = self.network, self.criterion
         if self.adversary is None:
-            return Plan(network, gradients[0], drawn, criterion, n_rows)
+            return Plan(
+                network, gradients[0], drawn, criterion, n_rows, measured=measured[0], part=part
+            )
         return AdversarialPlan(
             network, gradients, drawn, normals, criterion, n_rows, self.adversary,
-            self.objective.loss,
+            self.objective.loss, measured=measured, part=part,
         )  # fmt: skip
+
+
+def _is_over(run: Turns) -> bool:
+    """Let a worker go on to where it waits; return whether it has come to the end."""
+    return next(run, OVER) is OVER
 
 
 def n_operations(network: Network) -> int:
