@@ -133,11 +133,22 @@ class TestAdversarialExamples:
             np.testing.assert_allclose(drawn(axes[1, i]), change, atol=1e-9)
             np.testing.assert_allclose(drawn(axes[2, i]), IMAGES[row] + change, atol=1e-9)
             factor = np.ptp(IMAGES) / np.abs(change).max()
-            assert axes[1, i].get_xlabel() == f"× {factor:.2g}"
+            assert axes[1, i].get_xlabel() == f"× {factor:.{0 if factor >= 10 else 1}f}"
             said, _, distance = axes[2, i].get_xlabel().split("\n")
             assert axes[0, i].get_title().split("\n")[0] == f"predicted {y[row]}"
             assert said == f"predicted {1 - y[row]}"
-            assert distance == f"distance {1.02 * abs(z) / np.linalg.norm(W):#.2g}"
+            length = 1.02 * abs(z) / np.linalg.norm(W)
+            assert distance.startswith("distance 0.")
+            assert float(distance.split()[1]) == pytest.approx(length, rel=0.05)
+
+    @pytest.mark.parametrize(
+        ("scale", "shown"), [(1e-3, "0.00051"), (1.0, "0.51"), (100.0, "51"), (1e4, "5,100")]
+    )
+    def test_distances_of_any_unit_can_be_read(self, scale, shown):
+        net = network(4, 1)
+        net.parameters[:] = 2, 0, 0, 0, -scale
+        axes = adversarial_examples(net, scale * np.eye(4)[:1].reshape(1, 2, 2), [1])
+        assert axes[2, 0].get_xlabel().split("\n")[2] == f"distance {shown}"
 
     @pytest.mark.filterwarnings("ignore:Stochastic Optimizer")
     def test_of_an_estimator_the_classes_are_named(self):

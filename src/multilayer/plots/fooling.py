@@ -1,5 +1,6 @@
 """How a classifier is fooled: images that were changed a little, and the accuracy under attack."""
 
+import math
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -94,11 +95,11 @@ def adversarial_examples(
         draw_image(grid[1, i], changes[i], -largest, largest, diverging())
         draw_image(grid[2, i], after[i], images.min(), images.max())
         grid[0, i].set_title(_said(classes[truth[row]], p[row].max()), fontsize="small")
-        grid[1, i].set_xlabel(f"× {extent / largest:.2g}", fontsize="small")
+        grid[1, i].set_xlabel(f"× {_two_digits(extent / largest)}", fontsize="small")
         said = "not fooled"
         if np.isfinite(found.distances[i]):
             said = _said(found.predicted_after[i], p_after[i].max())
-            said += f"\ndistance {found.distances[i]:#.2g}"
+            said += f"\ndistance {_two_digits(found.distances[i])}"
         grid[2, i].set_xlabel(said, fontsize="small")
     for ax, name in zip(grid[:, 0], ("image", "change,\nenlarged", "changed image"), strict=True):
         ax.set_ylabel(name, fontsize="small")
@@ -176,6 +177,12 @@ def robustness(
     ax.set_ylim(-0.02, 1.02)
     ax.grid(alpha=0.3)
     return ax
+
+
+def _two_digits(value: float) -> str:
+    """Return a number with two significant digits at least, and without an exponent."""
+    places = 1 - math.floor(math.log10(value)) if value > 0 else 0
+    return f"{value:,.{max(places, 0)}f}"
 
 
 def _said(name: object, probability: float) -> str:
