@@ -139,7 +139,7 @@ class Adversary:
 
 @dataclass(frozen=True)
 class Adversarial(Adversary):
-    r"""Half of the loss is that of samples moved uphill (Goodfellow et al. 2015, section 5).
+    r"""Half of the loss is that of samples moved uphill (Goodfellow et al. 2015, section 6).
 
     .. math:: \tilde J = (1 - w)\, J(x) + w\, J(x + r), \qquad
               r = ε \operatorname{sign} \frac{∂ℓ}{∂x}.

@@ -3,7 +3,7 @@
 import pytest
 
 from multilayer.compiled import Kernel
-from multilayer.numpy.fast import prediction
+from multilayer.numpy.fast import plan, prediction
 from multilayer.numpy.fast import workers as workers_module
 
 
@@ -20,6 +20,7 @@ def workers(request, monkeypatch):
     """Divide each batch among so many workers, however small it is."""
     n = request.param
     monkeypatch.setattr(workers_module, "ROWS", 1)
+    monkeypatch.setattr(plan, "MEETING", 0)
     for module in (workers_module, prediction):
         monkeypatch.setattr(module, "n_threads", lambda: n)
         monkeypatch.setattr(module, "n_rewarding", lambda n_operations, n_available: n_available)

@@ -390,6 +390,7 @@ def test_small_work_stays_on_one_thread():
         (8, 32, {}, 1, False),  # two workers would leave six of eight cores without work
         (8, 64, {}, 4, True),
         (2, 64, {"normalization": "batch"}, 2, True),  # they wait for each other
+        (2, 16, {"normalization": "batch"}, 1, False),  # too little to do in between
     ],
 )
 def test_who_shares_a_step(n_threads, batch_size, settings, n_workers, blas_alone, monkeypatch):

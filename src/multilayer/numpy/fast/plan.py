@@ -41,9 +41,12 @@ from multilayer.numpy.layers import Activate, Affine, Layer
 from multilayer.numpy.network import Network, Pair
 from multilayer.numpy.normalization import BatchNorm
 
-__all__ = ["Plan", "measured_by", "random_layers"]
+__all__ = ["Plan", "may_wait", "measured_by", "random_layers"]
 
 Array = npt.NDArray[Any]
+
+MEETING = 2e7
+"""From this many floating-point operations on, it pays that workers wait for each other."""
 
 
 class Plan:
@@ -165,6 +168,17 @@ class Plan:
             measured = self._measured[layer]
             return Normalize(layer, passes, next(self._pairs), self.n_rows, measured, self._part)
         return Readable(layer, self._pairs)
+
+
+def may_wait(network: Network, n_operations: float) -> bool:
+    """Return whether workers may wait for each other's statistics in a pass of `n_operations`.
+
+    A layer of one's own knows nothing of that; and between two such meetings there must be so much
+    to do that they do not matter.
+    """
+    layers = [layer for layer in network.layers if not layer.by_rows]
+    is_long = n_operations >= MEETING * (1 + 2 * len(layers))
+    return is_long and all(isinstance(layer, BatchNorm) for layer in layers)
 
 
 def measured_by(network: Network, sizes: list[int]) -> dict[Layer, Measured]:

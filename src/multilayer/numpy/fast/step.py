@@ -20,7 +20,7 @@ from multilayer.numpy.clipping import Clip
 from multilayer.numpy.fast.adversary import AdversarialPlan, n_gradients, n_passes
 from multilayer.numpy.fast.criteria import criterion_of
 from multilayer.numpy.fast.normalize import Measured
-from multilayer.numpy.fast.plan import Plan, measured_by, random_layers
+from multilayer.numpy.fast.plan import Plan, may_wait, measured_by, random_layers
 from multilayer.numpy.fast.source import Source
 from multilayer.numpy.fast.stages import Turns
 from multilayer.numpy.fast.updates import (
@@ -35,7 +35,6 @@ from multilayer.numpy.fast.updates import (
 from multilayer.numpy.fast.workers import ROWS, Workers, n_parts
 from multilayer.numpy.layers import Layer
 from multilayer.numpy.network import Network, Pair
-from multilayer.numpy.normalization import BatchNorm
 from multilayer.numpy.objective import Objective
 from multilayer.numpy.optimizers.base import Optimizer, State
 from multilayer.randomness import Generators
@@ -161,14 +160,13 @@ class Step:
         self._has_state = bool(network.state)
         self._random_layers = random_layers(network, self._in_features) * n_passes(adversary)
         self._by_rows = all(layer.by_rows for layer in network.layers)
-        # Workers can wait for each other's statistics of a batch, but not in a layer of one's own.
-        kinds = [layer for layer in network.layers if not layer.by_rows]
-        self._divides = all(isinstance(layer, BatchNorm) for layer in kinds)
         self._piece = len(data[1])
         if self._by_rows:
             row_bytes = self._in_features * parameters.itemsize
             self._piece = min(self._piece, PIECE, max(ROWS, PIECE_BYTES // row_bytes))
         self._n_operations = n_operations(network) * n_passes(adversary)
+        work = (batch_size or self._piece) * n_operations(network)
+        self._divides = self._by_rows or may_wait(network, work)
         self._workers = workers or Workers.for_batches(
             batch_size or self._piece, self._n_operations, by_rows=self._divides
         )
