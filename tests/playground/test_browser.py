@@ -51,6 +51,15 @@ def test_step_epoch_and_reset_with_the_keyboard_alone(open_page, shows):
     shows(page, "#read-epoch", re.compile(r"\d\d"))
     page.keyboard.press("r")
     shows(page, "#read-epoch", re.compile("^0$"))
+    page.locator("#keys").press("Enter")  # single keys off
+    page.locator("#keys").evaluate("button => button.blur()")
+    page.keyboard.press("s")
+    page.reload()
+    shows(page, "#read-step", "0 of ")
+    page.keyboard.press("s")
+    assert page.locator("#keys").get_attribute("aria-pressed") == "false"
+    page.click("#step")
+    shows(page, "#read-step", "1 of ")
     seen = set()  # every control is reached by Tab
     for _ in range(90):
         page.keyboard.press("Tab")

@@ -2,6 +2,7 @@
 
 import { slider } from "../controls.js";
 import { $, count, number } from "../dom.js";
+import { keep, recall } from "../memory.js";
 
 const SPEEDS = [1, 3, 10, 30, 100, 300, 1000, 3000, null];
 const KEYS = { " ": "play", s: "step", e: "epoch", r: "reset" };
@@ -18,10 +19,22 @@ export class Transport {
     };
     for (const name of ["step", "epoch", "reset"]) $(name).onclick = () => app.say(name);
     addEventListener("keydown", (event) => this.key(event));
+    this.setKeys(recall("keys", true));
+    $("keys").onclick = () => {
+      this.setKeys(!this.hasKeys);
+      keep("keys", this.hasKeys);
+    };
+  }
+
+  // Who speaks to the page, or types with a stick, presses single keys without meaning to.
+  setKeys(hasKeys) {
+    this.hasKeys = hasKeys;
+    $("keys").setAttribute("aria-pressed", hasKeys);
+    $("keys").title = `The keys space, S, E and R are ${hasKeys ? "on" : "off"}`;
   }
 
   key(event) {
-    if (event.ctrlKey || event.metaKey || event.altKey || event.target.closest("input, select, textarea, button, summary, dialog")) return;
+    if (!this.hasKeys || event.ctrlKey || event.metaKey || event.altKey || event.target.closest("input, select, textarea, button, summary, dialog")) return;
     const button = KEYS[event.key.toLowerCase()];
     if (!button) return;
     event.preventDefault();
