@@ -9,7 +9,7 @@ the other 10,000. Without it, all 60,000 are trained on, and the test images are
 
 Run it: python examples/mnist_record.py [--validate] [--seeds K] [--checkpoint DIR] [--json FILE]
 
-It takes about 20 minutes of a core for each seed; --checkpoint lets it be stopped and continued.
+It takes about 12 minutes of a core for each seed; --checkpoint lets it be stopped and continued.
 """
 
 import argparse

@@ -277,6 +277,16 @@ def test_a_recipe_stands_for_the_options_that_are_not_given(monkeypatch):
     assert (plain.hidden_features, others["adversary"]) == ((256, 128), None)
 
 
+@pytest.mark.usefixtures("few_images")
+def test_a_recipe_is_for_its_optimizer():
+    arguments = ["train", "mnist", "--recipe", "record", "--optimizer", "sgd"]
+    with pytest.raises(InvalidArgumentError) as caught:
+        app(arguments, standalone_mode=False)
+    assert str(caught.value) == (
+        "--optimizer of mlp train mnist must be adam beside --recipe record; got sgd"
+    )
+
+
 @pytest.mark.parametrize(
     ("text", "rule"),
     [
@@ -285,6 +295,7 @@ def test_a_recipe_stands_for_the_options_that_are_not_given(monkeypatch):
         ("fgsm:", "fgsm:ε or virtual:ε"),
         ("fgsm:x", "fgsm:ε or virtual:ε"),
         ("virtual:1:2:3:4", "fgsm:ε or virtual:ε"),
+        ("virtual:1e308", "a number in"),
         ("virtual:-1", r"a number in \(0, inf\); got -1"),
         ("virtual:[1]", "must be a number"),
         ("fgsm:0.1:2", r"a number in \(0, 1\]; got 2"),

@@ -605,6 +605,18 @@ def test_signature_defaults_and_documentation_agree():
                 assert hasattr(model, name), name
 
 
+@pytest.mark.parametrize("engine", ["numpy", "torch"])
+@pytest.mark.parametrize("n_members", [1, 2])
+@pytest.mark.parametrize("given", [{"adversary": VirtualAdversarial(0.5)}, {"ema": 0.9}], ids=str)
+def test_a_fit_goes_on_without_what_is_taken_out(given, n_members, engine):
+    model = classifier(engine=engine, n_members=n_members, **given).fit(X, y)
+    before = model.predict_proba(X)
+    model.set_params(**dict.fromkeys(given)).partial_fit(X, y)
+    after = model.predict_proba(X)
+    assert np.isfinite(after).all()
+    assert not np.array_equal(before, after)
+
+
 @pytest.mark.parametrize("columns", [None, "auto"])
 def test_text_among_the_targets_is_not_the_samples_fault(columns):
     y = np.array(["1", "2", "four"], dtype=object)

@@ -6,8 +6,8 @@ import torch
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from multilayer import Architecture
-from multilayer.errors import InvalidArgumentError
-from multilayer.numpy import MLP, RunningAverage
+from multilayer.errors import InvalidArgumentError, InvalidTypeError
+from multilayer.numpy import MLP, Ensemble, RunningAverage
 from multilayer.numpy.average import move
 from multilayer.torch import MLP as TorchMLP
 
@@ -21,6 +21,33 @@ def change(net, rng):
     """Change every number of a network."""
     for array in (net.parameters, *net.state.values()):
         array += rng.uniform(size=array.shape)
+
+
+def test_of_an_ensemble_it_is_that_of_each_member():
+    rngs = [np.random.default_rng(k) for k in range(3)]
+    nets = Ensemble(Architecture(3, (4,), 2, normalization="batch"), 3, rng=rngs)
+    alone = [net.copy() for net in nets]
+    averages = [RunningAverage(net, 0.9) for net in (nets, *alone)]
+    for step in range(4):
+        for net in (nets, *alone):
+            net.parameters[:] *= 1 + 0.1 * step
+        for average in averages:
+            average.update()
+    for k, average in enumerate(averages[1:]):
+        assert np.array_equal(averages[0].net[k].parameters, average.net.parameters)
+
+
+@pytest.mark.parametrize("net", [7, None, TorchMLP(Architecture(2, (), 1))], ids=repr)
+def test_it_refuses_what_is_no_network_of_this_engine(net):
+    with pytest.raises(InvalidTypeError, match="net of RunningAverage must be a network of the"):
+        RunningAverage(net, 0.9)
+
+
+@pytest.mark.parametrize("form", ["fastest", "plain"])
+def test_the_first_weights_replace_whatever_is_there(form):
+    averages = np.array([np.inf, np.nan, 1.0])
+    getattr(move, form)(averages, np.array([1.0, 2.0, 3.0]), 0.0)
+    assert averages.tolist() == [1, 2, 3]
 
 
 @pytest.mark.parametrize("form", ["fastest", "plain"])

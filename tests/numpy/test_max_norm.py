@@ -12,6 +12,8 @@ from multilayer.embeddings import Embeddings
 from multilayer.errors import InvalidArgumentError, InvalidTypeError
 from multilayer.numpy import MLP, Affine, Ensemble, limit_norms
 from multilayer.numpy.fast.updates import limit_in_place, matrices_of
+from multilayer.torch import MLP as TorchMLP
+from multilayer.torch.layers import limit_norms as torch_limit_norms
 
 
 def readable(net, max_norm):
@@ -28,7 +30,18 @@ def plain(net, max_norm):
     limit_in_place.plain(theta, matrices_of(net.network), np.array([max_norm]))
 
 
-FORMS = pytest.mark.parametrize("limit", [readable, fast, plain])
+def in_torch(net, max_norm):
+    twin = TorchMLP(net.architecture, dtype=str(net.dtype))
+    arrays = [v for pair in net.network.pairs(net.parameters) for v in pair if v is not None]
+    with torch.no_grad():
+        for tensor, array in zip(twin.parameters(), arrays, strict=True):
+            tensor.copy_(torch.from_numpy(array))
+    torch_limit_norms(twin, max_norm)
+    for tensor, array in zip(twin.parameters(), arrays, strict=True):
+        array[:] = tensor.detach().numpy()
+
+
+FORMS = pytest.mark.parametrize("limit", [readable, fast, plain, in_torch])
 
 
 def linear(W, dtype="float64"):

@@ -725,7 +725,7 @@ class Own(scratch.Optimizer):
             (
                 {name: value},
                 InvalidTypeError,
-                f"fit has no parameter {name!r} (options of an Ensemble: none)",
+                f"fit has no parameter {name!r} (options of multilayer.torch.Ensemble: none)",
             )
             for name, value in MLP_OPTIONS.items()
         ),

@@ -132,6 +132,38 @@ def test_a_trainer_goes_on_from_what_it_left(engine):
 
 
 @ENGINES
+def test_an_average_begins_again_from_the_weights_that_are_restored(engine):
+    net = network(engine, normalization="batch")
+    trainer = net.trainer(loss="cross_entropy", optimizer=Adam(0.05), ema=0.5)
+    data = trainer.check(X_VAL, Y_VAL, None)
+    history = train(
+        trainer, (X, Y), n_epochs=30, validation=(X_VAL, Y_VAL), callbacks=[EarlyStopping(2)]
+    )
+    assert history.best_epoch < history.n_epochs
+    best = vector(net)
+    assert trainer.evaluate(data)[0] == pytest.approx(loss_of(net), rel=1e-12)
+    assert trainer.evaluate(data)[0] == pytest.approx(min(history["validation_loss"]), rel=1e-12)
+
+    class AtOnce(Callback):
+        def on_train_begin(self, run):
+            raise KeyboardInterrupt
+
+    train(trainer, (X, Y), n_epochs=1, validation=(X_VAL, Y_VAL), callbacks=[AtOnce()])
+    assert np.array_equal(vector(net), best)
+
+
+@ENGINES
+def test_a_training_after_one_that_diverged_is_not_spoiled_by_its_average(engine):
+    net, one_hot = network(engine, activation="identity"), np.eye(3)
+    trainer = net.trainer(loss="squared_error", optimizer=SGD(3.0), ema=0.9)
+    with pytest.raises(DivergenceError), np.errstate(over="ignore", invalid="ignore"):
+        train(trainer, (X, one_hot[Y]), n_epochs=90)
+    trainer.learning_rate = 1e-3
+    history = train(trainer, (X, one_hot[Y]), n_epochs=2, validation=(X_VAL, one_hot[Y_VAL]))
+    assert np.isfinite(history["validation_loss"]).all()
+
+
+@ENGINES
 @pytest.mark.parametrize(
     "settings", [{}, {"normalization": "batch"}, {"normalization": "layer", "bias": False}], ids=str
 )

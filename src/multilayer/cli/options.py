@@ -57,6 +57,7 @@ __all__ = [
     "check_engine",
     "check_file",
     "read_activation",
+    "read_adversary",
     "read_noise",
     "read_optimizer",
     "read_separator",
@@ -231,7 +232,7 @@ def read_adversary(text: str | None, pixel: float) -> AnyAdversary | None:
         raise InvalidArgumentError(rule, "adversary", got=repr(text)) from None
     with checks.in_terms_of("mlp", dict.fromkeys(names, "adversary")):
         found = kind(**values)
-    return replace(found, epsilon=found.epsilon * pixel)
+        return replace(found, epsilon=found.epsilon * float(pixel))
 
 
 def read_separator(text: str | None) -> str | None:

@@ -71,7 +71,7 @@ def _command_with_n(picture: Callable[..., Any], told: str, default: int) -> Cal
         model: ModelFile,
         data: SampleFile,
         target: Target = None,
-        n: Annotated[int, typer.Option("--n", help="Number of samples.")] = default,
+        n: Annotated[int, typer.Option("--n", min=1, help="Number of samples.")] = default,
         data_dir: options.DataDir = None,
         separator: options.Separator = None,
         encoding: options.Encoding = None,

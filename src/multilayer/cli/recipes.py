@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from multilayer.errors import InvalidArgumentError
 from multilayer.registry import Names, Registry
 
 __all__ = ["RECIPES", "with_recipe"]
@@ -16,6 +17,7 @@ RECIPES: Registry[dict[str, Any]] = Registry(
             "normalization": "batch",
             "dropout": 0.0,
             "adversary": "virtual:2.1:2",
+            "optimizer": "adam",
             "learning_rate": 0.002,
             "epochs": 40,
             "batch_size": 100,
@@ -38,11 +40,12 @@ def with_recipe(settings: Any, name: str | None, context: Any) -> Any:
     Raises
     ------
     InvalidArgumentError
-        If there is no such recipe.
+        If there is no such recipe, or it is for another optimizer, for whose rate it has a value.
     """
     if name is None:
         return settings
-    source = context.get_parameter_source
-    return settings._replace(
-        **{k: v for k, v in RECIPES[name].items() if source(k).name == "DEFAULT"}
-    )
+    recipe, source = RECIPES[name], context.get_parameter_source
+    if settings.optimizer != recipe["optimizer"]:
+        rule = f"must be {recipe['optimizer']} beside --recipe {name}"
+        raise InvalidArgumentError(rule, "optimizer", got=settings.optimizer)
+    return settings._replace(**{k: v for k, v in recipe.items() if source(k).name == "DEFAULT"})

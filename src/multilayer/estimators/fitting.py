@@ -137,8 +137,12 @@ def train_network(job: Job) -> Outcome:
         **({"precision": settings.precision} if settings.with_torch else {}),
     )
     if training.goes_on:
-        # The weights may have been changed since; everything else is restored.
-        trainer.set_state(trainer.state() | job.past.solver_state)
+        # The weights may have been changed since; everything else is restored, but for parts that
+        # have been taken out: an adversary, or an average.
+        own = trainer.state()
+        has = {name.partition(".")[0] for name in own} | {"optimizer"}
+        past = job.past.solver_state.items()
+        trainer.set_state(own | {k: v for k, v in past if k.partition(".")[0] in has})
     error = None
     judged: dict[str, Any] = {}
     if job.held_out is not None:

@@ -74,7 +74,8 @@ def integrated_gradients(
         Raw samples; further axes, such as those of images, are flattened.
     output : int or array of shape (n_samples,), optional
         The number of the network's output, the same for all samples or one for each; by default the
-        largest for each sample, which is that of the predicted class.
+        largest for each sample, which is that of the predicted class. (A single output, of two
+        classes, is always that of the second one.)
     baseline : float or array of shape (in_features,) or (n_samples, in_features)
         x', a sample that says nothing: a black image, or the mean of the training samples.
     of_logits : bool

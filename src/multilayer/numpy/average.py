@@ -7,6 +7,7 @@ import numpy.typing as npt
 
 from multilayer import checks
 from multilayer.compiled import kernel
+from multilayer.errors import InvalidTypeError
 from multilayer.numpy.network import Network
 from multilayer.numpy.state import network_arrays, set_network_arrays
 
@@ -16,6 +17,9 @@ Array = npt.NDArray[Any]
 
 
 def _move(averages: Array, values: Array, decay: float) -> None:
+    if decay == 0:  # from an average that overflowed, there is no other way back
+        averages[:] = values
+        return
     averages -= values
     averages *= averages.dtype.type(decay)
     averages += values
@@ -24,6 +28,9 @@ def _move(averages: Array, values: Array, decay: float) -> None:
 @kernel(plain=_move)
 def move(averages, values, decay):  # type: ignore[no-untyped-def]
     """Compute a ← w + d (a − w) in place; with d = 0, a becomes w to the last bit."""
+    if decay == 0:
+        averages[:] = values
+        return
     keep = averages.dtype.type(decay)
     for i in range(averages.size):
         averages[i] = values[i] + keep * (averages[i] - values[i])
@@ -43,7 +50,7 @@ class RunningAverage:
 
     Parameters
     ----------
-    net : MLP
+    net : MLP or Ensemble
         The network in training.
     decay : float
         d, in (0, 1).
@@ -58,7 +65,7 @@ class RunningAverage:
     Raises
     ------
     InvalidArgumentError, InvalidTypeError
-        If `decay` is not such a number.
+        If `net` is no network of this engine, or `decay` no such number.
 
     Examples
     --------
@@ -74,11 +81,15 @@ class RunningAverage:
     """
 
     def __init__(self, net: Any, decay: float) -> None:
+        if not isinstance(getattr(net, "network", None), Network):
+            rule = "must be a network of the engine from scratch"
+            raise InvalidTypeError(rule, "net", "RunningAverage", got=repr(net))
         self.net: Any = net.copy()
         self.decay = checks.real(decay, "decay", "RunningAverage", "(0, 1)")
         self.has_begun = False
         # Training changes the network's arrays in place.
-        self._pairs = _pairs(self.net.network, net.network)
+        pairs = _pairs(self.net.network, net.network)
+        self._pairs = [(averages.reshape(-1), values.reshape(-1)) for averages, values in pairs]
 
     def update(self) -> None:
         """Include the network's weights, as they are after a step, in the average."""
@@ -86,6 +97,12 @@ class RunningAverage:
         for averages, values in self._pairs:
             move.fastest(averages, values, decay)
         self.has_begun = True
+
+    def begin_again(self) -> None:
+        """Take the network's weights as they are, and begin anew with the next `update`."""
+        for averages, values in self._pairs:
+            averages[:] = values
+        self.has_begun = False
 
     def arrays(self) -> dict[str, Array]:
         """Return copies of the averages by name, and whether they have begun."""
@@ -124,6 +141,12 @@ class RunningAverages:
         for averages, values in self._pairs:
             move.fastest(averages[k], values[k], decay)
         self.has_begun[k] = True
+
+    def begin_again(self) -> None:
+        """Take the networks' weights as they are, and begin anew with the next `update`."""
+        for averages, values in self._pairs:
+            averages[:] = values
+        self.has_begun[:] = False
 
     def arrays(self) -> dict[str, Array]:
         """Return copies of the averages by name, and which have begun."""

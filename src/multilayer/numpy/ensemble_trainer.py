@@ -234,6 +234,8 @@ class EnsembleTrainer(Members):
         if average := part_of(state, "average"):
             assert self._whole_average is not None
             self._whole_average.set_arrays(average)
+        elif network and self._whole_average is not None:
+            self._whole_average.begin_again()
         self._read()
 
     def finish(self) -> None:

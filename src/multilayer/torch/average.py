@@ -62,6 +62,11 @@ class RunningAverage:
             )
         self.has_begun = True
 
+    def begin_again(self, net: Net) -> None:
+        """Take the weights as they are, and begin anew with the next `update`."""
+        self.net.load_state_dict(net.state_dict())
+        self.has_begun = False
+
     def arrays(self) -> dict[str, Array]:
         """Return copies of the averages by name, and whether they have begun."""
         return module_arrays(self.net) | {"has_begun": np.array(self.has_begun)}

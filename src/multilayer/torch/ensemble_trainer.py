@@ -188,6 +188,8 @@ class EnsembleTrainer(Members):
         if average := part_of(state, "average"):
             for name, tensor in self._whole.averages.items():
                 tensor.copy_(torch.tensor(average[name]))
+        elif network:
+            self._whole.begin_again()
         self._active.read(self._whole)
 
     def finish(self) -> None:
@@ -363,10 +365,17 @@ class _Group:
             value = values[name]
             if average.is_floating_point():
                 keep = decays.view(-1, *[1] * (average.ndim - 1))
-                average.sub_(value).mul_(keep).add_(value)
+                moved = value + keep * (average - value)  # not finite if the average is not
+                average.copy_(torch.where(keep > 0, moved, value))
             else:  # a count, which has no average
                 average.copy_(value)
         self._has_begun.fill_(1)
+
+    def begin_again(self) -> None:
+        """Let averages, if there are any, be the weights as they are, and begin anew."""
+        if self.average is not None:
+            self.average.load_state_dict(self.net.state_dict())
+            self._has_begun.zero_()
 
     def read(self, group: "_Group") -> None:
         """Copy what belongs to these members from another group, which has them too."""

@@ -185,8 +185,13 @@ def limit_norms(net: nn.Module, max_norm: Any) -> None:
         max_norm = max_norm.unsqueeze(-1)
     for module in net.modules():
         if isinstance(module, nn.Linear):
-            norms = torch.linalg.vector_norm(module.weight, dim=-1, keepdim=True)
-            module.weight.mul_((max_norm / norms).clamp(max=1.0))
+            W = module.weight
+            # Divide by the largest entry first: squares overflow where the entries do not.
+            largest = W.abs().amax(dim=-1, keepdim=True)
+            norms = torch.linalg.vector_norm(W / largest, dim=-1, keepdim=True)
+            factors = (max_norm / norms) / largest
+            # Of zeros, or of what is not finite, there is none; training reports the latter.
+            W.mul_(torch.where(factors < 1, factors, 1))
 
 
 class Residual(nn.Sequential):

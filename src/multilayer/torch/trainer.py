@@ -279,7 +279,7 @@ class Trainer:
         """Restore what `state` returned, in a trainer with the same arguments.
 
         Groups that are absent stay unchanged: ``{"network": …}`` alone, joined, restores a
-        snapshot.
+        snapshot, from which an average begins again.
         """
         if network := part_of(state, "network"):
             set_module_arrays(self.net, network)
@@ -296,6 +296,8 @@ class Trainer:
         if average := part_of(state, "average"):
             assert self._average is not None
             self._average.set_arrays(average)
+        elif network and self._average is not None:
+            self._average.begin_again(self.net)
         if self._captured is not None:
             self._captured.forget()
 

@@ -49,7 +49,8 @@ Array = npt.NDArray[Any]
 
 def check_options(options: dict[str, Any], net: Net) -> None:
     """Raise for an argument that this engine does not know."""
-    whose = "an Ensemble" if getattr(net, "n_members", 0) else "this network's engine"
+    package = ".".join(type(net).__module__.split(".")[:2])
+    whose = f"{package}.{type(net).__name__}"
     for name in options:
         if name not in net.options:
             known = ", ".join(net.options) or "none"

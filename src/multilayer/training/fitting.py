@@ -101,8 +101,7 @@ def fit(
         without their weights. By default accuracy, for classes and labels; if a sample has several
         labels, all must be right. For an ensemble also K mappings of the same names.
     monitor : str, optional
-        The metric that decides which epoch is best: ``"validation_loss"`` by default, and
-        ``"train_loss"`` without validation.
+        The metric that decides which epoch is best: by default the loss, of validation if any.
     schedule : str or Schedule, optional
         A name in ``multilayer.numpy.SCHEDULES``, or an object; it multiplies the learning rate.
     l1, l2 : float
@@ -157,8 +156,8 @@ def fit(
     Notes
     -----
     Ctrl-C ends the training, and the history so far is returned. At the end the network has the
-    last step's weights (an interrupted step may be half taken); with `EarlyStopping`, those of the
-    best epoch.
+    last step's weights (an interrupted step may be half taken), or their average with `ema`; with
+    `EarlyStopping`, those of the best epoch.
 
     An epoch's training loss is measured before each of its steps. So if epochs are judged by it,
     because there are no validation samples, the best weights are those at the beginning of the

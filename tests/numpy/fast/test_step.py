@@ -320,10 +320,11 @@ def test_a_loss_that_is_not_finite_changes_nothing(workers):
     assert not trainer.optimizer_state["velocity"].any()
 
 
-def trained(**settings):
+def trained(normalization=None, **settings):
     rng = np.random.default_rng(0)
     X, y = rng.normal(size=(200, 20)).astype(np.float32), rng.integers(3, size=200)
-    net = MLP(Architecture(20, (16,), 3, dropout=0.2), rng=np.random.default_rng(0))
+    architecture = Architecture(20, (16, 16), 3, dropout=0.2, normalization=normalization)
+    net = MLP(architecture, rng=np.random.default_rng(0))
     fit(net, (X, y), loss="cross_entropy", n_epochs=3, rng=np.random.default_rng(1), **settings)
     return net.parameters.tobytes()
 
@@ -340,10 +341,30 @@ def test_looking_on_changes_no_bit():
 
 
 @pytest.mark.parametrize("workers", [2], indirect=True)
-def test_one_thread_alone_gives_the_same_bits(workers, monkeypatch):
-    together = trained()
-    monkeypatch.setattr(workers_module.Workers, "is_alone", property(lambda self: True))
-    assert trained() == together
+@pytest.mark.parametrize("normalization", [None, "batch"])
+def test_one_thread_alone_gives_the_same_bits(normalization, workers, monkeypatch):
+    together = trained(normalization)
+    draws = np.random.default_rng(3)
+    for is_alone in (lambda self: True, lambda self: draws.random() < 0.5):
+        monkeypatch.setattr(workers_module.Workers, "is_alone", property(is_alone))
+        assert trained(normalization) == together
+
+
+@pytest.mark.parametrize("workers", [3], indirect=True)
+def test_an_interrupt_between_two_turns_leaves_no_thread(workers, monkeypatch):
+    """Workers wait for each other at a batch normalisation, where nothing may hold them."""
+    turns = itertools.count()
+    is_over = step_module._is_over
+
+    def interrupted(run):
+        if next(turns) == 40:
+            raise KeyboardInterrupt
+        return is_over(run)
+
+    monkeypatch.setattr(step_module, "_is_over", interrupted)
+    trained("batch")
+    assert next(turns) < 60
+    assert not [t for t in threading.enumerate() if t.name.startswith("multilayer")]
 
 
 @pytest.mark.skipif(numba() is None, reason="the plain forms of the kernels make arrays")

@@ -1,5 +1,6 @@
 """AdversarialPlan: the passes of a step with an adversary, each a `Plan` with arrays of its own."""
 
+import itertools
 from typing import Any
 
 import numpy.typing as npt
@@ -108,11 +109,11 @@ class AdversarialPlan:
         # With no weight of its own, the pass is only there for its gradient in x.
         dx = yield from self.own.backward_in_turns(targets, v * shares if v else shares)
         first = dx if self.normals is None else self.normals
-        moves, plans = self.adversary.move(x, first), iter(self.near)
+        moves = self.adversary.move(x, first)
         try:
             near = next(moves)
-            while True:
-                plan = next(plans)
+            for i in itertools.count():
+                plan = self.near[i]
                 yield from plan.forward_in_turns(near)
                 near = moves.send((yield from plan.backward_in_turns(judged, shares)))
         except StopIteration as end:

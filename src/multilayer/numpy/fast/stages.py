@@ -326,7 +326,7 @@ def forward(stages: list[Stage], x: Array) -> Array:
 
 def backward(stages: list[Stage], dy: Any) -> Any:
     """Take dy, of the last stage's result, back through all stages."""
-    for stage in reversed(stages):  # only the first may return None
+    for stage in reversed(stages):  # None only where nothing below needs it: noise passes it on
         dy = stage.backward(dy)
     return dy
 

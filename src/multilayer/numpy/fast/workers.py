@@ -1,10 +1,10 @@
 """Workers: threads that each do their part of a step, as long as that pays.
 
 The threads of a BLAS library wait for each other in every matrix product; if another process takes
-a core, each product waits until that core is back. Our threads meet only twice in a step, with
-single-threaded BLAS inside each. The time of a step is compared with the processor time spent on
-it: if waiting eats up the gain, one thread does all parts, in the same order and with the same
-result, until the next trial.
+a core, each product waits until that core is back. Our threads meet only twice in a step, and twice
+more for each batch normalisation, with single-threaded BLAS inside each. The time of a step is
+compared with the processor time spent on it: if waiting eats up the gain, one thread does all
+parts, in the same order and with the same result, until the next trial.
 """
 
 import os
