@@ -15,6 +15,7 @@ It takes about 12 minutes of a core for each seed; --checkpoint lets it be stopp
 import argparse
 import json
 import platform
+import sys
 import time
 from pathlib import Path
 from typing import Any
@@ -66,7 +67,7 @@ def main() -> None:
         ARCHITECTURE, given.seeds, rng=[np.random.default_rng(seed) for seed in range(given.seeds)]
     )
     started = time.time()
-    fit(
+    histories = fit(
         ensemble,
         (X.take(rows), y[:rows]),
         n_epochs=given.epochs,
@@ -76,6 +77,8 @@ def main() -> None:
         resume=given.checkpoint is not None,
         **HOW,
     )
+    if histories[0].stopped_by == "interrupt":
+        sys.exit("stopped; nothing is judged by a training that is not complete")
     *each, together = wrong(ensemble(judged[0]), judged[1])
     found = {
         "judged by": "held-out images" if given.validate else "test images",
