@@ -11,15 +11,16 @@ from multilayer import checks
 from multilayer.errors import InvalidDataError, InvalidTypeError
 from multilayer.inspection import adversarial_accuracy, deepfool
 from multilayer.model import class_places
-from multilayer.plots.images import draw_image, images_of
+from multilayer.plots.images import draw_image, image_rows, images_of, said
 from multilayer.plots.models import class_probabilities, opened, samples_of
-from multilayer.plots.style import diverging, look, many_axes, one_axes
+from multilayer.plots.style import diverging, look, one_axes
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 __all__ = ["adversarial_examples", "robustness"]
 
+ROWS = ("image", "change,\nenlarged", "changed image")
 N_EPSILONS = 16
 """The default number of ε."""
 LARGEST = 0.2
@@ -87,22 +88,19 @@ def adversarial_examples(
     after = before + changes
     p_after = class_probabilities(model, after.reshape(len(rows), -1), owner).probabilities
     extent = images.max() - images.min()
-    grid = many_axes(axes, 3 * len(rows), owner, columns=len(rows), panel=(1.5, 1.8))
-    grid = grid.reshape(3, len(rows))
+    grid = image_rows(axes, ROWS, len(rows), owner, 1.8)
     for i, row in enumerate(rows):
         largest = np.abs(changes[i]).max() or 1
         draw_image(grid[0, i], before[i], images.min(), images.max())
         draw_image(grid[1, i], changes[i], -largest, largest, diverging())
         draw_image(grid[2, i], after[i], images.min(), images.max())
-        grid[0, i].set_title(_said(classes[truth[row]], p[row].max()), fontsize="small")
+        grid[0, i].set_title(said(classes[truth[row]], p[row].max()), fontsize="small")
         grid[1, i].set_xlabel(f"× {_two_digits(extent / largest)}", fontsize="small")
-        said = "not fooled"
+        text = "not fooled"
         if np.isfinite(found.distances[i]):
-            said = _said(found.predicted_after[i], p_after[i].max())
-            said += f"\ndistance {_two_digits(found.distances[i])}"
-        grid[2, i].set_xlabel(said, fontsize="small")
-    for ax, name in zip(grid[:, 0], ("image", "change,\nenlarged", "changed image"), strict=True):
-        ax.set_ylabel(name, fontsize="small")
+            text = said(found.predicted_after[i], p_after[i].max())
+            text += f"\ndistance {_two_digits(found.distances[i])}"
+        grid[2, i].set_xlabel(text, fontsize="small")
     return grid
 
 
@@ -183,7 +181,3 @@ def _two_digits(value: float) -> str:
     """Return a number with two significant digits at least, and without an exponent."""
     places = 1 - math.floor(math.log10(value)) if value > 0 else 0
     return f"{value:,.{max(places, 0)}f}"
-
-
-def _said(name: object, probability: float) -> str:
-    return f"predicted {name}\n{100 * probability:.1f} %"

@@ -1,6 +1,7 @@
 """Pictures of image samples."""
 
 import math
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -8,12 +9,12 @@ import numpy.typing as npt
 
 from multilayer import checks
 from multilayer.errors import InvalidDataError
-from multilayer.plots.style import GREY, one_axes
+from multilayer.plots.style import GREY, many_axes, one_axes
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-__all__ = ["draw_image", "first_samples", "images_of"]
+__all__ = ["draw_image", "first_samples", "image_rows", "images_of", "said"]
 
 Array = npt.NDArray[Any]
 
@@ -119,3 +120,22 @@ def draw_image(ax: "Axes", image: Array, low: float, high: float, cmap: Any = "g
     ax.set(xticks=[], yticks=[])
     for spine in ax.spines.values():
         spine.set(visible=True, color=GREY, linewidth=0.6)
+
+
+def image_rows(
+    axes: Any, names: Sequence[str], n: int, owner: str, height: float
+) -> npt.NDArray[Any]:
+    """Return Axes for rows of n images, each row with its name at the left.
+
+    `height` is that of one of them in inches, in a new figure.
+    """
+    grid = many_axes(axes, len(names) * n, owner, columns=n, panel=(1.5, height))
+    grid = grid.reshape(len(names), n)
+    for ax, name in zip(grid[:, 0], names, strict=True):
+        ax.set_ylabel(name, fontsize="small")
+    return grid
+
+
+def said(name: object, probability: float) -> str:
+    """Return the text for a predicted class and its probability."""
+    return f"predicted {name}\n{100 * probability:.1f} %"

@@ -8,14 +8,15 @@ import numpy.typing as npt
 from multilayer import checks
 from multilayer.inspection import integrated_gradients
 from multilayer.inspection.twin import Twin
-from multilayer.plots.images import draw_image, images_of
+from multilayer.plots.images import draw_image, image_rows, images_of, said
 from multilayer.plots.models import class_probabilities, opened
-from multilayer.plots.style import diverging, many_axes
+from multilayer.plots.style import diverging
 
 __all__ = ["saliency"]
 
 Array = npt.NDArray[Any]
 
+ROWS = ("image", "gradient", "integrated\ngradients")
 N_STEPS = 200
 """More than the default: networks of ReLUs have kinks."""
 
@@ -83,16 +84,12 @@ def saliency(
             model, flat, output=outputs, baseline=baseline, of_logits=True, n_steps=N_STEPS
         )
     shown = np.abs(gradients).reshape(images.shape), (sign * found.values).reshape(images.shape)
-    grid = many_axes(axes, 3 * len(images), owner, columns=len(images), panel=(1.5, 1.6))
-    grid = grid.reshape(3, len(images))
+    grid = image_rows(axes, ROWS, len(images), owner, 1.6)
     for i, image in enumerate(images):
         draw_image(grid[0, i], image, images.min(), images.max())
-        title = f"predicted {classes[predicted[i]]}\n{100 * p[i].max():.1f} %"
-        grid[0, i].set_title(title, fontsize="small")
+        grid[0, i].set_title(said(classes[predicted[i]], p[i].max()), fontsize="small")
         slopes, parts = (each[i] for each in shown)
         draw_image(grid[1, i], slopes, 0, slopes.max() or 1)
         largest = np.abs(parts).max() or 1
         draw_image(grid[2, i], parts, -largest, largest, diverging())
-    for ax, name in zip(grid[:, 0], ("image", "gradient", "integrated\ngradients"), strict=True):
-        ax.set_ylabel(name, fontsize="small")
     return grid
