@@ -140,7 +140,7 @@ class EnsembleTrainer(Members):
         rates = learning_rate if is_whole else learning_rate[self._members]
         losses = np.zeros(len(self._members))
         average, counts = self._average, self.optimizer_state["step"]
-        before = counts.copy()
+        before = counts if average is None else counts.copy()
 
         def take(pieces: list[_Piece]) -> None:
             for first, last, begin, end in pieces:

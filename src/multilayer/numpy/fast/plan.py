@@ -64,12 +64,12 @@ class Plan:
         See ``criteria.py``.
     n_rows : int
         The number of rows of a pass.
-    need_dx : bool
-        Whether `backward` returns the gradient in the inputs.
     measured : dict of Measured
-        What workers share for each `BatchNorm`; by default those of a single worker.
+        What workers share for each `BatchNorm`.
     part : int
         The number of this worker.
+    need_dx : bool
+        Whether `backward` returns the gradient in the inputs.
     """
 
     def __init__(
@@ -80,9 +80,9 @@ class Plan:
         criterion: Criterion,
         n_rows: int,
         *,
+        measured: Mapping[Layer, Measured],
+        part: int,
         need_dx: bool = False,
-        measured: Mapping[Layer, Measured] | None = None,
-        part: int = 0,
     ) -> None:
         self._pairs = iter(gradients or repeat((None, None)))
         self._drawn = iter(drawn)
@@ -91,8 +91,7 @@ class Plan:
         self.values = np.empty(self.networks or (1,))
         self.criterion = criterion
         self._has_input = need_dx
-        self._measured = measured or measured_by(network, [n_rows])
-        self._part = part
+        self._measured, self._part = measured, part
         self.stages = self._stages(network.hidden)
         last = network.last
         if self.stages and last.W.shape[-2] <= WIDEST:

@@ -164,11 +164,11 @@ class Step:
         if self._by_rows:
             row_bytes = self._in_features * parameters.itemsize
             self._piece = min(self._piece, PIECE, max(ROWS, PIECE_BYTES // row_bytes))
-        self._n_operations = n_operations(network) * n_passes(adversary)
-        work = (batch_size or self._piece) * n_operations(network)
-        self._divides = self._by_rows or may_wait(network, work)
+        of_pass, usual = n_operations(network), batch_size or self._piece
+        self._n_operations = of_pass * n_passes(adversary)
+        self._divides = self._by_rows or may_wait(network, usual * of_pass)
         self._workers = workers or Workers.for_batches(
-            batch_size or self._piece, self._n_operations, by_rows=self._divides
+            usual, self._n_operations, by_rows=self._divides
         )
         self._n_gradients = n_gradients(adversary)
         n_all = self._workers.n * self._n_gradients
