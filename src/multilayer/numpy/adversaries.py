@@ -110,17 +110,15 @@ class Adversary:
         **mode
             `training` and `rng`: see `Layer.forward`.
         """
-        judge, targets, least = Objective(self.judge(objective.loss)), batch.targets, 0.0
+        judge, judged, least = Objective(self.judge(objective.loss)), batch, 0.0
         own = network.forward(batch.x, **mode)
         value, dz = objective.loss_and_dz(network, own.logits, batch)
         if self.is_virtual:
-            targets = prediction(judge.loss, network, own.logits)
+            judged = batch._replace(targets=prediction(judge.loss, network, own.logits))
+            least, _ = judge.loss_and_dz(network, own.logits, judged)  # of a cross-entropy, not 0
             first = directions.standard_normal(batch.x.shape, dtype=batch.x.dtype)
         else:
             first = to_inputs(network, dz, own)
-        judged = batch._replace(targets=targets)
-        if self.is_virtual:  # the least value of a cross-entropy is not 0
-            least, _ = judge.loss_and_dz(network, own.logits, judged)
 
         def uphill(x: Array) -> Array:
             near = network.forward(x, **mode)

@@ -101,7 +101,7 @@ def fit(
         without their weights. By default accuracy, for classes and labels; if a sample has several
         labels, all must be right. For an ensemble also K mappings of the same names.
     monitor : str, optional
-        The metric that decides which epoch is best: by default the loss, of validation if any.
+        What decides which epoch is best: ``"validation_loss"`` by default, or ``"train_loss"``.
     schedule : str or Schedule, optional
         A name in ``multilayer.numpy.SCHEDULES``, or an object; it multiplies the learning rate.
     l1, l2 : float
