@@ -100,6 +100,8 @@ def test_trainings_are_followed_as_they_go(tmp_path, open_at, shows):
             training.wait(60)
         for width in (390, 1000, 2560):
             page.set_viewport_size({"width": width, "height": 900})
+            # Charts take their new size a moment later.
+            page.wait_for_function(f"document.documentElement.scrollWidth === {width}")
             assert page.evaluate("document.documentElement.scrollWidth") == width
         server.terminate()
         shows(page, "#banner", ENDS)
