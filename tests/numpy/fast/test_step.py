@@ -27,7 +27,7 @@ from multilayer.numpy import (
 )
 from multilayer.numpy.activations import ACTIVATIONS
 from multilayer.numpy.activations.base import Activation
-from multilayer.numpy.fast import blas
+from multilayer.numpy.fast import batches, blas
 from multilayer.numpy.fast import step as step_module
 from multilayer.numpy.fast import workers as workers_module
 from multilayer.numpy.fast.workers import n_rewarding
@@ -231,7 +231,7 @@ def test_max_norm(settings, dtype, form, workers):
 
 
 def test_a_long_vector_is_updated_in_parts(workers, monkeypatch):
-    monkeypatch.setattr(step_module, "LONG", 1)
+    monkeypatch.setattr(batches, "LONG", 1)
     architecture = Architecture(N_IN, (20, 20), 3)
     for optimizer, more in itertools.product(
         (SGD(0.1, 0.9), AdamW(), "nadam"),

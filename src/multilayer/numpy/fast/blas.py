@@ -13,7 +13,7 @@ from typing import Any
 
 from multilayer import forks
 
-__all__ = ["find_again", "limit_this_thread", "n_threads", "single_threaded"]
+__all__ = ["find_again", "limit_this_thread", "n_threads", "paths", "single_threaded"]
 
 
 class _State:
@@ -35,10 +35,21 @@ def _libraries() -> Any:
 
 
 def find_again() -> None:
-    """Look for the libraries again, after one more has been loaded."""
+    """Look for the libraries again, after one more has been loaded; it is held like the others."""
     with _State.lock:
-        if not _State.holders:
-            _libraries.cache_clear()
+        if _State.holders:
+            _take_over()
+            _State.limit.restore_original_limits()
+        _libraries.cache_clear()
+        if _State.holders:
+            _State.limit = _libraries().limit(limits=1)
+            _take_over()
+
+
+def paths() -> list[str]:
+    """Return the libraries' files, NumPy's own first."""
+    found: list[str] = [library["filepath"] for library in _libraries().info()]
+    return sorted(found, key=lambda path: "numpy" not in path)
 
 
 def _take_over() -> None:

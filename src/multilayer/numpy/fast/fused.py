@@ -15,28 +15,23 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from multilayer.numpy.activations.rectifiers import Identity, LeakyReLU, ReLU
+from multilayer.numpy.activations.rectifiers import Identity
 from multilayer.numpy.blocks import Dropout
 from multilayer.numpy.clipping import Clip
 from multilayer.numpy.embedding import Embedding
 from multilayer.numpy.fast import embed, fused_loops
+from multilayer.numpy.fast.chain import layers_of
 from multilayer.numpy.fast.fused_loops import (
     BINARY_CROSS_ENTROPY,
     CROSS_ENTROPY,
     DROP,
-    IDENTITY,
     IN,
-    LEAKY_RELU,
     OUT,
-    RELU,
     SQUARED_ERROR,
-    Y,
     Z,
 )
-from multilayer.numpy.fast.passes import PASSES
-from multilayer.numpy.fast.stages import stages_of
+from multilayer.numpy.fast.product import product_address
 from multilayer.numpy.fast.updates import matrices_of, numbers_of, settings_of
-from multilayer.numpy.layers import Affine
 from multilayer.numpy.losses import NLL, BinaryCrossEntropy, CrossEntropy, SquaredError
 from multilayer.numpy.network import Network
 from multilayer.numpy.objective import Objective
@@ -46,8 +41,6 @@ from multilayer.randomness import Generators
 __all__ = ["FusedStep", "fits"]
 
 Array = npt.NDArray[Any]
-
-CODES: dict[type, int] = {Identity: IDENTITY, ReLU: RELU, LeakyReLU: LEAKY_RELU}
 
 
 def fits(
@@ -73,7 +66,7 @@ def fits(
         and X.flags.c_contiguous
         and type(optimizer) in (SGD, Adam, AdamW)
         and has_criterion.get(type(loss), False)
-        and _layers(network, 1) is not None
+        and layers_of(network, 1) is not None
     )
 
 
@@ -94,6 +87,7 @@ class FusedStep:
     ) -> None:
         X, targets, weight = data
         self.theta, self.rng, self.state = network.parameters, rng, state
+        self.gemm = product_address(self.theta.dtype)
         n_members, size = self.theta.shape
         dtype = self.theta.dtype
 
@@ -166,7 +160,7 @@ class FusedStep:
         self.steps[:] = self.state["step"][:, 0]
         run: Any = fused_loops.take_steps
         run(
-            layers, self.penalized, self.criterion, self.X, self.labels, self.values,
+            self.gemm, layers, self.penalized, self.criterion, self.X, self.labels, self.values,
             self.weights, self.orders, start, stop, self.theta, self.first, self.second,
             self.steps, uniforms, self.dropout_rates, self.rates, self.l1, self.l2, self.norms,
             self.limits, self.matrices, self.max_norms, self.is_adam, self.nesterov, self.settings,
@@ -188,7 +182,7 @@ class FusedStep:
 
     def _prepare(self, n_rows: int) -> tuple[Array, ...]:
         """Make and keep the arrays for batches of this many rows."""
-        layers = _layers(self.network, n_rows)
+        layers = layers_of(self.network, n_rows)
         assert layers is not None
         dtype, n_members = self.theta.dtype, len(self.theta)
         n_uniforms = int(layers[layers[:, DROP] >= 0, OUT].sum()) * n_rows
@@ -208,27 +202,3 @@ class FusedStep:
             np.zeros((2, widest), dtype),  # what a missing bias adds, and where its gradient goes
         )
         return work
-
-
-def _layers(network: Network, n_rows: int) -> Array | None:
-    """Return a description of the layers, with places for batches of this size, if they fit."""
-    rows: list[list[int]] = []
-    place, n_drops, start = 0, 0, 0
-    stages = [*stages_of(network.hidden), (network.last, PASSES[Identity])]
-    codes = {PASSES[kind]: code for kind, code in CODES.items()}
-    for layer, behind in stages:
-        if isinstance(layer, Embedding) and not rows:
-            start = layer.V.shape[-2] * layer.V.shape[-1]
-        elif isinstance(layer, Dropout) and rows and rows[-1][DROP] < 0:
-            rows[-1][DROP], rows[-1][Y] = n_drops, place
-            n_drops += 1
-            place += n_rows * rows[-1][OUT]
-        elif isinstance(layer, Affine) and behind in codes:
-            n_out, n_in = layer.W.shape[-2:]
-            bias = -1 if layer.b is None else start + n_out * n_in
-            rows.append([start, bias, n_in, n_out, codes[behind], -1, place, place])
-            start += n_out * n_in + (0 if layer.b is None else n_out)
-            place += n_rows * n_out
-        else:
-            return None
-    return np.array(rows)

@@ -6,9 +6,9 @@ module needs numba: see `fused`.
 
 import numba
 import numpy as np
-from numba.np.linalg import ensure_blas
 
-from multilayer.numpy.fast import blas, criteria, embed, passes, thin, updates
+from multilayer.numpy.fast import criteria, embed, passes, thin, updates
+from multilayer.numpy.fast.product import multiply
 from multilayer.numpy.fast.thin import WIDEST
 
 __all__ = [
@@ -26,11 +26,10 @@ __all__ = [
     "WEIGHT",
     "Y",
     "Z",
+    "backward",
+    "forward",
     "take_steps",
 ]
-
-ensure_blas()  # type: ignore[no-untyped-call]
-blas.find_again()  # numba takes SciPy's
 
 _compile = numba.njit(nogil=True, error_model="numpy", cache=True)
 _reassociate = numba.njit(
@@ -73,7 +72,7 @@ def _gather(X, rows, out):  # type: ignore[no-untyped-def]
 
 
 @_compile
-def _forward(layers, theta, x, work, uniforms, rates, no_bias):  # type: ignore[no-untyped-def]
+def forward(layers, theta, x, work, uniforms, rates, no_bias, gemm):  # type: ignore[no-untyped-def]
     """Take one member's samples through its layers."""
     n = x.shape[0]
     uniform_from = 0
@@ -88,7 +87,7 @@ def _forward(layers, theta, x, work, uniforms, rates, no_bias):  # type: ignore[
         if s == layers.shape[0] - 1 and s > 0 and n_out <= WIDEST:
             thin_forward(x.reshape(1, n, n_in), W.reshape(1, n_out, n_in), bs, zs)
             return
-        np.dot(x, W.T, z)
+        multiply(gemm, x, False, W, True, z)
         if layer[PASS] == RELU:
             relu_forward(zs, bs)
         elif layer[PASS] == LEAKY_RELU:
@@ -105,8 +104,8 @@ def _forward(layers, theta, x, work, uniforms, rates, no_bias):  # type: ignore[
 
 
 @_compile
-def _backward(  # type: ignore[no-untyped-def]
-    layers, theta, x, work, uniforms, rates, no_bias, slopes, gradient, has_embeddings
+def backward(  # type: ignore[no-untyped-def]
+    layers, theta, x, work, uniforms, rates, no_bias, slopes, gradient, has_embeddings, gemm
 ):
     """Take the gradient of one member's logits, which has replaced them, back to its parameters.
 
@@ -151,9 +150,9 @@ def _backward(  # type: ignore[no-untyped-def]
                 leaky_relu_backward(dzs, a, dbs)
             else:
                 sum_columns(dzs, a, dbs)
-            np.dot(dz.T, source, dW)
+            multiply(gemm, dz, True, source, False, dW)
             if s > 0 or has_embeddings:
-                np.dot(dz, W, dx)
+                multiply(gemm, dz, False, W, False, dx)
         dy = slopes[s % 2, : n * n_in]
 
 
@@ -181,7 +180,7 @@ def _clip(gradient, norm, value):  # type: ignore[no-untyped-def]
 
 @_compile
 def take_steps(  # type: ignore[no-untyped-def]
-    layers, penalized, criterion, X, labels, values, weights, orders, start, stop,
+    gemm, layers, penalized, criterion, X, labels, values, weights, orders, start, stop,
     theta, first, second, steps, uniforms, dropout_rates, rates, l1, l2, norms, limits,
     matrices, max_norms, is_adam, nesterov, settings, plain, embedded, speed, work, slopes,
     gradient, given, x, label, value, share, no_bias, losses,
@@ -223,7 +222,7 @@ def take_steps(  # type: ignore[no-untyped-def]
             embed_inputs(given, V, plain, embedded, speed, x)
         else:
             x = given
-        _forward(layers, parameters, x, work, uniforms[m], dropout_rates[m], no_bias)
+        forward(layers, parameters, x, work, uniforms[m], dropout_rates[m], no_bias, gemm)
         last = layers[layers.shape[0] - 1]
         z = work[last[Z] : last[Z] + n * last[OUT]].reshape(1, n, last[OUT])
         if criterion == CROSS_ENTROPY:
@@ -235,9 +234,9 @@ def take_steps(  # type: ignore[no-untyped-def]
         if not np.isfinite(losses[m]):
             continue
         g = gradient[0, 0]
-        _backward(
+        backward(
             layers, parameters, x, work, uniforms[m], dropout_rates[m], no_bias, slopes, g,
-            n_embedded > 0,
+            n_embedded > 0, gemm,
         )  # fmt: skip
         if n_embedded:
             dV = g[:n_embedded].reshape(-1, width)

@@ -9,7 +9,7 @@ K networks trained as one take a step like one; what is a number for one is of s
 
 import math
 from itertools import pairwise
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -17,10 +17,10 @@ import numpy.typing as npt
 from multilayer.numpy.adversaries import Adversary
 from multilayer.numpy.blocks import draw_normal
 from multilayer.numpy.clipping import Clip
-from multilayer.numpy.fast.adversary import AdversarialPlan, n_gradients, n_passes
+from multilayer.numpy.fast.adversary import n_passes
+from multilayer.numpy.fast.batches import Batch, Batches, Part, Rows
 from multilayer.numpy.fast.criteria import criterion_of
-from multilayer.numpy.fast.normalize import Measured
-from multilayer.numpy.fast.plan import Plan, may_wait, measured_by, random_layers
+from multilayer.numpy.fast.plan import may_wait
 from multilayer.numpy.fast.source import Source
 from multilayer.numpy.fast.stages import Turns
 from multilayer.numpy.fast.updates import (
@@ -32,9 +32,8 @@ from multilayer.numpy.fast.updates import (
     numbers_of,
     update_of,
 )
-from multilayer.numpy.fast.workers import ROWS, Workers, n_parts
-from multilayer.numpy.layers import Layer
-from multilayer.numpy.network import Network, Pair
+from multilayer.numpy.fast.workers import ROWS, Workers
+from multilayer.numpy.network import Network
 from multilayer.numpy.objective import Objective
 from multilayer.numpy.optimizers.base import Optimizer, State
 from multilayer.randomness import Generators
@@ -48,46 +47,7 @@ PIECE = 8192
 """The maximum number of samples at a time when the loss of all samples is computed."""
 PIECE_BYTES = 2**25
 """The maximum size of these samples; of wide ones, fewer are taken at a time."""
-LONG = 200_000
-"""From this many parameters on, several threads update them."""
 OVER = object()
-ALIGN = 16
-"""Parts of the parameter vector begin at multiples of this: a cache line of float32."""
-
-
-class _Rows(NamedTuple):
-    """A worker's rows of a batch, with the arrays and the plan for them."""
-
-    start: int
-    stop: int
-    x: Array
-    shares: Array
-    plan: Plan | AdversarialPlan
-
-
-class _Part(NamedTuple):
-    """A worker's part of the parameter vector."""
-
-    start: int
-    stop: int
-    penalized: list[tuple[int, int]]
-    n_gradients: int
-    """The number of gradients: of each worker's own rows, and of those that an adversary moves."""
-    penalties: Array
-    """Those of the part's weights."""
-
-
-class _Batch(NamedTuple):
-    """The arrays for batches of one size, and the division of the work on them."""
-
-    shares: Array
-    """Each row's share of the mean, of shape (1, n_rows), or (K, n_rows) if networks differ."""
-    drawn: list[Array]
-    """The numbers of each layer that draws some, in each pass."""
-    normals: Array | None
-    """The numbers that a virtual adversary begins with."""
-    rows: list[_Rows]
-    parts: list[_Part]
 
 
 class Step:
@@ -158,22 +118,26 @@ class Step:
         if max_norm is not None:
             self._max_norms, self._matrices = numbers_of(max_norm, n_networks), matrices_of(network)
         self._has_state = bool(network.state)
-        self._random_layers = random_layers(network, self._in_features) * n_passes(adversary)
         self._by_rows = all(layer.by_rows for layer in network.layers)
         self._piece = len(data[1])
         if self._by_rows:
             row_bytes = self._in_features * parameters.itemsize
             self._piece = min(self._piece, PIECE, max(ROWS, PIECE_BYTES // row_bytes))
         of_pass, usual = n_operations(network), batch_size or self._piece
-        self._n_operations = of_pass * n_passes(adversary)
-        self._divides = self._by_rows or may_wait(network, usual * of_pass)
-        self._workers = workers or Workers.for_batches(
-            usual, self._n_operations, by_rows=self._divides
+        divides = self._by_rows or may_wait(network, usual * of_pass)
+        of_step = of_pass * n_passes(adversary)
+        self._workers = workers or Workers.for_batches(usual, of_step, by_rows=divides)
+        self._batches = Batches(
+            network,
+            self.source,
+            self.criterion,
+            objective.loss,
+            adversary,
+            has_penalty=self._has_penalty,
+            n_operations=of_step if divides else 0,
+            n_workers=self._workers.n,
         )
-        self._n_gradients = n_gradients(adversary)
-        n_all = self._workers.n * self._n_gradients
-        self._gradients = np.zeros((n_all, *self._theta.shape), parameters.dtype)
-        self._batches: dict[int, _Batch] = {}
+        self._gradients = self._batches.gradients
 
     def begin_epoch(self, order: Array | None) -> None:
         """Set the order of the next epoch's rows; None keeps that of the samples."""
@@ -185,7 +149,7 @@ class Step:
         If that loss is infinite or NaN, or all weights are 0, nothing is changed: of K networks, in
         those of which this is true.
         """
-        batch = self._batches.get(stop - start) or self._prepare(stop - start)
+        batch = self._batches.of(stop - start)
         is_empty = self.source.take_shares(start, stop, batch.shares)
         if is_empty is not None and is_empty.all():
             return 0.0 if self._is_one else np.zeros(len(self._theta))
@@ -213,7 +177,7 @@ class Step:
             loss += part.penalties
         return loss
 
-    def _change(self, batch: _Batch) -> None:
+    def _change(self, batch: Batch) -> None:
         """Change parameters and states by the gradients of the last pass."""
         self.state["step"] += 1
         if self._updates_parts and len(batch.parts) == 1:
@@ -246,7 +210,7 @@ class Step:
         total, value = sum(masses), 0.0
         gradient = np.zeros(self.network.parameters.size)
         for (start, stop), mass in zip(bounds, masses, strict=True):
-            batch = self._batches.get(stop - start) or self._prepare(stop - start)
+            batch = self._batches.of(stop - start)
             if self.source.take_shares(start, stop, batch.shares) is not None:
                 continue
             loss = self._pass(batch, start)
@@ -258,16 +222,16 @@ class Step:
 
     def finish(self) -> None:
         """End the threads, and give BLAS its own back."""
-        self._batches = {}
+        self._batches.clear()
         self._workers.stop()
 
-    def _pass(self, batch: _Batch, start: int, is_empty: Array | None = None) -> Any:
+    def _pass(self, batch: Batch, start: int, is_empty: Array | None = None) -> Any:
         """Run forward and backward; return the loss without penalty.
 
         Networks whose samples all have weight 0 draw nothing, as they take no step.
         """
         where = None if is_empty is None else ~is_empty
-        for (layer, _), numbers in zip(self._random_layers, batch.drawn, strict=True):
+        for (layer, _), numbers in zip(self._batches.random_layers, batch.drawn, strict=True):
             layer.draw(self.rng, numbers, where)
         if batch.normals is not None:
             draw_normal(self.directions, batch.normals, where)
@@ -281,27 +245,27 @@ class Step:
         total = sum(values[1:], values[0])
         return total.item() if self._is_one else total
 
-    def _pass_rows(self, rows: _Rows) -> Array:
+    def _pass_rows(self, rows: Rows) -> Array:
         """Run a worker's rows forward and backward; return their loss."""
         return rows.plan.run(*self._arguments(rows))
 
-    def _pass_in_turns(self, rows: list[_Rows]) -> list[Array]:
+    def _pass_in_turns(self, rows: list[Rows]) -> list[Array]:
         """Do this for all workers, which wait for each other before each normalisation."""
         runs = [self._in_turns_of(each) for each in rows]
         while not any(self._workers.map(_is_over, runs)):
             pass
         return [each.plan.values for each in rows]
 
-    def _in_turns_of(self, rows: _Rows) -> Turns:
+    def _in_turns_of(self, rows: Rows) -> Turns:
         yield from rows.plan.run_in_turns(*self._arguments(rows))
 
-    def _arguments(self, rows: _Rows) -> tuple[Array, Array, Array]:
+    def _arguments(self, rows: Rows) -> tuple[Array, Array, Array]:
         """Return a worker's samples, with their targets and shares."""
         start, stop = self._start + rows.start, self._start + rows.stop
         x = self.source.samples(start, stop, rows.x)
         return x, self.source.targets_of(start, stop), rows.shares
 
-    def _add_up_part(self, part: _Part) -> None:
+    def _add_up_part(self, part: Part) -> None:
         """Add up the gradients of a part of the vector, with the penalty's."""
         gradients, penalties = self._gradients, part.penalties
         add_up.fastest(gradients, part.n_gradients, part.start, part.stop)
@@ -311,71 +275,13 @@ class Step:
                 gradients[0], self._theta, start, stop, self._l1, self._l2, penalties
             )
 
-    def _update_part(self, part: _Part) -> None:
+    def _update_part(self, part: Part) -> None:
         """Add up and update a part of the vector."""
         n = part.n_gradients
         if part.penalized:
             self._add_up_part(part)
             n = 1
         self._update(self._gradients, n, part.start, part.stop, self._rate)
-
-    def _prepare(self, n_rows: int) -> _Batch:
-        """Make and keep the arrays for batches of this many rows."""
-        network, dtype = self.network, self._gradients.dtype
-        n = n_parts(n_rows, self._n_operations, self._workers.n) if self._divides else 1
-        lead = network.parameters.shape[:-1]
-        n_networks, size = self._theta.shape
-        n_shares = 1 if self.source.weight is None else n_networks
-        shares = np.full((n_shares, n_rows), 1 / n_rows, dtype)
-        drawn = [np.zeros((*lead, n_rows, width), np.float32) for _, width in self._random_layers]
-        normals = None
-        if self.adversary is not None and self.adversary.is_virtual:
-            normals = np.zeros((*lead, n_rows, self._in_features), dtype)
-        own = lead if self.source.has_own else ()
-        n_each, rows = self._n_gradients, []
-        gradients = [network.pairs(g if lead else g[0]) for g in self._gradients[: n * n_each]]
-        cuts = _cuts(n_rows, n)
-        sizes = [stop - start for start, stop in cuts]
-        measured = [measured_by(network, sizes) for _ in range(n_passes(self.adversary))]
-        for part, (start, stop) in enumerate(cuts):
-            cut = slice(start, stop)
-            arrays = (
-                gradients[n_each * part : n_each * (part + 1)],
-                [numbers[..., cut, :] for numbers in drawn],
-                None if normals is None else normals[..., cut, :],
-            )
-            plan = self._plan(*arrays, stop - start, measured, part)
-            x = np.empty((*own, stop - start, self._in_features), dtype)
-            rows.append(_Rows(start, stop, x, shares[:, cut], plan))
-        weights = network.weight_slices if self._has_penalty else []
-        parts = []
-        # A short vector is updated before another thread would wake up.
-        for start, stop in _cuts(size, n if n_networks * size >= LONG else 1, ALIGN):
-            inside = [(max(start, w.start), min(stop, w.stop)) for w in weights]
-            penalized = [(lo, hi) for lo, hi in inside if lo < hi]
-            parts.append(_Part(start, stop, penalized, n * n_each, np.zeros(n_networks)))
-        batch = self._batches[n_rows] = _Batch(shares, drawn, normals, rows, parts)
-        return batch
-
-    def _plan(
-        self,
-        gradients: list[list[Pair]],
-        drawn: list[Array],
-        normals: Array | None,
-        n_rows: int,
-        measured: list[dict[Layer, Measured]],
-        part: int,
-    ) -> Plan | AdversarialPlan:
-        """Return the passes of a worker's rows."""
-        network, criterion = self.network, self.criterion
-        if self.adversary is None:
-            return Plan(
-                network, gradients[0], drawn, criterion, n_rows, measured=measured[0], part=part
-            )
-        return AdversarialPlan(
-            network, gradients, drawn, normals, criterion, n_rows, self.adversary,
-            self.objective.loss, measured=measured, part=part,
-        )  # fmt: skip
 
 
 def _is_over(run: Turns) -> bool:
@@ -388,9 +294,3 @@ def n_operations(network: Network) -> int:
     # Forward, dW and dx each take one multiplication and one addition per weight.
     n_networks = network.parameters.size // network.parameters.shape[-1]
     return 6 * n_networks * sum(W.stop - W.start for W in network.weight_slices)
-
-
-def _cuts(size: int, n: int, align: int = 1) -> list[tuple[int, int]]:
-    """Return the bounds of n nearly equal parts of a range."""
-    bounds = [size * part // n // align * align for part in range(n)]
-    return list(pairwise([*bounds, size]))

@@ -7,6 +7,7 @@ compared with the processor time spent on it: if waiting eats up the gain, one t
 parts, in the same order and with the same result, until the next trial.
 """
 
+import itertools
 import os
 import threading
 import time
@@ -18,6 +19,7 @@ from typing import Any, TypeVar
 import numpy as np
 
 from multilayer.numpy.fast.blas import limit_this_thread, n_threads, single_threaded
+from multilayer.numpy.fast.standby import ASKED, BEGUN, DONE, Standby
 
 __all__ = ["ALONE", "Workers", "n_parts", "n_rewarding"]
 
@@ -112,6 +114,7 @@ class Workers:
             for helper, part in zip(self._helpers[: len(parts) - 1], parts[1:], strict=True):
                 helper.begin(partial(work, part))
                 begun.append(helper)
+            self._standby.call(len(begun))
             first = work(parts[0])
         finally:
             worked = time.thread_time() - worked
@@ -124,7 +127,8 @@ class Workers:
         return [first, *(helper.result for helper in begun)]
 
     def _call_helpers(self) -> None:
-        self._helpers = [_Helper(number) for number in range(1, self.n)]
+        self._standby = Standby(self.n - 1)
+        self._helpers = [_Helper(number, self._standby) for number in range(self.n - 1)]
         self._process = os.getpid()
 
     def _judge(self, elapsed: float, worked: float) -> None:
@@ -155,7 +159,8 @@ class Workers:
 class _Helper:
     """A thread that waits for work."""
 
-    def __init__(self, number: int) -> None:
+    def __init__(self, number: int, standby: Standby) -> None:
+        self.number, self.standby, self.n_calls = number, standby, 0
         self.call: Callable[[], Any] | None = None
         self.result: Any = None
         self.error: BaseException | None = None
@@ -163,15 +168,20 @@ class _Helper:
         self.called, self.done = threading.Lock(), threading.Lock()
         self.called.acquire()
         self.done.acquire()
-        self.thread = threading.Thread(target=self._serve, name=f"multilayer-{number}", daemon=True)
+        self.thread = threading.Thread(
+            target=self._serve, name=f"multilayer-{number + 1}", daemon=True
+        )
         self.thread.start()
 
     def begin(self, call: Callable[[], Any]) -> None:
         self.call, self.error = call, None
+        self.n_calls += 1
+        self.standby.want(self.number)
         self.called.release()
 
     def wait(self) -> float:
         """Wait for the work, and return its processor time."""
+        self.standby.look(self.number, DONE, self.n_calls)
         if self.done.acquire(blocking=self.thread.is_alive()):
             return self.worked
         # The parent's thread left its part half done; it cannot be started again.
@@ -188,10 +198,12 @@ class _Helper:
         limit_this_thread()
         # An overflow shows in the loss, which the loop checks.
         with np.errstate(over="ignore", invalid="ignore"):
-            while True:
+            for count in itertools.count(1):
+                self.standby.look(self.number, ASKED, count)
                 self.called.acquire()
                 if self.call is None:
                     return
+                self.standby.count(self.number, BEGUN, count)
                 started = time.thread_time()
                 try:
                     self.result = self.call()
@@ -199,6 +211,7 @@ class _Helper:
                     self.error = error
                 self.call = None  # a waiting thread keeps nothing alive
                 self.worked = time.thread_time() - started
+                self.standby.count(self.number, DONE, count)
                 self.done.release()
 
 

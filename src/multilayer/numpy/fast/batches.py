@@ -1,0 +1,212 @@
+"""Batches: the arrays for batches of each size, and how the work on them is divided.
+
+Each worker gets some of the rows, with a plan for them and a gradient of its own; then a part of
+the parameter vector, where it adds up the gradients and updates.
+"""
+
+from importlib import import_module
+from itertools import pairwise
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from multilayer import forks
+from multilayer.compiled import numba
+from multilayer.numpy.adversaries import Adversary
+from multilayer.numpy.fast.adversary import AdversarialPlan, n_gradients, n_passes
+from multilayer.numpy.fast.criteria import Criterion
+from multilayer.numpy.fast.normalize import Measured
+from multilayer.numpy.fast.plan import Plan, measured_by, random_layers
+from multilayer.numpy.fast.source import Source
+from multilayer.numpy.fast.workers import n_parts
+from multilayer.numpy.layers import Layer
+from multilayer.numpy.losses import Loss
+from multilayer.numpy.network import Network
+
+__all__ = ["Batch", "Batches", "Part", "Rows"]
+
+Array = npt.NDArray[Any]
+
+LONG = 200_000
+"""From this many parameters on, several threads update them."""
+ALIGN = 16
+"""Parts of the parameter vector begin at multiples of this: a cache line of float32."""
+
+
+class Rows(NamedTuple):
+    """A worker's rows of a batch, with the arrays and the plan for them."""
+
+    start: int
+    stop: int
+    x: Array
+    shares: Array
+    plan: Any
+    """A `Plan`, an `AdversarialPlan` or a `Chain`."""
+
+
+class Part(NamedTuple):
+    """A worker's part of the parameter vector."""
+
+    start: int
+    stop: int
+    penalized: list[tuple[int, int]]
+    n_gradients: int
+    """The number of gradients: of each worker's own rows, and of those that an adversary moves."""
+    penalties: Array
+    """Those of the part's weights."""
+
+
+class Batch(NamedTuple):
+    """The arrays for batches of one size, and the division of the work on them."""
+
+    shares: Array
+    """Each row's share of the mean, of shape (1, n_rows), or (K, n_rows) if networks differ."""
+    drawn: list[Array]
+    """The numbers of each layer that draws some, in each pass."""
+    normals: Array | None
+    """The numbers that a virtual adversary begins with."""
+    rows: list[Rows]
+    parts: list[Part]
+
+
+class Batches:
+    """Makes a `Batch` for each number of rows, and keeps it.
+
+    Parameters
+    ----------
+    network : Network
+    source : Source
+        The samples.
+    criterion : callable
+        See ``criteria.py``.
+    loss : Loss
+    adversary : Adversary or None
+    has_penalty : bool
+        Whether there is a penalty on weights.
+    n_operations : float
+        The floating-point operations of each row, which decide how many workers pay; 0 if a batch
+        cannot be divided.
+    n_workers : int
+        The largest number.
+
+    Attributes
+    ----------
+    gradients : array of shape (n_gradients, K, n_parameters)
+        Those of the first worker's rows, of the second's, …
+    random_layers : list of (RandomLayer, int)
+        The layer and the width of each array in ``Batch.drawn``.
+    """
+
+    def __init__(
+        self,
+        network: Network,
+        source: Source,
+        criterion: Criterion,
+        loss: Loss,
+        adversary: Adversary | None,
+        *,
+        has_penalty: bool,
+        n_operations: float,
+        n_workers: int,
+    ) -> None:
+        self._network, self._source, self._criterion = network, source, criterion
+        self._loss, self._adversary = loss, adversary
+        self._penalized = network.weight_slices if has_penalty else []
+        self._in_features = source.X.shape[-1]
+        self._n_operations, self._n_workers = n_operations, n_workers
+        self._n_each = n_gradients(adversary)
+        theta = np.atleast_2d(network.parameters)
+        self.gradients = np.zeros((n_workers * self._n_each, *theta.shape), theta.dtype)
+        self.random_layers = random_layers(network, self._in_features) * n_passes(adversary)
+        is_plain = network.parameters.ndim == 1 and adversary is None
+        self._chain = _chain_of(network, source) if is_plain and n_workers > 1 else None
+        self._kept: dict[int, Batch] = {}
+
+    def of(self, n_rows: int) -> Batch:
+        """Return the arrays for batches of this many rows."""
+        batch = self._kept.get(n_rows)
+        if batch is None:
+            batch = self._kept[n_rows] = self._made(n_rows)
+        return batch
+
+    def clear(self) -> None:
+        """Drop all arrays for batches."""
+        self._kept = {}
+
+    def _made(self, n_rows: int) -> Batch:
+        network, dtype = self._network, self.gradients.dtype
+        n = n_parts(n_rows, self._n_operations, self._n_workers)
+        _, n_networks, size = self.gradients.shape
+        lead = network.parameters.shape[:-1]
+        n_shares = 1 if self._source.weight is None else n_networks
+        shares = np.full((n_shares, n_rows), 1 / n_rows, dtype)
+        drawn = [np.zeros((*lead, n_rows, width), np.float32) for _, width in self.random_layers]
+        normals = None
+        if self._adversary is not None and self._adversary.is_virtual:
+            normals = np.zeros((*lead, n_rows, self._in_features), dtype)
+        own = lead if self._source.has_own else ()
+        cuts = _cuts(n_rows, n)
+        sizes = [stop - start for start, stop in cuts]
+        measured = [measured_by(network, sizes) for _ in range(n_passes(self._adversary))]
+        rows = []
+        for part, (start, stop) in enumerate(cuts):
+            cut = slice(start, stop)
+            plan = self._plan(
+                self.gradients[self._n_each * part : self._n_each * (part + 1)],
+                [numbers[..., cut, :] for numbers in drawn],
+                None if normals is None else normals[..., cut, :],
+                stop - start,
+                measured,
+                part,
+                n,
+            )
+            x = np.empty((*own, stop - start, self._in_features), dtype)
+            rows.append(Rows(start, stop, x, shares[:, cut], plan))
+        parts = []
+        # A short vector is updated before another thread would wake up.
+        for start, stop in _cuts(size, n if n_networks * size >= LONG else 1, ALIGN):
+            inside = [(max(start, w.start), min(stop, w.stop)) for w in self._penalized]
+            penalized = [(lo, hi) for lo, hi in inside if lo < hi]
+            parts.append(Part(start, stop, penalized, n * self._n_each, np.zeros(n_networks)))
+        return Batch(shares, drawn, normals, rows, parts)
+
+    def _plan(
+        self,
+        gradients: Array,
+        drawn: list[Array],
+        normals: Array | None,
+        n_rows: int,
+        measured: list[dict[Layer, Measured]],
+        part: int,
+        n_parts: int,
+    ) -> Any:
+        """Return the passes of a worker's rows."""
+        network, criterion, adversary = self._network, self._criterion, self._adversary
+        if self._chain is not None and n_parts > 1:
+            return self._chain(network, gradients[0, 0], drawn, criterion, n_rows)
+        is_one = network.parameters.ndim == 1
+        pairs = [network.pairs(g[0] if is_one else g) for g in gradients]
+        if adversary is None:
+            return Plan(
+                network, pairs[0], drawn, criterion, n_rows, measured=measured[0], part=part
+            )
+        return AdversarialPlan(
+            network, pairs, drawn, normals, criterion, n_rows, adversary, self._loss,
+            measured=measured, part=part,
+        )  # fmt: skip
+
+
+def _chain_of(network: Network, source: Source) -> Any:
+    """Return `Chain`, which needs numba, if it covers the network; else None."""
+    if numba() is None:
+        return None
+    with forks.imports:
+        chain = import_module("multilayer.numpy.fast.chain").Chain
+    return chain if chain.covers(network, source.X) else None
+
+
+def _cuts(size: int, n: int, align: int = 1) -> list[tuple[int, int]]:
+    """Return the bounds of n nearly equal parts of a range."""
+    bounds = [size * part // n // align * align for part in range(n)]
+    return list(pairwise([*bounds, size]))

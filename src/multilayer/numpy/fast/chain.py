@@ -1,0 +1,136 @@
+"""Chain: a worker's pass over its rows in three compiled calls.
+
+A `Plan` calls a kernel or BLAS some thirty times in a pass, and for each of these calls a thread
+gives up Python's global lock and takes it again. Two threads that want it at once put each other to
+sleep, which takes longer than many a kernel. So where several threads share a batch, they take it
+through the loops of `fused_loops`, if these cover the network.
+
+This module needs numba, and is imported only when it is there.
+"""
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from multilayer.numpy.activations.rectifiers import Identity, LeakyReLU, ReLU
+from multilayer.numpy.blocks import Dropout
+from multilayer.numpy.embedding import Embedding
+from multilayer.numpy.fast import fused_loops
+from multilayer.numpy.fast.criteria import Criterion
+from multilayer.numpy.fast.fused_loops import (
+    DROP,
+    IDENTITY,
+    IN,
+    LEAKY_RELU,
+    OUT,
+    RELU,
+    WEIGHT,
+    Y,
+    Z,
+)
+from multilayer.numpy.fast.passes import PASSES
+from multilayer.numpy.fast.product import product_address
+from multilayer.numpy.fast.stages import stages_of
+from multilayer.numpy.layers import Affine
+from multilayer.numpy.network import Network
+from multilayer.samples import LazySamples
+
+__all__ = ["Chain", "layers_of"]
+
+Array = npt.NDArray[Any]
+
+CODES: dict[type, int] = {Identity: IDENTITY, ReLU: RELU, LeakyReLU: LEAKY_RELU}
+
+
+class Chain:
+    """Does what a `Plan` does.
+
+    Parameters
+    ----------
+    network : Network
+        One that `covers`.
+    gradient : array of shape (n_parameters,)
+        Where the gradient goes.
+    drawn : list of array of shape (n_rows, width)
+        The numbers of each dropout, drawn before each pass.
+    criterion : callable
+        See ``criteria.py``.
+    n_rows : int
+        The number of rows of a pass.
+    """
+
+    def __init__(
+        self,
+        network: Network,
+        gradient: Array,
+        drawn: list[Array],
+        criterion: Criterion,
+        n_rows: int,
+    ) -> None:
+        layers, dtype = layers_of(network, n_rows), network.parameters.dtype
+        assert layers is not None
+        last, widest = layers[-1], int(layers[:, [IN, OUT]].max())
+        drops = [layer.rate for layer in network.layers if isinstance(layer, Dropout)]
+        self.values = np.empty(1)
+        self._criterion, self._drawn, self._gradient = criterion, drawn, gradient
+        self._uniforms = np.empty(sum(numbers.size for numbers in drawn), np.float32)
+        self._network = layers, network.parameters
+        work, no_bias = np.empty(last[Z] + n_rows * last[OUT], dtype), np.zeros((2, widest), dtype)
+        self._arrays = work, self._uniforms, np.array(drops, np.float64), no_bias
+        self._logits = work[last[Z] :].reshape(1, n_rows, -1)
+        self._slopes = np.empty((2, n_rows * widest), dtype)
+        self._gemm = product_address(dtype)
+
+    @staticmethod
+    def covers(network: Network, X: Array | LazySamples) -> bool:
+        """Return whether a network can be taken through the loops.
+
+        Its hidden layers are affine, with ReLU, leaky ReLU or no activation, perhaps with dropout;
+        samples in memory are as the products need them.
+        """
+        is_ready = not isinstance(X, np.ndarray) or (
+            X.dtype == network.parameters.dtype and X.flags.c_contiguous
+        )
+        layers = layers_of(network, 1)
+        return is_ready and layers is not None and layers[0, WEIGHT] == 0
+
+    def run(self, x: Array, targets: Array, shares: Array) -> Array:
+        """Return the loss of the rows, (1,), and leave its gradient: see `Plan.run`."""
+        start = 0
+        for numbers in self._drawn:
+            self._uniforms[start : start + numbers.size] = numbers.ravel()
+            start += numbers.size
+        forward: Any = fused_loops.forward
+        backward: Any = fused_loops.backward
+        forward(*self._network, x, *self._arrays, self._gemm)
+        self._criterion(self._logits, targets, shares, self.values)
+        backward(*self._network, x, *self._arrays, self._slopes, self._gradient, False, self._gemm)
+        return self.values
+
+    def update_state(self) -> None:
+        """Update nothing: its layers have no state."""
+
+
+def layers_of(network: Network, n_rows: int) -> Array | None:
+    """Return a description of the layers, with places for batches of this size, if they fit."""
+    rows: list[list[int]] = []
+    place, n_drops, start = 0, 0, 0
+    stages = [*stages_of(network.hidden), (network.last, PASSES[Identity])]
+    codes = {PASSES[kind]: code for kind, code in CODES.items()}
+    for layer, behind in stages:
+        if isinstance(layer, Embedding) and not rows:
+            start = layer.V.shape[-2] * layer.V.shape[-1]
+        elif isinstance(layer, Dropout) and rows and rows[-1][DROP] < 0:
+            rows[-1][DROP], rows[-1][Y] = n_drops, place
+            n_drops += 1
+            place += n_rows * rows[-1][OUT]
+        elif isinstance(layer, Affine) and behind in codes:
+            n_out, n_in = layer.W.shape[-2:]
+            bias = -1 if layer.b is None else start + n_out * n_in
+            rows.append([start, bias, n_in, n_out, codes[behind], -1, place, place])
+            start += n_out * n_in + (0 if layer.b is None else n_out)
+            place += n_rows * n_out
+        else:
+            return None
+    return np.array(rows)

@@ -1,0 +1,87 @@
+"""Product: BLAS's matrix product for compiled loops, from the library that NumPy uses.
+
+numba's own ``np.dot`` takes SciPy's BLAS, which is often an older one: some of its products took a
+third longer, and their last bits differ from NumPy's. This module needs numba.
+"""
+
+import ctypes
+from typing import Any
+
+import numba
+import numpy as np
+import numpy.typing as npt
+from llvmlite import ir
+from numba.core import cgutils
+from numba.extending import get_cython_function_address, intrinsic
+
+from multilayer.numpy.fast import blas
+
+__all__ = ["multiply", "product_address"]
+
+NAMES = "scipy_{}_64_", "{}_64_", "scipy_{}_", "{}_"
+"""The names of Fortran's ``sgemm`` in libraries with integers of 64 and of 32 bits."""
+POINTER = ir.IntType(8).as_pointer()
+KEPT, TRANSPOSED = ord("N"), ord("T")
+
+
+def product_address(dtype: npt.DTypeLike) -> int:
+    """Return the address of ``sgemm`` or ``dgemm``: that of NumPy's BLAS, or else of SciPy's."""
+    name = "sgemm" if np.dtype(dtype) == np.float32 else "dgemm"
+    for path in blas.paths():
+        library = ctypes.CDLL(path)
+        for pattern in NAMES:
+            found = getattr(library, pattern.format(name), None)
+            if found is not None:
+                return ctypes.cast(found, ctypes.c_void_p).value or 0
+    address = int(get_cython_function_address("scipy.linalg.cython_blas", name))
+    blas.find_again()
+    return address
+
+
+@intrinsic
+def _gemm(  # type: ignore[no-untyped-def]
+    _, address, first, second, m, n, k, A, A_row, B, B_row, C, C_row
+):  # fmt: skip
+    """Call Fortran's gemm: every argument is a pointer, C is not read.
+
+    Its integers have 64 bits here; a library that reads 32 of them reads the lower half, which
+    comes first on all processors that numba knows.
+    """
+
+    def generate(context: Any, builder: Any, signature: Any, values: Any) -> Any:
+        def by_reference(value: Any) -> Any:
+            place: Any = cgutils.alloca_once_value(builder, value)  # type: ignore[no-untyped-call]
+            return builder.bitcast(place, POINTER)
+
+        def data(place: int) -> Any:
+            array = context.make_array(signature.args[place])(context, builder, values[place])
+            return builder.bitcast(array.data, POINTER)
+
+        kind = context.get_value_type(signature.args[6].dtype)
+        one, zero = (by_reference(ir.Constant(kind, value)) for value in (1.0, 0.0))
+        _, first, second, m, n, k, _, A_row, _, B_row, _, C_row = map(by_reference, values)
+        call = ir.FunctionType(ir.VoidType(), [POINTER] * 13).as_pointer()
+        builder.call(
+            builder.inttoptr(values[0], call),
+            [first, second, m, n, k, one, data(6), A_row, data(8), B_row, zero, data(10), C_row],
+        )
+        return context.get_dummy_value()
+
+    integer, letter = numba.types.int64, numba.types.uint8
+    kinds = [integer, letter, letter, *[integer] * 3, A, integer, B, integer, C, integer]
+    return numba.types.void(*kinds), generate
+
+
+@numba.njit(nogil=True, error_model="numpy", cache=True)
+def multiply(address, A, A_is_transposed, B, B_is_transposed, C):  # type: ignore[no-untyped-def]
+    """Compute C ← A B, or with Aᵀ or Bᵀ, for matrices in C's order.
+
+    Fortran, which has columns where C has rows, computes Cᵀ = Bᵀ Aᵀ.
+    """
+    depth = A.shape[0] if A_is_transposed else A.shape[1]
+    first = TRANSPOSED if B_is_transposed else KEPT
+    second = TRANSPOSED if A_is_transposed else KEPT
+    _gemm(  # type: ignore[call-arg]
+        address, first, second, C.shape[1], C.shape[0], depth,
+        B, B.shape[1], A, A.shape[1], C, C.shape[1],
+    )  # fmt: skip
