@@ -5,6 +5,7 @@ import threading
 import pytest
 from threadpoolctl import threadpool_info, threadpool_limits
 
+from multilayer.numpy.fast import blas
 from multilayer.numpy.fast.blas import limit_this_thread, n_threads, single_threaded
 
 
@@ -109,3 +110,29 @@ def test_a_child_of_the_thread_that_holds_it_is_held_until_it_leaves(fork):
         assert now() == one
         theirs.__exit__(None, None, None)
         assert now() == free
+
+
+@pytest.mark.parametrize(
+    ("libraries", "expected"),
+    [
+        ([], False),
+        ([{"filepath": "/lib/libmkl_rt.so"}], False),
+        ([{"filepath": "/numpy.libs/libopenblas.so", "architecture": "Haswell"}], False),
+        ([{"filepath": "/numpy.libs/libopenblas.so", "architecture": "SkylakeX"}], True),
+        (
+            [
+                {"filepath": "/scipy.libs/libopenblas.so", "architecture": "Haswell"},
+                {"filepath": "/numpy.libs/libopenblas.so", "architecture": "Cooperlake"},
+            ],
+            True,
+        ),
+    ],
+)
+def test_kernels_for_wide_registers_are_those_of_numpys_library(libraries, expected, monkeypatch):
+    class Controller:
+        def info(self):
+            return libraries
+
+    monkeypatch.setattr(blas, "_libraries", Controller)
+    assert blas.has_wide_kernels.__wrapped__() == expected
+    assert blas.paths() == [library["filepath"] for library in reversed(libraries)]

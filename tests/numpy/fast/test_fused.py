@@ -27,6 +27,7 @@ from multilayer.randomness import Generators
 if compiled.numba() is None:
     pytest.skip("numba is missing or switched off", allow_module_level=True)
 
+from multilayer.numpy.fast import chain
 from multilayer.numpy.fast.fused import FusedStep, fits
 
 N, K = 30, 3
@@ -150,6 +151,13 @@ def test_a_step_is_take_step_of_each_member(case, dtype):
         np.testing.assert_allclose(
             ensemble[k].parameters, net.parameters, rtol=tolerance, atol=tolerance
         )
+
+
+def test_products_may_be_turned(monkeypatch):
+    monkeypatch.setattr(chain, "is_turned", lambda *shape: True)
+    ensemble, nets = fused_and_readable((6, 7), dropout=0.2, loss="cross_entropy")
+    for member, net in zip(ensemble, nets, strict=True):
+        np.testing.assert_allclose(member.parameters, net.parameters, rtol=1e-9, atol=1e-9)
 
 
 @pytest.mark.parametrize("extreme", [1e-200, 1e200])

@@ -1,5 +1,6 @@
 """The fast step is the readable one: same losses, same weights, whoever computes which rows."""
 
+import importlib
 import itertools
 import threading
 import tracemalloc
@@ -27,7 +28,7 @@ from multilayer.numpy import (
 )
 from multilayer.numpy.activations import ACTIVATIONS
 from multilayer.numpy.activations.base import Activation
-from multilayer.numpy.fast import batches, blas
+from multilayer.numpy.fast import batches, blas, stages
 from multilayer.numpy.fast import step as step_module
 from multilayer.numpy.fast import workers as workers_module
 from multilayer.numpy.fast.workers import n_rewarding
@@ -150,6 +151,16 @@ def test_activations(activation, form, workers):
 def test_networks(settings, dtype, form, workers):
     architecture = Architecture(N_IN, (N_IN, N_IN, 9), 2, activation="tanh", **settings)
     assert_same_training(architecture, "cross_entropy", SGD(0.05), dtype=dtype)
+
+
+@pytest.mark.parametrize("activation", ["relu", "tanh"])
+def test_products_that_are_turned(activation, form, workers, monkeypatch):
+    monkeypatch.setattr(stages, "is_turned", lambda *shape: True)
+    if numba() is not None:
+        chain = importlib.import_module("multilayer.numpy.fast.chain")
+        monkeypatch.setattr(chain, "is_turned", lambda *shape: True)
+    architecture = Architecture(N_IN, (37, 20), 4, activation=activation)
+    assert_same_training(architecture, "cross_entropy", SGD(0.1, momentum=0.9))
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,16 @@ from typing import Any
 
 from multilayer import forks
 
-__all__ = ["find_again", "limit_this_thread", "n_threads", "paths", "single_threaded"]
+__all__ = [
+    "find_again",
+    "has_wide_kernels",
+    "limit_this_thread",
+    "n_threads",
+    "paths",
+    "single_threaded",
+]
+
+WIDE_KERNELS = {"SkylakeX", "Cooperlake", "SapphireRapids"}
 
 
 class _State:
@@ -48,8 +57,19 @@ def find_again() -> None:
 
 def paths() -> list[str]:
     """Return the libraries' files, NumPy's own first."""
-    found: list[str] = [library["filepath"] for library in _libraries().info()]
-    return sorted(found, key=lambda path: "numpy" not in path)
+    return [library["filepath"] for library in _numpy_first()]
+
+
+def _numpy_first() -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = _libraries().info()
+    return sorted(found, key=lambda library: "numpy" not in library["filepath"])
+
+
+@cache
+def has_wide_kernels() -> bool:
+    """Return whether NumPy's BLAS is an OpenBLAS with kernels for AVX-512."""
+    first = next(iter(_numpy_first()), {})
+    return first.get("architecture") in WIDE_KERNELS
 
 
 def _take_over() -> None:

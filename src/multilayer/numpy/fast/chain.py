@@ -29,7 +29,7 @@ from multilayer.numpy.fast.fused_loops import (
     Y,
     Z,
 )
-from multilayer.numpy.fast.passes import PASSES
+from multilayer.numpy.fast.passes import PASSES, is_turned
 from multilayer.numpy.fast.product import product_address
 from multilayer.numpy.fast.stages import stages_of
 from multilayer.numpy.layers import Affine
@@ -128,7 +128,10 @@ def layers_of(network: Network, n_rows: int) -> Array | None:
         elif isinstance(layer, Affine) and behind in codes:
             n_out, n_in = layer.W.shape[-2:]
             bias = -1 if layer.b is None else start + n_out * n_in
-            rows.append([start, bias, n_in, n_out, codes[behind], -1, place, place])
+            turned = -1
+            if is_turned(n_rows, n_in, n_out):
+                turned, place = place, place + n_rows * n_out
+            rows.append([start, bias, n_in, n_out, codes[behind], -1, place, place, turned])
             start += n_out * n_in + (0 if layer.b is None else n_out)
             place += n_rows * n_out
         else:

@@ -23,6 +23,7 @@ __all__ = [
     "PASS",
     "RELU",
     "SQUARED_ERROR",
+    "TURN",
     "WEIGHT",
     "Y",
     "Z",
@@ -42,6 +43,7 @@ relu_forward = _compile(passes.relu_forward.loops)
 relu_backward = _compile(passes.relu_backward.loops)
 leaky_relu_forward = _compile(passes.leaky_relu_forward.loops)
 leaky_relu_backward = _compile(passes.leaky_relu_backward.loops)
+turn = _compile(passes.turn.loops)
 dropout = _compile(passes.dropout.loops)
 cross_entropy = _compile(criteria.cross_entropy.loops)
 binary_cross_entropy = _compile(criteria.binary_cross_entropy.loops)
@@ -57,10 +59,10 @@ limit_in_place = _reassociate(updates.limit_in_place.loops)
 
 IDENTITY, RELU, LEAKY_RELU = range(3)
 CROSS_ENTROPY, BINARY_CROSS_ENTROPY, SQUARED_ERROR = range(3)
-WEIGHT, BIAS, IN, OUT, PASS, DROP, Z, Y = range(8)
+WEIGHT, BIAS, IN, OUT, PASS, DROP, Z, Y, TURN = range(9)
 """Columns of a network's description, a row for each affine layer: where its W and b begin in the
 vector of parameters (no bias: −1), its shape, its pass, which dropout follows (none: −1), and where
-its z and its output begin in the work array."""
+its z, its output and zᵀ (not turned: −1) begin in the work array. The last layer's z is its end."""
 
 
 @_compile
@@ -87,7 +89,12 @@ def forward(layers, theta, x, work, uniforms, rates, no_bias, gemm):  # type: ig
         if s == layers.shape[0] - 1 and s > 0 and n_out <= WIDEST:
             thin_forward(x.reshape(1, n, n_in), W.reshape(1, n_out, n_in), bs, zs)
             return
-        multiply(gemm, x, False, W, True, z)
+        if layer[TURN] < 0:
+            multiply(gemm, x, False, W, True, z)
+        else:
+            zT = work[layer[TURN] : layer[TURN] + n * n_out].reshape(n_out, n)
+            multiply(gemm, W, False, x, True, zT)
+            turn(zT.reshape(1, n_out, n), zs)
         if layer[PASS] == RELU:
             relu_forward(zs, bs)
         elif layer[PASS] == LEAKY_RELU:

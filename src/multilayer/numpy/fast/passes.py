@@ -19,21 +19,27 @@ from multilayer.compiled import Kernel, kernel
 from multilayer.numpy.activations.base import Activation, Tanh
 from multilayer.numpy.activations.rectifiers import Identity, LeakyReLU, ReLU
 from multilayer.numpy.activations.sigmoids import Sigmoid
+from multilayer.numpy.fast import blas
 
 __all__ = [
     "PASSES",
+    "SMALL",
     "Form",
     "Passes",
     "add_bias",
     "bias_of",
     "dropout",
     "fastest",
+    "is_turned",
     "passes_of",
     "plain",
     "sum_columns",
+    "turn",
 ]
 
 Array = npt.NDArray[Any]
+SMALL = 4096
+"""Matrices of up to this many numbers are multiplied as they are: BLAS does not rearrange them."""
 Form = Callable[[Kernel], Callable[..., Any]]
 """Chooses one of a kernel's two forms: `fastest` or `plain`."""
 
@@ -248,6 +254,39 @@ PASSES: dict[type[Activation], Passes] = {
 def passes_of(activation: Activation) -> Passes | None:
     """Return the fused passes of an activation, if any; subclasses have none."""
     return PASSES.get(type(activation))
+
+
+# Transposed products ----------------------------------------------------------------------------
+
+TILE = 16
+"""Features taken at a time: a cache line of each sample's."""
+
+
+def is_turned(n_rows: int, in_features: int, out_features: int) -> bool:
+    """Return whether z = x Wᵀ is computed as zᵀ = W xᵀ, and turned.
+
+    OpenBLAS's kernels for AVX-512 take long to rearrange a first operand that is transposed, and
+    Fortran's first is our second. So W, if it is much larger than x, should not be that (measured,
+    see docs/performance.md).
+    """
+    is_long = out_features >= 2 * n_rows and in_features >= 4 * n_rows
+    return is_long and in_features * out_features > SMALL and blas.has_wide_kernels()
+
+
+def _turn(zTs: Array, zs: Array) -> None:
+    zs[:] = zTs.mT
+
+
+@kernel(plain=_turn)
+def turn(zTs, zs):  # type: ignore[no-untyped-def]
+    """Compute z ← (zᵀ)ᵀ."""
+    for m in range(zs.shape[0]):
+        zT, z = zTs[m], zs[m]
+        for start in range(0, zT.shape[0], TILE):
+            stop = min(start + TILE, zT.shape[0])
+            for i in range(z.shape[0]):
+                for j in range(start, stop):
+                    z[i, j] = zT[j, i]
 
 
 # Dropout ----------------------------------------------------------------------------------------

@@ -13,7 +13,17 @@ import numpy.typing as npt
 from multilayer.numpy.activations.base import Activation
 from multilayer.numpy.activations.rectifiers import Identity
 from multilayer.numpy.blocks import Dropout, GaussianNoise, RandomLayer
-from multilayer.numpy.fast.passes import PASSES, Passes, bias_of, dropout, fastest, passes_of
+from multilayer.numpy.fast.passes import (
+    PASSES,
+    SMALL,
+    Passes,
+    bias_of,
+    dropout,
+    fastest,
+    is_turned,
+    passes_of,
+    turn,
+)
 from multilayer.numpy.fast.thin import thin_backward, thin_forward
 from multilayer.numpy.fast.updates import numbers_of
 from multilayer.numpy.layers import Activate, Affine, Layer, Stack
@@ -49,13 +59,6 @@ NARROW = 8
 BLAS rearranges its first operand in large pieces and its second in small ones, which stay in the
 cache, so the large matrix x should be the second (measured, see docs/performance.md).
 """
-
-
-SMALL = 4096
-"""Of K networks, weights of up to this many numbers are transposed before the product x Wᵀ.
-
-BLAS does not rearrange small operands, and then takes about twice the time for a second operand
-that is transposed (measured, see docs/performance.md)."""
 
 
 def stages_of(
@@ -147,7 +150,13 @@ class Dense(_Affine):
     def __init__(self, layer: Affine, passes: Passes, *arrays: Any) -> None:
         super().__init__(layer, *arrays)
         *networks, out_features, in_features = self.W.shape
+        # Of K networks, a small W is transposed before the product: BLAS, which does not rearrange
+        # small operands, takes about twice the time for a second one that is transposed.
         self.is_small = bool(networks) and out_features * in_features <= SMALL
+        self.zT: Array | None = None
+        if is_turned(self.z.shape[-2], in_features, out_features):
+            self.zT = np.empty(self.z.mT.shape, self.z.dtype)
+            self.zTs, self.turn = stacked(self.zT), turn.fastest
         self.WT = self.W.mT.copy() if self.is_small else self.W.mT
         is_narrow = NARROW * out_features <= in_features
         shape = (*networks, in_features, out_features)
@@ -158,7 +167,11 @@ class Dense(_Affine):
         z = self.z
         if self.is_small:
             self.WT[:] = self.W.mT
-        self.product(x, self.WT, out=z)
+        if self.zT is None:
+            self.product(x, self.WT, out=z)
+        else:
+            self.product(self.W, x.mT, out=self.zT)
+            self.turn(self.zTs, self.zs)
         if self.b_copy is not None:
             self.b_copy[:] = self.b
         self.forward_pass(self.zs, self.bs)
