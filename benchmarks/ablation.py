@@ -24,7 +24,7 @@ from cases import CASES, Case, Problem
 from machine import describe, share_threads, wait_until_idle
 from multilayer.compiled import Kernel
 from multilayer.numpy import Batch, take_step
-from multilayer.numpy.fast import blas, plan, source, step, workers
+from multilayer.numpy.fast import batches, blas, plan, source, stages, standby, step, workers
 from peers import numpy_engine, one_thread
 from turns import Turn, ratio_of, take_turns, typical
 
@@ -68,15 +68,28 @@ def blas_threads() -> Any:
     return patch.object(workers.Workers, "for_batches", alone)
 
 
+def no_chains() -> Any:
+    """Let threads call the kernels one by one."""
+    return patch.object(batches, "_chain_of", lambda *_: None)
+
+
+@contextmanager
+def plain() -> Iterator[None]:
+    """Take the kernels' plain forms."""
+    with no_chains(), patch.object(Kernel, "fastest", property(lambda kernel: kernel.plain)):
+        yield
+
+
 PARTS: dict[str, Callable[[], Any]] = {
-    "compiled passes": lambda: patch.object(
-        Kernel, "fastest", property(lambda kernel: kernel.plain)
-    ),
+    "compiled passes": plain,
+    "a pass in three calls": no_chains,
+    "looking before sleeping": lambda: patch.object(standby, "_loops", lambda: None),
     "threads of our own (BLAS's instead)": blas_threads,
-    "products turned round for narrow layers": lambda: patch.object(plan, "NARROW", math.inf),
+    "products turned round for narrow layers": lambda: patch.object(stages, "NARROW", math.inf),
+    "products turned for wide layers": lambda: patch.object(blas, "has_wide_kernels", bool),
     "passes for thin layers": lambda: patch.object(plan, "WIDEST", 0),
     "samples put in order once an epoch": lambda: patch.object(source, "REORDERED_BYTES", 0),
-    "updates in parts": lambda: patch.object(step, "LONG", math.inf),
+    "updates in parts": lambda: patch.object(batches, "LONG", math.inf),
     "the fast path as a whole": readable,
 }
 """The parts that can be taken out, and how."""

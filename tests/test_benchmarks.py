@@ -1,0 +1,29 @@
+"""What the benchmarks take out of the package is there to be taken out."""
+
+import importlib
+from pathlib import Path
+
+import pytest
+
+pytest.importorskip("torch", reason="the benchmarks compare with PyTorch")
+
+BENCHMARKS = Path(__file__).parents[1] / "benchmarks"
+
+
+@pytest.fixture
+def ablation(monkeypatch):
+    monkeypatch.syspath_prepend(str(BENCHMARKS))
+    return importlib.import_module("ablation")
+
+
+def test_every_part_of_the_fast_path_can_be_taken_out_and_put_back(ablation):
+    from multilayer.numpy.fast import batches, blas, standby, step
+
+    def now():
+        return batches._chain_of, blas.has_wide_kernels, standby._loops, step.Step.take
+
+    before = now()
+    for without in ablation.PARTS.values():
+        with without():
+            pass
+        assert now() == before
