@@ -42,6 +42,14 @@ def closed():
     plt.close("all")
 
 
+@pytest.mark.parametrize("draw", [saliency, lambda model, X: adversarial_examples(model, X, [0])])
+def test_a_model_of_columns_is_named_before_a_table_that_is_no_image(draw):
+    table = [["red", 1.0], ["blue", 2.0]] * 10
+    model = MLPClassifier((2,), solver="lbfgs", columns="auto").fit(table, [0, 1] * 10)
+    with pytest.raises(InvalidArgumentError, match=r"model of .* must take numbers as they are"):
+        draw(model, table)
+
+
 class TestSaliency:
     def test_a_linear_network_shows_its_weights_for_the_class_that_it_predicts(self):
         axes = saliency(line(), IMAGES, n=4)

@@ -10,6 +10,7 @@ import numpy.typing as npt
 from multilayer import checks
 from multilayer.errors import InvalidDataError, InvalidTypeError
 from multilayer.inspection import adversarial_accuracy, deepfool
+from multilayer.inspection.twin import Twin
 from multilayer.model import class_places
 from multilayer.plots.images import draw_image, image_rows, images_of, said
 from multilayer.plots.models import class_probabilities, opened, samples_of
@@ -73,8 +74,9 @@ def adversarial_examples(
     """
     owner = "adversarial_examples"
     n = checks.integer(n, "n", owner)
-    images = images_of(X, owner)
     model = opened(model)
+    Twin.of(model, owner)  # before X is read: it fits no model that takes columns
+    images = images_of(X, owner)
     classes, p = class_probabilities(model, images.reshape(len(images), -1), owner)
     truth = class_places(y, classes, len(images), owner)
     rows = np.flatnonzero(p.argmax(axis=1) == truth)[:n]

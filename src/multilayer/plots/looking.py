@@ -67,12 +67,12 @@ def saliency(
     'predicted 0\n88.1 %'
     """
     owner = "saliency"
+    model = opened(model)
+    twin = Twin.of(model, owner)
     images = images_of(X, owner)[: checks.integer(n, "n", owner)]
     flat = images.reshape(len(images), -1)
-    model = opened(model)
     classes, p = class_probabilities(model, flat, owner)
     predicted = p.argmax(axis=1)
-    twin = Twin.of(model, owner)
     n_outputs = twin.net.architecture.out_features
     # A single logit is that of the second class, and less of it is more of the first.
     sign = np.where(predicted == 0, -1.0, 1.0)[:, np.newaxis] if n_outputs == 1 else 1.0
