@@ -17,13 +17,18 @@ def ablation(monkeypatch):
 
 
 def test_every_part_of_the_fast_path_can_be_taken_out_and_put_back(ablation):
-    from multilayer.numpy.fast import batches, blas, standby, step
+    from multilayer.compiled import Kernel
+    from multilayer.numpy.fast import batches, blas, plan, source, stages, standby, step, workers
 
     def now():
-        return batches._chain_of, blas.has_wide_kernels, standby._loops, step.Step.take
+        return (
+            Kernel.fastest, batches._chain_of, batches.LONG, blas.has_wide_kernels, plan.WIDEST,
+            source.REORDERED_BYTES, stages.NARROW, standby._loops, step.Step.take,
+            workers.Workers.for_batches.__name__,
+        )  # fmt: skip
 
     before = now()
     for without in ablation.PARTS.values():
         with without():
-            pass
+            assert now() != before
         assert now() == before

@@ -5,14 +5,16 @@ is in a register. The plain form is the definition, the tests' oracle, and the f
 numba.
 """
 
+import hashlib
 from collections.abc import Callable
 from importlib import import_module
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 from multilayer import forks
 
-__all__ = ["Kernel", "kernel", "numba"]
+__all__ = ["Kernel", "kernel", "machine_code", "numba"]
 
 
 def numba() -> Any:
@@ -26,6 +28,32 @@ def numba() -> Any:
     # numba holds this lock while it compiles a kernel or reads one from disk.
     forks.hold(import_module("numba.core.compiler_lock").global_compiler_lock)
     return module
+
+
+def machine_code(
+    loops: Callable[..., Any], *sources: ModuleType, **settings: Any
+) -> Callable[..., Any]:
+    """Return loops compiled by numba, to be called without Python's global lock.
+
+    Machine code is cached on disk, if there is a folder for it, so each machine compiles once.
+
+    Parameters
+    ----------
+    loops : callable
+    *sources : module
+        What else is compiled into the code. numba looks for changes in the file of `loops` alone;
+        so the name under which it keeps the code has a digest of these.
+    **settings
+        Those of ``numba.njit``.
+    """
+    module = numba()
+    if sources:
+        texts = (Path(str(source.__file__)).read_bytes() for source in sources)
+        loops.__qualname__ += f"_{hashlib.sha256(b''.join(texts)).hexdigest()[:8]}"
+    try:
+        return module.njit(nogil=True, cache=True, **settings)(loops)
+    except RuntimeError:  # there is no folder for the cache
+        return module.njit(nogil=True, **settings)(loops)
 
 
 class Kernel:
@@ -61,31 +89,25 @@ class Kernel:
         self.loops = loops
         self.plain = plain
         self.reassociate = reassociate
-        self._fastest: Callable[..., Any] | None = None
+        self._compiled: Callable[..., Any] | None = None
 
     @property
     def fastest(self) -> Callable[..., Any]:
-        """The form to call: compiled loops if numba is installed, else plain NumPy.
+        """The form to call: compiled loops if numba is installed, else plain NumPy."""
+        return self._compiled or (self.plain if numba() is None else self.compiled)
 
-        Machine code is cached on disk, so each machine compiles a kernel once. It runs without
-        Python's global lock, so threads can work in parallel.
-        """
-        if self._fastest is None:
+    @property
+    def compiled(self) -> Callable[..., Any]:
+        """The loops as machine code; this needs numba."""
+        if self._compiled is None:
             with forks.imports:  # the first call imports numba
-                self._fastest = self._fastest or self._compiled()
-        return self._fastest
-
-    def _compiled(self) -> Callable[..., Any]:
-        module = numba()
-        if module is None:
-            return self.plain
-        settings: dict[str, Any] = {"nogil": True, "error_model": "numpy"}
-        if self.reassociate:
-            settings["fastmath"] = {"reassoc", "contract", "nsz"}  # NaN and infinity stay
-        try:
-            return module.njit(cache=True, **settings)(self.loops)
-        except RuntimeError:  # there is no folder for the cache
-            return module.njit(**settings)(self.loops)
+                self._compiled = self._compiled or machine_code(
+                    self.loops,
+                    error_model="numpy",
+                    # NaN and infinity stay.
+                    fastmath={"reassoc", "contract", "nsz"} if self.reassociate else False,
+                )
+        return self._compiled
 
     @property
     def is_ready(self) -> bool:

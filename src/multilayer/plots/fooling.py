@@ -75,7 +75,7 @@ def adversarial_examples(
     owner = "adversarial_examples"
     n = checks.integer(n, "n", owner)
     model = opened(model)
-    Twin.of(model, owner)  # before X is read: it fits no model that takes columns
+    Twin.of(model, owner)  # refuses a model of columns, whose samples are no images
     images = images_of(X, owner)
     classes, p = class_probabilities(model, images.reshape(len(images), -1), owner)
     truth = class_places(y, classes, len(images), owner)

@@ -3,13 +3,15 @@
 import pytest
 
 from multilayer.compiled import Kernel
-from multilayer.numpy.fast import plan, prediction
+from multilayer.numpy.fast import batches, plan, prediction
 from multilayer.numpy.fast import workers as workers_module
 
 
-@pytest.fixture(params=["compiled", "plain"])
+@pytest.fixture(params=["compiled", "kernels", "plain"])
 def form(request, monkeypatch):
-    """Run a test with compiled kernels, and with their plain form as where numba is missing."""
+    """Run a test with all that is compiled, without chains, and as where numba is missing."""
+    if request.param != "compiled":
+        monkeypatch.setattr(batches, "_chain_of", lambda *_: None)
     if request.param == "plain":
         monkeypatch.setattr(Kernel, "fastest", property(lambda self: self.plain))
     return request.param

@@ -113,26 +113,35 @@ def test_a_child_of_the_thread_that_holds_it_is_held_until_it_leaves(fork):
 
 
 @pytest.mark.parametrize(
-    ("libraries", "expected"),
+    ("architectures", "expected"),
     [
-        ([], False),
-        ([{"filepath": "/lib/libmkl_rt.so"}], False),
-        ([{"filepath": "/numpy.libs/libopenblas.so", "architecture": "Haswell"}], False),
-        ([{"filepath": "/numpy.libs/libopenblas.so", "architecture": "SkylakeX"}], True),
+        ({}, None),
+        ({"/opt/intel/libmkl_rt.so": None}, None),
+        ({"/env/site-packages/numpy.libs/libopenblas.so": "Haswell"}, "Haswell"),
+        ({"/numpy-course/site-packages/scipy.libs/libopenblas.so": "SkylakeX"}, None),
         (
-            [
-                {"filepath": "/scipy.libs/libopenblas.so", "architecture": "Haswell"},
-                {"filepath": "/numpy.libs/libopenblas.so", "architecture": "Cooperlake"},
-            ],
-            True,
+            {
+                "/env/site-packages/scipy.libs/libopenblas.so": "Haswell",
+                "/env/site-packages/numpy.libs/libopenblas.so": "SkylakeX",
+            },
+            "SkylakeX",
+        ),
+        (
+            {
+                "/conda/site-packages/torch/lib/libblas.so": "Haswell",
+                "/conda/lib/libopenblas.so": "Cooperlake",
+            },
+            "Cooperlake",
         ),
     ],
+    ids=str,
 )
-def test_kernels_for_wide_registers_are_those_of_numpys_library(libraries, expected, monkeypatch):
+def test_the_library_of_numpy_is_found_among_others(architectures, expected, monkeypatch):
     class Controller:
         def info(self):
-            return libraries
+            return [{"filepath": path, "architecture": a} for path, a in architectures.items()]
 
     monkeypatch.setattr(blas, "_libraries", Controller)
-    assert blas.has_wide_kernels.__wrapped__() == expected
-    assert blas.paths() == [library["filepath"] for library in reversed(libraries)]
+    assert blas.library_of_numpy().get("architecture") == expected
+    is_wide = expected in ("SkylakeX", "Cooperlake")
+    assert blas.has_wide_kernels.__wrapped__() == is_wide

@@ -154,7 +154,7 @@ def test_a_step_is_take_step_of_each_member(case, dtype):
 
 
 def test_products_may_be_turned(monkeypatch):
-    monkeypatch.setattr(chain, "is_turned", lambda *shape: True)
+    monkeypatch.setattr(chain, "is_transposed", lambda *shape: True)
     ensemble, nets = fused_and_readable((6, 7), dropout=0.2, loss="cross_entropy")
     for member, net in zip(ensemble, nets, strict=True):
         np.testing.assert_allclose(member.parameters, net.parameters, rtol=1e-9, atol=1e-9)

@@ -106,7 +106,7 @@ ARGUMENTS = {
     "passes.leaky_relu_backward": lambda p: p.back(p.matrix()),
     "passes.tanh_backward": lambda p: p.back(np.tanh(p.matrix())),
     "passes.sigmoid_backward": lambda p: p.back(p.between_0_and_1(p.networks, p.n, p.k)),
-    "passes.turn": lambda p: (p.matrix(p.k, p.n), p.matrix()),
+    "passes.transpose": lambda p: (p.matrix(p.k, p.n), p.matrix()),
     "passes.dropout": lambda p: (
         p.matrix(),
         p.rng.random((p.networks, p.n, p.k), np.float32),

@@ -155,10 +155,10 @@ def test_networks(settings, dtype, form, workers):
 
 @pytest.mark.parametrize("activation", ["relu", "tanh"])
 def test_products_that_are_turned(activation, form, workers, monkeypatch):
-    monkeypatch.setattr(stages, "is_turned", lambda *shape: True)
+    monkeypatch.setattr(stages, "is_transposed", lambda *shape: True)
     if numba() is not None:
         chain = importlib.import_module("multilayer.numpy.fast.chain")
-        monkeypatch.setattr(chain, "is_turned", lambda *shape: True)
+        monkeypatch.setattr(chain, "is_transposed", lambda *shape: True)
     architecture = Architecture(N_IN, (37, 20), 4, activation=activation)
     assert_same_training(architecture, "cross_entropy", SGD(0.1, momentum=0.9))
 

@@ -111,6 +111,32 @@ def test_a_thread_that_sleeps_is_one_that_waits(workers):
     assert workers.is_alone
 
 
+def test_the_time_until_helpers_begin_is_not_work(workers, monkeypatch):
+    judged = []
+    monkeypatch.setattr(workers, "_judge", lambda elapsed, worked: judged.append((elapsed, worked)))
+    monkeypatch.setattr(workers._standby, "call", lambda n: sum(range(3_000_000)))  # some 50 ms
+    workers.map(abs, range(3))
+    ((elapsed, worked),) = judged
+    assert worked < elapsed / 2
+
+
+def test_an_interrupt_while_a_call_begins_is_made_up_for(workers, monkeypatch):
+    helper = workers._helpers[0]
+    want = helper.standby.want
+
+    def interrupted(number, call):
+        want(number, call)
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(helper.standby, "want", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            workers.map(abs, range(3))
+    for _ in range(3):
+        assert workers.map(abs, [-1, -2, -3]) == [1, 2, 3]
+    assert len(set(helper.standby._numbers[0, :, 0].tolist())) == 1
+
+
 def test_a_call_that_is_interrupted_waits_for_the_others(workers):
     ended = []
 

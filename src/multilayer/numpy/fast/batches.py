@@ -179,11 +179,11 @@ class Batches:
         n_rows: int,
         measured: list[dict[Layer, Measured]],
         part: int,
-        n_parts: int,
+        n_workers: int,
     ) -> Any:
         """Return the passes of a worker's rows."""
         network, criterion, adversary = self._network, self._criterion, self._adversary
-        if self._chain is not None and n_parts > 1:
+        if self._chain is not None and n_workers > 1:
             return self._chain(network, gradients[0, 0], drawn, criterion, n_rows)
         is_one = network.parameters.ndim == 1
         pairs = [network.pairs(g[0] if is_one else g) for g in gradients]
@@ -199,9 +199,9 @@ class Batches:
 
 def _chain_of(network: Network, source: Source) -> Any:
     """Return `Chain`, which needs numba, if it covers the network; else None."""
-    if numba() is None:
-        return None
     with forks.imports:
+        if numba() is None:
+            return None
         chain = import_module("multilayer.numpy.fast.chain").Chain
     return chain if chain.covers(network, source.X) else None
 

@@ -1,4 +1,4 @@
-"""How many threads the BLAS library behind NumPy's matrix products uses.
+"""The BLAS library behind NumPy's matrix products, and how many threads it uses.
 
 Libraries differ in which threads a limit applies to: OpenBLAS has one pool of threads for the whole
 process, but MKL and OpenMP limit only the calling thread. To cover both, the caller sets a limit,
@@ -9,6 +9,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 from multilayer import forks
@@ -16,9 +17,9 @@ from multilayer import forks
 __all__ = [
     "find_again",
     "has_wide_kernels",
+    "library_of_numpy",
     "limit_this_thread",
     "n_threads",
-    "paths",
     "single_threaded",
 ]
 
@@ -32,7 +33,8 @@ class _State:
     holders: list[threading.Thread] = []
     """Each thread, once for each time that it holds BLAS."""
     threads_before = 1
-    limit: Any = None
+    limits: list[Any] = []
+    """What BLAS was limited by: at first, and each time that a library was found meanwhile."""
 
 
 @cache
@@ -46,30 +48,29 @@ def _libraries() -> Any:
 def find_again() -> None:
     """Look for the libraries again, after one more has been loaded; it is held like the others."""
     with _State.lock:
-        if _State.holders:
-            _take_over()
-            _State.limit.restore_original_limits()
         _libraries.cache_clear()
         if _State.holders:
-            _State.limit = _libraries().limit(limits=1)
+            _take_over()
+            _State.limits.append(_libraries().limit(limits=1))
             _take_over()
 
 
-def paths() -> list[str]:
-    """Return the libraries' files, NumPy's own first."""
-    return [library["filepath"] for library in _numpy_first()]
+def library_of_numpy() -> dict[str, Any]:
+    """Return what is known of the library behind NumPy's products; nothing if it is not found.
 
-
-def _numpy_first() -> list[dict[str, Any]]:
-    found: list[dict[str, Any]] = _libraries().info()
-    return sorted(found, key=lambda library: "numpy" not in library["filepath"])
+    NumPy's wheels bring one along. Elsewhere it is one that no other package has brought.
+    """
+    found = {Path(library["filepath"]).parts: library for library in _libraries().info()}
+    for parts, library in found.items():
+        if "numpy.libs" in parts or parts[-3:-1] == ("numpy", ".dylibs"):
+            return library
+    return next((found[parts] for parts in found if "site-packages" not in parts), {})
 
 
 @cache
 def has_wide_kernels() -> bool:
     """Return whether NumPy's BLAS is an OpenBLAS with kernels for AVX-512."""
-    first = next(iter(_numpy_first()), {})
-    return first.get("architecture") in WIDE_KERNELS
+    return library_of_numpy().get("architecture") in WIDE_KERNELS
 
 
 def _take_over() -> None:
@@ -102,7 +103,7 @@ def single_threaded() -> Iterator[None]:
         if not _State.holders:
             _State.threads_before = _now()
             _take_over()
-            _State.limit = _libraries().limit(limits=1)
+            _State.limits.append(_libraries().limit(limits=1))
         _State.holders.append(holder)
     try:
         yield
@@ -117,7 +118,8 @@ def _restore_if_free() -> None:
     """Give BLAS its threads back if no thread holds it any more."""
     if not _State.holders:
         _take_over()
-        _State.limit.restore_original_limits()
+        while _State.limits:
+            _State.limits.pop().restore_original_limits()
         _take_over()  # so that any thread can come next
 
 

@@ -1,7 +1,7 @@
-"""Chain: a worker's pass over its rows in three compiled calls.
+"""Chain: a worker's pass over its rows, forward and backward in one compiled call each.
 
 A `Plan` calls a kernel or BLAS some thirty times in a pass, and for each of these calls a thread
-gives up Python's global lock and takes it again. Two threads that want it at once put each other to
+gives up Python's global lock and takes it again. Of two threads that want it at once, one is put to
 sleep, which takes longer than many a kernel. So where several threads share a batch, they take it
 through the loops of `fused_loops`, if these cover the network.
 
@@ -29,14 +29,14 @@ from multilayer.numpy.fast.fused_loops import (
     Y,
     Z,
 )
-from multilayer.numpy.fast.passes import PASSES, is_turned
+from multilayer.numpy.fast.passes import PASSES, is_transposed
 from multilayer.numpy.fast.product import product_address
 from multilayer.numpy.fast.stages import stages_of
 from multilayer.numpy.layers import Affine
 from multilayer.numpy.network import Network
 from multilayer.samples import LazySamples
 
-__all__ = ["Chain", "layers_of"]
+__all__ = ["Chain", "arrays_for", "layers_of"]
 
 Array = npt.NDArray[Any]
 
@@ -70,16 +70,14 @@ class Chain:
     ) -> None:
         layers, dtype = layers_of(network, n_rows), network.parameters.dtype
         assert layers is not None
-        last, widest = layers[-1], int(layers[:, [IN, OUT]].max())
+        work, self._slopes, no_bias = arrays_for(layers, n_rows, dtype)
         drops = [layer.rate for layer in network.layers if isinstance(layer, Dropout)]
         self.values = np.empty(1)
         self._criterion, self._drawn, self._gradient = criterion, drawn, gradient
         self._uniforms = np.empty(sum(numbers.size for numbers in drawn), np.float32)
         self._network = layers, network.parameters
-        work, no_bias = np.empty(last[Z] + n_rows * last[OUT], dtype), np.zeros((2, widest), dtype)
         self._arrays = work, self._uniforms, np.array(drops, np.float64), no_bias
-        self._logits = work[last[Z] :].reshape(1, n_rows, -1)
-        self._slopes = np.empty((2, n_rows * widest), dtype)
+        self._logits = work[layers[-1, Z] :].reshape(1, n_rows, -1)
         self._gemm = product_address(dtype)
 
     @staticmethod
@@ -89,11 +87,12 @@ class Chain:
         Its hidden layers are affine, with ReLU, leaky ReLU or no activation, perhaps with dropout;
         samples in memory are as the products need them.
         """
-        is_ready = not isinstance(X, np.ndarray) or (
+        layers = layers_of(network, 1)
+        if layers is None or layers[0, WEIGHT] > 0 or X.shape[-1] != layers[0, IN]:
+            return False
+        return not isinstance(X, np.ndarray) or (
             X.dtype == network.parameters.dtype and X.flags.c_contiguous
         )
-        layers = layers_of(network, 1)
-        return is_ready and layers is not None and layers[0, WEIGHT] == 0
 
     def run(self, x: Array, targets: Array, shares: Array) -> Array:
         """Return the loss of the rows, (1,), and leave its gradient: see `Plan.run`."""
@@ -112,6 +111,17 @@ class Chain:
         """Update nothing: its layers have no state."""
 
 
+def arrays_for(layers: Array, n_rows: int, dtype: np.dtype[Any]) -> tuple[Array, Array, Array]:
+    """Return what the loops write to.
+
+    That is the work array; the gradients of a layer's output and input, in turns, of shape (2, …);
+    and, in as many rows, what a missing bias adds, and where its gradient goes.
+    """
+    last, widest = layers[-1], int(layers[:, [IN, OUT]].max())
+    work = np.empty(last[Z] + n_rows * last[OUT], dtype)
+    return work, np.empty((2, n_rows * widest), dtype), np.zeros((2, widest), dtype)
+
+
 def layers_of(network: Network, n_rows: int) -> Array | None:
     """Return a description of the layers, with places for batches of this size, if they fit."""
     rows: list[list[int]] = []
@@ -128,10 +138,10 @@ def layers_of(network: Network, n_rows: int) -> Array | None:
         elif isinstance(layer, Affine) and behind in codes:
             n_out, n_in = layer.W.shape[-2:]
             bias = -1 if layer.b is None else start + n_out * n_in
-            turned = -1
-            if is_turned(n_rows, n_in, n_out):
-                turned, place = place, place + n_rows * n_out
-            rows.append([start, bias, n_in, n_out, codes[behind], -1, place, place, turned])
+            zT = -1
+            if is_transposed(n_rows, n_in, n_out):
+                zT, place = place, place + n_rows * n_out
+            rows.append([start, bias, n_in, n_out, codes[behind], -1, place, place, zT])
             start += n_out * n_in + (0 if layer.b is None else n_out)
             place += n_rows * n_out
         else:

@@ -20,7 +20,7 @@ from multilayer.numpy.blocks import Dropout
 from multilayer.numpy.clipping import Clip
 from multilayer.numpy.embedding import Embedding
 from multilayer.numpy.fast import embed, fused_loops
-from multilayer.numpy.fast.chain import layers_of
+from multilayer.numpy.fast.chain import arrays_for, layers_of
 from multilayer.numpy.fast.fused_loops import (
     BINARY_CROSS_ENTROPY,
     CROSS_ENTROPY,
@@ -28,7 +28,6 @@ from multilayer.numpy.fast.fused_loops import (
     IN,
     OUT,
     SQUARED_ERROR,
-    Z,
 )
 from multilayer.numpy.fast.product import product_address
 from multilayer.numpy.fast.updates import matrices_of, numbers_of, settings_of
@@ -186,19 +185,18 @@ class FusedStep:
         assert layers is not None
         dtype, n_members = self.theta.dtype, len(self.theta)
         n_uniforms = int(layers[layers[:, DROP] >= 0, OUT].sum()) * n_rows
-        widest = int(layers[:, [IN, OUT]].max())
-        last = layers[-1]
+        arrays, slopes, no_bias = arrays_for(layers, n_rows, dtype)
         work = self._work[n_rows] = (
             layers,
             np.zeros((n_members, n_uniforms), np.float32),
-            np.empty(last[Z] + n_rows * last[OUT], dtype),
-            np.empty((2, n_rows * widest), dtype),
+            arrays,
+            slopes,
             self.gradient,
             np.empty((n_rows, self.X.shape[1]), dtype),
             np.empty((n_rows, layers[0, IN]), dtype),
             np.zeros((1, n_rows), np.intp),
-            np.zeros((1, n_rows, last[OUT]), dtype),
+            np.zeros((1, n_rows, layers[-1, OUT]), dtype),
             np.empty((1, n_rows), dtype),
-            np.zeros((2, widest), dtype),  # what a missing bias adds, and where its gradient goes
+            no_bias,
         )
         return work

@@ -1,13 +1,16 @@
-"""The compiled loops of a step of K networks: forward, loss, backward, penalty, clip, update.
+"""The compiled loops of a pass, and of a step of K networks, one member after the other.
 
-One member after the other. Products are BLAS's, and passes are the kernels of this folder. This
-module needs numba: see `fused`.
+A step is forward, loss, backward, penalty, clip, update. Products are BLAS's, and passes are the
+kernels of this folder. This module needs numba: see `chain` and `fused`.
 """
 
-import numba
+from collections.abc import Callable
+from typing import Any
+
 import numpy as np
 
-from multilayer.numpy.fast import criteria, embed, passes, thin, updates
+from multilayer.compiled import machine_code
+from multilayer.numpy.fast import criteria, embed, passes, product, thin, updates
 from multilayer.numpy.fast.product import multiply
 from multilayer.numpy.fast.thin import WIDEST
 
@@ -23,8 +26,8 @@ __all__ = [
     "PASS",
     "RELU",
     "SQUARED_ERROR",
-    "TURN",
     "WEIGHT",
+    "ZT",
     "Y",
     "Z",
     "backward",
@@ -32,34 +35,35 @@ __all__ = [
     "take_steps",
 ]
 
-_compile = numba.njit(nogil=True, error_model="numpy", cache=True)
-_reassociate = numba.njit(
-    nogil=True, error_model="numpy", cache=True, fastmath={"reassoc", "contract", "nsz"}
-)
 
-add_bias = _compile(passes.add_bias.loops)
-sum_columns = _compile(passes.sum_columns.loops)
-relu_forward = _compile(passes.relu_forward.loops)
-relu_backward = _compile(passes.relu_backward.loops)
-leaky_relu_forward = _compile(passes.leaky_relu_forward.loops)
-leaky_relu_backward = _compile(passes.leaky_relu_backward.loops)
-turn = _compile(passes.turn.loops)
-dropout = _compile(passes.dropout.loops)
-cross_entropy = _compile(criteria.cross_entropy.loops)
-binary_cross_entropy = _compile(criteria.binary_cross_entropy.loops)
-squared_error = _compile(criteria.squared_error.loops)
-thin_forward = _reassociate(thin.thin_forward.loops)
-thin_backward = _reassociate(thin.thin_backward.loops)
-embed_inputs = _compile(embed.embed.loops)
-embed_backward = _compile(embed.embed_backward.loops)
-add_penalty = _compile(updates.add_penalty.loops)
-sgd = _compile(updates.sgd.loops)
-adam = _compile(updates.adam.loops)
-limit_in_place = _reassociate(updates.limit_in_place.loops)
+def _compile(loops: Callable[..., Any]) -> Any:
+    parts = criteria, embed, passes, product, thin, updates
+    return machine_code(loops, *parts, error_model="numpy")
+
+
+add_bias = passes.add_bias.compiled
+sum_columns = passes.sum_columns.compiled
+relu_forward = passes.relu_forward.compiled
+relu_backward = passes.relu_backward.compiled
+leaky_relu_forward = passes.leaky_relu_forward.compiled
+leaky_relu_backward = passes.leaky_relu_backward.compiled
+transpose = passes.transpose.compiled
+dropout = passes.dropout.compiled
+cross_entropy = criteria.cross_entropy.compiled
+binary_cross_entropy = criteria.binary_cross_entropy.compiled
+squared_error = criteria.squared_error.compiled
+thin_forward = thin.thin_forward.compiled
+thin_backward = thin.thin_backward.compiled
+embed_inputs = embed.embed.compiled
+embed_backward = embed.embed_backward.compiled
+add_penalty = updates.add_penalty.compiled
+sgd = updates.sgd.compiled
+adam = updates.adam.compiled
+limit_in_place = updates.limit_in_place.compiled
 
 IDENTITY, RELU, LEAKY_RELU = range(3)
 CROSS_ENTROPY, BINARY_CROSS_ENTROPY, SQUARED_ERROR = range(3)
-WEIGHT, BIAS, IN, OUT, PASS, DROP, Z, Y, TURN = range(9)
+WEIGHT, BIAS, IN, OUT, PASS, DROP, Z, Y, ZT = range(9)
 """Columns of a network's description, a row for each affine layer: where its W and b begin in the
 vector of parameters (no bias: −1), its shape, its pass, which dropout follows (none: −1), and where
 its z, its output and zᵀ (not turned: −1) begin in the work array. The last layer's z is its end."""
@@ -89,12 +93,12 @@ def forward(layers, theta, x, work, uniforms, rates, no_bias, gemm):  # type: ig
         if s == layers.shape[0] - 1 and s > 0 and n_out <= WIDEST:
             thin_forward(x.reshape(1, n, n_in), W.reshape(1, n_out, n_in), bs, zs)
             return
-        if layer[TURN] < 0:
+        if layer[ZT] < 0:
             multiply(gemm, x, False, W, True, z)
         else:
-            zT = work[layer[TURN] : layer[TURN] + n * n_out].reshape(n_out, n)
+            zT = work[layer[ZT] : layer[ZT] + n * n_out].reshape(n_out, n)
             multiply(gemm, W, False, x, True, zT)
-            turn(zT.reshape(1, n_out, n), zs)
+            transpose(zT.reshape(1, n_out, n), zs)
         if layer[PASS] == RELU:
             relu_forward(zs, bs)
         elif layer[PASS] == LEAKY_RELU:

@@ -30,11 +30,11 @@ __all__ = [
     "bias_of",
     "dropout",
     "fastest",
-    "is_turned",
+    "is_transposed",
     "passes_of",
     "plain",
     "sum_columns",
-    "turn",
+    "transpose",
 ]
 
 Array = npt.NDArray[Any]
@@ -262,23 +262,23 @@ TILE = 16
 """Features taken at a time: a cache line of each sample's."""
 
 
-def is_turned(n_rows: int, in_features: int, out_features: int) -> bool:
-    """Return whether z = x Wᵀ is computed as zᵀ = W xᵀ, and turned.
+def is_transposed(n_rows: int, in_features: int, out_features: int) -> bool:
+    """Return whether z = x Wᵀ is computed as zᵀ = W xᵀ, and transposed.
 
     OpenBLAS's kernels for AVX-512 take long to rearrange a first operand that is transposed, and
     Fortran's first is our second. So W, if it is much larger than x, should not be that (measured,
     see docs/performance.md).
     """
-    is_long = out_features >= 2 * n_rows and in_features >= 4 * n_rows
+    is_long = n_rows >= TILE and out_features >= 2 * n_rows and in_features >= 4 * n_rows
     return is_long and in_features * out_features > SMALL and blas.has_wide_kernels()
 
 
-def _turn(zTs: Array, zs: Array) -> None:
+def _transpose(zTs: Array, zs: Array) -> None:
     zs[:] = zTs.mT
 
 
-@kernel(plain=_turn)
-def turn(zTs, zs):  # type: ignore[no-untyped-def]
+@kernel(plain=_transpose)
+def transpose(zTs, zs):  # type: ignore[no-untyped-def]
     """Compute z ← (zᵀ)ᵀ."""
     for m in range(zs.shape[0]):
         zT, z = zTs[m], zs[m]

@@ -1,19 +1,21 @@
 """Product: BLAS's matrix product for compiled loops, from the library that NumPy uses.
 
 numba's own ``np.dot`` takes SciPy's BLAS, which is often an older one: some of its products took a
-third longer, and their last bits differ from NumPy's. This module needs numba.
+third longer. This module needs numba.
 """
 
 import ctypes
+from functools import cache
 from typing import Any
 
-import numba
 import numpy as np
-import numpy.typing as npt
 from llvmlite import ir
-from numba.core import cgutils
+from numba.core import cgutils, types
+from numba.core.errors import TypingError
 from numba.extending import get_cython_function_address, intrinsic
 
+from multilayer import forks
+from multilayer.compiled import machine_code
 from multilayer.numpy.fast import blas
 
 __all__ = ["multiply", "product_address"]
@@ -24,17 +26,26 @@ POINTER = ir.IntType(8).as_pointer()
 KEPT, TRANSPOSED = ord("N"), ord("T")
 
 
-def product_address(dtype: npt.DTypeLike) -> int:
+@cache
+def product_address(dtype: np.dtype[Any]) -> int:
     """Return the address of ``sgemm`` or ``dgemm``: that of NumPy's BLAS, or else of SciPy's."""
-    name = "sgemm" if np.dtype(dtype) == np.float32 else "dgemm"
-    for path in blas.paths():
+    name = "sgemm" if dtype == np.float32 else "dgemm"
+    path = blas.library_of_numpy().get("filepath")
+    if path is not None:
         library = ctypes.CDLL(path)
         for pattern in NAMES:
             found = getattr(library, pattern.format(name), None)
             if found is not None:
-                return ctypes.cast(found, ctypes.c_void_p).value or 0
-    address = int(get_cython_function_address("scipy.linalg.cython_blas", name))
+                return _address_of(found)
+    with forks.imports:
+        address = int(get_cython_function_address("scipy.linalg.cython_blas", name))
     blas.find_again()
+    return address
+
+
+def _address_of(function: Any) -> int:
+    address = ctypes.cast(function, ctypes.c_void_p).value
+    assert address is not None
     return address
 
 
@@ -59,7 +70,8 @@ def _gemm(  # type: ignore[no-untyped-def]
 
         kind = context.get_value_type(signature.args[6].dtype)
         one, zero = (by_reference(ir.Constant(kind, value)) for value in (1.0, 0.0))
-        _, first, second, m, n, k, _, A_row, _, B_row, _, C_row = map(by_reference, values)
+        numbers = (values[place] for place in (1, 2, 3, 4, 5, 7, 9, 11))
+        first, second, m, n, k, A_row, B_row, C_row = map(by_reference, numbers)
         call = ir.FunctionType(ir.VoidType(), [POINTER] * 13).as_pointer()
         builder.call(
             builder.inttoptr(values[0], call),
@@ -67,14 +79,16 @@ def _gemm(  # type: ignore[no-untyped-def]
         )
         return context.get_dummy_value()
 
-    integer, letter = numba.types.int64, numba.types.uint8
+    if any(matrix.layout != "C" or matrix.dtype != C.dtype for matrix in (A, B, C)):
+        raise TypingError("a product needs matrices without gaps, of one type")
+    integer, letter = types.int64, types.uint8
     kinds = [integer, letter, letter, *[integer] * 3, A, integer, B, integer, C, integer]
-    return numba.types.void(*kinds), generate
+    return types.void(*kinds), generate
 
 
-@numba.njit(nogil=True, error_model="numpy", cache=True)
+@machine_code
 def multiply(address, A, A_is_transposed, B, B_is_transposed, C):  # type: ignore[no-untyped-def]
-    """Compute C ← A B, or with Aᵀ or Bᵀ, for matrices in C's order.
+    """Compute C ← A B, or with Aᵀ or Bᵀ, for matrices without gaps whose shapes fit.
 
     Fortran, which has columns where C has rows, computes Cᵀ = Bᵀ Aᵀ.
     """

@@ -20,9 +20,9 @@ from multilayer.numpy.fast.passes import (
     bias_of,
     dropout,
     fastest,
-    is_turned,
+    is_transposed,
     passes_of,
-    turn,
+    transpose,
 )
 from multilayer.numpy.fast.thin import thin_backward, thin_forward
 from multilayer.numpy.fast.updates import numbers_of
@@ -154,9 +154,9 @@ class Dense(_Affine):
         # small operands, takes about twice the time for a second one that is transposed.
         self.is_small = bool(networks) and out_features * in_features <= SMALL
         self.zT: Array | None = None
-        if is_turned(self.z.shape[-2], in_features, out_features):
+        if is_transposed(self.z.shape[-2], in_features, out_features):
             self.zT = np.empty(self.z.mT.shape, self.z.dtype)
-            self.zTs, self.turn = stacked(self.zT), turn.fastest
+            self.zTs, self.transpose = stacked(self.zT), transpose.fastest
         self.WT = self.W.mT.copy() if self.is_small else self.W.mT
         is_narrow = NARROW * out_features <= in_features
         shape = (*networks, in_features, out_features)
@@ -171,7 +171,7 @@ class Dense(_Affine):
             self.product(x, self.WT, out=z)
         else:
             self.product(self.W, x.mT, out=self.zT)
-            self.turn(self.zTs, self.zs)
+            self.transpose(self.zTs, self.zs)
         if self.b_copy is not None:
             self.b_copy[:] = self.b
         self.forward_pass(self.zs, self.bs)

@@ -1,8 +1,9 @@
 """Standby: threads that expect each other within moments wait without giving their cores away.
 
-Waking a thread that sleeps takes 30 to 60 µs, longer than many a step. So whoever waits first looks
-at a number in memory, again and again, for `SECONDS` at most; only then does it sleep on a lock.
-The lock alone decides when the wait is over: without numba nobody looks, and nothing else changes.
+Waking a thread that sleeps takes 30 to 60 µs, a sizeable part of many a step. So whoever waits
+first looks at a number in memory, again and again, for `SECONDS` at most; only then does it sleep
+on a lock. The lock alone decides when the wait is over: without numba nobody looks, and nothing
+else changes.
 """
 
 import time
@@ -12,24 +13,26 @@ from typing import Any
 
 import numpy as np
 
+from multilayer import forks
 from multilayer.compiled import numba
 
-__all__ = ["ASKED", "BEGUN", "DONE", "Standby"]
+__all__ = ["ASKED", "BEGUN", "DONE", "WANTED", "Standby"]
 
 SECONDS = 125e-6
 """How long a thread looks before it sleeps."""
 HEAD_START = 5e-6
 """How long the caller stays off Python's global lock once its helpers have begun. They need it to
-enter their compiled passes, and two threads that want it at once put each other to sleep."""
-
+enter their compiled passes, and of two threads that want it at once, one is put to sleep."""
 WANTED, ASKED, BEGUN, DONE = range(4)
-"""What is counted of each helper: the calls that it shall get, and those got, begun and ended."""
+"""The number of each helper's last call: the one that it is to get, has got, begun and ended."""
+SHORTEST = 1e-10
+"""Seconds of a turn, at least: clocks may stand still."""
 LINE = 8
 """Numbers in a cache line; one is used, so that no two threads write to the same line."""
 
 
 class Standby:
-    """The counts of some helpers' calls, at which they and their caller look.
+    """The numbers of some helpers' last calls, at which they and their caller look.
 
     Parameters
     ----------
@@ -37,27 +40,27 @@ class Standby:
     """
 
     def __init__(self, n_helpers: int) -> None:
-        self._counts = np.zeros((n_helpers, 4, LINE), np.int64)
-        self._of_helpers = list(self._counts)
+        self._numbers = np.zeros((n_helpers, 4, LINE), np.int64)
+        self._of_helpers = list(self._numbers)
         self._loops = _loops() if n_helpers else None
 
-    def want(self, helper: int) -> None:
-        """Count a call that `call` is going to hand over."""
-        self._counts[helper, WANTED, 0] += 1
+    def want(self, helper: int, number: int) -> None:
+        """Say which call a helper is to get when `call` hands it over."""
+        self._of_helpers[helper][WANTED, 0] = number
 
     def call(self, n_helpers: int) -> None:
-        """Hand over what is wanted of the first helpers, and let them begin."""
+        """Hand over the calls that the first helpers are to get, and let these begin."""
         if self._loops is not None:
-            self._loops.call(self._counts[:n_helpers], self._loops.turns, self._loops.head_start)
+            self._loops.call(self._numbers[:n_helpers], self._loops.turns, self._loops.head_start)
 
-    def count(self, helper: int, what: int, count: int) -> None:
-        """Set a helper's count: ``BEGUN`` or ``DONE``."""
-        self._counts[helper, what, 0] = count
+    def set(self, helper: int, what: int, number: int) -> None:
+        """Say which call a helper has got (`ASKED`), begun (`BEGUN`) or ended (`DONE`)."""
+        self._of_helpers[helper][what, 0] = number
 
-    def look(self, helper: int, what: int, count: int) -> None:
-        """Wait for a helper's count, but no longer than `SECONDS`."""
+    def look(self, helper: int, what: int, number: int) -> None:
+        """Wait until a helper's number has come to this, but no longer than `SECONDS`."""
         if self._loops is not None:
-            self._loops.look(self._of_helpers[helper], what, count, self._loops.turns)
+            self._loops.look(self._of_helpers[helper], what, number, self._loops.turns)
 
 
 class _Loops:
@@ -65,19 +68,21 @@ class _Loops:
 
     def __init__(self, module: Any) -> None:
         self.look, self.call = module.look, module.call
-        counts, turns = np.zeros((1, 4, LINE), np.int64), 4000
-        self.call(counts, 1, 0)  # compiles
-        self.look(counts[0], DONE, 1, 1)
+        numbers, n = np.zeros((1, 4, LINE), np.int64), 1000
+        self.call(numbers, 1, 0)  # compiles
+        turn = max(min(self._seconds(numbers[0], n) for _ in range(5)) / n, SHORTEST)
+        self.turns, self.head_start = int(SECONDS / turn), int(HEAD_START / turn)
+
+    def _seconds(self, numbers: Any, n: int) -> float:
         started = time.perf_counter()
-        self.look(counts[0], DONE, 1, turns)
-        turns_per_second = turns / (time.perf_counter() - started)
-        self.turns = int(SECONDS * turns_per_second)
-        self.head_start = int(HEAD_START * turns_per_second)
+        self.look(numbers, DONE, 1, n)
+        return time.perf_counter() - started
 
 
 @cache
 def _loops() -> _Loops | None:
     """Return the compiled loops, or None without numba."""
-    if numba() is None:
-        return None
-    return _Loops(import_module("multilayer.numpy.fast.standby_loops"))
+    with forks.imports:
+        if numba() is None:
+            return None
+        return _Loops(import_module("multilayer.numpy.fast.standby_loops"))

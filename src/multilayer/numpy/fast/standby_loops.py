@@ -3,31 +3,34 @@
 import platform
 from typing import Any
 
-import numba
 from llvmlite import ir
+from numba import types
 from numba.extending import intrinsic
+
+from multilayer.compiled import machine_code
+from multilayer.numpy.fast.standby import ASKED, BEGUN, WANTED
 
 __all__ = ["call", "look"]
 
-WANTED, ASKED, BEGUN = range(3)  # of the counts in `standby`
 IS_X86 = platform.machine().lower() in ("x86_64", "amd64")
-_compile = numba.njit(nogil=True, cache=True)
 
 
 @intrinsic
 def _load(typing_context: Any, array: Any, index: Any) -> Any:
-    """Read a number of an array of one axis now, whatever a compiler knows of it."""
+    """Read a number of an array of one axis now, whatever the compiler knows of it."""
 
     def generate(context: Any, builder: Any, signature: Any, values: Any) -> Any:
+        number = ir.IntType(64)
         view = context.make_array(signature.args[0])(context, builder, values[0])
-        return builder.load_atomic(builder.gep(view.data, [values[1]]), "acquire", 8)
+        place = builder.gep(view.data, [values[1]], source_etype=number)
+        return builder.load_atomic(place, "acquire", 8, typ=number)
 
-    return numba.types.int64(array, numba.types.intp), generate
+    return types.int64(array, types.intp), generate
 
 
 @intrinsic
 def _pause(typing_context: Any) -> Any:
-    """Leave the core's units to its other thread for a moment."""
+    """On x86, leave the core's units to its other thread for a moment."""
 
     def generate(context: Any, builder: Any, signature: Any, values: Any) -> Any:
         if IS_X86:
@@ -35,25 +38,27 @@ def _pause(typing_context: Any) -> Any:
             builder.call(builder.module.declare_intrinsic("llvm.x86.sse2.pause", (), kind), [])
         return context.get_dummy_value()
 
-    return numba.types.void(), generate
+    return types.void(), generate
 
 
-@_compile
-def look(counts, what, count, turns):  # type: ignore[no-untyped-def]
-    """Return when a helper's count has come to `count`, or after so many turns."""
-    of_helper = counts[what]
-    for _ in range(turns):
-        if _load(of_helper, 0) >= count:  # type: ignore[call-arg]
-            return
+@machine_code
+def look(of_helper, what, number, turns):  # type: ignore[no-untyped-def]
+    """Return when a helper's number has come to this, or after so many turns; how many are left."""
+    at = of_helper[what]
+    for turn in range(turns):
+        if _load(at, 0) >= number:  # type: ignore[call-arg]
+            return turns - turn
         _pause()
+    return 0
 
 
-@_compile
-def call(counts, turns, head_start):  # type: ignore[no-untyped-def]
+@machine_code
+def call(helpers, turns, head_start):  # type: ignore[no-untyped-def]
     """Ask each helper for what is wanted of it, and return when all are well under way."""
-    for helper in range(counts.shape[0]):
-        counts[helper, ASKED, 0] = counts[helper, WANTED, 0]
-    for helper in range(counts.shape[0]):
-        look(counts[helper], BEGUN, counts[helper, WANTED, 0], turns)
+    for i in range(helpers.shape[0]):
+        helpers[i, ASKED, 0] = helpers[i, WANTED, 0]
+    for i in range(helpers.shape[0]):
+        turns = look(helpers[i], BEGUN, helpers[i, WANTED, 0], turns)
     for _ in range(head_start):
-        _pause()  # type: ignore[call-arg]
+        _load(helpers[0, ASKED], 0)  # type: ignore[call-arg]
+        _pause()

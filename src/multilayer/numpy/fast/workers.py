@@ -7,7 +7,6 @@ compared with the processor time spent on it: if waiting eats up the gain, one t
 parts, in the same order and with the same result, until the next trial.
 """
 
-import itertools
 import os
 import threading
 import time
@@ -108,21 +107,22 @@ class Workers:
         if self._process != os.getpid():  # a forked child has no threads of its parent
             self._call_helpers()
         started = time.perf_counter()
-        worked = time.thread_time()
         begun: list[_Helper] = []
         try:
             for helper, part in zip(self._helpers[: len(parts) - 1], parts[1:], strict=True):
                 helper.begin(partial(work, part))
                 begun.append(helper)
             self._standby.call(len(begun))
+            worked = time.thread_time()
             first = work(parts[0])
-        finally:
             worked = time.thread_time() - worked
+        finally:
             for helper in begun:
-                worked += helper.wait()
+                helper.wait()
         for helper in begun:
             if helper.error is not None:
                 raise helper.error
+            worked += helper.worked
         self._judge(time.perf_counter() - started, worked)
         return [first, *(helper.result for helper in begun)]
 
@@ -176,34 +176,34 @@ class _Helper:
     def begin(self, call: Callable[[], Any]) -> None:
         self.call, self.error = call, None
         self.n_calls += 1
-        self.standby.want(self.number)
+        self.standby.want(self.number, self.n_calls)
         self.called.release()
 
-    def wait(self) -> float:
-        """Wait for the work, and return its processor time."""
+    def wait(self) -> None:
         self.standby.look(self.number, DONE, self.n_calls)
-        if self.done.acquire(blocking=self.thread.is_alive()):
-            return self.worked
-        # The parent's thread left its part half done; it cannot be started again.
-        self.error = RuntimeError("a child that is forked by a step cannot end this step")
-        return 0.0
+        if not self.done.acquire(blocking=self.thread.is_alive()):
+            # The parent's thread left its part half done; it cannot be started again.
+            self.error = RuntimeError("a child that is forked by a step cannot end this step")
 
     def stop(self) -> None:
         self.call = None
         with suppress(RuntimeError):  # already released, by an interrupted run
             self.called.release()
+        self.standby.set(self.number, ASKED, self.n_calls + 1)
         self.thread.join()
 
     def _serve(self) -> None:
         limit_this_thread()
         # An overflow shows in the loss, which the loop checks.
         with np.errstate(over="ignore", invalid="ignore"):
-            for count in itertools.count(1):
-                self.standby.look(self.number, ASKED, count)
+            number = 0
+            while True:
+                self.standby.look(self.number, ASKED, number + 1)
                 self.called.acquire()
                 if self.call is None:
                     return
-                self.standby.count(self.number, BEGUN, count)
+                number = self.n_calls
+                self.standby.set(self.number, BEGUN, number)
                 started = time.thread_time()
                 try:
                     self.result = self.call()
@@ -211,7 +211,7 @@ class _Helper:
                     self.error = error
                 self.call = None  # a waiting thread keeps nothing alive
                 self.worked = time.thread_time() - started
-                self.standby.count(self.number, DONE, count)
+                self.standby.set(self.number, DONE, number)
                 self.done.release()
 
 
