@@ -89,18 +89,22 @@ class Kernel:
         self.loops = loops
         self.plain = plain
         self.reassociate = reassociate
+        self._fastest: Callable[..., Any] | None = None
         self._compiled: Callable[..., Any] | None = None
 
     @property
     def fastest(self) -> Callable[..., Any]:
         """The form to call: compiled loops if numba is installed, else plain NumPy."""
-        return self._compiled or (self.plain if numba() is None else self.compiled)
+        if self._fastest is None:
+            with forks.imports:  # the first call imports numba
+                self._fastest = self.plain if numba() is None else self.compiled
+        return self._fastest
 
     @property
     def compiled(self) -> Callable[..., Any]:
         """The loops as machine code; this needs numba."""
         if self._compiled is None:
-            with forks.imports:  # the first call imports numba
+            with forks.imports:
                 self._compiled = self._compiled or machine_code(
                     self.loops,
                     error_model="numpy",

@@ -6,6 +6,7 @@ import pkgutil
 import subprocess
 import sys
 import threading
+from types import ModuleType
 
 import numpy as np
 import pytest
@@ -234,16 +235,58 @@ def test_a_kernel_that_cannot_be_kept_on_disk_is_compiled_all_the_same(monkeypat
     module = compiled.numba()
     njit = module.njit
 
-    def refusing(**options):
+    def refusing(*functions, **options):
         if options.pop("cache", False):
             raise RuntimeError("no locator available")
-        return njit(**options)
+        return njit(*functions, **options)
 
     monkeypatch.setattr(module, "njit", refusing)
     add_bias = KERNELS["passes.add_bias"]
     z = np.zeros((1, 1, 2))
     Kernel(add_bias.loops, add_bias.plain).fastest(z, np.ones((1, 2)))
     assert (z == 1).all()
+
+
+NO_FOLDER = """
+import numba
+
+njit = numba.njit
+def refusing(*functions, **options):
+    if options.pop("cache", False):
+        raise RuntimeError("no locator available")
+    return njit(*functions, **options)
+numba.njit = refusing
+
+from multilayer.numpy.fast import chain
+from multilayer.numpy.fast.workers import Workers
+
+workers = Workers(2)
+print(workers.map(abs, [-1, -2]), workers._standby._loops is not None)
+workers.stop()
+"""
+
+
+@needs_compiler
+def test_neither_are_loops_that_call_others():
+    found = subprocess.run(
+        [sys.executable, "-c", NO_FOLDER], capture_output=True, text=True, check=True
+    )
+    assert found.stdout == "[1, 2] True\n"
+
+
+@needs_compiler
+def test_loops_are_compiled_anew_after_a_change_of_what_they_call(tmp_path):
+    names, source = set(), ModuleType("source")
+    source.__file__ = str(tmp_path / "source.py")
+    for text in ("x = 1", "x = 2", "x = 1"):
+
+        def loops(x):
+            return x
+
+        (tmp_path / "source.py").write_text(text)
+        assert compiled.machine_code(loops, source)(3) == 3
+        names.add(loops.__qualname__)
+    assert len(names) == 2
 
 
 def test_threads_that_want_a_kernel_at_once_get_the_same():
