@@ -33,7 +33,7 @@ def numba() -> Any:
 def machine_code(
     loops: Callable[..., Any], *sources: ModuleType, **settings: Any
 ) -> Callable[..., Any]:
-    """Return loops compiled by numba, to be called without Python's global lock.
+    """Return loops compiled by numba, which run without Python's global lock (the GIL).
 
     Machine code is cached on disk, if there is a folder for it, so each machine compiles once.
 
@@ -41,8 +41,8 @@ def machine_code(
     ----------
     loops : callable
     *sources : module
-        What else is compiled into the code. numba looks for changes in the file of `loops` alone;
-        so the name under which it keeps the code has a digest of these.
+        Other modules whose code is compiled in. numba checks only the file of `loops` for changes,
+        so the name of the cached code includes a hash of these modules.
     **settings
         Those of ``numba.njit``.
     """

@@ -112,10 +112,10 @@ class Chain:
 
 
 def arrays_for(layers: Array, n_rows: int, dtype: np.dtype[Any]) -> tuple[Array, Array, Array]:
-    """Return what the loops write to.
+    """Return the arrays that the loops work in.
 
-    That is the work array; the gradients of a layer's output and input, in turns, of shape (2, …);
-    and, in as many rows, what a missing bias adds, and where its gradient goes.
+    They are the work array; the gradients of a layer's output and input, in turns, of shape (2, …);
+    and an array of two rows for layers without a bias: zeros to add, and a place for its gradient.
     """
     last, widest = layers[-1], int(layers[:, [IN, OUT]].max())
     work = np.empty(last[Z] + n_rows * last[OUT], dtype)

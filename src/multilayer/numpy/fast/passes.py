@@ -265,9 +265,9 @@ TILE = 16
 def is_transposed(n_rows: int, in_features: int, out_features: int) -> bool:
     """Return whether z = x Wᵀ is computed as zᵀ = W xᵀ, and transposed.
 
-    OpenBLAS's kernels for AVX-512 take long to rearrange a first operand that is transposed, and
-    Fortran's first is our second. So W, if it is much larger than x, should not be that (measured,
-    see docs/performance.md).
+    OpenBLAS's AVX-512 kernels take long to rearrange a first operand that is transposed. Fortran's
+    first operand is our second, here Wᵀ. So if W is much larger than x, the operands change places
+    (measured, see docs/performance.md).
     """
     is_long = n_rows >= TILE and out_features >= 2 * n_rows and in_features >= 4 * n_rows
     return is_long and in_features * out_features > SMALL and blas.has_wide_kernels()

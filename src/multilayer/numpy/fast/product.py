@@ -55,8 +55,8 @@ def _gemm(  # type: ignore[no-untyped-def]
 ):  # fmt: skip
     """Call Fortran's gemm: every argument is a pointer, C is not read.
 
-    Its integers have 64 bits here; a library that reads 32 of them reads the lower half, which
-    comes first on all processors that numba knows.
+    Integers are passed with 64 bits. A library that expects 32 bits reads the lower half, which
+    comes first on all processors that numba supports.
     """
 
     def generate(context: Any, builder: Any, signature: Any, values: Any) -> Any:
@@ -90,7 +90,7 @@ def _gemm(  # type: ignore[no-untyped-def]
 def multiply(address, A, A_is_transposed, B, B_is_transposed, C):  # type: ignore[no-untyped-def]
     """Compute C ← A B, or with Aᵀ or Bᵀ, for matrices without gaps whose shapes fit.
 
-    Fortran, which has columns where C has rows, computes Cᵀ = Bᵀ Aᵀ.
+    Fortran stores matrices by columns, so it computes Cᵀ = Bᵀ Aᵀ.
     """
     depth = A.shape[0] if A_is_transposed else A.shape[1]
     first = TRANSPOSED if B_is_transposed else KEPT

@@ -1,9 +1,8 @@
 """Standby: threads that expect each other within moments wait without giving their cores away.
 
-Waking a thread that sleeps takes 30 to 60 µs, a sizeable part of many a step. So whoever waits
-first looks at a number in memory, again and again, for `SECONDS` at most; only then does it sleep
-on a lock. The lock alone decides when the wait is over: without numba nobody looks, and nothing
-else changes.
+Waking a sleeping thread takes 30 to 60 µs, a sizeable part of many steps. So a waiting thread first
+polls a number in memory, for at most `SECONDS`, and only then sleeps on a lock. The lock alone
+decides when the wait is over. Without numba, no thread polls, and nothing else changes.
 """
 
 import time
@@ -24,9 +23,9 @@ HEAD_START = 5e-6
 """How long the caller stays off Python's global lock once its helpers have begun. They need it to
 enter their compiled passes, and of two threads that want it at once, one is put to sleep."""
 WANTED, ASKED, BEGUN, DONE = range(4)
-"""The number of each helper's last call: the one that it is to get, has got, begun and ended."""
+"""Where a helper's numbers are: of the last call that it is to get, has got, begun and ended."""
 SHORTEST = 1e-10
-"""Seconds of a turn, at least: clocks may stand still."""
+"""The least time of a turn, in seconds: a coarse clock may measure 0."""
 LINE = 8
 """Numbers in a cache line; one is used, so that no two threads write to the same line."""
 
@@ -64,7 +63,7 @@ class Standby:
 
 
 class _Loops:
-    """The compiled loops, with the turns that take the time that they may."""
+    """The compiled loops, and how many of their turns take `SECONDS` and `HEAD_START`."""
 
     def __init__(self, module: Any) -> None:
         self.look, self.call = module.look, module.call

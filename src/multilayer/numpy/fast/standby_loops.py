@@ -17,7 +17,7 @@ IS_X86 = platform.machine().lower() in ("x86_64", "amd64")
 
 @intrinsic
 def _load(typing_context: Any, array: Any, index: Any) -> Any:
-    """Read a number of an array of one axis now, whatever the compiler knows of it."""
+    """Read a number of a one-dimensional array from memory, and never reuse an earlier value."""
 
     def generate(context: Any, builder: Any, signature: Any, values: Any) -> Any:
         number = ir.IntType(64)
@@ -43,7 +43,7 @@ def _pause(typing_context: Any) -> Any:
 
 @machine_code
 def look(of_helper, what, number, turns):  # type: ignore[no-untyped-def]
-    """Return when a helper's number has come to this, or after so many turns; how many are left."""
+    """Wait until a helper's number reaches this, or for so many turns; return how many are left."""
     at = of_helper[what]
     for turn in range(turns):
         if _load(at, 0) >= number:  # type: ignore[call-arg]
