@@ -59,7 +59,8 @@ def launch(tmp_path_factory):
             text=True,
             check=False,
             timeout=240,
-            env=os.environ | {"OMP_NUM_THREADS": "1"},
+            # A process that ends by a signal says where.
+            env=os.environ | {"OMP_NUM_THREADS": "1", "PYTHONFAULTHANDLER": "1"},
         )
 
     return run
