@@ -88,7 +88,7 @@ class Batches:
         The floating-point operations of each row, which decide how many workers pay; 0 if a batch
         cannot be divided.
     n_workers : int
-        The largest number.
+        How many workers there are; a small batch has fewer parts.
 
     Attributes
     ----------
