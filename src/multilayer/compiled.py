@@ -7,6 +7,7 @@ numba.
 
 import hashlib
 from collections.abc import Callable
+from functools import cache
 from importlib import import_module
 from pathlib import Path
 from types import ModuleType
@@ -48,12 +49,17 @@ def machine_code(
     """
     module = numba()
     if sources:
-        texts = (Path(str(source.__file__)).read_bytes() for source in sources)
-        loops.__qualname__ += f"_{hashlib.sha256(b''.join(texts)).hexdigest()[:8]}"
+        loops.__qualname__ += f"_{_hash_of(sources)}"
     try:
         return module.njit(nogil=True, cache=True, **settings)(loops)
     except RuntimeError:  # there is no folder for the cache
         return module.njit(nogil=True, **settings)(loops)
+
+
+@cache
+def _hash_of(modules: tuple[ModuleType, ...]) -> str:
+    texts = (Path(str(module.__file__)).read_bytes() for module in modules)
+    return hashlib.sha256(b"".join(texts)).hexdigest()[:8]
 
 
 class Kernel:

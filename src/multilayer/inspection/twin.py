@@ -13,12 +13,25 @@ from multilayer.model import Model, adopt, one_network
 from multilayer.numpy import MLP
 from multilayer.numpy.sensitivity import to_inputs
 
-__all__ = ["Twin"]
+__all__ = ["Twin", "model_of_numbers"]
 
 Array = npt.NDArray[Any]
 
 CHUNK = 1024
 """How many samples go forward and back at once."""
+
+
+def model_of_numbers(model: Any, owner: str) -> tuple[Model, MLP]:
+    """Return a network, a Model or an estimator as a Model, and its network.
+
+    It raises what `Twin.of` says.
+    """
+    found = adopt(model, owner)
+    net = one_network(found.net, "model", owner)
+    if not found.inputs.is_affine:
+        rule = "must take numbers as they are, or scaled"
+        raise InvalidArgumentError(rule, "model", owner, got=repr(found.inputs))
+    return found, net
 
 
 class Twin(NamedTuple):
@@ -39,11 +52,7 @@ class Twin(NamedTuple):
         InvalidArgumentError, InvalidTypeError
             If there is not one network in it, or its inputs are made of a table's columns.
         """
-        found = adopt(model, owner)
-        net = one_network(found.net, "model", owner)
-        if not found.inputs.is_affine:
-            rule = "must take numbers as they are, or scaled"
-            raise InvalidArgumentError(rule, "model", owner, got=repr(found.inputs))
+        found, net = model_of_numbers(model, owner)
         twin = replace(found, net=net.copy(dtype="float64"))
         ends = np.repeat([[0.0], [1.0]], found.inputs.in_features, axis=1)
         low, high = found.inputs.encode(ends)

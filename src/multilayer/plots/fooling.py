@@ -10,7 +10,7 @@ import numpy.typing as npt
 from multilayer import checks
 from multilayer.errors import InvalidDataError, InvalidTypeError
 from multilayer.inspection import adversarial_accuracy, deepfool
-from multilayer.inspection.twin import Twin
+from multilayer.inspection.twin import model_of_numbers
 from multilayer.model import class_places
 from multilayer.plots.images import draw_image, image_rows, images_of, said
 from multilayer.plots.models import class_probabilities, opened, samples_of
@@ -75,7 +75,7 @@ def adversarial_examples(
     owner = "adversarial_examples"
     n = checks.integer(n, "n", owner)
     model = opened(model)
-    Twin.of(model, owner)  # refuses a model of columns, whose samples are no images
+    model_of_numbers(model, owner)  # refuses one of columns, whose samples are no images
     images = images_of(X, owner)
     classes, p = class_probabilities(model, images.reshape(len(images), -1), owner)
     truth = class_places(y, classes, len(images), owner)

@@ -276,13 +276,14 @@ def test_neither_are_loops_that_call_others():
 
 @needs_compiler
 def test_loops_are_compiled_anew_after_a_change_of_what_they_call(tmp_path):
-    names, source = set(), ModuleType("source")
-    source.__file__ = str(tmp_path / "source.py")
+    names = set()
     for text in ("x = 1", "x = 2", "x = 1"):
 
         def loops(x):
             return x
 
+        source = ModuleType("source")  # as another process has it
+        source.__file__ = str(tmp_path / "source.py")
         (tmp_path / "source.py").write_text(text)
         assert compiled.machine_code(loops, source)(3) == 3
         names.add(loops.__qualname__)

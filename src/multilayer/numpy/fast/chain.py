@@ -36,7 +36,7 @@ from multilayer.numpy.layers import Affine
 from multilayer.numpy.network import Network
 from multilayer.samples import LazySamples
 
-__all__ = ["Chain", "arrays_for", "layers_of"]
+__all__ = ["Chain", "arrays_for", "is_ready", "layers_of"]
 
 Array = npt.NDArray[Any]
 
@@ -90,9 +90,7 @@ class Chain:
         layers = layers_of(network, 1)
         if layers is None or layers[0, WEIGHT] > 0 or X.shape[-1] != layers[0, IN]:
             return False
-        return not isinstance(X, np.ndarray) or (
-            X.dtype == network.parameters.dtype and X.flags.c_contiguous
-        )
+        return not isinstance(X, np.ndarray) or is_ready(X, network)
 
     def run(self, x: Array, targets: Array, shares: Array) -> Array:
         """Return the loss of the rows, (1,), and leave its gradient: see `Plan.run`."""
@@ -109,6 +107,11 @@ class Chain:
 
     def update_state(self) -> None:
         """Update nothing: its layers have no state."""
+
+
+def is_ready(X: Array, network: Network) -> bool:
+    """Return whether samples in memory are as the products need them."""
+    return X.dtype == network.parameters.dtype and X.flags.c_contiguous
 
 
 def arrays_for(layers: Array, n_rows: int, dtype: np.dtype[Any]) -> tuple[Array, Array, Array]:

@@ -20,7 +20,7 @@ from multilayer.numpy.blocks import Dropout
 from multilayer.numpy.clipping import Clip
 from multilayer.numpy.embedding import Embedding
 from multilayer.numpy.fast import embed, fused_loops
-from multilayer.numpy.fast.chain import arrays_for, layers_of
+from multilayer.numpy.fast.chain import arrays_for, is_ready, layers_of
 from multilayer.numpy.fast.fused_loops import (
     BINARY_CROSS_ENTROPY,
     CROSS_ENTROPY,
@@ -61,8 +61,7 @@ def fits(
     }
     return (
         isinstance(X, np.ndarray)
-        and X.dtype == network.parameters.dtype
-        and X.flags.c_contiguous
+        and is_ready(X, network)
         and type(optimizer) in (SGD, Adam, AdamW)
         and has_criterion.get(type(loss), False)
         and layers_of(network, 1) is not None

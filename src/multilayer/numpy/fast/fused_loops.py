@@ -66,7 +66,7 @@ CROSS_ENTROPY, BINARY_CROSS_ENTROPY, SQUARED_ERROR = range(3)
 WEIGHT, BIAS, IN, OUT, PASS, DROP, Z, Y, ZT = range(9)
 """Columns of a network's description, a row for each affine layer: where its W and b begin in the
 vector of parameters (no bias: −1), its shape, its pass, which dropout follows (none: −1), and where
-its z, its output and zᵀ (not turned: −1) begin in the work array. The last layer's z is its end."""
+its z, its output and zᵀ (not needed: −1) begin in the work array. The last layer's z is its end."""
 
 
 @_compile
