@@ -9,19 +9,6 @@ import pytest
 import torch
 from filelock import FileLock
 
-END = """
-import os, sys
-sys.stdout.flush()
-sys.stderr.flush()
-os._exit(0)
-"""
-"""How a launched script ends.
-
-In two of some hundred launches on a busy machine, a rank that had done all its work was aborted
-while Python ended ("terminate called without an active exception", in no Python frame): apparently
-by a thread of a C++ library below PyTorch or pyarrow.
-"""
-
 
 @pytest.fixture(autouse=True)
 def repeatable():
@@ -61,7 +48,7 @@ def launch(tmp_path_factory):
 
     def run(script, n_processes, *arguments):
         path = tmp_path_factory.mktemp("ranks") / "job.py"
-        path.write_text(script + END)
+        path.write_text(script)
         command = [sys.executable]
         if n_processes:
             command += ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node"]

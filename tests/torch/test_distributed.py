@@ -59,6 +59,36 @@ for turn in range(2):
 distributed.stop()
 """
 
+LEAVE = """
+import atexit, sys, weakref
+
+atexit.register(lambda: print("left" if group() is None else "still there"))
+
+import numpy as np
+import torch
+from multilayer import Architecture
+from multilayer.torch import Ensemble, distributed, find_device
+from multilayer.training import fit
+
+distributed.start(find_device("cpu"))
+group = weakref.ref(torch.distributed.group.WORLD)
+import torch._dynamo
+net = Ensemble(Architecture(3, (5,), 1), 2, rng=np.random.default_rng(0))
+fit(net, (np.ones((50, 3)), np.ones(50)), loss="squared_error", n_epochs=2,
+    rng=np.random.default_rng(1))
+if "stop" in sys.argv:
+    distributed.stop()
+    assert group() is None
+"""
+
+
+@pytest.mark.parametrize("end", ["stop", "nothing"])
+def test_the_group_with_its_threads_is_gone_before_python_ends(launch, end):
+    # A thread of it that lets go of a tensor later calls std::terminate.
+    result = launch(LEAVE, 2, end)
+    assert result.returncode == 0, result.stderr
+    assert result.stdout.split() == ["left", "left"]
+
 
 @pytest.mark.parametrize(
     ("end", "exit_code", "said"),

@@ -4,6 +4,7 @@ Every rank draws the same order of samples and takes its own rows of each batch;
 all ranks are added, so a step is the same as that of a single process on the whole batch.
 """
 
+import atexit
 import os
 import time
 from collections.abc import Iterator, Sequence
@@ -68,11 +69,20 @@ def local_device(device: str) -> str:
 
 
 def start(device: torch.device) -> None:
-    """Join the other ranks given by torchrun's environment, with NCCL on GPUs or gloo on CPUs."""
+    """Join the other ranks given by torchrun's environment, with NCCL on GPUs or gloo on CPUs.
+
+    The process leaves them, by `stop`, before it ends.
+    """
+    # PyTorch's process group must be gone before Python ends: one of its threads that lets go of a
+    # tensor after that aborts the process. The functions of this module, which `torch.func` and
+    # `torch.compile` import, would keep a group that is there first, as their default argument.
+    import torch.distributed.nn.functional
+
     backend = "nccl" if device.type == "cuda" else "gloo"
     if device.type == "cuda":
         torch.cuda.set_device(device)
     distributed.init_process_group(backend, timeout=TIMEOUT)
+    atexit.register(stop)
 
 
 def stop() -> None:
