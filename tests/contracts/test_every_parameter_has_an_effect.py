@@ -23,6 +23,7 @@ from multilayer.numpy import (
     SCHEDULES,
     SGD,
     Adam,
+    Adversarial,
     BatchNorm,
     Cosine,
     LayerNorm,
@@ -33,7 +34,7 @@ from multilayer.numpy.schedules import Plateau
 from multilayer.training import EarlyStopping, Progress, fit
 
 WITHOUT_EFFECT = {
-    ("fit", "options"): "handed on to the engine's trainer: tests/oracle/test_adversaries.py",
+    ("fit", "options"): "handed on to the engine's trainer: tests/torch/test_trainer.py",
     ("fit", "checkpoint"): "acts on what is left after a crash: tests/training/test_checkpoint.py",
     ("fit", "resume"): "a training that goes on shall end as if it had not: tests there, too",
     ("fit", "splits"): "is for ensembles: tests/training/test_ensemble.py",
@@ -327,6 +328,7 @@ CASES = {
         "clip_value": Case(1e-3, {"optimizer": SGD(0.1)}),
         "max_norm": Case(0.5),
         "ema": Case(0.9),
+        "adversary": Case(Adversarial(0.1)),
         "callbacks": Case([EarlyStopping(patience=2)], LONG),
         "rng": Case(1),
     },

@@ -1,5 +1,7 @@
 """Adversarial and virtual adversarial training against the same losses by PyTorch's autograd."""
 
+from functools import partial
+
 import numpy as np
 import pytest
 import torch
@@ -7,7 +9,7 @@ import torch.nn.functional as F
 
 from multilayer import Architecture
 from multilayer.errors import InvalidArgumentError, InvalidTypeError
-from multilayer.numpy import LOSSES, MLP, Adversarial, Quantile, VirtualAdversarial
+from multilayer.numpy import LOSSES, MLP, Adversarial, Ensemble, Quantile, VirtualAdversarial
 from multilayer.numpy.objective import Objective
 from multilayer.torch import MLP as TorchMLP
 from multilayer.torch import Ensemble as TorchEnsemble
@@ -16,6 +18,7 @@ from multilayer.training import Callback, Checkpoint, fit
 # As in test_gradients.py; a unit vector adds a division by a norm.
 CLOSE = {"rtol": 1e-8, "atol": 1e-11}
 N_SAMPLES, IN_FEATURES = 7, 4
+TWO, TWO_IN_TORCH = (partial(kind, n_members=2) for kind in (Ensemble, TorchEnsemble))
 
 
 def network(seed=0, **settings):
@@ -172,7 +175,7 @@ def test_both_engines_take_the_same_steps(name, settings, adversary, draw_target
         np.testing.assert_allclose(own, others, rtol=1e-8, atol=1e-10)
 
 
-@pytest.mark.parametrize("make", [MLP, TorchMLP])
+@pytest.mark.parametrize("make", [MLP, TorchMLP, TWO, TWO_IN_TORCH])
 def test_a_training_goes_on_from_its_checkpoint(make, tmp_path):
     X, y = samples(), np.arange(N_SAMPLES) % 3
     how = {"loss": "cross_entropy", "batch_size": 3, "adversary": VirtualAdversarial(0.5)}
@@ -180,7 +183,8 @@ def test_a_training_goes_on_from_its_checkpoint(make, tmp_path):
     def trained(n_epochs, **others):
         net = make(Architecture(IN_FEATURES, (5,), 3), rng=np.random.default_rng(0))
         fit(net, (X, y), n_epochs=n_epochs, rng=np.random.default_rng(1), **how, **others)
-        return net(torch.tensor(X, dtype=torch.float32) if make is TorchMLP else X)
+        is_torch = isinstance(net, torch.nn.Module)
+        return net(torch.tensor(X, dtype=torch.float32) if is_torch else X)
 
     class Stop(Callback):
         def on_epoch_end(self, run):
@@ -201,10 +205,7 @@ def test_a_training_goes_on_from_its_checkpoint(make, tmp_path):
     ],
 )
 def test_what_fit_refuses(options, error, message):
-    for make in (MLP, TorchMLP):
+    for make in (MLP, TorchMLP, TWO, TWO_IN_TORCH):
         net = make(Architecture(IN_FEATURES, (5,), 3))
         with pytest.raises(error, match=message):
             fit(net, (samples(), [0] * N_SAMPLES), loss="cross_entropy", **options)
-    nets = TorchEnsemble(Architecture(IN_FEATURES, (5,), 3), 2)
-    with pytest.raises(InvalidTypeError, match="no parameter 'adversary'"):
-        fit(nets, (samples(), [0] * N_SAMPLES), loss="cross_entropy", adversary=Adversarial(1))

@@ -24,6 +24,7 @@ from multilayer.numpy import (
     Adagrad,
     Adam,
     AdamW,
+    Adversarial,
     AMSGrad,
     BinaryCrossEntropy,
     Cosine,
@@ -35,6 +36,7 @@ from multilayer.numpy import (
     NAdam,
     Quantile,
     RMSprop,
+    VirtualAdversarial,
 )
 from multilayer.samples import LazySamples
 from multilayer.torch import MLP, Ensemble, capture, distributed, losses
@@ -159,6 +161,7 @@ def trainings(draw):
         "own_order": draw(st.booleans()),
         "seed": seed,
         "callbacks": draw(st.sampled_from([lambda: (), lambda: [EarlyStopping(2)]])),
+        "adversary": None,
     }
 
 
@@ -180,6 +183,7 @@ def train_together(t, kind):
         validation=t["validation"],
         callbacks=t["callbacks"](),
         rng=rng,
+        adversary=t["adversary"],
     )
     return ensemble, histories
 
@@ -198,7 +202,8 @@ def train_alone(t, k):
     rng = generators(t["seed"] + 1)[k] if t["own_order"] else np.random.default_rng(t["seed"])
     # With one generator for all, the masks of member k come from its k-th child.
     masks = rng.spawn(1)[0] if t["own_order"] else rng.spawn(N_MEMBERS)[k]
-    trainer = net.trainer(**{name: t[name](k) for name in PER_MEMBER}, rng=masks)
+    own = {name: t[name](k) for name in PER_MEMBER}
+    trainer = net.trainer(**own, adversary=t["adversary"], rng=masks)
     history = train(
         trainer,
         data,
@@ -227,6 +232,11 @@ def test_each_member_equals_the_same_network_trained_alone(t):
         alone = [train_alone(t, k) for k in range(N_MEMBERS)]
     except (InvalidDataError, DivergenceError):  # no valid training: other tests
         return
+    assert_members_equal(t, alone)
+
+
+def assert_members_equal(t, alone):
+    """Compare an ensemble with its members trained alone, and with that of the NumPy engine."""
     ensemble, histories = train_together(t, Ensemble)
     for k, (net, history) in enumerate(alone):
         own = net.state_dict()
@@ -243,6 +253,48 @@ def test_each_member_equals_the_same_network_trained_alone(t):
         np.testing.assert_allclose(twin.state[name], array, rtol=1e-9, atol=1e-9)
     for history, one in zip(histories, others, strict=True):
         assert_same_histories(history, one, 1e-8)
+
+
+@pytest.mark.parametrize("normalization", [None, "batch"])
+@pytest.mark.parametrize("own", [False, True], ids=["shared rows", "own rows"])
+@pytest.mark.parametrize(
+    "adversary",
+    [Adversarial(0.1), Adversarial(0.2, weight=1, n_steps=2), VirtualAdversarial(0.5, n_steps=2)],
+    ids=str,
+)
+def test_with_an_adversary_too(adversary, own, normalization):
+    # Its directions are unit vectors or signs, which rounding could turn where a gradient vanishes:
+    # so these are smooth networks, whose gradients do not.
+    rng = np.random.default_rng(3)
+    weight = rng.uniform(0.5, 2, size=(N_MEMBERS, 40))
+    common = {"activation": "tanh", "normalization": normalization}
+    t = {
+        "architectures": [Architecture(4, (7, 6), 3, **common)] * N_MEMBERS,
+        "data": (rng.normal(size=(40, 4)), rng.integers(3, size=40)),
+        "weight": weight if own else None,
+        "splits": [(np.arange(8 * k, 40), np.arange(9)) for k in range(N_MEMBERS)] if own else None,
+        "validation": None,
+        "loss": lambda k: CrossEntropy(0.1 * k),
+        "optimizer": lambda k: Adam(0.01 * (k + 1), epsilon=1e-5),
+        "schedule": lambda k: Cosine(),
+        "l1": lambda k: 1e-3 * k,
+        "l2": lambda k: 0.01 * k,
+        "clip_norm": lambda k: 2.0 if k else None,
+        "clip_value": lambda k: None,
+        "max_norm": lambda k: 1.5 if k else None,
+        "ema": lambda k: 0.9 if k else None,
+        "batch_size": 8,
+        "n_epochs": 6,
+        "shuffle": not own,
+        "own_order": own,
+        "seed": 1,
+        "callbacks": list,
+        "adversary": adversary,
+    }
+    alone = [train_alone(t, k) for k in range(N_MEMBERS)]
+    assert_members_equal(t, alone)
+    plain, _ = train_alone(t | {"adversary": None}, 0)
+    assert (plain.last.weight - alone[0][0].last.weight).abs().max() > 1e-4
 
 
 # Ends -------------------------------------------------------------------------------------------

@@ -155,13 +155,13 @@ def test_options_of_the_other_engine_are_refused(digits):
     with pytest.raises(InvalidTypeError) as caught:
         fit(ours, digits, loss="cross_entropy", accumulate=2)
     assert str(caught.value) == (
-        "fit has no parameter 'accumulate' (options of multilayer.numpy.MLP: adversary)"
+        "fit has no parameter 'accumulate' (options of multilayer.numpy.MLP: none)"
     )
     with pytest.raises(InvalidTypeError) as caught:
         fit(pair()[1], digits, loss="cross_entropy", emma=0.9)
     assert str(caught.value) == (
         "fit has no parameter 'emma' (options of multilayer.torch.MLP: precision, "
-        "accumulate, compile, adversary)"
+        "accumulate, compile)"
     )
 
 

@@ -61,8 +61,8 @@ class Ensemble:
     MLP(2-3-1, relu → identity, 13 parameters, float32)
     """
 
-    options = ("adversary",)
-    """The further parameters that `fit` takes for ensembles of this engine."""
+    options = ()
+    """The further parameters that `fit` takes for this engine: none."""
 
     def __init__(
         self,

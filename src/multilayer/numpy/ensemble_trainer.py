@@ -12,7 +12,6 @@ from multilayer import forks
 from multilayer.architecture import Architecture
 from multilayer.compiled import numba
 from multilayer.groups import join, part_of
-from multilayer.numpy.adversaries import Adversary
 from multilayer.numpy.assembly import copies_of, members_of
 from multilayer.numpy.average import RunningAverages
 from multilayer.numpy.clipping import Clip
@@ -32,7 +31,6 @@ from multilayer.numpy.stacking import (
     part_of_stack,
 )
 from multilayer.numpy.state import network_arrays, set_members, set_network_arrays
-from multilayer.numpy.trainer import checked_adversary
 from multilayer.randomness import Generators, generator_state, set_generator_state
 from multilayer.samples import Data, Guarded, LazySamples, Parts
 
@@ -73,12 +71,8 @@ class EnsembleTrainer(Members):
 
     engine = "numpy"
 
-    def __init__(self, net: Net, *, adversary: Adversary | None = None, **settings: Any) -> None:
+    def __init__(self, net: Net, **settings: Any) -> None:
         super().__init__(net, **settings)
-        self.adversary = checked_adversary(adversary, self.losses[0], net.architecture)
-        self.directions: Generators | None = None
-        if adversary is not None:
-            self.directions = Generators(own.spawn(1)[0] for own in self.generators)
         check_state(self.optimizer, self.optimizers, self.n_members)
         self._whole_state = self.optimizer.initial_state(net.network.parameters)
         # The members that take steps: all, or copies of some.
@@ -101,10 +95,6 @@ class EnsembleTrainer(Members):
         """The ensemble, up to date."""
         self._write_back()
         return self._ensemble
-
-    def description(self) -> dict[str, Any]:
-        """Return what it trains and how, by name, as values for JSON."""
-        return super().description() | {"adversary": repr(self.adversary)}
 
     def check(self, X: object, y: object, weight: object) -> Data:
         """Check samples, targets and weights; weights may have the shape (K, n_samples)."""

@@ -9,11 +9,13 @@ import numpy.typing as npt
 
 from multilayer import checks
 from multilayer.errors import InvalidArgumentError, InvalidDataError
+from multilayer.numpy.adversaries import Adversary
 from multilayer.numpy.clipping import Clip
 from multilayer.numpy.losses import LOSSES, Loss
 from multilayer.numpy.optimizers import Optimizer, resolve_optimizer
 from multilayer.numpy.stacking import for_each, stacked
 from multilayer.numpy.trainer import (
+    checked_adversary,
     checked_clip,
     checked_ema,
     checked_max_norm,
@@ -32,7 +34,8 @@ Array = npt.NDArray[Any]
 class Members:
     """The losses, optimizers, penalties, limits, averages and generators of K networks.
 
-    Arguments are those of `multilayer.training.fit`: each for all members, or a sequence of K.
+    Arguments are those of `multilayer.training.fit`: each for all members, or a sequence of K; the
+    adversary is the same for all.
 
     Attributes
     ----------
@@ -50,6 +53,10 @@ class Members:
         Each member's.
     generators : Generators
         Draws each member's dropout masks and noise.
+    adversary : Adversary or None
+        That of all.
+    directions : Generators or None
+        Draws where each member's adversary begins.
     """
 
     engine: ClassVar[str]
@@ -66,6 +73,7 @@ class Members:
         clip_value: Any = None,
         max_norm: Any = None,
         ema: Any = None,
+        adversary: Adversary | None = None,
         rng: Generators | np.random.Generator | None = None,
     ) -> None:
         self._ensemble = net
@@ -88,6 +96,10 @@ class Members:
         if not isinstance(rng, Generators):
             rng = Generators(checks.random_generator(rng, "fit").spawn(self.n_members))
         self.generators = rng
+        self.adversary = checked_adversary(adversary, self.losses[0], net.architecture)
+        self.directions: Generators | None = None
+        if adversary is not None:
+            self.directions = Generators(own.spawn(1)[0] for own in rng)
 
     def description(self) -> dict[str, Any]:
         """Return what it trains and how, by name, as values for JSON."""
@@ -103,6 +115,7 @@ class Members:
             "clips": repr(self.clips),
             "max_norms": self.max_norms,
             "emas": self.emas,
+            "adversary": repr(self.adversary),
         }
 
     @property

@@ -63,8 +63,8 @@ class MLP:
     (1, 1)
     """
 
-    options = ("adversary",)
-    """The further parameters that `fit` takes for a network of this engine."""
+    options = ()
+    """The further parameters that `fit` takes for this engine: none."""
 
     def __init__(
         self,

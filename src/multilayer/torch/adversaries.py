@@ -9,72 +9,83 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from multilayer.numpy.adversaries import (
-    LINKS,
-    SMALL,
-    Adversarial,
-    VirtualAdversarial,
-    divergence_of,
-)
+from multilayer.numpy.adversaries import LINKS, SMALL, Adversary, divergence_of
+from multilayer.randomness import Generators
 from multilayer.torch import distributed
 from multilayer.torch.activations import OUTPUTS
 from multilayer.torch.losses import mean_loss
 from multilayer.torch.module import Net
 
-__all__ = ["adversarial_loss", "draw_directions"]
+__all__ = ["draw_directions", "loss_with"]
 
 Tensor = torch.Tensor
 
 
-def adversarial_loss(
-    adversary: Any, objective: Any, samples: Sequence[Tensor], part: float
+def loss_with(
+    adversary: Adversary | None, objective: Any, samples: Sequence[Tensor], part: float
 ) -> Tensor:
-    """Return the loss of samples, that of the adversary's samples included.
+    """Return the loss of samples, or those of K networks, with that of an adversary's samples.
 
     Parameters
     ----------
-    adversary : Adversarial or VirtualAdversarial
+    adversary : Adversarial, VirtualAdversarial or None
     objective : Objective
-    samples : X, targets, shares, and for `VirtualAdversarial` directions
-        These are of X's shape, and where it begins.
+    samples : X, targets, shares, and what `draw_directions` returns
     part : float
         Of the penalty.
     """
     X, targets, share, *directions = samples
-    if isinstance(adversary, Adversarial):
+    if adversary is not None and not adversary.is_virtual:
         return _uphill(adversary, objective, X, targets, share, part)
-    value = objective(X, targets, share, part)
+    value: Tensor = objective(X, targets, share, part)
+    if adversary is None:
+        return value
     return value + adversary.weight * _virtual(adversary, objective, X, share, *directions)
 
 
-def draw_directions(rng: np.random.Generator, X: Tensor, n_whole: int | None) -> Tensor:
-    """Draw a direction for each sample of a batch, of which this rank has a part.
+def draw_directions(
+    adversary: Adversary | None,
+    rng: np.random.Generator | Generators | None,
+    X: Tensor,
+    n_whole: int | None,
+) -> list[Tensor]:
+    """Draw where a virtual adversary begins: a direction for each sample; none for another one.
 
-    They are those that the engine from scratch draws, on any device.
+    This rank has X, a part of a batch of `n_whole` samples. K generators draw the directions of K
+    networks, of shape (K, n, in_features). They are those that the engine from scratch draws, on
+    any device.
     """
-    shape = len(X) if n_whole is None else n_whole, X.shape[1]
-    drawn = rng.standard_normal(shape, dtype=np.float64 if X.dtype == torch.float64 else np.float32)
+    if adversary is None or not adversary.is_virtual:
+        return []
+    assert rng is not None
+    shape = X.shape[-2] if n_whole is None else n_whole, X.shape[-1]
+    several = (len(rng),) if isinstance(rng, Generators) else ()
+    dtype = np.float64 if X.dtype == torch.float64 else np.float32
+    drawn = np.empty((*several, *shape), dtype)
+    rng.standard_normal(dtype=dtype, out=drawn)
     rank, n_ranks = distributed.shard()
-    return torch.from_numpy(drawn[rank::n_ranks]).to(X.device)
+    return [torch.from_numpy(drawn[..., rank::n_ranks, :]).to(X.device)]
 
 
 def _uphill(
-    adversary: Adversarial, objective: Any, x: Tensor, targets: Tensor, share: Tensor, part: float
+    adversary: Adversary, objective: Any, x: Tensor, targets: Tensor, share: Tensor, part: float
 ) -> Tensor:
     length = adversary.epsilon / adversary.n_steps
+    if (k := objective.net.n_members) and x.ndim == 2:
+        x = x.expand(k, *x.shape)  # each network moves them its own way
     near = x.detach().requires_grad_()
     value = objective(near, targets, share, part)
-    (g,) = torch.autograd.grad(value, near, retain_graph=True)
+    (g,) = torch.autograd.grad(value.sum(), near, retain_graph=True)
     with _still_statistics(objective.net):
         for _ in range(adversary.n_steps - 1):
             near = (near + length * g.sign()).detach().requires_grad_()
-            (g,) = torch.autograd.grad(objective(near, targets, share, part), near)
+            (g,) = torch.autograd.grad(objective(near, targets, share, part).sum(), near)
         far = objective((near + length * g.sign()).detach(), targets, share, part)
     return torch.lerp(value, far, adversary.weight)
 
 
 def _virtual(
-    adversary: VirtualAdversarial, objective: Any, x: Tensor, share: Tensor, directions: Tensor
+    adversary: Adversary, objective: Any, x: Tensor, share: Tensor, directions: Tensor
 ) -> Tensor:
     net: Net = objective.net
     divergence = divergence_of(objective.loss)
@@ -92,7 +103,7 @@ def _virtual(
         d = F.normalize(directions, dim=-1)
         for _ in range(adversary.n_steps):
             r = (SMALL * adversary.epsilon * d).requires_grad_()
-            (g,) = torch.autograd.grad(moved(r), r)
+            (g,) = torch.autograd.grad(moved(r).sum(), r)
             # The entries may be so small that their squares vanish in float32.
             d = F.normalize(g / g.abs().amax(dim=-1, keepdim=True).clamp_min(1e-30), dim=-1)
         return moved(adversary.epsilon * d) - least

@@ -13,9 +13,12 @@ from multilayer.numpy.clipping import Clip
 from multilayer.numpy.members import Members
 from multilayer.numpy.optimizers import Optimizer
 from multilayer.numpy.stacking import numbers_for_each, part_of_stack
+from multilayer.randomness import Generators, generator_state, set_generator_state
 from multilayer.samples import Data, Parts
 from multilayer.torch import capture, distributed
-from multilayer.torch.layers import draw_from, limit_norms
+from multilayer.torch.adversaries import draw_directions, loss_with
+from multilayer.torch.group import Group
+from multilayer.torch.layers import draw_from
 from multilayer.torch.losses import mean_loss
 from multilayer.torch.objective import Objective, shares
 from multilayer.torch.placement import as_index, on_host, place, to_device, together, whole
@@ -162,14 +165,15 @@ class EnsembleTrainer(Members):
             rule = "cannot be combined with several processes"
             raise InvalidArgumentError(rule, "checkpoint", "fit")
         generators = [generator.get_state().numpy() for generator in self._generators]
-        return join(
-            {
-                "network": module_arrays(self.net),
-                "optimizer": as_arrays(self._whole.update.tensors),
-                "masks": {"generators": np.stack(generators)},
-                "average": as_arrays(self._whole.averages),
-            }
-        )
+        found = {
+            "network": module_arrays(self.net),
+            "optimizer": as_arrays(self._whole.update.tensors),
+            "masks": {"generators": np.stack(generators)},
+            "average": as_arrays(self._whole.averages),
+        }
+        if self.directions is not None:
+            found["directions"] = {"generator": generator_state(self.directions)}
+        return join(found)
 
     def set_state(self, state: dict[str, Array]) -> None:
         """Restore what `state` returned, in a trainer with the same arguments.
@@ -185,6 +189,9 @@ class EnsembleTrainer(Members):
         if masks := part_of(state, "masks"):
             for generator, own in zip(self._generators, masks["generators"], strict=True):
                 generator.set_state(torch.from_numpy(own.copy()))
+        if directions := part_of(state, "directions"):
+            assert self.directions is not None
+            set_generator_state(self.directions, directions["generator"])
         if average := part_of(state, "average"):
             for name, tensor in self._whole.averages.items():
                 tensor.copy_(torch.tensor(average[name]))
@@ -219,9 +226,9 @@ class EnsembleTrainer(Members):
     def _release(self) -> None:
         """Let all members take steps, in their own memory."""
         self._active = self._whole
-        self._uneven: dict[tuple[int, ...], _Group] = {}
+        self._uneven: dict[tuple[int, ...], Group] = {}
 
-    def _group(self, members: Sequence[int], net: Any = None) -> "_Group":
+    def _group(self, members: Sequence[int], net: Any = None) -> Group:
         """Return these members as a group, by default of copies."""
         members = list(members)
         if net is None:
@@ -237,7 +244,7 @@ class EnsembleTrainer(Members):
         )
         l1, l2, norm, value, max_norm = numbers
         l1, l2 = (v[:, 0] if isinstance(v, Tensor) else v for v in (l1, l2))
-        return _Group(
+        return Group(
             members,
             net,
             Objective(net, with_tensors(part_of_stack(self.loss, members), *like), l1, l2),
@@ -247,7 +254,7 @@ class EnsembleTrainer(Members):
             None if self.decays is None else self.decays[members],
         )
 
-    def _groups(self, start: Any, stop: Any) -> Iterator[tuple["_Group", int, int]]:
+    def _groups(self, start: Any, stop: Any) -> Iterator[tuple[Group, int, int]]:
         """Yield the members that take their steps together, with the bounds of their batches."""
         if np.ndim(start) == 0:
             yield self._active, start, stop
@@ -264,14 +271,19 @@ class EnsembleTrainer(Members):
                 self._uneven[numbers] = self._group(members)
             yield self._uneven[numbers], *bounds
 
-    def _step_on(self, group: "_Group", start: int, stop: int, rates: Tensor) -> Tensor:
+    def _step_on(self, group: Group, start: int, stop: int, rates: Tensor) -> Tensor:
         """Take a step with members on their samples at these positions; return their losses."""
         batch = self._batch(group, start, stop)
         if not group.net.training:  # an evaluation may have come in between
             group.net.train()
         group.net.zero_grad()
-        losses = group.objective(*batch, 1 / self.shard[1])
-        losses.sum().backward()  # each member's parameters act on its own loss alone
+        directions = None
+        if self.directions is not None:
+            directions = Generators(self.directions[k] for k in group.members)
+        drawn = draw_directions(self.adversary, directions, batch[0], stop - start)
+        losses = loss_with(self.adversary, group.objective, [*batch, *drawn], 1 / self.shard[1])
+        # Each member's parameters act on its own loss alone.
+        losses.sum().backward()  # type: ignore[no-untyped-call]
         losses = losses.detach()
         parameters = list(group.net.parameters())
         gradients = [p.grad for p in parameters if p.grad is not None]
@@ -287,7 +299,7 @@ class EnsembleTrainer(Members):
             tensor[wrong] = kept[name]
         return losses
 
-    def _batch(self, group: "_Group", start: int, stop: int) -> tuple[Tensor, Tensor, Tensor]:
+    def _batch(self, group: Group, start: int, stop: int) -> tuple[Tensor, Tensor, Tensor]:
         """Return samples, targets and shares of the members' batches: this rank's part of each."""
         (X, targets, weight), order, net = self._data, self._order, group.net
         rows: Any = distributed.own_places(start, stop)
@@ -307,89 +319,3 @@ class EnsembleTrainer(Members):
             weight = weight[rows]
         share = shares(None if weight is None else to_device(weight, net), x, stop - start)
         return x, y, share
-
-
-class _Group:
-    """Some members as one network, with what their steps need: all of them, or copies of some."""
-
-    def __init__(
-        self,
-        members: list[int],
-        net: Any,
-        objective: Objective,
-        update: Update,
-        clip: Clip,
-        max_norm: Any,
-        decays: Array | None,
-    ) -> None:
-        self.members, self.net = members, net
-        self.objective, self.update, self.clip = objective, update, clip
-        self.max_norm = max_norm
-        self.average: Any = None
-        if decays is not None:
-            self.average = net.part(range(len(members)))
-            self._decays = torch.tensor(decays, device=net.device, dtype=net.last.weight.dtype)
-            self._has_begun = torch.zeros_like(self._decays)
-        self.index = torch.tensor(members, device=net.device)
-
-    @property
-    def tensors(self) -> dict[str, Tensor]:
-        """Everything that steps change, by name, each with an axis of members in front."""
-        averages = {f"average.{name}": tensor for name, tensor in self.averages.items()}
-        return {**self.net.state_dict(), **self.update.tensors, **averages}
-
-    @property
-    def averages(self) -> dict[str, Tensor]:
-        """The averages of the weights by name, and which have begun; nothing if there are none."""
-        if self.average is None:
-            return {}
-        return {**self.average.state_dict(), "has_begun": self._has_begun}
-
-    @property
-    def validated(self) -> Any:
-        """What is validated: the networks in training, or their running averages."""
-        return self.net if self.average is None else self.average
-
-    def take(self, rates: Tensor) -> None:
-        """Take a step with the parameters' gradients, and keep the weights within their norm."""
-        self.update.take(rates)
-        if self.max_norm is not None:
-            limit_norms(self.net, self.max_norm)
-        if self.average is not None:
-            self._move(self._decays * self._has_begun)
-
-    def _move(self, decays: Tensor) -> None:
-        """Include the weights in the averages: a ← w + d (a − w)."""
-        values = self.net.state_dict()
-        for name, average in self.average.state_dict().items():
-            value = values[name]
-            if average.is_floating_point():
-                keep = decays.view(-1, *[1] * (average.ndim - 1))
-                moved = value + keep * (average - value)  # not finite if the average is not
-                average.copy_(torch.where(keep > 0, moved, value))
-            else:  # a count, which has no average
-                average.copy_(value)
-        self._has_begun.fill_(1)
-
-    def begin_again(self) -> None:
-        """Let averages, if there are any, be the weights as they are, and begin anew."""
-        if self.average is not None:
-            self.average.load_state_dict(self.net.state_dict())
-            self._has_begun.zero_()
-
-    def read(self, group: "_Group") -> None:
-        """Copy what belongs to these members from another group, which has them too."""
-        if group is not self:
-            places, its = self._places_in(group), group.tensors
-            for name, tensor in self.tensors.items():
-                tensor.copy_(its[name][places])
-
-    def write(self, group: "_Group") -> None:
-        """Copy what belongs to these members to another group, which has them too."""
-        if group is not self:
-            places, its = self._places_in(group), group.tensors
-            for name, tensor in self.tensors.items():
-                its[name][places] = tensor
-
-    def _places_in(self, group: "_Group") -> list[int]:
-        return [group.members.index(k) for k in self.members]

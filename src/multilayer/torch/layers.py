@@ -48,12 +48,14 @@ class BatchNorms(nn.BatchNorm1d):
         assert self.running_mean is not None
         assert self.running_var is not None
         assert self.num_batches_tracked is not None
-        if self.training:
+        is_noted = self.training and self.track_running_stats
+        if is_noted:
             self.num_batches_tracked.add_(1)
+        needs_them = is_noted or not self.training
         y = F.batch_norm(  # of one network with all their features
             x.transpose(0, 1).flatten(1),
-            self.running_mean.view(-1),
-            self.running_var.view(-1),
+            self.running_mean.view(-1) if needs_them else None,
+            self.running_var.view(-1) if needs_them else None,
             self.weight.flatten(),
             self.bias.flatten(),
             self.training,

@@ -64,7 +64,7 @@ class MLP(Net):
     torch.Size([5, 10])
     """
 
-    options = ("precision", "accumulate", "compile", "adversary")
+    options = ("precision", "accumulate", "compile")
     """The further parameters that `fit` takes for this engine: see `Trainer`."""
 
     def __init__(

@@ -13,7 +13,7 @@ import torch
 from multilayer import checks
 from multilayer.errors import InvalidArgumentError
 from multilayer.groups import join, part_of
-from multilayer.numpy.adversaries import Adversary, VirtualAdversarial
+from multilayer.numpy.adversaries import Adversary
 from multilayer.numpy.losses import LOSSES, Loss
 from multilayer.numpy.optimizers import LBFGS, Optimizer, resolve_optimizer
 from multilayer.numpy.trainer import (
@@ -29,7 +29,7 @@ from multilayer.randomness import generator_state, set_generator_state
 from multilayer.registry import resolve
 from multilayer.samples import Data
 from multilayer.torch import capture, distributed
-from multilayer.torch.adversaries import adversarial_loss, draw_directions
+from multilayer.torch.adversaries import draw_directions, loss_with
 from multilayer.torch.average import RunningAverage
 from multilayer.torch.layers import draw_from, limit_norms
 from multilayer.torch.lbfgs import minimize
@@ -379,16 +379,12 @@ class Trainer:
         n_parts = min(self.accumulate, max(len(X), 1))
         part_of_penalty = 1 / (n_parts * self.shard[1])
         tensors = [X, targets, share]
-        if self._directions is not None and isinstance(self.adversary, VirtualAdversarial):
-            tensors.append(draw_directions(self._directions, X, n_whole))
+        tensors += draw_directions(self.adversary, self._directions, X, n_whole)
         self.net.zero_grad()
         losses = []
         for part in zip(*(t.tensor_split(n_parts) for t in tensors), strict=True):
             with self._precision.autocast():
-                if self.adversary is None:
-                    loss = self._objective(*part, part_of_penalty)
-                else:
-                    loss = adversarial_loss(self.adversary, self._objective, part, part_of_penalty)
+                loss = loss_with(self.adversary, self._objective, part, part_of_penalty)
             self._precision.backward(loss)
             losses.append(loss.detach())
         value = sum(losses[1:], losses[0])

@@ -10,6 +10,7 @@ from multilayer import checks
 from multilayer.data.batches import DEFAULT_BATCH_SIZE, Batches, Lockstep, Sampler
 from multilayer.data.stream import Stream
 from multilayer.errors import DivergenceError, InvalidArgumentError, InvalidTypeError
+from multilayer.numpy.adversaries import Adversary
 from multilayer.randomness import Generators
 from multilayer.training.arguments import (
     check_callbacks,
@@ -59,6 +60,7 @@ def fit(
     clip_value: Any = None,
     max_norm: Any = None,
     ema: Any = None,
+    adversary: Adversary | None = None,
     callbacks: Sequence[Callback] = (),
     rng: np.random.Generator | Sequence[np.random.Generator] | None = None,
     checkpoint: str | PathLike[str] | Checkpoint | None = None,
@@ -114,6 +116,9 @@ def fit(
     ema : float, optional
         The decay, in (0, 1), of a running average of the weights, which is what is validated and
         what the network has in the end: see `multilayer.numpy.RunningAverage`.
+    adversary : Adversarial or VirtualAdversarial, optional
+        Makes further samples to train on, with the gradient in the inputs; the same for all members
+        of an ensemble: see `multilayer.numpy.VirtualAdversarial`.
     callbacks : sequence of Callback
         `EarlyStopping`, `Progress`, or your own.
     rng : numpy.random.Generator, or sequence of K, optional
@@ -133,9 +138,7 @@ def fit(
         stream, training rows are given by the slots in which the stream has them, and validation
         rows are those of `validation`.
     **options
-        ``adversary``: an `Adversarial` or `VirtualAdversarial` of `multilayer.numpy`, which also
-        trains on samples that it makes (not for an ensemble in PyTorch). Of PyTorch's engine also
-        precision, accumulate and compile: see `multilayer.torch.Trainer`.
+        Of a network in PyTorch: precision, accumulate and compile: see `multilayer.torch.Trainer`.
 
     Returns
     -------
@@ -206,6 +209,7 @@ def fit(
         clip_value=clip_value,
         max_norm=max_norm,
         ema=ema,
+        adversary=adversary,
         # masks and noise have their own generator, so that the order is the same for any engine
         rng=mask_generator(net, generator),
         **options,
