@@ -298,8 +298,8 @@ def test_fractions_are_no_classes(tmp_path):
         message(
             "train", "table", tmp_path / "t.csv", "--task", "classification", error=InvalidDataError
         )
-        == f"column 'y' of {tmp_path / 't.csv'} must hold text or whole numbers to be predicted as "
-        "classes"
+        == f"column 'y' of {tmp_path / 't.csv'} must hold names or whole numbers to be predicted "
+        "as classes; got 0.5 at row 1 below its header"
     )
 
 

@@ -765,8 +765,8 @@ def test_tables_from_which_nothing_is_to_be_learned(write):
 def test_dates_are_no_classes(write, monkeypatch, is_large):
     files = write(CLASSES)
     monkeypatch.setattr(large, "IN_MEMORY", 0 if is_large else 2**20)
-    with pytest.raises(InvalidDataError, match=r"column 'day' of .* must hold names or whole "
-                       "numbers to be predicted as classes; got dates"):  # fmt: skip
+    with pytest.raises(InvalidDataError, match=r"column 'day' of .*, the target, must hold "
+                       "numbers or classes; it holds dates"):  # fmt: skip
         classifier().fit(files, target="day")
 
 

@@ -20,6 +20,7 @@ from sklearn.preprocessing import OneHotEncoder, RobustScaler
 from multilayer import Architecture, MLPClassifier, load
 from multilayer.data import Notation, TableWarning, read_table
 from multilayer.errors import InvalidArgumentError, InvalidDataError, InvalidTypeError
+from multilayer.evaluation.slices import parts_of
 from multilayer.model import (
     COLUMNS,
     Categorical,
@@ -716,6 +717,12 @@ class Angle(Column):
         angles = np.deg2rad(angles) if self.unit == "degrees" else angles
         return np.nan_to_num(np.column_stack([np.sin(angles), np.cos(angles)])).astype(np.float32)
 
+    def values(self, entries, notes):
+        return entries.numbers(Notation(), notes)
+
+    def shown(self, value):
+        return f"{value:.0f}°"
+
     def __str__(self):
         return f"an angle in {self.unit}"
 
@@ -751,6 +758,14 @@ def test_a_kind_of_ones_own_is_asked_for_trained_on_saved_and_shown(angle, tmp_p
     assert "an angle in degrees" in loaded._repr_html_()
     with pytest.raises(InvalidArgumentError, match="'wind' is angle, which has no ONNX form"):
         model.export(tmp_path / "m.onnx")
+
+
+def test_a_kind_of_ones_own_is_divided_by_its_values(angle):
+    table = read_table({"wind": np.arange(360.0)})
+    columns = Columns.of(table, {"wind": "angle"})
+    found = [(value, rows.sum()) for _, value, rows in parts_of(table, columns)]
+    assert found == [("0° to 89°", 90), ("90° to 179°", 90), ("180° to 269°", 90),
+                     ("270° to 359°", 90)]  # fmt: skip
 
 
 @pytest.mark.parametrize("kind", [*COLUMNS])

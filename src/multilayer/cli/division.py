@@ -11,7 +11,7 @@ from multilayer.cli.notes import note, notes
 from multilayer.data import Table, TableWarning
 from multilayer.data.split import are_alone, split_rows
 from multilayer.errors import InvalidArgumentError, InvalidDataError
-from multilayer.model import Columns, Date, Numeric
+from multilayer.model import Columns
 from multilayer.registry import Names
 
 __all__ = ["Division"]
@@ -95,9 +95,9 @@ class Division(NamedTuple):
             names = np.unique(self.groups(table)[held_out])
             return lambda part, _: np.isin(self.groups(part), names)
         if self.time is not None:
-            column = self._time_column(table)
-            start = column.values(table[self.time], [])[held_out].min()
-            return lambda part, _: column.values(part[column.name], []) >= start
+            times = self._time_reader(table)
+            start = times(table)[held_out].min()
+            return lambda part, _: times(part) >= start
         chosen = np.sort(places[held_out])
         return lambda _, own: np.isin(own, chosen)
 
@@ -134,7 +134,7 @@ class Division(NamedTuple):
     def _by_time(self, table: Table) -> tuple[Array, Array]:
         """Hold out the latest rows; rows of the same time stay together."""
         assert self.time is not None
-        times = self._time_column(table).values(table[self.time], [])
+        times = self._time_reader(table)(table)
         known = np.unique(times[~np.isnan(times)], return_counts=True)
         if len(known[0]) < 2:
             raise InvalidArgumentError("must have two times at least", "time", got=self.time)
@@ -143,8 +143,8 @@ class Division(NamedTuple):
         is_held_out = times >= known[0][max(start, 1)]
         return np.flatnonzero(~is_held_out), np.flatnonzero(is_held_out)
 
-    def _time_column(self, table: Table) -> Numeric | Date:
-        """Return the column of times."""
+    def _time_reader(self, table: Table) -> Callable[[Table], Array]:
+        """Return what reads the time of each row as a number."""
         assert self.time is not None
         own = {name: kind for name, kind in self.kinds.items() if name == self.time}
         try:
@@ -153,7 +153,12 @@ class Division(NamedTuple):
         except InvalidDataError as error:
             error.add_note(f"pass --numeric {self.time}, or --date {self.time} with --day-first")
             raise
-        if not isinstance(column, Numeric | Date):
-            rule = "must be a column of numbers or dates"
-            raise InvalidArgumentError(rule, "time", got=repr(self.time))
-        return column
+
+        def times(rows: Table) -> Array:
+            values = column.values(rows[column.name], [])
+            if values is None:
+                rule = "must be a column of numbers or dates"
+                raise InvalidArgumentError(rule, "time", got=repr(self.time))
+            return values
+
+        return times

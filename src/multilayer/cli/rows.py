@@ -19,15 +19,14 @@ from multilayer.errors import InvalidArgumentError, InvalidDataError
 from multilayer.evaluation.samples import are_there
 from multilayer.model import Targets
 from multilayer.model.numeric import read_numbers, read_weights
+from multilayer.model.target_column import MOST_CLASSES, TargetColumn, read_target
 from multilayer.registry import Names
 
-__all__ = ["MOST_CLASSES", "Rows", "truth", "with_target"]
+__all__ = ["Rows", "truth", "with_target"]
 
 Array = npt.NDArray[Any]
 
 TASKS = Names("task", ["classification", "regression"])
-MOST_CLASSES = 20
-"""With more distinct whole numbers, the task is regression, unless --task is given."""
 TOO_MANY = 0.5
 """Texts with a larger share of distinct values are not classes."""
 
@@ -90,7 +89,7 @@ class Rows(NamedTuple):
                 "names what separates columns)"
             )
             raise InvalidDataError(rule, table.name)
-        y, task, notation = _targets(table, target, task)
+        y, task, notation, _ = _target(table, target, task)
         places = np.arange(len(y)) if large is None else large.places
         places = places[are_there(y)]
         table, y = with_target(table, y, target, bad_rows)
@@ -156,10 +155,8 @@ def truth(entries: Entries, targets: Targets | None) -> Array:
         return targets.from_entries(entries, said)
 
 
-def _targets(table: Table, target: str, asked: str | None) -> tuple[Array, str, Notation | None]:
-    """Return the target of each row, the task, and the notation of the numbers.
-
-    Classes are texts or whole numbers; missing values are None or NaN.
+def _target(table: Table, target: str, asked: str | None) -> TargetColumn:
+    """Return the targets, and print notes on how they are read.
 
     Raises
     ------
@@ -167,41 +164,17 @@ def _targets(table: Table, target: str, asked: str | None) -> tuple[Array, str, 
         If the entries do not suit the task.
     """
     task = None if asked is None else TASKS.check(asked)
-    entries, decimal = table[target], table.decimal
-    found = entries.find_notation(decimal)
-    if found is not None and found.is_open and decimal is None:
-        decimal = table.select(n for n in table.columns if n != target).shown_decimal()
-        found = entries.find_notation(decimal)
-    notation = None if found is None else found.notation
-    are_names = notation is None or notation.is_boolean
-    if (task is None or (are_names and task == "classification")) and _are_dates(entries):
-        hint = "" if are_names else ": --task regression takes them as numbers"
-        raise InvalidDataError(
-            f"{entries.where}, the target, must hold numbers or classes; it holds dates{hint}"
-        )
-    if task != "regression" and are_names:
-        texts = [each if each is None else str(each) for each in entries.objects()]
-        return np.array(texts, dtype=object), "classification", None
+    found = read_target(table, target, task, hint=": --task regression takes them as numbers")
     with noting() as said:
-        y, notation = read_numbers(entries, said, decimal=decimal)
-    present = y[~np.isnan(y)]
-    has_fractions = bool((present != np.rint(present)).any())
-    n_kinds = len(np.unique(present))
-    if task is None:
-        task = "regression" if has_fractions or n_kinds > MOST_CLASSES else "classification"
-        if task == "classification" and n_kinds > 2:
+        said += found.notes
+    if task is None and found.notation is not None and found.task == "classification":
+        n_kinds = len(np.unique(found.values[are_there(found.values)]))
+        if n_kinds > 2:
             note(
-                f"the {n_kinds} whole numbers of {entries.column!r} are treated as classes; to "
+                f"the {n_kinds} whole numbers of {target!r} are treated as classes; to "
                 "predict them as numbers, pass --task regression"
             )
-    elif task == "classification" and has_fractions:
-        rule = "must hold text or whole numbers to be predicted as classes"
-        raise InvalidDataError(rule, entries.where)
-    return y, task, notation
-
-
-def _are_dates(entries: Entries) -> bool:
-    return entries.find_date_format() is not None
+    return found
 
 
 def with_target(

@@ -9,11 +9,11 @@ import typer
 from multilayer import checks
 from multilayer.cli.notes import note
 from multilayer.cli.reading import read_any
-from multilayer.cli.rows import MOST_CLASSES
 from multilayer.cli.schema_file import read_schema
 from multilayer.data import Table
 from multilayer.data.large import LargeTable
 from multilayer.errors import InvalidArgumentError, InvalidDataError
+from multilayer.model.target_column import MOST_CLASSES
 from multilayer.ranks import ALONE, Ranks
 from multilayer.registry import Names
 

@@ -7,12 +7,13 @@ import numpy as np
 import numpy.typing as npt
 
 from multilayer.caller import warn
-from multilayer.data import Notation, Note, Table, TableWarning, Tally, read_table
-from multilayer.data.entries import DateEntries, Entries, Origin, TextEntries
+from multilayer.data import Notation, Table, TableWarning, Tally, read_table
+from multilayer.data.entries import Origin, TextEntries
 from multilayer.data.large import LargeTable
 from multilayer.data.reading import are_too_many
 from multilayer.errors import InvalidArgumentError, InvalidDataError
 from multilayer.model.numeric import read_numbers, read_weights
+from multilayer.model.target_column import check_whole, read_target
 from multilayer.registry import Names
 
 __all__ = ["Roles", "divided", "has_columns"]
@@ -48,17 +49,15 @@ class Roles(NamedTuple):
         """
         _check(table, target, weight, groups)
         seen = table.sample if isinstance(table, LargeTable) else table
-        roles = cls(target, weight, groups, are_classes)
-        decimal = seen.decimal or roles.inputs_of(seen).shown_decimal()
-        found = seen[target].find_notation(decimal)
-        if are_classes and isinstance(seen[target], DateEntries):
-            rule = "must hold names or whole numbers to be predicted as classes"
-            raise InvalidDataError(rule, seen[target].where, got=seen[target].what)
-        is_number = found is not None and found.notation and not found.notation.is_boolean
-        if is_number or not are_classes:
-            roles = roles._replace(notation=_notation(seen[target], decimal))
+        found = read_target(seen, target, "classification" if are_classes else "regression")
+        roles = cls(target, weight, groups, are_classes, found.notation)
+        notes = found.notes
         if weight is not None:
-            roles = roles._replace(weight_notation=_notation(seen[weight], decimal))
+            decimal = seen.decimal or roles.inputs_of(seen).shown_decimal()
+            _, notation = read_numbers(seen[weight], notes, decimal=decimal)
+            roles = roles._replace(weight_notation=notation)
+        for note in notes:
+            warn(TableWarning(str(note), (note,)))
         return roles
 
     def inputs_of(self, table: Table) -> Table:
@@ -85,12 +84,7 @@ class Roles(NamedTuple):
         numbers = entries.numbers(self.notation, [])
         if not self.are_classes:
             return numbers
-        are_whole = numbers == np.rint(numbers)
-        if not are_whole.all():
-            row = int(np.argmin(are_whole))
-            rule = "must hold names or whole numbers to be predicted as classes"
-            got = f"{numbers[row]:g} at {entries.origin.row(row)}"
-            raise InvalidDataError(rule, entries.where, got=got)
+        check_whole(numbers, entries)
         return numbers.astype(np.int64)
 
     def classes_in(self, tally: Tally) -> Array:
@@ -188,12 +182,3 @@ def _check(table: Table | LargeTable, target: Any, weight: Any, groups: Any) -> 
     if len(names) == len(table.columns):
         raise InvalidDataError(f"must have inputs beside {', '.join(names)}", table.name)
     return names
-
-
-def _notation(entries: Entries, decimal: str | None) -> Notation:
-    """Return how numbers are written; warn of what is open to doubt."""
-    said: list[Note] = []
-    _, notation = read_numbers(entries, said, decimal=decimal)
-    for note in said:
-        warn(TableWarning(str(note), (note,)))
-    return notation

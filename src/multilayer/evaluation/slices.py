@@ -1,6 +1,6 @@
 """Slices: groups of samples in which a model is worse than in the others."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -8,7 +8,7 @@ import numpy.typing as npt
 
 from multilayer.data import Table
 from multilayer.evaluation.bootstrap import CONFIDENCE
-from multilayer.model import Columns, Date, Numeric
+from multilayer.model import Columns
 
 __all__ = ["LEAST", "Slice", "parts_of", "slices"]
 
@@ -136,10 +136,8 @@ def parts_of(
     """
     for column in columns.columns:
         entries = table[column.name]
-        if isinstance(column, Numeric | Date):
-            codes, names = _quarters(column.values(entries, []), isinstance(column, Date))
-        else:
-            codes, names = entries.categories()
+        values = column.values(entries, [])
+        codes, names = entries.categories() if values is None else _quarters(values, column.shown)
         n_each = np.bincount(codes + 1, minlength=len(names) + 1)
         for code in [*range(len(names)), -1]:
             if not LEAST <= n_each[code + 1] <= len(codes) - LEAST:
@@ -149,7 +147,7 @@ def parts_of(
                 yield column.name, "missing" if code < 0 else names[code], rows
 
 
-def _quarters(values: Array, are_dates: bool) -> tuple[Array, list[str]]:
+def _quarters(values: Array, shown: Callable[[float], str]) -> tuple[Array, list[str]]:
     """Return the quarter of each number, −1 if missing, and their names; of few values, each."""
     codes = np.full(len(values), -1)
     present = ~np.isnan(values)
@@ -161,13 +159,6 @@ def _quarters(values: Array, are_dates: bool) -> tuple[Array, list[str]]:
     names = []
     for code in range(len(limits)):
         inside = own[codes[present] == code]
-        low, high = (_shown(each, are_dates) for each in (inside.min(), inside.max()))
+        low, high = shown(inside.min()), shown(inside.max())
         names.append(low if low == high else f"{low} to {high}")
     return codes, names
-
-
-def _shown(value: float, is_date: bool) -> str:
-    """Return a number, or the day of a moment in seconds."""
-    if is_date:
-        return str(np.datetime64(round(value), "s").astype("datetime64[D]"))
-    return f"{value:,.6g}"

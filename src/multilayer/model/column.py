@@ -201,6 +201,17 @@ class Column(ABC):
             If they are not of this kind; the message names the column and the row.
         """
 
+    def values(self, entries: Entries, notes: list[Note]) -> Array | None:
+        """Return entries as float64, NaN if missing, if they are numbers that have an order.
+
+        By default they are not: the result is None.
+        """
+        return None
+
+    def shown(self, value: float) -> str:
+        """Return one of `values` as people write it."""
+        return f"{value:,.6g}"
+
     def n_missing(self, entries: Entries) -> int:
         """Return how many entries it takes for missing."""
         return len(entries) - entries.n_present

@@ -101,6 +101,9 @@ class Date(Scaled):
     def reads(self) -> str:
         return str(self.format)
 
+    def shown(self, value: float) -> str:
+        return str(np.datetime64(round(value), "s").astype("datetime64[D]"))
+
     def values(self, entries: Entries, notes: list[Note]) -> Array:
         return entries.dates(self.format, notes)
 

@@ -13,14 +13,15 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from multilayer.data import Note, Table, TableWarning, toy
+from multilayer.data import Table, TableWarning, toy
 from multilayer.data.delimited import csv_errors, read_delimited
 from multilayer.data.dialects import Opens, find_dialect, opened
 from multilayer.data.formats import COMPRESSED, encoding_remark, format_of
 from multilayer.data.reading import refuse_broken
 from multilayer.errors import InvalidArgumentError, InvalidDataError
+from multilayer.evaluation.samples import are_there
 from multilayer.model import Classes, Columns, Inputs, Numbers, Targets, Values
-from multilayer.model.numeric import read_numbers
+from multilayer.model.target_column import MOST_CLASSES, read_target
 from multilayer.playground.bundled import SIDE, digits, iris
 from multilayer.playground.features import FEATURES, features_of
 from multilayer.playground.settings import PLAIN, DataSettings
@@ -50,8 +51,6 @@ MOST_DRAWN = 1_500
 """Samples to train on that are drawn, and as many to validate on."""
 ARE_FOR = "are for points of the plane"
 """What a message says of features."""
-MOST_CLASSES = 20
-"""Whole numbers of more kinds than these are values."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -298,30 +297,17 @@ def _of_table(said: DataSettings, table: Table) -> Samples:
 
 
 def _targets(table: Table, name: str) -> tuple[Array, Array, Targets]:
-    """Return a column's entries as targets, which rows have one, and what they are.
-
-    Texts, and few whole numbers, are classes; other numbers are values.
-    """
-    entries, notes = table[name], list[Note]()
-    found = entries.find_notation(table.decimal)
-    notation = None if found is None else found.notation
-    if notation is None or notation.is_boolean:
-        texts = entries.objects()
-        is_there = np.array([each is not None for each in texts])
-        y = np.array([str(each) for each in texts])
-    else:
-        y, _ = read_numbers(entries, notes, decimal=table.decimal)
-        is_there = ~np.isnan(y)
-    present = y[is_there]
+    """Return a column's entries as targets, which rows have one, and what they are."""
+    found = read_target(table, name)
+    is_there = are_there(found.values)
+    present, where = found.values[is_there], f"{table[name].where}, the target,"
     kinds = np.unique(present)
     if len(kinds) < 2:
-        raise InvalidDataError(f"{entries.where}, the target, must have two values at least")
-    if y.dtype.kind == "f":
-        if len(kinds) > MOST_CLASSES or (kinds != np.rint(kinds)).any():
-            return y, is_there, _scaled(present)
-        y = np.where(is_there, y, 0).astype(np.int64)
-        kinds = kinds.astype(np.int64)
-    elif len(kinds) > MOST_CLASSES:
-        rule = f"must have at most {MOST_CLASSES} classes"
-        raise InvalidDataError(f"{entries.where}, the target, {rule}; it has {len(kinds):,}")
-    return y, is_there, Classes(kinds)
+        raise InvalidDataError(f"{where} must have two values at least")
+    if found.task == "regression":
+        return found.values, is_there, _scaled(present)
+    if len(kinds) > MOST_CLASSES:
+        rule = f"must have at most {MOST_CLASSES} classes; it has {len(kinds):,}"
+        raise InvalidDataError(f"{where} {rule}")
+    kind = str if found.notation is None else np.int64
+    return np.where(is_there, found.values, 0).astype(kind), is_there, Classes(kinds.astype(kind))

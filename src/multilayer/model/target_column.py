@@ -1,0 +1,92 @@
+"""The column of a table that is to be predicted: whether it has classes or numbers."""
+
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from multilayer.data.entries import Entries
+from multilayer.data.notation import Notation
+from multilayer.data.notes import Note
+from multilayer.data.table import Table
+from multilayer.errors import InvalidDataError
+from multilayer.model.numeric import read_numbers
+
+__all__ = ["MOST_CLASSES", "TargetColumn", "check_whole", "read_target"]
+
+MOST_CLASSES = 20
+"""With more distinct whole numbers, the task is regression, unless it is given."""
+
+
+class TargetColumn(NamedTuple):
+    """The target of each row, and what is to be done with it."""
+
+    values: npt.NDArray[np.generic]
+    """Names of classes, None if missing; or numbers, which may be classes, NaN if missing."""
+    task: str
+    """``"classification"`` or ``"regression"``."""
+    notation: Notation | None
+    """How numbers are written; None if the values are names."""
+    notes: list[Note]
+    """What is open to doubt."""
+
+
+def read_target(
+    table: Table, name: str, task: str | None = None, *, hint: str = ""
+) -> TargetColumn:
+    """Return a table's column as targets.
+
+    Truth values and what is no number are names. Numbers are classes if they are whole and at most
+    `MOST_CLASSES` distinct ones. Where the decimal mark is open, it is that of the other columns.
+
+    Parameters
+    ----------
+    table : Table
+    name : str
+        The column's.
+    task : {"classification", "regression"}, optional
+        By default the one that suits the entries.
+    hint : str
+        Added to the error if numbers may be dates, and a task would decide.
+
+    Raises
+    ------
+    InvalidDataError
+        If they do not suit the task, or are dates.
+    """
+    entries, decimal = table[name], table.decimal
+    found = entries.find_notation(decimal)
+    if found is not None and found.is_open and decimal is None:
+        decimal = table.select(other for other in table.columns if other != name).shown_decimal()
+        found = entries.find_notation(decimal)
+    are_names = found is None or found.notation is None or found.notation.is_boolean
+    may_be_dates = task is None or (are_names and task == "classification")
+    if may_be_dates and entries.find_date_format() is not None:
+        raise InvalidDataError(
+            f"{entries.where}, the target, must hold numbers or classes; it holds dates"
+            f"{'' if are_names else hint}"
+        )
+    if are_names and task != "regression":
+        codes, names = entries.categories()
+        texts = np.array([*map(str, names), None], dtype=object)[codes]  # the code -1 is the last
+        return TargetColumn(texts, "classification", None, [])
+    notes: list[Note] = []
+    numbers, notation = read_numbers(entries, notes, decimal=decimal)
+    present = numbers[~np.isnan(numbers)]
+    if task is None:
+        are_few = len(np.unique(present)) <= MOST_CLASSES
+        are_classes = are_few and bool((present == np.rint(present)).all())
+        task = "classification" if are_classes else "regression"
+    elif task == "classification":
+        check_whole(numbers, entries)
+    return TargetColumn(numbers, task, notation, notes)
+
+
+def check_whole(numbers: npt.NDArray[np.float64], entries: Entries) -> None:
+    """Raise if there are fractions, which are no classes; the message names the row."""
+    wrong = ~(np.isnan(numbers) | (numbers == np.rint(numbers)))
+    if wrong.any():
+        row = int(np.argmax(wrong))
+        rule = "must hold names or whole numbers to be predicted as classes"
+        got = f"{numbers[row]:g} at {entries.origin.row(row)}"
+        raise InvalidDataError(rule, entries.where, got=got)
