@@ -1,5 +1,6 @@
-"""Fixtures of the tests in Debian's Chromium: a server, a browser, and pages in it."""
+"""Fixtures of the playground's tests: a server, a browser, and pages in it."""
 
+import gc
 import re
 import shutil
 import subprocess
@@ -18,6 +19,13 @@ FLAGS = [
     "--disable-sync",
 ]
 PATIENCE = 60_000  # milliseconds, on a machine that does much else
+
+
+@pytest.fixture(scope="module", autouse=True)
+def released():
+    """Let trainings that tests have left in their middle give BLAS its threads back."""
+    yield
+    gc.collect()
 
 
 @pytest.fixture(scope="session")

@@ -64,6 +64,8 @@ def trained(epochs, *addresses, seed):
                 pass
     except DivergenceError:
         return None
+    finally:
+        training.finish()  # those that are kept would hold BLAS to one thread
     return training
 
 
