@@ -96,6 +96,9 @@ def test_its_attributes_are_of_the_kinds_that_others_rely_on(name):
     assert set(loss.outputs) <= set(OUTPUTS)
     assert type(loss.takes_logits) is bool
     assert loss.task in ("classification", "multilabel", "regression")
+    assert loss().link in loss.outputs
+    assert loss.centre in ("mean", "median", None)
+    assert loss().n_each == max(len(loss().levels), 1)
 
 
 def test_what_it_takes_is_what_it_says(name):

@@ -1,6 +1,7 @@
 """evaluate: any kind of model, its targets and its samples."""
 
 import json
+from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
@@ -16,11 +17,13 @@ from multilayer import (
     TabularClassifier,
     TabularRegressor,
 )
+from multilayer.doctor import diagnose
 from multilayer.errors import InvalidArgumentError, InvalidDataError, InvalidTypeError
 from multilayer.evaluation import evaluate
 from multilayer.files import load_model, save_model
 from multilayer.model import Labels, Model, Numbers
-from multilayer.numpy import MLP, Poisson, Quantile
+from multilayer.numpy import LOSSES, MLP, Loss, Poisson, Quantile
+from multilayer.registry import Names
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 
@@ -232,6 +235,52 @@ def test_rates_have_a_deviance():
     assert found.linear.metrics["deviance"] < found.baseline.metrics["deviance"]
     with pytest.raises(InvalidDataError, match="at least 0, for a model of rates; got -1 at index"):
         evaluate(reg, X[300:], y[300:] - 1)
+
+
+@dataclass(frozen=True)
+class Interval(Loss):
+    """The ends of an interval, as quantiles."""
+
+    name = "interval"
+    outputs = ("identity",)
+    takes_logits = False
+    task = "regression"
+    formula = "two pinball losses"
+    levels = (0.2, 0.8)
+
+    def per_sample(self, p, targets):
+        return Quantile(self.levels).per_sample(p, targets)
+
+    def targets(self, y, n_samples, out_features, dtype):
+        return Quantile(self.levels).targets(y, n_samples, out_features, dtype)
+
+
+@dataclass(frozen=True)
+class Rates(Poisson):
+    """A loss of rates by another name, and of rates alone."""
+
+    name = "rates"
+    outputs = ("exp",)
+
+
+@pytest.mark.parametrize("own", [Interval, Rates])
+def test_a_registered_loss_is_treated_as_its_like(own, monkeypatch, tmp_path):
+    monkeypatch.setattr(LOSSES, "_entries", dict(LOSSES))
+    monkeypatch.setattr(LOSSES, "names", Names("loss", LOSSES.names))
+    LOSSES.register(own.name, own)
+    like = {"interval": Quantile((0.2, 0.8)), "rates": Poisson()}[own.name]
+    X = np.random.default_rng(0).normal(size=(200, 2))
+    y = np.random.default_rng(1).poisson(np.exp(X[:, 0]))
+    reports, checkups, scores = [], [], []
+    for loss in (own.name, own(), like):
+        reg = MLPRegressor(loss, (4,), max_iter=20, random_state=0).fit(X, y)
+        reg.save(tmp_path / "m.safetensors")
+        reports.append(evaluate(tmp_path / "m.safetensors", X, y).to_dict())
+        checkups.append(diagnose(load_model(tmp_path / "m.safetensors"), X, y).to_json())
+        scores.append(reg.score(X, y))
+    assert reports[0] == reports[1] == reports[2]
+    assert checkups[0] == checkups[1] == checkups[2]
+    assert scores[0] == scores[1] == scores[2]
 
 
 def test_a_network_with_named_inputs_takes_its_columns_of_a_table():

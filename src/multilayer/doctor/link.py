@@ -2,12 +2,13 @@
 
 import math
 from collections.abc import Iterator
+from dataclasses import replace
 
 import numpy as np
 
 from multilayer.doctor.case import Case
 from multilayer.doctor.finding import Finding
-from multilayer.doctor.measures import constant_logits
+from multilayer.doctor.measures import constant_loss
 from multilayer.model import loss_of_output
 from multilayer.numpy import Loss
 
@@ -75,10 +76,7 @@ def _guessing(case: Case, wrong: float) -> float:
     of_logits = _loss_of_logits(case)
     if of_logits is None:
         return wrong
-    constant = constant_logits(of_logits, case.training.targets, case.net.architecture.out_features)
-    assert constant is not None
-    rows = np.tile(constant, (len(case.training), 1))
-    return float(of_logits.per_sample(rows, case.training.targets)[0].mean())
+    return constant_loss(replace(case, loss=of_logits), case.training)
 
 
 def _loss_of_logits(case: Case) -> Loss | None:

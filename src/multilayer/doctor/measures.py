@@ -7,11 +7,10 @@ import numpy as np
 import numpy.typing as npt
 
 from multilayer.doctor.case import Case, Sample
-from multilayer.numpy import GroupedCrossEntropy, Loss
+from multilayer.numpy import Loss
 
 __all__ = [
     "constant_answer",
-    "constant_logits",
     "constant_loss",
     "linear_score",
     "neighbours_score",
@@ -59,49 +58,10 @@ def _r_squared(y: Array, predicted: Array) -> float:
     return float(1 - (np.square(y - predicted).mean(axis=0) / variance).mean())
 
 
-def constant_logits(
-    loss: Loss, targets: Array, out_features: int, weight: Array | None = None
-) -> Array | None:
-    """Return the constant input to the loss with the lowest loss; None if unknown.
-
-    It is the logits of the class frequencies, the mean, the median, or the quantiles; weighted, if
-    samples have weights.
-    """
-    tiny = 1e-12  # a class that never occurs has probability 0, whose logarithm is −∞
-    weight = np.ones(len(targets)) if weight is None else weight
-    share = weight / weight.sum()
-    if loss.name in ("cross_entropy", "nll"):
-        is_code = targets.ndim == 1
-        shares = np.bincount(targets, share, out_features) if is_code else share @ targets
-        return np.log(np.maximum(shares, tiny))
-    if isinstance(loss, GroupedCrossEntropy):
-        parts = [
-            np.bincount(column, share, group.stop - group.start)
-            for column, group in zip(targets.T, loss.groups(out_features), strict=True)
-        ]
-        return np.log(np.maximum(np.concatenate(parts), tiny))
-    mean = share @ targets
-    if loss.name == "binary_cross_entropy":
-        mean = np.clip(mean, tiny, 1 - tiny)
-        return np.log(mean / (1 - mean))
-    if loss.name == "poisson":
-        return np.log(np.maximum(mean, tiny))
-    if loss.name == "squared_error":
-        return mean
-    levels: Any = None
-    if loss.name in ("absolute_error", "huber"):  # huber: close to the median
-        levels = 0.5
-    elif loss.name == "quantile":
-        levels = loss.quantiles  # type: ignore[attr-defined]
-    if levels is None:
-        return None
-    return np.quantile(targets, levels, axis=0, weights=weight, method="inverted_cdf").T.ravel()
-
-
 def constant_answer(case: Case, sample: Sample) -> Sample | None:
     """Return the sample with the best constant answer for each row; None if unknown."""
     width = case.net.architecture.out_features
-    constant = constant_logits(case.loss, sample.targets, width)
+    constant = case.loss.best_constant(sample.targets, width, np.ones(len(sample)))
     if constant is None:
         return None
     p = np.tile(constant, (len(sample), 1))

@@ -9,7 +9,6 @@ import numpy.typing as npt
 
 from multilayer.data import Tally
 from multilayer.doctor import Finding
-from multilayer.doctor.measures import constant_logits
 from multilayer.estimators.folds import Split
 from multilayer.estimators.out_of_fold import OutOfFold
 from multilayer.estimators.targets import shown
@@ -104,7 +103,7 @@ def _of_losses(judge: OutOfFold, samples: Any, columns: Columns) -> Iterator[Fin
     """Find out from the losses, own and baseline's, whether nothing was learned, or too much."""
     targets, weight, loss = judge.targets, judge.weight, judge.loss
     outputs = judge.outputs[judge.rows].astype(np.float64) / judge.temperature
-    constant = constant_logits(loss, targets, outputs.shape[1], weight)
+    constant = loss.best_constant(targets, outputs.shape[1], weight)
     if constant is None:  # a loss of one's own
         return
     own, _ = loss.per_sample(outputs, targets)

@@ -16,7 +16,7 @@ from sklearn.metrics import (
 from multilayer.errors import InvalidArgumentError, InvalidDataError
 from multilayer.estimators.validation import Checked
 from multilayer.model import Values
-from multilayer.numpy import LOSSES, AbsoluteError, Loss, Poisson, Quantile
+from multilayer.numpy import LOSSES, AbsoluteError, Loss
 from multilayer.registry import Names, resolve
 
 __all__ = [
@@ -54,9 +54,7 @@ def resolved_loss(loss: Any, owner: str) -> Loss:
 
 def form_of(loss: Loss, y: Array) -> tuple[int, int, str]:
     """Return the number of targets, the number of outputs for each, and the link function."""
-    n_each = len(loss.quantiles) if isinstance(loss, Quantile) else 1
-    output = "exp" if isinstance(loss, Poisson) else "identity"
-    return (1 if y.ndim == 1 else y.shape[1]), n_each, output
+    return (1 if y.ndim == 1 else y.shape[1]), loss.n_each, loss.link
 
 
 def values_of(loss: Loss, found: Checked, *, is_scaled: bool, has_limits: bool = False) -> Values:
@@ -168,15 +166,16 @@ def score_of(loss: Loss) -> tuple[str, Score]:
 
     Examples
     --------
+    >>> from multilayer.numpy import Quantile
     >>> name, score = score_of(Quantile((0.1, 0.9)))
     >>> name, round(score([1.0, 2.0, 3.0], np.array([[1.0, 3.0]] * 3)), 2)
     ('D²', 0.0)
     """
-    if isinstance(loss, Quantile):
-        return "D²", partial(_d2_of_quantiles, loss.quantiles)
+    if loss.levels:
+        return "D²", partial(_d2_of_quantiles, loss.levels)
     if isinstance(loss, AbsoluteError):
         return "D²", d2_absolute_error_score
-    if isinstance(loss, Poisson):
+    if loss.link == "exp":
         return "D²", _d2_of_rates
     return "R²", r2_score
 

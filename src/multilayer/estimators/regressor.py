@@ -24,7 +24,7 @@ from multilayer.estimators.settings import check_takes_steps
 from multilayer.estimators.targets import numbers_of_targets, plain_targets
 from multilayer.estimators.validation import Checked
 from multilayer.model import Targets
-from multilayer.numpy import Loss, Poisson
+from multilayer.numpy import Loss
 
 __all__ = ["MLPRegressor"]
 
@@ -204,4 +204,4 @@ class MLPRegressor(RegressorMixin, BaseMLP):  # type: ignore[misc]
 
 def _score_of(loss: Loss) -> Callable[..., float]:
     """Return the score that fits a loss; for counts R², by which scikit-learn's stops early."""
-    return r2_score if isinstance(loss, Poisson) else score_of(loss)[1]
+    return r2_score if loss.link == "exp" else score_of(loss)[1]

@@ -12,7 +12,7 @@ from multilayer.evaluation.samples import OWNER
 from multilayer.evaluation.task import Task
 from multilayer.evaluation.values import ValueTask
 from multilayer.model import Model, loss_of_data, loss_of_output, of_outputs, recorded_loss
-from multilayer.numpy import Loss, Quantile
+from multilayer.numpy import Loss
 
 __all__ = ["judged"]
 
@@ -30,8 +30,7 @@ def judged(model: Model, X: Any, y: Array) -> tuple[Task, Array]:
     if (loss.task if targets is None else targets.task) == "regression":
         predicted = outputs if targets is None else targets.decode(outputs)
         predicted = predicted.reshape(len(y), -1).astype(np.float64)
-        n_wanted = len(loss.quantiles) if isinstance(loss, Quantile) else 1
-        if predicted.shape[1] != n_wanted:
+        if predicted.shape[1] != loss.n_each:
             rule = "must predict one value a sample, or quantiles of a recorded loss"
             raise InvalidArgumentError(rule, "model", OWNER, got=f"{predicted.shape[1]} outputs")
         y = np.array(y.tolist()) if y.dtype == object else y  # there was a None in it

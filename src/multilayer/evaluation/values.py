@@ -13,7 +13,7 @@ from multilayer.evaluation.measures import Measure, mean, median, r_squared, roo
 from multilayer.evaluation.reliability import Reliability
 from multilayer.evaluation.task import Task
 from multilayer.evaluation.words import number, sentence, share
-from multilayer.numpy import AbsoluteError, Huber, Loss, Poisson, Quantile
+from multilayer.numpy import Loss
 
 __all__ = ["ValueTask"]
 
@@ -50,8 +50,8 @@ class ValueTask(Task):
 
     def __init__(self, y: Array, loss: Loss) -> None:
         self.y = y
-        self.is_rate = isinstance(loss, Poisson)
-        self.levels = loss.quantiles if isinstance(loss, Quantile) else ()
+        self.is_rate = loss.link == "exp"
+        self.levels = loss.levels
         self.middle: int | None = 0
         if self.levels:
             self.middle = self.levels.index(0.5) if 0.5 in self.levels else None
@@ -61,7 +61,7 @@ class ValueTask(Task):
             rule, got = "must be at least 0, for a model of rates", f"{y[row]:g} at index {row}"
             raise InvalidDataError(rule, "y", got=got)
         checks.finite_squares(y, "y")
-        self.is_median = isinstance(loss, (AbsoluteError, Huber)) or self.levels == (0.5,)
+        self.is_median = loss.centre == "median"
         if self.is_rate:
             self.main, self.error = "deviance", "mean deviance"
         elif self.levels:

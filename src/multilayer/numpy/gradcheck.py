@@ -317,8 +317,8 @@ def draw_targets(loss: Loss, n_samples: int, out_features: int, rng: np.random.G
         return rng.integers(out_features, size=n_samples)
     if loss.task == "multilabel":
         return rng.integers(2, size=(n_samples, out_features))
-    n_targets = out_features // len(getattr(loss, "quantiles", (0,)))
-    if loss.name == "poisson":
+    n_targets = out_features // loss.n_each
+    if loss.link == "exp":
         return rng.poisson(2.0, size=(n_samples, n_targets))
     return rng.normal(size=(n_samples, n_targets))
 

@@ -77,6 +77,7 @@ class SquaredError(Loss):
     outputs = ("identity", "sigmoid", "softmax", "log_softmax", "exp")
     takes_logits = False
     task = "regression"
+    centre = "mean"
     formula = "½ ‖ŷ − y‖²"
 
     def per_sample(self, p: Array, targets: Array) -> tuple[Array, Array]:

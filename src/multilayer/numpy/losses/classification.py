@@ -11,7 +11,7 @@ from multilayer.errors import InvalidArgumentError, InvalidDataError, InvalidTyp
 from multilayer.numpy.activations.outputs import log_softmax
 from multilayer.numpy.activations.sigmoids import logistic
 from multilayer.numpy.losses.base import Array, Loss
-from multilayer.numpy.losses.targets import check_lengths
+from multilayer.numpy.losses.targets import TINY, check_lengths, log_mean
 
 __all__ = ["NLL", "BinaryCrossEntropy", "CrossEntropy"]
 
@@ -71,6 +71,9 @@ class CrossEntropy(Loss):
             )
         return matrix
 
+    def best_constant(self, targets: Array, out_features: int, weight: Array) -> Array:
+        return log_mean(targets, out_features, weight)
+
     def predict(self, p: Array) -> Array:
         return np.asarray(p.argmax(axis=-1))
 
@@ -103,6 +106,9 @@ class NLL(Loss):
 
     def targets(self, y: object, n_samples: int, out_features: int, dtype: npt.DTypeLike) -> Array:
         return class_labels(y, n_samples, out_features)
+
+    def best_constant(self, targets: Array, out_features: int, weight: Array) -> Array:
+        return log_mean(targets, out_features, weight)
 
     def predict(self, p: Array) -> Array:
         return np.asarray(p.argmax(axis=-1))
@@ -163,6 +169,10 @@ class BinaryCrossEntropy(Loss):
     def _smoothed(self, targets: Array) -> Array:
         epsilon: Any = self.label_smoothing
         return np.asarray((1 - epsilon) * targets + epsilon / 2)
+
+    def best_constant(self, targets: Array, out_features: int, weight: Array) -> Array:
+        mean = np.clip(weight / weight.sum() @ targets, TINY, 1 - TINY)
+        return np.asarray(np.log(mean / (1 - mean)))
 
     def predict(self, p: Array) -> Array:
         return (p > 0).astype(np.int64)

@@ -11,7 +11,7 @@ from multilayer import checks
 from multilayer.errors import InvalidArgumentError, InvalidDataError
 from multilayer.numpy.losses.base import Array, Loss
 from multilayer.numpy.losses.classification import class_labels, cross_entropy
-from multilayer.numpy.losses.targets import check_lengths
+from multilayer.numpy.losses.targets import check_lengths, log_mean
 
 __all__ = ["GroupedCrossEntropy"]
 
@@ -92,6 +92,15 @@ class GroupedCrossEntropy(Loss):
             [
                 class_labels(column, n_samples, group.stop - group.start)
                 for column, group in zip(columns.T, groups, strict=True)
+            ]
+        )
+
+    def best_constant(self, targets: Array, out_features: int, weight: Array) -> Array:
+        groups = self.groups(out_features)
+        return np.concatenate(
+            [
+                log_mean(labels, group.stop - group.start, weight)
+                for labels, group in zip(targets.T, groups, strict=True)
             ]
         )
 

@@ -9,6 +9,7 @@ import numpy.typing as npt
 from multilayer import checks
 from multilayer.errors import InvalidArgumentError, InvalidDataError
 from multilayer.numpy.losses.base import Array, Loss, SquaredError
+from multilayer.numpy.losses.targets import log_mean
 
 __all__ = ["AbsoluteError", "Huber", "Poisson", "Quantile"]
 
@@ -23,6 +24,7 @@ class AbsoluteError(Loss):
     outputs = ANY_OUTPUT
     takes_logits = False
     task = "regression"
+    centre = "median"
     formula = "Σ |ŷ − y|"
 
     def per_sample(self, p: Array, targets: Array) -> tuple[Array, Array]:
@@ -49,6 +51,7 @@ class Huber(Loss):
     outputs = ANY_OUTPUT
     takes_logits = False
     task = "regression"
+    centre = "median"
     formula = "Σ ½ r² if |r| ≤ δ else δ (|r| − δ/2), r = ŷ − y"
 
     def __post_init__(self) -> None:
@@ -94,6 +97,10 @@ class Quantile(Loss):
             raise InvalidArgumentError(rule, "quantiles", "Quantile", got=repr(self.quantiles))
         object.__setattr__(self, "quantiles", quantiles)
 
+    @property
+    def levels(self) -> tuple[float, ...]:
+        return self.quantiles
+
     def per_sample(self, p: Array, targets: Array) -> tuple[Array, Array]:
         tau = np.asarray(self.quantiles, dtype=p.dtype)
         residual = targets[..., np.newaxis] - p.reshape(*p.shape[:-1], -1, len(tau))
@@ -102,13 +109,13 @@ class Quantile(Loss):
         return values, gradient.reshape(p.shape)
 
     def targets(self, y: object, n_samples: int, out_features: int, dtype: npt.DTypeLike) -> Array:
-        return super().targets(y, n_samples, out_features // len(self.quantiles), dtype)
+        return super().targets(y, n_samples, out_features // self.n_each, dtype)
 
     def check_width(self, out_features: int) -> None:
-        if out_features % len(self.quantiles):
+        if out_features % self.n_each:
             raise InvalidArgumentError(
-                f"loss 'quantile' with {len(self.quantiles)} quantiles needs a multiple of "
-                f"{len(self.quantiles)} outputs; got {out_features}"
+                f"loss 'quantile' with {self.n_each} quantiles needs a multiple of {self.n_each} "
+                f"outputs; got {out_features}"
             )
 
 
@@ -124,6 +131,7 @@ class Poisson(Loss):
 
     name = "poisson"
     outputs = ("identity", "exp")
+    link = "exp"
     takes_logits = True
     task = "regression"
     formula = "Σ eᶻ − y − y (z − log y)"
@@ -141,6 +149,9 @@ class Poisson(Loss):
             rule = "must not be negative for loss 'poisson'"
             raise InvalidDataError(rule, "y", got=f"{array[row].min():g} at row {row}")
         return array
+
+    def best_constant(self, targets: Array, out_features: int, weight: Array) -> Array:
+        return log_mean(targets, out_features, weight)
 
     def predict(self, p: Array) -> Array:
         with np.errstate(over="ignore"):

@@ -1,6 +1,6 @@
 """What a loss checks: targets, predictions, and the output of the network."""
 
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -9,9 +9,12 @@ from multilayer import checks
 from multilayer.architecture import Architecture
 from multilayer.errors import InvalidArgumentError, InvalidDataError
 
-__all__ = ["Array", "Checked", "check_lengths", "number", "target_matrix"]
+__all__ = ["TINY", "Array", "Checked", "check_lengths", "log_mean", "number", "target_matrix"]
 
 Array = npt.NDArray[Any]
+
+TINY = 1e-12
+"""What a mean of 0 counts as, whose logarithm would be −∞."""
 
 
 def number(value: Any) -> Any:
@@ -39,18 +42,45 @@ def target_matrix(y: object, n_samples: int, n_targets: int, dtype: npt.DTypeLik
     return array
 
 
+def log_mean(targets: Array, out_features: int, weight: Array) -> Array:
+    """Return the logarithm of each column's mean, or, of a vector of labels, each class's share."""
+    share = weight / weight.sum()
+    is_vector = targets.ndim == 1
+    mean = np.bincount(targets, share, out_features) if is_vector else share @ targets
+    return np.log(np.maximum(mean, TINY))
+
+
 class Checked:
-    """What a loss offers beside its mathematics: checks, and predictions for metrics.
+    """What a loss offers beside its mathematics: checks, what it is for, and predictions.
 
     Attributes
     ----------
     outputs : tuple of str
         The link functions of the networks that the loss is for: names in ``OUTPUTS``.
+    centre : {"mean", "median"} or None
+        The constant p with the lowest loss, of real values; None if it is another. Huber's is close
+        to the median.
     """
 
     name: ClassVar[str]
     outputs: ClassVar[tuple[str, ...]]
     takes_logits: ClassVar[bool]
+    centre: ClassVar[Literal["mean", "median"] | None] = None
+
+    @property
+    def link(self) -> str:
+        """The one of `outputs` that a network for real values gets: ``"exp"`` if they are rates."""
+        return "identity" if "identity" in self.outputs else self.outputs[0]
+
+    @property
+    def levels(self) -> tuple[float, ...]:
+        """The levels of the quantiles that a target's outputs are; () if they are none."""
+        return ()
+
+    @property
+    def n_each(self) -> int:
+        """The number of outputs for each target."""
+        return max(len(self.levels), 1)
 
     def __call__(
         self, prediction: object, y: object, sample_weight: object = None
@@ -106,6 +136,18 @@ class Checked:
                 f"{architecture.output!r}"
             )
         self.check_width(architecture.out_features)
+
+    def best_constant(self, targets: Array, out_features: int, weight: Array) -> Array | None:
+        """Return the constant p, of shape (out_features,), with the lowest loss; None if unknown.
+
+        Targets are as `per_sample` takes them; weights, of shape (n_samples,), are not all zero.
+        """
+        if self.levels or self.centre == "median":
+            found: Array = np.quantile(
+                targets, self.levels or 0.5, axis=0, weights=weight, method="inverted_cdf"
+            )
+            return found.T.ravel()
+        return weight / weight.sum() @ targets if self.centre == "mean" else None
 
     def predict(self, p: Array) -> Array:
         """Return the prediction that p amounts to: of a classification the most likely class."""
