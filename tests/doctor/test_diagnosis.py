@@ -221,6 +221,22 @@ def test_a_loss_with_parameters_is_told_by_the_file_and_the_history(loss, tmp_pa
     assert_loss_must_be_given(model, "OwnError()")
 
 
+def test_a_loss_that_only_the_history_names_is_not_replaced_by_another():
+    information = {"history": {"settings": {"loss": {"name": "own_error", "delta": 2.0}}}}
+    net = MLP(Architecture(2, (), 1))
+    for targets in (None, Values(1)):
+        model = Model(net, targets, information=information)
+        assert_loss_must_be_given(model, "{'name': 'own_error', 'delta': 2.0}")
+
+
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+def test_a_member_alone_is_not_told_the_history_of_another():
+    X = np.random.default_rng(0).normal(size=(40, 2))
+    reg = MLPRegressor("huber", (2,), n_members=2, max_iter=2).fit(X, X[:, 0])
+    patient = admit(reg.to_model().members[1])
+    assert (patient.history, patient.loss) == ({}, Huber())
+
+
 def test_quantiles_without_a_history_need_their_loss():
     model = Model(MLP(Architecture(2, (), 2)), Values(1, n_each=2))
     assert_loss_must_be_given(model, "1 value of 2 quantiles")

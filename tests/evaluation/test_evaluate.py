@@ -21,8 +21,8 @@ from multilayer.doctor import diagnose
 from multilayer.errors import InvalidArgumentError, InvalidDataError, InvalidTypeError
 from multilayer.evaluation import evaluate
 from multilayer.files import load_model, save_model
-from multilayer.model import Labels, Model, Numbers
-from multilayer.numpy import LOSSES, MLP, Loss, Poisson, Quantile
+from multilayer.model import Labels, Model, Numbers, Values
+from multilayer.numpy import LOSSES, MLP, AbsoluteError, Loss, Poisson, Quantile
 from multilayer.registry import Names
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
@@ -235,6 +235,27 @@ def test_rates_have_a_deviance():
     assert found.linear.metrics["deviance"] < found.baseline.metrics["deviance"]
     with pytest.raises(InvalidDataError, match="at least 0, for a model of rates; got -1 at index"):
         evaluate(reg, X[300:], y[300:] - 1)
+
+
+@dataclass(frozen=True)
+class OwnError(AbsoluteError):
+    """A loss that no registry knows."""
+
+
+def test_a_loss_that_is_not_registered_is_known_from_the_estimator_alone(tmp_path):
+    X = np.random.default_rng(0).normal(size=(80, 2))
+    reg = MLPRegressor(OwnError(), (2,), max_iter=2).fit(X[:40], X[:40, 0])
+    assert evaluate(reg, X[40:], X[40:, 0]).main == "mae"
+    reg.save(tmp_path / "m.safetensors")
+    for model, told in (
+        (tmp_path / "m.safetensors", "OwnError()"),
+        (Model(MLP(Architecture(2, (), 2)), Values(1, n_each=2)), "1 value of 2 quantiles"),
+    ):
+        with pytest.raises(InvalidArgumentError) as caught:
+            evaluate(model, X[40:], X[40:, 0])
+        assert str(caught.value) == (
+            f"model of evaluate must record a loss from LOSSES; it was trained with {told}"
+        )
 
 
 @dataclass(frozen=True)

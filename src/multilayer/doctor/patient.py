@@ -6,14 +6,14 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from multilayer.doctor.finding import Finding
-from multilayer.errors import InvalidArgumentError, InvalidTypeError
+from multilayer.errors import InvalidTypeError
 from multilayer.model import (
     Model,
-    loss_of_output,
+    loss_of_model,
     model_in,
     network_in,
     one_network,
-    recorded_loss,
+    section_of,
 )
 from multilayer.numpy import LOSSES, MLP, Loss
 from multilayer.registry import resolve
@@ -108,17 +108,22 @@ def admit(given: Any, loss: str | Loss | None = None, history: Any = None) -> Pa
     last = _last(given)
     model = model_in(last)
     assert model is not None  # `network_of` has rejected everything else
-    stops_early = bool(_part(model.information, "training").get("early_stopping"))
+    stops_early = bool(section_of(model.information, "training").get("early_stopping"))
     if history is None:
-        told = _part(model.information, "history")
-        history, settings = _part(told, "metrics"), _part(told, "settings")
+        told = section_of(model.information, "history")
+        history, settings = section_of(told, "metrics"), section_of(told, "settings")
     else:
         settings = getattr(history, "settings", {})
         stops_early |= getattr(history, "stopped_by", "") == "early_stopping"
+    if loss is None:
+        rule = "must be given for a model whose history does not tell it"
+        known = loss_of_model(model, rule, "loss", "diagnose", given=last, settings=settings)
+    else:
+        known = resolve(loss, LOSSES, Loss)
     return Patient(
         replace(model, net=one_network(model.net, "net_or_estimator", "diagnose").copy("float64")),
         repr(model.net),
-        _loss_of(last, model, settings) if loss is None else resolve(loss, LOSSES, Loss),
+        known,
         given[:-1].transform if last is not given and len(given) > 1 else _as_it_is,
         history,
         settings,
@@ -133,31 +138,3 @@ def _last(given: Any) -> Any:
 
 def _as_it_is(given: Any) -> Any:
     return given
-
-
-def _part(information: Mapping[str, Any], name: str) -> Mapping[str, Any]:
-    """Return a section of a model's information; empty if there is none."""
-    part = information.get(name)
-    return part if isinstance(part, dict) else {}
-
-
-def _loss_of(last: Any, model: Model, settings: Mapping[str, Any]) -> Loss | None:
-    """Return the recorded training loss, or else the loss that belongs to the outputs."""
-    targets, training = model.targets, _part(model.information, "training")
-    if (recorded := recorded_loss(settings, training)) is not None:
-        return recorded
-    told = getattr(last, "loss", None)
-    if isinstance(told, Loss):
-        return told
-    told = training.get("loss")
-    smoothing = training.get("label_smoothing", 0.0)
-    if told is None:
-        if targets is None:
-            return loss_of_output(model.net.architecture.output, smoothing)
-        if (loss := targets.loss(smoothing)) is not None:
-            return loss
-    rule = (
-        "must be given for a model whose history does not tell it; it was trained with "
-        f"{told or repr(targets)}"
-    )
-    raise InvalidArgumentError(rule, "loss", "diagnose")

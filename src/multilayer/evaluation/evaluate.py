@@ -66,7 +66,8 @@ def evaluate(
     Raises
     ------
     InvalidArgumentError, InvalidDataError, InvalidTypeError, ModelFileError
-        If there is no network in `model`, it has several targets, or the samples do not suit it.
+        If there is no network in `model`, it has several targets, the loss of its values is not
+        known, or the samples do not suit it.
 
     Examples
     --------
@@ -88,7 +89,7 @@ def evaluate(
         if samples.table is None:
             raise InvalidArgumentError("needs a table with names of columns", "by", OWNER)
         Names("by", samples.table.columns).check(by, OWNER)
-    task, predicted = judged(found, samples.X, samples.y)
+    task, predicted = judged(found, samples.X, samples.y, model)
     notes: list[str] = []
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", TableWarning)  # the model's columns have said it

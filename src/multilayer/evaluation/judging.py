@@ -11,7 +11,7 @@ from multilayer.evaluation.classes import ClassTask
 from multilayer.evaluation.samples import OWNER
 from multilayer.evaluation.task import Task
 from multilayer.evaluation.values import ValueTask
-from multilayer.model import Model, loss_of_data, loss_of_output, of_outputs, recorded_loss
+from multilayer.model import Model, loss_of_data, loss_of_model, of_outputs
 from multilayer.numpy import Loss
 
 __all__ = ["judged"]
@@ -19,42 +19,34 @@ __all__ = ["judged"]
 Array = npt.NDArray[Any]
 
 
-def judged(model: Model, X: Any, y: Array) -> tuple[Task, Array]:
-    """Return how the targets are judged, and the predictions for them."""
+def judged(model: Model, X: Any, y: Array, given: Any = None) -> tuple[Task, Array]:
+    """Return how the targets are judged, and the predictions for them.
+
+    `given` is what the model comes from, such as an estimator.
+    """
     outputs, targets = model(X), model.targets
     if not np.isfinite(outputs).all():
         raise InvalidDataError("must predict finite numbers for all samples", "model", OWNER)
-    loss = _loss_of(model, y)
-    if targets is not None and targets.task != "regression" and not targets.has_one_class:
-        raise InvalidArgumentError("must have one target", "model", OWNER, got=repr(targets))
-    if (loss.task if targets is None else targets.task) == "regression":
-        predicted = outputs if targets is None else targets.decode(outputs)
-        predicted = predicted.reshape(len(y), -1).astype(np.float64)
-        if predicted.shape[1] != loss.n_each:
-            rule = "must predict one value a sample, or quantiles of a recorded loss"
-            raise InvalidArgumentError(rule, "model", OWNER, got=f"{predicted.shape[1]} outputs")
-        y = np.array(y.tolist()) if y.dtype == object else y  # there was a None in it
-        return ValueTask(checks.finite_array(y, "y", np.float64), loss), predicted
-    if targets is None:
+    if targets is None or targets.task == "regression":
+        rule = "must record a loss from LOSSES"
+        loss = loss_of_model(model, rule, "model", OWNER, given=given)
+        loss = loss or loss_of_data(y, model.net.architecture.out_features)
+        if targets is not None or loss.task == "regression":
+            return _values(outputs if targets is None else targets.decode(outputs), y, loss)
         classes, p = of_outputs(model.net, outputs, OWNER)
-    else:
+    elif targets.has_one_class:
         classes, p = targets.classes, targets.probabilities(outputs)
+    else:
+        raise InvalidArgumentError("must have one target", "model", OWNER, got=repr(targets))
     task = ClassTask(y, classes, float(np.finfo(outputs.dtype).eps))
     return task, task.known(p)
 
 
-def _loss_of(model: Model, y: Array) -> Loss:
-    """Return the loss that a model was trained with; if it is not recorded, the likely one."""
-    history = model.information.get("history")
-    history = history[0] if isinstance(history, list) and history else history
-    settings = history.get("settings") if isinstance(history, dict) else None
-    training = model.information.get("training")
-    recorded = recorded_loss(
-        settings if isinstance(settings, dict) else {},
-        training if isinstance(training, dict) else {},
-    )
-    if recorded is not None:
-        return recorded
-    own = None if model.targets is None else model.targets.loss()
-    architecture = model.net.architecture
-    return own or loss_of_output(architecture.output) or loss_of_data(y, architecture.out_features)
+def _values(predicted: Array, y: Array, loss: Loss) -> tuple[Task, Array]:
+    """Return how targets that are values are judged, and the predictions, with one row for each."""
+    predicted = predicted.reshape(len(y), -1).astype(np.float64)
+    if predicted.shape[1] != loss.n_each:
+        rule = "must predict one value a sample, or quantiles of a recorded loss"
+        raise InvalidArgumentError(rule, "model", OWNER, got=f"{predicted.shape[1]} outputs")
+    y = np.array(y.tolist()) if y.dtype == object else y  # there was a None in it
+    return ValueTask(checks.finite_array(y, "y", np.float64), loss), predicted

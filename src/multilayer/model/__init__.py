@@ -10,7 +10,13 @@ from multilayer.model.encoded import EncodedTable
 from multilayer.model.ignored import Ignored
 from multilayer.model.inputs import Inputs, Numbers
 from multilayer.model.kinds import INPUTS, TARGETS, inputs_from_dict, targets_from_dict
-from multilayer.model.losses import loss_of_data, loss_of_output, recorded_loss
+from multilayer.model.losses import (
+    loss_of_data,
+    loss_of_model,
+    loss_of_output,
+    recorded_loss,
+    section_of,
+)
 from multilayer.model.members import (
     features_of,
     mean_outputs,
@@ -57,6 +63,7 @@ __all__ = [
     "features_of",
     "inputs_from_dict",
     "loss_of_data",
+    "loss_of_model",
     "loss_of_output",
     "mean_outputs",
     "model_in",
@@ -65,6 +72,7 @@ __all__ = [
     "one_network",
     "outputs_of",
     "recorded_loss",
+    "section_of",
     "softmax_sizes",
     "targets_from_dict",
 ]

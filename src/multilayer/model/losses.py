@@ -5,10 +5,12 @@ from typing import Any
 
 import numpy.typing as npt
 
+from multilayer.errors import InvalidArgumentError
+from multilayer.model.model import Model
 from multilayer.numpy import LOSSES, BinaryCrossEntropy, CrossEntropy, Loss, Poisson, SquaredError
 from multilayer.registry import rebuild
 
-__all__ = ["loss_of_data", "loss_of_output", "recorded_loss"]
+__all__ = ["loss_of_data", "loss_of_model", "loss_of_output", "recorded_loss", "section_of"]
 
 
 def loss_of_output(output: str, label_smoothing: float = 0.0) -> Loss | None:
@@ -34,6 +36,61 @@ def loss_of_data(y: npt.NDArray[Any], out_features: int) -> Loss:
     """
     are_classes = y.ndim == 1 and y.dtype.kind in "biu" and out_features > 1
     return CrossEntropy() if are_classes else SquaredError()
+
+
+def loss_of_model(
+    model: Model,
+    rule: str,
+    name: str,
+    owner: str,
+    *,
+    given: Any = None,
+    settings: Mapping[str, Any] | None = None,
+) -> Loss | None:
+    """Return the loss that a model was trained with, or else the one that belongs to its outputs.
+
+    Parameters
+    ----------
+    model : Model
+    rule, name, owner : str
+        What an error demands, of which argument of which function.
+    given : object
+        What the model comes from: an estimator's ``loss`` may be one that no registry knows.
+    settings : mapping, optional
+        Those of its history; by default, as its information tells them, of the first member.
+
+    Returns
+    -------
+    Loss or None
+        None if only the data can tell: see `loss_of_data`.
+
+    Raises
+    ------
+    InvalidArgumentError
+        If it was trained with a loss that is not known here, or quantiles of unknown levels.
+    """
+    training, targets = section_of(model.information, "training"), model.targets
+    if settings is None:
+        told = model.information.get("history")
+        settings = section_of(told[0] if isinstance(told, list) and told else told, "settings")
+    if (recorded := recorded_loss(settings, training)) is not None:
+        return recorded
+    if isinstance(own := getattr(given, "loss", None), Loss):
+        return own
+    told = training.get("loss") or settings.get("loss")
+    if told is None:
+        smoothing = training.get("label_smoothing", 0.0)
+        if targets is None:
+            return loss_of_output(model.net.architecture.output, smoothing)
+        if (loss := targets.loss(smoothing)) is not None:
+            return loss
+    raise InvalidArgumentError(f"{rule}; it was trained with {told or repr(targets)}", name, owner)
+
+
+def section_of(information: Any, name: str) -> Mapping[str, Any]:
+    """Return a section of a model's information, or of another section; empty if there is none."""
+    found = information.get(name) if isinstance(information, dict) else None
+    return found if isinstance(found, dict) else {}
 
 
 def recorded_loss(settings: Mapping[str, Any], training: Mapping[str, Any]) -> Loss | None:
