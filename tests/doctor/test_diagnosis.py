@@ -196,7 +196,7 @@ def assert_loss_must_be_given(model, told):
     with pytest.raises(InvalidArgumentError) as caught:
         admit(model)
     assert str(caught.value) == (
-        "loss of diagnose must be given for a model whose history does not tell it; it was trained "
+        "loss of diagnose must be given for a model whose history does not name it; it was trained "
         f"with {told}"
     )
 

@@ -247,15 +247,10 @@ def test_a_loss_that_is_not_registered_is_known_from_the_estimator_alone(tmp_pat
     reg = MLPRegressor(OwnError(), (2,), max_iter=2).fit(X[:40], X[:40, 0])
     assert evaluate(reg, X[40:], X[40:, 0]).main == "mae"
     reg.save(tmp_path / "m.safetensors")
-    for model, told in (
-        (tmp_path / "m.safetensors", "OwnError()"),
-        (Model(MLP(Architecture(2, (), 2)), Values(1, n_each=2)), "1 value of 2 quantiles"),
-    ):
-        with pytest.raises(InvalidArgumentError) as caught:
-            evaluate(model, X[40:], X[40:, 0])
-        assert str(caught.value) == (
-            f"model of evaluate must record a loss from LOSSES; it was trained with {told}"
-        )
+    assert evaluate(tmp_path / "m.safetensors", X[40:], X[40:, 0]).main == "rmse"
+    quantiles = Model(MLP(Architecture(2, (), 2)), Values(1, n_each=2))
+    with pytest.raises(InvalidArgumentError, match="must predict one value a sample"):
+        evaluate(quantiles, X[40:], X[40:, 0])
 
 
 @dataclass(frozen=True)

@@ -116,8 +116,7 @@ def admit(given: Any, loss: str | Loss | None = None, history: Any = None) -> Pa
         settings = getattr(history, "settings", {})
         stops_early |= getattr(history, "stopped_by", "") == "early_stopping"
     if loss is None:
-        rule = "must be given for a model whose history does not tell it"
-        known = loss_of_model(model, rule, "loss", "diagnose", given=last, settings=settings)
+        known = loss_of_model(model, "diagnose", given=last, settings=settings)
     else:
         known = resolve(loss, LOSSES, Loss)
     return Patient(

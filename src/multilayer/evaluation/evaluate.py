@@ -66,8 +66,7 @@ def evaluate(
     Raises
     ------
     InvalidArgumentError, InvalidDataError, InvalidTypeError, ModelFileError
-        If there is no network in `model`, it has several targets, the loss of its values is not
-        known, or the samples do not suit it.
+        If there is no network in `model`, it has several targets, or the samples do not suit it.
 
     Examples
     --------

@@ -12,7 +12,7 @@ from multilayer.evaluation.samples import OWNER
 from multilayer.evaluation.task import Task
 from multilayer.evaluation.values import ValueTask
 from multilayer.model import Model, loss_of_data, loss_of_model, of_outputs
-from multilayer.numpy import Loss
+from multilayer.numpy import Loss, SquaredError
 
 __all__ = ["judged"]
 
@@ -28,8 +28,10 @@ def judged(model: Model, X: Any, y: Array, given: Any = None) -> tuple[Task, Arr
     if not np.isfinite(outputs).all():
         raise InvalidDataError("must predict finite numbers for all samples", "model", OWNER)
     if targets is None or targets.task == "regression":
-        rule = "must record a loss from LOSSES"
-        loss = loss_of_model(model, rule, "model", OWNER, given=given)
+        try:
+            loss = loss_of_model(model, OWNER, given=given)
+        except InvalidArgumentError:  # a loss of one's own, which is not registered here
+            loss = SquaredError()
         loss = loss or loss_of_data(y, model.net.architecture.out_features)
         if targets is not None or loss.task == "regression":
             return _values(outputs if targets is None else targets.decode(outputs), y, loss)

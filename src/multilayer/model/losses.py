@@ -40,8 +40,6 @@ def loss_of_data(y: npt.NDArray[Any], out_features: int) -> Loss:
 
 def loss_of_model(
     model: Model,
-    rule: str,
-    name: str,
     owner: str,
     *,
     given: Any = None,
@@ -52,8 +50,8 @@ def loss_of_model(
     Parameters
     ----------
     model : Model
-    rule, name, owner : str
-        What an error demands, of which argument of which function.
+    owner : str
+        The function that an error names, and whose argument ``loss`` would help.
     given : object
         What the model comes from: an estimator's ``loss`` may be one that no registry knows.
     settings : mapping, optional
@@ -84,7 +82,9 @@ def loss_of_model(
             return loss_of_output(model.net.architecture.output, smoothing)
         if (loss := targets.loss(smoothing)) is not None:
             return loss
-    raise InvalidArgumentError(f"{rule}; it was trained with {told or repr(targets)}", name, owner)
+    was = told or repr(targets)
+    rule = f"must be given for a model whose history does not name it; it was trained with {was}"
+    raise InvalidArgumentError(rule, "loss", owner)
 
 
 def section_of(information: Any, name: str) -> Mapping[str, Any]:
