@@ -19,9 +19,9 @@ from sklearn.metrics import log_loss, r2_score
 import multilayer
 from multilayer import TabularClassifier, TabularRegressor
 from multilayer.data import Note, TableWarning
+from multilayer.data.folds import ordered_folds, stratified_folds
 from multilayer.doctor import Finding, FindingWarning, diagnose
 from multilayer.estimators.findings import findings_of
-from multilayer.estimators.folds import ordered_folds, stratified_folds
 from multilayer.estimators.out_of_fold import OutOfFold
 from multilayer.model import Columns
 from multilayer.numpy import CrossEntropy, SquaredError

@@ -21,10 +21,10 @@ from sklearn.utils.estimator_checks import parametrize_with_checks
 import multilayer
 from multilayer import Architecture, Embeddings, TabularClassifier, TabularRegressor
 from multilayer.data import TableWarning
+from multilayer.data.folds import grouped_folds, ordered_folds, stratified_folds
 from multilayer.doctor import FindingWarning
 from multilayer.errors import InvalidArgumentError, InvalidDataError
 from multilayer.estimators import recipe
-from multilayer.estimators.folds import grouped_folds, ordered_folds, stratified_folds
 from multilayer.estimators.out_of_fold import best_temperature
 from multilayer.model import Categorical, Columns, Numeric
 from multilayer.numpy import Ensemble

@@ -8,7 +8,7 @@ import numpy.typing as npt
 from multilayer import checks, forks
 from multilayer.errors import InvalidDataError
 
-__all__ = ["are_alone", "split_rows", "split_validation"]
+__all__ = ["are_alone", "split_at_random", "split_rows", "split_validation"]
 
 Array = npt.NDArray[Any]
 
@@ -66,6 +66,13 @@ def split_rows(
     except ValueError as error:
         raise InvalidDataError(f"{rule}: {error}", parameter) from error
     return np.append(training, always), held_out
+
+
+def split_at_random(n_samples: int, share: float, rng: np.random.Generator) -> tuple[Array, Array]:
+    """Draw the rows to train on, at least one, and those held out, of which there may be none."""
+    order = rng.permutation(n_samples)
+    n_held_out = min(int(share * n_samples), n_samples - 1)
+    return order[n_held_out:], order[:n_held_out]
 
 
 def are_alone(classes: Array) -> Array:

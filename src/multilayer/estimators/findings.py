@@ -8,8 +8,8 @@ import numpy as np
 import numpy.typing as npt
 
 from multilayer.data import Tally
+from multilayer.data.folds import Split
 from multilayer.doctor import Finding
-from multilayer.estimators.folds import Split
 from multilayer.estimators.out_of_fold import OutOfFold
 from multilayer.estimators.targets import shown
 from multilayer.model import Columns

@@ -8,10 +8,10 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from sklearn.model_selection import KFold, StratifiedKFold
 from sklearn.utils import check_random_state
 
 from multilayer.architecture import Architecture
+from multilayer.data.folds import k_folds
 from multilayer.errors import InvalidArgumentError
 from multilayer.estimators.fitting import Job, Outcome
 from multilayer.estimators.samples import Part
@@ -55,13 +55,10 @@ def folds_of(part: Part, targets: Targets, n_folds: int, seed: int) -> Array:
     InvalidArgumentError
         If there are fewer than two folds, or more than samples, or than samples of any class.
     """
-    has_classes = targets.has_one_class
-    splitter = StratifiedKFold if has_classes else KFold
-    classes = part.targets.ravel() if has_classes else None
+    classes = part.targets.ravel() if targets.has_one_class else None
     found = np.empty(part.n_samples, dtype=np.intp)
     try:
-        folds = splitter(n_folds, shuffle=True, random_state=seed)
-        for k, (_, rows) in enumerate(folds.split(found, classes)):
+        for k, (_, rows) in enumerate(k_folds(part.n_samples, n_folds, seed, classes)):
             found[rows] = k
     except ValueError as error:
         rule = f"cannot be {n_folds} with resample='folds': {error}"

@@ -7,8 +7,8 @@ import numpy.typing as npt
 
 from multilayer.architecture import Architecture
 from multilayer.data import Stream
+from multilayer.data.folds import Split
 from multilayer.estimators.engines import Engine, Together
-from multilayer.estimators.folds import Split
 from multilayer.model import Columns, Targets
 from multilayer.numpy import Adam, Embedding, Ensemble, Loss, WarmUp
 from multilayer.randomness import Generators

@@ -18,10 +18,10 @@ from sklearn.utils import compute_sample_weight
 from multilayer.caller import warn
 from multilayer.data import Stream, Table, TableWarning
 from multilayer.data.entries import Entries
+from multilayer.data.folds import Split, ordered_starts
 from multilayer.data.large import LargeTable
 from multilayer.data.stream import Rows, StreamWriter
 from multilayer.errors import InvalidArgumentError, InvalidDataError, ModelFileError
-from multilayer.estimators.folds import Split, ordered_starts
 from multilayer.estimators.roles import Roles
 from multilayer.model import Columns, Targets
 from multilayer.randomness import hashed

@@ -12,6 +12,13 @@ from sklearn.utils.validation import check_is_fitted
 from multilayer import checks
 from multilayer.caller import warn
 from multilayer.data import read_table
+from multilayer.data.folds import (
+    Split,
+    check_groups,
+    grouped_folds,
+    ordered_folds,
+    stratified_folds,
+)
 from multilayer.data.large import LargeTable, is_in_files, open_table
 from multilayer.data.table import in_memory
 from multilayer.doctor import FindingWarning
@@ -19,13 +26,6 @@ from multilayer.errors import InvalidArgumentError, InvalidDataError
 from multilayer.estimators.engines import Engine
 from multilayer.estimators.findings import findings_of
 from multilayer.estimators.fitted import Fitted
-from multilayer.estimators.folds import (
-    Split,
-    check_groups,
-    grouped_folds,
-    ordered_folds,
-    stratified_folds,
-)
 from multilayer.estimators.html import tabular_html
 from multilayer.estimators.importances import Unseen, importances_of
 from multilayer.estimators.information import described

@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy as np
 
+from multilayer.data.folds import Split
 from multilayer.doctor import Finding
 from multilayer.estimators.engines import is_time_to_agree
-from multilayer.estimators.folds import Split
 from multilayer.ranks import ALONE, Ranks
 from multilayer.training import Callback, Run
 

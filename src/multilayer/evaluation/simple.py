@@ -7,12 +7,12 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from multilayer.data.folds import Split, k_folds
 from multilayer.evaluation.task import Task
 
 __all__ = ["N_FOLDS", "baseline", "folds_of", "linear"]
 
 Array = npt.NDArray[Any]
-Fold = tuple[Array, Array]
 
 N_FOLDS = 5
 LEAST_PER_FOLD = 4
@@ -21,32 +21,28 @@ MOST_PRODUCTS = 2 * 10**8
 LEAST_ROWS = 1_000
 
 
-def folds_of(task: Task, groups: Array | None, seed: int) -> list[Fold]:
+def folds_of(task: Task, groups: Array | None, seed: int) -> list[Split]:
     """Return the rows to fit to and the rows to predict, five times; none if there are too few.
 
     Groups are not divided, and classes are divided evenly.
     """
-    from sklearn.model_selection import GroupKFold, KFold, StratifiedGroupKFold, StratifiedKFold
-
     n, strata = len(task.y), task.strata()
     n_units = n if groups is None else len(np.unique(groups))
     if n < N_FOLDS * LEAST_PER_FOLD or n_units < N_FOLDS:
         return []
-    kinds = (KFold, StratifiedKFold) if groups is None else (GroupKFold, StratifiedGroupKFold)
-    split = kinds[strata is not None](N_FOLDS, shuffle=True, random_state=seed)
+    if strata is not None and np.bincount(strata).max() < N_FOLDS:
+        return []
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # a class may have fewer rows than folds
-        if strata is not None and np.bincount(strata).max() < N_FOLDS:
-            return []
-        return list(split.split(np.zeros(n), strata, groups))
+        return k_folds(n, N_FOLDS, seed, strata, groups)
 
 
-def baseline(task: Task, folds: list[Fold]) -> Array:
+def baseline(task: Task, folds: list[Split]) -> Array:
     """Return for each row the prediction without inputs that suits the other folds best."""
     return _predicted(task, folds, lambda train, _: task.baseline_of(task.y[train]))
 
 
-def linear(task: Task, x: Any, folds: list[Fold], seed: int) -> Array:
+def linear(task: Task, x: Any, folds: list[Split], seed: int) -> Array:
     """Return for each row the prediction of a linear model fitted to the other folds.
 
     Raises
@@ -69,7 +65,7 @@ def linear(task: Task, x: Any, folds: list[Fold], seed: int) -> Array:
         return _predicted(task, folds, predict)
 
 
-def _predicted(task: Task, folds: list[Fold], predict: Callable[[Array, Array], Array]) -> Array:
+def _predicted(task: Task, folds: list[Split], predict: Callable[[Array, Array], Array]) -> Array:
     found: Array | None = None
     for train, held_out in folds:
         own = predict(train, held_out)

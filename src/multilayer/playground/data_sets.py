@@ -18,6 +18,7 @@ from multilayer.data.delimited import csv_errors, read_delimited
 from multilayer.data.dialects import Opens, find_dialect, opened
 from multilayer.data.formats import COMPRESSED, encoding_remark, format_of
 from multilayer.data.reading import refuse_broken
+from multilayer.data.split import split_at_random
 from multilayer.errors import InvalidArgumentError, InvalidDataError
 from multilayer.evaluation.samples import are_there
 from multilayer.model import Classes, Columns, Inputs, Numbers, Targets, Values
@@ -171,7 +172,7 @@ def samples_of(said: DataSettings, table: Table | None) -> Samples:
         X,
         y,
         targets.encode(y),
-        *_split(len(y), said.validation, rng),
+        *split_at_random(len(y), said.validation, rng),
         Numbers(X.shape[1], names=names),
         targets,
         view,
@@ -196,13 +197,6 @@ def _drawn(said: DataSettings) -> tuple[Array, Array]:
             "draw points of at least two classes: there is nothing to tell apart"
         )
     return drawn[:, :2], y
-
-
-def _split(n_samples: int, share: float, rng: np.random.Generator) -> tuple[Array, Array]:
-    """Return the rows to train on, of which there is one at least, and those to validate on."""
-    order = rng.permutation(n_samples)
-    n_held_out = min(int(share * n_samples), n_samples - 1)
-    return order[n_held_out:], order[:n_held_out]
 
 
 def read_csv(content: bytes) -> tuple[Table, tuple[str, ...]]:
@@ -285,7 +279,7 @@ def _of_table(said: DataSettings, table: Table) -> Samples:
         X,
         y,
         targets.encode(y),
-        *_split(len(y), said.validation, np.random.default_rng(said.seed)),
+        *split_at_random(len(y), said.validation, np.random.default_rng(said.seed)),
         columns,
         targets,
         view,

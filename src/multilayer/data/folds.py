@@ -1,12 +1,12 @@
-"""Folds: which rows each member of an ensemble trains on, and which ones judge it."""
+"""Folds: rows divided into parts, each of which judges what the others train."""
 
 import warnings
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from sklearn.model_selection import GroupKFold, StratifiedGroupKFold
 
+from multilayer import forks
 from multilayer.data.vectors import is_missing
 from multilayer.errors import InvalidArgumentError, InvalidDataError
 
@@ -14,6 +14,7 @@ __all__ = [
     "Split",
     "check_groups",
     "grouped_folds",
+    "k_folds",
     "ordered_folds",
     "ordered_starts",
     "stratified_folds",
@@ -25,6 +26,38 @@ Split = tuple[Array, Array]
 
 FIRST = 0.5
 """The share of the rows, in order of time, that every member trains on."""
+
+
+def k_folds(
+    n_samples: int,
+    n_folds: int,
+    random_state: int | np.random.RandomState,
+    strata: Array | None = None,
+    groups: Array | None = None,
+) -> list[Split]:
+    """Return folds at random, as scikit-learn's `KFold` and its kin draw them.
+
+    Parameters
+    ----------
+    n_samples, n_folds : int
+    random_state : int or numpy.random.RandomState
+    strata : array of shape (n_samples,), optional
+        Classes, which have equal shares of all folds.
+    groups : array of shape (n_samples,), optional
+        What no fold divides.
+
+    Raises
+    ------
+    ValueError
+        scikit-learn's, if there are fewer than two folds, or more than samples, groups, or samples
+        of any class. It warns if some classes have fewer samples than there are folds.
+    """
+    with forks.imports:
+        from sklearn.model_selection import GroupKFold, KFold, StratifiedGroupKFold, StratifiedKFold
+
+    kinds = (KFold, StratifiedKFold) if groups is None else (GroupKFold, StratifiedGroupKFold)
+    splitter = kinds[strata is not None](n_folds, shuffle=True, random_state=random_state)
+    return list(splitter.split(np.empty(n_samples), strata, groups))
 
 
 def stratified_folds(strata: Array, n_folds: int, rng: np.random.RandomState) -> list[Split]:
@@ -95,13 +128,10 @@ def grouped_folds(
     if n_groups < 2:
         raise InvalidArgumentError("must be at least two", "groups", "fit", got=n_groups)
     n_folds = min(n_folds, n_groups)
+    has_shares = strata.dtype.kind != "f" and np.bincount(strata).max() >= n_folds
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", UserWarning)
-        if strata.dtype.kind == "f" or np.bincount(strata).max() < n_folds:
-            splitter: Any = GroupKFold(n_folds, shuffle=True, random_state=rng)
-        else:
-            splitter = StratifiedGroupKFold(n_folds, shuffle=True, random_state=rng)
-        return list(splitter.split(strata, strata, groups))
+        warnings.simplefilter("ignore", UserWarning)  # a class may have fewer rows than folds
+        return k_folds(len(strata), n_folds, rng, strata if has_shares else None, groups)
 
 
 def ordered_folds(time: Array, n_folds: int) -> list[Split]:
