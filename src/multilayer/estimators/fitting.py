@@ -19,9 +19,12 @@ from multilayer.numpy import MLP, Schedule
 from multilayer.randomness import generator_state
 from multilayer.training import History, Metric, train
 
-__all__ = ["Job", "Outcome", "Past", "Training", "train_network"]
+__all__ = ["Job", "Outcome", "Past", "Training", "batch_size_of", "train_network"]
 
 Array = npt.NDArray[Any]
+
+CLIPPED = "Got `batch_size` less than 1 or larger than sample size. It is going to be clipped"
+"""scikit-learn's message."""
 
 
 @dataclass(frozen=True)
@@ -211,7 +214,9 @@ class Training:
             got = f"{job.net.dtype}: give X.astype('float32')"
             raise InvalidArgumentError("acts on samples in float32", "precision", "fit", got=got)
         takes_steps, n_samples = settings.optimizer.takes_steps, job.training.n_samples
-        self.batch_size = _batch_size(settings, n_samples)
+        self.batch_size = batch_size_of(settings, n_samples)
+        if takes_steps and settings.batch_size not in ("auto", self.batch_size):
+            warn(CLIPPED)
         self._solver = (type(settings.optimizer).__name__, settings.with_torch)
         self.goes_on = settings.is_incremental and past.solver == self._solver
         self.convergence = Convergence(
@@ -282,14 +287,11 @@ class Training:
         return Outcome(net, history, now, warning)
 
 
-def _batch_size(settings: Settings, n_samples: int) -> int:
+def batch_size_of(settings: Settings, n_samples: int) -> int:
+    """Return how many samples a step takes; a solver without steps takes all."""
     if not settings.optimizer.takes_steps:
         return n_samples
-    if settings.batch_size == "auto":
-        return min(200, n_samples)
-    if settings.batch_size > n_samples:
-        warn("Got `batch_size` less than 1 or larger than sample size. It is going to be clipped")
-    return min(int(settings.batch_size), n_samples)
+    return min(200 if settings.batch_size == "auto" else int(settings.batch_size), n_samples)
 
 
 def _best_before(settings: Settings, past: Past) -> float:

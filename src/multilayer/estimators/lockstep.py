@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from multilayer.errors import DivergenceError, MultilayerError
-from multilayer.estimators.fitting import Job, Outcome, Training, train_network
+from multilayer.estimators.fitting import Job, Outcome, Training, batch_size_of, train_network
 from multilayer.estimators.samples import Pool
 from multilayer.numpy import Ensemble
 from multilayer.randomness import Generators
@@ -161,8 +161,7 @@ def _can_be_member(job: Job) -> bool:
 def _shape(job: Job) -> tuple[Any, ...]:
     """Return what jobs that train together have in common."""
     settings, n_samples = job.settings, job.training.n_samples
-    size = settings.batch_size
-    size = min(200 if size == "auto" else int(size), n_samples)
+    size = batch_size_of(settings, n_samples)
     # Of a step, a schedule knows which share of the epoch is over.
     by_epoch = settings.schedule in (None, "adaptive", "invscaling")
     architecture = job.net.architecture
