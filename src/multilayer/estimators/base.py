@@ -30,6 +30,7 @@ from multilayer.estimators.members import (
     results_of,
     seeds_of,
     unseen_outputs,
+    unseen_predictions,
     warning_of_all,
 )
 from multilayer.estimators.parameters import Parameters
@@ -64,7 +65,8 @@ forks.hold(check_random_state(None)._bit_generator.lock)
 
 FEATURES = ("n_features_in_", "feature_names_in_")
 OF_SOME_FITS = (
-    "coefs_", "intercepts_", "oob_score_", "oob_prediction_", "oob_decision_function_", "_n_drawn"
+    "coefs_", "intercepts_", "seeds_", "oob_score_", "oob_prediction_", "oob_decision_function_",
+    "_n_drawn",
 )  # fmt: skip
 """Attributes that a fit of one network or of several has, or one whose members have own rows."""
 
@@ -128,13 +130,6 @@ class BaseMLP(Fitted, TransformerMixin, Parameters, BaseEstimator):  # type: ign
         """Return the loss to minimise, and the score of validation samples."""
         raise NotImplementedError
 
-    def _keep_unseen(self, outputs: Array, are_judged: Array) -> Array:
-        """Keep the predictions for samples that members have not seen; return those to judge.
-
-        The latter are in the form that targets have for the network.
-        """
-        raise NotImplementedError
-
     # Fitting -------------------------------------------------------------------------------
 
     def _fit(
@@ -187,6 +182,7 @@ class BaseMLP(Fitted, TransformerMixin, Parameters, BaseEstimator):  # type: ign
         """Check the samples of a fit, and find what they and their targets mean."""
         _, goes_on = self._starts(is_incremental=is_incremental)
         found, targets = self._validate(X, y, sample_weight, targets, goes_on=goes_on)
+        self.__dict__.update(found.features)  # validation samples are compared with them
         data = Data(as_samples(found.X), targets.encode(found.y), found.weight)
         if is_incremental and not goes_on and found.columns is not None:
             n = data.n_samples
@@ -218,19 +214,18 @@ class BaseMLP(Fitted, TransformerMixin, Parameters, BaseEstimator):  # type: ign
             check_members(self, len(self._pasts) if goes_on else 0)
         owner = type(self).__name__
         check_memory(self.n_members, settings.architecture, reading.dtype, owner)
-        if not goes_on:
-            self.__dict__.pop("seeds_", None)
-            if self.n_members > 1 or self.resample is not None:
-                self.seeds_ = seeds_of(self.random_state, self.n_members)
-        # A single network draws on with a RandomState that it is given.
-        seeds = getattr(self, "seeds_", [self.random_state])
+        seeds: Any = [None]  # a single network draws on with a RandomState that it is given
+        if goes_on:
+            seeds = getattr(self, "seeds_", seeds)
+        elif self.n_members > 1 or self.resample is not None:
+            seeds = seeds_of(self.random_state, self.n_members)
         folds = None
         if self.resample == "folds":
             folds = folds_of(reading.training, targets, self.n_members, seeds[0])
         before = self.networks_ if goes_on else []
         jobs = []
         for k, seed in enumerate(seeds):
-            random_state = check_random_state(seed)
+            random_state = check_random_state(self.random_state if seed is None else seed)
             training, held_out = reading.training, reading.held_out
             if folds is not None:
                 training = training.take(np.flatnonzero(folds != k))
@@ -246,7 +241,7 @@ class BaseMLP(Fitted, TransformerMixin, Parameters, BaseEstimator):  # type: ign
             if self.resample == "bootstrap":
                 training = bootstrap(training, seed)
             past = self._pasts[k] if goes_on else Past()
-            jobs.append(Job(settings, net, training, held_out, past, random_state))
+            jobs.append(Job(settings, net, training, held_out, past, random_state, seed))
         return jobs
 
     def _validate(
@@ -289,12 +284,12 @@ class BaseMLP(Fitted, TransformerMixin, Parameters, BaseEstimator):  # type: ign
         for name in OF_SOME_FITS:  # the last one may have been another kind
             self.__dict__.pop(name, None)
         self.__dict__.update(reading.features)
-        settings = jobs[0].settings
+        settings, targets = jobs[0].settings, jobs[0].settings.targets
         # The user may change `columns` later.
         self._columns, self._kinds = reading.columns, copy(self.columns)
-        self._targets, self._has_sparse_targets = settings.targets, reading.has_sparse_targets
-        if settings.targets.classes is not None:
-            self.classes_ = settings.targets.classes
+        self._targets, self._has_sparse_targets = targets, reading.has_sparse_targets
+        if targets.classes is not None:
+            self.classes_ = targets.classes
         self._loss = settings.loss
         self._data = reading.description
 
@@ -310,13 +305,18 @@ class BaseMLP(Fitted, TransformerMixin, Parameters, BaseEstimator):  # type: ign
         is_logistic = architecture.output == "sigmoid"
         self.out_activation_ = "logistic" if is_logistic else architecture.output
 
+        if jobs[0].seed is not None:
+            self.seeds_ = [job.seed for job in jobs]
         self._pasts = [outcome.past for outcome in trained]
         self.__dict__.update(results_of(trained))
         if self.resample is not None:
-            part, sizes = reading.training, self._targets.softmax_sizes
+            part, sizes = reading.training, targets.softmax_sizes
             outputs, self._n_drawn = unseen_outputs(part, reading.held_out, jobs, nets, sizes)
+            self.__dict__.update(unseen_predictions(targets, outputs))
             are_judged = ~np.isnan(outputs[:, 0])
-            predicted, y = self._keep_unseen(outputs, are_judged), part.targets[are_judged]
+            predicted, y = outputs[are_judged], part.targets[are_judged]
+            if targets.classes is not None:
+                predicted = targets.encode(targets.decode(predicted))
             weight = None if part.weight is None else part.weight[are_judged]
             can_judge = len(y) if weight is None else weight.any()
             score = settings.score(y, predicted, sample_weight=weight) if can_judge else math.nan

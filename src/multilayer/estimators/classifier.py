@@ -213,11 +213,6 @@ class MLPClassifier(ClassifierMixin, BaseMLP):  # type: ignore[misc]
         assert loss is not None  # every kind of classes has one
         return loss, accuracy
 
-    def _keep_unseen(self, outputs: Array, are_judged: Array) -> Array:
-        self.oob_decision_function_ = self._targets.probabilities(outputs)
-        found: Array = self._targets.encode(self._targets.decode(outputs[are_judged]))
-        return found
-
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
         tags.classifier_tags.multi_label = True

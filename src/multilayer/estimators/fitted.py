@@ -21,7 +21,7 @@ Array = npt.NDArray[Any]
 
 
 class Fitted:
-    """The networks of a fitted estimator, and files of them; `BaseMLP._take` sets all of it."""
+    """The networks of a fitted estimator, and files of them; an estimator's `_take` sets it all."""
 
     coefs_: list[Array]
     intercepts_: list[Array]

@@ -78,6 +78,8 @@ class Job:
         The results of earlier trainings.
     random_state : numpy.random.RandomState
         Draws the order of each epoch.
+    seed : int, optional
+        The member's own, where there are members.
     """
 
     settings: Settings
@@ -86,6 +88,7 @@ class Job:
     held_out: Part | None
     past: Past
     random_state: np.random.RandomState
+    seed: int | None = None
 
 
 class Outcome(NamedTuple):

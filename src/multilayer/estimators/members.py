@@ -26,6 +26,7 @@ __all__ = [
     "results_of",
     "seeds_of",
     "unseen_outputs",
+    "unseen_predictions",
     "warning_of_all",
 ]
 
@@ -159,6 +160,13 @@ def unseen_outputs(
 
     like = np.empty((part.n_samples, nets[0].architecture.out_features), dtype=nets[0].dtype)
     return mean_outputs(unseen(), like, softmax_sizes), n_drawn
+
+
+def unseen_predictions(targets: Targets, outputs: Array) -> dict[str, Any]:
+    """Return outputs for unseen samples as an attribute: probabilities of classes, or values."""
+    if targets.classes is None:
+        return {"oob_prediction_": targets.decode(outputs)}
+    return {"oob_decision_function_": targets.probabilities(outputs)}
 
 
 def results_of(outcomes: Sequence[Outcome]) -> dict[str, Any]:

@@ -190,10 +190,6 @@ class MLPRegressor(RegressorMixin, BaseMLP):  # type: ignore[misc]
                 raise InvalidDataError(rule, name, got=repr(now))
         checks.finite_squares(targets.encode(y), "targets")
 
-    def _keep_unseen(self, outputs: Array, are_judged: Array) -> Array:
-        self.oob_prediction_ = self._targets.decode(outputs)
-        return outputs[are_judged]
-
     def _loss_and_score(self, targets: Targets) -> tuple[Loss, Callable[..., float]]:
         loss = self._resolved_loss()
         return loss, _score_of(loss)

@@ -154,9 +154,6 @@ class TabularClassifier(ClassifierMixin, BaseTabular):  # type: ignore[misc]
         predicted = self._targets.encode(self._targets.decode(outputs))
         return float(accuracy_score(y, predicted, sample_weight=weight))
 
-    def _keep_unseen(self, outputs: Array) -> None:
-        self.oob_decision_function_ = self._targets.probabilities(outputs)
-
 
 @documented
 @dataclass(eq=False, repr=False)
@@ -275,9 +272,6 @@ class TabularRegressor(RegressorMixin, BaseTabular):  # type: ignore[misc]
     def _score_name(self) -> str:
         name, _ = score_of(self._loss)
         return name
-
-    def _keep_unseen(self, outputs: Array) -> None:
-        self.oob_prediction_ = self._targets.decode(outputs)
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()

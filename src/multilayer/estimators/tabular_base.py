@@ -21,7 +21,7 @@ from multilayer.data.folds import (
 )
 from multilayer.data.large import LargeTable, is_in_files, open_table
 from multilayer.data.table import in_memory
-from multilayer.doctor import FindingWarning
+from multilayer.doctor import Finding, FindingWarning
 from multilayer.errors import InvalidArgumentError, InvalidDataError
 from multilayer.estimators.engines import Engine
 from multilayer.estimators.findings import findings_of
@@ -29,6 +29,7 @@ from multilayer.estimators.fitted import Fitted
 from multilayer.estimators.html import tabular_html
 from multilayer.estimators.importances import Unseen, importances_of
 from multilayer.estimators.information import described
+from multilayer.estimators.members import unseen_predictions
 from multilayer.estimators.out_of_fold import OutOfFold
 from multilayer.estimators.recipe import PATIENCE, architecture_of, batch_size, run
 from multilayer.estimators.roles import Roles, divided, has_columns
@@ -131,15 +132,15 @@ class BaseTabular(Fitted, TabularParameters, BaseEstimator):  # type: ignore[mis
         if found.weight is not None:  # only their ratios count, and float32 can hold these
             largest = float(found.weight.max())
             found = found._replace(weight=found.weight / largest)
-        assert found.columns is not None
         targets = self._targets_of(found)
         if tally is not None:
             targets = targets.with_classes(roles.classes_in(tally))
-        encoded, n_samples = targets.encode(found.y), len(found.y)
-        samples: Any = found.X
-        if samples.shape[0] * samples.shape[1] * samples.dtype.itemsize <= IN_MEMORY:
-            samples = samples[:]
-        data = (samples, encoded) if found.weight is None else (samples, encoded, found.weight)
+        encoded = targets.encode(found.y)
+        n_samples, n_inputs = found.X.shape
+        if n_samples * n_inputs * found.X.dtype.itemsize <= IN_MEMORY:
+            found = found._replace(X=found.X[:])
+        assert found.columns is not None
+        data = (found.X, encoded) if found.weight is None else (found.X, encoded, found.weight)
         engine, loss = self._engine, self._loss_of(targets)
         engine.check_same(*data)
         deal = partial(self._splits, X, found, encoded, groups, beyond)
@@ -156,9 +157,8 @@ class BaseTabular(Fitted, TabularParameters, BaseEstimator):  # type: ignore[mis
         random_state = engine.ranks.first(check_random_state(self.random_state))
         splits = deal(n_members, random_state)
         rng = np.random.default_rng(random_state.randint(2**31))
-        held_out = [judging for _, judging in splits]
         judge = OutOfFold(
-            held_out,
+            [judging for _, judging in splits],
             encoded,
             found.weight,
             loss=loss,
@@ -180,11 +180,8 @@ class BaseTabular(Fitted, TabularParameters, BaseEstimator):  # type: ignore[mis
             raise judge.error
         if stopped_by == "interrupt" and not judge.epoch:  # no weights are worth keeping
             raise KeyboardInterrupt
-        self._take(found, targets, encoded, ensemble, judge)
-        self._data["n_samples"] = n_samples
-        self._unseen = Unseen(samples, held_out, partial(judge.loss_of, weight=found.weight))
-        self.findings_ = list(
-            findings_of(judge, samples, found.columns, splits, found.y, self.time, tally)
+        findings = list(
+            findings_of(judge, found.X, found.columns, splits, found.y, self.time, tally)
         )
         if limit is not None:
             history = judge.history
@@ -195,9 +192,8 @@ class BaseTabular(Fitted, TabularParameters, BaseEstimator):  # type: ignore[mis
                 judge.epoch,
                 history.stopped_by,
             )
-            self.findings_ += [] if cost is None else [cost]
-        for finding in self.findings_:
-            warn(FindingWarning(finding))
+            findings += [] if cost is None else [cost]
+        self._take(found, targets, ensemble, judge, findings, n_samples)
 
     @property
     def _engine(self) -> Engine:
@@ -254,9 +250,16 @@ class BaseTabular(Fitted, TabularParameters, BaseEstimator):  # type: ignore[mis
         return splits
 
     def _take(
-        self, found: Checked, targets: Targets, encoded: Array, net: Ensemble, judge: OutOfFold
+        self,
+        found: Checked,
+        targets: Targets,
+        net: Ensemble,
+        judge: OutOfFold,
+        findings: list[Finding],
+        n_samples: int,
     ) -> None:
-        """Set the attributes of the fitted estimator."""
+        """Set the attributes of the fitted estimator, and warn of the findings."""
+        self.__dict__.update(found.features)
         last = net.network.last
         last.W /= judge.temperature
         if last.b is not None:
@@ -271,18 +274,18 @@ class BaseTabular(Fitted, TabularParameters, BaseEstimator):  # type: ignore[mis
         self._loss, self.loss_ = judge.loss, judge.value
         outputs = net.network.link.forward(judge.outputs / np.float32(judge.temperature))
         outputs[np.isnan(judge.outputs)] = np.nan
-        self._keep_unseen(outputs)
+        self.__dict__.update(unseen_predictions(targets, outputs))
         weight = found.weight
         scores = []
         for rows in (judge.rows, *judge.held_out):
             own = None if weight is None else weight[rows]
-            scores.append(self._measure(encoded[rows], outputs[rows], own))
+            scores.append(self._measure(judge.all_targets[rows], outputs[rows], own))
         self.oob_score_, self.oob_scores_ = scores[0], np.array(scores[1:])
-        self._data = described(found.X, found.y, self.n_features_in_)
-
-    def _keep_unseen(self, outputs: Array) -> None:
-        """Keep the out-of-fold predictions."""
-        raise NotImplementedError
+        self._unseen = Unseen(found.X, judge.held_out, partial(judge.loss_of, weight=weight))
+        self._data = described(found.X, found.y, self.n_features_in_) | {"n_samples": n_samples}
+        self.findings_ = findings
+        for finding in findings:
+            warn(FindingWarning(finding))
 
     @property
     def feature_importances_(self) -> Array:

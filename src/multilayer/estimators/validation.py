@@ -55,6 +55,8 @@ class Checked(NamedTuple):
         How targets are written, if they are text.
     is_sparse : bool
         Whether the targets came as a sparse matrix.
+    features : dict
+        The attributes that say which features there are, if scikit-learn has not set them.
     """
 
     X: Any
@@ -63,6 +65,7 @@ class Checked(NamedTuple):
     columns: Columns | None
     notation: Notation | None
     is_sparse: bool
+    features: dict[str, Any]
 
 
 def check_data(
@@ -108,9 +111,9 @@ def check_data(
     if estimator.columns is None and isinstance(X, np.ma.MaskedArray) and np.ma.is_masked(X):
         rule = "must not have masked entries: fill them, or take columns='auto'"
         raise InvalidDataError(rule, names[0])
-    table = None
+    table, features = None, dict[str, Any]()
     if estimator.columns is not None:
-        table = _table_of(estimator, X, columns, names[0])
+        table, features = _table_of(estimator, X, columns, names[0])
         settings["is_table"] = True
     if are_numbers:
         y, notation = numbers_of_targets(y, names[1], notation, table)
@@ -133,7 +136,7 @@ def check_data(
                 table.weighted(weight), kinds, names[0], embedded=embedded, tallies=tallies
             )
         X = columns.encode(table, names[0])
-    return Checked(X, y, weight, columns, notation, is_sparse)
+    return Checked(X, y, weight, columns, notation, is_sparse, features)
 
 
 def check_samples(estimator: Any, X: Any, columns: Columns | None) -> Any:
@@ -218,8 +221,10 @@ def _validated(
         raise ValueError(f"{said}{place}{text[end:]}") from error
 
 
-def _table_of(estimator: Any, X: Any, columns: Columns | None, name: str) -> Table:
-    """Return samples as a table with the expected columns.
+def _table_of(
+    estimator: Any, X: Any, columns: Columns | None, name: str
+) -> tuple[Table, dict[str, Any]]:
+    """Return samples as a table with the expected columns, and the features as in `Checked`.
 
     Parameters
     ----------
@@ -227,7 +232,7 @@ def _table_of(estimator: Any, X: Any, columns: Columns | None, name: str) -> Tab
         The number and names of its features apply.
     X : data frame, Table, mapping or array-like of shape (n_samples, n_columns)
     columns : Columns, optional
-        If None, the estimator takes the number and names of its features from `X`.
+        If None, the estimator is to take the number and names of its features from `X`.
     name : str
         The table's name in messages.
 
@@ -238,11 +243,11 @@ def _table_of(estimator: Any, X: Any, columns: Columns | None, name: str) -> Tab
     """
     X, by_scikit_learn = _checked_table(estimator, X, columns, name)
     table = read_table(X, name) if columns is None else columns.read(X, name)
-    if columns is None and not by_scikit_learn:
-        estimator.feature_names_in_ = np.array(table.columns, dtype=object)
-        estimator.n_features_in_ = table.shape[1]
     _check_rows(table, name)
-    return table
+    if columns is not None or by_scikit_learn:
+        return table, {}
+    names = np.array(table.columns, dtype=object)
+    return table, {"feature_names_in_": names, "n_features_in_": len(names)}
 
 
 def _checked_table(estimator: Any, X: Any, columns: Columns | None, name: str) -> tuple[Any, bool]:
