@@ -228,7 +228,7 @@ class BaseMLP(Fitted, TransformerMixin, Parameters, BaseEstimator):  # type: ign
             random_state = check_random_state(self.random_state if seed is None else seed)
             training, held_out = reading.training, reading.held_out
             if folds is not None:
-                training = training.take(np.flatnonzero(folds != k))
+                training = training.take(folds[k][0])
             if is_anew:
                 net = new_network(settings.architecture, reading.dtype, random_state)
             elif goes_on:

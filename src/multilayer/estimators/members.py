@@ -11,7 +11,7 @@ import numpy.typing as npt
 from sklearn.utils import check_random_state
 
 from multilayer.architecture import Architecture
-from multilayer.data.folds import k_folds
+from multilayer.data.folds import Split, k_folds
 from multilayer.errors import InvalidArgumentError
 from multilayer.estimators.fitting import Job, Outcome
 from multilayer.estimators.samples import Part
@@ -48,8 +48,8 @@ def seeds_of(random_state: Any, n_members: int) -> list[int]:
     return own + rng.randint(MAX_SEED, size=n_members - len(own)).tolist()
 
 
-def folds_of(part: Part, targets: Targets, n_folds: int, seed: int) -> Array:
-    """Return the fold of each sample, as scikit-learn draws them; classes have equal shares.
+def folds_of(part: Part, targets: Targets, n_folds: int, seed: int) -> list[Split]:
+    """Return folds of the samples, as scikit-learn draws them; classes have equal shares.
 
     Raises
     ------
@@ -57,14 +57,11 @@ def folds_of(part: Part, targets: Targets, n_folds: int, seed: int) -> Array:
         If there are fewer than two folds, or more than samples, or than samples of any class.
     """
     classes = part.targets.ravel() if targets.has_one_class else None
-    found = np.empty(part.n_samples, dtype=np.intp)
     try:
-        for k, (_, rows) in enumerate(k_folds(part.n_samples, n_folds, seed, classes)):
-            found[rows] = k
+        return k_folds(part.n_samples, n_folds, seed, classes)
     except ValueError as error:
         rule = f"cannot be {n_folds} with resample='folds': {error}"
         raise InvalidArgumentError(rule, "n_members") from error
-    return found
 
 
 def bootstrap(part: Part, seed: int) -> Part:
