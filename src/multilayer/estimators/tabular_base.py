@@ -180,18 +180,9 @@ class BaseTabular(Fitted, TabularParameters, BaseEstimator):  # type: ignore[mis
             raise judge.error
         if stopped_by == "interrupt" and not judge.epoch:  # no weights are worth keeping
             raise KeyboardInterrupt
-        findings = list(
-            findings_of(judge, found.X, found.columns, splits, found.y, self.time, tally)
-        )
+        findings = [*findings_of(judge, found.X, found.columns, splits, found.y, self.time, tally)]
         if limit is not None:
-            history = judge.history
-            cost = limit.finding(
-                len(splits),
-                max(n_asked, len(splits)),
-                history.n_epochs,
-                judge.epoch,
-                history.stopped_by,
-            )
+            cost = limit.finding(len(splits), max(n_asked, len(splits)), judge.history)
             findings += [] if cost is None else [cost]
         self._take(found, targets, ensemble, judge, findings, n_samples)
 

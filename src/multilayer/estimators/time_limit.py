@@ -11,7 +11,7 @@ from multilayer.data.folds import Split
 from multilayer.doctor import Finding
 from multilayer.estimators.engines import is_time_to_agree
 from multilayer.ranks import ALONE, Ranks
-from multilayer.training import Callback, Run
+from multilayer.training import Callback, History, Run
 
 __all__ = ["TimeLimit", "members_in_time"]
 
@@ -72,16 +72,14 @@ class TimeLimit(Callback):
         share = self.left / (ENOUGH * JUDGING * epoch)
         return n_members if share >= 1 else max(2, 1 + int((n_members - 1) * share))
 
-    def finding(
-        self, n_members: int, n_asked: int, n_epochs: int, best_epoch: int, stopped_by: str
-    ) -> Finding | None:
-        """Return what the limit cost; None if nothing."""
-        is_cut = stopped_by == "time_limit"
+    def finding(self, n_members: int, n_asked: int, history: History) -> Finding | None:
+        """Return what the limit cost a training with this history; None if nothing."""
+        n_epochs, is_cut = history.n_epochs, history.stopped_by == "time_limit"
         if n_members == n_asked and not is_cut:
             return None
         networks = f"{n_members} of {n_asked}" if n_members < n_asked else f"{n_members}"
         epochs = f", for {n_epochs} epochs" if is_cut else ""
-        if is_cut and n_epochs - best_epoch < STALLED:
+        if is_cut and n_epochs - history.best_epoch < STALLED:
             epochs += ", and the loss was still falling"
         return Finding(
             "time_limit",
