@@ -13,12 +13,12 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from multilayer.compiled import kernel
+from multilayer.compiled import Kernel, kernel
 from multilayer.numpy.activations.base import Activation
 from multilayer.numpy.activations.rectifiers import Identity
 from multilayer.numpy.losses import NLL, BinaryCrossEntropy, CrossEntropy, Loss, SquaredError
 
-__all__ = ["Criterion", "criterion_of", "plain_criterion"]
+__all__ = ["Criterion", "criterion_of", "kernel_of", "plain_criterion"]
 
 Array = npt.NDArray[Any]
 Criterion = Callable[[Array, Array, Array, Array], None]
@@ -103,18 +103,21 @@ def squared_error(zs, targets, shares, values):  # type: ignore[no-untyped-def]
         values[k] = total
 
 
+def kernel_of(loss: Loss, link: Activation, targets: Array) -> Kernel | None:
+    """Return the kernel of a loss after a link function, if there is one."""
+    kind, smoothing = type(loss), getattr(loss, "label_smoothing", 0.0)
+    if kind is NLL:  # −log of the softmax of logits: the cross-entropy in two parts
+        return cross_entropy
+    if kind is CrossEntropy and targets.dtype.kind == "i" and not np.any(smoothing):
+        return cross_entropy
+    if kind is BinaryCrossEntropy and not np.ndim(smoothing):
+        return binary_cross_entropy
+    if kind is SquaredError and type(link) is Identity:
+        return squared_error
+    return None
+
+
 def criterion_of(loss: Loss, link: Activation, targets: Array, *, is_one: bool) -> Criterion:
     """Return the criterion of a loss after a link function, compiled if there is such a one."""
-    kind = type(loss)
-    has_labels = targets.dtype.kind == "i"
-    if isinstance(loss, CrossEntropy):
-        if kind is CrossEntropy and has_labels and not np.any(loss.label_smoothing):
-            return cross_entropy.fastest
-    elif kind is NLL:  # −log of the softmax of logits: the cross-entropy in two parts
-        return cross_entropy.fastest
-    elif isinstance(loss, BinaryCrossEntropy):
-        if kind is BinaryCrossEntropy and not np.ndim(loss.label_smoothing):
-            return binary_cross_entropy.fastest
-    elif kind is SquaredError and type(link) is Identity:
-        return squared_error.fastest
-    return plain_criterion(loss, link, is_one=is_one)
+    found = kernel_of(loss, link, targets)
+    return plain_criterion(loss, link, is_one=is_one) if found is None else found.fastest

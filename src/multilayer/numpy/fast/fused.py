@@ -15,11 +15,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from multilayer.numpy.activations.rectifiers import Identity
 from multilayer.numpy.blocks import Dropout
 from multilayer.numpy.clipping import Clip
 from multilayer.numpy.embedding import Embedding
-from multilayer.numpy.fast import embed, fused_loops
+from multilayer.numpy.fast import criteria, embed, fused_loops, updates
 from multilayer.numpy.fast.chain import arrays_for, is_ready, layers_of
 from multilayer.numpy.fast.fused_loops import (
     BINARY_CROSS_ENTROPY,
@@ -31,15 +30,21 @@ from multilayer.numpy.fast.fused_loops import (
 )
 from multilayer.numpy.fast.product import product_address
 from multilayer.numpy.fast.updates import matrices_of, numbers_of, settings_of
-from multilayer.numpy.losses import NLL, BinaryCrossEntropy, CrossEntropy, SquaredError
 from multilayer.numpy.network import Network
 from multilayer.numpy.objective import Objective
-from multilayer.numpy.optimizers import SGD, Adam, AdamW, Optimizer, State
+from multilayer.numpy.optimizers import Optimizer, State
 from multilayer.randomness import Generators
 
 __all__ = ["FusedStep", "fits"]
 
 Array = npt.NDArray[Any]
+
+CRITERIA = {
+    criteria.cross_entropy: CROSS_ENTROPY,
+    criteria.binary_cross_entropy: BINARY_CROSS_ENTROPY,
+    criteria.squared_error: SQUARED_ERROR,
+}
+"""The loops' number for each kernel of a loss."""
 
 
 def fits(
@@ -48,22 +53,13 @@ def fits(
     """Return whether a step of these networks can be taken in one.
 
     Their hidden layers are affine, with ReLU, leaky ReLU or no activation, perhaps with dropout;
-    the loss is the cross-entropy of labels, the binary cross-entropy or the squared error; the
-    optimizer is SGD, Adam or AdamW; samples are in memory.
+    loss and optimizer have kernels; samples are in memory.
     """
-    loss: Any = objective.loss
-    smoothing = getattr(loss, "label_smoothing", 0.0)
-    has_criterion = {
-        CrossEntropy: targets.dtype.kind == "i" and not np.any(smoothing),
-        NLL: True,
-        BinaryCrossEntropy: np.ndim(smoothing) == 0,
-        SquaredError: type(network.link) is Identity,
-    }
     return (
         isinstance(X, np.ndarray)
         and is_ready(X, network)
-        and type(optimizer) in (SGD, Adam, AdamW)
-        and has_criterion.get(type(loss), False)
+        and type(optimizer) in updates.KERNELS
+        and criteria.kernel_of(objective.loss, network.link, targets) in CRITERIA
         and layers_of(network, 1) is not None
     )
 
@@ -91,15 +87,10 @@ class FusedStep:
 
         self.network = network
         self.X, self.n_samples = X, len(X)
-        loss = objective.loss
-        has_labels = targets.dtype.kind == "i"
-        self.criterion = (
-            SQUARED_ERROR
-            if isinstance(loss, SquaredError)
-            else CROSS_ENTROPY
-            if has_labels
-            else BINARY_CROSS_ENTROPY
-        )
+        criterion = criteria.kernel_of(objective.loss, network.link, targets)
+        assert criterion is not None
+        self.criterion = CRITERIA[criterion]
+        has_labels = criterion is criteria.cross_entropy
         self.labels = np.ascontiguousarray(targets if has_labels else np.zeros(0), np.intp)
         width = network.last.W.shape[-2]
         self.values = np.ascontiguousarray(
@@ -118,7 +109,7 @@ class FusedStep:
         )
         self.matrices = matrices_of(network)
         self.max_norms = numbers_of(np.inf if max_norm is None else max_norm, n_members)
-        self.is_adam = not isinstance(optimizer, SGD)
+        self.is_adam = updates.KERNELS[type(optimizer)] is updates.adam
         self.nesterov = bool(getattr(optimizer, "nesterov", False))
         self.settings = settings_of(optimizer, n_members)
         empty = np.zeros((n_members, 0), dtype)

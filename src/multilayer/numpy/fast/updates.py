@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from multilayer.compiled import kernel
+from multilayer.compiled import Kernel, kernel
 from multilayer.numpy.clipping import Clip, shortened
 from multilayer.numpy.embedding import Embedding
 from multilayer.numpy.layers import Affine
@@ -21,6 +21,7 @@ from multilayer.numpy.network import Network
 from multilayer.numpy.optimizers import SGD, Adam, AdamW, Optimizer, State
 
 __all__ = [
+    "KERNELS",
     "Update",
     "add_penalty",
     "add_up",
@@ -262,16 +263,20 @@ def adam(parameters, gradients, m, v, n_parts, start, stop, settings):  # type: 
                 theta[i] = shrink * theta[i] - step_size
 
 
+KERNELS: dict[type, Kernel] = {SGD: sgd, Adam: adam, AdamW: adam}
+"""The kernel of an optimizer's update; the other optimizers update whole vectors."""
+
+
 def numbers_of(value: Any, n_networks: int) -> Array:
     """Return a number for each network: the same for all, or K of them in any shape."""
     return np.full(n_networks, np.ravel(value), np.float64)
 
 
 def settings_of(optimizer: Optimizer, n_networks: int) -> Array:
-    """Return the settings of the kernel of SGD, Adam or AdamW, with room for what steps change."""
+    """Return the settings of an optimizer's kernel, with room for what steps change."""
     o: Any = optimizer
     decay = getattr(o, "weight_decay", 0.0)
-    if isinstance(o, SGD):
+    if KERNELS[type(o)] is sgd:
         columns = [0.0, o.momentum, decay]
     else:
         columns = [0.0, 0.0, o.beta_1, o.beta_2, o.epsilon, decay]
@@ -284,13 +289,13 @@ def update_of(optimizer: Optimizer, parameters: Array, state: State) -> tuple[Up
     The update changes the arrays in `state`, the optimizer's; its hyperparameters and
     ``state["step"]`` are numbers, or of shape (K, 1) if the parameters are (K, n_parameters).
     """
-    theta, is_one = np.atleast_2d(parameters), parameters.ndim == 1
-    if type(optimizer) is SGD:
-        settings, nesterov, run = (
-            settings_of(optimizer, len(theta)),
-            optimizer.nesterov,
-            sgd.fastest,
-        )
+    found = KERNELS.get(type(optimizer))
+    if found is None:
+        return _plain(optimizer, parameters, state), False
+    theta, is_one, run = np.atleast_2d(parameters), parameters.ndim == 1, found.fastest
+    settings = settings_of(optimizer, len(theta))
+    if found is sgd:
+        nesterov = getattr(optimizer, "nesterov", False)
         velocity = np.atleast_2d(state.get("velocity", theta[:, :0]))
 
         def update_sgd(gradients: Array, n_parts: int, start: int, stop: int, rate: Any) -> None:
@@ -298,16 +303,13 @@ def update_of(optimizer: Optimizer, parameters: Array, state: State) -> tuple[Up
             run(theta, gradients, velocity, n_parts, start, stop, settings, nesterov)
 
         return update_sgd, True
-    if type(optimizer) in (Adam, AdamW):
-        settings, run_adam = settings_of(optimizer, len(theta)), adam.fastest
-        m, v = np.atleast_2d(state["m"]), np.atleast_2d(state["v"])
+    m, v = np.atleast_2d(state["m"]), np.atleast_2d(state["v"])
 
-        def update_adam(gradients: Array, n_parts: int, start: int, stop: int, rate: Any) -> None:
-            if is_one:
-                settings[0, 0], settings[0, 1] = rate, state["step"]
-            else:
-                settings[:, 0], settings[:, 1:2] = rate, state["step"]
-            run_adam(theta, gradients, m, v, n_parts, start, stop, settings)
+    def update_adam(gradients: Array, n_parts: int, start: int, stop: int, rate: Any) -> None:
+        if is_one:
+            settings[0, 0], settings[0, 1] = rate, state["step"]
+        else:
+            settings[:, 0], settings[:, 1:2] = rate, state["step"]
+        run(theta, gradients, m, v, n_parts, start, stop, settings)
 
-        return update_adam, True
-    return _plain(optimizer, parameters, state), False
+    return update_adam, True
