@@ -115,6 +115,12 @@ def test_a_registry_is_a_mapping_in_its_order(registry):
     assert repr(registry) == "Registry('metal', ['iron', 'any'])"
 
 
+@pytest.mark.parametrize("given", ["tin", None, ["iron"]])
+def test_what_is_no_name_has_no_entry(registry, given):
+    assert given not in registry
+    assert registry.get(given, "nothing") == "nothing"
+
+
 def test_a_registry_answers_an_unknown_name_with_the_nearest(registry):
     said = message(registry.__getitem__, "irn", error_type=UnknownNameError)
     assert said == "metal must be one of iron, any; got 'irn', did you mean 'iron'?"

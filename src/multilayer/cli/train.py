@@ -24,7 +24,7 @@ from multilayer.data import fingerprint, load_digits, load_images
 from multilayer.errors import DivergenceError
 from multilayer.files import save_model
 from multilayer.model import Classes, Model, Numbers, adopt
-from multilayer.numpy import MLP
+from multilayer.numpy import MLP, OPTIMIZERS
 from multilayer.training import Callback, EarlyStopping, History, Progress, Run, fit
 from multilayer.training.progress import shown
 
@@ -173,7 +173,7 @@ def mnist(
         save, checkpoint, resume, record, watch, as_json,
     )  # fmt: skip
     settings = with_recipe(settings, recipe, context)
-    if settings.batch_size is None and optimizer != "lbfgs":
+    if settings.batch_size is None and OPTIMIZERS[optimizer].takes_steps:
         settings = settings._replace(batch_size=128)
     with _Job(settings) as job:
         images = load_images("mnist", data_dir=data_dir)

@@ -96,7 +96,8 @@ class Case:
     @property
     def learning_rate(self) -> float:
         """The optimizer's learning rate; NaN if unknown."""
-        return self.optimizer.learning_rate if isinstance(self.optimizer, Optimizer) else math.nan
+        optimizer = self.optimizer
+        return optimizer.learning_rate if optimizer and optimizer.takes_steps else math.nan
 
     @property
     def range_test(self) -> RangeTest | None:
@@ -108,7 +109,7 @@ class Case:
         return self._range_tests[0]
 
     def _test_rates(self) -> RangeTest | None:
-        if not isinstance(self.optimizer, Optimizer):
+        if self.optimizer is None or not self.optimizer.takes_steps:
             return None
         # A fixed seed: the same network and samples get the same findings.
         rng = np.random.default_rng(0)

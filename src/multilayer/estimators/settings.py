@@ -181,10 +181,10 @@ def check_same_network(before: Architecture, now: Architecture) -> None:
 
 def check_takes_steps(estimator: Any) -> bool:
     """Return True, or raise if the solver takes no steps."""
-    if estimator.solver == "lbfgs" or not getattr(estimator.solver, "takes_steps", True):
+    solver = estimator.solver
+    if not getattr(OPTIMIZERS.get(solver, solver), "takes_steps", True):
         raise AttributeError(
-            f"partial_fit is only available for stochastic optimizers. {estimator.solver} is not "
-            "stochastic."
+            f"partial_fit is only available for stochastic optimizers. {solver} is not stochastic."
         )
     return True
 

@@ -137,7 +137,7 @@ class Members:
     def _stepping(self, optimizer: object) -> Optimizer:
         """Return an optimizer that takes steps."""
         found = resolve_optimizer(optimizer)
-        if not isinstance(found, Optimizer):
+        if not found.takes_steps:
             rule = "cannot be L-BFGS for an ensemble: it does not take steps of a batch"
             raise InvalidArgumentError(rule, "optimizer", "fit")
         return found

@@ -95,7 +95,7 @@ class Trainer:
         self.adversary = checked_adversary(adversary, self.loss, net.architecture)
         self._directions = None if adversary is None else self.rng.spawn(1)[0]
         self.optimizer_state: State = {}
-        if isinstance(self.optimizer, Optimizer):
+        if self.optimizer.takes_steps:
             self.optimizer_state = self.optimizer.initial_state(net.network.parameters)
         else:
             check_lbfgs(net.architecture, self.clip, self.adversary, self.max_norm, self._ema)

@@ -38,7 +38,7 @@ recorded.
 """
 FUSED = (SGD, Adam, AdamW)
 """Optimizers with one kernel for all parameters, which reads the learning rate from memory."""
-OPTIMIZERS = (*FUSED, NAdam, RMSprop, Adagrad, Lion)
+RECORDABLE = (*FUSED, NAdam, RMSprop, Adagrad, Lion)
 """Optimizers whose steps can be recorded."""
 MODULES: set[type] = {
     Dropout,
@@ -72,7 +72,7 @@ def can_capture(net: Net, loss: Loss, optimizer: torch.optim.Optimizer) -> bool:
     return (
         net.device.type == DEVICE
         and net.dtype == "float32"
-        and type(optimizer) in OPTIMIZERS
+        and type(optimizer) in RECORDABLE
         and loss.name in losses.FORMULAS
         and losses.LOSSES[loss.name] is losses.FORMULAS[loss.name]
         and all(type(module) in MODULES for module in net.modules())

@@ -6,7 +6,7 @@ rate and t = 1, 2, … the number of the step; products and roots are taken elem
 """
 
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -33,7 +33,7 @@ class Optimizer:
 
     vectors: ClassVar[tuple[str, ...]] = ()
     """The names of the vectors that `initial_state` makes, of zeros, in θ's shape."""
-    takes_steps: ClassVar[bool] = True
+    takes_steps: ClassVar[Literal[True]] = True
     """False for L-BFGS alone, which is not driven step by step."""
 
     def __post_init__(self) -> None:

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -35,7 +35,7 @@ class LBFGS:
         float64, where nothing but rounding is left.
     """
 
-    takes_steps: ClassVar[bool] = False
+    takes_steps: ClassVar[Literal[False]] = False
 
     tolerance: float = 1e-4
     max_evaluations: int = 15_000
