@@ -26,7 +26,7 @@ def test_it_is_the_one_of_pytorch():
     nets[1].load_state_dict(nets[0].state_dict())
     mine = RunningAverage(nets[0], 0.8)
     other = AveragedModel(nets[1], multi_avg_fn=get_ema_multi_avg_fn(0.8), use_buffers=True)
-    walk(nets[0], mine.update)
+    walk(nets[0], lambda _: mine.update())
     walk(nets[1], other.update_parameters)
     for (name, value), expected in zip(
         mine.net.state_dict().items(), other.module.state_dict().values(), strict=True
@@ -40,7 +40,7 @@ def test_it_is_the_one_of_pytorch():
 def test_the_network_itself_is_left_alone():
     net = MLP(Architecture(3, (4,), 2))
     average = RunningAverage(net, 0.5)
-    average.update(net)
+    average.update()
     before = {name: tensor.clone() for name, tensor in net.state_dict().items()}
     for tensor in average.net.state_dict().values():
         tensor.zero_()

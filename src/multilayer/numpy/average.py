@@ -36,7 +36,33 @@ def move(averages, values, decay):  # type: ignore[no-untyped-def]
         averages[i] = values[i] + keep * (averages[i] - values[i])
 
 
-class RunningAverage:
+class _Averages:
+    """What the averages of one network and of K have in common: `begun` is of shape () or (K,)."""
+
+    def __init__(self, network: Network, averages: Network, begun: Array) -> None:
+        self.network, self.begun = averages, begun
+        # Training changes the network's arrays in place.
+        statistics = network.state
+        pairs = [(array, statistics[name]) for name, array in averages.state.items()]
+        self._pairs = [(averages.parameters, network.parameters), *pairs]
+
+    def begin_again(self) -> None:
+        """Take the weights as they are, and begin anew with the next `update`."""
+        for averages, values in self._pairs:
+            averages[:] = values
+        self.begun[...] = False
+
+    def arrays(self) -> dict[str, Array]:
+        """Return copies of the averages by name, and whether they have begun."""
+        return network_arrays(self.network) | {"has_begun": self.begun.copy()}
+
+    def set_arrays(self, arrays: dict[str, Array]) -> None:
+        """Restore what `arrays` returned."""
+        set_network_arrays(self.network, arrays)
+        self.begun[...] = arrays["has_begun"]
+
+
+class RunningAverage(_Averages):
     r"""The exponential moving average of a network's weights, step by step.
 
     .. math:: a ← d a + (1 − d) w
@@ -59,8 +85,6 @@ class RunningAverage:
     ----------
     net : MLP
         The network of averages, which starts with the weights of the first `update`.
-    has_begun : bool
-        Whether there has been an update.
 
     Raises
     ------
@@ -86,35 +110,23 @@ class RunningAverage:
             raise InvalidTypeError(rule, "net", "RunningAverage", got=repr(net))
         self.net: Any = net.copy()
         self.decay = checks.real(decay, "decay", "RunningAverage", "(0, 1)")
-        self.has_begun = False
-        # Training changes the network's arrays in place.
-        pairs = _pairs(self.net.network, net.network)
-        self._pairs = [(averages.reshape(-1), values.reshape(-1)) for averages, values in pairs]
+        super().__init__(net.network, self.net.network, np.array(False))
+        self._flat = [(a.reshape(-1), values.reshape(-1)) for a, values in self._pairs]
+
+    @property
+    def has_begun(self) -> bool:
+        """Whether there has been an update."""
+        return bool(self.begun)
 
     def update(self) -> None:
         """Include the network's weights, as they are after a step, in the average."""
-        decay = self.decay if self.has_begun else 0.0
-        for averages, values in self._pairs:
+        decay = self.decay if self.begun else 0.0
+        for averages, values in self._flat:
             move.fastest(averages, values, decay)
-        self.has_begun = True
-
-    def begin_again(self) -> None:
-        """Take the network's weights as they are, and begin anew with the next `update`."""
-        for averages, values in self._pairs:
-            averages[:] = values
-        self.has_begun = False
-
-    def arrays(self) -> dict[str, Array]:
-        """Return copies of the averages by name, and whether they have begun."""
-        return network_arrays(self.net.network) | {"has_begun": np.array(self.has_begun)}
-
-    def set_arrays(self, arrays: dict[str, Array]) -> None:
-        """Restore what `arrays` returned."""
-        set_network_arrays(self.net.network, arrays)
-        self.has_begun = bool(arrays["has_begun"])
+        self.begun[...] = True
 
 
-class RunningAverages:
+class RunningAverages(_Averages):
     """The running averages of K networks, each with its own decay.
 
     Parameters
@@ -123,43 +135,19 @@ class RunningAverages:
         The networks in training.
     averages : Network
         Those of the averages.
+    begun : array of bool of shape (K,)
+        Which have had an update.
     decays : array of shape (K,)
         In [0, 1); with 0, the average is the network itself.
-    has_begun : array of bool of shape (K,)
-        Which have had an update.
     """
 
-    def __init__(
-        self, network: Network, averages: Network, decays: Array, has_begun: Array
-    ) -> None:
-        self.network, self.decays, self.has_begun = averages, decays, has_begun
-        self._pairs = _pairs(averages, network)
+    def __init__(self, network: Network, averages: Network, begun: Array, decays: Array) -> None:
+        super().__init__(network, averages, begun)
+        self.decays = decays
 
     def update(self, k: int) -> None:
         """Include the weights of network k, as they are after a step, in its average."""
-        decay = self.decays[k].item() if self.has_begun[k] else 0.0
+        decay = self.decays[k].item() if self.begun[k] else 0.0
         for averages, values in self._pairs:
             move.fastest(averages[k], values[k], decay)
-        self.has_begun[k] = True
-
-    def begin_again(self) -> None:
-        """Take the networks' weights as they are, and begin anew with the next `update`."""
-        for averages, values in self._pairs:
-            averages[:] = values
-        self.has_begun[:] = False
-
-    def arrays(self) -> dict[str, Array]:
-        """Return copies of the averages by name, and which have begun."""
-        return network_arrays(self.network) | {"has_begun": self.has_begun.copy()}
-
-    def set_arrays(self, arrays: dict[str, Array]) -> None:
-        """Restore what `arrays` returned."""
-        set_network_arrays(self.network, arrays)
-        self.has_begun[:] = arrays["has_begun"]
-
-
-def _pairs(averages: Network, values: Network) -> list[tuple[Array, Array]]:
-    """Return the arrays of two networks side by side: parameters and running statistics."""
-    theirs = values.state
-    statistics = [(array, theirs[name]) for name, array in averages.state.items()]
-    return [(averages.parameters, values.parameters), *statistics]
+        self.begun[k] = True

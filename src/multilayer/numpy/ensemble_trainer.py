@@ -30,7 +30,13 @@ from multilayer.numpy.stacking import (
     numbers_for_each,
     part_of_stack,
 )
-from multilayer.numpy.state import network_arrays, set_members, set_network_arrays
+from multilayer.numpy.state import (
+    extras,
+    network_arrays,
+    set_extras,
+    set_members,
+    set_network_arrays,
+)
 from multilayer.randomness import Generators, generator_state, set_generator_state
 from multilayer.samples import Data, Guarded, LazySamples, Parts
 
@@ -81,8 +87,8 @@ class EnsembleTrainer(Members):
         self._whole_average: RunningAverages | None = None
         if (decays := self.decays) is not None:
             averages = copies_of(net.network, net.architectures, self._members)
-            has_begun = np.zeros(self.n_members, bool)
-            self._whole_average = RunningAverages(net.network, averages, decays, has_begun)
+            begun = np.zeros(self.n_members, bool)
+            self._whole_average = RunningAverages(net.network, averages, begun, decays)
         self._average = self._whole_average
         self._predictor = Predictor(self._validated)
         self._data: Data | None = None
@@ -187,11 +193,7 @@ class EnsembleTrainer(Members):
             "optimizer": {name: np.array(v) for name, v in self._whole_state.items()},
             "masks": {"generator": generator_state(self.generators)},
         }
-        if self.directions is not None:
-            found["directions"] = {"generator": generator_state(self.directions)}
-        if self._whole_average is not None:
-            found["average"] = self._whole_average.arrays()
-        return join(found)
+        return join(found | extras(self.directions, self._whole_average))
 
     def state_of(self, k: int) -> dict[str, Array]:
         """Return the state of member k without its network, as a `Trainer` of it alone has it."""
@@ -218,14 +220,7 @@ class EnsembleTrainer(Members):
                 array[:] = optimizer[name]
         if masks := part_of(state, "masks"):
             set_generator_state(self.generators, masks["generator"])
-        if directions := part_of(state, "directions"):
-            assert self.directions is not None
-            set_generator_state(self.directions, directions["generator"])
-        if average := part_of(state, "average"):
-            assert self._whole_average is not None
-            self._whole_average.set_arrays(average)
-        elif network and self._whole_average is not None:
-            self._whole_average.begin_again()
+        set_extras(state, self.directions, self._whole_average)
         self._read()
 
     def finish(self) -> None:
@@ -259,7 +254,7 @@ class EnsembleTrainer(Members):
         set_members(self._ensemble.network, self._members, self._network)
         if self._whole_average is not None and self._average is not None:
             set_members(self._whole_average.network, self._members, self._average.network)
-            self._whole_average.has_begun[self._members] = self._average.has_begun
+            self._whole_average.begun[self._members] = self._average.begun
         for name, array in self._whole_state.items():
             array[self._members] = self.optimizer_state[name]
 
@@ -272,7 +267,7 @@ class EnsembleTrainer(Members):
         self._network = copies_of(self._ensemble.network, architectures, self._members)
         if (whole := self._whole_average) is not None:
             averages = copies_of(whole.network, architectures, self._members)
-            own = whole.decays[self._members], whole.has_begun[self._members]
+            own = whole.begun[self._members], whole.decays[self._members]
             self._average = RunningAverages(self._network, averages, *own)
         self._predictor = Predictor(self._validated)
         self.optimizer_state = {

@@ -1,13 +1,15 @@
-"""A network's parameters and running statistics as arrays by name, to be saved and restored."""
+"""What is saved and restored of networks and trainers, as arrays by name."""
 
 from collections.abc import Sequence
 from typing import Any
 
 import numpy.typing as npt
 
+from multilayer.groups import part_of
 from multilayer.numpy.network import Network
+from multilayer.randomness import generator_state, set_generator_state
 
-__all__ = ["network_arrays", "set_members", "set_network_arrays"]
+__all__ = ["extras", "network_arrays", "set_extras", "set_members", "set_network_arrays"]
 
 Array = npt.NDArray[Any]
 
@@ -23,6 +25,22 @@ def set_network_arrays(network: Network, arrays: dict[str, Array]) -> None:
     network.parameters[:] = arrays["parameters"]
     for name, array in network.state.items():
         array[:] = arrays[name]
+
+
+def extras(directions: Any, average: Any) -> dict[str, dict[str, Array]]:
+    """Return the groups of a trainer's state for an adversary and an average, if it has them."""
+    found = {} if directions is None else {"directions": {"generator": generator_state(directions)}}
+    return found if average is None else found | {"average": average.arrays()}
+
+
+def set_extras(state: dict[str, Array], directions: Any, average: Any) -> None:
+    """Restore them; an average without a group of its own begins again from a restored network."""
+    if drawn := part_of(state, "directions"):
+        set_generator_state(directions, drawn["generator"])
+    if averages := part_of(state, "average"):
+        average.set_arrays(averages)
+    elif average is not None and part_of(state, "network"):
+        average.begin_again()
 
 
 def set_members(network: Network, members: Sequence[int], part: Network) -> None:

@@ -20,7 +20,7 @@ from multilayer.numpy.losses import LOSSES, Loss
 from multilayer.numpy.network import Network
 from multilayer.numpy.objective import Objective
 from multilayer.numpy.optimizers import LBFGS, Optimizer, State, resolve_optimizer
-from multilayer.numpy.state import network_arrays, set_network_arrays
+from multilayer.numpy.state import extras, network_arrays, set_extras, set_network_arrays
 from multilayer.randomness import generator_state, set_generator_state
 from multilayer.registry import resolve
 from multilayer.samples import Data
@@ -220,11 +220,7 @@ class Trainer:
             "optimizer": {name: np.array(v) for name, v in self.optimizer_state.items()},
             "masks": {"generator": generator_state(self.rng)},
         }
-        if self._directions is not None:
-            found["directions"] = {"generator": generator_state(self._directions)}
-        if self._average is not None:
-            found["average"] = self._average.arrays()
-        return join(found)
+        return join(found | extras(self._directions, self._average))
 
     def set_state(self, state: dict[str, Array]) -> None:
         """Restore what `state` returned, in a trainer with the same arguments.
@@ -242,14 +238,7 @@ class Trainer:
                     self.optimizer_state[name] = optimizer[name].item()
         if masks := part_of(state, "masks"):
             set_generator_state(self.rng, masks["generator"])
-        if directions := part_of(state, "directions"):
-            assert self._directions is not None
-            set_generator_state(self._directions, directions["generator"])
-        if average := part_of(state, "average"):
-            assert self._average is not None
-            self._average.set_arrays(average)
-        elif network and self._average is not None:
-            self._average.begin_again()
+        set_extras(state, self._directions, self._average)
 
     def finish(self) -> None:
         """Release threads and work arrays, and give the network its final weights."""

@@ -39,16 +39,16 @@ class RunningAverage:
     """
 
     def __init__(self, net: Net, decay: float) -> None:
-        self.net = deepcopy(net)
+        self.net, self._trained = deepcopy(net), net
         self._move = get_ema_multi_avg_fn(decay)  # type: ignore[no-untyped-call]
         self.has_begun = False
 
     @torch.no_grad()
-    def update(self, net: Net) -> None:
+    def update(self) -> None:
         """Include the weights after a step in the average."""
         averages, values = (
             [tensor.detach() for tensor in chain(each.parameters(), each.buffers())]
-            for each in (self.net, net)
+            for each in (self.net, self._trained)
         )
         moving = [average.is_floating_point() and self.has_begun for average in averages]
         for average, value, moves in zip(averages, values, moving, strict=True):
@@ -62,9 +62,9 @@ class RunningAverage:
             )
         self.has_begun = True
 
-    def begin_again(self, net: Net) -> None:
+    def begin_again(self) -> None:
         """Take the weights as they are, and begin anew with the next `update`."""
-        self.net.load_state_dict(net.state_dict())
+        self.net.load_state_dict(self._trained.state_dict())
         self.has_begun = False
 
     def arrays(self) -> dict[str, Array]:

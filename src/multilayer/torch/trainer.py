@@ -16,6 +16,7 @@ from multilayer.groups import join, part_of
 from multilayer.numpy.adversaries import Adversary
 from multilayer.numpy.losses import LOSSES, Loss
 from multilayer.numpy.optimizers import LBFGS, Optimizer, resolve_optimizer
+from multilayer.numpy.state import extras, set_extras
 from multilayer.numpy.trainer import (
     check_lbfgs,
     checked_adversary,
@@ -25,7 +26,6 @@ from multilayer.numpy.trainer import (
     checked_penalties,
     checked_samples,
 )
-from multilayer.randomness import generator_state, set_generator_state
 from multilayer.registry import resolve
 from multilayer.samples import Data
 from multilayer.torch import capture, distributed
@@ -267,13 +267,9 @@ class Trainer:
             "scaler": self._precision.arrays(),
             "masks": {"generator": self._generator.get_state().numpy()},
         }
-        if self._directions is not None:
-            found["directions"] = {"generator": generator_state(self._directions)}
         if self.learning_rate is not None:
             found["optimizer"] = optimizer_arrays(self._torch_optimizer)
-        if self._average is not None:
-            found["average"] = self._average.arrays()
-        return join(found)
+        return join(found | extras(self._directions, self._average))
 
     def set_state(self, state: dict[str, Array]) -> None:
         """Restore what `state` returned, in a trainer with the same arguments.
@@ -290,14 +286,7 @@ class Trainer:
             # Before the first step the optimizer's group is empty, and so has no name.
             if self.learning_rate is not None:
                 set_optimizer_arrays(self._torch_optimizer, part_of(state, "optimizer"))
-        if directions := part_of(state, "directions"):
-            assert self._directions is not None
-            set_generator_state(self._directions, directions["generator"])
-        if average := part_of(state, "average"):
-            assert self._average is not None
-            self._average.set_arrays(average)
-        elif network and self._average is not None:
-            self._average.begin_again(self.net)
+        set_extras(state, self._directions, self._average)
         if self._captured is not None:
             self._captured.forget()
 
@@ -368,7 +357,7 @@ class Trainer:
         if self.max_norm is not None:
             limit_norms(self.net, self.max_norm)
         if self._average is not None:
-            self._average.update(self.net)
+            self._average.update()
         return value
 
     def _backward(self, batch: Data, n_whole: int | None) -> Tensor:
