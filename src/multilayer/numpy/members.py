@@ -125,12 +125,6 @@ class Members:
             return None
         return np.array([ema or 0.0 for ema in self.emas])
 
-    def minimize(
-        self, data: Data, n_iterations: int, after_iteration: Callable[[float], bool]
-    ) -> str:
-        """Not for ensembles: L-BFGS searches along a line of its own for each network."""
-        raise NotImplementedError
-
     def _each(self, value: Any, name: str, check: Callable[[Any], Any]) -> list[Any]:
         return for_each(value, self.n_members, name, "fit", check)
 

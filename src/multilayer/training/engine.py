@@ -1,14 +1,14 @@
-"""What the training loop requires of an engine: two small protocols."""
+"""What the training loop requires of an engine: three small protocols."""
 
-from collections.abc import Callable
-from typing import Any, Protocol
+from collections.abc import Callable, Sequence
+from typing import Any, Protocol, TypeGuard
 
 import numpy.typing as npt
 
 from multilayer.architecture import Architecture
 from multilayer.samples import Data
 
-__all__ = ["Net", "Trainer"]
+__all__ = ["EnsembleTrainer", "Net", "Trainer", "trains_ensemble"]
 
 Array = npt.NDArray[Any]
 
@@ -23,15 +23,7 @@ class _Loss(Protocol):
 
 
 class Trainer(Protocol):
-    """A network with its loss and optimizer: takes steps, evaluates, and keeps its state.
-
-    That of an ensemble of K networks differs in this. Rates and losses have the shape (K,), with a
-    loss of 0 for a member that takes no step; so have positions, if members' batches differ.
-    ``losses`` and ``optimizers`` are the members' own. ``evaluate`` also takes `Parts`, and returns
-    the result of each member that takes steps, by its number. ``settle`` says for each member
-    whether its parameters are finite. Arrays of ``snapshot`` have an axis for members in front.
-    ``keep(members)`` lets only these members take steps from then on, until ``finish``.
-    """
+    """A network with its loss and optimizer: takes steps, evaluates, and keeps its state."""
 
     @property
     def net(self) -> Any:
@@ -119,6 +111,33 @@ class Trainer(Protocol):
 
     def finish(self) -> None:
         """Release threads and work arrays, and leave the network ready for use."""
+
+
+class EnsembleTrainer(Trainer, Protocol):
+    """K networks with their losses and optimizers, trained as one.
+
+    Rates and losses have the shape (K,), with a loss of 0 for a member that takes no step; so have
+    positions, if members' batches differ. ``evaluate`` also takes `Parts`, and returns the result
+    of each member that takes steps, by its number. ``settle`` says for each member whether its
+    parameters are finite. Arrays of ``snapshot`` have an axis for members in front. ``minimize``
+    may be missing, since no member is trained by L-BFGS.
+    """
+
+    @property
+    def losses(self) -> Sequence[_Loss]:
+        """The members' own losses."""
+
+    @property
+    def optimizers(self) -> Sequence[object]:
+        """The members' own optimizers."""
+
+    def keep(self, members: Sequence[int]) -> None:
+        """Let only these members take steps from now on, until `finish`."""
+
+
+def trains_ensemble(trainer: Trainer) -> TypeGuard[EnsembleTrainer]:
+    """Return whether a trainer is that of an ensemble."""
+    return trainer.n_members > 0
 
 
 class Net(Protocol):

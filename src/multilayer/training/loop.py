@@ -21,7 +21,7 @@ from multilayer.randomness import Generators, as_bytes, current_state, set_gener
 from multilayer.registry import describe
 from multilayer.samples import Data, Parts
 from multilayer.training.course import Course
-from multilayer.training.engine import Trainer
+from multilayer.training.engine import Trainer, trains_ensemble
 from multilayer.training.metrics import Metric
 from multilayer.training.run import Run
 from multilayer.training.schedules import Schedules
@@ -113,9 +113,9 @@ class Loop:
     ) -> None:
         self.trainer, self.batches = trainer, batches
         self.training: Any = training
-        of_each: Any = trainer
-        losses = of_each.losses if trainer.n_members else [trainer.loss]
-        optimizers = of_each.optimizers if trainer.n_members else [trainer.optimizer]
+        losses, optimizers = [trainer.loss], [trainer.optimizer]
+        if trains_ensemble(trainer):
+            losses, optimizers = list(trainer.losses), list(trainer.optimizers)
         self._parts = list(zip(losses, optimizers, strict=True))
         self.validation = Validation(held_out, metrics, losses)
         self._members = list(range(len(losses)))  # those that take steps
@@ -365,9 +365,8 @@ class Loop:
     def _leave_out(self, members: Sequence[int]) -> None:
         """Let members that have ended cost nothing from now on."""
         self._members = [k for k in self._members if k not in members]
-        if members and self._members:
-            trainer: Any = self.trainer
-            trainer.keep(self._members)
+        if members and self._members and trains_ensemble(self.trainer):
+            self.trainer.keep(self._members)
 
     def _leave_out_stopped(self) -> None:
         if self.run.is_ensemble:

@@ -9,7 +9,7 @@ import numpy as np
 from multilayer import checks
 from multilayer.errors import DivergenceError, InvalidDataError
 from multilayer.groups import Arrays, join, part_of
-from multilayer.training.engine import Trainer
+from multilayer.training.engine import Trainer, trains_ensemble
 from multilayer.training.history import History
 
 __all__ = ["Member", "Run"]
@@ -133,7 +133,7 @@ class Run:
         self.higher_is_better = higher_is_better
         self.keep_best = False
         self.judges_start = monitor == "train_loss" and trainer.learning_rate is not None
-        self.is_ensemble = trainer.n_members > 0
+        self.is_ensemble = trains_ensemble(trainer)
         n_members = trainer.n_members or 1
         self.factors = np.ones(n_members)
         self.outputs: dict[int, Any] = {}
