@@ -6,7 +6,8 @@ numba.
 """
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import cache
 from importlib import import_module
 from pathlib import Path
@@ -15,7 +16,7 @@ from typing import Any
 
 from multilayer import forks
 
-__all__ = ["Kernel", "kernel", "machine_code", "numba"]
+__all__ = ["Kernel", "kernel", "machine_code", "numba", "on_compiling"]
 
 
 def numba() -> Any:
@@ -60,6 +61,19 @@ def machine_code(
 def _hash_of(modules: tuple[ModuleType, ...]) -> str:
     texts = (Path(str(module.__file__)).read_bytes() for module in modules)
     return hashlib.sha256(b"".join(texts)).hexdigest()[:8]
+
+
+@contextmanager
+def on_compiling(notify: Callable[[], None]) -> Iterator[None]:
+    """Call `notify` each time that numba does not find machine code on disk, and compiles."""
+    with forks.imports:
+        module = numba() and import_module("numba.core.event")
+    if module is None:
+        yield
+        return
+    does = {"on_start": lambda *_: notify(), "on_end": lambda *_: None}
+    with module.install_listener("numba:compile", type("Listener", (module.Listener,), does)()):
+        yield
 
 
 class Kernel:
@@ -118,15 +132,6 @@ class Kernel:
                     fastmath={"reassoc", "contract", "nsz"} if self.reassociate else False,
                 )
         return self._compiled
-
-    @property
-    def is_ready(self) -> bool:
-        """Whether the kernel can be called without compiling: its machine code is on disk."""
-        form: Any = self.fastest
-        if form is self.plain:
-            return True
-        source, name = Path(self.loops.__code__.co_filename), self.loops.__qualname__
-        return any(Path(form.stats.cache_path or "").glob(f"{source.stem}.{name}-*.nbi"))
 
 
 def kernel(

@@ -1,23 +1,35 @@
 """What is printed when a training begins."""
 
+import sys
+from contextlib import ExitStack
+
 from rich.console import Console
 from rich.table import Table
 
+from multilayer.compiled import on_compiling
 from multilayer.inspection import summary
 from multilayer.numpy import MLP, Ensemble
-from multilayer.numpy.fast.updates import add_up
 from multilayer.training import Callback, Run
 
 __all__ = ["NoteCompiling", "ShowLayers"]
 
 
 class NoteCompiling(Callback):
-    """Say why the first training on a machine takes longer."""
+    """Say why the first training on a machine takes longer, when numba begins to compile."""
 
     def on_train_begin(self, run: Run) -> None:
-        if isinstance(run.net, MLP | Ensemble) and not add_up.is_ready:
-            note = "the first training compiles its passes, which takes a few seconds"
-            Console(stderr=True).print(note, highlight=False, soft_wrap=True)
+        self._listening = ExitStack()
+        if isinstance(run.net, MLP | Ensemble):
+            self._listening.enter_context(on_compiling(self._say))
+
+    def on_train_end(self, run: Run) -> None:
+        self._listening.close()
+
+    def _say(self) -> None:
+        self._listening.close()  # once is enough
+        # Neither a Console nor typer would print it above the progress.
+        note = "the first training compiles its passes, which takes a few seconds"
+        print(note, file=sys.stderr, flush=True)
 
 
 class ShowLayers(Callback):
