@@ -156,16 +156,16 @@ def reading(path: Path, file_format: Format) -> Iterator[Container]:
             _check_format(container.texts, file_format)
             yield container
     except UnknownNameError as error:
-        raise ModelFileError(
-            f"{path} names something that this process does not know (one of your own is to be "
-            f"registered before loading): {_short(error)}"
-        ) from error
+        rule = (
+            "names something that this process does not know (one of your own is to be registered "
+            f"before loading): {_short(error)}"
+        )
+        raise ModelFileError(rule, path) from error
     except SafetensorError as error:
-        raise ModelFileError(
-            f"{path} cannot be read: it is no safetensors file: {_short(error)}"
-        ) from error
+        rule = f"cannot be read: it is no safetensors file: {_short(error)}"
+        raise ModelFileError(rule, path) from error
     except (ValueError, TypeError, KeyError, RecursionError) as error:
-        raise ModelFileError(f"{path} cannot be read: {_short(error)}") from error
+        raise ModelFileError(f"cannot be read: {_short(error)}", path) from error
 
 
 def _check_format(texts: Mapping[str, str], file_format: Format) -> None:

@@ -234,7 +234,9 @@ def test_a_model_is_saved_and_opened(page, tmp_path):
     first, second = (load_model(tmp_path / name).net for name in ("first", "second"))
     assert np.array_equal(first.parameters, second.parameters)
     page.say(File("model", "m", b"no model"))
-    assert "the model file" in page.hear("refused")["reason"]
+    refused = page.hear("refused")
+    assert refused["reason"].startswith("the model file cannot be read: it is no safetensors file")
+    assert refused["parameter"] == "the model file"
 
 
 def test_a_table_becomes_the_data(page):

@@ -119,9 +119,9 @@ class Stream:
                 self._start = _skip_header(file, self.n_samples, self._width)
                 found = os.fstat(file.fileno())
         except (OSError, ValueError) as error:
-            raise ModelFileError(f"{self._path} cannot be read: {error}") from error
+            raise ModelFileError(f"cannot be read: {error}", self._path) from error
         if found.st_size < self._start + self.n_samples * self._width * 4:
-            raise ModelFileError(f"{self._path} is cut short: {found.st_size:,} bytes")
+            raise ModelFileError(f"is cut short: {found.st_size:,} bytes", self._path)
         self._stamp = found.st_ino, found.st_mtime_ns
 
     def __repr__(self) -> str:
@@ -326,7 +326,7 @@ def _described(folder: Path) -> Iterator[tuple[dict[str, Any], dict[str, Array]]
     """Yield what describes a stream; errors inside become errors about its file."""
     path = folder / "stream.safetensors"
     if not path.is_file():
-        raise ModelFileError(f"{folder} holds no stream, or one that was not written to its end")
+        raise ModelFileError("holds no stream, or one that was not written to its end", folder)
     with reading(path, FORMAT) as file:
         arrays = file.read_all()
         yield json.loads(arrays.pop("about").tobytes()), arrays

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
-from multilayer.errors import InvalidArgumentError, MultilayerError
+from multilayer.errors import InvalidArgumentError, ModelFileError
 from multilayer.files import load_model, save_model
 from multilayer.model import Model
 from multilayer.numpy import MLP
@@ -24,14 +24,21 @@ def model_file(training: Training) -> bytes:
 
 
 def model_in(content: bytes) -> Model:
-    """Return the model in a file's content, of a single network."""
+    """Return the model in a file's content, of a single network.
+
+    Raises
+    ------
+    InvalidArgumentError, ModelFileError
+        If it holds an ensemble, or is not a model file that can be read.
+    """
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "model.safetensors"
         path.write_bytes(content)
         try:
             model = load_model(path)
-        except MultilayerError as error:
-            raise InvalidArgumentError(str(error).replace(str(path), "the model file")) from error
+        except ModelFileError as error:
+            error.parameter = "the model file"
+            raise
     if not isinstance(model.net, MLP):
         raise InvalidArgumentError(
             "the model file holds an ensemble; the playground has one network"

@@ -109,9 +109,8 @@ class Keeper:
                 loop.set_state(kept.progress["loop"], kept.arrays)
                 self._callback_states = list(kept.progress["callbacks"])
             except (KeyError, ValueError, TypeError, RuntimeError) as error:
-                raise ModelFileError(
-                    f"{self.checkpoint.path} does not fit this release of multilayer: {error}"
-                ) from error
+                rule = f"does not fit this release of multilayer: {error}"
+                raise ModelFileError(rule, self.checkpoint.path) from error
         self.checkpoint.folder.mkdir(parents=True, exist_ok=True)  # or fail now
         self._written = time.monotonic()
 
