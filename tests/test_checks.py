@@ -230,6 +230,15 @@ def test_finite_array_takes_numbers_only(values, dtype):
     assert said == f"A must be an array of numbers; got dtype {dtype}"
 
 
+@pytest.mark.parametrize("values", [None, ["a"], [[1], [1, 2]], [np.nan], [Decimal("sNaN")]])
+def test_finite_array_has_an_owner_which_can_be_renamed(values):
+    with (
+        pytest.raises(MultilayerError, match=r"^--y of mlp must be "),
+        checks.in_terms_of("mlp", {"y": "--y"}),
+    ):
+        checks.finite_array(values, "y", np.float64, "residuals")
+
+
 def test_finite_array_of_none_says_so():
     # NumPy turns None into NaN; "got nan" would send its reader looking for one in the data.
     said = message(InvalidTypeError, checks.finite_array, None, "A", np.float64)

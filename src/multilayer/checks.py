@@ -163,12 +163,12 @@ def finite_squares(values: npt.NDArray[Any], name: str) -> None:
             raise InvalidDataError(rule, name, got=f"{np.abs(values).max():g}")
 
 
-def finite_array(values: object, what: str, dtype: npt.DTypeLike) -> Array:
+def finite_array(values: object, what: str, dtype: npt.DTypeLike, owner: str = "") -> Array:
     """Return `values` as a contiguous array of `dtype`, if all are finite; never change the input.
 
-    `what` is the array's name in messages, such as ``"X"``.
+    In messages, `what` is the array's name, such as ``"X"``, and `owner` what takes it.
     """
-    found = number_array(values, what)
+    found = number_array(values, what, owner)
     if found.dtype != dtype or not found.flags.c_contiguous:
         with np.errstate(over="ignore"):  # what becomes infinite in `dtype` is reported below
             found = np.asarray(found, dtype=dtype, order="C")
@@ -178,7 +178,7 @@ def finite_array(values: object, what: str, dtype: npt.DTypeLike) -> Array:
         n_more = int((~finite).sum()) - 1
         more = f" (and {n_more} more)" if n_more else ""
         rule = f"must be finite in {found.dtype}"
-        raise InvalidDataError(rule, what, got=f"{found[first]} at {place(first)}{more}")
+        raise InvalidDataError(rule, what, owner, got=f"{found[first]} at {place(first)}{more}")
     return found
 
 
@@ -195,7 +195,7 @@ def vector(
 
     `each` says in messages what each is for, such as ``"a sample"``.
     """
-    found = finite_array(values, what, dtype)
+    found = finite_array(values, what, dtype, owner)
     if found.shape != (length,):
         rule = f"must have shape ({length},)" + (f", one {each}" if each else "")
         raise InvalidDataError(rule, what, owner, got=found.shape)
@@ -211,33 +211,35 @@ def _all_finite(values: Array) -> bool:
     return bool(np.isfinite(values).all())
 
 
-def array(values: object, what: str) -> Array:
+def array(values: object, what: str, owner: str = "") -> Array:
     """Return `values` as an array of any type, or raise, as for ragged lists."""
     if type(values) is np.ndarray:
         return values
     if hasattr(values, "toarray"):
         rule = "must be a dense array"
-        raise InvalidTypeError(rule, what, got=f"{type(values).__name__}, which has toarray()")
+        got = f"{type(values).__name__}, which has toarray()"
+        raise InvalidTypeError(rule, what, owner, got=got)
     if np.ma.is_masked(values):
-        raise InvalidDataError("must not have masked entries: fill or drop them first", what)
+        raise InvalidDataError("must not have masked entries: fill or drop them first", what, owner)
     try:
         return np.asarray(values)
     except (TypeError, ValueError, RuntimeError) as error:  # PyTorch's is a RuntimeError
-        raise InvalidTypeError(f"must be an array; {error}", what) from error
+        raise InvalidTypeError(f"must be an array; {error}", what, owner) from error
 
 
-def number_array(values: object, what: str) -> Array:
+def number_array(values: object, what: str, owner: str = "") -> Array:
     """Return `values` as an array of booleans, integers or floats of any width."""
     if values is None:
-        raise InvalidTypeError("must be an array of numbers", what, got="None")
-    found = array(values, what)
+        raise InvalidTypeError("must be an array of numbers", what, owner, got="None")
+    found = array(values, what, owner)
     try:
         if found.dtype.kind == "O":  # a table of mixed columns, with None if missing
             found = found.astype(np.float64)
     except (TypeError, ValueError, OverflowError) as error:
-        raise InvalidTypeError(f"must be an array of numbers; {error}", what) from error
+        raise InvalidTypeError(f"must be an array of numbers; {error}", what, owner) from error
     if found.dtype.kind not in "biuf":
-        raise InvalidTypeError("must be an array of numbers", what, got=f"dtype {found.dtype}")
+        got = f"dtype {found.dtype}"
+        raise InvalidTypeError("must be an array of numbers", what, owner, got=got)
     return found
 
 

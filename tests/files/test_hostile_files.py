@@ -501,7 +501,7 @@ LIES = {
         "mean must have shape (2,) of float64; got (3,) of float64",
     ),
     "scale 0": (with_arrays(lambda a: a["scale"].fill(0)), "scale of Numbers must be above 0"),
-    "scale NaN": (with_arrays(lambda a: a["scale"].fill(np.nan)), "scale must be finite"),
+    "scale NaN": (with_arrays(lambda a: a["scale"].fill(np.nan)), "of Numbers must be finite"),
     "statistics missing": (
         with_arrays(lambda a: a.pop("state.0.1.running_mean")),
         "there is no array 'state.0.1.running_mean'",

@@ -142,7 +142,7 @@ def write_idx(path: StrPath, array: object) -> None:
     ...     Path(folder, "tiny").read_bytes().hex(" ")
     '00 00 0b 02 00 00 00 01 00 00 00 03 00 01 00 02 00 03'
     """
-    path, values = Path(path), checks.array(array, "array of write_idx")
+    path, values = Path(path), checks.array(array, "array", "write_idx")
     dtype = values.dtype.newbyteorder(">")
     if dtype not in CODES:
         names = ", ".join(known.name for known in CODES)

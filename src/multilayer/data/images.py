@@ -211,7 +211,7 @@ class ScaledImages(LazySamples):
         """Return the raw images of some rows, in memory or as a view of the mapped file."""
         if isinstance(rows, (slice, int, np.integer)) and not isinstance(rows, bool):
             return np.asarray(self.pixels[rows])
-        wanted = checks.array(rows, "rows of ScaledImages")
+        wanted = checks.array(rows, "rows", "ScaledImages")
         if wanted.size == 0 and wanted.dtype.kind == "f":
             wanted = wanted.astype(np.intp)  # to NumPy, an empty list holds floats
         # Elsewhere a tuple would mean rows and columns.

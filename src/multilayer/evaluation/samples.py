@@ -43,7 +43,7 @@ def samples_of(X: Any, y: Any, groups: Any, model: Model) -> Samples:
     InvalidArgumentError, InvalidDataError, InvalidTypeError
         If they do not suit the model, or each other.
     """
-    y = checks.array(y, f"y of {OWNER}")
+    y = checks.array(y, "y", OWNER)
     if y.ndim == 2 and y.shape[1] == 1:
         y = y[:, 0]
     if y.ndim != 1:
@@ -51,7 +51,7 @@ def samples_of(X: Any, y: Any, groups: Any, model: Model) -> Samples:
         raise InvalidDataError(rule, "y", OWNER, got=f"shape {y.shape}")
     table = _table_of(X, model)
     if table is None:
-        X = X if hasattr(X, "shape") else checks.array(X, f"X of {OWNER}")
+        X = X if hasattr(X, "shape") else checks.array(X, "X", OWNER)
     n = X.shape[0] if table is None else len(table)
     if n != len(y):
         raise InvalidDataError(f"must have {n} targets, as X has samples", "y", OWNER, got=len(y))
@@ -95,7 +95,7 @@ def _codes(groups: Any, table: Table | None, n: int) -> tuple[Array | None, str 
             raise InvalidArgumentError(rule, "groups", OWNER, got=repr(groups))
         name = Names("groups", table.columns).check(groups, OWNER)
         return table[name].categories()[0], name  # rows without a group are one, of code −1
-    found = checks.array(groups, f"groups of {OWNER}")
+    found = checks.array(groups, "groups", OWNER)
     if found.shape != (n,):
         rule = f"must have shape ({n},), one group a sample"
         raise InvalidDataError(rule, "groups", OWNER, got=found.shape)

@@ -203,7 +203,7 @@ def _to_json(name: str, part: Any) -> str:
         text = json.dumps(part, allow_nan=False)
         read_json(text)
     except (TypeError, ValueError, RecursionError) as error:
-        raise InvalidArgumentError(f"{name} of a model must go into JSON: {error}") from error
+        raise InvalidArgumentError(f"must go into JSON: {error}", name, "a model") from error
     return text
 
 

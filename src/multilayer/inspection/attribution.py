@@ -148,7 +148,7 @@ def _rows(baseline: object, shape: tuple[int, ...], owner: str) -> Array:
 def _places(output: Any, shape: tuple[int, ...], owner: str) -> Array:
     """Return the number of each sample's output."""
     n, n_outputs = shape
-    found = checks.array(output, f"output of {owner}")
+    found = checks.array(output, "output", owner)
     are_numbers = found.dtype.kind in "iu" and found.shape in ((), (n,))
     if not are_numbers or (found < 0).any() or (found >= n_outputs).any():
         rule = f"must be a number from 0 to {n_outputs - 1}, or {n} of them, one a sample"

@@ -54,7 +54,7 @@ class Hyperplane:
     b: float
 
     def __post_init__(self) -> None:
-        w = checks.finite_array(self.w, "w of Hyperplane", np.float64)
+        w = checks.finite_array(self.w, "w", np.float64, "Hyperplane")
         if w.ndim != 1:
             raise InvalidDataError("must have shape (in_features,)", "w", "Hyperplane", got=w.shape)
         object.__setattr__(self, "w", w.copy())

@@ -79,7 +79,7 @@ def class_places(y: Any, classes: Array, n_samples: int, owner: str) -> Array:
     InvalidDataError
         If there is not exactly one class per sample, or the model does not know a class.
     """
-    found = checks.array(y, f"y of {owner}")
+    found = checks.array(y, "y", owner)
     if found.shape == (n_samples, 1):
         found = found[:, 0]
     if found.shape != (n_samples,):

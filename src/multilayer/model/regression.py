@@ -63,9 +63,8 @@ class Values(Targets):
         if (mean is None) != (scale is None) or (
             self.scale is not None and (self.scale <= 0).any()
         ):
-            raise InvalidDataError(
-                f"mean and scale of Values must be given together, scale > 0; got {mean}, {scale}"
-            )
+            rule, got = "must be given together, scale > 0", f"{mean}, {scale}"
+            raise InvalidDataError(rule, "mean and scale", "Values", got=got)
         self.limits = None
         if limits is not None:
             low, high = (vector(own, f"limits[{i}]") for i, own in enumerate(limits))

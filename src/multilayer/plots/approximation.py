@@ -134,7 +134,7 @@ def _samples(X: object, y: object, rng: np.random.Generator, owner: str) -> tupl
         given, other = ("y", "X") if X is None else ("X", "y")
         raise InvalidArgumentError(f"must be given with {other}; {other} is None", given, owner)
     x = checks.sample_matrix(X, 1, np.float64)
-    values = checks.finite_array(y, f"y of {owner}", np.float64)
+    values = checks.finite_array(y, "y", np.float64, owner)
     if values.shape not in ((len(x),), (len(x), 1)):
         rule = f"must have shape ({len(x)},), one value a sample"
         raise InvalidDataError(rule, "y", owner, got=values.shape)

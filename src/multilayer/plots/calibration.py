@@ -90,13 +90,11 @@ class ReliabilityDisplay(CalibrationDisplay):  # type: ignore[misc]
         """
         owner = "reliability"
         n_bins = checks.integer(n_bins, "n_bins", owner)
-        truth = checks.finite_array(y_true, f"y_true of {owner}", np.float64)
-        p = checks.finite_array(y_prob, f"y_prob of {owner}", np.float64)
+        truth = checks.finite_array(y_true, "y_true", np.float64, owner)
+        p = checks.finite_array(y_prob, "y_prob", np.float64, owner)
         if truth.ndim != 1 or truth.shape != p.shape or not truth.size:
-            raise InvalidDataError(
-                f"y_true and y_prob of {owner} must be vectors of one length; got shapes "
-                f"{truth.shape} and {p.shape}"
-            )
+            rule, got = "must be vectors of one length", f"shapes {truth.shape} and {p.shape}"
+            raise InvalidDataError(rule, "y_true and y_prob", owner, got=got)
         if not np.isin(truth, (0, 1)).all() or p.min() < -1e-6 or p.max() > 1 + 1e-6:
             rule = "must be 0 and 1, and y_prob probabilities of [0, 1]"
             raise InvalidArgumentError(rule, "y_true", owner)

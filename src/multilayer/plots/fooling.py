@@ -158,7 +158,7 @@ def robustness(
     if not named:
         rule = "must be a mapping of names to models, or a model"
         raise InvalidTypeError(rule, "models", owner, got=repr(models))
-    samples = checks.finite_array(samples_of(X, owner), f"X of {owner}", np.float64)
+    samples = checks.finite_array(samples_of(X, owner), "X", np.float64, owner)
     if epsilons is None:
         epsilons = np.linspace(0, LARGEST * np.ptp(samples), N_EPSILONS)
     names = {name: name for name in ("y", "epsilons", "n_steps")} | {"model": "models"}

@@ -90,7 +90,7 @@ def hyperplane(
     _draw_origin(found, plane, foot)
     _draw_distances(found, plane, points)
     if y is not None:
-        names = np.unique(checks.array(y, "y of hyperplane"))
+        names = np.unique(checks.array(y, "y", owner))
         places = class_places(y, names, len(points), owner)
         draw_points(found, points, places, [f"class {name}" for name in names], has_legend=False)
     else:

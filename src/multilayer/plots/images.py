@@ -104,7 +104,7 @@ def images_of(X: object, owner: str) -> Array:
     InvalidDataError, InvalidTypeError
         If they are no images of numbers.
     """
-    found = checks.finite_array(X, f"X of {owner}", np.float64)
+    found = checks.finite_array(X, "X", np.float64, owner)
     side = math.isqrt(found.shape[-1]) if found.ndim == 2 else 0
     if len(found) and found.ndim == 2 and side**2 == found.shape[1] > 0:
         return found.reshape(len(found), side, side)

@@ -86,7 +86,7 @@ def most_wrong(
     owner = "most_wrong"
     n = checks.integer(n, "n", owner)
     columns = checks.integer(columns, "columns", owner)
-    samples = checks.array(X, f"X of {owner}")
+    samples = checks.array(X, "X", owner)
     if images is None and samples.ndim == 3:
         images = samples
     if samples.ndim not in (2, 3):

@@ -159,7 +159,7 @@ def column_names(model: Any) -> Sequence[str] | None:
 
 def samples_of(X: Any, owner: str) -> Any:
     """Return lists as an array, but keep tables, since a model may need their column names."""
-    return X if hasattr(X, "shape") else checks.array(X, f"X of {owner}")
+    return X if hasattr(X, "shape") else checks.array(X, "X", owner)
 
 
 def plane_grid(low: Array, high: Array, resolution: int) -> Plane:

@@ -112,7 +112,7 @@ def importance(
     elif hasattr(X, "columns"):
         X = _as_pandas(X)
     else:
-        X = checks.array(X, f"X of {owner}")
+        X = checks.array(X, "X", owner)
     names = _names(model, X, feature_names)
     n_samples, n_columns = X.shape
     rows = np.arange(n_samples)

@@ -61,7 +61,7 @@ class ResidualsDisplay(PredictionErrorDisplay):  # type: ignore[misc]
         owner = "residuals"
         KINDS.check(kind, owner)
         predicted = predicted_values(estimator, samples_of(X, owner), owner)
-        truth = checks.finite_array(y, f"y of {owner}", np.float64)
+        truth = checks.finite_array(y, "y", np.float64, owner)
         if truth.shape == (len(predicted), 1):
             truth = truth[:, 0]
         if truth.shape != predicted.shape:

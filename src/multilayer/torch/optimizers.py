@@ -138,9 +138,8 @@ def check_own(optimizer: torch.optim.Optimizer, parameters: Parameters) -> None:
     if not given <= own:
         raise InvalidArgumentError("must have been made of net.parameters()", "optimizer", "fit")
     if isinstance(optimizer, torch.optim.LBFGS):
-        raise InvalidArgumentError(
-            "optimizer of fit: for L-BFGS give 'lbfgs', which brings its line search"
-        )
+        rule = "must be 'lbfgs', which has a line search of its own"
+        raise InvalidArgumentError(rule, "optimizer", "fit", got="torch.optim.LBFGS")
 
 
 class Rates:

@@ -87,7 +87,7 @@ class Quantile(Loss):
     formula = "Σ max(τ r, (τ − 1) r), r = y − ŷ"
 
     def __post_init__(self) -> None:
-        values = np.atleast_1d(checks.array(self.quantiles, "quantiles of Quantile")).tolist()
+        values = np.atleast_1d(checks.array(self.quantiles, "quantiles", "Quantile")).tolist()
         quantiles = tuple(
             checks.real(tau, f"quantiles[{i}]", "Quantile", "(0, 1)")
             for i, tau in enumerate(values)
