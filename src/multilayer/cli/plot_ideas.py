@@ -1,6 +1,7 @@
 """``mlp plot activations, boundaries, …``: pictures of ideas, which train their own networks."""
 
-from typing import Annotated, TypeVar
+from collections.abc import Callable
+from typing import Annotated, Any, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -93,36 +94,38 @@ def boundaries(
     plot_output.finish(plots.decision_boundaries(models, X, y), save, show)
 
 
-def features(
-    data: Data = "xor",
-    hidden: Widths = "2",
-    activation: Activation = "tanh",
-    n: Samples = 300,
-    seed: Seed = 0,
-    save: plot_output.Save = None,
-    show: plot_output.Show = False,
-) -> None:
-    """Train a network, and draw the samples in the space of each of its layers."""
-    plot_output.begin(save, show)
-    X, y, rng = _samples(data, n, seed)
-    net = _trained(X, y, hidden, activation, rng)
-    plot_output.finish(plots.learned_features(net, X, y), save, show)
+def _command(
+    data: str, hidden: str, text: str, picture: Callable[[MLP, Array, Array], Any]
+) -> Callable[..., None]:
+    """Return the command that trains a network and draws it; data and widths are its defaults."""
+
+    def command(
+        data: Data = data,
+        hidden: Widths = hidden,
+        activation: Activation = "tanh",
+        n: Samples = 300,
+        seed: Seed = 0,
+        save: plot_output.Save = None,
+        show: plot_output.Show = False,
+    ) -> None:
+        plot_output.begin(save, show)
+        X, y, rng = _samples(data, n, seed)
+        net = _trained(X, y, hidden, activation, rng)
+        plot_output.finish(picture(net, X, y), save, show)
+
+    command.__doc__ = f"Train a network, and draw {text}."
+    return command
 
 
-def units(
-    data: Data = "spirals",
-    hidden: Widths = "8,4",
-    activation: Activation = "tanh",
-    n: Samples = 300,
-    seed: Seed = 0,
-    save: plot_output.Save = None,
-    show: plot_output.Show = False,
-) -> None:
-    """Train a network, and draw the output of each hidden unit over the plane."""
-    plot_output.begin(save, show)
-    X, y, rng = _samples(data, n, seed)
-    net = _trained(X, y, hidden, activation, rng)
-    plot_output.finish(plots.hidden_units(net, X), save, show)
+features = _command(
+    "xor", "2", "the samples in the space of each of its layers", plots.learned_features
+)
+units = _command(
+    "spirals",
+    "8,4",
+    "the output of each hidden unit over the plane",
+    lambda net, X, _: plots.hidden_units(net, X),
+)
 
 
 def fixed(

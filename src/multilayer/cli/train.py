@@ -70,6 +70,7 @@ class _Settings(NamedTuple):
     max_norm: float | None
     ema: float | None
     adversary: str | None
+    """Only an option of mnist."""
     early_stopping: bool
     seed: int
     engine: str
@@ -120,11 +121,7 @@ def digits(
     """
     if learning_rate is None and optimizer == "adam":
         learning_rate = 3e-3
-    settings = _Settings(
-        hidden, activation, normalization, dropout, noise, optimizer, learning_rate, schedule,
-        epochs, batch_size, l2, max_norm, ema, None, early_stopping, seed, engine, device,
-        save, checkpoint, resume, record, watch, as_json,
-    )  # fmt: skip
+    settings = _Settings._make(map(locals().get, _Settings._fields))  # each option by its name
     with _Job(settings) as job:
         data = load_digits()
         job.run(_Data("digits", *data))
@@ -167,11 +164,7 @@ def mnist(
     There are 60,000 training images of 28 × 28 pixels, and 10,000 test images. The files are
     searched in --data-dir, $MULTILAYER_DATA and the cache, and otherwise downloaded.
     """
-    settings = _Settings(
-        hidden, activation, normalization, dropout, noise, optimizer, learning_rate, schedule,
-        epochs, batch_size, l2, max_norm, ema, adversary, early_stopping, seed, engine, device,
-        save, checkpoint, resume, record, watch, as_json,
-    )  # fmt: skip
+    settings = _Settings._make(map(locals().get, _Settings._fields))  # each option by its name
     settings = with_recipe(settings, recipe, context)
     if settings.batch_size is None and OPTIMIZERS[optimizer].takes_steps:
         settings = settings._replace(batch_size=128)
