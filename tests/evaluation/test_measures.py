@@ -6,10 +6,10 @@ from scipy import stats
 from sklearn import metrics
 
 from multilayer.evaluation.bootstrap import estimates
-from multilayer.evaluation.classes import ClassTask
+from multilayer.evaluation.classes import ClassificationTask
 from multilayer.evaluation.measures import mean, r_squared
 from multilayer.evaluation.reliability import Reliability
-from multilayer.evaluation.values import ValueTask
+from multilayer.evaluation.values import RegressionTask
 from multilayer.numpy import Poisson, Quantile, SquaredError
 
 N = 300
@@ -34,7 +34,7 @@ def classes(n_classes, seed=0, digits=2):
 def test_measures_of_classes_are_those_of_scikit_learn(n_classes):
     y, p = classes(n_classes)
     names = np.array([f"class {k}" for k in range(n_classes)])
-    task = ClassTask(names[y], names, 1e-15)
+    task = ClassificationTask(names[y], names, 1e-15)
     for weight in weights().T:
         found = {k: float(of(weight[:, None])[0]) for k, of in task.measures(p).items()}
         same = {"sample_weight": weight}
@@ -61,7 +61,7 @@ def test_measures_of_values_are_those_of_scikit_learn():
     rng = np.random.default_rng(0)
     y = 1e6 + rng.normal(size=N)  # far from 0, where differences of squares have no digits
     predicted = y + rng.normal(size=N)
-    task = ValueTask(y, SquaredError())
+    task = RegressionTask(y, SquaredError())
     for weight in weights().T:
         found = {
             k: float(of(weight[:, None])[0]) for k, of in task.measures(predicted[:, None]).items()
@@ -79,7 +79,7 @@ def test_measures_of_values_are_those_of_scikit_learn():
 
 
 def test_the_median_of_an_odd_number_of_values():
-    task = ValueTask(np.array([0.0, 0.0, 0.0]), SquaredError())
+    task = RegressionTask(np.array([0.0, 0.0, 0.0]), SquaredError())
     of = task.measures(np.array([[3.0], [1.0], [2.0]]))["median_absolute_error"]
     assert of(np.array([[1, 0], [1, 3], [1, 0]], dtype=float)).tolist() == [2, 1]
 
@@ -88,10 +88,10 @@ def test_rates_and_quantiles():
     rng = np.random.default_rng(0)
     rate = rng.gamma(2.0, size=N)
     y = rng.poisson(rate).astype(float)
-    of = ValueTask(y, Poisson()).measures(rate[:, None])["deviance"]
+    of = RegressionTask(y, Poisson()).measures(rate[:, None])["deviance"]
     assert of(np.ones((N, 1)))[0] == pytest.approx(metrics.mean_poisson_deviance(y, rate))
     levels = (0.1, 0.5, 0.9)
-    found = ValueTask(y, Quantile(levels))
+    found = RegressionTask(y, Quantile(levels))
     predicted = np.column_stack([rate - 1, rate, rate + 2])
     measures = {k: float(of(np.ones((N, 1)))[0]) for k, of in found.measures(predicted).items()}
     each = [
@@ -107,7 +107,7 @@ def test_rates_and_quantiles():
 
 def test_a_measure_that_is_not_defined_is_none():
     y = np.array(["a"] * 30)
-    task = ClassTask(y, np.array(["a", "b"]), 1e-15)
+    task = ClassificationTask(y, np.array(["a", "b"]), 1e-15)
     found = estimates(task.measures(np.full((30, 2), 0.5)), 30)
     assert found["auc"] == (None, None, None)
     assert found["accuracy"].value == 1

@@ -15,7 +15,7 @@ from multilayer.evaluation.task import Task
 from multilayer.evaluation.words import sentence, share
 from multilayer.json_text import listed
 
-__all__ = ["ClassTask"]
+__all__ = ["ClassificationTask"]
 
 Array = npt.NDArray[Any]
 
@@ -23,7 +23,7 @@ MOST_CLASSES = 20
 """Of more classes there is no confusion matrix."""
 
 
-class ClassTask(Task):
+class ClassificationTask(Task):
     """One of several classes for each sample, predicted by probabilities.
 
     Classes that the model does not know have probability 0: its predictions are wrong there.

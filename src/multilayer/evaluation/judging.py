@@ -7,10 +7,10 @@ import numpy.typing as npt
 
 from multilayer import checks
 from multilayer.errors import InvalidArgumentError, InvalidDataError
-from multilayer.evaluation.classes import ClassTask
+from multilayer.evaluation.classes import ClassificationTask
 from multilayer.evaluation.samples import OWNER
 from multilayer.evaluation.task import Task
-from multilayer.evaluation.values import ValueTask
+from multilayer.evaluation.values import RegressionTask
 from multilayer.model import Model, loss_of_data, loss_of_model, of_outputs
 from multilayer.numpy import Loss, SquaredError
 
@@ -40,7 +40,7 @@ def judged(model: Model, X: Any, y: Array, given: Any = None) -> tuple[Task, Arr
         classes, p = targets.classes, targets.probabilities(outputs)
     else:
         raise InvalidArgumentError("must have one target", "model", OWNER, got=repr(targets))
-    task = ClassTask(y, classes, float(np.finfo(outputs.dtype).eps))
+    task = ClassificationTask(y, classes, float(np.finfo(outputs.dtype).eps))
     return task, task.known(p)
 
 
@@ -51,4 +51,4 @@ def _values(predicted: Array, y: Array, loss: Loss) -> tuple[Task, Array]:
         rule = "must predict one value a sample, or quantiles of a recorded loss"
         raise InvalidArgumentError(rule, "model", OWNER, got=f"{predicted.shape[1]} outputs")
     y = np.array(y.tolist()) if y.dtype == object else y  # there was a None in it
-    return ValueTask(checks.finite_array(y, "y", np.float64), loss), predicted
+    return RegressionTask(checks.finite_array(y, "y", np.float64), loss), predicted

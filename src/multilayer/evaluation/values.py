@@ -15,7 +15,7 @@ from multilayer.evaluation.task import Task
 from multilayer.evaluation.words import number, sentence, share
 from multilayer.numpy import Loss
 
-__all__ = ["ValueTask"]
+__all__ = ["RegressionTask"]
 
 Array = npt.NDArray[Any]
 
@@ -24,7 +24,7 @@ TINY = float(np.finfo(np.float32).tiny)
 """A rate may have rounded to 0, whose deviance would be infinite."""
 
 
-class ValueTask(Task):
+class RegressionTask(Task):
     """A real value for each sample, predicted by a number or by quantiles.
 
     The measures follow the loss that the model was trained with: the Poisson deviance for rates,
