@@ -326,8 +326,8 @@ def test_a_loss_beyond_all_reason_is_a_divergence(tmp_path):
     assert re.search(r"epoch 2/2: train loss \d\.\d{3}e\+\d\d\n", result.stderr)
     assert re.search(r"train │ +[\d.]+ │ +\d+\.\d\d % │", result.stdout)
     assert re.fullmatch(
-        r"mlp: the training diverged: its train loss is \S+, where guessing has 2\.3026\. Try a "
-        r"smaller learning rate",
+        r"mlp: the training diverged: its train loss is \S+, where the baseline has 2\.3026\. "
+        r"Try a smaller learning rate",
         result.stderr.splitlines()[-1],
     )
     assert path.exists()

@@ -36,8 +36,8 @@ app.command("table", cls=TableCommand)(table)
 
 MNIST_MEAN, MNIST_STD = 0.1307, 0.3081
 """Mean and standard deviation of the training pixels, scaled to [0, 1]."""
-GUESS = math.log(10)
-"""The loss of guessing among ten classes."""
+BASELINE = math.log(10)
+"""The loss of the baseline, the same probability for each of ten classes."""
 NOT_TOLD = ("device", "save", "checkpoint", "resume", "record", "watch", "as_json")
 """Settings that do not describe the model."""
 IN_HISTORY = ("losses", "n_epochs", "best_epoch", "stopped_by")
@@ -332,11 +332,11 @@ class _Job:
 
 
 def _raise_if_diverged(divergence: DivergenceError | None, run: Run, train_loss: float) -> None:
-    """Raise the error that ended the training, or one for a loss far worse than guessing."""
-    if divergence is None and train_loss > 2 * GUESS:
+    """Raise the error that ended the training, or one for a loss far worse than the baseline's."""
+    if divergence is None and train_loss > 2 * BASELINE:
         divergence = DivergenceError(
-            f"the training diverged: its train loss is {shown(train_loss)}, where guessing has "
-            f"{shown(GUESS)}. Try a smaller learning rate",
+            f"the training diverged: its train loss is {shown(train_loss)}, where the baseline has "
+            f"{shown(BASELINE)}. Try a smaller learning rate",
             epoch=run.epoch,
             step=run.step,
             learning_rate=run.learning_rate,

@@ -24,7 +24,7 @@ worse than the baseline."""
 STANDARD_ERRORS = 3.0
 """A difference of shares counts if chance rarely produces it (normal, two-sided: once in 370)."""
 GAP = 0.3
-"""Validation loss minus training loss, as a fraction of the loss of guessing; in regression, the
+"""Validation loss minus training loss, as a fraction of the baseline's loss; in regression, the
 difference in R². Any network that is large enough does better on its training samples: by a fifth
 on a thousand images of ten digits, all of them right. With a history alone, the same limit holds
 for the last validation loss minus the lowest."""
@@ -39,21 +39,21 @@ def chance_level(case: Case) -> Iterator[Finding]:
     the loss also depends on how sure it is.
     """
     sample, loss = case.training, case.loss
-    constant = constant_answer(case, sample)
-    if constant is None or not constant.loss > 0 or sample.loss < (1 - LEARNED) * constant.loss:
+    baseline = constant_answer(case, sample)
+    if baseline is None or not baseline.loss > 0 or sample.loss < (1 - LEARNED) * baseline.loss:
         return
-    right, by_constant = rightness(sample, loss), rightness(constant, loss)
-    if right is not None and by_constant is not None:
-        gain = right.astype(float) - by_constant
+    right, by_baseline = rightness(sample, loss), rightness(baseline, loss)
+    if right is not None and by_baseline is not None:
+        gain = right.astype(float) - by_baseline
         if gain.mean() > STANDARD_ERRORS * gain.std() / math.sqrt(len(gain)):
             return
     yield Finding(
         "chance_level",
         "wrong",
-        {"loss": sample.loss, "baseline loss": constant.loss, "score": score(sample, loss)},
+        {"loss": sample.loss, "baseline loss": baseline.loss, "score": score(sample, loss)},
         "The loss is no better than the baseline's, which ignores the inputs and always gives the "
         "same answer: the network has learned nothing, or has not been trained."
-        if sample.loss < (1 + LEARNED) * constant.loss
+        if sample.loss < (1 + LEARNED) * baseline.loss
         else "The loss is worse than the baseline's, which ignores the inputs: the network has "
         "hardly been trained, its training diverged, or the targets do not belong to these "
         "samples.",
@@ -71,25 +71,25 @@ def overfitting(case: Case) -> Iterator[Finding]:
     evidence: dict[str, float] = {}
     is_useless = False
     if case.validation is not None:
-        guessing = constant_loss(case, case.validation)
+        baseline = constant_loss(case, case.validation)
         gap = case.validation.loss - case.training.loss
         error = float(case.validation.values.std()) / math.sqrt(len(case.validation))
-        if gap > GAP * guessing and gap > STANDARD_ERRORS * error:
-            is_useless = case.validation.loss >= guessing
+        if gap > GAP * baseline and gap > STANDARD_ERRORS * error:
+            is_useless = case.validation.loss >= baseline
             evidence = {
                 "training loss": case.training.loss,
                 "validation loss": case.validation.loss,
                 "training score": score(case.training, case.loss),
                 "validation score": score(case.validation, case.loss),
-                "baseline loss": guessing,
+                "baseline loss": baseline,
             }
     losses = case.history.get("validation_loss")
     is_blind = case.validation is None and not case.has_best_weights
     if losses is not None and is_blind and np.isfinite(losses).any():
         best = int(np.nanargmin(losses))
-        guessing = constant_loss(case, case.training)
+        baseline = constant_loss(case, case.training)
         rise = float(losses[-1] - losses[best])
-        if rise > GAP * guessing:
+        if rise > GAP * baseline:
             evidence |= {
                 "lowest validation loss": float(losses[best]),
                 "in epoch": best + 1,

@@ -18,7 +18,7 @@ PROBABILITIES = ("softmax", "sigmoid")
 """Outputs that are not logits. Log-probabilities may count as such: their softmax gives the
 probabilities."""
 LEAST_OF_PERFECT = 0.1
-"""The loss of perfect outputs may be this fraction of the loss of guessing: label smoothing adds a
+"""The loss of perfect outputs may be this fraction of the baseline's, since label smoothing adds a
 little."""
 NEAR, APART = 0.1, 2.0
 """The history's loss comes from probabilities used as logits if it is within a tenth of what they
@@ -62,7 +62,7 @@ def _by_loss(case: Case) -> Signs:
     with np.errstate(divide="ignore", invalid="ignore"):
         at_best = float(loss.per_sample(perfect, sample.targets)[0].mean())
         wrong = float(loss.per_sample(1 - perfect, sample.targets)[0].mean())
-    if not math.isfinite(at_best) or at_best < LEAST_OF_PERFECT * _guessing(case, wrong):
+    if not math.isfinite(at_best) or at_best < LEAST_OF_PERFECT * _baseline_loss(case, wrong):
         return {}, ""
     return (
         {"loss of perfect outputs": at_best, "loss of the opposite": wrong},
@@ -71,8 +71,8 @@ def _by_loss(case: Case) -> Signs:
     )
 
 
-def _guessing(case: Case, wrong: float) -> float:
-    """Return the loss of guessing by the classes' frequencies, or a finite stand-in for it."""
+def _baseline_loss(case: Case, wrong: float) -> float:
+    """Return the loss of the baseline, the classes' frequencies, or a finite stand-in for it."""
     of_logits = _loss_of_logits(case)
     if of_logits is None:
         return wrong
