@@ -70,20 +70,20 @@ class TestSaliency:
         ]  # fmt: skip
 
     def test_every_kind_of_model(self, tmp_path):
-        net = network(4, 8, 3, activation="tanh", output="softmax")
-        images = RNG.uniform(size=(3, 2, 2))
+        net = network(64, 8, 3, activation="tanh", output="softmax")
+        images = RNG.uniform(size=(3, 8, 8))
         k = net(images).argmax(axis=1)
         expected = integrated_gradients(net, images, output=k, of_logits=True).values
         slopes = np.abs(net.jacobian(images, of_logits=True)[np.arange(3), k])
         named = Model(net, Classes(np.array(["a", "b", "c"])))
         save_model(tmp_path / "m.safetensors", named)
         for model in (net, TorchMLP.from_numpy(net), named, tmp_path / "m.safetensors"):
-            for X in (images, images.reshape(3, 4)):  # flattened ones are squares
+            for X in (images, images.reshape(3, 64)):  # flattened ones are squares
                 axes = saliency(model, X)
                 for i in range(3):
-                    np.testing.assert_allclose(drawn(axes[1, i]), slopes[i].reshape(2, 2))
+                    np.testing.assert_allclose(drawn(axes[1, i]), slopes[i].reshape(8, 8))
                     np.testing.assert_allclose(
-                        drawn(axes[2, i]), expected[i].reshape(2, 2), atol=1e-12
+                        drawn(axes[2, i]), expected[i].reshape(8, 8), atol=1e-12
                     )
         assert axes[0, 0].get_title().startswith(f"predicted {'abc'[k[0]]}\n")
 
@@ -106,7 +106,8 @@ class TestSaliency:
         ("X", "message"),
         [
             (np.zeros((2, 6)), "X of saliency must have shape (n_samples, height, width), or as "
-             "many features as a square has; got shape (2, 6)"),
+             "many features as a square of at least 8 × 8 pixels; got shape (2, 6)"),
+            (np.zeros((2, 4)), "8 × 8 pixels; got shape (2, 4)"),  # a table of four columns
             (np.zeros(6), "got shape (6,)"),
             (np.zeros((0, 2, 3)), "got shape (0, 2, 3)"),
         ],

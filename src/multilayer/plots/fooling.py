@@ -43,7 +43,7 @@ def adversarial_examples(
     model : MLP, Model, estimator or path
         A classifier of images: a network of either engine, or what holds one.
     X : array of shape (n_samples, height, width) or (n_samples, in_features)
-        Images as the model takes them; flattened ones must be squares.
+        Images as the model takes them; flattened ones must be squares of at least 8 × 8 pixels.
     y : array of shape (n_samples,)
         The true classes.
     n : int

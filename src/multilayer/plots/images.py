@@ -20,6 +20,8 @@ Array = npt.NDArray[Any]
 
 GAP = 2
 """Pixels between two images."""
+LEAST_SIDE = 8
+"""A flattened image has at least so many rows: samples of four or nine features are a table's."""
 
 
 def first_samples(
@@ -106,10 +108,13 @@ def images_of(X: object, owner: str) -> Array:
     """
     found = checks.finite_array(X, "X", np.float64, owner)
     side = math.isqrt(found.shape[-1]) if found.ndim == 2 else 0
-    if len(found) and found.ndim == 2 and side**2 == found.shape[1] > 0:
+    if len(found) and side >= LEAST_SIDE and side**2 == found.shape[1]:
         return found.reshape(len(found), side, side)
     if not found.size or found.ndim != 3:
-        rule = "must have shape (n_samples, height, width), or as many features as a square has"
+        rule = (
+            "must have shape (n_samples, height, width), or as many features as a square of "
+            f"at least {LEAST_SIDE} × {LEAST_SIDE} pixels"
+        )
         raise InvalidDataError(rule, "X", owner, got=f"shape {found.shape}")
     return found
 

@@ -37,7 +37,7 @@ def saliency(
     model : MLP, Model, estimator or path
         A classifier of images: a network of either engine, or what holds one.
     X : array of shape (n_samples, height, width) or (n_samples, in_features)
-        Images as the model takes them; flattened ones must be squares.
+        Images as the model takes them; flattened ones must be squares of at least 8 × 8 pixels.
     n : int
         How many of them to draw, from the first.
     baseline : float or array of shape (in_features,)
