@@ -70,7 +70,7 @@ def page(path: str, thing: Any) -> str:
         body = f".. automodule:: {path}\n   :members:\n"
     else:
         body = f".. py:data:: {name}\n\n   {first_line(thing)}\n"
-    # The room is told too: each engine has an MLP.
+    # The title names the room too: each engine has an MLP.
     title = path.removeprefix("multilayer.")
     return f"{heading(title)}\n.. currentmodule:: {room}\n\n{body}"
 

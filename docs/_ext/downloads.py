@@ -64,9 +64,9 @@ def _files(root: Path, needed: tuple[str, ...]) -> list[Any]:
     if not needed:
         return []
     names = ", ".join(f"`{name}`" for name in needed)
-    told = f"*This chapter reads {names} of the project. These cells write what it reads.*"
+    text = f"*This chapter reads {names} of the project. These cells write what it reads.*"
     return [
-        new_markdown_cell(told),
+        new_markdown_cell(text),
         *(
             new_code_cell(
                 f"%%writefile {Path(name).name}\n{(root / name).read_text(encoding='utf-8')}",

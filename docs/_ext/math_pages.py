@@ -108,8 +108,8 @@ def section(name: str, part: Any, picture: str, home: dict[int, str]) -> str:
     private = f"{described.__module__}.{described.__qualname__}"
     path = home.get(id(described), private)
     option = "" if path == private else "   :no-index:\n"
-    told = "over a training" if picture.startswith("schedules") else "and its derivative"
-    image = f".. image:: {picture}\n   :alt: {name} {told}\n\n" if picture else ""
+    text = "over a training" if picture.startswith("schedules") else "and its derivative"
+    image = f".. image:: {picture}\n   :alt: {name} {text}\n\n" if picture else ""
     title = f"{name}\n{'-' * len(name)}\n"
     label = f".. _math-{name.replace('_', '-').replace(' ', '-').lower()}:\n"
     return f"{label}\n{title}\n{formulas(name, part)}{image}.. {directive}:: {path}\n{option}"

@@ -24,12 +24,12 @@ def keep_together(app: Sphinx, doctree: nodes.document) -> None:
 
 def tell_pictures(app: Sphinx, doctree: nodes.document) -> None:
     """Give a cell's picture the sentence before it, which says what it shows."""
-    told = ""
+    text = ""
     for node in doctree.findall():
         if isinstance(node, nodes.image):
-            node.setdefault("alt", told)
+            node.setdefault("alt", text)
         elif isinstance(node, nodes.title | nodes.paragraph):
-            told = _SENTENCE.split(" ".join(node.astext().split()))[-1].rstrip(":")
+            text = _SENTENCE.split(" ".join(node.astext().split()))[-1].rstrip(":")
 
 
 def setup(app: Sphinx) -> dict[str, bool]:

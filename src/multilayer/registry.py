@@ -166,18 +166,18 @@ def describe(part: Any, classes: Mapping[str, type]) -> dict[str, Any] | None:
     """
     names = [name for name, cls in classes.items() if type(part) is cls]
     try:
-        told: dict[str, Any] = json.loads(
+        described: dict[str, Any] = json.loads(
             json.dumps({"name": names[0]} | asdict(part), allow_nan=False)
         )
     except (IndexError, TypeError, ValueError):
         return None
-    return told
+    return described
 
 
-def rebuild(told: Any, classes: Mapping[str, type[T]]) -> T | None:
+def rebuild(recorded: Any, classes: Mapping[str, type[T]]) -> T | None:
     """Return the object that `describe` described; None if this is not such a description."""
     try:
-        parameters = dict(told)
+        parameters = dict(recorded)
         return classes[parameters.pop("name")](**parameters)
     except (KeyError, TypeError, ValueError, MultilayerError):  # a file may hold anything
         return None

@@ -45,7 +45,7 @@ def doctor(
         separator=separator,
         encoding=encoding,
     )
-    with given.telling(), notes():
+    with given.noting_guess(), notes():
         diagnosis = diagnose(found, given.X, given.y, validation=given.validation)
     if as_json:
         typer.echo(diagnosis.to_json())

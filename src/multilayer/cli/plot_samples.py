@@ -29,7 +29,7 @@ Picture = Callable[[Any, Any, Any], Any]
 """A function of model, samples and targets that draws a picture and returns its Axes."""
 
 
-def _command(name: str, told: str) -> Callable[..., None]:
+def _command(name: str, text: str) -> Callable[..., None]:
     """Return the command that draws the picture with this name."""
 
     def command(
@@ -46,7 +46,7 @@ def _command(name: str, told: str) -> Callable[..., None]:
         given = {"target": target, "data_dir": data_dir, "separator": separator}
         _draw(getattr(plots, name), model, data, given | {"encoding": encoding}, save, show)
 
-    command.__doc__ = told
+    command.__doc__ = text
     return command
 
 
@@ -64,7 +64,7 @@ importance = _command(
 )
 
 
-def _command_with_n(picture: Callable[..., Any], told: str, default: int) -> Callable[..., None]:
+def _command_with_n(picture: Callable[..., Any], text: str, default: int) -> Callable[..., None]:
     """Return the command that draws some samples: by a `Picture` that also takes their number."""
 
     def command(
@@ -87,7 +87,7 @@ def _command_with_n(picture: Callable[..., Any], told: str, default: int) -> Cal
         given = {"target": target, "data_dir": data_dir, "separator": separator}
         _draw(draw, model, data, given | {"encoding": encoding}, save, show)
 
-    command.__doc__ = told
+    command.__doc__ = text
     return command
 
 
@@ -125,6 +125,6 @@ def _draw(
     plot_output.begin(save, show)
     found = load_model(model)
     samples = read_samples(data, found, **given)
-    with samples.telling(), notes(), Console(stderr=True).status("predicting …"):
+    with samples.noting_guess(), notes(), Console(stderr=True).status("predicting …"):
         axes = picture(found, *(samples.validation or (samples.X, samples.y)))
     plot_output.finish(axes, save, show)

@@ -207,7 +207,7 @@ def with_target(
 
 
 def _with_target(large: LargeTable, target: str, task: str) -> LargeTable:
-    """Return the rows that have a target, however many; of the others, a note has told."""
+    """Return the rows that have a target, however many; a note says how many have none."""
     from multilayer.estimators.roles import Roles
 
     with notes(TableWarning):  # the estimator says what is open to doubt

@@ -56,13 +56,13 @@ class Samples(NamedTuple):
     guess: str = ""
     """A note for errors: which column is used as the target, if that is a guess."""
 
-    def telling(self) -> AbstractContextManager[None]:
+    def noting_guess(self) -> AbstractContextManager[None]:
         """Add the guess to errors, since it may have caused them."""
-        return _telling(self.guess)
+        return _noting_guess(self.guess)
 
 
 @contextmanager
-def _telling(guess: str) -> Iterator[None]:
+def _noting_guess(guess: str) -> Iterator[None]:
     try:
         yield
     except MultilayerError as error:
@@ -113,7 +113,7 @@ def _table(table: Table, target: str | None, model: Model) -> Samples:
     """Return a file's columns and target in the form that the model takes."""
     target, guess = target_of(table, target, model)
     table = table.without(model.inputs.missing)
-    with _telling(guess):
+    with _noting_guess(guess):
         table, y = with_target(table, truth(table[target], model.targets), target)
         rest = table.select([name for name in table.columns if name != target])
         return Samples(inputs_of(rest, model), y, None, guess)
@@ -132,9 +132,9 @@ def target_of(table: Table, target: str | None, model: Model) -> tuple[str, str]
         raise InvalidDataError(rule, table.name, got=f"{table.shape[1]} column")
     names, inputs = table.columns, model.inputs.names
     left = [name for name in names if name not in (inputs or names)]
-    told = model.information.get("data")
-    if target is None and isinstance(told, dict) and isinstance(told.get("target"), str):
-        target = told["target"]
+    recorded = model.information.get("data")
+    if target is None and isinstance(recorded, dict) and isinstance(recorded.get("target"), str):
+        target = recorded["target"]
         if target not in names:
             rule = (
                 f"must have the column {target!r}, the model's target; pass --target if it has "

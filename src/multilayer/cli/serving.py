@@ -11,7 +11,7 @@ __all__ = ["address_of", "bound", "server_for"]
 
 
 def server_for(what: str, host: str, follower: Any = None) -> Any:
-    """Return a server of the playground, whose ``run(sockets=[…])`` serves until it is told to end.
+    """Return a server of the playground, whose ``run(sockets=[…])`` serves until it should exit.
 
     Parameters
     ----------

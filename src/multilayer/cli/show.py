@@ -89,21 +89,21 @@ def _rows(model: Model) -> Iterator[tuple[str, str, str]]:
             topic = ""
 
 
-def _history_rows(told: Any) -> list[tuple[str, str]] | None:
+def _history_rows(recorded: Any) -> list[tuple[str, str]] | None:
     """Return rows with the loss curves, the last values of other metrics, and the ending.
 
     Of an ensemble there is one row for each member. Return None if this is not a history, since a
     file may hold anything.
     """
-    if isinstance(told, list):
-        each = [dict(_history_rows(own) or ()) for own in told if isinstance(own, dict)]
+    if isinstance(recorded, list):
+        each = [dict(_history_rows(own) or ()) for own in recorded if isinstance(own, dict)]
         return [
             (f"member {k}", f"{rows.get('train loss')}; {rows['epochs']} epochs")
             for k, rows in enumerate(each)
             if rows
         ]
     try:
-        history = History.from_json(json.dumps(told))
+        history = History.from_json(json.dumps(recorded))
     except InvalidArgumentError:
         return None
     losses = {

@@ -197,10 +197,10 @@ def _print(results: dict[str, Any], estimator: Any, save: Path | None) -> None:
         console.print(printable(line), style=STYLES[finding["severity"]], soft_wrap=True)
     loss, of_baseline = (next(iter(results[part].values())) for part in ("test", "baseline"))
     if not loss < of_baseline:
-        told = "no better than the baseline"
-        told += "; to find out why, "
-        told += f"run mlp doctor {save} FILE" if save else "--save the model and run mlp doctor"
-        console.print(told, soft_wrap=True)
+        text = "no better than the baseline"
+        text += "; to find out why, "
+        text += f"run mlp doctor {save} FILE" if save else "--save the model and run mlp doctor"
+        console.print(text, soft_wrap=True)
     if save is not None:
         console.print(f"model written to {save}", soft_wrap=True)
 

@@ -38,7 +38,7 @@ MNIST_MEAN, MNIST_STD = 0.1307, 0.3081
 """Mean and standard deviation of the training pixels, scaled to [0, 1]."""
 BASELINE = math.log(10)
 """The loss of the baseline, the same probability for each of ten classes."""
-NOT_TOLD = ("device", "save", "checkpoint", "resume", "record", "watch", "as_json")
+NOT_RECORDED = ("device", "save", "checkpoint", "resume", "record", "watch", "as_json")
 """Settings that do not describe the model."""
 IN_HISTORY = ("losses", "n_epochs", "best_epoch", "stopped_by")
 """Results that are part of the history."""
@@ -304,7 +304,7 @@ class _Job:
     def _model(self, net: Any, data: _Data, results: dict[str, Any], history: History) -> Model:
         """Return a Model of raw images, with all information about it."""
         metrics = ("train_loss", "train_accuracy", "test_loss", "test_accuracy")
-        settings = {k: v for k, v in self.settings._asdict().items() if k not in NOT_TOLD}
+        settings = {k: v for k, v in self.settings._asdict().items() if k not in NOT_RECORDED}
         return Model(
             adopt(net, "mlp").net,
             Classes(np.arange(10)),

@@ -243,8 +243,8 @@ def table(
         best = history.best_epoch
         kept = f"; the weights are those of epoch {best}" if best else ""
         rate = settings["solver"].learning_rate
-        told = f"the learning rate {rate:g}{kept}. Try a smaller learning rate"
-        Console(stderr=True).print(f"mlp: the training diverged with {told}", soft_wrap=True)
+        text = f"the learning rate {rate:g}{kept}. Try a smaller learning rate"
+        Console(stderr=True).print(f"mlp: the training diverged with {text}", soft_wrap=True)
         raise typer.Exit(1)
 
 

@@ -192,14 +192,14 @@ def find_dialect(text: TextIO, separator: str | None, path: object) -> Dialect:
     """
     lines = [*islice(text, SAMPLE_LINES), *text.readlines(SAMPLE)]
     is_whole = not text.read(1)
-    told = re.match(r'"?sep=(.)"?[\r\n]', "".join(lines[:1]), re.IGNORECASE)  # for Excel
-    separator, n_told = separator or (told and told[1]), int(told is not None)
+    given = re.match(r'"?sep=(.)"?[\r\n]', "".join(lines[:1]), re.IGNORECASE)  # for Excel
+    separator, n_given = separator or (given and given[1]), int(given is not None)
     filled = {}
     for each in [separator] if separator else SEPARATORS:
         sample = [row for _, row in cells(lines, each, is_whole=False)]
         sample = sample if is_whole else sample[:-1]  # the last may be cut off
         filled[each] = [
-            (i, row) for i, row in enumerate(sample) if i >= n_told and not is_blank(row)
+            (i, row) for i, row in enumerate(sample) if i >= n_given and not is_blank(row)
         ]
     best = max(filled, key=lambda each: _consistency([row for _, row in filled[each]]))
     places, rows = [place for place, _ in filled[best]], [row for _, row in filled[best]]

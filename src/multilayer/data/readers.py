@@ -187,7 +187,7 @@ class ParquetReader(Reader):
 
     @contextmanager
     def _opened(self) -> Iterator[Any]:
-        # Unless told otherwise, pyarrow keeps all that it has read of a file until it is closed.
+        # By default, pyarrow keeps all that it has read of a file until it is closed.
         how = {"buffer_size": BUFFER, "pre_buffer": False, "page_checksum_verification": True}
         with self._opens() as file, self._library.ParquetFile(file, **how) as found:
             yield found

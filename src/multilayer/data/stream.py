@@ -39,7 +39,7 @@ class Rows(NamedTuple):
     weight: Array | None = None
     """Of shape (n,)."""
     slots: Array | None = None
-    """A small number for each sample, by which networks are told which ones to train on."""
+    """A small number for each sample, by which networks know which ones to train on."""
 
 
 class Stream:

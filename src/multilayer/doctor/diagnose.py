@@ -198,8 +198,8 @@ def _case(
 
 def _batch_size(settings: Mapping[str, Any]) -> int:
     """Return the batch size in the history, if valid: a file may contain anything."""
-    told = settings.get("batch_size")
-    return told if isinstance(told, int) and told > 0 else DEFAULT_BATCH_SIZE
+    recorded = settings.get("batch_size")
+    return recorded if isinstance(recorded, int) and recorded > 0 else DEFAULT_BATCH_SIZE
 
 
 def _optimizer(settings: Mapping[str, Any], given: Any) -> Optimizer | LBFGS | None:

@@ -70,11 +70,11 @@ def members_of(given: Any) -> list[Any]:
     last = _last(given)
     model = model_in(last)
     assert model is not None  # `network_of` has rejected everything else
-    told = model.information.get("history")
+    recorded = model.information.get("history")
     each: list[Any] = []
     for k, member in enumerate(model.members):
-        if isinstance(told, list) and k < len(told):  # its own
-            member = replace(member, information=model.information | {"history": told[k]})
+        if isinstance(recorded, list) and k < len(recorded):  # its own
+            member = replace(member, information=model.information | {"history": recorded[k]})
         each.append(member)
     if last is given:
         return each
@@ -85,8 +85,8 @@ def findings_of_fit(given: Any) -> list[Finding]:
     """Return what the fit of an estimator for tables found, from it or its file."""
     model = model_in(_last(given))
     assert model is not None
-    told = model.information.get("findings")
-    found = map(Finding.from_dict, told if isinstance(told, list) else [])
+    recorded = model.information.get("findings")
+    found = map(Finding.from_dict, recorded if isinstance(recorded, list) else [])
     return [each for each in found if each is not None]
 
 

@@ -63,8 +63,8 @@ def lines_of(peers: Mapping[str, Peer], main: str) -> Iterator[str]:
         elif gain.value is not None and gain.high is not None and gain.high < 0:
             verdict = f"the model's {label} is higher, which is worse"
             gain = Estimate(-gain.value, -gain.high, None if gain.low is None else -gain.low)
-        told = f" (by {number(gain.value)}; {_interval(gain, number)})"
-        yield f"{name}: {peer.what}, fitted to these rows, {N_FOLDS}-fold; {verdict}{told}"
+        text = f" (by {number(gain.value)}; {_interval(gain, number)})"
+        yield f"{name}: {peer.what}, fitted to these rows, {N_FOLDS}-fold; {verdict}{text}"
 
 
 def _interval(found: Estimate, shown: Any) -> str:
@@ -91,8 +91,8 @@ def classes(scores: Sequence[ClassScore], confusion: list[list[int]] | None) -> 
         yield f"and {len(scores) - N_CLASSES:,} more classes; to_dict and --json have all of them"
     unknown = [f"{each.name!r} ({each.n:,})" for each in scores if not each.is_known]
     if unknown:
-        told = "the model does not know these classes, whose rows count as errors: "
-        yield _plain(told + listed(unknown), "yellow")
+        text = "the model does not know these classes, whose rows count as errors: "
+        yield _plain(text + listed(unknown), "yellow")
 
 
 def calibration(found: Calibration) -> Iterator[Any]:

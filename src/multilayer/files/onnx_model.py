@@ -63,10 +63,10 @@ def content_of(model: Model, inputs: InputForm) -> bytes:
         ir_version=IR_VERSION,
         producer_name="multilayer",
     )
-    told = {} if model.inputs.names is None else {"columns": json.dumps(model.inputs.names)}
+    properties = {} if model.inputs.names is None else {"columns": json.dumps(model.inputs.names)}
     if model.targets is not None:
-        told["targets"] = json.dumps({"kind": model.targets.kind, **model.targets.to_dict()})
-    helper.set_model_props(made, told)
+        properties["targets"] = json.dumps({"kind": model.targets.kind, **model.targets.to_dict()})
+    helper.set_model_props(made, properties)
     onnx.checker.check_model(made)
     content: bytes = made.SerializeToString()
     return content

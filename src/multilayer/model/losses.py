@@ -108,8 +108,8 @@ def recorded_loss(settings: Mapping[str, Any], training: Mapping[str, Any]) -> L
     >>> recorded_loss({"loss": {"name": "quantile", "quantiles": [0.1, 0.9]}}, {})
     Quantile(quantiles=(0.1, 0.9))
     """
-    told = rebuild(settings.get("loss"), LOSSES)
-    if told is not None:
-        return told
+    recorded = rebuild(settings.get("loss"), LOSSES)
+    if recorded is not None:
+        return recorded
     name = training.get("loss")
     return LOSSES[name]() if isinstance(name, str) and name in LOSSES else None

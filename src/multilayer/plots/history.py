@@ -136,11 +136,11 @@ def _histories_of(source: Any) -> list[History]:
     if isinstance(source, (list, tuple)) and all(isinstance(each, History) for each in source):
         return list(source) or [History()]
     if isinstance(source, Model):
-        told = source.information.get("history")
-        if told is None:
+        recorded = source.information.get("history")
+        if recorded is None:
             rule = "must hold one; this Model's information has no 'history'"
             raise InvalidArgumentError(rule, "source", "history")
-        several = told if isinstance(told, list) else [told]
+        several = recorded if isinstance(recorded, list) else [recorded]
         return [History.from_json(json.dumps(own)) for own in several]
     if not hasattr(source, "loss_curve_"):
         rule = "must be a History, several of them, a fitted estimator or a Model"

@@ -103,7 +103,7 @@ def most_wrong(
     wrong = np.flatnonzero(predicted != truth)
     rows = wrong[np.argsort(of_truth[wrong], kind="stable")][:n]
     labels = X.index if hasattr(X, "iloc") else range(len(p))
-    told = [
+    captions = [
         (
             str(labels[row]),
             f"{classes[truth[row]]}: {_share(of_truth[row])}",
@@ -111,7 +111,7 @@ def most_wrong(
         )
         for row in rows
     ]
-    if not told:
+    if not captions:
         ax = one_axes(ax, owner, (5, 1))
         ax.text(
             0.5, 0.5, f"all {len(p):,} samples are predicted correctly", ha="center", va="center"
@@ -120,12 +120,12 @@ def most_wrong(
         return ax
     if images is None:
         names = [str(name) for name in getattr(X, "columns", range(samples.shape[1]))]
-        return _draw_rows(samples[rows], told, names, ax)
-    return _draw_images(np.asarray(images)[rows], told, min(columns, len(rows)), ax)
+        return _draw_rows(samples[rows], captions, names, ax)
+    return _draw_images(np.asarray(images)[rows], captions, min(columns, len(rows)), ax)
 
 
 def _draw_images(
-    images: Array, told: list[tuple[str, str, str]], columns: int, ax: "Axes | None"
+    images: Array, captions: list[tuple[str, str, str]], columns: int, ax: "Axes | None"
 ) -> "Axes":
     """Draw images of width 1 in rows, with the text for each above it."""
     tall = images.shape[1] / images.shape[2]
@@ -137,9 +137,9 @@ def _draw_images(
     assert figure is not None
     pixels = min(box.width / (columns * step_x), box.height / (n_lines * step_y))
     scale = 72 / figure.dpi * pixels
-    n_letters = max(len(f"predicted {predicted}") for _, _, predicted in told)
+    n_letters = max(len(f"predicted {predicted}") for _, _, predicted in captions)
     font_size = min(scale * LINES / 3.9, scale * (1 + GAP) / (0.58 * n_letters), 9.0)
-    for i, (image, (row, true, predicted)) in enumerate(zip(images, told, strict=True)):
+    for i, (image, (row, true, predicted)) in enumerate(zip(images, captions, strict=True)):
         left, top = i % columns * step_x, i // columns * step_y + LINES
         ax.imshow(
             image, cmap="gray_r", interpolation="nearest", extent=(left, left + 1, top + tall, top)
@@ -152,7 +152,7 @@ def _draw_images(
 
 
 def _draw_rows(
-    samples: Array, told: list[tuple[str, str, str]], names: list[str], ax: "Axes | None"
+    samples: Array, captions: list[tuple[str, str, str]], names: list[str], ax: "Axes | None"
 ) -> "Axes":
     """Draw a table with one row per sample."""
     n_more = len(names) - N_COLUMNS
@@ -169,7 +169,7 @@ def _draw_rows(
     ]
     cells = [
         [*texts, *(_short(sample[j]) for j in shown), *more]
-        for sample, texts in zip(samples, told, strict=True)
+        for sample, texts in zip(samples, captions, strict=True)
     ]
     n_letters = sum(max(map(len, column)) + 3 for column in zip(heads, *cells, strict=True))
     ax = one_axes(ax, "most_wrong", (n_letters / 13, 0.28 * len(cells) + 0.5))

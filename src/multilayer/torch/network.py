@@ -151,8 +151,8 @@ class MLP(Net):
 
     def _repr_html_(self) -> str:
         """Let notebooks show the layers as a table."""
-        told = f"multilayer.torch.MLP, {self.dtype}, on {self.device}"
-        return f"<code>{told}</code>{self.architecture._repr_html_()}"
+        text = f"multilayer.torch.MLP, {self.dtype}, on {self.device}"
+        return f"<code>{text}</code>{self.architecture._repr_html_()}"
 
     @property
     def weights(self) -> list[Pair]:

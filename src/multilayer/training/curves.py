@@ -70,11 +70,11 @@ def curves_html(curves: Curves, *, mark: Mark = (0, "")) -> str:
             f"<title>{escape(name)}</title></polyline>"
         )
         legend.append(f'<span style="color:{colour}">{escape(name)} {curve[-1]:.4g}</span>')
-    told = f"; {escape(meaning)}" if marked else ""
+    text = f"; {escape(meaning)}" if marked else ""
     return (
         f'<svg width="{WIDTH}" height="{HEIGHT}" viewBox="0 0 {WIDTH} {HEIGHT}" role="img" '
         f'aria-label="{escape(", ".join(curves))} of each epoch">{"".join(drawn)}</svg>'
-        f"<div>{' · '.join(legend)}, after {n_epochs:,} epochs{told}; the picture goes from "
+        f"<div>{' · '.join(legend)}, after {n_epochs:,} epochs{text}; the picture goes from "
         f"{low:.4g} to {high:.4g}</div>"
     )
 

@@ -108,8 +108,8 @@ class History(Mapping[str, list[float]]):
         curves = {
             label: self._values[name] for name, label in names.items() if name in self._values
         }
-        told = f"<code>{escape(repr(self))}</code>"
-        return f"<div>{told}<br>{curves_html(curves, mark=self.best)}</div>"
+        text = f"<code>{escape(repr(self))}</code>"
+        return f"<div>{text}<br>{curves_html(curves, mark=self.best)}</div>"
 
     def to_pandas(self) -> "pandas.DataFrame":
         """Return a data frame with a row per epoch, indexed from 1, and a column per metric.

@@ -12,8 +12,8 @@ __all__ = ["Interrupts"]
 class Interrupts:
     """Notes Ctrl-C in place of Python, within its ``with`` block.
 
-    Only the main thread is told of signals, and a handler of the user's own stays; otherwise
-    nothing is noted.
+    Only the main thread receives signals, and a handler of the user's own stays; otherwise nothing
+    is noted.
 
     Parameters
     ----------

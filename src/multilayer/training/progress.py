@@ -263,8 +263,8 @@ class _Notebook(_Live):
         text = " · ".join([_epoch(run), *(f"{k} {v}" for k, v in news.items()), self._clock(run)])
         losses = _losses(run)
         picture = curves_html(losses, mark=_best(run))
-        told = {k: v for k, v in news.items() if not picture or k not in losses}
-        words = [_epoch(run), *(f"{k} {v}" for k, v in told.items()), self._clock(run)]
+        printed = {k: v for k, v in news.items() if not picture or k not in losses}
+        words = [_epoch(run), *(f"{k} {v}" for k, v in printed.items()), self._clock(run)]
         html = (
             f"<div><div>{escape(' · '.join(filter(None, words)))}</div>"
             f'<progress max="{run.n_epochs}" value="{_n_done(run):.3f}" '

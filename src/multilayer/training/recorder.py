@@ -224,7 +224,7 @@ def _beginning(run: Run, layers: Sequence[str]) -> dict[str, Any]:
     """Return the first line: the training, in words and numbers."""
     architecture, how = run.net.architecture, run.trainer.description()
     settings = run.members[0].history.settings
-    told = [name for name in ("engine", "device", "dtype", "l1", "l2") if name in how]
+    given = [name for name in ("engine", "device", "dtype", "l1", "l2") if name in how]
     return {
         **FORMAT,
         "began": _now(),
@@ -246,7 +246,7 @@ def _beginning(run: Run, layers: Sequence[str]) -> dict[str, Any]:
         "optimizer": settings["optimizer"],
         "batch_size": settings["batch_size"],
         "monitor": run.monitor,
-        **{name: how[name] for name in told},
+        **{name: how[name] for name in given},
     }
 
 
@@ -298,8 +298,8 @@ def _is_of(path: Path, beginning: Mapping[str, Any]) -> bool:
         line = file.readline(MOST_LINE)
     try:
         own = json.loads(json.dumps(finite(beginning)))  # lists for tuples
-        told = read_json(line.decode()) if line.strip() else own
-        return all(told[name] == own[name] for name in SAME)
+        recorded = read_json(line.decode()) if line.strip() else own
+        return all(recorded[name] == own[name] for name in SAME)
     except (InvalidArgumentError, UnicodeDecodeError, LookupError, TypeError):
         return False
 

@@ -265,7 +265,7 @@ class Run:
             | {
                 "history": dict(member.history),
                 "best_epoch": member.history.best_epoch,
-                "error": None if member.error is None else _told(member.error),
+                "error": None if member.error is None else _recorded(member.error),
             }
             for member in self.members
         ]
@@ -286,14 +286,14 @@ class Run:
                 setattr(member, name, kept[name])
             member.history = History(kept["history"])
             member.history.best_epoch = kept["best_epoch"]
-            told = kept["error"]
-            member.error = None if told is None else DivergenceError(**told)
+            recorded = kept["error"]
+            member.error = None if recorded is None else DivergenceError(**recorded)
         self._best = {name: array.copy() for name, array in part_of(arrays, "best").items()}
         self._candidate = part_of(arrays, "candidate")
         self.n_active = len(self.active)
 
 
-def _told(error: DivergenceError) -> dict[str, Any]:
+def _recorded(error: DivergenceError) -> dict[str, Any]:
     """Return the arguments of an error, as values for JSON."""
     place = {name: getattr(error, name) for name in ("epoch", "step", "learning_rate")}
     return {"message": error.rule} | place
