@@ -25,17 +25,17 @@ def information_of(estimator: Any) -> dict[str, Any]:
         if value is not None and math.isfinite(value):
             metrics[name.strip("_")] = value
     parameters = estimator.get_params(deep=False)
-    told = {
+    recorded = {
         "estimator": type(estimator).__name__,
         "training": {name: _plain(value) for name, value in parameters.items()},
         "metrics": metrics,
-        "history": _told(getattr(estimator, "history_", None)),
+        "history": _recorded(getattr(estimator, "history_", None)),
         "data": getattr(estimator, "_data", None),
     }
     findings = getattr(estimator, "findings_", ())
     if findings:
-        told["findings"] = [finding.to_dict() for finding in findings]
-    return told
+        recorded["findings"] = [finding.to_dict() for finding in findings]
+    return recorded
 
 
 def described(X: Any, y: Any, n_features: int) -> dict[str, Any]:
@@ -43,9 +43,9 @@ def described(X: Any, y: Any, n_features: int) -> dict[str, Any]:
     return {"n_samples": len(y), "n_features": n_features, "fingerprint": fingerprint(X, y)}
 
 
-def _told(history: Any) -> Any:
+def _recorded(history: Any) -> Any:
     if isinstance(history, list):
-        return [_told(own) for own in history]
+        return [_recorded(own) for own in history]
     return None if history is None else json.loads(history.to_json())
 
 

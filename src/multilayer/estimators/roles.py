@@ -38,7 +38,7 @@ class Roles(NamedTuple):
     def of(
         cls, table: Table | LargeTable, target: str, weight: Any, groups: Any, *, are_classes: bool
     ) -> Self:
-        """Return the roles of a table's columns, as `fit` is told them.
+        """Return the roles of a table's columns, as `fit` takes them.
 
         Raises
         ------
