@@ -139,44 +139,44 @@ class Record:
         try:
             if len(line) > MOST_LINE:
                 raise InvalidArgumentError("too long")
-            told = read_json(line.decode())
-            if not isinstance(told, dict):
+            recorded = read_json(line.decode())
+            if not isinstance(recorded, dict):
                 raise InvalidArgumentError("no object")
-            self._understand(told)
+            self._understand(recorded)
         except (InvalidArgumentError, UnicodeDecodeError, KeyError, TypeError, AttributeError):
             if self.about:
                 self.n_damaged += 1
             else:
                 self.fault = "is not the record of a training"
 
-    def _understand(self, told: Mapping[str, Any]) -> None:
-        if "format" in told:
-            self._take_beginning(told)
+    def _understand(self, recorded: Mapping[str, Any]) -> None:
+        if "format" in recorded:
+            self._take_beginning(recorded)
         elif not self.about:
             raise InvalidArgumentError("no beginning")
-        elif "metrics" in told:
-            names = list(told["metrics"])[:MOST_NAMES]
-            values = {_text(name): _value(told["metrics"][name]) for name in names}
-            self._metrics.add(_count(told["epoch"]), values)
+        elif "metrics" in recorded:
+            names = list(recorded["metrics"])[:MOST_NAMES]
+            values = {_text(name): _value(recorded["metrics"][name]) for name in names}
+            self._metrics.add(_count(recorded["epoch"]), values)
             self._step = None
-        elif "layers" in told:
+        elif "layers" in recorded:
             n = len(self.about["layer_names"])
-            measures = [name for name in MEASURES if name in told["layers"]]
-            found = {name: _numbers(told["layers"][name], n) for name in measures}
-            self._layers.add(_count(told["epoch"]), found)
-        elif "step" in told:
+            measures = [name for name in MEASURES if name in recorded["layers"]]
+            found = {name: _numbers(recorded["layers"][name], n) for name in measures}
+            self._layers.add(_count(recorded["epoch"]), found)
+        elif "step" in recorded:
             names = ["step", "n_steps", "epoch"]
-            self._step = {name: _count(told[name]) for name in names}
-            self._step["loss"] = _value(told["loss"])
-        elif "ended" in told:
-            self._end = _ending(told)
+            self._step = {name: _count(recorded[name]) for name in names}
+            self._step["loss"] = _value(recorded["loss"])
+        elif "ended" in recorded:
+            self._end = _ending(recorded)
         else:
             raise InvalidArgumentError("unknown")
 
-    def _take_beginning(self, told: Mapping[str, Any]) -> None:
-        if any(told[name] != value for name, value in FORMAT.items()):
+    def _take_beginning(self, recorded: Mapping[str, Any]) -> None:
+        if any(recorded[name] != value for name, value in FORMAT.items()):
             raise InvalidArgumentError("another format")
-        about = _beginning(told)
+        about = _beginning(recorded)
         self._metrics = Series(POINTS)  # a training that is resumed writes its epochs once more
         self._layers.forget_after(about["n_complete"])
         self.about, self._step, self._end = about, None, None
@@ -235,31 +235,31 @@ class Record:
         }
 
 
-def _beginning(told: Mapping[str, Any]) -> dict[str, Any]:
+def _beginning(recorded: Mapping[str, Any]) -> dict[str, Any]:
     """Return what the first line says, checked."""
     numbers = ("n_complete", "n_epochs", "n_members", "n_samples", "n_parameters", "batch_size")
-    about: dict[str, Any] = {name: _count(told[name]) for name in numbers}
-    about |= {name: _text(told[name]) for name in ("began", "monitor", "output")}
-    about["engine"] = _text(told.get("engine", ""))
-    about["device"] = _text(told.get("device", ""))
-    about["widths"] = [_count(width) for width in _list(told["widths"])]
+    about: dict[str, Any] = {name: _count(recorded[name]) for name in numbers}
+    about |= {name: _text(recorded[name]) for name in ("began", "monitor", "output")}
+    about["engine"] = _text(recorded.get("engine", ""))
+    about["device"] = _text(recorded.get("device", ""))
+    about["widths"] = [_count(width) for width in _list(recorded["widths"])]
     for name in ("activations", "layer_names"):
-        about[name] = [_text(each) for each in _list(told[name])]
+        about[name] = [_text(each) for each in _list(recorded[name])]
     for name in ("loss", "optimizer"):
-        about[name] = _in_words(told[name])
+        about[name] = _in_words(recorded[name])
     return about
 
 
-def _ending(told: Mapping[str, Any]) -> dict[str, Any]:
-    members = told.get("members") or {}
-    best = told.get("best_epoch")
+def _ending(recorded: Mapping[str, Any]) -> dict[str, Any]:
+    members = recorded.get("members") or {}
+    best = recorded.get("best_epoch")
     return {
-        "at": _text(told["ended"]),
-        "stopped_by": _text(told["stopped_by"]),
-        "n_complete": _count(told["n_complete"]),
+        "at": _text(recorded["ended"]),
+        "stopped_by": _text(recorded["stopped_by"]),
+        "n_complete": _count(recorded["n_complete"]),
         "best_epoch": None if best is None else _count(best),
         "members": {_text(name): _count(members[name]) for name in list(members)[:MOST_NAMES]},
-        "error": _text(told.get("error") or "", 4 * MOST_WORDS),
+        "error": _text(recorded.get("error") or "", 4 * MOST_WORDS),
     }
 
 

@@ -33,7 +33,7 @@ MAX_BYTES = MAX_FILE + MAX_HEAD + 1
 MAX_SESSIONS = 32
 REFUSED, GOING_AWAY, BUSY = 1008, 1001, 1013
 """Codes of RFC 6455, section 7.4."""
-MAX_TOLD = 1_000
+MAX_SHOWN = 1_000
 """Characters of a reason, which may quote what came."""
 MAX_REASON = 120
 """Bytes of a reason in a close frame."""
@@ -211,7 +211,7 @@ async def _show_bundled(socket: WebSocket) -> None:
 
 async def _refuse(socket: WebSocket, reason: str, code: int) -> None:
     """Close a connection with a reason."""
-    reason = reason[:MAX_TOLD]
+    reason = reason[:MAX_SHOWN]
     try:
         await socket.send_bytes(pack({"type": "ended", "reason": reason}, {}))
         short = reason.encode()[:MAX_REASON].decode(errors="ignore")

@@ -259,9 +259,9 @@ class Session:
         if training is None:
             raise InvalidArgumentError("choose settings before a model")
         model = model_in(content)
-        told = model.information.get("playground")
-        if told is not None:
-            settings = Settings.of(told)
+        recorded = model.information.get("playground")
+        if recorded is not None:
+            settings = Settings.of(recorded)
         else:
             settings = with_shape_of(model, training.settings)
         self._begin(settings, model)

@@ -30,14 +30,14 @@ class Forward(Stepper):
             summed += f" + {signed(float(layer.b[j]))}"
             words.append("adds its bias")
         *before, end = words
-        told = f"{', '.join(before)}, and {end}" if before else end
+        text = f"{', '.join(before)}, and {end}" if before else end
         return Step(
             kind,
             k,
             j,
             f"{left} = {rule}",
             f"{left} = {summed} = {number(value)}",
-            f"{self.unit(k, j)} {told}.",
+            f"{self.unit(k, j)} {text}.",
             value,
             edges="in",
         )

@@ -74,10 +74,10 @@ export class Walk {
   nameOf({ sample, inputs }) {
     const { built } = this.app;
     const [, , code, isHeldOut] = built.arrays.points.data.subarray(4 * sample, 4 * sample + 4);
-    const told = inputs.slice(0, 2).map((x, i) => `${built.inputs[i]} = ${number(x)}`);
-    if (built.widths[0] > 2) told.push("…");
+    const shown = inputs.slice(0, 2).map((x, i) => `${built.inputs[i]} = ${number(x)}`);
+    if (built.widths[0] > 2) shown.push("…");
     const answer = built.task === "regression" ? `${built.target} = ${number(code)}` : built.classes[code];
-    return `${isHeldOut ? "◆ Validation" : "● Training"} sample ${count(sample + 1)}: ${built.side ? "" : `${told.join(", ")}; `}${answer}`;
+    return `${isHeldOut ? "◆ Validation" : "● Training"} sample ${count(sample + 1)}: ${built.side ? "" : `${shown.join(", ")}; `}${answer}`;
   }
 
   go(place) {

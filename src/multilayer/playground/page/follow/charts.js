@@ -89,8 +89,8 @@ class Chart {
     } else {
       this.plot.setData(this.data());
     }
-    const told = curves.map(([label, , , , { middle }]) => `${label} ${number(middle.at(-1))}`);
-    this.place.setAttribute("aria-label", `${this.title}. ${told.join("; ") || "No curve yet"}`);
+    const texts = curves.map(([label, , , , { middle }]) => `${label} ${number(middle.at(-1))}`);
+    this.place.setAttribute("aria-label", `${this.title}. ${texts.join("; ") || "No curve yet"}`);
   }
 
   // One x for all; with the quantiles of an ensemble as two more curves.
@@ -132,8 +132,8 @@ class Chart {
 
   // The values under the pointer.
   read({ cursor: { idx }, data }) {
-    const told = idx == null ? [] : this.middles.map((i, k) => [this.curves[k][0], data[i]?.[idx]]).filter(([, value]) => value != null);
-    this.readout.textContent = told.length ? `epoch ${count(data[0][idx])}: ${told.map(([label, value]) => `${label} ${number(value)}`).join(" · ")}` : "";
+    const shown = idx == null ? [] : this.middles.map((i, k) => [this.curves[k][0], data[i]?.[idx]]).filter(([, value]) => value != null);
+    this.readout.textContent = shown.length ? `epoch ${count(data[0][idx])}: ${shown.map(([label, value]) => `${label} ${number(value)}`).join(" · ")}` : "";
   }
 }
 

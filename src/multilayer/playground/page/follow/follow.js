@@ -69,9 +69,9 @@ function choose() {
 }
 
 function hear() {
-  const told = JSON.stringify([news, focus, news.runs.map(state)]);
-  if (told === said) return;
-  said = told;
+  const text = JSON.stringify([news, focus, news.runs.map(state)]);
+  if (text === said) return;
+  said = text;
   const runs = shown.filter((name) => news.shown[name]).map((name) => ({ name, colour: colour(name), ...news.shown[name] }));
   const summaries = Object.fromEntries(news.runs.map((run) => [run.name, run]));
   const own = runs.find(({ name }) => name === focus);

@@ -5,11 +5,11 @@ import { $, count, element, number } from "../dom.js";
 
 const percent = (value) => (value === null ? "–" : `${Math.round(100 * value)} %`);
 const PICTURES = [
-  { title: "Activations: mean ± spread", of: ["activation_mean", "activation_std"], draw: drawSpread, told: ([mean, spread]) => `${number(mean)} ± ${number(spread)}` },
-  { title: "Dead or saturated units", of: ["dead", "saturated"], draw: drawShares, told: ([dead, saturated]) => percent(Math.max(dead, saturated)) },
-  { title: "Weights: norm", of: ["weight_norm"], draw: drawLine, told: ([norm]) => number(norm) },
-  { title: "Gradient: norm", of: ["gradient_norm"], draw: drawLog, told: ([norm]) => number(norm) },
-  { title: "Update to weight", of: ["update_ratio"], draw: drawLog, told: ([ratio]) => number(ratio) },
+  { title: "Activations: mean ± spread", of: ["activation_mean", "activation_std"], draw: drawSpread, text: ([mean, spread]) => `${number(mean)} ± ${number(spread)}` },
+  { title: "Dead or saturated units", of: ["dead", "saturated"], draw: drawShares, text: ([dead, saturated]) => percent(Math.max(dead, saturated)) },
+  { title: "Weights: norm", of: ["weight_norm"], draw: drawLine, text: ([norm]) => number(norm) },
+  { title: "Gradient: norm", of: ["gradient_norm"], draw: drawLog, text: ([norm]) => number(norm) },
+  { title: "Update to weight", of: ["update_ratio"], draw: drawLog, text: ([ratio]) => number(ratio) },
 ];
 
 export class Layers {
@@ -43,13 +43,13 @@ export class Layers {
         const cell = element("div", "cell");
         const canvas = element("canvas");
         canvas.setAttribute("role", "img");
-        const told = element("b", "told");
+        const value = element("b", "value");
         const line = element("span");
-        line.append(element("span", "what", picture.title), told);
+        line.append(element("span", "what", picture.title), value);
         cell.append(canvas, line);
         row.append(cell);
         grid.append(row);
-        return { canvas, told, picture, name };
+        return { canvas, value, picture, name };
       });
     });
     $("layers").replaceChildren(grid);
@@ -59,10 +59,10 @@ export class Layers {
     if (!this.own) return;
     const { measures, layer_epochs: epochs } = this.own;
     for (const [i, row] of this.cells.entries()) {
-      for (const { canvas, told, picture, name } of row) {
+      for (const { canvas, value, picture, name } of row) {
         const curves = picture.of.map((measure) => measures[measure]?.[i] ?? []);
-        const text = picture.told(curves.map((curve) => curve.at(-1) ?? null));
-        told.textContent = text;
+        const text = picture.text(curves.map((curve) => curve.at(-1) ?? null));
+        value.textContent = text;
         canvas.setAttribute("aria-label", `${picture.title} of ${name}: ${text}`);
         const place = fresh(canvas);
         if (place.width) picture.draw(place, epochs, curves);

@@ -1,4 +1,4 @@
-// What is told in words: the training, its findings, and the numbers.
+// What is said in words: the training, its findings, and the numbers.
 
 import { $, count, dot, element, finding, number, words } from "../dom.js";
 
@@ -23,8 +23,8 @@ export function state({ has_ended: hasEnded, stopped_by: reason, news }) {
   if (hasEnded) return ending(reason);
   const age = Math.max(0, Math.round(Date.now() / 1000 - news));
   if (age < SILENT) return "under way";
-  const told = age < 7200 ? `${Math.round(age / 60)} min` : `${Math.round(age / 3600)} h`;
-  return `no news for ${told}: it may have been killed`;
+  const text = age < 7200 ? `${Math.round(age / 60)} min` : `${Math.round(age / 3600)} h`;
+  return `no news for ${text}: it may have been killed`;
 }
 
 export function showFacts(own, summary) {
