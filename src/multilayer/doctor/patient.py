@@ -110,8 +110,8 @@ def admit(given: Any, loss: str | Loss | None = None, history: Any = None) -> Pa
     assert model is not None  # `network_of` has rejected everything else
     stops_early = bool(section_of(model.information, "training").get("early_stopping"))
     if history is None:
-        told = section_of(model.information, "history")
-        history, settings = section_of(told, "metrics"), section_of(told, "settings")
+        recorded = section_of(model.information, "history")
+        history, settings = section_of(recorded, "metrics"), section_of(recorded, "settings")
     else:
         settings = getattr(history, "settings", {})
         stops_early |= getattr(history, "stopped_by", "") == "early_stopping"

@@ -69,22 +69,22 @@ def loss_of_model(
     """
     training, targets = section_of(model.information, "training"), model.targets
     if settings is None:
-        told = model.information.get("history")
-        settings = section_of(told[0] if isinstance(told, list) and told else told, "settings")
+        history = model.information.get("history")
+        history = history[0] if isinstance(history, list) and history else history
+        settings = section_of(history, "settings")
     if (recorded := recorded_loss(settings, training)) is not None:
         return recorded
     if isinstance(own := getattr(given, "loss", None), Loss):
         return own
-    told = training.get("loss") or settings.get("loss")
-    if told is None:
+    named = training.get("loss") or settings.get("loss")
+    if named is None:
         smoothing = training.get("label_smoothing", 0.0)
         if targets is None:
             return loss_of_output(model.net.architecture.output, smoothing)
         if (loss := targets.loss(smoothing)) is not None:
             return loss
-    was = told or repr(targets)
-    rule = f"must be given for a model whose history does not name it; it was trained with {was}"
-    raise InvalidArgumentError(rule, "loss", owner)
+    rule = "must be given for a model whose history does not name it; it was trained with {}"
+    raise InvalidArgumentError(rule.format(named or repr(targets)), "loss", owner)
 
 
 def section_of(information: Any, name: str) -> Mapping[str, Any]:

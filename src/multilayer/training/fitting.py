@@ -117,8 +117,7 @@ def fit(
         The decay, in (0, 1), of a running average of the weights, which is what is validated and
         what the network has in the end: see `multilayer.numpy.RunningAverage`.
     adversary : Adversarial or VirtualAdversarial, optional
-        Makes further samples to train on, with the gradient in the inputs; the same for all members
-        of an ensemble: see `multilayer.numpy.VirtualAdversarial`.
+        Makes further samples to train on; the same one for all members of an ensemble.
     callbacks : sequence of Callback
         `EarlyStopping`, `Progress`, or your own.
     rng : numpy.random.Generator, or sequence of K, optional
@@ -129,8 +128,7 @@ def fit(
         A folder in which to save the training, once a minute, so that it can be resumed if it is
         killed; a `Checkpoint` sets another interval. An existing one is never overwritten.
     resume : bool
-        Whether to resume from the checkpoint, if there is one: the same call with ``resume=True``
-        starts a training, and resumes it however often it is killed.
+        Whether to resume from the checkpoint. If there is none, the training begins.
     splits : iterable of K pairs (training rows, validation rows), optional
         For an ensemble: the rows of each member, such as the folds of ``cv.split(X, y)``. Rows may
         repeat, as in a bootstrap. Validation rows are None if there are none. If `rng` is a single
@@ -162,13 +160,11 @@ def fit(
     last step's weights (an interrupted step may be half taken), or their average with `ema`; with
     `EarlyStopping`, those of the best epoch.
 
-    An epoch's training loss is measured before each of its steps. So if epochs are judged by it,
-    because there are no validation samples, the best weights are those at the beginning of the
-    epoch with the lowest loss.
+    An epoch's training loss is measured before each of its steps. If epochs are judged by it, the
+    best weights are those at the beginning of the epoch with the lowest loss.
 
-    A resumed training ends with the same bits as one that was never killed, and with its history
-    but for ``seconds``, on the same machine with the same number of threads. It takes its weights
-    and generators from the checkpoint; network, data and arguments must be those it began with.
+    On the same machine, with as many threads, a resumed training ends with the same bits as one
+    that was never killed. It must be given the same network, data and arguments.
     Training with L-BFGS, a sampler or several processes cannot be saved. If a callback of your own
     remembers something, `Callback.state` must return it.
 
