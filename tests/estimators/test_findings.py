@@ -223,6 +223,7 @@ def test_copies_are_rows_that_their_judge_has_trained_on():
 def test_copies_are_found_with_a_loss_of_ones_own():
     class Own(SquaredError):  # noqa: N818  # squared error is no exception
         name = "own"
+        centre = None  # its baseline is not known
 
     rng = np.random.default_rng(0)
     x = np.tile(rng.normal(size=100), 2)

@@ -87,7 +87,7 @@ def test_the_group_with_its_threads_is_gone_before_python_ends(launch, end):
     # A thread of it that lets go of a tensor later calls std::terminate.
     result = launch(LEAVE, 2, end)
     assert result.returncode == 0, result.stderr
-    assert result.stdout.split() == ["left", "left"]
+    assert result.stdout.replace("\n", "") == "leftleft"  # lines of two processes may mix
 
 
 @pytest.mark.parametrize(
