@@ -1,6 +1,7 @@
 """Numerals: what people write for a number, split into its parts.
 
-``1,200``, ``$35``, ``45%``, ``72 sqm``, ``3,5``, ``(12)``, ``1.2k``, ``2 years``, ``12:30``.
+``1,200``, ``$35``, ``45%``, ``72 sqm``, ``3,5``, ``5,-``, ``(12)``, ``1.2k``, ``2 years``,
+``12:30``.
 """
 
 import re
@@ -95,7 +96,7 @@ NUMERAL = re.compile(
     (?P<sign>[+-])?\s*
     (?:(?P<before>{CURRENCIES})\s*)?
     (?P<inner>[+-])?
-    (?P<body>\d+(?:[.,'_\ ]\d+)*[.,]?|[.,]\d+)
+    (?P<body>\d+(?:[.,'_\ ]\d+)*[.,]?|[.,]\d+)(?:(?<=[.,])[-—]+)?  # no cents: 5,- and 5.—
     (?P<exponent>[eE][+-]?\d+)?\s*
     (?P<after>\+|/-|/\ ?[1-9]\d*|[^\s\d.,()'_+:/-][^\s\d()]*(?:\ [^\s\d()]+)*[23]?)?\s*
     (?P<behind>-)?
