@@ -51,7 +51,10 @@ def read(texts, **how):
         (["2 m", "0.5 km"], [2, 500]),
         (["2 years", "3 weeks", "1 day"], [63113904, 1814400, 86400]),
         (["12:30", "1:05:30"], [45000, 3930]),
-        (["1234-", "5"], [-1234, 5]),
+        (["1234-", "12.5-", "5"], [-1234, -12.5, 5]),
+        (["1.234,-", "999,-", "12,50"], [1234, 999, 12.5]),  # no cents
+        (["12.-", "CHF 5.–", "1'200.--", "-7.—"], [12, 5, 1200, -7]),
+        (["5,-- €", "€ 1.018,-", "(3,-)"], [5, 1018, -3]),
         (["500/-", "1,200/-"], [500, 1200]),
         (["4.1/5", "3/5"], [4.1, 3]),
         (["~1234", "5678", "9", "8"], [1234, 5678, 9, 8]),
@@ -137,6 +140,24 @@ def test_what_may_be_either_is_said_and_decided_by_who_knows():
     found = find_notation(["1.234", "5.678"], once)
     assert (found.doubts, found.is_open, found.notation.number("1.234")) == ((), True, 1.234)
     assert find_notation(["1.234", "5.678"], once, ",").notation.number("1.234") == 1234
+    # Unless whole numbers, which programs would write with a point, are beside them.
+    beside = ["900", "3.650", "12.900", "450"]
+    found = find_notation(beside, np.ones(4, dtype=int))
+    says = "writes '3.650', which is read as 3.65"
+    assert found.doubts == ((says, "numeric: decimal comma"),)
+    assert found.is_open
+    assert find_notation(beside, np.ones(4, dtype=int), ".").doubts == ()
+    assert find_notation(beside, np.ones(4, dtype=int), ",").notation.number("3.650") == 3650
+    in_km = find_notation(["900 km", "3.650 km"], once)
+    assert in_km.doubts == (("writes '3.650 km', which is read as 3.65", "numeric: decimal comma"),)
+    for texts in (
+        ["500 g", "1.500 kg"],
+        ["0.125", "7"],
+        ["3.650", "1200"],
+        ["3.650", "0"],
+        ["3.65", "3.650", "900"],
+    ):
+        assert find_notation(texts, np.ones(len(texts), dtype=int)).doubts == ()
     assert find_notation(["1.5", "2.25"], once, ",").notation.number("1.5") == 1.5
     assert find_notation(["1,5", "2"], once).shows == ","
     assert find_notation(["1.5", "2"], once).shows == "."

@@ -237,8 +237,9 @@ def find_notation(
         several = f"has numbers written in more than one way, such as {texts[others[0]]!r}, and is"
         return NotationFound(None, doubts=((f"{several} treated as categorical", "numeric"),))
     notation = result.notation
-    if result.is_open and notation.thousands == "," and decimal is None:
-        text = next(t for t, fits in zip(texts, result.fits, strict=True) if fits and "," in t)
+    if result.is_open and decimal is None and _may_have_thousands(notation, texts, result.fits):
+        mark = notation.thousands or "."
+        text = next(t for t, fits in zip(texts, result.fits, strict=True) if fits and mark in t)
         says = f"writes {text!r}, which is read as {notation.number(text):g}"
         doubts.append((says, "numeric: decimal comma"))
     missing = tuple(texts[i] for i in others)
@@ -301,6 +302,19 @@ def _bare(notation: Notation, texts: Sequence[str], found: Sequence[Numeral | No
     if None in read:
         return ""
     return f"has {text!r} beside {bare!r}, which are read as {read[0]:g} and {read[1]:g}"
+
+
+def _may_have_thousands(notation: Notation, texts: Sequence[str], fits: Sequence[bool]) -> bool:
+    """Return whether marks before three digits, which may be of decimals, are likely of thousands.
+
+    Commas are. Points are what programs write, but they write all decimals or none: beside whole
+    numbers below 1,000, people may have written thousands. A 0 shows nothing.
+    """
+    if notation.thousands or notation.scale:
+        return notation.thousands == ","
+    found = [numeral(text) for text, is_one in zip(texts, fits, strict=True) if is_one]
+    whole = [int(n.body) for n in found if n is not None and n.body.isdigit()]
+    return 0 < max(whole, default=0) < 1000
 
 
 def _written_plainly(texts: Sequence[str], is_plain: Sequence[bool]) -> _Written:
