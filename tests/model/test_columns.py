@@ -224,6 +224,60 @@ def test_numbers_whose_unit_nobody_knows_are_refused(training, later, message):
     columns.encode({"a": training})
 
 
+@pytest.mark.parametrize(
+    ("training", "later", "message"),
+    [
+        (
+            ["1.234,56", "12,5"],
+            ["491.174", "?", "1521.296"],
+            "numbers with a decimal comma, as the model reads them; got '1521.296' at row 2, "
+            "with a decimal point",
+        ),
+        (
+            ["1.5", "2.25"],
+            ["3", "2,5", "4"],
+            "numbers with a decimal point, as the model reads them; got '2,5' at row 1, with a "
+            "decimal comma",
+        ),
+        (
+            ["25/08/2023", "2/9/2023"],
+            ["02/09/2023", "08/25/2023", "08/26/2023"],
+            "dates with the day first, as the model reads them; got '08/25/2023' at row 1, "
+            "with the month first",
+        ),
+    ],
+)
+def test_a_column_in_the_other_notation_is_refused_rather_than_read_in_part(
+    training, later, message
+):
+    columns = Columns.of({"a": training})
+    with pytest.raises(InvalidDataError) as error:
+        columns.encode({"a": later})
+    assert str(error.value) == f"column 'a' of X must hold {message}"
+    # A row of its own is refused in the same words, if it cannot be read.
+    alone = later[int(message.partition("at row ")[2][0])]
+    message = message.replace("at row 1", "at row 0").replace("at row 2", "at row 0")
+    with pytest.raises(InvalidDataError) as error:
+        columns.encode({"a": [alone]})
+    assert str(error.value) == f"column 'a' of X must hold {message}"
+
+
+@pytest.mark.parametrize(
+    ("training", "later"),
+    [
+        (["1.234,56", "12,5"], ["491.174", "12,5", "1521.296"]),  # in both
+        (["12", "900"], ["1,200", "850"]),  # in either
+        (["2 days", "5 h"], ["2,5", "1 h"]),
+        (["25/08/2023", "2/9/2023"], ["02/09/2023", "08/25/2023", "25/08/2023"]),
+        (["2023-08-25", "2023-09-02"], ["2023-08-25", "08/25/2023"]),
+    ],
+)
+def test_an_entry_in_another_notation_than_the_others_is_missing(training, later):
+    columns = Columns.of({"a": training})
+    with pytest.warns(TableWarning, match="is not a .* and is treated as missing"):
+        columns.encode({"a": later})
+
+
 def test_a_duration_is_the_same_typed_and_as_text():
     columns = Columns.of({"a": ["1:00:00", "2:30:00", "3:00:00"]})
     typed = columns.encode({"a": np.array([60, 150, 180], "m8[m]")})[:]

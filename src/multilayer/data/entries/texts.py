@@ -19,6 +19,13 @@ __all__ = ["TextEntries", "cleaned"]
 
 Array = npt.NDArray[Any]
 
+WAYS = {
+    ".": "a decimal point",
+    ",": "a decimal comma",
+    "day first": "the day first",
+    "month first": "the month first",
+}
+
 
 class TextEntries(Entries):
     """Texts: each distinct one once, and the position of each row's text among them.
@@ -127,10 +134,31 @@ class TextEntries(Entries):
         if others:
             rows = np.flatnonzero(np.isin(self.codes, others))
             first = self.texts[self.codes[rows[0]]]
-            if np.isnan(values).all() and not self.origin.is_continued:
-                raise self._mismatch(wanted, f"{first!r} at {self.origin.row(int(rows[0]))}")
+            if not self.origin.is_continued:
+                got = f"{first!r} at {self.origin.row(int(rows[0]))}"
+                own, shown = self._ways(form)
+                if own != shown:
+                    rule = f"{wanted} with {WAYS[own]}, as the model reads them"
+                    raise self._mismatch(rule, f"{got}, with {WAYS[shown]}")
+                if np.isnan(values).all():
+                    raise self._mismatch(wanted, got)
             notes.append(self._strays(rows, first, wanted))
         return np.append(values, np.nan)[self.codes]  # the last for −1
+
+    def _ways(self, form: Notation | DateFormat) -> tuple[str, str]:
+        """Return the decimal mark or order of a form, and the one that all entries show.
+
+        These are the same unless all can be read in the other way, and some only so.
+        """
+        found: NotationFound | DateFormatFound | None
+        if isinstance(form, Notation):
+            own = form.decimal if form.scale != "clock" and not form.is_boolean else ""
+            found = self.find_notation(is_asked=True)
+        else:
+            own, found = form.order, self.find_date_format(is_asked=True)
+        if not own or found is None or not set(found.others) <= set(form.missing):
+            return own, own
+        return own, found.shows or own
 
 
 def cleaned(text: str) -> str:
