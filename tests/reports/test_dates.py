@@ -115,7 +115,16 @@ def test_years_of_two_digits_are_of_this_century_or_the_last(forms):
         typed = pd.DataFrame(
             {"day": pd.to_datetime(["2068-06-15", "1969-06-15", "1999-06-16", "2000-06-17"] * 5)}
         )
-        assert_alike(X, typed)
+        with pytest.warns(
+            TableWarning,
+            match="two-digit years, which are read as 1969 to 2068: '15.6.68' is taken for 2068",
+        ):
+            assert_alike(X, typed)
+    with pytest.warns(TableWarning, match="'born' of X .*: '12.03.45' is taken for 2045"):
+        Columns.of({"born": ["12.03.45", "30.11.61", "05.07.52"]})
+    near = (datetime.date.today() + datetime.timedelta(days=3000)).strftime("%d.%m.%y")
+    Columns.of({"until": ["28.2.98", "31.12.24", near]})
+    Columns.of({"until": ["28.02.2045", "31.12.2024", "1.3.2050"]})
 
 
 # Zones -------------------------------------------------------------------------------------

@@ -1,5 +1,6 @@
 """DateFormat: how the dates of a column are written, decided once from all its texts."""
 
+import datetime
 import math
 import re
 from collections.abc import Sequence
@@ -9,7 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from multilayer.data.dates import LEAST_COMPACT, Moment, iso_seconds, moment
+from multilayer.data.dates import LEAST_COMPACT, PIVOT, Moment, iso_seconds, moment
 from multilayer.data.evidence import are_few, probe
 from multilayer.data.numerals import is_missing_mark
 
@@ -24,6 +25,8 @@ ZONES = "dates with a time zone and dates without one"
 VERSION = re.compile(r"\d\.\d{1,2}\.\d\d|\d\d\.\d\.\d\d")
 LAST_MONTH, LAST_DAY, TO_COME = 12, 31, 30
 """The largest month and day; two-digit years from `TO_COME` on are not in the past."""
+FAR = 10
+"""Two-digit years that are read as more years from now than this are in doubt."""
 
 
 @dataclass(frozen=True)
@@ -90,6 +93,8 @@ class DateFormatFound(NamedTuple):
     """The order, if the texts leave no doubt about it."""
     why: str = ""
     """What is unclear about the dates."""
+    doubt: str = ""
+    """What is open to doubt about dates that are read."""
 
 
 def find_date_format(
@@ -163,7 +168,21 @@ def find_date_format(
     else:
         chosen = shows = ""
     others = tuple(texts[i] for i in strays[chosen or "day first"])
-    return DateFormatFound(DateFormat(chosen, has_zone), others, shows)
+    doubt = _doubt_of_centuries(texts, found)
+    return DateFormatFound(DateFormat(chosen, has_zone), others, shows, doubt=doubt)
+
+
+def _doubt_of_centuries(texts: Sequence[str], found: Sequence[Moment | None]) -> str:
+    """Return a note on two-digit years that are read as years far ahead, such as those of birth."""
+    last = datetime.date.today().year + FAR
+    for text, m in zip(texts, found, strict=True):
+        if m is not None and m.year > last and not re.search(r"\d{4}", text):
+            years = f"{1900 + PIVOT} to {1999 + PIVOT}"
+            return (
+                f"has two-digit years, which are read as {years}: {text!r} is taken for {m.year}; "
+                "years of four digits would leave no doubt"
+            )
+    return ""
 
 
 def _doubt_of_years(texts: Sequence[str], found: Sequence[Moment | None]) -> str | None:

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["Moment", "compact_dates", "iso_seconds", "iso_texts", "moment"]
+__all__ = ["PIVOT", "Moment", "compact_dates", "iso_seconds", "iso_texts", "moment"]
 
 Array = npt.NDArray[Any]
 

@@ -86,6 +86,8 @@ class Date(Scaled):
         strays: list[Note] = []
         seconds = entries.dates(found.format, strays)
         notes = [note._replace(otherwise="categorical") for note in strays]
+        if found.doubt:
+            notes.append(Note(entries.column, entries.origin.table, found.doubt))
         present = seconds[~np.isnan(seconds)]
         scaling = center_and_scale(present)
         cycles = tuple(name for name, period in CYCLES.items() if _runs_through(present, period))
