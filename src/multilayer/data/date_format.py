@@ -22,6 +22,9 @@ ORDER = "dates in which it is unclear whether day or month comes first: 'date: d
 ORDERS = "dates that mix day-first and month-first order"
 YEARS = "dates in which it is unclear whether the year comes first or last"
 ZONES = "dates with a time zone and dates without one"
+YEARS_OR_DAYS = f"{YEARS}: 'date: day first' decides"
+LIKE_ISO = re.compile(r"\d\d-(?:0[1-9]|1[0-2])-\d\d(?!\d)")
+"""A date whose first part may be the year: 20-02-17."""
 VERSION = re.compile(r"\d\.\d{1,2}\.\d\d|\d\d\.\d\.\d\d")
 LAST_MONTH, LAST_DAY, TO_COME = 12, 31, 30
 """The largest month and day; two-digit years from `TO_COME` on are not in the past."""
@@ -132,7 +135,7 @@ def find_date_format(
     found = [moment(text) for text in texts]
     is_mark = [is_missing_mark(text) for text in texts]
     present = np.where(is_mark, 0, counts)
-    if not is_asked and (why := _doubt_of_years(texts, found)) is not None:
+    if not is_asked and (why := _doubt_of_years(texts, found, order)) is not None:
         return DateFormatFound(None, why=why) if why else None
     n_compact = sum(m is not None and m.is_compact for m in found)
     if 0 < n_compact < LEAST_COMPACT and not is_asked:
@@ -185,7 +188,9 @@ def _doubt_of_centuries(texts: Sequence[str], found: Sequence[Moment | None]) ->
     return ""
 
 
-def _doubt_of_years(texts: Sequence[str], found: Sequence[Moment | None]) -> str | None:
+def _doubt_of_years(
+    texts: Sequence[str], found: Sequence[Moment | None], order: str | None
+) -> str | None:
     """Return why two-digit years are in doubt; None if they are not, "" if nothing is a date.
 
     Days vary a lot and years little; a year that is still to come is not one; and 3.11.10 is a
@@ -200,5 +205,9 @@ def _doubt_of_years(texts: Sequence[str], found: Sequence[Moment | None]) -> str
     first = {m.day for m in short}
     if max(first) <= LAST_MONTH and any(VERSION.fullmatch(text) for text in texts):
         return ""
-    is_year_first = len(first) <= 2 < len(years) and min(first) > LAST_MONTH
-    return YEARS if is_year_first else None
+    if len(first) <= 2 < len(years) and min(first) > LAST_MONTH:
+        return YEARS
+    may_be_years = LAST_MONTH < max(first) <= datetime.date.today().year % 100
+    are_like_iso = may_be_years and order != "day first" and len(first) <= len(years)
+    dates = [text for text, m in zip(texts, found, strict=True) if m is not None]
+    return YEARS_OR_DAYS if are_like_iso and all(map(LIKE_ISO.match, dates)) else None
