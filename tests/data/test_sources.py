@@ -258,3 +258,19 @@ def test_files_with_unlike_decimal_marks_are_refused(tmp_path):
         read_file(tmp_path)
     (tmp_path / "b.csv").write_text("x;y\n" + "".join(f"{i};1,5\n" for i in range(30)))
     assert len(read_file(tmp_path)) == 60  # marks of other columns are their own
+
+
+def test_files_of_which_one_leaves_the_decimal_mark_open_are_read_alike_and_it_is_said(tmp_path):
+    (tmp_path / "a.csv").write_text("x,y\n" + "".join(f"{i}.25,1\n" for i in range(30)))
+    (tmp_path / "b.csv").write_text("x;y\n" + "".join(f"{i + 1},336;1\n" for i in range(30)))
+    says = "'x' of .*b.csv writes '1,336', which is read as 1336, since .*a.csv has decimal points"
+    with pytest.warns(TableWarning, match=says):
+        read_file(tmp_path)
+    assert len(read_file(tmp_path, decimal=".")) == 60
+    # Where another column shows the mark, it is known.
+    (tmp_path / "b.csv").write_text("x;y\n" + "".join(f"{i + 1},336;1,5\n" for i in range(30)))
+    with pytest.raises(InvalidDataError, match="'x' must have the same decimal mark in all files"):
+        read_file(tmp_path)
+    # Three decimals are what they seem where the mark is that of the other file.
+    (tmp_path / "b.csv").write_text("x;y\n" + "".join(f"{i + 1}.336;1\n" for i in range(30)))
+    assert len(read_file(tmp_path)) == 60

@@ -423,7 +423,7 @@ def test_another_separator_when_predicting(written, mlp, train, tmp_path, separa
         other = written(frame.to_csv(index=False, sep=separator, decimal=","), "p.csv")
         message = str(mlp("predict", tmp_path / "m", other, fails=True).exception)
         assert "column 'x' of" in message
-        assert "must hold numbers; got '0,5' at row 1 below its header" in message
+        assert "as the model reads them; got '0,5' at row 1 below its header, with a dec" in message
 
 
 def test_everything_at_once(check):

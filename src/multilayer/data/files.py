@@ -1,16 +1,20 @@
 """Tables in files: one or several, in any format, from a folder or from standard input."""
 
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
+from itertools import islice
 
 from multilayer.caller import warn
 from multilayer.data.formats import read_one
-from multilayer.data.notes import TableWarning
+from multilayer.data.notes import Note, TableWarning
 from multilayer.data.reading import BAD_ROWS, Read, refuse_broken
 from multilayer.data.sources import Source, find_sources
 from multilayer.data.table import Table
 from multilayer.errors import InvalidDataError
 
 __all__ = ["read_file"]
+
+MARKS = {".": "points", ",": "commas"}
 
 
 def read_file(
@@ -83,7 +87,7 @@ def read_file(
     found = [read_one(path, separator, encoding) for path in paths]
     tables = [each.table for each in found]
     if len(tables) > 1:
-        _check_decimals(tables)
+        _check_decimals(tables, decimal)
     table = tables[0] if len(tables) == 1 else Table.join(tables, name, are_files=True)
     refuse_broken([each.counted for each in found], bad_rows)
     if not len(table):
@@ -94,18 +98,34 @@ def read_file(
     return Table(entries, decimal=decimal, date_order=date_order).without(missing)
 
 
-def _check_decimals(tables: Sequence[Table]) -> None:
-    """Raise if a column has decimal points in one file, and decimal commas in another."""
+def _check_decimals(tables: Sequence[Table], decimal: str | None) -> None:
+    """Raise if a column has decimal points in one file, and decimal commas in another.
+
+    Warn if only one of them shows its mark, and no `decimal` mark is given.
+    """
     for column in tables[0].columns:
         first: dict[str, str] = {}
+        are_open = []
         for table in tables:
             found = table[column].find_notation() if column in table.columns else None
-            if found is not None and found.shows:
-                first.setdefault(found.shows, table.name)
+            if found is None or found.notation is None:
+                continue
+            if shows := found.shows or (found.is_open and table.shown_decimal()):
+                first.setdefault(shows, table.name)
+            elif found.is_open:
+                are_open.append((found.notation.thousands or ".", found.notation, table))
         if len(first) > 1:
             rule = "must have the same decimal mark in all files"
-            got = f"points in {first['.']}, commas in {first[',']}"
+            got = ", ".join(f"{MARKS[mark]} in {first[mark]}" for mark in MARKS)
             raise InvalidDataError(rule, f"column {column!r}", got=got)
+        for shown, name in first.items() if decimal is None else ():
+            others = (each for each in are_open if each[0] != shown)
+            for mark, notation, table in islice(others, 1):
+                text = next(text for text in table[column].categories()[1] if mark in text)
+                number = replace(notation, decimal=shown, thousands=mark).number(text)
+                says = f"writes {text!r}, which is read as {number:g}, since {name} has decimal "
+                note = Note(column, table.name, says + MARKS[shown])
+                warn(TableWarning(str(note), (note,)))
 
 
 def _remarks(found: Sequence[Read]) -> Iterator[str]:
