@@ -259,6 +259,15 @@ def test_prices_in_several_currencies_are_told(forms):
             assert Columns.of(X).columns[0].kind == "categorical"
 
 
+def test_prices_in_currencies_none_of_which_most_have_are_left_out_with_the_reason(forms):
+    prices = [f"{'$€£'[i % 3]}{i}.67" for i in range(60)]
+    for X in forms({"price": prices, "x": [str(i) for i in range(60)]}).values():
+        with pytest.warns(TableWarning, match=r"'price' \(numbers in several units\)$"):
+            assert Columns.of(X).needed == ("x",)
+    with pytest.warns(TableWarning, match="'price' of .* numbers written in more than one way"):
+        assert Columns.of({"price": prices * 2}).columns[0].kind == "categorical"
+
+
 def test_names_with_numbers_in_them_are_no_numbers_in_several_notations(forms):
     X = {
         "ip": [f"10.0.{i % 4}.{i % 9}" for i in range(90)],

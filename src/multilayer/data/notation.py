@@ -35,6 +35,7 @@ MOST = 0.5
 NEARLY_ALL = 0.9
 """The share of numbers, in any notation, from which a column is said to have them."""
 CATEGORICAL = "categorical"
+SEVERAL_UNITS = "numbers in several units"
 TIMES = ("clock", "duration")
 """The scales that are in seconds."""
 
@@ -155,6 +156,8 @@ class NotationFound(NamedTuple):
     """The decimal mark, if the texts leave no doubt about it."""
     is_open: bool = False
     """Whether another decimal mark would give other numbers."""
+    why: str = ""
+    """Why no notation reads most of the numbers, if it is for their currencies."""
 
 
 def find_notation(
@@ -199,6 +202,7 @@ def find_notation(
     ]
     present = np.where(is_mark, 0, counts)
     doubts: list[tuple[str, str]] = []
+    why = ""
     is_one = reads = is_plain
     if decimal != "," and not any(map(_is_numeral, rest)):  # all as programs write them
         is_code = [text.isdigit() and _is_code(Numeral(text)) for text in texts]
@@ -223,6 +227,9 @@ def find_notation(
             # Names of ranges, such as <=50K and >50K, or network addresses.
             if not is_asked and max(_share(present, has_bound), _share(present, is_name)) > MOST:
                 return None
+            currencies = {n.unit for n in found if n is not None} - {""}
+            if len(currencies) > 1 and all(map(is_currency, currencies)):
+                why = SEVERAL_UNITS if _share(present, reads) <= MOST else ""
             if any(has_bound):
                 text = texts[has_bound.index(True)]
                 says = f"has bounds such as {text!r}, which are read as numbers"
@@ -231,11 +238,14 @@ def find_notation(
                 doubts.append((bare, CATEGORICAL))
     others = [i for i, fits in enumerate(result.fits) if not fits and not is_mark[i]]
     if not are_few(others, present) and not is_asked:
-        is_several = _share(present, is_one) >= NEARLY_ALL and _share(present, reads) > MOST
+        is_several = _share(present, is_one) >= NEARLY_ALL and (
+            why != "" or _share(present, reads) > MOST
+        )
         if not is_several or sum(is_one) <= FEW:
             return None
         several = f"has numbers written in more than one way, such as {texts[others[0]]!r}, and is"
-        return NotationFound(None, doubts=((f"{several} treated as categorical", "numeric"),))
+        doubt = f"{several} treated as categorical", "numeric"
+        return NotationFound(None, doubts=(doubt,), why=why)
     notation = result.notation
     if result.is_open and decimal is None and _may_have_thousands(notation, texts, result.fits):
         mark = notation.thousands or "."

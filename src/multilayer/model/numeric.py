@@ -70,6 +70,8 @@ class Numeric(Scaled):
         decimal = said.get("decimal")
         found = entries.find_notation(decimal, is_asked=is_asked)
         if found is not None and found.notation is None and _are_different(entries):
+            if found.why:
+                raise NothingToLearn(found.why)
             # As categories they would be identifiers; better to count some numbers as missing.
             found = entries.find_notation(decimal, is_asked=True)
         if found is None:
