@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from multilayer.data.notation import Notation, find_notation
-from multilayer.data.numerals import clock, numeral
+from multilayer.data.notation import READ_AS, Notation, find_notation
+from multilayer.data.numerals import SCALES, clock, numeral
 
 
 def read(texts, **how):
@@ -215,6 +215,8 @@ def test_it_says_how_it_is_written():
     assert str(Notation(",", ".", "€", missing=("Total",))) == (
         "decimal comma, thousands '.', in €, missing where Total"
     )
-    assert str(Notation(scale="duration")) == "in units of duration"
-    assert str(Notation(scale="clock")) == "times"
+    assert str(Notation(scale="duration")) == "durations, in seconds"
+    assert str(Notation(scale="clock")) == "times, in seconds"
+    assert str(Notation(scale="multiple")) == "with k, M and the like"
     assert str(Notation(is_boolean=True)) == "true and false"
+    assert READ_AS.keys() == {"clock", *SCALES}

@@ -173,7 +173,7 @@ def test_columns_without_a_name_are_rows_and_other_names_become_text():
     frame = pd.DataFrame([[1, "a"]])
     assert read_table(frame).columns == ("x0", "x1")
     assert read_table(frame, names=["p", "q"]).columns == ("p", "q")
-    with pytest.raises(InvalidDataError, match=r"X must have 1 columns \(p\); got 2"):
+    with pytest.raises(InvalidDataError, match=r"X must have 1 column \(p\); got 2"):
         read_table(frame, names=["p"])
     assert read_table(frame[[1, 0]]).columns == ("1", "0")
     two_levels = pd.DataFrame([[1, 2]], columns=pd.MultiIndex.from_tuples([("a", "x"), ("a", "y")]))

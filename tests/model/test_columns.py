@@ -582,7 +582,7 @@ def test_columns_from_which_nothing_can_be_learned_are_left_out_in_one_notice():
     ]
     assert columns.input_names == columns.needed == ("age",)
     assert columns.encode(X[["age"]])[:].shape == columns.encode(X)[:].shape == (n, 1)
-    assert repr(columns) == "Columns(1 numeric, 7 ignored → 1 inputs)"
+    assert repr(columns) == "Columns(1 numeric, 7 ignored → 1 input)"
     # Said otherwise, they are taken.
     kept = quietly(X, {"id": "numeric", "name": "categorical", "same": "categorical"})
     assert kept.needed == ("id", "name", "same", "age")

@@ -79,7 +79,9 @@ class LargeTable:
             self.sample, self.places = self.sample.take(kept), self.places[kept]
 
     def __repr__(self) -> str:
-        return f"LargeTable({self.n_rows:,} rows: {', '.join(self.columns)})"
+        return (
+            f"LargeTable({self.n_rows:,} row{'s' * (self.n_rows != 1)}: {', '.join(self.columns)})"
+        )
 
     def __len__(self) -> int:
         """Return the number of rows."""

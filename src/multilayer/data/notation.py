@@ -36,6 +36,15 @@ NEARLY_ALL = 0.9
 """The share of numbers, in any notation, from which a column is said to have them."""
 CATEGORICAL = "categorical"
 SEVERAL_UNITS = "numbers in several units"
+READ_AS = {
+    "duration": "durations, in seconds",
+    "clock": "times, in seconds",
+    "bytes": "in bytes",
+    "mass": "in grams",
+    "length": "in metres",
+    "multiple": "with k, M and the like",
+}
+"""What a column's description says of a scale."""
 TIMES = ("clock", "duration")
 """The scales that are in seconds."""
 
@@ -90,8 +99,7 @@ class Notation:
             "decimal comma": self.decimal == ",",
             f"thousands {self.thousands!r}": self.thousands,
             f"in {self.unit}": self.unit,
-            f"in units of {self.scale}": self.scale not in ("", "clock"),
-            "times": self.scale == "clock",
+            READ_AS.get(self.scale, ""): self.scale,
             f"missing where {', '.join(self.missing[:3])}": self.missing,
         }
         return ", ".join(part for part, is_so in parts.items() if is_so)

@@ -137,7 +137,7 @@ class Table:
         return self.take(np.arange(len(self))[key])
 
     def __repr__(self) -> str:
-        return f"Table({len(self):,} rows: {', '.join(self.columns)})"
+        return f"Table({len(self):,} row{'s' * (len(self) != 1)}: {', '.join(self.columns)})"
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> Array:
         """Return the entries as Python objects, None if missing, for scikit-learn."""
@@ -349,7 +349,7 @@ def _named(columns: list[Any], name: str, names: Sequence[str] | None) -> list[t
     if names is None:
         names = [f"x{i}" for i in range(len(columns))]
     if len(names) != len(columns):
-        rule = f"must have {len(names)} columns ({', '.join(names)})"
+        rule = f"must have {len(names)} column{'s' * (len(names) != 1)} ({', '.join(names)})"
         raise InvalidDataError(rule, name, got=len(columns))
     return list(zip(names, columns, strict=True))
 

@@ -187,7 +187,8 @@ class Categorical(Column):
 
     def __str__(self) -> str:
         shown = ", ".join(self.categories[:3]) + ", …" * (len(self.categories) > 3)
-        parts = [f"{len(self.categories):,} categories: {shown}"]
+        n = len(self.categories)
+        parts = [f"{n:,} categor{'y' if n == 1 else 'ies'}: {shown}"]
         parts += ["rarer ones"] if self.has_rare else []
         parts += ["missing values"] if self.has_missing else []
         return "; ".join(parts)

@@ -61,10 +61,11 @@ class Classes(Targets):
         self.out_features = 1 if self.is_binary else len(classes)
 
     def __repr__(self) -> str:
-        return f"{len(self.classes):,} classes"
+        n = len(self.classes)
+        return f"{n:,} class{'es' * (n != 1)}"
 
     def __str__(self) -> str:
-        return f"one of {len(self.classes):,} classes: {listed(self.classes)}"
+        return f"one of {self!r}: {listed(self.classes)}"
 
     @property
     def output_names(self) -> tuple[str, ...]:

@@ -85,7 +85,8 @@ class Columns(Inputs):
     def __repr__(self) -> str:
         kinds = [column.kind for column in self.columns]
         parts = (f"{kinds.count(kind)} {kind}" for kind in reversed([*COLUMNS]) if kind in kinds)
-        return f"Columns({', '.join(parts)} → {self.in_features} inputs)"
+        n = self.in_features
+        return f"Columns({', '.join(parts)} → {n} input{'s' * (n != 1)})"
 
     def _repr_html_(self) -> str:
         """Let notebooks show the columns as a table."""

@@ -93,7 +93,8 @@ class Model:
     def __repr__(self) -> str:
         parts = [repr(part) for part in (self.net, self.targets) if part is not None]
         if self.inputs.names is not None:
-            parts.append(f"{len(self.inputs.names):,} columns")
+            n = len(self.inputs.names)
+            parts.append(f"{n:,} column{'s' * (n != 1)}")
         return f"Model({', '.join(parts)})"
 
     def _repr_html_(self) -> str:
