@@ -121,5 +121,7 @@ def line_of(said: Note) -> str:
 
 def says_of(said: Note) -> str:
     """Return what follows the column's name in a note on it."""
+    if said.marks:
+        return f"{said.says}, pass {' '.join(f'--na {shlex.quote(mark)}' for mark in said.marks)}"
     hint = HINTS.get(said.otherwise, f"--{said.otherwise} {shlex.quote(said.column)}")
     return f"{said.says}; to change this, pass {hint}" if said.otherwise else said.says

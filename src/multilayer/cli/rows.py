@@ -1,6 +1,5 @@
 """The training and test rows of a file, with their targets."""
 
-from collections import Counter
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
@@ -53,6 +52,14 @@ class Rows(NamedTuple):
     group: str | None = None
     """The columns of weights and of groups."""
 
+    @property
+    def targets(self) -> Any:
+        """The training targets for `fit`.
+
+        Names are a list: in an array, the text nan would count as missing.
+        """
+        return self.y_train.tolist() if self.y_train.dtype.kind == "U" else self.y_train
+
     @classmethod
     def of(
         cls,
@@ -89,7 +96,9 @@ class Rows(NamedTuple):
                 "names what separates columns)"
             )
             raise InvalidDataError(rule, table.name)
-        y, task, notation, _ = _target(table, target, task)
+        y, task, notation, doubts = _target(table, target, task)
+        with noting() as said:
+            said += doubts if large is None else []  # else the estimator says so
         places = np.arange(len(y)) if large is None else large.places
         places = places[are_there(y)]
         table, y = with_target(table, y, target, bad_rows)
@@ -156,7 +165,7 @@ def truth(entries: Entries, targets: Targets | None) -> Array:
 
 
 def _target(table: Table, target: str, asked: str | None) -> TargetColumn:
-    """Return the targets, and print notes on how they are read.
+    """Return the targets, and print a note if numbers are classes.
 
     Raises
     ------
@@ -165,8 +174,6 @@ def _target(table: Table, target: str, asked: str | None) -> TargetColumn:
     """
     task = None if asked is None else TASKS.check(asked)
     found = read_target(table, target, task, hint=": --task regression takes them as numbers")
-    with noting() as said:
-        said += found.notes
     if task is None and found.notation is not None and found.task == "classification":
         n_kinds = len(np.unique(found.values[are_there(found.values)]))
         if n_kinds > 2:
@@ -245,11 +252,6 @@ def _classes(entries: Entries, y: Array) -> Array:
         raise InvalidDataError(
             f"{entries.where}, the target, must have two classes at least; all are {got}"
         )
-    if classes.dtype.kind == "U":
-        alike = Counter(name.casefold() for name in np.unique(classes).tolist())
-        for name, n in alike.items():
-            if n > 1:
-                note(f"{n} classes of {entries.column!r} differ only in capitals: {name!r}")
     if n_classes > max(MOST_CLASSES, TOO_MANY * len(classes)):
         raise InvalidDataError(
             f"{entries.where}, the target, must have classes that repeat; it has "

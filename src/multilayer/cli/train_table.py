@@ -310,7 +310,7 @@ def _fit(estimator: Any, rows: Rows) -> None:
     from multilayer.doctor import FindingWarning
 
     X: Any = rows.X_train
-    others: dict[str, Any] = {"y": rows.y_train}
+    others: dict[str, Any] = {"y": rows.targets}
     if rows.large is None:
         others |= {} if rows.groups is None else {"groups": rows.groups}
         if rows.weight_train is not None:

@@ -91,7 +91,7 @@ def tune(
     # columns hold is said of all rows.
     try:
         with notes(ConvergenceWarning, FitFailedWarning, TableWarning):
-            search.fit(rows.X_train, rows.y_train)
+            search.fit(rows.X_train, rows.targets)
     except KeyboardInterrupt:
         _say("mlp: interrupted before the end of the search: nothing is chosen or saved")
         raise typer.Exit(130) from None
@@ -106,7 +106,7 @@ def tune(
     _say(f"searched for {time.monotonic() - began:.1f} s; training the best on all {n_rows}")
     with notes(ConvergenceWarning):
         estimator = search.estimator.set_params(**search.best_params_)
-        estimator.fit(rows.X_train, rows.y_train)
+        estimator.fit(rows.X_train, rows.targets)
     best, results = _best(search), search.cv_results_
     if not as_json:
         _print(search, best)
@@ -185,7 +185,7 @@ def _first_failure(search: Any, rows: Rows) -> Exception | None:
     """Return what the first fit that fails raises; scikit-learn holds it as text alone."""
     try:
         with notes(Warning):
-            search.set_params(error_score="raise").fit(rows.X_train, rows.y_train)
+            search.set_params(error_score="raise").fit(rows.X_train, rows.targets)
     except Exception as error:
         return error
     return None

@@ -14,9 +14,13 @@ class Note(NamedTuple):
     """What follows the column's name, such as ``has more than 256 categories``."""
     otherwise: str = ""
     """The kind of column to pass to change the decision, if there is one."""
+    marks: tuple[str, ...] = ()
+    """Texts that may mark missing values; `says` ends in a condition for taking them so."""
 
     def __str__(self) -> str:
         said = f"column {self.column!r} of {self.table} {self.says}"
+        if self.marks:
+            return f"{said}, pass missing={list(self.marks)} to read_file"
         if not self.otherwise:
             return said
         return f"{said}; to change this, pass columns={{{self.column!r}: {self.otherwise!r}}}"

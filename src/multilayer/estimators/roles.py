@@ -7,13 +7,13 @@ import numpy as np
 import numpy.typing as npt
 
 from multilayer.caller import warn
-from multilayer.data import Notation, Table, TableWarning, Tally, read_table
+from multilayer.data import Notation, Note, Table, TableWarning, Tally, read_table
 from multilayer.data.entries import Origin, TextEntries
 from multilayer.data.large import LargeTable
 from multilayer.data.reading import are_too_many
 from multilayer.errors import InvalidArgumentError, InvalidDataError
 from multilayer.model.numeric import read_numbers, read_weights
-from multilayer.model.target_column import check_whole, read_target
+from multilayer.model.target_column import check_whole, notes_on_classes, read_target
 from multilayer.registry import Names
 
 __all__ = ["Roles", "divided", "has_columns"]
@@ -56,18 +56,22 @@ class Roles(NamedTuple):
             decimal = seen.decimal or roles.inputs_of(seen).shown_decimal()
             _, notation = read_numbers(seen[weight], notes, decimal=decimal)
             roles = roles._replace(weight_notation=notation)
-        for note in notes:
-            warn(TableWarning(str(note), (note,)))
+        _warn(notes)
         return roles
 
     def inputs_of(self, table: Table) -> Table:
         """Return the other columns."""
         return table.select([name for name in table.columns if name not in self[:3]])
 
-    def parts_of(self, table: Table) -> tuple[Table, Array, Array | None, Array | None]:
-        """Return inputs, targets, weights and groups of rows from files."""
+    def parts_of(self, table: Table) -> tuple[Table, Any, Array | None, Array | None]:
+        """Return inputs, targets, weights and groups of rows from files, as `fit` takes them.
+
+        Names of classes are a list: in an array, the text nan would count as missing.
+        """
         groups = None if self.groups is None else table[self.groups].objects()
-        return self.inputs_of(table), self.targets_of(table), self.weights_of(table), groups
+        y: Any = self.targets_of(table)
+        y = y.tolist() if y.dtype.kind == "U" else y
+        return self.inputs_of(table), y, self.weights_of(table), groups
 
     def targets_of(self, table: Table) -> Array:
         """Return numbers to be predicted; or classes, as whole numbers or texts.
@@ -149,7 +153,9 @@ def has_columns(X: Any) -> bool:
     return isinstance(X, Mapping) or (hasattr(X, "columns") and not isinstance(X, Table))
 
 
-def divided(X: Any, target: str, weight: Any, groups: Any) -> tuple[Table, Any, Any, Any]:
+def divided(
+    X: Any, target: str, weight: Any, groups: Any, *, are_classes: bool
+) -> tuple[Table, Any, Any, Any]:
     """Return inputs, targets, weights and groups of a frame or mapping that has them as columns.
 
     Raises
@@ -160,9 +166,16 @@ def divided(X: Any, target: str, weight: Any, groups: Any) -> tuple[Table, Any, 
     table = read_table(X)
     used = _check(table, target, weight, groups)
     inputs = table.select([name for name in table.columns if name not in used])
+    if are_classes and isinstance(table[target], TextEntries):
+        _warn(notes_on_classes(table[target]))
     parts = (None if name is None else X[name] for name in (target, weight, groups))
     y, own_weight, own_groups = parts
     return inputs, y, own_weight, own_groups
+
+
+def _warn(notes: list[Note]) -> None:
+    for note in notes:
+        warn(TableWarning(str(note), (note,)))
 
 
 def _check(table: Table | LargeTable, target: Any, weight: Any, groups: Any) -> list[str]:

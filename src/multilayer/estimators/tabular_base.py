@@ -105,7 +105,8 @@ class BaseTabular(Fitted, TabularParameters, BaseEstimator):  # type: ignore[mis
         else:
             X = in_memory(X, "X")
             if has_columns(X):
-                return self._train(*divided(X, target, weight, groups), limit)
+                parts = divided(X, target, weight, groups, are_classes=are_classes)
+                return self._train(*parts, limit)
             found = read_table(X)
         roles = Roles.of(found, target, weight, groups, are_classes=are_classes)
         table = roles.with_target(found)

@@ -31,10 +31,10 @@ def plain_targets(y: Any, name: str, *, are_numbers: bool) -> Any:
         raise InvalidDataError("must not have masked entries: fill or drop them first", name)
     if issparse(y) or y is None:
         return y
-    values = np.asarray(y)
+    given = values = np.asarray(y)
     if not values.ndim:
         return y  # scikit-learn refuses it
-    if values.dtype.kind == "U" and isinstance(y, (list, tuple)):
+    if values.dtype.kind == "U" and not isinstance(y, np.ndarray):
         values = np.array(y, dtype=object)  # keeps 1 apart from "1", and NaN from "nan"
     is_missing = _are_missing(values)
     if is_missing.any():
@@ -48,14 +48,14 @@ def plain_targets(y: Any, name: str, *, are_numbers: bool) -> Any:
         rule = f"must hold {'numbers' if are_numbers else 'classes'}"
         raise InvalidDataError(rule, name, got="dates or durations")
     if not types:
-        return _without_library(y, values)
+        return _without_library(y, given)
     if all(issubclass(kind, (Number, np.bool_)) for kind in types):
         plain = [float(each) if isinstance(each, Decimal) else each for each in values.ravel()]
         return np.array(plain).reshape(values.shape)
     if not are_numbers and values.ndim == 1 and len({_base(kind) for kind in types}) > 1:
         kinds = " and ".join(sorted(kind.__name__ for kind in types))
         raise InvalidDataError("must hold classes of one type", name, got=kinds)
-    return _without_library(y, values)
+    return _without_library(y, given)
 
 
 def _without_library(y: Any, values: Any) -> Any:
