@@ -1,6 +1,6 @@
 """Roles: which columns of a table are targets, weights and groups."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any, NamedTuple, Self
 
 import numpy as np
@@ -11,12 +11,13 @@ from multilayer.data import Notation, Note, Table, TableWarning, Tally, read_tab
 from multilayer.data.entries import Origin, TextEntries
 from multilayer.data.large import LargeTable
 from multilayer.data.reading import are_too_many
+from multilayer.data.table import in_memory, names_of_frame
 from multilayer.errors import InvalidArgumentError, InvalidDataError
 from multilayer.model.numeric import read_numbers, read_weights
 from multilayer.model.target_column import check_whole, notes_on_classes, read_target
 from multilayer.registry import Names
 
-__all__ = ["Roles", "divided", "has_columns"]
+__all__ = ["Roles", "divided", "has_columns", "without_columns"]
 
 Array = npt.NDArray[Any]
 
@@ -151,6 +152,17 @@ class Roles(NamedTuple):
 def has_columns(X: Any) -> bool:
     """Return whether X gives its columns by name, each in a type of its own."""
     return isinstance(X, Mapping) or (hasattr(X, "columns") and not isinstance(X, Table))
+
+
+def without_columns(X: Any, unused: Collection[str | None]) -> Any:
+    """Return samples to predict without these columns, if they have any of them."""
+    X = in_memory(X, "X")
+    if not unused or not (isinstance(X, Table) or has_columns(X)):
+        return X
+    names = [*X] if isinstance(X, Mapping) else names_of_frame(X)
+    if not set(names) & set(unused):
+        return X
+    return read_table(X).select([name for name in map(str, names) if name not in unused])
 
 
 def divided(

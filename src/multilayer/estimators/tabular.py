@@ -122,7 +122,14 @@ class TabularClassifier(ClassifierMixin, BaseTabular):  # type: ignore[misc]
         return self._fit(X, y, sample_weight, groups, target)
 
     def predict(self, X: Any) -> Array:
-        """Return the most probable class of each row."""
+        """Return the most probable class of each row.
+
+        Parameters
+        ----------
+        X : as in `fit`
+            Files are read whole. The columns that `fit` knew as `target`, `sample_weight` and
+            `groups` may be among them.
+        """
         outputs = self._outputs(X)
         return self._targets.decode(outputs)
 
@@ -226,7 +233,7 @@ class TabularRegressor(RegressorMixin, BaseTabular):  # type: ignore[misc]
 
         Parameters
         ----------
-        X : data frame, dict of columns or array-like
+        X : as in `TabularClassifier`
         return_std : bool
             Whether to also return the standard deviation over the networks: see `MLPRegressor`.
         """

@@ -1,5 +1,6 @@
 """BaseTabular: what the estimators for tables share, from a table to its networks."""
 
+from collections.abc import Sequence
 from functools import partial
 from typing import Any, Self
 
@@ -11,7 +12,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from multilayer import checks
 from multilayer.caller import warn
-from multilayer.data import read_table
+from multilayer.data import Blocks, read_file, read_table
 from multilayer.data.folds import (
     Split,
     check_groups,
@@ -32,7 +33,7 @@ from multilayer.estimators.information import described
 from multilayer.estimators.members import unseen_predictions
 from multilayer.estimators.out_of_fold import OutOfFold
 from multilayer.estimators.recipe import PATIENCE, architecture_of, batch_size, run
-from multilayer.estimators.roles import Roles, divided, has_columns
+from multilayer.estimators.roles import Roles, divided, has_columns, without_columns
 from multilayer.estimators.streaming import Beyond, RowWeights
 from multilayer.estimators.tabular_parameters import TabularParameters
 from multilayer.estimators.targets import shown
@@ -61,6 +62,8 @@ class BaseTabular(Fitted, TabularParameters, BaseEstimator):  # type: ignore[mis
     _score_name: Any
     """What is shown as the name of the score."""
     _loss: Loss
+    _roles: Sequence[str | None] = ()
+    """Columns of the training table that are no inputs, and may be in tables to predict."""
 
     # Defined by the classifier and the regressor -------------------------------------------
 
@@ -82,6 +85,7 @@ class BaseTabular(Fitted, TabularParameters, BaseEstimator):  # type: ignore[mis
             limit = None
             if self.time_limit is not None:
                 limit = TimeLimit(self.time_limit, self._engine.ranks)
+            self._roles = [target, sample_weight, groups] if target is not None else []
             if target is None and not is_in_files(X):
                 self._train(X, y, sample_weight, groups, limit)
             else:
@@ -313,7 +317,9 @@ class BaseTabular(Fitted, TabularParameters, BaseEstimator):  # type: ignore[mis
 
     def _inputs(self, X: Any) -> Any:
         check_is_fitted(self)
-        return check_samples(self, X, self._columns)
+        if is_in_files(X):
+            X = iter(X) if isinstance(X, Blocks) else read_file(X)
+        return check_samples(self, without_columns(X, self._roles), self._columns)
 
     # scikit-learn's protocol ---------------------------------------------------------------
 

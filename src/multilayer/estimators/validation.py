@@ -4,6 +4,7 @@ import math
 import re
 from collections.abc import Callable, Mapping
 from functools import partial
+from os import PathLike
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -21,7 +22,7 @@ from multilayer.data import Table, read_table
 from multilayer.data.notation import Notation
 from multilayer.data.table import are_numbered, in_memory, names_of_frame, without_index
 from multilayer.data.tally import Tally
-from multilayer.errors import InvalidArgumentError, InvalidDataError
+from multilayer.errors import InvalidArgumentError, InvalidDataError, InvalidTypeError
 from multilayer.estimators.targets import numbers_of_targets, plain_targets
 from multilayer.model import Columns
 
@@ -252,6 +253,9 @@ def _table_of(
 
 def _checked_table(estimator: Any, X: Any, columns: Columns | None, name: str) -> tuple[Any, bool]:
     """Return what `read_table` reads, checked as in `_table_of`; and whether by scikit-learn."""
+    if isinstance(X, (str, PathLike)):
+        rule = f"must be a table; got {str(X)!r}: read_file of multilayer.data reads it"
+        raise InvalidTypeError(rule, name)
     X = without_index(in_memory(X, name))
     is_frame, is_mapping = hasattr(X, "columns"), _is_of_mappings(X)
     if not (is_frame or is_mapping or isinstance(X, np.ma.MaskedArray)):  # whose mask it would drop
