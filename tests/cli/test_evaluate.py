@@ -112,7 +112,7 @@ def test_values_that_training_has_not_seen_are_noted(folder, tmp_path):
 def test_a_column_that_is_not_there_is_refused_with_the_nearest(folder, option):
     result = run("evaluate", folder / "homes.model", folder / "new.csv", option, "agnt")
     assert isinstance(result.exception, UnknownNameError)
-    assert str(result.exception).startswith(f"{option} must be one of area, ")
+    assert str(result.exception).startswith(f"{option} of mlp evaluate must be one of area, ")
     assert str(result.exception).endswith("got 'agnt', did you mean 'agent'?")
 
 

@@ -94,7 +94,7 @@ def test_rows_without_a_target(tmp_path):
     table = HOMES.copy()
     table.loc[7, "rent"] = None
     table.to_csv(path, index=False)
-    says = "1 of 120 rows have no 'rent' and are dropped, the first of them row 8 below its header"
+    says = "1 of 120 rows has no 'rent' and is dropped, row 8 below its header"
     assert says in run(*TRAIN, path).stderr
     refused = f"{path} has no 'rent' in 1 of 120 rows, the first of them row 8 below its header"
     assert str(run(*TRAIN, path, "--bad-rows", "fail").exception) == refused

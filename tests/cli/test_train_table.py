@@ -149,7 +149,7 @@ def test_what_is_printed_for_people(trees):
     assert "leaf categorical" in printed
     assert "3 3 inputs" in printed  # distinct, and what becomes of them
     assert printed.index("leaf categorical") < printed.index("baseline")
-    assert "stopped by n epochs" in result.stdout
+    assert "ran to the last epoch" in result.stdout
     assert "note:" not in result.stderr  # that it has not converged is told above
 
 
@@ -217,7 +217,7 @@ def test_what_the_target_is(tmp_path, column, expected):
     ("arguments", "error", "expected"),
     [
         (["--target", "kin"], UnknownNameError, "did you mean 'kind'?"),
-        (["--drop", "nothing"], UnknownNameError, "--drop must be one of height, leaf"),
+        (["--drop", "nothing"], UnknownNameError, "of mlp train table must be one of height"),
         (["--drop", "kind"], InvalidArgumentError, "cannot be 'kind', which is dropped"),
         (["--task", "regression"], InvalidDataError, "column 'kind' of "),
         (["--task", "words"], UnknownNameError, "--task of mlp train table must be one of class"),

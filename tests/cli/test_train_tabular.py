@@ -18,6 +18,7 @@ from multilayer.cli.division import Division
 from multilayer.cli.main import app
 from multilayer.cli.reading import read
 from multilayer.cli.rows import Rows
+from multilayer.data import read_file
 from multilayer.errors import InvalidArgumentError, InvalidDataError, UnknownNameError
 from multilayer.training import Callback
 
@@ -298,3 +299,26 @@ def test_ctrl_c(trees, tmp_path, monkeypatch, model, epoch):
     else:
         says = "mlp: interrupted before the first epoch was over: there is no model"
         assert result.stderr.splitlines()[-1] == says
+
+
+def test_each_row_without_a_group_is_a_group_of_its_own(tmp_path):
+    rng = np.random.default_rng(0)
+    x, group = rng.normal(size=(2, 120))
+    group = np.where(np.arange(120) % 3, np.floor(3 * group), np.nan)
+    table = pd.DataFrame({"x": x, "g": group, "y": x + rng.normal(size=120)})
+    table.to_csv(tmp_path / "t.csv", index=False)
+    found = read_file(tmp_path / "t.csv")
+    train, held_out = Division(0.2, 0, "g").of(found, table["y"].to_numpy(), "regression")
+    lacking = np.isnan(group)
+    assert lacking[train].any()
+    assert lacking[held_out].any()
+    assert not set(group[train][~lacking[train]]) & set(group[held_out][~lacking[held_out]])
+    job = ["train", "table", tmp_path / "t.csv", "--group", "g", "--members", "2"]
+    note = "note: 40 of 120 rows have no 'g': each is a group of its own"
+    assert note in run(*job, "--json", "--save", tmp_path / "m").stderr
+    run("evaluate", tmp_path / "m", tmp_path / "t.csv", "--group", "g")
+    names = np.where(np.arange(120) == 7, "", np.char.add("g", (np.arange(120) % 9).astype(str)))
+    table.assign(g=names).to_csv(tmp_path / "t.csv", index=False)
+    assert "note: 1 of 120 rows has no 'g': it is a group of its own" in run(*job).stderr
+    table.assign(g="").to_csv(tmp_path / "t.csv", index=False)
+    assert "must have two groups at least" in str(run(*job).exception)

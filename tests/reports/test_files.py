@@ -214,7 +214,7 @@ def test_units_below_the_header(written, train, tmp_path):
     path = written(lines(rows=rows))
     result = train(path, "--epochs", "1", "--save", tmp_path / "m", "--bad-rows", "skip")
     assert "column 'y' has '€' at row 1 below its header, which is not a number" in result.stderr
-    assert "1 of 61 rows have no 'y' and are dropped" in result.stderr
+    assert "1 of 61 rows has no 'y' and is dropped, row 1 below" in result.stderr
     table = read_file(path).select(["x", "z"])
     with pytest.warns(TableWarning) as told:
         columns = Columns.of(table)

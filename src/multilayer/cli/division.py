@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from multilayer import checks
-from multilayer.cli.notes import note, notes
+from multilayer.cli.notes import n_of_rows, note, notes
 from multilayer.data import Table, TableWarning
 from multilayer.data.split import are_alone, split_rows
 from multilayer.errors import InvalidArgumentError, InvalidDataError
@@ -39,7 +39,7 @@ class Division(NamedTuple):
         """Return the name of the column that is no input, if there is one; or raise."""
         checks.real(self.test, "test", "mlp", "(0, 1)")
         for option, name in (("group", self.group), ("time", self.time)):
-            if name is not None and Names(f"--{option}", names).check(name) == target:
+            if name is not None and Names(option, names).check(name) == target:
                 raise InvalidArgumentError(f"cannot be {target!r}, which is the target", option)
         if self.group is not None and self.time is not None:
             raise InvalidArgumentError("cannot be combined with --time", "group")
@@ -65,7 +65,9 @@ class Division(NamedTuple):
             is_known = np.isin(y[held_out], y[train])
             if not is_known.all():
                 n = np.count_nonzero(~is_known)
-                note(f"{n:,} test rows have a class that no training row has, and are dropped")
+                rows = "row has" if n == 1 else "rows have"
+                dropped = f"{'is' if n == 1 else 'are'} dropped"
+                note(f"{n:,} test {rows} a class that no training row has, and {dropped}")
             held_out = held_out[is_known]
         if len(held_out) < 2 or len(train) < LEAST_ROWS:
             rule = (
@@ -102,10 +104,13 @@ class Division(NamedTuple):
         return lambda _, own: np.isin(own, chosen)
 
     def groups(self, table: Table) -> Array:
-        """Return the group of each row; rows without one are a group."""
+        """Return the group of each row; each row without one is a group of its own."""
         assert self.group is not None
         codes, names = table[self.group].categories()  # the same for 7 and 7.0
-        return np.array([*names, "None"])[codes]
+        without = np.flatnonzero(codes < 0)
+        codes = codes.copy()
+        codes[without] = len(names) + np.arange(len(without))
+        return np.array([*names, *(f"\0{row}" for row in without.tolist())])[codes]
 
     def _at_random(self, name: str, y: Array, task: str) -> tuple[Array, Array]:
         """Divide at random, with each class in both parts if it has enough rows."""
@@ -122,10 +127,14 @@ class Division(NamedTuple):
 
     def _by_group(self, table: Table) -> tuple[Array, Array]:
         """Draw whole groups until there are enough test rows."""
+        assert self.group is not None
         _, codes = np.unique(self.groups(table), return_inverse=True)
-        sizes = np.bincount(codes)
-        if len(sizes) < 2:
+        sizes, n_present = np.bincount(codes), table[self.group].n_present
+        if len(sizes) < 2 or not n_present:
             raise InvalidArgumentError("must have two groups at least", "group", got=self.group)
+        if n := len(codes) - n_present:
+            own = "each is" if n > 1 else "it is"
+            note(f"{n_of_rows(n, len(codes))} no {self.group!r}: {own} a group of its own")
         order = np.random.default_rng(self.seed).permutation(len(sizes))
         n_groups = 1 + np.searchsorted(np.cumsum(sizes[order]), self.test * len(codes))
         is_held_out = np.isin(codes, order[: min(n_groups, len(sizes) - 1)])

@@ -52,7 +52,7 @@ def evaluate(
     found = load_model(model)
     table = read(data, separator, encoding)
     target, guess = samples.target_of(table, target, found)
-    for option, name in (("--group", group), ("--by", by)):
+    for option, name in (("group", group), ("by", by)):
         if name is not None:
             Names(option, [each for each in table.columns if each != target]).check(name)
     if guess:

@@ -116,7 +116,7 @@ def _predicted(
     """Yield the predictions for blocks of rows, beside the columns to keep."""
     notations: dict[str, Any] = {}
     for table in tables:
-        names = Names("--keep", table.columns)
+        names = Names("keep", table.columns)
         kept = {name: _values(table[names.check(name)]) for name in keep}
         used = model.inputs.columns_of(table)
         predictions = _predictions(model, model.inputs.from_table(used, notes.said, notations))

@@ -8,7 +8,7 @@ import numpy.typing as npt
 
 from multilayer import checks
 from multilayer.cli.division import Division
-from multilayer.cli.notes import note, notes, noting
+from multilayer.cli.notes import n_of_rows, note, notes, noting
 from multilayer.data import Table, TableWarning
 from multilayer.data.entries import Entries
 from multilayer.data.large import LargeTable
@@ -82,11 +82,11 @@ class Rows(NamedTuple):
         table = given.sample if isinstance(given, LargeTable) else given
         names = table.columns
         for name in drop:
-            Names("--drop", names).check(name)
-        target = Names("--target", names).check(target) if target else _last(table)
+            Names("drop", names).check(name)
+        target = Names("target", names).check(target) if target else _last(table)
         if target in drop:
-            raise InvalidArgumentError(f"cannot be {target!r}, which is dropped", "--target")
-        if weight is not None and Names("--weight", names).check(weight) == target:
+            raise InvalidArgumentError(f"cannot be {target!r}, which is dropped", "target")
+        if weight is not None and Names("weight", names).check(weight) == target:
             raise InvalidArgumentError(f"cannot be {target!r}, which is the target", "weight")
         left_out = {target, weight, division.check(names, target, drop), *drop}
         inputs = [name for name in names if name not in left_out]
@@ -203,12 +203,13 @@ def with_target(
         )
     without = np.flatnonzero(~is_there)
     first = table[target].origin.row(int(without[0]))
-    n_of = f"{len(without):,} of {len(y):,} rows"
+    n = len(without)
     if are_too_many(_n_filled(table.take(without)), len(y), bad_rows):
         hint = "" if bad_rows else "; to leave such rows out, pass --bad-rows skip"
-        rule = f"has no {target!r} in {n_of}, the first of them {first}{hint}"
+        rule = f"has no {target!r} in {n:,} of {len(y):,} rows, the first of them {first}{hint}"
         raise InvalidDataError(rule, table.name)
-    note(f"{n_of} have no {target!r} and are dropped, the first of them {first}")
+    dropped = f"are dropped, the first of them {first}" if n > 1 else f"is dropped, {first}"
+    note(f"{n_of_rows(n, len(y))} no {target!r} and {dropped}")
     kept = np.flatnonzero(is_there)
     return table.take(kept), y[kept]
 

@@ -142,7 +142,7 @@ def target_of(table: Table, target: str | None, model: Model) -> tuple[str, str]
             )
             raise InvalidDataError(rule, table.name, got=", ".join(names))
     if target is not None:
-        Names("--target", names).check(target)
+        Names("target", names).check(target)
         if target in (inputs or ()):
             rule = f"cannot be {target!r}, which is an input of the model"
             raise InvalidDataError(rule, "--target")

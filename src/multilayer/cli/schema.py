@@ -53,9 +53,9 @@ def schema(
     table = sampled(found)
     names = table.columns
     if target is not None:
-        Names("--target", names).check(target)
+        Names("target", names).check(target)
     for name in drop or ():
-        Names("--drop", names).check(name)
+        Names("drop", names).check(name)
     inputs = table.select([name for name in names if name != target])
     own = said.kinds_for(inputs.columns) | dict.fromkeys(drop or (), "ignored")
     columns = describe_columns(inputs, own, embedded=True)

@@ -35,6 +35,8 @@ ADVICE = {
     "copies": "Leave the copies out, or pass --group.",
 }
 """What findings advise, in terms of options."""
+ENDED = {"n_epochs": "ran to the last epoch", "converged": "converged"}
+"""How a training ended that nothing stopped."""
 
 
 def described(
@@ -219,14 +221,14 @@ def _lines(results: dict[str, Any]) -> Iterable[str]:
         "baseline: the same prediction for every test row, "
         f"{'the frequencies of the classes' if classifies else 'the mean'}"
     )
-    n = results["n_members"]
+    n, stopped_by = results["n_members"], results["stopped_by"]
     yield (
         f"{results['n_inputs']:,} inputs, {f'{n} networks of ' if n > 1 else ''}"
         f"{results['n_parameters'] // n:,} parameters"
     )
     parts = [
         f"best of {results['n_epochs']:,} epochs: {results['best_epoch']:,}",
-        f"stopped by {results['stopped_by'].replace('_', ' ')}",
+        ENDED.get(stopped_by, f"stopped by {stopped_by.replace('_', ' ')}"),
         f"{results['seconds']:.1f} s",
     ]
     if classifies and "temperature" in results:

@@ -94,7 +94,8 @@ def _codes(groups: Any, table: Table | None, n: int) -> tuple[Array | None, str 
             rule = "must be an array, or a column of a table"
             raise InvalidArgumentError(rule, "groups", OWNER, got=repr(groups))
         name = Names("groups", table.columns).check(groups, OWNER)
-        return table[name].categories()[0], name  # rows without a group are one, of code −1
+        codes, _ = table[name].categories()
+        return np.where(codes < 0, -1 - np.arange(n), codes), name  # each without one is its own
     found = checks.array(groups, "groups", OWNER)
     if found.shape != (n,):
         rule = f"must have shape ({n},), one group a sample"
