@@ -274,7 +274,9 @@ def samples(X: object, in_features: int, dtype: npt.DTypeLike) -> Array | LazySa
     """Return lazy samples unchanged, if they have that many features; others as a matrix."""
     if not isinstance(X, LazySamples):
         return sample_matrix(X, in_features, dtype)
-    if X.shape[0] == 0 or X.shape[1] != in_features:
+    if X.shape[0] == 0:
+        raise InvalidDataError("must have at least one sample", "X", got=0)
+    if X.shape[1] != in_features:
         rule = f"must have shape (n_samples, {in_features})"
         raise InvalidDataError(rule, "X", got=f"shape {X.shape}")
     return X

@@ -16,10 +16,11 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer
 
 import multilayer
-from multilayer import MLPClassifier, MLPRegressor
+from multilayer import Architecture, MLPClassifier, MLPRegressor, TabularClassifier
 from multilayer.data import TableWarning, read_table
 from multilayer.errors import InvalidArgumentError, InvalidDataError, InvalidTypeError
-from multilayer.model import Columns
+from multilayer.model import Columns, Model
+from multilayer.numpy import MLP
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 
@@ -423,3 +424,23 @@ def test_bounds_as_targets_are_numbers_with_a_note(y):
     assert model.to_model().targets.mean == pytest.approx([8.0])
     with pytest.raises(InvalidDataError, match="y must hold numbers; got 'low'"):
         MLPRegressor().fit(X, ["low", "high", "mid"] * 20)
+
+
+@pytest.mark.parametrize("X", [pd.DataFrame(index=range(9)), {}])
+@pytest.mark.parametrize("Estimator", [MLPClassifier, TabularClassifier])
+def test_a_table_without_columns_or_rows_is_refused_in_these_words(X, Estimator):
+    settings = {"columns": "auto"} if Estimator is MLPClassifier else {"n_members": 2}
+    with pytest.raises(InvalidDataError, match=r"^X must have at least one column; got 0$"):
+        Estimator(**settings).fit(X, [0, 1, 2] * 3)
+    columns = Columns.of({"a": [1, 2.5], "b": ["x", "y"]})
+    model = Model(MLP(Architecture(columns.in_features, (), 1)), None, columns)
+    with pytest.raises(InvalidDataError, match=r"^X must have at least one sample; got 0$"):
+        model.predict({"a": [], "b": []})
+
+
+def test_a_name_in_another_unicode_form_is_said_to_be_one():
+    columns = Columns.of({"Fl\u00e4che": [1, 2.5], "b": ["x", "y"]})
+    table = read_table({"Fla\u0308che": [1, 2.5], "b": ["x", "y"]})
+    for read in (columns.read, columns.columns_of):
+        with pytest.raises(InvalidDataError, match="is there in another Unicode form"):
+            read(table)

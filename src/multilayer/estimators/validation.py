@@ -244,6 +244,8 @@ def _table_of(
     """
     X, by_scikit_learn = _checked_table(estimator, X, columns, name)
     table = read_table(X, name) if columns is None else columns.read(X, name)
+    if not table.columns:
+        raise InvalidDataError("must have at least one column", name, got=0)
     _check_rows(table, name)
     if columns is not None or by_scikit_learn:
         return table, {}

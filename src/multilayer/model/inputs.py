@@ -4,6 +4,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
 from functools import partial
 from typing import Any, ClassVar, Self
+from unicodedata import normalize
 
 import numpy as np
 import numpy.typing as npt
@@ -72,7 +73,7 @@ class Inputs(ABC):
         if absent:
             rule = (
                 f"must have all inputs of the model; missing: {', '.join(absent)}; found: "
-                f"{', '.join(table.columns)}"
+                f"{', '.join(table.columns)}{_same_letters(absent, table.columns)}"
             )
             raise InvalidDataError(rule, table.name)
         return table.select([name for name in names if name in table.columns])
@@ -239,5 +240,13 @@ def refuse_columns(name: str, wanted: tuple[str, ...], found: tuple[str, ...], h
     rule = (
         f"must have the columns {', '.join(wanted)}{how}; missing: "
         f"{', '.join(missing) or 'none'}; beyond them: {', '.join(extra) or 'none'}"
+        f"{_same_letters(missing, extra)}"
     )
     raise InvalidDataError(rule, name)
+
+
+def _same_letters(missing: Sequence[str], found: Sequence[str]) -> str:
+    """Say which missing name looks like one that was found, since one letter has two forms."""
+    forms = {normalize("NFC", name) for name in found}
+    alike = [name for name in missing if normalize("NFC", name) in forms]
+    return f"; {alike[0]!r} is there in another Unicode form: rename it" if alike else ""
