@@ -331,10 +331,42 @@ DATES = {
 
 @pytest.mark.parametrize("kind", DATES)
 def test_dates_as_targets(kind):
-    with pytest.raises(InvalidDataError, match=r"^y must hold numbers; got dates or durations$"):
-        regressor().fit(X, DATES[kind]())
+    if kind != "durations":
+        with pytest.raises(InvalidDataError, match=r"^y must hold numbers; got dates or"):
+            regressor().fit(X, DATES[kind]())
     with pytest.raises(InvalidDataError, match=r"^y must hold classes; got dates or durations$"):
         classifier().fit(X, DATES[kind]())
+
+
+SECONDS = 5000 + 900 * A
+
+
+@pytest.mark.parametrize("convert", [
+    lambda y: y, pd.Series, lambda y: pl.Series(y.to_numpy()), pa.array, lambda y: list(y),
+    lambda y: y.to_pytimedelta().tolist(),
+])  # fmt: skip
+def test_durations_are_predicted_in_seconds(convert):
+    y = convert(pd.to_timedelta(SECONDS, unit="s"))
+    model = regressor().fit(X, y)
+    assert model.score(X, y) > 0.9
+    assert r2_score(SECONDS, model.predict(X)) > 0.9
+    gap = pd.Series(pd.to_timedelta(with_gap(SECONDS, np.nan), unit="s"))
+    with pytest.raises(ValueError, match=f"(contains NaN|missing values).*index {N - 1}"):
+        regressor().fit(X, gap)
+
+
+@pytest.mark.parametrize(
+    ("written_as", "unit"),
+    [
+        (lambda s: f"{s // 3600:.0f}:{s // 60 % 60:02.0f}", " in seconds"),
+        (lambda s: f"{s:.1f} kg" if s > 5000 else f"{1000 * s:.0f} g", " in grams"),
+        (lambda s: f"€{s:.2f}", " in €"),
+        (lambda s: f"{s:.2f}", ""),
+    ],
+)
+def test_the_report_says_in_which_unit_a_target_is_predicted(written, train, written_as, unit):
+    result = trained(train, written, [written_as(s) for s in SECONDS])
+    assert f"y: regression{unit}" in [line.strip() for line in result.stdout.splitlines()]
 
 
 @pytest.mark.parametrize("form", ["%Y-%m-%d", "%d.%m.%Y", "%m/%d/%Y", "%b %d, %Y"])

@@ -17,7 +17,7 @@ from multilayer.cli.peers import LABELS as PEERS
 from multilayer.cli.peers import baseline, predicted_by
 from multilayer.cli.rows import Rows
 from multilayer.cli.table_options import Said
-from multilayer.data import TableWarning
+from multilayer.data import Notation, TableWarning
 from multilayer.doctor.diagnosis import STYLES
 from multilayer.files import save_model
 from multilayer.json_text import printable
@@ -35,6 +35,9 @@ ADVICE = {
     "copies": "Leave the copies out, or pass --group.",
 }
 """What findings advise, in terms of options."""
+UNITS = {"clock": "seconds", "duration": "seconds", "mass": "grams", "length": "metres"}
+UNITS |= {"bytes": "bytes"}
+"""What numbers of several units are converted to."""
 ENDED = {"n_epochs": "ran to the last epoch", "converged": "converged"}
 """How a training ended that nothing stopped."""
 
@@ -99,7 +102,7 @@ def report(
     if as_json:
         typer.echo(json.dumps(results | others))
     else:
-        _print(results, estimator, save)
+        _print(results, estimator, save, rows.notation)
 
 
 def _results(estimator: Any, rows: Rows) -> dict[str, Any]:
@@ -172,10 +175,12 @@ def _scores(rows: Rows, y: Any, predicted: Any, weight: Any) -> dict[str, Any]:
     }
 
 
-def _print(results: dict[str, Any], estimator: Any, save: Path | None) -> None:
+def _print(
+    results: dict[str, Any], estimator: Any, save: Path | None, notation: Notation | None
+) -> None:
     console = Console(highlight=False)
     classifies = results["task"] == "classification"
-    kind = f"{len(estimator.classes_):,} classes" if classifies else "regression"
+    kind = f"{len(estimator.classes_):,} classes" if classifies else f"regression{_unit(notation)}"
     table = Grid("", title=f"{results['target']}: {kind}", title_justify="left")
     for name in ("log loss", "accuracy") if classifies else ("RMSE", "R²"):
         table.add_column(name, justify="right")
@@ -205,6 +210,12 @@ def _print(results: dict[str, Any], estimator: Any, save: Path | None) -> None:
         console.print(text, soft_wrap=True)
     if save is not None:
         console.print(f"model written to {save}", soft_wrap=True)
+
+
+def _unit(notation: Notation | None) -> str:
+    """Return what is predicted, if numbers were read in a unit, such as `` in seconds``."""
+    unit = "" if notation is None else UNITS.get(notation.scale, notation.unit)
+    return f" in {unit}" if unit else ""
 
 
 def _lines(results: dict[str, Any]) -> Iterable[str]:

@@ -22,10 +22,13 @@ __all__ = ["numbers_of_targets", "plain_targets", "shown"]
 def plain_targets(y: Any, name: str, *, are_numbers: bool) -> Any:
     """Return targets without their library's own types, such as nullable integers.
 
+    Durations become seconds, where targets are numbers.
+
     Raises
     ------
     InvalidDataError
-        If an entry is masked or missing, or they are dates, or classes of several types.
+        If an entry is masked or missing, or they are dates, durations that are no numbers, or
+        classes of several types.
     """
     if isinstance(y, np.ma.MaskedArray) and np.ma.is_masked(y):
         raise InvalidDataError("must not have masked entries: fill or drop them first", name)
@@ -42,6 +45,10 @@ def plain_targets(y: Any, name: str, *, are_numbers: bool) -> Any:
         rule = f"must not have missing values; the first is at {checks.place(index)}"
         raise InvalidDataError(rule, name)
     types = set(map(type, values.ravel())) if values.dtype.kind in "OT" else set()
+    if are_numbers and types and all(issubclass(kind, datetime.timedelta) for kind in types):
+        values = values.astype("m8[us]")
+    if are_numbers and values.dtype.kind == "m":
+        return values / np.timedelta64(1, "s")  # NaN where missing
     times = (datetime.date, datetime.timedelta, datetime.time)
     has_times = any(issubclass(kind, times) or kind.__name__ == "Period" for kind in types)
     if values.dtype.kind in "Mm" or has_times:
