@@ -113,7 +113,11 @@ def test_parquet_is_read(tmp_path, monkeypatch):
         ('a,b\n1,"say ""x"""\n', {"a": ["1"], "b": ['say "x"']}, None),
         ('a,b\n1,5" pipe\n', {"a": ["1"], "b": ['5" pipe']}, None),
         ("a,b\n1,2,\n3,4,\n", {"a": ["1", "3"], "b": ["2", "4"], "Unnamed: 2": [None] * 2}, None),
-        ("a,b\nr,1,2\ns,3,4\n", {"Unnamed: 0": ["r", "s"], "a": ["1", "3"], "b": ["2", "4"]}, None),
+        (
+            "a,b\nr,1,2\ns,3,4\n",
+            {"Unnamed: 0": ["r", "s"], "a": ["1", "3"], "b": ["2", "4"]},
+            "its rows have one cell more than its header: their first is taken as a name",
+        ),
         (",a\n0,x\n", {"Unnamed: 0": ["0"], "a": ["x"]}, None),
         (" a , b\n1,2\n", {"a": ["1"], "b": ["2"]}, None),
         (

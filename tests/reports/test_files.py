@@ -408,6 +408,46 @@ def test_rows_that_are_too_long(written):
         read_file(path)
 
 
+@pytest.mark.parametrize(
+    ("header", "row"),
+    [
+        ("name,address,price", "n{k},Street {i}, Town,{i}"),  # names that occur again
+        ("a,b,y", "{k},5,{i},9"),  # decimal commas
+        ("x,k,y", "{k},'a, q',{i}"),  # quotes of another kind
+        ("x,k,y", "1,5,{i},9"),  # whichever number comes first
+        ("x,k,y", ",5,{i},9"),
+    ],
+)
+def test_rows_that_all_have_one_cell_too_many(written, mlp, train, tmp_path, header, row):
+    """Their names must not shift by a column; the first cell is a row's name only if it can be."""
+    content = [header, *(row.format(i=i, k=i % 5) for i in range(N))]
+    path = written("\n".join(content))
+    message = (
+        f"{path} must have 3 cells in each row, as in its header; line 2 has 4, line 3 has 4, line "
+        "4 has 4, … (60 of 60 rows); a cell that has the separator in it must be in double quotes"
+    )
+    with pytest.raises(InvalidDataError, match=f"{re.escape(message)}$"):
+        read_file(path)
+    training = "".join(f"{i % 9},{i % 7},{i % 5},{i}\n" for i in range(N))
+    train(written(f"{header},z\n{training}", "t.csv"), "--epochs", "1", "--save", tmp_path / "m")
+    later = mlp("predict", tmp_path / "m", written("\n".join(content), "p.csv"), fails=True)
+    assert "p.csv must have 3 cells in each row, as in its header" in str(later.exception)
+
+
+@pytest.mark.parametrize("name", ["{i}", "{j}", "r{i}", "Mazda RX{i}"])
+def test_names_of_rows_without_a_name_in_the_header(check, name):
+    """As R writes them."""
+    rows = [(name.format(i=i, j=i + 1), *row) for i, row in enumerate(ROWS)]
+    check(lines(rows=rows), says="its rows have one cell more than its header: their first is")
+
+
+def test_names_of_rows_that_count_anew(written):
+    """In files put one behind the other."""
+    path = written(lines(rows=[(i % 30, *row) for i, row in enumerate(ROWS)]))
+    with pytest.warns(TableWarning, match="its rows have one cell more than its header"):
+        assert read_file(path).columns == ("Unnamed: 0", *HEADER)
+
+
 @pytest.mark.parametrize("separator", [";", "\t", "|"])
 @pytest.mark.parametrize("decimal", [".", ","])
 def test_another_separator_when_predicting(written, mlp, train, tmp_path, separator, decimal):

@@ -181,9 +181,10 @@ def find_dialect(text: TextIO, separator: str | None, path: object) -> Dialect:
 
     The separator is the one that gives the most lines the same number of cells; of several, the one
     that gives the most cells. The header is the first line with that many cells. It is the line
-    above if that has one cell less, because rows have names, or if only one of the two ends in
-    separators. Lines above the header are skipped, and so are titles and comments with as many
-    cells. A first line of numbers and dates alone is a row, unless they are 0, 1, 2, ….
+    above if only one of the two ends in separators. It is also the line above if that is the first
+    of all, and has one cell less: rows have names or, if their first cells cannot be names, are
+    broken. Lines above the header are skipped, and so are titles and comments with as many cells. A
+    first line of numbers and dates alone is a row, unless they are 0, 1, 2, ….
 
     Raises
     ------
@@ -244,6 +245,10 @@ def _header(rows: list[list[str]]) -> tuple[list[str], int, list[str]]:
     elif n_titles := _n_titles(rows[first:], width):
         first, names = first + n_titles, rows[first + n_titles]
     remarks = []
+    if names[1:] == rows[first]:
+        remarks.append(
+            "its rows have one cell more than its header: their first is taken as a name"
+        )
     if first:
         lines = (
             "a line above its header is" if first == 1 else f"{first} lines above its header are"
@@ -262,14 +267,28 @@ def _beside(
 ) -> list[str] | None:
     """Return the names in a line that has more or fewer cells than the rows, None if it has none.
 
-    It has fewer if rows have names or end in separators, and more if it ends in them itself.
+    It has fewer if rows have names, are broken or end in separators, and more if it ends in them
+    itself.
     """
     full = [row for row in rows if len(row) == width]
     n_ends = next(n for n in range(width) if any(row[width - 1 - n].strip() for row in full))
     n_filled = max(i for i, cell in enumerate(line, 1) if cell.strip())
     if n_filled > 1 and width - n_ends <= n_filled <= width:
         return [*line, *[""] * width][:width]
-    return ["", *line] if is_first and 1 < len(line) == width - 1 else None
+    if not is_first or not 1 < len(line) == width - 1:
+        return None
+    return ["", *line] if _are_row_names([row[0].strip() for row in full]) else line
+
+
+def _are_row_names(cells: list[str]) -> bool:
+    """Return whether first cells name or count their rows: texts that differ, or 1, 2, 3, ….
+
+    Files that were put one behind the other count anew.
+    """
+    first = cells[:SAMPLE_LINES]
+    if any(first == [str(start + i) for i in range(len(first))] for start in (0, 1)):
+        return True
+    return len(set(cells)) == len(cells) and not any(map(plain, cells))
 
 
 def _n_titles(rows: list[list[str]], width: int) -> int:
