@@ -251,6 +251,35 @@ def test_years_in_the_header_beside_names(written):
     assert read_file(written(content)).columns == ("country", "2019", "2020")
 
 
+@pytest.mark.parametrize("label", ["Total", "TOTAL:", "Grand Total", "Summe", "moyenne", "Итого"])
+@pytest.mark.parametrize("end", ["{},1770,180,3600", ",{},,3600", "{},,,", "{},1,2,3\n,,,"])
+def test_a_row_at_the_end_that_sums_up_the_others(written, train, mlp, tmp_path, label, end):
+    """It is named, and has a prediction like any row."""
+    rows = [(f"n{i % 7}", *row[1:]) for i, row in enumerate(ROWS)]
+    path = written(lines(rows=[*rows, [end.format(label)]]))
+    says = f"{path}: line 62 begins with {label!r} and is read like any row; if it sums up the oth"
+    with pytest.warns(TableWarning, match=re.escape(says)):
+        assert read_file(path).shape[0] == 61 + end.count("\n")
+    if (label, end) != ("Total", "{},,,"):
+        return
+    path = written(lines(rows=[*rows, [end.format(label)], ["Mean,,,"]]))
+    result = train(
+        path, "--epochs", "1", "--target", "y", "--bad-rows", "skip", "--save", tmp_path / "m"
+    )
+    for told in (result, mlp("predict", tmp_path / "m", path)):
+        assert f"note: {says}" in told.stderr
+        assert "line 63 begins with 'Mean'" in told.stderr
+    assert len(told.stdout.splitlines()) == 63
+
+
+@pytest.mark.parametrize("places", [[59, 30], [57, 56], [0], [58, 59, 57, 56]])
+def test_a_name_such_as_total_that_is_no_sum(written, places):
+    rows = [("Total" if i in places else f"n{i % 7}", *row[1:]) for i, row in enumerate(ROWS)]
+    read_file(written(lines(rows=rows)))
+    read_file(written(lines(rows=[("n", 1, 2, 3), ("Total", 4, 5, 6)])))
+    read_file(written(lines(rows=[*ROWS, (7, 5, "Total", 8)])))
+
+
 # Quotes ------------------------------------------------------------------------------------
 
 

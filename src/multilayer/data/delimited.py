@@ -30,6 +30,20 @@ Array = npt.NDArray[Any]
 
 MOST_LINES = 10
 """More lines than this in one cell that look like rows mean that a quote is misplaced."""
+LAST = 3
+"""Rows at the end of a file that may sum up the others."""
+TOTALS = frozenset(
+    form(word) + end
+    for word in (
+        "total", "totals", "grand total", "sum", "average", "mean", "summe", "gesamt",
+        "gesamtsumme", "insgesamt", "mittelwert", "durchschnitt", "somme", "moyenne",
+        "total général", "totale", "somma", "suma", "media", "promedio", "soma", "média",
+        "totaal", "gemiddelde", "итого",
+    )
+    for form in (str.lower, str.upper, str.title, str.capitalize)
+    for end in ("", ":")
+)  # fmt: skip
+"""How such rows begin; a look into a set costs no time, as a comparison without case does."""
 BLOCK = 10_000
 """Rows to process at a time; equal texts are stored once."""
 
@@ -121,6 +135,8 @@ class Rows:
         """How many rows were kept before each broken one."""
         self._short: FirstFew[int] = FirstFew()
         self._again: FirstFew[int] = FirstFew()
+        self._totals: FirstFew[tuple[int, int, str]] = FirstFew()
+        """The number of each row that may sum up others, its line, and how it begins."""
 
     def __iter__(self) -> Iterator[tuple[str, ...]]:
         """Yield the rows: as tuples, which Python's search for circles soon leaves alone."""
@@ -130,6 +146,8 @@ class Rows:
             if n_columns > 1 and row[0].strip() in (names[0], "") and named(row) == names:
                 self._again.add(self.n_rows)
                 continue
+            if (begins := row[0] or next(filter(None, row), "")) in TOTALS:
+                self._totals.add((self.n_rows, line, begins))
             self.n_rows += 1
             if len(row) == n_columns:
                 yield tuple(row)
@@ -162,6 +180,13 @@ class Rows:
         if broken.n:
             rows_are = "a row is" if broken.n == 1 else f"{broken.n:,} rows are"
             yield f"{rows_are} left out, with more cells than its header: {shown(broken)}"
+        first = next(iter(self._totals.first), (0, 0, ""))[0]
+        if max(self.n_rows - LAST, LAST) <= first:  # no row above begins so
+            for _, line, begins in self._totals.first:
+                yield (
+                    f"line {line:,} begins with {begins!r} and is read like any row; if it sums up "
+                    "the others, take it out"
+                )
 
 
 def _filled(
