@@ -437,6 +437,33 @@ def test_rows_that_are_too_long(written):
         read_file(path)
 
 
+@pytest.mark.parametrize("above", ["", "Sales of 2024\n"])
+@pytest.mark.parametrize("n", [2, 5, N])
+def test_rows_that_all_lack_the_last_cells(written, mlp, train, tmp_path, above, n):
+    """Such as a target that is to be predicted."""
+    train(written(lines()), "--target", "y", "--epochs", "1", "--save", tmp_path / "m")
+    rows = ROWS[:n]
+    path = written(above + lines(rows=[row[:3] for row in rows]), "p.csv")
+    result = mlp("predict", tmp_path / "m", path)
+    assert f"{n} rows have fewer cells than its header, row 1 below it first" in result.stderr
+    assert "'column" not in result.stderr
+    assert result.stdout == mlp("predict", tmp_path / "m", written(lines(rows=rows))).stdout
+    # One or two of them may be filled.
+    path = written(above + lines(rows=[*[row[:2] for row in rows], ROWS[-1]]), "p.csv")
+    assert len(mlp("predict", tmp_path / "m", path).stdout.splitlines()) == n + 2
+
+
+def test_categories_alone_that_lack_the_last_cells(written):
+    path = written(lines(rows=[(f"a{i % 3}", f"b{i % 2}", f"c{i % 5}") for i in range(N)]))
+    with pytest.warns(TableWarning, match="60 rows have fewer cells than its header, row 1 below"):
+        assert read_file(path).columns == HEADER
+
+
+def test_a_title_with_more_cells_than_the_table(check):
+    check("# a, b, c, d, e\n" + lines(), says="a line above its header is skipped")
+    check("Sold in A, B, C, D, E\n" + lines(), says="a line above its header is skipped")
+
+
 @pytest.mark.parametrize(
     ("header", "row"),
     [

@@ -183,8 +183,9 @@ def find_dialect(text: TextIO, separator: str | None, path: object) -> Dialect:
     that gives the most cells. The header is the first line with that many cells. It is the line
     above if only one of the two ends in separators. It is also the line above if that is the first
     of all, and has one cell less: rows have names or, if their first cells cannot be names, are
-    broken. Lines above the header are skipped, and so are titles and comments with as many cells. A
-    first line of numbers and dates alone is a row, unless they are 0, 1, 2, ….
+    broken. And it is if it has more cells, and these seem to be names, but those below do not: rows
+    lack cells. Lines above the header are skipped, and so are titles and comments with as many
+    cells. A first line of numbers and dates alone is a row, unless they are 0, 1, 2, ….
 
     Raises
     ------
@@ -268,13 +269,16 @@ def _beside(
     """Return the names in a line that has more or fewer cells than the rows, None if it has none.
 
     It has fewer if rows have names, are broken or end in separators, and more if it ends in them
-    itself.
+    itself or rows lack cells.
     """
     full = [row for row in rows if len(row) == width]
     n_ends = next(n for n in range(width) if any(row[width - 1 - n].strip() for row in full))
     n_filled = max(i for i, cell in enumerate(line, 1) if cell.strip())
     if n_filled > 1 and width - n_ends <= n_filled <= width:
         return [*line, *[""] * width][:width]
+    if len(line) > width and _has_names([line, *full], len(line)):
+        again = any(cell.strip() and cell in below for cell, *below in zip(*full, strict=True))
+        return line if again or not _has_names(full, width) else None
     if not is_first or not 1 < len(line) == width - 1:
         return None
     return ["", *line] if _are_row_names([row[0].strip() for row in full]) else line
