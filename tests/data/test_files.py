@@ -18,7 +18,7 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from multilayer.data import TableWarning, read_file
+from multilayer.data import TableWarning, read_blocks, read_file
 from multilayer.errors import InvalidArgumentError, InvalidDataError, MissingPackageError
 
 HOMES = pd.DataFrame(
@@ -298,8 +298,44 @@ def test_where_a_file_is_not_in_its_encoding(tmp_path):
     message = f"{path} must be text in utf-8: line 1,000,002: 'utf-8' codec can't decode byte 0xe4"
     with pytest.raises(InvalidDataError, match=re.escape(message) + " in position 5000006"):
         read_file(path, encoding="utf-8")
-    with pytest.warns(TableWarning, match="is read as cp1252"):  # all bytes decide
-        assert rows_of(read_file(path))["b"][-2:] == ["Ã¤", "ä"]
+    said = "t.csv: a byte in line 1,000,002 is not UTF-8 and is read as �"
+    with pytest.warns(TableWarning, match=said):  # all bytes decide
+        assert rows_of(read_file(path))["b"][-2:] == ["ä", "�"]
+    path = written(tmp_path, text.encode("latin-1") + "2,ß\n".encode())
+    with pytest.warns(TableWarning, match="is read as cp1252"):
+        assert rows_of(read_file(path))["b"][-2:] == ["ä", "ÃŸ"]
+
+
+@pytest.mark.parametrize("encoding", ["gbk", "big5", "shift-jis", "euc-kr", "cp1251", "koi8-r"])
+def test_other_encodings_are_not_taken_for_utf_8(tmp_path, encoding):
+    """Some of their bytes are UTF-8 by chance."""
+    letters = [chr(i) for i in range(0x80, 0xE000) if chr(i).isalpha()]
+    content = "".join(letters).encode(encoding, "ignore")
+    with pytest.warns(TableWarning, match="it is not UTF-8 and is read as"):
+        read_file(written(tmp_path, b"a,b\n1," + content + b"\n"))
+
+
+@pytest.mark.parametrize(
+    ("n", "said", "expected"),
+    [
+        (
+            1,
+            "a byte in line 5 is not UTF-8 and is read as �; if it is all in another encoding,",
+            "�",
+        ),
+        (2, "2 bytes are not UTF-8, the first in line 5, and are read as �; if it is all in", "�"),
+        (3, "it is not UTF-8 and is read as cp1252", "ü"),  # no more are UTF-8
+    ],
+)
+def test_bytes_that_are_not_utf_8_where_most_are(tmp_path, n, said, expected):
+    content = "a,b\n1,Köln\n2,Gießen\n3,Münster\n".encode() + n * "4,München\n".encode("cp1252")
+    path = written(tmp_path, content)
+    with pytest.warns(TableWarning, match=said):
+        found = rows_of(read_file(path))
+    assert found["b"][-1] == f"M{expected}nchen"
+    with pytest.warns(TableWarning, match=said):
+        (block,) = read_blocks(path)
+    assert rows_of(block) == found
 
 
 def test_a_file_that_cannot_be_read_is_named(tmp_path, monkeypatch):

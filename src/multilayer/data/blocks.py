@@ -15,7 +15,7 @@ from multilayer.data.alike import Alike
 from multilayer.data.delimited import csv_errors
 from multilayer.data.dialects import Opens, find_dialect, opened
 from multilayer.data.entries import Origin
-from multilayer.data.formats import PARQUET, encoding_remark, format_of, opens_of, read_as
+from multilayer.data.formats import PARQUET, format_of, opens_of, read_as
 from multilayer.data.frames import Frames, find_frames
 from multilayer.data.notes import TableWarning
 from multilayer.data.readers import (
@@ -180,11 +180,10 @@ class Blocks:
             if form.mark == PARQUET:
                 return ParquetReader(_seekable(opens), origin)
             if form.mark or form.is_json:
-                return TableReader(read_as(form, opens, path, how.separator, how.encoding), origin)
+                return TableReader(read_as(form, opens, path, how.separator), origin)
             with csv_errors(path), opened(opens, form.encoding) as text:
                 dialect = find_dialect(text, how.separator, path)
-        remarks = (*dialect.remarks, *encoding_remark(form.encoding, how.encoding))
-        dialect = dialect._replace(remarks=remarks)
+        dialect = dialect._replace(remarks=(*dialect.remarks, *form.remarks))
         return CsvReader(opens, form.encoding, dialect, how.bad_rows, origin)
 
     def _opens(self, path: Path | str) -> Opens:

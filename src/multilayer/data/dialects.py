@@ -57,8 +57,11 @@ class Dialect(NamedTuple):
     """What was decided and is open to doubt."""
 
 
-def find_encoding(opens: Opens, asked: str | None, path: object) -> str:
-    """Return a file's encoding: the one given, that of its first bytes, or one that fits it all.
+def find_encoding(opens: Opens, asked: str | None, path: object) -> tuple[str, tuple[str, ...]]:
+    """Return a file's encoding, and what is open to doubt about it.
+
+    It is the one given, that of its first bytes, or one that fits it all; UTF-8 may also fit most
+    characters that are not ASCII.
 
     Raises
     ------
@@ -75,7 +78,7 @@ def find_encoding(opens: Opens, asked: str | None, path: object) -> str:
         names.insert(0, "utf-16-le" if first[1:2] == b"\0" else "utf-16-be")
     for name in names:
         try:
-            with opened(opens, name) as text:
+            with opened(opens, name, "strict") as text:
                 _check_text(text, path)
         except LookupError as error:
             rule = "must be one that Python knows, such as utf-8, cp1252"
@@ -84,9 +87,32 @@ def find_encoding(opens: Opens, asked: str | None, path: object) -> str:
             if known:
                 rule = f"must be text in {name}: {_placed(error, opens, name)}"
                 raise InvalidDataError(rule, path) from error
+            if name == "utf-8" and (stray := _stray(opens)):
+                return name, (stray,)
         else:
-            return name
+            remark = f"it is not UTF-8 and is read as {name}; if that is wrong, give its encoding"
+            return name, () if known or name.startswith("utf") else (remark,)
     raise AssertionError  # latin-1 decodes everything
+
+
+def _stray(opens: Opens) -> str | None:
+    """Return a remark on the bytes that are not UTF-8, if more characters are and are not ASCII."""
+    n_good = n_bad = first = 0
+    line = 1
+    with opened(opens, "utf-8", "surrogateescape") as text:
+        while part := text.read(PART):
+            bad = re.findall("[\udc80-\udcff]", part)
+            n_good += len(re.findall("[^\0-\x7f]", part)) - len(bad)
+            if bad and not n_bad:
+                first = line + part.count("\n", 0, part.index(bad[0]))
+            n_bad += len(bad)
+            line += part.count("\n")
+    if n_bad >= n_good:
+        return None
+    what = f"a byte in line {first:,} is not UTF-8 and is"
+    if n_bad > 1:
+        what = f"{n_bad:,} bytes are not UTF-8, the first in line {first:,}, and are"
+    return f"{what} read as �; if it is all in another encoding, give that"
 
 
 def _check_text(text: TextIO, path: object) -> None:
@@ -119,13 +145,14 @@ def _placed(error: UnicodeError, opens: Opens, encoding: str) -> str:
     return str(error)
 
 
-def opened(opens: Opens, encoding: str) -> io.TextIOWrapper:
+def opened(opens: Opens, encoding: str, errors: str = "replace") -> io.TextIOWrapper:
     """Return a file's text, without a mark of its encoding, to be read in parts.
 
+    Bytes that do not fit become � by default, since `find_encoding` has looked at all of them.
     All of it at once would take as much memory as the file again, or up to four times as much.
     """
     codecs.lookup(encoding)  # raises before anything is open
-    text = io.TextIOWrapper(opens(), encoding, newline="")
+    text = io.TextIOWrapper(opens(), encoding, errors, newline="")
     try:
         if text.read(1) != "\ufeff":
             text.seek(0)

@@ -48,7 +48,8 @@ def read_file(
     decimal : {".", ","}, optional
         The decimal mark, if a column leaves it open.
     encoding : str, optional
-        By default that of the file's first bytes, else UTF-8, else Windows-1252.
+        By default that of the file's first bytes; else UTF-8, if most characters that are not ASCII
+        are; else Windows-1252.
     date_order : {"day first", "month first"}, optional
         The order of dates such as 5/1/2024, if a column leaves it open.
     missing : sequence of str

@@ -25,7 +25,6 @@ __all__ = [
     "COMPRESSED",
     "PARQUET",
     "Format",
-    "encoding_remark",
     "format_of",
     "import_pyarrow",
     "opens_of",
@@ -113,6 +112,8 @@ class Format(NamedTuple):
     encoding: str = ""
     """If it is text."""
     is_json: bool = False
+    remarks: tuple[str, ...] = ()
+    """What is open to doubt about its encoding."""
 
 
 def opens_of(path: Path | str, *, in_memory: bool) -> Opens:
@@ -164,13 +165,13 @@ def format_of(opens: Opens, encoding: str | None, path: object) -> Format:
     for mark, what in OTHERS.items():
         if first.startswith(mark):
             raise InvalidDataError(f"is {what}: save its table as CSV and give that", path)
-    known = find_encoding(opens, encoding, path)
+    known, remarks = find_encoding(opens, encoding, path)
     with opened(opens, known) as text:
         beginning = text.read(1_000)
     if HTML.match(beginning):
         rule = f"is not a table but HTML or XML: {beginning.lstrip()[:20]!r}"
         raise InvalidDataError(rule, path)
-    return Format(b"", known, JSON.match(beginning) is not None)
+    return Format(b"", known, JSON.match(beginning) is not None, remarks)
 
 
 def read_one(path: Path | str, separator: str | None, encoding: str | None) -> Read:
@@ -190,12 +191,10 @@ def read_one(path: Path | str, separator: str | None, encoding: str | None) -> R
         If it can only be read by pyarrow, and that is not installed.
     """
     opens = opens_of(path, in_memory=True)
-    return read_as(format_of(opens, encoding, path), opens, path, separator, encoding)
+    return read_as(format_of(opens, encoding, path), opens, path, separator)
 
 
-def read_as(
-    form: Format, opens: Opens, path: object, separator: str | None, encoding: str | None
-) -> Read:
+def read_as(form: Format, opens: Opens, path: object, separator: str | None) -> Read:
     """Return the table in a file of a known format; otherwise as `read_one`."""
     if form.mark:
         what, read = BINARY[form.mark]
@@ -211,12 +210,4 @@ def read_as(
             found = Read(read_json_rows(text, path))
     else:
         found = read_delimited(opens, form.encoding, path, separator)
-    remark = encoding_remark(form.encoding, encoding)
-    return found._replace(remarks=(*found.remarks, *remark))
-
-
-def encoding_remark(known: str, asked: str | None) -> list[str]:
-    """Return a remark on an encoding that may be wrong, if it may be."""
-    if asked or known.startswith("utf"):
-        return []
-    return [f"it is not UTF-8 and is read as {known}; if that is wrong, give its encoding"]
+    return found._replace(remarks=(*found.remarks, *form.remarks))

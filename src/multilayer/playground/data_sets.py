@@ -16,7 +16,7 @@ import numpy.typing as npt
 from multilayer.data import Table, TableWarning, toy
 from multilayer.data.delimited import csv_errors, read_delimited
 from multilayer.data.dialects import Opens, find_dialect, opened
-from multilayer.data.formats import COMPRESSED, encoding_remark, format_of
+from multilayer.data.formats import COMPRESSED, format_of
 from multilayer.data.reading import refuse_broken
 from multilayer.data.split import split_at_random
 from multilayer.errors import InvalidArgumentError, InvalidDataError
@@ -226,7 +226,7 @@ def read_csv(content: bytes) -> tuple[Table, tuple[str, ...]]:
         refuse_broken([found.counted], None)
     if not len(found.table):
         raise InvalidDataError("has a header but no rows", TABLE)
-    return found.table, (*found.remarks, *encoding_remark(form.encoding, None), *_in_words(said))
+    return found.table, (*found.remarks, *form.remarks, *_in_words(said))
 
 
 def _check_size(content: bytes, opens: Opens, encoding: str) -> None:
