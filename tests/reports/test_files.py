@@ -177,6 +177,48 @@ def test_empty_rows_and_columns_of_a_spreadsheet(written, mlp, train, tmp_path):
     assert train(path, "--epochs", "1").stdout.count("y: regression") == 1
 
 
+@pytest.mark.parametrize("separator", [" ", "^", "~", "quotes"])
+def test_cells_that_nothing_known_separates(written, mlp, train, separator):
+    """They are one column; what else may separate them is named, and can be given."""
+    content = lines("," if separator == "quotes" else separator)
+    does = f"if {separator!r} separates cells, give it as the separator"
+    if separator == "quotes":
+        content = "".join(f'"{line}"\n' for line in content.splitlines())
+        does = "if each row is in quotes as a whole, take them away"
+    path = written(content)
+    name = content.partition("\n")[0].strip('"')
+    with pytest.warns(
+        TableWarning, match=re.escape(f"{path}: it has one column, {name!r}; {does}")
+    ):
+        assert read_file(path).columns == (name,)
+    result = train(path, "--epochs", "1", fails=True)
+    assert f"it has one column, {name!r}; {does}" in result.stderr
+    assert "there are none beside" in str(result.exception)
+    if separator != "quotes":
+        assert texts_of(read_file(path, separator=separator)) == PLAIN
+        train(path, "--epochs", "1", "--sep", separator)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        "full name\nAnn Lee\nBo Ek\n",
+        "at\n5:30\n7:45\n",
+        "date time\n2024-01-05 05:00\n",
+        "a b\n2\n",
+    ],
+)
+def test_one_column_of_texts(written, content):
+    assert read_file(written(content)).shape[1] == 1  # without a warning
+
+
+def test_one_column_of_another_separator(written):
+    assert read_file(written(lines()), separator=";").columns == (",".join(HEADER),)
+    path = written("2024-01-05 05:00\n2024-01-05 07:00\n")
+    with pytest.warns(TableWarning, match="it has no header"):
+        assert len(read_file(path)) == 2
+
+
 # Rows --------------------------------------------------------------------------------------
 
 

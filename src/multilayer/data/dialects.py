@@ -37,6 +37,11 @@ MARKS = {
 }
 """The bytes that some programs write first, and the encoding that they mark."""
 SEPARATORS = (",", ";", "\t", "|")
+OTHERS = {
+    **dict.fromkeys(SEPARATORS, "if each row is in quotes as a whole, take them away"),
+    **{each: f"if {each!r} separates cells, give it as the separator" for each in " ^~"},
+}
+"""What may separate cells in lines that seem to have one, and what to do."""
 SAMPLE = 2**18
 """Characters to look at, in whole lines."""
 SAMPLE_LINES = 20
@@ -237,6 +242,8 @@ def find_dialect(text: TextIO, separator: str | None, path: object) -> Dialect:
         what = "it is empty" if is_empty else f"its first {len(lines)} lines have no cells"
         raise InvalidDataError(f"must have a header and rows below it; {what}", path)
     header, n_rows_above, remarks = _header(rows)
+    if len(header) == 1 and n_rows_above and not separator:
+        remarks += _in_one_cell([row[0] for row in rows[n_rows_above - 1 :]])
     names = named(header)
     twice, n = Counter(names).most_common(1)[0]
     if n > 1:
@@ -244,6 +251,15 @@ def find_dialect(text: TextIO, separator: str | None, path: object) -> Dialect:
         raise InvalidDataError(rule, path, got=f"{twice!r} twice")
     n_above = places[n_rows_above - 1] + 1 if n_rows_above else places[0]
     return Dialect(best, names, n_above, tuple(remarks))
+
+
+def _in_one_cell(lines: list[str]) -> list[str]:
+    """Return a remark on lines of one cell, if something seems to separate numbers in them."""
+    for each, what in OTHERS.items():
+        rows = [line.split(None if each == " " else each) for line in lines]
+        if len(set(map(len, rows))) == 1 < len(rows[0]) and any(map(plain, rows[-1])):
+            return [f"it has one column, {lines[0]!r}; {what}"]
+    return []
 
 
 def _consistency(rows: list[list[str]]) -> tuple[float, int]:
