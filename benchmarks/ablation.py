@@ -70,7 +70,7 @@ def blas_threads() -> Any:
 
 def no_chains() -> Any:
     """Let threads call the kernels one by one."""
-    return patch.object(batches, "_chain_of", lambda *_: None)
+    return patch.object(step, "chain_of", lambda *_: None)
 
 
 @contextmanager
@@ -83,9 +83,9 @@ def plain() -> Iterator[None]:
 PARTS: dict[str, Callable[[], Any]] = {
     "compiled passes": plain,
     "a pass in three calls": no_chains,
-    "looking before sleeping": lambda: patch.object(standby, "_loops", lambda: None),
+    "polling before sleeping": lambda: patch.object(standby, "_loops", lambda: None),
     "threads of our own (BLAS's instead)": blas_threads,
-    "products turned round for narrow layers": lambda: patch.object(stages, "NARROW", math.inf),
+    "products transposed for narrow layers": lambda: patch.object(stages, "NARROW", math.inf),
     "products transposed for wide layers": lambda: patch.object(blas, "has_wide_kernels", bool),
     "passes for thin layers": lambda: patch.object(plan, "WIDEST", 0),
     "samples put in order once an epoch": lambda: patch.object(source, "REORDERED_BYTES", 0),
@@ -93,7 +93,7 @@ PARTS: dict[str, Callable[[], Any]] = {
     "the fast path as a whole": readable,
 }
 """The parts that can be taken out, and how."""
-OF_ONE_THREAD = {"products turned round for narrow layers", "passes for thin layers"}
+OF_ONE_THREAD = {"products transposed for narrow layers", "passes for thin layers"}
 """Those that are measured on one thread: compiled loops hold on to how they were compiled."""
 
 

@@ -22,7 +22,7 @@ def test_every_part_of_the_fast_path_can_be_taken_out_and_put_back(ablation):
 
     def now():
         return (
-            Kernel.fastest, batches._chain_of, batches.LONG, blas.has_wide_kernels, plan.WIDEST,
+            Kernel.fastest, step.chain_of, batches.LONG, blas.has_wide_kernels, plan.WIDEST,
             source.REORDERED_BYTES, stages.NARROW, standby._loops, step.Step.take,
             workers.Workers.for_batches.__name__,
         )  # fmt: skip

@@ -184,10 +184,10 @@ def test_at_each_place_of_an_epoch(tmp_path, crash):
 
 def test_the_last_batch_does_not_decide_on_the_threads(tmp_path, monkeypatch):
     # Going on at a short batch must not cut the full ones that follow it otherwise.
-    from multilayer.numpy.fast import workers
+    from multilayer.numpy.fast import step, workers
 
     monkeypatch.setattr(workers, "n_threads", lambda: 3)
-    monkeypatch.setattr(workers, "WORK", 1e4)
+    monkeypatch.setattr(step, "CHAINED", 1e4)
     digits = load_digits()
     data = digits.X_train[:300], digits.y_train[:300]
 

@@ -3,7 +3,7 @@
 import pytest
 
 from multilayer.compiled import Kernel
-from multilayer.numpy.fast import batches, plan, prediction
+from multilayer.numpy.fast import plan, prediction, step
 from multilayer.numpy.fast import workers as workers_module
 
 
@@ -11,7 +11,7 @@ from multilayer.numpy.fast import workers as workers_module
 def form(request, monkeypatch):
     """Run a test with all that is compiled, without chains, and as where numba is missing."""
     if request.param != "compiled":
-        monkeypatch.setattr(batches, "_chain_of", lambda *_: None)
+        monkeypatch.setattr(step, "chain_of", lambda *_: None)
     if request.param == "plain":
         monkeypatch.setattr(Kernel, "fastest", property(lambda self: self.plain))
     return request.param
@@ -25,5 +25,5 @@ def workers(request, monkeypatch):
     monkeypatch.setattr(plan, "MEETING", 0)
     for module in (workers_module, prediction):
         monkeypatch.setattr(module, "n_threads", lambda: n)
-        monkeypatch.setattr(module, "n_rewarding", lambda n_operations, n_available: n_available)
+        monkeypatch.setattr(module, "n_rewarding", lambda _, n_available, *work: n_available)
     return n

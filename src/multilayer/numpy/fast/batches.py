@@ -24,7 +24,7 @@ from multilayer.numpy.layers import Layer
 from multilayer.numpy.losses import Loss
 from multilayer.numpy.network import Network
 
-__all__ = ["Batch", "Batches", "Part", "Rows"]
+__all__ = ["Batch", "Batches", "Part", "Rows", "chain_of"]
 
 Array = npt.NDArray[Any]
 
@@ -84,9 +84,13 @@ class Batches:
     adversary : Adversary or None
     has_penalty : bool
         Whether there is a penalty on weights.
+    chain : type or None
+        `Chain`, if workers take their passes through it: see `chain_of`.
     n_operations : float
         The floating-point operations of each row, which decide how many workers pay; 0 if a batch
         cannot be divided.
+    work : float or None
+        The operations for which one pays: see `n_rewarding`.
     n_workers : int
         How many workers there are; a small batch has fewer parts.
 
@@ -107,20 +111,21 @@ class Batches:
         adversary: Adversary | None,
         *,
         has_penalty: bool,
+        chain: Any,
         n_operations: float,
+        work: float | None,
         n_workers: int,
     ) -> None:
         self._network, self._source, self._criterion = network, source, criterion
         self._loss, self._adversary = loss, adversary
         self._penalized = network.weight_slices if has_penalty else []
         self._in_features = source.X.shape[-1]
-        self._n_operations, self._n_workers = n_operations, n_workers
+        self._chain, self._n_workers = chain, n_workers
+        self._n_operations, self._work = n_operations, work
         self._n_each = n_gradients(adversary)
         theta = np.atleast_2d(network.parameters)
         self.gradients = np.zeros((n_workers * self._n_each, *theta.shape), theta.dtype)
         self.random_layers = random_layers(network, self._in_features) * n_passes(adversary)
-        is_plain = network.parameters.ndim == 1 and adversary is None
-        self._chain = _chain_of(network, source) if is_plain and n_workers > 1 else None
         self._kept: dict[int, Batch] = {}
 
     def of(self, n_rows: int) -> Batch:
@@ -136,7 +141,7 @@ class Batches:
 
     def _made(self, n_rows: int) -> Batch:
         network, dtype = self._network, self.gradients.dtype
-        n = n_parts(n_rows, self._n_operations, self._n_workers)
+        n = n_parts(n_rows, self._n_operations, self._n_workers, self._work)
         _, n_networks, size = self.gradients.shape
         lead = network.parameters.shape[:-1]
         n_shares = 1 if self._source.weight is None else n_networks
@@ -197,7 +202,7 @@ class Batches:
         )  # fmt: skip
 
 
-def _chain_of(network: Network, source: Source) -> Any:
+def chain_of(network: Network, source: Source) -> Any:
     """Return `Chain`, which needs numba, if it covers the network; else None."""
     with forks.imports:
         if numba() is None:

@@ -18,7 +18,7 @@ from multilayer.numpy.adversaries import Adversary
 from multilayer.numpy.blocks import draw_normal
 from multilayer.numpy.clipping import Clip
 from multilayer.numpy.fast.adversary import n_passes
-from multilayer.numpy.fast.batches import Batch, Batches, Part, Rows
+from multilayer.numpy.fast.batches import Batch, Batches, Part, Rows, chain_of
 from multilayer.numpy.fast.criteria import criterion_of
 from multilayer.numpy.fast.plan import may_wait
 from multilayer.numpy.fast.source import Source
@@ -32,7 +32,7 @@ from multilayer.numpy.fast.updates import (
     numbers_of,
     update_of,
 )
-from multilayer.numpy.fast.workers import ROWS, Workers
+from multilayer.numpy.fast.workers import CHAINED, ROWS, Workers
 from multilayer.numpy.network import Network
 from multilayer.numpy.objective import Objective
 from multilayer.numpy.optimizers.base import Optimizer, State
@@ -126,7 +126,9 @@ class Step:
         of_pass, usual = n_operations(network), batch_size or self._piece
         divides = self._by_rows or may_wait(network, usual * of_pass)
         of_step = of_pass * n_passes(adversary)
-        self._workers = workers or Workers.for_batches(usual, of_step, by_rows=divides)
+        chain = chain_of(network, self.source) if self._is_one and adversary is None else None
+        work = None if chain is None else CHAINED
+        self._workers = workers or Workers.for_batches(usual, of_step, work, by_rows=divides)
         self._batches = Batches(
             network,
             self.source,
@@ -134,7 +136,9 @@ class Step:
             objective.loss,
             adversary,
             has_penalty=self._has_penalty,
+            chain=chain,
             n_operations=of_step if divides else 0,
+            work=work,
             n_workers=self._workers.n,
         )
         self._gradients = self._batches.gradients

@@ -20,13 +20,15 @@ import numpy as np
 from multilayer.numpy.fast.blas import limit_this_thread, n_threads, single_threaded
 from multilayer.numpy.fast.standby import ASKED, BEGUN, DONE, Standby
 
-__all__ = ["ALONE", "Workers", "n_parts", "n_rewarding"]
+__all__ = ["ALONE", "CHAINED", "Workers", "n_parts", "n_rewarding"]
 
 P = TypeVar("P")
 R = TypeVar("R")
 
 WORK = 1e7
-"""The floating-point operations that make a thread worth waking: about 0.3 ms of one core."""
+"""The floating-point operations that make a thread worth waking, if it calls kernels one by one."""
+CHAINED = 3e6
+"""The same if it makes a few compiled calls (see `chain`), so that threads wait less for Python."""
 ROWS = 16
 """The minimum number of a worker's rows: products of fewer waste a core."""
 TRIAL = 0.02
@@ -38,14 +40,17 @@ PAUSE = 1.0
 LONGEST_PAUSE = 8.0
 
 
-def n_rewarding(n_operations: float, n_available: int) -> int:
-    """Return how many of the available threads pay for this many floating-point operations."""
-    return max(1, min(n_available, int(n_operations / WORK)))
+def n_rewarding(n_operations: float, n_available: int, work: float | None = None) -> int:
+    """Return how many of the available threads pay for this many floating-point operations.
+
+    `work` is what each must have of them: by default `WORK`.
+    """
+    return max(1, min(n_available, int(n_operations / (work or WORK))))
 
 
-def n_parts(n_rows: int, n_operations: float, n_available: int) -> int:
+def n_parts(n_rows: int, n_operations: float, n_available: int, work: float | None = None) -> int:
     """Return the number of threads that share a batch, with `n_operations` for each of its rows."""
-    return max(1, min(n_rewarding(n_rows * n_operations, n_available), n_rows // ROWS))
+    return max(1, min(n_rewarding(n_rows * n_operations, n_available, work), n_rows // ROWS))
 
 
 class Workers:
@@ -83,13 +88,16 @@ class Workers:
         return time.perf_counter() < self._alone_until
 
     @classmethod
-    def for_batches(cls, n_rows: int, n_operations: float, *, by_rows: bool) -> "Workers":
+    def for_batches(
+        cls, n_rows: int, n_operations: float, work: float | None = None, *, by_rows: bool
+    ) -> "Workers":
         """Return the workers that pay for batches of this many rows.
 
-        `n_operations` is the number for each row, and `by_rows` says whether batches can be split.
+        `n_operations` is the number for each row, `work` as in `n_rewarding`, and `by_rows` says
+        whether batches can be split.
         """
-        rewarding = n_rewarding(n_rows * n_operations, n_threads())
-        n = n_parts(n_rows, n_operations, rewarding) if by_rows else 1
+        rewarding = n_rewarding(n_rows * n_operations, n_threads(), work)
+        n = n_parts(n_rows, n_operations, rewarding, work) if by_rows else 1
         # If a batch cannot be split, or only among few of many cores, BLAS uses its own threads.
         if rewarding >= 2 and (not by_rows or 4 * n <= rewarding):
             return cls(1, keep_blas=True)
