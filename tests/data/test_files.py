@@ -175,7 +175,10 @@ def test_what_people_write_above_and_between_rows(tmp_path, text, expected, rema
             "a,b\n1,2\n3,4,5\n",
             "must have 2 cells in each row, as in its header; line 3 has 3; to leave such rows",
         ),
-        ("a,b,a\n1,2,3\n", "must have a name of its own for each column; got 'a' twice"),
+        (
+            "a,b,a\n1,2,3\n",
+            "must have a name of its own for each column: rename one; got 'a' twice",
+        ),
         ('a,b\n"1,2\n3,4\n', "must be a CSV file: line 3: unexpected end of data"),
         ('a,b\n"1"x,2\n', r"must be a CSV file: line 2: .* expected after"),
         (

@@ -274,11 +274,15 @@ def test_any_column_has_categories(values):
         ({"a": 3}, InvalidDataError, r"vector; for one row, write {'a': \[3\], …}; got int"),
         ({"a": None}, InvalidDataError, r"write {'a': \[None\], …}; got NoneType"),
         ({"a": {0: 1.5}}, InvalidDataError, "column 'a' of X must be a vector; got dict"),
-        ({1: [1], "1": [2]}, InvalidDataError, "a name of its own for each column; got '1' twice"),
+        (
+            {1: [1], "1": [2]},
+            InvalidDataError,
+            "own for each column: rename one; got '1' twice",
+        ),
         (
             pd.DataFrame([[1, 2, 3]], columns=["b", "a", "a"]),
             InvalidDataError,
-            "X must have a name of its own for each column; got 'a' twice",
+            "X must have a name of its own for each column: rename one; got 'a' twice",
         ),
     ],
 )

@@ -234,7 +234,8 @@ def test_targets_far_from_zero_keep_their_digits():
 def test_two_columns_of_one_name_are_named():
     frame = pd.DataFrame(np.ones((4, 2)), columns=["a", "a"])
     with pytest.raises(
-        InvalidDataError, match=r"^X must have a name of its own for each column; got 'a' twice$"
+        InvalidDataError,
+        match=r"its own for each column: rename one; got 'a' twice$",
     ):
         classifier().fit(frame, [0, 1, 0, 1])
 

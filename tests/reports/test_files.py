@@ -67,13 +67,13 @@ def check(written, mlp, train, tmp_path):
 )
 def test_two_columns_of_one_name(written, mlp, header, name):
     path = written(f"{header}\n1,2,3\n4,5,6\n")
-    message = f"{path} must have a name of its own for each column; got {name!r} twice"
+    message = f"{path} must have a name of its own for each column: rename one; got {name!r} twice"
     with pytest.raises(InvalidDataError, match=f"^{re.escape(message)}$"):
         read_file(path)
     assert str(mlp("train", "table", path, fails=True).exception) == message
     frame = pd.DataFrame([[1, 2], [3, 4]], columns=["a", "a"])
     with pytest.raises(
-        InvalidDataError, match=r"^X must have a name of its own for each column; got"
+        InvalidDataError, match=r"^X must have a name of its own for each column: rename one; got"
     ):
         MLPRegressor(columns="auto").fit(frame, [1, 2])
 

@@ -247,7 +247,7 @@ def find_dialect(text: TextIO, separator: str | None, path: object) -> Dialect:
     names = named(header)
     twice, n = Counter(names).most_common(1)[0]
     if n > 1:
-        rule = "must have a name of its own for each column"
+        rule = "must have a name of its own for each column: rename one"
         raise InvalidDataError(rule, path, got=f"{twice!r} twice")
     n_above = places[n_rows_above - 1] + 1 if n_rows_above else places[0]
     return Dialect(best, names, n_above, tuple(remarks))

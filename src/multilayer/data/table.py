@@ -328,7 +328,7 @@ def check_columns(table: Table, columns: Sequence[str], first: str, part: int = 
 
 
 def _twice(table: str, column: str) -> InvalidDataError:
-    rule = "must have a name of its own for each column"
+    rule = "must have a name of its own for each column: rename one"
     return InvalidDataError(rule, table, got=f"{column!r} twice")
 
 
