@@ -11,8 +11,11 @@ from typer.testing import CliRunner
 
 from multilayer import load
 from multilayer.cli import reading, train_table
+from multilayer.cli.division import Division
 from multilayer.cli.main import app
+from multilayer.cli.rows import Rows
 from multilayer.data import large, read_blocks, stream, streamed
+from multilayer.data.large import open_table
 from multilayer.errors import InvalidArgumentError, InvalidDataError
 from multilayer.estimators import recipe, tabular_base
 
@@ -134,6 +137,17 @@ def test_rows_that_are_tested_on_train_no_network(write, seen, form, by):
         assert (is_trained == ~KINDS["district"].isin(held_out)).all()
     assert told["test"]["accuracy"] > 0.7
     assert told["linear"]["accuracy"] > 0.7
+
+
+def test_rows_without_a_group_are_tested_on_or_trained_on(write):
+    district = KINDS["district"].where(KINDS.index % 3 > 0)
+    table = open_table(write(KINDS.assign(district=district, row=KINDS.index)), ["district"])
+    rows = Rows.of(table, "kind", None, [], Division(0.2, 0, group="district"))
+    tested = set(map(int, rows.X_test["row"].objects()))
+    trained = {int(row) for _, part in rows.large.parts() for row in part["row"].objects()}
+    assert not tested & trained
+    held_out = set(district[list(tested)].dropna())
+    assert trained == {i for i in KINDS.index if district[i] not in held_out} - tested
 
 
 def test_weights_and_columns_that_are_dropped(write, seen, tmp_path):

@@ -118,6 +118,11 @@ def test_parquet_is_read(tmp_path, monkeypatch):
             {"Unnamed: 0": ["r", "s"], "a": ["1", "3"], "b": ["2", "4"]},
             "its rows have one cell more than its header: their first is taken as a name",
         ),
+        (
+            '"a","b"\n"3",1,2\n"7",3,4\n"12",5,6\n',  # as R writes a part of a table
+            {"Unnamed: 0": ["3", "7", "12"], "a": ["1", "3", "5"], "b": ["2", "4", "6"]},
+            "its rows have one cell more than its header: their first is taken as a name",
+        ),
         (",a\n0,x\n", {"Unnamed: 0": ["0"], "a": ["x"]}, None),
         (" a , b\n1,2\n", {"a": ["1"], "b": ["2"]}, None),
         (
@@ -339,6 +344,12 @@ def test_bytes_that_are_not_utf_8_where_most_are(tmp_path, n, said, expected):
     with pytest.warns(TableWarning, match=said):
         (block,) = read_blocks(path)
     assert rows_of(block) == found
+
+
+def test_a_damaged_file_is_no_text_although_most_of_it_is_utf_8(tmp_path):
+    path = written(tmp_path, ("a,b\n" + "é,1\n" * 300).encode() + b"\xff\x00,2\n")
+    with pytest.raises(InvalidDataError, match="must be text; got a NUL character"):
+        read_file(path)
 
 
 def test_a_file_that_cannot_be_read_is_named(tmp_path, monkeypatch):

@@ -22,6 +22,7 @@ from multilayer.errors import (
     InvalidTypeError,
     UnknownNameError,
 )
+from multilayer.model.numeric import read_numbers
 
 
 def texts_of(table):
@@ -271,6 +272,17 @@ def test_files_of_which_one_leaves_the_decimal_mark_open_are_read_alike_and_it_i
     (tmp_path / "b.csv").write_text("x;y\n" + "".join(f"{i + 1},336;1,5\n" for i in range(30)))
     with pytest.raises(InvalidDataError, match="'x' must have the same decimal mark in all files"):
         read_file(tmp_path)
+    # Thousands are what they seem where the other file has them too.
+    (tmp_path / "a.csv").write_text("x\n" + "".join(f'"1,{i + 100}.50"\n' for i in range(30)))
+    (tmp_path / "b.csv").write_text("x\n" + "".join(f'"1,{i + 100}"\n' for i in range(30)))
+    assert read_numbers(read_file(tmp_path)["x"], [])[0].tolist()[30:] == list(range(1100, 1130))
+    # What is no number is not quoted.
+    (tmp_path / "a.csv").write_text("x\n" + "".join(f'"{i},5"\n' for i in range(30)))
+    stray = "ca. two\nn.a.\n" + "".join(f"1.{i + 100}\n" for i in range(100))
+    (tmp_path / "b.csv").write_text(f"x\n{stray}")
+    with pytest.warns(TableWarning, match=r"writes '1\.100', which is read as 1100, since "):
+        read_file(tmp_path)
+    (tmp_path / "a.csv").write_text("x,y\n" + "".join(f"{i}.25,1\n" for i in range(30)))
     # Three decimals are what they seem where the mark is that of the other file.
     (tmp_path / "b.csv").write_text("x;y\n" + "".join(f"{i + 1}.336;1\n" for i in range(30)))
     assert len(read_file(tmp_path)) == 60

@@ -251,6 +251,9 @@ def test_a_loss_that_is_not_registered_is_known_from_the_estimator_alone(tmp_pat
     quantiles = Model(MLP(Architecture(2, (), 2)), Values(1, n_each=2))
     with pytest.raises(InvalidArgumentError, match="must predict one value a sample"):
         evaluate(quantiles, X[40:], X[40:, 0])
+    information = {"history": {"settings": {"loss": {"name": "mine"}}}}
+    classes = Model(MLP(Architecture(2, (), 3, output="softmax")), information=information)
+    assert evaluate(classes, X, np.arange(80) % 3).main == "log_loss"
 
 
 @dataclass(frozen=True)

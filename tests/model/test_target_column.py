@@ -51,11 +51,17 @@ def test_numbers_are_what_the_task_says():
         read(["a", "b"], "regression")
 
 
-@pytest.mark.parametrize("task", [None, "classification"])
-@pytest.mark.parametrize("days", [DAYS, DAYS.astype(str)], ids=["dates", "text"])
+@pytest.mark.parametrize(
+    ("days", "task"), [(DAYS, None), (DAYS.astype(str), None), (DAYS, "classification")]
+)
 def test_dates_are_no_targets(days, task):
     with pytest.raises(InvalidDataError, match="the target, must hold numbers or classes; it hol"):
         read(days, task)
+
+
+def test_dates_as_text_are_classes_if_somebody_says_so():
+    found = read(DAYS.astype(str), "classification")
+    assert (found.task, found.values[0]) == ("classification", "2024-01-01")
 
 
 def test_a_hint_is_for_numbers_that_may_be_dates():

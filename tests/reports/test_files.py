@@ -522,7 +522,8 @@ def test_rows_that_all_have_one_cell_too_many(written, mlp, train, tmp_path, hea
     path = written("\n".join(content))
     message = (
         f"{path} must have 3 cells in each row, as in its header; line 2 has 4, line 3 has 4, line "
-        "4 has 4, … (60 of 60 rows); a cell that has the separator in it must be in double quotes"
+        "4 has 4, … (60 of 60 rows); a cell with the separator in it must be in double quotes, and "
+        "names of rows need a title"
     )
     with pytest.raises(InvalidDataError, match=f"{re.escape(message)}$"):
         read_file(path)

@@ -6,7 +6,7 @@ import io
 import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
-from itertools import islice
+from itertools import islice, pairwise
 from operator import or_
 from typing import IO, NamedTuple, TextIO
 
@@ -106,6 +106,8 @@ def _stray(opens: Opens) -> str | None:
     line = 1
     with opened(opens, "utf-8", "surrogateescape") as text:
         while part := text.read(PART):
+            if "\0" in part:
+                return None  # it is no text
             bad = re.findall("[\udc80-\udcff]", part)
             n_good += len(re.findall("[^\0-\x7f]", part)) - len(bad)
             if bad and not n_bad:
@@ -328,13 +330,14 @@ def _beside(
 
 
 def _are_row_names(cells: list[str]) -> bool:
-    """Return whether first cells name or count their rows: texts that differ, or 1, 2, 3, ….
+    """Return whether first cells name or count their rows: texts that differ, or rising numbers.
 
-    Files that were put one behind the other count anew.
+    Numbers may leave some out, as in part of a table. Files that were put one behind the other
+    begin anew.
     """
     first = cells[:SAMPLE_LINES]
-    if any(first == [str(start + i) for i in range(len(first))] for start in (0, 1)):
-        return True
+    if all(map(str.isdecimal, first)):
+        return all(int(a) < int(b) for a, b in pairwise(first))
     return len(set(cells)) == len(cells) and not any(map(plain, cells))
 
 

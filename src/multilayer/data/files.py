@@ -105,25 +105,29 @@ def _check_decimals(tables: Sequence[Table], decimal: str | None) -> None:
     Warn if only one of them shows its mark, and no `decimal` mark is given.
     """
     for column in tables[0].columns:
-        first: dict[str, str] = {}
+        first: dict[str, tuple[str, str]] = {}
         are_open = []
         for table in tables:
             found = table[column].find_notation() if column in table.columns else None
             if found is None or found.notation is None:
                 continue
             if shows := found.shows or (found.is_open and table.shown_decimal()):
-                first.setdefault(shows, table.name)
+                first.setdefault(shows, (table.name, found.notation.thousands))
             elif found.is_open:
                 are_open.append((found.notation.thousands or ".", found.notation, table))
         if len(first) > 1:
             rule = "must have the same decimal mark in all files"
-            got = ", ".join(f"{MARKS[mark]} in {first[mark]}" for mark in MARKS)
+            got = ", ".join(f"{MARKS[mark]} in {first[mark][0]}" for mark in MARKS)
             raise InvalidDataError(rule, f"column {column!r}", got=got)
-        for shown, name in first.items() if decimal is None else ():
-            others = (each for each in are_open if each[0] != shown)
+        for shown, (name, thousands) in first.items() if decimal is None else ():
+            # Thousands are beyond doubt if the other file has them too.
+            others = (each for each in are_open if each[0] not in (shown, thousands))
             for mark, notation, table in islice(others, 1):
-                text = next(text for text in table[column].categories()[1] if mark in text)
-                number = replace(notation, decimal=shown, thousands=mark).number(text)
+                read = replace(notation, decimal=shown, thousands=mark).number
+                numbers = ((text, read(text)) for text in table[column].categories()[1])
+                text, number = next(
+                    (text, n) for text, n in numbers if mark in text and n is not None and n == n
+                )
                 says = f"writes {text!r}, which is read as {number:g}, since {name} has decimal "
                 note = Note(column, table.name, says + MARKS[shown])
                 warn(TableWarning(str(note), (note,)))

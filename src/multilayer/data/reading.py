@@ -117,7 +117,8 @@ def refuse_broken(found: Sequence[Counted], bad_rows: str | None, *, is_whole: b
         of_all = " in all files" * (len(found) > 1)
         rule += f" ({n_broken:,} of {'' if is_whole else 'the first '}{n_rows:,} rows{of_all})"
     if n_broken == n_rows > 1:
-        rule += "; a cell that has the separator in it must be in double quotes"
+        rule += "; a cell with the separator in it must be in double quotes, and names of rows "
+        rule += "need a title"
     elif bad_rows is None:
         rule += f"; to leave such rows out, pass {{{SKIP}}}"
     raise InvalidDataError(rule, first.name, others=[SKIP])

@@ -11,7 +11,7 @@ from multilayer.evaluation.classes import ClassificationTask
 from multilayer.evaluation.samples import OWNER
 from multilayer.evaluation.task import Task
 from multilayer.evaluation.values import RegressionTask
-from multilayer.model import Model, loss_of_data, loss_of_model, of_outputs
+from multilayer.model import Model, loss_of_data, loss_of_model, loss_of_output, of_outputs
 from multilayer.numpy import Loss, SquaredError
 
 __all__ = ["judged"]
@@ -31,7 +31,8 @@ def judged(model: Model, X: Any, y: Array, given: Any = None) -> tuple[Task, Arr
         try:
             loss = loss_of_model(model, OWNER, given=given)
         except InvalidArgumentError:  # a loss of one's own, which is not registered here
-            loss = SquaredError()
+            of_output = loss_of_output(model.net.architecture.output)
+            loss = of_output if targets is None else SquaredError()
         loss = loss or loss_of_data(y, model.net.architecture.out_features)
         if targets is not None or loss.task == "regression":
             return _values(outputs if targets is None else targets.decode(outputs), y, loss)

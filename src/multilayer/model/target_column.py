@@ -6,7 +6,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from multilayer.data.entries import Entries
+from multilayer.data.entries import DateEntries, Entries
 from multilayer.data.notation import Notation
 from multilayer.data.notes import Note
 from multilayer.data.numerals import is_missing_mark
@@ -62,7 +62,8 @@ def read_target(
     Raises
     ------
     InvalidDataError
-        If they do not suit the task, or are dates.
+        If they do not suit the task. Dates are no classes, unless they are text and the task is
+        given.
     """
     entries, decimal = table[name], table.decimal
     found = entries.find_notation(decimal)
@@ -70,7 +71,8 @@ def read_target(
         decimal = table.select(other for other in table.columns if other != name).shown_decimal()
         found = entries.find_notation(decimal)
     are_names = found is None or found.notation is None or found.notation.is_boolean
-    may_be_dates = task is None or (are_names and task == "classification")
+    # Dates written as text are classes if somebody says so.
+    may_be_dates = task is None or (task == "classification" and isinstance(entries, DateEntries))
     if may_be_dates and entries.find_date_format() is not None:
         raise InvalidDataError(
             f"{entries.where}, the target, must hold numbers or classes; it holds dates"
