@@ -318,7 +318,7 @@ def test_a_wait_that_a_signal_ends_leaves_no_lock_taken(fork, monkeypatch):
 def test_a_training_goes_on_in_a_child_as_in_its_parent(fork, monkeypatch, tmp_path):
     monkeypatch.setattr(workers, "ROWS", 1)
     monkeypatch.setattr(workers, "n_threads", lambda: 2)
-    monkeypatch.setattr(workers, "n_rewarding", lambda n_operations, n_available: n_available)
+    monkeypatch.setattr(workers, "n_rewarding", lambda _, n_available, *work: n_available)
 
     class Fork(Callback):
         def on_step_end(self, run):
