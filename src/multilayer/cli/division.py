@@ -94,22 +94,16 @@ class Division(NamedTuple):
             The rows of it that are tested on.
         """
         if self.group is not None:
-            has_group = self._have_group(table)[held_out]
+            has_group = table[self.group].categories()[0][held_out] >= 0
             names = np.unique(self.groups(table)[held_out[has_group]])
-            alone = np.sort(places[held_out[~has_group]])
-            return lambda part, own: np.where(
-                self._have_group(part), np.isin(self.groups(part), names), np.isin(own, alone)
-            )
+            alone = np.sort(places[held_out[~has_group]])  # whose groups have no names
+            return lambda part, own: np.isin(self.groups(part), names) | np.isin(own, alone)
         if self.time is not None:
             times = self._time_reader(table)
             start = times(table)[held_out].min()
             return lambda part, _: times(part) >= start
         chosen = np.sort(places[held_out])
         return lambda _, own: np.isin(own, chosen)
-
-    def _have_group(self, table: Table) -> Array:
-        assert self.group is not None
-        return table[self.group].categories()[0] >= 0
 
     def groups(self, table: Table) -> Array:
         """Return the group of each row; each row without one is a group of its own."""

@@ -18,7 +18,7 @@ from multilayer.errors import InvalidArgumentError, InvalidDataError
 from multilayer.evaluation.samples import are_there
 from multilayer.model import Targets
 from multilayer.model.numeric import read_numbers, read_weights
-from multilayer.model.target_column import MOST_CLASSES, TargetColumn, read_target
+from multilayer.model.target_column import MOST_CLASSES, TargetColumn, for_fit, read_target
 from multilayer.registry import Names
 
 __all__ = ["Rows", "truth", "with_target"]
@@ -54,11 +54,8 @@ class Rows(NamedTuple):
 
     @property
     def targets(self) -> Any:
-        """The training targets for `fit`.
-
-        Names are a list: in an array, the text nan would count as missing.
-        """
-        return self.y_train.tolist() if self.y_train.dtype.kind == "U" else self.y_train
+        """The training targets for `fit`."""
+        return for_fit(self.y_train)
 
     @classmethod
     def of(

@@ -35,9 +35,6 @@ ADVICE = {
     "copies": "Leave the copies out, or pass --group.",
 }
 """What findings advise, in terms of options."""
-UNITS = {"clock": "seconds", "duration": "seconds", "mass": "grams", "length": "metres"}
-UNITS |= {"bytes": "bytes"}
-"""What numbers of several units are converted to."""
 ENDED = {"n_epochs": "ran to the last epoch", "converged": "converged"}
 """How a training ended that nothing stopped."""
 
@@ -180,7 +177,9 @@ def _print(
 ) -> None:
     console = Console(highlight=False)
     classifies = results["task"] == "classification"
-    kind = f"{len(estimator.classes_):,} classes" if classifies else f"regression{_unit(notation)}"
+    kind = f"{len(estimator.classes_):,} classes" if classifies else "regression"
+    if notation is not None and notation.measure:
+        kind += f" in {notation.measure}"
     table = Grid("", title=f"{results['target']}: {kind}", title_justify="left")
     for name in ("log loss", "accuracy") if classifies else ("RMSE", "R²"):
         table.add_column(name, justify="right")
@@ -210,12 +209,6 @@ def _print(
         console.print(text, soft_wrap=True)
     if save is not None:
         console.print(f"model written to {save}", soft_wrap=True)
-
-
-def _unit(notation: Notation | None) -> str:
-    """Return what is predicted, if numbers were read in a unit, such as `` in seconds``."""
-    unit = "" if notation is None else UNITS.get(notation.scale, notation.unit)
-    return f" in {unit}" if unit else ""
 
 
 def _lines(results: dict[str, Any]) -> Iterable[str]:

@@ -36,12 +36,15 @@ NEARLY_ALL = 0.9
 """The share of numbers, in any notation, from which a column is said to have them."""
 CATEGORICAL = "categorical"
 SEVERAL_UNITS = "numbers in several units"
-READ_AS = {
-    "duration": "durations, in seconds",
-    "clock": "times, in seconds",
-    "bytes": "in bytes",
-    "mass": "in grams",
-    "length": "in metres",
+UNITS = {
+    "duration": "seconds", "clock": "seconds", "bytes": "bytes", "mass": "grams",
+    "length": "metres",
+}  # fmt: skip
+"""What the numbers of a scale are in."""
+READ_AS = {scale: f"in {unit}" for scale, unit in UNITS.items()}
+READ_AS |= {
+    "duration": f"durations, {READ_AS['duration']}",
+    "clock": f"times, {READ_AS['clock']}",
     "multiple": "with k, M and the like",
 }
 """What a column's description says of a scale."""
@@ -103,6 +106,11 @@ class Notation:
             f"missing where {', '.join(self.missing[:3])}": self.missing,
         }
         return ", ".join(part for part, is_so in parts.items() if is_so)
+
+    @property
+    def measure(self) -> str:
+        """What the numbers are in, such as ``seconds`` or ``€``; empty if that is not known."""
+        return UNITS.get(self.scale, self.unit)
 
     def number(self, text: str) -> float | None:
         """Return the number in a text: NaN if missing, None if it is not a finite float64."""

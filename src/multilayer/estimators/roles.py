@@ -14,7 +14,7 @@ from multilayer.data.reading import are_too_many
 from multilayer.data.table import in_memory, names_of_frame
 from multilayer.errors import InvalidArgumentError, InvalidDataError
 from multilayer.model.numeric import read_numbers, read_weights
-from multilayer.model.target_column import check_whole, notes_on_classes, read_target
+from multilayer.model.target_column import check_whole, for_fit, notes_on_classes, read_target
 from multilayer.registry import Names
 
 __all__ = ["Roles", "divided", "has_columns", "without_columns"]
@@ -65,14 +65,14 @@ class Roles(NamedTuple):
         return table.select([name for name in table.columns if name not in self[:3]])
 
     def parts_of(self, table: Table) -> tuple[Table, Any, Array | None, Array | None]:
-        """Return inputs, targets, weights and groups of rows from files, as `fit` takes them.
-
-        Names of classes are a list: in an array, the text nan would count as missing.
-        """
+        """Return inputs, targets, weights and groups of rows from files, as `fit` takes them."""
         groups = None if self.groups is None else table[self.groups].objects()
-        y: Any = self.targets_of(table)
-        y = y.tolist() if y.dtype.kind == "U" else y
-        return self.inputs_of(table), y, self.weights_of(table), groups
+        return (
+            self.inputs_of(table),
+            for_fit(self.targets_of(table)),
+            self.weights_of(table),
+            groups,
+        )
 
     def targets_of(self, table: Table) -> Array:
         """Return numbers to be predicted; or classes, as whole numbers or texts.

@@ -14,7 +14,14 @@ from multilayer.data.table import Table
 from multilayer.errors import InvalidDataError
 from multilayer.model.numeric import read_numbers
 
-__all__ = ["MOST_CLASSES", "TargetColumn", "check_whole", "notes_on_classes", "read_target"]
+__all__ = [
+    "MOST_CLASSES",
+    "TargetColumn",
+    "check_whole",
+    "for_fit",
+    "notes_on_classes",
+    "read_target",
+]
 
 MOST_CLASSES = 20
 """With more distinct whole numbers, the task is regression, unless it is given."""
@@ -127,6 +134,14 @@ def notes_on_classes(entries: Entries) -> list[Note]:
 def _listed(names: Sequence[str]) -> str:
     *others, last = map(repr, names)
     return f"{', '.join(others)} and {last}" if others else last
+
+
+def for_fit(values: npt.NDArray[np.generic]) -> object:
+    """Return targets as `fit` takes them: names as a list, since it takes nan in an array for NaN.
+
+    Numbers stay an array.
+    """
+    return values.tolist() if values.dtype.kind == "U" else values
 
 
 def check_whole(numbers: npt.NDArray[np.float64], entries: Entries) -> None:
