@@ -185,7 +185,7 @@ ONE_FOR_EACH = "must be one value, or one for each of the 2 hidden layers; got 3
         ("--normalization bach", "must be one of batch, layer; got 'bach', did you mean 'batch'?"),
         ("--engine torhc", "must be one of numpy, torch; got 'torhc', did you mean 'torch'?"),
         ("--device cuda:77 --engine torch",
-         "must be 'auto' or one of those that PyTorch finds here, cpu"),
+         "must be 'auto' or a device that PyTorch finds here: cpu"),
         (f"--checkpoint {__file__}", f"must be a folder; {__file__} is something else"),
     ],
 )  # fmt: skip

@@ -442,7 +442,7 @@ BAD = {
         "precision of MLPClassifier cannot be 'bfloat16' with engine 'numpy'"),
     "a device that is not there": (
         {"engine": "torch", "device": "cuda:7"}, ValueError,
-        "device of MLPClassifier must be 'auto' or one of those that PyTorch finds here, cpu"),
+        "device of MLPClassifier must be 'auto' or a device that PyTorch finds here: cpu"),
     "too many dropouts": (
         {"dropout": (0.1, 0.2, 0.3)}, ValueError, "dropout of MLPClassifier must be one value"),
     "too many activations": (

@@ -121,7 +121,7 @@ def test_ranks_wait_for_each_other_longer_than_for_an_exchange(launch):
 def test_a_rank_that_does_not_come_is_named(launch):
     result = launch(WAIT, 3, "0.05")
     assert result.returncode != 0
-    assert "LostRankError: ranks 1, 2 did not come within 0.05 minutes" in result.stderr
+    assert "LostRankError: ranks 1, 2 did not arrive within 0.05 minutes" in result.stderr
 
 
 def test_one_process_waits_for_nobody():
@@ -141,6 +141,6 @@ def test_an_exchange_that_breaks_off_says_so(monkeypatch):
     with pytest.raises(LostRankError) as caught, distributed._in_touch():
         raise RuntimeError("Connection closed by peer")
     assert str(caught.value) == (
-        "another process of this training ended, and it cannot go on without; torchrun reports "
-        "which one, and what that one printed says why"
+        "another process of this training run ended, so this one cannot continue; torchrun reports "
+        "which one it was, and the output of that process says why"
     )

@@ -752,14 +752,14 @@ class Own(scratch.Optimizer):
         (
             {"optimizer": torch.optim.SGD([torch.zeros(1)])},
             InvalidArgumentError,
-            "optimizer of fit must be one of multilayer.numpy for an ensemble, or its name; "
-            "got SGD",
+            "optimizer of fit must be an optimizer of multilayer.numpy, or its name, for an "
+            "ensemble; got SGD",
         ),
         (
             {"optimizer": Own(0.1)},
             InvalidArgumentError,
             "optimizer of fit must be one of SGD, Adam, AMSGrad, AdamW, NAdam, RMSprop, Adagrad, "
-            "Lion for an Ensemble of PyTorch; got Own",
+            "Lion for a PyTorch Ensemble; got Own",
         ),
         (
             {"schedule": ["cosine"] * 3},
@@ -890,6 +890,6 @@ def test_a_formula_that_sums_over_the_wrong_axis_is_named(monkeypatch):
     with pytest.raises(InvalidDataError) as caught:
         fit(ensemble_of(4), (X, X[:, :2]), loss="squared_error", batch_size=16)
     assert str(caught.value) == (
-        "the result of LOSSES['squared_error'] must have shape (4, 16): sum over the outputs by "
+        "the result of LOSSES['squared_error'] must have shape (4, 16): sum over the outputs with "
         "dim=-1; got (4, 2)"
     )

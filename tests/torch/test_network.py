@@ -154,7 +154,7 @@ def test_unknown_devices_are_named_with_those_that_there_are():
         with pytest.raises(InvalidArgumentError) as caught:
             MLP(RICH, device=device)
         assert str(caught.value).startswith(
-            "device must be 'auto' or one of those that PyTorch finds here, cpu"
+            "device must be 'auto' or a device that PyTorch finds here: cpu"
         )
         assert str(caught.value).endswith(f"got {device!r}")
     assert MLP(RICH, device="auto").device.type in ("cpu", "cuda", "mps")

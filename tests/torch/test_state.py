@@ -103,7 +103,7 @@ def test_what_is_no_number_is_refused(monkeypatch):
     with pytest.raises(InvalidTypeError) as caught:
         trainer.state()
     assert str(caught.value) == (
-        "the state of Counting cannot be kept: 'other' is neither a tensor nor a number; got "
+        "the state of Counting cannot be saved: 'other' is neither a tensor nor a number; got "
         "'a word'"
     )
 

@@ -68,7 +68,7 @@ def test_a_device_needs_the_engine_that_has_it():
     assert str(caught.value) == (
         "device of TabularRegressor cannot be 'cuda:0' with engine 'numpy'"
     )
-    with pytest.raises(InvalidArgumentError, match="must be 'auto' or one of those that PyTorch"):
+    with pytest.raises(InvalidArgumentError, match="must be 'auto' or a device that PyTorch"):
         TabularRegressor(device="cuda:99").fit(TABLE, VALUES)
 
 

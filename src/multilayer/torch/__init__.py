@@ -1,8 +1,8 @@
-"""The second engine: the same networks, on PyTorch's autograd, for any device.
+"""The second engine: the same networks in PyTorch, with gradients by autograd, on any device.
 
-It shares the descriptions of the engine from scratch: `Architecture`, losses, optimizers, schedules
-and initializers; only the computation differs. `multilayer.inspection.parity` shows that the two
-engines agree.
+It shares `Architecture`, losses, optimizers, schedules and initializers with the engine from
+scratch; only the computation differs. `multilayer.inspection.parity` shows that the two engines
+agree.
 """
 
 from multilayer.errors import MissingPackageError

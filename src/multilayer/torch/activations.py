@@ -1,4 +1,4 @@
-"""The activations as PyTorch modules, whose gradients autograd derives."""
+"""The activations as PyTorch modules; autograd computes their gradients."""
 
 import math
 from collections.abc import Callable
@@ -14,7 +14,7 @@ __all__ = ["ACTIVATIONS", "OUTPUTS", "Exp"]
 
 
 class Exp(nn.Module):
-    """eᶻ, limited to the largest finite number of z's type."""
+    """eᶻ, limited to the largest finite number of z's dtype."""
 
     def forward(self, z: torch.Tensor) -> torch.Tensor:
         """Return eᶻ."""

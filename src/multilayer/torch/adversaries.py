@@ -24,7 +24,7 @@ Tensor = torch.Tensor
 def loss_with(
     adversary: Adversary | None, objective: Any, samples: Sequence[Tensor], part: float
 ) -> Tensor:
-    """Return the loss of samples, or those of K networks, with that of an adversary's samples.
+    """Return the loss of a batch, or the K losses of K networks, adversarial loss included.
 
     Parameters
     ----------
@@ -32,7 +32,7 @@ def loss_with(
     objective : Objective
     samples : X, targets, shares, and what `draw_directions` returns
     part : float
-        Of the penalty.
+        The part of the penalty that is added.
     """
     X, targets, share, *directions = samples
     if adversary is not None and not adversary.is_virtual:
@@ -49,11 +49,11 @@ def draw_directions(
     X: Tensor,
     n_whole: int | None,
 ) -> list[Tensor]:
-    """Draw where a virtual adversary begins: a direction for each sample; none for another one.
+    """Draw a virtual adversary's first direction for each sample; others need none.
 
-    This rank has X, a part of a batch of `n_whole` samples. K generators draw the directions of K
-    networks, of shape (K, n, in_features). They are those that the engine from scratch draws, on
-    any device.
+    X is this rank's part of a batch of `n_whole` samples. K generators draw the directions of K
+    networks, of shape (K, n, in_features). On any device they equal those of the engine from
+    scratch.
     """
     if adversary is None or not adversary.is_virtual:
         return []
@@ -111,7 +111,7 @@ def _virtual(
 
 @contextmanager
 def _still_statistics(net: Net) -> Iterator[None]:
-    """Let batch normalisation take the batch's statistics without noting them."""
+    """Let batch normalisation use the batch's statistics without updating the running ones."""
     norms = [module for module in net.modules() if isinstance(module, nn.BatchNorm1d)]
     for norm in norms:
         norm.track_running_stats = False

@@ -1,4 +1,4 @@
-"""RunningAverage: a second network, whose weights follow those of the one in training."""
+"""RunningAverage: a second network whose weights follow those of the network in training."""
 
 from copy import deepcopy
 from itertools import chain
@@ -20,8 +20,8 @@ Array = npt.NDArray[Any]
 class RunningAverage:
     """The exponential moving average a ← d a + (1 − d) w of weights and statistics.
 
-    PyTorch's AveragedModel looks at its count of updates each time, which on a GPU costs a copy
-    from the host at every step.
+    PyTorch's AveragedModel checks its count of updates at every step, which on a GPU costs a copy
+    from the host.
 
     Parameters
     ----------
@@ -33,7 +33,7 @@ class RunningAverage:
     Attributes
     ----------
     net : MLP
-        The network of averages, which starts with the weights of the first `update`.
+        The network that holds the averages; the first `update` copies the weights.
     has_begun : bool
         Whether there has been an update.
     """
@@ -52,7 +52,7 @@ class RunningAverage:
         )
         moving = [average.is_floating_point() and self.has_begun for average in averages]
         for average, value, moves in zip(averages, values, moving, strict=True):
-            if not moves:  # copy the first weights, and counts, which have no average
+            if not moves:  # the first weights, or counts, which have no average
                 average.copy_(value)
         if self.has_begun:
             self._move(
@@ -63,12 +63,12 @@ class RunningAverage:
         self.has_begun = True
 
     def begin_again(self) -> None:
-        """Take the weights as they are, and begin anew with the next `update`."""
+        """Copy the current weights, and start a new average with the next `update`."""
         self.net.load_state_dict(self._trained.state_dict())
         self.has_begun = False
 
     def arrays(self) -> dict[str, Array]:
-        """Return copies of the averages by name, and whether they have begun."""
+        """Return copies of the averages by name, and `has_begun`."""
         return module_arrays(self.net) | {"has_begun": np.array(self.has_begun)}
 
     def set_arrays(self, arrays: dict[str, Array]) -> None:

@@ -1,10 +1,10 @@
 """Whole steps as CUDA graphs: recorded once for each batch size, then replayed.
 
-A step of a small network is some fifty kernels of a few microseconds each; Python takes longer to
-launch them one by one than a GPU to run them. A CUDA graph launches all of them at once. It repeats
-the kernels with the addresses and numbers of the recording, so whatever differs between steps must
+A step of a small network runs some fifty kernels of a few microseconds each; Python takes longer to
+launch them one by one than a GPU takes to run them. A CUDA graph launches all of them at once. It
+repeats the kernels with the recorded addresses and numbers, so whatever differs between steps must
 be in memory that does not move: the batch's row numbers, the learning rate, and the optimizer's
-counts.
+step counts.
 """
 
 import warnings
@@ -32,9 +32,9 @@ DEVICE = "cuda"
 N_REHEARSALS = 3
 """How many steps with a batch size precede its recording.
 
-In the first ones libraries set themselves up, and the optimizer makes its state. They are ordinary
-steps, so nothing has to be undone; and a rare size, such as that of a short last batch, is never
-recorded.
+During the first of them, libraries initialize and the optimizer creates its state. They are
+ordinary steps, so nothing has to be undone; and a rare size, such as a short last batch, may never
+be recorded.
 """
 FUSED = (SGD, Adam, AdamW)
 """Optimizers with one kernel for all parameters, which reads the learning rate from memory."""
@@ -50,7 +50,7 @@ MODULES: set[type] = {
 }
 """PyTorch's and this engine's modules, whose Python code does the same at every step.
 
-`network` adds `MLP`; subclasses do not count.
+`network` adds `MLP`; subclasses are excluded.
 """
 HOOKS = (
     "_forward_hooks",
@@ -64,8 +64,8 @@ HOOKS = (
 def can_capture(net: Net, loss: Loss, optimizer: torch.optim.Optimizer) -> bool:
     """Return whether replaying a step's kernels does everything that the step does.
 
-    Custom modules, losses and hooks may do anything in Python, and a recording only repeats what it
-    did once. Float64 networks are excluded, since the fused optimizers keep their learning rate in
+    Custom modules, losses and hooks may run any Python code, but a recording only repeats the
+    kernels. Float64 networks are excluded, since the fused optimizers keep their learning rate in
     float32.
     """
     parts = [*net.modules(), *net.parameters()]
@@ -81,7 +81,7 @@ def can_capture(net: Net, loss: Loss, optimizer: torch.optim.Optimizer) -> bool:
 
 
 def make_capturable(optimizer: torch.optim.Optimizer) -> None:
-    """Make an optimizer read its learning rate, and count its steps, in the device's memory."""
+    """Make an optimizer keep its learning rate and its step count in the device's memory."""
     is_fused = isinstance(optimizer, FUSED)
     for group in optimizer.param_groups:
         device = group["params"][0].device
@@ -100,7 +100,7 @@ def make_capturable(optimizer: torch.optim.Optimizer) -> None:
 class Recorder(Protocol):
     """Runs a function, and records it so that it can be run again without Python.
 
-    `CudaGraphs` is one; tests have one for machines without a GPU.
+    `CudaGraphs` implements it; the tests have another for machines without a GPU.
     """
 
     def rehearse(self, run: Callable[[], None]) -> None:
@@ -155,7 +155,7 @@ class Captured:
     parameters : iterable of Parameter
         The parameters that it trains.
     recorder : Recorder
-        Records it.
+        Runs and records the step.
     """
 
     def __init__(
@@ -183,7 +183,7 @@ class Captured:
 
 
 class _Recording:
-    """The steps on batches of one size, with the memory that they share with the host."""
+    """The steps on batches of one size, with the tensors for their rows and their loss."""
 
     def __init__(
         self,
@@ -212,7 +212,7 @@ class _Recording:
             self._gradients = [p.grad for p in self._parameters]
         self._replay()
         for p, gradient in zip(self._parameters, self._gradients, strict=True):
-            p.grad = gradient  # another size's recording has its own
+            p.grad = gradient  # the recording of each size has its own
         return self._loss.clone()
 
     def _run(self) -> None:

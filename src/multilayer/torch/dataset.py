@@ -16,9 +16,9 @@ class SampleDataset(Dataset[tuple[torch.Tensor, Any]]):
     Parameters
     ----------
     X : array or lazy samples of shape (n_samples, in_features)
-        Such as `multilayer.data.load_images` returns; a sample is read on demand.
+        Lazy samples, such as `multilayer.data.load_images` returns, are read on demand.
     y : array of n_samples rows
-        Targets.
+        The targets.
 
     Raises
     ------

@@ -1,7 +1,7 @@
 """Training in several processes, on one or more machines, started by `torchrun`.
 
-Every rank draws the same order of samples and takes its own rows of each batch; the gradients of
-all ranks are added, so a step is the same as that of a single process on the whole batch.
+Every rank draws the same order of samples and takes its own rows of each batch. The gradients of
+all ranks are added, so a step equals that of a single process on the whole batch.
 """
 
 import atexit
@@ -51,9 +51,9 @@ that are still alive can say so.
 """
 
 GLANCE = 0.2
-"""The seconds between two looks at who is there."""
+"""The seconds between two checks of which ranks have arrived."""
 PASS = timedelta(days=2)
-"""How long a pass over a table may take one rank longer than another."""
+"""How much longer a pass over a table may take on one rank than on another."""
 
 
 def is_launched() -> bool:
@@ -71,11 +71,12 @@ def local_device(device: str) -> str:
 def start(device: torch.device) -> None:
     """Join the other ranks given by torchrun's environment, with NCCL on GPUs or gloo on CPUs.
 
-    The process leaves them, by `stop`, before it ends.
+    `stop` is called when the process exits.
     """
-    # PyTorch's process group must be gone before Python ends: one of its threads that lets go of a
-    # tensor after that aborts the process. The functions of this module, which `torch.func` and
-    # `torch.compile` import, would keep a group that is there first, as their default argument.
+    # PyTorch's process group must be gone before Python ends: a thread of the group that releases
+    # a tensor later aborts the process. The functions of the module imported here, which
+    # `torch.func` and `torch.compile` import too, have the group as a default argument, and would
+    # keep it alive if it existed before the import.
     import torch.distributed.nn.functional
 
     backend = "nccl" if device.type == "cuda" else "gloo"
@@ -99,12 +100,12 @@ def shard() -> tuple[int, int]:
 
 
 def ranks() -> Ranks:
-    """Return the processes that train together, whoever has joined them."""
+    """Return the processes that train together; just this one without a process group."""
     return Ranks(*shard(), _gather, lambda: wait_for_others(PASS / timedelta(minutes=1)))
 
 
 def own_places(start: int, stop: int) -> slice:
-    """Return which of these positions are this rank's; in one process, all of them.
+    """Return this rank's share of these positions; in a single process, all of them.
 
     Examples
     --------
@@ -116,23 +117,22 @@ def own_places(start: int, stop: int) -> slice:
 
 
 def agree(net: Net, seeds: Sequence[int]) -> None:
-    """Prepare a training in which all ranks take the same steps; in one process, do nothing.
+    """Make all ranks start equal, so that they take the same steps; do nothing in one process.
 
-    All get the weights of rank 0: PyTorch's own initial weights differ from process to process, and
-    only equal ones stay equal.
+    All get the weights of rank 0, since PyTorch's initial weights differ from process to process.
 
     Parameters
     ----------
     net : Net
         The network to train, or an ensemble.
     seeds : sequence of int
-        Numbers drawn by the training's generator, which also draws the order of the samples.
+        Numbers drawn by the generator that also draws the order of the samples.
 
     Raises
     ------
     InvalidArgumentError
-        If the generators of the ranks differ, or the network uses statistics of the batch, since
-        each rank sees only a part of it.
+        If the generators of the ranks differ, or the network uses batch normalisation, since each
+        rank sees only a part of a batch.
     LostRankError
         If another rank does not answer.
     """
@@ -170,14 +170,14 @@ def sum_over_ranks(tensors: Sequence[Tensor]) -> None:
 
 
 def gather_rows(rows: Array, n_rows: int) -> Array:
-    """Return all rows on every rank, when rank r of w has the rows r, r + w, r + 2w, ….
+    """Return all rows on every rank; rank r of w has the rows r, r + w, r + 2w, ….
 
     Parameters
     ----------
-    rows : array of shape (…, own rows, width)
-        This rank's.
+    rows : array of shape (…, n_own_rows, width)
+        This rank's rows.
     n_rows : int
-        The number of rows of all ranks.
+        The number of rows of all ranks together.
 
     Raises
     ------
@@ -194,19 +194,19 @@ def gather_rows(rows: Array, n_rows: int) -> Array:
 
 
 def wait_for_others(minutes: float) -> None:
-    """Wait until every rank has called this; for work that may take one far longer than another.
+    """Wait until every rank has called this; for work that takes some ranks far longer than others.
 
     Raises
     ------
     LostRankError
-        If a rank does not come within this time.
+        If a rank does not arrive within this time.
     """
     rank, n_ranks = shard()
     if n_ranks == 1:
         return
     turn = _store().add(f"turn of {rank}", 1)
     if missing := _missing(f"turn {turn}", timedelta(minutes=minutes)):
-        raise LostRankError(f"{_named(missing)} did not come within {minutes:g} minutes")
+        raise LostRankError(f"{_named(missing)} did not arrive within {minutes:g} minutes")
 
 
 def _gather(value: Any) -> list[Any]:
@@ -221,25 +221,25 @@ def _gather(value: Any) -> list[Any]:
 
 @contextmanager
 def _in_touch() -> Iterator[None]:
-    """Raise an error that says what became of the others, if an exchange inside fails."""
+    """Raise an error that says what happened to the other ranks if an exchange inside fails."""
     began = time.monotonic()
     try:
         yield
     except RuntimeError:
         seconds = time.monotonic() - began
         if seconds < TIMEOUT.total_seconds():
-            # Nobody can tell whose end it was: those beside it fail first, then those beside them.
+            # No rank knows which one ended: its neighbours fail first, then their neighbours.
             time.sleep(PATIENCE.total_seconds())
             raise LostRankError(
-                "another process of this training ended, and it cannot go on without; torchrun "
-                "reports which one, and what that one printed says why"
+                "another process of this training run ended, so this one cannot continue; torchrun "
+                "reports which one it was, and the output of that process says why"
             ) from None
         names = _named(_missing("roll call", PATIENCE)) or "another process of this training"
         raise LostRankError(f"{names} did not answer for {seconds:.0f} s") from None
 
 
 def _missing(occasion: str, patience: timedelta) -> list[int]:
-    """Tell the others that this rank is here, and return the ranks that do not say so in time."""
+    """Announce this rank, and return the ranks that do not announce themselves in time."""
     rank, n_ranks = shard()
     names = [f"{occasion}: {r}" for r in range(n_ranks)]
     store, end = _store(), time.monotonic() + patience.total_seconds()
@@ -249,18 +249,18 @@ def _missing(occasion: str, patience: timedelta) -> list[int]:
             left = end - time.monotonic()
             if left <= 0:
                 return missing
-            time.sleep(min(left, GLANCE))  # the store's own way to wait prints a warning
-    except RuntimeError:  # the store has ended with its process: the next exchange will say so
+            time.sleep(min(left, GLANCE))  # the store's own wait() prints a warning
+    except RuntimeError:  # the process with the store has ended: the next exchange reports it
         pass
     return []
 
 
 def _store() -> Any:
-    """Return where ranks leave notes for each other."""
+    """Return the key-value store that all ranks share."""
     whole = distributed.distributed_c10d._get_default_store()
     return distributed.PrefixStore("multilayer", whole)  # type: ignore[attr-defined]
 
 
 def _named(ranks: Sequence[int]) -> str:
-    """Return the names of ranks, as a message has them."""
+    """Return the ranks' names for a message."""
     return f"rank{'s' * (len(ranks) > 1)} {', '.join(map(str, ranks))}" if ranks else ""

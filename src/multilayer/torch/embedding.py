@@ -1,4 +1,4 @@
-"""Embedding: inputs as learned vectors, for one network or for K."""
+"""Embedding: turns inputs into learned vectors, for one network or for K."""
 
 import math
 from itertools import accumulate
@@ -17,11 +17,11 @@ Tensor = torch.Tensor
 
 
 class Embedding(nn.Module):
-    """Numbers and categories as vectors; other inputs stay as they are, and come first.
+    """Turns numbers and categories into vectors; other inputs are unchanged, and come first.
 
     The formulas are those of `multilayer.numpy.Embedding`. The codes of all numbers are one array,
-    of as many entries as the longest needs, and one batched product turns them into vectors; a
-    shorter code ends in zeros, which ignore the rows that they meet.
+    padded with zeros to the longest code, and one batched product turns them into vectors; the
+    zeros cancel the rows of V that they multiply.
 
     The weight V has the shape (n_vectors, width), or (K, n_vectors, width) for K networks.
 
@@ -61,7 +61,7 @@ class Embedding(nn.Module):
             "starts": starts[len(pieces) : -1],
         }
         for name, values in indices.items():
-            # With their values, even where parameters are made without: no state_dict has them.
+            # With values even under torch.device("meta"), since no state_dict has them.
             index = torch.tensor(list(values), dtype=torch.long, device="cpu")
             self.register_buffer(name, index, persistent=False)
         self.weight = nn.Parameter(torch.empty(embeddings.n_vectors, embeddings.width))
@@ -69,7 +69,7 @@ class Embedding(nn.Module):
 
     @torch.no_grad()
     def reset_parameters(self) -> None:
-        """Draw first vectors, distributed as in the engine from scratch."""
+        """Draw initial vectors, distributed as in the engine from scratch."""
         speed, start = self.embeddings.speed, 0
         self.weight.normal_()
         for _, m in self.embeddings.numbers:
@@ -85,7 +85,7 @@ class Embedding(nn.Module):
         if self.embeddings.numbers:
             t = x[..., self.numbers].clamp(min=0).minimum(self.pieces).unsqueeze(-1)
             codes = (t - self.knots).clamp(0, 1)
-            # n samples, j numbers, i rows of V of each, d entries of a vector
+            # n: samples, j: numbers, i: the rows of V of a number, d: entries of a vector
             e = torch.einsum("...nji,...jid->...njd", codes, self._vectors(self.rows))
             found.append(F.relu(self.embeddings.speed * e).flatten(-2))
         if self.embeddings.categories:
@@ -94,7 +94,7 @@ class Embedding(nn.Module):
         return torch.cat(found, dim=-1)
 
     def _vectors(self, rows: Tensor) -> Tensor:
-        """Return these rows of V; of K networks, which may each have rows of its own."""
+        """Return these rows of V; for K networks, of each network's V."""
         V = self.weight
         if V.ndim == 3:
             K, n_vectors, _ = V.shape

@@ -27,25 +27,25 @@ class Ensemble(Net):
     """K networks of one shape as one module, for any PyTorch loop or for `fit`.
 
     Its parameters are those of an `MLP`, under the same names, with an axis of members in front.
-    Each member has its own weights, and in `multilayer.training.fit`, where it wants, its own rows,
-    optimizer, penalties and end. Member k equals the same network trained alone.
+    Each member has its own weights; in `multilayer.training.fit` each may also have its own rows,
+    optimizer, penalties and stopping point. Member k equals the same network trained alone.
 
     Parameters
     ----------
     architecture : Architecture or sequence of K
-        What the members are. Several may differ in nothing but dropout.
+        The members' structure. Several architectures may differ only in dropout.
     n_members : int, optional
         K; by default as many as there are architectures.
     dtype, device, initializer
         As in `MLP`.
     rng : numpy.random.Generator or sequence of K, optional
-        Draws the weights: one generator those of all members, one after the other; or each those of
-        its own.
+        Draws the weights: one generator for all members, one member after the other, or one for
+        each member.
 
     Raises
     ------
     InvalidArgumentError, InvalidTypeError
-        If an argument cannot be used, or there is no memory for the networks.
+        If an argument is invalid, or there is not enough memory for the networks.
 
     Examples
     --------
@@ -58,7 +58,7 @@ class Ensemble(Net):
     """
 
     options = ()
-    """The further parameters that `fit` takes for this engine: for an ensemble none."""
+    """The extra parameters that `fit` accepts for this engine; for an ensemble, none."""
 
     def __init__(
         self,
@@ -72,7 +72,7 @@ class Ensemble(Net):
     ) -> None:
         if initializer is None and rng is not None:
             initializer = "kaiming_uniform"
-        # It checks the arguments, and draws the weights unless PyTorch does.
+        # Checks the arguments, and draws the weights unless PyTorch does.
         drawn = NumpyEnsemble(
             architecture, n_members, dtype=dtype, initializer=initializer or "zeros", rng=rng
         )
@@ -84,12 +84,12 @@ class Ensemble(Net):
 
     @classmethod
     def of(cls, nets: Sequence[MLP]) -> Self:
-        """Return an ensemble of copies of these networks, on the first one's device.
+        """Return an ensemble of copies of these networks, on the device of the first.
 
         Raises
         ------
         InvalidArgumentError, InvalidTypeError
-            If there are none, or they are not of one shape.
+            If `nets` is empty, or the networks do not have the same shape.
         """
         for k, net in enumerate(nets):
             if not isinstance(net, MLP):
@@ -104,15 +104,15 @@ class Ensemble(Net):
 
     @classmethod
     def from_numpy(cls, ensemble: NumpyEnsemble, *, device: str | torch.device = "cpu") -> Self:
-        """Return the same networks on this engine: weights, running statistics and dtype."""
+        """Return the same networks in this engine: weights, running statistics and dtype."""
         return cls.of([MLP.from_numpy(net, device=device) for net in ensemble])
 
     def to_numpy(self) -> NumpyEnsemble:
-        """Return the same networks on the engine from scratch, as a copy."""
+        """Return a copy of the networks in the engine from scratch."""
         return NumpyEnsemble.of([net.to_numpy() for net in self])
 
     def part(self, members: Sequence[int]) -> Self:
-        """Return an ensemble of copies of these members, of which there is at least one."""
+        """Return an ensemble of copies of these members, at least one."""
         ensemble = type(self).__new__(type(self))
         architectures = tuple(self.architectures[k] for k in members)
         ensemble._assemble(architectures, self.last.weight.dtype, self.device)
@@ -169,14 +169,14 @@ class Ensemble(Net):
         Parameters
         ----------
         x : tensor of shape (n_samples, …) or (K, n_samples, in_features)
-            The same samples for all members, flat or not; or for each its own.
+            The same samples for all members, flat or not; or flat samples for each member.
         """
         is_flat = x.shape[-1] == self.architecture.in_features
         return self.hidden(x if is_flat else x.flatten(1))
 
     @property
     def arrays(self) -> list[torch.Tensor]:
-        """What holds all parameters, each with an axis for members in front, without gradients."""
+        """All parameters, without gradients, each with an axis of members in front."""
         return [p.detach() for p in self.parameters()]
 
     @property

@@ -33,14 +33,14 @@ Tensor = torch.Tensor
 
 
 class EnsembleTrainer(Members):
-    """Takes optimizer steps on K networks at once; like `Trainer`, for an `Ensemble`.
+    """Takes optimizer steps on K networks at once: the `Trainer` of an `Ensemble`.
 
-    An optimizer is one of `multilayer.numpy`, whose formulas act on all members at once, and not
+    Optimizers are those of `multilayer.numpy`, whose formulas act on all members at once, not
     PyTorch's.
 
     Notes
     -----
-    On a GPU steps run one operation at a time: they are not recorded as CUDA graphs.
+    On a GPU, steps run one operation at a time: they are not recorded as CUDA graphs.
     """
 
     engine = "torch"
@@ -71,33 +71,33 @@ class EnsembleTrainer(Members):
         return place(whole(x, net.device, net.dtype), targets, weights, net.device)
 
     def description(self) -> dict[str, Any]:
-        """Return what it trains and how, by name, as values for JSON."""
+        """Return the networks' structure and the settings, by name, as values for JSON."""
         return super().description() | {"device": self._ensemble.device.type}
 
     def begin(self, data: Data, batch_size: int | None = None) -> None:
-        """Set the samples for the steps; in the middle of a training, those that follow.
+        """Set the samples for the steps that follow; also in the middle of a training run.
 
-        Each rank needs only its own samples, if the order says where they are: see `begin_epoch`.
+        A rank needs only its own samples, if the order says where they are: see `begin_epoch`.
         """
         self._data = together(data)
         draw_from(self._generators, self._ensemble)
 
     def begin_epoch(self, order: Array | None) -> None:
-        """Set the order of the next epoch's samples: of shape (n,), or (K, n) for each its own.
+        """Set the order of the next epoch's samples, of shape (n,), or (K, n) for one per member.
 
-        With several ranks, each takes every w-th position of a batch, from its own number on, and
-        does not look at the others.
+        With w ranks, rank r takes the positions r, r + w, r + 2w, … of each batch and ignores the
+        others.
         """
         self._order = None if order is None else as_index(self._data[0], order)
 
     def step(self, start: Any, stop: Any, learning_rate: Array) -> Array | None:
         """Take an optimizer step on each member's samples at these positions of its order.
 
-        Positions are two numbers, or two arrays of shape (K,); where they are equal, a member takes
+        Positions are two numbers, or two arrays of shape (K,); a member whose two are equal takes
         no step. Return the losses before the step, penalty included, of shape (K,), with 0 for
-        members that took none; on a GPU, return None without waiting, and `settle` returns them
-        later. A member whose loss is infinite or NaN is not changed, unless it is on a GPU. With
-        several ranks, each takes its part of the batches.
+        members that took none. On a GPU, return None without waiting; `settle` returns the losses
+        later. A member whose loss is infinite or NaN is not changed, except on a GPU. With several
+        ranks, each takes its part of the batches.
         """
         net = self._ensemble
         rates = with_tensors(np.asarray(learning_rate)[:, np.newaxis], net.device)
@@ -112,9 +112,9 @@ class EnsembleTrainer(Members):
         return None
 
     def settle(self) -> tuple[list[Array], Array]:
-        """Return the losses that `step` did not, and whose weights are finite.
+        """Return the losses that `step` did not return, and which members' weights are finite.
 
-        Here the host waits for the device.
+        The host waits for the device here.
         """
         group = self._active
         finite = torch.stack([p.isfinite().flatten(1).all(dim=1) for p in group.net.parameters()])
@@ -125,7 +125,7 @@ class EnsembleTrainer(Members):
         return losses, is_finite
 
     def evaluate(self, data: Data | Parts) -> dict[int, tuple[float, Array]]:
-        """Return the loss without penalty, in prediction mode, and its argument, by member."""
+        """Return each member's loss in prediction mode, without penalty, and its argument."""
         net, found = self._active.validated, {}
         logits = self.loss.takes_logits
         shared = None if isinstance(data, Parts) else predict(net, data.X, logits=logits)
@@ -142,14 +142,14 @@ class EnsembleTrainer(Members):
         return found
 
     def keep(self, members: Sequence[int]) -> None:
-        """Let only these members take steps from now on."""
+        """Restrict further steps to these members."""
         self._write_back()
         self._release()
         self._active = self._group(members)
         self._active.read(self._whole)
 
     def snapshot(self) -> dict[str, Array]:
-        """Return a copy of what is validated: all members' parameters and states, or averages."""
+        """Return a copy of what is validated: all members' weights and statistics, or averages."""
         self._write_back()
         return module_arrays(self._whole.validated)
 
@@ -202,34 +202,34 @@ class EnsembleTrainer(Members):
     def finish(self) -> None:
         """Give the networks their final weights, and leave them in prediction mode.
 
-        From now on all members take steps again.
+        After this, all members take steps again.
         """
         self._write_back()
         self._release()
         if self._whole.average is not None:
             self._ensemble.load_state_dict(self._whole.average.state_dict())
         draw_from(None, self._ensemble)
-        self._late.clear()  # those of a training that was abandoned
+        self._late.clear()  # losses of an interrupted training run
         self._ensemble.eval()
 
     def _stepping(self, optimizer: object) -> Optimizer:
-        """Return an optimizer that takes steps, and is one of ours."""
+        """Return an optimizer of `multilayer.numpy` that takes steps."""
         if isinstance(optimizer, torch.optim.Optimizer):
-            rule = "must be one of multilayer.numpy for an ensemble, or its name"
+            rule = "must be an optimizer of multilayer.numpy, or its name, for an ensemble"
             raise InvalidArgumentError(rule, "optimizer", "fit", got=type(optimizer).__name__)
         return super()._stepping(optimizer)
 
     def _write_back(self) -> None:
-        """Copy what the steps have changed to the ensemble, if they work on a copy."""
+        """Copy what the steps have changed to the ensemble, if they act on a copy."""
         self._active.write(self._whole)
 
     def _release(self) -> None:
-        """Let all members take steps, in their own memory."""
+        """Let all members take steps, on the ensemble itself."""
         self._active = self._whole
         self._uneven: dict[tuple[int, ...], Group] = {}
 
     def _group(self, members: Sequence[int], net: Any = None) -> Group:
-        """Return these members as a group, by default of copies."""
+        """Return these members as a group; of copies unless their network is given."""
         members = list(members)
         if net is None:
             net = self._ensemble.part(members)
@@ -255,7 +255,7 @@ class EnsembleTrainer(Members):
         )
 
     def _groups(self, start: Any, stop: Any) -> Iterator[tuple[Group, int, int]]:
-        """Yield the members that take their steps together, with the bounds of their batches."""
+        """Yield groups of members whose batches have the same bounds, with the bounds."""
         if np.ndim(start) == 0:
             yield self._active, start, stop
             return
@@ -272,7 +272,7 @@ class EnsembleTrainer(Members):
             yield self._uneven[numbers], *bounds
 
     def _step_on(self, group: Group, start: int, stop: int, rates: Tensor) -> Tensor:
-        """Take a step with members on their samples at these positions; return their losses."""
+        """Take a step on the members' samples at these positions; return the losses."""
         batch = self._batch(group, start, stop)
         if not group.net.training:  # an evaluation may have come in between
             group.net.train()
@@ -282,7 +282,7 @@ class EnsembleTrainer(Members):
             directions = Generators(self.directions[k] for k in group.members)
         drawn = draw_directions(self.adversary, directions, batch[0], stop - start)
         losses = loss_with(self.adversary, group.objective, [*batch, *drawn], 1 / self.shard[1])
-        # Each member's parameters act on its own loss alone.
+        # Each member's parameters affect only its own loss.
         losses.sum().backward()  # type: ignore[no-untyped-call]
         losses = losses.detach()
         parameters = list(group.net.parameters())
@@ -300,7 +300,7 @@ class EnsembleTrainer(Members):
         return losses
 
     def _batch(self, group: Group, start: int, stop: int) -> tuple[Tensor, Tensor, Tensor]:
-        """Return samples, targets and shares of the members' batches: this rank's part of each."""
+        """Return this rank's part of the members' batches: samples, targets and shares."""
         (X, targets, weight), order, net = self._data, self._order, group.net
         rows: Any = distributed.own_places(start, stop)
         if order is not None:

@@ -1,4 +1,4 @@
-"""Group: members of an ensemble that take their steps together."""
+"""Group: members of an ensemble that take steps together."""
 
 from typing import Any
 
@@ -17,7 +17,7 @@ Tensor = torch.Tensor
 
 
 class Group:
-    """Some members as one network, with what their steps need: all of them, or copies of some."""
+    """Members as one network, with what their steps need: all members, or copies of some."""
 
     def __init__(
         self,
@@ -47,7 +47,7 @@ class Group:
 
     @property
     def averages(self) -> dict[str, Tensor]:
-        """The averages of the weights by name, and which have begun; nothing if there are none."""
+        """The averages of the weights by name, and which have begun; empty without averages."""
         if self.average is None:
             return {}
         return {**self.average.state_dict(), "has_begun": self._has_begun}
@@ -79,20 +79,20 @@ class Group:
         self._has_begun.fill_(1)
 
     def begin_again(self) -> None:
-        """Let averages, if there are any, be the weights as they are, and begin anew."""
+        """Copy the current weights to the averages, if there are any, and start these anew."""
         if self.average is not None:
             self.average.load_state_dict(self.net.state_dict())
             self._has_begun.zero_()
 
     def read(self, group: "Group") -> None:
-        """Copy what belongs to these members from another group, which has them too."""
+        """Copy these members' tensors from another group that contains them."""
         if group is not self:
             places, its = self._places_in(group), group.tensors
             for name, tensor in self.tensors.items():
                 tensor.copy_(its[name][places])
 
     def write(self, group: "Group") -> None:
-        """Copy what belongs to these members to another group, which has them too."""
+        """Copy these members' tensors to another group that contains them."""
         if group is not self:
             places, its = self._places_in(group), group.tensors
             for name, tensor in self.tensors.items():

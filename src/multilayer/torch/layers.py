@@ -1,4 +1,4 @@
-"""Hidden layers as modules, and the parts that PyTorch lacks."""
+"""Hidden layers as modules, and the modules that PyTorch lacks."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -26,8 +26,8 @@ __all__ = [
 class Linears(nn.Linear):
     """zₖ = xₖ Wₖᵀ + bₖ, the linear layers of K networks, with W of shape (K, out, in).
 
-    x has the shape (K, n, in); or (n, in), the same for all networks, and then the K products are
-    one.
+    x has the shape (K, n, in), or (n, in) if it is the same for all networks; then one matrix
+    product computes all K.
     """
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
@@ -35,7 +35,7 @@ class Linears(nn.Linear):
         W, b = self.weight, self.bias
         if x.ndim == 2:
             z = F.linear(x, W.flatten(0, 1), None if b is None else b.flatten())
-            # What follows takes far longer on memory in another order.
+            # The operations that follow are far slower on memory that is not contiguous.
             return z.view(-1, *W.shape[:2]).transpose(0, 1).contiguous()
         return x @ W.mT if b is None else torch.baddbmm(b.unsqueeze(1), x, W.mT)
 
@@ -52,7 +52,7 @@ class BatchNorms(nn.BatchNorm1d):
         if is_noted:
             self.num_batches_tracked.add_(1)
         needs_them = is_noted or not self.training
-        y = F.batch_norm(  # of one network with all their features
+        y = F.batch_norm(  # as of one network with the features of all K
             x.transpose(0, 1).flatten(1),
             self.running_mean.view(-1) if needs_them else None,
             self.running_var.view(-1) if needs_them else None,
@@ -75,14 +75,14 @@ class LayerNorms(nn.LayerNorm):
 
 
 class RandomLayer(nn.Module):
-    """A module that draws numbers in training, which may be given, so that two engines share them.
+    """A module that draws random numbers in training, or takes given ones, so that engines agree.
 
     Attributes
     ----------
     given : torch.Tensor or None
-        Dropout's factors, or the noise; None draws them anew for each batch.
+        Dropout's factors, or the noise. If it is None, they are drawn anew for each batch.
     generator : torch.Generator, list of K or None
-        Draws them, for K networks each its own; None takes PyTorch's global generator.
+        Draws them; K networks have one generator each. None stands for PyTorch's global one.
     """
 
     def __init__(self) -> None:
@@ -92,12 +92,12 @@ class RandomLayer(nn.Module):
 
 
 class Dropout(RandomLayer):
-    """Inverted dropout: in training, units are 0 or multiplied by 1/(1 − rate).
+    """Inverted dropout: in training, each unit is set to 0 or multiplied by 1/(1 − rate).
 
     Parameters
     ----------
     rate : float, or tuple of K
-        The probability of dropping a unit; of K networks, which may differ in it, each one's.
+        The probability of dropping a unit; a tuple has one for each of K networks.
     """
 
     def __init__(self, rate: float | tuple[float, ...]) -> None:
@@ -119,7 +119,7 @@ class Dropout(RandomLayer):
         return x * ((drawn >= self.rate) / (1 - self.rate)).to(x.dtype)
 
     def _masks(self, x: torch.Tensor, rates: tuple[float, ...]) -> torch.Tensor:
-        """Return the masks of K networks; one with a rate of 0 draws nothing, as it would alone."""
+        """Return the masks of K networks; a rate of 0 draws nothing, as in a single network."""
         masks = torch.ones(x.shape, device=x.device)
         given = self.generator
         generators = given if isinstance(given, list) else [given] * len(rates)
@@ -136,14 +136,14 @@ class Dropout(RandomLayer):
 
 
 class GaussianNoise(RandomLayer):
-    """Adds normal numbers of a standard deviation σ in training.
+    """Adds normally distributed noise with the standard deviation σ in training.
 
     Parameters
     ----------
     std : float
         σ ≥ 0.
     n_networks : int
-        K, if it is a layer of K networks: they may have the same x, but not the same noise.
+        K, if this is a layer of K networks: they may have the same x, but not the same noise.
     """
 
     def __init__(self, std: float, n_networks: int = 0) -> None:
@@ -151,7 +151,7 @@ class GaussianNoise(RandomLayer):
         self.std, self.n_networks = std, n_networks
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        """Return x, with noise in training; of K networks, of shape (K, n, features) then."""
+        """Return x, with noise in training; for K networks then of shape (K, n, features)."""
         if not self.training:
             return x
         if self.given is not None:
@@ -171,7 +171,7 @@ class GaussianNoise(RandomLayer):
 
 
 def draw_from(generator: torch.Generator | list[torch.Generator] | None, net: nn.Module) -> None:
-    """Make layers draw masks and noise from this generator, or those of K networks from K."""
+    """Make layers draw masks and noise from this generator; from K generators for K networks."""
     for module in net.modules():
         if isinstance(module, RandomLayer):
             module.generator = generator
@@ -179,25 +179,25 @@ def draw_from(generator: torch.Generator | list[torch.Generator] | None, net: nn
 
 @torch.no_grad()
 def limit_norms(net: nn.Module, max_norm: Any) -> None:
-    """Scale each unit's incoming weights down to this norm, as `multilayer.numpy.limit_norms`.
+    """Scale each unit's incoming weights down to this norm, as `multilayer.numpy.limit_norms` does.
 
-    Of K networks, whose weights have the shape (K, out, in), it is a number or of shape (K, 1).
+    For K networks, with weights of shape (K, out, in), the norm is a number or of shape (K, 1).
     """
     if isinstance(max_norm, torch.Tensor):
         max_norm = max_norm.unsqueeze(-1)
     for module in net.modules():
         if isinstance(module, nn.Linear):
             W = module.weight
-            # Divide by the largest entry first: squares overflow where the entries do not.
+            # Divide by the largest entry first: the squares may overflow where the entries do not.
             largest = W.abs().amax(dim=-1, keepdim=True)
             norms = torch.linalg.vector_norm(W / largest, dim=-1, keepdim=True)
             factors = (max_norm / norms) / largest
-            # Of zeros, or of what is not finite, there is none; training reports the latter.
+            # Zeros and values that are not finite give NaN, and stay; training reports the latter.
             W.mul_(torch.where(factors < 1, factors, 1))
 
 
 class Residual(nn.Sequential):
-    """y = x + f(x), where f is the modules inside, one after the other."""
+    """y = x + f(x), where f applies the modules inside one after the other."""
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """Return x + f(x)."""
@@ -208,10 +208,10 @@ class Residual(nn.Sequential):
 def hidden_layers(
     architecture: Architecture, members: Sequence[Architecture] = ()
 ) -> nn.Sequential:
-    """Return the noise on the inputs, if there is any, and the hidden layers.
+    """Return the hidden layers, after the noise on the inputs if there is any.
 
-    With the architectures of K members they are the layers of all of them, but for the shapes of
-    their parameters, which are still those of one.
+    With the architectures of K members, they are layers for all K, but their parameters still have
+    the shapes of one network's.
     """
     modules: list[nn.Module] = []
     if architecture.input_noise:
@@ -223,10 +223,9 @@ def hidden_layers(
 
 
 def _hidden_layer(spec: HiddenLayer, rates: tuple[float, ...]) -> nn.Sequential:
-    """Return linear → normalisation → noise → activation → dropout; a residual block if it is one.
+    """Return linear → normalisation → noise → activation → dropout, in a residual block or not.
 
-    Embeddings come before the first one. With the dropout rates of K networks it is the layer of
-    all of them.
+    Embeddings come first. With the dropout rates of K networks, it is a layer for all K.
     """
     linear, batch, layer = SEVERAL if rates else ONE
     width = spec.out_features

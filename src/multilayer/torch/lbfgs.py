@@ -1,4 +1,4 @@
-"""SciPy's L-BFGS on a module, whose parameters form one vector."""
+"""SciPy's L-BFGS on a module, with its parameters as one vector."""
 
 from collections.abc import Callable
 from typing import Any

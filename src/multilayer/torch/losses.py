@@ -1,8 +1,8 @@
-"""The losses in PyTorch: ℓ of each sample, whose gradient autograd derives.
+"""The losses in PyTorch: ℓ of each sample; autograd computes its gradient.
 
-A loss with its parameters and checks is an object of `multilayer.numpy`; here are only the
-formulas, in PyTorch's own functions. They work on the last axes: of K networks p has an axis in
-front, and a number of the loss that differs among them is a tensor of shape (K, 1, 1).
+Loss objects, with their parameters and checks, are in `multilayer.numpy`; this module has only the
+formulas, in terms of PyTorch's functions. They act on the last axes: for K networks, p has an axis
+in front, and a parameter of the loss that differs among them is a tensor of shape (K, 1, 1).
 """
 
 from collections.abc import Callable
@@ -51,7 +51,7 @@ def _poisson(loss: Any, p: Tensor, y: Tensor) -> Tensor:
 def _cross_entropy(loss: Any, p: Tensor, y: Tensor) -> Tensor:
     epsilon = loss.label_smoothing
     has_one = not isinstance(epsilon, Tensor)
-    rows = p.flatten(0, -2), y.flatten(0, p.ndim - 2)  # PyTorch has the classes in axis 1
+    rows = p.flatten(0, -2), y.flatten(0, p.ndim - 2)  # PyTorch expects the classes in axis 1
     values = F.cross_entropy(*rows, reduction="none", label_smoothing=epsilon if has_one else 0.0)
     values = values.view(p.shape[:-1])
     if has_one:
@@ -100,15 +100,15 @@ LOSSES: Registry[PerSample] = Registry(Names("loss", []), FORMULAS)
 def mean_loss(loss: Loss, p: Tensor, targets: Tensor, share: Tensor) -> Tensor:
     """Return Σ sᵢ ℓᵢ, where sᵢ is each sample's share of the mean: a scalar tensor, or (K,).
 
-    Of K networks p has the shape (K, n_samples, out_features), targets have an axis of networks in
-    front, and share has the shape (n_samples,) or (K, n_samples).
+    For K networks, p has the shape (K, n_samples, out_features), targets have an axis of networks
+    in front, and share has the shape (n_samples,) or (K, n_samples).
 
     Raises
     ------
     InvalidArgumentError
-        If `LOSSES` has no entry for the loss; a custom loss needs its formula in both engines.
+        If `LOSSES` has no entry for the loss; a custom loss needs a formula in each engine.
     InvalidDataError
-        If the formula does not return a number for each sample.
+        If the formula does not return one number for each sample.
     """
     if loss.name not in LOSSES:
         raise InvalidArgumentError(
@@ -117,7 +117,7 @@ def mean_loss(loss: Loss, p: Tensor, targets: Tensor, share: Tensor) -> Tensor:
         )
     values = LOSSES[loss.name](loss, p, targets)
     if values.shape != p.shape[:-1]:
-        rule = f"must have shape {tuple(p.shape[:-1])}: sum over the outputs by dim=-1"
+        rule = f"must have shape {tuple(p.shape[:-1])}: sum over the outputs with dim=-1"
         name = f"the result of LOSSES[{loss.name!r}]"
         raise InvalidDataError(rule, name, got=tuple(values.shape))
     return torch.linalg.vecdot(values, share)

@@ -1,4 +1,4 @@
-"""Net: the interface of a network that the parts of this engine use."""
+"""Net: the network interface that the parts of this engine use."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -17,12 +17,12 @@ Array = npt.NDArray[Any]
 class Net(nn.Module):
     """A module with an architecture, logits, and running statistics as arrays.
 
-    It is an `MLP`, or an `Ensemble` of K.
+    It is the base of `MLP` and `Ensemble`.
     """
 
     architecture: Architecture
     n_members = 0
-    """K, the number of networks of an ensemble."""
+    """K, the number of networks of an ensemble; 0 for an `MLP`."""
     flatten: nn.Module
     hidden: nn.Sequential
     last: nn.Linear
@@ -35,11 +35,11 @@ class Net(nn.Module):
 
     @property
     def dtype(self) -> str:
-        """The parameters' type, ``"float32"`` or ``"float64"``."""
+        """The parameters' dtype, ``"float32"`` or ``"float64"``."""
         return str(self.last.weight.dtype).removeprefix("torch.")
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        """Return the outputs, of shape (n_samples, out_features), or (K, …) of an ensemble."""
+        """Return the outputs, of shape (n_samples, out_features), or (K, …) for an ensemble."""
         return self.output(self.logits(x))
 
     def logits(self, x: torch.Tensor) -> torch.Tensor:
@@ -47,7 +47,7 @@ class Net(nn.Module):
         return self.last(self.features(x))
 
     def features(self, x: torch.Tensor) -> torch.Tensor:
-        """Return ψ(x), the last hidden layer's output; the flat inputs if there is none."""
+        """Return ψ(x), the last hidden layer's output, or the flat inputs without hidden layers."""
         return self.hidden(self.flatten(x))
 
     @property

@@ -1,4 +1,4 @@
-"""MLP: the network of an Architecture as a torch.nn.Module."""
+"""MLP: the network described by an Architecture, as a torch.nn.Module."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Self
@@ -40,13 +40,13 @@ class MLP(Net):
     architecture : Architecture
         The network's structure.
     dtype : {"float32", "float64"}
-        The type of its parameters.
+        The parameters' dtype.
     device : str or torch.device
-        Their device; ``"auto"`` is a GPU if there is one.
+        The parameters' device; ``"auto"`` means a GPU if there is one.
     initializer : str or Initializer, optional
         One of ``multilayer.numpy.INITIALIZERS``. By default ``"kaiming_uniform"``, as in the engine
-        from scratch, if there is an `rng`; else PyTorch's own, which draws one ``nn.Linear`` after
-        the other and follows ``torch.manual_seed``.
+        from scratch, if `rng` is given; else PyTorch's default, which initializes one ``nn.Linear``
+        after the other and follows ``torch.manual_seed``.
     rng : numpy.random.Generator, optional
         Draws the weights: the same numbers as for `multilayer.numpy.MLP`.
 
@@ -65,7 +65,7 @@ class MLP(Net):
     """
 
     options = ("precision", "accumulate", "compile")
-    """The further parameters that `fit` takes for this engine: see `Trainer`."""
+    """The extra parameters that `fit` accepts for this engine: see `Trainer`."""
 
     def __init__(
         self,
@@ -103,13 +103,13 @@ class MLP(Net):
 
     @classmethod
     def over(cls, architecture: Architecture, tensors: Mapping[str, torch.Tensor]) -> Self:
-        """Return the network of tensors named as in ``state_dict``, whose memory it shares."""
+        """Return a network that shares the memory of tensors named as in ``state_dict``."""
         net = cls.__new__(cls)
         nn.Module.__init__(net)
         with torch.device("meta"):  # draws no weights
             net._assemble(architecture)
         net.load_state_dict(tensors, assign=True)
-        return net.to(net.device)  # an embedding's indices, which are no part of `tensors`
+        return net.to(net.device)  # moves an embedding's indices, which are not in `tensors`
 
     @classmethod
     def from_widths(
@@ -128,7 +128,7 @@ class MLP(Net):
 
     @classmethod
     def from_numpy(cls, net: NumpyMLP, *, device: str | torch.device = "cpu") -> Self:
-        """Return the same network on this engine: weights, running statistics and dtype.
+        """Return the same network in this engine: weights, running statistics and dtype.
 
         Examples
         --------
@@ -143,14 +143,14 @@ class MLP(Net):
         return twin
 
     def to_numpy(self) -> NumpyMLP:
-        """Return the same network on the engine from scratch, as a copy."""
+        """Return a copy of the network in the engine from scratch."""
         twin = NumpyMLP(self.architecture, dtype=self.dtype, initializer="zeros")
         twin.set_weights(self.weights)
         twin.set_state({**self.state})
         return twin
 
     def _repr_html_(self) -> str:
-        """Let notebooks show the layers as a table."""
+        """Return HTML that shows the layers as a table in notebooks."""
         text = f"multilayer.torch.MLP, {self.dtype}, on {self.device}"
         return f"<code>{text}</code>{self.architecture._repr_html_()}"
 
@@ -176,7 +176,7 @@ class MLP(Net):
         Raises
         ------
         InvalidDataError, InvalidTypeError
-            If their number, shapes or values do not fit.
+            If the number of pairs, the shapes or the values do not fit the network.
         """
         twin = NumpyMLP(self.architecture, dtype=self.dtype, initializer="zeros")
         twin.set_weights(weights)  # checks them
@@ -199,12 +199,12 @@ class MLP(Net):
             tensor.copy_(torch.from_numpy(twin.state[name]))
 
     def input_gradients(self, X: object, y: object, *, loss: str | Loss) -> Array:
-        r"""Return the gradient of each sample's loss in its own inputs, of X's shape.
+        r"""Return the gradient of each sample's loss with respect to its inputs, of X's shape.
 
         .. math:: g_i = \frac{∂ℓ(f(x_i), y_i)}{∂x_i}
 
-        See `multilayer.numpy.MLP.input_gradients`: the arguments, the mode and the numbers are the
-        same. Afterwards the network is in prediction mode.
+        See `multilayer.numpy.MLP.input_gradients`: arguments, mode and result are the same.
+        Afterwards the network is in prediction mode.
 
         Examples
         --------
@@ -252,12 +252,12 @@ capture.MODULES.add(MLP)
 
 
 def find_device(device: str | torch.device) -> torch.device:
-    """Return the device of that name; ``"auto"`` is a GPU if there is one.
+    """Return the device with this name; ``"auto"`` means a GPU if there is one.
 
     Raises
     ------
     InvalidArgumentError
-        If there is no such device; the message lists the available ones.
+        If the device does not exist; the message lists the available ones.
     """
     there = ["cpu"]
     there += [f"cuda:{i}" for i in range(torch.cuda.device_count())]
@@ -272,7 +272,7 @@ def find_device(device: str | torch.device) -> torch.device:
         name = ""
     if name not in there:
         shown = str(device) if isinstance(device, torch.device) else device
-        rule = f"must be 'auto' or one of those that PyTorch finds here, {', '.join(there)}"
+        rule = f"must be 'auto' or a device that PyTorch finds here: {', '.join(there)}"
         raise InvalidArgumentError(rule, "device", got=repr(shown))
     return found
 

@@ -20,7 +20,8 @@ Tensor = torch.Tensor
 class Objective(nn.Module):
     """The loss as one module, for torch.compile.
 
-    The penalties are numbers, or tensors of shape (K,) for K networks, whose losses are (K,).
+    For K networks the loss has the shape (K,), and the penalties are numbers or tensors of shape
+    (K,).
     """
 
     def __init__(self, net: Net, loss: Loss, l1: Any, l2: Any) -> None:
@@ -31,7 +32,7 @@ class Objective(nn.Module):
         self.l2 = l2
 
     def forward(self, X: Tensor, targets: Tensor, share: Tensor, part: float) -> Tensor:
-        """Return the loss of samples with these shares, plus this part of the penalty."""
+        """Return the loss of samples with these shares, plus a part of the penalty."""
         p = self.net.logits(X) if self.loss.takes_logits else self.net(X)
         value = mean_loss(self.loss, p.to(share.dtype), targets, share)
         for W in self._weights():
@@ -50,8 +51,8 @@ class Objective(nn.Module):
 def shares(weight: Tensor | None, like: Tensor, n_whole: int | None = None) -> Tensor:
     """Return each sample's share wᵢ/Σw of the mean over a batch.
 
-    `like` are the samples, of shape (…, n, in_features): the batch, or this rank's part of one that
-    has `n_whole` samples.
+    `like` has the shape (…, n, features) of the samples: those of the batch, or this rank's part of
+    a batch with `n_whole` samples.
     """
     n = like.shape[-2]
     if weight is None:

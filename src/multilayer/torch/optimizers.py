@@ -1,4 +1,4 @@
-"""PyTorch's optimizers, made from our hyperparameters."""
+"""PyTorch's optimizers, made from this package's hyperparameters."""
 
 from collections.abc import Callable, Iterable
 from typing import Any
@@ -80,7 +80,7 @@ def _nadam(o: Any, parameters: Parameters) -> torch.optim.Optimizer:
         momentum_decay=o.momentum_decay,
     )
     for p in optimizer.param_groups[0]["params"]:
-        # PyTorch would keep the product of momenta in float32, whatever the parameters' type.
+        # PyTorch would keep the product of momenta in float32, whatever the parameters' dtype.
         optimizer.state[p] = {
             "step": torch.zeros((), dtype=torch.float32),
             "mu_product": torch.ones((), dtype=p.dtype),
@@ -115,7 +115,7 @@ OPTIMIZERS: Registry[Callable[[Any, Parameters], torch.optim.Optimizer]] = Regis
         "lion": _lion,
     },
 )
-"""For each optimizer's name, a function of its hyperparameters and the parameters to adjust."""
+"""For each optimizer's name, a function of its hyperparameters and the parameters to train."""
 
 
 def make_optimizer(
@@ -126,7 +126,7 @@ def make_optimizer(
         if type(optimizer) is kind and name in OPTIMIZERS:
             return OPTIMIZERS[name](optimizer, parameters)
     raise InvalidArgumentError(
-        f"{type(optimizer).__name__} has no counterpart in multilayer.torch.OPTIMIZERS; give an "
+        f"{type(optimizer).__name__} has no counterpart in multilayer.torch.OPTIMIZERS; pass an "
         "optimizer of torch.optim instead"
     )
 
@@ -136,14 +136,14 @@ def check_own(optimizer: torch.optim.Optimizer, parameters: Parameters) -> None:
     own = {id(p) for p in parameters}
     given = {id(p) for group in optimizer.param_groups for p in group["params"]}
     if not given <= own:
-        raise InvalidArgumentError("must have been made of net.parameters()", "optimizer", "fit")
+        raise InvalidArgumentError("must have been made with net.parameters()", "optimizer", "fit")
     if isinstance(optimizer, torch.optim.LBFGS):
-        rule = "must be 'lbfgs', which has a line search of its own"
+        rule = "must be 'lbfgs', which has its own line search"
         raise InvalidArgumentError(rule, "optimizer", "fit", got="torch.optim.LBFGS")
 
 
 class Rates:
-    """An optimizer's initial learning rates, times a factor."""
+    """Sets an optimizer's learning rates to the initial ones times a factor."""
 
     def __init__(self, optimizer: torch.optim.Optimizer) -> None:
         self._optimizer = optimizer

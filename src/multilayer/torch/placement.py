@@ -1,4 +1,4 @@
-"""The placement of samples: on the host, or all on the network's device if there is room."""
+"""The placement of samples: all on the network's device if there is room, else on the host."""
 
 from typing import Any
 
@@ -15,7 +15,7 @@ Array = npt.NDArray[Any]
 Tensor = torch.Tensor
 
 RESIDENT_BYTES = 2**31
-"""The most bytes that samples, targets and weights may take together to be moved to the device."""
+"""The size of samples, targets and weights, in bytes, up to which the samples are moved."""
 
 
 def on_host(values: object) -> object:
@@ -24,9 +24,9 @@ def on_host(values: object) -> object:
 
 
 def whole(X: Array | LazySamples, device: torch.device, dtype: str) -> Array | LazySamples:
-    """Return lazy samples as an array, if they are in memory and a GPU has room for it.
+    """Return lazy samples as an array if they are in memory and a GPU has room for it.
 
-    A CPU gains nothing from that, so there they stay lazy and small.
+    A CPU would gain nothing, so there they stay lazy and small.
     """
     if not isinstance(X, LazySamples) or not X.is_in_memory or device.type == "cpu":
         return X

@@ -1,4 +1,4 @@
-"""Precision: matrix products in a shorter type than the parameters'."""
+"""Precision: matrix products in a dtype of lower precision than the parameters'."""
 
 from contextlib import AbstractContextManager
 from typing import Any
@@ -17,7 +17,7 @@ DTYPES = {"bfloat16": torch.bfloat16, "float16": torch.float16}
 
 
 class Precision:
-    """The type of matrix products, and the scaler that float16 needs.
+    """The dtype of matrix products, and the scaler that float16 needs.
 
     Small gradients vanish in float16, so the loss is scaled up before the backward pass, and the
     gradients are scaled down after it.
@@ -25,7 +25,7 @@ class Precision:
     Parameters
     ----------
     name : {"bfloat16", "float16"}, optional
-        By default, the type of the parameters.
+        By default, the dtype of the parameters.
     device : torch.device
     """
 
@@ -36,7 +36,7 @@ class Precision:
 
     @property
     def scales(self) -> bool:
-        """Whether there is a scaler, which inspects the gradients of each step."""
+        """Whether the loss is scaled; each step then inspects its gradients."""
         return self.dtype is torch.float16
 
     def autocast(self) -> AbstractContextManager[Any]:

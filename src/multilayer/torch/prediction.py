@@ -1,4 +1,4 @@
-"""Prediction: the outputs for all samples, chunk by chunk, on any device."""
+"""Prediction: the outputs for all samples, computed in chunks, on any device."""
 
 from typing import Any
 
@@ -12,11 +12,11 @@ from multilayer.torch.placement import to_device
 __all__ = ["predict"]
 
 CHUNK = 8192
-"""How many samples are predicted at once, divided by the number of networks."""
+"""How many samples are predicted at once, times the number of networks."""
 
 
 def predict(net: Net, X: Any, *, logits: bool) -> npt.NDArray[Any]:
-    """Return the outputs, or the logits, of all samples in prediction mode; of K networks, (K, …).
+    """Return the outputs or logits of all samples in prediction mode; (K, …) for K networks.
 
     With several ranks, each predicts its share of the samples, and all get the whole result.
     """

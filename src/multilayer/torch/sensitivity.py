@@ -1,4 +1,4 @@
-"""Sensitivity: the derivatives of a loss, and of the outputs, in the inputs, by autograd."""
+"""Sensitivity: derivatives of losses and outputs with respect to the inputs, by autograd."""
 
 from collections.abc import Callable
 from typing import Any
@@ -20,7 +20,7 @@ Array = npt.NDArray[Any]
 Tensor = torch.Tensor
 
 CHUNK = 4096
-"""How many samples go forward and back at once."""
+"""How many samples are processed at once."""
 
 
 def input_gradients(net: Net, samples: Data, loss: Loss) -> Array:
@@ -29,7 +29,7 @@ def input_gradients(net: Net, samples: Data, loss: Loss) -> Array:
 
     def gradient(x: Tensor, rows: slice) -> Tensor:
         targets = torch.as_tensor(samples.targets[rows]).to(net.device)
-        # The samples do not see each other, so the sum's gradient has each one's own in its row.
+        # Samples are independent: row i of the sum's gradient is the gradient of loss i.
         p = takes(x)
         value = mean_loss(loss, p, targets, torch.ones_like(p[:, 0]))
         return torch.autograd.grad(value, x)[0]

@@ -1,6 +1,6 @@
 """The state of a module and of an optimizer as NumPy arrays by name, to be saved and restored.
 
-Numbers are restored into the existing tensors, since a recorded step uses their memory.
+Values are restored into the existing tensors, since recorded steps use their memory.
 """
 
 from collections.abc import Iterator, Mapping
@@ -44,12 +44,12 @@ def set_module_arrays(module: nn.Module, arrays: Arrays) -> None:
 
 
 def optimizer_arrays(optimizer: torch.optim.Optimizer) -> dict[str, Array]:
-    """Return an optimizer's state of each parameter, by the parameter's number.
+    """Return an optimizer's state of each parameter; names start with the parameter's number.
 
     Raises
     ------
     InvalidTypeError
-        If a part of it is neither a tensor nor a number.
+        If a part of the state is neither a tensor nor a number.
 
     Examples
     --------
@@ -71,8 +71,8 @@ def optimizer_arrays(optimizer: torch.optim.Optimizer) -> dict[str, Array]:
                 found[f"{i}.{key}{NUMBER}"] = np.array(value)
             elif value is not None:
                 raise InvalidTypeError(
-                    f"the state of {type(optimizer).__name__} cannot be kept: {key!r} is neither a "
-                    f"tensor nor a number; got {value!r}"
+                    f"the state of {type(optimizer).__name__} cannot be saved: {key!r} is neither "
+                    f"a tensor nor a number; got {value!r}"
                 )
     return found
 
@@ -100,7 +100,7 @@ def set_optimizer_arrays(optimizer: torch.optim.Optimizer, arrays: Arrays) -> No
 
 
 def _parameters(optimizer: torch.optim.Optimizer) -> Iterator[tuple[nn.Parameter, dict[str, Any]]]:
-    """Yield each parameter with its group."""
+    """Yield each parameter with its parameter group."""
     for group in optimizer.param_groups:
         for p in group["params"]:
             yield p, group

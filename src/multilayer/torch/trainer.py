@@ -63,9 +63,9 @@ class Trainer:
     loss, l1, l2, clip_norm, clip_value, max_norm, ema, rng, adversary
         As in `multilayer.training.fit`.
     optimizer : str, Optimizer, LBFGS or torch.optim.Optimizer
-        One of PyTorch's must have been made with the network's own parameters.
+        An optimizer of torch.optim must have been made with the network's own parameters.
     precision : {"bfloat16", "float16"}, optional
-        The type of matrix products in mixed precision; parameters keep theirs.
+        The dtype of matrix products in mixed precision; parameters keep theirs.
     accumulate : int
         The number of parts in which a batch is computed, to save memory; the step is the same.
     compile : bool
@@ -73,12 +73,12 @@ class Trainer:
 
     Notes
     -----
-    On a CUDA device whole steps are recorded as CUDA graphs and replayed, once a batch size has
+    On a CUDA device, whole steps are recorded as CUDA graphs and replayed, once a batch size has
     occurred a few times: see `multilayer.torch.capture`. Steps run one operation at a time if
     samples are lazy or larger than 2 GiB, in several processes, in float64, and with
-    ``precision="float16"``, an optimizer of torch.optim, or custom modules, losses or hooks;
-    `compile` then makes CUDA graphs of the loss and its gradient. Both take the same steps, up to
-    rounding.
+    ``precision="float16"``, an adversary, an optimizer of torch.optim, or custom modules, losses or
+    hooks; `compile` then makes CUDA graphs of the loss and its gradient. Both ways take the same
+    steps, up to rounding.
     """
 
     n_members = 0
@@ -112,7 +112,7 @@ class Trainer:
         self.shard = distributed.shard()
         self.adversary = checked_adversary(adversary, self.loss, net.architecture)
         if adversary is not None and precision == "float16":
-            rule = "cannot be combined with float16, in which gradients in the inputs vanish"
+            rule = "cannot be combined with float16, in which the inputs' gradients vanish"
             raise InvalidArgumentError(rule, "adversary", "fit")
         ema = checked_ema(ema)
         self._set_optimizer(optimizer)
@@ -122,7 +122,8 @@ class Trainer:
         self._directions = None if adversary is None else generator.spawn(1)[0]
         seed = int(generator.integers(2**62))
         distributed.agree(net, [] if rng is None else [seed])
-        self._generator = torch.Generator(net.device)  # draws masks and noise, on each rank others
+        # Draws masks and noise, different on each rank.
+        self._generator = torch.Generator(net.device)
         self._generator.manual_seed(seed + self.shard[0])
         self._average = None if ema is None else RunningAverage(net, ema)
         self._captured: capture.Captured | None = None
@@ -139,8 +140,8 @@ class Trainer:
     def check(self, X: object, y: object, weight: object) -> Data:
         """Check samples, targets and weights, and return them as tensors; lazy samples stay lazy.
 
-        Samples are moved to the network's device, unless they are larger than 2 GiB or lazy; then
-        batches are. Targets and weights stay on the host, where splits and metrics need them.
+        Samples are moved to the network's device; if they are larger than 2 GiB or lazy, each batch
+        is. Targets and weights stay on the host, where splits and metrics need them.
         """
         net = self.net
         given = on_host(X), on_host(y), on_host(weight)
@@ -148,7 +149,7 @@ class Trainer:
         return place(whole(x, net.device, net.dtype), targets, weights, net.device)
 
     def description(self) -> dict[str, Any]:
-        """Return what it trains and how, by name, as values for JSON."""
+        """Return the network's structure and the settings, by name, as values for JSON."""
         net = self.net
         return asdict(net.architecture) | self._settings | {
             "engine": "torch",
@@ -160,13 +161,13 @@ class Trainer:
         }  # fmt: skip
 
     def begin(self, data: Data, batch_size: int | None = None) -> None:
-        """Set the samples for the steps; in the middle of a training, those that follow.
+        """Set the samples for the steps that follow; also in the middle of a training run.
 
-        Each rank needs only its own samples, if the order says where they are: see `begin_epoch`.
+        A rank needs only its own samples, if the order says where they are: see `begin_epoch`.
         """
         self._data = together(data)
         draw_from(self._generator, self.net)
-        self._captured = None  # recorded steps read the samples before
+        self._captured = None  # recorded steps read the previous samples
         X = data[0]
         if isinstance(X, Tensor) and X.device == self.net.device and self._can_capture():
             capture.make_capturable(self._torch_optimizer)
@@ -178,10 +179,10 @@ class Trainer:
         self._compile()
 
     def begin_epoch(self, order: Array | None) -> None:
-        """Set the order of the next epoch's samples; None keeps the given one.
+        """Set the order of the next epoch's samples; None keeps the order of the data.
 
-        With several ranks, each takes every w-th position of a batch, from its own number on, and
-        does not look at the others.
+        With w ranks, rank r takes the positions r, r + w, r + 2w, … of each batch and ignores the
+        others.
         """
         if order is None and self._captured is not None:
             order = np.arange(len(self._data[0]))
@@ -210,9 +211,9 @@ class Trainer:
         return None
 
     def settle(self) -> tuple[list[float], bool]:
-        """Return the losses that `step` did not, and whether all weights are finite.
+        """Return the losses that `step` did not return, and whether all weights are finite.
 
-        Here the host waits for the device.
+        The host waits for the device here.
         """
         largest = torch.nn.utils.get_total_norm(self.net.parameters(), math.inf)
         *losses, norm = torch.stack([*self._late, largest]).tolist()
@@ -235,7 +236,7 @@ class Trainer:
         )
 
     def evaluate(self, data: Data) -> tuple[float, Array]:
-        """Return the loss without penalty, in prediction mode, and the loss's argument."""
+        """Return the loss in prediction mode, without penalty, and the loss's argument."""
         X, targets, weight = data
         outputs = predict(self._validated, X, logits=self.loss.takes_logits)
         p = torch.from_numpy(outputs)
@@ -249,15 +250,15 @@ class Trainer:
     def state(self) -> dict[str, Array]:
         """Return a copy of everything the next step depends on, as arrays by name.
 
-        It is the state of the network and its average, of the optimizer, of the scaler for float16,
-        and of the generator of dropout masks and noise.
+        That is the state of the network and its average, the optimizer, the float16 scaler, and
+        the generators of dropout masks, noise and an adversary's directions.
 
         Raises
         ------
         InvalidArgumentError
             If there are several processes.
         InvalidTypeError
-            If the optimizer's state has something other than numbers.
+            If the optimizer's state contains something other than tensors and numbers.
         """
         if self.shard[1] > 1:
             rule = "cannot be combined with several processes"
@@ -274,8 +275,8 @@ class Trainer:
     def set_state(self, state: dict[str, Array]) -> None:
         """Restore what `state` returned, in a trainer with the same arguments.
 
-        Groups that are absent stay unchanged: ``{"network": …}`` alone, joined, restores a
-        snapshot, from which an average begins again.
+        Absent groups stay unchanged: ``join({"network": …})`` alone restores a snapshot, from which
+        an average starts anew.
         """
         if network := part_of(state, "network"):
             set_module_arrays(self.net, network)
@@ -283,7 +284,7 @@ class Trainer:
             self._precision.set_arrays(scaler)
         if masks := part_of(state, "masks"):
             self._generator.set_state(torch.from_numpy(masks["generator"].copy()))
-            # Before the first step the optimizer's group is empty, and so has no name.
+            # An optimizer's group is empty before the first step, and therefore absent.
             if self.learning_rate is not None:
                 set_optimizer_arrays(self._torch_optimizer, part_of(state, "optimizer"))
         set_extras(state, self._directions, self._average)
@@ -295,8 +296,8 @@ class Trainer:
         if self._average is not None:
             self.net.load_state_dict(self._validated.state_dict())
         draw_from(None, self.net)
-        self._late.clear()  # those of a training that was abandoned
-        self._captured = None  # frees memory of the device
+        self._late.clear()  # losses of an interrupted training run
+        self._captured = None  # frees the device's memory
         self.net.eval()
 
     @property
@@ -305,7 +306,7 @@ class Trainer:
         return self.net if self._average is None else self._average.net
 
     def _set_optimizer(self, optimizer: object) -> None:
-        """Set PyTorch's optimizer, made from one of ours or given."""
+        """Set PyTorch's optimizer: the given one, or one made from this package's."""
         if isinstance(optimizer, torch.optim.Optimizer):
             check_own(optimizer, self.net.parameters())
             self.optimizer: Any = optimizer
@@ -328,20 +329,20 @@ class Trainer:
             self._is_to_compile = False
 
     def _can_capture(self) -> bool:
-        """Return whether steps can be recorded, if the samples are on the device."""
+        """Return whether steps can be recorded, provided the samples are on the device."""
         return (
             self.learning_rate is not None
             and self.shard[1] == 1
             and not self._precision.scales
-            and self.adversary is None  # whose directions the host draws
-            and self._torch_optimizer is not self.optimizer  # the user's own is not changed
+            and self.adversary is None  # the host draws the directions of a virtual one
+            and self._torch_optimizer is not self.optimizer  # a user's optimizer is left unchanged
             and capture.can_capture(self.net, self.loss, self._torch_optimizer)
         )
 
     def _step_on(self, rows: Any, n_whole: int | None = None) -> Tensor:
-        """Take an optimizer step on these rows, of a batch that has `n_whole` on all ranks.
+        """Take an optimizer step on this rank's rows of a batch of `n_whole` rows.
 
-        Return the loss before it.
+        Return the loss before the step.
 
         A CUDA graph records this: on a GPU, nothing in here may read a number from the device or
         copy one to it.

@@ -1,8 +1,8 @@
-"""The optimizers' steps on K networks at once, each with numbers of its own.
+"""The optimizers' steps on K networks at once, each with its own hyperparameters.
 
-PyTorch's optimizers take one number for all rows of a tensor. Here a number of an optimizer is a
-float, or where networks differ in it a tensor of shape (K, 1), which multiplies what is theirs. The
-formulas are those of `multilayer.numpy.optimizers`.
+PyTorch's optimizers take one number for all rows of a tensor. Here a hyperparameter is a float, or
+a tensor of shape (K, 1) if networks differ in it, one row for each network. The formulas are those
+of `multilayer.numpy.optimizers`.
 """
 
 from collections.abc import Callable, Sequence
@@ -22,9 +22,9 @@ State = dict[str, Tensor]
 
 
 def with_tensors(value: Any, device: torch.device, dtype: torch.dtype | None = None) -> Any:
-    """Return a number, or what `stacked` made, with tensors in place of arrays.
+    """Return a number, or a changed object of `stacked`, with tensors in place of arrays.
 
-    By default they are of float64: coefficients such as 1 − β₂ᵗ need it.
+    Their dtype is float64 by default, which coefficients such as 1 − β₂ᵗ need.
     """
     if dtype is None:
         dtype = torch.float32 if device.type == "mps" else torch.float64  # Apple's GPUs lack it
@@ -42,9 +42,9 @@ class Update:
     Parameters
     ----------
     optimizer : Optimizer
-        What `stacked` made of K.
+        The object that `stacked` made of the K optimizers.
     parameters : sequence of Parameter
-        Of shape (K, …).
+        The networks' parameters, each of shape (K, …).
 
     Raises
     ------
@@ -60,10 +60,10 @@ class Update:
         self._parameters = list(parameters)
         if type(optimizer) not in FORMULAS:
             known = ", ".join(kind.__name__ for kind in FORMULAS)
-            rule = f"must be one of {known} for an Ensemble of PyTorch"
+            rule = f"must be one of {known} for a PyTorch Ensemble"
             raise InvalidArgumentError(rule, "optimizer", "fit", got=type(optimizer).__name__)
         self._formula = FORMULAS[type(optimizer)]
-        # Of a number this state has a column, of a vector two.
+        # With two columns as parameters, a state with one value per network has one column.
         initial = optimizer.initial_state(np.zeros((len(self._parameters[0]), 2)))
         self._state: list[State] = []
         for p in self._parameters:
@@ -93,12 +93,12 @@ class Update:
             if p.grad is None:
                 continue
             state["step"] += 1
-            rows = p.view(len(p), -1)  # of the same memory
+            rows = p.view(len(p), -1)  # shares p's memory
             self._formula(self._numbers, rows, p.grad.reshape(rows.shape), state, rates)
 
 
 def clip_each(parameters: Sequence[torch.nn.Parameter], clip: Clip) -> None:
-    """Clip the gradients of each network, by value first; limits are numbers or of shape (K, 1)."""
+    """Clip each network's gradients, by value first; limits are numbers or of shape (K, 1)."""
     rows = [p.grad.view(len(p), -1) for p in parameters if p.grad is not None]
     if clip.value is not None:
         limit = _like(clip.value, rows[0])
@@ -113,7 +113,7 @@ def clip_each(parameters: Sequence[torch.nn.Parameter], clip: Clip) -> None:
 
 
 def _like(number: Any, other: Tensor) -> Any:
-    """Return a number in the type of what it multiplies."""
+    """Return a number in the dtype of the tensor that it multiplies."""
     return number.to(other.dtype) if isinstance(number, Tensor) else number
 
 
@@ -199,5 +199,5 @@ FORMULAS: dict[type, Callable[[Any, Tensor, Tensor, State, Tensor], None]] = {
     hyperparameters.Adagrad: _adagrad,
     hyperparameters.Lion: _lion,
 }
-"""For each class of optimizer, a function of its numbers, the parameters, their gradient, the state
-and η that changes parameters and state in place."""
+"""For each class of optimizer, a function of its hyperparameters, the parameters, their gradient,
+the state and η, which changes parameters and state in place."""
