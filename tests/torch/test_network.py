@@ -68,7 +68,7 @@ def test_a_network_crosses_the_engines_in_one_call(dtype):
     assert again(X).tobytes() == ours(X).tobytes()
     theirs.last.weight.data.zero_()  # the memory is its own
     assert again(X).tobytes() == ours(X).tobytes()
-    with pytest.raises(InvalidArgumentError, match=r"^device must be 'auto' or one of those"):
+    with pytest.raises(InvalidArgumentError, match=r"^device must be 'auto' or a device"):
         MLP.from_numpy(ours, device="quantum")
 
 
