@@ -91,7 +91,7 @@ def test_a_model_tells_what_its_file_holds():
     assert lines(history(model))["validation"][1] == [0.8, 0.6, 0.7]
     with pytest.raises(InvalidArgumentError) as caught:
         history(Model(net))
-    expected = "source of history must hold one; this Model's information has no 'history'"
+    expected = "source of history must contain a history; this Model's information has no 'history'"
     assert str(caught.value) == expected
 
 

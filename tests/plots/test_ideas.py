@@ -96,8 +96,8 @@ def test_activations_together_and_their_range():
     ("names", "error", "message"),
     [
         ("rleu", UnknownNameError, "did you mean 'relu'?"),
-        (["softmax"], InvalidArgumentError, "'softmax' is one of a whole row"),
-        ([], InvalidArgumentError, "names of activations must be one name at least; got []"),
+        (["softmax"], InvalidArgumentError, "'softmax' acts on a whole row"),
+        ([], InvalidArgumentError, "names of activations must contain at least one name; got []"),
         (3, InvalidTypeError, "names of activations must be names of activations; got 3"),
     ],
 )
@@ -229,11 +229,11 @@ def test_both_engines_and_several_models_side_by_side():
          InvalidDataError, "X must have 3 features, as the network has inputs; got shape"),
         (lambda: plots.decision_boundary(lambda X: np.full(len(X), "p"), X, ["p"] * len(X)),
          InvalidArgumentError,
-         "model of decision_boundary must tell two classes apart at least; got one, p"),
+         "model of decision_boundary must tell at least two classes apart; got one, p"),
         (lambda: plots.decision_boundary(
             Model(perceptron([1, 0], 0), Classes(np.array(["only"]))), X, ["only"] * len(X)),
          InvalidArgumentError,
-         "model of decision_boundary must tell two classes apart at least; got one, only"),
+         "model of decision_boundary must tell at least two classes apart; got one, only"),
         (lambda: plots.decision_boundary(perceptron([1, 0], 0), X, y + 1), InvalidDataError,
          "y of decision_boundary must hold the model's classes 0, 1; got 2 at index"),
         (lambda: plots.decision_boundary(perceptron([1, 0], 0), X, y, resolution=1),
@@ -245,7 +245,7 @@ def test_both_engines_and_several_models_side_by_side():
          "models of decision_boundaries must be a mapping of names to models"),
         (lambda: plots.decision_boundaries({"a": perceptron([1, 0], 0)}, X, y, axes=new_axes(2)),
          InvalidArgumentError,
-         "axes of decision_boundaries must be 1 matplotlib Axes, one a panel; got 2"),
+         "axes of decision_boundaries must be 1 matplotlib Axes, one per panel; got 2"),
     ],
 )  # fmt: skip
 def test_wrong_boundaries(draw, error, message):
@@ -323,8 +323,8 @@ def test_a_line_through_the_origin_has_distance_zero_without_a_sign():
     ("arguments", "message"),
     [
         ((Hyperplane(np.ones(3), 0.0),),
-         "hyperplane draws models of two inputs; this one has 3"),
-        ((perceptron([1, 1], 0), None, [0]), "y of hyperplane are the classes of X; X is None"),
+         "hyperplane draws models with two inputs; this one has 3"),
+        ((perceptron([1, 1], 0), None, [0]), "y of hyperplane must be given with X; X is None"),
         ((MLP(Architecture(2, (3,), 1)),),
          "decision_hyperplane needs a network without hidden layers; got hidden_features (3,)"),
         ((3,), "model of hyperplane must be a network, a Model or an MLP estimator; got int"),

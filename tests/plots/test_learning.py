@@ -79,7 +79,7 @@ def test_more_than_two_units_are_seen_in_their_principal_components():
     assert np.allclose(np.abs(found), np.abs(expected))  # but for the components' signs
     share = oracle.explained_variance_ratio_.sum()
     assert last.get_title() == (
-        f"ψ(x), hidden layer 1\n2 principal components of 5\n({share:.0%} of the variance)"
+        f"ψ(x), hidden layer 1\nfirst 2 of 5 principal components\n({share:.0%} of the variance)"
     )
 
 
@@ -195,11 +195,11 @@ def test_the_penalty_makes_probabilities_less_certain():
     [
         ({"data": {"xor": (X, y + 1)}},
          "y of fixed_features (xor) must hold the model's classes 0, 1; got 2 at index"),
-        ({"data": {}}, "data of fixed_features must be a mapping with one name at least; got {}"),
+        ({"data": {}}, "data of fixed_features must be a mapping with at least one name; got {}"),
         ({"data": {"xor": X}},
          "data of fixed_features must be pairs (X, y); got ndarray for 'xor'"),
         ({"hidden_features": ()},
-         "hidden_features of fixed_features must have one width at least; got ()"),
+         "hidden_features of fixed_features must have at least one width; got ()"),
     ],
 )  # fmt: skip
 def test_wrong_features(arguments, message):
@@ -236,7 +236,7 @@ def test_contributions_add_up_to_the_curve_and_more_units_fit_better():
         ({"X": [[0.0], [1.0]]}, "X of approximation must be given with y; y is None"),
         ({"y": [0.0, 1.0]}, "y of approximation must be given with X; X is None"),
         ({"X": [[0.0], [1.0]], "y": [1.0]},
-         "y of approximation must have shape (2,), one value a sample; got (1,)"),
+         "y of approximation must have shape (2,), one value per sample; got (1,)"),
         ({"widths": (3, 0)}, "widths[1] of approximation must be a positive integer; got 0"),
         ({"widths": 3}, "widths of approximation must be a sequence of integers; got 3"),
         ({"X": [[1.0], [1.0]], "y": [1.0, 2.0]},
@@ -288,12 +288,12 @@ def test_why_relu_draws_what_was_measured():
     ("arguments", "error", "message"),
     [
         (([],), InvalidTypeError,
-         "measurements of why_relu must be what measure_activations returns; got []"),
+         "measurements of why_relu must be the result of measure_activations; got []"),
         ((None,), InvalidTypeError,
-         "measurements of why_relu must be what measure_activations returns; got None"),
+         "measurements of why_relu must be the result of measure_activations; got None"),
         (([measured("a", [1], [0], 1.0), measured("b", [1, 1], [0, 0], 1.0)],),
          InvalidArgumentError,
-         "measurements of why_relu must be of networks of one depth; got [1, 2]"),
+         "measurements of why_relu must be of networks with the same depth; got [1, 2]"),
     ],
 )  # fmt: skip
 def test_wrong_measurements(arguments, error, message):

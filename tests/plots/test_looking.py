@@ -180,7 +180,8 @@ class TestAdversarialExamples:
         with pytest.raises(InvalidDataError) as caught:
             adversarial_examples(line(), IMAGES, wrong)
         assert str(caught.value) == (
-            "X of adversarial_examples must hold an image that is predicted rightly; there is none"
+            "X of adversarial_examples must contain an image that is predicted correctly; there is "
+            "none"
         )
         with pytest.raises(InvalidTypeError, match="model of adversarial_examples must be"):
             adversarial_examples(lambda X: X[:, 0], IMAGES, (IMAGES[:, 0, 0] > 0.5).astype(int))
@@ -204,7 +205,7 @@ class TestRobustness:
             np.testing.assert_allclose(found.get_ydata(), expected)
         assert [text.get_text() for text in ax.get_legend().get_texts()] == ["one", "two"]
         assert ax.lines[0].get_linestyle() != ax.lines[1].get_linestyle()
-        assert ax.get_xlabel() == "ε, the largest change of an input (one step uphill)"
+        assert ax.get_xlabel() == "ε, the largest change of an input (in one step)"
 
     def test_one_model_needs_no_name_and_the_range_of_the_samples_is_the_scale(self):
         _, ax = plt.subplots()

@@ -36,11 +36,11 @@ def test_what_was_measured_is_drawn(measured):
         mark.get_label(): mark.get_xydata().tolist() for mark in marks if len(mark.get_xdata()) == 1
     }
     assert points == {
-        "least loss: 0.1": [[pytest.approx(0.1), pytest.approx(0.6)]],
+        "lowest loss: 0.1": [[pytest.approx(0.1), pytest.approx(0.6)]],
         "suggestion: 0.01": [[pytest.approx(0.01), pytest.approx(1.0)]],
     }
     assert ax.get_xscale() == "log"
-    assert (ax.get_xlabel(), ax.get_ylabel()) == ("learning rate", "loss of the batch")
+    assert (ax.get_xlabel(), ax.get_ylabel()) == ("learning rate", "batch loss")
     assert len(ax.get_legend().get_texts()) == 4
 
 

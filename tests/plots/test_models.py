@@ -148,7 +148,7 @@ def test_functions(function, expected):
          "model of test must be a network, a Model, an estimator or a function of samples; "
          "got int"),
         (lambda X: X[:, 0] * 10, InvalidDataError,
-         "model of test must return probabilities of [0, 1], or classes as integers; "
+         "model of test must return probabilities in [0, 1], or classes as integers; "
          f"got values from {X[:, 0].min() * 10:g} to {X[:, 0].max() * 10:g}"),
         (lambda X: X[:1, 0], InvalidDataError,
          "model of test must return an array of shape (n_samples,) or (n_samples, n_classes); "
@@ -168,7 +168,7 @@ def test_what_has_no_classes_is_refused(model, error, message):
 def test_a_module_of_ones_own_is_told_how():
     from torch import nn
 
-    with pytest.raises(InvalidTypeError, match="may be a module in a function that returns"):
+    with pytest.raises(InvalidTypeError, match="must be a function that returns the module's"):
         class_probabilities(nn.Linear(2, 2), X, "test")
 
 

@@ -128,8 +128,8 @@ class TestFirstLayerWeights:
     @pytest.mark.parametrize(
         ("shape", "told"),
         [
-            (None, "given where the inputs are no square; got None"),
-            ((2, 2), "(height, width) with a pixel an input; got (2, 2)"),
+            (None, "given if the inputs do not form a square; got None"),
+            ((2, 2), "(height, width) with one pixel per input; got (2, 2)"),
         ],
     )
     def test_what_is_no_image_is_refused(self, shape, told):
@@ -144,7 +144,7 @@ class TestFirstLayerWeights:
         with pytest.raises(InvalidArgumentError) as caught:
             first_layer_weights(net)
         assert str(caught.value) == (
-            "model of first_layer_weights must be a network whose first layer sees the inputs "
+            "model of first_layer_weights must be a network whose first layer takes the inputs "
             "themselves, not embeddings"
         )
 
@@ -236,7 +236,7 @@ class TestLayerStatistics:
         np.testing.assert_allclose(ax.lines[-1].get_ydata(), expected)
 
     def test_what_has_seen_nothing_is_refused(self):
-        with pytest.raises(InvalidArgumentError, match="must have seen a training"):
+        with pytest.raises(InvalidArgumentError, match="must have been used in training"):
             gradient_flow(LayerStatistics([[0.0]], [0]))
         with pytest.raises(InvalidTypeError, match="must be a LayerStatistics; got list"):
             layer_statistics([])

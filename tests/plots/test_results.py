@@ -140,9 +140,9 @@ class TestReliability:
         np.testing.assert_allclose(display.prob_pred, predicted)
 
     def test_what_is_no_probability_is_refused(self):
-        with pytest.raises(InvalidArgumentError, match="must be 0 and 1"):
+        with pytest.raises(InvalidArgumentError, match="must be 0 or 1"):
             ReliabilityDisplay.from_predictions([0, 2], [0.5, 0.5])
-        with pytest.raises(InvalidDataError, match="vectors of one length"):
+        with pytest.raises(InvalidDataError, match="vectors of the same length"):
             ReliabilityDisplay.from_predictions([0, 1], [0.5])
 
 
@@ -177,7 +177,7 @@ class TestResiduals:
     def test_classes_have_no_residuals(self, classifier):
         with pytest.raises(InvalidArgumentError, match="MLPClassifier predicts classes"):
             residuals(classifier, X, Y)
-        with pytest.raises(InvalidDataError, match="one value a sample"):
+        with pytest.raises(InvalidDataError, match="one value per sample"):
             residuals(network(), X, Y)
         with pytest.raises(InvalidTypeError):
             residuals(3, X, Y)
@@ -232,7 +232,7 @@ class TestImportance:
         model = Model(network(), Classes(np.arange(3)), Numbers(3, names=("u", "v", "w")))
         labels = importance(model, X, Y, n_repeats=2).get_yticklabels()
         assert sorted(label.get_text() for label in labels) == ["u", "v", "w"]
-        with pytest.raises(InvalidDataError, match="must be 3, one an input; got 1"):
+        with pytest.raises(InvalidDataError, match="must be 3 names, one per input; got 1"):
             importance(model, X, Y, feature_names=["u"])
 
     @pytest.mark.filterwarnings("ignore:Stochastic Optimizer")
@@ -361,7 +361,8 @@ class TestMostWrong:
         with pytest.raises(InvalidDataError) as caught:
             most_wrong(lambda X: X[:, 0] > 0, X, Y, images=np.zeros((3, 2, 2)))
         assert str(caught.value) == (
-            "images of most_wrong must have shape (200, height, width), one a sample; got (3, 2, 2)"
+            "images of most_wrong must have shape (200, height, width), one per sample; "
+            "got (3, 2, 2)"
         )
 
 

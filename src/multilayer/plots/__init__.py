@@ -1,4 +1,4 @@
-"""Pictures drawn with matplotlib: each function takes the Axes to draw in, and returns it."""
+"""Pictures drawn with matplotlib: each function draws in given or new Axes, and returns them."""
 
 from importlib import import_module
 from typing import TYPE_CHECKING, Any

@@ -39,7 +39,7 @@ def activations(
     z_max : float
         Curves go from −z_max to z_max.
     axes : array of Axes, optional
-        Where to draw: one per activation, or two if `together`.
+        Where to draw: one Axes per activation, or two if `together`.
 
     Returns
     -------
@@ -50,11 +50,11 @@ def activations(
     MissingPackageError
         If matplotlib is not installed.
     InvalidArgumentError, InvalidTypeError
-        If there is no such activation, or an argument is invalid.
+        If an activation does not exist, or an argument is invalid.
 
     Notes
     -----
-    The curve of σ' is broken where it jumps, since it has no value there; the activation's
+    The curve of σ' is broken where σ' jumps, since it has no value there; the activation's
     docstring says which value the engine uses.
 
     Examples
@@ -126,10 +126,11 @@ def _chosen(names: str | Sequence[str] | None, owner: str) -> dict[str, Elementw
     if not isinstance(asked, Sequence):
         raise InvalidTypeError("must be names of activations", "names", owner, got=repr(names))
     if not asked:
-        raise InvalidArgumentError("must be one name at least", "names", owner, got=repr(names))
+        rule = "must contain at least one name"
+        raise InvalidArgumentError(rule, "names", owner, got=repr(names))
     for name in asked:
         ACTIVATIONS.names.check(name, owner)
         if name not in curves:
-            rule = f"must be activations of single numbers: {', '.join(curves)}"
-            raise InvalidArgumentError(f"{rule}; {name!r} is one of a whole row", "names", owner)
+            rule = f"must be elementwise activations: {', '.join(curves)}"
+            raise InvalidArgumentError(f"{rule}; {name!r} acts on a whole row", "names", owner)
     return {name: curves[name] for name in asked}

@@ -1,4 +1,4 @@
-"""A picture of universal approximation: a curve as the sum of hidden units' contributions."""
+"""Universal approximation: a curve drawn as the sum of the hidden units' contributions."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -21,7 +21,7 @@ Array = npt.NDArray[Any]
 N_SAMPLES, NOISE = 200, 0.1
 N_POINTS = 400
 SMOOTH = 1e-4
-"""λ of the penalty: too small to bend the curve, but enough to keep units from cancelling."""
+"""λ of the penalty: too small to change the curve, but enough to keep units from cancelling."""
 
 
 def approximation(
@@ -41,7 +41,7 @@ def approximation(
     .. math:: f(x) = b + \sum_{j=1}^{n} v_j σ(w_j x + b_j).
 
     The upper row shows the samples and f; the lower row shows the terms :math:`v_j σ(w_j x + b_j)`
-    of the sum, and the constant b. With enough units, such sums approximate any continuous function
+    and the constant b. With enough units, such sums approximate any continuous function
     on an interval as closely as desired: Cybenko 1989, theorem 1, for S-shaped σ; Leshno et al.
     1993, theorem 1, for any σ that is not a polynomial. The theorems say that suitable weights
     exist, not that training finds them.
@@ -49,19 +49,19 @@ def approximation(
     Parameters
     ----------
     X : array of shape (n_samples, 1), optional
-        Samples; by default 200 of `multilayer.data.toy.curve`.
+        Samples; by default, 200 from `multilayer.data.toy.curve`.
     y : array of shape (n_samples,), optional
-        Their values.
+        The samples' values.
     widths : sequence of int
         The number n of hidden units in each network.
     activation : str
         σ: one of ``multilayer.numpy.ACTIVATIONS``.
     n_starts : int
-        Number of training runs for each width, by L-BFGS; the best one is drawn.
+        Number of training runs by L-BFGS for each width; the best one is drawn.
     rng : numpy.random.Generator, optional
         Draws samples and initial weights.
     axes : array of Axes, optional
-        Where to draw: one per width for the fits, then one per width for the contributions.
+        Where to draw: one Axes per width for the fits, then one per width for the contributions.
 
     Returns
     -------
@@ -106,7 +106,7 @@ def approximation(
         lower.set_xlabel("x")
         if not i:
             upper.set_ylabel("y")
-            lower.set_ylabel("its terms")
+            lower.set_ylabel("terms of the sum")
             for ax in (upper, lower):
                 ax.legend(fontsize="small", loc="best")
     return grid
@@ -127,7 +127,7 @@ def _draw_units(ax: Any, net: MLP, line: Array) -> None:
 
 
 def _samples(X: object, y: object, rng: np.random.Generator, owner: str) -> tuple[Array, Array]:
-    """Return samples with one input and their values, either given or drawn at random."""
+    """Return samples with one input and their values, given or drawn at random."""
     if X is None and y is None:
         return toy.curve(N_SAMPLES, NOISE, rng)
     if X is None or y is None:
@@ -136,7 +136,7 @@ def _samples(X: object, y: object, rng: np.random.Generator, owner: str) -> tupl
     x = checks.sample_matrix(X, 1, np.float64)
     values = checks.finite_array(y, "y", np.float64, owner)
     if values.shape not in ((len(x),), (len(x), 1)):
-        rule = f"must have shape ({len(x)},), one value a sample"
+        rule = f"must have shape ({len(x)},), one value per sample"
         raise InvalidDataError(rule, "y", owner, got=values.shape)
     if x.min() == x.max():
         rule = f"must have samples that differ; all {len(x)} are {x[0, 0]}"

@@ -34,7 +34,7 @@ def decision_boundary(
     resolution: int = RESOLUTION,
     ax: "Axes | None" = None,
 ) -> "Axes":
-    r"""Draw a model's predictions over the plane of its two inputs, with samples.
+    r"""Draw samples on a model's predictions over the plane of its two inputs.
 
     Colours show the class and its probability: for two classes in steps of 0.1, with white at 1/2;
     for more, in the colour of the most probable class, paler where it is less probable. Black lines
@@ -43,14 +43,14 @@ def decision_boundary(
     Parameters
     ----------
     model : MLP, Model, estimator, path or callable
-        A network of either engine, whose classes are its output numbers; a classifier, from this
-        package or another; or a function of samples of shape (n, 2) that returns the probability of
-        the second class, probabilities of shape (n, n_classes), or classes.
+        A network of either engine, whose classes are the numbers of its outputs; a classifier from
+        this package or another; or a function of samples of shape (n, 2) that returns the
+        probability of the second class, probabilities of shape (n, n_classes), or classes.
     X : array of shape (n_samples, 2)
         Samples to draw; their extent determines the part of the plane. The column names of a table
         label the axes.
     y : array of shape (n_samples,)
-        Their classes.
+        The samples' classes.
     resolution : int
         Number of grid points per side, at least 2.
     ax : Axes, optional
@@ -154,10 +154,10 @@ def _drawing(
     names = list(map(str, getattr(X, "columns", ("$x_1$", "$x_2$"))))
 
     def draw(model: Any, ax: "Axes", name: str, is_last: bool, has_bar: bool) -> None:
-        # In one call, since a function's classes are those that it returns.
+        # In one call, since a function's classes are derived from the values it returns.
         classes, p = class_probabilities(model, np.vstack([x, plane.points]), owner)
         if len(classes) < 2:
-            rule = "must tell two classes apart at least"
+            rule = "must tell at least two classes apart"
             raise InvalidArgumentError(rule, "model", owner, got=f"one, {classes[0]}")
         places = class_places(y, classes, len(x), owner)
         label = f"probability of class {classes[-1]}" if has_bar else None
@@ -181,7 +181,7 @@ def draw_regions(ax: "Axes", plane: Plane, p: Array, *, bar_label: str | None = 
     p : array of shape (n_points, n_classes)
         The probabilities of at least two classes at the grid's points.
     bar_label : str, optional
-        Label of the colour bar for two classes; without it there is none.
+        Label of the colour bar for two classes; None draws no colour bar.
     """
     xx, yy, points = plane
     low, high = points[0], points[-1]
@@ -236,7 +236,7 @@ def draw_points(
 
 
 def margins(X: Array) -> tuple[Array, Array]:
-    """Return the corners of a rectangle around samples, with a margin; 1 around a single point."""
+    """Return the corners of a rectangle around samples, with a margin: 1 around a single point."""
     low, high = X.min(axis=0), X.max(axis=0)
     extent = high - low
     pad = MARGIN * np.where(extent > 0, extent, extent.max()) if extent.any() else 1.0

@@ -1,4 +1,4 @@
-"""Reliability diagrams: a classifier's probabilities against observed frequencies."""
+"""Reliability diagrams: observed frequencies against a classifier's probabilities."""
 
 from typing import TYPE_CHECKING, Any, Self
 
@@ -93,10 +93,10 @@ class ReliabilityDisplay(CalibrationDisplay):  # type: ignore[misc]
         truth = checks.finite_array(y_true, "y_true", np.float64, owner)
         p = checks.finite_array(y_prob, "y_prob", np.float64, owner)
         if truth.ndim != 1 or truth.shape != p.shape or not truth.size:
-            rule, got = "must be vectors of one length", f"shapes {truth.shape} and {p.shape}"
+            rule, got = "must be vectors of the same length", f"shapes {truth.shape} and {p.shape}"
             raise InvalidDataError(rule, "y_true and y_prob", owner, got=got)
         if not np.isin(truth, (0, 1)).all() or p.min() < -1e-6 or p.max() > 1 + 1e-6:
-            rule = "must be 0 and 1, and y_prob probabilities of [0, 1]"
+            rule = "must be 0 or 1, and y_prob probabilities in [0, 1]"
             raise InvalidArgumentError(rule, "y_true", owner)
         p = p.clip(0, 1)
         found = Reliability.of_probabilities(p, truth, n_bins)
@@ -113,7 +113,7 @@ class ReliabilityDisplay(CalibrationDisplay):  # type: ignore[misc]
         )
         # Do not clip points at 0 and 1, half of which lie outside the axes.
         self.plot(ax=ax, ref_line=False, color=BLUE, marker="o", zorder=3, clip_on=False)
-        ax.plot([0, 1], [0, 1], ":", color=BLACK, label="as predicted", zorder=2)
+        ax.plot([0, 1], [0, 1], ":", color=BLACK, label="calibrated", zorder=2)
         ax.set(xlim=(0, 1), ylim=(0, 1.02), aspect="equal")
         ax.set(xlabel="predicted probability", ylabel="observed share")
         error = self.expected_calibration_error
@@ -131,14 +131,15 @@ def reliability(
     """Draw a reliability diagram: observed frequencies against predicted probabilities.
 
     With two classes, the probability is that of the second class. With more, it is that of the
-    predicted class, and the observed frequency is how often the prediction is right. A calibrated
-    model lies on the dotted line; a model below it is too sure. The bars show the share of samples
-    in each bin, on the same axis: points above low bars rest on few samples.
+    predicted class, and the observed frequency is how often the prediction is correct. The points
+    of a calibrated model lie on the dotted line; below it, the probabilities are too high. The bars
+    show the share of samples in each bin, on the same axis: points above low bars rest on few
+    samples.
 
     Parameters
     ----------
     model : MLP, Model, estimator, path or callable
-        A classifier; a network's classes are its output numbers.
+        A classifier; a network's classes are the numbers of its outputs.
     X : array of shape (n_samples, in_features)
     y : array of shape (n_samples,)
         The true classes.

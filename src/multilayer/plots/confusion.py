@@ -19,16 +19,16 @@ NORMALIZATIONS = Names("normalize", ["true", "pred", "all"])
 N_WRITTEN = 20
 """With more classes, cells show no numbers."""
 N_LETTERS = 40
-"""With longer names in total, labels are rotated."""
+"""If the names are longer in total, labels are rotated."""
 
 INCHES = 0.08
 """Extra size of the picture per letter of the longest name."""
 
 
 class ConfusionDisplay(ConfusionMatrixDisplay):  # type: ignore[misc]
-    """scikit-learn's ``ConfusionMatrixDisplay``, for networks and `Model`s too.
+    """scikit-learn's ``ConfusionMatrixDisplay``, also for networks and `Model`s.
 
-    Its ``from_predictions`` is scikit-learn's own.
+    ``from_predictions`` is inherited from scikit-learn.
 
     Examples
     --------
@@ -96,7 +96,7 @@ def confusion_matrix(
     Parameters
     ----------
     model : MLP, Model, estimator, path or callable
-        A classifier; a network's classes are its output numbers.
+        A classifier; a network's classes are the numbers of its outputs.
     X : array of shape (n_samples, in_features)
     y : array of shape (n_samples,)
         The true classes.

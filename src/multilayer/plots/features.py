@@ -1,4 +1,4 @@
-"""The features a network has learned: the space of each layer, and each unit over the plane."""
+"""The features that a network has learned: each layer's space, and each unit over the plane."""
 
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -51,13 +51,13 @@ def learned_features(model: Any, X: object, y: object, *, axes: Any = None) -> n
     r"""Draw samples in the space of each layer, to show how a network makes classes separable.
 
     The first panel shows the inputs, as the network takes them. Each other panel shows the outputs
-    of a hidden layer; the last one is ψ(x), the features. The background shows what the rest of the
-    network predicts at each point. After the last hidden layer there is only an affine map, so the
+    of a hidden layer; the last panel shows the features ψ(x). The background shows what the rest of
+    the network predicts at each point. Only an affine map follows the last hidden layer, so the
     boundary in the space of ψ is straight: there the network is a linear model.
 
     A layer with more than two units is drawn in its first two principal components; the title shows
     their share of the variance. Predictions depend on the other components too, so these panels
-    have no background, except for ψ. There, the line is where the boundary cuts the plane of the
+    have no background, except for ψ. There, the line shows where the boundary cuts the plane of the
     two components, and samples outside the plane may lie on the other side. A layer with one unit
     is drawn as a line.
 
@@ -66,11 +66,11 @@ def learned_features(model: Any, X: object, y: object, *, axes: Any = None) -> n
     model : MLP, Model, estimator or path
         A classifier with at least one hidden layer, on either engine.
     X : array or table of shape (n_samples, in_features)
-        At least two samples, in the form the model takes.
+        At least two samples, in the form that the model takes.
     y : array of shape (n_samples,)
-        Their classes.
+        The samples' classes.
     axes : array of Axes, optional
-        Where to draw: one for the inputs and one per hidden layer.
+        Where to draw: one Axes for the inputs and one per hidden layer.
 
     Returns
     -------
@@ -139,7 +139,7 @@ def _name_space(ax: "Axes", i: int, n_hidden: int, width: int, share: float) -> 
     if i == n_hidden:
         name = f"ψ(x), {name}"
     if width > 2:
-        name += f"\n2 principal components of {width}\n({share:.0%} of the variance)"
+        name += f"\nfirst 2 of {width} principal components\n({share:.0%} of the variance)"
         labels = ["component 1", "component 2"]
     else:
         labels = [f"${symbol}_{k + 1}$" for k in range(width)]
@@ -155,25 +155,25 @@ def hidden_units(model: Any, X: object, *, n_units: int = 8, axes: Any = None) -
     r"""Draw the output of each hidden unit over the plane of two inputs.
 
     Each row is a layer, each panel a unit. Black lines show where the unit's pre-activation z is 0:
-    a straight line in the first layer, where z = w·x + b, and curved in later layers, which combine
-    curved surfaces. White is 0, orange is positive and blue negative, on a scale up to the unit's
-    largest absolute value; the title shows the smallest and the largest value.
+    a straight line in the first layer, where z = w·x + b, and a curve in later layers, which
+    combine curved surfaces. White is 0, orange is positive and blue negative, on a scale up to the
+    unit's largest absolute value; the title shows the smallest and the largest value.
 
     Parameters
     ----------
     model : MLP, Model, estimator or path
-        A network with two inputs and hidden layers, of either engine.
+        A network of either engine with two inputs and hidden layers.
     X : array of shape (n_samples, 2)
         Samples; their extent determines the part of the plane.
     n_units : int
         Maximum number of units per layer, starting with the first.
     axes : array of Axes, optional
-        Where to draw: one per drawn unit, layer by layer.
+        Where to draw: one Axes per drawn unit, layer by layer.
 
     Returns
     -------
     axes : array of Axes
-        Layer by layer.
+        One per drawn unit, layer by layer.
 
     Raises
     ------

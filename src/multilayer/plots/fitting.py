@@ -30,9 +30,9 @@ def best_of(
 ) -> MLP:
     """Return the network with the lowest loss among `n_starts` random starts.
 
-    A network with a few units has many poor minima, and a single start may just be bad luck. Among
-    equally good networks the first one wins, so that rounding does not decide. A picture has few
-    samples, so L-BFGS takes all of them at once.
+    A network with few units has many poor minima, and a single start may be unlucky. Among equally
+    good networks the first one wins, so that rounding does not decide. A picture has few samples,
+    so L-BFGS takes all of them at once.
     """
     best, least = None, np.inf
     for _ in range(n_starts):

@@ -1,4 +1,4 @@
-"""Fixed features against learned features: linear models on each."""
+"""Fixed features against learned features, with a linear model on each."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -59,11 +59,11 @@ def fixed_features(
     Parameters
     ----------
     data : mapping of str to (X, y), optional
-        Samples of shape (n_samples, 2), and their classes, 0 and 1; by default 200 of each set in
-        `multilayer.data.toy.PLANE_SETS`.
+        Samples of shape (n_samples, 2), and their classes, 0 and 1; by default, 200 samples of each
+        set in `multilayer.data.toy.PLANE_SETS`.
     features : mapping of str to FeatureMap, optional
         Functions from samples to features, such as those in `multilayer.data` or scikit-learn's
-        ``fit_transform``; by default the inputs themselves, polynomials of degree 3, 25 radial
+        ``fit_transform``; by default, the inputs themselves, polynomials of degree 3, 25 radial
         basis functions, and 24 waves.
     hidden_features : tuple of int
         Widths of the network's hidden tanh layers; the last is its number of features.
@@ -72,7 +72,7 @@ def fixed_features(
     rng : numpy.random.Generator, optional
         Draws samples and initial weights; the best of three networks is drawn.
     axes : array of Axes, optional
-        Where to draw, row by row: one for each data set and column.
+        Where to draw, row by row: one Axes for each data set and column.
 
     Returns
     -------
@@ -101,7 +101,7 @@ def fixed_features(
     owner = "fixed_features"
     rng = checks.random_generator(rng, owner)
     if not hidden_features:
-        rule = "must have one width at least"
+        rule = "must have at least one width"
         raise InvalidArgumentError(rule, "hidden_features", owner, got=repr(hidden_features))
     widths = tuple(hidden_features)
     l2 = checks.real(l2, "l2", owner, "[0, inf)")
@@ -158,7 +158,7 @@ def _draw(ax: Any, kind: str, model: _Composed, X: Array, y: Array, *, has_legen
 
 def _mapping(value: Any, parameter: str, owner: str) -> Mapping[str, Any]:
     if not isinstance(value, Mapping) or not value:
-        rule = "must be a mapping with one name at least"
+        rule = "must be a mapping with at least one name"
         raise InvalidTypeError(rule, parameter, owner, got=repr(value))
     return value
 

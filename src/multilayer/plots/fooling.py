@@ -1,4 +1,4 @@
-"""How a classifier is fooled: images that were changed a little, and the accuracy under attack."""
+"""How a classifier is fooled: slightly changed images, and the accuracy under attack."""
 
 import math
 from collections.abc import Mapping
@@ -31,25 +31,27 @@ LARGEST = 0.2
 def adversarial_examples(
     model: Any, X: object, y: object, *, n: int = 5, axes: Any = None
 ) -> npt.NDArray[Any]:
-    r"""Draw images that are predicted rightly, and the small change that makes them wrong.
+    r"""Draw correctly predicted images, and the small changes that make the predictions wrong.
 
-    The first row has the images, with the predicted class and its probability. The second has the
-    change that `multilayer.inspection.deepfool` finds, enlarged to the range of the images: orange
-    pixels get more ink, blue ones less. The third has the images after the change, with the class
-    predicted then, and the distance: the root of the sum of the squared changes.
+    The first row shows the images, with the predicted class and its probability. The second shows
+    the change that `multilayer.inspection.deepfool` finds, enlarged to the range of the images:
+    orange pixels get more ink, blue ones less. The third shows the changed images, with the class
+    predicted for them, its probability, and the distance: the square root of the sum of the squared
+    changes.
 
     Parameters
     ----------
     model : MLP, Model, estimator or path
-        A classifier of images: a network of either engine, or what holds one.
+        A classifier of images: a network of either engine, or an object that contains one.
     X : array of shape (n_samples, height, width) or (n_samples, in_features)
-        Images as the model takes them; flattened ones must be squares of at least 8 × 8 pixels.
+        Images in the form that the model takes; flattened ones must be squares of at least 8 × 8
+        pixels.
     y : array of shape (n_samples,)
         The true classes.
     n : int
-        How many of the images that are predicted rightly to draw, from the first.
+        How many correctly predicted images to draw, starting with the first.
     axes : array of Axes, optional
-        Where to draw, row by row: three for each image.
+        Where to draw, row by row: three Axes for each image.
 
     Returns
     -------
@@ -58,7 +60,7 @@ def adversarial_examples(
     Raises
     ------
     MissingPackageError, InvalidArgumentError, InvalidDataError, InvalidTypeError
-        If matplotlib is not installed, an argument is invalid, or no image is predicted rightly.
+        If matplotlib is not installed, an argument is invalid, or no image is predicted correctly.
 
     Examples
     --------
@@ -75,13 +77,13 @@ def adversarial_examples(
     owner = "adversarial_examples"
     n = checks.integer(n, "n", owner)
     model = opened(model)
-    model_of_numbers(model, owner)  # refuses one of columns, whose samples are no images
+    model_of_numbers(model, owner)  # rejects models of columns, whose samples are not images
     images = images_of(X, owner)
     classes, p = class_probabilities(model, images.reshape(len(images), -1), owner)
     truth = class_places(y, classes, len(images), owner)
     rows = np.flatnonzero(p.argmax(axis=1) == truth)[:n]
     if not len(rows):
-        rule = "must hold an image that is predicted rightly; there is none"
+        rule = "must contain an image that is predicted correctly; there is none"
         raise InvalidDataError(rule, "X", owner)
     before, shape = images[rows], images[rows].shape
     with checks.in_terms_of(owner, {"model": "model"}):
@@ -115,18 +117,18 @@ def robustness(
     n_steps: int = 10,
     ax: "Axes | None" = None,
 ) -> "Axes":
-    """Draw the accuracy on samples that are moved uphill by at most ε in each input.
+    """Draw the accuracy on samples whose inputs are changed by at most ε each to raise the loss.
 
     Parameters
     ----------
     models : mapping of str to model, or a model
         Classifiers to compare, by name: networks of either engine, Models, estimators or paths.
     X : array of shape (n_samples, in_features) or (n_samples, height, width)
-        Samples as the models take them.
+        Samples in the form that the models take.
     y : array of shape (n_samples,)
         The true classes.
     epsilons : array of shape (n_epsilons,), optional
-        By default 16, from 0 to 0.2 of the range of X.
+        The values of ε; by default 16, from 0 to 0.2 times the range of X.
     n_steps : int
         As in `multilayer.inspection.adversarial_accuracy`.
     ax : matplotlib Axes, optional
@@ -173,13 +175,13 @@ def robustness(
     if isinstance(models, Mapping):
         ax.legend(frameon=False, fontsize="small")
     steps = "one step" if n_steps == 1 else f"{n_steps} steps"
-    ax.set(xlabel=f"ε, the largest change of an input ({steps} uphill)", ylabel="accuracy")
+    ax.set(xlabel=f"ε, the largest change of an input (in {steps})", ylabel="accuracy")
     ax.set_ylim(-0.02, 1.02)
     ax.grid(alpha=0.3)
     return ax
 
 
 def _two_digits(value: float) -> str:
-    """Return a number with two significant digits at least, and without an exponent."""
+    """Return a number with at least two significant digits, without an exponent."""
     places = 1 - math.floor(math.log10(value)) if value > 0 else 0
     return f"{value:,.{max(places, 0)}f}"

@@ -33,7 +33,7 @@ def hyperplane(
     classes: tuple[int, int] = (0, 1),
     ax: "Axes | None" = None,
 ) -> "Axes":
-    r"""Draw the line w·x + b = 0 where a perceptron with two inputs is undecided.
+    r"""Draw the line w·x + b = 0 on which a perceptron with two inputs is undecided.
 
     The picture shows three geometric facts. The normal w/‖w‖ is perpendicular to the line. The
     line's distance from the origin, along the normal, is −b/‖w‖. The signed distance of a point
@@ -44,9 +44,9 @@ def hyperplane(
     model : Hyperplane, MLP, Model, estimator or path
         A line, or a model with two inputs and no hidden layers.
     X : array of shape (n_samples, 2), optional
-        Points, drawn with their distance to the line. Up to 12 points also get the number.
+        Points, drawn with their distances to the line; with up to 12 points, also as numbers.
     y : array of shape (n_samples,), optional
-        Their classes, drawn with colours and markers.
+        The points' classes, shown by colours and markers.
     classes : tuple of two int
         Positions of the two classes to compare, if the model has several outputs.
     ax : Axes, optional
@@ -62,8 +62,8 @@ def hyperplane(
         If matplotlib is not installed.
     InvalidArgumentError, InvalidDataError, InvalidTypeError
         If the model has hidden layers, takes the columns of a table, or does not have two inputs;
-        if `classes` are not among its outputs, or given with a line; or if `y` is given without
-        `X`, or not with one class per point.
+        if `classes` are not among its outputs, or are given with a Hyperplane; or if `y` is given
+        without `X`, or does not have one class per point.
 
     Examples
     --------
@@ -78,10 +78,10 @@ def hyperplane(
     plane = _plane(model, classes, owner)
     if plane.w.size != 2:
         raise InvalidDataError(
-            f"hyperplane draws models of two inputs; this one has {plane.w.size}"
+            f"hyperplane draws models with two inputs; this one has {plane.w.size}"
         )
     if X is None and y is not None:
-        raise InvalidArgumentError("are the classes of X; X is None", "y", "hyperplane")
+        raise InvalidArgumentError("must be given with X; X is None", "y", "hyperplane")
     points = np.empty((0, 2)) if X is None else checks.sample_matrix(X, 2, np.float64)
     found = one_axes(ax, owner, size=(5.4, 5.0))
     foot = plane.distance_from_origin * plane.normal
@@ -166,7 +166,7 @@ def _draw_distances(ax: "Axes", plane: Hyperplane, points: Array) -> None:
         ax.plot([point[0], foot[0]], [point[1], foot[1]], color=GREY, linestyle=":", linewidth=1.2,
                 zorder=2, label="" if i else "(w·x + b)/‖w‖")  # fmt: skip
         if len(points) <= MANY:
-            # Away from the line, and from the distance of the origin.
+            # Away from the line, and from the line that shows the distance from the origin.
             sides = [np.copysign(1, distance) * plane.normal, np.copysign(1, along @ point) * along]
             _write(ax, _signed(distance, plus=True), point, sides, (14, 4), fontsize="small")
 

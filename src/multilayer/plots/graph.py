@@ -20,14 +20,14 @@ __all__ = ["computation_graph"]
 
 SVG = "{http://www.w3.org/2000/svg}"
 POINTS = 0.85
-"""Size of an SVG unit in a new figure; in other Axes, everything but line widths is scaled."""
+"""Size of an SVG unit in a new figure, in points; in given Axes all but line widths is scaled."""
 
 
 def computation_graph(net_or_graph: Any, *, module: Any = None, ax: "Axes | None" = None) -> "Axes":
     """Draw a computation graph: operations, parameters, and what flows between them.
 
-    Values flow from top to bottom, gradients back up; kinds differ in shape, line and lightness.
-    It is the picture of ``Graph.to_svg``, drawn with matplotlib alone.
+    Values flow from top to bottom, gradients back up; kinds of nodes differ in shape, line and
+    lightness. The picture is that of ``Graph.to_svg``, drawn with matplotlib alone.
 
     Parameters
     ----------
@@ -36,7 +36,7 @@ def computation_graph(net_or_graph: Any, *, module: Any = None, ax: "Axes | None
     module : torch.nn.Module, optional
         The module whose parameter names label the tensor's leaves.
     ax : matplotlib Axes, optional
-        Where to draw, with everything scaled to fit; a new figure by default.
+        Where to draw, scaled to fit; a new figure by default.
 
     Returns
     -------

@@ -1,4 +1,4 @@
-"""Loss curves of a training, epoch by epoch."""
+"""Loss curves of a training run, epoch by epoch."""
 
 import json
 import math
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 __all__ = ["history"]
 
 LOOKS = {"train_loss": ("training", BLUE, "-"), "validation_loss": ("validation", ORANGE, "--")}
-"""Name, colour and line of each loss."""
+"""Label, colour and line style of each loss."""
 
 
 def history(source: Any, *, ax: "Axes | None" = None) -> "Axes":
@@ -30,8 +30,9 @@ def history(source: Any, *, ax: "Axes | None" = None) -> "Axes":
     axis on the right. The best epoch has the best validation loss or score; it is marked if there
     were validation samples, and lies on the curve if the validation loss decided.
 
-    Of an ensemble, it draws the median over the members, the band of the middle four fifths, and
-    each member's best epoch. Where members have ended before others, the others are left.
+    For an ensemble, the picture shows the median over the members, a band from the 10 % to the 90 %
+    quantile, and each member's best epoch. Members that stopped earlier are left out of later
+    epochs.
 
     Parameters
     ----------
@@ -44,7 +45,7 @@ def history(source: Any, *, ax: "Axes | None" = None) -> "Axes":
     Returns
     -------
     Axes
-        The Axes of the losses. The learning rate has a twin, the last Axes of the figure.
+        The Axes of the losses. The learning rate is in a twin, the last Axes of the figure.
 
     Raises
     ------
@@ -79,7 +80,7 @@ def history(source: Any, *, ax: "Axes | None" = None) -> "Axes":
 
 
 def _curves(found: History, ax: "Axes") -> list[Any]:
-    """Draw the curves of one network; return what the legend names."""
+    """Draw the curves of one network; return the handles of the legend."""
     epochs = range(1, found.n_epochs + 1)
     marker = "o" if found.n_epochs == 1 else ""
     for name, (label, colour, line_style) in LOOKS.items():
@@ -105,7 +106,7 @@ def _curves(found: History, ax: "Axes") -> list[Any]:
 
 
 def _bands(histories: list[History], ax: "Axes") -> list[Any]:
-    """Draw the medians of several networks, with bands; return what the legend names."""
+    """Draw the medians of several networks, with bands; return the handles of the legend."""
     for name, (label, colour, line_style) in LOOKS.items():
         curves = [found[name] for found in histories if name in found]
         if not curves:
@@ -138,7 +139,7 @@ def _histories_of(source: Any) -> list[History]:
     if isinstance(source, Model):
         recorded = source.information.get("history")
         if recorded is None:
-            rule = "must hold one; this Model's information has no 'history'"
+            rule = "must contain a history; this Model's information has no 'history'"
             raise InvalidArgumentError(rule, "source", "history")
         several = recorded if isinstance(recorded, list) else [recorded]
         return [History.from_json(json.dumps(own)) for own in several]
@@ -150,7 +151,7 @@ def _histories_of(source: Any) -> list[History]:
         return found
     if found is not None and found.n_epochs == len(source.loss_curve_):
         return [found]
-    # After a warm start, the history covers only the last part; the curves cover everything.
+    # After a warm start, the history covers only the last run; the curves cover all of them.
     curves = {"train_loss": source.loss_curve_}
     validation = getattr(source, "validation_loss_curve_", None)
     if validation is not None:

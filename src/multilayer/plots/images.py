@@ -21,7 +21,7 @@ Array = npt.NDArray[Any]
 GAP = 2
 """Pixels between two images."""
 LEAST_SIDE = 8
-"""A flattened image has at least so many rows: samples of four or nine features are a table's."""
+"""Minimum number of rows of a flattened image: four or nine features are columns of a table."""
 
 
 def first_samples(
@@ -41,7 +41,7 @@ def first_samples(
     labels : array of shape (n_samples,), optional
         The text above each image.
     n, columns : int
-        Number of images, and number in a row.
+        The number of images, and the number of images in a row.
     ax : matplotlib Axes, optional
         Where to draw; a new figure by default.
 
@@ -54,7 +54,7 @@ def first_samples(
     MissingPackageError
         If matplotlib is not installed.
     InvalidDataError, InvalidArgumentError, InvalidTypeError
-        If these are not images, a label is missing, or another argument is invalid.
+        If `images` are not images, a label is missing, or another argument is invalid.
 
     Examples
     --------
@@ -104,7 +104,7 @@ def images_of(X: object, owner: str) -> Array:
     Raises
     ------
     InvalidDataError, InvalidTypeError
-        If they are no images of numbers.
+        If the samples are not images, or contain anything but finite numbers.
     """
     found = checks.finite_array(X, "X", np.float64, owner)
     side = math.isqrt(found.shape[-1]) if found.ndim == 2 else 0
@@ -120,7 +120,7 @@ def images_of(X: object, owner: str) -> Array:
 
 
 def draw_image(ax: "Axes", image: Array, low: float, high: float, cmap: Any = "gray_r") -> None:
-    """Draw an image alone in its Axes, in a frame without ticks; by default, `high` is black."""
+    """Draw a single image in Axes, in a frame without ticks; by default, `high` is black."""
     ax.imshow(image, cmap=cmap, vmin=low, vmax=high, interpolation="nearest")
     ax.set(xticks=[], yticks=[])
     for spine in ax.spines.values():
@@ -130,9 +130,9 @@ def draw_image(ax: "Axes", image: Array, low: float, high: float, cmap: Any = "g
 def image_rows(
     axes: Any, names: Sequence[str], n: int, owner: str, height: float
 ) -> npt.NDArray[Any]:
-    """Return Axes for rows of n images, each row with its name at the left.
+    """Return Axes for rows of n images, each row with its name on the left.
 
-    `height` is that of one of them in inches, in a new figure.
+    `height` is the height of one Axes of a new figure, in inches.
     """
     grid = many_axes(axes, len(names) * n, owner, columns=n, panel=(1.5, height))
     grid = grid.reshape(len(names), n)

@@ -1,4 +1,4 @@
-"""Layers during training: activations, gradients, dead units, updates."""
+"""Layers during training: activations, gradients, dead units and updates."""
 
 from typing import TYPE_CHECKING, Any
 
@@ -23,7 +23,7 @@ LABELS = {
     "saturated": "share of saturated units",
     "weight_norm": "norm of the weights ‖W‖",
     "gradient_norm": "norm of the gradient ‖∂J/∂W‖",
-    "update_ratio": "update over weights ‖ΔW‖/‖W‖",
+    "update_ratio": "relative size of the update ‖ΔW‖/‖W‖",
 }
 LOGARITHMIC = ("gradients", "gradient_norm", "update_ratio")
 """Statistics that span orders of magnitude from layer to layer."""
@@ -36,11 +36,11 @@ N_LINES = 5
 def layer_statistics(
     statistics: LayerStatistics, name: str = "activations", *, ax: "Axes | None" = None
 ) -> "Axes":
-    """Draw one statistic of every layer over the steps of a training.
+    """Draw one statistic of every layer over the steps of a training run.
 
-    Distributions, ``activations`` and ``gradients``, have a strip per layer, with the steps from
-    left to right: the median, a dark band with half of the values, and a light band with 90 %. All
-    other statistics have a line per layer.
+    The distributions ``activations`` and ``gradients`` have a strip per layer, with the steps from
+    left to right: the median, a dark band with the middle 50 % of the values, and a light band with
+    90 %. All other statistics have a line per layer.
 
     Look for activations that shrink or grow from layer to layer, gradients that vanish towards the
     inputs, units that die, and updates much larger or smaller than a thousandth of the weights.
@@ -63,7 +63,7 @@ def layer_statistics(
     MissingPackageError
         If matplotlib is not installed.
     InvalidTypeError, InvalidArgumentError, UnknownNameError
-        If `statistics` is something else or has seen no training, or the name is unknown.
+        If `statistics` is something else or was not used in training, or the name is unknown.
 
     Examples
     --------
@@ -106,12 +106,12 @@ def layer_statistics(
 
 
 def gradient_flow(statistics: LayerStatistics, *, ax: "Axes | None" = None) -> "Axes":
-    """Draw the size of the gradient in each layer's weights, from the inputs to the output.
+    """Draw the size of the gradient of each layer's weights, from the inputs to the output.
 
     Each line is a step: the first, the last, and some in between. Lines that fall steeply towards
-    the inputs show vanishing gradients; lines that rise towards them show exploding gradients. The
-    size is the root mean square over the gradient's entries, to make wide and narrow layers
-    comparable.
+    the inputs show vanishing gradients; lines that rise towards the inputs show exploding
+    gradients. The size is the root mean square of the gradient's entries, to make wide and narrow
+    layers comparable.
 
     Parameters
     ----------
@@ -127,7 +127,8 @@ def gradient_flow(statistics: LayerStatistics, *, ax: "Axes | None" = None) -> "
     Raises
     ------
     MissingPackageError, InvalidTypeError, InvalidArgumentError
-        If matplotlib is not installed, or `statistics` is something else or has seen no training.
+        If matplotlib is not installed, or `statistics` is something else or was not used in
+        training.
 
     Examples
     --------
@@ -172,7 +173,7 @@ def _draw_strips(ax: "Axes", statistics: LayerStatistics, values: Any) -> None:
         along, values = np.array([-STRIP / 2, STRIP / 2]), np.repeat(values, 2, axis=0)
     for i in range(len(statistics.layers)):
         low, first, median, third, high = values[:, i].T
-        names = ("90 %", "half of the values", "median") if i == 0 else (None, None, None)
+        names = ("90 %", "50 % of the values", "median") if i == 0 else (None, None, None)
         ax.fill_between(i + along, low, high, color="#c9dfee", linewidth=0, label=names[0])
         ax.fill_between(i + along, first, third, color="#6aabd2", linewidth=0, label=names[1])
         ax.plot(i + along, median, color=BLACK, linewidth=1.2, label=names[2])
@@ -198,5 +199,5 @@ def _check(statistics: Any, owner: str) -> None:
         rule = "must be a LayerStatistics"
         raise InvalidTypeError(rule, "statistics", owner, got=type(statistics).__name__)
     if not statistics.steps:
-        rule = "must have seen a training: fit(…, callbacks=[statistics])"
+        rule = "must have been used in training: fit(…, callbacks=[statistics])"
         raise InvalidArgumentError(rule, "statistics", owner)

@@ -1,4 +1,4 @@
-"""What a network looks at: the gradient in an image's pixels, and integrated gradients."""
+"""What a network looks at: gradients with respect to pixels, and integrated gradients."""
 
 from typing import Any
 
@@ -18,7 +18,7 @@ Array = npt.NDArray[Any]
 
 ROWS = ("image", "gradient", "integrated\ngradients")
 N_STEPS = 200
-"""More than the default: networks of ReLUs have kinks."""
+"""More than the default, since networks of ReLUs have kinks."""
 
 
 def saliency(
@@ -26,24 +26,25 @@ def saliency(
 ) -> npt.NDArray[Any]:
     r"""Draw which pixels the prediction of an image depends on, by two measures.
 
-    The first row has the images, with the predicted class. The second has the gradient of the
+    The first row shows the images, with the predicted class. The second shows the gradient of that
     class's logit, |∂z/∂x| (Simonyan, Vedaldi & Zisserman 2014): how much a little more or less ink
-    would change it; darker is more. The third has integrated gradients: what each pixel contributes
-    to the logit, compared with the baseline; orange pixels raise it, blue ones lower it. Each
-    picture of the two has its own scale.
+    would change the logit; darker is more. The third shows integrated gradients: what each pixel
+    contributes to the logit, compared with the baseline; orange pixels raise it, blue ones lower
+    it. Each picture in the second and third rows has its own scale.
 
     Parameters
     ----------
     model : MLP, Model, estimator or path
-        A classifier of images: a network of either engine, or what holds one.
+        A classifier of images: a network of either engine, or an object that contains one.
     X : array of shape (n_samples, height, width) or (n_samples, in_features)
-        Images as the model takes them; flattened ones must be squares of at least 8 × 8 pixels.
+        Images in the form that the model takes; flattened ones must be squares of at least 8 × 8
+        pixels.
     n : int
-        How many of them to draw, from the first.
+        How many images to draw, starting with the first.
     baseline : float or array of shape (in_features,)
         As in `multilayer.inspection.integrated_gradients`.
     axes : array of Axes, optional
-        Where to draw, row by row: three for each image.
+        Where to draw, row by row: three Axes for each image.
 
     Returns
     -------
@@ -74,7 +75,7 @@ def saliency(
     classes, p = class_probabilities(model, flat, owner)
     predicted = p.argmax(axis=1)
     n_outputs = twin.net.architecture.out_features
-    # A single logit is that of the second class, and less of it is more of the first.
+    # A single logit is that of the second class; lowering it raises the first class.
     sign = np.where(predicted == 0, -1.0, 1.0)[:, np.newaxis] if n_outputs == 1 else 1.0
     outputs = np.minimum(predicted, n_outputs - 1)
     one_hot = np.eye(n_outputs)[outputs]

@@ -1,4 +1,4 @@
-"""The learning-rate range test as a curve."""
+"""The curve of a learning-rate range test."""
 
 from typing import TYPE_CHECKING
 
@@ -14,11 +14,11 @@ if TYPE_CHECKING:
 __all__ = ["lr_finder"]
 
 ROOM = 0.15
-"""Margin above and below, as a fraction of the curve's fall; the loss beyond is cut off."""
+"""Margin above and below, as a fraction of the curve's fall; larger losses are cut off."""
 
 
 def lr_finder(test: RangeTest, *, ax: "Axes | None" = None) -> "Axes":
-    """Draw the loss over the learning rate, with the rate of the least loss and the suggestion.
+    """Draw the loss over the learning rate, with the suggested rate and that of the lowest loss.
 
     Parameters
     ----------
@@ -46,7 +46,7 @@ def lr_finder(test: RangeTest, *, ax: "Axes | None" = None) -> "Axes":
     >>> test = RangeTest(rates, losses, losses, has_diverged=True)
     >>> ax = lr_finder(test)
     >>> [text.get_text() for text in ax.get_legend().get_texts()]
-    ['each batch', 'smoothed', 'least loss: 0.1', 'suggestion: 0.01']
+    ['each batch', 'smoothed', 'lowest loss: 0.1', 'suggestion: 0.01']
     """
     if not isinstance(test, RangeTest):
         rule = "must be a RangeTest, as multilayer.inspection.lr_finder returns it"
@@ -58,19 +58,19 @@ def lr_finder(test: RangeTest, *, ax: "Axes | None" = None) -> "Axes":
     until = slice(int(test.smoothed.argmin()) + 1)
     at = float(np.interp(test.suggestion, test.learning_rates, test.smoothed))
     for rate, loss, label, look, colour in (
-        (test.best, least, "least loss", "s", ORANGE),
+        (test.best, least, "lowest loss", "s", ORANGE),
         (test.suggestion, at, "suggestion", "D", GREEN),
     ):
         ax.axvline(rate, color=colour, linewidth=0.8, linestyle=":", zorder=0)
         ax.plot(rate, loss, look, color=colour, linestyle="", label=f"{label}: {rate:.2g}")
-    # The loss after it blows up would flatten everything else.
+    # The diverging losses after the minimum would flatten everything else.
     bottom, top = min(test.losses[until].min(), least), test.smoothed[until].max()
     room = ROOM * (top - bottom) or 1.0
     ax.set(
         xscale="log",
         ylim=(bottom - room, top + 2 * room),
         xlabel="learning rate",
-        ylabel="loss of the batch",
+        ylabel="batch loss",
     )
     ax.legend(loc="lower left")
     return ax

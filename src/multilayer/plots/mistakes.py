@@ -40,14 +40,14 @@ def most_wrong(
 ) -> "Axes":
     """Draw the wrongly predicted samples, starting with the least probable true class.
 
-    They show which labels are wrong, which samples are hard, and what the model has not learned.
+    They show wrong labels, hard samples, and what the model has not learned.
 
     Parameters
     ----------
     model : MLP, Model, estimator, path or callable
-        A classifier; a network's classes are its output numbers.
+        A classifier; a network's classes are the numbers of its outputs.
     X : array or table of shape (n_samples, in_features), or (n_samples, height, width)
-        Samples, in the form the model takes; images are flattened for it.
+        Samples in the form that the model takes; images are flattened for it.
     y : array of shape (n_samples,)
         The true classes.
     n : int
@@ -56,16 +56,16 @@ def most_wrong(
         Number of images in a row.
     images : array of shape (n_samples, height, width), optional
         An image of each sample, such as the pixels before scaling and flattening. By default X
-        itself, if it has this shape; otherwise samples are rows of a table, with the first few
-        inputs in which they differ.
+        itself, if it has this shape; otherwise samples are drawn as rows of a table, with the first
+        few inputs in which they differ.
     ax : matplotlib Axes, optional
         Where to draw; a new figure by default.
 
     Returns
     -------
     Axes
-        Each sample with its row in X, or its label in a data frame's index, and with its true and
-        predicted class and their probabilities.
+        Each sample has its row number in X, or its label in a data frame's index, and its true and
+        predicted class with their probabilities.
 
     Raises
     ------
@@ -93,7 +93,7 @@ def most_wrong(
         rule = "must have shape (n_samples, in_features) or (n_samples, height, width)"
         raise InvalidDataError(rule, "X", owner, got=samples.shape)
     if images is not None and (np.ndim(images) != 3 or len(images) != len(samples)):
-        rule = f"must have shape ({len(samples)}, height, width), one a sample"
+        rule = f"must have shape ({len(samples)}, height, width), one per sample"
         raise InvalidDataError(rule, "images", owner, got=np.shape(images))
     flat = X if hasattr(X, "columns") else samples.reshape(len(samples), -1)
     classes, p = class_probabilities(model, flat, owner)
@@ -127,12 +127,12 @@ def most_wrong(
 def _draw_images(
     images: Array, captions: list[tuple[str, str, str]], columns: int, ax: "Axes | None"
 ) -> "Axes":
-    """Draw images of width 1 in rows, with the text for each above it."""
+    """Draw images of width 1 in rows, each with its text above."""
     tall = images.shape[1] / images.shape[2]
     step_x, step_y = 1 + GAP, tall + LINES + GAP
     n_lines = math.ceil(len(images) / columns)
     ax = one_axes(ax, "most_wrong", (1.3 * columns * step_x, 1.3 * n_lines * step_y))
-    # The largest font that fits three lines above an image, and the longest beside its neighbour.
+    # The largest font for which three lines fit above an image, and the longest fits its width.
     box, figure = ax.get_window_extent(), ax.get_figure(root=True)
     assert figure is not None
     pixels = min(box.width / (columns * step_x), box.height / (n_lines * step_y))

@@ -1,4 +1,4 @@
-"""Access to any kind of model for the pictures: its predictions and its network."""
+"""Access to the predictions and the network of any kind of model, for the pictures."""
 
 import os
 from collections.abc import Sequence
@@ -49,9 +49,9 @@ def class_probabilities(model: Any, X: Any, owner: str) -> Prediction:
     Parameters
     ----------
     model : MLP, Model, estimator, path or callable
-        A network of either engine: its classes are its output numbers, and logits (outputs without
-        a link function) become probabilities by softmax, or a single one by the logistic function.
-        An estimator with ``predict_proba``; with ``predict`` alone, the predicted class gets
+        A network of either engine: its classes are the numbers of its outputs; softmax turns logits
+        (outputs without a link function) into probabilities, or the logistic function a single
+        logit. An estimator with ``predict_proba``; with ``predict`` alone, the predicted class gets
         probability 1. Or any function of samples that returns the probability of the second class,
         of shape (n_samples,), probabilities of shape (n_samples, n_classes), or classes, as
         integers, booleans or strings.
@@ -62,7 +62,7 @@ def class_probabilities(model: Any, X: Any, owner: str) -> Prediction:
     Raises
     ------
     InvalidArgumentError, InvalidDataError, InvalidTypeError
-        If the model has no classes, or returns something else.
+        If the model has no classes, or returns anything else.
 
     Examples
     --------
@@ -87,12 +87,12 @@ def class_probabilities(model: Any, X: Any, owner: str) -> Prediction:
             raise InvalidArgumentError(rule, "model", owner, got=type(model).__name__)
         predicted = model.predict(_with_names(model, X, owner))
         return _certain(np.asarray(predicted), np.asarray(known))
-    if hasattr(model, "state_dict"):  # a PyTorch module: it takes tensors, and its link is unknown
+    if hasattr(model, "state_dict"):  # a PyTorch module: takes tensors, and its link is unknown
         rule = (
-            "may be a module in a function that returns probabilities: lambda X: "
+            "must be a function that returns the module's probabilities: lambda X: "
             "module(torch.tensor(X).float()).softmax(1).detach().numpy()"
         )
-        raise InvalidTypeError(rule, "model", owner, got=f"a {type(model).__name__} by itself")
+        raise InvalidTypeError(rule, "model", owner, got=f"the {type(model).__name__} itself")
     if callable(model) and not isinstance(model, type):
         values = checks.array(model(X), f"what the model of {owner} returns")
         return _of_function(values, len(X), owner)
@@ -130,7 +130,7 @@ def predicted_values(model: Any, X: Any, owner: str) -> Array:
     if found.ndim == 2 and found.shape[1] == 1:
         found = found[:, 0]
     if found.shape != (X.shape[0],):
-        rule = "must predict one value a sample"
+        rule = "must predict one value per sample"
         raise InvalidDataError(rule, "model", owner, got=f"shape {found.shape}")
     return found
 
@@ -158,7 +158,7 @@ def column_names(model: Any) -> Sequence[str] | None:
 
 
 def samples_of(X: Any, owner: str) -> Any:
-    """Return lists as an array, but keep tables, since a model may need their column names."""
+    """Return lists as an array; keep tables, since a model may need their column names."""
     return X if hasattr(X, "shape") else checks.array(X, "X", owner)
 
 
@@ -174,7 +174,7 @@ def _with_targets(model: Any) -> Any:
 
 
 def _with_names(estimator: Any, X: Any, owner: str) -> Any:
-    """Return rows as a table if the estimator was fitted to one, since it expects names."""
+    """Return samples as a table if the estimator was fitted to one, since it expects names."""
     names = getattr(estimator, "feature_names_in_", None)
     if names is None or hasattr(X, "columns"):
         return X
@@ -188,7 +188,7 @@ def _with_names(estimator: Any, X: Any, owner: str) -> Any:
 
 
 def _of_function(values: Array, n_samples: int, owner: str) -> Prediction:
-    """Return the class probabilities for the values of a function."""
+    """Return class probabilities for the values that a function returned."""
     if values.ndim == 2 and values.shape[1] == 1:
         values = values[:, 0]
     if values.ndim not in (1, 2) or len(values) != n_samples or not values.size:
@@ -198,11 +198,11 @@ def _of_function(values: Array, n_samples: int, owner: str) -> Prediction:
         values = values.astype(int) if values.dtype.kind == "b" else values
         classes = np.unique(values)
         whole = classes.dtype.kind in "iu" and classes.min() >= 0
-        # Not every class between 0 and the largest has to occur among these samples.
+        # Some class between 0 and the largest may not occur among these samples.
         return _certain(values, np.arange(max(2, classes.max() + 1)) if whole else classes)
     p = checks.finite_array(values, f"what the model of {owner} returns", np.float64)
     if p.min() < -1e-6 or p.max() > 1 + 1e-6:
-        rule = "must return probabilities of [0, 1], or classes as integers"
+        rule = "must return probabilities in [0, 1], or classes as integers"
         raise InvalidDataError(rule, "model", owner, got=f"values from {p.min():g} to {p.max():g}")
     if p.ndim == 1:
         p = np.column_stack([1 - p, p])

@@ -24,7 +24,7 @@ GAP = 2.4
 """Smallest distance between columns; units in a column are 1 apart."""
 RADIUS = 0.32
 INCHES = 0.45
-"""Size of a length of 1 in a new figure."""
+"""Inches per unit of length in a new figure."""
 LETTER = 0.17
 """Width of a letter in a name."""
 WIDEST = 2.2
@@ -36,8 +36,8 @@ def network_diagram(model: Any, *, max_units: int = 10, ax: "Axes | None" = None
 
     A line's colour and width show its weight: blue and dashed if negative, orange and solid if
     positive, wider if larger. All layers share one scale. Biases and normalisations are not drawn.
-    Grey lines lead from inputs to what embeddings make of them. If a layer has more than
-    `max_units` units, only the first and last are drawn, with dots between them.
+    Grey lines connect inputs with their embeddings. If a layer has more than `max_units` units,
+    only the first and the last ones are drawn, with dots between them.
 
     Parameters
     ----------
@@ -88,7 +88,7 @@ def network_diagram(model: Any, *, max_units: int = 10, ax: "Axes | None" = None
     ax = one_axes(ax, owner, (float(size[0]), max(float(size[1]), 2.2)))
 
     layers = [W for W, _ in net.weights if W.ndim == 2]
-    if embeddings is not None:  # lines only between what belongs together
+    if embeddings is not None:  # lines only from each input to its own embedding
         sources = [*embeddings.plain(n_inputs), *np.repeat(embeddings.places, embeddings.width)]
         layers[0] = np.where(np.equal.outer(sources, np.arange(n_inputs)), 0.0, np.nan)
     layers = [W[np.ix_(shown[i + 1], shown[i])] for i, W in enumerate(layers)]
@@ -129,7 +129,7 @@ def _shown(width: int, max_units: int) -> Array:
 
 
 def _places(width: int, units: Array) -> Array:
-    """Return the heights of units, the first on top, with a space where some are left out."""
+    """Return the units' heights, the first on top, with a gap where units are left out."""
     heights = -np.arange(len(units), dtype=np.float64)
     if width > len(units):
         heights[(len(units) + 1) // 2 :] -= 1.2
@@ -139,7 +139,7 @@ def _places(width: int, units: Array) -> Array:
 def _draw_weights(
     ax: "Axes", W: Array, columns: Array, places: Sequence[Array], largest: float
 ) -> "LineCollection":
-    """Draw the lines of a layer, with the largest weights on top; NaN is no line."""
+    """Draw the lines of a layer, with the largest weights on top; NaN means no line."""
     from matplotlib.collections import LineCollection
 
     order = np.argsort(np.abs(W), axis=None)[: W.size - np.isnan(W).sum()]  # NaN comes last

@@ -31,7 +31,7 @@ Array = npt.NDArray[Any]
 Score = Callable[[Any, Any], float]
 
 MAX_SAMPLES = 4_000
-"""Enough samples to know a share to ± 1.6 % (two standard errors), and few enough to be fast."""
+"""Enough samples to know a share within ± 1.6 % (two standard errors), few enough to be fast."""
 
 
 def importance(
@@ -49,27 +49,27 @@ def importance(
     """Draw how much worse a model gets when one input is shuffled, with the spread over shuffles.
 
     This is permutation importance (Breiman 2001, section 10), computed with scikit-learn's
-    ``permutation_importance``: the loss of score without an input, however the model uses it. If
-    two inputs carry the same information, either may look unimportant because of the other.
+    ``permutation_importance``: the decrease in score without an input, however the model uses it.
+    If two inputs carry the same information, each may look unimportant because of the other.
 
     Parameters
     ----------
     model : estimator, Model, MLP, path or callable
-        Any estimator or Model, or a classifier of another kind. With `scoring`, any model.
+        Any estimator or Model, or another kind of classifier. With `scoring`, any model.
     X : array or table of shape (n_samples, in_features)
-        Samples, preferably not used for training. The model gets a table as a pandas DataFrame. If
-        there are more than 4,000, that many are used, evenly spaced.
+        Samples, preferably not used for training. The model gets a table as a pandas DataFrame. Of
+        more than 4,000 samples, 4,000 evenly spaced ones are used.
     y : array of shape (n_samples,)
-        Their targets.
+        The samples' targets.
     scoring : str or callable, optional
-        The name of a scikit-learn score, or a function of model, X and y. By default the
-        estimator's own ``score``; for others R² for a regression Model, otherwise the accuracy.
+        The name of a scikit-learn score, or a function of model, X and y. By default, an
+        estimator's own ``score``, R² for a regression Model, and the accuracy for others.
     n_repeats : int
         Number of shuffles per input, at least 2.
     n_features : int
-        Number of inputs to draw, those with the largest mean.
+        Number of inputs to draw: those with the largest mean decrease.
     feature_names : sequence of str, optional
-        Names of the inputs; by default those of the table, the estimator or the Model.
+        Names of the inputs; by default, those of the table, the estimator or the Model.
     rng : numpy.random.Generator, optional
         Draws the shuffles.
     ax : matplotlib Axes, optional
@@ -264,6 +264,6 @@ def _names(model: Any, X: Any, given: Sequence[str] | None) -> list[str]:
     if found is None:
         return [f"input {i}" for i in range(n)]
     if len(found) != n:
-        rule = f"must be {n}, one an input"
+        rule = f"must be {n} names, one per input"
         raise InvalidDataError(rule, "feature_names", "importance", got=len(found))
     return list(map(str, found))

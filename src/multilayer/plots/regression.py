@@ -1,4 +1,4 @@
-"""Residuals of a regression: how far predictions are off."""
+"""Residuals of a regression model: how far its predictions are off."""
 
 from typing import TYPE_CHECKING, Any, Self
 
@@ -19,15 +19,15 @@ __all__ = ["ResidualsDisplay", "residuals"]
 KINDS = Names("kind", ["residual_vs_predicted", "actual_vs_predicted"])
 
 OPACITY, N_CLEAR = 0.6, 2000
-"""Opacity of a point; with more than `N_CLEAR` points it is lower, to show where most are."""
+"""Opacity of a point; it is lower for more than `N_CLEAR` points, to show where they are dense."""
 N_TICKS = 5
 """Maximum number of intervals between ticks, so that large numbers fit side by side."""
 
 
 class ResidualsDisplay(PredictionErrorDisplay):  # type: ignore[misc]
-    """scikit-learn's ``PredictionErrorDisplay``, for networks and `Model`s too.
+    """scikit-learn's ``PredictionErrorDisplay``, also for networks and `Model`s.
 
-    Its ``from_predictions`` is scikit-learn's own.
+    ``from_predictions`` is inherited from scikit-learn.
 
     Examples
     --------
@@ -65,7 +65,7 @@ class ResidualsDisplay(PredictionErrorDisplay):  # type: ignore[misc]
         if truth.shape == (len(predicted), 1):
             truth = truth[:, 0]
         if truth.shape != predicted.shape:
-            rule = f"must have shape {predicted.shape}, a value each"
+            rule = f"must have shape {predicted.shape}, one value per sample"
             raise InvalidDataError(rule, "y", owner, got=truth.shape)
         alpha = OPACITY * float(np.clip(N_CLEAR / len(truth), 0.1, 1.0))
         settings = {
@@ -80,7 +80,7 @@ class ResidualsDisplay(PredictionErrorDisplay):  # type: ignore[misc]
         is_residual = kind == "residual_vs_predicted"
         ylabel = "residual (true − predicted)" if is_residual else "true value"
         display.ax_.set(xlabel="predicted value", ylabel=ylabel)
-        if not is_residual:  # scikit-learn places five ticks at uneven numbers
+        if not is_residual:  # scikit-learn places five ticks, at numbers that are not round
             from matplotlib.ticker import AutoLocator, ScalarFormatter
 
             for axis in (display.ax_.xaxis, display.ax_.yaxis):
@@ -102,7 +102,8 @@ def residuals(
     """Draw residuals over the predicted values.
 
     For a good model, points scatter without a pattern around the dashed line of no error. A bow
-    means that the model is not curved enough; a funnel, that the spread grows with the value.
+    means that the model is not curved enough; a funnel means that the spread of the errors grows
+    with the value.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""Why ReLU: a picture of measurements of activations."""
+"""Why ReLU: measurements of activations as a picture."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -20,7 +20,7 @@ def why_relu(
 
     The first panel shows the root mean square of dW in each hidden layer, relative to the last one,
     on a logarithmic scale: how much of the gradient reaches the first layers. A layer with a
-    gradient of 0 has no point there.
+    gradient of 0 has no point.
 
     Parameters
     ----------
@@ -67,11 +67,11 @@ def why_relu(
     times.margins(x=0.15)
     times.invert_yaxis()
     gradients.set_yscale("log")
-    gradients.set_title("size of dW, last layer = 1", fontsize="medium")
+    gradients.set_title("size of dW relative to the last layer", fontsize="medium")
     gradients.legend(fontsize="small")
     zeros.set_ylim(-4, 104)
-    zeros.set_title("outputs that are 0, in %", fontsize="medium")
-    times.set_title("forward and backward, ns per number", fontsize="medium")
+    zeros.set_title("share of zero outputs, in %", fontsize="medium")
+    times.set_title("forward + backward, ns per number", fontsize="medium")
     for ax in (gradients, zeros):
         ax.set_xlabel("hidden layer")
         ax.locator_params(axis="x", integer=True)
@@ -86,9 +86,9 @@ def _check(measurements: Any, owner: str) -> None:
         and all(isinstance(each, ActivationMeasurement) for each in measurements)
     )
     if not are_measurements:
-        rule = "must be what measure_activations returns"
+        rule = "must be the result of measure_activations"
         raise InvalidTypeError(rule, "measurements", owner, got=repr(measurements))
     depths = {len(each.zeros) for each in measurements}
     if len(depths) > 1:
-        rule = "must be of networks of one depth"
+        rule = "must be of networks with the same depth"
         raise InvalidArgumentError(rule, "measurements", owner, got=sorted(depths))

@@ -15,31 +15,32 @@ if TYPE_CHECKING:
 __all__ = ["search"]
 
 SPREAD = 20.0
-"""From this ratio of the largest to the smallest value on, an axis is logarithmic."""
+"""The ratio of the largest to the smallest value from which an axis is logarithmic."""
 
 
 def search(source: Any, *, metric: str = "score", axes: Any = None) -> npt.NDArray[Any]:
-    """Draw the score of each candidate against each hyperparameter that was searched.
+    """Draw the score of each candidate against each searched hyperparameter.
 
     Parameters
     ----------
-    source : MLPSearchCV, or another fitted search of scikit-learn
+    source : MLPSearchCV, another fitted search of scikit-learn, or dict
         The search, or its ``cv_results_``.
     metric : str
-        Of several scores, the one to draw.
+        The score to draw, if there are several.
     axes : array of Axes, optional
-        One for each hyperparameter; new ones by default.
+        Where to draw: one Axes for each hyperparameter; a new figure by default.
 
     Returns
     -------
     array of Axes
-        Each point is a candidate with its mean score over the folds, and a line of one standard
-        deviation up and down; the best one is marked. After halving only the last round is drawn.
+        Each point is a candidate at its mean score over the folds, with a line of one standard
+        deviation up and down; the best candidate is marked. After halving, only the last round is
+        drawn.
 
     Raises
     ------
     InvalidTypeError, InvalidArgumentError
-        If it is no search, or has no such score.
+        If `source` is not a fitted search, or does not have this score.
     MissingPackageError
         If matplotlib is not installed.
 
@@ -83,12 +84,12 @@ def search(source: Any, *, metric: str = "score", axes: Any = None) -> npt.NDArr
 
 
 def _places(ax: "Axes", values: list[Any]) -> npt.NDArray[Any]:
-    """Return where values lie on the x-axis: as they are, or one beside the other if no numbers."""
+    """Return where values lie on the x-axis: numbers at their value, others side by side."""
     if all(isinstance(value, Real) and not isinstance(value, bool) for value in values):
         found = np.array(values, dtype=float)
         if found.min() > 0 and found.max() / found.min() >= SPREAD:
             ax.set_xscale("log")
-            ax.xaxis.set_minor_formatter("")  # within two decades they would cover each other
+            ax.xaxis.set_minor_formatter("")  # within two decades, minor labels would overlap
         return found
     texts = [str(value) for value in values]
     different = list(dict.fromkeys(texts))

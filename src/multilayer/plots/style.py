@@ -2,7 +2,7 @@
 
 The colours are Okabe and Ito's, which colour-blind readers can tell apart (Okabe & Ito 2008, "Color
 Universal Design"). Line styles and markers differ too, for greyscale. Surfaces go from blue through
-white to an orange that is lighter than the blue, even in greyscale.
+white to an orange that is lighter than the blue also in greyscale.
 """
 
 import math
@@ -37,11 +37,11 @@ __all__ = [
 
 BLUE, ORANGE, GREEN, BLACK, GREY = "#0072b2", "#d55e00", "#009e73", "#000000", "#666666"
 COLOURS = (BLUE, ORANGE, GREEN, "#cc79a7", "#e69f00", "#56b4e9", "#7a5200", BLACK)
-"""Colours of classes and curves, in this order, repeated if there are more."""
+"""Colours of classes and curves, in this order; they repeat if there are more."""
 MARKERS = "os^DvPX*"
 LINE_STYLES: tuple[Any, ...] = ("-", "--", "-.", ":", (0, (5, 1, 1, 1, 1, 1)))
 WIDEST = 9.5
-"""Maximum width of a figure in inches: a page would shrink wider ones, with their text."""
+"""Maximum width of a figure in inches: a page would shrink a wider one and its text."""
 N_COLUMNS = 4
 """Default maximum number of panels in a row."""
 N_LETTERS = 20
@@ -78,7 +78,7 @@ def pyplot() -> Any:
 
 
 def short_names(names: Iterable[object]) -> list[str]:
-    """Return names as texts, with the middle of long ones cut out unless two would look the same.
+    """Return names as strings; shorten long ones in the middle unless two would look the same.
 
     Examples
     --------
@@ -134,7 +134,7 @@ def many_axes(
     panel: tuple[float, float] = (3.0, 2.7),
     **settings: Any,
 ) -> npt.NDArray[Any]:
-    """Return `n` Axes as a vector: those given, or new ones in rows of `columns`.
+    """Return `n` Axes as a vector: the given ones, or new ones in rows of `columns`.
 
     Parameters
     ----------
@@ -143,22 +143,22 @@ def many_axes(
     columns : int, optional
         Number of Axes in a row; by default up to 4, spread evenly over the rows.
     panel : tuple of float
-        Width and height of new Axes in inches; if the figure would be too wide, they are up to a
-        third narrower.
+        Width and height of new Axes in inches; they are up to a third narrower if the figure would
+        be too wide.
     **settings
         Arguments of ``matplotlib.pyplot.subplots``, such as ``sharey``.
 
     Raises
     ------
     InvalidTypeError, InvalidArgumentError
-        If these are not Axes, or not `n` of them.
+        If `axes` are not Axes, or their number is not `n`.
     """
     plt = pyplot()
     if axes is not None:
         given = [axes] if not isinstance(axes, (Sequence, np.ndarray)) else np.ravel(axes)
         found = [_checked(ax, f"axes[{i}]", owner) for i, ax in enumerate(given)]
         if len(found) != n:
-            rule = f"must be {n} matplotlib Axes, one a panel"
+            rule = f"must be {n} matplotlib Axes, one per panel"
             raise InvalidArgumentError(rule, "axes", owner, got=len(found))
         return _vector(found)
     columns = math.ceil(n / math.ceil(n / N_COLUMNS)) if columns is None else min(columns, n)

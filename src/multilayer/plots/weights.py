@@ -30,8 +30,9 @@ def first_layer_weights(
 ) -> "Axes":
     """Draw the weights of each unit in the first layer as an image.
 
-    Ink raises a unit's z where its weights are orange, and lowers it where they are blue; white
-    pixels have no effect. All images share one scale. The units with the largest ‖w‖ come first.
+    Ink raises a unit's pre-activation z where its weights are orange, and lowers it where they are
+    blue; white pixels have no effect. All images share one scale. The units with the largest ‖w‖
+    come first.
 
     Parameters
     ----------
@@ -40,7 +41,7 @@ def first_layer_weights(
     image_shape : tuple (height, width), optional
         Shape of the inputs as an image; a square by default.
     n, columns : int
-        Number of units, and number in a row.
+        The number of units, and the number of units in a row.
     ax : matplotlib Axes, optional
         Where to draw; a new figure by default.
 
@@ -68,7 +69,7 @@ def first_layer_weights(
     columns = checks.integer(columns, "columns", owner)
     net = one_network(model_of(model, owner).net, "model", owner)
     if net.architecture.embeddings is not None:
-        rule = "must be a network whose first layer sees the inputs themselves, not embeddings"
+        rule = "must be a network whose first layer takes the inputs themselves, not embeddings"
         raise InvalidArgumentError(rule, "model", owner)
     W = np.asarray(net.weights[0][0], np.float64)
     height, width = _image_shape(image_shape, W.shape[1])
@@ -89,7 +90,7 @@ def first_layer_weights(
     image = ax.imshow(
         canvas, cmap=diverging(), vmin=-largest, vmax=largest, interpolation="nearest"
     )
-    # Half of the outermost lines lies outside the Axes.
+    # Half the width of the outermost lines lies outside the Axes.
     lines = PatchCollection(frames, facecolor="none", edgecolor=GREY, linewidth=0.6, clip_on=False)
     ax.add_collection(lines)
     figure = ax.get_figure()
@@ -108,12 +109,12 @@ def _image_shape(given: Any, in_features: int) -> tuple[int, int]:
         side = math.isqrt(in_features)
         if side * side == in_features:
             return side, side
-        wanted = "given where the inputs are no square"
+        wanted = "given if the inputs do not form a square"
     else:
         shape = tuple(given) if isinstance(given, (tuple, list)) else ()
         if len(shape) == 2 and math.prod(shape) == in_features and min(shape) > 0:
             return shape[0], shape[1]
-        wanted = "(height, width) with a pixel an input"
+        wanted = "(height, width) with one pixel per input"
     raise InvalidArgumentError(
         f"must be {wanted}",
         "image_shape",
