@@ -1,9 +1,9 @@
-"""Measure what each part of the fast path gains: the same training without one part at a time.
+"""Measure the gain of each part of the fast path: the same training without one part at a time.
 
     python benchmarks/ablation.py [--rounds 5] [--quick]
 
-The contestants take turns as in `compare.py`; the report says how many times longer an epoch takes
-without each part. Results go to ``results/ablation.json``, those of a quick run to
+The contestants take turns as in `compare.py`; the report shows how many times as long an epoch
+takes without each part. The results go to ``results/ablation.json``, and those of a quick run to
 ``results/partial/``.
 """
 
@@ -32,7 +32,7 @@ RESULTS = Path(__file__).parent / "results"
 
 
 def _readable(self: Any, start: int, stop: int, learning_rate: float) -> float:
-    """Take the step of the readable engine."""
+    """Take the step as the readable engine does."""
     source = self.source
     rows = slice(start, stop) if source.order is None else source.order[start:stop]
     X, targets, weight = source._now
@@ -51,7 +51,7 @@ def _readable(self: Any, start: int, stop: int, learning_rate: float) -> float:
 
 @contextmanager
 def readable() -> Iterator[None]:
-    """Train with the readable layers, losses and optimizers."""
+    """Train with the readable layers, losses and optimizers instead of kernels."""
     build = step.Step.__init__
 
     def remember(self: Any, *arguments: Any, **settings: Any) -> None:
@@ -63,19 +63,19 @@ def readable() -> Iterator[None]:
 
 
 def blas_threads() -> Any:
-    """Let BLAS use its own threads in each product, instead of ours."""
+    """Let BLAS use its own threads in each product, instead of our workers."""
     alone = lambda *_, **__: workers.Workers(1, keep_blas=True)  # noqa: E731
     return patch.object(workers.Workers, "for_batches", alone)
 
 
 def no_chains() -> Any:
-    """Let threads call the kernels one by one."""
+    """Let workers call the kernels one by one."""
     return patch.object(step, "chain_of", lambda *_: None)
 
 
 @contextmanager
 def plain() -> Iterator[None]:
-    """Take the kernels' plain forms."""
+    """Use the kernels' plain forms."""
     with no_chains(), patch.object(Kernel, "fastest", property(lambda kernel: kernel.plain)):
         yield
 
@@ -92,13 +92,13 @@ PARTS: dict[str, Callable[[], Any]] = {
     "updates in parts": lambda: patch.object(batches, "LONG", math.inf),
     "the fast path as a whole": readable,
 }
-"""The parts that can be taken out, and how."""
+"""The parts that can be left out, and how."""
 OF_ONE_THREAD = {"products transposed for narrow layers", "passes for thin layers"}
-"""Those that are measured on one thread: compiled loops hold on to how they were compiled."""
+"""The parts measured on one thread, since compiled loops keep the form they were compiled in."""
 
 
 def turns_of(case: Case) -> dict[str, Turn]:
-    """Return a contestant without each part, one with all, and one on a single thread."""
+    """Return a contestant with all parts, one on a single thread, and one without each part."""
     contestant = numpy_engine(Problem.of(case))
     alone = one_thread(contestant)
 
@@ -132,7 +132,8 @@ def main() -> int:
     for case in cases:
         console.print(f"measuring {case.name} …", style="dim")
         seconds[case.name] = take_turns(turns_of(case), 1 if arguments.quick else arguments.rounds)
-    table = Table("without", *(case.name for case in cases), title="an epoch, as a multiple")
+    title = "an epoch without a part, as a multiple of one with it"
+    table = Table("without", *(case.name for case in cases), title=title)
     ratios: dict[str, dict[str, float]] = {}
     for name in ("a second thread", *PARTS):
         with_it = "a second thread" if name in OF_ONE_THREAD else "all"

@@ -1,6 +1,6 @@
-"""Contestants of training: loops in plain PyTorch, as people usually write them.
+"""Contestants in training: loops in plain PyTorch, as people usually write them.
 
-One trains many networks as one, as PyTorch's tutorial on ensembles does.
+One of them trains many networks as one, as in PyTorch's tutorial on ensembles.
 """
 
 import time
@@ -25,18 +25,18 @@ Objective = Callable[[Tensor, Tensor], Tensor]
 Batches = Iterable[tuple[Tensor, Tensor]]
 
 LONGEST_EPOCH = 10.0
-"""If an epoch takes more seconds than this, the textbook loop is measured on fewer samples."""
+"""If an epoch takes longer than this, in seconds, the textbook loop is given fewer samples."""
 
 
 def eager(problem: Problem) -> Contestant:
-    """Return the loop in eager PyTorch, on tensors in memory."""
+    """Return the usual loop in eager PyTorch, on tensors in memory."""
     model = _sequential(problem)
     train = _loop(problem, model, lambda X, y: cross_entropy(model(X), y), _indexed(problem))
     return Contestant("eager", train, problem.case.n_samples)
 
 
 def compiled(problem: Problem) -> Contestant:
-    """Return the same loop with model and loss compiled, separately for each shape of batch.
+    """Return the same loop with the model and the loss compiled, once for each batch shape.
 
     Raises
     ------
@@ -81,9 +81,9 @@ def stacked(
     samples: tuple[Array, Array],
     splits: Sequence[tuple[Array, Array]] | None,
 ) -> Callable[[int], list[Run]]:
-    """Return the loop over networks whose parameters are stacked, with `torch.func.vmap`.
+    """Return the loop over networks with stacked parameters, by `torch.func.vmap`.
 
-    All learn from the same rows, or each from its own ones, and is validated on others.
+    All networks learn from the same rows, or each learns from its own and is validated on others.
     """
     case = problems[0].case
     X, y = (torch.from_numpy(array) for array in samples)
@@ -116,7 +116,7 @@ def stacked(
             order = torch.randperm(rows.shape[-1], generator=generator)
             for positions in torch.split(order, case.batch_size):
                 batch = rows[..., positions]
-                with torch.no_grad():  # functional gradients are taken all the same
+                with torch.no_grad():  # torch.func computes gradients nevertheless
                     gradients, losses = differentiate(parameters, X[batch], y[batch])
                 for name, parameter in parameters.items():
                     parameter.grad = gradients[name]
@@ -152,7 +152,7 @@ def _sequential(problem: Problem) -> torch.nn.Sequential:
 
 
 def _indexed(problem: Problem) -> Callable[[], Batches]:
-    """Return a function that makes an epoch's batches by indexing tensors with a permutation."""
+    """Return a function that yields an epoch's batches by indexing tensors with a permutation."""
     X, y = torch.from_numpy(problem.X), torch.from_numpy(problem.y)
     generator = torch.Generator().manual_seed(0)
 

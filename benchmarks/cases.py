@@ -1,7 +1,7 @@
 """Cases: what is trained, on how many samples, and the goals for speed.
 
-Random samples get their targets from a random linear map: the largest score's number, or tanh of
-the score. So there is something to learn, and a contestant that computes less shows it in its loss.
+Targets of random samples come from a random linear map: the index of the largest score, or the tanh
+of a score. So there is something to learn, and the loss reveals a contestant that computes less.
 """
 
 import os
@@ -28,7 +28,7 @@ class Case:
     """A network, its data and its optimizer."""
 
     name: str
-    """What ``--case`` takes."""
+    """The name for ``--case``."""
     widths: tuple[int, ...]
     """Inputs, hidden layers, outputs."""
     batch_size: int
@@ -37,9 +37,9 @@ class Case:
     n_epochs: int
     """Epochs measured in each turn."""
     goals: Mapping[str, float] = field(default_factory=dict)
-    """By contestant, the lowest peer / ours; under "limit", the lowest share of the limit."""
+    """For each contestant, the lowest ratio peer / ours; for "limit", our lowest share of it."""
     mnist: bool = False
-    """Whether the samples are MNIST's, if it is available."""
+    """Whether the samples are those of MNIST, if it is available."""
     loss: str = "cross_entropy"
 
     @property
@@ -56,11 +56,11 @@ class Case:
 
     @property
     def n_flops(self) -> int:
-        """The number of floating-point operations of an epoch's matrix products."""
+        """The number of floating-point operations in an epoch's matrix products."""
         return training_flops(self.widths, self.n_samples)
 
     def weights(self, rng: np.random.Generator) -> list[tuple[Array, Array]]:
-        """Draw (W, b) of each layer, W of shape (out_features, in_features)."""
+        """Draw (W, b) for each layer, with W of shape (out_features, in_features)."""
         net = MLP(self.architecture, rng=rng)
         return [(W, np.array(b)) for W, b in net.weights]
 
@@ -112,11 +112,11 @@ class Problem:
     X: Array
     """Shape (n_samples, in_features), float32, in memory."""
     y: Array
-    """Shape (n_samples,): labels in int64, or values in float32."""
+    """Shape (n_samples,): labels as int64, or values as float32."""
     weights: list[tuple[Array, Array]]
-    """(W, b) of each layer, W of shape (out_features, in_features)."""
+    """(W, b) of each layer, with W of shape (out_features, in_features)."""
     X_lazy: Array | ScaledImages
-    """The same samples, read from disk on demand; `X` itself for random ones."""
+    """The same samples, read from disk on demand; `X` itself for random samples."""
     data: str
     """Where the samples come from."""
     held_out: tuple[Array, Array] | None = None
@@ -124,7 +124,7 @@ class Problem:
 
     @classmethod
     def of(cls, case: Case) -> "Problem":
-        """Return a problem with samples and initial weights, read or drawn."""
+        """Return a case's problem, with samples that are read or drawn, and initial weights."""
         weights = case.weights(np.random.default_rng(0))
         X, y, X_lazy, data = _mnist(case.n_samples) if case.mnist else _drawn(case)
         return cls(case, X, y, weights, X_lazy, data)
@@ -140,8 +140,8 @@ class Problem:
 def training_flops(widths: tuple[int, ...], n_samples: int) -> int:
     """Count the operations that an epoch's matrix products need.
 
-    For each sample and weight, these are a multiplication and an addition forward, the same for dW,
-    and for dx in every layer except the first, whose inputs need no gradient.
+    For each sample and weight, these are a multiplication and an addition in the forward pass, the
+    same for dW, and the same for dx in every layer except the first, whose inputs need no gradient.
     """
     products = [n_in * n_out for n_in, n_out in pairwise(widths)]
     return 2 * n_samples * (2 * sum(products) + sum(products[1:]))

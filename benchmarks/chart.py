@@ -1,4 +1,4 @@
-"""The chart: each contestant's cost as a multiple of ours, on a logarithmic scale."""
+"""The chart of each contestant's cost as a multiple of ours, on a logarithmic scale."""
 
 from collections.abc import Iterable
 from pathlib import Path
@@ -27,7 +27,7 @@ TICKS = (0.5, 1, 2, 4, 8, 16, 32, 64, 128)
 
 
 def draw(sections: Iterable[Section]) -> Figure:
-    """Return a figure with a bar for each peer, and a mark at its goal."""
+    """Return a figure with a bar for each peer and a mark at its goal."""
     contests = [section for section in sections if any(e.name in LOOKS for e in section.entries)]
     n_bars = sum(len(_peers(section)) for section in contests)
     figure = Figure(figsize=(8, 1.2 + 0.21 * (n_bars + GAP * len(contests))), layout="constrained")
@@ -64,7 +64,7 @@ def draw(sections: Iterable[Section]) -> Figure:
     ax.set_axisbelow(True)
     ax.spines[["top", "right", "left"]].set_visible(False)
     ax.set_xlabel(
-        "cost ÷ ours, median of the rounds (right of 1: more than ours); whisker: lowest to "
+        "cost ÷ ours, median over the rounds (right of 1: more than ours); line: lowest to "
         "highest round; ◇: goal",
         fontsize=8,
     )
@@ -72,7 +72,7 @@ def draw(sections: Iterable[Section]) -> Figure:
 
 
 def save(figure: Figure, path: Path) -> None:
-    """Write the figure as SVG: the same numbers give the same bytes."""
+    """Write the figure as an SVG file; the same numbers give the same bytes."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with matplotlib.rc_context({"svg.hashsalt": path.stem}):
         figure.savefig(path, metadata={"Date": None})

@@ -1,8 +1,8 @@
 """Compare whole calls of `fit`, checks included, of our estimator and scikit-learn's.
 
-With the same `random_state` both start from the same weights and see the samples in the same order,
-so their losses can be compared closely. `multilayer.training.fit` trains the same network with the
-same settings, which shows the estimator's overhead.
+With the same `random_state`, both start from the same weights and take the samples in the same
+order, so their losses can be compared closely. `multilayer.training.fit` also trains the same
+network with the same settings, to show the estimator's overhead.
 """
 
 import math
@@ -24,16 +24,16 @@ from turns import take_turns, timed
 __all__ = ["compare_estimators"]
 
 LARGEST_EXTRA = 1.1
-"""How much longer than `multilayer.training.fit` an estimator may take."""
+"""The longest time that an estimator may take, as a multiple of `multilayer.training.fit`'s."""
 TOLERANCE = 0.01
-"""How far the first epoch's mean loss may be from scikit-learn's, as a share of ln(classes).
+"""How far the first epoch's mean loss may be from scikit-learn's, as a share of ln(n_classes).
 
-It differs only by rounding to float32, which thousands of steps then amplify.
+They differ only by rounding to float32, which many steps then amplify.
 """
 
 
 def compare_estimators(case: Case, rounds: int) -> Section:
-    """Compare both packages' MLPClassifier, and our `fit`, on a whole training of a case."""
+    """Compare both packages' MLPClassifier, and our `fit`, on a whole training run of a case."""
     problem = Problem.of(case)
     n_epochs = 1 + case.n_epochs
     settings = _settings(case, n_epochs)

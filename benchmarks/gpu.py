@@ -1,11 +1,11 @@
-"""Compare the PyTorch engine with loops in plain PyTorch on a GPU; it needs a CUDA device.
+"""Compare the PyTorch engine with loops in plain PyTorch on a GPU; needs a CUDA device.
 
     python benchmarks/gpu.py [--rounds 5]
 
-It measures epochs of 784-32-32-32-10 at batch 512 and 784-1200-1200-10 at batch 512 and 8192, with
-SGD and momentum: with `fit`, which records whole steps as CUDA graphs; by hand on tensors on the
-device; and by hand with a DataLoader. The report has the ratios, and our share of the card's
-measured rate of float32 matrix products, in PyTorch's current precision.
+It measures epochs of 784-32-32-32-10 with batches of 512, and of 784-1200-1200-10 with batches of
+512 and 8192, with SGD and momentum: with `fit`, which records whole steps as CUDA graphs; by hand
+on tensors on the device; and by hand with a DataLoader. The report has the ratios, and our share of
+the device's measured rate of float32 matrix products, in PyTorch's current precision.
 """
 
 import argparse
@@ -94,7 +94,7 @@ def by_hand(
 
 
 def product_rate(side: int = 8192) -> float:
-    """Return the card's rate of matrix products, in operations per second: the best of ten."""
+    """Return the device's rate of matrix products in operations per second, the best of ten."""
     a = torch.randn(side, side, device="cuda")
     best = float("inf")
     for _ in range(10):
@@ -114,10 +114,10 @@ def main() -> int:
     parser.add_argument("--rounds", type=int, default=5)
     rounds = parser.parse_args().rounds
     if not torch.cuda.is_available():
-        print("benchmarks/gpu.py needs a CUDA device, and there is none", file=sys.stderr)
+        print("benchmarks/gpu.py needs a CUDA device; there is none", file=sys.stderr)
         return 2
     rate = product_rate()
-    table = Table("case", "fit, ms an epoch", "share", "resident / fit", "DataLoader / fit")
+    table = Table("case", "fit, ms per epoch", "share", "resident / fit", "DataLoader / fit")
     results = {}
     for widths, batch, n_samples in CASES:
         rng = np.random.default_rng(0)

@@ -1,14 +1,14 @@
 """Measure how the cost of training grows: with samples, width, depth, and from epoch to epoch.
 
 Only the NumPy engine is measured. Sizes take turns, round after round, and the report has medians
-over the rounds. Memory is tracemalloc's peak in one epoch, beyond the samples and the network, in a
-separate run, because tracing takes time.
+over the rounds. Memory is tracemalloc's peak during one epoch, without the samples and the network,
+measured in a separate run, because tracing takes time.
 
-An exponent k means that cost grows as sizeᵏ. It is the slope of a least-squares line through the
-logarithms: once through all sizes, and once through the three largest, where the fixed cost of a
-step hardly counts.
+An exponent k means that the cost grows as sizeᵏ. It is the slope of a least-squares line through
+the logarithms: once through all sizes, and once through the three largest, where the fixed cost of
+a step hardly matters.
 
-    python benchmarks/growth.py             # some minutes, on an idle machine
+    python benchmarks/growth.py             # a few minutes, on an idle machine
     python benchmarks/growth.py --quick     # a smoke run, written to results/partial/
 """
 
@@ -36,14 +36,14 @@ from turns import take_turns, typical
 
 RESULTS = Path(__file__).parent / "results"
 N_EPOCHS = 30
-"""The number of epochs of a training that are timed one by one."""
+"""The number of epochs of a training run that are timed one by one."""
 N_LARGEST = 3
-"""The number of sizes for the second line."""
+"""The number of sizes for the second line: the largest."""
 
 
 @dataclass(frozen=True)
 class Size:
-    """A training of a certain size."""
+    """A training run of a certain size."""
 
     size: int
     n_samples: int
@@ -51,7 +51,7 @@ class Size:
     batch_size: int = 256
 
     def train(self, n_epochs: int, *, watched: bool = False) -> list[float]:
-        """Train, and return the seconds of each epoch, or if watched the peak in bytes."""
+        """Train; return the seconds of each epoch, or if `watched` the memory peak in bytes."""
         rng = np.random.default_rng(0)
         X = rng.standard_normal((self.n_samples, self.widths[0]), dtype=np.float32)
         y = rng.integers(self.widths[-1], size=self.n_samples)
@@ -92,12 +92,12 @@ class Growth:
     """For each size and round, the seconds of each epoch."""
 
     def exponents(self, costs: list[float]) -> tuple[float, float]:
-        """Return the exponent over all sizes, and over the largest."""
+        """Return the exponent over all sizes, and that over the largest."""
         return _slope(self.sizes, costs), _slope(self.sizes[-N_LARGEST:], costs[-N_LARGEST:])
 
 
 def ladders(*, quick: bool) -> dict[str, tuple[str, list[Size]]]:
-    """Return, by the name of what grows, the fixed settings and the sizes."""
+    """Return the fixed settings and the sizes, by the name of what grows."""
     n = 1_024 if quick else 4_096
     samples = [1_000, 3_000, 10_000] if quick else [10**3, 10**4, 10**5, 3 * 10**5, 10**6]
     widths = [64, 128, 256] if quick else [64, 128, 256, 512, 1024, 2048]
@@ -129,7 +129,7 @@ def measure(what: str, fixed: str, sizes: list[Size], rounds: int) -> Growth:
 
 
 def measure_epochs(rounds: int, *, quick: bool) -> list[float]:
-    """Return the seconds of each epoch of one training: the median over several trainings."""
+    """Return the seconds of each epoch of a training run: the medians over several runs."""
     size = Size(0, 2_000 if quick else 50_000, (20, 64, 2))
     turns = take_turns({"epochs": partial(size.train, N_EPOCHS)}, rounds)["epochs"]
     return [float(seconds) for seconds in np.median(turns, axis=0)]
@@ -138,7 +138,8 @@ def measure_epochs(rounds: int, *, quick: bool) -> list[float]:
 def drift(epochs: list[float]) -> float:
     """Return the relative growth of an epoch's time from the second epoch to the last.
 
-    It is a straight line's growth divided by the median; the first epoch prepares buffers.
+    It is the growth of a fitted straight line divided by the median. The first epoch prepares
+    buffers, so it is left out.
     """
     later = epochs[1:]
     slope = np.polyfit(np.arange(len(later)), later, 1)[0]
@@ -146,8 +147,8 @@ def drift(epochs: list[float]) -> float:
 
 
 def table(growths: list[Growth]) -> Table:
-    """Return a table of sizes and costs for the terminal, with the exponents below each ladder."""
-    result = Table("what grows", title="Cost of an epoch of the NumPy engine")
+    """Return a table of sizes and costs for the terminal, with the exponents below each group."""
+    result = Table("what grows", title="Cost of an epoch with the NumPy engine")
     for header in ("size", "seconds", "peak, MB"):
         result.add_column(header, justify="right")
     for growth in growths:
@@ -170,24 +171,24 @@ def table(growths: list[Growth]) -> Table:
 
 
 def draw(growths: list[Growth], epochs: list[float]) -> Figure:
-    """Return a figure with time above, memory below, and the epochs of one training."""
+    """Return a figure with times above memory, and the epochs of one training run at the bottom."""
     figure = Figure(figsize=(8, 7.5), layout="constrained")
     grid = figure.add_gridspec(3, len(growths))
     for column, growth in enumerate(growths):
-        _line(figure.add_subplot(grid[0, column]), growth, growth.seconds, 1.0, "seconds an epoch")
+        _line(figure.add_subplot(grid[0, column]), growth, growth.seconds, 1.0, "seconds per epoch")
         _line(figure.add_subplot(grid[1, column]), growth, growth.peak_bytes, 1e6, "peak, MB")
     ax = figure.add_subplot(grid[2, :])
     ax.plot(range(1, len(epochs) + 1), [1e3 * s for s in epochs], "o-", color="#0072B2")
     ax.set_ylim(0, 1.1e3 * max(epochs))
-    ax.set_xlabel("epoch of one training")
+    ax.set_xlabel("epoch of one training run")
     ax.set_ylabel("milliseconds")
-    ax.set_title(f"second epoch to last: {drift(epochs):+.1%}", fontsize=9)
+    ax.set_title(f"from the second epoch to the last: {drift(epochs):+.1%}", fontsize=9)
     ax.spines[["top", "right"]].set_visible(False)
     return figure
 
 
 def _line(ax: Axes, growth: Growth, costs: list[float], unit: float, label: str) -> None:
-    """Draw costs over sizes, and the line through the largest."""
+    """Draw the costs over the sizes, and the line through the largest ones."""
     exponent = growth.exponents(costs)[1]
     values = np.array(costs) / unit
     sizes = np.array(growth.sizes, dtype=float)
@@ -213,7 +214,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--rounds", type=int, help="3, with --quick 1")
+    parser.add_argument("--rounds", type=int, help="default: 3, or 1 with --quick")
     parser.add_argument("--quick", action="store_true", help="few and small sizes, one round")
     arguments = parser.parse_args()
     rounds = arguments.rounds or (1 if arguments.quick else 3)
@@ -230,7 +231,7 @@ def main() -> int:
 
     console.print(table(growths))
     console.print(
-        f"seconds of an epoch, from the second to the last of {N_EPOCHS}: {drift(epochs):+.1%}"
+        f"time of an epoch, from the second to the last of {N_EPOCHS}: {drift(epochs):+.1%}"
     )
     content: dict[str, Any] = {
         "method": (__doc__ or "").split("\n\n    python")[0],

@@ -2,10 +2,10 @@
 
     python benchmarks/kept.py
 
-No absolute time counts, and the bounds are low: a fraction of what `compare.py` measures, in the
-best of several rounds, so that a noisy machine does not fail it. Small networks fail if a step has
-lost its compiled passes or runs too much Python; large ones if threads wait for each other or
-memory is moved needlessly.
+Absolute times do not matter, and the bounds are low, so that a noisy machine does not fail: a
+fraction of what `compare.py` measures, applied to the best of several rounds. Small networks fail
+if a step has lost its compiled passes or runs too much Python; large networks fail if threads wait
+for each other or memory is moved needlessly.
 """
 
 import sys
@@ -18,7 +18,7 @@ from peers import numpy_engine
 from turns import ratio_of, take_turns
 
 LEAST = {"small-sgd": 5.0, "small-adam": 5.0, "mnist": 1.2, "wide": 0.8}
-"""Eager PyTorch / ours. Without the compiled passes the small networks reach 4."""
+"""The least ratio of eager PyTorch to ours; without compiled passes, small networks reach 4."""
 ROUNDS = 4
 
 
@@ -40,7 +40,7 @@ def main() -> int:
         lost += is_lost
         print(
             f"{case.title}: eager PyTorch takes {best:.1f} times as long; "
-            f"at least {LEAST[case.name]:g} {'wanted: LOST' if is_lost else 'wanted'}"
+            f"required: at least {LEAST[case.name]:g}{': FAILED' if is_lost else ''}"
         )
     return int(lost > 0)
 

@@ -32,11 +32,11 @@ __all__ = [
 ]
 
 SIDE = 2048
-"""Rows and columns of the matrices whose product sets the limit."""
+"""The number of rows and columns of the matrices whose product sets the limit."""
 IDLE = 0.15
-"""The machine counts as idle if others keep at most this many cores busy, on average."""
+"""The machine is idle if other processes keep at most this many cores busy, on average."""
 PATIENCE = 60
-"""Seconds to wait for that."""
+"""Seconds to wait until the machine is idle."""
 MOMENTS = 2.0
 """Seconds over which the load is measured."""
 PACKAGES = ("multilayer", "numpy", "scipy", "numba", "torch", "scikit-learn")
@@ -57,7 +57,7 @@ def share_threads() -> int:
 
 
 def describe() -> dict[str, Any]:
-    """Return the machine, versions and date, without names of users, hosts or folders."""
+    """Return the machine, the versions and the date, without names of users, hosts or folders."""
     libraries = threadpoolctl.threadpool_info()
     return {
         "cpu": _cpu_model(),
@@ -93,9 +93,9 @@ def _cpu_model() -> str:
 
 
 def busy_cores(seconds: float = MOMENTS) -> float:
-    """Measure for a moment how many cores are busy, on average.
+    """Measure how many cores are busy on average for these seconds.
 
-    If the system does not count that, return the load average of the last minute.
+    If the system does not report that, return the load average of the last minute.
     """
     before = _ticks()
     if before is None:
@@ -108,9 +108,9 @@ def busy_cores(seconds: float = MOMENTS) -> float:
 
 
 def _ticks() -> tuple[int, int] | None:
-    """Return the system's ticks since it started: those of busy cores, and of all.
+    """Return the system's ticks since it started: those of busy cores, and all of them.
 
-    Time that the host takes from a virtual machine counts as busy.
+    Time that a virtual machine loses to its host counts as busy.
     """
     try:
         counts = [int(n) for n in Path("/proc/stat").read_text().split("\n", 1)[0].split()[1:9]]
@@ -121,7 +121,7 @@ def _ticks() -> tuple[int, int] | None:
 
 
 def wait_until_idle(patience: float) -> float:
-    """Wait until the machine is idle, but not forever; return the last load."""
+    """Wait until the machine is idle, for at most `patience` seconds; return the last load."""
     deadline = time.monotonic() + patience
     while True:
         load = busy_cores()
@@ -137,7 +137,7 @@ def busy_core() -> Iterator[None]:
         pin = f"import os; os.sched_setaffinity(0, {{{max(os.sched_getaffinity(0))}}})\n"
     process = subprocess.Popen([sys.executable, "-c", pin + "while True: pass"])
     try:
-        time.sleep(0.5)  # until it has started
+        time.sleep(0.5)  # until the process has started
         yield
     finally:
         process.kill()
@@ -145,7 +145,7 @@ def busy_core() -> Iterator[None]:
 
 
 def matrix_products(tries: int) -> dict[str, Turn]:
-    """Return turns that multiply two float32 matrices in NumPy and in PyTorch."""
+    """Return turns that multiply two float32 matrices with NumPy and with PyTorch."""
     rng = np.random.default_rng(0)
     A, B = (rng.standard_normal((SIDE, SIDE), dtype=np.float32) for _ in range(2))
     C = np.empty_like(A)
@@ -162,7 +162,7 @@ def matrix_products(tries: int) -> dict[str, Turn]:
 
 
 def product_rate(seconds: dict[str, list[list[float]]]) -> float:
-    """Return operations per second: the best try of all `matrix_products` among these turns."""
+    """Return operations per second: the best of all tries of `matrix_products` in these turns."""
     tries = [s for name, rounds in seconds.items() if "product" in name for r in rounds for s in r]
     return 2 * SIDE**3 / min(tries)
 

@@ -1,19 +1,19 @@
 """Compare the training of many networks as one with training them one by one.
 
 Contestants take turns within one run, as in `compare.py`: our `Ensemble`, with one order of the
-rows for all members and with one for each; the same networks with our own `fit`, one by one; those
-of scikit-learn, one by one; and `torch.func.vmap` over stacked modules. A training is everything
-from an architecture and first weights to trained networks.
+rows for all members and with one for each; the same networks with our `fit`, one by one;
+scikit-learn's networks, one by one; and `torch.func.vmap` over stacked modules. A training run
+covers everything from an architecture and initial weights to trained networks.
 
-    python benchmarks/many.py                    # all of it, about 10 minutes on two cores
+    python benchmarks/many.py                    # all cases, about 10 minutes on two cores
     python benchmarks/many.py --quick            # a smoke run with few samples
     python benchmarks/many.py --case folds
 
 A full run writes ``results/many.json`` and ``results/many.svg``; a quick or partial run writes to
 ``results/partial/``, which git ignores.
 
-The exit status is 1 if a contestant's losses differ from the others', and else 0, whether goals are
-met or not.
+The exit status is 1 if a contestant's losses differ from the others', otherwise 0, whether or not
+the goals are met.
 """
 
 import math
@@ -57,30 +57,31 @@ CASES = {
         {"one by one": 1.5, "limit": 0.7},
     ),
 }
-"""By the number of networks; folds are those of a cross-validation."""
+"""The cases by the number of networks; folds are those of a cross-validation."""
 MEMORY_GOAL = 1.0
-"""The least memory of the single trainings, added up, as a multiple of ours."""
+"""The least total memory of the single training runs, as a multiple of ours."""
 HALF_GOAL = 0.6
 """The most time with half the members stopped, as a share of the time with all."""
 SAME = 0.01
-"""How far a member's loss in an epoch may be from that of the same network alone.
+"""How far a member's loss in an epoch may be from that of the same network trained alone.
 
-A share of the loss of guessing. They differ only by the order of sums in float32, which hundreds of
-steps amplify.
+It is a share of the loss of guessing. The losses differ only by the order of float32 sums, which
+hundreds of steps amplify.
 """
 OTHER_ORDER = 0.02
-"""How far the members' mean loss may be from it if the rows come in another order."""
+"""The same for the members' mean loss if the rows come in another order."""
 QUICK_FACTOR = 5
-"""The factor of both in a quick run: with few steps, their order matters more."""
+"""The factor of both tolerances in a quick run: with few steps, their order matters more."""
 METHOD = (
-    "Contestants take turns, round after round; a first round warms up. Seconds are of a whole "
-    "training of all networks, medians over the rounds; ratios are medians over the rounds of "
-    "peer / ours within the round. All have the same samples in memory, first weights, batches, "
-    "optimizer and number of threads; folds are validated after each epoch. Losses are compared "
-    "with those of the same networks one by one. The share of the limit is that of compare.py, and "
-    "counts the products of validation, too. Memory is tracemalloc's peak of a training beyond the "
-    "samples, in a separate run; that of single trainings is one's, times their number. With half "
-    "the members stopped after the first epoch, the seconds are those of each epoch that follows."
+    "Contestants take turns, round after round; a first round warms up. Seconds are those of a "
+    "whole training run of all networks, medians over the rounds; ratios are medians over the "
+    "rounds of peer / ours within a round. All have the same samples in memory, initial weights, "
+    "batches, optimizer and number of threads; folds are validated after each epoch. Losses are "
+    "compared with those of the same networks one by one. The share of the limit is that of "
+    "compare.py, and also counts the products of validation. Memory is tracemalloc's peak during "
+    "training, without the samples, in a separate run; for single runs it is that of one times "
+    "their number. With half the members stopped after the first epoch, the seconds are those of "
+    "each later epoch."
 )
 
 Losses = Array
@@ -89,19 +90,19 @@ Losses = Array
 
 @dataclass(frozen=True)
 class Networks:
-    """Networks of one shape, to be trained on the same samples, or each on its part of them."""
+    """Networks of one shape, to be trained on the same samples, or each on a part of them."""
 
     case: Case
     X: Array
     y: Array
     problems: list[Problem]
-    """For each network, its weights, and its part of the samples."""
+    """For each network, its weights and its part of the samples."""
     splits: list[tuple[Array, Array]] | None
-    """The rows to train and to validate on, for each network; None for all rows and none."""
+    """Each network's training and validation rows; None for all rows and no validation."""
 
     @classmethod
     def of(cls, case: Case, n_members: int) -> "Networks":
-        """Return networks with samples and initial weights drawn for them."""
+        """Return the networks of a case, with samples and drawn initial weights."""
         whole, rng = Problem.of(case), np.random.default_rng(0)
         X, y = whole.X, whole.y
         problems = [replace(whole, weights=case.weights(rng)) for _ in range(n_members)]
@@ -121,7 +122,7 @@ class Networks:
 
     @property
     def n_flops(self) -> int:
-        """The operations that the products of all trainings need, validation included."""
+        """The operations in the matrix products of all networks' training, with validation."""
         n_rows, held_out = len(self.problems[0].y), self.problems[0].held_out
         each = training_flops(self.case.widths, n_rows)
         if held_out is not None:
@@ -148,7 +149,7 @@ class Networks:
         )
 
     def one_by_one(self, contestant: Callable[[Problem], Contestant]) -> Losses:
-        """Train each network with a contestant of its own."""
+        """Train each network with a new contestant."""
         return np.array(
             [contestant(problem).train(self.case.n_epochs).losses for problem in self.problems]
         )
@@ -205,7 +206,7 @@ def compare_trainings(case: Case, n_members: int, rounds: int, *, quick: bool) -
 
 
 def compare_memory(case: Case, n_members: int) -> Section:
-    """Compare the memory at peak of all networks as one, and of as many single trainings."""
+    """Compare the peak memory of all networks as one with that of as many single runs."""
     networks = Networks.of(case, n_members)
 
     def single() -> None:
@@ -227,7 +228,7 @@ def compare_memory(case: Case, n_members: int) -> Section:
 
 
 def compare_stopped(case: Case, n_members: int, rounds: int) -> Section:
-    """Compare the epochs after the first, with all members and with half of them stopped."""
+    """Compare the epochs after the first with all members and with half of them stopped."""
     networks = Networks.of(case, n_members)
 
     def turn(*callbacks: Callback) -> list[float]:
@@ -255,8 +256,8 @@ class _StopHalf(Callback):
 
 
 def _peak_of(training: Callable[[], object]) -> float:
-    """Return the most bytes that a training needs at once, beside what there is before it."""
-    training()  # compiles, and imports
+    """Return the most bytes that training allocates at once, beyond what was allocated before."""
+    training()  # compiles and imports
     tracemalloc.start()
     try:
         training()
@@ -266,12 +267,12 @@ def _peak_of(training: Callable[[], object]) -> float:
 
 
 def _who_is_off(networks: Networks, losses: dict[str, Losses], factor: float) -> dict[str, str]:
-    """Return the contestants whose losses differ from those of the networks one by one."""
+    """Return the contestants whose losses differ from those of training one by one."""
     case, off = networks.case, {}
     guess = math.log(case.widths[-1]) if case.loss == "cross_entropy" else networks.y.var() / 2
     reference = losses["one by one"]
     for name, found in losses.items():
-        if name.startswith("lockstep"):  # each with the rows of the same network alone
+        if name.startswith("lockstep"):  # each takes the same rows as the network alone
             distance, most = np.abs(found - reference).max() / guess, factor * SAME
         else:
             apart = np.abs(found.mean(axis=0) - reference.mean(axis=0))
@@ -282,7 +283,7 @@ def _who_is_off(networks: Networks, losses: dict[str, Losses], factor: float) ->
 
 
 def parts(rounds: int, quick: bool) -> dict[str, list[Part]]:
-    """Return everything that can be measured, by its name for ``--case``."""
+    """Return all measurements, by their names for ``--case``."""
     found: dict[str, list[Part]] = {}
     for n_members, full in CASES.items():
         case = full.shortened() if quick else full

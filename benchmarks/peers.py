@@ -1,7 +1,7 @@
-"""Contestants of training: both engines of this package, and scikit-learn.
+"""Contestants in training: both engines of this package, and scikit-learn.
 
-Each, like the plain PyTorch loops in `by_hand`, starts every turn from the same weights with a new
-optimizer, trains the same number of epochs on the same samples, in its own order, and returns the
+Like the plain PyTorch loops in `by_hand`, each starts every turn from the same weights with a new
+optimizer, trains the same number of epochs on the same samples in its own order, and returns the
 seconds and the mean loss of each epoch. What happens once before the first epoch (checks, copies,
 compiling) is not timed.
 """
@@ -48,7 +48,7 @@ class Contestant:
     name: str
     train: Callable[[int], Run]
     n_samples: int
-    """Samples per epoch: all of the problem's, or the number in the note."""
+    """Samples per epoch: all of the problem's samples, or the number in the note."""
     note: str = ""
 
 
@@ -63,7 +63,7 @@ def torch_engine(problem: Problem) -> Contestant:
 
 
 def one_thread(contestant: Contestant) -> Contestant:
-    """Return the contestant with BLAS, and so its own workers, limited to one thread."""
+    """Return the contestant with BLAS, and therefore also our workers, limited to one thread."""
 
     def train(n_epochs: int) -> Run:
         with threadpoolctl.threadpool_limits(1, user_api="blas"):
@@ -96,9 +96,9 @@ def _through_fit(name: str, engine: Any, problem: Problem) -> Contestant:
 def scikit(problem: Problem) -> Contestant:
     """Return scikit-learn's network with the same solver, from the same weights.
 
-    An epoch ends when it checks whether the loss still falls; the seconds are measured between two
-    such checks, and so exclude those of `fit`. For two classes it has one output instead of two,
-    which starts as their difference.
+    An epoch ends when scikit-learn checks whether the loss still falls. The seconds are measured
+    between these checks, and so exclude the rest of `fit`. For two classes the network has one
+    output, whose initial weights are the difference of those of our two.
     """
     ours = problem.case.optimizer
     kind = MLPClassifier if problem.case.loss == "cross_entropy" else MLPRegressor

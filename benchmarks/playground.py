@@ -1,14 +1,14 @@
-"""Measure the playground's server, through websockets, as a page would see it.
+"""Measure the playground's server through websockets, as a page sees it.
 
     python benchmarks/playground.py                    # about 3 minutes, on an idle machine
     python benchmarks/playground.py --quick            # a smoke run
     python benchmarks/playground.py --case soak --minutes 20
 
-Each case starts `mlp playground` as a process of its own. The client here acknowledges each frame
-at once, and draws nothing; it runs on the same cores. What is measured: the seconds from the
-command to the first frame, and from the first *play* to a step, with kernels compiled and not;
-frames and steps a second; the seconds from the command *step* to the frame that shows it; all of
-these with 20 sessions at once; and the server's memory while sessions come and go.
+Each case starts `mlp playground` as a separate process. The client runs on the same cores; it
+acknowledges each frame at once, and draws nothing. Measured are the seconds from the command to the
+first frame, and from the first *play* to a step, with kernels already compiled and not; frames and
+steps per second; the seconds from a *step* command to the frame that shows the step; the same rates
+and seconds with 20 sessions at once; and the server's memory while sessions come and go.
 """
 
 import argparse
@@ -40,18 +40,18 @@ SETTINGS: dict[str, Any] = json.loads(
 )
 SPIRALS = {"kind": "spirals", "n_samples": 200, "noise": 0.0}
 SHAPES = {"2-8-8-1": [8, 8], "2-64-64-64-64-64-1": [64] * 5, "64-100-10": [100]}
-"""The last one is trained on a table of scikit-learn's digits."""
+"""The hidden layers of each network; the last one learns a table of scikit-learn's digits."""
 SPEEDS = (10, 100, None)
 N_SESSIONS = 20
 KINDS = ("moons", "circles", "spirals", "blobs", "curve")
 
 
 class Client:
-    """One page: it tells its session what to do, and sees its frames."""
+    """A page: sends commands to its session, and receives frames."""
 
     def __init__(self, socket: ClientConnection) -> None:
         self.socket = socket
-        self.place = 0  # how many steps the last frame has shown
+        self.place = 0  # the number of steps in the last frame
 
     @classmethod
     @contextlib.asynccontextmanager
@@ -67,7 +67,7 @@ class Client:
         await self.socket.send(json.dumps({"type": kind, **values}))
 
     async def hear(self, kind: str = "frame") -> dict[str, Any]:
-        """Return the next message of a kind; see all frames on the way."""
+        """Return the next message of a kind; acknowledge all frames before it."""
         while True:
             async with asyncio.timeout(PATIENCE):
                 raw = await self.socket.recv()
@@ -83,7 +83,7 @@ class Client:
                 return found
 
     async def build(self, shape: str, **settings: Any) -> None:
-        """Build a network, and see its first frame."""
+        """Build a network, and wait for its first frame."""
         hidden = SHAPES[shape]
         said = SETTINGS | {"hidden": hidden, "activation": ["tanh"] * len(hidden), **settings}
         said["data"] = SETTINGS["data"] | said.get("data", {})
@@ -97,7 +97,7 @@ class Client:
         await self.hear()
 
     async def play(self, seconds: float, speed: float | None = None) -> tuple[float, float]:
-        """Play; return frames and steps a second."""
+        """Play; return frames and steps per second."""
         await self.say("speed", steps=speed)
         await self.say("play")
         while not (await self.hear())["is_playing"]:
@@ -116,7 +116,7 @@ class Client:
         """Take one step; return the seconds until a frame shows it."""
         start, before = time.perf_counter(), self.place
         await self.say("step")
-        while self.place == before:  # as in a frame of something else that has changed
+        while self.place == before:  # a frame may show another change
             await self.hear()
         return time.perf_counter() - start
 
@@ -137,7 +137,7 @@ class Server:
     @classmethod
     @contextlib.contextmanager
     def start(cls, **environment: str) -> Iterator[Self]:
-        """Start it, and yield it once it listens; nothing may be in its log at the end."""
+        """Start a server, and yield it once it listens; its log must be empty at the end."""
         command = [sys.executable, "-m", "multilayer", "playground", "--no-open", "--port", "0"]
         with subprocess.Popen(
             command, stderr=subprocess.PIPE, text=True, env={**os.environ, **environment}
@@ -150,17 +150,17 @@ class Server:
             finally:
                 process.terminate()
                 if said := process.stderr.read():
-                    raise RuntimeError(f"the server said: {said}")
+                    raise RuntimeError(f"the server printed: {said}")
 
     @property
     def memory(self) -> float:
-        """The resident memory in MiB."""
+        """The server's resident memory in MiB."""
         command = ["ps", "-o", "rss=", "-p", str(self.process.pid)]
         return int(subprocess.run(command, check=True, stdout=subprocess.PIPE).stdout) / 2**10
 
 
 async def first(rounds: int) -> list[dict[str, Any]]:
-    """Measure how long the first picture and the first step take, in new processes."""
+    """Measure how long the first frame and the first step take, in new processes."""
     found = []
     for name in ("compiled before", "compiled now"):
         pictures, steps = [], []
@@ -184,7 +184,7 @@ async def first(rounds: int) -> list[dict[str, Any]]:
 
 
 async def frames(seconds: float) -> list[dict[str, Any]]:
-    """Measure frames and steps a second of one session."""
+    """Measure the frames and steps per second of one session."""
     found = []
     with Server.start() as server:
         for shape, speed in itertools.product(SHAPES, SPEEDS):
@@ -195,16 +195,16 @@ async def frames(seconds: float) -> list[dict[str, Any]]:
             found.append(
                 {
                     "shape": shape,
-                    "steps asked": speed or "all",
-                    "frames a second": n_frames,
-                    "steps a second": n_steps,
+                    "speed, steps per second": speed or "unlimited",
+                    "frames per second": n_frames,
+                    "steps per second": n_steps,
                 }
             )
     return found
 
 
 async def latency(n: int) -> list[dict[str, Any]]:
-    """Measure the time from the command to the frame that shows a step."""
+    """Measure the time from a *step* command to the frame that shows the step."""
     found = []
     with Server.start() as server:
         for shape in SHAPES:
@@ -215,7 +215,7 @@ async def latency(n: int) -> list[dict[str, Any]]:
 
 
 async def _latency(client: Client, n: int) -> dict[str, float]:
-    """Return the usual time of a step, and the one that 5 % exceed."""
+    """Return the median time of a step, and the time that 5 % of the steps exceed."""
     await client.step()
     times = []
     for _ in range(n):
@@ -225,7 +225,7 @@ async def _latency(client: Client, n: int) -> dict[str, float]:
 
 
 async def many(seconds: float, n: int) -> list[dict[str, Any]]:
-    """Measure sessions that play at once, and a step's latency in a further one."""
+    """Measure sessions that play at once, and the latency of a step in one more session."""
     found = []
     for shape in ("2-8-8-1", "2-64-64-64-64-64-1"):
         with Server.start() as server:
@@ -246,11 +246,11 @@ async def many(seconds: float, n: int) -> list[dict[str, Any]]:
             found.append(
                 {
                     "shape": shape,
-                    "of each session, a second": name,
+                    "per session and second": name,
                     "least": min(values),
                     "median": _middle(values),
                     "most": max(values),
-                    "a step of another": f"{times['median, ms']:.0f} ms, "
+                    "a step in another session": f"{times['median, ms']:.0f} ms, "
                     f"95 % within {times['95 %, ms']:.0f} ms",
                 }
             )
@@ -258,14 +258,14 @@ async def many(seconds: float, n: int) -> list[dict[str, Any]]:
 
 
 async def soak(minutes: float) -> list[dict[str, Any]]:
-    """Open and close sessions, and change what they do; return the server's memory by minute."""
+    """Open, change and close sessions; return the server's memory for each minute."""
     rng = random.Random(0)
-    seeds = itertools.count()  # the same settings again would build nothing
+    seeds = itertools.count()  # unchanged settings would not build a new network
     found: list[dict[str, Any]] = []
     n_sessions = 0
 
     async def visit(server: Server) -> None:
-        """Be a page that comes, tries this and that, and goes."""
+        """Act as a page that opens, tries various things, and closes."""
         nonlocal n_sessions
         async with Client.at(server.address) as client:
             n_sessions += 1
@@ -308,7 +308,7 @@ def _middle(values: Any) -> float:
 
 
 def main() -> None:
-    """Measure, print tables, or JSON."""
+    """Measure, and print tables or JSON."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -321,7 +321,7 @@ def main() -> None:
     }
     parser.add_argument("--case", action="append", choices=list(cases), help="may be repeated")
     parser.add_argument("--quick", action="store_true", help="short measurements")
-    parser.add_argument("--minutes", type=float, default=0.5, help="of the soak")
+    parser.add_argument("--minutes", type=float, default=0.5, help="the length of the soak")
     parser.add_argument("--json", action="store_true", help="print JSON instead of tables")
     given = parser.parse_args()
     load = wait_until_idle(0 if given.quick else PATIENCE)

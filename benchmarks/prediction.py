@@ -1,4 +1,4 @@
-"""Compare predictions: the probabilities of one row, and of many rows in one call."""
+"""Compare predictions: probabilities for one row, and for many rows in one call."""
 
 import time
 import warnings
@@ -76,7 +76,7 @@ def compare_prediction(name: str, rounds: int, *, quick: bool = False) -> Sectio
 
 
 def _turn(predict: Predict, n_calls: int) -> Turn:
-    """Return a turn: the mean seconds of a call, over enough calls to be measured."""
+    """Return a turn: the mean seconds per call, over enough calls to measure them."""
 
     def turn() -> list[float]:
         predict()
@@ -111,7 +111,7 @@ def _by_scikit(net: MLP, X: Array) -> Predict:
     some = np.random.default_rng(0).standard_normal((20, WIDTHS[0]), dtype=np.float32)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)
-        model.fit(some, np.arange(20) % WIDTHS[-1])  # so that it knows the classes
+        model.fit(some, np.arange(20) % WIDTHS[-1])  # sets the classes
     for coefficients, intercepts, (W, b) in zip(
         model.coefs_, model.intercepts_, net.weights, strict=True
     ):

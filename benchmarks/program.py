@@ -1,4 +1,4 @@
-"""A program that compares: its options, its table, and the files that it writes."""
+"""The body of a program that compares: its options, its table, and the files that it writes."""
 
 import argparse
 import json
@@ -26,18 +26,18 @@ def run(
     Parameters
     ----------
     name : str
-        Of the files with the results.
+        The name of the files with the results.
     about : str
         The program's docstring, for ``--help``.
     method : str
-        How it is measured, for the JSON file.
+        A description of the method, for the JSON file.
     parts : function of (rounds, quick)
-        Returns everything that can be measured, by its name for ``--case``.
+        Returns all measurements, by their names for ``--case``.
     """
     parser = argparse.ArgumentParser(
         description=about, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--rounds", type=int, help="5, with --quick 1")
+    parser.add_argument("--rounds", type=int, help="default: 5, or 1 with --quick")
     parser.add_argument("--quick", action="store_true", help="few samples, one round")
     parser.add_argument(
         "--case", action="append", choices=list(parts(1, False)), help="may be repeated"
@@ -60,8 +60,8 @@ def run(
     )
     if load > IDLE:
         console.print(
-            f"[yellow]The machine is not idle: others keep {load:.2f} cores busy. Times below are "
-            "not to be relied on.[/]"
+            f"[yellow]The machine is not idle: others keep {load:.2f} cores busy. Do not rely "
+            "on the times below.[/]"
         )
     sections = []
     for case, measures in parts(rounds, arguments.quick).items():

@@ -1,7 +1,9 @@
-"""Measure the time to read and encode an entry of a table, and to predict a row; and memory.
+"""Measure the time to read and encode a table's entries and to predict a row, and peak memory.
 
-``python benchmarks/reading.py`` prints them, and the memory of many categories; it needs pandas,
-polars and pyarrow. Memory is measured in a separate process for each way.
+    python benchmarks/reading.py
+
+prints the times, and the memory for columns with many categories; it needs pandas, polars and
+pyarrow. Memory is measured in a separate process for each way.
 """
 
 import resource
@@ -26,17 +28,17 @@ from multilayer.model import Columns
 N = 10**6
 REPEATS = 15
 LIMITS = {"numbers": 20, "categories": 60, "texts": 150}
-"""The nanoseconds that reading and encoding an entry may take."""
+"""The most nanoseconds that reading and encoding an entry may take."""
 ROWS = 2000
 """How many times a row is predicted."""
 LIMIT_OF_A_ROW = 300
-"""The microseconds that the prediction of a row may take."""
+"""The most microseconds that the prediction of a row may take."""
 WAYS = ("columns", "columns, early stopping", "one-hot, sparse", "one-hot, sparse, early stopping")
 """Ways to train on and predict 150,000 rows with ten columns of 1,000 categories."""
 
 
 def columns() -> list[tuple[str, str, Any]]:
-    """Return a million entries of each type: the kind of limit, the type, and the table."""
+    """Return, for each type, the kind of limit, the type's name, and a table of 10⁶ entries."""
     rng = np.random.default_rng(0)
     numbers, whole, flags = rng.normal(size=N), rng.integers(0, 1000, N), rng.random(N) < 0.1
     texts = np.array([f"w{i}" for i in range(50)], dtype=object)[rng.integers(0, 50, N)]
@@ -63,7 +65,7 @@ def columns() -> list[tuple[str, str, Any]]:
 
 
 def time_entries() -> None:
-    """Print the nanoseconds per entry, in the fastest of some runs, and the limit."""
+    """Print the nanoseconds per entry in the fastest of several runs, and the limit."""
     print(f"{'read and encode an entry':28} {'ns':>6} {'limit':>6}")
     for kind, name, X in columns():
         found = Columns.of(X)
@@ -78,7 +80,7 @@ def time_entries() -> None:
 def time_rows() -> None:
     """Print the microseconds to predict one row of a table of 6 numbers and 8 categories.
 
-    Beside the model's, there is the time in which pandas hands over names, types and entries.
+    The last line is the time that pandas alone takes to return names, types and entries.
     """
     rng = np.random.default_rng(0)
     whole = {f"n{j}": rng.integers(0, 1000, 4000) for j in range(6)}
@@ -100,7 +102,7 @@ def time_rows() -> None:
     print(f"\n{'predict a row of 14 columns':38} {'µs':>6} {'least':>6} {'limit':>6}")
     for name, model in models.items():
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of so few iterations
+            warnings.simplefilter("ignore")  # about too few iterations
             model.fit(X, y)
         for form, one in forms.items():
             _print_calls(f"{name}, {form}", partial(model.predict_proba, one))
@@ -113,7 +115,7 @@ def _handed_over(frame: pd.DataFrame) -> tuple[list[Any], ...]:
 
 
 def _print_calls(name: str, call: Callable[[], Any]) -> None:
-    """Print the median and the least microseconds of a call."""
+    """Print the median and the least microseconds per call."""
     seconds = []
     for _ in range(ROWS):
         start = time.perf_counter()
@@ -124,7 +126,7 @@ def _print_calls(name: str, call: Callable[[], Any]) -> None:
 
 
 def train(way: str) -> None:
-    """Train and predict in one of the ways; print the process's peak memory and the seconds."""
+    """Train and predict in one of the ways; print peak memory, that before, and the seconds."""
     warnings.simplefilter("ignore")
     rng = np.random.default_rng(0)
     names = [f"w{j}" for j in range(1000)]
@@ -157,7 +159,7 @@ if __name__ == "__main__":
     if len(sys.argv) > 1:
         train(sys.argv[1])
     else:
-        from machine import describe  # it loads much, which must not count elsewhere
+        from machine import describe  # loads much, which must not count in the child processes
 
         print(describe(), "\n")
         time_entries()

@@ -49,14 +49,14 @@ class Entry:
 
     name: str
     cost: float
-    """The seconds of an epoch, a call or an import, or whatever else was measured: the median."""
+    """The median of what was measured, such as the seconds of an epoch, a call or an import."""
     share: float | None = None
-    """The share of the machine's rate of matrix products, counting only necessary operations."""
+    """The share of the machine's matrix-product rate, counting only necessary operations."""
     ratio: Ratio | None = None
-    """Its cost / ours; None for ourselves."""
+    """Its cost / ours; None for our entry."""
     goal: Goal | None = None
     off: str = ""
-    """Why it does not count: how its results differ from the others'."""
+    """How its results differ from the others', if they do; then the entry does not count."""
     note: str = ""
 
     @property
@@ -76,13 +76,13 @@ class Section:
     name: str
     title: str
     unit: str
-    """What was measured: "epoch", "call" or "import"."""
+    """What each cost is for, such as "epoch" or "call"."""
     entries: list[Entry]
     rounds: dict[str, list[list[float]]]
     """For each contestant and round, the cost of each repetition."""
     details: dict[str, Any] = field(default_factory=dict)
     kind: str = "seconds"
-    """What costs are: "seconds" or "bytes"."""
+    """The unit of the costs: "seconds" or "bytes"."""
 
     @property
     def is_off(self) -> bool:
@@ -125,7 +125,7 @@ def entries_of(
 
 def table(sections: Iterable[Section]) -> Table:
     """Return all sections as one table for the terminal."""
-    result = Table("", "", title="The cost of each; peers also as multiples of ours")
+    result = Table("", "", title="Costs; those of peers also as multiples of ours")
     result.columns[0].header, result.columns[0].max_width = "contest", 34
     result.columns[1].header = "contestant"
     for header in ("cost", "share of limit", "÷ ours (lowest–highest round)", "goal"):
@@ -175,7 +175,7 @@ def write(path: Path, content: dict[str, Any]) -> None:
 
 
 def said(kind: str, value: float) -> str:
-    """Return a number in its most readable form."""
+    """Return a value as readable text."""
     if kind == "share":
         return f"{value:.0%}"
     if kind == "ratio":

@@ -1,4 +1,4 @@
-"""Measure the time of importing the package beyond NumPy's, each time in a new process."""
+"""Measure how much longer importing the package takes than importing NumPy, in new processes."""
 
 import statistics
 import subprocess
@@ -20,7 +20,7 @@ IMPORTS = {
 
 
 def compare_imports(rounds: int, *, quick: bool = False) -> Section:
-    """Start Python with and without the package, in turns, and report the differences."""
+    """Start Python with and without the package, in turns; report the differences in time."""
     n_starts = 1 if quick else 3
     turns = {name: _turn(code, n_starts) for name, code in (IMPORTS | {"numpy": BARE}).items()}
     seconds = take_turns(turns, rounds)

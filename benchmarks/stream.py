@@ -1,13 +1,13 @@
-"""Measure training on tables that are larger than memory: its speed, and that its memory is flat.
+"""Measure training on tables larger than memory: its speed, and that its memory stays constant.
 
-    python benchmarks/stream.py make FOLDER 50_000_000    # files of Parquet, a million rows each
-    python benchmarks/stream.py memory FOLDER             # peak memory with more and more of it
-    python benchmarks/stream.py speed FOLDER              # rows a second: streamed, and in memory
+    python benchmarks/stream.py make FOLDER 50_000_000    # Parquet files of a million rows each
+    python benchmarks/stream.py memory FOLDER             # peak memory with more and more files
+    python benchmarks/stream.py speed FOLDER              # rows per second, streamed and in memory
     python benchmarks/stream.py whole FOLDER              # train on all rows, and predict them
-    python benchmarks/stream.py seeds FOLDER              # losses with five seeds, and in memory
+    python benchmarks/stream.py seeds FOLDER              # losses with five seeds, both ways
 
-Each measurement is a process of its own, so that its peak memory is its own. What is printed is
-JSON. The time of the first part includes that of compiling; so the speed is that of a second fit.
+Each measurement has its own process, and so its own peak memory. The output is JSON. The first fit
+includes the time of compiling, so the speed is that of later fits.
 """
 
 import argparse
@@ -34,7 +34,7 @@ LEVELS = 24
 
 
 def make(folder: Path, n_rows: int) -> None:
-    """Write files with numbers, whole numbers, categories and missing values, and two classes."""
+    """Write files with numbers, integers, categories, missing values, and two classes."""
     folder.mkdir(parents=True, exist_ok=True)
     for number, start in enumerate(range(0, n_rows, PER_FILE)):
         rng = np.random.default_rng(number)
@@ -57,14 +57,14 @@ def files_of(folder: Path, n: int | None = None) -> list[str]:
 
 
 def child(what: str, files: list[str]) -> dict[str, Any]:
-    """Return what a process of its own measures."""
+    """Return the measurements of a new process."""
     command = [sys.executable, __file__, "child", what, *files]
     done = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True)
     return json.loads(done.stdout)
 
 
 def measured(what: str, files: list[str]) -> dict[str, Any]:
-    """Return the time and the peak memory of one task in this process."""
+    """Run a task in this process; return its results, its time and the peak memory."""
     began = time.perf_counter()
     found = TASKS[what](files)
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**10
@@ -86,14 +86,14 @@ def fit(files: list[str], **how: Any) -> dict[str, Any]:
 
 
 def survey(files: list[str]) -> dict[str, Any]:
-    """Go over all rows once, to find out what they hold."""
+    """Pass over all rows once, to find out what the columns contain."""
     from multilayer.data.large import open_table
 
     return {"rows": len(open_table(files, "y"))}
 
 
 def encode(files: list[str]) -> dict[str, Any]:
-    """Read and encode all rows; nothing is written."""
+    """Read and encode all rows without writing them."""
     from multilayer.data import read_blocks
     from multilayer.model import Columns
 
@@ -112,7 +112,7 @@ def encode(files: list[str]) -> dict[str, Any]:
 
 
 def streamed(files: list[str]) -> dict[str, Any]:
-    """Return the rows a second of a training on a stream, and in memory, side by side."""
+    """Return the rows per second of training on a stream and in memory, in turns."""
     from multilayer import Architecture
     from multilayer.data import Stream, read_blocks
     from multilayer.model import Columns
@@ -150,10 +150,10 @@ def streamed(files: list[str]) -> dict[str, Any]:
 
 
 def usual_loop(files: list[str], columns: Any, widths: tuple[int, ...]) -> int:
-    """Return the rows a second of PyTorch's usual loop over the same files.
+    """Return the rows per second of PyTorch's usual loop over the first of these files.
 
     An IterableDataset yields the rows of a file's record batches, a DataLoader makes batches of
-    them, and autograd takes a step on each.
+    them, and the loop takes a step on each batch with autograd.
     """
     import torch
     from torch import nn
@@ -185,9 +185,9 @@ def usual_loop(files: list[str], columns: Any, widths: tuple[int, ...]) -> int:
 
 
 def seeds(files: list[str]) -> dict[str, Any]:
-    """Return the log-loss on new rows with five seeds, trained in memory, and on a stream.
+    """Return the log-loss on new rows with five seeds, trained in memory and on a stream.
 
-    So that a small table is too large for memory, the limits are lowered.
+    The limits are lowered, so that a small table is streamed.
     """
     from sklearn.metrics import log_loss
 
@@ -225,11 +225,11 @@ import resource, subprocess, sys
 subprocess.run(sys.argv[1:], check=True, stderr=subprocess.DEVNULL)
 print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)
 """
-"""A small process that starts another one: a child's peak begins with what its parent holds."""
+"""A small process that starts another one, since a child's peak starts at its parent's memory."""
 
 
 def predict(files: list[str]) -> dict[str, Any]:
-    """Predict files with the command."""
+    """Predict files with ``mlp predict``."""
     with tempfile.TemporaryDirectory() as folder:
         model, out = Path(folder, "model.safetensors"), Path(folder, "out.parquet")
         child("model", [*files, str(model)])
@@ -254,7 +254,7 @@ TASKS: dict[str, Any] = {
 
 
 def main() -> None:
-    """Run what the command line asks for."""
+    """Run the task of the command line."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("task", choices=["make", "memory", "speed", "whole", "seeds", "child"])
     parser.add_argument("rest", nargs="+")

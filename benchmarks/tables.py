@@ -1,21 +1,22 @@
-"""Measure how good `TabularClassifier` and `TabularRegressor` are on real tables, beside others.
+"""Compare `TabularClassifier` and `TabularRegressor` with other models on real tables.
 
     python benchmarks/tables.py                          # all tables, two splits each
-    python benchmarks/tables.py --peers peers.csv        # beside results that are known
+    python benchmarks/tables.py --peers peers.csv        # compared with known results
     python benchmarks/tables.py --table adult --splits 5
     python benchmarks/tables.py --ablation               # without each part of the recipe
 
-The tables are ``$MULTILAYER_DATA/tables/*.csv``, with the target last. A table is split five times,
-four to one (``StratifiedShuffleSplit`` or ``ShuffleSplit``, seed 0), the first of which are taken;
-of a training part, 10,000 rows at most (``RandomState(1000 + split).choice``). Models get the raw
-columns, whole. The seconds are the processor's, all threads together; set OMP_NUM_THREADS and
-OPENBLAS_NUM_THREADS to 1. Of the first split, our model is also written as a safetensors file and
-as ONNX, which is checked with test rows: the largest difference, and kilobytes.
+The tables are ``$MULTILAYER_DATA/tables/*.csv``, with the target in the last column. There are five
+splits of a table into training and test rows, four to one (``StratifiedShuffleSplit`` or
+``ShuffleSplit``, seed 0), of which the first ones are used. A training part has at most 10,000 rows
+(``RandomState(1000 + split).choice``). Models get the raw columns. Seconds are processor time of
+all threads; set OMP_NUM_THREADS and OPENBLAS_NUM_THREADS to 1. On the first split, our model is
+also written as a safetensors file, whose size is reported, and as ONNX, whose largest difference on
+test rows is reported.
 
-Peers that are measured here: scikit-learn's histogram gradient boosting and linear model, and
-CatBoost where it is installed; with ``--peers`` those in a file with the columns model, data,
-split, task, accuracy, logloss, rmse, fit_s and status. Ranks and ratios count only the splits that
-every model has. A full run writes ``results/tables.csv``, ``.md`` and ``.svg``; an ablation writes
+Peers measured here are scikit-learn's histogram gradient boosting and linear model; with
+``--peers``, the results in a file with the columns model, data, split, task, accuracy, logloss,
+rmse, fit_s and status are used instead. Ranks and ratios count only the splits that every model
+has. A full run writes ``results/tables.csv``, ``.md`` and ``.svg``; an ablation writes
 ``results/tables_ablation.md``.
 """
 
@@ -62,7 +63,7 @@ LABELS = {
     "hgb": "histogram gradient boosting",
     "sk_mlp_es": "scikit-learn's MLP",
 }
-"""How the picture names other models."""
+"""Names of other models in the picture."""
 COLUMNS = [
     "model", "data", "task", "split", "n_train", "accuracy", "logloss", "rmse", "fit_s", "pred_s",
     "onnx_difference", "file_kb", "status",
@@ -82,7 +83,7 @@ def tables() -> dict[str, Path]:
 
 
 def load(path: Path) -> tuple[pd.DataFrame, Any]:
-    """Return the inputs and the target; classes as numbers from 0."""
+    """Return the inputs and the target, with classes as numbers from 0."""
     frame = pd.read_csv(path, keep_default_na=False, na_values=[""], low_memory=False)
     X, y = frame.iloc[:, :-1].copy(), frame["target"]
     for name in X:
@@ -165,7 +166,7 @@ def measure(name: str, make: Callable[[bool, int], Any], path: Path, n_splits: i
 
 
 def written(model: Any, sample: pd.DataFrame) -> dict[str, float]:
-    """Write a model as ONNX, which raises if predictions differ, and as a file of our own."""
+    """Write a model as ONNX, which raises if predictions differ, and as a safetensors file."""
     with TemporaryDirectory() as folder:
         path = Path(folder) / "model"
         difference = export_onnx(path, model, sample=sample)
@@ -177,7 +178,7 @@ def written(model: Any, sample: pd.DataFrame) -> dict[str, float]:
 
 
 def compared(found: pd.DataFrame) -> tuple[list[str], pd.DataFrame]:
-    """Return lines of Markdown with every table and model, and each model's aggregates."""
+    """Return Markdown lines with the results of all models on all tables, and the aggregates."""
     found = found[found.status == "ok"].copy()
     for name in ("accuracy", "logloss", "rmse", "fit_s"):
         found[name] = pd.to_numeric(found[name])
@@ -299,21 +300,21 @@ def _values(found: pd.DataFrame, column: str) -> pd.Series:
     found = found.set_index(["data", "split"])
     if column == "error":
         accuracy = pd.to_numeric(found.accuracy)
-        # At least so large that a table without a mistake has a logarithm.
+        # The bound is for the logarithm, on tables without a mistake.
         error = (1 - accuracy).clip(lower=0.002)
         return pd.to_numeric(found.rmse).where(found.task == "regression", error)
     return pd.to_numeric(found[column]).dropna()
 
 
 def main() -> int:
-    """Measure what the arguments ask for, and write it."""
+    """Measure what the arguments select, and write the results."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--table", action="append", help="may be repeated")
     parser.add_argument("--splits", type=int, default=2)
     parser.add_argument("--peers", type=Path, help="a CSV file of known results")
-    parser.add_argument("--peer", action="append", help="one of that file's models; all by default")
+    parser.add_argument("--peer", action="append", help="a model in that file; by default all")
     parser.add_argument("--ablation", action="store_true")
     arguments = parser.parse_args()
     paths = tables()

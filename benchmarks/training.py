@@ -1,4 +1,4 @@
-"""Compare trainings: the time of an epoch, and whether all contestants trained the same."""
+"""Compare training: the time of an epoch, and whether the contestants' losses agree."""
 
 import math
 
@@ -12,16 +12,16 @@ from turns import Turn, take_turns
 __all__ = ["compare_training", "compare_under_load"]
 
 TOLERANCE = 0.02
-"""How far an epoch's mean loss may be from eager PyTorch's, as a share of ln(classes).
+"""How far an epoch's mean loss may be from eager PyTorch's, as a share of ln(n_classes).
 
 Each contestant draws its own order, which changed the loss by at most 1.2 % in trials; leaving out
 an eighth of the steps changed it by at least 3 %.
 """
 ONE_OUTPUT_TOLERANCE = 0.15
-"""The same for scikit-learn with two classes, off by 11 %: its one output learns at half the rate.
+"""The same for scikit-learn with two classes: its one output learns at half the rate (11 % off).
 """
 QUICK_FACTOR = 5
-"""The factor of both in a quick run: with few steps, their order matters more."""
+"""The factor of both tolerances in a quick run: with few steps, their order matters more."""
 LOAD_GOALS = {"numpy, one thread": 1 / 1.1, "eager": 1.0}
 
 
@@ -62,7 +62,7 @@ def compare_training(case: Case, rounds: int, *, quick: bool = False) -> Section
 
 
 def compare_under_load(case: Case, rounds: int) -> Section:
-    """Train next to a busy process: ours on all threads and on one, and eager PyTorch."""
+    """Compare training beside a busy process: ours on all threads and on one, and eager PyTorch."""
     problem = Problem.of(case)
     ours = numpy_engine(problem)
     contestants = [ours, one_thread(ours), eager(problem)]
@@ -79,12 +79,12 @@ def compare_under_load(case: Case, rounds: int) -> Section:
 
 
 def _line_up(problem: Problem) -> tuple[list[Contestant], dict[str, str]]:
-    """Return the contestants, and those that cannot take part."""
+    """Return the contestants, and why others are left out."""
     contestants = [numpy_engine(problem), eager(problem)]
     left_out = {}
     try:
         contestants.append(compiled(problem))
-    except Exception as error:  # anything that a compiler, or a missing one, may cause
+    except Exception as error:  # whatever a compiler, or its absence, may cause
         left_out["compiled"] = f"torch.compile raised {type(error).__name__}"
     contestants += [torch_engine(problem), scikit(problem)]
     if problem.case.mnist:
@@ -93,7 +93,7 @@ def _line_up(problem: Problem) -> tuple[list[Contestant], dict[str, str]]:
 
 
 def _turn(case: Case, contestant: Contestant, runs: dict[str, Run]) -> Turn:
-    """Return a turn: a warm-up epoch, and then those that count."""
+    """Return a turn: a warm-up epoch, then the measured ones."""
 
     def turn() -> list[float]:
         run = runs[contestant.name] = contestant.train(1 + case.n_epochs)

@@ -1,8 +1,8 @@
-"""Turns: contestants measured one after the other, round after round.
+"""Turns: contestants are measured one after the other, round after round.
 
-On a machine whose speed drifts, as with two cores, absolute times say little. Within a round all
-contestants see about the same machine, so its ratios say more than its times. The report has the
-median of the rounds, with the lowest and the highest.
+On a machine whose speed drifts, such as one with two cores, absolute times mean little. Within a
+round, all contestants run under nearly the same conditions, so ratios mean more than times. The
+report has the median over the rounds, the lowest and the highest.
 """
 
 import gc
@@ -17,7 +17,7 @@ Turn = Callable[[], list[float]]
 """A function that takes one turn and returns the seconds of each repetition in it."""
 
 REST = 0.1
-"""Seconds between turns, since threads of the last contestant's libraries spin for a while."""
+"""Seconds between turns, since threads of the last contestant's libraries may still spin."""
 
 
 @dataclass(frozen=True)
@@ -56,11 +56,11 @@ def timed(call: Callable[[], object]) -> Turn:
 
 
 def typical(rounds: list[list[float]]) -> float:
-    """Return the median over the rounds of the median within each."""
+    """Return the median over the rounds of the median within each round."""
     return statistics.median(statistics.median(turn) for turn in rounds)
 
 
 def ratio_of(peer: list[list[float]], ours: list[list[float]]) -> Ratio:
-    """Return the ratio peer / ours over the rounds."""
+    """Return the ratio peer / ours: its median, lowest and highest value over the rounds."""
     ratios = [statistics.median(a) / statistics.median(b) for a, b in zip(peer, ours, strict=True)]
     return Ratio(statistics.median(ratios), min(ratios), max(ratios))

@@ -1,8 +1,8 @@
 """A custom fully connected layer, as a torch.nn.Module with registered parameters.
 
-`nn.Parameter` makes a tensor a parameter: assigned to a module, it is registered, so `parameters()`
-yields it, an optimizer adjusts it, `state_dict()` stores it and `to(device)` moves it. The layer
-can replace `nn.Linear`, and starts from the same weights.
+`nn.Parameter` makes a tensor a parameter: when it is assigned to a module, it is registered, so
+`parameters()` yields it, an optimizer adjusts it, `state_dict()` stores it and `to(device)` moves
+it. The layer can replace `nn.Linear`, and draws its initial weights from the same distribution.
 
 Run it: python examples/custom_layer.py
 """
@@ -19,14 +19,14 @@ class FullyConnected(nn.Module):
     Parameters
     ----------
     in_features, out_features : int
-        W has shape (out_features, in_features), b (out_features,).
+        W has the shape (out_features, in_features), and b the shape (out_features,).
     """
 
     def __init__(self, in_features: int, out_features: int) -> None:
         super().__init__()
         self.weight = nn.Parameter(torch.empty(out_features, in_features))
         self.bias = nn.Parameter(torch.empty(out_features))
-        bound = 1 / math.sqrt(in_features)  # nn.Linear's own initial weights
+        bound = 1 / math.sqrt(in_features)  # as in nn.Linear
         nn.init.uniform_(self.weight, -bound, bound)
         nn.init.uniform_(self.bias, -bound, bound)
 
@@ -40,7 +40,7 @@ class FullyConnected(nn.Module):
 
 
 def train(n_epochs: int = 300) -> tuple[nn.Module, list[float]]:
-    """Learn xor with two of these layers."""
+    """Learn xor with two of these layers; return the network and the losses."""
     torch.manual_seed(0)
     net = nn.Sequential(FullyConnected(2, 8), nn.Tanh(), FullyConnected(8, 1))
     X = torch.tensor([[0.0, 0.0], [0.0, 1.0], [1.0, 0.0], [1.0, 1.0]])

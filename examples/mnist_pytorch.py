@@ -1,4 +1,4 @@
-"""The plain PyTorch loop on MNIST, and the same training with `fit` on both engines.
+"""A plain PyTorch loop on MNIST, and the same training with `fit` on both engines.
 
 The network is 784-32-32-32-10 with relu, log-softmax and the negative log-likelihood. SGD with
 learning rate 0.05, momentum 0.9 and weight decay 0.01 trains it for ten epochs on the first 5,120
@@ -28,7 +28,7 @@ BATCH_SIZE, N_SAMPLES, N_EPOCHS = 512, 5120, 10
 
 
 class Recorder(Sampler[int]):
-    """Passes on the orders that another sampler draws, and records them."""
+    """Records the orders that another sampler draws."""
 
     def __init__(self, sampler: SubsetRandomSampler) -> None:
         self.sampler = sampler
@@ -57,7 +57,7 @@ class Replay:
 
 
 def plain(images: ImageData) -> tuple[list[float], list[Any], list[list[int]]]:
-    """Train by hand; return each epoch's average loss, the initial weights, and the orders."""
+    """Train by hand; return each epoch's average loss, the initial weights and the orders."""
     torch.manual_seed(42)
     dataset = SampleDataset(images.X_train, images.y_train)
     sampler = Recorder(SubsetRandomSampler(range(N_SAMPLES)))

@@ -1,15 +1,16 @@
 """The lowest error on MNIST of a network that does not know where its pixels are.
 
-784-1200-600-300-150-10 with batch normalisation, trained by virtual adversarial training (Miyato et
-al. 2018, whose network this is; they report 0.64 % ± 0.05). Members of an ensemble, which differ in
-their seeds, are trained in lockstep. No image is moved, turned or added.
+The network is 784-1200-600-300-150-10 with batch normalisation, trained by virtual adversarial
+training, as in Miyato et al. 2018, who report 0.64 % ± 0.05. The members of an ensemble, which
+differ in their seeds, are trained in lockstep. No image is shifted, rotated or added.
 
-Every choice was made with --validate, which trains on 50,000 of the training images and judges by
-the other 10,000. Without it, all 60,000 are trained on, and the test images are looked at once.
+Every choice was made with --validate, which trains on 50,000 of the training images and evaluates
+on the other 10,000. Without it, training uses all 60,000, and the test images are used only once.
 
 Run it: python examples/mnist_record.py [--validate] [--seeds K] [--checkpoint DIR] [--json FILE]
 
-It takes about 12 minutes of a core for each seed; --checkpoint lets it be stopped and continued.
+It takes about 12 minutes on one core for each seed; with --checkpoint it can be stopped and
+continued.
 """
 
 import argparse
@@ -40,20 +41,20 @@ N_EPOCHS, N_HELD_OUT = 40, 10_000
 
 
 def wrong(probabilities: np.ndarray, labels: np.ndarray) -> list[int]:
-    """Return how many images each member gets wrong, and then all together."""
+    """Return how many images each member gets wrong, and then how many their mean gets wrong."""
     both = np.concatenate([probabilities, probabilities.mean(axis=0, keepdims=True)])
     return [int(n) for n in (both.argmax(axis=2) != labels).sum(axis=1)]
 
 
 def main() -> None:
-    """Train, and judge each network and all of them together."""
-    parser = argparse.ArgumentParser(description="Train MNIST's record.")
+    """Train the networks, and evaluate each one and all of them together."""
+    parser = argparse.ArgumentParser(description="Train networks to the lowest error on MNIST.")
     parser.add_argument("--validate", action="store_true", help="hold out 10,000 training images")
     parser.add_argument("--seeds", type=int, default=5, help="the number of networks")
     parser.add_argument("--epochs", type=int, default=N_EPOCHS)
-    parser.add_argument("--images", type=int, help="train on the first ones alone, to try it out")
-    parser.add_argument("--checkpoint", help="a folder, to be able to continue")
-    parser.add_argument("--json", type=Path, help="a file for the result")
+    parser.add_argument("--images", type=int, help="train on only the first images, as a trial")
+    parser.add_argument("--checkpoint", help="a folder from which training can continue")
+    parser.add_argument("--json", type=Path, help="a file for the results")
     given = parser.parse_args()
 
     images = load_images("mnist")
@@ -78,7 +79,7 @@ def main() -> None:
         **HOW,
     )
     if histories[0].stopped_by == "interrupt":
-        sys.exit("stopped; nothing is judged by a training that is not complete")
+        sys.exit("stopped before the end of training; nothing was evaluated")
     *each, together = wrong(ensemble(judged[0]), judged[1])
     found = {
         "judged by": "held-out images" if given.validate else "test images",

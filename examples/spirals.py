@@ -1,4 +1,4 @@
-"""Choose each part of a training: two spirals that a line cannot separate.
+"""Choose each part of a training run: two spirals that no line can separate.
 
 Run it: python examples/spirals.py
 """
@@ -11,7 +11,7 @@ from multilayer.training import EarlyStopping, fit
 
 
 def spirals(n_samples: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
-    """Return points of two interleaved spirals with a little noise, and which spiral each is on."""
+    """Return points on two interleaved spirals with a little noise, and each point's spiral."""
     y = rng.integers(2, size=n_samples)
     angle = np.pi * rng.uniform(0.5, 3, size=n_samples)
     X = np.column_stack([np.cos(angle + np.pi * y), np.sin(angle + np.pi * y)])

@@ -1,11 +1,11 @@
-"""The first lesson: two layers on random data, every gradient written out.
+"""A first lesson: two layers on random data, with every gradient written out.
 
 The model is ŷ = W₂ relu(W₁ x + b₁) + b₂. Full-batch gradient descent lowers
 
     J = 1/(2N) Σ (ŷ − y)² + λ/2 (‖W₁‖² + ‖W₂‖²),
 
-and the loss printed is the mean of (ŷ − y)². `from_scratch` uses only NumPy; `with_multilayer` does
-the same with the package. The numbers agree up to rounding; a test checks that to 1e-12.
+and the printed loss is the mean of (ŷ − y)². `from_scratch` uses only NumPy; `with_multilayer` does
+the same with the package. The numbers agree up to rounding; a test checks this to within 1e-12.
 
 Run it: python examples/two_layer_regression.py
 """
@@ -21,7 +21,7 @@ Weights = list[tuple[np.ndarray, np.ndarray]]
 
 
 def from_scratch(seed: int) -> tuple[list[float], Weights]:
-    """Train with NumPy alone; return the loss of each epoch, and [(W₁, b₁), (W₂, b₂)]."""
+    """Train with NumPy alone; return each epoch's loss, and [(W₁, b₁), (W₂, b₂)]."""
     rng = np.random.default_rng(seed)
     X = rng.standard_normal((N, IN_FEATURES))
     y = rng.standard_normal((N, OUT_FEATURES))
@@ -37,13 +37,13 @@ def from_scratch(seed: int) -> tuple[list[float], Weights]:
         y_hat = a1 @ W2.T + b2  # (N, OUT_FEATURES)
         losses.append(float(np.mean((y_hat - y) ** 2)))
 
-        # Backward: the chain rule, from the loss to the first layer. The factor 2 of the square
+        # Backward: the chain rule, from the loss to the first layer. The factor 2 from the square
         # cancels the half in J.
         dy_hat = (y_hat - y) / N
         dW2 = dy_hat.T @ a1 + PENALTY * W2
         db2 = dy_hat.sum(axis=0)
         da1 = dy_hat @ W2
-        dz1 = da1 * (z1 > 0)  # relu passes on the gradient where it passed on the value
+        dz1 = da1 * (z1 > 0)  # relu passes the gradient where it passed the value
         dW1 = dz1.T @ X + PENALTY * W1
         db1 = dz1.sum(axis=0)
 
