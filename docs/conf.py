@@ -1,6 +1,6 @@
 """Sphinx's settings: how `make docs` builds the pages in this folder.
 
-What is made from the package itself is made by ``_ext/``: the API's pages, the mathematics, and
+The extensions in ``_ext/`` generate pages from the package itself: the API, the mathematics, and
 the notebooks to download.
 """
 
@@ -13,7 +13,7 @@ import multilayer
 
 HERE = Path(__file__).parent
 sys.path.insert(0, str(HERE / "_ext"))
-# MathJax lies in a Python package, so that the equations can be read without a network.
+# MathJax comes from a Python package, so that the equations can be read offline.
 MATHJAX = importlib.util.find_spec("sphinx-mathjax-offline")
 assert MATHJAX is not None
 assert MATHJAX.submodule_search_locations is not None
@@ -40,16 +40,16 @@ root_doc = "index"
 exclude_patterns = ["_build", "**.ipynb_checkpoints", "_notebooks"]
 toc_object_entries_show_parents = "hide"
 nitpicky = True
-# Types of other packages and of the standard library, which are not looked up: a build must not
-# depend on a network. Names of this package have no exception.
+# Names of other packages and of the standard library are not looked up, since a build must not
+# depend on a network. Names of this package must all resolve.
 nitpick_ignore_regex = [(r"py:.*", r"(?!multilayer).*")]
 
-# Notebooks are executed in each build, and one that raises ends it.
+# Notebooks are executed in each build; an exception in one fails the build.
 nb_execution_mode = "force"
 nb_execution_raise_on_error = True
 nb_execution_timeout = 180
 nb_merge_streams = True
-# The kernel of this environment, whatever a user has installed under the name python3.
+# Use the kernel of this environment, not one that a user has installed under the name python3.
 os.environ["JUPYTER_PATH"] = str(HERE / "_ext")
 os.environ["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])  # mlp
 os.environ["PYDEVD_DISABLE_FILE_VALIDATION"] = "1"
@@ -60,12 +60,12 @@ myst_enable_extensions = ["dollarmath", "amsmath", "deflist", "colon_fence"]
 myst_heading_anchors = 3
 default_role = "py:obj"  # `name` in a docstring: a link where the name is known, else code
 
-autodoc_typehints = "none"  # the docstrings say types and shapes
+autodoc_typehints = "none"  # the docstrings have types and shapes
 autodoc_member_order = "bysource"
 napoleon_google_docstring = False
 napoleon_use_rtype = False
 napoleon_use_param = False
-# As parameters are: a pair, `coefs_, intercepts_ : list of array`, keeps its names and its type.
+# Like parameters, so that a pair such as `coefs_, intercepts_ : list of array` keeps its type.
 napoleon_custom_sections = [("Attributes", "params_style")]
 
 html_theme = "pydata_sphinx_theme"

@@ -1,4 +1,4 @@
-"""The API's pages, one a public name, written from each room's ``__all__`` before a build."""
+"""The API's pages, one per public name, written from each module's ``__all__`` before a build."""
 
 import importlib
 import inspect
@@ -26,7 +26,7 @@ ROOMS = (
 
 
 def public_names() -> dict[str, dict[str, Any]]:
-    """Return what each room exports, by its names."""
+    """Return the objects that each public module (a room) exports, by name."""
     rooms = {room: importlib.import_module(room) for room in ROOMS}
     return {
         room: {name: getattr(module, name) for name in module.__all__ if name != "__version__"}
@@ -35,7 +35,7 @@ def public_names() -> dict[str, dict[str, Any]]:
 
 
 def homes(names: dict[str, dict[str, Any]]) -> dict[int, str]:
-    """Return the one page of each object: that of the room, where the package exports it too."""
+    """Return the path of each object's one page: in its room, if the package exports it too."""
     found: dict[int, str] = {}
     for room in sorted(names, key=lambda room: room == "multilayer"):
         for name, thing in names[room].items():
@@ -44,7 +44,7 @@ def homes(names: dict[str, dict[str, Any]]) -> dict[int, str]:
 
 
 def first_line(thing: Any) -> str:
-    """Return what a thing is, in a sentence; a registry tells its entries."""
+    """Return a sentence that describes an object; for a registry, its entries."""
     if isinstance(thing, Registry):
         return f"The registry of: {', '.join(thing)}."
     if isinstance(thing, UnionType):  # an alias
@@ -57,7 +57,7 @@ def page(path: str, thing: Any) -> str:
     """Return the page of one public name."""
     room, _, name = path.rpartition(".")
     if inspect.isclass(thing):
-        # What comes from classes of other packages is documented there.
+        # Members inherited from other packages are documented there.
         foreign = ", ".join(cls.__name__ for cls in thing.__mro__ if _is_foreign(cls))
         body = (
             f".. autoclass:: {path}\n   :members:\n   :inherited-members: {foreign}\n"
@@ -70,7 +70,7 @@ def page(path: str, thing: Any) -> str:
         body = f".. automodule:: {path}\n   :members:\n"
     else:
         body = f".. py:data:: {name}\n\n   {first_line(thing)}\n"
-    # The title names the room too: each engine has an MLP.
+    # The title includes the room, since each engine has an MLP.
     title = path.removeprefix("multilayer.")
     return f"{heading(title)}\n.. currentmodule:: {room}\n\n{body}"
 
@@ -80,14 +80,14 @@ def _is_foreign(cls: type) -> bool:
 
 
 def room_page(room: str, names: dict[str, Any], home: dict[int, str]) -> str:
-    """Return the page of a room: what it is for, and a table of its names."""
+    """Return the page of a room: its docstring, and a table of its names."""
     module = importlib.import_module(room)
     rows = "".join(
         f"   * - :py:obj:`{name} <{home[id(thing)]}>`\n     - {first_line(thing)}\n"
         for name, thing in names.items()
     )
     own = [name for name, thing in names.items() if home[id(thing)] == f"{room}.{name}"]
-    # A second name of an object whose page is elsewhere: `multilayer.load`.
+    # Second names of objects that have a page under another name, such as `multilayer.load`.
     aliases = "".join(
         f".. py:data:: {name}\n   :no-typesetting:\n\n"
         for name, thing in names.items()
@@ -105,7 +105,7 @@ def heading(text: str) -> str:
 
 
 def write(folder: Path, pages: dict[str, str], suffix: str = ".rst") -> None:
-    """Write pages that have changed, and remove those that are no longer made."""
+    """Write the pages that have changed, and remove those that no longer exist."""
     for path in folder.glob(f"*{suffix}"):
         if path.stem not in pages and path.name not in pages:
             path.unlink()
@@ -116,7 +116,7 @@ def write(folder: Path, pages: dict[str, str], suffix: str = ".rst") -> None:
 
 
 def generate(app: Sphinx) -> None:
-    """Write all pages into ``api/``, beside its index."""
+    """Write all pages into ``api/``, next to its index."""
     names = public_names()
     home = homes(names)
     pages = {room: room_page(room, names[room], home) for room in names}
@@ -137,10 +137,10 @@ def sign(
     signature: str | None,
     returns: str | None,
 ) -> tuple[str, str | None] | None:
-    """Write a signature as one would: defaults that are made, and numbers, in few letters."""
+    """Shorten a signature: show the values of default factories, and round long numbers."""
     if signature is None:  # an attribute
         return None
-    if getattr(thing, "_is_protocol", False):  # which nobody calls
+    if getattr(thing, "_is_protocol", False):  # never called
         return "", returns
     for field in fields(thing) if is_dataclass(thing) else ():
         if field.default_factory is not MISSING:
@@ -150,9 +150,9 @@ def sign(
 
 
 def lead_back(app: Sphinx) -> list[Any]:
-    """Lead from each source to the page that has its anchor.
+    """Make each source link back to the page that has its anchor.
 
-    Sphinx leads to whichever page was read last, under the room that it was first met in.
+    Sphinx links to the page that it read last, under the room in which it first found the name.
     """
     documented = app.env.get_domain("py").objects
     modules: dict[str, Any] = getattr(app.env, "_viewcode_modules", {})

@@ -1,4 +1,4 @@
-"""Each chapter as an .ipynb to download, which opens by itself in Jupyter."""
+"""Each chapter as a self-contained .ipynb file to download."""
 
 import re
 from pathlib import Path
@@ -14,7 +14,7 @@ NEEDS = {
     "07_pytorch": ("examples/custom_layer.py", "examples/mnist_pytorch.py"),
     "10_fast": ("docs/performance.md",),
 }
-"""The files of this repository that a chapter reads; its notebook brings them along."""
+"""The files of this repository that a chapter reads; its notebook contains them."""
 _ROLE = re.compile(r"\{py:\w+\}`([^`]+)`")
 _TARGET = re.compile(r" <[^>]+>$")  # as in "optimizer <multilayer.numpy.Optimizer>"
 _LINK = re.compile(r"\[([^\]]+)\]\((?:([^)#\s:]+)\.md(?:#[^)]*)?|#[^)]*)\)")
@@ -27,7 +27,7 @@ def notebooks(source: Path) -> list[Path]:
 
 
 def generate(app: Sphinx) -> None:
-    """Write the notebooks, without outputs: who opens one runs it."""
+    """Write the notebooks without outputs, since readers run them."""
     source = Path(app.srcdir)
     (source / FOLDER).mkdir(exist_ok=True)
     for old in (source / FOLDER).glob("*.ipynb"):
@@ -42,10 +42,10 @@ def generate(app: Sphinx) -> None:
 
 
 def plain_markdown(text: str) -> str:
-    """Return a chapter's text as Jupyter shows it: without roles, and links that lead somewhere.
+    """Return a chapter's text for Jupyter: without roles, and only with links that work there.
 
-    A name of the package is code, a link to another chapter leads to its notebook, and of one to
-    another page, or to a section, the words are left.
+    Names of the package become code, and links to other chapters lead to their notebooks. Of links
+    to other pages or to sections, only the words remain.
     """
 
     def name(role: re.Match[str]) -> str:
@@ -60,11 +60,11 @@ def plain_markdown(text: str) -> str:
 
 
 def _files(root: Path, needed: tuple[str, ...]) -> list[Any]:
-    """Return cells that write these files beside the notebook, for whoever has no clone."""
+    """Return cells that write these files next to the notebook, for readers without a clone."""
     if not needed:
         return []
     names = ", ".join(f"`{name}`" for name in needed)
-    text = f"*This chapter reads {names} of the project. These cells write what it reads.*"
+    text = f"*This chapter reads {names} from the repository. The next cells write the files.*"
     return [
         new_markdown_cell(text),
         *(
@@ -78,7 +78,7 @@ def _files(root: Path, needed: tuple[str, ...]) -> list[Any]:
 
 
 def add_link(app: Sphinx, docname: str, source: list[str]) -> None:
-    """Put the link to the notebook at a chapter's end."""
+    """Add the link to the notebook at the end of a chapter."""
     name = docname.rpartition("/")[2]
     if (Path(app.srcdir) / FOLDER / f"{name}.ipynb").exists() and docname.startswith("tutorial/"):
         source[0] += (
@@ -88,7 +88,7 @@ def add_link(app: Sphinx, docname: str, source: list[str]) -> None:
 
 
 def unlink_unwritten(app: Sphinx, docname: str, source: list[str]) -> None:
-    """Leave only the words of a link to a chapter that is not written yet."""
+    """Keep only the words of a link to a chapter that does not exist yet."""
 
     def replace(link: re.Match[str]) -> str:
         return link[0] if (Path(app.srcdir) / "tutorial" / link[2]).exists() else link[1]
@@ -98,7 +98,7 @@ def unlink_unwritten(app: Sphinx, docname: str, source: list[str]) -> None:
 
 
 def setup(app: Sphinx) -> dict[str, bool]:
-    """Write before Sphinx reads; link while it does."""
+    """Write the notebooks before Sphinx reads the pages, and add the links while it does."""
     app.connect("builder-inited", generate)
     app.connect("source-read", add_link)
     app.connect("source-read", unlink_unwritten)

@@ -1,7 +1,7 @@
-"""The mathematics, a page for each kind of part, written from registries and docstrings.
+"""The mathematics: a page for each kind of part, written from registries and docstrings.
 
-A part that is registered has its section without anything being done here: its formulas are the
-attributes that the tests hold it to, its derivation is its docstring.
+Every registered part gets a section automatically: its formulas are the attributes that the tests
+check, and its derivation is its docstring.
 """
 
 import importlib
@@ -21,13 +21,13 @@ from multilayer import numpy as engine
 
 
 class Kind(NamedTuple):
-    """What one page is about."""
+    """The subject of a page."""
 
     title: str
     module: str
-    """Where the parts are described; its docstring begins the page."""
+    """The module of the parts; its docstring begins the page."""
     parts: dict[str, Any]
-    """What the page describes, by the names under which each is asked for."""
+    """The parts on the page, by the names that select them."""
 
 
 def kinds() -> dict[str, Kind]:
@@ -73,17 +73,17 @@ def kinds() -> dict[str, Kind]:
 
 
 def escape(formula: str) -> str:
-    """Return a formula in plain text as reStructuredText that reads the same."""
+    """Return a plain-text formula as reStructuredText that renders the same."""
     for mark in "\\*_`|":
         formula = formula.replace(mark, f"\\{mark}")
     return re.sub(r"\b(\w)\\_(\w)\b", r"\1\\ :sub:`\2`", typeset(formula))
 
 
 def formulas(name: str, part: Any) -> str:
-    """Return a table of what a part says of itself in formulas; nothing if it has none."""
+    """Return a table of a part's formulas; an empty string if it has none."""
     derivative = getattr(part, "derivative_formula", "")
     label = "σ'(z)"
-    if derivative.startswith("dz = "):  # it mixes features: the product with its Jacobian
+    if derivative.startswith("dz = "):  # the product with the Jacobian, which is not diagonal
         label, _, derivative = derivative.partition(" = ")
     kinks = ", ".join(f"z = {kink:g}" for kink in getattr(part, "kinks", ()))
     rows = {
@@ -101,14 +101,14 @@ def formulas(name: str, part: Any) -> str:
 
 
 def section(name: str, part: Any, picture: str, home: dict[int, str]) -> str:
-    """Return the section of one part: its formulas, its picture, its derivation."""
+    """Return the section of a part: its formulas, its picture and its derivation."""
     described = part if inspect.isclass(part) or inspect.isroutine(part) else type(part)
     directive = "autoclass" if inspect.isclass(described) else "autofunction"
-    # An activation is public by its name in the registry: this is the one place of its class.
+    # An activation is public only by its name in the registry; its class is documented here alone.
     private = f"{described.__module__}.{described.__qualname__}"
     path = home.get(id(described), private)
     option = "" if path == private else "   :no-index:\n"
-    text = "over a training" if picture.startswith("schedules") else "and its derivative"
+    text = "over a training run" if picture.startswith("schedules") else "and its derivative"
     image = f".. image:: {picture}\n   :alt: {name} {text}\n\n" if picture else ""
     title = f"{name}\n{'-' * len(name)}\n"
     label = f".. _math-{name.replace('_', '-').replace(' ', '-').lower()}:\n"
@@ -116,7 +116,7 @@ def section(name: str, part: Any, picture: str, home: dict[int, str]) -> str:
 
 
 def generate(app: Sphinx) -> None:
-    """Write all pages, with their pictures, into ``math/``, beside its index."""
+    """Write all pages and their pictures into ``math/``, next to its index."""
     folder = Path(app.srcdir) / "math"
     home = homes(public_names())
     pages, drawn = {}, set()
@@ -136,7 +136,7 @@ def generate(app: Sphinx) -> None:
 
 
 def shorten(app: Sphinx, doctree: nodes.document) -> None:
-    """Leave out the path of a class that one does not import, and its entry beside its section's.
+    """Remove the module path of classes that users do not import, and their extra toc entries.
 
     `multilayer.numpy.` stays.
     """

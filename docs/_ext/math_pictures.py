@@ -1,4 +1,4 @@
-"""Pictures beside the formulas, computed by the parts that they show."""
+"""Pictures for the formulas, computed by the parts that they show."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -22,7 +22,7 @@ N_EPOCHS, STEPS = 100, 20
 
 
 def draw(kind: str, name: str, part: Any, folder: Path) -> str:
-    """Draw a part, if it has a picture; return the file's name, or nothing."""
+    """Draw a part if it has a picture; return the file's name, or an empty string."""
     curves = {"activations": activation, "losses": loss, "schedules": schedule}.get(kind)
     drawing = curves(part) if curves else None
     if drawing is None:
@@ -41,7 +41,7 @@ def draw(kind: str, name: str, part: Any, folder: Path) -> str:
 
 
 def activation(part: Activation) -> Callable[[Any], None] | None:
-    """Return what draws σ and σ', of one that treats each number by itself."""
+    """Return a function that draws σ and σ'; None if σ is not elementwise."""
     if not isinstance(part, Elementwise):
         return None
     z = np.linspace(-4, 4, 801)
@@ -50,7 +50,7 @@ def activation(part: Activation) -> Callable[[Any], None] | None:
     def draw(axes: Any) -> None:
         axes.axvline(0, color=GREY, linewidth=0.6)
         slope = part.derivative(z, a)
-        for kink in part.kinks:  # a jump is no line
+        for kink in part.kinks:  # leave a gap where σ' may jump
             slope[np.argmin(np.abs(z - kink))] = np.nan
         axes.plot(z, a, color=BLUE, linewidth=2, label="σ(z)")
         axes.plot(z, slope, color=VERMILLION, linewidth=2, linestyle="--", label="σ'(z)")
@@ -61,13 +61,13 @@ def activation(part: Activation) -> Callable[[Any], None] | None:
 
 
 def loss(part: type[Loss]) -> Callable[[Any], None] | None:
-    """Return what draws ℓ and its derivative in one prediction, for one target."""
+    """Return a function that draws ℓ and its derivative for one prediction and one target."""
     name = getattr(part, "name", "")
-    if part is Loss or name in {"grouped_cross_entropy", "nll"}:  # of several numbers together
+    if part is Loss or name in {"grouped_cross_entropy", "nll"}:  # functions of several numbers
         return None
     each: Loss = part()
     p = np.linspace(-4, 4, 801)
-    if name == "cross_entropy":  # the class's logit, against another one of 0
+    if name == "cross_entropy":  # two classes; the logit of the other one is 0
         values, gradient = each.per_sample(np.stack([p, 0 * p], axis=1), np.zeros(len(p), np.intp))
         label, target = "logit of the target's class, the other's is 0", ""
     else:
@@ -88,7 +88,7 @@ def loss(part: type[Loss]) -> Callable[[Any], None] | None:
 
 
 def schedule(part: type[Schedule]) -> Callable[[Any], None]:
-    """Return what draws the factor over a training, of losses that stall in its second half."""
+    """Return a function that draws the factor over a run whose loss stalls after a quarter."""
     each, state = part(), Plateau()
     t, factors = np.linspace(0, N_EPOCHS, STEPS * N_EPOCHS, endpoint=False), []
     for i, time in enumerate(t):

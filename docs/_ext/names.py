@@ -1,4 +1,4 @@
-"""Docstrings as Sphinx reads them: names without their whole path, and marks that are no markup."""
+"""Docstrings for Sphinx: names without their full path, and characters that are not markup."""
 
 import re
 from pkgutil import resolve_name
@@ -8,26 +8,26 @@ from docutils import nodes
 from sphinx.application import Sphinx
 from sphinx.ext.napoleon.docstring import NumpyDocstring
 
-# A name with an ending, as in `Model`s.
+# A name with a suffix, as in `Model`s.
 _ENDING = re.compile(r"(?<!`)(`\w+`)(?=\w)")
 # The modules in a path, as in multilayer.numpy.losses.base.Loss.
 _MODULES = re.compile(r"^multilayer\.(?:[a-z]\w*\.)*")
-# The derivative of a function with a short name; an apostrophe would be taken for a quotation mark.
+# The derivative of a function with a short name; Sphinx would make a quotation mark of the prime.
 _PRIME = re.compile(r"(?<![\w'])([^\W\d_]|tanh)'(?![\w'])")
 _SIGN = re.compile(r" ([−+]) ")
-# A parameter's type, as napoleon writes it: its quotation marks are Python's.
+# A parameter's type, as napoleon writes it; its quotation marks belong to Python.
 _TYPE = re.compile(r"\(\*.+?\*\)")
-# What is left alone: literals, mathematics, roles.
+# Text that stays unchanged: literals, mathematics, roles.
 _KEPT = re.compile(r"(``.+?``|:[\w:]+:`.+?`|`.+?`)")
 
 
 def find_by_last_part(app: Sphinx, env: Any, node: Any, contnode: nodes.Element) -> Any:
-    """Resolve a name by its last part, where only one object of the documentation has it.
+    """Resolve a name by its last part if only one documented object has this name.
 
-    `Loss`, and `multilayer.numpy.losses.base.Loss`, are found as `multilayer.numpy.Loss`. What two
-    engines have under one name is the one of the engine from scratch. A member is found with its
-    class alone, `Loss.targets`: a bare `shape` is a word, and that of the class whose docstring
-    says so Sphinx has found by itself.
+    `Loss` and `multilayer.numpy.losses.base.Loss` are both found as `multilayer.numpy.Loss`. If
+    both engines have the name, it means that of the engine from scratch. A member is found only
+    together with its class, as in `Loss.targets`, since a bare `shape` may be a word; Sphinx itself
+    resolves a bare member in the docstring of its class.
     """
     if node.get("refdomain") != "py":
         return None
@@ -51,14 +51,14 @@ def find_by_last_part(app: Sphinx, env: Any, node: Any, contnode: nodes.Element)
 
 
 def _stands_alone(name: str, objects: Any) -> bool:
-    """Whether the name is that of a function, a class or a registry: of no member, and no room."""
+    """Return whether the name is that of a function, class or registry, not a member or module."""
     parent = objects.get(name.rpartition(".")[0])
     is_member = parent is not None and parent.objtype in {"class", "exception"}
     return not is_member and objects[name].objtype != "module"
 
 
 def _exists(target: str) -> bool:
-    """Whether the name is one of the package, though it has no page: a module's, say."""
+    """Return whether the package has the name, even without a page, such as a module."""
     try:
         resolve_name(target)
     except (ImportError, AttributeError, ValueError):
@@ -67,26 +67,26 @@ def _exists(target: str) -> bool:
 
 
 def plain(text: str) -> str:
-    """Return a line of a docstring's prose as reStructuredText that reads the same."""
+    """Return a line of a docstring's prose as reStructuredText that renders the same."""
     parts = _KEPT.split(_ENDING.sub(r"\1\\ ", text))
     parts[::2] = [typeset(part).replace("|", r"\|") for part in parts[::2]]
     return "".join(parts)
 
 
 def typeset(text: str) -> str:
-    """Return formulas in plain text as they are set: σ′ has a prime, 1 − τ stays on its line."""
+    """Return plain-text formulas typeset: σ′ with a prime, and 1 − τ without a line break."""
     return _SIGN.sub("\N{NO-BREAK SPACE}\\1\N{NO-BREAK SPACE}", _PRIME.sub("\\1′", text))
 
 
 def escape_prose(
     app: Sphinx, what: str, name: str, obj: object, options: object, lines: list[str]
 ) -> None:
-    """Write a docstring's ``|x|`` so that it is an absolute value and no substitution.
+    """Escape a docstring's ``|x|``, which is an absolute value, not a substitution.
 
-    Literal blocks, examples and mathematics are left as they are: an example ends at an empty
-    line, the others are indented below a line that ends in a colon or is a directive.
+    Literal blocks, examples and mathematics stay unchanged: an example ends at an empty line, the
+    others are indented below a line that ends in a colon or is a directive.
     """
-    inside = -1  # the indentation of the directive or literal whose block this is
+    inside = -1  # the indentation of the directive or literal that contains the line
     in_example = False
     for i, line in enumerate(lines):
         words = line.strip()
@@ -105,12 +105,12 @@ def _keep_quotes(found: re.Match[str]) -> str:
 
 
 def keep_whole(docstring: NumpyDocstring) -> list[str]:
-    """Take a property's ``The arrays that …: none`` for a text; napoleon sees a type in it."""
+    """Keep a property's ``The arrays that …: none`` as text; napoleon would see a type in it."""
     return docstring._dedent(docstring._consume_to_end())
 
 
 def setup(app: Sphinx) -> dict[str, bool]:
-    """Register them."""
+    """Register these functions."""
     app.connect("missing-reference", find_by_last_part)
     NumpyDocstring._parse_attribute_docstring = keep_whole
     app.connect("autodoc-process-docstring", escape_prose)

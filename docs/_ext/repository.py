@@ -1,4 +1,4 @@
-"""What stands in the repository beside ``docs/``: its pages, and links to its files."""
+"""Pages of the repository outside ``docs/``, and links to the repository's files."""
 
 import re
 from pathlib import Path
@@ -10,7 +10,7 @@ _LINK = re.compile(r"(?<!!)\[([^\]]+)\]\((?!\w+:|#)([^)#\s]+)(#[^)]*)?\)")
 
 
 def moved(text: str) -> str:
-    """Return a page of the root with links as they are one folder below it."""
+    """Return a page of the root folder with its links rewritten for ``docs/``."""
     paths = {f"docs/{name}": name for name in PAGES.values()} | PAGES
 
     def replace(link: re.Match[str]) -> str:
@@ -24,7 +24,7 @@ def moved(text: str) -> str:
 
 
 def generate(app: Sphinx) -> None:
-    """Write the root's pages into the documentation's folder."""
+    """Write the root folder's pages into the documentation's folder."""
     source = Path(app.srcdir)
     for page, name in PAGES.items():
         text = moved((source.parent / page).read_text(encoding="utf-8"))
@@ -33,9 +33,9 @@ def generate(app: Sphinx) -> None:
 
 
 def mend_links(app: Sphinx, docname: str, source: list[str]) -> None:
-    """Lead links to the root's pages to those written here; of links to a folder leave the words.
+    """Redirect links to the root's pages to their copies; reduce links to folders to their words.
 
-    A page cannot offer a folder; files it offers to download.
+    A page can offer files to download, but not folders.
     """
     here = (Path(app.srcdir) / docname).parent
 
@@ -49,7 +49,7 @@ def mend_links(app: Sphinx, docname: str, source: list[str]) -> None:
 
 
 def setup(app: Sphinx) -> dict[str, bool]:
-    """Write before Sphinx reads, mend while it does."""
+    """Write the pages before Sphinx reads, and fix links while it does."""
     app.connect("builder-inited", generate)
     app.connect("source-read", mend_links)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

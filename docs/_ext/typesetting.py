@@ -1,4 +1,4 @@
-"""What pages get when they have been read: formulas with their commas, and words for pictures."""
+"""Changes to pages after parsing: formulas keep their commas, and pictures get alt texts."""
 
 import re
 
@@ -23,7 +23,7 @@ def keep_together(app: Sphinx, doctree: nodes.document) -> None:
 
 
 def tell_pictures(app: Sphinx, doctree: nodes.document) -> None:
-    """Give a cell's picture the sentence before it, which says what it shows."""
+    """Use the sentence before a cell's picture, which describes it, as its alt text."""
     text = ""
     for node in doctree.findall():
         if isinstance(node, nodes.image):
@@ -33,7 +33,7 @@ def tell_pictures(app: Sphinx, doctree: nodes.document) -> None:
 
 
 def setup(app: Sphinx) -> dict[str, bool]:
-    """Register them."""
+    """Register these functions."""
     app.connect("doctree-read", keep_together)
     app.connect("doctree-read", tell_pictures)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

@@ -1,4 +1,4 @@
-"""Draws the README's picture: ``python docs/pictures/make.py``, with the extra ``[plot]``."""
+"""Draw the README's picture: ``python docs/pictures/make.py``, with the extra ``[plot]``."""
 
 import warnings
 from pathlib import Path
@@ -17,15 +17,16 @@ HERE = Path(__file__).parent
 
 
 def spirals() -> tuple[npt.NDArray[np.float64], npt.NDArray[np.int64]]:
-    """Return the samples of the picture of boundaries, and which spiral each is on."""
+    """Return the samples in the picture, and the spiral that each one is on."""
     return toy.spirals(200, rng=np.random.default_rng(0))
 
 
 def networks(n_starts: int = 10) -> dict[str, MLPClassifier]:
-    """Return networks of 1, 2 and 4 hidden layers of 3 units, the best of some starts each.
+    """Return networks with 1, 2 and 4 hidden layers of 3 units, each the best of several starts.
 
-    So few units have many poor minima, and which of them a start ends in hangs on rounding. With
-    this penalty some of ten starts end in the best one, or in one as good, whatever the processor.
+    With so few units there are many poor minima, and rounding decides in which one a start ends.
+    With this penalty, some of ten starts reach the best minimum or an equally good one, on any
+    processor.
     """
     X, y = spirals()
     settings = {"activation": "tanh", "solver": "lbfgs", "alpha": 0.2, "max_fun": 30_000}
@@ -35,12 +36,12 @@ def networks(n_starts: int = 10) -> dict[str, MLPClassifier]:
         with warnings.catch_warnings(action="ignore", category=ConvergenceWarning):
             starts = [clone(clf).set_params(random_state=i).fit(X, y) for i in range(n_starts)]
         name = f"{depth} hidden layer{'s' * (depth > 1)} of 3"
-        found[name] = min(starts, key=lambda fitted: round(fitted.loss_, 3))  # of equals the first
+        found[name] = min(starts, key=lambda fitted: round(fitted.loss_, 3))  # in a tie, the first
     return found
 
 
 def decision_boundaries() -> None:
-    """Draw what 1, 2 and 4 hidden layers of 3 units can tell apart."""
+    """Draw the boundaries of networks with 1, 2 and 4 hidden layers of 3 units."""
     plots.decision_boundaries(networks(), *spirals(), resolution=400)
     plt.savefig(HERE / "decision_boundaries.png", dpi=130, pil_kwargs={"optimize": True})
 
