@@ -203,7 +203,7 @@ def test_a_child_that_is_forked_by_a_step_does_not_wait_for_the_others(fork, end
         try:
             made.map(work, range(3))
         except RuntimeError as error:
-            is_told = str(error) == "a child that is forked by a step cannot end this step"
+            is_told = str(error) == "a process forked during a step cannot finish that step"
             os._exit(3 if is_told and os.getpid() != parents else 4)
         except SystemExit:
             os._exit(5)

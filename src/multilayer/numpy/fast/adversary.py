@@ -1,4 +1,4 @@
-"""AdversarialPlan: the passes of a step with an adversary, each a `Plan` with arrays of its own."""
+"""AdversarialPlan: the passes of a step with an adversary, each a `Plan` with its own arrays."""
 
 import itertools
 from typing import Any
@@ -20,35 +20,37 @@ Array = npt.NDArray[Any]
 
 
 def n_passes(adversary: Adversary | None) -> int:
-    """Return the number of forward passes of a step."""
+    """Return the number of forward passes in a step."""
     return 1 if adversary is None else 2 + adversary.n_near
 
 
 def n_gradients(adversary: Adversary | None) -> int:
-    """Return the number of gradients of a step that are added up."""
+    """Return the number of parameter gradients that a step adds up."""
     return 1 if adversary is None or adversary.own_weight == 0 else 2
 
 
 class AdversarialPlan:
-    """What `Adversary.value_and_gradient` defines, without the penalty, computed as by a `Plan`.
+    """The counterpart of `Plan` for a step with an adversary.
+
+    It computes `Adversary.value_and_gradient` without the penalty.
 
     Parameters
     ----------
     network : Network
     gradients : list of list of (dW, db)
-        The arrays of each of `n_gradients`.
+        The arrays for each of the `n_gradients` gradients.
     drawn : list of array
-        As for `Plan`, for each of `n_passes` one after the other.
+        As for `Plan`: the arrays of the first pass, then those of the second, and so on.
     normals : array of shape (n_rows, in_features) or (K, n_rows, in_features), optional
-        The numbers that a virtual adversary begins with, drawn before each step.
+        The random directions that a virtual adversary starts from, drawn before each step.
     criterion : callable
-        That of the samples as they are.
+        The criterion for the original samples.
     n_rows : int
     adversary : Adversary
     loss : Loss
-        That of the samples as they are.
+        The loss of the original samples.
     measured : list of dict of Measured
-        As for `Plan`, for each pass.
+        As for `Plan`, one for each pass.
     part : int
         The number of this worker.
     """
@@ -87,17 +89,17 @@ class AdversarialPlan:
 
     @property
     def values(self) -> Array:
-        """The loss of the rows: see `Plan.run`."""
+        """The loss of the rows, of shape (K,) or (1,): see `Plan.run`."""
         return self.far.values
 
     def run(self, x: Array, targets: Array, shares: Array) -> Array:
         """Return the loss and leave the gradients in their arrays: see `Plan.run`."""
         for _ in self.run_in_turns(x, targets, shares):
-            pass  # nobody to wait for
+            pass  # no other workers to wait for
         return self.values
 
     def run_in_turns(self, x: Array, targets: Array, shares: Array) -> Turns:
-        """Do what `run` does: see `Plan.run_in_turns`."""
+        """Do the work of `run` in turns: see `Plan.run_in_turns`."""
         v, w = (shares.dtype.type(f) for f in (self.adversary.own_weight, self.adversary.weight))
         yield from self.own.forward_in_turns(x)
         judged, least = targets, None
@@ -106,7 +108,7 @@ class AdversarialPlan:
             judged = prediction(self.judge, self.network, z.copy())
             self.judging(z.copy(), judged, w * shares, self.far.values)
             least = self.far.values.copy()
-        # With no weight of its own, the pass is only there for its gradient in x.
+        # If the original samples have weight 0, this pass only serves to compute dx.
         dx = yield from self.own.backward_in_turns(targets, v * shares if v else shares)
         first = dx if self.normals is None else self.normals
         moves = self.adversary.move(x, first)
@@ -125,5 +127,5 @@ class AdversarialPlan:
             self.far.values += self.own.values
 
     def update_state(self) -> None:
-        """Update the layers' state with the statistics of the samples as they are."""
+        """Update the layers' state with the statistics of the original samples."""
         self.own.update_state()

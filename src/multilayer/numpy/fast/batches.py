@@ -1,7 +1,7 @@
-"""Batches: the arrays for batches of each size, and how the work on them is divided.
+"""Batches: the arrays for batches of each size, and how the work on a batch is divided.
 
-Each worker gets some of the rows, with a plan for them and a gradient of its own; then a part of
-the parameter vector, where it adds up the gradients and updates.
+Each worker first gets some of the rows, with a plan for them and its own gradient array. Then it
+gets a part of the parameter vector, for which it adds up all gradients and updates the parameters.
 """
 
 from importlib import import_module
@@ -29,13 +29,13 @@ __all__ = ["Batch", "Batches", "Part", "Rows", "chain_of"]
 Array = npt.NDArray[Any]
 
 LONG = 200_000
-"""From this many parameters on, several threads update them."""
+"""The number of parameters from which several threads share the update."""
 ALIGN = 16
-"""Parts of the parameter vector begin at multiples of this: a cache line of float32."""
+"""Parts of the parameter vector begin at multiples of this number: a cache line of float32."""
 
 
 class Rows(NamedTuple):
-    """A worker's rows of a batch, with the arrays and the plan for them."""
+    """A worker's rows of a batch, with their arrays and their plan."""
 
     start: int
     stop: int
@@ -52,26 +52,26 @@ class Part(NamedTuple):
     stop: int
     penalized: list[tuple[int, int]]
     n_gradients: int
-    """The number of gradients: of each worker's own rows, and of those that an adversary moves."""
+    """How many gradients to add up: one for each worker; with an adversary, up to two."""
     penalties: Array
-    """Those of the part's weights."""
+    """The penalty on this part's weights, for each network."""
 
 
 class Batch(NamedTuple):
-    """The arrays for batches of one size, and the division of the work on them."""
+    """The arrays for batches of one size, and how the work on such a batch is divided."""
 
     shares: Array
-    """Each row's share of the mean, of shape (1, n_rows), or (K, n_rows) if networks differ."""
+    """Each row's share of the mean, of shape (1, n_rows); with sample weights, (K, n_rows)."""
     drawn: list[Array]
-    """The numbers of each layer that draws some, in each pass."""
+    """The random numbers for each random layer, in each pass."""
     normals: Array | None
-    """The numbers that a virtual adversary begins with."""
+    """The random directions that a virtual adversary starts from."""
     rows: list[Rows]
     parts: list[Part]
 
 
 class Batches:
-    """Makes a `Batch` for each number of rows, and keeps it.
+    """Makes a `Batch` for each batch size, and keeps it for reuse.
 
     Parameters
     ----------
@@ -85,21 +85,21 @@ class Batches:
     has_penalty : bool
         Whether there is a penalty on weights.
     chain : type or None
-        `Chain`, if workers take their passes through it: see `chain_of`.
+        `Chain`, if workers can use it instead of `Plan`: see `chain_of`.
     n_operations : float
-        The floating-point operations of each row, which decide how many workers pay; 0 if a batch
+        The floating-point operations per row, which decide how many workers pay off; 0 if a batch
         cannot be divided.
     work : float or None
-        The operations for which one pays: see `n_rewarding`.
+        The operations from which a worker pays off: see `n_rewarding`.
     n_workers : int
-        How many workers there are; a small batch has fewer parts.
+        The number of workers; a small batch is divided among fewer.
 
     Attributes
     ----------
     gradients : array of shape (n_gradients, K, n_parameters)
-        Those of the first worker's rows, of the second's, …
+        The gradients of the first worker's rows, then those of the second's, and so on.
     random_layers : list of (RandomLayer, int)
-        The layer and the width of each array in ``Batch.drawn``.
+        The layer and the width for each array in ``Batch.drawn``.
     """
 
     def __init__(
@@ -129,14 +129,14 @@ class Batches:
         self._kept: dict[int, Batch] = {}
 
     def of(self, n_rows: int) -> Batch:
-        """Return the arrays for batches of this many rows."""
+        """Return the `Batch` for this many rows."""
         batch = self._kept.get(n_rows)
         if batch is None:
             batch = self._kept[n_rows] = self._made(n_rows)
         return batch
 
     def clear(self) -> None:
-        """Drop all arrays for batches."""
+        """Drop all batches, with their arrays."""
         self._kept = {}
 
     def _made(self, n_rows: int) -> Batch:
@@ -169,7 +169,7 @@ class Batches:
             x = np.empty((*own, stop - start, self._in_features), dtype)
             rows.append(Rows(start, stop, x, shares[:, cut], plan))
         parts = []
-        # A short vector is updated before another thread would wake up.
+        # One thread updates a short vector faster than it could wake another.
         for start, stop in _cuts(size, n if n_networks * size >= LONG else 1, ALIGN):
             inside = [(max(start, w.start), min(stop, w.stop)) for w in self._penalized]
             penalized = [(lo, hi) for lo, hi in inside if lo < hi]
@@ -186,7 +186,7 @@ class Batches:
         part: int,
         n_workers: int,
     ) -> Any:
-        """Return the passes of a worker's rows."""
+        """Return the plan for a worker's rows."""
         network, criterion, adversary = self._network, self._criterion, self._adversary
         if self._chain is not None and n_workers > 1:
             return self._chain(network, gradients[0, 0], drawn, criterion, n_rows)
@@ -203,7 +203,7 @@ class Batches:
 
 
 def chain_of(network: Network, source: Source) -> Any:
-    """Return `Chain`, which needs numba, if it covers the network; else None."""
+    """Return `Chain` if numba is installed and it covers the network; otherwise None."""
     with forks.imports:
         if numba() is None:
             return None
@@ -212,6 +212,6 @@ def chain_of(network: Network, source: Source) -> Any:
 
 
 def _cuts(size: int, n: int, align: int = 1) -> list[tuple[int, int]]:
-    """Return the bounds of n nearly equal parts of a range."""
+    """Return the bounds of n nearly equal parts of ``range(size)``."""
     bounds = [size * part // n // align * align for part in range(n)]
     return list(pairwise([*bounds, size]))

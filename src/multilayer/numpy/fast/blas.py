@@ -1,8 +1,8 @@
 """The BLAS library behind NumPy's matrix products, and how many threads it uses.
 
 Libraries differ in which threads a limit applies to: OpenBLAS has one pool of threads for the whole
-process, but MKL and OpenMP limit only the calling thread. To cover both, the caller sets a limit,
-and each helper sets its own.
+process, whereas MKL and OpenMP limit only the calling thread. To cover both, the caller sets a
+limit, and each helper sets its own.
 """
 
 import threading
@@ -27,26 +27,26 @@ WIDE_KERNELS = {"SkylakeX", "Cooperlake", "SapphireRapids"}
 
 
 class _State:
-    """The threads that hold BLAS to one thread in this process."""
+    """Which threads currently keep BLAS to one thread in this process."""
 
     lock = threading.RLock()
     holders: list[threading.Thread] = []
-    """Each thread, once for each time that it holds BLAS."""
+    """A thread appears once for each `single_threaded` block that it is in."""
     threads_before = 1
     limits: list[Any] = []
-    """What BLAS was limited by: at first, and each time that a library was found meanwhile."""
+    """The limits in force: the first, and one more for each library found later."""
 
 
 @cache
 def _libraries() -> Any:
-    """Return threadpoolctl's controller of the BLAS libraries; NumPy's is always loaded."""
+    """Return threadpoolctl's controller of the loaded BLAS libraries, among them NumPy's."""
     from threadpoolctl import ThreadpoolController
 
     return ThreadpoolController().select(user_api="blas")
 
 
 def find_again() -> None:
-    """Look for the libraries again, after one more has been loaded; it is held like the others."""
+    """Look for BLAS libraries again after one has been loaded, and limit that one too."""
     with _State.lock:
         _libraries.cache_clear()
         if _State.holders:
@@ -56,9 +56,10 @@ def find_again() -> None:
 
 
 def library_of_numpy() -> dict[str, Any]:
-    """Return what is known of the library behind NumPy's products; nothing if it is not found.
+    """Return threadpoolctl's description of NumPy's BLAS library; empty if it is not found.
 
-    NumPy's wheels bring one along. Elsewhere it is one that no other package has brought.
+    NumPy's wheels contain a BLAS library. Other builds of NumPy use a library
+    outside ``site-packages``.
     """
     found = {Path(library["filepath"]).parts: library for library in _libraries().info()}
     for parts, library in found.items():
@@ -74,7 +75,7 @@ def has_wide_kernels() -> bool:
 
 
 def _take_over() -> None:
-    """Let this thread set limits: threadpoolctl reserves OpenBLAS for the first one that does."""
+    """Let this thread set limits; threadpoolctl would let only the first thread limit OpenBLAS."""
     from threadpoolctl import OpenBLASController
 
     if hasattr(OpenBLASController, "clear_controlling_thread"):  # since 3.7
@@ -82,10 +83,10 @@ def _take_over() -> None:
 
 
 def n_threads() -> int:
-    """Return how many threads BLAS may use, and so how many workers there may be.
+    """Return how many threads BLAS may use, which is also the largest number of workers.
 
-    The environment (``OPENBLAS_NUM_THREADS``), the process's processors and
-    `threadpoolctl.threadpool_limits` decide; it is 1 if BLAS does not say.
+    It depends on the environment (``OPENBLAS_NUM_THREADS``), the processors available to the
+    process and `threadpoolctl.threadpool_limits`. If no BLAS library is found, it is 1.
     """
     with _State.lock:
         return _State.threads_before if _State.holders else _now()
@@ -97,7 +98,7 @@ def _now() -> int:
 
 @contextmanager
 def single_threaded() -> Iterator[None]:
-    """Keep BLAS to one thread inside; several trainings at once may overlap in any order."""
+    """Keep BLAS to one thread inside the block; blocks may overlap in any order."""
     holder = threading.current_thread()
     with _State.lock:
         if not _State.holders:
@@ -109,22 +110,22 @@ def single_threaded() -> Iterator[None]:
         yield
     finally:
         with _State.lock:
-            if holder in _State.holders:  # not in a child forked by another thread
+            if holder in _State.holders:  # False in a child forked by another thread
                 _State.holders.remove(holder)
                 _restore_if_free()
 
 
 def _restore_if_free() -> None:
-    """Give BLAS its threads back if no thread holds it any more."""
+    """Give BLAS its threads back once no block of `single_threaded` is left."""
     if not _State.holders:
         _take_over()
         while _State.limits:
             _State.limits.pop().restore_original_limits()
-        _take_over()  # so that any thread can come next
+        _take_over()  # so that any thread can set the next limit
 
 
 def limit_this_thread() -> None:
-    """Keep BLAS to one thread for the calling thread: a helper, while `single_threaded` holds."""
+    """Keep BLAS to one thread in the calling thread, a helper inside `single_threaded`."""
     with _State.lock:
         _take_over()
         _libraries().limit(limits=1)

@@ -1,11 +1,11 @@
 """Chain: a worker's pass over its rows, forward and backward in one compiled call each.
 
-A `Plan` calls a kernel or BLAS some thirty times in a pass, and for each of these calls a thread
-gives up Python's global lock and takes it again. Of two threads that want it at once, one is put to
-sleep, which takes longer than many a kernel. So where several threads share a batch, they take it
-through the loops of `fused_loops`, if these cover the network.
+A `Plan` calls a kernel or BLAS about thirty times per pass, and around each call a thread releases
+Python's global lock and acquires it again. If two threads want it at once, one of them is put to
+sleep, which takes longer than many kernels. So threads that share a batch run the loops of
+`fused_loops` instead, if these cover the network.
 
-This module needs numba, and is imported only when it is there.
+This module needs numba; it is imported only if numba is installed.
 """
 
 from typing import Any
@@ -44,16 +44,15 @@ CODES: dict[type, int] = {Identity: IDENTITY, ReLU: RELU, LeakyReLU: LEAKY_RELU}
 
 
 class Chain:
-    """Does what a `Plan` does.
+    """A replacement for `Plan` in compiled code, for the networks that `covers` accepts.
 
     Parameters
     ----------
     network : Network
-        One that `covers`.
     gradient : array of shape (n_parameters,)
-        Where the gradient goes.
+        The array for the gradient.
     drawn : list of array of shape (n_rows, width)
-        The numbers of each dropout, drawn before each pass.
+        The random numbers for each dropout layer, drawn before each pass.
     criterion : callable
         See ``criteria.py``.
     n_rows : int
@@ -82,10 +81,10 @@ class Chain:
 
     @staticmethod
     def covers(network: Network, X: Array | LazySamples) -> bool:
-        """Return whether a network can be taken through the loops.
+        """Return whether the compiled loops can compute this network's passes.
 
-        Its hidden layers are affine, with ReLU, leaky ReLU or no activation, perhaps with dropout;
-        samples in memory are as the products need them.
+        Its hidden layers must be affine, with ReLU, leaky ReLU or no activation, and optionally
+        dropout. Samples in memory must be contiguous and have the network's dtype.
         """
         layers = layers_of(network, 1)
         if layers is None or layers[0, WEIGHT] > 0 or X.shape[-1] != layers[0, IN]:
@@ -93,7 +92,7 @@ class Chain:
         return not isinstance(X, np.ndarray) or is_ready(X, network)
 
     def run(self, x: Array, targets: Array, shares: Array) -> Array:
-        """Return the loss of the rows, (1,), and leave its gradient: see `Plan.run`."""
+        """Return the loss of the rows, (1,), and write its gradient: see `Plan.run`."""
         start = 0
         for numbers in self._drawn:
             self._uniforms[start : start + numbers.size] = numbers.ravel()
@@ -106,19 +105,20 @@ class Chain:
         return self.values
 
     def update_state(self) -> None:
-        """Update nothing: its layers have no state."""
+        """Do nothing: these layers have no state."""
 
 
 def is_ready(X: Array, network: Network) -> bool:
-    """Return whether samples in memory are as the products need them."""
+    """Return whether samples in memory are contiguous and have the network's dtype."""
     return X.dtype == network.parameters.dtype and X.flags.c_contiguous
 
 
 def arrays_for(layers: Array, n_rows: int, dtype: np.dtype[Any]) -> tuple[Array, Array, Array]:
     """Return the arrays that the loops work in.
 
-    They are the work array; the gradients of a layer's output and input, in turns, of shape (2, …);
-    and an array of two rows for layers without a bias: zeros to add, and a place for its gradient.
+    These are the work array; an array of two rows, which alternate as the gradients of a layer's
+    output and input; and an array of two rows for layers without a bias: zeros to add, and a place
+    to write a gradient that is not used.
     """
     last, widest = layers[-1], int(layers[:, [IN, OUT]].max())
     work = np.empty(last[Z] + n_rows * last[OUT], dtype)
@@ -126,7 +126,10 @@ def arrays_for(layers: Array, n_rows: int, dtype: np.dtype[Any]) -> tuple[Array,
 
 
 def layers_of(network: Network, n_rows: int) -> Array | None:
-    """Return a description of the layers, with places for batches of this size, if they fit."""
+    """Return a description of the layers for batches of this size; None if they are not covered.
+
+    See `fused_loops` for its columns.
+    """
     rows: list[list[int]] = []
     place, n_drops, start = 0, 0, 0
     stages = [*stages_of(network.hidden), (network.last, PASSES[Identity])]

@@ -1,9 +1,9 @@
-"""Criteria: losses with their gradients in one pass, which replaces z by dz.
+"""Criteria: a loss and its gradient in one pass, which replaces z by dz.
 
-A criterion takes the logits z, the targets, each sample's share of the mean (1/n, or wᵢ/Σw), and
-an array for values. There it writes Σ shareᵢ ℓᵢ, added up in double precision, and shareᵢ ∂ℓᵢ/∂zᵢ
-into z. All arrays have an axis in front for K networks, or for one; targets and shares that all
-networks have in common have 1 there.
+A criterion takes the logits z, the targets, each sample's share of the mean (1/n, or wᵢ/Σw), and an
+array `values`. It writes Σ shareᵢ ℓᵢ, added up in double precision, to `values`, and shareᵢ ∂ℓᵢ/∂zᵢ
+to z. The first axis of every array is for K networks (K = 1 for a single network). Its length is 1
+for targets and shares that all networks have in common.
 """
 
 import math
@@ -25,9 +25,9 @@ Criterion = Callable[[Array, Array, Array, Array], None]
 
 
 def plain_criterion(loss: Loss, link: Activation, *, is_one: bool = False) -> Criterion:
-    """Return any loss as a criterion, through its own formulas and the link function's.
+    """Return a criterion for any loss, which calls the methods of the loss and the link function.
 
-    With `is_one` they get arrays without the axis for networks: custom parts may know no other.
+    If `is_one`, they get arrays without the axis for networks, which custom parts may not expect.
     """
 
     def criterion(z: Array, targets: Array, share: Array, values: Array) -> None:
@@ -104,9 +104,9 @@ def squared_error(zs, targets, shares, values):  # type: ignore[no-untyped-def]
 
 
 def kernel_of(loss: Loss, link: Activation, targets: Array) -> Kernel | None:
-    """Return the kernel of a loss after a link function, if there is one."""
+    """Return the kernel for a loss behind a link function; None if there is no such kernel."""
     kind, smoothing = type(loss), getattr(loss, "label_smoothing", 0.0)
-    if kind is NLL:  # −log of the softmax of logits: the cross-entropy in two parts
+    if kind is NLL:  # after log softmax, this is the cross-entropy
         return cross_entropy
     if kind is CrossEntropy and targets.dtype.kind == "i" and not np.any(smoothing):
         return cross_entropy
@@ -118,6 +118,6 @@ def kernel_of(loss: Loss, link: Activation, targets: Array) -> Kernel | None:
 
 
 def criterion_of(loss: Loss, link: Activation, targets: Array, *, is_one: bool) -> Criterion:
-    """Return the criterion of a loss after a link function, compiled if there is such a one."""
+    """Return the criterion for a loss behind a link function: a kernel if there is one."""
     found = kernel_of(loss, link, targets)
     return plain_criterion(loss, link, is_one=is_one) if found is None else found.fastest

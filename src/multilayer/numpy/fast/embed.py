@@ -1,9 +1,9 @@
-"""Passes for embeddings, without codes: a position is looked up, and a slope interpolated.
+"""Passes for embeddings, which look up the piece of a number and interpolate within it.
 
-With A_i = v₀ + … + v_i, a number in piece i, at i + f, has the vector max(0, s (A_i + f v_{i+1})):
-two rows are read, however many pieces there are. On the way back, its gradient du belongs to row
-i + 1 in part, f du, and whole to all rows up to i; those are summed afterwards, from the last row
-to the first.
+With A_i = v₀ + … + v_i, a number in piece i, at i + f, has the vector max(0, s (A_i + f v_{i+1})).
+So each number reads only two rows, however many pieces there are, and no matrix of codes is made.
+In the backward pass, row i + 1 gets the gradient f du, and all rows up to i get du. The latter is
+added to row i alone; a sum from the last row to the first then passes it on to the others.
 """
 
 from collections.abc import Callable
@@ -20,12 +20,12 @@ __all__ = ["description_of", "embed", "embed_backward", "embed_few"]
 Array = npt.NDArray[Any]
 
 PLACE, START, SIZE, IS_NUMBER = range(4)
-"""Columns of a layer's description, a row for each embedded input: its place, where its rows of V
-begin, how many there are, and whether it is a number."""
+"""Columns of a layer's description, which has a row for each embedded input: its column in x, where
+its rows of V begin, how many there are, and whether it is a number."""
 
 
 def description_of(layer: Embedding) -> tuple[Array, Array]:
-    """Return the places of the plain inputs, and the description of the others."""
+    """Return the columns of the inputs without embedding, and the description of the others."""
     inputs = [
         (place, rows.start, rows.stop - rows.start, is_number)
         for place, rows, is_number in layer.inputs
@@ -36,7 +36,7 @@ def description_of(layer: Embedding) -> tuple[Array, Array]:
 def embed_few(layer: Embedding) -> Callable[[Array], Array]:
     """Return a function of x that computes the layer's forward pass for few rows, to the same bits.
 
-    All codes of numbers are made at once, and vectors of categories are taken as they are.
+    It makes the codes of all numbers at once, and looks up the vectors of categories.
     """
     embeddings, V, plain = layer.embeddings, layer.V, np.array(layer.plain, np.intp)
     places = np.array(embeddings.places, np.intp)
@@ -62,7 +62,7 @@ def embed_few(layer: Embedding) -> Callable[[Array], Array]:
         codes = np.minimum(np.maximum(x.take(of_pieces, axis=-1) - pieces, 0), 1)
         codes[..., firsts] = 1
         for rows in rows_of_numbers:
-            own = np.ascontiguousarray(codes[..., rows])  # the strides would change last bits
+            own = np.ascontiguousarray(codes[..., rows])  # other strides would change the last bits
             np.matmul(own, V[..., rows, :], out=y[..., start : start + width])
             start += width
         e = y[..., len(plain) : start]
@@ -94,7 +94,7 @@ def _embed(x: Array, V: Array, plain: Array, inputs: Array, speed: float, y: Arr
 
 @kernel(plain=_embed)
 def embed(x, V, plain, inputs, speed, y):  # type: ignore[no-untyped-def]
-    """Write the plain inputs, and the vectors of the others, of one network."""
+    """Write one network's plain inputs, and the vectors of the others, to y."""
     kind = V.dtype.type
     width, n_plain = V.shape[1], plain.size
     s, zero = kind(speed), kind(0)
@@ -145,7 +145,7 @@ def _embed_backward(
 
 @kernel(plain=_embed_backward)
 def embed_backward(dy, y, x, plain, inputs, speed, dV):  # type: ignore[no-untyped-def]
-    """Write the gradient of the vectors' rows, of one network, from that of `embed`'s results."""
+    """Compute one network's dV from dy, the gradient in what `embed` wrote to y."""
     kind = dV.dtype.type
     width, n_plain = dV.shape[1], plain.size
     s, zero = kind(speed), kind(0)

@@ -1,13 +1,13 @@
-"""A whole step of K networks, compiled: one member after the other, each within the cache.
+"""A compiled step of K networks, one member after the other, each within the cache.
 
-`Step` takes all members through a layer, then through the next; with many small networks, most of
-its time goes into fetching their arrays again and again, and into the calls between. Here a member
-goes forward and backward and is updated before the next one begins, so that its arrays stay where
-they are fast; the activations of one member at a time are all that is kept. `fused_loops` holds
-what is compiled.
+`Step` computes a layer for all members before the next layer. With many small networks, it spends
+most of its time on loading their arrays again and again, and on calls. Here, one member's forward
+pass, backward pass and update are completed before the next member begins, so that its arrays stay
+in the cache. Only one member's activations are kept at a time. The compiled code is in
+`fused_loops`.
 
-This module needs numba, and is imported only when it is there. It covers what most ensembles are
-made of: see `fits`.
+This module needs numba; it is imported only if numba is installed. It covers the parts that most
+ensembles use: see `fits`.
 """
 
 from typing import Any
@@ -44,16 +44,17 @@ CRITERIA = {
     criteria.binary_cross_entropy: BINARY_CROSS_ENTROPY,
     criteria.squared_error: SQUARED_ERROR,
 }
-"""The loops' number for each kernel of a loss."""
+"""The number by which the compiled loops know each loss kernel."""
 
 
 def fits(
     network: Network, objective: Objective, optimizer: Optimizer, X: object, targets: Array
 ) -> bool:
-    """Return whether a step of these networks can be taken in one.
+    """Return whether a `FusedStep` can train these networks.
 
-    Their hidden layers are affine, with ReLU, leaky ReLU or no activation, perhaps with dropout;
-    loss and optimizer have kernels; samples are in memory.
+    Their hidden layers must be affine, with ReLU, leaky ReLU or no activation, and optionally
+    dropout, after optional embeddings. Loss and optimizer must have kernels. The samples must be a
+    contiguous array with the networks' dtype.
     """
     return (
         isinstance(X, np.ndarray)
@@ -65,7 +66,7 @@ def fits(
 
 
 class FusedStep:
-    """Takes optimizer steps on K networks, as `Step` does; the arguments are its."""
+    """Takes optimizer steps on K networks, as `Step` does; for the arguments, see there."""
 
     def __init__(
         self,
@@ -135,7 +136,7 @@ class FusedStep:
         self.orders = np.ascontiguousarray(np.atleast_2d(given), dtype=np.intp)
 
     def take(self, start: int, stop: int, learning_rate: Any) -> Array:
-        """Take a step on the rows at these positions; return the losses before it."""
+        """Take a step on the rows at these positions of the order; return the losses before it."""
         layers, uniforms, *work = self._work.get(stop - start) or self._prepare(stop - start)
         idle = self._idle(start, stop) if len(self.weights) else None
         begin = 0
@@ -163,14 +164,14 @@ class FusedStep:
         self._work = {}
 
     def _idle(self, start: int, stop: int) -> Array:
-        """Return which members' rows all have weight 0: they take no step, and draw no masks."""
+        """Return which members' rows all have weight 0; these take no step and draw no masks."""
         n_members = len(self.theta)
         rows = np.broadcast_to(self.orders, (n_members, self.orders.shape[1]))[:, start:stop]
         weights = np.broadcast_to(self.weights, (n_members, self.weights.shape[1]))
         return np.asarray(~np.take_along_axis(weights, rows, axis=1).any(axis=1))
 
     def _prepare(self, n_rows: int) -> tuple[Array, ...]:
-        """Make and keep the arrays for batches of this many rows."""
+        """Make, keep and return the arrays for batches of this many rows."""
         layers = layers_of(self.network, n_rows)
         assert layers is not None
         dtype, n_members = self.theta.dtype, len(self.theta)

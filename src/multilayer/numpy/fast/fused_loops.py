@@ -1,7 +1,8 @@
-"""The compiled loops of a pass, and of a step of K networks, one member after the other.
+"""The compiled loops for a pass, and for a step of K networks, one member after the other.
 
-A step is forward, loss, backward, penalty, clip, update. Products are BLAS's, and passes are the
-kernels of this folder. This module needs numba: see `chain` and `fused`.
+A step consists of forward pass, loss, backward pass, penalty, clipping and update. The loops call
+BLAS for matrix products, and this folder's kernels for everything else. This module needs numba:
+see `chain` and `fused`.
 """
 
 from collections.abc import Callable
@@ -64,9 +65,10 @@ limit_in_place = updates.limit_in_place.compiled
 IDENTITY, RELU, LEAKY_RELU = range(3)
 CROSS_ENTROPY, BINARY_CROSS_ENTROPY, SQUARED_ERROR = range(3)
 WEIGHT, BIAS, IN, OUT, PASS, DROP, Z, Y, ZT = range(9)
-"""Columns of a network's description, a row for each affine layer: where its W and b begin in the
-vector of parameters (no bias: −1), its shape, its pass, which dropout follows (none: −1), and where
-its z, its output and zᵀ (not needed: −1) begin in the work array. The last layer's z is its end."""
+"""Columns of a network's description, which has a row for each affine layer: where W and b begin in
+the parameter vector (b: −1 if there is none), the layer's shape, its pass, which dropout follows
+(−1 if none), and where z, the output and zᵀ begin in the work array (zᵀ: −1 if not needed). The
+last layer's z is at the end of the work array."""
 
 
 @_compile
@@ -79,7 +81,7 @@ def _gather(X, rows, out):  # type: ignore[no-untyped-def]
 
 @_compile
 def forward(layers, theta, x, work, uniforms, rates, no_bias, gemm):  # type: ignore[no-untyped-def]
-    """Take one member's samples through its layers."""
+    """Compute the forward pass of one member."""
     n = x.shape[0]
     uniform_from = 0
     for s in range(layers.shape[0]):
@@ -118,9 +120,10 @@ def forward(layers, theta, x, work, uniforms, rates, no_bias, gemm):  # type: ig
 def backward(  # type: ignore[no-untyped-def]
     layers, theta, x, work, uniforms, rates, no_bias, slopes, gradient, has_embeddings, gemm
 ):
-    """Take the gradient of one member's logits, which has replaced them, back to its parameters.
+    """Compute the gradient in one member's parameters.
 
-    With embeddings, that of the first layer's inputs stays in the first row of `slopes`.
+    In the work array, the logits must already be replaced by their gradient. With embeddings, the
+    gradient in the first affine layer's inputs is left in the first row of `slopes`.
     """
     n = x.shape[0]
     last = layers.shape[0] - 1
@@ -178,7 +181,7 @@ def _clip(gradient, norm, value):  # type: ignore[no-untyped-def]
         largest = 0.0
         for i in range(gradient.size):
             largest = max(largest, abs(gradient[i]))
-        if 0 < largest < np.inf:  # squares of the others do not overflow or vanish
+        if 0 < largest < np.inf:  # entries are divided by it: squares could overflow or vanish
             square = 0.0
             for i in range(gradient.size):
                 square += (gradient[i] / largest) ** 2
@@ -196,7 +199,7 @@ def take_steps(  # type: ignore[no-untyped-def]
     matrices, max_norms, is_adam, nesterov, settings, plain, embedded, speed, work, slopes,
     gradient, given, x, label, value, share, no_bias, losses,
 ):  # fmt: skip
-    """Take a step of every member on its rows at these positions of its order."""
+    """Take a step with every member, on the rows at these positions of its order."""
     n = stop - start
     n_embedded = layers[0, WEIGHT]  # the embeddings' parameters come first
     width = (layers[0, IN] - plain.size) // max(embedded.shape[0], 1)

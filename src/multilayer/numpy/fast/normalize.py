@@ -1,7 +1,8 @@
-"""Normalize: batch normalisation as a stage, in compiled passes; for equations see `BatchNorm`.
+"""Normalize: batch normalisation as a stage, in compiled passes; for the equations see `BatchNorm`.
 
-The statistics are those of the whole batch, of which a worker has some rows. So each measures its
-own, all wait, and each combines what they found. Between two such waits nothing is shared.
+The statistics are those of the whole batch, but each worker has only some of its rows. So each
+worker measures its own rows, waits for the others, and then combines the results of all workers.
+They share nothing else.
 """
 
 from typing import Any
@@ -27,7 +28,7 @@ def _moments(x: Array, mean: Array, squares: Array) -> None:
 
 @kernel(plain=_moments)
 def moments(xs, means, squares):  # type: ignore[no-untyped-def]
-    """Compute μ, and Σ (x − μ)², over some rows."""
+    """Compute μ and Σ (x − μ)² over these rows."""
     for m in range(xs.shape[0]):
         x, mean, square = xs[m], means[m], squares[m]
         n_rows = x.dtype.type(x.shape[0])
@@ -89,7 +90,7 @@ def _normalize_backward(
 
 @kernel(plain=_normalize_backward)
 def normalize_backward(dys, x_hats, scales, dgammas, dbetas, n_rows):  # type: ignore[no-untyped-def]
-    """Compute dy ← dx = γ/s (dy − dβ/n − x̂ dγ/n), for n rows of which these are some."""
+    """Compute dy ← dx = γ/s (dy − dβ/n − x̂ dγ/n) for some rows of a batch of n."""
     for m in range(dys.shape[0]):
         dy, x_hat, scale, dgamma, dbeta = dys[m], x_hats[m], scales[m], dgammas[m], dbetas[m]
         share = dy.dtype.type(1) / dy.dtype.type(n_rows)
@@ -100,7 +101,7 @@ def normalize_backward(dys, x_hats, scales, dgammas, dbetas, n_rows):  # type: i
 
 
 class Measured:
-    """What workers find out about a layer's batch, each about its own rows.
+    """What the workers measure in one layer, each on its own rows of the batch.
 
     Parameters
     ----------
@@ -134,7 +135,7 @@ class Normalize(Stage):
     ----------
     layer : BatchNorm
     passes : Passes
-        Those of the activation.
+        The passes of the activation.
     gradients : (dγ, dβ)
     n_rows : int
         The number of this worker's rows.

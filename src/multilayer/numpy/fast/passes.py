@@ -1,12 +1,12 @@
 """Passes between the matrix products: biases, activations forward and backward, and dropout.
 
 ``forward(z, b)`` replaces z by a = σ(z + b). ``backward(da, a, db)`` replaces da by dz = da · σ'(z)
-and sums it over samples into db; so σ' must follow from a alone. An activation without an entry in
-`PASSES` uses its own `forward` and `backward`.
+and writes its sum over samples to db; so it must be possible to compute σ' from a alone. For an
+activation without an entry in `PASSES`, its own `forward` and `backward` are used.
 
-All kernels of this folder have an axis in front for K networks trained as one: z has shape
-(K, n_samples, features), b has (K, features). A single network's arrays have K = 1; the plain forms
-can also do without the axis.
+In all kernels of this folder, the first axis of the arrays is for K networks trained as one: z has
+shape (K, n_samples, features), b has (K, features). For a single network, K = 1. The plain forms
+also work without this axis.
 """
 
 from collections.abc import Callable
@@ -39,23 +39,23 @@ __all__ = [
 
 Array = npt.NDArray[Any]
 SMALL = 4096
-"""Matrices of up to this many numbers are multiplied as they are: BLAS does not rearrange them."""
+"""BLAS multiplies matrices of up to this many numbers without rearranging them first."""
 Form = Callable[[Kernel], Callable[..., Any]]
-"""Chooses one of a kernel's two forms: `fastest` or `plain`."""
+"""A function that returns one of a kernel's two forms: `fastest` or `plain`."""
 
 
 def fastest(kernel: Kernel) -> Callable[..., Any]:
-    """Return the form for many numbers."""
+    """Return the form for large arrays: compiled if numba is installed."""
     return kernel.fastest
 
 
 def plain(kernel: Kernel) -> Callable[..., Any]:
-    """Return the form that loads nothing."""
+    """Return the form that needs neither numba nor compiled code."""
     return kernel.plain
 
 
 def bias_of(W: Array, b: Array | None) -> Array:
-    """Return the bias of a layer; zeros if it has none, which is simpler than a second path."""
+    """Return a layer's bias; zeros if it has none, which is simpler than a second code path."""
     return np.zeros(W.shape[:-1], W.dtype) if b is None else b
 
 
@@ -140,7 +140,7 @@ def _leaky_relu_forward(z: Array, b: Array) -> None:
 
 @kernel(plain=_leaky_relu_forward)
 def leaky_relu_forward(zs, bs):  # type: ignore[no-untyped-def]
-    """Compute z ← z + b, times the slope if that is negative."""
+    """Compute z ← z + b, multiplied by the slope where the sum is negative."""
     for m in range(zs.shape[0]):
         z, b = zs[m], bs[m]
         slope = z.dtype.type(SLOPE)
@@ -170,7 +170,7 @@ def leaky_relu_backward(das, as_, dbs):  # type: ignore[no-untyped-def]
 
 
 # Tanh and the logistic function -----------------------------------------------------------------
-# NumPy computes eᶻ and tanh z for several numbers at a time, which a compiled loop does not.
+# NumPy computes eᶻ and tanh z for several numbers at a time; a compiled loop would not.
 
 
 def _tanh_backward(da: Array, a: Array, db: Array) -> None:
@@ -236,7 +236,7 @@ def _sigmoid(form: Form) -> Callable[[Array, Array], None]:
 
 
 class Passes(NamedTuple):
-    """An activation's forward pass, made from a form of its kernels, and its backward pass."""
+    """A function that makes an activation's forward pass for a `Form`, and its backward kernel."""
 
     forward: Callable[[Form], Callable[[Array, Array], None]]
     backward: Kernel
@@ -252,22 +252,22 @@ PASSES: dict[type[Activation], Passes] = {
 
 
 def passes_of(activation: Activation) -> Passes | None:
-    """Return the fused passes of an activation, if any; subclasses have none."""
+    """Return the passes of an activation; None if it is not in `PASSES`, such as a subclass."""
     return PASSES.get(type(activation))
 
 
 # Transposed products ----------------------------------------------------------------------------
 
 TILE = 16
-"""Features taken at a time: a cache line of each sample's."""
+"""Features transposed at a time: for each sample, they fill a cache line of float32."""
 
 
 def is_transposed(n_rows: int, in_features: int, out_features: int) -> bool:
-    """Return whether z = x Wᵀ is computed as zᵀ = W xᵀ, and transposed.
+    """Return whether z = x Wᵀ is computed as zᵀ = W xᵀ, which is then transposed.
 
-    OpenBLAS's AVX-512 kernels take long to rearrange a first operand that is transposed. Fortran's
-    first operand is our second, here Wᵀ. So if W is much larger than x, the operands change places
-    (measured, see docs/performance.md).
+    OpenBLAS's AVX-512 kernels are slow to rearrange a first operand that is transposed. Its first
+    operand, in Fortran's order, is our second: here Wᵀ. So if W is much larger than x, swapping the
+    operands is faster (measured, see docs/performance.md).
     """
     is_long = n_rows >= TILE and out_features >= 2 * n_rows and in_features >= 4 * n_rows
     return is_long and in_features * out_features > SMALL and blas.has_wide_kernels()

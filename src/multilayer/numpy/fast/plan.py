@@ -1,10 +1,10 @@
 """Plan: a forward and backward pass over a fixed number of rows, in arrays that are made once.
 
-A network becomes a list of stages. Each is a layer, or an affine layer or a normalisation with the
-activation after it.
+A network becomes a list of stages. A stage is a layer; for an affine layer or a normalisation, it
+includes the activation that follows.
 
-For K networks trained as one, every array has one more axis in front, and products are those of a
-stack of matrices. The kernels always have this axis: see ``passes.py``.
+For K networks trained as one, every array has an additional first axis, and matrix products are
+those of stacks of matrices. The kernels always expect this axis: see ``passes.py``.
 """
 
 from collections.abc import Mapping
@@ -46,7 +46,7 @@ __all__ = ["Plan", "may_wait", "measured_by", "random_layers"]
 Array = npt.NDArray[Any]
 
 MEETING = 2e7
-"""From this many floating-point operations on, it pays that workers wait for each other."""
+"""The least number of floating-point operations between two waits of workers for each other."""
 
 
 class Plan:
@@ -59,13 +59,13 @@ class Plan:
         The arrays for the gradients, one pair for each layer with parameters. Without them, only
         the gradient in the inputs is computed.
     drawn : list of array of shape (n_rows, width) or (K, n_rows, width)
-        The numbers of each layer that draws some, drawn before each pass.
+        The random numbers for each random layer, drawn before each pass.
     criterion : callable
         See ``criteria.py``.
     n_rows : int
         The number of rows of a pass.
-    measured : dict of Measured
-        What workers share for each `BatchNorm`.
+    measured : dict of Layer to Measured
+        What the workers share for each `BatchNorm`.
     part : int
         The number of this worker.
     need_dx : bool
@@ -101,12 +101,12 @@ class Plan:
         self.logits: Array = self.stages[-1].zs  # type: ignore[attr-defined]
 
     def run(self, x: Array, targets: Array, shares: Array) -> Array:
-        """Return the loss of the rows, (K,) or (1,), and leave its gradient in the plan's arrays.
+        """Return the loss of the rows, (K,) or (1,), and write its gradient to `gradients`.
 
         Parameters
         ----------
         x : array of shape (n_rows, in_features), or (K, n_rows, in_features)
-        targets : array of shape (K, n_rows, …), or (1, n_rows, …) if all have the same
+        targets : array of shape (K, n_rows, …), or (1, n_rows, …) if all networks share them
         shares : array of shape (K, n_rows) or (1, n_rows)
             The weight of each row's loss.
         """
@@ -115,27 +115,27 @@ class Plan:
         return self.values
 
     def run_in_turns(self, x: Array, targets: Array, shares: Array) -> Turns:
-        """Do what `run` does, and yield where all workers must have come before it goes on."""
+        """Do the work of `run`; yield wherever it must wait for all workers to get there."""
         yield from self.forward_in_turns(x)
         yield from self.backward_in_turns(targets, shares)
         return self.values
 
     def forward(self, x: Array) -> None:
-        """Leave the logits of the rows in `logits`, of shape (K, n_rows, out_features)."""
+        """Write the logits of the rows to `logits`, of shape (K, n_rows, out_features)."""
         self._top = forward(self.stages, x)
 
     def backward(self, targets: Array, shares: Array) -> Array | None:
-        """Leave the loss in `values`; return its gradient in x, if needed. Logits are lost."""
+        """Write the loss to `values`; return its gradient in x, if needed; overwrite `logits`."""
         self.criterion(self.logits, targets, shares, self.values)
         dx: Array | None = backward(self.stages, self._top)
         return dx
 
     def forward_in_turns(self, x: Array) -> Turns:
-        """Do what `forward` does, likewise."""
+        """Do the work of `forward` in the same way."""
         self._top = yield from forward_in_turns(self.stages, x)
 
     def backward_in_turns(self, targets: Array, shares: Array) -> Turns:
-        """Do what `backward` does, likewise."""
+        """Do the work of `backward` in the same way."""
         self.criterion(self.logits, targets, shares, self.values)
         return (yield from backward_in_turns(self.stages, self._top))
 
@@ -170,10 +170,16 @@ class Plan:
 
 
 def may_wait(network: Network, n_operations: float) -> bool:
-    """Return whether workers may wait for each other's statistics in a pass of `n_operations`.
+    """Return whether workers may share a batch although layers need statistics of all its rows.
 
-    A layer of one's own knows nothing of that; and between two such meetings there must be so much
-    to do that they do not matter.
+    They must then wait for each other twice per layer, which only `BatchNorm` supports. Between two
+    waits there must be enough work for their cost not to matter.
+
+    Parameters
+    ----------
+    network : Network
+    n_operations : float
+        The floating-point operations of a pass.
     """
     layers = [layer for layer in network.layers if not layer.by_rows]
     is_long = n_operations >= MEETING * (1 + 2 * len(layers))
@@ -181,13 +187,13 @@ def may_wait(network: Network, n_operations: float) -> bool:
 
 
 def measured_by(network: Network, sizes: list[int]) -> dict[Layer, Measured]:
-    """Return what workers with so many rows share, for each `BatchNorm`."""
+    """Return what workers with these numbers of rows share, for each `BatchNorm`."""
     layers = [layer for layer in network.layers if isinstance(layer, BatchNorm)]
     return {layer: Measured(layer, sizes) for layer in layers}
 
 
 def random_layers(network: Network, in_features: int) -> list[tuple[RandomLayer, int]]:
-    """Return the layers that draw numbers, in forward order, each with its width."""
+    """Return the layers that draw random numbers, in forward order, each with its width."""
     found, width = [], in_features
     for layer in network.layers:
         if isinstance(layer, Affine):

@@ -1,8 +1,8 @@
 """Predictor: the forward pass alone, in pieces that fit the cache, on all cores.
 
-A few rows are computed by plain NumPy, so that a single prediction loads nothing. Many are cut into
-pieces, and each thread takes the next one when it is free: if one is held up, the others do the
-rest. The result does not depend on which thread computed which piece.
+Few rows are computed in plain NumPy, so that a single prediction need not load numba. Many rows are
+cut into pieces, and each thread takes the next piece when it is free: if one thread is held up, the
+others do the rest. The result does not depend on which thread computed which piece.
 """
 
 import itertools
@@ -33,14 +33,14 @@ Forward = Callable[[Array], Array]
 PIECE = 512
 """The maximum number of rows computed at a time."""
 PIECE_BYTES = 2**24
-"""The maximum size of their inputs; of wide inputs, fewer rows are computed at a time."""
+"""The maximum size of a piece's inputs in bytes; pieces of wide inputs have fewer rows."""
 
 
 class Predictor:
     """`Network.forward` in prediction mode; it keeps no arrays except the network's own.
 
-    Of K networks, results have the shape (K, n_samples, width); they take the same samples, or each
-    its own, of shape (K, n_samples, in_features).
+    The results of K networks have shape (K, n_samples, width). Their inputs are the same samples
+    for all, or separate samples for each, of shape (K, n_samples, in_features).
 
     Parameters
     ----------
@@ -57,18 +57,18 @@ class Predictor:
         self._many: list[Forward] | None = None
 
     def features(self, x: Array | LazySamples) -> Array:
-        """Return the last hidden layer's output of checked samples; x itself if there is none."""
+        """Return the last hidden layer's output for checked samples; x without hidden layers."""
         return self._compute(x, self._network.last.W.shape[-1], slice(-1))
 
     def logits(self, x: Array | LazySamples) -> Array:
-        """Return the last layer's values of checked samples, before the link function."""
+        """Return the last layer's output for checked samples, before the link function."""
         return self._compute(x, self._network.last.W.shape[-2], slice(None))
 
     def piece(self, in_features: int) -> int:
         """Return how many rows are computed at a time.
 
-        Samples in blocks of a multiple of it, of which none is a single piece, have the same bits
-        as all at once.
+        If samples are passed in blocks of a multiple of this number, each more than one piece, the
+        results have the same bits as for all samples at once.
         """
         itemsize = self._network.parameters.dtype.itemsize
         length = min(PIECE, max(1, PIECE_BYTES // (in_features * itemsize)))
@@ -119,7 +119,7 @@ class Predictor:
 
 
 def _stages(layer: Layer, form: Form) -> list[Forward]:
-    """Return a layer's forward pass in prediction mode, as stages."""
+    """Return a layer's forward pass in prediction mode, as a list of functions."""
     return [
         _dense(part, passes, form) if isinstance(part, Affine) else _other(part, form)
         for part, passes in stages_of(layer, training=False)
@@ -141,7 +141,7 @@ def _dense(layer: Affine, passes: Passes, form: Form) -> Forward:
 
 
 def _embedding(layer: Embedding, run: Callable[..., None]) -> Forward:
-    """Return a function of x that computes the vectors of embedded inputs."""
+    """Return a function of x that computes the layer's forward pass for many rows."""
     (plain_inputs, embedded), speed = description_of(layer), layer.embeddings.speed
     width = layer.embeddings.out_features(layer.in_features)
     *networks, _, _ = layer.V.shape

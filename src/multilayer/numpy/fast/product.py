@@ -1,7 +1,7 @@
 """Product: BLAS's matrix product for compiled loops, from the library that NumPy uses.
 
-numba's own ``np.dot`` takes SciPy's BLAS, which is often an older one: some of its products took a
-third longer. This module needs numba.
+In compiled code, ``np.dot`` calls SciPy's BLAS, which is often an older version; some of its
+products took a third longer. This module needs numba.
 """
 
 import ctypes
@@ -21,14 +21,15 @@ from multilayer.numpy.fast import blas
 __all__ = ["multiply", "product_address"]
 
 NAMES = "scipy_{}_64_", "{}_64_", "scipy_{}_", "{}_"
-"""The names of Fortran's ``sgemm`` in libraries with integers of 64 and of 32 bits."""
+"""The names of Fortran's ``sgemm`` in libraries with integers of 64 and of 32 bits, in NumPy's
+wheels and elsewhere."""
 POINTER = ir.IntType(8).as_pointer()
 KEPT, TRANSPOSED = ord("N"), ord("T")
 
 
 @cache
 def product_address(dtype: np.dtype[Any]) -> int:
-    """Return the address of ``sgemm`` or ``dgemm``: that of NumPy's BLAS, or else of SciPy's."""
+    """Return the address of ``sgemm`` or ``dgemm`` in NumPy's BLAS, or otherwise in SciPy's."""
     name = "sgemm" if dtype == np.float32 else "dgemm"
     path = blas.library_of_numpy().get("filepath")
     if path is not None:
@@ -53,7 +54,7 @@ def _address_of(function: Any) -> int:
 def _gemm(  # type: ignore[no-untyped-def]
     _, address, first, second, m, n, k, A, A_row, B, B_row, C, C_row
 ):  # fmt: skip
-    """Call Fortran's gemm: every argument is a pointer, C is not read.
+    """Call Fortran's gemm, which takes pointers only; C is written but not read.
 
     Integers are passed with 64 bits. A library that expects 32 bits reads the lower half, which
     comes first on all processors that numba supports.
@@ -88,9 +89,9 @@ def _gemm(  # type: ignore[no-untyped-def]
 
 @machine_code
 def multiply(address, A, A_is_transposed, B, B_is_transposed, C):  # type: ignore[no-untyped-def]
-    """Compute C ← A B, or with Aᵀ or Bᵀ, for matrices without gaps whose shapes fit.
+    """Compute C ← A B, or with Aᵀ or Bᵀ, for contiguous matrices whose shapes match.
 
-    Fortran stores matrices by columns, so it computes Cᵀ = Bᵀ Aᵀ.
+    Fortran stores matrices by columns, so it is called for Cᵀ = Bᵀ Aᵀ.
     """
     depth = A.shape[0] if A_is_transposed else A.shape[1]
     first = TRANSPOSED if B_is_transposed else KEPT

@@ -1,4 +1,4 @@
-"""Source: the samples, targets and weights of a training, and the rows of each batch."""
+"""Source: the samples, targets and weights of a training run, and the rows of each batch."""
 
 from typing import Any
 
@@ -17,12 +17,12 @@ REORDERED_BYTES = 2**22
 
 
 def _gather(X: Array, rows: Array, out: Array) -> None:
-    np.take(X, rows, axis=0, out=out, mode="clip")  # this mode needs no copy of `out`
+    np.take(X, rows, axis=0, out=out, mode="clip")  # mode="raise" would buffer `out`
 
 
 @kernel(plain=_gather)
 def gather(X, rows, out):  # type: ignore[no-untyped-def]
-    """Copy some rows of a matrix."""
+    """Copy these rows of a matrix to `out`."""
     for i in range(rows.size):
         row = X[rows[i]]
         for j in range(row.size):
@@ -32,7 +32,7 @@ def gather(X, rows, out):  # type: ignore[no-untyped-def]
 class Source:
     """Gives each worker its rows of a batch, in the epoch's order.
 
-    Several networks may each have an order of their own; what they get then has an axis in front.
+    If K networks each have their own order, the results have an additional first axis.
 
     Parameters
     ----------
@@ -60,7 +60,7 @@ class Source:
         self._now: tuple[Any, Array, Array | None] = (X, targets[np.newaxis], weight)
 
     def begin_epoch(self, order: Array | None) -> None:
-        """Set the order of the next epoch, (n,) or (K, n); None keeps that of the samples."""
+        """Set the order of the next epoch, (n,) or (K, n); None means that of the samples."""
         self.order = order
         self.has_own = order is not None and order.ndim == 2
         self._now = self.X, self.targets[np.newaxis], self.weight
@@ -73,7 +73,7 @@ class Source:
             self.order = None
 
     def samples(self, start: int, stop: int, out: Array) -> Array:
-        """Return the samples at these positions of the order, read into `out` if they are read."""
+        """Return the samples at these positions of the order: in `out`, or as a view of X."""
         X, order = self._now[0], self.order
         if order is None:
             if self._read is None:
@@ -90,7 +90,7 @@ class Source:
         return out if order.ndim == 1 else out.reshape(len(order), -1, out.shape[-1])
 
     def targets_of(self, start: int, stop: int) -> Array:
-        """Return the targets at these positions: of shape (K, n, …), or (1, n, …) if shared."""
+        """Return the targets at these positions, of shape (K, n, …), or (1, n, …) if shared."""
         order = self.order
         if order is None:
             return self._now[1][:, start:stop]
@@ -98,15 +98,19 @@ class Source:
         return found if self.has_own else found[np.newaxis]
 
     def mass(self, start: int, stop: int) -> float:
-        """Return the sum of the weights at these positions, or their number without weights."""
+        """Return the sum of the weights at these positions; without weights, the number of rows."""
         weight = self._weights_of(start, stop)
         return float(stop - start) if weight is None else float(weight.sum(dtype=np.float64))
 
     def take_shares(self, start: int, stop: int, out: Array) -> Array | None:
         """Write each sample's share wᵢ/Σw of the mean to `out`, of shape (K, n) or (1, n).
 
-        Return which rows of `out` have no weight above 0, if any has; None if all do. Without
-        weights, `out` keeps its equal shares.
+        Without weights, `out` keeps its equal shares.
+
+        Returns
+        -------
+        is_empty : array of bool, or None
+            Which rows of `out` have no positive weight; None if there is no such row.
         """
         weight = self._weights_of(start, stop)
         if weight is None:
@@ -128,7 +132,7 @@ class Source:
 
 
 def _weights_at(weight: Array | None, rows: Array) -> Array | None:
-    """Return the weights of some rows, of shape (n,) or (K, n)."""
+    """Return the weights of these rows, of shape (n,) or (K, n)."""
     if weight is None:
         return None
     if weight.ndim == 2 and rows.ndim == 2:

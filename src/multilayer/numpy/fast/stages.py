@@ -1,7 +1,7 @@
 """Stages: the layers of a `Plan`, each with the arrays that it writes to.
 
-`backward` takes the gradient with respect to a stage's result, and may overwrite it; those of
-parameters go into views of one vector.
+`backward` takes the gradient with respect to a stage's result, and may overwrite it. Gradients with
+respect to parameters are written to views of one vector.
 """
 
 from collections.abc import Generator, Iterator
@@ -49,15 +49,15 @@ __all__ = [
 
 Array = npt.NDArray[Any]
 Places = tuple[Array | None, Array | None]
-"""Where the gradients of a layer's parameters go; None for those that are not needed."""
+"""The arrays for the gradients of a layer's parameters; None for gradients that are not needed."""
 
 Turns = Generator[None, None, Any]
 
 NARROW = 8
-"""With this many times more inputs than outputs it pays to compute dWᵀ = xᵀ dz instead of dW.
+"""From this ratio of inputs to outputs on, it is faster to compute dWᵀ = xᵀ dz instead of dW.
 
-BLAS rearranges its first operand in large pieces and its second in small ones, which stay in the
-cache, so the large matrix x should be the second (measured, see docs/performance.md).
+BLAS rearranges its first operand in large pieces, and its second in small ones, which stay in the
+cache. So the large matrix x should be the second (measured, see docs/performance.md).
 """
 
 
@@ -66,9 +66,8 @@ def stages_of(
 ) -> list[tuple[Layer, Passes]]:
     """Return a layer's parts in forward order, with stacks flattened.
 
-    A layer of the kinds in `heads` comes with the passes of the activation after it, if that has
-    any, and the activation is then not a stage of its own. In prediction, layers that only act in
-    training are left out.
+    If an activation that has passes follows a layer of a class in `heads`, they become one stage.
+    For prediction, layers that only act in training are left out.
     """
     stages: list[tuple[Layer, Passes]] = []
     alone = PASSES[Identity]
@@ -91,40 +90,40 @@ def _opened(layer: Layer) -> list[Layer]:
 
 
 class Stage:
-    """A part of a forward pass, and of the way back."""
+    """A part of the forward pass and of the backward pass."""
 
     def forward(self, x: Array) -> Array:
-        """Return the stage's result, in an array of its own."""
+        """Return the stage's result, in an array that belongs to the stage."""
         raise NotImplementedError
 
     def backward(self, dy: Array) -> Array | None:
-        """Return the gradient in x, unless it is not needed; dy may be overwritten."""
+        """Return the gradient in x, or None if it is not needed; dy may be overwritten."""
         raise NotImplementedError
 
     def forward_in_turns(self, x: Array) -> Turns:
-        """Do what `forward` does, and yield where all workers must have come before it goes on."""
+        """Do the work of `forward`; yield wherever it must wait for all workers to get there."""
         return self.forward(x)
         yield
 
     def backward_in_turns(self, dy: Array) -> Turns:
-        """Do what `backward` does, likewise."""
+        """Do the work of `backward` in the same way."""
         return self.backward(dy)
         yield
 
     def update_state(self) -> None:
-        """Take the batch's statistics into the layer's state, if any."""
+        """Update the layer's state, if any, with the statistics of the last batch."""
 
 
 def stacked(array: Array, n_axes: int = 3) -> Array:
-    """Return an array as that of one network, if it has no axis for networks."""
+    """Return an array with a first axis for networks, which is added if it is missing."""
     return array if array.ndim == n_axes else array[np.newaxis]
 
 
 class _Affine(Stage):
     """z = x Wᵀ + b, with arrays for z and for the gradients.
 
-    Kernels need arrays without gaps, which those of K networks are not, one after another in each
-    one's vector: so these are copied, before or after a pass.
+    Kernels need contiguous arrays. Those of K networks are not contiguous, because each network has
+    its own parameter vector; so they are copied, before or after a pass.
     """
 
     def __init__(self, layer: Affine, gradients: Places, n_rows: int, need_dx: bool) -> None:
@@ -132,7 +131,7 @@ class _Affine(Stage):
         dtype = layer.W.dtype
         self.product = np.matmul if networks else np.dot
         self.W, self.b = layer.W, bias_of(layer.W, layer.b)
-        self.dW, db = gradients  # without a place, dW is not computed, and db goes nowhere
+        self.dW, db = gradients  # if None, dW is not computed; db is computed, but not used
         self.db = np.empty_like(self.b) if db is None else db
         self.b_copy = np.empty_like(self.b) if networks else None
         self.bs = stacked(self.b, 2) if self.b_copy is None else self.b_copy
@@ -145,13 +144,13 @@ class _Affine(Stage):
 
 
 class Dense(_Affine):
-    """a = σ(z), written over z; backward, dz over da, then dW = dzᵀ x and dx = dz W."""
+    """a = σ(z), which overwrites z; backward: dz, which overwrites da, dW = dzᵀ x and dx = dz W."""
 
     def __init__(self, layer: Affine, passes: Passes, *arrays: Any) -> None:
         super().__init__(layer, *arrays)
         *networks, out_features, in_features = self.W.shape
-        # Of K networks, a small W is transposed before the product: BLAS, which does not rearrange
-        # small operands, takes about twice the time for a second one that is transposed.
+        # In K networks, a small W is transposed before the product: BLAS does not rearrange small
+        # operands, and takes about twice as long if the second one is transposed.
         self.is_small = bool(networks) and out_features * in_features <= SMALL
         self.zT: Array | None = None
         if is_transposed(self.z.shape[-2], in_features, out_features):
@@ -179,7 +178,7 @@ class Dense(_Affine):
         return z
 
     def backward(self, dy: Array) -> Array | None:
-        if dy is not self.dy:  # it is the same array in each pass, except behind a custom part
+        if dy is not self.dy:  # it is the same array each time, except from a custom part
             self.dy, self.dys = dy, stacked(dy)
         self.backward_pass(self.dys, self.zs, self.dbs)
         if self.db_copy is not None:
@@ -201,7 +200,7 @@ class Thin(_Affine):
     def __init__(self, *arguments: Any) -> None:
         super().__init__(*arguments)
         self.forward_pass, self.backward_pass = thin_forward.fastest, thin_backward.fastest
-        # The kernel writes dW, wanted or not.
+        # The kernel always writes dW, even if it is not needed.
         self.out_dW = np.empty_like(self.W) if self.dW is None else self.dW
         self.W_copy = np.empty_like(self.W) if self.b_copy is not None else None
         self.Ws = stacked(self.W) if self.W_copy is None else self.W_copy
@@ -231,7 +230,7 @@ class Thin(_Affine):
 
 
 class Custom(Stage):
-    """a = σ(z), through its own `forward` and `backward`."""
+    """a = σ(z), through the activation's own `forward` and `backward`."""
 
     def __init__(self, activation: Activation) -> None:
         self.activation = activation
@@ -281,7 +280,7 @@ class Noise(Stage):
 
 
 class Readable(Stage):
-    """Any other layer, through its own `forward` and `backward`."""
+    """Any other layer, through the layer's own `forward` and `backward`."""
 
     def __init__(self, layer: Layer, pairs: Iterator[Places]) -> None:
         self.layer = layer
@@ -303,7 +302,7 @@ class Readable(Stage):
 
 
 class Skip(Stage):
-    """y = x + f(x), where f is the inner stages: dx = dy + df."""
+    """y = x + f(x), where the inner stages compute f; dx = dy plus their gradient in x."""
 
     def __init__(self, inner: list[Stage], shape: tuple[int, ...], dtype: npt.DTypeLike) -> None:
         self.inner = inner
@@ -313,7 +312,7 @@ class Skip(Stage):
         return np.add(x, forward(self.inner, x), out=self.y)
 
     def backward(self, dy: Array) -> Array | None:
-        self.dy[:] = dy  # the inner stages may overwrite theirs
+        self.dy[:] = dy  # the inner stages may overwrite it
         dx = backward(self.inner, dy)
         return None if dx is None else np.add(dx, self.dy, out=self.dy)
 
@@ -331,33 +330,33 @@ class Skip(Stage):
 
 
 def forward(stages: list[Stage], x: Array) -> Array:
-    """Take x through all stages."""
+    """Pass x through all stages, and return the last result."""
     for stage in stages:
         x = stage.forward(x)
     return x
 
 
 def backward(stages: list[Stage], dy: Any) -> Any:
-    """Take dy, of the last stage's result, back through all stages."""
-    for stage in reversed(stages):  # None only where nothing below needs it: noise passes it on
+    """Pass dy, the gradient in the last result, back through all stages, and return dx."""
+    for stage in reversed(stages):  # if dy is None, only noise is left, which passes it on
         dy = stage.backward(dy)
     return dy
 
 
 def forward_in_turns(stages: list[Stage], x: Array) -> Turns:
-    """Take x through all stages: see `Stage.forward_in_turns`."""
+    """Do the work of `forward` in turns: see `Stage.forward_in_turns`."""
     for stage in stages:
         x = yield from stage.forward_in_turns(x)
     return x
 
 
 def backward_in_turns(stages: list[Stage], dy: Any) -> Turns:
-    """Take dy back through all stages, likewise."""
+    """Do the work of `backward` in turns: see `Stage.backward_in_turns`."""
     for stage in reversed(stages):
         dy = yield from stage.backward_in_turns(dy)
     return dy
 
 
 def _like(array: Array, result: Array) -> Array:
-    """Return a result in an array's type, since a custom part may compute in float64."""
+    """Return a result in the array's dtype, since a custom part may compute in float64."""
     return np.asarray(result, dtype=array.dtype)

@@ -1,8 +1,8 @@
-"""Standby: threads that expect each other within moments wait without giving their cores away.
+"""Standby: threads poll before they sleep, because their wait is usually short.
 
 Waking a sleeping thread takes 30 to 60 µs, a sizeable part of many steps. So a waiting thread first
-polls a number in memory, for at most `SECONDS`, and only then sleeps on a lock. The lock alone
-decides when the wait is over. Without numba, no thread polls, and nothing else changes.
+polls a number in memory, for at most `SECONDS`, and only then sleeps on a lock. Only the lock
+decides when the wait is over. Without numba, no thread polls, but nothing else changes.
 """
 
 import time
@@ -18,20 +18,21 @@ from multilayer.compiled import numba
 __all__ = ["ASKED", "BEGUN", "DONE", "WANTED", "Standby"]
 
 SECONDS = 125e-6
-"""How long a thread looks before it sleeps."""
+"""How long a thread polls before it sleeps."""
 HEAD_START = 5e-6
-"""How long the caller stays off Python's global lock once its helpers have begun. They need it to
-enter their compiled passes, and of two threads that want it at once, one is put to sleep."""
+"""How long the caller does not take Python's global lock once its helpers have begun. They need the
+lock to enter their compiled passes; if two threads want it at once, one of them is put to sleep."""
 WANTED, ASKED, BEGUN, DONE = range(4)
-"""Where a helper's numbers are: of the last call that it is to get, has got, begun and ended."""
+"""The places of a helper's four numbers: the last call that is prepared for it, handed over, begun
+and done."""
 SHORTEST = 1e-10
 """The least time of a turn, in seconds: a coarse clock may measure 0."""
 LINE = 8
-"""Numbers in a cache line; one is used, so that no two threads write to the same line."""
+"""Numbers in a cache line. Only one is used, so that no two threads write to the same line."""
 
 
 class Standby:
-    """The numbers of some helpers' last calls, at which they and their caller look.
+    """The numbers of the helpers' last calls, which the helpers and their caller poll.
 
     Parameters
     ----------
@@ -44,20 +45,20 @@ class Standby:
         self._loops = _loops() if n_helpers else None
 
     def want(self, helper: int, number: int) -> None:
-        """Say which call a helper is to get when `call` hands it over."""
+        """Set the number of the call that `call` is to hand over to a helper (`WANTED`)."""
         self._of_helpers[helper][WANTED, 0] = number
 
     def call(self, n_helpers: int) -> None:
-        """Hand over the calls that the first helpers are to get, and let these begin."""
+        """Hand the prepared calls over to the first helpers, and let them begin."""
         if self._loops is not None:
             self._loops.call(self._numbers[:n_helpers], self._loops.turns, self._loops.head_start)
 
     def set(self, helper: int, what: int, number: int) -> None:
-        """Say which call a helper has got (`ASKED`), begun (`BEGUN`) or ended (`DONE`)."""
+        """Set the number of the call that a helper has got (`ASKED`), begun or done."""
         self._of_helpers[helper][what, 0] = number
 
     def look(self, helper: int, what: int, number: int) -> None:
-        """Wait until a helper's number has come to this, but no longer than `SECONDS`."""
+        """Wait until a helper's number reaches `number`, but no longer than `SECONDS`."""
         if self._loops is not None:
             self._loops.look(self._of_helpers[helper], what, number, self._loops.turns)
 

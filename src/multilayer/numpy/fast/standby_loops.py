@@ -17,7 +17,7 @@ IS_X86 = platform.machine().lower() in ("x86_64", "amd64")
 
 @intrinsic
 def _load(typing_context: Any, array: Any, index: Any) -> Any:
-    """Read a number of a one-dimensional array from memory, and never reuse an earlier value."""
+    """Read a number of a one-dimensional array from memory; never reuse a value read before."""
 
     def generate(context: Any, builder: Any, signature: Any, values: Any) -> Any:
         number = ir.IntType(64)
@@ -30,7 +30,7 @@ def _load(typing_context: Any, array: Any, index: Any) -> Any:
 
 @intrinsic
 def _pause(typing_context: Any) -> Any:
-    """On x86, leave the core's units to its other thread for a moment."""
+    """On x86, leave the core's execution units to its other hardware thread for a moment."""
 
     def generate(context: Any, builder: Any, signature: Any, values: Any) -> Any:
         if IS_X86:
@@ -43,7 +43,7 @@ def _pause(typing_context: Any) -> Any:
 
 @machine_code
 def look(of_helper, what, number, turns):  # type: ignore[no-untyped-def]
-    """Wait until a helper's number reaches this, or for so many turns; return how many are left."""
+    """Wait until a helper's number reaches `number`, for at most `turns`; return the turns left."""
     at = of_helper[what]
     for turn in range(turns):
         if _load(at, 0) >= number:  # type: ignore[call-arg]
@@ -54,7 +54,7 @@ def look(of_helper, what, number, turns):  # type: ignore[no-untyped-def]
 
 @machine_code
 def call(helpers, turns, head_start):  # type: ignore[no-untyped-def]
-    """Ask each helper for what is wanted of it, and return when all are well under way."""
+    """Hand each helper its call, and return when all have had a head start."""
     for i in range(helpers.shape[0]):
         helpers[i, ASKED, 0] = helpers[i, WANTED, 0]
     for i in range(helpers.shape[0]):

@@ -1,10 +1,10 @@
 """Step: one fast training step on some rows of the samples.
 
-Each worker runs its own rows of the batch forward and backward; then each adds up the gradients of
-its own part of the parameter vector, with the penalty's, and updates that part. A batch's loss is
-the sum of its samples' shares of the mean, so parts of a batch simply add up.
+Each worker computes the forward and backward pass of its own rows of the batch. Then it adds up the
+gradients in its own part of the parameter vector, adds the penalty's, and updates that part. Each
+sample's loss is weighted by its share of the mean, so the losses of a batch's parts add up.
 
-K networks trained as one take a step like one; what is a number for one is of shape (K,) for them.
+K networks trained as one take a step in the same way; numbers such as the loss have shape (K,).
 """
 
 import math
@@ -44,9 +44,9 @@ __all__ = ["Step", "n_operations"]
 Array = npt.NDArray[Any]
 
 PIECE = 8192
-"""The maximum number of samples at a time when the loss of all samples is computed."""
+"""The maximum number of samples in a piece, when the loss of all samples is computed."""
 PIECE_BYTES = 2**25
-"""The maximum size of these samples; of wide ones, fewer are taken at a time."""
+"""The maximum size of a piece in bytes; pieces of wide samples have fewer rows, at least `ROWS`."""
 OVER = object()
 
 
@@ -56,27 +56,27 @@ class Step:
     Parameters
     ----------
     network : Network
-        The network whose parameters it changes.
+        The network, whose parameters are changed.
     objective : Objective
     optimizer : Optimizer, optional
         None if no steps are taken.
     state : dict
-        The optimizer's state, which it changes.
+        The optimizer's state, which is changed.
     clip : Clip
     max_norm : float, array of shape (K, 1) or None
         The largest norm of a unit's incoming weights: see `multilayer.numpy.limit_norms`.
     rng : numpy.random.Generator or Generators
-        Draws masks and noise of the whole batch, in forward order, however the work is divided.
+        Draws masks and noise for the whole batch, in forward order, however the work is divided.
     adversary : Adversary, optional
     directions : numpy.random.Generator or Generators, optional
-        Draws the numbers that a virtual adversary begins with.
+        Draws the random directions that a virtual adversary starts from.
     data : tuple (X, targets, weight)
         Checked samples.
     batch_size : int, optional
         The usual number of rows of a batch, which decides the number of threads; by default the
-        number that `loss_and_gradient` takes at a time.
+        number of rows of a piece in `loss_and_gradient`.
     workers : Workers, optional
-        The threads to divide the work among, by rows; by default those that pay.
+        The threads among which to divide the work, by rows; by default as many as pay off.
     reorders : bool
         Whether small samples are reordered once per epoch.
     """
@@ -144,14 +144,14 @@ class Step:
         self._gradients = self._batches.gradients
 
     def begin_epoch(self, order: Array | None) -> None:
-        """Set the order of the next epoch's rows; None keeps that of the samples."""
+        """Set the order of the next epoch's rows; None means that of the samples."""
         self.source.begin_epoch(order)
 
     def take(self, start: int, stop: int, learning_rate: Any) -> Any:
         """Take a step on the rows at these positions of the order; return the loss before it.
 
-        If that loss is infinite or NaN, or all weights are 0, nothing is changed: of K networks, in
-        those of which this is true.
+        If that loss is infinite or NaN, or all weights of the rows are 0, the step changes nothing.
+        Among K networks, this is decided for each network separately.
         """
         batch = self._batches.of(stop - start)
         is_empty = self.source.take_shares(start, stop, batch.shares)
@@ -182,7 +182,7 @@ class Step:
         return loss
 
     def _change(self, batch: Batch) -> None:
-        """Change parameters and states by the gradients of the last pass."""
+        """Update parameters, optimizer state and statistics, after a pass."""
         self.state["step"] += 1
         if self._updates_parts and len(batch.parts) == 1:
             self._update_part(batch.parts[0])
@@ -192,22 +192,23 @@ class Step:
             self._workers.map(self._add_up_part, batch.parts)
             clip_in_place(self._gradients[0], self.clip)
             self._update(self._gradients, 1, 0, self._theta.shape[1], self._rate)
-        # The workers' statistics are the same, of the whole batch.
+        # Every worker has the statistics of the whole batch.
         for rows in batch.rows[: None if self._by_rows else 1] if self._has_state else ():
             rows.plan.update_state()
         if self._max_norms is not None:
             limit_in_place.fastest(self._theta, self._matrices, self._max_norms)
 
     def _changing(self) -> list[Array]:
-        """Return everything that a step of K networks changes, each with an axis for them."""
+        """Return all arrays that a step of K networks changes; their first axis has length K."""
         state = [array for array in self.state.values() if isinstance(array, np.ndarray)]
         return [self._theta, *state, *self.network.state.values()]
 
     def loss_and_gradient(self, n_samples: int) -> tuple[float, Array]:
         """Return the loss of all samples, penalty included, and its gradient.
 
-        They are taken in pieces, so that memory does not grow with them, unless a layer needs all
-        at once. Each piece counts by its share of the weights, and so does its penalty.
+        Samples are processed in pieces, so that memory use does not grow with their number, unless
+        a layer needs all of them at once. The loss of each piece, with the penalty, is weighted by
+        the piece's share of the sample weights.
         """
         bounds = list(pairwise([*range(0, n_samples, self._piece), n_samples]))
         masses = [self.source.mass(start, stop) for start, stop in bounds]
@@ -225,14 +226,14 @@ class Step:
         return value, gradient
 
     def finish(self) -> None:
-        """End the threads, and give BLAS its own back."""
+        """End the threads, and let BLAS use its own threads again."""
         self._batches.clear()
         self._workers.stop()
 
     def _pass(self, batch: Batch, start: int, is_empty: Array | None = None) -> Any:
-        """Run forward and backward; return the loss without penalty.
+        """Compute the forward and backward pass; return the loss without penalty.
 
-        Networks whose samples all have weight 0 draw nothing, as they take no step.
+        Networks whose samples all have weight 0 take no step, and draw no random numbers.
         """
         where = None if is_empty is None else ~is_empty
         for (layer, _), numbers in zip(self._batches.random_layers, batch.drawn, strict=True):
@@ -250,11 +251,11 @@ class Step:
         return total.item() if self._is_one else total
 
     def _pass_rows(self, rows: Rows) -> Array:
-        """Run a worker's rows forward and backward; return their loss."""
+        """Compute the passes of a worker's rows; return their loss."""
         return rows.plan.run(*self._arguments(rows))
 
     def _pass_in_turns(self, rows: list[Rows]) -> list[Array]:
-        """Do this for all workers, which wait for each other before each normalisation."""
+        """Compute the passes of all workers' rows; they wait for each other at normalisations."""
         runs = [self._in_turns_of(each) for each in rows]
         while not any(self._workers.map(_is_over, runs)):
             pass
@@ -270,7 +271,7 @@ class Step:
         return x, self.source.targets_of(start, stop), rows.shares
 
     def _add_up_part(self, part: Part) -> None:
-        """Add up the gradients of a part of the vector, with the penalty's."""
+        """Add up the gradients in a part of the vector, and add the penalty's."""
         gradients, penalties = self._gradients, part.penalties
         add_up.fastest(gradients, part.n_gradients, part.start, part.stop)
         penalties[:] = 0
@@ -280,7 +281,7 @@ class Step:
             )
 
     def _update_part(self, part: Part) -> None:
-        """Add up and update a part of the vector."""
+        """Add up the gradients in a part of the vector, and update that part."""
         n = part.n_gradients
         if part.penalized:
             self._add_up_part(part)
@@ -289,12 +290,12 @@ class Step:
 
 
 def _is_over(run: Turns) -> bool:
-    """Let a worker go on to where it waits; return whether it has come to the end."""
+    """Run a worker's pass up to its next wait; return whether it has reached the end."""
     return next(run, OVER) is OVER
 
 
 def n_operations(network: Network) -> int:
-    """Return the floating-point operations of a step for each row."""
+    """Return the floating-point operations of a step per row, without an adversary."""
     # Forward, dW and dx each take one multiplication and one addition per weight.
     n_networks = network.parameters.size // network.parameters.shape[-1]
     return 6 * n_networks * sum(W.stop - W.start for W in network.weight_slices)

@@ -1,6 +1,6 @@
-"""Passes for a last layer with a few outputs, whose products are too thin for BLAS.
+"""Passes for a last layer with few outputs, whose products are too thin for BLAS.
 
-Regressors and classifiers of two classes have one to three outputs. BLAS rearranges its operands
+Networks for regression or for two classes have one to three outputs. BLAS rearranges its operands
 before it multiplies, which then takes longer than the product itself.
 """
 
@@ -16,7 +16,7 @@ __all__ = ["WIDEST", "thin_backward", "thin_forward"]
 Array = npt.NDArray[Any]
 
 WIDEST = 3
-"""Up to this many outputs a pass beats BLAS; at 4 they tie (measured, see docs/performance.md)."""
+"""Up to this many outputs, a pass beats BLAS; at 4 they tie (measured, see docs/performance.md)."""
 
 
 def _forward(x: Array, W: Array, b: Array, z: Array) -> None:

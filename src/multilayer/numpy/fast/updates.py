@@ -1,9 +1,9 @@
 """The optimizers' updates, in one pass over a part of the parameter vector.
 
-They are derived in ``optimizers/``. Each takes the gradients of the workers' rows, adds them up on
-the way, and changes the parameters and the state from `start` to `stop`. Parameters have the shape
-(K, n_parameters), gradients (n_workers, K, n_parameters), and every hyperparameter (K,): a single
-network is K = 1.
+For their derivations, see ``optimizers/``. Each update takes the gradients of all workers, adds
+them up on the way, and changes the parameters and the state from `start` to `stop`. Parameters have
+shape (K, n_parameters), gradients (n_gradients, K, n_parameters), and every hyperparameter (K,).
+For a single network, K = 1.
 """
 
 import math
@@ -35,11 +35,11 @@ __all__ = [
 
 Array = npt.NDArray[Any]
 Update = Callable[[Array, int, int, int, Any], None]
-"""A function of the workers' gradients, their number, start, stop, and the learning rate, a number
-or of shape (K,)."""
+"""A function of the gradients, how many of them to add up, start, stop, and the learning rate (a
+number, or of shape (K,))."""
 
 BLOCK = 2048
-"""Numbers added up at a time, so that a block of gradients is still in the cache when used."""
+"""Numbers updated at a time, so that the sum of the gradients is still in the cache when used."""
 
 
 def _add_up(gradients: Array, n_parts: int, start: int, stop: int) -> None:
@@ -67,12 +67,12 @@ def _add_penalty(
 
 @kernel(plain=_add_penalty)
 def add_penalty(gradient, parameters, start, stop, l1, l2, total):  # type: ignore[no-untyped-def]
-    """Add λ₁ sign(W) + λ₂ W to some weights' gradient, and λ₁ Σ|W| + λ₂/2 ΣW² to the total."""
+    """Add λ₁ sign(W) + λ₂ W to the gradient of these weights, and λ₁ Σ|W| + λ₂/2 ΣW² to `total`."""
     for k in range(parameters.shape[0]):
         W, dW = parameters[k, start:stop], gradient[k, start:stop]
         slope, factor = W.dtype.type(l1[k]), W.dtype.type(l2[k])
         squares, sizes = 0.0, 0.0
-        for block in range(0, W.size, 64):  # short sums in W's type, added up in double
+        for block in range(0, W.size, 64):  # short sums in W's dtype, added up in float64
             of_block, size = W.dtype.type(0), W.dtype.type(0)
             for i in range(block, min(block + 64, W.size)):
                 value = W[i]
@@ -101,7 +101,7 @@ def clip_in_place(gradients: Array, clip: Clip) -> None:
 
 
 def matrices_of(network: Network) -> Array:
-    """Return where each affine layer's W begins in θ, and its shape, as rows (start, out, in)."""
+    """Return a row (start, out, in) for each affine layer: where W begins in θ, and its shape."""
     layers = [layer for layer in network.layers if isinstance(layer, (Affine, Embedding))]
     return np.array(
         [
@@ -148,7 +148,7 @@ def limit_in_place(parameters, matrices, max_norms):  # type: ignore[no-untyped-
 
 
 def _plain(optimizer: Optimizer, parameters: Array, state: State) -> Update:
-    """Return an optimizer's own update, of whole vectors."""
+    """Return an update that calls the optimizer's own method, for the whole vector."""
 
     def update(gradients: Array, n_parts: int, start: int, stop: int, rate: Any) -> None:
         add_up.plain(gradients, n_parts, start, stop)
@@ -162,7 +162,7 @@ def _plain(optimizer: Optimizer, parameters: Array, state: State) -> Update:
 
 
 def _column(numbers: Array, vectors: Array) -> Array:
-    """Return a number for each network so that it multiplies vectors, in their type."""
+    """Return one number per network as a column that multiplies `vectors`, in their dtype."""
     return numbers.astype(vectors.dtype)[:, np.newaxis]
 
 
@@ -188,7 +188,7 @@ def _sgd_plain(
 def sgd(  # type: ignore[no-untyped-def]
     parameters, gradients, velocity, n_parts, start, stop, settings, nesterov
 ):
-    """Compute v ← μ v + g and θ ← θ − η v, as in `SGD`; settings are η, μ and the decay."""
+    """Compute v ← μ v + g and θ ← θ − η v, as in `SGD`; the settings are η, μ and the decay."""
     kind = parameters.dtype.type
     for k in range(parameters.shape[0]):
         rate, momentum, decay = kind(settings[k, 0]), kind(settings[k, 1]), kind(settings[k, 2])
@@ -232,7 +232,7 @@ def _adam_plain(
 def adam(parameters, gradients, m, v, n_parts, start, stop, settings):  # type: ignore[no-untyped-def]
     """Compute θ ← (1 − η λ) θ − η m̂/(√v̂ + ε), as in `Adam` and `AdamW`.
 
-    Settings are η, the number of the step, β₁, β₂, ε and λ.
+    The settings are η, the number of the step, β₁, β₂, ε and λ.
     """
     kind = parameters.dtype.type
     for k in range(parameters.shape[0]):
@@ -242,7 +242,7 @@ def adam(parameters, gradients, m, v, n_parts, start, stop, settings):  # type: 
             settings[k, 2],
             settings[k, 3],
         )
-        # The corrections in η m̂/(√v̂ + ε) are the same for all, and taken out of the loop.
+        # The bias corrections are the same for all parameters, so they are outside the loop.
         size = kind(rate / (1 - beta_1**step))
         correction = kind(1 / np.sqrt(1 - beta_2**step))
         keep_1, take_1 = kind(beta_1), kind(1 - beta_1)
@@ -264,16 +264,16 @@ def adam(parameters, gradients, m, v, n_parts, start, stop, settings):  # type: 
 
 
 KERNELS: dict[type, Kernel] = {SGD: sgd, Adam: adam, AdamW: adam}
-"""The kernel of an optimizer's update; the other optimizers update whole vectors."""
+"""The kernels of the optimizers' updates; optimizers without a kernel update the whole vector."""
 
 
 def numbers_of(value: Any, n_networks: int) -> Array:
-    """Return a number for each network: the same for all, or K of them in any shape."""
+    """Return an array of shape (K,) from one number for all networks, or K numbers of any shape."""
     return np.full(n_networks, np.ravel(value), np.float64)
 
 
 def settings_of(optimizer: Optimizer, n_networks: int) -> Array:
-    """Return the settings of an optimizer's kernel, with room for what steps change."""
+    """Return the settings for an optimizer's kernel; 0 where each step sets its own value."""
     o: Any = optimizer
     decay = getattr(o, "weight_decay", 0.0)
     if KERNELS[type(o)] is sgd:
@@ -286,8 +286,9 @@ def settings_of(optimizer: Optimizer, n_networks: int) -> Array:
 def update_of(optimizer: Optimizer, parameters: Array, state: State) -> tuple[Update, bool]:
     """Return an optimizer's update, and whether it can update parts of the vector.
 
-    The update changes the arrays in `state`, the optimizer's; its hyperparameters and
-    ``state["step"]`` are numbers, or of shape (K, 1) if the parameters are (K, n_parameters).
+    The update changes the arrays in `state`, the optimizer's state. The hyperparameters and
+    ``state["step"]`` are numbers; they may have shape (K, 1) if the parameters have shape
+    (K, n_parameters).
     """
     found = KERNELS.get(type(optimizer))
     if found is None:

@@ -1,10 +1,10 @@
-"""Workers: threads that each do their part of a step, as long as that pays.
+"""Workers: threads that each do their part of a step, as long as that pays off.
 
 The threads of a BLAS library wait for each other in every matrix product; if another process takes
-a core, each product waits until that core is back. Our threads meet only twice in a step, and twice
-more for each batch normalisation, with single-threaded BLAS inside each. The time of a step is
-compared with the processor time spent on it: if waiting eats up the gain, one thread does all
-parts, in the same order and with the same result, until the next trial.
+a core, every product waits for that core. Our threads wait for each other only twice per step, and
+twice more for each batch normalisation; each of them uses single-threaded BLAS. The elapsed time of
+a step is compared with the processor time spent on it. If waiting costs more than is gained, one
+thread does all parts until the next trial, in the same order and with the same result.
 """
 
 import os
@@ -28,28 +28,28 @@ R = TypeVar("R")
 WORK = 1e7
 """The floating-point operations that make a thread worth waking, if it calls kernels one by one."""
 CHAINED = 3e6
-"""The same if it makes a few compiled calls (see `chain`), so that threads wait less for Python."""
+"""The same for threads that make few compiled calls (see `chain`) and so wait less for Python."""
 ROWS = 16
-"""The minimum number of a worker's rows: products of fewer waste a core."""
+"""The minimum number of a worker's rows: products of fewer rows waste a core."""
 TRIAL = 0.02
-"""Seconds of a trial, after which it is decided whether several threads pay."""
+"""The length of a trial in seconds. Then it is decided whether several threads pay off."""
 PAYS = 0.9
-"""They pay if the work takes less than this share of the time that one thread would need."""
+"""Threads pay off if they take less than this share of the time that one thread would need."""
 PAUSE = 1.0
-"""Seconds until the next trial after one that did not pay; doubled after each in a row."""
+"""Seconds until the next trial after one that failed; doubled after each failure in a row."""
 LONGEST_PAUSE = 8.0
 
 
 def n_rewarding(n_operations: float, n_available: int, work: float | None = None) -> int:
-    """Return how many of the available threads pay for this many floating-point operations.
+    """Return how many of the available threads pay off for this many floating-point operations.
 
-    `work` is what each must have of them: by default `WORK`.
+    Each thread must have at least `work` of them, by default `WORK`.
     """
     return max(1, min(n_available, int(n_operations / (work or WORK))))
 
 
 def n_parts(n_rows: int, n_operations: float, n_available: int, work: float | None = None) -> int:
-    """Return the number of threads that share a batch, with `n_operations` for each of its rows."""
+    """Return the number of threads that share a batch, which takes `n_operations` per row."""
     return max(1, min(n_rewarding(n_rows * n_operations, n_available, work), n_rows // ROWS))
 
 
@@ -61,7 +61,7 @@ class Workers:
     n : int
         The total number of threads.
     keep_blas : bool
-        Whether BLAS keeps its own threads meanwhile; only for a single worker.
+        Whether BLAS may use its own threads meanwhile; only for a single worker.
 
     Examples
     --------
@@ -91,14 +91,21 @@ class Workers:
     def for_batches(
         cls, n_rows: int, n_operations: float, work: float | None = None, *, by_rows: bool
     ) -> "Workers":
-        """Return the workers that pay for batches of this many rows.
+        """Return as many workers as pay off for batches of this many rows.
 
-        `n_operations` is the number for each row, `work` as in `n_rewarding`, and `by_rows` says
-        whether batches can be split.
+        Parameters
+        ----------
+        n_rows : int
+        n_operations : float
+            The floating-point operations per row.
+        work : float, optional
+            See `n_rewarding`.
+        by_rows : bool
+            Whether batches can be split.
         """
         rewarding = n_rewarding(n_rows * n_operations, n_threads(), work)
         n = n_parts(n_rows, n_operations, rewarding, work) if by_rows else 1
-        # If a batch cannot be split, or only among few of many cores, BLAS uses its own threads.
+        # If a batch cannot be split, or only among few of many cores, let BLAS use its own threads.
         if rewarding >= 2 and (not by_rows or 4 * n <= rewarding):
             return cls(1, keep_blas=True)
         return cls(n)
@@ -106,13 +113,13 @@ class Workers:
     def map(self, work: Callable[[P], R], parts: Sequence[P]) -> list[R]:
         """Call ``work(part)`` for at most n parts in parallel; return all results.
 
-        An exception in any of them is raised here, after all have ended.
+        If a call raises an exception, it is raised here after all calls have ended.
         """
         if len(parts) == 1:
             return [work(parts[0])]
         if self.is_alone:
             return [work(part) for part in parts]
-        if self._process != os.getpid():  # a forked child has no threads of its parent
+        if self._process != os.getpid():  # a forked child does not have its parent's threads
             self._call_helpers()
         started = time.perf_counter()
         begun: list[_Helper] = []
@@ -140,8 +147,8 @@ class Workers:
         self._process = os.getpid()
 
     def _judge(self, elapsed: float, worked: float) -> None:
-        """Decide whether threads pay, from the elapsed time of a run and the time worked in it."""
-        if not self._has_run:  # the first run compiles, and allocates its memory
+        """Decide whether threads pay off, from a run's elapsed time and its processor time."""
+        if not self._has_run:  # the first run also compiles and allocates memory
             self._has_run = True
             return
         self._elapsed += elapsed
@@ -156,7 +163,7 @@ class Workers:
         self._elapsed = self._worked = 0.0
 
     def stop(self) -> None:
-        """End the helpers after their current work, and give BLAS its own threads back."""
+        """End the helpers after their current work, and let BLAS use its own threads again."""
         helpers, self._helpers = self._helpers, []
         for helper in helpers:
             helper.stop()
@@ -190,8 +197,8 @@ class _Helper:
     def wait(self) -> None:
         self.standby.look(self.number, DONE, self.n_calls)
         if not self.done.acquire(blocking=self.thread.is_alive()):
-            # The parent's thread left its part half done; it cannot be started again.
-            self.error = RuntimeError("a child that is forked by a step cannot end this step")
+            # The parent's helper does not exist here, and its part may be half done.
+            self.error = RuntimeError("a process forked during a step cannot finish that step")
 
     def stop(self) -> None:
         self.call = None
@@ -202,7 +209,7 @@ class _Helper:
 
     def _serve(self) -> None:
         limit_this_thread()
-        # An overflow shows in the loss, which the loop checks.
+        # An overflow makes the loss infinite or NaN, which the loop checks.
         with np.errstate(over="ignore", invalid="ignore"):
             number = 0
             while True:
@@ -217,14 +224,14 @@ class _Helper:
                     self.result = self.call()
                 except BaseException as error:
                     self.error = error
-                self.call = None  # a waiting thread keeps nothing alive
+                self.call = None  # keep nothing alive while waiting
                 self.worked = time.thread_time() - started
                 self.standby.set(self.number, DONE, number)
                 self.done.release()
 
 
 class _Alone:
-    """The threads of a step that is itself the part of one thread."""
+    """A stand-in for `Workers` in a step that already runs as one thread's part."""
 
     n = 1
 
