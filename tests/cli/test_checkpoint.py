@@ -57,12 +57,12 @@ def test_mistakes(tmp_path, capsys):
     with pytest.raises(InvalidArgumentError) as caught:
         run(capsys, *JOB, "--checkpoint", folder, "--resume", "--l2", "0")
     assert str(caught.value) == (
-        f"the checkpoint in {folder} is of another training: --l2 was 0.003, is 0.0"
+        f"the checkpoint in {folder} belongs to another training run: --l2 was 0.003, is 0.0"
     )
     with pytest.raises(InvalidArgumentError) as caught:
         run(capsys, *JOB[:-1], "9", "--checkpoint", folder, "--resume", "--early-stopping")
     assert str(caught.value).startswith(
-        f"the checkpoint in {folder} is of another training: --epochs was 20, is 9; "
+        f"the checkpoint in {folder} belongs to another training run: --epochs was 20, is 9; "
         "--early-stopping was False, is True; "
     )
 
@@ -76,6 +76,6 @@ def test_a_folder_that_cannot_be_made_is_told_before_the_training(tmp_path):
 def test_a_finished_training_is_told(tmp_path, capsys):
     job = [*JOB[:-1], "2", "--checkpoint", str(tmp_path), "--resume"]
     app(job, standalone_mode=False)
-    assert "finished already" not in capsys.readouterr().err
+    assert "already finished" not in capsys.readouterr().err
     app(job, standalone_mode=False)
-    assert "finished already, after 2 epochs" in capsys.readouterr().err
+    assert "already finished, after 2 epochs" in capsys.readouterr().err

@@ -100,7 +100,7 @@ def test_a_folder_that_cannot_be_written_to_is_told_and_the_training_goes_on(tmp
         "train", "digits", "--hidden", "4", "--epochs", "2", "--record", "/proc/a", folder=tmp_path
     )
     assert result.returncode == 0
-    says = "note: the training goes on, but cannot be recorded in /proc/a: "
+    says = "note: training continues, but cannot be recorded in /proc/a: "
     assert result.stderr.splitlines()[-1] == f"{says}no such file or directory"
     assert "final loss" in result.stdout
 

@@ -176,5 +176,5 @@ def test_a_stream_in_parts_is_for_networks_with_splits(tmp_path):
     with pytest.raises(InvalidArgumentError) as caught:
         fit(net, Stream(tmp_path, None, Ranks(0, 2)), loss="squared_error")
     assert str(caught.value) == (
-        "splits of fit must be given for a stream of which each process has a part"
+        "splits of fit must be given if each process has a part of the stream"
     )

@@ -367,7 +367,7 @@ def test_what_is_there_is_not_overwritten(kept):
     with pytest.raises(InvalidArgumentError) as caught:
         run(checkpoint=kept, callbacks=[EarlyStopping(4)])
     assert str(caught.value) == (
-        f"there is a checkpoint in {kept}: go on from it with resume=True, or give another folder"
+        f"there is a checkpoint in {kept}: resume from it with resume=True, or give another folder"
     )
     assert (kept / "checkpoint.safetensors").read_bytes() == before
 
@@ -399,12 +399,13 @@ def test_another_training_is_refused(kept, changed, difference):
     settings = {"callbacks": [EarlyStopping(4)]} | changed
     with pytest.raises(InvalidArgumentError) as caught:
         run(checkpoint=kept, resume=True, **settings)
-    assert str(caught.value) == f"the checkpoint in {kept} is of another training: {difference}"
+    says = f"the checkpoint in {kept} belongs to another training run: {difference}"
+    assert str(caught.value) == says
 
 
 def test_other_data_and_another_engine_are_refused(kept):
     for changed in ({"data": (X + 1, Y)}, {"data": (X, (Y + 1) % 3)}):
-        with pytest.raises(InvalidArgumentError, match="is of another training: data was"):
+        with pytest.raises(InvalidArgumentError, match="belongs to another training run: data was"):
             run(checkpoint=kept, resume=True, callbacks=[EarlyStopping(4)], **changed)
     with pytest.raises(InvalidArgumentError, match=r"engine was 'numpy', is"):
         run("torch", checkpoint=kept, resume=True, callbacks=[EarlyStopping(4)])
@@ -414,25 +415,25 @@ def test_another_seed_is_refused(kept):
     with pytest.raises(InvalidArgumentError) as caught:
         run(checkpoint=kept, resume=True, seed=2)
     assert str(caught.value) == (
-        f"rng of fit must be where it was when the checkpoint in {kept} was begun: give the same "
-        "seed, and the same network if its weights come from it too, or rng=None to take it from "
-        "there"
+        f"rng of fit must be in the state in which the training run in {kept} began: give the same "
+        "seed, and draw the network's weights again if they come from it, or give rng=None to "
+        "restore that state"
     )
 
 
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        ({"resume": True}, "resume of fit needs a checkpoint to go on from; checkpoint is None"),
+        ({"resume": True}, "resume of fit needs a checkpoint to resume from; checkpoint is None"),
         ({"resume": 1}, "resume of fit must be True or False; got 1"),
         ({"checkpoint": 5}, "checkpoint must be a path or a Checkpoint; got 5"),
         (
             {"checkpoint": "a", "optimizer": "lbfgs", "batch_size": None},
-            "checkpoint of fit cannot be combined with L-BFGS, whose line search SciPy holds",
+            "checkpoint of fit cannot be combined with L-BFGS: SciPy does not expose its state",
         ),
         (
             {"checkpoint": "a", "shuffle": range(5)},
-            "checkpoint of fit cannot be combined with a sampler, whose state is its own",
+            "checkpoint of fit cannot be combined with a sampler: its state cannot be saved",
         ),
         ({"checkpoint": __file__}, f"checkpoint must be a folder; {__file__} is something else"),
     ],
@@ -463,7 +464,7 @@ def test_a_state_that_does_not_go_into_json_is_refused(tmp_path):
         def state(self):
             return {"array": np.ones(3)}
 
-    with pytest.raises(InvalidTypeError, match=r"^the state of a callback must go into JSON"):
+    with pytest.raises(InvalidTypeError, match=r"^the state of a callback must be serializable"):
         run(checkpoint=tmp_path, callbacks=[Wrong()])
 
 
@@ -513,5 +514,5 @@ def test_a_checkpoint_of_the_first_format_is_refused(tmp_path):
         run(checkpoint=tmp_path, resume=True)
     assert str(caught.value) == (
         f"{path} cannot be read: its format version is 1; multilayer {__version__} reads version "
-        "3: go on with the release that wrote it, or begin again with another folder"
+        "3: resume with the release that wrote it, or start again in another folder"
     )

@@ -105,7 +105,7 @@ def test_a_plain_function_cannot_judge_epochs(regression):
         fit(network(), regression, loss="squared_error", validation=0.25, metrics=metrics,
             monitor="validation_mae")  # fmt: skip
     assert str(caught.value) == (
-        "monitor of fit cannot be 'validation_mae': of a plain function it is not known whether "
+        "monitor of fit cannot be 'validation_mae': for a plain function, it is unknown whether "
         "higher is better; give multilayer.training.Metric(function, higher_is_better=…)"
     )
     told = {"mae": Metric(mean_absolute_error, higher_is_better=False)}

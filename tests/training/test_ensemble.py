@@ -576,7 +576,7 @@ ROWS = [(np.arange(30), np.arange(30, 60))] * 4
         (
             {"metrics": [{"a": accuracy}, {"b": accuracy}] * 2, "validation": 0.2},
             InvalidArgumentError,
-            "metrics[1] of fit must have the names that metrics[0] has, a; got b",
+            "metrics[1] of fit must have the same names as metrics[0], a; got b",
         ),
         (
             {"optimizer": ["sgd", "sgd", "adam", "sgd"]},
@@ -628,7 +628,7 @@ ROWS = [(np.arange(30), np.arange(30, 60))] * 4
         (
             {"splits": [*ROWS[:3], (np.flatnonzero(Y == 1), [0])]},
             InvalidDataError,
-            "splits[3][0] of fit must have rows of at least 2 of the 2 classes; got class 1 alone",
+            "splits[3][0] of fit must have rows of at least 2 of the 2 classes; got only class 1",
         ),
         (
             {"splits": [*ROWS[:3], (np.arange(60) < 30, [0])]},
@@ -648,7 +648,7 @@ ROWS = [(np.arange(30), np.arange(30, 60))] * 4
         (
             {"splits": ROWS, "shuffle": range(60)},
             InvalidArgumentError,
-            "shuffle of fit must be True or False where members have rows of their own",
+            "shuffle of fit must be True, False or one sampler per member",
         ),
     ],
 )

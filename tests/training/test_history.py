@@ -36,7 +36,7 @@ def test_is_a_mapping(history):
 def test_unknown_entry_says_which_there_are(history):
     with pytest.raises(KeyError) as caught:
         history["loss"]
-    assert caught.value.args[0] == "'loss' was not measured; there are train_loss, seconds"
+    assert caught.value.args[0] == "'loss' was not measured; available: train_loss, seconds"
 
 
 def test_goes_to_pandas(history):

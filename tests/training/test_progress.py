@@ -247,7 +247,7 @@ def test_says_where_a_training_goes_on(tmp_path):
         train([Progress(console)], resume=True, **settings)
         said.append(console.file.getvalue().splitlines())
     assert said[0][0] == "resuming after epoch  3/12, step 1 of 4"
-    assert said[1] == ["finished already, after 12 epochs"]
+    assert said[1] == ["already finished, after 12 epochs"]
 
 
 def test_says_why_it_ended_early():

@@ -193,7 +193,7 @@ def test_a_training_that_was_killed_within_a_part_resumes_with_its_bits(
 def test_a_run_is_not_resumed_on_another_stream(tmp_path):
     how = {"loss": "cross_entropy", "n_epochs": 2, "checkpoint": tmp_path / "run"}
     fit(network(), written(tmp_path / "a", X, Y), rng=np.random.default_rng(0), **how)
-    with pytest.raises(InvalidArgumentError, match="another training: data was"):
+    with pytest.raises(InvalidArgumentError, match="another training run: data was"):
         fit(network(), written(tmp_path / "b", X + 1, Y), rng=None, resume=True, **how)
 
 
@@ -267,7 +267,7 @@ def test_arguments_that_do_not_suit_a_stream_are_named(tmp_path):
     rows = written(tmp_path, X, Y)
     for how, message in (
         ({"optimizer": "lbfgs"}, "data of fit cannot be a stream for L-BFGS"),
-        ({"validation": 0.1}, "validation of fit must be samples of their own"),
+        ({"validation": 0.1}, "validation of fit must be separate samples"),
         ({"shuffle": range(N)}, "shuffle of fit must be True or False for a stream"),
     ):
         with pytest.raises(InvalidArgumentError, match=message):

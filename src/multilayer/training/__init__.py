@@ -1,4 +1,4 @@
-"""The training loop, written once for any engine, and what takes part in it."""
+"""The training loop for all engines, with its callbacks, metrics, histories and checkpoints."""
 
 from multilayer.training.callbacks import Callback, EarlyStopping
 from multilayer.training.checkpoint import Checkpoint

@@ -1,4 +1,4 @@
-"""The arguments of `fit`: checked, and turned into what the loop works with."""
+"""Checks of the arguments of `fit`, and their conversion for the loop."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from copy import deepcopy
@@ -48,7 +48,7 @@ Array = npt.NDArray[Any]
 
 
 def check_options(options: dict[str, Any], net: Net) -> None:
-    """Raise for an argument that this engine does not know."""
+    """Raise an error if this network has no such option."""
     package = ".".join(type(net).__module__.split(".")[:2])
     whose = f"{package}.{type(net).__name__}"
     for name in options:
@@ -58,7 +58,7 @@ def check_options(options: dict[str, Any], net: Net) -> None:
 
 
 def check_callbacks(callbacks: object) -> tuple[Callback, ...]:
-    """Return the callbacks as a tuple, if they are a sequence of them."""
+    """Return the callbacks as a tuple, or raise an error if they are not callbacks."""
     found = tuple(callbacks) if isinstance(callbacks, Iterable) else (callbacks,)
     for callback in found:
         if not isinstance(callback, Callback):
@@ -68,7 +68,7 @@ def check_callbacks(callbacks: object) -> tuple[Callback, ...]:
 
 
 def check_shuffle(shuffle: Any) -> Any:
-    """Return `shuffle` if it is a bool, a sampler, or a list of samplers, one for each member."""
+    """Return `shuffle`, or raise an error unless it is a bool, a sampler or a list of samplers."""
     if isinstance(shuffle, (bool, np.bool_)):
         return bool(shuffle)
     if (
@@ -84,15 +84,15 @@ def check_shuffle(shuffle: Any) -> Any:
 def check_checkpoint(
     checkpoint: Any, resume: object, trainer: Trainer, shuffle: bool | Sampler
 ) -> Checkpoint | None:
-    """Return the checkpoint at a path, or the one given, if the training can be saved."""
+    """Return the checkpoint, or None; raise an error if this training run cannot be saved."""
     if checks.flag(resume, "resume", "fit") and checkpoint is None:
-        rule = "needs a checkpoint to go on from; checkpoint is None"
+        rule = "needs a checkpoint to resume from; checkpoint is None"
         raise InvalidArgumentError(rule, "resume", "fit")
     if checkpoint is None:
         return None
     refused = {
-        "L-BFGS, whose line search SciPy holds": trainer.learning_rate is None,
-        "a sampler, whose state is its own": not isinstance(shuffle, bool),
+        "L-BFGS: SciPy does not expose its state": trainer.learning_rate is None,
+        "a sampler: its state cannot be saved": not isinstance(shuffle, bool),
     }
     for what, is_asked_for in refused.items():
         if is_asked_for:
@@ -101,7 +101,7 @@ def check_checkpoint(
 
 
 def check_data(trainer: Trainer, data: object, name: str) -> Data:
-    """Return the samples, targets and weights of a tuple of two or three, checked."""
+    """Return the checked samples, targets and weights of a tuple (X, y) or (X, y, weight)."""
     if not isinstance(data, (tuple, list)) or len(data) not in (2, 3):
         rule = "must be a tuple (X, y) or (X, y, sample_weight)"
         got = f"{len(data)} parts" if isinstance(data, (tuple, list)) else type(data).__name__
@@ -111,12 +111,12 @@ def check_data(trainer: Trainer, data: object, name: str) -> Data:
 
 
 def check_generator(net: Net, rng: Any) -> Any:
-    """Return the generator of a training; of an ensemble, perhaps one for each member."""
+    """Return the random generator; for an ensemble, optionally one for each member."""
     return checks.random_generators(rng, getattr(net, "n_members", 0), "fit")
 
 
 def mask_generator(net: Net, generator: Any) -> Any:
-    """Return the generator of dropout masks and noise; of an ensemble, one for each member."""
+    """Return the generator for dropout masks and noise; for an ensemble, one for each member."""
     if isinstance(generator, Generators):
         return Generators(rng.spawn(1)[0] for rng in generator)
     n_members = getattr(net, "n_members", 0)
@@ -124,19 +124,19 @@ def mask_generator(net: Net, generator: Any) -> Any:
 
 
 def check_orders(shuffle: Any, rows: Sequence[Array]) -> Any:
-    """Return `shuffle` if it is a bool, or holds a sampler for each member's rows."""
+    """Return `shuffle`, or raise an error unless it is a bool or has one sampler per member."""
     if isinstance(shuffle, bool) or (
         isinstance(shuffle, (list, tuple))
         and len(shuffle) == len(rows)
         and all(hasattr(sampler, "__iter__") for sampler in shuffle)
     ):
         return shuffle
-    rule = "must be True or False where members have rows of their own, or a sampler for each"
+    rule = "must be True, False or one sampler per member if each member has its own rows"
     raise InvalidArgumentError(rule, "shuffle", "fit", got="a sampler")
 
 
 def check_schedule(schedule: Any, n_members: int) -> Any:
-    """Return the schedule; of an ensemble, a list with one for each member."""
+    """Return the schedule; for an ensemble, a list with one for each member."""
 
     def check(own: Any) -> Schedule | None:
         return None if own is None else resolve(own, SCHEDULES, Schedule)
@@ -155,14 +155,14 @@ def check_metrics(metrics: Any, trainer: Trainer) -> list[dict[str, Metric]]:
     found = [resolve_metrics(own, task) for own in each]
     for k, own in enumerate(found):
         if set(own) != set(found[0]):
-            rule = f"must have the names that metrics[0] has, {', '.join(found[0]) or 'none'}"
+            rule = f"must have the same names as metrics[0], {', '.join(found[0]) or 'none'}"
             got = ", ".join(own) or "none"
             raise InvalidArgumentError(rule, f"metrics[{k}]", "fit", got=got)
     return found
 
 
 def each_its_own(trainer: Trainer, generator: Any) -> Any:
-    """Return a generator for each member, in the same state: it draws as it would alone."""
+    """Return one generator per member, all in the same state: each draws as it would alone."""
     if isinstance(generator, Generators) or not trainer.n_members:
         return generator
     return Generators([generator, *(deepcopy(generator) for _ in range(trainer.n_members - 1))])
@@ -171,10 +171,10 @@ def each_its_own(trainer: Trainer, generator: Any) -> Any:
 def check_splits(
     trainer: Trainer, data: Data, splits: Any, validation: object
 ) -> tuple[Data, list[Array], Parts | None]:
-    """Return the data, each member's training rows, and its validation rows."""
+    """Return the data, each member's training rows, and the members' validation rows, if any."""
     n_members = trainer.n_members
     if not n_members:
-        rule = "are for an Ensemble; for one network give its rows as data and validation"
+        rule = "are for an Ensemble; for one network, give its rows as data and validation"
         raise InvalidArgumentError(rule, "splits", "fit")
     if validation is not None:
         rule = "hold validation rows already; {validation} must be None"
@@ -200,7 +200,7 @@ def check_splits(
             raise InvalidDataError("must have rows to train on; got none", f"splits[{k}][0]", "fit")
         if n_classes > 1 and len(np.unique(labels[own])) == 1:
             rule = f"must have rows of at least 2 of the {n_classes} classes"
-            got = f"class {labels[own][0]} alone"
+            got = f"only class {labels[own][0]}"
             raise InvalidDataError(rule, f"splits[{k}][0]", "fit", got=got)
         if len(held_out[k]) == 0 and any(map(len, held_out)):
             rule = "must have rows to validate on, as other members have; got none"
@@ -220,7 +220,7 @@ def streamed(
 ) -> tuple[Streamed, Data | Parts | None]:
     """Return the batches of a stream, and the samples to validate on, if any."""
     if validation is not None and not isinstance(validation, (tuple, list)):
-        rule = "must be samples of their own beside a stream: a tuple (X, y)"
+        rule = "must be separate samples for a stream: a tuple (X, y)"
         raise InvalidArgumentError(rule, "validation", "fit", got=repr(validation))
     if not isinstance(how["shuffle"], bool):
         rule = "must be True or False for a stream, which draws its own order"
@@ -229,7 +229,7 @@ def streamed(
     held_out = None if validation is None else check_data(trainer, validation, "validation")
     is_divided = stream.ranks.n_ranks > 1
     if splits is None and is_divided:
-        rule = "must be given for a stream of which each process has a part"
+        rule = "must be given if each process has a part of the stream"
         raise InvalidArgumentError(rule, "splits", "fit")
     if splits is None:
         how["n_members"] = n_members if isinstance(generator, Generators) else 0
@@ -238,7 +238,7 @@ def streamed(
     if held_out is None or len(pairs) != n_members:
         rule = "must be a pair (slots, rows of {validation}) for each member"
         raise InvalidArgumentError(rule, "splits", "fit", others=["validation"])
-    # A part of the stream may lack the last slots.
+    # This process's part of the stream may lack the last slots.
     n_slots = max(stream.counts.shape[1], *(1 + max(slots, default=-1) for slots, _ in pairs))
     trains_on = np.zeros((n_members, n_slots), bool)
     for own, (slots, _) in zip(trains_on, pairs, strict=True):
@@ -251,7 +251,7 @@ def streamed(
 def split_each(
     trainer: Trainer, data: Data, validation: object, rngs: Generators
 ) -> tuple[Data, list[Array], Data | Parts | None]:
-    """Return the data, each member's rows to train on, drawn by its own generator, and the rest."""
+    """Return the data, each member's training rows, drawn by its own generator, and the rest."""
     everything = [np.arange(data.n_samples)] * len(rngs)
     if validation is None:
         return data, everything, None
@@ -266,12 +266,12 @@ def split_each(
 
 
 def _rows(rows: Any, name: str, n_samples: int) -> Array:
-    """Return row numbers, checked."""
+    """Return the row numbers as an array, or raise an error if they are not row numbers."""
     array = checks.array(rows, name)
     if array.size == 0:
         return np.zeros(0, dtype=np.intp)
     if array.dtype.kind == "b":
-        rule = "must hold row numbers, not a mask: numpy.flatnonzero makes them"
+        rule = "must hold row numbers, not a mask: use numpy.flatnonzero(mask)"
         raise InvalidTypeError(rule, name, "fit", got="bool")
     if array.dtype.kind not in "iu" or array.ndim != 1:
         rule = "must be a vector of row numbers"
@@ -303,7 +303,7 @@ def split_data(
 
 
 def _classes(trainer: Trainer, y: Any) -> Any:
-    """Return what a split is stratified by: labels, or a single column of zeros and ones."""
+    """Return the classes by which to stratify a split: labels, or one column of zeros and ones."""
     if trainer.loss.task == "classification" and y.ndim == 1:
         return y
     if trainer.loss.task == "multilabel" and y.shape[1] == 1 and np.isin(y, (0, 1)).all():
@@ -314,7 +314,7 @@ def _classes(trainer: Trainer, y: Any) -> Any:
 def choose_monitor(
     monitor: object, metrics: dict[str, Metric], has_validation: bool
 ) -> tuple[str, bool]:
-    """Return the name of the monitored entry of the history, and whether higher is better."""
+    """Return the name of the monitored history entry, and whether higher values are better."""
     names = ["train_loss"]
     if has_validation:
         names = ["validation_loss", "train_loss", *(f"validation_{name}" for name in metrics)]
@@ -324,7 +324,7 @@ def choose_monitor(
     metric = metrics[chosen.removeprefix("validation_")]
     if metric.higher_is_better is None:
         rule = (
-            f"cannot be {chosen!r}: of a plain function it is not known whether higher is better; "
+            f"cannot be {chosen!r}: for a plain function, it is unknown whether higher is better; "
             "give multilayer.training.Metric(function, higher_is_better=…)"
         )
         raise InvalidArgumentError(rule, "monitor", "fit")
@@ -332,7 +332,7 @@ def choose_monitor(
 
 
 def check_size(batch_size: int, n_samples: int, least: int) -> None:
-    """Raise if a batch would have fewer samples than batch normalisation needs."""
+    """Raise an error if a batch would have fewer samples than batch normalisation needs."""
     if min(batch_size, n_samples) < least:
         rule = "must give batches of at least 2 samples to batch normalisation"
         got = f"{batch_size} of {n_samples} samples"

@@ -1,4 +1,4 @@
-"""Callbacks: objects that follow a training, and may stop it."""
+"""Callbacks: objects that follow a training run, and may stop it."""
 
 import math
 from typing import Any
@@ -25,23 +25,23 @@ class Callback:
         """Run at the end, even after an interruption or an error."""
 
     def state(self) -> dict[str, Any]:
-        """Return what a checkpoint must hold, as values for JSON."""
+        """Return what a checkpoint must save, as values for JSON."""
         return {}
 
     def set_state(self, state: dict[str, Any]) -> None:
-        """Restore what `state` returned; called after `on_train_begin` if a training is resumed."""
+        """Restore what `state` returned; on resuming, this is called after `on_train_begin`."""
 
 
 class EarlyStopping(Callback):
     """Stops when the monitored metric no longer improves, and restores the best weights.
 
-    They are restored whatever ends the training: this callback, the last epoch, Ctrl-C, or a loss
-    that diverges.
+    They are restored whatever ends the training run: this callback, the last epoch, Ctrl-C, or a
+    loss that diverges.
 
     Parameters
     ----------
     patience : int
-        Number of epochs without improvement that end the training.
+        Number of consecutive epochs without improvement after which training stops.
     min_delta : float
         An improvement must be larger than this; at least 0.
 
@@ -59,7 +59,7 @@ class EarlyStopping(Callback):
         return f"EarlyStopping(patience={self.patience}, min_delta={self.min_delta})"
 
     def on_train_begin(self, run: Run) -> None:
-        """Forget an earlier training."""
+        """Forget any earlier training run."""
         run.keep_best = True
         self._best = [math.nan] * len(run.members)
         self._n_stalled = [0] * len(run.members)

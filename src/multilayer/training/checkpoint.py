@@ -1,4 +1,4 @@
-"""Checkpoint: a folder with everything that a training needs to resume."""
+"""Checkpoint: a folder with everything that is needed to resume a training run."""
 
 import json
 import os
@@ -19,41 +19,42 @@ FORMAT = Format(
     "multilayer checkpoint",
     "checkpoint",
     ("3",),
-    ": go on with the release that wrote it, or begin again with another folder",
+    ": resume with the release that wrote it, or start again in another folder",
 )
 PARTS = ("training", "progress")
-"""What is saved as JSON, in arrays of bytes, since a file's header has room for only 16 MB."""
+"""What is saved as JSON in arrays of bytes, since a file's header has room for only 16 MB."""
 
 
 class Kept(NamedTuple):
     """The content of a checkpoint."""
 
     training: dict[str, Any]
-    """What is trained, on what, and how."""
+    """The description of the training run: what is trained, on what, and how."""
     progress: dict[str, Any]
-    """Its state: values for JSON."""
+    """The part of its state that is values for JSON."""
     arrays: Arrays
-    """Its state: arrays by name."""
+    """The part of its state that is arrays, by name."""
 
 
 class Checkpoint:
-    """A folder in which `fit` saves a training, so that it can be resumed if it is killed.
+    """A folder in which `fit` saves a training run, so that it can be resumed if it is killed.
 
-    The folder holds one safetensors file, which cannot run code. It is replaced whole, so that a
-    crash leaves either the old one or the new one.
+    The folder contains one safetensors file, which cannot run code. The file is replaced as a
+    whole, so after a crash it is either the old one or the new one.
 
     Parameters
     ----------
     folder : path
         Created if it does not exist.
     seconds : float
-        The interval between two writes; 0 writes after every step. The file is always written when
-        the training ends, and after the step in which Ctrl-C is pressed.
+        The interval between two writes, at least 0; 0 writes after every step. The file is always
+        written at the end of training, and after the step in which Ctrl-C is pressed.
 
     Raises
     ------
     InvalidArgumentError, InvalidTypeError
-        If `folder` is not a path or not a folder, or `seconds` is not such a number.
+        If `folder` is not a path, or is something other than a folder, or `seconds` is not a
+        non-negative number.
 
     Examples
     --------
@@ -94,13 +95,14 @@ class Checkpoint:
                 for name in PARTS
             }
         except (TypeError, ValueError) as error:
-            raise InvalidTypeError(f"the state of a callback must go into JSON: {error}") from error
+            rule = f"the state of a callback must be serializable as JSON: {error}"
+            raise InvalidTypeError(rule) from error
         self.folder.mkdir(parents=True, exist_ok=True)
         remove_left_overs(self.path)
         write(self.path, FORMAT, {}, kept.arrays | parts, has_digest=True)
 
     def read(self) -> Kept | None:
-        """Return the content of the file; None if there is no file.
+        """Return the content of the file, or None if there is no file.
 
         Raises
         ------

@@ -1,4 +1,4 @@
-"""Course: how far a training has come in an epoch, which may have several parts."""
+"""Course: the progress of a training run within an epoch, which may have several parts."""
 
 from typing import Any
 
@@ -9,23 +9,23 @@ __all__ = ["Course"]
 
 
 class Course:
-    """The parts of an epoch, and the one that is under way.
+    """The parts of an epoch, and which of them is in progress.
 
     Parameters
     ----------
     epoch : Epoch
-        As it was drawn.
+        The epoch, as drawn by the batches.
 
     Attributes
     ----------
     n_steps : list of int
-        The number of steps, or that of each network, if they differ.
+        The number of steps in the epoch; if networks differ, that of each network.
     part : Part or None
-        The part under way.
+        The part in progress; None before the first step.
     n_before : int
-        The number of steps in the parts before it.
+        The number of steps in earlier parts.
     masses : list of float or list of K lists
-        Of the batches up to the end of that part: see `Batches.epoch`.
+        The masses of all batches up to the end of this part: see `Batches.epoch`.
     """
 
     def __init__(self, epoch: Epoch) -> None:
@@ -35,7 +35,7 @@ class Course:
         self.masses: list[Any] = []
 
     def part_of(self, step: int) -> Part | None:
-        """Return the part that has this step, counted from 0; None if all are over."""
+        """Return the part with this step, counted from 0; None after the last part."""
         while self.part is None or step >= self.n_before + len(self.part.batches):
             if (part := next(self._parts, None)) is None:
                 return None
@@ -45,7 +45,7 @@ class Course:
         return self.part
 
     def last_samples(self, step: int, training: Any) -> Data | Parts:
-        """Return the samples of the latest of so many steps, or those of each network."""
+        """Return the samples of the last of `step` steps; if networks differ, for each network."""
         assert self.part is not None
         batches, order, _, data = self.part
         rows: Any = batches.rows(order, step - self.n_before - 1)  # type: ignore[arg-type]
@@ -53,7 +53,7 @@ class Course:
         return Parts(data, rows) if isinstance(rows, list) else data.part(rows)
 
     def _add(self, masses: list[Any]) -> None:
-        """Add the masses of a part; where a network takes no step, they are 0."""
+        """Append the masses of a part, with zeros for the steps that a network did not take."""
         if not self.masses or not isinstance(masses[0], list):
             self.masses = self.masses + masses
             return

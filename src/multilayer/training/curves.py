@@ -1,4 +1,4 @@
-"""Small loss curves without any program's help: as SVG for notebooks, as blocks for terminals."""
+"""Small loss curves without a plotting library: as SVG for notebooks, as blocks for terminals."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -12,26 +12,26 @@ Mark = tuple[int, str]
 
 WIDTH, HEIGHT, MARGIN = 360, 140, 10
 LOOKS = (("#0072b2", ""), ("#d55e00", "6 3"), ("#009e73", "2 2"))
-"""Colours that the colour-blind tell apart (Okabe & Ito 2008), and dashes, for pictures in grey.
-After the last one they begin again."""
+"""Colours that colour-blind readers can tell apart (Okabe & Ito 2008), and dashes for printing in
+grey; further curves start again from the first."""
 BLOCKS = "▁▂▃▄▅▆▇█"
 
 
 def curves_html(curves: Curves, *, mark: Mark = (0, "")) -> str:
-    """Return curves as SVG, one scale for all, with a line of numbers below.
+    """Return curves as SVG on a common scale, with a line of numbers below.
 
     Parameters
     ----------
     curves : mapping of str to sequence of float
-        Names with their values, one an epoch. What is not finite is left out; of more epochs than
-        the picture has places, each point is the mean of some.
+        The values of each curve, one per epoch. Infinite and NaN values are left out. If there are
+        more epochs than pixels, each point is the mean of several epochs.
     mark : tuple of int and str
-        An epoch, counted from 1, that has an upright line, and what it is; 0 for none.
+        An epoch, counted from 1, to mark with a vertical line, and the line's meaning; 0 for none.
 
     Returns
     -------
     str
-        HTML; nothing if there are not two epochs with a finite value.
+        HTML; empty if there are fewer than two epochs or two finite values.
 
     Examples
     --------
@@ -73,25 +73,25 @@ def curves_html(curves: Curves, *, mark: Mark = (0, "")) -> str:
     text = f"; {escape(meaning)}" if marked else ""
     return (
         f'<svg width="{WIDTH}" height="{HEIGHT}" viewBox="0 0 {WIDTH} {HEIGHT}" role="img" '
-        f'aria-label="{escape(", ".join(curves))} of each epoch">{"".join(drawn)}</svg>'
-        f"<div>{' · '.join(legend)}, after {n_epochs:,} epochs{text}; the picture goes from "
+        f'aria-label="{escape(", ".join(curves))} by epoch">{"".join(drawn)}</svg>'
+        f"<div>{' · '.join(legend)}, after {n_epochs:,} epochs{text}; vertical axis from "
         f"{low:.4g} to {high:.4g}</div>"
     )
 
 
 def sparkline(values: Sequence[float], *, low: float, high: float, width: int = 60) -> str:
-    """Return a curve as a row of blocks, eight heights from `low` to `high`.
+    """Return a curve as a row of block characters, with eight heights from `low` to `high`.
 
-    Of more values than `width`, each block is the mean of its part of them. What is not finite is a
-    blank.
+    If there are more values than `width`, each block shows the mean of several. Where a value is
+    infinite or NaN, there is a blank.
 
     Parameters
     ----------
     values : sequence of float
     low, high : float
-        What the lowest and the highest block stand for.
+        The values shown by the lowest and the highest block.
     width : int
-        How many blocks there are at most.
+        The largest number of blocks.
 
     Examples
     --------
@@ -110,21 +110,21 @@ def sparkline(values: Sequence[float], *, low: float, high: float, width: int = 
 
 
 def sparklines(curves: Curves, *, width: int = 60) -> tuple[dict[str, str], str]:
-    """Return curves as rows of blocks with one scale, and the scale in words.
+    """Return curves as rows of block characters on a common scale, and the scale in words.
 
-    It is logarithmic where all values are positive: a loss that falls by orders of magnitude is a
-    cliff and a plain on a linear scale.
+    The scale is logarithmic if all finite values are positive: on a linear scale, a loss that falls
+    by orders of magnitude would look like a cliff followed by a plain.
 
     Parameters
     ----------
     curves : mapping of str to sequence of float
     width : int
-        How many blocks a row has at most.
+        The largest number of blocks in a row.
 
     Returns
     -------
     rows : dict of str to str
-        Without entries if nothing is finite.
+        Empty if no value is finite.
     scale : str
 
     Examples
@@ -149,13 +149,13 @@ def sparklines(curves: Curves, *, width: int = 60) -> tuple[dict[str, str], str]
 
 
 def _share(value: float, low: float, high: float) -> float:
-    """Return where a value lies from `low`, 0, to `high`, 1; of one value 0."""
-    span = high / 2 - low / 2  # of halves: the difference of the largest numbers is infinite
+    """Return the position of a value between `low`, 0, and `high`, 1; 0 if these are equal."""
+    span = high / 2 - low / 2  # halves, since the difference of huge numbers may be infinite
     return (value / 2 - low / 2) / span if span > 0 else 0.0
 
 
 def _thinned(values: Sequence[float], n_points: int) -> list[tuple[float, float]]:
-    """Return at most so many places with values, of more the means of parts; NaN if any is."""
+    """Return at most `n_points` pairs (position, mean of a part); a mean is NaN unless finite."""
     n = len(values)
     n_points = min(n, n_points)
     thinned = []

@@ -1,4 +1,4 @@
-"""What the training loop requires of an engine: three small protocols."""
+"""The three protocols that an engine must implement for the training loop."""
 
 from collections.abc import Callable, Sequence
 from typing import Any, Protocol, TypeGuard
@@ -31,11 +31,11 @@ class Trainer(Protocol):
 
     @property
     def n_members(self) -> int:
-        """The number of networks of an ensemble; 0 for a network by itself."""
+        """The number of networks in an ensemble; 0 for a single network."""
 
     @property
     def loss(self) -> _Loss:
-        """The loss: its task, and what its argument and the targets mean."""
+        """The loss."""
 
     @property
     def optimizer(self) -> object:
@@ -43,22 +43,22 @@ class Trainer(Protocol):
 
     @property
     def learning_rate(self) -> float | None:
-        """The optimizer's own rate; None for L-BFGS, which takes no steps: see `minimize`."""
+        """The optimizer's learning rate; None for L-BFGS, which takes no steps: see `minimize`."""
 
     def check(self, X: object, y: object, weight: object) -> Data:
         """Check samples, targets and weights, and return them as the other methods take them."""
 
     def description(self) -> dict[str, Any]:
-        """Return what it trains, and how, by name, as values for JSON."""
+        """Return what is trained, and how, by name, as values for JSON."""
 
     def begin(self, data: Data, batch_size: int) -> None:
-        """Take the samples to train on, and the size of a full batch.
+        """Set the samples to train on, and the size of a full batch.
 
-        In the middle of a training, they are the samples of the steps that follow.
+        It may be called again between steps, with the samples for the steps that follow.
         """
 
     def begin_epoch(self, order: Array | None) -> None:
-        """Take the order of the next epoch's samples; None leaves them as they came."""
+        """Set the order of the next epoch's samples; None means that of the data."""
 
     def step(self, start: int, stop: int, learning_rate: float) -> float | None:
         """Take an optimizer step on the samples at these positions of the epoch's order.
@@ -66,7 +66,7 @@ class Trainer(Protocol):
         Returns
         -------
         loss : float or None
-            Before the step, penalty included; None if a device is still computing it.
+            The loss before the step, penalty included; None if a device is still computing it.
         """
 
     def settle(self) -> tuple[list[float], bool]:
@@ -75,7 +75,7 @@ class Trainer(Protocol):
         Returns
         -------
         losses : list of float
-            Those that `step` did not return, in order.
+            The losses that `step` did not return, in order.
         is_finite : bool
             Whether every parameter is a finite number.
         """
@@ -92,21 +92,20 @@ class Trainer(Protocol):
         """Return a copy of what predictions depend on: parameters and running statistics."""
 
     def state(self) -> dict[str, Array]:
-        """Return a copy of everything the next step depends on, as arrays by name.
+        """Return a copy of everything that the next step depends on, as arrays by name.
 
-        Those of the network are in the group ``"network"``: see `multilayer.groups`.
+        The network's arrays are in the group ``"network"``: see `multilayer.groups`.
 
         Raises
         ------
         InvalidArgumentError, InvalidTypeError
-            If some of it cannot be saved.
+            If a part of the state cannot be saved.
         """
 
     def set_state(self, state: dict[str, Array]) -> None:
         """Restore what `state` returned, in a trainer with the same arguments.
 
-        Groups that are absent stay as they are: ``{"network": …}`` alone, joined, restores a
-        snapshot.
+        Groups that are absent stay unchanged: ``join({"network": snapshot})`` restores a snapshot.
         """
 
     def finish(self) -> None:
@@ -116,11 +115,12 @@ class Trainer(Protocol):
 class EnsembleTrainer(Trainer, Protocol):
     """K networks with their losses and optimizers, trained as one.
 
-    Rates and losses have the shape (K,), with a loss of 0 for a member that takes no step; so have
-    positions, if members' batches differ. ``evaluate`` also takes `Parts`, and returns the result
-    of each member that takes steps, by its number. ``settle`` says for each member whether its
-    parameters are finite. Arrays of ``snapshot`` have an axis for members in front. ``minimize``
-    may be missing, since no member is trained by L-BFGS.
+    Learning rates and losses have shape (K,), with a loss of 0 for a member that takes no step.
+    ``start`` and ``stop`` have this shape too if members' batches differ. ``evaluate`` also accepts
+    `Parts`, and returns a dict with the result of each member that still takes steps, by number.
+    ``settle`` returns for each member whether its parameters are finite. The first axis of the
+    arrays of ``snapshot`` is for members. ``minimize`` may be missing, since no member is trained
+    by L-BFGS.
     """
 
     @property
@@ -132,11 +132,11 @@ class EnsembleTrainer(Trainer, Protocol):
         """The members' own optimizers."""
 
     def keep(self, members: Sequence[int]) -> None:
-        """Let only these members take steps from now on, until `finish`."""
+        """Let only these members take steps until `finish` is called."""
 
 
 def trains_ensemble(trainer: Trainer) -> TypeGuard[EnsembleTrainer]:
-    """Return whether a trainer is that of an ensemble."""
+    """Return whether a trainer trains an ensemble."""
     return trainer.n_members > 0
 
 
@@ -145,12 +145,12 @@ class Net(Protocol):
 
     @property
     def architecture(self) -> Architecture:
-        """What the network is."""
+        """The network's architecture."""
 
     @property
     def options(self) -> tuple[str, ...]:
-        """The parameters of `fit` that only this engine has."""
+        """The parameters of `fit` that exist only for this engine."""
 
     @property
     def trainer(self) -> Callable[..., Any]:
-        """Return the network with a loss and an optimizer, ready to be trained: a `Trainer`."""
+        """A function that returns a `Trainer` for the network, with a loss and an optimizer."""

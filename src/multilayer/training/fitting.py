@@ -1,4 +1,4 @@
-"""`fit` and `train`: make a loop of arguments, and run it to its end, for any engine."""
+"""`fit` and `train`: build a loop from their arguments, and run it to its end, for any engine."""
 
 from collections.abc import Callable, Iterable, Sequence
 from os import PathLike
@@ -71,39 +71,40 @@ def fit(
     """Train a network: forward, loss, backward, update, batch after batch, epoch after epoch.
 
     An `Ensemble` of K networks is trained as one. Then `loss`, `optimizer`, `schedule`, `l1`, `l2`,
-    `clip_norm`, `clip_value`, `max_norm` and `ema` are given for all members, or as a sequence of
-    K; losses and optimizers of one class may differ in their numbers. Each member has its own
-    history, best weights and end, and equals the same network trained alone.
+    `clip_norm`, `clip_value`, `max_norm` and `ema` are one value for all members, or a sequence of
+    K; losses and optimizers must be of one class, but their parameters may differ. Each member has
+    its own history, best weights and end, and equals the same network trained alone.
 
     Parameters
     ----------
     net : MLP or Ensemble
-        The network, of either engine; it is trained in place, from its present weights.
+        The network, of either engine; it is trained in place, starting from its current weights.
     data : tuple (X, y) or (X, y, sample_weight), or Stream
         Samples of shape (n_samples, in_features), their targets, and non-negative weights. The loss
         is the weighted mean over a batch. Members of an ensemble have the same samples, and may
-        have their own weights, of shape (K, n_samples). Samples too many for memory are a
+        have their own weights, of shape (K, n_samples). For more samples than fit in memory, use a
         `multilayer.data.Stream`.
     loss : str or Loss
-        A name in ``multilayer.numpy.LOSSES``, or a loss with its parameters.
+        A name in ``multilayer.numpy.LOSSES``, or a loss object.
     optimizer : str, Optimizer or LBFGS
-        A name in ``multilayer.numpy.OPTIMIZERS``, or an object.
+        A name in ``multilayer.numpy.OPTIMIZERS``, or an optimizer object.
     n_epochs : int
-        How often each sample is seen, at most; with L-BFGS, the number of iterations.
+        The largest number of passes over the samples; with L-BFGS, of iterations.
     batch_size : int, optional
         Samples per step, 32 by default; an epoch's last batch may be shorter. L-BFGS takes all.
     shuffle : bool or sampler
         Whether each epoch has a new order; or an object with a length that yields that many row
         numbers for each epoch, such as a sampler of ``torch.utils.data``.
     validation : float or tuple (X, y) or (X, y, sample_weight), optional
-        A share of the samples to set aside, drawn at random, and stratified by class if there are
-        classes; or separate samples, as they must be beside a stream.
+        The fraction of the samples to hold out, drawn at random, and stratified by class if there
+        are classes; or separate samples, which a stream requires.
     metrics : sequence of str, or mapping of str to callable, optional
         Names in ``METRICS``, or functions of (y, prediction), measured on the validation samples,
-        without their weights. By default accuracy, for classes and labels; if a sample has several
-        labels, all must be right. For an ensemble also K mappings of the same names.
+        without their weights. The default is accuracy for classes and labels; a sample with several
+        labels counts only if all are right. For an ensemble, also K mappings with the same names.
     monitor : str, optional
-        What decides which epoch is best: ``"validation_loss"`` by default, or ``"train_loss"``.
+        The metric by which epochs are judged: ``"validation_loss"`` (the default with validation
+        samples), ``"train_loss"`` (the default without them) or ``"validation_<metric>"``.
     schedule : str or Schedule, optional
         A name in ``multilayer.numpy.SCHEDULES``, or an object; it multiplies the learning rate.
     l1, l2 : float
@@ -111,62 +112,61 @@ def fit(
     clip_norm, clip_value : float, optional
         The largest norm of the gradient; the largest size of its entries, which is applied first.
     max_norm : float, optional
-        The largest norm of a unit's incoming weights, in hidden layers and the last; after each
-        step, longer ones are scaled down to it: see `multilayer.numpy.limit_norms`.
+        The largest norm of a unit's incoming weights, in all hidden layers and the output layer.
+        After each step, larger norms are scaled down to it: see `multilayer.numpy.limit_norms`.
     ema : float, optional
-        The decay, in (0, 1), of a running average of the weights, which is what is validated and
-        what the network has in the end: see `multilayer.numpy.RunningAverage`.
+        The decay, in (0, 1), of a running average of the weights, which is validated and which the
+        network has in the end: see `multilayer.numpy.RunningAverage`.
     adversary : Adversarial or VirtualAdversarial, optional
-        Makes further samples to train on; the same one for all members of an ensemble.
+        Makes additional training samples; the same adversary is used for all members.
     callbacks : sequence of Callback
         `EarlyStopping`, `Progress`, or your own.
     rng : numpy.random.Generator, or sequence of K, optional
         Draws the validation split, the order, dropout and noise. The same seed gives the same bits.
-        Of an ensemble, one generator gives all members the same rows in the same order, which is
-        fastest, and each its own dropout and noise; with K, each member draws as it would alone.
+        For an ensemble, a single generator gives all members the same rows in the same order, which
+        is fastest, but separate dropout and noise; with K, each member draws as it would alone.
     checkpoint : path or Checkpoint, optional
-        A folder in which to save the training, once a minute, so that it can be resumed if it is
-        killed; a `Checkpoint` sets another interval. An existing one is never overwritten.
+        A folder in which to save the training run, once a minute, so that it can be resumed if it
+        is killed; for another interval, use a `Checkpoint`.
     resume : bool
-        Whether to resume from the checkpoint. If there is none, the training begins.
+        Whether to resume from the checkpoint if there is one, which is an error otherwise.
     splits : iterable of K pairs (training rows, validation rows), optional
         For an ensemble: the rows of each member, such as the folds of ``cv.split(X, y)``. Rows may
-        repeat, as in a bootstrap. Validation rows are None if there are none. If `rng` is a single
-        generator, each member draws its order as it would alone with that generator. Beside a
-        stream, training rows are given by the slots in which the stream has them, and validation
-        rows are those of `validation`.
+        repeat, as in a bootstrap. Validation rows may be None. If `rng` is a single generator, each
+        member draws its order as it would alone with that generator. For a stream, training rows
+        are given as slots of the stream, and validation rows as rows of `validation`.
     **options
-        Of a network in PyTorch: precision, accumulate and compile: see `multilayer.torch.Trainer`.
+        For a PyTorch network: precision, accumulate and compile: see `multilayer.torch.Trainer`.
 
     Returns
     -------
     History, or list of K
-        Each metric's values, one per epoch.
+        The values of each metric, one per epoch.
 
     Raises
     ------
     InvalidArgumentError, InvalidDataError, InvalidTypeError
         If an argument cannot be used; the network is then unchanged. Also if a checkpoint exists,
-        and it is not to be resumed or is of another training.
+        but `resume` is false, or the checkpoint belongs to another training run.
     DivergenceError
-        If a loss becomes infinite or NaN. The network then has its best epoch's weights. A member
-        of an ensemble ends alone, ``"divergence"`` in its history; it is an error if all do.
+        If a loss or a weight becomes infinite or NaN. The network then has its best epoch's
+        weights. In an ensemble, only that member ends; the error is raised if all diverge.
     ModelFileError
         If the checkpoint is damaged.
 
     Notes
     -----
-    Ctrl-C ends the training, and the history so far is returned. At the end the network has the
-    last step's weights (an interrupted step may be half taken), or their average with `ema`; with
+    Ctrl-C ends training, and the history so far is returned. At the end, the network has the last
+    step's weights (an interrupted step may be half taken), or their average with `ema`; with
     `EarlyStopping`, those of the best epoch.
 
     An epoch's training loss is measured before each of its steps. If epochs are judged by it, the
     best weights are those at the beginning of the epoch with the lowest loss.
 
-    On the same machine, with as many threads, a resumed training ends with the same bits as one
-    that was never killed. It must be given the same network, data and arguments.
-    Training with L-BFGS, a sampler or several processes cannot be saved. If a callback of your own
-    remembers something, `Callback.state` must return it.
+    On the same machine, with the same number of threads, a resumed run ends with the same bits as
+    one that was never killed. It must be given the same network, data and arguments. Training with
+    L-BFGS, a sampler or several processes cannot be saved. If your own callback has a state,
+    `Callback.state` must return it.
 
     Examples
     --------
@@ -206,7 +206,7 @@ def fit(
         max_norm=max_norm,
         ema=ema,
         adversary=adversary,
-        # masks and noise have their own generator, so that the order is the same for any engine
+        # a separate generator for masks and noise, so that the order is the same for any engine
         rng=mask_generator(net, generator),
         **options,
     )
@@ -247,13 +247,13 @@ def train(
 ) -> Any:
     """Train as `fit` does, with an existing trainer.
 
-    A trainer keeps its optimizer's state from one call to the next; `fit` makes a new one each
+    A trainer keeps its optimizer's state from one call to the next; `fit` makes a new trainer each
     time.
 
     Parameters
     ----------
     trainer : Trainer
-        What ``net.trainer`` returns. Other parameters, result and errors are as in `fit`.
+        The result of ``net.trainer``. Other parameters, the result and errors are as in `fit`.
 
     Examples
     --------
@@ -285,7 +285,7 @@ def train(
     chosen_checkpoint = check_checkpoint(checkpoint, resume, trainer, shuffle)
     checked = data if isinstance(data, Stream) else check_data(trainer, data, "data")
     keeper = None
-    if chosen_checkpoint is not None:  # before anything is drawn
+    if chosen_checkpoint is not None:  # before any random number is drawn
         keeper = Keeper(chosen_checkpoint, generator, resume=resume, is_given=rng is not None)
     if splits is not None:
         generator = each_its_own(trainer, generator)
@@ -341,7 +341,7 @@ def train(
 
 
 def _drain(loop: Loop, callbacks: Sequence[Callback], keeper: Keeper | None) -> Any:
-    """Run a loop to its end; whatever ends it, leave good weights and notify the callbacks."""
+    """Run a loop; however it ends, restore the right weights and notify the callbacks."""
     run, trainer = loop.run, loop.trainer
     step_hooks: list[Callable[[Run], None]] = [
         callback.on_step_end

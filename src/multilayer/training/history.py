@@ -1,4 +1,4 @@
-"""History: what was measured in each epoch."""
+"""History: the metrics of each epoch."""
 
 import json
 import math
@@ -22,9 +22,9 @@ _ENTRIES = ("metrics", "best_epoch", "stopped_by", "settings")
 class History(Mapping[str, list[float]]):
     """Metrics by name, each with one value per epoch.
 
-    There are always ``train_loss`` and ``seconds`` and, except with L-BFGS, ``learning_rate``, that
-    of the epoch's last step. The training loss is the weighted mean, over the epoch's samples, of
-    each batch's loss before its step, penalty included. With validation samples there are also
+    There are always ``train_loss`` and ``seconds``. Except with L-BFGS, there is ``learning_rate``,
+    that of the epoch's last step. The training loss is the weighted mean, over the epoch's samples,
+    of each batch's loss before its step, penalty included. With validation samples, there are also
     ``validation_loss``, without penalty, and ``validation_<metric>``.
 
     Attributes
@@ -36,9 +36,9 @@ class History(Mapping[str, list[float]]):
         ``"converged"``, ``"max_evaluations"`` or ``"line_search"``, or the reason that a callback
         gave.
     settings : dict
-        How the network was trained, as values for JSON: ``"loss"`` and ``"optimizer"``, each by
-        name and parameters (None if it is not the package's), ``"batch_size"``, and ``"monitor"``,
-        the metric by which epochs are judged. Empty if unknown.
+        How the network was trained, as values for JSON: ``"loss"`` and ``"optimizer"``, each with
+        its name and parameters (None if it is not one of the package's), ``"batch_size"``, and
+        ``"monitor"``, the metric by which epochs are judged. Empty if unknown.
 
     Examples
     --------
@@ -61,15 +61,15 @@ class History(Mapping[str, list[float]]):
 
     @property
     def n_epochs(self) -> int:
-        """How many epochs are over."""
+        """The number of completed epochs."""
         return max((len(column) for column in self._values.values()), default=0)
 
     @property
     def best(self) -> tuple[int, str]:
         """The best epoch, and a caption for it; 0 and "" if there were no validation samples.
 
-        Epochs are then judged by the training loss, which is not that of the weights at the epoch's
-        end, so a plot of it cannot mark a best epoch.
+        Without them, epochs are judged by the training loss. It is not the loss of the weights at
+        the epoch's end, so a plot of it cannot mark the best epoch.
 
         Examples
         --------
@@ -86,9 +86,9 @@ class History(Mapping[str, list[float]]):
 
     def __getitem__(self, name: str) -> list[float]:
         if name not in self._values:
-            # A mapping's own error, so that `get` and `in` work; the message helps all the same.
+            # Mapping's `get` and `in` rely on a KeyError.
             raise KeyError(
-                f"{name!r} was not measured; there are {', '.join(self._values) or 'no metrics'}"
+                f"{name!r} was not measured; available: {', '.join(self._values) or 'no metrics'}"
             )
         return self._values[name]
 
@@ -130,9 +130,9 @@ class History(Mapping[str, list[float]]):
         return pd.DataFrame(self._values, index=index)
 
     def to_json(self) -> str:
-        """Return a JSON object of the metrics, the best epoch, why it stopped and the settings.
+        """Return the metrics, `best_epoch`, `stopped_by` and `settings` as a JSON object.
 
-        JSON has neither infinity nor NaN: ``null`` stands for both.
+        Infinite and NaN values, which JSON does not have, become ``null``.
         """
         metrics = {
             name: [value if math.isfinite(value) else None for value in column]
@@ -150,12 +150,12 @@ class History(Mapping[str, list[float]]):
 
     @classmethod
     def from_json(cls, text: str) -> Self:
-        """Return the history that `to_json` wrote.
+        """Return the history that `to_json` wrote, with NaN for each ``null``.
 
         Raises
         ------
         InvalidArgumentError
-            If `text` is not such JSON.
+            If `text` was not written by `to_json`.
         """
         try:
             parts: Any = json.loads(text)

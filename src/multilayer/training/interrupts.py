@@ -1,4 +1,4 @@
-"""Interrupts: Ctrl-C, noted until somebody asks for it."""
+"""Interrupts: records that Ctrl-C was pressed, instead of raising KeyboardInterrupt at once."""
 
 import os
 import signal
@@ -10,15 +10,16 @@ __all__ = ["Interrupts"]
 
 
 class Interrupts:
-    """Notes Ctrl-C in place of Python, within its ``with`` block.
+    """Records Ctrl-C within its ``with`` block, where it does not raise KeyboardInterrupt.
 
-    Only the main thread receives signals, and a handler of the user's own stays; otherwise nothing
-    is noted.
+    It has no effect outside the main thread, which alone receives signals, nor if SIGINT already
+    has a handler other than Python's.
 
     Parameters
     ----------
     is_patient : bool
-        Whether a second one waits too; otherwise it interrupts at once.
+        Whether further Ctrl-Cs are only recorded too; otherwise the second raises
+        KeyboardInterrupt.
 
     Attributes
     ----------
@@ -52,7 +53,7 @@ class Interrupts:
             signal.signal(signal.SIGINT, signal.default_int_handler)
 
     def _note(self, number: int, frame: FrameType | None) -> None:
-        # A child forked meanwhile has this handler too, but its own work to interrupt.
+        # A process forked inside the block inherits this handler, but should be interrupted.
         if (self.has_come and not self._is_patient) or os.getpid() != self._process:
             raise KeyboardInterrupt
         self.has_come = True

@@ -1,4 +1,4 @@
-"""Keeper: writes a checkpoint when it is time, and resumes a training from one."""
+"""Keeper: writes checkpoints at intervals, and resumes a training run from one."""
 
 import json
 import time
@@ -18,41 +18,42 @@ __all__ = ["Keeper"]
 
 
 class Resumable(Protocol):
-    """A training that can be resumed: a `Loop`."""
+    """A training run that can be resumed: a `Loop`."""
 
     def description(self) -> dict[str, Any]:
-        """Return what it trains, and how, as values for JSON."""
+        """Return what is trained, on what, and how, as values for JSON."""
 
     def state(self) -> tuple[dict[str, Any], dict[str, Any]]:
-        """Return its state: values for JSON, and arrays by name."""
+        """Return the state: values for JSON, and arrays by name."""
 
     def set_state(self, numbers: dict[str, Any], arrays: dict[str, Any]) -> None:
         """Restore what `state` returned."""
 
 
 class Keeper:
-    """Saves one training in a checkpoint: called after each step, it writes when it is time.
+    """Saves one training run in a checkpoint; it is called after each step, and writes when due.
 
-    Within its ``with`` block, Ctrl-C waits for the end of the step, so that the state is whole; a
-    second Ctrl-C does not wait.
+    Within its ``with`` block, Ctrl-C takes effect at the end of the step, so that the state is
+    consistent; a second Ctrl-C takes effect at once.
 
     Parameters
     ----------
     checkpoint : Checkpoint
         Where to save.
-    resume : bool
-        Whether to resume from what is there, if anything.
     rng : numpy.random.Generator
-        The training's generator; it is set to the state in which the training began.
+        The generator of the training run. On resuming, it is set to the state in which the run
+        began.
+    resume : bool
+        Whether to resume from the checkpoint, if one exists.
     is_given : bool
-        Whether it is the user's: it must then be in that state already.
+        Whether the user passed `rng`; it must then already be in that state.
 
     Raises
     ------
     InvalidArgumentError
-        If a checkpoint exists that is not to be resumed, or was made with another `rng`.
+        If a checkpoint exists, but `resume` is false, or it was made with another `rng`.
     ModelFileError
-        If what is there is not a checkpoint, or is damaged.
+        If the file is not a checkpoint, or is damaged.
     """
 
     def __init__(
@@ -66,22 +67,22 @@ class Keeper:
             return
         if not resume:
             raise InvalidArgumentError(
-                f"there is a checkpoint in {checkpoint.folder}: go on from it with resume=True, or "
-                "give another folder"
+                f"there is a checkpoint in {checkpoint.folder}: resume from it with resume=True, "
+                "or give another folder"
             )
         start = self._kept.arrays["start"]
         if is_given and not np.array_equal(start, self._start):
             rule = (
-                f"must be where it was when the checkpoint in {checkpoint.folder} was begun: give "
-                "the same seed, and the same network if its weights come from it too, or "
-                "rng=None to take it from there"
+                f"must be in the state in which the training run in {checkpoint.folder} began: "
+                "give the same seed, and draw the network's weights again if they come from it, "
+                "or give rng=None to restore that state"
             )
             raise InvalidArgumentError(rule, "rng", "fit")
         try:
             set_generator_state(rng, start)
         except ValueError as error:
             raise InvalidArgumentError(
-                f"the checkpoint in {checkpoint.folder} needs its own kind of rng: {error}"
+                f"the checkpoint in {checkpoint.folder} was made with another kind of rng: {error}"
             ) from error
         self._start = start
 
@@ -91,8 +92,8 @@ class Keeper:
         Raises
         ------
         InvalidArgumentError
-            If the checkpoint is of another training; the message says what is different. Also if
-            this training cannot be saved.
+            If the checkpoint belongs to another training run; the message lists the differences.
+            Also if this run cannot be saved.
         OSError
             If the folder cannot be created.
         """
@@ -102,7 +103,7 @@ class Keeper:
         self._training = json.loads(json.dumps(loop.description() | names))
         kept, self._kept = self._kept, None
         self._callback_states: list[dict[str, Any]] = []
-        loop.state()  # or fail now
+        loop.state()  # if it cannot be saved, fail now
         if kept is not None:
             self._check_same(kept.training)
             try:
@@ -111,11 +112,11 @@ class Keeper:
             except (KeyError, ValueError, TypeError, RuntimeError) as error:
                 rule = f"does not fit this release of multilayer: {error}"
                 raise ModelFileError(rule, self.checkpoint.path) from error
-        self.checkpoint.folder.mkdir(parents=True, exist_ok=True)  # or fail now
+        self.checkpoint.folder.mkdir(parents=True, exist_ok=True)  # if it cannot be, fail now
         self._written = time.monotonic()
 
     def remind(self, callback: Callback) -> None:
-        """Restore a callback's state, if it was saved; callbacks come in order."""
+        """Restore a callback's state, if it was saved; call this for all callbacks, in order."""
         if self._callback_states and _has_state(callback):
             callback.set_state(self._callback_states.pop(0))
 
@@ -125,7 +126,7 @@ class Keeper:
         It is called before the first step, and after the callbacks of each step and each epoch.
         """
         is_over = run.n_complete == run.n_epochs
-        if run.stopped_by or is_over:  # a checkpoint has nothing to resume here
+        if run.stopped_by or is_over:  # there is nothing left to resume
             return
         if self._interrupts.has_come:
             self.write()
@@ -149,7 +150,7 @@ class Keeper:
         self._interrupts.__exit__(*error)
 
     def _check_same(self, kept: dict[str, Any]) -> None:
-        """Raise if the training is not the one that was saved."""
+        """Raise an error if this training run is not the one that was saved."""
         now = self._training
         differences = {
             name: f"{{{name}}} was {kept.get(name)!r}, is {now.get(name)!r}"
@@ -158,7 +159,7 @@ class Keeper:
         }
         if differences:
             raise InvalidArgumentError(
-                f"the checkpoint in {self.checkpoint.folder} is of another training: "
+                f"the checkpoint in {self.checkpoint.folder} belongs to another training run: "
                 + "; ".join(differences.values()),
                 others=differences,
             )
@@ -169,6 +170,6 @@ def _has_state(callback: Callback) -> bool:
 
 
 def _name(callback: Callback) -> str:
-    """Return what identifies a callback: its repr, or its class if the repr holds an address."""
+    """Return what identifies a callback: its repr, or its class if the repr has an address."""
     kind = type(callback)
     return kind.__name__ if kind.__repr__ is object.__repr__ else repr(callback)

@@ -1,4 +1,4 @@
-"""What is measured of a network's layers while it trains, on samples that stay the same."""
+"""What is measured in a network's layers during training, always on the same samples."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -26,11 +26,11 @@ MEASURES = (
     "gradient_norm",
     "update_ratio",
 )
-"""What is measured of each layer: see `LayerStatistics`."""
+"""What is measured in each layer: see `LayerStatistics`."""
 
 
 class LayerObserver:
-    """Observes a network of either engine, and the update that its weights get in a step.
+    """Observes a network of either engine, and how a step updates its weights.
 
     Parameters
     ----------
@@ -45,16 +45,16 @@ class LayerObserver:
         self._before: list[Array] = []
 
     def observe(self, net: Any) -> list[LayerObservation]:
-        """Return what each layer computes; a PyTorch network is observed through its twin."""
+        """Return what each layer computes; a PyTorch network is observed through its NumPy twin."""
         twin: Any = adopt(net, "LayerStatistics").net
         return observe(twin, self.X, self.y, loss=self.loss)
 
     def expect_step(self, net: Any) -> None:
-        """Keep the weights as they are before a step that will be measured."""
+        """Keep a copy of the weights before a step that will be measured."""
         self._before = _weights(net)
 
     def measure(self, net: Any, layers: Sequence[LayerObservation]) -> dict[str, list[float]]:
-        """Return each measure of each layer; NaN is an update that is not known.
+        """Return each measure of each layer; an unknown update is NaN.
 
         Parameters
         ----------
@@ -69,7 +69,7 @@ class LayerObserver:
             for spec, layer in zip(hidden, layers, strict=False)
         ]
         after, before = _weights(net), self._before
-        self._before = []  # they belong to one step
+        self._before = []  # they are valid for one step only
         found: dict[str, Any] = {
             "activation_mean": [layer.a.mean() for layer in layers],
             "activation_std": [layer.a.std() for layer in layers],
@@ -87,9 +87,9 @@ class LayerObserver:
 
 
 def _shares_of_flat(activation: str, layer: LayerObservation) -> tuple[float, float]:
-    """Return the shares of dead and of saturated units; no activation has both."""
+    """Return the shares of dead and of saturated units; no activation has both kinds."""
     found = slopes_of(activation, layer.z, layer.a)
-    if found is None:  # it mixes features, so that units have no slope of their own
+    if found is None:  # the activation mixes features, so a single unit has no slope
         return 0.0, 0.0
     slope, is_two_sided = found
     if is_two_sided:
@@ -104,7 +104,7 @@ def _weights(net: Any) -> list[Array]:
 
 
 def some_samples(training: Data | Stream, n: int) -> tuple[Array, Array]:
-    """Return at most `n` of the samples that are trained on, evenly spaced, with their targets."""
+    """Return at most `n` of the training samples, evenly spaced, with their targets."""
     rows = np.unique(np.linspace(0, training.n_samples - 1, n).astype(np.intp))
     if isinstance(training, Stream):
         found = training.read([(int(row), int(row) + 1) for row in rows])
@@ -114,5 +114,5 @@ def some_samples(training: Data | Stream, n: int) -> tuple[Array, Array]:
 
 
 def _as_array(values: Any) -> Array:
-    """Return an array, or a tensor on any device, as an array on the host."""
+    """Return an array, or a tensor on any device, as a NumPy array."""
     return np.asarray(values.cpu() if hasattr(values, "cpu") else values)

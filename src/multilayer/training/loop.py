@@ -1,4 +1,4 @@
-"""Loop: a training as an iterator, for any engine."""
+"""Loop: a training run as an iterator, for any engine."""
 
 import math
 import operator
@@ -30,19 +30,19 @@ from multilayer.training.validation import Validation
 __all__ = ["Loop"]
 
 LATE = 100
-"""Steps after which to wait for losses that a device is still computing."""
+"""The number of steps after which to wait for losses that a device is still computing."""
 
 
 class Loop:
-    """A training as an iterator: it yields its `Run` after each step and after each epoch.
+    """A training run as an iterator, which yields its `Run` after each step and after each epoch.
 
     ``run.is_under_way`` is true after a step, and false after an epoch, whose metrics are then in
-    ``run.history``. Between two of these moments the training stands still: you may inspect the
-    network, change ``run.factor``, which multiplies the learning rate, call ``run.stop``, or simply
-    stop iterating. At the end, ``trainer.finish()`` releases what the engine holds.
+    ``run.history``. Each time that it yields, training pauses: you may inspect the network, change
+    ``run.factor``, which multiplies the learning rate, call ``run.stop``, or simply stop iterating.
+    At the end, ``trainer.finish()`` releases the engine's threads and work arrays.
 
-    `train` runs a loop to its end and adds what a whole training needs: callbacks, checkpoints, and
-    good weights whatever ends it.
+    `train` runs a loop to its end, with callbacks and checkpoints, and leaves the network with
+    usable weights even after divergence or Ctrl-C.
 
     Parameters
     ----------
@@ -51,17 +51,17 @@ class Loop:
     training : Data or Stream
         The checked samples to train on: see ``trainer.check``.
     batches : Batches, Lockstep or Streamed
-        Which of them each step takes.
+        Determines which samples each step takes.
     n_epochs : int
         The largest number of epochs.
     held_out : Data or Parts, optional
-        The checked samples to validate on; of an ensemble, they may differ by member.
+        The checked samples to validate on; in an ensemble, they may differ by member.
     metrics : mapping of str to Metric or sequence of K, optional
-        What to measure on them.
+        The metrics to compute on the validation samples.
     monitor : str
         The metric by which epochs are judged.
     higher_is_better : bool
-        Whether a higher value of it is better.
+        Whether higher values of this metric are better.
     schedule : Schedule or sequence of K, optional
         Multiplies the learning rate.
     rng : numpy.random.Generator or Generators, optional
@@ -70,7 +70,7 @@ class Loop:
     Attributes
     ----------
     run : Run
-        What it yields.
+        The object that it yields.
 
     Raises
     ------
@@ -118,7 +118,7 @@ class Loop:
             losses, optimizers = list(trainer.losses), list(trainer.optimizers)
         self._parts = list(zip(losses, optimizers, strict=True))
         self.validation = Validation(held_out, metrics, losses)
-        self._members = list(range(len(losses)))  # those that take steps
+        self._members = list(range(len(losses)))  # those that still take steps
         self.rng: Any = np.random.default_rng() if rng is None else rng
         self.run = Run(
             trainer,
@@ -130,21 +130,22 @@ class Loop:
         )
         self.schedules = Schedules(schedule, self.run)
         self._note_settings()
-        # Of the epoch under way:
+        # The state of the current epoch:
         self._losses: list[Any] = []
         self._n_late = 0  # steps whose losses a device is still computing
         self._course: Course | None = None
-        self._drawn_from: Any = None  # the generator's state before it was drawn
+        self._drawn_from: Any = None  # the generator's state before its order was drawn
         self._started = 0.0
         self._is_over = False
 
     def __iter__(self) -> Iterator[Run]:
         run, trainer = self.run, self.trainer
         if trainer.learning_rate is None:
-            raise InvalidArgumentError("a Loop over L-BFGS has no steps: call its minimize, or fit")
+            rule = "a Loop has no steps with L-BFGS: call its minimize method, or fit"
+            raise InvalidArgumentError(rule)
         if self._is_over:
             return
-        if isinstance(self.training, Data):  # otherwise with each part
+        if isinstance(self.training, Data):  # for a stream, at each part
             trainer.begin(self.training, self.batch_size)
         while run.n_complete < run.n_epochs:
             if not run.is_under_way:
@@ -163,7 +164,7 @@ class Loop:
         run.stop("n_epochs")
 
     def _check_last_step(self, members: Sequence[int]) -> None:
-        """Check the last step of members that end, which nothing else does without validation."""
+        """Check that the last step of these members did not diverge, if there is no validation."""
         if self.validation.data is not None or self._course is None:
             return
         found = self._evaluate(self._course.last_samples(self.run.step, self.training))
@@ -173,7 +174,7 @@ class Loop:
     def minimize(self, visit: Callable[[Run], None]) -> None:
         """Train by L-BFGS: an epoch is one of its iterations.
 
-        SciPy drives it, so there is nothing to iterate over: `visit` is called after each epoch.
+        SciPy runs the iterations, so the loop cannot yield; `visit` is called after each epoch.
         """
         run = self.run
         if self._is_over:
@@ -200,7 +201,7 @@ class Loop:
     def settle(self) -> Any:
         """Wait for losses that are still being computed; return whether all weights are finite.
 
-        Of an ensemble, return it for each member.
+        For an ensemble, return a list with one value for each member.
 
         Raises
         ------
@@ -214,7 +215,7 @@ class Loop:
         return is_finite
 
     def _note_settings(self) -> None:
-        """Write into the histories how their networks are trained."""
+        """Fill in the histories' `settings`."""
         members = self.run.members
         sizes = np.broadcast_to(self.batches.size, len(members)).tolist()
         for member, size, (loss, optimizer) in zip(members, sizes, self._parts, strict=True):
@@ -236,20 +237,20 @@ class Loop:
             "validation": self.validation.data is not None,
             "metrics": list(self.validation.metrics[0]),
             "monitor": self.run.monitor,
-            # What follows from the arguments comes last: differences are listed in this order.
+            # Differences are listed in this order; what follows from other arguments comes last.
             "n_samples": self.batches.n_samples,
             "data": fingerprint(*arrays, *self.batches.member_rows),
             "validation_data": self.validation.fingerprint(),
         }
 
     def state(self) -> tuple[dict[str, Any], Arrays]:
-        """Return what the rest of the training depends on: values for JSON, and arrays by name.
+        """Return what the rest of the run depends on: values for JSON, and arrays by name.
 
-        It can be called between any two moments.
+        It can be called whenever the loop has yielded, and before it begins.
         """
         self.settle()
         run, snapshots = self.run.state()
-        under_way = self.run.is_under_way  # then its order is drawn again
+        under_way = self.run.is_under_way  # on resuming, the epoch's order is drawn again
         epoch = {
             "losses": np.array(self._losses),
             "drawn_from": as_bytes(self._drawn_from if under_way else current_state(self.rng)),
@@ -283,7 +284,7 @@ class Loop:
         self._started = time.perf_counter()
 
     def _steps(self) -> Iterator[Run]:
-        """Take the steps that are left in an epoch."""
+        """Take the remaining steps of the epoch."""
         run, trainer = self.run, self.trainer
         if self._course is None:
             self._course = Course(self.batches.draw(self.rng))
@@ -303,7 +304,7 @@ class Loop:
                 if scheduled is not None:
                     rate *= scheduled()
                 loss = step(start, stop, rate)
-                if is_ensemble:  # the last rate of a member without a step is that of its last one
+                if is_ensemble:  # a member that takes no step keeps its last rate
                     rate = np.where(stop > start, rate, run.learning_rate)
                 run.learning_rate = rate
                 run.step += 1
@@ -327,7 +328,7 @@ class Loop:
         self.run.loss = loss
 
     def _settle_all(self) -> None:
-        """Wait for the losses; raise if a weight is not finite, which losses may not show."""
+        """Wait for the losses; check the weights too, since losses may hide that one is NaN."""
         is_finite = np.atleast_1d(self.settle())
         for k in list(self._members):
             self._check_finite("a weight", 0.0 if is_finite[k] else math.inf, k)
@@ -342,7 +343,7 @@ class Loop:
         for k in self._members:
             mass = (masses[k] if isinstance(masses[0], list) else masses)[:n_steps]
             total = math.fsum(map(operator.mul, losses[k], mass))
-            mean = total / (math.fsum(mass) or 1.0)  # 0 if no sample so far has a weight
+            mean = total / (math.fsum(mass) or 1.0)  # 0 if all samples so far have weight 0
             means[k] = {"train_loss": mean, "learning_rate": float(rates[k])}
         return means
 
@@ -354,7 +355,7 @@ class Loop:
             run.outputs = {k: p for k, (_, p) in found.items()}
             for k, (value, p) in found.items():
                 self._check_finite("validation_loss", value, k)
-                if math.isfinite(value):  # or the member has ended
+                if math.isfinite(value):  # otherwise the member has just ended
                     metrics[k]["validation_loss"] = value
                     metrics[k] |= self.validation.measure(k, p)
         seconds = time.perf_counter() - self._started
@@ -363,7 +364,7 @@ class Loop:
         self.schedules.observe(metrics)
 
     def _leave_out(self, members: Sequence[int]) -> None:
-        """Let members that have ended cost nothing from now on."""
+        """Compute nothing more for these members, which have ended."""
         self._members = [k for k in self._members if k not in members]
         if members and self._members and trains_ensemble(self.trainer):
             self.trainer.keep(self._members)
@@ -373,19 +374,19 @@ class Loop:
             self._leave_out([k for k in self._members if self.run.members[k].stopped_by])
 
     def _evaluate(self, data: Data | Parts) -> dict[int, tuple[float, Any]]:
-        """Return each member's loss on its samples, and the loss's argument."""
+        """Return each member's loss on its samples, and the argument of its loss function."""
         trainer: Any = self.trainer
         found = trainer.evaluate(data)
         return {k: found[k] for k in self._members} if self.run.is_ensemble else {0: found}
 
     def try_metrics(self) -> None:
-        """Measure once before the first step, so that a metric that fails does so now."""
+        """Compute all metrics once before the first step, so that a failing metric fails now."""
         if self.validation.data is not None and any(self.validation.metrics):
             for k, (_, p) in self._evaluate(self.validation.data).items():
                 self.validation.measure(k, p)
 
     def _check_finite(self, name: str, value: float, k: int = 0, step: int | None = None) -> None:
-        """End a member whose loss or weights are not finite; raise if no member is left."""
+        """End a member if this value is not finite; raise an error if all members diverged."""
         if math.isfinite(value):
             return
         run = self.run

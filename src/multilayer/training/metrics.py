@@ -1,4 +1,4 @@
-"""Metrics of predictions, computed by scikit-learn except for several targets at once."""
+"""Metrics of predictions, from scikit-learn except for the accuracy of several targets at once."""
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
@@ -25,14 +25,14 @@ class Metric:
     function : callable
         Takes (y_true, y_pred), integers for classes and labels, and returns a number.
     higher_is_better : bool, optional
-        Whether a higher value is better; None if unknown: epochs then cannot be judged by it.
+        Whether a higher value is better. If None, epochs cannot be judged by this metric.
     """
 
     function: Callable[[Array, Array], float]
     higher_is_better: bool | None = None
 
     def __call__(self, y: Array, prediction: Array) -> float:
-        """Return the metric of predictions for targets y."""
+        """Return the value of the metric for targets y and predictions."""
         if y.ndim == 2 and y.shape[1] == 1:
             y = y[:, 0]
         if prediction.ndim == 2 and prediction.shape[1] == 1:
@@ -41,7 +41,7 @@ class Metric:
 
 
 def _sklearn(name: str) -> Callable[[Array, Array], float]:
-    """Return scikit-learn's function of that name, imported when it is first called."""
+    """Return scikit-learn's function of that name, which is imported when it is first called."""
 
     def metric(y: Array, prediction: Array) -> float:
         with forks.imports:
@@ -53,7 +53,7 @@ def _sklearn(name: str) -> Callable[[Array, Array], float]:
 
 
 def accuracy(y: Any, prediction: Array, sample_weight: Any = None) -> float:
-    """Return the share of samples whose labels or targets are all predicted right.
+    """Return the share of samples whose labels or targets are all predicted correctly.
 
     Parameters
     ----------
@@ -74,7 +74,7 @@ def accuracy(y: Any, prediction: Array, sample_weight: Any = None) -> float:
     if truth.shape != prediction.shape:
         got = f"{truth.shape}, {prediction.shape}"
         raise InvalidDataError("y and prediction must have the same shape", got=got)
-    # scikit-learn has none for several targets with more than two classes.
+    # scikit-learn has no accuracy for several targets with more than two classes.
     return float(np.average((truth == prediction).all(axis=1), weights=sample_weight))
 
 

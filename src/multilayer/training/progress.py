@@ -1,4 +1,4 @@
-"""Progress: shows a training while it runs, in a notebook, on a terminal, or as lines."""
+"""Progress: shows the progress of training, in a notebook, on a terminal, or as lines of text."""
 
 import importlib
 import sys
@@ -27,33 +27,35 @@ from multilayer.training.run import Run
 __all__ = ["Progress", "shown"]
 
 LARGE = 1e5
-"""From here on numbers have an exponent."""
+"""From this value on, numbers are printed with an exponent."""
 LOSSES = {"train_loss": "#56b4e9", "validation_loss": "#e69f00"}
-"""Losses with a curve, and its colour on a dark or light terminal, from Okabe & Ito's palette."""
+"""The losses that are drawn as curves, with colours from Okabe & Ito's palette that are visible on
+dark and light terminals."""
 WIDTH = 40
-"""Width of the bar and the curves on a terminal; less if there is no room."""
+"""The width of the bar and the curves on a terminal, in characters; less if there is no room."""
 SHARE = 0.02
-"""The largest share of time spent on drawing: after each drawing there is a long enough pause."""
+"""The largest share of time spent on drawing; the pause after each drawing depends on it."""
 N_LINES = 10
-"""About how many lines a training prints where nothing can be redrawn in place."""
+"""The approximate number of lines to print where nothing can be redrawn in place."""
 NEWS = 2.0
-"""Seconds after which a line is printed in any case."""
+"""A line is printed if the last one is older than this, in seconds."""
 
 
 def shown(value: float) -> str:
-    """Return a loss or metric as text to read: 0.1234, or 2.508e+14."""
+    """Return a loss or metric as text, such as 0.1234 or 2.508e+14."""
     return f"{value:.4f}" if abs(value) < LARGE else f"{value:.3e}"
 
 
 class Progress(Callback):
-    """Shows how a training goes: the epoch, the losses with their curves, metrics, time left.
+    """Shows the progress of training: the epoch, losses with their curves, metrics, time left.
 
-    A terminal shows a bar, and the losses as rows of blocks; a notebook shows a bar and a picture.
-    Both are redrawn a few times a second, in 2 % of the time at most. Elsewhere about ten plain
-    lines are printed. A terminal's losses share one scale, logarithmic if all are positive.
+    A terminal shows a progress bar, and the losses as rows of blocks on a common scale, which is
+    logarithmic if all losses are positive. A notebook shows a progress bar and a picture. Both are
+    redrawn a few times per second, which takes at most 2 % of the time. Elsewhere, about ten lines
+    of text are printed.
 
-    Of an ensemble it shows the median over the members that are still in training, with the range
-    of the middle four fifths.
+    For an ensemble, it shows the median over the members that are still training, with the range of
+    the middle 80 %.
 
     Parameters
     ----------
@@ -75,19 +77,19 @@ class Progress(Callback):
     epoch 2/2: train loss 0.0190
     """
 
-    # Between trainings it holds nothing that cannot be copied or pickled with an estimator.
+    # None between training runs, so that an estimator with this callback can be copied and pickled.
     _display: "_Display | None" = None
 
     def __init__(self, console: Console | None = None) -> None:
         self.console = console
 
     def on_train_begin(self, run: Run) -> None:
-        """Say where a training is resumed, and find out what can be drawn."""
+        """Find out what can be drawn; if training is resumed, print where."""
         console = self.console or Console(stderr=True)
         in_place = _Notebook if console.is_jupyter else _Terminal
         display = (in_place if console.is_jupyter or console.is_interactive else _Lines)(console)
         if run.stopped_by:
-            display.write(f"finished already, after {run.epoch:,} epochs")
+            display.write(f"already finished, after {run.epoch:,} epochs")
         elif run.epoch:
             step = f", step {run.step:,} of {run.n_steps:,}" if run.is_under_way else ""
             display.write(f"resuming after {_epoch(run)}{step}")
@@ -105,7 +107,7 @@ class Progress(Callback):
             self._display.on_epoch_end(run)
 
     def on_train_end(self, run: Run) -> None:
-        """Show how the training ended, and why if that was before the last epoch."""
+        """Show the final state, and why training ended if that was before the last epoch."""
         if self._display is None:
             return
         display, self._display = self._display, None
@@ -116,7 +118,7 @@ class Progress(Callback):
 
 
 class _Display(Callback):
-    """A way to show a training."""
+    """A way to show the progress of training."""
 
     def __init__(self, console: Console) -> None:
         self.console = console
@@ -126,7 +128,7 @@ class _Display(Callback):
 
 
 class _Lines(_Display):
-    """Lines, for files and pipes: some of the epochs, and news if an epoch takes long."""
+    """Lines of text, for files and pipes: for some epochs, and within epochs that take long."""
 
     def on_train_begin(self, run: Run) -> None:
         self._last_news = time.monotonic()
@@ -148,13 +150,13 @@ class _Lines(_Display):
 
 
 class _Live(_Display):
-    """A display redrawn in place, so seldom that it costs next to nothing."""
+    """A display that is redrawn in place, so rarely that it costs next to nothing."""
 
     interval: float
-    """Seconds between two drawings, at least."""
+    """The shortest time between two drawings, in seconds."""
 
     def draw(self, run: Run) -> None:
-        """Draw the training as it is now."""
+        """Draw the current state of training."""
         raise NotImplementedError
 
     def on_train_begin(self, run: Run) -> None:
@@ -166,7 +168,7 @@ class _Live(_Display):
         now = time.monotonic()
         if now < self._due:
             return
-        if self._pace_from is None:  # the first step says nothing: kernels are compiled in it
+        if self._pace_from is None:  # the first step, which compiles kernels, is not timed
             self._pace_from = now, _n_done(run)
         self._refresh(run)
 
@@ -183,7 +185,7 @@ class _Live(_Display):
         self._due = ended + max(self.interval, (ended - began) / SHARE)
 
     def _clock(self, run: Run) -> str:
-        """Return how much time is left at most, or how much it took."""
+        """Return the time left if all epochs are needed, or the total time after the end."""
         now, n_done = time.monotonic(), _n_done(run)
         if run.stopped_by:
             return f"took {timedelta(seconds=round(now - self._began))}"
@@ -195,12 +197,12 @@ class _Live(_Display):
 
 
 class _Terminal(_Live):
-    """A bar, and below it a row for each loss and metric."""
+    """A progress bar, and below it a row for each loss and metric."""
 
     interval = 0.1
 
     def on_train_begin(self, run: Run) -> None:
-        # What is printed meanwhile appears above; but what goes to a file stays there.
+        # Text printed meanwhile should appear above the display, unless it goes to a file.
         to_terminal = Console().is_terminal
         self._live = Live(console=self.console, auto_refresh=False, redirect_stdout=to_terminal)
         before = sys.stdout, sys.stderr
@@ -235,11 +237,11 @@ class _Terminal(_Live):
 
 
 _redirected: WeakSet[FileProxy] = WeakSet()
-"""What terminal displays have put in place of sys.stdout and sys.stderr."""
+"""The objects with which terminal displays have replaced sys.stdout and sys.stderr."""
 
 
 def _print_past_displays() -> None:
-    """Print where the parent did before its display, which a child does not have."""
+    """In a forked child, which has no display, restore the parent's original output streams."""
     for name in ("stdout", "stderr"):
         stream = getattr(sys, name)
         if isinstance(stream, FileProxy) and stream in _redirected:
@@ -250,7 +252,7 @@ forks.in_child(_print_past_displays)
 
 
 class _Notebook(_Live):
-    """A bar, and below it the losses as a picture."""
+    """A progress bar, and below it a picture of the losses."""
 
     interval = 0.25
 
@@ -272,7 +274,7 @@ class _Notebook(_Live):
         )
         drawing = _Drawing(html, text)
         if self._handle is None:
-            # Imported by name, because only notebooks need IPython.
+            # Imported here, because only notebooks need IPython.
             ipython = importlib.import_module("IPython.display")
             self._handle = ipython.display(drawing, display_id=True)
         else:
@@ -280,7 +282,7 @@ class _Notebook(_Live):
 
 
 class _Drawing:
-    """What a notebook shows, and its text for those that show only text."""
+    """What a notebook shows: HTML, or text if it cannot show HTML."""
 
     def __init__(self, html: str, text: str) -> None:
         self._html, self._text = html, text
@@ -297,12 +299,12 @@ def _epoch(run: Run) -> str:
 
 
 def _n_done(run: Run) -> float:
-    """Return how many epochs are over, fractions included."""
+    """Return the number of epochs that are over, including the fraction of the current one."""
     return run.epoch - 1 + run.step / run.n_steps if run.is_under_way else run.epoch
 
 
 def _losses(run: Run) -> dict[str, list[float]]:
-    """Return the loss curves; of an ensemble, those of the medians."""
+    """Return the loss curves; for an ensemble, the medians over its members."""
     curves: dict[str, list[float]] = {}
     for name in LOSSES:
         found = [member.history[name] for member in run.members if name in member.history]
@@ -316,7 +318,7 @@ def _losses(run: Run) -> dict[str, list[float]]:
 
 
 def _news(run: Run) -> Iterator[tuple[str, str]]:
-    """Yield names and last values of losses and metrics; in the first epoch the step's loss."""
+    """Yield names and last values of losses and metrics; in the first epoch, the step's loss."""
     active = [run.members[k].history for k in run.active]
     histories = active or [member.history for member in run.members]
     if run.is_ensemble and active:
@@ -334,7 +336,7 @@ def _loss(run: Run) -> str:
 
 
 def _summary(values: list[float]) -> str:
-    """Return a number, or the median of several with the range of their middle four fifths."""
+    """Return a number as text, or the median of several with the range of the middle 80 %."""
     if len(values) == 1:
         return shown(values[0])
     low, middle, high = np.quantile(values, [0.1, 0.5, 0.9])
@@ -342,6 +344,6 @@ def _summary(values: list[float]) -> str:
 
 
 def _best(run: Run) -> tuple[int, str]:
-    """Return the best epoch and its caption, which the members of an ensemble do not share."""
+    """Return the best epoch and its caption; none for an ensemble, where it differs by member."""
     best: tuple[int, str] = (0, "") if run.is_ensemble else run.history.best
     return best

@@ -1,4 +1,4 @@
-"""Recorder: writes how a training goes into a folder, for whoever follows it."""
+"""Recorder: records the progress of training in a folder, for other programs to follow."""
 
 import json
 import os
@@ -22,53 +22,54 @@ from multilayer.training.run import Run
 __all__ = ["FORMAT", "MIDDLE", "MOST_LINE", "RECORDS", "Recorder"]
 
 FORMAT: dict[str, Any] = {"format": "multilayer record", "version": 1}
-"""How the first line of a record begins."""
+"""The first entries of a record's first line."""
 SAME = ("widths", "activations", "output", "loss", "optimizer", "batch_size", "n_samples")
-"""What a training and the one that it resumes have alike in their first lines."""
+"""The entries of the first line that a resumed training run must share with the record."""
 MOST_LINE = 2**18
-"""Bytes of a line; a longer one is none of ours."""
+"""The largest length of a line in bytes; a file with longer lines is not a record."""
 RECORDS = "record-*.jsonl"
 """The names of records in a folder."""
 N_SAMPLES = 256
-"""Samples on which the layers are observed: a share of one half is known to ± 6 %."""
+"""The number of samples on which the layers are observed. With it, the 95 % confidence interval of
+a share of one half is ± 6 %."""
 EVERY = 1.0
-"""Seconds between two writes, at least."""
+"""The shortest time between two writes, in seconds."""
 SOONEST, LATEST = 0.1, 2.0
-"""Seconds between two looks at the layers: in between, a hundredth of the time so far."""
+"""Bounds on the pause between two observations of the layers, in seconds. Within these, it is 1 %
+of the time since the beginning."""
 SHARE, GRACE = 0.02, 10.0
-"""The largest share of time spent on looking at the layers, of a training that is so many seconds
-longer: a short one is worth a few more looks."""
+"""Observations take at most this share of the time so far plus `GRACE` seconds, so that short
+training runs are observed a few more times."""
 MIDDLE = (0.1, 0.5, 0.9)
-"""Of an ensemble, the quantiles over its members that are written for each metric."""
+"""The quantiles over the members of an ensemble that are written for each metric."""
 
 
 class Recorder(Callback):
-    r"""Writes losses, metrics and what the layers do into a folder, while a network trains.
+    r"""Records losses, metrics and statistics of the layers in a folder, while a network trains.
 
-    ``mlp playground --follow FOLDER`` shows it live. Each training has a file of its own in the
-    folder, ``record-1.jsonl`` and so on, of one JSON object a line; a training that is resumed goes
-    on with the last one, if that is of such a training. Lines are only appended, at most once a
-    second, and each is whole:
+    ``mlp playground --follow FOLDER`` shows the record live. Each training run has its own file in
+    the folder, ``record-1.jsonl`` and so on, with one JSON object per line. A resumed run continues
+    the last file if it has the same network, loss, optimizer, batch size and number of samples.
+    Complete lines are appended, at most once per second; each has one of these keys:
 
     ============= ==================================================================
-    ``"format"``  the beginning: when it was, the network, how it is trained, its
-                  number of epochs, and of those that are over if it is resumed
-    ``"metrics"`` an epoch's values in the history; of an ensemble, the 10, 50 and
-                  90 % quantiles over the members that have trained in it
-    ``"layers"``  what `LayerStatistics` records of each layer, but for quantiles,
-                  after the epoch's last step; see below
-    ``"step"``    the last step's loss, in epochs that take longer
-    ``"ended"``   when and why it ended, and the best epoch
+    ``"format"``  the beginning: the time, the network, how it is trained, the number
+                  of epochs, and how many of them are over if the run is resumed
+    ``"metrics"`` an epoch's values in the history; for an ensemble, the 10, 50 and
+                  90 % quantiles over the members that trained in this epoch
+    ``"layers"``  what `LayerStatistics` records for each layer, except quantiles,
+                  after the last step of some epochs; see below
+    ``"step"``    the last step's loss, in epochs that take longer than a second
+    ``"ended"``   when and why training ended, and the best epoch
     ============= ==================================================================
 
-    A resumed training writes the epochs that are over once more. What is infinite or NaN is
-    ``null``.
+    A resumed run writes the completed epochs once more. Infinite and NaN values become ``null``.
 
-    The layers are observed on 256 of the training samples, evenly spaced: ten times a second at
-    first, later every two seconds, and seldom enough to take 2 % of the time. They are not if the
-    network is an ensemble, or has parts of your own that the engine from scratch does not have. A
-    folder that cannot be written to is warned of once; the training goes on. In several processes,
-    pass it to `fit` in one of them.
+    The layers are observed on 256 of the training samples, evenly spaced: ten times per second at
+    first, later every two seconds, and less often if this would take more than 2 % of the time.
+    They are not observed if the network is an ensemble, or has custom parts that the NumPy engine
+    does not have. If the folder cannot be written to, training continues after a warning. With
+    several processes, pass a recorder to `fit` in only one of them.
 
     Parameters
     ----------
@@ -98,7 +99,7 @@ class Recorder(Callback):
     'n_epochs'
     """
 
-    # Between trainings it holds nothing that cannot be copied or pickled with an estimator.
+    # None between training runs, so that an estimator with this callback can be copied and pickled.
     _under_way: "_UnderWay | None" = None
 
     def __init__(self, folder: str | os.PathLike[str]) -> None:
@@ -113,21 +114,21 @@ class Recorder(Callback):
         return f"Recorder({str(self.folder)!r})"
 
     def on_train_begin(self, run: Run) -> None:
-        """Describe the training, and write the epochs that are over if it is resumed."""
+        """Write the first line; if the run is resumed, also write the completed epochs."""
         self._under_way = _UnderWay(run, self.folder)
 
     def on_step_end(self, run: Run) -> None:
-        """Write the loss, if the epoch takes long."""
+        """Write the loss, if it is time."""
         if self._under_way is not None:
             self._under_way.on_step_end(run)
 
     def on_epoch_end(self, run: Run) -> None:
-        """Write the epoch's metrics and, if it is time, what the layers do."""
+        """Write the epoch's metrics and, if it is time, the layers' statistics."""
         if self._under_way is not None:
             self._under_way.on_epoch_end(run)
 
     def on_train_end(self, run: Run) -> None:
-        """Write how it ended."""
+        """Write when and why training ended."""
         ending, self._under_way = self._under_way, None
         if ending is not None:
             ending.file.add(_end(run))
@@ -135,7 +136,7 @@ class Recorder(Callback):
 
 
 class _UnderWay:
-    """A training that is recorded."""
+    """A training run that is being recorded."""
 
     def __init__(self, run: Run, folder: Path) -> None:
         self.layers = None if run.is_ensemble else _Layers.of(run)
@@ -162,7 +163,7 @@ class _UnderWay:
         if self.layers is not None:
             try:
                 found = self.layers.look(run)
-            except Exception:  # of parts of somebody's own: see `_Layers.of`
+            except Exception:  # a custom part may fail in any way: see `_Layers.of`
                 self.layers, found = None, {}
             if found:
                 self.file.add({"layers": found, "epoch": run.epoch})
@@ -173,7 +174,7 @@ class _UnderWay:
 
 
 class _Layers:
-    """Looks at the layers after the last step of some epochs."""
+    """Observes the layers after the last step of some epochs."""
 
     def __init__(self, observer: LayerObserver, names: Sequence[str]) -> None:
         self._observer, self.names = observer, tuple(names)
@@ -183,9 +184,9 @@ class _Layers:
 
     @classmethod
     def of(cls, run: Run) -> "_Layers | None":
-        """Return what looks at a network's layers; None if that is not possible."""
-        # A network, a loss or samples of somebody's own may fail to do anything that the package's
-        # do. Whatever it is, it must not keep them from being trained.
+        """Return an observer of the network's layers; None if they cannot be observed."""
+        # Observing a custom network, loss or data set may fail in any way. That must not prevent
+        # training.
         try:
             observer = LayerObserver(*some_samples(run.training, N_SAMPLES), run.trainer.loss)
             with np.errstate(all="ignore"):
@@ -195,7 +196,7 @@ class _Layers:
         return cls(observer, [layer.name for layer in layers])
 
     def expect(self, run: Run) -> None:
-        """Keep the weights if the next step is an epoch's last one, and it is time to look."""
+        """Keep the weights if the next step is an epoch's last one and it is time to observe."""
         done = run.step if run.is_under_way else 0
         if self._is_expected or done != run.n_steps - 1:
             return
@@ -206,7 +207,7 @@ class _Layers:
             self._spent += time.monotonic() - began
 
     def look(self, run: Run) -> dict[str, list[float]]:
-        """Return what the layers do, if that was expected; otherwise nothing."""
+        """Return the layers' statistics if `expect` has kept the weights; otherwise nothing."""
         if not self._is_expected:
             return {}
         began = time.monotonic()
@@ -221,7 +222,7 @@ class _Layers:
 
 
 def _beginning(run: Run, layers: Sequence[str]) -> dict[str, Any]:
-    """Return the first line: the training, in words and numbers."""
+    """Return the first line, which describes the training run."""
     architecture, how = run.net.architecture, run.trainer.description()
     settings = run.members[0].history.settings
     given = [name for name in ("engine", "device", "dtype", "l1", "l2") if name in how]
@@ -251,7 +252,7 @@ def _beginning(run: Run, layers: Sequence[str]) -> dict[str, Any]:
 
 
 def _epoch(run: Run, epoch: int) -> dict[str, Any]:
-    """Return the line of an epoch that is over."""
+    """Return the line for a completed epoch."""
     found: dict[str, list[float]] = {}
     for member in run.members:
         for name, column in member.history.items():
@@ -261,7 +262,7 @@ def _epoch(run: Run, epoch: int) -> dict[str, Any]:
 
 
 def _summary(values: list[float]) -> float | list[float] | None:
-    """Return a single value, or quantiles of those of an ensemble's members."""
+    """Return a single value, or quantiles over an ensemble's members; None without values."""
     if len(values) < 2:
         return values[0] if values else None
     with np.errstate(invalid="ignore"):
@@ -269,7 +270,7 @@ def _summary(values: list[float]) -> float | list[float] | None:
 
 
 def _end(run: Run) -> dict[str, Any]:
-    """Return the last line: when and why it ended."""
+    """Return the last line: when and why training ended."""
     reasons = Counter(member.stopped_by for member in run.members)
     error = sys.exception() if run.stopped_by in ("", "divergence") else None
     return {
@@ -287,17 +288,17 @@ def _now() -> str:
 
 
 def _number(path: Path) -> int:
-    """Return the number of a record; 0 if its name has none."""
+    """Return the number in a record's file name; 0 if there is none."""
     number = path.stem.partition("-")[2]
     return int(number) if number.isdecimal() and number.isascii() else 0
 
 
 def _is_of(path: Path, beginning: Mapping[str, Any]) -> bool:
-    """Return whether a record is of a training with this first line, or with none yet."""
+    """Return whether a record's first line matches this one in `SAME`, or is still missing."""
     with path.open("rb") as file:
         line = file.readline(MOST_LINE)
     try:
-        own = json.loads(json.dumps(finite(beginning)))  # lists for tuples
+        own = json.loads(json.dumps(finite(beginning)))  # turns tuples into lists
         recorded = read_json(line.decode()) if line.strip() else own
         return all(recorded[name] == own[name] for name in SAME)
     except (InvalidArgumentError, UnicodeDecodeError, LookupError, TypeError):
@@ -305,14 +306,14 @@ def _is_of(path: Path, beginning: Mapping[str, Any]) -> bool:
 
 
 class _File:
-    """The file of one training; it warns once if it cannot be written to, and then stays as it is.
+    """The file of one training run; if it cannot be written to, it warns once and writes no more.
 
     Parameters
     ----------
     folder : path
     resumed : dict, optional
-        The first line of a training that is resumed, which goes on with the last file if that is
-        the record of such a training; by default another one is begun.
+        The first line of a resumed run, which continues the last file if that matches it; by
+        default, a new file is begun.
     """
 
     def __init__(self, folder: Path, *, resumed: Mapping[str, Any] | None) -> None:
@@ -324,15 +325,15 @@ class _File:
 
     @property
     def is_due(self) -> bool:
-        """Whether the last write is long enough ago."""
+        """Whether enough time has passed since the last write."""
         return time.monotonic() >= self._next
 
     def add(self, line: Mapping[str, Any]) -> None:
-        """Add a line to those that are written next."""
+        """Add a line to the next write."""
         self._lines.append(json.dumps(finite(line), allow_nan=False) + "\n")
 
     def write(self) -> None:
-        """Append the lines, all at once."""
+        """Append all new lines to the file at once."""
         lines, self._lines = self._lines, []
         self._next = time.monotonic() + EVERY
         if self._has_failed:
@@ -345,17 +346,17 @@ class _File:
         except OSError as error:
             self._has_failed = True
             why = (error.strerror or str(error)).lower()
-            warn(f"the training goes on, but cannot be recorded in {self._folder}: {why}")
+            warn(f"training continues, but cannot be recorded in {self._folder}: {why}")
 
     def _begun(self) -> Path:
-        """Return the file, which no other training writes to."""
+        """Return the path of a file that no other training run writes to."""
         self._folder.mkdir(parents=True, exist_ok=True)
         n = max(map(_number, self._folder.glob(RECORDS)), default=0)
         path = self._folder / f"record-{n}.jsonl"
         if n and self._resumed is not None and _is_of(path, self._resumed):
             with path.open("ab+") as file:
                 file.seek(max(file.tell() - 1, 0))
-                if file.read() not in (b"", b"\n"):  # it was killed in the middle of a line
+                if file.read() not in (b"", b"\n"):  # the run was killed in the middle of a line
                     file.write(b"\n")
             return path
         while True:
@@ -363,6 +364,6 @@ class _File:
             path = self._folder / f"record-{n}.jsonl"
             try:
                 path.touch(exist_ok=False)
-            except FileExistsError:  # another one has begun at the same time
+            except FileExistsError:  # another run has begun at the same time
                 continue
             return path

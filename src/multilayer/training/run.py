@@ -1,4 +1,4 @@
-"""Run: a training under way, as callbacks see it; and its members, one for each network."""
+"""Run: a training run in progress, as callbacks see it, and its members, one for each network."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -20,7 +20,7 @@ _OF_MEMBER = ("stopped_by", "best")
 
 
 class Member:
-    """One network of a training: the only one, or one of an ensemble's.
+    """One network in a training run: the only one, or a member of an ensemble.
 
     Attributes
     ----------
@@ -31,7 +31,7 @@ class Member:
     best : float
         The best value so far of the metric by which epochs are judged; NaN if there is none.
     error : DivergenceError or None
-        What ended it, if it diverged while others of its ensemble continued.
+        The error that ended it, if it diverged as a member of an ensemble.
     """
 
     def __init__(self, run: "Run", index: int) -> None:
@@ -43,7 +43,7 @@ class Member:
 
     @property
     def factor(self) -> float:
-        """What multiplies its learning rate, beside the schedule: at least 0."""
+        """A factor for its learning rate, in addition to the schedule; at least 0."""
         return float(self._run.factors[self._index])
 
     @factor.setter
@@ -52,62 +52,62 @@ class Member:
 
     @property
     def is_judged(self) -> bool:
-        """Whether an epoch of it is over and was judged."""
+        """Whether at least one of its epochs has been judged."""
         return not math.isnan(self.best)
 
     def stop(self, reason: str) -> None:
-        """Stop it after the step or epoch under way; the others of an ensemble continue."""
+        """Stop it after the current step or epoch; other members of the ensemble continue."""
         if not self.stopped_by:
             self.stopped_by = reason
             self._run.n_active -= 1
 
     def diverge(self, error: DivergenceError) -> None:
-        """Stop it because of this error, even if it was about to end."""
+        """Stop it because of this error, which replaces any other reason to stop."""
         self.stop("divergence")
         self.stopped_by, self.error = "divergence", error
 
 
 class Run:
-    """A training under way.
+    """A training run in progress.
 
     Attributes
     ----------
     trainer : Trainer
-        What takes the steps.
+        The object that takes the steps.
     training : Data or Stream
         The checked samples to train on.
     members : list of Member
-        The networks in training, each with its own history and its own end: one, or an ensemble's.
+        The networks in training, each with its own history and end: one, or those of an ensemble.
     is_ensemble : bool
-        Whether it is an ensemble that is trained, be it of one member.
+        Whether an ensemble is trained, even if it has only one member.
     n_epochs, n_steps : int
-        How many epochs there are at most, and how many steps in each.
+        The largest number of epochs, and the number of steps per epoch.
     epoch : int
-        The epoch under way, from 1.
+        The number of the current epoch, from 1; 0 before the first.
     step : int
-        How many steps of this epoch are over.
+        The number of steps taken in this epoch.
     is_under_way : bool
         Whether the epoch has begun and is not yet over.
     loss : float or array of shape (K,)
-        The last step's loss; on a GPU, the last one that was read. It is 0 for a member of an
+        The last step's loss; on a GPU, the last loss that was read. It is 0 for a member of an
         ensemble that took no step.
     learning_rate : float or array of shape (K,)
         The last step's learning rate; NaN with L-BFGS, which has none.
     factors : array of shape (K,)
-        What multiplies each member's learning rate: see `factor`.
+        The factor for each member's learning rate: see `factor`.
     n_active : int
-        How many members continue.
+        The number of members that continue.
     monitor : str
         The metric by which epochs are judged.
     higher_is_better : bool
-        Whether a higher value of it is better.
+        Whether higher values of this metric are better.
     keep_best : bool
-        Whether the best epoch's weights are restored at the end, whatever ends the training.
+        Whether to restore the best epoch's weights at the end, whatever ends the run.
     judges_start : bool
-        Whether epochs are judged by a loss of the weights at their beginning.
+        Whether epochs are judged by the loss of the weights at their beginning.
     outputs : dict of int to array
         What each member computed for its validation samples at the end of the epoch: the argument
-        of its loss, which are logits if `Loss.takes_logits`.
+        of its loss function, that is, logits if `Loss.takes_logits`.
     """
 
     def __init__(
@@ -140,17 +140,17 @@ class Run:
         self.members = [Member(self, index) for index in range(n_members)]
         self.n_active = n_members
         self._candidate: Arrays = trainer.snapshot()
-        # Of an ensemble, rows of the best are overwritten.
+        # For an ensemble, rows of `_best` are overwritten, so it needs its own arrays.
         self._best: Arrays = trainer.snapshot() if trainer.n_members else self._candidate
 
     @property
     def net(self) -> Any:
-        """The network, or the ensemble, which may be inspected and called."""
+        """The network or ensemble, which may be inspected and called."""
         return self.trainer.net
 
     @property
     def history(self) -> Any:
-        """The history of the network; of an ensemble, the list of its members' histories."""
+        """The history of the network; for an ensemble, the list of its members' histories."""
         histories = [member.history for member in self.members]
         return histories if self.is_ensemble else histories[0]
 
@@ -161,15 +161,15 @@ class Run:
 
     @property
     def n_complete(self) -> int:
-        """How many epochs are over."""
+        """The number of completed epochs."""
         return self.epoch - self.is_under_way
 
     @property
     def factor(self) -> float:
-        """What multiplies the learning rate, beside the schedule: at least 0.
+        """A factor for the learning rate, in addition to the schedule; at least 0.
 
-        It may be changed after any step; of an ensemble, for all members, or for each in its
-        `Member.factor`.
+        It may be changed after any step. For an ensemble, this sets it for all members; for a
+        single member, set `Member.factor`.
         """
         return self.members[0].factor
 
@@ -179,25 +179,28 @@ class Run:
 
     @property
     def stopped_by(self) -> str:
-        """Why the training stops; empty while a member continues."""
+        """Why training stopped, for most of the members; empty while a member continues."""
         if self.n_active:
             return ""
         reasons = [member.stopped_by for member in self.members]
         return max(sorted(set(reasons)), key=reasons.count)
 
     def stop(self, reason: str) -> None:
-        """Stop after the step or epoch under way; the reason goes into ``history.stopped_by``."""
+        """Stop after the current step or epoch; the reason becomes ``history.stopped_by``."""
         for member in self.members:
             member.stop(reason)
 
     def is_better(self, value: float, than: float, by: float = 0.0) -> bool:
-        """Return whether a value of the monitored metric beats another by more than `by`."""
+        """Return whether a value of the monitored metric is better than another by more than `by`.
+
+        If the other is NaN, every number is better.
+        """
         if math.isnan(than):
             return not math.isnan(value)
         return value > than + by if self.higher_is_better else value < than - by
 
     def divergence(self, what: str, value: float, k: int, step: int) -> DivergenceError:
-        """Return the error that `what` of member k became infinite or NaN in this step."""
+        """Return the error which says that `what`, of member k, became infinite or NaN."""
         learning_rate = float(np.broadcast_to(self.learning_rate, len(self.members))[k])
         rate = "" if math.isnan(learning_rate) else f" (learning rate {learning_rate:g})"
         return DivergenceError(
@@ -209,7 +212,7 @@ class Run:
         )
 
     def begin_epoch(self) -> None:
-        """Begin the next epoch; keep the weights to which its training loss will belong."""
+        """Begin the next epoch; if it is judged by its training loss, keep the current weights."""
         self.epoch += 1
         self.step = 0
         self.is_under_way = True
@@ -217,10 +220,10 @@ class Run:
             self._candidate = self.trainer.snapshot()
 
     def record(self, metrics: Mapping[int, dict[str, float]]) -> None:
-        """Add an epoch's metrics to the members' histories; keep the best weights yet.
+        """Add an epoch's metrics to the members' histories, and keep the best weights so far.
 
-        A training loss is measured before each step: it belongs to the weights at the epoch's
-        beginning.
+        A training loss is measured before each step, so it is attributed to the weights at the
+        beginning of the epoch.
         """
         self.is_under_way = False
         improved = []
@@ -246,7 +249,7 @@ class Run:
             self._best[name][improved] = array[improved]
 
     def restore_best(self, members: Sequence[Member]) -> None:
-        """Restore these members' best weights; the first ones if no epoch was judged."""
+        """Restore these members' best weights; if no epoch was judged, the initial weights."""
         if not members:
             return
         whole = self._best

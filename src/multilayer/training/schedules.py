@@ -1,4 +1,4 @@
-"""Schedules: those of the networks in training, with what each has observed."""
+"""Schedules: the schedules of the networks in training, with the state of each."""
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -12,14 +12,14 @@ __all__ = ["Schedules"]
 
 
 class Schedules:
-    """The schedules of a training: one network's, or those of an ensemble's members.
+    """The schedules of a training run: one network's, or those of an ensemble's members.
 
     Parameters
     ----------
     schedule : Schedule or sequence of K, optional
-        Multiplies the learning rate; of an ensemble, one is for all members.
+        Multiplies the learning rate. In an ensemble, a single schedule is for all members.
     run : Run
-        The training.
+        The training run.
     """
 
     def __init__(self, schedule: Schedule | Sequence[Schedule | None] | None, run: Run) -> None:
@@ -34,12 +34,12 @@ class Schedules:
         return repr(self._schedules if self._run.is_ensemble else self._schedules[0])
 
     def factor(self, n_steps: Sequence[int]) -> Callable[[], Any] | None:
-        """Return a function that gives the factor at the next step, or the members'.
+        """Return a function that returns the factor for the next step; for an ensemble, an array.
 
         Parameters
         ----------
         n_steps : sequence of int
-            The number of steps in an epoch, or each member's if they differ.
+            The number of steps in the epoch; if members differ, that of each member.
 
         Returns
         -------
@@ -71,14 +71,17 @@ class Schedules:
         return now
 
     def observe(self, metrics: Mapping[int, Mapping[str, float]]) -> None:
-        """Let the schedules of these members observe the losses of an epoch."""
+        """Let the members' schedules observe the losses of an epoch.
+
+        A schedule observes the validation loss, or the training loss if there is none.
+        """
         for k, own in metrics.items():
             if (schedule := self._schedules[k]) is not None:
                 watched = own.get("validation_loss", own["train_loss"])
                 self._plateaus[k] = schedule.observe(watched, self._plateaus[k])
 
     def state(self) -> list[dict[str, Any]]:
-        """Return what the schedules remember, as values for JSON."""
+        """Return the schedules' states, as values for JSON."""
         return [plateau._asdict() for plateau in self._plateaus]
 
     def set_state(self, state: Sequence[Mapping[str, Any]]) -> None:

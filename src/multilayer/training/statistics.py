@@ -1,4 +1,4 @@
-"""A callback that watches the layers: activations, gradients and updates while a network trains."""
+"""LayerStatistics: a callback that records the layers' activations, gradients and updates."""
 
 from typing import Any
 
@@ -17,16 +17,16 @@ __all__ = ["QUANTILES", "STATISTICS", "LayerStatistics"]
 Array = npt.NDArray[Any]
 
 QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
-"""The quantiles by which a distribution is described."""
+"""The quantiles that describe a distribution."""
 STATISTICS = Names("statistic", ["activations", "gradients", *MEASURES])
 
 
 class LayerStatistics(Callback):
     r"""Records every few steps what each layer computes for some samples, and how it learns.
 
-    The samples stay the same, so that only the network changes. They are observed as `observe`
-    does, without dropout or noise; a PyTorch network is observed through its NumPy twin. For each
-    of :math:`l = 1, …, L + 1` layers, the output layer last, there are
+    The samples stay the same, so all changes are due to the network. The layers are observed by
+    `observe`, without dropout or noise; a PyTorch network is observed through its NumPy twin. For
+    each layer :math:`l = 1, …, L + 1`, the output layer last, these are recorded:
 
     =================== ============================================================
     ``activations``     the 5, 25, 50, 75 and 95 % quantiles of :math:`a_l`
@@ -35,7 +35,7 @@ class LayerStatistics(Callback):
     ``activation_std``  its standard deviation
     ``zeros``           the share of its entries that are 0
     ``dead``            the share of units with the same output, and slope 0, for every sample
-    ``saturated``       the share of units on the flat ends of their activation for nearly all
+    ``saturated``       the share of units whose activation is flat for nearly all samples
     ``weight_norm``     :math:`‖W_l‖`
     ``gradient_norm``   :math:`‖∂J/∂W_l‖`, without penalty
     ``update_ratio``    :math:`‖ΔW_l‖/‖W_l‖` of the last step
@@ -47,26 +47,26 @@ class LayerStatistics(Callback):
     Parameters
     ----------
     X : array of shape (n_samples, in_features)
-        Samples to observe; a few hundred are enough.
+        Samples on which to observe the layers; a few hundred are enough.
     y : array of shape (n_samples,) or (n_samples, out_features)
         Their targets, as the loss takes them: classes as numbers from 0.
     every : int
-        Observe after every so many steps, and always after the first. With L-BFGS a step is an
-        iteration.
+        Observe after the first step, and after each multiple of this number of steps. With L-BFGS,
+        a step is an iteration.
 
     Attributes
     ----------
     layers : tuple of str
-        ``hidden 1``, …, ``output``.
+        The names of the layers: ``hidden 1``, …, ``output``.
     n_weights : tuple of int
-        The number of weights in each.
+        The number of weights in each layer.
     steps : list of int
-        The steps after which it has observed.
+        The steps after which the layers were observed.
 
     Raises
     ------
     InvalidArgumentError, InvalidTypeError
-        If `every` is not a positive integer. Samples are checked when the training begins.
+        If `every` is not a positive integer. The samples are checked when training begins.
 
     References
     ----------
@@ -115,9 +115,9 @@ class LayerStatistics(Callback):
         return np.array(self._values[STATISTICS.check(name, "LayerStatistics")])
 
     def on_train_begin(self, run: Run) -> None:
-        """Forget an earlier training, and observe once, so that errors show now."""
+        """Forget any earlier training run, and observe once, so that errors are raised now."""
         if run.is_ensemble:
-            rule = "follows the layers of one network; train one of the ensemble's by itself"
+            rule = "observes a single network; train a member of the ensemble on its own"
             raise InvalidTypeError(rule, "LayerStatistics", got=repr(run.net))
         self._observer = LayerObserver(self.X, self.y, run.trainer.loss)
         layers = self._observer.observe(run.net)
@@ -144,7 +144,7 @@ class LayerStatistics(Callback):
         return {"steps": self.steps, "values": self._values}
 
     def set_state(self, state: dict[str, Any]) -> None:
-        # The weights before the next step are those with which the training begins.
+        # `on_train_begin` has already kept the weights before the next step.
         self.steps, self._values = state["steps"], state["values"]
 
     def _is_due(self, step: int) -> bool:

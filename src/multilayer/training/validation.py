@@ -1,4 +1,4 @@
-"""Validation: the samples by which a training is judged, and what is measured on them."""
+"""Validation: the samples to validate on, and the metrics that are measured on them."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -19,11 +19,11 @@ class Validation:
     Parameters
     ----------
     data : Data, Parts or None
-        The checked samples; of an ensemble, they may differ by member.
+        The checked samples; in an ensemble, they may differ by member.
     metrics : mapping of str to Metric, sequence of K or None
-        What to measure on them.
+        The metrics to measure on them.
     losses : sequence of K losses
-        They say what outputs and targets mean.
+        The losses, which convert outputs and targets to what metrics compare.
     """
 
     def __init__(
@@ -44,7 +44,7 @@ class Validation:
         k : int
             The member's number.
         p : array
-            What it computed for its samples: the argument of its loss.
+            What it computed for its validation samples: the argument of its loss function.
         """
         if isinstance(self.data, Parts):
             targets = self.data.data.targets[self.data.rows[k]]
@@ -64,7 +64,7 @@ class Validation:
         return measured
 
     def fingerprint(self) -> str | None:
-        """Return the fingerprint of the samples, and of each member's rows of them."""
+        """Return a fingerprint of the samples and of each member's rows; None without samples."""
         if isinstance(self.data, Parts):
             return fingerprint(*self.data.data, *self.data.rows)
         return None if self.data is None else fingerprint(*self.data)
