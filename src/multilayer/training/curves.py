@@ -31,7 +31,7 @@ def curves_html(curves: Curves, *, mark: Mark = (0, "")) -> str:
     Returns
     -------
     str
-        HTML; empty if there are fewer than two epochs or two finite values.
+        HTML; empty if there are fewer than two epochs or fewer than two finite values.
 
     Examples
     --------

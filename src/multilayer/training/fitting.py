@@ -129,7 +129,7 @@ def fit(
         A folder in which to save the training run, once a minute, so that it can be resumed if it
         is killed; for another interval, use a `Checkpoint`.
     resume : bool
-        Whether to resume from the checkpoint if there is one, which is an error otherwise.
+        Whether to resume from an existing checkpoint. If false, its existence is an error.
     splits : iterable of K pairs (training rows, validation rows), optional
         For an ensemble: the rows of each member, such as the folds of ``cv.split(X, y)``. Rows may
         repeat, as in a bootstrap. Validation rows may be None. If `rng` is a single generator, each
@@ -341,7 +341,7 @@ def train(
 
 
 def _drain(loop: Loop, callbacks: Sequence[Callback], keeper: Keeper | None) -> Any:
-    """Run a loop; however it ends, restore the right weights and notify the callbacks."""
+    """Run a loop; however it ends, leave usable weights and notify the callbacks."""
     run, trainer = loop.run, loop.trainer
     step_hooks: list[Callable[[Run], None]] = [
         callback.on_step_end

@@ -10,7 +10,7 @@ __all__ = ["Interrupts"]
 
 
 class Interrupts:
-    """Records Ctrl-C within its ``with`` block, where it does not raise KeyboardInterrupt.
+    """Records Ctrl-C within its ``with`` block, instead of raising KeyboardInterrupt.
 
     It has no effect outside the main thread, which alone receives signals, nor if SIGINT already
     has a handler other than Python's.
