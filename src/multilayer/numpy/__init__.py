@@ -26,6 +26,7 @@ from multilayer.numpy.initializers import (
     ScikitLearn,
     Zeros,
 )
+from multilayer.numpy.ladder import Ladder
 from multilayer.numpy.layers import Activate, Affine, Layer, Stack
 from multilayer.numpy.losses import (
     LOSSES,
@@ -115,6 +116,7 @@ __all__ = [
     "Initializer",
     "InverseScaling",
     "KaimingUniform",
+    "Ladder",
     "Layer",
     "LayerNorm",
     "LayerObservation",

@@ -34,6 +34,7 @@ __all__ = [
     "checked_max_norm",
     "checked_penalties",
     "checked_samples",
+    "set_optimizer_state",
 ]
 
 Array = npt.NDArray[Any]
@@ -48,6 +49,16 @@ class Net(Protocol):
     predictor: Predictor
 
     def copy(self) -> Self: ...
+
+
+class Steps(Protocol):
+    """The part of a `Step` that a trainer uses."""
+
+    def begin_epoch(self, order: Array | None) -> None: ...
+
+    def take(self, start: int, stop: int, learning_rate: float) -> Any: ...
+
+    def finish(self) -> None: ...
 
 
 class Trainer:
@@ -100,7 +111,7 @@ class Trainer:
         else:
             check_lbfgs(net.architecture, self.clip, self.adversary, self.max_norm, self._ema)
         self._average = None if self._ema is None else RunningAverage(net, self._ema)
-        self._step: Step | None = None
+        self._step: Steps | None = None
 
     def check(self, X: object, y: object, weight: object) -> Data:
         """Check samples, targets and weights for the other methods; lazy samples stay lazy."""
@@ -231,11 +242,7 @@ class Trainer:
         if network := part_of(state, "network"):
             set_network_arrays(self.net.network, network)
         if optimizer := part_of(state, "optimizer"):
-            for name, value in self.optimizer_state.items():
-                if isinstance(value, np.ndarray):
-                    value[:] = optimizer[name]  # a step may hold it
-                else:
-                    self.optimizer_state[name] = optimizer[name].item()
+            set_optimizer_state(self.optimizer_state, optimizer)
         if masks := part_of(state, "masks"):
             set_generator_state(self.rng, masks["generator"])
         set_extras(state, self._directions, self._average)
@@ -256,6 +263,15 @@ class Trainer:
         step, self._step = self._step, None
         if step is not None:
             step.finish()
+
+
+def set_optimizer_state(state: State, arrays: dict[str, Array]) -> None:
+    """Restore an optimizer's state from its arrays by name."""
+    for name, value in state.items():
+        if isinstance(value, np.ndarray):
+            value[:] = arrays[name]  # a step may hold it
+        else:
+            state[name] = arrays[name].item()
 
 
 def checked_samples(net: Any, X: object, y: object, sample_weight: object, loss: Loss) -> Data:

@@ -1,0 +1,293 @@
+r"""Ladder: an `MLP` that is trained beside a decoder, which removes noise (Rasmus et al. 2015)."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from multilayer import checks
+from multilayer.architecture import Architecture
+from multilayer.errors import InvalidArgumentError, InvalidTypeError
+from multilayer.groups import join, part_of
+from multilayer.numpy.blocks import RandomLayer
+from multilayer.numpy.decoder import Decoder, ladder_value_and_gradients
+from multilayer.numpy.fast.source import Source
+from multilayer.numpy.fast.updates import update_of
+from multilayer.numpy.layers import Affine, Stack
+from multilayer.numpy.mlp import MLP
+from multilayer.numpy.network import Network
+from multilayer.numpy.normalization import BatchNorm
+from multilayer.numpy.objective import Batch, Objective
+from multilayer.numpy.optimizers.base import Optimizer, State
+from multilayer.numpy.trainer import Trainer, set_optimizer_state
+from multilayer.samples import Data
+
+__all__ = ["Ladder"]
+
+Array = npt.NDArray[Any]
+
+UNUSED = ("l1", "l2", "clip_norm", "clip_value", "max_norm", "adversary")
+"""Parameters of `fit` that a training with a decoder does not take."""
+
+
+class Ladder:
+    r"""An MLP whose training also removes noise, with a decoder that only training uses.
+
+    .. math:: \tilde J = J + \sum_l \frac{c_l}{n_l} \sum_i s_i\, ‖\hat z_{l,i} - z_{l,i}‖^2
+
+    J is the loss of the network with the noise of its `Architecture`. z₀ = x are its n₀ inputs, and
+    z_l the n_l values of layer l before its activation, all without noise; ẑ_l is the decoder's
+    estimate of them from the noisy values, and s_i are the samples' shares of the mean. The
+    estimates need no targets: they teach the layers what the inputs have in common.
+
+    Train it with `multilayer.training.fit`, which leaves the trained weights in `mlp`, an ordinary
+    network. During training, as in the paper, the logits are normalised over the batch and noisy
+    too, and scales γ stay as they are, since large ones would make the noise negligible. At the
+    end, the last layer's weights absorb the normalisation of the logits. Running statistics are
+    those of the pass without noise.
+
+    Parameters
+    ----------
+    mlp : MLP
+        A network with batch normalisation, and with noise at least on its inputs.
+    weights : sequence of float
+        c₀ > 0 of the inputs, c₁ ≥ 0 of the first hidden layer, and so on up to the logits; the last
+        one given is also that of all layers above.
+    rng : numpy.random.Generator, optional
+        Draws the decoder's first weights.
+
+    Raises
+    ------
+    InvalidArgumentError, InvalidTypeError
+        If the network is not as described, or has residual blocks, embeddings or no biases.
+
+    References
+    ----------
+    Rasmus et al. 2015, "Semi-Supervised Learning with Ladder Networks", algorithm 1 and table 1.
+
+    Examples
+    --------
+    >>> from multilayer import Architecture
+    >>> from multilayer.numpy import Adam
+    >>> from multilayer.training import fit
+    >>> rng = np.random.default_rng(0)
+    >>> X = rng.normal(size=(500, 2)) @ rng.normal(size=(2, 20))  # 20 inputs in a plane
+    >>> y = (X[:, 0] > 0).astype(int)
+    >>> net = MLP(Architecture(20, (32, 16), 2, normalization="batch", noise=0.3), rng=rng)
+    >>> ladder = Ladder(net, weights=(10, 0.1), rng=rng)
+    >>> history = fit(ladder, (X, y), loss="cross_entropy", optimizer=Adam(0.01), rng=rng)
+    >>> bool((net(X).argmax(axis=1) == y).mean() > 0.9)
+    True
+    """
+
+    def __init__(
+        self,
+        mlp: MLP,
+        weights: Sequence[float] = (1000.0, 1.0, 0.01),
+        *,
+        rng: np.random.Generator | None = None,
+    ) -> None:
+        if not isinstance(mlp, MLP):
+            rule = "must be a multilayer.numpy.MLP"
+            raise InvalidTypeError(rule, "mlp", "Ladder", got=repr(mlp))
+        self.mlp, self.architecture, self.dtype = mlp, mlp.architecture, mlp.dtype
+        _check(mlp.architecture)
+        self.weights = _weights(weights, 2 + len(mlp.architecture.hidden_features))
+        self._rng = checks.random_generator(rng, "Ladder")
+
+    def trainer(self, **settings: Any) -> Trainer:
+        """Return the `Trainer` with which `multilayer.training.fit` trains this network."""
+        net = _with_normalized_logits(self.mlp)
+        decoder = Decoder(net.architecture, self.weights, self._rng, self.dtype)
+        return _LadderTrainer(self.mlp, net, decoder, **settings)
+
+
+class _LadderTrainer(Trainer):
+    """Trains a network that normalises its logits, and a decoder; `finish` writes to `mlp`."""
+
+    def __init__(self, mlp: MLP, net: MLP, decoder: Decoder, **settings: Any) -> None:
+        for name in UNUSED:
+            if settings.get(name):
+                rule = "cannot be combined with a ladder"
+                raise InvalidArgumentError(rule, name, "fit", got=repr(settings[name]))
+        super().__init__(net, **settings)
+        if self.loss.task == "regression":
+            rule = "must be one of classification: values that are predicted cannot be normalised"
+            raise InvalidArgumentError(rule, "loss", "fit", got=repr(self.loss))
+        self._mlp, self._decoder = mlp, decoder
+        self._decoder_state = self.optimizer.initial_state(decoder.parameters)
+
+    def description(self) -> dict[str, Any]:
+        return super().description() | {"ladder": list(self._decoder.weights)}
+
+    def begin(self, data: Data, batch_size: int | None = None) -> None:
+        self._step = _LadderStep(
+            self.net.network,
+            self.objective,
+            self._decoder,
+            self.optimizer,
+            (self.optimizer_state, self._decoder_state),
+            self.rng,
+            data,
+        )
+
+    def state(self) -> dict[str, Array]:
+        own = {name: np.array(v) for name, v in self._decoder_state.items()}
+        own["parameters"] = self._decoder.parameters.copy()
+        return super().state() | join({"decoder": own})
+
+    def set_state(self, state: dict[str, Array]) -> None:
+        super().set_state(state)
+        if own := part_of(state, "decoder"):
+            self._decoder.parameters[:] = own.pop("parameters")
+            set_optimizer_state(self._decoder_state, own)
+        _absorb(self.net.network, self._mlp.network)  # the best weights come after `finish`
+
+    def finish(self) -> None:
+        super().finish()
+        _absorb(self.net.network, self._mlp.network)
+
+
+class _LadderStep:
+    """Takes steps on a network and its decoder: see `Step`."""
+
+    def __init__(
+        self,
+        network: Network,
+        objective: Objective,
+        decoder: Decoder,
+        optimizer: Optimizer,
+        states: tuple[State, State],
+        rng: np.random.Generator,
+        data: Data,
+    ) -> None:
+        self.network, self.objective, self.decoder, self.rng = network, objective, decoder, rng
+        layers = [part for part in network.hidden.parts() if not isinstance(part, RandomLayer)]
+        self.quiet = Network(Stack(layers), network.last, network.link, network.parameters)
+        self.source = Source(*data)
+        self._n_inputs = data.X.shape[1]
+        self._fixed = _fixed(network)
+        vectors = network.parameters, decoder.parameters
+        self._states = states
+        self._updates = [
+            update_of(optimizer, vector, state)[0]
+            for vector, state in zip(vectors, states, strict=True)
+        ]
+
+    def begin_epoch(self, order: Array | None) -> None:
+        self.source.begin_epoch(order)
+
+    def take(self, start: int, stop: int, learning_rate: float) -> float:
+        n, dtype = stop - start, self.network.parameters.dtype
+        shares = np.full((1, n), 1 / n, dtype)
+        if self.source.take_shares(start, stop, shares) is not None:
+            return 0.0  # all weights are 0
+        x = self.source.samples(start, stop, np.empty((n, self._n_inputs), dtype))
+        batch = Batch(x, self.source.targets_of(start, stop)[0], shares[0])
+        value, *gradients, clean = ladder_value_and_gradients(
+            self.objective, self.network, self.quiet, self.decoder, batch, self.rng
+        )
+        if math.isfinite(value):
+            for place in self._fixed:
+                gradients[0][place] = 0
+            for update, state, gradient in zip(self._updates, self._states, gradients, strict=True):
+                state["step"] += 1
+                update(gradient.reshape(1, 1, -1), 1, 0, gradient.size, learning_rate)
+            self.quiet.update_state(clean)
+        return value
+
+    def finish(self) -> None:
+        """There are no threads to end."""
+
+
+def _check(architecture: Architecture) -> None:
+    """Raise if a network cannot be trained as a ladder."""
+    rules = {
+        "must have noise on its inputs, or there is none to remove": architecture.input_noise,
+        "must have normalization='batch'": architecture.normalization == "batch",
+        "must have biases": architecture.bias,
+        "must not have residual blocks": not architecture.residual,
+        "must not have embeddings": architecture.embeddings is None,
+    }
+    for rule, is_kept in rules.items():
+        if not is_kept:
+            raise InvalidArgumentError(rule, "mlp", "Ladder", got=str(architecture))
+
+
+def _with_normalized_logits(mlp: MLP) -> MLP:
+    """Return a network with the same layers, of which the last is a hidden one, as a copy.
+
+    It is normalised and noisy like the others, and the layer behind it is the identity.
+    """
+    a = mlp.architecture
+    layers = a.hidden_layers
+    noise = (a.input_noise, *(layer.noise for layer in layers))
+    net = MLP(
+        replace(
+            a,
+            hidden_features=(*a.hidden_features, a.out_features),
+            activation=(*(layer.activation for layer in layers), "identity"),
+            dropout=(*(layer.dropout for layer in layers), 0.0),
+            noise=(*noise, noise[-1]),
+        ),
+        dtype=mlp.dtype,
+    )
+    source, network = mlp.network, net.network
+    n_common = source.parameters.size - source.last.W.size - a.out_features
+    network.parameters[:n_common] = source.parameters[:n_common]
+    for name, array in source.state.items():
+        network.state[name][:] = array
+    affine, norm = _top(network)
+    affine.W[:], norm.beta[:] = source.last.W, source.last.b
+    network.last.W[:], network.last.b[:] = np.eye(a.out_features), 0
+    return net
+
+
+def _absorb(network: Network, into: Network) -> None:
+    """Copy the network that `_with_normalized_logits` made, but without its additional layer.
+
+    (W h − μ)/s + β is an affine layer with the weights W/s and the biases β − μ/s.
+    """
+    affine, norm = _top(network)
+    n_common = into.parameters.size - into.last.W.size - len(affine.W)
+    into.parameters[:n_common] = network.parameters[:n_common]
+    for name, array in into.state.items():
+        array[:] = network.state[name]
+    scale = 1 / np.sqrt(norm.running_variance + norm.epsilon)
+    into.last.W[:] = affine.W * scale[:, np.newaxis]
+    into.last.b[:] = norm.beta - norm.running_mean * scale
+
+
+def _top(network: Network) -> tuple[Affine, BatchNorm]:
+    """Return the affine layer and the normalisation of the logits."""
+    affine, norm, *_ = network.hidden.layers[-1].parts()
+    assert isinstance(affine, Affine)
+    assert isinstance(norm, BatchNorm)
+    return affine, norm
+
+
+def _fixed(network: Network) -> list[slice]:
+    """Return the places in θ of what is not trained: all γ, and the layer behind the logits."""
+    places, start = [], 0
+    for layer in network.layers:
+        sizes = [array.size for array in layer.parameters]
+        if isinstance(layer, BatchNorm):
+            places.append(slice(start, start + sizes[0]))
+        elif layer is network.last:
+            places.append(slice(start, None))
+        start += sum(sizes)
+    return places
+
+
+def _weights(weights: object, n: int) -> tuple[float, ...]:
+    """Return a weight for each of n layers; the last one that is given is that of all others."""
+    rule = f"must be 1 to {n} numbers, for inputs, hidden layers and logits, the first above 0"
+    if not isinstance(weights, Sequence) or isinstance(weights, str) or not 1 <= len(weights) <= n:
+        raise InvalidArgumentError(rule, "weights", "Ladder", got=repr(weights))
+    found = [checks.real(c, "weights", "Ladder", "[0, inf)") for c in weights]
+    if not found[0]:
+        raise InvalidArgumentError(rule, "weights", "Ladder", got=repr(weights))
+    return (*found, *[found[-1]] * (n - len(found)))
