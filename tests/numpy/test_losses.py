@@ -52,7 +52,7 @@ BAD_LABELS = {
     "floats": (
         [0.0, 1.0, 0.0],
         InvalidTypeError,
-        "y must hold integer labels 0 to 1; got dtype float64: y.astype(int) makes them",
+        "y must hold integer labels 0 to 1; got dtype float64: convert them with y.astype(int)",
     ),
     # Made into integers these would become other labels, and NaN any number.
     "fractions": (
@@ -68,7 +68,7 @@ BAD_LABELS = {
     "words": (
         ["cat", "dog", "cat"],
         InvalidTypeError,
-        "y must hold integer labels 0 to 1; got dtype <U3: number them, as LabelEncoder does",
+        "y must hold integer labels 0 to 1; got dtype <U3: number the labels, as LabelEncoder does",
     ),
     "objects": (
         np.array([0, None, 1], dtype=object),
@@ -164,17 +164,17 @@ def test_ragged_targets_are_refused_by_the_packages_own_error(name, refusal):
 
 def test_nll_takes_labels_only(refusal):
     said = refusal(InvalidDataError, NLL(), THREE, [[0, 1], [1, 0], [1, 0]])
-    assert said == "y must have shape (3,), one label a sample; got shape (3, 2)"
+    assert said == "y must have shape (3,), one label per sample; got shape (3, 2)"
 
 
 @pytest.mark.parametrize(
     ("row", "what"),
     [
-        ([0.5, 0.4], "sum 0.9, least 0.4"),
-        ([1.0, 1.0], "sum 2, least 1"),
-        ([0.0, 0.0], "sum 0, least 0"),
-        ([1.5, -0.5], "sum 1, least -0.5"),
-        ([1.0, 0.001], "sum 1.001, least 0.001"),
+        ([0.5, 0.4], "sum 0.9, smallest 0.4"),
+        ([1.0, 1.0], "sum 2, smallest 1"),
+        ([0.0, 0.0], "sum 0, smallest 0"),
+        ([1.5, -0.5], "sum 1, smallest -0.5"),
+        ([1.0, 0.001], "sum 1.001, smallest 0.001"),
     ],
 )
 def test_probabilities_sum_to_one(row, what, refusal):
@@ -243,7 +243,7 @@ def test_predictions_are_finite_numbers(refusal):
 @pytest.mark.parametrize("name", CLASSES)
 def test_a_class_needs_an_output_of_its_own(name, refusal):
     message = (
-        f"loss {name!r} needs an output for each of at least 2 classes; got 1. "
+        f"loss {name!r} needs at least 2 outputs, one per class; got 1. "
         "For one output use 'binary_cross_entropy'"
     )
     assert refusal(InvalidArgumentError, LOSSES[name](), np.zeros((3, 1)), [0, 0, 0]) == message
@@ -342,17 +342,17 @@ def test_a_network_needs_an_output_for_each_quantile(refusal):
         (
             lambda: Quantile((0.5, 0.1)),
             InvalidArgumentError,
-            "quantiles of Quantile must be a growing sequence; got (0.5, 0.1)",
+            "quantiles of Quantile must be non-empty and strictly increasing; got (0.5, 0.1)",
         ),
         (
             lambda: Quantile((0.5, 0.5)),
             InvalidArgumentError,
-            "quantiles of Quantile must be a growing sequence; got (0.5, 0.5)",
+            "quantiles of Quantile must be non-empty and strictly increasing; got (0.5, 0.5)",
         ),
         (
             lambda: Quantile(()),
             InvalidArgumentError,
-            "quantiles of Quantile must be a growing sequence; got ()",
+            "quantiles of Quantile must be non-empty and strictly increasing; got ()",
         ),
         (
             lambda: Quantile((0.5, 1)),

@@ -122,7 +122,7 @@ CASES = {
     ),
     "labels as text": (
         {"data": (X, np.where(Y, "yes", "no"))},
-        "y must hold integer labels 0 to 1; got dtype <U3: number them, as LabelEncoder does",
+        "y must hold integer labels 0 to 1; got dtype <U3: number the labels, as LabelEncoder does",
     ),
     "lengths": (
         {"data": (X, Y[:-1])},

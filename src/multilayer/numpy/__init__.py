@@ -1,9 +1,9 @@
-"""The engine from scratch: NumPy, and every derivative by hand beside its function.
+"""The engine from scratch, in NumPy: each function is next to its hand-derived derivative.
 
 Read it in this order: ``activations/base.py``, ``layers.py``, ``losses/base.py``, ``optimizers/``
-(``base.py``, ``sgd.py``, ``adam.py``), ``network.py``, and ``objective.py``, which ends in
-``take_step``: one step of training. The rest of the mathematics stands beside it; ``fast/`` does
-the same, faster; and ``gradcheck.py`` checks the derivatives.
+(``base.py``, ``sgd.py``, ``adam.py``), ``network.py``, and ``objective.py``, which ends with
+``take_step``, one step of training. The rest of the mathematics is in the files beside these;
+``fast/`` computes the same, faster, and ``gradcheck.py`` checks the derivatives.
 """
 
 from multilayer.numpy.activations import ACTIVATIONS, OUTPUTS, Activation, Elementwise

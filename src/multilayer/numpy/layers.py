@@ -1,8 +1,8 @@
-"""Layers: each a forward pass and, beside it, the chain rule's step back through it.
+"""Layers, each with its step of the forward pass and of the backward pass.
 
-``forward(x) -> (y, cache)`` returns what the layer computes, and what its derivative needs;
-``backward(dy, cache) -> (dx, gradients)`` takes dy = ∂L/∂y and returns dx and the gradients of the
-layer's parameters, in their order. A layer keeps nothing between the two.
+``forward(x) -> (y, cache)`` returns the layer's output, and what the backward pass needs;
+``backward(dy, cache) -> (dx, gradients)`` takes dy = ∂L/∂y and returns dx and the gradients with
+respect to the layer's parameters, in their order. A layer stores nothing between the two.
 """
 
 from collections.abc import Sequence
@@ -18,7 +18,7 @@ Gradients = tuple[Array, ...]
 
 
 class Layer:
-    """What every layer offers; the defaults are those of a layer without parameters."""
+    """The interface of every layer; the defaults suit a layer without parameters."""
 
     @property
     def parameters(self) -> tuple[Array, ...]:
@@ -35,22 +35,22 @@ class Layer:
         x : array of shape (n_samples, in_features)
             Inputs; they are not changed.
         training : bool
-            Whether there are dropout and noise, and the batch's statistics in batch normalisation.
+            Whether dropout and noise are on, and batch normalisation uses the batch's statistics.
         rng : numpy.random.Generator, optional
-            Draws masks and noise; the layers that have them need it when training.
+            Draws dropout masks and noise; in training, layers that have them require it.
         """
         raise NotImplementedError
 
     def backward(
         self, dy: Array, cache: Any, *, need_dx: bool = True
     ) -> tuple[Array | None, Gradients]:
-        """Return dx, of x's shape, and the parameters' gradients, each of its parameter's shape.
+        """Return dx, of x's shape, and the gradients, each of its parameter's shape.
 
-        Without `need_dx`, as in the first layer, dx may be None.
+        If `need_dx` is false, as for the first layer, dx may be None.
         """
         raise NotImplementedError
 
-    # Only normalisations have a state; only stacks and residual blocks have several parts.
+    # Only batch normalisation has a state; only stacks and residual blocks have several parts.
 
     @property
     def state(self) -> dict[str, Array]:
@@ -58,27 +58,27 @@ class Layer:
         return {}
 
     def update_state(self, cache: Any) -> None:
-        """Take a training batch's statistics, found in its cache, into the state, if any."""
+        """Update the state, if any, with a training batch's statistics, found in its cache."""
 
     by_rows = True
-    """Whether it treats each sample by itself; for a stack, ask its `parts`."""
+    """Whether each sample is processed independently; for a stack, see its `parts`."""
 
     def parts(self) -> list["Layer"]:
-        """Return the layers that this one is made of, in forward order."""
+        """Return the layers that make up this one, in forward order."""
         return [self]
 
 
 class Affine(Layer):
     """z = x Wᵀ + b, the fully connected layer.
 
-    For sample i, z_ij = Σ_k W_jk x_ik + b_j. The chain rule sums over everything through which a
-    number acts on the loss, and each sum is a matrix product::
+    For sample i, z_ij = Σ_k W_jk x_ik + b_j. The chain rule sums over every path by which a number
+    affects the loss, and each sum is a matrix product::
 
         ∂L/∂W_jk = Σ_i dz_ij x_ik      dW = dzᵀ x       (out, in) = (out, n) (n, in)
         ∂L/∂b_j  = Σ_i dz_ij           db = Σ_i dz_i    (out,)
         ∂L/∂x_ik = Σ_j dz_ij W_jk      dx = dz W        (n, in) = (n, out) (out, in)
 
-    The 1/n of a mean loss is already in dz.
+    The factor 1/n of a mean loss is already in dz.
 
     Parameters
     ----------
@@ -97,7 +97,7 @@ class Affine(Layer):
     def forward(
         self, x: Array, *, training: bool = False, rng: np.random.Generator | None = None
     ) -> tuple[Array, Array]:
-        with np.errstate(invalid="ignore"):  # some BLAS warn without cause; so a true NaN is silent
+        with np.errstate(invalid="ignore"):  # some BLAS warn without cause; real NaNs pass silently
             z = x @ self.W.mT
         if self.b is not None:
             z += self.b[..., np.newaxis, :]
@@ -136,7 +136,7 @@ class Activate(Layer):
 
 
 class Stack(Layer):
-    """Layers one after the other; the way back takes them in reverse."""
+    """A sequence of layers; the backward pass takes them in reverse."""
 
     def __init__(self, layers: Sequence[Layer]) -> None:
         self.layers = tuple(layers)
@@ -171,7 +171,7 @@ class Stack(Layer):
         d: Array | None = dy
         gradients: list[Gradients] = []
         for i in reversed(range(len(self.layers))):
-            assert d is not None  # only the first layer, i = 0, may leave its dx out
+            assert d is not None  # only the first layer, i = 0, may omit its dx
             d, of_layer = self.layers[i].backward(d, cache[i], need_dx=(need_dx or i > 0))
             gradients.append(of_layer)
         return d, tuple(array for of_layer in reversed(gradients) for array in of_layer)

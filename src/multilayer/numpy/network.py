@@ -1,7 +1,7 @@
 """Network: hidden layers, the last affine layer and a link function, over one parameter vector.
 
-All parameters are one vector θ, and the layers' arrays are views of it: an optimizer that changes θ
-changes the layers, and a gradient is one vector of θ's length.
+All parameters are in one vector θ, and the layers' arrays are views of it: an optimizer that
+changes θ changes the layers, and a gradient is one vector of θ's length.
 """
 
 import math
@@ -18,14 +18,14 @@ Pair = tuple[Array, Array | None]
 
 
 class Pass(NamedTuple):
-    """What a forward pass has computed, and what the backward pass needs of it."""
+    """The results of a forward pass, and what the backward pass needs."""
 
     features: Array
     """ψ(x), the last hidden layer's output, of shape (n_samples, width)."""
     logits: Array
     """z, the last layer's values, of shape (n_samples, out_features)."""
     caches: list[Any]
-    """Those of the hidden layers."""
+    """The caches of the hidden layers."""
 
 
 class Network:
@@ -34,21 +34,21 @@ class Network:
     Parameters
     ----------
     hidden : Stack
-        The hidden layers ψ, each an affine layer and then its activation; without any, ψ(x) = x.
+        The hidden layers ψ, each an affine layer and its activation; if there are none, ψ(x) = x.
     last : Affine
         W and b.
     link : Activation
         σ, which turns the logits z into outputs.
     parameters : array of shape (n_parameters,), or (K, n_parameters) for K networks at once
-        θ. The layers' arrays are to be views of it, one after the other in forward order, such as
-        ``W = theta[:6].reshape(2, 3)``: `multilayer.numpy.assembly` makes them so.
+        θ. The layers' arrays must be views of it, one after the other in forward order, such as
+        ``W = theta[:6].reshape(2, 3)``; `multilayer.numpy.assembly` makes such layers.
     """
 
     def __init__(self, hidden: Stack, last: Affine, link: Activation, parameters: Array) -> None:
         self.hidden, self.last, self.link = hidden, last, link
         self.parameters = parameters
-        # For each layer with parameters a list: each array's slice of θ, and its shape. An affine
-        # layer with 3 inputs and 2 units has [(slice(0, 6), (2, 3)), (slice(6, 8), (2,))].
+        # For each layer with parameters, each array's slice of θ and its shape: for an affine layer
+        # with 3 inputs and 2 units, [(slice(0, 6), (2, 3)), (slice(6, 8), (2,))].
         self._layout: list[list[tuple[slice, tuple[int, ...]]]] = []
         start, n_leading = 0, parameters.ndim - 1
         for layer in self.layers:
@@ -61,12 +61,12 @@ class Network:
 
     @property
     def layers(self) -> list[Layer]:
-        """The layers in forward order, those inside stacks and residual blocks one by one."""
+        """The layers in forward order, with stacks and residual blocks taken apart."""
         return [*self.hidden.parts(), self.last]
 
     @property
     def weight_slices(self) -> list[slice]:
-        """The places in θ of the weights, W of affine layers and V of embeddings."""
+        """The slices of θ that hold weights: W of affine layers and V of embeddings."""
         return [place for (place, shape), *_ in self._layout if len(shape) == 2]
 
     def pairs(self, vector: Array) -> list[Pair]:
@@ -78,32 +78,32 @@ class Network:
         return pairs
 
     def __call__(self, x: Array) -> Array:
-        """Return f(x), of shape (n_samples, out_features), for x of (n_samples, in_features)."""
+        """Return f(x), of shape (n_samples, out_features); x has shape (n_samples, in_features)."""
         return self.link.forward(self.forward(x).logits)
 
     def forward(
         self, x: Array, *, training: bool = False, rng: np.random.Generator | None = None
     ) -> Pass:
-        """Go from x to the logits; for `training` and `rng` see `Layer.forward`."""
+        """Compute the logits from x; for `training` and `rng` see `Layer.forward`."""
         features, caches = self.hidden.forward(x, training=training, rng=rng)
         logits, _ = self.last.forward(features)  # an affine layer's cache is its input
         return Pass(features, logits, caches)
 
     def backward(self, dz: Array, passed: Pass) -> Array:
-        """Go back from dz, of the logits, to the gradient with respect to θ, as one vector."""
+        """Return the gradient with respect to θ, as one vector, given dz for the logits z."""
         d, of_last = self.last.backward(dz, passed.features, need_dx=bool(self.hidden.layers))
         of_hidden: tuple[Array, ...] = ()
         if d is not None:
             _, of_hidden = self.hidden.backward(d, passed.caches, need_dx=False)
-        # In forward order, as the parameters are in θ:
+        # In forward order, like the parameters in θ:
         flat = [array.reshape(*self.parameters.shape[:-1], -1) for array in (*of_hidden, *of_last)]
         return np.concatenate(flat, axis=-1)
 
     @property
     def state(self) -> dict[str, Array]:
-        """Running statistics of batch normalisation, which training updates beside θ."""
+        """Running statistics of batch normalisation, which training updates alongside θ."""
         return self.hidden.state
 
     def update_state(self, passed: Pass) -> None:
-        """Take a training batch's statistics into the state."""
+        """Update the state with a training batch's statistics."""
         self.hidden.update_state(passed.caches)

@@ -1,6 +1,6 @@
-"""Objective: what training minimises, and one step of training, which training repeats.
+"""Objective: what training minimises, and `take_step`: the step that training repeats.
 
-The tests hold the fast path (``fast/``) equal to `take_step`.
+The tests compare the fast path (``fast/``) with `take_step`.
 """
 
 from dataclasses import dataclass
@@ -18,12 +18,12 @@ __all__ = ["Batch", "Objective", "take_step"]
 
 
 class Batch(NamedTuple):
-    """Samples with their targets and weights, as `MLP.batch` checks and returns them."""
+    """Samples with their targets and weights, as `MLP.batch` returns them."""
 
     x: Array
     """Of shape (n_samples, in_features)."""
     targets: Array
-    """As the loss's `per_sample` takes them; real values have shape (n_samples, out_features)."""
+    """As the loss's `targets` returns them; real values have shape (n_samples, n_targets)."""
     weight: Array | None = None
     """Of shape (n_samples,)."""
 
@@ -33,8 +33,8 @@ class Objective:
     """J(θ) = L + λ₂/2 Σ W² + λ₁ Σ |W|, the loss of a batch with a penalty on weights.
 
     L is applied to the logits z or to the outputs σ(z): see `Loss.takes_logits`. The sums run over
-    all entries of the affine layers' weights, not over biases and normalisations; |W| counts as
-    having slope 0 at 0.
+    the weights of affine layers and embeddings, not over biases and normalisations. At 0, the slope
+    of |W| is taken to be 0.
 
     Parameters
     ----------
@@ -49,14 +49,14 @@ class Objective:
     l2: Any = 0.0
 
     def value(self, network: Network, batch: Batch, **mode: Any) -> Any:
-        """Return J, a float or (K,). `mode` is `training` and `rng`: see `Layer.forward`."""
+        """Return J, a float or of shape (K,); `mode` is passed to `Network.forward`."""
         passed = network.forward(batch.x, **mode)
         return self.loss_and_dz(network, passed.logits, batch)[0] + self.penalty(network)
 
     def value_and_gradient(
         self, network: Network, batch: Batch, **mode: Any
     ) -> tuple[Any, Array, Pass]:
-        """Return J, its gradient with respect to θ, and the forward pass that led to it."""
+        """Return J, its gradient with respect to θ, and the forward pass."""
         passed = network.forward(batch.x, **mode)
         value, dz = self.loss_and_dz(network, passed.logits, batch)
         gradient = network.backward(dz, passed)
@@ -66,7 +66,7 @@ class Objective:
         return value, gradient, passed
 
     def loss_and_dz(self, network: Network, z: Array, batch: Batch) -> tuple[Any, Array]:
-        """Return L and dz, through the link function if L takes outputs."""
+        """Return L and dz, going through the link function if L takes outputs."""
         if self.loss.takes_logits:
             return self.loss.value_and_gradient(z, batch.targets, batch.weight)
         p = network.link.forward(z)
@@ -101,14 +101,14 @@ def take_step(
 ) -> Any:
     """Take one step of training: change the network and the optimizer's state.
 
-    For one hidden layer, affine and then σ₁, with shares s = w/Σw of the samples, Σ over samples::
+    With one hidden layer (affine, then σ₁), sample weights w, s = w/Σw, and Σ over samples::
 
         z₁ = x W₁ᵀ + b₁        a = σ₁(z₁)        z = a Wᵀ + b      L = Σ s ℓ
         dz = s · ∂ℓ/∂z         dW = dzᵀ a        db = Σ dz         da = dz W
         dz₁ = da · σ₁'(z₁)     dW₁ = dz₁ᵀ x      db₁ = Σ dz₁
 
-    g = (dW₁, db₁, dW, db), as one vector, with the penalty's gradient, is clipped; the optimizer
-    changes θ by it (SGD: θ ← θ − η g), and normalisations update their running statistics.
+    The gradient g = (dW₁, db₁, dW, db), plus the penalty's, is clipped as one vector; the optimizer
+    updates θ with it (SGD: θ ← θ − η g), and normalisations update their running statistics.
 
     Parameters
     ----------
@@ -116,14 +116,14 @@ def take_step(
     objective : Objective
     optimizer : Optimizer
     optimizer_state : dict
-        What ``optimizer.initial_state(network.parameters)`` returned, or an earlier step left.
+        From ``optimizer.initial_state(network.parameters)``; each step changes it.
     batch : Batch
     learning_rate : float or array of shape (K, 1), optional
         The optimizer's own by default.
     clip : Clip, optional
         Limits g's entries, and then its norm.
     rng : numpy.random.Generator, optional
-        Draws masks and noise, if there are any.
+        Draws dropout masks and noise, if there are any.
 
     Returns
     -------

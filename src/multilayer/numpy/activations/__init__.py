@@ -1,7 +1,7 @@
-"""The activation functions and the outputs' link functions, each with its derivative.
+"""Activation functions and the link functions of outputs, each with its derivative.
 
-``ACTIVATIONS`` holds those of hidden layers, ``OUTPUTS`` those that turn the last layer's logits
-into predictions. To add one, see CONTRIBUTING.md.
+``ACTIVATIONS`` holds the functions for hidden layers, ``OUTPUTS`` the link functions, which turn
+the last layer's logits into predictions. To add one, see CONTRIBUTING.md.
 """
 
 from multilayer import architecture

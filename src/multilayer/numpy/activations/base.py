@@ -1,7 +1,7 @@
-"""Activations: each a function, and the chain rule's step back through it.
+"""Activation functions, each with its step of the backward pass.
 
-Throughout the engine, dq stands for ∂L/∂q, the gradient of a batch's loss L with respect to q, and
-has q's shape. Samples are rows: z has shape (n_samples, features), or (K, n_samples, features).
+Throughout, dq denotes ∂L/∂q, the gradient of a batch's loss L with respect to q, of q's shape.
+Samples are rows: z has shape (n_samples, features), or (K, n_samples, features) for K networks.
 """
 
 from typing import Any, ClassVar, Protocol
@@ -17,7 +17,7 @@ Array = npt.NDArray[Any]
 
 
 class Activation(Described, Protocol):
-    """A function a = σ(z) of a layer's values z, and the way back from da to dz.
+    """A function a = σ(z) of a layer's values z, and the step back from da to dz.
 
     For each sample, by the chain rule, dz_k = Σ_j da_j ∂a_j/∂z_k: a vector–Jacobian product.
     """
@@ -27,17 +27,17 @@ class Activation(Described, Protocol):
         ...
 
     def backward(self, da: Array, z: Array, a: Array) -> Array:
-        """Return dz, given da; z and a = σ(z) are those of the forward pass."""
+        """Return dz, given da and the forward pass's z and a = σ(z)."""
         ...
 
 
 class Elementwise:
-    """An `Activation`, by its methods and not by inheritance, in which a_k depends on z_k alone.
+    """An `Activation`, by structure and not by inheritance, in which a_k depends on z_k alone.
 
-    Of the sum in the chain rule one term is left: dz = da · σ'(z), element by element.
+    One term of the chain rule's sum is left: dz = da · σ'(z), element by element.
     """
 
-    formula: ClassVar[str]  # these five: see `Described`
+    formula: ClassVar[str]  # for these five, see `Described`
     derivative_formula: ClassVar[str]
     range: ClassVar[str]
     kinks: ClassVar[tuple[float, ...]] = ()
@@ -48,7 +48,7 @@ class Elementwise:
         raise NotImplementedError
 
     def derivative(self, z: Array, a: Array) -> Array:
-        """Return σ'(z), given also a = σ(z), in which many derivatives are simple."""
+        """Return σ'(z), given z and a = σ(z): many derivatives are simpler in terms of a."""
         raise NotImplementedError
 
     def backward(self, da: Array, z: Array, a: Array) -> Array:

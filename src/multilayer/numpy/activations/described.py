@@ -6,28 +6,28 @@ __all__ = ["Described"]
 
 
 class Described(Protocol):
-    """The part of an `Activation` that is not mathematics."""
+    """The attributes that describe an `Activation` but do not take part in computing it."""
 
     @property
     def formula(self) -> str:
-        """σ(z) in writing."""
+        """σ(z) as text."""
 
     @property
     def derivative_formula(self) -> str:
-        """σ'(z) in writing, or the product that `backward` computes."""
+        """σ'(z) as text, or the product that `backward` computes."""
 
     @property
     def range(self) -> str:
-        """The interval of σ's values."""
+        """The interval of σ's values, as text."""
 
     @property
     def kinks(self) -> tuple[float, ...]:
-        """Where σ is not twice differentiable: finite differences across such a point mislead."""
+        """The points where σ is not twice differentiable; finite differences fail across them."""
 
     @property
     def initializer(self) -> str:
-        """The scale of first weights that suits σ, a name in ``INITIALIZERS``.
+        """The initializer that suits σ, as a name in ``INITIALIZERS``.
 
-        glorot assumes σ(z) ≈ z near 0 (Glorot & Bengio 2010, section 4.2); he was derived for relu
-        (He et al. 2015, section 2.2).
+        ``glorot`` assumes σ(z) ≈ z near 0 (Glorot & Bengio 2010, section 4.2); ``he`` was derived
+        for relu (He et al. 2015, section 2.2).
         """

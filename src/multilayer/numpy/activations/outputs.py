@@ -18,12 +18,12 @@ class Softmax:
         \frac{∂a_i}{∂z_j} = \frac{δ_{ij} e^{z_i}}{S} - \frac{e^{z_i} e^{z_j}}{S^2}
                           = a_i (δ_{ij} - a_j).
 
-    The chain rule needs only its product with a vector, which takes no matrix:
+    The chain rule needs only its product with a vector, which can be computed without the matrix:
 
     .. math::
         dz_j = \sum_i da_i \, a_i (δ_{ij} - a_j) = a_j \Big(da_j - \sum_i da_i a_i\Big).
 
-    The cross-entropy takes the logits and does not need this product: there dz = a − y.
+    The cross-entropy takes logits and does not need this product: its gradient is dz = a − y.
     """
 
     formula = "eᶻ / Σ eᶻ"
@@ -67,9 +67,9 @@ class LogSoftmax:
 
 
 class Exp(Elementwise):
-    """a = eᶻ, the link function of counts: a rate that is never negative. Its derivative is itself.
+    """a = eᶻ, the link function for counts: rates are never negative. It is its own derivative.
 
-    Where eᶻ would exceed the largest finite number of z's dtype, the function is constant, about
+    Where eᶻ would exceed the largest finite number of z's dtype, the function is constant at about
     that number, and its derivative is 0.
     """
 
@@ -85,11 +85,11 @@ class Exp(Elementwise):
 
     @staticmethod
     def _largest_exponent(z: Array) -> Any:
-        # The number below log(max), so that rounding cannot carry its exponential past max.
+        # The next number below log(max), so that rounding cannot push its exponential past max.
         return np.nextafter(np.log(np.finfo(z.dtype).max), z.dtype.type(0))
 
 
 def log_softmax(z: Array) -> Array:
-    """Return z − log Σ eᶻ over each row; with its maximum subtracted first, nothing overflows."""
+    """Return z − log Σ eᶻ for each row; subtracting its maximum first prevents overflow."""
     shifted = z - z.max(axis=-1, keepdims=True)
     return np.subtract(shifted, np.log(np.exp(shifted).sum(axis=-1, keepdims=True)))

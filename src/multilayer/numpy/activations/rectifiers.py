@@ -43,7 +43,7 @@ class ReLU(Elementwise):
     """σ(z) = max(0, z), the rectified linear unit (Nair & Hinton 2010).
 
     Above 0 it is z, with slope 1; below 0 it is constant. At 0 any slope between 0 and 1 is a
-    subgradient; 0 is taken, as in PyTorch.
+    subgradient; 0 is used, as in PyTorch.
     """
 
     formula = "max(0, z)"
@@ -65,7 +65,7 @@ class ReLU(Elementwise):
 class LeakyReLU(Elementwise):
     """σ(z) = z above 0 and 0.01 z below (Maas et al. 2013), so that no unit dies.
 
-    At 0 the slope of the left side is taken, as in PyTorch.
+    At 0 the slope from the left is used, as in PyTorch.
     """
 
     formula = "z if z > 0 else 0.01 z"
@@ -201,8 +201,8 @@ class SiLU(Elementwise):
 class Softplus(Elementwise):
     """σ(z) = log(1 + eᶻ), a smooth relu (Dugas et al. 2001).
 
-    Its derivative is eᶻ/(1 + eᶻ) = 1/(1 + e⁻ᶻ), the logistic function. So that eᶻ never overflows,
-    it is computed as max(0, z) + log(1 + exp(−|z|)).
+    Its derivative is eᶻ/(1 + eᶻ) = 1/(1 + e⁻ᶻ), the logistic function. Softplus is computed as
+    max(0, z) + log(1 + exp(−|z|)), which cannot overflow.
     """
 
     formula = "log(1 + eᶻ)"

@@ -46,7 +46,7 @@ class Softsign(Elementwise):
 class HardTanh(Elementwise):
     """σ(z) = z, clipped to [−1, 1]: a tanh made of straight lines (Collobert 2004).
 
-    Its slope is 1 inside and 0 outside; at ±1 the slope 0 is taken, as in PyTorch.
+    Its slope is 1 inside and 0 outside; at ±1 it is taken to be 0, as in PyTorch.
     """
 
     formula = "min(1, max(−1, z))"
@@ -64,7 +64,7 @@ class HardTanh(Elementwise):
 def logistic(z: Array) -> Array:
     """Return 1/(1 + e⁻ᶻ), accurate on both sides and without overflow.
 
-    For z < 0 it is written as eᶻ/(1 + eᶻ), so that only exp(−|z|) ≤ 1 is needed.
+    For z < 0 it is computed as eᶻ/(1 + eᶻ), so that only exp(−|z|) ≤ 1 is needed.
     """
     e = np.exp(-np.abs(z))
     return np.where(z >= 0, 1, e) / (1 + e)

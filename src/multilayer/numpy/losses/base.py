@@ -11,31 +11,31 @@ __all__ = ["Array", "Loss", "SquaredError", "number"]
 
 
 class Loss(Checked):
-    r"""A loss L of a batch, and its gradient with respect to what the network predicts, p.
+    r"""A loss L of a batch, and its gradient with respect to the network's predictions p.
 
-    p, of shape (n_samples, out_features), are the network's outputs, or its logits z, the values
+    p, of shape (n_samples, out_features), holds the network's outputs or its logits z, the values
     before the output's link function: see `takes_logits`. With :math:`ℓ_i` the loss of sample i,
     summed over its outputs, and sample weights :math:`w_i` (1 by default),
 
     .. math:: L = \frac{\sum_i w_i ℓ_i}{\sum_i w_i}, \qquad
               \frac{∂L}{∂p_i} = \frac{w_i}{\sum_k w_k} \frac{∂ℓ_i}{∂p_i}.
 
-    A subclass gives :math:`ℓ_i` and :math:`∂ℓ_i/∂p_i` in `per_sample`.
+    A subclass computes :math:`ℓ_i` and :math:`∂ℓ_i/∂p_i` in `per_sample`.
 
     Attributes
     ----------
     takes_logits : bool
-        True if p are the logits: the link function is then part of ℓ's formula, as softmax is of
-        the cross-entropy's. False if p are the outputs.
+        True if p holds the logits: the link function is then part of ℓ's formula, as softmax is in
+        the cross-entropy. False if p holds the outputs.
     outputs : tuple of str
-        The link functions of the networks that the loss is for: names in ``activations.OUTPUTS``.
+        The link functions that the network may have: names in ``activations.OUTPUTS``.
     task : {"classification", "multilabel", "regression"}
         What is predicted: one class of several, any number of labels, or real values.
 
     Notes
     -----
     Losses sum over a sample's outputs and average over samples. PyTorch's regression losses and
-    BCEWithLogitsLoss average over both; besides, its MSELoss has no ½.
+    BCEWithLogitsLoss average over both, and its MSELoss has no ½.
     """
 
     task: ClassVar[Literal["classification", "multilabel", "regression"]]
@@ -44,18 +44,18 @@ class Loss(Checked):
     def value_and_gradient(
         self, p: Array, targets: Array, weight: Array | None = None
     ) -> tuple[Any, Array]:
-        """Return L and ∂L/∂p, of p's shape; both are 0 if no sample of the batch has a weight."""
+        """Return L and ∂L/∂p, of p's shape; both are 0 if all sample weights are 0."""
         values, gradient = self.per_sample(p, targets)
         if weight is None:
             return number(values.mean(axis=-1)), gradient / values.shape[-1]
         largest = weight.max(axis=-1, keepdims=True)
-        weight = weight / np.where(largest > 0, largest, 1)  # or the sum of large ones overflows
+        weight = weight / np.where(largest > 0, largest, 1)  # keeps the sum from overflowing
         total = weight.sum(axis=-1, keepdims=True)
         share = weight / np.where(total > 0, total, 1)
         return number(np.vecdot(values, share)), gradient * share[..., np.newaxis]
 
     def per_sample(self, p: Array, targets: Array) -> tuple[Array, Array]:
-        """Return ℓ, of shape (n_samples,), and ∂ℓ/∂p, of p's shape, which real targets have too."""
+        """Return ℓ, of shape (n_samples,), and ∂ℓ/∂p, of p's shape, for targets from `targets`."""
         raise NotImplementedError
 
 
@@ -63,7 +63,7 @@ class Loss(Checked):
 class SquaredError(Loss):
     """ℓ = ½ ‖ŷ − y‖², with gradient ŷ − y: ŷ is the prediction p, and y the target.
 
-    The half makes the gradient of the mean over n samples (ŷ − y)/n.
+    Thanks to the ½, the mean over n samples has the gradient (ŷ − y)/n.
 
     Examples
     --------

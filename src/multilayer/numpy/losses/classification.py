@@ -67,7 +67,7 @@ class CrossEntropy(Loss):
             raise InvalidDataError(
                 "must hold probabilities that sum to 1 in each row",
                 "y",
-                got=f"sum {sums[row]:g}, least {matrix[row].min():g} at row {row}",
+                got=f"sum {sums[row]:g}, smallest {matrix[row].min():g} at row {row}",
             )
         return matrix
 
@@ -88,8 +88,8 @@ class CrossEntropy(Loss):
 class NLL(Loss):
     r"""The negative log-likelihood :math:`ℓ = -a_y` of the class y, from log-probabilities a.
 
-    Its derivative is −1 in :math:`a_y` and 0 elsewhere. With `sample_weight` it is the weighted
-    mean, as in PyTorch's NLLLoss with class weights.
+    Its derivative is −1 with respect to :math:`a_y` and 0 otherwise. With `sample_weight` the loss
+    is the weighted mean, as in PyTorch's NLLLoss with class weights.
     """
 
     name = "nll"
@@ -147,9 +147,9 @@ class BinaryCrossEntropy(Loss):
         object.__setattr__(self, "label_smoothing", epsilon)
 
     def per_sample(self, p: Array, targets: Array) -> tuple[Array, Array]:
-        if not isinstance(self.label_smoothing, float):  # K networks share the targets
+        if not isinstance(self.label_smoothing, float):  # K networks with the same targets
             targets = self._smoothed(targets)
-        # log(1 + eᶻ) − t z, with the large terms subtracted first, so that small losses are exact.
+        # log(1 + eᶻ) − t z; subtracting the large terms first keeps small losses accurate.
         values = (np.maximum(p, 0) - targets * p) + np.log1p(np.exp(-np.abs(p)))
         return values.sum(axis=-1), logistic(p) - targets
 
@@ -163,8 +163,8 @@ class BinaryCrossEntropy(Loss):
                 "y",
                 got=f"{array[row, column]:g} at row {row}, column {column}",
             )
-        has_one = isinstance(self.label_smoothing, float)
-        return self._smoothed(array) if has_one and self.label_smoothing else array
+        is_one = isinstance(self.label_smoothing, float)
+        return self._smoothed(array) if is_one and self.label_smoothing else array
 
     def _smoothed(self, targets: Array) -> Array:
         epsilon: Any = self.label_smoothing
@@ -182,10 +182,10 @@ class BinaryCrossEntropy(Loss):
 
 
 def cross_entropy(z: Array, targets: Array, label_smoothing: Any) -> tuple[Array, Array]:
-    """Return the cross-entropy of each sample, from its logits z, and its gradient in z."""
+    """Return each sample's cross-entropy from its logits z, and the gradient with respect to z."""
     log_probabilities = log_softmax(z)
     gradient = np.exp(log_probabilities)
-    if targets.dtype.kind == "i" and not np.any(label_smoothing):  # t is 1 for one class
+    if targets.dtype.kind == "i" and not np.any(label_smoothing):  # t is one-hot
         of_label = _at_labels(targets, z)
         gradient[of_label] -= 1
         return -log_probabilities[of_label], gradient
@@ -196,7 +196,7 @@ def cross_entropy(z: Array, targets: Array, label_smoothing: Any) -> tuple[Array
 
 
 def _at_labels(labels: Array, p: Array) -> tuple[Array, ...]:
-    """Return the index, in p, of each sample's entry for its label."""
+    """Return an index into p: each sample's entry for its label."""
     *rows, _ = np.indices((*p.shape[:-1], 1), sparse=True)
     return (*(row[..., 0] for row in rows), labels)
 
@@ -207,14 +207,14 @@ def class_labels(y: object, n_samples: int, n_classes: int) -> Array:
     if array.dtype.kind not in "biu" and array.size:
         hint = ""
         if array.dtype.kind == "f" and np.isfinite(array).all() and (array % 1 == 0).all():
-            hint = ": y.astype(int) makes them"
+            hint = ": convert them with y.astype(int)"
         elif array.dtype.kind == "U":
-            hint = ": number them, as LabelEncoder does"
+            hint = ": number the labels, as LabelEncoder does"
         rule = f"must hold integer labels 0 to {n_classes - 1}"
         raise InvalidTypeError(rule, "y", got=f"dtype {array.dtype}{hint}")
     check_lengths(array, n_samples)
     if array.ndim != 1:
-        rule = f"must have shape ({n_samples},), one label a sample"
+        rule = f"must have shape ({n_samples},), one label per sample"
         raise InvalidDataError(rule, "y", got=f"shape {array.shape}")
     wrong = (array < 0) | (array >= n_classes)
     if wrong.any():
@@ -227,6 +227,6 @@ def class_labels(y: object, n_samples: int, n_classes: int) -> Array:
 def _need_classes(name: str, out_features: int) -> None:
     if out_features < 2:
         raise InvalidArgumentError(
-            f"loss {name!r} needs an output for each of at least 2 classes; got {out_features}. "
+            f"loss {name!r} needs at least 2 outputs, one per class; got {out_features}. "
             "For one output use 'binary_cross_entropy'"
         )

@@ -20,8 +20,7 @@ __all__ = ["GroupedCrossEntropy"]
 class GroupedCrossEntropy(Loss):
     r"""The sum of the cross-entropies of several targets, each with its own softmax.
 
-    With the logits z divided into groups :math:`z^{(g)}`, one per target, as large as it has
-    classes,
+    With the logits z divided into groups :math:`z^{(g)}`, one per target, with one logit per class,
 
     .. math:: ℓ = -\sum_g \sum_k t^{(g)}_k \log p^{(g)}_k, \qquad
               p^{(g)} = \mathrm{softmax}(z^{(g)}), \qquad

@@ -1,4 +1,4 @@
-"""Losses for regression, beside the squared error: absolute differences, quantiles, counts."""
+"""Regression losses besides the squared error: absolute differences, quantiles, counts."""
 
 from dataclasses import dataclass
 from itertools import pairwise
@@ -18,7 +18,7 @@ ANY_OUTPUT = SquaredError.outputs
 
 @dataclass(frozen=True)
 class AbsoluteError(Loss):
-    """ℓ = Σ |ŷ − y|, with gradient sign(ŷ − y); 0 where they are equal."""
+    """ℓ = Σ |ŷ − y|, with gradient sign(ŷ − y), which is 0 where they are equal."""
 
     name = "absolute_error"
     outputs = ANY_OUTPUT
@@ -34,10 +34,10 @@ class AbsoluteError(Loss):
 
 @dataclass(frozen=True)
 class Huber(Loss):
-    """Quadratic near zero, linear beyond δ (Huber 1964).
+    """Quadratic for errors up to δ, linear for larger ones (Huber 1964).
 
-    With r = ŷ − y, ℓ = Σ ½ r² where |r| ≤ δ and δ (|r| − δ/2) beyond. Its derivative is r
-    inside and δ sign(r) outside: r, clipped to [−δ, δ].
+    With r = ŷ − y, ℓ is the sum of ½ r² where |r| ≤ δ and δ (|r| − δ/2) elsewhere. Its derivative
+    is r clipped to [−δ, δ].
 
     Parameters
     ----------
@@ -60,7 +60,7 @@ class Huber(Loss):
     def per_sample(self, p: Array, targets: Array) -> tuple[Array, Array]:
         residual = p - targets
         clipped = np.clip(residual, -self.delta, self.delta)
-        # With c the clipped r, both branches are c (r − c/2).
+        # With c the clipped r, both cases are c (r − c/2).
         return np.sum(clipped * (residual - 0.5 * clipped), axis=-1), clipped
 
 
@@ -68,9 +68,9 @@ class Huber(Loss):
 class Quantile(Loss):
     """The pinball loss, smallest where ŷ is a quantile of the targets (Koenker & Bassett 1978).
 
-    For quantile τ and r = y − ŷ, ℓ = max(τ r, (τ − 1) r), with derivative −τ in ŷ where r > 0,
-    1 − τ where r < 0, and 0 where ŷ = y. Several quantiles can be learned at once: each target
-    takes len(quantiles) adjacent outputs, one per quantile, and ℓ is their sum.
+    For quantile τ and r = y − ŷ, ℓ = max(τ r, (τ − 1) r); its derivative with respect to ŷ is −τ
+    where r > 0, 1 − τ where r < 0, and 0 where r = 0. Several quantiles can be learned at once:
+    each target has len(quantiles) adjacent outputs, one per quantile, and ℓ is the sum over them.
 
     Parameters
     ----------
@@ -93,7 +93,7 @@ class Quantile(Loss):
             for i, tau in enumerate(values)
         )
         if not quantiles or any(a >= b for a, b in pairwise(quantiles)):
-            rule = "must be a growing sequence"
+            rule = "must be non-empty and strictly increasing"
             raise InvalidArgumentError(rule, "quantiles", "Quantile", got=repr(self.quantiles))
         object.__setattr__(self, "quantiles", quantiles)
 
@@ -123,10 +123,10 @@ class Quantile(Loss):
 class Poisson(Loss):
     """Half the Poisson deviance of y ≥ 0, such as counts, from the logarithm z of their mean.
 
-    The negative log-likelihood of the rate eᶻ is eᶻ − y z + log y!. Measured from its minimum, at
-    z = log y, it is half the deviance: ℓ = Σ (eᶻ − y) − y (z − log y), with derivative eᶻ − y in z.
+    The negative log-likelihood of the rate eᶻ is eᶻ − y z + log y!. Less its minimum, which is at
+    z = log y, it is half the deviance: ℓ = Σ (eᶻ − y) − y (z − log y), with derivative eᶻ − y.
 
-    PyTorch's PoissonNLLLoss differs by a term in y alone; the gradients are equal.
+    PyTorch's PoissonNLLLoss differs by a term that depends only on y; the gradients are equal.
     """
 
     name = "poisson"

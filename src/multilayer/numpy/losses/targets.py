@@ -1,4 +1,4 @@
-"""What a loss checks: targets, predictions, and the output of the network."""
+"""What losses share besides their mathematics: checks of targets, predictions and networks."""
 
 from typing import Any, ClassVar, Literal
 
@@ -14,24 +14,24 @@ __all__ = ["TINY", "Array", "Checked", "check_lengths", "log_mean", "number", "t
 Array = npt.NDArray[Any]
 
 TINY = 1e-12
-"""What a mean of 0 counts as, whose logarithm would be −∞."""
+"""The smallest mean to take a logarithm of: that of 0 would be −∞."""
 
 
 def number(value: Any) -> Any:
-    """Return one network's number as a float; K networks' numbers stay an array of shape (K,)."""
+    """Return the number of one network as a float; those of K networks remain an array (K,)."""
     return value if value.ndim else float(value)
 
 
 def check_lengths(y: Array, n_samples: int) -> None:
-    """Raise if there is not one target for each sample."""
+    """Raise unless there is one target for each sample."""
     if y.ndim == 0 or len(y) != n_samples:
-        came = f"shape {y.shape}" if y.ndim == 0 else len(y)
+        got = f"shape {y.shape}" if y.ndim == 0 else len(y)
         rule = f"must have one target for each of the {n_samples} samples"
-        raise InvalidDataError(rule, "y", got=came)
+        raise InvalidDataError(rule, "y", got=got)
 
 
 def target_matrix(y: object, n_samples: int, n_targets: int, dtype: npt.DTypeLike) -> Array:
-    """Return real targets as a matrix (n_samples, n_targets); a single target may be a vector."""
+    """Return real targets as a matrix (n_samples, n_targets); for one target, y may be a vector."""
     array = checks.finite_array(y, "y", dtype)
     check_lengths(array, n_samples)
     if array.ndim == 1 and n_targets == 1:
@@ -43,7 +43,7 @@ def target_matrix(y: object, n_samples: int, n_targets: int, dtype: npt.DTypeLik
 
 
 def log_mean(targets: Array, out_features: int, weight: Array) -> Array:
-    """Return the logarithm of each column's mean, or, of a vector of labels, each class's share."""
+    """Return the logarithm of each column's mean or, for a vector of labels, each class's share."""
     share = weight / weight.sum()
     is_vector = targets.ndim == 1
     mean = np.bincount(targets, share, out_features) if is_vector else share @ targets
@@ -51,15 +51,15 @@ def log_mean(targets: Array, out_features: int, weight: Array) -> Array:
 
 
 class Checked:
-    """What a loss offers beside its mathematics: checks, what it is for, and predictions.
+    """The part of a loss that is not mathematics: checks, predictions, and where it can be used.
 
     Attributes
     ----------
     outputs : tuple of str
-        The link functions of the networks that the loss is for: names in ``OUTPUTS``.
+        The link functions that the network may have: names in ``OUTPUTS``.
     centre : {"mean", "median"} or None
-        The constant p with the lowest loss, of real values; None if it is another. Huber's is close
-        to the median.
+        Which average of real targets is the constant p with the lowest loss; for Huber, the median
+        nearly is. None if neither.
     """
 
     name: ClassVar[str]
@@ -69,12 +69,12 @@ class Checked:
 
     @property
     def link(self) -> str:
-        """The one of `outputs` that a network for real values gets: ``"exp"`` if they are rates."""
+        """The one of `outputs` that a regression network gets: ``"exp"`` if it predicts rates."""
         return "identity" if "identity" in self.outputs else self.outputs[0]
 
     @property
     def levels(self) -> tuple[float, ...]:
-        """The levels of the quantiles that a target's outputs are; () if they are none."""
+        """The levels of the quantiles that the outputs predict; () if they predict none."""
         return ()
 
     @property
@@ -85,12 +85,12 @@ class Checked:
     def __call__(
         self, prediction: object, y: object, sample_weight: object = None
     ) -> tuple[float, Array]:
-        """Check the arguments and return the loss and its gradient in `prediction`.
+        """Check the arguments; return the loss and its gradient with respect to `prediction`.
 
         Parameters
         ----------
         prediction : array of shape (n_samples, out_features)
-            Logits, or outputs where `takes_logits` is false.
+            Logits, or outputs if `takes_logits` is false.
         y : array of shape (n_samples,) or (n_samples, out_features)
             Targets.
         sample_weight : array of shape (n_samples,), optional
@@ -98,8 +98,9 @@ class Checked:
 
         Raises
         ------
-        InvalidDataError, InvalidTypeError
-            If shapes do not agree, numbers are not finite, or targets are not of the loss's kind.
+        InvalidDataError, InvalidArgumentError, InvalidTypeError
+            If shapes do not agree, numbers are not finite, or the loss does not accept the targets
+            or the number of outputs.
         """
         array = checks.number_array(prediction, "prediction")
         dtype = array.dtype if array.dtype in (np.float32, np.float64) else np.dtype(np.float64)
@@ -116,18 +117,18 @@ class Checked:
     def value_and_gradient(
         self, p: Array, targets: Array, weight: Array | None = None
     ) -> tuple[float, Array]:
-        """Return the loss and its gradient, of checked arguments."""
+        """Return the loss and its gradient, for arguments that have been checked."""
         raise NotImplementedError
 
     def targets(self, y: object, n_samples: int, out_features: int, dtype: npt.DTypeLike) -> Array:
-        """Return the targets, checked, as `per_sample` takes them: by default real values."""
+        """Check the targets and return them as `per_sample` takes them: by default, real values."""
         return target_matrix(y, n_samples, out_features, dtype)
 
     def check_width(self, out_features: int) -> None:
-        """Raise if the loss makes no sense with this number of outputs."""
+        """Raise if the loss cannot be used with this number of outputs."""
 
     def check_architecture(self, architecture: Architecture) -> None:
-        """Raise if the network's output is not one that the loss belongs to."""
+        """Raise if the loss cannot be used with the network's output."""
         if architecture.output not in self.outputs:
             given = "logits" if self.takes_logits else "outputs"
             raise InvalidArgumentError(
@@ -140,7 +141,7 @@ class Checked:
     def best_constant(self, targets: Array, out_features: int, weight: Array) -> Array | None:
         """Return the constant p, of shape (out_features,), with the lowest loss; None if unknown.
 
-        Targets are as `per_sample` takes them; weights, of shape (n_samples,), are not all zero.
+        Targets are as `per_sample` takes them; `weight`, of shape (n_samples,), is not all zero.
         """
         if self.levels or self.centre == "median":
             found: Array = np.quantile(
@@ -150,9 +151,9 @@ class Checked:
         return weight / weight.sum() @ targets if self.centre == "mean" else None
 
     def predict(self, p: Array) -> Array:
-        """Return the prediction that p amounts to: of a classification the most likely class."""
+        """Return the predictions that follow from p: in classification, the most likely classes."""
         return p
 
     def truth(self, targets: Array) -> Array:
-        """Return the targets in the form of `predict`: classes, if they came as probabilities."""
+        """Return the targets in the form that `predict` returns: classes, not probabilities."""
         return targets

@@ -40,7 +40,7 @@ OPTIMIZERS: Registry[type[Optimizer | LBFGS]] = Registry(
 
 
 def resolve_optimizer(optimizer: object) -> Optimizer | LBFGS:
-    """Return the optimizer that an argument names or is; raise as `resolve` does."""
+    """Return an optimizer that is given itself or by its name; raise as `resolve` does."""
     if isinstance(optimizer, LBFGS):
         return optimizer
     return resolve(optimizer, OPTIMIZERS, Optimizer)

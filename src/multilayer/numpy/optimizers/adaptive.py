@@ -1,4 +1,4 @@
-"""Adam's relatives, and other optimizers that give each parameter a step of its own."""
+"""Variants of Adam, and other optimizers that scale the step of each parameter separately."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -15,8 +15,8 @@ __all__ = ["AMSGrad", "Adagrad", "AdamW", "Lion", "NAdam", "RMSprop"]
 class AMSGrad(Optimizer):
     """Adam whose second moment never shrinks (Reddi et al. 2018, algorithm 2).
 
-    With Adam's m̂ and v, u ← max(u, v) and θ ← θ − η m̂/(√(u/(1 − β₂ᵗ)) + ε), with PyTorch's bias
-    corrections, which the paper leaves out.
+    With Adam's m̂ and v, u ← max(u, v) and θ ← θ − η m̂/(√(u/(1 − β₂ᵗ)) + ε). The bias corrections
+    are PyTorch's; the paper has none.
     """
 
     learning_rate: float = 1e-3
@@ -37,8 +37,8 @@ class AMSGrad(Optimizer):
 class AdamW(Optimizer):
     """Adam with decoupled weight decay (Loshchilov & Hutter 2019, algorithm 2).
 
-    θ ← (1 − η λ) θ before Adam's step: the decay (of biases too) does not pass through the moments.
-    As in PyTorch, λ is multiplied by η; in the paper, only by the schedule.
+    θ ← (1 − η λ) θ before Adam's step: the decay (of biases too) does not enter the moments. As in
+    PyTorch, λ is multiplied by η; in the paper, only by the schedule's factor.
     """
 
     learning_rate: float = 1e-3
@@ -103,7 +103,7 @@ class RMSprop(Optimizer):
     decay : float
         ρ in [0, 1); 0.99 as in PyTorch, where it is called alpha. The lecture uses 0.9.
     epsilon : float
-        ε > 0, outside the root; TensorFlow has it inside.
+        ε > 0, added outside the root; TensorFlow adds it inside.
     """
 
     learning_rate: float = 0.01
@@ -138,7 +138,7 @@ class Adagrad(Optimizer):
 class Lion(Optimizer):
     """θ ← θ − η (sign(β₁ m + (1 − β₁) g) + λ θ), then m ← β₂ m + (1 − β₂) g.
 
-    Every parameter moves by the same amount, so η is 3 to 10 times smaller than Adam's; the
+    Every parameter moves by the same amount, so choose η 3 to 10 times smaller than for Adam. The
     `weight_decay` λ is decoupled and acts on biases too (Chen et al. 2023, algorithm 2).
     """
 

@@ -1,8 +1,8 @@
-"""Optimizers: each takes a step on θ, the vector of all parameters, given the gradient g.
+"""Optimizers, which update θ, the vector of all parameters, given the gradient g.
 
-An optimizer is its hyperparameters and nothing else. What it must remember between two steps is in
-a state, which `initial_state` makes and `update` changes in place. Throughout, η is the learning
-rate and t = 1, 2, … the number of the step; products and roots are taken element by element.
+An optimizer holds nothing but its hyperparameters. What must be remembered between steps is in a
+state, which `initial_state` makes and `update` changes in place. Throughout, η is the learning rate
+and t = 1, 2, … the number of the step; products and roots are elementwise.
 """
 
 from dataclasses import dataclass
@@ -21,7 +21,7 @@ State = dict[str, Any]
 
 @dataclass(frozen=True)
 class Optimizer:
-    """What every optimizer offers.
+    """The interface of every optimizer.
 
     Parameters
     ----------
@@ -32,9 +32,9 @@ class Optimizer:
     learning_rate: float
 
     vectors: ClassVar[tuple[str, ...]] = ()
-    """The names of the vectors that `initial_state` makes, of zeros, in θ's shape."""
+    """The names of the vectors in the state; `initial_state` makes them zeros of θ's shape."""
     takes_steps: ClassVar[Literal[True]] = True
-    """False for L-BFGS alone, which is not driven step by step."""
+    """False only for L-BFGS, which is not driven step by step."""
 
     def __post_init__(self) -> None:
         check_hyperparameters(self)
@@ -58,9 +58,9 @@ class Optimizer:
         parameters, gradient : array of shape (n_parameters,), or (K, n_parameters)
             θ and g, of one network or of K.
         state : dict
-            What `initial_state` returned, or an earlier update left.
+            The dict that `initial_state` returned, with the changes of earlier updates.
         learning_rate : float or array of shape (K, 1), optional
-            η of this step, where a schedule sets it; the optimizer's own otherwise.
+            η of this step, such as a schedule's; by default, the optimizer's own.
         """
         check_gradient(self, gradient, parameters)
         state["step"] += 1

@@ -1,4 +1,4 @@
-"""What optimizers check: hyperparameters and their intervals, and the gradient's shape."""
+"""Checks of optimizers: the intervals of hyperparameters, and the gradient's shape."""
 
 from dataclasses import fields
 from typing import Any
@@ -21,7 +21,7 @@ INTERVALS = {
 
 
 def check_hyperparameters(optimizer: Any) -> None:
-    """Convert a dataclass's fields to numbers and flags; raise for one outside its interval."""
+    """Convert a dataclass's fields to numbers and flags; raise if one is outside its interval."""
     owner = type(optimizer).__name__
     for field in fields(optimizer):
         value = getattr(optimizer, field.name)
@@ -33,7 +33,7 @@ def check_hyperparameters(optimizer: Any) -> None:
 
 
 def check_gradient(optimizer: Any, gradient: Any, parameters: Any) -> None:
-    """Raise for a gradient that is not one vector, as long as that of the parameters."""
+    """Raise unless the gradient is an array of the shape of the parameters."""
     shape = getattr(gradient, "shape", None)
     if shape != parameters.shape:
         rule = f"must be one vector of shape {parameters.shape}, such as net.flatten(gradients)"

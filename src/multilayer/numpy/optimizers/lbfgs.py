@@ -1,4 +1,4 @@
-"""L-BFGS, through SciPy: a method for all data at once, with its own line search."""
+"""L-BFGS, through SciPy: a full-batch method with its own line search."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -19,20 +19,20 @@ Objective = Callable[[Array], tuple[float, Array]]
 class LBFGS:
     """Limited-memory BFGS (Liu & Nocedal 1989; SciPy's L-BFGS-B without bounds).
 
-    It estimates the curvature from its last `memory` steps, evaluates the loss of all samples, and
-    is hard to beat on small data. An epoch of training is one of its iterations.
+    It estimates the curvature from its last `memory` steps, evaluates the loss on all samples, and
+    is hard to beat on small data. One iteration is one epoch of training.
 
     Parameters
     ----------
     tolerance : float
-        Stop when no entry of the gradient is larger.
+        Stop when no entry of the gradient is larger in absolute value.
     max_evaluations : int
         Stop after this many evaluations of the loss.
     memory : int
         Number of steps from which the curvature is estimated.
     loss_tolerance : float
-        Stop when an iteration lowers the loss by less than this share of it; by default 64 ε of
-        float64, where nothing but rounding is left.
+        Stop when an iteration lowers the loss by less than this fraction of it; the default, 64 ε
+        of float64, is the size of rounding errors.
     """
 
     takes_steps: ClassVar[Literal[False]] = False
@@ -55,7 +55,7 @@ class LBFGS:
         n_iterations: int,
         after_iteration: Callable[[Array, float], bool],
     ) -> str:
-        """Minimise, and return why it stopped.
+        """Minimise the objective, and return the reason for stopping.
 
         The reason is ``"converged"``, ``"n_epochs"``, ``"max_evaluations"``, or ``"line_search"``
         if no step along the last direction lowered the loss.
@@ -63,14 +63,14 @@ class LBFGS:
         Parameters
         ----------
         objective : callable
-            Takes the parameters, returns the loss and its gradient.
+            Takes the parameters, and returns the loss and its gradient.
         start : array of shape (n_parameters,)
-            Where to begin.
+            The parameters to start from.
         n_iterations : int
             The largest number of iterations.
         after_iteration : callable
             Takes the parameters and the loss after each iteration, and returns True to stop. It is
-            called once if the start is a minimum.
+            also called, once, if `start` is a minimum and there is no iteration.
         """
         with forks.imports:
             from scipy.optimize import OptimizeResult, minimize

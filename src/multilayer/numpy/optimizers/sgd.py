@@ -14,10 +14,10 @@ __all__ = ["SGD"]
 class SGD(Optimizer):
     """Stochastic gradient descent, θ ← θ − η g, with momentum.
 
-    With λ, the `weight_decay` (of biases too), and a velocity v that is 0 at first,
+    With λ the `weight_decay` (of biases too) and a velocity v that starts at 0,
     g ← g + λ θ, v ← μ v + g, θ ← θ − η v, or with Nesterov's momentum θ ← θ − η (g + μ v)
-    (Sutskever et al. 2013, eqs. 1–4). As in PyTorch, η stands outside v, so that a change of η acts
-    on the momentum at once. With Nesterov's, this θ is the paper's θ + μ v, at which it takes g.
+    (Sutskever et al. 2013, eqs. 1–4). As in PyTorch, v does not contain η, so a change of η takes
+    full effect at once. With Nesterov's, this θ is the paper's θ + μ v, where it evaluates g.
 
     Parameters
     ----------
