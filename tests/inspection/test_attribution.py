@@ -207,7 +207,7 @@ def test_what_has_no_gradient_in_plain_numbers_is_refused():
         (clf, InvalidArgumentError, "must take numbers as they are, or scaled"),
         (Ensemble(Architecture(4, (3,), 2), 2), InvalidTypeError, "must be one network"),
         (lambda X: X, InvalidTypeError, "must be a network, a Model or an MLP estimator"),
-        (network(4, 3, 2, embeddings=Embeddings([(0, 2)])), InvalidDataError, "numbers alone"),
+        (network(4, 3, 2, embeddings=Embeddings([(0, 2)])), InvalidDataError, "not be embedded"),
         (network(2, 1), InvalidDataError, "must have 2 features"),
     ):
         with pytest.raises(error, match=message):

@@ -375,7 +375,7 @@ def test_a_bias_for_a_layer_without_one_is_refused(build, refusal):
     weights[1] = (weights[1][0], np.zeros(2))
     before = net.parameters.copy()
     said = refusal(InvalidDataError, net.set_weights, weights)
-    assert said == "weights[1][1] must be None, the layer has no bias"
+    assert said == "weights[1][1] must be None: the layer has no bias"
     np.testing.assert_array_equal(net.parameters, before)
 
 
@@ -552,7 +552,7 @@ def test_what_draws_needs_a_generator_to_train(build, refusal, settings):
     said = refusal(InvalidArgumentError, net.loss_and_gradients, X, y, loss="squared_error")
     assert said == (
         "rng of loss_and_gradients must be a numpy.random.Generator for a network with dropout "
-        "or noise, or training False; got None"
+        "or noise, unless training is False; got None"
     )
 
 

@@ -715,7 +715,7 @@ class Own(scratch.Optimizer):
         (
             {"l2": [0.1, 0.2]},
             InvalidArgumentError,
-            "l2 of fit must be one for all members, or one for each of the 4; got 2 values",
+            "l2 of fit must be one value for all members, or a sequence of 4; got 2 values",
         ),
         (
             {"l1": [0, 0, -1, 0]},
@@ -735,13 +735,13 @@ class Own(scratch.Optimizer):
         (
             {"optimizer": [SGD(), SGD(), Adam(), SGD()]},
             InvalidArgumentError,
-            "optimizer[2] of fit must be of one class for all members; of member 0 it is "
+            "optimizer[2] of fit must be of the same class for all members; for member 0 it is "
             f"{SGD()!r}; got {Adam()!r}",
         ),
         (
             {"loss": [CrossEntropy(), CrossEntropy(), GroupedCrossEntropy(), CrossEntropy()]},
             InvalidArgumentError,
-            "loss[2] of fit must be of one class for all members; of member 0 it is "
+            "loss[2] of fit must be of the same class for all members; for member 0 it is "
             f"{CrossEntropy()!r}; got {GroupedCrossEntropy()!r}",
         ),
         (
@@ -764,7 +764,7 @@ class Own(scratch.Optimizer):
         (
             {"schedule": ["cosine"] * 3},
             InvalidArgumentError,
-            "schedule of fit must be one for all members, or one for each of the 4; got 3 values",
+            "schedule of fit must be one value for all members, or a sequence of 4; got 3 values",
         ),
         (
             {"rng": [np.random.default_rng(0)] * 3},
@@ -837,13 +837,13 @@ SHAPED = Architecture(4, (9,), 2)
         (
             lambda: Ensemble([ARCHITECTURE, SHAPED]),
             InvalidArgumentError,
-            f"architecture[1] of Ensemble must have the shape of architecture[0], {ARCHITECTURE!r}"
-            f", but for dropout; got {SHAPED!r}",
+            f"architecture[1] of Ensemble must match architecture[0], {ARCHITECTURE!r}, except for "
+            f"dropout; got {SHAPED!r}",
         ),
         (
             lambda: Ensemble([ARCHITECTURE] * 3, 2),
             InvalidArgumentError,
-            "n_members of Ensemble must be 3, as there are architectures; got 2",
+            "n_members of Ensemble must be 3, the number of architectures; got 2",
         ),
         (
             lambda: Ensemble(ARCHITECTURE, 2, rng=[np.random.default_rng(0)]),
@@ -868,7 +868,7 @@ SHAPED = Architecture(4, (9,), 2)
         (
             lambda: Ensemble.of([MLP(ARCHITECTURE), MLP(SHAPED)]),
             InvalidArgumentError,
-            f"nets[1] of Ensemble.of must have the shape of nets[0], {ARCHITECTURE!r}, but for "
+            f"nets[1] of Ensemble.of must match nets[0], {ARCHITECTURE!r}, except for "
             f"dropout; got {SHAPED!r}",
         ),
         (

@@ -557,7 +557,7 @@ ROWS = [(np.arange(30), np.arange(30, 60))] * 4
         (
             {"l2": [0.1, 0.2]},
             InvalidArgumentError,
-            "l2 of fit must be one for all members, or one for each of the 4; got 2 values",
+            "l2 of fit must be one value for all members, or a sequence of 4; got 2 values",
         ),
         ({"l2": [0.1, 0.2, -1, 0]}, InvalidArgumentError, "l2[2] of fit must be a number in"),
         ({"clip_norm": [1, 1, 1, 0]}, InvalidArgumentError, "clip_norm[3] of fit must be"),
@@ -581,7 +581,7 @@ ROWS = [(np.arange(30), np.arange(30, 60))] * 4
         (
             {"optimizer": ["sgd", "sgd", "adam", "sgd"]},
             InvalidArgumentError,
-            "optimizer[2] of fit must be of one class for all members; of member 0 it is SGD(",
+            "optimizer[2] of fit must be of the same class for all members; for member 0 it is ",
         ),
         (
             {"optimizer": "lbfgs"},
@@ -596,7 +596,7 @@ ROWS = [(np.arange(30), np.arange(30, 60))] * 4
         (
             {"schedule": ["cosine"] * 3},
             InvalidArgumentError,
-            "schedule of fit must be one for all members, or one for each of the 4; got 3 values",
+            "schedule of fit must be one value for all members, or a sequence of 4; got 3 values",
         ),
         (
             {"rng": [np.random.default_rng(0)] * 3},
@@ -789,18 +789,18 @@ def test_splits_are_for_ensembles():
         (
             lambda: Ensemble(ARCHITECTURE, 3)[3],
             IndexError,
-            "an ensemble of 3 members has none with",
+            "an ensemble of 3 members has no member 3",
         ),
         (lambda: Ensemble(ARCHITECTURE, 3)[:2], InvalidTypeError, "the index of Ensemble must be"),
         (
             lambda: Ensemble([ARCHITECTURE, Architecture(4, (9,), 2)]),
             InvalidArgumentError,
-            "architecture[1] of Ensemble must have the shape of architecture[0], Architecture(",
+            "architecture[1] of Ensemble must match architecture[0], Architecture(",
         ),
         (
             lambda: Ensemble([ARCHITECTURE] * 3, 2),
             InvalidArgumentError,
-            "n_members of Ensemble must be 3, as there are architectures; got 2",
+            "n_members of Ensemble must be 3, the number of architectures; got 2",
         ),
         (lambda: Ensemble([]), InvalidTypeError, "architecture of Ensemble must be an Arch"),
         (lambda: Ensemble(3), InvalidTypeError, "architecture of Ensemble must be an Architecture"),
@@ -817,14 +817,14 @@ def test_splits_are_for_ensembles():
         (
             lambda: Ensemble(Architecture(10**6, (10**6,), 2), 10**6),
             InvalidArgumentError,
-            "no memory for 1000000 networks of 1,000,0",
+            "not enough memory for 1000000 networks of 1,000,0",
         ),
         (lambda: Ensemble.of([]), InvalidArgumentError, "nets of Ensemble.of must hold at least"),
         (lambda: Ensemble.of([3]), InvalidTypeError, "nets[0] of Ensemble.of must be a"),
         (
             lambda: Ensemble.of([MLP(ARCHITECTURE), MLP(Architecture(4, (9,), 2))]),
             InvalidArgumentError,
-            "nets[1] of Ensemble.of must have the shape of nets[0], Architecture(",
+            "nets[1] of Ensemble.of must match nets[0], Architecture(",
         ),
         (
             lambda: Ensemble.of([MLP(ARCHITECTURE), MLP(ARCHITECTURE, dtype="float64")]),

@@ -1,8 +1,8 @@
-r"""Adversaries: training on the samples that would hurt most, close to the true ones.
+r"""Adversaries: training on samples close to the true ones, where the loss is largest.
 
-Each adds a second loss to the objective, of samples x + r that it makes of those of the batch with
-a gradient in the inputs. r is a constant when the loss is differentiated in θ: the network learns
-to be right at x + r, not to make r small.
+Each adds a second loss to the objective: that of samples x + r, made from the batch's samples x
+with gradients with respect to the inputs. r is held constant when the loss is differentiated with
+respect to θ: the network learns to be right at x + r, not to make r small.
 """
 
 from collections.abc import Callable, Generator
@@ -25,28 +25,29 @@ __all__ = ["Adversarial", "Adversary", "VirtualAdversarial", "divergence_of", "p
 Moves = Generator[Array, Array, Array]
 
 SMALL = 0.01
-"""Of ε: how far from x the virtual adversary measures the curvature. Nearer, float32 rounds."""
+"""The distance from x at which the virtual adversary measures the curvature, as a fraction of ε. At
+smaller distances, the rounding errors of float32 are too large."""
 
 LINKS = {"cross_entropy": "softmax", "binary_cross_entropy": "sigmoid"}
-"""What turns logits into the distribution that a divergence has for its targets."""
+"""For each loss of a divergence, the link that turns logits into the distribution it compares."""
 
 
 @dataclass(frozen=True)
 class Adversary:
-    r"""Moves the samples of a batch, x to x + r, and adds the loss of those that are moved.
+    r"""Moves the samples of a batch from x to x + r, and adds the loss of the moved samples.
 
     .. math:: \tilde J = v\, J + w\, J_{\text{moved}}
 
-    with v = 1 unless a subclass has another `own_weight`.
+    with v = 1 unless a subclass overrides `own_weight`.
 
     Parameters
     ----------
     epsilon : float
-        ε > 0: how far, in the units of the inputs.
+        ε > 0: how far to move, in the units of the inputs.
     weight : float
         w.
     n_steps : int
-        How often a gradient in the inputs is taken to find r.
+        The number of gradients with respect to the inputs that are computed to find r.
     """
 
     epsilon: float
@@ -56,7 +57,7 @@ class Adversary:
     weights: ClassVar[str] = "(0, inf)"
     """The interval of `weight`."""
     is_virtual: ClassVar[bool]
-    """Whether the moved samples are judged by the prediction for x, and not by the targets."""
+    """Whether the moved samples are compared with the prediction for x, not with the targets."""
 
     def __post_init__(self) -> None:
         owner = type(self).__name__
@@ -67,27 +68,27 @@ class Adversary:
 
     @property
     def own_weight(self) -> float:
-        """v, the weight of the samples as they are."""
+        """v, the weight of the unmoved samples."""
         return 1.0
 
     @property
     def n_near(self) -> int:
-        """How often `move` yields."""
+        """The number of times that `move` yields."""
         raise NotImplementedError
 
     def move(self, x: Array, first: Array) -> Moves:
-        """Return x + r; on the way, yield samples near x, and be sent the gradient in them.
+        """Yield samples near x, to be sent the gradient at each; return x + r.
 
         Parameters
         ----------
         x : array of shape (n_samples, in_features)
         first : array of x's shape
-            Where to begin: a virtual adversary gets normal random numbers, another one ∂J/∂x.
+            The direction to start in: normal random numbers for a virtual adversary, else ∂J/∂x.
         """
         raise NotImplementedError
 
     def judge(self, loss: Loss) -> Loss:
-        """Return the loss of samples that are moved, for that of the samples as they are."""
+        """Return the loss for moved samples, given the loss for the unmoved ones."""
         return divergence_of(loss) if self.is_virtual else loss
 
     def value_and_gradient(
@@ -98,15 +99,15 @@ class Adversary:
         directions: Any,
         **mode: Any,
     ) -> tuple[Any, Array, Pass]:
-        """Return what `Objective.value_and_gradient` does, with the adversary's loss.
+        """Return the same as `Objective.value_and_gradient`, with the adversary's loss included.
 
-        The forward pass is that of the samples as they are: they alone move running statistics.
+        The forward pass is that of the unmoved samples: only they update running statistics.
 
         Parameters
         ----------
         objective, network, batch
         directions : numpy.random.Generator
-            Draws the directions in which a virtual adversary begins.
+            Draws the directions in which a virtual adversary starts.
         **mode
             `training` and `rng`: see `Layer.forward`.
         """
@@ -115,7 +116,7 @@ class Adversary:
         value, dz = objective.loss_and_dz(network, own.logits, batch)
         if self.is_virtual:
             judged = batch._replace(targets=prediction(judge.loss, network, own.logits))
-            least, _ = judge.loss_and_dz(network, own.logits, judged)  # of a cross-entropy, not 0
+            least, _ = judge.loss_and_dz(network, own.logits, judged)  # cross-entropies' is not 0
             first = directions.standard_normal(batch.x.shape, dtype=batch.x.dtype)
         else:
             first = to_inputs(network, dz, own)
@@ -137,18 +138,18 @@ class Adversary:
 
 @dataclass(frozen=True)
 class Adversarial(Adversary):
-    r"""Half of the loss is that of samples moved uphill (Goodfellow et al. 2015, section 6).
+    r"""Takes part of the loss from samples moved uphill (Goodfellow et al. 2015, section 6).
 
     .. math:: \tilde J = (1 - w)\, J(x) + w\, J(x + r), \qquad
               r = ε \operatorname{sign} \frac{∂ℓ}{∂x}.
 
-    With several steps, each of ε/n from where the last one led (Kurakin et al. 2017, eq. 2), r
-    follows a curved loss; no entry of it is ever larger than ε.
+    With n steps of ε/n, each from where the last one ended (Kurakin et al. 2017, eq. 2), r follows
+    a curved loss; no entry of r exceeds ε.
 
     Parameters
     ----------
     epsilon : float
-        ε > 0, the most by which an input changes, in the units of the inputs.
+        ε > 0, the largest change of an input, in the units of the inputs.
     weight : float
         w in (0, 1].
     n_steps : int
@@ -171,7 +172,7 @@ class Adversarial(Adversary):
 
     @property
     def n_near(self) -> int:
-        return self.n_steps - 1  # the first gradient is that of the samples as they are
+        return self.n_steps - 1  # the first gradient is taken at the unmoved samples
 
     def move(self, x: Array, first: Array) -> Moves:
         length = x.dtype.type(self.epsilon / self.n_steps)
@@ -183,19 +184,19 @@ class Adversarial(Adversary):
 
 @dataclass(frozen=True)
 class VirtualAdversarial(Adversary):
-    r"""Adds how far the prediction can be moved within a distance ε (Miyato et al. 2018).
+    r"""Adds how much the prediction can change within a distance ε of x (Miyato et al. 2018).
 
     .. math:: J̃ = J + w\, \frac1n \sum_i D\big[f(x_i), f(x_i + r_i)\big], \qquad
               r_i = \arg\max_{‖r‖_2 ≤ ε} D\big[f(x_i), f(x_i + r)\big]
 
-    (their eqs. 5 to 8). D is the Kullback-Leibler divergence of the predicted distributions, and
-    ½ ‖f(x) − f(x + r)‖² for real values; the first f(x) is held constant. No targets are needed,
-    hence "virtual". Near r = 0, D is ½ rᵀHr, so that the best r has the direction of H's first
+    (their eqs. 5 to 8). D is the Kullback-Leibler divergence of the predicted distributions, or
+    ½ ‖f(x) − f(x + r)‖² for real values; its argument f(x) is held constant. No targets are needed,
+    hence "virtual". Near r = 0, D ≈ ½ rᵀHr, so the best r has the direction of H's dominant
     eigenvector, which the power method finds: from a random unit vector d, with a small ξ,
 
     .. math:: d ← \frac{g}{‖g‖_2}, \qquad g = \frac{∂}{∂r} D\big[f(x), f(x + r)\big]_{r = ξd} ≈ ξHd
 
-    (eqs. 9 to 12), and r = εd. For the gradient of D in the logits of f(x + r), see
+    (eqs. 9 to 12), and r = εd. For the gradient of D with respect to the logits of f(x + r), see
     `divergence_of`.
 
     Parameters
@@ -205,7 +206,7 @@ class VirtualAdversarial(Adversary):
     weight : float
         w > 0, their λ.
     n_steps : int
-        Steps of the power method; one is enough (section 3.3).
+        The number of steps of the power method; one is enough (section 3.3).
 
     Examples
     --------
@@ -228,20 +229,20 @@ class VirtualAdversarial(Adversary):
 
 
 def divergence_of(loss: Loss) -> Loss:
-    """Return the loss that, with predictions as targets, is D but for a constant.
+    """Return the loss that, with predictions as targets, is D up to a constant.
 
-    For classes Σ p log(p/q) is the cross-entropy of q and the distribution p, less the entropy of
-    p, which is constant: its gradient in the logits is q − p. So it is for each label by itself.
-    For real values it is the squared error.
+    For classes, Σ p log(p/q) is the cross-entropy of q with the targets p, less the entropy of p,
+    which is constant: its gradient with respect to the logits is q − p. The same holds for each
+    label. For real values, D is the squared error.
 
     Raises
     ------
     InvalidArgumentError
-        If it is the loss of several questions, or of quantiles.
+        If the loss is that of several targets with classes, or of quantiles.
     """
     if loss.name in ("grouped_cross_entropy", "quantile"):
         rule = (
-            f"cannot be combined with the loss {loss.name!r}, whose outputs are no one prediction"
+            f"cannot be combined with the loss {loss.name!r}, whose outputs are not one prediction"
         )
         raise InvalidArgumentError(rule, "adversary", "fit")
     if loss.task == "classification":
@@ -250,13 +251,13 @@ def divergence_of(loss: Loss) -> Loss:
 
 
 def prediction(judge: Loss, network: Network, z: Array) -> Array:
-    """Return the distribution, or the values, that logits stand for."""
+    """Return the distribution, or the real values, that the logits z predict."""
     link = LINKS.get(judge.name)
     return (network.link if link is None else OUTPUTS[link]).forward(z)
 
 
 def _moved(moves: Moves, uphill: Callable[[Array], Array]) -> Array:
-    """Send `Adversary.move` the gradients that it asks for; return x + r."""
+    """Run `Adversary.move`, sending it the gradients that it needs; return x + r."""
     try:
         near = next(moves)
         while True:
@@ -266,8 +267,8 @@ def _moved(moves: Moves, uphill: Callable[[Array], Array]) -> Array:
 
 
 def _unit(d: Array) -> Array:
-    """Return each row with norm 1; a row of zeros stays one."""
-    largest = np.abs(d).max(axis=-1, keepdims=True)  # whose squares would vanish in float32
+    """Scale each row to norm 1; rows of zeros are unchanged."""
+    largest = np.abs(d).max(axis=-1, keepdims=True)  # squares of small rows vanish in float32
     d = d / np.where(largest > 0, largest, 1)
     norm = np.sqrt(np.vecdot(d, d))[..., np.newaxis]
     return np.asarray(d / np.where(norm > 0, norm, 1))

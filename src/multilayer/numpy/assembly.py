@@ -1,4 +1,4 @@
-"""From an Architecture to the network that it describes."""
+"""Assembly: builds the network that an Architecture describes."""
 
 import math
 from collections.abc import Sequence
@@ -25,7 +25,7 @@ NORMALIZATIONS = {"batch": BatchNorm, "layer": LayerNorm}
 
 
 class _Carver:
-    """Cuts a vector, or those of K networks, into consecutive views."""
+    """Cuts the parameter vector of a network, or those of K, into consecutive views."""
 
     def __init__(self, vectors: Array) -> None:
         self._rest = vectors
@@ -37,18 +37,18 @@ class _Carver:
 
 
 def assemble(architecture: Architecture | Sequence[Architecture], parameters: Array) -> Network:
-    """Return the network whose layers are made of views of `parameters`.
+    """Return the network of an architecture, with layers whose arrays are views of `parameters`.
 
     Parameters
     ----------
     architecture : Architecture, or sequence of K
-        K of them differ in nothing but dropout.
+        The members of a sequence differ at most in dropout.
     parameters : array of shape (architecture.n_parameters,), or (K, n_parameters)
         Used in forward order, and not changed.
     """
-    all_of_them = [architecture] if isinstance(architecture, Architecture) else architecture
-    one, carve = all_of_them[0], _Carver(parameters)
-    rates = zip(*([layer.dropout for layer in a.hidden_layers] for a in all_of_them), strict=True)
+    members = [architecture] if isinstance(architecture, Architecture) else architecture
+    one, carve = members[0], _Carver(parameters)
+    rates = zip(*([layer.dropout for layer in a.hidden_layers] for a in members), strict=True)
     hidden: list[Layer] = [GaussianNoise(one.input_noise)] if one.input_noise else []
     hidden += [
         _hidden_layer(layer, _rate(rate), carve)
@@ -62,9 +62,9 @@ def assemble(architecture: Architecture | Sequence[Architecture], parameters: Ar
 def members_of(
     network: Network, architectures: Sequence[Architecture], members: int | slice
 ) -> Network:
-    """Return some of K networks, or a single one, as a network that shares their memory."""
+    """Return one or some of K networks as a network that shares their memory."""
     part = assemble(architectures[members], network.parameters[members])
-    # Not every layer of the one need be in the other: only some members may have dropout.
+    # The layers need not correspond: the members chosen may be without dropout.
     layers, sources = ([layer for layer in n.layers if layer.state] for n in (part, network))
     for layer, source in zip(layers, sources, strict=True):
         for name, array in source.state.items():
@@ -75,7 +75,7 @@ def members_of(
 def copies_of(
     network: Network, architectures: Sequence[Architecture], members: Sequence[int]
 ) -> Network:
-    """Return copies of some of K networks as a network, close together in memory."""
+    """Return copies of some of K networks as one network, contiguous in memory."""
     rows = list(members)
     part = assemble([architectures[k] for k in rows], network.parameters[rows])
     for name, array in part.state.items():
@@ -84,7 +84,7 @@ def copies_of(
 
 
 def _rate(rates: Sequence[float]) -> Any:
-    """Return the rates of K networks as one: a number if they are all the same."""
+    """Return the dropout rates of K networks as a number if they are equal, else as an array."""
     if len(set(rates)) == 1:
         return rates[0]
     return np.array(rates)[:, np.newaxis, np.newaxis]
@@ -96,7 +96,7 @@ def _affine(in_features: int, out_features: int, bias: bool, carve: _Carver) -> 
 
 
 def _hidden_layer(spec: HiddenLayer, dropout: Any, carve: _Carver) -> Layer:
-    """Build affine → normalisation → noise → activation → dropout, maybe as a residual block."""
+    """Build embedding → affine → normalisation → noise → activation → dropout, maybe residual."""
     width = spec.out_features
     layers: list[Layer] = []
     if (found := spec.embeddings) is not None:
@@ -114,7 +114,7 @@ def _hidden_layer(spec: HiddenLayer, dropout: Any, carve: _Carver) -> Layer:
 
 
 def checked_dtype(dtype: object, owner: str) -> np.dtype[Any]:
-    """Return the NumPy dtype, if networks can have it."""
+    """Return the NumPy dtype; raise if networks cannot have it."""
     try:
         found = None if dtype is None else np.dtype(dtype)  # type: ignore[call-overload]
     except TypeError:

@@ -1,4 +1,4 @@
-"""RunningAverage: a second network, whose weights follow those of the one in training."""
+"""RunningAverage: a second network, whose weights follow those of the network in training."""
 
 from typing import Any
 
@@ -17,7 +17,7 @@ Array = npt.NDArray[Any]
 
 
 def _move(averages: Array, values: Array, decay: float) -> None:
-    if decay == 0:  # from an average that overflowed, there is no other way back
+    if decay == 0:  # the formula cannot bring back an average that overflowed
         averages[:] = values
         return
     averages -= values
@@ -27,7 +27,7 @@ def _move(averages: Array, values: Array, decay: float) -> None:
 
 @kernel(plain=_move)
 def move(averages, values, decay):  # type: ignore[no-untyped-def]
-    """Compute a ← w + d (a − w) in place; with d = 0, a becomes w to the last bit."""
+    """Compute a ← w + d (a − w) in place; with d = 0, a becomes exactly w."""
     if decay == 0:
         averages[:] = values
         return
@@ -37,17 +37,17 @@ def move(averages, values, decay):  # type: ignore[no-untyped-def]
 
 
 class _Averages:
-    """What the averages of one network and of K have in common: `begun` is of shape () or (K,)."""
+    """The common part of the averages of one network and of K; `begun` has shape () or (K,)."""
 
     def __init__(self, network: Network, averages: Network, begun: Array) -> None:
         self.network, self.begun = averages, begun
-        # Training changes the network's arrays in place.
+        # References are enough: training changes the network's arrays in place.
         statistics = network.state
         pairs = [(array, statistics[name]) for name, array in averages.state.items()]
         self._pairs = [(averages.parameters, network.parameters), *pairs]
 
     def begin_again(self) -> None:
-        """Take the weights as they are, and begin anew with the next `update`."""
+        """Copy the network's current weights, and restart with the next `update`."""
         for averages, values in self._pairs:
             averages[:] = values
         self.begun[...] = False
@@ -67,12 +67,12 @@ class RunningAverage(_Averages):
 
     .. math:: a ← d a + (1 − d) w
 
-    after each step, with the weights θ and the running statistics of batch normalisation for w; the
-    first time a ← w. Weights of the last 1/(1 − d) steps count most, so the average has much less
-    of the noise of single steps, as if the learning rate had been lowered (Polyak and Juditsky
-    1992, who take the plain mean; Morales-Brotons et al. 2024 compare it with learning-rate decay).
-    `multilayer.training.fit` trains with it as ``ema=``: the average is what is validated, and what
-    training leaves in the network.
+    after each step, where w are the weights θ and the running statistics of batch normalisation;
+    the first time, a ← w. The weights of the last 1/(1 − d) steps count most, so the average has
+    much less of the noise of single steps, as if the learning rate had been lowered (Polyak and
+    Juditsky 1992, who take the plain mean; Morales-Brotons et al. 2024 compare it with
+    learning-rate decay). `multilayer.training.fit` uses it with ``ema=``: it validates the average,
+    and leaves the average in the network.
 
     Parameters
     ----------
@@ -89,7 +89,7 @@ class RunningAverage(_Averages):
     Raises
     ------
     InvalidArgumentError, InvalidTypeError
-        If `net` is no network of this engine, or `decay` no such number.
+        If `net` is not a network of this engine, or `decay` is not a number in (0, 1).
 
     Examples
     --------
@@ -106,7 +106,7 @@ class RunningAverage(_Averages):
 
     def __init__(self, net: Any, decay: float) -> None:
         if not isinstance(getattr(net, "network", None), Network):
-            rule = "must be a network of the engine from scratch"
+            rule = "must be a multilayer.numpy.MLP or Ensemble"
             raise InvalidTypeError(rule, "net", "RunningAverage", got=repr(net))
         self.net: Any = net.copy()
         self.decay = checks.real(decay, "decay", "RunningAverage", "(0, 1)")
@@ -119,7 +119,7 @@ class RunningAverage(_Averages):
         return bool(self.begun)
 
     def update(self) -> None:
-        """Include the network's weights, as they are after a step, in the average."""
+        """Include the network's weights in the average; to be called after each step."""
         decay = self.decay if self.begun else 0.0
         for averages, values in self._flat:
             move.fastest(averages, values, decay)
@@ -134,11 +134,11 @@ class RunningAverages(_Averages):
     network : Network
         The networks in training.
     averages : Network
-        Those of the averages.
+        The networks of averages.
     begun : array of bool of shape (K,)
-        Which have had an update.
+        Which of them have had an update.
     decays : array of shape (K,)
-        In [0, 1); with 0, the average is the network itself.
+        In [0, 1); with 0, an average is equal to its network.
     """
 
     def __init__(self, network: Network, averages: Network, begun: Array, decays: Array) -> None:
@@ -146,7 +146,7 @@ class RunningAverages(_Averages):
         self.decays = decays
 
     def update(self, k: int) -> None:
-        """Include the weights of network k, as they are after a step, in its average."""
+        """Include the weights of network k in its average; to be called after each of its steps."""
         decay = self.decays[k].item() if self.begun[k] else 0.0
         for averages, values in self._pairs:
             move.fastest(averages[k], values[k], decay)

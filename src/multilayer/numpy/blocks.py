@@ -17,13 +17,13 @@ Array = npt.NDArray[Any]
 
 
 class RandomLayer(Layer):
-    """A layer that draws numbers for each batch in training; in prediction y = x.
+    """A layer that draws random numbers for each training batch; in prediction, y = x.
 
-    The numbers are float32, so that networks of either dtype draw the same.
+    The numbers are float32, so that networks of either dtype draw the same ones.
     """
 
     def draw(self, rng: Any, out: Array, where: Any = None) -> None:
-        """Fill `out`, of x's shape, with a batch's numbers.
+        """Fill `out` with the random numbers for a batch, one for each entry.
 
         Parameters
         ----------
@@ -35,7 +35,7 @@ class RandomLayer(Layer):
         raise NotImplementedError
 
     def apply(self, x: Array, drawn: Array) -> tuple[Array, Array]:
-        """Return y and what the numbers have done to x, which is the cache."""
+        """Return y, and the cache: the factors or the noise made from the numbers."""
         raise NotImplementedError
 
     def forward(
@@ -46,7 +46,7 @@ class RandomLayer(Layer):
         if rng is None:
             rule = "must be a numpy.random.Generator while training"
             raise InvalidArgumentError(rule, "rng", type(self).__name__, got="None")
-        # K networks may have the same x, but not the same numbers.
+        # K networks may share x, but each draws its own numbers.
         lead = (len(rng),) if isinstance(rng, Generators) else x.shape[:-2]
         drawn = np.zeros((*lead, *x.shape[-2:]), np.float32)
         self.draw(rng, drawn)
@@ -57,8 +57,8 @@ class Dropout(RandomLayer):
     """y = x m/(1 − rate), with a mask m of zeros and ones, drawn anew for each batch.
 
     A unit is dropped (m = 0) with probability `rate`, independently for every sample. Dividing by
-    1 − rate keeps the expected value, so that prediction needs no scaling. The mask is a constant
-    of the batch: dx = dy m/(1 − rate) (Srivastava et al. 2014, section 4, scaled in training as
+    1 − rate keeps the expected value the same, so prediction needs no scaling. The mask does not
+    depend on x: dx = dy m/(1 − rate) (Srivastava et al. 2014, section 4, scaled in training as
     their section 10 describes).
 
     Parameters
@@ -68,11 +68,11 @@ class Dropout(RandomLayer):
     """
 
     def __init__(self, rate: Any) -> None:
-        is_one = not isinstance(rate, np.ndarray)
-        self.rate = checks.real(rate, "rate", "Dropout", "[0, 1)") if is_one else rate
+        is_number = not isinstance(rate, np.ndarray)
+        self.rate = checks.real(rate, "rate", "Dropout", "[0, 1)") if is_number else rate
 
     def draw(self, rng: Any, out: Array, where: Any = None) -> None:
-        if isinstance(rng, Generators):  # those without dropout here draw nothing
+        if isinstance(rng, Generators):  # networks without dropout in this layer draw nothing
             drops = np.broadcast_to(np.ravel(self.rate) > 0, len(rng))
             rng.random(out=out, dtype=np.float32, where=drops if where is None else drops & where)
         else:
@@ -92,18 +92,18 @@ class Dropout(RandomLayer):
 class GaussianNoise(RandomLayer):
     r"""y = x + σ n, with standard normal numbers n, drawn anew for each batch.
 
-    The noise is a constant of the batch: dx = dy. Its mean is 0, and prediction has none.
+    The noise does not depend on x, so dx = dy. Its mean is 0, and prediction adds none.
 
-    Noise on the inputs acts, to second order in σ, as a penalty on the derivatives of the network
-    in them (Bishop 1995). For the squared error of a linear network it is exactly that of ridge
-    regression,
+    To second order in σ, noise on the inputs acts as a penalty on the network's derivatives with
+    respect to them (Bishop 1995). For the squared error of a linear network, the penalty is exactly
+    that of ridge regression,
 
     .. math:: E\left[\tfrac12 ‖W (x + σ n) + b - y‖^2\right]
               = \tfrac12 ‖W x + b - y‖^2 + \tfrac{σ^2}{2} ‖W‖^2 .
 
-    In hidden layers it is added before the activation, behind a normalisation if there is one, as
-    in the noisy path of ladder networks (Rasmus et al. 2015, algorithm 1); there γ and β come after
-    it, here before.
+    In hidden layers the noise is added before the activation, and after the normalisation if there
+    is one, as in the noisy path of ladder networks (Rasmus et al. 2015, algorithm 1). There γ and β
+    are applied after the noise, here before it.
 
     Parameters
     ----------
@@ -137,8 +137,8 @@ class GaussianNoise(RandomLayer):
 class Residual(Layer):
     """y = x + f(x), with f a stack of layers (He et al. 2016, eq. 1).
 
-    ∂y/∂x = 1 + ∂f/∂x: the gradient dy reaches x directly as well as through f, so it cannot vanish
-    on its way through many blocks.
+    ∂y/∂x = 1 + ∂f/∂x: the gradient dy reaches x directly as well as through f, which keeps it from
+    vanishing on its way through many blocks.
     """
 
     def __init__(self, inner: Stack) -> None:
@@ -172,7 +172,7 @@ class Residual(Layer):
 
 
 def draw_normal(rng: Any, out: Array, where: Any = None) -> None:
-    """Fill `out` with normal numbers: for the arguments see `RandomLayer.draw`."""
+    """Fill `out` with standard normal numbers; for the arguments, see `RandomLayer.draw`."""
     if isinstance(rng, Generators):
         rng.standard_normal(out=out, dtype=out.dtype, where=where)
     else:
@@ -180,7 +180,7 @@ def draw_normal(rng: Any, out: Array, where: Any = None) -> None:
 
 
 def with_caches(layer: Layer, cache: Any) -> Iterator[tuple[Layer, Any]]:
-    """Yield each of a layer's parts, in forward order, with its cache of a forward pass."""
+    """Yield each of a layer's parts, in forward order, with its cache from a forward pass."""
     while isinstance(layer, Residual):
         layer = layer.inner
     if isinstance(layer, Stack):

@@ -1,4 +1,4 @@
-"""Clipping: limits on a gradient's norm, or on the size of its entries."""
+"""Clipping: limits on the norm of a gradient, or on the size of its entries."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -14,9 +14,9 @@ Array = npt.NDArray[Any]
 
 
 def clip_by_norm(gradient: Array, max_norm: float) -> Array:
-    """Return the gradient with a norm of at most `max_norm` (Pascanu et al. 2013, algorithm 1).
+    """Scale a gradient to a norm of at most `max_norm` (Pascanu et al. 2013, algorithm 1).
 
-    A gradient that is short enough is returned itself, not a copy.
+    A gradient that is short enough is returned as it is, not as a copy.
 
     Examples
     --------
@@ -39,15 +39,16 @@ def clip_by_value(gradient: Array, max_value: float) -> Array:
 
 
 def shortened(vectors: Array, max_norm: Any) -> Array:
-    """Return vectors, along the last axis, with a norm of at most `max_norm`.
+    """Scale vectors, along the last axis, to a norm of at most `max_norm`.
 
-    Those that are short enough, or not finite, are as they were; if all are, so is the array.
+    Vectors that are short enough or not finite stay unchanged; if all do, `vectors` is returned
+    itself.
     """
     largest = np.abs(vectors).max(axis=-1, keepdims=True)
     is_usable = (largest > 0) & np.isfinite(largest)
     if not is_usable.any():
         return vectors
-    # Divide by the largest entry first: squares overflow or vanish where the entries do not.
+    # Divide by the largest entry first: squares can overflow or vanish where the entries do not.
     scaled = vectors / np.where(is_usable, largest, 1)
     norm = np.sqrt(np.vecdot(scaled, scaled)[..., np.newaxis].astype(np.float64))
     is_long = is_usable & (norm * largest > max_norm)

@@ -1,4 +1,4 @@
-"""Embedding: inputs as learned vectors, the layer before the first affine one."""
+"""Embedding: the layer before the first affine one, which turns inputs into learned vectors."""
 
 import math
 from itertools import pairwise
@@ -15,33 +15,33 @@ __all__ = ["SIZE", "Embedding"]
 Array = npt.NDArray[Any]
 
 SIZE = 0.3
-"""The standard deviation of the categories' first vectors."""
+"""The standard deviation of the initial vectors of categories."""
 
 
 class Embedding(Layer):
-    """Numbers and categories as vectors; other inputs stay as they are, and come first.
+    """Turns numbers and categories into vectors; other inputs are unchanged, and come first.
 
-    Each input is first a *code* k over its own rows of V, and then a vector:
+    Each input to embed becomes a *code* k over its own rows of V, and the code becomes a vector:
 
         number at position t:    k = (1, [t]₁, [t − 1]₁, …, [t − m + 1]₁)    e = max(0, s k V)
         category c:              k = (0, …, 0, 1, 0, …, 0), with 1 at c      e = k V
 
-    where [u]₁ = min(max(u, 0), 1): of the pieces of a number, those below t count whole, the one
-    that holds t in part. So e is a piecewise linear function of t, whose slopes are rows of V
-    (Gorishniy et al. 2022, eq. 1). The way back is that of an affine layer, with k for x::
+    where [u]₁ = min(max(u, 0), 1): the pieces below t count in full, the one that contains t in
+    part. So k V is a piecewise linear function of t, whose slopes are rows of V (Gorishniy et al.
+    2022, eq. 1). The backward pass is that of an affine layer, with k for x::
 
         du = s de where e > 0, else 0        dV = kᵀ du
 
-    Codes are constants of the data, and no gradient goes back to the inputs.
+    Codes are treated as constants: no gradient goes back to the inputs.
 
     Parameters
     ----------
     V : array of shape (n_vectors, width)
-        One row after the other: those of the numbers, m + 1 each, then those of the categories.
+        The rows of the numbers, m + 1 each, and then those of the categories, one per category.
     embeddings : Embeddings
-        Which inputs these are, and s.
+        Which inputs are embedded, and s.
     in_features : int
-        How many inputs there are.
+        The number of inputs, embedded or not.
     """
 
     def __init__(self, V: Array, embeddings: Embeddings, in_features: int) -> None:
@@ -61,11 +61,11 @@ class Embedding(Layer):
         return (self.V,)
 
     def draw(self, rng: np.random.Generator) -> Array:
-        """Return first vectors: of a size that gives numbers' vectors entries of about 1/2."""
+        """Draw initial vectors, scaled so that a number's vector has entries of about 1/2."""
         V = rng.normal(size=self.V.shape)
         n_numbers = len(self.embeddings.numbers)
         for rows in self.rows[:n_numbers]:
-            # With m slopes of variance 1/m, a sum over the pieces has a variance up to 1.
+            # With m slopes of variance 1/m, a sum over the pieces has a variance of at most 1.
             V[rows] *= 1 / (self.embeddings.speed * math.sqrt(rows.stop - rows.start - 1))
             V[rows.start] = rng.uniform(-0.5, 0.5, V.shape[1]) / self.embeddings.speed
         for rows in self.rows[n_numbers:]:

@@ -1,4 +1,4 @@
-"""Ensemble: K networks of one shape, trained as one."""
+"""Ensemble: K networks of the same shape, trained as one."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
@@ -25,29 +25,29 @@ Array = npt.NDArray[Any]
 
 
 class Ensemble:
-    """K networks of one shape, whose parameters are one matrix, and which train as one.
+    """K networks of the same shape, with parameters in one matrix, trained as one.
 
-    Each has its own weights, and in `multilayer.training.fit`, where it wants, its own rows,
-    optimizer, penalties and end. Member k equals the same network trained alone.
+    Each has its own weights and, in `multilayer.training.fit`, can have its own rows, optimizer,
+    penalties and end of training. Member k equals the same network trained alone.
 
     Parameters
     ----------
     architecture : Architecture or sequence of K
-        What the members are. Several may differ in nothing but dropout.
+        The members' architecture. Those in a sequence may differ only in dropout.
     n_members : int, optional
-        K; by default as many as there are architectures.
+        K; by default, the number of architectures.
     dtype : {"float32", "float64"}
-        The type of parameters, and of all arithmetic.
+        The type of the parameters and of all arithmetic.
     initializer : str or Initializer
         How the weights are drawn: see ``INITIALIZERS``.
     rng : numpy.random.Generator or sequence of K, optional
-        Draws the weights: one generator those of all members, one after the other; or each those of
-        its own.
+        Draws the weights: one generator draws them for all members in turn; of K generators, each
+        draws them for one member.
 
     Raises
     ------
     InvalidArgumentError, InvalidTypeError
-        If an argument cannot be used, or there is no memory for the networks.
+        If an argument cannot be used, or there is not enough memory for the networks.
 
     Examples
     --------
@@ -62,7 +62,7 @@ class Ensemble:
     """
 
     options = ()
-    """The further parameters that `fit` takes for this engine: none."""
+    """The additional parameters that `fit` takes for this engine: none."""
 
     def __init__(
         self,
@@ -89,7 +89,7 @@ class Ensemble:
         Raises
         ------
         InvalidArgumentError, InvalidTypeError
-            If there are none, or they are not of one shape.
+            If there are none, or they are not all of the same shape and dtype.
         """
         if not isinstance(nets, (list, tuple)):
             rule = "must be a list or tuple of networks"
@@ -142,7 +142,7 @@ class Ensemble:
 
     @property
     def architecture(self) -> Architecture:
-        """The first member's architecture; others may differ in dropout."""
+        """The first member's architecture; those of others may differ in dropout."""
         return self.architectures[0]
 
     @property
@@ -157,12 +157,12 @@ class Ensemble:
 
     @property
     def arrays(self) -> list[Array]:
-        """What holds all parameters, each with an axis for members in front: here `parameters`."""
+        """The arrays that hold all parameters, with a leading axis for members: `parameters`."""
         return [self.parameters]
 
     @property
     def state(self) -> dict[str, Array]:
-        """Running statistics of batch normalisation, with an axis for members in front."""
+        """Running statistics of batch normalisation, with a leading axis for members."""
         return self.network.state
 
     def __len__(self) -> int:
@@ -172,10 +172,10 @@ class Ensemble:
     def __getitem__(self, k: int) -> MLP:
         """Return member k, which shares its memory with the ensemble."""
         if not isinstance(k, (int, np.integer)):
-            rule = "must be the number of a member"
+            rule = "must be a member's number"
             raise InvalidTypeError(rule, "the index", "Ensemble", got=repr(k))
         if not -self.n_members <= k < self.n_members:  # an IndexError also ends an iteration
-            raise IndexError(f"an ensemble of {self.n_members} members has none with number {k}")
+            raise IndexError(f"an ensemble of {self.n_members} members has no member {k}")
         number = range(self.n_members)[k]
         return MLP.over(
             self.architectures[number], members_of(self.network, self.architectures, number)
@@ -196,7 +196,7 @@ class Ensemble:
         Parameters
         ----------
         X : array of shape (n_samples, in_features) or LazySamples
-            As a single network takes them.
+            As for a single network.
 
         Raises
         ------
@@ -211,14 +211,14 @@ class Ensemble:
         return self.predictor.logits(x)
 
     def trainer(self, **settings: Any) -> EnsembleTrainer:
-        """Return the trainer with which `multilayer.training.fit` trains these networks."""
+        """Return the trainer that `multilayer.training.fit` uses for these networks."""
         return EnsembleTrainer(self, **settings)
 
 
 def _architectures(
     architecture: Architecture | Sequence[Architecture], n_members: int | None
 ) -> tuple[Architecture, ...]:
-    """Return each member's architecture, if they are of one shape."""
+    """Return each member's architecture; raise unless all are of the same shape."""
     if n_members is not None:
         n_members = checks.integer(n_members, "n_members", "Ensemble")
     if isinstance(architecture, Architecture):
@@ -228,7 +228,7 @@ def _architectures(
         try:
             return (architecture,) * n_members
         except (MemoryError, OverflowError) as error:
-            raise InvalidArgumentError(f"no memory for {n_members} networks") from error
+            raise InvalidArgumentError(f"not enough memory for {n_members} networks") from error
     if not isinstance(architecture, (list, tuple)) or not architecture:
         rule = "must be an Architecture, or a sequence of them"
         raise InvalidTypeError(rule, "architecture", "Ensemble", got=repr(architecture))
@@ -237,7 +237,7 @@ def _architectures(
             rule = "must be an Architecture"
             raise InvalidTypeError(rule, f"architecture[{k}]", "Ensemble", got=repr(one))
     if n_members not in (None, len(architecture)):
-        rule = f"must be {len(architecture)}, as there are architectures"
+        rule = f"must be {len(architecture)}, the number of architectures"
         raise InvalidArgumentError(rule, "n_members", "Ensemble", got=n_members)
     return _alike(architecture, "architecture", "Ensemble")
 
@@ -245,11 +245,11 @@ def _architectures(
 def _alike(
     architectures: Sequence[Architecture], name: str, owner: str
 ) -> tuple[Architecture, ...]:
-    """Return the architectures, if they differ in nothing but dropout."""
+    """Return the architectures; raise if they differ in more than dropout."""
     first = replace(architectures[0], dropout=0.0)
     for k, one in enumerate(architectures):
         if replace(one, dropout=0.0) != first:
-            rule = f"must have the shape of {name}[0], {architectures[0]!r}, but for dropout"
+            rule = f"must match {name}[0], {architectures[0]!r}, except for dropout"
             raise InvalidArgumentError(rule, f"{name}[{k}]", owner, got=repr(one))
     return tuple(architectures)
 
@@ -259,5 +259,5 @@ def _matrix(n_members: int, n_parameters: int, dtype: np.dtype[Any]) -> Array:
         return np.zeros((n_members, n_parameters), dtype=dtype)
     except (MemoryError, ValueError) as error:
         raise InvalidArgumentError(
-            f"no memory for {n_members} networks of {n_parameters:,} parameters"
+            f"not enough memory for {n_members} networks of {n_parameters:,} parameters"
         ) from error

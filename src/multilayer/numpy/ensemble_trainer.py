@@ -45,8 +45,8 @@ __all__ = ["EnsembleTrainer"]
 Array = npt.NDArray[Any]
 
 UNEVEN = 1.25
-"""Members are divided among threads if the thread with the most has at most this share of the
-average; otherwise the rows of a batch are."""
+"""Members are divided among threads if no thread gets more than this many times the average number
+of them; otherwise, the rows of a batch are."""
 
 
 class Net(Protocol):
@@ -64,7 +64,7 @@ class Net(Protocol):
 
 
 class _Piece(NamedTuple):
-    """What one thread does in a step: some members, on their rows at these positions."""
+    """A piece of a thread's work in a step: some members, and the positions of their rows."""
 
     first: int
     last: int
@@ -73,7 +73,7 @@ class _Piece(NamedTuple):
 
 
 class EnsembleTrainer(Members):
-    """Takes optimizer steps on K networks at once; like `Trainer`, for an `Ensemble`."""
+    """Takes optimizer steps on K networks at once: the `Trainer` of an `Ensemble`."""
 
     engine = "numpy"
 
@@ -110,14 +110,14 @@ class EnsembleTrainer(Members):
         return data
 
     def begin(self, data: Data, batch_size: int) -> None:
-        """Set the samples for the steps."""
+        """Set the samples to take steps on."""
         self._release()
-        if isinstance(data.X, LazySamples):  # each part of the members has a reader
+        if isinstance(data.X, LazySamples):  # several threads read them, each by its own reader
             data = data._replace(X=Guarded(data.X))
         self._data, self._batch_size = data, batch_size
 
     def begin_epoch(self, order: Array | None) -> None:
-        """Set the order of the next epoch's samples: of shape (n,), or (K, n) for each its own."""
+        """Set the order of the next epoch's samples: of shape (n,), or (K, n) if members differ."""
         self._order = order
         for piece, step in self._steps.items():
             step.begin_epoch(self._order_of(*piece))
@@ -125,10 +125,10 @@ class EnsembleTrainer(Members):
     def step(self, start: Any, stop: Any, learning_rate: Array) -> Array:
         """Take an optimizer step on each member's samples at these positions of its order.
 
-        Positions are two numbers, or two arrays of shape (K,); where they are equal, a member takes
-        no step. Return the losses before the step, penalty included, of shape (K,), with 0 for
-        members that took none. A member whose loss is infinite or NaN, or all of whose weights are
-        0, is not changed.
+        Positions are two numbers, or two arrays of shape (K,); if a member's two are equal, it
+        takes no step. Return the losses before the step, penalty included, of shape (K,), with 0
+        for members that took no step. A member is not changed if its loss is infinite or NaN, or if
+        all its samples have weight 0.
         """
         if self._workers is None:
             self._divide()
@@ -156,13 +156,13 @@ class EnsembleTrainer(Members):
         return found
 
     def settle(self) -> tuple[list[Array], Array]:
-        """Return the losses that `step` did not, so none, and whose weights are finite."""
+        """Return the losses that `step` deferred (here none), and whose weights are finite."""
         is_finite = np.ones(self.n_members, dtype=bool)
         is_finite[self._members] = np.isfinite(self._network.parameters).all(axis=1)
         return [], is_finite
 
     def evaluate(self, data: Data | Parts) -> dict[int, tuple[float, Array]]:
-        """Return the loss without penalty, in prediction mode, and its argument, by member."""
+        """Return each member's loss without penalty, in prediction mode, and p: see `judge`."""
         if isinstance(data, Parts):
             return judge_parts(
                 self._validated, self._architectures(), self.loss, self._members, data
@@ -196,7 +196,7 @@ class EnsembleTrainer(Members):
         return join(found | extras(self.directions, self._whole_average))
 
     def state_of(self, k: int) -> dict[str, Array]:
-        """Return the state of member k without its network, as a `Trainer` of it alone has it."""
+        """Return the state of member k without its network, as its own `Trainer` would have it."""
         steps = {name: np.array(array[k]) for name, array in self._whole_state.items()}
         steps["step"] = steps["step"].reshape(())
         found = {"optimizer": steps, "masks": {"generator": generator_state(self.generators[k])}}
@@ -210,7 +210,7 @@ class EnsembleTrainer(Members):
     def set_state(self, state: dict[str, Array]) -> None:
         """Restore what `state` returned, in a trainer with the same arguments.
 
-        Groups that are absent stay unchanged.
+        What belongs to absent groups is unchanged.
         """
         self._write_back()
         if network := part_of(state, "network"):
@@ -241,14 +241,14 @@ class EnsembleTrainer(Members):
 
     @property
     def _validated(self) -> Network:
-        """What is validated: the networks in training, or their running averages."""
+        """The networks that are validated: those in training, or their running averages."""
         return self._network if self._average is None else self._average.network
 
     def _architectures(self) -> list[Architecture]:
         return [self._ensemble.architectures[k] for k in self._members]
 
     def _write_back(self) -> None:
-        """Copy what the steps have changed to the ensemble, if they work on a copy."""
+        """Copy what the steps have changed back to the ensemble, if they work on a copy."""
         if len(self._members) == self.n_members:
             return
         set_members(self._ensemble.network, self._members, self._network)
@@ -259,7 +259,7 @@ class EnsembleTrainer(Members):
             array[self._members] = self.optimizer_state[name]
 
     def _read(self) -> None:
-        """Let steps work on copies of the members that take them, close together in memory."""
+        """Copy the members that take steps to contiguous memory, unless these are all members."""
         if len(self._members) == self.n_members:
             return
         architectures = self._ensemble.architectures
@@ -277,7 +277,7 @@ class EnsembleTrainer(Members):
     # How the work is divided -----------------------------------------------------------------
 
     def _release(self) -> None:
-        """End threads, and drop the arrays of the steps."""
+        """Stop the threads, and drop the arrays of the steps."""
         for step in self._steps.values():
             step.finish()
         self._steps = {}
@@ -302,13 +302,13 @@ class EnsembleTrainer(Members):
         by_rows = all(layer.by_rows for layer in self._network.layers)
         is_uneven = n < available or -(-n_members // n) * n > UNEVEN * n_members
         if by_rows and is_uneven and not self._is_fused:
-            n = 1  # the only step divides its rows
+            n = 1  # a single step for all members, which divides the rows
         self._divides_rows = n == 1 and available > 1
         self._bounds = list(pairwise(n_members * part // n for part in range(n + 1)))
         self._workers = Workers(n, keep_blas=self._divides_rows)
 
     def _pieces(self, start: Any, stop: Any) -> list[list[_Piece]]:
-        """Return what each thread does in a step."""
+        """Return the pieces of each thread's work in a step."""
         if np.ndim(start) == 0:
             return [[_Piece(first, last, start, stop)] for first, last in self._bounds]
         pairs = list(zip(start[self._members].tolist(), stop[self._members].tolist(), strict=True))
@@ -323,7 +323,7 @@ class EnsembleTrainer(Members):
         return found
 
     def _make_step(self, first: int, last: int) -> Step:
-        """Return the step of these of the members that take steps."""
+        """Make the step of some of the members that take steps, `first` to `last` − 1 of them."""
         own = slice(first, last)
         members = self._members[own]
         l1, l2 = (numbers_for_each([self.penalties[k][i] for k in members]) for i in (0, 1))
@@ -368,6 +368,6 @@ class EnsembleTrainer(Members):
 
 
 def _fused() -> Any:
-    """Return the module that needs numba, imported when it is first used."""
+    """Return ``fast.fused``, imported only when used because it needs numba."""
     with forks.imports:
         return import_module("multilayer.numpy.fast.fused")

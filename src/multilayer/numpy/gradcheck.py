@@ -26,18 +26,18 @@ __all__ = ["ArrayCheck", "GradientReport", "check_gradients", "smooth_problem"]
 Array = npt.NDArray[Any]
 
 STEP = float(np.finfo(np.float64).eps) ** (1 / 3)
-"""h = ε^(1/3), where the difference's error h² and its rounding error ε/h are equally large."""
+"""h = ε^(1/3), for which the truncation error h² and the rounding error ε/h are equally large."""
 
 LONG_STEP = float(np.finfo(np.float64).eps) ** (1 / 4)
-"""h for a difference of four values: short, so that h⁴ stays small where the loss is curved."""
+"""h for a difference of four values: short enough for h⁴ to be small where the loss is curved."""
 
 SMALL = 1e-3
-"""Gradients below this share of the largest are compared with that share: see `check_gradients`."""
+"""Errors of gradients below this fraction of the largest are relative to that fraction of it."""
 
 
 @dataclass(frozen=True)
 class ArrayCheck:
-    """How well the gradient in one array agrees with central differences."""
+    """How well the gradient with respect to one array agrees with central differences."""
 
     name: str
     shape: tuple[int, ...]
@@ -50,19 +50,19 @@ class ArrayCheck:
 
 @dataclass(frozen=True)
 class GradientReport:
-    """The result of `check_gradients`: a line for each array of parameters, and one for X."""
+    """The result of `check_gradients`: a check of each array of parameters, and of X."""
 
     arrays: tuple[ArrayCheck, ...]
     tolerance: float
 
     @property
     def max_relative_error(self) -> float:
-        """The largest error of all."""
-        return float(np.max([check.max_relative_error for check in self.arrays]))  # NaN wins
+        """The largest error of all arrays."""
+        return float(np.max([check.max_relative_error for check in self.arrays]))  # keeps NaN
 
     @property
     def passed(self) -> bool:
-        """Whether no error is above the tolerance."""
+        """Whether all errors are within the tolerance."""
         return self.max_relative_error <= self.tolerance
 
     def __str__(self) -> str:
@@ -96,39 +96,39 @@ def check_gradients(
 ) -> GradientReport:
     r"""Compare the hand-derived gradients with central differences, in float64.
 
-    For every parameter :math:`θ_k`, and for every entry of X alike, with
+    For every parameter :math:`θ_k`, and likewise for every entry of X, with
     :math:`h_k = ε^{1/3} \max(1, |θ_k|)`,
 
     .. math:: n_k = \frac{J(θ + h_k e_k) - J(θ - h_k e_k)}{2 h_k}, \qquad
               \text{error} = \frac{|g_k - n_k|}{\max(|g_k|, |n_k|, 10^{-3} \max_l |g_l|)}.
 
-    The last term keeps the differences' rounding error, about 1e-11, from counting for gradients
-    that are tiny beside the others. If the error is above the tolerance, the difference of four
-    values is taken too, whose own error falls with the fourth power of the step, and the closer of
-    the two counts: a wrong gradient is far from both.
+    The last term makes the rounding error of a difference, about 1e-11, negligible for gradients
+    that are tiny compared with the others. If the error is above the tolerance, a difference of
+    four values is tried as well, whose truncation error falls with the fourth power of the step,
+    and the smaller error is used: a wrong gradient is far from both differences.
 
     Parameters
     ----------
     net : MLP
-        The network; a float64 copy is checked, and the network is not changed.
+        The network. A float64 copy is checked, so the network is not changed.
     X, y, loss, l1, l2, sample_weight, training
         As in `MLP.loss_and_gradients`.
     seed : int
         Draws dropout masks and noise, the same at every evaluation, and the entries to check.
     max_entries : int, optional
-        How many entries of each array to check, drawn at random; all by default. Each takes two
-        evaluations of the loss.
+        Number of entries to check in each array, drawn at random; all by default. Each takes two
+        evaluations of the loss, or six.
     tolerance : float
         The largest error that passes.
 
     Notes
     -----
-    A difference across a kink, such as that of relu at 0, is not a derivative. If a pre-activation,
-    residual or weight happens to lie within about 1e-5 of one, an error says nothing;
-    `smooth_problem` draws networks and data for which none does.
+    A difference across a kink, such as relu's at 0, does not approximate the derivative. If a
+    pre-activation, residual or weight happens to lie within about 1e-5 of a kink, a large error
+    means nothing; `smooth_problem` draws networks and data for which none does.
 
-    The gradient in X is the one that moves the samples of an `Adversary`. A network that embeds
-    categories has none, and its report no line for it.
+    The gradient with respect to X is the one by which an `Adversary` moves samples. A network with
+    embeddings has no such gradient, and its report has no line for X.
 
     Examples
     --------
@@ -157,7 +157,7 @@ def check_gradients(
     gradients = [array for pair in pairs for array in pair if array is not None]
     chosen = resolve(loss, LOSSES, Loss)
     batch = twin.batch(X, y, sample_weight, chosen)
-    batch = batch._replace(x=batch.x.copy())  # which the differences change
+    batch = batch._replace(x=batch.x.copy())  # the differences change it
     objective = Objective(chosen, l1, l2)
     arrays = [*_named_arrays(twin)]
     if twin.architecture.embeddings is None:
@@ -205,7 +205,7 @@ def check_gradients(
 def _gradient_in_x(
     net: MLP, objective: Objective, batch: Batch, *, training: bool, seed: int
 ) -> Array:
-    """Return ∂J/∂x, in the same mode and with the same masks as the gradient in θ."""
+    """Return ∂J/∂x, in the same mode and with the same masks as for the gradient in θ."""
     rng = np.random.default_rng(seed)
     passed = net.network.forward(batch.x, training=training, rng=rng)
     _, dz = objective.loss_and_dz(net.network, passed.logits, batch)
@@ -213,21 +213,21 @@ def _gradient_in_x(
 
 
 def _relative_error(analytic: float, numeric: float, floor: float) -> float:
-    """Return |g − n|/max(|g|, |n|, floor); infinity where either is not finite."""
+    """Return |g − n|/max(|g|, |n|, floor), or infinity if g or n is not finite."""
     if not (np.isfinite(analytic) and np.isfinite(numeric)):
         return float("inf")
     return float(abs(analytic - numeric) / max(abs(analytic), abs(numeric), floor))
 
 
 def _difference_of_2(theta: Array, k: int, loss: Callable[[], float]) -> float:
-    """Return (J(θ + h eₖ) − J(θ − h eₖ))/2h, and leave θ as it was."""
+    """Return (J(θ + h eₖ) − J(θ − h eₖ))/2h, and leave θ unchanged."""
     h = STEP * max(1.0, abs(float(theta[k])))
     above, below = (_moved(theta, k, distance, loss) for distance in (h, -h))
     return (above - below) / (2 * h)
 
 
 def _difference_of_4(theta: Array, k: int, loss: Callable[[], float]) -> float:
-    """Return (8 (J(θ + h) − J(θ − h)) − (J(θ + 2h) − J(θ − 2h)))/12h, whose error is h⁴."""
+    """Return (8 (J(θ + h) − J(θ − h)) − (J(θ + 2h) − J(θ − 2h)))/12h, with an error of O(h⁴)."""
     h = LONG_STEP * max(1.0, abs(float(theta[k])))
     near, far = (
         _moved(theta, k, distance, loss) - _moved(theta, k, -distance, loss)
@@ -237,7 +237,7 @@ def _difference_of_4(theta: Array, k: int, loss: Callable[[], float]) -> float:
 
 
 def _moved(theta: Array, k: int, distance: float, loss: Callable[[], float]) -> float:
-    """Return the loss with one parameter moved, and move it back."""
+    """Return the loss with entry k moved by `distance`, and restore the entry."""
     value = float(theta[k])
     theta[k] = value + distance
     try:
@@ -269,15 +269,15 @@ def smooth_problem(
     Parameters
     ----------
     architecture : Architecture
-        The network's.
+        The network's architecture.
     loss : str or Loss
-        The loss whose targets are drawn.
+        The loss to draw targets for.
     rng : numpy.random.Generator
-        Draws everything.
+        Draws the network, the samples and the targets.
     n_samples : int
         Number of samples.
     margin : float
-        The smallest distance allowed between a kink and pre-activations, residuals and weights.
+        The smallest distance allowed from a pre-activation, residual or weight to a kink.
     seed : int
         Draws dropout masks and noise, as in `check_gradients`.
 
@@ -290,7 +290,7 @@ def smooth_problem(
     Raises
     ------
     InvalidArgumentError
-        If no such point is found, as in a network of thousands of units.
+        If none is found that is far enough from every kink, as for thousands of units.
     """
     loss = resolve(loss, LOSSES, Loss)
     loss.check_architecture(architecture)
@@ -324,7 +324,10 @@ def draw_targets(loss: Loss, n_samples: int, out_features: int, rng: np.random.G
 
 
 def _distance_from_kinks(net: MLP, X: Array, y: Array, loss: Loss, seed: int) -> float:
-    """Return how close a weight, pre-activation or residual is to a kink, in either mode."""
+    """Return the smallest distance from a weight, pre-activation or residual to a kink.
+
+    Pre-activations and residuals are those of training and those of prediction.
+    """
     distances = [float(np.abs(pair[0]).min()) for pair in net.weights if pair[0].ndim == 2]
     for training in (False, True):
         rng = np.random.default_rng(seed)
@@ -341,7 +344,7 @@ def _distance_from_kinks(net: MLP, X: Array, y: Array, loss: Loss, seed: int) ->
 
 
 def _pre_activations(layer: Layer, cache: Any) -> Iterator[tuple[Activation, Array]]:
-    """Yield a layer's activations in a forward pass, if any, each with its z."""
+    """Yield a layer's activations, if any, each with its z from a forward pass."""
     if isinstance(layer, Activate):
         yield layer.activation, cache[0]
     elif isinstance(layer, Embedding):

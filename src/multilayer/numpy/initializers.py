@@ -1,4 +1,4 @@
-"""Initial weights, of a size at which signals neither vanish nor explode on their way.
+"""Initial weights, scaled so that signals neither vanish nor explode on their way.
 
 Numbers are drawn in float64 whatever the network's dtype, first W and then b, layer by layer: the
 same seed gives the same network in both dtypes, up to rounding.
@@ -38,7 +38,7 @@ class Initializer:
         raise NotImplementedError
 
     def biases(self, out_features: int, in_features: int, rng: np.random.Generator) -> Array:
-        """Return b, of shape (out_features,): zeros, unless a subclass says otherwise."""
+        """Return b, of shape (out_features,): zeros, unless a subclass overrides this."""
         return np.zeros(out_features)
 
 
@@ -89,7 +89,7 @@ class KaimingUniform(Initializer):
 class He(Initializer):
     """W ~ N(0, 2/in_features), b = 0 (He et al. 2015, eq. 10).
 
-    A relu unit passes on half of its input's second moment; the 2 makes up for it.
+    Relu halves the second moment of its input; the factor 2 makes up for that.
     """
 
     def weights(self, out_features: int, in_features: int, rng: np.random.Generator) -> Array:
@@ -100,8 +100,8 @@ class He(Initializer):
 class Glorot(Initializer):
     """W ~ U(−√(6/n), √(6/n)) with n = in_features + out_features, b = 0.
 
-    Its variance 2/n is between 1/in_features, which keeps the variance of activations, and
-    1/out_features, which keeps that of gradients (Glorot & Bengio 2010, eq. 16).
+    Its variance 2/n is between 1/in_features, which preserves the variance of activations, and
+    1/out_features, which preserves that of gradients (Glorot & Bengio 2010, eq. 16).
     """
 
     def weights(self, out_features: int, in_features: int, rng: np.random.Generator) -> Array:
@@ -113,8 +113,8 @@ class Glorot(Initializer):
 class ScikitLearn(Initializer):
     """W and b ~ U(−√(f/n), √(f/n)) with n = in_features + out_features: scikit-learn's MLP.
 
-    These are Glorot's weights, and biases of the same size. Numbers are drawn in scikit-learn's
-    order, column by column of W: the same bits give the same weights.
+    The weights are Glorot's, and the biases have the same range. Numbers are drawn in
+    scikit-learn's order, column by column of W, so the same random bits give the same weights.
 
     Parameters
     ----------
@@ -139,7 +139,7 @@ class ScikitLearn(Initializer):
 
 @dataclass(frozen=True)
 class LeCun(Initializer):
-    """W ~ N(0, 1/in_features), b = 0 (LeCun et al. 1998, eq. 16): what selu needs."""
+    """W ~ N(0, 1/in_features), b = 0 (LeCun et al. 1998, eq. 16), as selu needs."""
 
     def weights(self, out_features: int, in_features: int, rng: np.random.Generator) -> Array:
         return rng.standard_normal((out_features, in_features)) / math.sqrt(in_features)
@@ -149,8 +149,8 @@ class LeCun(Initializer):
 class Orthogonal(Initializer):
     """W with orthonormal rows or columns, times `gain`, and b = 0 (Saxe et al. 2014).
 
-    Q of a Gaussian matrix's QR decomposition, each column with the sign of R's diagonal, is uniform
-    among the orthogonal matrices (Mezzadri 2007).
+    In the QR decomposition of a Gaussian matrix, Q is uniformly distributed over the orthogonal
+    matrices once each column is multiplied by the sign of R's diagonal entry (Mezzadri 2007).
 
     Parameters
     ----------
@@ -172,7 +172,7 @@ class Orthogonal(Initializer):
 
 @dataclass(frozen=True)
 class Zeros(Initializer):
-    """W = 0 and b = 0: fine for a linear model; in a deeper network all units stay alike."""
+    """W = 0 and b = 0: fine for a linear model; in deeper networks, a layer's units stay equal."""
 
     def weights(self, out_features: int, in_features: int, rng: np.random.Generator) -> Array:
         return np.zeros((out_features, in_features))

@@ -1,4 +1,4 @@
-"""The losses of K networks on samples that all have, or on each one's own rows."""
+"""The losses of K networks, on the same samples for all or on each network's own rows."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -17,10 +17,10 @@ __all__ = ["judge", "judge_parts"]
 
 Array = npt.NDArray[Any]
 Judged = dict[int, tuple[float, Array]]
-"""The loss and its argument, by the number of the network."""
+"""Each network's loss and the p that it was computed from, by the network's number."""
 
 AT_ONCE = 2**25
-"""Bytes of samples evaluated at a time, if networks have their own."""
+"""Bytes of samples to evaluate at a time, if networks have their own rows."""
 
 
 def judge(
@@ -31,19 +31,20 @@ def judge(
     targets: Array,
     weight: Array | None,
 ) -> Judged:
-    """Return the losses of logits, and the losses' arguments.
+    """Return the networks' losses, given their logits.
 
     Parameters
     ----------
     network : Network
-        One with the networks' link function.
+        Any with the networks' link function.
     loss : Loss
-        That of all networks as one.
+        The losses of all networks, `stacked`.
     members : sequence of int
-        Whose logits these are.
+        The numbers of the networks that the logits are from.
     z : array of shape (len(members), n_samples, out_features)
+        The logits.
     targets, weight
-        Those of the samples.
+        The samples' targets and weights.
     """
     loss = part_of_stack(loss, members)
     p = z if loss.takes_logits else network.link.forward(z)
@@ -58,10 +59,10 @@ def judge_parts(
     members: list[int],
     parts: Parts,
 ) -> Judged:
-    """Judge each network by rows of its own: at a time, as many networks as need little room.
+    """Return the networks' losses, each on its own rows; `AT_ONCE` limits the networks at a time.
 
-    The arguments are those of `judge`; `network` has the networks of these members, and
-    `architectures` is theirs.
+    The arguments are those of `judge`, except that `network` and `architectures` are those of
+    `members` only, and `parts` has the samples and each network's rows.
     """
     X = parts.data.X
     found: Judged = {}
@@ -73,7 +74,7 @@ def judge_parts(
     for first in range(0, len(members), n_at_once):
         some = slice(first, first + n_at_once)
         chosen = members[some]
-        rows = np.zeros((len(chosen), max(sizes[some])), dtype=np.intp)  # a short one repeats row 0
+        rows = np.zeros((len(chosen), max(sizes[some])), dtype=np.intp)  # padded with row 0
         for row, k in zip(rows, chosen, strict=True):
             row[: len(parts.rows[k])] = parts.rows[k]
         x = X.subset(rows[0]) if isinstance(X, LazySamples) else X[rows]

@@ -13,15 +13,15 @@ def limit_norms(network: Network, max_norm: float) -> None:
 
     .. math:: w ← w \min\left(1, \frac{c}{‖w‖_2}\right)
 
-    for each row w of W, of every affine layer, the last one included: the projection onto the ball
-    of radius c (Srebro and Shraibman 2005; Hinton et al. 2012; Srivastava et al. 2014, section
-    5.1, who train with dropout, high learning rates and a c of 3 to 4). Rows that are short enough
-    keep their bits. Biases and normalisations are not constrained, nor are embeddings, whose rows
-    are what inputs become, not the weights of a unit.
+    for each row w of W in every affine layer, including the last: the projection onto the ball of
+    radius c (Srebro and Shraibman 2005; Hinton et al. 2012; Srivastava et al. 2014, section 5.1,
+    who train with dropout, high learning rates and a c of 3 to 4). Rows that are short enough do
+    not change. Biases, normalisations and embeddings are not constrained: the rows of an embedding
+    are the vectors of inputs, not the weights of a unit.
 
-    It follows the update of each step: `multilayer.training.fit` does this with ``max_norm=``.
-    Before batch normalisation, a unit computes the same with shorter weights, but its gradient is
-    larger, so it learns faster.
+    Call it after the update of each step, as `multilayer.training.fit` does with ``max_norm=``.
+    Before a batch normalisation, shorter weights do not change what a unit computes, but they make
+    its gradient larger, so it learns faster.
 
     Parameters
     ----------
@@ -33,7 +33,7 @@ def limit_norms(network: Network, max_norm: float) -> None:
     Raises
     ------
     InvalidArgumentError, InvalidTypeError
-        If `max_norm` is not such a number.
+        If `max_norm` is not a number in (0, inf).
 
     Examples
     --------

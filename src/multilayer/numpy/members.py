@@ -1,4 +1,4 @@
-"""Members: what each of K networks is trained by, checked, for the trainers of both engines."""
+"""Members: the training settings of each of K networks, checked, for both engines' trainers."""
 
 from collections.abc import Callable
 from dataclasses import asdict
@@ -34,15 +34,15 @@ Array = npt.NDArray[Any]
 class Members:
     """The losses, optimizers, penalties, limits, averages and generators of K networks.
 
-    Arguments are those of `multilayer.training.fit`: each for all members, or a sequence of K; the
-    adversary is the same for all.
+    Arguments are those of `multilayer.training.fit`: each is one value for all members, or a
+    sequence of K. The adversary is the same for all.
 
     Attributes
     ----------
     losses, optimizers : list
         Each member's.
     loss, optimizer
-        Those of all members as one, with arrays where their numbers differ.
+        All members' combined into one, with arrays where their numbers differ.
     learning_rate : array of shape (K,)
         The optimizers' learning rates.
     penalties : list of (λ₁, λ₂)
@@ -54,9 +54,9 @@ class Members:
     generators : Generators
         Draws each member's dropout masks and noise.
     adversary : Adversary or None
-        That of all.
+        The adversary of all members.
     directions : Generators or None
-        Draws where each member's adversary begins.
+        Draws the directions in which each member's adversary starts.
     """
 
     engine: ClassVar[str]
@@ -102,7 +102,7 @@ class Members:
             self.directions = Generators(own.spawn(1)[0] for own in rng)
 
     def description(self) -> dict[str, Any]:
-        """Return what it trains and how, by name, as values for JSON."""
+        """Return the networks' and the training's settings by name, as values for JSON."""
         net = self._ensemble
         return asdict(net.architecture) | {
             "dropout": [asdict(architecture)["dropout"] for architecture in net.architectures],
@@ -120,7 +120,7 @@ class Members:
 
     @property
     def decays(self) -> Array | None:
-        """The decays of the members' averages, of shape (K,), 0 for those without; None if none."""
+        """Each member's decay, of shape (K,), 0 if it has no average; None if no member has one."""
         if all(ema is None for ema in self.emas):
             return None
         return np.array([ema or 0.0 for ema in self.emas])
@@ -129,7 +129,7 @@ class Members:
         return for_each(value, self.n_members, name, "fit", check)
 
     def _stepping(self, optimizer: object) -> Optimizer:
-        """Return an optimizer that takes steps."""
+        """Return the optimizer; raise if it does not take steps."""
         found = resolve_optimizer(optimizer)
         if not found.takes_steps:
             rule = "cannot be L-BFGS for an ensemble: it does not take steps of a batch"
@@ -137,7 +137,7 @@ class Members:
         return found
 
     def _checked(self, X: object, y: object, weight: object) -> Data:
-        """Return samples, targets and weights, checked; weights may be (K, n_samples)."""
+        """Check samples, targets and weights, of shape (n_samples,) or (K, n_samples)."""
         own = None if weight is None else checks.array(weight, "sample_weight")
         if own is None or own.ndim != 2:
             return checked_samples(self._ensemble, X, y, weight, self.loss)

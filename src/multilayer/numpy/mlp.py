@@ -1,7 +1,7 @@
-"""MLP: the network of an Architecture as users hold it, with every argument checked.
+"""MLP: the network of an Architecture as users see it, with every argument checked.
 
-Its predictions are those of `Network.forward`; the `Predictor` that computes them for many rows is
-held equal to it by the tests.
+Its predictions are those of `Network.forward`, computed by a `Predictor`, which is faster for many
+rows; the tests compare the two.
 """
 
 from collections.abc import Mapping
@@ -35,23 +35,23 @@ Array = npt.NDArray[Any]
 
 
 class MLP:
-    """A multilayer perceptron whose parameters lie in one vector.
+    """A multilayer perceptron whose parameters are in one vector.
 
     Parameters
     ----------
     architecture : Architecture
         What to build.
     dtype : {"float32", "float64"}
-        The type of parameters, and of all arithmetic.
+        The type of the parameters and of all arithmetic.
     initializer : str or Initializer
         How the weights are drawn: see ``INITIALIZERS``.
     rng : numpy.random.Generator, optional
-        Draws the weights; by default it is seeded by the system.
+        Draws the weights; by default, a generator seeded by the operating system.
 
     Raises
     ------
     InvalidArgumentError, InvalidTypeError
-        If an argument cannot be used, or there is no memory for the network.
+        If an argument cannot be used, or there is not enough memory for the network.
 
     Examples
     --------
@@ -64,7 +64,7 @@ class MLP:
     """
 
     options = ()
-    """The further parameters that `fit` takes for this engine: none."""
+    """The additional parameters that `fit` takes for this engine: none."""
 
     def __init__(
         self,
@@ -86,7 +86,7 @@ class MLP:
             self._assemble(np.zeros(architecture.n_parameters, dtype=self.dtype))
         except (MemoryError, ValueError) as error:
             raise InvalidArgumentError(
-                f"no memory for a network of {architecture.n_parameters:,} parameters"
+                f"not enough memory for a network of {architecture.n_parameters:,} parameters"
             ) from error
         for layer in self.layers:
             if isinstance(layer, Affine):
@@ -107,7 +107,7 @@ class MLP:
 
     @classmethod
     def over(cls, architecture: Architecture, network: Network) -> Self:
-        """Return the MLP of a network that exists, whose memory it shares."""
+        """Return an MLP of an existing network, which shares its memory."""
         net = cls.__new__(cls)
         net.architecture, net.network = architecture, network
         net.dtype = network.parameters.dtype
@@ -122,7 +122,7 @@ class MLP:
         }
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        # If each were copied by itself, the layers' arrays would no longer be views of one vector.
+        # Copied one by one, the layers' arrays would no longer be views of one vector.
         self.architecture = state["architecture"]
         parameters = state["parameters"].copy()
         self.dtype = parameters.dtype
@@ -161,10 +161,10 @@ class MLP:
 
     @property
     def weights(self) -> list[Pair]:
-        """A pair of views of each layer's parameters, in forward order.
+        """A pair of views for each layer with parameters, in forward order.
 
         (W, b) for an affine layer, with W of shape (out_features, in_features), and b None if there
-        is no bias; (γ, β) for a normalisation.
+        is no bias; (γ, β) for a normalisation; (V, None) for an embedding.
         """
         return self.network.pairs(self.parameters)
 
@@ -174,20 +174,20 @@ class MLP:
         Raises
         ------
         InvalidDataError, InvalidTypeError
-            If number, shapes or values do not fit; then nothing is changed.
+            If the number, the shapes or the values do not fit; nothing is changed then.
         """
-        # Copies, because they may be views of our own.
+        # Copy them first: they may be views of this network's own arrays.
         arrays = check_pairs(weights, self.weights, self.dtype)
         for array, source in [(array, source.copy()) for array, source in arrays]:
             array[:] = source
 
     @property
     def state(self) -> dict[str, Array]:
-        """What training keeps besides parameters: running statistics of batch normalisation."""
+        """Batch normalisation's running statistics, which training updates with the parameters."""
         return self.network.state
 
     def set_state(self, state: Mapping[str, object]) -> None:
-        """Copy running statistics, named as in `state`, into the network; all or nothing."""
+        """Copy running statistics, named as in `state`, into the network: all or none."""
         for array, source in check_state(state, self.state, self.dtype):
             array[:] = source
 
@@ -205,7 +205,7 @@ class MLP:
         An optimizer's `update` takes such a vector.
         """
         if len(pairs) != (n := len(self.weights)):
-            rule = f"must be {n}, as in weights"
+            rule = f"must hold {n} pairs, like weights"
             raise InvalidDataError(rule, "pairs", "flatten", got=len(pairs))
         return np.concatenate(
             [array.ravel() for pair in pairs for array in pair if array is not None]
@@ -236,7 +236,7 @@ class MLP:
     def features(self, X: object) -> Array:
         """Return ψ(x), the last hidden layer's output: the features that the network has learned.
 
-        Without hidden layers it is X itself.
+        Without hidden layers, it is equal to X.
         """
         x = self._samples(X)
         features = self.predictor.features(x)
@@ -256,11 +256,12 @@ class MLP:
         training: bool = True,
         rng: np.random.Generator | None = None,
     ) -> tuple[float, list[Pair]]:
-        r"""Return the loss, penalty included, and its gradient in each parameter.
+        r"""Return the loss, penalty included, and its gradient with respect to each parameter.
 
         .. math:: J = L(f(X), y) + \frac{λ_2}{2} \sum ‖W‖^2 + λ_1 \sum |W|,
 
-        where the sums run over the weights of affine layers, not over biases and normalisations.
+        where the sums run over the weights of affine layers and embeddings, not over biases and
+        normalisations.
 
         Parameters
         ----------
@@ -274,9 +275,9 @@ class MLP:
         sample_weight : array of shape (n_samples,), optional
             Non-negative weights; the loss is the weighted mean.
         training : bool
-            Whether there are dropout and noise, and the batch's statistics in batch normalisation.
+            Whether dropout and noise are on, and batch normalisation uses the batch's statistics.
         rng : numpy.random.Generator, optional
-            Draws dropout masks and noise; needed if there are any and `training` is true.
+            Draws dropout masks and noise; required if there are any and `training` is true.
 
         Returns
         -------
@@ -292,8 +293,8 @@ class MLP:
         is_random = any(isinstance(layer, RandomLayer) for layer in self.network.layers)
         if training and rng is None and is_random:
             rule = (
-                "must be a numpy.random.Generator for a network with dropout or noise, or training "
-                "False"
+                "must be a numpy.random.Generator for a network with dropout or noise, unless "
+                "training is False"
             )
             raise InvalidArgumentError(rule, "rng", "loss_and_gradients", got="None")
         if rng is not None:
@@ -312,12 +313,12 @@ class MLP:
         return value, self.network.pairs(gradient)
 
     def input_gradients(self, X: object, y: object, *, loss: str | Loss) -> Array:
-        r"""Return the gradient of each sample's loss in its own inputs, of X's shape.
+        r"""Return the gradient of each sample's loss with respect to its inputs, of X's shape.
 
         .. math:: g_i = \frac{∂ℓ(f(x_i), y_i)}{∂x_i}
 
-        The network predicts: nothing is dropped, and batch normalisation uses its running
-        statistics. A penalty does not depend on the inputs.
+        The network is in prediction mode: nothing is dropped, and batch normalisation uses its
+        running statistics. There is no penalty, as it does not depend on the inputs.
 
         Parameters
         ----------
@@ -327,7 +328,7 @@ class MLP:
         Raises
         ------
         InvalidDataError, InvalidArgumentError, InvalidTypeError
-            If an argument cannot be used, or the network embeds categories.
+            If an argument cannot be used, or the network has embeddings.
 
         Examples
         --------
@@ -340,12 +341,18 @@ class MLP:
         return input_gradients(self.network, self.batch(X, y, None, chosen), chosen)
 
     def jacobian(self, X: object, *, of_logits: bool = False) -> Array:
-        r"""Return the derivative of each output in each input, or of each logit.
+        r"""Return the derivative of each output with respect to each input.
 
         .. math:: J_{ikj} = \frac{∂f_k(x_i)}{∂x_{ij}}
 
-        The network predicts, as in `input_gradients`. The way back through it is taken once for
+        The network is in prediction mode, as in `input_gradients`. There is one backward pass for
         each output.
+
+        Parameters
+        ----------
+        X : array of shape (n_samples, in_features)
+        of_logits : bool
+            Whether to differentiate the logits instead of the outputs.
 
         Returns
         -------
@@ -354,17 +361,17 @@ class MLP:
         Raises
         ------
         InvalidDataError, InvalidTypeError
-            If X are not samples for this network, or the network embeds categories.
+            If X does not fit this network, or the network has embeddings.
         """
         x = np.ascontiguousarray(self._samples(X)[:], dtype=self.dtype)
         return jacobian(self.network, x, of_logits=checks.flag(of_logits, "of_logits", "jacobian"))
 
     def trainer(self, **settings: Any) -> Trainer:
-        """Return the `Trainer` with which `multilayer.training.fit` trains this network."""
+        """Return the `Trainer` that `multilayer.training.fit` uses for this network."""
         return Trainer(self, **settings)
 
     def batch(self, X: object, y: object, sample_weight: object, loss: Loss) -> Batch:
-        """Return samples, targets and weights as `take_step` takes them, checked.
+        """Check samples, targets and weights, and return them as `take_step` takes them.
 
         Raises
         ------

@@ -1,4 +1,4 @@
-"""Normalisation layers: over the batch, or over a sample's features."""
+"""Normalisation layers: over a batch, or over a sample's features."""
 
 from typing import NamedTuple
 
@@ -11,7 +11,7 @@ __all__ = ["BatchNorm", "LayerNorm", "check_batch"]
 
 
 class _Normalized(NamedTuple):
-    """What the backward pass needs: x̂, 1/s, and in training the batch's moments."""
+    """What the backward pass needs: x̂, 1/s and, in training, the batch's moments."""
 
     x_hat: Array
     inverse_std: Array
@@ -40,8 +40,8 @@ class BatchNorm(Layer):
     gamma, beta : array of shape (features,)
         Scale and shift.
     momentum : float
-        The weight of a new batch in the running averages. They use the unbiased variance, as in
-        PyTorch. (TensorFlow calls 1 − momentum the momentum, and uses the biased one.)
+        The weight of a new batch in the running averages, which use the unbiased variance, as in
+        PyTorch. (TensorFlow's momentum is 1 minus this one, and its variance is the biased one.)
     epsilon : float
         ε > 0.
     """
@@ -96,7 +96,7 @@ class BatchNorm(Layer):
         self.average(cache.mean, cache.variance, cache.x_hat.shape[-2])
 
     def average(self, mean: Array, variance: Array, n_samples: int) -> None:
-        """Take the moments of a batch into the running averages."""
+        """Update the running averages with the moments of a batch."""
         unbiased = variance * (n_samples / (n_samples - 1))
         self.running_mean += self.momentum * (mean - self.running_mean)
         self.running_variance += self.momentum * (unbiased - self.running_variance)
@@ -147,12 +147,12 @@ class LayerNorm(Layer):
 
 
 def check_batch(n_samples: int) -> None:
-    """Raise if a batch has no variance to normalise by."""
+    """Raise if a batch is too small to have a variance."""
     if n_samples < 2:
         rule = f"batch normalisation needs at least 2 samples to train on; got {n_samples}"
         raise InvalidDataError(rule)
 
 
 def _row(vector: Array) -> Array:
-    """Return a number for each feature as a row, which is the same for all samples."""
+    """Return a vector of one number per feature as a row that broadcasts over the samples."""
     return vector[..., np.newaxis, :]

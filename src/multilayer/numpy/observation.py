@@ -1,4 +1,4 @@
-"""What the layers of a network compute for some samples, and the loss's gradients there."""
+"""Observation: what a network's layers compute for some samples, and the loss's gradients."""
 
 from typing import Any, NamedTuple
 
@@ -26,11 +26,11 @@ class HiddenLayer(NamedTuple):
     a: Array
     """The activation's output, of the same shape."""
     output: Array
-    """The next layer's input: a, and what a residual block adds to it."""
+    """The next layer's input: a, plus what a residual block adds to it."""
 
 
 class LayerObservation(NamedTuple):
-    """What a layer computes for some samples, and the loss's gradients there."""
+    """What a layer computes for some samples, and the loss's gradients in the layer."""
 
     name: str
     """``hidden 1``, …, ``output``."""
@@ -52,17 +52,18 @@ class LayerObservation(NamedTuple):
 def observe(
     net: MLP, X: object, y: object, *, loss: str | Loss, sample_weight: object = None
 ) -> list[LayerObservation]:
-    r"""Return what each layer computes for some samples, and the loss's gradients there.
+    r"""Return what each layer computes for some samples, and the loss's gradients in the layer.
 
-    The network predicts: nothing is dropped, no noise added, batch normalisation uses its running
-    statistics, and nothing changes. The gradients are those of the loss without penalty,
+    The network is in prediction mode: nothing is dropped, no noise is added, batch normalisation
+    uses its running statistics, and nothing changes. The gradients are those of the loss without
+    penalty,
 
     .. math:: da_l = \frac{∂J}{∂a_l}, \qquad dW_l = \frac{∂J}{∂W_l}.
 
     Parameters
     ----------
     net : MLP
-        A network of this engine; a PyTorch network has ``to_numpy()``.
+        A network of this engine; a PyTorch network can be converted with its ``to_numpy()``.
     X : array of shape (n_samples, in_features)
     y : array of shape (n_samples,) or (n_samples, out_features)
         Targets, as the loss takes them.
@@ -101,8 +102,8 @@ def observe(
     found = [LayerObservation("output", z, a, dz, W, of_last[0])]
     layers = _hidden_layers(network, caches, features)
     for i, (block, of_block) in reversed([*enumerate(_blocks(network, caches))]):
-        # Nothing is dropped, and what a residual block adds does not depend on a: the gradient in
-        # the block's output is that in a.
+        # Nothing is dropped, and what a residual block adds does not depend on a: the gradient with
+        # respect to the block's output is da.
         da = d
         d, gradients = block.backward(da, of_block)
         z, a, _ = layers[i]
@@ -113,7 +114,7 @@ def observe(
 
 
 def hidden_layers(net: MLP, X: object) -> list[HiddenLayer]:
-    """Return what each hidden layer computes while the network predicts, in forward order.
+    """Return what each hidden layer computes in prediction mode, in forward order.
 
     Parameters
     ----------
@@ -123,7 +124,7 @@ def hidden_layers(net: MLP, X: object) -> list[HiddenLayer]:
     Raises
     ------
     InvalidDataError, InvalidTypeError
-        If these are not samples for this network.
+        If X does not fit this network.
 
     Examples
     --------
@@ -138,7 +139,7 @@ def hidden_layers(net: MLP, X: object) -> list[HiddenLayer]:
 
 
 def outputs_after(net: MLP, n: int, a: object) -> Array:
-    """Return the network's outputs if hidden layer `n`, counted from 1, puts out `a`.
+    """Return the network's outputs, given the output `a` of hidden layer `n`, counted from 1.
 
     Parameters
     ----------
@@ -150,7 +151,7 @@ def outputs_after(net: MLP, n: int, a: object) -> Array:
     Raises
     ------
     InvalidDataError, InvalidTypeError
-        If the layer cannot put out such numbers.
+        If `a` does not fit the layer.
     """
     network = net.network
     blocks = [layer for layer in network.hidden.layers if not isinstance(layer, GaussianNoise)]
@@ -159,19 +160,19 @@ def outputs_after(net: MLP, n: int, a: object) -> Array:
 
 
 def _samples(net: MLP, X: object, n: int) -> Array:
-    """Return what hidden layer `n` puts out, checked."""
+    """Return the outputs of hidden layer `n`, or the inputs if it is 0, checked."""
     widths = (net.architecture.in_features, *net.architecture.hidden_features)
     return checks.sample_matrix(X, widths[n], net.dtype)
 
 
 def _blocks(network: Network, caches: list[Any]) -> list[tuple[Layer, Any]]:
-    """Return the hidden layers, each with its cache, without what training does to the inputs."""
+    """Return the hidden layers, each with its cache, without the noise on the inputs."""
     pairs = zip(network.hidden.layers, caches, strict=True)
     return [pair for pair in pairs if not isinstance(pair[0], GaussianNoise)]
 
 
 def _hidden_layers(network: Network, caches: list[Any], features: Array) -> list[HiddenLayer]:
-    """Read a forward pass from its caches; a block's first, the affine layer's, is its input."""
+    """Read a forward pass from its caches; the first cache of a block is the block's input."""
     blocks = _blocks(network, caches)
     outputs = [*(of_block[0] for _, of_block in blocks[1:]), features]
     found = []

@@ -1,7 +1,7 @@
 """Learning-rate schedules: factors of the optimizer's rate, as functions of time.
 
-Time t is a real number of epochs, so that a schedule does not depend on the batch size: the third
-of ten steps in the first epoch has t = 0.2. The training has T epochs.
+Time t is measured in epochs and need not be whole, so a schedule does not depend on the batch size:
+the third of ten steps in the first epoch has t = 0.2. A training run has T epochs.
 """
 
 import math
@@ -33,14 +33,14 @@ class Plateau(NamedTuple):
     best: float = math.inf
     """The lowest loss so far."""
     n_stalled: int = 0
-    """Number of epochs since then, or since the last reduction."""
+    """Number of epochs since the lowest loss, or since the last reduction if that is later."""
     n_reductions: int = 0
     """Number of times the rate has been reduced."""
 
 
 @dataclass(frozen=True)
 class Schedule:
-    """A factor of the learning rate as a function of time; the caller holds its state."""
+    """A factor of the learning rate as a function of time; the caller keeps the state."""
 
     intervals: ClassVar[dict[str, str]] = {}
     """The interval of each real parameter; the others are whole numbers of at least 1."""
@@ -56,7 +56,7 @@ class Schedule:
             object.__setattr__(self, parameter.name, value)
 
     def factor(self, t: float, n_epochs: int, state: Plateau) -> float:
-        """Return the factor at time t of a training of `n_epochs` epochs."""
+        """Return the factor at time t of a training run of `n_epochs` epochs."""
         raise NotImplementedError
 
     def observe(self, loss: float, state: Plateau) -> Plateau:
@@ -74,7 +74,7 @@ class Constant(Schedule):
 
 @dataclass(frozen=True)
 class Step(Schedule):
-    """Factor γᵏ with k = ⌊t/every⌋: after each `every` epochs the rate is multiplied by γ.
+    """Factor γᵏ with k = ⌊t/every⌋: the rate is multiplied by γ every `every` epochs.
 
     Examples
     --------
@@ -93,7 +93,7 @@ class Step(Schedule):
 
 @dataclass(frozen=True)
 class Exponential(Schedule):
-    """Factor γᵗ: each epoch multiplies the rate by γ, each step by its share of that."""
+    """Factor γᵗ: the rate is multiplied by γ in each epoch, spread evenly over its steps."""
 
     gamma: float = 0.95
 
@@ -112,7 +112,7 @@ class InverseScaling(Schedule):
     power : float
         p > 0; 1/2 by default, as in scikit-learn's ``invscaling``.
     rate : float
-        r > 0, in 1/epoch. scikit-learn counts samples: there r is the number of them in an epoch.
+        r > 0, in 1/epoch. scikit-learn counts samples: there, r is the number of samples per epoch.
     """
 
     power: float = 0.5
@@ -138,16 +138,16 @@ class Cosine(Schedule):
 
 @dataclass(frozen=True)
 class OneCycle(Schedule):
-    """Up and down again: one cycle over the whole training (Smith & Topin 2018).
+    """One rise and one fall over the whole training run (Smith & Topin 2018).
 
     With s = t/T and c(a, b, u) = b + (a − b)(1 + cos(πu))/2, half a cosine from a to b, the factor
-    is c(start, 1, s/rise) while s < rise, and c(1, final, (s − rise)/(1 − rise)) from there on. The
-    optimizer's rate is the highest.
+    is c(start, 1, s/rise) while s < rise, and c(1, final, (s − rise)/(1 − rise)) after that. The
+    optimizer's learning rate is the highest.
 
     Parameters
     ----------
     rise : float
-        The share of the time that the rise takes, in (0, 1).
+        The fraction of the run that the rise takes, in (0, 1).
     start, final : float
         The first and the last factor, in [0, 1].
     """
@@ -169,17 +169,17 @@ class OneCycle(Schedule):
 class WarmUp(Schedule):
     """A straight line from `start` to 1 in the first epochs, then another schedule.
 
-    With E epochs of warm-up, the factor is start + (1 − start) t/E while t < E; from there on it is
-    the other schedule's at t − E of T − E.
+    With E epochs of warm-up, the factor is start + (1 − start) t/E while t < E; after that it is
+    the other schedule's factor at time t − E of T − E epochs.
 
     Parameters
     ----------
     epochs : int
-        Number of epochs that the line takes (Goyal et al. 2017, section 2.2, use 5).
+        Number of epochs of warm-up (Goyal et al. 2017, section 2.2, use 5).
     start : float
         The first factor, in [0, 1].
     then : Schedule
-        What follows; its time starts when the line ends.
+        The schedule that follows; its time starts at the end of the warm-up.
     """
 
     epochs: int = 5
@@ -228,7 +228,7 @@ class ReduceOnPlateau(Schedule):
 
 
 def _cosine(start: float, end: float, share: float) -> float:
-    """Return the value that goes from `start` to `end` along half a cosine."""
+    """Return the value at `share` of half a cosine that goes from `start` to `end`."""
     return end + (start - end) * (1 + math.cos(math.pi * share)) / 2
 
 

@@ -1,4 +1,4 @@
-"""Sensitivity: the derivatives of a loss, and of the outputs, in the inputs."""
+"""Sensitivity: the derivatives of a loss, and of the outputs, with respect to the inputs."""
 
 import numpy as np
 
@@ -11,15 +11,15 @@ from multilayer.numpy.objective import Batch, Objective
 __all__ = ["input_gradients", "jacobian", "to_inputs"]
 
 CHUNK = 4096
-"""How many samples go forward and back at once."""
+"""Number of samples in one forward and backward pass."""
 
 
 def input_gradients(network: Network, batch: Batch, loss: Loss) -> Array:
-    """Return ∂ℓᵢ/∂xᵢ of each sample's loss, of x's shape; see `MLP.input_gradients`.
+    """Return ∂ℓᵢ/∂xᵢ for each sample, of x's shape; see `MLP.input_gradients`.
 
-    The backward pass is that of training, taken one layer further: the first layer's dx = dz W,
-    which training leaves out. The samples do not see each other, so their rows are computed
-    together; n undoes the 1/n of a mean.
+    The backward pass is that of training, taken one step further: to the first layer's dx = dz W,
+    which training leaves out. The samples do not affect each other, so one pass serves many; the
+    factor n undoes the 1/n of a mean.
     """
     found, objective = np.empty_like(batch.x), Objective(loss)
     for start in range(0, len(batch.x), CHUNK):
@@ -32,9 +32,9 @@ def input_gradients(network: Network, batch: Batch, loss: Loss) -> Array:
 
 
 def jacobian(network: Network, x: Array, *, of_logits: bool) -> Array:
-    """Return ∂f_k/∂x_j of each sample, of shape (n_samples, out_features, in_features).
+    """Return ∂f_k/∂x_j for each sample, of shape (n_samples, out_features, in_features).
 
-    Row k is what the backward pass makes of the unit vector e_k; see `MLP.jacobian`.
+    Row k is the result of a backward pass from the unit vector e_k; see `MLP.jacobian`.
     """
     n_outputs = network.last.W.shape[0]
     found = np.empty((len(x), n_outputs, x.shape[1]), dtype=x.dtype)
@@ -51,12 +51,12 @@ def jacobian(network: Network, x: Array, *, of_logits: bool) -> Array:
 
 
 def to_inputs(network: Network, dz: Array, passed: Pass) -> Array:
-    """Go back from dz, of the logits, to dx."""
+    """Return dx, given dz for the logits z."""
     dx, _ = network.last.backward(dz, passed.features)
     assert dx is not None
     dx, _ = network.hidden.backward(dx, passed.caches)
     if dx is None:
         raise InvalidDataError(
-            "must be numbers alone: a network that embeds categories has no gradient in them", "X"
+            "must not be embedded: an embedding has no gradient with respect to its inputs", "X"
         )
     return dx

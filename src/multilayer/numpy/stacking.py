@@ -1,4 +1,4 @@
-"""The losses and optimizers of K networks as one, whose numbers are vectors."""
+"""The losses or optimizers of K networks combined into one, whose numbers become arrays."""
 
 from collections.abc import Callable, Iterable, Sequence
 from copy import copy
@@ -28,18 +28,18 @@ Array = npt.NDArray[Any]
 def for_each(
     value: Any, n_members: int, parameter: str, owner: str, check: Callable[[Any], Any]
 ) -> list[Any]:
-    """Return what an argument is for each member, checked: it is given for all, or K times.
+    """Return the checked value of an argument for each member; `value` is one for all, or K.
 
     Raises
     ------
     InvalidArgumentError
-        If it is a sequence of another length. Errors of `check` name the member.
+        If `value` is a sequence of another length. Errors of `check` name the member.
     """
     is_sequence = isinstance(value, (list, tuple)) or getattr(value, "ndim", 0) > 0
     if not is_sequence:
         return [check(value)] * n_members
     if len(value) != n_members:
-        rule = f"must be one for all members, or one for each of the {n_members}"
+        rule = f"must be one value for all members, or a sequence of {n_members}"
         raise InvalidArgumentError(rule, parameter, owner, got=f"{len(value)} values")
     found = []
     for k, own in enumerate(value):
@@ -56,21 +56,21 @@ def numbers_for_each(values: Sequence[float | None]) -> Any:
 
 
 def stacked(parts: Sequence[T], n_axes: int, parameter: str, owner: str) -> T:
-    """Return K losses or optimizers as one, with arrays where their numbers differ.
+    """Combine K losses or optimizers into one, with arrays where their numbers differ.
 
     Parameters
     ----------
     parts : sequence of K dataclasses
         Of one class.
     n_axes : int
-        How many axes follow that of the members, so that the arrays multiply what is theirs.
+        The number of axes of length 1 after the members' axis, for the arrays to broadcast.
     parameter, owner : str
-        What an error names.
+        The names for errors.
 
     Raises
     ------
     InvalidArgumentError
-        If they differ in their class, or in something other than numbers.
+        If they differ in class, or in something other than numbers.
 
     Examples
     --------
@@ -84,7 +84,7 @@ def stacked(parts: Sequence[T], n_axes: int, parameter: str, owner: str) -> T:
         return parts[0]
     for k, part in enumerate(parts):
         if type(part) is not type(first) or not is_dataclass(first):
-            rule = f"must be of one class for all members; of member 0 it is {first!r}"
+            rule = f"must be of the same class for all members; for member 0 it is {first!r}"
             raise InvalidArgumentError(rule, f"{parameter}[{k}]", owner, got=repr(part))
     whole = copy(first)
     for field in fields(first):
@@ -93,7 +93,7 @@ def stacked(parts: Sequence[T], n_axes: int, parameter: str, owner: str) -> T:
             continue
         if not _are_numbers(values):
             k = next(k for k, value in enumerate(values) if value != values[0])
-            rule = f"must be {values[0]!r}, as for member 0: in this members cannot differ"
+            rule = f"must be {values[0]!r}, as for member 0: members cannot differ in this"
             name = f"{field.name} of {parameter}[{k}]"
             raise InvalidArgumentError(rule, name, owner, got=repr(values[k]))
         array: npt.NDArray[Any] = np.array(values).reshape(-1, *[1] * n_axes)
@@ -111,11 +111,11 @@ def _check_last_axes(
     part : object
         The activation or loss.
     function : callable
-        What it computes of an array of shape (n_samples, features), or of several.
+        Its computation, which takes an array of shape (..., n_samples, features).
     one : array of shape (n_samples, features)
         Numbers to try it with.
     parameter, owner : str
-        What an error names.
+        The names for errors.
     """
     several = np.stack([one, 0.5 * one[::-1]])
     expected = np.stack([function(own) for own in several])
@@ -126,8 +126,8 @@ def _check_last_axes(
         agrees = False
     if not agrees:
         rule = (
-            "must work on the last axes to be used in an ensemble: of an array (K, n_samples, "
-            "features) it must make what it makes of each network's (n_samples, features)"
+            "must work on the last axes to be used in an ensemble: for an array of shape (K, "
+            "n_samples, features), it must return what it returns for each of the K networks"
         )
         raise InvalidArgumentError(rule, parameter, owner, got=repr(part))
 
@@ -158,7 +158,7 @@ def check_loss(loss: Any, targets: Array, width: int, dtype: Any) -> None:
 
 
 def check_state(whole: Any, optimizers: Sequence[Any], n_members: int) -> None:
-    """Raise if a custom optimizer's state is not arrays of K rows, changed in place."""
+    """Raise unless a custom optimizer's state consists of arrays of K rows, changed in place."""
     state = whole.initial_state(np.zeros((n_members, 2)))
     before = dict(state)
     for name, value in before.items():
@@ -174,7 +174,7 @@ def check_state(whole: Any, optimizers: Sequence[Any], n_members: int) -> None:
 
 
 def part_of_stack(whole: T, members: int | list[int]) -> T:
-    """Return what some members have of what `stacked` made; its arrays stay arrays."""
+    """Return some members' part of a loss or optimizer from `stacked`; its arrays stay arrays."""
     arrays = {n: v for n, v in vars(whole).items() if isinstance(v, np.ndarray)}
     if not arrays:
         return whole

@@ -1,4 +1,4 @@
-"""What is saved and restored of networks and trainers, as arrays by name."""
+"""The state of networks and trainers that is saved and restored, as arrays by name."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -28,13 +28,13 @@ def set_network_arrays(network: Network, arrays: dict[str, Array]) -> None:
 
 
 def extras(directions: Any, average: Any) -> dict[str, dict[str, Array]]:
-    """Return the groups of a trainer's state for an adversary and an average, if it has them."""
+    """Return the parts of a trainer's state for its adversary and its average, if it has them."""
     found = {} if directions is None else {"directions": {"generator": generator_state(directions)}}
     return found if average is None else found | {"average": average.arrays()}
 
 
 def set_extras(state: dict[str, Array], directions: Any, average: Any) -> None:
-    """Restore them; an average without a group of its own begins again from a restored network."""
+    """Restore what `extras` returned; an average not in `state` restarts from its network."""
     if drawn := part_of(state, "directions"):
         set_generator_state(directions, drawn["generator"])
     if averages := part_of(state, "average"):
@@ -44,7 +44,7 @@ def set_extras(state: dict[str, Array], directions: Any, average: Any) -> None:
 
 
 def set_members(network: Network, members: Sequence[int], part: Network) -> None:
-    """Copy networks into the places of these members of K."""
+    """Copy the networks of `part` to these members of K networks."""
     rows = list(members)
     network.parameters[rows] = part.parameters
     for name, array in network.state.items():

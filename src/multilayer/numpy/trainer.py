@@ -77,7 +77,7 @@ class Trainer:
     """
 
     n_members = 0
-    """It is not an ensemble's."""
+    """0, as for every trainer that is not an ensemble's."""
 
     def __init__(
         self,
@@ -114,11 +114,11 @@ class Trainer:
         self._step: Steps | None = None
 
     def check(self, X: object, y: object, weight: object) -> Data:
-        """Check samples, targets and weights for the other methods; lazy samples stay lazy."""
+        """Check samples, targets and weights, for the other methods; lazy samples stay lazy."""
         return checked_samples(self.net, X, y, weight, self.loss)
 
     def description(self) -> dict[str, Any]:
-        """Return what it trains and how, by name, as values for JSON."""
+        """Return the network's and the training's settings by name, as values for JSON."""
         return asdict(self.net.architecture) | {
             "engine": "numpy",
             "dtype": str(self.net.dtype),
@@ -134,9 +134,10 @@ class Trainer:
         }
 
     def begin(self, data: Data, batch_size: int | None = None) -> None:
-        """Set the samples for the steps.
+        """Set the samples to take steps on.
 
-        The number of threads depends on the rows of a full batch, or else of all samples.
+        The number of threads depends on the number of rows in a full batch, or of all samples if
+        `batch_size` is None.
         """
         self._release()
         self._step = Step(
@@ -154,15 +155,15 @@ class Trainer:
         )
 
     def begin_epoch(self, order: Array | None) -> None:
-        """Set the order of the next epoch's samples; None keeps the given one."""
+        """Set the order of the next epoch's samples; None is the order in which they were given."""
         assert self._step is not None
         self._step.begin_epoch(order)
 
     def step(self, start: int, stop: int, learning_rate: float) -> float:
         """Take an optimizer step on the samples at these positions of the epoch's order.
 
-        Return the loss before it, penalty included. If the samples' loss is infinite or NaN, or all
-        their weights are 0, nothing is changed.
+        Return the loss before the step, penalty included. If the samples' loss is infinite or NaN,
+        or all their weights are 0, nothing is changed.
         """
         assert self._step is not None
         if self._average is None:
@@ -174,7 +175,7 @@ class Trainer:
         return loss
 
     def settle(self) -> tuple[list[float], bool]:
-        """Return the losses that `step` did not, so none, and whether all weights are finite."""
+        """Return the losses that `step` deferred (here none), and if all weights are finite."""
         return [], bool(np.isfinite(self.net.network.parameters).all())
 
     def minimize(
@@ -182,8 +183,8 @@ class Trainer:
     ) -> str:
         """Run L-BFGS on all samples; return why it stopped: see `LBFGS.minimize`.
 
-        After each iteration `after_iteration` takes the loss, with the network at that point, and
-        returns whether to stop.
+        After each iteration the network gets the weights that it led to, and `after_iteration`
+        takes the loss and returns whether to stop.
         """
         net = self.net.network
         self.begin(data)
@@ -205,11 +206,11 @@ class Trainer:
         try:
             reason: str = self.optimizer.minimize(objective, net.parameters, n_iterations, accept)
             return reason
-        finally:  # the line search may end, or be interrupted, at a point that it only tried
+        finally:  # the line search may end, or be interrupted, at a trial point
             net.parameters[:] = accepted
 
     def evaluate(self, data: Data) -> tuple[float, Array]:
-        """Return the loss without penalty, in prediction mode, and the loss's argument."""
+        """Return the loss without penalty, in prediction mode, and p: the logits or the outputs."""
         X, targets, weight = data
         net = self._validated
         z = net.predictor.logits(X)
@@ -223,8 +224,8 @@ class Trainer:
     def state(self) -> dict[str, Array]:
         """Return a copy of everything the next step depends on, as arrays by name.
 
-        It is the state of the network and its average, of the optimizer, and of the generators of
-        dropout masks and noise, and of an adversary's directions.
+        That is the state of the network and its average, of the optimizer, and of the generators
+        that draw dropout masks, noise and an adversary's directions.
         """
         found = {
             "network": network_arrays(self.net.network),
@@ -236,8 +237,8 @@ class Trainer:
     def set_state(self, state: dict[str, Array]) -> None:
         """Restore what `state` returned, in a trainer with the same arguments.
 
-        Groups that are absent stay unchanged: ``{"network": …}`` alone, joined, restores a
-        snapshot, from which an average begins again.
+        What belongs to absent groups is unchanged: ``join({"network": snapshot})`` restores a
+        snapshot, from which an average restarts.
         """
         if network := part_of(state, "network"):
             set_network_arrays(self.net.network, network)
@@ -269,7 +270,7 @@ def set_optimizer_state(state: State, arrays: dict[str, Array]) -> None:
     """Restore an optimizer's state from its arrays by name."""
     for name, value in state.items():
         if isinstance(value, np.ndarray):
-            value[:] = arrays[name]  # a step may hold it
+            value[:] = arrays[name]  # in place: a step may hold a reference
         else:
             state[name] = arrays[name].item()
 
@@ -290,12 +291,12 @@ def checked_samples(net: Any, X: object, y: object, sample_weight: object, loss:
 
 
 def checked_penalties(l1: object, l2: object) -> tuple[float, float]:
-    """Return the penalties of `fit`, checked."""
+    """Check and return the penalties of `fit`."""
     return checks.real(l1, "l1", "fit", "[0, inf)"), checks.real(l2, "l2", "fit", "[0, inf)")
 
 
 def checked_clip(norm: object, value: object) -> Clip:
-    """Return the clipping of `fit`, checked."""
+    """Check the limits of `fit` on gradients, and return them as a `Clip`."""
     limits = {"clip_norm": norm, "clip_value": value}
     return Clip(
         *(None if v is None else checks.real(v, n, "fit", "(0, inf)") for n, v in limits.items())
@@ -303,26 +304,26 @@ def checked_clip(norm: object, value: object) -> Clip:
 
 
 def checked_max_norm(max_norm: object) -> float | None:
-    """Return the bound on the norms of weights of `fit`, checked."""
+    """Check and return the bound of `fit` on the norms of weights."""
     return None if max_norm is None else checks.real(max_norm, "max_norm", "fit", "(0, inf)")
 
 
 def checked_ema(ema: object) -> float | None:
-    """Return the decay of the running average of `fit`, checked."""
+    """Check and return the decay of the running average of `fit`."""
     return None if ema is None else checks.real(ema, "ema", "fit", "(0, 1)")
 
 
 def checked_adversary(
     adversary: object, loss: Loss, architecture: Architecture
 ) -> Adversary | None:
-    """Return the adversary of `fit`, if it can be combined with the loss and the network."""
+    """Return the adversary of `fit`; raise unless it can be used with the loss and the network."""
     if adversary is None:
         return None
     if not isinstance(adversary, Adversary):
         rule = "must be an Adversary, such as VirtualAdversarial(1.0)"
         raise InvalidTypeError(rule, "adversary", "fit", got=repr(adversary))
     if architecture.embeddings is not None:
-        rule = "cannot be combined with embeddings: there is no gradient in a category"
+        rule = "cannot be combined with embeddings, which have no gradient for their inputs"
         raise InvalidArgumentError(rule, "adversary", "fit")
     adversary.judge(loss)
     return adversary
@@ -335,7 +336,7 @@ def check_lbfgs(
     max_norm: float | None,
     ema: float | None,
 ) -> None:
-    """Raise for what L-BFGS cannot do: its line search needs a fixed loss and its gradient."""
+    """Raise for what L-BFGS cannot do: its line search needs a fixed loss and its true gradient."""
     refused = {
         "dropout": any(layer.dropout for layer in architecture.hidden_layers),
         "noise": bool(np.any(architecture.noise)),

@@ -1,4 +1,4 @@
-"""Which hidden units no longer respond, by the slopes of their activation."""
+"""Finds hidden units that no longer respond, by the slopes of their activation."""
 
 from typing import Any
 
@@ -15,10 +15,11 @@ DEAD_SLOPE = 1e-3
 """Fraction of an activation's steepest slope below which a unit cannot learn. It is below the 0.01
 of leaky relu, which keeps every unit alive by design."""
 SATURATED_SLOPE = 0.05
-"""Fraction of the steepest slope: tanh has it at |z| = 2.2, the logistic function at |z| = 4.4."""
+"""Fraction of the steepest slope up to which a slope is low: tanh reaches it at |z| = 2.2, the
+logistic function at |z| = 4.4."""
 MOST = 0.95
-"""A unit is saturated if its slope is low for this share of the samples; it can still learn from a
-few others."""
+"""A unit is saturated if its slope is low for this fraction of the samples; it can still learn from
+the few others."""
 FAR = 10.0
 """A value of |z| where S-shaped functions are flat."""
 
@@ -26,7 +27,7 @@ FAR = 10.0
 def slopes_of(activation: str, z: Array, a: Array) -> tuple[Array, bool] | None:
     """Return a layer's slopes, and whether its activation is flat on both sides.
 
-    Slopes are |σ'(z)| as a fraction of the steepest. None if the activation mixes features.
+    Slopes are |σ'(z)| as a fraction of the steepest. Return None if the activation mixes features.
 
     Examples
     --------
@@ -45,7 +46,7 @@ def slopes_of(activation: str, z: Array, a: Array) -> tuple[Array, bool] | None:
 
 
 def are_dead(slope: Array) -> Array:
-    """Return which units have slope 0 for every sample; slopes are of shape (samples, units)."""
+    """Return which units have almost slope 0 for all samples; `slope` is (n_samples, units)."""
     return np.all(slope <= DEAD_SLOPE, axis=0)
 
 

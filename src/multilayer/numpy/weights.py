@@ -1,4 +1,4 @@
-"""Weights and running statistics from outside: all are checked before any is used."""
+"""Checks of the weights and running statistics that users set, made before any is used."""
 
 from typing import Any
 
@@ -16,7 +16,7 @@ Array = npt.NDArray[Any]
 def check_pairs(
     weights: object, own: list[tuple[Array, Array | None]], dtype: npt.DTypeLike
 ) -> list[tuple[Array, Array]]:
-    """Return each of a network's own arrays with the one to copy into it.
+    """Return each of a network's own arrays, paired with the array to copy into it.
 
     Raises
     ------
@@ -36,19 +36,20 @@ def check_pairs(
             if array is not None:
                 checked.append((array, _fitting(value, name, array, dtype)))
             elif value is not None:
-                raise InvalidDataError("must be None, the layer has no bias", name)
+                raise InvalidDataError("must be None: the layer has no bias", name)
     return checked
 
 
 def check_state(
     state: object, own: dict[str, Array], dtype: npt.DTypeLike
 ) -> list[tuple[Array, Array]]:
-    """Return each of a network's running statistics with the array to copy into it.
+    """Return each of a network's running statistics, paired with the array to copy into it.
 
     Raises
     ------
     InvalidDataError, InvalidTypeError
-        If `state` has other names than `own`, wrong shapes, or a negative variance.
+        If `state` is not a dict with the names of `own`, or an array does not fit or has a negative
+        variance.
     """
     if not isinstance(state, dict):
         raise InvalidTypeError("must be a dict", "state", got=type(state).__name__)
@@ -68,7 +69,7 @@ def check_state(
 
 
 def _fitting(value: object, name: str, array: Array, dtype: npt.DTypeLike) -> Array:
-    """Return a value as finite numbers of an array's shape."""
+    """Return a value as an array of finite numbers, of the shape of `array`."""
     source = checks.finite_array(value, name, dtype)
     if source.shape != array.shape:
         raise InvalidDataError(f"must have shape {array.shape}", name, got=source.shape)
