@@ -39,7 +39,7 @@ def test_of_an_ensemble_it_is_that_of_each_member():
 
 @pytest.mark.parametrize("net", [7, None, TorchMLP(Architecture(2, (), 1))], ids=repr)
 def test_it_refuses_what_is_no_network_of_this_engine(net):
-    with pytest.raises(InvalidTypeError, match="RunningAverage must be a multilayer.numpy.MLP"):
+    with pytest.raises(InvalidTypeError, match="RunningAverage must be a multilayer"):
         RunningAverage(net, 0.9)
 
 

@@ -281,7 +281,7 @@ def test_categories_have_no_gradient():
     embeddings = Embeddings(categories=((0, 3),), width=2)
     net = MLP(Architecture(2, (3,), 1, embeddings=embeddings), dtype="float64")
     for each in (net, TorchMLP.from_numpy(net)):
-        with pytest.raises(InvalidDataError, match="X must .* embed"):
+        with pytest.raises(InvalidDataError, match=r"X must .* embed"):
             each.jacobian([[1, 0.5]])
-        with pytest.raises(InvalidDataError, match="X must .* embed"):
+        with pytest.raises(InvalidDataError, match=r"X must .* embed"):
             each.input_gradients([[1, 0.5]], [0.0], loss="squared_error")

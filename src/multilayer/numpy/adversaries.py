@@ -116,7 +116,7 @@ class Adversary:
         value, dz = objective.loss_and_dz(network, own.logits, batch)
         if self.is_virtual:
             judged = batch._replace(targets=prediction(judge.loss, network, own.logits))
-            least, _ = judge.loss_and_dz(network, own.logits, judged)  # cross-entropies' is not 0
+            least, _ = judge.loss_and_dz(network, own.logits, judged)  # not 0 for a cross-entropy
             first = directions.standard_normal(batch.x.shape, dtype=batch.x.dtype)
         else:
             first = to_inputs(network, dz, own)

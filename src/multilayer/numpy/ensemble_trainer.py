@@ -156,7 +156,7 @@ class EnsembleTrainer(Members):
         return found
 
     def settle(self) -> tuple[list[Array], Array]:
-        """Return the losses that `step` deferred (here none), and whose weights are finite."""
+        """Return losses that `step` deferred (here none), and whose weights are finite."""
         is_finite = np.ones(self.n_members, dtype=bool)
         is_finite[self._members] = np.isfinite(self._network.parameters).all(axis=1)
         return [], is_finite
@@ -210,7 +210,7 @@ class EnsembleTrainer(Members):
     def set_state(self, state: dict[str, Array]) -> None:
         """Restore what `state` returned, in a trainer with the same arguments.
 
-        What belongs to absent groups is unchanged.
+        Parts of the state that are absent stay unchanged.
         """
         self._write_back()
         if network := part_of(state, "network"):

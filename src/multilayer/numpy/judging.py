@@ -31,7 +31,7 @@ def judge(
     targets: Array,
     weight: Array | None,
 ) -> Judged:
-    """Return the networks' losses, given their logits.
+    """Return the networks' losses, given their logits, each with its p: logits or outputs.
 
     Parameters
     ----------

@@ -20,7 +20,7 @@ def limit_norms(network: Network, max_norm: float) -> None:
     are the vectors of inputs, not the weights of a unit.
 
     Call it after the update of each step, as `multilayer.training.fit` does with ``max_norm=``.
-    Before a batch normalisation, shorter weights do not change what a unit computes, but they make
+    Before batch normalisation, shorter weights do not change what a unit computes, but they make
     its gradient larger, so it learns faster.
 
     Parameters

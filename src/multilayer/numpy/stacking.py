@@ -28,7 +28,7 @@ Array = npt.NDArray[Any]
 def for_each(
     value: Any, n_members: int, parameter: str, owner: str, check: Callable[[Any], Any]
 ) -> list[Any]:
-    """Return the checked value of an argument for each member; `value` is one for all, or K.
+    """Return the checked value of an argument for each member; it is given once, or K times.
 
     Raises
     ------

@@ -34,7 +34,7 @@ def extras(directions: Any, average: Any) -> dict[str, dict[str, Array]]:
 
 
 def set_extras(state: dict[str, Array], directions: Any, average: Any) -> None:
-    """Restore what `extras` returned; an average not in `state` restarts from its network."""
+    """Restore what `extras` returned; an average not in it restarts from a restored network."""
     if drawn := part_of(state, "directions"):
         set_generator_state(directions, drawn["generator"])
     if averages := part_of(state, "average"):

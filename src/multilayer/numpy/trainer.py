@@ -77,7 +77,7 @@ class Trainer:
     """
 
     n_members = 0
-    """0, as for every trainer that is not an ensemble's."""
+    """0: it trains a single network, not an ensemble."""
 
     def __init__(
         self,
@@ -175,7 +175,7 @@ class Trainer:
         return loss
 
     def settle(self) -> tuple[list[float], bool]:
-        """Return the losses that `step` deferred (here none), and if all weights are finite."""
+        """Return losses that `step` deferred (here none), and whether all weights are finite."""
         return [], bool(np.isfinite(self.net.network.parameters).all())
 
     def minimize(
@@ -183,8 +183,8 @@ class Trainer:
     ) -> str:
         """Run L-BFGS on all samples; return why it stopped: see `LBFGS.minimize`.
 
-        After each iteration the network gets the weights that it led to, and `after_iteration`
-        takes the loss and returns whether to stop.
+        After each iteration, when the network has the new weights, `after_iteration` takes the loss
+        and returns whether to stop.
         """
         net = self.net.network
         self.begin(data)
@@ -237,8 +237,8 @@ class Trainer:
     def set_state(self, state: dict[str, Array]) -> None:
         """Restore what `state` returned, in a trainer with the same arguments.
 
-        What belongs to absent groups is unchanged: ``join({"network": snapshot})`` restores a
-        snapshot, from which an average restarts.
+        Parts of the state that are absent stay unchanged: ``join({"network": snapshot})`` restores
+        a snapshot, from which an average restarts.
         """
         if network := part_of(state, "network"):
             set_network_arrays(self.net.network, network)

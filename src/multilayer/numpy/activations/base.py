@@ -34,7 +34,7 @@ class Activation(Described, Protocol):
 class Elementwise:
     """An `Activation`, by structure and not by inheritance, in which a_k depends on z_k alone.
 
-    One term of the chain rule's sum is left: dz = da · σ'(z), element by element.
+    Only one term of the chain rule's sum is left: dz = da · σ'(z), element by element.
     """
 
     formula: ClassVar[str]  # for these five, see `Described`
